@@ -1,0 +1,198 @@
+//! The command line: `app` serves; its subcommands answer questions about what it would do.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use cyanotype::settings::spec::SETTINGS;
+use cyanotype::settings::{Loader, Settings};
+use cyanotype::{Policy, Service};
+
+use crate::explain;
+use crate::print::{answer, columns, complaint};
+
+/// The status for settings that cannot be used: `EX_CONFIG`.
+const BAD_CONFIGURATION: u8 = 78;
+
+/// Serves the API, and explains what is recorded where.
+///
+/// Without a subcommand it serves until SIGTERM or SIGINT. Settings come, later ones winning, from built-in defaults,
+/// config/default.toml, config/{env}.toml, SENTRY_DSN, SENTRY_ENVIRONMENT, SENTRY_RELEASE, DATABASE_URL and PORT,
+/// APP__SECTION__KEY variables, and these flags.
+#[derive(Debug, Parser)]
+#[command(name = "app", version, about, long_about)]
+struct Command {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    question: Option<Question>,
+}
+
+#[derive(Debug, Args)]
+struct Flags {
+    /// The directory of default.toml, dev.toml and prod.toml
+    #[arg(long, global = true, default_value = "config", value_name = "DIR")]
+    config: PathBuf,
+    /// dev or prod
+    #[arg(long, global = true, value_name = "ENV")]
+    env: Option<String>,
+    /// Which sinks there are: off, stderr, sentry or both
+    #[arg(long, global = true, value_name = "MODE")]
+    mode: Option<String>,
+    /// What a logger says below it reaches no sink
+    #[arg(long, global = true, value_name = "LEVEL")]
+    level: Option<String>,
+    /// The port the API listens on
+    #[arg(long, global = true, value_name = "PORT")]
+    port: Option<String>,
+    /// Any other setting
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Question {
+    /// List every route with its blueprint
+    Routes {
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the settings in force, each with the layer that set it
+    Config {
+        /// Only check them
+        #[arg(long)]
+        check: bool,
+        /// Answer in JSON
+        #[arg(long, conflicts_with = "check")]
+        json: bool,
+    },
+    /// What is recorded
+    Log {
+        #[command(subcommand)]
+        question: LogQuestion,
+    },
+    /// The Sentry that is set
+    Sentry {
+        #[command(subcommand)]
+        question: SentryQuestion,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum LogQuestion {
+    /// Print which record goes where with the settings in force; ask what if with --mode, --level and --env
+    Explain {
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum SentryQuestion {
+    /// Send one event and say whether it arrived
+    Test,
+}
+
+/// Why the command could not do what it was asked.
+pub(crate) enum Failed {
+    BadConfiguration(String),
+    Other(String),
+}
+
+pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
+    let command = Command::parse();
+    let settings = command.flags.load();
+    let outcome = settings.and_then(|settings| match command.question {
+        None => Ok(service(settings).run()),
+        Some(question) => question.answer(settings, service).map(|()| ExitCode::SUCCESS),
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(Failed::BadConfiguration(reason)) => {
+            complaint(&reason);
+            ExitCode::from(BAD_CONFIGURATION)
+        }
+        Err(Failed::Other(reason)) => {
+            complaint(&reason);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Flags {
+    fn load(&self) -> Result<Settings, Failed> {
+        let mut loader = Loader::new(&self.config).process_environment();
+        let named = [
+            ("env", &self.env, "--env"),
+            ("log.mode", &self.mode, "--mode"),
+            ("log.level", &self.level, "--level"),
+            ("server.port", &self.port, "--port"),
+        ];
+        for setting in &self.settings {
+            let Some((key, value)) = setting.split_once('=') else {
+                return Err(Failed::BadConfiguration(format!("--set {setting}: write it as KEY=VALUE")));
+            };
+            loader = loader.flag(key.trim(), value, "--set");
+        }
+        for (key, value, flag) in named {
+            if let Some(value) = value {
+                loader = loader.flag(key, value, flag);
+            }
+        }
+        loader.load().map_err(|error| Failed::BadConfiguration(error.to_string()))
+    }
+}
+
+impl Question {
+    fn answer(self, settings: Settings, service: impl FnOnce(Settings) -> Service) -> Result<(), Failed> {
+        let text = match self {
+            Question::Routes { json } => routes(&service(settings), json)?,
+            Question::Config { check: true, .. } => {
+                // What the start would refuse is refused here too.
+                let service = service(settings);
+                service.check().map_err(|error| Failed::BadConfiguration(error.to_string()))?;
+                "the settings are good".to_owned()
+            }
+            Question::Config { json, .. } => config(&settings, json)?,
+            Question::Log { question: LogQuestion::Explain { json } } => explain::answer(&Policy::of(&settings), json)?,
+            Question::Sentry { question: SentryQuestion::Test } => sentry_test(service(settings))?,
+        };
+        answer(&text).map_err(|error| Failed::Other(format!("cannot write to stdout: {error}")))
+    }
+}
+
+fn routes(service: &Service, json: bool) -> Result<String, Failed> {
+    let routes = service.routes().map_err(|error| Failed::BadConfiguration(error.to_string()))?;
+    if json {
+        return to_json(&routes);
+    }
+    let heading = ["METHOD", "PATH", "BLUEPRINT"].map(str::to_owned).to_vec();
+    let rows = routes.into_iter().map(|route| vec![route.method, route.path, route.blueprint.to_owned()]);
+    Ok(columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()))
+}
+
+fn config(settings: &Settings, json: bool) -> Result<String, Failed> {
+    if json {
+        return to_json(&settings.origins);
+    }
+    let heading = ["SETTING", "VALUE", "SET BY"].map(str::to_owned).to_vec();
+    let mut rows = vec![heading];
+    rows.extend(settings.origins.iter().map(|set| vec![set.key.clone(), set.value.clone(), set.set_by.clone()]));
+    let unset = SETTINGS.iter().filter(|setting| settings.origins.iter().all(|set| set.key != setting.key));
+    rows.extend(unset.map(|setting| vec![setting.key.to_owned(), "-".into(), "nobody".into()]));
+    rows[1..].sort();
+    Ok(columns(&rows))
+}
+
+fn sentry_test(service: Service) -> Result<String, Failed> {
+    match service.send_test_event() {
+        Ok(id) => Ok(format!("the test event arrived: {id}")),
+        Err(reason) => Err(Failed::Other(format!("the test event did not arrive: {reason}"))),
+    }
+}
+
+pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, Failed> {
+    serde_json::to_string_pretty(value).map_err(|error| Failed::Other(format!("cannot write JSON: {error}")))
+}

@@ -1,0 +1,25 @@
+//! The service: the list of its blueprints, and the command that serves and explains them.
+
+mod command;
+mod explain;
+mod print;
+
+use std::process::ExitCode;
+
+use cyanotype::Service;
+use cyanotype::settings::Settings;
+
+/// The blueprints, one line each. Their order is that of `app routes`.
+#[must_use]
+pub fn service(settings: Settings) -> Service {
+    Service::new(settings)
+        .program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+        .blueprint(blueprint_users::Users)
+        .blueprint(blueprint_orders::Orders)
+}
+
+/// The command line of this process; `complete` may add to the service before it runs.
+#[must_use]
+pub fn main(complete: impl FnOnce(Service) -> Service) -> ExitCode {
+    command::main(|settings| complete(service(settings)))
+}

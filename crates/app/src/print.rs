@@ -1,0 +1,40 @@
+//! What the command is asked for goes to stdout; a reader who has seen enough may close it.
+
+use std::io::{self, Write};
+
+/// Writes the answer and its line end.
+pub(crate) fn answer(text: &str) -> io::Result<()> {
+    let written = writeln!(io::stdout().lock(), "{}", text.trim_end());
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes what went wrong.
+pub(crate) fn complaint(text: &str) {
+    // There is nowhere left to say that this failed.
+    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+}
+
+/// Columns, each as wide as its widest cell; the first row is the heading.
+pub(crate) fn columns(rows: &[Vec<String>]) -> String {
+    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn columns_are_aligned() {
+        let rows = [vec!["a".to_owned(), "b".to_owned()], vec!["long".to_owned(), "x".to_owned()]];
+        assert_eq!(super::columns(&rows), "a     b\nlong  x\n");
+    }
+}

@@ -1,0 +1,106 @@
+//! What goes over the wire.
+
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::state::Status;
+
+/// A body that asks for an order.
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewOrder {
+    #[garde(length(min = 1, max = 100), dive)]
+    pub lines: Vec<Line>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate, FromRow)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Line {
+    #[garde(length(chars, min = 1, max = 64), custom(plain))]
+    pub sku: String,
+    #[garde(range(min = 1, max = 10_000))]
+    pub quantity: i64,
+    #[garde(range(min = 0, max = 100_000_000))]
+    pub unit_price_cents: i64,
+}
+
+fn plain(sku: &str, (): &()) -> garde::Result {
+    if sku.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')) {
+        return Ok(());
+    }
+    Err(garde::Error::new("may hold letters, digits, dots, underscores and hyphens only"))
+}
+
+/// What all lines cost, or `None` when that is too much to be counted.
+pub(crate) fn total_cents(lines: &[Line]) -> Option<i64> {
+    lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(line.quantity.checked_mul(line.unit_price_cents)?))
+}
+
+/// Which of the caller's orders to list.
+#[derive(Debug, Deserialize, Validate)]
+pub(crate) struct Listing {
+    #[garde(skip)]
+    pub status: Option<Status>,
+    #[serde(default = "usual_limit")]
+    #[garde(range(min = 1, max = 100))]
+    pub limit: i64,
+    #[garde(skip)]
+    pub after: Option<Uuid>,
+}
+
+const fn usual_limit() -> i64 {
+    20
+}
+
+/// A part of a list; the next one begins after `next`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Page {
+    pub items: Vec<Order>,
+    pub next: Option<Uuid>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Order {
+    pub id: Uuid,
+    pub status: Status,
+    pub lines: Vec<Line>,
+    pub total_cents: i64,
+    pub created_at: String,
+    pub updated_at: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(quantity: i64, unit_price_cents: i64) -> Line {
+        Line { sku: "A-1".into(), quantity, unit_price_cents }
+    }
+
+    #[test]
+    fn the_total_is_the_sum_of_all_lines() {
+        assert_eq!(total_cents(&[line(2, 150), line(1, 5)]), Some(305));
+        assert_eq!(total_cents(&[line(1, i64::MAX)]), Some(i64::MAX));
+    }
+
+    #[test]
+    fn a_total_that_cannot_be_counted_is_none() {
+        assert_eq!(total_cents(&[line(2, i64::MAX)]), None);
+        assert_eq!(total_cents(&[line(1, i64::MAX), line(1, 1)]), None);
+    }
+
+    #[test]
+    fn each_wrong_field_is_named() {
+        let wrong = |lines: Vec<Line>| {
+            let report = NewOrder { lines }.validate().err().unwrap_or_default();
+            report.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>()
+        };
+        assert!(wrong(vec![line(1, 0), line(10_000, 100_000_000)]).is_empty());
+        assert_eq!(wrong(vec![]), ["lines"]);
+        assert_eq!(wrong(vec![line(1, 1), line(0, -1)]), ["lines[1].quantity", "lines[1].unit_price_cents"]);
+        assert_eq!(wrong(vec![Line { sku: "a b".into(), ..line(1, 1) }]), ["lines[0].sku"]);
+        assert_eq!(wrong(vec![line(1, 1); 101]), ["lines"]);
+    }
+}

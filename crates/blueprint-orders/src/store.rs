@@ -1,0 +1,196 @@
+//! All SQL of this blueprint. Each query names the user, so that no handler can forget whose order it is.
+//!
+//! A transaction begins with its write: SQLite lets one that has read first not become a writer when another wrote
+//! in between.
+
+use std::collections::HashMap;
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use cyanotype::{Database, Problem};
+use jiff::Timestamp;
+use sqlx::{FromRow, QueryBuilder, Sqlite, SqlitePool};
+use uuid::Uuid;
+
+use crate::model::{Line, Listing, Order};
+use crate::state::Status;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    pool: SqlitePool,
+}
+
+impl FromRequest for Store {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let database = Database::from_request(request, payload).into_inner();
+        ready(database.map(|database| Self { pool: database.pool().clone() }))
+    }
+}
+
+/// An order without its lines.
+#[derive(Debug, FromRow)]
+struct Head {
+    #[sqlx(try_from = "String")]
+    id: Uuid,
+    #[sqlx(try_from = "String")]
+    status: Status,
+    total_cents: i64,
+    created_at: String,
+    updated_at: String,
+}
+
+#[derive(Debug, FromRow)]
+struct LineOfOrder {
+    #[sqlx(try_from = "String")]
+    order_id: Uuid,
+    #[sqlx(flatten)]
+    line: Line,
+}
+
+/// Six decimals always, so that times compare as texts.
+fn now() -> String {
+    format!("{:.6}", Timestamp::now())
+}
+
+impl Store {
+    /// Writes an order with all its lines, or nothing.
+    pub(crate) async fn insert(&self, user: Uuid, lines: Vec<Line>, total_cents: i64) -> Result<Order, sqlx::Error> {
+        let sql = "INSERT INTO orders (id, user_id, status, total_cents, created_at, updated_at)
+                   VALUES ($1, $2, $3, $4, $5, $5)
+                   RETURNING id, status, total_cents, created_at, updated_at";
+        let mut transaction = self.pool.begin().await?;
+        let id = Uuid::now_v7().to_string();
+        let insert = sqlx::query_as(sql).bind(&id).bind(user.to_string()).bind(Status::Placed.as_str());
+        let head: Head = insert.bind(total_cents).bind(now()).fetch_one(&mut *transaction).await?;
+
+        let into = "INSERT INTO order_lines (order_id, position, sku, quantity, unit_price_cents) ";
+        let mut insert = QueryBuilder::<Sqlite>::new(into);
+        insert.push_values((0_i64..).zip(&lines), |mut row, (position, line)| {
+            row.push_bind(&id).push_bind(position);
+            row.push_bind(&line.sku).push_bind(line.quantity).push_bind(line.unit_price_cents);
+        });
+        insert.build().execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(head.with(lines))
+    }
+
+    pub(crate) async fn find(&self, user: Uuid, id: Uuid) -> Result<Option<Order>, sqlx::Error> {
+        let sql = "SELECT id, status, total_cents, created_at, updated_at FROM orders WHERE id = $1 AND user_id = $2";
+        let found = sqlx::query_as(sql).bind(id.to_string()).bind(user.to_string());
+        let head: Option<Head> = found.fetch_optional(&self.pool).await?;
+        Ok(self.with_lines(head.into_iter().collect()).await?.pop())
+    }
+
+    /// At most `limit` of the user's orders, whatever the listing says of that.
+    pub(crate) async fn list(&self, user: Uuid, listing: &Listing, limit: i64) -> Result<Vec<Order>, sqlx::Error> {
+        let select = "SELECT id, status, total_cents, created_at, updated_at FROM orders WHERE user_id = ";
+        let mut query = QueryBuilder::<Sqlite>::new(select);
+        query.push_bind(user.to_string());
+        if let Some(after) = listing.after {
+            query.push(" AND id > ").push_bind(after.to_string());
+        }
+        if let Some(status) = listing.status {
+            query.push(" AND status = ").push_bind(status.as_str());
+        }
+        query.push(" ORDER BY id LIMIT ").push_bind(limit);
+        self.with_lines(query.build_query_as().fetch_all(&self.pool).await?).await
+    }
+
+    /// Moves an order from one status to another, all at once: of two that try, only one finds it where it was.
+    pub(crate) async fn advance(
+        &self,
+        user: Uuid,
+        id: Uuid,
+        (from, to): (Status, Status),
+    ) -> Result<Option<Order>, sqlx::Error> {
+        let sql = "UPDATE orders SET status = $1, updated_at = $2 WHERE id = $3 AND user_id = $4 AND status = $5
+                   RETURNING id, status, total_cents, created_at, updated_at";
+        let update = sqlx::query_as(sql).bind(to.as_str()).bind(now());
+        let update = update.bind(id.to_string()).bind(user.to_string()).bind(from.as_str());
+        let head: Option<Head> = update.fetch_optional(&self.pool).await?;
+        Ok(self.with_lines(head.into_iter().collect()).await?.pop())
+    }
+
+    /// Lines are never changed, so they may be read after their orders.
+    async fn with_lines(&self, heads: Vec<Head>) -> Result<Vec<Order>, sqlx::Error> {
+        if heads.is_empty() {
+            return Ok(vec![]);
+        }
+        let select = "SELECT order_id, sku, quantity, unit_price_cents FROM order_lines WHERE order_id IN (";
+        let mut query = QueryBuilder::<Sqlite>::new(select);
+        let mut ids = query.separated(", ");
+        for head in &heads {
+            ids.push_bind(head.id.to_string());
+        }
+        query.push(") ORDER BY order_id, position");
+        let mut lines: HashMap<Uuid, Vec<Line>> = HashMap::new();
+        for line in query.build_query_as::<LineOfOrder>().fetch_all(&self.pool).await? {
+            lines.entry(line.order_id).or_default().push(line.line);
+        }
+        let orders = heads.into_iter().map(|head| {
+            let lines = lines.remove(&head.id).unwrap_or_default();
+            head.with(lines)
+        });
+        Ok(orders.collect())
+    }
+}
+
+impl Head {
+    fn with(self, lines: Vec<Line>) -> Order {
+        let Self { id, status, total_cents, created_at, updated_at } = self;
+        Order { id, status, lines, total_cents, created_at, updated_at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cyanotype::Blueprint;
+    use sqlx::sqlite::SqlitePoolOptions;
+
+    async fn store() -> Store {
+        // Each connection would have a memory of its own.
+        let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+        crate::Orders.migrations().unwrap().run(&pool).await.unwrap();
+        Store { pool }
+    }
+
+    fn lines(skus: &[&str]) -> Vec<Line> {
+        skus.iter().map(|sku| Line { sku: (*sku).into(), quantity: 1, unit_price_cents: 100 }).collect()
+    }
+
+    #[actix_web::test]
+    async fn lines_come_back_in_their_order_and_to_their_owner_only() {
+        let (store, user) = (store().await, Uuid::now_v7());
+        let order = store.insert(user, lines(&["b", "a", "b"]), 300).await.unwrap();
+        assert_eq!(store.find(user, order.id).await.unwrap(), Some(order.clone()));
+        assert_eq!(store.find(Uuid::now_v7(), order.id).await.unwrap(), None);
+        let listing = Listing { status: None, limit: 20, after: None };
+        assert_eq!(store.list(user, &listing, 20).await.unwrap(), [order]);
+        assert_eq!(store.list(Uuid::now_v7(), &listing, 20).await.unwrap(), []);
+    }
+
+    #[actix_web::test]
+    async fn an_order_without_its_lines_is_not_written() {
+        let (store, user) = (store().await, Uuid::now_v7());
+        sqlx::query("DROP TABLE order_lines").execute(&store.pool).await.unwrap();
+        assert!(store.insert(user, lines(&["a"]), 100).await.is_err());
+        let (count,): (i64,) = sqlx::query_as("SELECT count(*) FROM orders").fetch_one(&store.pool).await.unwrap();
+        assert_eq!(count, 0);
+    }
+
+    #[actix_web::test]
+    async fn an_order_is_moved_only_from_where_it_is_and_by_its_owner() {
+        let (store, user) = (store().await, Uuid::now_v7());
+        let order = store.insert(user, lines(&["a"]), 100).await.unwrap();
+        let pay = (Status::Placed, Status::Paid);
+        assert_eq!(store.advance(Uuid::now_v7(), order.id, pay).await.unwrap(), None);
+        let paid = store.advance(user, order.id, pay).await.unwrap().unwrap();
+        assert_eq!((paid.status, &paid.lines), (Status::Paid, &order.lines));
+        assert_eq!(store.advance(user, order.id, pay).await.unwrap(), None);
+    }
+}

@@ -1,0 +1,136 @@
+//! What goes over the wire.
+
+use cyanotype::FieldError;
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::password::Password;
+use crate::token::Token;
+
+/// An e-mail address, in lower case whatever was sent: one address is one user.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Validate)]
+#[serde(from = "String")]
+#[garde(transparent)]
+pub(crate) struct Email(#[garde(email)] String);
+
+impl Email {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What is wrong with one that another user has.
+    pub(crate) fn taken() -> FieldError {
+        FieldError { field: "email".into(), message: "is taken".into() }
+    }
+}
+
+impl From<String> for Email {
+    fn from(text: String) -> Self {
+        // The addresses that are valid here are ASCII.
+        Self(text.to_ascii_lowercase())
+    }
+}
+
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Registration {
+    #[garde(dive)]
+    pub email: Email,
+    #[garde(length(bytes, min = 8, max = 1024))]
+    pub password: Password,
+    #[garde(length(chars, min = 1, max = 200))]
+    pub name: String,
+}
+
+/// Asks less of its values than a registration: what cannot be known is simply wrong.
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    #[garde(skip)]
+    pub email: Email,
+    #[garde(length(bytes, max = 1024))]
+    pub password: Password,
+}
+
+/// What is left out stays as it is.
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    #[garde(length(chars, min = 1, max = 200))]
+    pub name: Option<String>,
+    #[garde(dive)]
+    pub email: Option<Email>,
+    #[garde(length(bytes, min = 8, max = 1024))]
+    pub password: Option<Password>,
+}
+
+/// Which page of a list.
+#[derive(Debug, Deserialize, Validate)]
+pub(crate) struct Paging {
+    #[serde(default = "usual_limit")]
+    #[garde(range(min = 1, max = 100))]
+    pub limit: i64,
+    #[garde(skip)]
+    pub after: Option<Uuid>,
+}
+
+const fn usual_limit() -> i64 {
+    20
+}
+
+/// A part of a list; the next one begins after `next`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Page {
+    pub items: Vec<User>,
+    pub next: Option<Uuid>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
+pub(crate) struct User {
+    #[sqlx(try_from = "String")]
+    pub id: Uuid,
+    pub email: String,
+    pub name: String,
+    pub created_at: String,
+    pub updated_at: String,
+}
+
+/// The only answer that holds a token.
+#[derive(Debug, Serialize)]
+pub(crate) struct Session {
+    pub token: Token,
+    pub token_type: &'static str,
+    pub expires_at: String,
+    pub user_id: Uuid,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(body: &str) -> Vec<String> {
+        let registration: Registration = serde_json::from_str(body).unwrap();
+        let report = registration.validate().map_or_else(|report| report, |()| garde::Report::new());
+        report.iter().map(|(path, _)| path.to_string()).collect()
+    }
+
+    #[test]
+    fn each_wrong_field_is_named() {
+        assert!(wrong(r#"{"email":"a@example.org","password":"12345678","name":"A"}"#).is_empty());
+        assert_eq!(wrong(r#"{"email":"nobody","password":"1234567","name":""}"#), ["email", "password", "name"]);
+    }
+
+    #[test]
+    fn a_password_counts_in_bytes_and_a_name_in_characters() {
+        let name = "é".repeat(200);
+        assert!(wrong(&format!(r#"{{"email":"a@example.org","password":"éééé","name":"{name}"}}"#)).is_empty());
+    }
+
+    #[test]
+    fn an_address_is_in_lower_case() {
+        let email: Email = serde_json::from_str(r#""Ada@Example.ORG""#).unwrap();
+        assert_eq!(email.as_str(), "ada@example.org");
+    }
+}

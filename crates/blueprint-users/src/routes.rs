@@ -1,0 +1,150 @@
+//! The handlers, one a route.
+
+use actix_web::http::header::{CACHE_CONTROL, LOCATION};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use cyanotype::auth::{Caller, bearer_token};
+use cyanotype::extract::{Json, Path, Query};
+use cyanotype::{Breadcrumb, Problem, Result, add_breadcrumb};
+use jiff::{SignedDuration, Timestamp};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::PREFIX;
+use crate::model::{Change, Login, Page, Paging, Registration, Session};
+use crate::store::{Changes, Credentials, Store, written};
+use crate::token::{self, Token};
+
+const SESSION: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+// One resource a path, with all its methods: actix then answers a wrong method with 405 and what it allows.
+pub(crate) fn register(scope: &mut ServiceConfig) {
+    scope
+        .service(web::resource("").route(web::post().to(sign_up)).route(web::get().to(list)))
+        // Before the ids, of which these would be two.
+        .service(web::resource("/login").route(web::post().to(login)))
+        .service(web::resource("/logout").route(web::post().to(logout)))
+        .service(
+            web::resource("/{id}")
+                .route(web::get().to(read))
+                .route(web::patch().to(change))
+                .route(web::delete().to(delete)),
+        );
+}
+
+async fn sign_up(store: Store, Json(new): Json<Registration>) -> Result {
+    let password_hash = new.password.hash().await?;
+    let user = store.insert(new.email.as_str(), &new.name, &password_hash).await?;
+    info!(user_id = %user.id, "user registered");
+    Ok(HttpResponse::Created().insert_header((LOCATION, format!("{PREFIX}/{}", user.id))).json(user))
+}
+
+async fn login(store: Store, Json(login): Json<Login>) -> Result {
+    let known = store.credentials(login.email.as_str()).await?;
+    add_breadcrumb(match &known {
+        Some(user) => Breadcrumb::new("checks a password").data("user_id", user.id.to_string()),
+        None => Breadcrumb::new("checks a password of nobody"),
+    });
+    let stored = known.as_ref().map(|user| user.password_hash.clone());
+    let right = login.password.is(stored).await?;
+    match known {
+        Some(user) if right => begin_session(&store, &user).await,
+        Some(user) => {
+            warn!(user_id = %user.id, "login refused: wrong password");
+            Err(refused())
+        }
+        None => {
+            warn!("login refused: unknown e-mail address");
+            Err(refused())
+        }
+    }
+}
+
+async fn begin_session(store: &Store, user: &Credentials) -> Result {
+    let token = Token::random()?;
+    let expires_at = written(Timestamp::now() + SESSION);
+    if !store.begin_session(user, &token.hash(), &expires_at).await? {
+        warn!(user_id = %user.id, "login refused: the password has just changed, or the user gone");
+        return Err(refused());
+    }
+    info!(user_id = %user.id, "user logged in");
+    let session = Session { token, token_type: "Bearer", expires_at, user_id: user.id };
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(session))
+}
+
+/// The same whatever was wrong: nobody learns here who has an account.
+fn refused() -> Problem {
+    Problem::unauthorized("the e-mail address or the password is wrong")
+}
+
+async fn logout(caller: Caller, store: Store, request: HttpRequest) -> Result {
+    store.end_session(&presented(&request)?).await?;
+    info!(user_id = %caller.id, "user logged out");
+    Ok(HttpResponse::NoContent().finish())
+}
+
+async fn list(_: Caller, store: Store, Query(paging): Query<Paging>) -> Result {
+    // One more than asked for tells whether there is a next page.
+    let mut items = store.list(paging.after, paging.limit + 1).await?;
+    let limit = usize::try_from(paging.limit)?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(|user| user.id);
+    Ok(HttpResponse::Ok().json(Page { items, next }))
+}
+
+async fn read(_: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
+    let user = store.find(id).await?.ok_or_else(unknown)?;
+    Ok(HttpResponse::Ok().json(user))
+}
+
+async fn change(
+    caller: Caller,
+    store: Store,
+    request: HttpRequest,
+    Path(id): Path<Uuid>,
+    Json(change): Json<Change>,
+) -> Result {
+    own(caller, &store, id).await?;
+    let password_hash = match change.password {
+        Some(password) => Some(password.hash().await?),
+        None => None,
+    };
+    let changes = Changes {
+        name: change.name.as_deref(),
+        email: change.email.as_ref().map(|email| email.as_str()),
+        password_hash: password_hash.as_deref(),
+    };
+    let user = store.change(id, &changes, &presented(&request)?).await?.ok_or_else(unknown)?;
+    info!(user_id = %id, ended_other_sessions = changes.password_hash.is_some(), "user changed");
+    Ok(HttpResponse::Ok().json(user))
+}
+
+async fn delete(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
+    own(caller, &store, id).await?;
+    if !store.delete(id).await? {
+        return Err(unknown());
+    }
+    info!(user_id = %id, "user deleted");
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Everybody may change themselves only.
+async fn own(caller: Caller, store: &Store, id: Uuid) -> Result<()> {
+    if caller.id == id {
+        return Ok(());
+    }
+    store.find(id).await?.ok_or_else(unknown)?;
+    warn!(user_id = %caller.id, other = %id, "refused to change another user");
+    Err(Problem::forbidden("this is another user: you may change yourself only"))
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("user")
+}
+
+/// The hash of the token that the request came with. A handler that asks for a [`Caller`] is not reached without one.
+fn presented(request: &HttpRequest) -> Result<String> {
+    let token = bearer_token(request).ok_or_else(|| Problem::unauthorized("send a bearer token"))?;
+    Ok(token::hash(&token))
+}

@@ -1,0 +1,69 @@
+//! Session tokens: opaque to the client, and of no use to whoever reads the database.
+
+use std::fmt;
+
+use rand::TryRng;
+use rand::rngs::{SysError, SysRng};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+const BYTES: usize = 32;
+
+/// A token as the client gets it, once: 64 hexadecimal digits.
+#[derive(Clone, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Token(String);
+
+impl Token {
+    /// A fresh token from the system's random numbers.
+    pub(crate) fn random() -> Result<Self, SysError> {
+        let mut bytes = [0; BYTES];
+        SysRng.try_fill_bytes(&mut bytes)?;
+        Ok(Self(hex(&bytes)))
+    }
+
+    pub(crate) fn hash(&self) -> String {
+        hash(&self.0)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// What is stored of a token. A fast hash will do, without salt: nobody guesses 256 random bits.
+pub(crate) fn hash(token: &str) -> String {
+    hex(&Sha256::digest(token.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_sha_256_in_hexadecimal() {
+        assert_eq!(hash("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn no_two_tokens_are_alike_and_none_is_its_hash() {
+        let (one, other) = (Token::random().unwrap(), Token::random().unwrap());
+        assert_eq!(one.0.len(), 2 * BYTES);
+        assert_ne!(one.0, other.0);
+        assert_ne!(one.0, one.hash());
+        assert_eq!(one.hash(), hash(&one.0));
+    }
+
+    #[test]
+    fn debug_hides_it() {
+        let token = Token::random().unwrap();
+        assert!(!format!("{token:?}").contains(&token.0));
+    }
+}

@@ -1,0 +1,58 @@
+//! Who is calling: a blueprint that knows users publishes an [`Authenticator`], and every handler may ask for a [`Caller`].
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use uuid::Uuid;
+
+use crate::problem::Problem;
+
+/// What an [`Authenticator`] answers with, in its own time.
+pub type Authentication<'a> = Pin<Box<dyn Future<Output = Result<Option<Caller>, Problem>> + 'a>>;
+
+/// Knows whose a bearer token is.
+pub trait Authenticator: Send + Sync {
+    /// The user whom the token belongs to, or `None` when it is nobody's.
+    ///
+    /// # Errors
+    /// When it cannot be found out.
+    fn authenticate<'a>(&'a self, token: &'a str) -> Authentication<'a>;
+}
+
+/// The user whose bearer token came with the request; without one the answer is 401.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    pub id: Uuid,
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let token = bearer_token(request);
+        let authenticator = request.app_data::<Data<dyn Authenticator>>().cloned().map(Data::into_inner);
+        Box::pin(authenticated(token, authenticator))
+    }
+}
+
+async fn authenticated(token: Option<String>, by: Option<Arc<dyn Authenticator>>) -> Result<Caller, Problem> {
+    let token = token.ok_or_else(|| Problem::unauthorized("send a bearer token in the authorization header"))?;
+    let by = by.ok_or_else(|| {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no blueprint that this process serves knows its callers")
+    })?;
+    by.authenticate(&token).await?.ok_or_else(|| Problem::unauthorized("this token is not valid, or not any more"))
+}
+
+/// The token of an `authorization: Bearer …` header.
+pub fn bearer_token(request: &HttpRequest) -> Option<String> {
+    let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned()).filter(|token| !token.is_empty())
+}

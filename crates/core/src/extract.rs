@@ -1,0 +1,218 @@
+//! What a handler asks of a request: bodies, queries and paths that are checked, and refused with the field's name.
+//!
+//! No answer repeats a value that the client sent: it may be a secret, and answers are recorded.
+
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use futures_util::StreamExt;
+use garde::Validate;
+use serde::de::DeserializeOwned;
+
+use crate::problem::{FieldError, Problem};
+
+/// What a request's body may be, from the settings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub max_body_bytes: usize,
+    pub timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_body_bytes: 1 << 20, timeout: Duration::from_secs(10) }
+    }
+}
+
+/// A JSON body, read and validated.
+///
+/// Answers 415 for another content type, 413 for a body over `server.max_body_bytes`, 408 for one that does not come in
+/// `server.request_timeout_s`, 400 with the position for what is no JSON, and 422 with the field's path for what is not as
+/// asked.
+///
+/// ```
+/// use cyanotype::extract::Json;
+/// use garde::Validate;
+///
+/// #[derive(serde::Deserialize, Validate)]
+/// struct Note {
+///     #[garde(length(min = 1, max = 200))]
+///     text: String,
+/// }
+///
+/// async fn write(Json(note): Json<Note>) -> String {
+///     note.text
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+/// A query string, read and validated; 422 names the parameter.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+/// The parameters of a path; 400 names the one that is not as asked.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Json<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let content_type = request.content_type().to_owned();
+        let limits = request.app_data::<Limits>().copied().unwrap_or_default();
+        let payload = payload.take();
+        Box::pin(async move {
+            if !(content_type.eq_ignore_ascii_case("application/json") || content_type.ends_with("+json")) {
+                let detail = "send the body as JSON, with `content-type: application/json`";
+                return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+            }
+            let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+            let body = tokio::time::timeout(limits.timeout, read(payload, limits.max_body_bytes)).await.map_err(late)??;
+            let value = parse(&body)?;
+            validate(&value)?;
+            Ok(Self(value))
+        })
+    }
+}
+
+async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::bad_request("the body ended before it was whole"))?;
+        if body.len() + chunk.len() > limit {
+            let detail = format!("the body is larger than {limit} bytes");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        refused(&path, error.inner())
+    })?;
+    json.end().map_err(|error| refused(".", &error))?;
+    Ok(value)
+}
+
+fn refused(path: &str, error: &serde_json::Error) -> Problem {
+    let said = error.to_string();
+    let (line, column) = (error.line(), error.column());
+    let said = said.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&said);
+    if error.is_data() {
+        return Problem::invalid_field(&field(path), without_value(said));
+    }
+    Problem::bad_request(format!("the body is not JSON: {said} at line {line} column {column}"))
+}
+
+impl<T: DeserializeOwned + Validate<Context = ()>> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let query = serde_urlencoded::Deserializer::new(form_pairs(request.query_string()));
+        let value = serde_path_to_error::deserialize(query)
+            .map_err(|error| Problem::invalid_field(&field(&error.path().to_string()), without_value(&error.inner().to_string())));
+        ready(value.and_then(|value| validate(&value).map(|()| Self(value))))
+    }
+}
+
+fn form_pairs(query: &str) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(query.as_bytes())
+}
+
+impl<T: DeserializeOwned> FromRequest for Path<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let path = actix_router::PathDeserializer::new(request.match_info());
+        let value = serde_path_to_error::deserialize(path).map_err(|error| {
+            let named = error.path().to_string();
+            // A single parameter has no path of its own, but a name in the pattern.
+            let only = request.match_info().iter().next().map(|(name, _)| name.to_owned());
+            let name = if named == "." { only.unwrap_or(named) } else { named };
+            let fields = vec![FieldError { field: name, message: without_value(&error.inner().to_string()) }];
+            Problem::bad_request("the path cannot be read").with_fields(fields)
+        });
+        ready(value.map(Self))
+    }
+}
+
+fn validate<T: Validate<Context = ()>>(value: &T) -> Result<(), Problem> {
+    value.validate().map_err(|report| {
+        let fields = report.iter();
+        let wrong = fields.map(|(path, error)| FieldError { field: path.to_string(), message: error.message().to_owned() });
+        Problem::invalid(wrong.collect())
+    })
+}
+
+fn field(path: &str) -> String {
+    if path == "." || path.is_empty() { "(the whole)".into() } else { path.into() }
+}
+
+/// serde's message, without the value that it repeats.
+fn without_value(said: &str) -> String {
+    let expected = |said: &str| said.rfind("expected ").map(|at| said[at..].to_owned());
+    let got = |rest: &str| rest.split([' ', ',']).next().unwrap_or_default().to_owned();
+    if let Some(rest) = said.strip_prefix("invalid type: ") {
+        return expected(rest).map_or_else(|| "is of the wrong type".into(), |wanted| format!("{wanted}, got {}", got(rest)));
+    }
+    if said.starts_with("missing field") || said.starts_with("duplicate field") {
+        return said.to_owned();
+    }
+    if said.starts_with("unknown field") || said.starts_with("unknown variant") {
+        let kind = if said.starts_with("unknown field") { "there is no such field" } else { "is none of those allowed" };
+        return expected(said).map_or_else(|| kind.into(), |wanted| format!("{kind}; {wanted}"));
+    }
+    if said.starts_with("invalid value") || said.starts_with("invalid length") {
+        return expected(said).unwrap_or_else(|| "is not a valid value".into());
+    }
+    "is not a valid value".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "read by serde alone")]
+    struct Line {
+        sku: String,
+        quantity: u32,
+    }
+
+    fn refusal(body: &str) -> String {
+        let problem = parse::<Vec<Line>>(body.as_bytes()).expect_err("is refused");
+        let answer = problem.answer(None, None, crate::settings::Env::Prod);
+        let bytes = actix_web::body::MessageBody::try_into_bytes(answer.into_body()).expect("is whole");
+        String::from_utf8(bytes.to_vec()).expect("is UTF-8")
+    }
+
+    #[test]
+    fn malformed_json_is_told_by_its_position() {
+        assert!(refusal(r#"[{"sku": ]"#).contains("expected value at line 1 column 10"));
+        assert!(refusal(r#"[] x"#).contains("trailing characters at line 1 column 4"));
+    }
+
+    #[test]
+    fn a_wrong_field_is_told_by_its_path_and_without_its_value() {
+        let wrong = refusal(r#"[{"sku":"A","quantity":"hunter2"}]"#);
+        assert!(wrong.contains("[0].quantity") && wrong.contains("expected u32, got string"), "{wrong}");
+        assert!(!wrong.contains("hunter2"), "{wrong}");
+        assert!(refusal(r#"[{"sku":"A"}]"#).contains("missing field `quantity`"));
+        let unknown = refusal(r#"[{"sku":"A","hunter2":1}]"#);
+        assert!(unknown.contains("expected `sku` or `quantity`"), "{unknown}");
+    }
+}

@@ -1,0 +1,167 @@
+//! Every failure has an answer: an `Err` and a panic become a problem, and what nobody caught is reported, once.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+
+use actix_web::body::{BodySize, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::middleware::Next;
+use actix_web::web::Bytes;
+use actix_web::{Error, HttpResponse, ResponseError};
+use futures_util::FutureExt;
+
+use crate::failure::Failure;
+use crate::pipeline::{Report, pipeline};
+use crate::problem::Problem;
+use crate::record::{EventId, Kind};
+use crate::request;
+use crate::settings::Env;
+
+/// Marks a response whose failure has been reported, so that its status is not taken for another.
+pub(crate) struct Accounted;
+
+pub(crate) async fn answer_failures<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let called = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind().await;
+    match called {
+        Ok(Ok(response)) => Ok(answered(response)),
+        Ok(Err(error)) => Err(Answer::to(&error).into()),
+        // The panic hook has reported it.
+        Err(panic) => Err(Answer::to_panic(&*panic).into()),
+    }
+}
+
+fn answered<B: MessageBody>(response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B>> {
+    let status = response.status();
+    let answer = match response.response().error() {
+        Some(error) => to_problem(error, status),
+        // The router's own answer to a method that a route does not have.
+        None if status == StatusCode::METHOD_NOT_ALLOWED && is_empty(response.response().body().size()) => {
+            Problem::new(status, "this route does not have that method; the header `allow` lists those it has")
+                .answer(request::current().as_deref(), None, env())
+        }
+        None => return response.map_into_left_body(),
+    };
+    let kept = headers_to_keep(response.headers());
+    let mut response = response.into_response(answer);
+    for (name, value) in kept {
+        response.headers_mut().append(name, value);
+    }
+    response.response_mut().extensions_mut().insert(Accounted);
+    response.map_into_right_body()
+}
+
+/// The problem that an error is answered with, the failure reported when it is the service's own.
+fn to_problem(error: &Error, status: StatusCode) -> HttpResponse {
+    let request = request::current();
+    let foreign;
+    let problem = match error.as_error::<Problem>() {
+        Some(problem) => problem,
+        None => {
+            foreign = if status.is_server_error() {
+                Problem::internal(Foreign::of(error)).with_status(status)
+            } else {
+                Problem::new(status, error.to_string())
+            };
+            &foreign
+        }
+    };
+    let event_id = if status.is_server_error() { report(problem.failure()) } else { None };
+    problem.answer(request.as_deref(), event_id, env())
+}
+
+fn report(failure: Failure) -> Option<EventId> {
+    pipeline()?.report(Report::failure(Kind::Uncaught, "cyanotype::failures", failure))
+}
+
+fn env() -> Env {
+    pipeline().map_or(Env::Prod, |pipeline| pipeline.policy.env)
+}
+
+fn is_empty(size: BodySize) -> bool {
+    matches!(size, BodySize::None | BodySize::Sized(0))
+}
+
+/// What an error said beside its body: `allow`, `www-authenticate`, `retry-after`.
+fn headers_to_keep(headers: &HeaderMap) -> Vec<(actix_web::http::header::HeaderName, actix_web::http::header::HeaderValue)> {
+    let of_body = [CONTENT_TYPE, CONTENT_LENGTH];
+    let kept = headers.iter().filter(|(name, _)| !of_body.contains(name));
+    // A problem's own headers are in its answer already.
+    kept.filter(|(name, _)| name.as_str() != "www-authenticate").map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// An error of another type than ours, of which only its texts are known.
+struct Foreign {
+    display: String,
+    debug: String,
+}
+
+impl Foreign {
+    fn of(error: &Error) -> Self {
+        Self { display: error.to_string(), debug: format!("{error:?}") }
+    }
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.display)
+    }
+}
+
+impl fmt::Debug for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.debug)
+    }
+}
+
+impl std::error::Error for Foreign {}
+
+/// A whole answer that travels as an error, because the request that a response needs is gone with what failed.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    fn to(error: &Error) -> Self {
+        Self::from(to_problem(error, error.as_response_error().status_code()))
+    }
+
+    fn to_panic(panic: &(dyn std::any::Any + Send)) -> Self {
+        let request = request::current();
+        let event_id = request.as_ref().and_then(|request| request.panic_event());
+        let problem = Problem::internal(format!("panicked: {}", crate::panic::message(panic)));
+        Self::from(problem.answer(request.as_deref(), event_id, env()))
+    }
+}
+
+impl From<HttpResponse> for Answer {
+    fn from(response: HttpResponse) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        Self { status, headers, body: response.into_body().try_into_bytes().unwrap_or_default() }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.status.fmt(f)
+    }
+}
+
+impl ResponseError for Answer {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::with_body(self.status, self.body.clone()).map_into_boxed_body();
+        *response.headers_mut() = self.headers.clone();
+        response
+    }
+}

@@ -1,0 +1,30 @@
+//! The span that all spans of a request are inside of, and that its body is streamed in.
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use tracing::Span;
+use tracing::field::Empty;
+use tracing_actix_web::RootSpanBuilder;
+
+use crate::request;
+
+/// The name of the root span; logger lines show the spans inside it.
+pub(crate) const NAME: &str = "request";
+
+/// Names the request; what is said of its end stands in the response record.
+pub(crate) struct RootSpan;
+
+impl RootSpanBuilder for RootSpan {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        let span = tracing::info_span!(NAME, request_id = Empty, trace_id = Empty, http.request.method = Empty);
+        if let Some(context) = request::current().filter(|_| !span.is_disabled()) {
+            span.record("request_id", context.id.as_str());
+            span.record("trace_id", context.trace_id.as_str());
+            span.record("http.request.method", request.method().as_str());
+        }
+        span
+    }
+
+    fn on_request_end<B: MessageBody>(_: Span, _: &Result<ServiceResponse<B>, Error>) {}
+}

@@ -1,0 +1,49 @@
+//! What every blueprint of the service is given: records of its responses, one place to say what went wrong, and one table
+//! that says what goes where.
+//!
+//! ```text
+//! request → context → root span → compression → response log → failures → blueprint
+//!                                                    │             │          │
+//!                                                    │             │          ├─ tracing::info! … critical!
+//!                                                    │             │          ├─ add_breadcrumb
+//!                                                    │             │          └─ capture_exception, capture_event
+//!                                                    ▼             ▼          ▼
+//!                                                  record ──→ Policy::route (the table) ──→ stderr, Sentry
+//! ```
+//!
+//! A blueprint implements [`Blueprint`]; [`Service`] puts blueprints together and serves them. Handlers return
+//! [`Result`], whose [`Problem`] keeps apart what a client may see and what the log says.
+
+pub mod auth;
+mod blueprint;
+mod capture;
+mod database;
+pub mod extract;
+mod failure;
+mod http;
+mod lifecycle;
+mod management;
+mod panic;
+mod pipeline;
+mod problem;
+mod record;
+mod redact;
+mod request;
+#[cfg_attr(not(feature = "sentry"), path = "sentry/absent.rs")]
+mod sentry;
+mod service;
+pub mod settings;
+mod stack;
+mod stderr;
+mod subscriber;
+
+pub use blueprint::{Blueprint, RegistryError};
+pub use capture::{Breadcrumb, Message, add_breadcrumb, capture_event, capture_exception, spawn};
+pub use database::{Database, DatabaseError};
+pub use problem::{FieldError, Problem, Result};
+pub use record::{EventId, Kind, Level, Policy, Route, StackRoute, ToSentry, UnknownLevel};
+pub use service::{RouteInfo, Service};
+
+/// For [`critical!`] alone.
+#[doc(hidden)]
+pub use tracing as __tracing;

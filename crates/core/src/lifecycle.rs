@@ -1,0 +1,210 @@
+//! From start to stop: sinks first, then the database, the listeners, and back in the opposite order.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use actix_web::{App, HttpServer};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::database::Database;
+use crate::extract::Limits;
+use crate::management::{self, Health};
+use crate::pipeline::{Pipeline, Report};
+use crate::record::Level;
+use crate::service::{Mounted, Service};
+use crate::settings::{Mode, Settings};
+use crate::{panic, subscriber};
+
+/// `EX_CONFIG`: another start will fare no better, so nothing should try one.
+const BAD_CONFIGURATION: u8 = 78;
+/// `EX_UNAVAILABLE`: something that is needed was not to be had.
+const UNAVAILABLE: u8 = 69;
+
+/// Why the service does not serve, in one sentence.
+struct Failed {
+    status: u8,
+    reason: String,
+}
+
+impl Failed {
+    fn unavailable(reason: impl fmt::Display) -> Self {
+        Self { status: UNAVAILABLE, reason: reason.to_string() }
+    }
+}
+
+pub(crate) fn run(mut service: Service) -> ExitCode {
+    let release = service.release();
+    service.settings.sentry.release.get_or_insert(release);
+    let settings = service.settings.clone();
+    // Before any runtime: Sentry's hub belongs to the first thread that touches it.
+    let pipeline = Pipeline::install(&settings, service.before_breadcrumb.take());
+    subscriber::install(&settings, pipeline);
+    panic::install_hook();
+
+    let served = actix_web::rt::System::new().block_on(serve(&service, pipeline));
+    let (deadline, code) = match served {
+        Ok(deadline) => (deadline, ExitCode::SUCCESS),
+        Err(failed) => {
+            let deadline = Instant::now() + settings.server.shutdown_timeout();
+            refuse(pipeline, &failed);
+            (deadline, ExitCode::from(failed.status))
+        }
+    };
+    pipeline.finish(deadline);
+    code
+}
+
+/// Serves until it is told to stop; gives back the instant by which the process must have ended.
+async fn serve(service: &Service, pipeline: &'static Pipeline) -> Result<Instant, Failed> {
+    let settings = &service.settings;
+    let enabled = service.enabled();
+    let blueprints = enabled.map_err(|error| Failed { status: BAD_CONFIGURATION, reason: error.to_string() })?;
+    let migrations = blueprints.iter().filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
+    let database = Database::open(&settings.database, migrations).await.map_err(Failed::unavailable)?;
+    let authenticator = blueprints.iter().find_map(|blueprint| blueprint.authenticator(&database));
+    let mut signals = Signals::listen().map_err(Failed::unavailable)?;
+
+    let stopping = Arc::new(AtomicBool::new(false));
+    let health = Health { database: database.clone(), stopping: Arc::clone(&stopping) };
+    let management = HttpServer::new(move || App::new().configure(management::routes(health.clone())))
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(0)
+        .bind((settings.management.host.as_str(), settings.management.port));
+    let management = management.map_err(|error| cannot_listen("management", settings, &error))?;
+
+    let names: Vec<&'static str> = blueprints.iter().map(|blueprint| blueprint.name()).collect();
+    let mounted = Mounted {
+        blueprints,
+        database: database.clone(),
+        authenticator,
+        limits: Limits {
+            max_body_bytes: settings.server.max_body_bytes,
+            timeout: settings.server.request_timeout(),
+        },
+        pipeline,
+        transactions: settings.sentry.traces_sample_rate > 0.0,
+    };
+    let shares = Shares::of(settings.server.shutdown_timeout());
+    let mut api = HttpServer::new(move || mounted.clone().app())
+        .disable_signals()
+        .shutdown_timeout(shares.requests.as_secs())
+        .client_request_timeout(settings.server.request_timeout());
+    if let Some(workers) = settings.server.workers {
+        api = api.workers(workers);
+    }
+    let api = api.bind((settings.server.host.as_str(), settings.server.port));
+    let api = api.map_err(|error| cannot_listen("server", settings, &error))?;
+
+    say_start(service, pipeline, &api.addrs(), &management.addrs(), &names, &database);
+    let (api, management) = (api.run(), management.run());
+    let (api_handle, management_handle) = (api.handle(), management.handle());
+    let management = actix_web::rt::spawn(management);
+    let api = actix_web::rt::spawn(api);
+
+    let name = signals.next().await;
+    let deadline = Instant::now() + settings.server.shutdown_timeout();
+    stopping.store(true, Ordering::Relaxed);
+    pipeline.report(Report::service(Level::Info, format!("stopping on {name}")));
+    // A second signal ends at once, whatever is in hand.
+    actix_web::rt::spawn(async move {
+        signals.next().await;
+        std::process::exit(1);
+    });
+    api_handle.stop(true).await;
+    // Both have ended by themselves; how is of no interest any more.
+    let _ = api.await;
+    let _ = tokio::time::timeout(Duration::from_millis(500), database.close()).await;
+    management_handle.stop(false).await;
+    let _ = management.await;
+    pipeline.report(Report::service(Level::Info, "stopped"));
+    Ok(deadline)
+}
+
+/// How the time to stop is shared out; what the requests leave is for the sinks.
+struct Shares {
+    requests: Duration,
+}
+
+impl Shares {
+    fn of(all: Duration) -> Self {
+        Self { requests: Duration::from_secs((all.as_secs() * 5 / 8).max(1).min(all.as_secs().saturating_sub(1))) }
+    }
+}
+
+fn cannot_listen(section: &str, settings: &Settings, error: &io::Error) -> Failed {
+    let (host, port) = match section {
+        "management" => (&settings.management.host, settings.management.port),
+        _ => (&settings.server.host, settings.server.port),
+    };
+    Failed::unavailable(format!("cannot listen on {host}:{port} ({section}.host, {section}.port): {error}"))
+}
+
+fn say_start(
+    service: &Service,
+    pipeline: &Pipeline,
+    api: &[SocketAddr],
+    management: &[SocketAddr],
+    blueprints: &[&'static str],
+    database: &Database,
+) {
+    let settings = &service.settings;
+    let shown = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let policy = pipeline.policy;
+    let sinks: Vec<&str> =
+        [("stderr", policy.has_stderr()), ("sentry", policy.has_sentry())].iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+    let wants_sentry = matches!(policy.mode, Mode::Sentry | Mode::Both);
+    let why_not = match (wants_sentry && !policy.has_sentry(), cfg!(feature = "sentry")) {
+        (false, _) => None,
+        (true, true) => Some("no DSN is set"),
+        (true, false) => Some("this build has no Sentry in it"),
+    };
+    let mut report = Report::service(Level::Info, format!("{} {} serves on http://{}", service.name, service.version, shown(api)))
+        .with("version", service.version)
+        .with("address", shown(api))
+        .with("management_address", shown(management))
+        .with("env", settings.env.as_str())
+        .with("mode", policy.mode.as_str())
+        .with("log_level", policy.level.as_str())
+        .with("sinks", sinks)
+        .with("blueprints", blueprints.to_vec())
+        .with("database", database.kind());
+    if let Some(why_not) = why_not {
+        report = report.with("sentry", why_not);
+    }
+    pipeline.report(report);
+}
+
+/// Says why there is no service, whatever the mode and the level: it is the answer to the command.
+fn refuse(pipeline: &Pipeline, failed: &Failed) {
+    let record = Report::service(Level::Critical, failed.reason.clone());
+    if pipeline.policy.route(record.kind, record.level).stderr {
+        pipeline.report(record);
+    } else {
+        let _ = writeln!(io::stderr(), "{}", failed.reason);
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

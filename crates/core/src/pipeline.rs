@@ -1,0 +1,383 @@
+//! From a record to its sinks. There is one pipeline in a process; the helpers, the wrapper and the subscriber feed it.
+
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::capture::Breadcrumb;
+use crate::failure::Failure;
+use crate::http::response_log;
+use crate::record::{
+    Crumb, Detail, Event, EventId, FailureDetail, Kind, Level, Policy, Record, StackRoute, ToSentry,
+};
+use crate::redact::Redactor;
+use crate::request::{self, RequestContext, Trail};
+use crate::settings::Settings;
+use crate::{sentry, stderr};
+
+/// Failures whose stacks wait to be resolved; more than these go on without one.
+const UNRESOLVED: usize = 1024;
+
+pub(crate) type BeforeBreadcrumb = Box<dyn Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync>;
+
+static PIPELINE: OnceLock<Pipeline> = OnceLock::new();
+
+/// The process's pipeline, once the service has started.
+pub(crate) fn pipeline() -> Option<&'static Pipeline> {
+    PIPELINE.get()
+}
+
+pub(crate) struct Pipeline {
+    pub policy: Policy,
+    pub redactor: Redactor,
+    pub response_log: response_log::Config,
+    max_breadcrumbs: usize,
+    before_breadcrumb: Option<BeforeBreadcrumb>,
+    stderr: Arc<stderr::Sink>,
+    sentry: Option<Arc<sentry::Sink>>,
+    resolver: Mutex<Option<Resolver>>,
+    /// The breadcrumbs of what happens outside any request.
+    trail: Mutex<Trail>,
+}
+
+/// Something to be recorded.
+pub(crate) struct Report {
+    pub kind: Kind,
+    pub level: Level,
+    /// The level it must reach: `log.level`, or its module's own.
+    pub threshold: Option<Level>,
+    pub message: String,
+    pub target: String,
+    pub failure: Option<Failure>,
+    /// Fields of a logger line, data of a breadcrumb or a message.
+    pub data: Map<String, Value>,
+}
+
+impl Report {
+    pub fn new(kind: Kind, level: Level, target: &str, message: String) -> Self {
+        let target = target.to_owned();
+        Self { kind, level, threshold: None, message, target, failure: None, data: Map::new() }
+    }
+
+    /// What the service says of itself.
+    pub fn service(level: Level, message: impl Into<String>) -> Self {
+        Self::new(Kind::Service, level, "cyanotype", message.into())
+    }
+
+    pub fn failure(kind: Kind, target: &str, failure: Failure) -> Self {
+        let message = failure.first().message.clone();
+        Self { failure: Some(failure), ..Self::new(kind, Level::Error, target, message) }
+    }
+
+    pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.data.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+impl Pipeline {
+    /// Starts the sinks that the settings ask for. The first call of a process wins, and must come before any runtime or
+    /// thread that could speak to Sentry.
+    pub fn install(settings: &Settings, before_breadcrumb: Option<BeforeBreadcrumb>) -> &'static Pipeline {
+        PIPELINE.get_or_init(|| {
+            let policy = Policy::of(settings);
+            let stderr = Arc::new(stderr::Sink::start(settings));
+            let sentry = policy.has_sentry().then(|| sentry::Sink::start(settings, Arc::clone(&stderr)).map(Arc::new));
+            let resolver = Resolver::start(Arc::clone(&stderr));
+            Pipeline {
+                policy,
+                redactor: Redactor::new(&settings.log.response.redact),
+                response_log: response_log::Config::of(settings),
+                max_breadcrumbs: settings.sentry.max_breadcrumbs,
+                before_breadcrumb,
+                stderr,
+                sentry: sentry.flatten(),
+                resolver: Mutex::new(Some(resolver)),
+                trail: Mutex::default(),
+            }
+        })
+    }
+
+    /// Sends a report where the table says, once.
+    pub fn report(&self, mut report: Report) -> Option<EventId> {
+        let request = request::current();
+        let policy = Policy { level: report.threshold.unwrap_or(self.policy.level), ..self.policy };
+        let route = policy.route(report.kind, report.level);
+        if !route.stderr && route.sentry == ToSentry::Nothing {
+            return None;
+        }
+        self.redactor.map(&mut report.data);
+
+        // One failure is one record and one event, whoever reports it first.
+        let messages = report.failure.as_ref().map(Failure::messages);
+        let told = match (&request, &messages) {
+            (Some(request), Some(messages)) => request.reported(messages),
+            _ => Default::default(),
+        };
+        let stderr = route.stderr && !told.stderr;
+        let wants_event = route.sentry == ToSentry::Event && told.event.is_none();
+        let sentry = self.sentry.as_ref().filter(|sentry| wants_event && sentry.takes_event());
+        let event_id = told.event.or_else(|| sentry.map(|_| EventId::random()));
+        if let (Some(request), Some(messages)) = (&request, messages) {
+            request.remember(messages, stderr, event_id);
+            if report.failure.as_ref().is_some_and(|failure| failure.panic) {
+                request.set_panic(event_id);
+            }
+        }
+
+        let at = Timestamp::now();
+        let event = sentry.zip(event_id).map(|(sentry, id)| (Arc::clone(sentry), self.event(id, at, &report, request.clone())));
+        if route.sentry == ToSentry::Breadcrumb {
+            self.keep(request.as_deref(), crumb(at, &report));
+        }
+        let with_stack = match route.stack {
+            StackRoute::Never => false,
+            StackRoute::WithLine => true,
+            StackRoute::UnlessSentryTakesIt => event_id.is_none(),
+        };
+        let record = stderr.then(|| record(at, report, request.clone(), event_id, with_stack));
+        self.hand_over(record, event, request.as_deref());
+        event_id
+    }
+
+    /// The event as it is now: breadcrumbs that come later are not its own, save the response of a failure nobody caught.
+    fn event(&self, id: EventId, at: Timestamp, report: &Report, request: Option<Arc<RequestContext>>) -> Event {
+        let crumbs = match &request {
+            Some(request) => request.trail().crumbs(),
+            None => self.trail.lock().unwrap_or_else(PoisonError::into_inner).crumbs(),
+        };
+        Event {
+            id,
+            at,
+            level: report.level,
+            target: report.target.clone(),
+            message: (report.kind == Kind::Line || report.failure.is_none()).then(|| report.message.clone()),
+            failure: report.failure.clone(),
+            unhandled: report.kind == Kind::Uncaught,
+            data: report.data.clone(),
+            crumbs,
+            request,
+        }
+    }
+
+    fn hand_over(
+        &self,
+        record: Option<Record>,
+        event: Option<(Arc<sentry::Sink>, Event)>,
+        request: Option<&RequestContext>,
+    ) {
+        let event = event.and_then(|(sink, event)| match request.filter(|_| event.unhandled) {
+            Some(request) => request.hold(event).err().map(|event| (sink, *event)),
+            None => Some((sink, event)),
+        });
+        if let Some(record) = record {
+            match &record.failure {
+                Some(failure) if failure.with_stack => self.resolve(Job::Write(record)),
+                _ => self.stderr.write(&record),
+            }
+        }
+        if let Some((sink, event)) = event {
+            self.resolve(Job::Send(sink, event));
+        }
+    }
+
+    /// Whether any sink wants a response's record of this level.
+    pub fn wants_response(&self, level: Level) -> bool {
+        let route = self.policy.route(Kind::Response, level);
+        route.stderr || route.sentry != ToSentry::Nothing
+    }
+
+    /// Writes a response's record, and sends the events that waited for it.
+    pub fn answered(&self, record: Option<Record>, request: &Arc<RequestContext>) {
+        if let Some(record) = record {
+            let route = self.policy.route(Kind::Response, record.level);
+            if route.sentry == ToSentry::Breadcrumb {
+                self.keep(Some(request), response_crumb(&record));
+            }
+            if route.stderr {
+                self.stderr.write(&record);
+            }
+        }
+        let Some(sink) = &self.sentry else { return };
+        for mut event in request.answered() {
+            event.crumbs = request.trail().crumbs();
+            self.resolve(Job::Send(Arc::clone(sink), event));
+        }
+    }
+
+    /// Adds a breadcrumb to the request's trail, or to the process's own.
+    fn keep(&self, request: Option<&RequestContext>, crumb: Crumb) {
+        match request {
+            Some(request) => request.trail().push(crumb, self.max_breadcrumbs),
+            None => self.trail.lock().unwrap_or_else(PoisonError::into_inner).push(crumb, self.max_breadcrumbs),
+        }
+    }
+
+    /// Passes a breadcrumb through the service's hook, which may change it or drop it for Sentry.
+    pub fn breadcrumb(&self, breadcrumb: Breadcrumb) {
+        let category = breadcrumb.category_or_default().to_owned();
+        let told = |breadcrumb: Breadcrumb| Report {
+            data: breadcrumb.data,
+            ..Report::new(Kind::Breadcrumb, breadcrumb.level, &category, breadcrumb.message)
+        };
+        let route = self.policy.route(Kind::Breadcrumb, breadcrumb.level);
+        let request = request::current();
+        let at = Timestamp::now();
+        if route.stderr {
+            let mut report = told(breadcrumb.clone());
+            self.redactor.map(&mut report.data);
+            self.stderr.write(&record(at, report, request.clone(), None, false));
+        }
+        if route.sentry == ToSentry::Breadcrumb {
+            let kept = match &self.before_breadcrumb {
+                Some(hook) => hook(breadcrumb),
+                None => Some(breadcrumb),
+            };
+            if let Some(kept) = kept {
+                let mut crumb = Crumb {
+                    at,
+                    level: kept.level,
+                    category: kept.category_or_default().to_owned(),
+                    message: kept.message,
+                    data: kept.data,
+                };
+                self.redactor.map(&mut crumb.data);
+                self.keep(request.as_deref(), crumb);
+            }
+        }
+    }
+
+    fn resolve(&self, job: Job) {
+        let resolver = self.resolver.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = match resolver.as_ref() {
+            Some(resolver) => resolver.jobs.try_send(job).err(),
+            None => Some(TrySendError::Disconnected(job)),
+        };
+        drop(resolver);
+        if let Some(TrySendError::Full(job) | TrySendError::Disconnected(job)) = refused {
+            job.without_stack().run(&self.stderr);
+        }
+    }
+
+    /// Ends in order: stacks are resolved, Sentry is told, stderr is written; each until its share of the time is over.
+    pub fn finish(&self, deadline: Instant) {
+        let left = |share: f64| Instant::now() + deadline.saturating_duration_since(Instant::now()).mul_f64(share);
+        let resolver = self.resolver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(resolver) = resolver {
+            resolver.finish(left(0.3));
+        }
+        if let Some(sentry) = &self.sentry {
+            sentry.finish(left(0.6));
+        }
+        self.stderr.finish(deadline);
+    }
+}
+
+fn record(
+    at: Timestamp,
+    report: Report,
+    request: Option<Arc<RequestContext>>,
+    event_id: Option<EventId>,
+    with_stack: bool,
+) -> Record {
+    Record {
+        at,
+        level: report.level,
+        kind: report.kind,
+        message: report.message,
+        target: report.target,
+        request,
+        failure: report.failure.map(|failure| FailureDetail { failure, with_stack }),
+        event_id,
+        detail: match report.kind {
+            Kind::Line => Detail::Fields(report.data),
+            Kind::Service => Detail::Service(report.data),
+            Kind::Breadcrumb | Kind::Message => Detail::Data(report.data),
+            Kind::Exception | Kind::Uncaught | Kind::Response => Detail::None,
+        },
+    }
+}
+
+fn crumb(at: Timestamp, report: &Report) -> Crumb {
+    Crumb {
+        at,
+        level: report.level,
+        category: report.target.clone(),
+        message: report.message.clone(),
+        data: report.data.clone(),
+    }
+}
+
+/// The most of a response's content that a breadcrumb carries, in bytes.
+const CRUMB_CONTENT: usize = 1024;
+
+fn response_crumb(record: &Record) -> Crumb {
+    let mut data = Map::new();
+    if let Detail::Response(response) = &record.detail {
+        data.insert("http.request.method".into(), response.method.clone().into());
+        data.insert("url.path".into(), response.path.clone().into());
+        if let Some(status) = response.status {
+            data.insert("http.response.status_code".into(), status.into());
+        }
+        data.insert("http.response.body.size".into(), response.body_size.into());
+        data.insert("outcome".into(), response.outcome.as_str().into());
+        if let Some(content) = &response.content {
+            let end = content.text.floor_char_boundary(CRUMB_CONTENT);
+            data.insert("http.response.body.content".into(), content.text[..end].into());
+        }
+    }
+    Crumb { at: record.at, level: record.level, category: "response".into(), message: record.message.clone(), data }
+}
+
+/// The thread that resolves stacks, so that no request waits for it.
+struct Resolver {
+    jobs: SyncSender<Job>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+enum Job {
+    Write(Record),
+    Send(Arc<sentry::Sink>, Event),
+}
+
+impl Job {
+    fn run(self, stderr: &stderr::Sink) {
+        match self {
+            Job::Write(record) => stderr.write(&record),
+            Job::Send(sink, event) => sink.send(event),
+        }
+    }
+
+    fn without_stack(mut self) -> Self {
+        let failure = match &mut self {
+            Job::Write(record) => record.failure.as_mut().map(|detail| &mut detail.failure),
+            Job::Send(_, event) => event.failure.as_mut(),
+        };
+        if let Some(failure) = failure {
+            failure.stack = None;
+        }
+        self
+    }
+}
+
+impl Resolver {
+    fn start(stderr: Arc<stderr::Sink>) -> Self {
+        let (jobs, waiting) = sync_channel::<Job>(UNRESOLVED);
+        let work = move || {
+            crate::subscriber::mute_this_thread();
+            waiting.into_iter().for_each(|job| job.run(&stderr));
+        };
+        let thread = std::thread::Builder::new().name("stacks".into()).spawn(work);
+        Self { jobs, thread: thread.expect("a process that cannot start a thread cannot serve") }
+    }
+
+    fn finish(self, deadline: Instant) {
+        drop(self.jobs);
+        while !self.thread.is_finished() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}

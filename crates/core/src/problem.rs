@@ -1,0 +1,243 @@
+//! What a handler returns when it cannot answer: a problem as RFC 9457 has it, and what the log is told beside it.
+//!
+//! A client's mistake says what the client may read. An internal error keeps its cause for the log and Sentry; the client
+//! sees no more than the request's id and the event's.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::record::EventId;
+use crate::request::{self, RequestContext};
+use crate::settings::Env;
+use crate::stack::Stack;
+
+/// What a handler returns.
+///
+/// ```
+/// use actix_web::HttpResponse;
+/// use cyanotype::{Problem, Result};
+///
+/// async fn read(id: u32) -> Result<HttpResponse> {
+///     let text = std::fs::read_to_string(format!("{id}.txt"))?; // an internal error: 500, reported
+///     if text.is_empty() {
+///         return Err(Problem::not_found("note")); // a client's mistake: 404, not reported
+///     }
+///     Ok(HttpResponse::Ok().body(text))
+/// }
+/// ```
+pub type Result<T = HttpResponse, E = Problem> = std::result::Result<T, E>;
+
+/// A failure that is answered as `application/problem+json`.
+///
+/// Every error turns into an internal one with `?`; its stack is taken there.
+pub struct Problem {
+    status: StatusCode,
+    detail: Option<String>,
+    fields: Vec<FieldError>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    cause: Option<Cause>,
+}
+
+/// What is wrong with one field of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// The field's path: `lines[0].quantity`.
+    pub field: String,
+    pub message: String,
+}
+
+struct Cause {
+    error: Box<dyn Error + Send + Sync>,
+    stack: Arc<Stack>,
+}
+
+impl Problem {
+    /// A problem whose detail the client may read.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: Some(detail.into()), fields: Vec::new(), headers: Vec::new(), cause: None }
+    }
+
+    /// 400
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 401, which asks for a bearer token.
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, detail)
+            .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// 403
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    /// 404: there is no such `thing`.
+    pub fn not_found(thing: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, format!("there is no such {thing}"))
+    }
+
+    /// 409
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
+    }
+
+    /// 422: the request was understood, and these fields of it cannot be taken.
+    pub fn invalid(fields: Vec<FieldError>) -> Self {
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "the request cannot be taken as it is");
+        Self { fields, ..problem }
+    }
+
+    /// 422 for one field.
+    pub fn invalid_field(field: &str, message: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError { field: field.into(), message: message.into() }])
+    }
+
+    /// 500: the error is for the log and Sentry alone.
+    pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let cause = Cause { error: error.into(), stack: Arc::new(Stack::capture()) };
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Self { status, detail: None, fields: Vec::new(), headers: Vec::new(), cause: Some(cause) }
+    }
+
+    /// Names the fields that the problem is about.
+    #[must_use]
+    pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {
+        self.fields = fields;
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// What is reported when the answer is a 5xx.
+    pub(crate) fn failure(&self) -> Failure {
+        match &self.cause {
+            Some(cause) => Failure::of(&*cause.error, Some(Arc::clone(&cause.stack))),
+            None => Failure::plain("Problem", self.to_string()),
+        }
+    }
+
+    /// The answer, with what names the request and, in dev, with the cause.
+    pub(crate) fn answer(&self, request: Option<&RequestContext>, event_id: Option<EventId>, env: Env) -> HttpResponse {
+        let detail = match (&self.detail, &self.cause, env) {
+            (Some(detail), ..) => Some(detail.clone()),
+            (None, Some(_), Env::Dev) => Some(self.failure().messages().join(": ")),
+            _ => None,
+        };
+        let mut response = HttpResponse::build(self.status);
+        for (name, value) in &self.headers {
+            response.append_header((name.clone(), value.clone()));
+        }
+        let body = Body {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Unknown"),
+            status: self.status.as_u16(),
+            detail,
+            errors: &self.fields,
+            request_id: request.map(|request| request.id.as_str()),
+            sentry_event_id: event_id,
+        };
+        response.content_type("application/problem+json").body(body.to_json())
+    }
+}
+
+/// A problem's members, in the order in which they are written.
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sentry_event_id: Option<EventId>,
+}
+
+impl Body<'_> {
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers are always JSON")
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Problem {
+    fn from(error: E) -> Self {
+        Self::internal(error)
+    }
+}
+
+/// For the log: what the client is told, or the cause.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.cause, &self.detail) {
+            (Some(cause), _) => cause.error.fmt(f),
+            (None, Some(detail)) => f.write_str(detail),
+            (None, None) => self.status.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Problem({}: {self})", self.status)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        // The service answers in full, with the event's id, where it reports the failure.
+        self.answer(request::current().as_deref(), None, Env::Prod)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::body::MessageBody;
+
+    fn body(problem: &Problem, env: Env) -> String {
+        let bytes = problem.answer(None, None, env).into_body().try_into_bytes().expect("is whole");
+        String::from_utf8(bytes.to_vec()).expect("is UTF-8")
+    }
+
+    #[test]
+    fn an_internal_error_is_for_the_log_alone_in_prod() {
+        let problem = Problem::from(std::io::Error::other("the disk at /secret is gone"));
+        assert_eq!(body(&problem, Env::Prod), r#"{"type":"about:blank","title":"Internal Server Error","status":500}"#);
+        assert!(body(&problem, Env::Dev).contains("the disk at /secret is gone"));
+        assert_eq!(problem.failure().messages(), ["the disk at /secret is gone"]);
+    }
+
+    #[test]
+    fn a_clients_mistake_names_the_field() {
+        let problem = Problem::invalid_field("lines[0].quantity", "must be at least 1");
+        let json: serde_json::Value = serde_json::from_str(&body(&problem, Env::Prod)).expect("is JSON");
+        assert_eq!(json["status"], 422);
+        assert_eq!(json["errors"][0]["field"], "lines[0].quantity");
+    }
+}

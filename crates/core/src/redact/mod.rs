@@ -1,0 +1,210 @@
+//! One redactor for every sink: response bodies, query strings, headers, breadcrumb data, messages' data and fields.
+//!
+//! The value of a sensitive key becomes `[redacted]`, before anything is cut and before anything is queued. What looks as
+//! if it held such a key but cannot be read is withheld whole.
+
+mod json;
+mod keys;
+
+use serde_json::Value;
+
+use keys::Keys;
+
+/// What stands in the place of a secret.
+pub(crate) const REDACTED: &str = "[redacted]";
+/// What stands in the place of a body that could not be read well enough to be shown.
+pub(crate) const WITHHELD: &str = "[withheld: it may hold a secret and could not be read]";
+
+/// The request headers that are shown; no other is.
+const HEADERS_SHOWN: [&str; 20] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "date",
+    "expect",
+    "host",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+    "range",
+    "te",
+    "traceparent",
+    "transfer-encoding",
+    "user-agent",
+    "x-request-id",
+];
+
+/// How a body is read for keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Syntax {
+    Json,
+    Form,
+    Text,
+}
+
+/// A content as it may be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub text: String,
+    /// Whether there was more than was shown.
+    pub truncated: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Redactor {
+    keys: Keys,
+}
+
+impl Redactor {
+    /// `more` are keys that are sensitive beside the built-in ones.
+    pub fn new(more: &[String]) -> Self {
+        Self { keys: Keys::new(more) }
+    }
+
+    /// Redacts a body, then cuts it to `limit` bytes. `complete` is `false` when `body` is only the beginning of it.
+    pub fn content(&self, body: &[u8], syntax: Syntax, limit: usize, complete: bool) -> Content {
+        if !self.keys.may_be_in(body) && syntax != Syntax::Form {
+            return cut(&String::from_utf8_lossy(&body[..body.len().min(limit.saturating_add(4))]), limit, body.len() > limit || !complete);
+        }
+        let withheld = Content { text: WITHHELD.into(), truncated: false };
+        match syntax {
+            Syntax::Form => match std::str::from_utf8(body) {
+                Ok(form) => cut(&self.pairs(form, |key| self.keys.is_sensitive(key)), limit, !complete),
+                Err(_) => withheld,
+            },
+            Syntax::Json => {
+                let mut out = Vec::with_capacity(body.len().min(limit) + 32);
+                match json::redact(&self.keys, body, limit.saturating_add(1), complete, &mut out) {
+                    Ok(()) => cut(&String::from_utf8_lossy(&out), limit, !complete),
+                    Err(json::Unreadable) => withheld,
+                }
+            }
+            Syntax::Text => {
+                let text = String::from_utf8_lossy(body);
+                // JSON goes by other names too.
+                if text.trim_start().starts_with(['{', '[']) {
+                    return self.content(body, Syntax::Json, limit, complete);
+                }
+                if self.keys.seem_to_be_in(&text) { withheld } else { cut(&text, limit, !complete) }
+            }
+        }
+    }
+
+    /// A query string with the values of sensitive keys, and of `code`, redacted.
+    pub fn query(&self, query: &str) -> String {
+        self.pairs(query, |key| key.eq_ignore_ascii_case("code") || self.keys.is_sensitive(key))
+    }
+
+    fn pairs(&self, text: &str, is_sensitive: impl Fn(&str) -> bool) -> String {
+        let pairs = text.split('&').map(|pair| match pair.split_once('=') {
+            Some((key, _)) if is_sensitive(&percent_decoded(key)) => format!("{key}={REDACTED}"),
+            _ => pair.to_owned(),
+        });
+        pairs.collect::<Vec<_>>().join("&")
+    }
+
+    /// Redacts data in place, at any depth.
+    pub fn data(&self, value: &mut Value) {
+        match value {
+            Value::Object(map) => self.map(map),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.data(item)),
+            Value::String(text) if self.keys.may_be_in(text.as_bytes()) => {
+                if text.trim_start().starts_with(['{', '[']) {
+                    *text = self.content(text.as_bytes(), Syntax::Json, usize::MAX, true).text;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Redacts named values in place, at any depth.
+    pub fn map(&self, map: &mut serde_json::Map<String, Value>) {
+        for (key, value) in map {
+            if self.keys.is_sensitive(key) {
+                *value = REDACTED.into();
+            } else {
+                self.data(value);
+            }
+        }
+    }
+
+    /// Whether a request header may be shown.
+    #[cfg_attr(not(feature = "sentry"), expect(dead_code, reason = "only Sentry shows headers"))]
+    pub fn shows_header(name: &str) -> bool {
+        HEADERS_SHOWN.iter().any(|shown| name.eq_ignore_ascii_case(shown))
+    }
+}
+
+fn cut(text: &str, limit: usize, more: bool) -> Content {
+    let end = text.floor_char_boundary(limit);
+    Content { text: text[..end].to_owned(), truncated: more || end < text.len() }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        match (first, tail) {
+            (b'+', _) => bytes.push(b' '),
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                let digit = |byte: &u8| (*byte as char).to_digit(16).map_or(0, |digit| digit as u8);
+                bytes.push(digit(high) << 4 | digit(low));
+                rest = after;
+            }
+            _ => bytes.push(*first),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn redactor() -> Redactor {
+        Redactor::new(&[])
+    }
+
+    #[test]
+    fn a_clean_body_is_cut_on_a_character_boundary() {
+        let content = redactor().content("äöü".as_bytes(), Syntax::Text, 3, true);
+        assert_eq!(content, Content { text: "ä".into(), truncated: true });
+        let whole = redactor().content("äöü".as_bytes(), Syntax::Text, 6, true);
+        assert_eq!(whole, Content { text: "äöü".into(), truncated: false });
+    }
+
+    #[test]
+    fn it_redacts_before_it_cuts() {
+        let content = redactor().content(br#"{"password":"0123456789","a":1}"#, Syntax::Json, 26, true);
+        assert_eq!(content, Content { text: r#"{"password":"[redacted]","a"#.chars().take(26).collect(), truncated: true });
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_withheld() {
+        for (body, syntax) in [("password=x", Syntax::Json), ("password: x", Syntax::Text), ("{\"pin\" 1}", Syntax::Text)] {
+            assert_eq!(redactor().content(body.as_bytes(), syntax, 100, true).text, WITHHELD, "{body}");
+        }
+    }
+
+    #[test]
+    fn forms_and_queries_lose_the_values_of_sensitive_keys() {
+        let redactor = redactor();
+        assert_eq!(redactor.query("a=1&pass%77ord=x&code=9&b"), "a=1&pass%77ord=[redacted]&code=[redacted]&b");
+        let form = redactor.content(b"code=9&api%2Dkey=x", Syntax::Form, 100, true);
+        assert_eq!(form.text, "code=9&api%2Dkey=[redacted]");
+    }
+
+    #[test]
+    fn data_is_redacted_at_any_depth() {
+        let mut data = json!({"a": [{"sessionId": {"x": 1}}], "b": "{\"pwd\":1}", "c": "pin"});
+        redactor().data(&mut data);
+        assert_eq!(data, json!({"a": [{"sessionId": "[redacted]"}], "b": "{\"pwd\":\"[redacted]\"}", "c": "pin"}));
+    }
+}

@@ -1,0 +1,201 @@
+//! What is known of the request in hand: its ids, its breadcrumbs, and what it has already reported.
+//!
+//! It travels with the request's future, whatever thread, span or `.await` that passes through; outside a request there
+//! is none.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use actix_web::http::header::HeaderMap;
+use uuid::Uuid;
+
+use crate::failure::is_same;
+use crate::record::{Crumb, Event, EventId};
+use crate::sentry::RequestHub;
+
+tokio::task_local! {
+    static CURRENT: Arc<RequestContext>;
+}
+
+/// The request that the calling code works for, if any.
+pub(crate) fn current() -> Option<Arc<RequestContext>> {
+    CURRENT.try_with(Arc::clone).ok()
+}
+
+/// Runs a future as work for this request.
+pub(crate) fn scope<F: Future>(context: Arc<RequestContext>, future: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(context, future)
+}
+
+/// Runs a closure as work for this request.
+pub(crate) fn sync_scope<R>(context: Arc<RequestContext>, f: impl FnOnce() -> R) -> R {
+    CURRENT.sync_scope(context, f)
+}
+
+#[derive(Debug)]
+pub(crate) struct RequestContext {
+    pub id: String,
+    /// 32 hexadecimal digits: the caller's trace, or one that begins here.
+    pub trace_id: String,
+    pub hub: RequestHub,
+    blueprint: OnceLock<&'static str>,
+    trail: Mutex<Trail>,
+    reports: Mutex<Reports>,
+}
+
+/// The newest breadcrumbs, up to a cap.
+#[derive(Debug, Default)]
+pub(crate) struct Trail(VecDeque<Crumb>);
+
+impl Trail {
+    pub fn push(&mut self, crumb: Crumb, cap: usize) {
+        while self.0.len() >= cap.max(1) {
+            self.0.pop_front();
+        }
+        if cap > 0 {
+            self.0.push_back(crumb);
+        }
+    }
+
+    pub fn crumbs(&self) -> Vec<Crumb> {
+        self.0.iter().cloned().collect()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Reports {
+    made: Vec<Report>,
+    /// Events of failures that nobody caught wait for the response, their last breadcrumb.
+    held: Vec<Event>,
+    answered: bool,
+    panic: Option<Option<EventId>>,
+}
+
+/// What one failure has already been told to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Report {
+    messages: Vec<String>,
+    pub stderr: bool,
+    pub event: Option<EventId>,
+}
+
+impl RequestContext {
+    pub fn new(headers: &HeaderMap) -> Self {
+        Self {
+            id: Uuid::now_v7().to_string(),
+            trace_id: incoming_trace(headers).unwrap_or_else(|| Uuid::new_v4().simple().to_string()),
+            hub: RequestHub::current(),
+            blueprint: OnceLock::new(),
+            trail: Mutex::default(),
+            reports: Mutex::default(),
+        }
+    }
+
+    pub fn blueprint(&self) -> Option<&'static str> {
+        self.blueprint.get().copied()
+    }
+
+    pub fn set_blueprint(&self, name: &'static str) {
+        // A blueprint's scope is entered once a request.
+        let _ = self.blueprint.set(name);
+    }
+
+    pub fn trail(&self) -> MutexGuard<'_, Trail> {
+        lock(&self.trail)
+    }
+
+    /// What has been reported of a failure with these messages.
+    pub fn reported(&self, messages: &[String]) -> Report {
+        let reports = lock(&self.reports);
+        reports.made.iter().find(|made| is_same(&made.messages, messages)).cloned().unwrap_or_default()
+    }
+
+    /// Remembers what was told of a failure, beside what had been told of it before.
+    pub fn remember(&self, messages: Vec<String>, stderr: bool, event: Option<EventId>) {
+        let mut reports = lock(&self.reports);
+        match reports.made.iter_mut().find(|made| is_same(&made.messages, &messages)) {
+            Some(made) => {
+                made.stderr |= stderr;
+                made.event = made.event.or(event);
+                // The longer chain says more, and a later report may be a tail of it only.
+                if messages.len() > made.messages.len() {
+                    made.messages = messages;
+                }
+            }
+            None => reports.made.push(Report { messages, stderr, event }),
+        }
+    }
+
+    /// Keeps an event until the response has ended; gives it back when it already has.
+    pub fn hold(&self, event: Event) -> Result<(), Box<Event>> {
+        let mut reports = lock(&self.reports);
+        if reports.answered {
+            return Err(Box::new(event));
+        }
+        reports.held.push(event);
+        Ok(())
+    }
+
+    /// The response has ended: the events that waited for it.
+    pub fn answered(&self) -> Vec<Event> {
+        let mut reports = lock(&self.reports);
+        reports.answered = true;
+        std::mem::take(&mut reports.held)
+    }
+
+    /// Remembers that this request's work panicked, and the event that tells of it.
+    pub fn set_panic(&self, event: Option<EventId>) {
+        lock(&self.reports).panic = Some(event);
+    }
+
+    pub fn panic_event(&self) -> Option<EventId> {
+        lock(&self.reports).panic.flatten()
+    }
+}
+
+/// A panic elsewhere while one of these was held leaves it whole: each change is one push or one take.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The trace that the caller is part of: W3C's `traceparent`, else Sentry's `sentry-trace`.
+fn incoming_trace(headers: &HeaderMap) -> Option<String> {
+    let header = |name: &str| headers.get(name)?.to_str().ok();
+    let w3c = header("traceparent").and_then(|text| text.split('-').nth(1));
+    let trace = w3c.or_else(|| header("sentry-trace").and_then(|text| text.split('-').next()))?;
+    let is_id = trace.len() == 32 && trace.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) && trace.bytes().any(|b| b != b'0');
+    is_id.then(|| trace.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    fn trace(name: &'static str, value: &'static str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        incoming_trace(&headers)
+    }
+
+    #[test]
+    fn a_callers_trace_goes_on() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(trace("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").as_deref(), Some(id));
+        assert_eq!(trace("sentry-trace", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7").as_deref(), Some(id));
+        assert_eq!(trace("traceparent", "00-zzz-1-01"), None);
+        assert_eq!(trace("traceparent", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"), None);
+    }
+
+    #[test]
+    fn a_failure_is_remembered_whoever_tells_it_first() {
+        let context = RequestContext::new(&HeaderMap::new());
+        let chain = |messages: &[&str]| messages.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>();
+        let event = EventId::random();
+        context.remember(chain(&["cause"]), true, None);
+        context.remember(chain(&["wrapped", "cause"]), false, Some(event));
+        let report = context.reported(&chain(&["wrapped", "cause"]));
+        assert_eq!((report.stderr, report.event), (true, Some(event)));
+        assert!(!context.reported(&chain(&["another"])).stderr);
+    }
+}

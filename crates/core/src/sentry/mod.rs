@@ -1,0 +1,124 @@
+//! The sink that is Sentry: the SDK's client and scopes, events built here, and a transport of our own.
+
+mod event;
+mod scrub;
+mod transport;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::Either;
+use sentry::{ClientInitGuard, ClientOptions, Hub, MaxRequestBodySize, SentryFutureExt};
+
+use crate::record::{Event, EventId, Level};
+use crate::redact::Redactor;
+use crate::settings::Settings;
+use crate::stderr;
+
+pub(crate) struct Sink {
+    guard: ClientInitGuard,
+    sample_rate: f64,
+}
+
+impl Sink {
+    /// Binds the process's hub, so it must be called before any thread or runtime that could touch it. `None` when the DSN
+    /// is none that the SDK can read.
+    pub fn start(settings: &Settings, stderr: Arc<stderr::Sink>) -> Option<Self> {
+        let options = options(settings)?.transport(transport::Factory::new(stderr));
+        Some(Self { guard: sentry::init(options), sample_rate: settings.sentry.sample_rate })
+    }
+
+    /// Decides on the sample rate, before an id is promised.
+    pub fn takes_event(&self) -> bool {
+        self.sample_rate >= 1.0 || random_fraction() < self.sample_rate
+    }
+
+    /// Builds the event, its stack resolved, and queues it. Takes its time: not for a request's thread.
+    pub fn send(&self, event: Event) {
+        let hub = event.request.as_ref().and_then(|request| request.hub.0.clone()).unwrap_or_else(Hub::main);
+        hub.capture_event(event::build(event));
+    }
+
+    /// Sends what is queued, at most until the deadline; the rest is written to stderr.
+    pub fn finish(&self, deadline: Instant) {
+        self.guard.close(Some(deadline.saturating_duration_since(Instant::now())));
+    }
+}
+
+impl std::fmt::Debug for Sink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sink").field("sample_rate", &self.sample_rate).finish_non_exhaustive()
+    }
+}
+
+fn options(settings: &Settings) -> Option<ClientOptions> {
+    let redactor = Arc::new(Redactor::new(&settings.log.response.redact));
+    let dsn: sentry::types::Dsn = settings.sentry.dsn.as_deref()?.parse().ok()?;
+    let environment = settings.sentry.environment.clone().unwrap_or_else(|| settings.env.as_str().to_owned());
+    let mut options = ClientOptions::new()
+        .dsn(&dsn.to_string())
+        .environment(environment)
+        .traces_sample_rate(settings.sentry.traces_sample_rate)
+        .max_breadcrumbs(settings.sentry.max_breadcrumbs)
+        // Request bodies hold passwords; ours to record, if asked.
+        .max_request_body_size(MaxRequestBodySize::None)
+        .send_default_pii(false)
+        // The last gate: also for what code says to the SDK directly.
+        .before_send(move |event| Some(scrub::event(&redactor, event)));
+    if let Some(release) = &settings.sentry.release {
+        options = options.release(release.clone());
+    }
+    Some(options)
+}
+
+/// A number from 0 to 1, below it.
+fn random_fraction() -> f64 {
+    // 53 random bits are what a double holds; a random UUID brings 122.
+    (uuid::Uuid::new_v4().as_u128() >> 75) as u64 as f64 / (1u64 << 53) as f64
+}
+
+/// The SDK's hub of one request, so that direct calls of the SDK stay in their request too.
+#[derive(Clone)]
+pub(crate) struct RequestHub(Option<Arc<Hub>>);
+
+impl RequestHub {
+    /// The hub that sentry-actix has bound, when there is a client.
+    pub fn current() -> Self {
+        Self(Some(Hub::current()).filter(|hub| hub.client().is_some()))
+    }
+
+    pub fn bind<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        match &self.0 {
+            Some(hub) => Either::Left(future.bind_hub(Arc::clone(hub))),
+            None => Either::Right(future),
+        }
+    }
+}
+
+impl std::fmt::Debug for RequestHub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RequestHub")
+    }
+}
+
+/// Sends one event at once and waits for Sentry's answer; what `app sentry test` does.
+///
+/// # Errors
+/// In a sentence why it did not arrive.
+pub fn send_test_event(settings: &Settings) -> Result<EventId, String> {
+    if settings.sentry.dsn.is_none() {
+        return Err("no DSN is set: set SENTRY_DSN".into());
+    }
+    let options = options(settings).ok_or("the DSN cannot be read")?;
+    let dsn = options.dsn.clone().ok_or("no DSN is set: set SENTRY_DSN")?;
+    let id = EventId::random();
+    let event = sentry::protocol::Event {
+        event_id: id.uuid(),
+        message: Some("A test event: this service can reach Sentry".into()),
+        level: event::level(Level::Info, false),
+        release: options.release.clone(),
+        environment: options.environment.clone(),
+        ..Default::default()
+    };
+    transport::send_now(&dsn, &options.user_agent, event).map(|()| id)
+}

@@ -1,0 +1,244 @@
+//! Puts blueprints together into the one app that serves them.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
+use actix_web::middleware::{Compress, Next, from_fn};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, Error};
+use serde::Serialize;
+use tracing_actix_web::TracingLogger;
+
+use crate::auth::Authenticator;
+use crate::blueprint::{self, Blueprint, RegistryError};
+use crate::capture::Breadcrumb;
+use crate::database::Database;
+use crate::extract::Limits;
+use crate::http::context::{give_context, leave_streams_alone};
+use crate::http::failures::answer_failures;
+use crate::http::response_log::record_response;
+use crate::http::root_span::RootSpan;
+use crate::lifecycle;
+use crate::pipeline::{BeforeBreadcrumb, Pipeline};
+use crate::problem::Problem;
+use crate::record::EventId;
+use crate::request;
+use crate::sentry;
+use crate::settings::Settings;
+
+/// The service: settings, blueprints, and what is done before a breadcrumb is kept.
+///
+/// ```no_run
+/// # use std::process::ExitCode;
+/// # fn serve(settings: cyanotype::settings::Settings, users: impl cyanotype::Blueprint) -> ExitCode {
+/// cyanotype::Service::new(settings)
+///     .blueprint(users)
+///     .before_breadcrumb(|crumb| (crumb.category.as_deref() != Some("noise")).then_some(crumb))
+///     .run()
+/// # }
+/// ```
+pub struct Service {
+    pub(crate) settings: Settings,
+    pub(crate) blueprints: Vec<Arc<dyn Blueprint>>,
+    pub(crate) before_breadcrumb: Option<BeforeBreadcrumb>,
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+}
+
+/// One route, as `app routes` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RouteInfo {
+    pub method: String,
+    pub path: String,
+    pub blueprint: &'static str,
+}
+
+impl Service {
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            blueprints: Vec::new(),
+            before_breadcrumb: None,
+            name: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    /// The program's own name and version; the start says them, and they are Sentry's release when the settings have none.
+    #[must_use]
+    pub fn program(mut self, name: &'static str, version: &'static str) -> Self {
+        (self.name, self.version) = (name, version);
+        self
+    }
+
+    /// Adds a blueprint.
+    #[must_use]
+    pub fn blueprint(mut self, blueprint: impl Blueprint) -> Self {
+        self.blueprints.push(Arc::new(blueprint));
+        self
+    }
+
+    /// Sees each breadcrumb said with [`add_breadcrumb`](crate::add_breadcrumb) before it is kept for Sentry, and may
+    /// change it or, with `None`, keep it from Sentry.
+    #[must_use]
+    pub fn before_breadcrumb(mut self, hook: impl Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync + 'static) -> Self {
+        self.before_breadcrumb = Some(Box::new(hook));
+        self
+    }
+
+    /// The routes of the enabled blueprints, by path.
+    ///
+    /// # Errors
+    /// When the blueprints do not go together.
+    pub fn routes(&self) -> Result<Vec<RouteInfo>, RegistryError> {
+        let blueprints = self.enabled()?;
+        let mounted = blueprints.clone();
+        let tree = actix_web::rt::System::new().block_on(async move {
+            let app = App::new().configure(|config| mount(config, &mounted));
+            let app = actix_web::test::init_service(app).await;
+            // actix hands the tree to requests alone.
+            let asked = actix_web::test::TestRequest::get().uri("/").to_request();
+            let answer = actix_web::test::call_service(&app, asked).await;
+            answer.request().app_data::<Data<IntrospectionTree>>().cloned()
+        });
+        Ok(tree.map(|tree| listed(&tree, &blueprints)).unwrap_or_default())
+    }
+
+    /// Whether the start would refuse the blueprints.
+    ///
+    /// # Errors
+    /// When they do not go together, or the settings name one that there is not.
+    pub fn check(&self) -> Result<(), RegistryError> {
+        self.enabled().map(|_| ())
+    }
+
+    /// Sends one event to Sentry and waits for the answer; no other part of the service runs.
+    ///
+    /// # Errors
+    /// In a sentence why it did not arrive.
+    pub fn send_test_event(&self) -> Result<EventId, String> {
+        let mut settings = self.settings.clone();
+        settings.sentry.release.get_or_insert_with(|| self.release());
+        sentry::send_test_event(&settings)
+    }
+
+    /// What events are filed under when the settings do not say.
+    pub(crate) fn release(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+
+    /// Serves until it is told to stop, and ends with the status that the process should end with: 0 after a stop, 78 for
+    /// blueprints that do not go together, 69 when the database or a port is not to be had.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        lifecycle::run(self)
+    }
+
+    pub(crate) fn enabled(&self) -> Result<Vec<Arc<dyn Blueprint>>, RegistryError> {
+        blueprint::enabled(self.blueprints.clone(), self.settings.blueprints.enabled.as_deref())
+    }
+}
+
+fn listed(tree: &IntrospectionTree, blueprints: &[Arc<dyn Blueprint>]) -> Vec<RouteInfo> {
+    let mut routes = Vec::new();
+    for item in Vec::<IntrospectionReportItem>::from(&tree.root) {
+        let is_below = |prefix: &str| item.full_path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let Some(blueprint) = blueprints.iter().find(|blueprint| is_below(blueprint.prefix())) else { continue };
+        // A resource without methods of its own answers to any.
+        let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
+        if item.resource_type == "resource" {
+            routes.extend(methods.into_iter().map(|method| RouteInfo {
+                method,
+                path: item.full_path.clone(),
+                blueprint: blueprint.name(),
+            }));
+        }
+    }
+    routes.sort_by(|a, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
+    routes.dedup();
+    routes
+}
+
+/// What every worker's app is built from.
+#[derive(Clone)]
+pub(crate) struct Mounted {
+    pub blueprints: Vec<Arc<dyn Blueprint>>,
+    pub database: Database,
+    pub authenticator: Option<Arc<dyn Authenticator>>,
+    pub limits: Limits,
+    pub pipeline: &'static Pipeline,
+    /// Whether requests are sent to Sentry as transactions.
+    pub transactions: bool,
+}
+
+impl Mounted {
+    /// The app, its layers innermost first, as actix has it: the last one wrapped sees a request first.
+    pub fn app(
+        self,
+    ) -> App<
+        impl ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<impl MessageBody>,
+            Error = Error,
+            InitError = (),
+        >,
+    > {
+        let pipeline = self.pipeline;
+        let app = App::new()
+            .app_data(self.limits)
+            .app_data(self.database)
+            .configure(|config| {
+                if let Some(authenticator) = self.authenticator {
+                    config.app_data(Data::from(authenticator));
+                }
+                mount(config, &self.blueprints);
+            })
+            .default_service(web::to(no_such_route))
+            // Innermost, so that every layer outside sees an answer, never a panic.
+            .wrap(from_fn(answer_failures))
+            // Inside compression, so that it sees plain bytes; outside the failures, so that it records their answers.
+            .wrap(from_fn(move |request, next: Next<_>| record_response(pipeline, request, next)))
+            .wrap(from_fn(leave_streams_alone))
+            .wrap(Compress::default())
+            // Opens the span that handlers' spans are inside of; asks the context for the request's ids.
+            .wrap(TracingLogger::<RootSpan>::new())
+            .wrap(from_fn(give_context));
+        // Outermost: it binds the hub that the context takes along. It works even without a client, so only with one.
+        #[cfg(feature = "sentry")]
+        let app = app.wrap(actix_web::middleware::Condition::new(
+            pipeline.policy.has_sentry(),
+            ::sentry_actix::Sentry::builder()
+                // Failures are reported by the failures layer, once.
+                .capture_server_errors(false)
+                .start_transaction(self.transactions)
+                .finish(),
+        ));
+        app
+    }
+}
+
+fn mount(config: &mut ServiceConfig, blueprints: &[Arc<dyn Blueprint>]) {
+    for blueprint in blueprints {
+        let name = blueprint.name();
+        config.service(
+            web::scope(blueprint.prefix())
+                .configure(|scope| blueprint.routes(scope))
+                .default_service(web::to(no_such_route))
+                .wrap(from_fn(move |request: ServiceRequest, next: Next<_>| {
+                    if let Some(context) = request::current() {
+                        context.set_blueprint(name);
+                    }
+                    next.call(request)
+                })),
+        );
+    }
+}
+
+async fn no_such_route() -> crate::Result {
+    Err(Problem::not_found("route"))
+}

@@ -1,0 +1,150 @@
+//! The layers that settings come from, later ones winning; each value remembers which layer set it.
+
+use std::path::Path;
+
+use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+
+use super::spec::{self, SETTINGS, Takes};
+
+/// What the environment variables of one prefix, or the command line, set: dotted keys, texts and where each stood.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Texts(Vec<(String, String, String)>);
+
+impl Texts {
+    pub fn push(&mut self, key: impl Into<String>, text: impl Into<String>, origin: impl Into<String>) {
+        self.0.push((key.into(), text.into(), origin.into()));
+    }
+}
+
+impl Source for Texts {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        // An empty value is no value: the layer below keeps its say.
+        let said = self.0.iter().filter(|(_, text, _)| !text.trim().is_empty());
+        Ok(said.map(|(key, text, origin)| (key.clone(), Value::new(Some(origin), text.clone()))).collect())
+    }
+}
+
+pub(super) fn defaults() -> Texts {
+    let mut texts = Texts::default();
+    for setting in SETTINGS {
+        if let Some(default) = setting.default {
+            texts.push(setting.key, default, "default");
+        }
+    }
+    texts
+}
+
+/// `SENTRY_DSN` and the others that go by a name of their own.
+pub(super) fn usual_names(environment: &[(String, String)]) -> Texts {
+    let mut texts = Texts::default();
+    for setting in SETTINGS {
+        let Some(name) = setting.usual_name else { continue };
+        if let Some((_, text)) = environment.iter().find(|(key, _)| key == name) {
+            texts.push(setting.key, text, name);
+        }
+    }
+    texts
+}
+
+/// `APP__LOG__MODE` and its like.
+pub(super) fn app_variables(environment: &[(String, String)]) -> Texts {
+    let mut texts = Texts::default();
+    for (name, text) in environment {
+        if let Some(path) = name.strip_prefix("APP__") {
+            texts.push(path.replace("__", ".").to_lowercase(), text, name);
+        }
+    }
+    texts
+}
+
+/// A file of the `config` directory; a missing one sets nothing.
+pub(super) fn file(directory: &Path, name: &str) -> File<config::FileSourceFile, FileFormat> {
+    File::new(&directory.join(name).to_string_lossy(), FileFormat::Toml).required(false)
+}
+
+/// One value, with the layer that set it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Leaf {
+    pub key: String,
+    pub value: ValueKind,
+    pub origin: String,
+}
+
+/// The merged layers as a flat list of dotted keys.
+pub(super) fn leaves(config: &Config) -> Result<Vec<Leaf>, ConfigError> {
+    let mut found = Vec::new();
+    for (key, value) in config.collect()? {
+        descend(key, value, &mut found);
+    }
+    found.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(found)
+}
+
+fn descend(key: String, value: Value, found: &mut Vec<Leaf>) {
+    let origin = value.origin().unwrap_or("unknown").to_owned();
+    match value.kind {
+        ValueKind::Table(table) => {
+            for (name, value) in table {
+                descend(format!("{key}.{name}"), value, found);
+            }
+        }
+        ValueKind::Nil => {}
+        ValueKind::String(text) if text.trim().is_empty() => {}
+        value => found.push(Leaf { key, value, origin }),
+    }
+}
+
+/// The value as its setting takes it, or what is wrong with it.
+pub(super) fn checked(leaf: &Leaf) -> Result<serde_json::Value, String> {
+    let Some(setting) = spec::find(&leaf.key) else {
+        let hint = spec::nearest(&leaf.key).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        return Err(format!("there is no such setting{hint}"));
+    };
+    let wrong = |shown: &str| match setting.takes {
+        // What was meant to be secret may be half of one: it is not repeated.
+        Takes::Secret | Takes::Url => format!("this value is not allowed; allowed is {}", setting.takes.allowed()),
+        takes => format!("`{shown}` is not allowed; allowed is {}", takes.allowed()),
+    };
+    let text = match &leaf.value {
+        ValueKind::String(text) => text.trim().to_owned(),
+        ValueKind::Array(items) if setting.takes == Takes::List => {
+            let texts: Option<Vec<&str>> = items.iter().map(|item| as_text(&item.kind)).collect();
+            return texts.map(|texts| list(texts.into_iter())).ok_or_else(|| wrong("a list of other things"));
+        }
+        number @ (ValueKind::I64(_) | ValueKind::U64(_) | ValueKind::Float(_))
+            if matches!(setting.takes, Takes::Whole(..) | Takes::Number(..)) =>
+        {
+            number.to_string()
+        }
+        // TOML's 1.10 is the number 1.1: only quotes keep a text what it is.
+        other if matches!(setting.takes, Takes::Text | Takes::Secret | Takes::Url) => {
+            return Err(format!("`{other}` is not a text; write it in quotes"));
+        }
+        other => return Err(wrong(&other.to_string())),
+    };
+    match setting.takes {
+        Takes::OneOf(words) if !words.contains(&text.as_str()) => Err(wrong(&text)),
+        Takes::OneOf(_) | Takes::Text | Takes::Secret | Takes::Url => Ok(text.into()),
+        Takes::Whole(low, high) => match text.parse::<u64>() {
+            Ok(number) if (low..=high).contains(&number) => Ok(number.into()),
+            _ => Err(wrong(&text)),
+        },
+        Takes::Number(low, high) => match text.parse::<f64>() {
+            Ok(number) if (low..=high).contains(&number) => Ok(number.into()),
+            _ => Err(wrong(&text)),
+        },
+        Takes::List => Ok(list(text.split(','))),
+    }
+}
+
+fn as_text(value: &ValueKind) -> Option<&str> {
+    if let ValueKind::String(text) = value { Some(text) } else { None }
+}
+
+fn list<'a>(items: impl Iterator<Item = &'a str>) -> serde_json::Value {
+    items.map(str::trim).filter(|item| !item.is_empty()).map(serde_json::Value::from).collect()
+}

@@ -1,0 +1,331 @@
+//! What an operator can set.
+//!
+//! [`Loader`] merges the layers, later ones winning: built-in defaults, `config/default.toml`, `config/{env}.toml`, the
+//! variables with usual names (`SENTRY_DSN`, `DATABASE_URL`, `PORT` …), `APP__LOG__MODE` and its like, and flags. A
+//! setting that is wrong stops the start with a message that names the key, where it was set and what is allowed.
+
+mod layers;
+mod sections;
+pub mod spec;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use config::Config;
+use serde::Deserialize;
+
+pub use sections::{
+    Blueprints, Database, Env, Format, Log, Management, Mode, Network, Response, ResponseBody, Sentry, Server, Stderr,
+};
+
+use layers::Leaf;
+use spec::Takes;
+
+/// The settings in force, one section a field.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Settings {
+    pub env: Env,
+    pub server: Server,
+    pub management: Management,
+    pub log: Log,
+    pub sentry: Sentry,
+    pub database: Database,
+    #[serde(default)]
+    pub blueprints: Blueprints,
+    /// Each setting in force with where it was set, for `app config`.
+    #[serde(skip)]
+    pub origins: Vec<Origin>,
+}
+
+/// One setting in force, and the layer that set it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Origin {
+    pub key: String,
+    /// What a person may see of the value: secrets are masked.
+    pub value: String,
+    /// `default`, a file, an environment variable or a flag.
+    pub set_by: String,
+}
+
+/// Settings that cannot be used: one line for each that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError(Vec<String>);
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+/// Gathers the layers.
+///
+/// ```
+/// use cyanotype::settings::{Loader, Mode};
+///
+/// let settings = Loader::new("/no/such/directory")
+///     .variables([("APP__LOG__MODE", "stderr")])
+///     .flag("log.level", "warning", "--level")
+///     .load()?;
+/// assert_eq!(settings.log.mode, Mode::Stderr);
+///
+/// let error = Loader::new("/no/such/directory").variables([("APP__LOG__MODE", "loud")]).load().unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "log.mode (set by APP__LOG__MODE): `loud` is not allowed; allowed is one of off, stderr, sentry, both"
+/// );
+/// # Ok::<(), cyanotype::settings::SettingsError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Loader {
+    directory: PathBuf,
+    environment: Vec<(String, String)>,
+    flags: layers::Texts,
+}
+
+impl Loader {
+    /// `directory` holds `default.toml`, `dev.toml` and `prod.toml`; any of them, and the directory, may be missing.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into(), ..Self::default() }
+    }
+
+    /// The environment variables to read; others than the known ones and `APP__…` are passed over.
+    #[must_use]
+    pub fn variables<K: Into<String>, V: Into<String>>(mut self, all: impl IntoIterator<Item = (K, V)>) -> Self {
+        self.environment.extend(all.into_iter().map(|(key, value)| (key.into(), value.into())));
+        self
+    }
+
+    /// The environment variables of this process; those that are not UTF-8 are passed over.
+    #[must_use]
+    pub fn process_environment(self) -> Self {
+        let all = std::env::vars_os();
+        self.variables(all.filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))))
+    }
+
+    /// A setting from the command line; `flag` is its name there.
+    #[must_use]
+    pub fn flag(mut self, key: &str, text: &str, flag: &str) -> Self {
+        self.flags.push(key, text, flag);
+        self
+    }
+
+    /// Merges and checks.
+    ///
+    /// # Errors
+    /// A file that is no TOML, an unknown key, or a value that its setting does not take.
+    pub fn load(&self) -> Result<Settings, SettingsError> {
+        let one = |error: config::ConfigError| SettingsError(vec![format!("settings: {error}")]);
+        // Which environment's file to read is itself a setting.
+        let env = self.merged(None).and_then(|config| config.get_string("env")).map_err(one)?;
+        let leaves = self.merged(Some(&env)).and_then(|config| layers::leaves(&config)).map_err(one)?;
+        check(leaves)
+    }
+
+    fn merged(&self, env: Option<&str>) -> Result<Config, config::ConfigError> {
+        let mut builder = Config::builder()
+            .add_source(layers::defaults())
+            .add_source(layers::file(&self.directory, "default.toml"));
+        // Any other name is refused when the values are checked, and names no file until then.
+        if let Some(env @ ("dev" | "prod")) = env {
+            builder = builder.add_source(layers::file(&self.directory, &format!("{env}.toml")));
+        }
+        builder
+            .add_source(layers::usual_names(&self.environment))
+            .add_source(layers::app_variables(&self.environment))
+            .add_source(self.flags.clone())
+            .build()
+    }
+}
+
+fn check(leaves: Vec<Leaf>) -> Result<Settings, SettingsError> {
+    let mut wrong = Vec::new();
+    let mut tree = serde_json::Value::Object(serde_json::Map::new());
+    let mut origins = Vec::new();
+    for leaf in leaves {
+        let problem = match layers::checked(&leaf) {
+            Ok(value) => match beyond_type(&leaf.key, &value) {
+                None => {
+                    origins.push(Origin {
+                        value: shown(&leaf.key, &value),
+                        key: leaf.key.clone(),
+                        set_by: leaf.origin.clone(),
+                    });
+                    place(&mut tree, &leaf.key, value);
+                    continue;
+                }
+                Some(problem) => problem,
+            },
+            Err(problem) => problem,
+        };
+        wrong.push(format!("{} (set by {}): {problem}", leaf.key, leaf.origin));
+    }
+    if !wrong.is_empty() {
+        return Err(SettingsError(wrong));
+    }
+    let settings = serde_path_to_error::deserialize::<_, Settings>(tree);
+    let mut settings = settings.map_err(|error| SettingsError(vec![format!("{}: {}", error.path(), error.inner())]))?;
+    settings.origins = origins;
+    Ok(settings)
+}
+
+/// What a value's type alone does not tell.
+fn beyond_type(key: &str, value: &serde_json::Value) -> Option<String> {
+    match key {
+        "server.trusted_proxies" => {
+            let mut items = value.as_array()?.iter().filter_map(|item| item.as_str());
+            items.find_map(|item| Network::try_from(item.to_owned()).err())
+        }
+        "server.host" | "management.host" => {
+            let host = value.as_str()?;
+            host.contains(['/', ' ']).then(|| format!("`{host}` is no address; allowed is an address or a host name"))
+        }
+        "database.url" => crate::database::check_url(value.as_str()?).err(),
+        "sentry.dsn" => check_dsn(value.as_str()?).err(),
+        _ => None,
+    }
+}
+
+/// A DSN is `https://KEY@HOST/PROJECT`. Checked without the SDK, so that a build without Sentry refuses the same.
+fn check_dsn(dsn: &str) -> Result<(), String> {
+    let wrong = |what: &str| Err(format!("this DSN {what}; allowed is https://KEY@HOST/PROJECT"));
+    let Some((scheme, rest)) = dsn.split_once("://") else { return wrong("is no URL") };
+    if !matches!(scheme, "http" | "https") {
+        return wrong("is neither http nor https");
+    }
+    let Some((key, place)) = rest.rsplit_once('@') else { return wrong("has no key") };
+    let Some((host, project)) = place.rsplit_once('/') else { return wrong("has no project") };
+    let port_is_bad = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']') && port.parse::<u16>().is_err());
+    if key.is_empty() {
+        wrong("has no key")
+    } else if host.is_empty() || port_is_bad || dsn.contains(char::is_whitespace) {
+        wrong("has no usable host")
+    } else if project.is_empty() || project.contains(['?', '#']) {
+        wrong("has no project")
+    } else {
+        Ok(())
+    }
+}
+
+/// Puts a value at its dotted key. A module's name may hold `::` but no dot.
+fn place(tree: &mut serde_json::Value, key: &str, value: serde_json::Value) {
+    let mut at = tree;
+    for name in key.split('.') {
+        at = &mut at[name];
+    }
+    *at = value;
+}
+
+fn shown(key: &str, value: &serde_json::Value) -> String {
+    let text = match value {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) => {
+            items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    };
+    match spec::find(key).map(|setting| setting.takes) {
+        Some(Takes::Secret | Takes::Url) => mask(&text),
+        _ => text,
+    }
+}
+
+/// A URL without its user, password and query: `https://[redacted]@sentry.example/7`.
+fn mask(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "[redacted]".into() };
+    let rest = rest.split_once('?').map_or_else(|| rest.to_owned(), |(rest, _)| format!("{rest}?[redacted]"));
+    match rest.rsplit_once('@') {
+        Some((_, place)) => format!("{scheme}://[redacted]@{place}"),
+        None => format!("{scheme}://{rest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Level;
+
+    fn load(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Loader::new("/nonexistent").variables(variables.iter().copied()).load()
+    }
+
+    fn refusal(variables: &[(&str, &str)]) -> String {
+        load(variables).map(|_| ()).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_contract() {
+        let settings = load(&[]).expect("the defaults are good");
+        assert_eq!((settings.env, settings.log.mode, settings.log.level), (Env::Prod, Mode::Both, Level::Info));
+        assert_eq!((settings.server.host.as_str(), settings.server.port), ("127.0.0.1", 8080));
+        assert_eq!((settings.management.port, settings.server.shutdown_timeout().as_secs()), (8081, 8));
+        assert_eq!((settings.log.response.max_bytes, settings.log.stderr.queue_bytes), (8192, 8 << 20));
+        assert_eq!((settings.sentry.max_breadcrumbs, settings.sentry.spool_max_bytes), (100, 64 << 20));
+        assert!(settings.sentry.dsn.is_none() && settings.blueprints.enabled.is_none());
+    }
+
+    #[test]
+    fn later_layers_win_and_are_named() {
+        let settings = Loader::new("/nonexistent")
+            .variables([("PORT", "1111"), ("APP__SERVER__PORT", "2222")])
+            .flag("server.port", "3333", "--port")
+            .load()
+            .expect("good settings");
+        assert_eq!(settings.server.port, 3333);
+        let origin = settings.origins.iter().find(|origin| origin.key == "server.port").expect("is set");
+        assert_eq!((origin.value.as_str(), origin.set_by.as_str()), ("3333", "--port"));
+    }
+
+    #[test]
+    fn an_empty_value_is_no_value() {
+        let settings = load(&[("SENTRY_DSN", ""), ("APP__LOG__MODE", " ")]).expect("good settings");
+        assert!(settings.sentry.dsn.is_none());
+        assert_eq!(settings.log.mode, Mode::Both);
+    }
+
+    #[test]
+    fn a_text_that_looks_like_a_number_stays_a_text() {
+        let settings = load(&[("SENTRY_RELEASE", "1.10")]).expect("good settings");
+        assert_eq!(settings.sentry.release.as_deref(), Some("1.10"));
+    }
+
+    #[test]
+    fn lists_are_separated_by_commas() {
+        let settings = load(&[("APP__LOG__RESPONSE__REDACT", "email, phone")]).expect("good settings");
+        assert_eq!(settings.log.response.redact, ["email", "phone"]);
+    }
+
+    #[test]
+    fn a_module_has_a_level_of_its_own() {
+        let settings = load(&[("APP__LOG__LEVELS__SQLX", "debug")]).expect("good settings");
+        assert_eq!(settings.log.levels["sqlx"], Level::Debug);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_layer_and_the_mend() {
+        for (variable, value, expected) in [
+            ("APP__SERVER__PORT", "80a", "server.port (set by APP__SERVER__PORT): `80a` is not allowed; allowed is a whole number from 0 to 65535"),
+            ("PORT", "70000", "server.port (set by PORT): `70000` is not allowed; allowed is a whole number from 0 to 65535"),
+            ("APP__SENTRY__SAMPLE_RATE", "2", "sentry.sample_rate (set by APP__SENTRY__SAMPLE_RATE): `2` is not allowed; allowed is a number from 0 to 1"),
+            ("APP__LOG__MODUS", "off", "log.modus (set by APP__LOG__MODUS): there is no such setting; did you mean log.mode?"),
+            ("APP__SERVER__TRUSTED_PROXIES", "10.0.0.0/99", "server.trusted_proxies (set by APP__SERVER__TRUSTED_PROXIES): `10.0.0.0/99` is neither an address nor a network such as 10.0.0.0/8"),
+            ("SENTRY_DSN", "https://sentry.example/1", "sentry.dsn (set by SENTRY_DSN): this DSN has no key; allowed is https://KEY@HOST/PROJECT"),
+        ] {
+            assert_eq!(refusal(&[(variable, value)]), expected);
+        }
+    }
+
+    #[test]
+    fn a_refusal_repeats_no_secret() {
+        assert!(!refusal(&[("SENTRY_DSN", "hunter2")]).contains("hunter2"));
+        assert!(!refusal(&[("DATABASE_URL", "mysql://root:hunter2@db/x")]).contains("hunter2"));
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        assert_eq!(mask("https://abc@sentry.example/7"), "https://[redacted]@sentry.example/7");
+        assert_eq!(mask("postgres://u:p@db/x?password=q"), "postgres://[redacted]@db/x?[redacted]");
+        assert_eq!(mask("sqlite://data/a.db"), "sqlite://data/a.db");
+    }
+}

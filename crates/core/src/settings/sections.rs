@@ -1,0 +1,183 @@
+//! The settings as the service uses them, a type for each section.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::record::Level;
+
+/// Where the service runs: it changes stack traces, the log's format and what an error answer reveals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Env {
+    Dev,
+    Prod,
+}
+
+impl Env {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        ["dev", "prod"][self as usize]
+    }
+}
+
+/// Which sinks there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Plan 0: nothing is written anywhere.
+    Off,
+    Stderr,
+    /// Plan 1.
+    Sentry,
+    /// Plan 2.
+    Both,
+}
+
+impl Mode {
+    pub const ALL: [Mode; 4] = [Mode::Off, Mode::Stderr, Mode::Sentry, Mode::Both];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        ["off", "stderr", "sentry", "both"][self as usize]
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// JSON in prod, pretty in dev.
+    Auto,
+    /// One record is one line of JSON.
+    Json,
+    /// Made for eyes.
+    Pretty,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResponseBody {
+    /// No response records.
+    Off,
+    /// Everything but the content.
+    Metadata,
+    /// The redacted content too.
+    Redacted,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Server {
+    pub host: String,
+    pub port: u16,
+    pub workers: Option<usize>,
+    shutdown_timeout_s: u64,
+    #[serde(default)]
+    pub trusted_proxies: Vec<Network>,
+    pub max_body_bytes: usize,
+    request_timeout_s: u64,
+}
+
+impl Server {
+    /// From SIGTERM to the end of the process.
+    #[must_use]
+    pub fn shutdown_timeout(&self) -> Duration {
+        Duration::from_secs(self.shutdown_timeout_s)
+    }
+
+    /// What a client has to send its request's head, and again its body.
+    #[must_use]
+    pub fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.request_timeout_s)
+    }
+}
+
+/// An address or a network, as `10.0.0.1` or `10.0.0.0/8`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Network(IpNet);
+
+impl Network {
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let network = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+        network.map(Self).ok_or_else(|| format!("`{text}` is neither an address nor a network such as 10.0.0.0/8"))
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Management {
+    pub host: String,
+    pub port: u16,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Log {
+    pub mode: Mode,
+    pub level: Level,
+    format: Format,
+    #[serde(default)]
+    pub levels: BTreeMap<String, Level>,
+    pub response: Response,
+    pub stderr: Stderr,
+}
+
+impl Log {
+    /// Whether records are JSON; `auto` is decided by the environment.
+    #[must_use]
+    pub fn is_json(&self, env: Env) -> bool {
+        match self.format {
+            Format::Auto => env == Env::Prod,
+            Format::Json => true,
+            Format::Pretty => false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Response {
+    pub body: ResponseBody,
+    pub max_bytes: usize,
+    #[serde(default)]
+    pub redact: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Stderr {
+    pub queue_bytes: usize,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Sentry {
+    pub dsn: Option<String>,
+    pub environment: Option<String>,
+    pub release: Option<String>,
+    pub breadcrumb_level: Level,
+    pub event_level: Level,
+    pub max_breadcrumbs: usize,
+    pub sample_rate: f64,
+    pub traces_sample_rate: f32,
+    pub spool_dir: Option<String>,
+    pub spool_max_bytes: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Database {
+    pub url: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Blueprints {
+    /// The blueprints that this process serves; all when `None`.
+    pub enabled: Option<Vec<String>>,
+}

@@ -1,0 +1,220 @@
+//! Every setting there is: its name, what it takes, what it is when nobody says, and what it is for.
+//!
+//! The loader checks against this list, `app config` prints by it, and the settings reference is generated from it.
+
+use crate::record::Level;
+
+/// What a setting takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Takes {
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Any text.
+    Text,
+    /// A text that is shown to nobody.
+    Secret,
+    /// A web address that may hold credentials: its user and password are shown to nobody.
+    Url,
+    /// A whole number between the two, both included.
+    Whole(u64, u64),
+    /// A number between the two, both included.
+    Number(f64, f64),
+    /// A list of texts: an array in TOML, separated by commas elsewhere.
+    List,
+}
+
+impl Takes {
+    /// What is allowed, as the end of a sentence that begins "allowed is …".
+    pub fn allowed(self) -> String {
+        match self {
+            Takes::OneOf(words) => format!("one of {}", words.join(", ")),
+            Takes::Text | Takes::Secret => "a text".into(),
+            Takes::Url => "a URL".into(),
+            Takes::Whole(low, high) if high == u64::MAX => format!("a whole number from {low}"),
+            Takes::Whole(low, high) => format!("a whole number from {low} to {high}"),
+            Takes::Number(low, high) => format!("a number from {low} to {high}"),
+            Takes::List => "a list of texts, separated by commas".into(),
+        }
+    }
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    pub key: &'static str,
+    pub takes: Takes,
+    /// `None`: not set unless somebody sets it.
+    pub default: Option<&'static str>,
+    pub about: &'static str,
+    /// An environment variable that sets it by its usual name, beside `APP__…`.
+    pub usual_name: Option<&'static str>,
+}
+
+const fn setting(key: &'static str, takes: Takes, default: Option<&'static str>, about: &'static str) -> Setting {
+    Setting { key, takes, default, about, usual_name: None }
+}
+
+const fn named(usual_name: &'static str, setting: Setting) -> Setting {
+    Setting { usual_name: Some(usual_name), ..setting }
+}
+
+const LEVEL: Takes = Takes::OneOf(&Level::NAMES);
+const ANY: u64 = u64::MAX;
+
+/// The settings whose last word is free: `log.levels.<module>`.
+pub const MODULE_LEVEL: Setting = setting(
+    "log.levels.<module>",
+    LEVEL,
+    None,
+    "a level of its own for the logger lines of one crate or module; the longest name that fits wins",
+);
+
+/// Every other setting.
+pub const SETTINGS: &[Setting] = &[
+    setting(
+        "env",
+        Takes::OneOf(&["dev", "prod"]),
+        Some("prod"),
+        "stack traces, the log's format and what an error answer reveals",
+    ),
+    setting("server.host", Takes::Text, Some("127.0.0.1"), "the address the API listens on"),
+    named(
+        "PORT",
+        setting("server.port", Takes::Whole(0, 65535), Some("8080"), "the port the API listens on; 0 takes a free one"),
+    ),
+    setting("server.workers", Takes::Whole(1, 1024), None, "worker threads; one per core when not set"),
+    setting(
+        "server.shutdown_timeout_s",
+        Takes::Whole(1, 3600),
+        Some("8"),
+        "seconds from SIGTERM to the end, requests in hand and both sinks included",
+    ),
+    setting(
+        "server.trusted_proxies",
+        Takes::List,
+        None,
+        "addresses or networks (10.0.0.0/8) whose `Forwarded` and `X-Forwarded-For` are believed",
+    ),
+    setting(
+        "server.max_body_bytes",
+        Takes::Whole(1, ANY),
+        Some("1048576"),
+        "the largest request body that is read, in bytes; more is answered 413",
+    ),
+    setting(
+        "server.request_timeout_s",
+        Takes::Whole(1, 3600),
+        Some("10"),
+        "seconds a client has to send its request's head, and again its body; later is answered 408",
+    ),
+    setting("management.host", Takes::Text, Some("127.0.0.1"), "the address of the health checks"),
+    setting("management.port", Takes::Whole(0, 65535), Some("8081"), "the port of the health checks; 0 takes a free one"),
+    setting("log.mode", Takes::OneOf(&["off", "stderr", "sentry", "both"]), Some("both"), "which sinks there are"),
+    setting("log.level", LEVEL, Some("info"), "what a logger says below it reaches no sink"),
+    setting(
+        "log.format",
+        Takes::OneOf(&["auto", "json", "pretty"]),
+        Some("auto"),
+        "how a record is written; auto is json in prod and pretty in dev",
+    ),
+    setting(
+        "log.response.body",
+        Takes::OneOf(&["off", "metadata", "redacted"]),
+        Some("redacted"),
+        "what is recorded of a response: nothing, all but its content, or its redacted content too",
+    ),
+    setting(
+        "log.response.max_bytes",
+        Takes::Whole(0, 1 << 24),
+        Some("8192"),
+        "the longest content that is recorded, in bytes",
+    ),
+    setting("log.response.redact", Takes::List, None, "more keys whose values are never recorded"),
+    setting(
+        "log.stderr.queue_bytes",
+        Takes::Whole(65536, ANY),
+        Some("8388608"),
+        "bytes that may wait for a slow reader of stderr; what does not fit is counted",
+    ),
+    named("SENTRY_DSN", setting("sentry.dsn", Takes::Secret, None, "where Sentry is; without it there is no Sentry")),
+    named(
+        "SENTRY_ENVIRONMENT",
+        setting("sentry.environment", Takes::Text, None, "the environment events are filed under; `env` when not set"),
+    ),
+    named(
+        "SENTRY_RELEASE",
+        setting("sentry.release", Takes::Text, None, "the release events are filed under; name@version when not set"),
+    ),
+    setting("sentry.breadcrumb_level", LEVEL, Some("info"), "logger lines and responses from it up are breadcrumbs"),
+    setting("sentry.event_level", LEVEL, Some("error"), "logger lines from it up are events, not breadcrumbs"),
+    setting("sentry.max_breadcrumbs", Takes::Whole(0, 1000), Some("100"), "the newest breadcrumbs that an event carries"),
+    setting("sentry.sample_rate", Takes::Number(0.0, 1.0), Some("1.0"), "the share of events that are sent"),
+    setting(
+        "sentry.traces_sample_rate",
+        Takes::Number(0.0, 1.0),
+        Some("0"),
+        "the share of requests that are sent as transactions",
+    ),
+    setting("sentry.spool_dir", Takes::Text, None, "a directory for events that cannot be sent at once"),
+    setting("sentry.spool_max_bytes", Takes::Whole(0, ANY), Some("67108864"), "bytes that the spool may hold"),
+    named(
+        "DATABASE_URL",
+        setting(
+            "database.url",
+            Takes::Url,
+            Some("sqlite://data/cyanotype.db"),
+            "the database; sqlite://PATH is embedded and is made when missing",
+        ),
+    ),
+    setting("blueprints.enabled", Takes::List, None, "the blueprints that this process serves; all when not set"),
+];
+
+/// The setting of that name, if there is one.
+pub fn find(key: &str) -> Option<&'static Setting> {
+    if key.strip_prefix("log.levels.").is_some_and(|module| !module.is_empty()) {
+        return Some(&MODULE_LEVEL);
+    }
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+/// The known name nearest to a mistyped one, for a hint.
+pub fn nearest(key: &str) -> Option<&'static str> {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let candidates = SETTINGS.iter().map(|setting| setting.key);
+    candidates
+        .map(|known| {
+            let whole = distance(key, known);
+            // The right name in the wrong section is near too.
+            (if last(key) == last(known) { whole.min(2) } else { whole }, known)
+        })
+        .min()
+        .filter(|(distance, _)| *distance <= 3)
+        .map(|(_, known)| known)
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, to) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_key_finds_its_neighbour() {
+        assert_eq!(nearest("log.mod"), Some("log.mode"));
+        assert_eq!(nearest("log.max_bytes"), Some("log.response.max_bytes"));
+        assert_eq!(nearest("colour"), None);
+    }
+}

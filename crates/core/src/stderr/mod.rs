@@ -1,0 +1,90 @@
+//! The sink that supervisord collects: records as lines on stderr, which no request ever waits for.
+
+mod escape;
+mod json;
+mod pretty;
+mod queue;
+mod writer;
+
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::record::{Detail, Kind, Level, Record};
+use crate::settings::Settings;
+use pretty::Pretty;
+use queue::Queue;
+
+#[derive(Debug)]
+pub(crate) struct Sink {
+    format: Format,
+    queue: Queue,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Format {
+    Json,
+    Pretty { colour: bool },
+}
+
+impl Format {
+    fn of(settings: &Settings) -> Self {
+        if settings.log.is_json(settings.env) {
+            return Format::Json;
+        }
+        // https://no-color.org
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Format::Pretty { colour: std::io::stderr().is_terminal() && !refused }
+    }
+
+    fn write(self, record: &Record, out: &mut Vec<u8>) {
+        match self {
+            Format::Json => json::line(record, out),
+            Format::Pretty { colour } => out.extend_from_slice(Pretty { colour }.lines(record).as_bytes()),
+        }
+    }
+}
+
+impl Sink {
+    pub fn start(settings: &Settings) -> Self {
+        let format = Format::of(settings);
+        let loss_line = move |counts: &[(Kind, u64)]| {
+            let mut line = Vec::new();
+            format.write(&loss(counts), &mut line);
+            line
+        };
+        Self { format, queue: Queue::start(settings.log.stderr.queue_bytes, loss_line) }
+    }
+
+    pub fn write(&self, record: &Record) {
+        let mut message = Vec::with_capacity(1024);
+        // The writer learns the kind from a first byte, to count what it cannot write.
+        message.push(record.kind as u8);
+        self.format.write(record, &mut message);
+        self.queue.push(record.kind, record.level, &message);
+    }
+
+    /// Waits for the lines that are queued, at most until the deadline.
+    pub fn finish(&self, deadline: Instant) {
+        self.queue.finish(deadline);
+    }
+}
+
+/// The record of what was lost since the last such record.
+fn loss(counts: &[(Kind, u64)]) -> Record {
+    let dropped: Map<String, Value> = counts.iter().map(|(kind, count)| (kind.as_str().into(), (*count).into())).collect();
+    let total: u64 = counts.iter().map(|(_, count)| count).sum();
+    Record {
+        at: Timestamp::now(),
+        level: Level::Warning,
+        kind: Kind::Service,
+        message: format!("{total} records were dropped: stderr took no more"),
+        target: "cyanotype::stderr".into(),
+        request: None,
+        failure: None,
+        event_id: None,
+        detail: Detail::Service([("dropped".to_owned(), dropped.into())].into_iter().collect()),
+    }
+}

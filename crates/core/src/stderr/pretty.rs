@@ -1,0 +1,168 @@
+//! A record for eyes: aligned, coloured on a terminal, the body indented, a stack that shows the service's own frames.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::escape::visible;
+use crate::record::{Detail, FailureDetail, Level, Outcome, Record, ResponseDetail};
+use crate::stack::Frame;
+
+const INDENT: &str = "      ";
+
+pub(super) struct Pretty {
+    pub colour: bool,
+}
+
+impl Pretty {
+    /// The record's lines, the last end included.
+    pub fn lines(&self, record: &Record) -> String {
+        let mut out = String::with_capacity(256);
+        let at = record.at.to_zoned(jiff::tz::TimeZone::UTC);
+        self.dim(&mut out, &at.strftime("%H:%M:%S%.3f").to_string());
+        out.push(' ');
+        self.paint(&mut out, colour_of(record.level), &format!("{:<8}", record.level.as_str()));
+        self.dim(&mut out, &format!(" {:<10} ", record.kind.as_str()));
+        match &record.detail {
+            Detail::Response(response) => self.response(&mut out, response),
+            _ => visible(&record.message, false, &mut out),
+        }
+        self.origin(&mut out, record);
+        let pairs = match &record.detail {
+            Detail::Fields(map) | Detail::Data(map) | Detail::Service(map) => Some(map),
+            Detail::None | Detail::Response(_) => None,
+        };
+        for (key, value) in pairs.into_iter().flatten() {
+            self.pair(&mut out, key, value);
+        }
+        out.push('\n');
+        if let Detail::Response(response) = &record.detail {
+            self.content(&mut out, response);
+        }
+        if let Some(failure) = &record.failure {
+            self.failure(&mut out, failure);
+        }
+        if let Some(id) = record.event_id {
+            self.dim(&mut out, &format!("{INDENT}sentry event {id}\n"));
+        }
+        out
+    }
+
+    /// Where it comes from: the blueprint or the module, and enough of the request's id to tell requests apart.
+    fn origin(&self, out: &mut String, record: &Record) {
+        let mut origin = String::new();
+        match &record.request {
+            Some(request) => {
+                let tail = &request.id[request.id.len().saturating_sub(6)..];
+                let _ = write!(origin, "  {}#{tail}", request.blueprint().unwrap_or("-"));
+            }
+            None => visible(&format!("  {}", record.target), false, &mut origin),
+        }
+        self.dim(out, &origin);
+    }
+
+    fn response(&self, out: &mut String, response: &ResponseDetail) {
+        visible(&format!("{} {}", response.method, response.path), false, out);
+        if let Some(query) = &response.query {
+            visible(&format!("?{query}"), false, out);
+        }
+        out.push(' ');
+        match response.status {
+            Some(status) => self.paint(out, colour_of_status(status), &status.to_string()),
+            None => out.push('-'),
+        }
+        let _ = write!(out, " {:.1} ms {} B", response.duration_ms, response.body_size);
+        if response.outcome != Outcome::Complete {
+            let _ = write!(out, " {}", response.outcome.as_str());
+        }
+    }
+
+    fn content(&self, out: &mut String, response: &ResponseDetail) {
+        let Some(content) = response.content.as_ref().filter(|content| !content.text.is_empty()) else { return };
+        let parsed = serde_json::from_str::<Value>(&content.text).ok();
+        let text = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| content.text.clone());
+        self.block(out, &text);
+        if content.truncated {
+            self.dim(out, &format!("{INDENT}… cut\n"));
+        }
+    }
+
+    fn failure(&self, out: &mut String, detail: &FailureDetail) {
+        for (depth, link) in detail.failure.chain.iter().enumerate() {
+            let lead = if depth == 0 { "" } else { "caused by " };
+            let mut line = format!("{INDENT}{}{lead}", "  ".repeat(depth.min(8)));
+            visible(&format!("{}: {}", link.type_name, link.message), false, &mut line);
+            line.push('\n');
+            self.paint(out, if depth == 0 { "31" } else { "0" }, &line);
+        }
+        if let (true, Some(stack)) = (detail.with_stack, &detail.failure.stack) {
+            self.stack(out, stack.frames());
+        }
+    }
+
+    fn stack(&self, out: &mut String, frames: &[Frame]) {
+        let own: Vec<&Frame> = frames.iter().filter(|frame| frame.own).collect();
+        // A stack of libraries alone is shown as far as it may help.
+        let shown = if own.is_empty() { frames.iter().take(12).collect() } else { own };
+        for frame in &shown {
+            let _ = write!(out, "{INDENT}  at {}", frame.function);
+            if let Some(file) = &frame.file {
+                self.dim(out, &format!("  {file}:{}", frame.line.unwrap_or(0)));
+            }
+            out.push('\n');
+        }
+        let hidden = frames.len() - shown.len();
+        if hidden > 0 {
+            self.dim(out, &format!("{INDENT}  … and {hidden} frames of libraries\n"));
+        }
+    }
+
+    fn pair(&self, out: &mut String, key: &str, value: &Value) {
+        let mut text = String::new();
+        match value {
+            Value::String(value) => visible(&format!(" {key}={value}"), false, &mut text),
+            value => visible(&format!(" {key}={value}"), false, &mut text),
+        }
+        self.dim(out, &text);
+    }
+
+    fn block(&self, out: &mut String, text: &str) {
+        for line in text.lines() {
+            out.push_str(INDENT);
+            visible(line, true, out);
+            out.push('\n');
+        }
+    }
+
+    fn dim(&self, out: &mut String, text: &str) {
+        self.paint(out, "2", text);
+    }
+
+    fn paint(&self, out: &mut String, code: &str, text: &str) {
+        if self.colour && !text.is_empty() {
+            // The line end stays outside, so that no colour runs over it.
+            let (body, end) = text.strip_suffix('\n').map_or((text, ""), |body| (body, "\n"));
+            let _ = write!(out, "\x1b[{code}m{body}\x1b[0m{end}");
+        } else {
+            out.push_str(text);
+        }
+    }
+}
+
+fn colour_of(level: Level) -> &'static str {
+    match level {
+        Level::Trace | Level::Debug => "2",
+        Level::Info => "32",
+        Level::Warning => "33",
+        Level::Error => "31",
+        Level::Critical => "1;31",
+    }
+}
+
+fn colour_of_status(status: u16) -> &'static str {
+    match status {
+        500.. => "31",
+        400.. => "33",
+        _ => "32",
+    }
+}

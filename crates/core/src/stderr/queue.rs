@@ -1,0 +1,115 @@
+//! The queue in front of stderr: bounded in bytes, and never a reason to wait.
+//!
+//! tracing-appender's `non_blocking` carries the lines to its thread. Its own limit is in lines and it blocks or drops in
+//! silence when that is met; so lines are admitted here first, by their bytes, and what is refused is counted by kind.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+
+use super::writer::Writer;
+use crate::record::{Kind, Level};
+
+/// No record is shorter, so the appender's limit in lines is never met before ours in bytes.
+const SHORTEST_LINE: usize = 64;
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    appender: NonBlocking,
+    shared: Arc<Shared>,
+    guard: Mutex<Option<WorkerGuard>>,
+}
+
+/// What the queue and its writer both see.
+#[derive(Debug)]
+pub(super) struct Shared {
+    limit: usize,
+    queued: AtomicUsize,
+    dropped: [AtomicU64; Kind::ALL.len()],
+    drained: (Mutex<()>, Condvar),
+}
+
+impl Shared {
+    /// These bytes have left the queue, written or lost.
+    pub fn release(&self, bytes: usize) {
+        if self.queued.fetch_sub(bytes, Ordering::AcqRel) == bytes {
+            let _held = self.drained.0.lock().unwrap_or_else(PoisonError::into_inner);
+            self.drained.1.notify_all();
+        }
+    }
+
+    pub fn count_dropped(&self, kind: Kind, records: u64) {
+        self.dropped[kind as usize].fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// The counts since they were last taken, if there is one.
+    pub fn take_dropped(&self) -> Option<Vec<(Kind, u64)>> {
+        let counts = Kind::ALL.map(|kind| (kind, self.dropped[kind as usize].swap(0, Ordering::Relaxed)));
+        let counts: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
+        (!counts.is_empty()).then_some(counts)
+    }
+
+    /// Whether a record of this size still fits. The last eighth is kept for warnings and above, and an eighth more from
+    /// responses: they go first.
+    fn admit(&self, kind: Kind, level: Level, bytes: usize) -> bool {
+        let limit = match kind {
+            Kind::Response => self.limit / 8 * 6,
+            _ if level >= Level::Warning => self.limit,
+            _ => self.limit / 8 * 7,
+        };
+        let fits = |queued: usize| (queued + bytes <= limit).then_some(queued + bytes);
+        self.queued.fetch_update(Ordering::AcqRel, Ordering::Relaxed, fits).is_ok()
+    }
+}
+
+impl Queue {
+    /// `loss_line` writes the record of what was dropped.
+    pub fn start(limit: usize, loss_line: impl Fn(&[(Kind, u64)]) -> Vec<u8> + Send + 'static) -> Self {
+        let shared = Arc::new(Shared {
+            limit,
+            queued: AtomicUsize::new(0),
+            dropped: Default::default(),
+            drained: Default::default(),
+        });
+        let (appender, guard) = NonBlockingBuilder::default()
+            .lossy(false)
+            .buffered_lines_limit(limit / SHORTEST_LINE)
+            .thread_name("stderr")
+            .finish(Writer::new(Arc::clone(&shared), loss_line));
+        Self { appender, shared, guard: Mutex::new(Some(guard)) }
+    }
+
+    /// Hands a message (the kind's byte, then its line) to the writer, or counts it.
+    pub fn push(&self, kind: Kind, level: Level, message: &[u8]) {
+        if !self.shared.admit(kind, level, message.len()) {
+            return self.shared.count_dropped(kind, 1);
+        }
+        // Blocks only when the limit in lines is met, which admission makes impossible.
+        if self.appender.clone().write_all(message).is_err() {
+            self.shared.release(message.len());
+            self.shared.count_dropped(kind, 1);
+        }
+    }
+
+    /// Waits until every line has left, at most until the deadline. Nothing is written after it.
+    pub fn finish(&self, deadline: Instant) {
+        let (lock, drained) = &self.shared.drained;
+        let mut held = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.shared.queued.load(Ordering::Acquire) > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left == Duration::ZERO {
+                break;
+            }
+            held = drained.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let is_empty = self.shared.queued.load(Ordering::Acquire) == 0;
+        let guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // A guard that cannot stop a stalled thread says so on stdout, which stays empty.
+        if !is_empty {
+            std::mem::forget(guard);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The end of the queue: batches lines and writes them to fd 2 from the one thread that may block on it.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::queue::Shared;
+use crate::record::Kind;
+
+/// One write takes this much when more is waiting: what a pipe holds.
+const BATCH: usize = 64 * 1024;
+/// Between two tries at a pipe that nobody reads any more.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Tries before a batch is given up and counted.
+const TRIES: u32 = 5;
+
+pub(super) struct Writer<F> {
+    file: Option<File>,
+    shared: Arc<Shared>,
+    loss_line: F,
+    batch: Vec<u8>,
+    /// Each line of the batch: its kind, and where it ends.
+    lines: Vec<(Kind, usize)>,
+}
+
+impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
+    pub fn new(shared: Arc<Shared>, loss_line: F) -> Self {
+        // A descriptor of our own, so that no lock of the standard library's is held while a write blocks. The open file
+        // behind it stays the one that was inherited, with its flags.
+        let file = io::stderr().as_fd().try_clone_to_owned().ok().map(File::from);
+        Self { file, shared, loss_line, batch: Vec::with_capacity(BATCH), lines: Vec::new() }
+    }
+
+    fn write_batch(&mut self) {
+        let mut written = 0;
+        let mut tries = 0;
+        while written < self.batch.len() && tries < TRIES {
+            match self.file.as_mut().map(|file| file.write(&self.batch[written..])) {
+                Some(Ok(0)) | None => tries = TRIES,
+                Some(Ok(bytes)) => written += bytes,
+                Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Some(Err(error)) => {
+                    tries += 1;
+                    // Whoever shares the pipe may have made it non-blocking: then it is full, not broken.
+                    if error.kind() == io::ErrorKind::WouldBlock {
+                        tries = 0;
+                    }
+                    std::thread::sleep(if tries == 0 { PAUSE / 20 } else { PAUSE });
+                }
+            }
+        }
+        for (kind, _) in self.lines.iter().filter(|(_, end)| *end > written) {
+            self.shared.count_dropped(*kind, 1);
+        }
+        let taken = self.batch.len() + self.lines.len();
+        self.batch.clear();
+        self.lines.clear();
+        if written > 0 {
+            self.say_losses();
+        }
+        self.shared.release(taken);
+    }
+
+    /// Says what was dropped, now that the log flows.
+    fn say_losses(&mut self) {
+        let (Some(counts), Some(file)) = (self.shared.take_dropped(), self.file.as_mut()) else { return };
+        if file.write_all(&(self.loss_line)(&counts)).is_err() {
+            for (kind, count) in counts {
+                self.shared.count_dropped(kind, count);
+            }
+        }
+    }
+}
+
+/// What the appender's thread calls: a `write_all` for each line, a `flush` when no more are waiting. Neither fails: an
+/// error would make the appender lose lines without a count.
+impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Write for Writer<F> {
+    fn write(&mut self, message: &[u8]) -> io::Result<usize> {
+        if let Some((tag, line)) = message.split_first() {
+            if !self.batch.is_empty() && self.batch.len() + line.len() > BATCH {
+                self.write_batch();
+            }
+            self.batch.extend_from_slice(line);
+            let kind = Kind::ALL.get(usize::from(*tag)).copied().unwrap_or(Kind::Service);
+            self.lines.push((kind, self.batch.len()));
+        }
+        Ok(message.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.batch.is_empty() {
+            self.write_batch();
+        }
+        Ok(())
+    }
+}

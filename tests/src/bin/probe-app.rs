@@ -1,0 +1,9 @@
+//! The real app with the probe added.
+
+use std::process::ExitCode;
+
+use system_tests::probe::{Probe, before_breadcrumb};
+
+fn main() -> ExitCode {
+    app::main(|service| service.blueprint(Probe).before_breadcrumb(before_breadcrumb))
+}

@@ -1,0 +1,214 @@
+//! A small HTTP/1.1 client for loopback.
+//!
+//! It shows an answer as it came over the wire: any status is an answer, nothing is redirected, decompressed or
+//! retried, and a body that breaks off is kept. (ureq decompresses gzip and drops the headers that say so, and cannot be
+//! told not to.) Each request has a connection of its own, so that no test meets another's.
+
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Makes requests to one port of 127.0.0.1.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    port: u16,
+}
+
+impl Client {
+    /// A client for this port.
+    pub fn new(port: u16) -> Self {
+        Self { port }
+    }
+
+    /// A request with any method, to a path with or without a query.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        Request { port: self.port, method: method.to_owned(), path: path.to_owned(), headers: vec![], body: vec![] }
+    }
+
+    /// A GET request.
+    pub fn get(&self, path: &str) -> Request {
+        self.request("GET", path)
+    }
+
+    /// A POST request.
+    pub fn post(&self, path: &str) -> Request {
+        self.request("POST", path)
+    }
+
+    /// A PATCH request.
+    pub fn patch(&self, path: &str) -> Request {
+        self.request("PATCH", path)
+    }
+
+    /// A DELETE request.
+    pub fn delete(&self, path: &str) -> Request {
+        self.request("DELETE", path)
+    }
+}
+
+/// A request that is not sent yet.
+#[derive(Clone, Debug)]
+pub struct Request {
+    port: u16,
+    method: String,
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Request {
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.headers.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Adds a bearer token.
+    #[must_use]
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", format_args!("Bearer {token}"))
+    }
+
+    /// Sets a JSON body.
+    #[must_use]
+    pub fn json(self, value: &Value) -> Self {
+        self.body("application/json", value.to_string())
+    }
+
+    /// Sets any body.
+    #[must_use]
+    pub fn body(mut self, content_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        self.body = bytes.into();
+        self.header("content-type", content_type)
+    }
+
+    /// Sends it; panics when no answer comes.
+    #[track_caller]
+    pub fn send(self) -> Reply {
+        let what = format!("{} http://127.0.0.1:{}{}", self.method, self.port, self.path);
+        self.try_send().unwrap_or_else(|e| panic!("no answer to {what}: {e}"))
+    }
+
+    /// Sends it, when no answer is to be expected: a server that is not there, or that ends the connection.
+    pub fn try_send(self) -> io::Result<Reply> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        stream.set_write_timeout(Some(LIMIT))?;
+        let sent = stream.write_all(&self.bytes());
+        // A server may answer and close before it has read all, so a failed write is the outcome only without an answer.
+        receive(stream, self.method == "HEAD").map_err(|unanswered| sent.err().unwrap_or(unanswered))
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut head = format!("{} {} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\n", self.method, self.path, self.port);
+        for (name, value) in &self.headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !self.body.is_empty() || matches!(&*self.method, "POST" | "PUT" | "PATCH") {
+            head += &format!("content-length: {}\r\n", self.body.len());
+        }
+        head += "connection: close\r\n\r\n";
+        [head.as_bytes(), &self.body].concat()
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The headers in the order they came, their names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body without its chunking, otherwise as sent: still compressed if it was.
+    pub body: Vec<u8>,
+    /// Whether the body came to its end.
+    pub complete: bool,
+}
+
+impl Reply {
+    /// The first header of this name, given in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as text.
+    #[track_caller]
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or_else(|e| panic!("the body is not UTF-8: {e}: {:?}", self.body))
+    }
+
+    /// The body as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|e| panic!("status {} with a body that is not JSON ({e}): {}", self.status, self.text()))
+    }
+}
+
+fn receive(stream: TcpStream, head_only: bool) -> io::Result<Reply> {
+    let mut reader = BufReader::new(stream);
+    let mut reply = head(&mut reader)?;
+    while matches!(reply.status, 100..200) && reply.status != 101 {
+        reply = head(&mut reader)?;
+    }
+    let length = reply.header("content-length").and_then(|length| length.parse().ok());
+    if head_only || matches!(reply.status, 101 | 204 | 304) {
+        return Ok(reply);
+    }
+    let chunked = reply.header("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
+    reply.complete = match length {
+        _ if chunked => chunks(&mut reader, &mut reply.body).is_ok(),
+        Some(length) => exactly(&mut reader, length, &mut reply.body).is_ok(),
+        None => reader.read_to_end(&mut reply.body).is_ok(),
+    };
+    Ok(reply)
+}
+
+fn head(reader: &mut impl BufRead) -> io::Result<Reply> {
+    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP");
+    let status = line(reader)?.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(invalid)?;
+    let mut headers = vec![];
+    loop {
+        let line = line(reader)?;
+        if line.is_empty() {
+            return Ok(Reply { status, headers, body: vec![], complete: true });
+        }
+        let (name, value) = line.split_once(':').ok_or_else(invalid)?;
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+}
+
+fn line(reader: &mut impl BufRead) -> io::Result<String> {
+    let mut bytes = vec![];
+    reader.read_until(b'\n', &mut bytes)?;
+    match bytes.strip_suffix(b"\r\n") {
+        Some(line) => Ok(String::from_utf8_lossy(line).into_owned()),
+        None => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+fn chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        let size = line(reader)?;
+        let size = size.split(';').next().unwrap_or_default();
+        let size = u64::from_str_radix(size, 16).map_err(|_| io::ErrorKind::InvalidData)?;
+        exactly(reader, size, body)?;
+        line(reader)?;
+        if size == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn exactly(reader: &mut impl BufRead, length: u64, body: &mut Vec<u8>) -> io::Result<()> {
+    match reader.by_ref().take(length).read_to_end(body)? as u64 == length {
+        true => Ok(()),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}

@@ -1,0 +1,13 @@
+//! Sets up and drives what the system tests run: the service's real binary, and its real peers.
+
+pub mod binaries;
+mod env;
+pub mod http;
+pub mod keeper;
+pub mod peers;
+pub mod ports;
+pub mod probe;
+pub mod records;
+pub mod scratch;
+pub mod service;
+pub mod wait;

@@ -1,0 +1,7 @@
+//! The service's real peers. Each is set up on first use, in `target/peers/`.
+
+pub mod bugsink;
+mod prepared;
+pub mod supervisor;
+pub mod supervisor_conf;
+mod venv;

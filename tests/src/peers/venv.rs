@@ -1,0 +1,41 @@
+//! The Python packages that the peers come from.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::prepared::prepared;
+
+// gunicorn comes with bugsink anyway, but is started with an option that came and may go.
+const PINS: [&str; 3] = ["supervisor==4.3.0", "bugsink==2.6.1", "gunicorn==26.2.0"];
+
+/// The Python of a virtual environment that has the pinned packages. Start their programs with `-m`: the scripts beside
+/// it hold absolute paths, which break when the target directory is moved.
+pub fn python() -> &'static Path {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match PYTHON.get_or_init(|| Ok(prepared("venv", PINS, make)?.join("bin/python"))) {
+        Ok(python) => python,
+        Err(why) => panic!("{why}"),
+    }
+}
+
+fn make(dir: &Path) -> Result<(), String> {
+    let mend = "python3 with its venv module is needed: apt-get install python3-venv";
+    run("python3", [OsStr::new("-m"), OsStr::new("venv"), dir.as_os_str()]).map_err(|why| format!("{mend} ({why})"))?;
+
+    let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install", "--retries=2"];
+    run(dir.join("bin/python"), pip.into_iter().chain(PINS))
+        .map_err(|why| format!("pip must be able to install {} from PyPI: see to the network ({why})", PINS.join(" ")))
+}
+
+/// Runs a program; if it fails, says so with the last line that it printed.
+fn run<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: impl IntoIterator<Item = A>) -> Result<(), String> {
+    let output = Command::new(program).args(args).output().map_err(|e| e.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    Err(printed.trim().lines().last().map_or_else(|| output.status.to_string(), str::to_owned))
+}

@@ -1,0 +1,149 @@
+//! The probe: a blueprint that does what it is told, so that tests, and anyone outside, can drive every row of the table.
+
+mod steps;
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use cyanotype::{Blueprint, Breadcrumb, Problem, Result, capture_exception};
+use futures_util::Stream;
+use futures_util::stream;
+use serde::Deserialize;
+
+use steps::{ProbeError, Step};
+
+/// `POST /probe/run` does the steps of its body in order and then finishes.
+pub struct Probe;
+
+impl Blueprint for Probe {
+    fn name(&self) -> &'static str {
+        "probe"
+    }
+
+    fn prefix(&self) -> &str {
+        "/probe"
+    }
+
+    fn routes(&self, scope: &mut ServiceConfig) {
+        scope.service(web::resource("/run").route(web::post().to(run)));
+    }
+}
+
+/// What probe-app does before a breadcrumb is kept.
+#[must_use]
+pub fn before_breadcrumb(crumb: Breadcrumb) -> Option<Breadcrumb> {
+    (crumb.category.as_deref() != Some("drop-me")).then_some(crumb)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Script {
+    #[serde(default)]
+    steps: Vec<Step>,
+    #[serde(default)]
+    finish: Option<Finish>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum Finish {
+    Respond { respond: Respond },
+    Error { error: String, cause: Option<String>, #[serde(default)] report: Reporting },
+    Panic { panic: String },
+    Stream { stream: Chunks },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Respond {
+    #[serde(default = "ok")]
+    status: u16,
+    content_type: Option<String>,
+    body: Option<String>,
+}
+
+/// Whether the handler reports the error before it returns it.
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Reporting {
+    #[default]
+    None,
+    Capture,
+    Log,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Chunks {
+    chunks: u32,
+    chunk: String,
+    #[serde(default = "plain")]
+    content_type: String,
+    #[serde(default)]
+    interval_ms: u64,
+    /// The stream fails after so many chunks.
+    fail_after: Option<u32>,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+fn plain() -> String {
+    "text/plain".into()
+}
+
+async fn run(body: Bytes) -> Result {
+    let script: Script = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
+    steps::all(script.steps).await;
+    match script.finish {
+        None => Ok(HttpResponse::NoContent().finish()),
+        Some(Finish::Respond { respond }) => respond.answer(),
+        Some(Finish::Error { error, cause, report }) => {
+            let error = ProbeError::new(error, cause);
+            match report {
+                Reporting::None => {}
+                Reporting::Capture => drop(capture_exception(&error)),
+                Reporting::Log => tracing::error!(error = &error as &dyn std::error::Error, "the probe is about to fail"),
+            }
+            Err(error.into())
+        }
+        Some(Finish::Panic { panic }) => panic!("{panic}"),
+        Some(Finish::Stream { stream }) => {
+            Ok(HttpResponse::Ok().content_type(stream.content_type.clone()).streaming(stream.into_stream()))
+        }
+    }
+}
+
+impl Respond {
+    fn answer(self) -> Result {
+        let status = StatusCode::from_u16(self.status).map_err(|error| Problem::bad_request(error.to_string()))?;
+        let mut response = HttpResponseBuilder::new(status);
+        if let Some(content_type) = self.content_type {
+            response.content_type(content_type);
+        }
+        Ok(match self.body {
+            Some(body) => response.body(body),
+            None => response.finish(),
+        })
+    }
+}
+
+impl Chunks {
+    fn into_stream(self) -> impl Stream<Item = Result<Bytes, ProbeError>> {
+        let interval = Duration::from_millis(self.interval_ms);
+        stream::unfold(0, move |sent| {
+            let failing = self.fail_after == Some(sent);
+            let chunk = (sent < self.chunks || failing).then(|| self.chunk.clone());
+            async move {
+                if sent > 0 && !interval.is_zero() {
+                    tokio::time::sleep(interval).await;
+                }
+                let item = chunk.map(|chunk| if failing { Err(ProbeError::of_stream()) } else { Ok(chunk.into()) });
+                Some((item?, sent + 1))
+            }
+        })
+    }
+}

@@ -1,0 +1,113 @@
+//! The steps that the probe can be told to do.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use cyanotype::{Breadcrumb, Level, Message, add_breadcrumb, capture_event, capture_exception, critical};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Step {
+    Log { level: Level, message: String, error: Option<String> },
+    Breadcrumb { message: String, category: Option<String>, level: Option<Level>, data: Option<Map<String, Value>> },
+    CaptureException { message: String, cause: Option<String> },
+    CaptureEvent { message: String, level: Option<Level> },
+    Sleep { ms: u64 },
+    Spawn { steps: Vec<Step> },
+    Span { steps: Vec<Step> },
+}
+
+pub(super) fn all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()>>> {
+    Box::pin(async move {
+        for step in steps {
+            step.run().await;
+        }
+    })
+}
+
+#[tracing::instrument(skip_all)]
+async fn in_a_span(steps: Vec<Step>) {
+    all(steps).await;
+}
+
+impl Step {
+    async fn run(self) {
+        match self {
+            Step::Log { level, message, error: None } => log(level, &message),
+            Step::Log { level, message, error: Some(error) } => log_error(level, &message, &ProbeError::new(error, None)),
+            Step::Breadcrumb { message, category, level, data } => {
+                let mut crumb = Breadcrumb::new(message).level(level.unwrap_or(Level::Info));
+                crumb.category = category;
+                crumb.data = data.unwrap_or_default();
+                add_breadcrumb(crumb);
+            }
+            Step::CaptureException { message, cause } => drop(capture_exception(&ProbeError::new(message, cause))),
+            Step::CaptureEvent { message, level } => {
+                drop(capture_event(Message::new(message).level(level.unwrap_or(Level::Info))));
+            }
+            Step::Sleep { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
+            Step::Spawn { steps } => {
+                // A panic in it has been reported; the probe goes on.
+                let _ = cyanotype::spawn(all(steps)).await;
+            }
+            Step::Span { steps } => in_a_span(steps).await,
+        }
+    }
+}
+
+fn log(level: Level, message: &str) {
+    match level {
+        Level::Trace => tracing::trace!("{message}"),
+        Level::Debug => tracing::debug!("{message}"),
+        Level::Info => tracing::info!("{message}"),
+        Level::Warning => tracing::warn!("{message}"),
+        Level::Error => tracing::error!("{message}"),
+        Level::Critical => critical!("{message}"),
+    }
+}
+
+fn log_error(level: Level, message: &str, error: &ProbeError) {
+    let error = error as &dyn Error;
+    match level {
+        Level::Trace => tracing::trace!(error, "{message}"),
+        Level::Debug => tracing::debug!(error, "{message}"),
+        Level::Info => tracing::info!(error, "{message}"),
+        Level::Warning => tracing::warn!(error, "{message}"),
+        Level::Error => tracing::error!(error, "{message}"),
+        Level::Critical => critical!(error, "{message}"),
+    }
+}
+
+/// The error that the probe fails with.
+#[derive(Debug)]
+pub(super) struct ProbeError {
+    message: String,
+    cause: Option<Box<ProbeError>>,
+}
+
+impl ProbeError {
+    pub fn new(message: String, cause: Option<String>) -> Self {
+        Self { message, cause: cause.map(|cause| Box::new(Self::new(cause, None))) }
+    }
+
+    pub fn of_stream() -> Self {
+        Self::new("the probe's stream failed".into(), None)
+    }
+}
+
+impl fmt::Display for ProbeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for ProbeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
+    }
+}

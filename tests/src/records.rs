@@ -1,0 +1,23 @@
+//! The service's records, read from what it wrote.
+
+use serde_json::Value;
+
+/// The records in a text, one a line. A last line without its end is still being written, and left out; any other that
+/// is not JSON is a failure.
+#[track_caller]
+pub fn parse(text: &str) -> Vec<Value> {
+    let finished = text.rfind('\n').map_or("", |end| &text[..end]);
+    finished.lines().map(record).collect()
+}
+
+/// As [`parse`], for a text that nobody writes to any more: its last line must have its end.
+#[track_caller]
+pub fn parse_all(text: &str) -> Vec<Value> {
+    assert!(text.is_empty() || text.ends_with('\n'), "the last line has no end: {:?}", text.lines().last());
+    parse(text)
+}
+
+#[track_caller]
+fn record(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|e| panic!("a line that is not JSON ({e}): {line}"))
+}

@@ -1,0 +1,72 @@
+//! Directories for one test's files.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs, process, thread};
+
+/// The root of the workspace.
+pub fn workspace() -> PathBuf {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().expect("the tests package lies inside the workspace").to_path_buf()
+}
+
+/// Cargo's target directory.
+pub fn target() -> PathBuf {
+    workspace().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target")))
+}
+
+/// Makes a directory with its parents, or panics with its path.
+pub fn make_dir(path: &Path) {
+    fs::create_dir_all(path).unwrap_or_else(|e| panic!("cannot make the directory {}: {e}", path.display()));
+}
+
+/// Writes a file, or panics with its path.
+pub fn write(path: &Path, content: impl AsRef<[u8]>) {
+    fs::write(path, content).unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
+}
+
+/// Reads a file as text, or panics with its path. Another process may be in the middle of a character, so bytes that
+/// are no UTF-8 are replaced.
+pub fn read(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A fresh directory under `target/system-tests/`. It goes when this is dropped, unless the test is failing: then it
+/// stays to be read, and its path is printed.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Makes `<name>-<pid>-<n>`.
+    pub fn new(name: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = target().join("system-tests").join(format!("{name}-{}-{n}", process::id()));
+        // An earlier process may have had the same id, and a failing test whose directory was kept.
+        let _ = fs::remove_dir_all(&path);
+        make_dir(&path);
+        Self(path)
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The path of a file or directory in it.
+    pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("kept to be read: {}", self.0.display());
+        } else {
+            // What is still there can do no harm, and a panic in a drop would hide the test's own outcome.
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}

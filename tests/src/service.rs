@@ -1,0 +1,250 @@
+//! The service under test, started directly.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::http::{Client, Request};
+use crate::keeper::{self, Kept};
+use crate::scratch::{self, Scratch};
+use crate::{env, ports, records, wait};
+
+// Of the service and of its management.
+const PORTS: [&str; 2] = ["APP__SERVER__PORT", "APP__MANAGEMENT__PORT"];
+
+const START_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+const RUN_LIMIT: Duration = Duration::from_secs(60);
+const RECORD_LIMIT: Duration = Duration::from_secs(15);
+
+/// A service to be started, with an environment that holds little more than what is given here. Unless given, its
+/// ports are free ones and its database is a file in its scratch directory, where it also runs.
+pub struct Service {
+    binary: PathBuf,
+    args: Vec<OsString>,
+    env: BTreeMap<String, OsString>,
+    dir: Option<PathBuf>,
+}
+
+impl Service {
+    /// A service that is this binary.
+    pub fn new(binary: &Path) -> Self {
+        let env = env::minimal().map(|(key, value)| (key.to_owned(), value)).collect();
+        Self { binary: binary.to_owned(), args: vec![], env, dir: None }
+    }
+
+    /// Sets a variable of its environment.
+    #[must_use]
+    pub fn env(mut self, key: &str, value: impl Into<OsString>) -> Self {
+        self.env.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Sets the directory it runs in.
+    #[must_use]
+    pub fn dir(mut self, dir: &Path) -> Self {
+        self.dir = Some(dir.to_owned());
+        self
+    }
+
+    /// Starts it and waits until it is live.
+    #[track_caller]
+    pub fn start(self) -> Running {
+        let (mut process, env) = self.spawn();
+        let [port, management_port] = PORTS.map(|key| {
+            let port = env[key].to_str().and_then(|port| port.parse().ok());
+            port.unwrap_or_else(|| panic!("{key} must be a port, but is {:?}", env[key]))
+        });
+        let live = Client::new(management_port).get("/health/live");
+        wait::until("the service to be live", START_LIMIT, || {
+            if let Some(status) = process.kept.exited() {
+                panic!("the service ended with {status} instead of starting:\n{}", process.stderr());
+            }
+            live.clone().try_send().ok().filter(|reply| reply.status == 200)
+        });
+        Running { port, management_port, pid: process.kept.pid(), process }
+    }
+
+    /// Runs it when it is expected to end by itself, and waits for that.
+    #[track_caller]
+    pub fn run(self) -> Stopped {
+        self.spawn().0.end(RUN_LIMIT)
+    }
+
+    fn spawn(self) -> (Process, BTreeMap<String, OsString>) {
+        let Self { binary, args, mut env, dir } = self;
+        let scratch = Scratch::new("service");
+        for key in PORTS {
+            env.entry(key.to_owned()).or_insert_with(|| ports::free().to_string().into());
+        }
+        let database = format!("sqlite://{}", scratch.join("app.db").display());
+        env.entry("APP__DATABASE__URL".to_owned()).or_insert_with(|| database.into());
+
+        let mut command = keeper::command(&binary);
+        command.args(&args).env_clear().envs(&env).current_dir(dir.as_deref().unwrap_or(scratch.path()));
+        (Process::start(command, scratch), env)
+    }
+}
+
+// The order of the fields is the order of their drop: the process must end before its directory goes.
+struct Process {
+    kept: Kept,
+    scratch: Scratch,
+}
+
+impl Process {
+    fn start(mut command: Command, scratch: Scratch) -> Self {
+        let create = |name| {
+            let path = scratch.join(name);
+            File::create(&path).unwrap_or_else(|e| panic!("cannot make {}: {e}", path.display()))
+        };
+        command.stdout(create("stdout")).stderr(create("stderr"));
+        Self { kept: Kept::spawn(command), scratch }
+    }
+
+    fn stdout(&self) -> String {
+        scratch::read(&self.scratch.join("stdout"))
+    }
+
+    fn stderr(&self) -> String {
+        scratch::read(&self.scratch.join("stderr"))
+    }
+
+    #[track_caller]
+    fn end(mut self, limit: Duration) -> Stopped {
+        let status = self.kept.wait_exit(limit);
+        Stopped { status, stdout: self.stdout(), stderr: self.stderr() }
+    }
+}
+
+/// A service that is live. Dropping it ends it.
+pub struct Running {
+    /// Where it serves.
+    pub port: u16,
+    /// Where it tells its health.
+    pub management_port: u16,
+    /// Its process id.
+    pub pid: u32,
+    process: Process,
+}
+
+impl Running {
+    /// A client for its port.
+    pub fn client(&self) -> Client {
+        Client::new(self.port)
+    }
+
+    /// A client for its management port.
+    pub fn management(&self) -> Client {
+        Client::new(self.management_port)
+    }
+
+    /// A request with any method.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        self.client().request(method, path)
+    }
+
+    /// A GET request.
+    pub fn get(&self, path: &str) -> Request {
+        self.client().get(path)
+    }
+
+    /// A POST request.
+    pub fn post(&self, path: &str) -> Request {
+        self.client().post(path)
+    }
+
+    /// A PATCH request.
+    pub fn patch(&self, path: &str) -> Request {
+        self.client().patch(path)
+    }
+
+    /// A DELETE request.
+    pub fn delete(&self, path: &str) -> Request {
+        self.client().delete(path)
+    }
+
+    /// Its scratch directory, with the files `stdout`, `stderr` and `app.db`.
+    pub fn scratch(&self) -> &Path {
+        self.process.scratch.path()
+    }
+
+    /// What it has written to stdout.
+    pub fn stdout(&self) -> String {
+        self.process.stdout()
+    }
+
+    /// What it has written to stderr.
+    pub fn stderr(&self) -> String {
+        self.process.stderr()
+    }
+
+    /// The records it has written to stderr.
+    #[track_caller]
+    pub fn records(&self) -> Vec<Value> {
+        records::parse(&self.stderr())
+    }
+
+    /// Waits for the first record that `is_it` accepts.
+    #[track_caller]
+    pub fn wait_record(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        wait::until(what, RECORD_LIMIT, || self.records().into_iter().find(&is_it))
+    }
+
+    /// Sends it a signal, named without `SIG`.
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        self.process.kept.signal(name);
+    }
+
+    /// Waits for it to end by itself.
+    #[track_caller]
+    pub fn wait_exit(&mut self, limit: Duration) -> ExitStatus {
+        self.process.kept.wait_exit(limit)
+    }
+
+    /// Sends TERM if it still runs, waits for its end, and gives all that it wrote.
+    #[track_caller]
+    pub fn stop(mut self) -> Stopped {
+        if self.process.kept.exited().is_none() {
+            self.signal("TERM");
+        }
+        self.process.end(STOP_LIMIT)
+    }
+}
+
+/// What is left of a service that has ended.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it wrote to stdout.
+    pub stdout: String,
+    /// What it wrote to stderr.
+    pub stderr: String,
+}
+
+impl Stopped {
+    /// Its exit code; none when a signal ended it.
+    pub fn code(&self) -> Option<i32> {
+        self.status.code()
+    }
+
+    /// The records it wrote to stderr, of which none may be unfinished.
+    #[track_caller]
+    pub fn records(&self) -> Vec<Value> {
+        records::parse_all(&self.stderr)
+    }
+}
