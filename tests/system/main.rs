@@ -1,1 +1,5 @@
-fn main(){}
+//! The system tests: the real binary under real supervisord, with a real Sentry server. The tree mirrors the subject.
+
+mod table;
+
+mod support;

@@ -157,7 +157,7 @@ impl Question {
             }
             Question::Config { json, .. } => config(&settings, json)?,
             Question::Log { question: LogQuestion::Explain { json } } => explain::answer(&Policy::of(&settings), json)?,
-            Question::Sentry { question: SentryQuestion::Test } => sentry_test(service(settings))?,
+            Question::Sentry { question: SentryQuestion::Test } => sentry_test(&service(settings))?,
         };
         answer(&text).map_err(|error| Failed::Other(format!("cannot write to stdout: {error}")))
     }
@@ -186,7 +186,7 @@ fn config(settings: &Settings, json: bool) -> Result<String, Failed> {
     Ok(columns(&rows))
 }
 
-fn sentry_test(service: Service) -> Result<String, Failed> {
+fn sentry_test(service: &Service) -> Result<String, Failed> {
     match service.send_test_event() {
         Ok(id) => Ok(format!("the test event arrived: {id}")),
         Err(reason) => Err(Failed::Other(format!("the test event did not arrive: {reason}"))),

@@ -121,12 +121,14 @@ fn reasons(policy: &Policy) -> Vec<String> {
         reasons.push(format!("stderr takes what reaches log.level ({}); nothing below it is written.", policy.level));
     }
     if policy.has_sentry() {
-        let (breadcrumbs, events) =
-            (policy.level.max(policy.breadcrumb_level), policy.level.max(policy.event_level));
+        let (breadcrumbs, events) = (policy.level.max(policy.breadcrumb_level), policy.level.max(policy.event_level));
         reasons.push(format!(
             "Sentry takes logger lines from {breadcrumbs} as breadcrumbs and from {events} as events: the higher of log.level and its own."
         ));
-        reasons.push("Breadcrumbs wait in their request and are sent with its next event; without one they are not sent.".to_owned());
+        reasons.push(
+            "Breadcrumbs wait in their request and are sent with its next event; without one they are not sent."
+                .to_owned(),
+        );
         reasons.push("One failure is one record and one event, whoever reports it first.".to_owned());
     }
     reasons

@@ -19,7 +19,8 @@ pub(crate) fn complaint(text: &str) {
 
 /// Columns, each as wide as its widest cell; the first row is the heading.
 pub(crate) fn columns(rows: &[Vec<String>]) -> String {
-    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let width =
+        |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
     let mut text = String::new();
     for row in rows {

@@ -1,7 +1,7 @@
 //! All SQL of this blueprint. Each query names the user, so that no handler can forget whose order it is.
 //!
-//! A transaction begins with its write: SQLite lets one that has read first not become a writer when another wrote
-//! in between.
+//! A transaction begins with its write: the database does not let one that has read first become a writer when another
+//! wrote in between.
 
 use std::collections::HashMap;
 use std::future::{Ready, ready};

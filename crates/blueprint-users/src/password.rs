@@ -47,13 +47,13 @@ impl Password {
 
     /// Whether it is the one that was stored. Without one it never is, which takes as long to find out.
     pub(crate) async fn is(self, stored: Option<String>) -> Result<bool> {
-        in_turn(move || match stored {
-            Some(stored) => matches(&self.0, &stored),
-            None => {
-                let hash: Result<PasswordHash, _> =
-                    Argon2::default().hash_password_with_salt(self.0.as_bytes(), NOBODYS_SALT);
-                hash.map(|_| false)
+        in_turn(move || {
+            if let Some(stored) = stored {
+                return matches(&self.0, &stored);
             }
+            let wasted: Result<PasswordHash, _> =
+                Argon2::default().hash_password_with_salt(self.0.as_bytes(), NOBODYS_SALT);
+            wasted.map(|_| false)
         })
         .await
     }

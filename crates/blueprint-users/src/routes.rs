@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::PREFIX;
-use crate::model::{Change, Login, Page, Paging, Registration, Session};
+use crate::model::{Change, Email, Login, Page, Paging, Registration, Session};
 use crate::store::{Changes, Credentials, Store, written};
 use crate::token::{self, Token};
 
@@ -42,8 +42,8 @@ async fn sign_up(store: Store, Json(new): Json<Registration>) -> Result {
 async fn login(store: Store, Json(login): Json<Login>) -> Result {
     let known = store.credentials(login.email.as_str()).await?;
     add_breadcrumb(match &known {
-        Some(user) => Breadcrumb::new("checks a password").data("user_id", user.id.to_string()),
-        None => Breadcrumb::new("checks a password of nobody"),
+        Some(user) => Breadcrumb::new("checks a password").category("users").data("user_id", user.id.to_string()),
+        None => Breadcrumb::new("checks a password of nobody").category("users"),
     });
     let stored = known.as_ref().map(|user| user.password_hash.clone());
     let right = login.password.is(stored).await?;
@@ -112,7 +112,7 @@ async fn change(
     };
     let changes = Changes {
         name: change.name.as_deref(),
-        email: change.email.as_ref().map(|email| email.as_str()),
+        email: change.email.as_ref().map(Email::as_str),
         password_hash: password_hash.as_deref(),
     };
     let user = store.change(id, &changes, &presented(&request)?).await?.ok_or_else(unknown)?;

@@ -50,7 +50,8 @@ impl Database {
         let said = |error: &sqlx::Error| DatabaseError(format!("the database {url} {}", explained(error)));
         let options = options(url).map_err(|error| said(&error))?;
         // Several processes may start at once; setting WAL and migrating are for one at a time.
-        let _alone = lock(options.get_filename()).map_err(|error| DatabaseError(format!("the database {url} {error}")))?;
+        let _alone =
+            lock(options.get_filename()).map_err(|error| DatabaseError(format!("the database {url} {error}")))?;
         let in_memory = url.contains(":memory:");
         let pool = SqlitePoolOptions::new()
             .max_connections(if in_memory { 1 } else { 8 })

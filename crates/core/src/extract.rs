@@ -74,7 +74,8 @@ impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Jso
                 return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
             }
             let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-            let body = tokio::time::timeout(limits.timeout, read(payload, limits.max_body_bytes)).await.map_err(late)??;
+            let body =
+                tokio::time::timeout(limits.timeout, read(payload, limits.max_body_bytes)).await.map_err(late)??;
             let value = parse(&body)?;
             validate(&value)?;
             Ok(Self(value))
@@ -121,8 +122,9 @@ impl<T: DeserializeOwned + Validate<Context = ()>> FromRequest for Query<T> {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let query = serde_urlencoded::Deserializer::new(form_pairs(request.query_string()));
-        let value = serde_path_to_error::deserialize(query)
-            .map_err(|error| Problem::invalid_field(&field(&error.path().to_string()), without_value(&error.inner().to_string())));
+        let value = serde_path_to_error::deserialize(query).map_err(|error| {
+            Problem::invalid_field(&field(&error.path().to_string()), without_value(&error.inner().to_string()))
+        });
         ready(value.and_then(|value| validate(&value).map(|()| Self(value))))
     }
 }
@@ -152,7 +154,8 @@ impl<T: DeserializeOwned> FromRequest for Path<T> {
 fn validate<T: Validate<Context = ()>>(value: &T) -> Result<(), Problem> {
     value.validate().map_err(|report| {
         let fields = report.iter();
-        let wrong = fields.map(|(path, error)| FieldError { field: path.to_string(), message: error.message().to_owned() });
+        let wrong =
+            fields.map(|(path, error)| FieldError { field: path.to_string(), message: error.message().to_owned() });
         Problem::invalid(wrong.collect())
     })
 }
@@ -166,13 +169,15 @@ fn without_value(said: &str) -> String {
     let expected = |said: &str| said.rfind("expected ").map(|at| said[at..].to_owned());
     let got = |rest: &str| rest.split([' ', ',']).next().unwrap_or_default().to_owned();
     if let Some(rest) = said.strip_prefix("invalid type: ") {
-        return expected(rest).map_or_else(|| "is of the wrong type".into(), |wanted| format!("{wanted}, got {}", got(rest)));
+        return expected(rest)
+            .map_or_else(|| "is of the wrong type".into(), |wanted| format!("{wanted}, got {}", got(rest)));
     }
     if said.starts_with("missing field") || said.starts_with("duplicate field") {
         return said.to_owned();
     }
     if said.starts_with("unknown field") || said.starts_with("unknown variant") {
-        let kind = if said.starts_with("unknown field") { "there is no such field" } else { "is none of those allowed" };
+        let kind =
+            if said.starts_with("unknown field") { "there is no such field" } else { "is none of those allowed" };
         return expected(said).map_or_else(|| kind.into(), |wanted| format!("{kind}; {wanted}"));
     }
     if said.starts_with("invalid value") || said.starts_with("invalid length") {

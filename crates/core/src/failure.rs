@@ -28,8 +28,18 @@ const LONGEST_CHAIN: usize = 32;
 impl Failure {
     pub fn of(error: &(dyn Error + 'static), stack: Option<Arc<Stack>>) -> Self {
         let links = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
-        let chain = links.take(LONGEST_CHAIN).map(|error| Link { type_name: type_name(error), message: error.to_string() });
+        let chain =
+            links.take(LONGEST_CHAIN).map(|error| Link { type_name: type_name(error), message: error.to_string() });
         Self { chain: chain.collect(), stack, panic: false }
+    }
+
+    /// The failure of a body's stream, without what actix wraps around it.
+    pub fn of_body(error: &(dyn Error + 'static)) -> Self {
+        let mut failure = Self::of(error, None);
+        if failure.chain.len() > 1 && failure.first().type_name.starts_with("actix_http::") {
+            failure.chain.remove(0);
+        }
+        failure
     }
 
     /// A failure that comes with no error of its own.

@@ -29,6 +29,7 @@ mod problem;
 mod record;
 mod redact;
 mod request;
+mod resolver;
 #[cfg_attr(not(feature = "sentry"), path = "sentry/absent.rs")]
 mod sentry;
 mod service;

@@ -83,10 +83,7 @@ async fn serve(service: &Service, pipeline: &'static Pipeline) -> Result<Instant
         blueprints,
         database: database.clone(),
         authenticator,
-        limits: Limits {
-            max_body_bytes: settings.server.max_body_bytes,
-            timeout: settings.server.request_timeout(),
-        },
+        limits: Limits { max_body_bytes: settings.server.max_body_bytes, timeout: settings.server.request_timeout() },
         pipeline,
         transactions: settings.sentry.traces_sample_rate > 0.0,
     };
@@ -156,24 +153,28 @@ fn say_start(
     let settings = &service.settings;
     let shown = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let policy = pipeline.policy;
-    let sinks: Vec<&str> =
-        [("stderr", policy.has_stderr()), ("sentry", policy.has_sentry())].iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+    let sinks: Vec<&str> = [("stderr", policy.has_stderr()), ("sentry", policy.has_sentry())]
+        .iter()
+        .filter(|(_, on)| *on)
+        .map(|(name, _)| *name)
+        .collect();
     let wants_sentry = matches!(policy.mode, Mode::Sentry | Mode::Both);
     let why_not = match (wants_sentry && !policy.has_sentry(), cfg!(feature = "sentry")) {
         (false, _) => None,
         (true, true) => Some("no DSN is set"),
         (true, false) => Some("this build has no Sentry in it"),
     };
-    let mut report = Report::service(Level::Info, format!("{} {} serves on http://{}", service.name, service.version, shown(api)))
-        .with("version", service.version)
-        .with("address", shown(api))
-        .with("management_address", shown(management))
-        .with("env", settings.env.as_str())
-        .with("mode", policy.mode.as_str())
-        .with("log_level", policy.level.as_str())
-        .with("sinks", sinks)
-        .with("blueprints", blueprints.to_vec())
-        .with("database", database.kind());
+    let mut report =
+        Report::service(Level::Info, format!("{} {} serves on http://{}", service.name, service.version, shown(api)))
+            .with("version", service.version)
+            .with("address", shown(api))
+            .with("management_address", shown(management))
+            .with("env", settings.env.as_str())
+            .with("mode", policy.mode.as_str())
+            .with("log_level", policy.level.as_str())
+            .with("sinks", sinks)
+            .with("blueprints", blueprints.to_vec())
+            .with("database", database.kind());
     if let Some(why_not) = why_not {
         report = report.with("sentry", why_not);
     }

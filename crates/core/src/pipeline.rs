@@ -1,8 +1,7 @@
 //! From a record to its sinks. There is one pipeline in a process; the helpers, the wrapper and the subscriber feed it.
 
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -10,16 +9,12 @@ use serde_json::{Map, Value};
 use crate::capture::Breadcrumb;
 use crate::failure::Failure;
 use crate::http::response_log;
-use crate::record::{
-    Crumb, Detail, Event, EventId, FailureDetail, Kind, Level, Policy, Record, StackRoute, ToSentry,
-};
+use crate::record::{Crumb, Detail, Event, EventId, FailureDetail, Kind, Level, Policy, Record, StackRoute, ToSentry};
 use crate::redact::Redactor;
 use crate::request::{self, RequestContext, Trail};
+use crate::resolver::{Job, Resolver};
 use crate::settings::Settings;
 use crate::{sentry, stderr};
-
-/// Failures whose stacks wait to be resolved; more than these go on without one.
-const UNRESOLVED: usize = 1024;
 
 pub(crate) type BeforeBreadcrumb = Box<dyn Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync>;
 
@@ -38,7 +33,7 @@ pub(crate) struct Pipeline {
     before_breadcrumb: Option<BeforeBreadcrumb>,
     stderr: Arc<stderr::Sink>,
     sentry: Option<Arc<sentry::Sink>>,
-    resolver: Mutex<Option<Resolver>>,
+    resolver: Resolver,
     /// The breadcrumbs of what happens outside any request.
     trail: Mutex<Trail>,
 }
@@ -51,6 +46,8 @@ pub(crate) struct Report {
     pub threshold: Option<Level>,
     pub message: String,
     pub target: String,
+    /// The spans that a logger line was said in.
+    pub span: Option<String>,
     pub failure: Option<Failure>,
     /// Fields of a logger line, data of a breadcrumb or a message.
     pub data: Map<String, Value>,
@@ -59,7 +56,7 @@ pub(crate) struct Report {
 impl Report {
     pub fn new(kind: Kind, level: Level, target: &str, message: String) -> Self {
         let target = target.to_owned();
-        Self { kind, level, threshold: None, message, target, failure: None, data: Map::new() }
+        Self { kind, level, threshold: None, message, target, span: None, failure: None, data: Map::new() }
     }
 
     /// What the service says of itself.
@@ -95,7 +92,7 @@ impl Pipeline {
                 before_breadcrumb,
                 stderr,
                 sentry: sentry.flatten(),
-                resolver: Mutex::new(Some(resolver)),
+                resolver,
                 trail: Mutex::default(),
             }
         })
@@ -129,7 +126,8 @@ impl Pipeline {
         }
 
         let at = Timestamp::now();
-        let event = sentry.zip(event_id).map(|(sentry, id)| (Arc::clone(sentry), self.event(id, at, &report, request.clone())));
+        let event =
+            sentry.zip(event_id).map(|(sentry, id)| (Arc::clone(sentry), self.event(id, at, &report, request.clone())));
         if route.sentry == ToSentry::Breadcrumb {
             self.keep(request.as_deref(), crumb(at, &report));
         }
@@ -175,12 +173,12 @@ impl Pipeline {
         });
         if let Some(record) = record {
             match &record.failure {
-                Some(failure) if failure.with_stack => self.resolve(Job::Write(record)),
+                Some(failure) if failure.with_stack => self.resolver.resolve(Job::Write(record)),
                 _ => self.stderr.write(&record),
             }
         }
         if let Some((sink, event)) = event {
-            self.resolve(Job::Send(sink, event));
+            self.resolver.resolve(Job::Send(sink, event));
         }
     }
 
@@ -204,7 +202,7 @@ impl Pipeline {
         let Some(sink) = &self.sentry else { return };
         for mut event in request.answered() {
             event.crumbs = request.trail().crumbs();
-            self.resolve(Job::Send(Arc::clone(sink), event));
+            self.resolver.resolve(Job::Send(Arc::clone(sink), event));
         }
     }
 
@@ -250,25 +248,10 @@ impl Pipeline {
         }
     }
 
-    fn resolve(&self, job: Job) {
-        let resolver = self.resolver.lock().unwrap_or_else(PoisonError::into_inner);
-        let refused = match resolver.as_ref() {
-            Some(resolver) => resolver.jobs.try_send(job).err(),
-            None => Some(TrySendError::Disconnected(job)),
-        };
-        drop(resolver);
-        if let Some(TrySendError::Full(job) | TrySendError::Disconnected(job)) = refused {
-            job.without_stack().run(&self.stderr);
-        }
-    }
-
     /// Ends in order: stacks are resolved, Sentry is told, stderr is written; each until its share of the time is over.
     pub fn finish(&self, deadline: Instant) {
         let left = |share: f64| Instant::now() + deadline.saturating_duration_since(Instant::now()).mul_f64(share);
-        let resolver = self.resolver.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(resolver) = resolver {
-            resolver.finish(left(0.3));
-        }
+        self.resolver.finish(left(0.3));
         if let Some(sentry) = &self.sentry {
             sentry.finish(left(0.6));
         }
@@ -289,6 +272,7 @@ fn record(
         kind: report.kind,
         message: report.message,
         target: report.target,
+        span: report.span,
         request,
         failure: report.failure.map(|failure| FailureDetail { failure, with_stack }),
         event_id,
@@ -330,54 +314,4 @@ fn response_crumb(record: &Record) -> Crumb {
         }
     }
     Crumb { at: record.at, level: record.level, category: "response".into(), message: record.message.clone(), data }
-}
-
-/// The thread that resolves stacks, so that no request waits for it.
-struct Resolver {
-    jobs: SyncSender<Job>,
-    thread: std::thread::JoinHandle<()>,
-}
-
-enum Job {
-    Write(Record),
-    Send(Arc<sentry::Sink>, Event),
-}
-
-impl Job {
-    fn run(self, stderr: &stderr::Sink) {
-        match self {
-            Job::Write(record) => stderr.write(&record),
-            Job::Send(sink, event) => sink.send(event),
-        }
-    }
-
-    fn without_stack(mut self) -> Self {
-        let failure = match &mut self {
-            Job::Write(record) => record.failure.as_mut().map(|detail| &mut detail.failure),
-            Job::Send(_, event) => event.failure.as_mut(),
-        };
-        if let Some(failure) = failure {
-            failure.stack = None;
-        }
-        self
-    }
-}
-
-impl Resolver {
-    fn start(stderr: Arc<stderr::Sink>) -> Self {
-        let (jobs, waiting) = sync_channel::<Job>(UNRESOLVED);
-        let work = move || {
-            crate::subscriber::mute_this_thread();
-            waiting.into_iter().for_each(|job| job.run(&stderr));
-        };
-        let thread = std::thread::Builder::new().name("stacks".into()).spawn(work);
-        Self { jobs, thread: thread.expect("a process that cannot start a thread cannot serve") }
-    }
-
-    fn finish(self, deadline: Instant) {
-        drop(self.jobs);
-        while !self.thread.is_finished() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
 }

@@ -163,7 +163,9 @@ fn incoming_trace(headers: &HeaderMap) -> Option<String> {
     let header = |name: &str| headers.get(name)?.to_str().ok();
     let w3c = header("traceparent").and_then(|text| text.split('-').nth(1));
     let trace = w3c.or_else(|| header("sentry-trace").and_then(|text| text.split('-').next()))?;
-    let is_id = trace.len() == 32 && trace.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) && trace.bytes().any(|b| b != b'0');
+    let is_id = trace.len() == 32
+        && trace.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        && trace.bytes().any(|b| b != b'0');
     is_id.then(|| trace.to_owned())
 }
 
@@ -181,7 +183,10 @@ mod tests {
     #[test]
     fn a_callers_trace_goes_on() {
         let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(trace("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").as_deref(), Some(id));
+        assert_eq!(
+            trace("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").as_deref(),
+            Some(id)
+        );
         assert_eq!(trace("sentry-trace", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7").as_deref(), Some(id));
         assert_eq!(trace("traceparent", "00-zzz-1-01"), None);
         assert_eq!(trace("traceparent", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"), None);

@@ -85,7 +85,10 @@ impl Service {
     /// Sees each breadcrumb said with [`add_breadcrumb`](crate::add_breadcrumb) before it is kept for Sentry, and may
     /// change it or, with `None`, keep it from Sentry.
     #[must_use]
-    pub fn before_breadcrumb(mut self, hook: impl Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync + 'static) -> Self {
+    pub fn before_breadcrumb(
+        mut self,
+        hook: impl Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync + 'static,
+    ) -> Self {
         self.before_breadcrumb = Some(Box::new(hook));
         self
     }
@@ -146,7 +149,9 @@ impl Service {
 fn listed(tree: &IntrospectionTree, blueprints: &[Arc<dyn Blueprint>]) -> Vec<RouteInfo> {
     let mut routes = Vec::new();
     for item in Vec::<IntrospectionReportItem>::from(&tree.root) {
-        let is_below = |prefix: &str| item.full_path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let is_below = |prefix: &str| {
+            item.full_path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         let Some(blueprint) = blueprints.iter().find(|blueprint| is_below(blueprint.prefix())) else { continue };
         // A resource without methods of its own answers to any.
         let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };

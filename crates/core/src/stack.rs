@@ -1,16 +1,15 @@
 //! Stack traces: taken cheaply where a failure happens, resolved to names on a thread that may take its time.
 
+use std::ffi::c_void;
 use std::fmt::{self, Write as _};
 use std::sync::OnceLock;
-
-use backtrace::Backtrace;
 
 /// Frames beyond these are of no help and make a record long.
 const MOST_FRAMES: usize = 100;
 
 /// A stack trace; resolving it is put off until [`Stack::frames`], which no request's thread calls.
 pub(crate) struct Stack {
-    addresses: Backtrace,
+    addresses: Vec<usize>,
     frames: OnceLock<Vec<Frame>>,
 }
 
@@ -27,37 +26,55 @@ pub(crate) struct Frame {
 impl Stack {
     /// Takes the stack of the caller, whatever `RUST_BACKTRACE` says.
     pub fn capture() -> Self {
-        Self { addresses: Backtrace::new_unresolved(), frames: OnceLock::new() }
+        let mut addresses = Vec::with_capacity(MOST_FRAMES);
+        walk(|address| {
+            addresses.push(address);
+            addresses.len() < 2 * MOST_FRAMES
+        });
+        Self { addresses, frames: OnceLock::new() }
     }
 
     /// The frames by name. The first call in a process may take most of a second in a debug build.
     pub fn frames(&self) -> &[Frame] {
         self.frames.get_or_init(|| {
-            let mut resolved = self.addresses.clone();
-            resolved.resolve();
-            let symbols = resolved.frames().iter().flat_map(|frame| frame.symbols());
-            let frames = symbols.map(|symbol| {
-                let function = symbol.name().map_or_else(|| "<unknown>".into(), |name| format!("{name:#}"));
-                let file = symbol.filename().map(|file| file.to_string_lossy().into_owned());
-                Frame { own: is_own(&function, file.as_deref()), function, file, line: symbol.lineno() }
-            });
-            let all: Vec<Frame> = frames.collect();
+            let mut all = Vec::new();
+            for address in &self.addresses {
+                backtrace::resolve(*address as *mut c_void, |symbol| {
+                    let function = symbol.name().map_or_else(|| "<unknown>".into(), |name| format!("{name:#}"));
+                    let file = symbol.filename().map(|file| file.to_string_lossy().into_owned());
+                    all.push(Frame { own: is_own(&function, file.as_deref()), function, file, line: symbol.lineno() });
+                });
+            }
             // The machinery that took the stack is no part of the story.
             let first = all.iter().rposition(|frame| is_machinery(&frame.function)).map_or(0, |at| at + 1);
-            all.into_iter().skip(first).take(MOST_FRAMES).collect()
+            let told = all.into_iter().skip(first).skip_while(|frame| is_conversion(&frame.function));
+            told.take(MOST_FRAMES).collect()
         })
     }
 }
 
 impl fmt::Debug for Stack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Stack({} addresses)", self.addresses.frames().len())
+        write!(f, "Stack({} addresses)", self.addresses.len())
     }
 }
 
+/// Walks the calling thread's stack, innermost first, until there is no more or `step` has seen enough.
+#[expect(
+    unsafe_code,
+    reason = "the crate's safe walk waits for whatever thread is resolving, most of a second at worst"
+)]
+fn walk(mut step: impl FnMut(usize) -> bool) {
+    // SAFETY: what the crate's lock protects is Windows' dbghelp, which is not used on any other system; the unwinder that
+    // is used instead may be entered by any number of threads at once. Nothing is resolved here.
+    unsafe { backtrace::trace_unsynchronized(|frame| step(frame.ip() as usize)) }
+}
+
 fn is_machinery(function: &str) -> bool {
-    const TAKING: [&str; 7] = [
+    const TAKING: [&str; 9] = [
         "backtrace::",
+        "cyanotype::problem::",
+        "cyanotype::subscriber::",
         "cyanotype::stack::",
         "cyanotype::failure::",
         "cyanotype::capture::",
@@ -68,8 +85,14 @@ fn is_machinery(function: &str) -> bool {
     TAKING.iter().any(|prefix| function.starts_with(prefix) || function.starts_with(&format!("<{prefix}")))
 }
 
+/// What `?` and `into` put between an error and the line that returned it.
+fn is_conversion(function: &str) -> bool {
+    ["core::convert::", "core::ops::try_trait::", "core::result::"].iter().any(|part| function.contains(part))
+}
+
 fn is_own(function: &str, file: Option<&str>) -> bool {
-    let library = |file: &str| file.contains("/registry/src/") || file.starts_with("/rustc/") || file.contains("/library/std/");
+    let library =
+        |file: &str| file.contains("/registry/src/") || file.starts_with("/rustc/") || file.contains("/library/std/");
     let core = function.trim_start_matches('<').starts_with("cyanotype::");
     !core && file.is_some_and(|file| !library(file))
 }
@@ -94,6 +117,6 @@ mod tests {
     fn a_stack_begins_where_it_was_taken() {
         let stack = Stack::capture();
         let text = text(stack.frames());
-        assert!(!text.contains("Backtrace::new_unresolved"), "{text}");
+        assert!(!text.contains("cyanotype::stack::walk") && text.contains("core::ops::function"), "{text}");
     }
 }

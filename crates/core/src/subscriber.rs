@@ -99,11 +99,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         if level < threshold {
             return;
         }
-        if let Some(spans) = spans(event, &context) {
-            fields.map.insert("span".into(), spans.into());
-        }
         self.pipeline.report(Report {
             threshold: Some(threshold),
+            span: spans(event, &context),
             failure: fields.failure,
             data: fields.map,
             ..Report::new(Kind::Line, level, metadata.target(), fields.message)

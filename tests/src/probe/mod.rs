@@ -49,10 +49,21 @@ struct Script {
 #[derive(Debug, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum Finish {
-    Respond { respond: Respond },
-    Error { error: String, cause: Option<String>, #[serde(default)] report: Reporting },
-    Panic { panic: String },
-    Stream { stream: Chunks },
+    Respond {
+        respond: Respond,
+    },
+    Error {
+        error: String,
+        cause: Option<String>,
+        #[serde(default)]
+        report: Reporting,
+    },
+    Panic {
+        panic: String,
+    },
+    Stream {
+        stream: Chunks,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -105,8 +116,12 @@ async fn run(body: Bytes) -> Result {
             let error = ProbeError::new(error, cause);
             match report {
                 Reporting::None => {}
-                Reporting::Capture => drop(capture_exception(&error)),
-                Reporting::Log => tracing::error!(error = &error as &dyn std::error::Error, "the probe is about to fail"),
+                Reporting::Capture => {
+                    capture_exception(&error);
+                }
+                Reporting::Log => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the probe is about to fail")
+                }
             }
             Err(error.into())
         }

@@ -39,16 +39,20 @@ impl Step {
     async fn run(self) {
         match self {
             Step::Log { level, message, error: None } => log(level, &message),
-            Step::Log { level, message, error: Some(error) } => log_error(level, &message, &ProbeError::new(error, None)),
+            Step::Log { level, message, error: Some(error) } => {
+                log_error(level, &message, &ProbeError::new(error, None))
+            }
             Step::Breadcrumb { message, category, level, data } => {
                 let mut crumb = Breadcrumb::new(message).level(level.unwrap_or(Level::Info));
                 crumb.category = category;
                 crumb.data = data.unwrap_or_default();
                 add_breadcrumb(crumb);
             }
-            Step::CaptureException { message, cause } => drop(capture_exception(&ProbeError::new(message, cause))),
+            Step::CaptureException { message, cause } => {
+                let _ = capture_exception(&ProbeError::new(message, cause));
+            }
             Step::CaptureEvent { message, level } => {
-                drop(capture_event(Message::new(message).level(level.unwrap_or(Level::Info))));
+                let _ = capture_event(Message::new(message).level(level.unwrap_or(Level::Info)));
             }
             Step::Sleep { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
             Step::Spawn { steps } => {

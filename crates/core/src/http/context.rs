@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::Error;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CONTENT_ENCODING, ContentEncoding};
+use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ContentEncoding};
 use actix_web::middleware::Next;
 
 use crate::request::{self, RequestContext};
@@ -25,9 +25,10 @@ pub(crate) async fn leave_streams_alone<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
+    let may_be_coded = request.headers().contains_key(ACCEPT_ENCODING);
     let mut response = next.call(request).await?;
     let is_stream = response.response().body().size() == BodySize::Stream;
-    if is_stream && !response.headers().contains_key(CONTENT_ENCODING) {
+    if may_be_coded && is_stream && !response.headers().contains_key(CONTENT_ENCODING) {
         response.headers_mut().insert(CONTENT_ENCODING, ContentEncoding::Identity.to_header_value());
     }
     Ok(response)

@@ -37,15 +37,16 @@ pub(crate) async fn answer_failures<B: MessageBody + 'static>(
 
 fn answered<B: MessageBody>(response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B>> {
     let status = response.status();
-    let answer = match response.response().error() {
-        Some(error) => to_problem(error, status),
-        // The router's own answer to a method that a route does not have.
-        None if status == StatusCode::METHOD_NOT_ALLOWED && is_empty(response.response().body().size()) => {
-            Problem::new(status, "this route does not have that method; the header `allow` lists those it has")
-                .answer(request::current().as_deref(), None, env())
-        }
-        None => return response.map_into_left_body(),
-    };
+    let answer =
+        match response.response().error() {
+            Some(error) => to_problem(error, status),
+            // The router's own answer to a method that a route does not have.
+            None if status == StatusCode::METHOD_NOT_ALLOWED && is_empty(response.response().body().size()) => {
+                Problem::new(status, "this route does not have that method; the header `allow` lists those it has")
+                    .answer(request::current().as_deref(), None, env())
+            }
+            None => return response.map_into_left_body(),
+        };
     let kept = headers_to_keep(response.headers());
     let mut response = response.into_response(answer);
     for (name, value) in kept {
@@ -87,11 +88,15 @@ fn is_empty(size: BodySize) -> bool {
 }
 
 /// What an error said beside its body: `allow`, `www-authenticate`, `retry-after`.
-fn headers_to_keep(headers: &HeaderMap) -> Vec<(actix_web::http::header::HeaderName, actix_web::http::header::HeaderValue)> {
+fn headers_to_keep(
+    headers: &HeaderMap,
+) -> Vec<(actix_web::http::header::HeaderName, actix_web::http::header::HeaderValue)> {
     let of_body = [CONTENT_TYPE, CONTENT_LENGTH];
     let kept = headers.iter().filter(|(name, _)| !of_body.contains(name));
     // A problem's own headers are in its answer already.
-    kept.filter(|(name, _)| name.as_str() != "www-authenticate").map(|(name, value)| (name.clone(), value.clone())).collect()
+    kept.filter(|(name, _)| name.as_str() != "www-authenticate")
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// An error of another type than ours, of which only its texts are known.

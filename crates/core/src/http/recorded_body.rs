@@ -83,7 +83,7 @@ impl<B: MessageBody> MessageBody for Recorded<B> {
             Ok(Poll::Ready(Some(Err(error)))) => {
                 let error: Box<dyn Error> = error.into();
                 watch.end(Outcome::Error);
-                watch.exchange.report(Failure::of(&*error, None));
+                watch.exchange.report(Failure::of_body(&*error));
                 Poll::Ready(Some(Err(error)))
             }
             // The panic hook has reported it; the connection ends, since the status has gone out.

@@ -7,12 +7,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use actix_web::Error;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::middleware::Next;
-use actix_web::Error;
 use jiff::Timestamp;
 
 use super::client_address::client_address;
@@ -188,12 +188,12 @@ impl Exchange {
         let status = self.answer.as_ref().map(|answer| answer.status.as_u16());
         let path = self.uri.path().to_owned();
         let said = status.map_or_else(|| outcome.as_str().to_owned(), |status| status.to_string());
-        let content: Option<Content> = (config.body == ResponseBody::Redacted)
-            .then(|| self.syntax())
-            .flatten()
-            .map(|syntax| {
-                let is_all = outcome == Outcome::Complete && seen.len() as u64 >= passed;
-                redactor.content(seen, syntax, config.max_bytes, is_all)
+        let content: Option<Content> =
+            (config.body == ResponseBody::Redacted).then(|| self.syntax()).flatten().map(|syntax| {
+                let is_all = seen.len() as u64 >= passed;
+                let whole = is_all && outcome == Outcome::Complete;
+                let content = redactor.content(seen, syntax, config.max_bytes, whole);
+                Content { truncated: content.truncated || !is_all, ..content }
             });
         let client = client_address(self.peer, &self.forwarded, &config.trusted_proxies);
         Record {
@@ -202,6 +202,7 @@ impl Exchange {
             kind: Kind::Response,
             message: format!("{} {path} {said}", self.method),
             target: "cyanotype::response_log".into(),
+            span: None,
             request: Some(Arc::clone(&self.context)),
             failure: None,
             event_id: None,
@@ -216,7 +217,10 @@ impl Exchange {
                 body_size: passed,
                 content,
                 client_address: client.map(|address| address.to_string()),
-                user_agent: self.user_agent.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+                user_agent: self
+                    .user_agent
+                    .as_ref()
+                    .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
             })),
         }
     }

@@ -26,14 +26,8 @@ pub enum Level {
 
 impl Level {
     /// Every level, lowest first.
-    pub const ALL: [Level; 6] = [
-        Level::Trace,
-        Level::Debug,
-        Level::Info,
-        Level::Warning,
-        Level::Error,
-        Level::Critical,
-    ];
+    pub const ALL: [Level; 6] =
+        [Level::Trace, Level::Debug, Level::Info, Level::Warning, Level::Error, Level::Critical];
     /// The names of [`Level::ALL`], in the same order.
     pub const NAMES: [&str; 6] = ["trace", "debug", "info", "warning", "error", "critical"];
 

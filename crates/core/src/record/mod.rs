@@ -52,6 +52,8 @@ pub(crate) struct Record {
     pub kind: Kind,
     pub message: String,
     pub target: String,
+    /// The spans that a logger line was said in, outermost first.
+    pub span: Option<String>,
     pub request: Option<Arc<RequestContext>>,
     pub failure: Option<FailureDetail>,
     pub event_id: Option<EventId>,

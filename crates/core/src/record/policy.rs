@@ -30,15 +30,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the table.
-    pub const ALL: [Kind; 7] = [
-        Kind::Line,
-        Kind::Response,
-        Kind::Breadcrumb,
-        Kind::Exception,
-        Kind::Message,
-        Kind::Uncaught,
-        Kind::Service,
-    ];
+    pub const ALL: [Kind; 7] =
+        [Kind::Line, Kind::Response, Kind::Breadcrumb, Kind::Exception, Kind::Message, Kind::Uncaught, Kind::Service];
 
     /// The name as it stands in a record's `kind`.
     #[must_use]
@@ -77,11 +70,7 @@ pub struct Route {
 }
 
 impl Route {
-    const NOWHERE: Route = Route {
-        stderr: false,
-        stack: Stack::Never,
-        sentry: ToSentry::Nothing,
-    };
+    const NOWHERE: Route = Route { stderr: false, stack: Stack::Never, sentry: ToSentry::Nothing };
 }
 
 /// The settings that the table depends on.
@@ -154,11 +143,9 @@ impl Policy {
                 sentry: event,
             },
             Kind::Message => Route { stderr: heard, stack: Stack::Never, sentry: event },
-            Kind::Uncaught => Route {
-                stderr: failure,
-                stack: if failure { Stack::WithLine } else { Stack::Never },
-                sentry: event,
-            },
+            Kind::Uncaught => {
+                Route { stderr: failure, stack: if failure { Stack::WithLine } else { Stack::Never }, sentry: event }
+            }
             Kind::Service => Route { stderr: heard, stack: Stack::Never, sentry: ToSentry::Nothing },
         }
     }

@@ -122,7 +122,8 @@ impl Scanner<'_> {
     }
 
     fn copy_space(&mut self, out: &mut Vec<u8>) {
-        let length = self.input[self.at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+        let length =
+            self.input[self.at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
         self.copy(length, out);
     }
 
@@ -252,7 +253,10 @@ mod tests {
     #[test]
     fn the_value_of_a_sensitive_key_is_gone_whatever_it_is() {
         for value in [r#""hunter2""#, "12.5e3", "true", "null", "[1,[2]]", r#"{"a":{"b":"}"}}"#, r#""\"x""#] {
-            assert_eq!(whole(&format!(r#"{{"a":1,"password":{value},"b":2}}"#)), r#"{"a":1,"password":"[redacted]","b":2}"#);
+            assert_eq!(
+                whole(&format!(r#"{{"a":1,"password":{value},"b":2}}"#)),
+                r#"{"a":1,"password":"[redacted]","b":2}"#
+            );
         }
     }
 
@@ -289,7 +293,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said() {
-        for broken in [r#"{"password" "x"}"#, r#"{password:"x"}"#, r#"{"password":@}"#, r#"{"a":1"#, "]", "password=x"] {
+        for broken in [r#"{"password" "x"}"#, r#"{password:"x"}"#, r#"{"password":@}"#, r#"{"a":1"#, "]", "password=x"]
+        {
             assert_eq!(shown(broken, usize::MAX, true), Err(Unreadable), "{broken}");
         }
     }

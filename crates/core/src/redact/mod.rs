@@ -66,21 +66,22 @@ impl Redactor {
         Self { keys: Keys::new(more) }
     }
 
-    /// Redacts a body, then cuts it to `limit` bytes. `complete` is `false` when `body` is only the beginning of it.
+    /// Redacts a body, then cuts it to `limit` bytes. `complete` is `false` when `body` is only the beginning of one.
     pub fn content(&self, body: &[u8], syntax: Syntax, limit: usize, complete: bool) -> Content {
         if !self.keys.may_be_in(body) && syntax != Syntax::Form {
-            return cut(&String::from_utf8_lossy(&body[..body.len().min(limit.saturating_add(4))]), limit, body.len() > limit || !complete);
+            let enough = &body[..body.len().min(limit.saturating_add(4))];
+            return cut(&String::from_utf8_lossy(enough), limit);
         }
         let withheld = Content { text: WITHHELD.into(), truncated: false };
         match syntax {
             Syntax::Form => match std::str::from_utf8(body) {
-                Ok(form) => cut(&self.pairs(form, |key| self.keys.is_sensitive(key)), limit, !complete),
+                Ok(form) => cut(&self.pairs(form, |key| self.keys.is_sensitive(key)), limit),
                 Err(_) => withheld,
             },
             Syntax::Json => {
                 let mut out = Vec::with_capacity(body.len().min(limit) + 32);
                 match json::redact(&self.keys, body, limit.saturating_add(1), complete, &mut out) {
-                    Ok(()) => cut(&String::from_utf8_lossy(&out), limit, !complete),
+                    Ok(()) => cut(&String::from_utf8_lossy(&out), limit),
                     Err(json::Unreadable) => withheld,
                 }
             }
@@ -90,7 +91,7 @@ impl Redactor {
                 if text.trim_start().starts_with(['{', '[']) {
                     return self.content(body, Syntax::Json, limit, complete);
                 }
-                if self.keys.seem_to_be_in(&text) { withheld } else { cut(&text, limit, !complete) }
+                if self.keys.seem_to_be_in(&text) { withheld } else { cut(&text, limit) }
             }
         }
     }
@@ -113,10 +114,8 @@ impl Redactor {
         match value {
             Value::Object(map) => self.map(map),
             Value::Array(items) => items.iter_mut().for_each(|item| self.data(item)),
-            Value::String(text) if self.keys.may_be_in(text.as_bytes()) => {
-                if text.trim_start().starts_with(['{', '[']) {
-                    *text = self.content(text.as_bytes(), Syntax::Json, usize::MAX, true).text;
-                }
+            Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
+                *text = self.content(text.as_bytes(), Syntax::Json, usize::MAX, true).text;
             }
             _ => {}
         }
@@ -140,9 +139,9 @@ impl Redactor {
     }
 }
 
-fn cut(text: &str, limit: usize, more: bool) -> Content {
+fn cut(text: &str, limit: usize) -> Content {
     let end = text.floor_char_boundary(limit);
-    Content { text: text[..end].to_owned(), truncated: more || end < text.len() }
+    Content { text: text[..end].to_owned(), truncated: end < text.len() }
 }
 
 fn percent_decoded(text: &str) -> String {
@@ -183,12 +182,17 @@ mod tests {
     #[test]
     fn it_redacts_before_it_cuts() {
         let content = redactor().content(br#"{"password":"0123456789","a":1}"#, Syntax::Json, 26, true);
-        assert_eq!(content, Content { text: r#"{"password":"[redacted]","a"#.chars().take(26).collect(), truncated: true });
+        assert_eq!(
+            content,
+            Content { text: r#"{"password":"[redacted]","a"#.chars().take(26).collect(), truncated: true }
+        );
     }
 
     #[test]
     fn what_cannot_be_read_is_withheld() {
-        for (body, syntax) in [("password=x", Syntax::Json), ("password: x", Syntax::Text), ("{\"pin\" 1}", Syntax::Text)] {
+        for (body, syntax) in
+            [("password=x", Syntax::Json), ("password: x", Syntax::Text), ("{\"pin\" 1}", Syntax::Text)]
+        {
             assert_eq!(redactor().content(body.as_bytes(), syntax, 100, true).text, WITHHELD, "{body}");
         }
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use sentry::protocol::{
-    Breadcrumb, Context, Event as SentryEvent, Exception, Frame as SentryFrame, Map, Mechanism, Stacktrace, TraceContext,
+    Breadcrumb, Context, Event as SentryEvent, Exception, Frame as SentryFrame, Map, Mechanism, Stacktrace,
+    TraceContext,
 };
 
 use crate::failure::Failure;

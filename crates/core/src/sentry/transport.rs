@@ -36,7 +36,8 @@ impl Factory {
 
 impl TransportFactory for Factory {
     fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn SdkTransport> {
-        let shared = Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), stderr: Arc::clone(&self.stderr) });
+        let shared =
+            Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), stderr: Arc::clone(&self.stderr) });
         let endpoint = Endpoint::new(&options.dsn, &options.user_agent);
         let worker = Arc::clone(&shared);
         let work = move || {
@@ -206,6 +207,7 @@ impl Shared {
             kind: Kind::Service,
             message: format!("an event did not reach Sentry: {reason}"),
             target: "cyanotype::sentry".into(),
+            span: None,
             request: None,
             failure: None,
             event_id: None,
@@ -277,7 +279,8 @@ impl Endpoint {
         match status.as_u16() {
             200..=299 => Ok(()),
             429 => {
-                let seconds = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+                let seconds =
+                    answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
                 Err(Refusal::NotBefore(reason, Duration::from_secs(seconds.unwrap_or(60))))
             }
             408 | 500..=599 => Err(Refusal::ForNow(reason)),

@@ -124,9 +124,8 @@ impl Loader {
     }
 
     fn merged(&self, env: Option<&str>) -> Result<Config, config::ConfigError> {
-        let mut builder = Config::builder()
-            .add_source(layers::defaults())
-            .add_source(layers::file(&self.directory, "default.toml"));
+        let mut builder =
+            Config::builder().add_source(layers::defaults()).add_source(layers::file(&self.directory, "default.toml"));
         // Any other name is refused when the values are checked, and names no file until then.
         if let Some(env @ ("dev" | "prod")) = env {
             builder = builder.add_source(layers::file(&self.directory, &format!("{env}.toml")));
@@ -196,7 +195,8 @@ fn check_dsn(dsn: &str) -> Result<(), String> {
     }
     let Some((key, place)) = rest.rsplit_once('@') else { return wrong("has no key") };
     let Some((host, project)) = place.rsplit_once('/') else { return wrong("has no project") };
-    let port_is_bad = host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']') && port.parse::<u16>().is_err());
+    let port_is_bad =
+        host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']') && port.parse::<u16>().is_err());
     if key.is_empty() {
         wrong("has no key")
     } else if host.is_empty() || port_is_bad || dsn.contains(char::is_whitespace) {
@@ -220,9 +220,7 @@ fn place(tree: &mut serde_json::Value, key: &str, value: serde_json::Value) {
 fn shown(key: &str, value: &serde_json::Value) -> String {
     let text = match value {
         serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Array(items) => {
-            items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", ")
-        }
+        serde_json::Value::Array(items) => items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     };
     match spec::find(key).map(|setting| setting.takes) {
@@ -305,12 +303,36 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_layer_and_the_mend() {
         for (variable, value, expected) in [
-            ("APP__SERVER__PORT", "80a", "server.port (set by APP__SERVER__PORT): `80a` is not allowed; allowed is a whole number from 0 to 65535"),
-            ("PORT", "70000", "server.port (set by PORT): `70000` is not allowed; allowed is a whole number from 0 to 65535"),
-            ("APP__SENTRY__SAMPLE_RATE", "2", "sentry.sample_rate (set by APP__SENTRY__SAMPLE_RATE): `2` is not allowed; allowed is a number from 0 to 1"),
-            ("APP__LOG__MODUS", "off", "log.modus (set by APP__LOG__MODUS): there is no such setting; did you mean log.mode?"),
-            ("APP__SERVER__TRUSTED_PROXIES", "10.0.0.0/99", "server.trusted_proxies (set by APP__SERVER__TRUSTED_PROXIES): `10.0.0.0/99` is neither an address nor a network such as 10.0.0.0/8"),
-            ("SENTRY_DSN", "https://sentry.example/1", "sentry.dsn (set by SENTRY_DSN): this DSN has no key; allowed is https://KEY@HOST/PROJECT"),
+            (
+                "APP__SERVER__PORT",
+                "80a",
+                "server.port (set by APP__SERVER__PORT): `80a` is not allowed; allowed is a whole number from 0 to 65535",
+            ),
+            (
+                "PORT",
+                "70000",
+                "server.port (set by PORT): `70000` is not allowed; allowed is a whole number from 0 to 65535",
+            ),
+            (
+                "APP__SENTRY__SAMPLE_RATE",
+                "2",
+                "sentry.sample_rate (set by APP__SENTRY__SAMPLE_RATE): `2` is not allowed; allowed is a number from 0 to 1",
+            ),
+            (
+                "APP__LOG__MODUS",
+                "off",
+                "log.modus (set by APP__LOG__MODUS): there is no such setting; did you mean log.mode?",
+            ),
+            (
+                "APP__SERVER__TRUSTED_PROXIES",
+                "10.0.0.0/99",
+                "server.trusted_proxies (set by APP__SERVER__TRUSTED_PROXIES): `10.0.0.0/99` is neither an address nor a network such as 10.0.0.0/8",
+            ),
+            (
+                "SENTRY_DSN",
+                "https://sentry.example/1",
+                "sentry.dsn (set by SENTRY_DSN): this DSN has no key; allowed is https://KEY@HOST/PROJECT",
+            ),
         ] {
             assert_eq!(refusal(&[(variable, value)]), expected);
         }

@@ -108,7 +108,12 @@ pub const SETTINGS: &[Setting] = &[
         "seconds a client has to send its request's head, and again its body; later is answered 408",
     ),
     setting("management.host", Takes::Text, Some("127.0.0.1"), "the address of the health checks"),
-    setting("management.port", Takes::Whole(0, 65535), Some("8081"), "the port of the health checks; 0 takes a free one"),
+    setting(
+        "management.port",
+        Takes::Whole(0, 65535),
+        Some("8081"),
+        "the port of the health checks; 0 takes a free one",
+    ),
     setting("log.mode", Takes::OneOf(&["off", "stderr", "sentry", "both"]), Some("both"), "which sinks there are"),
     setting("log.level", LEVEL, Some("info"), "what a logger says below it reaches no sink"),
     setting(
@@ -147,7 +152,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("sentry.breadcrumb_level", LEVEL, Some("info"), "logger lines and responses from it up are breadcrumbs"),
     setting("sentry.event_level", LEVEL, Some("error"), "logger lines from it up are events, not breadcrumbs"),
-    setting("sentry.max_breadcrumbs", Takes::Whole(0, 1000), Some("100"), "the newest breadcrumbs that an event carries"),
+    setting(
+        "sentry.max_breadcrumbs",
+        Takes::Whole(0, 1000),
+        Some("100"),
+        "the newest breadcrumbs that an event carries",
+    ),
     setting("sentry.sample_rate", Takes::Number(0.0, 1.0), Some("1.0"), "the share of events that are sent"),
     setting(
         "sentry.traces_sample_rate",

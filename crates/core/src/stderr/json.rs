@@ -44,6 +44,7 @@ impl Line<'_> {
         self.text("kind", record.kind.as_str());
         self.text("message", &record.message);
         self.text("target", &record.target);
+        self.optional("span", record.span.as_deref());
         if let Some(request) = &record.request {
             self.text("request_id", &request.id);
             self.text("trace_id", &request.trace_id);

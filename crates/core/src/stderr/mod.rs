@@ -74,7 +74,8 @@ impl Sink {
 
 /// The record of what was lost since the last such record.
 fn loss(counts: &[(Kind, u64)]) -> Record {
-    let dropped: Map<String, Value> = counts.iter().map(|(kind, count)| (kind.as_str().into(), (*count).into())).collect();
+    let dropped: Map<String, Value> =
+        counts.iter().map(|(kind, count)| (kind.as_str().into(), (*count).into())).collect();
     let total: u64 = counts.iter().map(|(_, count)| count).sum();
     Record {
         at: Timestamp::now(),
@@ -82,6 +83,7 @@ fn loss(counts: &[(Kind, u64)]) -> Record {
         kind: Kind::Service,
         message: format!("{total} records were dropped: stderr took no more"),
         target: "cyanotype::stderr".into(),
+        span: None,
         request: None,
         failure: None,
         event_id: None,

@@ -58,6 +58,9 @@ impl Pretty {
             }
             None => visible(&format!("  {}", record.target), false, &mut origin),
         }
+        if let Some(span) = &record.span {
+            visible(&format!(" in {span}"), false, &mut origin);
+        }
         self.dim(out, &origin);
     }
 
@@ -80,7 +83,8 @@ impl Pretty {
     fn content(&self, out: &mut String, response: &ResponseDetail) {
         let Some(content) = response.content.as_ref().filter(|content| !content.text.is_empty()) else { return };
         let parsed = serde_json::from_str::<Value>(&content.text).ok();
-        let text = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| content.text.clone());
+        let text =
+            parsed.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| content.text.clone());
         self.block(out, &text);
         if content.truncated {
             self.dim(out, &format!("{INDENT}… cut\n"));
@@ -105,7 +109,7 @@ impl Pretty {
         // A stack of libraries alone is shown as far as it may help.
         let shown = if own.is_empty() { frames.iter().take(12).collect() } else { own };
         for frame in &shown {
-            let _ = write!(out, "{INDENT}  at {}", frame.function);
+            let _ = write!(out, "{INDENT}  at {}", frame.function.replace("::{{closure}}", ""));
             if let Some(file) = &frame.file {
                 self.dim(out, &format!("  {file}:{}", frame.line.unwrap_or(0)));
             }

@@ -1,0 +1,228 @@
+//! The orders blueprint, through the real binary.
+
+use std::sync::Barrier;
+use std::thread;
+
+use serde_json::{Value, json};
+use system_tests::http::Reply;
+use system_tests::service::Running;
+
+use super::users::{Member, PASSWORD, member, only_allows, problem, responses, start, text, wrong_fields};
+
+const NOTHING: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+/// Places an order of one line, and gives its path.
+#[track_caller]
+fn place(app: &Running, by: &Member) -> String {
+    let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
+    let reply = app.post("/orders").bearer(&by.token).json(&lines).send();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    reply.header("location").expect("a new order has a place").to_owned()
+}
+
+fn go(app: &Running, by: &Member, path: &str, to: &str) -> Reply {
+    app.post(&format!("{path}/{to}")).bearer(&by.token).send()
+}
+
+#[track_caller]
+fn moved(app: &Running, by: &Member, path: &str, to: &str) -> Value {
+    let reply = go(app, by, path, to);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.json()
+}
+
+fn paths(page: &Value) -> Vec<String> {
+    let items = page["items"].as_array().expect("a page has items");
+    items.iter().map(|item| format!("/orders/{}", text(item, "id"))).collect()
+}
+
+#[test]
+fn the_whole_life_of_an_order() {
+    let app = start();
+    let ada = member(&app, "ada");
+    let lines = json!([
+        {"sku": "tea.green_1", "quantity": 3, "unit_price_cents": 450},
+        {"sku": "A-1", "quantity": 1, "unit_price_cents": 0},
+        {"sku": "A-1", "quantity": 10_000, "unit_price_cents": 100_000_000},
+    ]);
+    let reply = app.post("/orders").bearer(&ada.token).json(&json!({"lines": lines})).send();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    let order = reply.json();
+    let path = format!("/orders/{}", text(&order, "id"));
+    assert_eq!(reply.header("location"), Some(path.as_str()));
+    assert_eq!(order.as_object().map(serde_json::Map::len), Some(6), "{order}");
+    assert_eq!((&order["status"], &order["lines"]), (&json!("placed"), &lines));
+    assert_eq!(order["total_cents"], 1_000_000_001_350_u64);
+    assert_eq!(order["created_at"], order["updated_at"]);
+    assert_eq!(app.get(&path).bearer(&ada.token).send().json(), order);
+    assert_eq!(app.get("/orders").bearer(&ada.token).send().json(), json!({"items": [order], "next": null}));
+
+    let paid = moved(&app, &ada, &path, "pay");
+    assert_eq!((&paid["status"], &paid["lines"]), (&json!("paid"), &lines));
+    assert_eq!(paid["created_at"], order["created_at"]);
+    assert!(text(&paid, "updated_at") > text(&order, "updated_at"));
+    let shipped = moved(&app, &ada, &path, "ship");
+    assert_eq!(shipped["status"], "shipped");
+    assert_eq!(go(&app, &ada, &path, "cancel").status, 409);
+    assert_eq!(app.get(&path).bearer(&ada.token).send().json(), shipped);
+
+    let stopped = app.stop();
+    let expected = [
+        "POST /orders 201",
+        "GET /orders/{id} 200",
+        "GET /orders 200",
+        "POST /orders/{id}/pay 200",
+        "POST /orders/{id}/ship 200",
+        "POST /orders/{id}/cancel 409",
+        "GET /orders/{id} 200",
+    ];
+    assert_eq!(responses(&stopped, "orders"), expected);
+    for secret in [PASSWORD, &ada.token] {
+        assert!(!stopped.stderr.contains(secret), "{secret} is in what it wrote");
+    }
+}
+
+#[test]
+fn a_wrong_move_is_told_what_is_possible() {
+    let app = start();
+    let ada = member(&app, "ada");
+    // How to get there, what it is then, the moves that are wrong, and what is said to be possible.
+    let table: [(&[&str], &str, &[&str], &str); 5] = [
+        (&[], "placed", &["ship"], "pay or cancel"),
+        (&["pay"], "paid", &["pay"], "ship or cancel"),
+        (&["pay", "ship"], "shipped", &["pay", "ship", "cancel"], "nothing"),
+        (&["cancel"], "cancelled", &["pay", "ship", "cancel"], "nothing"),
+        (&["pay", "cancel"], "cancelled", &["pay", "ship", "cancel"], "nothing"),
+    ];
+    for (way, status, wrong, possible) in table {
+        let path = place(&app, &ada);
+        for step in way {
+            moved(&app, &ada, &path, step);
+        }
+        for step in wrong {
+            let refused = problem(app.post(&format!("{path}/{step}")).bearer(&ada.token), 409);
+            let detail = text(&refused, "detail");
+            assert!(detail.contains(&format!("is {status}")) && detail.contains(possible), "{detail}");
+        }
+        assert_eq!(app.get(&path).bearer(&ada.token).send().json()["status"], status);
+    }
+}
+
+#[test]
+fn of_two_that_pay_at_once_one_does() {
+    let app = start();
+    let ada = member(&app, "ada");
+    for _ in 0..20 {
+        let path = place(&app, &ada);
+        let both = Barrier::new(2);
+        let pay = || {
+            both.wait();
+            go(&app, &ada, &path, "pay").status
+        };
+        let mut statuses = thread::scope(|scope| {
+            let one = scope.spawn(pay);
+            [pay(), one.join().expect("the other one has an answer")]
+        });
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409]);
+    }
+}
+
+#[test]
+fn anothers_order_is_unknown() {
+    let app = start();
+    let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
+    let path = place(&app, &ada);
+    let refusals = |path: &str| {
+        let moves = ["pay", "ship", "cancel"].map(|to| app.post(&format!("{path}/{to}")));
+        let all = moves.into_iter().chain([app.get(path)]);
+        all.map(|request| text(&problem(request.bearer(&bob.token), 404), "detail")).collect::<Vec<_>>()
+    };
+    // Word for word what is said of an order that is not there.
+    assert_eq!(refusals(&path), refusals(&format!("/orders/{NOTHING}")));
+    assert_eq!(app.get("/orders").bearer(&bob.token).send().json(), json!({"items": [], "next": null}));
+    assert_eq!(app.get(&path).bearer(&ada.token).send().json()["status"], "placed");
+}
+
+#[test]
+fn orders_are_listed_in_pages_and_by_status() {
+    let app = start();
+    let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
+    let all: Vec<String> = (0..5).map(|_| place(&app, &ada)).collect();
+    place(&app, &bob);
+    moved(&app, &ada, &all[1], "pay");
+    moved(&app, &ada, &all[3], "pay");
+
+    let page = |query: &str| app.get(&format!("/orders{query}")).bearer(&ada.token).send().json();
+    let first = page("?limit=3");
+    assert_eq!(paths(&first), all[..3]);
+    let second = page(&format!("?limit=3&after={}", text(&first, "next")));
+    assert_eq!((paths(&second), &second["next"]), (all[3..].to_vec(), &Value::Null));
+    assert_eq!(page("?limit=5")["next"], Value::Null);
+
+    let paid = page("?status=paid&limit=1");
+    assert_eq!(paths(&paid), all[1..2]);
+    let paid = page(&format!("?status=paid&limit=1&after={}", text(&paid, "next")));
+    assert_eq!((paths(&paid), &paid["next"]), (all[3..4].to_vec(), &Value::Null));
+    assert_eq!(paths(&page("?status=cancelled")), [""; 0]);
+
+    let wrong = |query: &str| wrong_fields(app.get(&format!("/orders?{query}")).bearer(&ada.token));
+    assert_eq!(wrong("status=lost"), ["status"]);
+    assert_eq!(wrong("limit=0"), ["limit"]);
+    assert_eq!(wrong("limit=101"), ["limit"]);
+    assert_eq!(wrong("after=first"), ["after"]);
+}
+
+#[test]
+fn what_is_wrong_with_an_order_is_named() {
+    let app = start();
+    let ada = member(&app, "ada");
+    let post = |body: Value| app.post("/orders").bearer(&ada.token).json(&body);
+    let line =
+        |sku: &str, quantity: Value, price: Value| json!({"sku": sku, "quantity": quantity, "unit_price_cents": price});
+    let good = || line("A-1", json!(1), json!(1));
+    let second = |line: Value| wrong_fields(post(json!({"lines": [good(), line]})));
+
+    assert_eq!(wrong_fields(post(json!({"lines": []}))), ["lines"]);
+    assert_eq!(wrong_fields(post(json!({"lines": vec![good(); 101]}))), ["lines"]);
+    for sku in ["", "A 1", "ä", "A/1", &"x".repeat(65)] {
+        let fields = second(line(sku, json!(1), json!(1)));
+        assert!(!fields.is_empty() && fields.iter().all(|field| field == "lines[1].sku"), "{sku:?}: {fields:?}");
+    }
+    for quantity in [json!(0), json!(10_001), json!(-1), json!(1.5), json!("1"), json!(null)] {
+        assert_eq!(second(line("A-1", quantity, json!(1))), ["lines[1].quantity"]);
+    }
+    for price in [json!(-1), json!(100_000_001), json!(1e30), json!(true)] {
+        assert_eq!(second(line("A-1", json!(1), price)), ["lines[1].unit_price_cents"]);
+    }
+    let mut more = good();
+    more["discount"] = json!(1);
+    assert_eq!(second(more).len(), 1);
+    assert_eq!(wrong_fields(post(json!({"lines": [], "status": "paid"}))).len(), 1);
+    assert_eq!(post(json!({"lines": vec![good(); 100]})).send().status, 201);
+
+    let malformed = app.post("/orders").bearer(&ada.token).body("application/json", r#"{"lines": [}"#);
+    let malformed = problem(malformed, 400);
+    assert!(text(&malformed, "detail").contains("line 1 column 12"), "{malformed}");
+}
+
+#[test]
+fn what_is_not_there_is_told_apart() {
+    let app = start();
+    let ada = member(&app, "ada");
+    let (one, pay) = (format!("/orders/{NOTHING}"), format!("/orders/{NOTHING}/pay"));
+    for request in [app.get("/orders"), app.post("/orders"), app.get(&one), app.post(&pay)] {
+        problem(request.clone(), 401);
+        let body = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
+        problem(request.bearer("no-such-token").json(&body), 401);
+    }
+    let unreadable = problem(app.post("/orders/first/pay").bearer(&ada.token), 400);
+    assert_eq!(unreadable["errors"][0]["field"], "id");
+
+    only_allows(app.delete("/orders"), &["GET", "POST"]);
+    only_allows(app.patch(&one), &["GET"]);
+    only_allows(app.get(&pay), &["POST"]);
+
+    problem(app.post(&format!("{one}/lose")).bearer(&ada.token), 404);
+    problem(app.get("/orders/").bearer(&ada.token), 404);
+}

@@ -1,0 +1,58 @@
+//! What most tests need: the probe's binary, and scripts for it.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use system_tests::http::{Client, Reply};
+use system_tests::peers::bugsink::Project;
+use system_tests::service::Service;
+
+/// The app with the probe added.
+pub fn probe_app() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_probe-app"))
+}
+
+/// The probe, in production and with JSON records, without Sentry.
+pub fn probe() -> Service {
+    Service::new(probe_app())
+}
+
+/// The probe with a Sentry project of its own.
+pub fn probe_with(project: &Project) -> Service {
+    probe().env("SENTRY_DSN", &project.dsn)
+}
+
+/// Has the probe do the steps and then finish.
+#[track_caller]
+pub fn run(client: Client, steps: Value, finish: Value) -> Reply {
+    let mut script = json!({ "steps": steps });
+    if !finish.is_null() {
+        script["finish"] = finish;
+    }
+    client.post("/probe/run").json(&script).send()
+}
+
+/// The records of one kind.
+pub fn of_kind<'a>(records: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    records.iter().filter(|record| record["kind"] == kind).collect()
+}
+
+/// The messages of an event's breadcrumbs, oldest first.
+pub fn crumbs(event: &Value) -> Vec<String> {
+    let crumbs = event["breadcrumbs"]["values"].as_array().or_else(|| event["breadcrumbs"].as_array());
+    let messages = crumbs.into_iter().flatten().map(|crumb| crumb["message"].as_str().unwrap_or_default().to_owned());
+    messages.collect()
+}
+
+/// The exceptions of an event, innermost first.
+pub fn exceptions(event: &Value) -> Vec<&Value> {
+    let exceptions = event["exception"]["values"].as_array().or_else(|| event["exception"].as_array());
+    exceptions.into_iter().flatten().collect()
+}
+
+/// What an event is about: the message of its exception, or its own.
+pub fn about(event: &Value) -> String {
+    let value = exceptions(event).last().and_then(|exception| exception["value"].as_str()).map(str::to_owned);
+    let message = || event["message"].as_str().or_else(|| event["logentry"]["formatted"].as_str()).map(str::to_owned);
+    value.or_else(message).unwrap_or_default()
+}

@@ -1,0 +1,318 @@
+//! The users blueprint, through the real binary.
+
+use serde_json::{Value, json};
+use system_tests::binaries;
+use system_tests::http::{Reply, Request};
+use system_tests::service::{Running, Service, Stopped};
+
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+const NEW_PASSWORD: &str = "staple battery horse correct";
+const NOBODY: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+/// A user who has logged in.
+pub(crate) struct Member {
+    pub id: String,
+    pub token: String,
+}
+
+#[track_caller]
+pub(crate) fn start() -> Running {
+    Service::new(&binaries::app()).start()
+}
+
+/// Registers `<name>@example.org`, and logs in.
+#[track_caller]
+pub(crate) fn member(app: &Running, name: &str) -> Member {
+    let id = text(&register(app, name), "id");
+    Member { id, token: token(app, &format!("{name}@example.org"), PASSWORD) }
+}
+
+#[track_caller]
+fn register(app: &Running, name: &str) -> Value {
+    let email = format!("{name}@example.org");
+    let reply = app.post("/users").json(&json!({"email": email, "password": PASSWORD, "name": name})).send();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    reply.json()
+}
+
+fn login(app: &Running, email: &str, password: &str) -> Reply {
+    app.post("/users/login").json(&json!({"email": email, "password": password})).send()
+}
+
+#[track_caller]
+fn token(app: &Running, email: &str, password: &str) -> String {
+    let reply = login(app, email, password);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    text(&reply.json(), "token")
+}
+
+#[track_caller]
+pub(crate) fn text(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or_else(|| panic!("no text {key} in {value}")).to_owned()
+}
+
+/// Sends it and expects a problem of this status.
+#[track_caller]
+pub(crate) fn problem(request: Request, status: u16) -> Value {
+    let reply = request.send();
+    assert_eq!(reply.status, status, "{}", reply.text());
+    assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+    let problem = reply.json();
+    assert_eq!(problem["status"], status);
+    assert!(!text(&problem, "title").is_empty() && !text(&problem, "detail").is_empty(), "{problem}");
+    assert!(!text(&problem, "request_id").is_empty(), "{problem}");
+    if status == 401 {
+        assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+    }
+    problem
+}
+
+/// Sends it and expects a 422; gives the fields that it names.
+#[track_caller]
+pub(crate) fn wrong_fields(request: Request) -> Vec<String> {
+    let problem = problem(request, 422);
+    let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("no errors in {problem}"));
+    errors.iter().map(|error| text(error, "field")).collect()
+}
+
+/// Sends it and expects a 405 that allows these methods.
+#[track_caller]
+pub(crate) fn only_allows(request: Request, methods: &[&str]) {
+    let reply = request.clone().send();
+    let allowed = reply.header("allow").unwrap_or_else(|| panic!("no allow in {:?}", reply.headers));
+    let mut allowed: Vec<&str> = allowed.split(',').map(str::trim).collect();
+    allowed.sort_unstable();
+    assert_eq!(allowed, methods);
+    problem(request, 405);
+}
+
+/// The method, route and status of each response record of this blueprint, in order.
+#[track_caller]
+pub(crate) fn responses(stopped: &Stopped, blueprint: &str) -> Vec<String> {
+    let records = stopped.records().into_iter();
+    let responses = records.filter(|record| record["kind"] == "response" && record["blueprint"] == blueprint);
+    let shown = responses.map(|record| {
+        let status = &record["http.response.status_code"];
+        format!("{} {} {status}", text(&record, "http.request.method"), text(&record, "http.route"))
+    });
+    shown.collect()
+}
+
+fn ids(page: &Value) -> Vec<String> {
+    page["items"].as_array().expect("a page has items").iter().map(|item| text(item, "id")).collect()
+}
+
+#[test]
+fn the_whole_life_of_a_user() {
+    let app = start();
+
+    let registration = json!({"email": "Ada@Example.org", "password": PASSWORD, "name": "Ada"});
+    let reply = app.post("/users").json(&registration).send();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    let user = reply.json();
+    let id = text(&user, "id");
+    let path = format!("/users/{id}");
+    assert_eq!(reply.header("location"), Some(path.as_str()));
+    let keys: Vec<&str> = user.as_object().expect("is an object").keys().map(String::as_str).collect();
+    assert_eq!(keys.len(), 5, "{keys:?}");
+    assert_eq!((&user["email"], &user["name"]), (&json!("ada@example.org"), &json!("Ada")));
+    assert_eq!(user["created_at"], user["updated_at"]);
+    assert_eq!(id.as_bytes()[14], b'7', "{id} is of version 7");
+
+    let session = login(&app, "ADA@example.org", PASSWORD).json();
+    assert_eq!((&session["token_type"], &session["user_id"]), (&json!("Bearer"), &user["id"]));
+    assert!(text(&session, "expires_at") > text(&user, "created_at"));
+    let mine = text(&session, "token");
+    assert_eq!(app.get(&path).bearer(&mine).send().json(), user);
+
+    let change = json!({"name": "Countess", "email": "Countess@example.org"});
+    let reply = app.patch(&path).bearer(&mine).json(&change).send();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let changed = reply.json();
+    assert_eq!((&changed["email"], &changed["name"]), (&json!("countess@example.org"), &json!("Countess")));
+    assert_eq!(changed["created_at"], user["created_at"]);
+    assert!(text(&changed, "updated_at") > text(&user, "updated_at"));
+
+    let other = token(&app, "countess@example.org", PASSWORD);
+    assert_eq!(app.patch(&path).bearer(&mine).json(&json!({"password": NEW_PASSWORD})).send().status, 200);
+    problem(app.get(&path).bearer(&other), 401);
+    assert_eq!(app.get(&path).bearer(&mine).send().json()["name"], "Countess");
+    assert_eq!(login(&app, "countess@example.org", PASSWORD).status, 401);
+    let last = token(&app, "countess@example.org", NEW_PASSWORD);
+
+    assert_eq!(app.post("/users/logout").bearer(&mine).send().status, 204);
+    problem(app.post("/users/logout").bearer(&mine), 401);
+
+    assert_eq!(app.delete(&path).bearer(&last).send().status, 204);
+    problem(app.get(&path).bearer(&last), 401);
+    assert_eq!(login(&app, "countess@example.org", NEW_PASSWORD).status, 401);
+
+    let stopped = app.stop();
+    let expected = [
+        "POST /users 201",
+        "POST /users/login 200",
+        "GET /users/{id} 200",
+        "PATCH /users/{id} 200",
+        "POST /users/login 200",
+        "PATCH /users/{id} 200",
+        "GET /users/{id} 401",
+        "GET /users/{id} 200",
+        "POST /users/login 401",
+        "POST /users/login 200",
+        "POST /users/logout 204",
+        "POST /users/logout 401",
+        "DELETE /users/{id} 204",
+        "GET /users/{id} 401",
+        "POST /users/login 401",
+    ];
+    assert_eq!(responses(&stopped, "users"), expected);
+    for secret in [PASSWORD, NEW_PASSWORD, &mine, &other, &last] {
+        assert!(!stopped.stderr.contains(secret), "{secret} is in what it wrote");
+    }
+    for said in
+        ["user registered", "user logged in", "user changed", "login refused", "user logged out", "user deleted"]
+    {
+        let lines = stopped.records();
+        let heard = |line: &Value| line["kind"] == "line" && text(line, "message").starts_with(said);
+        assert!(lines.iter().any(heard), "nothing said that starts with {said}");
+    }
+}
+
+#[test]
+fn users_are_listed_in_pages() {
+    let app = start();
+    let Member { id, token } = member(&app, "a");
+    let mut all = vec![id];
+    all.extend(["b", "c", "d", "e"].map(|name| text(&register(&app, name), "id")));
+
+    let page = |query: &str| app.get(&format!("/users{query}")).bearer(&token).send().json();
+    let first = page("?limit=2");
+    assert_eq!((ids(&first), text(&first, "next")), (all[..2].to_vec(), all[1].clone()));
+    let second = page(&format!("?limit=2&after={}", all[1]));
+    assert_eq!((ids(&second), text(&second, "next")), (all[2..4].to_vec(), all[3].clone()));
+    let third = page(&format!("?limit=2&after={}", all[3]));
+    assert_eq!((ids(&third), &third["next"]), (all[4..].to_vec(), &Value::Null));
+    // A page that is full with nothing after it is the last one, too.
+    let exact = page("?limit=5");
+    assert_eq!((ids(&exact), &exact["next"]), (all.clone(), &Value::Null));
+    assert_eq!(ids(&page("")), all);
+
+    for limit in ["0", "101", "-1", "many"] {
+        assert_eq!(wrong_fields(app.get(&format!("/users?limit={limit}")).bearer(&token)), ["limit"]);
+    }
+    assert_eq!(wrong_fields(app.get("/users?after=nobody").bearer(&token)), ["after"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_registration_is_named() {
+    let app = start();
+    let post = |body: &Value| app.post("/users").json(body);
+    let with = |key: &str, value: Value| {
+        let mut body = json!({"email": "ada@example.org", "password": PASSWORD, "name": "Ada"});
+        body[key] = value;
+        post(&body)
+    };
+
+    let all = json!({"email": "nobody", "password": "1234567", "name": ""});
+    let mut fields = wrong_fields(post(&all));
+    fields.sort_unstable();
+    assert_eq!(fields, ["email", "name", "password"]);
+    assert_eq!(wrong_fields(with("password", json!("x".repeat(1025)))), ["password"]);
+    assert_eq!(wrong_fields(with("name", json!("é".repeat(201)))), ["name"]);
+    assert_eq!(wrong_fields(with("email", json!("a b@example.org"))), ["email"]);
+    assert_eq!(wrong_fields(with("name", json!(7))), ["name"]);
+    assert_eq!(wrong_fields(with("role", json!("admin"))).len(), 1);
+    let missing = problem(post(&json!({"email": "ada@example.org", "password": PASSWORD})), 422);
+    assert!(missing["errors"][0].to_string().contains("name"), "{missing}");
+
+    let malformed = problem(app.post("/users").body("application/json", r#"{"email": }"#), 400);
+    assert!(text(&malformed, "detail").contains("line 1 column 11"), "{malformed}");
+    problem(app.post("/users").body("text/plain", "ada"), 415);
+    problem(app.post("/users").body("application/json", ""), 400);
+}
+
+#[test]
+fn an_email_address_is_one_users_whatever_its_case() {
+    let app = start();
+    let ada = member(&app, "ada");
+    register(&app, "bob");
+    let again = json!({"email": "ADA@example.org", "password": PASSWORD, "name": "Ada"});
+    let taken = problem(app.post("/users").json(&again), 409);
+    assert_eq!(taken["errors"][0]["field"], "email");
+
+    let path = format!("/users/{}", ada.id);
+    let taken = problem(app.patch(&path).bearer(&ada.token).json(&json!({"email": "Bob@example.org"})), 409);
+    assert_eq!(taken["errors"][0]["field"], "email");
+    // One's own is free to take.
+    assert_eq!(app.patch(&path).bearer(&ada.token).json(&json!({"email": "Ada@example.org"})).send().status, 200);
+}
+
+#[test]
+fn a_refused_login_does_not_say_what_was_wrong() {
+    let app = start();
+    register(&app, "ada");
+    let refused = |email: &str, password: &str| {
+        let body = json!({"email": email, "password": password});
+        text(&problem(app.post("/users/login").json(&body), 401), "detail")
+    };
+    assert_eq!(refused("ada@example.org", "something else"), refused("nobody@example.org", PASSWORD));
+    assert_eq!(refused("ada@example.org", "short"), refused("no address", PASSWORD));
+    assert!(!app.stderr().contains("something else"));
+}
+
+#[test]
+fn without_a_valid_token_there_is_nothing_to_see() {
+    let app = start();
+    let one = format!("/users/{NOBODY}");
+    let requests = || [app.get("/users"), app.get(&one), app.patch(&one), app.delete(&one), app.post("/users/logout")];
+    for request in requests() {
+        problem(request, 401);
+    }
+    for request in requests() {
+        // With a body that could be taken: which of two mistakes is told first is not promised.
+        problem(request.bearer("no-such-token").json(&json!({})), 401);
+    }
+    problem(app.get("/users").header("authorization", "Basic YWRhOmFkYQ=="), 401);
+    assert!(!app.stderr().contains("no-such-token"));
+}
+
+#[test]
+fn everybody_changes_themselves_only() {
+    let app = start();
+    let ada = member(&app, "ada");
+    let bob = text(&register(&app, "bob"), "id");
+    let path = format!("/users/{bob}");
+    assert_eq!(app.get(&path).bearer(&ada.token).send().json()["name"], "bob");
+    problem(app.patch(&path).bearer(&ada.token).json(&json!({"name": "Bobby"})), 403);
+    problem(app.delete(&path).bearer(&ada.token), 403);
+    assert_eq!(app.get(&path).bearer(&ada.token).send().json()["name"], "bob");
+
+    let own = format!("/users/{}", ada.id);
+    let patch = |body: &Value| app.patch(&own).bearer(&ada.token).json(body);
+    assert_eq!(wrong_fields(patch(&json!({"name": ""}))), ["name"]);
+    assert_eq!(wrong_fields(patch(&json!({"password": "short"}))), ["password"]);
+    assert_eq!(wrong_fields(patch(&json!({"email": "nobody"}))), ["email"]);
+    assert_eq!(wrong_fields(patch(&json!({"id": NOBODY}))).len(), 1);
+    assert_eq!(patch(&json!({})).send().json()["name"], "ada");
+}
+
+#[test]
+fn what_is_not_there_is_told_apart() {
+    let app = start();
+    let Member { token, .. } = member(&app, "ada");
+    let nobody = format!("/users/{NOBODY}");
+    problem(app.get(&nobody).bearer(&token), 404);
+    problem(app.patch(&nobody).bearer(&token).json(&json!({"name": "Nobody"})), 404);
+    problem(app.delete(&nobody).bearer(&token), 404);
+
+    let unreadable = problem(app.get("/users/ada").bearer(&token), 400);
+    assert_eq!(unreadable["errors"][0]["field"], "id");
+
+    only_allows(app.delete("/users"), &["GET", "POST"]);
+    only_allows(app.get("/users/login"), &["POST"]);
+    only_allows(app.get("/users/logout"), &["POST"]);
+    only_allows(app.post(&nobody), &["DELETE", "GET", "PATCH"]);
+
+    problem(app.get(&format!("{nobody}/orders")).bearer(&token), 404);
+    problem(app.get("/nowhere"), 404);
+}
