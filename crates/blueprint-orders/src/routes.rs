@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, ServiceConfig};
-use cyanotype::auth::Caller;
+use cyanotype::auth::{By, Caller};
 use cyanotype::extract::{Json, Path, Query};
 use cyanotype::{Breadcrumb, Problem, Result, add_breadcrumb};
 use tracing::{info, warn};
@@ -24,7 +24,7 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
         .service(web::resource("/{id}/cancel").route(web::post().to(cancel)));
 }
 
-async fn place(caller: Caller, store: Store, Json(new): Json<NewOrder>) -> Result {
+async fn place(By(caller, Json(new)): By<Json<NewOrder>>, store: Store) -> Result {
     let total = total_cents(&new.lines)
         .ok_or_else(|| Problem::invalid_field("lines", "cost more together than can be counted"))?;
     add_breadcrumb(

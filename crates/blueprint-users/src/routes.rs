@@ -3,7 +3,7 @@
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use cyanotype::auth::{Caller, bearer_token};
+use cyanotype::auth::{By, Caller, bearer_token};
 use cyanotype::extract::{Json, Path, Query};
 use cyanotype::{Breadcrumb, Problem, Result, add_breadcrumb};
 use jiff::{SignedDuration, Timestamp};
@@ -99,11 +99,10 @@ async fn read(_: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
 }
 
 async fn change(
-    caller: Caller,
+    By(caller, Json(change)): By<Json<Change>>,
     store: Store,
     request: HttpRequest,
     Path(id): Path<Uuid>,
-    Json(change): Json<Change>,
 ) -> Result {
     own(caller, &store, id).await?;
     let password_hash = match change.password {

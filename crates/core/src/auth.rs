@@ -42,6 +42,37 @@ impl FromRequest for Caller {
     }
 }
 
+/// A caller, and what else a handler asks for: read only once it is known who is calling, so that a stranger's body is
+/// neither read nor judged.
+///
+/// ```
+/// use cyanotype::auth::By;
+/// use cyanotype::extract::Json;
+///
+/// # #[derive(serde::Deserialize, garde::Validate)]
+/// # #[garde(allow_unvalidated)]
+/// # struct Note { text: String }
+/// async fn write(By(caller, Json(note)): By<Json<Note>>) -> String {
+///     format!("{} wrote {}", caller.id, note.text)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct By<T>(pub Caller, pub T);
+
+impl<T: FromRequest<Error = Problem> + 'static> FromRequest for By<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let mut payload = payload.take();
+        Box::pin(async move {
+            let caller = Caller::extract(&request).await?;
+            Ok(Self(caller, T::from_request(&request, &mut payload).await?))
+        })
+    }
+}
+
 async fn authenticated(token: Option<String>, by: Option<Arc<dyn Authenticator>>) -> Result<Caller, Problem> {
     let token = token.ok_or_else(|| Problem::unauthorized("send a bearer token in the authorization header"))?;
     let by = by.ok_or_else(|| {

@@ -111,7 +111,7 @@ fn refused(path: &str, error: &serde_json::Error) -> Problem {
     let (line, column) = (error.line(), error.column());
     let said = said.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&said);
     if error.is_data() {
-        return Problem::invalid_field(&field(path), without_value(said));
+        return Problem::invalid_field(&field(path, said), without_value(said));
     }
     Problem::bad_request(format!("the body is not JSON: {said} at line {line} column {column}"))
 }
@@ -123,7 +123,8 @@ impl<T: DeserializeOwned + Validate<Context = ()>> FromRequest for Query<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let query = serde_urlencoded::Deserializer::new(form_pairs(request.query_string()));
         let value = serde_path_to_error::deserialize(query).map_err(|error| {
-            Problem::invalid_field(&field(&error.path().to_string()), without_value(&error.inner().to_string()))
+            let said = error.inner().to_string();
+            Problem::invalid_field(&field(&error.path().to_string(), &said), without_value(&said))
         });
         ready(value.and_then(|value| validate(&value).map(|()| Self(value))))
     }
@@ -160,8 +161,15 @@ fn validate<T: Validate<Context = ()>>(value: &T) -> Result<(), Problem> {
     })
 }
 
-fn field(path: &str) -> String {
-    if path == "." || path.is_empty() { "(the whole)".into() } else { path.into() }
+/// The path of the field that is wrong; serde gives that of the object for a field that is not there.
+fn field(path: &str, said: &str) -> String {
+    let missing = said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match (path, missing) {
+        ("." | "", Some(name)) => name.into(),
+        ("." | "", None) => "(the whole)".into(),
+        (path, Some(name)) => format!("{path}.{name}"),
+        (path, None) => path.into(),
+    }
 }
 
 /// serde's message, without the value that it repeats.
@@ -216,7 +224,8 @@ mod tests {
         let wrong = refusal(r#"[{"sku":"A","quantity":"hunter2"}]"#);
         assert!(wrong.contains("[0].quantity") && wrong.contains("expected u32, got string"), "{wrong}");
         assert!(!wrong.contains("hunter2"), "{wrong}");
-        assert!(refusal(r#"[{"sku":"A"}]"#).contains("missing field `quantity`"));
+        let missing = refusal(r#"[{"sku":"A"}]"#);
+        assert!(missing.contains("[0].quantity") && missing.contains("missing field `quantity`"), "{missing}");
         let unknown = refusal(r#"[{"sku":"A","hunter2":1}]"#);
         assert!(unknown.contains("expected `sku` or `quantity`"), "{unknown}");
     }
