@@ -1,20 +1,17 @@
 //! Every cell of the table, as supervisord's file and Bugsink have it, against the one function that the service asks.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use cyanotype::settings::{Env, Mode};
 use cyanotype::{Kind, Level, Policy, StackRoute, ToSentry};
 use serde_json::{Value, json};
-use system_tests::http::Client;
 use system_tests::peers::bugsink::{Bugsink, Project};
 use system_tests::peers::supervisor::Supervisor;
 use system_tests::peers::supervisor_conf::{Program, conf};
 use system_tests::scratch::{self, Scratch};
-use system_tests::{ports, records, wait};
 
-use crate::support::{about, crumbs, probe_app, run};
+use crate::supervised::Child;
+use crate::support::{about, crumbs, run};
 
 #[test]
 fn prod_off() {
@@ -86,7 +83,7 @@ fn check(policies: &[Policy]) {
     let scratch = Scratch::new("table");
     let running: Vec<Running> =
         policies.iter().enumerate().map(|(n, policy)| Running::new(&scratch, n, *policy)).collect();
-    let programs: Vec<Program> = running.iter().map(Running::program).collect();
+    let programs: Vec<Program> = running.iter().map(|service| service.child.program()).collect();
     let supervisor = Supervisor::start(scratch.path(), &conf(&programs));
     for service in &running {
         service.drive();
@@ -102,55 +99,31 @@ fn check(policies: &[Policy]) {
 
 struct Running {
     policy: Policy,
-    name: String,
-    directory: PathBuf,
-    port: u16,
-    management_port: u16,
+    child: Child,
     project: Project,
 }
 
 impl Running {
     fn new(scratch: &Scratch, n: usize, policy: Policy) -> Self {
-        let name = format!("probe-{n}");
-        let directory = scratch.join(&name);
-        scratch::make_dir(&directory);
-        let (port, management_port) = (ports::free(), ports::free());
-        Self { policy, name, directory, port, management_port, project: Bugsink::shared().project() }
-    }
-
-    fn program(&self) -> Program {
-        let policy = &self.policy;
-        let mut environment = vec![
-            ("APP__ENV", policy.env.as_str().to_owned()),
-            ("APP__LOG__MODE", policy.mode.as_str().to_owned()),
-            ("APP__LOG__LEVEL", policy.level.to_string()),
-            ("APP__LOG__FORMAT", "json".to_owned()),
-            ("APP__SENTRY__BREADCRUMB_LEVEL", policy.breadcrumb_level.to_string()),
-            ("APP__SENTRY__EVENT_LEVEL", policy.event_level.to_string()),
-            ("APP__SERVER__PORT", self.port.to_string()),
-            ("APP__SERVER__WORKERS", "1".to_owned()),
-            ("APP__MANAGEMENT__PORT", self.management_port.to_string()),
+        let project = Bugsink::shared().project();
+        let (level, breadcrumb_level, event_level) =
+            (policy.level.as_str(), policy.breadcrumb_level.as_str(), policy.event_level.as_str());
+        let environment = [
+            ("APP__ENV", policy.env.as_str()),
+            ("APP__LOG__MODE", policy.mode.as_str()),
+            ("APP__LOG__LEVEL", level),
+            ("APP__LOG__FORMAT", "json"),
+            ("APP__SENTRY__BREADCRUMB_LEVEL", breadcrumb_level),
+            ("APP__SENTRY__EVENT_LEVEL", event_level),
+            ("SENTRY_DSN", if policy.sentry { &project.dsn } else { "" }),
         ];
-        if policy.sentry {
-            environment.push(("SENTRY_DSN", self.project.dsn.clone()));
-        }
-        Program {
-            environment: environment.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
-            directory: Some(self.directory.clone()),
-            stdout_logfile: Some(self.log()),
-            ..Program::new(&self.name, &probe_app().display().to_string())
-        }
-    }
-
-    fn log(&self) -> PathBuf {
-        self.directory.join("app.log")
+        Self { policy, child: Child::new(scratch, &format!("probe-{n}"), &environment), project }
     }
 
     /// Records something of every kind and level.
     fn drive(&self) {
-        let live = Client::new(self.management_port).get("/health/live");
-        wait::until("the probe to be live", Duration::from_secs(60), || live.clone().try_send().ok());
-        let client = Client::new(self.port);
+        self.child.wait_live();
+        let client = self.child.client();
         let mut steps: Vec<Value> = Vec::new();
         for level in Level::ALL {
             steps.push(json!({"do": "log", "level": level, "message": format!("line-{level}")}));
@@ -169,7 +142,7 @@ impl Running {
     }
 
     fn compare(&self) {
-        let written = records::parse_all(&scratch::read(&self.log()));
+        let written = self.child.records();
         self.compare_stderr(&written);
         self.compare_sentry(&self.project.events());
         for service in written.iter().filter(|record| record["kind"] == "service") {

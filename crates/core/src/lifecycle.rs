@@ -24,6 +24,8 @@ use crate::{panic, subscriber};
 const BAD_CONFIGURATION: u8 = 78;
 /// `EX_UNAVAILABLE`: something that is needed was not to be had.
 const UNAVAILABLE: u8 = 69;
+/// What a start that may fare better next time takes at least.
+const BEFORE_ANOTHER_START: Duration = Duration::from_secs(1);
 
 /// Why the service does not serve, in one sentence.
 struct Failed {
@@ -52,6 +54,10 @@ pub(crate) fn run(mut service: Service) -> ExitCode {
         Err(failed) => {
             let deadline = Instant::now() + settings.server.shutdown_timeout();
             refuse(pipeline, &failed);
+            if failed.status == UNAVAILABLE {
+                // Whoever starts the service again at once shall not spin.
+                std::thread::sleep(BEFORE_ANOTHER_START);
+            }
             (deadline, ExitCode::from(failed.status))
         }
     };
