@@ -1,10 +1,15 @@
 //! The system tests: the real binary under real supervisord, with a real Sentry server. The tree mirrors the subject.
 
+mod command;
 mod deploy;
 mod failures;
+mod lifecycle;
+mod limits;
 mod notes;
 mod orders;
 mod requests;
+mod responses;
+mod silence;
 mod table;
 mod users;
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use crate::problem::Problem;
 use crate::settings;
@@ -52,6 +52,11 @@ impl Database {
         // Several processes may start at once; setting WAL and migrating are for one at a time.
         let _alone =
             lock(options.get_filename()).map_err(|error| DatabaseError(format!("the database {url} {error}")))?;
+        // Sets WAL, and finds out at once what would fail at the first order otherwise: a database that can only be read.
+        let mut first = SqliteConnection::connect_with(&options.clone().disable_statement_logging())
+            .await
+            .map_err(|error| said(&error))?;
+        sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(&mut first).await.map_err(|error| said(&error))?;
         let in_memory = url.contains(":memory:");
         let pool = SqlitePoolOptions::new()
             .max_connections(if in_memory { 1 } else { 8 })
@@ -59,8 +64,6 @@ impl Database {
             .connect_with(options)
             .await
             .map_err(|error| said(&error))?;
-        // A database that can only be read would fail at the first order instead.
-        sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(&pool).await.map_err(|error| said(&error))?;
         for (blueprint, mut migrator) in migrations {
             migrator.dangerous_set_table_name(format!("_migrations_{}", blueprint.replace('-', "_")));
             let done = migrator.run(&pool).await;

@@ -97,7 +97,9 @@ async fn serve(service: &Service, pipeline: &'static Pipeline) -> Result<Instant
     let mut api = HttpServer::new(move || mounted.clone().app())
         .disable_signals()
         .shutdown_timeout(shares.requests.as_secs())
-        .client_request_timeout(settings.server.request_timeout());
+        .client_request_timeout(settings.server.request_timeout())
+        // A client that closes its side has left: its handler is ended, not run for nobody.
+        .h1_allow_half_closed(false);
     if let Some(workers) = settings.server.workers {
         api = api.workers(workers);
     }

@@ -140,12 +140,15 @@ impl Shared {
                 Some(reason) => Err(reason),
                 None => self.deliver(endpoint, &parcel, &mut rest),
             };
-            // At shutdown the copy has been taken, and with it the duty to say that it was not sent.
-            let mine = self.lock().in_flight.take().is_some();
-            self.changed.notify_all();
-            if let (Err(reason), true) = (outcome, mine) {
+            // Said before it counts as done: whoever waits for the end must find it said. At shutdown the copy has been
+            // taken, and with it the duty to say it.
+            let mut state = self.lock();
+            if let (Err(reason), true) = (outcome, state.in_flight.is_some()) {
                 self.give_up(parcel, &reason);
             }
+            state.in_flight = None;
+            drop(state);
+            self.changed.notify_all();
         }
     }
 

@@ -1,0 +1,180 @@
+//! What the command answers, and how it refuses.
+
+use serde_json::{Value, json};
+use system_tests::binaries;
+use system_tests::peers::bugsink::Bugsink;
+use system_tests::scratch::{self, Scratch};
+use system_tests::service::{Service, Stopped};
+
+use crate::support::about;
+
+fn app(arguments: &[&str]) -> Service {
+    arguments.iter().fold(Service::new(&binaries::app()), |service, argument| service.arg(*argument))
+}
+
+#[track_caller]
+fn answer(arguments: &[&str]) -> String {
+    let stopped = app(arguments).run();
+    assert_eq!((stopped.code(), &*stopped.stderr), (Some(0), ""), "{arguments:?}");
+    stopped.stdout
+}
+
+#[track_caller]
+fn json_answer(arguments: &[&str]) -> Value {
+    serde_json::from_str(&answer(arguments)).expect("--json is JSON")
+}
+
+#[track_caller]
+fn refused(stopped: &Stopped) -> &str {
+    assert_eq!(stopped.code(), Some(78), "{}", stopped.stderr);
+    assert_eq!(stopped.stdout, "");
+    stopped.stderr.trim_end()
+}
+
+#[test]
+fn help_names_every_question() {
+    let help = answer(&["--help"]);
+    for question in ["routes", "config", "log", "sentry", "--mode", "--level", "--env"] {
+        assert!(help.contains(question), "{question} is not in:\n{help}");
+    }
+}
+
+#[test]
+fn routes_are_listed_with_their_blueprints() {
+    let routes = json_answer(&["routes", "--json"]);
+    for (method, path, blueprint) in [
+        ("POST", "/users", "users"),
+        ("POST", "/users/login", "users"),
+        ("PATCH", "/users/{id}", "users"),
+        ("GET", "/orders", "orders"),
+        ("POST", "/orders/{id}/pay", "orders"),
+    ] {
+        let route = json!({"method": method, "path": path, "blueprint": blueprint});
+        assert!(routes.as_array().is_some_and(|routes| routes.contains(&route)), "{route} is not in {routes}");
+    }
+    assert!(answer(&["routes"]).lines().any(|line| line.split_whitespace().eq(["POST", "/orders/{id}/pay", "orders"])));
+}
+
+#[test]
+fn blueprints_that_are_not_enabled_have_no_routes() {
+    let routes = answer(&["routes", "--set", "blueprints.enabled=orders"]);
+    assert!(routes.contains("/orders") && !routes.contains("/users"), "{routes}");
+    let unknown = app(&["routes", "--set", "blueprints.enabled=stock"]).run();
+    assert_eq!(refused(&unknown), "blueprints.enabled names stock; this program has users, orders");
+}
+
+#[test]
+fn config_says_which_layer_set_what_and_masks_secrets() {
+    let scratch = Scratch::new("config");
+    scratch::make_dir(&scratch.join("config"));
+    scratch::write(
+        &scratch.join("config/default.toml"),
+        "env = \"dev\"\n[log]\nlevel = \"debug\"\n[log.levels]\nsqlx = \"error\"\n",
+    );
+    scratch::write(&scratch.join("config/dev.toml"), "[server]\nworkers = 3\n[sentry]\nrelease = \"1.10\"\n");
+    let stopped = app(&["config", "--mode", "stderr"])
+        .dir(scratch.path())
+        .env("SENTRY_DSN", "https://s3cret@sentry.example/7")
+        .env("APP__LOG__RESPONSE__REDACT", "email,phone")
+        .env("SENTRY_ENVIRONMENT", "")
+        .run();
+    let shown = stopped.stdout;
+    for (key, value, set_by) in [
+        ("env", "dev", "config/default.toml"),
+        ("log.level", "debug", "config/default.toml"),
+        ("log.levels.sqlx", "error", "config/default.toml"),
+        ("server.workers", "3", "config/dev.toml"),
+        ("sentry.release", "1.10", "config/dev.toml"),
+        ("sentry.dsn", "https://[redacted]@sentry.example/7", "SENTRY_DSN"),
+        ("log.response.redact", "email, phone", "APP__LOG__RESPONSE__REDACT"),
+        ("log.mode", "stderr", "--mode"),
+        ("server.shutdown_timeout_s", "8", "default"),
+        ("sentry.environment", "-", "nobody"),
+    ] {
+        let line = shown.lines().find(|line| line.split_whitespace().next() == Some(key));
+        let line = line.unwrap_or_else(|| panic!("{key} is not in:\n{shown}"));
+        assert!(line.contains(value) && line.trim_end().ends_with(set_by), "{line}");
+    }
+    assert!(!shown.contains("s3cret"));
+}
+
+#[test]
+fn config_check_only_checks() {
+    assert_eq!(answer(&["config", "--check"]), "the settings are good\n");
+    let bad = app(&["config", "--check"]).env("APP__LOG__LEVEL", "loud").run();
+    assert!(refused(&bad).starts_with("log.level (set by APP__LOG__LEVEL): `loud` is not allowed"));
+}
+
+#[test]
+fn a_wrong_setting_is_named_with_its_layer_and_the_mend() {
+    let scratch = Scratch::new("wrong");
+    scratch::make_dir(&scratch.join("config"));
+    scratch::write(&scratch.join("config/default.toml"), "[log]\nmodus = \"off\"\n[sentry]\nrelease = 1.10\n");
+    let stopped = app(&["--port", "99999"]).dir(scratch.path()).env("SENTRY_DSN", "https://sentry.example/7").run();
+    assert_eq!(
+        refused(&stopped).lines().collect::<Vec<_>>(),
+        [
+            "log.modus (set by config/default.toml): there is no such setting; did you mean log.mode?",
+            "sentry.dsn (set by SENTRY_DSN): this DSN has no key; allowed is https://KEY@HOST/PROJECT",
+            "sentry.release (set by config/default.toml): `1.1` is not a text; write it in quotes",
+            "server.port (set by --port): `99999` is not allowed; allowed is a whole number from 0 to 65535",
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_named() {
+    let scratch = Scratch::new("no-toml");
+    scratch::make_dir(&scratch.join("config"));
+    scratch::write(&scratch.join("config/default.toml"), "[log\nlevel = 1");
+    let stopped = app(&[]).dir(scratch.path()).run();
+    assert!(refused(&stopped).contains("config/default.toml"), "{}", stopped.stderr);
+}
+
+#[test]
+fn explain_prints_the_table_in_force() {
+    let dsn = "--set=sentry.dsn=https://key@sentry.example/7";
+    let explained = answer(&["log", "explain", dsn]);
+    let row = |what: &str, level: &str| {
+        let mut lines = explained.lines().filter(|line| line.starts_with(what));
+        let found = lines.find(|line| line[what.len()..].trim_start().starts_with(level));
+        found
+            .unwrap_or_else(|| panic!("{what} {level} is not in:\n{explained}"))
+            .split("  ")
+            .map(str::trim)
+            .filter(|cell| !cell.is_empty())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        row("a logger line", "info..warning"),
+        ["a logger line", "info..warning", "a line", "-", "a breadcrumb"]
+    );
+    assert_eq!(row("a logger line", "error..critical")[4], "an event");
+    assert_eq!(row("capture_exception", "error")[2..], ["a line", "only if Sentry does not take it", "an event"]);
+
+    let what_if =
+        json_answer(&["log", "explain", "--json", "--mode", "sentry", "--level", "critical", "--env", "dev", dsn]);
+    assert_eq!(what_if["settings"]["mode"], "sentry");
+    let exception =
+        what_if["rows"].as_array().and_then(|rows| rows.iter().find(|row| row["kind"] == "exception")).expect("a row");
+    let expected =
+        json!({"kind": "exception", "levels": ["error"], "stderr": true, "stack": "with_line", "sentry": "event"});
+    assert_eq!(*exception, expected);
+}
+
+#[test]
+fn sentry_test_says_whether_an_event_arrived() {
+    let project = Bugsink::shared().project();
+    let sent = app(&["sentry", "test"]).env("SENTRY_DSN", &project.dsn).run();
+    assert_eq!(sent.code(), Some(0), "{}", sent.stderr);
+    let id = sent.stdout.trim_end().rsplit(' ').next().expect("the answer ends with the id");
+    assert!(about(&project.event(id).expect("Bugsink has it")).starts_with("A test event"));
+
+    let wrong_key = project.dsn.replace(&project.key, "0123456789abcdef0123456789abcdef");
+    let refused = app(&["sentry", "test"]).env("SENTRY_DSN", wrong_key).run();
+    assert_eq!((refused.code(), &*refused.stdout), (Some(1), ""));
+    assert!(refused.stderr.starts_with("the test event did not arrive: Sentry answered 40"), "{}", refused.stderr);
+
+    let none = app(&["sentry", "test"]).run();
+    assert_eq!(none.stderr, "the test event did not arrive: no DSN is set: set SENTRY_DSN\n");
+}

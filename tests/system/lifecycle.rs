@@ -1,0 +1,180 @@
+//! Start and stop.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use system_tests::peers::bugsink::Bugsink;
+use system_tests::scratch::{self, Scratch};
+use system_tests::service::{Running, Stopped};
+use system_tests::{binaries, wait};
+
+use crate::support::{about, of_kind, probe, probe_with, run};
+
+/// Starts a request that says `began` and then takes its time.
+fn slow(service: &Running, ms: u64) -> thread::JoinHandle<std::io::Result<u16>> {
+    let script = json!({"steps": [{"do": "log", "level": "info", "message": "began"}, {"do": "sleep", "ms": ms}]});
+    let request = service.post("/probe/run").json(&script);
+    let sent = thread::spawn(move || request.try_send().map(|reply| reply.status));
+    service.wait_record("the slow request", |record| record["message"] == "began");
+    sent
+}
+
+#[test]
+fn the_start_says_in_one_record_what_runs() {
+    let service = probe().start();
+    let records = service.records();
+    let start = &records[0];
+    assert_eq!((&start["kind"], &start["level"]), (&json!("service"), &json!("info")));
+    assert_eq!(start["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(start["address"], format!("127.0.0.1:{}", service.port));
+    assert_eq!(start["blueprints"], json!(["users", "orders", "probe"]));
+    assert_eq!((&start["database"], &start["mode"]), (&json!("sqlite"), &json!("both")));
+    assert_eq!((&start["sinks"], &start["sentry"]), (&json!(["stderr"]), &json!("no DSN is set")));
+
+    let project = Bugsink::shared().project();
+    let with_sentry = probe_with(&project).start();
+    assert_eq!(with_sentry.records()[0]["sinks"], json!(["stderr", "sentry"]));
+}
+
+#[test]
+fn a_signal_lets_the_requests_in_hand_finish() {
+    for signal in ["TERM", "INT"] {
+        let project = Bugsink::shared().project();
+        let mut service = probe_with(&project).start();
+        let in_hand = slow(&service, 700);
+        run(service.client(), json!([{"do": "capture_exception", "message": "just before the end"}]), Value::Null);
+        service.signal(signal);
+        let status = service.wait_exit(Duration::from_secs(8));
+        assert_eq!(status.code(), Some(0), "on {signal}");
+        assert_eq!(in_hand.join().expect("the client lives").expect("an answer came"), 204);
+        let records = service.stop().records();
+        assert_eq!(of_kind(&records, "response").len(), 2);
+        assert_eq!(records.last().expect("records")["message"], "stopped");
+        assert_eq!(project.events().iter().map(about).collect::<Vec<_>>(), ["just before the end"]);
+    }
+}
+
+#[test]
+fn the_stop_is_bounded() {
+    let mut service = probe().env("APP__SERVER__SHUTDOWN_TIMEOUT_S", "3").start();
+    let endless = slow(&service, 600_000);
+    let began = Instant::now();
+    service.signal("TERM");
+    assert_eq!(service.wait_exit(Duration::from_secs(10)).code(), Some(0));
+    assert!(began.elapsed() < Duration::from_millis(3500), "it took {:?}", began.elapsed());
+    assert!(endless.join().expect("the client lives").is_err(), "the connection was cut");
+    let records = service.stop().records();
+    assert_eq!(of_kind(&records, "response")[0]["outcome"], "aborted");
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let mut service = probe().start();
+    let endless = slow(&service, 600_000);
+    service.signal("TERM");
+    service.wait_record("the stop", |record| record["message"] == "stopping on SIGTERM");
+    service.signal("INT");
+    assert_eq!(service.wait_exit(Duration::from_secs(2)).code(), Some(1));
+    drop(endless.join());
+}
+
+#[test]
+fn health_is_told_on_a_listener_of_its_own_and_never_recorded() {
+    let service = probe().start();
+    let management = service.management();
+    assert_eq!(management.get("/health/live").send().status, 200);
+    let ready = management.get("/health/ready").send();
+    assert_eq!((ready.status, ready.json()), (200, json!({"status": "ready", "database": "sqlite"})));
+    assert_eq!(service.get("/health/live").send().status, 404, "not on the API's");
+    assert_eq!(of_kind(&service.stop().records(), "response").len(), 1);
+}
+
+#[test]
+fn it_is_not_ready_while_it_stops() {
+    let mut service = probe().start();
+    let in_hand = slow(&service, 1000);
+    service.signal("TERM");
+    let management = service.management();
+    wait::until("readiness to end", Duration::from_secs(2), || {
+        management.get("/health/ready").try_send().ok().filter(|reply| reply.status == 503)
+    });
+    service.wait_exit(Duration::from_secs(8));
+    drop(in_hand.join());
+}
+
+/// The one record of a start that failed.
+#[track_caller]
+fn refusal(stopped: &Stopped) -> String {
+    assert_eq!((stopped.code(), &*stopped.stdout), (Some(69), ""), "{}", stopped.stderr);
+    let records = stopped.records();
+    let [record] = records.as_slice() else { panic!("one line: {}", stopped.stderr) };
+    assert_eq!((&record["kind"], &record["level"]), (&json!("service"), &json!("critical")));
+    record["message"].as_str().expect("a message").to_owned()
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let running = probe().start();
+    let port = running.port.to_string();
+    let refused = refusal(&probe().env("APP__SERVER__PORT", &port).run());
+    assert!(refused.starts_with(&format!("cannot listen on 127.0.0.1:{port} (server.host, server.port)")), "{refused}");
+}
+
+#[test]
+fn a_database_that_cannot_be_used_is_said_in_one_line() {
+    let scratch = Scratch::new("databases");
+    let url = |name: &str| format!("sqlite://{}", scratch.join(name).display());
+    scratch::write(&scratch.join("text.db"), "this is a text and no database ".repeat(100));
+    scratch::write(&scratch.join("empty.db"), "");
+    for (database, said) in [
+        (url("text.db"), "is not a database: another file is in its place"),
+        (url("missing.db") + "?mode=rw", "cannot be opened: is its path right, and may this user write there?"),
+        (url("text.db/inside.db"), "cannot be made: its directory"),
+        (url("empty.db") + "?mode=ro", "is read-only: it and its directory must be writable"),
+    ] {
+        let refused = refusal(&probe().env("APP__DATABASE__URL", &database).run());
+        assert!(refused.contains(said), "{database}: {refused}");
+    }
+    let foreign = probe().env("DATABASE_URL", "mysql://root:s3cret@db/x").env("APP__DATABASE__URL", "").run();
+    assert_eq!(foreign.code(), Some(78));
+    assert!(foreign.stderr.starts_with("database.url (set by DATABASE_URL)") && !foreign.stderr.contains("s3cret"));
+}
+
+#[test]
+fn a_database_that_another_process_holds_is_said_in_one_line() {
+    let scratch = Scratch::new("locked");
+    let path = scratch.join("held.db");
+    let hold = format!(
+        "import sqlite3, sys; c = sqlite3.connect({:?}, isolation_level=None); c.execute('BEGIN EXCLUSIVE'); print('held', flush=True); sys.stdin.read()",
+        path.display().to_string()
+    );
+    let mut holder = Command::new("python3")
+        .args(["-c", &hold])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 runs");
+    wait::until("the lock", Duration::from_secs(10), || path.exists().then_some(()));
+    let stopped = probe().env("APP__DATABASE__URL", format!("sqlite://{}", path.display())).run();
+    assert!(refusal(&stopped).contains("is locked by another process"), "{}", stopped.stderr);
+    holder.stdin.take().expect("it is piped").flush().expect("it lives");
+    holder.wait().expect("it ends with its stdin");
+}
+
+#[test]
+fn the_database_is_in_wal_mode() {
+    let service = probe().start();
+    assert!(service.scratch().join("app.db-wal").exists());
+}
+
+#[test]
+fn a_process_can_serve_some_of_the_blueprints() {
+    let service =
+        system_tests::service::Service::new(&binaries::app()).env("APP__BLUEPRINTS__ENABLED", "users").start();
+    assert_eq!(service.get("/orders").send().status, 404);
+    assert_eq!(service.get("/users").send().status, 401);
+    assert_eq!(service.records()[0]["blueprints"], json!(["users"]));
+}
