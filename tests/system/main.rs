@@ -2,6 +2,7 @@
 
 mod command;
 mod deploy;
+mod documents;
 mod failures;
 mod lifecycle;
 mod limits;

@@ -177,6 +177,7 @@ pub(crate) struct Mounted {
     pub limits: Limits,
     pub pipeline: &'static Pipeline,
     /// Whether requests are sent to Sentry as transactions.
+    #[cfg_attr(not(feature = "sentry"), expect(dead_code, reason = "without Sentry there are none"))]
     pub transactions: bool,
 }
 

@@ -114,6 +114,7 @@ pub(crate) struct ResponseDetail {
 
 /// Something that happened before an event, kept to be sent with it.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "sentry"), expect(dead_code, reason = "without Sentry no breadcrumb is read"))]
 pub(crate) struct Crumb {
     pub at: Timestamp,
     pub level: Level,

@@ -66,7 +66,8 @@ pub const MODULE_LEVEL: Setting = setting(
     "log.levels.<module>",
     LEVEL,
     None,
-    "a level of its own for the logger lines of one crate or module; the longest name that fits wins",
+    "a level of its own for the logger lines of one crate or module; the longest name that fits wins; actix_server and sqlx \
+     have warning, or log.level if that is higher, unless it is set here",
 );
 
 /// Every other setting.
@@ -165,8 +166,18 @@ pub const SETTINGS: &[Setting] = &[
         Some("0"),
         "the share of requests that are sent as transactions",
     ),
-    setting("sentry.spool_dir", Takes::Text, None, "a directory for events that cannot be sent at once"),
-    setting("sentry.spool_max_bytes", Takes::Whole(0, ANY), Some("67108864"), "bytes that the spool may hold"),
+    setting(
+        "sentry.spool_dir",
+        Takes::Text,
+        None,
+        "reserved: a directory for events that cannot be sent at once; until it is used they go to stderr",
+    ),
+    setting(
+        "sentry.spool_max_bytes",
+        Takes::Whole(0, ANY),
+        Some("67108864"),
+        "reserved: bytes that the spool may hold",
+    ),
     named(
         "DATABASE_URL",
         setting(

@@ -1,0 +1,41 @@
+//! What the documents say by heart is what the program says. `UPDATE_DOCUMENTS=1` writes it anew.
+
+use std::path::PathBuf;
+
+use system_tests::service::Service;
+use system_tests::{binaries, scratch};
+
+fn answer(arguments: &[&str]) -> String {
+    let stopped = arguments.iter().fold(Service::new(&binaries::app()), |service, argument| service.arg(*argument)).run();
+    assert_eq!(stopped.code(), Some(0), "{}", stopped.stderr);
+    stopped.stdout
+}
+
+/// Checks what stands between `<!-- NAME -->` and `<!-- end of NAME -->`.
+#[track_caller]
+fn check(document: &str, name: &str, expected: &str) {
+    let path: PathBuf = scratch::workspace().join(document);
+    let text = scratch::read(&path);
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
+    let from = text.find(&begin).unwrap_or_else(|| panic!("{document} has no {begin}")) + begin.len();
+    let to = from + text[from..].find(&end).unwrap_or_else(|| panic!("{document} has no {end}"));
+    if &text[from..to] == expected {
+        return;
+    }
+    assert!(
+        std::env::var_os("UPDATE_DOCUMENTS").is_some(),
+        "{document} is behind: run `UPDATE_DOCUMENTS=1 cargo test -p system-tests documents`\n{expected}"
+    );
+    scratch::write(&path, format!("{}{expected}{}", &text[..from], &text[to..]));
+}
+
+#[test]
+fn the_readme_shows_the_table() {
+    let table = answer(&["log", "explain", "--set", "sentry.dsn=https://key@sentry.example/1"]);
+    check("README.md", "app log explain", &format!("```text\n$ app log explain\n{}\n```\n", table.trim_end()));
+}
+
+#[test]
+fn the_settings_reference_lists_every_setting() {
+    check("docs/SETTINGS.md", "app config --reference", &answer(&["config", "--reference"]));
+}
