@@ -6,7 +6,8 @@ use system_tests::service::Service;
 use system_tests::{binaries, scratch};
 
 fn answer(arguments: &[&str]) -> String {
-    let stopped = arguments.iter().fold(Service::new(&binaries::app()), |service, argument| service.arg(*argument)).run();
+    let stopped =
+        arguments.iter().fold(Service::new(&binaries::app()), |service, argument| service.arg(*argument)).run();
     assert_eq!(stopped.code(), Some(0), "{}", stopped.stderr);
     stopped.stdout
 }

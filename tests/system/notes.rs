@@ -146,7 +146,11 @@ fn n10_adding_sentry_changes_nothing_on_stderr() {
         lines.sort();
         lines
     };
-    assert_eq!(written("stderr"), written("both"));
+    let (stderr, both) = (written("stderr"), written("both"));
+    assert_eq!(stderr.len(), both.len());
+    for (stderr, both) in stderr.iter().zip(&both) {
+        assert_eq!(stderr, both);
+    }
 }
 
 /// Times, ids, the event's id and what holds it, and the stack of a caught error.
@@ -155,14 +159,14 @@ fn without_what_may_differ(record: &mut Value) {
     let is_caught = record["kind"] == "exception";
     let Some(record) = record.as_object_mut() else { return };
     for key in ["timestamp", "request_id", "trace_id", "duration_ms", "sentry.event_id"] {
-        record.remove(key);
+        record.shift_remove(key);
     }
     if names_the_event {
-        record.remove("http.response.body.size");
-        record.remove("http.response.body.content");
+        record.shift_remove("http.response.body.size");
+        record.shift_remove("http.response.body.content");
     }
     if is_caught {
-        record.remove("exception.stacktrace");
+        record.shift_remove("exception.stacktrace");
     }
 }
 

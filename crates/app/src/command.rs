@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use cyanotype::settings::spec::SETTINGS;
+use cyanotype::settings::spec::{MODULE_LEVEL, SETTINGS};
 use cyanotype::settings::{Loader, Settings};
 use cyanotype::{Policy, Service};
 
@@ -66,6 +66,9 @@ enum Question {
         /// Answer in JSON
         #[arg(long, conflicts_with = "check")]
         json: bool,
+        /// Print what every setting is for, in Markdown, instead
+        #[arg(long, conflicts_with_all = ["check", "json"])]
+        reference: bool,
     },
     /// What is recorded
     Log {
@@ -155,6 +158,7 @@ impl Question {
                 service.check().map_err(|error| Failed::BadConfiguration(error.to_string()))?;
                 "the settings are good".to_owned()
             }
+            Question::Config { reference: true, .. } => reference(),
             Question::Config { json, .. } => config(&settings, json)?,
             Question::Log { question: LogQuestion::Explain { json } } => explain::answer(&Policy::of(&settings), json)?,
             Question::Sentry { question: SentryQuestion::Test } => sentry_test(&service(settings))?,
@@ -184,6 +188,18 @@ fn config(settings: &Settings, json: bool) -> Result<String, Failed> {
     rows.extend(unset.map(|setting| vec![setting.key.to_owned(), "-".into(), "nobody".into()]));
     rows[1..].sort();
     Ok(columns(&rows))
+}
+
+/// A table of every setting.
+fn reference() -> String {
+    let mut text = String::from("| setting | takes | default | what it is for |\n| --- | --- | --- | --- |\n");
+    for setting in SETTINGS.iter().chain([&MODULE_LEVEL]) {
+        let default = setting.default.map_or_else(|| "–".to_owned(), |default| format!("`{default}`"));
+        let name = setting.usual_name.map(|name| format!(" Also `{name}`.")).unwrap_or_default();
+        let (key, takes, about) = (setting.key, setting.takes.allowed(), setting.about);
+        text.push_str(&format!("| `{key}` | {takes} | {default} | {about}.{name} |\n"));
+    }
+    text
 }
 
 fn sentry_test(service: &Service) -> Result<String, Failed> {

@@ -48,7 +48,11 @@ impl Stack {
             // The machinery that took the stack is no part of the story.
             let first = all.iter().rposition(|frame| is_machinery(&frame.function)).map_or(0, |at| at + 1);
             let told = all.into_iter().skip(first).skip_while(|frame| is_conversion(&frame.function));
-            told.take(MOST_FRAMES).collect()
+            let mut told: Vec<Frame> = told.take(MOST_FRAMES).collect();
+            if let Some(end @ 1..) = told.iter().position(|frame| is_common_to_all(&frame.function)) {
+                told.truncate(end);
+            }
+            told
         })
     }
 }
@@ -83,6 +87,12 @@ fn is_machinery(function: &str) -> bool {
         "core::panicking::panic_fmt",
     ];
     TAKING.iter().any(|prefix| function.starts_with(prefix) || function.starts_with(&format!("<{prefix}")))
+}
+
+/// From here on outwards every request's stack is the same: the service's layers, the server, the runtime.
+fn is_common_to_all(function: &str) -> bool {
+    const OUTSIDE: [&str; 3] = ["cyanotype::http::", "tokio::task::task_local::", "tokio::runtime::task::"];
+    OUTSIDE.iter().any(|prefix| function.trim_start_matches('<').starts_with(prefix))
 }
 
 /// What `?` and `into` put between an error and the line that returned it.
