@@ -61,6 +61,7 @@ impl Scratch {
 }
 
 impl Drop for Scratch {
+    #[expect(clippy::print_stderr, reason = "for whoever reads the failed test")]
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("kept to be read: {}", self.0.display());

@@ -41,25 +41,9 @@ pub(crate) fn total_cents(lines: &[Line]) -> Option<i64> {
 
 /// Which of the caller's orders to list.
 #[derive(Debug, Deserialize, Validate)]
-pub(crate) struct Listing {
+pub(crate) struct Filter {
     #[garde(skip)]
     pub status: Option<Status>,
-    #[serde(default = "usual_limit")]
-    #[garde(range(min = 1, max = 100))]
-    pub limit: i64,
-    #[garde(skip)]
-    pub after: Option<Uuid>,
-}
-
-const fn usual_limit() -> i64 {
-    20
-}
-
-/// A part of a list; the next one begins after `next`.
-#[derive(Debug, Serialize)]
-pub(crate) struct Page {
-    pub items: Vec<Order>,
-    pub next: Option<Uuid>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

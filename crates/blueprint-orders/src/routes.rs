@@ -5,12 +5,13 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{self, ServiceConfig};
 use cyanotype::auth::{By, Caller};
 use cyanotype::extract::{Json, Path, Query};
+use cyanotype::paging::Paging;
 use cyanotype::{Breadcrumb, Problem, Result, add_breadcrumb};
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::PREFIX;
-use crate::model::{Listing, NewOrder, Page, total_cents};
+use crate::model::{Filter, NewOrder, total_cents};
 use crate::state::{Move, Status, next, outlook};
 use crate::store::Store;
 
@@ -35,14 +36,9 @@ async fn place(By(caller, Json(new)): By<Json<NewOrder>>, store: Store) -> Resul
     Ok(HttpResponse::Created().insert_header((LOCATION, format!("{PREFIX}/{}", order.id))).json(order))
 }
 
-async fn list(caller: Caller, store: Store, Query(listing): Query<Listing>) -> Result {
-    // One more than asked for tells whether there is a next page.
-    let mut items = store.list(caller.id, &listing, listing.limit + 1).await?;
-    let limit = usize::try_from(listing.limit)?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|order| order.id);
-    Ok(HttpResponse::Ok().json(Page { items, next }))
+async fn list(caller: Caller, store: Store, Query(filter): Query<Filter>, Query(paging): Query<Paging>) -> Result {
+    let orders = store.list(caller.id, &filter, &paging).await?;
+    Ok(HttpResponse::Ok().json(paging.page(orders, |order| order.id)))
 }
 
 async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {

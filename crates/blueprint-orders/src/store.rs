@@ -8,12 +8,13 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use cyanotype::paging::Paging;
 use cyanotype::{Database, Problem};
 use jiff::Timestamp;
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqlitePool};
 use uuid::Uuid;
 
-use crate::model::{Line, Listing, Order};
+use crate::model::{Filter, Line, Order};
 use crate::state::Status;
 
 #[derive(Debug, Clone)]
@@ -85,18 +86,17 @@ impl Store {
         Ok(self.with_lines(head.into_iter().collect()).await?.pop())
     }
 
-    /// At most `limit` of the user's orders, whatever the listing says of that.
-    pub(crate) async fn list(&self, user: Uuid, listing: &Listing, limit: i64) -> Result<Vec<Order>, sqlx::Error> {
+    pub(crate) async fn list(&self, user: Uuid, filter: &Filter, paging: &Paging) -> Result<Vec<Order>, sqlx::Error> {
         let select = "SELECT id, status, total_cents, created_at, updated_at FROM orders WHERE user_id = ";
         let mut query = QueryBuilder::<Sqlite>::new(select);
         query.push_bind(user.to_string());
-        if let Some(after) = listing.after {
+        if let Some(after) = paging.after {
             query.push(" AND id > ").push_bind(after.to_string());
         }
-        if let Some(status) = listing.status {
+        if let Some(status) = filter.status {
             query.push(" AND status = ").push_bind(status.as_str());
         }
-        query.push(" ORDER BY id LIMIT ").push_bind(limit);
+        query.push(" ORDER BY id LIMIT ").push_bind(paging.to_read());
         self.with_lines(query.build_query_as().fetch_all(&self.pool).await?).await
     }
 
@@ -169,9 +169,9 @@ mod tests {
         let order = store.insert(user, lines(&["b", "a", "b"]), 300).await.unwrap();
         assert_eq!(store.find(user, order.id).await.unwrap(), Some(order.clone()));
         assert_eq!(store.find(Uuid::now_v7(), order.id).await.unwrap(), None);
-        let listing = Listing { status: None, limit: 20, after: None };
-        assert_eq!(store.list(user, &listing, 20).await.unwrap(), [order]);
-        assert_eq!(store.list(Uuid::now_v7(), &listing, 20).await.unwrap(), []);
+        let (filter, paging) = (Filter { status: None }, Paging { limit: 20, after: None });
+        assert_eq!(store.list(user, &filter, &paging).await.unwrap(), [order]);
+        assert_eq!(store.list(Uuid::now_v7(), &filter, &paging).await.unwrap(), []);
     }
 
     #[actix_web::test]

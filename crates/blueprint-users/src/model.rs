@@ -66,27 +66,6 @@ pub(crate) struct Change {
     pub password: Option<Password>,
 }
 
-/// Which page of a list.
-#[derive(Debug, Deserialize, Validate)]
-pub(crate) struct Paging {
-    #[serde(default = "usual_limit")]
-    #[garde(range(min = 1, max = 100))]
-    pub limit: i64,
-    #[garde(skip)]
-    pub after: Option<Uuid>,
-}
-
-const fn usual_limit() -> i64 {
-    20
-}
-
-/// A part of a list; the next one begins after `next`.
-#[derive(Debug, Serialize)]
-pub(crate) struct Page {
-    pub items: Vec<User>,
-    pub next: Option<Uuid>,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
 pub(crate) struct User {
     #[sqlx(try_from = "String")]

@@ -5,13 +5,14 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use cyanotype::auth::{By, Caller, bearer_token};
 use cyanotype::extract::{Json, Path, Query};
+use cyanotype::paging::Paging;
 use cyanotype::{Breadcrumb, Problem, Result, add_breadcrumb};
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::PREFIX;
-use crate::model::{Change, Email, Login, Page, Paging, Registration, Session};
+use crate::model::{Change, Email, Login, Registration, Session};
 use crate::store::{Changes, Credentials, Store, written};
 use crate::token::{self, Token};
 
@@ -84,13 +85,8 @@ async fn logout(caller: Caller, store: Store, request: HttpRequest) -> Result {
 }
 
 async fn list(_: Caller, store: Store, Query(paging): Query<Paging>) -> Result {
-    // One more than asked for tells whether there is a next page.
-    let mut items = store.list(paging.after, paging.limit + 1).await?;
-    let limit = usize::try_from(paging.limit)?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|user| user.id);
-    Ok(HttpResponse::Ok().json(Page { items, next }))
+    let users = store.list(&paging).await?;
+    Ok(HttpResponse::Ok().json(paging.page(users, |user| user.id)))
 }
 
 async fn read(_: Caller, store: Store, Path(id): Path<Uuid>) -> Result {

@@ -7,6 +7,7 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use cyanotype::paging::Paging;
 use cyanotype::{Database, Problem};
 use jiff::Timestamp;
 use sqlx::{FromRow, SqlitePool};
@@ -99,11 +100,11 @@ impl Store {
         sqlx::query_as(sql).bind(id.to_string()).fetch_optional(&self.pool).await
     }
 
-    pub(crate) async fn list(&self, after: Option<Uuid>, limit: i64) -> Result<Vec<User>, sqlx::Error> {
+    pub(crate) async fn list(&self, paging: &Paging) -> Result<Vec<User>, sqlx::Error> {
         let sql = "SELECT id, email, name, created_at, updated_at FROM users WHERE id > $1 ORDER BY id LIMIT $2";
         // No id is before the empty text.
-        let after = after.map_or_else(String::new, |id| id.to_string());
-        sqlx::query_as(sql).bind(after).bind(limit).fetch_all(&self.pool).await
+        let after = paging.after.map_or_else(String::new, |id| id.to_string());
+        sqlx::query_as(sql).bind(after).bind(paging.to_read()).fetch_all(&self.pool).await
     }
 
     /// Changes a user, if there is one. A new password ends all sessions but the one that it was set in.

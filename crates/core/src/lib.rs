@@ -23,6 +23,7 @@ mod failure;
 mod http;
 mod lifecycle;
 mod management;
+pub mod paging;
 mod panic;
 mod pipeline;
 mod problem;
