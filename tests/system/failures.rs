@@ -157,7 +157,7 @@ fn a_worker_survives_panics() {
 fn a_plain_answer_with_a_5xx_status() {
     let body = json!({"respond": {"status": 503, "content_type": "text/plain", "body": "later"}});
     let (reply, stopped, events) = fail(json!([]), body);
-    assert_eq!((reply.status, &*reply.text()), (503, "later"), "the answer is the handler's own");
+    assert_eq!((reply.status, reply.text()), (503, "later"), "the answer is the handler's own");
     let (record, event) = once(&stopped, &events);
     assert_eq!(record["kind"], "uncaught");
     assert_eq!(crumbs(&event), ["POST /probe/run 503"]);
@@ -169,7 +169,7 @@ fn a_plain_answer_with_a_5xx_status() {
 fn a_body_that_fails_after_its_status_was_sent() {
     let stream = json!({"stream": {"chunks": 4, "chunk": "abc", "interval_ms": 1, "fail_after": 2}});
     let (reply, stopped, events) = fail(json!([]), stream);
-    assert_eq!((reply.status, &*reply.text(), reply.complete), (200, "abcabc", false));
+    assert_eq!((reply.status, reply.text(), reply.complete), (200, "abcabc", false));
     let (record, event) = once(&stopped, &events);
     assert_eq!(
         (&record["kind"], &record["exception.message"]),

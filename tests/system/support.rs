@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use system_tests::http::{Client, Reply};
 use system_tests::peers::bugsink::Project;
 use system_tests::service::Service;
@@ -25,11 +25,11 @@ pub fn probe_with(project: &Project) -> Service {
 /// Has the probe do the steps and then finish.
 #[track_caller]
 pub fn run(client: Client, steps: Value, finish: Value) -> Reply {
-    let mut script = json!({ "steps": steps });
+    let mut script = Map::from_iter([("steps".to_owned(), steps)]);
     if !finish.is_null() {
-        script["finish"] = finish;
+        script.insert("finish".to_owned(), finish);
     }
-    client.post("/probe/run").json(&script).send()
+    client.post("/probe/run").json(&script.into()).send()
 }
 
 /// The records of one kind.
