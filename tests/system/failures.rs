@@ -61,8 +61,19 @@ fn a_returned_error() {
 
 #[test]
 fn an_event_says_where_it_comes_from() {
-    let (_, stopped, events) = fail(json!([]), json!({"error": "no stock"}));
-    let (record, event) = once(&stopped, &events);
+    // With transactions, too: sentry-actix then leaves the event's to others.
+    for traces in ["0", "1"] {
+        let project = Bugsink::shared().project();
+        let service = probe_with(&project).env("APP__SENTRY__TRACES_SAMPLE_RATE", traces).start();
+        run(service.client(), json!([]), json!({"error": "no stock"}));
+        let stopped = service.stop();
+        let (record, event) = once(&stopped, &project.events());
+        check_origin(&record, &event);
+    }
+}
+
+#[track_caller]
+fn check_origin(record: &Value, event: &Value) {
     assert_eq!(event["transaction"], "POST /probe/run");
     assert_eq!(event["tags"]["blueprint"], "probe");
     assert_eq!(event["environment"], "prod");
@@ -72,7 +83,7 @@ fn an_event_says_where_it_comes_from() {
     assert!(event["request"]["url"].as_str().is_some_and(|url| url.ends_with("/probe/run")), "{}", event["request"]);
     // The SDK leaves the level out when it is error.
     assert!(event.get("level").is_none_or(|level| level == "error"));
-    assert_eq!(crumbs(&event), ["POST /probe/run 500"]);
+    assert_eq!(crumbs(event), ["POST /probe/run 500"]);
 }
 
 #[test]

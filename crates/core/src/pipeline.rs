@@ -115,11 +115,12 @@ impl Pipeline {
             _ => Default::default(),
         };
         let stderr = route.stderr && !told.stderr;
-        let wants_event = route.sentry == ToSentry::Event && told.event.is_none();
-        let sentry = self.sentry.as_ref().filter(|sentry| wants_event && sentry.takes_event());
+        // Asked once: an event that sampling has held back is not tried again by the next report.
+        let asks = self.sentry.as_ref().filter(|_| route.sentry == ToSentry::Event && !told.asked);
+        let sentry = asks.filter(|sentry| sentry.takes_event());
         let event_id = told.event.or_else(|| sentry.map(|_| EventId::random()));
         if let (Some(request), Some(messages)) = (&request, messages) {
-            request.remember(messages, stderr, event_id);
+            request.remember(messages, stderr, asks.map(|_| event_id));
             if report.failure.as_ref().is_some_and(|failure| failure.panic) {
                 request.set_panic(event_id);
             }

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
 use uuid::Uuid;
 
@@ -39,6 +40,8 @@ pub(crate) struct RequestContext {
     pub trace_id: String,
     pub hub: RequestHub,
     blueprint: OnceLock<&'static str>,
+    /// The method, and the pattern that the path fits.
+    endpoint: OnceLock<(Method, Option<String>)>,
     trail: Mutex<Trail>,
     reports: Mutex<Reports>,
 }
@@ -76,16 +79,22 @@ struct Reports {
 pub(crate) struct Report {
     messages: Vec<String>,
     pub stderr: bool,
+    /// Whether it was decided on an event.
+    pub asked: bool,
     pub event: Option<EventId>,
 }
 
 impl RequestContext {
     pub fn new(headers: &HeaderMap) -> Self {
+        let hub = RequestHub::current();
+        // A transaction that begins here has a trace already.
+        let trace_id = incoming_trace(headers).or_else(|| hub.trace_id());
         Self {
             id: Uuid::now_v7().to_string(),
-            trace_id: incoming_trace(headers).unwrap_or_else(|| Uuid::new_v4().simple().to_string()),
-            hub: RequestHub::current(),
+            trace_id: trace_id.unwrap_or_else(|| Uuid::new_v4().simple().to_string()),
+            hub,
             blueprint: OnceLock::new(),
+            endpoint: OnceLock::new(),
             trail: Mutex::default(),
             reports: Mutex::default(),
         }
@@ -100,6 +109,23 @@ impl RequestContext {
         let _ = self.blueprint.set(name);
     }
 
+    /// The pattern that the path fits, once the response log has asked the router.
+    pub fn route(&self) -> Option<&str> {
+        self.endpoint.get()?.1.as_deref()
+    }
+
+    pub fn set_endpoint(&self, method: Method, route: Option<String>) {
+        // There is one response log in a request's way.
+        let _ = self.endpoint.set((method, route));
+    }
+
+    /// What Sentry calls the transaction: `GET /orders/{id}`.
+    #[cfg_attr(not(feature = "sentry"), expect(dead_code, reason = "only Sentry's events name it"))]
+    pub fn transaction(&self) -> Option<String> {
+        let (method, route) = self.endpoint.get()?;
+        route.as_ref().map(|route| format!("{method} {route}"))
+    }
+
     pub fn trail(&self) -> MutexGuard<'_, Trail> {
         lock(&self.trail)
     }
@@ -110,19 +136,22 @@ impl RequestContext {
         reports.made.iter().find(|made| is_same(&made.messages, messages)).cloned().unwrap_or_default()
     }
 
-    /// Remembers what was told of a failure, beside what had been told of it before.
-    pub fn remember(&self, messages: Vec<String>, stderr: bool, event: Option<EventId>) {
+    /// Remembers what was told of a failure, beside what had been told of it before. `decision` is what was decided on an
+    /// event, if it was asked for.
+    pub fn remember(&self, messages: Vec<String>, stderr: bool, decision: Option<Option<EventId>>) {
         let mut reports = lock(&self.reports);
+        let (asked, event) = (decision.is_some(), decision.flatten());
         match reports.made.iter_mut().find(|made| is_same(&made.messages, &messages)) {
             Some(made) => {
                 made.stderr |= stderr;
+                made.asked |= asked;
                 made.event = made.event.or(event);
                 // The longer chain says more, and a later report may be a tail of it only.
                 if messages.len() > made.messages.len() {
                     made.messages = messages;
                 }
             }
-            None => reports.made.push(Report { messages, stderr, event }),
+            None => reports.made.push(Report { messages, stderr, asked, event }),
         }
     }
 
@@ -198,7 +227,7 @@ mod tests {
         let chain = |messages: &[&str]| messages.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>();
         let event = EventId::random();
         context.remember(chain(&["cause"]), true, None);
-        context.remember(chain(&["wrapped", "cause"]), false, Some(event));
+        context.remember(chain(&["wrapped", "cause"]), false, Some(Some(event)));
         let report = context.reported(&chain(&["wrapped", "cause"]));
         assert_eq!((report.stderr, report.event), (true, Some(event)));
         assert!(!context.reported(&chain(&["another"])).stderr);

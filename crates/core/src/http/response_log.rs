@@ -66,7 +66,6 @@ pub(crate) struct Exchange {
     began: Instant,
     method: Method,
     uri: Uri,
-    route: Option<String>,
     peer: Option<SocketAddr>,
     /// As found: read only when there is a record to write.
     forwarded: HeaderMap,
@@ -93,14 +92,14 @@ impl Exchange {
                 }
             }
         }
+        // Asked now: a request that panics or is left behind is gone with its answer.
+        context.set_endpoint(request.method().clone(), request.match_pattern());
         Self {
             pipeline,
             context,
             began: Instant::now(),
             method: request.method().clone(),
             uri: request.uri().clone(),
-            // Asked now: a request that panics or is left behind is gone with its answer.
-            route: request.match_pattern(),
             peer: request.peer_addr(),
             forwarded,
             user_agent: request.headers().get(USER_AGENT).cloned(),
@@ -208,7 +207,7 @@ impl Exchange {
             event_id: None,
             detail: Detail::Response(Box::new(ResponseDetail {
                 method: self.method.to_string(),
-                route: self.route.clone(),
+                route: self.context.route().map(str::to_owned),
                 path,
                 query: self.uri.query().map(|query| redactor.query(query)),
                 status,

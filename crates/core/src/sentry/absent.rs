@@ -37,6 +37,10 @@ impl RequestHub {
         Self
     }
 
+    pub fn trace_id(&self) -> Option<String> {
+        None
+    }
+
     pub fn bind<F: Future>(&self, future: F) -> F {
         future
     }

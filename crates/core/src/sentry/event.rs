@@ -29,6 +29,7 @@ pub(super) fn build(event: Event) -> SentryEvent<'static> {
     }
     if let Some(request) = &event.request {
         built.tags = tags(request);
+        built.transaction = request.transaction();
         built.contexts = trace(request).into_iter().map(|context| ("trace".to_owned(), context)).collect();
     }
     built

@@ -87,6 +87,12 @@ impl RequestHub {
         Self(Some(Hub::current()).filter(|hub| hub.client().is_some()))
     }
 
+    /// The trace of the transaction that sentry-actix has begun, if it has.
+    pub fn trace_id(&self) -> Option<String> {
+        let span = self.0.as_ref()?.configure_scope(|scope| scope.get_span())?;
+        Some(span.get_trace_context().trace_id.to_string())
+    }
+
     pub fn bind<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         match &self.0 {
             Some(hub) => Either::Left(future.bind_hub(Arc::clone(hub))),
