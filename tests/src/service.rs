@@ -215,13 +215,15 @@ impl Running {
         self.process.kept.wait_exit(limit)
     }
 
-    /// Sends TERM if it still runs, waits for its end, and gives all that it wrote.
+    /// Sends TERM if it still runs, waits for its end, and gives all that it wrote. A service never writes to stdout.
     #[track_caller]
     pub fn stop(mut self) -> Stopped {
         if self.process.kept.exited().is_none() {
             self.signal("TERM");
         }
-        self.process.end(STOP_LIMIT)
+        let stopped = self.process.end(STOP_LIMIT);
+        assert_eq!(stopped.stdout, "", "a serving process leaves stdout empty");
+        stopped
     }
 }
 
