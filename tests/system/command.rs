@@ -123,6 +123,34 @@ fn a_wrong_setting_is_named_with_its_layer_and_the_mend() {
 }
 
 #[test]
+fn an_empty_value_leaves_the_layer_below_its_say() {
+    let scratch = Scratch::new("empty");
+    scratch::make_dir(&scratch.join("config"));
+    scratch::write(&scratch.join("config/default.toml"), "[log]\nmode = \"stderr\"\n");
+    scratch::write(&scratch.join("config/prod.toml"), "[log]\nmode = \"\"\n");
+    let shown =
+        app(&["config"]).dir(scratch.path()).env("APP__LOG__MODE", "").env("APP__BLUEPRINTS__ENABLED", ",").run();
+    let line = shown.stdout.lines().find(|line| line.starts_with("log.mode")).expect("it is listed").to_owned();
+    assert!(line.contains("stderr") && line.ends_with("config/default.toml"), "{line}");
+}
+
+#[test]
+fn a_file_that_is_there_and_cannot_be_read_is_named() {
+    let scratch = Scratch::new("unreadable");
+    scratch::make_dir(&scratch.join("config/default.toml"));
+    let stopped = app(&["config", "--check"]).dir(scratch.path()).run();
+    assert!(refused(&stopped).contains("config/default.toml cannot be read"), "{}", stopped.stderr);
+}
+
+#[test]
+fn a_dsn_that_the_sdk_cannot_read_is_refused() {
+    for dsn in ["http://k@256.1.1.1/1", "http://k@ho<st/1", "http://:@host/1", "nonsense"] {
+        let stopped = app(&["config", "--check"]).env("SENTRY_DSN", dsn).run();
+        assert!(refused(&stopped).starts_with("sentry.dsn (set by SENTRY_DSN): this DSN"), "{dsn}: {}", stopped.stderr);
+    }
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_named() {
     let scratch = Scratch::new("no-toml");
     scratch::make_dir(&scratch.join("config"));

@@ -144,6 +144,16 @@ fn a_line_too_low_for_an_event_leaves_the_event_to_the_error() {
 }
 
 #[test]
+fn a_line_in_passing_is_no_report() {
+    let steps = json!([{"do": "log", "level": "info", "message": "tries again", "error": "no stock"}]);
+    let (reply, stopped, events) = fail(steps, json!({"error": "no stock"}));
+    let (record, event) = once(&stopped, &events);
+    assert_eq!(record["kind"], "uncaught");
+    check_answer(&reply, &event);
+    assert_eq!(crumbs(&event), ["tries again", "POST /probe/run 500"]);
+}
+
+#[test]
 fn a_panic() {
     let (reply, stopped, events) = fail(json!([]), json!({"panic": "no stock"}));
     let (record, event) = once(&stopped, &events);

@@ -87,6 +87,73 @@ fn no_password_token_or_header_reaches_a_sink() {
     }
 }
 
+/// Bodies, by content type, that hold a secret which no key in front of it gives away to a simple reader.
+const HOSTILE: &[(&str, &[&str])] = &[
+    (
+        "application/json",
+        &[
+            r#"{"log":"\"{\\\"password\\\":\\\"t0psecret\\\"}\""}"#,
+            r#"{"log":"\ufeff{\"password\":\"t0psecret\"}"}"#,
+            r#"{"log":"POST /login {\"password\":\"t0psecret\"}"}"#,
+            r#"{"next":"https://x/cb?access_token=t0psecret"}"#,
+            r#"{"form":"user=a&password=t0psecret"}"#,
+            r#"{"user[password]":"t0psecret","ns:token":"t0psecret"}"#,
+            r#"{"password":"t0psecret""#,
+        ],
+    ),
+    (
+        "text/html",
+        &[
+            "<password type='x'>t0psecret</password>",
+            "<input name=password value=t0psecret>",
+            "<td>Password</td><td>t0psecret</td>",
+            "<b>Password</b>: t0psecret",
+            "<div data-p='{&quot;password&quot;:&quot;t0psecret&quot;}'>",
+        ],
+    ),
+    (
+        "text/plain",
+        &[
+            "user,password\nbob,t0psecret",
+            "$password = \"t0psecret\"",
+            "pass%77ord=t0psecret",
+            "**password**: t0psecret",
+            "password\u{ff1a}t0psecret",
+            "var c={\"p\\u0061ssword\":\"t0psecret\"}",
+            "- name: password\n  value: t0psecret",
+        ],
+    ),
+    (
+        "application/x-www-form-urlencoded",
+        &[
+            "payload=%7B%22password%22%3A%22t0psecret%22%7D",
+            "user[password]=t0psecret",
+            "a=1;password=t0psecret",
+            "n=%2Fcb%3Ftoken%3Dt0psecret",
+        ],
+    ),
+];
+
+#[test]
+fn no_body_shows_a_secret_whatever_it_is_written_in() {
+    for env in ["prod", "dev"] {
+        let project = Bugsink::shared().project();
+        let service = probe_with(&project).env("APP__ENV", env).start();
+        for (content_type, bodies) in HOSTILE {
+            for body in *bodies {
+                let crumb = json!({"do": "breadcrumb", "message": "left", "data": {"raw": body}});
+                let finish = json!({"respond": {"status": 500, "content_type": content_type, "body": body}});
+                run(service.client(), json!([crumb]), finish);
+                let written = service.stderr();
+                assert!(!written.contains("t0psecret"), "{env}, {content_type}: {body}");
+            }
+        }
+        assert!(!service.stop().stderr.contains("t0psecret"));
+        let leaked = project.events().into_iter().find(|event| event.to_string().contains("t0psecret"));
+        assert_eq!(leaked, None);
+    }
+}
+
 #[test]
 fn what_is_more_than_the_limit_is_cut_after_it_was_redacted() {
     let service = probe().env("APP__LOG__RESPONSE__MAX_BYTES", "40").start();

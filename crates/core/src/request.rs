@@ -77,11 +77,18 @@ struct Reports {
 /// What one failure has already been told to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Report {
-    messages: Vec<String>,
+    /// The messages of each telling: one that is the end of any of them, or the other way round, is of the same failure.
+    tellings: Vec<Vec<String>>,
     pub stderr: bool,
     /// Whether it was decided on an event.
     pub asked: bool,
     pub event: Option<EventId>,
+}
+
+impl Report {
+    fn tells_of(&self, messages: &[String]) -> bool {
+        self.tellings.iter().any(|told| is_same(told, messages))
+    }
 }
 
 impl RequestContext {
@@ -133,7 +140,7 @@ impl RequestContext {
     /// What has been reported of a failure with these messages.
     pub fn reported(&self, messages: &[String]) -> Report {
         let reports = lock(&self.reports);
-        reports.made.iter().find(|made| is_same(&made.messages, messages)).cloned().unwrap_or_default()
+        reports.made.iter().find(|made| made.tells_of(messages)).cloned().unwrap_or_default()
     }
 
     /// Remembers what was told of a failure, beside what had been told of it before. `decision` is what was decided on an
@@ -141,17 +148,16 @@ impl RequestContext {
     pub fn remember(&self, messages: Vec<String>, stderr: bool, decision: Option<Option<EventId>>) {
         let mut reports = lock(&self.reports);
         let (asked, event) = (decision.is_some(), decision.flatten());
-        match reports.made.iter_mut().find(|made| is_same(&made.messages, &messages)) {
+        match reports.made.iter_mut().find(|made| made.tells_of(&messages)) {
             Some(made) => {
                 made.stderr |= stderr;
                 made.asked |= asked;
                 made.event = made.event.or(event);
-                // The longer chain says more, and a later report may be a tail of it only.
-                if messages.len() > made.messages.len() {
-                    made.messages = messages;
+                if !made.tellings.contains(&messages) {
+                    made.tellings.push(messages);
                 }
             }
-            None => reports.made.push(Report { messages, stderr, asked, event }),
+            None => reports.made.push(Report { tellings: vec![messages], stderr, asked, event }),
         }
     }
 
@@ -231,5 +237,6 @@ mod tests {
         let report = context.reported(&chain(&["wrapped", "cause"]));
         assert_eq!((report.stderr, report.event), (true, Some(event)));
         assert!(!context.reported(&chain(&["another"])).stderr);
+        assert!(context.reported(&chain(&["wrapped otherwise", "cause"])).stderr);
     }
 }

@@ -138,8 +138,8 @@ impl Job {
     }
 
     fn without_stack(mut self) -> Self {
-        if let Some(failure) = self.failure() {
-            failure.stack = None;
+        if let Some(stack) = self.failure().and_then(|failure| failure.stack.as_mut()) {
+            *stack = Arc::new(Stack::left_out());
         }
         self
     }

@@ -1,8 +1,9 @@
 //! Stack traces: taken cheaply where a failure happens, resolved to names on a thread that may take its time.
 
+use std::collections::HashMap;
 use std::ffi::c_void;
 use std::fmt::{self, Write as _};
-use std::sync::OnceLock;
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 /// Frames beyond these are of no help and make a record long.
 const MOST_FRAMES: usize = 100;
@@ -34,17 +35,17 @@ impl Stack {
         Self { addresses, frames: OnceLock::new() }
     }
 
+    /// Stands in for a stack that there was no time to resolve.
+    pub fn left_out() -> Self {
+        let function = "(left out: too many stacks were waiting for their names)".to_owned();
+        let frames = OnceLock::from(vec![Frame { function, file: None, line: None, own: true }]);
+        Self { addresses: Vec::new(), frames }
+    }
+
     /// The frames by name. The first call in a process may take most of a second in a debug build.
     pub fn frames(&self) -> &[Frame] {
         self.frames.get_or_init(|| {
-            let mut all = Vec::new();
-            for address in &self.addresses {
-                backtrace::resolve(*address as *mut c_void, |symbol| {
-                    let function = symbol.name().map_or_else(|| "<unknown>".into(), |name| format!("{name:#}"));
-                    let file = symbol.filename().map(|file| file.to_string_lossy().into_owned());
-                    all.push(Frame { own: is_own(&function, file.as_deref()), function, file, line: symbol.lineno() });
-                });
-            }
+            let all: Vec<Frame> = self.addresses.iter().flat_map(|address| resolved(*address).to_vec()).collect();
             // The machinery that took the stack is no part of the story.
             let first = all.iter().rposition(|frame| is_machinery(&frame.function)).map_or(0, |at| at + 1);
             let told = all.into_iter().skip(first).skip_while(|frame| is_conversion(&frame.function));
@@ -55,6 +56,24 @@ impl Stack {
             told
         })
     }
+}
+
+/// The frames at an address: more than one where calls were inlined. The same few recur, so they are kept.
+fn resolved(address: usize) -> Arc<[Frame]> {
+    static KNOWN: LazyLock<Mutex<HashMap<usize, Arc<[Frame]>>>> = LazyLock::new(Mutex::default);
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(frames) = known().get(&address) {
+        return Arc::clone(frames);
+    }
+    let mut frames = Vec::new();
+    backtrace::resolve(address as *mut c_void, |symbol| {
+        let function = symbol.name().map_or_else(|| "<unknown>".into(), |name| format!("{name:#}"));
+        let file = symbol.filename().map(|file| file.to_string_lossy().into_owned());
+        frames.push(Frame { own: is_own(&function, file.as_deref()), function, file, line: symbol.lineno() });
+    });
+    let frames: Arc<[Frame]> = frames.into();
+    known().insert(address, Arc::clone(&frames));
+    frames
 }
 
 impl fmt::Debug for Stack {

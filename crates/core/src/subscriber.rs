@@ -94,7 +94,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         let metadata: &Metadata<'_> = normalized.as_ref().unwrap_or_else(|| event.metadata());
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let level = if fields.critical { Level::Critical } else { level_of(metadata) };
+        let level = if fields.critical { Some(Level::Critical) } else { level_of(metadata, &fields.message) };
+        let Some(level) = level else { return };
         let threshold = self.levels.for_target(metadata.target());
         if level < threshold {
             return;
@@ -102,7 +103,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         self.pipeline.report(Report {
             threshold: Some(threshold),
             span: spans(event, &context),
-            failure: fields.failure,
+            // Below that a line tells of an error in passing, say of one that is tried again: no report of a failure.
+            failure: fields.failure.filter(|_| level >= Level::Warning.min(self.pipeline.policy.event_level)),
             data: fields.map,
             ..Report::new(Kind::Line, level, metadata.target(), fields.message)
         });
@@ -116,12 +118,14 @@ fn spans<S: Subscriber + for<'a> LookupSpan<'a>>(event: &Event<'_>, context: &Co
     (!names.is_empty()).then(|| names.join(":"))
 }
 
-/// actix-http says at error that a body's stream failed, which the response log has already reported; as debug it stays
-/// at most a breadcrumb.
-fn level_of(metadata: &Metadata<'_>) -> Level {
+/// actix-http says at error what becomes of connections, clients that left included. A body's stream that failed has been
+/// reported by the response log: nothing more is said of it. The rest is routine.
+fn level_of(metadata: &Metadata<'_>, message: &str) -> Option<Level> {
     match Level::from(*metadata.level()) {
-        Level::Error if metadata.target().starts_with("actix_http") => Level::Debug,
-        level => level,
+        Level::Error if metadata.target().starts_with("actix_http") => {
+            (!message.starts_with("Response payload stream error")).then_some(Level::Debug)
+        }
+        level => Some(level),
     }
 }
 

@@ -190,19 +190,19 @@ impl Scanner<'_> {
         Ok(false)
     }
 
-    /// Copies a string value; one that holds JSON itself is redacted inside.
+    /// Copies a string value. One that holds JSON itself is redacted inside; one that gives a key a value in another way is
+    /// redacted whole.
     fn copy_string(&mut self, end: usize, out: &mut Vec<u8>) {
         let raw = &self.input[self.at..end];
-        let length = end - self.at;
-        if !holds_json(raw) || !self.keys.may_be_in(raw) {
-            return self.copy(length, out);
+        if !self.keys.may_be_in(raw) {
+            return self.copy(end - self.at, out);
         }
         self.at = end;
-        let redacted = serde_json::from_slice::<String>(raw).ok().and_then(|text| {
-            if !text.trim_start().starts_with(['{', '[']) {
+        let shown = serde_json::from_slice::<String>(raw).ok().and_then(|text| {
+            if !self.keys.have_values_in(&text) {
                 return Some(raw.to_vec());
             }
-            if self.nested == NESTED {
+            if self.nested == NESTED || !text.trim_start().starts_with(['{', '[', '"']) {
                 return None;
             }
             let mut inner = Vec::with_capacity(text.len());
@@ -211,22 +211,9 @@ impl Scanner<'_> {
             scanner.run(true, &mut inner).ok()?;
             serde_json::to_vec(&String::from_utf8_lossy(&inner)).ok()
         });
-        match redacted {
+        match shown {
             Some(string) => out.extend_from_slice(&string),
             None => out.extend_from_slice(format!("\"{REDACTED}\"").as_bytes()),
-        }
-    }
-}
-
-/// Whether a string's content, as it stands between its quotes, begins like an object or an array.
-fn holds_json(raw: &[u8]) -> bool {
-    let mut inside = &raw[1..raw.len() - 1];
-    loop {
-        match inside {
-            [b' ', rest @ ..] | [b'\\', b'n' | b't' | b'r', rest @ ..] => inside = rest,
-            // An escaped letter may hide the bracket.
-            [b'{' | b'[', ..] | [b'\\', b'u', ..] => return true,
-            _ => return false,
         }
     }
 }
@@ -275,7 +262,18 @@ mod tests {
     #[test]
     fn json_inside_a_string_is_redacted_too() {
         assert_eq!(whole(r#"{"log":"{\"token\":\"t\"}"}"#), r#"{"log":"{\"token\":\"[redacted]\"}"}"#);
-        assert_eq!(whole(r#"{"log":"{\"token\":t"}"#), r#"{"log":"[redacted]"}"#);
+        for hidden in [
+            r#"{\"token\":t"#,
+            r#"\"{\\\"token\\\":\\\"t\\\"}"#,
+            r"/cb?token=t",
+            r#"POST {\"token\":1}"#,
+            r#"\ufeff{\"token\":1}"#,
+        ] {
+            assert_eq!(whole(&format!(r#"{{"log":"{hidden}"}}"#)), r#"{"log":"[redacted]"}"#, "{hidden}");
+        }
+        assert_eq!(whole(r#"{"log":"wrong password"}"#), r#"{"log":"wrong password"}"#);
+        let twice = whole(r#"{"log":"\"{\\\"token\\\":\\\"t0p\\\"}\""}"#);
+        assert!(!twice.contains("t0p"), "{twice}");
     }
 
     #[test]

@@ -23,8 +23,9 @@ impl Keys {
         let first = entries.iter().map(|words| words[0].as_str());
         let candidates = AhoCorasick::builder()
             .ascii_case_insensitive(true)
-            // An escaped letter can hide a key from a search of the bytes.
-            .build(first.chain(["\\u00"]))
+            // An escaped letter can hide a key from a search of the bytes, and so can the two letters that are not ASCII but
+            // whose lower case is.
+            .build(first.chain(["\\u", "%", "\u{212a}", "\u{17f}"]))
             .expect("a few short patterns make a small automaton");
         Self { entries, candidates }
     }
@@ -41,41 +42,92 @@ impl Keys {
         !text.is_ascii() && self.entries.iter().any(|entry| !entry[0].is_ascii()) || self.candidates.is_match(text)
     }
 
-    /// Whether free text seems to hold a sensitive key with a value: `password=…`, `"token": …`, `<pin>…`.
-    pub fn seem_to_be_in(&self, text: &str) -> bool {
-        const MARKS: [char; 5] = ['=', ':', '>', '"', '\''];
-        let marked = text.split_inclusive(MARKS).filter(|piece| piece.ends_with(MARKS));
-        marked.map(|piece| piece.trim_end_matches([' ', '\t', '\\', ']', ')', '=', ':', '>', '"', '\''])).any(|key| {
-            // What stands right before the mark, at most a few words of it.
-            let start = key.char_indices().rev().nth(60).map_or(0, |(at, _)| at);
-            let phrase = key[start..].rsplit(['\n', ',', ';', '&', '?', '<', '{', '(']).next().unwrap_or_default();
-            let last = phrase.split_whitespace().next_back().unwrap_or_default();
-            let words = words(phrase);
-            self.is_sensitive(last) || self.entries.iter().any(|entry| words.ends_with(entry))
-        })
+    /// Whether a text names a sensitive key anywhere, in any spelling: what cannot be read for keys is judged by that.
+    pub fn are_named_in(&self, text: &str) -> bool {
+        let names = |text: &str| self.runs(text).next().is_some();
+        names(text) || decoded(text).is_some_and(|text| names(&text))
+    }
+
+    /// Whether a text gives a sensitive key a value: `password=…`, `"token": …`, `?api%5Fkey%3D…`. Prose that only names
+    /// one does not.
+    pub fn have_values_in(&self, text: &str) -> bool {
+        const SIGNS: [char; 7] = ['=', ':', '：', '>', '|', '\t', '\n'];
+        const REACH: usize = 40;
+        let gives = |text: &str| self.runs(text).any(|end| text[end..].chars().take(REACH).any(|c| SIGNS.contains(&c)));
+        gives(text) || decoded(text).is_some_and(|text| gives(&text))
+    }
+
+    /// Where each run of words that makes a sensitive key ends.
+    fn runs<'a>(&'a self, text: &'a str) -> impl Iterator<Item = usize> + 'a {
+        let words = spans(text);
+        let ends = (0..words.len()).filter_map(move |at| {
+            let fits = |entry: &&Vec<String>| {
+                words[at..].len() >= entry.len() && entry.iter().zip(&words[at..]).all(|(word, (said, _))| word == said)
+            };
+            self.entries.iter().find(fits).map(|entry| words[at + entry.len() - 1].1)
+        });
+        ends.collect::<Vec<_>>().into_iter()
     }
 }
 
-/// The words of a key in lower case, split at `_`, `-`, `.`, spaces and case changes: `userAPIKey` is user, api, key.
+/// The words of a key in lower case: `userAPIKey` is user, api, key, and so is `user[api-key]`.
 fn words(key: &str) -> Vec<String> {
+    spans(key).into_iter().map(|(word, _)| word).collect()
+}
+
+/// The words of a text in lower case, each with where it ends. Whatever is no letter or digit separates, and so do changes
+/// of case.
+fn spans(text: &str) -> Vec<(String, usize)> {
     let mut words = Vec::new();
     let mut word = String::new();
-    let chars: Vec<char> = key.chars().collect();
-    for (at, &c) in chars.iter().enumerate() {
-        let separates = matches!(c, '_' | '-' | '.') || c.is_whitespace();
-        let rises = at > 0 && c.is_uppercase() && !chars[at - 1].is_uppercase();
-        let falls = c.is_uppercase() && chars.get(at + 1).is_some_and(|next| next.is_lowercase());
+    let mut before: Option<char> = None;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let after = chars.peek().map(|(_, next)| *next);
+        let rises = c.is_uppercase() && before.is_some_and(|before| !before.is_uppercase());
+        let falls = c.is_uppercase() && after.is_some_and(char::is_lowercase);
+        let separates = !c.is_alphanumeric();
         if (separates || rises || falls) && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
+            words.push((std::mem::take(&mut word), at));
         }
         if !separates {
             word.extend(c.to_lowercase());
         }
+        before = Some(c);
     }
     if !word.is_empty() {
-        words.push(word);
+        words.push((word, text.len()));
     }
     words
+}
+
+/// The text with percent and `\u` escapes undone, if it has any.
+fn decoded(text: &str) -> Option<String> {
+    if !text.contains('%') && !text.contains("\\u") {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    let digits = |hex: &[u8]| u32::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok();
+    while let [first, tail @ ..] = rest {
+        let escape = match (first, tail) {
+            (b'%', hex) if hex.len() >= 2 => digits(&hex[..2]).map(|code| (code, 2)),
+            (b'\\', [b'u', hex @ ..]) if hex.len() >= 4 => digits(&hex[..4]).map(|code| (code, 5)),
+            _ => None,
+        };
+        match escape {
+            Some((code, length)) => {
+                let c = if length == 2 { code as u8 as char } else { char::from_u32(code).unwrap_or(' ') };
+                bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                rest = &tail[length..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -112,13 +164,45 @@ mod tests {
     }
 
     #[test]
-    fn free_text_that_names_a_key_and_a_value_is_told_from_prose() {
+    fn a_text_that_names_a_key_is_told_from_one_that_does_not() {
         let keys = Keys::new(&[]);
-        for text in ["password=hunter2", "user: x\nPassword : y", "<pin>1234</pin>", "api key: k", r#"name="token""#] {
-            assert!(keys.seem_to_be_in(text), "{text}");
+        for text in [
+            "wrong password",
+            "<password type='x'>",
+            "user,password\nbob,x",
+            "pass%77ord",
+            "api key",
+            "p\\u0061ssword",
+            "<input name=csrfToken value=x>",
+            "user[password]",
+        ] {
+            assert!(keys.are_named_in(text), "{text}");
         }
-        for text in ["wrong password", "shipping: 3 days", "hello, world: 1", "the token has expired"] {
-            assert!(!keys.seem_to_be_in(text), "{text}");
+        for text in ["shipping: 3 days", "hello, world: 1", "100 % sure", "tokenizer"] {
+            assert!(!keys.are_named_in(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_gives_a_key_a_value_is_told_from_prose() {
+        let keys = Keys::new(&[]);
+        for text in [
+            "password=x",
+            "Password : x",
+            "<pin>1</pin>",
+            "/cb?access_token=x",
+            "%7B%22password%22%3A%22x%22%7D",
+            "POST {\"password\":\"x\"}",
+            "<input name=password value=x>",
+            "user,password\nbob,x",
+            "token%3Dx",
+            "a=b?password=x",
+            "user[password]=x",
+        ] {
+            assert!(keys.have_values_in(text), "{text}");
+        }
+        for text in ["wrong password", "the token has expired", "the e-mail address or the password is wrong"] {
+            assert!(!keys.have_values_in(text), "{text}");
         }
     }
 }

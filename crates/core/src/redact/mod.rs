@@ -91,7 +91,7 @@ impl Redactor {
                 if text.trim_start().starts_with(['{', '[']) {
                     return self.content(body, Syntax::Json, limit, complete);
                 }
-                if self.keys.seem_to_be_in(&text) { withheld } else { cut(&text, limit) }
+                if self.keys.are_named_in(&text) { withheld } else { cut(&text, limit) }
             }
         }
     }
@@ -102,11 +102,22 @@ impl Redactor {
     }
 
     fn pairs(&self, text: &str, is_sensitive: impl Fn(&str) -> bool) -> String {
-        let pairs = text.split('&').map(|pair| match pair.split_once('=') {
-            Some((key, _)) if is_sensitive(&percent_decoded(key)) => format!("{key}={REDACTED}"),
-            _ => pair.to_owned(),
-        });
-        pairs.collect::<Vec<_>>().join("&")
+        let mut shown = String::with_capacity(text.len());
+        for piece in text.split_inclusive(['&', ';', '\n']) {
+            let (pair, end) = match piece.strip_suffix(['&', ';', '\n']) {
+                Some(pair) => (pair, &piece[pair.len()..]),
+                None => (piece, ""),
+            };
+            match pair.split_once('=') {
+                Some((key, _)) if is_sensitive(&form_decoded(key)) => shown.extend([key, "=", REDACTED]),
+                // A value may hold a query, a form or JSON of its own.
+                Some((key, value)) if self.keys.have_values_in(value) => shown.extend([key, "=", REDACTED]),
+                None if self.keys.have_values_in(pair) => shown.push_str(REDACTED),
+                _ => shown.push_str(pair),
+            }
+            shown.push_str(end);
+        }
+        shown
     }
 
     /// Redacts data in place, at any depth.
@@ -114,8 +125,10 @@ impl Redactor {
         match value {
             Value::Object(map) => self.map(map),
             Value::Array(items) => items.iter_mut().for_each(|item| self.data(item)),
-            Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
-                *text = self.content(text.as_bytes(), Syntax::Json, usize::MAX, true).text;
+            Value::String(text) if self.keys.may_be_in(text.as_bytes()) && self.keys.have_values_in(text) => {
+                let json = text.trim_start().starts_with(['{', '[', '"']);
+                let content = json.then(|| self.content(text.as_bytes(), Syntax::Json, usize::MAX, true).text);
+                *text = content.filter(|content| content != WITHHELD).unwrap_or_else(|| REDACTED.into());
             }
             _ => {}
         }
@@ -144,22 +157,9 @@ fn cut(text: &str, limit: usize) -> Content {
     Content { text: text[..end].to_owned(), truncated: end < text.len() }
 }
 
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        match (first, tail) {
-            (b'+', _) => bytes.push(b' '),
-            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                let digit = |byte: &u8| (*byte as char).to_digit(16).map_or(0, |digit| digit as u8);
-                bytes.push(digit(high) << 4 | digit(low));
-                rest = after;
-            }
-            _ => bytes.push(*first),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+/// A key of a form or a query, its escapes undone.
+fn form_decoded(key: &str) -> String {
+    form_urlencoded::parse(key.as_bytes()).next().map(|(key, _)| key.into_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -201,14 +201,23 @@ mod tests {
     fn forms_and_queries_lose_the_values_of_sensitive_keys() {
         let redactor = redactor();
         assert_eq!(redactor.query("a=1&pass%77ord=x&code=9&b"), "a=1&pass%77ord=[redacted]&code=[redacted]&b");
+        for query in
+            ["a=1;password=x", "user[password]=x", "token[]=x", "n=/cb?token=x", "n=%2Fcb%3Ftoken%3Dx", "token%3Dx"]
+        {
+            let shown = redactor.query(query);
+            assert!(shown.contains(REDACTED) && !shown.ends_with('x'), "{shown}");
+        }
         let form = redactor.content(b"code=9&api%2Dkey=x", Syntax::Form, 100, true);
         assert_eq!(form.text, "code=9&api%2Dkey=[redacted]");
     }
 
     #[test]
     fn data_is_redacted_at_any_depth() {
-        let mut data = json!({"a": [{"sessionId": {"x": 1}}], "b": "{\"pwd\":1}", "c": "pin"});
+        let mut data = json!({"a": [{"sessionId": {"x": 1}}], "b": "{\"pwd\":1}", "c": "pin", "u": "/x?token=1"});
         redactor().data(&mut data);
-        assert_eq!(data, json!({"a": [{"sessionId": "[redacted]"}], "b": "{\"pwd\":\"[redacted]\"}", "c": "pin"}));
+        assert_eq!(
+            data,
+            json!({"a": [{"sessionId": "[redacted]"}], "b": "{\"pwd\":\"[redacted]\"}", "c": "pin", "u": "[redacted]"})
+        );
     }
 }

@@ -24,7 +24,8 @@ impl Sink {
     /// Binds the process's hub, so it must be called before any thread or runtime that could touch it. `None` when the DSN
     /// is none that the SDK can read.
     pub fn start(settings: &Settings, stderr: Arc<stderr::Sink>) -> Option<Self> {
-        let options = options(settings)?.transport(transport::Factory::new(stderr));
+        let redactor = Redactor::new(&settings.log.response.redact);
+        let options = options(settings)?.transport(transport::Factory::new(stderr, redactor));
         Some(Self { guard: sentry::init(options), sample_rate: settings.sentry.sample_rate })
     }
 
@@ -53,12 +54,14 @@ impl std::fmt::Debug for Sink {
 
 fn options(settings: &Settings) -> Option<ClientOptions> {
     let redactor = Arc::new(Redactor::new(&settings.log.response.redact));
+    let traces_sample_rate = settings.sentry.traces_sample_rate;
     let dsn: sentry::types::Dsn = settings.sentry.dsn.as_deref()?.parse().ok()?;
     let environment = settings.sentry.environment.clone().unwrap_or_else(|| settings.env.as_str().to_owned());
     let mut options = ClientOptions::new()
         .dsn(&dsn.to_string())
         .environment(environment)
-        .traces_sample_rate(settings.sentry.traces_sample_rate)
+        // The share is ours to choose: a caller's `sentry-trace` header must not make us send every one of its requests.
+        .traces_sampler(move |_| traces_sample_rate)
         .max_breadcrumbs(settings.sentry.max_breadcrumbs)
         // Request bodies hold passwords; ours to record, if asked.
         .max_request_body_size(MaxRequestBodySize::None)

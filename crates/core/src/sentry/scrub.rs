@@ -1,6 +1,6 @@
 //! The last gate before an event leaves: headers by an allow-list, the query and all data redacted.
 
-use sentry::protocol::{Event, Request};
+use sentry::protocol::{Event, Request, Transaction};
 
 use crate::redact::{REDACTED, Redactor};
 
@@ -18,6 +18,20 @@ pub(super) fn event(redactor: &Redactor, mut event: Event<'static>) -> Event<'st
     }
     event.server_name = None;
     event
+}
+
+/// The SDK asks nobody before it sends a transaction, so this is done on its way out.
+pub(super) fn transaction(redactor: &Redactor, transaction: &mut Transaction<'static>) {
+    if let Some(request) = &mut transaction.request {
+        scrub_request(redactor, request);
+    }
+    for (key, value) in &mut transaction.extra {
+        scrub_value(redactor, key, value);
+    }
+    for (key, value) in transaction.spans.iter_mut().flat_map(|span| &mut span.data) {
+        scrub_value(redactor, key, value);
+    }
+    transaction.server_name = None;
 }
 
 fn scrub_value(redactor: &Redactor, key: &str, value: &mut serde_json::Value) {
@@ -50,6 +64,16 @@ fn scrub_request(redactor: &Redactor, request: &mut Request) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_transaction_is_scrubbed_like_an_event() {
+        let request = Request { url: "https://shop.example/?token=t0p".parse().ok(), ..Default::default() };
+        let mut sent = Transaction { request: Some(request), ..Default::default() };
+        sent.extra.insert("secret".into(), "t0p".into());
+        transaction(&Redactor::new(&[]), &mut sent);
+        let sent = serde_json::to_string(&sent).expect("a transaction is JSON");
+        assert!(!sent.contains("t0p") && sent.contains("shop.example"), "{sent}");
+    }
 
     #[test]
     fn no_header_cookie_body_or_query_value_passes_that_should_not() {

@@ -12,7 +12,9 @@ use sentry::protocol::{EnvelopeItem, Event};
 use sentry::types::Dsn;
 use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOptions};
 
+use super::scrub;
 use crate::record::{Detail, Kind, Level, Record};
+use crate::redact::Redactor;
 use crate::stderr;
 
 /// Envelopes that wait may take this much memory.
@@ -26,11 +28,12 @@ const LONGEST_REST: Duration = Duration::from_secs(30);
 
 pub(super) struct Factory {
     stderr: Arc<stderr::Sink>,
+    redactor: Arc<Redactor>,
 }
 
 impl Factory {
-    pub fn new(stderr: Arc<stderr::Sink>) -> Self {
-        Self { stderr }
+    pub fn new(stderr: Arc<stderr::Sink>, redactor: Redactor) -> Self {
+        Self { stderr, redactor: Arc::new(redactor) }
     }
 }
 
@@ -46,11 +49,11 @@ impl TransportFactory for Factory {
         };
         let thread = std::thread::Builder::new().name("sentry".into()).spawn(work);
         thread.expect("a process that cannot start a thread cannot serve");
-        Arc::new(Transport(shared))
+        Arc::new(Transport(shared, Arc::clone(&self.redactor)))
     }
 }
 
-struct Transport(Arc<Shared>);
+struct Transport(Arc<Shared>, Arc<Redactor>);
 
 struct Shared {
     state: Mutex<State>,
@@ -86,9 +89,28 @@ impl Parcel {
     }
 }
 
+/// The envelope with its transactions scrubbed; events have been.
+fn scrubbed(redactor: &Redactor, envelope: Envelope) -> Envelope {
+    if !envelope.items().any(|item| matches!(item, EnvelopeItem::Transaction(_))) {
+        return envelope;
+    }
+    let mut clean = Envelope::new();
+    for item in envelope.items() {
+        match item {
+            EnvelopeItem::Transaction(transaction) => {
+                let mut transaction = (**transaction).clone();
+                scrub::transaction(redactor, &mut transaction);
+                clean.add_item(transaction);
+            }
+            other => clean.add_item(other.clone()),
+        }
+    }
+    clean
+}
+
 impl SdkTransport for Transport {
     fn send_envelope(&self, envelope: Envelope) {
-        let Some(parcel) = Parcel::new(&envelope) else { return };
+        let Some(parcel) = Parcel::new(&scrubbed(&self.1, envelope)) else { return };
         let mut state = self.0.lock();
         if state.closed || state.bytes + parcel.bytes.len() > QUEUE_BYTES {
             drop(state);

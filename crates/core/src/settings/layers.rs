@@ -1,8 +1,8 @@
 //! The layers that settings come from, later ones winning; each value remembers which layer set it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+use config::{Config, ConfigError, FileFormat, Format, Map, Source, Value, ValueKind};
 
 use super::spec::{self, SETTINGS, Takes};
 
@@ -61,9 +61,43 @@ pub(super) fn app_variables(environment: &[(String, String)]) -> Texts {
     texts
 }
 
-/// A file of the `config` directory; a missing one sets nothing.
-pub(super) fn file(directory: &Path, name: &str) -> File<config::FileSourceFile, FileFormat> {
-    File::new(&directory.join(name).to_string_lossy(), FileFormat::Toml).required(false)
+/// A file of the `config` directory. A missing one sets nothing; one that is there and cannot be read is an error.
+pub(super) fn file(directory: &Path, name: &str) -> TomlFile {
+    TomlFile(directory.join(name))
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct TomlFile(PathBuf);
+
+impl Source for TomlFile {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        if !self.0.try_exists().unwrap_or(true) {
+            return Ok(Map::new());
+        }
+        let text = std::fs::read_to_string(&self.0)
+            .map_err(|error| ConfigError::Message(format!("{} cannot be read: {error}", self.0.display())))?;
+        let name = self.0.to_string_lossy();
+        FileFormat::Toml
+            .parse(Some(&name.into_owned()), &text)
+            .map(|map| without_empty(map).collect())
+            .map_err(|error| ConfigError::Message(format!("{}: {error}", self.0.display())))
+    }
+}
+
+/// An empty value is no value, in a file too.
+fn without_empty(map: Map<String, Value>) -> impl Iterator<Item = (String, Value)> {
+    map.into_iter().filter_map(|(key, mut value)| {
+        value.kind = match value.kind {
+            ValueKind::Table(table) => ValueKind::Table(without_empty(table).collect()),
+            ValueKind::String(text) if text.trim().is_empty() => return None,
+            other => other,
+        };
+        Some((key, value))
+    })
 }
 
 /// One value, with the layer that set it.
@@ -93,7 +127,6 @@ fn descend(key: String, value: Value, found: &mut Vec<Leaf>) {
             }
         }
         ValueKind::Nil => {}
-        ValueKind::String(text) if text.trim().is_empty() => {}
         value => found.push(Leaf { key, value, origin }),
     }
 }
@@ -110,6 +143,9 @@ pub(super) fn checked(leaf: &Leaf) -> Result<serde_json::Value, String> {
         takes => format!("`{shown}` is not allowed; allowed is {}", takes.allowed()),
     };
     let text = match &leaf.value {
+        ValueKind::String(text) if text.contains(char::REPLACEMENT_CHARACTER) => {
+            return Err("this value is not UTF-8".into());
+        }
         ValueKind::String(text) => text.trim().to_owned(),
         ValueKind::Array(items) if setting.takes == Takes::List => {
             let texts: Option<Vec<&str>> = items.iter().map(|item| as_text(&item.kind)).collect();

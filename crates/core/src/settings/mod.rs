@@ -97,11 +97,15 @@ impl Loader {
         self
     }
 
-    /// The environment variables of this process; those that are not UTF-8 are passed over.
+    /// The environment variables of this process.
     #[must_use]
     pub fn process_environment(self) -> Self {
+        // A name that is no UTF-8 is none of ours. A value that is none is read as well as can be, and refused where it is
+        // a setting's.
         let all = std::env::vars_os();
-        self.variables(all.filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))))
+        self.variables(
+            all.filter_map(|(key, value)| Some((key.into_string().ok()?, value.to_string_lossy().into_owned()))),
+        )
     }
 
     /// A setting from the command line; `flag` is its name there.
@@ -144,6 +148,8 @@ fn check(leaves: Vec<Leaf>) -> Result<Settings, SettingsError> {
     let mut origins = Vec::new();
     for leaf in leaves {
         let problem = match layers::checked(&leaf) {
+            // An empty list is no value.
+            Ok(serde_json::Value::Array(items)) if items.is_empty() => continue,
             Ok(value) => match beyond_type(&leaf.key, &value) {
                 None => {
                     origins.push(Origin {
@@ -186,7 +192,8 @@ fn beyond_type(key: &str, value: &serde_json::Value) -> Option<String> {
     }
 }
 
-/// A DSN is `https://KEY@HOST/PROJECT`. Checked without the SDK, so that a build without Sentry refuses the same.
+/// A DSN is `https://KEY@HOST/PROJECT`. What is plainly wrong is refused in a build without Sentry, too; the SDK is asked
+/// for the rest.
 fn check_dsn(dsn: &str) -> Result<(), String> {
     let wrong = |what: &str| Err(format!("this DSN {what}; allowed is https://KEY@HOST/PROJECT"));
     let Some((scheme, rest)) = dsn.split_once("://") else { return wrong("is no URL") };
@@ -197,7 +204,11 @@ fn check_dsn(dsn: &str) -> Result<(), String> {
     let Some((host, project)) = place.rsplit_once('/') else { return wrong("has no project") };
     let port_is_bad =
         host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']') && port.parse::<u16>().is_err());
-    if key.is_empty() {
+    #[cfg(feature = "sentry")]
+    if key != ":" && !key.is_empty() && dsn.parse::<::sentry::types::Dsn>().is_err() {
+        return wrong("cannot be read");
+    }
+    if key.trim_matches(':').is_empty() {
         wrong("has no key")
     } else if host.is_empty() || port_is_bad || dsn.contains(char::is_whitespace) {
         wrong("has no usable host")

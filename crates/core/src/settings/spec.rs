@@ -138,7 +138,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("log.response.redact", Takes::List, None, "more keys whose values are never recorded"),
     setting(
         "log.stderr.queue_bytes",
-        Takes::Whole(65536, ANY),
+        Takes::Whole(65536, 1 << 30),
         Some("8388608"),
         "bytes that may wait for a slow reader of stderr; what does not fit is counted",
     ),
@@ -192,7 +192,7 @@ pub const SETTINGS: &[Setting] = &[
 
 /// The setting of that name, if there is one.
 pub fn find(key: &str) -> Option<&'static Setting> {
-    if key.strip_prefix("log.levels.").is_some_and(|module| !module.is_empty()) {
+    if key.strip_prefix("log.levels.").is_some_and(|module| !module.is_empty() && !module.contains('.')) {
         return Some(&MODULE_LEVEL);
     }
     SETTINGS.iter().find(|setting| setting.key == key)

@@ -13,8 +13,10 @@ use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuar
 use super::writer::Writer;
 use crate::record::{Kind, Level};
 
-/// No record is shorter, so the appender's limit in lines is never met before ours in bytes.
-const SHORTEST_LINE: usize = 64;
+/// A line counts for no less, so the appender's limit in lines is never met before ours in bytes.
+const LEAST_CHARGE: usize = 64;
+/// The appender makes room for its most lines beforehand.
+const MOST_LINES: usize = 1 << 20;
 
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -27,13 +29,20 @@ pub(super) struct Queue {
 #[derive(Debug)]
 pub(super) struct Shared {
     limit: usize,
+    /// What a line counts for at least.
+    least_charge: usize,
     queued: AtomicUsize,
     dropped: [AtomicU64; Kind::ALL.len()],
     drained: (Mutex<()>, Condvar),
 }
 
 impl Shared {
-    /// These bytes have left the queue, written or lost.
+    /// What a message of so many bytes counts for.
+    pub fn charge(&self, bytes: usize) -> usize {
+        bytes.max(self.least_charge)
+    }
+
+    /// This much has left the queue, written or lost.
     pub fn release(&self, bytes: usize) {
         if self.queued.fetch_sub(bytes, Ordering::AcqRel) == bytes {
             let _held = self.drained.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,15 +77,17 @@ impl Shared {
 impl Queue {
     /// `loss_line` writes the record of what was dropped.
     pub fn start(limit: usize, loss_line: impl Fn(&[(Kind, u64)]) -> Vec<u8> + Send + 'static) -> Self {
+        let lines = (limit / LEAST_CHARGE).min(MOST_LINES);
         let shared = Arc::new(Shared {
             limit,
+            least_charge: limit / lines,
             queued: AtomicUsize::new(0),
             dropped: Default::default(),
             drained: Default::default(),
         });
         let (appender, guard) = NonBlockingBuilder::default()
             .lossy(false)
-            .buffered_lines_limit(limit / SHORTEST_LINE)
+            .buffered_lines_limit(lines)
             .thread_name("stderr")
             .finish(Writer::new(Arc::clone(&shared), loss_line));
         Self { appender, shared, guard: Mutex::new(Some(guard)) }
@@ -84,12 +95,13 @@ impl Queue {
 
     /// Hands a message (the kind's byte, then its line) to the writer, or counts it.
     pub fn push(&self, kind: Kind, level: Level, message: &[u8]) {
-        if !self.shared.admit(kind, level, message.len()) {
+        let charge = self.shared.charge(message.len());
+        if !self.shared.admit(kind, level, charge) {
             return self.shared.count_dropped(kind, 1);
         }
         // Blocks only when the limit in lines is met, which admission makes impossible.
         if self.appender.clone().write_all(message).is_err() {
-            self.shared.release(message.len());
+            self.shared.release(charge);
             self.shared.count_dropped(kind, 1);
         }
     }

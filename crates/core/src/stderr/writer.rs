@@ -23,6 +23,8 @@ pub(super) struct Writer<F> {
     batch: Vec<u8>,
     /// Each line of the batch: its kind, and where it ends.
     lines: Vec<(Kind, usize)>,
+    /// What the batch counts for in the queue.
+    charge: usize,
 }
 
 impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
@@ -30,7 +32,7 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
         // A descriptor of our own, so that no lock of the standard library's is held while a write blocks. The open file
         // behind it stays the one that was inherited, with its flags.
         let file = io::stderr().as_fd().try_clone_to_owned().ok().map(File::from);
-        Self { file, shared, loss_line, batch: Vec::with_capacity(BATCH), lines: Vec::new() }
+        Self { file, shared, loss_line, batch: Vec::with_capacity(BATCH), lines: Vec::new(), charge: 0 }
     }
 
     fn write_batch(&mut self) {
@@ -54,13 +56,13 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
         for (kind, _) in self.lines.iter().filter(|(_, end)| *end > written) {
             self.shared.count_dropped(*kind, 1);
         }
-        let taken = self.batch.len() + self.lines.len();
+        let charge = std::mem::take(&mut self.charge);
         self.batch.clear();
         self.lines.clear();
         if written > 0 {
             self.say_losses();
         }
-        self.shared.release(taken);
+        self.shared.release(charge);
     }
 
     /// Says what was dropped, now that the log flows.
@@ -85,6 +87,7 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Write for Writer<F> {
             self.batch.extend_from_slice(line);
             let kind = Kind::ALL.get(usize::from(*tag)).copied().unwrap_or(Kind::Service);
             self.lines.push((kind, self.batch.len()));
+            self.charge += self.shared.charge(message.len());
         }
         Ok(message.len())
     }
