@@ -11,3 +11,8 @@ pub mod records;
 pub mod scratch;
 pub mod service;
 pub mod wait;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

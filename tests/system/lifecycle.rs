@@ -1,5 +1,6 @@
 //! Start and stop.
 
+use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -9,8 +10,9 @@ use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::{Running, Stopped};
-use system_tests::{binaries, wait};
+use system_tests::{binaries, keeper, wait};
 
+use crate::supervised::Supervised;
 use crate::support::{about, of_kind, probe, probe_with, run};
 
 /// Starts a request that says `began` and then takes its time.
@@ -162,6 +164,25 @@ fn a_database_that_another_process_holds_is_said_in_one_line() {
     assert!(refusal(&stopped).contains("is locked by another process"), "{}", stopped.stderr);
     holder.stdin.take().expect("it is piped").flush().expect("it lives");
     holder.wait().expect("it ends with its stdin");
+}
+
+#[test]
+fn the_death_of_supervisord_stops_no_request_and_no_stop() {
+    let mut service = Supervised::start(&[]);
+    let pid = service.supervisor.program_pid("probe");
+    service.supervisor.kill9();
+    for _ in 0..50 {
+        assert_eq!(
+            run(service.child.client(), json!([{"do": "log", "level": "info", "message": "said"}]), Value::Null).status,
+            204
+        );
+    }
+    keeper::signal(pid, "TERM");
+    wait::until("the orphan's end", Duration::from_secs(5), || {
+        // Nobody may have asked yet how it ended.
+        let state = fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+        state.is_none_or(|state| state.contains(") Z ")).then_some(())
+    });
 }
 
 #[test]

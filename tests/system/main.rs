@@ -14,5 +14,6 @@ mod silence;
 mod table;
 mod users;
 
+mod api;
 mod supervised;
 mod support;

@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 use system_tests::http::Reply;
 use system_tests::service::Running;
 
-use super::users::{Member, PASSWORD, member, only_allows, problem, responses, start, text, wrong_fields};
-
-const NOTHING: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+use crate::api::{Member, NOBODY, PASSWORD, member, only_allows, problem, responses, start, text, wrong_fields};
 
 /// Places an order of one line, and gives its path.
 #[track_caller]
@@ -139,7 +137,7 @@ fn anothers_order_is_unknown() {
         all.map(|request| text(&problem(request.bearer(&bob.token), 404), "detail")).collect::<Vec<_>>()
     };
     // Word for word what is said of an order that is not there.
-    assert_eq!(refusals(&path), refusals(&format!("/orders/{NOTHING}")));
+    assert_eq!(refusals(&path), refusals(&format!("/orders/{NOBODY}")));
     assert_eq!(app.get("/orders").bearer(&bob.token).send().json(), json!({"items": [], "next": null}));
     assert_eq!(app.get(&path).bearer(&ada.token).send().json()["status"], "placed");
 }
@@ -210,7 +208,7 @@ fn what_is_wrong_with_an_order_is_named() {
 fn what_is_not_there_is_told_apart() {
     let app = start();
     let ada = member(&app, "ada");
-    let (one, pay) = (format!("/orders/{NOTHING}"), format!("/orders/{NOTHING}/pay"));
+    let (one, pay) = (format!("/orders/{NOBODY}"), format!("/orders/{NOBODY}/pay"));
     for request in [app.get("/orders"), app.post("/orders"), app.get(&one), app.post(&pay)] {
         problem(request.clone(), 401);
         let body = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});

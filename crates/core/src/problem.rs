@@ -24,12 +24,12 @@ use crate::stack::Stack;
 /// use actix_web::HttpResponse;
 /// use cyanotype::{Problem, Result};
 ///
-/// async fn read(id: u32) -> Result<HttpResponse> {
-///     let text = std::fs::read_to_string(format!("{id}.txt"))?; // an internal error: 500, reported
-///     if text.is_empty() {
-///         return Err(Problem::not_found("note")); // a client's mistake: 404, not reported
+/// async fn read(stored: &str) -> Result<HttpResponse> {
+///     let count: u32 = stored.parse()?; // an internal error: 500, reported
+///     if count == 0 {
+///         return Err(Problem::not_found("article")); // a client's mistake: 404, not reported
 ///     }
-///     Ok(HttpResponse::Ok().body(text))
+///     Ok(HttpResponse::Ok().json(count))
 /// }
 /// ```
 pub type Result<T = HttpResponse, E = Problem> = std::result::Result<T, E>;

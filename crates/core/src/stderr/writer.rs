@@ -25,6 +25,8 @@ pub(super) struct Writer<F> {
     lines: Vec<(Kind, usize)>,
     /// What the batch counts for in the queue.
     charge: usize,
+    /// Whether the last batch was given up: then one try tells whether anybody reads again.
+    broken: bool,
 }
 
 impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
@@ -32,27 +34,29 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
         // A descriptor of our own, so that no lock of the standard library's is held while a write blocks. The open file
         // behind it stays the one that was inherited, with its flags.
         let file = io::stderr().as_fd().try_clone_to_owned().ok().map(File::from);
-        Self { file, shared, loss_line, batch: Vec::with_capacity(BATCH), lines: Vec::new(), charge: 0 }
+        Self { file, shared, loss_line, batch: Vec::with_capacity(BATCH), lines: Vec::new(), charge: 0, broken: false }
     }
 
     fn write_batch(&mut self) {
         let mut written = 0;
         let mut tries = 0;
-        while written < self.batch.len() && tries < TRIES {
+        let most = if self.broken { 1 } else { TRIES };
+        while written < self.batch.len() && tries < most {
             match self.file.as_mut().map(|file| file.write(&self.batch[written..])) {
-                Some(Ok(0)) | None => tries = TRIES,
+                Some(Ok(0)) | None => tries = most,
                 Some(Ok(bytes)) => written += bytes,
                 Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Some(Err(error)) => {
+                // Whoever shares the pipe may have made it non-blocking: then it is full, not broken.
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(PAUSE / 20),
+                Some(Err(_)) => {
                     tries += 1;
-                    // Whoever shares the pipe may have made it non-blocking: then it is full, not broken.
-                    if error.kind() == io::ErrorKind::WouldBlock {
-                        tries = 0;
+                    if tries < most {
+                        std::thread::sleep(PAUSE);
                     }
-                    std::thread::sleep(if tries == 0 { PAUSE / 20 } else { PAUSE });
                 }
             }
         }
+        self.broken = written < self.batch.len();
         for (kind, _) in self.lines.iter().filter(|(_, end)| *end > written) {
             self.shared.count_dropped(*kind, 1);
         }

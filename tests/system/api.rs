@@ -1,0 +1,99 @@
+//! What the tests of the API share: members of it, and what its refusals look like.
+
+use serde_json::{Value, json};
+use system_tests::binaries;
+use system_tests::http::{Reply, Request};
+use system_tests::service::{Running, Service, Stopped};
+
+pub const PASSWORD: &str = "correct horse battery staple";
+/// An id that nobody and nothing has.
+pub const NOBODY: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+/// A user who has logged in.
+pub struct Member {
+    pub id: String,
+    pub token: String,
+}
+
+#[track_caller]
+pub fn start() -> Running {
+    Service::new(&binaries::app()).start()
+}
+
+/// Registers `<name>@example.org`, and logs in.
+#[track_caller]
+pub fn member(app: &Running, name: &str) -> Member {
+    let id = text(&register(app, name), "id");
+    Member { id, token: token(app, &format!("{name}@example.org"), PASSWORD) }
+}
+
+#[track_caller]
+pub fn register(app: &Running, name: &str) -> Value {
+    let email = format!("{name}@example.org");
+    let reply = app.post("/users").json(&json!({"email": email, "password": PASSWORD, "name": name})).send();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    reply.json()
+}
+
+pub fn login(app: &Running, email: &str, password: &str) -> Reply {
+    app.post("/users/login").json(&json!({"email": email, "password": password})).send()
+}
+
+#[track_caller]
+pub fn token(app: &Running, email: &str, password: &str) -> String {
+    let reply = login(app, email, password);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    text(&reply.json(), "token")
+}
+
+#[track_caller]
+pub fn text(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or_else(|| panic!("no text {key} in {value}")).to_owned()
+}
+
+/// Sends it and expects a problem of this status.
+#[track_caller]
+pub fn problem(request: Request, status: u16) -> Value {
+    let reply = request.send();
+    assert_eq!(reply.status, status, "{}", reply.text());
+    assert_eq!(reply.header("content-type"), Some("application/problem+json"));
+    let problem = reply.json();
+    assert_eq!(problem["status"], status);
+    assert!(!text(&problem, "title").is_empty() && !text(&problem, "detail").is_empty(), "{problem}");
+    assert!(!text(&problem, "request_id").is_empty(), "{problem}");
+    if status == 401 {
+        assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+    }
+    problem
+}
+
+/// Sends it and expects a 422; gives the fields that it names.
+#[track_caller]
+pub fn wrong_fields(request: Request) -> Vec<String> {
+    let problem = problem(request, 422);
+    let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("no errors in {problem}"));
+    errors.iter().map(|error| text(error, "field")).collect()
+}
+
+/// Sends it and expects a 405 that allows these methods.
+#[track_caller]
+pub fn only_allows(request: Request, methods: &[&str]) {
+    let reply = request.clone().send();
+    let allowed = reply.header("allow").unwrap_or_else(|| panic!("no allow in {:?}", reply.headers));
+    let mut allowed: Vec<&str> = allowed.split(',').map(str::trim).collect();
+    allowed.sort_unstable();
+    assert_eq!(allowed, methods);
+    problem(request, 405);
+}
+
+/// The method, route and status of each response record of this blueprint, in order.
+#[track_caller]
+pub fn responses(stopped: &Stopped, blueprint: &str) -> Vec<String> {
+    let records = stopped.records().into_iter();
+    let responses = records.filter(|record| record["kind"] == "response" && record["blueprint"] == blueprint);
+    let shown = responses.map(|record| {
+        let status = &record["http.response.status_code"];
+        format!("{} {} {status}", text(&record, "http.request.method"), text(&record, "http.route"))
+    });
+    shown.collect()
+}
