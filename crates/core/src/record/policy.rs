@@ -271,6 +271,22 @@ mod tests {
     }
 
     #[test]
+    fn dev_changes_nothing_but_failures() {
+        for mode in Mode::ALL {
+            for threshold in Level::ALL {
+                for (kind, level) in Kind::ALL.iter().flat_map(|k| Level::ALL.map(|l| (*k, l))) {
+                    let prod = Policy { mode, level: threshold, ..PROD }.route(kind, level);
+                    let dev = Policy { mode, level: threshold, ..DEV }.route(kind, level);
+                    assert_eq!(dev.sentry, prod.sentry, "{kind:?}");
+                    if !matches!(kind, Kind::Exception | Kind::Uncaught) {
+                        assert_eq!(dev, prod, "{kind:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn sentry_alone_is_plan_1() {
         check(
             Policy { mode: Mode::Sentry, level: Critical, ..PROD },
