@@ -108,6 +108,16 @@ fn n6_a_line_below_the_level_is_not_written() {
 }
 
 #[test]
+fn n6_a_module_can_have_a_level_of_its_own() {
+    for (module, general, written) in [("SYSTEM_TESTS", "error", ["warning"].as_slice()), ("OTHER", "error", &[])] {
+        let key = format!("APP__LOG__LEVELS__{module}");
+        let service = probe().env("APP__LOG__LEVEL", general).env(&key, "warning").start();
+        run(service.client(), json!([log("info", "info"), log("warning", "warning")]), Value::Null);
+        assert_eq!(messages(&service.stop().records(), "line"), written, "{module}");
+    }
+}
+
+#[test]
 fn n7_a_stack_is_always_written_in_dev_and_in_prod_but_at_critical() {
     for (env, level, written) in [
         ("dev", "info", true),

@@ -42,17 +42,21 @@ fn nobody_listens() {
 
 #[test]
 fn sentry_refuses() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let port = listener.local_addr().expect("it is bound").port();
-    thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let mut request = [0; 65536];
-            let _ = stream.read(&mut request);
-            let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-        }
-    });
-    let (stopped, _) = capture_against(port, "both");
-    check_in_full(&stopped, "403");
+    for (answer, reason) in
+        [("403 Forbidden", "403"), ("429 Too Many Requests\r\nretry-after: 18446744073709551615", "429")]
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let mut request = [0; 65536];
+                let _ = stream.read(&mut request);
+                let _ = write!(stream, "HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            }
+        });
+        let (stopped, _) = capture_against(port, "both");
+        check_in_full(&stopped, reason);
+    }
 }
 
 #[test]

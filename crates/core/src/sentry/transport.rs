@@ -25,6 +25,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// After a failure Sentry is left alone for so long, doubling up to the longest. Events go to stderr meanwhile.
 const FIRST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(30);
+/// How long Sentry is left alone when it says that there is too much; the first when it does not say for how long.
+const USUAL_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 pub(super) struct Factory {
     stderr: Arc<stderr::Sink>,
@@ -190,8 +193,9 @@ impl Shared {
     }
 
     fn deliver(&self, endpoint: &Endpoint, parcel: &Parcel, rest: &mut Rest) -> Result<(), String> {
+        let mut tries = 1;
         let mut pause = FIRST_PAUSE;
-        for last in (0..TRIES).map(|attempt| attempt + 1 == TRIES) {
+        loop {
             match endpoint.post(&parcel.bytes) {
                 Ok(()) => {
                     rest.over();
@@ -202,22 +206,24 @@ impl Shared {
                     rest.begin(reason.clone(), Some(wait));
                     return Err(reason);
                 }
-                Err(Refusal::ForNow(reason)) if last => {
+                Err(Refusal::ForNow(reason)) if tries == TRIES => {
                     rest.begin(reason.clone(), None);
                     return Err(reason);
                 }
+                Err(Refusal::ForNow(_)) if self.closes_within(pause) => {
+                    return Err("the service stopped before Sentry took it".into());
+                }
                 Err(Refusal::ForNow(_)) => {
-                    let state = self.lock();
-                    // A shutdown ends the pause.
-                    let waited = self.changed.wait_timeout_while(state, pause, |state| !state.closed);
-                    if waited.is_ok_and(|(state, _)| state.closed) {
-                        return Err("the service stopped before Sentry took it".into());
-                    }
+                    tries += 1;
                     pause *= 2;
                 }
             }
         }
-        unreachable!("the last try returns")
+    }
+
+    fn closes_within(&self, pause: Duration) -> bool {
+        let waited = self.changed.wait_timeout_while(self.lock(), pause, |state| !state.closed);
+        waited.unwrap_or_else(PoisonError::into_inner).0.closed
     }
 
     /// Not silent: an event that can be neither sent nor kept is on stderr in full.
@@ -306,7 +312,8 @@ impl Endpoint {
             429 => {
                 let seconds =
                     answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
-                Err(Refusal::NotBefore(reason, Duration::from_secs(seconds.unwrap_or(60))))
+                let wait = seconds.map_or(USUAL_WAIT, Duration::from_secs).min(LONGEST_WAIT);
+                Err(Refusal::NotBefore(reason, wait))
             }
             408 | 500..=599 => Err(Refusal::ForNow(reason)),
             _ => Err(Refusal::ForGood(reason)),
