@@ -44,7 +44,7 @@ impl Keys {
 
     /// Whether a text names a sensitive key anywhere, in any spelling: what cannot be read for keys is judged by that.
     pub fn are_named_in(&self, text: &str) -> bool {
-        let names = |text: &str| self.runs(text).next().is_some();
+        let names = |text: &str| !self.runs(text).is_empty();
         names(text) || decoded(text).is_some_and(|text| names(&text))
     }
 
@@ -53,20 +53,22 @@ impl Keys {
     pub fn have_values_in(&self, text: &str) -> bool {
         const SIGNS: [char; 7] = ['=', ':', '：', '>', '|', '\t', '\n'];
         const REACH: usize = 40;
-        let gives = |text: &str| self.runs(text).any(|end| text[end..].chars().take(REACH).any(|c| SIGNS.contains(&c)));
+        let gives = |text: &str| {
+            self.runs(text).into_iter().any(|end| text[end..].chars().take(REACH).any(|c| SIGNS.contains(&c)))
+        };
         gives(text) || decoded(text).is_some_and(|text| gives(&text))
     }
 
     /// Where each run of words that makes a sensitive key ends.
-    fn runs<'a>(&'a self, text: &'a str) -> impl Iterator<Item = usize> + 'a {
+    fn runs(&self, text: &str) -> Vec<usize> {
         let words = spans(text);
-        let ends = (0..words.len()).filter_map(move |at| {
+        let ends = (0..words.len()).filter_map(|at| {
             let fits = |entry: &&Vec<String>| {
                 words[at..].len() >= entry.len() && entry.iter().zip(&words[at..]).all(|(word, (said, _))| word == said)
             };
             self.entries.iter().find(fits).map(|entry| words[at + entry.len() - 1].1)
         });
-        ends.collect::<Vec<_>>().into_iter()
+        ends.collect()
     }
 }
 
