@@ -27,7 +27,7 @@ pub(crate) fn pipeline() -> Option<&'static Pipeline> {
 
 pub(crate) struct Pipeline {
     pub policy: Policy,
-    pub redactor: Redactor,
+    pub redactor: Arc<Redactor>,
     pub response_log: response_log::Config,
     max_breadcrumbs: usize,
     before_breadcrumb: Option<BeforeBreadcrumb>,
@@ -82,11 +82,13 @@ impl Pipeline {
         PIPELINE.get_or_init(|| {
             let policy = Policy::of(settings);
             let stderr = Arc::new(stderr::Sink::start(settings));
-            let sentry = policy.has_sentry().then(|| sentry::Sink::start(settings, Arc::clone(&stderr)).map(Arc::new));
+            let redactor = Arc::new(Redactor::new(&settings.log.response.redact));
+            let start = || sentry::Sink::start(settings, Arc::clone(&stderr), Arc::clone(&redactor)).map(Arc::new);
+            let sentry = policy.has_sentry().then(start);
             let resolver = Resolver::start(Arc::clone(&stderr));
             Pipeline {
                 policy,
-                redactor: Redactor::new(&settings.log.response.redact),
+                redactor,
                 response_log: response_log::Config::of(settings),
                 max_breadcrumbs: settings.sentry.max_breadcrumbs,
                 before_breadcrumb,

@@ -32,8 +32,7 @@ impl Keys {
 
     /// Whether the value of this key is never shown.
     pub fn is_sensitive(&self, key: &str) -> bool {
-        let words = words(key);
-        self.entries.iter().any(|entry| words.windows(entry.len()).any(|run| run == entry.as_slice()))
+        !self.runs(key).is_empty()
     }
 
     /// Whether the text could hold a sensitive key; `false` is certain.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::record::Event;
+use crate::redact::Redactor;
 use crate::settings::Settings;
 use crate::stderr;
 
@@ -12,7 +13,7 @@ use crate::stderr;
 pub(crate) enum Sink {}
 
 impl Sink {
-    pub fn start(_: &Settings, _: Arc<stderr::Sink>) -> Option<Self> {
+    pub fn start(_: &Settings, _: Arc<stderr::Sink>, _: Arc<Redactor>) -> Option<Self> {
         None
     }
 

@@ -23,9 +23,8 @@ pub(crate) struct Sink {
 impl Sink {
     /// Binds the process's hub, so it must be called before any thread or runtime that could touch it. `None` when the DSN
     /// is none that the SDK can read.
-    pub fn start(settings: &Settings, stderr: Arc<stderr::Sink>) -> Option<Self> {
-        let redactor = Redactor::new(&settings.log.response.redact);
-        let options = options(settings)?.transport(transport::Factory::new(stderr, redactor));
+    pub fn start(settings: &Settings, stderr: Arc<stderr::Sink>, redactor: Arc<Redactor>) -> Option<Self> {
+        let options = options(settings, Arc::clone(&redactor))?.transport(transport::Factory::new(stderr, redactor));
         Some(Self { guard: sentry::init(options), sample_rate: settings.sentry.sample_rate })
     }
 
@@ -52,8 +51,7 @@ impl std::fmt::Debug for Sink {
     }
 }
 
-fn options(settings: &Settings) -> Option<ClientOptions> {
-    let redactor = Arc::new(Redactor::new(&settings.log.response.redact));
+fn options(settings: &Settings, redactor: Arc<Redactor>) -> Option<ClientOptions> {
     let traces_sample_rate = settings.sentry.traces_sample_rate;
     let dsn: sentry::types::Dsn = settings.sentry.dsn.as_deref()?.parse().ok()?;
     let environment = settings.sentry.environment.clone().unwrap_or_else(|| settings.env.as_str().to_owned());
@@ -118,7 +116,8 @@ pub fn send_test_event(settings: &Settings) -> Result<EventId, String> {
     if settings.sentry.dsn.is_none() {
         return Err("no DSN is set: set SENTRY_DSN".into());
     }
-    let options = options(settings).ok_or("the DSN cannot be read")?;
+    let redactor = Arc::new(Redactor::new(&settings.log.response.redact));
+    let options = options(settings, redactor).ok_or("the DSN cannot be read")?;
     let dsn = options.dsn.clone().ok_or("no DSN is set: set SENTRY_DSN")?;
     let id = EventId::random();
     let event = sentry::protocol::Event {

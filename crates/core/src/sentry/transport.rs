@@ -35,8 +35,8 @@ pub(super) struct Factory {
 }
 
 impl Factory {
-    pub fn new(stderr: Arc<stderr::Sink>, redactor: Redactor) -> Self {
-        Self { stderr, redactor: Arc::new(redactor) }
+    pub fn new(stderr: Arc<stderr::Sink>, redactor: Arc<Redactor>) -> Self {
+        Self { stderr, redactor }
     }
 }
 
