@@ -172,8 +172,10 @@ fn routes(service: &Service, json: bool) -> Result<String, Failed> {
     if json {
         return to_json(&routes);
     }
-    let heading = ["METHOD", "PATH", "BLUEPRINT"].map(str::to_owned).to_vec();
-    let rows = routes.into_iter().map(|route| vec![route.method, route.path, route.blueprint.to_owned()]);
+    let heading = ["METHOD", "PATH", "BLUEPRINT", "RESPONSE LOG"].map(str::to_owned).to_vec();
+    let rows = routes.into_iter().map(|route| {
+        vec![route.method, route.path, route.blueprint.to_owned(), route.response_log.as_str().to_owned()]
+    });
     Ok(columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()))
 }
 

@@ -7,6 +7,7 @@ use sqlx::migrate::Migrator;
 
 use crate::auth::Authenticator;
 use crate::database::Database;
+use crate::http::rules::ResponseLogRules;
 
 /// A part of the API with routes under a prefix of its own. What is not said here has a default, so a small blueprint is
 /// small.
@@ -39,6 +40,11 @@ pub trait Blueprint: Send + Sync + 'static {
     /// Registers its routes, as paths below the prefix.
     fn routes(&self, scope: &mut ServiceConfig);
 
+    /// How much is recorded of its responses, where that is not all of them with their bodies.
+    fn response_log(&self) -> ResponseLogRules {
+        ResponseLogRules::default()
+    }
+
     /// What makes its tables and brings them up to date; run at every start.
     fn migrations(&self) -> Option<Migrator> {
         None
@@ -53,6 +59,12 @@ pub trait Blueprint: Send + Sync + 'static {
 /// Blueprints that cannot be served together: one sentence that names both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistryError(String);
+
+impl RegistryError {
+    pub(crate) fn new(said: String) -> Self {
+        Self(said)
+    }
+}
 
 impl std::fmt::Display for RegistryError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -28,9 +28,11 @@ mod panic;
 mod pipeline;
 mod problem;
 mod record;
+mod recorder;
 mod redact;
 mod request;
 mod resolver;
+mod sampling;
 #[cfg_attr(not(feature = "sentry"), path = "sentry/absent.rs")]
 mod sentry;
 mod service;
@@ -42,9 +44,13 @@ mod subscriber;
 pub use blueprint::{Blueprint, RegistryError};
 pub use capture::{Breadcrumb, Message, add_breadcrumb, capture_event, capture_exception, spawn};
 pub use database::{Database, DatabaseError};
+pub use http::response_log::ResponseLogger;
+pub use http::rules::ResponseLogRules;
 pub use problem::{FieldError, Problem, Result};
 pub use record::{EventId, Kind, Level, Policy, Route, StackRoute, ToSentry, UnknownLevel};
+pub use recorder::Recorder;
 pub use service::{RouteInfo, Service};
+pub use settings::ResponseLog;
 
 /// For [`critical!`] alone.
 #[doc(hidden)]

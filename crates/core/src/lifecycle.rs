@@ -11,14 +11,15 @@ use std::time::{Duration, Instant};
 use actix_web::{App, HttpServer};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::blueprint::RegistryError;
 use crate::database::Database;
 use crate::extract::Limits;
+use crate::http::response_log::Config;
 use crate::management::{self, Health};
-use crate::pipeline::{Pipeline, Report};
+use crate::pipeline::{self, Pipeline, Report};
 use crate::record::Level;
 use crate::service::{Mounted, Service};
 use crate::settings::{Mode, Settings};
-use crate::{panic, subscriber};
 
 /// `EX_CONFIG`: another start will fare no better, so nothing should try one.
 const BAD_CONFIGURATION: u8 = 78;
@@ -34,6 +35,10 @@ struct Failed {
 }
 
 impl Failed {
+    fn registry(error: &RegistryError) -> Self {
+        Self { status: BAD_CONFIGURATION, reason: error.to_string() }
+    }
+
     fn unavailable(reason: impl fmt::Display) -> Self {
         Self { status: UNAVAILABLE, reason: reason.to_string() }
     }
@@ -44,9 +49,7 @@ pub(crate) fn run(mut service: Service) -> ExitCode {
     service.settings.sentry.release.get_or_insert(release);
     let settings = service.settings.clone();
     // Before any runtime: Sentry's hub belongs to the first thread that touches it.
-    let pipeline = Pipeline::install(&settings, service.before_breadcrumb.take());
-    subscriber::install(&settings, pipeline);
-    panic::install_hook();
+    let pipeline = pipeline::start(&settings, service.before_breadcrumb.take());
 
     let served = actix_web::rt::System::new().block_on(serve(&service, pipeline));
     let (deadline, code) = match served {
@@ -69,7 +72,8 @@ pub(crate) fn run(mut service: Service) -> ExitCode {
 async fn serve(service: &Service, pipeline: &'static Pipeline) -> Result<Instant, Failed> {
     let settings = &service.settings;
     let enabled = service.enabled();
-    let blueprints = enabled.map_err(|error| Failed { status: BAD_CONFIGURATION, reason: error.to_string() })?;
+    let blueprints = enabled.map_err(|error| Failed::registry(&error))?;
+    let (_, rules) = service.registered(&blueprints).await.map_err(|error| Failed::registry(&error))?;
     let migrations = blueprints.iter().filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
     let database = Database::open(&settings.database, migrations).await.map_err(Failed::unavailable)?;
     let authenticator = blueprints.iter().find_map(|blueprint| blueprint.authenticator(&database));
@@ -91,6 +95,7 @@ async fn serve(service: &Service, pipeline: &'static Pipeline) -> Result<Instant
         authenticator,
         limits: Limits { max_body_bytes: settings.server.max_body_bytes, timeout: settings.server.request_timeout() },
         pipeline,
+        response_log: Config::new(settings, rules),
         transactions: settings.sentry.traces_sample_rate > 0.0,
     };
     let shares = Shares::of(settings.server.shutdown_timeout());

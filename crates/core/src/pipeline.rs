@@ -8,13 +8,12 @@ use serde_json::{Map, Value};
 
 use crate::capture::Breadcrumb;
 use crate::failure::Failure;
-use crate::http::response_log;
 use crate::record::{Crumb, Detail, Event, EventId, FailureDetail, Kind, Level, Policy, Record, StackRoute, ToSentry};
 use crate::redact::Redactor;
 use crate::request::{self, RequestContext, Trail};
 use crate::resolver::{Job, Resolver};
 use crate::settings::Settings;
-use crate::{sentry, stderr};
+use crate::{panic, sentry, stderr, subscriber};
 
 pub(crate) type BeforeBreadcrumb = Box<dyn Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync>;
 
@@ -25,10 +24,18 @@ pub(crate) fn pipeline() -> Option<&'static Pipeline> {
     PIPELINE.get()
 }
 
+/// Starts the pipeline and what feeds it. The first call of a process wins, and must come before any runtime or thread
+/// that could speak to Sentry.
+pub(crate) fn start(settings: &Settings, before_breadcrumb: Option<BeforeBreadcrumb>) -> &'static Pipeline {
+    let pipeline = Pipeline::install(settings, before_breadcrumb);
+    subscriber::install(settings, pipeline);
+    panic::install_hook();
+    pipeline
+}
+
 pub(crate) struct Pipeline {
     pub policy: Policy,
     pub redactor: Arc<Redactor>,
-    pub response_log: response_log::Config,
     max_breadcrumbs: usize,
     before_breadcrumb: Option<BeforeBreadcrumb>,
     stderr: Arc<stderr::Sink>,
@@ -76,20 +83,18 @@ impl Report {
 }
 
 impl Pipeline {
-    /// Starts the sinks that the settings ask for. The first call of a process wins, and must come before any runtime or
-    /// thread that could speak to Sentry.
-    pub fn install(settings: &Settings, before_breadcrumb: Option<BeforeBreadcrumb>) -> &'static Pipeline {
+    /// Starts the sinks that the settings ask for.
+    fn install(settings: &Settings, before_breadcrumb: Option<BeforeBreadcrumb>) -> &'static Pipeline {
         PIPELINE.get_or_init(|| {
             let policy = Policy::of(settings);
             let stderr = Arc::new(stderr::Sink::start(settings));
-            let redactor = Arc::new(Redactor::new(&settings.log.response.redact));
+            let redactor = Arc::new(Redactor::new(&settings.log.response.redact, settings.log.redact));
             let start = || sentry::Sink::start(settings, Arc::clone(&stderr), Arc::clone(&redactor)).map(Arc::new);
             let sentry = policy.has_sentry().then(start);
             let resolver = Resolver::start(Arc::clone(&stderr));
             Pipeline {
                 policy,
                 redactor,
-                response_log: response_log::Config::of(settings),
                 max_breadcrumbs: settings.sentry.max_breadcrumbs,
                 before_breadcrumb,
                 stderr,
@@ -109,6 +114,10 @@ impl Pipeline {
             return None;
         }
         self.redactor.map(&mut report.data);
+        self.redactor.text_in_place(&mut report.message);
+        for link in report.failure.iter_mut().flat_map(|failure| &mut failure.chain) {
+            self.redactor.text_in_place(&mut link.message);
+        }
 
         // One failure is one record and one event, whoever reports it first.
         let messages = report.failure.as_ref().map(Failure::messages);
@@ -230,6 +239,7 @@ impl Pipeline {
         if route.stderr {
             let mut report = told(breadcrumb.clone());
             self.redactor.map(&mut report.data);
+            self.redactor.text_in_place(&mut report.message);
             self.stderr.write(&record(at, report, request.clone(), None, false));
         }
         if route.sentry == ToSentry::Breadcrumb {
@@ -246,6 +256,7 @@ impl Pipeline {
                     data: kept.data,
                 };
                 self.redactor.map(&mut crumb.data);
+                self.redactor.text_in_place(&mut crumb.message);
                 self.keep(request.as_deref(), crumb);
             }
         }
@@ -309,9 +320,9 @@ fn response_crumb(record: &Record) -> Crumb {
         if let Some(status) = response.status {
             data.insert("http.response.status_code".into(), status.into());
         }
-        data.insert("http.response.body.size".into(), response.body_size.into());
+        data.insert("http.response.body.size".into(), response.response.size.into());
         data.insert("outcome".into(), response.outcome.as_str().into());
-        if let Some(content) = &response.content {
+        if let Some(content) = &response.response.content {
             let end = content.text.floor_char_boundary(CRUMB_CONTENT);
             data.insert("http.response.body.content".into(), content.text[..end].into());
         }

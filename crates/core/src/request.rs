@@ -178,6 +178,11 @@ impl RequestContext {
         std::mem::take(&mut reports.held)
     }
 
+    /// Whether a failure of this request has been reported.
+    pub fn has_failed(&self) -> bool {
+        !lock(&self.reports).made.is_empty()
+    }
+
     /// Remembers that this request's work panicked, and the event that tells of it.
     pub fn set_panic(&self, event: Option<EventId>) {
         lock(&self.reports).panic = Some(event);

@@ -19,15 +19,16 @@ use crate::database::Database;
 use crate::extract::Limits;
 use crate::http::context::{give_context, leave_streams_alone};
 use crate::http::failures::answer_failures;
-use crate::http::response_log::record_response;
+use crate::http::response_log::{Config, ResponseLogger};
 use crate::http::root_span::RootSpan;
+use crate::http::rules::Rules;
 use crate::lifecycle;
 use crate::pipeline::{BeforeBreadcrumb, Pipeline};
 use crate::problem::Problem;
 use crate::record::EventId;
 use crate::request;
 use crate::sentry;
-use crate::settings::Settings;
+use crate::settings::{ResponseLog, Settings};
 
 /// The service: settings, blueprints, and what is done before a breadcrumb is kept.
 ///
@@ -54,6 +55,8 @@ pub struct RouteInfo {
     pub method: String,
     pub path: String,
     pub blueprint: &'static str,
+    /// How much is recorded of its responses.
+    pub response_log: ResponseLog,
 }
 
 impl Service {
@@ -99,16 +102,24 @@ impl Service {
     /// When the blueprints do not go together.
     pub fn routes(&self) -> Result<Vec<RouteInfo>, RegistryError> {
         let blueprints = self.enabled()?;
-        let mounted = blueprints.clone();
-        let tree = actix_web::rt::System::new().block_on(async move {
-            let app = App::new().configure(|config| mount(config, &mounted));
-            let app = actix_web::test::init_service(app).await;
-            // actix hands the tree to requests alone.
-            let asked = actix_web::test::TestRequest::get().uri("/").to_request();
-            let answer = actix_web::test::call_service(&app, asked).await;
-            answer.request().app_data::<Data<IntrospectionTree>>().cloned()
-        });
-        Ok(tree.map(|tree| listed(&tree, &blueprints)).unwrap_or_default())
+        actix_web::rt::System::new().block_on(self.registered(&blueprints)).map(|(routes, _)| routes)
+    }
+
+    /// The routes of these blueprints, and how much is recorded of them.
+    pub(crate) async fn registered(
+        &self,
+        blueprints: &[Arc<dyn Blueprint>],
+    ) -> Result<(Vec<RouteInfo>, Rules), RegistryError> {
+        let app = App::new().configure(|config| mount(config, blueprints));
+        let app = actix_web::test::init_service(app).await;
+        // actix hands the tree to requests alone.
+        let asked = actix_web::test::TestRequest::get().uri("/").to_request();
+        let answer = actix_web::test::call_service(&app, asked).await;
+        let tree = answer.request().app_data::<Data<IntrospectionTree>>();
+        let rules = Rules::new(self.settings.log.response.body, blueprints);
+        let routes = tree.map(|tree| listed(tree, blueprints, &rules)).unwrap_or_default();
+        rules.check(&routes)?;
+        Ok((routes, rules))
     }
 
     /// Whether the start would refuse the blueprints.
@@ -116,7 +127,7 @@ impl Service {
     /// # Errors
     /// When they do not go together, or the settings name one that there is not.
     pub fn check(&self) -> Result<(), RegistryError> {
-        self.enabled().map(|_| ())
+        self.routes().map(|_| ())
     }
 
     /// Sends one event to Sentry and waits for the answer; no other part of the service runs.
@@ -146,7 +157,7 @@ impl Service {
     }
 }
 
-fn listed(tree: &IntrospectionTree, blueprints: &[Arc<dyn Blueprint>]) -> Vec<RouteInfo> {
+fn listed(tree: &IntrospectionTree, blueprints: &[Arc<dyn Blueprint>], rules: &Rules) -> Vec<RouteInfo> {
     let mut routes = Vec::new();
     for item in Vec::<IntrospectionReportItem>::from(&tree.root) {
         let is_below = |prefix: &str| {
@@ -157,6 +168,7 @@ fn listed(tree: &IntrospectionTree, blueprints: &[Arc<dyn Blueprint>]) -> Vec<Ro
         let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
         if item.resource_type == "resource" {
             routes.extend(methods.into_iter().map(|method| RouteInfo {
+                response_log: rules.of(Some(blueprint.name()), &method, Some(&item.full_path)),
                 method,
                 path: item.full_path.clone(),
                 blueprint: blueprint.name(),
@@ -176,6 +188,7 @@ pub(crate) struct Mounted {
     pub authenticator: Option<Arc<dyn Authenticator>>,
     pub limits: Limits,
     pub pipeline: &'static Pipeline,
+    pub response_log: Config,
     /// Whether requests are sent to Sentry as transactions.
     #[cfg_attr(not(feature = "sentry"), expect(dead_code, reason = "without Sentry there are none"))]
     pub transactions: bool,
@@ -208,7 +221,7 @@ impl Mounted {
             // Innermost, so that every layer outside sees an answer, never a panic.
             .wrap(from_fn(answer_failures))
             // Inside compression, so that it sees plain bytes; outside the failures, so that it records their answers.
-            .wrap(from_fn(move |request, next: Next<_>| record_response(pipeline, request, next)))
+            .wrap(ResponseLogger::new(pipeline, self.response_log))
             .wrap(from_fn(leave_streams_alone))
             .wrap(Compress::default())
             // Opens the span that handlers' spans are inside of; asks the context for the request's ids.

@@ -100,13 +100,13 @@ fn headers_to_keep(
 }
 
 /// An error of another type than ours, of which only its texts are known.
-struct Foreign {
+pub(crate) struct Foreign {
     display: String,
     debug: String,
 }
 
 impl Foreign {
-    fn of(error: &Error) -> Self {
+    pub fn of(error: &Error) -> Self {
         Self { display: error.to_string(), debug: format!("{error:?}") }
     }
 }

@@ -1,8 +1,13 @@
 //! The way of a request through the service; the order of these layers stands in `service.rs`.
 
-pub(crate) mod client_address;
+mod client_address;
+mod content_type;
 pub(crate) mod context;
+mod exchange;
 pub(crate) mod failures;
-pub(crate) mod recorded_body;
+mod recorded_body;
+mod request_body;
 pub(crate) mod response_log;
 pub(crate) mod root_span;
+pub(crate) mod rules;
+mod seen;

@@ -10,13 +10,14 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
-use super::response_log::Exchange;
+use super::exchange::Exchange;
+use super::seen::Seen;
 use crate::failure::Failure;
 use crate::record::Outcome;
 use crate::request;
 
 pin_project! {
-    pub(crate) struct Recorded<B> {
+    pub struct Recorded<B> {
         #[pin]
         body: B,
         watch: Watch,
@@ -26,33 +27,25 @@ pin_project! {
 /// What has been seen of the body. Dropped before the end, it is recorded as what the client saw of it.
 struct Watch {
     exchange: Exchange,
-    seen: Vec<u8>,
-    wanted: usize,
-    passed: u64,
+    seen: Seen,
 }
 
 impl<B: MessageBody> Recorded<B> {
-    pub fn new(body: B, exchange: Exchange) -> Self {
-        let wanted = exchange.wanted();
-        Self { body, watch: Watch { exchange, seen: Vec::new(), wanted, passed: 0 } }
+    pub(super) fn new(body: B, exchange: Exchange) -> Self {
+        let seen = Seen::new(exchange.wanted());
+        Self { body, watch: Watch { exchange, seen } }
     }
 }
 
 impl Watch {
-    fn pass(&mut self, chunk: &Bytes) {
-        self.passed += chunk.len() as u64;
-        let room = self.wanted.saturating_sub(self.seen.len()).min(chunk.len());
-        self.seen.extend_from_slice(&chunk[..room]);
-    }
-
     fn end(&mut self, outcome: Outcome) {
-        self.exchange.end(outcome, &self.seen, self.passed);
+        self.exchange.end(outcome, self.seen.beginning(), self.seen.passed);
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let whole = self.exchange.is_whole(self.passed);
+        let whole = self.exchange.is_whole(self.seen.passed);
         self.end(if whole { Outcome::Complete } else { Outcome::Aborted });
     }
 }
@@ -73,7 +66,7 @@ impl<B: MessageBody> MessageBody for Recorded<B> {
         request::sync_scope(context, || match catch_unwind(AssertUnwindSafe(|| body.poll_next(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(Some(Ok(chunk)))) => {
-                watch.pass(&chunk);
+                watch.seen.pass(&chunk);
                 Poll::Ready(Some(Ok(chunk)))
             }
             Ok(Poll::Ready(None)) => {
@@ -98,8 +91,7 @@ impl<B: MessageBody> MessageBody for Recorded<B> {
         let Self { body, mut watch } = self;
         match body.try_into_bytes() {
             Ok(bytes) => {
-                watch.passed = bytes.len() as u64;
-                watch.exchange.end(Outcome::Complete, &bytes, watch.passed);
+                watch.exchange.end(Outcome::Complete, &bytes, bytes.len() as u64);
                 Ok(bytes)
             }
             Err(body) => Err(Self { body, watch }),

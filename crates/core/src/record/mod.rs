@@ -15,6 +15,7 @@ pub use level::{Level, UnknownLevel};
 pub use policy::{Kind, Policy, Route, Stack as StackRoute, ToSentry};
 
 use crate::failure::Failure;
+use crate::redact::Content;
 use crate::request::RequestContext;
 
 /// The id that a Sentry event goes by: 32 hexadecimal digits.
@@ -105,11 +106,22 @@ pub(crate) struct ResponseDetail {
     pub status: Option<u16>,
     pub duration_ms: f64,
     pub outcome: Outcome,
-    /// Bytes of the body that were passed on.
-    pub body_size: u64,
-    pub content: Option<crate::redact::Content>,
+    pub response: BodyDetail,
+    /// `None` when it is not asked for, or there is no body.
+    pub request: Option<BodyDetail>,
     pub client_address: Option<String>,
     pub user_agent: Option<String>,
+}
+
+/// What is told of a body.
+#[derive(Debug)]
+pub(crate) struct BodyDetail {
+    pub content_type: Option<String>,
+    /// How it is compressed, when that was not done by a layer outside.
+    pub coding: Option<String>,
+    /// Bytes of it that were passed on.
+    pub size: u64,
+    pub content: Option<Content>,
 }
 
 /// Something that happened before an event, kept to be sent with it.

@@ -3,28 +3,29 @@
 //! A value is judged by the key before it, so a document can be redacted from its beginning as far as it is shown, and
 //! one that was cut off as far as it goes.
 
-use super::REDACTED;
-use super::keys::Keys;
+use super::Redactor;
 
 /// The document cannot be read where it would have to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unreadable;
 
-/// How deep strings that hold JSON are followed.
-const NESTED: u8 = 4;
-
 /// Appends the redacted document to `out`, at least as far as `limit` bytes of it.
 ///
-/// `complete` says whether `input` is the whole document; one that just ends is then unreadable.
+/// `complete` says whether `input` is the whole document; one that just ends is then unreadable. `depth` is how many
+/// strings this document is inside of.
 pub(super) fn redact(
-    keys: &Keys,
+    redactor: &Redactor,
     input: &[u8],
     limit: usize,
     complete: bool,
+    depth: u8,
     out: &mut Vec<u8>,
 ) -> Result<(), Unreadable> {
-    Scanner { keys, input, at: 0, limit, nested: 0 }.run(complete, out)
+    Scanner { redactor, input, at: 0, limit, depth }.run(complete, out)
 }
+
+/// What stands in the place of a secret, as JSON.
+const SHOWN_INSTEAD: &str = "\"[redacted]\"";
 
 /// What may come next inside the innermost container.
 #[derive(Clone, Copy, PartialEq)]
@@ -35,11 +36,11 @@ enum Expect {
 }
 
 struct Scanner<'a> {
-    keys: &'a Keys,
+    redactor: &'a Redactor,
     input: &'a [u8],
     at: usize,
     limit: usize,
-    nested: u8,
+    depth: u8,
 }
 
 impl Scanner<'_> {
@@ -48,7 +49,7 @@ impl Scanner<'_> {
         let mut expect = Expect::Value;
         let limit = out.len().saturating_add(self.limit);
         while out.len() < limit {
-            self.copy_space(out);
+            let new_line = self.copy_space(out);
             let Some(&byte) = self.input.get(self.at) else {
                 let ended = open.is_empty() && expect == Expect::CommaOrEnd;
                 return if complete && !ended { Err(Unreadable) } else { Ok(()) };
@@ -69,18 +70,24 @@ impl Scanner<'_> {
                 }
                 (Expect::Value, b'"') => {
                     let Some(end) = self.string_end() else { return self.unfinished(complete) };
-                    self.copy_string(end, out);
+                    self.copy_string(end, out, |redactor, text, depth| redactor.string(text, depth));
                     expect = Expect::CommaOrEnd;
                 }
                 (Expect::Value, b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
                     let length = self.input[self.at..].iter().take_while(|byte| is_plain(**byte)).count();
-                    self.copy(length, out);
+                    let goes_on = !complete && self.at + length == self.input.len();
+                    if self.redactor.patterns.is_card(&self.input[self.at..self.at + length], goes_on) {
+                        self.at += length;
+                        out.extend_from_slice(SHOWN_INSTEAD.as_bytes());
+                    } else {
+                        self.copy(length, out);
+                    }
                     expect = Expect::CommaOrEnd;
                 }
                 (Expect::Key, b'"') => {
                     let Some(end) = self.string_end() else { return self.unfinished(complete) };
                     let sensitive = self.key_is_sensitive(end)?;
-                    self.copy(end - self.at, out);
+                    self.copy_string(end, out, |redactor, key, _| redactor.key(key));
                     self.copy_space(out);
                     match self.input.get(self.at) {
                         Some(b':') => self.copy(1, out),
@@ -91,9 +98,7 @@ impl Scanner<'_> {
                     if sensitive {
                         self.copy_space(out);
                         let whole = self.skip_value()?;
-                        out.extend_from_slice(b"\"");
-                        out.extend_from_slice(REDACTED.as_bytes());
-                        out.extend_from_slice(b"\"");
+                        out.extend_from_slice(SHOWN_INSTEAD.as_bytes());
                         if !whole {
                             return self.unfinished(complete);
                         }
@@ -104,8 +109,8 @@ impl Scanner<'_> {
                     self.copy(1, out);
                     expect = if open.last() == Some(&b'{') { Expect::Key } else { Expect::Value };
                 }
-                // Documents one after the other, as in newline-delimited JSON.
-                (Expect::CommaOrEnd, _) if open.is_empty() => expect = Expect::Value,
+                // Newline-delimited JSON. On one line, what are several documents here may be one secret to a reader.
+                (Expect::CommaOrEnd, _) if open.is_empty() && new_line => expect = Expect::Value,
                 _ => return Err(Unreadable),
             }
         }
@@ -121,10 +126,13 @@ impl Scanner<'_> {
         self.at += length;
     }
 
-    fn copy_space(&mut self, out: &mut Vec<u8>) {
-        let length =
-            self.input[self.at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+    /// Gives back whether a line ended.
+    fn copy_space(&mut self, out: &mut Vec<u8>) -> bool {
+        let rest = &self.input[self.at..];
+        let length = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+        let new_line = rest[..length].contains(&b'\n');
         self.copy(length, out);
+        new_line
     }
 
     /// Where the string that begins here ends, its quotes included; `None` when the input ends first.
@@ -143,9 +151,9 @@ impl Scanner<'_> {
         let raw = &self.input[self.at..end];
         if raw.contains(&b'\\') {
             let key: String = serde_json::from_slice(raw).map_err(|_| Unreadable)?;
-            return Ok(self.keys.is_sensitive(&key));
+            return Ok(self.redactor.keys.is_sensitive(&key));
         }
-        Ok(self.keys.is_sensitive(&String::from_utf8_lossy(&raw[1..raw.len() - 1])))
+        Ok(self.redactor.keys.is_sensitive(&String::from_utf8_lossy(&raw[1..raw.len() - 1])))
     }
 
     /// Passes over one value of any kind; `false` when the input ends inside it.
@@ -190,30 +198,20 @@ impl Scanner<'_> {
         Ok(false)
     }
 
-    /// Copies a string value. One that holds JSON itself is redacted inside; one that gives a key a value in another way is
-    /// redacted whole.
-    fn copy_string(&mut self, end: usize, out: &mut Vec<u8>) {
+    /// Copies a string, or what `redacted` says is shown of it.
+    fn copy_string(&mut self, end: usize, out: &mut Vec<u8>, redacted: impl Fn(&Redactor, &str, u8) -> Option<String>) {
         let raw = &self.input[self.at..end];
-        if !self.keys.may_be_in(raw) {
-            return self.copy(end - self.at, out);
-        }
         self.at = end;
-        let shown = serde_json::from_slice::<String>(raw).ok().and_then(|text| {
-            if !self.keys.have_values_in(&text) {
-                return Some(raw.to_vec());
+        if !self.redactor.may_be_in(raw, false) {
+            return out.extend_from_slice(raw);
+        }
+        let text = serde_json::from_slice::<String>(raw);
+        match text.map(|text| redacted(self.redactor, &text, self.depth)) {
+            Ok(None) => out.extend_from_slice(raw),
+            Ok(Some(shown)) => {
+                serde_json::to_writer(out, &shown).expect("a text can be written into memory");
             }
-            if self.nested == NESTED || !text.trim_start().starts_with(['{', '[', '"']) {
-                return None;
-            }
-            let mut inner = Vec::with_capacity(text.len());
-            let scanner =
-                Scanner { keys: self.keys, input: text.as_bytes(), at: 0, limit: usize::MAX, nested: self.nested + 1 };
-            scanner.run(true, &mut inner).ok()?;
-            serde_json::to_vec(&String::from_utf8_lossy(&inner)).ok()
-        });
-        match shown {
-            Some(string) => out.extend_from_slice(&string),
-            None => out.extend_from_slice(format!("\"{REDACTED}\"").as_bytes()),
+            Err(_) => out.extend_from_slice(SHOWN_INSTEAD.as_bytes()),
         }
     }
 }
@@ -229,7 +227,7 @@ mod tests {
 
     fn shown(input: &str, limit: usize, complete: bool) -> Result<String, Unreadable> {
         let mut out = Vec::new();
-        redact(&Keys::new(&[]), input.as_bytes(), limit, complete, &mut out)?;
+        redact(&Redactor::default(), input.as_bytes(), limit, complete, 0, &mut out)?;
         Ok(String::from_utf8(out).expect("stays UTF-8"))
     }
 

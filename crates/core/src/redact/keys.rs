@@ -2,6 +2,8 @@
 
 use aho_corasick::AhoCorasick;
 
+use super::patterns::MARKS;
+
 /// Keys whose values are never recorded. Each stands for itself as a run of whole words: `pin` is sensitive in
 /// `user_pin`, not in `shipping`.
 const SENSITIVE: &str = "password passwd passphrase pwd passcode pass_word pass_phrase pass_code pin otp totp mfa secret \
@@ -12,7 +14,8 @@ const SENSITIVE: &str = "password passwd passphrase pwd passcode pass_word pass_
 #[derive(Debug)]
 pub(super) struct Keys {
     entries: Vec<Vec<String>>,
-    /// Finds in a text whatever could begin a sensitive key, so that a clean one is not read any closer.
+    /// Finds in a text whatever could begin a sensitive key, and the marks of secrets without one, so that a clean text is
+    /// not read any closer.
     candidates: AhoCorasick,
 }
 
@@ -25,7 +28,7 @@ impl Keys {
             .ascii_case_insensitive(true)
             // An escaped letter can hide a key from a search of the bytes, and so can the two letters that are not ASCII but
             // whose lower case is.
-            .build(first.chain(["\\u", "%", "\u{212a}", "\u{17f}"]))
+            .build(first.chain(MARKS).chain(["\\u", "%", "\u{212a}", "\u{17f}"]))
             .expect("a few short patterns make a small automaton");
         Self { entries, candidates }
     }
@@ -35,7 +38,7 @@ impl Keys {
         !self.runs(key).is_empty()
     }
 
-    /// Whether the text could hold a sensitive key; `false` is certain.
+    /// Whether the text could hold a sensitive key or a marked secret; `false` is certain.
     pub fn may_be_in(&self, text: &[u8]) -> bool {
         // More keys may be set in letters that the search cannot fold.
         !text.is_ascii() && self.entries.iter().any(|entry| !entry[0].is_ascii()) || self.candidates.is_match(text)

@@ -1,14 +1,20 @@
-//! One redactor for every sink: response bodies, query strings, headers, breadcrumb data, messages' data and fields.
+//! One redactor for every sink: bodies, paths, query strings, headers, breadcrumb data, messages and their data, fields.
 //!
-//! The value of a sensitive key becomes `[redacted]`, before anything is cut and before anything is queued. What looks as
-//! if it held such a key but cannot be read is withheld whole.
+//! The value of a sensitive key becomes `[redacted]`, and so does what looks like a secret whatever its key, before
+//! anything is cut and before anything is queued. What looks as if it held a sensitive key but cannot be read is withheld
+//! whole.
 
 mod json;
 mod keys;
+mod patterns;
 
-use serde_json::Value;
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
 
 use keys::Keys;
+use patterns::Finder;
+pub use patterns::Patterns;
 
 /// What stands in the place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
@@ -55,69 +61,128 @@ pub(crate) struct Content {
     pub truncated: bool,
 }
 
+/// How deep strings that hold JSON are followed.
+const DEEPEST: u8 = 5;
+/// What is read beyond the part of a body that is shown, so that a secret on its edge is known: longer than a card number.
+const BEYOND: usize = 64;
+
 #[derive(Debug)]
 pub(crate) struct Redactor {
     keys: Keys,
+    patterns: Finder,
+}
+
+impl Default for Redactor {
+    fn default() -> Self {
+        Self::new(&[], Patterns::default())
+    }
 }
 
 impl Redactor {
     /// `more` are keys that are sensitive beside the built-in ones.
-    pub fn new(more: &[String]) -> Self {
-        Self { keys: Keys::new(more) }
+    pub fn new(more: &[String], patterns: Patterns) -> Self {
+        Self { keys: Keys::new(more), patterns: Finder::new(patterns) }
     }
 
     /// Redacts a body, then cuts it to `limit` bytes. `complete` is `false` when `body` is only the beginning of one.
     pub fn content(&self, body: &[u8], syntax: Syntax, limit: usize, complete: bool) -> Content {
-        if !self.keys.may_be_in(body) && syntax != Syntax::Form {
-            let enough = &body[..body.len().min(limit.saturating_add(4))];
-            return cut(&String::from_utf8_lossy(enough), limit);
+        let near = &body[..body.len().min(limit.saturating_add(BEYOND))];
+        let goes_on = !complete || near.len() < body.len();
+        if !self.may_be_in(near, goes_on) && syntax != Syntax::Form {
+            return cut(&String::from_utf8_lossy(near), limit);
         }
         let withheld = Content { text: WITHHELD.into(), truncated: false };
         match syntax {
             Syntax::Form => match std::str::from_utf8(body) {
-                Ok(form) => cut(&self.pairs(form, |key| self.keys.is_sensitive(key)), limit),
+                Ok(form) => cut(&self.pairs(form, limit, !complete, |key| self.keys.is_sensitive(key)), limit),
                 Err(_) => withheld,
             },
             Syntax::Json => {
                 let mut out = Vec::with_capacity(body.len().min(limit) + 32);
-                match json::redact(&self.keys, body, limit.saturating_add(1), complete, &mut out) {
+                match json::redact(self, body, limit.saturating_add(1), complete, 0, &mut out) {
                     Ok(()) => cut(&String::from_utf8_lossy(&out), limit),
                     Err(json::Unreadable) => withheld,
                 }
             }
             Syntax::Text => {
-                let text = String::from_utf8_lossy(body);
+                let text = String::from_utf8_lossy(near);
                 // JSON goes by other names too.
                 if text.trim_start().starts_with(['{', '[']) {
                     return self.content(body, Syntax::Json, limit, complete);
                 }
-                if self.keys.are_named_in(&text) { withheld } else { cut(&text, limit) }
+                if self.keys.are_named_in(&text) {
+                    return withheld;
+                }
+                let content = cut(&self.patterns.redacted(&text, goes_on), limit);
+                Content { truncated: content.truncated || near.len() < body.len(), ..content }
             }
         }
     }
 
     /// A query string with the values of sensitive keys, and of `code`, redacted.
     pub fn query(&self, query: &str) -> String {
-        self.pairs(query, |key| key.eq_ignore_ascii_case("code") || self.keys.is_sensitive(key))
+        self.pairs(query, usize::MAX, false, |key| key.eq_ignore_ascii_case("code") || self.keys.is_sensitive(key))
     }
 
-    fn pairs(&self, text: &str, is_sensitive: impl Fn(&str) -> bool) -> String {
-        let mut shown = String::with_capacity(text.len());
-        for piece in text.split_inclusive(['&', ';', '\n']) {
-            let (pair, end) = match piece.strip_suffix(['&', ';', '\n']) {
-                Some(pair) => (pair, &piece[pair.len()..]),
-                None => (piece, ""),
-            };
+    /// Redacts pairs until so much of them is shown.
+    fn pairs(&self, text: &str, limit: usize, goes_on: bool, is_sensitive: impl Fn(&str) -> bool) -> String {
+        let mut shown = String::with_capacity(text.len().min(limit));
+        let mut rest = text;
+        while !rest.is_empty() && shown.len() <= limit {
+            let length = rest.find(['&', ';', '\n']).unwrap_or(rest.len());
+            let (pair, tail) = rest.split_at(length);
+            let goes_on = goes_on && tail.is_empty();
             match pair.split_once('=') {
+                Some((key, _)) if self.is_secret(key, false) => shown.push_str(REDACTED),
                 Some((key, _)) if is_sensitive(&form_decoded(key)) => shown.extend([key, "=", REDACTED]),
                 // A value may hold a query, a form or JSON of its own.
-                Some((key, value)) if self.keys.have_values_in(value) => shown.extend([key, "=", REDACTED]),
-                None if self.keys.have_values_in(pair) => shown.push_str(REDACTED),
+                Some((key, value)) if self.is_secret(value, goes_on) => shown.extend([key, "=", REDACTED]),
+                None if self.is_secret(pair, goes_on) => shown.push_str(REDACTED),
                 _ => shown.push_str(pair),
             }
+            let (end, tail) = tail.split_at(tail.len().min(1));
             shown.push_str(end);
+            rest = tail;
         }
         shown
+    }
+
+    /// A path whose segments that hold a secret are redacted.
+    pub fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        if !path.split('/').any(|segment| self.is_secret(segment, false)) {
+            return Cow::Borrowed(path);
+        }
+        let shown = path.split('/').map(|segment| if self.is_secret(segment, false) { REDACTED } else { segment });
+        Cow::Owned(shown.collect::<Vec<_>>().join("/"))
+    }
+
+    /// A header's value, or another short text that a client sets.
+    pub fn header<'a>(&self, value: &'a str) -> Cow<'a, str> {
+        if self.keys.have_values_in(value) { Cow::Borrowed(REDACTED) } else { self.text(value) }
+    }
+
+    /// A text made for people, without what looks like a secret.
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.patterns.redacted(text, false)
+    }
+
+    pub fn text_in_place(&self, text: &mut String) {
+        if let Some(shown) = self.found_in(text) {
+            *text = shown;
+        }
+    }
+
+    /// Whether there could be anything to redact; `false` is certain.
+    fn may_be_in(&self, text: &[u8], goes_on: bool) -> bool {
+        self.keys.may_be_in(text) || self.patterns.may_hold_card(text, goes_on)
+    }
+
+    /// Whether a part of a URL or a form is not to be shown.
+    fn is_secret(&self, encoded: &str, goes_on: bool) -> bool {
+        // A plus sign is a space in a query.
+        let worth_a_look = encoded.contains('+') || self.may_be_in(encoded.as_bytes(), goes_on);
+        worth_a_look
+            && (self.keys.have_values_in(encoded) || !self.patterns.find(&form_decoded(encoded), goes_on).is_empty())
     }
 
     /// Redacts data in place, at any depth.
@@ -125,23 +190,61 @@ impl Redactor {
         match value {
             Value::Object(map) => self.map(map),
             Value::Array(items) => items.iter_mut().for_each(|item| self.data(item)),
-            Value::String(text) if self.keys.may_be_in(text.as_bytes()) && self.keys.have_values_in(text) => {
-                let json = text.trim_start().starts_with(['{', '[', '"']);
-                let content = json.then(|| self.content(text.as_bytes(), Syntax::Json, usize::MAX, true).text);
-                *text = content.filter(|content| content != WITHHELD).unwrap_or_else(|| REDACTED.into());
+            Value::String(text) if self.may_be_in(text.as_bytes(), false) => {
+                if let Some(shown) = self.string(text, 0) {
+                    *text = shown;
+                }
+            }
+            Value::Number(number) if self.patterns.is_card(number.to_string().as_bytes(), false) => {
+                *value = REDACTED.into();
             }
             _ => {}
         }
     }
 
     /// Redacts named values in place, at any depth.
-    pub fn map(&self, map: &mut serde_json::Map<String, Value>) {
-        for (key, value) in map {
+    pub fn map(&self, map: &mut Map<String, Value>) {
+        for (key, value) in map.iter_mut() {
             if self.keys.is_sensitive(key) {
                 *value = REDACTED.into();
             } else {
                 self.data(value);
             }
+        }
+        if map.keys().any(|key| self.key(key).is_some()) {
+            let all = std::mem::take(map).into_iter();
+            map.extend(all.map(|(key, value)| (self.key(&key).unwrap_or(key), value)));
+        }
+    }
+
+    /// What is shown of a key that is a secret itself.
+    fn key(&self, key: &str) -> Option<String> {
+        self.found_in(key)
+    }
+
+    /// What is shown of a string among data, if not the string: one that holds JSON is redacted inside, one that gives a
+    /// sensitive key a value in another way is redacted whole.
+    fn string(&self, text: &str, depth: u8) -> Option<String> {
+        let gives = self.keys.have_values_in(text);
+        let found = self.found_in(text);
+        if !gives && found.is_none() {
+            return None;
+        }
+        if depth < DEEPEST && text.trim_start().starts_with(['{', '[', '"']) {
+            let mut inner = Vec::with_capacity(text.len());
+            let read = json::redact(self, text.as_bytes(), usize::MAX, true, depth + 1, &mut inner);
+            let inner = String::from_utf8_lossy(&inner).into_owned();
+            if read.is_ok() && self.found_in(&inner).is_none() {
+                return Some(inner);
+            }
+        }
+        if gives { Some(REDACTED.into()) } else { found }
+    }
+
+    fn found_in(&self, text: &str) -> Option<String> {
+        match self.patterns.redacted(text, false) {
+            Cow::Owned(shown) => Some(shown),
+            Cow::Borrowed(_) => None,
         }
     }
 
@@ -168,7 +271,7 @@ mod tests {
     use serde_json::json;
 
     fn redactor() -> Redactor {
-        Redactor::new(&[])
+        Redactor::default()
     }
 
     #[test]

@@ -12,6 +12,7 @@ use sentry::{ClientInitGuard, ClientOptions, Hub, MaxRequestBodySize, SentryFutu
 
 use crate::record::{Event, EventId, Level};
 use crate::redact::Redactor;
+use crate::sampling;
 use crate::settings::Settings;
 use crate::stderr;
 
@@ -30,7 +31,7 @@ impl Sink {
 
     /// Decides on the sample rate, before an id is promised.
     pub fn takes_event(&self) -> bool {
-        self.sample_rate >= 1.0 || random_fraction() < self.sample_rate
+        sampling::draws(self.sample_rate)
     }
 
     /// Builds the event, its stack resolved, and queues it. Takes its time: not for a request's thread.
@@ -72,12 +73,6 @@ fn options(settings: &Settings, redactor: Arc<Redactor>) -> Option<ClientOptions
     Some(options)
 }
 
-/// A number from 0 to 1, below it.
-fn random_fraction() -> f64 {
-    // 53 random bits are what a double holds; a random UUID brings 122.
-    (uuid::Uuid::new_v4().as_u128() >> 75) as u64 as f64 / (1u64 << 53) as f64
-}
-
 /// The SDK's hub of one request, so that direct calls of the SDK stay in their request too.
 #[derive(Clone)]
 pub(crate) struct RequestHub(Option<Arc<Hub>>);
@@ -116,7 +111,7 @@ pub fn send_test_event(settings: &Settings) -> Result<EventId, String> {
     if settings.sentry.dsn.is_none() {
         return Err("no DSN is set: set SENTRY_DSN".into());
     }
-    let redactor = Arc::new(Redactor::new(&settings.log.response.redact));
+    let redactor = Arc::new(Redactor::new(&settings.log.response.redact, settings.log.redact));
     let options = options(settings, redactor).ok_or("the DSN cannot be read")?;
     let dsn = options.dsn.clone().ok_or("no DSN is set: set SENTRY_DSN")?;
     let id = EventId::random();

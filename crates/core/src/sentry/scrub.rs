@@ -11,7 +11,15 @@ pub(super) fn event(redactor: &Redactor, mut event: Event<'static>) -> Event<'st
     for (key, value) in &mut event.extra {
         scrub_value(redactor, key, value);
     }
+    let logged = event.logentry.iter_mut().map(|entry| &mut entry.message);
+    let raised = event.exception.values.iter_mut().filter_map(|exception| exception.value.as_mut());
+    for text in event.message.iter_mut().chain(logged).chain(raised) {
+        redactor.text_in_place(text);
+    }
     for crumb in &mut event.breadcrumbs.values {
+        if let Some(message) = &mut crumb.message {
+            redactor.text_in_place(message);
+        }
         for (key, value) in &mut crumb.data {
             scrub_value(redactor, key, value);
         }
@@ -42,11 +50,16 @@ fn scrub_value(redactor: &Redactor, key: &str, value: &mut serde_json::Value) {
 
 fn scrub_request(redactor: &Redactor, request: &mut Request) {
     request.headers.retain(|name, _| Redactor::shows_header(name));
+    for value in request.headers.values_mut() {
+        *value = redactor.header(value).into_owned();
+    }
     request.cookies = None;
     request.data = None;
     if let Some(url) = &mut request.url {
         let query = url.query().map(|query| redactor.query(query));
         url.set_query(query.as_deref());
+        let path = redactor.path(url.path()).into_owned();
+        url.set_path(&path);
         // A password before the host is no part of where a request went.
         let _ = url.set_password(None);
         url.set_fragment(None);
@@ -70,7 +83,7 @@ mod tests {
         let request = Request { url: "https://shop.example/?token=t0p".parse().ok(), ..Default::default() };
         let mut sent = Transaction { request: Some(request), ..Default::default() };
         sent.extra.insert("secret".into(), "t0p".into());
-        transaction(&Redactor::new(&[]), &mut sent);
+        transaction(&Redactor::default(), &mut sent);
         let sent = serde_json::to_string(&sent).expect("a transaction is JSON");
         assert!(!sent.contains("t0p") && sent.contains("shop.example"), "{sent}");
     }
@@ -89,7 +102,7 @@ mod tests {
         }
         let mut before = Event { request: Some(request), ..Default::default() };
         before.extra.insert("secret".into(), "t0p".into());
-        let after = serde_json::to_string(&event(&Redactor::new(&[]), before)).expect("an event is JSON");
+        let after = serde_json::to_string(&event(&Redactor::default(), before)).expect("an event is JSON");
         assert!(!after.contains("t0p"), "{after}");
         assert!(after.contains("status=paid") && after.contains("curl"), "{after}");
     }

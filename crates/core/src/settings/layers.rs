@@ -156,6 +156,7 @@ pub(super) fn checked(leaf: &Leaf) -> Result<serde_json::Value, String> {
         {
             number.to_string()
         }
+        ValueKind::Boolean(on) if setting.takes == Takes::Switch => on.to_string(),
         // TOML's 1.10 is the number 1.1: only quotes keep a text what it is.
         other if matches!(setting.takes, Takes::Text | Takes::Secret | Takes::Url) => {
             return Err(format!("`{other}` is not a text; write it in quotes"));
@@ -173,6 +174,7 @@ pub(super) fn checked(leaf: &Leaf) -> Result<serde_json::Value, String> {
             Ok(number) if (low..=high).contains(&number) => Ok(number.into()),
             _ => Err(wrong(&text)),
         },
+        Takes::Switch => text.parse::<bool>().map(Into::into).map_err(|_| wrong(&text)),
         Takes::List => Ok(list(text.split(','))),
     }
 }

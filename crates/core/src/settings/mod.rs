@@ -15,7 +15,8 @@ use config::Config;
 use serde::Deserialize;
 
 pub use sections::{
-    Blueprints, Database, Env, Format, Log, Management, Mode, Network, Response, ResponseBody, Sentry, Server, Stderr,
+    Blueprints, Database, Env, Format, Log, Management, Mode, Network, Patterns, Request, Response, ResponseLog,
+    Sentry, Server, Stderr,
 };
 
 use layers::Leaf;

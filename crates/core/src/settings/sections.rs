@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::record::Level;
+pub use crate::redact::Patterns;
 
 /// Where the service runs: it changes stack traces, the log's format and what an error answer reveals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,15 +58,24 @@ pub enum Format {
     Pretty,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// How much is recorded of a response, or of a request's body; each says more than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum ResponseBody {
-    /// No response records.
+pub enum ResponseLog {
+    /// Nothing.
     Off,
     /// Everything but the content.
     Metadata,
     /// The redacted content too.
-    Redacted,
+    #[serde(rename(deserialize = "redacted"))]
+    Body,
+}
+
+impl ResponseLog {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        ["off", "metadata", "body"][self as usize]
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -129,6 +139,8 @@ pub struct Log {
     #[serde(default)]
     pub levels: BTreeMap<String, Level>,
     pub response: Response,
+    pub request: Request,
+    pub redact: Patterns,
     pub stderr: Stderr,
 }
 
@@ -146,10 +158,18 @@ impl Log {
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct Response {
-    pub body: ResponseBody,
+    pub body: ResponseLog,
     pub max_bytes: usize,
+    pub body_from_status: u16,
+    pub sample_rate: f64,
     #[serde(default)]
     pub redact: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub struct Request {
+    pub body: ResponseLog,
+    pub max_bytes: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -9,6 +9,8 @@ use crate::record::Level;
 pub enum Takes {
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// `true` or `false`.
+    Switch,
     /// Any text.
     Text,
     /// A text that is shown to nobody.
@@ -28,6 +30,7 @@ impl Takes {
     pub fn allowed(self) -> String {
         match self {
             Takes::OneOf(words) => format!("one of {}", words.join(", ")),
+            Takes::Switch => "true or false".into(),
             Takes::Text | Takes::Secret => "a text".into(),
             Takes::Url => "a URL".into(),
             Takes::Whole(low, high) if high == u64::MAX => format!("a whole number from {low}"),
@@ -135,7 +138,42 @@ pub const SETTINGS: &[Setting] = &[
         Some("8192"),
         "the longest content that is recorded, in bytes",
     ),
+    setting(
+        "log.response.body_from_status",
+        Takes::Whole(100, 599),
+        Some("100"),
+        "the content of responses is recorded from this status up; of the others all but their content is",
+    ),
+    setting(
+        "log.response.sample_rate",
+        Takes::Number(0.0, 1.0),
+        Some("1.0"),
+        "the share of successful requests whose responses are recorded; a request of status 400 and up, one that failed \
+         and one that its client left always is",
+    ),
     setting("log.response.redact", Takes::List, None, "more keys whose values are never recorded"),
+    setting(
+        "log.request.body",
+        Takes::OneOf(&["off", "metadata", "redacted"]),
+        Some("off"),
+        "what the record of a response tells of the request's body: nothing, its type and size, or its redacted content \
+         too",
+    ),
+    setting(
+        "log.request.max_bytes",
+        Takes::Whole(0, 1 << 24),
+        Some("8192"),
+        "the longest content of a request that is recorded, in bytes",
+    ),
+    setting("log.redact.bearer", Takes::Switch, Some("true"), "redact what follows the word Bearer, in any text"),
+    setting("log.redact.jwt", Takes::Switch, Some("true"), "redact JSON Web Tokens, in any text"),
+    setting(
+        "log.redact.card",
+        Takes::Switch,
+        Some("true"),
+        "redact card numbers, in any text: 13 to 19 digits that begin with 2 to 6 and pass Luhn's check",
+    ),
+    setting("log.redact.private_key", Takes::Switch, Some("true"), "redact blocks of private keys, in any text"),
     setting(
         "log.stderr.queue_bytes",
         Takes::Whole(65536, 1 << 30),

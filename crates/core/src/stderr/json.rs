@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::escape::{json_object, json_string};
-use crate::record::{Detail, FailureDetail, Record, ResponseDetail};
+use crate::record::{BodyDetail, Detail, FailureDetail, Record, ResponseDetail};
 use crate::stack;
 
 /// Appends the record's line, its end included.
@@ -32,6 +32,31 @@ pub(super) fn line(record: &Record, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b"}\n");
 }
+
+/// The keys that tell of a body.
+struct BodyKeys {
+    content_type: &'static str,
+    coding: &'static str,
+    size: &'static str,
+    content: &'static str,
+    truncated: &'static str,
+}
+
+const RESPONSE_KEYS: BodyKeys = BodyKeys {
+    content_type: "http.response.header.content-type",
+    coding: "http.response.header.content-encoding",
+    size: "http.response.body.size",
+    content: "http.response.body.content",
+    truncated: "http.response.body.truncated",
+};
+
+const REQUEST_KEYS: BodyKeys = BodyKeys {
+    content_type: "http.request.header.content-type",
+    coding: "http.request.header.content-encoding",
+    size: "http.request.body.size",
+    content: "http.request.body.content",
+    truncated: "http.request.body.truncated",
+};
 
 struct Line<'a> {
     out: &'a mut Vec<u8>,
@@ -80,14 +105,33 @@ impl Line<'_> {
             self.plain("http.response.status_code", status);
         }
         self.plain("duration_ms", format_args!("{:.3}", response.duration_ms));
-        self.plain("http.response.body.size", response.body_size);
-        if let Some(content) = &response.content {
-            self.text("http.response.body.content", &content.text);
-            self.plain("http.response.body.truncated", content.truncated);
+        self.body(&RESPONSE_KEYS, &response.response);
+        if let Some(request) = &response.request {
+            self.body(&REQUEST_KEYS, request);
         }
         self.text("outcome", response.outcome.as_str());
         self.optional("client.address", response.client_address.as_deref());
         self.optional("user_agent.original", response.user_agent.as_deref());
+    }
+
+    fn body(&mut self, keys: &BodyKeys, body: &BodyDetail) {
+        self.header(keys.content_type, body.content_type.as_deref());
+        self.header(keys.coding, body.coding.as_deref());
+        self.plain(keys.size, body.size);
+        if let Some(content) = &body.content {
+            self.text(keys.content, &content.text);
+            self.plain(keys.truncated, content.truncated);
+        }
+    }
+
+    /// OpenTelemetry has a header's values in a list.
+    fn header(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.key(key);
+            self.out.push(b'[');
+            json_string(value, self.out);
+            self.out.push(b']');
+        }
     }
 
     fn key(&mut self, key: &str) {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::escape::visible;
-use crate::record::{Detail, FailureDetail, Level, Outcome, Record, ResponseDetail};
+use crate::record::{BodyDetail, Detail, FailureDetail, Level, Outcome, Record, ResponseDetail};
 use crate::stack::Frame;
 
 const INDENT: &str = "      ";
@@ -37,7 +37,12 @@ impl Pretty {
         }
         out.push('\n');
         if let Detail::Response(response) = &record.detail {
-            self.content(&mut out, response);
+            if let Some(request) = &response.request {
+                self.dim(&mut out, &format!("{INDENT}asked with {} B\n", request.size));
+                self.body(&mut out, request);
+                self.dim(&mut out, &format!("{INDENT}answered\n"));
+            }
+            self.body(&mut out, &response.response);
         }
         if let Some(failure) = &record.failure {
             self.failure(&mut out, failure);
@@ -74,14 +79,19 @@ impl Pretty {
             Some(status) => self.paint(out, colour_of_status(status), &status.to_string()),
             None => out.push('-'),
         }
-        let _ = write!(out, " {:.1} ms {} B", response.duration_ms, response.body_size);
+        let _ = write!(out, " {:.1} ms {} B", response.duration_ms, response.response.size);
+        if response.response.content.is_none() {
+            for said in [&response.response.content_type, &response.response.coding].into_iter().flatten() {
+                visible(&format!(" {said}"), false, out);
+            }
+        }
         if response.outcome != Outcome::Complete {
             let _ = write!(out, " {}", response.outcome.as_str());
         }
     }
 
-    fn content(&self, out: &mut String, response: &ResponseDetail) {
-        let Some(content) = response.content.as_ref().filter(|content| !content.text.is_empty()) else { return };
+    fn body(&self, out: &mut String, body: &BodyDetail) {
+        let Some(content) = body.content.as_ref().filter(|content| !content.text.is_empty()) else { return };
         let parsed = serde_json::from_str::<Value>(&content.text).ok();
         let text =
             parsed.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| content.text.clone());

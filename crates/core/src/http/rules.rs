@@ -1,0 +1,136 @@
+//! How much is recorded of which response.
+
+use std::sync::Arc;
+
+use crate::blueprint::{Blueprint, RegistryError};
+use crate::service::RouteInfo;
+use crate::settings::ResponseLog;
+
+/// What a blueprint asks to be recorded of its responses: one word for all of them, and others for single routes.
+///
+/// The settings have the last word, and it can only be for less: with `log.response.body` at `metadata` nothing that is
+/// asked for here shows a body.
+///
+/// ```
+/// use cyanotype::{ResponseLog, ResponseLogRules};
+///
+/// let rules = ResponseLogRules::all(ResponseLog::Body)
+///     .route("GET /reports/{id}/pages", ResponseLog::Metadata)
+///     .route("/reports/status", ResponseLog::Off);
+/// ```
+#[derive(Debug, Clone)]
+pub struct ResponseLogRules {
+    all: ResponseLog,
+    routes: Vec<(String, ResponseLog)>,
+}
+
+impl Default for ResponseLogRules {
+    fn default() -> Self {
+        Self::all(ResponseLog::Body)
+    }
+}
+
+impl ResponseLogRules {
+    #[must_use]
+    pub fn all(log: ResponseLog) -> Self {
+        Self { all: log, routes: Vec::new() }
+    }
+
+    /// Another word for one route, written as `app routes` lists it; without a method it is for all of them. One that
+    /// there is not stops the start.
+    #[must_use]
+    pub fn route(mut self, route: &str, log: ResponseLog) -> Self {
+        self.routes.push((route.to_owned(), log));
+        self
+    }
+}
+
+/// The rules of all blueprints, under the settings' own.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    most: ResponseLog,
+    blueprints: Vec<(&'static str, ResponseLogRules)>,
+}
+
+impl Rules {
+    /// `most` is what the settings allow.
+    pub fn new(most: ResponseLog, blueprints: &[Arc<dyn Blueprint>]) -> Self {
+        Self { most, blueprints: blueprints.iter().map(|it| (it.name(), it.response_log())).collect() }
+    }
+
+    /// How much is recorded of what this blueprint answers on this route.
+    pub fn of(&self, blueprint: Option<&str>, method: &str, route: Option<&str>) -> ResponseLog {
+        let rules = self.blueprints.iter().find(|(name, _)| Some(*name) == blueprint).map(|(_, rules)| rules);
+        let asked = rules.map_or(ResponseLog::Body, |rules| {
+            let own = route.and_then(|route| rules.routes.iter().find(|(rule, _)| is_for(rule, method, route)));
+            own.map_or(rules.all, |(_, log)| *log)
+        });
+        asked.min(self.most)
+    }
+
+    /// Refuses a rule for a route that there is not.
+    pub fn check(&self, routes: &[RouteInfo]) -> Result<(), RegistryError> {
+        for (name, rules) in &self.blueprints {
+            let own = |rule: &str| {
+                let path = rule.split_once(' ').map_or(rule, |(_, path)| path);
+                let mut own = routes.iter().filter(|route| route.blueprint == *name);
+                // A resource without methods of its own answers to any.
+                own.any(|route| is_for(rule, &route.method, &route.path) || route.method == "*" && route.path == path)
+            };
+            if let Some((rule, _)) = rules.routes.iter().find(|(rule, _)| !own(rule)) {
+                return Err(RegistryError::new(format!(
+                    "the blueprint {name} has a response-log rule for `{rule}`, and no such route; `app routes` lists those \
+                     it has"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a rule, `GET /users/{id}` or `/users/{id}`, is for a route.
+fn is_for(rule: &str, method: &str, route: &str) -> bool {
+    match rule.split_once(' ') {
+        Some((of, path)) => of == method && path == route,
+        None => rule == route,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(most: ResponseLog) -> Rules {
+        let reports = ResponseLogRules::all(ResponseLog::Metadata)
+            .route("GET /reports/{id}", ResponseLog::Body)
+            .route("/reports/status", ResponseLog::Off);
+        Rules { most, blueprints: vec![("reports", reports)] }
+    }
+
+    #[test]
+    fn the_route_has_the_say_then_its_blueprint_and_the_settings_the_last() {
+        let of = |most, blueprint, method, route| rules(most).of(blueprint, method, route);
+        let (blueprint, id) = (Some("reports"), Some("/reports/{id}"));
+        assert_eq!(of(ResponseLog::Body, blueprint, "GET", id), ResponseLog::Body);
+        assert_eq!(of(ResponseLog::Body, blueprint, "PUT", id), ResponseLog::Metadata);
+        assert_eq!(of(ResponseLog::Body, blueprint, "PUT", Some("/reports/status")), ResponseLog::Off);
+        assert_eq!(of(ResponseLog::Body, blueprint, "GET", None), ResponseLog::Metadata);
+        assert_eq!(of(ResponseLog::Body, None, "GET", None), ResponseLog::Body);
+        assert_eq!(of(ResponseLog::Metadata, blueprint, "GET", id), ResponseLog::Metadata);
+        assert_eq!(of(ResponseLog::Off, blueprint, "GET", id), ResponseLog::Off);
+    }
+
+    #[test]
+    fn a_rule_for_no_route_is_refused() {
+        let route = |method: &str, path: &str| RouteInfo {
+            method: method.into(),
+            path: path.into(),
+            blueprint: "reports",
+            response_log: ResponseLog::Body,
+        };
+        let routes = [route("GET", "/reports/{id}"), route("GET", "/reports/status")];
+        assert_eq!(rules(ResponseLog::Body).check(&routes), Ok(()));
+        let refusal = rules(ResponseLog::Body).check(&routes[..1]).expect_err("there is no such route").to_string();
+        assert!(refusal.contains("the blueprint reports has a response-log rule for `/reports/status`"), "{refusal}");
+    }
+}

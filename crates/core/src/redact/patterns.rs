@@ -1,0 +1,387 @@
+//! Secrets that are known by their looks, whatever key they stand under: bearer tokens, JWTs, card numbers, private keys.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use aho_corasick::AhoCorasick;
+
+use super::REDACTED;
+
+/// Which patterns are looked for; each of them unless it is switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+pub struct Patterns {
+    /// What follows the word `Bearer`.
+    pub bearer: bool,
+    /// JSON Web Tokens: `eyJ….….…`.
+    pub jwt: bool,
+    /// 13 to 19 digits that begin with 2 to 6 and pass Luhn's check, together or in groups as on a card.
+    pub card: bool,
+    /// PEM and PGP blocks, from `-----BEGIN … PRIVATE KEY` to their end.
+    pub private_key: bool,
+}
+
+impl Default for Patterns {
+    fn default() -> Self {
+        Self { bearer: true, jwt: true, card: true, private_key: true }
+    }
+}
+
+/// What a token, a JWT and a private key cannot be without, in lower case.
+pub(super) const MARKS: [&str; 3] = ["bearer", "eyj", "private key"];
+
+#[derive(Debug)]
+pub(super) struct Finder {
+    on: Patterns,
+    marks: AhoCorasick,
+}
+
+impl Finder {
+    pub fn new(on: Patterns) -> Self {
+        let marks = AhoCorasick::builder().ascii_case_insensitive(true).build(MARKS);
+        Self { on, marks: marks.expect("three short patterns make a small automaton") }
+    }
+
+    /// Whether there could be a card number here, in a text whose escapes are not undone; `false` is certain.
+    pub fn may_hold_card(&self, text: &[u8], open: bool) -> bool {
+        self.on.card && cards(text, open, false).next().is_some()
+    }
+
+    /// Where the secrets of a text are, in order and apart. The text may go on after an `open` end: what could be the
+    /// beginning of one there is one.
+    pub fn find(&self, text: &str, open: bool) -> Vec<Range<usize>> {
+        let bytes = text.as_bytes();
+        let mut found = Vec::new();
+        for mark in self.marks.find_iter(text) {
+            let secret = match mark.pattern().as_usize() {
+                0 if self.on.bearer => bearer(bytes, mark.range()),
+                1 if self.on.jwt => jwt(bytes, mark.start(), open),
+                2 if self.on.private_key => private_key(bytes, mark.range()),
+                _ => None,
+            };
+            found.extend(secret);
+        }
+        if self.on.card {
+            found.extend(cards(bytes, open, true));
+        }
+        found.sort_by_key(|range| range.start);
+        found.dedup_by(|next, before| {
+            let overlap = next.start < before.end;
+            if overlap {
+                before.end = before.end.max(next.end);
+            }
+            overlap
+        });
+        found
+    }
+
+    /// The text without the secrets that are found in it.
+    pub fn redacted<'a>(&self, text: &'a str, open: bool) -> Cow<'a, str> {
+        let found = self.find(text, open);
+        if found.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut shown = String::with_capacity(text.len());
+        let mut from = 0;
+        for secret in found {
+            shown.push_str(&text[from..secret.start]);
+            shown.push_str(REDACTED);
+            from = secret.end;
+        }
+        shown.push_str(&text[from..]);
+        Cow::Owned(shown)
+    }
+
+    /// Whether a number is a card's.
+    pub fn is_card(&self, number: &[u8], open: bool) -> bool {
+        // One that went through floating point: `4111111111111111.0`.
+        let whole = number.strip_suffix(b".0").unwrap_or(number);
+        self.on.card && cards(whole, open, true).next().is_some()
+    }
+}
+
+/// The token after the word.
+fn bearer(text: &[u8], word: Range<usize>) -> Option<Range<usize>> {
+    if text[..word.start].last().is_some_and(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b':' | b'=' | b'"' | b'\'' | b'+');
+    let gap = text[word.end..].iter().take_while(|byte| between(byte)).count();
+    let start = word.end + gap;
+    let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/%=".contains(byte);
+    let length = text[start..].iter().take_while(|byte| token(byte)).count();
+    (gap > 0 && length > 0).then(|| start..start + length)
+}
+
+/// `{"` begins every header, and is `eyJ` in its coding.
+fn jwt(text: &[u8], start: usize, open: bool) -> Option<Range<usize>> {
+    let segment = |from: usize| {
+        text[from..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')).count()
+    };
+    if !text[start..].starts_with(b"eyJ") {
+        return None;
+    }
+    let mut end = start + segment(start);
+    let mut parts = 1;
+    while text.get(end) == Some(&b'.') {
+        end += 1 + segment(end + 1);
+        parts += 1;
+    }
+    (parts > 1 || open && end == text.len()).then_some(start..end)
+}
+
+/// From the dashes before `BEGIN` to those after `END`, or to the end of the text.
+fn private_key(text: &[u8], words: Range<usize>) -> Option<Range<usize>> {
+    /// As long as `-----BEGIN SSH2 ENCRYPTED ` and a little more.
+    const BEFORE: usize = 48;
+    let line = &text[words.start.saturating_sub(BEFORE)..words.start];
+    let begin = rfind(line, b"BEGIN ")?;
+    if !line[begin + b"BEGIN ".len()..].iter().all(|byte| byte.is_ascii_uppercase() || b"0123456789 ".contains(byte)) {
+        return None;
+    }
+    let begin = words.start - line.len() + begin;
+    let lead = text[..begin].strip_suffix(b" ").unwrap_or(&text[..begin]);
+    let dashes = lead.iter().rev().take_while(|byte| **byte == b'-').count();
+    let start = if dashes == 0 { begin } else { lead.len() - dashes };
+    let Some(end) = find(&text[words.end..], b"END ").map(|at| words.end + at) else { return Some(start..text.len()) };
+    let Some(mut end) = find(&text[end..], b"PRIVATE KEY").map(|at| end + at + b"PRIVATE KEY".len()) else {
+        return Some(start..text.len());
+    };
+    end += text[end..].strip_prefix(b" BLOCK").map_or(0, |_| b" BLOCK".len());
+    end += text[end..].iter().take_while(|byte| **byte == b'-').count();
+    Some(start..end)
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
+}
+
+fn rfind(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).rposition(|window| window == what)
+}
+
+const SHORTEST_CARD: usize = 13;
+const LONGEST_CARD: usize = 19;
+/// The digits of a card number that anyone may be shown (PCI DSS 3.4): they name the bank, not the account.
+const SHOWN_OF_CARD: usize = 6;
+
+/// The card numbers of a text, some of which may overlap. Each stands by itself, unless its surroundings are not
+/// `strict`ly what they will be.
+fn cards(text: &[u8], open: bool, strict: bool) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < text.len() {
+            if !text[at].is_ascii_digit() {
+                at += 1;
+                continue;
+            }
+            let run = Run::at(text, at);
+            at = run.end;
+            if run.digits() > SHOWN_OF_CARD {
+                return Some(run.cards(text, open, strict));
+            }
+        }
+        None
+    })
+    .flatten()
+}
+
+/// Groups of digits with one separator between each.
+struct Run {
+    groups: Vec<Range<usize>>,
+    /// After the last group, and after a separator there that the text ends with.
+    end: usize,
+}
+
+impl Run {
+    fn at(text: &[u8], start: usize) -> Self {
+        let mut groups = Vec::new();
+        let mut at = start;
+        loop {
+            let length = text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if length == 0 {
+                return Self { groups, end: at };
+            }
+            groups.push(at..at + length);
+            at += length;
+            match text.get(at) {
+                Some(b' ' | b'-' | b'.') if text.get(at + 1).is_none_or(u8::is_ascii_digit) => at += 1,
+                _ => return Self { groups, end: at },
+            }
+        }
+    }
+
+    fn digits(&self) -> usize {
+        self.groups.iter().map(ExactSizeIterator::len).sum()
+    }
+
+    /// The longest card number that begins at each of its groups.
+    fn cards(&self, text: &[u8], open: bool, strict: bool) -> Vec<Range<usize>> {
+        let is_last_of_text = open && self.end == text.len();
+        let mut found = Vec::new();
+        for (first, group) in self.groups.iter().enumerate() {
+            if !matches!(text[group.start], b'2'..=b'6') || strict && !self.may_begin(text, first) {
+                continue;
+            }
+            let mut digits = 0;
+            let mut end = None;
+            for (last, next) in self.groups.iter().enumerate().skip(first) {
+                // As cards are printed: 4-4-4-4, 4-6-5, 4-4-4-4-3.
+                let fits = last == first || group.len() == 4 && next.len() <= 7;
+                digits += next.len();
+                if !fits || digits > LONGEST_CARD {
+                    break;
+                }
+                if is_last_of_text && last + 1 == self.groups.len() && digits > SHOWN_OF_CARD {
+                    end = Some(self.end);
+                } else if digits >= SHORTEST_CARD
+                    && (!strict || self.may_end(text, last))
+                    && passes_luhn(&text[group.start..next.end])
+                {
+                    end = Some(next.end);
+                }
+            }
+            found.extend(end.map(|end| group.start..end));
+        }
+        found
+    }
+
+    /// Not in the middle of a word, and not the decimals of a number.
+    fn may_begin(&self, text: &[u8], group: usize) -> bool {
+        let start = self.groups[group].start;
+        match text[..start].last() {
+            Some(b'.') => group == 0,
+            Some(before) => !before.is_ascii_alphabetic(),
+            None => true,
+        }
+    }
+
+    fn may_end(&self, text: &[u8], group: usize) -> bool {
+        let end = self.groups[group].end;
+        match text.get(end) {
+            Some(b'.') => group + 1 == self.groups.len(),
+            Some(after) => !after.is_ascii_alphabetic(),
+            None => true,
+        }
+    }
+}
+
+/// The check digit of ISO/IEC 7812, over the digits of a text.
+fn passes_luhn(text: &[u8]) -> bool {
+    let digits = text.iter().rev().filter(|byte| byte.is_ascii_digit()).map(|byte| u32::from(byte - b'0'));
+    let sum: u32 = digits
+        .enumerate()
+        .map(|(at, digit)| match at % 2 {
+            0 => digit,
+            _ if digit > 4 => 2 * digit - 9,
+            _ => 2 * digit,
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        Finder::new(Patterns::default()).redacted(text, false).into_owned()
+    }
+
+    fn cut(text: &str) -> String {
+        Finder::new(Patterns::default()).redacted(text, true).into_owned()
+    }
+
+    #[test]
+    fn bearer_tokens() {
+        assert_eq!(shown("sent Bearer abc.def~g/h+== to it"), "sent Bearer [redacted] to it");
+        assert_eq!(shown("BEARER:  \"x\""), "BEARER:  \"[redacted]\"");
+        assert_eq!(shown("the bearer, the forbearer x"), "the bearer, the forbearer x");
+        assert_eq!(cut("Bearer"), "Bearer");
+    }
+
+    #[test]
+    fn json_web_tokens() {
+        let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln-_x";
+        assert_eq!(shown(&format!("t={token};")), "t=[redacted];");
+        assert_eq!(shown("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."), "[redacted]");
+        assert_eq!(shown("eyJhbGciOiJIUzI1NiJ9 and EYJ.x"), "eyJhbGciOiJIUzI1NiJ9 and EYJ.x");
+        for end in 3..token.len() {
+            assert_eq!(cut(&token[..end]), "[redacted]");
+        }
+    }
+
+    #[test]
+    fn card_numbers() {
+        for card in [
+            "4111111111111111",
+            "4111 1111 1111 1111",
+            "4111-1111-1111-1111",
+            "4111.1111.1111.1111",
+            "378282246310005",
+            "3782 822463 10005",
+            "30569309025904",
+            "3056 930902 5904",
+            "6011000990139424",
+            "2223003122003222",
+            "6304000000000000",
+            "4222222222222",
+        ] {
+            assert_eq!(shown(card), "[redacted]", "{card}");
+            assert_eq!(
+                shown(&format!("on 2026-11-22 {card}, 12.5 paid")),
+                "on 2026-11-22 [redacted], 12.5 paid",
+                "{card}"
+            );
+            for end in 0..card.len() {
+                let shown = cut(&card[..end]);
+                let digits = shown.bytes().filter(u8::is_ascii_digit).count();
+                assert!(digits <= SHOWN_OF_CARD, "{shown} of {card}");
+            }
+        }
+        assert_eq!(shown("card 4111 1111 1111 1111 123."), "card [redacted] 123.");
+    }
+
+    #[test]
+    fn numbers_that_are_no_cards() {
+        for number in [
+            "4111111111111112",
+            "1732305600000",
+            "1732305600000000",
+            "0.4111111111111111",
+            "4111111111111111.5",
+            "01a4111111111111111",
+            "41111111111111111111",
+            "4-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1",
+            "4111  1111  1111  1111",
+            "01a20497-2e54-7036-97b5-a1c884441021",
+        ] {
+            assert_eq!(shown(number), number);
+        }
+    }
+
+    #[test]
+    fn private_keys() {
+        let block = |kind: &str| format!("-----BEGIN {kind}-----\nMIIEow\nx==\n-----END {kind}-----");
+        for kind in ["PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"] {
+            assert_eq!(shown(&format!("a {}\nb", block(kind))), "a [redacted]\nb", "{kind}");
+        }
+        assert_eq!(shown("-----BEGIN EC PRIVATE KEY-----\nMIIEow"), "[redacted]");
+        assert_eq!(shown("a private key"), "a private key");
+        assert_eq!(shown(&block("PUBLIC KEY")), block("PUBLIC KEY"));
+    }
+
+    #[test]
+    fn each_is_switchable() {
+        let all = Patterns::default();
+        let text = "Bearer x, eyJh.eyJz.x, 4111111111111111, -----BEGIN PRIVATE KEY-----";
+        for (on, kept) in [
+            (Patterns { bearer: false, ..all }, "Bearer x"),
+            (Patterns { jwt: false, ..all }, "eyJh.eyJz.x"),
+            (Patterns { card: false, ..all }, "4111111111111111"),
+            (Patterns { private_key: false, ..all }, "-----BEGIN PRIVATE KEY-----"),
+        ] {
+            let shown = Finder::new(on).redacted(text, false).into_owned();
+            assert!(shown.contains(kept) && shown.matches(REDACTED).count() == 3, "{shown}");
+        }
+    }
+}
