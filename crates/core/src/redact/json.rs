@@ -3,6 +3,8 @@
 //! A value is judged by the key before it, so a document can be redacted from its beginning as far as it is shown, and
 //! one that was cut off as far as it goes.
 
+use serde::de::IgnoredAny;
+
 use super::Redactor;
 
 /// The document cannot be read where it would have to be.
@@ -21,7 +23,7 @@ pub(super) fn redact(
     depth: u8,
     out: &mut Vec<u8>,
 ) -> Result<(), Unreadable> {
-    Scanner { redactor, input, at: 0, limit, depth }.run(complete, out)
+    Scanner { redactor, input, at: 0, complete, depth, open: Vec::new(), muted: None, out }.run(limit)
 }
 
 /// What stands in the place of a secret, as JSON.
@@ -30,8 +32,10 @@ const SHOWN_INSTEAD: &str = "\"[redacted]\"";
 /// What may come next inside the innermost container.
 #[derive(Clone, Copy, PartialEq)]
 enum Expect {
-    Key,
     Value,
+    FirstValueOrEnd,
+    Key,
+    FirstKeyOrEnd,
     CommaOrEnd,
 }
 
@@ -39,110 +43,142 @@ struct Scanner<'a> {
     redactor: &'a Redactor,
     input: &'a [u8],
     at: usize,
-    limit: usize,
+    /// Whether the input is the whole document.
+    complete: bool,
+    /// How many strings this document is inside of.
     depth: u8,
+    /// The containers that are open, as the bytes that close them.
+    open: Vec<u8>,
+    /// Inside the value of a sensitive key: how many containers were open before it. Nothing of it is copied.
+    muted: Option<usize>,
+    out: &'a mut Vec<u8>,
 }
 
 impl Scanner<'_> {
-    fn run(mut self, complete: bool, out: &mut Vec<u8>) -> Result<(), Unreadable> {
-        let mut open: Vec<u8> = Vec::new();
+    fn run(mut self, limit: usize) -> Result<(), Unreadable> {
+        let limit = self.out.len().saturating_add(limit);
         let mut expect = Expect::Value;
-        let limit = out.len().saturating_add(self.limit);
-        while out.len() < limit {
-            let new_line = self.copy_space(out);
+        while self.out.len() < limit {
+            let new_line = self.copy_space();
             let Some(&byte) = self.input.get(self.at) else {
-                let ended = open.is_empty() && expect == Expect::CommaOrEnd;
-                return if complete && !ended { Err(Unreadable) } else { Ok(()) };
+                let ended = self.open.is_empty() && expect == Expect::CommaOrEnd;
+                return if ended { Ok(()) } else { self.cut_off() };
             };
-            match (expect, byte) {
-                (Expect::Value, b'{' | b'[') => {
-                    open.push(byte);
-                    self.copy(1, out);
-                    expect = if byte == b'{' { Expect::Key } else { Expect::Value };
-                }
-                (Expect::Key | Expect::Value | Expect::CommaOrEnd, b'}' | b']') => {
-                    // `{"a":}` and `[1,]` pass too: what is read wrong here is shown as it stands, and hides nothing.
-                    if open.pop() != Some(if byte == b'}' { b'{' } else { b'[' }) {
+            expect = match (expect, byte) {
+                (Expect::Value | Expect::FirstValueOrEnd, b'{') => self.enter(b'}', Expect::FirstKeyOrEnd),
+                (Expect::Value | Expect::FirstValueOrEnd, b'[') => self.enter(b']', Expect::FirstValueOrEnd),
+                (Expect::FirstValueOrEnd, b']') | (Expect::FirstKeyOrEnd, b'}') | (Expect::CommaOrEnd, b']' | b'}') => {
+                    if self.open.pop() != Some(byte) {
                         return Err(Unreadable);
                     }
-                    self.copy(1, out);
-                    expect = Expect::CommaOrEnd;
+                    self.copy(1);
+                    self.value_ended()
                 }
-                (Expect::Value, b'"') => {
-                    let Some(end) = self.string_end() else { return self.unfinished(complete) };
-                    self.copy_string(end, out, |redactor, text, depth| redactor.string(text, depth));
-                    expect = Expect::CommaOrEnd;
+                (Expect::Value | Expect::FirstValueOrEnd, b'"') => {
+                    let Some(end) = self.string_end()? else { return self.cut_off() };
+                    self.copy_string(end, |redactor, text, depth| redactor.string(text, depth))?;
+                    self.value_ended()
                 }
-                (Expect::Value, b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
-                    let length = self.input[self.at..].iter().take_while(|byte| is_plain(**byte)).count();
-                    let goes_on = !complete && self.at + length == self.input.len();
-                    if self.redactor.patterns.is_card(&self.input[self.at..self.at + length], goes_on) {
-                        self.at += length;
-                        out.extend_from_slice(SHOWN_INSTEAD.as_bytes());
-                    } else {
-                        self.copy(length, out);
-                    }
-                    expect = Expect::CommaOrEnd;
+                (Expect::Value | Expect::FirstValueOrEnd, _) => {
+                    self.copy_scalar()?;
+                    self.value_ended()
                 }
-                (Expect::Key, b'"') => {
-                    let Some(end) = self.string_end() else { return self.unfinished(complete) };
-                    let sensitive = self.key_is_sensitive(end)?;
-                    self.copy_string(end, out, |redactor, key, _| redactor.key(key));
-                    self.copy_space(out);
+                (Expect::Key | Expect::FirstKeyOrEnd, b'"') => {
+                    let Some(end) = self.string_end()? else { return self.cut_off() };
+                    let sensitive = self.muted.is_none() && self.key_is_sensitive(end)?;
+                    self.copy_string(end, |redactor, key, _| redactor.found_in(key))?;
+                    self.copy_space();
                     match self.input.get(self.at) {
-                        Some(b':') => self.copy(1, out),
+                        Some(b':') => self.copy(1),
                         Some(_) => return Err(Unreadable),
-                        None => return self.unfinished(complete),
+                        None => return self.cut_off(),
                     }
-                    expect = Expect::Value;
                     if sensitive {
-                        self.copy_space(out);
-                        let whole = self.skip_value()?;
-                        out.extend_from_slice(SHOWN_INSTEAD.as_bytes());
-                        if !whole {
-                            return self.unfinished(complete);
-                        }
-                        expect = Expect::CommaOrEnd;
+                        self.copy_space();
+                        self.out.extend_from_slice(SHOWN_INSTEAD.as_bytes());
+                        self.muted = Some(self.open.len());
                     }
+                    Expect::Value
                 }
-                (Expect::CommaOrEnd, b',') if !open.is_empty() => {
-                    self.copy(1, out);
-                    expect = if open.last() == Some(&b'{') { Expect::Key } else { Expect::Value };
+                (Expect::CommaOrEnd, b',') if !self.open.is_empty() => {
+                    self.copy(1);
+                    if self.open.last() == Some(&b'}') { Expect::Key } else { Expect::Value }
                 }
                 // Newline-delimited JSON. On one line, what are several documents here may be one secret to a reader.
-                (Expect::CommaOrEnd, _) if open.is_empty() && new_line => expect = Expect::Value,
+                (Expect::CommaOrEnd, _) if self.open.is_empty() && new_line && self.depth == 0 => Expect::Value,
                 _ => return Err(Unreadable),
-            }
+            };
         }
         Ok(())
     }
 
-    fn unfinished(&self, complete: bool) -> Result<(), Unreadable> {
-        if complete { Err(Unreadable) } else { Ok(()) }
+    /// The input ends where a document does not.
+    fn cut_off(&self) -> Result<(), Unreadable> {
+        if self.complete { Err(Unreadable) } else { Ok(()) }
     }
 
-    fn copy(&mut self, length: usize, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.input[self.at..self.at + length]);
+    fn enter(&mut self, end: u8, expect: Expect) -> Expect {
+        self.open.push(end);
+        self.copy(1);
+        expect
+    }
+
+    fn value_ended(&mut self) -> Expect {
+        if self.muted == Some(self.open.len()) {
+            self.muted = None;
+        }
+        Expect::CommaOrEnd
+    }
+
+    fn copy(&mut self, length: usize) {
+        if self.muted.is_none() {
+            self.out.extend_from_slice(&self.input[self.at..self.at + length]);
+        }
         self.at += length;
     }
 
     /// Gives back whether a line ended.
-    fn copy_space(&mut self, out: &mut Vec<u8>) -> bool {
+    fn copy_space(&mut self) -> bool {
         let rest = &self.input[self.at..];
         let length = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
         let new_line = rest[..length].contains(&b'\n');
-        self.copy(length, out);
+        self.copy(length);
         new_line
     }
 
+    /// Copies a number or a literal.
+    fn copy_scalar(&mut self) -> Result<(), Unreadable> {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        let rest = &self.input[self.at..];
+        let length = rest.iter().take_while(|byte| plain(byte)).count();
+        let goes_on = !self.complete && length == rest.len();
+        if length == 0 || !goes_on && serde_json::from_slice::<IgnoredAny>(&rest[..length]).is_err() {
+            return Err(Unreadable);
+        }
+        if self.muted.is_none() && self.redactor.patterns.is_card(&rest[..length], goes_on) {
+            self.at += length;
+            self.out.extend_from_slice(SHOWN_INSTEAD.as_bytes());
+        } else {
+            self.copy(length);
+        }
+        Ok(())
+    }
+
     /// Where the string that begins here ends, its quotes included; `None` when the input ends first.
-    fn string_end(&self) -> Option<usize> {
+    fn string_end(&self) -> Result<Option<usize>, Unreadable> {
         let mut at = self.at + 1;
         loop {
-            match self.input.get(at)? {
-                b'"' => return Some(at + 1),
-                b'\\' => at += 2,
-                _ => at += 1,
+            match self.input.get(at) {
+                None => return Ok(None),
+                Some(b'"') => return Ok(Some(at + 1)),
+                Some(b'\\') => match self.input.get(at + 1) {
+                    None => return Ok(None),
+                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
+                    Some(b'u') if self.input[at + 2..].iter().take(4).all(u8::is_ascii_hexdigit) => at += 6,
+                    Some(_) => return Err(Unreadable),
+                },
+                Some(0..=0x1f) => return Err(Unreadable),
+                Some(_) => at += 1,
             }
         }
     }
@@ -156,69 +192,27 @@ impl Scanner<'_> {
         Ok(self.redactor.keys.is_sensitive(&String::from_utf8_lossy(&raw[1..raw.len() - 1])))
     }
 
-    /// Passes over one value of any kind; `false` when the input ends inside it.
-    fn skip_value(&mut self) -> Result<bool, Unreadable> {
-        let mut open = 0usize;
-        while let Some(&byte) = self.input.get(self.at) {
-            match byte {
-                b'"' => match self.string_end() {
-                    Some(end) => self.at = end,
-                    None => {
-                        self.at = self.input.len();
-                        return Ok(false);
-                    }
-                },
-                b'{' | b'[' => {
-                    open += 1;
-                    self.at += 1;
-                    continue;
-                }
-                b'}' | b']' if open > 0 => {
-                    open -= 1;
-                    self.at += 1;
-                }
-                b' ' | b'\t' | b'\n' | b'\r' | b',' | b':' if open > 0 => {
-                    self.at += 1;
-                    continue;
-                }
-                byte if is_plain(byte) => {
-                    while self.input.get(self.at).is_some_and(|byte| is_plain(*byte)) {
-                        self.at += 1;
-                    }
-                    if self.at == self.input.len() {
-                        return Ok(false);
-                    }
-                }
-                _ => return Err(Unreadable),
-            }
-            if open == 0 {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Copies a string, or what `redacted` says is shown of it.
-    fn copy_string(&mut self, end: usize, out: &mut Vec<u8>, redacted: impl Fn(&Redactor, &str, u8) -> Option<String>) {
+    fn copy_string(
+        &mut self,
+        end: usize,
+        redacted: impl Fn(&Redactor, &str, u8) -> Option<String>,
+    ) -> Result<(), Unreadable> {
         let raw = &self.input[self.at..end];
-        self.at = end;
-        if !self.redactor.may_be_in(raw, false) {
-            return out.extend_from_slice(raw);
+        if self.muted.is_some() || !self.redactor.may_be_in(raw, false) {
+            self.copy(raw.len());
+            return Ok(());
         }
-        let text = serde_json::from_slice::<String>(raw);
-        match text.map(|text| redacted(self.redactor, &text, self.depth)) {
-            Ok(None) => out.extend_from_slice(raw),
-            Ok(Some(shown)) => {
-                serde_json::to_writer(out, &shown).expect("a text can be written into memory");
+        let text: String = serde_json::from_slice(raw).map_err(|_| Unreadable)?;
+        match redacted(self.redactor, &text, self.depth) {
+            None => self.copy(raw.len()),
+            Some(shown) => {
+                serde_json::to_writer(&mut *self.out, &shown).expect("a text can be written into memory");
+                self.at = end;
             }
-            Err(_) => out.extend_from_slice(SHOWN_INSTEAD.as_bytes()),
         }
+        Ok(())
     }
-}
-
-/// A byte of a number or a literal.
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')
 }
 
 #[cfg(test)]
@@ -289,8 +283,22 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said() {
-        for broken in [r#"{"password" "x"}"#, r#"{password:"x"}"#, r#"{"password":@}"#, r#"{"a":1"#, "]", "password=x"]
-        {
+        for broken in [
+            r#"{"password" "x"}"#,
+            r#"{password:"x"}"#,
+            r#"{"password":@}"#,
+            r#"{"password":[1},"a":"x"}"#,
+            r#"{"a":}"#,
+            "[1,]",
+            "[01]",
+            "[nul]",
+            "4111 1111 1111 1111",
+            "\"\\q\"",
+            "\"\n\"",
+            r#"{"a":1"#,
+            "]",
+            "password=x",
+        ] {
             assert_eq!(shown(broken, usize::MAX, true), Err(Unreadable), "{broken}");
         }
     }

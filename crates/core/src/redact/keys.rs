@@ -1,5 +1,7 @@
 //! Which keys are sensitive.
 
+use std::borrow::Cow;
+
 use aho_corasick::AhoCorasick;
 
 use super::patterns::MARKS;
@@ -46,8 +48,7 @@ impl Keys {
 
     /// Whether a text names a sensitive key anywhere, in any spelling: what cannot be read for keys is judged by that.
     pub fn are_named_in(&self, text: &str) -> bool {
-        let names = |text: &str| !self.runs(text).is_empty();
-        names(text) || decoded(text).is_some_and(|text| names(&text))
+        readings(text).any(|text| !self.runs(&text).is_empty())
     }
 
     /// Whether a text gives a sensitive key a value: `password=…`, `"token": …`, `?api%5Fkey%3D…`. Prose that only names
@@ -55,10 +56,8 @@ impl Keys {
     pub fn have_values_in(&self, text: &str) -> bool {
         const SIGNS: [char; 7] = ['=', ':', '：', '>', '|', '\t', '\n'];
         const REACH: usize = 40;
-        let gives = |text: &str| {
-            self.runs(text).into_iter().any(|end| text[end..].chars().take(REACH).any(|c| SIGNS.contains(&c)))
-        };
-        gives(text) || decoded(text).is_some_and(|text| gives(&text))
+        let is_near = |text: &str, end: usize| text[end..].chars().take(REACH).any(|c| SIGNS.contains(&c));
+        readings(text).any(|text| self.runs(&text).into_iter().any(|end| is_near(&text, end)))
     }
 
     /// Where each run of words that makes a sensitive key ends.
@@ -105,6 +104,13 @@ fn spans(text: &str) -> Vec<(String, usize)> {
     words
 }
 
+/// The text, and what it is when its escapes are undone, and those that were escaped themselves.
+pub(super) fn readings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    const ESCAPED: usize = 3;
+    let undone = |text: &Cow<'_, str>| decoded(text).map(Cow::Owned);
+    std::iter::successors(Some(Cow::Borrowed(text)), undone).take(1 + ESCAPED)
+}
+
 /// The text with percent and `\u` escapes undone, if it has any.
 fn decoded(text: &str) -> Option<String> {
     if !text.contains('%') && !text.contains("\\u") {
@@ -112,6 +118,7 @@ fn decoded(text: &str) -> Option<String> {
     }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
+    let mut any = false;
     let digits = |hex: &[u8]| u32::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok();
     while let [first, tail @ ..] = rest {
         let escape = match (first, tail) {
@@ -123,6 +130,7 @@ fn decoded(text: &str) -> Option<String> {
             Some((code, length)) => {
                 let c = if length == 2 { code as u8 as char } else { char::from_u32(code).unwrap_or(' ') };
                 bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                any = true;
                 rest = &tail[length..];
             }
             None => {
@@ -131,7 +139,7 @@ fn decoded(text: &str) -> Option<String> {
             }
         }
     }
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    any.then(|| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]

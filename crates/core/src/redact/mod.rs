@@ -7,6 +7,10 @@
 mod json;
 mod keys;
 mod patterns;
+#[cfg(test)]
+mod properties;
+#[cfg(any(test, fuzzing))]
+mod reference;
 
 use std::borrow::Cow;
 
@@ -158,14 +162,13 @@ impl Redactor {
 
     /// A header's value, or another short text that a client sets.
     pub fn header<'a>(&self, value: &'a str) -> Cow<'a, str> {
-        if self.keys.have_values_in(value) { Cow::Borrowed(REDACTED) } else { self.text(value) }
+        match self.string(value, DEEPEST) {
+            Some(shown) => Cow::Owned(shown),
+            None => Cow::Borrowed(value),
+        }
     }
 
-    /// A text made for people, without what looks like a secret.
-    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.patterns.redacted(text, false)
-    }
-
+    /// Redacts what looks like a secret in a text made for people.
     pub fn text_in_place(&self, text: &mut String) {
         if let Some(shown) = self.found_in(text) {
             *text = shown;
@@ -181,8 +184,13 @@ impl Redactor {
     fn is_secret(&self, encoded: &str, goes_on: bool) -> bool {
         // A plus sign is a space in a query.
         let worth_a_look = encoded.contains('+') || self.may_be_in(encoded.as_bytes(), goes_on);
-        worth_a_look
-            && (self.keys.have_values_in(encoded) || !self.patterns.find(&form_decoded(encoded), goes_on).is_empty())
+        // An escape that is cut off is no end of what goes before it.
+        let cut = encoded.len().saturating_sub(2);
+        let encoded = match encoded.as_bytes()[cut..].iter().position(|byte| *byte == b'%') {
+            Some(at) if goes_on => &encoded[..cut + at],
+            _ => encoded,
+        };
+        worth_a_look && (self.keys.have_values_in(encoded) || self.is_found_in(&form_decoded(encoded), goes_on))
     }
 
     /// Redacts data in place, at any depth.
@@ -211,36 +219,38 @@ impl Redactor {
                 self.data(value);
             }
         }
-        if map.keys().any(|key| self.key(key).is_some()) {
+        if map.keys().any(|key| self.found_in(key).is_some()) {
             let all = std::mem::take(map).into_iter();
-            map.extend(all.map(|(key, value)| (self.key(&key).unwrap_or(key), value)));
+            map.extend(all.map(|(key, value)| (self.found_in(&key).unwrap_or(key), value)));
         }
     }
 
-    /// What is shown of a key that is a secret itself.
-    fn key(&self, key: &str) -> Option<String> {
-        self.found_in(key)
-    }
-
-    /// What is shown of a string among data, if not the string: one that holds JSON is redacted inside, one that gives a
+    /// What is shown of a string among others, if not the string: one that holds JSON is redacted inside, one that gives a
     /// sensitive key a value in another way is redacted whole.
     fn string(&self, text: &str, depth: u8) -> Option<String> {
         let gives = self.keys.have_values_in(text);
-        let found = self.found_in(text);
-        if !gives && found.is_none() {
+        if !gives && !self.is_found_in(text, false) {
             return None;
         }
         if depth < DEEPEST && text.trim_start().starts_with(['{', '[', '"']) {
             let mut inner = Vec::with_capacity(text.len());
             let read = json::redact(self, text.as_bytes(), usize::MAX, true, depth + 1, &mut inner);
             let inner = String::from_utf8_lossy(&inner).into_owned();
-            if read.is_ok() && self.found_in(&inner).is_none() {
+            if read.is_ok() && !self.is_found_in(&inner, false) {
                 return Some(inner);
             }
         }
-        if gives { Some(REDACTED.into()) } else { found }
+        // In place, where nothing is left of it then.
+        let shown = self.found_in(text).filter(|shown| !gives && !self.is_found_in(shown, false));
+        Some(shown.unwrap_or_else(|| REDACTED.into()))
     }
 
+    /// Whether a secret is found in a text, or in what it is without its escapes.
+    fn is_found_in(&self, text: &str, goes_on: bool) -> bool {
+        keys::readings(text).any(|text| !self.patterns.find(&text, goes_on).is_empty())
+    }
+
+    /// What is shown of a text that a secret is found in.
     fn found_in(&self, text: &str) -> Option<String> {
         match self.patterns.redacted(text, false) {
             Cow::Owned(shown) => Some(shown),

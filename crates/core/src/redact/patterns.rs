@@ -43,6 +43,8 @@ impl Finder {
 
     /// Whether there could be a card number here, in a text whose escapes are not undone; `false` is certain.
     pub fn may_hold_card(&self, text: &[u8], open: bool) -> bool {
+        // At an open end a digit may have been cut in the middle of its escape.
+        let text = text.strip_suffix(b"\\").filter(|_| open).unwrap_or(text);
         self.on.card && cards(text, open, false).next().is_some()
     }
 

@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_mistyped_key_finds_its_neighbour() {
         assert_eq!(nearest("log.mod"), Some("log.mode"));
-        assert_eq!(nearest("log.max_bytes"), Some("log.response.max_bytes"));
+        assert_eq!(nearest("log.queue_bytes"), Some("log.stderr.queue_bytes"));
         assert_eq!(nearest("colour"), None);
     }
 }
