@@ -12,6 +12,7 @@ mod requests;
 mod responses;
 mod silence;
 mod table;
+mod untouched;
 mod users;
 
 mod api;

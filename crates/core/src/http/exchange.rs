@@ -185,7 +185,13 @@ impl Exchange {
             let seen = request.seen.borrow();
             let log = log.min(self.config.request_body);
             let content_type = request.content_type.clone();
-            self.body(log, content_type, seen.beginning(), seen.passed, seen.ended, self.config.request_max_bytes)
+            let max_bytes = self.config.request_max_bytes;
+            let mut body = self.body(log, content_type, seen.beginning(), seen.passed, seen.ended, max_bytes);
+            if let Some(content) = &mut body.content {
+                // What the handler did not read, or the client did not send.
+                content.truncated |= !seen.ended;
+            }
+            body
         });
         let client = client_address(self.peer, &self.forwarded, &self.config.trusted_proxies);
         let user_agent = self.user_agent.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()));

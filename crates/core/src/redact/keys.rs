@@ -60,9 +60,17 @@ impl Keys {
         readings(text).any(|text| self.runs(&text).into_iter().any(|end| is_near(&text, end)))
     }
 
-    /// Where each run of words that makes a sensitive key ends.
+    /// Where each run of words that makes a sensitive key ends, whether changes of case separate words or not:
+    /// `userPassword` and `PaSsWoRd`.
     fn runs(&self, text: &str) -> Vec<usize> {
-        let words = spans(text);
+        let mut ends = self.runs_of(&spans(text, true));
+        if text.contains(char::is_uppercase) {
+            ends.extend(self.runs_of(&spans(text, false)));
+        }
+        ends
+    }
+
+    fn runs_of(&self, words: &[(String, usize)]) -> Vec<usize> {
         let ends = (0..words.len()).filter_map(|at| {
             let fits = |entry: &&Vec<String>| {
                 words[at..].len() >= entry.len() && entry.iter().zip(&words[at..]).all(|(word, (said, _))| word == said)
@@ -75,20 +83,20 @@ impl Keys {
 
 /// The words of a key in lower case: `userAPIKey` is user, api, key, and so is `user[api-key]`.
 fn words(key: &str) -> Vec<String> {
-    spans(key).into_iter().map(|(word, _)| word).collect()
+    spans(key, true).into_iter().map(|(word, _)| word).collect()
 }
 
-/// The words of a text in lower case, each with where it ends. Whatever is no letter or digit separates, and so do changes
-/// of case.
-fn spans(text: &str) -> Vec<(String, usize)> {
+/// The words of a text in lower case, each with where it ends. Whatever is no letter or digit separates, and, if asked, so
+/// do changes of case.
+fn spans(text: &str, by_case: bool) -> Vec<(String, usize)> {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut before: Option<char> = None;
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let after = chars.peek().map(|(_, next)| *next);
-        let rises = c.is_uppercase() && before.is_some_and(|before| !before.is_uppercase());
-        let falls = c.is_uppercase() && after.is_some_and(char::is_lowercase);
+        let rises = by_case && c.is_uppercase() && before.is_some_and(|before| !before.is_uppercase());
+        let falls = by_case && c.is_uppercase() && after.is_some_and(char::is_lowercase);
         let separates = !c.is_alphanumeric();
         if (separates || rises || falls) && !word.is_empty() {
             words.push((std::mem::take(&mut word), at));
@@ -157,8 +165,18 @@ mod tests {
     #[test]
     fn whole_words_are_sensitive_and_parts_of_words_are_not() {
         let keys = Keys::new(&["email".into()]);
-        for key in ["password", "user_password", "PassWord", "newPassword", "pin", "API-Key", "x-session-id", "eMail"] {
-            assert_eq!(keys.is_sensitive(key), key != "eMail", "{key}");
+        for key in [
+            "password",
+            "user_password",
+            "PassWord",
+            "newPassword",
+            "pin",
+            "API-Key",
+            "x-session-id",
+            "PaSsWoRd",
+            "eMail",
+        ] {
+            assert!(keys.is_sensitive(key), "{key}");
         }
         for key in ["shipping", "tokens_used_total", "opinion", "keyboard", "code", "author", "session", "key"] {
             assert!(!keys.is_sensitive(key), "{key}");

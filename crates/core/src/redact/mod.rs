@@ -10,7 +10,7 @@ mod patterns;
 #[cfg(test)]
 mod properties;
 #[cfg(any(test, fuzzing))]
-mod reference;
+pub(crate) mod reference;
 
 use std::borrow::Cow;
 
@@ -95,8 +95,12 @@ impl Redactor {
         if !self.may_be_in(near, goes_on) && syntax != Syntax::Form {
             return cut(&String::from_utf8_lossy(near), limit);
         }
-        let withheld = Content { text: WITHHELD.into(), truncated: false };
+        let withheld = cut(WITHHELD, limit);
         match syntax {
+            // What no browser would have sent as a form is not read as one.
+            Syntax::Form if body.trim_ascii_end().iter().any(|byte| *byte <= b' ' || b"\"<{\\".contains(byte)) => {
+                self.content(body, Syntax::Text, limit, complete)
+            }
             Syntax::Form => match std::str::from_utf8(body) {
                 Ok(form) => cut(&self.pairs(form, limit, !complete, |key| self.keys.is_sensitive(key)), limit),
                 Err(_) => withheld,
@@ -133,7 +137,7 @@ impl Redactor {
         let mut shown = String::with_capacity(text.len().min(limit));
         let mut rest = text;
         while !rest.is_empty() && shown.len() <= limit {
-            let length = rest.find(['&', ';', '\n']).unwrap_or(rest.len());
+            let length = rest.find(['&', ';']).unwrap_or(rest.len());
             let (pair, tail) = rest.split_at(length);
             let goes_on = goes_on && tail.is_empty();
             match pair.split_once('=') {
@@ -320,6 +324,8 @@ mod tests {
             let shown = redactor.query(query);
             assert!(shown.contains(REDACTED) && !shown.ends_with('x'), "{shown}");
         }
+        let lines = redactor.content(b"{\"password\"\n:\n\"x\"}", Syntax::Form, 100, true);
+        assert_eq!(lines.text, "{\"password\"\n:\n\"[redacted]\"}");
         let form = redactor.content(b"code=9&api%2Dkey=x", Syntax::Form, 100, true);
         assert_eq!(form.text, "code=9&api%2Dkey=[redacted]");
     }

@@ -134,13 +134,19 @@ fn is_sensitive(key: &str) -> bool {
 
 /// Where runs of words that are a sensitive key end: everything but letters and digits becomes a space, a space goes before
 /// each capital that begins a word, and then whole words are compared.
+/// Once more without the capitals, for `PaSsWoRd`.
 fn sensitive_runs(text: &str) -> Vec<usize> {
+    [true, false].into_iter().flat_map(|by_case| runs_of_words(text, by_case)).collect()
+}
+
+fn runs_of_words(text: &str, by_case: bool) -> Vec<usize> {
     let chars: Vec<(usize, char)> = text.char_indices().collect();
     let mut words: Vec<(String, usize)> = vec![(String::new(), 0)];
     for (n, (at, c)) in chars.iter().enumerate() {
         let before = n.checked_sub(1).map(|n| chars[n].1);
         let after = chars.get(n + 1).map(|(_, c)| *c);
-        let begins = c.is_uppercase()
+        let begins = by_case
+            && c.is_uppercase()
             && (before.is_some_and(|before| !before.is_uppercase()) || after.is_some_and(char::is_lowercase));
         if !c.is_alphanumeric() || begins {
             words.push((String::new(), 0));

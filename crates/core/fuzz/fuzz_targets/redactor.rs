@@ -1,0 +1,41 @@
+//! Bodies: never a panic, never more than the limit, what the slow reference says of JSON, and no secret in any part.
+#![no_main]
+
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/redact/mod.rs"]
+mod redact;
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use redact::reference::Document;
+use redact::{Redactor, Syntax};
+
+/// The corpus has this for a secret.
+const SECRET: &str = "t0psecret";
+
+static REDACTOR: LazyLock<Redactor> = LazyLock::new(Redactor::default);
+
+fn parts(body: &[u8]) -> impl Iterator<Item = usize> {
+    (0..=8).map(|eighth| body.len() * eighth / 8)
+}
+
+fuzz_target!(|body: &[u8]| {
+    for syntax in [Syntax::Json, Syntax::Form, Syntax::Text] {
+        for cut in parts(body) {
+            REDACTOR.content(&body[..cut], syntax, usize::MAX, false);
+            let limited = REDACTOR.content(body, syntax, cut, true).text;
+            assert!(limited.len() <= cut, "{} bytes of {cut}", limited.len());
+        }
+    }
+    if let Some(document) = std::str::from_utf8(body).ok().and_then(Document::parse) {
+        let shown = REDACTOR.content(body, Syntax::Json, usize::MAX, true).text;
+        let read = Document::parse(&shown).map(|document| document.normal());
+        assert_eq!(read, Some(document.redacted().normal()), "{shown}");
+        for cut in parts(body).filter(|_| !shown.contains(SECRET)) {
+            let part = REDACTOR.content(&body[..cut], Syntax::Json, usize::MAX, false).text;
+            let limited = REDACTOR.content(body, Syntax::Json, cut, true).text;
+            assert!(!part.contains(SECRET) && !limited.contains(SECRET), "{part} {limited}");
+        }
+    }
+});
