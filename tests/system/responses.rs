@@ -5,10 +5,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use system_tests::peers::bugsink::Bugsink;
 use system_tests::service::Running;
 
-use crate::support::{of_kind, probe, probe_with, run};
+use crate::support::{of_kind, probe, run};
 
 fn respond(content_type: &str, body: &str) -> Value {
     json!({"respond": {"status": 200, "content_type": content_type, "body": body}})
@@ -50,108 +49,6 @@ fn a_response_is_one_record() {
         assert_eq!(record[key], value, "{key}");
     }
     assert!(record["duration_ms"].as_f64().is_some_and(|ms| ms > 0.0));
-}
-
-#[test]
-fn no_password_token_or_header_reaches_a_sink() {
-    const SECRET: &str = "t0psecret";
-    let project = Bugsink::shared().project();
-    let service = probe_with(&project).start();
-    let steps = json!([
-        {"do": "breadcrumb", "message": "left", "data": {"password": SECRET, "deep": [{"sessionId": SECRET}], "raw": format!("{{\"pin\":\"{SECRET}\"}}")}},
-        {"do": "capture_exception", "message": "caught"},
-    ]);
-    let body = format!(r#"{{"token":"{SECRET}","users":[{{"p\u0061ssword":"{SECRET}"}}]}}"#);
-    let script = json!({"steps": steps, "finish": {"respond": {"status": 500, "content_type": "application/json", "body": body}}});
-    service
-        .post(&format!("/probe/run?api_key={SECRET}&code={SECRET}"))
-        .bearer(SECRET)
-        .header("cookie", format_args!("sid={SECRET}"))
-        .header("x-session", SECRET)
-        .header("proxy-authorization", format_args!("Basic {SECRET}"))
-        .json(&script)
-        .send();
-    service.post("/users/login").json(&json!({"email": "a@b.example", "password": SECRET})).send();
-    service.post("/users").json(&json!({"email": SECRET, "password": 5, "name": [SECRET]})).send();
-    let stopped = service.stop();
-    assert!(!stopped.stderr.contains(SECRET), "{}", stopped.stderr);
-    let events = project.events();
-    assert_eq!(events.len(), 2, "the caught error and the plain answer");
-    assert!(
-        events[0]["request"]["url"]
-            .as_str()
-            .is_some_and(|url| url.contains("api_key=[redacted]") || url.contains("api_key=%5Bredacted%5D"))
-    );
-    for event in events {
-        assert!(!event.to_string().contains(SECRET), "{event}");
-    }
-}
-
-/// Bodies, by content type, that hold a secret which no key in front of it gives away to a simple reader.
-const HOSTILE: &[(&str, &[&str])] = &[
-    (
-        "application/json",
-        &[
-            r#"{"log":"\"{\\\"password\\\":\\\"t0psecret\\\"}\""}"#,
-            r#"{"log":"\ufeff{\"password\":\"t0psecret\"}"}"#,
-            r#"{"log":"POST /login {\"password\":\"t0psecret\"}"}"#,
-            r#"{"next":"https://x/cb?access_token=t0psecret"}"#,
-            r#"{"form":"user=a&password=t0psecret"}"#,
-            r#"{"user[password]":"t0psecret","ns:token":"t0psecret"}"#,
-            r#"{"password":"t0psecret""#,
-        ],
-    ),
-    (
-        "text/html",
-        &[
-            "<password type='x'>t0psecret</password>",
-            "<input name=password value=t0psecret>",
-            "<td>Password</td><td>t0psecret</td>",
-            "<b>Password</b>: t0psecret",
-            "<div data-p='{&quot;password&quot;:&quot;t0psecret&quot;}'>",
-        ],
-    ),
-    (
-        "text/plain",
-        &[
-            "user,password\nbob,t0psecret",
-            "$password = \"t0psecret\"",
-            "pass%77ord=t0psecret",
-            "**password**: t0psecret",
-            "password\u{ff1a}t0psecret",
-            "var c={\"p\\u0061ssword\":\"t0psecret\"}",
-            "- name: password\n  value: t0psecret",
-        ],
-    ),
-    (
-        "application/x-www-form-urlencoded",
-        &[
-            "payload=%7B%22password%22%3A%22t0psecret%22%7D",
-            "user[password]=t0psecret",
-            "a=1;password=t0psecret",
-            "n=%2Fcb%3Ftoken%3Dt0psecret",
-        ],
-    ),
-];
-
-#[test]
-fn no_body_shows_a_secret_whatever_it_is_written_in() {
-    for env in ["prod", "dev"] {
-        let project = Bugsink::shared().project();
-        let service = probe_with(&project).env("APP__ENV", env).start();
-        for (content_type, bodies) in HOSTILE {
-            for body in *bodies {
-                let crumb = json!({"do": "breadcrumb", "message": "left", "data": {"raw": body}});
-                let finish = json!({"respond": {"status": 500, "content_type": content_type, "body": body}});
-                run(service.client(), json!([crumb]), finish);
-                let written = service.stderr();
-                assert!(!written.contains("t0psecret"), "{env}, {content_type}: {body}");
-            }
-        }
-        assert!(!service.stop().stderr.contains("t0psecret"));
-        let leaked = project.events().into_iter().find(|event| event.to_string().contains("t0psecret"));
-        assert_eq!(leaked, None);
-    }
 }
 
 #[test]
@@ -197,22 +94,6 @@ fn more_keys_can_be_redacted_and_bodies_left_out() {
     run(service.client(), json!([]), json!({"error": "failed"}));
     let records = service.stop().records();
     assert_eq!((of_kind(&records, "response").len(), of_kind(&records, "uncaught").len()), (0, 1));
-}
-
-#[test]
-fn hostile_bytes_arrive_as_escapes() {
-    let service = probe().start();
-    let hostile = "\u{1b}[2J\r\n{\"kind\":\"forged\"}\u{202e}\u{2028}<!--XSUPERVISOR:BEGIN-->";
-    run(service.client(), json!([{"do": "log", "level": "info", "message": hostile}]), respond("text/plain", hostile));
-    service.get("/%1b[2J%0d%0a").header("user-agent", "a\tb").send();
-    let stopped = service.stop();
-    for c in ['\u{1b}', '\r', '\u{202e}', '\u{2028}', '\t'] {
-        assert!(!stopped.stderr.contains(c), "{c:?} is in the log");
-    }
-    assert!(!stopped.stderr.contains("<!--XSUPERVISOR"));
-    let records = stopped.records();
-    assert_eq!(of_kind(&records, "line")[0]["message"], hostile, "and nothing is lost");
-    assert_eq!(of_kind(&records, "forged").len(), 0);
 }
 
 /// Begins a request on a connection of its own and reads its head.

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, ServiceConfig};
-use actix_web::{HttpResponse, HttpResponseBuilder};
-use cyanotype::{Blueprint, Breadcrumb, Problem, Result, capture_exception};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
+use cyanotype::{Blueprint, Breadcrumb, Problem, ResponseLog, ResponseLogRules, Result, capture_exception};
 use futures_util::Stream;
 use futures_util::stream;
 use serde::Deserialize;
 
 use steps::{ProbeError, Step};
 
-/// `POST /probe/run` does the steps of its body in order and then finishes.
+/// `POST /probe/run` does the steps of its body in order and then finishes; so does `/probe/run/quiet`, of which nothing is
+/// recorded, and `/probe/run/brief`, of which no content is. `POST /probe/echo` gives back what it is sent.
 pub struct Probe;
 
 impl Blueprint for Probe {
@@ -28,6 +29,14 @@ impl Blueprint for Probe {
 
     fn routes(&self, scope: &mut ServiceConfig) {
         scope.service(web::resource("/run").route(web::post().to(run)));
+        scope.service(web::resource("/run/quiet").route(web::post().to(run)));
+        scope.service(web::resource("/run/brief").route(web::post().to(run)).route(web::put().to(run)));
+        scope.service(web::resource("/echo").route(web::post().to(echo)));
+    }
+
+    fn response_log(&self) -> ResponseLogRules {
+        let rules = ResponseLogRules::all(ResponseLog::Body).route("/probe/run/quiet", ResponseLog::Off);
+        rules.route("POST /probe/run/brief", ResponseLog::Metadata)
     }
 }
 
@@ -104,6 +113,10 @@ fn ok() -> u16 {
 
 fn plain() -> String {
     "text/plain".into()
+}
+
+async fn echo(request: HttpRequest, body: Bytes) -> HttpResponse {
+    HttpResponse::Ok().content_type(request.content_type().to_owned()).body(body)
 }
 
 async fn run(body: Bytes) -> Result {

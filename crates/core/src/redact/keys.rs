@@ -102,7 +102,7 @@ fn spans(text: &str, by_case: bool) -> Vec<(String, usize)> {
             words.push((std::mem::take(&mut word), at));
         }
         if !separates {
-            word.extend(c.to_lowercase());
+            word.extend(folded(c));
         }
         before = Some(c);
     }
@@ -110,6 +110,11 @@ fn spans(text: &str, by_case: bool) -> Vec<(String, usize)> {
         words.push((word, text.len()));
     }
     words
+}
+
+/// Lower case; the long s, which has it already, is an s to whoever compares without regard to case.
+fn folded(c: char) -> impl Iterator<Item = char> {
+    if c == 'ſ' { 's' } else { c }.to_lowercase()
 }
 
 /// The text, and what it is when its escapes are undone, and those that were escaped themselves.
@@ -136,8 +141,13 @@ fn decoded(text: &str) -> Option<String> {
         };
         match escape {
             Some((code, length)) => {
-                let c = if length == 2 { code as u8 as char } else { char::from_u32(code).unwrap_or(' ') };
-                bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                match u8::try_from(code) {
+                    Ok(byte) if length == 2 => bytes.push(byte),
+                    _ => {
+                        let c = char::from_u32(code).unwrap_or(' ');
+                        bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                    }
+                }
                 any = true;
                 rest = &tail[length..];
             }
@@ -174,6 +184,8 @@ mod tests {
             "API-Key",
             "x-session-id",
             "PaSsWoRd",
+            "pa\u{17f}\u{17f}word",
+            "to\u{212a}en",
             "eMail",
         ] {
             assert!(keys.is_sensitive(key), "{key}");

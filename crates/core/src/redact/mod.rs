@@ -142,7 +142,9 @@ impl Redactor {
             let goes_on = goes_on && tail.is_empty();
             match pair.split_once('=') {
                 Some((key, _)) if self.is_secret(key, false) => shown.push_str(REDACTED),
-                Some((key, _)) if is_sensitive(&form_decoded(key)) => shown.extend([key, "=", REDACTED]),
+                Some((key, _)) if keys::readings(&spaced(key)).any(|key| is_sensitive(&key)) => {
+                    shown.extend([key, "=", REDACTED]);
+                }
                 // A value may hold a query, a form or JSON of its own.
                 Some((key, value)) if self.is_secret(value, goes_on) => shown.extend([key, "=", REDACTED]),
                 None if self.is_secret(pair, goes_on) => shown.push_str(REDACTED),
@@ -194,7 +196,7 @@ impl Redactor {
             Some(at) if goes_on => &encoded[..cut + at],
             _ => encoded,
         };
-        worth_a_look && (self.keys.have_values_in(encoded) || self.is_found_in(&form_decoded(encoded), goes_on))
+        worth_a_look && (self.keys.have_values_in(encoded) || self.is_found_in(&spaced(encoded), goes_on))
     }
 
     /// Redacts data in place, at any depth.
@@ -274,9 +276,9 @@ fn cut(text: &str, limit: usize) -> Content {
     Content { text: text[..end].to_owned(), truncated: end < text.len() }
 }
 
-/// A key of a form or a query, its escapes undone.
-fn form_decoded(key: &str) -> String {
-    form_urlencoded::parse(key.as_bytes()).next().map(|(key, _)| key.into_owned()).unwrap_or_default()
+/// A part of a form or a query, its plus signs undone.
+fn spaced(encoded: &str) -> Cow<'_, str> {
+    if encoded.contains('+') { Cow::Owned(encoded.replace('+', " ")) } else { Cow::Borrowed(encoded) }
 }
 
 #[cfg(test)]
@@ -318,9 +320,16 @@ mod tests {
     fn forms_and_queries_lose_the_values_of_sensitive_keys() {
         let redactor = redactor();
         assert_eq!(redactor.query("a=1&pass%77ord=x&code=9&b"), "a=1&pass%77ord=[redacted]&code=[redacted]&b");
-        for query in
-            ["a=1;password=x", "user[password]=x", "token[]=x", "n=/cb?token=x", "n=%2Fcb%3Ftoken%3Dx", "token%3Dx"]
-        {
+        for query in [
+            "a=1;password=x",
+            "n=b=Bearer+x",
+            "p%2561ssword=x",
+            "user[password]=x",
+            "token[]=x",
+            "n=/cb?token=x",
+            "n=%2Fcb%3Ftoken%3Dx",
+            "token%3Dx",
+        ] {
             let shown = redactor.query(query);
             assert!(shown.contains(REDACTED) && !shown.ends_with('x'), "{shown}");
         }

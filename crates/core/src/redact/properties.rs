@@ -62,7 +62,7 @@ fn telling_text() -> impl Strategy<Value = String> {
         Just(BLOCK.to_owned()),
         prop::sample::select(&CARDS[..]).prop_map(str::to_owned),
     ];
-    ("[ (,é]{0,3}", telling, "[ ),é]{0,3}").prop_map(|(before, telling, after)| before + &telling + &after)
+    ("[ (,€]{0,3}", telling, "[ ),é]{0,3}").prop_map(|(before, telling, after)| before + &telling + &after)
 }
 
 fn scalar() -> impl Strategy<Value = Document> {

@@ -4,6 +4,7 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
+use regex::bytes::{Captures, Match};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -153,7 +154,7 @@ fn runs_of_words(text: &str, by_case: bool) -> Vec<usize> {
         }
         if c.is_alphanumeric() {
             let word = words.last_mut().expect("begins with one");
-            word.0.extend(c.to_lowercase());
+            word.0.extend(c.to_lowercase().map(|c| if c == 'ſ' { 's' } else { c }));
             word.1 = at + c.len_utf8();
         }
     }
@@ -189,15 +190,21 @@ fn unescaped(text: &str) -> Vec<String> {
 }
 
 fn decoded(text: &str) -> Option<String> {
-    static ESCAPE: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"%([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})").expect("is a pattern"));
-    ESCAPE.is_match(text).then(|| {
-        let shown = ESCAPE.replace_all(text, |found: &regex::Captures<'_>| {
-            let digits = found.get(1).or(found.get(2)).map_or("", |digits| digits.as_str());
-            let code = u32::from_str_radix(digits, 16).unwrap_or(0);
-            char::from_u32(code).unwrap_or(' ').to_string()
+    static ESCAPE: LazyLock<regex::bytes::Regex> =
+        LazyLock::new(|| regex::bytes::Regex::new(r"%([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})").expect("is a pattern"));
+    ESCAPE.is_match(text.as_bytes()).then(|| {
+        let shown = ESCAPE.replace_all(text.as_bytes(), |found: &Captures<'_>| {
+            let code = |digits: Match<'_>| {
+                let digits = std::str::from_utf8(digits.as_bytes()).expect("they are ASCII");
+                u32::from_str_radix(digits, 16).expect("they are hexadecimal")
+            };
+            match (found.get(1), found.get(2)) {
+                (Some(byte), _) => vec![code(byte) as u8],
+                (_, Some(unit)) => char::from_u32(code(unit)).unwrap_or(' ').to_string().into_bytes(),
+                _ => unreachable!("one of both is there"),
+            }
         });
-        shown.into_owned()
+        String::from_utf8_lossy(&shown).into_owned()
     })
 }
 
