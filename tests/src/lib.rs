@@ -2,6 +2,7 @@
 
 pub mod binaries;
 mod env;
+pub mod figures;
 pub mod http;
 pub mod keeper;
 pub mod peers;

@@ -1,5 +1,6 @@
 //! The system tests: the real binary under real supervisord, with a real Sentry server. The tree mirrors the subject.
 
+mod choices;
 mod command;
 mod deploy;
 mod documents;
@@ -16,6 +17,7 @@ mod silence;
 mod table;
 mod untouched;
 mod users;
+mod volume;
 
 mod api;
 mod supervised;

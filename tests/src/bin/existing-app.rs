@@ -71,6 +71,7 @@ fn routes(config: &mut ServiceConfig) {
         .route("/broken", web::get().to(broken))
         .route("/error", web::get().to(async || Err::<&str, _>(ErrorInternalServerError("the disk is full"))))
         .route("/echo", web::route().to(echo))
+        .route("/count", web::post().to(count))
         .route("/unread", web::post().to(async |_: Payload| "not read"))
         .route("/socket", web::get().to(socket))
         .service(Files::new("/files", files));
@@ -106,6 +107,15 @@ async fn broken() -> impl Responder {
 
 async fn echo(request: HttpRequest, body: Bytes) -> impl Responder {
     HttpResponse::Ok().content_type(request.content_type().to_owned()).body(body)
+}
+
+/// Reads as it comes, and says how many bytes that were.
+async fn count(mut body: Payload) -> actix_web::Result<String> {
+    let mut bytes = 0;
+    while let Some(chunk) = body.next().await {
+        bytes += chunk?.len();
+    }
+    Ok(bytes.to_string())
 }
 
 /// Sends back each text until the other side closes.
