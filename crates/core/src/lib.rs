@@ -20,6 +20,7 @@ mod capture;
 mod database;
 pub mod extract;
 mod failure;
+mod flood;
 mod http;
 mod lifecycle;
 mod management;

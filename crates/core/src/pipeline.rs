@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::capture::Breadcrumb;
 use crate::failure::Failure;
+use crate::flood::{Floods, Same, Suppressed};
 use crate::record::{Crumb, Detail, Event, EventId, FailureDetail, Kind, Level, Policy, Record, StackRoute, ToSentry};
 use crate::redact::Redactor;
 use crate::request::{self, RequestContext, Trail};
@@ -41,6 +42,7 @@ pub(crate) struct Pipeline {
     stderr: Arc<stderr::Sink>,
     sentry: Option<Arc<sentry::Sink>>,
     resolver: Resolver,
+    floods: Floods,
     /// The breadcrumbs of what happens outside any request.
     trail: Mutex<Trail>,
 }
@@ -100,6 +102,11 @@ impl Pipeline {
                 stderr,
                 sentry: sentry.flatten(),
                 resolver,
+                floods: Floods::watch(&settings.log.flood, |suppressed| {
+                    if let Some(pipeline) = pipeline() {
+                        pipeline.tell_of(suppressed);
+                    }
+                }),
                 trail: Mutex::default(),
             }
         })
@@ -128,7 +135,8 @@ impl Pipeline {
         let stderr = route.stderr && !told.stderr;
         // Asked once: an event that sampling has held back is not tried again by the next report.
         let asks = self.sentry.as_ref().filter(|_| route.sentry == ToSentry::Event && !told.asked);
-        let sentry = asks.filter(|sentry| sentry.takes_event());
+        let is_told = self.is_told(&report, request.as_deref(), stderr, asks.is_some());
+        let sentry = asks.filter(|sentry| is_told && sentry.takes_event());
         let event_id = told.event.or_else(|| sentry.map(|_| EventId::random()));
         if let (Some(request), Some(messages)) = (&request, messages) {
             request.remember(messages, stderr, asks.map(|_| event_id));
@@ -148,9 +156,48 @@ impl Pipeline {
             StackRoute::WithLine => true,
             StackRoute::UnlessSentryTakesIt => event_id.is_none(),
         };
-        let record = stderr.then(|| record(at, report, request.clone(), event_id, with_stack));
+        // A line is a line, however often it is said; only its events are limited.
+        let written = stderr && (is_told || report.failure.is_none());
+        let record = written.then(|| record(at, report, request.clone(), event_id, with_stack));
         self.hand_over(record, event, request.as_deref());
         event_id
+    }
+
+    /// Whether the flood limit leaves a report to be told. What somebody asks for as an event always is.
+    fn is_told(&self, report: &Report, request: Option<&RequestContext>, stderr: bool, event: bool) -> bool {
+        if report.kind == Kind::Message || !stderr && !event || report.failure.is_none() && !event {
+            return true;
+        }
+        let first = report.failure.as_ref().map(Failure::first);
+        let same = Same {
+            type_name: first.map_or_else(|| report.target.clone(), |link| link.type_name.clone()),
+            message: first.map_or_else(|| report.message.clone(), |link| link.message.clone()),
+            route: request.and_then(RequestContext::transaction),
+        };
+        self.floods.admits(same, (stderr && first.is_some()).then_some(report.kind), event)
+    }
+
+    /// Tells how often a failure was not told.
+    fn tell_of(&self, suppressed: Suppressed) {
+        let Suppressed { same, records, events } = suppressed;
+        let place = same.route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
+        let message = format!("more of {}: {}{place}", same.type_name, same.message);
+        let mut said = Map::new();
+        said.insert("exception.type".into(), same.type_name.into());
+        said.insert("exception.message".into(), same.message.into());
+        if let Some(route) = same.route {
+            said.insert("transaction".into(), route.into());
+        }
+        if !records.is_empty() {
+            self.stderr.write(&stderr::loss(&records, &format!("suppressed: {message}"), said.clone()));
+        }
+        if let Some(sink) = self.sentry.as_ref().filter(|_| events > 0) {
+            let report =
+                Report::new(Kind::Message, Level::Warning, "cyanotype::flood", format!("suppressed: {message}"));
+            let report = Report { data: said, ..report }.with("suppressed", events);
+            let event = self.event(EventId::random(), Timestamp::now(), &report, None);
+            self.hand_over(None, Some((Arc::clone(sink), event)), None);
+        }
     }
 
     /// The event as it is now: breadcrumbs that come later are not its own, save the response of a failure nobody caught.
@@ -262,8 +309,17 @@ impl Pipeline {
         }
     }
 
+    /// Ends in the middle of a request: events that wait for their response wait no longer.
+    pub fn end_at_once(&self, deadline: Instant) {
+        if let Some(request) = request::current() {
+            self.answered(None, &request);
+        }
+        self.finish(deadline);
+    }
+
     /// Ends in order: stacks are resolved, Sentry is told, stderr is written; each until its share of the time is over.
     pub fn finish(&self, deadline: Instant) {
+        self.floods.end_all().into_iter().for_each(|suppressed| self.tell_of(suppressed));
         let left = |share: f64| Instant::now() + deadline.saturating_duration_since(Instant::now()).mul_f64(share);
         self.resolver.finish(left(0.3));
         if let Some(sentry) = &self.sentry {

@@ -127,7 +127,6 @@ impl RequestContext {
     }
 
     /// What Sentry calls the transaction: `GET /orders/{id}`.
-    #[cfg_attr(not(feature = "sentry"), expect(dead_code, reason = "only Sentry's events name it"))]
     pub fn transaction(&self) -> Option<String> {
         let (method, route) = self.endpoint.get()?;
         route.as_ref().map(|route| format!("{method} {route}"))

@@ -1,6 +1,7 @@
 //! The thread that resolves stacks, so that no request waits for it.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,7 +46,8 @@ impl Resolver {
         let work = move || {
             subscriber::mute_this_thread();
             while let Some(job) = worker.next() {
-                job.run(&sink);
+                // A panic has been reported by its hook; the next job is another's.
+                let _ = catch_unwind(AssertUnwindSafe(|| job.run(&sink)));
                 worker.lock().busy = false;
                 worker.changed.notify_all();
             }

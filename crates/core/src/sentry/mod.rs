@@ -1,7 +1,10 @@
 //! The sink that is Sentry: the SDK's client and scopes, events built here, and a transport of our own.
 
+mod courier;
+mod endpoint;
 mod event;
 mod scrub;
+mod spool;
 mod transport;
 
 use std::sync::Arc;
@@ -25,7 +28,8 @@ impl Sink {
     /// Binds the process's hub, so it must be called before any thread or runtime that could touch it. `None` when the DSN
     /// is none that the SDK can read.
     pub fn start(settings: &Settings, stderr: Arc<stderr::Sink>, redactor: Arc<Redactor>) -> Option<Self> {
-        let options = options(settings, Arc::clone(&redactor))?.transport(transport::Factory::new(stderr, redactor));
+        let options =
+            options(settings, Arc::clone(&redactor))?.transport(transport::Factory::new(settings, stderr, redactor));
         Some(Self { guard: sentry::init(options), sample_rate: settings.sentry.sample_rate })
     }
 

@@ -15,7 +15,7 @@ use config::Config;
 use serde::Deserialize;
 
 pub use sections::{
-    Blueprints, Database, Env, Format, Log, Management, Mode, Network, Patterns, Request, Response, ResponseLog,
+    Blueprints, Database, Env, Flood, Format, Log, Management, Mode, Network, Patterns, Request, Response, ResponseLog,
     Sentry, Server, Stderr,
 };
 

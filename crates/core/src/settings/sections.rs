@@ -141,6 +141,7 @@ pub struct Log {
     pub response: Response,
     pub request: Request,
     pub redact: Patterns,
+    pub flood: Flood,
     pub stderr: Stderr,
 }
 
@@ -173,6 +174,20 @@ pub struct Request {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+pub struct Flood {
+    pub limit: u64,
+    window_s: u64,
+}
+
+impl Flood {
+    /// The time in which no more than `limit` reports of one failure are told.
+    #[must_use]
+    pub fn window(&self) -> Duration {
+        Duration::from_secs(self.window_s)
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
 pub struct Stderr {
     pub queue_bytes: usize,
 }
@@ -189,6 +204,15 @@ pub struct Sentry {
     pub traces_sample_rate: f32,
     pub spool_dir: Option<String>,
     pub spool_max_bytes: u64,
+    spool_max_age_s: u64,
+}
+
+impl Sentry {
+    /// How long an event may wait in the spool.
+    #[must_use]
+    pub fn spool_max_age(&self) -> Duration {
+        Duration::from_secs(self.spool_max_age_s)
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -175,6 +175,14 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("log.redact.private_key", Takes::Switch, Some("true"), "redact blocks of private keys, in any text"),
     setting(
+        "log.flood.limit",
+        Takes::Whole(1, ANY),
+        Some("100"),
+        "reports of one failure (type, message and route) that are told in log.flood.window_s; of the others their count is, \
+         on stderr and in Sentry; capture_event is exempt",
+    ),
+    setting("log.flood.window_s", Takes::Whole(1, 3600), Some("10"), "seconds that log.flood.limit is for"),
+    setting(
         "log.stderr.queue_bytes",
         Takes::Whole(65536, 1 << 30),
         Some("8388608"),
@@ -208,13 +216,20 @@ pub const SETTINGS: &[Setting] = &[
         "sentry.spool_dir",
         Takes::Text,
         None,
-        "reserved: a directory for events that cannot be sent at once; until it is used they go to stderr",
+        "a directory for events that cannot be sent at once, made when it is missing; several processes may share it; \
+         without it such events go to stderr in full",
     ),
     setting(
         "sentry.spool_max_bytes",
         Takes::Whole(0, ANY),
         Some("67108864"),
-        "reserved: bytes that the spool may hold",
+        "bytes that the spool may hold; the oldest events make room",
+    ),
+    setting(
+        "sentry.spool_max_age_s",
+        Takes::Whole(1, ANY),
+        Some("604800"),
+        "seconds that an event may wait in the spool",
     ),
     named(
         "DATABASE_URL",

@@ -52,7 +52,9 @@ impl Sink {
         let format = Format::of(settings);
         let loss_line = move |counts: &[(Kind, u64)]| {
             let mut line = Vec::new();
-            format.write(&loss(counts), &mut line);
+            let total: u64 = counts.iter().map(|(_, count)| count).sum();
+            let message = format!("{total} records were dropped: stderr took no more");
+            format.write(&loss(counts, &message, Map::new()), &mut line);
             line
         };
         Self { format, queue: Queue::start(settings.log.stderr.queue_bytes, loss_line) }
@@ -72,21 +74,21 @@ impl Sink {
     }
 }
 
-/// The record of what was lost since the last such record.
-fn loss(counts: &[(Kind, u64)]) -> Record {
+/// The record of what was not written.
+pub(crate) fn loss(counts: &[(Kind, u64)], message: &str, mut said: Map<String, Value>) -> Record {
     let dropped: Map<String, Value> =
         counts.iter().map(|(kind, count)| (kind.as_str().into(), (*count).into())).collect();
-    let total: u64 = counts.iter().map(|(_, count)| count).sum();
+    said.insert("dropped".into(), dropped.into());
     Record {
         at: Timestamp::now(),
         level: Level::Warning,
         kind: Kind::Service,
-        message: format!("{total} records were dropped: stderr took no more"),
+        message: message.to_owned(),
         target: "cyanotype::stderr".into(),
         span: None,
         request: None,
         failure: None,
         event_id: None,
-        detail: Detail::Service([("dropped".to_owned(), dropped.into())].into_iter().collect()),
+        detail: Detail::Service(said),
     }
 }

@@ -3,14 +3,19 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
+
+use rustix::pipe::fcntl_setpipe_size;
 
 use super::queue::Shared;
 use crate::record::Kind;
 
 /// One write takes this much when more is waiting: what a pipe holds.
 const BATCH: usize = 64 * 1024;
+/// What a pipe is asked to hold.
+const PIPE: usize = 1 << 20;
 /// Between two tries at a pipe that nobody reads any more.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Tries before a batch is given up and counted.
@@ -27,6 +32,8 @@ pub(super) struct Writer<F> {
     charge: usize,
     /// Whether the last batch was given up: then one try tells whether anybody reads again.
     broken: bool,
+    /// Whether it was given up in the middle of a line.
+    torn: bool,
 }
 
 impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
@@ -34,10 +41,39 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
         // A descriptor of our own, so that no lock of the standard library's is held while a write blocks. The open file
         // behind it stays the one that was inherited, with its flags.
         let file = io::stderr().as_fd().try_clone_to_owned().ok().map(File::from);
-        Self { file, shared, loss_line, batch: Vec::with_capacity(BATCH), lines: Vec::new(), charge: 0, broken: false }
+        if let Some(file) = &file {
+            // Where it is a pipe, and the system allows: a reader that pauses is noticed later.
+            let _ = fcntl_setpipe_size(file, PIPE);
+        }
+        Self {
+            file,
+            shared,
+            loss_line,
+            batch: Vec::with_capacity(BATCH),
+            lines: Vec::new(),
+            charge: 0,
+            broken: false,
+            torn: false,
+        }
+    }
+
+    /// Runs a piece of work. A panic in it, which its hook has reported, costs the batch and not the thread.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            for (kind, _) in std::mem::take(&mut self.lines) {
+                self.shared.count_dropped(kind, 1);
+            }
+            self.batch.clear();
+            self.shared.release(std::mem::take(&mut self.charge));
+        }
     }
 
     fn write_batch(&mut self) {
+        if std::mem::take(&mut self.torn) {
+            // What was torn stays so, and no line after it.
+            self.batch.insert(0, b'\n');
+            self.lines.iter_mut().for_each(|(_, end)| *end += 1);
+        }
         let mut written = 0;
         let mut tries = 0;
         let most = if self.broken { 1 } else { TRIES };
@@ -57,6 +93,7 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
             }
         }
         self.broken = written < self.batch.len();
+        self.torn = self.broken && written > 0 && self.batch[written - 1] != b'\n';
         for (kind, _) in self.lines.iter().filter(|(_, end)| *end > written) {
             self.shared.count_dropped(*kind, 1);
         }
@@ -86,7 +123,7 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Write for Writer<F> {
     fn write(&mut self, message: &[u8]) -> io::Result<usize> {
         if let Some((tag, line)) = message.split_first() {
             if !self.batch.is_empty() && self.batch.len() + line.len() > BATCH {
-                self.write_batch();
+                self.guarded(Self::write_batch);
             }
             self.batch.extend_from_slice(line);
             let kind = Kind::ALL.get(usize::from(*tag)).copied().unwrap_or(Kind::Service);
@@ -98,7 +135,7 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Write for Writer<F> {
 
     fn flush(&mut self) -> io::Result<()> {
         if !self.batch.is_empty() {
-            self.write_batch();
+            self.guarded(Self::write_batch);
         }
         Ok(())
     }

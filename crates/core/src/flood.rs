@@ -1,0 +1,181 @@
+//! The same failure over and over: the first reports of it are told, the others counted, and the count is told.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::record::Kind;
+use crate::settings::Flood as Settings;
+use crate::subscriber;
+
+/// Failures that are watched at the same time; more than these are all told.
+const MOST: usize = 10_000;
+
+/// What makes two failures the same, whatever request they are of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Same {
+    pub type_name: String,
+    pub message: String,
+    /// `GET /orders/{id}`; `None` outside any request.
+    pub route: Option<String>,
+}
+
+/// What was not told of one failure.
+#[derive(Debug)]
+pub(crate) struct Suppressed {
+    pub same: Same,
+    /// Records that would have been on stderr.
+    pub records: Vec<(Kind, u64)>,
+    pub events: u64,
+}
+
+pub(crate) struct Floods {
+    limit: u64,
+    window: Duration,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    open: Mutex<HashMap<Same, Window>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Window {
+    ends: Instant,
+    seen: u64,
+    records: [u64; Kind::ALL.len()],
+    events: u64,
+}
+
+impl Window {
+    fn has_suppressed(&self) -> bool {
+        self.seen > 0 && (self.events > 0 || self.records.iter().any(|count| *count > 0))
+    }
+
+    fn suppressed(&self, same: Same) -> Suppressed {
+        let records = Kind::ALL.map(|kind| (kind, self.records[kind as usize]));
+        Suppressed { same, records: records.into_iter().filter(|(_, count)| *count > 0).collect(), events: self.events }
+    }
+}
+
+impl Floods {
+    /// `tell` is called, on a thread of its own, when a window has ended in which something was suppressed.
+    pub fn watch(settings: &Settings, tell: impl Fn(Suppressed) + Send + 'static) -> Self {
+        let shared = Arc::<Shared>::default();
+        let watched = Arc::clone(&shared);
+        let work = move || {
+            subscriber::mute_this_thread();
+            loop {
+                watched.wait_for_an_end().into_iter().for_each(&tell);
+            }
+        };
+        let thread = std::thread::Builder::new().name("floods".into()).spawn(work);
+        thread.expect("a process that cannot start a thread cannot serve");
+        Self { limit: settings.limit, window: settings.window(), shared }
+    }
+
+    /// Whether this report is told; if not, it is counted: as a record of this kind, as an event, or both.
+    pub fn admits(&self, same: Same, record: Option<Kind>, event: bool) -> bool {
+        let now = Instant::now();
+        let mut open = self.shared.lock();
+        if open.len() >= MOST {
+            open.retain(|_, window| window.ends > now || window.has_suppressed());
+            if open.len() >= MOST && !open.contains_key(&same) {
+                return true;
+            }
+        }
+        let window = open.entry(same).or_insert_with(|| Window {
+            ends: now + self.window,
+            seen: 0,
+            records: Default::default(),
+            events: 0,
+        });
+        if window.ends <= now && !window.has_suppressed() {
+            (window.ends, window.seen) = (now + self.window, 0);
+        }
+        window.seen += 1;
+        if window.seen <= self.limit {
+            return true;
+        }
+        let is_first = !window.has_suppressed();
+        if let Some(kind) = record {
+            window.records[kind as usize] += 1;
+        }
+        window.events += u64::from(event);
+        drop(open);
+        if is_first {
+            self.shared.changed.notify_all();
+        }
+        false
+    }
+
+    /// Ends all windows now, and gives what was suppressed in them.
+    pub fn end_all(&self) -> Vec<Suppressed> {
+        let open = std::mem::take(&mut *self.shared.lock());
+        let ended = open.into_iter().filter(|(_, window)| window.has_suppressed());
+        ended.map(|(same, window)| window.suppressed(same)).collect()
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Same, Window>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until windows end in which something was suppressed.
+    fn wait_for_an_end(&self) -> Vec<Suppressed> {
+        let mut open = self.lock();
+        loop {
+            let now = Instant::now();
+            let next = open.values().filter(|window| window.has_suppressed()).map(|window| window.ends).min();
+            open = match next {
+                Some(next) if next <= now => break,
+                Some(next) => self.changed.wait_timeout(open, next - now).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.changed.wait(open).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        let now = Instant::now();
+        let ended = open.extract_if(|_, window| window.ends <= now && window.has_suppressed());
+        ended.map(|(same, window)| window.suppressed(same)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    fn same(message: &str) -> Same {
+        Same { type_name: "Error".into(), message: message.into(), route: Some("GET /".into()) }
+    }
+
+    fn floods(window_s: u64) -> (Floods, mpsc::Receiver<Suppressed>) {
+        let (told, tales) = mpsc::channel();
+        let settings: Settings =
+            serde_json::from_value(serde_json::json!({"limit": 3, "window_s": window_s})).expect("good settings");
+        (Floods::watch(&settings, move |suppressed| told.send(suppressed).unwrap_or_default()), tales)
+    }
+
+    #[test]
+    fn the_first_are_told_and_the_others_counted() {
+        let (floods, tales) = floods(1);
+        let admitted = (0..10).filter(|_| floods.admits(same("a"), Some(Kind::Uncaught), true)).count();
+        assert_eq!(admitted, 3);
+        assert!(floods.admits(same("b"), Some(Kind::Uncaught), true), "others are not crowded out");
+        let told = tales.recv_timeout(Duration::from_secs(10)).expect("the window ends");
+        assert_eq!((told.same, told.records, told.events), (same("a"), vec![(Kind::Uncaught, 7)], 7));
+        assert!(floods.admits(same("a"), Some(Kind::Uncaught), true), "a new window begins");
+    }
+
+    #[test]
+    fn at_the_end_nothing_is_left_untold() {
+        let (floods, _tales) = floods(3600);
+        for _ in 0..5 {
+            floods.admits(same("a"), None, true);
+        }
+        let left = floods.end_all();
+        assert_eq!((left.len(), left[0].events, left[0].records.len()), (1, 2, 0));
+    }
+}
