@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -28,4 +28,20 @@ fn build() -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("the app does not build:\n{}", String::from_utf8_lossy(&built.stderr))),
     }
+}
+
+/// This binary of the tests' own, built with `panic=abort`: its dependencies, too, so it takes minutes the first time.
+pub fn aborting(binary: &Path) -> PathBuf {
+    let name = binary.file_name().and_then(|name| name.to_str()).expect("a binary has a name in ASCII");
+    let target = scratch::target().join("abort");
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--locked", "-p", "system-tests", "--bin", name, "--target-dir"]).arg(&target);
+    command
+        .current_dir(scratch::workspace())
+        .env("CARGO_PROFILE_DEV_PANIC", "abort")
+        .env("CARGO_PROFILE_DEV_DEBUG", "false");
+    let built = command.output().unwrap_or_else(|e| panic!("cannot run cargo: {e}"));
+    assert!(built.status.success(), "{name} does not build:\n{}", String::from_utf8_lossy(&built.stderr));
+    target.join("debug").join(name)
 }

@@ -5,6 +5,7 @@ mod env;
 pub mod figures;
 pub mod http;
 pub mod keeper;
+pub mod load;
 pub mod peers;
 pub mod ports;
 pub mod probe;

@@ -37,6 +37,11 @@ fn the_readme_shows_the_table() {
 }
 
 #[test]
+fn the_architecture_shows_what_faults_do() {
+    check("ARCHITECTURE.md", "faults", &crate::faults::rows());
+}
+
+#[test]
 fn the_settings_reference_lists_every_setting() {
     check("docs/SETTINGS.md", "app config --reference", &answer(&["config", "--reference"]));
 }

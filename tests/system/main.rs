@@ -5,6 +5,7 @@ mod command;
 mod deploy;
 mod documents;
 mod failures;
+mod faults;
 mod forgery;
 mod lifecycle;
 mod limits;

@@ -51,6 +51,10 @@ impl Child {
         Client::new(self.port)
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn log(&self) -> PathBuf {
         self.directory.join("app.log")
     }

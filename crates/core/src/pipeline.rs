@@ -122,6 +122,7 @@ impl Pipeline {
         }
         self.redactor.map(&mut report.data);
         self.redactor.text_in_place(&mut report.message);
+        self.redactor.text_in_place(&mut report.target);
         for link in report.failure.iter_mut().flat_map(|failure| &mut failure.chain) {
             self.redactor.text_in_place(&mut link.message);
         }
@@ -287,6 +288,7 @@ impl Pipeline {
             let mut report = told(breadcrumb.clone());
             self.redactor.map(&mut report.data);
             self.redactor.text_in_place(&mut report.message);
+            self.redactor.text_in_place(&mut report.target);
             self.stderr.write(&record(at, report, request.clone(), None, false));
         }
         if route.sentry == ToSentry::Breadcrumb {
@@ -304,6 +306,7 @@ impl Pipeline {
                 };
                 self.redactor.map(&mut crumb.data);
                 self.redactor.text_in_place(&mut crumb.message);
+                self.redactor.text_in_place(&mut crumb.category);
                 self.keep(request.as_deref(), crumb);
             }
         }

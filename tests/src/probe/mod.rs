@@ -69,6 +69,9 @@ enum Finish {
     },
     Panic {
         panic: String,
+        /// A second time, while the first unwinds: that ends the process.
+        #[serde(default)]
+        twice: bool,
     },
     Stream {
         stream: Chunks,
@@ -138,10 +141,21 @@ async fn run(body: Bytes) -> Result {
             }
             Err(error.into())
         }
-        Some(Finish::Panic { panic }) => panic!("{panic}"),
+        Some(Finish::Panic { panic, twice }) => {
+            let _again = twice.then_some(PanicsOnDrop);
+            panic!("{panic}")
+        }
         Some(Finish::Stream { stream }) => {
             Ok(HttpResponse::Ok().content_type(stream.content_type.clone()).streaming(stream.into_stream()))
         }
+    }
+}
+
+struct PanicsOnDrop;
+
+impl Drop for PanicsOnDrop {
+    fn drop(&mut self) {
+        panic!("a second panic");
     }
 }
 

@@ -13,13 +13,38 @@ use serde_json::{Map, Value};
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Step {
-    Log { level: Level, message: String, error: Option<String> },
-    Breadcrumb { message: String, category: Option<String>, level: Option<Level>, data: Option<Map<String, Value>> },
-    CaptureException { message: String, cause: Option<String> },
-    CaptureEvent { message: String, level: Option<Level> },
-    Sleep { ms: u64 },
-    Spawn { steps: Vec<Step> },
-    Span { steps: Vec<Step> },
+    Log {
+        level: Level,
+        message: String,
+        error: Option<String>,
+    },
+    Breadcrumb {
+        message: String,
+        category: Option<String>,
+        level: Option<Level>,
+        data: Option<Map<String, Value>>,
+    },
+    CaptureException {
+        message: String,
+        cause: Option<String>,
+    },
+    CaptureEvent {
+        message: String,
+        level: Option<Level>,
+    },
+    Sleep {
+        ms: u64,
+    },
+    Spawn {
+        steps: Vec<Step>,
+    },
+    Span {
+        steps: Vec<Step>,
+    },
+    /// On a thread that is none of actix's.
+    PanicThread {
+        message: String,
+    },
 }
 
 pub(super) fn all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()>>> {
@@ -60,6 +85,10 @@ impl Step {
                 let _ = cyanotype::spawn(all(steps)).await;
             }
             Step::Span { steps } => in_a_span(steps).await,
+            Step::PanicThread { message } => {
+                // The panic has been reported by its hook.
+                let _ = std::thread::spawn(move || panic!("{message}")).join();
+            }
         }
     }
 }

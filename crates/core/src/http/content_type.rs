@@ -28,7 +28,8 @@ impl ContentType {
 fn syntax(content_type: &str) -> Option<Syntax> {
     let content_type = content_type.to_ascii_lowercase();
     let (essence, parameters) = content_type.split_once(';').unwrap_or((&content_type, ""));
-    let charset = parameters.split(';').find_map(|parameter| parameter.trim().strip_prefix("charset="));
+    let mut parameters = parameters.split(';').filter_map(|parameter| parameter.split_once('='));
+    let charset = parameters.find(|(name, _)| name.trim() == "charset").map(|(_, charset)| charset.trim());
     if charset.is_some_and(|charset| !matches!(charset.trim_matches('"'), "utf-8" | "utf8" | "us-ascii")) {
         return None;
     }
@@ -72,7 +73,7 @@ mod tests {
             "application/octet-stream",
             "image/png",
             "multipart/form-data; boundary=x",
-            "text/plain; charset=utf-16",
+            "text/plain; charset =utf-16",
             "",
         ] {
             assert_eq!(read(hidden, None).syntax, None, "{hidden}");

@@ -177,6 +177,7 @@ impl Exchange {
     fn record(&self, level: Level, log: ResponseLog, outcome: Outcome, seen: &[u8], passed: u64) -> Record {
         let redactor = &self.pipeline.redactor;
         let status = self.answer.as_ref().map(|answer| answer.status.as_u16());
+        let method = redactor.header(self.method.as_str()).into_owned();
         let path = redactor.path(self.uri.path()).into_owned();
         let said = status.map_or_else(|| outcome.as_str().to_owned(), |status| status.to_string());
         let content_type = self.answer.as_ref().map(|answer| answer.content_type.clone()).unwrap_or_default();
@@ -199,14 +200,14 @@ impl Exchange {
             at: Timestamp::now(),
             level,
             kind: Kind::Response,
-            message: format!("{} {path} {said}", self.method),
+            message: format!("{method} {path} {said}"),
             target: "cyanotype::response_log".into(),
             span: None,
             request: Some(Arc::clone(&self.context)),
             failure: None,
             event_id: None,
             detail: Detail::Response(Box::new(ResponseDetail {
-                method: self.method.to_string(),
+                method,
                 route: self.context.route().map(str::to_owned),
                 path,
                 query: self.uri.query().map(|query| redactor.query(query)),
@@ -238,7 +239,9 @@ impl Exchange {
             content.truncated |= !is_all;
             content
         });
-        BodyDetail { content_type: of.content_type, coding: of.coding, size: passed, content }
+        // A client chooses those of its request.
+        let shown = |text: Option<String>| text.map(|text| self.pipeline.redactor.header(&text).into_owned());
+        BodyDetail { content_type: shown(of.content_type), coding: shown(of.coding), size: passed, content }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use serde::de::IgnoredAny;
 
-use super::Redactor;
+use super::{BEYOND, Redactor};
 
 /// The document cannot be read where it would have to be.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +23,8 @@ pub(super) fn redact(
     depth: u8,
     out: &mut Vec<u8>,
 ) -> Result<(), Unreadable> {
-    Scanner { redactor, input, at: 0, complete, depth, open: Vec::new(), muted: None, out }.run(limit)
+    let limit = out.len().saturating_add(limit);
+    Scanner { redactor, input, at: 0, complete, limit, depth, open: Vec::new(), muted: None, out }.run()
 }
 
 /// What stands in the place of a secret, as JSON.
@@ -45,6 +46,8 @@ struct Scanner<'a> {
     at: usize,
     /// Whether the input is the whole document.
     complete: bool,
+    /// How long the output need be.
+    limit: usize,
     /// How many strings this document is inside of.
     depth: u8,
     /// The containers that are open, as the bytes that close them.
@@ -55,10 +58,9 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
-    fn run(mut self, limit: usize) -> Result<(), Unreadable> {
-        let limit = self.out.len().saturating_add(limit);
+    fn run(mut self) -> Result<(), Unreadable> {
         let mut expect = Expect::Value;
-        while self.out.len() < limit {
+        while self.out.len() < self.limit {
             let new_line = self.copy_space();
             let Some(&byte) = self.input.get(self.at) else {
                 let ended = self.open.is_empty() && expect == Expect::CommaOrEnd;
@@ -76,7 +78,7 @@ impl Scanner<'_> {
                 }
                 (Expect::Value | Expect::FirstValueOrEnd, b'"') => {
                     let Some(end) = self.string_end()? else { return self.cut_off() };
-                    self.copy_string(end, |redactor, text, depth| redactor.string(text, depth))?;
+                    self.copy_string(end, |redactor, text, depth, goes_on| redactor.string(text, depth, goes_on))?;
                     self.value_ended()
                 }
                 (Expect::Value | Expect::FirstValueOrEnd, _) => {
@@ -86,7 +88,7 @@ impl Scanner<'_> {
                 (Expect::Key | Expect::FirstKeyOrEnd, b'"') => {
                     let Some(end) = self.string_end()? else { return self.cut_off() };
                     let sensitive = self.muted.is_none() && self.key_is_sensitive(end)?;
-                    self.copy_string(end, |redactor, key, _| redactor.found_in(key))?;
+                    self.copy_string(end, |redactor, key, _, _| redactor.key(key))?;
                     self.copy_space();
                     match self.input.get(self.at) {
                         Some(b':') => self.copy(1),
@@ -192,27 +194,52 @@ impl Scanner<'_> {
         Ok(self.redactor.keys.is_sensitive(&String::from_utf8_lossy(&raw[1..raw.len() - 1])))
     }
 
-    /// Copies a string, or what `redacted` says is shown of it.
+    /// Copies a string, or what `redacted` says is shown of it. One that is longer than what is shown is read no further.
     fn copy_string(
         &mut self,
         end: usize,
-        redacted: impl Fn(&Redactor, &str, u8) -> Option<String>,
+        redacted: impl Fn(&Redactor, &str, u8, bool) -> Option<String>,
     ) -> Result<(), Unreadable> {
         let raw = &self.input[self.at..end];
-        if self.muted.is_some() || !self.redactor.may_be_in(raw, false) {
-            self.copy(raw.len());
+        self.at = end;
+        if self.muted.is_some() {
             return Ok(());
         }
-        let text: String = serde_json::from_slice(raw).map_err(|_| Unreadable)?;
-        match redacted(self.redactor, &text, self.depth) {
-            None => self.copy(raw.len()),
-            Some(shown) => {
-                serde_json::to_writer(&mut *self.out, &shown).expect("a text can be written into memory");
-                self.at = end;
-            }
+        let room = self.limit.saturating_sub(self.out.len()).saturating_add(BEYOND);
+        let part = beginning(raw, room);
+        let goes_on = part.len() < raw.len();
+        if !self.redactor.may_be_in(part, goes_on) {
+            self.out.extend_from_slice(part);
+            return Ok(());
+        }
+        let closed = [part, b"\""].concat();
+        let text: String = serde_json::from_slice(if goes_on { &closed } else { part }).map_err(|_| Unreadable)?;
+        match redacted(self.redactor, &text, self.depth, goes_on) {
+            None => self.out.extend_from_slice(part),
+            Some(shown) => serde_json::to_writer(&mut *self.out, &shown).expect("a text can be written into memory"),
         }
         Ok(())
     }
+}
+
+/// The beginning of a string, of about so many bytes, that no character and no escape is cut in.
+fn beginning(raw: &[u8], room: usize) -> &[u8] {
+    if raw.len() <= room.saturating_add(16) {
+        return raw;
+    }
+    let is_unit = |at: usize| raw[at] == b'\\' && raw[at + 1] == b'u';
+    let mut at = 1;
+    while at < room {
+        at += if is_unit(at) { 6 } else { 1 + usize::from(raw[at] == b'\\') };
+    }
+    // The second half of a surrogate pair belongs to the first.
+    if is_unit(at) {
+        at += 6;
+    }
+    while raw[at] & 0xc0 == 0x80 {
+        at += 1;
+    }
+    &raw[..at]
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ impl Keys {
             .ascii_case_insensitive(true)
             // An escaped letter can hide a key from a search of the bytes, and so can the two letters that are not ASCII but
             // whose lower case is.
-            .build(first.chain(MARKS).chain(["\\u", "%", "\u{212a}", "\u{17f}"]))
+            .build(first.chain(MARKS).chain(["\\u", "\\x", "%", "\u{212a}", "\u{17f}"]))
             .expect("a few short patterns make a small automaton");
         Self { entries, candidates }
     }
@@ -54,18 +54,15 @@ impl Keys {
     /// Whether a text gives a sensitive key a value: `password=…`, `"token": …`, `?api%5Fkey%3D…`. Prose that only names
     /// one does not.
     pub fn have_values_in(&self, text: &str) -> bool {
-        const SIGNS: [char; 7] = ['=', ':', '：', '>', '|', '\t', '\n'];
-        const REACH: usize = 40;
-        let is_near = |text: &str, end: usize| text[end..].chars().take(REACH).any(|c| SIGNS.contains(&c));
-        readings(text).any(|text| self.runs(&text).into_iter().any(|end| is_near(&text, end)))
+        readings(text).any(|text| self.runs(&text).into_iter().any(|end| is_given(&text[end..])))
     }
 
-    /// Where each run of words that makes a sensitive key ends, whether changes of case separate words or not:
-    /// `userPassword` and `PaSsWoRd`.
+    /// Where each run of words that makes a sensitive key ends, in any way to split it.
     fn runs(&self, text: &str) -> Vec<usize> {
-        let mut ends = self.runs_of(&spans(text, true));
+        let mut ends = self.runs_of(&spans(text, Split::Camel));
         if text.contains(char::is_uppercase) {
-            ends.extend(self.runs_of(&spans(text, false)));
+            ends.extend(self.runs_of(&spans(text, Split::Capitals)));
+            ends.extend(self.runs_of(&spans(text, Split::Marks)));
         }
         ends
     }
@@ -73,7 +70,8 @@ impl Keys {
     fn runs_of(&self, words: &[(String, usize)]) -> Vec<usize> {
         let ends = (0..words.len()).filter_map(|at| {
             let fits = |entry: &&Vec<String>| {
-                words[at..].len() >= entry.len() && entry.iter().zip(&words[at..]).all(|(word, (said, _))| word == said)
+                words[at..].len() >= entry.len()
+                    && entry.iter().zip(&words[at..]).all(|(word, (said, _))| is_word(word, said))
             };
             self.entries.iter().find(fits).map(|entry| words[at + entry.len() - 1].1)
         });
@@ -83,22 +81,61 @@ impl Keys {
 
 /// The words of a key in lower case: `userAPIKey` is user, api, key, and so is `user[api-key]`.
 fn words(key: &str) -> Vec<String> {
-    spans(key, true).into_iter().map(|(word, _)| word).collect()
+    spans(key, Split::Camel).into_iter().map(|(word, _)| word).collect()
 }
 
-/// The words of a text in lower case, each with where it ends. Whatever is no letter or digit separates, and, if asked, so
-/// do changes of case.
-fn spans(text: &str, by_case: bool) -> Vec<(String, usize)> {
+/// Whether what follows a key gives it a value.
+fn is_given(after: &str) -> bool {
+    const SIGNS: [char; 7] = ['=', ':', '：', '>', '|', '\t', '\n'];
+    const REACH: usize = 40;
+    /// A longer name, its quotes, and space are no distance, up to here.
+    const NO_DISTANCE: usize = 200;
+    let mut chars = after.chars().peekable();
+    for is_passed in [|c: char| c.is_alphanumeric() || "_-.]\"'\\".contains(c), |c: char| c == ' '] {
+        for _ in 0..NO_DISTANCE {
+            if chars.next_if(|c| is_passed(*c)).is_none() {
+                break;
+            }
+        }
+    }
+    chars.take(REACH).any(|c| SIGNS.contains(&c))
+}
+
+/// `password2` is a password too.
+fn is_word(word: &str, said: &str) -> bool {
+    said.strip_prefix(word).is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Which changes of case separate words.
+#[derive(Clone, Copy, PartialEq)]
+enum Split {
+    /// `userAPIKey`: user, api, key.
+    Camel,
+    /// `CSRFtoken`: csrf, token.
+    Capitals,
+    /// None: `PaSsWoRd` is one word.
+    Marks,
+}
+
+/// The words of a text in lower case, each with where it ends. Whatever is no letter or digit separates.
+fn spans(text: &str, split: Split) -> Vec<(String, usize)> {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut before: Option<char> = None;
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let after = chars.peek().map(|(_, next)| *next);
-        let rises = by_case && c.is_uppercase() && before.is_some_and(|before| !before.is_uppercase());
-        let falls = by_case && c.is_uppercase() && after.is_some_and(char::is_lowercase);
+        let rises = c.is_uppercase() && before.is_some_and(|before| !before.is_uppercase());
+        let falls = c.is_uppercase() && after.is_some_and(char::is_lowercase);
+        // Of a lower case letter after a capital: whether that capital was not the word's first letter.
+        let drops = c.is_lowercase() && before.is_some_and(char::is_uppercase) && word.chars().count() > 1;
+        let by_case = match split {
+            Split::Camel => rises || falls,
+            Split::Capitals => rises || drops,
+            Split::Marks => false,
+        };
         let separates = !c.is_alphanumeric();
-        if (separates || rises || falls) && !word.is_empty() {
+        if (separates || by_case) && !word.is_empty() {
             words.push((std::mem::take(&mut word), at));
         }
         if !separates {
@@ -124,40 +161,55 @@ pub(super) fn readings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     std::iter::successors(Some(Cow::Borrowed(text)), undone).take(1 + ESCAPED)
 }
 
-/// The text with percent and `\u` escapes undone, if it has any.
+/// The text with percent and backslash escapes undone, if it has any.
 fn decoded(text: &str) -> Option<String> {
-    if !text.contains('%') && !text.contains("\\u") {
+    if !text.contains(['%', '\\']) {
         return None;
     }
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     let mut any = false;
-    let digits = |hex: &[u8]| u32::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok();
-    while let [first, tail @ ..] = rest {
-        let escape = match (first, tail) {
-            (b'%', hex) if hex.len() >= 2 => digits(&hex[..2]).map(|code| (code, 2)),
-            (b'\\', [b'u', hex @ ..]) if hex.len() >= 4 => digits(&hex[..4]).map(|code| (code, 5)),
-            _ => None,
-        };
-        match escape {
-            Some((code, length)) => {
-                match u8::try_from(code) {
-                    Ok(byte) if length == 2 => bytes.push(byte),
-                    _ => {
-                        let c = char::from_u32(code).unwrap_or(' ');
-                        bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-                    }
+    while !rest.is_empty() {
+        match escape(rest) {
+            Some((c, length)) => {
+                match c {
+                    Escaped::Byte(byte) => bytes.push(byte),
+                    Escaped::Char(c) => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
                 }
+                rest = &rest[length..];
                 any = true;
-                rest = &tail[length..];
             }
             None => {
-                bytes.push(*first);
-                rest = tail;
+                bytes.push(rest[0]);
+                rest = &rest[1..];
             }
         }
     }
     any.then(|| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+enum Escaped {
+    Byte(u8),
+    Char(char),
+}
+
+/// What the escape that a text begins with stands for, and its length.
+fn escape(text: &[u8]) -> Option<(Escaped, usize)> {
+    let digits = |from: usize, count: usize| {
+        let hex = text.get(from..from + count).filter(|hex| hex.iter().all(u8::is_ascii_hexdigit))?;
+        u32::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
+    };
+    let byte = |from: usize| digits(from, 2).and_then(|code| u8::try_from(code).ok()).map(Escaped::Byte);
+    match text {
+        [b'%', ..] => byte(1).map(|byte| (byte, 3)),
+        [b'\\', b'x', ..] => byte(2).map(|byte| (byte, 4)),
+        [b'\\', b'u', ..] => digits(2, 4).map(|code| (Escaped::Char(char::from_u32(code).unwrap_or(' ')), 6)),
+        [b'\\', b'n', ..] => Some((Escaped::Byte(b'\n'), 2)),
+        [b'\\', b't', ..] => Some((Escaped::Byte(b'\t'), 2)),
+        [b'\\', b'r' | b'b' | b'f', ..] => Some((Escaped::Byte(b' '), 2)),
+        [b'\\', c @ (b'"' | b'\'' | b'\\' | b'/'), ..] => Some((Escaped::Byte(*c), 2)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -184,6 +236,10 @@ mod tests {
             "API-Key",
             "x-session-id",
             "PaSsWoRd",
+            "password2",
+            "userAPIkey",
+            "CSRFtoken",
+            "customerPINcode",
             "pa\u{17f}\u{17f}word",
             "to\u{212a}en",
             "eMail",
@@ -240,6 +296,10 @@ mod tests {
             "token%3Dx",
             "a=b?password=x",
             "user[password]=x",
+            "a\\npassword: x",
+            "\\x70assword=x",
+            "token_that_was_issued_by_the_identity_provider_v2=x",
+            "\"password\"                                              : 1",
         ] {
             assert!(keys.have_values_in(text), "{text}");
         }

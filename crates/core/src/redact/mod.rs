@@ -92,10 +92,13 @@ impl Redactor {
     pub fn content(&self, body: &[u8], syntax: Syntax, limit: usize, complete: bool) -> Content {
         let near = &body[..body.len().min(limit.saturating_add(BEYOND))];
         let goes_on = !complete || near.len() < body.len();
+        let withheld = cut(WITHHELD, limit);
+        if is_utf16(near) {
+            return withheld;
+        }
         if !self.may_be_in(near, goes_on) && syntax != Syntax::Form {
             return cut(&String::from_utf8_lossy(near), limit);
         }
-        let withheld = cut(WITHHELD, limit);
         match syntax {
             // What no browser would have sent as a form is not read as one.
             Syntax::Form if body.trim_ascii_end().iter().any(|byte| *byte <= b' ' || b"\"<{\\".contains(byte)) => {
@@ -116,12 +119,16 @@ impl Redactor {
                 let text = String::from_utf8_lossy(near);
                 // JSON goes by other names too.
                 if text.trim_start().starts_with(['{', '[']) {
-                    return self.content(body, Syntax::Json, limit, complete);
+                    let read = self.content(body, Syntax::Json, limit, complete);
+                    if read != withheld {
+                        return read;
+                    }
                 }
-                if self.keys.are_named_in(&text) {
+                let shown = self.patterns.redacted(&text, goes_on);
+                if self.keys.are_named_in(&text) || self.is_found_in(&shown, goes_on) {
                     return withheld;
                 }
-                let content = cut(&self.patterns.redacted(&text, goes_on), limit);
+                let content = cut(&shown, limit);
                 Content { truncated: content.truncated || near.len() < body.len(), ..content }
             }
         }
@@ -135,30 +142,50 @@ impl Redactor {
     /// Redacts pairs until so much of them is shown.
     fn pairs(&self, text: &str, limit: usize, goes_on: bool, is_sensitive: impl Fn(&str) -> bool) -> String {
         let mut shown = String::with_capacity(text.len().min(limit));
-        let mut rest = text;
-        while !rest.is_empty() && shown.len() <= limit {
-            let length = rest.find(['&', ';']).unwrap_or(rest.len());
-            let (pair, tail) = rest.split_at(length);
-            let goes_on = goes_on && tail.is_empty();
-            match pair.split_once('=') {
-                Some((key, _)) if self.is_secret(key, false) => shown.push_str(REDACTED),
-                Some((key, _)) if keys::readings(&spaced(key)).any(|key| is_sensitive(&key)) => {
-                    shown.extend([key, "=", REDACTED]);
-                }
-                // A value may hold a query, a form or JSON of its own.
-                Some((key, value)) if self.is_secret(value, goes_on) => shown.extend([key, "=", REDACTED]),
-                None if self.is_secret(pair, goes_on) => shown.push_str(REDACTED),
-                _ => shown.push_str(pair),
+        let mut pairs = text.split('&').peekable();
+        while let Some(pair) = pairs.next() {
+            let goes_on = goes_on && pairs.peek().is_none();
+            self.pair(pair, goes_on, &is_sensitive, &mut shown);
+            if shown.len() > limit {
+                break;
             }
-            let (end, tail) = tail.split_at(tail.len().min(1));
-            shown.push_str(end);
-            rest = tail;
+            if pairs.peek().is_some() {
+                shown.push('&');
+            }
         }
         shown
     }
 
+    /// To some readers a semicolon ends a pair too, to others it is part of the value: so it begins a new pair, and is no
+    /// end of what is redacted.
+    fn pair(&self, pair: &str, goes_on: bool, is_sensitive: &impl Fn(&str) -> bool, shown: &mut String) {
+        for (at, part) in pair.split(';').enumerate() {
+            if at > 0 {
+                shown.push(';');
+            }
+            match part.split_once('=') {
+                Some((key, _)) if self.is_secret(key, false) => return shown.push_str(REDACTED),
+                Some((key, value))
+                    if keys::readings(&spaced(key)).any(|key| is_sensitive(&key))
+                        // A value may hold a query, a form or JSON of its own.
+                        || self.is_secret(value, goes_on) =>
+                {
+                    return shown.extend([key, "=", REDACTED]);
+                }
+                None if self.is_secret(part, goes_on) => return shown.push_str(REDACTED),
+                _ => shown.push_str(part),
+            }
+        }
+    }
+
     /// A path whose segments that hold a secret are redacted.
     pub fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        // A token may hold slashes itself, and a block does.
+        let is_across =
+            |text: &str| self.patterns.find(text, false).iter().any(|found| text[found.clone()].contains('/'));
+        if self.may_be_in(path.as_bytes(), false) && keys::readings(&spaced(path)).any(|path| is_across(&path)) {
+            return Cow::Owned(format!("/{REDACTED}"));
+        }
         if !path.split('/').any(|segment| self.is_secret(segment, false)) {
             return Cow::Borrowed(path);
         }
@@ -168,7 +195,7 @@ impl Redactor {
 
     /// A header's value, or another short text that a client sets.
     pub fn header<'a>(&self, value: &'a str) -> Cow<'a, str> {
-        match self.string(value, DEEPEST) {
+        match self.string(value, DEEPEST, false) {
             Some(shown) => Cow::Owned(shown),
             None => Cow::Borrowed(value),
         }
@@ -176,8 +203,8 @@ impl Redactor {
 
     /// Redacts what looks like a secret in a text made for people.
     pub fn text_in_place(&self, text: &mut String) {
-        if let Some(shown) = self.found_in(text) {
-            *text = shown;
+        if self.is_found_in(text, false) {
+            *text = self.without_found(text, false);
         }
     }
 
@@ -205,7 +232,7 @@ impl Redactor {
             Value::Object(map) => self.map(map),
             Value::Array(items) => items.iter_mut().for_each(|item| self.data(item)),
             Value::String(text) if self.may_be_in(text.as_bytes(), false) => {
-                if let Some(shown) = self.string(text, 0) {
+                if let Some(shown) = self.string(text, 0, false) {
                     *text = shown;
                 }
             }
@@ -225,30 +252,42 @@ impl Redactor {
                 self.data(value);
             }
         }
-        if map.keys().any(|key| self.found_in(key).is_some()) {
+        if map.keys().any(|key| self.key(key).is_some()) {
             let all = std::mem::take(map).into_iter();
-            map.extend(all.map(|(key, value)| (self.found_in(&key).unwrap_or(key), value)));
+            map.extend(all.map(|(key, value)| (self.key(&key).unwrap_or(key), value)));
         }
     }
 
+    /// What is shown of a key that holds a secret itself.
+    fn key(&self, key: &str) -> Option<String> {
+        if self.keys.have_values_in(key) {
+            return Some(REDACTED.into());
+        }
+        self.is_found_in(key, false).then(|| self.without_found(key, false))
+    }
+
     /// What is shown of a string among others, if not the string: one that holds JSON is redacted inside, one that gives a
-    /// sensitive key a value in another way is redacted whole.
-    fn string(&self, text: &str, depth: u8) -> Option<String> {
+    /// sensitive key a value in another way is redacted whole. Of one that `goes_on` this is the beginning.
+    fn string(&self, text: &str, depth: u8, goes_on: bool) -> Option<String> {
+        let is_json = depth < DEEPEST && text.trim_start().starts_with(['{', '[', '"']);
         let gives = self.keys.have_values_in(text);
-        if !gives && !self.is_found_in(text, false) {
+        let holds = gives || self.is_found_in(text, goes_on);
+        let may_hold_inside = is_json && self.keys.are_named_in(text);
+        if !holds && !may_hold_inside {
             return None;
         }
-        if depth < DEEPEST && text.trim_start().starts_with(['{', '[', '"']) {
+        if is_json {
             let mut inner = Vec::with_capacity(text.len());
-            let read = json::redact(self, text.as_bytes(), usize::MAX, true, depth + 1, &mut inner);
+            let read = json::redact(self, text.as_bytes(), usize::MAX, !goes_on, depth + 1, &mut inner);
             let inner = String::from_utf8_lossy(&inner).into_owned();
-            if read.is_ok() && !self.is_found_in(&inner, false) {
+            if read.is_ok() && !self.is_found_in(&inner, goes_on) {
                 return Some(inner);
             }
         }
-        // In place, where nothing is left of it then.
-        let shown = self.found_in(text).filter(|shown| !gives && !self.is_found_in(shown, false));
-        Some(shown.unwrap_or_else(|| REDACTED.into()))
+        if gives {
+            return Some(REDACTED.into());
+        }
+        holds.then(|| self.without_found(text, goes_on))
     }
 
     /// Whether a secret is found in a text, or in what it is without its escapes.
@@ -256,12 +295,10 @@ impl Redactor {
         keys::readings(text).any(|text| !self.patterns.find(&text, goes_on).is_empty())
     }
 
-    /// What is shown of a text that a secret is found in.
-    fn found_in(&self, text: &str) -> Option<String> {
-        match self.patterns.redacted(text, false) {
-            Cow::Owned(shown) => Some(shown),
-            Cow::Borrowed(_) => None,
-        }
+    /// A text that a secret is found in: without it, where nothing is found then, else nothing of it.
+    fn without_found(&self, text: &str, goes_on: bool) -> String {
+        let shown = self.patterns.redacted(text, goes_on);
+        if self.is_found_in(&shown, goes_on) { REDACTED.into() } else { shown.into_owned() }
     }
 
     /// Whether a request header may be shown.
@@ -269,6 +306,13 @@ impl Redactor {
     pub fn shows_header(name: &str) -> bool {
         HEADERS_SHOWN.iter().any(|shown| name.eq_ignore_ascii_case(shown))
     }
+}
+
+/// Whether this is read as UTF-16 by whoever it is for: a key would have a zero between each two letters.
+fn is_utf16(text: &[u8]) -> bool {
+    let is_pair =
+        |pair: &[u8]| matches!(pair, [a, 0, b, 0] | [0, a, 0, b] if a.is_ascii_graphic() && b.is_ascii_graphic());
+    text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") || text.windows(4).any(is_pair)
 }
 
 fn cut(text: &str, limit: usize) -> Content {
@@ -309,9 +353,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_withheld() {
-        for (body, syntax) in
-            [("password=x", Syntax::Json), ("password: x", Syntax::Text), ("{\"pin\" 1}", Syntax::Text)]
-        {
+        for (body, syntax) in [
+            ("password=x", Syntax::Json),
+            ("password: x", Syntax::Text),
+            ("p\0i\0n\0:\0x\0", Syntax::Json),
+            ("{\"pin\" 1}", Syntax::Text),
+        ] {
             assert_eq!(redactor().content(body.as_bytes(), syntax, 100, true).text, WITHHELD, "{body}");
         }
     }
@@ -322,6 +369,8 @@ mod tests {
         assert_eq!(redactor.query("a=1&pass%77ord=x&code=9&b"), "a=1&pass%77ord=[redacted]&code=[redacted]&b");
         for query in [
             "a=1;password=x",
+            "password=a;x",
+            "a=1;b=Bearer%20a;x",
             "n=b=Bearer+x",
             "p%2561ssword=x",
             "user[password]=x",

@@ -53,11 +53,16 @@ impl Finder {
     pub fn find(&self, text: &str, open: bool) -> Vec<Range<usize>> {
         let bytes = text.as_bytes();
         let mut found = Vec::new();
+        // What a mark has been followed through, the next one is not followed through again: no text takes more than its
+        // length.
+        let mut tokens = Runs::of(is_of_token);
+        let mut dotted = Runs::of(is_of_jwt);
+        let mut ends = BlockEnds::default();
         for mark in self.marks.find_iter(text) {
             let secret = match mark.pattern().as_usize() {
-                0 if self.on.bearer => bearer(bytes, mark.range()),
-                1 if self.on.jwt => jwt(bytes, mark.start(), open),
-                2 if self.on.private_key => private_key(bytes, mark.range()),
+                0 if self.on.bearer => bearer(bytes, mark.range(), &mut tokens),
+                1 if self.on.jwt => jwt(bytes, mark.start(), open, &mut dotted),
+                2 if self.on.private_key => private_key(bytes, mark.range(), &mut ends),
                 _ => None,
             };
             found.extend(secret);
@@ -101,38 +106,83 @@ impl Finder {
     }
 }
 
+/// Runs of bytes of one kind, each gone through once.
+struct Runs {
+    is_of: fn(u8) -> bool,
+    last: Range<usize>,
+    /// Where the last dot of the last run is; 0 without one.
+    last_dot: usize,
+}
+
+impl Runs {
+    fn of(is_of: fn(u8) -> bool) -> Self {
+        Self { is_of, last: 0..0, last_dot: 0 }
+    }
+
+    /// Where the run ends that this place is in; places are asked for in their order.
+    fn end(&mut self, text: &[u8], at: usize) -> usize {
+        if !self.last.contains(&at) {
+            let length = text[at..].iter().take_while(|byte| (self.is_of)(**byte)).count();
+            self.last = at..at + length;
+            self.last_dot = text[self.last.clone()].iter().rposition(|byte| *byte == b'.').map_or(0, |dot| at + dot);
+        }
+        self.last.end
+    }
+}
+
+fn is_of_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~+/%=".contains(&byte)
+}
+
+fn is_of_jwt(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
+}
+
 /// The token after the word.
-fn bearer(text: &[u8], word: Range<usize>) -> Option<Range<usize>> {
+fn bearer(text: &[u8], word: Range<usize>, tokens: &mut Runs) -> Option<Range<usize>> {
     if text[..word.start].last().is_some_and(u8::is_ascii_alphanumeric) {
         return None;
     }
     let between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b':' | b'=' | b'"' | b'\'' | b'+');
     let gap = text[word.end..].iter().take_while(|byte| between(byte)).count();
     let start = word.end + gap;
-    let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/%=".contains(byte);
-    let length = text[start..].iter().take_while(|byte| token(byte)).count();
-    (gap > 0 && length > 0).then(|| start..start + length)
+    let end = tokens.end(text, start);
+    (gap > 0 && end > start).then_some(start..end)
 }
 
-/// `{"` begins every header, and is `eyJ` in its coding.
-fn jwt(text: &[u8], start: usize, open: bool) -> Option<Range<usize>> {
-    let segment = |from: usize| {
-        text[from..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')).count()
-    };
+/// `{"` begins every header, and is `eyJ` in its coding. A JWT is parts with dots between them.
+fn jwt(text: &[u8], start: usize, open: bool, dotted: &mut Runs) -> Option<Range<usize>> {
     if !text[start..].starts_with(b"eyJ") {
         return None;
     }
-    let mut end = start + segment(start);
-    let mut parts = 1;
-    while text.get(end) == Some(&b'.') {
-        end += 1 + segment(end + 1);
-        parts += 1;
+    let end = dotted.end(text, start);
+    (dotted.last_dot > start || open && end == text.len()).then_some(start..end)
+}
+
+/// Where blocks end, looked for from one mark on to the next.
+#[derive(Default)]
+struct BlockEnds {
+    end: Option<usize>,
+    words: Option<usize>,
+}
+
+impl BlockEnds {
+    /// After the words of the end that comes next after this place; the end of the text when none does.
+    fn after(&mut self, text: &[u8], at: usize) -> usize {
+        let next = |known: Option<usize>, from: usize, what: &[u8]| match known {
+            Some(known) if known >= from => known,
+            _ => find(&text[from..], what).map_or(text.len(), |at| from + at),
+        };
+        let end = next(self.end, at, b"END ");
+        self.end = Some(end);
+        let words = next(self.words, end, b"PRIVATE KEY");
+        self.words = Some(words);
+        if words == text.len() { words } else { words + b"PRIVATE KEY".len() }
     }
-    (parts > 1 || open && end == text.len()).then_some(start..end)
 }
 
 /// From the dashes before `BEGIN` to those after `END`, or to the end of the text.
-fn private_key(text: &[u8], words: Range<usize>) -> Option<Range<usize>> {
+fn private_key(text: &[u8], words: Range<usize>, ends: &mut BlockEnds) -> Option<Range<usize>> {
     /// As long as `-----BEGIN SSH2 ENCRYPTED ` and a little more.
     const BEFORE: usize = 48;
     let line = &text[words.start.saturating_sub(BEFORE)..words.start];
@@ -144,10 +194,7 @@ fn private_key(text: &[u8], words: Range<usize>) -> Option<Range<usize>> {
     let lead = text[..begin].strip_suffix(b" ").unwrap_or(&text[..begin]);
     let dashes = lead.iter().rev().take_while(|byte| **byte == b'-').count();
     let start = if dashes == 0 { begin } else { lead.len() - dashes };
-    let Some(end) = find(&text[words.end..], b"END ").map(|at| words.end + at) else { return Some(start..text.len()) };
-    let Some(mut end) = find(&text[end..], b"PRIVATE KEY").map(|at| end + at + b"PRIVATE KEY".len()) else {
-        return Some(start..text.len());
-    };
+    let mut end = ends.after(text, words.end);
     end += text[end..].strip_prefix(b" BLOCK").map_or(0, |_| b" BLOCK".len());
     end += text[end..].iter().take_while(|byte| **byte == b'-').count();
     Some(start..end)
@@ -370,6 +417,19 @@ mod tests {
         assert_eq!(shown("-----BEGIN EC PRIVATE KEY-----\nMIIEow"), "[redacted]");
         assert_eq!(shown("a private key"), "a private key");
         assert_eq!(shown(&block("PUBLIC KEY")), block("PUBLIC KEY"));
+    }
+
+    #[test]
+    fn no_text_takes_more_than_its_length() {
+        let finder = Finder::new(Patterns::default());
+        for piece in
+            ["eyJ.", "eyJeyJ", "bearer=", "bearer bearer=", "BEGIN PRIVATE KEY ", "-", "4111-", "4111 1111 1111 1112 "]
+        {
+            // Gone through once for each mark, this would take minutes.
+            let text = piece.repeat(400_000 / piece.len());
+            finder.find(&text, false);
+            finder.find(&text, true);
+        }
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Document {
             Document::Object(pairs) => {
                 let shown = |(key, value): &(String, Document)| {
                     let value = if is_sensitive(key) { hidden() } else { value.redacted_at(depth) };
-                    (without(key, &patterns(key)), value)
+                    (shown_of_key(key), value)
                 };
                 Document::Object(pairs.iter().map(shown).collect())
             }
@@ -110,18 +110,32 @@ fn hidden() -> Document {
 
 fn string(text: &str, depth: u32) -> String {
     let given = unescaped(text).iter().any(|text| gives_a_key_a_value(text));
-    if !given && !is_found(text) {
+    let named = unescaped(text).iter().any(|text| !sensitive_runs(text).is_empty());
+    let looks_like_json = depth < 5 && text.trim_start().starts_with(['{', '[', '"']);
+    let may_hold_inside = named && looks_like_json;
+    if !given && !may_hold_inside && !is_found(text) {
         return text.to_owned();
     }
-    let looks_like_json = text.trim_start().starts_with(['{', '[', '"']);
-    if let Some(inner) = Document::parse(text).filter(|_| looks_like_json && depth < 5) {
+    if let Some(inner) = Document::parse(text).filter(|_| looks_like_json) {
         let inner = inner.redacted_at(depth + 1).text();
         if !is_found(&inner) {
             return inner;
         }
     }
+    if given { "[redacted]".into() } else { without_found(text) }
+}
+
+fn shown_of_key(key: &str) -> String {
+    let given = unescaped(key).iter().any(|key| gives_a_key_a_value(key));
+    if given { "[redacted]".into() } else { without_found(key) }
+}
+
+fn without_found(text: &str) -> String {
+    if !is_found(text) {
+        return text.to_owned();
+    }
     let shown = without(text, &patterns(text));
-    if given || is_found(&shown) { "[redacted]".into() } else { shown }
+    if is_found(&shown) { "[redacted]".into() } else { shown }
 }
 
 const KEYS: &str = "password passwd passphrase pwd passcode pin otp totp mfa secret token jwt bearer authorization auth_header \
@@ -133,22 +147,26 @@ fn is_sensitive(key: &str) -> bool {
     !sensitive_runs(key).is_empty()
 }
 
-/// Where runs of words that are a sensitive key end: everything but letters and digits becomes a space, a space goes before
-/// each capital that begins a word, and then whole words are compared.
-/// Once more without the capitals, for `PaSsWoRd`.
+/// Where runs of words that are a sensitive key end: the text is split into words in three ways, and whole words, without
+/// digits at their ends, are compared.
 fn sensitive_runs(text: &str) -> Vec<usize> {
-    [true, false].into_iter().flat_map(|by_case| runs_of_words(text, by_case)).collect()
+    (0..3).flat_map(|way| runs_of_words(text, way)).collect()
 }
 
-fn runs_of_words(text: &str, by_case: bool) -> Vec<usize> {
+fn runs_of_words(text: &str, way: u8) -> Vec<usize> {
     let chars: Vec<(usize, char)> = text.char_indices().collect();
     let mut words: Vec<(String, usize)> = vec![(String::new(), 0)];
     for (n, (at, c)) in chars.iter().enumerate() {
         let before = n.checked_sub(1).map(|n| chars[n].1);
         let after = chars.get(n + 1).map(|(_, c)| *c);
-        let begins = by_case
-            && c.is_uppercase()
-            && (before.is_some_and(|before| !before.is_uppercase()) || after.is_some_and(char::is_lowercase));
+        let upper = |c: Option<char>| c.is_some_and(char::is_uppercase);
+        let rises = c.is_uppercase() && before.is_some() && !upper(before);
+        let in_word = words.last().map_or(0, |(word, _)| word.chars().count());
+        let begins = match way {
+            0 => rises || c.is_uppercase() && after.is_some_and(char::is_lowercase),
+            1 => rises || c.is_lowercase() && upper(before) && in_word > 1,
+            _ => false,
+        };
         if !c.is_alphanumeric() || begins {
             words.push((String::new(), 0));
         }
@@ -161,8 +179,9 @@ fn runs_of_words(text: &str, by_case: bool) -> Vec<usize> {
     words.retain(|(word, _)| !word.is_empty());
     let mut ends = Vec::new();
     for from in 0..words.len() {
-        for to in from + 1..=words.len() {
-            let run: Vec<&str> = words[from..to].iter().map(|(word, _)| word.as_str()).collect();
+        for to in from + 1..=words.len().min(from + 2) {
+            let run: Vec<&str> =
+                words[from..to].iter().map(|(word, _)| word.trim_end_matches(|c: char| c.is_ascii_digit())).collect();
             if KEYS.split_whitespace().any(|key| key == run.join("_")) {
                 ends.push(words[to - 1].1);
             }
@@ -171,9 +190,14 @@ fn runs_of_words(text: &str, by_case: bool) -> Vec<usize> {
     ends
 }
 
+/// Behind the rest of the name and any space, in forty characters.
 fn gives_a_key_a_value(text: &str) -> bool {
-    let near = |end: usize| text[end..].chars().take(40).collect::<String>();
-    sensitive_runs(text).into_iter().any(|end| near(end).contains(['=', ':', '：', '>', '|', '\t', '\n']))
+    let is_given = |after: &str| {
+        let name = after.chars().take(200).take_while(|c| c.is_alphanumeric() || "_-.]\"'\\".contains(*c)).count();
+        let space = after.chars().skip(name).take(200).take_while(|c| *c == ' ').count();
+        after.chars().skip(name + space).take(40).any(|c| "=:：>|\t\n".contains(c))
+    };
+    sensitive_runs(text).into_iter().any(|end| is_given(&text[end..]))
 }
 
 fn is_found(text: &str) -> bool {
@@ -190,18 +214,26 @@ fn unescaped(text: &str) -> Vec<String> {
 }
 
 fn decoded(text: &str) -> Option<String> {
-    static ESCAPE: LazyLock<regex::bytes::Regex> =
-        LazyLock::new(|| regex::bytes::Regex::new(r"%([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})").expect("is a pattern"));
+    static ESCAPE: LazyLock<regex::bytes::Regex> = LazyLock::new(|| {
+        let pattern = r#"%([0-9A-Fa-f]{2})|\\x([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})|\\([ntrbf"'\\/])"#;
+        regex::bytes::Regex::new(pattern).expect("is a pattern")
+    });
     ESCAPE.is_match(text.as_bytes()).then(|| {
         let shown = ESCAPE.replace_all(text.as_bytes(), |found: &Captures<'_>| {
             let code = |digits: Match<'_>| {
                 let digits = std::str::from_utf8(digits.as_bytes()).expect("they are ASCII");
                 u32::from_str_radix(digits, 16).expect("they are hexadecimal")
             };
-            match (found.get(1), found.get(2)) {
-                (Some(byte), _) => vec![code(byte) as u8],
-                (_, Some(unit)) => char::from_u32(code(unit)).unwrap_or(' ').to_string().into_bytes(),
-                _ => unreachable!("one of both is there"),
+            match (found.get(1).or(found.get(2)), found.get(3), found.get(4)) {
+                (Some(byte), _, _) => vec![code(byte) as u8],
+                (_, Some(unit), _) => char::from_u32(code(unit)).unwrap_or(' ').to_string().into_bytes(),
+                (_, _, Some(c)) => match c.as_bytes() {
+                    b"n" => b"\n".to_vec(),
+                    b"t" => b"\t".to_vec(),
+                    b"r" | b"b" | b"f" => b" ".to_vec(),
+                    c => c.to_vec(),
+                },
+                _ => unreachable!("one of them is there"),
             }
         });
         String::from_utf8_lossy(&shown).into_owned()

@@ -143,6 +143,8 @@ impl Pretty {
     fn block(&self, out: &mut String, text: &str) {
         for line in text.lines() {
             out.push_str(INDENT);
+            // Whoever wrote the body, it looks like no line of ours.
+            out.push_str("│ ");
             visible(line, true, out);
             out.push('\n');
         }

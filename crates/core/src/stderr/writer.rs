@@ -97,13 +97,12 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
         for (kind, _) in self.lines.iter().filter(|(_, end)| *end > written) {
             self.shared.count_dropped(*kind, 1);
         }
-        let charge = std::mem::take(&mut self.charge);
         self.batch.clear();
         self.lines.clear();
         if written > 0 {
             self.say_losses();
         }
-        self.shared.release(charge);
+        self.shared.release(std::mem::take(&mut self.charge));
     }
 
     /// Says what was dropped, now that the log flows.

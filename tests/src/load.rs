@@ -1,0 +1,126 @@
+//! Requests that go on while something is done to the service, and how long their answers took.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Clients that ask one after the other, each on a connection of its own that is kept.
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    seen: Arc<Mutex<Seen>>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+/// What came of a part of the load.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    latencies: Vec<Duration>,
+    /// Requests that no answer came to.
+    pub failed: usize,
+}
+
+impl Seen {
+    /// How many answers came.
+    pub fn answered(&self) -> usize {
+        self.latencies.len()
+    }
+
+    /// The time that so many of a hundred took at most, in milliseconds.
+    pub fn percentile(&self, percent: usize) -> f64 {
+        let mut sorted = self.latencies.clone();
+        sorted.sort_unstable();
+        let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+        sorted.get(at).map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)
+    }
+}
+
+impl Load {
+    /// So many clients that all `POST /probe/run` with this script, with a pause between two requests.
+    pub fn start(port: u16, clients: usize, pause: Duration, script: &Value) -> Self {
+        let body = script.to_string();
+        let request = format!(
+            "POST /probe/run HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let (stop, seen) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Seen>>::default());
+        let clients = (0..clients).map(|_| {
+            let (stop, seen, request) = (Arc::clone(&stop), Arc::clone(&seen), request.clone());
+            std::thread::spawn(move || {
+                let mut connection = None;
+                while !stop.load(Ordering::Relaxed) {
+                    let began = Instant::now();
+                    let answered = ask(&mut connection, port, request.as_bytes());
+                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    match answered {
+                        Ok(()) => seen.latencies.push(began.elapsed()),
+                        Err(_) => {
+                            connection = None;
+                            seen.failed += 1;
+                        }
+                    }
+                    drop(seen);
+                    std::thread::sleep(pause);
+                }
+            })
+        });
+        let clients = clients.collect();
+        Self { stop, seen, clients }
+    }
+
+    /// What came since the start, or since this was last asked.
+    pub fn seen(&self) -> Seen {
+        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets the requests in hand finish, and gives what came since this was last asked.
+    pub fn stop(mut self) -> Seen {
+        self.end();
+        self.seen()
+    }
+
+    fn end(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for client in self.clients.drain(..) {
+            let _ = client.join();
+        }
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn ask(connection: &mut Option<BufReader<TcpStream>>, port: u16, request: &[u8]) -> io::Result<()> {
+    let reader = match connection {
+        Some(reader) => reader,
+        None => {
+            let stream = TcpStream::connect(("127.0.0.1", port))?;
+            stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+            stream.set_nodelay(true)?;
+            connection.insert(BufReader::new(stream))
+        }
+    };
+    reader.get_mut().write_all(request)?;
+    let mut length = 0;
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().map_err(|_| io::ErrorKind::InvalidData)?;
+        }
+        if line == "\r\n" {
+            io::copy(&mut reader.take(length), &mut io::sink())?;
+            return Ok(());
+        }
+    }
+}

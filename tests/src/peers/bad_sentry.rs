@@ -1,0 +1,91 @@
+//! A Sentry that misbehaves in a way that a real one cannot be brought to.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// What it does with every request.
+#[derive(Clone, Copy, Debug)]
+pub enum Manner {
+    /// Takes the connection and never answers.
+    Hang,
+    /// Answers a byte a second.
+    Drip,
+    /// Answers with this status line and these headers.
+    Answer(&'static str),
+    /// Answers with something else than HTTP.
+    Garbage,
+}
+
+/// Listens until it is dropped.
+pub struct BadSentry {
+    port: u16,
+    asked: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+}
+
+impl BadSentry {
+    /// Begins to listen on a free port.
+    pub fn start(manner: Manner) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let (asked, stop) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
+        let (counter, stopped) = (Arc::clone(&asked), Arc::clone(&stop));
+        thread::spawn(move || {
+            let mut held = Vec::new();
+            for stream in listener.incoming().flatten() {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                counter.fetch_add(1, Ordering::Relaxed);
+                match manner {
+                    Manner::Hang => held.push(stream),
+                    manner => {
+                        thread::spawn(move || answer(stream, manner));
+                    }
+                }
+            }
+        });
+        Self { port, asked, stop }
+    }
+
+    /// What a service is to be given.
+    pub fn dsn(&self) -> String {
+        format!("http://0123456789abcdef0123456789abcdef@127.0.0.1:{}/1", self.port)
+    }
+
+    /// How many connections came.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for BadSentry {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // Wakes the listener, to end.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+fn answer(mut stream: TcpStream, manner: Manner) {
+    let _ = stream.set_read_timeout(Some(Duration::from_millis(200)));
+    let mut request = [0; 65536];
+    while matches!(stream.read(&mut request), Ok(n) if n == request.len()) {}
+    let text = match manner {
+        Manner::Answer(status) => format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
+        Manner::Drip => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".into(),
+        Manner::Garbage | Manner::Hang => "\0\u{1}no HTTP at all\n".into(),
+    };
+    for byte in text.as_bytes() {
+        if stream.write_all(&[*byte]).is_err() {
+            return;
+        }
+        if matches!(manner, Manner::Drip) {
+            thread::sleep(Duration::from_secs(1));
+        }
+    }
+}
