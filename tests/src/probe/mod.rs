@@ -142,7 +142,7 @@ async fn run(body: Bytes) -> Result {
             Err(error.into())
         }
         Some(Finish::Panic { panic, twice }) => {
-            let _again = twice.then_some(PanicsOnDrop);
+            let _again = twice.then(|| PanicsOnDrop);
             panic!("{panic}")
         }
         Some(Finish::Stream { stream }) => {
