@@ -49,10 +49,11 @@ fn routes_are_listed_with_their_blueprints() {
         ("GET", "/orders", "orders"),
         ("POST", "/orders/{id}/pay", "orders"),
     ] {
-        let route = json!({"method": method, "path": path, "blueprint": blueprint});
+        let route = json!({"method": method, "path": path, "blueprint": blueprint, "response_log": "body"});
         assert!(routes.as_array().is_some_and(|routes| routes.contains(&route)), "{route} is not in {routes}");
     }
-    assert!(answer(&["routes"]).lines().any(|line| line.split_whitespace().eq(["POST", "/orders/{id}/pay", "orders"])));
+    let row = ["POST", "/orders/{id}/pay", "orders", "body"];
+    assert!(answer(&["routes"]).lines().any(|line| line.split_whitespace().eq(row)));
 }
 
 #[test]

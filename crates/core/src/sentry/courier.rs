@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::endpoint::{Endpoint, Refusal};
 use super::spool::{Claim, Losses, Spool};
 use super::transport::{Parcel, Queue};
-use crate::record::{Detail, Kind, Level, Record};
+use crate::record::{Detail, Kind, Level, Policy, Record};
 use crate::stderr;
 
 /// Tries for one envelope, and the pause before the second; it doubles.
@@ -168,7 +168,7 @@ impl Courier {
     fn taken(&mut self) {
         if self.rest.last > Duration::ZERO {
             self.rest = Rest::default();
-            self.keeper.say(Level::Info, "Sentry takes events again".into(), Map::new());
+            self.keeper.mention(Level::Info, "Sentry takes events again".into(), Map::new());
         }
     }
 
@@ -176,7 +176,7 @@ impl Courier {
         if let Some(spool) = self.keeper.spool.as_ref().filter(|_| self.rest.last == Duration::ZERO) {
             let dir = spool.lock().unwrap_or_else(PoisonError::into_inner).dir().display().to_string();
             let said = Map::from_iter([("reason".to_owned(), Value::from(reason.clone()))]);
-            self.keeper.say(Level::Warning, format!("Sentry takes no events; they are kept in {dir}"), said);
+            self.keeper.mention(Level::Warning, format!("Sentry takes no events; they are kept in {dir}"), said);
         }
         self.rest.begin(reason, wait);
         self.spool_turn = Instant::now();
@@ -226,14 +226,15 @@ impl Rest {
 #[derive(Clone)]
 pub(super) struct Keeper {
     stderr: Arc<stderr::Sink>,
+    policy: Policy,
     spool: Option<Arc<Mutex<Spool>>>,
     /// What is to be said, and when.
     losses: Arc<Mutex<(Losses, Option<Instant>)>>,
 }
 
 impl Keeper {
-    pub fn new(stderr: Arc<stderr::Sink>, spool: Option<Arc<Mutex<Spool>>>) -> Self {
-        Self { stderr, spool, losses: Arc::default() }
+    pub fn new(stderr: Arc<stderr::Sink>, policy: Policy, spool: Option<Arc<Mutex<Spool>>>) -> Self {
+        Self { stderr, policy, spool, losses: Arc::default() }
     }
 
     fn spool(&self) -> Option<MutexGuard<'_, Spool>> {
@@ -307,6 +308,13 @@ impl Keeper {
         detail.insert("reason".into(), reason.into());
         detail.insert("event".into(), serde_json::to_value(&**event).unwrap_or_default());
         self.say(Level::Error, format!("an event did not reach Sentry: {reason}"), detail);
+    }
+
+    /// Says what is no loss, where the table has it.
+    fn mention(&self, level: Level, message: String, detail: Map<String, Value>) {
+        if self.policy.route(Kind::Service, level).stderr {
+            self.say(level, message, detail);
+        }
     }
 
     fn say(&self, level: Level, message: String, detail: Map<String, Value>) {

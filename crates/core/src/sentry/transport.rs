@@ -15,6 +15,7 @@ use super::courier::{Courier, Keeper};
 use super::endpoint::{Category, Endpoint, Refusal};
 use super::scrub;
 use super::spool::Spool;
+use crate::record::Policy;
 use crate::redact::Redactor;
 use crate::settings::Settings;
 use crate::stderr;
@@ -25,6 +26,7 @@ const QUEUE_BYTES: usize = 32 << 20;
 pub(super) struct Factory {
     stderr: Arc<stderr::Sink>,
     redactor: Arc<Redactor>,
+    policy: Policy,
     spool: Option<Arc<Mutex<Spool>>>,
 }
 
@@ -33,14 +35,14 @@ impl Factory {
         let sentry = &settings.sentry;
         let spool = sentry.spool_dir.as_deref().map(Path::new);
         let spool = spool.map(|dir| Spool::new(dir, sentry.spool_max_bytes, sentry.spool_max_age()));
-        Self { stderr, redactor, spool: spool.map(|spool| Arc::new(Mutex::new(spool))) }
+        Self { stderr, redactor, policy: Policy::of(settings), spool: spool.map(|spool| Arc::new(Mutex::new(spool))) }
     }
 }
 
 impl TransportFactory for Factory {
     fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn SdkTransport> {
         let queue = Arc::new(Queue::default());
-        let keeper = Keeper::new(Arc::clone(&self.stderr), self.spool.clone());
+        let keeper = Keeper::new(Arc::clone(&self.stderr), self.policy, self.spool.clone());
         let endpoint = Endpoint::new(&options.dsn, &options.user_agent);
         let courier = Courier::new(Arc::clone(&queue), endpoint, keeper.clone());
         let work = move || {
