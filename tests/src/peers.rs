@@ -3,6 +3,7 @@
 pub mod bad_sentry;
 pub mod bugsink;
 mod prepared;
+pub mod proxy;
 pub mod supervisor;
 pub mod supervisor_conf;
 mod venv;

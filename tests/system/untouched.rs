@@ -106,6 +106,9 @@ fn every_way_to_answer_is_the_same_to_the_byte_and_the_chunk() {
     assert!(String::from_utf8_lossy(&chunked).ends_with("6\r\npart 3\r\n6\r\npart 4\r\n0\r\n\r\n"), "chunk by chunk");
     let records = both.records();
     assert_eq!(records.len(), asked + 2, "and each of them was recorded");
+    for record in records.iter().filter(|it| it["http.request.method"] == "HEAD") {
+        assert_eq!(record["outcome"], "complete", "{record}");
+    }
     let failed: Vec<&Value> =
         records.iter().filter(|it| it["url.path"] == "/broken" && it["outcome"] == "error").collect();
     assert_eq!(failed.len(), 4);

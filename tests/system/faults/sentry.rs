@@ -6,11 +6,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use system_tests::figures;
 use system_tests::load::Load;
 use system_tests::peers::bad_sentry::{BadSentry, Manner};
 use system_tests::peers::bugsink::Bugsink;
+use system_tests::peers::proxy::Proxy;
 use system_tests::service::{Running, Service, Stopped};
+use system_tests::{figures, ports};
 
 use super::{PAUSE, STOP, tell};
 use crate::support::{about, of_kind, probe, run};
@@ -131,6 +132,19 @@ fn what_it_missed_arrives_when_it_is_back() {
     ));
     assert_eq!(arrived, promised);
     assert_eq!(in_full(&service.stop().records()), 0);
+}
+
+#[test]
+fn a_proxy_from_the_environment_is_used() {
+    let bugsink = Bugsink::start_own("");
+    let project = bugsink.project();
+    let proxy = Proxy::start(bugsink.port());
+    // Nobody is there but by way of the proxy.
+    let dsn = format!("http://{}@127.0.0.1:{}/{}", project.key, ports::free(), project.id);
+    let service = with_spool(&dsn).env("HTTP_PROXY", proxy.url()).start();
+    service.post("/probe/run").json(&capture()).send();
+    assert_eq!(project.wait_events(1, Duration::from_secs(20)).len(), 1);
+    assert!(proxy.asked() > 0);
 }
 
 #[test]

@@ -24,7 +24,8 @@ fuzz_target!(|text: &str| {
     }
     let path = REDACTOR.path(text);
     assert_eq!(REDACTOR.path(&path), path);
-    assert_eq!(path.matches('/').count(), text.matches('/').count());
+    let slashes = |path: &str| path.matches('/').count();
+    assert!(path == "/[redacted]" || slashes(&path) == slashes(text), "{path}");
     // Not so: what is left may stand nearer to a key than before, and is then hidden too.
     let _ = REDACTOR.header(&REDACTOR.header(text));
 });

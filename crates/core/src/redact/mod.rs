@@ -4,6 +4,7 @@
 //! anything is cut and before anything is queued. What looks as if it held a sensitive key but cannot be read is withheld
 //! whole.
 
+mod cards;
 mod json;
 mod keys;
 mod patterns;
@@ -195,10 +196,8 @@ impl Redactor {
 
     /// A header's value, or another short text that a client sets.
     pub fn header<'a>(&self, value: &'a str) -> Cow<'a, str> {
-        match self.string(value, DEEPEST, false) {
-            Some(shown) => Cow::Owned(shown),
-            None => Cow::Borrowed(value),
-        }
+        let shown = self.may_be_in(value.as_bytes(), false).then(|| self.string(value, DEEPEST, false));
+        shown.flatten().map_or(Cow::Borrowed(value), Cow::Owned)
     }
 
     /// Redacts what looks like a secret in a text made for people.

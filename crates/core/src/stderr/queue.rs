@@ -125,3 +125,22 @@ impl Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_the_writer_costs_no_line_after_it() {
+        let queue = Queue::start(1 << 16, |_| panic!("nobody can say what was lost"));
+        for _ in 0..3 {
+            queue.shared.count_dropped(Kind::Line, 1);
+            queue.push(Kind::Line, Level::Info, b"\0\n");
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while queue.shared.queued.load(Ordering::Acquire) > 0 {
+                assert!(Instant::now() < deadline, "the writer is gone");
+                std::thread::yield_now();
+            }
+        }
+    }
+}
