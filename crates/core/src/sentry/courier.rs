@@ -252,6 +252,13 @@ impl Keeper {
         }
     }
 
+    /// The process ends: what is kept from now on is not waited for.
+    pub fn hurry(&self) {
+        if let Some(mut spool) = self.spool() {
+            spool.hurry();
+        }
+    }
+
     fn claim(&self) -> Option<Claim> {
         let claimed = self.spool()?.claim();
         match claimed {

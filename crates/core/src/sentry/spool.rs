@@ -34,6 +34,8 @@ pub(super) struct Spool {
     files: VecDeque<(PathBuf, u64)>,
     scanned: Option<Instant>,
     count: u32,
+    /// Whether there is no time to wait for the disk: what is written then survives the process, but no loss of power.
+    hurried: bool,
 }
 
 /// What went while room was made, or what was found to be no envelope.
@@ -58,7 +60,20 @@ pub(super) struct Claim {
 impl Spool {
     /// A spool in this directory, which is made when it is first needed.
     pub fn new(dir: &Path, max_bytes: u64, max_age: Duration) -> Self {
-        Self { dir: dir.to_owned(), max_bytes, max_age, files: VecDeque::new(), scanned: None, count: 0 }
+        Self {
+            dir: dir.to_owned(),
+            max_bytes,
+            max_age,
+            files: VecDeque::new(),
+            scanned: None,
+            count: 0,
+            hurried: false,
+        }
+    }
+
+    /// The process ends: from now on nobody waits for the disk.
+    pub fn hurry(&mut self) {
+        self.hurried = true;
     }
 
     pub fn dir(&self) -> &Path {
@@ -75,10 +90,12 @@ impl Spool {
         let now = Timestamp::now().as_microsecond();
         let name = format!("{now:016}-{:010}-{:08x}.{}", std::process::id(), self.count, category.as_str());
         let unfinished = self.dir.join(format!("{name}.{UNFINISHED}"));
-        let written = write(&unfinished, envelope).and_then(|()| {
+        let written = write(&unfinished, envelope, !self.hurried).and_then(|()| {
             let path = self.dir.join(format!("{name}.{COMPLETE}"));
             fs::rename(&unfinished, &path)?;
-            File::open(&self.dir)?.sync_all()?;
+            if !self.hurried {
+                File::open(&self.dir)?.sync_all()?;
+            }
             Ok(path)
         });
         let path = written.inspect_err(|_| {
@@ -229,10 +246,10 @@ impl Lock {
     }
 }
 
-fn write(path: &Path, envelope: &[u8]) -> io::Result<()> {
+fn write(path: &Path, envelope: &[u8], synced: bool) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(envelope)?;
-    file.sync_all()
+    if synced { file.sync_all() } else { Ok(()) }
 }
 
 /// Whether this could have been written here: a header that is an object, and all items as long as they say.

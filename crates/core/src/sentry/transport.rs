@@ -165,6 +165,7 @@ impl SdkTransport for Transport {
         let left: Vec<Parcel> = state.in_flight.take().into_iter().chain(std::mem::take(&mut state.waiting)).collect();
         drop(state);
         self.queue.changed.notify_all();
+        self.keeper.hurry();
         for parcel in left {
             self.keeper.keep(&parcel, "the service stopped before Sentry took it");
         }
