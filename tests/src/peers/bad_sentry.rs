@@ -18,6 +18,8 @@ pub enum Manner {
     Answer(&'static str),
     /// Answers with something else than HTTP.
     Garbage,
+    /// Answers 500 to envelopes of more bytes, and 200 to all others.
+    FailsAbove(usize),
 }
 
 /// Listens until it is dropped.
@@ -74,8 +76,19 @@ impl Drop for BadSentry {
 fn answer(mut stream: TcpStream, manner: Manner) {
     let _ = stream.set_read_timeout(Some(Duration::from_millis(200)));
     let mut request = [0; 65536];
-    while matches!(stream.read(&mut request), Ok(n) if n == request.len()) {}
+    let mut read = 0;
+    while let Ok(n) = stream.read(&mut request[read..]) {
+        read += n;
+        if n == 0 || read == request.len() || is_whole(&request[..read]) {
+            break;
+        }
+    }
     let text = match manner {
+        Manner::FailsAbove(bytes) => {
+            let fails = read > bytes;
+            let status = if fails { "500 Internal Server Error" } else { "200 OK" };
+            format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        }
         Manner::Answer(status) => format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"),
         Manner::Drip => "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".into(),
         Manner::Garbage | Manner::Hang => "\0\u{1}no HTTP at all\n".into(),
@@ -88,4 +101,12 @@ fn answer(mut stream: TcpStream, manner: Manner) {
             thread::sleep(Duration::from_secs(1));
         }
     }
+}
+
+/// Whether a request has come to the end that its head names.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    request.len() >= head.len() + 4 + length.unwrap_or(0)
 }

@@ -67,6 +67,12 @@ pub const TABLE: &[(&str, &str, &str, &str)] = &[
         "the corrupt event",
         "spool::what_is_no_event_is_put_aside",
     ),
+    (
+        "Sentry fails at one event, and takes all others",
+        "after three tries the others pass it by",
+        "nothing, until it is too old",
+        "spool::one_event_that_sentry_fails_at_does_not_keep_the_others",
+    ),
     ("1,000 failures in a burst", "all of them arrive", "nothing", "sentry::a_thousand_failures_in_a_burst_all_arrive"),
     (
         "one failure over and over",

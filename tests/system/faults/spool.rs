@@ -3,11 +3,12 @@
 use std::fs;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use system_tests::peers::bad_sentry::{BadSentry, Manner};
 use system_tests::peers::bugsink::Bugsink;
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::{Running, Service};
-use system_tests::{figures, ports};
+use system_tests::{figures, ports, wait};
 
 use super::dropped;
 use super::sentry::{capture, in_full, spooled};
@@ -86,6 +87,25 @@ fn one_that_cannot_be_written_is_no_silence() {
         assert_eq!(in_full(&records), 20, "{spool}");
         assert!(says(&records, "and it could not be kept"), "{spool}");
     }
+}
+
+#[test]
+fn one_event_that_sentry_fails_at_does_not_keep_the_others() {
+    let sentry = BadSentry::start(Manner::FailsAbove(20_000));
+    let service = probe().env("SENTRY_DSN", sentry.dsn()).env("APP__SENTRY__SPOOL_DIR", "spool").start();
+    let say = |message: &str| {
+        let step = json!({"do": "capture_event", "message": message});
+        service.post("/probe/run").json(&json!({"steps": [step]})).send();
+    };
+    // Long, also when it is compressed.
+    say(&(0..20_000).map(|n| format!("{n} ")).collect::<String>());
+    wait::until("it to be kept", Duration::from_secs(20), || (spooled(&service) == 1).then_some(()));
+    for _ in 0..10 {
+        say("good");
+    }
+    // Behind the one that fails, until it is passed by.
+    wait::until("the others to be sent", Duration::from_secs(60), || (spooled(&service) == 1).then_some(()));
+    assert_eq!(in_full(&service.stop().records()), 0);
 }
 
 #[test]

@@ -25,6 +25,8 @@ const SPOOL_PACE: Duration = Duration::from_millis(20);
 /// How often the spool is looked at when it was empty: another process may have left something.
 const SPOOL_LOOK: Duration = Duration::from_secs(5);
 
+/// When the first of the spool has failed so often, another is tried before it.
+const SUSPECT: u32 = 3;
 /// Losses of so long are said together.
 const GATHER_LOSSES: Duration = Duration::from_secs(1);
 
@@ -35,11 +37,13 @@ pub(super) struct Courier {
     rest: Rest,
     /// When the spool is looked at again.
     spool_turn: Instant,
+    /// How often the first of the spool was not taken, one time after the other.
+    first_failed: u32,
 }
 
 impl Courier {
     pub fn new(queue: Arc<Queue>, endpoint: Endpoint, keeper: Keeper) -> Self {
-        Self { queue, endpoint, keeper, rest: Rest::default(), spool_turn: Instant::now() }
+        Self { queue, endpoint, keeper, rest: Rest::default(), spool_turn: Instant::now(), first_failed: 0 }
     }
 
     /// Brings what comes until the queue is closed.
@@ -139,7 +143,12 @@ impl Courier {
     /// Brings the oldest of the spool, if there is one.
     fn empty_spool(&mut self) -> Result<(), Kept> {
         self.spool_turn = Instant::now() + SPOOL_LOOK;
-        let Some(claim) = self.keeper.claim() else { return Ok(()) };
+        // Sentry may be well, and fail at this one event: then the next one tells.
+        let but_for = usize::from(self.first_failed >= SUSPECT);
+        let claimed = self.keeper.claim(but_for);
+        let Some(claim) = claimed.or_else(|| if but_for > 0 { self.keeper.claim(0) } else { None }) else {
+            return Ok(());
+        };
         if let Some(wait) = self.endpoint.wait(claim.category) {
             self.spool_turn = Instant::now() + wait;
             return Ok(());
@@ -148,6 +157,10 @@ impl Courier {
             Ok(()) => {
                 self.taken();
                 self.keeper.done(claim);
+                if but_for > 0 {
+                    self.keeper.postpone_first();
+                }
+                self.first_failed = 0;
                 self.spool_turn = Instant::now() + SPOOL_PACE;
             }
             Err(Refusal::ForGood(reason)) => {
@@ -159,6 +172,7 @@ impl Courier {
             }
             Err(Refusal::ForNow(reason)) => {
                 let wait = self.endpoint.wait(claim.category);
+                self.first_failed += 1;
                 self.leave_alone(reason, wait);
             }
         }
@@ -259,8 +273,14 @@ impl Keeper {
         }
     }
 
-    fn claim(&self) -> Option<Claim> {
-        let claimed = self.spool()?.claim();
+    fn postpone_first(&self) {
+        if let Some(mut spool) = self.spool() {
+            spool.postpone_first();
+        }
+    }
+
+    fn claim(&self, but_for: usize) -> Option<Claim> {
+        let claimed = self.spool()?.claim(but_for);
         match claimed {
             Ok((claim, losses)) => {
                 self.count(losses);

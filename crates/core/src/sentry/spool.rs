@@ -106,10 +106,11 @@ impl Spool {
         Ok(losses)
     }
 
-    /// Takes the oldest that nobody else is sending. Those that are too old go, and what is no envelope is put aside.
-    pub fn claim(&mut self) -> io::Result<(Option<Claim>, Losses)> {
+    /// Takes the oldest that nobody else is sending, but for so many. Those that are too old go, and what is no envelope is
+    /// put aside.
+    pub fn claim(&mut self, but_for: usize) -> io::Result<(Option<Claim>, Losses)> {
         let mut losses = self.look()?;
-        let mut at = 0;
+        let mut at = but_for;
         while let Some((path, _)) = self.files.get(at) {
             let mut lock = match Lock::of(path)? {
                 Lock::Held(file) => file,
@@ -142,6 +143,13 @@ impl Spool {
             }
         }
         Ok((None, losses))
+    }
+
+    /// The first goes behind the others, until the directory is read anew.
+    pub fn postpone_first(&mut self) {
+        if !self.files.is_empty() {
+            self.files.rotate_left(1);
+        }
     }
 
     /// The claimed file is done with.
@@ -290,7 +298,7 @@ mod tests {
     }
 
     fn claimed(spool: &mut Spool) -> Option<String> {
-        let claim = spool.claim().expect("it can be read").0?;
+        let claim = spool.claim(0).expect("it can be read").0?;
         let text = String::from_utf8_lossy(&claim.bytes).into_owned();
         spool.done(claim).expect("it can be removed");
         text.split("message\":\"").nth(1)?.split('"').next().map(str::to_owned)
@@ -306,7 +314,7 @@ mod tests {
         let file = fs::read_dir(&dir.0).expect("is there").next().expect("has files").expect("is readable");
         assert_eq!(file.metadata().expect("is there").permissions().mode() & 0o777, 0o600);
         let mut other = dir.spool(1 << 20);
-        let held = spool.claim().expect("it can be read").0.expect("the first");
+        let held = spool.claim(0).expect("it can be read").0.expect("the first");
         assert_eq!(claimed(&mut other).as_deref(), Some("second"), "the first is being sent by somebody else");
         drop(held);
         assert_eq!(claimed(&mut other).as_deref(), Some("first"));
@@ -335,7 +343,7 @@ mod tests {
         let dir = Dir::new();
         dir.spool(1 << 20).put(Category::Event, &envelope("old")).expect("it is kept");
         let mut spool = Spool::new(&dir.0, 1 << 20, Duration::ZERO);
-        let (claim, losses) = spool.claim().expect("it can be read");
+        let (claim, losses) = spool.claim(0).expect("it can be read");
         assert!(claim.is_none());
         assert_eq!(losses.expired, 1);
     }
