@@ -328,7 +328,11 @@ impl Pipeline {
         if let Some(sentry) = &self.sentry {
             sentry.finish(left(0.6));
         }
-        self.stderr.finish(deadline);
+        let undelivered = self.stderr.finish(deadline);
+        if let Some(sentry) = self.sentry.as_ref().filter(|_| !undelivered.is_empty()) {
+            // stderr cannot say it any more; the spool has it for the next start.
+            sentry.keep_losses(&undelivered);
+        }
     }
 }
 

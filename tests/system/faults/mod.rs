@@ -95,8 +95,8 @@ pub const TABLE: &[(&str, &str, &str, &str)] = &[
     (
         "SIGTERM in any of these",
         "it ends within server.shutdown_timeout_s: requests 5/8 of it, then stacks, Sentry, stderr",
-        "what a stalled stderr does not take",
-        "each of the above",
+        "what a stalled stderr does not take: its count is kept in the spool",
+        "reader::a_stop_waits_neither_for_a_reader_that_stalls_nor_for_sentry, and each of the above",
     ),
     (
         "SIGKILL",

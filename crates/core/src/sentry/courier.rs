@@ -1,6 +1,7 @@
 //! The thread that brings envelopes to Sentry, and what becomes of those that Sentry does not take.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use super::endpoint::{Endpoint, Refusal};
 use super::spool::{Claim, Losses, Spool};
 use super::transport::{Parcel, Queue};
 use crate::record::{Detail, Kind, Level, Policy, Record};
+use crate::settings::Settings;
 use crate::stderr;
 
 /// Tries for one envelope, and the pause before the second; it doubles.
@@ -247,8 +249,16 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub fn new(stderr: Arc<stderr::Sink>, policy: Policy, spool: Option<Arc<Mutex<Spool>>>) -> Self {
-        Self { stderr, policy, spool, losses: Arc::default() }
+    pub fn of(settings: &Settings, stderr: Arc<stderr::Sink>) -> Self {
+        let sentry = &settings.sentry;
+        let spool = sentry.spool_dir.as_deref().map(Path::new);
+        let spool = spool.map(|dir| Spool::new(dir, sentry.spool_max_bytes, sentry.spool_max_age()));
+        Self {
+            stderr,
+            policy: Policy::of(settings),
+            spool: spool.map(|spool| Arc::new(Mutex::new(spool))),
+            losses: Arc::default(),
+        }
     }
 
     fn spool(&self) -> Option<MutexGuard<'_, Spool>> {
@@ -263,6 +273,14 @@ impl Keeper {
         match put {
             Ok(losses) => self.count(losses),
             Err(error) => self.give_up(parcel, &format!("{reason}, and it could not be kept: {error}")),
+        }
+    }
+
+    /// Keeps one more when everything else has ended, and stderr too.
+    pub fn keep_last(&self, envelope: &Envelope) {
+        if let (Some(mut spool), Some(parcel)) = (self.spool(), Parcel::new(envelope)) {
+            // There is nobody left to tell.
+            let _ = spool.put(parcel.category, &parcel.bytes);
         }
     }
 

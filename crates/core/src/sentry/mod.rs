@@ -10,10 +10,11 @@ mod transport;
 use std::sync::Arc;
 use std::time::Instant;
 
+use courier::Keeper;
 use futures_util::future::Either;
 use sentry::{ClientInitGuard, ClientOptions, Hub, MaxRequestBodySize, SentryFutureExt};
 
-use crate::record::{Event, EventId, Level};
+use crate::record::{Event, EventId, Kind, Level};
 use crate::redact::Redactor;
 use crate::sampling;
 use crate::settings::Settings;
@@ -21,6 +22,7 @@ use crate::stderr;
 
 pub(crate) struct Sink {
     guard: ClientInitGuard,
+    keeper: Keeper,
     sample_rate: f64,
 }
 
@@ -28,9 +30,10 @@ impl Sink {
     /// Binds the process's hub, so it must be called before any thread or runtime that could touch it. `None` when the DSN
     /// is none that the SDK can read.
     pub fn start(settings: &Settings, stderr: Arc<stderr::Sink>, redactor: Arc<Redactor>) -> Option<Self> {
-        let options =
-            options(settings, Arc::clone(&redactor))?.transport(transport::Factory::new(settings, stderr, redactor));
-        Some(Self { guard: sentry::init(options), sample_rate: settings.sentry.sample_rate })
+        let options = options(settings, Arc::clone(&redactor))?;
+        let keeper = Keeper::of(settings, stderr);
+        let options = options.transport(transport::Factory::new(keeper.clone(), redactor));
+        Some(Self { guard: sentry::init(options), keeper, sample_rate: settings.sentry.sample_rate })
     }
 
     /// Decides on the sample rate, before an id is promised.
@@ -47,6 +50,21 @@ impl Sink {
     /// Sends what is queued, at most until the deadline; the rest is written to stderr.
     pub fn finish(&self, deadline: Instant) {
         self.guard.close(Some(deadline.saturating_duration_since(Instant::now())));
+    }
+
+    /// Keeps for the next start what did not reach stderr before the stop, by kind; after [`Self::finish`].
+    pub fn keep_losses(&self, losses: &[(Kind, u64)]) {
+        let total: u64 = losses.iter().map(|(_, count)| count).sum();
+        let dropped: serde_json::Map<_, _> =
+            losses.iter().map(|(kind, count)| (kind.as_str().to_owned(), (*count).into())).collect();
+        let event = sentry::protocol::Event {
+            message: Some("records did not reach stderr before the stop".into()),
+            level: event::level(Level::Warning, false),
+            logger: Some("cyanotype::stderr".into()),
+            extra: [("total".to_owned(), total.into()), ("dropped".to_owned(), dropped.into())].into(),
+            ..Default::default()
+        };
+        self.keeper.keep_last(&event.into());
     }
 }
 

@@ -3,7 +3,6 @@
 //! The SDK's own transport keeps 30 envelopes and then drops in silence, and can hang for good.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,35 +13,26 @@ use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOpt
 use super::courier::{Courier, Keeper};
 use super::endpoint::{Category, Endpoint, Refusal};
 use super::scrub;
-use super::spool::Spool;
-use crate::record::Policy;
 use crate::redact::Redactor;
-use crate::settings::Settings;
-use crate::stderr;
 
 /// Envelopes that wait may take this much memory.
 const QUEUE_BYTES: usize = 32 << 20;
 
 pub(super) struct Factory {
-    stderr: Arc<stderr::Sink>,
+    keeper: Keeper,
     redactor: Arc<Redactor>,
-    policy: Policy,
-    spool: Option<Arc<Mutex<Spool>>>,
 }
 
 impl Factory {
-    pub fn new(settings: &Settings, stderr: Arc<stderr::Sink>, redactor: Arc<Redactor>) -> Self {
-        let sentry = &settings.sentry;
-        let spool = sentry.spool_dir.as_deref().map(Path::new);
-        let spool = spool.map(|dir| Spool::new(dir, sentry.spool_max_bytes, sentry.spool_max_age()));
-        Self { stderr, redactor, policy: Policy::of(settings), spool: spool.map(|spool| Arc::new(Mutex::new(spool))) }
+    pub fn new(keeper: Keeper, redactor: Arc<Redactor>) -> Self {
+        Self { keeper, redactor }
     }
 }
 
 impl TransportFactory for Factory {
     fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn SdkTransport> {
         let queue = Arc::new(Queue::default());
-        let keeper = Keeper::new(Arc::clone(&self.stderr), self.policy, self.spool.clone());
+        let keeper = self.keeper.clone();
         let endpoint = Endpoint::new(&options.dsn, &options.user_agent);
         let courier = Courier::new(Arc::clone(&queue), endpoint, keeper.clone());
         let work = move || {

@@ -68,9 +68,9 @@ impl Sink {
         self.queue.push(record.kind, record.level, &message);
     }
 
-    /// Waits for the lines that are queued, at most until the deadline.
-    pub fn finish(&self, deadline: Instant) {
-        self.queue.finish(deadline);
+    /// Waits for the lines that are queued, at most until the deadline; what was not written by then is given back, by kind.
+    pub fn finish(&self, deadline: Instant) -> Vec<(Kind, u64)> {
+        self.queue.finish(deadline)
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Shared {
     /// What a line counts for at least.
     least_charge: usize,
     queued: AtomicUsize,
+    /// Records on their way, by kind.
+    waiting: [AtomicU64; Kind::ALL.len()],
     dropped: [AtomicU64; Kind::ALL.len()],
     drained: (Mutex<()>, Condvar),
 }
@@ -48,6 +50,18 @@ impl Shared {
             let _held = self.drained.0.lock().unwrap_or_else(PoisonError::into_inner);
             self.drained.1.notify_all();
         }
+    }
+
+    /// A record has left the queue, written or lost.
+    pub fn left(&self, kind: Kind) {
+        self.waiting[kind as usize].fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// What has not been written, nor been said to be lost.
+    fn undelivered(&self) -> Vec<(Kind, u64)> {
+        let count = |counts: &[AtomicU64], kind: Kind| counts[kind as usize].load(Ordering::Relaxed);
+        let all = Kind::ALL.map(|kind| (kind, count(&self.waiting, kind) + count(&self.dropped, kind)));
+        all.into_iter().filter(|(_, count)| *count > 0).collect()
     }
 
     pub fn count_dropped(&self, kind: Kind, records: u64) {
@@ -82,6 +96,7 @@ impl Queue {
             limit,
             least_charge: limit / lines,
             queued: AtomicUsize::new(0),
+            waiting: Default::default(),
             dropped: Default::default(),
             drained: Default::default(),
         });
@@ -99,15 +114,18 @@ impl Queue {
         if !self.shared.admit(kind, level, charge) {
             return self.shared.count_dropped(kind, 1);
         }
+        self.shared.waiting[kind as usize].fetch_add(1, Ordering::Relaxed);
         // Blocks only when the limit in lines is met, which admission makes impossible.
         if self.appender.clone().write_all(message).is_err() {
+            self.shared.left(kind);
             self.shared.release(charge);
             self.shared.count_dropped(kind, 1);
         }
     }
 
-    /// Waits until every line has left, at most until the deadline. Nothing is written after it.
-    pub fn finish(&self, deadline: Instant) {
+    /// Waits until every line has left, at most until the deadline. Nothing is written after it; what was not is given back,
+    /// by kind.
+    pub fn finish(&self, deadline: Instant) -> Vec<(Kind, u64)> {
         let (lock, drained) = &self.shared.drained;
         let mut held = lock.lock().unwrap_or_else(PoisonError::into_inner);
         while self.shared.queued.load(Ordering::Acquire) > 0 {
@@ -123,6 +141,7 @@ impl Queue {
         if !is_empty {
             std::mem::forget(guard);
         }
+        self.shared.undelivered()
     }
 }
 

@@ -14,8 +14,8 @@ use crate::record::Kind;
 
 /// One write takes this much when more is waiting: what a pipe holds.
 const BATCH: usize = 64 * 1024;
-/// What a pipe is asked to hold.
-const PIPE: usize = 1 << 20;
+/// What a pipe is asked to hold: no more than supervisord reads once its child has ended (`os.read(fd, 2 << 16)`, once).
+const PIPE: usize = 1 << 17;
 /// Between two tries at a pipe that nobody reads any more.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Tries before a batch is given up and counted.
@@ -61,6 +61,7 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
     fn guarded(&mut self, work: impl FnOnce(&mut Self)) {
         if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
             for (kind, _) in std::mem::take(&mut self.lines) {
+                self.shared.left(kind);
                 self.shared.count_dropped(kind, 1);
             }
             self.batch.clear();
@@ -98,7 +99,9 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
             self.shared.count_dropped(*kind, 1);
         }
         self.batch.clear();
-        self.lines.clear();
+        for (kind, _) in self.lines.drain(..) {
+            self.shared.left(kind);
+        }
         if written > 0 {
             self.say_losses();
         }
