@@ -28,6 +28,8 @@ fn messages(records: &[Value], kind: &str) -> Vec<String> {
 fn n1_the_app_opens_no_log_file() {
     let service = probe().start();
     run(service.client(), json!([log("info", "said")]), json!({"error": "failed"}));
+    // Its stack is read off the binary itself, which is open meanwhile.
+    service.wait_record("the failure", |record| record["kind"] == "uncaught");
     let open = fs::read_dir(format!("/proc/{}/fd", service.pid)).expect("the service runs");
     let files = open.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
     let kept: Vec<String> = files.map(|path| path.display().to_string()).filter(|path| path.starts_with('/')).collect();
