@@ -31,8 +31,11 @@ mod problem;
 mod record;
 mod recorder;
 mod redact;
+mod registry;
 mod request;
 mod resolver;
+mod resources;
+mod running;
 mod sampling;
 #[cfg_attr(not(feature = "sentry"), path = "sentry/absent.rs")]
 mod sentry;
@@ -42,7 +45,7 @@ mod stack;
 mod stderr;
 mod subscriber;
 
-pub use blueprint::{Blueprint, RegistryError};
+pub use blueprint::{Blueprint, Need, Task};
 pub use capture::{Breadcrumb, Message, add_breadcrumb, capture_event, capture_exception, spawn};
 pub use database::{Database, DatabaseError};
 pub use http::response_log::ResponseLogger;
@@ -50,6 +53,8 @@ pub use http::rules::ResponseLogRules;
 pub use problem::{FieldError, Problem, Result};
 pub use record::{EventId, Kind, Level, Policy, Route, StackRoute, ToSentry, UnknownLevel};
 pub use recorder::Recorder;
+pub use registry::RegistryError;
+pub use resources::Resources;
 pub use service::{RouteInfo, Service};
 pub use settings::ResponseLog;
 

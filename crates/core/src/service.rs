@@ -1,7 +1,6 @@
 //! Puts blueprints together into the one app that serves them.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -12,8 +11,7 @@ use actix_web::{App, Error};
 use serde::Serialize;
 use tracing_actix_web::TracingLogger;
 
-use crate::auth::Authenticator;
-use crate::blueprint::{self, Blueprint, RegistryError};
+use crate::blueprint::Blueprint;
 use crate::capture::Breadcrumb;
 use crate::database::Database;
 use crate::extract::Limits;
@@ -26,8 +24,11 @@ use crate::lifecycle;
 use crate::pipeline::{BeforeBreadcrumb, Pipeline};
 use crate::problem::Problem;
 use crate::record::EventId;
+use crate::registry::{self, Enabled, Registered, RegistryError};
 use crate::request;
+use crate::resources::Mount;
 use crate::sentry;
+use crate::settings::spec::Setting;
 use crate::settings::{ResponseLog, Settings};
 
 /// The service: settings, blueprints, and what is done before a breadcrumb is kept.
@@ -43,7 +44,7 @@ use crate::settings::{ResponseLog, Settings};
 /// ```
 pub struct Service {
     pub(crate) settings: Settings,
-    pub(crate) blueprints: Vec<Arc<dyn Blueprint>>,
+    pub(crate) blueprints: Vec<Registered>,
     pub(crate) before_breadcrumb: Option<BeforeBreadcrumb>,
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
@@ -81,7 +82,7 @@ impl Service {
     /// Adds a blueprint.
     #[must_use]
     pub fn blueprint(mut self, blueprint: impl Blueprint) -> Self {
-        self.blueprints.push(Arc::new(blueprint));
+        self.blueprints.push(Registered::new(blueprint));
         self
     }
 
@@ -96,30 +97,26 @@ impl Service {
         self
     }
 
+    /// The settings in force, those of the blueprints among them.
+    ///
+    /// # Errors
+    /// When the blueprints do not go together, or cannot be set so.
+    pub fn settings(&self) -> Result<Settings, RegistryError> {
+        self.enabled().map(|(settings, _)| settings)
+    }
+
+    /// What can be set for each blueprint that is compiled in, below `blueprints.<its name>`.
+    pub fn blueprint_settings(&self) -> impl Iterator<Item = (&'static str, &'static [Setting])> {
+        self.blueprints.iter().map(|it| (it.blueprint.name(), it.blueprint.settings().known))
+    }
+
     /// The routes of the enabled blueprints, by path.
     ///
     /// # Errors
-    /// When the blueprints do not go together.
+    /// When the blueprints do not go together, or cannot be set so.
     pub fn routes(&self) -> Result<Vec<RouteInfo>, RegistryError> {
-        let blueprints = self.enabled()?;
-        actix_web::rt::System::new().block_on(self.registered(&blueprints)).map(|(routes, _)| routes)
-    }
-
-    /// The routes of these blueprints, and how much is recorded of them.
-    pub(crate) async fn registered(
-        &self,
-        blueprints: &[Arc<dyn Blueprint>],
-    ) -> Result<(Vec<RouteInfo>, Rules), RegistryError> {
-        let app = App::new().configure(|config| mount(config, blueprints));
-        let app = actix_web::test::init_service(app).await;
-        // actix hands the tree to requests alone.
-        let asked = actix_web::test::TestRequest::get().uri("/").to_request();
-        let answer = actix_web::test::call_service(&app, asked).await;
-        let tree = answer.request().app_data::<Data<IntrospectionTree>>();
-        let rules = Rules::new(self.settings.log.response.body, blueprints);
-        let routes = tree.map(|tree| listed(tree, blueprints, &rules)).unwrap_or_default();
-        rules.check(&routes)?;
-        Ok((routes, rules))
+        let (settings, blueprints) = self.enabled()?;
+        actix_web::rt::System::new().block_on(registered(&settings, &blueprints)).map(|(routes, _)| routes)
     }
 
     /// Whether the start would refuse the blueprints.
@@ -152,18 +149,39 @@ impl Service {
         lifecycle::run(self)
     }
 
-    pub(crate) fn enabled(&self) -> Result<Vec<Arc<dyn Blueprint>>, RegistryError> {
-        blueprint::enabled(self.blueprints.clone(), self.settings.blueprints.enabled.as_deref())
+    /// The settings in force, and the blueprints that they enable.
+    pub(crate) fn enabled(&self) -> Result<(Settings, Vec<Enabled>), RegistryError> {
+        let mut settings = self.settings.clone();
+        let blueprints = registry::enabled(&self.blueprints, &mut settings)?;
+        Ok((settings, blueprints))
     }
 }
 
-fn listed(tree: &IntrospectionTree, blueprints: &[Arc<dyn Blueprint>], rules: &Rules) -> Vec<RouteInfo> {
+/// The routes of these blueprints, and how much is recorded of them.
+pub(crate) async fn registered(
+    settings: &Settings,
+    blueprints: &[Enabled],
+) -> Result<(Vec<RouteInfo>, Rules), RegistryError> {
+    let app = App::new().configure(|config| mount(config, blueprints));
+    let app = actix_web::test::init_service(app).await;
+    // actix hands the tree to requests alone.
+    let asked = actix_web::test::TestRequest::get().uri("/").to_request();
+    let answer = actix_web::test::call_service(&app, asked).await;
+    let tree = answer.request().app_data::<Data<IntrospectionTree>>();
+    let rules = Rules::new(settings.log.response.body, blueprints);
+    let routes = tree.map(|tree| listed(tree, blueprints, &rules)).unwrap_or_default();
+    registry::check_routes(&routes, &rules)?;
+    Ok((routes, rules))
+}
+
+fn listed(tree: &IntrospectionTree, blueprints: &[Enabled], rules: &Rules) -> Vec<RouteInfo> {
     let mut routes = Vec::new();
     for item in Vec::<IntrospectionReportItem>::from(&tree.root) {
         let is_below = |prefix: &str| {
             item.full_path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        let Some(blueprint) = blueprints.iter().find(|blueprint| is_below(blueprint.prefix())) else { continue };
+        let mut blueprints = blueprints.iter().map(|enabled| &enabled.blueprint);
+        let Some(blueprint) = blueprints.find(|blueprint| is_below(blueprint.prefix())) else { continue };
         // A resource without methods of its own answers to any.
         let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
         if item.resource_type == "resource" {
@@ -183,9 +201,10 @@ fn listed(tree: &IntrospectionTree, blueprints: &[Arc<dyn Blueprint>], rules: &R
 /// What every worker's app is built from.
 #[derive(Clone)]
 pub(crate) struct Mounted {
-    pub blueprints: Vec<Arc<dyn Blueprint>>,
+    pub blueprints: Vec<Enabled>,
     pub database: Database,
-    pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// What the blueprints provide.
+    pub provided: Vec<Mount>,
     pub limits: Limits,
     pub pipeline: &'static Pipeline,
     pub response_log: Config,
@@ -212,9 +231,7 @@ impl Mounted {
             .app_data(self.limits)
             .app_data(self.database)
             .configure(|config| {
-                if let Some(authenticator) = self.authenticator {
-                    config.app_data(Data::from(authenticator));
-                }
+                self.provided.iter().for_each(|mount| mount(config));
                 mount(config, &self.blueprints);
             })
             .default_service(web::to(no_such_route))
@@ -241,8 +258,8 @@ impl Mounted {
     }
 }
 
-fn mount(config: &mut ServiceConfig, blueprints: &[Arc<dyn Blueprint>]) {
-    for blueprint in blueprints {
+fn mount(config: &mut ServiceConfig, blueprints: &[Enabled]) {
+    for Enabled { blueprint, .. } in blueprints {
         let name = blueprint.name();
         config.service(
             web::scope(blueprint.prefix())

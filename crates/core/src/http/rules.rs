@@ -1,8 +1,6 @@
 //! How much is recorded of which response.
 
-use std::sync::Arc;
-
-use crate::blueprint::{Blueprint, RegistryError};
+use crate::registry::{Enabled, RegistryError};
 use crate::service::RouteInfo;
 use crate::settings::ResponseLog;
 
@@ -45,6 +43,14 @@ impl ResponseLogRules {
     }
 }
 
+impl ResponseLogRules {
+    fn at_most(mut self, most: ResponseLog) -> Self {
+        self.all = self.all.min(most);
+        self.routes.iter_mut().for_each(|(_, log)| *log = (*log).min(most));
+        self
+    }
+}
+
 /// The rules of all blueprints, under the settings' own.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
@@ -53,9 +59,13 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// `most` is what the settings allow.
-    pub fn new(most: ResponseLog, blueprints: &[Arc<dyn Blueprint>]) -> Self {
-        Self { most, blueprints: blueprints.iter().map(|it| (it.name(), it.response_log())).collect() }
+    /// `most` is what the settings allow; a blueprint's own may allow less.
+    pub fn new(most: ResponseLog, blueprints: &[Enabled]) -> Self {
+        let rules = blueprints.iter().map(|Enabled { blueprint, section }| {
+            let most = section.response_log.unwrap_or(ResponseLog::Body);
+            (blueprint.name(), blueprint.response_log().at_most(most))
+        });
+        Self { most, blueprints: rules.collect() }
     }
 
     /// How much is recorded of what this blueprint answers on this route.

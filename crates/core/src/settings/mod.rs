@@ -4,6 +4,7 @@
 //! variables with usual names (`SENTRY_DSN`, `DATABASE_URL`, `PORT` …), `APP__LOG__MODE` and its like, and flags. A
 //! setting that is wrong stops the start with a message that names the key, where it was set and what is allowed.
 
+mod blueprints;
 mod layers;
 mod sections;
 pub mod spec;
@@ -14,13 +15,15 @@ use std::path::PathBuf;
 use config::Config;
 use serde::Deserialize;
 
+pub use blueprints::BlueprintSettings;
+pub(crate) use blueprints::{Owner, Section};
 pub use sections::{
     Blueprints, Database, Env, Flood, Format, Log, Management, Mode, Network, Patterns, Request, Response, ResponseLog,
     Sentry, Server, Stderr,
 };
 
 use layers::Leaf;
-use spec::Takes;
+use spec::{Setting, Takes};
 
 /// The settings in force, one section a field.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,6 +39,9 @@ pub struct Settings {
     /// Each setting in force with where it was set, for `app config`.
     #[serde(skip)]
     pub origins: Vec<Origin>,
+    /// What is set below `blueprints.<a name>`, checked once the blueprints are known.
+    #[serde(skip)]
+    sections: Vec<Leaf>,
 }
 
 /// One setting in force, and the layer that set it.
@@ -147,14 +153,21 @@ fn check(leaves: Vec<Leaf>) -> Result<Settings, SettingsError> {
     let mut wrong = Vec::new();
     let mut tree = serde_json::Value::Object(serde_json::Map::new());
     let mut origins = Vec::new();
+    let is_of_a_blueprint = |leaf: &Leaf| leaf.key.strip_prefix("blueprints.").is_some_and(|rest| rest.contains('.'));
+    let (sections, leaves): (Vec<Leaf>, Vec<Leaf>) = leaves.into_iter().partition(is_of_a_blueprint);
     for leaf in leaves {
-        let problem = match layers::checked(&leaf) {
+        let Some(setting) = spec::find(&leaf.key) else {
+            let near = spec::nearest(&leaf.key, spec::SETTINGS.iter()).map(str::to_owned);
+            wrong.push(format!("{} (set by {}): {}", leaf.key, leaf.origin, layers::unknown(near)));
+            continue;
+        };
+        let problem = match layers::checked(&leaf, setting) {
             // An empty list is no value.
             Ok(serde_json::Value::Array(items)) if items.is_empty() => continue,
             Ok(value) => match beyond_type(&leaf.key, &value) {
                 None => {
                     origins.push(Origin {
-                        value: shown(&leaf.key, &value),
+                        value: shown(setting, &value),
                         key: leaf.key.clone(),
                         set_by: leaf.origin.clone(),
                     });
@@ -172,7 +185,7 @@ fn check(leaves: Vec<Leaf>) -> Result<Settings, SettingsError> {
     }
     let settings = serde_path_to_error::deserialize::<_, Settings>(tree);
     let mut settings = settings.map_err(|error| SettingsError(vec![format!("{}: {}", error.path(), error.inner())]))?;
-    settings.origins = origins;
+    (settings.origins, settings.sections) = (origins, sections);
     Ok(settings)
 }
 
@@ -237,14 +250,14 @@ fn place(tree: &mut serde_json::Value, key: &str, value: serde_json::Value) {
     *at = value;
 }
 
-fn shown(key: &str, value: &serde_json::Value) -> String {
+fn shown(setting: &Setting, value: &serde_json::Value) -> String {
     let text = match value {
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Array(items) => items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     };
-    match spec::find(key).map(|setting| setting.takes) {
-        Some(Takes::Secret | Takes::Url) => mask(&text),
+    match setting.takes {
+        Takes::Secret | Takes::Url => mask(&text),
         _ => text,
     }
 }

@@ -53,7 +53,9 @@ pub struct Setting {
     pub usual_name: Option<&'static str>,
 }
 
-const fn setting(key: &'static str, takes: Takes, default: Option<&'static str>, about: &'static str) -> Setting {
+/// A setting that goes by no other name. A blueprint's own has a key below `blueprints.<its name>`.
+#[must_use]
+pub const fn setting(key: &'static str, takes: Takes, default: Option<&'static str>, about: &'static str) -> Setting {
     Setting { key, takes, default, about, usual_name: None }
 }
 
@@ -72,6 +74,22 @@ pub const MODULE_LEVEL: Setting = setting(
     "a level of its own for the logger lines of one crate or module; the longest name that fits wins; actix_server and sqlx \
      have warning, or log.level if that is higher, unless it is set here",
 );
+
+/// What can be set for every blueprint, below `blueprints.<its name>`.
+pub const OF_EVERY_BLUEPRINT: &[Setting] = &[
+    setting(
+        "log.level",
+        LEVEL,
+        None,
+        "the level of its crate's logger lines, as log.levels has it for any crate; that of log.levels wins",
+    ),
+    setting(
+        "log.response.body",
+        Takes::OneOf(&["off", "metadata", "redacted"]),
+        None,
+        "the most that is recorded of its responses; log.response.body can only be for less",
+    ),
+];
 
 /// Every other setting.
 pub const SETTINGS: &[Setting] = &[
@@ -252,10 +270,10 @@ pub fn find(key: &str) -> Option<&'static Setting> {
 }
 
 /// The known name nearest to a mistyped one, for a hint.
-pub fn nearest(key: &str) -> Option<&'static str> {
+pub fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a Setting>) -> Option<&'static str> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-    let candidates = SETTINGS.iter().map(|setting| setting.key);
-    candidates
+    known
+        .map(|setting| setting.key)
         .map(|known| {
             let whole = distance(key, known);
             // The right name in the wrong section is near too.
@@ -287,6 +305,7 @@ mod tests {
 
     #[test]
     fn a_mistyped_key_finds_its_neighbour() {
+        let nearest = |key| nearest(key, SETTINGS.iter());
         assert_eq!(nearest("log.mod"), Some("log.mode"));
         assert_eq!(nearest("log.queue_bytes"), Some("log.stderr.queue_bytes"));
         assert_eq!(nearest("colour"), None);
