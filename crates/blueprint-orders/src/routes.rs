@@ -2,7 +2,8 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, Data, ServiceConfig};
+use blueprint_users::Directory;
 use cyanotype::auth::{By, Caller};
 use cyanotype::extract::{Json, Path, Query};
 use cyanotype::paging::Paging;
@@ -25,7 +26,11 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
         .service(web::resource("/{id}/cancel").route(web::post().to(cancel)));
 }
 
-async fn place(By(caller, Json(new)): By<Json<NewOrder>>, store: Store) -> Result {
+async fn place(By(caller, Json(new)): By<Json<NewOrder>>, store: Store, users: Data<dyn Directory>) -> Result {
+    // Whose token is good may be known for a while longer than its user is there.
+    if !users.exists(&caller, caller.id).await? {
+        return Err(Problem::conflict("the user who asks for this order is not there any more"));
+    }
     let total = total_cents(&new.lines)
         .ok_or_else(|| Problem::invalid_field("lines", "cost more together than can be counted"))?;
     add_breadcrumb(
@@ -47,18 +52,18 @@ async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
 }
 
 async fn pay(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
-    advance(caller, &store, id, Move::Pay).await
+    advance(&caller, &store, id, Move::Pay).await
 }
 
 async fn ship(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
-    advance(caller, &store, id, Move::Ship).await
+    advance(&caller, &store, id, Move::Ship).await
 }
 
 async fn cancel(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
-    advance(caller, &store, id, Move::Cancel).await
+    advance(&caller, &store, id, Move::Cancel).await
 }
 
-async fn advance(caller: Caller, store: &Store, id: Uuid, by: Move) -> Result {
+async fn advance(caller: &Caller, store: &Store, id: Uuid, by: Move) -> Result {
     let from = store.find(caller.id, id).await?.ok_or_else(unknown)?.status;
     let Some(to) = next(from, by) else { return Err(refused(id, by, from)) };
     add_breadcrumb(

@@ -22,9 +22,10 @@ const SESSION: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub(crate) fn register(scope: &mut ServiceConfig) {
     scope
         .service(web::resource("").route(web::post().to(sign_up)).route(web::get().to(list)))
-        // Before the ids, of which these would be two.
+        // Before the ids, of which these would be three.
         .service(web::resource("/login").route(web::post().to(login)))
         .service(web::resource("/logout").route(web::post().to(logout)))
+        .service(web::resource("/me").route(web::get().to(me)))
         .service(
             web::resource("/{id}")
                 .route(web::get().to(read))
@@ -89,6 +90,11 @@ async fn list(_: Caller, store: Store, Query(paging): Query<Paging>) -> Result {
     Ok(HttpResponse::Ok().json(paging.page(users, |user| user.id)))
 }
 
+async fn me(caller: Caller, store: Store) -> Result {
+    let user = store.find(caller.id).await?.ok_or_else(unknown)?;
+    Ok(HttpResponse::Ok().json(user))
+}
+
 async fn read(_: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
     let user = store.find(id).await?.ok_or_else(unknown)?;
     Ok(HttpResponse::Ok().json(user))
@@ -100,7 +106,7 @@ async fn change(
     request: HttpRequest,
     Path(id): Path<Uuid>,
 ) -> Result {
-    own(caller, &store, id).await?;
+    own(&caller, &store, id).await?;
     let password_hash = match change.password {
         Some(password) => Some(password.hash().await?),
         None => None,
@@ -116,7 +122,7 @@ async fn change(
 }
 
 async fn delete(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
-    own(caller, &store, id).await?;
+    own(&caller, &store, id).await?;
     if !store.delete(id).await? {
         return Err(unknown());
     }
@@ -125,7 +131,7 @@ async fn delete(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
 }
 
 /// Everybody may change themselves only.
-async fn own(caller: Caller, store: &Store, id: Uuid) -> Result<()> {
+async fn own(caller: &Caller, store: &Store, id: Uuid) -> Result<()> {
     if caller.id == id {
         return Ok(());
     }

@@ -72,8 +72,8 @@ pub trait Blueprint: Send + Sync + 'static {
     }
 
     /// The other blueprints that it reaches, by what they [provide](Resources::provide).
-    fn needs(&self) -> &'static [Need] {
-        &[]
+    fn needs(&self) -> Vec<Need> {
+        Vec::new()
     }
 
     /// Builds its state and provides what others need of it, after those that it needs itself; an error stops the start.

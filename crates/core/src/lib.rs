@@ -32,6 +32,7 @@ mod record;
 mod recorder;
 mod redact;
 mod registry;
+pub mod remote;
 mod request;
 mod resolver;
 mod resources;
@@ -57,6 +58,9 @@ pub use registry::RegistryError;
 pub use resources::Resources;
 pub use service::{RouteInfo, Service};
 pub use settings::ResponseLog;
+
+/// A future that stays on its thread, as those of handlers do.
+pub use futures_util::future::LocalBoxFuture;
 
 /// For [`critical!`] alone.
 #[doc(hidden)]

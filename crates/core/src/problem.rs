@@ -107,6 +107,12 @@ impl Problem {
         Self { status, detail: None, fields: Vec::new(), headers: Vec::new(), cause: Some(cause) }
     }
 
+    /// 503: something that is needed does not answer; the error is for the log and Sentry alone.
+    pub fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let problem = Self::internal(error).with_status(StatusCode::SERVICE_UNAVAILABLE);
+        problem.header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// Names the fields that the problem is about.
     #[must_use]
     pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {

@@ -139,7 +139,7 @@ fn shadows(a: &str, b: &str) -> bool {
 fn check_needs(one: &Enabled, enabled: &[Enabled], all: &[Registered]) -> Result<(), RegistryError> {
     let name = one.blueprint.name();
     for Need { blueprint: needed, unless } in one.blueprint.needs() {
-        let is_enabled = enabled.iter().any(|other| other.blueprint.name() == *needed);
+        let is_enabled = enabled.iter().any(|other| other.blueprint.name() == needed);
         let is_set = unless
             .is_some_and(|setting| !matches!(one.section.own.pointer(&pointer(setting)), None | Some(Value::Null)));
         let setting = unless.map(|setting| format!("blueprints.{}.{setting}", name.replace('-', "_")));
@@ -152,7 +152,7 @@ fn check_needs(one: &Enabled, enabled: &[Enabled], all: &[Registered]) -> Result
                     setting.unwrap_or_default()
                 )));
             }
-            (false, false) if names(all).contains(needed) => {
+            (false, false) if names(all).contains(&needed) => {
                 return Err(RegistryError(format!(
                     "the blueprint {name} needs {needed}, which blueprints.enabled leaves out: enable it{or_set}"
                 )));
@@ -234,7 +234,7 @@ mod tests {
     use actix_web::web::ServiceConfig;
 
     #[derive(Clone, Copy)]
-    struct Named(&'static str, &'static str, &'static [Need]);
+    struct Named(&'static str, &'static str, &'static [&'static str]);
 
     impl Blueprint for Named {
         fn name(&self) -> &'static str {
@@ -244,13 +244,13 @@ mod tests {
             self.1
         }
         fn routes(&self, _: &mut ServiceConfig) {}
-        fn needs(&self) -> &'static [Need] {
-            self.2
+        fn needs(&self) -> Vec<Need> {
+            self.2.iter().map(|name| Need::of(name)).collect()
         }
     }
 
     const USERS: Named = Named("users", "/users", &[]);
-    const ORDERS: Named = Named("orders", "/orders", &[Need::of("users")]);
+    const ORDERS: Named = Named("orders", "/orders", &["users"]);
 
     fn check(blueprints: &[Named], chosen: &str) -> Result<Vec<&'static str>, String> {
         let all: Vec<Registered> = blueprints.iter().map(|it| Registered::new(*it)).collect();
@@ -268,8 +268,8 @@ mod tests {
     fn clashes_are_refused_and_both_sides_named() {
         let clash = refusal(&[USERS, Named("staff", "/users/staff", &[])], "");
         assert_eq!(clash, "the prefix /users of the blueprint users and /users/staff of staff shadow each other");
-        let clash = refusal(&[USERS, Named("any", "/{any}/thing", &[])], "");
-        assert_eq!(clash, "the prefix /users of the blueprint users and /{any}/thing of any shadow each other");
+        let all = refusal(&[Named("any", "/{any}", &[])], "");
+        assert_eq!(all, "the prefix /{any} of the blueprint any shadows /openapi.json, which is the service's own");
         assert_eq!(refusal(&[USERS, Named("users", "/people", &[])], ""), "two blueprints have the name users");
         let own = refusal(&[Named("docs", "/docs", &[])], "");
         assert_eq!(own, "the prefix /docs of the blueprint docs shadows /docs, which is the service's own");
@@ -300,9 +300,9 @@ mod tests {
 
     #[test]
     fn a_circle_is_told_whole() {
-        let a = Named("a", "/a", &[Need::of("b")]);
-        let b = Named("b", "/b", &[Need::of("c")]);
-        let c = Named("c", "/c", &[Need::of("b")]);
+        let a = Named("a", "/a", &["b"]);
+        let b = Named("b", "/b", &["c"]);
+        let c = Named("c", "/c", &["b"]);
         assert_eq!(refusal(&[a, b, c], ""), "these blueprints need each other: b → c → b");
     }
 

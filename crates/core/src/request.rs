@@ -132,6 +132,18 @@ impl RequestContext {
         route.as_ref().map(|route| format!("{method} {route}"))
     }
 
+    /// What tells another process that it works for this request: its id, and the trace that both are part of.
+    pub fn outgoing(&self) -> [(&'static str, String); 3] {
+        let span = || Uuid::new_v4().simple().to_string()[..16].to_owned();
+        // Without a transaction there is no word on sampling, and the other one draws for itself.
+        let sentry_trace = self.hub.sentry_trace().unwrap_or_else(|| format!("{}-{}", self.trace_id, span()));
+        let mut parts = sentry_trace.split('-').skip(1);
+        let span = parts.next().map_or_else(span, str::to_owned);
+        let flag = parts.next().unwrap_or("0");
+        let traceparent = format!("00-{}-{span}-0{flag}", self.trace_id);
+        [("x-request-id", self.id.clone()), ("traceparent", traceparent), ("sentry-trace", sentry_trace)]
+    }
+
     pub fn trail(&self) -> MutexGuard<'_, Trail> {
         lock(&self.trail)
     }
@@ -229,6 +241,19 @@ mod tests {
         assert_eq!(trace("sentry-trace", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7").as_deref(), Some(id));
         assert_eq!(trace("traceparent", "00-zzz-1-01"), None);
         assert_eq!(trace("traceparent", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"), None);
+    }
+
+    #[test]
+    fn what_another_process_is_told_can_be_read_there() {
+        let here = RequestContext::new(&HeaderMap::new());
+        let mut headers = HeaderMap::new();
+        for (name, value) in here.outgoing() {
+            headers.insert(HeaderName::from_static(name), value.parse().expect("it is a header's value"));
+        }
+        assert_eq!(headers.get("x-request-id").and_then(|id| id.to_str().ok()), Some(here.id.as_str()));
+        assert_eq!(RequestContext::new(&headers).trace_id, here.trace_id);
+        headers.remove("traceparent");
+        assert_eq!(RequestContext::new(&headers).trace_id, here.trace_id);
     }
 
     #[test]

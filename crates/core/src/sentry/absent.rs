@@ -46,6 +46,10 @@ impl RequestHub {
         None
     }
 
+    pub fn sentry_trace(&self) -> Option<String> {
+        None
+    }
+
     pub fn bind<F: Future>(&self, future: F) -> F {
         future
     }

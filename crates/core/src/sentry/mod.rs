@@ -111,6 +111,12 @@ impl RequestHub {
         Some(span.get_trace_context().trace_id.to_string())
     }
 
+    /// What that transaction tells those who are asked on the way: `TRACE-SPAN-SAMPLED`.
+    pub fn sentry_trace(&self) -> Option<String> {
+        let span = self.0.as_ref()?.configure_scope(|scope| scope.get_span())?;
+        span.iter_headers().find(|(name, _)| *name == "sentry-trace").map(|(_, value)| value)
+    }
+
     pub fn bind<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         match &self.0 {
             Some(hub) => Either::Left(future.bind_hub(Arc::clone(hub))),
