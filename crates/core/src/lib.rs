@@ -48,7 +48,7 @@ mod subscriber;
 
 pub use blueprint::{Blueprint, Need, Task};
 pub use capture::{Breadcrumb, Message, add_breadcrumb, capture_event, capture_exception, spawn};
-pub use database::{Database, DatabaseError};
+pub use database::{Database, DatabaseError, placeholders};
 pub use http::response_log::ResponseLogger;
 pub use http::rules::ResponseLogRules;
 pub use problem::{FieldError, Problem, Result};

@@ -180,6 +180,7 @@ fn check(leaves: Vec<Leaf>) -> Result<Settings, SettingsError> {
         };
         wrong.push(format!("{} (set by {}): {problem}", leaf.key, leaf.origin));
     }
+    wrong.extend(beyond_one(&tree, &origins));
     if !wrong.is_empty() {
         return Err(SettingsError(wrong));
     }
@@ -204,6 +205,17 @@ fn beyond_type(key: &str, value: &serde_json::Value) -> Option<String> {
         "sentry.dsn" => check_dsn(value.as_str()?).err(),
         _ => None,
     }
+}
+
+/// What two values that are good alone do not make together.
+fn beyond_one(tree: &serde_json::Value, origins: &[Origin]) -> Option<String> {
+    let (min, max) = ("database.min_connections", "database.max_connections");
+    let of = |key: &str| tree.pointer(&format!("/{}", key.replace('.', "/")))?.as_u64();
+    let (low, high) = (of(min)?, of(max)?);
+    let origin = |key: &str| origins.iter().find(|origin| origin.key == key).map_or("", |origin| &origin.set_by);
+    (low > high).then(|| {
+        format!("{min} (set by {}): `{low}` is more than {max}, which is {high} (set by {})", origin(min), origin(max))
+    })
 }
 
 /// A DSN is `https://KEY@HOST/PROJECT`. What is plainly wrong is refused in a build without Sentry, too; the SDK is asked
@@ -274,6 +286,8 @@ fn mask(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::record::Level;
 
@@ -374,7 +388,53 @@ mod tests {
     #[test]
     fn a_refusal_repeats_no_secret() {
         assert!(!refusal(&[("SENTRY_DSN", "hunter2")]).contains("hunter2"));
-        assert!(!refusal(&[("DATABASE_URL", "mysql://root:hunter2@db/x")]).contains("hunter2"));
+        for url in [
+            "mysql://root:hunter2@db/x",
+            "postgres://ada:hunter2@db:port/x",
+            "postgres://ada:12/hunter2@db/x",
+            "postgres://ada:12?hunter2@db/x",
+            "postgres://ada:12#hunter2@db/x",
+            "postgres://ada@db/x?hunter2",
+            "postgres://ada@db/x?sslmode=hunter2",
+            "postgres:hunter2",
+        ] {
+            let refused = refusal(&[("DATABASE_URL", url)]);
+            assert!(refused.starts_with("database.url (set by DATABASE_URL): "), "{refused}");
+            assert!(!refused.contains("hunter2"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_database_is_sqlite_or_postgresql() {
+        for url in [
+            "sqlite::memory:",
+            "sqlite://data/../a b.db",
+            "sqlite:///srv/a.db?mode=rw",
+            "postgres://db/shop",
+            "postgresql://ada:p%40ss@[::1]:5433/shop?sslmode=require&application_name=shop",
+            "postgres:///shop?host=/run/postgresql",
+            "postgres://%2Frun%2Fpostgresql/shop",
+        ] {
+            let settings = load(&[("DATABASE_URL", url)]).unwrap_or_else(|error| panic!("{url}: {error}"));
+            assert_eq!(settings.database.url, url);
+        }
+    }
+
+    #[test]
+    fn a_pool_keeps_no_more_connections_than_it_may_have() {
+        let settings = load(&[]).expect("the defaults are good").database;
+        assert_eq!((settings.min_connections, settings.max_connections), (0, 8));
+        assert_eq!(
+            (settings.acquire_timeout().as_secs(), settings.idle_timeout()),
+            (6, Some(Duration::from_secs(600)))
+        );
+        let settings = load(&[("APP__DATABASE__IDLE_TIMEOUT_S", "0")]).expect("0 is allowed").database;
+        assert_eq!(settings.idle_timeout(), None);
+        assert_eq!(
+            refusal(&[("APP__DATABASE__MIN_CONNECTIONS", "9")]),
+            "database.min_connections (set by APP__DATABASE__MIN_CONNECTIONS): `9` is more than \
+             database.max_connections, which is 8 (set by default)"
+        );
     }
 
     #[test]
