@@ -226,7 +226,7 @@ impl Mounted {
             .wrap(Compress::default())
             // Opens the span that handlers' spans are inside of; asks the context for the request's ids.
             .wrap(TracingLogger::<RootSpan>::new())
-            .wrap(from_fn(give_context));
+            .wrap(from_fn(move |request, next| give_context(pipeline, request, next)));
         // Outermost: it binds the hub that the context takes along. It works even without a client, so only with one.
         #[cfg(feature = "sentry")]
         let app = app.wrap(actix_web::middleware::Condition::new(
