@@ -14,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::blueprint::RegistryError;
 use crate::database::Database;
 use crate::extract::Limits;
+use crate::http::answer_headers::Defaults;
 use crate::http::response_log::Config;
 use crate::management::{self, Health};
 use crate::pipeline::{self, Pipeline, Report};
@@ -96,6 +97,7 @@ async fn serve(service: &Service, pipeline: &'static Pipeline) -> Result<Instant
         limits: Limits { max_body_bytes: settings.server.max_body_bytes, timeout: settings.server.request_timeout() },
         pipeline,
         response_log: Config::new(settings, rules),
+        answer_headers: Defaults::new(&settings.server),
         transactions: settings.sentry.traces_sample_rate > 0.0,
     };
     let shares = Shares::of(settings.server.shutdown_timeout());

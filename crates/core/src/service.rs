@@ -17,6 +17,7 @@ use crate::blueprint::{self, Blueprint, RegistryError};
 use crate::capture::Breadcrumb;
 use crate::database::Database;
 use crate::extract::Limits;
+use crate::http::answer_headers::{Defaults, give_headers};
 use crate::http::context::{give_context, leave_streams_alone};
 use crate::http::failures::answer_failures;
 use crate::http::response_log::{Config, ResponseLogger};
@@ -189,6 +190,7 @@ pub(crate) struct Mounted {
     pub limits: Limits,
     pub pipeline: &'static Pipeline,
     pub response_log: Config,
+    pub answer_headers: Defaults,
     /// Whether requests are sent to Sentry as transactions.
     #[cfg_attr(not(feature = "sentry"), expect(dead_code, reason = "without Sentry there are none"))]
     pub transactions: bool,
@@ -226,6 +228,8 @@ impl Mounted {
             .wrap(Compress::default())
             // Opens the span that handlers' spans are inside of; asks the context for the request's ids.
             .wrap(TracingLogger::<RootSpan>::new())
+            // Outside all that answers; asks the context for the request's id.
+            .wrap(from_fn(move |request, next| give_headers(self.answer_headers.clone(), request, next)))
             .wrap(from_fn(move |request, next| give_context(pipeline, request, next)));
         // Outermost: it binds the hub that the context takes along. It works even without a client, so only with one.
         #[cfg(feature = "sentry")]

@@ -1,5 +1,6 @@
 //! The way of a request through the service; the order of these layers stands in `service.rs`.
 
+pub(crate) mod answer_headers;
 mod client_address;
 mod content_type;
 pub(crate) mod context;

@@ -88,6 +88,8 @@ pub struct Server {
     pub trusted_proxies: Vec<Network>,
     pub max_body_bytes: usize,
     request_timeout_s: u64,
+    pub security_headers: bool,
+    pub hsts_max_age_s: u64,
 }
 
 impl Server {

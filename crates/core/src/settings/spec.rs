@@ -111,6 +111,20 @@ pub const SETTINGS: &[Setting] = &[
         Some("10"),
         "seconds a client has to send its request's head, and again its body; later is answered 408",
     ),
+    setting(
+        "server.security_headers",
+        Takes::Switch,
+        Some("true"),
+        "whether every answer forbids browsers to guess its type, frame it, load anything by it, tell where they came from \
+         and store it; a handler's own header wins",
+    ),
+    setting(
+        "server.hsts_max_age_s",
+        Takes::Whole(0, ANY),
+        Some("0"),
+        "seconds for which browsers shall ask for this host by HTTPS alone (`strict-transport-security`); 0 says nothing of \
+         it; needs server.security_headers",
+    ),
     setting("management.host", Takes::Text, Some("127.0.0.1"), "the address of the health checks"),
     setting(
         "management.port",
