@@ -95,6 +95,7 @@ async fn serve(service: &Service, pipeline: &'static Pipeline) -> Result<Instant
         database: database.clone(),
         authenticator,
         limits: Limits { max_body_bytes: settings.server.max_body_bytes, timeout: settings.server.request_timeout() },
+        handler_timeout: settings.server.handler_timeout(),
         pipeline,
         response_log: Config::new(settings, rules),
         answer_headers: Defaults::new(&settings.server),

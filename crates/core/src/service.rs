@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -20,6 +21,7 @@ use crate::extract::Limits;
 use crate::http::answer_headers::{Defaults, give_headers};
 use crate::http::context::{give_context, leave_streams_alone};
 use crate::http::failures::answer_failures;
+use crate::http::handler_time::end_late;
 use crate::http::response_log::{Config, ResponseLogger};
 use crate::http::root_span::RootSpan;
 use crate::http::rules::Rules;
@@ -188,6 +190,8 @@ pub(crate) struct Mounted {
     pub database: Database,
     pub authenticator: Option<Arc<dyn Authenticator>>,
     pub limits: Limits,
+    /// What a handler has to answer; zero when it may take any time.
+    pub handler_timeout: Duration,
     pub pipeline: &'static Pipeline,
     pub response_log: Config,
     pub answer_headers: Defaults,
@@ -220,7 +224,9 @@ impl Mounted {
                 mount(config, &self.blueprints);
             })
             .default_service(web::to(no_such_route))
-            // Innermost, so that every layer outside sees an answer, never a panic.
+            // Innermost: what is late is the handler, and the failure is one like others.
+            .wrap(from_fn(move |request, next| end_late(self.handler_timeout, request, next)))
+            // Inside the rest, so that every layer outside sees an answer, never a panic.
             .wrap(from_fn(answer_failures))
             // Inside compression, so that it sees plain bytes; outside the failures, so that it records their answers.
             .wrap(ResponseLogger::new(pipeline, self.response_log))

@@ -2,6 +2,7 @@
 
 mod headers;
 mod ids;
+mod late;
 
 use serde_json::json;
 use system_tests::http::Reply;

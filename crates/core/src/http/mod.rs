@@ -6,6 +6,7 @@ mod content_type;
 pub(crate) mod context;
 mod exchange;
 pub(crate) mod failures;
+pub(crate) mod handler_time;
 mod recorded_body;
 mod request_body;
 pub(crate) mod response_log;

@@ -88,6 +88,7 @@ pub struct Server {
     pub trusted_proxies: Vec<Network>,
     pub max_body_bytes: usize,
     request_timeout_s: u64,
+    handler_timeout_s: u64,
     pub security_headers: bool,
     pub hsts_max_age_s: u64,
 }
@@ -103,6 +104,12 @@ impl Server {
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout_s)
+    }
+
+    /// What a handler has to answer; zero when it may take any time.
+    #[must_use]
+    pub fn handler_timeout(&self) -> Duration {
+        Duration::from_secs(self.handler_timeout_s)
     }
 }
 

@@ -112,6 +112,13 @@ pub const SETTINGS: &[Setting] = &[
         "seconds a client has to send its request's head, and again its body; later is answered 408",
     ),
     setting(
+        "server.handler_timeout_s",
+        Takes::Whole(0, 86400),
+        Some("30"),
+        "seconds a handler has to begin its answer, what it reads of the request's body included; then it is ended and \
+         answered 503, a failure like others; 0 lets it take any time",
+    ),
+    setting(
         "server.security_headers",
         Takes::Switch,
         Some("true"),
