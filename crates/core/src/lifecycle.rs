@@ -15,6 +15,7 @@ use crate::blueprint::RegistryError;
 use crate::database::Database;
 use crate::extract::Limits;
 use crate::http::answer_headers::Defaults;
+use crate::http::rate_limit::RateLimit;
 use crate::http::response_log::Config;
 use crate::management::{self, Health};
 use crate::pipeline::{self, Pipeline, Report};
@@ -96,6 +97,8 @@ async fn serve(service: &Service, pipeline: &'static Pipeline) -> Result<Instant
         authenticator,
         limits: Limits { max_body_bytes: settings.server.max_body_bytes, timeout: settings.server.request_timeout() },
         handler_timeout: settings.server.handler_timeout(),
+        cors: settings.server.cors.clone(),
+        rate_limit: RateLimit::new(&settings.server).map(Arc::new),
         pipeline,
         response_log: Config::new(settings, rules),
         answer_headers: Defaults::new(&settings.server),

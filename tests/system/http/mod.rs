@@ -1,8 +1,10 @@
 //! What users of an API expect of its HTTP layer, whatever the route.
 
+mod cors;
 mod headers;
 mod ids;
 mod late;
+mod rate;
 
 use serde_json::json;
 use system_tests::http::Reply;

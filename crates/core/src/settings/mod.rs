@@ -15,8 +15,8 @@ use config::Config;
 use serde::Deserialize;
 
 pub use sections::{
-    Blueprints, Database, Env, Flood, Format, Log, Management, Mode, Network, Patterns, Request, Response, ResponseLog,
-    Sentry, Server, Stderr,
+    Blueprints, Cors, Database, Env, Flood, Format, Log, Management, Mode, Network, Patterns, RateLimit, Request,
+    Response, ResponseLog, Sentry, Server, Stderr,
 };
 
 use layers::Leaf;
@@ -173,7 +173,25 @@ fn check(leaves: Vec<Leaf>) -> Result<Settings, SettingsError> {
     let settings = serde_path_to_error::deserialize::<_, Settings>(tree);
     let mut settings = settings.map_err(|error| SettingsError(vec![format!("{}: {}", error.path(), error.inner())]))?;
     settings.origins = origins;
+    check_together(&settings)?;
     Ok(settings)
+}
+
+/// What each setting alone does not tell.
+fn check_together(settings: &Settings) -> Result<(), SettingsError> {
+    let cors = &settings.server.cors;
+    let any = cors.origins.iter().any(|origin| origin == "*");
+    let wrong = if any && cors.credentials {
+        let why = "any page could act for whoever is logged in: with `*` in server.cors.origins there are no credentials; \
+                   list the origins, or leave this out";
+        ("server.cors.credentials", why)
+    } else if any && cors.origins.len() > 1 {
+        ("server.cors.origins", "`*` is every origin; allowed is `*` alone, or a list without it")
+    } else {
+        return Ok(());
+    };
+    let set_by = settings.origins.iter().find(|origin| origin.key == wrong.0).map_or("", |origin| &origin.set_by);
+    Err(SettingsError(vec![format!("{} (set by {set_by}): {}", wrong.0, wrong.1)]))
 }
 
 /// What a value's type alone does not tell.
@@ -183,6 +201,10 @@ fn beyond_type(key: &str, value: &serde_json::Value) -> Option<String> {
             let mut items = value.as_array()?.iter().filter_map(|item| item.as_str());
             items.find_map(|item| Network::try_from(item.to_owned()).err())
         }
+        "server.cors.origins" => {
+            let mut items = value.as_array()?.iter().filter_map(|item| item.as_str());
+            items.find_map(|item| check_origin(item).err())
+        }
         "server.host" | "management.host" => {
             let host = value.as_str()?;
             host.contains(['/', ' ']).then(|| format!("`{host}` is no address; allowed is an address or a host name"))
@@ -191,6 +213,21 @@ fn beyond_type(key: &str, value: &serde_json::Value) -> Option<String> {
         "sentry.dsn" => check_dsn(value.as_str()?).err(),
         _ => None,
     }
+}
+
+/// An origin as browsers write it, or `*`.
+fn check_origin(origin: &str) -> Result<(), String> {
+    let uri = origin.parse::<actix_web::http::Uri>().ok();
+    let has_parts = uri.is_some_and(|uri| uri.scheme().is_some() && uri.host().is_some_and(|host| !host.is_empty()));
+    // What comes after the scheme is a host and a port, and no slash ends them.
+    let place = origin.split_once("://").map_or("", |(_, place)| place);
+    let is_origin = has_parts && !place.contains(['/', '?', '#', '@']) && origin.to_ascii_lowercase() == origin;
+    if origin == "*" || is_origin {
+        return Ok(());
+    }
+    Err(format!(
+        "`{origin}` is no origin; allowed is `*`, or SCHEME://HOST[:PORT] in lower case, such as https://shop.example"
+    ))
 }
 
 /// A DSN is `https://KEY@HOST/PROJECT`. What is plainly wrong is refused in a build without Sentry, too; the SDK is asked
@@ -349,12 +386,50 @@ mod tests {
                 "server.trusted_proxies (set by APP__SERVER__TRUSTED_PROXIES): `10.0.0.0/99` is neither an address nor a network such as 10.0.0.0/8",
             ),
             (
+                "APP__SERVER__CORS__ORIGINS",
+                "https://shop.example, https://shop.example/",
+                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `https://shop.example/` is no origin; allowed is `*`, or SCHEME://HOST[:PORT] in lower case, such as https://shop.example",
+            ),
+            (
+                "APP__SERVER__CORS__ORIGINS",
+                "*, https://shop.example",
+                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `*` is every origin; allowed is `*` alone, or a list without it",
+            ),
+            (
                 "SENTRY_DSN",
                 "https://sentry.example/1",
                 "sentry.dsn (set by SENTRY_DSN): this DSN has no key; allowed is https://KEY@HOST/PROJECT",
             ),
         ] {
             assert_eq!(refusal(&[(variable, value)]), expected);
+        }
+    }
+
+    #[test]
+    fn any_origin_has_no_credentials() {
+        let any = ("APP__SERVER__CORS__ORIGINS", "*");
+        let credentials = ("APP__SERVER__CORS__CREDENTIALS", "true");
+        let refusal = refusal(&[any, credentials]);
+        let named = "server.cors.credentials (set by APP__SERVER__CORS__CREDENTIALS): any page could act for whoever";
+        assert!(refusal.starts_with(named), "{refusal}");
+        assert!(load(&[any]).is_ok() && load(&[credentials]).is_ok());
+    }
+
+    #[test]
+    fn origins_are_as_browsers_write_them() {
+        for good in ["*", "https://shop.example", "http://localhost:3000", "http://[::1]:80", "app://x"] {
+            assert_eq!(check_origin(good), Ok(()));
+        }
+        for bad in [
+            "shop.example",
+            "https://",
+            "https://Shop.example",
+            "https://u:p@shop.example",
+            "https://a/b",
+            "null",
+            "a b",
+        ] {
+            assert!(check_origin(bad).is_err(), "{bad}");
         }
     }
 
