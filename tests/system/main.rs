@@ -7,6 +7,7 @@ mod documents;
 mod failures;
 mod faults;
 mod forgery;
+mod http;
 mod lifecycle;
 mod limits;
 mod notes;

@@ -2,13 +2,13 @@
 //! that says what goes where.
 //!
 //! ```text
-//! request → context → root span → compression → response log → failures → blueprint
-//!                                                    │             │          │
-//!                                                    │             │          ├─ tracing::info! … critical!
-//!                                                    │             │          ├─ add_breadcrumb
-//!                                                    │             │          └─ capture_exception, capture_event
-//!                                                    ▼             ▼          ▼
-//!                                                  record ──→ Policy::route (the table) ──→ stderr, Sentry
+//! request → context, headers → root span → compression → response log → CORS, limits, failures → blueprint
+//!                                                             │                         │          │
+//!                                                             │                         │          ├─ tracing::info! … critical!
+//!                                                             │                         │          ├─ add_breadcrumb
+//!                                                             │                         │          └─ capture_exception, capture_event
+//!                                                             ▼                         ▼          ▼
+//!                                                           record ──→ Policy::route (the table) ──→ stderr, Sentry
 //! ```
 //!
 //! A blueprint implements [`Blueprint`]; [`Service`] puts blueprints together and serves them. Handlers return

@@ -13,6 +13,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::database::Database;
 use crate::extract::Limits;
+use crate::http::answer_headers::Defaults;
+use crate::http::rate_limit::RateLimit;
 use crate::http::response_log::Config;
 use crate::management::{self, Health};
 use crate::pipeline::{self, Pipeline, Report};
@@ -104,8 +106,12 @@ async fn serve(
         database: database.clone(),
         provided: running.mounts(),
         limits: Limits { max_body_bytes: settings.server.max_body_bytes, timeout: settings.server.request_timeout() },
+        handler_timeout: settings.server.handler_timeout(),
+        cors: settings.server.cors.clone(),
+        rate_limit: RateLimit::new(&settings.server).map(Arc::new),
         pipeline,
         response_log: Config::new(settings, rules),
+        answer_headers: Defaults::new(&settings.server),
         transactions: settings.sentry.traces_sample_rate > 0.0,
     };
     let started = Started { service, settings, pipeline, names, database, running: running.clone() };

@@ -1,11 +1,13 @@
 //! Puts blueprints together into the one app that serves them.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
-use actix_web::middleware::{Compress, Next, from_fn};
+use actix_web::middleware::{Compress, Condition, Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, Error};
 use serde::Serialize;
@@ -15,8 +17,12 @@ use crate::blueprint::Blueprint;
 use crate::capture::Breadcrumb;
 use crate::database::Database;
 use crate::extract::Limits;
+use crate::http::answer_headers::{Defaults, give_headers};
 use crate::http::context::{give_context, leave_streams_alone};
+use crate::http::cors;
 use crate::http::failures::answer_failures;
+use crate::http::handler_time::end_late;
+use crate::http::rate_limit::{RateLimit, limit_rate};
 use crate::http::response_log::{Config, ResponseLogger};
 use crate::http::root_span::RootSpan;
 use crate::http::rules::Rules;
@@ -29,7 +35,7 @@ use crate::request;
 use crate::resources::Mount;
 use crate::sentry;
 use crate::settings::spec::Setting;
-use crate::settings::{ResponseLog, Settings};
+use crate::settings::{Cors, ResponseLog, Settings};
 
 /// The service: settings, blueprints, and what is done before a breadcrumb is kept.
 ///
@@ -206,8 +212,14 @@ pub(crate) struct Mounted {
     /// What the blueprints provide.
     pub provided: Vec<Mount>,
     pub limits: Limits,
+    /// What a handler has to answer; zero when it may take any time.
+    pub handler_timeout: Duration,
+    pub cors: Cors,
+    /// One for all workers.
+    pub rate_limit: Option<Arc<RateLimit>>,
     pub pipeline: &'static Pipeline,
     pub response_log: Config,
+    pub answer_headers: Defaults,
     /// Whether requests are sent to Sentry as transactions.
     #[cfg_attr(not(feature = "sentry"), expect(dead_code, reason = "without Sentry there are none"))]
     pub transactions: bool,
@@ -227,6 +239,7 @@ impl Mounted {
         >,
     > {
         let pipeline = self.pipeline;
+        let cors = cors::layer(&self.cors);
         let app = App::new()
             .app_data(self.limits)
             .app_data(self.database)
@@ -235,18 +248,26 @@ impl Mounted {
                 mount(config, &self.blueprints);
             })
             .default_service(web::to(no_such_route))
-            // Innermost, so that every layer outside sees an answer, never a panic.
+            // Innermost: what is late is the handler, and the failure is one like others.
+            .wrap(from_fn(move |request, next| end_late(self.handler_timeout, request, next)))
+            // Inside the rest, so that every layer outside sees an answer, never a panic.
             .wrap(from_fn(answer_failures))
+            // Before any handler or extractor; what it refuses has a context, a record and all headers.
+            .wrap(from_fn(move |request, next| limit_rate(self.rate_limit.clone(), request, next)))
+            // Outside the limit and the failures, so that their answers can be read; inside the log, which has its preflights.
+            .wrap(Condition::new(cors.is_some(), cors.unwrap_or_default()))
             // Inside compression, so that it sees plain bytes; outside the failures, so that it records their answers.
             .wrap(ResponseLogger::new(pipeline, self.response_log))
             .wrap(from_fn(leave_streams_alone))
             .wrap(Compress::default())
             // Opens the span that handlers' spans are inside of; asks the context for the request's ids.
             .wrap(TracingLogger::<RootSpan>::new())
-            .wrap(from_fn(give_context));
+            // Outside all that answers; asks the context for the request's id.
+            .wrap(from_fn(move |request, next| give_headers(self.answer_headers.clone(), request, next)))
+            .wrap(from_fn(move |request, next| give_context(pipeline, request, next)));
         // Outermost: it binds the hub that the context takes along. It works even without a client, so only with one.
         #[cfg(feature = "sentry")]
-        let app = app.wrap(actix_web::middleware::Condition::new(
+        let app = app.wrap(Condition::new(
             pipeline.policy.has_sentry(),
             ::sentry_actix::Sentry::builder()
                 // Failures are reported by the failures layer, once.

@@ -5,6 +5,7 @@
 //! setting that is wrong stops the start with a message that names the key, where it was set and what is allowed.
 
 mod blueprints;
+mod check;
 mod layers;
 mod sections;
 pub mod spec;
@@ -18,8 +19,8 @@ use serde::Deserialize;
 pub use blueprints::BlueprintSettings;
 pub(crate) use blueprints::{Owner, Section};
 pub use sections::{
-    Blueprints, Database, Env, Flood, Format, Log, Management, Mode, Network, Patterns, Request, Response, ResponseLog,
-    Sentry, Server, Stderr,
+    Blueprints, Cors, Database, Env, Flood, Format, Log, Management, Mode, Network, Patterns, RateLimit, Request,
+    Response, ResponseLog, Sentry, Server, Stderr,
 };
 
 use layers::Leaf;
@@ -164,7 +165,7 @@ fn check(leaves: Vec<Leaf>) -> Result<Settings, SettingsError> {
         let problem = match layers::checked(&leaf, setting) {
             // An empty list is no value.
             Ok(serde_json::Value::Array(items)) if items.is_empty() => continue,
-            Ok(value) => match beyond_type(&leaf.key, &value) {
+            Ok(value) => match check::beyond_type(&leaf.key, &value) {
                 None => {
                     origins.push(Origin {
                         value: shown(setting, &value),
@@ -180,77 +181,16 @@ fn check(leaves: Vec<Leaf>) -> Result<Settings, SettingsError> {
         };
         wrong.push(format!("{} (set by {}): {problem}", leaf.key, leaf.origin));
     }
-    wrong.extend(beyond_one(&tree, &origins));
     if !wrong.is_empty() {
         return Err(SettingsError(wrong));
     }
     let settings = serde_path_to_error::deserialize::<_, Settings>(tree);
     let mut settings = settings.map_err(|error| SettingsError(vec![format!("{}: {}", error.path(), error.inner())]))?;
     (settings.origins, settings.sections) = (origins, sections);
-    Ok(settings)
-}
-
-/// What a value's type alone does not tell.
-fn beyond_type(key: &str, value: &serde_json::Value) -> Option<String> {
-    match key {
-        "server.trusted_proxies" => {
-            let mut items = value.as_array()?.iter().filter_map(|item| item.as_str());
-            items.find_map(|item| Network::try_from(item.to_owned()).err())
-        }
-        "server.host" | "management.host" => {
-            let host = value.as_str()?;
-            host.contains(['/', ' ']).then(|| format!("`{host}` is no address; allowed is an address or a host name"))
-        }
-        "database.url" => crate::database::check_url(value.as_str()?).err(),
-        "sentry.dsn" => check_dsn(value.as_str()?).err(),
-        _ => None,
+    match check::together(&settings) {
+        None => Ok(settings),
+        Some(problem) => Err(SettingsError(vec![problem])),
     }
-}
-
-/// What two values that are good alone do not make together.
-fn beyond_one(tree: &serde_json::Value, origins: &[Origin]) -> Option<String> {
-    let (min, max) = ("database.min_connections", "database.max_connections");
-    let of = |key: &str| tree.pointer(&format!("/{}", key.replace('.', "/")))?.as_u64();
-    let (low, high) = (of(min)?, of(max)?);
-    let origin = |key: &str| origins.iter().find(|origin| origin.key == key).map_or("", |origin| &origin.set_by);
-    (low > high).then(|| {
-        format!("{min} (set by {}): `{low}` is more than {max}, which is {high} (set by {})", origin(min), origin(max))
-    })
-}
-
-/// A DSN is `https://KEY@HOST/PROJECT`. What is plainly wrong is refused in a build without Sentry, too; the SDK is asked
-/// for the rest.
-fn check_dsn(dsn: &str) -> Result<(), String> {
-    let wrong = |what: &str| Err(format!("this DSN {what}; allowed is https://KEY@HOST/PROJECT"));
-    let Some((scheme, rest)) = dsn.split_once("://") else { return wrong("is no URL") };
-    if !matches!(scheme, "http" | "https") {
-        return wrong("is neither http nor https");
-    }
-    let Some((key, place)) = rest.rsplit_once('@') else { return wrong("has no key") };
-    let Some((host, project)) = place.rsplit_once('/') else { return wrong("has no project") };
-    let port_is_bad =
-        host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']') && port.parse::<u16>().is_err());
-    if key.trim_matches(':').is_empty() {
-        wrong("has no key")
-    } else if host.is_empty() || port_is_bad || dsn.contains(char::is_whitespace) {
-        wrong("has no usable host")
-    } else if project.is_empty() || project.contains(['?', '#']) {
-        wrong("has no project")
-    } else if !the_sdk_reads(dsn) {
-        wrong("cannot be read")
-    } else {
-        Ok(())
-    }
-}
-
-#[cfg(feature = "sentry")]
-fn the_sdk_reads(dsn: &str) -> bool {
-    dsn.parse::<::sentry::types::Dsn>().is_ok()
-}
-
-#[cfg(not(feature = "sentry"))]
-fn the_sdk_reads(_: &str) -> bool {
-    true
 }
 
 /// Puts a value at its dotted key. A module's name may hold `::` but no dot.
@@ -376,6 +316,16 @@ mod tests {
                 "server.trusted_proxies (set by APP__SERVER__TRUSTED_PROXIES): `10.0.0.0/99` is neither an address nor a network such as 10.0.0.0/8",
             ),
             (
+                "APP__SERVER__CORS__ORIGINS",
+                "https://shop.example, https://shop.example/",
+                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `https://shop.example/` is no origin; allowed is `*`, or SCHEME://HOST[:PORT] in lower case, such as https://shop.example",
+            ),
+            (
+                "APP__SERVER__CORS__ORIGINS",
+                "*, https://shop.example",
+                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `*` is every origin; allowed is `*` alone, or a list without it",
+            ),
+            (
                 "SENTRY_DSN",
                 "https://sentry.example/1",
                 "sentry.dsn (set by SENTRY_DSN): this DSN has no key; allowed is https://KEY@HOST/PROJECT",
@@ -383,6 +333,16 @@ mod tests {
         ] {
             assert_eq!(refusal(&[(variable, value)]), expected);
         }
+    }
+
+    #[test]
+    fn any_origin_has_no_credentials() {
+        let any = ("APP__SERVER__CORS__ORIGINS", "*");
+        let credentials = ("APP__SERVER__CORS__CREDENTIALS", "true");
+        let refusal = refusal(&[any, credentials]);
+        let named = "server.cors.credentials (set by APP__SERVER__CORS__CREDENTIALS): any page could act for whoever";
+        assert!(refusal.starts_with(named), "{refusal}");
+        assert!(load(&[any]).is_ok() && load(&[credentials]).is_ok());
     }
 
     #[test]

@@ -88,6 +88,11 @@ pub struct Server {
     pub trusted_proxies: Vec<Network>,
     pub max_body_bytes: usize,
     request_timeout_s: u64,
+    handler_timeout_s: u64,
+    pub security_headers: bool,
+    pub hsts_max_age_s: u64,
+    pub cors: Cors,
+    pub rate_limit: RateLimit,
 }
 
 impl Server {
@@ -101,6 +106,40 @@ impl Server {
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout_s)
+    }
+
+    /// What a handler has to answer; zero when it may take any time.
+    #[must_use]
+    pub fn handler_timeout(&self) -> Duration {
+        Duration::from_secs(self.handler_timeout_s)
+    }
+}
+
+/// Which pages of other origins may call the API.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Cors {
+    /// `*` alone, or each of them; none when empty.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    pub max_age_s: u64,
+    pub credentials: bool,
+}
+
+/// How much a client may ask for.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RateLimit {
+    /// 0 when there is no limit.
+    pub requests: u32,
+    window_s: u64,
+    /// As many as `requests` when `None`.
+    pub burst: Option<u32>,
+}
+
+impl RateLimit {
+    /// The time that `requests` are for.
+    #[must_use]
+    pub fn window(&self) -> Duration {
+        Duration::from_secs(self.window_s)
     }
 }
 

@@ -129,6 +129,65 @@ pub const SETTINGS: &[Setting] = &[
         Some("10"),
         "seconds a client has to send its request's head, and again its body; later is answered 408",
     ),
+    setting(
+        "server.handler_timeout_s",
+        Takes::Whole(0, 86400),
+        Some("30"),
+        "seconds a handler has to begin its answer, what it reads of the request's body included; then it is ended and \
+         answered 503, a failure like others; 0 lets it take any time",
+    ),
+    setting(
+        "server.security_headers",
+        Takes::Switch,
+        Some("true"),
+        "whether every answer forbids browsers to guess its type, frame it, load anything by it, tell where they came from \
+         and store it; a handler's own header wins",
+    ),
+    setting(
+        "server.hsts_max_age_s",
+        Takes::Whole(0, ANY),
+        Some("0"),
+        "seconds for which browsers shall ask for this host by HTTPS alone (`strict-transport-security`); 0 says nothing of \
+         it; needs server.security_headers",
+    ),
+    setting(
+        "server.cors.origins",
+        Takes::List,
+        None,
+        "the origins (https://shop.example) whose pages may call the API from a browser; `*` is any; without one there are no \
+         CORS headers",
+    ),
+    setting(
+        "server.cors.max_age_s",
+        Takes::Whole(0, 86400),
+        Some("3600"),
+        "seconds that a browser may keep the answer to a preflight",
+    ),
+    setting(
+        "server.cors.credentials",
+        Takes::Switch,
+        Some("false"),
+        "whether pages may send cookies and the like with their calls; not with `*`",
+    ),
+    setting(
+        "server.rate_limit.requests",
+        Takes::Whole(0, 1_000_000),
+        Some("0"),
+        "requests that one client may make in server.rate_limit.window_s, in the long run; one more is answered 429; a client \
+         is an address, of IPv6 a /64; each process counts its own; 0 is no limit",
+    ),
+    setting(
+        "server.rate_limit.window_s",
+        Takes::Whole(1, 86400),
+        Some("60"),
+        "seconds that server.rate_limit.requests is for",
+    ),
+    setting(
+        "server.rate_limit.burst",
+        Takes::Whole(1, 100_000),
+        None,
+        "requests that a client may make at once; as many as server.rate_limit.requests when not set",
+    ),
     setting("management.host", Takes::Text, Some("127.0.0.1"), "the address of the health checks"),
     setting(
         "management.port",
