@@ -24,6 +24,7 @@ mod flood;
 mod http;
 mod lifecycle;
 mod management;
+mod outlets;
 pub mod paging;
 mod panic;
 mod pipeline;
@@ -36,6 +37,7 @@ pub mod remote;
 mod request;
 mod resolver;
 mod resources;
+mod routes;
 mod running;
 mod sampling;
 #[cfg_attr(not(feature = "sentry"), path = "sentry/absent.rs")]
@@ -45,6 +47,8 @@ pub mod settings;
 mod stack;
 mod stderr;
 mod subscriber;
+#[cfg(feature = "test")]
+pub mod test;
 
 pub use blueprint::{Blueprint, Need, Task};
 pub use capture::{Breadcrumb, Message, add_breadcrumb, capture_event, capture_exception, spawn};
@@ -56,7 +60,8 @@ pub use record::{EventId, Kind, Level, Policy, Route, StackRoute, ToSentry, Unkn
 pub use recorder::Recorder;
 pub use registry::RegistryError;
 pub use resources::Resources;
-pub use service::{RouteInfo, Service};
+pub use routes::RouteInfo;
+pub use service::Service;
 pub use settings::ResponseLog;
 
 /// A future that stays on its thread, as those of handlers do.

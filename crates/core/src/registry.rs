@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::blueprint::{Blueprint, Need};
 use crate::http::rules::Rules;
-use crate::service::RouteInfo;
+use crate::routes::RouteInfo;
 use crate::settings::{Owner, Section, Settings, SettingsError};
 
 /// Blueprints that cannot be served together, or not as they are set: a sentence for each problem, which names both sides.

@@ -1,7 +1,7 @@
 //! How much is recorded of which response.
 
 use crate::registry::{Enabled, RegistryError};
-use crate::service::RouteInfo;
+use crate::routes::RouteInfo;
 use crate::settings::ResponseLog;
 
 /// What a blueprint asks to be recorded of its responses: one word for all of them, and others for single routes.
