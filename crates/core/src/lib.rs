@@ -14,6 +14,7 @@
 //! A blueprint implements [`Blueprint`]; [`Service`] puts blueprints together and serves them. Handlers return
 //! [`Result`], whose [`Problem`] keeps apart what a client may see and what the log says.
 
+mod api;
 pub mod auth;
 mod blueprint;
 mod capture;

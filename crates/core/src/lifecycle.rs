@@ -99,7 +99,7 @@ async fn serve(
     let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
     let database = Database::open(&settings.database, migrations).await.map_err(Failed::unavailable)?;
     let running = Running::start(&enabled, Shared::new(database.clone())).await?;
-    let mounted = Mounted::new(settings, pipeline, enabled, rules, &running);
+    let mounted = Mounted::new(settings, pipeline, enabled, rules, &running, (service.name, service.version));
     let started = Started { service, settings, pipeline, names, database, running: running.clone() };
     let served = started.listen(mounted).await;
     if served.is_err() {

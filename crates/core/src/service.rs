@@ -10,7 +10,10 @@ use actix_web::middleware::{Compress, Condition, Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error};
 use tracing_actix_web::TracingLogger;
+use utoipa::openapi::OpenApi;
 
+use crate::api;
+use crate::api::pages::Pages;
 use crate::blueprint::Blueprint;
 use crate::capture::Breadcrumb;
 use crate::database::Database;
@@ -115,6 +118,14 @@ impl Service {
         actix_web::rt::System::new().block_on(routes::registered(&settings, &blueprints)).map(|(routes, _)| routes)
     }
 
+    /// The API document of the enabled blueprints.
+    ///
+    /// # Errors
+    /// When the blueprints do not go together, or cannot be set so.
+    pub fn api(&self) -> Result<OpenApi, RegistryError> {
+        self.enabled().map(|(_, blueprints)| api::document(self.name, self.version, &blueprints))
+    }
+
     /// Whether the start would refuse the blueprints.
     ///
     /// # Errors
@@ -160,6 +171,8 @@ pub(crate) struct Mounted {
     pub database: Database,
     /// What the blueprints provide.
     pub provided: Vec<Mount>,
+    /// The API document, where it is served.
+    pub pages: Option<Pages>,
     pub limits: Limits,
     /// What a handler has to answer; zero when it may take any time.
     pub handler_timeout: Duration,
@@ -182,10 +195,13 @@ impl Mounted {
         blueprints: Vec<Enabled>,
         rules: Rules,
         running: &Running,
+        (name, version): (&str, &str),
     ) -> Self {
         let server = &settings.server;
+        let pages = server.docs.then(|| Pages::new(&api::document(name, version, &blueprints)));
         Self {
             blueprints,
+            pages,
             database: running.database().clone(),
             provided: running.mounts(),
             limits: Limits { max_body_bytes: server.max_body_bytes, timeout: server.request_timeout() },
@@ -219,6 +235,9 @@ impl Mounted {
             .configure(|config| {
                 self.provided.iter().for_each(|mount| mount(config));
                 mount(config, &self.blueprints);
+                if let Some(pages) = self.pages {
+                    pages.mount(config);
+                }
             })
             .default_service(web::to(no_such_route))
             // Innermost: what is late is the handler, and the failure is one like others.

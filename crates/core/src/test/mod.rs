@@ -126,7 +126,8 @@ impl TestService {
             Ok(running) => running,
             Err(NotStarted::Failed(why) | NotStarted::Clash(why)) => panic!("{why}"),
         };
-        let app = Rc::new(init_service(Mounted::new(&settings, pipeline, enabled, rules, &running).app()).await);
+        let mounted = Mounted::new(&settings, pipeline, enabled, rules, &running, ("test", "0"));
+        let app = Rc::new(init_service(mounted.app()).await);
         let call = move |request: TestRequest| -> Calling {
             let app = Rc::clone(&app);
             Box::pin(async move { app.call(request.to_request()).await.map(ServiceResponse::map_into_boxed_body) })
