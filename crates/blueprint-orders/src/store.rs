@@ -9,9 +9,9 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use cyanotype::paging::Paging;
-use cyanotype::{Database, Problem};
+use cyanotype::{Database, Problem, placeholders};
 use jiff::Timestamp;
-use sqlx::{FromRow, QueryBuilder, Sqlite, SqlitePool};
+use sqlx::{AnyPool, AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use crate::model::{Filter, Line, Order};
@@ -19,7 +19,7 @@ use crate::state::Status;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    pool: SqlitePool,
+    pool: AnyPool,
 }
 
 impl FromRequest for Store {
@@ -68,13 +68,13 @@ impl Store {
         let insert = sqlx::query_as(sql).bind(&id).bind(user.to_string()).bind(Status::Placed.as_str());
         let head: Head = insert.bind(total_cents).bind(now()).fetch_one(&mut *transaction).await?;
 
-        let into = "INSERT INTO order_lines (order_id, position, sku, quantity, unit_price_cents) ";
-        let mut insert = QueryBuilder::<Sqlite>::new(into);
-        insert.push_values((0_i64..).zip(&lines), |mut row, (position, line)| {
-            row.push_bind(&id).push_bind(position);
-            row.push_bind(&line.sku).push_bind(line.quantity).push_bind(line.unit_price_cents);
-        });
-        insert.build().execute(&mut *transaction).await?;
+        let rows: Vec<String> = (0..lines.len()).map(|at| format!("($1, {})", placeholders(2 + 4 * at, 4))).collect();
+        let into = "INSERT INTO order_lines (order_id, position, sku, quantity, unit_price_cents) VALUES";
+        let mut insert = sqlx::query(AssertSqlSafe(format!("{into} {}", rows.join(", ")))).bind(&id);
+        for (position, line) in (0_i64..).zip(&lines) {
+            insert = insert.bind(position).bind(&line.sku).bind(line.quantity).bind(line.unit_price_cents);
+        }
+        insert.execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(head.with(lines))
     }
@@ -87,17 +87,14 @@ impl Store {
     }
 
     pub(crate) async fn list(&self, user: Uuid, filter: &Filter, paging: &Paging) -> Result<Vec<Order>, sqlx::Error> {
-        let select = "SELECT id, status, total_cents, created_at, updated_at FROM orders WHERE user_id = ";
-        let mut query = QueryBuilder::<Sqlite>::new(select);
-        query.push_bind(user.to_string());
-        if let Some(after) = paging.after {
-            query.push(" AND id > ").push_bind(after.to_string());
-        }
-        if let Some(status) = filter.status {
-            query.push(" AND status = ").push_bind(status.as_str());
-        }
-        query.push(" ORDER BY id LIMIT ").push_bind(paging.to_read());
-        self.with_lines(query.build_query_as().fetch_all(&self.pool).await?).await
+        let sql = r#"SELECT id, status, total_cents, created_at, updated_at FROM orders
+                     WHERE user_id = $1 AND id COLLATE "binary" > $2 AND status = COALESCE($3, status)
+                     ORDER BY id COLLATE "binary" LIMIT $4"#;
+        // No id is before the empty text.
+        let after = paging.after.map_or_else(String::new, |id| id.to_string());
+        let select = sqlx::query_as(sql).bind(user.to_string()).bind(after);
+        let select = select.bind(filter.status.map(Status::as_str)).bind(paging.to_read());
+        self.with_lines(select.fetch_all(&self.pool).await?).await
     }
 
     /// Moves an order from one status to another, all at once: of two that try, only one finds it where it was.
@@ -120,15 +117,15 @@ impl Store {
         if heads.is_empty() {
             return Ok(vec![]);
         }
-        let select = "SELECT order_id, sku, quantity, unit_price_cents FROM order_lines WHERE order_id IN (";
-        let mut query = QueryBuilder::<Sqlite>::new(select);
-        let mut ids = query.separated(", ");
+        let select = "SELECT order_id, sku, quantity, unit_price_cents FROM order_lines WHERE order_id IN";
+        let sql = format!("{select} ({}) ORDER BY order_id, position", placeholders(1, heads.len()));
+        let mut select = sqlx::query_as(AssertSqlSafe(sql));
         for head in &heads {
-            ids.push_bind(head.id.to_string());
+            select = select.bind(head.id.to_string());
         }
-        query.push(") ORDER BY order_id, position");
+        let found: Vec<LineOfOrder> = select.fetch_all(&self.pool).await?;
         let mut lines: HashMap<Uuid, Vec<Line>> = HashMap::new();
-        for line in query.build_query_as::<LineOfOrder>().fetch_all(&self.pool).await? {
+        for line in found {
             lines.entry(line.order_id).or_default().push(line.line);
         }
         let orders = heads.into_iter().map(|head| {
@@ -150,13 +147,13 @@ impl Head {
 mod tests {
     use super::*;
     use cyanotype::Blueprint;
-    use sqlx::sqlite::SqlitePoolOptions;
+    use cyanotype::settings::Loader;
 
     async fn store() -> Store {
-        // Each connection would have a memory of its own.
-        let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
-        crate::Orders.migrations().unwrap().run(&pool).await.unwrap();
-        Store { pool }
+        let settings = Loader::new("/nonexistent").variables([("DATABASE_URL", "sqlite::memory:")]).load().unwrap();
+        let migrations = [("orders", crate::Orders.migrations().unwrap())];
+        let database = Database::open(&settings.database, migrations).await.unwrap();
+        Store { pool: database.pool().clone() }
     }
 
     fn lines(skus: &[&str]) -> Vec<Line> {

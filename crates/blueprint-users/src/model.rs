@@ -33,6 +33,12 @@ impl From<String> for Email {
     }
 }
 
+/// PostgreSQL has no null character in a text.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde hands its context over by reference")]
+fn without_null(text: &str, (): &()) -> garde::Result {
+    if text.contains('\0') { Err(garde::Error::new("may not hold a null character")) } else { Ok(()) }
+}
+
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
@@ -40,7 +46,7 @@ pub(crate) struct Registration {
     pub email: Email,
     #[garde(length(bytes, min = 8, max = 1024))]
     pub password: Password,
-    #[garde(length(chars, min = 1, max = 200))]
+    #[garde(length(chars, min = 1, max = 200), custom(without_null))]
     pub name: String,
 }
 
@@ -58,7 +64,7 @@ pub(crate) struct Login {
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
-    #[garde(length(chars, min = 1, max = 200))]
+    #[garde(length(chars, min = 1, max = 200), inner(custom(without_null)))]
     pub name: Option<String>,
     #[garde(dive)]
     pub email: Option<Email>,
@@ -99,6 +105,10 @@ mod tests {
     fn each_wrong_field_is_named() {
         assert!(wrong(r#"{"email":"a@example.org","password":"12345678","name":"A"}"#).is_empty());
         assert_eq!(wrong(r#"{"email":"nobody","password":"1234567","name":""}"#), ["email", "name", "password"]);
+        assert_eq!(
+            wrong(r#"{"email":"a\u0000@example.org","password":"12345678","name":"\u0000"}"#),
+            ["email", "name"]
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpRequest};
 use cyanotype::paging::Paging;
 use cyanotype::{Database, Problem};
 use jiff::Timestamp;
-use sqlx::{FromRow, SqlitePool};
+use sqlx::{AnyPool, FromRow};
 use uuid::Uuid;
 
 use crate::model::{Email, User};
@@ -69,7 +69,7 @@ impl From<Refused> for Problem {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    pool: SqlitePool,
+    pool: AnyPool,
 }
 
 impl FromRequest for Store {
@@ -83,7 +83,7 @@ impl FromRequest for Store {
 }
 
 impl Store {
-    pub(crate) const fn new(pool: SqlitePool) -> Self {
+    pub(crate) const fn new(pool: AnyPool) -> Self {
         Self { pool }
     }
 
@@ -101,7 +101,8 @@ impl Store {
     }
 
     pub(crate) async fn list(&self, paging: &Paging) -> Result<Vec<User>, sqlx::Error> {
-        let sql = "SELECT id, email, name, created_at, updated_at FROM users WHERE id > $1 ORDER BY id LIMIT $2";
+        let sql = r#"SELECT id, email, name, created_at, updated_at FROM users
+                     WHERE id COLLATE "binary" > $1 ORDER BY id COLLATE "binary" LIMIT $2"#;
         // No id is before the empty text.
         let after = paging.after.map_or_else(String::new, |id| id.to_string());
         sqlx::query_as(sql).bind(after).bind(paging.to_read()).fetch_all(&self.pool).await
@@ -132,6 +133,10 @@ impl Store {
     }
 
     pub(crate) async fn credentials(&self, email: &str) -> Result<Option<Credentials>, sqlx::Error> {
+        // Nobody has such an address, and PostgreSQL does not let it be asked for.
+        if email.contains('\0') {
+            return Ok(None);
+        }
         let sql = "SELECT id, password_hash FROM users WHERE email = $1";
         sqlx::query_as(sql).bind(email).fetch_optional(&self.pool).await
     }
@@ -143,17 +148,21 @@ impl Store {
         token_hash: &str,
         expires_at: &str,
     ) -> Result<bool, sqlx::Error> {
-        let sql = "INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
-                   SELECT $1, id, $2, $3 FROM users WHERE id = $4 AND password_hash = $5";
-        let now = now();
-        let insert = sqlx::query(sql).bind(token_hash).bind(&now).bind(expires_at);
+        // A write, so that a change of the password that is under way is waited for, and one that comes later waits.
+        let hold = "UPDATE users SET updated_at = updated_at WHERE id = $1 AND password_hash = $2";
+        let insert = "INSERT INTO sessions (token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
+        let (id, now) = (verified.id.to_string(), now());
         let mut transaction = self.pool.begin().await?;
-        let begun =
-            insert.bind(verified.id.to_string()).bind(&verified.password_hash).execute(&mut *transaction).await?;
+        let held = sqlx::query(hold).bind(&id).bind(&verified.password_hash).execute(&mut *transaction).await?;
+        if held.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let insert = sqlx::query(insert).bind(token_hash).bind(&id).bind(&now).bind(expires_at);
+        insert.execute(&mut *transaction).await?;
         // Whose time is over is of no use to anybody: each login sweeps.
         sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(&now).execute(&mut *transaction).await?;
         transaction.commit().await?;
-        Ok(begun.rows_affected() > 0)
+        Ok(true)
     }
 
     /// Whose session it is, if it is one and has not expired.
@@ -179,15 +188,14 @@ impl Store {
 mod tests {
     use super::*;
     use cyanotype::Blueprint;
-    use sqlx::sqlite::SqlitePoolOptions;
+    use cyanotype::settings::Loader;
 
     const LATER: &str = "2999-01-01T00:00:00.000000Z";
 
     async fn store() -> Store {
-        // Each connection would have a memory of its own.
-        let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
-        crate::Users.migrations().unwrap().run(&pool).await.unwrap();
-        Store::new(pool)
+        let settings = Loader::new("/nonexistent").variables([("DATABASE_URL", "sqlite::memory:")]).load().unwrap();
+        let migrations = [("users", crate::Users.migrations().unwrap())];
+        Store::new(Database::open(&settings.database, migrations).await.unwrap().pool().clone())
     }
 
     async fn ada(store: &Store) -> Credentials {

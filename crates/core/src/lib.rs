@@ -44,7 +44,7 @@ mod subscriber;
 
 pub use blueprint::{Blueprint, RegistryError};
 pub use capture::{Breadcrumb, Message, add_breadcrumb, capture_event, capture_exception, spawn};
-pub use database::{Database, DatabaseError};
+pub use database::{Database, DatabaseError, placeholders};
 pub use http::response_log::ResponseLogger;
 pub use http::rules::ResponseLogRules;
 pub use problem::{FieldError, Problem, Result};

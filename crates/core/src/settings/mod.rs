@@ -4,6 +4,7 @@
 //! variables with usual names (`SENTRY_DSN`, `DATABASE_URL`, `PORT` …), `APP__LOG__MODE` and its like, and flags. A
 //! setting that is wrong stops the start with a message that names the key, where it was set and what is allowed.
 
+mod cors;
 mod layers;
 mod sections;
 pub mod spec;
@@ -167,31 +168,15 @@ fn check(leaves: Vec<Leaf>) -> Result<Settings, SettingsError> {
         };
         wrong.push(format!("{} (set by {}): {problem}", leaf.key, leaf.origin));
     }
+    wrong.extend(beyond_one(&tree, &origins));
+    wrong.extend(cors::together(&tree, &origins));
     if !wrong.is_empty() {
         return Err(SettingsError(wrong));
     }
     let settings = serde_path_to_error::deserialize::<_, Settings>(tree);
     let mut settings = settings.map_err(|error| SettingsError(vec![format!("{}: {}", error.path(), error.inner())]))?;
     settings.origins = origins;
-    check_together(&settings)?;
     Ok(settings)
-}
-
-/// What each setting alone does not tell.
-fn check_together(settings: &Settings) -> Result<(), SettingsError> {
-    let cors = &settings.server.cors;
-    let any = cors.origins.iter().any(|origin| origin == "*");
-    let wrong = if any && cors.credentials {
-        let why = "any page could act for whoever is logged in: with `*` in server.cors.origins there are no credentials; \
-                   list the origins, or leave this out";
-        ("server.cors.credentials", why)
-    } else if any && cors.origins.len() > 1 {
-        ("server.cors.origins", "`*` is every origin; allowed is `*` alone, or a list without it")
-    } else {
-        return Ok(());
-    };
-    let set_by = settings.origins.iter().find(|origin| origin.key == wrong.0).map_or("", |origin| &origin.set_by);
-    Err(SettingsError(vec![format!("{} (set by {set_by}): {}", wrong.0, wrong.1)]))
 }
 
 /// What a value's type alone does not tell.
@@ -203,7 +188,7 @@ fn beyond_type(key: &str, value: &serde_json::Value) -> Option<String> {
         }
         "server.cors.origins" => {
             let mut items = value.as_array()?.iter().filter_map(|item| item.as_str());
-            items.find_map(|item| check_origin(item).err())
+            items.find_map(|item| cors::check_origin(item).err())
         }
         "server.host" | "management.host" => {
             let host = value.as_str()?;
@@ -215,19 +200,15 @@ fn beyond_type(key: &str, value: &serde_json::Value) -> Option<String> {
     }
 }
 
-/// An origin as browsers write it, or `*`.
-fn check_origin(origin: &str) -> Result<(), String> {
-    let uri = origin.parse::<actix_web::http::Uri>().ok();
-    let has_parts = uri.is_some_and(|uri| uri.scheme().is_some() && uri.host().is_some_and(|host| !host.is_empty()));
-    // What comes after the scheme is a host and a port, and no slash ends them.
-    let place = origin.split_once("://").map_or("", |(_, place)| place);
-    let is_origin = has_parts && !place.contains(['/', '?', '#', '@']) && origin.to_ascii_lowercase() == origin;
-    if origin == "*" || is_origin {
-        return Ok(());
-    }
-    Err(format!(
-        "`{origin}` is no origin; allowed is `*`, or SCHEME://HOST[:PORT] in lower case, such as https://shop.example"
-    ))
+/// What two values that are good alone do not make together.
+fn beyond_one(tree: &serde_json::Value, origins: &[Origin]) -> Option<String> {
+    let (min, max) = ("database.min_connections", "database.max_connections");
+    let of = |key: &str| tree.pointer(&format!("/{}", key.replace('.', "/")))?.as_u64();
+    let (low, high) = (of(min)?, of(max)?);
+    let origin = |key: &str| origins.iter().find(|origin| origin.key == key).map_or("", |origin| &origin.set_by);
+    (low > high).then(|| {
+        format!("{min} (set by {}): `{low}` is more than {max}, which is {high} (set by {})", origin(min), origin(max))
+    })
 }
 
 /// A DSN is `https://KEY@HOST/PROJECT`. What is plainly wrong is refused in a build without Sentry, too; the SDK is asked
@@ -298,6 +279,8 @@ fn mask(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::record::Level;
 
@@ -406,37 +389,55 @@ mod tests {
     }
 
     #[test]
-    fn any_origin_has_no_credentials() {
-        let any = ("APP__SERVER__CORS__ORIGINS", "*");
-        let credentials = ("APP__SERVER__CORS__CREDENTIALS", "true");
-        let refusal = refusal(&[any, credentials]);
-        let named = "server.cors.credentials (set by APP__SERVER__CORS__CREDENTIALS): any page could act for whoever";
-        assert!(refusal.starts_with(named), "{refusal}");
-        assert!(load(&[any]).is_ok() && load(&[credentials]).is_ok());
-    }
-
-    #[test]
-    fn origins_are_as_browsers_write_them() {
-        for good in ["*", "https://shop.example", "http://localhost:3000", "http://[::1]:80", "app://x"] {
-            assert_eq!(check_origin(good), Ok(()));
-        }
-        for bad in [
-            "shop.example",
-            "https://",
-            "https://Shop.example",
-            "https://u:p@shop.example",
-            "https://a/b",
-            "null",
-            "a b",
-        ] {
-            assert!(check_origin(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn a_refusal_repeats_no_secret() {
         assert!(!refusal(&[("SENTRY_DSN", "hunter2")]).contains("hunter2"));
-        assert!(!refusal(&[("DATABASE_URL", "mysql://root:hunter2@db/x")]).contains("hunter2"));
+        for url in [
+            "mysql://root:hunter2@db/x",
+            "postgres://ada:hunter2@db:port/x",
+            "postgres://ada:12/hunter2@db/x",
+            "postgres://ada:12?hunter2@db/x",
+            "postgres://ada:12#hunter2@db/x",
+            "postgres://ada@db/x?hunter2",
+            "postgres://ada@db/x?sslmode=hunter2",
+            "postgres:hunter2",
+        ] {
+            let refused = refusal(&[("DATABASE_URL", url)]);
+            assert!(refused.starts_with("database.url (set by DATABASE_URL): "), "{refused}");
+            assert!(!refused.contains("hunter2"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_database_is_sqlite_or_postgresql() {
+        for url in [
+            "sqlite::memory:",
+            "sqlite://data/../a b.db",
+            "sqlite:///srv/a.db?mode=rw",
+            "postgres://db/shop",
+            "postgresql://ada:p%40ss@[::1]:5433/shop?sslmode=require&application_name=shop",
+            "postgres:///shop?host=/run/postgresql",
+            "postgres://%2Frun%2Fpostgresql/shop",
+        ] {
+            let settings = load(&[("DATABASE_URL", url)]).unwrap_or_else(|error| panic!("{url}: {error}"));
+            assert_eq!(settings.database.url, url);
+        }
+    }
+
+    #[test]
+    fn a_pool_keeps_no_more_connections_than_it_may_have() {
+        let settings = load(&[]).expect("the defaults are good").database;
+        assert_eq!((settings.min_connections, settings.max_connections), (0, 8));
+        assert_eq!(
+            (settings.acquire_timeout().as_secs(), settings.idle_timeout()),
+            (6, Some(Duration::from_secs(600)))
+        );
+        let settings = load(&[("APP__DATABASE__IDLE_TIMEOUT_S", "0")]).expect("0 is allowed").database;
+        assert_eq!(settings.idle_timeout(), None);
+        assert_eq!(
+            refusal(&[("APP__DATABASE__MIN_CONNECTIONS", "9")]),
+            "database.min_connections (set by APP__DATABASE__MIN_CONNECTIONS): `9` is more than \
+             database.max_connections, which is 8 (set by default)"
+        );
     }
 
     #[test]

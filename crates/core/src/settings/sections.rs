@@ -257,6 +257,24 @@ impl Sentry {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Database {
     pub url: String,
+    pub max_connections: u32,
+    pub min_connections: u32,
+    acquire_timeout_s: u64,
+    idle_timeout_s: u64,
+}
+
+impl Database {
+    /// How long a request waits for a connection, and a start for the first one.
+    #[must_use]
+    pub fn acquire_timeout(&self) -> Duration {
+        Duration::from_secs(self.acquire_timeout_s)
+    }
+
+    /// How long a connection that nobody uses is kept; for ever when `None`.
+    #[must_use]
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        (self.idle_timeout_s > 0).then(|| Duration::from_secs(self.idle_timeout_s))
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

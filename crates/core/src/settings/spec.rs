@@ -296,8 +296,35 @@ pub const SETTINGS: &[Setting] = &[
             "database.url",
             Takes::Url,
             Some("sqlite://data/cyanotype.db"),
-            "the database; sqlite://PATH is embedded and is made when missing",
+            "the database; sqlite://PATH is embedded and is made when missing, \
+             postgres://USER:PASSWORD@HOST:PORT/DATABASE is for several machines; what such a URL leaves out is taken from \
+             the PG… variables",
         ),
+    ),
+    setting(
+        "database.max_connections",
+        Takes::Whole(1, 10_000),
+        Some("8"),
+        "the most connections of this process; 1 for SQLite in memory",
+    ),
+    setting(
+        "database.min_connections",
+        Takes::Whole(0, 10_000),
+        Some("0"),
+        "connections that are kept open, used or not; no more than database.max_connections",
+    ),
+    setting(
+        "database.acquire_timeout_s",
+        Takes::Whole(1, 3600),
+        Some("6"),
+        "seconds that a request waits for a connection, and a start for the first one; longer than the 5 s that SQLite \
+         waits for another process's write",
+    ),
+    setting(
+        "database.idle_timeout_s",
+        Takes::Whole(0, 86_400),
+        Some("600"),
+        "seconds after which a connection that nobody uses is closed; 0 keeps it",
     ),
     setting("blueprints.enabled", Takes::List, None, "the blueprints that this process serves; all when not set"),
 ];
