@@ -22,5 +22,6 @@ mod users;
 mod volume;
 
 mod api;
+mod split;
 mod supervised;
 mod support;
