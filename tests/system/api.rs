@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use system_tests::binaries;
 use system_tests::http::{Reply, Request};
+use system_tests::peers::postgres::Postgres;
 use system_tests::service::{Running, Service, Stopped};
 
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -15,9 +16,34 @@ pub struct Member {
     pub token: String,
 }
 
+/// What its database is.
+#[derive(Debug, Clone, Copy)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Makes each of these functions, which take an [`Engine`], a test on each of them.
+macro_rules! on_each_engine {
+    ($($test:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[test] fn $test() { super::$test($crate::api::Engine::Sqlite) })*
+        }
+        mod on_postgres {
+            $(#[test] fn $test() { super::$test($crate::api::Engine::Postgres) })*
+        }
+    };
+}
+pub(crate) use on_each_engine;
+
+/// Starts the app on an empty database of its own.
 #[track_caller]
-pub fn start() -> Running {
-    Service::new(&binaries::app()).start()
+pub fn start(on: Engine) -> Running {
+    let app = Service::new(&binaries::app());
+    match on {
+        Engine::Sqlite => app.start(),
+        Engine::Postgres => app.env("APP__DATABASE__URL", Postgres::shared().database()).start(),
+    }
 }
 
 /// Registers `<name>@example.org`, and logs in.

@@ -2,6 +2,7 @@
 
 mod choices;
 mod command;
+mod databases;
 mod deploy;
 mod documents;
 mod failures;
