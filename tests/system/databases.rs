@@ -10,7 +10,7 @@ use system_tests::scratch::Scratch;
 use system_tests::service::{Running, Service};
 use system_tests::{binaries, ports, wait};
 
-use crate::api::{self, Engine, login, member, on_each_engine, register, start, text};
+use crate::api::{self, Engine, login, member, register, start, text};
 use crate::lifecycle::refusal;
 use crate::support::of_kind;
 
@@ -40,14 +40,25 @@ fn four_processes_may_start_at_once_on_an_empty_database(on: Engine) {
     }
 }
 
-on_each_engine!(four_processes_may_start_at_once_on_an_empty_database);
+#[test]
+fn four_processes_may_start_at_once_on_sqlite() {
+    four_processes_may_start_at_once_on_an_empty_database(Engine::Sqlite);
+}
+
+#[test]
+fn four_processes_may_start_at_once_on_postgres() {
+    four_processes_may_start_at_once_on_an_empty_database(Engine::Postgres);
+}
 
 #[test]
 fn a_postgresql_is_named_by_the_start_and_by_health() {
-    let app = start(Engine::Postgres);
+    let app = start(Engine::Postgres.together());
     assert_eq!(app.records()[0]["database"], "postgres");
     let ready = app.management().get("/health/ready").send();
-    assert_eq!((ready.status, ready.json()), (200, json!({"status": "ready", "database": "postgres"})));
+    assert_eq!(
+        (ready.status, ready.json()),
+        (200, json!({"status": "ready", "database": "postgres", "blueprints": {"users": "ready", "orders": "ready"}}))
+    );
 }
 
 #[test]

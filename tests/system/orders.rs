@@ -8,8 +8,7 @@ use system_tests::http::Reply;
 use system_tests::service::Running;
 
 use crate::api::{
-    Engine, Member, NOBODY, PASSWORD, member, on_each_engine, only_allows, problem, responses, start, text,
-    wrong_fields,
+    Member, NOBODY, PASSWORD, Setup, in_each_setup, member, only_allows, problem, responses, start, text, wrong_fields,
 };
 
 /// Places an order of one line, and gives its path.
@@ -37,7 +36,7 @@ fn paths(page: &Value) -> Vec<String> {
     items.iter().map(|item| format!("/orders/{}", text(item, "id"))).collect()
 }
 
-fn the_whole_life_of_an_order(on: Engine) {
+fn the_whole_life_of_an_order(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let lines = json!([
@@ -82,7 +81,7 @@ fn the_whole_life_of_an_order(on: Engine) {
     }
 }
 
-fn a_wrong_move_is_told_what_is_possible(on: Engine) {
+fn a_wrong_move_is_told_what_is_possible(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     // How to get there, what it is then, the moves that are wrong, and what is said to be possible.
@@ -107,7 +106,7 @@ fn a_wrong_move_is_told_what_is_possible(on: Engine) {
     }
 }
 
-fn of_two_that_pay_at_once_one_does(on: Engine) {
+fn of_two_that_pay_at_once_one_does(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     for _ in 0..20 {
@@ -126,7 +125,7 @@ fn of_two_that_pay_at_once_one_does(on: Engine) {
     }
 }
 
-fn anothers_order_is_unknown(on: Engine) {
+fn anothers_order_is_unknown(on: Setup) {
     let app = start(on);
     let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
     let path = place(&app, &ada);
@@ -141,7 +140,7 @@ fn anothers_order_is_unknown(on: Engine) {
     assert_eq!(app.get(&path).bearer(&ada.token).send().json()["status"], "placed");
 }
 
-fn orders_are_listed_in_pages_and_by_status(on: Engine) {
+fn orders_are_listed_in_pages_and_by_status(on: Setup) {
     let app = start(on);
     let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
     let all: Vec<String> = (0..5).map(|_| place(&app, &ada)).collect();
@@ -169,7 +168,7 @@ fn orders_are_listed_in_pages_and_by_status(on: Engine) {
     assert_eq!(wrong("after=first"), ["after"]);
 }
 
-fn what_is_wrong_with_an_order_is_named(on: Engine) {
+fn what_is_wrong_with_an_order_is_named(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let post = |body: Value| app.post("/orders").bearer(&ada.token).json(&body);
@@ -201,7 +200,7 @@ fn what_is_wrong_with_an_order_is_named(on: Engine) {
     assert!(text(&malformed, "detail").contains("line 1 column 12"), "{malformed}");
 }
 
-fn what_is_not_there_is_told_apart(on: Engine) {
+fn what_is_not_there_is_told_apart(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let (one, pay) = (format!("/orders/{NOBODY}"), format!("/orders/{NOBODY}/pay"));
@@ -221,7 +220,7 @@ fn what_is_not_there_is_told_apart(on: Engine) {
     problem(app.get("/orders/").bearer(&ada.token), 404);
 }
 
-on_each_engine!(
+in_each_setup!(
     the_whole_life_of_an_order,
     a_wrong_move_is_told_what_is_possible,
     of_two_that_pay_at_once_one_does,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::{
-    Engine, Member, NOBODY, PASSWORD, login, member, on_each_engine, only_allows, problem, register, responses, start,
+    Member, NOBODY, PASSWORD, Setup, in_each_setup, login, member, only_allows, problem, register, responses, start,
     text, token, wrong_fields,
 };
 
@@ -13,7 +13,7 @@ fn ids(page: &Value) -> Vec<String> {
     page["items"].as_array().expect("a page has items").iter().map(|item| text(item, "id")).collect()
 }
 
-fn the_whole_life_of_a_user(on: Engine) {
+fn the_whole_life_of_a_user(on: Setup) {
     let app = start(on);
 
     let registration = json!({"email": "Ada@Example.org", "password": PASSWORD, "name": "Ada"});
@@ -88,7 +88,7 @@ fn the_whole_life_of_a_user(on: Engine) {
     }
 }
 
-fn users_are_listed_in_pages(on: Engine) {
+fn users_are_listed_in_pages(on: Setup) {
     let app = start(on);
     let Member { id, token } = member(&app, "a");
     let mut all = vec![id];
@@ -112,7 +112,7 @@ fn users_are_listed_in_pages(on: Engine) {
     assert_eq!(wrong_fields(app.get("/users?after=nobody").bearer(&token)), ["after"]);
 }
 
-fn what_is_wrong_with_a_registration_is_named(on: Engine) {
+fn what_is_wrong_with_a_registration_is_named(on: Setup) {
     let app = start(on);
     let post = |body: &Value| app.post("/users").json(body);
     let with = |key: &str, value: Value| {
@@ -140,7 +140,7 @@ fn what_is_wrong_with_a_registration_is_named(on: Engine) {
     problem(app.post("/users").body("application/json", ""), 400);
 }
 
-fn an_email_address_is_one_users_whatever_its_case(on: Engine) {
+fn an_email_address_is_one_users_whatever_its_case(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     register(&app, "bob");
@@ -155,7 +155,7 @@ fn an_email_address_is_one_users_whatever_its_case(on: Engine) {
     assert_eq!(app.patch(&path).bearer(&ada.token).json(&json!({"email": "Ada@example.org"})).send().status, 200);
 }
 
-fn a_refused_login_does_not_say_what_was_wrong(on: Engine) {
+fn a_refused_login_does_not_say_what_was_wrong(on: Setup) {
     let app = start(on);
     register(&app, "ada");
     let refused = |email: &str, password: &str| {
@@ -168,7 +168,7 @@ fn a_refused_login_does_not_say_what_was_wrong(on: Engine) {
     assert!(!app.stderr().contains("something else"));
 }
 
-fn without_a_valid_token_there_is_nothing_to_see(on: Engine) {
+fn without_a_valid_token_there_is_nothing_to_see(on: Setup) {
     let app = start(on);
     let one = format!("/users/{NOBODY}");
     let requests = || [app.get("/users"), app.get(&one), app.patch(&one), app.delete(&one), app.post("/users/logout")];
@@ -183,7 +183,7 @@ fn without_a_valid_token_there_is_nothing_to_see(on: Engine) {
     assert!(!app.stderr().contains("no-such-token"));
 }
 
-fn everybody_changes_themselves_only(on: Engine) {
+fn everybody_changes_themselves_only(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let bob = text(&register(&app, "bob"), "id");
@@ -203,7 +203,7 @@ fn everybody_changes_themselves_only(on: Engine) {
     assert_eq!(patch(&json!({})).send().json()["name"], "ada");
 }
 
-fn what_is_not_there_is_told_apart(on: Engine) {
+fn what_is_not_there_is_told_apart(on: Setup) {
     let app = start(on);
     let Member { token, .. } = member(&app, "ada");
     let nobody = format!("/users/{NOBODY}");
@@ -223,7 +223,7 @@ fn what_is_not_there_is_told_apart(on: Engine) {
     problem(app.get("/nowhere"), 404);
 }
 
-on_each_engine!(
+in_each_setup!(
     the_whole_life_of_a_user,
     users_are_listed_in_pages,
     what_is_wrong_with_a_registration_is_named,
