@@ -17,6 +17,7 @@
 pub mod auth;
 mod blueprint;
 mod capture;
+pub mod conditional;
 mod database;
 pub mod extract;
 mod failure;
