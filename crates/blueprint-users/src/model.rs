@@ -1,6 +1,7 @@
 //! What goes over the wire.
 
 use cyanotype::FieldError;
+use cyanotype::conditional::ETag;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
@@ -80,6 +81,15 @@ pub(crate) struct User {
     pub name: String,
     pub created_at: String,
     pub updated_at: String,
+    /// Counts its changes.
+    #[serde(skip)]
+    pub version: i64,
+}
+
+impl User {
+    pub(crate) fn tag(&self) -> ETag {
+        ETag::of(self.version)
+    }
 }
 
 /// The only answer that holds a token.

@@ -4,6 +4,7 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use cyanotype::auth::{By, Caller, bearer_token};
+use cyanotype::conditional::{self, IfMatch, IfNoneMatch};
 use cyanotype::extract::{Json, Path, Query};
 use cyanotype::paging::Paging;
 use cyanotype::{Breadcrumb, Problem, Result, add_breadcrumb};
@@ -38,7 +39,8 @@ async fn sign_up(store: Store, Json(new): Json<Registration>) -> Result {
     let password_hash = new.password.hash().await?;
     let user = store.insert(new.email.as_str(), &new.name, &password_hash).await?;
     info!(user_id = %user.id, "user registered");
-    Ok(HttpResponse::Created().insert_header((LOCATION, format!("{PREFIX}/{}", user.id))).json(user))
+    let place = (LOCATION, format!("{PREFIX}/{}", user.id));
+    Ok(HttpResponse::Created().insert_header(place).insert_header(user.tag()).json(user))
 }
 
 async fn login(store: Store, Json(login): Json<Login>) -> Result {
@@ -90,14 +92,14 @@ async fn list(_: Caller, store: Store, request: HttpRequest, Query(paging): Quer
     Ok(paging.answer(&request, users, |user| user.id))
 }
 
-async fn me(caller: Caller, store: Store) -> Result {
+async fn me(caller: Caller, store: Store, known: IfNoneMatch) -> Result {
     let user = store.find(caller.id).await?.ok_or_else(unknown)?;
-    Ok(HttpResponse::Ok().json(user))
+    Ok(known.answer(user.tag(), user))
 }
 
-async fn read(_: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
+async fn read(_: Caller, store: Store, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
     let user = store.find(id).await?.ok_or_else(unknown)?;
-    Ok(HttpResponse::Ok().json(user))
+    Ok(known.answer(user.tag(), user))
 }
 
 async fn change(
@@ -105,8 +107,15 @@ async fn change(
     store: Store,
     request: HttpRequest,
     Path(id): Path<Uuid>,
+    wanted: IfMatch,
 ) -> Result {
     own(&caller, &store, id).await?;
+    let mut version = None;
+    if wanted.is_given() {
+        let user = store.find(id).await?.ok_or_else(unknown)?;
+        wanted.check(&user.tag())?;
+        version = Some(user.version);
+    }
     let password_hash = match change.password {
         Some(password) => Some(password.hash().await?),
         None => None,
@@ -116,9 +125,12 @@ async fn change(
         email: change.email.as_ref().map(Email::as_str),
         password_hash: password_hash.as_deref(),
     };
-    let user = store.change(id, &changes, &presented(&request)?).await?.ok_or_else(unknown)?;
+    let Some(user) = store.change((id, version), &changes, &presented(&request)?).await? else {
+        // Gone, or somebody was faster since the version was checked.
+        return Err(store.find(id).await?.map_or_else(unknown, |_| conditional::changed()));
+    };
     info!(user_id = %id, ended_other_sessions = changes.password_hash.is_some(), "user changed");
-    Ok(HttpResponse::Ok().json(user))
+    Ok(HttpResponse::Ok().insert_header(user.tag()).json(user))
 }
 
 async fn delete(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {

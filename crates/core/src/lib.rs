@@ -18,6 +18,7 @@ mod api;
 pub mod auth;
 mod blueprint;
 mod capture;
+pub mod conditional;
 mod database;
 pub mod extract;
 mod failure;
