@@ -18,6 +18,8 @@
 //! here, and what they want to know of users through the [`Directory`]. For a process that serves them without this
 //! blueprint, both are answered [`Elsewhere`]; that is all there is without the feature `blueprint`.
 
+#[cfg(feature = "blueprint")]
+mod api;
 mod directory;
 mod elsewhere;
 #[cfg(feature = "blueprint")]

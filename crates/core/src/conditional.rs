@@ -10,6 +10,10 @@ use actix_web::http::header::{
 };
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use serde::Serialize;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, Required};
 
 use crate::problem::{Problem, Result};
 
@@ -85,6 +89,13 @@ impl IfNoneMatch {
     }
 }
 
+/// For the API document.
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![header("if-none-match", "The tags of what the client has already", r#"^(\*|(W/)?"[!#-~]{1,64}")$"#)]
+    }
+}
+
 impl FromRequest for IfNoneMatch {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
@@ -143,6 +154,19 @@ impl IfMatch {
     }
 }
 
+/// For the API document.
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![header("if-match", "The tag of what is to be changed, in double quotes", r#"^(\*|"[!#-~]{1,64}")$"#)]
+    }
+}
+
+fn header(name: &str, description: &str, pattern: &str) -> Parameter {
+    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False);
+    parameter.description(Some(description)).schema(Some(text)).build()
+}
+
 impl FromRequest for IfMatch {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
@@ -199,17 +223,17 @@ mod tests {
     use super::*;
     use actix_web::test::TestRequest;
 
-    fn request(name: HeaderName, values: &[&str]) -> HttpRequest {
+    fn request(name: &HeaderName, values: &[&str]) -> HttpRequest {
         let request = TestRequest::default();
         values.iter().fold(request, |request, value| request.append_header((name.clone(), *value))).to_http_request()
     }
 
     async fn if_match(values: &[&str]) -> Result<IfMatch> {
-        IfMatch::extract(&request(IF_MATCH, values)).await
+        IfMatch::extract(&request(&IF_MATCH, values)).await
     }
 
     async fn status_of_read(values: &[&str], version: &str) -> u16 {
-        let known = IfNoneMatch::extract(&request(IF_NONE_MATCH, values)).await.expect("is never refused");
+        let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("is never refused");
         known.answer(ETag::of(version), "body").status().as_u16()
     }
 
@@ -233,7 +257,7 @@ mod tests {
     #[actix_web::test]
     async fn both_answers_carry_the_tag() {
         for (values, body) in [(&[][..], "\"body\""), (&["\"7\""][..], "")] {
-            let known = IfNoneMatch::extract(&request(IF_NONE_MATCH, values)).await.expect("is never refused");
+            let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("is never refused");
             let answer = known.answer(ETag::of(7), "body");
             assert_eq!(answer.headers().get(ETAG), Some(&HeaderValue::from_static("\"7\"")));
             assert_eq!(answer.headers().get(CACHE_CONTROL), Some(&HeaderValue::from_static("private, no-cache")));
