@@ -20,6 +20,9 @@ the header `link` has the address of the next page.\n\n\
 nobody else has.\n\n\
 **Once.** Where an `idempotency-key` is taken, a request that is sent again with its key is done once and answered the same.";
 
+/// Schemas that all blueprints share.
+pub(super) const SCHEMAS: [&str; 2] = ["Problem", "FieldError"];
+
 /// A problem's name in the document, its status, and when it is the answer.
 type Case = (&'static str, u16, &'static str);
 
@@ -59,10 +62,7 @@ pub(super) fn complete(operation: &mut Operation, path: &str) {
 
 /// Adds what the operations refer to.
 pub(super) fn add_to(components: &mut Components) {
-    components.schemas.insert("Problem".into(), Problem::schema());
-    let mut of_problem = Vec::new();
-    Problem::schemas(&mut of_problem);
-    components.schemas.extend(of_problem);
+    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
     components.schemas.insert(FieldError::name().into_owned(), FieldError::schema());
     for (name, _, description) in ALL {
         components.responses.insert(name.into(), RefOr::T(problem(description)));

@@ -3,6 +3,7 @@
 mod common;
 pub(crate) mod pages;
 
+use serde_json::Value;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{Components, InfoBuilder, OpenApi};
@@ -15,7 +16,7 @@ pub(crate) fn document(name: &str, version: &str, blueprints: &[Enabled]) -> Ope
     let mut document = OpenApi::new(info, utoipa::openapi::Paths::new());
     let mut tags = Vec::new();
     for Enabled { blueprint, .. } in blueprints {
-        let mut part = blueprint.api();
+        let mut part = with_own_names(blueprint.name(), blueprint.api());
         let description = std::mem::take(&mut part.info.description);
         tags.push(TagBuilder::new().name(blueprint.name()).description(description).build());
         for (path, item) in &mut part.paths.paths {
@@ -32,6 +33,36 @@ pub(crate) fn document(name: &str, version: &str, blueprints: &[Enabled]) -> Ope
     document.tags = Some(tags);
     common::add_to(document.components.get_or_insert_with(Components::new));
     document
+}
+
+/// The part with its schemas under the blueprint's name: two blueprints may each have a `Change`.
+fn with_own_names(blueprint: &str, part: OpenApi) -> OpenApi {
+    let mut json = serde_json::to_value(&part).unwrap_or_default();
+    if let Some(schemas) = json.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        *schemas = std::mem::take(schemas).into_iter().map(|(name, it)| (own_name(blueprint, &name), it)).collect();
+    }
+    rename_references(blueprint, &mut json);
+    serde_json::from_value(json).unwrap_or(part)
+}
+
+fn own_name(blueprint: &str, name: &str) -> String {
+    if common::SCHEMAS.contains(&name) { name.to_owned() } else { format!("{blueprint}.{name}") }
+}
+
+fn rename_references(blueprint: &str, json: &mut Value) {
+    const PLACE: &str = "#/components/schemas/";
+    match json {
+        Value::Object(members) => {
+            for (key, value) in members {
+                match value.as_str().and_then(|text| text.strip_prefix(PLACE)) {
+                    Some(name) if key == "$ref" => *value = format!("{PLACE}{}", own_name(blueprint, name)).into(),
+                    _ => rename_references(blueprint, value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| rename_references(blueprint, item)),
+        _ => {}
+    }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
