@@ -10,6 +10,7 @@
 //! | `POST /orders/{id}/cancel` | 200: the order, now cancelled |
 //!
 //! All ask for a bearer token, and show its owner's orders alone: another's order is a 404, so that nobody learns of it.
+//! What changes something takes an `Idempotency-Key`; an order carries an `etag`, and is read again with `If-None-Match`.
 //! Which move is possible when stands in `state.rs`.
 
 mod model;

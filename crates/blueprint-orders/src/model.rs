@@ -1,5 +1,6 @@
 //! What goes over the wire.
 
+use cyanotype::conditional::ETag;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
@@ -54,6 +55,15 @@ pub(crate) struct Order {
     pub total_cents: i64,
     pub created_at: String,
     pub updated_at: String,
+    /// Counts its changes.
+    #[serde(skip)]
+    pub version: i64,
+}
+
+impl Order {
+    pub(crate) fn tag(&self) -> ETag {
+        ETag::of(self.version)
+    }
 }
 
 #[cfg(test)]

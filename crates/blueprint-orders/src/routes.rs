@@ -4,16 +4,19 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use cyanotype::auth::{By, Caller};
+use cyanotype::conditional::IfNoneMatch;
 use cyanotype::extract::{Json, Path, Query};
+use cyanotype::idempotency::Once;
 use cyanotype::paging::Paging;
-use cyanotype::{Breadcrumb, Problem, Result, add_breadcrumb};
+use cyanotype::{Breadcrumb, Database, Problem, Result, add_breadcrumb};
+use sqlx::AnyConnection;
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::PREFIX;
 use crate::model::{Filter, NewOrder, total_cents};
 use crate::state::{Move, Status, next, outlook};
-use crate::store::Store;
+use crate::store;
 
 // One resource a path, with all its methods: actix then answers a wrong method with 405 and what it allows.
 pub(crate) fn register(scope: &mut ServiceConfig) {
@@ -25,58 +28,65 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
         .service(web::resource("/{id}/cancel").route(web::post().to(cancel)));
 }
 
-async fn place(By(caller, Json(new)): By<Json<NewOrder>>, store: Store) -> Result {
+async fn place(By(caller, Json(new)): By<Json<NewOrder>>, once: Once) -> Result {
     let total = total_cents(&new.lines)
         .ok_or_else(|| Problem::invalid_field("lines", "cost more together than can be counted"))?;
-    add_breadcrumb(
-        Breadcrumb::new("writes an order").category("orders").data("lines", new.lines.len()).data("total_cents", total),
-    );
-    let order = store.insert(caller.id, new.lines, total).await?;
-    info!(order_id = %order.id, user_id = %caller.id, total_cents = total, "order placed");
-    Ok(HttpResponse::Created().insert_header((LOCATION, format!("{PREFIX}/{}", order.id))).json(order))
+    once.run(caller, async |connection| {
+        add_breadcrumb(
+            Breadcrumb::new("writes an order")
+                .category("orders")
+                .data("lines", new.lines.len())
+                .data("total_cents", total),
+        );
+        let order = store::insert(connection, caller.id, new.lines, total).await?;
+        info!(order_id = %order.id, user_id = %caller.id, total_cents = total, "order placed");
+        let place = (LOCATION, format!("{PREFIX}/{}", order.id));
+        Ok(HttpResponse::Created().insert_header(place).insert_header(order.tag()).json(order))
+    })
+    .await
 }
 
 async fn list(
     caller: Caller,
-    store: Store,
+    database: Database,
     request: HttpRequest,
     Query(filter): Query<Filter>,
     Query(paging): Query<Paging>,
 ) -> Result {
-    let orders = store.list(caller.id, &filter, &paging).await?;
+    let orders = store::list(database.pool(), caller.id, &filter, &paging).await?;
     Ok(paging.answer(&request, orders, |order| order.id))
 }
 
-async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
-    let order = store.find(caller.id, id).await?.ok_or_else(unknown)?;
-    Ok(HttpResponse::Ok().json(order))
+async fn read(caller: Caller, database: Database, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
+    let order = store::find(database.pool(), caller.id, id).await?.ok_or_else(unknown)?;
+    Ok(known.answer(order.tag(), order))
 }
 
-async fn pay(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
-    advance(caller, &store, id, Move::Pay).await
+async fn pay(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Result {
+    once.run(caller, async |connection| advance(caller, connection, id, Move::Pay).await).await
 }
 
-async fn ship(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
-    advance(caller, &store, id, Move::Ship).await
+async fn ship(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Result {
+    once.run(caller, async |connection| advance(caller, connection, id, Move::Ship).await).await
 }
 
-async fn cancel(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
-    advance(caller, &store, id, Move::Cancel).await
+async fn cancel(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Result {
+    once.run(caller, async |connection| advance(caller, connection, id, Move::Cancel).await).await
 }
 
-async fn advance(caller: Caller, store: &Store, id: Uuid, by: Move) -> Result {
-    let from = store.find(caller.id, id).await?.ok_or_else(unknown)?.status;
+async fn advance(caller: Caller, on: &mut AnyConnection, id: Uuid, by: Move) -> Result {
+    let from = store::find(&mut *on, caller.id, id).await?.ok_or_else(unknown)?.status;
     let Some(to) = next(from, by) else { return Err(refused(id, by, from)) };
     add_breadcrumb(
         Breadcrumb::new("moves an order").category("orders").data("from", from.as_str()).data("to", to.as_str()),
     );
-    let Some(order) = store.advance(caller.id, id, (from, to)).await? else {
+    let Some(order) = store::advance(&mut *on, caller.id, id, (from, to)).await? else {
         // Somebody was faster. Even when the move is still possible it is not what the client has decided on.
-        let now = store.find(caller.id, id).await?.ok_or_else(unknown)?.status;
+        let now = store::find(&mut *on, caller.id, id).await?.ok_or_else(unknown)?.status;
         return Err(refused(id, by, now));
     };
     info!(order_id = %id, user_id = %caller.id, %from, %to, "order moved");
-    Ok(HttpResponse::Ok().json(order))
+    Ok(HttpResponse::Ok().insert_header(order.tag()).json(order))
 }
 
 fn refused(id: Uuid, by: Move, status: Status) -> Problem {

@@ -199,17 +199,17 @@ mod tests {
     use super::*;
     use actix_web::test::TestRequest;
 
-    fn request(name: HeaderName, values: &[&str]) -> HttpRequest {
+    fn request(name: &HeaderName, values: &[&str]) -> HttpRequest {
         let request = TestRequest::default();
         values.iter().fold(request, |request, value| request.append_header((name.clone(), *value))).to_http_request()
     }
 
     async fn if_match(values: &[&str]) -> Result<IfMatch> {
-        IfMatch::extract(&request(IF_MATCH, values)).await
+        IfMatch::extract(&request(&IF_MATCH, values)).await
     }
 
     async fn status_of_read(values: &[&str], version: &str) -> u16 {
-        let known = IfNoneMatch::extract(&request(IF_NONE_MATCH, values)).await.expect("is never refused");
+        let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("is never refused");
         known.answer(ETag::of(version), "body").status().as_u16()
     }
 
@@ -233,7 +233,7 @@ mod tests {
     #[actix_web::test]
     async fn both_answers_carry_the_tag() {
         for (values, body) in [(&[][..], "\"body\""), (&["\"7\""][..], "")] {
-            let known = IfNoneMatch::extract(&request(IF_NONE_MATCH, values)).await.expect("is never refused");
+            let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("is never refused");
             let answer = known.answer(ETag::of(7), "body");
             assert_eq!(answer.headers().get(ETAG), Some(&HeaderValue::from_static("\"7\"")));
             assert_eq!(answer.headers().get(CACHE_CONTROL), Some(&HeaderValue::from_static("private, no-cache")));

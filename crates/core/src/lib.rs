@@ -23,6 +23,7 @@ pub mod extract;
 mod failure;
 mod flood;
 mod http;
+pub mod idempotency;
 mod lifecycle;
 mod management;
 pub mod paging;

@@ -106,3 +106,23 @@ fn no_two_changes_share_a_tag() {
     });
     assert_eq!(tags.iter().collect::<BTreeSet<_>>().len(), 20, "{tags:?}");
 }
+
+#[test]
+fn an_order_is_read_again_only_when_it_has_moved() {
+    let app = start();
+    let ada = member(&app, "ada");
+    let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
+    let placed = app.post("/orders").bearer(&ada.token).json(&lines).send();
+    let path = format!("/orders/{}", text(&placed.json(), "id"));
+    let read = || app.get(&path).bearer(&ada.token);
+    assert_eq!(tag(&read().send()), tag(&placed), "what placed it has seen it");
+    not_modified(read(), &tag(&placed));
+
+    let paid = app.post(&format!("{path}/pay")).bearer(&ada.token).send();
+    assert_ne!(tag(&paid), tag(&placed));
+    assert_eq!(read().header("if-none-match", tag(&placed)).send().json()["status"], "paid");
+    not_modified(read(), &tag(&paid));
+    // Another's is as unknown as ever, whatever is known of it.
+    let bob = member(&app, "bob");
+    problem(app.get(&path).bearer(&bob.token).header("if-none-match", "*"), 404);
+}
