@@ -11,8 +11,10 @@
 //!
 //! Whose they are is asked of the users blueprint, in this process or, with `blueprints.orders.users_url`, in another one.
 //! All ask for a bearer token, and show its owner's orders alone: another's order is a 404, so that nobody learns of it.
+//! What changes something takes an `Idempotency-Key`; an order carries an `etag`, and is read again with `If-None-Match`.
 //! Which move is possible when stands in `state.rs`.
 
+mod api;
 mod model;
 mod routes;
 mod settings;
@@ -27,6 +29,7 @@ use cyanotype::auth::Authenticator;
 use cyanotype::settings::BlueprintSettings;
 use cyanotype::{Blueprint, Need, Resources, Task};
 use sqlx::migrate::Migrator;
+use utoipa::openapi::OpenApi;
 
 use crate::settings::OrdersSettings;
 
@@ -47,6 +50,10 @@ impl Blueprint for Orders {
 
     fn routes(&self, scope: &mut ServiceConfig) {
         routes::register(scope);
+    }
+
+    fn api(&self) -> OpenApi {
+        api::document()
     }
 
     fn migrations(&self) -> Option<Migrator> {

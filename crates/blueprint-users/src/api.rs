@@ -4,7 +4,6 @@ use utoipa::OpenApi;
 
 use crate::routes;
 
-/// Who may call, and how they show it.
 #[derive(OpenApi)]
 #[openapi(paths(
     routes::sign_up,

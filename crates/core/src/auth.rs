@@ -35,6 +35,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The user of this id, who came with this token.
+    pub fn new(id: Uuid, token: impl Into<String>) -> Self {
+        Self { id, token: token.into() }
+    }
+
     /// The token, for what is asked elsewhere on the caller's behalf.
     #[must_use]
     pub fn token(&self) -> &str {
@@ -98,7 +103,7 @@ async fn authenticated(token: Option<String>, by: Option<Arc<dyn Authenticator>>
     })?;
     let id = by.authenticate(&token).await?;
     let id = id.ok_or_else(|| Problem::unauthorized("this token is not valid, or not any more"))?;
-    Ok(Caller { id, token })
+    Ok(Caller::new(id, token))
 }
 
 /// The token of an `authorization: Bearer …` header.

@@ -11,10 +11,9 @@ use actix_web::http::header::{
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::IntoParams;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::Type;
-use utoipa::openapi::{ObjectBuilder, Required};
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
+use crate::api;
 use crate::problem::{Problem, Result};
 
 /// A strong entity tag: the same for as long as its resource has not changed, and never again once it has.
@@ -92,7 +91,7 @@ impl IfNoneMatch {
 /// For the API document.
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![header("if-none-match", "The tags of what the client has already", r#"^(\*|(W/)?"[!#-~]{1,64}")$"#)]
+        vec![api::header("if-none-match", "The tags of what the client has already")]
     }
 }
 
@@ -106,7 +105,7 @@ impl FromRequest for IfNoneMatch {
     }
 }
 
-/// Which version of a resource a client wants to change; 400 when it cannot be read.
+/// Which version of a resource a client wants to change.
 ///
 /// To hold when the change is made, the version that was checked belongs into the change itself:
 /// `UPDATE … WHERE id = $1 AND version = $2`. What finds nothing then is answered [`changed`].
@@ -148,6 +147,10 @@ impl IfMatch {
     /// 412 when the client wants to change another.
     pub fn check(&self, now: &ETag) -> Result<()> {
         match &self.0 {
+            Some(Tags::These(tags)) if tags.is_empty() => {
+                let detail = "`if-match` names no version: send the `etag` as it was sent to you, in its double quotes";
+                Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail))
+            }
             Some(Tags::These(tags)) if !tags.iter().any(|tag| !tag.weak && tag.opaque == now.0) => Err(changed()),
             _ => Ok(()),
         }
@@ -157,14 +160,8 @@ impl IfMatch {
 /// For the API document.
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![header("if-match", "The tag of what is to be changed, in double quotes", r#"^(\*|"[!#-~]{1,64}")$"#)]
+        vec![api::header("if-match", "The tag of what is to be changed, in double quotes")]
     }
-}
-
-fn header(name: &str, description: &str, pattern: &str) -> Parameter {
-    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
-    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False);
-    parameter.description(Some(description)).schema(Some(text)).build()
 }
 
 impl FromRequest for IfMatch {
@@ -172,8 +169,8 @@ impl FromRequest for IfMatch {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let wrong = |()| Problem::bad_request("`if-match` is neither `*` nor a list of tags in quotes");
-        ready(tags(request.headers(), IF_MATCH).map(Self).map_err(wrong))
+        // What cannot be read names no version.
+        ready(Ok(Self(tags(request.headers(), IF_MATCH).unwrap_or_else(|()| Some(Tags::These(Vec::new()))))))
     }
 }
 
@@ -279,7 +276,7 @@ mod tests {
             assert_eq!(refusal(other).await, Some(412), "{other:?}");
         }
         for unreadable in [&["7"][..], &["\"7"], &["\"7\" \"8\""], &["w/\"7\""], &[""], &[","]] {
-            assert_eq!(refusal(unreadable).await, Some(400), "{unreadable:?}");
+            assert_eq!(refusal(unreadable).await, Some(412), "{unreadable:?}");
         }
     }
 

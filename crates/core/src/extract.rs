@@ -14,6 +14,7 @@ use futures_util::StreamExt;
 use garde::Validate;
 use serde::de::DeserializeOwned;
 
+use crate::idempotency;
 use crate::problem::{FieldError, Problem};
 
 /// What a request's body may be, from the settings.
@@ -68,6 +69,7 @@ impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Jso
         let content_type = request.content_type().to_owned();
         let limits = request.app_data::<Limits>().copied().unwrap_or_default();
         let payload = payload.take();
+        let request = request.clone();
         Box::pin(async move {
             if !(content_type.eq_ignore_ascii_case("application/json") || content_type.ends_with("+json")) {
                 let detail = "send the body as JSON, with `content-type: application/json`";
@@ -76,6 +78,7 @@ impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Jso
             let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
             let body =
                 tokio::time::timeout(limits.timeout, read(payload, limits.max_body_bytes)).await.map_err(late)??;
+            idempotency::note_body(&request, &body);
             let value = parse(&body)?;
             validate(&value)?;
             Ok(Self(value))

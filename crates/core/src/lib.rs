@@ -24,6 +24,7 @@ pub mod extract;
 mod failure;
 mod flood;
 mod http;
+pub mod idempotency;
 mod lifecycle;
 mod management;
 mod outlets;

@@ -7,7 +7,7 @@ use std::thread;
 use serde_json::{Value, json};
 use system_tests::http::{Reply, Request};
 
-use crate::api::{member, problem, start, text};
+use crate::api::{Engine, member, problem, start, text};
 
 #[track_caller]
 fn tag(reply: &Reply) -> String {
@@ -27,7 +27,7 @@ fn not_modified(request: Request, tag: &str) {
 
 #[test]
 fn a_user_is_read_again_only_when_it_has_changed() {
-    let app = start();
+    let app = start(Engine::Sqlite.together());
     let ada = member(&app, "ada");
     let read = || app.get(&format!("/users/{}", ada.id)).bearer(&ada.token);
     let first = read().send();
@@ -49,7 +49,7 @@ fn a_user_is_read_again_only_when_it_has_changed() {
 
 #[test]
 fn a_change_is_of_the_version_that_its_client_has_seen() {
-    let app = start();
+    let app = start(Engine::Sqlite.together());
     let ada = member(&app, "ada");
     let path = format!("/users/{}", ada.id);
     let rename = |name: &str, tag: &str| {
@@ -60,7 +60,8 @@ fn a_change_is_of_the_version_that_its_client_has_seen() {
     let refused = problem(rename("two", &first), 412);
     assert!(text(&refused, "detail").contains("read it again"), "{refused}");
     problem(rename("two", &format!("W/{second}")), 412);
-    problem(rename("two", "second"), 400);
+    let unquoted = problem(rename("two", "second"), 412);
+    assert!(text(&unquoted, "detail").contains("in its double quotes"), "{unquoted}");
     assert_eq!(app.get(&path).bearer(&ada.token).send().json()["name"], "one");
     assert_eq!(rename("three", &format!("{first}, {second}")).send().status, 200);
     assert_eq!(rename("four", "*").send().status, 200);
@@ -70,7 +71,7 @@ fn a_change_is_of_the_version_that_its_client_has_seen() {
 
 #[test]
 fn of_many_that_change_one_version_one_does() {
-    let app = start();
+    let app = start(Engine::Sqlite.together());
     let ada = member(&app, "ada");
     let path = format!("/users/{}", ada.id);
     for _ in 0..5 {
@@ -96,7 +97,7 @@ fn of_many_that_change_one_version_one_does() {
 
 #[test]
 fn no_two_changes_share_a_tag() {
-    let app = start();
+    let app = start(Engine::Sqlite.together());
     let ada = member(&app, "ada");
     let path = format!("/users/{}", ada.id);
     let change = || tag(&app.patch(&path).bearer(&ada.token).json(&json!({"name": "same"})).send());
@@ -105,4 +106,24 @@ fn no_two_changes_share_a_tag() {
         all.into_iter().map(|one| one.join().expect("it has an answer")).collect()
     });
     assert_eq!(tags.iter().collect::<BTreeSet<_>>().len(), 20, "{tags:?}");
+}
+
+#[test]
+fn an_order_is_read_again_only_when_it_has_moved() {
+    let app = start(Engine::Sqlite.together());
+    let ada = member(&app, "ada");
+    let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
+    let placed = app.post("/orders").bearer(&ada.token).json(&lines).send();
+    let path = format!("/orders/{}", text(&placed.json(), "id"));
+    let read = || app.get(&path).bearer(&ada.token);
+    assert_eq!(tag(&read().send()), tag(&placed), "what placed it has seen it");
+    not_modified(read(), &tag(&placed));
+
+    let paid = app.post(&format!("{path}/pay")).bearer(&ada.token).send();
+    assert_ne!(tag(&paid), tag(&placed));
+    assert_eq!(read().header("if-none-match", tag(&placed)).send().json()["status"], "paid");
+    not_modified(read(), &tag(&paid));
+    // Another's is as unknown as ever, whatever is known of it.
+    let bob = member(&app, "bob");
+    problem(app.get(&path).bearer(&bob.token).header("if-none-match", "*"), 404);
 }

@@ -3,6 +3,7 @@
 mod conditions;
 mod cors;
 mod headers;
+mod idempotency;
 mod ids;
 mod late;
 mod links;

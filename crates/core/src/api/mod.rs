@@ -4,9 +4,10 @@ mod common;
 pub(crate) mod pages;
 
 use serde_json::Value;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{Components, InfoBuilder, OpenApi};
+use utoipa::openapi::{Components, InfoBuilder, ObjectBuilder, OpenApi, Required};
 
 use crate::registry::Enabled;
 
@@ -63,6 +64,13 @@ fn rename_references(blueprint: &str, json: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(|item| rename_references(blueprint, item)),
         _ => {}
     }
+}
+
+/// A header that a request may have.
+pub(crate) fn header(name: &str, description: &str) -> Parameter {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False);
+    parameter.description(Some(description)).schema(Some(text)).build()
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -75,7 +75,8 @@ impl Database {
         migrations: impl IntoIterator<Item = (&'static str, Migrator)>,
     ) -> Result<Self, DatabaseError> {
         sqlx::any::install_default_drivers();
-        let migrations = migrations.into_iter().map(|(blueprint, mut migrator)| {
+        let own = ("cyanotype", sqlx::migrate!());
+        let migrations = std::iter::once(own).chain(migrations).map(|(blueprint, mut migrator)| {
             migrator.dangerous_set_table_name(format!("_migrations_{}", blueprint.replace('-', "_")));
             (blueprint, migrator)
         });

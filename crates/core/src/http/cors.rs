@@ -5,6 +5,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{ETAG, HeaderName, LINK, LOCATION, RETRY_AFTER};
 
 use super::rate_limit;
+use crate::idempotency::IDEMPOTENCY_REPLAYED;
 use crate::request::REQUEST_ID;
 use crate::settings;
 
@@ -26,5 +27,5 @@ pub(crate) fn layer(cors: &settings::Cors) -> Option<Cors> {
 }
 
 fn exposed() -> impl Iterator<Item = HeaderName> {
-    [REQUEST_ID, ETAG, LINK, LOCATION, RETRY_AFTER].into_iter().chain(rate_limit::HEADERS)
+    [REQUEST_ID, ETAG, LINK, LOCATION, RETRY_AFTER, IDEMPOTENCY_REPLAYED].into_iter().chain(rate_limit::HEADERS)
 }
