@@ -58,6 +58,8 @@ enum Question {
         #[arg(long)]
         json: bool,
     },
+    /// Write the API document (OpenAPI 3.1, JSON)
+    Openapi,
     /// Print the settings in force, each with the layer that set it
     Config {
         /// Only check them
@@ -152,6 +154,7 @@ impl Question {
     fn answer(self, settings: Settings, service: impl FnOnce(Settings) -> Service) -> Result<(), Failed> {
         let text = match self {
             Question::Routes { json } => routes(&service(settings), json)?,
+            Question::Openapi => openapi(&service(settings))?,
             Question::Config { check: true, .. } => {
                 // What the start would refuse is refused here too.
                 let service = service(settings);
@@ -177,6 +180,10 @@ fn routes(service: &Service, json: bool) -> Result<String, Failed> {
         vec![route.method, route.path, route.blueprint.to_owned(), route.response_log.as_str().to_owned()]
     });
     Ok(columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()))
+}
+
+fn openapi(service: &Service) -> Result<String, Failed> {
+    to_json(&service.api().map_err(|error| Failed::BadConfiguration(error.to_string()))?)
 }
 
 fn config(service: &Service, json: bool) -> Result<String, Failed> {

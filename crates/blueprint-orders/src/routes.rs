@@ -1,8 +1,8 @@
 //! The handlers, one a route.
 
-use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
 use blueprint_users::Directory;
 use cyanotype::auth::{By, Caller};
 use cyanotype::extract::{Json, Path, Query};
@@ -41,9 +41,15 @@ async fn place(By(caller, Json(new)): By<Json<NewOrder>>, store: Store, users: D
     Ok(HttpResponse::Created().insert_header((LOCATION, format!("{PREFIX}/{}", order.id))).json(order))
 }
 
-async fn list(caller: Caller, store: Store, Query(filter): Query<Filter>, Query(paging): Query<Paging>) -> Result {
+async fn list(
+    caller: Caller,
+    store: Store,
+    request: HttpRequest,
+    Query(filter): Query<Filter>,
+    Query(paging): Query<Paging>,
+) -> Result {
     let orders = store.list(caller.id, &filter, &paging).await?;
-    Ok(HttpResponse::Ok().json(paging.page(orders, |order| order.id)))
+    Ok(paging.answer(&request, orders, |order| order.id))
 }
 
 async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {

@@ -85,9 +85,9 @@ async fn logout(caller: Caller, store: Store, request: HttpRequest) -> Result {
     Ok(HttpResponse::NoContent().finish())
 }
 
-async fn list(_: Caller, store: Store, Query(paging): Query<Paging>) -> Result {
+async fn list(_: Caller, store: Store, request: HttpRequest, Query(paging): Query<Paging>) -> Result {
     let users = store.list(&paging).await?;
-    Ok(HttpResponse::Ok().json(paging.page(users, |user| user.id)))
+    Ok(paging.answer(&request, users, |user| user.id))
 }
 
 async fn me(caller: Caller, store: Store) -> Result {

@@ -14,6 +14,7 @@
 //! A blueprint implements [`Blueprint`]; [`Service`] puts blueprints together and serves them. Handlers return
 //! [`Result`], whose [`Problem`] keeps apart what a client may see and what the log says.
 
+mod api;
 pub mod auth;
 mod blueprint;
 mod capture;
@@ -24,6 +25,7 @@ mod flood;
 mod http;
 mod lifecycle;
 mod management;
+mod outlets;
 pub mod paging;
 mod panic;
 mod pipeline;
@@ -36,6 +38,7 @@ pub mod remote;
 mod request;
 mod resolver;
 mod resources;
+mod routes;
 mod running;
 mod sampling;
 #[cfg_attr(not(feature = "sentry"), path = "sentry/absent.rs")]
@@ -45,6 +48,8 @@ pub mod settings;
 mod stack;
 mod stderr;
 mod subscriber;
+#[cfg(feature = "test")]
+pub mod test;
 
 pub use blueprint::{Blueprint, Need, Task};
 pub use capture::{Breadcrumb, Message, add_breadcrumb, capture_event, capture_exception, spawn};
@@ -56,7 +61,8 @@ pub use record::{EventId, Kind, Level, Policy, Route, StackRoute, ToSentry, Unkn
 pub use recorder::Recorder;
 pub use registry::RegistryError;
 pub use resources::Resources;
-pub use service::{RouteInfo, Service};
+pub use routes::RouteInfo;
+pub use service::Service;
 pub use settings::ResponseLog;
 
 /// A future that stays on its thread, as those of handlers do.

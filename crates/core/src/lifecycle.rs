@@ -12,17 +12,15 @@ use actix_web::{App, HttpServer};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::database::Database;
-use crate::extract::Limits;
-use crate::http::answer_headers::Defaults;
-use crate::http::rate_limit::RateLimit;
-use crate::http::response_log::Config;
 use crate::management::{self, Health};
+use crate::outlets::Outlets;
 use crate::pipeline::{self, Pipeline, Report};
 use crate::record::Level;
 use crate::registry::{Enabled, RegistryError};
 use crate::resources::Shared;
+use crate::routes;
 use crate::running::{NotStarted, Running};
-use crate::service::{self, Mounted, Service};
+use crate::service::{Mounted, Service};
 use crate::settings::{Mode, Settings};
 
 /// `EX_CONFIG`: another start will fare no better, so nothing should try one.
@@ -68,7 +66,7 @@ pub(crate) fn run(mut service: Service) -> ExitCode {
         Err(error) => (service.settings.clone(), Err(error)),
     };
     // Before any runtime: Sentry's hub belongs to the first thread that touches it.
-    let pipeline = pipeline::start(&settings, service.before_breadcrumb.take());
+    let pipeline = pipeline::start(&settings, service.before_breadcrumb.take(), &Outlets::Real);
 
     let served = actix_web::rt::System::new().block_on(serve(&service, &settings, enabled, pipeline));
     let (deadline, code) = match served {
@@ -95,25 +93,13 @@ async fn serve(
     pipeline: &'static Pipeline,
 ) -> Result<Instant, Failed> {
     let enabled = enabled?;
-    let (_, rules) = service::registered(settings, &enabled).await?;
+    let (_, rules) = routes::registered(settings, &enabled).await?;
     let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
     let names: Vec<&'static str> = blueprints.clone().map(|blueprint| blueprint.name()).collect();
     let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
     let database = Database::open(&settings.database, migrations).await.map_err(Failed::unavailable)?;
     let running = Running::start(&enabled, Shared::new(database.clone())).await?;
-    let mounted = Mounted {
-        blueprints: enabled,
-        database: database.clone(),
-        provided: running.mounts(),
-        limits: Limits { max_body_bytes: settings.server.max_body_bytes, timeout: settings.server.request_timeout() },
-        handler_timeout: settings.server.handler_timeout(),
-        cors: settings.server.cors.clone(),
-        rate_limit: RateLimit::new(&settings.server).map(Arc::new),
-        pipeline,
-        response_log: Config::new(settings, rules),
-        answer_headers: Defaults::new(&settings.server),
-        transactions: settings.sentry.traces_sample_rate > 0.0,
-    };
+    let mounted = Mounted::new(settings, pipeline, enabled, rules, &running, (service.name, service.version));
     let started = Started { service, settings, pipeline, names, database, running: running.clone() };
     let served = started.listen(mounted).await;
     if served.is_err() {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::api::pages;
 use crate::blueprint::{Blueprint, Need};
 use crate::http::rules::Rules;
-use crate::service::RouteInfo;
+use crate::routes::RouteInfo;
 use crate::settings::{Owner, Section, Settings, SettingsError};
 
 /// Blueprints that cannot be served together, or not as they are set: a sentence for each problem, which names both sides.
@@ -104,7 +105,7 @@ fn check_names(all: &[Registered]) -> Result<(), RegistryError> {
         if !fits {
             return refuse(format!("the blueprint {name} has the prefix `{prefix}`: it must look like /{name}"));
         }
-        if let Some(own) = OWN_PATHS.iter().find(|own| shadows(prefix, own)) {
+        if let Some(own) = pages::PATHS.iter().find(|own| shadows(prefix, own)) {
             return refuse(format!(
                 "the prefix {prefix} of the blueprint {name} shadows {own}, which is the service's own"
             ));
@@ -127,9 +128,6 @@ fn check_names(all: &[Registered]) -> Result<(), RegistryError> {
     }
     Ok(())
 }
-
-/// Where the service itself answers.
-pub(crate) const OWN_PATHS: [&str; 2] = ["/openapi.json", "/docs"];
 
 /// Whether one path is the beginning of the other, parameters fitting anything.
 fn shadows(a: &str, b: &str) -> bool {

@@ -125,6 +125,10 @@ impl Shared {
         Self { database, provided: Arc::default() }
     }
 
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// What one blueprint sees.
     pub fn of(&self, blueprint: &'static str, settings: Value) -> Resources {
         Resources { blueprint, settings, shared: self.clone() }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blueprint::Blueprint;
+use crate::database::Database;
 use crate::registry::Enabled;
 use crate::resources::{Mount, Resources, Shared};
 
@@ -47,6 +48,10 @@ impl Running {
             return Err(problem);
         }
         Ok(running)
+    }
+
+    pub fn database(&self) -> &Database {
+        self.shared.database()
     }
 
     /// What makes all that they provide known to an app's handlers.

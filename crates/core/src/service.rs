@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
 use actix_web::middleware::{Compress, Condition, Next, from_fn};
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error};
-use serde::Serialize;
 use tracing_actix_web::TracingLogger;
+use utoipa::openapi::OpenApi;
 
+use crate::api;
+use crate::api::pages::Pages;
 use crate::blueprint::Blueprint;
 use crate::capture::Breadcrumb;
 use crate::database::Database;
@@ -33,9 +34,11 @@ use crate::record::EventId;
 use crate::registry::{self, Enabled, Registered, RegistryError};
 use crate::request;
 use crate::resources::Mount;
+use crate::routes::{self, RouteInfo};
+use crate::running::Running;
 use crate::sentry;
 use crate::settings::spec::Setting;
-use crate::settings::{Cors, ResponseLog, Settings};
+use crate::settings::{Cors, Settings};
 
 /// The service: settings, blueprints, and what is done before a breadcrumb is kept.
 ///
@@ -54,16 +57,6 @@ pub struct Service {
     pub(crate) before_breadcrumb: Option<BeforeBreadcrumb>,
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
-}
-
-/// One route, as `app routes` lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RouteInfo {
-    pub method: String,
-    pub path: String,
-    pub blueprint: &'static str,
-    /// How much is recorded of its responses.
-    pub response_log: ResponseLog,
 }
 
 impl Service {
@@ -122,7 +115,15 @@ impl Service {
     /// When the blueprints do not go together, or cannot be set so.
     pub fn routes(&self) -> Result<Vec<RouteInfo>, RegistryError> {
         let (settings, blueprints) = self.enabled()?;
-        actix_web::rt::System::new().block_on(registered(&settings, &blueprints)).map(|(routes, _)| routes)
+        actix_web::rt::System::new().block_on(routes::registered(&settings, &blueprints)).map(|(routes, _)| routes)
+    }
+
+    /// The API document of the enabled blueprints.
+    ///
+    /// # Errors
+    /// When the blueprints do not go together, or cannot be set so.
+    pub fn api(&self) -> Result<OpenApi, RegistryError> {
+        self.enabled().map(|(_, blueprints)| api::document(self.name, self.version, &blueprints))
     }
 
     /// Whether the start would refuse the blueprints.
@@ -163,47 +164,6 @@ impl Service {
     }
 }
 
-/// The routes of these blueprints, and how much is recorded of them.
-pub(crate) async fn registered(
-    settings: &Settings,
-    blueprints: &[Enabled],
-) -> Result<(Vec<RouteInfo>, Rules), RegistryError> {
-    let app = App::new().configure(|config| mount(config, blueprints));
-    let app = actix_web::test::init_service(app).await;
-    // actix hands the tree to requests alone.
-    let asked = actix_web::test::TestRequest::get().uri("/").to_request();
-    let answer = actix_web::test::call_service(&app, asked).await;
-    let tree = answer.request().app_data::<Data<IntrospectionTree>>();
-    let rules = Rules::new(settings.log.response.body, blueprints);
-    let routes = tree.map(|tree| listed(tree, blueprints, &rules)).unwrap_or_default();
-    registry::check_routes(&routes, &rules)?;
-    Ok((routes, rules))
-}
-
-fn listed(tree: &IntrospectionTree, blueprints: &[Enabled], rules: &Rules) -> Vec<RouteInfo> {
-    let mut routes = Vec::new();
-    for item in Vec::<IntrospectionReportItem>::from(&tree.root) {
-        let is_below = |prefix: &str| {
-            item.full_path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let mut blueprints = blueprints.iter().map(|enabled| &enabled.blueprint);
-        let Some(blueprint) = blueprints.find(|blueprint| is_below(blueprint.prefix())) else { continue };
-        // A resource without methods of its own answers to any.
-        let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
-        if item.resource_type == "resource" {
-            routes.extend(methods.into_iter().map(|method| RouteInfo {
-                response_log: rules.of(Some(blueprint.name()), &method, Some(&item.full_path)),
-                method,
-                path: item.full_path.clone(),
-                blueprint: blueprint.name(),
-            }));
-        }
-    }
-    routes.sort_by(|a, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
-    routes.dedup();
-    routes
-}
-
 /// What every worker's app is built from.
 #[derive(Clone)]
 pub(crate) struct Mounted {
@@ -211,6 +171,8 @@ pub(crate) struct Mounted {
     pub database: Database,
     /// What the blueprints provide.
     pub provided: Vec<Mount>,
+    /// The API document, where it is served.
+    pub pages: Option<Pages>,
     pub limits: Limits,
     /// What a handler has to answer; zero when it may take any time.
     pub handler_timeout: Duration,
@@ -226,6 +188,33 @@ pub(crate) struct Mounted {
 }
 
 impl Mounted {
+    /// What these settings ask of an app, and what its blueprints have made ready.
+    pub fn new(
+        settings: &Settings,
+        pipeline: &'static Pipeline,
+        blueprints: Vec<Enabled>,
+        rules: Rules,
+        running: &Running,
+        (name, version): (&str, &str),
+    ) -> Self {
+        let server = &settings.server;
+        let pages = server.docs.then(|| Pages::new(&api::document(name, version, &blueprints)));
+        Self {
+            blueprints,
+            pages,
+            database: running.database().clone(),
+            provided: running.mounts(),
+            limits: Limits { max_body_bytes: server.max_body_bytes, timeout: server.request_timeout() },
+            handler_timeout: server.handler_timeout(),
+            cors: server.cors.clone(),
+            rate_limit: RateLimit::new(server).map(Arc::new),
+            pipeline,
+            response_log: Config::new(settings, rules),
+            answer_headers: Defaults::new(server),
+            transactions: settings.sentry.traces_sample_rate > 0.0,
+        }
+    }
+
     /// The app, its layers innermost first, as actix has it: the last one wrapped sees a request first.
     pub fn app(
         self,
@@ -246,6 +235,9 @@ impl Mounted {
             .configure(|config| {
                 self.provided.iter().for_each(|mount| mount(config));
                 mount(config, &self.blueprints);
+                if let Some(pages) = self.pages {
+                    pages.mount(config);
+                }
             })
             .default_service(web::to(no_such_route))
             // Innermost: what is late is the handler, and the failure is one like others.
@@ -279,7 +271,8 @@ impl Mounted {
     }
 }
 
-fn mount(config: &mut ServiceConfig, blueprints: &[Enabled]) {
+/// Puts each blueprint's routes below its prefix.
+pub(crate) fn mount(config: &mut ServiceConfig, blueprints: &[Enabled]) {
     for Enabled { blueprint, .. } in blueprints {
         let name = blueprint.name();
         config.service(

@@ -4,6 +4,7 @@ mod cors;
 mod headers;
 mod ids;
 mod late;
+mod links;
 mod rate;
 
 use serde_json::json;

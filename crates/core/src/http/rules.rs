@@ -1,7 +1,8 @@
 //! How much is recorded of which response.
 
+use crate::api::pages;
 use crate::registry::{Enabled, RegistryError};
-use crate::service::RouteInfo;
+use crate::routes::RouteInfo;
 use crate::settings::ResponseLog;
 
 /// What a blueprint asks to be recorded of its responses: one word for all of them, and others for single routes.
@@ -70,6 +71,10 @@ impl Rules {
 
     /// How much is recorded of what this blueprint answers on this route.
     pub fn of(&self, blueprint: Option<&str>, method: &str, route: Option<&str>) -> ResponseLog {
+        if blueprint.is_none() && route.is_some_and(pages::is_own) {
+            // Everybody has the document anyway.
+            return ResponseLog::Metadata.min(self.most);
+        }
         let rules = self.blueprints.iter().find(|(name, _)| Some(*name) == blueprint).map(|(_, rules)| rules);
         let asked = rules.map_or(ResponseLog::Body, |rules| {
             let own = route.and_then(|route| rules.routes.iter().find(|(rule, _)| is_for(rule, method, route)));

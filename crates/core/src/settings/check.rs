@@ -1,6 +1,6 @@
 //! What a setting's type alone does not tell.
 
-use super::{Network, Settings};
+use super::{Network, Origin, cors};
 
 /// What a value's type alone does not tell.
 pub(super) fn beyond_type(key: &str, value: &serde_json::Value) -> Option<String> {
@@ -11,7 +11,7 @@ pub(super) fn beyond_type(key: &str, value: &serde_json::Value) -> Option<String
         }
         "server.cors.origins" => {
             let mut items = value.as_array()?.iter().filter_map(|item| item.as_str());
-            items.find_map(|item| check_origin(item).err())
+            items.find_map(|item| cors::check_origin(item).err())
         }
         "server.host" | "management.host" => {
             let host = value.as_str()?;
@@ -23,40 +23,15 @@ pub(super) fn beyond_type(key: &str, value: &serde_json::Value) -> Option<String
     }
 }
 
-/// What values that are good alone do not make together.
-pub(super) fn together(settings: &Settings) -> Option<String> {
-    let set_by = |key: &str| settings.origins.iter().find(|origin| origin.key == key).map_or("", |it| &it.set_by);
-    let (cors, database) = (&settings.server.cors, &settings.database);
-    let any = cors.origins.iter().any(|origin| origin == "*");
-    let (key, why) = if any && cors.credentials {
-        let why = "any page could act for whoever is logged in: with `*` in server.cors.origins there are no credentials; \
-                   list the origins, or leave this out";
-        ("server.cors.credentials", why.to_owned())
-    } else if any && cors.origins.len() > 1 {
-        ("server.cors.origins", "`*` is every origin; allowed is `*` alone, or a list without it".to_owned())
-    } else if database.min_connections > database.max_connections {
-        let max = "database.max_connections";
-        let (low, high) = (database.min_connections, database.max_connections);
-        ("database.min_connections", format!("`{low}` is more than {max}, which is {high} (set by {})", set_by(max)))
-    } else {
-        return None;
-    };
-    Some(format!("{key} (set by {}): {why}", set_by(key)))
-}
-
-/// An origin as browsers write it, or `*`.
-fn check_origin(origin: &str) -> Result<(), String> {
-    let uri = origin.parse::<actix_web::http::Uri>().ok();
-    let has_parts = uri.is_some_and(|uri| uri.scheme().is_some() && uri.host().is_some_and(|host| !host.is_empty()));
-    // What comes after the scheme is a host and a port, and no slash ends them.
-    let place = origin.split_once("://").map_or("", |(_, place)| place);
-    let is_origin = has_parts && !place.contains(['/', '?', '#', '@']) && origin.to_ascii_lowercase() == origin;
-    if origin == "*" || is_origin {
-        return Ok(());
-    }
-    Err(format!(
-        "`{origin}` is no origin; allowed is `*`, or SCHEME://HOST[:PORT] in lower case, such as https://shop.example"
-    ))
+/// What two values that are good alone do not make together.
+pub(super) fn together(tree: &serde_json::Value, origins: &[Origin]) -> Option<String> {
+    let (min, max) = ("database.min_connections", "database.max_connections");
+    let of = |key: &str| tree.pointer(&format!("/{}", key.replace('.', "/")))?.as_u64();
+    let (low, high) = (of(min)?, of(max)?);
+    let origin = |key: &str| origins.iter().find(|origin| origin.key == key).map_or("", |origin| &origin.set_by);
+    (low > high).then(|| {
+        format!("{min} (set by {}): `{low}` is more than {max}, which is {high} (set by {})", origin(min), origin(max))
+    })
 }
 
 /// A DSN is `https://KEY@HOST/PROJECT`. What is plainly wrong is refused in a build without Sentry, too; the SDK is asked
@@ -92,27 +67,4 @@ fn the_sdk_reads(dsn: &str) -> bool {
 #[cfg(not(feature = "sentry"))]
 fn the_sdk_reads(_: &str) -> bool {
     true
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn origins_are_as_browsers_write_them() {
-        for good in ["*", "https://shop.example", "http://localhost:3000", "http://[::1]:80", "app://x"] {
-            assert_eq!(check_origin(good), Ok(()));
-        }
-        for bad in [
-            "shop.example",
-            "https://",
-            "https://Shop.example",
-            "https://u:p@shop.example",
-            "https://a/b",
-            "null",
-            "a b",
-        ] {
-            assert!(check_origin(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -6,6 +6,7 @@
 
 mod blueprints;
 mod check;
+mod cors;
 mod layers;
 mod sections;
 pub mod spec;
@@ -181,16 +182,15 @@ fn check(leaves: Vec<Leaf>) -> Result<Settings, SettingsError> {
         };
         wrong.push(format!("{} (set by {}): {problem}", leaf.key, leaf.origin));
     }
+    wrong.extend(check::together(&tree, &origins));
+    wrong.extend(cors::together(&tree, &origins));
     if !wrong.is_empty() {
         return Err(SettingsError(wrong));
     }
     let settings = serde_path_to_error::deserialize::<_, Settings>(tree);
     let mut settings = settings.map_err(|error| SettingsError(vec![format!("{}: {}", error.path(), error.inner())]))?;
     (settings.origins, settings.sections) = (origins, sections);
-    match check::together(&settings) {
-        None => Ok(settings),
-        Some(problem) => Err(SettingsError(vec![problem])),
-    }
+    Ok(settings)
 }
 
 /// Puts a value at its dotted key. A module's name may hold `::` but no dot.
@@ -333,16 +333,6 @@ mod tests {
         ] {
             assert_eq!(refusal(&[(variable, value)]), expected);
         }
-    }
-
-    #[test]
-    fn any_origin_has_no_credentials() {
-        let any = ("APP__SERVER__CORS__ORIGINS", "*");
-        let credentials = ("APP__SERVER__CORS__CREDENTIALS", "true");
-        let refusal = refusal(&[any, credentials]);
-        let named = "server.cors.credentials (set by APP__SERVER__CORS__CREDENTIALS): any page could act for whoever";
-        assert!(refusal.starts_with(named), "{refusal}");
-        assert!(load(&[any]).is_ok() && load(&[credentials]).is_ok());
     }
 
     #[test]

@@ -87,6 +87,7 @@ pub struct Server {
     #[serde(default)]
     pub trusted_proxies: Vec<Network>,
     pub max_body_bytes: usize,
+    pub docs: bool,
     request_timeout_s: u64,
     handler_timeout_s: u64,
     pub security_headers: bool,

@@ -188,6 +188,12 @@ pub const SETTINGS: &[Setting] = &[
         None,
         "requests that a client may make at once; as many as server.rate_limit.requests when not set",
     ),
+    setting(
+        "server.docs",
+        Takes::Switch,
+        Some("true"),
+        "whether the API document is served at /openapi.json, and as pages at /docs",
+    ),
     setting("management.host", Takes::Text, Some("127.0.0.1"), "the address of the health checks"),
     setting(
         "management.port",
