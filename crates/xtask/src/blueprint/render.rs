@@ -15,7 +15,7 @@ use super::name::Name;
 use super::resource::{Field, Kind, Resource};
 
 /// What each file is made from.
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("Cargo.toml", include_str!("../../templates/Cargo.toml.j2")),
     ("build.rs", include_str!("../../templates/build.rs.j2")),
     ("migrations/0001_{table}.sql", include_str!("../../templates/migration.sql.j2")),
@@ -23,6 +23,7 @@ const TEMPLATES: [(&str, &str); 7] = [
     ("src/model.rs", include_str!("../../templates/model.rs.j2")),
     ("src/routes.rs", include_str!("../../templates/routes.rs.j2")),
     ("src/store.rs", include_str!("../../templates/store.rs.j2")),
+    ("tests/alone.rs", include_str!("../../templates/alone.rs.j2")),
 ];
 
 /// What the templates ask for.
@@ -32,6 +33,7 @@ struct Context<'a> {
     table: String,
     pascal: String,
     package: String,
+    module: String,
     prefix: String,
     /// Whether items can be changed and deleted.
     changes: bool,
@@ -52,6 +54,7 @@ impl<'a> Context<'a> {
             table: name.snake(),
             pascal: name.pascal(),
             package: name.package(),
+            module: name.module(),
             prefix: name.prefix(),
             changes,
             clears: changes && fields.iter().any(|field| field.optional),
