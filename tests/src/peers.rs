@@ -2,6 +2,7 @@
 
 pub mod bad_sentry;
 pub mod bugsink;
+pub mod postgres;
 mod prepared;
 pub mod proxy;
 pub mod supervisor;

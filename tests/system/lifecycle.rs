@@ -111,7 +111,7 @@ fn it_is_not_ready_while_it_stops() {
 
 /// The one record of a start that failed.
 #[track_caller]
-fn refusal(stopped: &Stopped) -> String {
+pub fn refusal(stopped: &Stopped) -> String {
     assert_eq!((stopped.code(), &*stopped.stdout), (Some(69), ""), "{}", stopped.stderr);
     let records = stopped.records();
     let [record] = records.as_slice() else { panic!("one line: {}", stopped.stderr) };

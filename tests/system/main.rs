@@ -2,6 +2,7 @@
 
 mod choices;
 mod command;
+mod databases;
 mod deploy;
 mod documents;
 mod failures;
@@ -22,5 +23,6 @@ mod users;
 mod volume;
 
 mod api;
+mod split;
 mod supervised;
 mod support;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use system_tests::http::Reply;
 use system_tests::service::Running;
 
-use crate::api::{Member, member, register, start, text};
+use crate::api::{Engine, Member, member, register, start, text};
 
 /// The links of an answer, by their relation.
 fn links(reply: &Reply) -> HashMap<String, String> {
@@ -37,7 +37,7 @@ fn walk(app: &Running, by: &Member, path: &str) -> (Vec<String>, usize) {
 
 #[test]
 fn orders_are_walked_through_with_their_filter() {
-    let app = start();
+    let app = start(Engine::Sqlite.together());
     let ada = member(&app, "ada");
     let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
     let place = || text(&app.post("/orders").bearer(&ada.token).json(&lines).send().json(), "id");
@@ -57,7 +57,7 @@ fn orders_are_walked_through_with_their_filter() {
 
 #[test]
 fn users_are_walked_through_too() {
-    let app = start();
+    let app = start(Engine::Sqlite.together());
     let ada = member(&app, "ada");
     let others: Vec<String> = ["bob", "eve"].map(|name| text(&register(&app, name), "id")).into();
     assert_eq!(walk(&app, &ada, "/users?limit=1"), ([vec![ada.id.clone()], others].concat(), 3));
