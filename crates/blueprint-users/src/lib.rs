@@ -11,11 +11,15 @@
 //! | `PATCH /users/{id}` | 200: the caller, changed |
 //! | `DELETE /users/{id}` | 204: the caller is gone, with all sessions |
 //!
+//! A user carries an `etag`, is read again with `If-None-Match` and changed with `If-Match`.
+//!
 //! All but the first two ask for a bearer token. Other blueprints learn whose it is through the core's
 //! [`Caller`](cyanotype::auth::Caller), which asks the [`Authenticator`](cyanotype::auth::Authenticator) that is provided
 //! here, and what they want to know of users through the [`Directory`]. For a process that serves them without this
 //! blueprint, both are answered [`Elsewhere`]; that is all there is without the feature `blueprint`.
 
+#[cfg(feature = "blueprint")]
+mod api;
 mod directory;
 mod elsewhere;
 #[cfg(feature = "blueprint")]

@@ -6,11 +6,12 @@ use actix_web::web::ServiceConfig;
 use cyanotype::auth::{Authentication, Authenticator, Caller};
 use cyanotype::{Blueprint, Resources, Task};
 use sqlx::migrate::Migrator;
+use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
 use crate::directory::{Directory, Exists};
 use crate::store::{Store, now};
-use crate::{PREFIX, routes, token};
+use crate::{PREFIX, api, routes, token};
 
 /// The blueprint. It keeps nothing itself: all that lasts is in the database.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,6 +28,10 @@ impl Blueprint for Users {
 
     fn routes(&self, scope: &mut ServiceConfig) {
         routes::register(scope);
+    }
+
+    fn api(&self) -> OpenApi {
+        api::document()
     }
 
     fn migrations(&self) -> Option<Migrator> {

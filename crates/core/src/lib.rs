@@ -18,6 +18,7 @@ mod api;
 pub mod auth;
 mod blueprint;
 mod capture;
+pub mod conditional;
 mod database;
 pub mod extract;
 mod failure;
@@ -56,7 +57,7 @@ pub use capture::{Breadcrumb, Message, add_breadcrumb, capture_event, capture_ex
 pub use database::{Database, DatabaseError, placeholders};
 pub use http::response_log::ResponseLogger;
 pub use http::rules::ResponseLogRules;
-pub use problem::{FieldError, Problem, Result};
+pub use problem::{FieldError, PROBLEM, Problem, Result};
 pub use record::{EventId, Kind, Level, Policy, Route, StackRoute, ToSentry, UnknownLevel};
 pub use recorder::Recorder;
 pub use registry::RegistryError;

@@ -6,12 +6,15 @@ use actix_web::{HttpRequest, HttpResponse};
 use form_urlencoded::Serializer;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 /// Which page of a list: `?limit=20&after=ID`, asked for as [`Query<Paging>`](crate::extract::Query).
-#[derive(Debug, Clone, Deserialize, Validate)]
+#[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Paging {
     /// The most items of a page: 1 to 100, 20 when not said.
+    #[param(minimum = 1, maximum = 100, default = 20)]
     #[serde(default = "usual_limit")]
     #[garde(range(min = 1, max = 100))]
     pub limit: u16,
@@ -96,9 +99,10 @@ fn link(request: &HttpRequest, after: Option<Uuid>, rel: &str) -> String {
 }
 
 /// A part of a list; the next one begins after `next`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T> {
     pub items: Vec<T>,
+    /// What the next page begins after; null at the end.
     pub next: Option<Uuid>,
 }
 

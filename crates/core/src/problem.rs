@@ -3,6 +3,7 @@
 //! A client's mistake says what the client may read. An internal error keeps its cause for the log and Sentry; the client
 //! sees no more than the request's id and the event's.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -11,13 +12,17 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::failure::Failure;
 use crate::record::EventId;
 use crate::request::{self, RequestContext};
 use crate::settings::Env;
 use crate::stack::Stack;
+
+/// The content type of problems.
+pub const PROBLEM: &str = "application/problem+json";
 
 /// What a handler returns.
 ///
@@ -161,7 +166,7 @@ impl Problem {
             request_id: request.map(|request| request.id.as_str()),
             sentry_event_id: event_id,
         };
-        response.content_type("application/problem+json").body(body.to_json())
+        response.content_type(PROBLEM).body(body.to_json())
     }
 }
 
@@ -169,7 +174,7 @@ impl Problem {
 // Its members, in the order in which they are written.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
-pub(crate) struct ProblemBody<'a> {
+struct ProblemBody<'a> {
     r#type: &'static str,
     /// What the status means.
     title: &'a str,
@@ -187,6 +192,23 @@ pub(crate) struct ProblemBody<'a> {
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     sentry_event_id: Option<EventId>,
+}
+
+/// For the API document.
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        ProblemBody::schema()
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        "Problem".into()
+    }
+
+    fn schemas(all: &mut Vec<(String, RefOr<Schema>)>) {
+        ProblemBody::schemas(all);
+    }
 }
 
 impl ProblemBody<'_> {

@@ -204,13 +204,11 @@ fn circle(waiting: &[Enabled]) -> Vec<&'static str> {
 /// Refuses what only the routes themselves show: one of them twice, or a response-log rule for none.
 pub(crate) fn check_routes(routes: &[RouteInfo], rules: &Rules) -> Result<(), RegistryError> {
     for (at, one) in routes.iter().enumerate() {
-        let same = |other: &&RouteInfo| {
-            (one.method == other.method || one.method == "*" || other.method == "*")
-                && shape(&one.path) == shape(&other.path)
-        };
+        // The router goes by the path alone: the second resource is never asked, whatever its methods.
+        let same = |other: &&RouteInfo| one.path != other.path && shape(&one.path) == shape(&other.path);
         if let Some(other) = routes[at + 1..].iter().find(same) {
             return Err(RegistryError(format!(
-                "the route {} {} of the blueprint {} is there twice, the other time as {} {}",
+                "the route {} {} of the blueprint {} is there twice, the other time as {} {}: one hides the other",
                 one.method, one.path, one.blueprint, other.method, other.path
             )));
         }

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::problem::{FieldError, ProblemBody};
+use crate::problem::{FieldError, PROBLEM, Problem};
 
 pub(super) const DESCRIPTION: &str = "\
 **Problems.** Whatever cannot be answered is answered as `application/problem+json` (RFC 9457). `request_id` names the request \
@@ -21,20 +21,20 @@ nobody else has.\n\n\
 **Once.** Where an `idempotency-key` is taken, a request that is sent again with its key is done once and answered the same.";
 
 /// A problem's name in the document, its status, and when it is the answer.
-type Problem = (&'static str, u16, &'static str);
+type Case = (&'static str, u16, &'static str);
 
-const UNREADABLE: Problem = ("Unreadable", 400, "What was sent cannot be read");
-const NOT_KNOWN: Problem = ("CallerUnknown", 401, "There is no bearer token, or it is not valid any more");
-const LATE: Problem = ("BodyLate", 408, "The body did not come in time");
-const TOO_LARGE: Problem = ("BodyTooLarge", 413, "The body is larger than what is read");
-const NOT_JSON: Problem = ("NotJson", 415, "The body is not sent as JSON");
-const INVALID: Problem = ("Invalid", 422, "The request can be read, and some of it cannot be taken");
-const TOO_MANY: Problem =
+const UNREADABLE: Case = ("Unreadable", 400, "What was sent cannot be read");
+const NOT_KNOWN: Case = ("CallerUnknown", 401, "There is no bearer token, or it is not valid any more");
+const LATE: Case = ("BodyLate", 408, "The body did not come in time");
+const TOO_LARGE: Case = ("BodyTooLarge", 413, "The body is larger than what is read");
+const NOT_JSON: Case = ("NotJson", 415, "The body is not sent as JSON");
+const INVALID: Case = ("Invalid", 422, "The request can be read, and some of it cannot be taken");
+const TOO_MANY: Case =
     ("TooManyRequests", 429, "This client has sent too many requests; `retry-after` says when to come back");
-const FAILED: Problem = ("Failed", 500, "The service failed; it has been reported");
-const UNAVAILABLE: Problem = ("Unavailable", 503, "Something that is needed does not answer in time");
+const FAILED: Case = ("Failed", 500, "The service failed; it has been reported");
+const UNAVAILABLE: Case = ("Unavailable", 503, "Something that is needed does not answer in time");
 
-const ALL: [Problem; 9] = [UNREADABLE, NOT_KNOWN, LATE, TOO_LARGE, NOT_JSON, INVALID, TOO_MANY, FAILED, UNAVAILABLE];
+const ALL: [Case; 9] = [UNREADABLE, NOT_KNOWN, LATE, TOO_LARGE, NOT_JSON, INVALID, TOO_MANY, FAILED, UNAVAILABLE];
 
 /// Adds the problems that an operation can be answered with by its kind, beside those that it names itself.
 pub(super) fn complete(operation: &mut Operation, path: &str) {
@@ -59,9 +59,9 @@ pub(super) fn complete(operation: &mut Operation, path: &str) {
 
 /// Adds what the operations refer to.
 pub(super) fn add_to(components: &mut Components) {
-    components.schemas.insert("Problem".into(), ProblemBody::schema());
+    components.schemas.insert("Problem".into(), Problem::schema());
     let mut of_problem = Vec::new();
-    ProblemBody::schemas(&mut of_problem);
+    Problem::schemas(&mut of_problem);
     components.schemas.extend(of_problem);
     components.schemas.insert(FieldError::name().into_owned(), FieldError::schema());
     for (name, _, description) in ALL {
@@ -74,5 +74,5 @@ pub(super) fn add_to(components: &mut Components) {
 /// An answer that is a problem.
 fn problem(description: &str) -> Response {
     let content = ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name("Problem")))).build();
-    ResponseBuilder::new().description(description).content("application/problem+json", content).build()
+    ResponseBuilder::new().description(description).content(PROBLEM, content).build()
 }
