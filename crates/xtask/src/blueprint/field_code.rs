@@ -27,6 +27,7 @@ pub(super) struct FieldCode {
 #[derive(Debug, Serialize)]
 struct New {
     r#type: String,
+    schema: Option<String>,
     check: &'static str,
     bind: String,
 }
@@ -35,6 +36,7 @@ struct New {
 #[derive(Debug, Serialize)]
 struct Change {
     r#type: String,
+    schema: Option<String>,
     check: &'static str,
     binds: Vec<String>,
 }
@@ -42,6 +44,7 @@ struct Change {
 #[derive(Debug, Serialize)]
 struct Item {
     r#type: String,
+    schema: Option<&'static str>,
     read: String,
 }
 
@@ -57,6 +60,7 @@ impl FieldCode {
             name: name.clone(),
             optional: *optional,
             new: New {
+                schema: kind.schema(usize::from(*optional)),
                 check: kind.check(usize::from(*optional)),
                 bind: if *optional {
                     kind.bind_option(&format!("new.{name}"))
@@ -67,6 +71,7 @@ impl FieldCode {
             },
             change: Change {
                 r#type: may_be(true, &new_type),
+                schema: kind.schema(1 + usize::from(*optional)),
                 check: kind.check(1 + usize::from(*optional)),
                 binds: if *optional {
                     vec![format!("i64::from(change.{name}.is_some())"), kind.bind_inner(&format!("change.{name}"))]
@@ -74,7 +79,11 @@ impl FieldCode {
                     vec![kind.bind_option(&format!("change.{name}"))]
                 },
             },
-            item: Item { r#type: may_be(*optional, kept), read: kind.read(name, *optional) },
+            item: Item {
+                r#type: may_be(*optional, kept),
+                schema: (kind == Kind::Timestamp).then_some("format = \"date-time\""),
+                read: kind.read(name, *optional),
+            },
             sample,
             stored,
             other,
@@ -101,6 +110,28 @@ impl Kind {
             Self::Timestamp => "String",
             other => other.value(),
         }
+    }
+
+    /// What the API document cannot tell from its type in a request, inside so many `Option`s.
+    fn schema(self, options: usize) -> Option<String> {
+        let known = match self {
+            Self::Text | Self::Timestamp => "String",
+            other => other.value(),
+        };
+        // An `Option` in an `Option` is one to JSON.
+        let as_type = match (self, options) {
+            (_, 2) => Some(format!("value_type = Option<{known}>")),
+            (Self::Timestamp, 1) => Some("value_type = Option<String>".into()),
+            (Self::Timestamp, _) => Some("value_type = String".into()),
+            _ => None,
+        };
+        let more = match self {
+            Self::Text => Some("min_length = 1, max_length = 200, pattern = r\"^[^\\u0000]*$\"".into()),
+            Self::Timestamp => Some("format = \"date-time\"".into()),
+            _ => None,
+        };
+        let said: Vec<String> = as_type.into_iter().chain(more).collect();
+        (!said.is_empty()).then(|| said.join(", "))
     }
 
     /// garde's rules for it, inside so many `Option`s.
@@ -196,17 +227,19 @@ struct Insert {
 #[derive(Debug, Serialize)]
 struct Update {
     set: String,
-    /// The placeholder of the id.
+    /// The placeholders of the id and of the version.
     id: String,
+    version: String,
 }
 
 impl Sql {
     pub fn of(table: &str, fields: &[Field], changes: bool) -> Self {
         let names = fields.iter().map(|field| &*field.name);
         let times = ["created_at", "updated_at"].into_iter().take(if changes { 2 } else { 1 });
-        let all: Vec<&str> = ["id"].into_iter().chain(names).chain(times).collect();
+        let written: Vec<&str> = ["id"].into_iter().chain(names).chain(times).collect();
+        let all: Vec<&str> = written.iter().copied().chain(changes.then_some("version")).collect();
         let now = fields.len() + 2;
-        let values = (1..=all.len()).map(|at| format!("${}", at.min(now)));
+        let values = (1..=written.len()).map(|at| format!("${}", at.min(now)));
 
         let mut next = 0;
         let mut placeholder = || {
@@ -221,15 +254,16 @@ impl Sql {
             });
         }
         set.push(format!("updated_at = {}", placeholder()));
+        set.push("version = version + 1".into());
 
         Self {
             columns: columns(fields, &all),
             selected: wrapped(0, all.iter().map(|name| (*name).to_owned())),
             insert: Insert {
-                columns: wrapped(table.len() + 8, all.iter().map(|name| (*name).to_owned())),
+                columns: wrapped(table.len() + 8, written.iter().map(|name| (*name).to_owned())),
                 values: wrapped(0, values),
             },
-            update: Update { set: wrapped(0, set), id: placeholder() },
+            update: Update { set: wrapped(0, set), id: placeholder(), version: placeholder() },
         }
     }
 }
@@ -240,6 +274,7 @@ fn columns(fields: &[Field], all: &[&str]) -> Vec<String> {
         let field = fields.iter().find(|field| field.name == *name);
         let null = if field.is_some_and(|field| field.optional) { "" } else { " NOT NULL" };
         let rest = match field.map(|field| field.kind) {
+            None if *name == "version" => "BIGINT NOT NULL DEFAULT 1".into(),
             None if *name == "id" => "TEXT COLLATE \"binary\" NOT NULL PRIMARY KEY".into(),
             Some(Kind::Integer) => format!("BIGINT{null}"),
             Some(Kind::Boolean) => format!("BIGINT{null} CHECK ({name} IN (0, 1))"),
@@ -290,6 +325,7 @@ mod tests {
             "owner      TEXT",
             "created_at TEXT NOT NULL",
             "updated_at TEXT NOT NULL",
+            "version    BIGINT NOT NULL DEFAULT 1",
         ];
         assert_eq!(sql("name:text count:integer? active:boolean due_at:timestamp owner:uuid?").columns, expected);
     }
@@ -300,7 +336,7 @@ mod tests {
         assert_eq!(sql.insert.columns, "id, name, note, count, created_at, updated_at");
         assert_eq!(sql.insert.values, "$1, $2, $3, $4, $5, $5");
         let set = "name = COALESCE($1, name), note = CASE $2 WHEN 1 THEN $3 ELSE note END,\n                       \
-                   count = COALESCE($4, count), updated_at = $5";
-        assert_eq!((&*sql.update.set, &*sql.update.id), (set, "$6"));
+                   count = COALESCE($4, count), updated_at = $5, version = version + 1";
+        assert_eq!((&*sql.update.set, &*sql.update.id, &*sql.update.version), (set, "$6", "$7"));
     }
 }

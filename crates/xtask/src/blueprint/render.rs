@@ -15,10 +15,11 @@ use super::name::Name;
 use super::resource::{Field, Kind, Resource};
 
 /// What each file is made from.
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("Cargo.toml", include_str!("../../templates/Cargo.toml.j2")),
     ("build.rs", include_str!("../../templates/build.rs.j2")),
     ("migrations/0001_{table}.sql", include_str!("../../templates/migration.sql.j2")),
+    ("src/api.rs", include_str!("../../templates/api.rs.j2")),
     ("src/lib.rs", include_str!("../../templates/lib.rs.j2")),
     ("src/model.rs", include_str!("../../templates/model.rs.j2")),
     ("src/routes.rs", include_str!("../../templates/routes.rs.j2")),

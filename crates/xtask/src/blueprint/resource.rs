@@ -7,7 +7,7 @@ use super::words;
 /// PostgreSQL cuts longer names off.
 const LONGEST: usize = 63;
 
-const RESERVED: [&str; 3] = ["id", "created_at", "updated_at"];
+const RESERVED: [&str; 4] = ["id", "created_at", "updated_at", "version"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Resource {
@@ -130,6 +130,7 @@ mod tests {
             ("id:uuid", "has the field id already"),
             ("created_at:timestamp", "already"),
             ("updated_at:timestamp", "already"),
+            ("version:integer", "already"),
             ("type:text", "a word of Rust"),
             ("order:integer", "a word of SQL"),
             (&format!("{}:text", "a".repeat(64)), "more than 63"),
