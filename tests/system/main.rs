@@ -8,6 +8,7 @@ mod documents;
 mod failures;
 mod faults;
 mod forgery;
+mod generator;
 mod http;
 mod lifecycle;
 mod limits;
