@@ -339,7 +339,8 @@ mod tests {
         let (database, ada) = (database().await, caller());
         let request = || request("/a", Some("k"), b"", &database);
         let once = Once::extract(&request()).await.expect("a key");
-        let first = once.run(&Caller::new(ada, ""), async |connection| {
+        let caller = Caller::new(ada, "");
+        let first = once.run(&caller, async |connection| {
             sqlx::query("INSERT INTO done VALUES ('left')").execute(connection).await?;
             std::future::pending().await
         });
