@@ -179,7 +179,7 @@ fn a_process_that_dies_in_the_middle_leaves_no_key_locked() {
     assert!(answered.iter().any(Result::is_err), "the one that was in hand has no answer: {answered:?}");
     held.release();
     let database = format!("sqlite://{}", app.scratch().join("app.db").display());
-    let again = Service::new(&binaries::app()).env("APP__DATABASE__URL", database).start(Engine::Sqlite.together());
+    let again = Service::new(&binaries::app()).env("APP__DATABASE__URL", database).start();
     let first = place(&again, &ada, KEY, "A-1").send();
     assert_eq!(first.status, 201, "{}", first.text());
     same_again(&first, &place(&again, &ada, KEY, "A-1").send());
