@@ -8,6 +8,17 @@ use std::sync::OnceLock;
 
 use crate::scratch;
 
+/// Cargo, without what Cargo tells this process of its own package: build scripts that look at it would run again, and all
+/// that depends on theirs would be built again.
+pub fn cargo() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for name in names.filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// The service's own binary, built when it is missing or stale.
 pub fn app() -> PathBuf {
     built("app")
@@ -45,8 +56,7 @@ fn build() -> Result<(), String> {
 pub fn aborting(binary: &Path) -> PathBuf {
     let name = binary.file_name().and_then(|name| name.to_str()).expect("a binary has a name in ASCII");
     let target = scratch::target().join("abort");
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(cargo);
+    let mut command = cargo();
     command.args(["build", "--quiet", "--locked", "-p", "system-tests", "--bin", name, "--target-dir"]).arg(&target);
     command
         .current_dir(scratch::workspace())

@@ -27,9 +27,9 @@ fn refused(copy: &Copy, arguments: &[&str], code: i32, reason: &str) {
 fn what_cannot_be_meant_is_a_usage_error() {
     let copy = Copy::new();
     for (name, reason) in [
-        ("Inventory", "lower-case words with hyphens"),
-        ("stock_levels", "lower-case words with hyphens"),
-        ("../stock", "lower-case words with hyphens"),
+        ("Sample", "lower-case words with hyphens"),
+        ("sample_levels", "lower-case words with hyphens"),
+        ("../sample", "lower-case words with hyphens"),
         ("", "lower-case words with hyphens"),
         ("a-name-that-is-longer-than-a-name-may-be", "at most 32 characters"),
         ("match", "a word of Rust"),
@@ -51,10 +51,10 @@ fn what_cannot_be_meant_is_a_usage_error() {
         ("order:integer", "a word of SQL"),
         ("Name:text", "lower-case words with underscores"),
     ] {
-        refused(&copy, &["new", "inventory", "--resource", fields], 2, reason);
+        refused(&copy, &["new", "sample", "--resource", fields], 2, reason);
     }
     refused(&copy, &["new"], 2, "<NAME>");
-    refused(&copy, &["make", "inventory"], 2, "unrecognized subcommand 'make'");
+    refused(&copy, &["make", "sample"], 2, "unrecognized subcommand 'make'");
 }
 
 #[test]
@@ -71,15 +71,29 @@ fn a_taken_name_is_refused_by_whoever_has_it() {
     );
     refused(&copy, &["new", "order-lines"], 1, "the table order_lines is taken");
 
-    copy.replace("crates/blueprint-users/src/lib.rs", "\"/users\"", "\"/people\"");
-    refused(&copy, &["new", "people"], 1, "the prefix /people is taken: the blueprint users has /people");
+    copy.replace("crates/blueprint-users/src/lib.rs", "\"/users\"", "\"/sample-people\"");
+    refused(
+        &copy,
+        &["new", "sample-people"],
+        1,
+        "the prefix /sample-people is taken: the blueprint users has /sample-people",
+    );
 
-    copy.write("crates/blueprint-stock/notes.txt", "mine");
-    refused(&copy, &["new", "stock"], 1, "crates/blueprint-stock exists already");
-    copy.write("crates/warehouse/Cargo.toml", "[package]\nname = \"blueprint-store\"\n");
-    refused(&copy, &["new", "store"], 1, "there is a crate blueprint-store already, in crates/warehouse");
-    copy.replace("crates/app/src/blueprints.rs", "    service\n}", "    // blueprint_shop::Shop\n    service\n}");
-    refused(&copy, &["new", "shop"], 1, "crates/app/src/blueprints.rs has blueprint_shop already");
+    copy.write("crates/blueprint-sample/notes.txt", "mine");
+    refused(&copy, &["new", "sample"], 1, "crates/blueprint-sample exists already");
+    copy.write("crates/sample-warehouse/Cargo.toml", "[package]\nname = \"blueprint-sample-store\"\n");
+    refused(
+        &copy,
+        &["new", "sample-store"],
+        1,
+        "there is a crate blueprint-sample-store already, in crates/sample-warehouse",
+    );
+    copy.replace(
+        "crates/app/src/blueprints.rs",
+        "    service\n}",
+        "    // blueprint_sample_shop::SampleShop\n    service\n}",
+    );
+    refused(&copy, &["new", "sample-shop"], 1, "crates/app/src/blueprints.rs has blueprint_sample_shop already");
 }
 
 #[test]
@@ -91,7 +105,7 @@ fn another_tree_is_left_alone() {
     };
     // Below the target directory there is this workspace; a root of its own is in front of it.
     std::fs::write(nowhere.join("Cargo.toml"), "[workspace]\n").expect("the directory can be written");
-    for arguments in [&["new", "inventory"][..], &["list"], &["remove", "users"]] {
+    for arguments in [&["new", "sample"][..], &["list"], &["remove", "users"]] {
         assert_refused(&xtask(arguments), 1, "is no workspace of Cyanotype: crates/core/Cargo.toml cannot be read");
     }
     let left = std::fs::read_dir(nowhere.path()).expect("the directory can be read").count();
@@ -99,10 +113,10 @@ fn another_tree_is_left_alone() {
 
     let copy = Copy::new();
     copy.replace("crates/core/Cargo.toml", "name = \"cyanotype\"", "name = \"other\"");
-    refused(&copy, &["new", "inventory"], 1, "crates/core is not the package cyanotype");
+    refused(&copy, &["new", "sample"], 1, "crates/core is not the package cyanotype");
     let copy = Copy::new();
     copy.write("crates/app/src/blueprints.rs", "pub fn all() {}\n");
-    refused(&copy, &["new", "inventory"], 1, "crates/app/src/blueprints.rs is not the list of blueprints");
+    refused(&copy, &["new", "sample"], 1, "crates/app/src/blueprints.rs is not the list of blueprints");
 }
 
 #[test]
@@ -115,66 +129,66 @@ fn a_step_that_fails_takes_the_others_back() {
         command.arg("blueprint").args(arguments).current_dir(copy.root()).env("CARGO", "false");
         command.output().expect("the binary runs")
     };
-    assert_refused(&broken(&["new", "inventory"]), 1, "nothing was changed");
+    assert_refused(&broken(&["new", "sample"]), 1, "nothing was changed");
     assert_same(&before, &copy.tree(), "after a new that failed");
-    assert!(!copy.root().join("crates/blueprint-inventory").exists());
+    assert!(!copy.root().join("crates/blueprint-sample").exists());
 
-    done(copy.blueprint(&["new", "inventory"]));
+    done(copy.blueprint(&["new", "sample"]));
     let with = copy.tree();
-    assert_refused(&broken(&["remove", "inventory"]), 1, "nothing was changed");
+    assert_refused(&broken(&["remove", "sample"]), 1, "nothing was changed");
     assert_same(&with, &copy.tree(), "after a remove that failed");
 }
 
 #[test]
 fn what_was_not_generated_or_is_needed_is_not_removed() {
     let copy = Copy::new();
-    refused(&copy, &["remove", "inventory"], 1, "there is no blueprint inventory: there are orders, users");
+    refused(&copy, &["remove", "sample"], 1, "there is no blueprint sample: there are ");
     refused(&copy, &["remove", "users"], 1, "was not made by this command");
     refused(&copy, &["remove", "orders", "--force"], 1, "was not made by this command");
 
     let before = copy.tree();
-    done(copy.blueprint(&["new", "inventory"]));
+    done(copy.blueprint(&["new", "sample"]));
     for (path, from, to, reason) in [
         (
             "crates/blueprint-orders/Cargo.toml",
             "[dependencies]\n",
-            "[dependencies]\nblueprint-inventory.workspace = true\n",
-            "crates/blueprint-orders still depends on blueprint-inventory",
+            "[dependencies]\nblueprint-sample.workspace = true\n",
+            "crates/blueprint-orders still depends on blueprint-sample",
         ),
         (
             "crates/blueprint-orders/src/lib.rs",
             "Need::of(\"users\")",
-            "Need::of(\"inventory\"), Need::of(\"users\")",
-            "crates/blueprint-orders/src/lib.rs still needs the blueprint inventory",
+            "Need::of(\"sample\"), Need::of(\"users\")",
+            "crates/blueprint-orders/src/lib.rs still needs the blueprint sample",
         ),
         (
             "crates/app/Cargo.toml",
             "[dependencies]\n",
-            "shop = [\"inventory\"]\n\n[dependencies]\n",
-            "the feature shop of the app still asks for inventory",
+            "sample-shop = [\"sample\"]\n\n[dependencies]\n",
+            "the feature sample-shop of the app still asks for sample",
         ),
         (
             "config/dev.toml",
             "",
-            "[blueprints.inventory]\nlog_level = \"debug\"\n",
-            "config/dev.toml still has settings for the blueprint inventory",
+            "[blueprints.sample]\nlog_level = \"debug\"\n",
+            "config/dev.toml still has settings for the blueprint sample",
         ),
         (
             "crates/app/src/blueprints.rs",
-            "blueprint_inventory::Inventory)",
-            "blueprint_inventory::Inventory::default())",
-            "has blueprint_inventory in other words",
+            "blueprint_sample::Sample)",
+            "blueprint_sample::Sample::default())",
+            "has blueprint_sample in other words",
         ),
     ] {
         let text = copy.read(path);
         let changed = if from.is_empty() { format!("{text}\n{to}") } else { text.replacen(from, to, 1) };
         assert_ne!(text, changed);
         copy.write(path, &changed);
-        refused(&copy, &["remove", "inventory"], 1, reason);
-        refused(&copy, &["remove", "inventory", "--force"], 1, reason);
+        refused(&copy, &["remove", "sample"], 1, reason);
+        refused(&copy, &["remove", "sample", "--force"], 1, reason);
         copy.write(path, &text);
     }
-    done(copy.blueprint(&["remove", "inventory"]));
+    done(copy.blueprint(&["remove", "sample"]));
     assert_same(&before, &copy.tree(), "after it was removed");
 }
 
@@ -182,12 +196,12 @@ fn what_was_not_generated_or_is_needed_is_not_removed() {
 fn work_that_was_put_into_a_blueprint_goes_by_force_alone() {
     let copy = Copy::new();
     let before = copy.tree();
-    done(copy.blueprint(&["new", "inventory"]));
-    copy.replace("crates/blueprint-inventory/src/routes.rs", "item added", "article added");
-    copy.write("crates/blueprint-inventory/src/more.rs", "");
-    refused(&copy, &["remove", "inventory"], 1, "src/routes.rs\n  src/more.rs (is new)");
-    refused(&copy, &["remove", "inventory", "--dry-run"], 1, "src/routes.rs");
-    done(copy.blueprint(&["remove", "inventory", "--force"]));
+    done(copy.blueprint(&["new", "sample"]));
+    copy.replace("crates/blueprint-sample/src/routes.rs", "item added", "article added");
+    copy.write("crates/blueprint-sample/src/more.rs", "");
+    refused(&copy, &["remove", "sample"], 1, "src/routes.rs\n  src/more.rs (is new)");
+    refused(&copy, &["remove", "sample", "--dry-run"], 1, "src/routes.rs");
+    done(copy.blueprint(&["remove", "sample", "--force"]));
     assert_same(&before, &copy.tree(), "after it was removed");
-    assert!(!copy.root().join("crates/blueprint-inventory").exists());
+    assert!(!copy.root().join("crates/blueprint-sample").exists());
 }

@@ -1,14 +1,14 @@
 //! What the command makes: built, served, and taken back.
 
-use std::ffi::OsString;
 use std::fs;
-use std::process::{Command, Output};
+use std::path::PathBuf;
+use std::process::Output;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use system_tests::figures::say;
-use system_tests::scratch;
 use system_tests::service::{Running, Service};
+use system_tests::{binaries, scratch};
 
 use super::copy::{Copy, assert_same};
 use super::done;
@@ -21,14 +21,13 @@ const FIELDS: &str = "name:text note:text? count:integer spare:integer? active:b
 /// Cargo in a copy that is kept. It builds the workspace's own crates anew, and takes all others from where this workspace
 /// has built them.
 fn cargo(copy: &Copy, arguments: &[&str]) -> Output {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(cargo);
+    let mut command = binaries::cargo();
     command.args(arguments).current_dir(copy.root());
     command.env("CARGO_BUILD_BUILD_DIR", scratch::target()).env("CARGO_TARGET_DIR", built(copy));
     command.output().expect("cargo runs")
 }
 
-fn built(copy: &Copy) -> std::path::PathBuf {
+fn built(copy: &Copy) -> PathBuf {
     copy.root().with_file_name("built")
 }
 
@@ -61,32 +60,30 @@ fn from_a_name_to_a_served_route_and_back() {
     assert!(done(cargo(&copy, &["blueprint", "list"])).contains("crates/blueprint-users"));
 
     let began = Instant::now();
-    done(cargo(&copy, &["blueprint", "new", "inventory"]));
+    done(cargo(&copy, &["blueprint", "new", "sample-plain"]));
     let app = start(&copy);
-    let first = app.get("/inventory").send();
+    let first = app.get("/sample-plain").send();
     say(&format!("from `cargo blueprint new` to its first 200, all else being built: {:.1?}", began.elapsed()));
     assert_eq!((first.status, first.json()), (200, json!({"items": [], "next": null})));
     drop(app);
 
-    let said = done(copy.blueprint_in("crates/core/src", &["new", "every-thing", "--resource", FIELDS]));
-    let body = said.split(" -d '").nth(1).and_then(|rest| rest.split('\'').next()).expect("a curl that works");
-    let body: Value = serde_json::from_str(body).expect("its body is JSON");
-    done(cargo(&copy, &["fmt", "--all", "--check"]));
-    let both = ["-p", "blueprint-inventory", "-p", "blueprint-every-thing"];
-    let workspace = ["-p", "app", "-p", "system-tests"];
-    let clippy = [&["clippy", "--quiet", "--all-targets"][..], &both, &["--", "-D", "warnings"]].concat();
-    done(cargo(&copy, &clippy));
-    done(cargo(&copy, &[&["test", "--quiet", "--test", "alone"][..], &both].concat()));
-    let _ = workspace;
+    let said = done(copy.blueprint_in("crates/core/src", &["new", "sample-full", "--resource", FIELDS]));
+    let body: Value = serde_json::from_str(between(&said, " -d '", "'")).expect("its body is JSON");
+    let formatted = ["-p", "app", "-p", "blueprint-sample-plain", "-p", "blueprint-sample-full", "--check"];
+    done(cargo(&copy, &[&["fmt"][..], &formatted].concat()));
+    // All of it, with the same features as ever; of the tests only those of the blueprints.
+    done(cargo(&copy, &["clippy", "--quiet", "--workspace", "--lib", "--test", "alone", "--", "-D", "warnings"]));
+    done(cargo(&copy, &["test", "--quiet", "--workspace", "--test", "alone"]));
 
     let app = start(&copy);
     everything_is_served(&app, &body);
     let listed = done(copy.blueprint(&["list", "--json"]));
     let listed: Value = serde_json::from_str(&listed).expect("--json is JSON");
-    let own = json!({"name": "every-thing", "prefix": "/every-thing", "crate": "crates/blueprint-every-thing", "registered": true});
+    let place = "crates/blueprint-sample-full";
+    let own = json!({"name": "sample-full", "prefix": "/sample-full", "crate": place, "registered": true});
     assert!(listed.as_array().is_some_and(|all| all.contains(&own)), "{listed}");
 
-    for name in ["inventory", "every-thing"] {
+    for name in ["sample-plain", "sample-full"] {
         done(copy.blueprint(&["remove", name]));
     }
     assert_same(&before, &copy.tree(), "after both were removed");
@@ -94,21 +91,24 @@ fn from_a_name_to_a_served_route_and_back() {
 
 /// Asks the routes, and looks at what they leave in the log.
 fn everything_is_served(app: &Running, body: &Value) {
-    let added = app.post("/every-thing").json(body).send();
+    let added = app.post("/sample-full").json(body).send();
     assert_eq!(added.status, 201, "{}", added.text());
     let item = added.json();
     let path = added.header("location").expect("a new item has a place").to_owned();
     assert_eq!(app.get(&path).send().json(), item);
     let changed = app.patch(&path).json(&json!({"active": false, "token": "hunter2"})).send();
     assert_eq!((changed.status, &changed.json()["active"]), (200, &json!(false)));
-    let list = app.get("/every-thing?limit=1").send();
+    let list = app.get("/sample-full?limit=1").send();
     assert_eq!(list.json()["items"], json!([changed.json()]));
     assert!(list.header("link").is_some_and(|link| link.contains("rel=\"first\"")));
     assert_eq!(app.delete(&path).send().status, 204);
     assert_eq!(app.get(&path).send().status, 404);
-    assert_eq!(app.post("/inventory").json(&json!({"name": "first"})).send().status, 201);
+    let document = app.get("/openapi.json").send().json();
+    let operations = document["paths"]["/sample-full/{id}"].as_object().expect("it is in the API document");
+    assert_eq!(operations.keys().collect::<Vec<_>>(), ["get", "delete", "patch"]);
+    assert_eq!(app.post("/sample-plain").json(&json!({"name": "first"})).send().status, 201);
 
-    let is_last = |record: &Value| record["url.path"] == "/inventory";
+    let is_last = |record: &Value| record["url.path"] == "/sample-plain";
     app.wait_record("the last response", is_last);
     let records = app.records();
     let responses = of_kind(&records, "response");
@@ -116,7 +116,7 @@ fn everything_is_served(app: &Running, body: &Value) {
         .iter()
         .map(|record| (record["http.request.method"].as_str(), record["http.route"].as_str()))
         .collect();
-    let (one, all) = (Some("/every-thing/{id}"), Some("/every-thing"));
+    let (one, all) = (Some("/sample-full/{id}"), Some("/sample-full"));
     let expected = [
         (Some("POST"), all),
         (Some("GET"), one),
@@ -124,7 +124,7 @@ fn everything_is_served(app: &Running, body: &Value) {
         (Some("GET"), all),
         (Some("DELETE"), one),
         (Some("GET"), one),
-        (Some("POST"), Some("/inventory")),
+        (Some("POST"), Some("/sample-plain")),
     ];
     assert_eq!(said, expected);
     let content = responses[0]["http.response.body.content"].as_str().expect("the item is recorded");
@@ -138,22 +138,49 @@ fn everything_is_served(app: &Running, body: &Value) {
 fn what_would_be_done_is_said_and_not_done() {
     let copy = Copy::new();
     let before = copy.tree();
-    let said = done(copy.blueprint(&["new", "inventory", "--dry-run"]));
+    let said = done(copy.blueprint(&["new", "sample-plain", "--dry-run"]));
     assert_same(&before, &copy.tree(), "after a dry run");
-    let made = done(copy.blueprint(&["new", "inventory"]));
+    let made = done(copy.blueprint(&["new", "sample-plain"]));
     for line in said.lines() {
         let done = line.replace("would make", "made").replace("would change", "changed");
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         assert!(made.lines().any(|other| words(other) == words(&done)), "{line} is not in:\n{made}");
     }
     let with = copy.tree();
-    let said = done(copy.blueprint(&["remove", "inventory", "--dry-run"]));
-    assert!(said.contains("would remove  crates/blueprint-inventory/src/lib.rs"), "{said}");
+    let said = done(copy.blueprint(&["remove", "sample-plain", "--dry-run"]));
+    assert!(said.contains("would remove  crates/blueprint-sample-plain/src/lib.rs"), "{said}");
     assert_same(&with, &copy.tree(), "after a dry run");
 
     // In another order than they were made in.
-    done(copy.blueprint(&["new", "stock-levels"]));
-    done(copy.blueprint(&["remove", "inventory"]));
-    done(copy.blueprint(&["remove", "stock-levels"]));
+    done(copy.blueprint(&["new", "sample-other"]));
+    done(copy.blueprint(&["remove", "sample-plain"]));
+    done(copy.blueprint(&["remove", "sample-other"]));
     assert_same(&before, &copy.tree(), "after both were removed");
+}
+
+/// What stands between a begin and an end.
+#[track_caller]
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
+    let inside = text.split_once(begin).and_then(|(_, rest)| rest.split_once(end));
+    inside.unwrap_or_else(|| panic!("nothing between {begin} and {end}")).0
+}
+
+#[test]
+fn the_readme_says_what_can_be_done() {
+    let copy = Copy::new();
+    let before = copy.tree();
+    let readme = copy.read("README.md");
+    let fields = between(&readme, "cargo blueprint new inventory --resource \"", "\"");
+    done(copy.blueprint(&["new", "sample", "--resource", fields]));
+    let body: Value =
+        serde_json::from_str(between(&readme, "/inventory -H 'content-type: application/json' -d '", "'"))
+            .expect("its body is JSON");
+    let model = copy.read("crates/blueprint-sample/src/model.rs");
+    let wanted = between(&model, "struct NewItem {", "}");
+    for field in fields.split_whitespace().filter(|field| !field.ends_with('?')) {
+        let name = field.split(':').next().unwrap_or_default();
+        assert!(body.get(name).is_some() && wanted.contains(&format!("pub {name}: ")), "{name}");
+    }
+    done(copy.blueprint(&["remove", "sample"]));
+    assert_same(&before, &copy.tree(), "after it was removed");
 }

@@ -42,7 +42,12 @@ pub(super) fn without(text: &str, name: &Name) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = include_str!("../../../app/src/blueprints.rs");
+    const TEXT: &str = "pub(crate) fn all(service: Service) -> Service {
+    #[cfg(feature = \"users\")]
+    let service = service.blueprint(blueprint_users::Users);
+    service
+}
+";
 
     fn name(text: &str) -> Name {
         text.parse().unwrap()
@@ -57,8 +62,12 @@ mod tests {
         assert!(with.ends_with(lines), "{with}");
         assert!(names(&with, "blueprint_stock_levels") && !names(&with, "blueprint_stock"));
         assert_eq!(without(&with, &name("stock-levels")).unwrap(), TEXT);
-        let users = "    #[cfg(feature = \"users\")]\n    let service = service.blueprint(blueprint_users::Users);\n";
-        assert!(TEXT.contains(users));
+    }
+
+    #[test]
+    fn the_apps_own_list_is_one() {
+        let own = include_str!("../../../app/src/blueprints.rs");
+        assert!(is_list(own) && own.contains(&lines(&name("users"))), "{own}");
     }
 
     #[test]
