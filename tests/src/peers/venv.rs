@@ -14,19 +14,27 @@ const PINS: [&str; 3] = ["supervisor==4.3.0", "bugsink==2.6.1", "gunicorn==26.2.
 /// it hold absolute paths, which break when the target directory is moved.
 pub fn python() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match PYTHON.get_or_init(|| Ok(prepared("venv", PINS, make)?.join("bin/python"))) {
+    match PYTHON.get_or_init(|| python_with("venv", &PINS)) {
         Ok(python) => python,
         Err(why) => panic!("{why}"),
     }
 }
 
-fn make(dir: &Path) -> Result<(), String> {
+/// The Python of a virtual environment of this name that has these packages.
+///
+/// # Errors
+/// In a sentence with the mend, when it cannot be made.
+pub fn python_with(name: &str, pins: &[&str]) -> Result<PathBuf, String> {
+    Ok(prepared(name, pins, |dir| make(dir, pins))?.join("bin/python"))
+}
+
+fn make(dir: &Path, pins: &[&str]) -> Result<(), String> {
     let mend = "python3 with its venv module is needed: apt-get install python3-venv";
     run("python3", [OsStr::new("-m"), OsStr::new("venv"), dir.as_os_str()]).map_err(|why| format!("{mend} ({why})"))?;
 
     let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install", "--retries=2"];
-    run(dir.join("bin/python"), pip.into_iter().chain(PINS))
-        .map_err(|why| format!("pip must be able to install {} from PyPI: see to the network ({why})", PINS.join(" ")))
+    run(dir.join("bin/python"), pip.iter().chain(pins))
+        .map_err(|why| format!("pip must be able to install {} from PyPI: see to the network ({why})", pins.join(" ")))
 }
 
 /// Runs a program; if it fails, says so with the last line that it printed.

@@ -1,7 +1,7 @@
 //! What the parts that every request goes through cost: `cargo bench -p cyanotype`.
 //!
 //! They are private to the core, so all of it is compiled once more, as this program's own.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, clippy::duplicate_mod)]
 
 #[path = "../../src/auth.rs"]
 mod auth;
