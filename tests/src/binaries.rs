@@ -10,11 +10,20 @@ use crate::scratch;
 
 /// The service's own binary, built when it is missing or stale.
 pub fn app() -> PathBuf {
+    built("app")
+}
+
+/// The binary of the workspace's own tasks, likewise.
+pub fn xtask() -> PathBuf {
+    built("xtask")
+}
+
+fn built(name: &str) -> PathBuf {
     static BUILT: OnceLock<Result<(), String>> = OnceLock::new();
     if let Err(why) = BUILT.get_or_init(build) {
         panic!("{why}");
     }
-    scratch::target().join("debug/app")
+    scratch::target().join("debug").join(name)
 }
 
 // Always run, as Cargo knows best whether there is something to do. The whole workspace, for the same set of features
@@ -22,11 +31,13 @@ pub fn app() -> PathBuf {
 fn build() -> Result<(), String> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--workspace", "--bin", "app"]).current_dir(scratch::workspace());
-    let built = command.output().map_err(|e| format!("cannot run cargo to build the app: {e}"))?;
+    command
+        .args(["build", "--quiet", "--workspace", "--bin", "app", "--bin", "xtask"])
+        .current_dir(scratch::workspace());
+    let built = command.output().map_err(|e| format!("cannot run cargo to build the binaries: {e}"))?;
     match built.status.success() {
         true => Ok(()),
-        false => Err(format!("the app does not build:\n{}", String::from_utf8_lossy(&built.stderr))),
+        false => Err(format!("the binaries do not build:\n{}", String::from_utf8_lossy(&built.stderr))),
     }
 }
 

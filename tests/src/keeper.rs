@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use crate::wait;
 
+const MARK: &str = "SYSTEM_TESTS_MARK";
 const SCRIPT: &str = include_str!("keeper.sh");
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// Longer than the watcher's three seconds, with room for a busy machine.
@@ -74,6 +75,11 @@ impl Kept {
         kept
     }
 
+    /// The variable that makes another process one that ends with this: for what is started and stopped more than once.
+    pub fn mark(&self) -> (&'static str, &str) {
+        (MARK, &self.mark)
+    }
+
     /// The program's process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -108,7 +114,7 @@ impl Kept {
 
     // A process that has ended, but was not waited for, has no environment any more.
     fn marked(&self, pid: u32) -> bool {
-        let mark = format!("SYSTEM_TESTS_MARK={}", self.mark);
+        let mark = format!("{MARK}={}", self.mark);
         let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         environ.split(|&byte| byte == 0).any(|variable| variable == mark.as_bytes())
     }

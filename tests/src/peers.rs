@@ -2,8 +2,9 @@
 
 pub mod bad_sentry;
 pub mod bugsink;
+pub mod postgres;
 mod prepared;
 pub mod proxy;
 pub mod supervisor;
 pub mod supervisor_conf;
-mod venv;
+pub mod venv;

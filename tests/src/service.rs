@@ -74,7 +74,7 @@ impl Service {
             }
             live.clone().try_send().ok().filter(|reply| reply.status == 200)
         });
-        Running { port, management_port, pid: process.kept.pid(), process }
+        Running { port, management_port, pid: process.kept.pid(), process, beside: None }
     }
 
     /// Runs it when it is expected to end by itself, and waits for that.
@@ -138,9 +138,17 @@ pub struct Running {
     /// Its process id.
     pub pid: u32,
     process: Process,
+    /// Another process, and the beginning of the paths that it serves.
+    beside: Option<(&'static str, Box<Running>)>,
 }
 
 impl Running {
+    /// Has the requests to these paths go to another process, which ends with it.
+    #[must_use]
+    pub fn beside(self, prefix: &'static str, other: Running) -> Self {
+        Self { beside: Some((prefix, Box::new(other))), ..self }
+    }
+
     /// A client for its port.
     pub fn client(&self) -> Client {
         Client::new(self.port)
@@ -153,27 +161,30 @@ impl Running {
 
     /// A request with any method.
     pub fn request(&self, method: &str, path: &str) -> Request {
-        self.client().request(method, path)
+        match &self.beside {
+            Some((prefix, other)) if path.starts_with(prefix) => other.request(method, path),
+            _ => self.client().request(method, path),
+        }
     }
 
     /// A GET request.
     pub fn get(&self, path: &str) -> Request {
-        self.client().get(path)
+        self.request("GET", path)
     }
 
     /// A POST request.
     pub fn post(&self, path: &str) -> Request {
-        self.client().post(path)
+        self.request("POST", path)
     }
 
     /// A PATCH request.
     pub fn patch(&self, path: &str) -> Request {
-        self.client().patch(path)
+        self.request("PATCH", path)
     }
 
     /// A DELETE request.
     pub fn delete(&self, path: &str) -> Request {
-        self.client().delete(path)
+        self.request("DELETE", path)
     }
 
     /// Its scratch directory, with the files `stdout`, `stderr` and `app.db`.
@@ -221,8 +232,10 @@ impl Running {
         if self.process.kept.exited().is_none() {
             self.signal("TERM");
         }
-        let stopped = self.process.end(STOP_LIMIT);
+        let beside = self.beside.take().map(|(_, other)| other.stop());
+        let mut stopped = self.process.end(STOP_LIMIT);
         assert_eq!(stopped.stdout, "", "a serving process leaves stdout empty");
+        stopped.stderr.extend(beside.map(|other| other.stderr));
         stopped
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use system_tests::binaries;
 use system_tests::http::{Reply, Request};
+use system_tests::peers::postgres::Postgres;
 use system_tests::service::{Running, Service, Stopped};
 
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -15,9 +16,68 @@ pub struct Member {
     pub token: String,
 }
 
+/// What its database is, and in how many processes it runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup {
+    pub engine: Engine,
+    pub split: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Makes each of these functions, which take a [`Setup`], a test in each of them: on both databases, together and split.
+macro_rules! in_each_setup {
+    ($($test:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[test] fn $test() { super::$test($crate::api::Engine::Sqlite.together()) })*
+        }
+        mod on_sqlite_split {
+            $(#[test] fn $test() { super::$test($crate::api::Engine::Sqlite.split()) })*
+        }
+        mod on_postgres {
+            $(#[test] fn $test() { super::$test($crate::api::Engine::Postgres.together()) })*
+        }
+        mod on_postgres_split {
+            $(#[test] fn $test() { super::$test($crate::api::Engine::Postgres.split()) })*
+        }
+    };
+}
+pub(crate) use in_each_setup;
+
+impl Engine {
+    pub fn together(self) -> Setup {
+        Setup { engine: self, split: false }
+    }
+
+    pub fn split(self) -> Setup {
+        Setup { engine: self, split: true }
+    }
+
+    /// The app with an empty database of its own.
+    fn app(self) -> Service {
+        let app = Service::new(&binaries::app());
+        match self {
+            Engine::Sqlite => app,
+            Engine::Postgres => app.env("APP__DATABASE__URL", Postgres::shared().database()),
+        }
+    }
+}
+
+/// Starts the app, whose requests go to the process that serves them.
 #[track_caller]
-pub fn start() -> Running {
-    Service::new(&binaries::app()).start()
+pub fn start(Setup { engine, split }: Setup) -> Running {
+    if !split {
+        return engine.app().start();
+    }
+    let users = engine.app().env("APP__BLUEPRINTS__ENABLED", "users").start();
+    let orders = engine.app().env("APP__BLUEPRINTS__ENABLED", "orders");
+    let users_url = format!("http://127.0.0.1:{}", users.port);
+    let orders = orders.env("APP__BLUEPRINTS__ORDERS__USERS_URL", users_url).start();
+    users.beside("/orders", orders)
 }
 
 /// Registers `<name>@example.org`, and logs in.

@@ -58,8 +58,8 @@ fn routes_are_listed_with_their_blueprints() {
 
 #[test]
 fn blueprints_that_are_not_enabled_have_no_routes() {
-    let routes = answer(&["routes", "--set", "blueprints.enabled=orders"]);
-    assert!(routes.contains("/orders") && !routes.contains("/users"), "{routes}");
+    let routes = answer(&["routes", "--set", "blueprints.enabled=users"]);
+    assert!(routes.contains("/users") && !routes.contains("/orders"), "{routes}");
     let unknown = app(&["routes", "--set", "blueprints.enabled=stock"]).run();
     assert_eq!(refused(&unknown), "blueprints.enabled names stock; this program has users, orders");
 }

@@ -89,7 +89,9 @@ fn health_is_told_on_a_listener_of_its_own_and_never_recorded() {
     let management = service.management();
     assert_eq!(management.get("/health/live").send().status, 200);
     let ready = management.get("/health/ready").send();
-    assert_eq!((ready.status, ready.json()), (200, json!({"status": "ready", "database": "sqlite"})));
+    let blueprints = json!({"users": "ready", "orders": "ready", "probe": "ready"});
+    let all_ready = json!({"status": "ready", "database": "sqlite", "blueprints": blueprints});
+    assert_eq!((ready.status, ready.json()), (200, all_ready));
     assert_eq!(service.get("/health/live").send().status, 404, "not on the API's");
     assert_eq!(of_kind(&service.stop().records(), "response").len(), 1);
 }
@@ -109,7 +111,7 @@ fn it_is_not_ready_while_it_stops() {
 
 /// The one record of a start that failed.
 #[track_caller]
-fn refusal(stopped: &Stopped) -> String {
+pub fn refusal(stopped: &Stopped) -> String {
     assert_eq!((stopped.code(), &*stopped.stdout), (Some(69), ""), "{}", stopped.stderr);
     let records = stopped.records();
     let [record] = records.as_slice() else { panic!("one line: {}", stopped.stderr) };

@@ -2,11 +2,15 @@
 
 mod choices;
 mod command;
+mod databases;
 mod deploy;
+mod document;
 mod documents;
 mod failures;
 mod faults;
 mod forgery;
+mod generator;
+mod http;
 mod lifecycle;
 mod limits;
 mod notes;
@@ -21,5 +25,6 @@ mod users;
 mod volume;
 
 mod api;
+mod split;
 mod supervised;
 mod support;

@@ -1,4 +1,4 @@
-//! The orders blueprint, through the real binary.
+//! The orders blueprint, through the real binary, on both databases.
 
 use std::sync::Barrier;
 use std::thread;
@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use system_tests::http::Reply;
 use system_tests::service::Running;
 
-use crate::api::{Member, NOBODY, PASSWORD, member, only_allows, problem, responses, start, text, wrong_fields};
+use crate::api::{
+    Member, NOBODY, PASSWORD, Setup, in_each_setup, member, only_allows, problem, responses, start, text, wrong_fields,
+};
 
 /// Places an order of one line, and gives its path.
 #[track_caller]
@@ -34,9 +36,8 @@ fn paths(page: &Value) -> Vec<String> {
     items.iter().map(|item| format!("/orders/{}", text(item, "id"))).collect()
 }
 
-#[test]
-fn the_whole_life_of_an_order() {
-    let app = start();
+fn the_whole_life_of_an_order(on: Setup) {
+    let app = start(on);
     let ada = member(&app, "ada");
     let lines = json!([
         {"sku": "tea.green_1", "quantity": 3, "unit_price_cents": 450},
@@ -80,9 +81,8 @@ fn the_whole_life_of_an_order() {
     }
 }
 
-#[test]
-fn a_wrong_move_is_told_what_is_possible() {
-    let app = start();
+fn a_wrong_move_is_told_what_is_possible(on: Setup) {
+    let app = start(on);
     let ada = member(&app, "ada");
     // How to get there, what it is then, the moves that are wrong, and what is said to be possible.
     let table: [(&[&str], &str, &[&str], &str); 5] = [
@@ -106,9 +106,8 @@ fn a_wrong_move_is_told_what_is_possible() {
     }
 }
 
-#[test]
-fn of_two_that_pay_at_once_one_does() {
-    let app = start();
+fn of_two_that_pay_at_once_one_does(on: Setup) {
+    let app = start(on);
     let ada = member(&app, "ada");
     for _ in 0..20 {
         let path = place(&app, &ada);
@@ -126,9 +125,8 @@ fn of_two_that_pay_at_once_one_does() {
     }
 }
 
-#[test]
-fn anothers_order_is_unknown() {
-    let app = start();
+fn anothers_order_is_unknown(on: Setup) {
+    let app = start(on);
     let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
     let path = place(&app, &ada);
     let refusals = |path: &str| {
@@ -142,9 +140,8 @@ fn anothers_order_is_unknown() {
     assert_eq!(app.get(&path).bearer(&ada.token).send().json()["status"], "placed");
 }
 
-#[test]
-fn orders_are_listed_in_pages_and_by_status() {
-    let app = start();
+fn orders_are_listed_in_pages_and_by_status(on: Setup) {
+    let app = start(on);
     let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
     let all: Vec<String> = (0..5).map(|_| place(&app, &ada)).collect();
     place(&app, &bob);
@@ -171,9 +168,8 @@ fn orders_are_listed_in_pages_and_by_status() {
     assert_eq!(wrong("after=first"), ["after"]);
 }
 
-#[test]
-fn what_is_wrong_with_an_order_is_named() {
-    let app = start();
+fn what_is_wrong_with_an_order_is_named(on: Setup) {
+    let app = start(on);
     let ada = member(&app, "ada");
     let post = |body: Value| app.post("/orders").bearer(&ada.token).json(&body);
     let line =
@@ -204,9 +200,8 @@ fn what_is_wrong_with_an_order_is_named() {
     assert!(text(&malformed, "detail").contains("line 1 column 12"), "{malformed}");
 }
 
-#[test]
-fn what_is_not_there_is_told_apart() {
-    let app = start();
+fn what_is_not_there_is_told_apart(on: Setup) {
+    let app = start(on);
     let ada = member(&app, "ada");
     let (one, pay) = (format!("/orders/{NOBODY}"), format!("/orders/{NOBODY}/pay"));
     for request in [app.get("/orders"), app.post("/orders"), app.get(&one), app.post(&pay)] {
@@ -224,3 +219,13 @@ fn what_is_not_there_is_told_apart() {
     problem(app.post(&format!("{one}/lose")).bearer(&ada.token), 404);
     problem(app.get("/orders/").bearer(&ada.token), 404);
 }
+
+in_each_setup!(
+    the_whole_life_of_an_order,
+    a_wrong_move_is_told_what_is_possible,
+    of_two_that_pay_at_once_one_does,
+    anothers_order_is_unknown,
+    orders_are_listed_in_pages_and_by_status,
+    what_is_wrong_with_an_order_is_named,
+    what_is_not_there_is_told_apart,
+);

@@ -1,10 +1,10 @@
-//! The users blueprint, through the real binary.
+//! The users blueprint, through the real binary, on both databases.
 
 use serde_json::{Value, json};
 
 use crate::api::{
-    Member, NOBODY, PASSWORD, login, member, only_allows, problem, register, responses, start, text, token,
-    wrong_fields,
+    Member, NOBODY, PASSWORD, Setup, in_each_setup, login, member, only_allows, problem, register, responses, start,
+    text, token, wrong_fields,
 };
 
 const NEW_PASSWORD: &str = "staple battery horse correct";
@@ -13,9 +13,8 @@ fn ids(page: &Value) -> Vec<String> {
     page["items"].as_array().expect("a page has items").iter().map(|item| text(item, "id")).collect()
 }
 
-#[test]
-fn the_whole_life_of_a_user() {
-    let app = start();
+fn the_whole_life_of_a_user(on: Setup) {
+    let app = start(on);
 
     let registration = json!({"email": "Ada@Example.org", "password": PASSWORD, "name": "Ada"});
     let reply = app.post("/users").json(&registration).send();
@@ -89,9 +88,8 @@ fn the_whole_life_of_a_user() {
     }
 }
 
-#[test]
-fn users_are_listed_in_pages() {
-    let app = start();
+fn users_are_listed_in_pages(on: Setup) {
+    let app = start(on);
     let Member { id, token } = member(&app, "a");
     let mut all = vec![id];
     all.extend(["b", "c", "d", "e"].map(|name| text(&register(&app, name), "id")));
@@ -114,9 +112,8 @@ fn users_are_listed_in_pages() {
     assert_eq!(wrong_fields(app.get("/users?after=nobody").bearer(&token)), ["after"]);
 }
 
-#[test]
-fn what_is_wrong_with_a_registration_is_named() {
-    let app = start();
+fn what_is_wrong_with_a_registration_is_named(on: Setup) {
+    let app = start(on);
     let post = |body: &Value| app.post("/users").json(body);
     let with = |key: &str, value: Value| {
         let mut body = json!({"email": "ada@example.org", "password": PASSWORD, "name": "Ada"});
@@ -130,6 +127,7 @@ fn what_is_wrong_with_a_registration_is_named() {
     assert_eq!(fields, ["email", "name", "password"]);
     assert_eq!(wrong_fields(with("password", json!("x".repeat(1025)))), ["password"]);
     assert_eq!(wrong_fields(with("name", json!("é".repeat(201)))), ["name"]);
+    assert_eq!(wrong_fields(with("name", json!("null\0"))), ["name"]);
     assert_eq!(wrong_fields(with("email", json!("a b@example.org"))), ["email"]);
     assert_eq!(wrong_fields(with("name", json!(7))), ["name"]);
     assert_eq!(wrong_fields(with("role", json!("admin"))).len(), 1);
@@ -142,9 +140,8 @@ fn what_is_wrong_with_a_registration_is_named() {
     problem(app.post("/users").body("application/json", ""), 400);
 }
 
-#[test]
-fn an_email_address_is_one_users_whatever_its_case() {
-    let app = start();
+fn an_email_address_is_one_users_whatever_its_case(on: Setup) {
+    let app = start(on);
     let ada = member(&app, "ada");
     register(&app, "bob");
     let again = json!({"email": "ADA@example.org", "password": PASSWORD, "name": "Ada"});
@@ -158,9 +155,8 @@ fn an_email_address_is_one_users_whatever_its_case() {
     assert_eq!(app.patch(&path).bearer(&ada.token).json(&json!({"email": "Ada@example.org"})).send().status, 200);
 }
 
-#[test]
-fn a_refused_login_does_not_say_what_was_wrong() {
-    let app = start();
+fn a_refused_login_does_not_say_what_was_wrong(on: Setup) {
+    let app = start(on);
     register(&app, "ada");
     let refused = |email: &str, password: &str| {
         let body = json!({"email": email, "password": password});
@@ -168,12 +164,12 @@ fn a_refused_login_does_not_say_what_was_wrong() {
     };
     assert_eq!(refused("ada@example.org", "something else"), refused("nobody@example.org", PASSWORD));
     assert_eq!(refused("ada@example.org", "short"), refused("no address", PASSWORD));
+    assert_eq!(refused("ada@example.org", "null\0"), refused("null\0", PASSWORD));
     assert!(!app.stderr().contains("something else"));
 }
 
-#[test]
-fn without_a_valid_token_there_is_nothing_to_see() {
-    let app = start();
+fn without_a_valid_token_there_is_nothing_to_see(on: Setup) {
+    let app = start(on);
     let one = format!("/users/{NOBODY}");
     let requests = || [app.get("/users"), app.get(&one), app.patch(&one), app.delete(&one), app.post("/users/logout")];
     for request in requests() {
@@ -187,9 +183,8 @@ fn without_a_valid_token_there_is_nothing_to_see() {
     assert!(!app.stderr().contains("no-such-token"));
 }
 
-#[test]
-fn everybody_changes_themselves_only() {
-    let app = start();
+fn everybody_changes_themselves_only(on: Setup) {
+    let app = start(on);
     let ada = member(&app, "ada");
     let bob = text(&register(&app, "bob"), "id");
     let path = format!("/users/{bob}");
@@ -201,15 +196,15 @@ fn everybody_changes_themselves_only() {
     let own = format!("/users/{}", ada.id);
     let patch = |body: &Value| app.patch(&own).bearer(&ada.token).json(body);
     assert_eq!(wrong_fields(patch(&json!({"name": ""}))), ["name"]);
+    assert_eq!(wrong_fields(patch(&json!({"name": "null\0"}))), ["name"]);
     assert_eq!(wrong_fields(patch(&json!({"password": "short"}))), ["password"]);
     assert_eq!(wrong_fields(patch(&json!({"email": "nobody"}))), ["email"]);
     assert_eq!(wrong_fields(patch(&json!({"id": NOBODY}))).len(), 1);
     assert_eq!(patch(&json!({})).send().json()["name"], "ada");
 }
 
-#[test]
-fn what_is_not_there_is_told_apart() {
-    let app = start();
+fn what_is_not_there_is_told_apart(on: Setup) {
+    let app = start(on);
     let Member { token, .. } = member(&app, "ada");
     let nobody = format!("/users/{NOBODY}");
     problem(app.get(&nobody).bearer(&token), 404);
@@ -227,3 +222,14 @@ fn what_is_not_there_is_told_apart() {
     problem(app.get(&format!("{nobody}/orders")).bearer(&token), 404);
     problem(app.get("/nowhere"), 404);
 }
+
+in_each_setup!(
+    the_whole_life_of_a_user,
+    users_are_listed_in_pages,
+    what_is_wrong_with_a_registration_is_named,
+    an_email_address_is_one_users_whatever_its_case,
+    a_refused_login_does_not_say_what_was_wrong,
+    without_a_valid_token_there_is_nothing_to_see,
+    everybody_changes_themselves_only,
+    what_is_not_there_is_told_apart,
+);

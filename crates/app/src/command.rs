@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use cyanotype::settings::spec::{MODULE_LEVEL, SETTINGS};
+use cyanotype::settings::spec::{MODULE_LEVEL, OF_EVERY_BLUEPRINT, SETTINGS, Setting};
 use cyanotype::settings::{Loader, Settings};
 use cyanotype::{Policy, Service};
 
@@ -58,6 +58,8 @@ enum Question {
         #[arg(long)]
         json: bool,
     },
+    /// Write the API document (OpenAPI 3.1, JSON)
+    Openapi,
     /// Print the settings in force, each with the layer that set it
     Config {
         /// Only check them
@@ -152,14 +154,15 @@ impl Question {
     fn answer(self, settings: Settings, service: impl FnOnce(Settings) -> Service) -> Result<(), Failed> {
         let text = match self {
             Question::Routes { json } => routes(&service(settings), json)?,
+            Question::Openapi => openapi(&service(settings))?,
             Question::Config { check: true, .. } => {
                 // What the start would refuse is refused here too.
                 let service = service(settings);
                 service.check().map_err(|error| Failed::BadConfiguration(error.to_string()))?;
                 "the settings are good".to_owned()
             }
-            Question::Config { reference: true, .. } => reference(),
-            Question::Config { json, .. } => config(&settings, json)?,
+            Question::Config { reference: true, .. } => reference(&service(settings)),
+            Question::Config { json, .. } => config(&service(settings), json)?,
             Question::Log { question: LogQuestion::Explain { json } } => explain::answer(&Policy::of(&settings), json)?,
             Question::Sentry { question: SentryQuestion::Test } => sentry_test(&service(settings))?,
         };
@@ -179,27 +182,45 @@ fn routes(service: &Service, json: bool) -> Result<String, Failed> {
     Ok(columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()))
 }
 
-fn config(settings: &Settings, json: bool) -> Result<String, Failed> {
+fn openapi(service: &Service) -> Result<String, Failed> {
+    to_json(&service.api().map_err(|error| Failed::BadConfiguration(error.to_string()))?)
+}
+
+fn config(service: &Service, json: bool) -> Result<String, Failed> {
+    let settings = service.settings().map_err(|error| Failed::BadConfiguration(error.to_string()))?;
     if json {
         return to_json(&settings.origins);
     }
     let heading = ["SETTING", "VALUE", "SET BY"].map(str::to_owned).to_vec();
     let mut rows = vec![heading];
     rows.extend(settings.origins.iter().map(|set| vec![set.key.clone(), set.value.clone(), set.set_by.clone()]));
-    let unset = SETTINGS.iter().filter(|setting| settings.origins.iter().all(|set| set.key != setting.key));
-    rows.extend(unset.map(|setting| vec![setting.key.to_owned(), "-".into(), "nobody".into()]));
+    let of_blueprints = service.blueprint_settings().flat_map(|(name, own)| own.iter().map(move |it| (name, it)));
+    let known = SETTINGS.iter().map(|setting| setting.key.to_owned());
+    let known = known.chain(of_blueprints.map(|(name, setting)| of_blueprint(name, setting)));
+    let unset = known.filter(|key| settings.origins.iter().all(|set| set.key != *key));
+    rows.extend(unset.map(|key| vec![key, "-".into(), "nobody".into()]));
     rows[1..].sort();
     Ok(columns(&rows))
 }
 
+/// The whole key of a blueprint's setting; a variable's name has no hyphens.
+fn of_blueprint(name: &str, setting: &Setting) -> String {
+    format!("blueprints.{}.{}", name.replace('-', "_"), setting.key)
+}
+
 /// A table of every setting.
-fn reference() -> String {
+fn reference(service: &Service) -> String {
     let mut text = String::from("| setting | takes | default | what it is for |\n| --- | --- | --- | --- |\n");
-    for setting in SETTINGS.iter().chain([&MODULE_LEVEL]) {
+    let mut row = |key: &str, setting: &Setting| {
         let default = setting.default.map_or_else(|| "–".to_owned(), |default| format!("`{default}`"));
         let name = setting.usual_name.map(|name| format!(" Also `{name}`.")).unwrap_or_default();
-        let (key, takes, about) = (setting.key, setting.takes.allowed(), setting.about);
+        let (takes, about) = (setting.takes.allowed(), setting.about);
         text.push_str(&format!("| `{key}` | {takes} | {default} | {about}.{name} |\n"));
+    };
+    SETTINGS.iter().chain([&MODULE_LEVEL]).for_each(|setting| row(setting.key, setting));
+    OF_EVERY_BLUEPRINT.iter().for_each(|setting| row(&of_blueprint("<name>", setting), setting));
+    for (name, own) in service.blueprint_settings() {
+        own.iter().for_each(|setting| row(&of_blueprint(name, setting), setting));
     }
     text
 }

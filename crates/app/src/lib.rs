@@ -1,5 +1,6 @@
 //! The service: the list of its blueprints, and the command that serves and explains them.
 
+mod blueprints;
 mod command;
 mod explain;
 mod print;
@@ -9,13 +10,11 @@ use std::process::ExitCode;
 use cyanotype::Service;
 use cyanotype::settings::Settings;
 
-/// The blueprints, one line each. Their order is that of `app routes`.
+/// The service with all blueprints that are compiled in.
 #[must_use]
 pub fn service(settings: Settings) -> Service {
-    Service::new(settings)
-        .program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
-        .blueprint(blueprint_users::Users)
-        .blueprint(blueprint_orders::Orders)
+    let service = Service::new(settings).program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    blueprints::all(service)
 }
 
 /// The command line of this process; `complete` may add to the service before it runs.

@@ -9,17 +9,29 @@
 //! | `POST /orders/{id}/ship` | 200: the order, now shipped |
 //! | `POST /orders/{id}/cancel` | 200: the order, now cancelled |
 //!
+//! Whose they are is asked of the users blueprint, in this process or, with `blueprints.orders.users_url`, in another one.
 //! All ask for a bearer token, and show its owner's orders alone: another's order is a 404, so that nobody learns of it.
+//! What changes something takes an `Idempotency-Key`; an order carries an `etag`, and is read again with `If-None-Match`.
 //! Which move is possible when stands in `state.rs`.
 
+mod api;
 mod model;
 mod routes;
+mod settings;
 mod state;
 mod store;
 
+use std::sync::Arc;
+
 use actix_web::web::ServiceConfig;
-use cyanotype::Blueprint;
+use blueprint_users::{Directory, Elsewhere};
+use cyanotype::auth::Authenticator;
+use cyanotype::settings::BlueprintSettings;
+use cyanotype::{Blueprint, Need, Resources, Task};
 use sqlx::migrate::Migrator;
+use utoipa::openapi::OpenApi;
+
+use crate::settings::OrdersSettings;
 
 const PREFIX: &str = "/orders";
 
@@ -40,7 +52,31 @@ impl Blueprint for Orders {
         routes::register(scope);
     }
 
+    fn api(&self) -> OpenApi {
+        api::document()
+    }
+
     fn migrations(&self) -> Option<Migrator> {
         Some(sqlx::migrate!())
+    }
+
+    fn settings(&self) -> BlueprintSettings {
+        BlueprintSettings::of::<OrdersSettings>(settings::KNOWN)
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        vec![Need::of("users").unless_set("users_url")]
+    }
+
+    fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
+        Box::pin(async move {
+            let settings: OrdersSettings = resources.settings()?;
+            if let Some(url) = &settings.users_url {
+                let users = Arc::new(Elsewhere::new(url, settings.users_timeout(), settings.users_retries));
+                resources.provide::<dyn Authenticator>(Arc::clone(&users) as _);
+                resources.provide::<dyn Directory>(users);
+            }
+            Ok(())
+        })
     }
 }

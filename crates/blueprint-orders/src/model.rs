@@ -1,27 +1,36 @@
 //! What goes over the wire.
 
+use cyanotype::conditional::ETag;
+use cyanotype::extract::whole;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::state::Status;
 
 /// A body that asks for an order.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewOrder {
+    #[schema(min_items = 1, max_items = 100)]
     #[garde(length(min = 1, max = 100), dive)]
     pub lines: Vec<Line>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate, FromRow, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Line {
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$", example = "A-1")]
     #[garde(length(chars, min = 1, max = 64), custom(plain))]
     pub sku: String,
+    #[serde(deserialize_with = "whole")]
+    #[schema(minimum = 1, maximum = 10_000)]
     #[garde(range(min = 1, max = 10_000))]
     pub quantity: i64,
+    #[serde(deserialize_with = "whole")]
+    #[schema(minimum = 0, maximum = 100_000_000)]
     #[garde(range(min = 0, max = 100_000_000))]
     pub unit_price_cents: i64,
 }
@@ -40,20 +49,32 @@ pub(crate) fn total_cents(lines: &[Line]) -> Option<i64> {
 }
 
 /// Which of the caller's orders to list.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
     #[garde(skip)]
     pub status: Option<Status>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Order {
     pub id: Uuid,
     pub status: Status,
     pub lines: Vec<Line>,
     pub total_cents: i64,
+    #[schema(format = "date-time")]
     pub created_at: String,
+    #[schema(format = "date-time")]
     pub updated_at: String,
+    /// Counts its changes.
+    #[serde(skip)]
+    pub version: i64,
+}
+
+impl Order {
+    pub(crate) fn tag(&self) -> ETag {
+        ETag::of(self.version)
+    }
 }
 
 #[cfg(test)]

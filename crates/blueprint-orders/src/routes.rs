@@ -1,19 +1,23 @@
 //! The handlers, one a route.
 
-use actix_web::HttpResponse;
 use actix_web::http::header::LOCATION;
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use blueprint_users::Directory;
 use cyanotype::auth::{By, Caller};
+use cyanotype::conditional::IfNoneMatch;
 use cyanotype::extract::{Json, Path, Query};
-use cyanotype::paging::Paging;
-use cyanotype::{Breadcrumb, Problem, Result, add_breadcrumb};
+use cyanotype::idempotency::Once;
+use cyanotype::paging::{Page, Paging};
+use cyanotype::{Breadcrumb, Database, PROBLEM, Problem, Result, add_breadcrumb};
+use sqlx::AnyConnection;
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::PREFIX;
-use crate::model::{Filter, NewOrder, total_cents};
+use crate::model::{Filter, NewOrder, Order, total_cents};
 use crate::state::{Move, Status, next, outlook};
-use crate::store::Store;
+use crate::store;
 
 // One resource a path, with all its methods: actix then answers a wrong method with 405 and what it allows.
 pub(crate) fn register(scope: &mut ServiceConfig) {
@@ -25,52 +29,121 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
         .service(web::resource("/{id}/cancel").route(web::post().to(cancel)));
 }
 
-async fn place(By(caller, Json(new)): By<Json<NewOrder>>, store: Store) -> Result {
+/// Places an order.
+#[utoipa::path(post, path = "/orders", params(Once), request_body = NewOrder, security(("bearer" = [])), responses(
+    (status = 201, description = "The order, placed", body = Order, headers(("etag" = String), ("location" = String))),
+    (status = 409, description = "The user is gone, or the first request with this key is still in hand",
+        body = Problem, content_type = PROBLEM),
+))]
+pub(crate) async fn place(By(caller, Json(new)): By<Json<NewOrder>>, users: Data<dyn Directory>, once: Once) -> Result {
+    // Whose token is good may be known for a while longer than its user is there.
+    if !users.exists(&caller, caller.id).await? {
+        return Err(Problem::conflict("the user who asks for this order is not there any more"));
+    }
     let total = total_cents(&new.lines)
         .ok_or_else(|| Problem::invalid_field("lines", "cost more together than can be counted"))?;
-    add_breadcrumb(
-        Breadcrumb::new("writes an order").category("orders").data("lines", new.lines.len()).data("total_cents", total),
-    );
-    let order = store.insert(caller.id, new.lines, total).await?;
-    info!(order_id = %order.id, user_id = %caller.id, total_cents = total, "order placed");
-    Ok(HttpResponse::Created().insert_header((LOCATION, format!("{PREFIX}/{}", order.id))).json(order))
+    once.run(&caller, async |connection| {
+        add_breadcrumb(
+            Breadcrumb::new("writes an order")
+                .category("orders")
+                .data("lines", new.lines.len())
+                .data("total_cents", total),
+        );
+        let order = store::insert(connection, caller.id, new.lines, total).await?;
+        info!(order_id = %order.id, user_id = %caller.id, total_cents = total, "order placed");
+        let place = (LOCATION, format!("{PREFIX}/{}", order.id));
+        Ok(HttpResponse::Created().insert_header(place).insert_header(order.tag()).json(order))
+    })
+    .await
 }
 
-async fn list(caller: Caller, store: Store, Query(filter): Query<Filter>, Query(paging): Query<Paging>) -> Result {
-    let orders = store.list(caller.id, &filter, &paging).await?;
-    Ok(HttpResponse::Ok().json(paging.page(orders, |order| order.id)))
+/// Lists the caller's orders, as they were placed.
+#[utoipa::path(get, path = "/orders", params(Filter, Paging), security(("bearer" = [])), responses(
+    (status = 200, description = "A page", body = Page<Order>, headers(("link" = String))),
+))]
+pub(crate) async fn list(
+    caller: Caller,
+    database: Database,
+    request: HttpRequest,
+    Query(filter): Query<Filter>,
+    Query(paging): Query<Paging>,
+) -> Result {
+    let orders = store::list(database.pool(), caller.id, &filter, &paging).await?;
+    Ok(paging.answer(&request, orders, |order| order.id))
 }
 
-async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
-    let order = store.find(caller.id, id).await?.ok_or_else(unknown)?;
-    Ok(HttpResponse::Ok().json(order))
+/// An order.
+#[utoipa::path(get, path = "/orders/{id}", params(("id" = Uuid, Path), IfNoneMatch), security(("bearer" = [])), responses(
+    (status = 200, description = "The order", body = Order, headers(("etag" = String))),
+    (status = 304, description = "The client has it already"),
+    (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
+))]
+pub(crate) async fn read(caller: Caller, database: Database, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
+    let order = store::find(database.pool(), caller.id, id).await?.ok_or_else(unknown)?;
+    Ok(known.answer(order.tag(), order))
 }
 
-async fn pay(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
-    advance(caller, &store, id, Move::Pay).await
+/// Pays an order.
+#[utoipa::path(
+    post,
+    path = "/orders/{id}/pay",
+    params(("id" = Uuid, Path), Once),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The order, now paid", body = Order, headers(("etag" = String))),
+        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
+        (status = 409, description = "It is not possible from where the order is", body = Problem, content_type = PROBLEM),
+    )
+)]
+pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Result {
+    once.run(&caller, async |connection| advance(&caller, connection, id, Move::Pay).await).await
 }
 
-async fn ship(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
-    advance(caller, &store, id, Move::Ship).await
+/// Ships an order.
+#[utoipa::path(
+    post,
+    path = "/orders/{id}/ship",
+    params(("id" = Uuid, Path), Once),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The order, now shipped", body = Order, headers(("etag" = String))),
+        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
+        (status = 409, description = "It is not possible from where the order is", body = Problem, content_type = PROBLEM),
+    )
+)]
+pub(crate) async fn ship(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Result {
+    once.run(&caller, async |connection| advance(&caller, connection, id, Move::Ship).await).await
 }
 
-async fn cancel(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
-    advance(caller, &store, id, Move::Cancel).await
+/// Cancels an order.
+#[utoipa::path(
+    post,
+    path = "/orders/{id}/cancel",
+    params(("id" = Uuid, Path), Once),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The order, now cancelled", body = Order, headers(("etag" = String))),
+        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
+        (status = 409, description = "It is not possible from where the order is", body = Problem, content_type = PROBLEM),
+    )
+)]
+pub(crate) async fn cancel(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Result {
+    once.run(&caller, async |connection| advance(&caller, connection, id, Move::Cancel).await).await
 }
 
-async fn advance(caller: Caller, store: &Store, id: Uuid, by: Move) -> Result {
-    let from = store.find(caller.id, id).await?.ok_or_else(unknown)?.status;
+async fn advance(caller: &Caller, on: &mut AnyConnection, id: Uuid, by: Move) -> Result {
+    let from = store::find(&mut *on, caller.id, id).await?.ok_or_else(unknown)?.status;
     let Some(to) = next(from, by) else { return Err(refused(id, by, from)) };
     add_breadcrumb(
         Breadcrumb::new("moves an order").category("orders").data("from", from.as_str()).data("to", to.as_str()),
     );
-    let Some(order) = store.advance(caller.id, id, (from, to)).await? else {
+    let Some(order) = store::advance(&mut *on, caller.id, id, (from, to)).await? else {
         // Somebody was faster. Even when the move is still possible it is not what the client has decided on.
-        let now = store.find(caller.id, id).await?.ok_or_else(unknown)?.status;
+        let now = store::find(&mut *on, caller.id, id).await?.ok_or_else(unknown)?.status;
         return Err(refused(id, by, now));
     };
     info!(order_id = %id, user_id = %caller.id, %from, %to, "order moved");
-    Ok(HttpResponse::Ok().json(order))
+    Ok(HttpResponse::Ok().insert_header(order.tag()).json(order))
 }
 
 fn refused(id: Uuid, by: Move, status: Status) -> Problem {

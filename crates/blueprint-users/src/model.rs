@@ -1,19 +1,27 @@
 //! What goes over the wire.
 
 use cyanotype::FieldError;
+use cyanotype::conditional::ETag;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::password::Password;
 use crate::token::Token;
 
 /// An e-mail address, in lower case whatever was sent: one address is one user.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Validate)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Validate, ToSchema)]
+#[schema(
+    value_type = String,
+    example = "ada@example.org",
+    max_length = 254,
+    pattern = "^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$"
+)]
 #[serde(from = "String")]
 #[garde(transparent)]
-pub(crate) struct Email(#[garde(email)] String);
+pub(crate) struct Email(#[garde(email, length(chars, max = 254))] String);
 
 impl Email {
     pub(crate) fn as_str(&self) -> &str {
@@ -33,54 +41,80 @@ impl From<String> for Email {
     }
 }
 
-#[derive(Debug, Deserialize, Validate)]
+/// PostgreSQL has no null character in a text.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde hands its context over by reference")]
+fn without_null(text: &str, (): &()) -> garde::Result {
+    if text.contains('\0') { Err(garde::Error::new("may not hold a null character")) } else { Ok(()) }
+}
+
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
     #[garde(dive)]
     pub email: Email,
-    #[garde(length(bytes, min = 8, max = 1024))]
+    #[schema(value_type = String, format = "password", min_length = 8, max_length = 1024)]
+    #[garde(length(chars, min = 8, max = 1024))]
     pub password: Password,
-    #[garde(length(chars, min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000]*$")]
+    #[garde(length(chars, min = 1, max = 200), custom(without_null))]
     pub name: String,
 }
 
 /// Asks less of its values than a registration: what cannot be known is simply wrong.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Login {
     #[garde(skip)]
     pub email: Email,
-    #[garde(length(bytes, max = 1024))]
+    #[schema(value_type = String, format = "password", max_length = 1024)]
+    #[garde(length(chars, max = 1024))]
     pub password: Password,
 }
 
 /// What is left out stays as it is.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
-    #[garde(length(chars, min = 1, max = 200))]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000]*$")]
+    #[garde(length(chars, min = 1, max = 200), inner(custom(without_null)))]
     pub name: Option<String>,
     #[garde(dive)]
     pub email: Option<Email>,
-    #[garde(length(bytes, min = 8, max = 1024))]
+    /// Ends all other sessions.
+    #[schema(value_type = Option<String>, format = "password", min_length = 8, max_length = 1024)]
+    #[garde(length(chars, min = 8, max = 1024))]
     pub password: Option<Password>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow, ToSchema)]
 pub(crate) struct User {
     #[sqlx(try_from = "String")]
     pub id: Uuid,
     pub email: String,
     pub name: String,
+    #[schema(format = "date-time")]
     pub created_at: String,
+    #[schema(format = "date-time")]
     pub updated_at: String,
+    /// Counts its changes.
+    #[serde(skip)]
+    pub version: i64,
+}
+
+impl User {
+    pub(crate) fn tag(&self) -> ETag {
+        ETag::of(self.version)
+    }
 }
 
 /// The only answer that holds a token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Session {
+    /// Goes into the `authorization` header, after `Bearer `.
+    #[schema(value_type = String)]
     pub token: Token,
     pub token_type: &'static str,
+    #[schema(format = "date-time")]
     pub expires_at: String,
     pub user_id: Uuid,
 }
@@ -99,12 +133,17 @@ mod tests {
     fn each_wrong_field_is_named() {
         assert!(wrong(r#"{"email":"a@example.org","password":"12345678","name":"A"}"#).is_empty());
         assert_eq!(wrong(r#"{"email":"nobody","password":"1234567","name":""}"#), ["email", "name", "password"]);
+        assert_eq!(
+            wrong(r#"{"email":"a\u0000@example.org","password":"12345678","name":"\u0000"}"#),
+            ["email", "name"]
+        );
     }
 
     #[test]
-    fn a_password_counts_in_bytes_and_a_name_in_characters() {
+    fn passwords_and_names_count_in_characters() {
         let name = "é".repeat(200);
-        assert!(wrong(&format!(r#"{{"email":"a@example.org","password":"éééé","name":"{name}"}}"#)).is_empty());
+        assert!(wrong(&format!(r#"{{"email":"a@example.org","password":"éééééééé","name":"{name}"}}"#)).is_empty());
+        assert_eq!(wrong(r#"{"email":"a@example.org","password":"ééééééé","name":"A"}"#), ["password"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{Error as HashError, PasswordHasher, PasswordVerifier};
 use cyanotype::Result;
-use garde::rules::length::bytes::HasBytes;
+use garde::rules::length::chars::HasChars;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -32,9 +32,9 @@ impl fmt::Debug for Password {
     }
 }
 
-impl HasBytes for Password {
-    fn num_bytes(&self) -> usize {
-        self.0.len()
+impl HasChars for Password {
+    fn num_chars(&self) -> usize {
+        self.0.chars().count()
     }
 }
 

@@ -4,15 +4,16 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use cyanotype::auth::{By, Caller, bearer_token};
+use cyanotype::conditional::{self, IfMatch, IfNoneMatch};
 use cyanotype::extract::{Json, Path, Query};
-use cyanotype::paging::Paging;
-use cyanotype::{Breadcrumb, Problem, Result, add_breadcrumb};
+use cyanotype::paging::{Page, Paging};
+use cyanotype::{Breadcrumb, PROBLEM, Problem, Result, add_breadcrumb};
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::PREFIX;
-use crate::model::{Change, Email, Login, Registration, Session};
+use crate::model::{Change, Email, Login, Registration, Session, User};
 use crate::store::{Changes, Credentials, Store, written};
 use crate::token::{self, Token};
 
@@ -22,9 +23,10 @@ const SESSION: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub(crate) fn register(scope: &mut ServiceConfig) {
     scope
         .service(web::resource("").route(web::post().to(sign_up)).route(web::get().to(list)))
-        // Before the ids, of which these would be two.
+        // Before the ids, of which these would be three.
         .service(web::resource("/login").route(web::post().to(login)))
         .service(web::resource("/logout").route(web::post().to(logout)))
+        .service(web::resource("/me").route(web::get().to(me)))
         .service(
             web::resource("/{id}")
                 .route(web::get().to(read))
@@ -33,14 +35,25 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
         );
 }
 
-async fn sign_up(store: Store, Json(new): Json<Registration>) -> Result {
+/// Registers a user.
+#[utoipa::path(post, path = "/users", request_body = Registration, responses(
+    (status = 201, description = "The new user", body = User, headers(("etag" = String), ("location" = String))),
+    (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM),
+))]
+pub(crate) async fn sign_up(store: Store, Json(new): Json<Registration>) -> Result {
     let password_hash = new.password.hash().await?;
     let user = store.insert(new.email.as_str(), &new.name, &password_hash).await?;
     info!(user_id = %user.id, "user registered");
-    Ok(HttpResponse::Created().insert_header((LOCATION, format!("{PREFIX}/{}", user.id))).json(user))
+    let place = (LOCATION, format!("{PREFIX}/{}", user.id));
+    Ok(HttpResponse::Created().insert_header(place).insert_header(user.tag()).json(user))
 }
 
-async fn login(store: Store, Json(login): Json<Login>) -> Result {
+/// Begins a session: a bearer token for an e-mail address and its password.
+#[utoipa::path(post, path = "/users/login", request_body = Login, responses(
+    (status = 200, description = "The session", body = Session),
+    (status = 401, description = "The address or the password is wrong", body = Problem, content_type = PROBLEM),
+))]
+pub(crate) async fn login(store: Store, Json(login): Json<Login>) -> Result {
     let known = store.credentials(login.email.as_str()).await?;
     add_breadcrumb(match &known {
         Some(user) => Breadcrumb::new("checks a password").category("users").data("user_id", user.id.to_string()),
@@ -78,29 +91,75 @@ fn refused() -> Problem {
     Problem::unauthorized("the e-mail address or the password is wrong")
 }
 
-async fn logout(caller: Caller, store: Store, request: HttpRequest) -> Result {
+/// Ends the session of the token that it comes with.
+#[utoipa::path(post, path = "/users/logout", security(("bearer" = [])), responses(
+    (status = 204, description = "The token is gone"),
+))]
+pub(crate) async fn logout(caller: Caller, store: Store, request: HttpRequest) -> Result {
     store.end_session(&presented(&request)?).await?;
     info!(user_id = %caller.id, "user logged out");
     Ok(HttpResponse::NoContent().finish())
 }
 
-async fn list(_: Caller, store: Store, Query(paging): Query<Paging>) -> Result {
+/// Lists the users, as they have come.
+#[utoipa::path(get, path = "/users", params(Paging), security(("bearer" = [])), responses(
+    (status = 200, description = "A page", body = Page<User>, headers(("link" = String))),
+))]
+pub(crate) async fn list(_: Caller, store: Store, request: HttpRequest, Query(paging): Query<Paging>) -> Result {
     let users = store.list(&paging).await?;
-    Ok(HttpResponse::Ok().json(paging.page(users, |user| user.id)))
+    Ok(paging.answer(&request, users, |user| user.id))
 }
 
-async fn read(_: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
+/// The caller.
+#[utoipa::path(get, path = "/users/me", params(IfNoneMatch), security(("bearer" = [])), responses(
+    (status = 200, description = "The caller", body = User, headers(("etag" = String))),
+    (status = 304, description = "The client has it already"),
+))]
+pub(crate) async fn me(caller: Caller, store: Store, known: IfNoneMatch) -> Result {
+    let user = store.find(caller.id).await?.ok_or_else(unknown)?;
+    Ok(known.answer(user.tag(), user))
+}
+
+/// A user.
+#[utoipa::path(get, path = "/users/{id}", params(("id" = Uuid, Path), IfNoneMatch), security(("bearer" = [])), responses(
+    (status = 200, description = "The user", body = User, headers(("etag" = String))),
+    (status = 304, description = "The client has it already"),
+    (status = 404, description = "There is no such user", body = Problem, content_type = PROBLEM),
+))]
+pub(crate) async fn read(_: Caller, store: Store, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
     let user = store.find(id).await?.ok_or_else(unknown)?;
-    Ok(HttpResponse::Ok().json(user))
+    Ok(known.answer(user.tag(), user))
 }
 
-async fn change(
+/// Changes the caller; what is left out stays.
+#[utoipa::path(
+    patch,
+    path = "/users/{id}",
+    params(("id" = Uuid, Path), IfMatch),
+    request_body = Change,
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The user, changed", body = User, headers(("etag" = String))),
+        (status = 403, description = "This is another user", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "There is no such user", body = Problem, content_type = PROBLEM),
+        (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM),
+        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
+    )
+)]
+pub(crate) async fn change(
     By(caller, Json(change)): By<Json<Change>>,
     store: Store,
     request: HttpRequest,
     Path(id): Path<Uuid>,
+    wanted: IfMatch,
 ) -> Result {
-    own(caller, &store, id).await?;
+    own(&caller, &store, id).await?;
+    let mut version = None;
+    if wanted.is_given() {
+        let user = store.find(id).await?.ok_or_else(unknown)?;
+        wanted.check(&user.tag())?;
+        version = Some(user.version);
+    }
     let password_hash = match change.password {
         Some(password) => Some(password.hash().await?),
         None => None,
@@ -110,13 +169,22 @@ async fn change(
         email: change.email.as_ref().map(Email::as_str),
         password_hash: password_hash.as_deref(),
     };
-    let user = store.change(id, &changes, &presented(&request)?).await?.ok_or_else(unknown)?;
+    let Some(user) = store.change((id, version), &changes, &presented(&request)?).await? else {
+        // Gone, or somebody was faster since the version was checked.
+        return Err(store.find(id).await?.map_or_else(unknown, |_| conditional::changed()));
+    };
     info!(user_id = %id, ended_other_sessions = changes.password_hash.is_some(), "user changed");
-    Ok(HttpResponse::Ok().json(user))
+    Ok(HttpResponse::Ok().insert_header(user.tag()).json(user))
 }
 
-async fn delete(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
-    own(caller, &store, id).await?;
+/// Deletes the caller, with all sessions.
+#[utoipa::path(delete, path = "/users/{id}", params(("id" = Uuid, Path)), security(("bearer" = [])), responses(
+    (status = 204, description = "The user is gone"),
+    (status = 403, description = "This is another user", body = Problem, content_type = PROBLEM),
+    (status = 404, description = "There is no such user", body = Problem, content_type = PROBLEM),
+))]
+pub(crate) async fn delete(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
+    own(&caller, &store, id).await?;
     if !store.delete(id).await? {
         return Err(unknown());
     }
@@ -125,7 +193,7 @@ async fn delete(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {
 }
 
 /// Everybody may change themselves only.
-async fn own(caller: Caller, store: &Store, id: Uuid) -> Result<()> {
+async fn own(caller: &Caller, store: &Store, id: Uuid) -> Result<()> {
     if caller.id == id {
         return Ok(());
     }

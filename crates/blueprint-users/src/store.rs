@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpRequest};
 use cyanotype::paging::Paging;
 use cyanotype::{Database, Problem};
 use jiff::Timestamp;
-use sqlx::{FromRow, SqlitePool};
+use sqlx::{AnyPool, FromRow};
 use uuid::Uuid;
 
 use crate::model::{Email, User};
@@ -69,7 +69,7 @@ impl From<Refused> for Problem {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    pool: SqlitePool,
+    pool: AnyPool,
 }
 
 impl FromRequest for Store {
@@ -83,41 +83,49 @@ impl FromRequest for Store {
 }
 
 impl Store {
-    pub(crate) const fn new(pool: SqlitePool) -> Self {
+    pub(crate) const fn new(pool: AnyPool) -> Self {
         Self { pool }
     }
 
     pub(crate) async fn insert(&self, email: &str, name: &str, password_hash: &str) -> Result<User, Refused> {
         let sql = "INSERT INTO users (id, email, name, password_hash, created_at, updated_at)
                    VALUES ($1, $2, $3, $4, $5, $5)
-                   RETURNING id, email, name, created_at, updated_at";
+                   RETURNING id, email, name, created_at, updated_at, version";
         let insert = sqlx::query_as(sql).bind(Uuid::now_v7().to_string()).bind(email).bind(name);
         Ok(insert.bind(password_hash).bind(now()).fetch_one(&self.pool).await?)
     }
 
     pub(crate) async fn find(&self, id: Uuid) -> Result<Option<User>, sqlx::Error> {
-        let sql = "SELECT id, email, name, created_at, updated_at FROM users WHERE id = $1";
+        let sql = "SELECT id, email, name, created_at, updated_at, version FROM users WHERE id = $1";
         sqlx::query_as(sql).bind(id.to_string()).fetch_optional(&self.pool).await
     }
 
     pub(crate) async fn list(&self, paging: &Paging) -> Result<Vec<User>, sqlx::Error> {
-        let sql = "SELECT id, email, name, created_at, updated_at FROM users WHERE id > $1 ORDER BY id LIMIT $2";
+        let sql = r#"SELECT id, email, name, created_at, updated_at, version FROM users
+                     WHERE id COLLATE "binary" > $1 ORDER BY id COLLATE "binary" LIMIT $2"#;
         // No id is before the empty text.
         let after = paging.after.map_or_else(String::new, |id| id.to_string());
         sqlx::query_as(sql).bind(after).bind(paging.to_read()).fetch_all(&self.pool).await
     }
 
-    /// Changes a user, if there is one. A new password ends all sessions but the one that it was set in.
-    pub(crate) async fn change(&self, id: Uuid, changes: &Changes<'_>, session: &str) -> Result<Option<User>, Refused> {
+    /// Changes a user, if there is one, and of that version if one is given. A new password ends all sessions but the one
+    /// that it was set in.
+    pub(crate) async fn change(
+        &self,
+        (id, version): (Uuid, Option<i64>),
+        changes: &Changes<'_>,
+        session: &str,
+    ) -> Result<Option<User>, Refused> {
         let sql = "UPDATE users
                    SET name = COALESCE($1, name), email = COALESCE($2, email),
-                       password_hash = COALESCE($3, password_hash), updated_at = $4
-                   WHERE id = $5
-                   RETURNING id, email, name, created_at, updated_at";
+                       password_hash = COALESCE($3, password_hash), updated_at = $4, version = version + 1
+                   WHERE id = $5 AND version = COALESCE($6, version)
+                   RETURNING id, email, name, created_at, updated_at, version";
         let mut transaction = self.pool.begin().await?;
         let update = sqlx::query_as(sql).bind(changes.name).bind(changes.email).bind(changes.password_hash);
-        let user = update.bind(now()).bind(id.to_string()).fetch_optional(&mut *transaction).await?;
-        if changes.password_hash.is_some() {
+        let update = update.bind(now()).bind(id.to_string()).bind(version);
+        let user = update.fetch_optional(&mut *transaction).await?;
+        if user.is_some() && changes.password_hash.is_some() {
             let end = sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2");
             end.bind(id.to_string()).bind(session).execute(&mut *transaction).await?;
         }
@@ -132,6 +140,10 @@ impl Store {
     }
 
     pub(crate) async fn credentials(&self, email: &str) -> Result<Option<Credentials>, sqlx::Error> {
+        // Nobody has such an address, and PostgreSQL does not let it be asked for.
+        if email.contains('\0') {
+            return Ok(None);
+        }
         let sql = "SELECT id, password_hash FROM users WHERE email = $1";
         sqlx::query_as(sql).bind(email).fetch_optional(&self.pool).await
     }
@@ -143,17 +155,21 @@ impl Store {
         token_hash: &str,
         expires_at: &str,
     ) -> Result<bool, sqlx::Error> {
-        let sql = "INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
-                   SELECT $1, id, $2, $3 FROM users WHERE id = $4 AND password_hash = $5";
-        let now = now();
-        let insert = sqlx::query(sql).bind(token_hash).bind(&now).bind(expires_at);
+        // A write, so that a change of the password that is under way is waited for, and one that comes later waits.
+        let hold = "UPDATE users SET updated_at = updated_at WHERE id = $1 AND password_hash = $2";
+        let insert = "INSERT INTO sessions (token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
+        let (id, now) = (verified.id.to_string(), now());
         let mut transaction = self.pool.begin().await?;
-        let begun =
-            insert.bind(verified.id.to_string()).bind(&verified.password_hash).execute(&mut *transaction).await?;
+        let held = sqlx::query(hold).bind(&id).bind(&verified.password_hash).execute(&mut *transaction).await?;
+        if held.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let insert = sqlx::query(insert).bind(token_hash).bind(&id).bind(&now).bind(expires_at);
+        insert.execute(&mut *transaction).await?;
         // Whose time is over is of no use to anybody: each login sweeps.
         sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(&now).execute(&mut *transaction).await?;
         transaction.commit().await?;
-        Ok(begun.rows_affected() > 0)
+        Ok(true)
     }
 
     /// Whose session it is, if it is one and has not expired.
@@ -179,19 +195,22 @@ impl Store {
 mod tests {
     use super::*;
     use cyanotype::Blueprint;
-    use sqlx::sqlite::SqlitePoolOptions;
+    use cyanotype::settings::Loader;
 
     const LATER: &str = "2999-01-01T00:00:00.000000Z";
 
     async fn store() -> Store {
-        // Each connection would have a memory of its own.
-        let pool = SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
-        crate::Users.migrations().unwrap().run(&pool).await.unwrap();
-        Store::new(pool)
+        let settings = Loader::new("/nonexistent").variables([("DATABASE_URL", "sqlite::memory:")]).load().unwrap();
+        let migrations = [("users", crate::Users.migrations().unwrap())];
+        Store::new(Database::open(&settings.database, migrations).await.unwrap().pool().clone())
     }
 
     async fn ada(store: &Store) -> Credentials {
         store.insert("ada@example.org", "Ada", "hash").await.unwrap();
+        ada_of(store).await
+    }
+
+    async fn ada_of(store: &Store) -> Credentials {
         store.credentials("ada@example.org").await.unwrap().unwrap()
     }
 
@@ -214,14 +233,29 @@ mod tests {
             assert!(store.begin_session(&ada, token, LATER).await.unwrap());
         }
         let rename = Changes { name: Some("Countess"), ..Changes::default() };
-        let user = store.change(ada.id, &rename, "this").await.unwrap().unwrap();
+        let user = store.change((ada.id, None), &rename, "this").await.unwrap().unwrap();
         assert_eq!((user.name.as_str(), user.email.as_str()), ("Countess", "ada@example.org"));
         assert_eq!(store.session_owner("other", &now()).await.unwrap(), Some(ada.id));
 
         let password = Changes { password_hash: Some("new"), ..Changes::default() };
-        store.change(ada.id, &password, "this").await.unwrap().unwrap();
+        store.change((ada.id, None), &password, "this").await.unwrap().unwrap();
         assert_eq!(store.session_owner("other", &now()).await.unwrap(), None);
         assert_eq!(store.session_owner("this", &now()).await.unwrap(), Some(ada.id));
+    }
+
+    #[actix_web::test]
+    async fn a_change_is_of_the_version_that_it_is_for() {
+        let store = store().await;
+        let user = store.insert("ada@example.org", "Ada", "hash").await.unwrap();
+        let ada = ada_of(&store).await;
+        assert!(store.begin_session(&ada, "other", LATER).await.unwrap());
+        assert_eq!(store.find(user.id).await.unwrap().unwrap().version, user.version, "a login changes nobody");
+        let password = Changes { password_hash: Some("new"), ..Changes::default() };
+        assert_eq!(store.change((user.id, Some(user.version + 1)), &password, "").await.unwrap(), None);
+        assert_eq!(store.session_owner("other", &now()).await.unwrap(), Some(user.id), "nothing was changed");
+        let changed = store.change((user.id, Some(user.version)), &password, "").await.unwrap().unwrap();
+        assert_eq!(changed.version, user.version + 1);
+        assert_eq!(store.change((user.id, Some(user.version)), &password, "").await.unwrap(), None);
     }
 
     #[actix_web::test]
@@ -229,7 +263,7 @@ mod tests {
         let store = store().await;
         let verified = ada(&store).await;
         let password = Changes { password_hash: Some("new"), ..Changes::default() };
-        store.change(verified.id, &password, "").await.unwrap().unwrap();
+        store.change((verified.id, None), &password, "").await.unwrap().unwrap();
         assert!(!store.begin_session(&verified, "token", LATER).await.unwrap());
     }
 

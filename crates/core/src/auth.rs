@@ -1,5 +1,6 @@
-//! Who is calling: a blueprint that knows users publishes an [`Authenticator`], and every handler may ask for a [`Caller`].
+//! Who is calling: a blueprint that knows users provides an [`Authenticator`], and every handler may ask for a [`Caller`].
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,14 +10,15 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
 use crate::problem::Problem;
 
-/// What an [`Authenticator`] answers with, in its own time.
-pub type Authentication<'a> = Pin<Box<dyn Future<Output = Result<Option<Caller>, Problem>> + 'a>>;
+/// What an [`Authenticator`] answers with, in its own time: the id of a user.
+pub type Authentication<'a> = LocalBoxFuture<'a, Result<Option<Uuid>, Problem>>;
 
-/// Knows whose a bearer token is.
+/// Knows whose a bearer token is. The blueprint that does provides it: `resources.provide::<dyn Authenticator>(…)`.
 pub trait Authenticator: Send + Sync {
     /// The user whom the token belongs to, or `None` when it is nobody's.
     ///
@@ -26,9 +28,30 @@ pub trait Authenticator: Send + Sync {
 }
 
 /// The user whose bearer token came with the request; without one the answer is 401.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Caller {
     pub id: Uuid,
+    token: String,
+}
+
+impl Caller {
+    /// The user of this id, who came with this token.
+    pub fn new(id: Uuid, token: impl Into<String>) -> Self {
+        Self { id, token: token.into() }
+    }
+
+    /// The token, for what is asked elsewhere on the caller's behalf.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+}
+
+/// Without the token.
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Caller({})", self.id)
+    }
 }
 
 impl FromRequest for Caller {
@@ -78,7 +101,9 @@ async fn authenticated(token: Option<String>, by: Option<Arc<dyn Authenticator>>
     let by = by.ok_or_else(|| {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no blueprint that this process serves knows its callers")
     })?;
-    by.authenticate(&token).await?.ok_or_else(|| Problem::unauthorized("this token is not valid, or not any more"))
+    let id = by.authenticate(&token).await?;
+    let id = id.ok_or_else(|| Problem::unauthorized("this token is not valid, or not any more"))?;
+    Ok(Caller::new(id, token))
 }
 
 /// The token of an `authorization: Bearer …` header.

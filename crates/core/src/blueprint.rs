@@ -1,13 +1,19 @@
 //! What a blueprint is: a crate that registers its routes on the one app.
 
-use std::sync::Arc;
+use std::error::Error;
 
 use actix_web::web::ServiceConfig;
+use futures_util::future::LocalBoxFuture;
 use sqlx::migrate::Migrator;
+use utoipa::openapi::OpenApi;
 
-use crate::auth::Authenticator;
-use crate::database::Database;
 use crate::http::rules::ResponseLogRules;
+use crate::record::Level;
+use crate::resources::Resources;
+use crate::settings::BlueprintSettings;
+
+/// What a blueprint does at the start, at the stop, or when it is asked whether it is ready; the error says why not.
+pub type Task<'a> = LocalBoxFuture<'a, Result<(), Box<dyn Error + Send + Sync>>>;
 
 /// A part of the API with routes under a prefix of its own. What is not said here has a default, so a small blueprint is
 /// small.
@@ -31,7 +37,7 @@ use crate::http::rules::ResponseLogRules;
 /// }
 /// ```
 pub trait Blueprint: Send + Sync + 'static {
-    /// Its name in records, settings and `app routes`.
+    /// Its name in records, settings and `app routes`: lower case, in words with hyphens.
     fn name(&self) -> &'static str;
 
     /// The path that all its routes begin with: `/users`.
@@ -40,9 +46,9 @@ pub trait Blueprint: Send + Sync + 'static {
     /// Registers its routes, as paths below the prefix.
     fn routes(&self, scope: &mut ServiceConfig);
 
-    /// How much is recorded of its responses, where that is not all of them with their bodies.
-    fn response_log(&self) -> ResponseLogRules {
-        ResponseLogRules::default()
+    /// Its part of the API document, with whole paths: what `utoipa`'s `#[derive(OpenApi)]` makes.
+    fn api(&self) -> OpenApi {
+        OpenApi::default()
     }
 
     /// What makes its tables and brings them up to date; run at every start.
@@ -50,104 +56,60 @@ pub trait Blueprint: Send + Sync + 'static {
         None
     }
 
-    /// How to tell whose a token is, from the one blueprint that knows.
-    fn authenticator(&self, _database: &Database) -> Option<Arc<dyn Authenticator>> {
+    /// What can be set below `blueprints.<its name>`; read with [`Resources::settings`].
+    fn settings(&self) -> BlueprintSettings {
+        BlueprintSettings::NONE
+    }
+
+    /// How much is recorded of its responses, where that is not all of them with their bodies.
+    fn response_log(&self) -> ResponseLogRules {
+        ResponseLogRules::default()
+    }
+
+    /// The level of its crate's logger lines, where that is not `log.level`. The settings have the last word.
+    fn log_level(&self) -> Option<Level> {
         None
     }
-}
 
-/// Blueprints that cannot be served together: one sentence that names both sides.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RegistryError(String);
+    /// The other blueprints that it reaches, by what they [provide](Resources::provide).
+    fn needs(&self) -> Vec<Need> {
+        Vec::new()
+    }
 
-impl RegistryError {
-    pub(crate) fn new(said: String) -> Self {
-        Self(said)
+    /// Builds its state and provides what others need of it, after those that it needs itself; an error stops the start.
+    fn start<'a>(&'a self, _: &'a Resources) -> Task<'a> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Ends what it has begun, once no request is left and before those that it needs.
+    fn stop<'a>(&'a self, _: &'a Resources) -> Task<'a> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Whether it can answer requests, beside the database, which is asked anyway. Asked for `/health/ready`; two seconds
+    /// without an answer are a no.
+    fn ready<'a>(&'a self, _: &'a Resources) -> Task<'a> {
+        Box::pin(async { Ok(()) })
     }
 }
 
-impl std::fmt::Display for RegistryError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
+/// Another blueprint that one cannot do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    pub(crate) blueprint: &'static str,
+    pub(crate) unless: Option<&'static str>,
 }
 
-impl std::error::Error for RegistryError {}
-
-/// Picks the enabled blueprints and checks that they go together.
-pub(crate) fn enabled(
-    all: Vec<Arc<dyn Blueprint>>,
-    names: Option<&[String]>,
-) -> Result<Vec<Arc<dyn Blueprint>>, RegistryError> {
-    let refuse = |said: String| Err(RegistryError(said));
-    for blueprint in &all {
-        let (name, prefix) = (blueprint.name(), blueprint.prefix());
-        let fits = prefix.len() > 1 && prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains("//");
-        if !fits {
-            return refuse(format!("the blueprint {name} has the prefix `{prefix}`: it must look like /{name}"));
-        }
-    }
-    for (at, one) in all.iter().enumerate() {
-        for other in &all[at + 1..] {
-            if one.name() == other.name() {
-                return refuse(format!("two blueprints have the name {}", one.name()));
-            }
-            let (a, b) = (one.prefix(), other.prefix());
-            let inside = |inner: &str, outer: &str| inner == outer || inner.starts_with(&format!("{outer}/"));
-            if inside(a, b) || inside(b, a) {
-                return refuse(format!(
-                    "the prefix {a} of the blueprint {} and {b} of {} shadow each other",
-                    one.name(),
-                    other.name()
-                ));
-            }
-        }
-    }
-    let Some(names) = names else { return Ok(all) };
-    if let Some(unknown) = names.iter().find(|name| all.iter().all(|blueprint| blueprint.name() != *name)) {
-        let known: Vec<&str> = all.iter().map(|blueprint| blueprint.name()).collect();
-        return refuse(format!("blueprints.enabled names {unknown}; this program has {}", known.join(", ")));
-    }
-    Ok(all.into_iter().filter(|blueprint| names.iter().any(|name| name == blueprint.name())).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Named(&'static str, &'static str);
-
-    impl Blueprint for Named {
-        fn name(&self) -> &'static str {
-            self.0
-        }
-        fn prefix(&self) -> &str {
-            self.1
-        }
-        fn routes(&self, _: &mut ServiceConfig) {}
+impl Need {
+    /// The blueprint of that name, in the same process.
+    #[must_use]
+    pub const fn of(blueprint: &'static str) -> Self {
+        Self { blueprint, unless: None }
     }
 
-    fn check(blueprints: &[(&'static str, &'static str)], names: Option<&[&str]>) -> Result<Vec<&'static str>, String> {
-        let all = blueprints.iter().map(|(name, prefix)| Arc::new(Named(name, prefix)) as Arc<dyn Blueprint>);
-        let names: Option<Vec<String>> = names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        let enabled = enabled(all.collect(), names.as_deref()).map_err(|error| error.to_string())?;
-        Ok(enabled.iter().map(|blueprint| blueprint.name()).collect())
-    }
-
-    #[test]
-    fn clashes_are_refused_and_both_sides_named() {
-        let clash = check(&[("users", "/users"), ("staff", "/users/staff")], None).expect_err("they shadow");
-        assert_eq!(clash, "the prefix /users of the blueprint users and /users/staff of staff shadow each other");
-        assert!(check(&[("users", "/users"), ("users", "/people")], None).is_err());
-        assert!(check(&[("users", "users")], None).is_err());
-        assert!(check(&[("user", "/user"), ("users", "/users")], None).is_ok());
-    }
-
-    #[test]
-    fn some_of_them_may_be_enabled() {
-        let all = [("users", "/users"), ("orders", "/orders")];
-        assert_eq!(check(&all, Some(&["orders"])).expect("is known"), ["orders"]);
-        let unknown = check(&all, Some(&["stock"])).expect_err("is unknown");
-        assert_eq!(unknown, "blueprints.enabled names stock; this program has users, orders");
+    /// Unless this setting of one's own says where the other process is that has it.
+    #[must_use]
+    pub const fn unless_set(self, setting: &'static str) -> Self {
+        Self { unless: Some(setting), ..self }
     }
 }

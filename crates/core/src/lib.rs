@@ -2,28 +2,32 @@
 //! that says what goes where.
 //!
 //! ```text
-//! request → context → root span → compression → response log → failures → blueprint
-//!                                                    │             │          │
-//!                                                    │             │          ├─ tracing::info! … critical!
-//!                                                    │             │          ├─ add_breadcrumb
-//!                                                    │             │          └─ capture_exception, capture_event
-//!                                                    ▼             ▼          ▼
-//!                                                  record ──→ Policy::route (the table) ──→ stderr, Sentry
+//! request → context, headers → root span → compression → response log → CORS, limits, failures → blueprint
+//!                                                             │                         │          │
+//!                                                             │                         │          ├─ tracing::info! … critical!
+//!                                                             │                         │          ├─ add_breadcrumb
+//!                                                             │                         │          └─ capture_exception, capture_event
+//!                                                             ▼                         ▼          ▼
+//!                                                           record ──→ Policy::route (the table) ──→ stderr, Sentry
 //! ```
 //!
 //! A blueprint implements [`Blueprint`]; [`Service`] puts blueprints together and serves them. Handlers return
 //! [`Result`], whose [`Problem`] keeps apart what a client may see and what the log says.
 
+mod api;
 pub mod auth;
 mod blueprint;
 mod capture;
+pub mod conditional;
 mod database;
 pub mod extract;
 mod failure;
 mod flood;
 mod http;
+pub mod idempotency;
 mod lifecycle;
 mod management;
+mod outlets;
 pub mod paging;
 mod panic;
 mod pipeline;
@@ -31,8 +35,13 @@ mod problem;
 mod record;
 mod recorder;
 mod redact;
+mod registry;
+pub mod remote;
 mod request;
 mod resolver;
+mod resources;
+mod routes;
+mod running;
 mod sampling;
 #[cfg_attr(not(feature = "sentry"), path = "sentry/absent.rs")]
 mod sentry;
@@ -41,17 +50,25 @@ pub mod settings;
 mod stack;
 mod stderr;
 mod subscriber;
+#[cfg(feature = "test")]
+pub mod test;
 
-pub use blueprint::{Blueprint, RegistryError};
+pub use blueprint::{Blueprint, Need, Task};
 pub use capture::{Breadcrumb, Message, add_breadcrumb, capture_event, capture_exception, spawn};
-pub use database::{Database, DatabaseError};
+pub use database::{Database, DatabaseError, placeholders};
 pub use http::response_log::ResponseLogger;
 pub use http::rules::ResponseLogRules;
-pub use problem::{FieldError, Problem, Result};
+pub use problem::{FieldError, PROBLEM, Problem, Result};
 pub use record::{EventId, Kind, Level, Policy, Route, StackRoute, ToSentry, UnknownLevel};
 pub use recorder::Recorder;
-pub use service::{RouteInfo, Service};
+pub use registry::RegistryError;
+pub use resources::Resources;
+pub use routes::RouteInfo;
+pub use service::Service;
 pub use settings::ResponseLog;
+
+/// A future that stays on its thread, as those of handlers do.
+pub use futures_util::future::LocalBoxFuture;
 
 /// For [`critical!`] alone.
 #[doc(hidden)]

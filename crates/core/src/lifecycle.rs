@@ -11,13 +11,15 @@ use std::time::{Duration, Instant};
 use actix_web::{App, HttpServer};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::blueprint::RegistryError;
 use crate::database::Database;
-use crate::extract::Limits;
-use crate::http::response_log::Config;
 use crate::management::{self, Health};
+use crate::outlets::Outlets;
 use crate::pipeline::{self, Pipeline, Report};
 use crate::record::Level;
+use crate::registry::{Enabled, RegistryError};
+use crate::resources::Shared;
+use crate::routes;
+use crate::running::{NotStarted, Running};
 use crate::service::{Mounted, Service};
 use crate::settings::{Mode, Settings};
 
@@ -34,11 +36,22 @@ struct Failed {
     reason: String,
 }
 
-impl Failed {
-    fn registry(error: &RegistryError) -> Self {
+impl From<RegistryError> for Failed {
+    fn from(error: RegistryError) -> Self {
         Self { status: BAD_CONFIGURATION, reason: error.to_string() }
     }
+}
 
+impl From<NotStarted> for Failed {
+    fn from(not: NotStarted) -> Self {
+        match not {
+            NotStarted::Failed(reason) => Self::unavailable(reason),
+            NotStarted::Clash(reason) => Self { status: BAD_CONFIGURATION, reason },
+        }
+    }
+}
+
+impl Failed {
     fn unavailable(reason: impl fmt::Display) -> Self {
         Self { status: UNAVAILABLE, reason: reason.to_string() }
     }
@@ -47,11 +60,15 @@ impl Failed {
 pub(crate) fn run(mut service: Service) -> ExitCode {
     let release = service.release();
     service.settings.sentry.release.get_or_insert(release);
-    let settings = service.settings.clone();
+    let (settings, enabled) = match service.enabled() {
+        Ok((settings, enabled)) => (settings, Ok(enabled)),
+        // Why is said by way of the sinks, as far as they are known.
+        Err(error) => (service.settings.clone(), Err(error)),
+    };
     // Before any runtime: Sentry's hub belongs to the first thread that touches it.
-    let pipeline = pipeline::start(&settings, service.before_breadcrumb.take());
+    let pipeline = pipeline::start(&settings, service.before_breadcrumb.take(), &Outlets::Real);
 
-    let served = actix_web::rt::System::new().block_on(serve(&service, pipeline));
+    let served = actix_web::rt::System::new().block_on(serve(&service, &settings, enabled, pipeline));
     let (deadline, code) = match served {
         Ok(deadline) => (deadline, ExitCode::SUCCESS),
         Err(failed) => {
@@ -69,81 +86,103 @@ pub(crate) fn run(mut service: Service) -> ExitCode {
 }
 
 /// Serves until it is told to stop; gives back the instant by which the process must have ended.
-async fn serve(service: &Service, pipeline: &'static Pipeline) -> Result<Instant, Failed> {
-    let settings = &service.settings;
-    let enabled = service.enabled();
-    let blueprints = enabled.map_err(|error| Failed::registry(&error))?;
-    let (_, rules) = service.registered(&blueprints).await.map_err(|error| Failed::registry(&error))?;
-    let migrations = blueprints.iter().filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
+async fn serve(
+    service: &Service,
+    settings: &Settings,
+    enabled: Result<Vec<Enabled>, RegistryError>,
+    pipeline: &'static Pipeline,
+) -> Result<Instant, Failed> {
+    let enabled = enabled?;
+    let (_, rules) = routes::registered(settings, &enabled).await?;
+    let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
+    let names: Vec<&'static str> = blueprints.clone().map(|blueprint| blueprint.name()).collect();
+    let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
     let database = Database::open(&settings.database, migrations).await.map_err(Failed::unavailable)?;
-    let authenticator = blueprints.iter().find_map(|blueprint| blueprint.authenticator(&database));
-    let mut signals = Signals::listen().map_err(Failed::unavailable)?;
-
-    let stopping = Arc::new(AtomicBool::new(false));
-    let health = Health { database: database.clone(), stopping: Arc::clone(&stopping) };
-    let management = HttpServer::new(move || App::new().configure(management::routes(health.clone())))
-        .workers(1)
-        .disable_signals()
-        .shutdown_timeout(0)
-        .bind((settings.management.host.as_str(), settings.management.port));
-    let management = management.map_err(|error| cannot_listen("management", settings, &error))?;
-
-    let names: Vec<&'static str> = blueprints.iter().map(|blueprint| blueprint.name()).collect();
-    let mounted = Mounted {
-        blueprints,
-        database: database.clone(),
-        authenticator,
-        limits: Limits { max_body_bytes: settings.server.max_body_bytes, timeout: settings.server.request_timeout() },
-        pipeline,
-        response_log: Config::new(settings, rules),
-        transactions: settings.sentry.traces_sample_rate > 0.0,
-    };
-    let shares = Shares::of(settings.server.shutdown_timeout());
-    let mut api = HttpServer::new(move || mounted.clone().app())
-        .disable_signals()
-        .shutdown_timeout(shares.requests.as_secs())
-        .client_request_timeout(settings.server.request_timeout())
-        // A client that closes its side has left: its handler is ended, not run for nobody.
-        .h1_allow_half_closed(false);
-    if let Some(workers) = settings.server.workers {
-        api = api.workers(workers);
+    let running = Running::start(&enabled, Shared::new(database.clone())).await?;
+    let mounted = Mounted::new(settings, pipeline, enabled, rules, &running, (service.name, service.version));
+    let started = Started { service, settings, pipeline, names, database, running: running.clone() };
+    let served = started.listen(mounted).await;
+    if served.is_err() {
+        running.stop(Shares::of(settings.server.shutdown_timeout()).blueprints).await;
     }
-    let api = api.bind((settings.server.host.as_str(), settings.server.port));
-    let api = api.map_err(|error| cannot_listen("server", settings, &error))?;
+    served
+}
 
-    say_start(service, pipeline, &api.addrs(), &management.addrs(), &names, &database);
-    let (api, management) = (api.run(), management.run());
-    let (api_handle, management_handle) = (api.handle(), management.handle());
-    let management = actix_web::rt::spawn(management);
-    let api = actix_web::rt::spawn(api);
+/// All that is there before the listeners.
+struct Started<'a> {
+    service: &'a Service,
+    settings: &'a Settings,
+    pipeline: &'static Pipeline,
+    names: Vec<&'static str>,
+    database: Database,
+    running: Running,
+}
 
-    let name = signals.next().await;
-    let deadline = Instant::now() + settings.server.shutdown_timeout();
-    stopping.store(true, Ordering::Relaxed);
-    pipeline.report(Report::service(Level::Info, format!("stopping on {name}")));
-    // A second signal ends at once, whatever is in hand.
-    actix_web::rt::spawn(async move {
-        signals.next().await;
-        std::process::exit(1);
-    });
-    api_handle.stop(true).await;
-    // Both have ended by themselves; how is of no interest any more.
-    let _ = api.await;
-    let _ = tokio::time::timeout(Duration::from_millis(500), database.close()).await;
-    management_handle.stop(false).await;
-    let _ = management.await;
-    pipeline.report(Report::service(Level::Info, "stopped"));
-    Ok(deadline)
+impl Started<'_> {
+    async fn listen(self, mounted: Mounted) -> Result<Instant, Failed> {
+        let Self { service, settings, pipeline, names, database, running } = self;
+        let mut signals = Signals::listen().map_err(Failed::unavailable)?;
+
+        let stopping = Arc::new(AtomicBool::new(false));
+        let health =
+            Health { database: database.clone(), blueprints: running.clone(), stopping: Arc::clone(&stopping) };
+        let management = HttpServer::new(move || App::new().configure(management::routes(health.clone())))
+            .workers(1)
+            .disable_signals()
+            .shutdown_timeout(0)
+            .bind((settings.management.host.as_str(), settings.management.port));
+        let management = management.map_err(|error| cannot_listen("management", settings, &error))?;
+
+        let shares = Shares::of(settings.server.shutdown_timeout());
+        let mut api = HttpServer::new(move || mounted.clone().app())
+            .disable_signals()
+            .shutdown_timeout(shares.requests.as_secs())
+            .client_request_timeout(settings.server.request_timeout())
+            // A client that closes its side has left: its handler is ended, not run for nobody.
+            .h1_allow_half_closed(false);
+        if let Some(workers) = settings.server.workers {
+            api = api.workers(workers);
+        }
+        let api = api.bind((settings.server.host.as_str(), settings.server.port));
+        let api = api.map_err(|error| cannot_listen("server", settings, &error))?;
+
+        say_start(service, settings, pipeline, &api.addrs(), &management.addrs(), &names, &database);
+        let (api, management) = (api.run(), management.run());
+        let (api_handle, management_handle) = (api.handle(), management.handle());
+        let management = actix_web::rt::spawn(management);
+        let api = actix_web::rt::spawn(api);
+
+        let name = signals.next().await;
+        let deadline = Instant::now() + settings.server.shutdown_timeout();
+        stopping.store(true, Ordering::Relaxed);
+        pipeline.report(Report::service(Level::Info, format!("stopping on {name}")));
+        // A second signal ends at once, whatever is in hand.
+        actix_web::rt::spawn(async move {
+            signals.next().await;
+            std::process::exit(1);
+        });
+        api_handle.stop(true).await;
+        // Both have ended by themselves; how is of no interest any more.
+        let _ = api.await;
+        running.stop(shares.blueprints).await;
+        let _ = tokio::time::timeout(Duration::from_millis(500), database.close()).await;
+        management_handle.stop(false).await;
+        let _ = management.await;
+        pipeline.report(Report::service(Level::Info, "stopped"));
+        Ok(deadline)
+    }
 }
 
 /// How the time to stop is shared out; what the requests leave is for the sinks.
 struct Shares {
     requests: Duration,
+    blueprints: Duration,
 }
 
 impl Shares {
     fn of(all: Duration) -> Self {
-        Self { requests: Duration::from_secs((all.as_secs() * 5 / 8).max(1).min(all.as_secs().saturating_sub(1))) }
+        let requests = Duration::from_secs((all.as_secs() * 5 / 8).max(1).min(all.as_secs().saturating_sub(1)));
+        Self { requests, blueprints: all / 8 }
     }
 }
 
@@ -157,13 +196,13 @@ fn cannot_listen(section: &str, settings: &Settings, error: &io::Error) -> Faile
 
 fn say_start(
     service: &Service,
+    settings: &Settings,
     pipeline: &Pipeline,
     api: &[SocketAddr],
     management: &[SocketAddr],
     blueprints: &[&'static str],
     database: &Database,
 ) {
-    let settings = &service.settings;
     let shown = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let policy = pipeline.policy;
     let sinks: Vec<&str> = [("stderr", policy.has_stderr()), ("sentry", policy.has_sentry())]

@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::database::Database;
+use crate::running::Running;
 
 /// What the checks ask.
 #[derive(Clone)]
 pub(crate) struct Health {
     pub database: Database,
+    pub blueprints: Running,
     /// Set once the service stops taking requests.
     pub stopping: Arc<AtomicBool>,
 }
@@ -29,16 +31,26 @@ async fn live() -> impl Responder {
     web::Json(json!({"status": "live"}))
 }
 
-/// Whether it can answer requests: it is not stopping, and the database answers.
+/// Whether it can answer requests: it is not stopping, the database answers, and each blueprint says that it can.
 async fn ready(health: Data<Health>) -> HttpResponse {
     if health.stopping.load(Ordering::Relaxed) {
         return HttpResponse::ServiceUnavailable().json(json!({"status": "stopping"}));
     }
-    match health.database.ping().await {
-        Ok(()) => HttpResponse::Ok().json(json!({"status": "ready", "database": health.database.kind()})),
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the database does not answer");
-            HttpResponse::ServiceUnavailable().json(json!({"status": "the database does not answer"}))
+    if let Err(error) = health.database.ping().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the database does not answer");
+        return HttpResponse::ServiceUnavailable().json(json!({"status": "the database does not answer"}));
+    }
+    let answers = health.blueprints.ready().await;
+    let shown = |answer: &Result<(), String>| Value::from(if answer.is_ok() { "ready" } else { "not ready" });
+    let blueprints: Map<String, Value> = answers.iter().map(|(name, it)| ((*name).to_owned(), shown(it))).collect();
+    let mut all_ready = true;
+    for (name, answer) in &answers {
+        if let Err(why) = answer {
+            all_ready = false;
+            tracing::warn!(why, "the blueprint {name} is not ready");
         }
     }
+    let status = if all_ready { "ready" } else { "a blueprint is not ready" };
+    let mut answer = if all_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    answer.json(json!({"status": status, "database": health.database.kind(), "blueprints": blueprints}))
 }

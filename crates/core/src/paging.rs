@@ -1,14 +1,20 @@
 //! Lists, a page at a time: by the last id that was seen, so that what comes or goes meanwhile neither repeats nor hides
 //! anything.
 
+use actix_web::http::header::{HeaderValue, LINK};
+use actix_web::{HttpRequest, HttpResponse};
+use form_urlencoded::Serializer;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 /// Which page of a list: `?limit=20&after=ID`, asked for as [`Query<Paging>`](crate::extract::Query).
-#[derive(Debug, Clone, Deserialize, Validate)]
+#[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Paging {
     /// The most items of a page: 1 to 100, 20 when not said.
+    #[param(minimum = 1, maximum = 100, default = 20)]
     #[serde(default = "usual_limit")]
     #[garde(range(min = 1, max = 100))]
     pub limit: u16,
@@ -46,11 +52,95 @@ impl Paging {
         let next = items.last().filter(|_| more).map(id);
         Page { items, next }
     }
+
+    /// 200 with the page that these items make, and a `Link` header (RFC 8288) to the first page and to the next, if there
+    /// is one; what else the query asks for is asked for there too.
+    ///
+    /// ```
+    /// use actix_web::{HttpRequest, HttpResponse};
+    /// use cyanotype::extract::Query;
+    /// use cyanotype::paging::Paging;
+    /// use uuid::Uuid;
+    ///
+    /// async fn list(request: HttpRequest, Query(paging): Query<Paging>) -> HttpResponse {
+    ///     let ids: Vec<Uuid> = Vec::new(); // of the store: as many as `paging.to_read()` after `paging.after`
+    ///     paging.answer(&request, ids, |id| *id)
+    /// }
+    /// ```
+    pub fn answer<T: Serialize>(&self, request: &HttpRequest, items: Vec<T>, id: impl Fn(&T) -> Uuid) -> HttpResponse {
+        let page = self.page(items, id);
+        let mut answer = HttpResponse::Ok();
+        // A path can hold what a header cannot; the body says the same.
+        if let Ok(links) = HeaderValue::from_str(&links(request, page.next)) {
+            answer.insert_header((LINK, links));
+        }
+        answer.json(page)
+    }
+}
+
+fn links(request: &HttpRequest, next: Option<Uuid>) -> String {
+    let first = link(request, None, "first");
+    match next {
+        Some(next) => format!("{}, {first}", link(request, Some(next), "next")),
+        None => first,
+    }
+}
+
+fn link(request: &HttpRequest, after: Option<Uuid>, rel: &str) -> String {
+    // Written anew: what a client wrote could end the link.
+    let mut query = Serializer::new(String::new());
+    query.extend_pairs(form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name != "after"));
+    if let Some(after) = after {
+        query.append_pair("after", &after.to_string());
+    }
+    let query = query.finish();
+    let query = if query.is_empty() { query } else { format!("?{query}") };
+    format!("<{}{query}>; rel=\"{rel}\"", request.path())
 }
 
 /// A part of a list; the next one begins after `next`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T> {
     pub items: Vec<T>,
+    /// What the next page begins after; null at the end.
     pub next: Option<Uuid>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn linked(uri: &str, next: Option<Uuid>) -> String {
+        let request = TestRequest::with_uri(uri).to_http_request();
+        links(&request, next)
+    }
+
+    #[test]
+    fn the_next_page_is_asked_for_as_this_one_was() {
+        let next = Uuid::from_u128(7);
+        assert_eq!(
+            linked("/orders?status=paid&after=00000000-0000-0000-0000-000000000001&limit=3", Some(next)),
+            format!(
+                "</orders?status=paid&limit=3&after={next}>; rel=\"next\", </orders?status=paid&limit=3>; rel=\"first\""
+            )
+        );
+        assert_eq!(
+            linked("/users", Some(next)),
+            format!("</users?after={next}>; rel=\"next\", </users>; rel=\"first\"")
+        );
+    }
+
+    #[test]
+    fn the_last_page_has_no_next() {
+        assert_eq!(linked("/users?limit=3&after=x", None), "</users?limit=3>; rel=\"first\"");
+    }
+
+    #[test]
+    fn no_query_ends_a_link() {
+        assert_eq!(
+            linked("/users?a=%3E;%20rel=%22next&b=%0d%0ax&c=%c3%a4", None),
+            "</users?a=%3E%3B+rel%3D%22next&b=%0D%0Ax&c=%C3%A4>; rel=\"first\""
+        );
+    }
 }

@@ -1,20 +1,27 @@
 //! A panic on any thread is a failure that nobody caught: it is reported where it happens, and the thread goes on its way.
 
 use std::any::Any;
-use std::panic::{PanicHookInfo, set_hook};
+use std::panic::{PanicHookInfo, set_hook, take_hook};
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
+use crate::outlets::Outlets;
 use crate::pipeline::{Report, pipeline};
 use crate::record::Kind;
+use crate::request;
 use crate::stack::Stack;
 
 /// What the last words of a process may take to reach stderr, or the spool.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Takes the place of the standard hook, which would write past the sinks.
-pub(crate) fn install_hook() {
-    set_hook(Box::new(|info: &PanicHookInfo<'_>| {
+/// Takes the place of the standard hook, which would write past the sinks. In a test of a blueprint that one keeps all
+/// panics outside of requests: those are the test's own.
+pub(crate) fn install_hook(outlets: &Outlets) {
+    let before = (!matches!(outlets, Outlets::Real)).then(take_hook);
+    set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
+        if let Some(before) = before.as_ref().filter(|_| request::current().is_none()) {
+            return before(info);
+        }
         let place = info.location().map_or_else(|| "unknown".into(), ToString::to_string);
         let Some(pipeline) = pipeline() else { return };
         let message = message(info.payload());

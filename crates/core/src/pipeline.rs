@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::capture::Breadcrumb;
 use crate::failure::Failure;
 use crate::flood::{Floods, Same, Suppressed};
+use crate::outlets::Outlets;
 use crate::record::{Crumb, Detail, Event, EventId, FailureDetail, Kind, Level, Policy, Record, StackRoute, ToSentry};
 use crate::redact::Redactor;
 use crate::request::{self, RequestContext, Trail};
@@ -27,10 +28,14 @@ pub(crate) fn pipeline() -> Option<&'static Pipeline> {
 
 /// Starts the pipeline and what feeds it. The first call of a process wins, and must come before any runtime or thread
 /// that could speak to Sentry.
-pub(crate) fn start(settings: &Settings, before_breadcrumb: Option<BeforeBreadcrumb>) -> &'static Pipeline {
-    let pipeline = Pipeline::install(settings, before_breadcrumb);
+pub(crate) fn start(
+    settings: &Settings,
+    before_breadcrumb: Option<BeforeBreadcrumb>,
+    outlets: &Outlets,
+) -> &'static Pipeline {
+    let pipeline = Pipeline::install(settings, before_breadcrumb, outlets);
     subscriber::install(settings, pipeline);
-    panic::install_hook();
+    panic::install_hook(outlets);
     pipeline
 }
 
@@ -86,12 +91,16 @@ impl Report {
 
 impl Pipeline {
     /// Starts the sinks that the settings ask for.
-    fn install(settings: &Settings, before_breadcrumb: Option<BeforeBreadcrumb>) -> &'static Pipeline {
+    fn install(
+        settings: &Settings,
+        before_breadcrumb: Option<BeforeBreadcrumb>,
+        outlets: &Outlets,
+    ) -> &'static Pipeline {
         PIPELINE.get_or_init(|| {
             let policy = Policy::of(settings);
-            let stderr = Arc::new(stderr::Sink::start(settings));
+            let stderr = Arc::new(outlets.stderr(settings));
             let redactor = Arc::new(Redactor::new(&settings.log.response.redact, settings.log.redact));
-            let start = || sentry::Sink::start(settings, Arc::clone(&stderr), Arc::clone(&redactor)).map(Arc::new);
+            let start = || outlets.sentry(settings, Arc::clone(&stderr), Arc::clone(&redactor)).map(Arc::new);
             let sentry = policy.has_sentry().then(start);
             let resolver = Resolver::start(Arc::clone(&stderr));
             Pipeline {
@@ -240,6 +249,12 @@ impl Pipeline {
         if let Some((sink, event)) = event {
             self.resolver.resolve(Job::Send(sink, event));
         }
+    }
+
+    /// Waits until what waits for its stack has been handed to the sinks.
+    #[cfg(feature = "test")]
+    pub fn settle(&self, deadline: Instant) {
+        drop(self.resolver.wait(deadline));
     }
 
     /// Whether any sink wants a response's record of this level.

@@ -3,6 +3,7 @@
 //! A client's mistake says what the client may read. An internal error keeps its cause for the log and Sentry; the client
 //! sees no more than the request's id and the event's.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -11,12 +12,17 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::failure::Failure;
 use crate::record::EventId;
 use crate::request::{self, RequestContext};
 use crate::settings::Env;
 use crate::stack::Stack;
+
+/// The content type of problems.
+pub const PROBLEM: &str = "application/problem+json";
 
 /// What a handler returns.
 ///
@@ -46,7 +52,7 @@ pub struct Problem {
 }
 
 /// What is wrong with one field of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// The field's path: `lines[0].quantity`.
     pub field: String,
@@ -107,6 +113,12 @@ impl Problem {
         Self { status, detail: None, fields: Vec::new(), headers: Vec::new(), cause: Some(cause) }
     }
 
+    /// 503: something that is needed does not answer; the error is for the log and Sentry alone.
+    pub fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let problem = Self::internal(error).with_status(StatusCode::SERVICE_UNAVAILABLE);
+        problem.header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// Names the fields that the problem is about.
     #[must_use]
     pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {
@@ -145,7 +157,7 @@ impl Problem {
         for (name, value) in &self.headers {
             response.append_header((name.clone(), value.clone()));
         }
-        let body = Body {
+        let body = ProblemBody {
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Unknown"),
             status: self.status.as_u16(),
@@ -154,27 +166,52 @@ impl Problem {
             request_id: request.map(|request| request.id.as_str()),
             sentry_event_id: event_id,
         };
-        response.content_type("application/problem+json").body(body.to_json())
+        response.content_type(PROBLEM).body(body.to_json())
     }
 }
 
-/// A problem's members, in the order in which they are written.
-#[derive(Serialize)]
-struct Body<'a> {
+/// A problem as RFC 9457 has it.
+// Its members, in the order in which they are written.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+struct ProblemBody<'a> {
     r#type: &'static str,
+    /// What the status means.
     title: &'a str,
     status: u16,
+    /// What is wrong, and how it can be mended.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    /// The fields that are wrong.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+    /// Names the request in the service's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    /// Names the event in Sentry, where the failure has been reported.
+    #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     sentry_event_id: Option<EventId>,
 }
 
-impl Body<'_> {
+/// For the API document.
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        ProblemBody::schema()
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        "Problem".into()
+    }
+
+    fn schemas(all: &mut Vec<(String, RefOr<Schema>)>) {
+        ProblemBody::schemas(all);
+    }
+}
+
+impl ProblemBody<'_> {
     fn to_json(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers are always JSON")
     }

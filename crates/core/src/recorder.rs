@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::http::response_log::{Config, ResponseLogger};
 use crate::http::rules::Rules;
+use crate::outlets::Outlets;
 use crate::pipeline::{self, Pipeline};
 use crate::settings::Settings;
 
@@ -49,7 +50,7 @@ impl Recorder {
     #[must_use]
     pub fn start(settings: &Settings) -> Self {
         let rules = Rules::new(settings.log.response.body, &[]);
-        Self { pipeline: pipeline::start(settings, None), response_log: Config::new(settings, rules) }
+        Self { pipeline: pipeline::start(settings, None, &Outlets::Real), response_log: Config::new(settings, rules) }
     }
 
     /// The wrapper; each worker's app takes one of its own.

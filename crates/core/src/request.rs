@@ -7,12 +7,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actix_web::http::Method;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use uuid::Uuid;
 
 use crate::failure::is_same;
 use crate::record::{Crumb, Event, EventId};
+use crate::redact::Redactor;
 use crate::sentry::RequestHub;
+
+/// The header of a request's id, in requests and answers.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
     static CURRENT: Arc<RequestContext>;
@@ -35,6 +39,7 @@ pub(crate) fn sync_scope<R>(context: Arc<RequestContext>, f: impl FnOnce() -> R)
 
 #[derive(Debug)]
 pub(crate) struct RequestContext {
+    /// The caller's, or a new one.
     pub id: String,
     /// 32 hexadecimal digits: the caller's trace, or one that begins here.
     pub trace_id: String,
@@ -92,12 +97,12 @@ impl Report {
 }
 
 impl RequestContext {
-    pub fn new(headers: &HeaderMap) -> Self {
+    pub fn new(headers: &HeaderMap, redactor: &Redactor) -> Self {
         let hub = RequestHub::current();
         // A transaction that begins here has a trace already.
         let trace_id = incoming_trace(headers).or_else(|| hub.trace_id());
         Self {
-            id: Uuid::now_v7().to_string(),
+            id: incoming_id(headers, redactor).unwrap_or_else(|| Uuid::now_v7().to_string()),
             trace_id: trace_id.unwrap_or_else(|| Uuid::new_v4().simple().to_string()),
             hub,
             blueprint: OnceLock::new(),
@@ -130,6 +135,18 @@ impl RequestContext {
     pub fn transaction(&self) -> Option<String> {
         let (method, route) = self.endpoint.get()?;
         route.as_ref().map(|route| format!("{method} {route}"))
+    }
+
+    /// What tells another process that it works for this request: its id, and the trace that both are part of.
+    pub fn outgoing(&self) -> [(&'static str, String); 3] {
+        let span = || Uuid::new_v4().simple().to_string()[..16].to_owned();
+        // Without a transaction there is no word on sampling, and the other one draws for itself.
+        let sentry_trace = self.hub.sentry_trace().unwrap_or_else(|| format!("{}-{}", self.trace_id, span()));
+        let mut parts = sentry_trace.split('-').skip(1);
+        let span = parts.next().map_or_else(span, str::to_owned);
+        let flag = parts.next().unwrap_or("0");
+        let traceparent = format!("00-{}-{span}-0{flag}", self.trace_id);
+        [("x-request-id", self.id.clone()), ("traceparent", traceparent), ("sentry-trace", sentry_trace)]
     }
 
     pub fn trail(&self) -> MutexGuard<'_, Trail> {
@@ -197,6 +214,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The longest id that is taken over, in bytes.
+const LONGEST_ID: usize = 128;
+
+/// The caller's id, if it has one that records may show: 1 to 128 letters, digits and `._:/+=@-`, nothing that the redactor
+/// would hide, and no second one beside it.
+fn incoming_id(headers: &HeaderMap, redactor: &Redactor) -> Option<String> {
+    let mut ids = headers.get_all(REQUEST_ID);
+    let id = ids.next()?.to_str().ok().filter(|_| ids.next().is_none())?;
+    let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/+=@-".contains(&byte));
+    let fits = is_plain && (1..=LONGEST_ID).contains(&id.len()) && redactor.header(id) == id;
+    fits.then(|| id.to_owned())
+}
+
 /// The trace that the caller is part of: W3C's `traceparent`, else Sentry's `sentry-trace`.
 fn incoming_trace(headers: &HeaderMap) -> Option<String> {
     let header = |name: &str| headers.get(name)?.to_str().ok();
@@ -211,7 +241,29 @@ fn incoming_trace(headers: &HeaderMap) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderValue;
+
+    fn id(values: &[&str]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(REQUEST_ID, HeaderValue::from_str(value).expect("a header"));
+        }
+        incoming_id(&headers, &Redactor::default())
+    }
+
+    #[test]
+    fn a_callers_id_is_taken_over_when_records_may_show_it() {
+        for good in ["7", "01a2051a-5ac3-7163-ae5e-95c0b385f426", "web.1:a/b+c=d@e_f", &"x".repeat(128)] {
+            assert_eq!(id(&[good]).as_deref(), Some(good));
+        }
+        let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln";
+        for bad in
+            ["", "a b", "a\tb", "\u{e4}", "<1>", &"x".repeat(129), jwt, "bearer:abc", "4111-1111-1111-1111", "token=x"]
+        {
+            assert_eq!(id(&[bad]), None, "{bad}");
+        }
+        assert_eq!(id(&["one", "two"]), None);
+    }
 
     fn trace(name: &'static str, value: &'static str) -> Option<String> {
         let mut headers = HeaderMap::new();
@@ -232,8 +284,22 @@ mod tests {
     }
 
     #[test]
+    fn what_another_process_is_told_can_be_read_there() {
+        let redactor = Redactor::default();
+        let here = RequestContext::new(&HeaderMap::new(), &redactor);
+        let mut headers = HeaderMap::new();
+        for (name, value) in here.outgoing() {
+            headers.insert(HeaderName::from_static(name), value.parse().expect("it is a header's value"));
+        }
+        let there = RequestContext::new(&headers, &redactor);
+        assert_eq!((&there.id, &there.trace_id), (&here.id, &here.trace_id));
+        headers.remove("traceparent");
+        assert_eq!(RequestContext::new(&headers, &redactor).trace_id, here.trace_id);
+    }
+
+    #[test]
     fn a_failure_is_remembered_whoever_tells_it_first() {
-        let context = RequestContext::new(&HeaderMap::new());
+        let context = RequestContext::new(&HeaderMap::new(), &Redactor::default());
         let chain = |messages: &[&str]| messages.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>();
         let event = EventId::random();
         context.remember(chain(&["cause"]), true, None);

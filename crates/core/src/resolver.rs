@@ -31,7 +31,7 @@ struct Shared {
 }
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     /// The first stays here while its stack is resolved, so that it is not lost when that takes too long.
     waiting: VecDeque<Job>,
     /// Whether a job is being done; its stack is resolved, so it will not take long.
@@ -69,8 +69,8 @@ impl Resolver {
         self.shared.changed.notify_all();
     }
 
-    /// Waits for the jobs at hand, at most until the deadline; what is left then is done without stacks.
-    pub fn finish(&self, deadline: Instant) {
+    /// Waits for the jobs at hand, at most until the deadline.
+    pub(crate) fn wait(&self, deadline: Instant) -> MutexGuard<'_, State> {
         let mut state = self.shared.lock();
         while !state.waiting.is_empty() || state.busy {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -79,6 +79,12 @@ impl Resolver {
             }
             state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+        state
+    }
+
+    /// Waits for the jobs at hand, at most until the deadline; what is left then is done without stacks.
+    pub fn finish(&self, deadline: Instant) {
+        let mut state = self.wait(deadline);
         state.closed = true;
         let left = std::mem::take(&mut state.waiting);
         drop(state);

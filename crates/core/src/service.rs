@@ -2,23 +2,28 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
-use actix_web::middleware::{Compress, Next, from_fn};
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::middleware::{Compress, Condition, Next, from_fn};
+use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error};
-use serde::Serialize;
 use tracing_actix_web::TracingLogger;
+use utoipa::openapi::OpenApi;
 
-use crate::auth::Authenticator;
-use crate::blueprint::{self, Blueprint, RegistryError};
+use crate::api;
+use crate::api::pages::Pages;
+use crate::blueprint::Blueprint;
 use crate::capture::Breadcrumb;
 use crate::database::Database;
 use crate::extract::Limits;
+use crate::http::answer_headers::{Defaults, give_headers};
 use crate::http::context::{give_context, leave_streams_alone};
+use crate::http::cors;
 use crate::http::failures::answer_failures;
+use crate::http::handler_time::end_late;
+use crate::http::rate_limit::{RateLimit, limit_rate};
 use crate::http::response_log::{Config, ResponseLogger};
 use crate::http::root_span::RootSpan;
 use crate::http::rules::Rules;
@@ -26,9 +31,14 @@ use crate::lifecycle;
 use crate::pipeline::{BeforeBreadcrumb, Pipeline};
 use crate::problem::Problem;
 use crate::record::EventId;
+use crate::registry::{self, Enabled, Registered, RegistryError};
 use crate::request;
+use crate::resources::Mount;
+use crate::routes::{self, RouteInfo};
+use crate::running::Running;
 use crate::sentry;
-use crate::settings::{ResponseLog, Settings};
+use crate::settings::spec::Setting;
+use crate::settings::{Cors, Settings};
 
 /// The service: settings, blueprints, and what is done before a breadcrumb is kept.
 ///
@@ -43,20 +53,10 @@ use crate::settings::{ResponseLog, Settings};
 /// ```
 pub struct Service {
     pub(crate) settings: Settings,
-    pub(crate) blueprints: Vec<Arc<dyn Blueprint>>,
+    pub(crate) blueprints: Vec<Registered>,
     pub(crate) before_breadcrumb: Option<BeforeBreadcrumb>,
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
-}
-
-/// One route, as `app routes` lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RouteInfo {
-    pub method: String,
-    pub path: String,
-    pub blueprint: &'static str,
-    /// How much is recorded of its responses.
-    pub response_log: ResponseLog,
 }
 
 impl Service {
@@ -81,7 +81,7 @@ impl Service {
     /// Adds a blueprint.
     #[must_use]
     pub fn blueprint(mut self, blueprint: impl Blueprint) -> Self {
-        self.blueprints.push(Arc::new(blueprint));
+        self.blueprints.push(Registered::new(blueprint));
         self
     }
 
@@ -96,30 +96,34 @@ impl Service {
         self
     }
 
+    /// The settings in force, those of the blueprints among them.
+    ///
+    /// # Errors
+    /// When the blueprints do not go together, or cannot be set so.
+    pub fn settings(&self) -> Result<Settings, RegistryError> {
+        self.enabled().map(|(settings, _)| settings)
+    }
+
+    /// What can be set for each blueprint that is compiled in, below `blueprints.<its name>`.
+    pub fn blueprint_settings(&self) -> impl Iterator<Item = (&'static str, &'static [Setting])> {
+        self.blueprints.iter().map(|it| (it.blueprint.name(), it.blueprint.settings().known))
+    }
+
     /// The routes of the enabled blueprints, by path.
     ///
     /// # Errors
-    /// When the blueprints do not go together.
+    /// When the blueprints do not go together, or cannot be set so.
     pub fn routes(&self) -> Result<Vec<RouteInfo>, RegistryError> {
-        let blueprints = self.enabled()?;
-        actix_web::rt::System::new().block_on(self.registered(&blueprints)).map(|(routes, _)| routes)
+        let (settings, blueprints) = self.enabled()?;
+        actix_web::rt::System::new().block_on(routes::registered(&settings, &blueprints)).map(|(routes, _)| routes)
     }
 
-    /// The routes of these blueprints, and how much is recorded of them.
-    pub(crate) async fn registered(
-        &self,
-        blueprints: &[Arc<dyn Blueprint>],
-    ) -> Result<(Vec<RouteInfo>, Rules), RegistryError> {
-        let app = App::new().configure(|config| mount(config, blueprints));
-        let app = actix_web::test::init_service(app).await;
-        // actix hands the tree to requests alone.
-        let asked = actix_web::test::TestRequest::get().uri("/").to_request();
-        let answer = actix_web::test::call_service(&app, asked).await;
-        let tree = answer.request().app_data::<Data<IntrospectionTree>>();
-        let rules = Rules::new(self.settings.log.response.body, blueprints);
-        let routes = tree.map(|tree| listed(tree, blueprints, &rules)).unwrap_or_default();
-        rules.check(&routes)?;
-        Ok((routes, rules))
+    /// The API document of the enabled blueprints.
+    ///
+    /// # Errors
+    /// When the blueprints do not go together, or cannot be set so.
+    pub fn api(&self) -> Result<OpenApi, RegistryError> {
+        self.enabled().map(|(_, blueprints)| api::document(self.name, self.version, &blueprints))
     }
 
     /// Whether the start would refuse the blueprints.
@@ -152,49 +156,65 @@ impl Service {
         lifecycle::run(self)
     }
 
-    pub(crate) fn enabled(&self) -> Result<Vec<Arc<dyn Blueprint>>, RegistryError> {
-        blueprint::enabled(self.blueprints.clone(), self.settings.blueprints.enabled.as_deref())
+    /// The settings in force, and the blueprints that they enable.
+    pub(crate) fn enabled(&self) -> Result<(Settings, Vec<Enabled>), RegistryError> {
+        let mut settings = self.settings.clone();
+        let blueprints = registry::enabled(&self.blueprints, &mut settings)?;
+        Ok((settings, blueprints))
     }
-}
-
-fn listed(tree: &IntrospectionTree, blueprints: &[Arc<dyn Blueprint>], rules: &Rules) -> Vec<RouteInfo> {
-    let mut routes = Vec::new();
-    for item in Vec::<IntrospectionReportItem>::from(&tree.root) {
-        let is_below = |prefix: &str| {
-            item.full_path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let Some(blueprint) = blueprints.iter().find(|blueprint| is_below(blueprint.prefix())) else { continue };
-        // A resource without methods of its own answers to any.
-        let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
-        if item.resource_type == "resource" {
-            routes.extend(methods.into_iter().map(|method| RouteInfo {
-                response_log: rules.of(Some(blueprint.name()), &method, Some(&item.full_path)),
-                method,
-                path: item.full_path.clone(),
-                blueprint: blueprint.name(),
-            }));
-        }
-    }
-    routes.sort_by(|a, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
-    routes.dedup();
-    routes
 }
 
 /// What every worker's app is built from.
 #[derive(Clone)]
 pub(crate) struct Mounted {
-    pub blueprints: Vec<Arc<dyn Blueprint>>,
+    pub blueprints: Vec<Enabled>,
     pub database: Database,
-    pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// What the blueprints provide.
+    pub provided: Vec<Mount>,
+    /// The API document, where it is served.
+    pub pages: Option<Pages>,
     pub limits: Limits,
+    /// What a handler has to answer; zero when it may take any time.
+    pub handler_timeout: Duration,
+    pub cors: Cors,
+    /// One for all workers.
+    pub rate_limit: Option<Arc<RateLimit>>,
     pub pipeline: &'static Pipeline,
     pub response_log: Config,
+    pub answer_headers: Defaults,
     /// Whether requests are sent to Sentry as transactions.
     #[cfg_attr(not(feature = "sentry"), expect(dead_code, reason = "without Sentry there are none"))]
     pub transactions: bool,
 }
 
 impl Mounted {
+    /// What these settings ask of an app, and what its blueprints have made ready.
+    pub fn new(
+        settings: &Settings,
+        pipeline: &'static Pipeline,
+        blueprints: Vec<Enabled>,
+        rules: Rules,
+        running: &Running,
+        (name, version): (&str, &str),
+    ) -> Self {
+        let server = &settings.server;
+        let pages = server.docs.then(|| Pages::new(&api::document(name, version, &blueprints)));
+        Self {
+            blueprints,
+            pages,
+            database: running.database().clone(),
+            provided: running.mounts(),
+            limits: Limits { max_body_bytes: server.max_body_bytes, timeout: server.request_timeout() },
+            handler_timeout: server.handler_timeout(),
+            cors: server.cors.clone(),
+            rate_limit: RateLimit::new(server).map(Arc::new),
+            pipeline,
+            response_log: Config::new(settings, rules),
+            answer_headers: Defaults::new(server),
+            transactions: settings.sentry.traces_sample_rate > 0.0,
+        }
+    }
+
     /// The app, its layers innermost first, as actix has it: the last one wrapped sees a request first.
     pub fn app(
         self,
@@ -208,28 +228,38 @@ impl Mounted {
         >,
     > {
         let pipeline = self.pipeline;
+        let cors = cors::layer(&self.cors);
         let app = App::new()
             .app_data(self.limits)
             .app_data(self.database)
             .configure(|config| {
-                if let Some(authenticator) = self.authenticator {
-                    config.app_data(Data::from(authenticator));
-                }
+                self.provided.iter().for_each(|mount| mount(config));
                 mount(config, &self.blueprints);
+                if let Some(pages) = self.pages {
+                    pages.mount(config);
+                }
             })
             .default_service(web::to(no_such_route))
-            // Innermost, so that every layer outside sees an answer, never a panic.
+            // Innermost: what is late is the handler, and the failure is one like others.
+            .wrap(from_fn(move |request, next| end_late(self.handler_timeout, request, next)))
+            // Inside the rest, so that every layer outside sees an answer, never a panic.
             .wrap(from_fn(answer_failures))
+            // Before any handler or extractor; what it refuses has a context, a record and all headers.
+            .wrap(from_fn(move |request, next| limit_rate(self.rate_limit.clone(), request, next)))
+            // Outside the limit and the failures, so that their answers can be read; inside the log, which has its preflights.
+            .wrap(Condition::new(cors.is_some(), cors.unwrap_or_default()))
             // Inside compression, so that it sees plain bytes; outside the failures, so that it records their answers.
             .wrap(ResponseLogger::new(pipeline, self.response_log))
             .wrap(from_fn(leave_streams_alone))
             .wrap(Compress::default())
             // Opens the span that handlers' spans are inside of; asks the context for the request's ids.
             .wrap(TracingLogger::<RootSpan>::new())
-            .wrap(from_fn(give_context));
+            // Outside all that answers; asks the context for the request's id.
+            .wrap(from_fn(move |request, next| give_headers(self.answer_headers.clone(), request, next)))
+            .wrap(from_fn(move |request, next| give_context(pipeline, request, next)));
         // Outermost: it binds the hub that the context takes along. It works even without a client, so only with one.
         #[cfg(feature = "sentry")]
-        let app = app.wrap(actix_web::middleware::Condition::new(
+        let app = app.wrap(Condition::new(
             pipeline.policy.has_sentry(),
             ::sentry_actix::Sentry::builder()
                 // Failures are reported by the failures layer, once.
@@ -241,8 +271,9 @@ impl Mounted {
     }
 }
 
-fn mount(config: &mut ServiceConfig, blueprints: &[Arc<dyn Blueprint>]) {
-    for blueprint in blueprints {
+/// Puts each blueprint's routes below its prefix.
+pub(crate) fn mount(config: &mut ServiceConfig, blueprints: &[Enabled]) {
+    for Enabled { blueprint, .. } in blueprints {
         let name = blueprint.name();
         config.service(
             web::scope(blueprint.prefix())

@@ -1,8 +1,10 @@
-//! What is done with the project beside building and testing it: `cargo xtask`.
+//! The workspace's own tasks, asked for by the aliases in `.cargo/config.toml`.
 
 mod bench;
+mod blueprint;
 mod documents;
 mod paint;
+mod print;
 
 // The tests' harness, which finds ports and sets up peers, and whose processes never outlive this one. Taken in by its files:
 // as a crate it would bring the whole service along.
@@ -31,36 +33,36 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Does what is done with the project beside building and testing it.
-#[derive(Parser)]
-#[command(name = "cargo xtask")]
+/// The workspace's own tasks
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", about)]
 struct Command {
     #[command(subcommand)]
     task: Task,
 }
 
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Task {
     /// Measure what the service costs, beside others
     Bench(bench::Args),
+    Blueprint(blueprint::Command),
     /// Count the instructions that a request takes
     Instructions(bench::instructions::Args),
 }
 
 fn main() -> ExitCode {
-    // The harness panics with a sentence that says what is wrong.
+    print::outcome(match Command::parse().task {
+        Task::Bench(args) => on_the_harness(|| bench::run(&args)),
+        Task::Blueprint(command) => blueprint::run(command).and_then(|text| print::answer(&text)),
+        Task::Instructions(args) => on_the_harness(|| bench::instructions::run(&args)),
+    })
+}
+
+/// The harness panics with a sentence that says what is wrong: that sentence alone is shown.
+fn on_the_harness(task: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     std::panic::set_hook(Box::new(|panic| {
-        let _ = writeln!(io::stderr(), "{}", panic.payload_as_str().unwrap_or("a panic without words"));
+        let reason = panic.payload_as_str().unwrap_or("a panic without words");
+        let _ = writeln!(io::stderr(), "{} {reason}", paint::red("error:"));
     }));
-    let done = match Command::parse().task {
-        Task::Bench(args) => bench::run(&args),
-        Task::Instructions(args) => bench::instructions::run(&args),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            let _ = writeln!(io::stderr(), "{} {reason}", paint::red("error:"));
-            ExitCode::FAILURE
-        }
-    }
+    task()
 }

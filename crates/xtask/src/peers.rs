@@ -7,5 +7,6 @@ pub mod prepared;
 pub mod supervisor;
 #[path = "../../../tests/src/peers/supervisor_conf.rs"]
 pub mod supervisor_conf;
+#[allow(dead_code)]
 #[path = "../../../tests/src/peers/venv.rs"]
 pub mod venv;

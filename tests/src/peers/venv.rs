@@ -1,4 +1,4 @@
-//! The Python packages that the peers come from.
+//! The Python packages that the peers, and one of the tests' tools, come from.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -8,16 +8,24 @@ use std::sync::OnceLock;
 use super::prepared::prepared;
 
 // gunicorn comes with bugsink anyway, but is started with an option that came and may go.
-const PINS: [&str; 3] = ["supervisor==4.3.0", "bugsink==2.6.1", "gunicorn==26.2.0"];
+const PEERS: [&str; 3] = ["supervisor==4.3.0", "bugsink==2.6.1", "gunicorn==26.2.0"];
+const SCHEMATHESIS: [&str; 1] = ["schemathesis==4.32.5"];
 
 /// The Python of a virtual environment that has the pinned packages. Start their programs with `-m`: the scripts beside
 /// it hold absolute paths, which break when the target directory is moved.
 pub fn python() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match PYTHON.get_or_init(|| python_with("venv", &PINS)) {
-        Ok(python) => python,
-        Err(why) => panic!("{why}"),
-    }
+    set_up(&PYTHON, "venv", &PEERS)
+}
+
+/// The Python of another one, with schemathesis.
+pub fn schemathesis() -> &'static Path {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    set_up(&PYTHON, "schemathesis", &SCHEMATHESIS)
+}
+
+fn set_up(python: &'static OnceLock<Result<PathBuf, String>>, name: &str, pins: &[&str]) -> &'static Path {
+    python.get_or_init(|| python_with(name, pins)).as_deref().unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// The Python of a virtual environment of this name that has these packages.

@@ -9,12 +9,12 @@ use divan::{Bencher, black_box};
 use jiff::Timestamp;
 
 use crate::record::{BodyDetail, Detail, Kind, Level, Outcome, Record, ResponseDetail};
-use crate::redact::Content;
+use crate::redact::{Content, Redactor};
 use crate::request::RequestContext;
 use crate::{bodies, json};
 
 fn response(body: String) -> Record {
-    let context = RequestContext::new(&HeaderMap::new());
+    let context = RequestContext::new(&HeaderMap::new(), &Redactor::default());
     context.set_blueprint("orders");
     context.set_endpoint(Method::GET, Some("/orders/{id}".into()));
     Record {

@@ -8,14 +8,16 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ContentEncoding};
 use actix_web::middleware::Next;
 
+use crate::pipeline::Pipeline;
 use crate::request::{self, RequestContext};
 
 /// Runs everything inside as work for this request.
 pub(crate) async fn give_context<B: MessageBody>(
+    pipeline: &'static Pipeline,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let context = Arc::new(RequestContext::new(request.headers()));
+    let context = Arc::new(RequestContext::new(request.headers(), &pipeline.redactor));
     // The inner call itself, not only its future, belongs to the request.
     request::scope(context, async move { next.call(request).await }).await
 }

@@ -1,10 +1,14 @@
 //! The way of a request through the service; the order of these layers stands in `service.rs`.
 
+pub(crate) mod answer_headers;
 mod client_address;
 mod content_type;
 pub(crate) mod context;
+pub(crate) mod cors;
 mod exchange;
 pub(crate) mod failures;
+pub(crate) mod handler_time;
+pub(crate) mod rate_limit;
 mod recorded_body;
 mod request_body;
 pub(crate) mod response_log;

@@ -94,9 +94,10 @@ where
     forward_ready!(inner);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        // In a service that is not made of blueprints nobody outside has given the request its context.
-        let context = request::current().unwrap_or_else(|| Arc::new(RequestContext::new(request.headers())));
         let ResponseLogger { pipeline, config } = &self.logger;
+        // In a service that is not made of blueprints nobody outside has given the request its context.
+        let new = || Arc::new(RequestContext::new(request.headers(), &pipeline.redactor));
+        let context = request::current().unwrap_or_else(new);
         let exchange = Exchange::begin(pipeline, Rc::clone(config), Arc::clone(&context), &mut request);
         // The inner call itself, not only its future, belongs to the request.
         let answer = request::sync_scope(Arc::clone(&context), || self.inner.call(request));

@@ -1,9 +1,8 @@
 //! How much is recorded of which response.
 
-use std::sync::Arc;
-
-use crate::blueprint::{Blueprint, RegistryError};
-use crate::service::RouteInfo;
+use crate::api::pages;
+use crate::registry::{Enabled, RegistryError};
+use crate::routes::RouteInfo;
 use crate::settings::ResponseLog;
 
 /// What a blueprint asks to be recorded of its responses: one word for all of them, and others for single routes.
@@ -45,6 +44,14 @@ impl ResponseLogRules {
     }
 }
 
+impl ResponseLogRules {
+    fn at_most(mut self, most: ResponseLog) -> Self {
+        self.all = self.all.min(most);
+        self.routes.iter_mut().for_each(|(_, log)| *log = (*log).min(most));
+        self
+    }
+}
+
 /// The rules of all blueprints, under the settings' own.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
@@ -53,13 +60,21 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// `most` is what the settings allow.
-    pub fn new(most: ResponseLog, blueprints: &[Arc<dyn Blueprint>]) -> Self {
-        Self { most, blueprints: blueprints.iter().map(|it| (it.name(), it.response_log())).collect() }
+    /// `most` is what the settings allow; a blueprint's own may allow less.
+    pub fn new(most: ResponseLog, blueprints: &[Enabled]) -> Self {
+        let rules = blueprints.iter().map(|Enabled { blueprint, section }| {
+            let most = section.response_log.unwrap_or(ResponseLog::Body);
+            (blueprint.name(), blueprint.response_log().at_most(most))
+        });
+        Self { most, blueprints: rules.collect() }
     }
 
     /// How much is recorded of what this blueprint answers on this route.
     pub fn of(&self, blueprint: Option<&str>, method: &str, route: Option<&str>) -> ResponseLog {
+        if blueprint.is_none() && route.is_some_and(pages::is_own) {
+            // Everybody has the document anyway.
+            return ResponseLog::Metadata.min(self.most);
+        }
         let rules = self.blueprints.iter().find(|(name, _)| Some(*name) == blueprint).map(|(_, rules)| rules);
         let asked = rules.map_or(ResponseLog::Body, |rules| {
             let own = route.and_then(|route| rules.routes.iter().find(|(rule, _)| is_for(rule, method, route)));

@@ -17,6 +17,11 @@ impl Sink {
         None
     }
 
+    #[cfg(feature = "test")]
+    pub fn kept(_: &Settings, _: Arc<stderr::Sink>, _: Arc<Redactor>, _: crate::test::Kept) -> Option<Self> {
+        None
+    }
+
     pub fn takes_event(&self) -> bool {
         match *self {}
     }
@@ -43,6 +48,10 @@ impl RequestHub {
     }
 
     pub fn trace_id(&self) -> Option<String> {
+        None
+    }
+
+    pub fn sentry_trace(&self) -> Option<String> {
         None
     }
 

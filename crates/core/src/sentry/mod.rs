@@ -3,6 +3,8 @@
 mod courier;
 mod endpoint;
 mod event;
+#[cfg(feature = "test")]
+mod kept;
 mod scrub;
 mod spool;
 mod transport;
@@ -33,6 +35,19 @@ impl Sink {
         let options = options(settings, Arc::clone(&redactor))?;
         let keeper = Keeper::of(settings, stderr);
         let options = options.transport(transport::Factory::new(keeper.clone(), redactor));
+        Some(Self { guard: sentry::init(options), keeper, sample_rate: settings.sentry.sample_rate })
+    }
+
+    /// The same, but for the way out.
+    #[cfg(feature = "test")]
+    pub fn kept(
+        settings: &Settings,
+        stderr: Arc<stderr::Sink>,
+        redactor: Arc<Redactor>,
+        kept: crate::test::Kept,
+    ) -> Option<Self> {
+        let options = options(settings, redactor)?.transport(kept::Factory(kept));
+        let keeper = Keeper::of(settings, stderr);
         Some(Self { guard: sentry::init(options), keeper, sample_rate: settings.sentry.sample_rate })
     }
 
@@ -109,6 +124,12 @@ impl RequestHub {
     pub fn trace_id(&self) -> Option<String> {
         let span = self.0.as_ref()?.configure_scope(|scope| scope.get_span())?;
         Some(span.get_trace_context().trace_id.to_string())
+    }
+
+    /// What that transaction tells those who are asked on the way: `TRACE-SPAN-SAMPLED`.
+    pub fn sentry_trace(&self) -> Option<String> {
+        let span = self.0.as_ref()?.configure_scope(|scope| scope.get_span())?;
+        span.iter_headers().find(|(name, _)| *name == "sentry-trace").map(|(_, value)| value)
     }
 
     pub fn bind<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {

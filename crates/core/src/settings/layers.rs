@@ -4,16 +4,29 @@ use std::path::{Path, PathBuf};
 
 use config::{Config, ConfigError, FileFormat, Format, Map, Source, Value, ValueKind};
 
-use super::spec::{self, SETTINGS, Takes};
+use super::spec::{SETTINGS, Setting, Takes};
 
 /// What the environment variables of one prefix, or the command line, set: dotted keys, texts and where each stood.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Texts(Vec<(String, String, String)>);
 
 impl Texts {
-    pub fn push(&mut self, key: impl Into<String>, text: impl Into<String>, origin: impl Into<String>) {
-        self.0.push((key.into(), text.into(), origin.into()));
+    pub fn push(&mut self, key: impl AsRef<str>, text: impl Into<String>, origin: impl Into<String>) {
+        self.0.push((with_plain_section(key.as_ref()), text.into(), origin.into()));
     }
+}
+
+/// A variable's name has no hyphens, so a blueprint's section is known with underscores wherever it stands.
+fn with_plain_section(key: &str) -> String {
+    match key.strip_prefix("blueprints.").and_then(|rest| rest.split_once('.')) {
+        Some((name, rest)) => format!("blueprints.{}.{rest}", section(name)),
+        None => key.to_owned(),
+    }
+}
+
+/// The name of a blueprint's section.
+pub(super) fn section(blueprint: &str) -> String {
+    blueprint.replace('-', "_")
 }
 
 impl Source for Texts {
@@ -83,9 +96,16 @@ impl Source for TomlFile {
         let name = self.0.to_string_lossy();
         FileFormat::Toml
             .parse(Some(&name.into_owned()), &text)
-            .map(|map| without_empty(map).collect())
+            .map(|map| with_plain_sections(without_empty(map).collect()))
             .map_err(|error| ConfigError::Message(format!("{}: {error}", self.0.display())))
     }
+}
+
+fn with_plain_sections(mut map: Map<String, Value>) -> Map<String, Value> {
+    if let Some(ValueKind::Table(blueprints)) = map.get_mut("blueprints").map(|value| &mut value.kind) {
+        *blueprints = std::mem::take(blueprints).into_iter().map(|(name, value)| (section(&name), value)).collect();
+    }
+    map
 }
 
 /// An empty value is no value, in a file too.
@@ -106,6 +126,13 @@ pub(super) struct Leaf {
     pub key: String,
     pub value: ValueKind,
     pub origin: String,
+}
+
+impl Leaf {
+    /// What a setting is when nobody says.
+    pub fn text(key: &str, default: &str) -> Self {
+        Self { key: key.to_owned(), value: ValueKind::String(default.to_owned()), origin: "default".to_owned() }
+    }
 }
 
 /// The merged layers as a flat list of dotted keys.
@@ -131,12 +158,14 @@ fn descend(key: String, value: Value, found: &mut Vec<Leaf>) {
     }
 }
 
+/// What is said of a key that is no setting's.
+pub(super) fn unknown(nearest: Option<String>) -> String {
+    let hint = nearest.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    format!("there is no such setting{hint}")
+}
+
 /// The value as its setting takes it, or what is wrong with it.
-pub(super) fn checked(leaf: &Leaf) -> Result<serde_json::Value, String> {
-    let Some(setting) = spec::find(&leaf.key) else {
-        let hint = spec::nearest(&leaf.key).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-        return Err(format!("there is no such setting{hint}"));
-    };
+pub(super) fn checked(leaf: &Leaf, setting: &Setting) -> Result<serde_json::Value, String> {
     let wrong = |shown: &str| match setting.takes {
         // What was meant to be secret may be half of one: it is not repeated.
         Takes::Secret | Takes::Url => format!("this value is not allowed; allowed is {}", setting.takes.allowed()),

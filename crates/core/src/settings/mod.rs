@@ -4,6 +4,9 @@
 //! variables with usual names (`SENTRY_DSN`, `DATABASE_URL`, `PORT` …), `APP__LOG__MODE` and its like, and flags. A
 //! setting that is wrong stops the start with a message that names the key, where it was set and what is allowed.
 
+mod blueprints;
+mod check;
+mod cors;
 mod layers;
 mod sections;
 pub mod spec;
@@ -14,13 +17,15 @@ use std::path::PathBuf;
 use config::Config;
 use serde::Deserialize;
 
+pub use blueprints::BlueprintSettings;
+pub(crate) use blueprints::{Owner, Section};
 pub use sections::{
-    Blueprints, Database, Env, Flood, Format, Log, Management, Mode, Network, Patterns, Request, Response, ResponseLog,
-    Sentry, Server, Stderr,
+    Blueprints, Cors, Database, Env, Flood, Format, Log, Management, Mode, Network, Patterns, RateLimit, Request,
+    Response, ResponseLog, Sentry, Server, Stderr,
 };
 
 use layers::Leaf;
-use spec::Takes;
+use spec::{Setting, Takes};
 
 /// The settings in force, one section a field.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,6 +41,9 @@ pub struct Settings {
     /// Each setting in force with where it was set, for `app config`.
     #[serde(skip)]
     pub origins: Vec<Origin>,
+    /// What is set below `blueprints.<a name>`, checked once the blueprints are known.
+    #[serde(skip)]
+    sections: Vec<Leaf>,
 }
 
 /// One setting in force, and the layer that set it.
@@ -147,14 +155,21 @@ fn check(leaves: Vec<Leaf>) -> Result<Settings, SettingsError> {
     let mut wrong = Vec::new();
     let mut tree = serde_json::Value::Object(serde_json::Map::new());
     let mut origins = Vec::new();
+    let is_of_a_blueprint = |leaf: &Leaf| leaf.key.strip_prefix("blueprints.").is_some_and(|rest| rest.contains('.'));
+    let (sections, leaves): (Vec<Leaf>, Vec<Leaf>) = leaves.into_iter().partition(is_of_a_blueprint);
     for leaf in leaves {
-        let problem = match layers::checked(&leaf) {
+        let Some(setting) = spec::find(&leaf.key) else {
+            let near = spec::nearest(&leaf.key, spec::SETTINGS.iter()).map(str::to_owned);
+            wrong.push(format!("{} (set by {}): {}", leaf.key, leaf.origin, layers::unknown(near)));
+            continue;
+        };
+        let problem = match layers::checked(&leaf, setting) {
             // An empty list is no value.
             Ok(serde_json::Value::Array(items)) if items.is_empty() => continue,
-            Ok(value) => match beyond_type(&leaf.key, &value) {
+            Ok(value) => match check::beyond_type(&leaf.key, &value) {
                 None => {
                     origins.push(Origin {
-                        value: shown(&leaf.key, &value),
+                        value: shown(setting, &value),
                         key: leaf.key.clone(),
                         set_by: leaf.origin.clone(),
                     });
@@ -167,65 +182,15 @@ fn check(leaves: Vec<Leaf>) -> Result<Settings, SettingsError> {
         };
         wrong.push(format!("{} (set by {}): {problem}", leaf.key, leaf.origin));
     }
+    wrong.extend(check::together(&tree, &origins));
+    wrong.extend(cors::together(&tree, &origins));
     if !wrong.is_empty() {
         return Err(SettingsError(wrong));
     }
     let settings = serde_path_to_error::deserialize::<_, Settings>(tree);
     let mut settings = settings.map_err(|error| SettingsError(vec![format!("{}: {}", error.path(), error.inner())]))?;
-    settings.origins = origins;
+    (settings.origins, settings.sections) = (origins, sections);
     Ok(settings)
-}
-
-/// What a value's type alone does not tell.
-fn beyond_type(key: &str, value: &serde_json::Value) -> Option<String> {
-    match key {
-        "server.trusted_proxies" => {
-            let mut items = value.as_array()?.iter().filter_map(|item| item.as_str());
-            items.find_map(|item| Network::try_from(item.to_owned()).err())
-        }
-        "server.host" | "management.host" => {
-            let host = value.as_str()?;
-            host.contains(['/', ' ']).then(|| format!("`{host}` is no address; allowed is an address or a host name"))
-        }
-        "database.url" => crate::database::check_url(value.as_str()?).err(),
-        "sentry.dsn" => check_dsn(value.as_str()?).err(),
-        _ => None,
-    }
-}
-
-/// A DSN is `https://KEY@HOST/PROJECT`. What is plainly wrong is refused in a build without Sentry, too; the SDK is asked
-/// for the rest.
-fn check_dsn(dsn: &str) -> Result<(), String> {
-    let wrong = |what: &str| Err(format!("this DSN {what}; allowed is https://KEY@HOST/PROJECT"));
-    let Some((scheme, rest)) = dsn.split_once("://") else { return wrong("is no URL") };
-    if !matches!(scheme, "http" | "https") {
-        return wrong("is neither http nor https");
-    }
-    let Some((key, place)) = rest.rsplit_once('@') else { return wrong("has no key") };
-    let Some((host, project)) = place.rsplit_once('/') else { return wrong("has no project") };
-    let port_is_bad =
-        host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']') && port.parse::<u16>().is_err());
-    if key.trim_matches(':').is_empty() {
-        wrong("has no key")
-    } else if host.is_empty() || port_is_bad || dsn.contains(char::is_whitespace) {
-        wrong("has no usable host")
-    } else if project.is_empty() || project.contains(['?', '#']) {
-        wrong("has no project")
-    } else if !the_sdk_reads(dsn) {
-        wrong("cannot be read")
-    } else {
-        Ok(())
-    }
-}
-
-#[cfg(feature = "sentry")]
-fn the_sdk_reads(dsn: &str) -> bool {
-    dsn.parse::<::sentry::types::Dsn>().is_ok()
-}
-
-#[cfg(not(feature = "sentry"))]
-fn the_sdk_reads(_: &str) -> bool {
-    true
 }
 
 /// Puts a value at its dotted key. A module's name may hold `::` but no dot.
@@ -237,14 +202,14 @@ fn place(tree: &mut serde_json::Value, key: &str, value: serde_json::Value) {
     *at = value;
 }
 
-fn shown(key: &str, value: &serde_json::Value) -> String {
+fn shown(setting: &Setting, value: &serde_json::Value) -> String {
     let text = match value {
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Array(items) => items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     };
-    match spec::find(key).map(|setting| setting.takes) {
-        Some(Takes::Secret | Takes::Url) => mask(&text),
+    match setting.takes {
+        Takes::Secret | Takes::Url => mask(&text),
         _ => text,
     }
 }
@@ -261,6 +226,8 @@ fn mask(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::record::Level;
 
@@ -349,6 +316,16 @@ mod tests {
                 "server.trusted_proxies (set by APP__SERVER__TRUSTED_PROXIES): `10.0.0.0/99` is neither an address nor a network such as 10.0.0.0/8",
             ),
             (
+                "APP__SERVER__CORS__ORIGINS",
+                "https://shop.example, https://shop.example/",
+                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `https://shop.example/` is no origin; allowed is `*`, or SCHEME://HOST[:PORT] in lower case, such as https://shop.example",
+            ),
+            (
+                "APP__SERVER__CORS__ORIGINS",
+                "*, https://shop.example",
+                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `*` is every origin; allowed is `*` alone, or a list without it",
+            ),
+            (
                 "SENTRY_DSN",
                 "https://sentry.example/1",
                 "sentry.dsn (set by SENTRY_DSN): this DSN has no key; allowed is https://KEY@HOST/PROJECT",
@@ -361,7 +338,53 @@ mod tests {
     #[test]
     fn a_refusal_repeats_no_secret() {
         assert!(!refusal(&[("SENTRY_DSN", "hunter2")]).contains("hunter2"));
-        assert!(!refusal(&[("DATABASE_URL", "mysql://root:hunter2@db/x")]).contains("hunter2"));
+        for url in [
+            "mysql://root:hunter2@db/x",
+            "postgres://ada:hunter2@db:port/x",
+            "postgres://ada:12/hunter2@db/x",
+            "postgres://ada:12?hunter2@db/x",
+            "postgres://ada:12#hunter2@db/x",
+            "postgres://ada@db/x?hunter2",
+            "postgres://ada@db/x?sslmode=hunter2",
+            "postgres:hunter2",
+        ] {
+            let refused = refusal(&[("DATABASE_URL", url)]);
+            assert!(refused.starts_with("database.url (set by DATABASE_URL): "), "{refused}");
+            assert!(!refused.contains("hunter2"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_database_is_sqlite_or_postgresql() {
+        for url in [
+            "sqlite::memory:",
+            "sqlite://data/../a b.db",
+            "sqlite:///srv/a.db?mode=rw",
+            "postgres://db/shop",
+            "postgresql://ada:p%40ss@[::1]:5433/shop?sslmode=require&application_name=shop",
+            "postgres:///shop?host=/run/postgresql",
+            "postgres://%2Frun%2Fpostgresql/shop",
+        ] {
+            let settings = load(&[("DATABASE_URL", url)]).unwrap_or_else(|error| panic!("{url}: {error}"));
+            assert_eq!(settings.database.url, url);
+        }
+    }
+
+    #[test]
+    fn a_pool_keeps_no_more_connections_than_it_may_have() {
+        let settings = load(&[]).expect("the defaults are good").database;
+        assert_eq!((settings.min_connections, settings.max_connections), (0, 8));
+        assert_eq!(
+            (settings.acquire_timeout().as_secs(), settings.idle_timeout()),
+            (6, Some(Duration::from_secs(600)))
+        );
+        let settings = load(&[("APP__DATABASE__IDLE_TIMEOUT_S", "0")]).expect("0 is allowed").database;
+        assert_eq!(settings.idle_timeout(), None);
+        assert_eq!(
+            refusal(&[("APP__DATABASE__MIN_CONNECTIONS", "9")]),
+            "database.min_connections (set by APP__DATABASE__MIN_CONNECTIONS): `9` is more than \
+             database.max_connections, which is 8 (set by default)"
+        );
     }
 
     #[test]

@@ -87,7 +87,13 @@ pub struct Server {
     #[serde(default)]
     pub trusted_proxies: Vec<Network>,
     pub max_body_bytes: usize,
+    pub docs: bool,
     request_timeout_s: u64,
+    handler_timeout_s: u64,
+    pub security_headers: bool,
+    pub hsts_max_age_s: u64,
+    pub cors: Cors,
+    pub rate_limit: RateLimit,
 }
 
 impl Server {
@@ -101,6 +107,40 @@ impl Server {
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout_s)
+    }
+
+    /// What a handler has to answer; zero when it may take any time.
+    #[must_use]
+    pub fn handler_timeout(&self) -> Duration {
+        Duration::from_secs(self.handler_timeout_s)
+    }
+}
+
+/// Which pages of other origins may call the API.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Cors {
+    /// `*` alone, or each of them; none when empty.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    pub max_age_s: u64,
+    pub credentials: bool,
+}
+
+/// How much a client may ask for.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RateLimit {
+    /// 0 when there is no limit.
+    pub requests: u32,
+    window_s: u64,
+    /// As many as `requests` when `None`.
+    pub burst: Option<u32>,
+}
+
+impl RateLimit {
+    /// The time that `requests` are for.
+    #[must_use]
+    pub fn window(&self) -> Duration {
+        Duration::from_secs(self.window_s)
     }
 }
 
@@ -218,6 +258,24 @@ impl Sentry {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Database {
     pub url: String,
+    pub max_connections: u32,
+    pub min_connections: u32,
+    acquire_timeout_s: u64,
+    idle_timeout_s: u64,
+}
+
+impl Database {
+    /// How long a request waits for a connection, and a start for the first one.
+    #[must_use]
+    pub fn acquire_timeout(&self) -> Duration {
+        Duration::from_secs(self.acquire_timeout_s)
+    }
+
+    /// How long a connection that nobody uses is kept; for ever when `None`.
+    #[must_use]
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        (self.idle_timeout_s > 0).then(|| Duration::from_secs(self.idle_timeout_s))
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

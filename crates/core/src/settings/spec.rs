@@ -53,7 +53,9 @@ pub struct Setting {
     pub usual_name: Option<&'static str>,
 }
 
-const fn setting(key: &'static str, takes: Takes, default: Option<&'static str>, about: &'static str) -> Setting {
+/// A setting that goes by no other name. A blueprint's own has a key below `blueprints.<its name>`.
+#[must_use]
+pub const fn setting(key: &'static str, takes: Takes, default: Option<&'static str>, about: &'static str) -> Setting {
     Setting { key, takes, default, about, usual_name: None }
 }
 
@@ -72,6 +74,22 @@ pub const MODULE_LEVEL: Setting = setting(
     "a level of its own for the logger lines of one crate or module; the longest name that fits wins; actix_server and sqlx \
      have warning, or log.level if that is higher, unless it is set here",
 );
+
+/// What can be set for every blueprint, below `blueprints.<its name>`.
+pub const OF_EVERY_BLUEPRINT: &[Setting] = &[
+    setting(
+        "log.level",
+        LEVEL,
+        None,
+        "the level of its crate's logger lines, as log.levels has it for any crate; that of log.levels wins",
+    ),
+    setting(
+        "log.response.body",
+        Takes::OneOf(&["off", "metadata", "redacted"]),
+        None,
+        "the most that is recorded of its responses; log.response.body can only be for less",
+    ),
+];
 
 /// Every other setting.
 pub const SETTINGS: &[Setting] = &[
@@ -110,6 +128,71 @@ pub const SETTINGS: &[Setting] = &[
         Takes::Whole(1, 3600),
         Some("10"),
         "seconds a client has to send its request's head, and again its body; later is answered 408",
+    ),
+    setting(
+        "server.handler_timeout_s",
+        Takes::Whole(0, 86400),
+        Some("30"),
+        "seconds a handler has to begin its answer, what it reads of the request's body included; then it is ended and \
+         answered 503, a failure like others; 0 lets it take any time",
+    ),
+    setting(
+        "server.security_headers",
+        Takes::Switch,
+        Some("true"),
+        "whether every answer forbids browsers to guess its type, frame it, load anything by it, tell where they came from \
+         and store it; a handler's own header wins",
+    ),
+    setting(
+        "server.hsts_max_age_s",
+        Takes::Whole(0, ANY),
+        Some("0"),
+        "seconds for which browsers shall ask for this host by HTTPS alone (`strict-transport-security`); 0 says nothing of \
+         it; needs server.security_headers",
+    ),
+    setting(
+        "server.cors.origins",
+        Takes::List,
+        None,
+        "the origins (https://shop.example) whose pages may call the API from a browser; `*` is any; without one there are no \
+         CORS headers",
+    ),
+    setting(
+        "server.cors.max_age_s",
+        Takes::Whole(0, 86400),
+        Some("3600"),
+        "seconds that a browser may keep the answer to a preflight",
+    ),
+    setting(
+        "server.cors.credentials",
+        Takes::Switch,
+        Some("false"),
+        "whether pages may send cookies and the like with their calls; not with `*`",
+    ),
+    setting(
+        "server.rate_limit.requests",
+        Takes::Whole(0, 1_000_000),
+        Some("0"),
+        "requests that one client may make in server.rate_limit.window_s, in the long run; one more is answered 429; a client \
+         is an address, of IPv6 a /64; each process counts its own; 0 is no limit",
+    ),
+    setting(
+        "server.rate_limit.window_s",
+        Takes::Whole(1, 86400),
+        Some("60"),
+        "seconds that server.rate_limit.requests is for",
+    ),
+    setting(
+        "server.rate_limit.burst",
+        Takes::Whole(1, 100_000),
+        None,
+        "requests that a client may make at once; as many as server.rate_limit.requests when not set",
+    ),
+    setting(
+        "server.docs",
+        Takes::Switch,
+        Some("true"),
+        "whether the API document is served at /openapi.json, and as pages at /docs",
     ),
     setting("management.host", Takes::Text, Some("127.0.0.1"), "the address of the health checks"),
     setting(
@@ -237,8 +320,35 @@ pub const SETTINGS: &[Setting] = &[
             "database.url",
             Takes::Url,
             Some("sqlite://data/cyanotype.db"),
-            "the database; sqlite://PATH is embedded and is made when missing",
+            "the database; sqlite://PATH is embedded and is made when missing, \
+             postgres://USER:PASSWORD@HOST:PORT/DATABASE is for several machines; what such a URL leaves out is taken from \
+             the PG… variables",
         ),
+    ),
+    setting(
+        "database.max_connections",
+        Takes::Whole(1, 10_000),
+        Some("8"),
+        "the most connections of this process; 1 for SQLite in memory",
+    ),
+    setting(
+        "database.min_connections",
+        Takes::Whole(0, 10_000),
+        Some("0"),
+        "connections that are kept open, used or not; no more than database.max_connections",
+    ),
+    setting(
+        "database.acquire_timeout_s",
+        Takes::Whole(1, 3600),
+        Some("6"),
+        "seconds that a request waits for a connection, and a start for the first one; longer than the 5 s that SQLite \
+         waits for another process's write",
+    ),
+    setting(
+        "database.idle_timeout_s",
+        Takes::Whole(0, 86_400),
+        Some("600"),
+        "seconds after which a connection that nobody uses is closed; 0 keeps it",
     ),
     setting("blueprints.enabled", Takes::List, None, "the blueprints that this process serves; all when not set"),
 ];
@@ -252,10 +362,10 @@ pub fn find(key: &str) -> Option<&'static Setting> {
 }
 
 /// The known name nearest to a mistyped one, for a hint.
-pub fn nearest(key: &str) -> Option<&'static str> {
+pub fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a Setting>) -> Option<&'static str> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-    let candidates = SETTINGS.iter().map(|setting| setting.key);
-    candidates
+    known
+        .map(|setting| setting.key)
         .map(|known| {
             let whole = distance(key, known);
             // The right name in the wrong section is near too.
@@ -287,6 +397,7 @@ mod tests {
 
     #[test]
     fn a_mistyped_key_finds_its_neighbour() {
+        let nearest = |key| nearest(key, SETTINGS.iter());
         assert_eq!(nearest("log.mod"), Some("log.mode"));
         assert_eq!(nearest("log.queue_bytes"), Some("log.stderr.queue_bytes"));
         assert_eq!(nearest("colour"), None);

@@ -20,7 +20,15 @@ use queue::Queue;
 #[derive(Debug)]
 pub(crate) struct Sink {
     format: Format,
-    queue: Queue,
+    out: Out,
+}
+
+#[derive(Debug)]
+enum Out {
+    Queue(Queue),
+    /// In a test of a blueprint.
+    #[cfg(feature = "test")]
+    Kept(crate::test::Kept),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +65,12 @@ impl Sink {
             format.write(&loss(counts, &message, Map::new()), &mut line);
             line
         };
-        Self { format, queue: Queue::start(settings.log.stderr.queue_bytes, loss_line) }
+        Self { format, out: Out::Queue(Queue::start(settings.log.stderr.queue_bytes, loss_line)) }
+    }
+
+    #[cfg(feature = "test")]
+    pub fn kept(settings: &Settings, kept: crate::test::Kept) -> Self {
+        Self { format: Format::of(settings), out: Out::Kept(kept) }
     }
 
     pub fn write(&self, record: &Record) {
@@ -65,12 +78,20 @@ impl Sink {
         // The writer learns the kind from a first byte, to count what it cannot write.
         message.push(record.kind as u8);
         self.format.write(record, &mut message);
-        self.queue.push(record.kind, record.level, &message);
+        match &self.out {
+            Out::Queue(queue) => queue.push(record.kind, record.level, &message),
+            #[cfg(feature = "test")]
+            Out::Kept(kept) => kept.record(&message[1..]),
+        }
     }
 
     /// Waits for the lines that are queued, at most until the deadline; what was not written by then is given back, by kind.
     pub fn finish(&self, deadline: Instant) -> Vec<(Kind, u64)> {
-        self.queue.finish(deadline)
+        match &self.out {
+            Out::Queue(queue) => queue.finish(deadline),
+            #[cfg(feature = "test")]
+            Out::Kept(_) => Vec::new(),
+        }
     }
 }
 

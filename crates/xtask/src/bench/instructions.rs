@@ -18,8 +18,8 @@ use super::running::Running;
 use super::sentry_sink;
 use super::server::Server;
 use super::{end_progress, progress, say};
-use crate::ports;
 use crate::scratch::{self, Scratch};
+use crate::{ports, print};
 
 const SERVERS: [Server; 4] = [Server::Off, Server::Stderr, Server::Sentry, Server::Both];
 const FEW: u64 = 1_000;
@@ -28,7 +28,7 @@ const MANY: u64 = 3_000;
 const TOLERANCE: f64 = 0.1;
 const BASELINE: &str = "crates/bench/instructions.json";
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// Fail when a request takes a tenth more than the baseline says
     #[arg(long)]
@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> Result<(), String> {
         let before = baseline.as_ref().and_then(|baseline| baseline["instructions_per_request"][name].as_u64());
         let change = before.map(|before| now as f64 / before as f64 - 1.0);
         let beside = change.map_or_else(String::new, |change| format!("  {:+.1} % of the baseline", change * 100.0));
-        super::print(&format!("{name:<8} {now:>9} instructions a request{beside}"))?;
+        print::answer(&format!("{name:<8} {now:>9} instructions a request{beside}"))?;
         if change.is_some_and(|change| change > TOLERANCE) {
             worse.push(name);
         }

@@ -22,14 +22,14 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::{documents, paint, scratch};
+use crate::{documents, paint, print, scratch};
 use cores::Cores;
 use measure::Bench;
 use plan::{Length, Scenario};
 use row::Row;
 use server::Server;
 
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only an order on 32 connections, in short rounds, without Node and Python
     #[arg(long)]
@@ -77,7 +77,7 @@ pub fn run(args: &Args) -> Result<(), String> {
     let soak = if is_full { Some(bench.soak()?) } else { None };
 
     let text = report::text(&rows, soak.as_ref());
-    print(&text)?;
+    print::answer(&text)?;
     for doubt in row::doubts(&rows) {
         say(&doubt);
     }
@@ -125,10 +125,6 @@ fn end_progress() {
     if paint::is_terminal() {
         let _ = writeln!(io::stderr());
     }
-}
-
-fn print(text: &str) -> Result<(), String> {
-    writeln!(io::stdout(), "{text}").map_err(|error| format!("cannot write to stdout: {error}"))
 }
 
 fn say(line: &str) {

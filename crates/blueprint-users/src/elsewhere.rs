@@ -1,0 +1,63 @@
+//! The users of another process, asked over HTTP.
+
+use actix_web::http::StatusCode;
+use cyanotype::Problem;
+use cyanotype::auth::{Authentication, Authenticator, Caller};
+use cyanotype::remote::{BaseUrl, Remote, Reply};
+use serde::Deserialize;
+use std::time::Duration;
+use uuid::Uuid;
+
+use crate::PREFIX;
+use crate::directory::{Directory, Exists};
+
+/// A process that serves this blueprint.
+#[derive(Debug)]
+pub struct Elsewhere {
+    remote: Remote,
+}
+
+impl Elsewhere {
+    /// The process at this address, which may be given with `/users` at its end or without.
+    #[must_use]
+    pub fn new(url: &BaseUrl, timeout: Duration, retries: u32) -> Self {
+        Self { remote: Remote::new(url.without(PREFIX), timeout, retries) }
+    }
+}
+
+/// What is read of a user.
+#[derive(Deserialize)]
+struct User {
+    id: Uuid,
+}
+
+impl Authenticator for Elsewhere {
+    fn authenticate<'a>(&'a self, token: &'a str) -> Authentication<'a> {
+        Box::pin(async move {
+            let reply = self.remote.get(&format!("{PREFIX}/me"), token).await.map_err(Problem::unavailable)?;
+            match reply.status {
+                StatusCode::OK => Ok(Some(reply.json::<User>().map_err(Problem::unavailable)?.id)),
+                StatusCode::UNAUTHORIZED => Ok(None),
+                _ => Err(unexpected(&reply)),
+            }
+        })
+    }
+}
+
+impl Directory for Elsewhere {
+    fn exists<'a>(&'a self, caller: &'a Caller, id: Uuid) -> Exists<'a> {
+        Box::pin(async move {
+            let asked = self.remote.get(&format!("{PREFIX}/{id}"), caller.token()).await;
+            let reply = asked.map_err(Problem::unavailable)?;
+            match reply.status {
+                StatusCode::OK => Ok(true),
+                StatusCode::NOT_FOUND => Ok(false),
+                _ => Err(unexpected(&reply)),
+            }
+        })
+    }
+}
+
+fn unexpected(reply: &Reply) -> Problem {
+    Problem::unavailable(format!("the users process answered {}", reply.status))
+}

@@ -1,0 +1,74 @@
+//! Where the document is served, and Swagger UI beside it; its files are in the binary.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use utoipa::openapi::OpenApi;
+use utoipa_swagger_ui::Config;
+
+use crate::problem::{Problem, Result};
+
+/// Where the service itself answers, and no blueprint can.
+pub(crate) const PATHS: [&str; 2] = [DOCUMENT, UI];
+
+const DOCUMENT: &str = "/openapi.json";
+const UI: &str = "/docs";
+
+/// The page runs the scripts that it comes with; its styles are set by them.
+const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'self'; \
+                      frame-ancestors 'none'";
+
+/// Whether a route is one of these.
+pub(crate) fn is_own(route: &str) -> bool {
+    route == DOCUMENT || route == UI || route.starts_with("/docs/")
+}
+
+/// The document as it is sent.
+#[derive(Clone)]
+pub(crate) struct Pages(Bytes);
+
+impl Pages {
+    pub fn new(document: &OpenApi) -> Self {
+        Self(Bytes::from(document.to_json().expect("a document is made of texts, numbers and maps with text keys")))
+    }
+
+    pub fn mount(self, config: &mut ServiceConfig) {
+        let ui = Arc::new(Config::from(DOCUMENT).use_base_layout());
+        config.app_data(Data::new(ui));
+        config.service(web::resource(DOCUMENT).route(web::get().to(move || document(self.0.clone()))));
+        config.service(web::resource(UI).route(web::get().to(index)));
+        config.service(web::resource([UI, "/{file:.*}"].concat()).route(web::get().to(file)));
+    }
+}
+
+async fn document(json: Bytes) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .body(json)
+}
+
+async fn index(ui: Data<Arc<Config<'static>>>) -> Result {
+    answer("index.html", &ui)
+}
+
+async fn file(ui: Data<Arc<Config<'static>>>, name: web::Path<String>) -> Result {
+    answer(if name.is_empty() { "index.html" } else { &name }, &ui)
+}
+
+fn answer(name: &str, ui: &Arc<Config<'static>>) -> Result {
+    let served =
+        utoipa_swagger_ui::serve(name, Arc::clone(ui)).map_err(|error| Problem::internal(error.to_string()))?;
+    let file = served.ok_or_else(|| Problem::not_found("file of the documentation"))?;
+    let mut body = file.bytes.into_owned();
+    if name == "index.html" {
+        // Its files are named as seen from below `/docs/`, wherever it was asked for itself.
+        body =
+            String::from_utf8_lossy(&body).replacen("<head>", &format!("<head><base href=\"{UI}/\">"), 1).into_bytes();
+    }
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_TYPE, file.content_type)).insert_header((CONTENT_SECURITY_POLICY, POLICY));
+    Ok(response.insert_header((CACHE_CONTROL, "no-cache")).body(body))
+}

@@ -1,0 +1,246 @@
+//! How many requests a client may make: counted by address, for the whole process.
+//!
+//! The headers are those of draft-ietf-httpapi-ratelimit-headers-06, the last one with a header for each number.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::middleware::Next;
+use actix_web::{Error, ResponseError};
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use super::answer_headers::with_headers;
+use super::client_address::client_address;
+use crate::problem::Problem;
+use crate::settings::{Network, Server};
+
+/// How much of its limit a client has left, and when it has all of it again or, once refused, a part.
+pub(crate) const HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("ratelimit-limit"),
+    HeaderName::from_static("ratelimit-remaining"),
+    HeaderName::from_static("ratelimit-reset"),
+];
+
+/// How often clients are forgotten who have all of their limit again.
+const SWEEP: Duration = Duration::from_secs(10);
+/// The most clients that are known after a sweep, some 20 MB; with more, all begin anew.
+const MOST_CLIENTS: usize = 1 << 18;
+
+type Clients = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
+
+pub(crate) struct RateLimit {
+    quota: Quota,
+    clients: RwLock<Clients>,
+    trusted_proxies: Vec<Network>,
+    began: Instant,
+    /// When the next sweep is due, in milliseconds from the beginning.
+    next_sweep: AtomicU64,
+}
+
+/// What a client is told of its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Standing {
+    limit: u32,
+    remaining: u32,
+    /// Whole seconds.
+    reset: u64,
+}
+
+impl RateLimit {
+    /// `None` when the settings ask for no limit.
+    pub fn new(server: &Server) -> Option<Self> {
+        let limit = &server.rate_limit;
+        let requests = NonZeroU32::new(limit.requests)?;
+        let burst = limit.burst.and_then(NonZeroU32::new).unwrap_or(requests);
+        let quota = Quota::with_period(limit.window() / requests.get())?.allow_burst(burst);
+        Some(Self {
+            quota,
+            clients: RwLock::new(clients(quota)),
+            trusted_proxies: server.trusted_proxies.clone(),
+            began: Instant::now(),
+            next_sweep: AtomicU64::new(millis(SWEEP)),
+        })
+    }
+
+    /// Counts a request: what its client is told, and as an error when it is one too many.
+    fn count(&self, client: IpAddr) -> Result<Standing, Standing> {
+        self.sweep_when_due();
+        let limit = self.quota.burst_size().get();
+        let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
+        match clients.check_key(&key(client)) {
+            Ok(state) => {
+                let remaining = state.remaining_burst_capacity();
+                let whole_again = self.quota.replenish_interval() * limit.saturating_sub(remaining);
+                Ok(Standing { limit, remaining, reset: whole_seconds(whole_again) })
+            }
+            Err(until) => {
+                let wait = until.wait_time_from(clients.clock().now());
+                Err(Standing { limit, remaining: 0, reset: whole_seconds(wait).max(1) })
+            }
+        }
+    }
+
+    fn sweep_when_due(&self) {
+        let now = millis(self.began.elapsed());
+        let due = self.next_sweep.load(Ordering::Relaxed);
+        let next = now + millis(SWEEP);
+        // One of those who see that it is due does it.
+        let is_ours = || self.next_sweep.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if now >= due && is_ours() {
+            self.sweep(MOST_CLIENTS);
+        }
+    }
+
+    fn sweep(&self, most: usize) {
+        let known = {
+            let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
+            clients.retain_recent();
+            clients.shrink_to_fit();
+            clients.len()
+        };
+        if known > most {
+            *self.clients.write().unwrap_or_else(PoisonError::into_inner) = clients(self.quota);
+            tracing::warn!(clients = known, "too many clients to count the requests of: all of them begin anew");
+        }
+    }
+}
+
+fn clients(quota: Quota) -> Clients {
+    RateLimiter::dashmap(quota).with_middleware()
+}
+
+/// Whoever has an IPv6 address has the 2^64 beside it too.
+fn key(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+impl Standing {
+    fn tell(self, headers: &mut HeaderMap) {
+        let [limit, remaining, reset] = HEADERS;
+        headers.insert(limit, self.limit.into());
+        headers.insert(remaining, self.remaining.into());
+        headers.insert(reset, self.reset.into());
+    }
+
+    /// 429
+    fn refusal(self) -> Problem {
+        let detail = format!("these are too many requests: try again in {} s", self.reset);
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).header(RETRY_AFTER, HeaderValue::from(self.reset))
+    }
+}
+
+/// Refuses what is one too many before anything else is done for it.
+pub(crate) async fn limit_rate<B: MessageBody>(
+    limit: Option<Arc<RateLimit>>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let client = |limit: &RateLimit| client_address(request.peer_addr(), request.headers(), &limit.trusted_proxies);
+    let counted = limit.as_deref().and_then(|limit| Some(limit.count(client(limit)?)));
+    let answer = match counted {
+        None => next.call(request).await,
+        Some(Ok(standing)) => with_headers(next.call(request).await, move |headers| standing.tell(headers)),
+        Some(Err(standing)) => {
+            let mut refusal = standing.refusal().error_response();
+            standing.tell(refusal.headers_mut());
+            return Ok(request.into_response(refusal).map_into_right_body());
+        }
+    };
+    answer.map(ServiceResponse::map_into_left_body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Loader;
+
+    fn limit(variables: &[(&str, &str)]) -> Option<RateLimit> {
+        let settings = Loader::new("/nonexistent").variables(variables.iter().copied()).load().expect("good settings");
+        RateLimit::new(&settings.server)
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn a_client_has_its_limit_and_gets_it_back() {
+        let limit = limit(&[("APP__SERVER__RATE_LIMIT__REQUESTS", "3"), ("APP__SERVER__RATE_LIMIT__WINDOW_S", "3600")]);
+        let limit = limit.expect("there is a limit");
+        let one = address("192.0.2.1");
+        let told = |remaining, reset| Standing { limit: 3, remaining, reset };
+        assert_eq!(limit.count(one), Ok(told(2, 1200)));
+        assert_eq!(limit.count(one), Ok(told(1, 2400)));
+        assert_eq!(limit.count(one), Ok(told(0, 3600)));
+        assert_eq!(limit.count(one), Err(told(0, 1200)));
+        assert_eq!(limit.count(address("192.0.2.2")), Ok(told(2, 1200)));
+    }
+
+    #[test]
+    fn a_burst_may_be_smaller_than_what_a_window_allows() {
+        let limit = limit(&[("APP__SERVER__RATE_LIMIT__REQUESTS", "60"), ("APP__SERVER__RATE_LIMIT__BURST", "1")]);
+        let limit = limit.expect("there is a limit");
+        assert_eq!(limit.count(address("192.0.2.1")), Ok(Standing { limit: 1, remaining: 0, reset: 1 }));
+        assert_eq!(limit.count(address("192.0.2.1")), Err(Standing { limit: 1, remaining: 0, reset: 1 }));
+    }
+
+    #[test]
+    fn no_limit_is_the_default() {
+        assert!(limit(&[]).is_none());
+    }
+
+    #[test]
+    fn a_client_is_an_address_or_a_network_of_ipv6() {
+        assert_eq!(key(address("2001:db8:1:2:3:4:5:6")), address("2001:db8:1:2::"));
+        assert_eq!(key(address("::ffff:192.0.2.1")), address("192.0.2.1"));
+        assert_ne!(key(address("2001:db8:1:2::1")), key(address("2001:db8:1:3::1")));
+    }
+
+    #[test]
+    fn clients_are_forgotten_once_they_have_all_of_their_limit_again() {
+        let limit = limit(&[("APP__SERVER__RATE_LIMIT__REQUESTS", "1000"), ("APP__SERVER__RATE_LIMIT__WINDOW_S", "1")]);
+        let limit = limit.expect("there is a limit");
+        let known = || limit.clients.read().expect("not poisoned").len();
+        for n in 0..200 {
+            assert!(limit.count(IpAddr::from([192, 0, 2, n])).is_ok());
+        }
+        assert_eq!(known(), 200);
+        while known() > 0 {
+            limit.sweep(MOST_CLIENTS);
+        }
+    }
+
+    #[test]
+    fn too_many_clients_begin_anew() {
+        let limit = limit(&[("APP__SERVER__RATE_LIMIT__REQUESTS", "1"), ("APP__SERVER__RATE_LIMIT__WINDOW_S", "3600")]);
+        let limit = limit.expect("there is a limit");
+        for n in 0..5 {
+            assert!(limit.count(IpAddr::from([192, 0, 2, n])).is_ok());
+        }
+        limit.sweep(5);
+        assert!(limit.count(address("192.0.2.1")).is_err());
+        limit.sweep(4);
+        assert!(limit.count(address("192.0.2.1")).is_ok());
+    }
+}

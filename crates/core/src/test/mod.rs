@@ -1,0 +1,231 @@
+//! For the tests of a blueprint: it is served alone, and what it records can be asked for, without a word on where it goes.
+//!
+//! All layers are those of the service, and so are the records and the events; only their way out is another: they stay in
+//! memory. Each test has a database of its own, in memory, with the blueprint's migrations done.
+//!
+//! ```
+//! use actix_web::HttpResponse;
+//! use actix_web::web::{self, ServiceConfig};
+//! use cyanotype::{Blueprint, test};
+//! use serde_json::json;
+//!
+//! struct Doors;
+//!
+//! impl Blueprint for Doors {
+//!     fn name(&self) -> &'static str {
+//!         "doors"
+//!     }
+//!     fn prefix(&self) -> &str {
+//!         "/doors"
+//!     }
+//!     fn routes(&self, scope: &mut ServiceConfig) {
+//!         let read = async || HttpResponse::Ok().json(json!({"door": "back", "pin": "2580"}));
+//!         scope.service(web::resource("/{name}").get(read));
+//!     }
+//! }
+//!
+//! # #[actix_web::main] async fn main() {
+//! let service = test::serve(Doors).start().await;
+//! let reply = service.get("/doors/back").send().await;
+//! assert_eq!((reply.status, reply.json()["pin"].as_str()), (200, Some("2580")));
+//! assert_eq!(reply.response_record()["http.route"], "/doors/{name}");
+//! assert!(reply.events().is_empty());
+//! reply.shows_nowhere("2580");
+//! # }
+//! ```
+
+mod kept;
+mod reply;
+mod stand_in;
+
+use std::rc::Rc;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use actix_web::Error;
+use actix_web::body::BoxBody;
+use actix_web::dev::{Service as _, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::test::{TestRequest, init_service};
+use futures_util::future::LocalBoxFuture;
+use serde_json::Value;
+
+pub(crate) use kept::Kept;
+pub use reply::Reply;
+pub use stand_in::Tokens;
+
+use crate::blueprint::Blueprint;
+use crate::database::Database;
+use crate::outlets::Outlets;
+use crate::pipeline;
+use crate::registry::{self, Registered};
+use crate::resources::{Resources, Shared};
+use crate::routes;
+use crate::running::{NotStarted, Running};
+use crate::service::Mounted;
+use crate::settings::{Loader, Settings};
+use stand_in::StandIn;
+
+/// The sinks of a process are there once, so all its tests share them; each asks for its own requests.
+static KEPT: LazyLock<Kept> = LazyLock::new(Kept::default);
+
+/// A service of this blueprint, to be given what it needs and then started.
+#[must_use]
+pub fn serve(blueprint: impl Blueprint) -> TestService {
+    TestService { blueprints: vec![Registered::new(blueprint)], settings: Vec::new() }
+}
+
+/// A service that is not started yet.
+pub struct TestService {
+    blueprints: Vec<Registered>,
+    settings: Vec<(String, String)>,
+}
+
+impl TestService {
+    /// Serves another blueprint beside it.
+    #[must_use]
+    pub fn with(mut self, blueprint: impl Blueprint) -> Self {
+        self.blueprints.push(Registered::new(blueprint));
+        self
+    }
+
+    /// Something else in the place of a blueprint that this one needs: without routes, it provides what the closure does.
+    #[must_use]
+    pub fn stand_in(self, name: &'static str, provide: impl Fn(&Resources) + Send + Sync + 'static) -> Self {
+        self.with(StandIn::new(name, provide))
+    }
+
+    /// Sets a setting, such as `server.max_body_bytes` or one of the blueprint's own. Those of `log` and `sentry` are the
+    /// defaults in all tests.
+    ///
+    /// # Panics
+    /// For one of those: the tests of a process share their sinks.
+    #[must_use]
+    #[track_caller]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        assert!(!key.starts_with("log.") && !key.starts_with("sentry."), "{key} is the same in all tests of a process");
+        self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// With the reason, when the service itself would not start.
+    pub async fn start(self) -> Served {
+        let mut settings = self.load();
+        let enabled = registry::enabled(&self.blueprints, &mut settings).unwrap_or_else(|why| panic!("{why}"));
+        let kept = KEPT.clone();
+        let pipeline = pipeline::start(&settings, None, &Outlets::Kept(kept));
+        let registered = routes::registered(&settings, &enabled).await;
+        let (_, rules) = registered.unwrap_or_else(|why| panic!("{why}"));
+        let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
+        let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
+        let database = Database::open(&settings.database, migrations).await.unwrap_or_else(|why| panic!("{why}"));
+        let running = match Running::start(&enabled, Shared::new(database)).await {
+            Ok(running) => running,
+            Err(NotStarted::Failed(why) | NotStarted::Clash(why)) => panic!("{why}"),
+        };
+        let mounted = Mounted::new(&settings, pipeline, enabled, rules, &running, ("test", "0"));
+        let app = Rc::new(init_service(mounted.app()).await);
+        let call = move |request: TestRequest| -> Calling {
+            let app = Rc::clone(&app);
+            Box::pin(async move { app.call(request.to_request()).await.map(ServiceResponse::map_into_boxed_body) })
+        };
+        Served { call: Rc::new(call), running }
+    }
+
+    fn load(&self) -> Settings {
+        let fixed = [
+            ("database.url", "sqlite::memory:"),
+            ("log.format", "json"),
+            ("sentry.dsn", "http://key@sentry.invalid/1"),
+        ];
+        let own = self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let loader = Loader::new("/no/config/here");
+        let loader =
+            fixed.into_iter().chain(own).fold(loader, |loader, (key, value)| loader.flag(key, value, "the test"));
+        loader.load().unwrap_or_else(|why| panic!("{why}"))
+    }
+}
+
+type Calling = LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>>;
+
+/// A service that answers.
+pub struct Served {
+    call: Rc<dyn Fn(TestRequest) -> Calling>,
+    running: Running,
+}
+
+impl Served {
+    /// The database of this test.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        self.running.database()
+    }
+
+    #[must_use]
+    pub fn get(&self, path: &str) -> Ask<'_> {
+        self.request(Method::GET, path)
+    }
+
+    #[must_use]
+    pub fn post(&self, path: &str) -> Ask<'_> {
+        self.request(Method::POST, path)
+    }
+
+    #[must_use]
+    pub fn patch(&self, path: &str) -> Ask<'_> {
+        self.request(Method::PATCH, path)
+    }
+
+    #[must_use]
+    pub fn delete(&self, path: &str) -> Ask<'_> {
+        self.request(Method::DELETE, path)
+    }
+
+    /// A request with any method, to a path with or without a query.
+    #[must_use]
+    pub fn request(&self, method: Method, path: &str) -> Ask<'_> {
+        Ask { served: self, request: TestRequest::with_uri(path).method(method) }
+    }
+
+    /// Stops the blueprints, as the end of the service does.
+    pub async fn stop(self) {
+        self.running.stop(Duration::from_secs(5)).await;
+    }
+}
+
+/// A request that is not sent yet.
+pub struct Ask<'a> {
+    served: &'a Served,
+    request: TestRequest,
+}
+
+impl Ask<'_> {
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.insert_header((name, value));
+        self
+    }
+
+    /// Adds a bearer token.
+    #[must_use]
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Sets a JSON body.
+    #[must_use]
+    pub fn json(mut self, body: &Value) -> Self {
+        self.request = self.request.set_json(body);
+        self
+    }
+
+    /// Sends it, and reads the answer to its end.
+    pub async fn send(self) -> Reply {
+        let answered = (self.served.call)(self.request.peer_addr(([127, 0, 0, 1], 1).into())).await;
+        Reply::read(answered.map(|response| response.into_parts().1), &KEPT).await
+    }
+}

@@ -1,0 +1,68 @@
+//! What takes the place of other blueprints in a test.
+
+use std::collections::HashMap;
+
+use actix_web::web::ServiceConfig;
+use uuid::Uuid;
+
+use crate::auth::{Authentication, Authenticator};
+use crate::blueprint::{Blueprint, Task};
+use crate::resources::Resources;
+
+pub(super) struct StandIn<P> {
+    name: &'static str,
+    prefix: String,
+    provide: P,
+}
+
+impl<P> StandIn<P> {
+    pub fn new(name: &'static str, provide: P) -> Self {
+        Self { name, prefix: format!("/{name}"), provide }
+    }
+}
+
+impl<P: Fn(&Resources) + Send + Sync + 'static> Blueprint for StandIn<P> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    fn routes(&self, _: &mut ServiceConfig) {}
+
+    fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
+        (self.provide)(resources);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Knows these tokens, each a user's.
+///
+/// ```
+/// # use cyanotype::auth::Authenticator;
+/// # use cyanotype::{Blueprint, test};
+/// # use std::sync::Arc;
+/// # use uuid::Uuid;
+/// # fn example(orders: impl Blueprint) -> test::TestService {
+/// let ada = Uuid::from_u128(1);
+/// test::serve(orders).stand_in("users", move |resources| {
+///     resources.provide::<dyn Authenticator>(Arc::new(test::Tokens::from([("token-of-ada", ada)])));
+/// })
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Tokens(HashMap<String, Uuid>);
+
+impl<const N: usize> From<[(&str, Uuid); N]> for Tokens {
+    fn from(tokens: [(&str, Uuid); N]) -> Self {
+        Self(tokens.into_iter().map(|(token, user)| (token.to_owned(), user)).collect())
+    }
+}
+
+impl Authenticator for Tokens {
+    fn authenticate<'a>(&'a self, token: &'a str) -> Authentication<'a> {
+        Box::pin(async move { Ok(self.0.get(token).copied()) })
+    }
+}

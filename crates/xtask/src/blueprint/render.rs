@@ -1,0 +1,115 @@
+//! A new blueprint's files, from the templates.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Serialize;
+
+use super::digest::Files;
+use super::field_code::{FieldCode, Sql};
+use super::name::Name;
+use super::resource::{Field, Kind, Resource};
+
+/// What each file is made from.
+const TEMPLATES: [(&str, &str); 9] = [
+    ("Cargo.toml", include_str!("../../templates/Cargo.toml.j2")),
+    ("build.rs", include_str!("../../templates/build.rs.j2")),
+    ("migrations/0001_{table}.sql", include_str!("../../templates/migration.sql.j2")),
+    ("src/api.rs", include_str!("../../templates/api.rs.j2")),
+    ("src/lib.rs", include_str!("../../templates/lib.rs.j2")),
+    ("src/model.rs", include_str!("../../templates/model.rs.j2")),
+    ("src/routes.rs", include_str!("../../templates/routes.rs.j2")),
+    ("src/store.rs", include_str!("../../templates/store.rs.j2")),
+    ("tests/alone.rs", include_str!("../../templates/alone.rs.j2")),
+];
+
+/// What the templates ask for.
+#[derive(Serialize)]
+struct Context<'a> {
+    name: &'a str,
+    table: String,
+    pascal: String,
+    package: String,
+    module: String,
+    prefix: String,
+    /// Whether items can be changed and deleted.
+    changes: bool,
+    /// Whether a change can take a value away.
+    clears: bool,
+    has_boolean: bool,
+    has_text: bool,
+    has_timestamp: bool,
+    fields: Vec<FieldCode>,
+    sql: Sql,
+}
+
+impl<'a> Context<'a> {
+    fn new(name: &'a Name, fields: &[Field], changes: bool) -> Self {
+        let has = |kind: Kind| fields.iter().any(|field| field.kind == kind);
+        Self {
+            name: name.as_str(),
+            table: name.snake(),
+            pascal: name.pascal(),
+            package: name.package(),
+            module: name.module(),
+            prefix: name.prefix(),
+            changes,
+            clears: changes && fields.iter().any(|field| field.optional),
+            has_boolean: has(Kind::Boolean),
+            has_text: has(Kind::Text),
+            has_timestamp: has(Kind::Timestamp),
+            fields: fields.iter().map(FieldCode::of).collect(),
+            sql: Sql::of(&name.snake(), fields, changes),
+        }
+    }
+}
+
+/// The crate's files, formatted as the workspace is. Without a resource there is one field, and no change and deletion.
+pub(super) fn files(root: &Path, name: &Name, resource: Option<&Resource>) -> Result<Files, String> {
+    let only = [Field { name: "name".into(), kind: Kind::Text, optional: false }];
+    let fields = resource.map_or(&only[..], |resource| &resource.fields);
+    let context = Context::new(name, fields, resource.is_some());
+    let environment = environment();
+    let mut files = Files::new();
+    for (path, template) in TEMPLATES {
+        let path = path.replace("{table}", &context.table);
+        let text = environment.render_str(template, Serde(&context)).map_err(|error| format!("{path}: {error:#}"))?;
+        let text = if path.ends_with(".rs") { formatted(root, &path, text)? } else { text };
+        files.insert(path, text.into_bytes());
+    }
+    Ok(files)
+}
+
+fn environment() -> Environment<'static> {
+    let mut syntax = SyntaxConfig::builder();
+    // So that a line with nothing but a block leaves no line.
+    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    let mut environment = Environment::new();
+    environment.set_syntax(syntax.build().expect("the delimiters are the usual ones"));
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment
+}
+
+fn formatted(root: &Path, path: &str, text: String) -> Result<String, String> {
+    let failed = |why: String| format!("{path} cannot be formatted: {why}");
+    let mut rustfmt = Command::new("rustfmt");
+    rustfmt.args(["--edition", "2024", "--config-path"]).arg(root);
+    rustfmt.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = rustfmt
+        .spawn()
+        .map_err(|error| failed(format!("rustfmt: {error}; `rustup component add rustfmt` installs it")))?;
+    let mut stdin = running.stdin.take();
+    // On a thread of its own: it may answer before it has read all.
+    let writing = std::thread::spawn(move || stdin.as_mut().map_or(Ok(()), |stdin| stdin.write_all(text.as_bytes())));
+    let done = running.wait_with_output().map_err(|error| failed(error.to_string()))?;
+    // A text that it did not read to the end is one that it complains of.
+    let _ = writing.join();
+    match done.status.success() {
+        true => String::from_utf8(done.stdout).map_err(|error| failed(error.to_string())),
+        false => Err(failed(String::from_utf8_lossy(&done.stderr).into_owned())),
+    }
+}

@@ -1,0 +1,120 @@
+//! A copy of this workspace's sources, to be changed.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use system_tests::binaries;
+use system_tests::scratch::{self, Scratch};
+
+/// What is no source.
+const LEFT_OUT: [&str; 4] = [".git", "artifacts", "data", "target"];
+
+pub struct Copy {
+    root: PathBuf,
+    /// Goes with the copy.
+    _scratch: Option<Scratch>,
+}
+
+/// The files of a workspace by their paths in it.
+pub type Tree = BTreeMap<PathBuf, Vec<u8>>;
+
+impl Copy {
+    /// One that nothing is built in.
+    pub fn new() -> Self {
+        let scratch = Scratch::new("generator");
+        let root = scratch.join("workspace");
+        copy(&scratch::workspace(), &root);
+        Self { root, _scratch: Some(scratch) }
+    }
+
+    /// One at a place that stays, so that what was built of it is good another time; a process has it until it gives the
+    /// lock back.
+    pub fn kept() -> (Self, File) {
+        let place = scratch::target().join("generator");
+        let root = place.join("workspace");
+        scratch::make_dir(&place);
+        let lock = File::create(place.join("lock")).expect("the target directory can be written");
+        lock.lock().expect("the file can be locked");
+        let _ = fs::remove_dir_all(&root);
+        copy(&scratch::workspace(), &root);
+        (Self { root, _scratch: None }, lock)
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        scratch::read(&self.root.join(path))
+    }
+
+    /// Writes a file, in a folder that there may not be yet.
+    pub fn write(&self, path: &str, content: &str) {
+        let path = self.root.join(path);
+        scratch::make_dir(path.parent().expect("a file is in a folder"));
+        scratch::write(&path, content);
+    }
+
+    #[track_caller]
+    pub fn replace(&self, path: &str, from: &str, to: &str) {
+        let text = self.read(path);
+        assert!(text.contains(from), "{path} has no {from}");
+        self.write(path, &text.replace(from, to));
+    }
+
+    pub fn tree(&self) -> Tree {
+        let mut tree = Tree::new();
+        files(&self.root, Path::new(""), &mut |path| {
+            let content = fs::read(self.root.join(path)).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            tree.insert(path.to_owned(), content);
+        });
+        tree
+    }
+
+    /// `cargo blueprint` with these arguments, by its binary.
+    pub fn blueprint(&self, arguments: &[&str]) -> Output {
+        self.blueprint_in("", arguments)
+    }
+
+    /// The same, asked for in a folder of the workspace.
+    pub fn blueprint_in(&self, folder: &str, arguments: &[&str]) -> Output {
+        let mut command = Command::new(binaries::xtask());
+        command.arg("blueprint").args(arguments).current_dir(self.root.join(folder));
+        command.output().expect("the binary runs")
+    }
+}
+
+/// Asserts that two trees are the same, and names the files that are not.
+#[track_caller]
+pub fn assert_same(before: &Tree, after: &Tree, when: &str) {
+    let paths = before.keys().chain(after.keys());
+    let differ: Vec<_> = paths.filter(|path| before.get(*path) != after.get(*path)).collect();
+    assert!(differ.is_empty(), "{when}: {differ:?}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    files(from, Path::new(""), &mut |path| {
+        let (from, to) = (from.join(path), to.join(path));
+        scratch::make_dir(to.parent().expect("a file is in a folder"));
+        let copied = fs::copy(&from, &to);
+        // Cargo builds anew what is younger than what it has built.
+        let modified = fs::metadata(&from).and_then(|source| source.modified());
+        let kept = copied.and(modified).and_then(|at| File::options().write(true).open(&to)?.set_modified(at));
+        kept.unwrap_or_else(|e| panic!("cannot copy {}: {e}", from.display()));
+    });
+}
+
+/// Shows each file below a folder to a closure, by its path from the root.
+fn files(root: &Path, folder: &Path, see: &mut impl FnMut(&Path)) {
+    let entries = fs::read_dir(root.join(folder)).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    for entry in entries.map(|entry| entry.expect("a folder can be read")) {
+        let path = folder.join(entry.file_name());
+        match entry.file_type().expect("a file has a type") {
+            kind if kind.is_dir() && LEFT_OUT.iter().all(|name| entry.file_name() != *name) => files(root, &path, see),
+            kind if kind.is_file() => see(&path),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What the command refuses, it refuses with the reason, and it changes nothing.
+
+use std::process::{Command, Output};
+
+use system_tests::binaries;
+use system_tests::scratch::Scratch;
+
+use super::copy::{Copy, assert_same};
+use super::done;
+
+#[track_caller]
+fn assert_refused(output: &Output, code: i32, reason: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*output.stdout), (Some(code), &b""[..]), "{said}");
+    assert!(said.starts_with("error: ") && said.contains(reason), "{said} does not say: {reason}");
+}
+
+/// Asks, and asserts that it is refused and that nothing has changed.
+#[track_caller]
+fn refused(copy: &Copy, arguments: &[&str], code: i32, reason: &str) {
+    let before = copy.tree();
+    assert_refused(&copy.blueprint(arguments), code, reason);
+    assert_same(&before, &copy.tree(), &format!("{arguments:?}"));
+}
+
+#[test]
+fn what_cannot_be_meant_is_a_usage_error() {
+    let copy = Copy::new();
+    for (name, reason) in [
+        ("Inventory", "lower-case words with hyphens"),
+        ("stock_levels", "lower-case words with hyphens"),
+        ("../stock", "lower-case words with hyphens"),
+        ("", "lower-case words with hyphens"),
+        ("a-name-that-is-longer-than-a-name-may-be", "at most 32 characters"),
+        ("match", "a word of Rust"),
+        ("order", "a word of SQL"),
+        ("core", "taken by the core crate"),
+        ("app", "taken by the package that serves"),
+        ("docs", "taken by a path of the service's own"),
+        ("probe", "taken by the blueprint of the tests"),
+    ] {
+        refused(&copy, &["new", name], 2, reason);
+    }
+    for (fields, reason) in [
+        ("", "at least one field"),
+        ("name", "has no type"),
+        ("name:decimal", "there are text, integer, boolean, timestamp, uuid"),
+        ("name:text name:text", "is there twice"),
+        ("id:uuid", "has the field id already"),
+        ("type:text", "a word of Rust"),
+        ("order:integer", "a word of SQL"),
+        ("Name:text", "lower-case words with underscores"),
+    ] {
+        refused(&copy, &["new", "inventory", "--resource", fields], 2, reason);
+    }
+    refused(&copy, &["new"], 2, "<NAME>");
+    refused(&copy, &["make", "inventory"], 2, "unrecognized subcommand 'make'");
+}
+
+#[test]
+fn a_taken_name_is_refused_by_whoever_has_it() {
+    let copy = Copy::new();
+    refused(&copy, &["new", "users"], 1, "there is a blueprint users already, in crates/blueprint-users");
+    refused(&copy, &["new", "sentry"], 1, "the app has a feature sentry already");
+    refused(&copy, &["new", "clap"], 1, "the app has a dependency clap");
+    refused(
+        &copy,
+        &["new", "sessions"],
+        1,
+        "the table sessions is taken: a migration of crates/blueprint-users makes it",
+    );
+    refused(&copy, &["new", "order-lines"], 1, "the table order_lines is taken");
+
+    copy.replace("crates/blueprint-users/src/lib.rs", "\"/users\"", "\"/people\"");
+    refused(&copy, &["new", "people"], 1, "the prefix /people is taken: the blueprint users has /people");
+
+    copy.write("crates/blueprint-stock/notes.txt", "mine");
+    refused(&copy, &["new", "stock"], 1, "crates/blueprint-stock exists already");
+    copy.write("crates/warehouse/Cargo.toml", "[package]\nname = \"blueprint-store\"\n");
+    refused(&copy, &["new", "store"], 1, "there is a crate blueprint-store already, in crates/warehouse");
+    copy.replace("crates/app/src/blueprints.rs", "    service\n}", "    // blueprint_shop::Shop\n    service\n}");
+    refused(&copy, &["new", "shop"], 1, "crates/app/src/blueprints.rs has blueprint_shop already");
+}
+
+#[test]
+fn another_tree_is_left_alone() {
+    let nowhere = Scratch::new("nowhere");
+    let xtask = |arguments: &[&str]| {
+        let mut command = Command::new(binaries::xtask());
+        command.arg("blueprint").args(arguments).current_dir(nowhere.path()).output().expect("the binary runs")
+    };
+    // Below the target directory there is this workspace; a root of its own is in front of it.
+    std::fs::write(nowhere.join("Cargo.toml"), "[workspace]\n").expect("the directory can be written");
+    for arguments in [&["new", "inventory"][..], &["list"], &["remove", "users"]] {
+        assert_refused(&xtask(arguments), 1, "is no workspace of Cyanotype: crates/core/Cargo.toml cannot be read");
+    }
+    let left = std::fs::read_dir(nowhere.path()).expect("the directory can be read").count();
+    assert_eq!(left, 1, "nothing was written");
+
+    let copy = Copy::new();
+    copy.replace("crates/core/Cargo.toml", "name = \"cyanotype\"", "name = \"other\"");
+    refused(&copy, &["new", "inventory"], 1, "crates/core is not the package cyanotype");
+    let copy = Copy::new();
+    copy.write("crates/app/src/blueprints.rs", "pub fn all() {}\n");
+    refused(&copy, &["new", "inventory"], 1, "crates/app/src/blueprints.rs is not the list of blueprints");
+}
+
+#[test]
+fn a_step_that_fails_takes_the_others_back() {
+    let copy = Copy::new();
+    let before = copy.tree();
+    let broken = |arguments: &[&str]| {
+        let mut command = Command::new(binaries::xtask());
+        // Stands for Cargo, and cannot do what it is asked for.
+        command.arg("blueprint").args(arguments).current_dir(copy.root()).env("CARGO", "false");
+        command.output().expect("the binary runs")
+    };
+    assert_refused(&broken(&["new", "inventory"]), 1, "nothing was changed");
+    assert_same(&before, &copy.tree(), "after a new that failed");
+    assert!(!copy.root().join("crates/blueprint-inventory").exists());
+
+    done(copy.blueprint(&["new", "inventory"]));
+    let with = copy.tree();
+    assert_refused(&broken(&["remove", "inventory"]), 1, "nothing was changed");
+    assert_same(&with, &copy.tree(), "after a remove that failed");
+}
+
+#[test]
+fn what_was_not_generated_or_is_needed_is_not_removed() {
+    let copy = Copy::new();
+    refused(&copy, &["remove", "inventory"], 1, "there is no blueprint inventory: there are orders, users");
+    refused(&copy, &["remove", "users"], 1, "was not made by this command");
+    refused(&copy, &["remove", "orders", "--force"], 1, "was not made by this command");
+
+    let before = copy.tree();
+    done(copy.blueprint(&["new", "inventory"]));
+    for (path, from, to, reason) in [
+        (
+            "crates/blueprint-orders/Cargo.toml",
+            "[dependencies]\n",
+            "[dependencies]\nblueprint-inventory.workspace = true\n",
+            "crates/blueprint-orders still depends on blueprint-inventory",
+        ),
+        (
+            "crates/blueprint-orders/src/lib.rs",
+            "Need::of(\"users\")",
+            "Need::of(\"inventory\"), Need::of(\"users\")",
+            "crates/blueprint-orders/src/lib.rs still needs the blueprint inventory",
+        ),
+        (
+            "crates/app/Cargo.toml",
+            "[dependencies]\n",
+            "shop = [\"inventory\"]\n\n[dependencies]\n",
+            "the feature shop of the app still asks for inventory",
+        ),
+        (
+            "config/dev.toml",
+            "",
+            "[blueprints.inventory]\nlog_level = \"debug\"\n",
+            "config/dev.toml still has settings for the blueprint inventory",
+        ),
+        (
+            "crates/app/src/blueprints.rs",
+            "blueprint_inventory::Inventory)",
+            "blueprint_inventory::Inventory::default())",
+            "has blueprint_inventory in other words",
+        ),
+    ] {
+        let text = copy.read(path);
+        let changed = if from.is_empty() { format!("{text}\n{to}") } else { text.replacen(from, to, 1) };
+        assert_ne!(text, changed);
+        copy.write(path, &changed);
+        refused(&copy, &["remove", "inventory"], 1, reason);
+        refused(&copy, &["remove", "inventory", "--force"], 1, reason);
+        copy.write(path, &text);
+    }
+    done(copy.blueprint(&["remove", "inventory"]));
+    assert_same(&before, &copy.tree(), "after it was removed");
+}
+
+#[test]
+fn work_that_was_put_into_a_blueprint_goes_by_force_alone() {
+    let copy = Copy::new();
+    let before = copy.tree();
+    done(copy.blueprint(&["new", "inventory"]));
+    copy.replace("crates/blueprint-inventory/src/routes.rs", "item added", "article added");
+    copy.write("crates/blueprint-inventory/src/more.rs", "");
+    refused(&copy, &["remove", "inventory"], 1, "src/routes.rs\n  src/more.rs (is new)");
+    refused(&copy, &["remove", "inventory", "--dry-run"], 1, "src/routes.rs");
+    done(copy.blueprint(&["remove", "inventory", "--force"]));
+    assert_same(&before, &copy.tree(), "after it was removed");
+    assert!(!copy.root().join("crates/blueprint-inventory").exists());
+}

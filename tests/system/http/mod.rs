@@ -1,0 +1,40 @@
+//! What users of an API expect of its HTTP layer, whatever the route.
+
+mod conditions;
+mod cors;
+mod headers;
+mod idempotency;
+mod ids;
+mod late;
+mod links;
+mod rate;
+
+use serde_json::json;
+use system_tests::http::Reply;
+use system_tests::service::Running;
+
+/// An answer of each kind that the probe's service gives: of a handler, of an error, of a panic, of the router, and of none
+/// of these.
+#[track_caller]
+fn of_every_kind(service: &Running, header: (&str, &str)) -> Vec<Reply> {
+    let run = |finish| service.post("/probe/run").json(&json!({"finish": finish}));
+    let requests = [
+        (204, run(json!(null))),
+        (500, run(json!({"error": "broken"}))),
+        (500, run(json!({"panic": "broken"}))),
+        (200, run(json!({"stream": {"chunks": 2, "chunk": "a"}}))),
+        (401, service.get("/users")),
+        (404, service.get("/nowhere")),
+        (404, service.get("/probe/nowhere")),
+        (405, service.get("/probe/run")),
+        (406, run(json!({"respond": {"body": "a"}})).header("accept-encoding", "identity;q=0")),
+    ];
+    requests
+        .into_iter()
+        .map(|(status, request)| {
+            let reply = request.header(header.0, header.1).send();
+            assert_eq!(reply.status, status, "{}", reply.text());
+            reply
+        })
+        .collect()
+}
