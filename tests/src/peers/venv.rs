@@ -15,30 +15,33 @@ const SCHEMATHESIS: [&str; 1] = ["schemathesis==4.32.5"];
 /// it hold absolute paths, which break when the target directory is moved.
 pub fn python() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    python_with(&PYTHON, "venv", &PEERS)
+    set_up(&PYTHON, "venv", &PEERS)
 }
 
 /// The Python of another one, with schemathesis.
 pub fn schemathesis() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    python_with(&PYTHON, "schemathesis", &SCHEMATHESIS)
+    set_up(&PYTHON, "schemathesis", &SCHEMATHESIS)
 }
 
-fn python_with(
-    python: &'static OnceLock<Result<PathBuf, String>>,
-    name: &str,
-    pins: &'static [&'static str],
-) -> &'static Path {
-    let made = python.get_or_init(|| Ok(prepared(name, pins, |dir| make(dir, pins))?.join("bin/python")));
-    made.as_deref().unwrap_or_else(|why| panic!("{why}"))
+fn set_up(python: &'static OnceLock<Result<PathBuf, String>>, name: &str, pins: &[&str]) -> &'static Path {
+    python.get_or_init(|| python_with(name, pins)).as_deref().unwrap_or_else(|why| panic!("{why}"))
 }
 
-fn make(dir: &Path, pins: &[&'static str]) -> Result<(), String> {
+/// The Python of a virtual environment of this name that has these packages.
+///
+/// # Errors
+/// In a sentence with the mend, when it cannot be made.
+pub fn python_with(name: &str, pins: &[&str]) -> Result<PathBuf, String> {
+    Ok(prepared(name, pins, |dir| make(dir, pins))?.join("bin/python"))
+}
+
+fn make(dir: &Path, pins: &[&str]) -> Result<(), String> {
     let mend = "python3 with its venv module is needed: apt-get install python3-venv";
     run("python3", [OsStr::new("-m"), OsStr::new("venv"), dir.as_os_str()]).map_err(|why| format!("{mend} ({why})"))?;
 
     let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install", "--retries=2"];
-    run(dir.join("bin/python"), pip.into_iter().chain(pins.iter().copied()))
+    run(dir.join("bin/python"), pip.iter().chain(pins))
         .map_err(|why| format!("pip must be able to install {} from PyPI: see to the network ({why})", pins.join(" ")))
 }
 
