@@ -8,10 +8,16 @@ use std::sync::OnceLock;
 
 use crate::scratch;
 
-/// Cargo, without what Cargo tells this process of its own package: build scripts that look at it would run again, and all
-/// that depends on theirs would be built again.
-pub fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+/// Cargo, for a test that builds while others run: they have the processor first, since some of them look at the time.
+pub fn patient_cargo() -> Command {
+    let mut nice = Command::new("nice");
+    nice.args(["-n", "19"]).arg(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    without_own_package(nice)
+}
+
+/// Without what Cargo tells this process of its own package: build scripts that look at it would run again, and all that
+/// depends on theirs would be built again.
+fn without_own_package(mut command: Command) -> Command {
     let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for name in names.filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
         command.env_remove(name);
@@ -41,7 +47,7 @@ fn built(name: &str) -> PathBuf {
 // as `cargo test --workspace`: otherwise the two would rebuild each other's dependencies for ever.
 fn build() -> Result<(), String> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(cargo);
+    let mut command = without_own_package(Command::new(cargo));
     command
         .args(["build", "--quiet", "--workspace", "--bin", "app", "--bin", "xtask"])
         .current_dir(scratch::workspace());
@@ -56,7 +62,7 @@ fn build() -> Result<(), String> {
 pub fn aborting(binary: &Path) -> PathBuf {
     let name = binary.file_name().and_then(|name| name.to_str()).expect("a binary has a name in ASCII");
     let target = scratch::target().join("abort");
-    let mut command = cargo();
+    let mut command = patient_cargo();
     command.args(["build", "--quiet", "--locked", "-p", "system-tests", "--bin", name, "--target-dir"]).arg(&target);
     command
         .current_dir(scratch::workspace())

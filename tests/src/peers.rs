@@ -7,4 +7,4 @@ mod prepared;
 pub mod proxy;
 pub mod supervisor;
 pub mod supervisor_conf;
-mod venv;
+pub mod venv;

@@ -8,7 +8,8 @@ use std::{env, fs, process, thread};
 /// The root of the workspace.
 pub fn workspace() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.parent().expect("the tests package lies inside the workspace").to_path_buf()
+    let root = manifest.ancestors().find(|directory| directory.join("Cargo.lock").exists());
+    root.expect("the package lies inside the workspace").to_path_buf()
 }
 
 /// Cargo's target directory.

@@ -45,3 +45,16 @@ fn the_architecture_shows_what_faults_do() {
 fn the_settings_reference_lists_every_setting() {
     check("docs/SETTINGS.md", "app config --reference", &answer(&["config", "--reference"]));
 }
+
+#[test]
+fn the_api_document_is_that_of_the_code() {
+    let path = scratch::workspace().join("docs/openapi.json");
+    let expected = answer(&["openapi"]);
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
+        scratch::write(&path, &expected);
+    }
+    assert!(
+        scratch::read(&path) == expected,
+        "docs/openapi.json is behind: run `UPDATE_DOCUMENTS=1 cargo test -p system-tests documents`"
+    );
+}

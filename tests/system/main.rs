@@ -4,6 +4,7 @@ mod choices;
 mod command;
 mod databases;
 mod deploy;
+mod document;
 mod documents;
 mod failures;
 mod faults;

@@ -64,13 +64,19 @@ fn exchange(service: &Running, request: &[u8]) -> Vec<u8> {
     stream.write_all(request).expect("it is sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("the service ends the connection");
-    let Some(end) = answer.windows(4).position(|it| it == b"\r\n\r\n").map(|at| at + 4) else { return answer };
+    // A `100 Continue` is a head before the head.
+    let before = if answer.starts_with(b"HTTP/1.1 100 ") { end_of_head(&answer) } else { Some(0) };
+    let Some(end) = before.and_then(|before| Some(before + end_of_head(&answer[before..])?)) else { return answer };
     let (head, body) = answer.split_at(end);
     let lines = head.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"date: "));
     let mut lines: Vec<&[u8]> = lines.collect();
     // actix keeps headers in a map that is made anew, and goes another way, for each answer.
     lines[1..].sort_unstable();
     [lines.concat(), body.to_vec()].concat()
+}
+
+fn end_of_head(answer: &[u8]) -> Option<usize> {
+    answer.windows(4).position(|it| it == b"\r\n\r\n").map(|at| at + 4)
 }
 
 #[test]

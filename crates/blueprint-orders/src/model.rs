@@ -1,6 +1,7 @@
 //! What goes over the wire.
 
 use cyanotype::conditional::ETag;
+use cyanotype::extract::whole;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
@@ -24,9 +25,11 @@ pub(crate) struct Line {
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$", example = "A-1")]
     #[garde(length(chars, min = 1, max = 64), custom(plain))]
     pub sku: String,
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 10_000)]
     #[garde(range(min = 1, max = 10_000))]
     pub quantity: i64,
+    #[serde(deserialize_with = "whole")]
     #[schema(minimum = 0, maximum = 100_000_000)]
     #[garde(range(min = 0, max = 100_000_000))]
     pub unit_price_cents: i64,

@@ -16,12 +16,12 @@ use crate::token::Token;
 #[schema(
     value_type = String,
     example = "ada@example.org",
-    max_length = 320,
+    max_length = 254,
     pattern = "^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$"
 )]
 #[serde(from = "String")]
 #[garde(transparent)]
-pub(crate) struct Email(#[garde(email)] String);
+pub(crate) struct Email(#[garde(email, length(chars, max = 254))] String);
 
 impl Email {
     pub(crate) fn as_str(&self) -> &str {

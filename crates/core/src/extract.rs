@@ -2,6 +2,7 @@
 //!
 //! No answer repeats a value that the client sent: it may be a secret, and answers are recorded.
 
+use std::fmt;
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::time::Duration;
@@ -12,7 +13,8 @@ use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use garde::Validate;
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::idempotency;
 use crate::problem::{FieldError, Problem};
@@ -162,6 +164,63 @@ fn validate<T: Validate<Context = ()>>(value: &T) -> Result<(), Problem> {
             fields.map(|(path, error)| FieldError { field: path.to_string(), message: error.message().to_owned() });
         Problem::invalid(wrong.collect())
     })
+}
+
+/// A whole number, for `#[serde(deserialize_with = …)]`: `5` and, as JSON Schema has it, `5.0` too.
+///
+/// # Errors
+/// For any other value.
+///
+/// ```
+/// #[derive(serde::Deserialize)]
+/// struct Line {
+///     #[serde(deserialize_with = "cyanotype::extract::whole")]
+///     quantity: i64,
+/// }
+/// let line: Line = serde_json::from_str(r#"{"quantity": 5.0}"#)?;
+/// assert_eq!(line.quantity, 5);
+/// assert!(serde_json::from_str::<Line>(r#"{"quantity": 5.5}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    deserializer.deserialize_any(Whole)
+}
+
+/// The same, where there may be none; with `#[serde(default)]` beside it.
+///
+/// # Errors
+/// For any other value.
+pub fn whole_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Wrapped(#[serde(deserialize_with = "whole")] i64);
+    Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|Wrapped(number)| number))
+}
+
+struct Whole;
+
+impl Visitor<'_> for Whole {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<i64, E> {
+        Ok(number)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<i64, E> {
+        i64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<i64, E> {
+        /// Above it, not every whole number is one of these.
+        const MOST: f64 = (1_u64 << 53) as f64;
+        match number.fract() == 0.0 && number.abs() <= MOST {
+            true => Ok(number as i64),
+            false => Err(E::invalid_type(Unexpected::Float(number), &self)),
+        }
+    }
 }
 
 /// The path of the field that is wrong; serde gives that of the object for a field that is not there.

@@ -33,12 +33,12 @@ impl Failure {
         Self { chain: chain.collect(), stack, panic: false }
     }
 
-    /// The failure of a body's stream, without what actix wraps around it.
+    /// The failure of a body's stream, without what actix wraps around it, once for each layer that it passed.
     pub fn of_body(error: &(dyn Error + 'static)) -> Self {
         let mut failure = Self::of(error, None);
-        if failure.chain.len() > 1 && failure.first().type_name.starts_with("actix_http::") {
-            failure.chain.remove(0);
-        }
+        let wrapped = failure.chain.iter().take_while(|link| link.type_name.starts_with("actix_http::")).count();
+        // Where there is nothing else, the innermost of them is what is known.
+        failure.chain.drain(..wrapped.min(failure.chain.len() - 1));
         failure
     }
 

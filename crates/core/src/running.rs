@@ -92,3 +92,107 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     let links = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
     links.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blueprint::{Need, Task};
+    use crate::registry::{Registered, enabled};
+    use crate::settings::Loader;
+    use actix_web::web::ServiceConfig;
+    use std::sync::{Mutex, PoisonError};
+
+    /// What has happened, in its order.
+    type Diary = Arc<Mutex<Vec<String>>>;
+
+    struct Told {
+        name: &'static str,
+        needs: &'static [&'static str],
+        fails: bool,
+        clashes: bool,
+        diary: Diary,
+    }
+
+    impl Told {
+        fn note(&self, what: &str) {
+            self.diary.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{} {what}", self.name));
+        }
+    }
+
+    impl Blueprint for Told {
+        fn name(&self) -> &'static str {
+            self.name
+        }
+        fn prefix(&self) -> &str {
+            match self.name {
+                "users" => "/users",
+                _ => "/orders",
+            }
+        }
+        fn routes(&self, _: &mut ServiceConfig) {}
+        fn needs(&self) -> Vec<Need> {
+            self.needs.iter().map(|name| Need::of(name)).collect()
+        }
+        fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
+            Box::pin(async move {
+                self.note("start");
+                if self.clashes {
+                    resources.provide(Arc::new(self.name.to_owned()));
+                }
+                if self.fails { Err("the warehouse is closed".into()) } else { Ok(()) }
+            })
+        }
+        fn stop<'a>(&'a self, _: &'a Resources) -> Task<'a> {
+            Box::pin(async move {
+                self.note("stop");
+                Ok(())
+            })
+        }
+        fn ready<'a>(&'a self, _: &'a Resources) -> Task<'a> {
+            let ready = self.name != "orders";
+            Box::pin(async move { if ready { Ok(()) } else { Err("no stock is known yet".into()) } })
+        }
+    }
+
+    /// Orders, which needs users and comes first, and users; how they start, and what they tell.
+    async fn start(fails: bool, clashes: bool) -> (Result<Running, NotStarted>, Diary) {
+        let diary = Diary::default();
+        let one = |name, needs, fails| Registered::new(Told { name, needs, fails, clashes, diary: Arc::clone(&diary) });
+        let told = [one("orders", &["users"], false), one("users", &[], fails)];
+        let loader = Loader::new("/nonexistent").variables([("DATABASE_URL", "sqlite::memory:")]);
+        let mut settings = loader.load().expect("good settings");
+        let enabled = enabled(&told, &mut settings).expect("they go together");
+        let database = Database::open(&settings.database, []).await.expect("it opens");
+        (Running::start(&enabled, Shared::new(database)).await, diary)
+    }
+
+    fn told(diary: &Diary) -> Vec<String> {
+        diary.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    #[actix_web::test]
+    async fn each_starts_after_and_stops_before_those_that_it_needs() {
+        let (started, diary) = start(false, false).await;
+        let Ok(running) = started else { panic!("they start") };
+        let ready = [("users", Ok(())), ("orders", Err("no stock is known yet".to_owned()))];
+        assert_eq!(running.ready().await, ready);
+        running.stop(Duration::from_secs(1)).await;
+        assert_eq!(told(&diary), ["users start", "orders start", "orders stop", "users stop"]);
+    }
+
+    #[actix_web::test]
+    async fn two_that_provide_one_thing_do_not_go_together() {
+        let (started, diary) = start(false, true).await;
+        let Err(NotStarted::Clash(why)) = started else { panic!("they clash") };
+        assert_eq!(why, "the blueprints users and orders both provide alloc::string::String: one must not");
+        assert_eq!(told(&diary), ["users start", "orders start", "users stop"]);
+    }
+
+    #[actix_web::test]
+    async fn one_that_does_not_start_says_why() {
+        let (started, diary) = start(true, false).await;
+        let Err(NotStarted::Failed(why)) = started else { panic!("it does not start") };
+        assert_eq!(why, "the blueprint users did not start: the warehouse is closed");
+        assert_eq!(told(&diary), ["users start"]);
+    }
+}

@@ -1,8 +1,34 @@
 //! The workspace's own tasks, asked for by the aliases in `.cargo/config.toml`.
 
+mod bench;
 mod blueprint;
+mod documents;
+mod paint;
 mod print;
 
+// The tests' harness, which finds ports and sets up peers, and whose processes never outlive this one. Taken in by its files:
+// as a crate it would bring the whole service along.
+#[allow(dead_code)]
+#[path = "../../../tests/src/env.rs"]
+mod env;
+#[allow(dead_code)]
+#[path = "../../../tests/src/figures.rs"]
+mod figures;
+#[allow(dead_code)]
+#[path = "../../../tests/src/keeper.rs"]
+mod keeper;
+mod peers;
+#[allow(dead_code)]
+#[path = "../../../tests/src/ports.rs"]
+mod ports;
+#[allow(dead_code)]
+#[path = "../../../tests/src/scratch.rs"]
+mod scratch;
+#[allow(dead_code)]
+#[path = "../../../tests/src/wait.rs"]
+mod wait;
+
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -17,12 +43,26 @@ struct Command {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Measure what the service costs, beside others
+    Bench(bench::Args),
     Blueprint(blueprint::Command),
+    /// Count the instructions that a request takes
+    Instructions(bench::instructions::Args),
 }
 
 fn main() -> ExitCode {
-    let outcome = match Command::parse().task {
-        Task::Blueprint(command) => blueprint::run(command),
-    };
-    print::outcome(outcome)
+    print::outcome(match Command::parse().task {
+        Task::Bench(args) => on_the_harness(|| bench::run(&args)),
+        Task::Blueprint(command) => blueprint::run(command).and_then(|text| print::answer(&text)),
+        Task::Instructions(args) => on_the_harness(|| bench::instructions::run(&args)),
+    })
+}
+
+/// The harness panics with a sentence that says what is wrong: that sentence alone is shown.
+fn on_the_harness(task: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    std::panic::set_hook(Box::new(|panic| {
+        let reason = panic.payload_as_str().unwrap_or("a panic without words");
+        let _ = writeln!(io::stderr(), "{} {reason}", paint::red("error:"));
+    }));
+    task()
 }

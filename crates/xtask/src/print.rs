@@ -3,22 +3,25 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Writes what came of a task; the status is 1 when it could not be done.
-pub(crate) fn outcome(outcome: Result<String, String>) -> ExitCode {
-    match outcome.and_then(|text| answer(&text).map_err(|error| format!("cannot write to stdout: {error}"))) {
+use crate::paint;
+
+/// Says why a task could not be done; its status is 1 then.
+pub(crate) fn outcome(outcome: Result<(), String>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             // There is nowhere left to say that this failed.
-            let _ = writeln!(io::stderr().lock(), "error: {}", reason.trim_end());
+            let _ = writeln!(io::stderr().lock(), "{} {}", paint::red("error:"), reason.trim_end());
             ExitCode::FAILURE
         }
     }
 }
 
-fn answer(text: &str) -> io::Result<()> {
+/// Writes an answer, or a part of it.
+pub(crate) fn answer(text: &str) -> Result<(), String> {
     match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
         // A reader who has seen enough may close it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        written => written.map_err(|error| format!("cannot write to stdout: {error}")),
     }
 }

@@ -1,4 +1,4 @@
-//! The Python packages that the peers come from.
+//! The Python packages that the peers, and one of the tests' tools, come from.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -8,25 +8,41 @@ use std::sync::OnceLock;
 use super::prepared::prepared;
 
 // gunicorn comes with bugsink anyway, but is started with an option that came and may go.
-const PINS: [&str; 3] = ["supervisor==4.3.0", "bugsink==2.6.1", "gunicorn==26.2.0"];
+const PEERS: [&str; 3] = ["supervisor==4.3.0", "bugsink==2.6.1", "gunicorn==26.2.0"];
+const SCHEMATHESIS: [&str; 1] = ["schemathesis==4.32.5"];
 
 /// The Python of a virtual environment that has the pinned packages. Start their programs with `-m`: the scripts beside
 /// it hold absolute paths, which break when the target directory is moved.
 pub fn python() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match PYTHON.get_or_init(|| Ok(prepared("venv", PINS, make)?.join("bin/python"))) {
-        Ok(python) => python,
-        Err(why) => panic!("{why}"),
-    }
+    set_up(&PYTHON, "venv", &PEERS)
 }
 
-fn make(dir: &Path) -> Result<(), String> {
+/// The Python of another one, with schemathesis.
+pub fn schemathesis() -> &'static Path {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    set_up(&PYTHON, "schemathesis", &SCHEMATHESIS)
+}
+
+fn set_up(python: &'static OnceLock<Result<PathBuf, String>>, name: &str, pins: &[&str]) -> &'static Path {
+    python.get_or_init(|| python_with(name, pins)).as_deref().unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// The Python of a virtual environment of this name that has these packages.
+///
+/// # Errors
+/// In a sentence with the mend, when it cannot be made.
+pub fn python_with(name: &str, pins: &[&str]) -> Result<PathBuf, String> {
+    Ok(prepared(name, pins, |dir| make(dir, pins))?.join("bin/python"))
+}
+
+fn make(dir: &Path, pins: &[&str]) -> Result<(), String> {
     let mend = "python3 with its venv module is needed: apt-get install python3-venv";
     run("python3", [OsStr::new("-m"), OsStr::new("venv"), dir.as_os_str()]).map_err(|why| format!("{mend} ({why})"))?;
 
     let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install", "--retries=2"];
-    run(dir.join("bin/python"), pip.into_iter().chain(PINS))
-        .map_err(|why| format!("pip must be able to install {} from PyPI: see to the network ({why})", PINS.join(" ")))
+    run(dir.join("bin/python"), pip.iter().chain(pins))
+        .map_err(|why| format!("pip must be able to install {} from PyPI: see to the network ({why})", pins.join(" ")))
 }
 
 /// Runs a program; if it fails, says so with the last line that it printed.

@@ -21,7 +21,7 @@ const FIELDS: &str = "name:text note:text? count:integer spare:integer? active:b
 /// Cargo in a copy that is kept. It builds the workspace's own crates anew, and takes all others from where this workspace
 /// has built them.
 fn cargo(copy: &Copy, arguments: &[&str]) -> Output {
-    let mut command = binaries::cargo();
+    let mut command = binaries::patient_cargo();
     command.args(arguments).current_dir(copy.root());
     command.env("CARGO_BUILD_BUILD_DIR", scratch::target()).env("CARGO_TARGET_DIR", built(copy));
     command.output().expect("cargo runs")

@@ -1,0 +1,82 @@
+//! The servers that the service is compared with; each is put together as its packages' documents say. Where those leave a
+//! choice, it is what costs the least.
+
+mod axum_server;
+mod layers;
+mod stock;
+
+use std::io;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::Logger;
+use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::{App, Error, HttpResponse, HttpServer};
+use bench::bodies::BODIES;
+use clap::{Parser, ValueEnum};
+use tracing_actix_web::TracingLogger;
+
+#[derive(Parser)]
+struct Args {
+    kind: Kind,
+    #[arg(long)]
+    port: u16,
+    #[arg(long)]
+    dsn: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    /// actix-web and no layer at all
+    Bare,
+    /// actix-web's own Logger
+    Logger,
+    /// axum with tower-http's TraceLayer, in JSON
+    Axum,
+    /// sentry-actix alone
+    SentryActix,
+    /// tracing-actix-web alone
+    TracingActixWeb,
+    /// All of what does the same together
+    Stock,
+}
+
+fn main() -> io::Result<()> {
+    let args = Args::parse();
+    match args.kind {
+        Kind::Bare => serve(args.port, || App::new().configure(routes)),
+        Kind::Logger => {
+            env_logger::init_from_env(env_logger::Env::new().default_filter_or("info"));
+            serve(args.port, || App::new().configure(routes).wrap(Logger::default()))
+        }
+        Kind::Axum => axum_server::serve(args.port),
+        Kind::SentryActix => {
+            let _guard = layers::sentry(&args.dsn);
+            serve(args.port, || App::new().configure(routes).wrap(sentry::integrations::actix::Sentry::new()))
+        }
+        Kind::TracingActixWeb => {
+            layers::json_to_stderr();
+            serve(args.port, || App::new().configure(routes).wrap(TracingLogger::default()))
+        }
+        Kind::Stock => stock::serve(args.port, &args.dsn),
+    }
+}
+
+fn routes(config: &mut ServiceConfig) {
+    for (name, text) in BODIES.iter() {
+        let answer =
+            async move || HttpResponse::Ok().content_type("application/json").body(Bytes::from_static(text.as_bytes()));
+        config.route(&format!("/bench/{name}"), web::get().to(answer));
+    }
+}
+
+fn serve<F, A, B>(port: u16, app: F) -> io::Result<()>
+where
+    F: Fn() -> App<A> + Send + Clone + 'static,
+    A: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = Error, InitError = ()>
+        + 'static,
+    B: MessageBody + 'static,
+{
+    actix_web::rt::System::new()
+        .block_on(async { HttpServer::new(app).workers(1).bind(("127.0.0.1", port))?.run().await })
+}

@@ -1,0 +1,166 @@
+//! Asks one server over and over, on connections that are kept, and says in JSON what that took.
+//!
+//! One thread, so that it fits on the core that the server does not have. Each connection has one request under way.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use bench::process::Usage;
+use clap::Parser;
+use hdrhistogram::Histogram;
+use mio::{Events, Poll};
+use serde_json::{Value, json};
+
+#[path = "bench-load/connection.rs"]
+mod connection;
+
+use connection::{Connection, Progress};
+
+/// So many answers that are not as expected are enough to know that the server does not do its work.
+const MOST_ERRORS: u64 = 1_000;
+/// The server answers nothing at all any more.
+const SILENCE: Duration = Duration::from_secs(10);
+
+#[derive(Parser)]
+struct Args {
+    /// The server's port on 127.0.0.1
+    #[arg(long)]
+    port: u16,
+    /// What to ask for
+    #[arg(long)]
+    path: String,
+    /// How long the body of each answer must be
+    #[arg(long)]
+    body_bytes: usize,
+    #[arg(long, default_value_t = 1)]
+    connections: usize,
+    /// Seconds before anything is measured
+    #[arg(long, default_value_t = 0.0)]
+    warm_up: f64,
+    /// Seconds that are measured
+    #[arg(long, default_value_t = 1.0)]
+    seconds: f64,
+    /// Measure so many requests instead, no more and no less
+    #[arg(long, conflicts_with_all = ["warm_up", "seconds"])]
+    requests: Option<u64>,
+    /// Processes whose time, writes and memory are told too
+    #[arg(long, value_delimiter = ',')]
+    watch: Vec<u32>,
+}
+
+fn main() -> ExitCode {
+    let (text, code) = match run(&Args::parse()) {
+        Ok(measured) => (measured.to_string(), ExitCode::SUCCESS),
+        Err(reason) => (json!({"error": reason}).to_string(), ExitCode::FAILURE),
+    };
+    // Whoever started it and does not read the answer needs none.
+    let _ = writeln!(io::stdout(), "{text}");
+    code
+}
+
+/// What is counted from the end of the warm-up on.
+struct Window {
+    began: Instant,
+    before: Vec<Usage>,
+    own_before: Usage,
+    latencies: Histogram<u64>,
+    errors: u64,
+}
+
+impl Window {
+    fn open(watch: &[u32]) -> Result<Self, String> {
+        // A minute at most, in nanoseconds, to three digits.
+        let latencies = Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(|error| error.to_string())?;
+        let before = watch.iter().map(|&pid| Usage::of(pid)).collect::<Result<_, _>>()?;
+        let own_before = Usage::of(std::process::id())?;
+        Ok(Self { began: Instant::now(), before, own_before, latencies, errors: 0 })
+    }
+
+    fn close(&self, watch: &[u32]) -> Result<Value, String> {
+        let seconds = self.began.elapsed().as_secs_f64();
+        let own = Usage::of(std::process::id())?.cpu - self.own_before.cpu;
+        let mut watched = Vec::new();
+        for (&pid, before) in watch.iter().zip(&self.before) {
+            let after = Usage::of(pid)?;
+            watched.push(json!({
+                "pid": pid,
+                "cpu_s": (after.cpu - before.cpu).as_secs_f64(),
+                "writes": after.writes - before.writes,
+                "peak_kib": after.peak_kib,
+            }));
+        }
+        let micros = |quantile| self.latencies.value_at_quantile(quantile) as f64 / 1000.0;
+        Ok(json!({
+            "requests": self.latencies.len(),
+            "seconds": seconds,
+            "errors": self.errors,
+            "p50_us": micros(0.5),
+            "p99_us": micros(0.99),
+            "load_cpu_s": own.as_secs_f64(),
+            "watched": watched,
+        }))
+    }
+}
+
+fn run(args: &Args) -> Result<Value, String> {
+    let said = |error: io::Error| format!("127.0.0.1:{}{}: {error}", args.port, args.path);
+    let mut poll = Poll::new().map_err(said)?;
+    let mut events = Events::with_capacity(1024);
+    let request = format!(
+        "GET {} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nuser-agent: bench-load\r\naccept: */*\r\n\r\n",
+        args.path, args.port
+    );
+    let connect = |poll: &Poll, n: usize| Connection::open(args.port, poll.registry(), n).map_err(said);
+    let mut connections = (0..args.connections).map(|n| connect(&poll, n)).collect::<Result<Vec<_>, _>>()?;
+
+    let warm_until = Instant::now() + Duration::from_secs_f64(args.warm_up);
+    let length = Duration::from_secs_f64(args.seconds);
+    let mut is_warm = args.requests.is_some() || args.warm_up == 0.0;
+    let mut window = Window::open(&args.watch)?;
+    // Requests that may still be sent.
+    let mut left = args.requests.unwrap_or(u64::MAX);
+    let mut under_way = 0;
+    for connection in &mut connections {
+        if left > 0 {
+            connection.ask(request.as_bytes()).map_err(said)?;
+            left -= 1;
+            under_way += 1;
+        }
+    }
+    while under_way > 0 {
+        poll.poll(&mut events, Some(SILENCE)).map_err(said)?;
+        if events.is_empty() {
+            return Err(format!("127.0.0.1:{}{}: no answer for {SILENCE:?}", args.port, args.path));
+        }
+        for event in &events {
+            let n = event.token().0;
+            let connection = &mut connections[n];
+            match connection.receive(args.body_bytes) {
+                Ok(Progress::Waiting) => continue,
+                Ok(Progress::Answered(latency)) => window.latencies.saturating_record(latency.as_nanos() as u64),
+                Err(error) => {
+                    window.errors += 1;
+                    if window.errors > MOST_ERRORS {
+                        return Err(said(error));
+                    }
+                    *connection = connect(&poll, n)?;
+                }
+            }
+            under_way -= 1;
+            if left > 0 {
+                connections[n].ask(request.as_bytes()).map_err(said)?;
+                left -= 1;
+                under_way += 1;
+            }
+        }
+        let now = Instant::now();
+        if !is_warm && now >= warm_until {
+            is_warm = true;
+            window = Window::open(&args.watch)?;
+        } else if is_warm && args.requests.is_none() && now >= window.began + length {
+            break;
+        }
+    }
+    window.close(&args.watch)
+}

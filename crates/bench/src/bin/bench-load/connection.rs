@@ -1,0 +1,97 @@
+//! One connection of the load: a request, its answer, and the next.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+/// More than any head, and enough of a long body that few reads take it.
+const BUFFER: usize = 64 * 1024;
+
+pub struct Connection {
+    stream: TcpStream,
+    asked: Instant,
+    buffer: Vec<u8>,
+    /// How much of the buffer holds the answer's head, until that is complete.
+    filled: usize,
+    /// What is still to come of a body whose head has been read.
+    body_left: Option<usize>,
+}
+
+pub enum Progress {
+    Waiting,
+    /// The whole answer is there, so long after its request.
+    Answered(Duration),
+}
+
+impl Connection {
+    pub fn open(port: u16, registry: &Registry, n: usize) -> io::Result<Self> {
+        let stream = std::net::TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(stream);
+        registry.register(&mut stream, Token(n), Interest::READABLE)?;
+        Ok(Self { stream, asked: Instant::now(), buffer: vec![0; BUFFER], filled: 0, body_left: None })
+    }
+
+    /// A request is far shorter than what a socket takes at once, and none waits in it.
+    pub fn ask(&mut self, request: &[u8]) -> io::Result<()> {
+        self.asked = Instant::now();
+        (self.filled, self.body_left) = (0, None);
+        self.stream.write_all(request)
+    }
+
+    /// Reads what is there. Once the answer is whole nothing more can come, so no further read is made to find that out.
+    pub fn receive(&mut self, body_bytes: usize) -> io::Result<Progress> {
+        loop {
+            let read = match self.stream.read(&mut self.buffer[self.filled..]) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Progress::Waiting),
+                Err(error) => return Err(error),
+            };
+            let of_body = match self.body_left {
+                Some(_) => read,
+                None => {
+                    self.filled += read;
+                    let Some(head) = head_bytes(&self.buffer[..self.filled]) else { continue };
+                    check(&self.buffer[..head], body_bytes)?;
+                    self.body_left = Some(body_bytes);
+                    std::mem::take(&mut self.filled) - head
+                }
+            };
+            let left = self.body_left.unwrap_or(0).checked_sub(of_body);
+            self.body_left = Some(left.ok_or_else(|| wrong("more came than the answer's length"))?);
+            if left == Some(0) {
+                return Ok(Progress::Answered(self.asked.elapsed()));
+            }
+        }
+    }
+}
+
+/// How long the head is, if it is whole.
+fn head_bytes(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4)
+}
+
+fn check(head: &[u8], body_bytes: usize) -> io::Result<()> {
+    let text = std::str::from_utf8(head).map_err(|_| wrong("a head that is no UTF-8"))?;
+    let mut lines = text.split("\r\n");
+    let status = lines.next().unwrap_or_default();
+    if !status.starts_with("HTTP/1.1 200") {
+        return Err(wrong(status));
+    }
+    const NAME: &str = "content-length:";
+    let length = lines.find(|line| line.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME)));
+    let length = length.and_then(|line| line[NAME.len()..].trim().parse().ok());
+    if length != Some(body_bytes) {
+        return Err(wrong(&format!("a body of {length:?} bytes instead of {body_bytes}")));
+    }
+    Ok(())
+}
+
+fn wrong(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("answered {what}"))
+}

@@ -1,0 +1,31 @@
+//! What a service answers with.
+
+/// A list of orders of at least so many bytes, with nothing to hide in it.
+pub fn clean(bytes: usize) -> String {
+    list(bytes, |n| {
+        format!(
+            r#"{{"id":"01a20497-2e54-7036-97b5-{n:012}","status":"placed","lines":[{{"sku":"A-1","quantity":2,"unit_price_cents":1250}}],"total_cents":2500,"created_at":"2026-11-22T18:49:06.388200Z"}}"#
+        )
+    })
+}
+
+/// A list of accounts, with secrets of every sort.
+pub fn secret(bytes: usize) -> String {
+    list(bytes, |n| {
+        format!(
+            r#"{{"id":{n},"email":"user{n}@example.org","password":"correct horse","card":"4111 1111 1111 1111","session":{{"token":"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl"}},"note":"Authorization: Bearer abcdef{n}"}}"#
+        )
+    })
+}
+
+fn list(bytes: usize, item: impl Fn(usize) -> String) -> String {
+    let mut text = item(0);
+    for n in 1.. {
+        if text.len() >= bytes {
+            break;
+        }
+        text.push(',');
+        text.push_str(&item(n));
+    }
+    format!("[{text}]")
+}

@@ -1,0 +1,13 @@
+//! The table.
+
+use divan::{Bencher, black_box};
+
+use crate::record::{Kind, Level, Policy};
+use crate::settings::Loader;
+
+#[divan::bench]
+fn route(bencher: Bencher<'_, '_>) {
+    let settings = Loader::new("/nonexistent").load().expect("the defaults are good");
+    let policy = Policy::of(&settings);
+    bencher.bench(|| black_box(&policy).route(black_box(Kind::Response), black_box(Level::Info)));
+}

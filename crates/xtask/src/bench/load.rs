@@ -1,0 +1,65 @@
+//! The load, run once.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde::Deserialize;
+
+pub struct Load(Command);
+
+/// What it says.
+#[derive(Deserialize)]
+pub struct Said {
+    pub requests: u64,
+    pub seconds: f64,
+    pub errors: u64,
+    pub p50_us: f64,
+    pub p99_us: f64,
+    pub load_cpu_s: f64,
+    pub watched: Vec<Watched>,
+}
+
+#[derive(Deserialize)]
+pub struct Watched {
+    pub pid: u32,
+    pub cpu_s: f64,
+    pub writes: u64,
+    pub peak_kib: u64,
+}
+
+impl Load {
+    pub fn new(binary: &Path, port: u16, path: &str, body_bytes: usize, connections: usize) -> Self {
+        let mut command = Command::new(binary);
+        command.args(["--port", &port.to_string(), "--path", path, "--body-bytes", &body_bytes.to_string()]);
+        command.args(["--connections", &connections.to_string()]).stderr(Stdio::inherit());
+        Self(command)
+    }
+
+    /// Measures for so many seconds.
+    #[must_use]
+    pub fn window(mut self, warm_up: f64, seconds: f64) -> Self {
+        self.0.args(["--warm-up", &warm_up.to_string(), "--seconds", &seconds.to_string()]);
+        self
+    }
+
+    /// Makes so many requests.
+    #[must_use]
+    pub fn requests(mut self, requests: u64) -> Self {
+        self.0.args(["--requests", &requests.to_string()]);
+        self
+    }
+
+    /// Measures these processes, too.
+    #[must_use]
+    pub fn watch(mut self, pids: &[u32]) -> Self {
+        let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+        self.0.args(["--watch", &pids.join(",")]);
+        self
+    }
+
+    pub fn run(mut self) -> Result<Said, String> {
+        let output = self.0.output().map_err(|error| format!("cannot run the load: {error}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        serde_json::from_str(&text).map_err(|_| format!("the load says {}", text.trim()))
+    }
+}

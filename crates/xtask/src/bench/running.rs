@@ -1,0 +1,130 @@
+//! A server that runs, until this is dropped.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::drain::{self, Tail};
+use super::server::Program;
+use crate::keeper::{self, Kept};
+use crate::peers::supervisor::Supervisor;
+use crate::peers::supervisor_conf;
+use crate::scratch::Scratch;
+
+/// Long enough for one that valgrind runs.
+const START_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(5);
+/// Its name in supervisord.
+const NAME: &str = "bench";
+
+/// A server that runs, in one of the ways there are.
+pub enum Running {
+    // Before the directory it runs in: fields are dropped in this order.
+    Alone { kept: Kept, tail: Tail, _scratch: Scratch },
+    Supervised { supervisor: Supervisor, log: PathBuf, _scratch: Scratch },
+}
+
+impl Running {
+    /// Started by this process, its stderr a pipe that is drained.
+    pub fn alone(program: Program) -> Result<Self, String> {
+        let (reader, writer) = io::pipe().map_err(|error| format!("cannot make a pipe: {error}"))?;
+        let (name, args) = program.words.split_first().expect("a program has a name");
+        let mut command = keeper::command(name);
+        let scratch = Scratch::new("bench");
+        command.args(args).envs(program.env).current_dir(scratch.path()).stdout(Stdio::null()).stderr(writer);
+        Ok(Self::Alone { kept: Kept::spawn(command), tail: drain::drain(reader), _scratch: scratch })
+    }
+
+    /// Started by a supervisord that keeps what it writes.
+    pub fn supervised(program: &Program) -> Self {
+        let scratch = Scratch::new("bench");
+        let log = scratch.join("bench.log");
+        let words: Vec<String> = program.words.iter().map(|word| word.to_string_lossy().replace('%', "%%")).collect();
+        let mut supervised = supervisor_conf::Program::new(NAME, &words.join(" "));
+        supervised.stdout_logfile = Some(log.clone());
+        // As deploy/supervisor has it, but for the files that are kept.
+        supervised.extra =
+            ["startsecs=0", "stdout_logfile_maxbytes=50MB", "stdout_logfile_backups=1"].map(str::to_owned).to_vec();
+        let supervisor = Supervisor::start(scratch.path(), &supervisor_conf::conf(&[supervised]));
+        supervisor.wait_for(NAME, "RUNNING");
+        Self::Supervised { supervisor, log, _scratch: scratch }
+    }
+
+    /// Waits for the first answer, and gives the length of its body.
+    pub fn wait_ready(&mut self, port: u16, path: &str) -> Result<usize, String> {
+        let began = Instant::now();
+        loop {
+            if let Some(length) = first_answer(port, path) {
+                return Ok(length);
+            }
+            let ended = match self {
+                Self::Alone { kept, .. } => kept.exited().map(|status| format!("the server ended with {status}")),
+                Self::Supervised { .. } => None,
+            };
+            let late = (began.elapsed() > START_LIMIT)
+                .then(|| format!("no answer from 127.0.0.1:{port}{path} after {START_LIMIT:?}"));
+            if let Some(reason) = ended.or(late) {
+                return Err(format!("{reason}; its stderr ends with\n{}", self.said()));
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// The end of what it wrote.
+    pub fn said(&self) -> String {
+        match self {
+            Self::Alone { tail, .. } => tail.text(),
+            Self::Supervised { log, .. } => {
+                let mut text = String::new();
+                let _ = File::open(log).and_then(|mut file| file.read_to_string(&mut text));
+                let at = text.char_indices().rev().nth(2_000).map_or(0, |(at, _)| at);
+                text[at..].to_owned()
+            }
+        }
+    }
+
+    /// The server's processes: gunicorn has one for its workers and one for itself.
+    pub fn servers(&self) -> Vec<u32> {
+        match self {
+            Self::Alone { kept, .. } => kept.family(),
+            Self::Supervised { supervisor, .. } => vec![supervisor.program_pid(NAME)],
+        }
+    }
+
+    /// Asks it to stop, and waits for its end.
+    pub fn stop(self) {
+        match self {
+            Self::Alone { mut kept, .. } => {
+                kept.signal("TERM");
+                kept.wait_exit(STOP_LIMIT);
+            }
+            Self::Supervised { mut supervisor, .. } => {
+                supervisor.stop();
+            }
+        }
+    }
+
+    /// The process that reads its stderr, when that is supervisord.
+    pub fn supervisord(&self) -> Option<u32> {
+        match self {
+            Self::Alone { .. } => None,
+            Self::Supervised { supervisor, .. } => Some(supervisor.pid()),
+        }
+    }
+}
+
+/// The length of the body, once there is an answer.
+fn first_answer(port: u16, path: &str) -> Option<usize> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let head = answer.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+    answer.starts_with(b"HTTP/1.1 200").then_some(answer.len() - head)
+}

@@ -1,0 +1,104 @@
+//! The servers, and how each is started.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::ValueEnum;
+
+use super::build::Built;
+use super::foreign::Foreign;
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, ValueEnum)]
+pub enum Server {
+    Bare,
+    Off,
+    Stderr,
+    Sentry,
+    Both,
+    Logger,
+    Axum,
+    SentryActix,
+    TracingActixWeb,
+    Stock,
+    Fastify,
+    Flask,
+}
+
+/// A program with its arguments and what it needs in its environment.
+pub struct Program {
+    pub words: Vec<OsString>,
+    pub env: Vec<(String, OsString)>,
+}
+
+impl Program {
+    pub fn new(program: &Path, args: &[&str]) -> Self {
+        let args = args.iter().map(OsString::from);
+        Self { words: [program.as_os_str().to_owned()].into_iter().chain(args).collect(), env: vec![] }
+    }
+}
+
+impl Server {
+    /// Its name in results and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Server::Bare => "bare",
+            Server::Off => "off",
+            Server::Stderr => "stderr",
+            Server::Sentry => "sentry",
+            Server::Both => "both",
+            Server::Logger => "logger",
+            Server::Axum => "axum",
+            Server::SentryActix => "sentry-actix",
+            Server::TracingActixWeb => "tracing-actix-web",
+            Server::Stock => "stock",
+            Server::Fastify => "fastify",
+            Server::Flask => "flask",
+        }
+    }
+
+    /// What it is, for whoever reads the table; before a colon, in short.
+    pub fn about(self) -> &'static str {
+        match self {
+            Server::Bare => "bare actix-web",
+            Server::Off => "Cyanotype, `off`",
+            Server::Stderr => "Cyanotype, `stderr`",
+            Server::Sentry => "Cyanotype, `sentry`",
+            Server::Both => "Cyanotype, `both`",
+            Server::Logger => "actix `Logger`",
+            Server::Axum => "axum, tower-http's `TraceLayer`",
+            Server::SentryActix => "sentry-actix alone",
+            Server::TracingActixWeb => "tracing-actix-web alone",
+            Server::Stock => "the stock stack: sentry-actix, sentry-tracing, tracing-actix-web, tracing-appender",
+            Server::Fastify => "Fastify, pino",
+            Server::Flask => "Flask, gunicorn, sentry-sdk",
+        }
+    }
+
+    /// Whether the service's own core is in it.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Server::Off | Server::Stderr | Server::Sentry | Server::Both)
+    }
+
+    /// Seconds until it is as fast as it gets.
+    pub fn warm_up(self, usual: f64) -> f64 {
+        if matches!(self, Server::Fastify | Server::Flask) { usual.max(2.0) } else { usual }
+    }
+
+    /// Calls of `write` that an answer takes and that do not go to stderr: hyper and Node write to a socket like to a file,
+    /// where others `send`, and gunicorn's threads wake each other by a pipe.
+    pub fn other_writes(self) -> f64 {
+        if matches!(self, Server::Axum | Server::Fastify | Server::Flask) { 1.0 } else { 0.0 }
+    }
+
+    pub fn program(self, built: &Built, foreign: &Foreign, port: u16, dsn: &str) -> Program {
+        let port = port.to_string();
+        match self {
+            Server::Off | Server::Stderr | Server::Sentry | Server::Both => {
+                Program::new(&built.service, &[self.name(), "--port", &port, "--dsn", dsn])
+            }
+            Server::Fastify => foreign.fastify(&port),
+            Server::Flask => foreign.flask(&port, dsn),
+            _ => Program::new(&built.peers, &[self.name(), "--port", &port, "--dsn", dsn]),
+        }
+    }
+}
