@@ -25,7 +25,7 @@ impl Copy {
     pub fn new() -> Self {
         let scratch = Scratch::new("generator");
         let root = scratch.join("workspace");
-        copy(&scratch::workspace(), &root);
+        bring(&scratch::workspace(), &root);
         Self { root, _scratch: Some(scratch) }
     }
 
@@ -37,8 +37,13 @@ impl Copy {
         scratch::make_dir(&place);
         let lock = File::create(place.join("lock")).expect("the target directory can be written");
         lock.lock().expect("the file can be locked");
-        let _ = fs::remove_dir_all(&root);
-        copy(&scratch::workspace(), &root);
+        scratch::make_dir(&root);
+        files(&root, Path::new(""), &mut |path| {
+            if !scratch::workspace().join(path).exists() {
+                fs::remove_file(root.join(path)).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            }
+        });
+        bring(&scratch::workspace(), &root);
         (Self { root, _scratch: None }, lock)
     }
 
@@ -94,15 +99,15 @@ pub fn assert_same(before: &Tree, after: &Tree, when: &str) {
     assert!(differ.is_empty(), "{when}: {differ:?}");
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies all that differs. What does not stays as old as it is: Cargo builds anew what is younger than what it has built.
+fn bring(from: &Path, to: &Path) {
     files(from, Path::new(""), &mut |path| {
         let (from, to) = (from.join(path), to.join(path));
-        scratch::make_dir(to.parent().expect("a file is in a folder"));
-        let copied = fs::copy(&from, &to);
-        // Cargo builds anew what is younger than what it has built.
-        let modified = fs::metadata(&from).and_then(|source| source.modified());
-        let kept = copied.and(modified).and_then(|at| File::options().write(true).open(&to)?.set_modified(at));
-        kept.unwrap_or_else(|e| panic!("cannot copy {}: {e}", from.display()));
+        let content = fs::read(&from).unwrap_or_else(|e| panic!("{}: {e}", from.display()));
+        if fs::read(&to).ok().as_ref() != Some(&content) {
+            scratch::make_dir(to.parent().expect("a file is in a folder"));
+            scratch::write(&to, content);
+        }
     });
 }
 

@@ -1,6 +1,5 @@
 //! What the command makes: built, served, and taken back.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Output;
 use std::time::Instant;
@@ -33,16 +32,15 @@ fn built(copy: &Copy) -> PathBuf {
 
 /// Has Cargo tell the copy's crates from this workspace's: by a profile of their own, in a file that it finds above them.
 fn set_apart(copy: &Copy) {
-    let crates = fs::read_dir(copy.root().join("crates")).expect("there are crates");
-    let folders = crates.flatten().map(|entry| entry.path()).chain([copy.root().join("tests")]);
-    let names = folders.map(|folder| {
-        let manifest = scratch::read(&folder.join("Cargo.toml"));
-        let name = manifest.lines().find_map(|line| line.strip_prefix("name = ")).expect("a crate has a name");
-        format!("[profile.dev.package.{name}]\ndebug = false\n")
+    let root = copy.read("Cargo.toml");
+    let profiles = between(&root, "members = [", "]").split('"').filter(|word| word.contains(char::is_alphabetic));
+    let profiles = profiles.map(|folder| {
+        let manifest = copy.read(&format!("{folder}/Cargo.toml"));
+        format!("[profile.dev.package.{}]\ndebug = false\n", between(&manifest, "name = \"", "\""))
     });
     let config = copy.root().with_file_name(".cargo");
     scratch::make_dir(&config);
-    scratch::write(&config.join("config.toml"), names.collect::<String>());
+    scratch::write(&config.join("config.toml"), profiles.collect::<String>());
 }
 
 fn start(copy: &Copy) -> Running {

@@ -46,7 +46,8 @@ fn next(name: &Name, resource: Option<&Resource>) -> String {
     let prefix = name.prefix();
     let body = body(resource);
     format!(
-        "\nIts routes are open to anybody: {}/src/routes.rs says how a handler asks for a caller.\n\nNext:\n  \
+        "\nIts routes are open to anybody: {}/src/routes.rs says how a handler asks for a caller.\n\
+         `UPDATE_DOCUMENTS=1 cargo test -p system-tests documents` writes them into docs/openapi.json.\n\nNext:\n  \
          cargo run\n  curl -s localhost:8080{prefix} -H 'content-type: application/json' -d '{body}'\n",
         places::folder(name)
     )

@@ -65,10 +65,13 @@ impl Workspace {
         Manifest::new(path, &self.read(path)?)
     }
 
-    /// All files below a folder, by their paths in it.
+    /// All files below a folder, by their paths in it; none when there is no such folder.
     pub fn files(&self, folder: &str) -> Result<Files, String> {
         let mut files = Files::new();
-        self.collect(folder, "", &mut files)?;
+        match fs::metadata(self.root.join(folder)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            _ => self.collect(folder, "", &mut files)?,
+        }
         Ok(files)
     }
 
@@ -132,12 +135,7 @@ impl Workspace {
     pub fn migrations(&self) -> Result<Vec<(String, String)>, String> {
         let mut migrations = Vec::new();
         for folder in self.crates()? {
-            let inside = format!("{folder}/migrations");
-            match fs::metadata(self.root.join(&inside)) {
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                _ => {}
-            }
-            let files = self.files(&inside)?.into_values();
+            let files = self.files(&format!("{folder}/migrations"))?.into_values();
             migrations.extend(files.map(|content| (folder.clone(), String::from_utf8_lossy(&content).into_owned())));
         }
         Ok(migrations)
