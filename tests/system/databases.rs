@@ -55,10 +55,9 @@ fn a_postgresql_is_named_by_the_start_and_by_health() {
     let app = start(Engine::Postgres.together());
     assert_eq!(app.records()[0]["database"], "postgres");
     let ready = app.management().get("/health/ready").send();
-    assert_eq!(
-        (ready.status, ready.json()),
-        (200, json!({"status": "ready", "database": "postgres", "blueprints": {"users": "ready", "orders": "ready"}}))
-    );
+    let said = ready.json();
+    assert_eq!((ready.status, &said["status"], &said["database"]), (200, &json!("ready"), &json!("postgres")));
+    assert!(["users", "orders"].iter().all(|name| said["blueprints"][name] == "ready"), "{said}");
 }
 
 #[test]
