@@ -45,7 +45,7 @@ fn set_apart(copy: &Copy) {
 
 fn start(copy: &Copy) -> Running {
     // As `cargo test --workspace` does, so that all other crates are there already.
-    done(cargo(copy, &["build", "--quiet", "--workspace", "--bin", "app"]));
+    done(cargo(copy, &["build", "--quiet", "--locked", "--workspace", "--bin", "app"]));
     Service::new(&built(copy).join("debug/app")).start()
 }
 

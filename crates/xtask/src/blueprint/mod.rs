@@ -4,6 +4,7 @@ mod cargo;
 mod change;
 mod digest;
 mod field_code;
+mod field_sql;
 mod list;
 mod manifest;
 mod name;

@@ -10,7 +10,8 @@ use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use super::digest::Files;
-use super::field_code::{FieldCode, Sql};
+use super::field_code::FieldCode;
+use super::field_sql::Sql;
 use super::name::Name;
 use super::resource::{Field, Kind, Resource};
 
