@@ -114,3 +114,26 @@ fn formatted(root: &Path, path: &str, text: String) -> Result<String, String> {
         false => Err(failed(String::from_utf8_lossy(&done.stderr).into_owned())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_is_formatted_however_long_its_names_are() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let name: Name = "a-name-as-long-as-a-name-may-be2".parse().unwrap();
+        let long = |kind: Kind| Field { name: format!("{:a<63}", kind.as_str()), kind, optional: true };
+        let short = |kind: Kind| Field { name: kind.as_str().into(), kind, optional: false };
+        let fields = Kind::ALL.iter().flat_map(|kind| [long(*kind), short(*kind)]).collect();
+        for resource in [None, Some(Resource { fields })] {
+            for (path, content) in files(&root, &name, resource.as_ref()).unwrap() {
+                let text = String::from_utf8(content).unwrap();
+                assert!(!text.contains("{%") && !text.contains("{{ "), "{path}: {text}");
+                if path.ends_with(".rs") {
+                    assert_eq!(formatted(&root, &path, text.clone()).unwrap(), text, "{path}");
+                }
+            }
+        }
+    }
+}
