@@ -115,6 +115,12 @@ fn a_postgresql_that_goes_and_comes_back_is_survived() {
     let ada = member(&app, "ada");
     let ready = app.management().get("/health/ready");
     assert_eq!(ready.clone().send().status, 200);
+    // Several connections: what becomes of those that nobody has in hand is the pool's routine, and no record of a request.
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| assert_eq!(app.get("/users").bearer(&ada.token).send().status, 200));
+        }
+    });
 
     postgres.stop();
     assert_eq!(ready.clone().send().status, 503);

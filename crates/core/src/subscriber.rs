@@ -52,7 +52,7 @@ struct Levels {
 }
 
 /// Libraries whose routine is of no interest at info, unless `log.levels` says otherwise.
-const QUIET: [&str; 2] = ["actix_server", "sqlx"];
+const QUIET: [&str; 3] = ["actix_server", "sqlx", "sqlx_core"];
 
 impl Levels {
     fn of(settings: &Settings) -> Self {
