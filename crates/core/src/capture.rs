@@ -78,8 +78,8 @@ where
 {
     match request::current() {
         Some(request) => {
-            let hub = request.hub.clone();
-            actix_web::rt::spawn(hub.bind(request::scope(request, future)))
+            request.go_on();
+            actix_web::rt::spawn(request::scope(request, future))
         }
         None => actix_web::rt::spawn(future),
     }

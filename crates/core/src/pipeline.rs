@@ -10,10 +10,13 @@ use crate::capture::Breadcrumb;
 use crate::failure::Failure;
 use crate::flood::{Floods, Same, Suppressed};
 use crate::outlets::Outlets;
-use crate::record::{Crumb, Detail, Event, EventId, FailureDetail, Kind, Level, Policy, Record, StackRoute, ToSentry};
+use crate::record::{
+    Crumb, Detail, Event, EventId, FailureDetail, Kind, Level, Policy, Record, ResponseRecord, StackRoute, ToSentry,
+};
 use crate::redact::Redactor;
 use crate::request::{self, RequestContext, Trail};
 use crate::resolver::{Job, Resolver};
+use crate::sentry::RequestHub;
 use crate::settings::Settings;
 use crate::{panic, sentry, stderr, subscriber};
 
@@ -257,21 +260,27 @@ impl Pipeline {
         drop(self.resolver.wait(deadline));
     }
 
-    /// Whether any sink wants a response's record of this level.
-    pub fn wants_response(&self, level: Level) -> bool {
+    /// The hub of a request that has just come.
+    pub fn hub(&self) -> RequestHub {
+        self.sentry.as_ref().map(|sentry| sentry.hub()).unwrap_or_default()
+    }
+
+    /// Whether anybody is told of a response of this level.
+    pub fn wants_response(&self, level: Level, request: &RequestContext) -> bool {
         let route = self.policy.route(Kind::Response, level);
-        route.stderr || route.sentry != ToSentry::Nothing
+        route.stderr || route.sentry == ToSentry::Breadcrumb && request.may_send()
     }
 
     /// Writes a response's record, and sends the events that waited for it.
-    pub fn answered(&self, record: Option<Record>, request: &Arc<RequestContext>) {
+    pub fn answered(&self, record: Option<&ResponseRecord<'_>>, request: &RequestContext) {
         if let Some(record) = record {
             let route = self.policy.route(Kind::Response, record.level);
-            if route.sentry == ToSentry::Breadcrumb {
-                self.keep(Some(request), response_crumb(&record));
+            // Most requests have no event that could tell of it.
+            if route.sentry == ToSentry::Breadcrumb && request.may_send() {
+                self.keep(Some(request), response_crumb(record));
             }
             if route.stderr {
-                self.stderr.write(&record);
+                self.stderr.write_response(record);
             }
         }
         let Some(sink) = &self.sentry else { return };
@@ -390,20 +399,18 @@ fn crumb(at: Timestamp, report: &Report) -> Crumb {
 /// The most of a response's content that a breadcrumb carries, in bytes.
 const CRUMB_CONTENT: usize = 1024;
 
-fn response_crumb(record: &Record) -> Crumb {
+fn response_crumb(response: &ResponseRecord<'_>) -> Crumb {
     let mut data = Map::new();
-    if let Detail::Response(response) = &record.detail {
-        data.insert("http.request.method".into(), response.method.clone().into());
-        data.insert("url.path".into(), response.path.clone().into());
-        if let Some(status) = response.status {
-            data.insert("http.response.status_code".into(), status.into());
-        }
-        data.insert("http.response.body.size".into(), response.response.size.into());
-        data.insert("outcome".into(), response.outcome.as_str().into());
-        if let Some(content) = &response.response.content {
-            let end = content.text.floor_char_boundary(CRUMB_CONTENT);
-            data.insert("http.response.body.content".into(), content.text[..end].into());
-        }
+    data.insert("http.request.method".into(), (*response.method).into());
+    data.insert("url.path".into(), (*response.path).into());
+    if let Some(status) = response.status {
+        data.insert("http.response.status_code".into(), status.into());
     }
-    Crumb { at: record.at, level: record.level, category: "response".into(), message: record.message.clone(), data }
+    data.insert("http.response.body.size".into(), response.response.size.into());
+    data.insert("outcome".into(), response.outcome.as_str().into());
+    if let Some(content) = &response.response.content {
+        let end = content.text.floor_char_boundary(CRUMB_CONTENT);
+        data.insert("http.response.body.content".into(), content.text[..end].into());
+    }
+    Crumb { at: response.at, level: response.level, category: "response".into(), message: response.message(), data }
 }

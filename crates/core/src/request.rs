@@ -4,19 +4,26 @@
 //! is none.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use actix_web::http::Method;
+use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderMap, HeaderName};
 use uuid::Uuid;
+use uuid::fmt::Simple;
 
 use crate::failure::is_same;
+use crate::http::asked::Asked;
+use crate::pipeline::Pipeline;
 use crate::record::{Crumb, Event, EventId};
 use crate::redact::Redactor;
 use crate::sentry::RequestHub;
 
 /// The header of a request's id, in requests and answers.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+static SENTRY_TRACE: HeaderName = HeaderName::from_static("sentry-trace");
 
 tokio::task_local! {
     static CURRENT: Arc<RequestContext>;
@@ -27,28 +34,40 @@ pub(crate) fn current() -> Option<Arc<RequestContext>> {
     CURRENT.try_with(Arc::clone).ok()
 }
 
-/// Runs a future as work for this request.
-pub(crate) fn scope<F: Future>(context: Arc<RequestContext>, future: F) -> impl Future<Output = F::Output> {
-    CURRENT.scope(context, future)
+/// The same, looked at where it is.
+pub(crate) fn with_current<R>(f: impl FnOnce(&Arc<RequestContext>) -> R) -> Option<R> {
+    CURRENT.try_with(f).ok()
 }
 
-/// Runs a closure as work for this request.
-pub(crate) fn sync_scope<R>(context: Arc<RequestContext>, f: impl FnOnce() -> R) -> R {
-    CURRENT.sync_scope(context, f)
+/// Runs a future as work for this request: it is the current one, and the SDK's hub is its own.
+pub(crate) fn scope<F: Future>(context: Arc<RequestContext>, future: F) -> impl Future<Output = F::Output> {
+    let bound = context.hub.bind(future);
+    CURRENT.scope(context, bound)
+}
+
+/// Runs a closure as work for this request, where it is not that already.
+pub(crate) fn sync_scope<R>(context: &Arc<RequestContext>, f: impl FnOnce() -> R) -> R {
+    if with_current(|current| Arc::ptr_eq(current, context)).unwrap_or_default() {
+        return f();
+    }
+    CURRENT.sync_scope(Arc::clone(context), || context.hub.run(f))
 }
 
 #[derive(Debug)]
 pub(crate) struct RequestContext {
     /// The caller's, or a new one.
     pub id: String,
-    /// 32 hexadecimal digits: the caller's trace, or one that begins here.
-    pub trace_id: String,
+    /// The caller's trace, or one that begins here as soon as somebody asks for it.
+    trace_id: OnceLock<Uuid>,
     pub hub: RequestHub,
+    pub asked: Asked,
     blueprint: OnceLock<&'static str>,
-    /// The method, and the pattern that the path fits.
-    endpoint: OnceLock<(Method, Option<String>)>,
+    /// The pattern that the path fits.
+    route: OnceLock<Option<String>>,
     trail: Mutex<Trail>,
     reports: Mutex<Reports>,
+    /// Whether work for it may go on when it has been answered.
+    goes_on: AtomicBool,
 }
 
 /// The newest breadcrumbs, up to a cap.
@@ -97,19 +116,30 @@ impl Report {
 }
 
 impl RequestContext {
-    pub fn new(headers: &HeaderMap, redactor: &Redactor) -> Self {
-        let hub = RequestHub::current();
-        // A transaction that begins here has a trace already.
-        let trace_id = incoming_trace(headers).or_else(|| hub.trace_id());
+    pub fn new(pipeline: &Pipeline, request: &ServiceRequest) -> Self {
+        let hub = pipeline.hub();
+        let trace = incoming_trace(request.headers()).or_else(|| hub.trace_id());
+        let id = incoming_id(request.headers(), &pipeline.redactor);
+        Self { hub, ..Self::with(id, trace, Asked::of(request, pipeline)) }
+    }
+
+    pub(crate) fn with(id: Option<String>, trace: Option<Uuid>, asked: Asked) -> Self {
         Self {
-            id: incoming_id(headers, redactor).unwrap_or_else(|| Uuid::now_v7().to_string()),
-            trace_id: trace_id.unwrap_or_else(|| Uuid::new_v4().simple().to_string()),
-            hub,
+            id: id.unwrap_or_else(new_id),
+            trace_id: trace.map(OnceLock::from).unwrap_or_default(),
+            hub: RequestHub::default(),
+            asked,
             blueprint: OnceLock::new(),
-            endpoint: OnceLock::new(),
+            route: OnceLock::new(),
             trail: Mutex::default(),
             reports: Mutex::default(),
+            goes_on: AtomicBool::new(false),
         }
+    }
+
+    /// Shown as 32 hexadecimal digits.
+    pub fn trace_id(&self) -> Simple {
+        self.trace_id.get_or_init(Uuid::new_v4).simple()
     }
 
     pub fn blueprint(&self) -> Option<&'static str> {
@@ -123,29 +153,38 @@ impl RequestContext {
 
     /// The pattern that the path fits, once the response log has asked the router.
     pub fn route(&self) -> Option<&str> {
-        self.endpoint.get()?.1.as_deref()
+        self.route.get()?.as_deref()
     }
 
-    pub fn set_endpoint(&self, method: Method, route: Option<String>) {
+    pub fn set_route(&self, route: Option<String>) {
         // There is one response log in a request's way.
-        let _ = self.endpoint.set((method, route));
+        let _ = self.route.set(route);
     }
 
     /// What Sentry calls the transaction: `GET /orders/{id}`.
     pub fn transaction(&self) -> Option<String> {
-        let (method, route) = self.endpoint.get()?;
-        route.as_ref().map(|route| format!("{method} {route}"))
+        self.route().map(|route| format!("{} {route}", self.asked.method))
+    }
+
+    /// Work for this request goes on beside its handler.
+    pub fn go_on(&self) {
+        self.goes_on.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether an event of this request may yet be sent: one waits for the response, or its work goes on.
+    pub fn may_send(&self) -> bool {
+        self.goes_on.load(Ordering::Relaxed) || !lock(&self.reports).held.is_empty()
     }
 
     /// What tells another process that it works for this request: its id, and the trace that both are part of.
     pub fn outgoing(&self) -> [(&'static str, String); 3] {
         let span = || Uuid::new_v4().simple().to_string()[..16].to_owned();
         // Without a transaction there is no word on sampling, and the other one draws for itself.
-        let sentry_trace = self.hub.sentry_trace().unwrap_or_else(|| format!("{}-{}", self.trace_id, span()));
+        let sentry_trace = self.hub.sentry_trace().unwrap_or_else(|| format!("{}-{}", self.trace_id(), span()));
         let mut parts = sentry_trace.split('-').skip(1);
         let span = parts.next().map_or_else(span, str::to_owned);
         let flag = parts.next().unwrap_or("0");
-        let traceparent = format!("00-{}-{span}-0{flag}", self.trace_id);
+        let traceparent = format!("00-{}-{span}-0{flag}", self.trace_id());
         [("x-request-id", self.id.clone()), ("traceparent", traceparent), ("sentry-trace", sentry_trace)]
     }
 
@@ -227,15 +266,18 @@ fn incoming_id(headers: &HeaderMap, redactor: &Redactor) -> Option<String> {
     fits.then(|| id.to_owned())
 }
 
+/// Ids that sort by when they were made.
+fn new_id() -> String {
+    Uuid::now_v7().hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
+}
+
 /// The trace that the caller is part of: W3C's `traceparent`, else Sentry's `sentry-trace`.
-fn incoming_trace(headers: &HeaderMap) -> Option<String> {
-    let header = |name: &str| headers.get(name)?.to_str().ok();
-    let w3c = header("traceparent").and_then(|text| text.split('-').nth(1));
-    let trace = w3c.or_else(|| header("sentry-trace").and_then(|text| text.split('-').next()))?;
-    let is_id = trace.len() == 32
-        && trace.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        && trace.bytes().any(|b| b != b'0');
-    is_id.then(|| trace.to_owned())
+fn incoming_trace(headers: &HeaderMap) -> Option<Uuid> {
+    let header = |name: &HeaderName| headers.get(name)?.to_str().ok();
+    let w3c = header(&TRACEPARENT).and_then(|text| text.split('-').nth(1));
+    let trace = w3c.or_else(|| header(&SENTRY_TRACE).and_then(|text| text.split('-').next()))?;
+    let is_id = trace.len() == 32 && trace.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    Uuid::try_parse(trace).ok().filter(|trace| is_id && !trace.is_nil())
 }
 
 #[cfg(test)]
@@ -268,7 +310,12 @@ mod tests {
     fn trace(name: &'static str, value: &'static str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-        incoming_trace(&headers)
+        incoming_trace(&headers).map(|trace| trace.simple().to_string())
+    }
+
+    fn context(headers: &HeaderMap) -> RequestContext {
+        let id = incoming_id(headers, &Redactor::default());
+        RequestContext::with(id, incoming_trace(headers), Asked::default())
     }
 
     #[test]
@@ -285,21 +332,20 @@ mod tests {
 
     #[test]
     fn what_another_process_is_told_can_be_read_there() {
-        let redactor = Redactor::default();
-        let here = RequestContext::new(&HeaderMap::new(), &redactor);
+        let here = context(&HeaderMap::new());
         let mut headers = HeaderMap::new();
         for (name, value) in here.outgoing() {
             headers.insert(HeaderName::from_static(name), value.parse().expect("it is a header's value"));
         }
-        let there = RequestContext::new(&headers, &redactor);
-        assert_eq!((&there.id, &there.trace_id), (&here.id, &here.trace_id));
+        let there = context(&headers);
+        assert_eq!((&there.id, there.trace_id()), (&here.id, here.trace_id()));
         headers.remove("traceparent");
-        assert_eq!(RequestContext::new(&headers, &redactor).trace_id, here.trace_id);
+        assert_eq!(context(&headers).trace_id(), here.trace_id());
     }
 
     #[test]
     fn a_failure_is_remembered_whoever_tells_it_first() {
-        let context = RequestContext::new(&HeaderMap::new(), &Redactor::default());
+        let context = context(&HeaderMap::new());
         let chain = |messages: &[&str]| messages.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>();
         let event = EventId::random();
         context.remember(chain(&["cause"]), true, None);

@@ -31,6 +31,8 @@ fn main() -> ExitCode {
         ("management.port", "0"),
         ("sentry.dsn", &args.dsn),
         ("database.url", "sqlite::memory:"),
+        // Like the others, which have no such layer.
+        ("server.compression", "false"),
     ];
     let more = args.settings.iter().filter_map(|setting| setting.split_once('='));
     // No file and no variable of this machine has a say.

@@ -85,6 +85,8 @@ mod escape;
 mod json;
 #[path = "../../src/stderr/queue.rs"]
 mod queue;
+#[path = "../../src/stderr/timestamp.rs"]
+mod timestamp;
 #[path = "../../src/stderr/writer.rs"]
 mod writer;
 

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use actix_web::Error;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use actix_web::middleware::Next;
 
-use crate::request::{self, REQUEST_ID};
+use crate::request::{REQUEST_ID, RequestContext};
 use crate::settings::Server;
 
 /// What every answer says, unless its handler says otherwise.
@@ -37,28 +35,34 @@ impl Defaults {
         Self(headers.into())
     }
 
-    fn give(&self, headers: &mut HeaderMap) {
-        for (name, value) in &*self.0 {
-            if !headers.contains_key(name) {
+    /// Gives them to an answer, and the id of its request.
+    pub fn give<B>(
+        self,
+        answer: Result<ServiceResponse<B>, Error>,
+        request: &RequestContext,
+    ) -> Result<ServiceResponse<B>, Error> {
+        let id = HeaderValue::from_str(&request.id).ok();
+        with_headers(answer, move |headers| {
+            self.insert(headers);
+            if let Some(id) = &id {
+                headers.insert(REQUEST_ID, id.clone());
+            }
+        })
+    }
+
+    fn insert(&self, headers: &mut HeaderMap) {
+        // Most answers have one header or two of their own: they are gone through once, and not asked for by each name.
+        let mut own = 0_u32;
+        for key in headers.keys() {
+            let position = self.0.iter().position(|(name, _)| name == key);
+            own |= position.map_or(0, |at| 1 << at);
+        }
+        for (at, (name, value)) in self.0.iter().enumerate() {
+            if own & 1 << at == 0 {
                 headers.insert(name.clone(), value.clone());
             }
         }
     }
-}
-
-pub(crate) async fn give_headers<B: MessageBody>(
-    defaults: Defaults,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let answer = next.call(request).await;
-    let id = request::current().and_then(|context| HeaderValue::from_str(&context.id).ok());
-    with_headers(answer, move |headers| {
-        if let Some(id) = &id {
-            headers.insert(REQUEST_ID, id.clone());
-        }
-        defaults.give(headers);
-    })
 }
 
 /// Changes the headers of an answer, whether it is one or still the error that it will be made of.
@@ -92,7 +96,7 @@ mod tests {
         if let Some((name, value)) = own {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        Defaults::new(&settings.server).give(&mut headers);
+        Defaults::new(&settings.server).insert(&mut headers);
         let mut all: Vec<String> =
             headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().expect("is plain"))).collect();
         all.sort_unstable();

@@ -2,21 +2,25 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{FORWARDED, HeaderName, X_FORWARDED_FOR};
 
 use crate::settings::Network;
 
 /// The peer's address, or, when the peer is a trusted proxy, the nearest address in `Forwarded` or `X-Forwarded-For` that
-/// is none.
-pub(crate) fn client_address(peer: Option<SocketAddr>, headers: &HeaderMap, trusted: &[Network]) -> Option<IpAddr> {
+/// is none. `values` are those of a header.
+pub(crate) fn client_address<'a, V: Iterator<Item = &'a str>>(
+    peer: Option<SocketAddr>,
+    values: impl Fn(&HeaderName) -> V,
+    trusted: &[Network],
+) -> Option<IpAddr> {
     let peer = peer?.ip();
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(peer) {
         return Some(peer);
     }
-    let mut hops = forwarded(headers);
+    let mut hops = forwarded(values(&FORWARDED));
     if hops.is_empty() {
-        hops = listed(headers, "x-forwarded-for").collect();
+        hops = listed(values(&X_FORWARDED_FOR)).collect();
     }
     let mut nearest = peer;
     for hop in hops.iter().rev() {
@@ -31,20 +35,18 @@ pub(crate) fn client_address(peer: Option<SocketAddr>, headers: &HeaderMap, trus
 }
 
 /// The `for` of each element of RFC 7239's header.
-fn forwarded(headers: &HeaderMap) -> Vec<String> {
-    let elements = listed(headers, "forwarded");
-    let parameter = |element: String| {
+fn forwarded<'a>(values: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let parameter = |element: &'a str| {
         element.split(';').find_map(|pair| {
             let (name, value) = pair.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("for").then(|| value.trim().trim_matches('"').to_owned())
+            name.trim().eq_ignore_ascii_case("for").then(|| value.trim().trim_matches('"'))
         })
     };
-    elements.filter_map(parameter).collect()
+    listed(values).filter_map(parameter).collect()
 }
 
-fn listed<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = String> + 'a {
-    let values = headers.get_all(name).filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(|item| item.trim().to_owned())
+fn listed<'a>(values: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
 /// An address with or without a port: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
@@ -56,13 +58,11 @@ fn address(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::http::header::{HeaderName, HeaderValue};
 
-    fn client(peer: &str, header: (&'static str, &'static str)) -> String {
+    fn client(peer: &str, (name, value): (&str, &'static str)) -> String {
         let trusted = [Network::try_from("10.0.0.0/8".to_owned()).expect("a network")];
-        let mut headers = HeaderMap::new();
-        headers.insert(HeaderName::from_static(header.0), HeaderValue::from_static(header.1));
-        client_address(peer.parse().ok(), &headers, &trusted).expect("there is a peer").to_string()
+        let values = |asked: &HeaderName| (asked == name).then_some(value).into_iter();
+        client_address(peer.parse().ok(), values, &trusted).expect("there is a peer").to_string()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How a body is to be read, by what its headers say of it.
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use crate::redact::Syntax;
 
@@ -9,19 +9,23 @@ use crate::redact::Syntax;
 pub(crate) struct ContentType {
     /// How it is read for keys; `None` when only its type and size are for the record.
     pub syntax: Option<Syntax>,
-    pub content_type: Option<String>,
+    pub content_type: Option<HeaderValue>,
     /// How it is compressed.
-    pub coding: Option<String>,
+    pub coding: Option<HeaderValue>,
 }
 
 impl ContentType {
     pub fn of(headers: &HeaderMap) -> Self {
-        let text =
-            |name: HeaderName| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        let content_type = text(CONTENT_TYPE);
-        let coding = text(CONTENT_ENCODING).filter(|coding| !coding.eq_ignore_ascii_case("identity"));
-        let syntax = content_type.as_deref().filter(|_| coding.is_none()).and_then(syntax);
-        Self { syntax, content_type, coding }
+        let content_type = headers.get(CONTENT_TYPE).cloned();
+        let coding =
+            headers.get(CONTENT_ENCODING).filter(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+        let syntax = match content_type.as_ref().filter(|_| coding.is_none()).map(HeaderValue::as_bytes) {
+            // What most answers say.
+            Some(b"application/json") => Some(Syntax::Json),
+            Some(other) => syntax(&String::from_utf8_lossy(other)),
+            None => None,
+        };
+        Self { syntax, content_type, coding: coding.cloned() }
     }
 }
 
@@ -83,7 +87,7 @@ mod tests {
     #[test]
     fn what_a_handler_compressed_is_told_and_not_shown() {
         let coded = read("application/json", Some("gzip"));
-        assert_eq!((coded.syntax, coded.coding.as_deref()), (None, Some("gzip")));
-        assert_eq!(coded.content_type.as_deref(), Some("application/json"));
+        assert_eq!((coded.syntax, coded.coding), (None, Some(HeaderValue::from_static("gzip"))));
+        assert_eq!(coded.content_type, Some(HeaderValue::from_static("application/json")));
     }
 }

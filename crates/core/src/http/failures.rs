@@ -1,16 +1,16 @@
 //! Every failure has an answer: an `Err` and a panic become a problem, and what nobody caught is reported, once.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use actix_web::body::{BodySize, EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpResponse, ResponseError};
 use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
 
 use crate::failure::Failure;
 use crate::pipeline::{Report, pipeline};
@@ -22,11 +22,20 @@ use crate::settings::Env;
 /// Marks a response whose failure has been reported, so that its status is not taken for another.
 pub(crate) struct Accounted;
 
-pub(crate) async fn answer_failures<B: MessageBody + 'static>(
+pub(crate) fn answer_failures<S>(
     request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let called = AssertUnwindSafe(async move { next.call(request).await }).catch_unwind().await;
+    inner: &S,
+) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
+{
+    match catch_unwind(AssertUnwindSafe(|| inner.call(request))) {
+        Ok(answer) => Either::Left(AssertUnwindSafe(answer).catch_unwind().map(settled)),
+        Err(panic) => Either::Right(ready(settled(Err(panic)))),
+    }
+}
+
+fn settled(called: std::thread::Result<Result<ServiceResponse, Error>>) -> Result<ServiceResponse, Error> {
     match called {
         Ok(Ok(response)) => Ok(answered(response)),
         Ok(Err(error)) => Err(Answer::to(&error).into()),
@@ -35,7 +44,7 @@ pub(crate) async fn answer_failures<B: MessageBody + 'static>(
     }
 }
 
-fn answered<B: MessageBody>(response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B>> {
+fn answered(response: ServiceResponse) -> ServiceResponse {
     let status = response.status();
     let answer =
         match response.response().error() {
@@ -45,7 +54,7 @@ fn answered<B: MessageBody>(response: ServiceResponse<B>) -> ServiceResponse<Eit
                 Problem::new(status, "this route does not have that method; the header `allow` lists those it has")
                     .answer(request::current().as_deref(), None, env())
             }
-            None => return response.map_into_left_body(),
+            None => return response,
         };
     let kept = headers_to_keep(response.headers());
     let mut response = response.into_response(answer);
@@ -53,7 +62,7 @@ fn answered<B: MessageBody>(response: ServiceResponse<B>) -> ServiceResponse<Eit
         response.headers_mut().append(name, value);
     }
     response.response_mut().extensions_mut().insert(Accounted);
-    response.map_into_right_body()
+    response
 }
 
 /// The problem that an error is answered with, the failure reported when it is the service's own.

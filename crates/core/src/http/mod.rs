@@ -1,7 +1,9 @@
 //! The way of a request through the service; the order of these layers stands in `service.rs`.
 
 pub(crate) mod answer_headers;
+pub(crate) mod asked;
 mod client_address;
+pub(crate) mod compression;
 mod content_type;
 pub(crate) mod context;
 pub(crate) mod cors;

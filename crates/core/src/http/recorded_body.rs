@@ -11,7 +11,6 @@ use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
 use super::exchange::Exchange;
-use super::seen::Seen;
 use crate::failure::Failure;
 use crate::record::Outcome;
 use crate::request;
@@ -19,34 +18,35 @@ use crate::request;
 pin_project! {
     pub struct Recorded<B> {
         #[pin]
-        body: B,
-        watch: Watch,
+        body: Body<B>,
+        // `None` where nothing is recorded. Boxed: layers outside move the body about.
+        exchange: Option<Box<Exchange>>,
     }
 }
 
-/// What has been seen of the body. Dropped before the end, it is recorded as what the client saw of it.
-struct Watch {
-    exchange: Exchange,
-    seen: Seen,
+pin_project! {
+    #[project = BodyProjection]
+    enum Body<B> {
+        // All of it, as most bodies are: nobody needs to be asked for more.
+        Whole { bytes: Bytes },
+        Made { #[pin] body: B },
+    }
 }
 
 impl<B: MessageBody> Recorded<B> {
-    pub(super) fn new(body: B, exchange: Exchange) -> Self {
-        let seen = Seen::new(exchange.wanted());
-        Self { body, watch: Watch { exchange, seen } }
+    pub(super) fn new(body: B, exchange: Box<Exchange>) -> Self {
+        let body = match body.size() {
+            BodySize::Sized(1..) => match body.try_into_bytes() {
+                Ok(bytes) => Body::Whole { bytes },
+                Err(body) => Body::Made { body },
+            },
+            _ => Body::Made { body },
+        };
+        Self { body, exchange: Some(exchange) }
     }
-}
 
-impl Watch {
-    fn end(&mut self, outcome: Outcome) {
-        self.exchange.end(outcome, self.seen.beginning(), self.seen.passed);
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        let whole = self.exchange.is_whole(self.seen.passed);
-        self.end(if whole { Outcome::Complete } else { Outcome::Aborted });
+    pub(super) fn unseen(body: B) -> Self {
+        Self { body: Body::Made { body }, exchange: None }
     }
 }
 
@@ -54,47 +54,74 @@ impl<B: MessageBody> MessageBody for Recorded<B> {
     type Error = Box<dyn Error>;
 
     fn size(&self) -> BodySize {
-        self.body.size()
+        match &self.body {
+            Body::Whole { bytes } => BodySize::Sized(bytes.len() as u64),
+            Body::Made { body } => body.size(),
+        }
     }
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.project();
-        let watch = this.watch;
-        let body = this.body;
-        let context = Arc::clone(&watch.exchange.context);
-        // The body is made outside the handler's future, but for the same request.
-        request::sync_scope(context, || match catch_unwind(AssertUnwindSafe(|| body.poll_next(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(Some(Ok(chunk)))) => {
-                watch.seen.pass(&chunk);
-                Poll::Ready(Some(Ok(chunk)))
+        match (this.body.project(), this.exchange) {
+            (BodyProjection::Whole { bytes }, exchange) => {
+                if bytes.is_empty() {
+                    return Poll::Ready(None);
+                }
+                if let Some(exchange) = exchange {
+                    exchange.seen.pass_whole(bytes);
+                    exchange.end(Outcome::Complete);
+                }
+                Poll::Ready(Some(Ok(std::mem::take(bytes))))
             }
-            Ok(Poll::Ready(None)) => {
-                watch.end(Outcome::Complete);
-                Poll::Ready(None)
-            }
-            Ok(Poll::Ready(Some(Err(error)))) => {
-                let error: Box<dyn Error> = error.into();
-                watch.end(Outcome::Error);
-                watch.exchange.report(Failure::of_body(&*error));
-                Poll::Ready(Some(Err(error)))
-            }
-            // The panic hook has reported it; the connection ends, since the status has gone out.
-            Err(_) => {
-                watch.end(Outcome::Error);
-                Poll::Ready(Some(Err("the body's stream panicked".into())))
-            }
-        })
+            (BodyProjection::Made { body }, None) => body.poll_next(cx).map_err(Into::into),
+            (BodyProjection::Made { body }, Some(exchange)) => poll_watched(body, exchange, cx),
+        }
     }
 
     fn try_into_bytes(self) -> Result<Bytes, Self> {
-        let Self { body, mut watch } = self;
-        match body.try_into_bytes() {
-            Ok(bytes) => {
-                watch.exchange.end(Outcome::Complete, &bytes, bytes.len() as u64);
-                Ok(bytes)
-            }
-            Err(body) => Err(Self { body, watch }),
+        let Self { body, mut exchange } = self;
+        let bytes = match body {
+            Body::Whole { bytes } => bytes,
+            Body::Made { body } => match body.try_into_bytes() {
+                Ok(bytes) => bytes,
+                Err(body) => return Err(Self { body: Body::Made { body }, exchange }),
+            },
+        };
+        if let Some(exchange) = &mut exchange {
+            exchange.seen.pass_whole(&bytes);
+            exchange.end(Outcome::Complete);
         }
+        Ok(bytes)
     }
+}
+
+/// The body is made outside the handler's future, but for the same request.
+fn poll_watched<B: MessageBody>(
+    body: Pin<&mut B>,
+    exchange: &mut Exchange,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, Box<dyn Error>>>> {
+    let context = Arc::clone(&exchange.context);
+    request::sync_scope(&context, || match catch_unwind(AssertUnwindSafe(|| body.poll_next(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(Some(Ok(chunk)))) => {
+            exchange.seen.pass(&chunk);
+            Poll::Ready(Some(Ok(chunk)))
+        }
+        Ok(Poll::Ready(None)) => {
+            exchange.end(Outcome::Complete);
+            Poll::Ready(None)
+        }
+        Ok(Poll::Ready(Some(Err(error)))) => {
+            let error: Box<dyn Error> = error.into();
+            exchange.end(Outcome::Error);
+            exchange.report(Failure::of_body(&*error));
+            Poll::Ready(Some(Err(error)))
+        }
+        // The panic hook has reported it; the connection ends, since the status has gone out.
+        Err(_) => {
+            exchange.end(Outcome::Error);
+            Poll::Ready(Some(Err("the body's stream panicked".into())))
+        }
+    })
 }

@@ -96,22 +96,25 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let ResponseLogger { pipeline, config } = &self.logger;
         // In a service that is not made of blueprints nobody outside has given the request its context.
-        let new = || Arc::new(RequestContext::new(request.headers(), &pipeline.redactor));
+        let new = || Arc::new(RequestContext::new(pipeline, &request));
         let context = request::current().unwrap_or_else(new);
-        let exchange = Exchange::begin(pipeline, Rc::clone(config), Arc::clone(&context), &mut request);
+        let listens = !pipeline.policy.is_silent();
+        let exchange =
+            listens.then(|| Box::new(Exchange::begin(pipeline, Rc::clone(config), Arc::clone(&context), &mut request)));
         // The inner call itself, not only its future, belongs to the request.
-        let answer = request::sync_scope(Arc::clone(&context), || self.inner.call(request));
-        Answering { answer, context, exchange: Some(exchange) }
+        let answer = request::sync_scope(&context, || self.inner.call(request));
+        Answering { answer, context, exchange }
     }
 }
 
 pin_project! {
-    /// A request whose handler has not answered yet. Dropped before it has, it is recorded as left by the client.
+    /// A request whose handler has not answered yet. Dropped before it has, it is recorded as left by the client; where
+    /// nothing is recorded, there is no exchange.
     pub struct Answering<F> {
         #[pin]
         answer: F,
         context: Arc<RequestContext>,
-        exchange: Option<Exchange>,
+        exchange: Option<Box<Exchange>>,
     }
 }
 
@@ -124,13 +127,14 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let context = Arc::clone(this.context);
-        let answer = std::task::ready!(request::sync_scope(context, || this.answer.poll(cx)));
-        let exchange = this.exchange.take().expect("a future is not polled again after it was ready");
-        Poll::Ready(match answer {
-            Ok(response) => Ok(exchange.answered(response)),
-            Err(error) => {
-                exchange.answered_with_error(&error);
+        let answer = std::task::ready!(request::sync_scope(this.context, || this.answer.poll(cx)));
+        Poll::Ready(match (answer, this.exchange.take()) {
+            (Ok(response), Some(exchange)) => Ok(exchange.answered(response)),
+            (Ok(response), None) => Ok(response.map_body(|_, body| Recorded::unseen(body))),
+            (Err(error), exchange) => {
+                if let Some(exchange) = exchange {
+                    exchange.answered_with_error(&error);
+                }
                 Err(error)
             }
         })

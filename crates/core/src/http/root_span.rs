@@ -18,10 +18,12 @@ pub(crate) struct RootSpan;
 impl RootSpanBuilder for RootSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
         let span = tracing::info_span!(NAME, request_id = Empty, trace_id = Empty, http.request.method = Empty);
-        if let Some(context) = request::current().filter(|_| !span.is_disabled()) {
-            span.record("request_id", context.id.as_str());
-            span.record("trace_id", context.trace_id.as_str());
-            span.record("http.request.method", request.method().as_str());
+        if !span.is_disabled() {
+            request::with_current(|context| {
+                span.record("request_id", context.id.as_str());
+                span.record("trace_id", tracing::field::display(context.trace_id()));
+                span.record("http.request.method", request.method().as_str());
+            });
         }
         span
     }

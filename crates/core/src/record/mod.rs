@@ -2,6 +2,7 @@
 
 mod level;
 mod policy;
+mod response;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,9 +14,9 @@ use uuid::Uuid;
 
 pub use level::{Level, UnknownLevel};
 pub use policy::{Kind, Policy, Route, Stack as StackRoute, ToSentry};
+pub(crate) use response::{BodyDetail, Outcome, ResponseRecord};
 
 use crate::failure::Failure;
-use crate::redact::Content;
 use crate::request::RequestContext;
 
 /// The id that a Sentry event goes by: 32 hexadecimal digits.
@@ -45,7 +46,7 @@ impl Serialize for EventId {
     }
 }
 
-/// One record, ready to be written.
+/// One record, ready to be written; a response has one of its own.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub at: Timestamp,
@@ -71,57 +72,12 @@ pub(crate) enum Detail {
     Data(Map<String, Value>),
     /// What the service says of itself stands among the record's own keys.
     Service(Map<String, Value>),
-    Response(Box<ResponseDetail>),
 }
 
 #[derive(Debug)]
 pub(crate) struct FailureDetail {
     pub failure: Failure,
     pub with_stack: bool,
-}
-
-/// How a response ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Complete,
-    /// The client left before the end.
-    Aborted,
-    /// The body's stream failed.
-    Error,
-}
-
-impl Outcome {
-    pub const fn as_str(self) -> &'static str {
-        ["complete", "aborted", "error"][self as usize]
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct ResponseDetail {
-    pub method: String,
-    pub route: Option<String>,
-    pub path: String,
-    pub query: Option<String>,
-    /// `None` when the handler never answered.
-    pub status: Option<u16>,
-    pub duration_ms: f64,
-    pub outcome: Outcome,
-    pub response: BodyDetail,
-    /// `None` when it is not asked for, or there is no body.
-    pub request: Option<BodyDetail>,
-    pub client_address: Option<String>,
-    pub user_agent: Option<String>,
-}
-
-/// What is told of a body.
-#[derive(Debug)]
-pub(crate) struct BodyDetail {
-    pub content_type: Option<String>,
-    /// How it is compressed, when that was not done by a layer outside.
-    pub coding: Option<String>,
-    /// Bytes of it that were passed on.
-    pub size: u64,
-    pub content: Option<Content>,
 }
 
 /// Something that happened before an event, kept to be sent with it.

@@ -111,10 +111,16 @@ impl Policy {
         self.sentry && matches!(self.mode, Mode::Sentry | Mode::Both)
     }
 
+    /// Whether nothing is recorded, whatever it is.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.mode == Mode::Off
+    }
+
     /// The table: which sinks get a record of this kind and level.
     #[must_use]
     pub fn route(&self, kind: Kind, level: Level) -> Route {
-        if self.mode == Mode::Off {
+        if self.is_silent() {
             return Route::NOWHERE;
         }
         let heard = self.has_stderr() && level >= self.level;

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use sentry::protocol::{
-    Breadcrumb, Context, Event as SentryEvent, Exception, Frame as SentryFrame, Map, Mechanism, Stacktrace,
+    Breadcrumb, Context, Event as SentryEvent, Exception, Frame as SentryFrame, Map, Mechanism, Request, Stacktrace,
     TraceContext,
 };
 
 use crate::failure::Failure;
+use crate::http::asked::Asked;
 use crate::record::{Crumb, Event, Level};
-use crate::request::RequestContext;
+use crate::redact::Redactor;
+use crate::request::{self, RequestContext};
 use crate::stack::{Frame, Stack};
 
 pub(super) fn build(event: Event) -> SentryEvent<'static> {
@@ -29,10 +31,35 @@ pub(super) fn build(event: Event) -> SentryEvent<'static> {
     }
     if let Some(request) = &event.request {
         built.tags = tags(request);
-        built.transaction = request.transaction();
         built.contexts = trace(request).into_iter().map(|context| ("trace".to_owned(), context)).collect();
+        of_request(request, &mut built);
     }
     built
+}
+
+/// An event that code has made with the SDK itself, told what request it is of.
+pub(super) fn in_request(mut event: SentryEvent<'static>) -> SentryEvent<'static> {
+    // Our own have been told, and are sent by a thread that works for no request.
+    request::with_current(|request| of_request(request, &mut event));
+    event
+}
+
+fn of_request(request: &RequestContext, event: &mut SentryEvent<'static>) {
+    if event.transaction.is_none() {
+        event.transaction = request.transaction();
+    }
+    event.request.get_or_insert_with(|| asked(&request.asked));
+}
+
+/// What sentry-actix tells of a request.
+fn asked(asked: &Asked) -> Request {
+    let shown = asked.headers().iter().filter(|(name, _)| Redactor::shows_header(name.as_str()));
+    Request {
+        url: asked.url().parse().ok(),
+        method: Some(asked.method.to_string()),
+        headers: shown.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned())).collect(),
+        ..Default::default()
+    }
 }
 
 pub(super) fn level(level: Level, panic: bool) -> sentry::Level {
@@ -99,6 +126,6 @@ fn tags(request: &RequestContext) -> Map<String, String> {
 }
 
 fn trace(request: &RequestContext) -> Option<Context> {
-    let trace_id = request.trace_id.parse().ok()?;
+    let trace_id = request.trace_id().to_string().parse().ok()?;
     Some(TraceContext { trace_id, ..Default::default() }.into())
 }

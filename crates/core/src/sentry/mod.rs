@@ -14,7 +14,8 @@ use std::time::Instant;
 
 use courier::Keeper;
 use futures_util::future::Either;
-use sentry::{ClientInitGuard, ClientOptions, Hub, MaxRequestBodySize, SentryFutureExt};
+use sentry::{ClientInitGuard, ClientOptions, Hub, MaxRequestBodySize, SentryFutureExt, TransactionOrSpan};
+use uuid::Uuid;
 
 use crate::record::{Event, EventId, Kind, Level};
 use crate::redact::Redactor;
@@ -26,6 +27,10 @@ pub(crate) struct Sink {
     guard: ClientInitGuard,
     keeper: Keeper,
     sample_rate: f64,
+    /// The process's own, which the hub of each request begins as.
+    main: Arc<Hub>,
+    /// Whether sentry-actix is in the way of each request, and binds its hub.
+    transactions: bool,
 }
 
 impl Sink {
@@ -35,7 +40,7 @@ impl Sink {
         let options = options(settings, Arc::clone(&redactor))?;
         let keeper = Keeper::of(settings, stderr);
         let options = options.transport(transport::Factory::new(keeper.clone(), redactor));
-        Some(Self { guard: sentry::init(options), keeper, sample_rate: settings.sentry.sample_rate })
+        Some(Self::begin(options, keeper, settings))
     }
 
     /// The same, but for the way out.
@@ -48,7 +53,23 @@ impl Sink {
     ) -> Option<Self> {
         let options = options(settings, redactor)?.transport(kept::Factory(kept));
         let keeper = Keeper::of(settings, stderr);
-        Some(Self { guard: sentry::init(options), keeper, sample_rate: settings.sentry.sample_rate })
+        Some(Self::begin(options, keeper, settings))
+    }
+
+    fn begin(options: ClientOptions, keeper: Keeper, settings: &Settings) -> Self {
+        let guard = sentry::init(options);
+        let transactions = settings.sentry.has_transactions();
+        if !transactions {
+            // Before any other hub is made of this one. With transactions sentry-actix does the same for each request.
+            sentry::configure_scope(|scope| scope.add_event_processor(|event| Some(event::in_request(event))));
+        }
+        Self { guard, keeper, sample_rate: settings.sentry.sample_rate, main: Hub::main(), transactions }
+    }
+
+    /// The hub for a request that has just come.
+    pub fn hub(&self) -> RequestHub {
+        let hub = if self.transactions { Hub::current() } else { Arc::new(Hub::new_from_top(&self.main)) };
+        RequestHub { hub: Some(hub), has_transaction: self.transactions }
     }
 
     /// Decides on the sample rate, before an id is promised.
@@ -58,8 +79,8 @@ impl Sink {
 
     /// Builds the event, its stack resolved, and queues it. Takes its time: not for a request's thread.
     pub fn send(&self, event: Event) {
-        let hub = event.request.as_ref().and_then(|request| request.hub.0.clone()).unwrap_or_else(Hub::main);
-        hub.capture_event(event::build(event));
+        let hub = event.request.as_ref().and_then(|request| request.hub.hub.clone());
+        hub.unwrap_or_else(Hub::main).capture_event(event::build(event));
     }
 
     /// Sends what is queued, at most until the deadline; the rest is written to stderr.
@@ -110,32 +131,43 @@ fn options(settings: &Settings, redactor: Arc<Redactor>) -> Option<ClientOptions
     Some(options)
 }
 
-/// The SDK's hub of one request, so that direct calls of the SDK stay in their request too.
-#[derive(Clone)]
-pub(crate) struct RequestHub(Option<Arc<Hub>>);
+/// The SDK's hub of one request, so that direct calls of the SDK stay in their request too. None where there is no Sentry.
+#[derive(Clone, Default)]
+pub(crate) struct RequestHub {
+    hub: Option<Arc<Hub>>,
+    /// Whether sentry-actix has bound it, and has begun a transaction.
+    has_transaction: bool,
+}
 
 impl RequestHub {
-    /// The hub that sentry-actix has bound, when there is a client.
-    pub fn current() -> Self {
-        Self(Some(Hub::current()).filter(|hub| hub.client().is_some()))
+    /// The transaction that sentry-actix has begun, if it has.
+    fn span(&self) -> Option<TransactionOrSpan> {
+        self.hub.as_ref().filter(|_| self.has_transaction)?.configure_scope(|scope| scope.get_span())
     }
 
-    /// The trace of the transaction that sentry-actix has begun, if it has.
-    pub fn trace_id(&self) -> Option<String> {
-        let span = self.0.as_ref()?.configure_scope(|scope| scope.get_span())?;
-        Some(span.get_trace_context().trace_id.to_string())
+    /// Its trace.
+    pub fn trace_id(&self) -> Option<Uuid> {
+        self.span().and_then(|span| span.get_trace_context().trace_id.to_string().parse().ok())
     }
 
-    /// What that transaction tells those who are asked on the way: `TRACE-SPAN-SAMPLED`.
+    /// What it tells those who are asked on the way: `TRACE-SPAN-SAMPLED`.
     pub fn sentry_trace(&self) -> Option<String> {
-        let span = self.0.as_ref()?.configure_scope(|scope| scope.get_span())?;
-        span.iter_headers().find(|(name, _)| *name == "sentry-trace").map(|(_, value)| value)
+        self.span()?.iter_headers().find(|(name, _)| *name == "sentry-trace").map(|(_, value)| value)
     }
 
+    /// Has the SDK's direct calls of a future speak to this hub.
     pub fn bind<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        match &self.0 {
+        match &self.hub {
             Some(hub) => Either::Left(future.bind_hub(Arc::clone(hub))),
             None => Either::Right(future),
+        }
+    }
+
+    /// The same for a closure.
+    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        match &self.hub {
+            Some(hub) => Hub::run(Arc::clone(hub), f),
+            None => f(),
         }
     }
 }

@@ -90,6 +90,7 @@ pub struct Server {
     pub docs: bool,
     request_timeout_s: u64,
     handler_timeout_s: u64,
+    pub compression: bool,
     pub security_headers: bool,
     pub hsts_max_age_s: u64,
     pub cors: Cors,
@@ -248,6 +249,12 @@ pub struct Sentry {
 }
 
 impl Sentry {
+    /// Whether requests are sent as transactions, some of them.
+    #[must_use]
+    pub fn has_transactions(&self) -> bool {
+        self.traces_sample_rate > 0.0
+    }
+
     /// How long an event may wait in the spool.
     #[must_use]
     pub fn spool_max_age(&self) -> Duration {

@@ -137,6 +137,12 @@ pub const SETTINGS: &[Setting] = &[
          answered 503, a failure like others; 0 lets it take any time",
     ),
     setting(
+        "server.compression",
+        Takes::Switch,
+        Some("true"),
+        "whether answers are compressed as their clients accept it (brotli, gzip, zstd); off where a proxy in front does it",
+    ),
+    setting(
         "server.security_headers",
         Takes::Switch,
         Some("true"),

@@ -1,39 +1,86 @@
 //! A record as one line of JSON.
 
 use std::io::Write;
+use std::time::Duration;
 
-use super::escape::{json_object, json_string};
-use crate::record::{BodyDetail, Detail, FailureDetail, Record, ResponseDetail};
+use jiff::Timestamp;
+
+use super::escape::{json_object, json_string, json_value};
+use super::timestamp::write_timestamp;
+use crate::record::{BodyDetail, Detail, FailureDetail, Kind, Level, Record, ResponseRecord};
+use crate::request::RequestContext;
 use crate::stack;
+
+/// A key of ours, which has nothing to escape, with what stands around it in an object that has one before.
+macro_rules! key {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
 
 /// Appends the record's line, its end included.
 pub(super) fn line(record: &Record, out: &mut Vec<u8>) {
     let mut line = Line { out };
-    line.begin(record);
+    line.begin(record.at, record.level, record.kind);
+    line.text(key!("message"), &record.message);
+    line.text(key!("target"), &record.target);
+    line.optional(key!("span"), record.span.as_deref());
+    if let Some(request) = &record.request {
+        line.request(request);
+    }
     if let Some(failure) = &record.failure {
         line.failure(failure);
     }
     if let Some(id) = record.event_id {
-        line.text("sentry.event_id", &id.to_string());
+        line.text(key!("sentry.event_id"), &id.to_string());
     }
     match &record.detail {
         Detail::None => {}
         Detail::Fields(fields) if fields.is_empty() => {}
-        Detail::Fields(fields) => line.object("fields", fields),
+        Detail::Fields(fields) => line.object(key!("fields"), fields),
         Detail::Data(data) if data.is_empty() => {}
-        Detail::Data(data) => line.object("data", data),
+        Detail::Data(data) => line.object(key!("data"), data),
         Detail::Service(said) => {
             for (key, value) in said {
-                line.key(key);
-                super::escape::json_value(value, line.out);
+                out.push(b',');
+                json_string(key, out);
+                out.push(b':');
+                json_value(value, out);
             }
         }
-        Detail::Response(response) => line.response(response),
     }
     out.extend_from_slice(b"}\n");
 }
 
-/// The keys that tell of a body.
+/// The same for a response.
+pub(super) fn response(response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
+    let mut line = Line { out };
+    line.begin(response.at, response.level, Kind::Response);
+    line.message(response);
+    line.text(key!("target"), ResponseRecord::TARGET);
+    line.request(response.request);
+    line.text(key!("http.request.method"), &response.method);
+    line.optional(key!("http.route"), response.request.route());
+    line.text(key!("url.path"), &response.path);
+    line.optional(key!("url.query"), response.query.as_deref());
+    if let Some(status) = response.status {
+        line.number(key!("http.response.status_code"), status);
+    }
+    line.milliseconds(key!("duration_ms"), response.duration);
+    line.body(&RESPONSE_KEYS, &response.response);
+    if let Some(asked) = &response.asked {
+        line.body(&REQUEST_KEYS, asked);
+    }
+    line.text(key!("outcome"), response.outcome.as_str());
+    if let Some(address) = response.client_address {
+        line.raw(key!("client.address"));
+        let _ = write!(line.out, "\"{address}\"");
+    }
+    line.optional(key!("user_agent.original"), response.user_agent.as_deref());
+    out.extend_from_slice(b"}\n");
+}
+
+/// The keys that tell of a body, as [`key!`] makes them.
 struct BodyKeys {
     content_type: &'static str,
     coding: &'static str,
@@ -43,105 +90,114 @@ struct BodyKeys {
 }
 
 const RESPONSE_KEYS: BodyKeys = BodyKeys {
-    content_type: "http.response.header.content-type",
-    coding: "http.response.header.content-encoding",
-    size: "http.response.body.size",
-    content: "http.response.body.content",
-    truncated: "http.response.body.truncated",
+    content_type: key!("http.response.header.content-type"),
+    coding: key!("http.response.header.content-encoding"),
+    size: key!("http.response.body.size"),
+    content: key!("http.response.body.content"),
+    truncated: key!("http.response.body.truncated"),
 };
 
 const REQUEST_KEYS: BodyKeys = BodyKeys {
-    content_type: "http.request.header.content-type",
-    coding: "http.request.header.content-encoding",
-    size: "http.request.body.size",
-    content: "http.request.body.content",
-    truncated: "http.request.body.truncated",
+    content_type: key!("http.request.header.content-type"),
+    coding: key!("http.request.header.content-encoding"),
+    size: key!("http.request.body.size"),
+    content: key!("http.request.body.content"),
+    truncated: key!("http.request.body.truncated"),
 };
 
+/// Keys are what [`key!`] makes of them.
 struct Line<'a> {
     out: &'a mut Vec<u8>,
 }
 
 impl Line<'_> {
-    fn begin(&mut self, record: &Record) {
-        let _ = write!(self.out, r#"{{"timestamp":"{:.6}""#, record.at);
-        self.text("level", record.level.as_str());
-        self.text("kind", record.kind.as_str());
-        self.text("message", &record.message);
-        self.text("target", &record.target);
-        self.optional("span", record.span.as_deref());
-        if let Some(request) = &record.request {
-            self.text("request_id", &request.id);
-            self.text("trace_id", &request.trace_id);
-            match request.blueprint() {
-                Some(name) => self.text("blueprint", name),
-                // A request that no blueprint answers for still has the key.
-                None => self.plain("blueprint", "null"),
+    fn begin(&mut self, at: Timestamp, level: Level, kind: Kind) {
+        self.raw(r#"{"timestamp":""#);
+        write_timestamp(at, self.out);
+        self.raw("\"");
+        self.text(key!("level"), level.as_str());
+        self.text(key!("kind"), kind.as_str());
+    }
+
+    fn request(&mut self, request: &RequestContext) {
+        self.text(key!("request_id"), &request.id);
+        self.raw(key!("trace_id"));
+        self.raw("\"");
+        self.raw(request.trace_id().encode_lower(&mut [0; 32]));
+        self.raw("\"");
+        match request.blueprint() {
+            Some(name) => self.text(key!("blueprint"), name),
+            // A request that no blueprint answers for still has the key.
+            None => {
+                self.raw(key!("blueprint"));
+                self.raw("null");
             }
         }
     }
 
+    /// As [`ResponseRecord::message`] has it.
+    fn message(&mut self, response: &ResponseRecord<'_>) {
+        self.text(key!("message"), &response.method);
+        self.continued(" ");
+        self.continued(&response.path);
+        self.continued(" ");
+        match response.status {
+            Some(status) => self.continued(itoa::Buffer::new().format(status)),
+            None => self.continued(response.outcome.as_str()),
+        }
+    }
+
+    /// Makes the text that was written last longer.
+    fn continued(&mut self, text: &str) {
+        let before = self.out.len() - 1;
+        json_string(text, self.out);
+        // The quote that ended it, and the one that begins this.
+        self.out.drain(before..before + 2);
+    }
+
     fn failure(&mut self, detail: &FailureDetail) {
         let first = detail.failure.first();
-        self.text("exception.type", &first.type_name);
-        self.text("exception.message", &first.message);
-        self.key("exception.chain");
+        self.text(key!("exception.type"), &first.type_name);
+        self.text(key!("exception.message"), &first.message);
+        self.raw(key!("exception.chain"));
         for (at, link) in detail.failure.chain.iter().enumerate() {
             self.out.push(if at == 0 { b'[' } else { b',' });
             json_string(&link.message, self.out);
         }
         self.out.push(b']');
         if let (true, Some(taken)) = (detail.with_stack, &detail.failure.stack) {
-            self.text("exception.stacktrace", &stack::text(taken.frames()));
+            self.text(key!("exception.stacktrace"), &stack::text(taken.frames()));
         }
     }
 
-    fn response(&mut self, response: &ResponseDetail) {
-        self.text("http.request.method", &response.method);
-        self.optional("http.route", response.route.as_deref());
-        self.text("url.path", &response.path);
-        self.optional("url.query", response.query.as_deref());
-        if let Some(status) = response.status {
-            self.plain("http.response.status_code", status);
-        }
-        self.plain("duration_ms", format_args!("{:.3}", response.duration_ms));
-        self.body(&RESPONSE_KEYS, &response.response);
-        if let Some(request) = &response.request {
-            self.body(&REQUEST_KEYS, request);
-        }
-        self.text("outcome", response.outcome.as_str());
-        self.optional("client.address", response.client_address.as_deref());
-        self.optional("user_agent.original", response.user_agent.as_deref());
-    }
-
-    fn body(&mut self, keys: &BodyKeys, body: &BodyDetail) {
+    fn body(&mut self, keys: &BodyKeys, body: &BodyDetail<'_>) {
         self.header(keys.content_type, body.content_type.as_deref());
         self.header(keys.coding, body.coding.as_deref());
-        self.plain(keys.size, body.size);
+        self.number(keys.size, body.size);
         if let Some(content) = &body.content {
             self.text(keys.content, &content.text);
-            self.plain(keys.truncated, content.truncated);
+            self.raw(keys.truncated);
+            self.raw(if content.truncated { "true" } else { "false" });
         }
     }
 
     /// OpenTelemetry has a header's values in a list.
     fn header(&mut self, key: &str, value: Option<&str>) {
         if let Some(value) = value {
-            self.key(key);
+            self.raw(key);
             self.out.push(b'[');
             json_string(value, self.out);
             self.out.push(b']');
         }
     }
 
-    fn key(&mut self, key: &str) {
-        self.out.push(b',');
-        json_string(key, self.out);
-        self.out.push(b':');
+    /// Appends what is JSON already.
+    fn raw(&mut self, json: &str) {
+        self.out.extend_from_slice(json.as_bytes());
     }
 
     fn text(&mut self, key: &str, text: &str) {
-        self.key(key);
+        self.raw(key);
         json_string(text, self.out);
     }
 
@@ -151,13 +207,22 @@ impl Line<'_> {
         }
     }
 
-    fn plain(&mut self, key: &str, value: impl std::fmt::Display) {
-        self.key(key);
-        let _ = write!(self.out, "{value}");
+    fn number(&mut self, key: &str, number: impl itoa::Integer) {
+        self.raw(key);
+        self.raw(itoa::Buffer::new().format(number));
+    }
+
+    /// With three decimals.
+    fn milliseconds(&mut self, key: &str, time: Duration) {
+        let micros = time.as_micros();
+        self.number(key, micros / 1000);
+        let decimals = 1000 + (micros % 1000) as u16;
+        self.out.push(b'.');
+        self.raw(&itoa::Buffer::new().format(decimals)[1..]);
     }
 
     fn object(&mut self, key: &str, map: &serde_json::Map<String, serde_json::Value>) {
-        self.key(key);
+        self.raw(key);
         json_object(map, self.out);
     }
 }

@@ -4,18 +4,28 @@ mod escape;
 mod json;
 mod pretty;
 mod queue;
+mod timestamp;
 mod writer;
 
+use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::record::{Detail, Kind, Level, Record};
+use crate::record::{Detail, Kind, Level, Record, ResponseRecord};
 use crate::settings::Settings;
 use pretty::Pretty;
 use queue::Queue;
+
+/// A line that is longer leaves its memory behind, and that is given back with the next one.
+const KEPT: usize = 1 << 17;
+
+thread_local! {
+    /// Where this thread writes its lines, one after the other.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 #[derive(Debug)]
 pub(crate) struct Sink {
@@ -53,6 +63,13 @@ impl Format {
             Format::Pretty { colour } => out.extend_from_slice(Pretty { colour }.lines(record).as_bytes()),
         }
     }
+
+    fn write_response(self, response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
+        match self {
+            Format::Json => json::response(response, out),
+            Format::Pretty { colour } => out.extend_from_slice(Pretty { colour }.response(response).as_bytes()),
+        }
+    }
 }
 
 impl Sink {
@@ -74,15 +91,24 @@ impl Sink {
     }
 
     pub fn write(&self, record: &Record) {
-        let mut message = Vec::with_capacity(1024);
-        // The writer learns the kind from a first byte, to count what it cannot write.
-        message.push(record.kind as u8);
-        self.format.write(record, &mut message);
-        match &self.out {
-            Out::Queue(queue) => queue.push(record.kind, record.level, &message),
-            #[cfg(feature = "test")]
-            Out::Kept(kept) => kept.record(&message[1..]),
-        }
+        self.put(record.kind, record.level, |line| self.format.write(record, line));
+    }
+
+    pub fn write_response(&self, response: &ResponseRecord<'_>) {
+        self.put(Kind::Response, response.level, |line| self.format.write_response(response, line));
+    }
+
+    fn put(&self, kind: Kind, level: Level, write: impl FnOnce(&mut Vec<u8>)) {
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            line.shrink_to(KEPT);
+            write(line);
+            match &self.out {
+                Out::Queue(queue) => queue.push(kind, level, line),
+                #[cfg(feature = "test")]
+                Out::Kept(kept) => kept.record(line),
+            }
+        });
     }
 
     /// Waits for the lines that are queued, at most until the deadline; what was not written by then is given back, by kind.

@@ -2,10 +2,12 @@
 
 use std::fmt::Write;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::escape::visible;
-use crate::record::{BodyDetail, Detail, FailureDetail, Level, Outcome, Record, ResponseDetail};
+use crate::record::{BodyDetail, Detail, FailureDetail, Kind, Level, Outcome, Record, ResponseRecord};
+use crate::request::RequestContext;
 use crate::stack::Frame;
 
 const INDENT: &str = "      ";
@@ -17,33 +19,17 @@ pub(super) struct Pretty {
 impl Pretty {
     /// The record's lines, the last end included.
     pub fn lines(&self, record: &Record) -> String {
-        let mut out = String::with_capacity(256);
-        let at = record.at.to_zoned(jiff::tz::TimeZone::UTC);
-        self.dim(&mut out, &at.strftime("%H:%M:%S%.3f").to_string());
-        out.push(' ');
-        self.paint(&mut out, colour_of(record.level), &format!("{:<8}", record.level.as_str()));
-        self.dim(&mut out, &format!(" {:<10} ", record.kind.as_str()));
-        match &record.detail {
-            Detail::Response(response) => self.response(&mut out, response),
-            _ => visible(&record.message, false, &mut out),
-        }
-        self.origin(&mut out, record);
+        let mut out = self.begin(record.at, record.level, record.kind);
+        visible(&record.message, false, &mut out);
+        self.origin(&mut out, record.request.as_deref(), &record.target, record.span.as_deref());
         let pairs = match &record.detail {
             Detail::Fields(map) | Detail::Data(map) | Detail::Service(map) => Some(map),
-            Detail::None | Detail::Response(_) => None,
+            Detail::None => None,
         };
         for (key, value) in pairs.into_iter().flatten() {
             self.pair(&mut out, key, value);
         }
         out.push('\n');
-        if let Detail::Response(response) = &record.detail {
-            if let Some(request) = &response.request {
-                self.dim(&mut out, &format!("{INDENT}asked with {} B\n", request.size));
-                self.body(&mut out, request);
-                self.dim(&mut out, &format!("{INDENT}answered\n"));
-            }
-            self.body(&mut out, &response.response);
-        }
         if let Some(failure) = &record.failure {
             self.failure(&mut out, failure);
         }
@@ -53,23 +39,48 @@ impl Pretty {
         out
     }
 
+    /// The same for a response.
+    pub fn response(&self, response: &ResponseRecord<'_>) -> String {
+        let mut out = self.begin(response.at, response.level, Kind::Response);
+        self.answer(&mut out, response);
+        self.origin(&mut out, Some(response.request), ResponseRecord::TARGET, None);
+        out.push('\n');
+        if let Some(asked) = &response.asked {
+            self.dim(&mut out, &format!("{INDENT}asked with {} B\n", asked.size));
+            self.body(&mut out, asked);
+            self.dim(&mut out, &format!("{INDENT}answered\n"));
+        }
+        self.body(&mut out, &response.response);
+        out
+    }
+
+    fn begin(&self, at: Timestamp, level: Level, kind: Kind) -> String {
+        let mut out = String::with_capacity(256);
+        let at = at.to_zoned(jiff::tz::TimeZone::UTC);
+        self.dim(&mut out, &at.strftime("%H:%M:%S%.3f").to_string());
+        out.push(' ');
+        self.paint(&mut out, colour_of(level), &format!("{:<8}", level.as_str()));
+        self.dim(&mut out, &format!(" {:<10} ", kind.as_str()));
+        out
+    }
+
     /// Where it comes from: the blueprint or the module, and enough of the request's id to tell requests apart.
-    fn origin(&self, out: &mut String, record: &Record) {
+    fn origin(&self, out: &mut String, request: Option<&RequestContext>, target: &str, span: Option<&str>) {
         let mut origin = String::new();
-        match &record.request {
+        match request {
             Some(request) => {
                 let tail = &request.id[request.id.len().saturating_sub(6)..];
                 let _ = write!(origin, "  {}#{tail}", request.blueprint().unwrap_or("-"));
             }
-            None => visible(&format!("  {}", record.target), false, &mut origin),
+            None => visible(&format!("  {target}"), false, &mut origin),
         }
-        if let Some(span) = &record.span {
+        if let Some(span) = span {
             visible(&format!(" in {span}"), false, &mut origin);
         }
         self.dim(out, &origin);
     }
 
-    fn response(&self, out: &mut String, response: &ResponseDetail) {
+    fn answer(&self, out: &mut String, response: &ResponseRecord<'_>) {
         visible(&format!("{} {}", response.method, response.path), false, out);
         if let Some(query) = &response.query {
             visible(&format!("?{query}"), false, out);
@@ -79,7 +90,7 @@ impl Pretty {
             Some(status) => self.paint(out, colour_of_status(status), &status.to_string()),
             None => out.push('-'),
         }
-        let _ = write!(out, " {:.1} ms {} B", response.duration_ms, response.response.size);
+        let _ = write!(out, " {:.1} ms {} B", response.duration.as_secs_f64() * 1000.0, response.response.size);
         if response.response.content.is_none() {
             for said in [&response.response.content_type, &response.response.coding].into_iter().flatten() {
                 visible(&format!(" {said}"), false, out);
@@ -90,12 +101,11 @@ impl Pretty {
         }
     }
 
-    fn body(&self, out: &mut String, body: &BodyDetail) {
+    fn body(&self, out: &mut String, body: &BodyDetail<'_>) {
         let Some(content) = body.content.as_ref().filter(|content| !content.text.is_empty()) else { return };
         let parsed = serde_json::from_str::<Value>(&content.text).ok();
-        let text =
-            parsed.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| content.text.clone());
-        self.block(out, &text);
+        let text = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok());
+        self.block(out, text.as_deref().unwrap_or(&content.text));
         if content.truncated {
             self.dim(out, &format!("{INDENT}… cut\n"));
         }

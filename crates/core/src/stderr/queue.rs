@@ -1,11 +1,13 @@
 //! The queue in front of stderr: bounded in bytes, and never a reason to wait.
 //!
-//! tracing-appender's `non_blocking` carries the lines to its thread. Its own limit is in lines and it blocks or drops in
-//! silence when that is met; so lines are admitted here first, by their bytes, and what is refused is counted by kind.
+//! Lines are put together as they come, into batches that the writer's thread takes whole: what a request pays is one copy.
+//! tracing-appender's `non_blocking` has that thread, and wakes it when it has nothing to do. Its own queue would cost each
+//! line an allocation and a send, is limited in lines, and blocks or drops in silence when that is met; this one counts
+//! what it refuses, by kind.
 
+use std::collections::VecDeque;
 use std::io::Write;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
@@ -13,14 +15,20 @@ use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuar
 use super::writer::Writer;
 use crate::record::{Kind, Level};
 
-/// A line counts for no less, so the appender's limit in lines is never met before ours in bytes.
-const LEAST_CHARGE: usize = 64;
-/// The appender makes room for its most lines beforehand.
-const MOST_LINES: usize = 1 << 20;
+/// One write takes this much when more is waiting: half of what the pipe holds, so that its reader has the other half
+/// meanwhile.
+const BATCH: usize = 64 * 1024;
+/// What a line takes in memory beside its bytes.
+const LINE: usize = size_of::<(Kind, usize)>();
+/// One is sent to the writer when it sleeps, and it takes that before it sleeps again.
+const MOST_WAKES: usize = 2;
+
+/// Records, by kind.
+type Counts = [u64; Kind::ALL.len()];
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    appender: NonBlocking,
+    writer: NonBlocking,
     shared: Arc<Shared>,
     guard: Mutex<Option<WorkerGuard>>,
 }
@@ -29,119 +37,168 @@ pub(super) struct Queue {
 #[derive(Debug)]
 pub(super) struct Shared {
     limit: usize,
-    /// What a line counts for at least.
-    least_charge: usize,
-    queued: AtomicUsize,
-    /// Records on their way, by kind.
-    waiting: [AtomicU64; Kind::ALL.len()],
-    dropped: [AtomicU64; Kind::ALL.len()],
-    drained: (Mutex<()>, Condvar),
+    state: Mutex<State>,
+    drained: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Batch>,
+    /// One that has been written, to be filled again.
+    spare: Option<Batch>,
+    /// Bytes on their way, those that the writer has taken included.
+    queued: usize,
+    /// What the writer has taken and not written yet.
+    in_hand: Counts,
+    dropped: Counts,
+    /// Whether the writer is awake, and will look once more.
+    awake: bool,
+}
+
+/// Lines, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub bytes: Vec<u8>,
+    /// The kind of each, and where it ends.
+    pub lines: Vec<(Kind, usize)>,
+}
+
+impl Batch {
+    fn has_room(&self, line: &[u8]) -> bool {
+        self.bytes.len() + line.len() <= BATCH
+    }
+
+    /// What it counts for in the queue.
+    pub fn charge(&self) -> usize {
+        self.bytes.len() + self.lines.len() * LINE
+    }
 }
 
 impl Shared {
-    /// What a message of so many bytes counts for.
-    pub fn charge(&self, bytes: usize) -> usize {
-        bytes.max(self.least_charge)
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in there can panic between two changes that belong together.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// This much has left the queue, written or lost.
-    pub fn release(&self, bytes: usize) {
-        if self.queued.fetch_sub(bytes, Ordering::AcqRel) == bytes {
-            let _held = self.drained.0.lock().unwrap_or_else(PoisonError::into_inner);
-            self.drained.1.notify_all();
+    /// The lines that waited longest. With `None` the writer may sleep: it is woken for the next.
+    pub fn take(&self) -> Option<Batch> {
+        let mut state = self.state();
+        let Some(batch) = state.waiting.pop_front() else {
+            state.awake = false;
+            return None;
+        };
+        batch.lines.iter().for_each(|(kind, _)| state.in_hand[*kind as usize] += 1);
+        Some(batch)
+    }
+
+    /// A batch has been dealt with: these of its lines were not written.
+    pub fn done(&self, charge: usize, mut batch: Batch, lost: impl Iterator<Item = Kind>) {
+        let mut state = self.state();
+        lost.for_each(|kind| state.dropped[kind as usize] += 1);
+        state.in_hand = Counts::default();
+        state.queued -= charge;
+        (batch.bytes.clear(), batch.lines.clear());
+        state.spare = Some(batch);
+        if state.queued == 0 {
+            self.drained.notify_all();
         }
     }
 
-    /// A record has left the queue, written or lost.
-    pub fn left(&self, kind: Kind) {
-        self.waiting[kind as usize].fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// What has not been written, nor been said to be lost.
-    fn undelivered(&self) -> Vec<(Kind, u64)> {
-        let count = |counts: &[AtomicU64], kind: Kind| counts[kind as usize].load(Ordering::Relaxed);
-        let all = Kind::ALL.map(|kind| (kind, count(&self.waiting, kind) + count(&self.dropped, kind)));
-        all.into_iter().filter(|(_, count)| *count > 0).collect()
-    }
-
-    pub fn count_dropped(&self, kind: Kind, records: u64) {
-        self.dropped[kind as usize].fetch_add(records, Ordering::Relaxed);
+    pub fn count_dropped(&self, counts: &[(Kind, u64)]) {
+        let mut state = self.state();
+        counts.iter().for_each(|(kind, count)| state.dropped[*kind as usize] += count);
     }
 
     /// The counts since they were last taken, if there is one.
     pub fn take_dropped(&self) -> Option<Vec<(Kind, u64)>> {
-        let counts = Kind::ALL.map(|kind| (kind, self.dropped[kind as usize].swap(0, Ordering::Relaxed)));
-        let counts: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
+        let counts = by_kind(&std::mem::take(&mut self.state().dropped));
         (!counts.is_empty()).then_some(counts)
     }
+}
 
-    /// Whether a record of this size still fits. The last eighth is kept for warnings and above, and an eighth more from
-    /// responses: they go first.
-    fn admit(&self, kind: Kind, level: Level, bytes: usize) -> bool {
-        let limit = match kind {
-            Kind::Response => self.limit / 8 * 6,
-            _ if level >= Level::Warning => self.limit,
-            _ => self.limit / 8 * 7,
-        };
-        let fits = |queued: usize| (queued + bytes <= limit).then_some(queued + bytes);
-        self.queued.fetch_update(Ordering::AcqRel, Ordering::Relaxed, fits).is_ok()
+impl State {
+    /// What has not been written, nor been said to be lost.
+    fn undelivered(&self) -> Vec<(Kind, u64)> {
+        let mut counts = self.dropped;
+        for (count, in_hand) in counts.iter_mut().zip(self.in_hand) {
+            *count += in_hand;
+        }
+        let waiting = self.waiting.iter().flat_map(|batch| &batch.lines);
+        waiting.for_each(|(kind, _)| counts[*kind as usize] += 1);
+        by_kind(&counts)
     }
+
+    fn put(&mut self, kind: Kind, line: &[u8]) {
+        if !self.waiting.back().is_some_and(|batch| batch.has_room(line)) {
+            let batch =
+                self.spare.take().unwrap_or_else(|| Batch { bytes: Vec::with_capacity(BATCH), lines: Vec::new() });
+            self.waiting.push_back(batch);
+        }
+        let batch = self.waiting.back_mut().expect("one has just been put there");
+        batch.bytes.extend_from_slice(line);
+        batch.lines.push((kind, batch.bytes.len()));
+        self.queued += line.len() + LINE;
+    }
+}
+
+fn by_kind(counts: &Counts) -> Vec<(Kind, u64)> {
+    Kind::ALL.into_iter().zip(*counts).filter(|(_, count)| *count > 0).collect()
 }
 
 impl Queue {
     /// `loss_line` writes the record of what was dropped.
     pub fn start(limit: usize, loss_line: impl Fn(&[(Kind, u64)]) -> Vec<u8> + Send + 'static) -> Self {
-        let lines = (limit / LEAST_CHARGE).min(MOST_LINES);
-        let shared = Arc::new(Shared {
-            limit,
-            least_charge: limit / lines,
-            queued: AtomicUsize::new(0),
-            waiting: Default::default(),
-            dropped: Default::default(),
-            drained: Default::default(),
-        });
-        let (appender, guard) = NonBlockingBuilder::default()
+        let shared = Arc::new(Shared { limit, state: Mutex::default(), drained: Condvar::new() });
+        let (writer, guard) = NonBlockingBuilder::default()
             .lossy(false)
-            .buffered_lines_limit(lines)
+            .buffered_lines_limit(MOST_WAKES)
             .thread_name("stderr")
             .finish(Writer::new(Arc::clone(&shared), loss_line));
-        Self { appender, shared, guard: Mutex::new(Some(guard)) }
+        Self { writer, shared, guard: Mutex::new(Some(guard)) }
     }
 
-    /// Hands a message (the kind's byte, then its line) to the writer, or counts it.
-    pub fn push(&self, kind: Kind, level: Level, message: &[u8]) {
-        let charge = self.shared.charge(message.len());
-        if !self.shared.admit(kind, level, charge) {
-            return self.shared.count_dropped(kind, 1);
-        }
-        self.shared.waiting[kind as usize].fetch_add(1, Ordering::Relaxed);
-        // Blocks only when the limit in lines is met, which admission makes impossible.
-        if self.appender.clone().write_all(message).is_err() {
-            self.shared.left(kind);
-            self.shared.release(charge);
-            self.shared.count_dropped(kind, 1);
+    /// Hands a line to the writer, or counts it. The last eighth of the room is kept for warnings and above, and an eighth
+    /// more from responses: they go first.
+    pub fn push(&self, kind: Kind, level: Level, line: &[u8]) {
+        let limit = match kind {
+            Kind::Response => self.shared.limit / 8 * 6,
+            _ if level >= Level::Warning => self.shared.limit,
+            _ => self.shared.limit / 8 * 7,
+        };
+        let sleeps = {
+            let mut state = self.shared.state();
+            if state.queued + line.len() + LINE > limit {
+                state.dropped[kind as usize] += 1;
+                return;
+            }
+            state.put(kind, line);
+            !std::mem::replace(&mut state.awake, true)
+        };
+        if sleeps {
+            // What it says means nothing; it fails only when the writer has ended, and then nobody can be told.
+            let _ = self.writer.clone().write_all(b"\n");
         }
     }
 
     /// Waits until every line has left, at most until the deadline. Nothing is written after it; what was not is given back,
     /// by kind.
     pub fn finish(&self, deadline: Instant) -> Vec<(Kind, u64)> {
-        let (lock, drained) = &self.shared.drained;
-        let mut held = lock.lock().unwrap_or_else(PoisonError::into_inner);
-        while self.shared.queued.load(Ordering::Acquire) > 0 {
+        let mut state = self.shared.state();
+        while state.queued > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left == Duration::ZERO {
                 break;
             }
-            held = drained.wait_timeout(held, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.shared.drained.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        let is_empty = self.shared.queued.load(Ordering::Acquire) == 0;
+        let (is_empty, undelivered) = (state.queued == 0, state.undelivered());
+        drop(state);
         let guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner).take();
         // A guard that cannot stop a stalled thread says so on stdout, which stays empty.
         if !is_empty {
             std::mem::forget(guard);
         }
-        self.shared.undelivered()
+        undelivered
     }
 }
 
@@ -153,13 +210,31 @@ mod tests {
     fn a_panic_in_the_writer_costs_no_line_after_it() {
         let queue = Queue::start(1 << 16, |_| panic!("nobody can say what was lost"));
         for _ in 0..3 {
-            queue.shared.count_dropped(Kind::Line, 1);
-            queue.push(Kind::Line, Level::Info, b"\0\n");
+            queue.shared.count_dropped(&[(Kind::Line, 1)]);
+            queue.push(Kind::Line, Level::Info, b"\n");
             let deadline = Instant::now() + Duration::from_secs(10);
-            while queue.shared.queued.load(Ordering::Acquire) > 0 {
+            while queue.shared.state().queued > 0 {
                 assert!(Instant::now() < deadline, "the writer is gone");
                 std::thread::yield_now();
             }
         }
+    }
+
+    #[test]
+    fn responses_go_first_and_warnings_last() {
+        let shared = Arc::new(Shared { limit: 800, state: Mutex::default(), drained: Condvar::new() });
+        let (writer, guard) = NonBlockingBuilder::default().finish(std::io::sink());
+        let queue = Queue { writer, shared, guard: Mutex::new(Some(guard)) };
+        let line = [b'x'; 100 - LINE];
+        let admitted = |kind, level| {
+            let before = queue.shared.state().undelivered();
+            queue.push(kind, level, &line);
+            assert_ne!(queue.shared.state().undelivered(), before, "it is counted, taken or not");
+            queue.shared.take_dropped().is_none()
+        };
+        let all = |kind, level| (0..10).take_while(|_| admitted(kind, level)).count();
+        assert_eq!(all(Kind::Response, Level::Error), 6);
+        assert_eq!(all(Kind::Line, Level::Info), 1);
+        assert_eq!(all(Kind::Line, Level::Warning), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! The end of the queue: batches lines and writes them to fd 2 from the one thread that may block on it.
+//! The end of the queue: writes batches of lines to fd 2 from the one thread that may block on it.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use rustix::pipe::fcntl_setpipe_size;
 
-use super::queue::Shared;
+use super::queue::{Batch, Shared};
 use crate::record::Kind;
 
-/// One write takes this much when more is waiting: what a pipe holds.
-const BATCH: usize = 64 * 1024;
 /// What a pipe is asked to hold: no more than supervisord reads once its child has ended (`os.read(fd, 2 << 16)`, once).
 const PIPE: usize = 1 << 17;
+/// How long lines may gather before the next write, once one has been written: under load a write takes many of them, and
+/// its reader wakes as rarely. The first line after a pause is written at once.
+const GATHER: Duration = Duration::from_millis(1);
 /// Between two tries at a pipe that nobody reads any more.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Tries before a batch is given up and counted.
@@ -25,11 +26,6 @@ pub(super) struct Writer<F> {
     file: Option<File>,
     shared: Arc<Shared>,
     loss_line: F,
-    batch: Vec<u8>,
-    /// Each line of the batch: its kind, and where it ends.
-    lines: Vec<(Kind, usize)>,
-    /// What the batch counts for in the queue.
-    charge: usize,
     /// Whether the last batch was given up: then one try tells whether anybody reads again.
     broken: bool,
     /// Whether it was given up in the middle of a line.
@@ -45,41 +41,37 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
             // Where it is a pipe, and the system allows: a reader that pauses is noticed later.
             let _ = fcntl_setpipe_size(file, PIPE);
         }
-        Self {
-            file,
-            shared,
-            loss_line,
-            batch: Vec::with_capacity(BATCH),
-            lines: Vec::new(),
-            charge: 0,
-            broken: false,
-            torn: false,
-        }
+        Self { file, shared, loss_line, broken: false, torn: false }
     }
 
-    /// Runs a piece of work. A panic in it, which its hook has reported, costs the batch and not the thread.
-    fn guarded(&mut self, work: impl FnOnce(&mut Self)) {
-        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
-            for (kind, _) in std::mem::take(&mut self.lines) {
-                self.shared.left(kind);
-                self.shared.count_dropped(kind, 1);
+    /// Writes all that waits, and what comes meanwhile. A panic, which its hook has reported, costs a batch and not the
+    /// thread.
+    fn write_waiting(&mut self) {
+        while let Some(mut batch) = self.shared.take() {
+            let charge = batch.charge();
+            let written = catch_unwind(AssertUnwindSafe(|| self.write_batch(&mut batch))).unwrap_or(0);
+            let lost: Vec<Kind> = batch.lines.iter().filter(|(_, end)| *end > written).map(|(kind, _)| *kind).collect();
+            self.shared.done(charge, batch, lost.into_iter());
+            if written > 0 {
+                let _ = catch_unwind(AssertUnwindSafe(|| self.say_losses()));
+                std::thread::sleep(GATHER);
             }
-            self.batch.clear();
-            self.shared.release(std::mem::take(&mut self.charge));
         }
     }
 
-    fn write_batch(&mut self) {
+    /// Gives back how many of its bytes were written.
+    fn write_batch(&mut self, batch: &mut Batch) -> usize {
         if std::mem::take(&mut self.torn) {
             // What was torn stays so, and no line after it.
-            self.batch.insert(0, b'\n');
-            self.lines.iter_mut().for_each(|(_, end)| *end += 1);
+            batch.bytes.insert(0, b'\n');
+            batch.lines.iter_mut().for_each(|(_, end)| *end += 1);
         }
+        let bytes = &batch.bytes;
         let mut written = 0;
         let mut tries = 0;
         let most = if self.broken { 1 } else { TRIES };
-        while written < self.batch.len() && tries < most {
-            match self.file.as_mut().map(|file| file.write(&self.batch[written..])) {
+        while written < bytes.len() && tries < most {
+            match self.file.as_mut().map(|file| file.write(&bytes[written..])) {
                 Some(Ok(0)) | None => tries = most,
                 Some(Ok(bytes)) => written += bytes,
                 Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -93,52 +85,28 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
                 }
             }
         }
-        self.broken = written < self.batch.len();
-        self.torn = self.broken && written > 0 && self.batch[written - 1] != b'\n';
-        for (kind, _) in self.lines.iter().filter(|(_, end)| *end > written) {
-            self.shared.count_dropped(*kind, 1);
-        }
-        self.batch.clear();
-        for (kind, _) in self.lines.drain(..) {
-            self.shared.left(kind);
-        }
-        if written > 0 {
-            self.say_losses();
-        }
-        self.shared.release(std::mem::take(&mut self.charge));
+        self.broken = written < bytes.len();
+        self.torn = self.broken && written > 0 && bytes[written - 1] != b'\n';
+        written
     }
 
     /// Says what was dropped, now that the log flows.
     fn say_losses(&mut self) {
         let (Some(counts), Some(file)) = (self.shared.take_dropped(), self.file.as_mut()) else { return };
         if file.write_all(&(self.loss_line)(&counts)).is_err() {
-            for (kind, count) in counts {
-                self.shared.count_dropped(kind, count);
-            }
+            self.shared.count_dropped(&counts);
         }
     }
 }
 
-/// What the appender's thread calls: a `write_all` for each line, a `flush` when no more are waiting. Neither fails: an
-/// error would make the appender lose lines without a count.
+/// What the appender's thread calls when it is woken. It never fails: an error would end the thread.
 impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Write for Writer<F> {
-    fn write(&mut self, message: &[u8]) -> io::Result<usize> {
-        if let Some((tag, line)) = message.split_first() {
-            if !self.batch.is_empty() && self.batch.len() + line.len() > BATCH {
-                self.guarded(Self::write_batch);
-            }
-            self.batch.extend_from_slice(line);
-            let kind = Kind::ALL.get(usize::from(*tag)).copied().unwrap_or(Kind::Service);
-            self.lines.push((kind, self.batch.len()));
-            self.charge += self.shared.charge(message.len());
-        }
-        Ok(message.len())
+    fn write(&mut self, wake: &[u8]) -> io::Result<usize> {
+        self.write_waiting();
+        Ok(wake.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if !self.batch.is_empty() {
-            self.guarded(Self::write_batch);
-        }
         Ok(())
     }
 }

@@ -1,0 +1,99 @@
+//! Answers are compressed for those who accept it; all others go by without a stop.
+
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_web::Error;
+use actix_web::body::{BodySize, EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ContentEncoding};
+use actix_web::middleware::Compress;
+use futures_util::future::{Either, LocalBoxFuture, MapOk};
+use futures_util::{FutureExt, TryFutureExt};
+
+/// actix-web's `Compress`, which passes on a body of its own kind even where there is nothing to compress. That body is
+/// large, and every layer outside moves it about.
+#[derive(Clone, Copy)]
+pub(crate) struct Compression {
+    pub is_on: bool,
+}
+
+pub(crate) struct Compressing<S, C> {
+    plain: Rc<S>,
+    /// The same service behind the compressor.
+    compress: C,
+    is_on: bool,
+}
+
+type Sent<B> = ServiceResponse<EitherBody<B>>;
+
+impl<S, B> Transform<S, ServiceRequest> for Compression
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = Sent<B>;
+    type Error = Error;
+    type Transform = Compressing<S, <Compress as Transform<StreamsUncoded<S>, ServiceRequest>>::Transform>;
+    type InitError = ();
+    type Future = LocalBoxFuture<'static, Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, inner: S) -> Self::Future {
+        let plain = Rc::new(inner);
+        let is_on = self.is_on;
+        let compress = Compress::default().new_transform(StreamsUncoded(Rc::clone(&plain)));
+        async move { Ok(Compressing { plain, compress: compress.await?, is_on }) }.boxed_local()
+    }
+}
+
+impl<S, C, B, D> Service<ServiceRequest> for Compressing<S, C>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    C: Service<ServiceRequest, Response = ServiceResponse<D>, Error = Error>,
+    C::Future: 'static,
+    B: MessageBody + 'static,
+    D: MessageBody + 'static,
+{
+    type Response = Sent<B>;
+    type Error = Error;
+    type Future =
+        Either<MapOk<S::Future, fn(ServiceResponse<B>) -> Sent<B>>, LocalBoxFuture<'static, Result<Sent<B>, Error>>>;
+
+    forward_ready!(plain);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        if !self.is_on || !request.headers().contains_key(ACCEPT_ENCODING) {
+            return Either::Left(self.plain.call(request).map_ok(ServiceResponse::map_into_left_body));
+        }
+        let boxed = |answer: ServiceResponse<D>| answer.map_into_boxed_body().map_into_right_body();
+        Either::Right(self.compress.call(request).map_ok(boxed).boxed_local())
+    }
+}
+
+/// What the compressor is put around. It keeps small chunks back until it has enough; a stream's chunks go out as they are
+/// made.
+pub(crate) struct StreamsUncoded<S>(Rc<S>);
+
+impl<S, B> Service<ServiceRequest> for StreamsUncoded<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<B>;
+    type Error = Error;
+    type Future = MapOk<S::Future, fn(ServiceResponse<B>) -> ServiceResponse<B>>;
+
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        self.0.call(request).map_ok(|mut response| {
+            let is_stream = response.response().body().size() == BodySize::Stream;
+            if is_stream && !response.headers().contains_key(CONTENT_ENCODING) {
+                response.headers_mut().insert(CONTENT_ENCODING, ContentEncoding::Identity.to_header_value());
+            }
+            response
+        })
+    }
+}
