@@ -11,6 +11,7 @@ mod faults;
 mod forgery;
 mod generator;
 mod http;
+mod hubs;
 mod lifecycle;
 mod limits;
 mod notes;

@@ -41,9 +41,21 @@ pub(super) enum Step {
     Span {
         steps: Vec<Step>,
     },
+    Panic {
+        message: String,
+    },
     /// On a thread that is none of actix's.
     PanicThread {
         message: String,
+    },
+    /// Said to the SDK, past the helpers.
+    SdkMessage {
+        message: String,
+    },
+    /// Set in the SDK's scope.
+    SdkTag {
+        key: String,
+        value: String,
     },
 }
 
@@ -85,6 +97,11 @@ impl Step {
                 let _ = cyanotype::spawn(all(steps)).await;
             }
             Step::Span { steps } => in_a_span(steps).await,
+            Step::Panic { message } => panic!("{message}"),
+            Step::SdkMessage { message } => {
+                sentry::capture_message(&message, sentry::Level::Error);
+            }
+            Step::SdkTag { key, value } => sentry::configure_scope(|scope| scope.set_tag(&key, value)),
             Step::PanicThread { message } => {
                 // The panic has been reported by its hook.
                 let _ = std::thread::spawn(move || panic!("{message}")).join();

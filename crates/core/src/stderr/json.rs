@@ -1,6 +1,7 @@
 //! A record as one line of JSON.
 
 use std::io::Write;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -73,8 +74,7 @@ pub(super) fn response(response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
     }
     line.text(key!("outcome"), response.outcome.as_str());
     if let Some(address) = response.client_address {
-        line.raw(key!("client.address"));
-        let _ = write!(line.out, "\"{address}\"");
+        line.address(key!("client.address"), address);
     }
     line.optional(key!("user_agent.original"), response.user_agent.as_deref());
     out.extend_from_slice(b"}\n");
@@ -219,6 +219,24 @@ impl Line<'_> {
         let decimals = 1000 + (micros % 1000) as u16;
         self.out.push(b'.');
         self.raw(&itoa::Buffer::new().format(decimals)[1..]);
+    }
+
+    fn address(&mut self, key: &str, address: IpAddr) {
+        self.raw(key);
+        self.out.push(b'"');
+        match address {
+            // Without the formatter, which takes as long as the rest of a record's beginning.
+            IpAddr::V4(address) => {
+                for (at, octet) in address.octets().into_iter().enumerate() {
+                    self.raw(if at > 0 { "." } else { "" });
+                    self.raw(itoa::Buffer::new().format(octet));
+                }
+            }
+            IpAddr::V6(address) => {
+                let _ = write!(self.out, "{address}");
+            }
+        }
+        self.out.push(b'"');
     }
 
     fn object(&mut self, key: &str, map: &serde_json::Map<String, serde_json::Value>) {

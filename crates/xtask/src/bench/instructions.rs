@@ -1,11 +1,12 @@
-//! `cargo xtask instructions`: the instructions that one request takes, counted by valgrind's callgrind.
+//! `cargo xtask instructions`: the instructions and the allocations that one request takes, counted by valgrind's callgrind.
 //!
 //! They say the same on a busy machine as on a quiet one, so they are kept in the repository to be compared with. A server
 //! is run twice, with some requests and with more of them: what the two differ by is free of its start and its end.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -27,6 +28,17 @@ const MANY: u64 = 3_000;
 /// How much more a request may take than it did, before that is an error.
 const TOLERANCE: f64 = 0.1;
 const BASELINE: &str = "crates/bench/instructions.json";
+// Its keys.
+const INSTRUCTIONS: &str = "instructions_per_request";
+const ALLOCATIONS: &str = "allocations_per_request";
+/// What allocates.
+const ALLOCATORS: [&str; 5] = ["malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc"];
+
+/// Of a whole run.
+struct Counted {
+    instructions: u64,
+    allocations: u64,
+}
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -50,28 +62,33 @@ pub fn run(args: &Args) -> Result<(), String> {
     };
     let built = build::packages(&build::SERVICE)?;
     let dsn = sentry_sink::start()?;
-    let mut counted = BTreeMap::new();
+    let (mut instructions, mut allocations) = (BTreeMap::new(), BTreeMap::new());
     for server in SERVERS {
         let few = count(server, &built, &dsn, FEW)?;
         let many = count(server, &built, &dsn, MANY)?;
-        counted.insert(server.name(), many.saturating_sub(few) / (MANY - FEW));
+        let each = |few: u64, many: u64| (many.saturating_sub(few) as f64 / (MANY - FEW) as f64).round() as u64;
+        instructions.insert(server.name(), each(few.instructions, many.instructions));
+        allocations.insert(server.name(), each(few.allocations, many.allocations));
     }
     end_progress();
     let baseline = baseline();
     let mut worse = Vec::new();
     for server in SERVERS {
-        let (name, now) = (server.name(), counted[server.name()]);
-        let before = baseline.as_ref().and_then(|baseline| baseline["instructions_per_request"][name].as_u64());
-        let change = before.map(|before| now as f64 / before as f64 - 1.0);
+        let name = server.name();
+        let before = |what: &str| baseline.as_ref().and_then(|baseline| baseline[what][name].as_u64());
+        let (now, allocated) = (instructions[name], allocations[name]);
+        let change = before(INSTRUCTIONS).map(|before| now as f64 / before as f64 - 1.0);
         let beside = change.map_or_else(String::new, |change| format!("  {:+.1} % of the baseline", change * 100.0));
-        print::answer(&format!("{name:<8} {now:>9} instructions a request{beside}"))?;
-        if change.is_some_and(|change| change > TOLERANCE) {
+        let more = before(ALLOCATIONS).is_some_and(|before| allocated > before);
+        let allocated = format!("{allocated:>3} allocations{}", if more { ", more than the baseline's" } else { "" });
+        print::answer(&format!("{name:<8} {now:>9} instructions and {allocated} a request{beside}"))?;
+        if more || change.is_some_and(|change| change > TOLERANCE) {
             worse.push(name);
         }
     }
     if args.update {
         let valgrind = String::from_utf8_lossy(&valgrind.stdout).trim().to_owned();
-        let text = json!({"valgrind": valgrind, "instructions_per_request": counted});
+        let text = json!({"valgrind": valgrind, INSTRUCTIONS: instructions, ALLOCATIONS: allocations});
         let text = serde_json::to_string_pretty(&text).map_err(|error| error.to_string())?;
         scratch::write(&scratch::workspace().join(BASELINE), text + "\n");
     }
@@ -80,7 +97,7 @@ pub fn run(args: &Args) -> Result<(), String> {
     }
     if args.check && !worse.is_empty() {
         return Err(format!(
-            "{} takes over {:.0} % more than {BASELINE} says: see why with callgrind, or write it anew with `cargo xtask instructions --update`",
+            "{} takes over {:.0} % more instructions than {BASELINE} says, or more allocations: see why with callgrind, or write it anew with `cargo xtask instructions --update`",
             worse.join(", "),
             TOLERANCE * 100.0
         ));
@@ -92,18 +109,17 @@ fn baseline() -> Option<Value> {
     serde_json::from_str(&fs::read_to_string(scratch::workspace().join(BASELINE)).ok()?).ok()
 }
 
-/// The instructions of a whole run with so many requests.
-fn count(server: Server, built: &Built, dsn: &str, requests: u64) -> Result<u64, String> {
+/// What a whole run with so many requests takes.
+fn count(server: Server, built: &Built, dsn: &str, requests: u64) -> Result<Counted, String> {
     progress(&format!("counts {}, {requests} requests", server.name()));
     let scratch = Scratch::new("instructions");
-    let log = scratch.join("log");
+    let (log, profile) = (scratch.join("log"), scratch.join("profile"));
     let port = ports::free();
     let path = format!("/bench/{}", ORDER.path);
     let mut program = server.program(built, &Foreign::default(), port, dsn);
-    let valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"].map(OsString::from);
-    let mut to_log = OsString::from("--log-file=");
-    to_log.push(&log);
-    program.words.splice(0..0, valgrind.into_iter().chain([to_log]));
+    let option = |name: &str, value: &Path| [OsStr::new(name), value.as_os_str()].concat();
+    let to_files = [option("--callgrind-out-file=", &profile), option("--log-file=", &log)];
+    program.words.splice(0..0, ["valgrind".into(), "--tool=callgrind".into()].into_iter().chain(to_files));
     let mut running = Running::alone(program)?;
     let body_bytes = running.wait_ready(port, &path)?;
     let said = Load::new(&built.load, port, &path, body_bytes, 1).requests(requests).run()?;
@@ -113,5 +129,38 @@ fn count(server: Server, built: &Built, dsn: &str, requests: u64) -> Result<u64,
     running.stop();
     let text = scratch::read(&log);
     let collected = text.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
-    collected.ok_or_else(|| format!("valgrind counted nothing:\n{}", text.trim()))
+    let instructions = collected.ok_or_else(|| format!("valgrind counted nothing:\n{}", text.trim()))?;
+    Ok(Counted { instructions, allocations: allocations(&scratch::read(&profile)) })
+}
+
+/// The calls of what allocates, from a profile of callgrind's. There a function is named where it is met first, and has a
+/// number from then on: `cfn=(12) malloc`, `cfn=(12)`; after the one that is called it says how often.
+fn allocations(profile: &str) -> u64 {
+    let mut allocators = BTreeSet::new();
+    let mut is_allocator = false;
+    let mut calls = 0;
+    for line in profile.lines() {
+        if let Some(named) = line.strip_prefix("cfn=").or_else(|| line.strip_prefix("fn=")) {
+            let (number, name) = named.split_once(' ').unwrap_or((named, ""));
+            if ALLOCATORS.contains(&name) {
+                allocators.insert(number);
+            }
+            is_allocator = line.starts_with('c') && allocators.contains(number);
+        } else if let Some(count) = line.strip_prefix("calls=").filter(|_| is_allocator) {
+            calls += count.split(' ').next().and_then(|count| count.parse::<u64>().ok()).unwrap_or(0);
+        }
+    }
+    calls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_the_allocator_are_counted_whoever_makes_them() {
+        let profile = "fn=(1) main\n0 5\ncfn=(2) malloc\ncalls=3 0 \n0 90\ncfn=(3) free\ncalls=9 0\n0 9\n\
+                       fn=(2)\n0 90\nfn=(4) handle\ncfn=(2)\ncalls=4 0 \n0 120\n";
+        assert_eq!(allocations(profile), 7);
+    }
 }

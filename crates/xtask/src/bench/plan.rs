@@ -69,12 +69,13 @@ impl Length {
 
 /// The connections that most is measured on.
 pub const CONNECTIONS: usize = 32;
-const NATIVE: [Server; 10] = [
+const NATIVE: [Server; 11] = [
     Server::Bare,
     Server::Off,
     Server::Stderr,
     Server::Sentry,
     Server::Both,
+    Server::BothTraced,
     Server::Logger,
     Server::Axum,
     Server::SentryActix,

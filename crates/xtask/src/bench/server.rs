@@ -15,6 +15,7 @@ pub enum Server {
     Stderr,
     Sentry,
     Both,
+    BothTraced,
     Logger,
     Axum,
     SentryActix,
@@ -46,6 +47,7 @@ impl Server {
             Server::Stderr => "stderr",
             Server::Sentry => "sentry",
             Server::Both => "both",
+            Server::BothTraced => "both-traced",
             Server::Logger => "logger",
             Server::Axum => "axum",
             Server::SentryActix => "sentry-actix",
@@ -64,6 +66,7 @@ impl Server {
             Server::Stderr => "Cyanotype, `stderr`",
             Server::Sentry => "Cyanotype, `sentry`",
             Server::Both => "Cyanotype, `both`",
+            Server::BothTraced => "Cyanotype, `both`, with transactions: one in a hundred sent",
             Server::Logger => "actix `Logger`",
             Server::Axum => "axum, tower-http's `TraceLayer`",
             Server::SentryActix => "sentry-actix alone",
@@ -76,7 +79,7 @@ impl Server {
 
     /// Whether the service's own core is in it.
     pub fn is_ours(self) -> bool {
-        matches!(self, Server::Off | Server::Stderr | Server::Sentry | Server::Both)
+        matches!(self, Server::Off | Server::Stderr | Server::Sentry | Server::Both | Server::BothTraced)
     }
 
     /// Seconds until it is as fast as it gets.
@@ -95,6 +98,11 @@ impl Server {
         match self {
             Server::Off | Server::Stderr | Server::Sentry | Server::Both => {
                 Program::new(&built.service, &[self.name(), "--port", &port, "--dsn", dsn])
+            }
+            Server::BothTraced => {
+                let both = Server::Both.name();
+                let traced = "sentry.traces_sample_rate=0.01";
+                Program::new(&built.service, &[both, "--port", &port, "--dsn", dsn, "--set", traced])
             }
             Server::Fastify => foreign.fastify(&port),
             Server::Flask => foreign.flask(&port, dsn),
