@@ -39,7 +39,7 @@ fn response(body: String) -> Record {
                 content_type: Some("application/json".into()),
                 coding: None,
                 size: body.len() as u64,
-                content: Some(Content { text: body, truncated: false }),
+                content: Some(Content { text: body.into(), truncated: false }),
             },
             request: None,
             client_address: Some("127.0.0.1".into()),

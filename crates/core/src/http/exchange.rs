@@ -237,7 +237,7 @@ impl Exchange {
         let content = shown.map(|syntax| {
             let mut content = self.pipeline.redactor.content(seen, syntax, max_bytes, ended && is_all);
             content.truncated |= !is_all;
-            content
+            content.into_owned()
         });
         // A client chooses those of its request.
         let shown = |text: Option<String>| text.map(|text| self.pipeline.redactor.header(&text).into_owned());

@@ -121,7 +121,7 @@ pub(crate) struct BodyDetail {
     pub coding: Option<String>,
     /// Bytes of it that were passed on.
     pub size: u64,
-    pub content: Option<Content>,
+    pub content: Option<Content<'static>>,
 }
 
 /// Something that happened before an event, kept to be sent with it.

@@ -5,6 +5,9 @@
 //! whole.
 
 mod cards;
+#[cfg(test)]
+mod dismissals;
+mod escapes;
 mod json;
 mod keys;
 mod patterns;
@@ -12,14 +15,18 @@ mod patterns;
 mod properties;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod reference;
+mod suspects;
+mod words;
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use escapes::readings;
 use keys::Keys;
 use patterns::Finder;
 pub use patterns::Patterns;
+use suspects::Suspects;
 
 /// What stands in the place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
@@ -60,10 +67,17 @@ pub(crate) enum Syntax {
 
 /// A content as it may be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Content {
-    pub text: String,
+pub(crate) struct Content<'a> {
+    pub text: Cow<'a, str>,
     /// Whether there was more than was shown.
     pub truncated: bool,
+}
+
+impl Content<'_> {
+    /// The same, for longer than the body is kept.
+    pub fn into_owned(self) -> Content<'static> {
+        Content { text: Cow::Owned(self.text.into_owned()), truncated: self.truncated }
+    }
 }
 
 /// How deep strings that hold JSON are followed.
@@ -75,6 +89,7 @@ const BEYOND: usize = 64;
 pub(crate) struct Redactor {
     keys: Keys,
     patterns: Finder,
+    suspects: Suspects,
 }
 
 impl Default for Redactor {
@@ -86,19 +101,21 @@ impl Default for Redactor {
 impl Redactor {
     /// `more` are keys that are sensitive beside the built-in ones.
     pub fn new(more: &[String], patterns: Patterns) -> Self {
-        Self { keys: Keys::new(more), patterns: Finder::new(patterns) }
+        let keys = Keys::new(more);
+        let suspects = Suspects::new(keys.entries(), patterns.card);
+        Self { keys, patterns: Finder::new(patterns), suspects }
     }
 
     /// Redacts a body, then cuts it to `limit` bytes. `complete` is `false` when `body` is only the beginning of one.
-    pub fn content(&self, body: &[u8], syntax: Syntax, limit: usize, complete: bool) -> Content {
+    pub fn content<'a>(&self, body: &'a [u8], syntax: Syntax, limit: usize, complete: bool) -> Content<'a> {
         let near = &body[..body.len().min(limit.saturating_add(BEYOND))];
         let goes_on = !complete || near.len() < body.len();
-        let withheld = cut(WITHHELD, limit);
+        let withheld = cut(WITHHELD.into(), limit);
         if is_utf16(near) {
             return withheld;
         }
         if !self.may_be_in(near, goes_on) && syntax != Syntax::Form {
-            return cut(&String::from_utf8_lossy(near), limit);
+            return cut(readable(near, limit), limit);
         }
         match syntax {
             // What no browser would have sent as a form is not read as one.
@@ -106,13 +123,13 @@ impl Redactor {
                 self.content(body, Syntax::Text, limit, complete)
             }
             Syntax::Form => match std::str::from_utf8(body) {
-                Ok(form) => cut(&self.pairs(form, limit, !complete, |key| self.keys.is_sensitive(key)), limit),
+                Ok(form) => cut(self.pairs(form, limit, !complete, |key| self.keys.is_sensitive(key)).into(), limit),
                 Err(_) => withheld,
             },
             Syntax::Json => {
                 let mut out = Vec::with_capacity(body.len().min(limit) + 32);
                 match json::redact(self, body, limit.saturating_add(1), complete, 0, &mut out) {
-                    Ok(()) => cut(&String::from_utf8_lossy(&out), limit),
+                    Ok(()) => cut(text_of(out).into(), limit),
                     Err(json::Unreadable) => withheld,
                 }
             }
@@ -129,7 +146,7 @@ impl Redactor {
                 if self.keys.are_named_in(&text) || self.is_found_in(&shown, goes_on) {
                     return withheld;
                 }
-                let content = cut(&shown, limit);
+                let content = cut(shown.into_owned().into(), limit);
                 Content { truncated: content.truncated || near.len() < body.len(), ..content }
             }
         }
@@ -167,7 +184,7 @@ impl Redactor {
             match part.split_once('=') {
                 Some((key, _)) if self.is_secret(key, false) => return shown.push_str(REDACTED),
                 Some((key, value))
-                    if keys::readings(&spaced(key)).any(|key| is_sensitive(&key))
+                    if readings(&spaced(key)).any(|key| is_sensitive(&key))
                         // A value may hold a query, a form or JSON of its own.
                         || self.is_secret(value, goes_on) =>
                 {
@@ -184,7 +201,7 @@ impl Redactor {
         // A token may hold slashes itself, and a block does.
         let is_across =
             |text: &str| self.patterns.find(text, false).iter().any(|found| text[found.clone()].contains('/'));
-        if self.may_be_in(path.as_bytes(), false) && keys::readings(&spaced(path)).any(|path| is_across(&path)) {
+        if self.may_be_in(path.as_bytes(), false) && readings(&spaced(path)).any(|path| is_across(&path)) {
             return Cow::Owned(format!("/{REDACTED}"));
         }
         if !path.split('/').any(|segment| self.is_secret(segment, false)) {
@@ -209,7 +226,7 @@ impl Redactor {
 
     /// Whether there could be anything to redact; `false` is certain.
     fn may_be_in(&self, text: &[u8], goes_on: bool) -> bool {
-        self.keys.may_be_in(text) || self.patterns.may_hold_card(text, goes_on)
+        self.suspects.are_in(text, goes_on)
     }
 
     /// Whether a part of a URL or a form is not to be shown.
@@ -278,7 +295,7 @@ impl Redactor {
         if is_json {
             let mut inner = Vec::with_capacity(text.len());
             let read = json::redact(self, text.as_bytes(), usize::MAX, !goes_on, depth + 1, &mut inner);
-            let inner = String::from_utf8_lossy(&inner).into_owned();
+            let inner = text_of(inner);
             if read.is_ok() && !self.is_found_in(&inner, goes_on) {
                 return Some(inner);
             }
@@ -291,7 +308,7 @@ impl Redactor {
 
     /// Whether a secret is found in a text, or in what it is without its escapes.
     fn is_found_in(&self, text: &str, goes_on: bool) -> bool {
-        keys::readings(text).any(|text| !self.patterns.find(&text, goes_on).is_empty())
+        readings(text).any(|text| !self.patterns.find(&text, goes_on).is_empty())
     }
 
     /// A text that a secret is found in: without it, where nothing is found then, else nothing of it.
@@ -309,14 +326,38 @@ impl Redactor {
 
 /// Whether this is read as UTF-16 by whoever it is for: a key would have a zero between each two letters.
 fn is_utf16(text: &[u8]) -> bool {
+    // Tested many bytes at a time: of UTF-8 nothing has a zero.
+    let any_zero = text.chunks(64).any(|chunk| chunk.iter().fold(false, |any, byte| any | (*byte == 0)));
     let is_pair =
         |pair: &[u8]| matches!(pair, [a, 0, b, 0] | [0, a, 0, b] if a.is_ascii_graphic() && b.is_ascii_graphic());
-    text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") || text.windows(4).any(is_pair)
+    text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") || any_zero && text.windows(4).any(is_pair)
 }
 
-fn cut(text: &str, limit: usize) -> Content {
+fn cut(text: Cow<'_, str>, limit: usize) -> Content<'_> {
     let end = text.floor_char_boundary(limit);
-    Content { text: text[..end].to_owned(), truncated: end < text.len() }
+    let truncated = end < text.len();
+    let text = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
+        Cow::Owned(mut text) => {
+            text.truncate(end);
+            Cow::Owned(text)
+        }
+    };
+    Content { text, truncated }
+}
+
+/// Bytes as a text, of which no more than so much is shown.
+fn readable(bytes: &[u8], limit: usize) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        // What is cut in the middle of a character is valid as far as it is shown.
+        Err(error) if error.valid_up_to() > limit => String::from_utf8_lossy(&bytes[..error.valid_up_to()]),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// A part of a form or a query, its plus signs undone.

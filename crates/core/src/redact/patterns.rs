@@ -28,7 +28,7 @@ impl Default for Patterns {
 }
 
 /// What a token, a JWT and a private key cannot be without, in lower case.
-pub(super) const MARKS: [&str; 3] = ["bearer", "eyj", "private key"];
+const MARKS: [&str; 3] = ["bearer", "eyj", "private key"];
 
 #[derive(Debug)]
 pub(super) struct Finder {
@@ -40,13 +40,6 @@ impl Finder {
     pub fn new(on: Patterns) -> Self {
         let marks = AhoCorasick::builder().ascii_case_insensitive(true).build(MARKS);
         Self { on, marks: marks.expect("three short patterns make a small automaton") }
-    }
-
-    /// Whether there could be a card number here, in a text whose escapes are not undone; `false` is certain.
-    pub fn may_hold_card(&self, text: &[u8], open: bool) -> bool {
-        // At an open end a digit may have been cut in the middle of its escape.
-        let text = text.strip_suffix(b"\\").filter(|_| open).unwrap_or(text);
-        self.on.card && cards(text, open, false).next().is_some()
     }
 
     /// Where the secrets of a text are, in order and apart. The text may go on after an `open` end: what could be the

@@ -93,8 +93,9 @@ impl Pretty {
     fn body(&self, out: &mut String, body: &BodyDetail) {
         let Some(content) = body.content.as_ref().filter(|content| !content.text.is_empty()) else { return };
         let parsed = serde_json::from_str::<Value>(&content.text).ok();
-        let text =
-            parsed.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| content.text.clone());
+        let text = parsed
+            .and_then(|value| serde_json::to_string_pretty(&value).ok())
+            .unwrap_or_else(|| content.text.to_string());
         self.block(out, &text);
         if content.truncated {
             self.dim(out, &format!("{INDENT}… cut\n"));
