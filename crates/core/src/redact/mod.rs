@@ -16,6 +16,7 @@ mod properties;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod reference;
 mod suspects;
+mod tokens;
 mod words;
 
 use std::borrow::Cow;
@@ -214,13 +215,13 @@ impl Redactor {
     /// A header's value, or another short text that a client sets.
     pub fn header<'a>(&self, value: &'a str) -> Cow<'a, str> {
         let shown = self.may_be_in(value.as_bytes(), false).then(|| self.string(value, DEEPEST, false));
-        shown.flatten().map_or(Cow::Borrowed(value), Cow::Owned)
+        shown.flatten().unwrap_or(Cow::Borrowed(value))
     }
 
     /// Redacts what looks like a secret in a text made for people.
     pub fn text_in_place(&self, text: &mut String) {
         if self.is_found_in(text, false) {
-            *text = self.without_found(text, false);
+            *text = self.without_found(text, false).into_owned();
         }
     }
 
@@ -249,7 +250,7 @@ impl Redactor {
             Value::Array(items) => items.iter_mut().for_each(|item| self.data(item)),
             Value::String(text) if self.may_be_in(text.as_bytes(), false) => {
                 if let Some(shown) = self.string(text, 0, false) {
-                    *text = shown;
+                    *text = shown.into_owned();
                 }
             }
             Value::Number(number) if self.patterns.is_card(number.to_string().as_bytes(), false) => {
@@ -270,12 +271,12 @@ impl Redactor {
         }
         if map.keys().any(|key| self.key(key).is_some()) {
             let all = std::mem::take(map).into_iter();
-            map.extend(all.map(|(key, value)| (self.key(&key).unwrap_or(key), value)));
+            map.extend(all.map(|(key, value)| (self.key(&key).map_or(key, Cow::into_owned), value)));
         }
     }
 
     /// What is shown of a key that holds a secret itself.
-    fn key(&self, key: &str) -> Option<String> {
+    fn key(&self, key: &str) -> Option<Cow<'static, str>> {
         if self.keys.have_values_in(key) {
             return Some(REDACTED.into());
         }
@@ -284,7 +285,7 @@ impl Redactor {
 
     /// What is shown of a string among others, if not the string: one that holds JSON is redacted inside, one that gives a
     /// sensitive key a value in another way is redacted whole. Of one that `goes_on` this is the beginning.
-    fn string(&self, text: &str, depth: u8, goes_on: bool) -> Option<String> {
+    fn string(&self, text: &str, depth: u8, goes_on: bool) -> Option<Cow<'static, str>> {
         let is_json = depth < DEEPEST && text.trim_start().starts_with(['{', '[', '"']);
         let gives = self.keys.have_values_in(text);
         let holds = gives || self.is_found_in(text, goes_on);
@@ -297,7 +298,7 @@ impl Redactor {
             let read = json::redact(self, text.as_bytes(), usize::MAX, !goes_on, depth + 1, &mut inner);
             let inner = text_of(inner);
             if read.is_ok() && !self.is_found_in(&inner, goes_on) {
-                return Some(inner);
+                return Some(inner.into());
             }
         }
         if gives {
@@ -312,9 +313,9 @@ impl Redactor {
     }
 
     /// A text that a secret is found in: without it, where nothing is found then, else nothing of it.
-    fn without_found(&self, text: &str, goes_on: bool) -> String {
+    fn without_found(&self, text: &str, goes_on: bool) -> Cow<'static, str> {
         let shown = self.patterns.redacted(text, goes_on);
-        if self.is_found_in(&shown, goes_on) { REDACTED.into() } else { shown.into_owned() }
+        if self.is_found_in(&shown, goes_on) { REDACTED.into() } else { shown.into_owned().into() }
     }
 
     /// Whether a request header may be shown.
