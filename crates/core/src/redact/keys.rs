@@ -49,7 +49,7 @@ impl Keys {
     /// Whether a text gives a sensitive key a value: `password=…`, `"token": …`, `?api%5Fkey%3D…`. Prose that only names
     /// one does not.
     pub fn have_values_in(&self, text: &str) -> bool {
-        readings(text).any(|text| self.any_run(&text, |end| is_given(&text[end..])))
+        readings(text).any(|text| may_give(text.as_bytes()) && self.any_run(&text, |end| is_given(&text[end..])))
     }
 
     /// Whether this is so of any place where a run of words ends that makes a sensitive key, in any way to split the text.
@@ -63,7 +63,11 @@ impl Keys {
             }
             false
         };
-        any(Split::Camel) || text.contains(char::is_uppercase) && (any(Split::Capitals) || any(Split::Marks))
+        let may_have_capitals = || text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii());
+        any(Split::Camel)
+            || may_have_capitals()
+                && text.contains(char::is_uppercase)
+                && (any(Split::Capitals) || any(Split::Marks))
     }
 
     /// Where the sensitive key ends that begins with this word, those after which are `rest`.
@@ -88,6 +92,9 @@ const OTHER_LETTERS: usize = 128;
 
 /// By which letter a word is found.
 fn letter(word: &str) -> usize {
+    if let Some(first @ 0..=0x7f) = word.as_bytes().first() {
+        return usize::from(first.to_ascii_lowercase());
+    }
     let first = word.chars().next().into_iter().flat_map(folded).next();
     first.filter(char::is_ascii).map_or(OTHER_LETTERS, |letter| u32::from(letter) as usize)
 }
@@ -97,9 +104,25 @@ fn words(key: &str) -> Vec<String> {
     Words::of(key, Split::Camel).map(|word| key[word].chars().flat_map(folded).collect()).collect()
 }
 
+/// What stands between a key and its value.
+const SIGNS: [char; 7] = ['=', ':', '：', '>', '|', '\t', '\n'];
+
+/// Whether any of the signs could be there; `false` is certain.
+fn may_give(text: &[u8]) -> bool {
+    // Without a short cut, so that many bytes are tested at once. The one that is not ASCII begins with 0xef.
+    text.iter().fold(false, |any, byte| {
+        any | (*byte == b'=')
+            | (*byte == b':')
+            | (*byte == 0xef)
+            | (*byte == b'>')
+            | (*byte == b'|')
+            | (*byte == b'\t')
+            | (*byte == b'\n')
+    })
+}
+
 /// Whether what follows a key gives it a value.
 fn is_given(after: &str) -> bool {
-    const SIGNS: [char; 7] = ['=', ':', '：', '>', '|', '\t', '\n'];
     const REACH: usize = 40;
     /// A longer name, its quotes, and space are no distance, up to here.
     const NO_DISTANCE: usize = 200;

@@ -25,7 +25,7 @@ use serde_json::{Map, Value};
 
 use escapes::readings;
 use keys::Keys;
-use patterns::Finder;
+use patterns::{Finder, without};
 pub use patterns::Patterns;
 use suspects::Suspects;
 
@@ -220,8 +220,8 @@ impl Redactor {
 
     /// Redacts what looks like a secret in a text made for people.
     pub fn text_in_place(&self, text: &mut String) {
-        if self.is_found_in(text, false) {
-            *text = self.without_found(text, false).into_owned();
+        if let Some(shown) = self.without_found(text, false) {
+            *text = shown.into_owned();
         }
     }
 
@@ -277,10 +277,7 @@ impl Redactor {
 
     /// What is shown of a key that holds a secret itself.
     fn key(&self, key: &str) -> Option<Cow<'static, str>> {
-        if self.keys.have_values_in(key) {
-            return Some(REDACTED.into());
-        }
-        self.is_found_in(key, false).then(|| self.without_found(key, false))
+        if self.keys.have_values_in(key) { Some(REDACTED.into()) } else { self.without_found(key, false) }
     }
 
     /// What is shown of a string among others, if not the string: one that holds JSON is redacted inside, one that gives a
@@ -288,12 +285,7 @@ impl Redactor {
     fn string(&self, text: &str, depth: u8, goes_on: bool) -> Option<Cow<'static, str>> {
         let is_json = depth < DEEPEST && text.trim_start().starts_with(['{', '[', '"']);
         let gives = self.keys.have_values_in(text);
-        let holds = gives || self.is_found_in(text, goes_on);
-        let may_hold_inside = is_json && self.keys.are_named_in(text);
-        if !holds && !may_hold_inside {
-            return None;
-        }
-        if is_json {
+        if is_json && (gives || self.keys.are_named_in(text) || self.is_found_in(text, goes_on)) {
             let mut inner = Vec::with_capacity(text.len());
             let read = json::redact(self, text.as_bytes(), usize::MAX, !goes_on, depth + 1, &mut inner);
             let inner = text_of(inner);
@@ -301,10 +293,7 @@ impl Redactor {
                 return Some(inner.into());
             }
         }
-        if gives {
-            return Some(REDACTED.into());
-        }
-        holds.then(|| self.without_found(text, goes_on))
+        if gives { Some(REDACTED.into()) } else { self.without_found(text, goes_on) }
     }
 
     /// Whether a secret is found in a text, or in what it is without its escapes.
@@ -312,10 +301,15 @@ impl Redactor {
         readings(text).any(|text| !self.patterns.find(&text, goes_on).is_empty())
     }
 
-    /// A text that a secret is found in: without it, where nothing is found then, else nothing of it.
-    fn without_found(&self, text: &str, goes_on: bool) -> Cow<'static, str> {
-        let shown = self.patterns.redacted(text, goes_on);
-        if self.is_found_in(&shown, goes_on) { REDACTED.into() } else { shown.into_owned().into() }
+    /// Of a text that a secret is found in: the text without it, where nothing is found then, else nothing of it.
+    fn without_found(&self, text: &str, goes_on: bool) -> Option<Cow<'static, str>> {
+        let found = self.patterns.find(text, goes_on);
+        if found.is_empty() && !readings(text).skip(1).any(|text| !self.patterns.find(&text, goes_on).is_empty()) {
+            return None;
+        }
+        let shown = without(text, &found);
+        let is_all = shown == REDACTED || self.is_found_in(&shown, goes_on);
+        Some(if is_all { REDACTED.into() } else { shown.into_owned().into() })
     }
 
     /// Whether a request header may be shown.

@@ -52,7 +52,8 @@ impl Finder {
         let mut tokens = Runs::of(is_of_token);
         let mut dotted = Runs::of(is_of_jwt);
         let mut ends = BlockEnds::default();
-        for mark in self.marks.find_iter(text) {
+        let marks = may_be_marked(bytes).then(|| self.marks.find_iter(text));
+        for mark in marks.into_iter().flatten() {
             let secret = match mark.pattern().as_usize() {
                 0 if self.on.bearer => bearer(bytes, mark.range(), &mut tokens),
                 1 if self.on.jwt => jwt(bytes, mark.start(), open, &mut dotted),
@@ -77,19 +78,7 @@ impl Finder {
 
     /// The text without the secrets that are found in it.
     pub fn redacted<'a>(&self, text: &'a str, open: bool) -> Cow<'a, str> {
-        let found = self.find(text, open);
-        if found.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        let mut shown = String::with_capacity(text.len());
-        let mut from = 0;
-        for secret in found {
-            shown.push_str(&text[from..secret.start]);
-            shown.push_str(REDACTED);
-            from = secret.end;
-        }
-        shown.push_str(&text[from..]);
-        Cow::Owned(shown)
+        without(text, &self.find(text, open))
     }
 
     /// Whether a number is a card's.
@@ -98,6 +87,31 @@ impl Finder {
         let whole = number.strip_suffix(b".0").unwrap_or(number);
         self.on.card && cards(whole, open, true).next().is_some()
     }
+}
+
+/// The text with something else in some places.
+pub(super) fn without<'a>(text: &'a str, found: &[Range<usize>]) -> Cow<'a, str> {
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    if found == [0..text.len()] {
+        return Cow::Borrowed(REDACTED);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut from = 0;
+    for secret in found {
+        shown.push_str(&text[from..secret.start]);
+        shown.push_str(REDACTED);
+        from = secret.end;
+    }
+    shown.push_str(&text[from..]);
+    Cow::Owned(shown)
+}
+
+/// Whether a mark could be there; `false` is certain. Each has one of these letters, which few short texts have.
+fn may_be_marked(text: &[u8]) -> bool {
+    // Without a short cut, so that many bytes are tested at once.
+    text.iter().fold(false, |any, byte| any | (byte | 0x20 == b'b') | (*byte == b'J') | (byte | 0x20 == b'v'))
 }
 
 /// Runs of bytes of one kind, each gone through once.

@@ -27,9 +27,14 @@ impl<'a> Words<'a> {
         Self { text, split, at: 0, before: None }
     }
 
-    fn is_parted(&self, c: char, after: Option<char>, length: usize) -> bool {
-        let rises = || c.is_uppercase() && self.before.is_some_and(|before| !before.is_uppercase());
-        let falls = || c.is_uppercase() && after.is_some_and(char::is_lowercase);
+    /// Whether a word of so many letters ends before this character, the text from which on is `rest`.
+    fn is_parted(&self, c: char, rest: &str, length: usize) -> bool {
+        let is_upper = c.is_uppercase();
+        if !is_upper && self.split != Split::Capitals {
+            return false;
+        }
+        let rises = || is_upper && self.before.is_some_and(|before| !before.is_uppercase());
+        let falls = || is_upper && rest[c.len_utf8()..].chars().next().is_some_and(char::is_lowercase);
         // Of a lower case letter after a capital: whether that capital was not the word's first letter.
         let drops = || length > 1 && c.is_lowercase() && self.before.is_some_and(char::is_uppercase);
         match self.split {
@@ -44,13 +49,12 @@ impl Iterator for Words<'_> {
     type Item = Range<usize>;
 
     fn next(&mut self) -> Option<Range<usize>> {
-        let mut chars = self.text[self.at..].chars();
         let mut start = self.at;
         // Letters of the word so far, in lower case.
         let mut length = 0;
-        while let Some(c) = chars.next() {
+        while let Some(c) = self.text[self.at..].chars().next() {
             let separates = !c.is_alphanumeric();
-            if length > 0 && (separates || self.is_parted(c, chars.clone().next(), length)) {
+            if length > 0 && (separates || self.is_parted(c, &self.text[self.at..], length)) {
                 return Some(start..self.at);
             }
             self.before = Some(c);
