@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::kinds::{ESCAPE, kinds};
+
 /// The text, and what it is when its escapes are undone, and those that were escaped themselves.
 pub(super) fn readings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     const ESCAPED: usize = 3;
@@ -11,8 +13,7 @@ pub(super) fn readings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
 
 /// The text with percent and backslash escapes undone, if it has any.
 fn decoded(text: &str) -> Option<String> {
-    // Without a short cut, so that many bytes are tested at once.
-    if !text.bytes().fold(false, |any, byte| any | (byte == b'%') | (byte == b'\\')) {
+    if kinds(text.as_bytes()) & ESCAPE == 0 {
         return None;
     }
     let mut bytes = Vec::with_capacity(text.len());

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::escapes::readings;
+use super::kinds::{CAPITAL, SIGN, kinds};
 use super::words::{Split, Words, folded, is_word};
 
 /// Keys whose values are never recorded. Each stands for itself as a run of whole words: `pin` is sensitive in
@@ -49,7 +50,8 @@ impl Keys {
     /// Whether a text gives a sensitive key a value: `password=…`, `"token": …`, `?api%5Fkey%3D…`. Prose that only names
     /// one does not.
     pub fn have_values_in(&self, text: &str) -> bool {
-        readings(text).any(|text| may_give(text.as_bytes()) && self.any_run(&text, |end| is_given(&text[end..])))
+        let may_give = |text: &str| kinds(text.as_bytes()) & SIGN != 0;
+        readings(text).any(|text| may_give(&text) && self.any_run(&text, |end| is_given(&text[end..])))
     }
 
     /// Whether this is so of any place where a run of words ends that makes a sensitive key, in any way to split the text.
@@ -63,7 +65,7 @@ impl Keys {
             }
             false
         };
-        let may_have_capitals = || text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii());
+        let may_have_capitals = || kinds(text.as_bytes()) & CAPITAL != 0;
         any(Split::Camel)
             || may_have_capitals()
                 && text.contains(char::is_uppercase)
@@ -104,25 +106,9 @@ fn words(key: &str) -> Vec<String> {
     Words::of(key, Split::Camel).map(|word| key[word].chars().flat_map(folded).collect()).collect()
 }
 
-/// What stands between a key and its value.
-const SIGNS: [char; 7] = ['=', ':', '：', '>', '|', '\t', '\n'];
-
-/// Whether any of the signs could be there; `false` is certain.
-fn may_give(text: &[u8]) -> bool {
-    // Without a short cut, so that many bytes are tested at once. The one that is not ASCII begins with 0xef.
-    text.iter().fold(false, |any, byte| {
-        any | (*byte == b'=')
-            | (*byte == b':')
-            | (*byte == 0xef)
-            | (*byte == b'>')
-            | (*byte == b'|')
-            | (*byte == b'\t')
-            | (*byte == b'\n')
-    })
-}
-
 /// Whether what follows a key gives it a value.
 fn is_given(after: &str) -> bool {
+    const SIGNS: [char; 7] = ['=', ':', '：', '>', '|', '\t', '\n'];
     const REACH: usize = 40;
     /// A longer name, its quotes, and space are no distance, up to here.
     const NO_DISTANCE: usize = 200;

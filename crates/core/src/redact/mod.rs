@@ -10,6 +10,7 @@ mod dismissals;
 mod escapes;
 mod json;
 mod keys;
+mod kinds;
 mod patterns;
 #[cfg(test)]
 mod properties;

@@ -7,6 +7,7 @@ use aho_corasick::AhoCorasick;
 
 use super::REDACTED;
 use super::cards::cards;
+use super::kinds::{OF_CARD, OF_MARK, kinds};
 
 /// Which patterns are looked for; each of them unless it is switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -52,7 +53,8 @@ impl Finder {
         let mut tokens = Runs::of(is_of_token);
         let mut dotted = Runs::of(is_of_jwt);
         let mut ends = BlockEnds::default();
-        let marks = may_be_marked(bytes).then(|| self.marks.find_iter(text));
+        let kinds = kinds(bytes);
+        let marks = (kinds & OF_MARK != 0).then(|| self.marks.find_iter(text));
         for mark in marks.into_iter().flatten() {
             let secret = match mark.pattern().as_usize() {
                 0 if self.on.bearer => bearer(bytes, mark.range(), &mut tokens),
@@ -62,7 +64,7 @@ impl Finder {
             };
             found.extend(secret);
         }
-        if self.on.card {
+        if self.on.card && kinds & OF_CARD != 0 {
             found.extend(cards(bytes, open, true));
         }
         found.sort_by_key(|range| range.start);
@@ -106,12 +108,6 @@ pub(super) fn without<'a>(text: &'a str, found: &[Range<usize>]) -> Cow<'a, str>
     }
     shown.push_str(&text[from..]);
     Cow::Owned(shown)
-}
-
-/// Whether a mark could be there; `false` is certain. Each has one of these letters, which few short texts have.
-fn may_be_marked(text: &[u8]) -> bool {
-    // Without a short cut, so that many bytes are tested at once.
-    text.iter().fold(false, |any, byte| any | (byte | 0x20 == b'b') | (*byte == b'J') | (byte | 0x20 == b'v'))
 }
 
 /// Runs of bytes of one kind, each gone through once.

@@ -177,7 +177,7 @@ impl Suspects {
                 return true;
             }
         }
-        let mut bits = fits >> LONG.start;
+        let mut bits = if may_part(text, at) { fits >> LONG.start } else { 0 };
         while bits != 0 {
             let bit = LONG.start + bits.trailing_zeros();
             if self.keys[bit as usize].iter().any(|words| may_be_at(text, at, words)) {
@@ -227,11 +227,8 @@ fn begins_with(text: &[u8], word: &[u8]) -> bool {
     text.get(..word.len()).is_some_and(|said| said.eq_ignore_ascii_case(word))
 }
 
-/// Whether a run of words may begin here, in any way to split the text.
+/// Whether words may follow one another from here on, in any way to split the text.
 fn may_be_at(text: &[u8], start: usize, words: &[String]) -> bool {
-    if !may_part(text, start) {
-        return false;
-    }
     let mut at = start;
     for (nth, word) in words.iter().enumerate() {
         if nth > 0 {
