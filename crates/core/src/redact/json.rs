@@ -238,11 +238,20 @@ impl<'a> Scanner<'a> {
     }
 
     /// The string that begins here; `None` when the input ends first.
+    #[inline(always)]
     fn quoted(&self) -> Result<Option<Quoted>, Unreadable> {
-        let mut at = self.at + 1;
+        let at = after_plain(self.input, self.at + 1);
+        match self.input.get(at) {
+            Some(b'"') => Ok(Some(Quoted { end: at + 1, has_escapes: false })),
+            _ => self.quoted_with_escapes(at),
+        }
+    }
+
+    /// The same of a string that is plain up to here.
+    #[inline(never)]
+    fn quoted_with_escapes(&self, mut at: usize) -> Result<Option<Quoted>, Unreadable> {
         let mut has_escapes = false;
         loop {
-            at = after_plain(self.input, at);
             match self.input.get(at) {
                 None => return Ok(None),
                 Some(b'"') => return Ok(Some(Quoted { end: at + 1, has_escapes })),
@@ -255,6 +264,7 @@ impl<'a> Scanner<'a> {
                 Some(_) => return Err(Unreadable),
             }
             has_escapes = true;
+            at = after_plain(self.input, at);
         }
     }
 

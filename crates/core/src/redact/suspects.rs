@@ -155,6 +155,9 @@ impl Suspects {
         for (at, byte) in (at..).zip(bytes) {
             let fits;
             (begun, fits) = begun.after(&self.rows[usize::from(*byte)]);
+            if fits == 0 {
+                continue;
+            }
             if fits & !LED != 0 && self.is_suspect(text, at - 3, fits & !LED, open) {
                 return Some(at - 3);
             }
@@ -223,8 +226,10 @@ fn ends_escape(byte: u8) -> bool {
     matches!(byte, b'n' | b't' | b'r' | b'b' | b'f')
 }
 
+/// Whether a text begins with these letters in any case. It may say so of what is no letter at all.
 fn begins_with(text: &[u8], word: &[u8]) -> bool {
-    text.get(..word.len()).is_some_and(|said| said.eq_ignore_ascii_case(word))
+    const LOWER_CASE: u8 = 0x20;
+    text.len() >= word.len() && text.iter().zip(word).all(|(said, letter)| said | LOWER_CASE == *letter)
 }
 
 /// Whether words may follow one another from here on, in any way to split the text.
