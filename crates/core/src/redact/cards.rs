@@ -88,15 +88,14 @@ fn may_end(text: &[u8], end: usize) -> bool {
 
 /// The check digit of ISO/IEC 7812, over the digits of a text.
 fn passes_luhn(text: &[u8]) -> bool {
-    let digits = text.iter().rev().filter(|byte| byte.is_ascii_digit()).map(|byte| u32::from(byte - b'0'));
-    let sum: u32 = digits
-        .enumerate()
-        .map(|(at, digit)| match at % 2 {
-            0 => digit,
-            _ if digit > 4 => 2 * digit - 9,
-            _ => 2 * digit,
-        })
-        .sum();
+    /// The sum of the digits of a digit's double.
+    const DOUBLED: [u8; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
+    let mut sum = 0;
+    let mut is_doubled = false;
+    for digit in text.iter().rev().filter(|byte| byte.is_ascii_digit()).map(|byte| byte - b'0') {
+        sum += if is_doubled { DOUBLED[usize::from(digit)] } else { digit };
+        is_doubled = !is_doubled;
+    }
     sum.is_multiple_of(10)
 }
 

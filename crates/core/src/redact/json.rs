@@ -202,7 +202,13 @@ impl<'a> Scanner<'a> {
             self.muted = None;
             self.copied = self.at;
         }
-        Expect::CommaOrEnd
+        match (self.input.get(self.at), self.open.last()) {
+            (Some(b','), Some(end)) => {
+                self.at += 1;
+                if *end == b'}' { Expect::Key } else { Expect::Value }
+            }
+            _ => Expect::CommaOrEnd,
+        }
     }
 
     /// Gives back whether a line ended.
