@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::escapes::readings;
-use super::kinds::{CAPITAL, SIGN, kinds};
+use super::kinds::{CAPITAL, ESCAPE, SIGN, kinds};
 use super::words::{Split, Words, folded, is_word};
 
 /// Keys whose values are never recorded. Each stands for itself as a run of whole words: `pin` is sensitive in
@@ -50,8 +50,9 @@ impl Keys {
     /// Whether a text gives a sensitive key a value: `password=…`, `"token": …`, `?api%5Fkey%3D…`. Prose that only names
     /// one does not.
     pub fn have_values_in(&self, text: &str) -> bool {
-        let may_give = |text: &str| kinds(text.as_bytes()) & SIGN != 0;
-        readings(text).any(|text| may_give(&text) && self.any_run(&text, |end| is_given(&text[end..])))
+        let kinds = kinds(text.as_bytes());
+        let gives = |text: &str| self.any_run(text, |end| is_given(&text[end..]));
+        kinds & SIGN != 0 && gives(text) || kinds & ESCAPE != 0 && readings(text).skip(1).any(|text| gives(&text))
     }
 
     /// Whether this is so of any place where a run of words ends that makes a sensitive key, in any way to split the text.
@@ -67,9 +68,7 @@ impl Keys {
         };
         let may_have_capitals = || kinds(text.as_bytes()) & CAPITAL != 0;
         any(Split::Camel)
-            || may_have_capitals()
-                && text.contains(char::is_uppercase)
-                && (any(Split::Capitals) || any(Split::Marks))
+            || may_have_capitals() && text.contains(char::is_uppercase) && (any(Split::Capitals) || any(Split::Marks))
     }
 
     /// Where the sensitive key ends that begins with this word, those after which are `rest`.

@@ -26,8 +26,8 @@ use serde_json::{Map, Value};
 
 use escapes::readings;
 use keys::Keys;
-use patterns::{Finder, without};
 pub use patterns::Patterns;
+use patterns::{Finder, without};
 use suspects::Suspects;
 
 /// What stands in the place of a secret.
@@ -299,18 +299,25 @@ impl Redactor {
 
     /// Whether a secret is found in a text, or in what it is without its escapes.
     fn is_found_in(&self, text: &str, goes_on: bool) -> bool {
-        readings(text).any(|text| !self.patterns.find(&text, goes_on).is_empty())
+        !self.patterns.find(text, goes_on).is_empty() || self.is_hidden_in(text, goes_on)
+    }
+
+    /// Whether a secret is found in what a text is without its escapes.
+    fn is_hidden_in(&self, text: &str, goes_on: bool) -> bool {
+        readings(text).skip(1).any(|text| !self.patterns.find(&text, goes_on).is_empty())
     }
 
     /// Of a text that a secret is found in: the text without it, where nothing is found then, else nothing of it.
     fn without_found(&self, text: &str, goes_on: bool) -> Option<Cow<'static, str>> {
         let found = self.patterns.find(text, goes_on);
-        if found.is_empty() && !readings(text).skip(1).any(|text| !self.patterns.find(&text, goes_on).is_empty()) {
+        if found == [0..text.len()] {
+            return Some(REDACTED.into());
+        }
+        if found.is_empty() && !self.is_hidden_in(text, goes_on) {
             return None;
         }
         let shown = without(text, &found);
-        let is_all = shown == REDACTED || self.is_found_in(&shown, goes_on);
-        Some(if is_all { REDACTED.into() } else { shown.into_owned().into() })
+        Some(if self.is_found_in(&shown, goes_on) { REDACTED.into() } else { shown.into_owned().into() })
     }
 
     /// Whether a request header may be shown.

@@ -64,6 +64,13 @@ impl Iterator for Words<'_> {
             } else {
                 length += if c.is_ascii() { 1 } else { folded(c).count() };
             }
+            // No word ends between two of these.
+            let is_small = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+            if c.is_ascii_lowercase() || c.is_ascii_digit() {
+                let more = self.text.as_bytes()[self.at..].iter().take_while(|byte| is_small(byte)).count();
+                self.at += more;
+                length += more;
+            }
         }
         (length > 0).then_some(start..self.at)
     }
