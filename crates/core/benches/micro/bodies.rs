@@ -1,10 +1,27 @@
 //! What a service answers with.
 
+/// What the service is measured with as a whole.
+const ORDER: &str = include_str!("../../../bench/bodies/order.json");
+
 /// A list of orders of at least so many bytes, with nothing to hide in it.
 pub fn clean(bytes: usize) -> String {
     list(bytes, |n| {
         format!(
             r#"{{"id":"01a20497-2e54-7036-97b5-{n:012}","status":"placed","lines":[{{"sku":"A-1","quantity":2,"unit_price_cents":1250}}],"total_cents":2500,"created_at":"2026-11-22T18:49:06.388200Z"}}"#
+        )
+    })
+}
+
+/// An order as a service has it: the words in it begin like sensitive keys, hold them, and are the first of their words.
+pub fn order(bytes: usize) -> String {
+    list(bytes, |n| ORDER.replace("a1c884441021", &format!("{n:012}")))
+}
+
+/// A parcel, whose words do so more often.
+pub fn parcel(bytes: usize) -> String {
+    list(bytes, |n| {
+        format!(
+            r#"{{"id":{n},"shipping":{{"city":"Springfield","description":"No opinion of the author","card":"none","account":"private"}},"tokens":12,"total_price":"49.90 EUR","access":"granted","tax":"5 %","passed":true,"session":"closed","signed_by":"Özil"}}"#
         )
     })
 }

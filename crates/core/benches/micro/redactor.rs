@@ -21,6 +21,16 @@ fn clean(bencher: Bencher<'_, '_>, bytes: usize) {
 }
 
 #[divan::bench(args = SIZES)]
+fn order(bencher: Bencher<'_, '_>, bytes: usize) {
+    redact(bencher, &bodies::order(bytes), usize::MAX);
+}
+
+#[divan::bench(args = SIZES)]
+fn parcel(bencher: Bencher<'_, '_>, bytes: usize) {
+    redact(bencher, &bodies::parcel(bytes), usize::MAX);
+}
+
+#[divan::bench(args = SIZES)]
 fn secret(bencher: Bencher<'_, '_>, bytes: usize) {
     redact(bencher, &bodies::secret(bytes), usize::MAX);
 }

@@ -66,5 +66,5 @@ pub(crate) struct BodyDetail<'a> {
     pub coding: Option<Cow<'a, str>>,
     /// Bytes of it that were passed on.
     pub size: u64,
-    pub content: Option<Content>,
+    pub content: Option<Content<'a>>,
 }

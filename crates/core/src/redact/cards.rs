@@ -4,6 +4,8 @@ use std::ops::Range;
 
 const SHORTEST_CARD: usize = 13;
 const LONGEST_CARD: usize = 19;
+/// Of a group after the first.
+const LONGEST_OF_GROUP: usize = 7;
 /// The digits of a card number that anyone may be shown (PCI DSS 3.4): they name the bank, not the account.
 const SHOWN_OF_CARD: usize = 6;
 
@@ -12,113 +14,88 @@ const SHOWN_OF_CARD: usize = 6;
 pub(super) fn cards(text: &[u8], open: bool, strict: bool) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        while at < text.len() {
-            if !text[at].is_ascii_digit() {
-                at += 1;
-                continue;
-            }
-            let run = Run::at(text, at);
-            at = run.end;
-            if run.digits() > SHOWN_OF_CARD {
-                return Some(run.cards(text, open, strict));
+        while let Some(next) = text[at..].iter().position(u8::is_ascii_digit) {
+            let start = at + next;
+            at = start + digits(&text[start..]).count();
+            if let Some(end) = card(text, start, open, strict) {
+                return Some(start..end);
             }
         }
         None
     })
-    .flatten()
 }
 
-/// Groups of digits with one separator between each.
-struct Run {
-    groups: Vec<Range<usize>>,
-    /// After the last group, and after a separator there that the text ends with.
-    end: usize,
+/// Where the longest card number ends that begins with the group of digits that begins here.
+pub(super) fn card(text: &[u8], start: usize, open: bool, strict: bool) -> Option<usize> {
+    if !matches!(text[start], b'2'..=b'6') || strict && !may_begin(text, start) {
+        return None;
+    }
+    let first = digits(&text[start..]).take(LONGEST_CARD + 1).count();
+    let mut length = first;
+    let mut end = start + first;
+    let mut found = None;
+    while length <= LONGEST_CARD {
+        let next = next_group(text, end);
+        // A separator that the text ends with may have a group after it in what was cut off.
+        let after = if next.is_none() && end + 1 == text.len() && is_separator(text[end]) { end + 1 } else { end };
+        if open && after == text.len() && length > SHOWN_OF_CARD {
+            found = Some(after);
+        } else if length >= SHORTEST_CARD && (!strict || may_end(text, end)) && passes_luhn(&text[start..end]) {
+            found = Some(end);
+        }
+        let Some(next) = next else { break };
+        // As cards are printed: 4-4-4-4, 4-6-5, 4-4-4-4-3.
+        let count = digits(&text[next..]).take(LONGEST_OF_GROUP + 1).count();
+        if first != 4 || count > LONGEST_OF_GROUP {
+            break;
+        }
+        length += count;
+        end = next + count;
+    }
+    found
 }
 
-impl Run {
-    fn at(text: &[u8], start: usize) -> Self {
-        let mut groups = Vec::new();
-        let mut at = start;
-        loop {
-            let length = text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-            if length == 0 {
-                return Self { groups, end: at };
-            }
-            groups.push(at..at + length);
-            at += length;
-            match text.get(at) {
-                Some(b' ' | b'-' | b'.') if text.get(at + 1).is_none_or(u8::is_ascii_digit) => at += 1,
-                _ => return Self { groups, end: at },
-            }
-        }
-    }
+fn digits(text: &[u8]) -> impl Iterator<Item = &u8> {
+    text.iter().take_while(|byte| byte.is_ascii_digit())
+}
 
-    fn digits(&self) -> usize {
-        self.groups.iter().map(ExactSizeIterator::len).sum()
-    }
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'-' | b'.')
+}
 
-    /// The longest card number that begins at each of its groups.
-    fn cards(&self, text: &[u8], open: bool, strict: bool) -> Vec<Range<usize>> {
-        let is_last_of_text = open && self.end == text.len();
-        let mut found = Vec::new();
-        for (first, group) in self.groups.iter().enumerate() {
-            if !matches!(text[group.start], b'2'..=b'6') || strict && !self.may_begin(text, first) {
-                continue;
-            }
-            let mut digits = 0;
-            let mut end = None;
-            for (last, next) in self.groups.iter().enumerate().skip(first) {
-                // As cards are printed: 4-4-4-4, 4-6-5, 4-4-4-4-3.
-                let fits = last == first || group.len() == 4 && next.len() <= 7;
-                digits += next.len();
-                if !fits || digits > LONGEST_CARD {
-                    break;
-                }
-                if is_last_of_text && last + 1 == self.groups.len() && digits > SHOWN_OF_CARD {
-                    end = Some(self.end);
-                } else if digits >= SHORTEST_CARD
-                    && (!strict || self.may_end(text, last))
-                    && passes_luhn(&text[group.start..next.end])
-                {
-                    end = Some(next.end);
-                }
-            }
-            found.extend(end.map(|end| group.start..end));
-        }
-        found
-    }
+/// Where the group of digits begins that one separator parts from the group that ends here.
+fn next_group(text: &[u8], end: usize) -> Option<usize> {
+    let parted = matches!(text[end..], [separator, b'0'..=b'9', ..] if is_separator(separator));
+    parted.then_some(end + 1)
+}
 
-    /// Not in the middle of a word, and not the decimals of a number.
-    fn may_begin(&self, text: &[u8], group: usize) -> bool {
-        let start = self.groups[group].start;
-        match text[..start].last() {
-            Some(b'.') => group == 0,
-            Some(before) => !before.is_ascii_alphabetic(),
-            None => true,
-        }
+/// Not in the middle of a word, and not the decimals of a number.
+fn may_begin(text: &[u8], start: usize) -> bool {
+    match text[..start] {
+        [.., before, b'.'] => !before.is_ascii_digit(),
+        [.., before] => !before.is_ascii_alphabetic(),
+        [] => true,
     }
+}
 
-    fn may_end(&self, text: &[u8], group: usize) -> bool {
-        let end = self.groups[group].end;
-        match text.get(end) {
-            Some(b'.') => group + 1 == self.groups.len(),
-            Some(after) => !after.is_ascii_alphabetic(),
-            None => true,
-        }
+fn may_end(text: &[u8], end: usize) -> bool {
+    match text[end..] {
+        [b'.', after, ..] => !after.is_ascii_digit(),
+        [after, ..] => !after.is_ascii_alphabetic(),
+        [] => true,
     }
 }
 
 /// The check digit of ISO/IEC 7812, over the digits of a text.
 fn passes_luhn(text: &[u8]) -> bool {
-    let digits = text.iter().rev().filter(|byte| byte.is_ascii_digit()).map(|byte| u32::from(byte - b'0'));
-    let sum: u32 = digits
-        .enumerate()
-        .map(|(at, digit)| match at % 2 {
-            0 => digit,
-            _ if digit > 4 => 2 * digit - 9,
-            _ => 2 * digit,
-        })
-        .sum();
+    /// The sum of the digits of a digit's double.
+    const DOUBLED: [u8; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
+    let mut sum = 0;
+    let mut is_doubled = false;
+    for digit in text.iter().rev().filter(|byte| byte.is_ascii_digit()).map(|byte| byte - b'0') {
+        sum += if is_doubled { DOUBLED[usize::from(digit)] } else { digit };
+        is_doubled = !is_doubled;
+    }
     sum.is_multiple_of(10)
 }
 

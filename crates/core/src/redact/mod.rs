@@ -5,21 +5,30 @@
 //! whole.
 
 mod cards;
+#[cfg(test)]
+mod dismissals;
+mod escapes;
 mod json;
 mod keys;
+mod kinds;
 mod patterns;
 #[cfg(test)]
 mod properties;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod reference;
+mod suspects;
+mod tokens;
+mod words;
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use escapes::readings;
 use keys::Keys;
-use patterns::Finder;
 pub use patterns::Patterns;
+use patterns::{Finder, without};
+use suspects::Suspects;
 
 /// What stands in the place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
@@ -60,10 +69,17 @@ pub(crate) enum Syntax {
 
 /// A content as it may be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Content {
-    pub text: String,
+pub(crate) struct Content<'a> {
+    pub text: Cow<'a, str>,
     /// Whether there was more than was shown.
     pub truncated: bool,
+}
+
+impl Content<'_> {
+    /// The same, for longer than the body is kept.
+    pub fn into_owned(self) -> Content<'static> {
+        Content { text: Cow::Owned(self.text.into_owned()), truncated: self.truncated }
+    }
 }
 
 /// How deep strings that hold JSON are followed.
@@ -75,6 +91,7 @@ const BEYOND: usize = 64;
 pub(crate) struct Redactor {
     keys: Keys,
     patterns: Finder,
+    suspects: Suspects,
 }
 
 impl Default for Redactor {
@@ -86,19 +103,21 @@ impl Default for Redactor {
 impl Redactor {
     /// `more` are keys that are sensitive beside the built-in ones.
     pub fn new(more: &[String], patterns: Patterns) -> Self {
-        Self { keys: Keys::new(more), patterns: Finder::new(patterns) }
+        let keys = Keys::new(more);
+        let suspects = Suspects::new(keys.entries(), patterns.card);
+        Self { keys, patterns: Finder::new(patterns), suspects }
     }
 
     /// Redacts a body, then cuts it to `limit` bytes. `complete` is `false` when `body` is only the beginning of one.
-    pub fn content(&self, body: &[u8], syntax: Syntax, limit: usize, complete: bool) -> Content {
+    pub fn content<'a>(&self, body: &'a [u8], syntax: Syntax, limit: usize, complete: bool) -> Content<'a> {
         let near = &body[..body.len().min(limit.saturating_add(BEYOND))];
         let goes_on = !complete || near.len() < body.len();
-        let withheld = cut(WITHHELD, limit);
+        let withheld = cut(WITHHELD.into(), limit);
         if is_utf16(near) {
             return withheld;
         }
         if !self.may_be_in(near, goes_on) && syntax != Syntax::Form {
-            return cut(&String::from_utf8_lossy(near), limit);
+            return cut(readable(near, limit), limit);
         }
         match syntax {
             // What no browser would have sent as a form is not read as one.
@@ -106,13 +125,13 @@ impl Redactor {
                 self.content(body, Syntax::Text, limit, complete)
             }
             Syntax::Form => match std::str::from_utf8(body) {
-                Ok(form) => cut(&self.pairs(form, limit, !complete, |key| self.keys.is_sensitive(key)), limit),
+                Ok(form) => cut(self.pairs(form, limit, !complete, |key| self.keys.is_sensitive(key)).into(), limit),
                 Err(_) => withheld,
             },
             Syntax::Json => {
                 let mut out = Vec::with_capacity(body.len().min(limit) + 32);
                 match json::redact(self, body, limit.saturating_add(1), complete, 0, &mut out) {
-                    Ok(()) => cut(&String::from_utf8_lossy(&out), limit),
+                    Ok(()) => cut(text_of(out).into(), limit),
                     Err(json::Unreadable) => withheld,
                 }
             }
@@ -129,7 +148,7 @@ impl Redactor {
                 if self.keys.are_named_in(&text) || self.is_found_in(&shown, goes_on) {
                     return withheld;
                 }
-                let content = cut(&shown, limit);
+                let content = cut(shown.into_owned().into(), limit);
                 Content { truncated: content.truncated || near.len() < body.len(), ..content }
             }
         }
@@ -167,7 +186,7 @@ impl Redactor {
             match part.split_once('=') {
                 Some((key, _)) if self.is_secret(key, false) => return shown.push_str(REDACTED),
                 Some((key, value))
-                    if keys::readings(&spaced(key)).any(|key| is_sensitive(&key))
+                    if readings(&spaced(key)).any(|key| is_sensitive(&key))
                         // A value may hold a query, a form or JSON of its own.
                         || self.is_secret(value, goes_on) =>
                 {
@@ -184,7 +203,7 @@ impl Redactor {
         // A token may hold slashes itself, and a block does.
         let is_across =
             |text: &str| self.patterns.find(text, false).iter().any(|found| text[found.clone()].contains('/'));
-        if self.may_be_in(path.as_bytes(), false) && keys::readings(&spaced(path)).any(|path| is_across(&path)) {
+        if self.may_be_in(path.as_bytes(), false) && readings(&spaced(path)).any(|path| is_across(&path)) {
             return Cow::Owned(format!("/{REDACTED}"));
         }
         if !path.split('/').any(|segment| self.is_secret(segment, false)) {
@@ -197,19 +216,19 @@ impl Redactor {
     /// A header's value, or another short text that a client sets.
     pub fn header<'a>(&self, value: &'a str) -> Cow<'a, str> {
         let shown = self.may_be_in(value.as_bytes(), false).then(|| self.string(value, DEEPEST, false));
-        shown.flatten().map_or(Cow::Borrowed(value), Cow::Owned)
+        shown.flatten().unwrap_or(Cow::Borrowed(value))
     }
 
     /// Redacts what looks like a secret in a text made for people.
     pub fn text_in_place(&self, text: &mut String) {
-        if self.is_found_in(text, false) {
-            *text = self.without_found(text, false);
+        if let Some(shown) = self.without_found(text, false) {
+            *text = shown.into_owned();
         }
     }
 
     /// Whether there could be anything to redact; `false` is certain.
     fn may_be_in(&self, text: &[u8], goes_on: bool) -> bool {
-        self.keys.may_be_in(text) || self.patterns.may_hold_card(text, goes_on)
+        self.suspects.are_in(text, goes_on)
     }
 
     /// Whether a part of a URL or a form is not to be shown.
@@ -232,7 +251,7 @@ impl Redactor {
             Value::Array(items) => items.iter_mut().for_each(|item| self.data(item)),
             Value::String(text) if self.may_be_in(text.as_bytes(), false) => {
                 if let Some(shown) = self.string(text, 0, false) {
-                    *text = shown;
+                    *text = shown.into_owned();
                 }
             }
             Value::Number(number) if self.patterns.is_card(number.to_string().as_bytes(), false) => {
@@ -253,51 +272,52 @@ impl Redactor {
         }
         if map.keys().any(|key| self.key(key).is_some()) {
             let all = std::mem::take(map).into_iter();
-            map.extend(all.map(|(key, value)| (self.key(&key).unwrap_or(key), value)));
+            map.extend(all.map(|(key, value)| (self.key(&key).map_or(key, Cow::into_owned), value)));
         }
     }
 
     /// What is shown of a key that holds a secret itself.
-    fn key(&self, key: &str) -> Option<String> {
-        if self.keys.have_values_in(key) {
-            return Some(REDACTED.into());
-        }
-        self.is_found_in(key, false).then(|| self.without_found(key, false))
+    fn key(&self, key: &str) -> Option<Cow<'static, str>> {
+        if self.keys.have_values_in(key) { Some(REDACTED.into()) } else { self.without_found(key, false) }
     }
 
     /// What is shown of a string among others, if not the string: one that holds JSON is redacted inside, one that gives a
     /// sensitive key a value in another way is redacted whole. Of one that `goes_on` this is the beginning.
-    fn string(&self, text: &str, depth: u8, goes_on: bool) -> Option<String> {
+    fn string(&self, text: &str, depth: u8, goes_on: bool) -> Option<Cow<'static, str>> {
         let is_json = depth < DEEPEST && text.trim_start().starts_with(['{', '[', '"']);
         let gives = self.keys.have_values_in(text);
-        let holds = gives || self.is_found_in(text, goes_on);
-        let may_hold_inside = is_json && self.keys.are_named_in(text);
-        if !holds && !may_hold_inside {
-            return None;
-        }
-        if is_json {
+        if is_json && (gives || self.keys.are_named_in(text) || self.is_found_in(text, goes_on)) {
             let mut inner = Vec::with_capacity(text.len());
             let read = json::redact(self, text.as_bytes(), usize::MAX, !goes_on, depth + 1, &mut inner);
-            let inner = String::from_utf8_lossy(&inner).into_owned();
+            let inner = text_of(inner);
             if read.is_ok() && !self.is_found_in(&inner, goes_on) {
-                return Some(inner);
+                return Some(inner.into());
             }
         }
-        if gives {
-            return Some(REDACTED.into());
-        }
-        holds.then(|| self.without_found(text, goes_on))
+        if gives { Some(REDACTED.into()) } else { self.without_found(text, goes_on) }
     }
 
     /// Whether a secret is found in a text, or in what it is without its escapes.
     fn is_found_in(&self, text: &str, goes_on: bool) -> bool {
-        keys::readings(text).any(|text| !self.patterns.find(&text, goes_on).is_empty())
+        !self.patterns.find(text, goes_on).is_empty() || self.is_hidden_in(text, goes_on)
     }
 
-    /// A text that a secret is found in: without it, where nothing is found then, else nothing of it.
-    fn without_found(&self, text: &str, goes_on: bool) -> String {
-        let shown = self.patterns.redacted(text, goes_on);
-        if self.is_found_in(&shown, goes_on) { REDACTED.into() } else { shown.into_owned() }
+    /// Whether a secret is found in what a text is without its escapes.
+    fn is_hidden_in(&self, text: &str, goes_on: bool) -> bool {
+        readings(text).skip(1).any(|text| !self.patterns.find(&text, goes_on).is_empty())
+    }
+
+    /// Of a text that a secret is found in: the text without it, where nothing is found then, else nothing of it.
+    fn without_found(&self, text: &str, goes_on: bool) -> Option<Cow<'static, str>> {
+        let found = self.patterns.find(text, goes_on);
+        if found == [0..text.len()] {
+            return Some(REDACTED.into());
+        }
+        if found.is_empty() && !self.is_hidden_in(text, goes_on) {
+            return None;
+        }
+        let shown = without(text, &found);
+        Some(if self.is_found_in(&shown, goes_on) { REDACTED.into() } else { shown.into_owned().into() })
     }
 
     /// Whether a request header may be shown.
@@ -309,14 +329,38 @@ impl Redactor {
 
 /// Whether this is read as UTF-16 by whoever it is for: a key would have a zero between each two letters.
 fn is_utf16(text: &[u8]) -> bool {
+    // Tested many bytes at a time: of UTF-8 nothing has a zero.
+    let any_zero = text.chunks(64).any(|chunk| chunk.iter().fold(false, |any, byte| any | (*byte == 0)));
     let is_pair =
         |pair: &[u8]| matches!(pair, [a, 0, b, 0] | [0, a, 0, b] if a.is_ascii_graphic() && b.is_ascii_graphic());
-    text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") || text.windows(4).any(is_pair)
+    text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") || any_zero && text.windows(4).any(is_pair)
 }
 
-fn cut(text: &str, limit: usize) -> Content {
+fn cut(text: Cow<'_, str>, limit: usize) -> Content<'_> {
     let end = text.floor_char_boundary(limit);
-    Content { text: text[..end].to_owned(), truncated: end < text.len() }
+    let truncated = end < text.len();
+    let text = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
+        Cow::Owned(mut text) => {
+            text.truncate(end);
+            Cow::Owned(text)
+        }
+    };
+    Content { text, truncated }
+}
+
+/// Bytes as a text, of which no more than so much is shown.
+fn readable(bytes: &[u8], limit: usize) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        // What is cut in the middle of a character is valid as far as it is shown.
+        Err(error) if error.valid_up_to() > limit => String::from_utf8_lossy(&bytes[..error.valid_up_to()]),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 /// A part of a form or a query, its plus signs undone.

@@ -7,6 +7,7 @@ use aho_corasick::AhoCorasick;
 
 use super::REDACTED;
 use super::cards::cards;
+use super::kinds::{OF_CARD, OF_MARK, kinds};
 
 /// Which patterns are looked for; each of them unless it is switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -28,7 +29,7 @@ impl Default for Patterns {
 }
 
 /// What a token, a JWT and a private key cannot be without, in lower case.
-pub(super) const MARKS: [&str; 3] = ["bearer", "eyj", "private key"];
+const MARKS: [&str; 3] = ["bearer", "eyj", "private key"];
 
 #[derive(Debug)]
 pub(super) struct Finder {
@@ -42,13 +43,6 @@ impl Finder {
         Self { on, marks: marks.expect("three short patterns make a small automaton") }
     }
 
-    /// Whether there could be a card number here, in a text whose escapes are not undone; `false` is certain.
-    pub fn may_hold_card(&self, text: &[u8], open: bool) -> bool {
-        // At an open end a digit may have been cut in the middle of its escape.
-        let text = text.strip_suffix(b"\\").filter(|_| open).unwrap_or(text);
-        self.on.card && cards(text, open, false).next().is_some()
-    }
-
     /// Where the secrets of a text are, in order and apart. The text may go on after an `open` end: what could be the
     /// beginning of one there is one.
     pub fn find(&self, text: &str, open: bool) -> Vec<Range<usize>> {
@@ -59,7 +53,9 @@ impl Finder {
         let mut tokens = Runs::of(is_of_token);
         let mut dotted = Runs::of(is_of_jwt);
         let mut ends = BlockEnds::default();
-        for mark in self.marks.find_iter(text) {
+        let kinds = kinds(bytes);
+        let marks = (kinds & OF_MARK != 0).then(|| self.marks.find_iter(text));
+        for mark in marks.into_iter().flatten() {
             let secret = match mark.pattern().as_usize() {
                 0 if self.on.bearer => bearer(bytes, mark.range(), &mut tokens),
                 1 if self.on.jwt => jwt(bytes, mark.start(), open, &mut dotted),
@@ -68,7 +64,7 @@ impl Finder {
             };
             found.extend(secret);
         }
-        if self.on.card {
+        if self.on.card && kinds & OF_CARD != 0 {
             found.extend(cards(bytes, open, true));
         }
         found.sort_by_key(|range| range.start);
@@ -84,19 +80,7 @@ impl Finder {
 
     /// The text without the secrets that are found in it.
     pub fn redacted<'a>(&self, text: &'a str, open: bool) -> Cow<'a, str> {
-        let found = self.find(text, open);
-        if found.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        let mut shown = String::with_capacity(text.len());
-        let mut from = 0;
-        for secret in found {
-            shown.push_str(&text[from..secret.start]);
-            shown.push_str(REDACTED);
-            from = secret.end;
-        }
-        shown.push_str(&text[from..]);
-        Cow::Owned(shown)
+        without(text, &self.find(text, open))
     }
 
     /// Whether a number is a card's.
@@ -105,6 +89,22 @@ impl Finder {
         let whole = number.strip_suffix(b".0").unwrap_or(number);
         self.on.card && cards(whole, open, true).next().is_some()
     }
+}
+
+/// The text with something else in some places.
+pub(super) fn without<'a>(text: &'a str, found: &[Range<usize>]) -> Cow<'a, str> {
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut from = 0;
+    for secret in found {
+        shown.push_str(&text[from..secret.start]);
+        shown.push_str(REDACTED);
+        from = secret.end;
+    }
+    shown.push_str(&text[from..]);
+    Cow::Owned(shown)
 }
 
 /// Runs of bytes of one kind, each gone through once.

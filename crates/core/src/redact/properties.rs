@@ -136,7 +136,7 @@ fn written(document: &Document, noise: &[u8]) -> String {
 }
 
 /// `PROPTEST_CASES=20000` looks longer.
-fn config() -> ProptestConfig {
+pub(super) fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }

@@ -1,5 +1,7 @@
 //! Nothing that a client sends may forge a line, move a terminal's cursor, or speak to supervisord.
 
+use std::io::Write;
+
 /// Whether a character is shown as an escape: it controls a terminal, ends a line, or turns the reading direction.
 pub(super) fn is_hostile(c: char) -> bool {
     matches!(c,
@@ -11,30 +13,124 @@ pub(super) fn is_hostile(c: char) -> bool {
 /// supervisord listens for this in what a child writes.
 const SUPERVISOR_MARK: &str = "!--XSUPERVISOR";
 
+/// So many bytes are tested at once, and copied whole when none of them is escaped.
+const CHUNK: usize = 32;
+/// So many bytes are escaped at once when none of them is looked at.
+const PIECE: usize = 128;
+
+/// What a byte becomes, as the two bytes that may be it and how many of them are. Where it is neither, the whole character
+/// is to be looked at.
+const SHOWN: [u32; 256] = {
+    let mut shown = [0; 256];
+    let mut byte = 0;
+    while byte < shown.len() {
+        let itself = byte as u8;
+        let (second, length) = match itself {
+            b'"' | b'\\' => (itself, 2),
+            b'\n' => (b'n', 2),
+            b'\r' => (b'r', 2),
+            b'\t' => (b't', 2),
+            _ => (0, 1),
+        };
+        let first = if length == 2 { b'\\' } else { itself };
+        shown[byte] = u32::from_le_bytes([first, second, 8 * length, 0]);
+        byte += 1;
+    }
+    shown
+};
+
+// Without a short cut between their tests, so that the compiler tests a whole chunk at once.
+
+/// Whether the character that a byte begins, or is, has to be looked at: it may be hostile, or be the mark's first.
+fn is_looked_at(byte: u8) -> bool {
+    (byte < b' ') & (byte != b'\n') & (byte != b'\r') & (byte != b'\t')
+        | (byte == b'<')
+        | (byte == 0x7f)
+        | (byte == 0xc2)
+        | (byte == 0xd8)
+        | (byte == 0xe2)
+        | (byte == 0xef)
+}
+
+/// Whether a byte is shown as it is.
+fn is_plain(byte: u8) -> bool {
+    !is_looked_at(byte) & (byte >= b' ') & (byte != b'"') & (byte != b'\\')
+}
+
 /// Appends a text as a JSON string, its quotes included.
 pub(super) fn json_string(text: &str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    // JSON in a string has a quote to escape every few bytes.
+    out.reserve(bytes.len() + bytes.len() / 4 + 2);
     out.push(b'"');
-    let mut plain = 0;
-    for (at, c) in text.char_indices() {
-        let short: Option<&[u8]> = match c {
-            '"' => Some(b"\\\""),
-            '\\' => Some(b"\\\\"),
-            '\n' => Some(b"\\n"),
-            '\r' => Some(b"\\r"),
-            '\t' => Some(b"\\t"),
-            '<' if text[at + 1..].starts_with(SUPERVISOR_MARK) => None,
-            c if is_hostile(c) => None,
-            _ => continue,
-        };
-        out.extend_from_slice(&text.as_bytes()[plain..at]);
-        match short {
-            Some(short) => out.extend_from_slice(short),
-            None => out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes()),
+    let mut shown = [0; 2 * PIECE];
+    let mut at = 0;
+    while at < bytes.len() {
+        let plain = plain_chunks(&bytes[at..]);
+        out.extend_from_slice(&bytes[at..at + plain]);
+        at += plain;
+        let mut piece = &bytes[at..bytes.len().min(at + PIECE)];
+        let any = piece.iter().fold(false, |any, byte| any | is_looked_at(*byte));
+        if any && let Some(before) = piece.iter().position(|byte| is_looked_at(*byte)) {
+            piece = &piece[..before];
         }
-        plain = at + c.len_utf8();
+        let length = escaped(piece, &mut shown);
+        out.extend_from_slice(&shown[..length]);
+        at += piece.len();
+        if any {
+            at += json_character(&text[at..], out);
+        }
     }
-    out.extend_from_slice(&text.as_bytes()[plain..]);
     out.push(b'"');
+}
+
+/// How many bytes of whole chunks a text begins with that are shown as they are.
+fn plain_chunks(text: &[u8]) -> usize {
+    let (chunks, _) = text.as_chunks::<CHUNK>();
+    let is_plain_chunk = |chunk: &&[u8; CHUNK]| chunk.iter().fold(true, |all, byte| all & is_plain(*byte));
+    chunks.iter().take_while(is_plain_chunk).count() * CHUNK
+}
+
+/// Writes what bytes become that are not looked at, and gives back its length.
+fn escaped(piece: &[u8], shown: &mut [u8; 2 * PIECE]) -> usize {
+    let mut length = 0;
+    let (fours, rest) = piece.as_chunks::<4>();
+    for four in fours {
+        // Written at once, which is quicker than a byte or two at a time.
+        let mut bytes = 0;
+        let mut bits = 0;
+        for byte in four {
+            let next = SHOWN[usize::from(*byte)];
+            bytes |= u64::from(next as u16) << bits;
+            bits += next >> 16;
+        }
+        shown[length..length + 8].copy_from_slice(&bytes.to_le_bytes());
+        length += bits as usize / 8;
+    }
+    for byte in rest {
+        let next = SHOWN[usize::from(*byte)];
+        shown[length..length + 2].copy_from_slice(&(next as u16).to_le_bytes());
+        length += (next >> 16) as usize / 8;
+    }
+    length
+}
+
+/// Appends the first character of a text, escaped if it is hostile, and gives back its length in the text.
+fn json_character(text: &str, out: &mut Vec<u8>) -> usize {
+    let Some(c) = text.chars().next() else { return 0 };
+    if is_hostile(c) || is_supervised(text) {
+        let code = u32::from(c);
+        let digit = |shift: u32| b"0123456789abcdef"[(code >> shift & 0xf) as usize];
+        out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+    } else {
+        out.extend_from_slice(&text.as_bytes()[..c.len_utf8()]);
+    }
+    c.len_utf8()
+}
+
+/// Whether supervisord would listen to what the text begins with.
+fn is_supervised(text: &str) -> bool {
+    text.strip_prefix('<').is_some_and(|rest| rest.starts_with(SUPERVISOR_MARK))
 }
 
 /// Appends a value as JSON, its texts escaped like [`json_string`].
@@ -53,7 +149,10 @@ pub(super) fn json_value(value: &serde_json::Value, out: &mut Vec<u8>) {
             out.push(b']');
         }
         Value::Object(map) => json_object(map, out),
-        plain => out.extend_from_slice(plain.to_string().as_bytes()),
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Number(number) => write!(out, "{number}").expect("a number can be written into memory"),
     }
 }
 
@@ -74,7 +173,7 @@ pub(super) fn json_object(map: &serde_json::Map<String, serde_json::Value>, out:
 pub(super) fn visible(text: &str, block: bool, out: &mut String) {
     for (at, c) in text.char_indices() {
         let keep = block && matches!(c, '\n' | '\t');
-        if c == '<' && text[at + 1..].starts_with(SUPERVISOR_MARK) || is_hostile(c) && !keep {
+        if c == '<' && is_supervised(&text[at..]) || is_hostile(c) && !keep {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);
@@ -95,6 +194,50 @@ mod tests {
         let line = String::from_utf8(out).expect("stays UTF-8");
         assert_eq!(serde_json::from_str::<String>(&line).expect("is JSON"), HOSTILE);
         assert!(!line.chars().any(is_hostile) && !line.contains("<!--XSUPERVISOR"), "{line}");
+    }
+
+    /// What every text becomes, a character at a time.
+    fn expected(text: &str) -> String {
+        let mut shown = String::from("\"");
+        for (at, c) in text.char_indices() {
+            match c {
+                '"' | '\\' => shown.extend(['\\', c]),
+                '\n' => shown.push_str("\\n"),
+                '\r' => shown.push_str("\\r"),
+                '\t' => shown.push_str("\\t"),
+                _ if is_hostile(c) || text[at..].starts_with("<!--XSUPERVISOR") => {
+                    shown.push_str(&format!("\\u{:04x}", u32::from(c)));
+                }
+                c => shown.push(c),
+            }
+        }
+        shown + "\""
+    }
+
+    fn assert_expected(text: &str) {
+        let mut out = b"before ".to_vec();
+        json_string(text, &mut out);
+        assert_eq!(String::from_utf8(out).expect("stays UTF-8"), format!("before {}", expected(text)));
+    }
+
+    #[test]
+    fn each_character_becomes_what_it_should() {
+        for c in '\0'..=char::MAX {
+            if u32::from(c) < 0x1_0000 || u32::from(c).is_multiple_of(0x1001) {
+                assert_expected(c.encode_utf8(&mut [0; 4]));
+            }
+        }
+    }
+
+    #[test]
+    fn it_does_not_matter_where_a_character_stands() {
+        for hostile in [HOSTILE, "\"", "é\u{2028}", "<!--XSUPERVISOR", "<!--", "\u{85}", "“”", "青", "😀"] {
+            for before in 0..=PIECE + CHUNK {
+                let plain = "p".repeat(before);
+                assert_expected(&format!("{plain}{hostile}"));
+                assert_expected(&format!("{plain}{hostile}{plain}{hostile}"));
+            }
+        }
     }
 
     #[test]

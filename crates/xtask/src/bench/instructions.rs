@@ -4,7 +4,7 @@
 //! is run twice, with some requests and with more of them: what the two differ by is free of its start and its end.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -117,7 +117,11 @@ fn count(server: Server, built: &Built, dsn: &str, requests: u64) -> Result<Coun
     let port = ports::free();
     let path = format!("/bench/{}", ORDER.path);
     let mut program = server.program(built, &Foreign::default(), port, dsn);
-    let option = |name: &str, value: &Path| [OsStr::new(name), value.as_os_str()].concat();
+    let option = |name: &str, value: &Path| {
+        let mut option = OsString::from(name);
+        option.push(value);
+        option
+    };
     let to_files = [option("--callgrind-out-file=", &profile), option("--log-file=", &log)];
     program.words.splice(0..0, ["valgrind".into(), "--tool=callgrind".into()].into_iter().chain(to_files));
     let mut running = Running::alone(program)?;

@@ -1,0 +1,37 @@
+//! Which kinds of bytes a text has: most texts have none of those that a closer look would begin with.
+
+/// Stands between a key and its value, or begins the sign among those that is not ASCII.
+pub(super) const SIGN: u8 = 1;
+/// Begins an escape.
+pub(super) const ESCAPE: u8 = 1 << 1;
+/// Is in each of the marks that tokens, JWTs and private keys are known by, and in few short texts.
+pub(super) const OF_MARK: u8 = 1 << 2;
+/// Begins a card number.
+pub(super) const OF_CARD: u8 = 1 << 3;
+/// Is, or begins, a letter that may be a capital.
+pub(super) const CAPITAL: u8 = 1 << 4;
+
+const KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0;
+    while byte < kinds.len() {
+        kinds[byte] = match byte as u8 {
+            b'=' | b':' | b'>' | b'|' | b'\t' | b'\n' => SIGN,
+            b'%' | b'\\' => ESCAPE,
+            b'b' | b'v' => OF_MARK,
+            b'B' | b'J' | b'V' => OF_MARK | CAPITAL,
+            b'2'..=b'6' => OF_CARD,
+            b'A'..=b'Z' => CAPITAL,
+            0xef => SIGN | CAPITAL,
+            0x80.. => CAPITAL,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    kinds
+};
+
+/// The kinds of its bytes.
+pub(super) fn kinds(text: &[u8]) -> u8 {
+    text.iter().fold(0, |kinds, byte| kinds | KINDS[usize::from(*byte)])
+}
