@@ -58,7 +58,7 @@ pub(super) fn response(response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
     let mut line = Line { out };
     line.begin(response.at, response.level, Kind::Response);
     line.message(response);
-    line.text(key!("target"), ResponseRecord::TARGET);
+    line.word(key!("target"), ResponseRecord::TARGET);
     line.request(response.request);
     line.text(key!("http.request.method"), &response.method);
     line.optional(key!("http.route"), response.request.route());
@@ -72,7 +72,7 @@ pub(super) fn response(response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
     if let Some(asked) = &response.asked {
         line.body(&REQUEST_KEYS, asked);
     }
-    line.text(key!("outcome"), response.outcome.as_str());
+    line.word(key!("outcome"), response.outcome.as_str());
     if let Some(address) = response.client_address {
         line.address(key!("client.address"), address);
     }
@@ -115,16 +115,13 @@ impl Line<'_> {
         self.raw(r#"{"timestamp":""#);
         write_timestamp(at, self.out);
         self.raw("\"");
-        self.text(key!("level"), level.as_str());
-        self.text(key!("kind"), kind.as_str());
+        self.word(key!("level"), level.as_str());
+        self.word(key!("kind"), kind.as_str());
     }
 
     fn request(&mut self, request: &RequestContext) {
-        self.text(key!("request_id"), &request.id);
-        self.raw(key!("trace_id"));
-        self.raw("\"");
-        self.raw(request.trace_id().encode_lower(&mut [0; 32]));
-        self.raw("\"");
+        self.word(key!("request_id"), &request.id);
+        self.word(key!("trace_id"), request.trace_id().encode_lower(&mut [0; 32]));
         match request.blueprint() {
             Some(name) => self.text(key!("blueprint"), name),
             // A request that no blueprint answers for still has the key.
@@ -199,6 +196,14 @@ impl Line<'_> {
     fn text(&mut self, key: &str, text: &str) {
         self.raw(key);
         json_string(text, self.out);
+    }
+
+    /// A text that has nothing to escape: one of ours, or an id.
+    fn word(&mut self, key: &str, word: &str) {
+        self.raw(key);
+        self.raw("\"");
+        self.raw(word);
+        self.raw("\"");
     }
 
     fn optional(&mut self, key: &str, text: Option<&str>) {
