@@ -21,7 +21,7 @@ pub fn order(bytes: usize) -> String {
 pub fn parcel(bytes: usize) -> String {
     list(bytes, |n| {
         format!(
-            r#"{{"id":{n},"shipping":{{"city":"Springfield","description":"No opinion of the author","card":"none","account":"private"}},"tokens":12,"total_price":"49.90 EUR","access":"granted","tax":"5 %","passed":true,"session":"closed","signed_by":"Özil"}}"#
+            r#"{{"id":{n},"shipping":{{"name":"Anna Özil","street":"12 Mapping Lane","city":"Springfield","country":"DE"}},"description":"Cotton paper, in the opinion of its author the best for printing","account":"C-1041","tokens_used":12,"card":"none","weight_grams":850,"picked_up":true}}"#
         )
     })
 }

@@ -26,6 +26,11 @@ fn plain(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
+fn key(bencher: Bencher<'_, '_>) {
+    write(bencher, "http.response.header.content");
+}
+
+#[divan::bench]
 fn not_ascii(bencher: Bencher<'_, '_>) {
     write(bencher, &"Größe, élève, 青写真 ".repeat(20));
 }

@@ -310,7 +310,7 @@ impl Redactor {
     /// Of a text that a secret is found in: the text without it, where nothing is found then, else nothing of it.
     fn without_found(&self, text: &str, goes_on: bool) -> Option<Cow<'static, str>> {
         let found = self.patterns.find(text, goes_on);
-        if found == [0..text.len()] {
+        if found.first() == Some(&(0..text.len())) {
             return Some(REDACTED.into());
         }
         if found.is_empty() && !self.is_hidden_in(text, goes_on) {

@@ -15,73 +15,77 @@ const SUPERVISOR_MARK: &str = "!--XSUPERVISOR";
 
 /// So many bytes are tested at once, and copied whole when none of them is escaped.
 const CHUNK: usize = 32;
-/// So many bytes are escaped at once when none of them is looked at.
+/// So many bytes are escaped before they are tested again.
 const PIECE: usize = 128;
 
-/// What a byte becomes, as the two bytes that may be it and how many of them are. Where it is neither, the whole character
-/// is to be looked at.
+/// What a byte becomes: the two bytes that may be it, and how many bits of them are. Where that is too many, the character
+/// that it is or begins is to be looked at: it may be hostile, or the first of supervisord's mark.
 const SHOWN: [u32; 256] = {
     let mut shown = [0; 256];
     let mut byte = 0;
     while byte < shown.len() {
         let itself = byte as u8;
-        let (second, length) = match itself {
-            b'"' | b'\\' => (itself, 2),
-            b'\n' => (b'n', 2),
-            b'\r' => (b'r', 2),
-            b'\t' => (b't', 2),
-            _ => (0, 1),
+        let (first, second, bits) = match itself {
+            b'"' | b'\\' => (b'\\', itself, 16),
+            b'\n' => (b'\\', b'n', 16),
+            b'\r' => (b'\\', b'r', 16),
+            b'\t' => (b'\\', b't', 16),
+            _ if is_plain(itself) => (itself, 0, 8),
+            _ => (0, 0, TO_BE_LOOKED_AT),
         };
-        let first = if length == 2 { b'\\' } else { itself };
-        shown[byte] = u32::from_le_bytes([first, second, 8 * length, 0]);
+        shown[byte] = u32::from_le_bytes([first, second, bits, 0]);
         byte += 1;
     }
     shown
 };
 
-// Without a short cut between their tests, so that the compiler tests a whole chunk at once.
+/// More than the bits that four bytes become.
+const TO_BE_LOOKED_AT: u8 = 65;
 
-/// Whether the character that a byte begins, or is, has to be looked at: it may be hostile, or be the mark's first.
-fn is_looked_at(byte: u8) -> bool {
-    (byte < b' ') & (byte != b'\n') & (byte != b'\r') & (byte != b'\t')
-        | (byte == b'<')
-        | (byte == 0x7f)
-        | (byte == 0xc2)
-        | (byte == 0xd8)
-        | (byte == 0xe2)
-        | (byte == 0xef)
-}
-
-/// Whether a byte is shown as it is.
-fn is_plain(byte: u8) -> bool {
-    !is_looked_at(byte) & (byte >= b' ') & (byte != b'"') & (byte != b'\\')
+/// Whether a byte is shown as it is. Of those that are not ASCII some begin a hostile character.
+const fn is_plain(byte: u8) -> bool {
+    // Without a short cut between the tests, so that the compiler does them on a whole chunk at once.
+    (byte >= b' ')
+        & (byte != b'"')
+        & (byte != b'\\')
+        & (byte != b'<')
+        & (byte != 0x7f)
+        & (byte != 0xc2)
+        & (byte != 0xd8)
+        & (byte != 0xe2)
+        & (byte != 0xef)
 }
 
 /// Appends a text as a JSON string, its quotes included.
 pub(super) fn json_string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    // Most texts of a line are keys and names.
+    if text.len() <= CHUNK && text.bytes().all(|byte| SHOWN[usize::from(byte)] >> 16 == 8) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        json_characters(text, out);
+    }
+    out.push(b'"');
+}
+
+fn json_characters(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     // JSON in a string has a quote to escape every few bytes.
     out.reserve(bytes.len() + bytes.len() / 4 + 2);
-    out.push(b'"');
     let mut shown = [0; 2 * PIECE];
     let mut at = 0;
     while at < bytes.len() {
         let plain = plain_chunks(&bytes[at..]);
         out.extend_from_slice(&bytes[at..at + plain]);
         at += plain;
-        let mut piece = &bytes[at..bytes.len().min(at + PIECE)];
-        let any = piece.iter().fold(false, |any, byte| any | is_looked_at(*byte));
-        if any && let Some(before) = piece.iter().position(|byte| is_looked_at(*byte)) {
-            piece = &piece[..before];
-        }
-        let length = escaped(piece, &mut shown);
+        let piece = &bytes[at..bytes.len().min(at + PIECE)];
+        let (done, length) = escape(piece, &mut shown);
         out.extend_from_slice(&shown[..length]);
-        at += piece.len();
-        if any {
+        at += done;
+        if done < piece.len() {
             at += json_character(&text[at..], out);
         }
     }
-    out.push(b'"');
 }
 
 /// How many bytes of whole chunks a text begins with that are shown as they are.
@@ -91,28 +95,36 @@ fn plain_chunks(text: &[u8]) -> usize {
     chunks.iter().take_while(is_plain_chunk).count() * CHUNK
 }
 
-/// Writes what bytes become that are not looked at, and gives back its length.
-fn escaped(piece: &[u8], shown: &mut [u8; 2 * PIECE]) -> usize {
+/// Writes what bytes become up to one that is to be looked at. Gives back how many that are, and how long it is.
+fn escape(piece: &[u8], shown: &mut [u8; 2 * PIECE]) -> (usize, usize) {
     let mut length = 0;
-    let (fours, rest) = piece.as_chunks::<4>();
-    for four in fours {
-        // Written at once, which is quicker than a byte or two at a time.
+    let mut done = 0;
+    // Four are put together and written at once, which is quicker than a byte or two at a time.
+    for four in piece.as_chunks::<4>().0 {
         let mut bytes = 0;
         let mut bits = 0;
         for byte in four {
             let next = SHOWN[usize::from(*byte)];
-            bytes |= u64::from(next as u16) << bits;
+            bytes |= u64::from(next as u16).wrapping_shl(bits);
             bits += next >> 16;
+        }
+        if bits >= u32::from(TO_BE_LOOKED_AT) {
+            break;
         }
         shown[length..length + 8].copy_from_slice(&bytes.to_le_bytes());
         length += bits as usize / 8;
+        done += four.len();
     }
-    for byte in rest {
+    for byte in &piece[done..] {
         let next = SHOWN[usize::from(*byte)];
+        if next >> 16 == u32::from(TO_BE_LOOKED_AT) {
+            break;
+        }
         shown[length..length + 2].copy_from_slice(&(next as u16).to_le_bytes());
         length += (next >> 16) as usize / 8;
+        done += 1;
     }
-    length
+    (done, length)
 }
 
 /// Appends the first character of a text, escaped if it is hostile, and gives back its length in the text.
