@@ -9,7 +9,6 @@ use actix_web::dev::{Service as _, ServiceFactory, ServiceRequest, ServiceRespon
 use actix_web::middleware::Condition;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error};
-use futures_util::TryFutureExt;
 use tracing_actix_web::TracingLogger;
 use utoipa::openapi::OpenApi;
 
@@ -25,6 +24,7 @@ use crate::http::context::give_context;
 use crate::http::cors;
 use crate::http::failures::answer_failures;
 use crate::http::handler_time::end_late;
+use crate::http::optional::Optional;
 use crate::http::rate_limit::{RateLimit, limit_rate};
 use crate::http::response_log::{Config, ResponseLogger};
 use crate::http::root_span::RootSpan;
@@ -252,9 +252,7 @@ impl Mounted {
             // Before any handler or extractor; what it refuses has a context, a record and all headers.
             .wrap_fn(move |request, inner| limit_rate(self.rate_limit.as_deref(), request, inner))
             // Outside the limit and the failures, so that their answers can be read; inside the log, which has its preflights.
-            .wrap(Condition::new(cors.is_some(), cors.unwrap_or_default()))
-            // Each layer that may be left out has doubled the type of the body; it is one again, without a copy.
-            .wrap_fn(|request, inner| inner.call(request).map_ok(ServiceResponse::map_into_boxed_body))
+            .wrap(Optional { layer: cors, same: ServiceResponse::map_into_boxed_body })
             // Inside compression, so that it sees plain bytes; outside the failures, so that it records their answers.
             .wrap(ResponseLogger::new(pipeline, self.response_log))
             .wrap(Compression { is_on: self.compression })
@@ -264,14 +262,13 @@ impl Mounted {
         // Outermost: it binds the hub that the context takes along. Without transactions the context brings a hub of its own,
         // at a tenth of the price.
         #[cfg(feature = "sentry")]
-        let app = app.wrap(Condition::new(
-            pipeline.policy.has_sentry() && self.transactions,
-            ::sentry_actix::Sentry::builder()
+        let app = app.wrap(Optional {
+            layer: (pipeline.policy.has_sentry() && self.transactions).then(|| {
                 // Failures are reported by the failures layer, once.
-                .capture_server_errors(false)
-                .start_transaction(true)
-                .finish(),
-        ));
+                ::sentry_actix::Sentry::builder().capture_server_errors(false).start_transaction(true).finish()
+            }),
+            same: |answer| answer,
+        });
         app
     }
 }

@@ -75,6 +75,7 @@ pub(crate) struct Content<'a> {
     pub truncated: bool,
 }
 
+#[cfg(test)]
 impl Content<'_> {
     /// The same, for longer than the body is kept.
     pub fn into_owned(self) -> Content<'static> {

@@ -41,8 +41,10 @@ pub(super) fn build(event: Event) -> SentryEvent<'static> {
 pub(super) fn in_request(mut event: SentryEvent<'static>) -> SentryEvent<'static> {
     // Our own have been told, and are sent by a thread that works for no request.
     request::with_current(|request| {
-        // Its trace, and not the one that the SDK has for all that is none's.
-        event.contexts.extend(trace(request).map(|context| ("trace".to_owned(), context)));
+        if !request.hub.has_transaction {
+            // Its trace, and not the one that the SDK has for all that is none's.
+            event.contexts.extend(trace(request).map(|context| ("trace".to_owned(), context)));
+        }
         of_request(request, &mut event);
     });
     event

@@ -58,12 +58,15 @@ impl Sink {
 
     fn begin(options: ClientOptions, keeper: Keeper, settings: &Settings) -> Self {
         let guard = sentry::init(options);
-        let transactions = settings.sentry.has_transactions();
-        if !transactions {
-            // Before any other hub is made of this one. With transactions sentry-actix does the same for each request.
-            sentry::configure_scope(|scope| scope.add_event_processor(|event| Some(event::in_request(event))));
+        // Before any other hub is made of this one.
+        sentry::configure_scope(|scope| scope.add_event_processor(|event| Some(event::in_request(event))));
+        Self {
+            guard,
+            keeper,
+            sample_rate: settings.sentry.sample_rate,
+            main: Hub::main(),
+            transactions: settings.sentry.has_transactions(),
         }
-        Self { guard, keeper, sample_rate: settings.sentry.sample_rate, main: Hub::main(), transactions }
     }
 
     /// The hub for a request that has just come.
@@ -136,7 +139,7 @@ fn options(settings: &Settings, redactor: Arc<Redactor>) -> Option<ClientOptions
 pub(crate) struct RequestHub {
     hub: Option<Arc<Hub>>,
     /// Whether sentry-actix has bound it, and has begun a transaction.
-    has_transaction: bool,
+    pub has_transaction: bool,
 }
 
 impl RequestHub {

@@ -1,0 +1,73 @@
+//! Layers that the settings may leave out, and that then cost nothing.
+
+use std::task::{Context, Poll};
+
+use actix_web::Error;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use futures_util::future::{Either, LocalBoxFuture};
+use futures_util::{FutureExt, TryFutureExt};
+
+/// A layer or none. actix-web's `Condition` has a body and a future of its own kind even where there is none, and every
+/// layer outside moves them about.
+pub(crate) struct Optional<T, B, D> {
+    pub layer: Option<T>,
+    /// Makes the layer's answers what answers are without it.
+    pub same: fn(ServiceResponse<D>) -> ServiceResponse<B>,
+}
+
+pub(crate) enum Layered<S, L, B, D> {
+    Without(S),
+    With(L, fn(ServiceResponse<D>) -> ServiceResponse<B>),
+}
+
+impl<S, T, B, D> Transform<S, ServiceRequest> for Optional<T, B, D>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    T: Transform<S, ServiceRequest, Response = ServiceResponse<D>, Error = Error, InitError = ()>,
+    T::Transform: 'static,
+    T::Future: 'static,
+    <T::Transform as Service<ServiceRequest>>::Future: 'static,
+    B: 'static,
+    D: 'static,
+{
+    type Response = ServiceResponse<B>;
+    type Error = Error;
+    type Transform = Layered<S, T::Transform, B, D>;
+    type InitError = ();
+    type Future = LocalBoxFuture<'static, Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, inner: S) -> Self::Future {
+        let same = self.same;
+        match &self.layer {
+            None => std::future::ready(Ok(Layered::Without(inner))).boxed_local(),
+            Some(layer) => layer.new_transform(inner).map_ok(move |layer| Layered::With(layer, same)).boxed_local(),
+        }
+    }
+}
+
+impl<S, L, B, D> Service<ServiceRequest> for Layered<S, L, B, D>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    L: Service<ServiceRequest, Response = ServiceResponse<D>, Error = Error>,
+    L::Future: 'static,
+    B: 'static,
+    D: 'static,
+{
+    type Response = ServiceResponse<B>;
+    type Error = Error;
+    type Future = Either<S::Future, LocalBoxFuture<'static, Result<ServiceResponse<B>, Error>>>;
+
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        match self {
+            Self::Without(inner) => inner.poll_ready(cx),
+            Self::With(layer, _) => layer.poll_ready(cx),
+        }
+    }
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        match self {
+            Self::Without(inner) => Either::Left(inner.call(request)),
+            Self::With(layer, same) => Either::Right(layer.call(request).map_ok(*same).boxed_local()),
+        }
+    }
+}
