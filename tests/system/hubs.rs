@@ -2,7 +2,6 @@
 //! same.
 
 use std::thread;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use system_tests::http::Request;
@@ -11,7 +10,7 @@ use system_tests::service::Running;
 
 use crate::support::{about, crumbs, of_kind, probe_with};
 
-/// What a client says of itself, and what a proxy says of it.
+/// The trace that the client is part of.
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
 fn asked(app: &Running, steps: &Value, finish: &Value) -> Request {
@@ -28,11 +27,11 @@ fn asked(app: &Running, steps: &Value, finish: &Value) -> Request {
 }
 
 /// The events of the same requests, with transactions or without.
-fn events(transactions: &str, behind_proxy: bool, ways: &[(&str, Value, Value)]) -> Vec<Value> {
+fn events(transactions: &str, behind_proxy: bool, ways: &[(Value, Value)]) -> Vec<Value> {
     let project: Project = Bugsink::shared().project();
     // The transactions themselves are none of Bugsink's business: next to none is drawn.
     let app = probe_with(&project).env("APP__SENTRY__TRACES_SAMPLE_RATE", transactions).start();
-    for (_, steps, finish) in ways {
+    for (steps, finish) in ways {
         let mut request = asked(&app, steps, finish);
         if behind_proxy {
             request = request.header("x-forwarded-host", "shop.example").header("x-forwarded-proto", "https");
@@ -44,7 +43,9 @@ fn events(transactions: &str, behind_proxy: bool, ways: &[(&str, Value, Value)])
     app.stop();
     let mut events: Vec<Value> = project.events();
     for event in &mut events {
-        let text = event.to_string().replace(&format!("127.0.0.1:{port}"), "here");
+        // A client is told the event's id, and the breadcrumb of the answer has it.
+        let id = event["event_id"].as_str().expect("an event has an id").replace('-', "");
+        let text = event.to_string().replace(&format!("127.0.0.1:{port}"), "here").replace(&id, "its id");
         *event = serde_json::from_str(&text).expect("it is JSON still");
         comparable(event);
     }
@@ -73,39 +74,28 @@ fn comparable(event: &mut Value) {
     }
 }
 
-fn ways_to_fail() -> Vec<(&'static str, Value, Value)> {
-    let none = || json!([]);
-    vec![
-        ("a returned error", none(), json!({"error": "returned", "cause": "the cause"})),
-        ("one that is captured first", none(), json!({"error": "captured", "report": "capture"})),
-        ("one that is logged first", none(), json!({"error": "logged", "report": "log"})),
-        ("a panic", none(), json!({"panic": "panicked"})),
-        ("a plain 5xx", none(), json!({"respond": {"status": 503, "body": "busy"}})),
-        ("a stream that fails", none(), json!({"stream": {"chunks": 3, "chunk": "x", "fail_after": 1}})),
-        ("a capture", json!([{"do": "capture_exception", "message": "in passing"}]), Value::Null),
-        ("a message", json!([{"do": "capture_event", "message": "said"}]), Value::Null),
-        ("a critical line", json!([{"do": "log", "level": "critical", "message": "grave"}]), Value::Null),
-        (
-            "work beside the handler",
-            json!([{"do": "spawn", "steps": [{"do": "capture_exception", "message": "beside"}]}]),
-            Value::Null,
-        ),
-        (
-            "a panic beside the handler",
-            json!([{"do": "spawn", "steps": [{"do": "panic", "message": "beside, too"}]}]),
-            Value::Null,
-        ),
-        (
-            "the SDK itself",
-            json!([{"do": "breadcrumb", "message": "before"}, {"do": "sdk_message", "message": "direct"}]),
-            Value::Null,
-        ),
-        (
-            "the SDK itself, beside the handler",
-            json!([{"do": "sdk_tag", "key": "colour", "value": "blue"}, {"do": "spawn", "steps": [{"do": "sdk_message", "message": "direct, beside"}]}]),
-            Value::Null,
-        ),
-    ]
+/// What the probe does, and how it finishes.
+fn ways_to_fail() -> Vec<(Value, Value)> {
+    let finishes = [
+        json!({"error": "returned", "cause": "the cause"}),
+        json!({"error": "captured", "report": "capture"}),
+        json!({"error": "logged", "report": "log"}),
+        json!({"panic": "panicked"}),
+        json!({"respond": {"status": 503, "body": "busy"}}),
+        json!({"stream": {"chunks": 3, "chunk": "x", "fail_after": 1}}),
+    ];
+    let beside = |step: Value| json!([{"do": "spawn", "steps": [step]}]);
+    let steps = [
+        json!([{"do": "breadcrumb", "message": "before"}, {"do": "capture_exception", "message": "in passing"}]),
+        json!([{"do": "capture_event", "message": "said"}]),
+        json!([{"do": "log", "level": "critical", "message": "grave"}]),
+        json!([{"do": "sdk_message", "message": "direct"}]),
+        beside(json!({"do": "capture_exception", "message": "beside"})),
+        beside(json!({"do": "panic", "message": "panicked beside"})),
+        beside(json!({"do": "sdk_message", "message": "direct, beside"})),
+    ];
+    let finishes = finishes.map(|finish| (json!([]), finish));
+    finishes.into_iter().chain(steps.map(|steps| (steps, Value::Null))).collect()
 }
 
 #[test]
@@ -137,12 +127,14 @@ fn what_is_told_to_the_sdk_stays_in_its_request() {
         thread::scope(|scope| {
             scope.spawn(|| {
                 let steps = json!([
-                    {"do": "sdk_tag", "key": "colour", "value": "blue"}, {"do": "sleep", "ms": 300},
+                    {"do": "sdk_tag", "key": "colour", "value": "blue"},
+                    {"do": "log", "level": "info", "message": "it waits"},
+                    {"do": "sleep", "ms": 500},
                     {"do": "sdk_message", "message": "the first"},
                 ]);
                 asked(&app, &steps, &Value::Null).send();
             });
-            thread::sleep(Duration::from_millis(100));
+            app.wait_record("the first to wait", |record| record["message"] == "it waits");
             asked(&app, &json!([{"do": "sdk_message", "message": "meanwhile"}]), &Value::Null).send();
         });
         asked(&app, &json!([{"do": "sdk_message", "message": "afterwards"}]), &Value::Null).send();
