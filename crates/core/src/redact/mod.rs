@@ -386,6 +386,24 @@ mod tests {
     }
 
     #[test]
+    fn a_clean_body_is_not_copied() {
+        let euros = format!("{{\"shipping\":\"{}\"}}", "€".repeat(200));
+        for limit in 0..100 {
+            let content = redactor().content(euros.as_bytes(), Syntax::Json, limit, true);
+            assert!(matches!(content.text, Cow::Borrowed(_)) && content.truncated, "{limit}");
+            assert_eq!(content.text, euros[..euros.floor_char_boundary(limit)]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_replaced_as_far_as_it_is_shown() {
+        for (limit, text) in [(2, "ab"), (4, "ab"), (5, "ab\u{fffd}"), (6, "ab\u{fffd}c"), (9, "ab\u{fffd}cd")] {
+            let content = redactor().content(b"ab\xffcd", Syntax::Text, limit, true);
+            assert_eq!(content, Content { text: text.into(), truncated: limit < 7 });
+        }
+    }
+
+    #[test]
     fn it_redacts_before_it_cuts() {
         let content = redactor().content(br#"{"password":"0123456789","a":1}"#, Syntax::Json, 26, true);
         assert_eq!(
@@ -400,6 +418,7 @@ mod tests {
             ("password=x", Syntax::Json),
             ("password: x", Syntax::Text),
             ("p\0i\0n\0:\0x\0", Syntax::Json),
+            ("h\0i\0,\0 \0p\0i\0n\0", Syntax::Text),
             ("{\"pin\" 1}", Syntax::Text),
         ] {
             assert_eq!(redactor().content(body.as_bytes(), syntax, 100, true).text, WITHHELD, "{body}");
