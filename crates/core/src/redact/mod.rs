@@ -4,7 +4,9 @@
 //! anything is cut and before anything is queued. What looks as if it held a sensitive key but cannot be read is withheld
 //! whole.
 
+mod ahead;
 mod cards;
+mod content;
 #[cfg(test)]
 mod dismissals;
 mod escapes;
@@ -16,14 +18,17 @@ mod patterns;
 mod properties;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod reference;
+mod scalars;
+mod strings;
 mod suspects;
-mod tokens;
 mod words;
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+pub(crate) use content::Content;
+use content::{cut, is_utf16, readable, text_of};
 use escapes::readings;
 use keys::Keys;
 pub use patterns::Patterns;
@@ -65,21 +70,6 @@ pub(crate) enum Syntax {
     Json,
     Form,
     Text,
-}
-
-/// A content as it may be recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Content<'a> {
-    pub text: Cow<'a, str>,
-    /// Whether there was more than was shown.
-    pub truncated: bool,
-}
-
-impl Content<'_> {
-    /// The same, for longer than the body is kept.
-    pub fn into_owned(self) -> Content<'static> {
-        Content { text: Cow::Owned(self.text.into_owned()), truncated: self.truncated }
-    }
 }
 
 /// How deep strings that hold JSON are followed.
@@ -327,42 +317,6 @@ impl Redactor {
     }
 }
 
-/// Whether this is read as UTF-16 by whoever it is for: a key would have a zero between each two letters.
-fn is_utf16(text: &[u8]) -> bool {
-    // Tested many bytes at a time: of UTF-8 nothing has a zero.
-    let any_zero = text.chunks(64).any(|chunk| chunk.iter().fold(false, |any, byte| any | (*byte == 0)));
-    let is_pair =
-        |pair: &[u8]| matches!(pair, [a, 0, b, 0] | [0, a, 0, b] if a.is_ascii_graphic() && b.is_ascii_graphic());
-    text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") || any_zero && text.windows(4).any(is_pair)
-}
-
-fn cut(text: Cow<'_, str>, limit: usize) -> Content<'_> {
-    let end = text.floor_char_boundary(limit);
-    let truncated = end < text.len();
-    let text = match text {
-        Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
-        Cow::Owned(mut text) => {
-            text.truncate(end);
-            Cow::Owned(text)
-        }
-    };
-    Content { text, truncated }
-}
-
-/// Bytes as a text, of which no more than so much is shown.
-fn readable(bytes: &[u8], limit: usize) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        // What is cut in the middle of a character is valid as far as it is shown.
-        Err(error) if error.valid_up_to() > limit => String::from_utf8_lossy(&bytes[..error.valid_up_to()]),
-        Err(_) => String::from_utf8_lossy(bytes),
-    }
-}
-
-fn text_of(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
 /// A part of a form or a query, its plus signs undone.
 fn spaced(encoded: &str) -> Cow<'_, str> {
     if encoded.contains('+') { Cow::Owned(encoded.replace('+', " ")) } else { Cow::Borrowed(encoded) }
@@ -383,24 +337,6 @@ mod tests {
         assert_eq!(content, Content { text: "ä".into(), truncated: true });
         let whole = redactor().content("äöü".as_bytes(), Syntax::Text, 6, true);
         assert_eq!(whole, Content { text: "äöü".into(), truncated: false });
-    }
-
-    #[test]
-    fn a_clean_body_is_not_copied() {
-        let euros = format!("{{\"shipping\":\"{}\"}}", "€".repeat(200));
-        for limit in 0..100 {
-            let content = redactor().content(euros.as_bytes(), Syntax::Json, limit, true);
-            assert!(matches!(content.text, Cow::Borrowed(_)) && content.truncated, "{limit}");
-            assert_eq!(content.text, euros[..euros.floor_char_boundary(limit)]);
-        }
-    }
-
-    #[test]
-    fn what_is_no_text_is_replaced_as_far_as_it_is_shown() {
-        for (limit, text) in [(2, "ab"), (4, "ab"), (5, "ab\u{fffd}"), (6, "ab\u{fffd}c"), (9, "ab\u{fffd}cd")] {
-            let content = redactor().content(b"ab\xffcd", Syntax::Text, limit, true);
-            assert_eq!(content, Content { text: text.into(), truncated: limit < 7 });
-        }
     }
 
     #[test]
