@@ -16,6 +16,7 @@ impl<'a> Ahead<'a> {
     }
 
     /// Whether a suspect begins between two places; never before those that were asked about.
+    #[inline]
     pub fn is_suspect(&mut self, from: usize, to: usize) -> bool {
         /// Short strings are not worth a search each.
         const AHEAD: usize = 256;

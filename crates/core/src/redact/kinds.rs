@@ -32,6 +32,7 @@ const KINDS: [u8; 256] = {
 };
 
 /// The kinds of its bytes.
+#[inline]
 pub(super) fn kinds(text: &[u8]) -> u8 {
     text.iter().fold(0, |kinds, byte| kinds | KINDS[usize::from(*byte)])
 }

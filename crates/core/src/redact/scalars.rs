@@ -1,6 +1,7 @@
 //! The numbers and literals of JSON, told without reading them as values.
 
 /// Whether this is a number or a literal as JSON has them.
+#[inline]
 pub(super) fn is_scalar(text: &[u8]) -> bool {
     matches!(text, b"true" | b"false" | b"null") || is_number(text)
 }

@@ -43,6 +43,7 @@ fn quoted_with_escapes(text: &[u8], mut at: usize) -> Result<Option<Quoted>, Unr
 }
 
 /// What a string says, or the beginning of one that goes on.
+#[inline]
 pub(super) fn unquoted(raw: &[u8], goes_on: bool, has_escapes: bool) -> Result<Cow<'_, str>, Unreadable> {
     if has_escapes {
         let closed = if goes_on { Cow::Owned([raw, b"\""].concat()) } else { Cow::Borrowed(raw) };
@@ -53,6 +54,7 @@ pub(super) fn unquoted(raw: &[u8], goes_on: bool, has_escapes: bool) -> Result<C
 }
 
 /// The beginning of a string, of about so many bytes, that no character and no escape is cut in.
+#[inline]
 pub(super) fn beginning(raw: &[u8], room: usize) -> &[u8] {
     if raw.len() <= room.saturating_add(16) {
         return raw;
