@@ -176,7 +176,7 @@ proptest! {
         prop_assert_eq!(quick.query(&text), close.query(&text));
         prop_assert_eq!(quick.path(&text), close.path(&text));
         prop_assert_eq!(quick.header(&text), close.header(&text));
-        if !quick.may_be_in(text.as_bytes(), goes_on) {
+        if !quick.may_be_in(text.as_bytes(), goes_on) && !is_utf16(text.as_bytes()) {
             prop_assert_eq!(read(close, Syntax::Text).text, text.as_str());
             prop_assert_eq!(close.header(&text), text.as_str());
         }

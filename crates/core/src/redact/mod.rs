@@ -223,14 +223,13 @@ impl Redactor {
 
     /// Whether a part of a URL or a form is not to be shown.
     fn is_secret(&self, encoded: &str, goes_on: bool) -> bool {
-        // A plus sign is a space in a query.
-        let worth_a_look = encoded.contains('+') || self.may_be_in(encoded.as_bytes(), goes_on);
         // An escape that is cut off is no end of what goes before it.
-        let cut = encoded.len().saturating_sub(2);
-        let encoded = match encoded.as_bytes()[cut..].iter().position(|byte| *byte == b'%') {
-            Some(at) if goes_on => &encoded[..cut + at],
-            _ => encoded,
-        };
+        let near_end = encoded.len().saturating_sub(2);
+        let percent = encoded.as_bytes()[near_end..].iter().position(|byte| *byte == b'%');
+        let cut_off = percent.filter(|_| goes_on);
+        // A plus sign is a space in a query.
+        let worth_a_look = cut_off.is_some() || encoded.contains('+') || self.may_be_in(encoded.as_bytes(), goes_on);
+        let encoded = cut_off.map_or(encoded, |at| &encoded[..near_end + at]);
         worth_a_look && (self.keys.have_values_in(encoded) || self.is_found_in(&spaced(encoded), goes_on))
     }
 
@@ -382,6 +381,8 @@ mod tests {
         }
         let lines = redactor.content(b"{\"password\"\n:\n\"x\"}", Syntax::Form, 100, true);
         assert_eq!(lines.text, "{\"password\"\n:\n\"[redacted]\"}");
+        let cut = redactor.content(b"a=4111-1111-%[", Syntax::Form, 100, false);
+        assert_eq!(cut.text, "a=[redacted]");
         let form = redactor.content(b"code=9&api%2Dkey=x", Syntax::Form, 100, true);
         assert_eq!(form.text, "code=9&api%2Dkey=[redacted]");
     }
