@@ -26,6 +26,7 @@ pub(super) fn cards(text: &[u8], open: bool, strict: bool) -> impl Iterator<Item
 }
 
 /// Where the longest card number ends that begins with the group of digits that begins here.
+#[inline]
 pub(super) fn card(text: &[u8], start: usize, open: bool, strict: bool) -> Option<usize> {
     if !matches!(text[start], b'2'..=b'6') || strict && !may_begin(text, start) {
         return None;

@@ -74,6 +74,9 @@ fn what_may_be_a_key_or_a_secret_is_not_dismissed() {
         "password2",
         "a\\npin: 1",
         "a\\\\tpin",
+        "a\\rpin",
+        "a\\bpin",
+        "a\\fsecret",
         "épin",
         "piné",
         "pin\u{17f}",
@@ -173,7 +176,7 @@ proptest! {
         prop_assert_eq!(quick.query(&text), close.query(&text));
         prop_assert_eq!(quick.path(&text), close.path(&text));
         prop_assert_eq!(quick.header(&text), close.header(&text));
-        if !quick.may_be_in(text.as_bytes(), goes_on) {
+        if !quick.may_be_in(text.as_bytes(), goes_on) && !is_utf16(text.as_bytes()) {
             prop_assert_eq!(read(close, Syntax::Text).text, text.as_str());
             prop_assert_eq!(close.header(&text), text.as_str());
         }

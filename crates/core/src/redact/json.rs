@@ -5,7 +5,10 @@
 
 use std::borrow::Cow;
 
-use super::tokens::{after_plain, is_scalar};
+use super::ahead::Ahead;
+use super::content::readable;
+use super::scalars::is_scalar;
+use super::strings::{Quoted, beginning, quoted, unquoted};
 use super::{BEYOND, REDACTED, Redactor};
 
 /// The document cannot be read where it would have to be.
@@ -35,8 +38,7 @@ pub(super) fn redact(
         open: Vec::new(),
         muted: None,
         copied: 0,
-        clear: 0,
-        suspect: None,
+        ahead: Ahead::of(&redactor.suspects, input),
         out,
     };
     let read = scanner.run();
@@ -73,17 +75,8 @@ struct Scanner<'a> {
     muted: Option<usize>,
     /// How far the input was copied, or is not to be.
     copied: usize,
-    /// How far it was searched for suspects, and the first that was found and not passed yet.
-    clear: usize,
-    suspect: Option<usize>,
+    ahead: Ahead<'a>,
     out: &'a mut Vec<u8>,
-}
-
-/// Where a string ends, its quotes included, and whether there are escapes in it.
-#[derive(Clone, Copy)]
-struct Quoted {
-    end: usize,
-    has_escapes: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -97,16 +90,16 @@ impl<'a> Scanner<'a> {
             };
             expect = match (expect, byte) {
                 (Expect::Value | Expect::FirstValueOrEnd, b'"') => {
-                    let Some(text) = self.quoted()? else { return self.cut_off() };
+                    let Some(text) = quoted(self.input, self.at)? else { return self.cut_off() };
                     if self.muted.is_none() {
-                        let suspect = self.is_suspect(text.end);
+                        let suspect = self.ahead.is_suspect(self.at, text.end);
                         self.string(text, suspect, |it, text, goes_on| it.redactor.string(text, it.depth, goes_on))?;
                     }
                     self.at = text.end;
                     self.value_ended()
                 }
                 (Expect::Key | Expect::FirstKeyOrEnd, b'"') => {
-                    let Some(key) = self.quoted()? else { return self.cut_off() };
+                    let Some(key) = quoted(self.input, self.at)? else { return self.cut_off() };
                     let sensitive = self.muted.is_none() && self.key(key)?;
                     self.at = key.end;
                     self.pass_space();
@@ -175,22 +168,6 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Whether a suspect begins between here and there. What was asked about before is not asked about again.
-    fn is_suspect(&mut self, to: usize) -> bool {
-        /// Short strings are not worth a search each.
-        const AHEAD: usize = 256;
-        if self.suspect.is_some_and(|suspect| suspect < self.at) {
-            self.suspect = None;
-        }
-        if self.suspect.is_none() && self.clear < to {
-            let from = self.clear.max(self.at);
-            let far = to.max(from + AHEAD).min(self.input.len());
-            self.suspect = self.redactor.suspects.first(self.input, from, far, false);
-            self.clear = self.suspect.map_or(far, |suspect| suspect + 1);
-        }
-        self.suspect.is_some_and(|suspect| suspect < to)
-    }
-
     fn enter(&mut self, end: u8, expect: Expect) -> Expect {
         self.open.push(end);
         self.at += 1;
@@ -233,7 +210,7 @@ impl<'a> Scanner<'a> {
         }
         let end = self.at + length;
         let is_card = self.muted.is_none()
-            && (goes_on || self.is_suspect(end))
+            && (goes_on || self.ahead.is_suspect(self.at, end))
             && self.redactor.patterns.is_card(scalar, goes_on);
         if is_card {
             self.show_instead(REDACTED);
@@ -243,46 +220,15 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// The string that begins here; `None` when the input ends first.
-    #[inline(always)]
-    fn quoted(&self) -> Result<Option<Quoted>, Unreadable> {
-        let at = after_plain(self.input, self.at + 1);
-        match self.input.get(at) {
-            Some(b'"') => Ok(Some(Quoted { end: at + 1, has_escapes: false })),
-            _ => self.quoted_with_escapes(at),
-        }
-    }
-
-    /// The same of a string that is plain up to here.
-    #[inline(never)]
-    fn quoted_with_escapes(&self, mut at: usize) -> Result<Option<Quoted>, Unreadable> {
-        let mut has_escapes = false;
-        loop {
-            match self.input.get(at) {
-                None => return Ok(None),
-                Some(b'"') => return Ok(Some(Quoted { end: at + 1, has_escapes })),
-                Some(b'\\') => match self.input.get(at + 1) {
-                    None => return Ok(None),
-                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
-                    Some(b'u') if self.input[at + 2..].iter().take(4).all(u8::is_ascii_hexdigit) => at += 6,
-                    Some(_) => return Err(Unreadable),
-                },
-                Some(_) => return Err(Unreadable),
-            }
-            has_escapes = true;
-            at = after_plain(self.input, at);
-        }
-    }
-
     /// Shows a key, and gives back whether its value is not shown.
     fn key(&mut self, key: Quoted) -> Result<bool, Unreadable> {
         let raw = &self.input[self.at..key.end];
-        let suspect = self.is_suspect(key.end);
+        let suspect = self.ahead.is_suspect(self.at, key.end);
         let sensitive = if key.has_escapes {
             let key: String = serde_json::from_slice(raw).map_err(|_| Unreadable)?;
             self.redactor.keys.is_sensitive(&key)
         } else {
-            suspect && self.redactor.keys.is_sensitive(&String::from_utf8_lossy(&raw[1..raw.len() - 1]))
+            suspect && self.redactor.keys.is_sensitive(&readable(&raw[1..raw.len() - 1], usize::MAX))
         };
         self.string(key, suspect, |it, key, _| it.redactor.key(key))?;
         Ok(sensitive)
@@ -321,36 +267,6 @@ impl<'a> Scanner<'a> {
         self.copied = text.end;
         Ok(())
     }
-}
-
-/// What a string says, or the beginning of one that goes on.
-fn unquoted(raw: &[u8], goes_on: bool, has_escapes: bool) -> Result<Cow<'_, str>, Unreadable> {
-    if has_escapes {
-        let closed = if goes_on { Cow::Owned([raw, b"\""].concat()) } else { Cow::Borrowed(raw) };
-        return serde_json::from_slice(&closed).map(Cow::Owned).map_err(|_| Unreadable);
-    }
-    let end = if goes_on { raw.len() } else { raw.len() - 1 };
-    std::str::from_utf8(&raw[1..end]).map(Cow::Borrowed).map_err(|_| Unreadable)
-}
-
-/// The beginning of a string, of about so many bytes, that no character and no escape is cut in.
-fn beginning(raw: &[u8], room: usize) -> &[u8] {
-    if raw.len() <= room.saturating_add(16) {
-        return raw;
-    }
-    let is_unit = |at: usize| raw[at] == b'\\' && raw[at + 1] == b'u';
-    let mut at = 1;
-    while at < room {
-        at += if is_unit(at) { 6 } else { 1 + usize::from(raw[at] == b'\\') };
-    }
-    // The second half of a surrogate pair belongs to the first.
-    if is_unit(at) {
-        at += 6;
-    }
-    while raw[at] & 0xc0 == 0x80 {
-        at += 1;
-    }
-    &raw[..at]
 }
 
 #[cfg(test)]

@@ -188,6 +188,7 @@ mod tests {
         for text in [
             "password=x",
             "Password : x",
+            "token：x",
             "<pin>1</pin>",
             "/cb?access_token=x",
             "%7B%22password%22%3A%22x%22%7D",

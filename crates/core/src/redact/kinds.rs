@@ -4,7 +4,7 @@
 pub(super) const SIGN: u8 = 1;
 /// Begins an escape.
 pub(super) const ESCAPE: u8 = 1 << 1;
-/// Is in each of the marks that tokens, JWTs and private keys are known by, and in few short texts.
+/// Is in what bearer tokens, JWTs and private keys begin with, and in few short texts.
 pub(super) const OF_MARK: u8 = 1 << 2;
 /// Begins a card number.
 pub(super) const OF_CARD: u8 = 1 << 3;
@@ -18,8 +18,8 @@ const KINDS: [u8; 256] = {
         kinds[byte] = match byte as u8 {
             b'=' | b':' | b'>' | b'|' | b'\t' | b'\n' => SIGN,
             b'%' | b'\\' => ESCAPE,
-            b'b' | b'v' => OF_MARK,
-            b'B' | b'J' | b'V' => OF_MARK | CAPITAL,
+            b'b' => OF_MARK,
+            b'B' | b'J' => OF_MARK | CAPITAL,
             b'2'..=b'6' => OF_CARD,
             b'A'..=b'Z' => CAPITAL,
             0xef => SIGN | CAPITAL,
@@ -32,6 +32,7 @@ const KINDS: [u8; 256] = {
 };
 
 /// The kinds of its bytes.
+#[inline]
 pub(super) fn kinds(text: &[u8]) -> u8 {
     text.iter().fold(0, |kinds, byte| kinds | KINDS[usize::from(*byte)])
 }

@@ -4,7 +4,9 @@
 //! anything is cut and before anything is queued. What looks as if it held a sensitive key but cannot be read is withheld
 //! whole.
 
+mod ahead;
 mod cards;
+mod content;
 #[cfg(test)]
 mod dismissals;
 mod escapes;
@@ -16,14 +18,17 @@ mod patterns;
 mod properties;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod reference;
+mod scalars;
+mod strings;
 mod suspects;
-mod tokens;
 mod words;
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+pub(crate) use content::Content;
+use content::{cut, is_utf16, readable, text_of};
 use escapes::readings;
 use keys::Keys;
 pub use patterns::Patterns;
@@ -65,22 +70,6 @@ pub(crate) enum Syntax {
     Json,
     Form,
     Text,
-}
-
-/// A content as it may be recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Content<'a> {
-    pub text: Cow<'a, str>,
-    /// Whether there was more than was shown.
-    pub truncated: bool,
-}
-
-#[cfg(test)]
-impl Content<'_> {
-    /// The same, for longer than the body is kept.
-    pub fn into_owned(self) -> Content<'static> {
-        Content { text: Cow::Owned(self.text.into_owned()), truncated: self.truncated }
-    }
 }
 
 /// How deep strings that hold JSON are followed.
@@ -234,14 +223,13 @@ impl Redactor {
 
     /// Whether a part of a URL or a form is not to be shown.
     fn is_secret(&self, encoded: &str, goes_on: bool) -> bool {
-        // A plus sign is a space in a query.
-        let worth_a_look = encoded.contains('+') || self.may_be_in(encoded.as_bytes(), goes_on);
         // An escape that is cut off is no end of what goes before it.
-        let cut = encoded.len().saturating_sub(2);
-        let encoded = match encoded.as_bytes()[cut..].iter().position(|byte| *byte == b'%') {
-            Some(at) if goes_on => &encoded[..cut + at],
-            _ => encoded,
-        };
+        let near_end = encoded.len().saturating_sub(2);
+        let percent = encoded.as_bytes()[near_end..].iter().position(|byte| *byte == b'%');
+        let cut_off = percent.filter(|_| goes_on);
+        // A plus sign is a space in a query.
+        let worth_a_look = cut_off.is_some() || encoded.contains('+') || self.may_be_in(encoded.as_bytes(), goes_on);
+        let encoded = cut_off.map_or(encoded, |at| &encoded[..near_end + at]);
         worth_a_look && (self.keys.have_values_in(encoded) || self.is_found_in(&spaced(encoded), goes_on))
     }
 
@@ -328,42 +316,6 @@ impl Redactor {
     }
 }
 
-/// Whether this is read as UTF-16 by whoever it is for: a key would have a zero between each two letters.
-fn is_utf16(text: &[u8]) -> bool {
-    // Tested many bytes at a time: of UTF-8 nothing has a zero.
-    let any_zero = text.chunks(64).any(|chunk| chunk.iter().fold(false, |any, byte| any | (*byte == 0)));
-    let is_pair =
-        |pair: &[u8]| matches!(pair, [a, 0, b, 0] | [0, a, 0, b] if a.is_ascii_graphic() && b.is_ascii_graphic());
-    text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") || any_zero && text.windows(4).any(is_pair)
-}
-
-fn cut(text: Cow<'_, str>, limit: usize) -> Content<'_> {
-    let end = text.floor_char_boundary(limit);
-    let truncated = end < text.len();
-    let text = match text {
-        Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
-        Cow::Owned(mut text) => {
-            text.truncate(end);
-            Cow::Owned(text)
-        }
-    };
-    Content { text, truncated }
-}
-
-/// Bytes as a text, of which no more than so much is shown.
-fn readable(bytes: &[u8], limit: usize) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        // What is cut in the middle of a character is valid as far as it is shown.
-        Err(error) if error.valid_up_to() > limit => String::from_utf8_lossy(&bytes[..error.valid_up_to()]),
-        Err(_) => String::from_utf8_lossy(bytes),
-    }
-}
-
-fn text_of(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
 /// A part of a form or a query, its plus signs undone.
 fn spaced(encoded: &str) -> Cow<'_, str> {
     if encoded.contains('+') { Cow::Owned(encoded.replace('+', " ")) } else { Cow::Borrowed(encoded) }
@@ -401,6 +353,7 @@ mod tests {
             ("password=x", Syntax::Json),
             ("password: x", Syntax::Text),
             ("p\0i\0n\0:\0x\0", Syntax::Json),
+            ("h\0i\0,\0 \0p\0i\0n\0", Syntax::Text),
             ("{\"pin\" 1}", Syntax::Text),
         ] {
             assert_eq!(redactor().content(body.as_bytes(), syntax, 100, true).text, WITHHELD, "{body}");
@@ -428,6 +381,8 @@ mod tests {
         }
         let lines = redactor.content(b"{\"password\"\n:\n\"x\"}", Syntax::Form, 100, true);
         assert_eq!(lines.text, "{\"password\"\n:\n\"[redacted]\"}");
+        let cut = redactor.content(b"a=4111-1111-%[", Syntax::Form, 100, false);
+        assert_eq!(cut.text, "a=[redacted]");
         let form = redactor.content(b"code=9&api%2Dkey=x", Syntax::Form, 100, true);
         assert_eq!(form.text, "code=9&api%2Dkey=[redacted]");
     }

@@ -224,6 +224,7 @@ mod tests {
     #[test]
     fn bearer_tokens() {
         assert_eq!(shown("sent Bearer abc.def~g/h+== to it"), "sent Bearer [redacted] to it");
+        assert_eq!(shown("sent as bearer xyz"), "sent as bearer [redacted]");
         assert_eq!(shown("BEARER:  \"x\""), "BEARER:  \"[redacted]\"");
         assert_eq!(shown("the bearer, the forbearer x"), "the bearer, the forbearer x");
         assert_eq!(cut("Bearer"), "Bearer");

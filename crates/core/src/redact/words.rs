@@ -48,6 +48,7 @@ impl<'a> Words<'a> {
 impl Iterator for Words<'_> {
     type Item = Range<usize>;
 
+    #[inline]
     fn next(&mut self) -> Option<Range<usize>> {
         let mut start = self.at;
         // Letters of the word so far, in lower case.
@@ -82,6 +83,7 @@ pub(super) fn folded(c: char) -> impl Iterator<Item = char> {
 }
 
 /// Whether a word, in lower case, is what is said. `password2` is a password too.
+#[inline]
 pub(super) fn is_word(word: &str, said: &str) -> bool {
     if said.is_ascii() {
         let (said, word) = (said.as_bytes(), word.as_bytes());

@@ -1,28 +1,7 @@
-//! What JSON is made of, told without reading it as a value.
-
-/// Where the plain bytes of a string end that are here: at a quote, a backslash, a control character or the end.
-pub(super) fn after_plain(text: &[u8], mut at: usize) -> usize {
-    // The bytes of a word at once: of a byte that is 0 the borrow is seen in its highest bit, and in those above it.
-    const LOW: u64 = u64::MAX / 0xff;
-    const HIGH: u64 = LOW << 7;
-    let below = |word: u64, limit: u8| word.wrapping_sub(LOW * u64::from(limit)) & !word & HIGH;
-    let mut rest = text.get(at..).unwrap_or_default();
-    while let Some(bytes) = rest.first_chunk() {
-        let word = u64::from_le_bytes(*bytes);
-        let quotes = below(word ^ (LOW * u64::from(b'"')), 1);
-        let backslashes = below(word ^ (LOW * u64::from(b'\\')), 1);
-        let others = quotes | backslashes | below(word, b' ');
-        if others != 0 {
-            return at + (others.trailing_zeros() / 8) as usize;
-        }
-        at += bytes.len();
-        rest = &rest[bytes.len()..];
-    }
-    let is_other = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-    rest.iter().position(is_other).map_or(text.len(), |length| at + length)
-}
+//! The numbers and literals of JSON, told without reading them as values.
 
 /// Whether this is a number or a literal as JSON has them.
+#[inline]
 pub(super) fn is_scalar(text: &[u8]) -> bool {
     matches!(text, b"true" | b"false" | b"null") || is_number(text)
 }
@@ -59,22 +38,6 @@ fn after_digits(text: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_string_goes_on_to_its_quote_escape_or_control_character() {
-        for length in 0..40 {
-            for plain in ["p", " ", "!", "#", "[", "]", "\u{7f}", "\u{a2}", "\u{dc}", "\u{3fff}"] {
-                let before = plain.repeat(length);
-                for end in ["\"", "\\", "\n", "\0", "\x1f"] {
-                    let text = format!("{before}{end}{end}{plain}\"\0\\");
-                    for from in 0..=length {
-                        assert_eq!(after_plain(text.as_bytes(), from), before.len(), "{text:?}");
-                    }
-                }
-                assert_eq!(after_plain(before.as_bytes(), 0), before.len());
-            }
-        }
-    }
 
     #[test]
     fn scalars_are_those_that_a_parser_reads() {
