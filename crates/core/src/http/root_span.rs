@@ -12,12 +12,13 @@ use crate::request;
 /// The name of the root span; logger lines show the spans inside it.
 pub(crate) const NAME: &str = "request";
 
-/// Names the request; what is said of its end stands in the response record.
+/// Names the request; what is said of its end stands in the response record. A record names its request without it, so it is
+/// there for who looks closer, from debug on: at info it would cost each request half a microsecond that nobody sees.
 pub(crate) struct RootSpan;
 
 impl RootSpanBuilder for RootSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        let span = tracing::info_span!(NAME, request_id = Empty, trace_id = Empty, http.request.method = Empty);
+        let span = tracing::debug_span!(NAME, request_id = Empty, trace_id = Empty, http.request.method = Empty);
         if !span.is_disabled() {
             request::with_current(|context| {
                 span.record("request_id", context.id.as_str());

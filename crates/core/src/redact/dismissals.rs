@@ -170,14 +170,19 @@ proptest! {
     fn a_close_look_says_the_same_of_a_text(text in text(), which in 0..2_usize, goes_on in any::<bool>()) {
         let (quick, close) = &PAIRS[which];
         let read = |redactor: &Redactor, syntax| redactor.content(text.as_bytes(), syntax, usize::MAX, !goes_on).into_owned();
-        for syntax in [Syntax::Text, Syntax::Form] {
-            prop_assert_eq!(read(quick, syntax), read(close, syntax));
+        let is_clean = !quick.may_be_in(text.as_bytes(), goes_on) && !is_utf16(text.as_bytes());
+        prop_assert_eq!(read(quick, Syntax::Form), read(close, Syntax::Form));
+        // Of a clean text that begins like JSON and is cut off all is shown, of others what can be read.
+        if is_clean {
+            prop_assert!(text.starts_with(&*read(close, Syntax::Text).text));
+        } else {
+            prop_assert_eq!(read(quick, Syntax::Text), read(close, Syntax::Text));
         }
         prop_assert_eq!(quick.query(&text), close.query(&text));
         prop_assert_eq!(quick.path(&text), close.path(&text));
         prop_assert_eq!(quick.header(&text), close.header(&text));
-        if !quick.may_be_in(text.as_bytes(), goes_on) && !is_utf16(text.as_bytes()) {
-            prop_assert_eq!(read(close, Syntax::Text).text, text.as_str());
+        if is_clean {
+            prop_assert_eq!(read(quick, Syntax::Text).text, text.as_str());
             prop_assert_eq!(close.header(&text), text.as_str());
         }
     }
