@@ -31,8 +31,9 @@ fn main() -> ExitCode {
         ("management.port", "0"),
         ("sentry.dsn", &args.dsn),
         ("database.url", "sqlite::memory:"),
-        // Like the others, which have no such layer.
+        // Like the others, which have no such layer, and no such headers in their answers.
         ("server.compression", "false"),
+        ("server.security_headers", "false"),
     ];
     let more = args.settings.iter().filter_map(|setting| setting.split_once('='));
     // No file and no variable of this machine has a say.

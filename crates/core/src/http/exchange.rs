@@ -234,6 +234,10 @@ impl Exchange {
 
     /// A header's value, which a client may have chosen.
     fn shown<'a>(&self, value: &'a HeaderValue) -> Cow<'a, str> {
+        const MOST_ANSWERS: &str = "application/json";
+        if value == MOST_ANSWERS {
+            return Cow::Borrowed(MOST_ANSWERS);
+        }
         match String::from_utf8_lossy(value.as_bytes()) {
             Cow::Borrowed(text) => self.pipeline.redactor.header(text),
             Cow::Owned(text) => Cow::Owned(self.pipeline.redactor.header(&text).into_owned()),

@@ -104,6 +104,11 @@ impl Shared {
         }
     }
 
+    /// Whether as much is waiting as one write takes.
+    pub fn is_full(&self) -> bool {
+        self.state().waiting.iter().map(|batch| batch.bytes.len()).sum::<usize>() >= BATCH / 2
+    }
+
     pub fn count_dropped(&self, counts: &[(Kind, u64)]) {
         let mut state = self.state();
         counts.iter().for_each(|(kind, count)| state.dropped[*kind as usize] += count);

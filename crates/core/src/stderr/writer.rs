@@ -54,7 +54,9 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
             self.shared.done(charge, batch, lost.into_iter());
             if written > 0 {
                 let _ = catch_unwind(AssertUnwindSafe(|| self.say_losses()));
-                std::thread::sleep(GATHER);
+                if !self.shared.is_full() {
+                    std::thread::sleep(GATHER);
+                }
             }
         }
     }

@@ -131,7 +131,10 @@ fn circumstances() -> String {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     let model = model.map_or("an unknown CPU", |(_, model)| model.trim());
-    format!("Measured with `cargo xtask bench`, the server on one core of {model}, the load on another.")
+    format!(
+        "Measured with `cargo xtask bench`, the server on one core of {model}, the load on another; without compression and \
+         security headers, which the others do not have."
+    )
 }
 
 fn share(row: &Row) -> String {
