@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service as _, ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::middleware::Condition;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, Error};
 use tracing_actix_web::TracingLogger;
@@ -233,6 +233,9 @@ impl Mounted {
     > {
         let pipeline = self.pipeline;
         let cors = cors::layer(&self.cors);
+        let limited =
+            |limit: Arc<RateLimit>| from_fn(move |request, next| limit_rate(Arc::clone(&limit), request, next));
+        let rate_limit = self.rate_limit.map(limited);
         let handler_timeout = Some(self.handler_timeout).filter(|limit| !limit.is_zero());
         let app = App::new()
             .app_data(self.limits)
@@ -250,7 +253,7 @@ impl Mounted {
             // Inside the rest, so that every layer outside sees an answer, never a panic.
             .wrap_fn(answer_failures)
             // Before any handler or extractor; what it refuses has a context, a record and all headers.
-            .wrap_fn(move |request, inner| limit_rate(self.rate_limit.as_deref(), request, inner))
+            .wrap(Optional { layer: rate_limit, same: |answer| answer })
             // Outside the limit and the failures, so that their answers can be read; inside the log, which has its preflights.
             .wrap(Optional { layer: cors, same: ServiceResponse::map_into_boxed_body })
             // Inside compression, so that it sees plain bytes; outside the failures, so that it records their answers.

@@ -5,15 +5,15 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError};
-use futures_util::FutureExt;
-use futures_util::future::{Either, ready};
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
@@ -150,28 +150,24 @@ impl Standing {
     }
 }
 
-/// Refuses what is one too many before anything else is done for it, if there is a limit.
-pub(crate) fn limit_rate<S>(
-    limit: Option<&RateLimit>,
+/// Refuses what is one too many before anything else is done for it.
+pub(crate) async fn limit_rate<B: MessageBody + 'static>(
+    limit: Arc<RateLimit>,
     request: ServiceRequest,
-    inner: &S,
-) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
-{
+    next: Next<B>,
+) -> Result<ServiceResponse, Error> {
     let values = |name: &HeaderName| request.headers().get_all(name).filter_map(|value| value.to_str().ok());
-    let client = |limit: &RateLimit| client_address(request.peer_addr(), values, &limit.trusted_proxies);
-    match limit.and_then(|limit| Some(limit.count(client(limit)?))) {
+    let client = client_address(request.peer_addr(), values, &limit.trusted_proxies);
+    let answer = match client.map(|client| limit.count(client)) {
+        None => next.call(request).await,
+        Some(Ok(standing)) => with_headers(next.call(request).await, move |headers| standing.tell(headers)),
         Some(Err(standing)) => {
             let mut refusal = standing.refusal().error_response();
             standing.tell(refusal.headers_mut());
-            Either::Left(ready(Ok(request.into_response(refusal))))
+            return Ok(request.into_response(refusal));
         }
-        counted => Either::Right(inner.call(request).map(move |answer| match counted {
-            Some(Ok(standing)) => with_headers(answer, move |headers| standing.tell(headers)),
-            _ => answer,
-        })),
-    }
+    };
+    answer.map(ServiceResponse::map_into_boxed_body)
 }
 
 #[cfg(test)]
