@@ -15,9 +15,8 @@ use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuar
 use super::writer::Writer;
 use crate::record::{Kind, Level};
 
-/// One write takes this much when more is waiting: half of what the pipe holds, so that its reader has the other half
-/// meanwhile.
-const BATCH: usize = 64 * 1024;
+/// One write takes this much when more is waiting: what the pipe holds, and what supervisord reads at once.
+const BATCH: usize = super::writer::PIPE;
 /// What a line takes in memory beside its bytes.
 const LINE: usize = size_of::<(Kind, usize)>();
 /// One is sent to the writer when it sleeps, and it takes that before it sleeps again.

@@ -13,10 +13,10 @@ use super::queue::{Batch, Shared};
 use crate::record::Kind;
 
 /// What a pipe is asked to hold: no more than supervisord reads once its child has ended (`os.read(fd, 2 << 16)`, once).
-const PIPE: usize = 1 << 17;
+pub(super) const PIPE: usize = 1 << 17;
 /// How long lines may gather before the next write, once one has been written: under load a write takes many of them, and
 /// its reader wakes as rarely. The first line after a pause is written at once.
-const GATHER: Duration = Duration::from_millis(1);
+const GATHER: Duration = Duration::from_millis(2);
 /// Between two tries at a pipe that nobody reads any more.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Tries before a batch is given up and counted.
