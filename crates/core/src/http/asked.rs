@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{FORWARDED, HOST, HeaderName, HeaderValue, USER_AGENT, X_FORWARDED_FOR};
-use actix_web::http::header::{X_FORWARDED_HOST, X_FORWARDED_PROTO};
+use actix_web::http::header::{FORWARDED, HeaderName, HeaderValue, USER_AGENT, X_FORWARDED_FOR};
+#[cfg(feature = "sentry")]
+use actix_web::http::header::{HOST, X_FORWARDED_HOST, X_FORWARDED_PROTO};
 use actix_web::http::{Method, Uri};
 
 use crate::pipeline::Pipeline;

@@ -45,7 +45,7 @@ impl Sink {
 }
 
 #[derive(Debug, Clone, Default)]
-pub(crate) struct RequestHub;
+pub(crate) struct RequestHub(());
 
 impl RequestHub {
     pub fn trace_id(&self) -> Option<Uuid> {

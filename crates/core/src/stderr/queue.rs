@@ -96,7 +96,8 @@ impl Shared {
         lost.for_each(|kind| state.dropped[kind as usize] += 1);
         state.in_hand = Counts::default();
         state.queued -= charge;
-        (batch.bytes.clear(), batch.lines.clear());
+        batch.bytes.clear();
+        batch.lines.clear();
         state.spare = Some(batch);
         if state.queued == 0 {
             self.drained.notify_all();
