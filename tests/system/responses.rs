@@ -158,3 +158,12 @@ fn compression_goes_on_around_the_record() {
     let record = record_of(service);
     assert_eq!(record["http.response.body.content"], body.as_str(), "as it left the handler");
 }
+
+#[test]
+fn compression_can_be_left_to_a_proxy() {
+    let service = probe().env("APP__SERVER__COMPRESSION", "false").start();
+    let body = json!({"text": "abc".repeat(2000)}).to_string();
+    let script = json!({"finish": respond("application/json", &body)});
+    let reply = service.post("/probe/run").header("accept-encoding", "gzip").json(&script).send();
+    assert_eq!((reply.header("content-encoding"), reply.text()), (None, body.as_str()));
+}
