@@ -20,6 +20,17 @@ fn parts(body: &[u8]) -> impl Iterator<Item = usize> {
     (0..=8).map(|eighth| body.len() * eighth / 8)
 }
 
+/// Whether the reference shows the secret too, in a document that ends here: what makes it one comes later in its string.
+fn is_no_secret_yet(part: &[u8]) -> bool {
+    const ENDS: [&str; 9] = ["}", "]", "}}", "]}", "}]", "]]", "}]}", "}}}", ""];
+    // An escape may be cut off, and a character.
+    let beginnings = (0..=12.min(part.len())).filter_map(|less| std::str::from_utf8(&part[..part.len() - less]).ok());
+    beginnings.flat_map(|beginning| ENDS.map(|end| format!("{beginning}\"{end}"))).any(|text| {
+        let document = Document::parse(&text);
+        document.is_some_and(|document| format!("{:?}", document.redacted().normal()).contains(SECRET))
+    })
+}
+
 fuzz_target!(|body: &[u8]| {
     for syntax in [Syntax::Json, Syntax::Form, Syntax::Text] {
         for cut in parts(body) {
@@ -35,7 +46,8 @@ fuzz_target!(|body: &[u8]| {
         for cut in parts(body).filter(|_| !shown.contains(SECRET)) {
             let part = REDACTOR.content(&body[..cut], Syntax::Json, usize::MAX, false).text;
             let limited = REDACTOR.content(body, Syntax::Json, cut, true).text;
-            assert!(!part.contains(SECRET) && !limited.contains(SECRET), "{part} {limited}");
+            assert!(!part.contains(SECRET) || is_no_secret_yet(&body[..cut]), "{part}");
+            assert!(!limited.contains(SECRET) || is_no_secret_yet(&body[..cut]), "{limited}");
         }
     }
 });
