@@ -22,13 +22,30 @@ fn parts(body: &[u8]) -> impl Iterator<Item = usize> {
 
 /// Whether the reference shows the secret too, in a document that ends here: what makes it one comes later in its string.
 fn is_no_secret_yet(part: &[u8]) -> bool {
-    const ENDS: [&str; 9] = ["}", "]", "}}", "]}", "}]", "]]", "}]}", "}}}", ""];
     // An escape may be cut off, and a character.
     let beginnings = (0..=12.min(part.len())).filter_map(|less| std::str::from_utf8(&part[..part.len() - less]).ok());
-    beginnings.flat_map(|beginning| ENDS.map(|end| format!("{beginning}\"{end}"))).any(|text| {
+    beginnings.flat_map(closed).any(|text| {
         let document = Document::parse(&text);
         document.is_some_and(|document| format!("{:?}", document.redacted().normal()).contains(SECRET))
     })
+}
+
+/// The beginning of a document as a whole one, whether it ends in a text, in a key, or in neither.
+fn closed(beginning: &str) -> [String; 3] {
+    let (mut open, mut in_string, mut is_escaped) = (Vec::new(), false, false);
+    for c in beginning.chars() {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '"' => in_string = !in_string,
+            '{' if !in_string => open.push('}'),
+            '[' if !in_string => open.push(']'),
+            '}' | ']' if !in_string => drop(open.pop()),
+            _ => {}
+        }
+    }
+    let end: String = open.iter().rev().collect();
+    [format!("{beginning}\"{end}"), format!("{beginning}\":1{end}"), format!("{beginning}{end}")]
 }
 
 fuzz_target!(|body: &[u8]| {
