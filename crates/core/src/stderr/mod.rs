@@ -7,7 +7,7 @@ mod queue;
 mod timestamp;
 mod writer;
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::io::IsTerminal;
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ const KEPT: usize = 1 << 17;
 
 thread_local! {
     /// Where this thread writes its lines, one after the other.
-    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 #[derive(Debug)]
@@ -99,16 +99,17 @@ impl Sink {
     }
 
     fn put(&self, kind: Kind, level: Level, write: impl FnOnce(&mut Vec<u8>)) {
-        LINE.with_borrow_mut(|line| {
-            line.clear();
-            line.shrink_to(KEPT);
-            write(line);
-            match &self.out {
-                Out::Queue(queue) => queue.push(kind, level, line),
-                #[cfg(feature = "test")]
-                Out::Kept(kept) => kept.record(line),
-            }
-        });
+        // Taken for as long: a panic meanwhile is a line too, and so may be the last words of a thread that ends.
+        let mut line = LINE.try_with(Cell::take).unwrap_or_default();
+        line.clear();
+        line.shrink_to(KEPT);
+        write(&mut line);
+        match &self.out {
+            Out::Queue(queue) => queue.push(kind, level, &line),
+            #[cfg(feature = "test")]
+            Out::Kept(kept) => kept.record(&line),
+        }
+        let _ = LINE.try_with(|kept| kept.set(line));
     }
 
     /// Waits for the lines that are queued, at most until the deadline; what was not written by then is given back, by kind.
@@ -137,5 +138,22 @@ pub(crate) fn loss(counts: &[(Kind, u64)], message: &str, mut said: Map<String, 
         failure: None,
         event_id: None,
         detail: Detail::Service(said),
+    }
+}
+
+#[cfg(all(test, feature = "test"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_may_be_said_while_another_is_written() {
+        let kept = crate::test::Kept::default();
+        let sink = Sink { format: Format::Json, out: Out::Kept(kept.clone()) };
+        let say = |line: &mut Vec<u8>| line.extend_from_slice(br#"{"request_id":"one"}"#);
+        sink.put(Kind::Line, Level::Info, |line| {
+            sink.put(Kind::Uncaught, Level::Error, say);
+            say(line);
+        });
+        assert_eq!(kept.of_request("one").0.len(), 2);
     }
 }

@@ -104,7 +104,7 @@ impl Shared {
         }
     }
 
-    /// Whether as much is waiting as one write takes.
+    /// Whether so much is waiting, half of what one write takes, that it need not gather more.
     pub fn is_full(&self) -> bool {
         self.state().waiting.iter().map(|batch| batch.bytes.len()).sum::<usize>() >= BATCH / 2
     }
