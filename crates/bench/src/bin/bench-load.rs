@@ -63,7 +63,6 @@ fn main() -> ExitCode {
 struct Window {
     began: Instant,
     before: Vec<Usage>,
-    own_before: Usage,
     latencies: Histogram<u64>,
     errors: u64,
 }
@@ -73,13 +72,11 @@ impl Window {
         // A minute at most, in nanoseconds, to three digits.
         let latencies = Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(|error| error.to_string())?;
         let before = watch.iter().map(|&pid| Usage::of(pid)).collect::<Result<_, _>>()?;
-        let own_before = Usage::of(std::process::id())?;
-        Ok(Self { began: Instant::now(), before, own_before, latencies, errors: 0 })
+        Ok(Self { began: Instant::now(), before, latencies, errors: 0 })
     }
 
     fn close(&self, watch: &[u32]) -> Result<Value, String> {
         let seconds = self.began.elapsed().as_secs_f64();
-        let own = Usage::of(std::process::id())?.cpu - self.own_before.cpu;
         let mut watched = Vec::new();
         for (&pid, before) in watch.iter().zip(&self.before) {
             let after = Usage::of(pid)?;
@@ -97,7 +94,6 @@ impl Window {
             "errors": self.errors,
             "p50_us": micros(0.5),
             "p99_us": micros(0.99),
-            "load_cpu_s": own.as_secs_f64(),
             "watched": watched,
         }))
     }

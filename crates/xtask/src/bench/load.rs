@@ -15,7 +15,6 @@ pub struct Said {
     pub errors: u64,
     pub p50_us: f64,
     pub p99_us: f64,
-    pub load_cpu_s: f64,
     pub watched: Vec<Watched>,
 }
 

@@ -34,7 +34,6 @@ pub struct Sample {
     pub p50_us: f64,
     pub p99_us: f64,
     pub server_cpu_s: f64,
-    pub load_cpu_s: f64,
     pub supervisord_cpu_s: Option<f64>,
     /// Calls of `write` by the server.
     pub writes: f64,
@@ -102,7 +101,6 @@ impl Bench {
             p50_us: said.p50_us,
             p99_us: said.p99_us,
             server_cpu_s: servers.iter().map(|server| server.cpu_s).sum(),
-            load_cpu_s: said.load_cpu_s,
             supervisord_cpu_s: supervisord.first().map(|supervisord| supervisord.cpu_s),
             writes: servers.iter().map(|server| server.writes as f64).sum(),
             peak_mib: servers.iter().map(|server| server.peak_kib as f64 / 1024.0).sum(),

@@ -202,7 +202,6 @@ mod tests {
                 p50_us: 10.0,
                 p99_us: 1234.0,
                 server_cpu_s: 1.0,
-                load_cpu_s: 0.5,
                 supervisord_cpu_s: (scenario.sink == Sink::Supervisord).then_some(0.1),
                 writes: 0.0,
                 peak_mib: 5.0,

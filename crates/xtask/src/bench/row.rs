@@ -24,9 +24,8 @@ pub struct Row {
     pub supervisord_cpu_ms_per_1000: Option<f64>,
     /// All rounds together.
     pub errors: u64,
-    /// How much of its core the server used, and the load of the other.
+    /// How much of its core the server used.
     pub server_busy: f64,
-    pub load_busy: f64,
 }
 
 pub fn rows(scenarios: &[Scenario], samples: &[Vec<Sample>]) -> Vec<Row> {
@@ -57,7 +56,6 @@ impl Row {
             supervisord_cpu_ms_per_1000: (scenario.sink == Sink::Supervisord).then(|| median_of(&supervisord)),
             errors: samples.iter().map(|sample| sample.errors).sum(),
             server_busy: median_of(&|sample| sample.server_cpu_s / sample.seconds),
-            load_busy: median_of(&|sample| sample.load_cpu_s / sample.seconds),
         }
     }
 
@@ -83,7 +81,6 @@ impl Row {
             "supervisord_cpu_ms_per_1000": self.supervisord_cpu_ms_per_1000,
             "errors": self.errors,
             "server_busy": self.server_busy,
-            "load_busy": self.load_busy,
         })
     }
 }
@@ -96,12 +93,12 @@ pub fn doubts(rows: &[Row]) -> Vec<String> {
     let idle: Vec<&Row> = rows.iter().filter(|row| row.is_idle()).collect();
     if let Some(worst) = idle.iter().min_by(|a, b| a.server_busy.total_cmp(&b.server_busy)) {
         doubts.push(format!(
-            "in {} of {} rows the server used less than {:.0} % of its core, and the load {:.0} % of the other in the worst \
-             ({}): if something else runs here, believe the CPU and not the requests/s",
+            "in {} of {} rows the server used less than {:.0} % of its core, the least ({:.0} %) in {}: if something else \
+             runs here, believe the CPU and not the requests/s",
             idle.len(),
             rows.len(),
             BUSY * 100.0,
-            worst.load_busy * 100.0,
+            worst.server_busy * 100.0,
             worst.scenario
         ));
     }
