@@ -16,6 +16,8 @@
 
 mod api;
 pub mod auth;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod blueprint;
 mod capture;
 pub mod conditional;

@@ -7,6 +7,9 @@
 mod api;
 #[path = "../../src/auth.rs"]
 mod auth;
+#[cfg(target_arch = "x86_64")]
+#[path = "../../src/avx2.rs"]
+mod avx2;
 #[path = "../../src/blueprint.rs"]
 mod blueprint;
 #[path = "../../src/capture.rs"]
@@ -85,6 +88,9 @@ mod escape;
 mod json;
 #[path = "../../src/stderr/queue.rs"]
 mod queue;
+#[cfg(target_arch = "x86_64")]
+#[path = "../../src/stderr/spread.rs"]
+mod spread;
 #[path = "../../src/stderr/timestamp.rs"]
 mod timestamp;
 #[path = "../../src/stderr/writer.rs"]

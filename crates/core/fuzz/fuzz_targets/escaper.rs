@@ -1,9 +1,16 @@
 //! Any text: as a JSON string it reads back, and in neither format is anything in it that forges, moves or switches.
 #![no_main]
 
+#[cfg(target_arch = "x86_64")]
+#[allow(dead_code)]
+#[path = "../../src/avx2.rs"]
+mod avx2;
 #[allow(dead_code)]
 #[path = "../../src/stderr/escape.rs"]
 mod escape;
+#[cfg(target_arch = "x86_64")]
+#[path = "../../src/stderr/spread.rs"]
+mod spread;
 
 use libfuzzer_sys::fuzz_target;
 

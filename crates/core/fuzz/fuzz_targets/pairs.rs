@@ -1,6 +1,10 @@
 //! Queries, paths and headers: what is shown has no more to hide.
 #![no_main]
 
+#[cfg(target_arch = "x86_64")]
+#[allow(dead_code)]
+#[path = "../../src/avx2.rs"]
+mod avx2;
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/redact/mod.rs"]
 mod redact;

@@ -1,6 +1,10 @@
 //! Bodies: never a panic, never more than the limit, what the slow reference says of JSON, and no secret in any part.
 #![no_main]
 
+#[cfg(target_arch = "x86_64")]
+#[allow(dead_code)]
+#[path = "../../src/avx2.rs"]
+mod avx2;
 #[allow(dead_code, unused_imports)]
 #[path = "../../src/redact/mod.rs"]
 mod redact;

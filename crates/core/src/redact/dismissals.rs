@@ -167,6 +167,21 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
+    fn it_does_not_matter_how_many_places_are_looked_at_at_once(
+        texts in prop::collection::vec(text(), 1..40),
+        which in 0..2_usize,
+        [from, to] in any::<[prop::sample::Index; 2]>(),
+        open in any::<bool>(),
+    ) {
+        let suspects = &PAIRS[which].0.suspects;
+        let text = texts.concat().into_bytes();
+        let from = from.index(text.len() + 1);
+        let to = from + to.index(text.len() + 1 - from);
+        let one_by_one = suspects.first_one_by_one(&text, from, text.len().min(to + 3), open);
+        prop_assert_eq!(suspects.first(&text, from, to, open), one_by_one);
+    }
+
+    #[test]
     fn a_close_look_says_the_same_of_a_text(text in text(), which in 0..2_usize, goes_on in any::<bool>()) {
         let (quick, close) = &PAIRS[which];
         let read = |redactor: &Redactor, syntax| redactor.content(text.as_bytes(), syntax, usize::MAX, !goes_on).into_owned();

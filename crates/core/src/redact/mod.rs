@@ -5,6 +5,8 @@
 //! whole.
 
 mod ahead;
+#[cfg(target_arch = "x86_64")]
+mod buckets;
 mod cards;
 mod content;
 #[cfg(test)]

@@ -7,7 +7,11 @@
 
 use std::ops::Range;
 
+#[cfg(target_arch = "x86_64")]
+use super::buckets::{Buckets, Halves, READ};
 use super::cards::card;
+#[cfg(target_arch = "x86_64")]
+use crate::avx2;
 
 /// An escape can hide a letter from a search of the bytes.
 const ESCAPE: u64 = 1;
@@ -39,6 +43,9 @@ pub(super) struct Suspects {
     rows: Box<[[u64; 4]; 256]>,
     /// By their bits: the keys, as words, that a bit stands for.
     keys: Vec<Vec<Vec<String>>>,
+    /// The same patterns, for a search that may find more than there are.
+    #[cfg(target_arch = "x86_64")]
+    buckets: Buckets,
 }
 
 /// Which patterns the last three bytes begin.
@@ -56,7 +63,7 @@ impl Begun {
 impl Suspects {
     /// `keys` are split into words, in lower case.
     pub fn new(keys: &[Vec<String>], cards: bool) -> Self {
-        let mut suspects = Self { rows: Box::new([[0; 4]; 256]), keys: vec![Vec::new(); 64] };
+        let mut suspects = Self::none();
         let any = |_: u8| true;
         suspects.add(ESCAPE, [&any, &|byte| byte == b'\\', &|byte| matches!(byte, b'u' | b'x'), &any]);
         // A text may end in the middle of one, and zeros stand behind its end.
@@ -96,6 +103,15 @@ impl Suspects {
         suspects
     }
 
+    fn none() -> Self {
+        Self {
+            rows: Box::new([[0; 4]; 256]),
+            keys: vec![Vec::new(); 64],
+            #[cfg(target_arch = "x86_64")]
+            buckets: Buckets::default(),
+        }
+    }
+
     /// A word of at least four letters, in any case.
     fn add_word(&mut self, bit: u64, word: &[u8]) {
         let letter = |at: usize| move |byte: u8| byte.eq_ignore_ascii_case(&word[at]);
@@ -108,12 +124,16 @@ impl Suspects {
                 *bits |= if fits(byte) { bit } else { 0 };
             }
         }
+        #[cfg(target_arch = "x86_64")]
+        self.buckets.add(pattern.map(|fits| Halves::of((0..=u8::MAX).filter(|byte| fits(*byte)))));
     }
 
     /// Whatever a text is, it is suspect.
     #[cfg(test)]
     pub fn everywhere() -> Self {
-        Self { rows: Box::new([[FOREIGN; 4]; 256]), keys: vec![Vec::new(); 64] }
+        let mut suspects = Self::none();
+        suspects.add(FOREIGN, [&|_| true; 4]);
+        suspects
     }
 
     /// Whether there could be anything to redact; `false` is certain. The text may go on after an `open` end.
@@ -123,10 +143,23 @@ impl Suspects {
 
     /// Where the first suspect begins of those that begin between two places.
     pub fn first(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
-        let led = from.checked_sub(1).map_or(LED, |before| LED & self.rows[usize::from(text[before])][0]);
-        let mut begun = Begun([led, 0, 0]);
+        let text_to = text.len().min(to + 3);
+        #[cfg(target_arch = "x86_64")]
+        if text_to - from >= READ && avx2::is_here() {
+            // SAFETY: the processor has what it is compiled for.
+            #[expect(unsafe_code, reason = "a search of 32 places at once takes half the time")]
+            let found = unsafe { self.first_of_many(text, from, text_to, open) };
+            // What is left is less than a pattern.
+            return found.or_else(|| self.first_one_by_one(text, text_to - 3, text_to, open));
+        }
+        self.first_one_by_one(text, from, text_to, open)
+    }
+
+    /// The same, of patterns that end before the second place.
+    pub fn first_one_by_one(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
+        let mut begun = Begun([self.led(text, from), 0, 0]);
         let mut at = from;
-        let (chunks, rest) = text[from..text.len().min(to + 3)].as_chunks::<8>();
+        let (chunks, rest) = text[from..to].as_chunks::<8>();
         for chunk in chunks {
             let mut next = begun;
             let mut any = 0;
@@ -155,17 +188,62 @@ impl Suspects {
         for (at, byte) in (at..).zip(bytes) {
             let fits;
             (begun, fits) = begun.after(&self.rows[usize::from(*byte)]);
-            if fits == 0 {
-                continue;
-            }
-            if fits & !LED != 0 && self.is_suspect(text, at - 3, fits & !LED, open) {
-                return Some(at - 3);
-            }
-            if fits & LED != 0 && self.is_suspect(text, at - 2, fits & LED, open) {
-                return Some(at - 2);
+            if fits != 0
+                && let Some(found) = self.suspect(text, at, fits, open)
+            {
+                return Some(found);
             }
         }
         None
+    }
+
+    /// The same of at least [`READ`] bytes, but for patterns that begin with the last three.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,popcnt")]
+    fn first_of_many(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
+        let fit = |led: u64, next: &[u8]| {
+            next.iter().zip(1..).fold(led, |fits, (byte, nth)| fits & self.rows[usize::from(*byte)][nth])
+        };
+        let fits = fit(self.led(text, from), &text[from..from + 3]);
+        if fits != 0
+            && let Some(found) = self.suspect(text, from + 2, fits, open)
+        {
+            return Some(found);
+        }
+        let mut at = from;
+        loop {
+            let read = text[at..].first_chunk().expect("so many are left");
+            let mut places = self.buckets.places(read);
+            while places != 0 {
+                let place = at + places.trailing_zeros() as usize;
+                let fits = fit(self.rows[usize::from(text[place])][0], &text[place + 1..place + 4]);
+                if fits != 0
+                    && let Some(found) = self.suspect(text, place + 3, fits, open)
+                {
+                    return Some(found);
+                }
+                places &= places - 1;
+            }
+            if at == to - READ {
+                return None;
+            }
+            // The last are some of those before once more.
+            at = (at + avx2::WIDTH).min(to - READ);
+        }
+    }
+
+    /// The patterns about what stands here that the byte before may lead to.
+    fn led(&self, text: &[u8], at: usize) -> u64 {
+        at.checked_sub(1).map_or(LED, |before| LED & self.rows[usize::from(text[before])][0])
+    }
+
+    /// Where the suspect begins whose pattern's last byte is here, if it is one.
+    #[inline]
+    fn suspect(&self, text: &[u8], at: usize, fits: u64, open: bool) -> Option<usize> {
+        if fits & !LED != 0 && self.is_suspect(text, at - 3, fits & !LED, open) {
+            return Some(at - 3);
+        }
+        (fits & LED != 0 && self.is_suspect(text, at - 2, fits & LED, open)).then(|| at - 2)
     }
 
     #[inline(never)]

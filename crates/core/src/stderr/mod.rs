@@ -4,6 +4,8 @@ mod escape;
 mod json;
 mod pretty;
 mod queue;
+#[cfg(target_arch = "x86_64")]
+mod spread;
 mod timestamp;
 mod writer;
 
