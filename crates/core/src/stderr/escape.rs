@@ -59,13 +59,18 @@ const fn is_plain(byte: u8) -> bool {
 /// Appends a text as a JSON string, its quotes included.
 pub(super) fn json_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
+    json_text(text, out);
+    out.push(b'"');
+}
+
+/// Appends a text as it is shown within the quotes of a JSON string.
+pub(super) fn json_text(text: &str, out: &mut Vec<u8>) {
     // Most texts of a line are keys and names.
     if text.len() <= CHUNK && text.bytes().all(|byte| SHOWN[usize::from(byte)] >> 16 == 8) {
         out.extend_from_slice(text.as_bytes());
     } else {
         json_characters(text, out);
     }
-    out.push(b'"');
 }
 
 fn json_characters(text: &str, out: &mut Vec<u8>) {

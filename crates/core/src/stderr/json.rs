@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::escape::{json_object, json_string, json_value};
+use super::escape::{json_object, json_string, json_text, json_value};
 use super::timestamp::write_timestamp;
 use crate::record::{BodyDetail, Detail, FailureDetail, Kind, Level, Record, ResponseRecord};
 use crate::request::RequestContext;
@@ -134,22 +134,17 @@ impl Line<'_> {
 
     /// As [`ResponseRecord::message`] has it.
     fn message(&mut self, response: &ResponseRecord<'_>) {
-        self.text(key!("message"), &response.method);
-        self.continued(" ");
-        self.continued(&response.path);
-        self.continued(" ");
+        self.raw(key!("message"));
+        self.raw("\"");
+        json_text(&response.method, self.out);
+        self.raw(" ");
+        json_text(&response.path, self.out);
+        self.raw(" ");
         match response.status {
-            Some(status) => self.continued(itoa::Buffer::new().format(status)),
-            None => self.continued(response.outcome.as_str()),
+            Some(status) => self.raw(itoa::Buffer::new().format(status)),
+            None => self.raw(response.outcome.as_str()),
         }
-    }
-
-    /// Makes the text that was written last longer.
-    fn continued(&mut self, text: &str) {
-        let before = self.out.len() - 1;
-        json_string(text, self.out);
-        // The quote that ended it, and the one that begins this.
-        self.out.drain(before..before + 2);
+        self.raw("\"");
     }
 
     fn failure(&mut self, detail: &FailureDetail) {
