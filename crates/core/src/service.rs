@@ -260,7 +260,10 @@ impl Mounted {
             .wrap(ResponseLogger::new(pipeline, self.response_log))
             .wrap(Compression { is_on: self.compression })
             // Opens the span that handlers' spans are inside of; asks the context for the request's ids.
-            .wrap(Condition::new(!pipeline.policy.is_silent(), TracingLogger::<RootSpan>::new()))
+            .wrap(Condition::new(
+                !pipeline.policy.is_silent() && RootSpan::is_shown(),
+                TracingLogger::<RootSpan>::new(),
+            ))
             .wrap_fn(move |request, inner| give_context(pipeline, &self.answer_headers, request, inner));
         // Outermost: it binds the hub that the context takes along. Without transactions the context brings a hub of its own,
         // at a tenth of the price.

@@ -39,13 +39,12 @@ impl Defaults {
     pub fn give<B>(
         self,
         answer: Result<ServiceResponse<B>, Error>,
-        request: &RequestContext,
+        request: Arc<RequestContext>,
     ) -> Result<ServiceResponse<B>, Error> {
-        let id = HeaderValue::from_str(&request.id).ok();
         with_headers(answer, move |headers| {
             self.insert(headers);
-            if let Some(id) = &id {
-                headers.insert(REQUEST_ID, id.clone());
+            if let Ok(id) = HeaderValue::from_str(&request.id) {
+                headers.insert(REQUEST_ID, id);
             }
         })
     }

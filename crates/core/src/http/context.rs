@@ -24,6 +24,6 @@ where
     // The inner call itself, not only its future, belongs to the request.
     let answer = request::sync_scope(&context, || inner.call(request));
     let headers = headers.clone();
-    let id = Arc::clone(&context);
-    request::scope(context, answer.map(move |answer| headers.give(answer, &id)))
+    let asked = Arc::clone(&context);
+    request::scope(context, answer.map(move |answer| headers.give(answer, asked)))
 }

@@ -31,6 +31,14 @@ pub(super) fn card(text: &[u8], start: usize, open: bool, strict: bool) -> Optio
     if !matches!(text[start], b'2'..=b'6') || strict && !may_begin(text, start) {
         return None;
     }
+    // Most numbers that begin like one end before a card can, or are the beginning of a date.
+    let may_be_one = match text.get(start..start + SHORTEST_CARD) {
+        Some(least) => least.iter().all(|byte| byte.is_ascii_digit() || is_separator(*byte)),
+        None => open,
+    };
+    if !may_be_one {
+        return None;
+    }
     let first = digits(&text[start..]).take(LONGEST_CARD + 1).count();
     let mut length = first;
     let mut end = start + first;

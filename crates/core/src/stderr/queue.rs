@@ -17,6 +17,8 @@ use crate::record::{Kind, Level};
 
 /// One write takes this much when more is waiting: what the pipe holds, and what supervisord reads at once.
 const BATCH: usize = super::writer::PIPE;
+/// Batches that are kept when nothing is waiting.
+const MOST_SPARE: usize = 16;
 /// What a line takes in memory beside its bytes.
 const LINE: usize = size_of::<(Kind, usize)>();
 /// One is sent to the writer when it sleeps, and it takes that before it sleeps again.
@@ -43,8 +45,8 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Batch>,
-    /// One that has been written, to be filled again.
-    spare: Option<Batch>,
+    /// Those that have been written, to be filled again: memory that is new takes its time.
+    spare: Vec<Batch>,
     /// Bytes on their way, those that the writer has taken included.
     queued: usize,
     /// What the writer has taken and not written yet.
@@ -98,7 +100,9 @@ impl Shared {
         state.queued -= charge;
         batch.bytes.clear();
         batch.lines.clear();
-        state.spare = Some(batch);
+        if state.spare.len() < MOST_SPARE {
+            state.spare.push(batch);
+        }
         if state.queued == 0 {
             self.drained.notify_all();
         }
@@ -136,7 +140,7 @@ impl State {
     fn put(&mut self, kind: Kind, line: &[u8]) {
         if !self.waiting.back().is_some_and(|batch| batch.has_room(line)) {
             let batch =
-                self.spare.take().unwrap_or_else(|| Batch { bytes: Vec::with_capacity(BATCH), lines: Vec::new() });
+                self.spare.pop().unwrap_or_else(|| Batch { bytes: Vec::with_capacity(BATCH), lines: Vec::new() });
             self.waiting.push_back(batch);
         }
         let batch = self.waiting.back_mut().expect("one has just been put there");
