@@ -129,6 +129,19 @@ fn every_key_is_suspect_wherever_it_stands() {
     }
 }
 
+#[test]
+fn what_escapes_stand_for_parts_no_groups_of_a_card() {
+    for escape in ["\\b", "\\f", "\\r", "\\n", "\\t"] {
+        for text in [format!("4111-1111-0{escape}"), ["4111", "1111", "1111", "1111"].join(escape)] {
+            for (quick, close) in PAIRS.iter() {
+                let read =
+                    |redactor: &Redactor| redactor.content(text.as_bytes(), Syntax::Text, 100, false).into_owned();
+                assert_eq!(read(close), read(quick), "{text}");
+            }
+        }
+    }
+}
+
 /// Letters in the case that the bits of a number say.
 fn cased(text: &str, bits: u32) -> String {
     let case = |(at, c): (usize, char)| if bits >> (at % 32) & 1 == 1 { c.to_ascii_uppercase() } else { c };
@@ -177,8 +190,10 @@ proptest! {
         let text = texts.concat().into_bytes();
         let from = from.index(text.len() + 1);
         let to = from + to.index(text.len() + 1 - from);
+        // Either may see one more that begins later.
+        let within = |found: Option<usize>| found.filter(|found| *found < to);
         let one_by_one = suspects.first_one_by_one(&text, from, text.len().min(to + 3), open);
-        prop_assert_eq!(suspects.first(&text, from, to, open), one_by_one);
+        prop_assert_eq!(within(suspects.first(&text, from, to, open)), within(one_by_one));
     }
 
     #[test]
@@ -186,12 +201,11 @@ proptest! {
         let (quick, close) = &PAIRS[which];
         let read = |redactor: &Redactor, syntax| redactor.content(text.as_bytes(), syntax, usize::MAX, !goes_on).into_owned();
         let is_clean = !quick.may_be_in(text.as_bytes(), goes_on) && !is_utf16(text.as_bytes());
-        prop_assert_eq!(read(quick, Syntax::Form), read(close, Syntax::Form));
         // Of a clean text that begins like JSON and is cut off all is shown, of others what can be read.
-        if is_clean {
-            prop_assert!(text.starts_with(&*read(close, Syntax::Text).text));
-        } else {
-            prop_assert_eq!(read(quick, Syntax::Text), read(close, Syntax::Text));
+        for syntax in [Syntax::Form, Syntax::Text] {
+            let (quickly, closely) = (read(quick, syntax), read(close, syntax));
+            let is_part = is_clean && text.starts_with(&*closely.text);
+            prop_assert!(is_part || quickly == closely, "{quickly:?}, {closely:?}");
         }
         prop_assert_eq!(quick.query(&text), close.query(&text));
         prop_assert_eq!(quick.path(&text), close.path(&text));

@@ -56,7 +56,9 @@ fn escape(text: &[u8]) -> Option<(Escaped, usize)> {
         [b'\\', b'u', ..] => digits(2, 4).map(|code| (Escaped::Char(char::from_u32(code).unwrap_or(' ')), 6)),
         [b'\\', b'n', ..] => Some((Escaped::Byte(b'\n'), 2)),
         [b'\\', b't', ..] => Some((Escaped::Byte(b'\t'), 2)),
-        [b'\\', b'r' | b'b' | b'f', ..] => Some((Escaped::Byte(b' '), 2)),
+        [b'\\', b'r', ..] => Some((Escaped::Byte(b'\r'), 2)),
+        [b'\\', b'b', ..] => Some((Escaped::Byte(0x8), 2)),
+        [b'\\', b'f', ..] => Some((Escaped::Byte(0xc), 2)),
         [b'\\', c @ (b'"' | b'\'' | b'\\' | b'/'), ..] => Some((Escaped::Byte(*c), 2)),
         _ => None,
     }

@@ -143,16 +143,14 @@ impl Suspects {
 
     /// Where the first suspect begins of those that begin between two places.
     pub fn first(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
-        let text_to = text.len().min(to + 3);
+        let to = text.len().min(to + 3);
         #[cfg(target_arch = "x86_64")]
-        if text_to - from >= READ && avx2::is_here() {
+        if avx2::is_here() {
             // SAFETY: the processor has what it is compiled for.
             #[expect(unsafe_code, reason = "a search of 32 places at once takes half the time")]
-            let found = unsafe { self.first_of_many(text, from, text_to, open) };
-            // What is left is less than a pattern.
-            return found.or_else(|| self.first_one_by_one(text, text_to - 3, text_to, open));
+            return unsafe { self.first_of_many(text, from, to, open) };
         }
-        self.first_one_by_one(text, from, text_to, open)
+        self.first_one_by_one(text, from, to, open)
     }
 
     /// The same, of patterns that end before the second place.
@@ -197,38 +195,46 @@ impl Suspects {
         None
     }
 
-    /// The same of at least [`READ`] bytes, but for patterns that begin with the last three.
+    /// The same, in many places at once.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,popcnt")]
     fn first_of_many(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
         let fit = |led: u64, next: &[u8]| {
-            next.iter().zip(1..).fold(led, |fits, (byte, nth)| fits & self.rows[usize::from(*byte)][nth])
+            next.iter().zip(1..4).fold(led, |fits, (byte, nth)| fits & self.rows[usize::from(*byte)][nth])
         };
-        let fits = fit(self.led(text, from), &text[from..from + 3]);
-        if fits != 0
-            && let Some(found) = self.suspect(text, from + 2, fits, open)
-        {
-            return Some(found);
-        }
         let mut at = from;
         loop {
-            let read = text[at..].first_chunk().expect("so many are left");
+            let left = &text[at..to];
+            let mut padded = [0; READ];
+            let read = match left.first_chunk() {
+                Some(read) => read,
+                None => {
+                    padded[..left.len()].copy_from_slice(left);
+                    &padded
+                }
+            };
+            let fits = if at == from { fit(self.led(text, from), read) } else { 0 };
+            if fits != 0
+                && let Some(found) = self.suspect(text, from + 2, fits, open)
+            {
+                return Some(found);
+            }
             let mut places = self.buckets.places(read);
             while places != 0 {
-                let place = at + places.trailing_zeros() as usize;
-                let fits = fit(self.rows[usize::from(text[place])][0], &text[place + 1..place + 4]);
+                let place = places.trailing_zeros() as usize;
+                let fits = fit(self.rows[usize::from(read[place])][0], &read[place + 1..]);
                 if fits != 0
-                    && let Some(found) = self.suspect(text, place + 3, fits, open)
+                    && let Some(found) = self.suspect(text, at + place + 3, fits, open)
                 {
                     return Some(found);
                 }
                 places &= places - 1;
             }
-            if at == to - READ {
+            at += avx2::WIDTH;
+            // The shortest pattern has a byte before it and one of its own.
+            if at + 2 > to {
                 return None;
             }
-            // The last are some of those before once more.
-            at = (at + avx2::WIDTH).min(to - READ);
         }
     }
 
