@@ -101,6 +101,8 @@ impl Shared {
         batch.bytes.clear();
         batch.lines.clear();
         if state.spare.len() < MOST_SPARE {
+            // One long line makes a batch of its own, as long as that.
+            batch.bytes.shrink_to(BATCH);
             state.spare.push(batch);
         }
         if state.queued == 0 {
