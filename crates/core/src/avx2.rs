@@ -36,6 +36,11 @@ impl Sets {
         }
     }
 
+    /// The sets that a byte is in.
+    pub const fn of_byte(&self, byte: u8) -> u8 {
+        self.low[(byte & 0xf) as usize] & self.high[(byte >> 4) as usize]
+    }
+
     /// The sets that each byte is in.
     #[target_feature(enable = "avx2")]
     #[inline]

@@ -202,9 +202,10 @@ proptest! {
         let read = |redactor: &Redactor, syntax| redactor.content(text.as_bytes(), syntax, usize::MAX, !goes_on).into_owned();
         let is_clean = !quick.may_be_in(text.as_bytes(), goes_on) && !is_utf16(text.as_bytes());
         // Of a clean text that begins like JSON and is cut off all is shown, of others what can be read.
+        let may_be_part = is_clean && text.trim_start().starts_with(['{', '[']);
         for syntax in [Syntax::Form, Syntax::Text] {
             let (quickly, closely) = (read(quick, syntax), read(close, syntax));
-            let is_part = is_clean && text.starts_with(&*closely.text);
+            let is_part = may_be_part && text.starts_with(&*closely.text);
             prop_assert!(is_part || quickly == closely, "{quickly:?}, {closely:?}");
         }
         prop_assert_eq!(quick.query(&text), close.query(&text));

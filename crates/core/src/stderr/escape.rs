@@ -43,7 +43,7 @@ const SHOWN: [u32; 256] = {
 const TO_BE_LOOKED_AT: u8 = 65;
 
 /// Whether a byte is shown as it is. Of those that are not ASCII some begin a hostile character.
-const fn is_plain(byte: u8) -> bool {
+pub(super) const fn is_plain(byte: u8) -> bool {
     // Without a short cut between the tests, so that the compiler does them on a whole chunk at once.
     (byte >= b' ')
         & (byte != b'"')

@@ -6,6 +6,7 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_testz_si256,
 };
 
+use super::escape::is_plain;
 use crate::avx2::{Sets, load, words};
 
 /// What a backslash comes before.
@@ -22,6 +23,15 @@ const SETS: Sets = {
     sets.add(1 << 5, 1 << 0x2, 1 << 0xc | 1 << 0xe); // 0xc2, 0xe2
     sets.add(1 << 6, 1 << 0x8, 1 << 0xd); // 0xd8
     sets
+};
+
+// What is plain is said there, once: a byte that is in no set here and not plain there would go out as it is.
+const _: () = {
+    let mut byte = 0;
+    while byte <= u8::MAX as usize {
+        assert!((SETS.of_byte(byte as u8) == 0) == is_plain(byte as u8));
+        byte += 1;
+    }
 };
 
 /// Stands for a backslash among the places of bytes.
