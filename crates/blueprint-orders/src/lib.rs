@@ -27,11 +27,12 @@ use actix_web::web::ServiceConfig;
 use blueprint_users::{Directory, Elsewhere};
 use cyanotype::auth::Authenticator;
 use cyanotype::settings::BlueprintSettings;
-use cyanotype::{Blueprint, Need, Resources, Task};
-use sqlx::migrate::Migrator;
+use cyanotype::{Blueprint, Migrations, Need, Resources, Task};
 use utoipa::openapi::OpenApi;
 
 use crate::settings::OrdersSettings;
+
+cyanotype::embed_migrations!();
 
 const PREFIX: &str = "/orders";
 
@@ -56,8 +57,8 @@ impl Blueprint for Orders {
         api::document()
     }
 
-    fn migrations(&self) -> Option<Migrator> {
-        Some(sqlx::migrate!())
+    fn migrations(&self) -> Option<Migrations> {
+        Some(migrations())
     }
 
     fn settings(&self) -> BlueprintSettings {

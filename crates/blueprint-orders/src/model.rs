@@ -2,9 +2,10 @@
 
 use cyanotype::conditional::ETag;
 use cyanotype::extract::whole;
+use cyanotype::time;
 use garde::Validate;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ pub(crate) struct NewOrder {
     pub lines: Vec<Line>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate, FromRow, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Line {
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$", example = "A-1")]
@@ -62,10 +63,12 @@ pub(crate) struct Order {
     pub status: Status,
     pub lines: Vec<Line>,
     pub total_cents: i64,
-    #[schema(format = "date-time")]
-    pub created_at: String,
-    #[schema(format = "date-time")]
-    pub updated_at: String,
+    #[schema(value_type = String, format = "date-time")]
+    #[serde(serialize_with = "time::serialize")]
+    pub created_at: Timestamp,
+    #[schema(value_type = String, format = "date-time")]
+    #[serde(serialize_with = "time::serialize")]
+    pub updated_at: Timestamp,
     /// Counts its changes.
     #[serde(skip)]
     pub version: i64,

@@ -9,8 +9,7 @@ use cyanotype::conditional::IfNoneMatch;
 use cyanotype::extract::{Json, Path, Query};
 use cyanotype::idempotency::Once;
 use cyanotype::paging::{Page, Paging};
-use cyanotype::{Breadcrumb, Database, PROBLEM, Problem, Result, add_breadcrumb};
-use sqlx::AnyConnection;
+use cyanotype::{Breadcrumb, Database, PROBLEM, Problem, Result, Transaction, add_breadcrumb};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -42,15 +41,16 @@ pub(crate) async fn place(By(caller, Json(new)): By<Json<NewOrder>>, users: Data
     }
     let total = total_cents(&new.lines)
         .ok_or_else(|| Problem::invalid_field("lines", "cost more together than can be counted"))?;
-    once.run(&caller, async |connection| {
+    let user = caller.id;
+    once.run(&caller, async move |transaction| {
         add_breadcrumb(
             Breadcrumb::new("writes an order")
                 .category("orders")
                 .data("lines", new.lines.len())
                 .data("total_cents", total),
         );
-        let order = store::insert(connection, caller.id, new.lines, total).await?;
-        info!(order_id = %order.id, user_id = %caller.id, total_cents = total, "order placed");
+        let order = store::insert(transaction, user, new.lines, total).await?;
+        info!(order_id = %order.id, user_id = %user, total_cents = total, "order placed");
         let place = (LOCATION, format!("{PREFIX}/{}", order.id));
         Ok(HttpResponse::Created().insert_header(place).insert_header(order.tag()).json(order))
     })
@@ -68,7 +68,7 @@ pub(crate) async fn list(
     Query(filter): Query<Filter>,
     Query(paging): Query<Paging>,
 ) -> Result {
-    let orders = store::list(database.pool(), caller.id, &filter, &paging).await?;
+    let orders = store::list(&database, caller.id, &filter, &paging).await?;
     Ok(paging.answer(&request, orders, |order| order.id))
 }
 
@@ -79,7 +79,7 @@ pub(crate) async fn list(
     (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
 ))]
 pub(crate) async fn read(caller: Caller, database: Database, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
-    let order = store::find(database.pool(), caller.id, id).await?.ok_or_else(unknown)?;
+    let order = store::find(&database, caller.id, id).await?.ok_or_else(unknown)?;
     Ok(known.answer(order.tag(), order))
 }
 
@@ -96,7 +96,8 @@ pub(crate) async fn read(caller: Caller, database: Database, Path(id): Path<Uuid
     )
 )]
 pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Result {
-    once.run(&caller, async |connection| advance(&caller, connection, id, Move::Pay).await).await
+    let user = caller.id;
+    once.run(&caller, async move |transaction| advance(transaction, user, id, Move::Pay).await).await
 }
 
 /// Ships an order.
@@ -112,7 +113,8 @@ pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Res
     )
 )]
 pub(crate) async fn ship(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Result {
-    once.run(&caller, async |connection| advance(&caller, connection, id, Move::Ship).await).await
+    let user = caller.id;
+    once.run(&caller, async move |transaction| advance(transaction, user, id, Move::Ship).await).await
 }
 
 /// Cancels an order.
@@ -128,21 +130,23 @@ pub(crate) async fn ship(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Re
     )
 )]
 pub(crate) async fn cancel(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Result {
-    once.run(&caller, async |connection| advance(&caller, connection, id, Move::Cancel).await).await
+    let user = caller.id;
+    once.run(&caller, async move |transaction| advance(transaction, user, id, Move::Cancel).await).await
 }
 
-async fn advance(caller: &Caller, on: &mut AnyConnection, id: Uuid, by: Move) -> Result {
-    let from = store::find(&mut *on, caller.id, id).await?.ok_or_else(unknown)?.status;
+async fn advance(on: &mut Transaction, user: Uuid, id: Uuid, by: Move) -> Result {
+    let order = store::find(&mut *on, user, id).await?.ok_or_else(unknown)?;
+    let from = order.status;
     let Some(to) = next(from, by) else { return Err(refused(id, by, from)) };
     add_breadcrumb(
         Breadcrumb::new("moves an order").category("orders").data("from", from.as_str()).data("to", to.as_str()),
     );
-    let Some(order) = store::advance(&mut *on, caller.id, id, (from, to)).await? else {
+    let Some(order) = store::advance(&mut *on, user, order, to).await? else {
         // Somebody was faster. Even when the move is still possible it is not what the client has decided on.
-        let now = store::find(&mut *on, caller.id, id).await?.ok_or_else(unknown)?.status;
+        let now = store::find(&mut *on, user, id).await?.ok_or_else(unknown)?.status;
         return Err(refused(id, by, now));
     };
-    info!(order_id = %id, user_id = %caller.id, %from, %to, "order moved");
+    info!(order_id = %id, user_id = %user, %from, %to, "order moved");
     Ok(HttpResponse::Ok().insert_header(order.tag()).json(order))
 }
 

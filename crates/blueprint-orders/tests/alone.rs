@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use blueprint_orders::Orders;
 use blueprint_users::{Directory, Exists};
+use cyanotype::Executor;
 use cyanotype::auth::{Authenticator, Caller};
 use cyanotype::test::{self, Served, Tokens};
 use serde_json::json;
@@ -57,7 +58,7 @@ async fn a_user_who_is_gone_places_none() {
 #[actix_web::test]
 async fn a_failure_is_one_record_and_one_event() {
     let service = start().await;
-    sqlx::query("DROP TABLE order_lines").execute(service.database().pool()).await.expect("the table is there");
+    service.database().execute("DROP TABLE order_lines", &[]).await.expect("the table is there");
     let failed = service.post("/orders").bearer("of-ada").json(&order()).send().await;
     assert_eq!((failed.status, failed.records_of("uncaught").len()), (500, 1));
     assert_eq!(failed.events().len(), 1);

@@ -2,9 +2,10 @@
 
 use cyanotype::FieldError;
 use cyanotype::conditional::ETag;
+use cyanotype::time;
 use garde::Validate;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -86,20 +87,23 @@ pub(crate) struct Change {
     pub password: Option<Password>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct User {
-    #[sqlx(try_from = "String")]
     pub id: Uuid,
     pub email: String,
     pub name: String,
-    #[schema(format = "date-time")]
-    pub created_at: String,
-    #[schema(format = "date-time")]
-    pub updated_at: String,
+    #[schema(value_type = String, format = "date-time")]
+    #[serde(serialize_with = "time::serialize")]
+    pub created_at: Timestamp,
+    #[schema(value_type = String, format = "date-time")]
+    #[serde(serialize_with = "time::serialize")]
+    pub updated_at: Timestamp,
     /// Counts its changes.
     #[serde(skip)]
     pub version: i64,
 }
+
+cyanotype::from_row!(User { id, email, name, created_at, updated_at, version });
 
 impl User {
     pub(crate) fn tag(&self) -> ETag {
@@ -114,8 +118,9 @@ pub(crate) struct Session {
     #[schema(value_type = String)]
     pub token: Token,
     pub token_type: &'static str,
-    #[schema(format = "date-time")]
-    pub expires_at: String,
+    #[schema(value_type = String, format = "date-time")]
+    #[serde(serialize_with = "time::serialize")]
+    pub expires_at: Timestamp,
     pub user_id: Uuid,
 }
 

@@ -7,14 +7,14 @@ use cyanotype::auth::{By, Caller, bearer_token};
 use cyanotype::conditional::{self, IfMatch, IfNoneMatch};
 use cyanotype::extract::{Json, Path, Query};
 use cyanotype::paging::{Page, Paging};
-use cyanotype::{Breadcrumb, PROBLEM, Problem, Result, add_breadcrumb};
-use jiff::{SignedDuration, Timestamp};
+use cyanotype::{Breadcrumb, PROBLEM, Problem, Result, add_breadcrumb, time};
+use jiff::SignedDuration;
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::PREFIX;
 use crate::model::{Change, Email, Login, Registration, Session, User};
-use crate::store::{Changes, Credentials, Store, written};
+use crate::store::{Changes, Credentials, Store};
 use crate::token::{self, Token};
 
 const SESSION: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -76,8 +76,8 @@ pub(crate) async fn login(store: Store, Json(login): Json<Login>) -> Result {
 
 async fn begin_session(store: &Store, user: &Credentials) -> Result {
     let token = Token::random()?;
-    let expires_at = written(Timestamp::now() + SESSION);
-    if !store.begin_session(user, &token.hash(), &expires_at).await? {
+    let expires_at = time::now() + SESSION;
+    if !store.begin_session(user, token.hash(), expires_at).await? {
         warn!(user_id = %user.id, "login refused: the password has just changed, or the user gone");
         return Err(refused());
     }
@@ -164,16 +164,14 @@ pub(crate) async fn change(
         Some(password) => Some(password.hash().await?),
         None => None,
     };
-    let changes = Changes {
-        name: change.name.as_deref(),
-        email: change.email.as_ref().map(Email::as_str),
-        password_hash: password_hash.as_deref(),
-    };
-    let Some(user) = store.change((id, version), &changes, &presented(&request)?).await? else {
+    let ended_other_sessions = password_hash.is_some();
+    let email = change.email.as_ref().map(Email::as_str).map(str::to_owned);
+    let changes = Changes { name: change.name, email, password_hash };
+    let Some(user) = store.change((id, version), changes, presented(&request)?).await? else {
         // Gone, or somebody was faster since the version was checked.
         return Err(store.find(id).await?.map_or_else(unknown, |_| conditional::changed()));
     };
-    info!(user_id = %id, ended_other_sessions = changes.password_hash.is_some(), "user changed");
+    info!(user_id = %id, ended_other_sessions, "user changed");
     Ok(HttpResponse::Ok().insert_header(user.tag()).json(user))
 }
 

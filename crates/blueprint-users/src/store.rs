@@ -1,58 +1,43 @@
 //! All SQL of this blueprint.
-//!
-//! A transaction begins with its write: the database does not let one that has read first become a writer when another
-//! wrote in between.
 
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use cyanotype::paging::Paging;
-use cyanotype::{Database, Problem};
+use cyanotype::{Database, DatabaseError, Executor, Problem, time};
 use jiff::Timestamp;
-use sqlx::{AnyPool, FromRow};
 use uuid::Uuid;
 
 use crate::model::{Email, User};
 
-/// Six decimals always, so that times compare as texts.
-pub(crate) fn written(time: Timestamp) -> String {
-    format!("{time:.6}")
-}
-
-pub(crate) fn now() -> String {
-    written(Timestamp::now())
-}
-
 /// What a login needs to know of a user.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone)]
 pub(crate) struct Credentials {
-    #[sqlx(try_from = "String")]
     pub id: Uuid,
     pub password_hash: String,
 }
 
+cyanotype::from_row!(Credentials { id, password_hash });
+
 /// What changes of a user: what is `None` stays.
 #[derive(Debug, Default)]
-pub(crate) struct Changes<'a> {
-    pub name: Option<&'a str>,
-    pub email: Option<&'a str>,
-    pub password_hash: Option<&'a str>,
+pub(crate) struct Changes {
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub password_hash: Option<String>,
 }
 
 /// An e-mail address can be refused by the database alone: two may ask for it at once.
 #[derive(Debug)]
 pub(crate) enum Refused {
     EmailTaken,
-    Failed(sqlx::Error),
+    Failed(DatabaseError),
 }
 
-impl From<sqlx::Error> for Refused {
-    fn from(error: sqlx::Error) -> Self {
-        match error.as_database_error() {
-            Some(cause) if cause.is_unique_violation() => Self::EmailTaken,
-            _ => Self::Failed(error),
-        }
+impl From<DatabaseError> for Refused {
+    fn from(error: DatabaseError) -> Self {
+        if error.is_unique_violation() { Self::EmailTaken } else { Self::Failed(error) }
     }
 }
 
@@ -69,7 +54,7 @@ impl From<Refused> for Problem {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    pool: AnyPool,
+    database: Database,
 }
 
 impl FromRequest for Store {
@@ -77,35 +62,34 @@ impl FromRequest for Store {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let database = Database::from_request(request, payload).into_inner();
-        ready(database.map(|database| Self::new(database.pool().clone())))
+        ready(Database::from_request(request, payload).into_inner().map(Self::new))
     }
 }
 
 impl Store {
-    pub(crate) const fn new(pool: AnyPool) -> Self {
-        Self { pool }
+    pub(crate) const fn new(database: Database) -> Self {
+        Self { database }
     }
 
     pub(crate) async fn insert(&self, email: &str, name: &str, password_hash: &str) -> Result<User, Refused> {
         let sql = "INSERT INTO users (id, email, name, password_hash, created_at, updated_at)
                    VALUES ($1, $2, $3, $4, $5, $5)
                    RETURNING id, email, name, created_at, updated_at, version";
-        let insert = sqlx::query_as(sql).bind(Uuid::now_v7().to_string()).bind(email).bind(name);
-        Ok(insert.bind(password_hash).bind(now()).fetch_one(&self.pool).await?)
+        let (id, now) = (Uuid::now_v7(), time::now());
+        Ok(self.database.query_one(sql, &[&id, &email, &name, &password_hash, &now]).await?)
     }
 
-    pub(crate) async fn find(&self, id: Uuid) -> Result<Option<User>, sqlx::Error> {
+    pub(crate) async fn find(&self, id: Uuid) -> Result<Option<User>, DatabaseError> {
         let sql = "SELECT id, email, name, created_at, updated_at, version FROM users WHERE id = $1";
-        sqlx::query_as(sql).bind(id.to_string()).fetch_optional(&self.pool).await
+        self.database.query_opt(sql, &[&id]).await
     }
 
-    pub(crate) async fn list(&self, paging: &Paging) -> Result<Vec<User>, sqlx::Error> {
-        let sql = r#"SELECT id, email, name, created_at, updated_at, version FROM users
-                     WHERE id COLLATE "binary" > $1 ORDER BY id COLLATE "binary" LIMIT $2"#;
-        // No id is before the empty text.
-        let after = paging.after.map_or_else(String::new, |id| id.to_string());
-        sqlx::query_as(sql).bind(after).bind(paging.to_read()).fetch_all(&self.pool).await
+    pub(crate) async fn list(&self, paging: &Paging) -> Result<Vec<User>, DatabaseError> {
+        let sql = "SELECT id, email, name, created_at, updated_at, version FROM users
+                   WHERE id > $1 ORDER BY id LIMIT $2";
+        // No id is before the nil one.
+        let after = paging.after.unwrap_or_default();
+        self.database.query(sql, &[&after, &paging.to_read()]).await
     }
 
     /// Changes a user, if there is one, and of that version if one is given. A new password ends all sessions but the one
@@ -113,96 +97,100 @@ impl Store {
     pub(crate) async fn change(
         &self,
         (id, version): (Uuid, Option<i64>),
-        changes: &Changes<'_>,
-        session: &str,
+        changes: Changes,
+        session: String,
     ) -> Result<Option<User>, Refused> {
         let sql = "UPDATE users
                    SET name = COALESCE($1, name), email = COALESCE($2, email),
                        password_hash = COALESCE($3, password_hash), updated_at = $4, version = version + 1
                    WHERE id = $5 AND version = COALESCE($6, version)
                    RETURNING id, email, name, created_at, updated_at, version";
-        let mut transaction = self.pool.begin().await?;
-        let update = sqlx::query_as(sql).bind(changes.name).bind(changes.email).bind(changes.password_hash);
-        let update = update.bind(now()).bind(id.to_string()).bind(version);
-        let user = update.fetch_optional(&mut *transaction).await?;
-        if user.is_some() && changes.password_hash.is_some() {
-            let end = sqlx::query("DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2");
-            end.bind(id.to_string()).bind(session).execute(&mut *transaction).await?;
-        }
-        transaction.commit().await?;
-        Ok(user)
+        let end_others = "DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2";
+        let work = async move |transaction: &mut cyanotype::Transaction| {
+            let Changes { name, email, password_hash } = changes;
+            let now = time::now();
+            let user = transaction.query_opt(sql, &[&name, &email, &password_hash, &now, &id, &version]).await?;
+            if user.is_some() && password_hash.is_some() {
+                transaction.execute(end_others, &[&id, &session]).await?;
+            }
+            Ok(user)
+        };
+        self.database.transaction(work).await
     }
 
     /// Whether there was such a user. Their sessions go with them, by the foreign key.
-    pub(crate) async fn delete(&self, id: Uuid) -> Result<bool, sqlx::Error> {
-        let done = sqlx::query("DELETE FROM users WHERE id = $1").bind(id.to_string()).execute(&self.pool).await?;
-        Ok(done.rows_affected() > 0)
+    pub(crate) async fn delete(&self, id: Uuid) -> Result<bool, DatabaseError> {
+        Ok(self.database.execute("DELETE FROM users WHERE id = $1", &[&id]).await? > 0)
     }
 
-    pub(crate) async fn credentials(&self, email: &str) -> Result<Option<Credentials>, sqlx::Error> {
+    pub(crate) async fn credentials(&self, email: &str) -> Result<Option<Credentials>, DatabaseError> {
         // Nobody has such an address, and PostgreSQL does not let it be asked for.
         if email.contains('\0') {
             return Ok(None);
         }
-        let sql = "SELECT id, password_hash FROM users WHERE email = $1";
-        sqlx::query_as(sql).bind(email).fetch_optional(&self.pool).await
+        self.database.query_opt("SELECT id, password_hash FROM users WHERE email = $1", &[&email]).await
     }
 
     /// Begins a session, unless the password has changed since it was verified, or the user has gone.
     pub(crate) async fn begin_session(
         &self,
         verified: &Credentials,
-        token_hash: &str,
-        expires_at: &str,
-    ) -> Result<bool, sqlx::Error> {
+        token_hash: String,
+        expires_at: Timestamp,
+    ) -> Result<bool, DatabaseError> {
         // A write, so that a change of the password that is under way is waited for, and one that comes later waits.
         let hold = "UPDATE users SET updated_at = updated_at WHERE id = $1 AND password_hash = $2";
         let insert = "INSERT INTO sessions (token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
-        let (id, now) = (verified.id.to_string(), now());
-        let mut transaction = self.pool.begin().await?;
-        let held = sqlx::query(hold).bind(&id).bind(&verified.password_hash).execute(&mut *transaction).await?;
-        if held.rows_affected() == 0 {
-            return Ok(false);
-        }
-        let insert = sqlx::query(insert).bind(token_hash).bind(&id).bind(&now).bind(expires_at);
-        insert.execute(&mut *transaction).await?;
-        // Whose time is over is of no use to anybody: each login sweeps.
-        sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(&now).execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(true)
+        let Credentials { id, password_hash } = verified.clone();
+        let work = async move |transaction: &mut cyanotype::Transaction| {
+            if transaction.execute(hold, &[&id, &password_hash]).await? == 0 {
+                return Ok(false);
+            }
+            transaction.execute(insert, &[&token_hash, &id, &time::now(), &expires_at]).await?;
+            Ok(true)
+        };
+        self.database.transaction(work).await
     }
 
-    /// Whose session it is, if it is one and has not expired.
-    pub(crate) async fn session_owner(&self, token_hash: &str, now: &str) -> Result<Option<Uuid>, sqlx::Error> {
-        #[derive(FromRow)]
-        struct Owner {
-            #[sqlx(try_from = "String")]
-            id: Uuid,
-        }
-        let sql = "SELECT users.id FROM sessions JOIN users ON users.id = sessions.user_id
-                   WHERE sessions.token_hash = $1 AND sessions.expires_at > $2";
-        let owner: Option<Owner> = sqlx::query_as(sql).bind(token_hash).bind(now).fetch_optional(&self.pool).await?;
-        Ok(owner.map(|owner| owner.id))
+    /// Whose session it is, if it is one and has not expired. It goes with its user, so there is one.
+    pub(crate) async fn session_owner(&self, token_hash: &str, now: Timestamp) -> Result<Option<Uuid>, DatabaseError> {
+        let sql = "SELECT user_id FROM sessions WHERE token_hash = $1 AND expires_at > $2";
+        let owner: Option<(Uuid,)> = self.database.query_opt(sql, &[&token_hash, &now]).await?;
+        Ok(owner.map(|(id,)| id))
     }
 
-    pub(crate) async fn end_session(&self, token_hash: &str) -> Result<(), sqlx::Error> {
-        let end = sqlx::query("DELETE FROM sessions WHERE token_hash = $1").bind(token_hash);
-        end.execute(&self.pool).await.map(|_| ())
+    pub(crate) async fn end_session(&self, token_hash: &str) -> Result<(), DatabaseError> {
+        self.database.execute("DELETE FROM sessions WHERE token_hash = $1", &[&token_hash]).await.map(|_| ())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cyanotype::Blueprint;
-    use cyanotype::settings::Loader;
+    use cyanotype::test;
 
-    const LATER: &str = "2999-01-01T00:00:00.000000Z";
+    fn at(time: &str) -> Timestamp {
+        time.parse().unwrap()
+    }
+
+    fn later() -> Timestamp {
+        at("2999-01-01T00:00:00Z")
+    }
 
     async fn store() -> Store {
-        let settings = Loader::new("/nonexistent").variables([("DATABASE_URL", "sqlite::memory:")]).load().unwrap();
-        let migrations = [("users", crate::Users.migrations().unwrap())];
-        Store::new(Database::open(&settings.database, migrations).await.unwrap().pool().clone())
+        Store::new(test::database(&crate::Users).await)
+    }
+
+    async fn begin(store: &Store, user: &Credentials, token: &str) -> bool {
+        store.begin_session(user, token.to_owned(), later()).await.unwrap()
+    }
+
+    async fn change(store: &Store, user: (Uuid, Option<i64>), changes: Changes, session: &str) -> Option<User> {
+        store.change(user, changes, session.to_owned()).await.unwrap()
+    }
+
+    fn password() -> Changes {
+        Changes { password_hash: Some("new".into()), ..Changes::default() }
     }
 
     async fn ada(store: &Store) -> Credentials {
@@ -218,10 +206,10 @@ mod tests {
     async fn an_expired_session_is_none() {
         let store = store().await;
         let ada = ada(&store).await;
-        let end = "2030-01-01T00:00:00.000000Z";
-        assert!(store.begin_session(&ada, "token", end).await.unwrap());
-        let owner = async |now: &str| store.session_owner("token", now).await.unwrap();
-        assert_eq!(owner("2029-12-31T23:59:59.999999Z").await, Some(ada.id));
+        let end = at("2030-01-01T00:00:00Z");
+        assert!(store.begin_session(&ada, "token".into(), end).await.unwrap());
+        let owner = async |now| store.session_owner("token", now).await.unwrap();
+        assert_eq!(owner(at("2029-12-31T23:59:59.999999Z")).await, Some(ada.id));
         assert_eq!(owner(end).await, None);
     }
 
@@ -230,17 +218,16 @@ mod tests {
         let store = store().await;
         let ada = ada(&store).await;
         for token in ["this", "other"] {
-            assert!(store.begin_session(&ada, token, LATER).await.unwrap());
+            assert!(begin(&store, &ada, token).await);
         }
-        let rename = Changes { name: Some("Countess"), ..Changes::default() };
-        let user = store.change((ada.id, None), &rename, "this").await.unwrap().unwrap();
+        let rename = Changes { name: Some("Countess".into()), ..Changes::default() };
+        let user = change(&store, (ada.id, None), rename, "this").await.unwrap();
         assert_eq!((user.name.as_str(), user.email.as_str()), ("Countess", "ada@example.org"));
-        assert_eq!(store.session_owner("other", &now()).await.unwrap(), Some(ada.id));
+        assert_eq!(store.session_owner("other", time::now()).await.unwrap(), Some(ada.id));
 
-        let password = Changes { password_hash: Some("new"), ..Changes::default() };
-        store.change((ada.id, None), &password, "this").await.unwrap().unwrap();
-        assert_eq!(store.session_owner("other", &now()).await.unwrap(), None);
-        assert_eq!(store.session_owner("this", &now()).await.unwrap(), Some(ada.id));
+        change(&store, (ada.id, None), password(), "this").await.unwrap();
+        assert_eq!(store.session_owner("other", time::now()).await.unwrap(), None);
+        assert_eq!(store.session_owner("this", time::now()).await.unwrap(), Some(ada.id));
     }
 
     #[actix_web::test]
@@ -248,32 +235,30 @@ mod tests {
         let store = store().await;
         let user = store.insert("ada@example.org", "Ada", "hash").await.unwrap();
         let ada = ada_of(&store).await;
-        assert!(store.begin_session(&ada, "other", LATER).await.unwrap());
+        assert!(begin(&store, &ada, "other").await);
         assert_eq!(store.find(user.id).await.unwrap().unwrap().version, user.version, "a login changes nobody");
-        let password = Changes { password_hash: Some("new"), ..Changes::default() };
-        assert_eq!(store.change((user.id, Some(user.version + 1)), &password, "").await.unwrap(), None);
-        assert_eq!(store.session_owner("other", &now()).await.unwrap(), Some(user.id), "nothing was changed");
-        let changed = store.change((user.id, Some(user.version)), &password, "").await.unwrap().unwrap();
+        assert_eq!(change(&store, (user.id, Some(user.version + 1)), password(), "").await, None);
+        assert_eq!(store.session_owner("other", time::now()).await.unwrap(), Some(user.id), "nothing was changed");
+        let changed = change(&store, (user.id, Some(user.version)), password(), "").await.unwrap();
         assert_eq!(changed.version, user.version + 1);
-        assert_eq!(store.change((user.id, Some(user.version)), &password, "").await.unwrap(), None);
+        assert_eq!(change(&store, (user.id, Some(user.version)), password(), "").await, None);
     }
 
     #[actix_web::test]
     async fn a_login_that_the_password_has_overtaken_begins_no_session() {
         let store = store().await;
         let verified = ada(&store).await;
-        let password = Changes { password_hash: Some("new"), ..Changes::default() };
-        store.change((verified.id, None), &password, "").await.unwrap().unwrap();
-        assert!(!store.begin_session(&verified, "token", LATER).await.unwrap());
+        change(&store, (verified.id, None), password(), "").await.unwrap();
+        assert!(!begin(&store, &verified, "token").await);
     }
 
     #[actix_web::test]
     async fn sessions_go_with_their_user() {
         let store = store().await;
         let ada = ada(&store).await;
-        assert!(store.begin_session(&ada, "token", LATER).await.unwrap());
+        assert!(begin(&store, &ada, "token").await);
         assert!(store.delete(ada.id).await.unwrap());
-        let (left,): (i64,) = sqlx::query_as("SELECT count(*) FROM sessions").fetch_one(&store.pool).await.unwrap();
+        let (left,): (i64,) = store.database.query_one("SELECT count(*) FROM sessions", &[]).await.unwrap();
         assert_eq!(left, 0);
         assert!(!store.delete(ada.id).await.unwrap());
     }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use actix_web::web::ServiceConfig;
 use cyanotype::auth::{Authentication, Authenticator, Caller};
-use cyanotype::{Blueprint, Resources, Task};
-use sqlx::migrate::Migrator;
+use cyanotype::{Blueprint, Expiring, Migrations, Resources, Task, time};
 use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
 use crate::directory::{Directory, Exists};
-use crate::store::{Store, now};
+use crate::store::Store;
 use crate::{PREFIX, api, routes, token};
+
+cyanotype::embed_migrations!();
 
 /// The blueprint. It keeps nothing itself: all that lasts is in the database.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,15 +35,16 @@ impl Blueprint for Users {
         api::document()
     }
 
-    fn migrations(&self) -> Option<Migrator> {
-        Some(sqlx::migrate!())
+    fn migrations(&self) -> Option<Migrations> {
+        Some(migrations())
     }
 
     fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
         Box::pin(async move {
-            let known = Arc::new(Known { store: Store::new(resources.database().pool().clone()) });
+            let known = Arc::new(Known { store: Store::new(resources.database().clone()) });
             resources.provide::<dyn Authenticator>(Arc::clone(&known) as _);
             resources.provide::<dyn Directory>(known);
+            resources.expire(Expiring { table: "sessions", key: "token_hash", expires_at: "expires_at" });
             Ok(())
         })
     }
@@ -55,12 +57,15 @@ struct Known {
 
 impl Authenticator for Known {
     fn authenticate<'a>(&'a self, token: &'a str) -> Authentication<'a> {
-        Box::pin(async move { Ok(self.store.session_owner(&token::hash(token), &now()).await?) })
+        Box::pin(async move { Ok(self.store.session_owner(&token::hash(token), time::now()).await?) })
     }
 }
 
 impl Directory for Known {
-    fn exists<'a>(&'a self, _: &'a Caller, id: Uuid) -> Exists<'a> {
-        Box::pin(async move { Ok(self.store.find(id).await?.is_some()) })
+    fn exists<'a>(&'a self, caller: &'a Caller, id: Uuid) -> Exists<'a> {
+        Box::pin(async move {
+            // Whose token this process has just found in its own database is there.
+            Ok(caller.id == id || self.store.find(id).await?.is_some())
+        })
     }
 }

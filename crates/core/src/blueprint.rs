@@ -4,9 +4,9 @@ use std::error::Error;
 
 use actix_web::web::ServiceConfig;
 use futures_util::future::LocalBoxFuture;
-use sqlx::migrate::Migrator;
 use utoipa::openapi::OpenApi;
 
+use crate::database::Migrations;
 use crate::http::rules::ResponseLogRules;
 use crate::record::Level;
 use crate::resources::Resources;
@@ -51,8 +51,9 @@ pub trait Blueprint: Send + Sync + 'static {
         OpenApi::default()
     }
 
-    /// What makes its tables and brings them up to date; run at every start.
-    fn migrations(&self) -> Option<Migrator> {
+    /// What makes its tables and brings them up to date, see [`embed_migrations!`](crate::embed_migrations); run at every
+    /// start.
+    fn migrations(&self) -> Option<Migrations> {
         None
     }
 

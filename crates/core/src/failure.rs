@@ -20,6 +20,8 @@ pub(crate) struct Failure {
     pub stack: Option<Arc<Stack>>,
     /// A panic ends what it happened in, so Sentry is told `fatal`.
     pub panic: bool,
+    /// Something that every request needs is unavailable: one report a window is enough for all of them.
+    pub outage: bool,
 }
 
 /// A source that is its own source would never end.
@@ -30,7 +32,7 @@ impl Failure {
         let links = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
         let chain =
             links.take(LONGEST_CHAIN).map(|error| Link { type_name: type_name(error), message: error.to_string() });
-        Self { chain: chain.collect(), stack, panic: false }
+        Self { chain: chain.collect(), stack, panic: false, outage: false }
     }
 
     /// The failure of a body's stream, without what actix wraps around it, once for each layer that it passed.
@@ -44,7 +46,7 @@ impl Failure {
 
     /// A failure that comes with no error of its own.
     pub fn plain(type_name: &str, message: String) -> Self {
-        Self { chain: vec![Link { type_name: type_name.into(), message }], stack: None, panic: false }
+        Self { chain: vec![Link { type_name: type_name.into(), message }], stack: None, panic: false, outage: false }
     }
 
     pub fn panic(message: String, stack: Stack) -> Self {

@@ -78,6 +78,11 @@ impl Floods {
 
     /// Whether this report is told; if not, it is counted: as a record of this kind, as an event, or both.
     pub fn admits(&self, same: Same, record: Option<Kind>, event: bool) -> bool {
+        self.admits_up_to(self.limit, same, record, event)
+    }
+
+    /// The same, with a limit of its own.
+    pub fn admits_up_to(&self, limit: u64, same: Same, record: Option<Kind>, event: bool) -> bool {
         let now = Instant::now();
         let mut open = self.shared.lock();
         if open.len() >= MOST {
@@ -96,7 +101,7 @@ impl Floods {
             (window.ends, window.seen) = (now + self.window, 0);
         }
         window.seen += 1;
-        if window.seen <= self.limit {
+        if window.seen <= limit {
             return true;
         }
         let is_first = !window.has_suppressed();

@@ -22,6 +22,7 @@ mod blueprint;
 mod capture;
 pub mod conditional;
 mod database;
+mod descriptors;
 pub mod extract;
 mod failure;
 mod flood;
@@ -54,10 +55,14 @@ mod stderr;
 mod subscriber;
 #[cfg(feature = "test")]
 pub mod test;
+pub mod time;
 
 pub use blueprint::{Blueprint, Need, Task};
 pub use capture::{Breadcrumb, Message, add_breadcrumb, capture_event, capture_exception, spawn};
-pub use database::{Database, DatabaseError, placeholders};
+pub use database::{
+    Column, Database, DatabaseError, DriverError, Executor, Expiring, FromRow, Migrations, Outage, Row, Transaction,
+    Value, placeholders,
+};
 pub use http::response_log::ResponseLogger;
 pub use http::rules::ResponseLogRules;
 pub use problem::{FieldError, PROBLEM, Problem, Result};

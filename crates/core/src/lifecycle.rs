@@ -2,16 +2,18 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpServer};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::database::Database;
+use crate::database::{Database, DatabaseError, Program, Sweeper};
+use crate::descriptors::Descriptors;
 use crate::management::{self, Health};
 use crate::outlets::Outlets;
 use crate::pipeline::{self, Pipeline, Report};
@@ -52,6 +54,14 @@ impl From<NotStarted> for Failed {
 }
 
 impl Failed {
+    /// Another start will fare no better on a schema that a newer version has written.
+    fn database(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::SchemaTooNew(reason) => Self { status: BAD_CONFIGURATION, reason },
+            error => Self::unavailable(error),
+        }
+    }
+
     fn unavailable(reason: impl fmt::Display) -> Self {
         Self { status: UNAVAILABLE, reason: reason.to_string() }
     }
@@ -68,7 +78,11 @@ pub(crate) fn run(mut service: Service) -> ExitCode {
     // Before any runtime: Sentry's hub belongs to the first thread that touches it.
     let pipeline = pipeline::start(&settings, service.before_breadcrumb.take(), &Outlets::Real);
 
-    let served = actix_web::rt::System::new().block_on(serve(&service, &settings, enabled, pipeline));
+    // Before any runtime: without descriptors it would not start, and could not say why.
+    let descriptors = Descriptors::claim(&settings).map_err(|reason| Failed { status: BAD_CONFIGURATION, reason });
+    let served = descriptors.and_then(|descriptors| {
+        actix_web::rt::System::new().block_on(serve(&service, &settings, enabled, pipeline, descriptors))
+    });
     let (deadline, code) = match served {
         Ok(deadline) => (deadline, ExitCode::SUCCESS),
         Err(failed) => {
@@ -91,16 +105,18 @@ async fn serve(
     settings: &Settings,
     enabled: Result<Vec<Enabled>, RegistryError>,
     pipeline: &'static Pipeline,
+    descriptors: Descriptors,
 ) -> Result<Instant, Failed> {
     let enabled = enabled?;
     let (_, rules) = routes::registered(settings, &enabled).await?;
     let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
     let names: Vec<&'static str> = blueprints.clone().map(|blueprint| blueprint.name()).collect();
     let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
-    let database = Database::open(&settings.database, migrations).await.map_err(Failed::unavailable)?;
+    let program = Program { name: service.name, version: service.version };
+    let database = Database::open(&settings.database, migrations, program).await.map_err(Failed::database)?;
     let running = Running::start(&enabled, Shared::new(database.clone())).await?;
     let mounted = Mounted::new(settings, pipeline, enabled, rules, &running, (service.name, service.version));
-    let started = Started { service, settings, pipeline, names, database, running: running.clone() };
+    let started = Started { service, settings, pipeline, names, database, running: running.clone(), descriptors };
     let served = started.listen(mounted).await;
     if served.is_err() {
         running.stop(Shares::of(settings.server.shutdown_timeout()).blueprints).await;
@@ -116,11 +132,12 @@ struct Started<'a> {
     names: Vec<&'static str>,
     database: Database,
     running: Running,
+    descriptors: Descriptors,
 }
 
 impl Started<'_> {
     async fn listen(self, mounted: Mounted) -> Result<Instant, Failed> {
-        let Self { service, settings, pipeline, names, database, running } = self;
+        let Self { service, settings, pipeline, names, database, running, descriptors } = self;
         let mut signals = Signals::listen().map_err(Failed::unavailable)?;
 
         let stopping = Arc::new(AtomicBool::new(false));
@@ -134,19 +151,30 @@ impl Started<'_> {
         let management = management.map_err(|error| cannot_listen("management", settings, &error))?;
 
         let shares = Shares::of(settings.server.shutdown_timeout());
+        let in_flight = mounted.in_flight.clone();
         let mut api = HttpServer::new(move || mounted.clone().app())
             .disable_signals()
-            .shutdown_timeout(shares.requests.as_secs())
+            // What is left for connections that nobody uses, and for those that take longer than the requests' share.
+            .shutdown_timeout(1)
+            .max_connections(descriptors.connections_per_worker)
             .client_request_timeout(settings.server.request_timeout())
             // A client that closes its side has left: its handler is ended, not run for nobody.
             .h1_allow_half_closed(false);
         if let Some(workers) = settings.server.workers {
             api = api.workers(workers);
         }
-        let api = api.bind((settings.server.host.as_str(), settings.server.port));
-        let api = api.map_err(|error| cannot_listen("server", settings, &error))?;
+        let listeners = listen(settings).map_err(|error| cannot_listen("server", settings, &error))?;
+        for listener in &listeners {
+            let own = listener.try_clone().and_then(|listener| api.listen(listener));
+            api = own.map_err(|error| cannot_listen("server", settings, &error))?;
+        }
 
         say_start(service, settings, pipeline, &api.addrs(), &management.addrs(), &names, &database);
+        if let Some(warning) = descriptors.warning() {
+            pipeline.report(Report::service(Level::Warning, warning));
+        }
+        let sweeper = Sweeper::new(database.clone(), running.expiring(), settings.database.sweep_interval());
+        let sweeper = actix_web::rt::spawn(sweeper.run());
         let (api, management) = (api.run(), management.run());
         let (api_handle, management_handle) = (api.handle(), management.handle());
         let management = actix_web::rt::spawn(management);
@@ -161,11 +189,29 @@ impl Started<'_> {
             signals.next().await;
             std::process::exit(1);
         });
+        sweeper.abort();
+        // No worker may end while another one's request, or a transaction whose client has left, needs what it holds: so
+        // nobody comes any more, all of them finish, and then they end together.
+        let requests = Instant::now() + shares.requests.saturating_sub(Duration::from_secs(1));
+        in_flight.stop();
+        api_handle.pause().await;
+        in_flight.wait(requests.min(Instant::now() + PAUSING)).await;
+        listeners.iter().for_each(refuse_connections);
+        in_flight.wait(requests).await;
+        database.wait_for_transactions(requests).await;
         api_handle.stop(true).await;
         // Both have ended by themselves; how is of no interest any more.
         let _ = api.await;
+        // What the workers cut off is recorded as they end.
+        in_flight.wait(Instant::now() + CUTTING_OFF).await;
+        let cut_off = database.unfinished_transactions();
+        if cut_off > 0 {
+            let message =
+                format!("rolled back {cut_off} database transactions that the stop did not wait for any longer");
+            pipeline.report(Report::service(Level::Warning, message).with("rolled_back", cut_off));
+        }
         running.stop(shares.blueprints).await;
-        let _ = tokio::time::timeout(Duration::from_millis(500), database.close()).await;
+        database.close();
         management_handle.stop(false).await;
         let _ = management.await;
         pipeline.report(Report::service(Level::Info, "stopped"));
@@ -184,6 +230,43 @@ impl Shares {
         let requests = Duration::from_secs((all.as_secs() * 5 / 8).max(1).min(all.as_secs().saturating_sub(1)));
         Self { requests, blueprints: all / 8 }
     }
+}
+
+/// The server answers that it pauses before it does; a listener that is shut down earlier is an error to it.
+const PAUSING: Duration = Duration::from_millis(100);
+/// How long a worker has to drop its connections.
+const CUTTING_OFF: Duration = Duration::from_millis(500);
+/// A backlog as long as actix's own.
+const BACKLOG: i32 = 1024;
+
+/// The API's listeners, one for each address that its host has.
+fn listen(settings: &Settings) -> io::Result<Vec<TcpListener>> {
+    let addresses = (settings.server.host.as_str(), settings.server.port).to_socket_addrs()?;
+    let mut failure = None;
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let bound = (|| {
+            let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+            socket.set_reuse_address(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(BACKLOG)?;
+            Ok(TcpListener::from(socket))
+        })();
+        match bound {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(error) if listeners.is_empty() => Err(error),
+        _ => Ok(listeners),
+    }
+}
+
+/// Whoever connects from now on is refused at once, and need not wait for an answer that does not come.
+fn refuse_connections(listener: &TcpListener) {
+    // Where a listener cannot be shut down, connections wait until the process ends.
+    let _ = SockRef::from(listener).shutdown(Shutdown::Both);
 }
 
 fn cannot_listen(section: &str, settings: &Settings, error: &io::Error) -> Failed {
@@ -227,6 +310,9 @@ fn say_start(
             .with("sinks", sinks)
             .with("blueprints", blueprints.to_vec())
             .with("database", database.kind());
+    if let Some(file) = database.file() {
+        report = report.with("database_file", file.display().to_string());
+    }
     if let Some(why_not) = why_not {
         report = report.with("sentry", why_not);
     }

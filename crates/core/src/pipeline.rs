@@ -187,7 +187,12 @@ impl Pipeline {
             message: first.map_or_else(|| report.message.clone(), |link| link.message.clone()),
             route: request.and_then(RequestContext::transaction),
         };
-        self.floods.admits(same, (stderr && first.is_some()).then_some(report.kind), event)
+        let record = (stderr && first.is_some()).then_some(report.kind);
+        if report.failure.as_ref().is_some_and(|failure| failure.outage) {
+            // Every request fails of it, whatever its route: the first report says all there is to say.
+            return self.floods.admits_up_to(1, Same { route: None, ..same }, record, event);
+        }
+        self.floods.admits(same, record, event)
     }
 
     /// Tells how often a failure was not told.

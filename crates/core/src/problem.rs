@@ -15,6 +15,7 @@ use serde::Serialize;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::database::outage_of;
 use crate::failure::Failure;
 use crate::record::EventId;
 use crate::request::{self, RequestContext};
@@ -62,6 +63,8 @@ pub struct FieldError {
 struct Cause {
     error: Box<dyn Error + Send + Sync>,
     stack: Arc<Stack>,
+    /// Whether the database is unavailable.
+    outage: bool,
 }
 
 impl Problem {
@@ -106,17 +109,29 @@ impl Problem {
         Self::invalid(vec![FieldError { field: field.into(), message: message.into() }])
     }
 
-    /// 500: the error is for the log and Sentry alone.
+    /// 500: the error is for the log and Sentry alone. 503 when it is an outage of the database.
     pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let cause = Cause { error: error.into(), stack: Arc::new(Stack::capture()) };
+        let error = error.into();
+        let outage = outage_of(&*error).is_some();
+        let cause = Cause { error, stack: Arc::new(Stack::capture()), outage };
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Self { status, detail: None, fields: Vec::new(), headers: Vec::new(), cause: Some(cause) }
+        let problem = Self { status, detail: None, fields: Vec::new(), headers: Vec::new(), cause: Some(cause) };
+        if outage { problem.into_unavailable() } else { problem }
     }
 
     /// 503: something that is needed does not answer; the error is for the log and Sentry alone.
     pub fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let problem = Self::internal(error).with_status(StatusCode::SERVICE_UNAVAILABLE);
-        problem.header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+        Self::internal(error).into_unavailable()
+    }
+
+    fn into_unavailable(mut self) -> Self {
+        self.status = StatusCode::SERVICE_UNAVAILABLE;
+        self.headers.retain(|(name, _)| name != header::RETRY_AFTER);
+        self.header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    pub(crate) fn is_server_error(&self) -> bool {
+        self.status.is_server_error()
     }
 
     /// Names the fields that the problem is about.
@@ -141,7 +156,9 @@ impl Problem {
     /// What is reported when the answer is a 5xx.
     pub(crate) fn failure(&self) -> Failure {
         match &self.cause {
-            Some(cause) => Failure::of(&*cause.error, Some(Arc::clone(&cause.stack))),
+            Some(cause) => {
+                Failure { outage: cause.outage, ..Failure::of(&*cause.error, Some(Arc::clone(&cause.stack))) }
+            }
             None => Failure::plain("Problem", self.to_string()),
         }
     }

@@ -9,7 +9,7 @@ use actix_web::web::{Data, ServiceConfig};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::database::Database;
+use crate::database::{Database, Expiring};
 
 /// What a blueprint builds its state from, and where it leaves what its handlers, and other blueprints, ask for.
 ///
@@ -70,6 +70,7 @@ pub(crate) type Mount = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
 struct Provided {
     by_type: HashMap<TypeId, (&'static str, Box<dyn Any + Send + Sync>)>,
     mounts: Vec<Mount>,
+    expiring: Vec<Expiring>,
     clash: Option<String>,
 }
 
@@ -102,6 +103,11 @@ impl Resources {
             provided.clash =
                 Some(format!("the blueprints {other} and {} both provide {what}: one must not", self.blueprint));
         }
+    }
+
+    /// Has the rows of a table deleted when their time is over.
+    pub fn expire(&self, table: Expiring) {
+        self.shared.lock().expiring.push(table);
     }
 
     /// What another blueprint has provided; it has started already when it is one that this one
@@ -142,6 +148,11 @@ impl Shared {
     /// What makes all that is provided known to an app's handlers.
     pub fn mounts(&self) -> Vec<Mount> {
         self.lock().mounts.clone()
+    }
+
+    /// The tables whose rows expire.
+    pub fn expiring(&self) -> Vec<Expiring> {
+        self.lock().expiring.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Provided> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blueprint::Blueprint;
-use crate::database::Database;
+use crate::database::{Database, Expiring};
 use crate::registry::Enabled;
 use crate::resources::{Mount, Resources, Shared};
 
@@ -52,6 +52,11 @@ impl Running {
 
     pub fn database(&self) -> &Database {
         self.shared.database()
+    }
+
+    /// The tables whose rows expire.
+    pub fn expiring(&self) -> Vec<Expiring> {
+        self.shared.expiring()
     }
 
     /// What makes all that they provide known to an app's handlers.
@@ -162,7 +167,7 @@ mod tests {
         let loader = Loader::new("/nonexistent").variables([("DATABASE_URL", "sqlite::memory:")]);
         let mut settings = loader.load().expect("good settings");
         let enabled = enabled(&told, &mut settings).expect("they go together");
-        let database = Database::open(&settings.database, []).await.expect("it opens");
+        let database = crate::database::tests::in_memory().await;
         (Running::start(&enabled, Shared::new(database)).await, diary)
     }
 

@@ -24,6 +24,7 @@ use crate::http::context::give_context;
 use crate::http::cors;
 use crate::http::failures::answer_failures;
 use crate::http::handler_time::end_late;
+use crate::http::in_flight::InFlight;
 use crate::http::optional::Optional;
 use crate::http::rate_limit::{RateLimit, limit_rate};
 use crate::http::response_log::{Config, ResponseLogger};
@@ -185,6 +186,8 @@ pub(crate) struct Mounted {
     pub pipeline: &'static Pipeline,
     pub response_log: Config,
     pub answer_headers: Defaults,
+    /// Of all workers.
+    pub in_flight: InFlight,
     /// Whether requests are sent to Sentry as transactions.
     #[cfg_attr(not(feature = "sentry"), expect(dead_code, reason = "without Sentry there are none"))]
     pub transactions: bool,
@@ -215,6 +218,7 @@ impl Mounted {
             pipeline,
             response_log: Config::new(settings, rules),
             answer_headers: Defaults::new(server),
+            in_flight: InFlight::default(),
             transactions: settings.sentry.has_transactions(),
         }
     }
@@ -264,7 +268,9 @@ impl Mounted {
                 !pipeline.policy.is_silent() && RootSpan::is_shown(),
                 TracingLogger::<RootSpan>::new(),
             ))
-            .wrap_fn(move |request, inner| give_context(pipeline, &self.answer_headers, request, inner));
+            .wrap_fn(move |request, inner| {
+                give_context(pipeline, &self.answer_headers, &self.in_flight, request, inner)
+            });
         // Outermost: it binds the hub that the context takes along. Without transactions the context brings a hub of its own,
         // at a tenth of the price.
         #[cfg(feature = "sentry")]

@@ -52,7 +52,11 @@ struct Levels {
 }
 
 /// Libraries whose routine is of no interest at info, unless `log.levels` says otherwise.
-const QUIET: [&str; 3] = ["actix_server", "sqlx", "sqlx_core"];
+const QUIET: [&str; 2] = ["actix_server", "refinery_core"];
+
+/// Libraries that say in lines what requests report anyway, or show the values of statements: passwords' hashes among them.
+/// No setting lets them through.
+const MUTE: [&str; 2] = ["deadpool.postgres", "tokio_postgres"];
 
 impl Levels {
     fn of(settings: &Settings) -> Self {
@@ -76,6 +80,10 @@ impl Levels {
     }
 }
 
+fn is_mute(target: &str) -> bool {
+    MUTE.iter().any(|name| target.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::")))
+}
+
 struct Lines {
     levels: Levels,
     pipeline: &'static Pipeline,
@@ -86,7 +94,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         // Whether an error is critical is known only from its mark, so errors are let through here.
         let metadata = event.metadata();
         let level = Level::from(*metadata.level());
-        !MUTED.get() && (level >= Level::Error || level >= self.levels.for_target(metadata.target()))
+        !MUTED.get()
+            && !is_mute(metadata.target())
+            && (level >= Level::Error || level >= self.levels.for_target(metadata.target()))
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {

@@ -3,8 +3,8 @@
 use std::sync::Barrier;
 use std::thread;
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
-use sqlx::{Connection, SqliteConnection};
 use system_tests::binaries;
 use system_tests::http::{Reply, Request};
 use system_tests::service::{Running, Service};
@@ -121,22 +121,17 @@ fn of_many_that_come_at_once_with_one_key_one_is_done() {
 }
 
 /// Holds the database's lock for writing, so that whoever writes waits.
-struct Held(tokio::runtime::Runtime, SqliteConnection);
+struct Held(Connection);
 
 impl Held {
     fn new(app: &Running) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let url = format!("sqlite://{}", app.scratch().join("app.db").display());
-        let connection = runtime.block_on(async {
-            let mut connection = SqliteConnection::connect(&url).await?;
-            sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await?;
-            Ok::<_, sqlx::Error>(connection)
-        });
-        Self(runtime, connection.expect("the database can be locked"))
+        let connection = Connection::open(app.scratch().join("app.db")).expect("the database opens");
+        connection.execute_batch("BEGIN IMMEDIATE").expect("the database can be locked");
+        Self(connection)
     }
 
-    fn release(mut self) {
-        self.0.block_on(sqlx::raw_sql("ROLLBACK").execute(&mut self.1)).expect("it can be undone");
+    fn release(self) {
+        self.0.execute_batch("ROLLBACK").expect("it can be undone");
     }
 }
 

@@ -18,6 +18,8 @@ mod capture;
 mod conditional;
 #[path = "../../src/database/mod.rs"]
 mod database;
+#[path = "../../src/descriptors.rs"]
+mod descriptors;
 #[path = "../../src/extract.rs"]
 mod extract;
 #[path = "../../src/failure.rs"]
@@ -80,6 +82,8 @@ mod subscriber;
 #[cfg(feature = "test")]
 #[path = "../../src/test/mod.rs"]
 mod test;
+#[path = "../../src/time.rs"]
+pub mod time;
 
 // Private to `stderr`: these are theirs again, in the open.
 #[path = "../../src/stderr/escape.rs"]
@@ -106,7 +110,10 @@ mod redactor;
 // By these names the modules know each other.
 pub use blueprint::{Blueprint, Need, Task};
 pub use capture::{Breadcrumb, Message, add_breadcrumb, capture_event, capture_exception, spawn};
-pub use database::{Database, DatabaseError, placeholders};
+pub use database::{
+    Column, Database, DatabaseError, DriverError, Executor, Expiring, FromRow, Migrations, Outage, Row, Transaction,
+    Value, placeholders,
+};
 pub use futures_util::future::LocalBoxFuture;
 pub use http::response_log::ResponseLogger;
 pub use http::rules::ResponseLogRules;

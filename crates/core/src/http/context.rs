@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use futures_util::FutureExt;
 
 use super::answer_headers::Defaults;
+use super::in_flight::{FlightBody, InFlight};
 use crate::pipeline::Pipeline;
 use crate::request::{self, RequestContext};
 
@@ -14,16 +16,42 @@ use crate::request::{self, RequestContext};
 pub(crate) fn give_context<S, B>(
     pipeline: &'static Pipeline,
     headers: &Defaults,
+    in_flight: &InFlight,
     request: ServiceRequest,
     inner: &S,
-) -> impl Future<Output = Result<ServiceResponse<B>, Error>> + use<S, B>
+) -> impl Future<Output = Result<ServiceResponse<FlightBody<B>>, Error>> + use<S, B>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
+    let flight = in_flight.begin();
     let context = Arc::new(RequestContext::new(pipeline, &request));
     // The inner call itself, not only its future, belongs to the request.
     let answer = request::sync_scope(&context, || inner.call(request));
     let headers = headers.clone();
     let asked = Arc::clone(&context);
-    request::scope(context, answer.map(move |answer| headers.give(answer, asked)))
+    let respond = move |answer| {
+        let answer = headers.give(answer, asked);
+        if flight.is_last() {
+            return Ok(closing(answer)?.map_body(|_, body| FlightBody::new(body, flight)));
+        }
+        answer.map(|response: ServiceResponse<B>| response.map_body(|_, body| FlightBody::new(body, flight)))
+    };
+    request::scope(context, answer.map(respond))
+}
+
+/// The last response of its connection.
+fn closing<B>(answer: Result<ServiceResponse<B>, Error>) -> Result<ServiceResponse<B>, Error> {
+    match answer {
+        Ok(mut response) => {
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            Ok(response)
+        }
+        Err(mut error) => {
+            error.add_response_mapper(|mut response| {
+                response.head_mut().set_connection_type(ConnectionType::Close);
+                response
+            });
+            Err(error)
+        }
+    }
 }

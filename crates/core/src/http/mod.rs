@@ -10,6 +10,7 @@ pub(crate) mod cors;
 mod exchange;
 pub(crate) mod failures;
 pub(crate) mod handler_time;
+pub(crate) mod in_flight;
 pub(crate) mod optional;
 pub(crate) mod rate_limit;
 mod recorded_body;

@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-static IN_HAND: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
+use uuid::Uuid;
+
+static IN_HAND: Mutex<BTreeSet<(Uuid, String)>> = Mutex::new(BTreeSet::new());
 
 /// A caller's key that is in hand until this is dropped.
-pub(super) struct InHand((String, String));
+pub(super) struct InHand((Uuid, String));
 
 impl InHand {
     /// `None` when another has it.
-    pub fn take(caller: &str, key_hash: &str) -> Option<Self> {
-        let key = (caller.to_owned(), key_hash.to_owned());
+    pub fn take(caller: Uuid, key_hash: &str) -> Option<Self> {
+        let key = (caller, key_hash.to_owned());
         let is_new = lock().insert(key.clone());
         is_new.then(|| Self(key))
     }
@@ -24,6 +26,6 @@ impl Drop for InHand {
 }
 
 /// A panic elsewhere while it was held leaves it whole: each change is one insertion or one removal.
-fn lock() -> MutexGuard<'static, BTreeSet<(String, String)>> {
+fn lock() -> MutexGuard<'static, BTreeSet<(Uuid, String)>> {
     IN_HAND.lock().unwrap_or_else(PoisonError::into_inner)
 }

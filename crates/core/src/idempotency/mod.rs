@@ -14,10 +14,8 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
-use sqlx::{AnyConnection, Connection};
-
 use utoipa::IntoParams;
 use utoipa::openapi::ObjectBuilder;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -25,11 +23,12 @@ use utoipa::openapi::schema::Type;
 
 use crate::api;
 use crate::auth::Caller;
-use crate::database::Database;
+use crate::database::{Database, Transaction};
 use crate::problem::{Problem, Result};
+use crate::time;
 
 use in_hand::InHand;
-use store::{Asked, Kept};
+use store::{Asked, Kept, Key};
 
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Marks an answer that was given before.
@@ -54,13 +53,13 @@ struct BodyHash(String);
 ///
 /// ```
 /// use actix_web::HttpResponse;
-/// use cyanotype::Result;
 /// use cyanotype::auth::Caller;
 /// use cyanotype::idempotency::Once;
+/// use cyanotype::{Executor, Result};
 ///
 /// async fn count(caller: Caller, once: Once) -> Result {
-///     once.run(&caller, async |connection| {
-///         sqlx::query("UPDATE counts SET count = count + 1").execute(connection).await?;
+///     once.run(&caller, async move |transaction| {
+///         transaction.execute("UPDATE counts SET count = count + 1", &[]).await?;
 ///         Ok(HttpResponse::NoContent().finish())
 ///     })
 ///     .await
@@ -73,45 +72,21 @@ pub struct Once {
 }
 
 impl Once {
-    /// Does the work, all of it on this connection, unless it was done before. What it has written is undone when it fails;
-    /// of a refusal (4xx) the answer is kept all the same.
+    /// Does the work in a [transaction](Database::transaction), unless it was done before. What it has written is undone when
+    /// it fails; of a refusal (4xx) the answer is kept all the same.
     ///
     /// # Errors
     /// Those of the work; 409 and 422 as above; when the database fails.
-    pub async fn run(self, caller: &Caller, work: impl AsyncFnOnce(&mut AnyConnection) -> Result) -> Result {
-        let Some(key_hash) = &self.key_hash else {
-            let mut connection = self.database.pool().acquire().await?;
-            return work(&mut connection).await;
-        };
-        let caller = caller.id.to_string();
-        let _in_hand = InHand::take(&caller, key_hash).ok_or_else(in_hand)?;
-        let asked = self.asked();
-        let now = Timestamp::now();
-        let mut transaction = self.database.pool().begin().await?;
-        if !store::claim(&mut transaction, (&caller, key_hash), &asked, now, now + KEPT).await? {
-            // Gone again when its time has just come.
-            let (before, kept) = store::find(&mut transaction, (&caller, key_hash)).await?.ok_or_else(in_hand)?;
-            return if before == asked { replayed(&kept) } else { Err(of_another()) };
-        }
-        let mut inner = transaction.begin().await?;
-        let done = work(&mut inner).await;
-        let (answer, kept) = match done {
-            Ok(answer) => {
-                inner.commit().await?;
-                let (answer, kept) = kept(answer)?;
-                (Ok(answer), kept)
-            }
-            Err(problem) => {
-                inner.rollback().await?;
-                let (_, kept) = kept(problem.error_response())?;
-                (Err(problem), kept)
-            }
-        };
-        if kept.status < 500 {
-            store::keep(&mut transaction, (&caller, key_hash), &kept).await?;
-            transaction.commit().await?;
-        }
-        answer
+    pub async fn run(self, caller: &Caller, work: impl AsyncFnOnce(&mut Transaction) -> Result + 'static) -> Result {
+        let Some(key_hash) = self.key_hash.clone() else { return self.database.transaction(work).await };
+        // Until the transaction has ended, though the client may have left before.
+        let in_hand = InHand::take(caller.id, &key_hash).ok_or_else(in_hand)?;
+        let (key, asked) = (Key { caller: caller.id, hash: key_hash }, self.asked());
+        let answered = self.database.transaction(async move |transaction| {
+            let _in_hand = in_hand;
+            once(transaction, &key, &asked, work).await
+        });
+        answered.await?
     }
 
     fn asked(&self) -> Asked {
@@ -122,6 +97,42 @@ impl Once {
             body_hash: body_hash.unwrap_or_else(|| hash(b"")),
         }
     }
+}
+
+/// Does the work, or finds what was answered before. The outer error undoes everything; an inner one is an answer that is kept.
+async fn once(
+    transaction: &mut Transaction,
+    key: &Key,
+    asked: &Asked,
+    work: impl AsyncFnOnce(&mut Transaction) -> Result,
+) -> Result<Result> {
+    if !store::claim(transaction, key, asked, time::now() + KEPT).await? {
+        // Gone again when its time has just come.
+        let (before, kept) = store::find(transaction, key).await?.ok_or_else(in_hand)?;
+        return Ok(if before == *asked { replayed(&kept) } else { Err(of_another()) });
+    }
+    transaction.savepoint().await?;
+    let done = work(transaction).await;
+    let (answer, kept) = match done {
+        Ok(answer) => {
+            transaction.release().await?;
+            let (answer, kept) = kept(answer)?;
+            (Ok(answer), kept)
+        }
+        Err(problem) if problem.is_server_error() => return Err(problem),
+        Err(problem) => {
+            transaction.undo().await?;
+            let (_, kept) = kept(problem.error_response())?;
+            (Err(problem), kept)
+        }
+    };
+    if kept.status >= 500 {
+        // Nothing of it stays, and the answer goes out as it is.
+        transaction.forget();
+        return Ok(answer);
+    }
+    store::keep(transaction, key, &kept).await?;
+    Ok(answer)
 }
 
 /// For the API document.
@@ -214,7 +225,8 @@ mod tests {
     use std::fmt::Write;
     use uuid::Uuid;
 
-    use crate::settings::Loader;
+    use crate::database::Executor;
+    use crate::database::tests::in_memory;
 
     /// Another for each test: what is in hand is known in the whole process.
     fn caller() -> Uuid {
@@ -222,9 +234,8 @@ mod tests {
     }
 
     async fn database() -> Database {
-        let settings = Loader::new("/nonexistent").variables([("DATABASE_URL", "sqlite::memory:")]).load();
-        let database = Database::open(&settings.expect("good settings").database, []).await.expect("it opens");
-        sqlx::query("CREATE TABLE done (what TEXT NOT NULL)").execute(database.pool()).await.expect("it is made");
+        let database = in_memory().await;
+        database.execute("CREATE TABLE done (what TEXT NOT NULL)", &[]).await.expect("it is made");
         database
     }
 
@@ -241,8 +252,8 @@ mod tests {
         let once = Once::extract(request).await?;
         let path = request.path().to_owned();
         let answer = once
-            .run(&Caller::new(caller, ""), async |connection| {
-                sqlx::query("INSERT INTO done VALUES ($1)").bind(path).execute(connection).await?;
+            .run(&Caller::new(caller, ""), async move |transaction| {
+                transaction.execute("INSERT INTO done VALUES ($1)", &[&path]).await?;
                 answer()
             })
             .await?;
@@ -263,7 +274,8 @@ mod tests {
     }
 
     async fn done(database: &Database) -> i64 {
-        sqlx::query_scalar("SELECT count(*) FROM done").fetch_one(database.pool()).await.expect("it counts")
+        let (count,): (i64,) = database.query_one("SELECT count(*) FROM done", &[]).await.expect("it counts");
+        count
     }
 
     fn status(refusal: &Problem) -> u16 {
@@ -335,24 +347,35 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn one_that_is_in_hand_is_not_begun_again_and_one_that_was_left_is() {
+    async fn one_that_is_in_hand_is_not_begun_again_though_its_client_has_left() {
         let (database, ada) = (database().await, caller());
         let request = || request("/a", Some("k"), b"", &database);
         let once = Once::extract(&request()).await.expect("a key");
         let caller = Caller::new(ada, "");
-        let first = once.run(&caller, async |connection| {
-            sqlx::query("INSERT INTO done VALUES ('left')").execute(connection).await?;
-            std::future::pending().await
-        });
-        let mut first = Box::pin(first);
-        // Until it waits for good.
-        let waits = std::time::Duration::from_millis(50);
-        assert!(tokio::time::timeout(waits, &mut first).await.is_err());
-        let refusal = ask(&request(), ada, created).await.expect_err("is in hand");
-        assert_eq!(status(&refusal), 409);
-        assert_eq!(refusal.error_response().headers().get(RETRY_AFTER), Some(&HeaderValue::from_static("1")));
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (go_on, may_go_on) = tokio::sync::oneshot::channel::<()>();
+        let mut first = Box::pin(once.run(&caller, async move |transaction| {
+            transaction.execute("INSERT INTO done VALUES ('left')", &[]).await?;
+            let _ = begun.send(());
+            let _ = may_go_on.await;
+            created()
+        }));
+        tokio::select! {
+            begun = has_begun => begun.expect("it begins"),
+            _ = &mut first => panic!("it waits"),
+        }
+        let in_hand = async || {
+            let refusal = ask(&request(), ada, created).await.expect_err("is in hand");
+            assert_eq!(status(&refusal), 409);
+            assert_eq!(refusal.error_response().headers().get(RETRY_AFTER), Some(&HeaderValue::from_static("1")));
+        };
+        in_hand().await;
         drop(first);
-        assert_eq!(ask(&request(), ada, created).await.expect("is done").0, 201);
+        in_hand().await;
+        go_on.send(()).expect("it runs on");
+        database.wait_for_transactions(std::time::Instant::now() + std::time::Duration::from_secs(10)).await;
+        let (status, replayed, _) = ask(&request(), ada, || panic!("not again")).await.expect("is known");
+        assert_eq!((status, replayed), (201, true));
         assert_eq!(done(&database).await, 1);
     }
 
@@ -360,16 +383,16 @@ mod tests {
     async fn an_answer_is_kept_for_a_day() {
         let (database, ada) = (database().await, caller());
         ask(&request("/a", Some("k"), b"", &database), ada, created).await.expect("is done");
-        let of =
-            async |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).fetch_one(database.pool()).await.expect("one");
-        let left = of("SELECT expires_at FROM idempotency_keys").await - Timestamp::now().as_second();
+        let until = "SELECT expires_at FROM idempotency_keys";
+        let (until,): (jiff::Timestamp,) = database.query_one(until, &[]).await.expect("it is there");
+        let left = until.as_second() - time::now().as_second();
         assert!((86390..=86400).contains(&left), "{left}");
-        sqlx::query("UPDATE idempotency_keys SET expires_at = 0")
-            .execute(database.pool())
-            .await
-            .expect("it is old now");
+        let age = "UPDATE idempotency_keys SET expires_at = $1";
+        database.execute(age, &[&time::now()]).await.expect("it is old now");
         assert!(!ask(&request("/a", Some("k"), b"", &database), ada, created).await.expect("is done").1);
-        assert_eq!(of("SELECT count(*) FROM idempotency_keys").await, 1);
+        let count = "SELECT count(*) FROM idempotency_keys";
+        let (count,): (i64,) = database.query_one(count, &[]).await.expect("it counts");
+        assert_eq!(count, 1);
         assert_eq!(done(&database).await, 2);
     }
 

@@ -1,9 +1,18 @@
-//! All SQL of idempotency keys; a key is a caller and a hash.
+//! All SQL of idempotency keys.
 
 use jiff::Timestamp;
-use sqlx::{AnyConnection, FromRow};
+use serde_json::Value;
+use uuid::Uuid;
 
+use crate::database::{DatabaseError, Executor, Transaction};
 use crate::problem::Result;
+
+/// A caller's key.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub caller: Uuid,
+    pub hash: String,
+}
 
 /// What tells whether a request is the same again.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,51 +30,41 @@ pub(super) struct Kept {
     pub body: String,
 }
 
-#[derive(FromRow)]
-struct Row {
-    method: String,
-    path: String,
-    body_hash: String,
-    status: i64,
-    headers: String,
-    body: String,
-}
-
-/// Whether the key is this transaction's own now. One that another transaction has is waited for. Keys whose time is over
-/// are swept on the way, which also makes this the write that a transaction begins with.
+/// Whether the key is this transaction's own now. One that another transaction has is waited for.
 pub(super) async fn claim(
-    connection: &mut AnyConnection,
-    (caller, key_hash): (&str, &str),
+    transaction: &mut Transaction,
+    key: &Key,
     asked: &Asked,
-    now: Timestamp,
     expires_at: Timestamp,
-) -> Result<bool, sqlx::Error> {
-    let sweep = sqlx::query("DELETE FROM idempotency_keys WHERE expires_at <= $1").bind(now.as_second());
-    sweep.execute(&mut *connection).await?;
+) -> Result<bool, DatabaseError> {
     let sql = "INSERT INTO idempotency_keys
                    (caller, key_hash, method, path, body_hash, status, headers, body, expires_at)
-               VALUES ($1, $2, $3, $4, $5, 0, '', '', $6) ON CONFLICT (caller, key_hash) DO NOTHING";
-    let insert = sqlx::query(sql).bind(caller).bind(key_hash).bind(&asked.method).bind(&asked.path);
-    let done = insert.bind(&asked.body_hash).bind(expires_at.as_second()).execute(connection).await?;
-    Ok(done.rows_affected() > 0)
+               VALUES ($1, $2, $3, $4, $5, 0, '[]', '', $6)
+               ON CONFLICT (caller, key_hash) DO UPDATE
+               SET method = excluded.method, path = excluded.path, body_hash = excluded.body_hash, status = 0,
+                   expires_at = excluded.expires_at
+               WHERE idempotency_keys.expires_at <= $7";
+    let Asked { method, path, body_hash } = asked;
+    let now = crate::time::now();
+    let claimed =
+        transaction.execute(sql, &[&key.caller, &key.hash, method, path, body_hash, &expires_at, &now]).await?;
+    Ok(claimed > 0)
 }
 
 /// The request that the key came with first, and what was answered.
-pub(super) async fn find(
-    connection: &mut AnyConnection,
-    (caller, key_hash): (&str, &str),
-) -> Result<Option<(Asked, Kept)>> {
+pub(super) async fn find(transaction: &mut Transaction, key: &Key) -> Result<Option<(Asked, Kept)>> {
     let sql = "SELECT method, path, body_hash, status, headers, body FROM idempotency_keys
                WHERE caller = $1 AND key_hash = $2";
-    let row: Option<Row> = sqlx::query_as(sql).bind(caller).bind(key_hash).fetch_optional(connection).await?;
-    let Some(Row { method, path, body_hash, status, headers, body }) = row else { return Ok(None) };
-    let kept = Kept { status: u16::try_from(status)?, headers: serde_json::from_str(&headers)?, body };
+    type Columns = (String, String, String, i64, Value, String);
+    let found: Option<Columns> = transaction.query_opt(sql, &[&key.caller, &key.hash]).await?;
+    let Some((method, path, body_hash, status, headers, body)) = found else { return Ok(None) };
+    let kept = Kept { status: u16::try_from(status)?, headers: serde_json::from_value(headers)?, body };
     Ok(Some((Asked { method, path, body_hash }, kept)))
 }
 
-pub(super) async fn keep(connection: &mut AnyConnection, (caller, key_hash): (&str, &str), kept: &Kept) -> Result<()> {
+pub(super) async fn keep(transaction: &mut Transaction, key: &Key, kept: &Kept) -> Result<()> {
     let sql = "UPDATE idempotency_keys SET status = $1, headers = $2, body = $3 WHERE caller = $4 AND key_hash = $5";
-    let update = sqlx::query(sql).bind(i64::from(kept.status)).bind(serde_json::to_string(&kept.headers)?);
-    update.bind(&kept.body).bind(caller).bind(key_hash).execute(connection).await?;
+    let (status, headers) = (i64::from(kept.status), serde_json::to_value(&kept.headers)?);
+    transaction.execute(sql, &[&status, &headers, &kept.body, &key.caller, &key.hash]).await?;
     Ok(())
 }

@@ -283,8 +283,8 @@ mod tests {
 
     #[test]
     fn a_module_has_a_level_of_its_own() {
-        let settings = load(&[("APP__LOG__LEVELS__SQLX", "debug")]).expect("good settings");
-        assert_eq!(settings.log.levels["sqlx"], Level::Debug);
+        let settings = load(&[("APP__LOG__LEVELS__AWC", "debug")]).expect("good settings");
+        assert_eq!(settings.log.levels["awc"], Level::Debug);
     }
 
     #[test]

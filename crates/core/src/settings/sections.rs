@@ -269,6 +269,7 @@ pub struct Database {
     pub min_connections: u32,
     acquire_timeout_s: u64,
     idle_timeout_s: u64,
+    sweep_interval_s: u64,
 }
 
 impl Database {
@@ -276,6 +277,12 @@ impl Database {
     #[must_use]
     pub fn acquire_timeout(&self) -> Duration {
         Duration::from_secs(self.acquire_timeout_s)
+    }
+
+    /// How often rows whose time is over are deleted.
+    #[must_use]
+    pub fn sweep_interval(&self) -> Duration {
+        Duration::from_secs(self.sweep_interval_s)
     }
 
     /// How long a connection that nobody uses is kept; for ever when `None`.

@@ -71,8 +71,8 @@ pub const MODULE_LEVEL: Setting = setting(
     "log.levels.<module>",
     LEVEL,
     None,
-    "a level of its own for the logger lines of one crate or module; the longest name that fits wins; actix_server and sqlx \
-     have warning, or log.level if that is higher, unless it is set here",
+    "a level of its own for the logger lines of one crate or module; the longest name that fits wins; actix_server has \
+     warning, or log.level if that is higher, unless it is set here",
 );
 
 /// What can be set for every blueprint, below `blueprints.<its name>`.
@@ -335,26 +335,31 @@ pub const SETTINGS: &[Setting] = &[
         "database.max_connections",
         Takes::Whole(1, 10_000),
         Some("8"),
-        "the most connections of this process; 1 for SQLite in memory",
+        "the most connections of this process to PostgreSQL; SQLite has one that writes, and one a thread that reads",
     ),
     setting(
         "database.min_connections",
         Takes::Whole(0, 10_000),
         Some("0"),
-        "connections that are kept open, used or not; no more than database.max_connections",
+        "connections to PostgreSQL that are kept open, used or not; no more than database.max_connections",
     ),
     setting(
         "database.acquire_timeout_s",
         Takes::Whole(1, 3600),
         Some("6"),
-        "seconds that a request waits for a connection, and a start for the first one; longer than the 5 s that SQLite \
-         waits for another process's write",
+        "seconds that a request waits for a connection, or on SQLite for its turn to write, and a start for the first one",
     ),
     setting(
         "database.idle_timeout_s",
         Takes::Whole(0, 86_400),
         Some("600"),
-        "seconds after which a connection that nobody uses is closed; 0 keeps it",
+        "seconds after which a connection to PostgreSQL that nobody uses is closed; 0 keeps it",
+    ),
+    setting(
+        "database.sweep_interval_s",
+        Takes::Whole(1, 86_400),
+        Some("60"),
+        "seconds between two deletions of expired sessions and idempotency keys; one process at a time does it",
     ),
     setting("blueprints.enabled", Takes::List, None, "the blueprints that this process serves; all when not set"),
 ];

@@ -55,7 +55,7 @@ pub use reply::Reply;
 pub use stand_in::Tokens;
 
 use crate::blueprint::Blueprint;
-use crate::database::Database;
+use crate::database::{Database, Program};
 use crate::outlets::Outlets;
 use crate::pipeline;
 use crate::registry::{self, Registered};
@@ -66,6 +66,8 @@ use crate::service::Mounted;
 use crate::settings::{Loader, Settings};
 use stand_in::StandIn;
 
+const PROGRAM: Program = Program { name: "test", version: "0" };
+
 /// The sinks of a process are there once, so all its tests share them; each asks for its own requests.
 static KEPT: LazyLock<Kept> = LazyLock::new(Kept::default);
 
@@ -73,6 +75,17 @@ static KEPT: LazyLock<Kept> = LazyLock::new(Kept::default);
 #[must_use]
 pub fn serve(blueprint: impl Blueprint) -> TestService {
     TestService { blueprints: vec![Registered::new(blueprint)], settings: Vec::new() }
+}
+
+/// An empty database in memory with a blueprint's tables, for the tests of its store.
+///
+/// # Panics
+/// When the migrations fail.
+pub async fn database(blueprint: &impl Blueprint) -> Database {
+    let settings = Loader::new("/no/config/here").flag("database.url", "sqlite::memory:", "the test").load();
+    let settings = settings.unwrap_or_else(|why| panic!("{why}")).database;
+    let migrations = blueprint.migrations().map(|migrations| (blueprint.name(), migrations));
+    Database::open(&settings, migrations, PROGRAM).await.unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// A service that is not started yet.
@@ -121,7 +134,8 @@ impl TestService {
         let (_, rules) = registered.unwrap_or_else(|why| panic!("{why}"));
         let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
         let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
-        let database = Database::open(&settings.database, migrations).await.unwrap_or_else(|why| panic!("{why}"));
+        let database =
+            Database::open(&settings.database, migrations, PROGRAM).await.unwrap_or_else(|why| panic!("{why}"));
         let running = match Running::start(&enabled, Shared::new(database)).await {
             Ok(running) => running,
             Err(NotStarted::Failed(why) | NotStarted::Clash(why)) => panic!("{why}"),

@@ -1,0 +1,258 @@
+//! Migrations: a directory of SQL files for each database, run at the start by refinery, one process after the other.
+//!
+//! Each blueprint has a history of its own, in `_schema_<blueprint>`. Who changed a schema last stands in `schema_writers`, so
+//! that an older program can say what it met. Databases of version 0.1 have their history in `_migrations_<blueprint>`: it is
+//! taken over, and that table goes.
+
+use refinery::error::Kind;
+use refinery::{Migration, Runner, Target};
+use rusqlite::Connection;
+
+use super::DatabaseError;
+
+/// What brings a blueprint's tables up to date, on both databases.
+///
+/// [`embed_migrations!`](crate::embed_migrations) makes it of the files in `migrations/sqlite` and `migrations/postgres`,
+/// named `V1__what_it_does.sql`, `V2__…`.
+#[derive(Debug, Clone)]
+pub struct Migrations {
+    sqlite: Vec<Migration>,
+    postgres: Vec<Migration>,
+}
+
+impl Migrations {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn new(sqlite: &Runner, postgres: &Runner) -> Self {
+        Self { sqlite: sqlite.get_migrations().clone(), postgres: postgres.get_migrations().clone() }
+    }
+}
+
+/// Embeds the files in `migrations/sqlite` and `migrations/postgres` of the crate that calls it, as a function `migrations()`
+/// that gives [`Migrations`](crate::Migrations). The crate depends on `refinery`.
+#[macro_export]
+macro_rules! embed_migrations {
+    () => {
+        mod embedded_migrations {
+            pub(super) mod sqlite {
+                ::refinery::embed_migrations!("migrations/sqlite");
+            }
+            pub(super) mod postgres {
+                ::refinery::embed_migrations!("migrations/postgres");
+            }
+        }
+
+        fn migrations() -> $crate::Migrations {
+            $crate::Migrations::new(
+                &embedded_migrations::sqlite::migrations::runner(),
+                &embedded_migrations::postgres::migrations::runner(),
+            )
+        }
+    };
+}
+
+/// The core's own tables.
+pub(super) mod core {
+    mod sqlite {
+        refinery::embed_migrations!("migrations/sqlite");
+    }
+    mod postgres {
+        refinery::embed_migrations!("migrations/postgres");
+    }
+
+    pub(in crate::database) fn migrations() -> super::Migrations {
+        super::Migrations::new(&sqlite::migrations::runner(), &postgres::migrations::runner())
+    }
+}
+
+/// A blueprint's migrations; the core's own are those of `cyanotype`.
+pub(super) type NamedMigrations = (String, Migrations);
+
+/// The name and version of the program that opens the database.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Program {
+    pub name: &'static str,
+    pub version: &'static str,
+}
+
+const CREATE_WRITERS: &str = "CREATE TABLE IF NOT EXISTS schema_writers (
+    blueprint TEXT NOT NULL PRIMARY KEY,
+    version BIGINT NOT NULL,
+    program TEXT NOT NULL
+)";
+const NOTE_WRITER: &str = "INSERT INTO schema_writers (blueprint, version, program) VALUES ($1, $2, $3)
+    ON CONFLICT (blueprint) DO UPDATE SET version = excluded.version, program = excluded.program";
+const FIND_WRITER: &str = "SELECT program FROM schema_writers WHERE blueprint = $1";
+
+/// The tables of one blueprint's history.
+struct Names {
+    /// Ours.
+    history: String,
+    /// That of version 0.1.
+    former: String,
+}
+
+impl Names {
+    fn of(blueprint: &str) -> Self {
+        let name = blueprint.replace('-', "_");
+        Self { history: format!("_schema_{name}"), former: format!("_migrations_{name}") }
+    }
+
+    fn runner(&self, migrations: &[Migration]) -> Runner {
+        let mut runner = Runner::new(migrations);
+        runner.set_migration_table_name(&self.history);
+        runner
+    }
+
+    /// How many of the migrations version 0.1 has run.
+    fn former_version(&self) -> String {
+        format!("SELECT max(version) FROM {} WHERE success", self.former)
+    }
+}
+
+fn newest(runner: &Runner) -> i64 {
+    runner.get_migrations().iter().map(|it| i64::from(it.version())).max().unwrap_or_default()
+}
+
+/// Brings a SQLite database up to date; the caller holds the lock that keeps other processes away.
+pub(super) fn run_on_sqlite(
+    connection: &mut Connection,
+    migrations: Vec<NamedMigrations>,
+    program: Program,
+) -> Result<(), DatabaseError> {
+    let plain = |error: rusqlite::Error| DatabaseError::Start(format!("the migrations: {error}"));
+    connection.execute_batch(CREATE_WRITERS).map_err(plain)?;
+    // A table that is built anew is dropped for a moment, which deletes the rows that refer to it otherwise.
+    connection.execute_batch("PRAGMA foreign_keys = OFF").map_err(plain)?;
+    for (blueprint, migrations) in migrations {
+        let names = Names::of(&blueprint);
+        let runner = names.runner(&migrations.sqlite);
+        let failed = |error| failure(&blueprint, program, &runner, error);
+        let has_former = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
+        let has_former =
+            connection.query_row(has_former, [&names.former], |row| row.get::<_, i64>(0)).map_err(plain)?;
+        if has_former > 0 {
+            let version: Option<i64> =
+                connection.query_row(&names.former_version(), [], |row| row.get(0)).map_err(plain)?;
+            if let Some(target) = fake(version) {
+                names.runner(&migrations.sqlite).set_target(target).run(connection).map_err(failed)?;
+            }
+            connection.execute_batch(&format!("DROP TABLE {}", names.former)).map_err(plain)?;
+        }
+        let applied = match runner.run(connection) {
+            Ok(report) => !report.applied_migrations().is_empty(),
+            Err(error) => {
+                let writer = connection.query_row(FIND_WRITER, [&blueprint], |row| row.get::<_, String>(0));
+                return Err(too_new(&blueprint, program, &runner, &error, writer.ok()).unwrap_or_else(|| failed(error)));
+            }
+        };
+        if applied {
+            let values = (&blueprint, newest(&runner), written_by(program));
+            connection.execute(NOTE_WRITER, values).map_err(plain)?;
+        }
+    }
+    let broken = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get::<_, i64>(0));
+    if broken.map_err(plain)? > 0 {
+        return Err(DatabaseError::Start("the migrations left rows that refer to nothing (foreign_key_check)".into()));
+    }
+    connection.execute_batch("PRAGMA foreign_keys = ON").map_err(plain)
+}
+
+/// Brings a PostgreSQL database up to date; this connection holds the lock that keeps other processes away.
+pub(super) async fn run_on_postgres(
+    client: &mut tokio_postgres::Client,
+    migrations: Vec<NamedMigrations>,
+    program: Program,
+) -> Result<(), MigrationFailure> {
+    client.batch_execute(CREATE_WRITERS).await?;
+    for (blueprint, migrations) in migrations {
+        let names = Names::of(&blueprint);
+        let runner = names.runner(&migrations.postgres);
+        let failed = |error| MigrationFailure::of(&blueprint, program, &runner, error);
+        let has_former = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&names.former]).await?;
+        if has_former.get(0) {
+            let version: Option<i64> = client.query_one(&names.former_version(), &[]).await?.get(0);
+            if let Some(target) = fake(version) {
+                names.runner(&migrations.postgres).set_target(target).run_async(client).await.map_err(failed)?;
+            }
+            client.batch_execute(&format!("DROP TABLE {}", names.former)).await?;
+        }
+        let applied = match runner.run_async(client).await {
+            Ok(report) => !report.applied_migrations().is_empty(),
+            Err(error) => {
+                let writer = client.query_opt(FIND_WRITER, &[&blueprint]).await?.map(|row| row.get(0));
+                let too_new = too_new(&blueprint, program, &runner, &error, writer);
+                return Err(too_new.map_or_else(|| failed(error), MigrationFailure::Said));
+            }
+        };
+        if applied {
+            client.execute(NOTE_WRITER, &[&blueprint, &newest(&runner), &written_by(program)]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Why the migrations did not run: what the server refused, for whoever can explain it, or a sentence.
+pub(super) enum MigrationFailure {
+    Server { what: String, error: Box<dyn std::error::Error + Send + Sync> },
+    Said(DatabaseError),
+}
+
+impl MigrationFailure {
+    fn of(blueprint: &str, program: Program, runner: &Runner, error: refinery::Error) -> Self {
+        let what = format!("the migrations of {blueprint}");
+        match error.kind() {
+            Kind::Connection(..) => Self::Server { what, error: error.into() },
+            _ => Self::Said(failure(blueprint, program, runner, error)),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for MigrationFailure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Server { what: "the migrations".into(), error: error.into() }
+    }
+}
+
+fn fake(version: Option<i64>) -> Option<Target> {
+    Some(Target::FakeVersion(i32::try_from(version?).ok()?))
+}
+
+fn written_by(Program { name, version }: Program) -> String {
+    format!("{name} {version}")
+}
+
+fn failure(blueprint: &str, program: Program, runner: &Runner, error: refinery::Error) -> DatabaseError {
+    if let Some(too_new) = too_new(blueprint, program, runner, &error, None) {
+        return too_new;
+    }
+    let said = match error.kind() {
+        Kind::DivergentVersion(applied, _) => {
+            format!("{applied} was changed after it had run: restore the file, and write a new migration instead")
+        }
+        Kind::Connection(what, cause) => format!("{what}: {cause}"),
+        _ => error.to_string(),
+    };
+    DatabaseError::Start(format!("the migrations of {blueprint}: {said}"))
+}
+
+/// A migration has run that this program does not know: a newer one was here before.
+fn too_new(
+    blueprint: &str,
+    program: Program,
+    runner: &Runner,
+    error: &refinery::Error,
+    writer: Option<String>,
+) -> Option<DatabaseError> {
+    let Kind::MissingVersion(unknown) = error.kind() else { return None };
+    let known = newest(runner);
+    if i64::from(unknown.version()) <= known {
+        return None;
+    }
+    let writer = writer.unwrap_or_else(|| "a newer version".into());
+    Some(DatabaseError::SchemaTooNew(format!(
+        "the schema of {blueprint} was written by {writer} (migration {unknown}), and {} knows it up to V{known} only: \
+         start that version or a newer one, or restore a backup from before the upgrade",
+        written_by(program)
+    )))
+}

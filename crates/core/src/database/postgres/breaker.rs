@@ -1,0 +1,67 @@
+//! While the server is known to be away, requests fail at once; one of them a second tries to connect.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use super::super::DatabaseError;
+
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub(super) struct Breaker(Mutex<Option<Away>>);
+
+struct Away {
+    why: super::super::error::Outage,
+    next_attempt: Instant,
+}
+
+impl Breaker {
+    /// # Errors
+    /// Why the server is away, when an attempt to connect has just failed or is under way. Whoever gets `Ok` may try.
+    pub fn check(&self) -> Result<(), DatabaseError> {
+        let mut away = self.0.lock();
+        let now = Instant::now();
+        match &mut *away {
+            Some(away) if now < away.next_attempt => Err(away.why.clone().into()),
+            Some(away) => {
+                // The others fail on while this one tries.
+                away.next_attempt = now + RETRY_AFTER;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub fn connected(&self) {
+        *self.0.lock() = None;
+    }
+
+    pub fn failed(&self, error: &DatabaseError) {
+        if let DatabaseError::Unavailable(why) = error {
+            *self.0.lock() = Some(Away { why: why.clone(), next_attempt: Instant::now() + RETRY_AFTER });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::error::OutageCause;
+    use super::*;
+
+    #[test]
+    fn one_tries_while_the_others_fail_at_once() {
+        let breaker = Breaker::default();
+        assert!(breaker.check().is_ok());
+        breaker.failed(&DatabaseError::outage("postgres://db", OutageCause::Refused, None));
+        let refused = breaker.check().expect_err("the server is away");
+        assert!(refused.to_string().starts_with("the database postgres://db refuses connections"), "{refused}");
+        if let Some(away) = &mut *breaker.0.lock() {
+            away.next_attempt = Instant::now();
+        }
+        assert!(breaker.check().is_ok(), "one tries");
+        assert!(breaker.check().is_err(), "the others do not");
+        breaker.connected();
+        assert!(breaker.check().is_ok());
+    }
+}

@@ -1,0 +1,93 @@
+//! What the driver's errors mean.
+
+use std::error::Error;
+use std::io;
+
+use deadpool_postgres::{PoolError, TimeoutType};
+use tokio_postgres::error::SqlState;
+
+use super::super::DatabaseError;
+use super::super::error::{DriverError, OutageCause};
+
+/// Why no connection could be had.
+pub(super) fn of_connecting(place: &str, error: tokio_postgres::Error) -> DatabaseError {
+    match connecting_cause(&error) {
+        Some(cause) => DatabaseError::outage(place, cause, Some(error.into())),
+        None => DatabaseError::Statement(DriverError::Postgres(error)),
+    }
+}
+
+pub(super) fn of_pool(place: &str, error: PoolError) -> DatabaseError {
+    let cause = match error {
+        PoolError::Backend(error) => return of_connecting(place, error),
+        PoolError::Timeout(TimeoutType::Wait) => OutageCause::PoolExhausted,
+        PoolError::Timeout(_) => OutageCause::NoAnswer,
+        PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
+            OutageCause::StartingOrStopping
+        }
+    };
+    DatabaseError::outage(place, cause, None)
+}
+
+/// Why a statement failed on a connection that was open.
+pub(super) fn of_statement(place: &str, error: tokio_postgres::Error) -> DatabaseError {
+    let lost = error.is_closed() || io_error(&error).is_some();
+    let cause = match error.code() {
+        _ if lost => Some(OutageCause::ConnectionLost),
+        Some(code) => state_cause(code),
+        None => None,
+    };
+    match (cause, error.code()) {
+        (Some(cause), _) => DatabaseError::outage(place, cause, Some(error.into())),
+        (None, Some(&SqlState::UNIQUE_VIOLATION)) => DatabaseError::UniqueViolation(error.into()),
+        (None, _) => DatabaseError::Statement(error.into()),
+    }
+}
+
+/// A plan that another process's migration has made stale: the connection must not be used again.
+pub(super) fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
+        && error.as_db_error().is_some_and(|said| said.message().contains("cached plan"))
+}
+
+pub(super) fn connecting_cause(error: &tokio_postgres::Error) -> Option<OutageCause> {
+    if let Some(code) = error.code() {
+        return state_cause(code);
+    }
+    // The driver keeps its kinds to itself; their texts are part of its documentation.
+    let text = error.to_string();
+    if text.starts_with("error performing TLS handshake") {
+        return Some(OutageCause::Tls);
+    }
+    if text.starts_with("authentication error") || text.starts_with("invalid configuration") {
+        return Some(OutageCause::Authentication);
+    }
+    match io_error(error).map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => Some(OutageCause::Refused),
+        Some(io::ErrorKind::TimedOut) => Some(OutageCause::NoAnswer),
+        Some(_) => Some(OutageCause::Unreachable),
+        None if error.is_closed() => Some(OutageCause::ConnectionLost),
+        None => Some(OutageCause::Unreachable),
+    }
+}
+
+fn state_cause(code: &SqlState) -> Option<OutageCause> {
+    Some(match *code {
+        SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => OutageCause::Authentication,
+        SqlState::INVALID_CATALOG_NAME => OutageCause::MissingDatabase,
+        SqlState::TOO_MANY_CONNECTIONS => OutageCause::TooManyConnections,
+        SqlState::ADMIN_SHUTDOWN | SqlState::CRASH_SHUTDOWN => OutageCause::ConnectionLost,
+        SqlState::CANNOT_CONNECT_NOW => OutageCause::StartingOrStopping,
+        SqlState::READ_ONLY_SQL_TRANSACTION => OutageCause::ReadOnly,
+        _ => return None,
+    })
+}
+
+/// An error and its sources.
+pub(super) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
+}
+
+fn io_error(error: &tokio_postgres::Error) -> Option<&io::Error> {
+    chain(error).find_map(|error| error.downcast_ref::<io::Error>())
+}

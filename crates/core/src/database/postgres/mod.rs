@@ -1,0 +1,191 @@
+//! PostgreSQL: for any number of processes, which migrate one after the other.
+//!
+//! Statements are prepared once for each connection. A connection is checked when it was idle for a while, and else only for
+//! being open. It is made in a task of its own, so that a client who leaves does not take it along.
+
+mod breaker;
+mod errors;
+mod open;
+mod tls;
+mod transaction;
+mod url;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime};
+use tokio_postgres::types::ToSql;
+
+use super::error::OutageCause;
+use super::migrations::{NamedMigrations, Program};
+use super::row::{FromRow, Row};
+use super::value::Value;
+use super::{DatabaseError, Result};
+use crate::settings;
+use breaker::Breaker;
+pub(super) use transaction::PostgresTransaction;
+use url::PostgresUrl;
+
+/// A connection that was idle for longer is asked whether it is alive before it is used.
+const TRUSTED_IDLE: Duration = Duration::from_secs(30);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often connections that were idle for too long are looked for.
+const REAP_INTERVAL: Duration = Duration::from_secs(5);
+
+pub(super) struct Postgres {
+    place: Arc<str>,
+    pool: Pool,
+    breaker: Arc<Breaker>,
+}
+
+impl Postgres {
+    pub async fn open(
+        settings: &settings::Database,
+        migrations: Vec<NamedMigrations>,
+        program: Program,
+    ) -> Result<Self> {
+        let url = PostgresUrl::parse(&settings.url, &url::from_environment).map_err(DatabaseError::Start)?;
+        let place: Arc<str> = url::place(&url.config).into();
+        let connector =
+            url.tls.connector().map_err(|why| DatabaseError::Start(format!("the database {place}: {why}")))?;
+        let mut config = url.config;
+        config.connect_timeout(settings.acquire_timeout());
+        open::migrate(&place, &config, &connector, settings.acquire_timeout(), migrations, program).await?;
+
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let pool = Pool::builder(Manager::from_config(config, connector, recycling))
+            .max_size(settings.max_connections as usize)
+            .wait_timeout(Some(settings.acquire_timeout()))
+            .create_timeout(Some(settings.acquire_timeout()))
+            .recycle_timeout(Some(CHECK_TIMEOUT))
+            // The one that was used last is the one that is alive, and the others can become idle.
+            .queue_mode(QueueMode::Lifo)
+            .pre_recycle(Hook::async_fn(|client, metrics| {
+                let is_trusted = metrics.last_used() < TRUSTED_IDLE;
+                Box::pin(async move {
+                    if is_trusted {
+                        return Ok(());
+                    }
+                    client.check_connection().await.map_err(HookError::Backend)
+                })
+            }))
+            .runtime(Runtime::Tokio1)
+            .build();
+        let pool = pool.map_err(|error| DatabaseError::Start(format!("the database {place}: {error}")))?;
+        let postgres = Self { place, pool, breaker: Arc::default() };
+        postgres.fill(settings.min_connections).await?;
+        postgres.reap(settings);
+        Ok(postgres)
+    }
+
+    /// Host, port and name of the database.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+        let client = self.acquire().await?;
+        let sent = async {
+            let statement = client.prepare_cached(sql).await?;
+            client.query(&statement, &parameters(values)).await
+        };
+        match sent.await {
+            Ok(rows) => read_rows(&rows),
+            Err(error) => Err(self.failed(client, error)),
+        }
+    }
+
+    pub async fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+        let client = self.acquire().await?;
+        let sent = async {
+            let statement = client.prepare_cached(sql).await?;
+            client.execute(&statement, &parameters(values)).await
+        };
+        sent.await.map_err(|error| self.failed(client, error))
+    }
+
+    pub async fn begin(&self) -> Result<PostgresTransaction> {
+        Ok(PostgresTransaction::new(self.acquire().await?, Arc::clone(&self.place)))
+    }
+
+    pub async fn ping(&self) -> Result<()> {
+        let client = self.acquire().await?;
+        client.check_connection().await.map_err(|error| self.failed(client, error))
+    }
+
+    pub fn close(&self) {
+        self.pool.close();
+    }
+
+    fn failed(&self, client: Object, error: tokio_postgres::Error) -> DatabaseError {
+        if errors::is_stale_plan(&error) {
+            drop(Object::take(client));
+        }
+        errors::of_statement(&self.place, error)
+    }
+
+    /// A connection of the pool's.
+    async fn acquire(&self) -> Result<Object> {
+        if self.pool.status().available > 0 {
+            return self.pool.get().await.map_err(|error| errors::of_pool(&self.place, error));
+        }
+        let connecting = self.pool.status().size < self.pool.status().max_size;
+        if connecting {
+            self.breaker.check()?;
+        }
+        // In a task of its own: when this one is cancelled the connection is made all the same, and is the pool's.
+        let (pool, breaker, place) = (self.pool.clone(), Arc::clone(&self.breaker), Arc::clone(&self.place));
+        let acquired = tokio::spawn(async move {
+            match pool.get().await {
+                Ok(client) => {
+                    breaker.connected();
+                    Ok(client)
+                }
+                Err(error) => {
+                    let error = errors::of_pool(&place, error);
+                    if connecting {
+                        breaker.failed(&error);
+                    }
+                    Err(error)
+                }
+            }
+        });
+        let stopped = |_| DatabaseError::outage(&self.place, OutageCause::StartingOrStopping, None);
+        acquired.await.map_err(stopped)?
+    }
+
+    /// Opens so many connections at once.
+    async fn fill(&self, count: u32) -> Result<()> {
+        let opened = futures_util::future::join_all((0..count).map(|_| self.acquire())).await;
+        opened.into_iter().collect::<Result<Vec<_>>>().map(drop)
+    }
+
+    /// Closes connections that nobody has used for long, but for those that are always open.
+    fn reap(&self, settings: &settings::Database) {
+        let Some(idle_timeout) = settings.idle_timeout() else { return };
+        let (pool, min) = (self.pool.clone(), settings.min_connections as usize);
+        actix_web::rt::spawn(async move {
+            while !pool.is_closed() {
+                tokio::time::sleep(REAP_INTERVAL.min(idle_timeout)).await;
+                let mut left = pool.status().size;
+                pool.retain(|_, metrics| {
+                    let stays = left <= min || metrics.last_used() < idle_timeout;
+                    left -= usize::from(!stays);
+                    stays
+                });
+            }
+        });
+    }
+}
+
+pub(super) fn check_url(url: &str) -> std::result::Result<(), String> {
+    PostgresUrl::parse(url, &|_| None).map(|_| ())
+}
+
+fn parameters<'a>(values: &[&'a dyn Value]) -> Vec<&'a (dyn ToSql + Sync)> {
+    values.iter().map(|value| value.to_postgres()).collect()
+}
+
+fn read_rows<T: FromRow>(rows: &[tokio_postgres::Row]) -> Result<Vec<T>> {
+    rows.iter().map(|row| T::from_row(&Row::from(row))).collect()
+}

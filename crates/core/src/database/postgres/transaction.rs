@@ -1,0 +1,93 @@
+//! A transaction on a connection of the pool's. `BEGIN` and savepoints travel with the statement that follows, so they cost
+//! no round trip of their own.
+
+use deadpool_postgres::Object;
+use futures_util::future::join;
+
+use super::{errors, parameters, read_rows};
+use crate::database::Result;
+use crate::database::row::FromRow;
+use crate::database::value::Value;
+
+pub(in crate::database) struct PostgresTransaction {
+    place: std::sync::Arc<str>,
+    // `None` once the connection has gone back to the pool, or has been closed.
+    client: Option<Object>,
+    /// Commands that have not been sent yet.
+    pending: String,
+    /// Whether the server has an open transaction, as far as is known here.
+    is_open: bool,
+}
+
+impl PostgresTransaction {
+    pub(super) fn new(client: Object, place: std::sync::Arc<str>) -> Self {
+        Self { place, client: Some(client), pending: "BEGIN".into(), is_open: false }
+    }
+
+    pub async fn query<T: FromRow>(&mut self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+        let rows = self.run(sql, async |client, statement| client.query(statement, &parameters(values)).await).await?;
+        read_rows(&rows)
+    }
+
+    pub async fn execute(&mut self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+        self.run(sql, async |client, statement| client.execute(statement, &parameters(values)).await).await
+    }
+
+    /// `SAVEPOINT` and the like, sent with the next statement.
+    pub fn control(&mut self, command: &str) {
+        if !self.pending.is_empty() {
+            self.pending.push_str("; ");
+        }
+        self.pending.push_str(command);
+    }
+
+    pub async fn commit(self) -> Result<()> {
+        self.end("COMMIT").await
+    }
+
+    pub async fn rollback(self) -> Result<()> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn run<R>(
+        &mut self,
+        sql: &str,
+        send: impl AsyncFnOnce(&Object, &tokio_postgres::Statement) -> std::result::Result<R, tokio_postgres::Error>,
+    ) -> Result<R> {
+        let client = self.client.as_ref().expect("a transaction has its connection until its end, which takes it");
+        let error = |error| errors::of_statement(&self.place, error);
+        let statement = client.prepare_cached(sql).await.map_err(error)?;
+        if self.pending.is_empty() {
+            return send(client, &statement).await.map_err(error);
+        }
+        let commands = std::mem::take(&mut self.pending);
+        // From here on it may be open, whatever becomes of this future.
+        self.is_open = true;
+        // Both are written before either is waited for, in this order.
+        let (began, sent) = join(client.batch_execute(&commands), send(client, &statement)).await;
+        began.map_err(error)?;
+        sent.map_err(error)
+    }
+
+    async fn end(mut self, command: &str) -> Result<()> {
+        if self.is_open {
+            self.control(command);
+            let commands = std::mem::take(&mut self.pending);
+            let client = self.client.as_ref().expect("a transaction has its connection until its end, which takes it");
+            client.batch_execute(&commands).await.map_err(|error| errors::of_statement(&self.place, error))?;
+            self.is_open = false;
+        }
+        // Dropped in order it goes back to the pool.
+        self.client = None;
+        Ok(())
+    }
+}
+
+impl Drop for PostgresTransaction {
+    fn drop(&mut self) {
+        // A connection never goes back in a transaction: closed, the server rolls it back.
+        if let Some(client) = self.client.take().filter(|_| self.is_open) {
+            drop(Object::take(client));
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! A transaction on SQLite's one connection that writes.
+
+use super::{Writer, changes, rows};
+use crate::database::row::FromRow;
+use crate::database::value::Value;
+use crate::database::{DatabaseError, Result};
+
+/// Begun; dropped unfinished it is rolled back.
+pub(in crate::database) struct SqliteTransaction {
+    writer: Writer,
+}
+
+impl SqliteTransaction {
+    pub(super) const fn new(writer: Writer) -> Self {
+        Self { writer }
+    }
+
+    pub fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+        Ok(rows(&self.writer, sql, values)?)
+    }
+
+    pub fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+        Ok(changes(&self.writer, sql, values)?)
+    }
+
+    /// `COMMIT`, `SAVEPOINT` and the like.
+    pub fn control(&self, command: &str) -> Result<()> {
+        self.writer.execute_batch(command).map_err(|error| DatabaseError::Statement(error.into()))
+    }
+}
+
+impl Drop for SqliteTransaction {
+    fn drop(&mut self) {
+        // The connection never goes to the next one in a transaction.
+        if !self.writer.is_autocommit() {
+            let _ = self.writer.execute_batch("ROLLBACK");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The types that columns and parameters have on both databases.
+//!
+//! | Rust | PostgreSQL | SQLite |
+//! | --- | --- | --- |
+//! | `Uuid` | `uuid` | `BLOB` of 16 bytes |
+//! | `jiff::Timestamp` | `timestamptz` | `TEXT`, RFC 3339 in UTC with six decimals, which sorts as it passes |
+//! | `jiff::civil::Date` | `date` | `TEXT`, `2026-01-31` |
+//! | `bool` | `boolean` | `INTEGER`, 0 or 1 |
+//! | `i64` | `bigint` | `INTEGER` |
+//! | `f64` | `double precision` | `REAL` |
+//! | `String`, `&str` | `text` | `TEXT` |
+//! | `Vec<u8>` | `bytea` | `BLOB` |
+//! | `serde_json::Value` | `jsonb` | `TEXT` |
+//! | `rust_decimal::Decimal` | `numeric` | `TEXT` |
+//!
+//! `Option` of each is the same, or `NULL`. The drivers encode and decode them; two are written here for SQLite: decimals,
+//! which rusqlite does not know, and times, which it would write without the decimals that are zero, so that they would not
+//! sort.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rusqlite::ToSql as _;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rust_decimal::Decimal;
+use serde_json::Value as Json;
+use tokio_postgres::types as postgres;
+use uuid::Uuid;
+
+/// What a statement's parameter may be.
+pub trait Value: Sync {
+    #[doc(hidden)]
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>>;
+    #[doc(hidden)]
+    fn to_postgres(&self) -> &(dyn postgres::ToSql + Sync);
+}
+
+/// What a column may be read as.
+pub trait Column: Sized {
+    #[doc(hidden)]
+    fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self>;
+    #[doc(hidden)]
+    fn from_postgres(row: &tokio_postgres::Row, index: usize) -> Result<Self, tokio_postgres::Error>;
+}
+
+macro_rules! value {
+    ($type:ty, $value:ident => $sqlite:expr) => {
+        impl Value for $type {
+            fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                let $value = self;
+                $sqlite
+            }
+            fn to_postgres(&self) -> &(dyn postgres::ToSql + Sync) {
+                self
+            }
+        }
+    };
+}
+
+macro_rules! column {
+    ($type:ty, $value:ident => $sqlite:expr) => {
+        impl Column for $type {
+            fn from_sqlite($value: ValueRef<'_>) -> FromSqlResult<Self> {
+                $sqlite
+            }
+            fn from_postgres(row: &tokio_postgres::Row, index: usize) -> Result<Self, tokio_postgres::Error> {
+                row.try_get(index)
+            }
+        }
+    };
+}
+
+macro_rules! as_the_driver_does {
+    ($($type:ty),*) => {
+        $(value!($type, value => value.to_sql());
+        column!($type, value => FromSql::column_result(value));)*
+    };
+}
+
+as_the_driver_does!(bool, i64, f64, String, Vec<u8>, Uuid, Date, Json);
+value!(&str, value => value.to_sql());
+value!(Timestamp, value => Ok(format!("{value:.6}").into()));
+column!(Timestamp, value => FromSql::column_result(value));
+value!(Decimal, value => Ok(value.to_string().into()));
+column!(Decimal, value => value.as_str()?.parse().map_err(FromSqlError::other));
+
+impl<T: Value + postgres::ToSql> Value for Option<T> {
+    fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.as_ref().map_or(Ok(ToSqlOutput::Owned(rusqlite::types::Value::Null)), Value::to_sqlite)
+    }
+
+    fn to_postgres(&self) -> &(dyn postgres::ToSql + Sync) {
+        self
+    }
+}
+
+impl<T: Column + for<'a> postgres::FromSql<'a>> Column for Option<T> {
+    fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value {
+            ValueRef::Null => Ok(None),
+            value => T::from_sqlite(value).map(Some),
+        }
+    }
+
+    fn from_postgres(row: &tokio_postgres::Row, index: usize) -> Result<Self, tokio_postgres::Error> {
+        row.try_get(index)
+    }
+}
