@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::net::TcpSocket;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -97,12 +98,24 @@ impl Request {
 
     /// Sends it, when no answer is to be expected: a server that is not there, or that ends the connection.
     pub fn try_send(self) -> io::Result<Reply> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(LIMIT))?;
-        stream.set_write_timeout(Some(LIMIT))?;
+        let mut stream = self.connect()?;
         let sent = stream.write_all(&self.bytes());
         // A server may answer and close before it has read all, so a failed write is the outcome only without an answer.
         receive(stream, self.method == "HEAD").map_err(|unanswered| sent.err().unwrap_or(unanswered))
+    }
+
+    /// Sends it, and leaves open whether somebody waits for the answer.
+    pub fn begin(self) -> io::Result<Sent> {
+        let mut stream = self.connect()?;
+        stream.write_all(&self.bytes())?;
+        Ok(Sent { stream, head_only: self.method == "HEAD" })
+    }
+
+    fn connect(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        stream.set_write_timeout(Some(LIMIT))?;
+        Ok(stream)
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -115,6 +128,51 @@ impl Request {
         }
         head += "connection: close\r\n\r\n";
         [head.as_bytes(), &self.body].concat()
+    }
+}
+
+/// A request that is sent, and whose client may leave.
+#[derive(Debug)]
+pub struct Sent {
+    stream: TcpStream,
+    head_only: bool,
+}
+
+/// How a client leaves.
+#[derive(Clone, Copy, Debug)]
+pub enum Leave {
+    /// It closes its connection (FIN).
+    Closing,
+    /// It is gone (RST).
+    Breaking,
+}
+
+impl Sent {
+    /// Whether the answer has begun to come, or the server has ended the connection.
+    pub fn has_answer(&self) -> io::Result<bool> {
+        self.stream.set_nonblocking(true)?;
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false)?;
+        match peeked {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            peeked => peeked.map(|_| true),
+        }
+    }
+
+    /// Waits for the answer.
+    pub fn receive(self) -> io::Result<Reply> {
+        receive(self.stream, self.head_only)
+    }
+
+    /// Ends the connection, whether there is an answer or not.
+    pub fn leave(self, how: Leave) {
+        match how {
+            Leave::Closing => drop(self.stream),
+            Leave::Breaking => {
+                let socket = TcpSocket::from_std_stream(self.stream);
+                socket.set_zero_linger().expect("a socket can be told not to linger");
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod probe;
 pub mod records;
 pub mod scratch;
 pub mod service;
+pub mod sql;
 pub mod wait;
 
 /// The README's example compiles.

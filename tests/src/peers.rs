@@ -5,6 +5,7 @@ pub mod bugsink;
 pub mod postgres;
 mod prepared;
 pub mod proxy;
+pub mod slow_proxy;
 pub mod supervisor;
 pub mod supervisor_conf;
 pub mod venv;

@@ -5,6 +5,7 @@ mod blueprint;
 mod documents;
 mod paint;
 mod print;
+mod soak;
 
 // The tests' harness, which finds ports and sets up peers, and whose processes never outlive this one. Taken in by its files:
 // as a crate it would bring the whole service along.
@@ -48,6 +49,8 @@ enum Task {
     Blueprint(blueprint::Command),
     /// Count the instructions that a request takes
     Instructions(bench::instructions::Args),
+    /// Run a test for long; without a name: what there is
+    Soak(soak::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => on_the_harness(|| bench::run(&args)),
         Task::Blueprint(command) => blueprint::run(command).and_then(|text| print::answer(&text)),
         Task::Instructions(args) => on_the_harness(|| bench::instructions::run(&args)),
+        Task::Soak(args) => soak::run(&args),
     })
 }
 

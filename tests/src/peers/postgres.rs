@@ -115,6 +115,16 @@ impl Postgres {
         format!("postgres://{user}:{password}@127.0.0.1:{}/{database}", self.port)
     }
 
+    /// The URL of a database, by way of another port of this machine.
+    pub fn url_by(&self, port: u16, url: &str) -> String {
+        url.replace(&format!("@127.0.0.1:{}/", self.port), &format!("@127.0.0.1:{port}/"))
+    }
+
+    /// Where it listens, also while it is stopped.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Runs statements in a database, all in one transaction; gives what they answer, a line a row.
     #[track_caller]
     pub fn sql(&self, url: &str, sql: &str) -> String {

@@ -2,6 +2,7 @@
 //! of it.
 
 mod crowding;
+mod hangups;
 mod panics;
 mod reader;
 mod sentry;

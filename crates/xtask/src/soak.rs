@@ -1,0 +1,64 @@
+//! `cargo xtask soak`: a system test that runs for long, with its progress and its figures.
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use clap::ValueEnum;
+
+use crate::{print, scratch};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    name: Option<Name>,
+    /// How often it does what it is about
+    #[arg(long, requires = "name")]
+    count: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Name {
+    Hangups,
+}
+
+/// A test that can run for long.
+struct Soak {
+    about: &'static str,
+    /// The tests that it is.
+    tests: &'static str,
+    /// The variable that tells them how often.
+    variable: &'static str,
+    count: usize,
+}
+
+impl Name {
+    fn soak(self) -> Soak {
+        match self {
+            Self::Hangups => Soak {
+                about: "clients that leave in the middle of a write: what was acknowledged is stored",
+                tests: "faults::hangups::",
+                variable: "SOAK_HANGUPS",
+                count: 10_000,
+            },
+        }
+    }
+}
+
+pub fn run(args: &Args) -> Result<(), String> {
+    let Some(name) = args.name else { return print::answer(&list()) };
+    let Soak { tests, variable, count, .. } = name.soak();
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.args(["test", "--package", "system-tests", "--test", "system", "--locked", "--", tests, "--nocapture"]);
+    command.env(variable, args.count.unwrap_or(count).to_string()).current_dir(scratch::workspace());
+    let ended = command.status().map_err(|error| format!("cannot run cargo: {error}"))?;
+    if ended.success() { Ok(()) } else { Err(format!("the tests {tests} failed ({ended}): see above")) }
+}
+
+fn list() -> String {
+    let line = |name: &Name| {
+        let Soak { about, count, .. } = name.soak();
+        let name = name.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        format!("{name}  {about} (in each test {count} times)")
+    };
+    Name::value_variants().iter().map(line).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,148 @@
+//! What clients were told that they have done, against what the database holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use system_tests::sql::Direct;
+
+use crate::api::text;
+
+/// What the clients of one service were told.
+#[derive(Default)]
+pub struct Told {
+    /// Each order that was answered 201, by its tag, and whether its payment was answered 200.
+    pub orders: BTreeMap<String, (String, bool)>,
+    /// The name and the id of each user that was answered 201.
+    pub users: Vec<(String, String)>,
+    /// The tags of orders whose clients left without an answer.
+    pub left: Vec<String>,
+}
+
+impl Told {
+    /// How many writes were acknowledged.
+    pub fn acknowledged(&self) -> usize {
+        let paid = self.orders.values().filter(|(_, paid)| *paid).count();
+        self.orders.len() + paid + self.users.len()
+    }
+}
+
+/// What an order of this tag asks for: three lines, which name it.
+pub fn order(tag: &str) -> Value {
+    let line = |n: u64| json!({"sku": format!("{tag}.{n}"), "quantity": n, "unit_price_cents": 100 + n});
+    json!({"lines": [line(1), line(2), line(3)]})
+}
+
+const TOTAL: u64 = 101 + 2 * 102 + 3 * 103;
+
+/// An order as it stands somewhere: its id, its status, its total and its lines.
+type Found = (String, String, u64, Vec<String>);
+
+/// What a database holds, each order by its tag.
+#[derive(Default)]
+pub struct Stored {
+    orders: BTreeMap<String, Vec<Found>>,
+    users: BTreeSet<String>,
+    /// The tag and the id of each answer that is kept for a key.
+    keys: BTreeMap<String, String>,
+    wrong: Vec<String>,
+}
+
+impl Stored {
+    /// Reads all of it.
+    pub fn read(url: &str) -> Self {
+        let mut database = Direct::open(url);
+        let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let sql = "SELECT order_id || ' ' || sku || ' ' || quantity || ' ' || unit_price_cents FROM order_lines
+                   ORDER BY order_id, position";
+        for line in database.texts(sql) {
+            let (order, line) = line.split_once(' ').expect("it has columns");
+            lines.entry(order.to_owned()).or_default().push(line.to_owned());
+        }
+        let mut stored = Self::default();
+        for order in database.texts("SELECT id || ' ' || status || ' ' || total_cents FROM orders") {
+            let columns: Vec<&str> = order.split(' ').collect();
+            let total = columns[2].parse().expect("a total is a number");
+            let lines = lines.remove(columns[0]).unwrap_or_default();
+            stored.take((columns[0].to_owned(), columns[1].to_owned(), total, lines));
+        }
+        stored.wrong.extend(lines.keys().map(|order| format!("lines of order {order}, which is not there")));
+        stored.users = database.texts("SELECT id || ' ' || email FROM users").into_iter().collect();
+        for answer in database.texts("SELECT status || ' ' || body FROM idempotency_keys") {
+            match answer.split_once(' ') {
+                Some(("201", body)) => {
+                    let order: Value = serde_json::from_str(body).expect("a kept answer is JSON");
+                    let tag = tag_of(order["lines"][0]["sku"].as_str());
+                    stored.keys.insert(tag, text(&order, "id"));
+                }
+                Some(("409", _)) => {}
+                _ => stored.wrong.push(format!("a key with the answer {answer}")),
+            }
+        }
+        stored
+    }
+
+    /// The same of what the API lists, which shows neither users nor keys here.
+    pub fn listed(orders: &[Value]) -> Self {
+        let mut stored = Self::default();
+        for order in orders {
+            let lines = order["lines"].as_array().into_iter().flatten();
+            let line =
+                |line: &Value| format!("{} {} {}", text(line, "sku"), line["quantity"], line["unit_price_cents"]);
+            let total = order["total_cents"].as_u64().unwrap_or_default();
+            stored.take((text(order, "id"), text(order, "status"), total, lines.map(line).collect()));
+        }
+        stored
+    }
+
+    fn take(&mut self, found: Found) {
+        let tag = tag_of(found.3.first().map(String::as_str));
+        let whole = |n: u64| format!("{tag}.{n} {n} {}", 100 + n);
+        if found.2 != TOTAL || found.3 != [whole(1), whole(2), whole(3)] {
+            self.wrong.push(format!("an order in part: {found:?}"));
+        }
+        self.orders.entry(tag).or_default().push(found);
+    }
+
+    /// Whether there is an order of this tag.
+    pub fn has(&self, tag: &str) -> bool {
+        self.orders.contains_key(tag)
+    }
+
+    /// What was told of orders and is not so; what begins with `lost` was acknowledged.
+    pub fn against(&self, told: &Told) -> Vec<String> {
+        let mut wrong = self.wrong.clone();
+        for (tag, (id, paid)) in &told.orders {
+            match self.orders.get(tag).and_then(|found| found.iter().find(|found| found.0 == *id)) {
+                None => wrong.push(format!("lost: the order {tag}, which was answered 201")),
+                Some(found) if found.1 != if *paid { "paid" } else { "placed" } => {
+                    wrong.push(format!("lost: the order {tag} was answered paid: {paid}, and is {}", found.1));
+                }
+                Some(_) => {}
+            }
+        }
+        for (tag, found) in self.orders.iter().filter(|(_, found)| found.len() > 1) {
+            wrong.push(format!("the order {tag} is there {} times", found.len()));
+        }
+        wrong
+    }
+
+    /// The same of what the API does not list: users, and what is kept for keys.
+    pub fn beside(&self, told: &Told) -> Vec<String> {
+        let is_there = |(name, id): &&(String, String)| self.users.contains(&format!("{id} {name}@example.org"));
+        let users = told.users.iter().filter(|user| !is_there(user));
+        let mut wrong: Vec<String> =
+            users.map(|(name, _)| format!("lost: the user {name}, who was answered 201")).collect();
+        for tag in &told.left {
+            let order = self.orders.get(tag).map(|found| found[0].0.as_str());
+            if order != self.keys.get(tag).map(String::as_str) {
+                wrong.push(format!("the order {tag} is {order:?}, and its key has {:?}", self.keys.get(tag)));
+            }
+        }
+        wrong
+    }
+}
+
+/// What an order's lines are named after.
+fn tag_of(line: Option<&str>) -> String {
+    line.and_then(|line| line.split_once('.')).map_or("?", |(tag, _)| tag).to_owned()
+}
