@@ -3,6 +3,7 @@
 
 mod crowding;
 mod hangups;
+mod left;
 mod panics;
 mod reader;
 mod sentry;
