@@ -8,6 +8,7 @@ mod panics;
 mod reader;
 mod sentry;
 mod spool;
+mod starvation;
 
 use std::time::Duration;
 

@@ -1,0 +1,101 @@
+//! Clients that leave at once take nothing from those that wait.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use system_tests::http::{Leave, Request};
+use system_tests::peers::postgres::Postgres;
+use system_tests::service::{Running, Service};
+use system_tests::{binaries, figures};
+
+use crate::api::{Engine, Member, member};
+
+const OTHERS: usize = 4;
+/// Waiting and leaving take turns: what else the machine does disturbs both.
+const PARTS: usize = 4;
+const PART: Duration = Duration::from_millis(500);
+
+/// What the others do with their answers.
+#[derive(Clone, Copy)]
+enum Others {
+    Wait,
+    /// Each leaves, and asks again when so much time has passed.
+    Leave(Duration),
+}
+
+#[test]
+fn on_postgresql_who_waits_is_answered_whoever_leaves() {
+    who_waits_is_answered(Engine::Postgres);
+}
+
+#[test]
+fn on_sqlite_who_waits_is_answered_whoever_leaves() {
+    who_waits_is_answered(Engine::Sqlite);
+}
+
+fn who_waits_is_answered(on: Engine) {
+    let app = Service::new(&binaries::app()).env("APP__DATABASE__MAX_CONNECTIONS", "2");
+    let app = match on {
+        Engine::Sqlite => app.start(),
+        Engine::Postgres => app.env("APP__DATABASE__URL", Postgres::shared().database()).start(),
+    };
+    let ada = member(&app, "ada");
+    let placed = place(&app, &ada).send();
+    let order = placed.header("location").expect("a new order has a place").to_owned();
+    // Opens the connections.
+    answered(&app, &ada, &order, Others::Wait);
+    let (mut waiting, mut leaving) = (0, 0);
+    for _ in 0..PARTS {
+        let (answers, asked) = answered(&app, &ada, &order, Others::Wait);
+        waiting += answers;
+        // They have the time to ask more often when they leave, but what is measured is not how much work that is.
+        let pace = PART * OTHERS as u32 / asked as u32 / 2;
+        leaving += answered(&app, &ada, &order, Others::Leave(pace)).0;
+    }
+    figures::say(&format!(
+        "{on:?}: one that asks for an order among {OTHERS} others has {waiting} answers when they wait for theirs, and \
+         {leaving} in the same time when they leave and ask twice as often"
+    ));
+    assert!(leaving * 2 >= waiting, "{leaving} answers when the others leave, {waiting} when they wait");
+}
+
+fn place(app: &Running, by: &Member) -> Request {
+    let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
+    app.post("/orders").bearer(&by.token).json(&lines)
+}
+
+/// How many answers one client gets among the others, and how often those ask.
+fn answered(app: &Running, by: &Member, order: &str, others: Others) -> (usize, usize) {
+    let (end, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let other = &|first: usize| {
+        for n in (first..).take_while(|_| !end.load(Ordering::Relaxed)) {
+            asked.fetch_add(1, Ordering::Relaxed);
+            let request = if n.is_multiple_of(2) { place(app, by) } else { app.get("/orders").bearer(&by.token) };
+            match others {
+                Others::Wait => assert!(request.send().status < 300, "who waits has an answer"),
+                Others::Leave(pace) => {
+                    let began = Instant::now();
+                    let sent = request.begin().expect("a request can be sent");
+                    sleep(Duration::from_millis(n as u64 % 5));
+                    sent.leave(Leave::Closing);
+                    sleep(pace.saturating_sub(began.elapsed()));
+                }
+            }
+        }
+    };
+    let answers = thread::scope(|scope| {
+        for first in 0..OTHERS {
+            scope.spawn(move || other(first));
+        }
+        let began = Instant::now();
+        let mut answers = 0;
+        while began.elapsed() < PART {
+            answers += usize::from(app.get(order).bearer(&by.token).send().status == 200);
+        }
+        end.store(true, Ordering::Relaxed);
+        answers
+    });
+    (answers, asked.into_inner())
+}
