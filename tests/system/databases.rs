@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use system_tests::peers::postgres::{PASSWORD, Postgres};
 use system_tests::scratch::Scratch;
-use system_tests::service::{Running, Service};
+use system_tests::service::Service;
 use system_tests::{binaries, ports, wait};
 
 use crate::api::{self, Engine, login, member, register, start, text};
+use crate::faults::outages;
 use crate::lifecycle::refusal;
-use crate::support::of_kind;
 
 fn app_on(url: &str) -> Service {
     Service::new(&binaries::app()).env("APP__DATABASE__URL", url)
@@ -93,25 +93,11 @@ fn a_postgresql_that_cannot_be_used_is_said_in_one_line() {
     }
 }
 
-/// Asks for what needs the database, and expects one report that it failed.
-#[track_caller]
-fn fails(app: &Running, token: &str) {
-    let reply = app.get("/users").bearer(token).send();
-    assert_eq!(reply.status, 500, "{}", reply.text());
-    let id = text(&reply.json(), "request_id");
-    let of_it = |record: &Value| record["request_id"] == *id;
-    for kind in ["response", "uncaught"] {
-        app.wait_record(kind, |record| record["kind"] == kind && of_it(record));
-    }
-    let records: Vec<Value> = app.records().into_iter().filter(of_it).collect();
-    assert_eq!(records.len(), 2, "{records:?}");
-}
-
 #[test]
 fn a_postgresql_that_goes_and_comes_back_is_survived() {
     let mut postgres = Postgres::start_own();
     let url = postgres.database();
-    let app = app_on(&url).env("APP__DATABASE__ACQUIRE_TIMEOUT_S", "1").start();
+    let app = app_on(&url).env("APP__DATABASE__ACQUIRE_TIMEOUT_S", "3").env("APP__LOG__FLOOD__WINDOW_S", "600").start();
     let ada = member(&app, "ada");
     let ready = app.management().get("/health/ready");
     assert_eq!(ready.clone().send().status, 200);
@@ -125,7 +111,7 @@ fn a_postgresql_that_goes_and_comes_back_is_survived() {
     postgres.stop();
     assert_eq!(ready.clone().send().status, 503);
     for _ in 0..3 {
-        fails(&app, &ada.token);
+        outages::is_refused(&app, &app.get("/users").bearer(&ada.token).send());
     }
 
     postgres.restart();
@@ -135,7 +121,7 @@ fn a_postgresql_that_goes_and_comes_back_is_survived() {
         assert_eq!(reply.status, 200, "{}", reply.text());
     }
     let stopped = app.stop();
-    assert_eq!(of_kind(&stopped.records(), "uncaught").len(), 3);
+    outages::is_told_once(&stopped.records(), 3, &["refuses connections", "connection refused"]);
     assert!(!stopped.stderr.contains(PASSWORD), "the password is in what it wrote");
 }
 

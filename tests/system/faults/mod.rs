@@ -4,6 +4,7 @@
 mod crowding;
 mod hangups;
 mod left;
+pub mod outages;
 mod panics;
 mod reader;
 mod sentry;
