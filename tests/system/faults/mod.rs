@@ -85,6 +85,28 @@ pub const TABLE: &[(&str, &str, &str, &str)] = &[
         "crowding::a_flood_is_counted_and_crowds_nobody_out",
     ),
     (
+        "a client leaves in the middle of a write",
+        "what it has begun is finished; its response is aborted, and a failure after it is reported as its own",
+        "nothing that was acknowledged",
+        "hangups::on_a_slow_postgresql_acknowledged_is_stored, hangups::on_sqlite_acknowledged_is_stored, \
+         left::a_commit_that_fails_after_its_client_has_left_is_reported_once",
+    ),
+    (
+        "clients ask and leave at once, over and over",
+        "whoever waits is answered as before",
+        "nothing",
+        "starvation::on_postgresql_who_waits_is_answered_whoever_leaves",
+    ),
+    (
+        "PostgreSQL cannot be used for a while",
+        "503 with Retry-After, at once when it is known; each cause is told once in log.flood.window_s; it goes on by itself",
+        "the requests, counted",
+        "outages::a_server_that_does_not_run_is_told_and_survived, \
+         outages::a_role_without_connections_left_is_told_and_survived, \
+         outages::a_password_that_changes_is_told_and_survived, \
+         outages::a_network_that_passes_nothing_on_is_told_and_survived",
+    ),
+    (
         "a panic, on any thread",
         "a record and an event; a handler's request is answered 500",
         "nothing",
@@ -101,6 +123,13 @@ pub const TABLE: &[(&str, &str, &str, &str)] = &[
         "it ends within server.shutdown_timeout_s: requests 5/8 of it, then stacks, Sentry, stderr",
         "what a stalled stderr does not take: its count is kept in the spool",
         "reader::a_stop_waits_neither_for_a_reader_that_stalls_nor_for_sentry, and each of the above",
+    ),
+    (
+        "SIGTERM while a transaction is open whose client has left",
+        "it is waited for as a request in hand is, and rolled back then",
+        "what is counted",
+        "left::the_stop_waits_for_a_transaction_on_postgresql_whose_client_has_left, \
+         left::what_outlasts_the_stop_on_postgresql_is_rolled_back_and_counted",
     ),
     (
         "SIGKILL",
@@ -125,10 +154,14 @@ pub fn rows() -> String {
 fn the_table_names_tests_that_there_are() {
     let sources = [
         ("crowding", include_str!("crowding.rs")),
+        ("hangups", include_str!("hangups/mod.rs")),
+        ("left", include_str!("left.rs")),
+        ("outages", include_str!("outages.rs")),
         ("panics", include_str!("panics.rs")),
         ("reader", include_str!("reader.rs")),
         ("sentry", include_str!("sentry.rs")),
         ("spool", include_str!("spool.rs")),
+        ("starvation", include_str!("starvation.rs")),
     ];
     let named = TABLE.iter().flat_map(|(_, _, _, tests)| tests.split([' ', ',']));
     for (module, test) in named.filter_map(|name| name.split_once("::")) {
