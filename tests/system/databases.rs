@@ -127,7 +127,16 @@ fn a_postgresql_that_goes_and_comes_back_is_survived() {
 
 #[test]
 fn ids_sort_as_bytes_whatever_the_language() {
-    let postgres = Postgres::shared();
+    ids_sort_as_bytes_on(Postgres::shared());
+}
+
+/// Of another version maybe, and of the C library's collations, not of ICU's.
+#[test]
+fn ids_sort_as_bytes_on_the_postgresql_of_pypi() {
+    ids_sort_as_bytes_on(&Postgres::start_from_pypi());
+}
+
+fn ids_sort_as_bytes_on(postgres: &Postgres) {
     let url = postgres.database();
     assert_eq!(postgres.sql(&url, "SELECT 'aa' > 'b'"), "t", "it sorts in Danish");
     let app = app_on(&url).start();

@@ -3,8 +3,9 @@
 //! It lets nobody in without a password, and its databases sort in Danish: there `aa` comes after `b`, so whatever leans on
 //! how ids sort shows.
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+mod programs;
+
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Output};
@@ -13,15 +14,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::keeper::{self, Kept};
-use crate::{env, ports, scratch, wait};
+use crate::{ports, scratch, wait};
+use programs::Programs;
 
 /// Of the user `postgres`. It is in the URLs, so it must not be in any record.
 pub const PASSWORD: &str = "pass-of-postgres";
 
-const NEEDED: &str = "PostgreSQL is needed: apt-get install postgresql";
 /// At a TERM the server waits for its clients first, and one that is killed leaves shared memory behind: an INT follows.
 const END_FAST: &str =
-    r#"trap : TERM; sleep infinity & wait; kill -INT "$(head -n 1 data/postmaster.pid)" 2>/dev/null"#;
+    r#"trap : TERM; sleep infinity & wait; kill -INT "$(head -n 1 data/postmaster.pid 2>/dev/null)" 2>/dev/null"#;
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -31,6 +32,7 @@ pub struct Postgres {
     server: Option<Child>,
     // Ends the server, and removes the directory then, however this process ends.
     keeper: Kept,
+    programs: Programs,
     directory: PathBuf,
     port: u16,
     databases: AtomicU32,
@@ -45,15 +47,30 @@ impl Postgres {
 
     /// A server for one test.
     pub fn start_own() -> Self {
+        Self::start(Programs::find)
+    }
+
+    /// The same, of PyPI's programs whatever is installed.
+    pub fn start_from_pypi() -> Self {
+        Self::start(Programs::from_pypi)
+    }
+
+    fn start(find: impl FnOnce(&Path) -> Result<Programs, String>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         // Not in the target directory: the server may run as a user who has no way in there.
         let name = format!("cyanotype-postgres-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let directory = std::env::temp_dir().join(name);
-        make(&directory);
+        // An earlier process may have had the same id.
+        let _ = fs::remove_dir_all(&directory);
+        scratch::make_dir(&directory);
         let mut waits = keeper::command("sh");
         waits.args(["-c", END_FAST]).current_dir(&directory);
+        // Before the rest, so that nothing is left of what cannot be made.
         let keeper = Kept::spawn_with_litter(waits, &directory);
-        let mut postgres = Self { server: None, keeper, directory, port: ports::free(), databases: AtomicU32::new(0) };
+        let programs = find(&directory).unwrap_or_else(|why| panic!("PostgreSQL is needed: {why}"));
+        make(&directory, &programs);
+        let (port, databases) = (ports::free(), AtomicU32::new(0));
+        let mut postgres = Self { server: None, keeper, programs, directory, port, databases };
         postgres.restart();
         postgres
     }
@@ -66,22 +83,22 @@ impl Postgres {
         let file = File::options().create(true).append(true).open(&log);
         let file = file.unwrap_or_else(|e| panic!("cannot open {}: {e}", log.display()));
 
-        let mut command = as_its_user(&program("postgres"));
+        let mut command = self.programs.command_of_server("postgres");
         command.arg("-D").arg(self.directory.join("data")).args(["-p", &self.port.to_string()]);
         for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=300"] {
             command.args(["-c", setting]);
         }
-        command.env_clear().envs(env::minimal()).envs([self.keeper.mark()]).current_dir(&self.directory);
+        command.envs([self.keeper.mark()]).current_dir(&self.directory);
         command.stdout(file.try_clone().expect("an open file can be shared")).stderr(file);
         // Out of reach of Ctrl-C, like all that is kept.
         let server = command.process_group(0).spawn();
-        let mut server = server.unwrap_or_else(|e| panic!("cannot start {command:?}: {e}"));
+        let mut server = server.unwrap_or_else(|e| panic!("cannot start {command:?}: {e}{}", self.programs.mend()));
         let url = self.url("postgres");
         wait::until("PostgreSQL to be ready", START_LIMIT, || {
             if let Some(status) = server.try_wait().expect("a child of this process can be waited for") {
                 panic!("PostgreSQL ended with {status}:\n{}", scratch::read(&log));
             }
-            psql(&url, "SELECT 1").status.success().then_some(())
+            self.psql(&url, "SELECT 1").status.success().then_some(())
         });
         self.server = Some(server);
     }
@@ -100,8 +117,7 @@ impl Postgres {
     #[track_caller]
     pub fn database(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        let danish = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'da'";
-        self.sql(&self.url("postgres"), &format!("CREATE DATABASE {name} {danish}"));
+        self.sql(&self.url("postgres"), &format!("CREATE DATABASE {name} {}", self.programs.in_danish()));
         self.url(&name)
     }
 
@@ -128,10 +144,16 @@ impl Postgres {
     /// Runs statements in a database, all in one transaction; gives what they answer, a line a row.
     #[track_caller]
     pub fn sql(&self, url: &str, sql: &str) -> String {
-        let output = psql(url, sql);
+        let output = self.psql(url, sql);
         let (answer, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{sql}: {why}");
         answer.trim().to_owned()
+    }
+
+    fn psql(&self, url: &str, sql: &str) -> Output {
+        let mut psql = self.programs.command("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]);
+        psql.output().unwrap_or_else(|e| panic!("cannot run {psql:?}: {e}"))
     }
 }
 
@@ -144,56 +166,20 @@ impl Drop for Postgres {
 }
 
 /// Makes what a server starts from.
-fn make(directory: &Path) {
-    // An earlier process may have had the same id.
-    let _ = fs::remove_dir_all(directory);
-    scratch::make_dir(directory);
+fn make(directory: &Path, programs: &Programs) {
     let (password, data) = (directory.join("password"), directory.join("data"));
     scratch::write(&password, PASSWORD);
-    if is_root() {
-        fs::set_permissions(directory, Permissions::from_mode(0o755)).expect("it is this user's");
-        done(Command::new("install").args(["-d", "-m", "700", "-o", "postgres"]).arg(&data));
-    }
-    let mut initdb = as_its_user(&program("initdb"));
+    // For the server's user, whatever this process's umask.
+    done(Command::new("chmod").args(["-R", "a+rX"]).arg(directory), "");
+    programs.make_private(&data);
+    let mut initdb = programs.command_of_server("initdb");
     initdb.arg("-D").arg(data).arg("--pwfile").arg(password).current_dir(directory);
-    done(initdb.args(["-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"]));
-}
-
-/// PostgreSQL does not run as root; Debian's package makes a user for it.
-fn as_its_user(program: &Path) -> Command {
-    if !is_root() {
-        return Command::new(program);
-    }
-    // Unlike `runuser` it becomes the program, so that a signal finds it.
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program);
-    command
-}
-
-fn is_root() -> bool {
-    fs::metadata("/proc/self").expect("the tests need Linux's /proc").uid() == 0
-}
-
-/// The newest of Debian's, which are on no PATH, or else what is on the PATH.
-fn program(name: &str) -> PathBuf {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let newest = versions
-        .map(|version| version.path())
-        .max_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = newest.into_iter().map(|version| version.join("bin")).chain(std::env::split_paths(&path));
-    let mut found = places.map(|place| place.join(name)).filter(|path| path.exists());
-    found.next().unwrap_or_else(|| panic!("{NEEDED} (there is no {name})"))
-}
-
-fn psql(url: &str, sql: &str) -> Output {
-    let mut psql = Command::new(program("psql"));
-    psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]);
-    psql.output().unwrap_or_else(|e| panic!("{NEEDED} (psql: {e})"))
+    initdb.args(["-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"]);
+    done(&mut initdb, &programs.mend());
 }
 
 #[track_caller]
-fn done(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|e| panic!("{NEEDED} ({command:?}: {e})"));
-    assert!(output.status.success(), "{NEEDED} ({command:?}: {})", String::from_utf8_lossy(&output.stderr).trim());
+fn done(command: &mut Command, mend: &str) {
+    let output = command.output().unwrap_or_else(|e| panic!("cannot run {command:?}: {e}{mend}"));
+    assert!(output.status.success(), "{command:?}: {}{mend}", String::from_utf8_lossy(&output.stderr).trim());
 }
