@@ -1,22 +1,29 @@
 //! A connection of the test's own to the service's database, whichever that is.
 
-use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 use tokio::runtime::{Builder, Runtime};
 
 /// A connection. Dropping it ends it, and undoes what it has not committed.
-pub struct Direct {
-    runtime: Runtime,
-    connection: AnyConnection,
+pub struct Direct(Inner);
+
+enum Inner {
+    Sqlite(rusqlite::Connection),
+    Postgres(Runtime, tokio_postgres::Client),
 }
 
 impl Direct {
     /// Connects to the database of this URL, which must be there.
     #[track_caller]
     pub fn open(url: &str) -> Self {
-        sqlx::any::install_default_drivers();
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime can be built");
-        let connection = runtime.block_on(AnyConnection::connect(url));
-        Self { runtime, connection: connection.unwrap_or_else(|e| panic!("the database cannot be opened: {e}")) }
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            let opened = rusqlite::Connection::open(path);
+            return Self(Inner::Sqlite(opened.unwrap_or_else(|e| panic!("the database cannot be opened: {e}"))));
+        }
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime can be built");
+        let connected = runtime.block_on(tokio_postgres::connect(url, tokio_postgres::NoTls));
+        let (client, connection) = connected.unwrap_or_else(|e| panic!("the database cannot be opened: {e}"));
+        runtime.spawn(connection);
+        Self(Inner::Postgres(runtime, client))
     }
 
     /// Runs statements.
@@ -26,16 +33,44 @@ impl Direct {
     }
 
     /// Runs statements that may fail.
-    pub fn try_run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
-        let run = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.connection);
-        self.runtime.block_on(run).map(|_| ())
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn try_run(&mut self, sql: &str) -> Result<(), String> {
+        match &self.0 {
+            Inner::Sqlite(connection) => connection.execute_batch(sql).map_err(|error| error.to_string()),
+            Inner::Postgres(runtime, client) => {
+                runtime.block_on(client.batch_execute(sql)).map_err(|error| format!("{error:?}"))
+            }
+        }
     }
 
     /// The rows of a query that has one column, which is a text.
     #[track_caller]
     pub fn texts(&mut self, sql: &str) -> Vec<String> {
-        let query = sqlx::query_scalar(AssertSqlSafe(sql));
-        let rows = self.runtime.block_on(query.fetch_all(&mut self.connection));
-        rows.unwrap_or_else(|e| panic!("{sql}: {e}"))
+        match &self.0 {
+            Inner::Sqlite(connection) => {
+                let mut statement = connection.prepare(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
+                let rows = statement.query_map([], |row| row.get(0)).and_then(Iterator::collect);
+                rows.unwrap_or_else(|e| panic!("{sql}: {e}"))
+            }
+            Inner::Postgres(runtime, client) => {
+                let rows = runtime.block_on(client.query(sql, &[])).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+        }
+    }
+
+    /// A column with an id as SQL that gives its text.
+    pub fn id(&self, column: &str) -> String {
+        match &self.0 {
+            Inner::Postgres(..) => format!("{column}::text"),
+            // SQLite has the 16 bytes.
+            Inner::Sqlite(_) => {
+                let parts = [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)];
+                let part = |(from, length): (u8, u8)| format!("substr(hex({column}), {from}, {length})");
+                format!("lower({})", parts.map(part).join(" || '-' || "))
+            }
+        }
     }
 }

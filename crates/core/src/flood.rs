@@ -18,6 +18,8 @@ pub(crate) struct Same {
     pub message: String,
     /// `GET /orders/{id}`; `None` outside any request.
     pub route: Option<String>,
+    /// Whether it is one of something that all requests need, and has a limit of its own.
+    pub outage: bool,
 }
 
 /// What was not told of one failure.
@@ -153,7 +155,7 @@ mod tests {
     use std::sync::mpsc;
 
     fn same(message: &str) -> Same {
-        Same { type_name: "Error".into(), message: message.into(), route: Some("GET /".into()) }
+        Same { type_name: "Error".into(), message: message.into(), route: Some("GET /".into()), outage: false }
     }
 
     fn floods(window_s: u64) -> (Floods, mpsc::Receiver<Suppressed>) {

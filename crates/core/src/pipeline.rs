@@ -186,11 +186,12 @@ impl Pipeline {
             type_name: first.map_or_else(|| report.target.clone(), |link| link.type_name.clone()),
             message: first.map_or_else(|| report.message.clone(), |link| link.message.clone()),
             route: request.and_then(RequestContext::transaction),
+            outage: false,
         };
         let record = (stderr && first.is_some()).then_some(report.kind);
         if report.failure.as_ref().is_some_and(|failure| failure.outage) {
             // Every request fails of it, whatever its route: the first report says all there is to say.
-            return self.floods.admits_up_to(1, Same { route: None, ..same }, record, event);
+            return self.floods.admits_up_to(1, Same { route: None, outage: true, ..same }, record, event);
         }
         self.floods.admits(same, record, event)
     }

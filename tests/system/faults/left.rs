@@ -21,6 +21,7 @@ const KEY: &str = "left";
 /// A service in which a transaction waits for a lock, and the client that asked for it has left.
 struct Left {
     app: Running,
+    ada: Member,
     project: Project,
     url: String,
     /// Holds the lock until it ends its transaction.
@@ -59,12 +60,15 @@ impl Left {
         let mut beside = Direct::open(&url);
         wait::until("the transaction to wait", LIMIT, || match on {
             Engine::Postgres => (beside.texts(WAITING).len() == 1).then_some(()),
-            // Here nothing shows who waits; but who asks again is told when the first is in hand.
-            Engine::Sqlite => (place(&app, &ada).send().status == 409).then(|| sleep(Duration::from_millis(200))),
+            // Here nothing shows who waits.
+            Engine::Sqlite => {
+                sleep(Duration::from_millis(300));
+                Some(())
+            }
         });
         sent.leave(Leave::Closing);
         let response = app.wait_record("the response of who left", |record| record["outcome"] == "aborted");
-        Self { app, project, url, holder, request_id: text(&response, "request_id"), _scratch: scratch }
+        Self { app, ada, project, url, holder, request_id: text(&response, "request_id"), _scratch: scratch }
     }
 }
 
@@ -80,8 +84,8 @@ fn stored(url: &str) -> (Vec<String>, Vec<String>) {
 
 /// The client leaves, the transaction goes on when `release` has been done, and fails.
 #[track_caller]
-fn is_reported_once(on: Engine, prepare: &str, release: &str, said: &str) {
-    let mut left = Left::behind(on, 8, prepare);
+fn is_reported_once(prepare: &str, release: &str, said: &str) {
+    let mut left = Left::behind(Engine::Postgres, 8, prepare);
     left.holder.run(release);
     let id = left.request_id.clone();
     let of_it = |record: &Value| record["kind"] == "uncaught" && record["request_id"] == *id;
@@ -102,7 +106,7 @@ fn is_reported_once(on: Engine, prepare: &str, release: &str, said: &str) {
 #[test]
 fn a_connection_that_is_lost_after_its_client_has_left_is_reported_once() {
     let terminate = format!("SELECT pg_terminate_backend(pid::int) FROM ({WAITING}) AS waiting");
-    is_reported_once(Engine::Postgres, "", &terminate, "terminating connection");
+    is_reported_once("", &terminate, "terminating connection");
 }
 
 #[test]
@@ -111,19 +115,25 @@ fn a_commit_that_fails_after_its_client_has_left_is_reported_once() {
                        AS $$ BEGIN RAISE EXCEPTION 'refused at the end'; END $$;
                    CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON order_lines DEFERRABLE INITIALLY DEFERRED
                        FOR EACH ROW EXECUTE FUNCTION refuse()";
-    is_reported_once(Engine::Postgres, trigger, "ROLLBACK", "refused at the end");
+    is_reported_once(trigger, "ROLLBACK", "refused at the end");
+}
+
+/// On SQLite a transaction that has begun waits for nothing; before that it waits for its turn.
+#[test]
+fn a_transaction_that_waits_for_its_turn_on_sqlite_ends_with_its_client() {
+    let mut left = Left::behind(Engine::Sqlite, 8, "");
+    left.holder.run("ROLLBACK");
+    // Its key is free again: it was not begun.
+    let reply = place(&left.app, &left.ada).send();
+    assert_eq!((reply.status, reply.header("idempotency-replayed")), (201, None), "{}", reply.text());
+    let records = left.app.stop().records();
+    assert_eq!(stored(&left.url), (vec!["A-1".to_owned()], vec!["201".to_owned()]), "one order");
+    assert!(of_kind(&records, "uncaught").is_empty(), "{records:#?}");
 }
 
 #[test]
-fn a_failure_on_sqlite_after_its_client_has_left_is_reported_once() {
-    let trigger = "CREATE TRIGGER refuse BEFORE UPDATE ON idempotency_keys
-                   BEGIN SELECT RAISE(ABORT, 'refused at the end'); END";
-    is_reported_once(Engine::Sqlite, trigger, "ROLLBACK", "refused at the end");
-}
-
-#[track_caller]
-fn the_stop_waits(on: Engine) {
-    let mut left = Left::behind(on, 8, "");
+fn the_stop_waits_for_a_transaction_on_postgresql_whose_client_has_left() {
+    let mut left = Left::behind(Engine::Postgres, 8, "");
     left.app.signal("TERM");
     left.app.wait_record("the stop", |record| record["message"] == "stopping on SIGTERM");
     sleep(Duration::from_secs(1));
@@ -136,18 +146,8 @@ fn the_stop_waits(on: Engine) {
 }
 
 #[test]
-fn the_stop_waits_for_a_transaction_on_postgresql_whose_client_has_left() {
-    the_stop_waits(Engine::Postgres);
-}
-
-#[test]
-fn the_stop_waits_for_a_transaction_on_sqlite_whose_client_has_left() {
-    the_stop_waits(Engine::Sqlite);
-}
-
-#[track_caller]
-fn the_stop_is_bounded_and_counts(on: Engine) {
-    let mut left = Left::behind(on, 3, "");
+fn what_outlasts_the_stop_on_postgresql_is_rolled_back_and_counted() {
+    let mut left = Left::behind(Engine::Postgres, 3, "");
     let began = Instant::now();
     left.app.signal("TERM");
     assert_eq!(left.app.wait_exit(Duration::from_secs(10)).code(), Some(0));
@@ -161,20 +161,8 @@ fn the_stop_is_bounded_and_counts(on: Engine) {
 
     // Only now could it go on.
     left.holder.run("ROLLBACK");
-    if matches!(on, Engine::Postgres) {
-        let others = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database()
-                      AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
-        wait::until("the service's connections to end", LIMIT, || left.holder.texts(others).is_empty().then_some(()));
-    }
+    let others = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database()
+                  AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    wait::until("the service's connections to end", LIMIT, || left.holder.texts(others).is_empty().then_some(()));
     assert_eq!(stored(&left.url), (vec![], vec![]));
-}
-
-#[test]
-fn what_outlasts_the_stop_on_postgresql_is_rolled_back_and_counted() {
-    the_stop_is_bounded_and_counts(Engine::Postgres);
-}
-
-#[test]
-fn what_outlasts_the_stop_on_sqlite_is_rolled_back_and_counted() {
-    the_stop_is_bounded_and_counts(Engine::Sqlite);
 }

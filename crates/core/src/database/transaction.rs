@@ -199,6 +199,13 @@ impl Transaction {
         self.forgotten = true;
     }
 
+    fn check(&self, sql: &str) -> Result<()> {
+        if self.failed {
+            return Err(DatabaseError::TransactionFailed);
+        }
+        check(sql)
+    }
+
     async fn control(&mut self, command: &str) -> Result<()> {
         match &mut self.inner {
             Inner::Sqlite(transaction) => transaction.control(command),
@@ -233,7 +240,7 @@ impl Transaction {
 
 impl Executor for &mut Transaction {
     async fn query<T: FromRow>(self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
-        check(sql)?;
+        self.check(sql)?;
         let rows = match &mut self.inner {
             Inner::Sqlite(transaction) => transaction.query(sql, values),
             Inner::Postgres(transaction) => transaction.query(sql, values).await,
@@ -243,7 +250,7 @@ impl Executor for &mut Transaction {
     }
 
     async fn execute(self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
-        check(sql)?;
+        self.check(sql)?;
         let changed = match &mut self.inner {
             Inner::Sqlite(transaction) => transaction.execute(sql, values),
             Inner::Postgres(transaction) => transaction.execute(sql, values).await,
@@ -256,5 +263,111 @@ impl Executor for &mut Transaction {
 impl std::fmt::Debug for Transaction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Transaction").field("failed", &self.failed).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::tests::in_memory;
+
+    async fn database() -> Database {
+        let database = in_memory().await;
+        database.execute("CREATE TABLE notes (text TEXT NOT NULL UNIQUE)", &[]).await.expect("it is made");
+        database
+    }
+
+    async fn notes(database: &Database) -> Vec<String> {
+        let rows: Vec<(String,)> =
+            database.query("SELECT text FROM notes ORDER BY text", &[]).await.expect("it is read");
+        rows.into_iter().map(|(text,)| text).collect()
+    }
+
+    async fn write(transaction: &mut Transaction, text: &str) -> Result<u64> {
+        transaction.execute("INSERT INTO notes VALUES ($1)", &[&text]).await
+    }
+
+    #[actix_web::test]
+    async fn all_of_it_is_stored_or_nothing() {
+        let database = database().await;
+        let done = async |transaction: &mut Transaction| {
+            write(transaction, "a").await?;
+            write(transaction, "b").await
+        };
+        database.transaction(done).await.expect("it is stored");
+        let refused = async |transaction: &mut Transaction| {
+            write(transaction, "c").await?;
+            Err::<(), _>(DatabaseError::NoRow)
+        };
+        assert!(matches!(database.transaction(refused).await, Err(DatabaseError::NoRow)));
+        assert_eq!(notes(&database).await, ["a", "b"]);
+    }
+
+    #[actix_web::test]
+    async fn a_statement_that_failed_is_not_passed_over() {
+        let database = database().await;
+        let careless = async |transaction: &mut Transaction| {
+            write(transaction, "a").await?;
+            let again = write(transaction, "a").await;
+            assert!(again.is_err_and(|error| error.is_unique_violation()));
+            assert!(matches!(write(transaction, "b").await, Err(DatabaseError::TransactionFailed)));
+            Ok::<_, DatabaseError>(())
+        };
+        assert!(matches!(database.transaction(careless).await, Err(DatabaseError::TransactionFailed)));
+        assert!(notes(&database).await.is_empty());
+    }
+
+    #[actix_web::test]
+    async fn a_part_can_be_undone() {
+        let database = database().await;
+        let parts = async |transaction: &mut Transaction| {
+            write(transaction, "a").await?;
+            transaction.savepoint().await?;
+            write(transaction, "b").await?;
+            assert!(write(transaction, "a").await.is_err());
+            transaction.undo().await?;
+            transaction.savepoint().await?;
+            write(transaction, "c").await?;
+            transaction.release().await
+        };
+        database.transaction(parts).await.expect("it is stored");
+        assert_eq!(notes(&database).await, ["a", "c"]);
+    }
+
+    #[actix_web::test]
+    async fn a_panic_rolls_back_and_is_the_callers() {
+        let database = database().await;
+        let panics = async |transaction: &mut Transaction| {
+            write(transaction, "a").await?;
+            panic!("in the middle");
+            #[expect(unreachable_code, reason = "it says what the work gives")]
+            Ok::<_, DatabaseError>(())
+        };
+        let caught = AssertUnwindSafe(database.transaction(panics)).catch_unwind().await;
+        assert_eq!(caught.expect_err("it panics").downcast_ref(), Some(&"in the middle"));
+        assert!(notes(&database).await.is_empty());
+        assert_eq!(database.unfinished_transactions(), 0);
+    }
+
+    #[actix_web::test]
+    async fn a_connection_in_a_transaction_is_never_given_to_the_next() {
+        let database = database().await;
+        for statement in ["BEGIN", "SAVEPOINT part", "COMMIT"] {
+            assert!(matches!(database.execute(statement, &[]).await, Err(DatabaseError::ByStatement(_))));
+        }
+        let (begun, has_begun) = oneshot::channel();
+        let work = async move |transaction: &mut Transaction| {
+            write(transaction, "a").await?;
+            let _ = begun.send(());
+            std::future::pending::<Result<()>>().await
+        };
+        // As the end of a worker does: the task itself is dropped.
+        let local = tokio::task::LocalSet::new();
+        let cut = database.clone();
+        local.spawn_local(async move { cut.transaction(work).await });
+        local.run_until(async { has_begun.await.expect("it begins") }).await;
+        drop(local);
+        assert_eq!(database.unfinished_transactions(), 1, "it is counted");
+        assert!(notes(&database).await.is_empty(), "it is rolled back, and the connection serves the next");
     }
 }

@@ -270,6 +270,7 @@ pub struct Database {
     acquire_timeout_s: u64,
     idle_timeout_s: u64,
     sweep_interval_s: u64,
+    statement_timeout_s: u64,
 }
 
 impl Database {
@@ -277,6 +278,12 @@ impl Database {
     #[must_use]
     pub fn acquire_timeout(&self) -> Duration {
         Duration::from_secs(self.acquire_timeout_s)
+    }
+
+    /// How long PostgreSQL has to answer a statement; any time when `None`.
+    #[must_use]
+    pub fn statement_timeout(&self) -> Option<Duration> {
+        (self.statement_timeout_s > 0).then(|| Duration::from_secs(self.statement_timeout_s))
     }
 
     /// How often rows whose time is over are deleted.

@@ -356,6 +356,12 @@ pub const SETTINGS: &[Setting] = &[
         "seconds after which a connection to PostgreSQL that nobody uses is closed; 0 keeps it",
     ),
     setting(
+        "database.statement_timeout_s",
+        Takes::Whole(0, 86_400),
+        Some("20"),
+        "seconds that PostgreSQL has to answer a statement before its connection is given up; 0 for any time",
+    ),
+    setting(
         "database.sweep_interval_s",
         Takes::Whole(1, 86_400),
         Some("60"),

@@ -52,21 +52,25 @@ impl Stored {
     pub fn read(url: &str) -> Self {
         let mut database = Direct::open(url);
         let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let sql = "SELECT order_id || ' ' || sku || ' ' || quantity || ' ' || unit_price_cents FROM order_lines
-                   ORDER BY order_id, position";
-        for line in database.texts(sql) {
+        let sql = format!(
+            "SELECT {} || ' ' || sku || ' ' || quantity || ' ' || unit_price_cents FROM order_lines
+             ORDER BY order_id, position",
+            database.id("order_id")
+        );
+        for line in database.texts(&sql) {
             let (order, line) = line.split_once(' ').expect("it has columns");
             lines.entry(order.to_owned()).or_default().push(line.to_owned());
         }
         let mut stored = Self::default();
-        for order in database.texts("SELECT id || ' ' || status || ' ' || total_cents FROM orders") {
+        let id = database.id("id");
+        for order in database.texts(&format!("SELECT {id} || ' ' || status || ' ' || total_cents FROM orders")) {
             let columns: Vec<&str> = order.split(' ').collect();
             let total = columns[2].parse().expect("a total is a number");
             let lines = lines.remove(columns[0]).unwrap_or_default();
             stored.take((columns[0].to_owned(), columns[1].to_owned(), total, lines));
         }
         stored.wrong.extend(lines.keys().map(|order| format!("lines of order {order}, which is not there")));
-        stored.users = database.texts("SELECT id || ' ' || email FROM users").into_iter().collect();
+        stored.users = database.texts(&format!("SELECT {id} || ' ' || email FROM users")).into_iter().collect();
         for answer in database.texts("SELECT status || ' ' || body FROM idempotency_keys") {
             match answer.split_once(' ') {
                 Some(("201", body)) => {

@@ -28,6 +28,8 @@ use url::PostgresUrl;
 
 /// A connection that was idle for longer is asked whether it is alive before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(30);
+/// A connection that was idle for less has no time to have been closed in.
+const JUST_USED: Duration = Duration::from_millis(20);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often connections that were idle for too long are looked for.
 const REAP_INTERVAL: Duration = Duration::from_secs(5);
@@ -36,6 +38,14 @@ pub(super) struct Postgres {
     place: Arc<str>,
     pool: Pool,
     breaker: Arc<Breaker>,
+    statements: Statements,
+}
+
+/// How statements are sent on a connection.
+#[derive(Clone)]
+struct Statements {
+    place: Arc<str>,
+    timeout: Option<Duration>,
 }
 
 impl Postgres {
@@ -61,18 +71,25 @@ impl Postgres {
             // The one that was used last is the one that is alive, and the others can become idle.
             .queue_mode(QueueMode::Lifo)
             .pre_recycle(Hook::async_fn(|client, metrics| {
-                let is_trusted = metrics.last_used() < TRUSTED_IDLE;
+                let idle = metrics.last_used();
                 Box::pin(async move {
-                    if is_trusted {
+                    if idle < JUST_USED {
                         return Ok(());
                     }
-                    client.check_connection().await.map_err(HookError::Backend)
+                    if idle >= TRUSTED_IDLE {
+                        return client.check_connection().await.map_err(HookError::Backend);
+                    }
+                    // If the server has closed it meanwhile, its task has not read that yet: it runs on this thread too.
+                    tokio::task::yield_now().await;
+                    tokio::task::yield_now().await;
+                    if client.is_closed() { Err(HookError::message("closed")) } else { Ok(()) }
                 })
             }))
             .runtime(Runtime::Tokio1)
             .build();
         let pool = pool.map_err(|error| DatabaseError::Start(format!("the database {place}: {error}")))?;
-        let postgres = Self { place, pool, breaker: Arc::default() };
+        let statements = Statements { place: Arc::clone(&place), timeout: settings.statement_timeout() };
+        let postgres = Self { place, pool, breaker: Arc::default(), statements };
         postgres.fill(settings.min_connections).await?;
         postgres.reap(settings);
         Ok(postgres)
@@ -84,44 +101,34 @@ impl Postgres {
     }
 
     pub async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
-        let client = self.acquire().await?;
-        let sent = async {
+        let mut client = Some(self.acquire().await?);
+        let send = async |client: &Object| {
             let statement = client.prepare_cached(sql).await?;
             client.query(&statement, &parameters(values)).await
         };
-        match sent.await {
-            Ok(rows) => read_rows(&rows),
-            Err(error) => Err(self.failed(client, error)),
-        }
+        read_rows(&self.statements.send(&mut client, send).await?)
     }
 
     pub async fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
-        let client = self.acquire().await?;
-        let sent = async {
+        let mut client = Some(self.acquire().await?);
+        let send = async |client: &Object| {
             let statement = client.prepare_cached(sql).await?;
             client.execute(&statement, &parameters(values)).await
         };
-        sent.await.map_err(|error| self.failed(client, error))
+        self.statements.send(&mut client, send).await
     }
 
     pub async fn begin(&self) -> Result<PostgresTransaction> {
-        Ok(PostgresTransaction::new(self.acquire().await?, Arc::clone(&self.place)))
+        Ok(PostgresTransaction::new(self.acquire().await?, self.statements.clone()))
     }
 
     pub async fn ping(&self) -> Result<()> {
-        let client = self.acquire().await?;
-        client.check_connection().await.map_err(|error| self.failed(client, error))
+        let mut client = Some(self.acquire().await?);
+        self.statements.send(&mut client, async |client| client.check_connection().await).await
     }
 
     pub fn close(&self) {
         self.pool.close();
-    }
-
-    fn failed(&self, client: Object, error: tokio_postgres::Error) -> DatabaseError {
-        if errors::is_stale_plan(&error) {
-            drop(Object::take(client));
-        }
-        errors::of_statement(&self.place, error)
     }
 
     /// A connection of the pool's.
@@ -175,6 +182,35 @@ impl Postgres {
                 });
             }
         });
+    }
+}
+
+impl Statements {
+    /// Sends something and waits for the answer. A connection that must not be used again is closed, and taken away.
+    async fn send<R>(
+        &self,
+        client: &mut Option<Object>,
+        send: impl AsyncFnOnce(&Object) -> std::result::Result<R, tokio_postgres::Error>,
+    ) -> Result<R> {
+        let lost = || DatabaseError::outage(&self.place, OutageCause::ConnectionLost, None);
+        let sending = send(client.as_ref().ok_or_else(lost)?);
+        let sent = match self.timeout {
+            Some(timeout) => tokio::time::timeout(timeout, sending).await,
+            None => Ok(sending.await),
+        };
+        let (error, is_usable) = match sent {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => {
+                let is_usable = !errors::is_stale_plan(&error);
+                (errors::of_statement(&self.place, error), is_usable)
+            }
+            // What it still does there, nobody waits for.
+            Err(_) => (DatabaseError::outage(&self.place, OutageCause::StatementTimeout, None), false),
+        };
+        if !is_usable {
+            drop(client.take().map(Object::take));
+        }
+        Err(error)
     }
 }
 

@@ -4,13 +4,13 @@
 use deadpool_postgres::Object;
 use futures_util::future::join;
 
-use super::{errors, parameters, read_rows};
+use super::{Statements, parameters, read_rows};
 use crate::database::Result;
 use crate::database::row::FromRow;
 use crate::database::value::Value;
 
 pub(in crate::database) struct PostgresTransaction {
-    place: std::sync::Arc<str>,
+    statements: Statements,
     // `None` once the connection has gone back to the pool, or has been closed.
     client: Option<Object>,
     /// Commands that have not been sent yet.
@@ -20,8 +20,8 @@ pub(in crate::database) struct PostgresTransaction {
 }
 
 impl PostgresTransaction {
-    pub(super) fn new(client: Object, place: std::sync::Arc<str>) -> Self {
-        Self { place, client: Some(client), pending: "BEGIN".into(), is_open: false }
+    pub(super) fn new(client: Object, statements: Statements) -> Self {
+        Self { statements, client: Some(client), pending: "BEGIN".into(), is_open: false }
     }
 
     pub async fn query<T: FromRow>(&mut self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
@@ -54,27 +54,29 @@ impl PostgresTransaction {
         sql: &str,
         send: impl AsyncFnOnce(&Object, &tokio_postgres::Statement) -> std::result::Result<R, tokio_postgres::Error>,
     ) -> Result<R> {
-        let client = self.client.as_ref().expect("a transaction has its connection until its end, which takes it");
-        let error = |error| errors::of_statement(&self.place, error);
-        let statement = client.prepare_cached(sql).await.map_err(error)?;
-        if self.pending.is_empty() {
-            return send(client, &statement).await.map_err(error);
-        }
+        // Before the commands are sent: a statement that cannot be prepared leaves them waiting.
+        let prepare = async |client: &Object| client.prepare_cached(sql).await;
+        let statement = self.statements.send(&mut self.client, prepare).await?;
         let commands = std::mem::take(&mut self.pending);
         // From here on it may be open, whatever becomes of this future.
-        self.is_open = true;
-        // Both are written before either is waited for, in this order.
-        let (began, sent) = join(client.batch_execute(&commands), send(client, &statement)).await;
-        began.map_err(error)?;
-        sent.map_err(error)
+        self.is_open |= !commands.is_empty();
+        let send = async |client: &Object| {
+            if commands.is_empty() {
+                return send(client, &statement).await;
+            }
+            // Both are written before either is waited for, in this order.
+            let (began, sent) = join(client.batch_execute(&commands), send(client, &statement)).await;
+            began.and(sent)
+        };
+        self.statements.send(&mut self.client, send).await
     }
 
     async fn end(mut self, command: &str) -> Result<()> {
         if self.is_open {
             self.control(command);
             let commands = std::mem::take(&mut self.pending);
-            let client = self.client.as_ref().expect("a transaction has its connection until its end, which takes it");
-            client.batch_execute(&commands).await.map_err(|error| errors::of_statement(&self.place, error))?;
+            let end = async |client: &Object| client.batch_execute(&commands).await;
+            self.statements.send(&mut self.client, end).await?;
             self.is_open = false;
         }
         // Dropped in order it goes back to the pool.
