@@ -58,7 +58,7 @@ fn list() -> String {
     let line = |name: &Name| {
         let Soak { about, count, .. } = name.soak();
         let name = name.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        format!("{name}  {about} (in each test {count} times)")
+        format!("{name}  {about} ({count} on each database)")
     };
     Name::value_variants().iter().map(line).collect::<Vec<_>>().join("\n")
 }
