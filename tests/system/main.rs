@@ -2,6 +2,7 @@
 
 mod choices;
 mod command;
+mod database;
 mod databases;
 mod deploy;
 mod document;

@@ -102,6 +102,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let normalized = event.normalized_metadata();
         let metadata: &Metadata<'_> = normalized.as_ref().unwrap_or_else(|| event.metadata());
+        // Only now is the target of a line known that came by way of the crate `log`.
+        if is_mute(metadata.target()) {
+            return;
+        }
         let mut fields = Fields::default();
         event.record(&mut fields);
         let level = if fields.critical { Some(Level::Critical) } else { level_of(metadata, &fields.message) };

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, sleep};
 use std::time::Duration;
@@ -20,6 +20,9 @@ struct Shared {
     delay: Duration,
     stalled: AtomicBool,
     ended: AtomicBool,
+    /// Whether the server has said something since the client did.
+    server_spoke: AtomicBool,
+    round_trips: AtomicUsize,
     streams: Mutex<Vec<TcpStream>>,
 }
 
@@ -29,8 +32,15 @@ impl SlowProxy {
     pub fn start(upstream: u16, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let (stalled, ended, streams) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::default());
-        let shared = Arc::new(Shared { upstream, delay, stalled, ended, streams });
+        let shared = Arc::new(Shared {
+            upstream,
+            delay,
+            stalled: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            server_spoke: AtomicBool::new(true),
+            round_trips: AtomicUsize::new(0),
+            streams: Mutex::default(),
+        });
         let accepting = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -48,6 +58,11 @@ impl SlowProxy {
     /// Where it listens.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How often a client has said something and waited for what the server says to it; with one connection at a time.
+    pub fn round_trips(&self) -> usize {
+        self.shared.round_trips.load(Ordering::Relaxed)
     }
 
     /// Passes nothing on any more, in neither direction, or all that has waited since. Connections stay open.
@@ -77,16 +92,21 @@ impl Shared {
         }
         let (from_client, to_server) = (client.try_clone()?, server.try_clone()?);
         let there = Arc::clone(&self);
-        thread::spawn(move || there.pass(from_client, to_server, Duration::ZERO));
-        self.pass(server, client, self.delay);
+        thread::spawn(move || there.pass(from_client, to_server, false));
+        self.pass(server, client, true);
         Ok(())
     }
 
-    fn pass(&self, mut from: TcpStream, mut to: TcpStream, delay: Duration) {
+    fn pass(&self, mut from: TcpStream, mut to: TcpStream, is_server: bool) {
         let mut chunk = vec![0; 1 << 16];
         // However one side ends, the other one ends then, too.
         while let Ok(read @ 1..) = from.read(&mut chunk) {
-            sleep(delay);
+            if is_server {
+                sleep(self.delay);
+                self.server_spoke.store(true, Ordering::Relaxed);
+            } else if self.server_spoke.swap(false, Ordering::Relaxed) {
+                self.round_trips.fetch_add(1, Ordering::Relaxed);
+            }
             while self.stalled.load(Ordering::Relaxed) && !self.ended.load(Ordering::Relaxed) {
                 sleep(LOOK_AGAIN);
             }

@@ -24,6 +24,7 @@ fn start(url: &str) -> (Running, Member) {
     let app = Service::new(&binaries::app())
         .env("APP__DATABASE__URL", url)
         .env("APP__DATABASE__ACQUIRE_TIMEOUT_S", ACQUIRE_TIMEOUT.as_secs().to_string())
+        .env("APP__DATABASE__STATEMENT_TIMEOUT_S", ACQUIRE_TIMEOUT.as_secs().to_string())
         // Longer than the outage.
         .env("APP__LOG__FLOOD__WINDOW_S", "600")
         .start();

@@ -67,7 +67,6 @@ pub(crate) enum OutageCause {
     MissingDatabase,
     TooManyConnections,
     NoAnswer,
-    StatementTimeout,
     ConnectionLost,
     StartingOrStopping,
     ReadOnly,
@@ -87,8 +86,9 @@ impl OutageCause {
             Self::TooManyConnections => {
                 "has no connection left: lower database.max_connections, or raise the server's max_connections"
             }
-            Self::NoAnswer => "does not answer: connecting timed out (database.acquire_timeout_s)",
-            Self::StatementTimeout => "does not answer: a statement timed out (database.statement_timeout_s)",
+            Self::NoAnswer => {
+                "does not answer: connecting or a statement timed out (database.acquire_timeout_s, database.statement_timeout_s)"
+            }
             Self::ConnectionLost => "closed the connection while a statement ran",
             Self::StartingOrStopping => "is starting up or shutting down: wait until it is ready",
             Self::ReadOnly => "is read-only: is it a standby, and not the primary?",

@@ -205,7 +205,7 @@ impl Statements {
                 (errors::of_statement(&self.place, error), is_usable)
             }
             // What it still does there, nobody waits for.
-            Err(_) => (DatabaseError::outage(&self.place, OutageCause::StatementTimeout, None), false),
+            Err(_) => (DatabaseError::outage(&self.place, OutageCause::NoAnswer, None), false),
         };
         if !is_usable {
             drop(client.take().map(Object::take));

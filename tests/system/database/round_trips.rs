@@ -1,0 +1,50 @@
+//! How often a request waits for PostgreSQL, counted on the wire.
+
+use std::time::Duration;
+
+use serde_json::json;
+use system_tests::binaries;
+use system_tests::figures;
+use system_tests::http::Request;
+use system_tests::peers::postgres::Postgres;
+use system_tests::peers::slow_proxy::SlowProxy;
+use system_tests::service::Service;
+
+use crate::api::member;
+
+#[test]
+fn a_request_waits_for_postgresql_no_more_than_its_statements_must() {
+    let postgres = Postgres::shared();
+    // Late enough that what is sent together arrives together.
+    let proxy = SlowProxy::start(postgres.port(), Duration::from_millis(10));
+    let url = postgres.url_by(proxy.port(), &postgres.database());
+    let app = Service::new(&binaries::app())
+        .env("APP__DATABASE__URL", url)
+        .env("APP__DATABASE__MAX_CONNECTIONS", "1")
+        .env("APP__SERVER__WORKERS", "1")
+        .env("APP__DATABASE__SWEEP_INTERVAL_S", "3600")
+        .start();
+    let ada = member(&app, "ada");
+    let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100},
+                                 {"sku": "B-1", "quantity": 2, "unit_price_cents": 50}]});
+    let place = || app.post("/orders").bearer(&ada.token).json(&lines);
+    let order = place().send().header("location").expect("an order has a place").to_owned();
+    let count = |name: &str, most: usize, request: &dyn Fn(usize) -> Request| {
+        // The first one prepares its statements.
+        let trips: Vec<usize> = (0..4)
+            .map(|n| {
+                let before = proxy.round_trips();
+                let reply = request(n).send();
+                assert!(reply.status < 300, "{name}: {}", reply.text());
+                proxy.round_trips() - before
+            })
+            .collect();
+        figures::say(&format!("round trips of {name}: {trips:?}"));
+        assert!(trips[1..].iter().all(|trips| *trips <= most), "{name}: {trips:?}, at most {most}");
+    };
+    count("an order that is read", 2, &|_| app.get(&order).bearer(&ada.token));
+    count("a list", 2, &|_| app.get("/orders?limit=20").bearer(&ada.token));
+    count("an order that is placed", 4, &|_| place());
+    count("an order that is placed with a key", 6, &|n| place().header("idempotency-key", format!("key-{n}")));
+    app.stop();
+}

@@ -1,0 +1,44 @@
+//! An older program on a schema that a newer one has changed.
+
+use system_tests::binaries;
+use system_tests::peers::postgres::Postgres;
+use system_tests::scratch::Scratch;
+use system_tests::service::Service;
+use system_tests::sql::Direct;
+
+use crate::api::Engine;
+
+fn a_downgraded_program_names_who_wrote_the_schema(on: Engine) {
+    let scratch = Scratch::new("downgrade");
+    let url = match on {
+        Engine::Sqlite => format!("sqlite://{}", scratch.join("app.db").display()),
+        Engine::Postgres => Postgres::shared().database(),
+    };
+    let app = || Service::new(&binaries::app()).env("APP__DATABASE__URL", &url);
+    app().start().stop();
+    // What the next version leaves behind.
+    let mut database = Direct::open(&url);
+    database.run(
+        "INSERT INTO _schema_orders (version, name, applied_on, checksum)
+         VALUES (1000, 'next', '2030-01-01T00:00:00Z', '1');
+         UPDATE schema_writers SET program = 'app 9.9.9', version = 1000 WHERE blueprint = 'orders'",
+    );
+    drop(database);
+    let stopped = app().run();
+    assert_eq!(stopped.code(), Some(78), "another start fares no better");
+    let records = stopped.records();
+    let message = records[0]["message"].as_str().expect("a message");
+    for said in ["the schema of orders was written by app 9.9.9", "start that version or a newer one", "backup"] {
+        assert!(message.contains(said), "{message}");
+    }
+}
+
+#[test]
+fn a_downgraded_program_names_who_wrote_the_schema_on_sqlite() {
+    a_downgraded_program_names_who_wrote_the_schema(Engine::Sqlite);
+}
+
+#[test]
+fn a_downgraded_program_names_who_wrote_the_schema_on_postgres() {
+    a_downgraded_program_names_who_wrote_the_schema(Engine::Postgres);
+}

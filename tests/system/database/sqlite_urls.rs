@@ -1,0 +1,85 @@
+//! Each form of a SQLite URL that sqlx documents: it serves, and the start record names the file, or the start is refused.
+
+use std::thread;
+
+use system_tests::binaries;
+use system_tests::scratch::Scratch;
+use system_tests::service::Service;
+
+use crate::api::{login, member, register};
+
+/// Serves on it, several requests at once, and finds what was written; gives the file that the start record names.
+#[track_caller]
+fn serves(scratch: &Scratch, url: &str) -> Option<String> {
+    let app = Service::new(&binaries::app()).dir(scratch.path()).env("APP__DATABASE__URL", url).start();
+    let ada = member(&app, "ada");
+    thread::scope(|scope| {
+        for n in 0..8 {
+            let (app, ada) = (&app, &ada);
+            scope.spawn(move || {
+                register(app, &format!("user-{n}"));
+                assert_eq!(login(app, "ada@example.org", crate::api::PASSWORD).status, 200, "{url}");
+                assert_eq!(app.get("/users/me").bearer(&ada.token).send().status, 200, "{url}");
+            });
+        }
+    });
+    let start = app.records().remove(0);
+    app.stop();
+    start["database_file"].as_str().map(str::to_owned)
+}
+
+#[test]
+fn every_form_that_names_a_file_serves_on_that_file() {
+    for (form, file) in [
+        ("sqlite:a.db", "a.db"),
+        ("sqlite://b.db", "b.db"),
+        ("sqlite://c.db?mode=rwc", "c.db"),
+        ("sqlite:file:d.db", "d.db"),
+        ("sqlite://sub/e%20e.db", "sub/e e.db"),
+        ("sqlite://{}/f.db", "f.db"),
+        ("sqlite:{}/g.db?mode=rwc&cache=private", "g.db"),
+        ("sqlite:file://{}/h.db", "h.db"),
+    ] {
+        let scratch = Scratch::new("urls");
+        let url = form.replace("{}", &scratch.path().display().to_string());
+        let path = scratch.join(file);
+        assert_eq!(serves(&scratch, &url).as_deref(), path.to_str(), "{url}");
+        assert!(path.exists(), "{url} made {}", path.display());
+    }
+}
+
+#[test]
+fn a_database_in_memory_is_one_for_all_connections() {
+    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite:any?mode=memory&cache=shared"] {
+        assert_eq!(serves(&Scratch::new("urls"), url), None, "{url}");
+    }
+}
+
+#[test]
+fn a_file_that_must_exist_is_not_created() {
+    let scratch = Scratch::new("urls");
+    let app = || Service::new(&binaries::app()).dir(scratch.path()).env("APP__DATABASE__URL", "sqlite://x.db?mode=rw");
+    assert_eq!(app().run().code(), Some(69));
+    assert!(!scratch.join("x.db").exists());
+    system_tests::scratch::write(&scratch.join("x.db"), "");
+    app().start().stop();
+}
+
+#[test]
+fn a_form_that_cannot_serve_is_refused_with_the_reason() {
+    for (url, reason) in [
+        ("sqlite:", "names no file"),
+        ("sqlite://", "names no file"),
+        ("sqlite://x.db?cache=shared", "cache=shared"),
+        ("sqlite://x.db?mode=rwcx", "unknown value: mode=rwcx"),
+        ("sqlite://x.db?pragma=1", "unknown parameter pragma"),
+    ] {
+        let stopped = Service::new(&binaries::app()).env("APP__DATABASE__URL", url).run();
+        assert_eq!(stopped.code(), Some(78), "{url}");
+        assert!(
+            stopped.stderr.contains("database.url") && stopped.stderr.contains(reason),
+            "{url}: {}",
+            stopped.stderr
+        );
+    }
+}

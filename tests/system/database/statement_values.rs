@@ -1,0 +1,20 @@
+//! What statements carry is in no line, whatever the levels.
+
+use system_tests::binaries;
+use system_tests::peers::postgres::Postgres;
+use system_tests::service::Service;
+
+use crate::api::member;
+
+#[test]
+fn the_values_of_statements_are_never_logged() {
+    let app = Service::new(&binaries::app())
+        .env("APP__DATABASE__URL", Postgres::shared().database())
+        .env("APP__LOG__LEVEL", "trace")
+        .env("APP__LOG__LEVELS__TOKIO_POSTGRES", "trace")
+        .start();
+    member(&app, "ada");
+    let stderr = app.stop().stderr;
+    assert!(!stderr.contains("argon2"), "a password's hash is in what it wrote");
+    assert!(!stderr.contains("executing statement"), "the driver's own lines are in what it wrote");
+}
