@@ -127,7 +127,7 @@ pub(super) fn run_on_sqlite(
     for (blueprint, migrations) in migrations {
         let names = Names::of(&blueprint);
         let runner = names.runner(&migrations.sqlite);
-        let failed = |error| failure(&blueprint, program, &runner, error);
+        let failed = |error: refinery::Error| failure(&blueprint, program, &runner, &error);
         let has_former = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
         let has_former =
             connection.query_row(has_former, [&names.former], |row| row.get::<_, i64>(0)).map_err(plain)?;
@@ -203,7 +203,7 @@ impl MigrationFailure {
         let what = format!("the migrations of {blueprint}");
         match error.kind() {
             Kind::Connection(..) => Self::Server { what, error: error.into() },
-            _ => Self::Said(failure(blueprint, program, runner, error)),
+            _ => Self::Said(failure(blueprint, program, runner, &error)),
         }
     }
 }
@@ -222,8 +222,8 @@ fn written_by(Program { name, version }: Program) -> String {
     format!("{name} {version}")
 }
 
-fn failure(blueprint: &str, program: Program, runner: &Runner, error: refinery::Error) -> DatabaseError {
-    if let Some(too_new) = too_new(blueprint, program, runner, &error, None) {
+fn failure(blueprint: &str, program: Program, runner: &Runner, error: &refinery::Error) -> DatabaseError {
+    if let Some(too_new) = too_new(blueprint, program, runner, error, None) {
         return too_new;
     }
     let said = match error.kind() {

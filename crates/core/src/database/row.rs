@@ -1,6 +1,7 @@
 //! Rows, and what they are read into.
 
 use std::any::type_name;
+use std::fmt::Display;
 
 use super::DatabaseError;
 use super::value::Column;
@@ -37,7 +38,7 @@ impl Row<'_> {
             Inner::Sqlite(row) => row.as_ref().column_index(name).ok(),
             Inner::Postgres(row) => row.columns().iter().position(|column| column.name() == name),
         };
-        let missing = || unreadable::<T>(name.to_owned(), "the row has no such column");
+        let missing = || unreadable::<T>(name.to_owned(), &"the row has no such column");
         self.at(index.ok_or_else(missing)?)
     }
 
@@ -48,22 +49,22 @@ impl Row<'_> {
     pub fn at<T: Column>(&self, index: usize) -> Result<T, DatabaseError> {
         match self.0 {
             Inner::Sqlite(row) => {
-                let value = row.get_ref(index).map_err(|error| unreadable::<T>(index.to_string(), error))?;
+                let value = row.get_ref(index).map_err(|error| unreadable::<T>(index.to_string(), &error))?;
                 T::from_sqlite(value).map_err(|error| {
                     let name = row.as_ref().column_name(index).map_or_else(|_| index.to_string(), str::to_owned);
-                    unreadable::<T>(name, error)
+                    unreadable::<T>(name, &error)
                 })
             }
             Inner::Postgres(row) => T::from_postgres(row, index).map_err(|error| {
                 let name = row.columns().get(index).map_or_else(|| index.to_string(), |it| it.name().to_owned());
                 let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-                unreadable::<T>(name, reason)
+                unreadable::<T>(name, &reason)
             }),
         }
     }
 }
 
-fn unreadable<T>(column: String, reason: impl ToString) -> DatabaseError {
+fn unreadable<T>(column: String, reason: &dyn Display) -> DatabaseError {
     DatabaseError::Column { column, wanted: type_name::<T>(), reason: reason.to_string() }
 }
 

@@ -30,6 +30,7 @@ pub struct Transaction {
     forgotten: bool,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one a request: a box would cost an allocation")]
 enum Inner {
     Sqlite(SqliteTransaction),
     Postgres(PostgresTransaction),

@@ -75,6 +75,8 @@ impl PostgresUrl {
     }
 }
 
+type Set = fn(&mut Config, String);
+
 /// Takes what the URL leaves out from the variables that libpq reads.
 fn complete(config: &mut Config, variables: Variables<'_>) -> Result<(), String> {
     let port = match variables("PGPORT") {
@@ -89,7 +91,7 @@ fn complete(config: &mut Config, variables: Variables<'_>) -> Result<(), String>
     if config.get_ports().is_empty() {
         config.port(port);
     }
-    let unset: [(bool, &str, fn(&mut Config, String)); 5] = [
+    let unset: [(bool, &str, Set); 5] = [
         (config.get_user().is_none(), "PGUSER", |config, value| _ = config.user(value)),
         (config.get_password().is_none(), "PGPASSWORD", |config, value| _ = config.password(value)),
         (config.get_dbname().is_none(), "PGDATABASE", |config, value| _ = config.dbname(value)),
