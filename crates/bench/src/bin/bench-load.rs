@@ -14,8 +14,11 @@ use serde_json::{Value, json};
 
 #[path = "bench-load/connection.rs"]
 mod connection;
+#[path = "bench-load/request.rs"]
+mod request;
 
-use connection::{Connection, Progress};
+use connection::{Connection, Expected, Progress};
+use request::{Asked, Request};
 
 /// So many answers that are not as expected are enough to know that the server does not do its work.
 const MOST_ERRORS: u64 = 1_000;
@@ -30,6 +33,17 @@ struct Args {
     /// What to ask for
     #[arg(long)]
     path: String,
+    #[arg(long, default_value = "GET")]
+    method: String,
+    /// `name: value`; `{unique}` in it is a number that no other request has
+    #[arg(long = "header")]
+    headers: Vec<String>,
+    /// The body of each request
+    #[arg(long)]
+    body: Option<String>,
+    /// The status that each answer must have
+    #[arg(long, default_value_t = 200)]
+    status: u16,
     /// How long the body of each answer must be
     #[arg(long)]
     body_bytes: usize,
@@ -103,10 +117,14 @@ fn run(args: &Args) -> Result<Value, String> {
     let said = |error: io::Error| format!("127.0.0.1:{}{}: {error}", args.port, args.path);
     let mut poll = Poll::new().map_err(said)?;
     let mut events = Events::with_capacity(1024);
-    let request = format!(
-        "GET {} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nuser-agent: bench-load\r\naccept: */*\r\n\r\n",
-        args.path, args.port
-    );
+    let mut request = Request::new(&Asked {
+        method: &args.method,
+        path: &args.path,
+        port: args.port,
+        headers: &args.headers,
+        body: args.body.as_deref(),
+    });
+    let expected = Expected { status: args.status, body_bytes: args.body_bytes };
     let connect = |poll: &Poll, n: usize| Connection::open(args.port, poll.registry(), n).map_err(said);
     let mut connections = (0..args.connections).map(|n| connect(&poll, n)).collect::<Result<Vec<_>, _>>()?;
 
@@ -119,7 +137,7 @@ fn run(args: &Args) -> Result<Value, String> {
     let mut under_way = 0;
     for connection in &mut connections {
         if left > 0 {
-            connection.ask(request.as_bytes()).map_err(said)?;
+            connection.ask(request.next()).map_err(said)?;
             left -= 1;
             under_way += 1;
         }
@@ -140,7 +158,7 @@ fn run(args: &Args) -> Result<Value, String> {
         for event in &events {
             let n = event.token().0;
             let connection = &mut connections[n];
-            match connection.receive(args.body_bytes) {
+            match connection.receive(expected) {
                 Ok(Progress::Waiting) => continue,
                 Ok(Progress::Answered(latency)) => window.latencies.saturating_record(latency.as_nanos() as u64),
                 Err(error) => {
@@ -153,7 +171,7 @@ fn run(args: &Args) -> Result<Value, String> {
             }
             under_way -= 1;
             if left > 0 {
-                connections[n].ask(request.as_bytes()).map_err(said)?;
+                connections[n].ask(request.next()).map_err(said)?;
                 left -= 1;
                 under_way += 1;
             }

@@ -20,6 +20,13 @@ pub struct Connection {
     body_left: Option<usize>,
 }
 
+/// What each answer must be like.
+#[derive(Clone, Copy)]
+pub struct Expected {
+    pub status: u16,
+    pub body_bytes: usize,
+}
+
 pub enum Progress {
     Waiting,
     /// The whole answer is there, so long after its request.
@@ -44,7 +51,7 @@ impl Connection {
     }
 
     /// Reads what is there. Once the answer is whole nothing more can come, so no further read is made to find that out.
-    pub fn receive(&mut self, body_bytes: usize) -> io::Result<Progress> {
+    pub fn receive(&mut self, expected: Expected) -> io::Result<Progress> {
         loop {
             let read = match self.stream.read(&mut self.buffer[self.filled..]) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -57,8 +64,8 @@ impl Connection {
                 None => {
                     self.filled += read;
                     let Some(head) = head_bytes(&self.buffer[..self.filled]) else { continue };
-                    check(&self.buffer[..head], body_bytes)?;
-                    self.body_left = Some(body_bytes);
+                    check(&self.buffer[..head], expected)?;
+                    self.body_left = Some(expected.body_bytes);
                     std::mem::take(&mut self.filled) - head
                 }
             };
@@ -76,18 +83,18 @@ fn head_bytes(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4)
 }
 
-fn check(head: &[u8], body_bytes: usize) -> io::Result<()> {
+fn check(head: &[u8], expected: Expected) -> io::Result<()> {
     let text = std::str::from_utf8(head).map_err(|_| wrong("a head that is no UTF-8"))?;
     let mut lines = text.split("\r\n");
     let status = lines.next().unwrap_or_default();
-    if !status.starts_with("HTTP/1.1 200") {
+    if status.get(9..12).and_then(|status| status.parse().ok()) != Some(expected.status) {
         return Err(wrong(status));
     }
     const NAME: &str = "content-length:";
     let length = lines.find(|line| line.get(..NAME.len()).is_some_and(|name| name.eq_ignore_ascii_case(NAME)));
     let length = length.and_then(|line| line[NAME.len()..].trim().parse().ok());
-    if length != Some(body_bytes) {
-        return Err(wrong(&format!("a body of {length:?} bytes instead of {body_bytes}")));
+    if length != Some(expected.body_bytes) {
+        return Err(wrong(&format!("a body of {length:?} bytes instead of {}", expected.body_bytes)));
     }
     Ok(())
 }
