@@ -1,0 +1,106 @@
+//! The handlers, the same over each data layer.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
+use actix_web::web::{self, Bytes, Data, Path, Query, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::{TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::model::{NewOrder, Page};
+use crate::store::{self, Asked, Failed, Once, Store};
+
+const JSON: &str = "application/json";
+const USUAL_LIMIT: u16 = 20;
+
+pub fn routes<S: Store>(scope: &mut ServiceConfig) {
+    scope
+        .service(web::resource("/orders").route(web::get().to(list::<S>)).route(web::post().to(place::<S>)))
+        .service(web::resource("/orders/{id}").route(web::get().to(read::<S>)));
+}
+
+async fn read<S: Store>(store: Data<S>, request: HttpRequest, id: Path<Uuid>) -> Result<HttpResponse, Failed> {
+    let Some(user) = caller(&**store, &request).await? else { return Ok(refused()) };
+    Ok(match store.find(user, *id).await? {
+        Some(order) => HttpResponse::Ok().json(order),
+        None => problem(StatusCode::NOT_FOUND, "there is no such order"),
+    })
+}
+
+#[derive(Deserialize)]
+struct Asks {
+    limit: Option<u16>,
+    after: Option<Uuid>,
+}
+
+async fn list<S: Store>(store: Data<S>, request: HttpRequest, asks: Query<Asks>) -> Result<HttpResponse, Failed> {
+    let Some(user) = caller(&**store, &request).await? else { return Ok(refused()) };
+    let limit = asks.limit.unwrap_or(USUAL_LIMIT).clamp(1, 100);
+    let orders = store.list(user, asks.after.unwrap_or(Uuid::nil()), i64::from(limit) + 1).await?;
+    Ok(HttpResponse::Ok().json(Page::of(orders, usize::from(limit))))
+}
+
+async fn place<S: Store>(store: Data<S>, request: HttpRequest, body: Bytes) -> Result<HttpResponse, Failed> {
+    let Some(user) = caller(&**store, &request).await? else { return Ok(refused()) };
+    let new = serde_json::from_slice::<NewOrder>(&body).ok();
+    let Some(order) = new.and_then(|new| new.placed(Uuid::now_v7())) else {
+        return Ok(problem(StatusCode::UNPROCESSABLE_ENTITY, "the request cannot be taken as it is"));
+    };
+    let location = format!("/orders/{}", order.id);
+    let answer = serde_json::to_string(&order)?;
+    let Some(key) = request.headers().get("idempotency-key") else {
+        store.place(user, &order).await?;
+        return Ok(created(answer, location));
+    };
+    let asked = Asked {
+        key_hash: store::hash(key.as_bytes()),
+        method: request.method().to_string(),
+        path: request.path().to_owned(),
+        body_hash: store::hash(&body),
+        status: 201,
+        headers: serde_json::to_string(&[("content-type", JSON), ("location", &location)])?,
+        answer,
+        expires_at: Utc::now() + TimeDelta::hours(24),
+    };
+    Ok(match store.place_once(user, &order, &asked).await? {
+        Once::Done => created(asked.answer, location),
+        Once::Before(answer) => HttpResponse::Created().content_type(JSON).body(answer),
+        Once::OfAnother => {
+            problem(StatusCode::UNPROCESSABLE_ENTITY, "this idempotency-key came with another request before")
+        }
+    })
+}
+
+fn created(answer: String, location: String) -> HttpResponse {
+    HttpResponse::Created().insert_header((LOCATION, location)).content_type(JSON).body(answer)
+}
+
+async fn caller<S: Store>(store: &S, request: &HttpRequest) -> Result<Option<Uuid>, Failed> {
+    let value = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match value.and_then(|value| value.strip_prefix("Bearer ")) {
+        Some(token) => store.caller(&store::hash(token.as_bytes())).await,
+        None => Ok(None),
+    }
+}
+
+fn refused() -> HttpResponse {
+    problem(StatusCode::UNAUTHORIZED, "this token is not valid, or not any more")
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'a str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    request_id: Uuid,
+}
+
+fn problem(status: StatusCode, detail: &str) -> HttpResponse {
+    let title = status.canonical_reason().unwrap_or_default();
+    let body = Problem { r#type: "about:blank", title, status: status.as_u16(), detail, request_id: Uuid::now_v7() };
+    let mut answer = HttpResponse::build(status).json(body);
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    answer
+}

@@ -1,0 +1,86 @@
+//! What each data layer does for the handlers.
+
+use std::error::Error;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::model::Order;
+
+pub type Hash = [u8; 32];
+
+pub fn hash(bytes: &[u8]) -> Hash {
+    Sha256::digest(bytes).into()
+}
+
+/// A request with an idempotency key, and what it is answered if it is the first.
+pub struct Asked {
+    pub key_hash: Hash,
+    pub method: String,
+    pub path: String,
+    pub body_hash: Hash,
+    pub status: u16,
+    pub headers: String,
+    pub answer: String,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What became of a request with a key.
+pub enum Once {
+    Done,
+    /// It was done before, and answered so.
+    Before(String),
+    /// The key came with another request before.
+    OfAnother,
+}
+
+impl Once {
+    /// Of what is stored for the key.
+    pub fn of_stored(asked: &Asked, path: &str, body_hash: &[u8], answer: String) -> Self {
+        if path == asked.path && body_hash == asked.body_hash { Self::Before(answer) } else { Self::OfAnother }
+    }
+}
+
+/// The one user, whose session every request comes with.
+pub struct Seed {
+    pub user: Uuid,
+    pub token_hash: Hash,
+    pub now: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A data layer; each worker thread opens its own.
+pub trait Store: Sized + 'static {
+    /// Makes the tables, the user and the session in an empty database.
+    async fn seed(url: &str, seed: &Seed) -> Result<(), Failed>;
+    async fn open(url: &str) -> Result<Self, Failed>;
+    /// Whose token it is, if its session has not expired.
+    async fn caller(&self, token_hash: &Hash) -> Result<Option<Uuid>, Failed>;
+    async fn find(&self, user: Uuid, id: Uuid) -> Result<Option<Order>, Failed>;
+    /// The user's orders after this id, with their lines.
+    async fn list(&self, user: Uuid, after: Uuid, limit: i64) -> Result<Vec<Order>, Failed>;
+    /// Writes an order with its lines, or nothing.
+    async fn place(&self, user: Uuid, order: &Order) -> Result<(), Failed>;
+    /// The same, and the answer with it, unless the key was used before.
+    async fn place_once(&self, user: Uuid, order: &Order, asked: &Asked) -> Result<Once, Failed>;
+}
+
+/// Any failure of the database: answered 500.
+#[derive(Debug)]
+pub struct Failed(Box<dyn Error>);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl actix_web::ResponseError for Failed {}
+
+impl<E: Error + 'static> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
