@@ -16,6 +16,9 @@ mod env;
 #[path = "../../../tests/src/figures.rs"]
 mod figures;
 #[allow(dead_code)]
+#[path = "../../../tests/src/http.rs"]
+mod http;
+#[allow(dead_code)]
 #[path = "../../../tests/src/keeper.rs"]
 mod keeper;
 mod peers;

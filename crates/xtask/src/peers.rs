@@ -1,5 +1,8 @@
 //! The peers of the tests' harness that tasks set up too.
 
+#[allow(dead_code)]
+#[path = "../../../tests/src/peers/postgres.rs"]
+pub mod postgres;
 #[path = "../../../tests/src/peers/prepared.rs"]
 pub mod prepared;
 #[allow(dead_code)]

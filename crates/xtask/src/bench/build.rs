@@ -1,40 +1,60 @@
-//! The bench's own binaries, built for release.
+//! The bench's own binaries, and the service's, built for release.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::{paint, scratch};
 
 /// Where the binaries are.
+#[derive(Clone)]
 pub struct Built {
     pub load: PathBuf,
     pub service: PathBuf,
     pub peers: PathBuf,
+    pub api: PathBuf,
+    pub app: PathBuf,
 }
 
-/// For comparing servers.
-pub const EVERYTHING: [&str; 3] = ["bench", "bench-service", "bench-peers"];
-/// For the service alone.
-pub const SERVICE: [&str; 2] = ["bench", "bench-service"];
+/// What is built, of which workspace, and where below the target directory.
+#[derive(Clone, Copy)]
+pub struct Package {
+    name: &'static str,
+    workspace: &'static str,
+    target: &'static str,
+}
+
+const BENCH: &str = "crates/bench";
+pub const LOAD: Package = Package { name: "bench", workspace: BENCH, target: "bench" };
+pub const SERVICE: Package = Package { name: "bench-service", workspace: BENCH, target: "bench" };
+pub const PEERS: Package = Package { name: "bench-peers", workspace: BENCH, target: "bench" };
+pub const API: Package = Package { name: "bench-api", workspace: "crates/bench/api", target: "bench" };
+pub const APP: Package = Package { name: "app", workspace: "", target: "" };
 
 /// Builds what is missing or stale of these packages. Each by itself: built together, each would have the others' features.
-pub fn packages(names: &[&str]) -> Result<Built, String> {
-    let target = scratch::target().join("bench");
-    for package in names {
-        build(package, &target)?;
+pub fn packages(packages: &[Package]) -> Result<Built, String> {
+    for package in packages {
+        build(package)?;
     }
-    let binary = |name| target.join("release").join(name);
-    Ok(Built { load: binary("bench-load"), service: binary("bench-service"), peers: binary("bench-peers") })
+    let binary = |package: Package, name| scratch::target().join(package.target).join("release").join(name);
+    Ok(Built {
+        load: binary(LOAD, "bench-load"),
+        service: binary(SERVICE, "bench-service"),
+        peers: binary(PEERS, "bench-peers"),
+        api: binary(API, "bench-api"),
+        app: binary(APP, "app"),
+    })
 }
 
-fn build(package: &str, target: &Path) -> Result<(), String> {
-    super::say(&paint::dim(&format!("builds {package}, for minutes the first time")));
+fn build(package: &Package) -> Result<(), String> {
+    let Package { name, workspace, target } = package;
+    super::say(&paint::dim(&format!("builds {name}, for minutes the first time")));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--release", "--package", package, "--target-dir"]).arg(target);
-    command.arg("--manifest-path").arg(scratch::workspace().join("crates/bench/Cargo.toml"));
+    command.args(["build", "--quiet", "--release", "--package", name, "--target-dir"]);
+    command.arg(scratch::target().join(target));
+    command.arg("--manifest-path").arg(scratch::workspace().join(workspace).join("Cargo.toml"));
     let status = command.status().map_err(|error| format!("cannot run cargo: {error}"))?;
-    status.success().then_some(()).ok_or_else(|| format!("{package} does not build"))
+    status.success().then_some(()).ok_or_else(|| format!("{name} does not build"))
 }
 
 #[cfg(test)]

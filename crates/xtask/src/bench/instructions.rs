@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> Result<(), String> {
         say(&format!("instructions are not counted: {missing}"));
         return Ok(());
     };
-    let built = build::packages(&build::SERVICE)?;
+    let built = build::packages(&[build::LOAD, build::SERVICE])?;
     let dsn = sentry_sink::start()?;
     let (mut instructions, mut allocations) = (BTreeMap::new(), BTreeMap::new());
     for server in SERVERS {

@@ -34,6 +34,32 @@ impl Load {
         Self(command)
     }
 
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
+        self.0.args(["--method", method]);
+        self
+    }
+
+    /// Sends a header; `{unique}` in it is a number that no other request has.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.0.args(["--header", &format!("{name}: {value}")]);
+        self
+    }
+
+    #[must_use]
+    pub fn body(mut self, body: &str) -> Self {
+        self.0.args(["--body", body]);
+        self
+    }
+
+    /// The status that each answer must have, when that is not 200.
+    #[must_use]
+    pub fn status(mut self, status: u16) -> Self {
+        self.0.args(["--status", &status.to_string()]);
+        self
+    }
+
     /// Measures for so many seconds.
     #[must_use]
     pub fn window(mut self, warm_up: f64, seconds: f64) -> Self {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::build::Built;
 use super::cores::Cores;
 use super::foreign::Foreign;
-use super::load::Load;
+use super::load::{Load, Said};
 use super::plan::{Length, ORDER, Scenario, Sink};
 use super::running::Running;
 use super::sentry_sink;
@@ -61,6 +61,24 @@ impl Soak {
 }
 
 impl Sample {
+    /// What the load says; of the processes that it watched this one is supervisord, the others the server's.
+    pub fn of(said: &Said, body_bytes: usize, supervisord: Option<u32>) -> Self {
+        let (supervisord, servers): (Vec<_>, Vec<_>) =
+            said.watched.iter().partition(|watched| Some(watched.pid) == supervisord);
+        Self {
+            body_bytes,
+            requests: said.requests as f64,
+            seconds: said.seconds,
+            errors: said.errors,
+            p50_us: said.p50_us,
+            p99_us: said.p99_us,
+            server_cpu_s: servers.iter().map(|server| server.cpu_s).sum(),
+            supervisord_cpu_s: supervisord.first().map(|supervisord| supervisord.cpu_s),
+            writes: servers.iter().map(|server| server.writes as f64).sum(),
+            peak_mib: servers.iter().map(|server| server.peak_kib as f64 / 1024.0).sum(),
+        }
+    }
+
     pub fn requests_per_s(&self) -> f64 {
         self.requests / self.seconds
     }
@@ -91,20 +109,7 @@ impl Bench {
         if said.requests == 0 {
             return Err(format!("no request was answered\n{}", running.said()));
         }
-        let (supervisord, servers): (Vec<_>, Vec<_>) =
-            said.watched.iter().partition(|watched| Some(watched.pid) == supervisord);
-        Ok(Sample {
-            body_bytes,
-            requests: said.requests as f64,
-            seconds: said.seconds,
-            errors: said.errors,
-            p50_us: said.p50_us,
-            p99_us: said.p99_us,
-            server_cpu_s: servers.iter().map(|server| server.cpu_s).sum(),
-            supervisord_cpu_s: supervisord.first().map(|supervisord| supervisord.cpu_s),
-            writes: servers.iter().map(|server| server.writes as f64).sum(),
-            peak_mib: servers.iter().map(|server| server.peak_kib as f64 / 1024.0).sum(),
-        })
+        Ok(Sample::of(&said, body_bytes, supervisord))
     }
 
     /// What the service holds in memory after so many requests, and after more: in MiB.

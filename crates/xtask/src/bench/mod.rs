@@ -3,6 +3,7 @@
 //! The server has one core, the load the other. Servers take turns, several rounds of it, each time as a fresh process; the
 //! medians count, and shares are of what bare actix-web did in the same round.
 
+mod api;
 mod build;
 mod chart;
 mod cores;
@@ -18,13 +19,19 @@ mod running;
 mod sentry_sink;
 mod server;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValuesParser;
+use serde_json::Value;
+
 use crate::{documents, paint, print, scratch};
 use cores::Cores;
-use measure::Bench;
+use foreign::Foreign;
+use measure::{Bench, Sample, Soak};
 use plan::{Length, Scenario};
 use row::Row;
 use server::Server;
@@ -34,18 +41,25 @@ pub struct Args {
     /// Only an order on 32 connections, in short rounds, without Node and Python
     #[arg(long)]
     quick: bool,
+    /// Only what a request of the real API costs
+    #[arg(long)]
+    api: bool,
     /// Write what was measured to this file, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the table into README.md and the chart into docs/
+    /// Write the tables into README.md and the chart into docs/
     #[arg(long, conflicts_with_all = ["quick", "only"])]
     update_documents: bool,
     /// Measure these servers alone, beside bare
-    #[arg(long, value_name = "SERVER", value_delimiter = ',')]
-    only: Vec<Server>,
+    #[arg(long, value_name = "SERVER", value_delimiter = ',', value_parser = PossibleValuesParser::new(names()))]
+    only: Vec<String>,
     /// How often each is measured
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(1..))]
     rounds: Option<u8>,
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    Server::value_variants().iter().map(|server| server.name()).chain(api::names())
 }
 
 pub fn run(args: &Args) -> Result<(), String> {
@@ -55,52 +69,103 @@ pub fn run(args: &Args) -> Result<(), String> {
     if let Some((path, Err(error))) = json {
         return Err(format!("cannot write {}: {error}", path.display()));
     }
-    let built = build::packages(&build::EVERYTHING)?;
-    let (foreign, missing) = if args.quick { (foreign::Foreign::default(), vec![]) } else { foreign::Foreign::find() };
-    let mut length = if args.quick { Length::QUICK } else { Length::FULL };
-    length.rounds = args.rounds.map_or(length.rounds, usize::from);
-    let mut scenarios = if args.quick { plan::quick() } else { plan::full() };
+    let mut scenarios = args.scenarios();
+    let mut api = api::Plan::new(args.quick, |name| (args.api || !args.quick) && args.wants(name));
+    if scenarios.is_empty() && api.is_empty() {
+        return Err(format!("there is nothing to measure of {}: see --api", args.only.join(", ")));
+    }
+    let packages = [
+        (build::LOAD, true),
+        (build::SERVICE, !scenarios.is_empty()),
+        (build::PEERS, !scenarios.is_empty()),
+        (build::API, !api.is_empty()),
+        (build::APP, !api.is_empty()),
+    ];
+    let needed: Vec<_> = packages.iter().filter(|(_, is_needed)| *is_needed).map(|(package, _)| *package).collect();
+    let built = build::packages(&needed)?;
+    let foreign = if args.quick || scenarios.is_empty() { Foreign::default() } else { found() };
     scenarios.retain(|scenario| foreign.has(scenario.server));
-    if !args.only.is_empty() {
-        scenarios.retain(|scenario| scenario.server == Server::Bare || args.only.contains(&scenario.server));
-    }
-    for why in &missing {
-        say(why);
-    }
+    api.prepare();
     // Whatever this process starts is where the load is, until it is moved.
     cores.take_load_core()?;
-    let bench = Bench::new(cores, built, foreign)?;
-    let rows = rounds(&bench, &scenarios, length)?;
-
-    // A million requests take their time.
-    let is_full = !args.quick && args.only.is_empty();
-    let soak = if is_full { Some(bench.soak()?) } else { None };
-
-    let text = report::text(&rows, soak.as_ref());
-    print::answer(&text)?;
-    for doubt in row::doubts(&rows) {
-        say(&doubt);
+    let mut measured = Vec::new();
+    if !scenarios.is_empty() {
+        measured.extend(args.measure(&Bench::new(cores, built.clone(), foreign)?, &scenarios)?);
+    }
+    if !api.is_empty() {
+        let rows = api.run(cores, built, args.rounds)?;
+        measured.extend(rows.json());
+        if args.update_documents {
+            rows.update_document();
+        }
     }
     if let Some(file) = &args.json {
-        let rows: Vec<_> = rows.iter().map(Row::json).chain(soak.as_ref().map(measure::Soak::json)).collect();
-        let text = serde_json::to_string_pretty(&rows).map_err(|error| error.to_string())?;
+        let text = serde_json::to_string_pretty(&measured).map_err(|error| error.to_string())?;
         std::fs::write(file, text + "\n").map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    }
-    if args.update_documents {
-        documents::update("README.md", "bench", &report::markdown(&rows))?;
-        scratch::write(&scratch::workspace().join(report::CHART), chart::svg(&rows));
     }
     Ok(())
 }
 
+impl Args {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    /// Of all but the real API.
+    fn scenarios(&self) -> Vec<Scenario> {
+        let mut scenarios = if self.quick { plan::quick() } else { plan::full() };
+        let is_wanted = |scenario: &Scenario| self.wants(scenario.server.name());
+        if self.api || !scenarios.iter().any(is_wanted) {
+            return vec![];
+        }
+        scenarios.retain(|scenario| scenario.server == Server::Bare || is_wanted(scenario));
+        scenarios
+    }
+
+    /// Measures them, and prints the table.
+    fn measure(&self, bench: &Bench, scenarios: &[Scenario]) -> Result<Vec<Value>, String> {
+        let mut length = if self.quick { Length::QUICK } else { Length::FULL };
+        length.rounds = self.rounds.map_or(length.rounds, usize::from);
+        let samples = rounds(scenarios, length.rounds, |scenario| bench.measure(scenario, length))?;
+        let rows = row::rows(scenarios, &samples);
+
+        // A million requests take their time.
+        let is_full = !self.quick && self.only.is_empty();
+        let soak = if is_full { Some(bench.soak()?) } else { None };
+
+        print::answer(&report::text(&rows, soak.as_ref()))?;
+        for doubt in row::doubts(&rows) {
+            say(&doubt);
+        }
+        if self.update_documents {
+            documents::update("README.md", "bench", &report::markdown(&rows))?;
+            scratch::write(&scratch::workspace().join(report::CHART), chart::svg(&rows));
+        }
+        Ok(rows.iter().map(Row::json).chain(soak.as_ref().map(Soak::json)).collect())
+    }
+}
+
+/// What of Node and Python is there; says what is not.
+fn found() -> Foreign {
+    let (foreign, missing) = Foreign::find();
+    for why in &missing {
+        say(why);
+    }
+    foreign
+}
+
 /// Every scenario once a round, neighbours in the plan right after each other.
-fn rounds(bench: &Bench, scenarios: &[Scenario], length: Length) -> Result<Vec<Row>, String> {
+fn rounds<S: Display>(
+    scenarios: &[S],
+    count: usize,
+    measure: impl Fn(&S) -> Result<Sample, String>,
+) -> Result<Vec<Vec<Sample>>, String> {
     let began = Instant::now();
-    let steps = scenarios.len() * length.rounds;
-    let mut samples: Vec<Vec<measure::Sample>> = scenarios.iter().map(|_| Vec::new()).collect();
-    for round in 0..length.rounds {
+    let steps = scenarios.len() * count;
+    let mut samples: Vec<Vec<Sample>> = scenarios.iter().map(|_| Vec::new()).collect();
+    for round in 0..count {
         for (n, scenario) in scenarios.iter().enumerate() {
-            let sample = bench.measure(scenario, length).map_err(|reason| format!("{scenario}: {reason}"))?;
+            let sample = measure(scenario).map_err(|reason| format!("{scenario}: {reason}"))?;
             let done = round * scenarios.len() + n + 1;
             let left = began.elapsed().as_secs_f64() / done as f64 * (steps - done) as f64;
             progress(&format!(
@@ -112,7 +177,7 @@ fn rounds(bench: &Bench, scenarios: &[Scenario], length: Length) -> Result<Vec<R
         }
     }
     end_progress();
-    Ok(row::rows(scenarios, &samples))
+    Ok(samples)
 }
 
 /// One line, which the next takes the place of where stderr is a terminal.

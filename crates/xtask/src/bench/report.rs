@@ -46,7 +46,7 @@ pub fn text(rows: &[Row], soak: Option<&Soak>) -> String {
             format!("{:.0} %", row.server_busy * 100.0),
         ]
     }));
-    let mut text = columns(&table);
+    let mut text = columns(&table, &[0, 1, 3]);
     text.extend(soak.map(|soak| {
         let Soak { few_mib, many_mib } = soak;
         format!("\n\nboth: {few_mib:.1} MiB held after 100,000 requests, {many_mib:.1} MiB after a million")
@@ -128,13 +128,17 @@ fn others(rows: &[Row]) -> Vec<(Content, usize, Sink)> {
 
 /// On what it was measured.
 fn circumstances() -> String {
-    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    let model = model.map_or("an unknown CPU", |(_, model)| model.trim());
+    let model = cpu_model();
     format!(
         "Measured with `cargo xtask bench`, the server on one core of {model}, the load on another; without compression and \
          security headers, which the others do not have."
     )
+}
+
+pub fn cpu_model() -> String {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    model.map_or("an unknown CPU", |(_, model)| model.trim()).to_owned()
 }
 
 fn share(row: &Row) -> String {
@@ -146,12 +150,12 @@ pub fn percent(share: f64) -> String {
     format!("{:.digits$} %", share * 100.0)
 }
 
-fn duration(us: f64) -> String {
+pub fn duration(us: f64) -> String {
     if us < 1_000.0 { format!("{us:.0} µs") } else { format!("{:.1} ms", us / 1_000.0) }
 }
 
 /// A number with commas between its thousands.
-fn grouped(number: f64) -> String {
+pub fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -163,7 +167,8 @@ fn grouped(number: f64) -> String {
     text
 }
 
-fn columns(table: &[Vec<String>]) -> String {
+/// Words to the left, figures to the right: these columns hold words.
+pub fn columns(table: &[Vec<String>], words: &[usize]) -> String {
     let widths: Vec<usize> = (0..table.first().map_or(0, Vec::len))
         .map(|column| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
         .collect();
@@ -172,8 +177,7 @@ fn columns(table: &[Vec<String>]) -> String {
         let mut line = String::new();
         for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
             let space = " ".repeat(width - cell.chars().count());
-            // Words to the left, figures to the right.
-            let padded = if matches!(at, 0 | 1 | 3) { format!("{cell}{space}") } else { format!("{space}{cell}") };
+            let padded = if words.contains(&at) { format!("{cell}{space}") } else { format!("{space}{cell}") };
             line.push_str(&padded);
             line.push_str("  ");
         }

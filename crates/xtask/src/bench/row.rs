@@ -105,7 +105,7 @@ pub fn doubts(rows: &[Row]) -> Vec<String> {
     doubts
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
+pub fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     match figures.len() {
         0 => 0.0,

@@ -57,17 +57,21 @@ impl Running {
 
     /// Waits for the first answer, and gives the length of its body.
     pub fn wait_ready(&mut self, port: u16, path: &str) -> Result<usize, String> {
+        self.wait(&format!("answer from 127.0.0.1:{port}{path}"), || first_answer(port, path))
+    }
+
+    /// Waits until there is one, while the server runs.
+    pub fn wait<T>(&mut self, what: &str, ready: impl Fn() -> Option<T>) -> Result<T, String> {
         let began = Instant::now();
         loop {
-            if let Some(length) = first_answer(port, path) {
-                return Ok(length);
+            if let Some(found) = ready() {
+                return Ok(found);
             }
             let ended = match self {
                 Self::Alone { kept, .. } => kept.exited().map(|status| format!("the server ended with {status}")),
                 Self::Supervised { .. } => None,
             };
-            let late = (began.elapsed() > START_LIMIT)
-                .then(|| format!("no answer from 127.0.0.1:{port}{path} after {START_LIMIT:?}"));
+            let late = (began.elapsed() > START_LIMIT).then(|| format!("no {what} after {START_LIMIT:?}"));
             if let Some(reason) = ended.or(late) {
                 return Err(format!("{reason}; its stderr ends with\n{}", self.said()));
             }

@@ -1,0 +1,77 @@
+//! One measurement: a fresh database, a fresh server that is filled, and its load.
+
+use std::path::PathBuf;
+
+use super::super::build::Built;
+use super::super::cores::Cores;
+use super::super::load::Load;
+use super::super::measure::Sample;
+use super::super::plan::{CONNECTIONS, Length};
+use super::super::running::Running;
+use super::plan::{Database, Scenario};
+use super::request::Asks;
+use super::seed::{self, seeded};
+use super::server::{program, warm_up};
+use crate::http::Client;
+use crate::peers::postgres::Postgres;
+use crate::ports;
+use crate::scratch::Scratch;
+
+/// What measurements need.
+pub struct Bench {
+    pub cores: Cores,
+    pub built: Built,
+    pub python: Option<PathBuf>,
+    /// On the load's core, like all that this process starts.
+    pub postgres: Option<Postgres>,
+}
+
+impl Bench {
+    pub fn measure(&self, scenario: &Scenario, length: Length) -> Result<Sample, String> {
+        match (scenario.database, &self.postgres) {
+            (Database::Postgres, Some(postgres)) => {
+                let url = postgres.database();
+                let sample = self.measure_on(&url, scenario, length);
+                if let Some((_, name)) = url.rsplit_once('/') {
+                    postgres.sql(&postgres.url("postgres"), &format!("DROP DATABASE {name} WITH (FORCE)"));
+                }
+                sample
+            }
+            (Database::Postgres, None) => Err("PostgreSQL was not started".into()),
+            (Database::Sqlite, _) => {
+                let scratch = Scratch::new("bench-sqlite");
+                self.measure_on(&format!("sqlite://{}", scratch.join("bench.db").display()), scenario, length)
+            }
+        }
+    }
+
+    fn measure_on(&self, database: &str, scenario: &Scenario, length: Length) -> Result<Sample, String> {
+        let Scenario { server, operation, .. } = *scenario;
+        let port = ports::free();
+        let mut running = Running::alone(program(server, &self.built, self.python.as_deref(), port, database))?;
+        running.wait("answer of the API", || Client::new(port).get("/orders").try_send().ok())?;
+        let servers = running.servers();
+        for &pid in &servers {
+            self.cores.give_server_core(pid)?;
+        }
+        let said = |why: String| format!("{why}; its stderr ends with\n{}", running.said());
+        let asks = Asks::of(operation, &seeded(server, port).map_err(said)?, &seed::new_order());
+        let body_bytes = asks.try_once(operation, port).map_err(said)?;
+        let load = Load::new(&self.built.load, port, &asks.path, body_bytes, CONNECTIONS);
+        let mut load = load.method(asks.method).status(asks.status);
+        for (name, value) in &asks.headers {
+            load = load.header(name, value);
+        }
+        if let Some(body) = &asks.body {
+            load = load.body(body);
+        }
+        let load = load.window(warm_up(server, length.warm_up), length.seconds).watch(&servers);
+        let measured = load.run().map_err(said)?;
+        if measured.requests == 0 {
+            return Err(said("no request was answered".into()));
+        }
+        let sample = Sample::of(&measured, body_bytes, None);
+        running.stop();
+        Ok(sample)
+    }
+}

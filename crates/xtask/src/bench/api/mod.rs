@@ -1,0 +1,98 @@
+//! `cargo xtask bench --api`: what a request of the real API costs, data and all, beside the same API written by hand.
+//!
+//! The server has one core; the load and PostgreSQL share the other, and only the server's CPU is counted.
+
+mod measure;
+mod plan;
+mod report;
+mod request;
+mod row;
+mod seed;
+mod server;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::build::Built;
+use super::cores::Cores;
+use super::plan::Length;
+use super::{rounds, say};
+use crate::peers::postgres::Postgres;
+use crate::{documents, print};
+use measure::Bench;
+use plan::{Database, Scenario, Server};
+use row::Row;
+
+/// Where the table is, and between which marks.
+const DOCUMENT: &str = "README.md";
+const MARK: &str = "bench of the API";
+
+/// What is to be measured, and how long.
+pub struct Plan {
+    scenarios: Vec<Scenario>,
+    length: Length,
+    python: Option<PathBuf>,
+}
+
+/// The names of the servers.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    Server::ALL.into_iter().map(Server::name)
+}
+
+impl Plan {
+    pub fn new(quick: bool, wanted: impl Fn(&str) -> bool) -> Self {
+        let (mut scenarios, length) = if quick { (plan::quick(), plan::QUICK) } else { (plan::full(), Length::FULL) };
+        scenarios.retain(|scenario| wanted(scenario.server.name()));
+        Self { scenarios, length, python: None }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.scenarios.is_empty()
+    }
+
+    /// Sets up what is not built here, and leaves out what cannot be.
+    pub fn prepare(&mut self) {
+        if !self.scenarios.iter().any(|scenario| scenario.server == Server::Fastapi) {
+            return;
+        }
+        match server::python() {
+            Ok(python) => self.python = Some(python),
+            Err(why) => {
+                say(&format!("left out, FastAPI: {why}"));
+                self.scenarios.retain(|scenario| scenario.server != Server::Fastapi);
+            }
+        }
+    }
+
+    /// Measures all of it, and prints the table.
+    pub fn run(self, cores: Cores, built: Built, rounds_asked: Option<u8>) -> Result<Measured, String> {
+        let needs_postgres = self.scenarios.iter().any(|scenario| scenario.database == Database::Postgres);
+        let postgres = needs_postgres.then(Postgres::start_own);
+        let bench = Bench { cores, built, python: self.python, postgres };
+        let count = rounds_asked.map_or(self.length.rounds, usize::from);
+        let samples = rounds(&self.scenarios, count, |scenario| bench.measure(scenario, self.length))?;
+        let rows: Vec<Row> =
+            self.scenarios.iter().zip(&samples).map(|(scenario, samples)| Row::of(scenario, samples)).collect();
+        print::answer(&report::text(&rows))?;
+        for doubt in row::doubts(&rows) {
+            say(&doubt);
+        }
+        Ok(Measured(rows))
+    }
+}
+
+pub struct Measured(Vec<Row>);
+
+impl Measured {
+    pub fn json(&self) -> impl Iterator<Item = Value> {
+        self.0.iter().map(Row::json)
+    }
+
+    /// Writes the table into its document, if that has a place for it.
+    pub fn update_document(&self) {
+        if let Err(why) = documents::update(DOCUMENT, MARK, &report::markdown(&self.0)) {
+            say(&format!("the table of the API is not written: {why}"));
+        }
+    }
+}

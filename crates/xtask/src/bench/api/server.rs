@@ -1,0 +1,60 @@
+//! How each server is started.
+
+use std::path::{Path, PathBuf};
+
+use super::super::build::Built;
+use super::super::server::Program;
+use super::plan::Server;
+use super::seed;
+use crate::peers::venv;
+use crate::scratch;
+
+const PYTHON_PINS: [&str; 10] = [
+    "fastapi==0.165.0",
+    "starlette==1.10.0",
+    "pydantic==2.14.4",
+    "uvicorn==0.54.0",
+    "uvloop==0.23.0",
+    "httptools==0.9.0",
+    "sqlalchemy==2.1.9",
+    "greenlet==3.5.6",
+    "asyncpg==0.32.0",
+    "aiosqlite==0.22.1",
+];
+
+/// The Python that FastAPI is installed for.
+pub fn python() -> Result<PathBuf, String> {
+    venv::python_with("fastapi", &PYTHON_PINS)
+}
+
+pub fn program(server: Server, built: &Built, python: Option<&Path>, port: u16, database: &str) -> Program {
+    let port = port.to_string();
+    let mut program = match server {
+        Server::App => {
+            // As it is run, but for the one worker: with compression, security headers, and a record of each response.
+            let args = ["--env=prod", "--mode=stderr", "--port", &port, "--set=server.workers=1"];
+            let mut program = Program::new(&built.app, &args);
+            program.words.push("--set=management.port=0".into());
+            program
+        }
+        Server::Sqlx | Server::Rusqlite | Server::TokioPostgres => {
+            Program::new(&built.api, &[server.name(), "--port", &port])
+        }
+        Server::Fastapi => {
+            let args = ["-m", "uvicorn", "fastapi_app:app", "--port", &port, "--no-access-log", "--app-dir"];
+            let mut program = Program::new(python.unwrap_or(Path::new("python3")), &args);
+            program.words.push(scratch::workspace().join("crates/bench/foreign").into());
+            // No files of its own in the checkout.
+            program.env.push(("PYTHONDONTWRITEBYTECODE".into(), "1".into()));
+            program
+        }
+    };
+    program.env.push(("DATABASE_URL".into(), database.into()));
+    program.env.extend(seed::environment());
+    program
+}
+
+/// Seconds until it is as fast as it gets.
+pub fn warm_up(server: Server, usual: f64) -> f64 {
+    if server == Server::Fastapi { usual.max(1.0) } else { usual }
+}
