@@ -23,6 +23,8 @@ pub struct Package {
     target: &'static str,
 }
 
+/// How the names of variables begin that cargo sets for what it runs.
+const OF_THIS_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 const BENCH: &str = "crates/bench";
 pub const LOAD: Package = Package { name: "bench", workspace: BENCH, target: "bench" };
 pub const SERVICE: Package = Package { name: "bench-service", workspace: BENCH, target: "bench" };
@@ -53,6 +55,13 @@ fn build(package: &Package) -> Result<(), String> {
     command.args(["build", "--quiet", "--release", "--package", name, "--target-dir"]);
     command.arg(scratch::target().join(target));
     command.arg("--manifest-path").arg(scratch::workspace().join(workspace).join("Cargo.toml"));
+    // What cargo told this process of its own package: a build script that asks for it would run anew, and what is built
+    // after it, whenever somebody has built the same without a task.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| OF_THIS_PACKAGE.iter().any(|known| name.starts_with(known))) {
+            command.env_remove(name);
+        }
+    }
     let status = command.status().map_err(|error| format!("cannot run cargo: {error}"))?;
     status.success().then_some(()).ok_or_else(|| format!("{name} does not build"))
 }

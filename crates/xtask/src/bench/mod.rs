@@ -74,15 +74,12 @@ pub fn run(args: &Args) -> Result<(), String> {
     if scenarios.is_empty() && api.is_empty() {
         return Err(format!("there is nothing to measure of {}: see --api", args.only.join(", ")));
     }
-    let packages = [
-        (build::LOAD, true),
-        (build::SERVICE, !scenarios.is_empty()),
-        (build::PEERS, !scenarios.is_empty()),
-        (build::API, !api.is_empty()),
-        (build::APP, !api.is_empty()),
-    ];
-    let needed: Vec<_> = packages.iter().filter(|(_, is_needed)| *is_needed).map(|(package, _)| *package).collect();
-    let built = build::packages(&needed)?;
+    let mut packages = vec![build::LOAD];
+    if !scenarios.is_empty() {
+        packages.extend([build::SERVICE, build::PEERS]);
+    }
+    packages.extend(api.packages());
+    let built = build::packages(&packages)?;
     let foreign = if args.quick || scenarios.is_empty() { Foreign::default() } else { found() };
     scenarios.retain(|scenario| foreign.has(scenario.server));
     api.prepare();

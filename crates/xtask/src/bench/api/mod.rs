@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::build::Built;
+use super::build::{self, Built, Package};
 use super::cores::Cores;
 use super::plan::Length;
 use super::{rounds, say};
@@ -49,6 +49,19 @@ impl Plan {
 
     pub fn is_empty(&self) -> bool {
         self.scenarios.is_empty()
+    }
+
+    /// What must be built.
+    pub fn packages(&self) -> Vec<Package> {
+        let is_asked = |server| self.scenarios.iter().any(|scenario| scenario.server == server);
+        let mut packages = Vec::new();
+        if is_asked(Server::App) {
+            packages.push(build::APP);
+        }
+        if [Server::Sqlx, Server::Rusqlite, Server::TokioPostgres].into_iter().any(is_asked) {
+            packages.push(build::API);
+        }
+        packages
     }
 
     /// Sets up what is not built here, and leaves out what cannot be.
