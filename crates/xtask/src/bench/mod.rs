@@ -38,7 +38,7 @@ use server::Server;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only an order on 32 connections, in short rounds, without Node and Python
+    /// In short rounds, without Node and Python: only an order on 32 connections; with --api each of its requests
     #[arg(long)]
     quick: bool,
     /// Only what a request of the real API costs
