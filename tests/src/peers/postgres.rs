@@ -3,6 +3,7 @@
 //! It lets nobody in without a password, and its databases sort in Danish: there `aa` comes after `b`, so whatever leans on
 //! how ids sort shows.
 
+#[path = "postgres/programs.rs"]
 mod programs;
 
 use std::fs::{self, File};
