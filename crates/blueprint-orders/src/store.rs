@@ -98,7 +98,9 @@ fn orders(rows: Vec<Row>) -> Vec<Order> {
         }
         let line = row.sku.zip(row.quantity).zip(row.unit_price_cents);
         let line = line.map(|((sku, quantity), unit_price_cents)| Line { sku, quantity, unit_price_cents });
-        orders.last_mut().into_iter().for_each(|order| order.lines.extend(line.clone()));
+        if let Some(order) = orders.last_mut() {
+            order.lines.extend(line);
+        }
     }
     orders
 }

@@ -152,14 +152,17 @@ impl Started<'_> {
 
         let shares = Shares::of(settings.server.shutdown_timeout());
         let in_flight = mounted.in_flight.clone();
-        let mut api = HttpServer::new(move || mounted.clone().app())
-            .disable_signals()
-            // What is left for connections that nobody uses, and for those that take longer than the requests' share.
-            .shutdown_timeout(1)
-            .max_connections(descriptors.connections_per_worker)
-            .client_request_timeout(settings.server.request_timeout())
-            // A client that closes its side has left: its handler is ended, not run for nobody.
-            .h1_allow_half_closed(false);
+        let mut api = HttpServer::new(move || {
+            mounted.database.begin_worker();
+            mounted.clone().app()
+        })
+        .disable_signals()
+        // What is left for connections that nobody uses, and for those that take longer than the requests' share.
+        .shutdown_timeout(1)
+        .max_connections(descriptors.connections_per_worker)
+        .client_request_timeout(settings.server.request_timeout())
+        // A client that closes its side has left: its handler is ended, not run for nobody.
+        .h1_allow_half_closed(false);
         if let Some(workers) = settings.server.workers {
             api = api.workers(workers);
         }
@@ -199,12 +202,14 @@ impl Started<'_> {
         listeners.iter().for_each(refuse_connections);
         in_flight.wait(requests).await;
         database.wait_for_transactions(requests).await;
+        // These end with their workers: cut off, or by losing the connection that their worker has made.
+        let left_open = database.unfinished_transactions();
         api_handle.stop(true).await;
         // Both have ended by themselves; how is of no interest any more.
         let _ = api.await;
         // What the workers cut off is recorded as they end.
         in_flight.wait(Instant::now() + CUTTING_OFF).await;
-        let cut_off = database.unfinished_transactions();
+        let cut_off = left_open.max(database.unfinished_transactions());
         if cut_off > 0 {
             let message =
                 format!("rolled back {cut_off} database transactions that the stop did not wait for any longer");

@@ -143,6 +143,13 @@ impl Database {
         self.open_transactions.unfinished()
     }
 
+    /// Makes the calling thread one that serves requests: it has connections of its own.
+    pub(crate) fn begin_worker(&self) {
+        if let Connections::Postgres(_) = &*self.connections {
+            postgres::begin_worker();
+        }
+    }
+
     pub(crate) fn close(&self) {
         match &*self.connections {
             // Each write is in the file, and the last connection that closes folds the log into it.

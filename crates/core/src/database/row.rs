@@ -1,6 +1,8 @@
 //! Rows, and what they are read into.
 
 use std::any::type_name;
+use std::cell::Cell;
+use std::error::Error as _;
 use std::fmt::Display;
 
 use super::DatabaseError;
@@ -8,38 +10,55 @@ use super::value::Column;
 
 /// A row of either database.
 #[derive(Debug)]
-pub struct Row<'a>(Inner<'a>);
+pub struct Row<'a> {
+    inner: Inner<'a>,
+    /// Where the next name is looked for first: fields are mostly read in the order of the columns.
+    next: Cell<usize>,
+}
 
 #[derive(Debug)]
 enum Inner<'a> {
-    Sqlite(&'a rusqlite::Row<'a>),
+    Sqlite { row: &'a rusqlite::Row<'a>, names: &'a [String] },
     Postgres(&'a tokio_postgres::Row),
 }
 
-impl<'a> From<&'a rusqlite::Row<'a>> for Row<'a> {
-    fn from(row: &'a rusqlite::Row<'a>) -> Self {
-        Self(Inner::Sqlite(row))
+impl<'a> Row<'a> {
+    /// `names` are those of the statement's columns, which SQLite would give anew for each value.
+    pub(super) const fn sqlite(row: &'a rusqlite::Row<'a>, names: &'a [String]) -> Self {
+        Self { inner: Inner::Sqlite { row, names }, next: Cell::new(0) }
     }
-}
 
-impl<'a> From<&'a tokio_postgres::Row> for Row<'a> {
-    fn from(row: &'a tokio_postgres::Row) -> Self {
-        Self(Inner::Postgres(row))
+    pub(super) const fn postgres(row: &'a tokio_postgres::Row) -> Self {
+        Self { inner: Inner::Postgres(row), next: Cell::new(0) }
     }
-}
 
-impl Row<'_> {
     /// The value of a column.
     ///
     /// # Errors
     /// When there is no such column, or it holds another type of value.
     pub fn get<T: Column>(&self, name: &str) -> Result<T, DatabaseError> {
-        let index = match self.0 {
-            Inner::Sqlite(row) => row.as_ref().column_index(name).ok(),
-            Inner::Postgres(row) => row.columns().iter().position(|column| column.name() == name),
+        let next = self.next.get();
+        let index = match self.name(next) {
+            Some(found) if found == name => Some(next),
+            _ => (0..self.len()).find(|index| self.name(*index) == Some(name)),
         };
-        let missing = || unreadable::<T>(name.to_owned(), &"the row has no such column");
-        self.at(index.ok_or_else(missing)?)
+        let index = index.ok_or_else(|| unreadable::<T>(name.to_owned(), &"the row has no such column"))?;
+        self.next.set(index + 1);
+        self.at(index)
+    }
+
+    fn len(&self) -> usize {
+        match self.inner {
+            Inner::Sqlite { names, .. } => names.len(),
+            Inner::Postgres(row) => row.len(),
+        }
+    }
+
+    fn name(&self, index: usize) -> Option<&str> {
+        match self.inner {
+            Inner::Sqlite { names, .. } => names.get(index).map(String::as_str),
+            Inner::Postgres(row) => row.columns().get(index).map(tokio_postgres::Column::name),
+        }
     }
 
     /// The value of the column at this position, counted from 0.
@@ -47,18 +66,17 @@ impl Row<'_> {
     /// # Errors
     /// When there is no such column, or it holds another type of value.
     pub fn at<T: Column>(&self, index: usize) -> Result<T, DatabaseError> {
-        match self.0 {
-            Inner::Sqlite(row) => {
-                let value = row.get_ref(index).map_err(|error| unreadable::<T>(index.to_string(), &error))?;
-                T::from_sqlite(value).map_err(|error| {
-                    let name = row.as_ref().column_name(index).map_or_else(|_| index.to_string(), str::to_owned);
-                    unreadable::<T>(name, &error)
-                })
+        let failed = |reason: &dyn Display| {
+            unreadable::<T>(self.name(index).map_or_else(|| index.to_string(), str::to_owned), reason)
+        };
+        match self.inner {
+            Inner::Sqlite { row, .. } => {
+                let value = row.get_ref(index).map_err(|error| failed(&error))?;
+                T::from_sqlite(value).map_err(|error| failed(&error))
             }
-            Inner::Postgres(row) => T::from_postgres(row, index).map_err(|error| {
-                let name = row.columns().get(index).map_or_else(|| index.to_string(), |it| it.name().to_owned());
-                let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-                unreadable::<T>(name, &reason)
+            Inner::Postgres(row) => T::from_postgres(row, index).map_err(|error| match error.source() {
+                Some(source) => failed(source),
+                None => failed(&error),
             }),
         }
     }

@@ -6,6 +6,7 @@
 mod breaker;
 mod errors;
 mod open;
+mod shared;
 mod tls;
 mod transaction;
 mod url;
@@ -23,6 +24,8 @@ use super::value::Value;
 use super::{DatabaseError, Result};
 use crate::settings;
 use breaker::Breaker;
+pub(super) use shared::begin_worker;
+use shared::{SharedConnection, Shares};
 pub(super) use transaction::PostgresTransaction;
 use url::PostgresUrl;
 
@@ -39,6 +42,7 @@ pub(super) struct Postgres {
     pool: Pool,
     breaker: Arc<Breaker>,
     statements: Statements,
+    shares: Shares,
 }
 
 /// How statements are sent on a connection.
@@ -73,23 +77,14 @@ impl Postgres {
             .pre_recycle(Hook::async_fn(|client, metrics| {
                 let idle = metrics.last_used();
                 Box::pin(async move {
-                    if idle < JUST_USED {
-                        return Ok(());
-                    }
-                    if idle >= TRUSTED_IDLE {
-                        return client.check_connection().await.map_err(HookError::Backend);
-                    }
-                    // If the server has closed it meanwhile, its task has not read that yet: it runs on this thread too.
-                    tokio::task::yield_now().await;
-                    tokio::task::yield_now().await;
-                    if client.is_closed() { Err(HookError::message("closed")) } else { Ok(()) }
+                    if is_alive(client, idle).await { Ok(()) } else { Err(HookError::message("closed")) }
                 })
             }))
             .runtime(Runtime::Tokio1)
             .build();
         let pool = pool.map_err(|error| DatabaseError::Start(format!("the database {place}: {error}")))?;
         let statements = Statements { place: Arc::clone(&place), timeout: settings.statement_timeout() };
-        let postgres = Self { place, pool, breaker: Arc::default(), statements };
+        let postgres = Self { place, pool, breaker: Arc::default(), statements, shares: Shares::default() };
         postgres.fill(settings.min_connections).await?;
         postgres.reap(settings);
         Ok(postgres)
@@ -101,21 +96,57 @@ impl Postgres {
     }
 
     pub async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
-        let mut client = Some(self.acquire().await?);
         let send = async |client: &Object| {
             let statement = client.prepare_cached(sql).await?;
             client.query(&statement, &parameters(values)).await
         };
-        read_rows(&self.statements.send(&mut client, send).await?)
+        read_rows(&self.send(send).await?)
     }
 
     pub async fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
-        let mut client = Some(self.acquire().await?);
         let send = async |client: &Object| {
             let statement = client.prepare_cached(sql).await?;
             client.execute(&statement, &parameters(values)).await
         };
-        self.statements.send(&mut client, send).await
+        self.send(send).await
+    }
+
+    /// Sends one statement, on the worker's shared connection where it can, else on one of the pool's.
+    async fn send<R>(
+        &self,
+        send: impl AsyncFnOnce(&Object) -> std::result::Result<R, tokio_postgres::Error>,
+    ) -> Result<R> {
+        if let Some(in_flight) = SharedConnection::of(self.id())
+            && let Some(client) = in_flight.client()
+        {
+            if is_alive(client, in_flight.idle).await {
+                let (sent, is_usable) = self.statements.answer(client, send).await;
+                if is_usable {
+                    in_flight.answered()
+                } else {
+                    in_flight.break_connection()
+                }
+                return sent;
+            }
+            in_flight.break_connection();
+        }
+        let mut client = Some(self.acquire().await?);
+        let sent = self.statements.send(&mut client, send).await?;
+        // What becomes of a connection that this thread has just made: a worker shares it among its requests, and one of another
+        // thread is closed, so that the pool's are the workers' own, whose answers need not come from thread to thread.
+        if let Some(client) = client.filter(|client| Object::metrics(client).recycle_count == 0) {
+            if shared::is_worker() {
+                SharedConnection::adopt(self.id(), client, &self.shares, self.pool.status().max_size);
+            } else {
+                drop(Object::take(client));
+            }
+        }
+        Ok(sent)
+    }
+
+    /// What tells this pool from others of the same process.
+    fn id(&self) -> usize {
+        Arc::as_ptr(&self.breaker) as usize
     }
 
     pub async fn begin(&self) -> Result<PostgresTransaction> {
@@ -193,25 +224,47 @@ impl Statements {
         send: impl AsyncFnOnce(&Object) -> std::result::Result<R, tokio_postgres::Error>,
     ) -> Result<R> {
         let lost = || DatabaseError::outage(&self.place, OutageCause::ConnectionLost, None);
-        let sending = send(client.as_ref().ok_or_else(lost)?);
+        let (sent, is_usable) = self.answer(client.as_ref().ok_or_else(lost)?, send).await;
+        if !is_usable {
+            drop(client.take().map(Object::take));
+        }
+        sent
+    }
+
+    /// What is answered, and whether the connection can be used again.
+    async fn answer<R>(
+        &self,
+        client: &Object,
+        send: impl AsyncFnOnce(&Object) -> std::result::Result<R, tokio_postgres::Error>,
+    ) -> (Result<R>, bool) {
+        let sending = send(client);
         let sent = match self.timeout {
             Some(timeout) => tokio::time::timeout(timeout, sending).await,
             None => Ok(sending.await),
         };
-        let (error, is_usable) = match sent {
-            Ok(Ok(answer)) => return Ok(answer),
+        match sent {
+            Ok(Ok(answer)) => (Ok(answer), true),
             Ok(Err(error)) => {
-                let is_usable = !errors::is_stale_plan(&error);
-                (errors::of_statement(&self.place, error), is_usable)
+                let is_usable = !errors::is_stale_plan(&error) && !error.is_closed();
+                (Err(errors::of_statement(&self.place, error)), is_usable)
             }
             // What it still does there, nobody waits for.
-            Err(_) => (DatabaseError::outage(&self.place, OutageCause::NoAnswer, None), false),
-        };
-        if !is_usable {
-            drop(client.take().map(Object::take));
+            Err(_) => (Err(DatabaseError::outage(&self.place, OutageCause::NoAnswer, None)), false),
         }
-        Err(error)
     }
+}
+
+/// Whether a connection that was idle for so long can be used.
+async fn is_alive(client: &tokio_postgres::Client, idle: Duration) -> bool {
+    if idle >= TRUSTED_IDLE {
+        return tokio::time::timeout(CHECK_TIMEOUT, client.check_connection()).await.is_ok_and(|it| it.is_ok());
+    }
+    if idle >= JUST_USED {
+        // If the server has closed it meanwhile, its task has not read that yet: it mostly runs on this thread, too.
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+    }
+    !client.is_closed()
 }
 
 pub(super) fn check_url(url: &str) -> std::result::Result<(), String> {
@@ -223,5 +276,5 @@ fn parameters<'a>(values: &[&'a dyn Value]) -> Vec<&'a (dyn ToSql + Sync)> {
 }
 
 fn read_rows<T: FromRow>(rows: &[tokio_postgres::Row]) -> Result<Vec<T>> {
-    rows.iter().map(|row| T::from_row(&Row::from(row))).collect()
+    rows.iter().map(|row| T::from_row(&Row::postgres(row))).collect()
 }

@@ -199,10 +199,11 @@ fn statement_error(error: rusqlite::Error) -> DatabaseError {
 fn rows<T: FromRow>(connection: &Connection, sql: &str, values: &[&dyn Value]) -> std::result::Result<Vec<T>, Failed> {
     let mut statement = connection.prepare_cached(sql)?;
     bind(&mut statement, values)?;
+    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let mut rows = statement.raw_query();
     let mut read = Vec::new();
     while let Some(row) = rows.next()? {
-        read.push(T::from_row(&Row::from(row)).map_err(Failed::Row)?);
+        read.push(T::from_row(&Row::sqlite(row, &names)).map_err(Failed::Row)?);
     }
     Ok(read)
 }

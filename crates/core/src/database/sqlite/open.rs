@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::DatabaseError;
@@ -58,6 +59,8 @@ fn connect(parsed: &SqliteUrl) -> rusqlite::Result<Connection> {
         (Location::File(path), Some(vfs)) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str())?,
     };
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    // A prepared statement stays as it is, whatever its parameters: SQLite would plan it anew for some of them.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL")?;
     Ok(connection)
 }

@@ -1,0 +1,159 @@
+//! Each worker has one connection that its single statements share.
+//!
+//! Statements are written to it one behind the other, before the answers to those in front have come: under load several
+//! travel together, and a request costs fewer calls of the kernel. A statement that takes long would hold up those behind it, so
+//! nobody gets in line behind one that has not been answered for a while: those take a connection of the pool's for themselves.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use deadpool_postgres::Object;
+
+/// So many statements travel on it at the same time.
+const MOST_IN_FLIGHT: u32 = 16;
+/// Behind a statement that has been waiting for longer nobody gets in line.
+const PATIENCE: Duration = Duration::from_millis(5);
+thread_local! {
+    /// This worker's, each with the pool that it is of. `None` on threads that are no workers.
+    static WORKER: RefCell<Option<Vec<(usize, Rc<SharedConnection>)>>> = const { RefCell::new(None) };
+}
+
+/// Makes the calling thread a worker: connections that it makes are used by its own requests first.
+pub(in crate::database) fn begin_worker() {
+    WORKER.with_borrow_mut(|worker| _ = worker.get_or_insert_default());
+}
+
+pub(super) fn is_worker() -> bool {
+    WORKER.with_borrow(Option::is_some)
+}
+
+pub(super) struct SharedConnection {
+    // `None` once it has been closed.
+    client: Option<Object>,
+    /// Whether it must be closed, and not go back to the pool.
+    broken: Cell<bool>,
+    _share: Share,
+    in_flight: Cell<u32>,
+    /// Statements whose requests are gone, and that may not have been answered yet.
+    abandoned: Cell<u32>,
+    /// When an answer came last, or a statement was sent while none was in flight.
+    progress: Cell<Instant>,
+}
+
+/// A statement on its way.
+pub(super) struct InFlight {
+    connection: Rc<SharedConnection>,
+    /// How long nothing was sent before.
+    pub idle: Duration,
+    is_answered: bool,
+}
+
+/// How many connections of a pool are shared by their workers.
+#[derive(Default)]
+pub(super) struct Shares(Arc<AtomicUsize>);
+
+/// One of them, until it is dropped.
+struct Share(Arc<AtomicUsize>);
+
+impl Shares {
+    /// One more, so long as half of the pool is left for transactions.
+    fn take(&self, pool_size: usize) -> Option<Share> {
+        let more = |taken| (2 * (taken + 1) <= pool_size).then_some(taken + 1);
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.is_ok().then(|| Share(Arc::clone(&self.0)))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl SharedConnection {
+    /// This worker's connection of the pool of this identity, when a statement may travel on it now.
+    pub fn of(pool: usize) -> Option<InFlight> {
+        WORKER.with_borrow_mut(|worker| {
+            let connections = worker.as_mut()?;
+            let at = connections.iter().position(|(of, _)| *of == pool)?;
+            let shared = &connections[at].1;
+            let (now, in_flight, abandoned) = (Instant::now(), shared.in_flight.get(), shared.abandoned.get());
+            let waited = now.saturating_duration_since(shared.progress.get());
+            let is_stuck = in_flight == 0 && abandoned > 0 && waited > PATIENCE;
+            if shared.is_closed() || is_stuck {
+                connections.remove(at);
+                return None;
+            }
+            let ahead = in_flight + abandoned;
+            if ahead >= MOST_IN_FLIGHT || ahead > 0 && waited > PATIENCE {
+                return None;
+            }
+            if ahead == 0 {
+                shared.progress.set(now);
+            }
+            shared.in_flight.set(in_flight + 1);
+            let idle = if ahead == 0 { waited } else { Duration::ZERO };
+            Some(InFlight { connection: Rc::clone(shared), idle, is_answered: false })
+        })
+    }
+
+    /// Keeps a connection that this worker has made, unless it has one of that pool or too many are shared; it goes to the
+    /// pool then.
+    pub fn adopt(pool: usize, client: Object, shares: &Shares, pool_size: usize) {
+        WORKER.with_borrow_mut(|worker| {
+            let connections = worker.as_mut().filter(|all| all.iter().all(|(of, _)| *of != pool));
+            if let Some((connections, share)) = connections.and_then(|all| Some((all, shares.take(pool_size)?))) {
+                let shared = Self {
+                    client: Some(client),
+                    broken: Cell::new(false),
+                    _share: share,
+                    in_flight: Cell::new(0),
+                    abandoned: Cell::new(0),
+                    progress: Cell::new(Instant::now()),
+                };
+                connections.push((pool, Rc::new(shared)));
+            }
+        });
+    }
+
+    fn is_closed(&self) -> bool {
+        self.broken.get() || self.client.as_ref().is_none_or(|client| client.is_closed())
+    }
+}
+
+impl Drop for SharedConnection {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take().filter(|_| self.broken.get()) {
+            drop(Object::take(client));
+        }
+    }
+}
+
+impl InFlight {
+    pub fn client(&self) -> Option<&Object> {
+        self.connection.client.as_ref()
+    }
+
+    /// The answer has come, and those to all that were sent before.
+    pub fn answered(mut self) {
+        self.is_answered = true;
+        self.connection.abandoned.set(0);
+        self.connection.progress.set(Instant::now());
+    }
+
+    /// The connection must not be used again; it ends with the last statement on its way.
+    pub fn break_connection(self) {
+        self.connection.broken.set(true);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let SharedConnection { in_flight, abandoned, .. } = &*self.connection;
+        in_flight.set(in_flight.get() - 1);
+        abandoned.set(abandoned.get() + u32::from(!self.is_answered));
+    }
+}
