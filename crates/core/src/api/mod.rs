@@ -43,6 +43,7 @@ fn with_own_names(blueprint: &str, part: OpenApi) -> OpenApi {
         *schemas = std::mem::take(schemas).into_iter().map(|(name, it)| (own_name(blueprint, &name), it)).collect();
     }
     rename_references(blueprint, &mut json);
+    mark_any_values(&mut json, false);
     serde_json::from_value(json).unwrap_or(part)
 }
 
@@ -66,6 +67,30 @@ fn rename_references(blueprint: &str, json: &mut Value) {
     }
 }
 
+/// Gives a schema of any value the type null: utoipa writes it without a type, and reads it back with null alone.
+fn mark_any_values(json: &mut Value, is_schema: bool) {
+    const KINDS: [&str; 5] = ["type", "$ref", "oneOf", "allOf", "anyOf"];
+    const SCHEMAS: [&str; 3] = ["schema", "items", "additionalProperties"];
+    match json {
+        Value::Object(members) => {
+            for (key, value) in &mut *members {
+                match (key.as_str(), &mut *value) {
+                    ("example" | "examples" | "default" | "enum", _) if is_schema => {}
+                    ("properties" | "schemas", Value::Object(named)) => {
+                        named.values_mut().for_each(|value| mark_any_values(value, true));
+                    }
+                    (key, _) => mark_any_values(value, SCHEMAS.contains(&key)),
+                }
+            }
+            if is_schema && KINDS.iter().all(|key| !members.contains_key(*key)) {
+                members.insert("type".into(), Value::Null);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| mark_any_values(item, false)),
+        _ => {}
+    }
+}
+
 /// A header that a request may have.
 pub(crate) fn header(name: &str, description: &str) -> Parameter {
     let text = ObjectBuilder::new().schema_type(Type::String);
@@ -76,4 +101,40 @@ pub(crate) fn header(name: &str, description: &str) -> Parameter {
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem { get, put, post, delete, options, head, patch, trace, .. } = item;
     [get, put, post, delete, options, head, patch, trace].into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use utoipa::{OpenApi, ToSchema};
+
+    #[derive(ToSchema)]
+    #[expect(dead_code, reason = "it is described alone")]
+    struct Any {
+        value: Value,
+        optional: Option<Value>,
+        #[schema(example = json!({"a": {}}))]
+        list: Vec<Value>,
+        properties: std::collections::BTreeMap<String, Value>,
+        part: Option<Part>,
+    }
+
+    #[derive(ToSchema)]
+    #[expect(dead_code, reason = "it is described alone")]
+    struct Part {
+        value: Value,
+    }
+
+    #[derive(OpenApi)]
+    #[openapi(components(schemas(Any, Part)))]
+    struct Api;
+
+    #[test]
+    fn schemas_stand_under_their_blueprints_name_whatever_is_in_them() {
+        let before = serde_json::to_string(&Api::openapi()).unwrap();
+        let after = serde_json::to_string(&with_own_names("stock", Api::openapi())).unwrap();
+        let renamed = before.replace("\"Any\":", "\"stock.Any\":").replace("\"Part\":", "\"stock.Part\":");
+        let renamed = renamed.replace("schemas/Part\"", "schemas/stock.Part\"");
+        assert_eq!(after, renamed);
+    }
 }
