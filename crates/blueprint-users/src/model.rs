@@ -1,8 +1,7 @@
 //! What goes over the wire.
 
-use cyanotype::FieldError;
 use cyanotype::conditional::ETag;
-use cyanotype::time;
+use cyanotype::{FieldError, fields, time};
 use garde::Validate;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -42,12 +41,6 @@ impl From<String> for Email {
     }
 }
 
-/// PostgreSQL has no null character in a text.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde hands its context over by reference")]
-fn without_null(text: &str, (): &()) -> garde::Result {
-    if text.contains('\0') { Err(garde::Error::new("may not hold a null character")) } else { Ok(()) }
-}
-
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
@@ -57,7 +50,7 @@ pub(crate) struct Registration {
     #[garde(length(chars, min = 8, max = 1024))]
     pub password: Password,
     #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000]*$")]
-    #[garde(length(chars, min = 1, max = 200), custom(without_null))]
+    #[garde(length(chars, min = 1, max = 200), custom(fields::text))]
     pub name: String,
 }
 
@@ -77,7 +70,7 @@ pub(crate) struct Login {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
     #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000]*$")]
-    #[garde(length(chars, min = 1, max = 200), inner(custom(without_null)))]
+    #[garde(length(chars, min = 1, max = 200), inner(custom(fields::text)))]
     pub name: Option<String>,
     #[garde(dive)]
     pub email: Option<Email>,

@@ -25,6 +25,7 @@ mod database;
 mod descriptors;
 pub mod extract;
 mod failure;
+pub mod fields;
 mod flood;
 mod http;
 pub mod idempotency;

@@ -30,3 +30,14 @@ pub fn now() -> Timestamp {
 pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.6}"))
 }
+
+/// The same, where there may be none: null then.
+///
+/// # Errors
+/// When the serializer fails.
+pub fn serialize_or_none<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => serialize(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}

@@ -13,9 +13,10 @@
 //! | `serde_json::Value` | `jsonb` | `TEXT` |
 //! | `rust_decimal::Decimal` | `numeric` | `TEXT` |
 //!
-//! `Option` of each is the same, or `NULL`. The drivers encode and decode them; two are written here for SQLite: decimals,
-//! which rusqlite does not know, and times, which it would write without the decimals that are zero, so that they would not
-//! sort.
+//! `Option` of each is the same, or `NULL`. The drivers encode and decode them; three are written here for SQLite: decimals,
+//! which rusqlite does not know (zero is `0`, without sign and decimals, as on PostgreSQL); times, which it would write without
+//! the decimals that are zero, so that they would not sort; and JSON, of which it would write null as `NULL` and numbers as
+//! SQLite's own, which lose digits in a `TEXT`.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -76,11 +77,13 @@ macro_rules! as_the_driver_does {
     };
 }
 
-as_the_driver_does!(bool, i64, f64, String, Vec<u8>, Uuid, Date, Json);
+as_the_driver_does!(bool, i64, f64, String, Vec<u8>, Uuid, Date);
 value!(&str, value => value.to_sql());
+value!(Json, value => Ok(value.to_string().into()));
+column!(Json, value => FromSql::column_result(value));
 value!(Timestamp, value => Ok(format!("{value:.6}").into()));
 column!(Timestamp, value => FromSql::column_result(value));
-value!(Decimal, value => Ok(value.to_string().into()));
+value!(Decimal, value => Ok(if value.is_zero() { "0".into() } else { value.to_string().into() }));
 column!(Decimal, value => value.as_str()?.parse().map_err(FromSqlError::other));
 
 impl<T: Value + postgres::ToSql> Value for Option<T> {
@@ -103,5 +106,34 @@ impl<T: Column + for<'a> postgres::FromSql<'a>> Column for Option<T> {
 
     fn from_postgres(row: &tokio_postgres::Row, index: usize) -> Result<Self, tokio_postgres::Error> {
         row.try_get(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::Executor;
+    use crate::database::tests::in_memory;
+    use serde_json::json;
+
+    #[actix_web::test]
+    async fn a_decimal_has_the_digits_that_it_was_written_with_and_zero_has_one() {
+        let database = in_memory().await;
+        for (written, stored) in [("12.50", "12.50"), ("-0.005", "-0.005"), ("0.00", "0"), ("-0", "0")] {
+            let written: Decimal = written.parse().unwrap();
+            let (read,): (Decimal,) = database.query_one("SELECT $1", &[&written]).await.unwrap();
+            assert_eq!(read.to_string(), stored);
+        }
+    }
+
+    #[actix_web::test]
+    async fn json_comes_back_as_it_was() {
+        let database = in_memory().await;
+        database.execute("CREATE TABLE stored (value TEXT NOT NULL)", &[]).await.unwrap();
+        for value in [json!(null), json!(1), json!(0.1234567890123456), json!("1"), json!({"a": [true, null]})] {
+            let insert = "INSERT INTO stored VALUES ($1) RETURNING value";
+            let (read,): (Json,) = database.query_one(insert, &[&value]).await.unwrap();
+            assert_eq!(read, value);
+        }
     }
 }
