@@ -41,6 +41,9 @@ impl Copy {
         files(&root, Path::new(""), &mut |path| {
             if !scratch::workspace().join(path).exists() {
                 fs::remove_file(root.join(path)).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+                // Folders of a run that failed, empty now; the first that is not ends this.
+                let folders = path.ancestors().skip(1).map(|folder| root.join(folder));
+                let _ = folders.take_while(|folder| *folder != root).try_for_each(fs::remove_dir);
             }
         });
         bring(&scratch::workspace(), &root);
