@@ -1,5 +1,7 @@
 //! What the tests of the API share: members of it, and what its refusals look like.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use system_tests::binaries;
 use system_tests::http::{Reply, Request};
@@ -59,7 +61,12 @@ impl Engine {
 
     /// The app with an empty database of its own.
     fn app(self) -> Service {
-        let app = Service::new(&binaries::app());
+        self.service(&binaries::app())
+    }
+
+    /// The same of another build of it.
+    pub fn service(self, binary: &Path) -> Service {
+        let app = Service::new(binary);
         match self {
             Engine::Sqlite => app,
             Engine::Postgres => app.env("APP__DATABASE__URL", Postgres::shared().database()),

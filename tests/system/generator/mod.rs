@@ -2,6 +2,7 @@
 //! workspace.
 
 mod copy;
+mod owned;
 mod refusals;
 mod served;
 

@@ -38,13 +38,16 @@ fn what_cannot_be_meant_is_a_usage_error() {
         ("app", "taken by the package that serves"),
         ("docs", "taken by a path of the service's own"),
         ("probe", "taken by the blueprint of the tests"),
+        ("schema-writers", "taken by a table of the core"),
+        ("tokens", "would hide another"),
     ] {
         refused(&copy, &["new", name], 2, reason);
     }
     for (fields, reason) in [
         ("", "at least one field"),
         ("name", "has no type"),
-        ("name:decimal", "there are text, integer, boolean, timestamp, uuid"),
+        ("name:float", "there are text, integer, decimal, boolean, date, timestamp, uuid, json, each with `?`"),
+        ("name:text??", "the field name has the type `text?`"),
         ("name:text name:text", "is there twice"),
         ("id:uuid", "has the field id already"),
         ("type:text", "a word of Rust"),
@@ -53,6 +56,9 @@ fn what_cannot_be_meant_is_a_usage_error() {
     ] {
         refused(&copy, &["new", "sample", "--resource", fields], 2, reason);
     }
+    refused(&copy, &["new", "sample", "--owned"], 2, "--resource <FIELDS>");
+    let owned = ["new", "sample", "--resource", "user_id:uuid", "--owned"];
+    refused(&copy, &owned, 2, "with --owned every row has the field user_id already");
     refused(&copy, &["new"], 2, "<NAME>");
     refused(&copy, &["make", "sample"], 2, "unrecognized subcommand 'make'");
 }
@@ -70,6 +76,10 @@ fn a_taken_name_is_refused_by_whoever_has_it() {
         "the table sessions is taken: a migration of crates/blueprint-users makes it",
     );
     refused(&copy, &["new", "order-lines"], 1, "the table order_lines is taken");
+    let migrations = "crates/blueprint-users/migrations/postgres";
+    copy.write(&format!("{migrations}/V9__sample.sql"), "CREATE INDEX sample_list_user_id ON users (name);\n");
+    let owned = ["new", "sample-list", "--resource", "name:text", "--owned"];
+    refused(&copy, &owned, 1, "the index sample_list_user_id is taken: a migration of crates/blueprint-users makes it");
 
     copy.replace("crates/blueprint-users/src/lib.rs", "\"/users\"", "\"/sample-people\"");
     refused(

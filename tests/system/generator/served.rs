@@ -10,12 +10,14 @@ use system_tests::service::{Running, Service};
 use system_tests::{binaries, scratch};
 
 use super::copy::{Copy, assert_same};
-use super::done;
+use super::{done, owned};
+use crate::api::Engine;
 use crate::support::of_kind;
 
 /// Every type, optional and not, and keys whose values are no record's business.
-const FIELDS: &str = "name:text note:text? count:integer spare:integer? active:boolean maybe:boolean? due_at:timestamp \
-                      done_at:timestamp? owner:uuid other:uuid? pin:integer token:text";
+const FIELDS: &str = "name:text note:text? count:integer spare:integer? price:decimal discount:decimal? active:boolean \
+                      maybe:boolean? day:date ends_on:date? due_at:timestamp done_at:timestamp? owner:uuid other:uuid? \
+                      data:json extra:json? pin:integer token:text";
 
 /// Cargo in a copy that is kept. It builds the workspace's own crates anew, and takes all others from where this workspace
 /// has built them.
@@ -44,9 +46,17 @@ fn set_apart(copy: &Copy) {
 }
 
 fn start(copy: &Copy) -> Running {
+    build(copy);
+    Service::new(&binary(copy)).start()
+}
+
+fn build(copy: &Copy) {
     // As `cargo test --workspace` does, so that all other crates are there already.
     done(cargo(copy, &["build", "--quiet", "--locked", "--workspace", "--bin", "app"]));
-    Service::new(&built(copy).join("debug/app")).start()
+}
+
+fn binary(copy: &Copy) -> PathBuf {
+    built(copy).join("debug/app")
 }
 
 #[test]
@@ -65,49 +75,56 @@ fn from_a_name_to_a_served_route_and_back() {
     assert_eq!((first.status, first.json()), (200, json!({"items": [], "next": null})));
     drop(app);
 
-    let said = done(copy.blueprint_in("crates/core/src", &["new", "sample-full", "--resource", FIELDS]));
+    done(copy.blueprint(&["new", "sample-open", "--resource", "count:integer"]));
+    let full = ["new", "sample-full", "--resource", FIELDS, "--owned"];
+    let said = done(copy.blueprint_in("crates/core/src", &full));
     let body: Value = serde_json::from_str(between(&said, " -d '", "'")).expect("its body is JSON");
-    let formatted = ["-p", "app", "-p", "blueprint-sample-plain", "-p", "blueprint-sample-full", "--check"];
-    done(cargo(&copy, &[&["fmt"][..], &formatted].concat()));
+    let formatted = ["-p", "app", "-p", "blueprint-sample-plain", "-p", "blueprint-sample-open"];
+    done(cargo(&copy, &[&["fmt"][..], &formatted, &["-p", "blueprint-sample-full", "--check"]].concat()));
     // All of it, with the same features as ever; of the tests only those of the blueprints.
     done(cargo(&copy, &["clippy", "--quiet", "--workspace", "--lib", "--test", "alone", "--", "-D", "warnings"]));
     done(cargo(&copy, &["test", "--quiet", "--workspace", "--test", "alone"]));
 
-    let app = start(&copy);
-    everything_is_served(&app, &body);
+    build(&copy);
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let app = engine.service(&binary(&copy)).start();
+        open_routes_are_served(&app);
+        owned::each_user_has_their_own(&app, &body);
+        owned::every_type_comes_back_as_it_was(&app, &body);
+        owned::what_changes_is_what_a_change_names(&app, &body);
+        owned::a_wrong_value_is_refused(&app, &body);
+    }
     let listed = done(copy.blueprint(&["list", "--json"]));
     let listed: Value = serde_json::from_str(&listed).expect("--json is JSON");
     let place = "crates/blueprint-sample-full";
     let own = json!({"name": "sample-full", "prefix": "/sample-full", "crate": place, "registered": true});
     assert!(listed.as_array().is_some_and(|all| all.contains(&own)), "{listed}");
 
-    for name in ["sample-plain", "sample-full"] {
+    for name in ["sample-plain", "sample-open", "sample-full"] {
         done(copy.blueprint(&["remove", name]));
     }
-    assert_same(&before, &copy.tree(), "after both were removed");
+    assert_same(&before, &copy.tree(), "after all were removed");
 }
 
-/// Asks the routes, and looks at what they leave in the log.
-fn everything_is_served(app: &Running, body: &Value) {
-    let added = app.post("/sample-full").json(body).send();
+/// Sends requests to routes that are open to anybody, and looks at what they leave in the log.
+fn open_routes_are_served(app: &Running) {
+    let added = app.post("/sample-open").json(&json!({"count": 1})).send();
     assert_eq!(added.status, 201, "{}", added.text());
-    let item = added.json();
     let path = added.header("location").expect("a new item has a place").to_owned();
-    assert_eq!(app.get(&path).send().json(), item);
-    let changed = app.patch(&path).json(&json!({"active": false, "token": "hunter2"})).send();
-    assert_eq!((changed.status, &changed.json()["active"]), (200, &json!(false)));
-    let list = app.get("/sample-full?limit=1").send();
+    assert_eq!(app.get(&path).send().json(), added.json());
+    let changed = app.patch(&path).json(&json!({"count": 2})).send();
+    assert_eq!((changed.status, &changed.json()["count"]), (200, &json!(2)));
+    let list = app.get("/sample-open?limit=1").send();
     assert_eq!(list.json()["items"], json!([changed.json()]));
     assert!(list.header("link").is_some_and(|link| link.contains("rel=\"first\"")));
     assert_eq!(app.delete(&path).send().status, 204);
     assert_eq!(app.get(&path).send().status, 404);
     let document = app.get("/openapi.json").send().json();
-    let operations = document["paths"]["/sample-full/{id}"].as_object().expect("it is in the API document");
+    let operations = document["paths"]["/sample-open/{id}"].as_object().expect("it is in the API document");
     assert_eq!(operations.keys().collect::<Vec<_>>(), ["get", "delete", "patch"]);
     assert_eq!(app.post("/sample-plain").json(&json!({"name": "first"})).send().status, 201);
 
-    let is_last = |record: &Value| record["url.path"] == "/sample-plain";
-    app.wait_record("the last response", is_last);
+    app.wait_record("the last response", |record: &Value| record["url.path"] == "/sample-plain");
     let records = app.records();
     let mut responses = of_kind(&records, "response");
     responses.retain(|record| record["blueprint"].is_string());
@@ -115,7 +132,7 @@ fn everything_is_served(app: &Running, body: &Value) {
         .iter()
         .map(|record| (record["http.request.method"].as_str(), record["http.route"].as_str()))
         .collect();
-    let (one, all) = (Some("/sample-full/{id}"), Some("/sample-full"));
+    let (one, all) = (Some("/sample-open/{id}"), Some("/sample-open"));
     let expected = [
         (Some("POST"), all),
         (Some("GET"), one),
@@ -126,11 +143,6 @@ fn everything_is_served(app: &Running, body: &Value) {
         (Some("POST"), Some("/sample-plain")),
     ];
     assert_eq!(said, expected);
-    let content = responses[0]["http.response.body.content"].as_str().expect("the item is recorded");
-    let recorded: Value = serde_json::from_str(content).expect("it is JSON");
-    assert_eq!((&recorded["pin"], &recorded["token"]), (&json!("[redacted]"), &json!("[redacted]")));
-    assert_eq!((&recorded["id"], &recorded["name"]), (&item["id"], &item["name"]));
-    assert!(!app.stderr().contains("hunter2"));
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod workspace;
 
 use std::env;
 
+use clap::error::ErrorKind;
 use clap::{Args, Subcommand};
 
 use self::name::Name;
@@ -44,23 +45,31 @@ enum Task {
 
 /// Make a blueprint, registered and ready to serve
 ///
-/// Makes the crate crates/blueprint-NAME with routes, model, store, migration and tests, and makes it known to the
-/// workspace, to the app (a feature of the same name, on by default) and to Cargo.lock. Its routes are below /NAME, open to
-/// anybody. `cargo blueprint remove NAME` takes all of it back.
+/// Makes the crate crates/blueprint-NAME with routes, model, store, migrations and tests, and adds it to the workspace, to
+/// the app (a feature of the same name, on by default) and to Cargo.lock. Its routes are below /NAME; without --owned they
+/// are open to anybody. `cargo blueprint remove NAME` takes all of it back.
 #[derive(Debug, Args)]
 #[command(override_usage = "cargo blueprint new [OPTIONS] <NAME>")]
 #[command(after_help = "Examples:\n  cargo blueprint new inventory\n  \
-                        cargo blueprint new inventory --resource \"name:text price_cents:integer note:text?\"")]
+                        cargo blueprint new inventory --resource \"name:text price:decimal note:text?\"\n  \
+                        cargo blueprint new notes --resource \"title:text due:date? tags:json?\" --owned")]
 struct New {
     /// Its name: lower-case words with hyphens between them, such as stock-levels
     name: Name,
-    /// The fields of its items, for routes that make, list, read, change and delete them
+    /// The fields of its items, for routes that add, list, read, change and delete them
     ///
-    /// Each field is NAME:TYPE; the types are text, integer, boolean, timestamp (RFC 3339) and uuid, each with `?` behind it
-    /// when the field may be left out. Without this there is one field, `name`, and items are made, listed and read: a place
-    /// to begin.
+    /// Each field is NAME:TYPE. The types are text, integer, decimal (exact, in JSON a text such as "12.50"), boolean, date
+    /// ("2026-01-31"), timestamp (RFC 3339), uuid and json (any value but null). A `?` after the type makes the field
+    /// optional: it may be left out or null, and a change clears it with null. Without --resource there is one field, `name`,
+    /// and routes that add, list and read items.
     #[arg(long, value_name = "FIELDS")]
     resource: Option<Resource>,
+    /// Give each item an owner, the user who adds it
+    ///
+    /// All routes then ask for a bearer token, and the blueprint needs the blueprint users. A user sees and changes their own
+    /// items only: another user's item answers 404, and a list has none of them.
+    #[arg(long, requires = "resource")]
+    owned: bool,
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
@@ -97,10 +106,18 @@ pub(crate) fn run(command: Command) -> Result<String, String> {
     let workspace = Workspace::around(&here)?;
     let _alone = change::alone(&workspace.root)?;
     match command.task {
-        Task::New(New { name, resource, dry_run }) => new::make(&workspace, &name, resource.as_ref(), dry_run),
+        Task::New(New { name, resource, owned, dry_run }) => {
+            let resource = if owned { resource.map(owned_or_exit) } else { resource };
+            new::make(&workspace, &name, resource.as_ref(), dry_run)
+        }
         Task::List(List { json }) => listed(&workspace.blueprints()?, json),
         Task::Remove(Remove { name, force, dry_run }) => remove::remove(&workspace, &name, force, dry_run),
     }
+}
+
+/// Ends the process with a usage error, as clap does for a wrong value of one option.
+fn owned_or_exit(resource: Resource) -> Resource {
+    resource.owned().unwrap_or_else(|why| clap::Error::raw(ErrorKind::ArgumentConflict, why + "\n").exit())
 }
 
 fn listed(blueprints: &[Found], json: bool) -> Result<String, String> {

@@ -9,19 +9,39 @@ use super::words;
 const LONGEST: usize = 32;
 
 /// Names that are taken although no blueprint has them, and by what.
-const TAKEN: [(&str, &str); 8] = [
+const TAKEN: [(&str, &str); 9] = [
     ("app", "the package that serves"),
     ("core", "the core crate"),
     ("cyanotype", "the core crate"),
     ("docs", "a path of the service's own"),
     ("openapi", "a path of the service's own"),
     ("probe", "the blueprint of the tests"),
+    ("schema-writers", "a table of the core"),
     ("tests", "the package of the tests"),
     ("xtask", "the package of this command"),
 ];
 
-/// What a generated crate means by these, which a blueprint's type would hide.
-const TYPES: [&str; 8] = ["blueprint", "migrator", "open-api", "option", "resources", "service-config", "some", "task"];
+/// Types that a generated crate or its tests use, and that the blueprint's own type would hide.
+const TYPES: [&str; 18] = [
+    "arc",
+    "authenticator",
+    "blueprint",
+    "executor",
+    "migrations",
+    "need",
+    "open-api",
+    "option",
+    "resources",
+    "served",
+    "service-config",
+    "some",
+    "string",
+    "task",
+    "tokens",
+    "uuid",
+    "value",
+    "vec",
+];
 
 /// A name that a new blueprint can have, as far as the name alone tells.
 #[derive(Debug, Clone, PartialEq, Eq)]

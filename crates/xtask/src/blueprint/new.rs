@@ -20,7 +20,8 @@ pub(super) fn make(
     resource: Option<&Resource>,
     dry_run: bool,
 ) -> Result<String, String> {
-    taken::check(workspace, name)?;
+    let owned = resource.is_some_and(|resource| resource.owned);
+    taken::check(workspace, name, owned)?;
     let mut files = render::files(&workspace.root, name, resource)?;
     digest::sign(&mut files);
     let folder = places::folder(name);
@@ -45,15 +46,24 @@ pub(super) fn make(
 fn next(name: &Name, resource: Option<&Resource>) -> String {
     let prefix = name.prefix();
     let body = body(resource);
+    let (access, token) = match resource {
+        Some(Resource { owned: true, .. }) => (
+            "Its routes ask for a bearer token: `POST /users/login` answers with one.".to_owned(),
+            " -H \"authorization: Bearer $TOKEN\"",
+        ),
+        _ => {
+            let routes = format!("{}/src/routes.rs", places::folder(name));
+            (format!("Its routes are open to anybody: {routes} says how a handler asks for the caller."), "")
+        }
+    };
     format!(
-        "\nIts routes are open to anybody: {}/src/routes.rs says how a handler asks for a caller.\n\
+        "\n{access}\n\
          `UPDATE_DOCUMENTS=1 cargo test -p system-tests documents` writes them into docs/openapi.json.\n\nNext:\n  \
-         cargo run\n  curl -s localhost:8080{prefix} -H 'content-type: application/json' -d '{body}'\n",
-        places::folder(name)
+         cargo run\n  curl -s localhost:8080{prefix} -H 'content-type: application/json'{token} -d '{body}'\n"
     )
 }
 
-/// A body that makes an item.
+/// A body that adds an item.
 fn body(resource: Option<&Resource>) -> String {
     let member = |field: &Field| format!("\"{}\": {}", field.name, FieldCode::of(field).sample);
     let members: Vec<String> = match resource {

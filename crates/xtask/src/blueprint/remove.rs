@@ -45,6 +45,6 @@ pub(super) fn remove(workspace: &Workspace, name: &str, force: bool, dry_run: bo
     Ok(said
         + &format!(
             "\nIn a database that it was served with, such as data/cyanotype.db, its tables {table} and \
-             _migrations_{table} stay.\n"
+             _schema_{table} stay.\n"
         ))
 }

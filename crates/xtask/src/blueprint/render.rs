@@ -16,10 +16,11 @@ use super::name::Name;
 use super::resource::{Field, Kind, Resource};
 
 /// What each file is made from.
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("Cargo.toml", include_str!("../../templates/Cargo.toml.j2")),
     ("build.rs", include_str!("../../templates/build.rs.j2")),
-    ("migrations/0001_{table}.sql", include_str!("../../templates/migration.sql.j2")),
+    ("migrations/postgres/V1__{table}.sql", include_str!("../../templates/postgres.sql.j2")),
+    ("migrations/sqlite/V1__{table}.sql", include_str!("../../templates/sqlite.sql.j2")),
     ("src/api.rs", include_str!("../../templates/api.rs.j2")),
     ("src/lib.rs", include_str!("../../templates/lib.rs.j2")),
     ("src/model.rs", include_str!("../../templates/model.rs.j2")),
@@ -39,18 +40,25 @@ struct Context<'a> {
     prefix: String,
     /// Whether items can be changed and deleted.
     changes: bool,
-    /// Whether a change can take a value away.
+    /// Whether a change can clear a field.
     clears: bool,
-    has_boolean: bool,
-    has_text: bool,
-    has_timestamp: bool,
+    /// The names of optional fields.
+    optional: Vec<&'a str>,
+    /// Whether each item belongs to a user.
+    owned: bool,
+    /// The types of its fields.
+    kinds: Vec<&'static str>,
+    /// Whether a field needs more than its type to be read or checked.
+    uses_fields: bool,
     fields: Vec<FieldCode>,
     sql: Sql,
 }
 
 impl<'a> Context<'a> {
-    fn new(name: &'a Name, fields: &[Field], changes: bool) -> Self {
-        let has = |kind: Kind| fields.iter().any(|field| field.kind == kind);
+    fn new(name: &'a Name, resource: &'a Resource, changes: bool) -> Self {
+        let Resource { fields, owned } = resource;
+        let optional: Vec<&str> = fields.iter().filter(|field| field.optional).map(|field| &*field.name).collect();
+        let clears = changes && !optional.is_empty();
         Self {
             name: name.as_str(),
             table: name.snake(),
@@ -59,21 +67,22 @@ impl<'a> Context<'a> {
             module: name.module(),
             prefix: name.prefix(),
             changes,
-            clears: changes && fields.iter().any(|field| field.optional),
-            has_boolean: has(Kind::Boolean),
-            has_text: has(Kind::Text),
-            has_timestamp: has(Kind::Timestamp),
+            clears,
+            optional,
+            owned: *owned,
+            kinds: fields.iter().map(|field| field.kind.as_str()).collect(),
+            uses_fields: clears || fields.iter().any(|field| field.kind.needs_more_than_its_type()),
             fields: fields.iter().map(FieldCode::of).collect(),
-            sql: Sql::of(&name.snake(), fields, changes),
+            sql: Sql::of(&name.snake(), resource, changes),
         }
     }
 }
 
 /// The crate's files, formatted as the workspace is. Without a resource there is one field, and no change and deletion.
 pub(super) fn files(root: &Path, name: &Name, resource: Option<&Resource>) -> Result<Files, String> {
-    let only = [Field { name: "name".into(), kind: Kind::Text, optional: false }];
-    let fields = resource.map_or(&only[..], |resource| &resource.fields);
-    let context = Context::new(name, fields, resource.is_some());
+    let only = Field { name: "name".into(), kind: Kind::Text, optional: false };
+    let plain = Resource { fields: vec![only], owned: false };
+    let context = Context::new(name, resource.unwrap_or(&plain), resource.is_some());
     let environment = environment();
     let mut files = Files::new();
     for (path, template) in TEMPLATES {
@@ -125,8 +134,9 @@ mod tests {
         let name: Name = "a-name-as-long-as-a-name-may-be2".parse().unwrap();
         let long = |kind: Kind| Field { name: format!("{:a<63}", kind.as_str()), kind, optional: true };
         let short = |kind: Kind| Field { name: kind.as_str().into(), kind, optional: false };
-        let fields = Kind::ALL.iter().flat_map(|kind| [long(*kind), short(*kind)]).collect();
-        for resource in [None, Some(Resource { fields })] {
+        let fields: Vec<Field> = Kind::ALL.iter().flat_map(|kind| [long(*kind), short(*kind)]).collect();
+        let resource = |owned| Some(Resource { fields: fields.clone(), owned });
+        for resource in [None, resource(false), resource(true)] {
             for (path, content) in files(&root, &name, resource.as_ref()).unwrap() {
                 let text = String::from_utf8(content).unwrap();
                 assert!(!text.contains("{%") && !text.contains("{{ "), "{path}: {text}");

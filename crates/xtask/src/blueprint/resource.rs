@@ -9,9 +9,24 @@ const LONGEST: usize = 63;
 
 const RESERVED: [&str; 4] = ["id", "created_at", "updated_at", "version"];
 
+/// The column of the user whose row it is.
+const OWNER: &str = "user_id";
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Resource {
     pub fields: Vec<Field>,
+    /// Whether each row belongs to a user, who alone sees and changes it.
+    pub owned: bool,
+}
+
+impl Resource {
+    /// The same, with an owner for each row.
+    pub fn owned(self) -> Result<Self, String> {
+        if self.fields.iter().any(|field| field.name == OWNER) {
+            return Err(format!("with --owned every row has the field {OWNER} already: leave it out"));
+        }
+        Ok(Self { owned: true, ..self })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,21 +41,28 @@ pub(super) struct Field {
 pub(super) enum Kind {
     Text,
     Integer,
+    Decimal,
     Boolean,
+    Date,
     Timestamp,
     Uuid,
+    Json,
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] = [Self::Text, Self::Integer, Self::Boolean, Self::Timestamp, Self::Uuid];
+    pub const ALL: [Self; 8] =
+        [Self::Text, Self::Integer, Self::Decimal, Self::Boolean, Self::Date, Self::Timestamp, Self::Uuid, Self::Json];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Integer => "integer",
+            Self::Decimal => "decimal",
             Self::Boolean => "boolean",
+            Self::Date => "date",
             Self::Timestamp => "timestamp",
             Self::Uuid => "uuid",
+            Self::Json => "json",
         }
     }
 }
@@ -60,7 +82,7 @@ impl FromStr for Resource {
         if fields.is_empty() {
             return Err("a resource has at least one field, such as `name:text`".into());
         }
-        Ok(Self { fields })
+        Ok(Self { fields, owned: false })
     }
 }
 
@@ -117,7 +139,11 @@ mod tests {
             ("", "at least one field"),
             ("name", "has no type"),
             ("name:", "there are text, integer"),
-            ("name:decimal", "has the type `decimal`: there are text, integer, boolean, timestamp, uuid"),
+            (
+                "name:float",
+                "the field name has the type `float`: there are text, integer, decimal, boolean, date, timestamp, uuid, \
+                 json, each with `?` if optional",
+            ),
             ("name:text??", "has the type `text?`"),
             ("name:text:integer", "has the type `text:integer`"),
             (":text", "a field has the name ``"),
@@ -138,5 +164,14 @@ mod tests {
             let refused = text.parse::<Resource>().unwrap_err();
             assert!(refused.contains(reason), "{text}: {refused}");
         }
+    }
+
+    #[test]
+    fn an_owner_is_no_field_of_its_own() {
+        let resource: Resource = "user_id:uuid".parse().unwrap();
+        assert!(!resource.owned);
+        assert!(resource.owned().unwrap_err().contains("the field user_id already"));
+        let resource: Resource = "owner:uuid".parse().unwrap();
+        assert!(resource.owned().unwrap().owned);
     }
 }

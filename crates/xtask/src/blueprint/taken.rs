@@ -7,8 +7,8 @@ use super::places;
 use super::sql;
 use super::workspace::{APP, Found, ROOT, Workspace};
 
-/// Whether the name is free in every place that it goes to.
-pub(super) fn check(workspace: &Workspace, name: &Name) -> Result<(), String> {
+/// Whether the name is free in every place that it goes to; rows with an owner have an index beside the table.
+pub(super) fn check(workspace: &Workspace, name: &Name, owned: bool) -> Result<(), String> {
     let blueprints = workspace.blueprints()?;
     if let Some(other) = blueprints.iter().find(|found| found.name == name.as_str()) {
         return Err(format!("there is a blueprint {name} already, in {}", other.folder));
@@ -27,10 +27,14 @@ pub(super) fn check(workspace: &Workspace, name: &Name) -> Result<(), String> {
         return Err(format!("the prefix {} is taken: the blueprint {other} has {prefix}", name.prefix()));
     }
     let table = name.snake();
+    let index = owned.then(|| format!("{table}_user_id"));
     for (folder, statements) in workspace.migrations()? {
         let made = sql::made_by(&statements);
         if made.contains(&table) || made.contains(&format!("{table}_pkey")) {
             return Err(format!("the table {table} is taken: a migration of {folder} makes it"));
+        }
+        if let Some(index) = index.as_ref().filter(|index| made.contains(index)) {
+            return Err(format!("the index {index} is taken: a migration of {folder} makes it"));
         }
     }
     Ok(())
