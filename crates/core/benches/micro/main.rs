@@ -24,6 +24,8 @@ mod descriptors;
 mod extract;
 #[path = "../../src/failure.rs"]
 mod failure;
+#[path = "../../src/fields.rs"]
+pub mod fields;
 #[path = "../../src/flood.rs"]
 mod flood;
 #[path = "../../src/http/mod.rs"]

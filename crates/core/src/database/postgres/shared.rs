@@ -16,9 +16,11 @@ use deadpool_postgres::Object;
 const MOST_IN_FLIGHT: u32 = 16;
 /// Behind a statement that has been waiting for longer nobody gets in line.
 const PATIENCE: Duration = Duration::from_millis(5);
+type Connections = Vec<(usize, Rc<SharedConnection>)>;
+
 thread_local! {
     /// This worker's, each with the pool that it is of. `None` on threads that are no workers.
-    static WORKER: RefCell<Option<Vec<(usize, Rc<SharedConnection>)>>> = const { RefCell::new(None) };
+    static WORKER: RefCell<Option<Connections>> = const { RefCell::new(None) };
 }
 
 /// Makes the calling thread a worker: connections that it makes are used by its own requests first.
