@@ -7,7 +7,7 @@ use super::plan::{Scenario, Sink};
 use super::server::Server;
 
 /// A server that is asked over several connections has no time left; one that has tells of the load, not of itself.
-const BUSY: f64 = 0.9;
+pub const BUSY: f64 = 0.9;
 
 /// Medians over the rounds.
 pub struct Row {

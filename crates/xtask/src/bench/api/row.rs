@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::measure::Sample;
 use super::super::plan::CONNECTIONS;
-use super::super::row::median;
-use super::plan::Scenario;
+use super::super::row::{BUSY, median};
+use super::plan::{Database, Scenario};
 
 /// Medians over the rounds.
 pub struct Row {
@@ -71,6 +71,20 @@ pub fn doubts(rows: &[Row]) -> Vec<String> {
                 row.scenario, other.scenario
             ));
         }
+    }
+    // With PostgreSQL it may well be that which is busy.
+    let alone = || rows.iter().filter(|row| row.scenario.database == Database::Sqlite);
+    let idle = alone().filter(|row| row.server_busy < BUSY);
+    if let Some(worst) = idle.clone().min_by(|a, b| a.server_busy.total_cmp(&b.server_busy)) {
+        doubts.push(format!(
+            "in {} of {} rows on SQLite the server used less than {:.0} % of its core, the least ({:.0} %) in {}: if \
+             something else runs here, the requests/s are too few, and the CPU is somewhat more than it would be",
+            idle.count(),
+            alone().count(),
+            BUSY * 100.0,
+            worst.server_busy * 100.0,
+            worst.scenario
+        ));
     }
     doubts
 }
