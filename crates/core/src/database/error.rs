@@ -52,6 +52,10 @@ impl DatabaseError {
         matches!(self, Self::UniqueViolation(_))
     }
 
+    pub(super) fn is_lost_connection(&self) -> bool {
+        matches!(self, Self::Unavailable(outage) if outage.cause == OutageCause::ConnectionLost)
+    }
+
     pub(super) fn outage(place: &str, cause: OutageCause, source: Option<DriverError>) -> Self {
         Self::Unavailable(Outage { place: place.to_owned(), cause, source: source.map(std::sync::Arc::new) })
     }

@@ -33,6 +33,8 @@ use url::PostgresUrl;
 const TRUSTED_IDLE: Duration = Duration::from_secs(30);
 /// A connection that was idle for less has no time to have been closed in.
 const JUST_USED: Duration = Duration::from_millis(20);
+/// As often a read is sent whose connection was closed; the pool may have several such.
+const MOST_ATTEMPTS: u32 = 4;
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often connections that were idle for too long are looked for.
 const REAP_INTERVAL: Duration = Duration::from_secs(5);
@@ -100,7 +102,16 @@ impl Postgres {
             let statement = client.prepare_cached(sql).await?;
             client.query(&statement, &parameters(values)).await
         };
-        read_rows(&self.send(send).await?)
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match self.send(&send).await {
+                // Its connection was closed while nobody used it, and nobody has noticed. What only reads is sent again: on
+                // another connection, or to learn why there is none.
+                Err(error) if attempts < MOST_ATTEMPTS && error.is_lost_connection() && is_read(sql) => {}
+                rows => return read_rows(&rows?),
+            }
+        }
     }
 
     pub async fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
@@ -252,6 +263,10 @@ impl Statements {
             Err(_) => (Err(DatabaseError::outage(&self.place, OutageCause::NoAnswer, None)), false),
         }
     }
+}
+
+fn is_read(sql: &str) -> bool {
+    sql.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("select"))
 }
 
 /// Whether a connection that was idle for so long can be used.
