@@ -4,6 +4,7 @@ use std::thread::available_parallelism;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::database;
 use crate::settings::Settings;
 
 /// stderr, signals, the spool, the first runtime, the listeners.
@@ -41,8 +42,8 @@ impl Descriptors {
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let default = || available_parallelism().map_or(1, |count| count.get());
         let workers = settings.server.workers.unwrap_or_else(default) as u64;
-        let pooled = if settings.database.url.starts_with("postgres") { settings.database.max_connections } else { 4 };
-        Self::share(limit, workers, u64::from(pooled))
+        let pooled = database::most_descriptors(&settings.database);
+        Self::share(limit, workers, pooled)
     }
 
     fn share(limit: u64, workers: u64, pooled: u64) -> Result<Self, String> {

@@ -29,9 +29,9 @@ const LONGEST_CHAIN: usize = 32;
 
 impl Failure {
     pub fn of(error: &(dyn Error + 'static), stack: Option<Arc<Stack>>) -> Self {
-        let links = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
-        let chain =
-            links.take(LONGEST_CHAIN).map(|error| Link { type_name: type_name(error), message: error.to_string() });
+        let chain = chain(error)
+            .take(LONGEST_CHAIN)
+            .map(|error| Link { type_name: type_name(error), message: error.to_string() });
         Self { chain: chain.collect(), stack, panic: false, outage: false }
     }
 
@@ -61,6 +61,11 @@ impl Failure {
     pub fn messages(&self) -> Vec<String> {
         self.chain.iter().map(|link| link.message.clone()).collect()
     }
+}
+
+/// An error and its sources, outermost first.
+pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
 }
 
 /// Whether two reports of one request tell of the same failure: one's messages are the end of the other's.

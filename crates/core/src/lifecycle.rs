@@ -4,8 +4,6 @@ use std::fmt;
 use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpServer};
@@ -140,9 +138,8 @@ impl Started<'_> {
         let Self { service, settings, pipeline, names, database, running, descriptors } = self;
         let mut signals = Signals::listen().map_err(Failed::unavailable)?;
 
-        let stopping = Arc::new(AtomicBool::new(false));
-        let health =
-            Health { database: database.clone(), blueprints: running.clone(), stopping: Arc::clone(&stopping) };
+        let in_flight = mounted.in_flight.clone();
+        let health = Health { database: database.clone(), blueprints: running.clone(), in_flight: in_flight.clone() };
         let management = HttpServer::new(move || App::new().configure(management::routes(health.clone())))
             .workers(1)
             .disable_signals()
@@ -151,7 +148,6 @@ impl Started<'_> {
         let management = management.map_err(|error| cannot_listen("management", settings, &error))?;
 
         let shares = Shares::of(settings.server.shutdown_timeout());
-        let in_flight = mounted.in_flight.clone();
         let mut api = HttpServer::new(move || {
             mounted.database.begin_worker();
             mounted.clone().app()
@@ -185,7 +181,7 @@ impl Started<'_> {
 
         let name = signals.next().await;
         let deadline = Instant::now() + settings.server.shutdown_timeout();
-        stopping.store(true, Ordering::Relaxed);
+        in_flight.stop();
         pipeline.report(Report::service(Level::Info, format!("stopping on {name}")));
         // A second signal ends at once, whatever is in hand.
         actix_web::rt::spawn(async move {
@@ -196,7 +192,6 @@ impl Started<'_> {
         // No worker may end while another one's request, or a transaction whose client has left, needs what it holds: so
         // nobody comes any more, all of them finish, and then they end together.
         let requests = Instant::now() + shares.requests.saturating_sub(Duration::from_secs(1));
-        in_flight.stop();
         api_handle.pause().await;
         in_flight.wait(requests.min(Instant::now() + PAUSING)).await;
         listeners.iter().for_each(refuse_connections);

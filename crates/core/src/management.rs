@@ -1,13 +1,11 @@
 //! The health checks, on a listener of their own; never recorded.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use serde_json::{Map, Value, json};
 
 use crate::database::Database;
+use crate::http::in_flight::InFlight;
 use crate::running::Running;
 
 /// What the checks ask.
@@ -15,8 +13,8 @@ use crate::running::Running;
 pub(crate) struct Health {
     pub database: Database,
     pub blueprints: Running,
-    /// Set once the service stops taking requests.
-    pub stopping: Arc<AtomicBool>,
+    /// They know whether the service stops.
+    pub in_flight: InFlight,
 }
 
 pub(crate) fn routes(health: Health) -> impl FnOnce(&mut ServiceConfig) {
@@ -33,7 +31,7 @@ async fn live() -> impl Responder {
 
 /// Whether it can answer requests: it is not stopping, the database answers, and each blueprint says that it can.
 async fn ready(health: Data<Health>) -> HttpResponse {
-    if health.stopping.load(Ordering::Relaxed) {
+    if health.in_flight.is_stopping() {
         return HttpResponse::ServiceUnavailable().json(json!({"status": "stopping"}));
     }
     if let Err(error) = health.database.ping().await {

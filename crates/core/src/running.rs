@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::blueprint::Blueprint;
 use crate::database::{Database, Expiring};
+use crate::failure;
 use crate::registry::Enabled;
 use crate::resources::{Mount, Resources, Shared};
 
@@ -40,9 +41,11 @@ impl Running {
                     continue;
                 }
                 (Ok(()), Some(clash)) => NotStarted::Clash(clash),
-                (Err(error), _) => {
-                    NotStarted::Failed(format!("the blueprint {} did not start: {}", blueprint.name(), chain(&*error)))
-                }
+                (Err(error), _) => NotStarted::Failed(format!(
+                    "the blueprint {} did not start: {}",
+                    blueprint.name(),
+                    sentence(&*error)
+                )),
             };
             running.stop(Duration::from_secs(1)).await;
             return Err(problem);
@@ -83,7 +86,7 @@ impl Running {
     pub async fn ready(&self) -> Vec<(&'static str, Result<(), String>)> {
         let asked = self.started.iter().map(async |(blueprint, resources)| {
             let answer = match tokio::time::timeout(READY_LIMIT, blueprint.ready(resources)).await {
-                Ok(answer) => answer.map_err(|error| chain(&*error)),
+                Ok(answer) => answer.map_err(|error| sentence(&*error)),
                 Err(_) => Err(format!("no answer in {} s", READY_LIMIT.as_secs())),
             };
             (blueprint.name(), answer)
@@ -93,9 +96,8 @@ impl Running {
 }
 
 /// An error and its sources in one sentence.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let links = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
-    links.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+fn sentence(error: &(dyn Error + 'static)) -> String {
+    failure::chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

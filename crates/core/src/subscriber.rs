@@ -71,8 +71,7 @@ impl Levels {
 
     /// The level of the longest name that the target is, or is inside of.
     fn for_target(&self, target: &str) -> Level {
-        let fits = |name: &str| target.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
-        self.own.iter().find(|(name, _)| fits(name)).map_or(self.general, |(_, level)| *level)
+        self.own.iter().find(|(name, _)| is_inside(target, name)).map_or(self.general, |(_, level)| *level)
     }
 
     fn verbosest(&self) -> Level {
@@ -80,8 +79,9 @@ impl Levels {
     }
 }
 
-fn is_mute(target: &str) -> bool {
-    MUTE.iter().any(|name| target.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with("::")))
+/// Whether a target is the module of that name, or in it.
+fn is_inside(target: &str, module: &str) -> bool {
+    target.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 struct Lines {
@@ -94,16 +94,14 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         // Whether an error is critical is known only from its mark, so errors are let through here.
         let metadata = event.metadata();
         let level = Level::from(*metadata.level());
-        !MUTED.get()
-            && !is_mute(metadata.target())
-            && (level >= Level::Error || level >= self.levels.for_target(metadata.target()))
+        !MUTED.get() && (level >= Level::Error || level >= self.levels.for_target(metadata.target()))
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let normalized = event.normalized_metadata();
         let metadata: &Metadata<'_> = normalized.as_ref().unwrap_or_else(|| event.metadata());
         // Only now is the target of a line known that came by way of the crate `log`.
-        if is_mute(metadata.target()) {
+        if MUTE.iter().any(|module| is_inside(metadata.target(), module)) {
             return;
         }
         let mut fields = Fields::default();

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::failure::chain;
+
 /// A statement, a transaction or the start of the service failed at the database.
 ///
 /// It turns into a [`Problem`](crate::Problem) with `?`: a 503 with `Retry-After` when the database is unavailable, which is
@@ -146,8 +148,7 @@ fn postgres_message(error: &tokio_postgres::Error) -> String {
 
 /// The outage behind an error, wherever it stands in its chain.
 pub(crate) fn outage_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Outage> {
-    let mut chain = std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source());
-    chain.find_map(|link| match link.downcast_ref::<DatabaseError>() {
+    chain(error).find_map(|link| match link.downcast_ref::<DatabaseError>() {
         Some(DatabaseError::Unavailable(outage)) => Some(outage),
         _ => link.downcast_ref::<Outage>(),
     })

@@ -6,6 +6,8 @@ use super::{DatabaseError, Result};
 
 /// What runs statements: `&Database`, each statement by itself, or `&mut Transaction`, all of them or none.
 ///
+/// On PostgreSQL a statement of `&Database` that begins with `SELECT` is sent again when its connection turns out to be closed.
+///
 /// A function of a store that takes `impl Executor` serves both. Parameters are `$1`, `$2` …, on both databases.
 ///
 /// ```

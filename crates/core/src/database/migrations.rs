@@ -127,7 +127,7 @@ pub(super) fn run_on_sqlite(
     for (blueprint, migrations) in migrations {
         let names = Names::of(&blueprint);
         let runner = names.runner(&migrations.sqlite);
-        let failed = |error: refinery::Error| failure(&blueprint, program, &runner, &error);
+        let failed = |error: refinery::Error, writer| failure(&blueprint, program, &runner, &error, writer);
         let has_former = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
         let has_former =
             connection.query_row(has_former, [&names.former], |row| row.get::<_, i64>(0)).map_err(plain)?;
@@ -135,7 +135,11 @@ pub(super) fn run_on_sqlite(
             let version: Option<i64> =
                 connection.query_row(&names.former_version(), [], |row| row.get(0)).map_err(plain)?;
             if let Some(target) = fake(version) {
-                names.runner(&migrations.sqlite).set_target(target).run(connection).map_err(failed)?;
+                names
+                    .runner(&migrations.sqlite)
+                    .set_target(target)
+                    .run(connection)
+                    .map_err(|error| failed(error, None))?;
             }
             connection.execute_batch(&format!("DROP TABLE {}", names.former)).map_err(plain)?;
         }
@@ -143,7 +147,7 @@ pub(super) fn run_on_sqlite(
             Ok(report) => !report.applied_migrations().is_empty(),
             Err(error) => {
                 let writer = connection.query_row(FIND_WRITER, [&blueprint], |row| row.get::<_, String>(0));
-                return Err(too_new(&blueprint, program, &runner, &error, writer.ok()).unwrap_or_else(|| failed(error)));
+                return Err(failed(error, writer.ok()));
             }
         };
         if applied {
@@ -168,21 +172,26 @@ pub(super) async fn run_on_postgres(
     for (blueprint, migrations) in migrations {
         let names = Names::of(&blueprint);
         let runner = names.runner(&migrations.postgres);
-        let failed = |error| MigrationFailure::of(&blueprint, program, &runner, error);
+        let failed = |error: refinery::Error, writer| MigrationFailure::of(&blueprint, program, &runner, error, writer);
         let has_former = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&names.former]).await?;
         if has_former.get(0) {
             let version: Option<i64> = client.query_one(&names.former_version(), &[]).await?.get(0);
             if let Some(target) = fake(version) {
-                names.runner(&migrations.postgres).set_target(target).run_async(client).await.map_err(failed)?;
+                names
+                    .runner(&migrations.postgres)
+                    .set_target(target)
+                    .run_async(client)
+                    .await
+                    .map_err(|error| failed(error, None))?;
             }
             client.batch_execute(&format!("DROP TABLE {}", names.former)).await?;
         }
         let applied = match runner.run_async(client).await {
             Ok(report) => !report.applied_migrations().is_empty(),
             Err(error) => {
-                let writer = client.query_opt(FIND_WRITER, &[&blueprint]).await?.map(|row| row.get(0));
-                let too_new = too_new(&blueprint, program, &runner, &error, writer);
-                return Err(too_new.map_or_else(|| failed(error), MigrationFailure::Said));
+                // Where the connection is lost as well, the error of the migration is the one that counts.
+                let writer = client.query_opt(FIND_WRITER, &[&blueprint]).await.ok().flatten();
+                return Err(failed(error, writer.map(|row| row.get(0))));
             }
         };
         if applied {
@@ -199,11 +208,11 @@ pub(super) enum MigrationFailure {
 }
 
 impl MigrationFailure {
-    fn of(blueprint: &str, program: Program, runner: &Runner, error: refinery::Error) -> Self {
+    fn of(blueprint: &str, program: Program, runner: &Runner, error: refinery::Error, writer: Option<String>) -> Self {
         let what = format!("the migrations of {blueprint}");
         match error.kind() {
             Kind::Connection(..) => Self::Server { what, error: error.into() },
-            _ => Self::Said(failure(blueprint, program, runner, &error)),
+            _ => Self::Said(failure(blueprint, program, runner, &error, writer)),
         }
     }
 }
@@ -222,8 +231,14 @@ fn written_by(Program { name, version }: Program) -> String {
     format!("{name} {version}")
 }
 
-fn failure(blueprint: &str, program: Program, runner: &Runner, error: &refinery::Error) -> DatabaseError {
-    if let Some(too_new) = too_new(blueprint, program, runner, error, None) {
+fn failure(
+    blueprint: &str,
+    program: Program,
+    runner: &Runner,
+    error: &refinery::Error,
+    writer: Option<String>,
+) -> DatabaseError {
+    if let Some(too_new) = too_new(blueprint, program, runner, error, writer) {
         return too_new;
     }
     let said = match error.kind() {

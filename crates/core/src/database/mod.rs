@@ -208,6 +208,15 @@ impl FromRequest for Database {
     }
 }
 
+/// How many descriptors the connections take that do not belong to a worker.
+pub(crate) fn most_descriptors(settings: &settings::Database) -> u64 {
+    match Engine::of(&settings.url) {
+        Some(Engine::Postgres) => settings.max_connections.into(),
+        // The connection that writes has the file, its log, its index and the lock.
+        _ => 4,
+    }
+}
+
 /// Whether the URL names a database that can be opened. What is wrong is said without repeating it: it may hold a password.
 pub(crate) fn check_url(url: &str) -> std::result::Result<(), String> {
     match Engine::of(url) {

@@ -85,7 +85,7 @@ impl Database {
                 () = sender.closed() => return,
             };
             let outcome = match begun {
-                Ok((transaction, open)) => AssertUnwindSafe(run(transaction, open, work)).catch_unwind().await,
+                Ok((transaction, open)) => run(transaction, open, work).await,
                 Err(error) => Ok(Err(error.into())),
             };
             if let Err(outcome) = sender.send(outcome) {
@@ -120,20 +120,14 @@ async fn run<T, E: From<DatabaseError>>(
     mut transaction: Transaction,
     open: OpenTransaction,
     work: impl AsyncFnOnce(&mut Transaction) -> std::result::Result<T, E>,
-) -> std::result::Result<T, E> {
-    // A panic drops the transaction, which rolls it back.
+) -> Outcome<T, E> {
     let done = AssertUnwindSafe(work(&mut transaction)).catch_unwind().await;
     let outcome = match done {
-        Ok(Ok(done)) => transaction.commit().await.map(|()| done).map_err(E::from),
-        Ok(Err(error)) => {
-            // The work's own error says what went wrong; a rollback that fails as well closes the connection.
+        Ok(Ok(done)) => Ok(transaction.commit().await.map(|()| done).map_err(E::from)),
+        failed => {
+            // Its error, or its panic, says what went wrong; a rollback that fails as well closes the connection.
             let _ = transaction.rollback().await;
-            Err(error)
-        }
-        Err(panic) => {
-            drop(transaction);
-            open.ended();
-            resume_unwind(panic)
+            failed
         }
     };
     open.ended();
@@ -176,23 +170,23 @@ impl Drop for Waiting {
 
 impl Transaction {
     /// Begins a part that can be undone by itself.
-    pub(crate) async fn savepoint(&mut self) -> Result<()> {
-        self.control("SAVEPOINT part").await
+    pub(crate) fn savepoint(&mut self) -> Result<()> {
+        self.control("SAVEPOINT part")
     }
 
     /// Ends the part; what it did stays.
-    pub(crate) async fn release(&mut self) -> Result<()> {
+    pub(crate) fn release(&mut self) -> Result<()> {
         if self.failed {
             return Err(DatabaseError::TransactionFailed);
         }
-        self.control("RELEASE SAVEPOINT part").await
+        self.control("RELEASE SAVEPOINT part")
     }
 
     /// Undoes the part, and that a statement of it failed.
-    pub(crate) async fn undo(&mut self) -> Result<()> {
-        self.control("ROLLBACK TO SAVEPOINT part").await?;
+    pub(crate) fn undo(&mut self) -> Result<()> {
+        self.control("ROLLBACK TO SAVEPOINT part")?;
         self.failed = false;
-        self.control("RELEASE SAVEPOINT part").await
+        self.control("RELEASE SAVEPOINT part")
     }
 
     /// Has nothing of the transaction stored, whatever the work gives.
@@ -207,7 +201,7 @@ impl Transaction {
         check(sql)
     }
 
-    async fn control(&mut self, command: &str) -> Result<()> {
+    fn control(&mut self, command: &str) -> Result<()> {
         match &mut self.inner {
             Inner::Sqlite(transaction) => transaction.control(command),
             Inner::Postgres(transaction) => {
@@ -323,13 +317,13 @@ mod tests {
         let database = database().await;
         let parts = async |transaction: &mut Transaction| {
             write(transaction, "a").await?;
-            transaction.savepoint().await?;
+            transaction.savepoint()?;
             write(transaction, "b").await?;
             assert!(write(transaction, "a").await.is_err());
-            transaction.undo().await?;
-            transaction.savepoint().await?;
+            transaction.undo()?;
+            transaction.savepoint()?;
             write(transaction, "c").await?;
-            transaction.release().await
+            transaction.release()
         };
         database.transaction(parts).await.expect("it is stored");
         assert_eq!(notes(&database).await, ["a", "c"]);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::Error;
-use actix_web::dev::ServiceResponse;
+use actix_web::dev::{ResponseHead, ServiceResponse};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -69,14 +69,22 @@ pub(crate) fn with_headers<B>(
     answer: Result<ServiceResponse<B>, Error>,
     change: impl Fn(&mut HeaderMap) + 'static,
 ) -> Result<ServiceResponse<B>, Error> {
+    with_head(answer, move |head| change(head.headers_mut()))
+}
+
+/// The same of all of its head.
+pub(crate) fn with_head<B>(
+    answer: Result<ServiceResponse<B>, Error>,
+    change: impl Fn(&mut ResponseHead) + 'static,
+) -> Result<ServiceResponse<B>, Error> {
     match answer {
         Ok(mut response) => {
-            change(response.headers_mut());
+            change(response.response_mut().head_mut());
             Ok(response)
         }
         Err(mut error) => {
             error.add_response_mapper(move |mut response| {
-                change(response.headers_mut());
+                change(response.head_mut());
                 response
             });
             Err(error)

@@ -7,7 +7,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
 use futures_util::FutureExt;
 
-use super::answer_headers::Defaults;
+use super::answer_headers::{Defaults, with_head};
 use super::in_flight::{FlightBody, InFlight};
 use crate::pipeline::Pipeline;
 use crate::request::{self, RequestContext};
@@ -30,28 +30,11 @@ where
     let headers = headers.clone();
     let asked = Arc::clone(&context);
     let respond = move |answer| {
-        let answer = headers.give(answer, asked);
+        let mut answer = headers.give(answer, asked);
         if flight.is_last() {
-            return Ok(closing(answer)?.map_body(|_, body| FlightBody::new(body, flight)));
+            answer = with_head(answer, |head| head.set_connection_type(ConnectionType::Close));
         }
         answer.map(|response: ServiceResponse<B>| response.map_body(|_, body| FlightBody::new(body, flight)))
     };
     request::scope(context, answer.map(respond))
-}
-
-/// The last response of its connection.
-fn closing<B>(answer: Result<ServiceResponse<B>, Error>) -> Result<ServiceResponse<B>, Error> {
-    match answer {
-        Ok(mut response) => {
-            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-            Ok(response)
-        }
-        Err(mut error) => {
-            error.add_response_mapper(|mut response| {
-                response.head_mut().set_connection_type(ConnectionType::Close);
-                response
-            });
-            Err(error)
-        }
-    }
 }

@@ -33,9 +33,13 @@ impl InFlight {
         Flight(Arc::clone(&self.0))
     }
 
-    /// From now on each response is the last one of its connection.
+    /// The service stops: from now on each response is the last one of its connection.
     pub fn stop(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Relaxed)
     }
 
     /// Waits until none is left, at most until the deadline.

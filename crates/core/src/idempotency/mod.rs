@@ -111,17 +111,17 @@ async fn once(
         let (before, kept) = store::find(transaction, key).await?.ok_or_else(in_hand)?;
         return Ok(if before == *asked { replayed(&kept) } else { Err(of_another()) });
     }
-    transaction.savepoint().await?;
+    transaction.savepoint()?;
     let done = work(transaction).await;
     let (answer, kept) = match done {
         Ok(answer) => {
-            transaction.release().await?;
+            transaction.release()?;
             let (answer, kept) = kept(answer)?;
             (Ok(answer), kept)
         }
         Err(problem) if problem.is_server_error() => return Err(problem),
         Err(problem) => {
-            transaction.undo().await?;
+            transaction.undo()?;
             let (_, kept) = kept(problem.error_response())?;
             (Err(problem), kept)
         }

@@ -1,6 +1,5 @@
 //! What the driver's errors mean.
 
-use std::error::Error;
 use std::io;
 
 use deadpool_postgres::{PoolError, TimeoutType};
@@ -8,6 +7,7 @@ use tokio_postgres::error::SqlState;
 
 use super::super::DatabaseError;
 use super::super::error::{DriverError, OutageCause};
+use crate::failure::chain;
 
 /// Why no connection could be had.
 pub(super) fn of_connecting(place: &str, error: tokio_postgres::Error) -> DatabaseError {
@@ -81,11 +81,6 @@ fn state_cause(code: &SqlState) -> Option<OutageCause> {
         SqlState::READ_ONLY_SQL_TRANSACTION => OutageCause::ReadOnly,
         _ => return None,
     })
-}
-
-/// An error and its sources.
-pub(super) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
 }
 
 fn io_error(error: &tokio_postgres::Error) -> Option<&io::Error> {

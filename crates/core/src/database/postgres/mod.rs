@@ -132,10 +132,9 @@ impl Postgres {
         {
             if is_alive(client, in_flight.idle).await {
                 let (sent, is_usable) = self.statements.answer(client, send).await;
-                if is_usable {
-                    in_flight.answered()
-                } else {
-                    in_flight.break_connection()
+                match is_usable {
+                    true => in_flight.answered(),
+                    false => in_flight.break_connection(),
                 }
                 return sent;
             }
@@ -165,8 +164,7 @@ impl Postgres {
     }
 
     pub async fn ping(&self) -> Result<()> {
-        let mut client = Some(self.acquire().await?);
-        self.statements.send(&mut client, async |client| client.check_connection().await).await
+        self.send(async |client| client.check_connection().await).await
     }
 
     pub fn close(&self) {
@@ -175,10 +173,11 @@ impl Postgres {
 
     /// A connection of the pool's.
     async fn acquire(&self) -> Result<Object> {
-        if self.pool.status().available > 0 {
+        let pool = self.pool.status();
+        if pool.available > 0 {
             return self.pool.get().await.map_err(|error| errors::of_pool(&self.place, error));
         }
-        let connecting = self.pool.status().size < self.pool.status().max_size;
+        let connecting = pool.size < pool.max_size;
         if connecting {
             self.breaker.check()?;
         }

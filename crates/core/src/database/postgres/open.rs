@@ -10,6 +10,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::super::DatabaseError;
 use super::super::migrations::{self, MigrationFailure, NamedMigrations, Program};
 use super::errors;
+use crate::failure::chain;
 
 /// Held while the migrations run; a number that no other program is likely to use.
 const MIGRATION_LOCK: i64 = 0x6379_616e_6f74_7970;
@@ -43,7 +44,7 @@ pub(super) async fn migrate(
     migrated.map_err(|failure| match failure {
         MigrationFailure::Said(error) => error,
         MigrationFailure::Server { what, error } => {
-            match errors::chain(&*error).filter_map(|it| it.downcast_ref::<tokio_postgres::Error>()).last() {
+            match chain(&*error).filter_map(|it| it.downcast_ref::<tokio_postgres::Error>()).last() {
                 Some(error) if is_explained(error) => start(&explained(error)),
                 Some(error) => start(&format!("cannot be used: {what}: {}", words(error))),
                 None => start(&format!("cannot be used: {what}: {error}")),

@@ -106,14 +106,9 @@ impl Sqlite {
             Some(reader) => reader,
             None => open::reader(&self.parsed).map_err(|error| self.error(error))?,
         };
-        let writes = reader.prepare_cached(sql).map(|statement| !statement.readonly());
-        let read = match writes {
-            Ok(true) => None,
-            Ok(false) => Some(rows(&reader, sql, values)),
-            Err(error) => Some(Err(error.into())),
-        };
+        let read = rows_if_readonly(&reader, sql, values);
         self.readers.lock().push(reader);
-        read.transpose().map_err(|failed| self.failed(failed))
+        read.map_err(|failed| self.failed(failed))
     }
 
     async fn writer(&self) -> Result<Writer> {
@@ -197,8 +192,27 @@ fn statement_error(error: rusqlite::Error) -> DatabaseError {
 
 /// Runs a statement and reads its rows.
 fn rows<T: FromRow>(connection: &Connection, sql: &str, values: &[&dyn Value]) -> std::result::Result<Vec<T>, Failed> {
+    read_rows(&mut connection.prepare_cached(sql)?, values)
+}
+
+/// The same of a statement that only reads; `None` when it writes, and then it is not run.
+fn rows_if_readonly<T: FromRow>(
+    connection: &Connection,
+    sql: &str,
+    values: &[&dyn Value],
+) -> std::result::Result<Option<Vec<T>>, Failed> {
     let mut statement = connection.prepare_cached(sql)?;
-    bind(&mut statement, values)?;
+    if !statement.readonly() {
+        return Ok(None);
+    }
+    read_rows(&mut statement, values).map(Some)
+}
+
+fn read_rows<T: FromRow>(
+    statement: &mut rusqlite::CachedStatement<'_>,
+    values: &[&dyn Value],
+) -> std::result::Result<Vec<T>, Failed> {
+    bind(statement, values)?;
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let mut rows = statement.raw_query();
     let mut read = Vec::new();
