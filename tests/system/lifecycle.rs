@@ -74,6 +74,15 @@ fn the_stop_is_bounded() {
 }
 
 #[test]
+fn a_stop_logs_nothing_but_itself() {
+    for _ in 0..10 {
+        let records = probe().start().stop().records();
+        let messages: Vec<_> = records.iter().skip(1).map(|record| &record["message"]).collect();
+        assert_eq!(messages, [&json!("stopping on SIGTERM"), &json!("stopped")]);
+    }
+}
+
+#[test]
 fn a_second_signal_ends_at_once() {
     let mut service = probe().start();
     let endless = slow(&service, 600_000);

@@ -2,12 +2,11 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpServer};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::database::{Database, DatabaseError, Program, Sweeper};
@@ -153,7 +152,7 @@ impl Started<'_> {
             mounted.clone().app()
         })
         .disable_signals()
-        // What is left for connections that nobody uses, and for those that take longer than the requests' share.
+        // What is left for idle connections, and for those that take longer than the requests' share.
         .shutdown_timeout(1)
         .max_connections(descriptors.connections_per_worker)
         .client_request_timeout(settings.server.request_timeout())
@@ -162,11 +161,8 @@ impl Started<'_> {
         if let Some(workers) = settings.server.workers {
             api = api.workers(workers);
         }
-        let listeners = listen(settings).map_err(|error| cannot_listen("server", settings, &error))?;
-        for listener in &listeners {
-            let own = listener.try_clone().and_then(|listener| api.listen(listener));
-            api = own.map_err(|error| cannot_listen("server", settings, &error))?;
-        }
+        let api = api.bind((settings.server.host.as_str(), settings.server.port));
+        let api = api.map_err(|error| cannot_listen("server", settings, &error))?;
 
         say_start(service, settings, pipeline, &api.addrs(), &management.addrs(), &names, &database);
         if let Some(warning) = descriptors.warning() {
@@ -190,11 +186,9 @@ impl Started<'_> {
         });
         sweeper.abort();
         // No worker may end while another one's request, or a transaction whose client has left, needs what it holds: so
-        // nobody comes any more, all of them finish, and then they end together.
+        // no connection is accepted any more, all of them finish, and then they end together.
         let requests = Instant::now() + shares.requests.saturating_sub(Duration::from_secs(1));
         api_handle.pause().await;
-        in_flight.wait(requests.min(Instant::now() + PAUSING)).await;
-        listeners.iter().for_each(refuse_connections);
         in_flight.wait(requests).await;
         database.wait_for_transactions(requests).await;
         // These end with their workers: cut off, or by losing the connection that their worker has made.
@@ -232,43 +226,8 @@ impl Shares {
     }
 }
 
-/// The server answers that it pauses before it does; a listener that is shut down earlier is an error to it.
-const PAUSING: Duration = Duration::from_millis(100);
 /// How long a worker has to drop its connections.
 const CUTTING_OFF: Duration = Duration::from_millis(500);
-/// A backlog as long as actix's own.
-const BACKLOG: i32 = 1024;
-
-/// The API's listeners, one for each address that its host has.
-fn listen(settings: &Settings) -> io::Result<Vec<TcpListener>> {
-    let addresses = (settings.server.host.as_str(), settings.server.port).to_socket_addrs()?;
-    let mut failure = None;
-    let mut listeners = Vec::new();
-    for address in addresses {
-        let bound = (|| {
-            let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-            socket.set_reuse_address(true)?;
-            socket.bind(&address.into())?;
-            socket.listen(BACKLOG)?;
-            Ok(TcpListener::from(socket))
-        })();
-        match bound {
-            Ok(listener) => listeners.push(listener),
-            Err(error) => failure = Some(error),
-        }
-    }
-    match failure {
-        Some(error) if listeners.is_empty() => Err(error),
-        _ => Ok(listeners),
-    }
-}
-
-/// Whoever connects from now on is refused at once, and need not wait for an answer that does not come.
-fn refuse_connections(listener: &TcpListener) {
-    // Where a listener cannot be shut down, connections wait until the process ends.
-    let _ = SockRef::from(listener).shutdown(Shutdown::Both);
-}
-
 fn cannot_listen(section: &str, settings: &Settings, error: &io::Error) -> Failed {
     let (host, port) = match section {
         "management" => (&settings.management.host, settings.management.port),
