@@ -1,4 +1,4 @@
-//! The limit on open files: what the service needs of it, what is kept for health checks, and what is left for connections.
+//! The limit on open files: what the service needs of it, what is reserved for health checks, and what is left for connections.
 
 use std::thread::available_parallelism;
 
@@ -11,11 +11,11 @@ use crate::settings::Settings;
 const BASE: u64 = 32;
 /// A runtime with its poller and its waker, and a connection that reads SQLite's file.
 const PER_WORKER: u64 = 8;
-/// For the management listener: health is asked when nothing else is left.
+/// For the management listener: health checks must work when nothing else is left.
 const RESERVE: u64 = 16;
 /// Fewer connections than these are no service.
 const FEWEST_CONNECTIONS: u64 = 16;
-/// From here on nothing is said.
+/// From here on no warning is logged.
 const PLENTY: u64 = 1024;
 /// As many as a worker has in actix without a limit.
 const MOST_PER_WORKER: u64 = 25_000;
@@ -61,7 +61,7 @@ impl Descriptors {
         Ok(Self { limit, connections, connections_per_worker: per_worker as usize })
     }
 
-    /// What is said at the start when the limit is low.
+    /// The warning that the start logs when the limit is low.
     pub fn warning(&self) -> Option<String> {
         let Self { limit, connections, .. } = self;
         (*limit < PLENTY).then(|| {

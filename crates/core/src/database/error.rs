@@ -1,4 +1,4 @@
-//! What can go wrong with a database, apart for whoever must tell the cases apart.
+//! What can go wrong with a database: one variant for each case that a caller treats differently.
 
 use std::error::Error;
 use std::fmt;
@@ -25,7 +25,7 @@ pub enum DatabaseError {
     Column {
         /// Its name, or its position in the row.
         column: String,
-        /// The Rust type that was asked for.
+        /// The Rust type that was requested.
         wanted: &'static str,
         /// What the driver says.
         reason: String,

@@ -19,7 +19,7 @@ use super::{DatabaseError, Result};
 ///     Ok(row.map(|(title,)| title))
 /// }
 /// ```
-#[expect(async_fn_in_trait, reason = "handlers stay on their thread, so nobody asks for Send")]
+#[expect(async_fn_in_trait, reason = "handlers stay on their thread, so none needs Send")]
 pub trait Executor: Sized {
     /// Runs a statement and reads all its rows.
     ///

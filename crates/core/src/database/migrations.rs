@@ -201,7 +201,7 @@ pub(super) async fn run_on_postgres(
     Ok(())
 }
 
-/// Why the migrations did not run: what the server refused, for whoever can explain it, or a sentence.
+/// Why the migrations did not run: what the server refused, which the caller explains, or a sentence.
 pub(super) enum MigrationFailure {
     Server { what: String, error: Box<dyn std::error::Error + Send + Sync> },
     Said(DatabaseError),

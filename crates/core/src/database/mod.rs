@@ -47,7 +47,7 @@ pub use value::{Column, Value};
 
 type Result<T, E = DatabaseError> = std::result::Result<T, E>;
 
-/// Whoever asks whether the service is ready wants an answer soon.
+/// A readiness check must return soon.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 const ALLOWED: &str = "allowed is sqlite://PATH, such as sqlite://data/cyanotype.db, or \

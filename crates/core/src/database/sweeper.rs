@@ -11,7 +11,7 @@ use super::{Database, Result};
 /// So many rows are deleted by one statement, so that none holds up others for long.
 const BATCH: u64 = 1000;
 
-/// Whoever holds it sweeps. It lasts for two turns, so that a process which ends is followed by another.
+/// Its holder sweeps. It lasts for two intervals, so that another process follows one that has ended.
 const LEASE: &str = "sweep";
 const CLAIM: &str = "INSERT INTO leases (name, holder, expires_at) VALUES ($1, $2, $3)
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
@@ -43,7 +43,7 @@ pub(crate) struct Sweeper {
     database: Database,
     tables: Vec<Expiring>,
     interval: Duration,
-    /// This process, to whoever sweeps the same database.
+    /// Identifies this process among those that sweep the same database.
     holder: Uuid,
 }
 

@@ -42,8 +42,8 @@ type Outcome<T, E> = std::thread::Result<std::result::Result<T, E>>;
 impl Database {
     /// Does the work in a transaction: all of it is stored when it gives `Ok`, nothing otherwise.
     ///
-    /// Once begun it runs to its end, though the client leaves or the handler is late; a failure that nobody waits for any
-    /// more is reported as uncaught, for the request that began it. Before it has begun, while it waits for a connection, it
+    /// Once begun it runs to its end, though the client leaves or the handler is late; a failure after its
+    /// handler has gone is reported as uncaught, for the request that began it. Before it has begun, while it waits for a connection, it
     /// is cancelled with its handler. On SQLite one transaction runs at a time, so it should wait for nothing but the database.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Database {
             let begun = tokio::select! {
                 biased;
                 begun = database.begin() => begun,
-                // Nobody waits any more, and nothing was done yet.
+                // The handler has gone, and nothing was done yet.
                 () = sender.closed() => return,
             };
             let outcome = match begun {

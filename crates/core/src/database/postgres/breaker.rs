@@ -18,7 +18,7 @@ struct Away {
 
 impl Breaker {
     /// # Errors
-    /// Why the server is away, when an attempt to connect has just failed or is under way. Whoever gets `Ok` may try.
+    /// Why the server is away, when an attempt to connect has just failed or is under way. The caller that gets `Ok` may try.
     pub fn check(&self) -> Result<(), DatabaseError> {
         let mut away = self.0.lock();
         let now = Instant::now();

@@ -29,7 +29,7 @@ use shared::{SharedConnection, Shares};
 pub(super) use transaction::PostgresTransaction;
 use url::PostgresUrl;
 
-/// A connection that was idle for longer is asked whether it is alive before it is used.
+/// A connection that was idle for longer is checked before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(30);
 /// A connection that was idle for less has no time to have been closed in.
 const JUST_USED: Duration = Duration::from_millis(20);
@@ -106,8 +106,8 @@ impl Postgres {
         loop {
             attempts += 1;
             match self.send(&send).await {
-                // Its connection was closed while nobody used it, and nobody has noticed. What only reads is sent again: on
-                // another connection, or to learn why there is none.
+                // Its connection was closed while idle, and that was not noticed. What only reads is sent again: on another
+                // connection, or to learn why there is none.
                 Err(error) if attempts < MOST_ATTEMPTS && error.is_lost_connection() && is_read(sql) => {}
                 rows => return read_rows(&rows?),
             }
@@ -208,7 +208,7 @@ impl Postgres {
         opened.into_iter().collect::<Result<Vec<_>>>().map(drop)
     }
 
-    /// Closes connections that nobody has used for long, but for those that are always open.
+    /// Closes connections that have been idle for too long, down to `min_connections`.
     fn reap(&self, settings: &settings::Database) {
         let Some(idle_timeout) = settings.idle_timeout() else { return };
         let (pool, min) = (self.pool.clone(), settings.min_connections as usize);
@@ -258,7 +258,7 @@ impl Statements {
                 let is_usable = !errors::is_stale_plan(&error) && !error.is_closed();
                 (Err(errors::of_statement(&self.place, error)), is_usable)
             }
-            // What it still does there, nobody waits for.
+            // The server may still work on it; its answer has no reader any more.
             Err(_) => (Err(DatabaseError::outage(&self.place, OutageCause::NoAnswer, None)), false),
         }
     }

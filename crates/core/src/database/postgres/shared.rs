@@ -2,7 +2,7 @@
 //!
 //! Statements are written to it one behind the other, before the answers to those in front have come: under load several
 //! travel together, and a request costs fewer calls of the kernel. A statement that takes long would hold up those behind it, so
-//! nobody gets in line behind one that has not been answered for a while: those take a connection of the pool's for themselves.
+//! none is queued behind one that has not been answered for a while: it takes a connection of the pool for itself.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use deadpool_postgres::Object;
 
 /// So many statements travel on it at the same time.
 const MOST_IN_FLIGHT: u32 = 16;
-/// Behind a statement that has been waiting for longer nobody gets in line.
+/// No statement is queued behind one that has been waiting for longer.
 const PATIENCE: Duration = Duration::from_millis(5);
 type Connections = Vec<(usize, Rc<SharedConnection>)>;
 

@@ -137,7 +137,7 @@ impl Given {
             (Some("disable"), _) => (SslMode::Disable, Verify::Nothing),
             (None | Some("prefer" | "allow"), _) => (SslMode::Prefer, Verify::Nothing),
             (Some("require"), None) => (SslMode::Require, Verify::Nothing),
-            // As libpq has it: whoever names an authority wants it checked.
+            // As libpq has it: a URL that names an authority wants it checked.
             (Some("require"), Some(_)) | (Some("verify-ca"), _) => (SslMode::Require, Verify::Authority),
             (Some("verify-full"), _) => (SslMode::Require, Verify::AuthorityAndName),
             (Some(_), _) => {

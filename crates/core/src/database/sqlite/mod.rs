@@ -34,7 +34,7 @@ pub(super) struct Sqlite {
     parsed: SqliteUrl,
     /// Connections that read and are free; as many as threads have read at once.
     readers: Mutex<Vec<Connection>>,
-    /// The connection that writes. Whoever waits for it is served in order.
+    /// The connection that writes. Its waiters are served in order.
     writer: Arc<tokio::sync::Mutex<Connection>>,
     /// How long another process's write is waited for.
     patience: Duration,
