@@ -39,6 +39,7 @@ mod problem;
 mod record;
 mod recorder;
 mod redact;
+mod refusals;
 mod registry;
 pub mod remote;
 mod request;

@@ -14,6 +14,7 @@ use crate::record::{
     Crumb, Detail, Event, EventId, FailureDetail, Kind, Level, Policy, Record, ResponseRecord, StackRoute, ToSentry,
 };
 use crate::redact::Redactor;
+use crate::refusals::{Refusals, Refused};
 use crate::request::{self, RequestContext, Trail};
 use crate::resolver::{Job, Resolver};
 use crate::sentry::RequestHub;
@@ -51,6 +52,7 @@ pub(crate) struct Pipeline {
     sentry: Option<Arc<sentry::Sink>>,
     resolver: Resolver,
     floods: Floods,
+    refusals: Refusals,
     /// The breadcrumbs of what happens outside any request.
     trail: Mutex<Trail>,
 }
@@ -119,6 +121,7 @@ impl Pipeline {
                         pipeline.tell_of(suppressed);
                     }
                 }),
+                refusals: Refusals::new(settings.log.flood.window()),
                 trail: Mutex::default(),
             }
         })
@@ -217,6 +220,16 @@ impl Pipeline {
             let event = self.event(EventId::random(), Timestamp::now(), &report, None);
             self.hand_over(None, Some((Arc::clone(sink), event)), None);
         }
+    }
+
+    /// Counts a request that was refused for load.
+    pub fn refused(&'static self, status: u16, request: &RequestContext) {
+        self.refusals.count(status, request.transaction(), |refused| self.report_refused(refused));
+    }
+
+    fn report_refused(&self, refused: Refused) {
+        let (message, data) = refused.shown();
+        self.report(Report { data, ..Report::service(Level::Warning, message) });
     }
 
     /// The event as it is now: breadcrumbs that come later are not its own, save the response of a failure nobody caught.
@@ -353,6 +366,7 @@ impl Pipeline {
     /// Ends in order: stacks are resolved, Sentry is told, stderr is written; each until its share of the time is over.
     pub fn finish(&self, deadline: Instant) {
         self.floods.end_all().into_iter().for_each(|suppressed| self.tell_of(suppressed));
+        self.refusals.end().into_iter().for_each(|refused| self.report_refused(refused));
         let left = |share: f64| Instant::now() + deadline.saturating_duration_since(Instant::now()).mul_f64(share);
         self.resolver.finish(left(0.3));
         if let Some(sentry) = &self.sentry {

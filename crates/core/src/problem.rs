@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -18,6 +19,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::database::outage_of;
 use crate::failure::Failure;
 use crate::record::EventId;
+use crate::refusals::RefusedForLoad;
 use crate::request::{self, RequestContext};
 use crate::settings::Env;
 use crate::stack::Stack;
@@ -50,6 +52,8 @@ pub struct Problem {
     fields: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Cause>,
+    /// Whether the request was refused for load: no failure, whatever the status.
+    for_load: bool,
 }
 
 /// What is wrong with one field of a request.
@@ -70,7 +74,14 @@ struct Cause {
 impl Problem {
     /// A problem whose detail the client may read.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: Some(detail.into()), fields: Vec::new(), headers: Vec::new(), cause: None }
+        Self {
+            status,
+            detail: Some(detail.into()),
+            fields: Vec::new(),
+            headers: Vec::new(),
+            cause: None,
+            for_load: false,
+        }
     }
 
     /// 400
@@ -109,13 +120,52 @@ impl Problem {
         Self::invalid(vec![FieldError { field: field.into(), message: message.into() }])
     }
 
+    /// 429: this client, account or address has reached a limit of its own, and may try again after `retry_after`, which is
+    /// sent in whole seconds, at least one.
+    ///
+    /// Like [`overloaded`](Self::overloaded) it is a response of level warning and no failure: it is not reported, and one
+    /// warning a `log.flood.window_s` counts all of them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use actix_web::ResponseError;
+    /// use cyanotype::Problem;
+    ///
+    /// let refusal = Problem::too_many_requests(Duration::from_millis(1500), "too many wrong passwords");
+    /// let answer = refusal.error_response();
+    /// assert_eq!(answer.status(), 429);
+    /// assert_eq!(answer.headers().get("retry-after").unwrap(), "2");
+    /// ```
+    pub fn too_many_requests(retry_after: Duration, detail: impl Into<String>) -> Self {
+        Self::for_load(StatusCode::TOO_MANY_REQUESTS, retry_after, detail)
+    }
+
+    /// 503: the service sheds this request, since more are waiting than it can serve; otherwise as
+    /// [`too_many_requests`](Self::too_many_requests).
+    pub fn overloaded(retry_after: Duration, detail: impl Into<String>) -> Self {
+        Self::for_load(StatusCode::SERVICE_UNAVAILABLE, retry_after, detail)
+    }
+
+    fn for_load(status: StatusCode, retry_after: Duration, detail: impl Into<String>) -> Self {
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        let problem = Self { for_load: true, ..Self::new(status, detail) };
+        problem.header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+    }
+
+    /// Whether the request was refused for load.
+    pub(crate) fn is_for_load(&self) -> bool {
+        self.for_load
+    }
+
     /// 500: the error is for the log and Sentry alone. 503 when it is an outage of the database.
     pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error = error.into();
         let outage = outage_of(&*error).is_some();
         let cause = Cause { error, stack: Arc::new(Stack::capture()), outage };
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        let problem = Self { status, detail: None, fields: Vec::new(), headers: Vec::new(), cause: Some(cause) };
+        let (fields, headers) = (Vec::new(), Vec::new());
+        let problem = Self { status, detail: None, fields, headers, cause: Some(cause), for_load: false };
         if outage { problem.into_unavailable() } else { problem }
     }
 
@@ -183,7 +233,11 @@ impl Problem {
             request_id: request.map(|request| request.id.as_str()),
             sentry_event_id: event_id,
         };
-        response.content_type(PROBLEM).body(body.to_json())
+        let mut answer = response.content_type(PROBLEM).body(body.to_json());
+        if self.for_load {
+            answer.extensions_mut().insert(RefusedForLoad);
+        }
+        answer
     }
 }
 

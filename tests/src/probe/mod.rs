@@ -76,6 +76,17 @@ enum Finish {
     Stream {
         stream: Chunks,
     },
+    Refuse {
+        refuse: Refuse,
+    },
+}
+
+/// A refusal for load, to be tried again after so long.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Refuse {
+    TooManyRequests { retry_after_ms: u64 },
+    Overloaded { retry_after_ms: u64 },
 }
 
 #[derive(Debug, Deserialize)]
@@ -145,6 +156,7 @@ async fn run(body: Bytes) -> Result {
             let _again = twice.then(|| PanicsOnDrop);
             panic!("{panic}")
         }
+        Some(Finish::Refuse { refuse }) => Err(refuse.problem()),
         Some(Finish::Stream { stream }) => {
             Ok(HttpResponse::Ok().content_type(stream.content_type.clone()).streaming(stream.into_stream()))
         }
@@ -156,6 +168,19 @@ struct PanicsOnDrop;
 impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         panic!("a second panic");
+    }
+}
+
+impl Refuse {
+    fn problem(self) -> Problem {
+        match self {
+            Self::TooManyRequests { retry_after_ms } => {
+                Problem::too_many_requests(Duration::from_millis(retry_after_ms), "this is too much")
+            }
+            Self::Overloaded { retry_after_ms } => {
+                Problem::overloaded(Duration::from_millis(retry_after_ms), "too many are waiting")
+            }
+        }
     }
 }
 

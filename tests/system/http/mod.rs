@@ -8,6 +8,7 @@ mod ids;
 mod late;
 mod links;
 mod rate;
+mod refusals;
 
 use serde_json::json;
 use system_tests::http::Reply;

@@ -52,6 +52,8 @@ mod record;
 mod recorder;
 #[path = "../../src/redact/mod.rs"]
 mod redact;
+#[path = "../../src/refusals.rs"]
+mod refusals;
 #[path = "../../src/registry.rs"]
 mod registry;
 #[path = "../../src/remote.rs"]

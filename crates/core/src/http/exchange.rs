@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::Error;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use actix_web::http::{Method, StatusCode};
+use actix_web::{Error, HttpResponse};
 use jiff::Timestamp;
 
 use super::asked::Asked;
@@ -23,6 +23,7 @@ use super::seen::Seen;
 use crate::failure::Failure;
 use crate::pipeline::{Pipeline, Report};
 use crate::record::{BodyDetail, Kind, Level, Outcome, ResponseRecord};
+use crate::refusals::RefusedForLoad;
 use crate::request::{self, RequestContext};
 use crate::sampling;
 use crate::settings::ResponseLog;
@@ -48,6 +49,8 @@ struct Answer {
     log: ResponseLog,
     /// What a plain 5xx has not told anyone yet.
     failure: Option<Failure>,
+    /// Whether the request was refused for load.
+    for_load: bool,
 }
 
 impl Exchange {
@@ -72,11 +75,13 @@ impl Exchange {
     }
 
     pub fn answered<B: MessageBody>(mut self: Box<Self>, response: ServiceResponse<B>) -> ServiceResponse<Recorded<B>> {
-        let accounted = response.response().extensions().get::<Accounted>().is_some();
-        let error = response.response().error();
+        let answered = response.response();
+        let for_load = is_for_load(answered);
+        let accounted = for_load || answered.extensions().get::<Accounted>().is_some();
+        let error = answered.error();
         let failure = (!accounted && response.status().is_server_error()).then(|| failure(response.status(), error));
-        self.answer =
-            Some(self.answer(response.status(), response.headers(), response.response().body().size(), failure));
+        let answer = self.answer(response.status(), response.headers(), answered.body().size(), failure);
+        self.answer = Some(Answer { for_load, ..answer });
         self.seen = Seen::new(self.wanted());
         response.map_body(|_, body| Recorded::new(body, self))
     }
@@ -84,10 +89,12 @@ impl Exchange {
     /// An error that passes by becomes its own answer further out.
     pub fn answered_with_error(mut self, error: &Error) {
         let response = error.as_response_error().error_response();
-        let accounted = error.as_error::<super::failures::Answer>().is_some();
+        let for_load = is_for_load(&response);
+        let accounted = for_load || error.as_error::<super::failures::Answer>().is_some();
         let failure =
             (!accounted && response.status().is_server_error()).then(|| failure(response.status(), Some(error)));
-        self.answer = Some(self.answer(response.status(), response.headers(), response.body().size(), failure));
+        let answer = self.answer(response.status(), response.headers(), response.body().size(), failure);
+        self.answer = Some(Answer { for_load, ..answer });
         self.seen = Seen::new(self.wanted());
         self.seen.pass_whole(&response.into_body().try_into_bytes().unwrap_or_default());
         self.end(Outcome::Complete);
@@ -103,7 +110,7 @@ impl Exchange {
         if status.as_u16() < self.config.body_from_status {
             log = log.min(ResponseLog::Metadata);
         }
-        Answer { status, content_type, size, log, failure }
+        Answer { status, content_type, size, log, failure, for_load: false }
     }
 
     /// How much is recorded, as far as it is known before there is an answer.
@@ -136,8 +143,13 @@ impl Exchange {
             return;
         }
         let status = self.answer.as_ref().map(|answer| answer.status);
+        let for_load = self.answer.as_ref().is_some_and(|answer| answer.for_load);
+        if let Some(status) = status.filter(|_| for_load) {
+            self.pipeline.refused(status.as_u16(), &self.context);
+        }
         let level = match status {
             _ if outcome == Outcome::Error => Level::Error,
+            Some(_) if for_load => Level::Warning,
             Some(status) if status.is_server_error() => Level::Error,
             Some(status) if status.is_client_error() => Level::Warning,
             _ => Level::Info,
@@ -256,6 +268,10 @@ impl Drop for Exchange {
         };
         self.end(outcome);
     }
+}
+
+fn is_for_load<B>(response: &HttpResponse<B>) -> bool {
+    response.extensions().get::<RefusedForLoad>().is_some()
 }
 
 /// The failure behind a 5xx that nobody has reported; where there is no error, the answer is all that is known of it.

@@ -16,6 +16,7 @@ use crate::failure::Failure;
 use crate::pipeline::{Report, pipeline};
 use crate::problem::Problem;
 use crate::record::{EventId, Kind};
+use crate::refusals::RefusedForLoad;
 use crate::request;
 use crate::settings::Env;
 
@@ -80,7 +81,8 @@ fn to_problem(error: &Error, status: StatusCode) -> HttpResponse {
             &foreign
         }
     };
-    let event_id = if status.is_server_error() { report(problem.failure()) } else { None };
+    let is_failure = status.is_server_error() && !problem.is_for_load();
+    let event_id = if is_failure { report(problem.failure()) } else { None };
     problem.answer(request.as_deref(), event_id, env())
 }
 
@@ -140,6 +142,7 @@ pub(crate) struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+    refused: Option<RefusedForLoad>,
 }
 
 impl Answer {
@@ -158,7 +161,8 @@ impl Answer {
 impl From<HttpResponse> for Answer {
     fn from(response: HttpResponse) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
-        Self { status, headers, body: response.into_body().try_into_bytes().unwrap_or_default() }
+        let refused = response.extensions().get().copied();
+        Self { status, headers, refused, body: response.into_body().try_into_bytes().unwrap_or_default() }
     }
 }
 
@@ -176,6 +180,9 @@ impl ResponseError for Answer {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::with_body(self.status, self.body.clone()).map_into_boxed_body();
         *response.headers_mut() = self.headers.clone();
+        if let Some(refused) = self.refused {
+            response.extensions_mut().insert(refused);
+        }
         response
     }
 }

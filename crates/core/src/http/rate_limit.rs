@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError};
 use governor::clock::{Clock, DefaultClock};
@@ -146,7 +145,7 @@ impl Standing {
     /// 429
     fn refusal(self) -> Problem {
         let detail = format!("these are too many requests: try again in {} s", self.reset);
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).header(RETRY_AFTER, HeaderValue::from(self.reset))
+        Problem::too_many_requests(Duration::from_secs(self.reset), detail)
     }
 }
 

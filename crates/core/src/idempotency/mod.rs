@@ -119,7 +119,8 @@ async fn once(
             let (answer, kept) = kept(answer)?;
             (Ok(answer), kept)
         }
-        Err(problem) if problem.is_server_error() => return Err(problem),
+        // Both may be answered otherwise in a moment.
+        Err(problem) if problem.is_server_error() || problem.is_for_load() => return Err(problem),
         Err(problem) => {
             transaction.undo()?;
             let (_, kept) = kept(problem.error_response())?;
