@@ -30,7 +30,8 @@ fn asked(app: &Running, steps: &Value, finish: &Value) -> Request {
 fn events(transactions: &str, behind_proxy: bool, ways: &[(Value, Value)]) -> Vec<Value> {
     let project: Project = Bugsink::shared().project();
     // The transactions themselves are none of Bugsink's business: next to none is drawn.
-    let app = probe_with(&project).env("APP__SENTRY__TRACES_SAMPLE_RATE", transactions).start();
+    let app = probe_with(&project).env("APP__SENTRY__TRACES_SAMPLE_RATE", transactions);
+    let app = app.env("APP__SERVER__TRUSTED_PROXIES", "127.0.0.1").start();
     for (steps, finish) in ways {
         let mut request = asked(&app, steps, finish);
         if behind_proxy {

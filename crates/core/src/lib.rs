@@ -65,6 +65,7 @@ pub use database::{
     Column, Database, DatabaseError, DriverError, Executor, Expiring, FromRow, Migrations, Outage, Row, Transaction,
     Value, placeholders,
 };
+pub use http::client_address::ClientAddress;
 pub use http::response_log::ResponseLogger;
 pub use http::rules::ResponseLogRules;
 pub use problem::{FieldError, PROBLEM, Problem, Result};

@@ -15,6 +15,7 @@ use uuid::fmt::Simple;
 
 use crate::failure::is_same;
 use crate::http::asked::Asked;
+use crate::http::client_address::ClientAddresses;
 use crate::pipeline::Pipeline;
 use crate::record::{Crumb, Event, EventId};
 use crate::redact::Redactor;
@@ -117,11 +118,11 @@ impl Report {
 }
 
 impl RequestContext {
-    pub fn new(pipeline: &Pipeline, request: &ServiceRequest) -> Self {
+    pub fn new(pipeline: &Pipeline, clients: &ClientAddresses, request: &ServiceRequest) -> Self {
         let hub = pipeline.hub();
         let trace = incoming_trace(request.headers()).or_else(|| hub.trace_id());
         let id = incoming_id(request.headers(), &pipeline.redactor);
-        Self { hub, ..Self::with(id, trace, Asked::of(request, pipeline)) }
+        Self { hub, ..Self::with(id, trace, Asked::of(request, pipeline, clients)) }
     }
 
     pub(crate) fn with(id: Option<String>, trace: Option<Uuid>, asked: Asked) -> Self {
@@ -177,8 +178,9 @@ impl RequestContext {
         self.goes_on.load(Ordering::Relaxed) || !lock(&self.reports).held.is_empty()
     }
 
-    /// What tells another process that it works for this request: its id, and the trace that both are part of.
-    pub fn outgoing(&self) -> [(&'static str, String); 3] {
+    /// What tells another process that it works for this request: its id, the trace that both are part of, and the client's
+    /// address, in the header that `server.client_address_header` names.
+    pub fn outgoing(&self) -> Vec<(&'static str, String)> {
         let span = || Uuid::new_v4().simple().to_string()[..16].to_owned();
         // Without a transaction there is no word on sampling, and the other one draws for itself.
         let sentry_trace = self.hub.sentry_trace().unwrap_or_else(|| format!("{}-{}", self.trace_id(), span()));
@@ -186,7 +188,9 @@ impl RequestContext {
         let span = parts.next().map_or_else(span, str::to_owned);
         let flag = parts.next().unwrap_or("0");
         let traceparent = format!("00-{}-{span}-0{flag}", self.trace_id());
-        [("x-request-id", self.id.clone()), ("traceparent", traceparent), ("sentry-trace", sentry_trace)]
+        let client = self.asked.client.and_then(|client| self.asked.client_address_header.telling(client));
+        let ids = [("x-request-id", self.id.clone()), ("traceparent", traceparent), ("sentry-trace", sentry_trace)];
+        ids.into_iter().chain(client).collect()
     }
 
     pub fn trail(&self) -> MutexGuard<'_, Trail> {

@@ -236,6 +236,8 @@ impl Mounted {
         >,
     > {
         let pipeline = self.pipeline;
+        let clients = self.response_log.clients.clone();
+        let connection = clients.clone();
         let cors = cors::layer(&self.cors);
         let limited =
             |limit: Arc<RateLimit>| from_fn(move |request, next| limit_rate(Arc::clone(&limit), request, next));
@@ -269,9 +271,9 @@ impl Mounted {
                 TracingLogger::<RootSpan>::new(),
             ))
             .wrap_fn(move |request, inner| {
-                give_context(pipeline, &self.answer_headers, &self.in_flight, request, inner)
+                give_context(pipeline, &self.answer_headers, &clients, &self.in_flight, request, inner)
             });
-        // Outermost: it binds the hub that the context takes along. Without transactions the context brings a hub of its own,
+        // Outside the rest: it binds the hub that the context takes along. Without transactions the context brings a hub of its own,
         // at a tenth of the price.
         #[cfg(feature = "sentry")]
         let app = app.wrap(Optional {
@@ -281,7 +283,11 @@ impl Mounted {
             }),
             same: |answer| answer,
         });
-        app
+        // Outermost: what is inside may ask for the client's address, scheme or host.
+        app.wrap_fn(move |mut request, inner| {
+            connection.settle_connection_info(&mut request);
+            inner.call(request)
+        })
     }
 }
 

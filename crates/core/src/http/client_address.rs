@@ -1,80 +1,331 @@
 //! Whose address a request came from, through the proxies that the settings trust.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
-use actix_web::http::header::{FORWARDED, HeaderName, X_FORWARDED_FOR};
+use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::http::header::{
+    FORWARDED, HeaderMap, HeaderName, HeaderValue, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO,
+};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::future::{Ready, ready};
 
-use crate::settings::Network;
+use crate::problem::Problem;
+use crate::request;
+use crate::settings::{ClientAddressHeader, Network, Server};
 
-/// The peer's address, or, when the peer is a trusted proxy, the nearest address in `Forwarded` or `X-Forwarded-For` that
-/// is none. `values` are those of a header.
-pub(crate) fn client_address<'a, V: Iterator<Item = &'a str>>(
-    peer: Option<SocketAddr>,
-    values: impl Fn(&HeaderName) -> V,
-    trusted: &[Network],
-) -> Option<IpAddr> {
-    let peer = peer?.ip();
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
-    if !is_trusted(peer) {
-        return Some(peer);
+static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+
+/// The address of a request's client: the peer's or, when the peer is in `server.trusted_proxies`, the nearest one in
+/// `server.client_address_header` that is no trusted proxy's.
+///
+/// ```
+/// use cyanotype::ClientAddress;
+///
+/// async fn read(client: ClientAddress) -> String {
+///     format!("{} is one of {}", client.ip(), client.block())
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientAddress(IpAddr);
+
+impl ClientAddress {
+    /// An IPv4 address that is written as one of IPv6 is one of IPv4 here.
+    #[must_use]
+    pub fn ip(self) -> IpAddr {
+        self.0
     }
-    let mut hops = forwarded(values(&FORWARDED));
-    if hops.is_empty() {
-        hops = listed(values(&X_FORWARDED_FOR)).collect();
-    }
-    let mut nearest = peer;
-    for hop in hops.iter().rev() {
-        // What is no address was written by nobody we trust.
-        let Some(address) = address(hop) else { break };
-        nearest = address;
-        if !is_trusted(address) {
-            break;
+
+    /// What to count a client by: an address of IPv4, and the /64 of one of IPv6, whose 2^64 addresses one client has.
+    #[must_use]
+    pub fn block(self) -> IpAddr {
+        match self.0 {
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+            address @ IpAddr::V4(_) => address,
         }
     }
-    Some(nearest)
 }
 
-/// The `for` of each element of RFC 7239's header.
-fn forwarded<'a>(values: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let parameter = |element: &'a str| {
-        element.split(';').find_map(|pair| {
-            let (name, value) = pair.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("for").then(|| value.trim().trim_matches('"'))
-        })
-    };
-    listed(values).filter_map(parameter).collect()
+impl From<IpAddr> for ClientAddress {
+    fn from(address: IpAddr) -> Self {
+        Self(address.to_canonical())
+    }
 }
 
-fn listed<'a>(values: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
-    values.flat_map(|value| value.split(',')).map(str::trim)
+impl FromRequest for ClientAddress {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let known = request::with_current(|current| current.asked.client).flatten();
+        let client = known.or_else(|| request.peer_addr().map(|peer| peer.ip().into()));
+        ready(client.ok_or_else(|| Problem::internal("the connection has no address")))
+    }
+}
+
+/// Where clients' addresses are read, and from whom.
+#[derive(Debug, Clone)]
+pub(crate) struct ClientAddresses {
+    pub header: ClientAddressHeader,
+    trusted: Arc<[Network]>,
+}
+
+impl ClientAddresses {
+    pub fn new(server: &Server) -> Self {
+        Self { header: server.client_address_header, trusted: server.trusted_proxies.clone().into() }
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(address))
+    }
+
+    /// Whether the peer is a proxy whose headers are believed.
+    pub fn trusts_peer(&self, peer: Option<SocketAddr>) -> bool {
+        peer.is_some_and(|peer| self.trusts(peer.ip()))
+    }
+
+    /// The address of a request's client, if its peer has one.
+    pub fn of(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<ClientAddress> {
+        let peer = peer?.ip();
+        if !self.trusts(peer) {
+            return Some(peer.into());
+        }
+        Some(self.behind(peer, headers).into())
+    }
+
+    fn behind(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        match self.header {
+            ClientAddressHeader::None => peer,
+            ClientAddressHeader::XRealIp => {
+                // It is one address; a proxy that adds a second header adds it behind those that came.
+                headers.get_all(&X_REAL_IP).next_back().and_then(text).and_then(address).unwrap_or(peer)
+            }
+            ClientAddressHeader::XForwardedFor => self.nearest(peer, headers.get_all(&X_FORWARDED_FOR), Some),
+            ClientAddressHeader::Forwarded => {
+                self.nearest(peer, headers.get_all(&FORWARDED), |element| parameter(element, "for"))
+            }
+        }
+    }
+
+    /// The last address of a list that is no trusted proxy's, as long as those behind it are. What is no address was not
+    /// written by a proxy that is trusted, and nothing before it is believed.
+    fn nearest<'a>(
+        &self,
+        peer: IpAddr,
+        lines: impl DoubleEndedIterator<Item = &'a HeaderValue>,
+        hop: impl Fn(&'a str) -> Option<&'a str>,
+    ) -> IpAddr {
+        let mut nearest = peer;
+        for line in lines.rev() {
+            for element in line.as_bytes().rsplit(|byte| *byte == b',') {
+                let text = std::str::from_utf8(element).ok();
+                let Some(address) = text.and_then(&hop).and_then(address) else { return nearest };
+                nearest = address;
+                if !self.trusts(address) {
+                    return nearest;
+                }
+            }
+        }
+        nearest
+    }
+
+    /// The scheme and the host that the client used, as far as a proxy that is believed says.
+    pub fn origin<'a>(&self, peer: Option<SocketAddr>, headers: &'a HeaderMap) -> [Option<&'a str>; 2] {
+        if !self.trusts_peer(peer) {
+            return [None, None];
+        }
+        // The last one was written by the peer.
+        let last = |name: &HeaderName| {
+            let line = headers.get_all(name).next_back().and_then(text)?;
+            line.rsplit(',').next().map(str::trim)
+        };
+        match self.header {
+            ClientAddressHeader::None => [None, None],
+            ClientAddressHeader::Forwarded => {
+                let element = last(&FORWARDED).unwrap_or_default();
+                ["proto", "host"].map(|name| parameter(element, name))
+            }
+            ClientAddressHeader::XForwardedFor | ClientAddressHeader::XRealIp => {
+                [&X_FORWARDED_PROTO, &X_FORWARDED_HOST].map(last)
+            }
+        }
+    }
+
+    /// Has actix's `connection_info`, which believes every client, say what is believed here: handlers read it, and so do
+    /// layers of others.
+    pub fn settle_connection_info(&self, request: &mut ServiceRequest) {
+        const READ_BY_ACTIX: [HeaderName; 4] = [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO];
+        if READ_BY_ACTIX.iter().all(|name| !request.headers().contains_key(name)) {
+            return;
+        }
+        let all = request.headers().clone();
+        let peer = request.peer_addr();
+        let [scheme, host] = self.origin(peer, &all);
+        let client = self.of(peer, &all).map(|client| client.ip().to_string());
+        let headers = request.headers_mut();
+        READ_BY_ACTIX.iter().for_each(|name| drop(headers.remove(name)));
+        let believed = [(X_FORWARDED_PROTO, scheme), (X_FORWARDED_HOST, host), (X_FORWARDED_FOR, client.as_deref())];
+        for (name, value) in believed {
+            if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
+                headers.insert(name, value);
+            }
+        }
+        // It is kept as it is found first.
+        drop(request.connection_info());
+        *request.headers_mut() = all;
+    }
+}
+
+impl ClientAddressHeader {
+    /// The header that tells another process of ours who its client is.
+    pub(crate) fn telling(self, client: ClientAddress) -> Option<(&'static str, String)> {
+        let ip = client.ip();
+        match self {
+            Self::None => None,
+            Self::XForwardedFor => Some(("x-forwarded-for", ip.to_string())),
+            Self::XRealIp => Some(("x-real-ip", ip.to_string())),
+            Self::Forwarded if ip.is_ipv6() => Some(("forwarded", format!("for=\"[{ip}]\""))),
+            Self::Forwarded => Some(("forwarded", format!("for={ip}"))),
+        }
+    }
+}
+
+fn text(value: &HeaderValue) -> Option<&str> {
+    value.to_str().ok()
+}
+
+/// A parameter of an element of RFC 7239's header.
+fn parameter<'a>(element: &'a str, wanted: &str) -> Option<&'a str> {
+    element.split(';').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim().trim_matches('"'))
+    })
 }
 
 /// An address with or without a port: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
 fn address(text: &str) -> Option<IpAddr> {
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let text = text.trim();
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()))
 }
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+
     use super::*;
 
-    fn client(peer: &str, (name, value): (&str, &'static str)) -> String {
-        let trusted = [Network::try_from("10.0.0.0/8".to_owned()).expect("a network")];
-        let values = |asked: &HeaderName| (asked == name).then_some(value).into_iter();
-        client_address(peer.parse().ok(), values, &trusted).expect("there is a peer").to_string()
+    fn addresses(header: ClientAddressHeader) -> ClientAddresses {
+        let trusted = Network::try_from("10.0.0.0/8".to_owned()).expect("a network");
+        ClientAddresses { header, trusted: [trusted].into() }
+    }
+
+    fn client(header: ClientAddressHeader, peer: &str, sent: &[(&str, &[u8])]) -> String {
+        let mut headers = HeaderMap::new();
+        for (name, value) in sent {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
+            headers.append(name, HeaderValue::from_bytes(value).expect("a value"));
+        }
+        let peer = format!("{peer}:1").parse().ok();
+        addresses(header).of(peer, &headers).expect("there is a peer").ip().to_string()
     }
 
     #[test]
     fn only_a_trusted_peer_is_believed() {
-        assert_eq!(client("192.0.2.9:1", ("x-forwarded-for", "198.51.100.1")), "192.0.2.9");
-        assert_eq!(client("10.0.0.1:1", ("x-forwarded-for", "198.51.100.1")), "198.51.100.1");
-        assert_eq!(client("10.0.0.1:1", ("forwarded", "for=\"[2001:db8::1]:4711\";proto=https")), "2001:db8::1");
+        use ClientAddressHeader::{Forwarded, XForwardedFor, XRealIp};
+        assert_eq!(client(XForwardedFor, "192.0.2.9", &[("x-forwarded-for", b"198.51.100.1")]), "192.0.2.9");
+        assert_eq!(client(XForwardedFor, "10.0.0.1", &[("x-forwarded-for", b"198.51.100.1")]), "198.51.100.1");
+        assert_eq!(client(XForwardedFor, "[::ffff:10.0.0.1]", &[("x-forwarded-for", b"2001:db8::1")]), "2001:db8::1");
+        assert_eq!(client(XForwardedFor, "[::ffff:192.0.2.9]", &[]), "192.0.2.9");
+        let forwarded: [(&str, &[u8]); 1] = [("forwarded", b"FOR = \"[2001:db8::1]:4711\";proto=https")];
+        assert_eq!(client(Forwarded, "10.0.0.1", &forwarded), "2001:db8::1");
+        assert_eq!(client(XRealIp, "10.0.0.1", &[("x-real-ip", b"198.51.100.1:80")]), "198.51.100.1");
+        assert_eq!(client(XRealIp, "192.0.2.9", &[("x-real-ip", b"198.51.100.1")]), "192.0.2.9");
+    }
+
+    #[test]
+    fn only_the_header_that_is_named_is_believed() {
+        use ClientAddressHeader::{Forwarded, None, XForwardedFor, XRealIp};
+        let all: [(&str, &[u8]); 3] =
+            [("forwarded", b"for=6.6.6.1"), ("x-forwarded-for", b"6.6.6.2"), ("x-real-ip", b"6.6.6.3")];
+        let read = |header| client(header, "10.0.0.1", &all);
+        assert_eq!([Forwarded, XForwardedFor, XRealIp, None].map(read), ["6.6.6.1", "6.6.6.2", "6.6.6.3", "10.0.0.1"]);
+        for (at, header) in [Forwarded, XForwardedFor, XRealIp].into_iter().enumerate() {
+            let others: Vec<_> = all.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, it)| *it).collect();
+            assert_eq!(client(header, "10.0.0.1", &others), "10.0.0.1", "{header:?}");
+        }
     }
 
     #[test]
     fn what_a_client_wrote_itself_is_not_believed() {
-        assert_eq!(client("10.0.0.1:1", ("x-forwarded-for", "6.6.6.6, 198.51.100.1, 10.0.0.2")), "198.51.100.1");
-        assert_eq!(client("10.0.0.1:1", ("x-forwarded-for", "6.6.6.6, nonsense")), "10.0.0.1");
+        use ClientAddressHeader::{Forwarded, XForwardedFor, XRealIp};
+        let listed = |lines: &[&[u8]]| {
+            let sent: Vec<(&str, &[u8])> = lines.iter().map(|line| ("x-forwarded-for", *line)).collect();
+            client(XForwardedFor, "10.0.0.1", &sent)
+        };
+        assert_eq!(listed(&[b"6.6.6.6, 198.51.100.1, 10.0.0.2"]), "198.51.100.1");
+        assert_eq!(listed(&[b"6.6.6.6", b"198.51.100.1,10.0.0.2", b"10.0.0.3"]), "198.51.100.1");
+        for unreadable in [&b"nonsense"[..], b"\xff", b"", b"unknown", b"[198.51.100.1", b"6.6.6.6;for=6.6.6.6"] {
+            assert_eq!(listed(&[b"6.6.6.6", &[unreadable, b", 10.0.0.2"].concat()]), "10.0.0.2");
+        }
+        let elements = |line: &'static [u8]| client(Forwarded, "10.0.0.1", &[("forwarded", line)]);
+        assert_eq!(elements(b"for=6.6.6.6, for=198.51.100.1;by=10.0.0.1"), "198.51.100.1");
+        assert_eq!(elements(b"for=\"6.6.6.6, for=198.51.100.1"), "198.51.100.1");
+        // The proxy does not say for whom.
+        assert_eq!(elements(b"for=6.6.6.6, proto=https"), "10.0.0.1");
+        assert_eq!(elements(b"for=6.6.6.6, for=_hidden"), "10.0.0.1");
+        let real: [(&str, &[u8]); 2] = [("x-real-ip", b"6.6.6.6"), ("x-real-ip", b"198.51.100.1")];
+        assert_eq!(client(XRealIp, "10.0.0.1", &real), "198.51.100.1");
+        assert_eq!(client(XRealIp, "10.0.0.1", &[("x-real-ip", b"6.6.6.6, 198.51.100.1")]), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_client_is_an_address_or_a_network_of_ipv6() {
+        let block = |text: &str| ClientAddress::from(text.parse::<IpAddr>().expect("an address")).block().to_string();
+        assert_eq!(block("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(block("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_ne!(block("2001:db8:1:2::1"), block("2001:db8:1:3::1"));
+    }
+
+    #[test]
+    fn another_process_reads_who_the_client_is() {
+        use ClientAddressHeader::{Forwarded, None, XForwardedFor, XRealIp};
+        for ip in ["198.51.100.1", "2001:db8::1"] {
+            let told = ClientAddress::from(ip.parse::<IpAddr>().expect("an address"));
+            for header in [Forwarded, XForwardedFor, XRealIp] {
+                let (name, value) = header.telling(told).expect("there is a header");
+                assert_eq!(client(header, "10.0.0.1", &[(name, value.as_bytes())]), ip, "{header:?}");
+            }
+            assert_eq!(None.telling(told), Option::None);
+        }
+    }
+
+    fn connection(header: ClientAddressHeader, peer: &str, sent: &[(&str, &str)]) -> [String; 3] {
+        let request = TestRequest::get().peer_addr(format!("{peer}:1").parse().expect("an address"));
+        let request = request.insert_header(("host", "here"));
+        let mut request = sent.iter().fold(request, |request, sent| request.append_header(*sent)).to_srv_request();
+        let before = request.headers().clone();
+        addresses(header).settle_connection_info(&mut request);
+        assert_eq!(format!("{before:?}"), format!("{:?}", request.headers()));
+        let info = request.connection_info();
+        [info.scheme(), info.host(), info.realip_remote_addr().expect("there is a peer")].map(str::to_owned)
+    }
+
+    #[test]
+    fn connection_info_says_what_is_believed() {
+        use ClientAddressHeader::{Forwarded, None, XForwardedFor};
+        let sent = [
+            ("forwarded", "for=6.6.6.1;host=evil;proto=wss, for=6.6.6.2;host=shop;proto=https"),
+            ("x-forwarded-for", "6.6.6.3"),
+            ("x-forwarded-host", "evil, store"),
+            ("x-forwarded-proto", "https"),
+        ];
+        for header in [Forwarded, XForwardedFor, None] {
+            assert_eq!(connection(header, "192.0.2.9", &sent), ["http", "here", "192.0.2.9"]);
+        }
+        assert_eq!(connection(Forwarded, "10.0.0.1", &sent), ["https", "shop", "6.6.6.2"]);
+        assert_eq!(connection(XForwardedFor, "10.0.0.1", &sent), ["https", "store", "6.6.6.3"]);
+        assert_eq!(connection(None, "10.0.0.1", &sent), ["http", "here", "10.0.0.1"]);
+        assert_eq!(connection(XForwardedFor, "10.0.0.1", &[]), ["http", "here", "10.0.0.1"]);
     }
 }

@@ -8,6 +8,7 @@ use actix_web::http::ConnectionType;
 use futures_util::FutureExt;
 
 use super::answer_headers::{Defaults, with_head};
+use super::client_address::ClientAddresses;
 use super::in_flight::{FlightBody, InFlight};
 use crate::pipeline::Pipeline;
 use crate::request::{self, RequestContext};
@@ -16,6 +17,7 @@ use crate::request::{self, RequestContext};
 pub(crate) fn give_context<S, B>(
     pipeline: &'static Pipeline,
     headers: &Defaults,
+    clients: &ClientAddresses,
     in_flight: &InFlight,
     request: ServiceRequest,
     inner: &S,
@@ -24,7 +26,7 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
     let flight = in_flight.begin();
-    let context = Arc::new(RequestContext::new(pipeline, &request));
+    let context = Arc::new(RequestContext::new(pipeline, clients, &request));
     // The inner call itself, not only its future, belongs to the request.
     let answer = request::sync_scope(&context, || inner.call(request));
     let headers = headers.clone();

@@ -7,13 +7,13 @@ use std::time::Instant;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use actix_web::http::header::{HeaderMap, HeaderValue, USER_AGENT};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpResponse};
 use jiff::Timestamp;
 
 use super::asked::Asked;
-use super::client_address::client_address;
+use super::client_address::ClientAddress;
 use super::content_type::ContentType;
 use super::failures::{Accounted, Foreign};
 use super::recorded_body::Recorded;
@@ -188,7 +188,7 @@ impl Exchange {
         asked: Option<&'a Seen>,
     ) -> ResponseRecord<'a> {
         let redactor = &self.pipeline.redactor;
-        let Asked { method, uri, peer, .. } = &self.context.asked;
+        let Asked { method, uri, client, .. } = &self.context.asked;
         let content_type = self.answer.as_ref().map(|answer| &answer.content_type);
         let ended = outcome == Outcome::Complete;
         let response = self.body(log, content_type, &self.seen, ended, self.config.max_bytes);
@@ -202,7 +202,6 @@ impl Exchange {
             }
             body
         });
-        let values = |name: &HeaderName| self.context.asked.all(name);
         ResponseRecord {
             at: Timestamp::now(),
             level,
@@ -215,7 +214,7 @@ impl Exchange {
             outcome,
             response,
             asked,
-            client_address: client_address(*peer, values, &self.config.trusted_proxies),
+            client_address: client.map(ClientAddress::ip),
             user_agent: self.context.asked.header(&USER_AGENT).map(|value| self.shown(value)),
         }
     }

@@ -2,7 +2,7 @@
 
 pub(crate) mod answer_headers;
 pub(crate) mod asked;
-mod client_address;
+pub(crate) mod client_address;
 pub(crate) mod compression;
 mod content_type;
 pub(crate) mod context;

@@ -2,7 +2,7 @@
 //!
 //! The headers are those of draft-ietf-httpapi-ratelimit-headers-06, the last one with a header for each number.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,9 +19,10 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::answer_headers::with_headers;
-use super::client_address::client_address;
+use super::client_address::ClientAddress;
 use crate::problem::Problem;
-use crate::settings::{Network, Server};
+use crate::request;
+use crate::settings::Server;
 
 /// How much of its limit a client has left, and when it has all of it again or, once refused, a part.
 pub(crate) const HEADERS: [HeaderName; 3] = [
@@ -40,7 +41,6 @@ type Clients = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, DefaultClock, Stat
 pub(crate) struct RateLimit {
     quota: Quota,
     clients: RwLock<Clients>,
-    trusted_proxies: Vec<Network>,
     began: Instant,
     /// When the next sweep is due, in milliseconds from the beginning.
     next_sweep: AtomicU64,
@@ -65,18 +65,17 @@ impl RateLimit {
         Some(Self {
             quota,
             clients: RwLock::new(clients(quota)),
-            trusted_proxies: server.trusted_proxies.clone(),
             began: Instant::now(),
             next_sweep: AtomicU64::new(millis(SWEEP)),
         })
     }
 
     /// Counts a request: what its client is told, and as an error when it is one too many.
-    fn count(&self, client: IpAddr) -> Result<Standing, Standing> {
+    fn count(&self, client: ClientAddress) -> Result<Standing, Standing> {
         self.sweep_when_due();
         let limit = self.quota.burst_size().get();
         let clients = self.clients.read().unwrap_or_else(PoisonError::into_inner);
-        match clients.check_key(&key(client)) {
+        match clients.check_key(&client.block()) {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();
                 let whole_again = self.quota.replenish_interval() * limit.saturating_sub(remaining);
@@ -118,14 +117,6 @@ fn clients(quota: Quota) -> Clients {
     RateLimiter::dashmap(quota).with_middleware()
 }
 
-/// Whoever has an IPv6 address has the 2^64 beside it too.
-fn key(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -155,8 +146,7 @@ pub(crate) async fn limit_rate<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
-    let values = |name: &HeaderName| request.headers().get_all(name).filter_map(|value| value.to_str().ok());
-    let client = client_address(request.peer_addr(), values, &limit.trusted_proxies);
+    let client = request::with_current(|current| current.asked.client).flatten();
     let answer = match client.map(|client| limit.count(client)) {
         None => next.call(request).await,
         Some(Ok(standing)) => with_headers(next.call(request).await, move |headers| standing.tell(headers)),
@@ -179,8 +169,8 @@ mod tests {
         RateLimit::new(&settings.server)
     }
 
-    fn address(text: &str) -> IpAddr {
-        text.parse().expect("an address")
+    fn address(text: &str) -> ClientAddress {
+        text.parse::<IpAddr>().expect("an address").into()
     }
 
     #[test]
@@ -210,19 +200,12 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_an_address_or_a_network_of_ipv6() {
-        assert_eq!(key(address("2001:db8:1:2:3:4:5:6")), address("2001:db8:1:2::"));
-        assert_eq!(key(address("::ffff:192.0.2.1")), address("192.0.2.1"));
-        assert_ne!(key(address("2001:db8:1:2::1")), key(address("2001:db8:1:3::1")));
-    }
-
-    #[test]
     fn clients_are_forgotten_once_they_have_all_of_their_limit_again() {
         let limit = limit(&[("APP__SERVER__RATE_LIMIT__REQUESTS", "1000"), ("APP__SERVER__RATE_LIMIT__WINDOW_S", "1")]);
         let limit = limit.expect("there is a limit");
         let known = || limit.clients.read().expect("not poisoned").len();
         for n in 0..200 {
-            assert!(limit.count(IpAddr::from([192, 0, 2, n])).is_ok());
+            assert!(limit.count(IpAddr::from([192, 0, 2, n]).into()).is_ok());
         }
         assert_eq!(known(), 200);
         while known() > 0 {
@@ -235,7 +218,7 @@ mod tests {
         let limit = limit(&[("APP__SERVER__RATE_LIMIT__REQUESTS", "1"), ("APP__SERVER__RATE_LIMIT__WINDOW_S", "3600")]);
         let limit = limit.expect("there is a limit");
         for n in 0..5 {
-            assert!(limit.count(IpAddr::from([192, 0, 2, n])).is_ok());
+            assert!(limit.count(IpAddr::from([192, 0, 2, n]).into()).is_ok());
         }
         limit.sweep(5);
         assert!(limit.count(address("192.0.2.1")).is_err());

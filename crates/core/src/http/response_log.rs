@@ -14,12 +14,13 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use pin_project_lite::pin_project;
 
+use super::client_address::ClientAddresses;
 use super::exchange::Exchange;
 use super::recorded_body::Recorded;
 use super::rules::Rules;
 use crate::pipeline::Pipeline;
 use crate::request::{self, RequestContext};
-use crate::settings::{Network, ResponseLog, Settings};
+use crate::settings::{ResponseLog, Settings};
 
 /// What is recorded of responses and of their requests.
 #[derive(Debug, Clone)]
@@ -30,7 +31,7 @@ pub(crate) struct Config {
     pub sample_rate: f64,
     pub request_body: ResponseLog,
     pub request_max_bytes: usize,
-    pub trusted_proxies: Vec<Network>,
+    pub clients: ClientAddresses,
 }
 
 impl Config {
@@ -43,7 +44,7 @@ impl Config {
             sample_rate: log.response.sample_rate,
             request_body: log.request.body,
             request_max_bytes: log.request.max_bytes,
-            trusted_proxies: settings.server.trusted_proxies.clone(),
+            clients: ClientAddresses::new(&settings.server),
         }
     }
 }
@@ -96,7 +97,7 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let ResponseLogger { pipeline, config } = &self.logger;
         // In a service that is not made of blueprints nobody outside has given the request its context.
-        let new = || Arc::new(RequestContext::new(pipeline, &request));
+        let new = || Arc::new(RequestContext::new(pipeline, &config.clients, &request));
         let context = request::current().unwrap_or_else(new);
         let listens = !pipeline.policy.is_silent();
         let exchange =

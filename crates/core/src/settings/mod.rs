@@ -20,8 +20,8 @@ use serde::Deserialize;
 pub use blueprints::BlueprintSettings;
 pub(crate) use blueprints::{Owner, Section};
 pub use sections::{
-    Blueprints, Cors, Database, Env, Flood, Format, Log, Management, Mode, Network, Patterns, RateLimit, Request,
-    Response, ResponseLog, Sentry, Server, Stderr,
+    Blueprints, ClientAddressHeader, Cors, Database, Env, Flood, Format, Log, Management, Mode, Network, Patterns,
+    RateLimit, Request, Response, ResponseLog, Sentry, Server, Stderr,
 };
 
 use layers::Leaf;

@@ -86,6 +86,7 @@ pub struct Server {
     shutdown_timeout_s: u64,
     #[serde(default)]
     pub trusted_proxies: Vec<Network>,
+    pub client_address_header: ClientAddressHeader,
     pub max_body_bytes: usize,
     pub docs: bool,
     request_timeout_s: u64,
@@ -143,6 +144,19 @@ impl RateLimit {
     pub fn window(&self) -> Duration {
         Duration::from_secs(self.window_s)
     }
+}
+
+/// The header in which trusted proxies say who their client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientAddressHeader {
+    #[default]
+    XForwardedFor,
+    /// RFC 7239's.
+    Forwarded,
+    XRealIp,
+    /// The peer is the client, whatever it says.
+    None,
 }
 
 /// An address or a network, as `10.0.0.1` or `10.0.0.0/8`.

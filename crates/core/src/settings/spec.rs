@@ -115,7 +115,14 @@ pub const SETTINGS: &[Setting] = &[
         "server.trusted_proxies",
         Takes::List,
         None,
-        "addresses or networks (10.0.0.0/8) whose `Forwarded` and `X-Forwarded-For` are believed",
+        "addresses or networks (10.0.0.0/8) of the proxies in front, whose server.client_address_header is believed",
+    ),
+    setting(
+        "server.client_address_header",
+        Takes::OneOf(&["x-forwarded-for", "forwarded", "x-real-ip", "none"]),
+        Some("x-forwarded-for"),
+        "the one header in which server.trusted_proxies say who their client is; read from its end to the first address that \
+         is none of theirs; set it to the one that the proxy itself sets, since it passes on the others as its client sent them",
     ),
     setting(
         "server.max_body_bytes",
