@@ -7,6 +7,7 @@ use futures_util::future::LocalBoxFuture;
 use utoipa::openapi::OpenApi;
 
 use crate::database::Migrations;
+use crate::http::limits::RateLimits;
 use crate::http::rules::ResponseLogRules;
 use crate::record::Level;
 use crate::resources::Resources;
@@ -65,6 +66,11 @@ pub trait Blueprint: Send + Sync + 'static {
     /// How much is recorded of its responses, where that is not all of them with their bodies.
     fn response_log(&self) -> ResponseLogRules {
         ResponseLogRules::default()
+    }
+
+    /// How many requests one client may make to it and to its routes; each limit counts beside `server.rate_limit`.
+    fn limits(&self) -> RateLimits {
+        RateLimits::none()
     }
 
     /// The level of its crate's logger lines, where that is not `log.level`. The settings have the last word.

@@ -66,6 +66,7 @@ pub use database::{
     Value, placeholders,
 };
 pub use http::client_address::ClientAddress;
+pub use http::limits::{Rate, RateLimits};
 pub use http::response_log::ResponseLogger;
 pub use http::rules::ResponseLogRules;
 pub use problem::{FieldError, PROBLEM, Problem, Result};

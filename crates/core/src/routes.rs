@@ -5,6 +5,7 @@ use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
 use actix_web::web::Data;
 use serde::Serialize;
 
+use crate::http::limits::RateLimits;
 use crate::http::rules::Rules;
 use crate::registry::{self, Enabled, RegistryError};
 use crate::service::mount;
@@ -42,6 +43,7 @@ pub(crate) async fn registered(
     let rules = Rules::new(settings.log.response.body, blueprints);
     let routes = listed(items, blueprints, &rules);
     registry::check_routes(&routes, &rules)?;
+    RateLimits::check(blueprints, &routes)?;
     Ok((routes, rules))
 }
 

@@ -26,7 +26,8 @@ use crate::http::failures::answer_failures;
 use crate::http::handler_time::end_late;
 use crate::http::in_flight::InFlight;
 use crate::http::optional::Optional;
-use crate::http::rate_limit::{RateLimit, limit_rate};
+use crate::http::preflights::watch_preflights;
+use crate::http::rate_limit::{Limiters, limit_rate};
 use crate::http::response_log::{Config, ResponseLogger};
 use crate::http::root_span::RootSpan;
 use crate::http::rules::Rules;
@@ -182,7 +183,7 @@ pub(crate) struct Mounted {
     pub cors: Cors,
     pub compression: bool,
     /// One for all workers.
-    pub rate_limit: Option<Arc<RateLimit>>,
+    pub rate_limit: Option<Arc<Limiters>>,
     pub pipeline: &'static Pipeline,
     pub response_log: Config,
     pub answer_headers: Defaults,
@@ -206,6 +207,7 @@ impl Mounted {
         let server = &settings.server;
         let pages = server.docs.then(|| Pages::new(&api::document(name, version, &blueprints)));
         Self {
+            rate_limit: Limiters::new(server, &blueprints).map(Arc::new),
             blueprints,
             pages,
             database: running.database().clone(),
@@ -214,7 +216,6 @@ impl Mounted {
             handler_timeout: server.handler_timeout(),
             cors: server.cors.clone(),
             compression: server.compression,
-            rate_limit: RateLimit::new(server).map(Arc::new),
             pipeline,
             response_log: Config::new(settings, rules),
             answer_headers: Defaults::new(server),
@@ -239,8 +240,11 @@ impl Mounted {
         let clients = self.response_log.clients.clone();
         let connection = clients.clone();
         let cors = cors::layer(&self.cors);
+        let limits = self.rate_limit.clone();
+        let preflights =
+            cors.as_ref().map(|_| from_fn(move |request, next| watch_preflights(limits.clone(), request, next)));
         let limited =
-            |limit: Arc<RateLimit>| from_fn(move |request, next| limit_rate(Arc::clone(&limit), request, next));
+            |limits: Arc<Limiters>| from_fn(move |request, next| limit_rate(Arc::clone(&limits), request, next));
         let rate_limit = self.rate_limit.map(limited);
         let handler_timeout = Some(self.handler_timeout).filter(|limit| !limit.is_zero());
         let app = App::new()
@@ -262,6 +266,7 @@ impl Mounted {
             .wrap(Optional { layer: rate_limit, same: |answer| answer })
             // Outside the limit and the failures, so that their answers can be read; inside the log, which has its preflights.
             .wrap(Optional { layer: cors, same: ServiceResponse::map_into_boxed_body })
+            .wrap(Optional { layer: preflights, same: |answer| answer })
             // Inside compression, so that it sees plain bytes; outside the failures, so that it records their answers.
             .wrap(ResponseLogger::new(pipeline, self.response_log))
             .wrap(Compression { is_on: self.compression })

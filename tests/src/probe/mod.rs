@@ -7,7 +7,9 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
-use cyanotype::{Blueprint, Breadcrumb, Problem, ResponseLog, ResponseLogRules, Result, capture_exception};
+use cyanotype::{
+    Blueprint, Breadcrumb, Problem, Rate, RateLimits, ResponseLog, ResponseLogRules, Result, capture_exception,
+};
 use futures_util::Stream;
 use futures_util::stream;
 use serde::Deserialize;
@@ -15,7 +17,8 @@ use serde::Deserialize;
 use steps::{ProbeError, Step};
 
 /// `POST /probe/run` does the steps of its body in order and then finishes; so does `/probe/run/quiet`, of which nothing is
-/// recorded, and `/probe/run/brief`, of which no content is. `POST /probe/echo` gives back what it is sent.
+/// recorded, `/probe/run/brief`, of which no content is, and `/probe/run/limited`, which a client may use twice an hour.
+/// `POST /probe/echo` gives back what it is sent.
 pub struct Probe;
 
 impl Blueprint for Probe {
@@ -31,7 +34,12 @@ impl Blueprint for Probe {
         scope.service(web::resource("/run").route(web::post().to(run)));
         scope.service(web::resource("/run/quiet").route(web::post().to(run)));
         scope.service(web::resource("/run/brief").route(web::post().to(run)).route(web::put().to(run)));
+        scope.service(web::resource("/run/limited").route(web::post().to(run)).route(web::put().to(run)));
         scope.service(web::resource("/echo").route(web::post().to(echo)));
+    }
+
+    fn limits(&self) -> RateLimits {
+        RateLimits::none().route("POST /probe/run/limited", Rate::new(2, Duration::from_secs(3600)))
     }
 
     fn response_log(&self) -> ResponseLogRules {

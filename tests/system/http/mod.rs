@@ -7,6 +7,7 @@ mod headers;
 mod idempotency;
 mod ids;
 mod late;
+mod limits;
 mod links;
 mod rate;
 mod refusals;

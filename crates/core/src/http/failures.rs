@@ -45,7 +45,11 @@ fn settled(called: std::thread::Result<Result<ServiceResponse, Error>>) -> Resul
     }
 }
 
-fn answered(response: ServiceResponse) -> ServiceResponse {
+/// A response to an error is the problem that it is, once.
+pub(super) fn answered(response: ServiceResponse) -> ServiceResponse {
+    if response.response().extensions().contains::<Accounted>() {
+        return response;
+    }
     let status = response.status();
     let answer =
         match response.response().error() {

@@ -1,7 +1,8 @@
-//! How many requests a client may make: counted by address, for the whole process.
+//! How many requests a client may make, at all, to a blueprint and to a route: counted by address, for the whole process.
 //!
 //! The headers are those of draft-ietf-httpapi-ratelimit-headers-06, the last one with a header for each number.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +21,10 @@ use governor::{Quota, RateLimiter};
 
 use super::answer_headers::with_headers;
 use super::client_address::ClientAddress;
+use super::limits::{Rate, RateLimits};
+use super::rules::is_for;
 use crate::problem::Problem;
+use crate::registry::Enabled;
 use crate::request;
 use crate::settings::Server;
 
@@ -38,12 +42,82 @@ const MOST_CLIENTS: usize = 1 << 18;
 
 type Clients = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
 
-pub(crate) struct RateLimit {
+/// One limit, and what is left of it for each client.
+struct Limiter {
     quota: Quota,
     clients: RwLock<Clients>,
     began: Instant,
     /// When the next sweep is due, in milliseconds from the beginning.
     next_sweep: AtomicU64,
+}
+
+/// All limits of a process.
+pub(crate) struct Limiters {
+    server: Option<Limiter>,
+    blueprints: Vec<OfBlueprint>,
+}
+
+struct OfBlueprint {
+    prefix: String,
+    all: Option<Limiter>,
+    routes: Vec<(String, Limiter)>,
+}
+
+impl Limiters {
+    /// `None` when there is no limit at all.
+    pub fn new(server: &Server, blueprints: &[Enabled]) -> Option<Self> {
+        let of_blueprint = |enabled: &Enabled| {
+            let limits = RateLimits::of(enabled);
+            let routes = limits.routes.into_iter().filter_map(|(route, rate)| Some((route, Limiter::new(rate)?)));
+            let (all, routes) = (limits.all.and_then(Limiter::new), routes.collect::<Vec<_>>());
+            let prefix = enabled.blueprint.prefix().to_owned();
+            (all.is_some() || !routes.is_empty()).then_some(OfBlueprint { prefix, all, routes })
+        };
+        let server = Limiter::new(Rate::from(&server.rate_limit));
+        let blueprints: Vec<OfBlueprint> = blueprints.iter().filter_map(of_blueprint).collect();
+        (server.is_some() || !blueprints.is_empty()).then_some(Self { server, blueprints })
+    }
+
+    /// Counts a request by each limit that it comes under. Its client is told of the tightest; it is an error when the request
+    /// is one too many by any of them.
+    fn count(&self, client: ClientAddress, request: &ServiceRequest) -> Option<Result<Standing, Standing>> {
+        let mut tightest = self.server.as_ref().map(|limit| limit.count(client));
+        let mut also = |limit: &Limiter| {
+            let counted = limit.count(client);
+            tightest = Some(tightest.map_or(counted, |other| tighter(other, counted)));
+        };
+        if !self.blueprints.is_empty() {
+            let context = request::current();
+            let known = context.as_ref().and_then(|context| context.route());
+            let route = known.map(Cow::Borrowed).or_else(|| request.match_pattern().map(Cow::Owned));
+            // A path that no route fits counts for the blueprint that it is below.
+            let path = route.as_deref().unwrap_or(request.path());
+            if let Some(of) = self.blueprints.iter().find(|of| is_below(path, &of.prefix)) {
+                of.all.iter().for_each(&mut also);
+                let method = request.method().as_str();
+                let own =
+                    of.routes.iter().filter(|(rule, _)| route.as_deref().is_some_and(|it| is_for(rule, method, it)));
+                own.for_each(|(_, limit)| also(limit));
+            }
+        }
+        tightest
+    }
+}
+
+fn tighter(a: Result<Standing, Standing>, b: Result<Standing, Standing>) -> Result<Standing, Standing> {
+    match (a, b) {
+        (Ok(one), Ok(other)) => {
+            let key = |it: &Standing| (it.remaining, std::cmp::Reverse(it.reset));
+            Ok(if key(&other) < key(&one) { other } else { one })
+        }
+        // Who has to wait has to wait for the last of them.
+        (Err(one), Err(other)) => Err(if other.reset > one.reset { other } else { one }),
+        (Err(refused), Ok(_)) | (Ok(_), Err(refused)) => Err(refused),
+    }
+}
+
+fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// What a client is told of its limit.
@@ -55,13 +129,12 @@ struct Standing {
     reset: u64,
 }
 
-impl RateLimit {
-    /// `None` when the settings ask for no limit.
-    pub fn new(server: &Server) -> Option<Self> {
-        let limit = &server.rate_limit;
-        let requests = NonZeroU32::new(limit.requests)?;
-        let burst = limit.burst.and_then(NonZeroU32::new).unwrap_or(requests);
-        let quota = Quota::with_period(limit.window() / requests.get())?.allow_burst(burst);
+impl Limiter {
+    /// `None` when the rate is no limit.
+    fn new(rate: Rate) -> Option<Self> {
+        let requests = NonZeroU32::new(rate.requests)?;
+        let burst = rate.burst.and_then(NonZeroU32::new).unwrap_or(requests);
+        let quota = Quota::with_period(rate.window / requests.get())?.allow_burst(burst);
         Some(Self {
             quota,
             clients: RwLock::new(clients(quota)),
@@ -142,12 +215,12 @@ impl Standing {
 
 /// Refuses what is one too many before anything else is done for it.
 pub(crate) async fn limit_rate<B: MessageBody + 'static>(
-    limit: Arc<RateLimit>,
+    limits: Arc<Limiters>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
     let client = request::with_current(|current| current.asked.client).flatten();
-    let answer = match client.map(|client| limit.count(client)) {
+    let answer = match client.and_then(|client| limits.count(client, &request)) {
         None => next.call(request).await,
         Some(Ok(standing)) => with_headers(next.call(request).await, move |headers| standing.tell(headers)),
         Some(Err(standing)) => {
@@ -164,9 +237,9 @@ mod tests {
     use super::*;
     use crate::settings::Loader;
 
-    fn limit(variables: &[(&str, &str)]) -> Option<RateLimit> {
+    fn limit(variables: &[(&str, &str)]) -> Option<Limiter> {
         let settings = Loader::new("/nonexistent").variables(variables.iter().copied()).load().expect("good settings");
-        RateLimit::new(&settings.server)
+        Limiter::new(Rate::from(&settings.server.rate_limit))
     }
 
     fn address(text: &str) -> ClientAddress {
@@ -192,6 +265,21 @@ mod tests {
         let limit = limit.expect("there is a limit");
         assert_eq!(limit.count(address("192.0.2.1")), Ok(Standing { limit: 1, remaining: 0, reset: 1 }));
         assert_eq!(limit.count(address("192.0.2.1")), Err(Standing { limit: 1, remaining: 0, reset: 1 }));
+    }
+
+    #[test]
+    fn a_client_is_told_of_the_tightest_limit() {
+        let standing = |remaining, reset| Standing { limit: 9, remaining, reset };
+        let (loose, tight) = (standing(3, 1), standing(1, 1));
+        for (a, b, told) in [
+            (Ok(loose), Ok(tight), Ok(tight)),
+            (Ok(tight), Ok(loose), Ok(tight)),
+            (Ok(standing(1, 9)), Ok(tight), Ok(standing(1, 9))),
+            (Ok(tight), Err(standing(0, 5)), Err(standing(0, 5))),
+            (Err(standing(0, 7)), Err(standing(0, 5)), Err(standing(0, 7))),
+        ] {
+            assert_eq!(tighter(a, b), told);
+        }
     }
 
     #[test]

@@ -86,13 +86,7 @@ impl Rules {
     /// Refuses a rule for a route that there is not.
     pub fn check(&self, routes: &[RouteInfo]) -> Result<(), RegistryError> {
         for (name, rules) in &self.blueprints {
-            let own = |rule: &str| {
-                let path = rule.split_once(' ').map_or(rule, |(_, path)| path);
-                let mut own = routes.iter().filter(|route| route.blueprint == *name);
-                // A resource without methods of its own answers to any.
-                own.any(|route| is_for(rule, &route.method, &route.path) || route.method == "*" && route.path == path)
-            };
-            if let Some((rule, _)) = rules.routes.iter().find(|(rule, _)| !own(rule)) {
+            if let Some((rule, _)) = rules.routes.iter().find(|(rule, _)| !exists(rule, name, routes)) {
                 return Err(RegistryError::new(format!(
                     "the blueprint {name} has a response-log rule for `{rule}`, and no such route; `app routes` lists those \
                      it has"
@@ -103,8 +97,16 @@ impl Rules {
     }
 }
 
+/// Whether a blueprint has a route that a rule is for.
+pub(super) fn exists(rule: &str, blueprint: &str, routes: &[RouteInfo]) -> bool {
+    let path = rule.split_once(' ').map_or(rule, |(_, path)| path);
+    let mut own = routes.iter().filter(|route| route.blueprint == blueprint);
+    // A resource without methods of its own answers to any.
+    own.any(|route| is_for(rule, &route.method, &route.path) || route.method == "*" && route.path == path)
+}
+
 /// Whether a rule, `GET /users/{id}` or `/users/{id}`, is for a route.
-fn is_for(rule: &str, method: &str, route: &str) -> bool {
+pub(super) fn is_for(rule: &str, method: &str, route: &str) -> bool {
     match rule.split_once(' ') {
         Some((of, path)) => of == method && path == route,
         None => rule == route,

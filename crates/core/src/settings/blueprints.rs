@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::layers::{self, Leaf, section};
+use super::rate_limits::{self, RateLimitSet};
 use super::spec::{self, OF_EVERY_BLUEPRINT, Setting};
 use super::{Origin, ResponseLog, Settings, SettingsError, shown};
 use crate::record::Level;
@@ -67,6 +68,7 @@ pub(crate) struct Section {
     pub own: Value,
     pub log_level: Option<Level>,
     pub response_log: Option<ResponseLog>,
+    pub rate_limit: RateLimitSet,
 }
 
 /// A blueprint as its settings see it.
@@ -80,6 +82,8 @@ pub(crate) struct Owner {
 struct OfEvery {
     #[serde(default)]
     log: OfEveryLog,
+    #[serde(default)]
+    rate_limit: RateLimitSet,
 }
 
 #[derive(Deserialize, Default)]
@@ -143,7 +147,7 @@ impl Settings {
                 problems.push(said(key, &leaf.origin, &layers::unknown(near)));
                 continue;
             };
-            match layers::checked(leaf, setting) {
+            match layers::checked(leaf, setting).and_then(|value| rate_limits::checked(key, value)) {
                 Ok(value) => {
                     let is_own = owner.settings.known.iter().any(|own| own.key == *key);
                     let (value_shown, set_by) = (shown(setting, &value), leaf.origin.clone());
@@ -161,7 +165,8 @@ impl Settings {
         }
         // What is wrong with it has been found already.
         let of_every: OfEvery = serde_json::from_value(of_every).unwrap_or_default();
-        let section = Section { own, log_level: of_every.log.level, response_log: of_every.log.response.body };
+        let OfEvery { log, rate_limit } = of_every;
+        let section = Section { own, log_level: log.level, response_log: log.response.body, rate_limit };
         (section, origins, problems)
     }
 }

@@ -8,6 +8,7 @@ mod blueprints;
 mod check;
 mod cors;
 mod layers;
+mod rate_limits;
 mod sections;
 pub mod spec;
 

@@ -89,6 +89,32 @@ pub const OF_EVERY_BLUEPRINT: &[Setting] = &[
         None,
         "the most that is recorded of its responses; log.response.body can only be for less",
     ),
+    setting(
+        "rate_limit.requests",
+        Takes::Whole(0, 1_000_000),
+        None,
+        "requests that one client may make to all of its routes together in rate_limit.window_s, counted beside \
+         server.rate_limit; 0 is no limit; the blueprint's own when not set",
+    ),
+    setting(
+        "rate_limit.window_s",
+        Takes::Whole(1, 86400),
+        None,
+        "seconds that rate_limit.requests is for; the blueprint's own, or 60, when not set",
+    ),
+    setting(
+        "rate_limit.burst",
+        Takes::Whole(1, 100_000),
+        None,
+        "requests that one client may make to it at once; as many as rate_limit.requests when not set",
+    ),
+    setting(
+        "rate_limit.routes",
+        Takes::List,
+        None,
+        "limits of single routes, counted too: the route as `app routes` lists it, the requests and the seconds, as in \
+         `POST /users/login 10/60`; without a method for all of them together; 0 requests are no limit",
+    ),
 ];
 
 /// Every other setting.

@@ -1,0 +1,101 @@
+//! How a blueprint's limits are set: `blueprints.<name>.rate_limit`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::http::limits::Rate;
+
+/// What is set of a blueprint's limits.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct RateLimitSet {
+    requests: Option<u32>,
+    window_s: Option<u64>,
+    burst: Option<u32>,
+    #[serde(default)]
+    pub routes: Vec<RouteRate>,
+}
+
+/// The limit of one route: `POST /users/login 10/60`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct RouteRate {
+    pub route: String,
+    pub rate: Rate,
+}
+
+impl RateLimitSet {
+    /// The blueprint's own limit for all routes together, as far as nothing else is set.
+    pub fn over(&self, own: Option<Rate>) -> Option<Rate> {
+        const DEFAULT: Rate = Rate::new(0, Duration::from_secs(60));
+        let own = own.unwrap_or(DEFAULT);
+        let requests = self.requests.unwrap_or(own.requests);
+        let window = self.window_s.map_or(own.window, Duration::from_secs);
+        let burst = self.burst.or(own.burst.filter(|_| self.requests.is_none()));
+        (requests > 0).then_some(Rate { requests, window, burst })
+    }
+}
+
+impl TryFrom<String> for RouteRate {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let read = || {
+            let (route, rate) = text.trim().rsplit_once(' ')?;
+            let (requests, window_s) = rate.split_once('/')?;
+            let (requests, window_s) = (requests.parse().ok()?, window_s.parse().ok()?);
+            let fits = route.contains('/') && requests <= 1_000_000 && (1..=86_400).contains(&window_s);
+            fits.then(|| Self {
+                route: route.trim().to_owned(),
+                rate: Rate::new(requests, Duration::from_secs(window_s)),
+            })
+        };
+        read().ok_or_else(|| {
+            format!(
+                "`{text}` is no limit of a route; allowed is ROUTE REQUESTS/SECONDS, such as `POST /users/login 10/60`"
+            )
+        })
+    }
+}
+
+/// The value of a blueprint's setting, or what is wrong with one of a limit.
+pub(super) fn checked(key: &str, value: Value) -> Result<Value, String> {
+    if key == "rate_limit.routes" {
+        for route in value.as_array().into_iter().flatten().filter_map(Value::as_str) {
+            RouteRate::try_from(route.to_owned())?;
+        }
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_routes_limit_is_read_or_refused() {
+        let read = |text: &str| RouteRate::try_from(text.to_owned());
+        let login = RouteRate { route: "POST /users/login".into(), rate: Rate::new(10, Duration::from_secs(60)) };
+        assert_eq!(read("POST /users/login 10/60"), Ok(login));
+        assert_eq!(read("/users/{id} 0/1").expect("is one").route, "/users/{id}");
+        for wrong in
+            ["POST /users/login", "POST /users/login 10", "/users x/60", "/users 1/0", "10/60", "POST 10/60", ""]
+        {
+            assert!(read(wrong).expect_err("is none").contains("REQUESTS/SECONDS"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_over_the_blueprints_own() {
+        let set = |json: Value| serde_json::from_value::<RateLimitSet>(json).expect("is read");
+        let own = Some(Rate::new(5, Duration::from_secs(1)).burst(2));
+        assert_eq!(set(serde_json::json!({})).over(own), own);
+        assert_eq!(set(serde_json::json!({})).over(None), None);
+        assert_eq!(set(serde_json::json!({"requests": 0})).over(own), None);
+        let minute = Duration::from_secs(60);
+        assert_eq!(set(serde_json::json!({"requests": 7})).over(None), Some(Rate::new(7, minute)));
+        assert_eq!(set(serde_json::json!({"requests": 7})).over(own), Some(Rate::new(7, Duration::from_secs(1))));
+        assert_eq!(set(serde_json::json!({"window_s": 60})).over(own), Some(Rate::new(5, minute).burst(2)));
+    }
+}
