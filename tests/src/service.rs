@@ -17,6 +17,8 @@ use crate::{env, ports, records, wait};
 // Of the service and of its management.
 const PORTS: [&str; 2] = ["APP__SERVER__PORT", "APP__MANAGEMENT__PORT"];
 
+const DATABASE_URL: &str = "APP__DATABASE__URL";
+
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 const RUN_LIMIT: Duration = Duration::from_secs(60);
@@ -62,6 +64,7 @@ impl Service {
     /// Starts it and waits until it is live.
     #[track_caller]
     pub fn start(self) -> Running {
+        let binary = self.binary.clone();
         let (mut process, env) = self.spawn();
         let [port, management_port] = PORTS.map(|key| {
             let port = env[key].to_str().and_then(|port| port.parse().ok());
@@ -74,7 +77,8 @@ impl Service {
             }
             live.clone().try_send().ok().filter(|reply| reply.status == 200)
         });
-        Running { port, management_port, pid: process.kept.pid(), process, beside: None }
+        let database_url = env[DATABASE_URL].clone();
+        Running { port, management_port, pid: process.kept.pid(), process, binary, database_url, beside: None }
     }
 
     /// Runs it when it is expected to end by itself, and waits for that.
@@ -90,7 +94,7 @@ impl Service {
             env.entry(key.to_owned()).or_insert_with(|| ports::free().to_string().into());
         }
         let database = format!("sqlite://{}", scratch.join("app.db").display());
-        env.entry("APP__DATABASE__URL".to_owned()).or_insert_with(|| database.into());
+        env.entry(DATABASE_URL.to_owned()).or_insert_with(|| database.into());
 
         let mut command = keeper::command(&binary);
         command.args(&args).env_clear().envs(&env).current_dir(dir.as_deref().unwrap_or(scratch.path()));
@@ -138,6 +142,8 @@ pub struct Running {
     /// Its process id.
     pub pid: u32,
     process: Process,
+    binary: PathBuf,
+    database_url: OsString,
     /// Another process, and the beginning of the paths that it serves.
     beside: Option<(&'static str, Box<Running>)>,
 }
@@ -147,6 +153,11 @@ impl Running {
     #[must_use]
     pub fn beside(self, prefix: &'static str, other: Running) -> Self {
         Self { beside: Some((prefix, Box::new(other))), ..self }
+    }
+
+    /// Another process of its binary on its database: another instance, or a command for the operator.
+    pub fn sibling(&self) -> Service {
+        Service::new(&self.binary).env(DATABASE_URL, &self.database_url)
     }
 
     /// A client for its port.

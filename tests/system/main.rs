@@ -1,5 +1,6 @@
 //! The system tests: the real binary under real supervisord, with a real Sentry server. The tree mirrors the subject.
 
+mod accounts;
 mod choices;
 mod command;
 mod database;
@@ -15,6 +16,7 @@ mod http;
 mod hubs;
 mod lifecycle;
 mod limits;
+mod logins;
 mod notes;
 mod orders;
 mod requests;

@@ -8,7 +8,8 @@ use system_tests::http::Reply;
 use system_tests::service::Running;
 
 use crate::api::{
-    Member, NOBODY, PASSWORD, Setup, in_each_setup, member, only_allows, problem, responses, start, text, wrong_fields,
+    Member, NOBODY, PASSWORD, Setup, admin, in_each_setup, member, only_allows, problem, responses, start, text,
+    wrong_fields,
 };
 
 /// Places an order of one line, and gives its path.
@@ -49,7 +50,8 @@ fn the_whole_life_of_an_order(on: Setup) {
     let order = reply.json();
     let path = format!("/orders/{}", text(&order, "id"));
     assert_eq!(reply.header("location"), Some(path.as_str()));
-    assert_eq!(order.as_object().map(serde_json::Map::len), Some(6), "{order}");
+    assert_eq!(order.as_object().map(serde_json::Map::len), Some(7), "{order}");
+    assert_eq!(order["user_id"], json!(ada.id));
     assert_eq!((&order["status"], &order["lines"]), (&json!("placed"), &lines));
     assert_eq!(order["total_cents"], 1_000_000_001_350_u64);
     assert_eq!(order["created_at"], order["updated_at"]);
@@ -60,7 +62,9 @@ fn the_whole_life_of_an_order(on: Setup) {
     assert_eq!((&paid["status"], &paid["lines"]), (&json!("paid"), &lines));
     assert_eq!(paid["created_at"], order["created_at"]);
     assert!(text(&paid, "updated_at") > text(&order, "updated_at"));
-    let shipped = moved(&app, &ada, &path, "ship");
+    let root = admin(&app, "root");
+    assert_eq!(go(&app, &ada, &path, "ship").status, 403);
+    let shipped = moved(&app, &root, &path, "ship");
     assert_eq!(shipped["status"], "shipped");
     assert_eq!(go(&app, &ada, &path, "cancel").status, 409);
     assert_eq!(app.get(&path).bearer(&ada.token).send().json(), shipped);
@@ -71,6 +75,7 @@ fn the_whole_life_of_an_order(on: Setup) {
         "GET /orders/{id} 200",
         "GET /orders 200",
         "POST /orders/{id}/pay 200",
+        "POST /orders/{id}/ship 403",
         "POST /orders/{id}/ship 200",
         "POST /orders/{id}/cancel 409",
         "GET /orders/{id} 200",
@@ -83,7 +88,8 @@ fn the_whole_life_of_an_order(on: Setup) {
 
 fn a_wrong_move_is_told_what_is_possible(on: Setup) {
     let app = start(on);
-    let ada = member(&app, "ada");
+    // An admin may make every move of their own orders.
+    let ada = admin(&app, "ada");
     // How to get there, what it is then, the moves that are wrong, and what is said to be possible.
     let table: [(&[&str], &str, &[&str], &str); 5] = [
         (&[], "placed", &["ship"], "pay or cancel"),
@@ -130,7 +136,7 @@ fn anothers_order_is_unknown(on: Setup) {
     let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
     let path = place(&app, &ada);
     let refusals = |path: &str| {
-        let moves = ["pay", "ship", "cancel"].map(|to| app.post(&format!("{path}/{to}")));
+        let moves = ["pay", "cancel"].map(|to| app.post(&format!("{path}/{to}")));
         let all = moves.into_iter().chain([app.get(path)]);
         all.map(|request| text(&problem(request.bearer(&bob.token), 404), "detail")).collect::<Vec<_>>()
     };
@@ -140,11 +146,12 @@ fn anothers_order_is_unknown(on: Setup) {
     assert_eq!(app.get(&path).bearer(&ada.token).send().json()["status"], "placed");
 }
 
-fn orders_are_listed_in_pages_and_by_status(on: Setup) {
+fn orders_are_listed_newest_first_and_by_status(on: Setup) {
     let app = start(on);
-    let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
-    let all: Vec<String> = (0..5).map(|_| place(&app, &ada)).collect();
-    place(&app, &bob);
+    let (ada, bob) = (member(&app, "ada"), admin(&app, "bob"));
+    let mut all: Vec<String> = (0..5).map(|_| place(&app, &ada)).collect();
+    let bobs = place(&app, &bob);
+    all.reverse();
     moved(&app, &ada, &all[1], "pay");
     moved(&app, &ada, &all[3], "pay");
 
@@ -155,17 +162,60 @@ fn orders_are_listed_in_pages_and_by_status(on: Setup) {
     assert_eq!((paths(&second), &second["next"]), (all[3..].to_vec(), &Value::Null));
     assert_eq!(page("?limit=5")["next"], Value::Null);
 
-    let paid = page("?status=paid&limit=1");
-    assert_eq!(paths(&paid), all[1..2]);
+    let paid = page("?status=paid&limit=1&total=true");
+    assert_eq!((paths(&paid), &paid["total"]), (all[1..2].to_vec(), &json!(2)));
     let paid = page(&format!("?status=paid&limit=1&after={}", text(&paid, "next")));
-    assert_eq!((paths(&paid), &paid["next"]), (all[3..4].to_vec(), &Value::Null));
+    assert_eq!((paths(&paid), &paid["next"], paid.get("total")), (all[3..4].to_vec(), &Value::Null, None));
     assert_eq!(paths(&page("?status=cancelled")), [""; 0]);
+
+    let middle = text(&app.get(&all[2]).bearer(&ada.token).send().json(), "created_at");
+    assert_eq!(paths(&page(&format!("?created_from={middle}"))), all[..3]);
+    assert_eq!(paths(&page(&format!("?created_before={middle}"))), all[3..]);
+    assert_eq!(paths(&page(&format!("?created_from={middle}&created_before={middle}"))), [""; 0]);
+    assert_eq!(paths(&page("?created_from=-000001-01-01T00:00:00Z&created_before=9999-12-30T00:00:00Z")), all);
+
+    let everyone = app.get("/orders?everyone=true&limit=2&total=true").bearer(&bob.token).send().json();
+    assert_eq!((paths(&everyone), &everyone["total"]), (vec![bobs, all[0].clone()], &json!(6)));
+    problem(app.get("/orders?everyone=true").bearer(&ada.token), 403);
 
     let wrong = |query: &str| wrong_fields(app.get(&format!("/orders?{query}")).bearer(&ada.token));
     assert_eq!(wrong("status=lost"), ["status"]);
     assert_eq!(wrong("limit=0"), ["limit"]);
     assert_eq!(wrong("limit=101"), ["limit"]);
     assert_eq!(wrong("after=first"), ["after"]);
+    assert_eq!(wrong("created_from=yesterday"), ["created_from"]);
+    assert_eq!(wrong("total=maybe"), ["total"]);
+}
+
+fn a_move_is_of_the_version_that_it_names(on: Setup) {
+    let app = start(on);
+    let root = admin(&app, "root");
+    let path = place(&app, &root);
+    let tag = || app.get(&path).bearer(&root.token).send().header("etag").expect("an order has a tag").to_owned();
+    let placed = tag();
+    let go = |to: &str, tag: &str| app.post(&format!("{path}/{to}")).bearer(&root.token).header("if-match", tag);
+    assert_eq!(go("pay", &placed).send().status, 200);
+    for to in ["pay", "ship", "cancel"] {
+        problem(go(to, &placed), 412);
+        problem(go(to, "\"1\""), 412);
+    }
+    assert_eq!(go("ship", &tag()).send().status, 200);
+    let cancelled = place(&app, &root);
+    assert_eq!(app.post(&format!("{cancelled}/cancel")).bearer(&root.token).header("if-match", "*").send().status, 200);
+}
+
+fn an_order_outlasts_its_user(on: Setup) {
+    let app = start(on);
+    let (ada, root) = (member(&app, "ada"), admin(&app, "root"));
+    let path = place(&app, &ada);
+    let order = app.get(&path).bearer(&ada.token).send().json();
+    assert_eq!(app.delete(&format!("/users/{}", ada.id)).bearer(&ada.token).send().status, 204);
+    problem(app.get(&path).bearer(&ada.token), 401);
+    assert_eq!(app.get(&path).bearer(&root.token).send().json(), order);
+    assert_eq!(moved(&app, &root, &path, "cancel")["status"], "cancelled");
+    // Who registers the address again is another user, and sees none of it.
+    let again = member(&app, "ada");
+    problem(app.get(&path).bearer(&again.token), 404);
 }
 
 fn what_is_wrong_with_an_order_is_named(on: Setup) {
@@ -225,7 +275,9 @@ in_each_setup!(
     a_wrong_move_is_told_what_is_possible,
     of_two_that_pay_at_once_one_does,
     anothers_order_is_unknown,
-    orders_are_listed_in_pages_and_by_status,
+    orders_are_listed_newest_first_and_by_status,
+    a_move_is_of_the_version_that_it_names,
+    an_order_outlasts_its_user,
     what_is_wrong_with_an_order_is_named,
     what_is_not_there_is_told_apart,
 );

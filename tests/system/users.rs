@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::api::{
-    Member, NOBODY, PASSWORD, Setup, in_each_setup, login, member, only_allows, problem, register, responses, start,
-    text, token, wrong_fields,
+    Member, NOBODY, PASSWORD, Setup, admin, in_each_setup, login, member, only_allows, problem, register, responses,
+    start, text, token, wrong_fields,
 };
 
 const NEW_PASSWORD: &str = "staple battery horse correct";
@@ -24,8 +24,9 @@ fn the_whole_life_of_a_user(on: Setup) {
     let path = format!("/users/{id}");
     assert_eq!(reply.header("location"), Some(path.as_str()));
     let keys: Vec<&str> = user.as_object().expect("is an object").keys().map(String::as_str).collect();
-    assert_eq!(keys.len(), 5, "{keys:?}");
+    assert_eq!(keys.len(), 6, "{keys:?}");
     assert_eq!((&user["email"], &user["name"]), (&json!("ada@example.org"), &json!("Ada")));
+    assert_eq!(user["role"], "member");
     assert_eq!(user["created_at"], user["updated_at"]);
     assert_eq!(id.as_bytes()[14], b'7', "{id} is of version 7");
 
@@ -35,7 +36,7 @@ fn the_whole_life_of_a_user(on: Setup) {
     let mine = text(&session, "token");
     assert_eq!(app.get(&path).bearer(&mine).send().json(), user);
 
-    let change = json!({"name": "Countess", "email": "Countess@example.org"});
+    let change = json!({"name": "Countess", "email": "Countess@example.org", "current_password": PASSWORD});
     let reply = app.patch(&path).bearer(&mine).json(&change).send();
     assert_eq!(reply.status, 200, "{}", reply.text());
     let changed = reply.json();
@@ -44,7 +45,8 @@ fn the_whole_life_of_a_user(on: Setup) {
     assert!(text(&changed, "updated_at") > text(&user, "updated_at"));
 
     let other = token(&app, "countess@example.org", PASSWORD);
-    assert_eq!(app.patch(&path).bearer(&mine).json(&json!({"password": NEW_PASSWORD})).send().status, 200);
+    let change = json!({"password": NEW_PASSWORD, "current_password": PASSWORD});
+    assert_eq!(app.patch(&path).bearer(&mine).json(&change).send().status, 200);
     problem(app.get(&path).bearer(&other), 401);
     assert_eq!(app.get(&path).bearer(&mine).send().json()["name"], "Countess");
     assert_eq!(login(&app, "countess@example.org", PASSWORD).status, 401);
@@ -88,11 +90,12 @@ fn the_whole_life_of_a_user(on: Setup) {
     }
 }
 
-fn users_are_listed_in_pages(on: Setup) {
+fn users_are_listed_for_admins_newest_first(on: Setup) {
     let app = start(on);
-    let Member { id, token } = member(&app, "a");
+    let Member { id, token } = admin(&app, "a");
     let mut all = vec![id];
     all.extend(["b", "c", "d", "e"].map(|name| text(&register(&app, name), "id")));
+    all.reverse();
 
     let page = |query: &str| app.get(&format!("/users{query}")).bearer(&token).send().json();
     let first = page("?limit=2");
@@ -103,8 +106,13 @@ fn users_are_listed_in_pages(on: Setup) {
     assert_eq!((ids(&third), &third["next"]), (all[4..].to_vec(), &Value::Null));
     // A page that is full with nothing after it is the last one, too.
     let exact = page("?limit=5");
-    assert_eq!((ids(&exact), &exact["next"]), (all.clone(), &Value::Null));
+    assert_eq!((ids(&exact), &exact["next"], exact.get("total")), (all.clone(), &Value::Null, None));
     assert_eq!(ids(&page("")), all);
+    let counted = page("?limit=2&total=true");
+    assert_eq!((ids(&counted), &counted["total"]), (all[..2].to_vec(), &json!(5)));
+    let created = text(&page("?limit=1")["items"][0], "created_at");
+    assert_eq!(ids(&page(&format!("?created_from={created}"))), all[..1]);
+    assert_eq!(page(&format!("?created_before={created}&total=true"))["total"], 4);
 
     for limit in ["0", "101", "-1", "many"] {
         assert_eq!(wrong_fields(app.get(&format!("/users?limit={limit}")).bearer(&token)), ["limit"]);
@@ -149,10 +157,12 @@ fn an_email_address_is_one_users_whatever_its_case(on: Setup) {
     assert_eq!(taken["errors"][0]["field"], "email");
 
     let path = format!("/users/{}", ada.id);
-    let taken = problem(app.patch(&path).bearer(&ada.token).json(&json!({"email": "Bob@example.org"})), 409);
+    let change =
+        |email: &str| app.patch(&path).bearer(&ada.token).json(&json!({"email": email, "current_password": PASSWORD}));
+    let taken = problem(change("Bob@example.org"), 409);
     assert_eq!(taken["errors"][0]["field"], "email");
     // One's own is free to take.
-    assert_eq!(app.patch(&path).bearer(&ada.token).json(&json!({"email": "Ada@example.org"})).send().status, 200);
+    assert_eq!(change("Ada@example.org").send().status, 200);
 }
 
 fn a_refused_login_does_not_say_what_was_wrong(on: Setup) {
@@ -183,15 +193,17 @@ fn without_a_valid_token_there_is_nothing_to_see(on: Setup) {
     assert!(!app.stderr().contains("no-such-token"));
 }
 
-fn everybody_changes_themselves_only(on: Setup) {
+fn another_user_is_unknown(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let bob = text(&register(&app, "bob"), "id");
-    let path = format!("/users/{bob}");
-    assert_eq!(app.get(&path).bearer(&ada.token).send().json()["name"], "bob");
-    problem(app.patch(&path).bearer(&ada.token).json(&json!({"name": "Bobby"})), 403);
-    problem(app.delete(&path).bearer(&ada.token), 403);
-    assert_eq!(app.get(&path).bearer(&ada.token).send().json()["name"], "bob");
+    let refusals = |path: &str| {
+        let all = [app.get(path), app.patch(path).json(&json!({"name": "Bobby"})), app.delete(path)];
+        all.map(|request| text(&problem(request.bearer(&ada.token), 404), "detail"))
+    };
+    // Word for word what is said of a user that does not exist.
+    assert_eq!(refusals(&format!("/users/{bob}")), refusals(&format!("/users/{NOBODY}")));
+    problem(app.get("/users").bearer(&ada.token), 403);
 
     let own = format!("/users/{}", ada.id);
     let patch = |body: &Value| app.patch(&own).bearer(&ada.token).json(body);
@@ -225,11 +237,11 @@ fn what_is_not_there_is_told_apart(on: Setup) {
 
 in_each_setup!(
     the_whole_life_of_a_user,
-    users_are_listed_in_pages,
+    users_are_listed_for_admins_newest_first,
     what_is_wrong_with_a_registration_is_named,
     an_email_address_is_one_users_whatever_its_case,
     a_refused_login_does_not_say_what_was_wrong,
     without_a_valid_token_there_is_nothing_to_see,
-    everybody_changes_themselves_only,
+    another_user_is_unknown,
     what_is_not_there_is_told_apart,
 );

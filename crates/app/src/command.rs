@@ -82,6 +82,12 @@ enum Question {
         #[command(subcommand)]
         question: SentryQuestion,
     },
+    /// Who is an admin, on the database of the settings in force
+    #[cfg(feature = "users")]
+    Users {
+        #[command(subcommand)]
+        question: crate::users::Question,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -103,6 +109,9 @@ enum SentryQuestion {
 /// Why the command could not do what it was asked.
 pub(crate) enum Failed {
     BadConfiguration(String),
+    /// The service could not be started, not even as far as the command needs it.
+    #[cfg(feature = "users")]
+    NotStarted(cyanotype::StartError),
     Other(String),
 }
 
@@ -118,6 +127,11 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
         Err(Failed::BadConfiguration(reason)) => {
             complaint(&reason);
             ExitCode::from(BAD_CONFIGURATION)
+        }
+        #[cfg(feature = "users")]
+        Err(Failed::NotStarted(error)) => {
+            complaint(&error.to_string());
+            error.exit_code()
         }
         Err(Failed::Other(reason)) => {
             complaint(&reason);
@@ -165,6 +179,8 @@ impl Question {
             Question::Config { json, .. } => config(&service(settings), json)?,
             Question::Log { question: LogQuestion::Explain { json } } => explain::answer(&Policy::of(&settings), json)?,
             Question::Sentry { question: SentryQuestion::Test } => sentry_test(&service(settings))?,
+            #[cfg(feature = "users")]
+            Question::Users { question } => question.answer(&service(settings))?,
         };
         answer(&text).map_err(|error| Failed::Other(format!("cannot write to stdout: {error}")))
     }

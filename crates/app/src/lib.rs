@@ -4,6 +4,8 @@ mod blueprints;
 mod command;
 mod explain;
 mod print;
+#[cfg(feature = "users")]
+mod users;
 
 use std::process::ExitCode;
 

@@ -3,15 +3,19 @@
 //! | route | answers |
 //! | --- | --- |
 //! | `POST /orders` | 201: a new order, placed |
-//! | `GET /orders` | 200: a page of the caller's orders, of one status if asked so |
+//! | `GET /orders` | 200: a page of the caller's orders, newest first; for admins, of all users with `everyone=true` |
 //! | `GET /orders/{id}` | 200: an order |
 //! | `POST /orders/{id}/pay` | 200: the order, now paid |
-//! | `POST /orders/{id}/ship` | 200: the order, now shipped |
+//! | `POST /orders/{id}/ship` | 200: the order, now shipped; for admins |
 //! | `POST /orders/{id}/cancel` | 200: the order, now cancelled |
 //!
 //! Whose they are is asked of the users blueprint, in this process or, with `blueprints.orders.users_url`, in another one.
-//! All ask for a bearer token, and show its owner's orders alone: another's order is a 404, so that nobody learns of it.
-//! What changes something takes an `Idempotency-Key`; an order carries an `etag`, and is read again with `If-None-Match`.
+//! All need a bearer token, and show its owner's orders alone: another's order is a 404, so that its existence stays private.
+//! An admin reads, ships and cancels those of all users. What changes something takes an `Idempotency-Key`, and `If-Match`
+//! where there is an order already; an order carries an `etag`, and is read again with `If-None-Match`.
+//!
+//! An order outlasts its user: what was sold stays in the books. Of the user it holds the id alone, which then leads nowhere;
+//! admins go on with it, or cancel it. Prices are the client's own in this example: a shop must look them up.
 //! Which move is possible when stands in `state.rs`.
 
 mod api;

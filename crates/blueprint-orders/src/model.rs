@@ -30,6 +30,7 @@ pub(crate) struct Line {
     #[schema(minimum = 1, maximum = 10_000)]
     #[garde(range(min = 1, max = 10_000))]
     pub quantity: i64,
+    /// This example has no catalogue, so the client says what things cost. A shop must look the price up by the SKU.
     #[serde(deserialize_with = "whole")]
     #[schema(minimum = 0, maximum = 100_000_000)]
     #[garde(range(min = 0, max = 100_000_000))]
@@ -49,17 +50,25 @@ pub(crate) fn total_cents(lines: &[Line]) -> Option<i64> {
     lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(line.quantity.checked_mul(line.unit_price_cents)?))
 }
 
-/// Which of the caller's orders to list.
-#[derive(Debug, Deserialize, Validate, IntoParams)]
+/// Which orders to list.
+#[derive(Debug, Default, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
+    /// Those of this status.
     #[garde(skip)]
     pub status: Option<Status>,
+    /// Those of all users; for admins.
+    #[param(default = false)]
+    #[serde(default)]
+    #[garde(skip)]
+    pub everyone: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Order {
     pub id: Uuid,
+    /// Who placed it. The order outlasts the user.
+    pub user_id: Uuid,
     pub status: Status,
     pub lines: Vec<Line>,
     pub total_cents: i64,
@@ -76,7 +85,7 @@ pub(crate) struct Order {
 
 impl Order {
     pub(crate) fn tag(&self) -> ETag {
-        ETag::of(self.version)
+        ETag::of(self.id, self.version)
     }
 }
 

@@ -4,19 +4,19 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use blueprint_users::Directory;
-use cyanotype::auth::{By, Caller};
-use cyanotype::conditional::IfNoneMatch;
+use cyanotype::auth::{Admin, By, Caller};
+use cyanotype::conditional::{self, IfMatch, IfNoneMatch};
 use cyanotype::extract::{Json, Path, Query};
 use cyanotype::idempotency::Once;
-use cyanotype::paging::{Page, Paging};
-use cyanotype::{Breadcrumb, Database, PROBLEM, Problem, Result, Transaction, add_breadcrumb};
+use cyanotype::paging::{Created, Page, Paging};
+use cyanotype::{Breadcrumb, Database, PROBLEM, Problem, Result, add_breadcrumb};
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::PREFIX;
 use crate::model::{Filter, NewOrder, Order, total_cents};
 use crate::state::{Move, Status, next, outlook};
-use crate::store;
+use crate::store::{self, Of};
 
 // One resource a path, with all its methods: actix then answers a wrong method with 405 and what it allows.
 pub(crate) fn register(scope: &mut ServiceConfig) {
@@ -57,29 +57,37 @@ pub(crate) async fn place(By(caller, Json(new)): By<Json<NewOrder>>, users: Data
     .await
 }
 
-/// Lists the caller's orders, as they were placed.
-#[utoipa::path(get, path = "/orders", params(Filter, Paging), security(("bearer" = [])), responses(
+/// Lists the caller's orders, newest first.
+#[utoipa::path(get, path = "/orders", params(Filter, Created, Paging), security(("bearer" = [])), responses(
     (status = 200, description = "A page", body = Page<Order>, headers(("link" = String))),
+    (status = 403, description = "Only admins list the orders of everyone", body = Problem, content_type = PROBLEM),
 ))]
 pub(crate) async fn list(
     caller: Caller,
     database: Database,
     request: HttpRequest,
     Query(filter): Query<Filter>,
+    Query(created): Query<Created>,
     Query(paging): Query<Paging>,
 ) -> Result {
-    let orders = store::list(&database, caller.id, &filter, &paging).await?;
-    Ok(paging.answer(&request, orders, |order| order.id))
+    if filter.everyone && !caller.is_admin() {
+        return Err(Problem::forbidden("only admins list the orders of everyone"));
+    }
+    let of = if filter.everyone { Of(None) } else { Of::from(caller.id) };
+    let wanted = (filter.status, &created);
+    let orders = store::list(&database, of, wanted, &paging).await?;
+    let total = paging.count(store::count(&database, of, wanted)).await?;
+    Ok(paging.answer(&request, orders, total, |order| order.id))
 }
 
-/// An order.
+/// An order: the caller's or, for admins, anyone's.
 #[utoipa::path(get, path = "/orders/{id}", params(("id" = Uuid, Path), IfNoneMatch), security(("bearer" = [])), responses(
     (status = 200, description = "The order", body = Order, headers(("etag" = String))),
     (status = 304, description = "The client has it already"),
     (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
 ))]
 pub(crate) async fn read(caller: Caller, database: Database, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
-    let order = store::find(&database, caller.id, id).await?.ok_or_else(unknown)?;
+    let order = store::find(&database, Of::seen_by(&caller), id).await?.ok_or_else(unknown)?;
     Ok(known.answer(order.tag(), order))
 }
 
@@ -87,67 +95,75 @@ pub(crate) async fn read(caller: Caller, database: Database, Path(id): Path<Uuid
 #[utoipa::path(
     post,
     path = "/orders/{id}/pay",
-    params(("id" = Uuid, Path), Once),
+    params(("id" = Uuid, Path), IfMatch, Once),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The order, now paid", body = Order, headers(("etag" = String))),
         (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
         (status = 409, description = "It is not possible from where the order is", body = Problem, content_type = PROBLEM),
+        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
     )
 )]
-pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Result {
-    let user = caller.id;
-    once.run(&caller, async move |transaction| advance(transaction, user, id, Move::Pay).await).await
+pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, once: Once) -> Result {
+    let of = Of::from(caller.id);
+    advance(once, caller, (of, id, wanted), Move::Pay).await
 }
 
-/// Ships an order.
+/// Ships an order of any user; for admins.
 #[utoipa::path(
     post,
     path = "/orders/{id}/ship",
-    params(("id" = Uuid, Path), Once),
+    params(("id" = Uuid, Path), IfMatch, Once),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The order, now shipped", body = Order, headers(("etag" = String))),
+        (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM),
         (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
         (status = 409, description = "It is not possible from where the order is", body = Problem, content_type = PROBLEM),
+        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
     )
 )]
-pub(crate) async fn ship(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Result {
-    let user = caller.id;
-    once.run(&caller, async move |transaction| advance(transaction, user, id, Move::Ship).await).await
+pub(crate) async fn ship(Admin(caller): Admin, Path(id): Path<Uuid>, wanted: IfMatch, once: Once) -> Result {
+    advance(once, caller, (Of(None), id, wanted), Move::Ship).await
 }
 
-/// Cancels an order.
+/// Cancels an order: the caller's or, for admins, anyone's.
 #[utoipa::path(
     post,
     path = "/orders/{id}/cancel",
-    params(("id" = Uuid, Path), Once),
+    params(("id" = Uuid, Path), IfMatch, Once),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The order, now cancelled", body = Order, headers(("etag" = String))),
         (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
         (status = 409, description = "It is not possible from where the order is", body = Problem, content_type = PROBLEM),
+        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
     )
 )]
-pub(crate) async fn cancel(caller: Caller, Path(id): Path<Uuid>, once: Once) -> Result {
-    let user = caller.id;
-    once.run(&caller, async move |transaction| advance(transaction, user, id, Move::Cancel).await).await
+pub(crate) async fn cancel(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, once: Once) -> Result {
+    let of = Of::seen_by(&caller);
+    advance(once, caller, (of, id, wanted), Move::Cancel).await
 }
 
-async fn advance(on: &mut Transaction, user: Uuid, id: Uuid, by: Move) -> Result {
-    let order = store::find(&mut *on, user, id).await?.ok_or_else(unknown)?;
-    let from = order.status;
-    let Some(to) = next(from, by) else { return Err(refused(id, by, from)) };
-    add_breadcrumb(
-        Breadcrumb::new("moves an order").category("orders").data("from", from.as_str()).data("to", to.as_str()),
-    );
-    let Some(order) = store::advance(&mut *on, user, order, to).await? else {
-        // Somebody was faster. Even when the move is still possible it is not what the client has decided on.
-        let now = store::find(&mut *on, user, id).await?.ok_or_else(unknown)?.status;
-        return Err(refused(id, by, now));
-    };
-    info!(order_id = %id, user_id = %user, %from, %to, "order moved");
-    Ok(HttpResponse::Ok().insert_header(order.tag()).json(order))
+async fn advance(once: Once, caller: Caller, (of, id, wanted): (Of, Uuid, IfMatch), by: Move) -> Result {
+    let user = caller.id;
+    once.run(&caller, async move |on| {
+        let order = store::find(&mut *on, of, id).await?.ok_or_else(unknown)?;
+        wanted.check(&order.tag())?;
+        let from = order.status;
+        let Some(to) = next(from, by) else { return Err(refused(id, by, from)) };
+        add_breadcrumb(
+            Breadcrumb::new("moves an order").category("orders").data("from", from.as_str()).data("to", to.as_str()),
+        );
+        let Some(order) = store::advance(&mut *on, order, to).await? else {
+            // Another request was faster. Even when the move is still possible it is not what the client has decided on.
+            let now = store::find(&mut *on, of, id).await?.ok_or_else(unknown)?.status;
+            return Err(if wanted.is_given() { conditional::changed() } else { refused(id, by, now) });
+        };
+        info!(order_id = %id, user_id = %user, %from, %to, "order moved");
+        Ok(HttpResponse::Ok().insert_header(order.tag()).json(order))
+    })
+    .await
 }
 
 fn refused(id: Uuid, by: Move, status: Status) -> Problem {

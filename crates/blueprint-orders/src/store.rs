@@ -1,18 +1,37 @@
-//! All SQL of this blueprint. Each statement names the user, so that no handler can forget whose order it is.
+//! All SQL of this blueprint. Each statement says whose orders it is about, so that no handler can forget it.
 
-use cyanotype::paging::Paging;
+use cyanotype::auth::Caller;
+use cyanotype::paging::{Created, Paging};
 use cyanotype::{DatabaseError, Executor, Transaction, placeholders, time};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::model::{Filter, Line, Order};
+use crate::model::{Line, Order};
 use crate::state::Status;
 
 type Result<T> = std::result::Result<T, DatabaseError>;
 
+/// Whose orders a statement is about: a user's, or with `None` those of all users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Of(pub Option<Uuid>);
+
+impl Of {
+    /// An admin's are those of all users, another caller's their own.
+    pub(crate) fn seen_by(caller: &Caller) -> Self {
+        Self((!caller.is_admin()).then_some(caller.id))
+    }
+}
+
+impl From<Uuid> for Of {
+    fn from(user: Uuid) -> Self {
+        Self(Some(user))
+    }
+}
+
 /// An order with one of its lines.
 struct Row {
     id: Uuid,
+    user_id: Uuid,
     status: Status,
     total_cents: i64,
     created_at: Timestamp,
@@ -25,6 +44,7 @@ struct Row {
 
 cyanotype::from_row!(Row {
     id,
+    user_id,
     status: String,
     total_cents,
     created_at,
@@ -55,36 +75,57 @@ pub(crate) async fn insert(
         values.extend::<[&dyn cyanotype::Value; 4]>([position, &line.sku, &line.quantity, &line.unit_price_cents]);
     }
     transaction.execute(&format!("{into} {}", rows.join(", ")), &values).await?;
-    Ok(Order { id, status, lines, total_cents, created_at: now, updated_at: now, version: 1 })
+    Ok(Order { id, user_id: user, status, lines, total_cents, created_at: now, updated_at: now, version: 1 })
 }
 
-pub(crate) async fn find(on: impl Executor, user: Uuid, id: Uuid) -> Result<Option<Order>> {
-    let sql = "SELECT id, status, total_cents, created_at, updated_at, version, sku, quantity, unit_price_cents
+pub(crate) async fn find(on: impl Executor, Of(user): Of, id: Uuid) -> Result<Option<Order>> {
+    let sql =
+        "SELECT id, user_id, status, total_cents, created_at, updated_at, version, sku, quantity, unit_price_cents
                FROM orders LEFT JOIN order_lines ON order_id = id
-               WHERE id = $1 AND user_id = $2 ORDER BY position";
+               WHERE id = $1 AND user_id = COALESCE($2, user_id) ORDER BY position";
     Ok(orders(on.query(sql, &[&id, &user]).await?).pop())
 }
 
-pub(crate) async fn list(on: impl Executor, user: Uuid, filter: &Filter, paging: &Paging) -> Result<Vec<Order>> {
-    let sql = "SELECT id, status, total_cents, created_at, updated_at, version, sku, quantity, unit_price_cents
-               FROM (SELECT * FROM orders WHERE user_id = $1 AND id > $2 AND status = COALESCE($3, status)
-                     ORDER BY id LIMIT $4) AS page
-               LEFT JOIN order_lines ON order_id = id
-               ORDER BY id, position";
-    // No id is before the nil one.
-    let after = paging.after.unwrap_or_default();
-    let status = filter.status.map(Status::as_str);
-    Ok(orders(on.query(sql, &[&user, &after, &status, &paging.to_read()]).await?))
+pub(crate) async fn list(
+    on: impl Executor,
+    of: Of,
+    (status, created): (Option<Status>, &Created),
+    paging: &Paging,
+) -> Result<Vec<Order>> {
+    // Each is found by an index of its own: newest first of a user, or of all.
+    let whose = if of.0.is_some() { "user_id = $1" } else { "user_id = COALESCE($1, user_id)" };
+    let sql = format!(
+        "SELECT id, user_id, status, total_cents, created_at, updated_at, version, sku, quantity, unit_price_cents
+         FROM (SELECT * FROM orders WHERE {whose} AND id < $2 AND status = COALESCE($3, status)
+               AND created_at >= $4 AND created_at < $5 ORDER BY id DESC LIMIT $6) AS page
+         LEFT JOIN order_lines ON order_id = id
+         ORDER BY id DESC, position"
+    );
+    let (from, before) = created.range();
+    let status = status.map(Status::as_str);
+    let values: [&dyn cyanotype::Value; 6] = [&of.0, &paging.before(), &status, &from, &before, &paging.to_read()];
+    Ok(orders(on.query(&sql, &values).await?))
 }
 
-/// Moves an order from the status that it had to another: of two that try, only one finds it where it was.
-pub(crate) async fn advance(on: impl Executor, user: Uuid, order: Order, to: Status) -> Result<Option<Order>> {
+pub(crate) async fn count(
+    on: impl Executor,
+    Of(user): Of,
+    (status, created): (Option<Status>, &Created),
+) -> Result<i64> {
+    let sql = "SELECT count(*) FROM orders WHERE user_id = COALESCE($1, user_id) AND status = COALESCE($2, status)
+               AND created_at >= $3 AND created_at < $4";
+    let (from, before) = created.range();
+    let (count,): (i64,) = on.query_one(sql, &[&user, &status.map(Status::as_str), &from, &before]).await?;
+    Ok(count)
+}
+
+/// Moves an order to another status: of two requests that found the same version, only one does.
+pub(crate) async fn advance(on: impl Executor, order: Order, to: Status) -> Result<Option<Order>> {
     let sql = "UPDATE orders SET status = $1, updated_at = $2, version = version + 1
-               WHERE id = $3 AND user_id = $4 AND status = $5
+               WHERE id = $3 AND version = $4
                RETURNING version";
     let now = time::now();
-    let values: [&dyn cyanotype::Value; 5] = [&to.as_str(), &now, &order.id, &user, &order.status.as_str()];
-    let moved: Option<(i64,)> = on.query_opt(sql, &values).await?;
+    let moved: Option<(i64,)> = on.query_opt(sql, &[&to.as_str(), &now, &order.id, &order.version]).await?;
     Ok(moved.map(|(version,)| Order { status: to, updated_at: now, version, ..order }))
 }
 
@@ -92,9 +133,9 @@ pub(crate) async fn advance(on: impl Executor, user: Uuid, order: Order, to: Sta
 fn orders(rows: Vec<Row>) -> Vec<Order> {
     let mut orders: Vec<Order> = Vec::new();
     for row in rows {
-        let Row { id, status, total_cents, created_at, updated_at, version, .. } = row;
+        let Row { id, user_id, status, total_cents, created_at, updated_at, version, .. } = row;
         if orders.last().is_none_or(|order| order.id != id) {
-            orders.push(Order { id, status, lines: vec![], total_cents, created_at, updated_at, version });
+            orders.push(Order { id, user_id, status, lines: vec![], total_cents, created_at, updated_at, version });
         }
         let line = row.sku.zip(row.quantity).zip(row.unit_price_cents);
         let line = line.map(|((sku, quantity), unit_price_cents)| Line { sku, quantity, unit_price_cents });
@@ -129,11 +170,39 @@ mod tests {
         let (database, user) = (database().await, Uuid::now_v7());
         let order = place(&database, user, &["b", "a", "b"]).await.unwrap();
         let other = place(&database, user, &["c"]).await.unwrap();
-        assert_eq!(find(&database, user, order.id).await.unwrap(), Some(order.clone()));
-        assert_eq!(find(&database, Uuid::now_v7(), order.id).await.unwrap(), None);
-        let (filter, paging) = (Filter { status: None }, Paging { limit: 20, after: None });
-        assert_eq!(list(&database, user, &filter, &paging).await.unwrap(), [order, other]);
-        assert_eq!(list(&database, Uuid::now_v7(), &filter, &paging).await.unwrap(), []);
+        let (owner, stranger) = (Of::from(user), Of::from(Uuid::now_v7()));
+        assert_eq!(find(&database, owner, order.id).await.unwrap(), Some(order.clone()));
+        assert_eq!(find(&database, stranger, order.id).await.unwrap(), None);
+        assert_eq!(find(&database, Of(None), order.id).await.unwrap(), Some(order.clone()));
+
+        let (all, paging) = ((None, &Created::default()), Paging { limit: 20, after: None, total: false });
+        let newest_first = [other, order];
+        assert_eq!(list(&database, owner, all, &paging).await.unwrap(), newest_first);
+        assert_eq!(list(&database, stranger, all, &paging).await.unwrap(), []);
+        assert_eq!(list(&database, Of(None), all, &paging).await.unwrap(), newest_first);
+        for (of, expected) in [(owner, 2), (stranger, 0), (Of(None), 2)] {
+            assert_eq!(count(&database, of, all).await.unwrap(), expected);
+        }
+    }
+
+    #[actix_web::test]
+    async fn orders_are_listed_by_when_they_were_placed() {
+        let (database, user) = (database().await, Uuid::now_v7());
+        let (first, second) =
+            (place(&database, user, &["a"]).await.unwrap(), place(&database, user, &["b"]).await.unwrap());
+        let (first_at, second_at) = (Some(first.created_at), Some(second.created_at));
+        for (created_from, created_before, expected) in [
+            (None, second_at, vec![first.clone()]),
+            (second_at, None, vec![second.clone()]),
+            (first_at, second_at, vec![first.clone()]),
+            (second_at, second_at, vec![]),
+            (first_at, None, vec![second, first]),
+        ] {
+            let filter = (None, &Created { created_from, created_before });
+            let paging = Paging { limit: 20, after: None, total: true };
+            assert_eq!(list(&database, user.into(), filter, &paging).await.unwrap(), expected);
+            assert_eq!(count(&database, user.into(), filter).await.unwrap(), expected.len() as i64);
+        }
     }
 
     #[actix_web::test]
@@ -146,13 +215,12 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn an_order_is_moved_only_from_where_it_is_and_by_its_owner() {
+    async fn an_order_is_moved_only_as_it_was_found() {
         let (database, user) = (database().await, Uuid::now_v7());
         let order = place(&database, user, &["a"]).await.unwrap();
-        assert_eq!(advance(&database, Uuid::now_v7(), order.clone(), Status::Paid).await.unwrap(), None);
-        let paid = advance(&database, user, order.clone(), Status::Paid).await.unwrap().unwrap();
+        let paid = advance(&database, order.clone(), Status::Paid).await.unwrap().unwrap();
         assert_eq!((paid.status, &paid.lines, paid.version), (Status::Paid, &order.lines, 2));
-        assert_eq!(find(&database, user, order.id).await.unwrap(), Some(paid));
-        assert_eq!(advance(&database, user, order, Status::Paid).await.unwrap(), None);
+        assert_eq!(find(&database, user.into(), order.id).await.unwrap(), Some(paid));
+        assert_eq!(advance(&database, order, Status::Paid).await.unwrap(), None);
     }
 }

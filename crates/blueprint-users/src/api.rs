@@ -8,8 +8,11 @@ use crate::routes;
 #[openapi(paths(
     routes::sign_up,
     routes::list,
-    routes::login,
-    routes::logout,
+    routes::sessions::login,
+    routes::sessions::logout,
+    routes::sessions::list_sessions,
+    routes::sessions::revoke_other_sessions,
+    routes::sessions::revoke_session,
     routes::me,
     routes::read,
     routes::change,

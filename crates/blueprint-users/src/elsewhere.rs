@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use cyanotype::Problem;
-use cyanotype::auth::{Authentication, Authenticator, Caller};
+use cyanotype::auth::{Authentication, Authenticator, Caller, Identity, Role};
 use cyanotype::remote::{BaseUrl, Remote, Reply};
 use serde::Deserialize;
 use std::time::Duration;
@@ -29,6 +29,7 @@ impl Elsewhere {
 #[derive(Deserialize)]
 struct User {
     id: Uuid,
+    role: Role,
 }
 
 impl Authenticator for Elsewhere {
@@ -36,7 +37,10 @@ impl Authenticator for Elsewhere {
         Box::pin(async move {
             let reply = self.remote.get(&format!("{PREFIX}/me"), token).await.map_err(Problem::unavailable)?;
             match reply.status {
-                StatusCode::OK => Ok(Some(reply.json::<User>().map_err(Problem::unavailable)?.id)),
+                StatusCode::OK => {
+                    let User { id, role } = reply.json().map_err(Problem::unavailable)?;
+                    Ok(Some(Identity { id, role }))
+                }
                 StatusCode::UNAUTHORIZED => Ok(None),
                 _ => Err(unexpected(&reply)),
             }

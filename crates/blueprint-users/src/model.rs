@@ -1,5 +1,6 @@
 //! What goes over the wire.
 
+use cyanotype::auth::Role;
 use cyanotype::conditional::ETag;
 use cyanotype::{FieldError, fields, time};
 use garde::Validate;
@@ -65,7 +66,7 @@ pub(crate) struct Login {
     pub password: Password,
 }
 
-/// What is left out stays as it is.
+/// What is left out stays as it is. A new e-mail address or password takes the current password, too.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
@@ -78,6 +79,10 @@ pub(crate) struct Change {
     #[schema(value_type = Option<String>, format = "password", min_length = 8, max_length = 1024)]
     #[garde(length(chars, min = 8, max = 1024))]
     pub password: Option<Password>,
+    /// The password that the user has now; required with a new e-mail address or a new password.
+    #[schema(value_type = Option<String>, format = "password", max_length = 1024)]
+    #[garde(length(chars, max = 1024))]
+    pub current_password: Option<Password>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -85,6 +90,8 @@ pub(crate) struct User {
     pub id: Uuid,
     pub email: String,
     pub name: String,
+    /// Granted by the operator alone.
+    pub role: Role,
     #[schema(value_type = String, format = "date-time")]
     #[serde(serialize_with = "time::serialize")]
     pub created_at: Timestamp,
@@ -96,11 +103,11 @@ pub(crate) struct User {
     pub version: i64,
 }
 
-cyanotype::from_row!(User { id, email, name, created_at, updated_at, version });
+cyanotype::from_row!(User { id, email, name, role: String, created_at, updated_at, version });
 
 impl User {
     pub(crate) fn tag(&self) -> ETag {
-        ETag::of(self.version)
+        ETag::of(self.id, self.version)
     }
 }
 
@@ -115,6 +122,29 @@ pub(crate) struct Session {
     #[serde(serialize_with = "time::serialize")]
     pub expires_at: Timestamp,
     pub user_id: Uuid,
+}
+
+/// A session as its user sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct SessionItem {
+    pub id: Uuid,
+    /// The program that logged in, as it named itself.
+    pub user_agent: Option<String>,
+    #[schema(value_type = String, format = "date-time")]
+    #[serde(serialize_with = "time::serialize")]
+    pub created_at: Timestamp,
+    #[schema(value_type = String, format = "date-time")]
+    #[serde(serialize_with = "time::serialize")]
+    pub expires_at: Timestamp,
+    /// Whether it is the session of this request.
+    pub is_current: bool,
+}
+
+cyanotype::from_row!(SessionItem { id, user_agent, created_at, expires_at, is_current });
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Sessions {
+    pub items: Vec<SessionItem>,
 }
 
 #[cfg(test)]

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use actix_web::web::ServiceConfig;
-use cyanotype::auth::{Authentication, Authenticator, Caller};
+use cyanotype::auth::{Authentication, Authenticator, Caller, Identity};
+use cyanotype::settings::BlueprintSettings;
 use cyanotype::{Blueprint, Expiring, Migrations, Resources, Task, time};
 use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
 use crate::directory::{Directory, Exists};
-use crate::store::Store;
-use crate::{PREFIX, api, routes, token};
+use crate::settings::UsersSettings;
+use crate::store::{Owner, Store};
+use crate::throttle::Throttle;
+use crate::{PREFIX, api, routes, settings, token};
 
 cyanotype::embed_migrations!();
 
@@ -39,12 +42,20 @@ impl Blueprint for Users {
         Some(migrations())
     }
 
+    fn settings(&self) -> BlueprintSettings {
+        BlueprintSettings::of::<UsersSettings>(settings::KNOWN)
+    }
+
     fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
         Box::pin(async move {
-            let known = Arc::new(Known { store: Store::new(resources.database().clone()) });
+            let settings: UsersSettings = resources.settings()?;
+            let store = Store::new(resources.database().clone());
+            resources.provide(Arc::new(Throttle::new(store.clone(), settings.limits())));
+            let known = Arc::new(Known { store });
             resources.provide::<dyn Authenticator>(Arc::clone(&known) as _);
             resources.provide::<dyn Directory>(known);
             resources.expire(Expiring { table: "sessions", key: "token_hash", expires_at: "expires_at" });
+            resources.expire(Expiring { table: "login_attempts", key: "key", expires_at: "expires_at" });
             Ok(())
         })
     }
@@ -57,7 +68,10 @@ struct Known {
 
 impl Authenticator for Known {
     fn authenticate<'a>(&'a self, token: &'a str) -> Authentication<'a> {
-        Box::pin(async move { Ok(self.store.session_owner(&token::hash(token), time::now()).await?) })
+        Box::pin(async move {
+            let owner = self.store.session_owner(&token::hash(token), time::now()).await?;
+            Ok(owner.map(|Owner { user_id, role }| Identity { id: user_id, role }))
+        })
     }
 }
 
@@ -65,7 +79,7 @@ impl Directory for Known {
     fn exists<'a>(&'a self, caller: &'a Caller, id: Uuid) -> Exists<'a> {
         Box::pin(async move {
             // Whose token this process has just found in its own database is there.
-            Ok(caller.id == id || self.store.find(id).await?.is_some())
+            Ok(caller.id == id || caller.is_admin() && self.store.find(id).await?.is_some())
         })
     }
 }

@@ -10,30 +10,33 @@ use actix_web::http::header::{
 };
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use crate::api;
 use crate::problem::{Problem, Result};
 
-/// A strong entity tag: the same for as long as its resource has not changed, and never again once it has.
+/// A strong entity tag: the same for as long as its resource has not changed, and never again once it has. No two resources
+/// share one, for what a path shows may depend on who reads it.
 ///
 /// ```
-/// use actix_web::HttpResponse;
 /// use cyanotype::conditional::ETag;
 ///
-/// let answer = HttpResponse::Created().insert_header(ETag::of(1)).finish();
-/// assert_eq!(answer.headers().get("etag").unwrap(), "\"1\"");
+/// let (ada, bob) = ("01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac96-774b-bcce-b302099a8058");
+/// assert_eq!(ETag::of(ada, 1), ETag::of(ada, 1));
+/// assert_ne!(ETag::of(ada, 1), ETag::of(ada, 2));
+/// assert_ne!(ETag::of(ada, 1), ETag::of(bob, 1));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ETag(String);
 
 impl ETag {
-    /// The tag of a resource's version, which every change must make another: a number that counts them. A time does not
-    /// do, for there can be two in one.
-    pub fn of(version: impl Display) -> Self {
-        let version: String = form_urlencoded::byte_serialize(version.to_string().as_bytes()).collect();
-        Self(version)
+    /// The tag of a version of the resource with this id: the first half of their SHA-256. Every change must make another
+    /// version: a number that counts them. A time does not do, for two changes can share one.
+    pub fn of(id: impl Display, version: impl Display) -> Self {
+        let hash = Sha256::digest(format!("{id}\0{version}"));
+        Self(hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
     }
 }
 
@@ -42,7 +45,7 @@ impl TryIntoHeaderPair for ETag {
 
     fn try_into_pair(self) -> Result<(HeaderName, HeaderValue), Self::Error> {
         let value = HeaderValue::from_str(&format!("\"{}\"", self.0));
-        Ok((ETAG, value.expect("a version is encoded, so it is ASCII")))
+        Ok((ETAG, value.expect("hexadecimal digits are ASCII")))
     }
 }
 
@@ -66,8 +69,8 @@ struct Tag {
 /// use cyanotype::conditional::{ETag, IfNoneMatch};
 ///
 /// async fn read(known: IfNoneMatch) -> HttpResponse {
-///     let (version, name) = (7, "Ada");
-///     known.answer(ETag::of(version), name)
+///     let (id, version, name) = (1, 7, "Ada");
+///     known.answer(ETag::of(id, version), name)
 /// }
 /// ```
 #[derive(Debug)]
@@ -115,8 +118,8 @@ impl FromRequest for IfNoneMatch {
 /// use cyanotype::conditional::{ETag, IfMatch};
 ///
 /// async fn change(wanted: IfMatch) -> Result<()> {
-///     let stored_version = 7;
-///     wanted.required()?.check(&ETag::of(stored_version)) // 428 without a tag, 412 with another one
+///     let (id, stored_version) = (1, 7);
+///     wanted.required()?.check(&ETag::of(id, stored_version)) // 428 without a tag, 412 with another one
 /// }
 /// ```
 #[derive(Debug)]
@@ -229,9 +232,22 @@ mod tests {
         IfMatch::extract(&request(&IF_MATCH, values)).await
     }
 
-    async fn status_of_read(values: &[&str], version: &str) -> u16 {
+    fn tag(opaque: &str) -> ETag {
+        ETag(opaque.to_owned())
+    }
+
+    async fn status_of_read(values: &[&str], opaque: &str) -> u16 {
         let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("is never refused");
-        known.answer(ETag::of(version), "body").status().as_u16()
+        known.answer(tag(opaque), "body").status().as_u16()
+    }
+
+    #[test]
+    fn a_tag_is_of_one_resource_in_one_version() {
+        let all = [ETag::of(1, 1), ETag::of(1, 2), ETag::of(2, 1), ETag::of(11, 1), ETag::of(1, 11)];
+        for (at, one) in all.iter().enumerate() {
+            assert!(all[at + 1..].iter().all(|other| other != one), "{all:?}");
+        }
+        assert_eq!(all[0].0.len(), 32);
     }
 
     #[actix_web::test]
@@ -245,7 +261,7 @@ mod tests {
             (&["*"], "7", 304),
             (&["\"6\""], "7", 200),
             (&["7"], "7", 200),
-            (&["\"a%2C+b\""], "a, b", 304),
+            (&["\"a, b\""], "a, b", 304),
         ] {
             assert_eq!(status_of_read(values, version).await, status, "{values:?}");
         }
@@ -255,7 +271,7 @@ mod tests {
     async fn both_answers_carry_the_tag() {
         for (values, body) in [(&[][..], "\"body\""), (&["\"7\""][..], "")] {
             let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("is never refused");
-            let answer = known.answer(ETag::of(7), "body");
+            let answer = known.answer(tag("7"), "body");
             assert_eq!(answer.headers().get(ETAG), Some(&HeaderValue::from_static("\"7\"")));
             assert_eq!(answer.headers().get(CACHE_CONTROL), Some(&HeaderValue::from_static("private, no-cache")));
             let bytes = actix_web::body::MessageBody::try_into_bytes(answer.into_body()).expect("is whole");
@@ -266,7 +282,7 @@ mod tests {
     #[actix_web::test]
     async fn a_change_is_of_the_version_that_it_names() {
         let refusal = async |values: &[&str]| {
-            let checked = if_match(values).await.and_then(|wanted| wanted.check(&ETag::of(7)));
+            let checked = if_match(values).await.and_then(|wanted| wanted.check(&tag("7")));
             checked.err().map(|problem| actix_web::ResponseError::status_code(&problem).as_u16())
         };
         for good in [&[][..], &["\"7\""], &["\"6\",\t\"7\""], &["*"]] {

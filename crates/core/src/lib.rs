@@ -69,6 +69,7 @@ pub use http::client_address::ClientAddress;
 pub use http::limits::{Rate, RateLimits};
 pub use http::response_log::ResponseLogger;
 pub use http::rules::ResponseLogRules;
+pub use lifecycle::StartError;
 pub use problem::{FieldError, PROBLEM, Problem, Result};
 pub use record::{EventId, Kind, Level, Policy, Route, StackRoute, ToSentry, UnknownLevel};
 pub use recorder::Recorder;

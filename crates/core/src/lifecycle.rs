@@ -29,19 +29,28 @@ const UNAVAILABLE: u8 = 69;
 /// What a start that may fare better next time takes at least.
 const BEFORE_ANOTHER_START: Duration = Duration::from_secs(1);
 
-/// Why the service does not serve, in one sentence.
-struct Failed {
+/// Why the service does not serve, or a command did not reach the database, in one sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartError {
     status: u8,
     reason: String,
 }
 
-impl From<RegistryError> for Failed {
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<RegistryError> for StartError {
     fn from(error: RegistryError) -> Self {
         Self { status: BAD_CONFIGURATION, reason: error.to_string() }
     }
 }
 
-impl From<NotStarted> for Failed {
+impl From<NotStarted> for StartError {
     fn from(not: NotStarted) -> Self {
         match not {
             NotStarted::Failed(reason) => Self::unavailable(reason),
@@ -50,7 +59,13 @@ impl From<NotStarted> for Failed {
     }
 }
 
-impl Failed {
+impl StartError {
+    /// The status that the process should end with: 78 for what is configured wrongly, 69 for what is unavailable.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.status)
+    }
+
     /// Another start will fare no better on a schema that a newer version has written.
     fn database(error: DatabaseError) -> Self {
         match error {
@@ -76,7 +91,7 @@ pub(crate) fn run(mut service: Service) -> ExitCode {
     let pipeline = pipeline::start(&settings, service.before_breadcrumb.take(), &Outlets::Real);
 
     // Before any runtime: without descriptors it would not start, and could not say why.
-    let descriptors = Descriptors::claim(&settings).map_err(|reason| Failed { status: BAD_CONFIGURATION, reason });
+    let descriptors = Descriptors::claim(&settings).map_err(|reason| StartError { status: BAD_CONFIGURATION, reason });
     let served = descriptors.and_then(|descriptors| {
         actix_web::rt::System::new().block_on(serve(&service, &settings, enabled, pipeline, descriptors))
     });
@@ -103,14 +118,11 @@ async fn serve(
     enabled: Result<Vec<Enabled>, RegistryError>,
     pipeline: &'static Pipeline,
     descriptors: Descriptors,
-) -> Result<Instant, Failed> {
+) -> Result<Instant, StartError> {
     let enabled = enabled?;
     let (_, rules) = routes::registered(settings, &enabled).await?;
-    let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
-    let names: Vec<&'static str> = blueprints.clone().map(|blueprint| blueprint.name()).collect();
-    let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
-    let program = Program { name: service.name, version: service.version };
-    let database = Database::open(&settings.database, migrations, program).await.map_err(Failed::database)?;
+    let names: Vec<&'static str> = enabled.iter().map(|enabled| enabled.blueprint.name()).collect();
+    let database = open_database(service, settings, &enabled).await?;
     let running = Running::start(&enabled, Shared::new(database.clone())).await?;
     let mounted = Mounted::new(settings, pipeline, enabled, rules, &running, (service.name, service.version));
     let started = Started { service, settings, pipeline, names, database, running: running.clone(), descriptors };
@@ -119,6 +131,27 @@ async fn serve(
         running.stop(Shares::of(settings.server.shutdown_timeout()).blueprints).await;
     }
     served
+}
+
+async fn open_database(service: &Service, settings: &Settings, enabled: &[Enabled]) -> Result<Database, StartError> {
+    let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
+    let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
+    let program = Program { name: service.name, version: service.version };
+    Database::open(&settings.database, migrations, program).await.map_err(StartError::database)
+}
+
+/// Runs a command's work on the database alone.
+pub(crate) fn on_database<T>(
+    service: &Service,
+    work: impl AsyncFnOnce(Database) -> Result<T, DatabaseError>,
+) -> Result<T, StartError> {
+    let (settings, enabled) = service.enabled()?;
+    actix_web::rt::System::new().block_on(async {
+        let database = open_database(service, &settings, &enabled).await?;
+        let done = work(database.clone()).await;
+        database.close();
+        done.map_err(StartError::database)
+    })
 }
 
 /// All that is there before the listeners.
@@ -133,9 +166,9 @@ struct Started<'a> {
 }
 
 impl Started<'_> {
-    async fn listen(self, mounted: Mounted) -> Result<Instant, Failed> {
+    async fn listen(self, mounted: Mounted) -> Result<Instant, StartError> {
         let Self { service, settings, pipeline, names, database, running, descriptors } = self;
-        let mut signals = Signals::listen().map_err(Failed::unavailable)?;
+        let mut signals = Signals::listen().map_err(StartError::unavailable)?;
 
         let in_flight = mounted.in_flight.clone();
         let health = Health { database: database.clone(), blueprints: running.clone(), in_flight: in_flight.clone() };
@@ -228,12 +261,12 @@ impl Shares {
 
 /// How long a worker has to drop its connections.
 const CUTTING_OFF: Duration = Duration::from_millis(500);
-fn cannot_listen(section: &str, settings: &Settings, error: &io::Error) -> Failed {
+fn cannot_listen(section: &str, settings: &Settings, error: &io::Error) -> StartError {
     let (host, port) = match section {
         "management" => (&settings.management.host, settings.management.port),
         _ => (&settings.server.host, settings.server.port),
     };
-    Failed::unavailable(format!("cannot listen on {host}:{port} ({section}.host, {section}.port): {error}"))
+    StartError::unavailable(format!("cannot listen on {host}:{port} ({section}.host, {section}.port): {error}"))
 }
 
 fn say_start(
@@ -279,7 +312,7 @@ fn say_start(
 }
 
 /// Says why there is no service, whatever the mode and the level: it is the answer to the command.
-fn refuse(pipeline: &Pipeline, failed: &Failed) {
+fn refuse(pipeline: &Pipeline, failed: &StartError) {
     let record = Report::service(Level::Critical, failed.reason.clone());
     if pipeline.policy.route(record.kind, record.level).stderr {
         pipeline.report(record);

@@ -94,6 +94,13 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, detail).header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
+    /// 401 for a bearer token that is invalid or has expired (RFC 6750, 3.1).
+    pub fn invalid_token() -> Self {
+        let detail = "invalid or expired token";
+        let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+        Self::new(StatusCode::UNAUTHORIZED, detail).header(header::WWW_AUTHENTICATE, challenge)
+    }
+
     /// 403
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, detail)

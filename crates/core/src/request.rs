@@ -70,6 +70,8 @@ pub(crate) struct RequestContext {
     reports: Mutex<Reports>,
     /// Whether work for it may go on when it has been answered.
     goes_on: AtomicBool,
+    /// Whether the answer is another one for another caller.
+    depends_on_caller: AtomicBool,
 }
 
 /// The newest breadcrumbs, up to a cap.
@@ -136,6 +138,7 @@ impl RequestContext {
             trail: Mutex::default(),
             reports: Mutex::default(),
             goes_on: AtomicBool::new(false),
+            depends_on_caller: AtomicBool::new(false),
         }
     }
 
@@ -171,6 +174,15 @@ impl RequestContext {
     /// Work for this request goes on beside its handler.
     pub fn go_on(&self) {
         self.goes_on.store(true, Ordering::Relaxed);
+    }
+
+    /// The answer depends on who is calling.
+    pub fn set_depends_on_caller(&self) {
+        self.depends_on_caller.store(true, Ordering::Relaxed);
+    }
+
+    pub fn depends_on_caller(&self) -> bool {
+        self.depends_on_caller.load(Ordering::Relaxed)
     }
 
     /// Whether an event of this request may yet be sent: one waits for the response, or its work goes on.

@@ -16,7 +16,7 @@ use crate::api;
 use crate::api::pages::Pages;
 use crate::blueprint::Blueprint;
 use crate::capture::Breadcrumb;
-use crate::database::Database;
+use crate::database::{Database, DatabaseError};
 use crate::extract::Limits;
 use crate::http::answer_headers::Defaults;
 use crate::http::compression::Compression;
@@ -31,7 +31,7 @@ use crate::http::rate_limit::{Limiters, limit_rate};
 use crate::http::response_log::{Config, ResponseLogger};
 use crate::http::root_span::RootSpan;
 use crate::http::rules::Rules;
-use crate::lifecycle;
+use crate::lifecycle::{self, StartError};
 use crate::pipeline::{BeforeBreadcrumb, Pipeline};
 use crate::problem::Problem;
 use crate::record::EventId;
@@ -146,6 +146,18 @@ impl Service {
         let mut settings = self.settings.clone();
         settings.sentry.release.get_or_insert_with(|| self.release());
         sentry::send_test_event(&settings)
+    }
+
+    /// Does an operator's work on the database, with the tables brought up to date as the start does; no other part of the
+    /// service runs.
+    ///
+    /// # Errors
+    /// When the blueprints do not go together, the database is unavailable, or the work fails.
+    pub fn on_database<T>(
+        &self,
+        work: impl AsyncFnOnce(Database) -> Result<T, DatabaseError>,
+    ) -> Result<T, StartError> {
+        lifecycle::on_database(self, work)
     }
 
     /// What events are filed under when the settings do not say.

@@ -57,8 +57,9 @@ fn timeless(item: &Value) -> Value {
 /// Another user's items are not there for a caller, and nothing is for who is no user.
 pub fn each_user_has_their_own(app: &Running, body: &Value) {
     let (ada, bob) = (member(app, "owner-ada"), member(app, "owner-bob"));
-    let (first, second) = (add(app, &ada, body), add(app, &ada, body));
+    let first = add(app, &ada, body);
     let bobs = add(app, &bob, body);
+    let second = add(app, &ada, body);
     let path = path(&first);
 
     let no_change = json!({});
@@ -80,11 +81,11 @@ pub fn each_user_has_their_own(app: &Running, body: &Value) {
         problem(request, 401);
     }
     let list = |member: &Member, query: &str| app.get(&format!("{ALL}{query}")).bearer(&member.token).send().json();
-    assert_eq!(list(&ada, ""), json!({"items": [first, second], "next": null}));
+    assert_eq!(list(&ada, ""), json!({"items": [second, first], "next": null}));
     assert_eq!(list(&bob, ""), json!({"items": [bobs], "next": null}));
-    assert_eq!(list(&ada, "?limit=1"), json!({"items": [first], "next": first["id"]}));
+    assert_eq!(list(&ada, "?limit=1"), json!({"items": [second], "next": second["id"]}));
     // What comes after an item of another user is one's own all the same.
-    assert_eq!(list(&bob, &format!("?after={}", text(&first, "id")))["items"], json!([bobs]));
+    assert_eq!(list(&bob, &format!("?after={}", text(&second, "id")))["items"], json!([bobs]));
 
     assert_eq!(app.delete(&path).bearer(&ada.token).send().status, 204);
     problem(app.get(&path).bearer(&ada.token), 404);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use system_tests::http::Reply;
 use system_tests::service::Running;
 
-use crate::api::{Engine, Member, member, register, start, text};
+use crate::api::{Engine, Member, admin, member, register, start, text};
 
 /// The links of an answer, by their relation.
 fn links(reply: &Reply) -> HashMap<String, String> {
@@ -41,7 +41,8 @@ fn orders_are_walked_through_with_their_filter() {
     let ada = member(&app, "ada");
     let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
     let place = || text(&app.post("/orders").bearer(&ada.token).json(&lines).send().json(), "id");
-    let all: Vec<String> = (0..7).map(|_| place()).collect();
+    let mut all: Vec<String> = (0..7).map(|_| place()).collect();
+    all.reverse();
     for id in &all[..5] {
         assert_eq!(app.post(&format!("/orders/{id}/pay")).bearer(&ada.token).send().status, 200);
     }
@@ -58,9 +59,10 @@ fn orders_are_walked_through_with_their_filter() {
 #[test]
 fn users_are_walked_through_too() {
     let app = start(Engine::Sqlite.together());
-    let ada = member(&app, "ada");
+    let ada = admin(&app, "ada");
     let others: Vec<String> = ["bob", "eve"].map(|name| text(&register(&app, name), "id")).into();
-    assert_eq!(walk(&app, &ada, "/users?limit=1"), ([vec![ada.id.clone()], others].concat(), 3));
+    let newest_first: Vec<String> = [vec![ada.id.clone()], others].concat().into_iter().rev().collect();
+    assert_eq!(walk(&app, &ada, "/users?limit=1"), (newest_first, 3));
     let whole = app.get("/users").bearer(&ada.token).send();
     assert_eq!(links(&whole), HashMap::from([("first".to_owned(), "/users".to_owned())]));
 }

@@ -6,7 +6,7 @@ use actix_web::Error;
 use actix_web::dev::{ResponseHead, ServiceResponse};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 
 use crate::request::{REQUEST_ID, RequestContext};
@@ -45,6 +45,10 @@ impl Defaults {
             self.insert(headers);
             if let Ok(id) = HeaderValue::from_str(&request.id) {
                 headers.insert(REQUEST_ID, id);
+            }
+            if request.depends_on_caller() {
+                // A cache must not give one caller what another one got.
+                headers.append(VARY, HeaderValue::from_static("authorization"));
             }
         })
     }

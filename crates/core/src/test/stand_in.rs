@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use actix_web::web::ServiceConfig;
-use uuid::Uuid;
 
-use crate::auth::{Authentication, Authenticator};
+use crate::auth::{Authentication, Authenticator, Identity};
 use crate::blueprint::{Blueprint, Task};
 use crate::resources::Resources;
 
@@ -38,7 +37,7 @@ impl<P: Fn(&Resources) + Send + Sync + 'static> Blueprint for StandIn<P> {
     }
 }
 
-/// Knows these tokens, each a user's.
+/// Knows these tokens, each a user's: a member's when the user is an id alone.
 ///
 /// ```
 /// # use cyanotype::auth::Authenticator;
@@ -53,11 +52,11 @@ impl<P: Fn(&Resources) + Send + Sync + 'static> Blueprint for StandIn<P> {
 /// # }
 /// ```
 #[derive(Debug, Clone)]
-pub struct Tokens(HashMap<String, Uuid>);
+pub struct Tokens(HashMap<String, Identity>);
 
-impl<const N: usize> From<[(&str, Uuid); N]> for Tokens {
-    fn from(tokens: [(&str, Uuid); N]) -> Self {
-        Self(tokens.into_iter().map(|(token, user)| (token.to_owned(), user)).collect())
+impl<const N: usize, I: Into<Identity>> From<[(&str, I); N]> for Tokens {
+    fn from(tokens: [(&str, I); N]) -> Self {
+        Self(tokens.into_iter().map(|(token, user)| (token.to_owned(), user.into())).collect())
     }
 }
 

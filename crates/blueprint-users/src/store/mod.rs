@@ -1,24 +1,32 @@
 //! All SQL of this blueprint.
 
+mod attempts;
+mod roles;
+mod sessions;
+
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use cyanotype::paging::Paging;
+use cyanotype::paging::{Created, Paging};
 use cyanotype::{Database, DatabaseError, Executor, Problem, time};
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::model::{Email, User};
+
+pub(crate) use attempts::Refusal;
+pub use roles::{Admin, ChangedRole};
+pub(crate) use sessions::{NewSession, Owner};
 
 /// What a login needs to know of a user.
 #[derive(Debug, Clone)]
 pub(crate) struct Credentials {
     pub id: Uuid,
+    pub email: String,
     pub password_hash: String,
 }
 
-cyanotype::from_row!(Credentials { id, password_hash });
+cyanotype::from_row!(Credentials { id, email, password_hash });
 
 /// What changes of a user: what is `None` stays.
 #[derive(Debug, Default)]
@@ -74,22 +82,28 @@ impl Store {
     pub(crate) async fn insert(&self, email: &str, name: &str, password_hash: &str) -> Result<User, Refused> {
         let sql = "INSERT INTO users (id, email, name, password_hash, created_at, updated_at)
                    VALUES ($1, $2, $3, $4, $5, $5)
-                   RETURNING id, email, name, created_at, updated_at, version";
+                   RETURNING id, email, name, role, created_at, updated_at, version";
         let (id, now) = (Uuid::now_v7(), time::now());
         Ok(self.database.query_one(sql, &[&id, &email, &name, &password_hash, &now]).await?)
     }
 
     pub(crate) async fn find(&self, id: Uuid) -> Result<Option<User>, DatabaseError> {
-        let sql = "SELECT id, email, name, created_at, updated_at, version FROM users WHERE id = $1";
+        let sql = "SELECT id, email, name, role, created_at, updated_at, version FROM users WHERE id = $1";
         self.database.query_opt(sql, &[&id]).await
     }
 
-    pub(crate) async fn list(&self, paging: &Paging) -> Result<Vec<User>, DatabaseError> {
-        let sql = "SELECT id, email, name, created_at, updated_at, version FROM users
-                   WHERE id > $1 ORDER BY id LIMIT $2";
-        // No id is before the nil one.
-        let after = paging.after.unwrap_or_default();
-        self.database.query(sql, &[&after, &paging.to_read()]).await
+    pub(crate) async fn list(&self, created: &Created, paging: &Paging) -> Result<Vec<User>, DatabaseError> {
+        let sql = "SELECT id, email, name, role, created_at, updated_at, version FROM users
+                   WHERE id < $1 AND created_at >= $2 AND created_at < $3 ORDER BY id DESC LIMIT $4";
+        let (from, before) = created.range();
+        self.database.query(sql, &[&paging.before(), &from, &before, &paging.to_read()]).await
+    }
+
+    pub(crate) async fn count(&self, created: &Created) -> Result<i64, DatabaseError> {
+        let sql = "SELECT count(*) FROM users WHERE created_at >= $1 AND created_at < $2";
+        let (from, before) = created.range();
+        let (count,): (i64,) = self.database.query_one(sql, &[&from, &before]).await?;
+        Ok(count)
     }
 
     /// Changes a user, if there is one, and of that version if one is given. A new password ends all sessions but the one
@@ -104,7 +118,7 @@ impl Store {
                    SET name = COALESCE($1, name), email = COALESCE($2, email),
                        password_hash = COALESCE($3, password_hash), updated_at = $4, version = version + 1
                    WHERE id = $5 AND version = COALESCE($6, version)
-                   RETURNING id, email, name, created_at, updated_at, version";
+                   RETURNING id, email, name, role, created_at, updated_at, version";
         let end_others = "DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2";
         let work = async move |transaction: &mut cyanotype::Transaction| {
             let Changes { name, email, password_hash } = changes;
@@ -118,9 +132,10 @@ impl Store {
         self.database.transaction(work).await
     }
 
-    /// Whether there was such a user. Their sessions go with them, by the foreign key.
-    pub(crate) async fn delete(&self, id: Uuid) -> Result<bool, DatabaseError> {
-        Ok(self.database.execute("DELETE FROM users WHERE id = $1", &[&id]).await? > 0)
+    /// Whether there was such a user, of that version if one is given. Their sessions go with them, by the foreign key.
+    pub(crate) async fn delete(&self, id: Uuid, version: Option<i64>) -> Result<bool, DatabaseError> {
+        let sql = "DELETE FROM users WHERE id = $1 AND version = COALESCE($2, version)";
+        Ok(self.database.execute(sql, &[&id, &version]).await? > 0)
     }
 
     pub(crate) async fn credentials(&self, email: &str) -> Result<Option<Credentials>, DatabaseError> {
@@ -128,46 +143,21 @@ impl Store {
         if email.contains('\0') {
             return Ok(None);
         }
-        self.database.query_opt("SELECT id, password_hash FROM users WHERE email = $1", &[&email]).await
+        self.database.query_opt("SELECT id, email, password_hash FROM users WHERE email = $1", &[&email]).await
     }
 
-    /// Begins a session, unless the password has changed since it was verified, or the user has gone.
-    pub(crate) async fn begin_session(
-        &self,
-        verified: &Credentials,
-        token_hash: String,
-        expires_at: Timestamp,
-    ) -> Result<bool, DatabaseError> {
-        // A write, so that a change of the password that is under way is waited for, and one that comes later waits.
-        let hold = "UPDATE users SET updated_at = updated_at WHERE id = $1 AND password_hash = $2";
-        let insert = "INSERT INTO sessions (token_hash, user_id, created_at, expires_at) VALUES ($1, $2, $3, $4)";
-        let Credentials { id, password_hash } = verified.clone();
-        let work = async move |transaction: &mut cyanotype::Transaction| {
-            if transaction.execute(hold, &[&id, &password_hash]).await? == 0 {
-                return Ok(false);
-            }
-            transaction.execute(insert, &[&token_hash, &id, &time::now(), &expires_at]).await?;
-            Ok(true)
-        };
-        self.database.transaction(work).await
-    }
-
-    /// Whose session it is, if it is one and has not expired. It goes with its user, so there is one.
-    pub(crate) async fn session_owner(&self, token_hash: &str, now: Timestamp) -> Result<Option<Uuid>, DatabaseError> {
-        let sql = "SELECT user_id FROM sessions WHERE token_hash = $1 AND expires_at > $2";
-        let owner: Option<(Uuid,)> = self.database.query_opt(sql, &[&token_hash, &now]).await?;
-        Ok(owner.map(|(id,)| id))
-    }
-
-    pub(crate) async fn end_session(&self, token_hash: &str) -> Result<(), DatabaseError> {
-        self.database.execute("DELETE FROM sessions WHERE token_hash = $1", &[&token_hash]).await.map(|_| ())
+    /// What a user who is logged in must prove again before a change of the password or the address.
+    pub(crate) async fn credentials_of(&self, id: Uuid) -> Result<Option<Credentials>, DatabaseError> {
+        self.database.query_opt("SELECT id, email, password_hash FROM users WHERE id = $1", &[&id]).await
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cyanotype::auth::Role;
     use cyanotype::test;
+    use jiff::Timestamp;
 
     fn at(time: &str) -> Timestamp {
         time.parse().unwrap()
@@ -182,7 +172,15 @@ mod tests {
     }
 
     async fn begin(store: &Store, user: &Credentials, token: &str) -> bool {
-        store.begin_session(user, token.to_owned(), later()).await.unwrap()
+        store.begin_session(user, session(token, later())).await.unwrap()
+    }
+
+    fn session(token: &str, expires_at: Timestamp) -> NewSession {
+        NewSession { token_hash: token.to_owned(), user_agent: Some("curl".into()), expires_at }
+    }
+
+    async fn owner(store: &Store, token: &str) -> Option<Uuid> {
+        store.session_owner(token, time::now()).await.unwrap().map(|owner| owner.user_id)
     }
 
     async fn change(store: &Store, user: (Uuid, Option<i64>), changes: Changes, session: &str) -> Option<User> {
@@ -207,9 +205,10 @@ mod tests {
         let store = store().await;
         let ada = ada(&store).await;
         let end = at("2030-01-01T00:00:00Z");
-        assert!(store.begin_session(&ada, "token".into(), end).await.unwrap());
+        assert!(store.begin_session(&ada, session("token", end)).await.unwrap());
         let owner = async |now| store.session_owner("token", now).await.unwrap();
-        assert_eq!(owner(at("2029-12-31T23:59:59.999999Z")).await, Some(ada.id));
+        let member = Owner { user_id: ada.id, role: Role::Member };
+        assert_eq!(owner(at("2029-12-31T23:59:59.999999Z")).await, Some(member));
         assert_eq!(owner(end).await, None);
     }
 
@@ -223,11 +222,11 @@ mod tests {
         let rename = Changes { name: Some("Countess".into()), ..Changes::default() };
         let user = change(&store, (ada.id, None), rename, "this").await.unwrap();
         assert_eq!((user.name.as_str(), user.email.as_str()), ("Countess", "ada@example.org"));
-        assert_eq!(store.session_owner("other", time::now()).await.unwrap(), Some(ada.id));
+        assert_eq!(owner(&store, "other").await, Some(ada.id));
 
         change(&store, (ada.id, None), password(), "this").await.unwrap();
-        assert_eq!(store.session_owner("other", time::now()).await.unwrap(), None);
-        assert_eq!(store.session_owner("this", time::now()).await.unwrap(), Some(ada.id));
+        assert_eq!(owner(&store, "other").await, None);
+        assert_eq!(owner(&store, "this").await, Some(ada.id));
     }
 
     #[actix_web::test]
@@ -238,7 +237,7 @@ mod tests {
         assert!(begin(&store, &ada, "other").await);
         assert_eq!(store.find(user.id).await.unwrap().unwrap().version, user.version, "a login changes nobody");
         assert_eq!(change(&store, (user.id, Some(user.version + 1)), password(), "").await, None);
-        assert_eq!(store.session_owner("other", time::now()).await.unwrap(), Some(user.id), "nothing was changed");
+        assert_eq!(owner(&store, "other").await, Some(user.id), "nothing was changed");
         let changed = change(&store, (user.id, Some(user.version)), password(), "").await.unwrap();
         assert_eq!(changed.version, user.version + 1);
         assert_eq!(change(&store, (user.id, Some(user.version)), password(), "").await, None);
@@ -257,10 +256,10 @@ mod tests {
         let store = store().await;
         let ada = ada(&store).await;
         assert!(begin(&store, &ada, "token").await);
-        assert!(store.delete(ada.id).await.unwrap());
+        assert!(store.delete(ada.id, None).await.unwrap());
         let (left,): (i64,) = store.database.query_one("SELECT count(*) FROM sessions", &[]).await.unwrap();
         assert_eq!(left, 0);
-        assert!(!store.delete(ada.id).await.unwrap());
+        assert!(!store.delete(ada.id, None).await.unwrap());
     }
 
     #[actix_web::test]
@@ -269,5 +268,55 @@ mod tests {
         ada(&store).await;
         let again = store.insert("ada@example.org", "Ada", "hash").await;
         assert!(matches!(again, Err(Refused::EmailTaken)), "{again:?}");
+    }
+
+    #[actix_web::test]
+    async fn a_session_is_revoked_by_its_user_only() {
+        let store = store().await;
+        let ada = ada(&store).await;
+        for token in ["this", "other", "third"] {
+            assert!(begin(&store, &ada, token).await);
+        }
+        let listed = store.sessions(ada.id, "this").await.unwrap();
+        assert_eq!(listed.iter().map(|it| it.is_current).collect::<Vec<_>>(), [false, false, true]);
+        assert_eq!(listed[0].user_agent.as_deref(), Some("curl"));
+        assert!(!store.revoke_session(Uuid::now_v7(), listed[0].id).await.unwrap());
+        assert!(store.revoke_session(ada.id, listed[0].id).await.unwrap());
+        assert!(!store.revoke_session(ada.id, listed[0].id).await.unwrap());
+        assert_eq!(owner(&store, "third").await, None);
+        assert_eq!(store.revoke_other_sessions(ada.id, "this").await.unwrap(), 1);
+        assert_eq!((owner(&store, "this").await, owner(&store, "other").await), (Some(ada.id), None));
+    }
+
+    #[actix_web::test]
+    async fn a_role_is_granted_and_revoked_and_each_change_is_audited() {
+        let store = store().await;
+        let ada = ada(&store).await;
+        assert!(begin(&store, &ada, "token").await);
+        let set = async |user: &str, role, by: &str| {
+            let changed = store.set_role(user, role, by).await.unwrap();
+            changed.map(|it| (it.id, it.changed))
+        };
+        assert_eq!(set("ADA@example.org", Role::Admin, "root").await, Some((ada.id, true)));
+        assert_eq!(set(&ada.id.to_string(), Role::Admin, "eve").await, Some((ada.id, false)));
+        assert_eq!(set("bob@example.org", Role::Admin, "root").await, None);
+        assert_eq!(store.session_owner("token", time::now()).await.unwrap().unwrap().role, Role::Admin);
+        let admins = store.admins().await.unwrap();
+        assert_eq!((admins.len(), admins[0].granted_by.as_deref()), (1, Some("root")));
+
+        assert_eq!(set("ada@example.org", Role::Member, "carol").await, Some((ada.id, true)));
+        assert_eq!(store.admins().await.unwrap(), []);
+        let audit: Vec<(String, String)> =
+            store.database.query("SELECT role, changed_by FROM role_changes ORDER BY id", &[]).await.unwrap();
+        let audit: Vec<(&str, &str)> = audit.iter().map(|(role, by)| (role.as_str(), by.as_str())).collect();
+        assert_eq!(audit, [("admin", "root"), ("member", "carol")]);
+    }
+
+    #[actix_web::test]
+    async fn a_deletion_is_of_the_version_that_it_is_for() {
+        let store = store().await;
+        let ada = ada(&store).await;
+        assert!(!store.delete(ada.id, Some(2)).await.unwrap());
+        assert!(store.delete(ada.id, Some(1)).await.unwrap());
     }
 }

@@ -1,0 +1,86 @@
+//! `app users`: who is an admin, changed on the database itself.
+
+use blueprint_users::admins::{self, ChangedRole};
+use clap::{Args, Subcommand};
+use cyanotype::Service;
+
+use crate::command::{Failed, to_json};
+use crate::print::columns;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Question {
+    /// Make a user an admin
+    Grant(Change),
+    /// Make an admin a member again
+    Revoke(Change),
+    /// List the admins, with who granted the role and when
+    Admins {
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Change {
+    /// The user's e-mail address or id
+    #[arg(value_name = "EMAIL|ID")]
+    user: String,
+    /// Who makes the change, for the audit; the system's user when not given
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Question {
+    pub(crate) fn answer(self, service: &Service) -> Result<String, Failed> {
+        match self {
+            Self::Grant(change) => {
+                let by = change.by();
+                let done = service.on_database(async |database| admins::grant(database, &change.user, &by).await);
+                change.shown(done.map_err(Failed::NotStarted)?)
+            }
+            Self::Revoke(change) => {
+                let by = change.by();
+                let done = service.on_database(async |database| admins::revoke(database, &change.user, &by).await);
+                change.shown(done.map_err(Failed::NotStarted)?)
+            }
+            Self::Admins { json } => list(service, json),
+        }
+    }
+}
+
+impl Change {
+    fn by(&self) -> String {
+        let names = ["SUDO_USER", "LOGNAME", "USER"].into_iter().filter_map(|name| std::env::var(name).ok());
+        let name = self.by.clone().into_iter().chain(names).find(|name| !name.trim().is_empty());
+        name.unwrap_or_else(|| "unknown".to_owned())
+    }
+
+    fn shown(&self, done: Option<ChangedRole>) -> Result<String, Failed> {
+        let none = || Failed::Other(format!("there is no user {}; users register by POST /users", self.user));
+        let done = done.ok_or_else(none)?;
+        if self.json {
+            return to_json(&done);
+        }
+        let ChangedRole { id, email, role, changed } = done;
+        let verb = if changed { "is now" } else { "was already" };
+        let article = if role.as_str() == "admin" { "an" } else { "a" };
+        Ok(format!("{email} ({id}) {verb} {article} {}", role.as_str()))
+    }
+}
+
+fn list(service: &Service, json: bool) -> Result<String, Failed> {
+    let admins = service.on_database(admins::list).map_err(Failed::NotStarted)?;
+    if json {
+        return to_json(&admins);
+    }
+    let heading = ["EMAIL", "ID", "GRANTED AT", "GRANTED BY"].map(str::to_owned).to_vec();
+    let rows = admins.into_iter().map(|admin| {
+        let granted_at = admin.granted_at.map_or_else(|| "-".to_owned(), |at| format!("{at:.0}"));
+        vec![admin.email, admin.id.to_string(), granted_at, admin.granted_by.unwrap_or_else(|| "-".to_owned())]
+    });
+    Ok(columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()))
+}

@@ -1,0 +1,219 @@
+//! The handlers, one a route.
+
+pub(crate) mod sessions;
+
+use actix_web::http::header::LOCATION;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use cyanotype::auth::{Admin, By, Caller, bearer_token};
+use cyanotype::conditional::{self, IfMatch, IfNoneMatch};
+use cyanotype::extract::{Json, Path, Query};
+use cyanotype::paging::{Created, Page, Paging};
+use cyanotype::{ClientAddress, PROBLEM, Problem, Result};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::PREFIX;
+use crate::model::{Change, Email, Registration, User};
+use crate::password::Password;
+use crate::store::{Changes, Store};
+use crate::throttle::Throttle;
+use crate::token;
+
+// One resource a path, with all its methods: actix then answers a wrong method with 405 and what it allows.
+pub(crate) fn register(scope: &mut ServiceConfig) {
+    scope
+        .service(web::resource("").route(web::post().to(sign_up)).route(web::get().to(list)))
+        // Before the ids, of which these would be three.
+        .service(web::resource("/login").route(web::post().to(sessions::login)))
+        .service(web::resource("/logout").route(web::post().to(sessions::logout)))
+        .service(web::resource("/me").route(web::get().to(me)))
+        .service(
+            web::resource("/me/sessions")
+                .route(web::get().to(sessions::list_sessions))
+                .route(web::delete().to(sessions::revoke_other_sessions)),
+        )
+        .service(web::resource("/me/sessions/{id}").route(web::delete().to(sessions::revoke_session)))
+        .service(
+            web::resource("/{id}")
+                .route(web::get().to(read))
+                .route(web::patch().to(change))
+                .route(web::delete().to(delete)),
+        );
+}
+
+/// Registers a user.
+#[utoipa::path(post, path = "/users", request_body = Registration, responses(
+    (status = 201, description = "The new user", body = User, headers(("etag" = String), ("location" = String))),
+    (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM),
+))]
+pub(crate) async fn sign_up(store: Store, Json(new): Json<Registration>) -> Result {
+    let password_hash = new.password.hash().await?;
+    let user = store.insert(new.email.as_str(), &new.name, &password_hash).await?;
+    info!(user_id = %user.id, "user registered");
+    let place = (LOCATION, format!("{PREFIX}/{}", user.id));
+    Ok(HttpResponse::Created().insert_header(place).insert_header(user.tag()).json(user))
+}
+
+/// Lists the users, newest first; for admins.
+#[utoipa::path(get, path = "/users", params(Created, Paging), security(("bearer" = [])), responses(
+    (status = 200, description = "A page", body = Page<User>, headers(("link" = String))),
+    (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM),
+))]
+pub(crate) async fn list(
+    _: Admin,
+    store: Store,
+    request: HttpRequest,
+    Query(created): Query<Created>,
+    Query(paging): Query<Paging>,
+) -> Result {
+    let users = store.list(&created, &paging).await?;
+    let total = paging.count(store.count(&created)).await?;
+    Ok(paging.answer(&request, users, total, |user| user.id))
+}
+
+/// The caller.
+#[utoipa::path(get, path = "/users/me", params(IfNoneMatch), security(("bearer" = [])), responses(
+    (status = 200, description = "The caller", body = User, headers(("etag" = String))),
+    (status = 304, description = "The client has it already"),
+))]
+pub(crate) async fn me(caller: Caller, store: Store, known: IfNoneMatch) -> Result {
+    let user = store.find(caller.id).await?.ok_or_else(unknown)?;
+    Ok(known.answer(user.tag(), user))
+}
+
+/// The caller; for admins, any user.
+#[utoipa::path(get, path = "/users/{id}", params(("id" = Uuid, Path), IfNoneMatch), security(("bearer" = [])), responses(
+    (status = 200, description = "The user", body = User, headers(("etag" = String))),
+    (status = 304, description = "The client has it already"),
+    (status = 404, description = "There is no such user, or it is another one", body = Problem, content_type = PROBLEM),
+))]
+pub(crate) async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
+    if caller.id != id && !caller.is_admin() {
+        return Err(unknown());
+    }
+    let user = store.find(id).await?.ok_or_else(unknown)?;
+    Ok(known.answer(user.tag(), user))
+}
+
+/// Changes the caller; what is left out stays.
+#[utoipa::path(
+    patch,
+    path = "/users/{id}",
+    params(("id" = Uuid, Path), IfMatch),
+    request_body = Change,
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The user, changed", body = User, headers(("etag" = String))),
+        (status = 403, description = "An admin may not change another user", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "There is no such user, or it is another one", body = Problem, content_type = PROBLEM),
+        (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM),
+        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
+    )
+)]
+pub(crate) async fn change(
+    By(caller, Json(change)): By<Json<Change>>,
+    store: Store,
+    throttle: Data<Throttle>,
+    address: ClientAddress,
+    request: HttpRequest,
+    Path(id): Path<Uuid>,
+    wanted: IfMatch,
+) -> Result {
+    own(&caller, &store, id).await?;
+    let version = wanted_version(&store, id, &wanted).await?;
+    if change.password.is_some() || change.email.is_some() {
+        let current = change.current_password.ok_or_else(|| {
+            Problem::invalid_field("current_password", "is required to change the e-mail address or the password")
+        })?;
+        prove(&store, &throttle, id, current, address).await?;
+    }
+    let password_hash = match change.password {
+        Some(password) => Some(password.hash().await?),
+        None => None,
+    };
+    let ended_other_sessions = password_hash.is_some();
+    let email = change.email.as_ref().map(Email::as_str).map(str::to_owned);
+    let changes = Changes { name: change.name, email, password_hash };
+    let Some(user) = store.change((id, version), changes, presented(&request)?).await? else {
+        return Err(gone_or_changed(&store, id).await);
+    };
+    info!(user_id = %id, ended_other_sessions, "user changed");
+    Ok(HttpResponse::Ok().insert_header(user.tag()).json(user))
+}
+
+/// A token alone does not take an account over: its user proves the password again.
+async fn prove(store: &Store, throttle: &Throttle, id: Uuid, password: Password, address: ClientAddress) -> Result<()> {
+    let user = store.credentials_of(id).await?.ok_or_else(unknown)?;
+    let attempt = throttle.begin(&user.email, address).await?;
+    let verified = password.is(Some(user.password_hash)).await;
+    if throttle.end(attempt, verified).await? {
+        return Ok(());
+    }
+    warn!(user_id = %id, "change refused: wrong current password");
+    Err(Problem::invalid_field("current_password", "is wrong"))
+}
+
+/// Deletes the caller, with all sessions.
+#[utoipa::path(
+    delete,
+    path = "/users/{id}",
+    params(("id" = Uuid, Path), IfMatch),
+    security(("bearer" = [])),
+    responses(
+        (status = 204, description = "The user is gone"),
+        (status = 403, description = "An admin may not delete another user", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "There is no such user, or it is another one", body = Problem, content_type = PROBLEM),
+        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
+    )
+)]
+pub(crate) async fn delete(caller: Caller, store: Store, Path(id): Path<Uuid>, wanted: IfMatch) -> Result {
+    own(&caller, &store, id).await?;
+    let version = wanted_version(&store, id, &wanted).await?;
+    if !store.delete(id, version).await? {
+        return Err(gone_or_changed(&store, id).await);
+    }
+    info!(user_id = %id, "user deleted");
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Everyone may change themselves only. Another user is unknown, but to admins.
+async fn own(caller: &Caller, store: &Store, id: Uuid) -> Result<()> {
+    if caller.id == id {
+        return Ok(());
+    }
+    if !caller.is_admin() {
+        return Err(unknown());
+    }
+    store.find(id).await?.ok_or_else(unknown)?;
+    warn!(user_id = %caller.id, other = %id, "refused to change another user");
+    Err(Problem::forbidden("this is another user: you may change yourself only"))
+}
+
+/// The version that the client wants to change, if it names one.
+async fn wanted_version(store: &Store, id: Uuid, wanted: &IfMatch) -> Result<Option<i64>> {
+    if !wanted.is_given() {
+        return Ok(None);
+    }
+    let user = store.find(id).await?.ok_or_else(unknown)?;
+    wanted.check(&user.tag())?;
+    Ok(Some(user.version))
+}
+
+/// Why a change has found nothing: the user is gone, or another request was faster since the version was checked.
+async fn gone_or_changed(store: &Store, id: Uuid) -> Problem {
+    match store.find(id).await {
+        Ok(found) => found.map_or_else(unknown, |_| conditional::changed()),
+        Err(error) => error.into(),
+    }
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("user")
+}
+
+/// The hash of the token that the request came with. A handler that asks for a [`Caller`] is not reached without one.
+fn presented(request: &HttpRequest) -> Result<String> {
+    let token = bearer_token(request).ok_or_else(|| Problem::unauthorized("send a bearer token"))?;
+    Ok(token::hash(&token))
+}

@@ -1,0 +1,153 @@
+//! How many passwords may be tried: for an account from one block of addresses, and from one address.
+//!
+//! An account is counted for each block of addresses by itself, so that a stranger does not lock out its owner. Whether there
+//! is such an account makes no difference.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use cyanotype::{ClientAddress, Problem, Result};
+use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
+
+use crate::store::{Refusal, Store};
+use crate::token::hex;
+
+/// One count of failures.
+#[derive(Debug, Clone)]
+pub(crate) struct Counter {
+    pub key: String,
+    pub rule: Rule,
+}
+
+/// How many failures cost nothing, and what each further one costs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rule {
+    Account { free: u32 },
+    Address { free: u32 },
+}
+
+impl Rule {
+    /// A count ends so long after its last delay.
+    pub const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_mins(15);
+
+    /// How long the next attempt must wait after so many failures: a second, and twice as long after each further one.
+    pub fn delay(self, failures: i64) -> Duration {
+        // Many people can share an address: it is never blocked for long.
+        let (free, longest) = match self {
+            Self::Account { free } => (free, Duration::from_mins(15)),
+            Self::Address { free } => (free, Duration::from_mins(1)),
+        };
+        match failures - i64::from(free) {
+            ..0 => Duration::ZERO,
+            beyond => Duration::from_secs(1 << beyond.min(32)).min(longest),
+        }
+    }
+}
+
+/// How many failures cost nothing; 0 is no limit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub per_account: u32,
+    pub per_address: u32,
+}
+
+/// Limits attempts to prove a password.
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    store: Store,
+    limits: Limits,
+}
+
+/// An attempt that is counted as a failure until it has ended otherwise.
+pub(crate) struct Attempt(Vec<Counter>);
+
+impl Throttle {
+    pub(crate) const fn new(store: Store, limits: Limits) -> Self {
+        Self { store, limits }
+    }
+
+    /// # Errors
+    /// 429 when too many have failed.
+    pub(crate) async fn begin(&self, email: &str, address: ClientAddress) -> Result<Attempt> {
+        let counters = counters(self.limits, email, address);
+        if let Some(wait) = self.store.blocked(&counters).await? {
+            return Err(Refusal::Blocked(wait).into());
+        }
+        self.store.begin_attempt(counters.clone()).await?;
+        Ok(Attempt(counters))
+    }
+
+    /// Ends an attempt: what verifying the password has brought, or why it was not verified.
+    pub(crate) async fn end(&self, attempt: Attempt, verified: Result<bool>) -> Result<bool> {
+        if !matches!(verified, Ok(false)) {
+            self.store.end_attempt(attempt.0, verified.is_ok()).await?;
+        }
+        verified
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Blocked(wait) => {
+                let seconds = wait.as_secs() + 1;
+                let detail = format!("too many wrong passwords; retry after {seconds} s");
+                Self::too_many_requests(Duration::from_secs(seconds), detail)
+            }
+            Refusal::Failed(error) => error.into(),
+        }
+    }
+}
+
+fn counters(limits: Limits, email: &str, address: ClientAddress) -> Vec<Counter> {
+    let counter = |rule: Rule, of: String| Counter { key: hex(&Sha256::digest(of)), rule };
+    let account = (limits.per_account > 0).then(|| {
+        let rule = Rule::Account { free: limits.per_account };
+        counter(rule, format!("account {email}\n{}", block(address.ip())))
+    });
+    let address = (limits.per_address > 0).then(|| {
+        let rule = Rule::Address { free: limits.per_address };
+        counter(rule, format!("address {}", address.block()))
+    });
+    account.into_iter().chain(address).collect()
+}
+
+/// The addresses that are near: an IPv4 /24, an IPv6 /48.
+fn block(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(it) => Ipv4Addr::from_bits(it.to_bits() & (u32::MAX << 8)).into(),
+        IpAddr::V6(it) => Ipv6Addr::from_bits(it.to_bits() & (u128::MAX << 80)).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_beyond_the_free_ones_costs_twice_as_much() {
+        let delays =
+            |rule: Rule, failures: &[i64]| failures.iter().map(|it| rule.delay(*it).as_secs()).collect::<Vec<_>>();
+        let account = Rule::Account { free: 3 };
+        assert_eq!(delays(account, &[1, 2, 3, 4, 5, 12, 13, 1000, i64::MAX]), [0, 0, 1, 2, 4, 512, 900, 900, 900]);
+        assert_eq!(delays(Rule::Address { free: 3 }, &[2, 3, 8, 9, 1000]), [0, 1, 32, 60, 60]);
+    }
+
+    #[test]
+    fn an_account_is_counted_by_blocks_of_addresses() {
+        let limits = Limits { per_account: 5, per_address: 50 };
+        let keys = |email: &str, address: &str| {
+            let address: IpAddr = address.parse().expect("an address");
+            counters(limits, email, address.into()).into_iter().map(|it| it.key).collect::<Vec<_>>()
+        };
+        let [here, near, far] = ["192.0.2.1", "192.0.2.9", "198.51.100.1"].map(|it| keys("ada@example.org", it));
+        assert_eq!((here[0] == near[0], here[1] == near[1]), (true, false));
+        assert_ne!(here[0], far[0]);
+        let other = keys("bob@example.org", "192.0.2.1");
+        assert_eq!((here[0] == other[0], here[1] == other[1]), (false, true));
+        let v6 = ["2001:db8:1::1", "2001:db8:1:2::1", "2001:db8:2::1"].map(|it| keys("ada@example.org", it));
+        assert_eq!((v6[0][0] == v6[1][0], v6[0][1] == v6[1][1], v6[0][0] == v6[2][0]), (true, false, false));
+        assert_eq!(keys("ada@example.org", "::ffff:192.0.2.1"), here);
+    }
+}
