@@ -71,7 +71,7 @@ fn config_says_which_layer_set_what_and_masks_secrets() {
     scratch::make_dir(&scratch.join("config"));
     scratch::write(
         &scratch.join("config/default.toml"),
-        "env = \"dev\"\n[log]\nlevel = \"debug\"\n[log.levels]\nawc = \"error\"\n",
+        "env = \"dev\"\n[log]\nlevel = \"debug\"\n[log.levels]\nhyper_util = \"error\"\n",
     );
     scratch::write(&scratch.join("config/dev.toml"), "[server]\nworkers = 3\n[sentry]\nrelease = \"1.10\"\n");
     let stopped = app(&["config", "--mode", "stderr"])
@@ -84,7 +84,7 @@ fn config_says_which_layer_set_what_and_masks_secrets() {
     for (key, value, set_by) in [
         ("env", "dev", "config/default.toml"),
         ("log.level", "debug", "config/default.toml"),
-        ("log.levels.awc", "error", "config/default.toml"),
+        ("log.levels.hyper_util", "error", "config/default.toml"),
         ("server.workers", "3", "config/dev.toml"),
         ("sentry.release", "1.10", "config/dev.toml"),
         ("sentry.dsn", "https://[redacted]@sentry.example/7", "SENTRY_DSN"),

@@ -68,6 +68,11 @@ pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item 
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
 }
 
+/// An error and its sources in one sentence.
+pub(crate) fn sentence(error: &(dyn Error + 'static)) -> String {
+    chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// Whether two reports of one request tell of the same failure: one's messages are the end of the other's.
 pub(crate) fn is_same(a: &[String], b: &[String]) -> bool {
     a.ends_with(b) || b.ends_with(a)

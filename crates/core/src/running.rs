@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::blueprint::Blueprint;
 use crate::database::{Database, Expiring};
-use crate::failure;
+use crate::failure::sentence;
 use crate::registry::Enabled;
 use crate::resources::{Mount, Resources, Shared};
 
@@ -93,11 +93,6 @@ impl Running {
         });
         futures_util::future::join_all(asked).await
     }
-}
-
-/// An error and its sources in one sentence.
-fn sentence(error: &(dyn Error + 'static)) -> String {
-    failure::chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -284,8 +284,8 @@ mod tests {
 
     #[test]
     fn a_module_has_a_level_of_its_own() {
-        let settings = load(&[("APP__LOG__LEVELS__AWC", "debug")]).expect("good settings");
-        assert_eq!(settings.log.levels["awc"], Level::Debug);
+        let settings = load(&[("APP__LOG__LEVELS__HYPER_UTIL", "debug")]).expect("good settings");
+        assert_eq!(settings.log.levels["hyper_util"], Level::Debug);
     }
 
     #[test]
