@@ -2,6 +2,7 @@
 
 mod blueprints;
 mod command;
+mod document;
 mod explain;
 mod print;
 #[cfg(feature = "users")]
@@ -16,7 +17,7 @@ use cyanotype::settings::Settings;
 #[must_use]
 pub fn service(settings: Settings) -> Service {
     let service = Service::new(settings).program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-    blueprints::all(service)
+    blueprints::all(service.document(document::complete))
 }
 
 /// The command line of this process; `complete` may add to the service before it runs.

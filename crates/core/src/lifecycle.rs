@@ -124,7 +124,7 @@ async fn serve(
     let names: Vec<&'static str> = enabled.iter().map(|enabled| enabled.blueprint.name()).collect();
     let database = open_database(service, settings, &enabled).await?;
     let running = Running::start(&enabled, Shared::new(database.clone())).await?;
-    let mounted = Mounted::new(settings, pipeline, enabled, rules, &running, (service.name, service.version));
+    let mounted = Mounted::new(settings, pipeline, enabled, rules, &running, &service.about(settings));
     let started = Started { service, settings, pipeline, names, database, running: running.clone(), descriptors };
     let served = started.listen(mounted).await;
     if served.is_err() {

@@ -14,12 +14,12 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Paging {
-    /// The most items of a page: 1 to 100, 20 when not said.
+    /// Maximum number of items on the page.
     #[param(minimum = 1, maximum = 100, default = 20)]
     #[serde(default = "usual_limit")]
     #[garde(range(min = 1, max = 100))]
     pub limit: u16,
-    /// The id of the last item of the page before.
+    /// The id of the last item of the page before: its `next`.
     #[garde(skip)]
     pub after: Option<Uuid>,
     /// Whether to count all items of the list, whatever the page.
@@ -125,11 +125,12 @@ fn link(request: &HttpRequest, after: Option<Uuid>, rel: &str) -> String {
     format!("<{}{query}>; rel=\"{rel}\"", request.path())
 }
 
-/// A part of a list; the next one begins after `next`.
+/// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// What the next page begins after; null at the end.
+    /// The `after` of the next page; null on the last page.
+    #[schema(required)]
     pub next: Option<Uuid>,
     /// How many items the list has, where the query has `total=true`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -59,8 +59,11 @@ pub struct Problem {
 /// What is wrong with one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// The field's path: `lines[0].quantity`.
+    /// The field's path.
+    #[schema(example = "lines[0].quantity")]
     pub field: String,
+    /// What is wrong with its value.
+    #[schema(example = "lower than 1")]
     pub message: String,
 }
 
@@ -248,26 +251,32 @@ impl Problem {
     }
 }
 
-/// A problem as RFC 9457 has it.
+/// An error (RFC 9457).
 // Its members, in the order in which they are written.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 struct ProblemBody<'a> {
+    /// A URI that names the kind of problem; `about:blank` is the status's own.
+    #[schema(format = "uri-reference", example = "about:blank")]
     r#type: &'static str,
-    /// What the status means.
+    /// The meaning of the status.
+    #[schema(example = "Not Found")]
     title: &'a str,
+    #[schema(minimum = 400, maximum = 599, example = 404)]
     status: u16,
-    /// What is wrong, and how it can be mended.
+    /// What is wrong, and how to correct it.
+    #[schema(nullable = false, example = "there is no such order")]
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
-    /// The fields that are wrong.
+    /// The invalid fields.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
     /// Names the request in the service's log.
+    #[schema(nullable = false, example = "01890a5d-ac96-774b-bcce-b302099a8057")]
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
-    /// Names the event in Sentry, where the failure has been reported.
-    #[schema(value_type = Option<String>)]
+    /// Names the event in Sentry, when the failure has been reported there.
+    #[schema(value_type = Option<String>, nullable = false, example = "c4a1d4c0a2f34f0e9b8c5d7e6f102938")]
     #[serde(skip_serializing_if = "Option::is_none")]
     sentry_event_id: Option<EventId>,
 }

@@ -59,6 +59,7 @@ pub struct Service {
     pub(crate) settings: Settings,
     pub(crate) blueprints: Vec<Registered>,
     pub(crate) before_breadcrumb: Option<BeforeBreadcrumb>,
+    pub(crate) complete_document: Option<api::Complete>,
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
 }
@@ -70,6 +71,7 @@ impl Service {
             settings,
             blueprints: Vec::new(),
             before_breadcrumb: None,
+            complete_document: None,
             name: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -100,6 +102,26 @@ impl Service {
         self
     }
 
+    /// Completes the API document, which has the program's name as its title: with a title, a contact and a licence for
+    /// readers, or whatever else the blueprints cannot state.
+    ///
+    /// ```
+    /// # fn complete(service: cyanotype::Service) -> cyanotype::Service {
+    /// use utoipa::openapi::{ContactBuilder, LicenseBuilder};
+    ///
+    /// service.document(|document| {
+    ///     document.info.title = "Shop".into();
+    ///     document.info.contact = Some(ContactBuilder::new().name(Some("Shop API team")).build());
+    ///     document.info.license = Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build());
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn document(mut self, complete: impl Fn(&mut OpenApi) + Send + Sync + 'static) -> Self {
+        self.complete_document = Some(Box::new(complete));
+        self
+    }
+
     /// The settings in force, those of the blueprints among them.
     ///
     /// # Errors
@@ -127,7 +149,17 @@ impl Service {
     /// # Errors
     /// When the blueprints do not go together, or cannot be set so.
     pub fn api(&self) -> Result<OpenApi, RegistryError> {
-        self.enabled().map(|(_, blueprints)| api::document(self.name, self.version, &blueprints))
+        self.enabled().map(|(settings, blueprints)| api::document(&self.about(&settings), &blueprints))
+    }
+
+    /// What the document has of the program.
+    pub(crate) fn about<'a>(&'a self, settings: &'a Settings) -> api::About<'a> {
+        api::About {
+            name: self.name,
+            version: self.version,
+            public_url: settings.server.public_url.as_deref(),
+            complete: self.complete_document.as_ref(),
+        }
     }
 
     /// Whether the start would refuse the blueprints.
@@ -214,10 +246,10 @@ impl Mounted {
         blueprints: Vec<Enabled>,
         rules: Rules,
         running: &Running,
-        (name, version): (&str, &str),
+        about: &api::About<'_>,
     ) -> Self {
         let server = &settings.server;
-        let pages = server.docs.then(|| Pages::new(&api::document(name, version, &blueprints)));
+        let pages = server.docs.then(|| Pages::new(&api::document(about, &blueprints)));
         Self {
             rate_limit: Limiters::new(server, &blueprints).map(Arc::new),
             blueprints,

@@ -1,78 +1,173 @@
-//! What all operations of the document have in common.
+//! What all operations of the document have in common: the problems any of them can answer, who may call, and the
+//! headers of answers.
 
+use actix_web::http::StatusCode;
+use serde_json::json;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::headers;
 use crate::problem::{FieldError, PROBLEM, Problem};
 
 pub(super) const DESCRIPTION: &str = "\
-**Problems.** Whatever cannot be answered is answered as `application/problem+json` (RFC 9457). `request_id` names the request \
-in the service's log; `errors` names the fields that are wrong.\n\n\
-**Requests.** A valid `x-request-id` is taken over, else one is made; every answer returns it. `traceparent` and `sentry-trace` \
-go on.\n\n\
-**Who is calling** is told by a bearer token in the `authorization` header.\n\n\
-**Pages.** Lists take `limit` and `after`, the id of the last item seen. `next` is the id to go on after, or null at the end; \
-the header `link` has the address of the next page.\n\n\
-**Changes.** Where an answer has an `etag`, `if-none-match` saves reading it again, and `if-match` changes it only as long as \
-nobody else has.\n\n\
-**Once.** Where an `idempotency-key` is taken, a request that is sent again with its key is done once and answered the same.";
+**Errors.** Every error is `application/problem+json` (RFC 9457). `request_id` names the request in the service's log; \
+`errors` lists the invalid fields.\n\n\
+**Request ids.** A valid `x-request-id` is used as it is, otherwise the service generates one; every response returns it. \
+`traceparent` and `sentry-trace` are continued.\n\n\
+**Authentication.** Send the token of a login as `authorization: Bearer TOKEN`.\n\n\
+**Pages.** Lists take `limit` and `after`, the id of the last item of the page before. `next` is that id for the next page, or \
+null on the last one; the header `link` has the next page's address.\n\n\
+**Concurrent changes.** A response with an `etag` can be revalidated with `if-none-match`; with `if-match` a change is made \
+only if nothing else has changed the resource since.\n\n\
+**Retries.** A request with an `idempotency-key` that is sent again is executed once and gets the same response. A 429 or 503 \
+with `retry-after` says when to try again.";
 
 /// Schemas that all blueprints share.
 pub(super) const SCHEMAS: [&str; 2] = ["Problem", "FieldError"];
 
-/// A problem's name in the document, its status, and when it is the answer.
-type Case = (&'static str, u16, &'static str);
+/// A problem that operations can answer by their kind.
+struct Case {
+    /// In the document's components.
+    name: &'static str,
+    status: StatusCode,
+    description: &'static str,
+    /// The `detail` of its example.
+    detail: &'static str,
+    field: Option<(&'static str, &'static str)>,
+}
 
-const UNREADABLE: Case = ("Unreadable", 400, "What was sent cannot be read");
-const NOT_KNOWN: Case = ("CallerUnknown", 401, "There is no bearer token, or it is not valid any more");
-const LATE: Case = ("BodyLate", 408, "The body did not come in time");
-const TOO_LARGE: Case = ("BodyTooLarge", 413, "The body is larger than what is read");
-const NOT_JSON: Case = ("NotJson", 415, "The body is not sent as JSON");
-const INVALID: Case = ("Invalid", 422, "The request can be read, and some of it cannot be taken");
-const TOO_MANY: Case =
-    ("TooManyRequests", 429, "This client has sent too many requests; `retry-after` says when to come back");
-const FAILED: Case = ("Failed", 500, "The service failed; it has been reported");
-const UNAVAILABLE: Case = ("Unavailable", 503, "Something that is needed does not answer in time");
+const fn case(name: &'static str, status: StatusCode, description: &'static str, detail: &'static str) -> Case {
+    Case { name, status, description, detail, field: None }
+}
 
-const ALL: [Case; 9] = [UNREADABLE, NOT_KNOWN, LATE, TOO_LARGE, NOT_JSON, INVALID, TOO_MANY, FAILED, UNAVAILABLE];
+const BAD_REQUEST: Case = case(
+    "BadRequest",
+    StatusCode::BAD_REQUEST,
+    "The request cannot be parsed: malformed JSON, or a malformed id in the path",
+    "the body is not valid JSON",
+);
+const UNAUTHORIZED: Case = case(
+    "Unauthorized",
+    StatusCode::UNAUTHORIZED,
+    "The bearer token is missing, invalid or expired",
+    "invalid or expired token",
+);
+const REQUEST_TIMEOUT: Case = case(
+    "RequestTimeout",
+    StatusCode::REQUEST_TIMEOUT,
+    "The body did not arrive in time",
+    "the body did not arrive within 10 s",
+);
+const CONTENT_TOO_LARGE: Case = case(
+    "ContentTooLarge",
+    StatusCode::PAYLOAD_TOO_LARGE,
+    "The body is larger than the service accepts",
+    "the body is larger than 1048576 bytes",
+);
+const UNSUPPORTED_MEDIA_TYPE: Case = case(
+    "UnsupportedMediaType",
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    "The body's content type is not JSON",
+    "send `content-type: application/json`",
+);
+const UNPROCESSABLE_CONTENT: Case = Case {
+    field: Some(("limit", "greater than 100")),
+    ..case(
+        "UnprocessableContent",
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "The request is well-formed, but some of its values are invalid; `errors` lists them",
+        "the request has invalid values",
+    )
+};
+const TOO_MANY_REQUESTS: Case = case(
+    "TooManyRequests",
+    StatusCode::TOO_MANY_REQUESTS,
+    "The client has sent too many requests; `retry-after` says when to try again",
+    "rate limit exceeded; retry after 12 s",
+);
+const INTERNAL_SERVER_ERROR: Case = case(
+    "InternalServerError",
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "The service failed, and the failure has been reported",
+    "internal error",
+);
+const SERVICE_UNAVAILABLE: Case = case(
+    "ServiceUnavailable",
+    StatusCode::SERVICE_UNAVAILABLE,
+    "The service is overloaded, or something it depends on is unavailable",
+    "the service is overloaded",
+);
 
-/// Adds the problems that an operation can be answered with by its kind, beside those that it names itself.
+const ALL: [&Case; 9] = [
+    &BAD_REQUEST,
+    &UNAUTHORIZED,
+    &REQUEST_TIMEOUT,
+    &CONTENT_TOO_LARGE,
+    &UNSUPPORTED_MEDIA_TYPE,
+    &UNPROCESSABLE_CONTENT,
+    &TOO_MANY_REQUESTS,
+    &INTERNAL_SERVER_ERROR,
+    &SERVICE_UNAVAILABLE,
+];
+
+/// Adds what an operation has by its kind, beside what it names itself: problems, `security: []` when it is public, and
+/// the headers of its responses.
 pub(super) fn complete(operation: &mut Operation, path: &str) {
-    let mut problems = vec![TOO_MANY, FAILED, UNAVAILABLE];
+    let mut problems = vec![&TOO_MANY_REQUESTS, &INTERNAL_SERVER_ERROR, &SERVICE_UNAVAILABLE];
     if path.contains('{') {
-        problems.push(UNREADABLE);
+        problems.push(&BAD_REQUEST);
     }
-    if operation.security.as_ref().is_some_and(|required| !required.is_empty()) {
-        problems.push(NOT_KNOWN);
+    if !operation.security.get_or_insert_default().is_empty() {
+        problems.push(&UNAUTHORIZED);
     }
     if operation.parameters.as_ref().is_some_and(|parameters| !parameters.is_empty()) {
-        problems.push(INVALID);
+        problems.push(&UNPROCESSABLE_CONTENT);
     }
     if operation.request_body.is_some() {
-        problems.extend([UNREADABLE, LATE, TOO_LARGE, NOT_JSON, INVALID]);
+        problems.extend([&BAD_REQUEST, &REQUEST_TIMEOUT, &CONTENT_TOO_LARGE, &UNSUPPORTED_MEDIA_TYPE]);
+        problems.push(&UNPROCESSABLE_CONTENT);
     }
-    for (name, status, _) in problems {
-        let responses = &mut operation.responses.responses;
-        responses.entry(status.to_string()).or_insert_with(|| RefOr::Ref(Ref::from_response_name(name)));
+    let responses = &mut operation.responses.responses;
+    for case in problems {
+        let status = case.status.as_str().to_owned();
+        responses.entry(status).or_insert_with(|| RefOr::Ref(Ref::from_response_name(case.name)));
     }
+    headers::complete(responses);
 }
 
 /// Adds what the operations refer to.
 pub(super) fn add_to(components: &mut Components) {
     components.schemas.insert(Problem::name().into_owned(), Problem::schema());
     components.schemas.insert(FieldError::name().into_owned(), FieldError::schema());
-    for (name, _, description) in ALL {
-        components.responses.insert(name.into(), RefOr::T(problem(description)));
+    for case in ALL {
+        let mut response = problem(case);
+        headers::add_to(case.status.as_str(), &mut response);
+        components.responses.insert(case.name.into(), RefOr::T(response));
     }
-    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    components.add_security_scheme("bearer", bearer);
+    components.headers.extend(headers::all());
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("The token that a login returns, in the header `authorization: Bearer TOKEN`."))
+        .build();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
 }
 
-/// An answer that is a problem.
-fn problem(description: &str) -> Response {
-    let content = ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name("Problem")))).build();
-    ResponseBuilder::new().description(description).content(PROBLEM, content).build()
+/// A response that is a problem, with an example.
+fn problem(case: &Case) -> Response {
+    let mut example = json!({
+        "type": "about:blank",
+        "title": case.status.canonical_reason(),
+        "status": case.status.as_u16(),
+        "detail": case.detail,
+        "request_id": headers::REQUEST_ID_EXAMPLE,
+    });
+    if let Some((field, message)) = case.field {
+        example["errors"] = json!([{"field": field, "message": message}]);
+    }
+    let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
+    let content = ContentBuilder::new().schema(Some(schema)).example(Some(example)).build();
+    ResponseBuilder::new().description(case.description).content(PROBLEM, content).build()
 }

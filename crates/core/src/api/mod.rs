@@ -1,31 +1,43 @@
 //! The API document: each blueprint's part, and what they have in common: problems, who is calling, what any route answers.
 
 mod common;
+mod headers;
+mod names;
 pub(crate) mod pages;
 
 use serde_json::Value;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{Components, InfoBuilder, ObjectBuilder, OpenApi, Required};
+use utoipa::openapi::{Components, InfoBuilder, ObjectBuilder, OpenApi, Required, Server};
 
 use crate::registry::Enabled;
 
+/// What the program states of its API.
+pub(crate) struct About<'a> {
+    pub name: &'a str,
+    pub version: &'a str,
+    /// Where clients reach it; where the document came from when unset.
+    pub public_url: Option<&'a str>,
+    pub complete: Option<&'a Complete>,
+}
+
+/// What the program changes of the document.
+pub(crate) type Complete = Box<dyn Fn(&mut OpenApi) + Send + Sync>;
+
 /// The document of these blueprints.
-pub(crate) fn document(name: &str, version: &str, blueprints: &[Enabled]) -> OpenApi {
-    let info = InfoBuilder::new().title(name).version(version).description(Some(common::DESCRIPTION)).build();
-    let mut document = OpenApi::new(info, utoipa::openapi::Paths::new());
+pub(crate) fn document(about: &About<'_>, blueprints: &[Enabled]) -> OpenApi {
+    let info = InfoBuilder::new().title(about.name).version(about.version).description(Some(common::DESCRIPTION));
+    let mut document = OpenApi::new(info.build(), utoipa::openapi::Paths::new());
+    let server = about.public_url.map_or("/", |url| url.trim_end_matches('/'));
+    document.servers = Some(vec![Server::new(server)]);
     let mut tags = Vec::new();
-    for Enabled { blueprint, .. } in blueprints {
-        let mut part = with_own_names(blueprint.name(), blueprint.api());
+    for (blueprint, mut part) in parts(blueprints) {
         let description = std::mem::take(&mut part.info.description);
-        tags.push(TagBuilder::new().name(blueprint.name()).description(description).build());
+        tags.push(TagBuilder::new().name(blueprint).description(description).build());
         for (path, item) in &mut part.paths.paths {
             for operation in operations(item) {
-                operation.tags = Some(vec![blueprint.name().to_owned()]);
-                // Operations of two blueprints may have the same name.
-                let own = operation.operation_id.take().unwrap_or_default();
-                operation.operation_id = Some(format!("{}_{own}", blueprint.name().replace('-', "_")));
+                operation.tags = Some(vec![blueprint.to_owned()]);
                 common::complete(operation, path);
             }
         }
@@ -33,38 +45,23 @@ pub(crate) fn document(name: &str, version: &str, blueprints: &[Enabled]) -> Ope
     }
     document.tags = Some(tags);
     common::add_to(document.components.get_or_insert_with(Components::new));
+    if let Some(complete) = about.complete {
+        complete(&mut document);
+    }
     document
 }
 
-/// The part with its schemas under the blueprint's name: two blueprints may each have a `Change`.
-fn with_own_names(blueprint: &str, part: OpenApi) -> OpenApi {
-    let mut json = serde_json::to_value(&part).unwrap_or_default();
-    if let Some(schemas) = json.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
-        *schemas = std::mem::take(schemas).into_iter().map(|(name, it)| (own_name(blueprint, &name), it)).collect();
-    }
-    rename_references(blueprint, &mut json);
-    mark_any_values(&mut json, false);
-    serde_json::from_value(json).unwrap_or(part)
-}
-
-fn own_name(blueprint: &str, name: &str) -> String {
-    if common::SCHEMAS.contains(&name) { name.to_owned() } else { format!("{blueprint}.{name}") }
-}
-
-fn rename_references(blueprint: &str, json: &mut Value) {
-    const PLACE: &str = "#/components/schemas/";
-    match json {
-        Value::Object(members) => {
-            for (key, value) in members {
-                match value.as_str().and_then(|text| text.strip_prefix(PLACE)) {
-                    Some(name) if key == "$ref" => *value = format!("{PLACE}{}", own_name(blueprint, name)).into(),
-                    _ => rename_references(blueprint, value),
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| rename_references(blueprint, item)),
-        _ => {}
-    }
+/// Each blueprint's part, with names that are unique among all.
+fn parts(blueprints: &[Enabled]) -> impl Iterator<Item = (&'static str, OpenApi)> {
+    let apis = blueprints.iter().map(|enabled| enabled.blueprint.api());
+    let mut parts: Vec<Value> = apis.map(|api| serde_json::to_value(api).unwrap_or_default()).collect();
+    parts.iter_mut().for_each(names::tidy_generics);
+    let shared = names::Shared::of(&mut parts);
+    blueprints.iter().zip(parts).map(move |(Enabled { blueprint, .. }, mut part)| {
+        shared.rename(blueprint.name(), &mut part);
+        mark_any_values(&mut part, false);
+        (blueprint.name(), serde_json::from_value(part).unwrap_or_else(|_| blueprint.api()))
+    })
 }
 
 /// Gives a schema of any value the type null: utoipa writes it without a type, and reads it back with null alone.
@@ -130,11 +127,11 @@ mod tests {
     struct Api;
 
     #[test]
-    fn schemas_stand_under_their_blueprints_name_whatever_is_in_them() {
+    fn a_document_is_the_same_after_it_was_read_as_json() {
         let before = serde_json::to_string(&Api::openapi()).unwrap();
-        let after = serde_json::to_string(&with_own_names("stock", Api::openapi())).unwrap();
-        let renamed = before.replace("\"Any\":", "\"stock.Any\":").replace("\"Part\":", "\"stock.Part\":");
-        let renamed = renamed.replace("schemas/Part\"", "schemas/stock.Part\"");
-        assert_eq!(after, renamed);
+        let mut json = serde_json::to_value(Api::openapi()).unwrap();
+        mark_any_values(&mut json, false);
+        let after: OpenApi = serde_json::from_value(json).unwrap();
+        assert_eq!(serde_json::to_string(&after).unwrap(), before);
     }
 }

@@ -1,5 +1,7 @@
 //! What a setting's type alone does not tell.
 
+use actix_web::http::Uri;
+
 use super::{Network, Origin, cors};
 
 /// What a value's type alone does not tell.
@@ -16,6 +18,12 @@ pub(super) fn beyond_type(key: &str, value: &serde_json::Value) -> Option<String
         "server.host" | "management.host" => {
             let host = value.as_str()?;
             host.contains(['/', ' ']).then(|| format!("`{host}` is no address; allowed is an address or a host name"))
+        }
+        "server.public_url" => {
+            let good = value.as_str()?.parse().is_ok_and(|url: Uri| {
+                matches!(url.scheme_str(), Some("http" | "https")) && url.query().is_none() && url.host().is_some()
+            });
+            (!good).then(|| "this is not a base URL; allowed is https://HOST or https://HOST/PATH".into())
         }
         "database.url" => crate::database::check_url(value.as_str()?).err(),
         "sentry.dsn" => check_dsn(value.as_str()?).err(),

@@ -89,6 +89,8 @@ pub struct Server {
     pub client_address_header: ClientAddressHeader,
     pub max_body_bytes: usize,
     pub docs: bool,
+    /// Where clients reach the API.
+    pub public_url: Option<String>,
     request_timeout_s: u64,
     handler_timeout_s: u64,
     pub compression: bool,

@@ -233,6 +233,13 @@ pub const SETTINGS: &[Setting] = &[
         Some("true"),
         "whether the API document is served at /openapi.json, and as pages at /docs",
     ),
+    setting(
+        "server.public_url",
+        Takes::Text,
+        None,
+        "the URL at which clients reach the API (https://api.shop.example), the server in the API document; without it clients \
+         use the address that the document came from",
+    ),
     setting("management.host", Takes::Text, Some("127.0.0.1"), "the address of the health checks"),
     setting(
         "management.port",

@@ -54,6 +54,7 @@ pub(crate) use kept::Kept;
 pub use reply::Reply;
 pub use stand_in::Tokens;
 
+use crate::api;
 use crate::blueprint::Blueprint;
 use crate::database::{Database, Program};
 use crate::outlets::Outlets;
@@ -140,7 +141,8 @@ impl TestService {
             Ok(running) => running,
             Err(NotStarted::Failed(why) | NotStarted::Clash(why)) => panic!("{why}"),
         };
-        let mounted = Mounted::new(&settings, pipeline, enabled, rules, &running, ("test", "0"));
+        let about = api::About { name: "test", version: "0", public_url: None, complete: None };
+        let mounted = Mounted::new(&settings, pipeline, enabled, rules, &running, &about);
         let app = Rc::new(init_service(mounted.app()).await);
         let call = move |request: TestRequest| -> Calling {
             let app = Rc::clone(&app);

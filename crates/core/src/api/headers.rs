@@ -1,0 +1,137 @@
+//! The headers of responses, by their names and by the status.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::response::Response;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, Ref, RefOr};
+
+use crate::http::rate_limit;
+use crate::request::REQUEST_ID;
+
+pub(super) const REQUEST_ID_EXAMPLE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+/// A header in the document's components.
+struct Described {
+    name: &'static str,
+    component: &'static str,
+    kind: Type,
+    description: &'static str,
+    example: fn() -> Value,
+}
+
+const ALL: [Described; 9] = [
+    Described {
+        name: "x-request-id",
+        component: "RequestId",
+        kind: Type::String,
+        description: "Names the request in the service's log",
+        example: || json!(REQUEST_ID_EXAMPLE),
+    },
+    Described {
+        name: "retry-after",
+        component: "RetryAfter",
+        kind: Type::Integer,
+        description: "Seconds to wait before the next try",
+        example: || json!(12),
+    },
+    Described {
+        name: "ratelimit-limit",
+        component: "RateLimitLimit",
+        kind: Type::Integer,
+        description: "Requests that the client may make at once; sent only where the service limits requests",
+        example: || json!(100),
+    },
+    Described {
+        name: "ratelimit-remaining",
+        component: "RateLimitRemaining",
+        kind: Type::Integer,
+        description: "Requests that the client has left",
+        example: || json!(42),
+    },
+    Described {
+        name: "ratelimit-reset",
+        component: "RateLimitReset",
+        kind: Type::Integer,
+        description: "Seconds until the client has all of its requests again, or after a 429 the next one",
+        example: || json!(35),
+    },
+    Described {
+        name: "etag",
+        component: "ETag",
+        kind: Type::String,
+        description: "Identifies this version of the resource, for `if-none-match` and `if-match`",
+        example: || json!("\"6f1c0d3a9be24c75\""),
+    },
+    Described {
+        name: "link",
+        component: "Link",
+        kind: Type::String,
+        description: "The addresses of the first page and, if there is one, of the next (RFC 8288)",
+        example: || json!("</orders?after=01890a5d-ac96-774b-bcce-b302099a8057>; rel=\"next\", </orders>; rel=\"first\""),
+    },
+    Described {
+        name: "location",
+        component: "Location",
+        kind: Type::String,
+        description: "The address of the new resource",
+        example: || json!("/orders/01890a5d-ac96-774b-bcce-b302099a8057"),
+    },
+    Described {
+        name: "www-authenticate",
+        component: "WwwAuthenticate",
+        kind: Type::String,
+        description: "How to authenticate (RFC 6750)",
+        example: || json!("Bearer error=\"invalid_token\""),
+    },
+];
+
+/// The components that [`complete`] refers to.
+pub(super) fn all() -> impl Iterator<Item = (String, RefOr<Header>)> {
+    ALL.into_iter().map(|it| {
+        let schema = ObjectBuilder::new().schema_type(it.kind);
+        let header = HeaderBuilder::new().schema(Some(schema)).description(Some(it.description)).example(Some((it.example)()));
+        (it.component.to_owned(), RefOr::T(header.build()))
+    })
+}
+
+/// Adds the headers that responses have by their status, and describes those that an operation names itself.
+pub(super) fn complete(responses: &mut BTreeMap<String, RefOr<Response>>) {
+    let has_tag = responses.values().any(|response| matches!(response, RefOr::T(it) if it.headers.contains_key("etag")));
+    for (status, response) in responses {
+        let RefOr::T(response) = response else { continue };
+        if has_tag && status == "304" {
+            refer(response, "etag");
+        }
+        add_to(status, response);
+    }
+}
+
+/// Adds those of one response.
+pub(super) fn add_to(status: &str, response: &mut Response) {
+    refer(response, REQUEST_ID.as_str());
+    if status.starts_with('2') || matches!(status, "304" | "429") {
+        rate_limit::HEADERS.iter().for_each(|name| refer(response, name.as_str()));
+    }
+    match status {
+        "401" => refer(response, "www-authenticate"),
+        "429" | "503" => refer(response, "retry-after"),
+        _ => {}
+    }
+    for (name, header) in &mut response.headers {
+        if let Some(described) = described(name) {
+            *header = described;
+        }
+    }
+}
+
+fn refer(response: &mut Response, name: &str) {
+    response.headers.extend(described(name).map(|header| (name.to_owned(), header)));
+}
+
+fn described(name: &str) -> Option<RefOr<Header>> {
+    let it = ALL.iter().find(|it| it.name.eq_ignore_ascii_case(name))?;
+    Some(RefOr::Ref(Ref::new(format!("#/components/headers/{}", it.component))))
+}

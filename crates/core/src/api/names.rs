@@ -1,0 +1,153 @@
+//! Names that are unique in the whole document. Blueprints choose theirs alone: two may each have a schema `Change` or an
+//! operation `list`. Such a name gets its blueprint's before it; all others stay as their blueprints wrote them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::common;
+
+const SCHEMA: &str = "#/components/schemas/";
+
+/// The names that more than one blueprint has.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    schemas: BTreeSet<String>,
+    operations: BTreeSet<String>,
+}
+
+impl Shared {
+    /// Of these parts of the document, as JSON.
+    pub fn of(parts: &mut [Value]) -> Self {
+        let mut schemas = Vec::new();
+        let mut operations = Vec::new();
+        for part in parts {
+            let named = part.pointer("/components/schemas").and_then(Value::as_object);
+            schemas.extend(named.into_iter().flat_map(|named| named.keys().cloned()));
+            operations.extend(operation_ids(part).filter_map(|id| id.as_str().map(str::to_owned)));
+        }
+        schemas.retain(|name| !common::SCHEMAS.contains(&name.as_str()));
+        Self { schemas: repeated(schemas), operations: repeated(operations) }
+    }
+
+    /// Renames what a blueprint's part shares with others.
+    pub fn rename(&self, blueprint: &str, part: &mut Value) {
+        if let Some(schemas) = part.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+            let renamed = std::mem::take(schemas).into_iter().map(|(name, it)| (self.schema(blueprint, &name), it));
+            *schemas = renamed.collect();
+        }
+        replace_references(part, &|name| self.schema(blueprint, name));
+        for id in operation_ids(part) {
+            if let Some(name) = id.as_str().filter(|name| self.operations.contains(*name)) {
+                *id = format!("{}_{name}", blueprint.replace('-', "_")).into();
+            }
+        }
+    }
+
+    fn schema(&self, blueprint: &str, name: &str) -> String {
+        if self.schemas.contains(name) { format!("{blueprint}.{name}") } else { name.to_owned() }
+    }
+}
+
+/// Writes generic schemas as clients want to read them. Of `Page<Order>` utoipa makes `Page_Order`, with a copy of `Order`
+/// inside: here it becomes `OrderPage`, which refers to `Order`.
+pub(super) fn tidy_generics(part: &mut Value) {
+    let Some(schemas) = part.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else { return };
+    let known: Vec<(String, Value)> = schemas.iter().map(|(name, it)| (name.clone(), it.clone())).collect();
+    for (generic, schema) in schemas.iter_mut().filter(|(name, _)| name.contains('_')) {
+        let arguments: Vec<&(String, Value)> = known.iter().filter(|(name, _)| has_argument(generic, name)).collect();
+        refer_to(schema, &arguments);
+    }
+    let names: BTreeMap<String, String> = known.iter().filter_map(|(name, _)| Some((name.clone(), plain(name)?))).collect();
+    let new_name = |name: &str| names.get(name).cloned().unwrap_or_else(|| name.to_owned());
+    *schemas = std::mem::take(schemas).into_iter().map(|(name, it)| (new_name(&name), it)).collect();
+    replace_references(part, &new_name);
+}
+
+/// `OrderPage` for `Page_Order`.
+fn plain(name: &str) -> Option<String> {
+    let (generic, argument) = name.split_once('_')?;
+    Some(format!("{argument}{generic}"))
+}
+
+fn has_argument(generic: &str, name: &str) -> bool {
+    generic.split('_').skip(1).any(|argument| argument == name)
+}
+
+fn refer_to(json: &mut Value, schemas: &[&(String, Value)]) {
+    if let Some((name, _)) = schemas.iter().find(|(_, schema)| schema == json) {
+        *json = serde_json::json!({ "$ref": format!("{SCHEMA}{name}") });
+        return;
+    }
+    match json {
+        Value::Object(members) => members.values_mut().for_each(|value| refer_to(value, schemas)),
+        Value::Array(items) => items.iter_mut().for_each(|item| refer_to(item, schemas)),
+        _ => {}
+    }
+}
+
+fn replace_references(json: &mut Value, new_name: &impl Fn(&str) -> String) {
+    match json {
+        Value::Object(members) => {
+            for (key, value) in members {
+                match value.as_str().and_then(|text| text.strip_prefix(SCHEMA)) {
+                    Some(name) if key == "$ref" => *value = format!("{SCHEMA}{}", new_name(name)).into(),
+                    _ => replace_references(value, new_name),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_references(item, new_name)),
+        _ => {}
+    }
+}
+
+fn operation_ids(part: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let paths = part.get_mut("paths").and_then(Value::as_object_mut).into_iter();
+    let items = paths.flat_map(|paths| paths.values_mut()).filter_map(Value::as_object_mut);
+    items.flat_map(|item| item.values_mut()).filter_map(|operation| operation.get_mut("operationId"))
+}
+
+fn repeated(names: Vec<String>) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().filter(|name| !seen.insert(name.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn part(schemas: &Value, id: &str) -> Value {
+        let answer = json!({"schema": {"$ref": "#/components/schemas/Item"}});
+        json!({"paths": {"/it": {"get": {"operationId": id, "answer": answer}}}, "components": {"schemas": schemas}})
+    }
+
+    #[test]
+    fn names_of_one_blueprint_stay_and_those_of_two_get_the_blueprints() {
+        let mut parts =
+            [part(&json!({"Item": {}, "Note": {}, "Problem": {}}), "list"), part(&json!({"Item": {}, "Problem": {}}), "list")];
+        let shared = Shared::of(&mut parts);
+        shared.rename("my-notes", &mut parts[0]);
+        let mut expected = part(&json!({"my-notes.Item": {}, "Note": {}, "Problem": {}}), "my_notes_list");
+        expected["paths"]["/it"]["get"]["answer"]["schema"]["$ref"] = "#/components/schemas/my-notes.Item".into();
+        assert_eq!(parts[0], expected);
+
+        let mut alone = [part(&json!({"Item": {}}), "list")];
+        let shared = Shared::of(&mut alone);
+        shared.rename("notes", &mut alone[0]);
+        assert_eq!(alone[0], part(&json!({"Item": {}}), "list"));
+    }
+
+    #[test]
+    fn a_page_of_items_refers_to_the_item() {
+        let item = json!({"type": "object", "properties": {"id": {"type": "string"}}});
+        let page = |item: &Value| json!({"type": "object", "properties": {"items": {"type": "array", "items": item}}});
+        let schemas = json!({"Item": item, "Page_Item": page(&item), "Other": page(&item)});
+        let mut part = json!({"schema": {"$ref": "#/components/schemas/Page_Item"}, "components": {"schemas": schemas}});
+        tidy_generics(&mut part);
+        let reference = json!({"$ref": "#/components/schemas/Item"});
+        let schemas = json!({"Item": item, "ItemPage": page(&reference), "Other": page(&item)});
+        let expected = json!({"schema": {"$ref": "#/components/schemas/ItemPage"}, "components": {"schemas": schemas}});
+        assert_eq!(part, expected);
+    }
+}
