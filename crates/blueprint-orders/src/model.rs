@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::state::Status;
 
-/// A body that asks for an order.
+/// An order to be placed.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewOrder {
@@ -20,19 +20,23 @@ pub(crate) struct NewOrder {
     pub lines: Vec<Line>,
 }
 
+/// One article of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+#[schema(as = OrderLine)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Line {
+    /// The article's number.
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$", example = "A-1")]
     #[garde(length(chars, min = 1, max = 64), custom(plain))]
     pub sku: String,
     #[serde(deserialize_with = "whole")]
-    #[schema(minimum = 1, maximum = 10_000)]
+    #[schema(minimum = 1, maximum = 10_000, example = 2)]
     #[garde(range(min = 1, max = 10_000))]
     pub quantity: i64,
-    /// This example has no catalogue, so the client says what things cost. A shop must look the price up by the SKU.
+    // This example has no catalogue, so the client says what things cost. A shop must look the price up by the SKU.
+    /// The client's own: this example has no catalogue.
     #[serde(deserialize_with = "whole")]
-    #[schema(minimum = 0, maximum = 100_000_000)]
+    #[schema(minimum = 0, maximum = 100_000_000, example = 1250)]
     #[garde(range(min = 0, max = 100_000_000))]
     pub unit_price_cents: i64,
 }
@@ -54,28 +58,33 @@ pub(crate) fn total_cents(lines: &[Line]) -> Option<i64> {
 #[derive(Debug, Default, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
-    /// Those of this status.
+    /// Only orders with this status.
     #[garde(skip)]
     pub status: Option<Status>,
-    /// Those of all users; for admins.
+    /// Orders of all users, not the caller's alone; for admins.
     #[param(default = false)]
     #[serde(default)]
     #[garde(skip)]
     pub everyone: bool,
 }
 
+/// An order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Order {
+    #[schema(example = "01890a5d-ac96-774b-bcce-b302099a8057")]
     pub id: Uuid,
     /// Who placed it. The order outlasts the user.
+    #[schema(example = "01890a5d-9c1e-7b6a-8f00-2f1d3c4b5a69")]
     pub user_id: Uuid,
     pub status: Status,
     pub lines: Vec<Line>,
+    /// The sum of all lines.
+    #[schema(example = 2500)]
     pub total_cents: i64,
-    #[schema(value_type = String, format = "date-time")]
+    #[schema(value_type = String, format = "date-time", example = "2026-11-26T09:30:00.123456Z")]
     #[serde(serialize_with = "time::serialize")]
     pub created_at: Timestamp,
-    #[schema(value_type = String, format = "date-time")]
+    #[schema(value_type = String, format = "date-time", example = "2026-11-26T09:31:00.123456Z")]
     #[serde(serialize_with = "time::serialize")]
     pub updated_at: Timestamp,
     /// Counts its changes.

@@ -29,11 +29,21 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
 }
 
 /// Places an order.
-#[utoipa::path(post, path = "/orders", params(Once), request_body = NewOrder, security(("bearer" = [])), responses(
-    (status = 201, description = "The order, placed", body = Order, headers(("etag" = String), ("location" = String))),
-    (status = 409, description = "The user is gone, or the first request with this key is still in hand",
-        body = Problem, content_type = PROBLEM),
-))]
+///
+/// Its total is the sum of its lines. Send an `idempotency-key`, so that a retry does not place a second order.
+#[utoipa::path(
+    post,
+    path = "/orders",
+    operation_id = "place_order",
+    params(Once),
+    request_body = NewOrder,
+    security(("bearer" = [])),
+    responses(
+        (status = 201, description = "The order, placed", body = Order, headers(("etag" = String), ("location" = String))),
+        (status = 409, description = "The user is gone, or a request with this key is in progress",
+            body = Problem, content_type = PROBLEM),
+    )
+)]
 pub(crate) async fn place(By(caller, Json(new)): By<Json<NewOrder>>, users: Data<dyn Directory>, once: Once) -> Result {
     // Whose token is good may be known for a while longer than its user is there.
     if !users.exists(&caller, caller.id).await? {
@@ -57,11 +67,20 @@ pub(crate) async fn place(By(caller, Json(new)): By<Json<NewOrder>>, users: Data
     .await
 }
 
-/// Lists the caller's orders, newest first.
-#[utoipa::path(get, path = "/orders", params(Filter, Created, Paging), security(("bearer" = [])), responses(
-    (status = 200, description = "A page", body = Page<Order>, headers(("link" = String))),
-    (status = 403, description = "Only admins list the orders of everyone", body = Problem, content_type = PROBLEM),
-))]
+/// Lists orders.
+///
+/// The caller's or, for admins, those of all users; newest first, one page at a time.
+#[utoipa::path(
+    get,
+    path = "/orders",
+    operation_id = "list_orders",
+    params(Filter, Created, Paging),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "A page of orders", body = Page<Order>, headers(("link" = String))),
+        (status = 403, description = "Only admins list the orders of everyone", body = Problem, content_type = PROBLEM),
+    )
+)]
 pub(crate) async fn list(
     caller: Caller,
     database: Database,
@@ -80,27 +99,39 @@ pub(crate) async fn list(
     Ok(paging.answer(&request, orders, total, |order| order.id))
 }
 
-/// An order: the caller's or, for admins, anyone's.
-#[utoipa::path(get, path = "/orders/{id}", params(("id" = Uuid, Path), IfNoneMatch), security(("bearer" = [])), responses(
-    (status = 200, description = "The order", body = Order, headers(("etag" = String))),
-    (status = 304, description = "The client has it already"),
-    (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
-))]
+/// Returns an order.
+///
+/// The caller's or, for admins, anyone's. With `if-none-match` only when the order has changed.
+#[utoipa::path(
+    get,
+    path = "/orders/{id}",
+    operation_id = "get_order",
+    params(("id" = Uuid, Path, description = "The order's id"), IfNoneMatch),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The order", body = Order, headers(("etag" = String))),
+        (status = 304, description = "The client's copy is current"),
+        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
+    )
+)]
 pub(crate) async fn read(caller: Caller, database: Database, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
     let order = store::find(&database, Of::seen_by(&caller), id).await?.ok_or_else(unknown)?;
     Ok(known.answer(order.tag(), order))
 }
 
 /// Pays an order.
+///
+/// The order must be placed, and the caller's.
 #[utoipa::path(
     post,
     path = "/orders/{id}/pay",
-    params(("id" = Uuid, Path), IfMatch, Once),
+    operation_id = "pay_order",
+    params(("id" = Uuid, Path, description = "The order's id"), IfMatch, Once),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The order, now paid", body = Order, headers(("etag" = String))),
         (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
-        (status = 409, description = "It is not possible from where the order is", body = Problem, content_type = PROBLEM),
+        (status = 409, description = "The order's status does not allow it", body = Problem, content_type = PROBLEM),
         (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
     )
 )]
@@ -109,17 +140,20 @@ pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, o
     advance(once, caller, (of, id, wanted), Move::Pay).await
 }
 
-/// Ships an order of any user; for admins.
+/// Ships an order.
+///
+/// The order must be paid; it may be any user's. For admins.
 #[utoipa::path(
     post,
     path = "/orders/{id}/ship",
-    params(("id" = Uuid, Path), IfMatch, Once),
+    operation_id = "ship_order",
+    params(("id" = Uuid, Path, description = "The order's id"), IfMatch, Once),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The order, now shipped", body = Order, headers(("etag" = String))),
         (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM),
         (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
-        (status = 409, description = "It is not possible from where the order is", body = Problem, content_type = PROBLEM),
+        (status = 409, description = "The order's status does not allow it", body = Problem, content_type = PROBLEM),
         (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
     )
 )]
@@ -127,16 +161,19 @@ pub(crate) async fn ship(Admin(caller): Admin, Path(id): Path<Uuid>, wanted: IfM
     advance(once, caller, (Of(None), id, wanted), Move::Ship).await
 }
 
-/// Cancels an order: the caller's or, for admins, anyone's.
+/// Cancels an order.
+///
+/// The caller's or, for admins, anyone's. It must be placed or paid, and not shipped yet.
 #[utoipa::path(
     post,
     path = "/orders/{id}/cancel",
-    params(("id" = Uuid, Path), IfMatch, Once),
+    operation_id = "cancel_order",
+    params(("id" = Uuid, Path, description = "The order's id"), IfMatch, Once),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The order, now cancelled", body = Order, headers(("etag" = String))),
         (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
-        (status = 409, description = "It is not possible from where the order is", body = Problem, content_type = PROBLEM),
+        (status = 409, description = "The order's status does not allow it", body = Problem, content_type = PROBLEM),
         (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
     )
 )]

@@ -10,7 +10,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// A placed order is paid, then shipped; until then it can be cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = OrderStatus, example = "placed")]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
     Placed,

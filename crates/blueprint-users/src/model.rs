@@ -42,60 +42,74 @@ impl From<String> for Email {
     }
 }
 
+/// A new user.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Registration {
     #[garde(dive)]
     pub email: Email,
-    #[schema(value_type = String, format = "password", min_length = 8, max_length = 1024)]
+    #[schema(
+        value_type = String, format = "password", min_length = 8, max_length = 1024,
+        example = "correct horse battery staple"
+    )]
     #[garde(length(chars, min = 8, max = 1024))]
     pub password: Password,
-    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000]*$")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000]*$", example = "Ada Lovelace")]
     #[garde(length(chars, min = 1, max = 200), custom(fields::text))]
     pub name: String,
 }
 
-/// Asks less of its values than a registration: what cannot be known is simply wrong.
+/// The e-mail address and password of a user.
+// Without the limits of a registration: what cannot be known is simply wrong.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Login {
     #[garde(skip)]
     pub email: Email,
-    #[schema(value_type = String, format = "password", max_length = 1024)]
+    #[schema(value_type = String, format = "password", max_length = 1024, example = "correct horse battery staple")]
     #[garde(length(chars, max = 1024))]
     pub password: Password,
 }
 
-/// What is left out stays as it is. A new e-mail address or password takes the current password, too.
+/// Changes of a user; what is left out or null stays as it is. A new e-mail address or password takes the current password,
+/// too.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
+#[schema(as = UserChange)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
-    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000]*$")]
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000]*$", example = "Ada King")]
     #[garde(length(chars, min = 1, max = 200), inner(custom(fields::text)))]
     pub name: Option<String>,
     #[garde(dive)]
     pub email: Option<Email>,
     /// Ends all other sessions.
-    #[schema(value_type = Option<String>, format = "password", min_length = 8, max_length = 1024)]
+    #[schema(
+        value_type = Option<String>, format = "password", min_length = 8, max_length = 1024,
+        example = "another horse, another staple"
+    )]
     #[garde(length(chars, min = 8, max = 1024))]
     pub password: Option<Password>,
     /// The password that the user has now; required with a new e-mail address or a new password.
-    #[schema(value_type = Option<String>, format = "password", max_length = 1024)]
+    #[schema(value_type = Option<String>, format = "password", max_length = 1024, example = "correct horse battery staple")]
     #[garde(length(chars, max = 1024))]
     pub current_password: Option<Password>,
 }
 
+/// A user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct User {
+    #[schema(example = "01890a5d-9c1e-7b6a-8f00-2f1d3c4b5a69")]
     pub id: Uuid,
+    #[schema(example = "ada@example.org")]
     pub email: String,
+    #[schema(example = "Ada Lovelace")]
     pub name: String,
     /// Granted by the operator alone.
     pub role: Role,
-    #[schema(value_type = String, format = "date-time")]
+    #[schema(value_type = String, format = "date-time", example = "2026-11-26T09:30:00.123456Z")]
     #[serde(serialize_with = "time::serialize")]
     pub created_at: Timestamp,
-    #[schema(value_type = String, format = "date-time")]
+    #[schema(value_type = String, format = "date-time", example = "2026-11-26T09:31:00.123456Z")]
     #[serde(serialize_with = "time::serialize")]
     pub updated_at: Timestamp,
     /// Counts its changes.
@@ -111,29 +125,34 @@ impl User {
     }
 }
 
-/// The only answer that holds a token.
+/// A session, with its bearer token.
+// The only answer that holds a token.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Session {
-    /// Goes into the `authorization` header, after `Bearer `.
-    #[schema(value_type = String)]
+    /// Authenticates requests in the header `authorization: Bearer TOKEN`.
+    #[schema(value_type = String, example = "Zk3vT0h6n1uQ8xYp2sLwJr9aBcDeFgHiKmNoPqRsTuV")]
     pub token: Token,
+    #[schema(example = "Bearer")]
     pub token_type: &'static str,
-    #[schema(value_type = String, format = "date-time")]
+    #[schema(value_type = String, format = "date-time", example = "2026-12-26T09:30:00Z")]
     #[serde(serialize_with = "time::serialize")]
     pub expires_at: Timestamp,
+    #[schema(example = "01890a5d-9c1e-7b6a-8f00-2f1d3c4b5a69")]
     pub user_id: Uuid,
 }
 
 /// A session as its user sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct SessionItem {
+    #[schema(example = "01890a5d-ac96-774b-bcce-b302099a8057")]
     pub id: Uuid,
     /// The program that logged in, as it named itself.
+    #[schema(required, example = "curl/8.5.0")]
     pub user_agent: Option<String>,
-    #[schema(value_type = String, format = "date-time")]
+    #[schema(value_type = String, format = "date-time", example = "2026-11-26T09:30:00.123456Z")]
     #[serde(serialize_with = "time::serialize")]
     pub created_at: Timestamp,
-    #[schema(value_type = String, format = "date-time")]
+    #[schema(value_type = String, format = "date-time", example = "2026-12-26T09:30:00.123456Z")]
     #[serde(serialize_with = "time::serialize")]
     pub expires_at: Timestamp,
     /// Whether it is the session of this request.
@@ -142,6 +161,7 @@ pub(crate) struct SessionItem {
 
 cyanotype::from_row!(SessionItem { id, user_agent, created_at, expires_at, is_current });
 
+/// The sessions of a user.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Sessions {
     pub items: Vec<SessionItem>,

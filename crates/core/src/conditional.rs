@@ -94,7 +94,10 @@ impl IfNoneMatch {
 /// For the API document.
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![api::header("if-none-match", "Entity tags that the client has already; the response is 304 when one of them is current")]
+        vec![api::header(
+            "if-none-match",
+            "Entity tags that the client has already; the response is 304 when one of them is current",
+        )]
     }
 }
 
@@ -163,7 +166,10 @@ impl IfMatch {
 /// For the API document.
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![api::header("if-match", "Entity tag of the version to change, in double quotes; the response is 412 when it is not current")]
+        vec![api::header(
+            "if-match",
+            "Entity tag of the version to change, in double quotes; the response is 412 when it is not current",
+        )]
     }
 }
 

@@ -43,7 +43,9 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
 }
 
 /// Registers a user.
-#[utoipa::path(post, path = "/users", request_body = Registration, responses(
+///
+/// The e-mail address is stored in lower case and identifies the user at login, so only one user can have it.
+#[utoipa::path(post, path = "/users", operation_id = "register_user", request_body = Registration, responses(
     (status = 201, description = "The new user", body = User, headers(("etag" = String), ("location" = String))),
     (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM),
 ))]
@@ -55,11 +57,20 @@ pub(crate) async fn sign_up(store: Store, Json(new): Json<Registration>) -> Resu
     Ok(HttpResponse::Created().insert_header(place).insert_header(user.tag()).json(user))
 }
 
-/// Lists the users, newest first; for admins.
-#[utoipa::path(get, path = "/users", params(Created, Paging), security(("bearer" = [])), responses(
-    (status = 200, description = "A page", body = Page<User>, headers(("link" = String))),
-    (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM),
-))]
+/// Lists users.
+///
+/// Newest first, one page at a time. For admins.
+#[utoipa::path(
+    get,
+    path = "/users",
+    operation_id = "list_users",
+    params(Created, Paging),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "A page of users", body = Page<User>, headers(("link" = String))),
+        (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM),
+    )
+)]
 pub(crate) async fn list(
     _: Admin,
     store: Store,
@@ -72,22 +83,40 @@ pub(crate) async fn list(
     Ok(paging.answer(&request, users, total, |user| user.id))
 }
 
-/// The caller.
-#[utoipa::path(get, path = "/users/me", params(IfNoneMatch), security(("bearer" = [])), responses(
-    (status = 200, description = "The caller", body = User, headers(("etag" = String))),
-    (status = 304, description = "The client has it already"),
-))]
+/// Returns the caller.
+///
+/// The user to whom the request's token belongs, with their role.
+#[utoipa::path(
+    get,
+    path = "/users/me",
+    operation_id = "get_current_user",
+    params(IfNoneMatch),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The caller", body = User, headers(("etag" = String))),
+        (status = 304, description = "The client's copy is current"),
+    )
+)]
 pub(crate) async fn me(caller: Caller, store: Store, known: IfNoneMatch) -> Result {
     let user = store.find(caller.id).await?.ok_or_else(unknown)?;
     Ok(known.answer(user.tag(), user))
 }
 
-/// The caller; for admins, any user.
-#[utoipa::path(get, path = "/users/{id}", params(("id" = Uuid, Path), IfNoneMatch), security(("bearer" = [])), responses(
-    (status = 200, description = "The user", body = User, headers(("etag" = String))),
-    (status = 304, description = "The client has it already"),
-    (status = 404, description = "There is no such user, or it is another one", body = Problem, content_type = PROBLEM),
-))]
+/// Returns a user.
+///
+/// The caller or, for admins, anyone. With `if-none-match` only when the user has changed.
+#[utoipa::path(
+    get,
+    path = "/users/{id}",
+    operation_id = "get_user",
+    params(("id" = Uuid, Path, description = "The user's id"), IfNoneMatch),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The user", body = User, headers(("etag" = String))),
+        (status = 304, description = "The client's copy is current"),
+        (status = 404, description = "There is no such user, or it is another one", body = Problem, content_type = PROBLEM),
+    )
+)]
 pub(crate) async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
     if caller.id != id && !caller.is_admin() {
         return Err(unknown());
@@ -96,11 +125,15 @@ pub(crate) async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>, kno
     Ok(known.answer(user.tag(), user))
 }
 
-/// Changes the caller; what is left out stays.
+/// Changes the caller.
+///
+/// Fields that are left out stay as they are. A new e-mail address or password takes the current password; a new password
+/// ends the caller's other sessions.
 #[utoipa::path(
     patch,
     path = "/users/{id}",
-    params(("id" = Uuid, Path), IfMatch),
+    operation_id = "update_user",
+    params(("id" = Uuid, Path, description = "The user's id"), IfMatch),
     request_body = Change,
     security(("bearer" = [])),
     responses(
@@ -154,14 +187,17 @@ async fn prove(store: &Store, throttle: &Throttle, id: Uuid, password: Password,
     Err(Problem::invalid_field("current_password", "is wrong"))
 }
 
-/// Deletes the caller, with all sessions.
+/// Deletes the caller.
+///
+/// Ends all of the caller's sessions, too. Their orders stay, without their name.
 #[utoipa::path(
     delete,
     path = "/users/{id}",
-    params(("id" = Uuid, Path), IfMatch),
+    operation_id = "delete_user",
+    params(("id" = Uuid, Path, description = "The user's id"), IfMatch),
     security(("bearer" = [])),
     responses(
-        (status = 204, description = "The user is gone"),
+        (status = 204, description = "The user has been deleted"),
         (status = 403, description = "An admin may not delete another user", body = Problem, content_type = PROBLEM),
         (status = 404, description = "There is no such user, or it is another one", body = Problem, content_type = PROBLEM),
         (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),

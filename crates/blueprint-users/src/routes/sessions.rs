@@ -20,8 +20,10 @@ const SESSION: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// The most characters that are stored of a client's name.
 const LONGEST_USER_AGENT: usize = 200;
 
-/// Begins a session: a bearer token for an e-mail address and its password.
-#[utoipa::path(post, path = "/users/login", request_body = Login, responses(
+/// Logs in.
+///
+/// Begins a session. Its bearer token authenticates requests until the session expires, is revoked, or is ended by a logout.
+#[utoipa::path(post, path = "/users/login", operation_id = "login", request_body = Login, responses(
     (status = 200, description = "The session", body = Session),
     (status = 401, description = "The address or the password is wrong", body = Problem, content_type = PROBLEM),
     (status = 429, description = "Too many passwords were wrong, or too many requests sent",
@@ -79,9 +81,11 @@ fn refused() -> Problem {
     Problem::unauthorized("the e-mail address or the password is wrong")
 }
 
-/// Ends the session of the token that it comes with.
-#[utoipa::path(post, path = "/users/logout", security(("bearer" = [])), responses(
-    (status = 204, description = "The token is gone"),
+/// Logs out.
+///
+/// Ends the session of the request's token; other sessions of the user continue.
+#[utoipa::path(post, path = "/users/logout", operation_id = "logout", security(("bearer" = [])), responses(
+    (status = 204, description = "The session has ended"),
 ))]
 pub(crate) async fn logout(caller: Caller, store: Store, request: HttpRequest) -> Result {
     store.end_session(&presented(&request)?).await?;
@@ -89,33 +93,48 @@ pub(crate) async fn logout(caller: Caller, store: Store, request: HttpRequest) -
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Lists the caller's sessions, newest first: the newest hundred.
-#[utoipa::path(get, path = "/users/me/sessions", security(("bearer" = [])), responses(
-    (status = 200, description = "The sessions", body = Sessions),
-))]
+/// Lists the caller's sessions.
+///
+/// Newest first, at most a hundred.
+#[utoipa::path(
+    get,
+    path = "/users/me/sessions",
+    operation_id = "list_sessions",
+    security(("bearer" = [])),
+    responses((status = 200, description = "The sessions", body = Sessions))
+)]
 pub(crate) async fn list_sessions(caller: Caller, store: Store, request: HttpRequest) -> Result {
     let items: Vec<SessionItem> = store.sessions(caller.id, &presented(&request)?).await?;
     Ok(HttpResponse::Ok().json(Sessions { items }))
 }
 
+/// Revokes the other sessions.
+///
 /// Ends all sessions of the caller but the one of this request.
-#[utoipa::path(delete, path = "/users/me/sessions", security(("bearer" = [])), responses(
-    (status = 204, description = "The other sessions are gone"),
-))]
+#[utoipa::path(
+    delete,
+    path = "/users/me/sessions",
+    operation_id = "revoke_other_sessions",
+    security(("bearer" = [])),
+    responses((status = 204, description = "The other sessions have ended"))
+)]
 pub(crate) async fn revoke_other_sessions(caller: Caller, store: Store, request: HttpRequest) -> Result {
     let ended = store.revoke_other_sessions(caller.id, &presented(&request)?).await?;
     info!(user_id = %caller.id, ended, "other sessions revoked");
     Ok(HttpResponse::NoContent().finish())
 }
 
+/// Revokes a session.
+///
 /// Ends a session of the caller.
 #[utoipa::path(
     delete,
     path = "/users/me/sessions/{id}",
-    params(("id" = Uuid, Path)),
+    operation_id = "revoke_session",
+    params(("id" = Uuid, Path, description = "The session's id")),
     security(("bearer" = [])),
     responses(
-        (status = 204, description = "The session is gone"),
+        (status = 204, description = "The session has ended"),
         (status = 404, description = "The caller has no such session", body = Problem, content_type = PROBLEM),
     )
 )]

@@ -70,7 +70,9 @@ const ALL: [Described; 9] = [
         component: "Link",
         kind: Type::String,
         description: "The addresses of the first page and, if there is one, of the next (RFC 8288)",
-        example: || json!("</orders?after=01890a5d-ac96-774b-bcce-b302099a8057>; rel=\"next\", </orders>; rel=\"first\""),
+        example: || {
+            json!("</orders?after=01890a5d-ac96-774b-bcce-b302099a8057>; rel=\"next\", </orders>; rel=\"first\"")
+        },
     },
     Described {
         name: "location",
@@ -92,14 +94,16 @@ const ALL: [Described; 9] = [
 pub(super) fn all() -> impl Iterator<Item = (String, RefOr<Header>)> {
     ALL.into_iter().map(|it| {
         let schema = ObjectBuilder::new().schema_type(it.kind);
-        let header = HeaderBuilder::new().schema(Some(schema)).description(Some(it.description)).example(Some((it.example)()));
+        let header =
+            HeaderBuilder::new().schema(Some(schema)).description(Some(it.description)).example(Some((it.example)()));
         (it.component.to_owned(), RefOr::T(header.build()))
     })
 }
 
 /// Adds the headers that responses have by their status, and describes those that an operation names itself.
 pub(super) fn complete(responses: &mut BTreeMap<String, RefOr<Response>>) {
-    let has_tag = responses.values().any(|response| matches!(response, RefOr::T(it) if it.headers.contains_key("etag")));
+    let has_tag =
+        responses.values().any(|response| matches!(response, RefOr::T(it) if it.headers.contains_key("etag")));
     for (status, response) in responses {
         let RefOr::T(response) = response else { continue };
         if has_tag && status == "304" {

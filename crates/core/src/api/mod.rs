@@ -131,7 +131,7 @@ mod tests {
         let before = serde_json::to_string(&Api::openapi()).unwrap();
         let mut json = serde_json::to_value(Api::openapi()).unwrap();
         mark_any_values(&mut json, false);
-        let after: OpenApi = serde_json::from_value(json).unwrap();
+        let after: utoipa::openapi::OpenApi = serde_json::from_value(json).unwrap();
         assert_eq!(serde_json::to_string(&after).unwrap(), before);
     }
 }

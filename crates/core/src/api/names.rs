@@ -58,7 +58,8 @@ pub(super) fn tidy_generics(part: &mut Value) {
         let arguments: Vec<&(String, Value)> = known.iter().filter(|(name, _)| has_argument(generic, name)).collect();
         refer_to(schema, &arguments);
     }
-    let names: BTreeMap<String, String> = known.iter().filter_map(|(name, _)| Some((name.clone(), plain(name)?))).collect();
+    let names: BTreeMap<String, String> =
+        known.iter().filter_map(|(name, _)| Some((name.clone(), plain(name)?))).collect();
     let new_name = |name: &str| names.get(name).cloned().unwrap_or_else(|| name.to_owned());
     *schemas = std::mem::take(schemas).into_iter().map(|(name, it)| (new_name(&name), it)).collect();
     replace_references(part, &new_name);
@@ -124,8 +125,10 @@ mod tests {
 
     #[test]
     fn names_of_one_blueprint_stay_and_those_of_two_get_the_blueprints() {
-        let mut parts =
-            [part(&json!({"Item": {}, "Note": {}, "Problem": {}}), "list"), part(&json!({"Item": {}, "Problem": {}}), "list")];
+        let mut parts = [
+            part(&json!({"Item": {}, "Note": {}, "Problem": {}}), "list"),
+            part(&json!({"Item": {}, "Problem": {}}), "list"),
+        ];
         let shared = Shared::of(&mut parts);
         shared.rename("my-notes", &mut parts[0]);
         let mut expected = part(&json!({"my-notes.Item": {}, "Note": {}, "Problem": {}}), "my_notes_list");
@@ -143,7 +146,8 @@ mod tests {
         let item = json!({"type": "object", "properties": {"id": {"type": "string"}}});
         let page = |item: &Value| json!({"type": "object", "properties": {"items": {"type": "array", "items": item}}});
         let schemas = json!({"Item": item, "Page_Item": page(&item), "Other": page(&item)});
-        let mut part = json!({"schema": {"$ref": "#/components/schemas/Page_Item"}, "components": {"schemas": schemas}});
+        let mut part =
+            json!({"schema": {"$ref": "#/components/schemas/Page_Item"}, "components": {"schemas": schemas}});
         tidy_generics(&mut part);
         let reference = json!({"$ref": "#/components/schemas/Item"});
         let schemas = json!({"Item": item, "ItemPage": page(&reference), "Other": page(&item)});

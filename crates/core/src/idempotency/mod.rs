@@ -139,7 +139,10 @@ async fn once(
 /// For the API document.
 impl IntoParams for Once {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let mut key = api::header("idempotency-key", "Unique key of this request, a UUID for example: a request sent again with it is executed once");
+        let mut key = api::header(
+            "idempotency-key",
+            "Unique key of this request, a UUID for example: a request sent again with it is executed once",
+        );
         let pattern = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[!-~]{1,255}$"));
         key.schema = Some(pattern.into());
         vec![key]
