@@ -2,8 +2,10 @@
 
 pub mod bad_sentry;
 pub mod bugsink;
+pub mod npm;
 pub mod postgres;
 mod prepared;
+pub mod program;
 pub mod proxy;
 pub mod slow_proxy;
 pub mod supervisor;

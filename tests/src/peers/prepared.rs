@@ -1,8 +1,10 @@
 //! Directories that are made once and kept for later runs.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use crate::{scratch, wait};
@@ -37,4 +39,18 @@ pub fn prepared(
         File::create(complete).map_err(io)?;
     }
     Ok(dir)
+}
+
+/// Runs a program; if it fails, says so with the last line that it printed.
+pub(super) fn run<A: AsRef<OsStr>>(
+    program: impl AsRef<OsStr>,
+    args: impl IntoIterator<Item = A>,
+) -> Result<(), String> {
+    let output = Command::new(program).args(args).output().map_err(|e| e.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    Err(printed.trim().lines().last().map_or_else(|| output.status.to_string(), str::to_owned))
 }

@@ -2,14 +2,14 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
-use super::prepared::prepared;
+use super::prepared::{prepared, run};
 
 // gunicorn comes with bugsink anyway, but is started with an option that came and may go.
 const PEERS: [&str; 3] = ["supervisor==4.3.0", "bugsink==2.6.1", "gunicorn==26.2.0"];
 const SCHEMATHESIS: [&str; 1] = ["schemathesis==4.32.5"];
+const CLIENTS: [&str; 2] = ["openapi-python-client==0.29.1", "mypy==2.4.1"];
 
 /// The Python of a virtual environment that has the pinned packages. Start their programs with `-m`: the scripts beside
 /// it hold absolute paths, which break when the target directory is moved.
@@ -22,6 +22,12 @@ pub fn python() -> &'static Path {
 pub fn schemathesis() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     set_up(&PYTHON, "schemathesis", &SCHEMATHESIS)
+}
+
+/// The Python of another one, with a generator of clients and a type checker.
+pub fn clients() -> &'static Path {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    set_up(&PYTHON, "clients", &CLIENTS)
 }
 
 fn set_up(python: &'static OnceLock<Result<PathBuf, String>>, name: &str, pins: &[&str]) -> &'static Path {
@@ -43,15 +49,4 @@ fn make(dir: &Path, pins: &[&str]) -> Result<(), String> {
     let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install", "--retries=2"];
     run(dir.join("bin/python"), pip.iter().chain(pins))
         .map_err(|why| format!("pip must be able to install {} from PyPI: see to the network ({why})", pins.join(" ")))
-}
-
-/// Runs a program; if it fails, says so with the last line that it printed.
-fn run<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: impl IntoIterator<Item = A>) -> Result<(), String> {
-    let output = Command::new(program).args(args).output().map_err(|e| e.to_string())?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let printed = [output.stdout, output.stderr].concat();
-    let printed = String::from_utf8_lossy(&printed);
-    Err(printed.trim().lines().last().map_or_else(|| output.status.to_string(), str::to_owned))
 }

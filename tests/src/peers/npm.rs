@@ -1,0 +1,61 @@
+//! The npm packages that the platform tests run, with their versions locked.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::prepared::{prepared, run};
+use super::program::program;
+use crate::{env, keeper, scratch};
+
+const PACKAGE: &str = include_str!("../../platform/npm/package.json");
+const LOCK: &str = include_str!("../../platform/npm/package-lock.json");
+
+/// The directory that holds `node_modules`.
+///
+/// # Panics
+/// In a sentence with the remedy, when it cannot be made.
+#[track_caller]
+pub fn packages() -> &'static Path {
+    static PACKAGES: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let npm = program("npm", "npm");
+    let packages = PACKAGES.get_or_init(|| {
+        prepared("npm", (PACKAGE, LOCK), |dir| {
+            scratch::write(&dir.join("package.json"), PACKAGE);
+            scratch::write(&dir.join("package-lock.json"), LOCK);
+            // Behind a link npm does not find its lock.
+            let dir = dir.canonicalize().map_err(|e| format!("{}: {e}", dir.display()))?;
+            let prefix = [OsStr::new("--prefix"), dir.as_os_str()];
+            let arguments = [
+                "ci",
+                "--engine-strict",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+                "--logs-max=0",
+            ];
+            run(npm, prefix.into_iter().chain(arguments.map(OsStr::new))).map_err(|why| {
+                format!("npm must be able to install tests/platform/npm for node 20.19 or newer: see to both ({why})")
+            })
+        })
+    });
+    packages.as_deref().unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// Node, to be given a script; see [`keeper::command`].
+#[track_caller]
+pub fn node() -> Command {
+    let mut command = keeper::command(program("node", "nodejs"));
+    command.env_clear().envs(env::minimal());
+    command
+}
+
+/// A program of one of the packages.
+#[track_caller]
+pub fn tool(name: &str) -> Command {
+    let mut command = node();
+    command.arg(packages().join("node_modules/.bin").join(name));
+    command
+}
