@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use system_tests::binaries;
+use system_tests::copy::{Copy, done};
 use system_tests::peers::npm;
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::Service;
@@ -48,4 +49,19 @@ fn redocly_finds_nothing() {
 #[test]
 fn spectral_finds_nothing() {
     spectral_finds_nothing_in(&document(&binaries::app()));
+}
+
+#[test]
+fn they_find_nothing_in_the_part_of_a_generated_blueprint() {
+    let (copy, _lock) = Copy::kept();
+    let fields = "name:text note:text? count:integer price:decimal? active:boolean day:date? due_at:timestamp? owner:uuid data:json?";
+    done(copy.blueprint(&["new", "sample-plain"]));
+    done(copy.blueprint(&["new", "sample-open", "--resource", "count:integer"]));
+    done(copy.blueprint(&["new", "sample-full", "--resource", fields, "--owned"]));
+    let document = document(&copy.build());
+    for name in ["sample-plain", "sample-open", "sample-full"] {
+        done(copy.blueprint(&["remove", name]));
+    }
+    redocly_finds_nothing_in(&document);
+    spectral_finds_nothing_in(&document);
 }

@@ -1,6 +1,7 @@
 //! Sets up and drives what the system tests run: the service's real binary, and its real peers.
 
 pub mod binaries;
+pub mod copy;
 mod env;
 pub mod figures;
 pub mod http;

@@ -141,7 +141,7 @@ pub fn every_type_comes_back_as_it_was(app: &Running, body: &Value) {
     }
 
     let document = app.get("/openapi.json").send().json();
-    let schema = &document["components"]["schemas"]["sample-full.Item"];
+    let schema = &document["components"]["schemas"]["SampleFullItem"];
     let required = schema["required"].as_array().expect("some fields are required");
     assert!(required.contains(&json!("data")) && !required.contains(&json!("extra")), "{required:?}");
     let fields = &schema["properties"];

@@ -3,10 +3,8 @@
 use std::process::{Command, Output};
 
 use system_tests::binaries;
+use system_tests::copy::{Copy, assert_same, done};
 use system_tests::scratch::Scratch;
-
-use super::copy::{Copy, assert_same};
-use super::done;
 
 #[track_caller]
 fn assert_refused(output: &Output, code: i32, reason: &str) {

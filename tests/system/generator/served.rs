@@ -1,16 +1,14 @@
 //! What the command makes: built, served, and taken back.
 
-use std::path::PathBuf;
-use std::process::Output;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use system_tests::copy::{Copy, assert_same, between, done};
 use system_tests::figures::say;
 use system_tests::service::{Running, Service};
-use system_tests::{binaries, scratch};
+use system_tests::scratch;
 
-use super::copy::{Copy, assert_same};
-use super::{done, owned};
+use super::owned;
 use crate::api::Engine;
 use crate::support::of_kind;
 
@@ -19,56 +17,19 @@ const FIELDS: &str = "name:text note:text? count:integer spare:integer? price:de
                       maybe:boolean? day:date ends_on:date? due_at:timestamp done_at:timestamp? owner:uuid other:uuid? \
                       data:json extra:json? pin:integer token:text";
 
-/// Cargo in a copy that is kept. It builds the workspace's own crates anew, and takes all others from where this workspace
-/// has built them.
-fn cargo(copy: &Copy, arguments: &[&str]) -> Output {
-    let mut command = binaries::patient_cargo();
-    command.args(arguments).current_dir(copy.root());
-    command.env("CARGO_BUILD_BUILD_DIR", scratch::target()).env("CARGO_TARGET_DIR", built(copy));
-    command.output().expect("cargo runs")
-}
-
-fn built(copy: &Copy) -> PathBuf {
-    copy.root().with_file_name("built")
-}
-
-/// Has Cargo tell the copy's crates from this workspace's: by a profile of their own, in a file that it finds above them.
-fn set_apart(copy: &Copy) {
-    let root = copy.read("Cargo.toml");
-    let profiles = between(&root, "members = [", "]").split('"').filter(|word| word.contains(char::is_alphabetic));
-    let profiles = profiles.map(|folder| {
-        let manifest = copy.read(&format!("{folder}/Cargo.toml"));
-        format!("[profile.dev.package.{}]\ndebug = false\n", between(&manifest, "name = \"", "\""))
-    });
-    let config = copy.root().with_file_name(".cargo");
-    scratch::make_dir(&config);
-    scratch::write(&config.join("config.toml"), profiles.collect::<String>());
-}
-
 fn start(copy: &Copy) -> Running {
-    build(copy);
-    Service::new(&binary(copy)).start()
-}
-
-fn build(copy: &Copy) {
-    // As `cargo test --workspace` does, so that all other crates are there already.
-    done(cargo(copy, &["build", "--quiet", "--locked", "--workspace", "--bin", "app"]));
-}
-
-fn binary(copy: &Copy) -> PathBuf {
-    built(copy).join("debug/app")
+    Service::new(&copy.build()).start()
 }
 
 #[test]
 fn from_a_name_to_a_served_route_and_back() {
     let (copy, _lock) = Copy::kept();
-    set_apart(&copy);
     let before = copy.tree();
     drop(start(&copy));
-    assert!(done(cargo(&copy, &["blueprint", "list"])).contains("crates/blueprint-users"));
+    assert!(done(copy.cargo(&["blueprint", "list"])).contains("crates/blueprint-users"));
 
     let began = Instant::now();
-    done(cargo(&copy, &["blueprint", "new", "sample-plain"]));
+    done(copy.cargo(&["blueprint", "new", "sample-plain"]));
     let app = start(&copy);
     let first = app.get("/sample-plain").send();
     say(&format!("from `cargo blueprint new` to its first 200, all else being built: {:.1?}", began.elapsed()));
@@ -80,14 +41,14 @@ fn from_a_name_to_a_served_route_and_back() {
     let said = done(copy.blueprint_in("crates/core/src", &full));
     let body: Value = serde_json::from_str(between(&said, " -d '", "'")).expect("its body is JSON");
     let formatted = ["-p", "app", "-p", "blueprint-sample-plain", "-p", "blueprint-sample-open"];
-    done(cargo(&copy, &[&["fmt"][..], &formatted, &["-p", "blueprint-sample-full", "--check"]].concat()));
+    done(copy.cargo(&[&["fmt"][..], &formatted, &["-p", "blueprint-sample-full", "--check"]].concat()));
     // All of it, with the same features as ever; of the tests only those of the blueprints.
-    done(cargo(&copy, &["clippy", "--quiet", "--workspace", "--lib", "--test", "alone", "--", "-D", "warnings"]));
-    done(cargo(&copy, &["test", "--quiet", "--workspace", "--test", "alone"]));
+    done(copy.cargo(&["clippy", "--quiet", "--workspace", "--lib", "--test", "alone", "--", "-D", "warnings"]));
+    done(copy.cargo(&["test", "--quiet", "--workspace", "--test", "alone"]));
 
-    build(&copy);
+    let binary = copy.build();
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let app = engine.service(&binary(&copy)).start();
+        let app = engine.service(&binary).start();
         open_routes_are_served(&app);
         owned::each_user_has_their_own(&app, &body);
         owned::every_type_comes_back_as_it_was(&app, &body);
@@ -167,13 +128,6 @@ fn what_would_be_done_is_said_and_not_done() {
     done(copy.blueprint(&["remove", "sample-plain"]));
     done(copy.blueprint(&["remove", "sample-other"]));
     assert_same(&before, &copy.tree(), "after both were removed");
-}
-
-/// What stands between a begin and an end.
-#[track_caller]
-fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
-    let inside = text.split_once(begin).and_then(|(_, rest)| rest.split_once(end));
-    inside.unwrap_or_else(|| panic!("nothing between {begin} and {end}")).0
 }
 
 #[test]

@@ -101,7 +101,9 @@ impl Kind {
     /// A field of an answer, which may be an `Option`.
     fn answered(self, options: usize) -> Member {
         let format = self.format().map(|format| format!("format = \"{format}\""));
-        let schema = joined([self.schema_type(options), format]).map(|schema| format!("#[schema({schema})]"));
+        // Null when it has no value, and never left out.
+        let required = (options > 0).then(|| "required".to_owned());
+        let schema = joined([self.schema_type(options), format, required]).map(|schema| format!("#[schema({schema})]"));
         let serde = (self == Self::Timestamp).then(|| {
             let writer = if options == 0 { "serialize" } else { "serialize_or_none" };
             format!("#[serde(serialize_with = \"time::{writer}\")]")
@@ -194,7 +196,7 @@ fn within(options: usize, what: &str) -> String {
     (0..options).fold(what.to_owned(), |what, _| format!("Option<{what}>"))
 }
 
-fn joined(parts: [Option<String>; 2]) -> Option<String> {
+fn joined<const N: usize>(parts: [Option<String>; N]) -> Option<String> {
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }

@@ -5,12 +5,13 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use system_tests::binaries;
-use system_tests::scratch::{self, Scratch};
+use crate::binaries;
+use crate::scratch::{self, Scratch};
 
 /// What is no source.
-const LEFT_OUT: [&str; 4] = [".git", "artifacts", "data", "target"];
+const LEFT_OUT: [&str; 5] = [".git", "artifacts", "data", "node_modules", "target"];
 
+/// A copy of the workspace.
 pub struct Copy {
     root: PathBuf,
     /// Goes with the copy.
@@ -47,13 +48,17 @@ impl Copy {
             }
         });
         bring(&scratch::workspace(), &root);
-        (Self { root, _scratch: None }, lock)
+        let copy = Self { root, _scratch: None };
+        copy.set_apart();
+        (copy, lock)
     }
 
+    /// Where it is.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
+    /// Reads one of its files.
     pub fn read(&self, path: &str) -> String {
         scratch::read(&self.root.join(path))
     }
@@ -65,6 +70,7 @@ impl Copy {
         scratch::write(&path, content);
     }
 
+    /// Replaces a text that one of its files has.
     #[track_caller]
     pub fn replace(&self, path: &str, from: &str, to: &str) {
         let text = self.read(path);
@@ -72,6 +78,7 @@ impl Copy {
         self.write(path, &text.replace(from, to));
     }
 
+    /// All of its files.
     pub fn tree(&self) -> Tree {
         let mut tree = Tree::new();
         files(&self.root, Path::new(""), &mut |path| {
@@ -92,6 +99,56 @@ impl Copy {
         command.arg("blueprint").args(arguments).current_dir(self.root.join(folder));
         command.output().expect("the binary runs")
     }
+
+    /// Cargo in a copy that is kept. It builds the workspace's own crates anew, and takes all others from where this
+    /// workspace has built them.
+    pub fn cargo(&self, arguments: &[&str]) -> Output {
+        let mut command = binaries::patient_cargo();
+        command.args(arguments).current_dir(&self.root);
+        command.env("CARGO_BUILD_BUILD_DIR", scratch::target()).env("CARGO_TARGET_DIR", self.built());
+        command.output().expect("cargo runs")
+    }
+
+    /// Builds the app of a copy that is kept.
+    #[track_caller]
+    pub fn build(&self) -> PathBuf {
+        // As `cargo test --workspace` does, so that all other crates are there already.
+        done(self.cargo(&["build", "--quiet", "--locked", "--workspace", "--bin", "app"]));
+        self.built().join("debug/app")
+    }
+
+    fn built(&self) -> PathBuf {
+        self.root.with_file_name("built")
+    }
+
+    /// Has Cargo tell the copy's crates from this workspace's: by a profile of their own, in a file that it finds above
+    /// them.
+    fn set_apart(&self) {
+        let root = self.read("Cargo.toml");
+        let profiles = between(&root, "members = [", "]").split('"').filter(|word| word.contains(char::is_alphabetic));
+        let profiles = profiles.map(|folder| {
+            let manifest = self.read(&format!("{folder}/Cargo.toml"));
+            format!("[profile.dev.package.{}]\ndebug = false\n", between(&manifest, "name = \"", "\""))
+        });
+        let config = self.root.with_file_name(".cargo");
+        scratch::make_dir(&config);
+        scratch::write(&config.join("config.toml"), profiles.collect::<String>());
+    }
+}
+
+/// What a command wrote to stdout, when it did what it was asked for.
+#[track_caller]
+pub fn done(output: Output) -> String {
+    let said = String::from_utf8(output.stdout).expect("answers are UTF-8");
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+/// What stands between a begin and an end.
+#[track_caller]
+pub fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
+    let inside = text.split_once(begin).and_then(|(_, rest)| rest.split_once(end));
+    inside.unwrap_or_else(|| panic!("nothing between {begin} and {end}")).0
 }
 
 /// Asserts that two trees are the same, and names the files that are not.
