@@ -178,6 +178,42 @@ fn a_token_that_the_users_process_does_not_know_is_nobodys() {
 }
 
 #[test]
+fn the_users_process_counts_the_caller_and_not_the_orders_process() {
+    for header in ["x-forwarded-for", "forwarded", "x-real-ip"] {
+        let behind_a_proxy = |service: Service| {
+            let service = service.env("APP__SERVER__TRUSTED_PROXIES", "127.0.0.1");
+            service.env("APP__SERVER__CLIENT_ADDRESS_HEADER", header)
+        };
+        let users = behind_a_proxy(Service::new(&binaries::app())).env("APP__BLUEPRINTS__ENABLED", "users");
+        let users = users.env("APP__SERVER__RATE_LIMIT__REQUESTS", "4");
+        let users = users.env("APP__SERVER__RATE_LIMIT__WINDOW_S", "3600").start();
+        let orders = behind_a_proxy(Service::new(&binaries::app())).env("APP__BLUEPRINTS__ENABLED", "orders");
+        let orders =
+            orders.env("APP__BLUEPRINTS__ORDERS__USERS_URL", format!("http://127.0.0.1:{}", users.port)).start();
+
+        let token = token(&users.client());
+        let place = |client: &str| {
+            let sent = if header == "forwarded" { format!("for=\"{client}\"") } else { client.to_owned() };
+            let order = json!({"lines": [{"sku": "A-1", "quantity": 2, "unit_price_cents": 1250}]});
+            orders.post("/orders").bearer(&token).header(header, sent).json(&order).send()
+        };
+        // Each order takes two requests to the other process.
+        let placed: Vec<u16> = (0..3).map(|_| place("192.0.2.1").status).collect();
+        assert_eq!(placed, [201, 201, 429], "{header}");
+        assert_eq!(place("[2001:db8::1]").status, 201, "another client has a limit of its own");
+        let refused = place("192.0.2.1");
+        let wait: u64 = refused.header("retry-after").and_then(|it| it.parse().ok()).expect("whole seconds");
+        assert!((refused.status, wait > 60) == (429, true), "{wait} {}", refused.text());
+
+        let records = orders.stop().records();
+        assert!(records.iter().all(|record| record["kind"] != "uncaught"), "{records:#?}");
+        let addresses: Vec<Value> =
+            users.stop().records().iter().map(|record| record["client.address"].clone()).collect();
+        assert!(addresses.contains(&json!("192.0.2.1")) && addresses.contains(&json!("2001:db8::1")), "{addresses:?}");
+    }
+}
+
+#[test]
 fn orders_says_what_it_needs() {
     let refusal = |service: Service| {
         let stopped = service.arg("config").arg("--check").run();

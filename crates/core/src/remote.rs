@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use actix_web::http::{StatusCode, Uri};
 use actix_web::web::Bytes;
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -164,12 +164,13 @@ async fn exchange(client: Client, request: hyper::Request<Empty<Bytes>>) -> Resu
     let answer = client.request(request).await.map_err(|error| sentence(&error))?;
     // Two versions of the crate `http` meet here: actix-web's and hyper's.
     let status = StatusCode::from_u16(answer.status().as_u16()).map_err(|error| error.to_string())?;
+    let retry_after = retry_after(answer.headers().get(RETRY_AFTER));
     let body = Limited::new(answer.into_body(), MAX_BODY).collect().await;
     let body = body.map_err(|error| match error.is::<LengthLimitError>() {
         true => format!("the answer is longer than {MAX_BODY} bytes"),
         false => sentence(&*error),
     })?;
-    Ok(Reply { status, body: body.to_bytes() })
+    Ok(Reply { status, retry_after, body: body.to_bytes() })
 }
 
 /// Whether the process may answer better in a moment.
@@ -181,6 +182,8 @@ fn is_passing(status: StatusCode) -> bool {
 #[derive(Debug)]
 pub struct Reply {
     pub status: StatusCode,
+    /// When it may be sent again, where the answer says so in seconds.
+    pub retry_after: Option<Duration>,
     body: Bytes,
 }
 
@@ -192,6 +195,11 @@ impl Reply {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.body)
     }
+}
+
+/// The other form, a date, is not read.
+fn retry_after(header: Option<&HeaderValue>) -> Option<Duration> {
+    header?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// The other process did not answer.
