@@ -58,3 +58,24 @@ fn the_api_document_is_that_of_the_code() {
         "docs/openapi.json is behind: run `UPDATE_DOCUMENTS=1 cargo test -p system-tests documents`"
     );
 }
+
+#[test]
+fn each_test_that_the_security_document_names_exists() {
+    let text = scratch::read(&scratch::workspace().join("docs/SECURITY.md"));
+    let rows = text.lines().filter(|line| line.starts_with("| API"));
+    let mut named = 0;
+    for row in rows {
+        let tests = row.trim_end_matches([' ', '|']).rsplit(" | ").next().expect("a row has cells");
+        for test in tests.split(", ").map(|test| test.trim_matches('`')) {
+            named += 1;
+            let (module, name) = test.rsplit_once("::").unwrap_or_else(|| panic!("{test} names no module"));
+            let file = module.trim_end_matches("::tests").replace("::", "/");
+            let sources = ["tests/system", "tests/platform", "crates/core/src"];
+            let sources = sources.map(|place| scratch::workspace().join(place).join(format!("{file}.rs")));
+            let declared = format!("fn {name}(");
+            let exists = sources.iter().any(|path| path.exists() && scratch::read(path).contains(&declared));
+            assert!(exists, "docs/SECURITY.md names {test}, which does not exist");
+        }
+    }
+    assert!(named >= 10, "only {named} tests are named");
+}
