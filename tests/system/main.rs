@@ -19,6 +19,7 @@ mod limits;
 mod logins;
 mod notes;
 mod orders;
+mod password_hashing;
 mod requests;
 mod responses;
 mod secrets;

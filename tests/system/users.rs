@@ -1,6 +1,7 @@
 //! The users blueprint, through the real binary, on both databases.
 
 use serde_json::{Value, json};
+use system_tests::http::Request;
 
 use crate::api::{
     Member, NOBODY, PASSWORD, Setup, admin, in_each_setup, login, member, only_allows, problem, register, responses,
@@ -148,6 +149,46 @@ fn what_is_wrong_with_a_registration_is_named(on: Setup) {
     problem(app.post("/users").body("application/json", ""), 400);
 }
 
+fn a_guessable_password_is_refused(on: Setup) {
+    let app = start(on);
+    let guessable = ["password1", "QWERTYUIOP", "00000000", "Ada.Lovelace@EXAMPLE.org", "ADA.lovelace"];
+    let refused = |request: Request, password: &str| {
+        let problem = problem(request, 422);
+        assert_eq!(problem["errors"][0]["field"], "password", "{password}: {problem}");
+        assert!(!problem.to_string().to_lowercase().contains(&password.to_lowercase()), "{problem}");
+    };
+    for password in guessable {
+        let body = json!({"email": "ada.lovelace@example.org", "password": password, "name": "Countess"});
+        refused(app.post("/users").json(&body), password);
+    }
+
+    let ada = member(&app, "ada.lovelace");
+    let path = format!("/users/{}", ada.id);
+    let patch = |body: &Value| app.patch(&path).bearer(&ada.token).json(body);
+    for password in guessable {
+        refused(patch(&json!({"password": password})), password);
+    }
+    let both = json!({"email": "countess@example.org", "password": "Countess@example.org"});
+    refused(patch(&both), "countess@example.org");
+    // To log in, any password can be tried.
+    assert_eq!(login(&app, "ada.lovelace@example.org", "password1").status, 401);
+    token(&app, "ada.lovelace@example.org", PASSWORD);
+}
+
+fn equal_characters_are_one_password_however_they_are_typed(on: Setup) {
+    let app = start(on);
+    let (composed, decomposed) = ("caf\u{e9} correct horse", "cafe\u{301} correct horse");
+    let registration = |email: &str, password: &str| json!({"email": email, "password": password, "name": "Ada"});
+    for (email, password) in [("ada@example.org", composed), ("bob@example.org", decomposed)] {
+        assert_eq!(app.post("/users").json(&registration(email, password)).send().status, 201);
+        token(&app, email, composed);
+        token(&app, email, decomposed);
+        assert_eq!(login(&app, email, "cafe correct horse").status, 401);
+    }
+    let shorter = registration("eve@example.org", &"e\u{301}".repeat(7));
+    assert_eq!(wrong_fields(app.post("/users").json(&shorter)), ["password"]);
+}
+
 fn an_email_address_is_one_users_whatever_its_case(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
@@ -239,6 +280,8 @@ in_each_setup!(
     the_whole_life_of_a_user,
     users_are_listed_for_admins_newest_first,
     what_is_wrong_with_a_registration_is_named,
+    a_guessable_password_is_refused,
+    equal_characters_are_one_password_however_they_are_typed,
     an_email_address_is_one_users_whatever_its_case,
     a_refused_login_does_not_say_what_was_wrong,
     without_a_valid_token_there_is_nothing_to_see,

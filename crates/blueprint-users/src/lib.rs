@@ -29,9 +29,15 @@ mod api;
 mod directory;
 mod elsewhere;
 #[cfg(feature = "blueprint")]
+mod hash_pool;
+#[cfg(feature = "blueprint")]
+mod hasher;
+#[cfg(feature = "blueprint")]
 mod model;
 #[cfg(feature = "blueprint")]
 mod password;
+#[cfg(feature = "blueprint")]
+mod password_policy;
 #[cfg(feature = "blueprint")]
 mod routes;
 #[cfg(feature = "blueprint")]

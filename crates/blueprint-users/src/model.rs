@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::password::Password;
+use crate::password_policy;
 use crate::token::Token;
 
 /// An e-mail address, in lower case whatever was sent: one address is one user.
@@ -48,11 +49,20 @@ impl From<String> for Email {
 pub(crate) struct Registration {
     #[garde(dive)]
     pub email: Email,
+    /// Neither one of the most common passwords nor the e-mail address or its part before the `@`, whatever the case. Compared
+    /// in its NFKC form, which also must have 8 characters.
     #[schema(
-        value_type = String, format = "password", min_length = 8, max_length = 1024,
+        value_type = String,
+        format = "password",
+        min_length = 8,
+        max_length = 1024,
         example = "correct horse battery staple"
     )]
-    #[garde(length(chars, min = 8, max = 1024))]
+    #[garde(
+        length(chars, min = 8, max = 1024),
+        custom(password_policy::strength),
+        custom(|password: &Password, _: &()| password_policy::not_the_address(password, self.email.as_str()))
+    )]
     pub password: Password,
     #[schema(min_length = 1, max_length = 200, pattern = r"^[^\u0000]*$", example = "Ada Lovelace")]
     #[garde(length(chars, min = 1, max = 200), custom(fields::text))]
@@ -82,12 +92,15 @@ pub(crate) struct Change {
     pub name: Option<String>,
     #[garde(dive)]
     pub email: Option<Email>,
-    /// Ends all other sessions.
+    /// Ends all other sessions. Under the rules of a registration's password.
     #[schema(
-        value_type = Option<String>, format = "password", min_length = 8, max_length = 1024,
+        value_type = Option<String>,
+        format = "password",
+        min_length = 8,
+        max_length = 1024,
         example = "another horse, another staple"
     )]
-    #[garde(length(chars, min = 8, max = 1024))]
+    #[garde(length(chars, min = 8, max = 1024), inner(custom(password_policy::strength)))]
     pub password: Option<Password>,
     /// The password that the user has now; required with a new e-mail address or a new password.
     #[schema(value_type = Option<String>, format = "password", max_length = 1024, example = "correct horse battery staple")]
@@ -179,10 +192,10 @@ mod tests {
 
     #[test]
     fn each_wrong_field_is_named() {
-        assert!(wrong(r#"{"email":"a@example.org","password":"12345678","name":"A"}"#).is_empty());
+        assert!(wrong(r#"{"email":"a@example.org","password":"correct horse","name":"A"}"#).is_empty());
         assert_eq!(wrong(r#"{"email":"nobody","password":"1234567","name":""}"#), ["email", "name", "password"]);
         assert_eq!(
-            wrong(r#"{"email":"a\u0000@example.org","password":"12345678","name":"\u0000"}"#),
+            wrong(r#"{"email":"a\u0000@example.org","password":"correct horse","name":"\u0000"}"#),
             ["email", "name"]
         );
     }
@@ -192,6 +205,14 @@ mod tests {
         let name = "é".repeat(200);
         assert!(wrong(&format!(r#"{{"email":"a@example.org","password":"éééééééé","name":"{name}"}}"#)).is_empty());
         assert_eq!(wrong(r#"{"email":"a@example.org","password":"ééééééé","name":"A"}"#), ["password"]);
+    }
+
+    #[test]
+    fn a_guessable_password_is_named() {
+        for password in ["password1", "ADA.lovelace@example.org", "ada.lovelace"] {
+            let body = format!(r#"{{"email":"Ada.Lovelace@example.org","password":"{password}","name":"A"}}"#);
+            assert_eq!(wrong(&body), ["password"]);
+        }
     }
 
     #[test]

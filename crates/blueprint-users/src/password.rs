@@ -1,30 +1,33 @@
-//! Passwords: hashed with argon2id, away from the threads that answer requests.
+//! Passwords, as clients send them.
 
 use std::fmt;
-use std::sync::LazyLock;
-use std::thread::available_parallelism;
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{Error as HashError, PasswordHasher, PasswordVerifier};
 use cyanotype::Result;
 use garde::rules::length::chars::HasChars;
 use serde::Deserialize;
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use unicode_normalization::UnicodeNormalization;
 
-/// Each hash takes 19 MiB and a core for itself. More at once than there are cores would take memory and bring nothing;
-/// who comes later waits.
-static TURNS: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, std::num::NonZero::get)));
+use crate::hash_pool::HashPool;
 
-/// Of the length that a real salt has, so that hashing with it costs as much.
-const NOBODYS_SALT: &[u8; 16] = b"nobody's own one";
-
-/// A password as the client sent it.
+/// A password.
+///
+/// What is hashed is its NFKC form (NIST SP 800-63B): the same characters can be typed as different code points, by the
+/// keyboard or the system.
 #[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Password(String);
+#[serde(from = "String")]
+pub(crate) struct Password {
+    normalized: String,
+    /// As it was sent, where that differs.
+    raw: Option<String>,
+}
+
+impl From<String> for Password {
+    fn from(raw: String) -> Self {
+        let normalized: String = raw.nfkc().collect();
+        let raw = Some(raw).filter(|raw| *raw != normalized);
+        Self { normalized, raw }
+    }
+}
 
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,82 +35,108 @@ impl fmt::Debug for Password {
     }
 }
 
+/// The characters that were sent: what the API document limits.
 impl HasChars for Password {
     fn num_chars(&self) -> usize {
-        self.0.chars().count()
+        self.raw.as_ref().unwrap_or(&self.normalized).chars().count()
     }
 }
 
 impl Password {
+    pub(crate) fn normalized(&self) -> &str {
+        &self.normalized
+    }
+
     /// What is stored of it: a PHC string, with the salt and the cost in it.
-    pub(crate) async fn hash(self) -> Result<String> {
-        in_turn(move || Argon2::default().hash_password(self.0.as_bytes()).map(|hash: PasswordHash| hash.to_string()))
-            .await
+    ///
+    /// # Errors
+    /// When the queue of the pool is full.
+    pub(crate) async fn hash(self, pool: &HashPool) -> Result<String> {
+        Ok(pool.run(move |hasher| hasher.hash(&self.normalized)).await??)
     }
 
-    /// Whether it is the one that was stored. Without one it never is, which takes as long to find out.
-    pub(crate) async fn is(self, stored: Option<String>) -> Result<bool> {
-        in_turn(move || {
-            if let Some(stored) = stored {
-                return matches(&self.0, &stored);
+    /// Whether it is the stored one. Without a stored one it never is, which takes as long to find out.
+    ///
+    /// # Errors
+    /// When the queue of the pool is full, or the stored hash cannot be read.
+    pub(crate) async fn verify(self, stored: Option<String>, pool: &HashPool) -> Result<bool> {
+        let verify = move |hasher: &mut crate::hasher::Hasher| {
+            // Earlier versions hashed the raw text. A wrong password that differs from its normal form takes two hashes,
+            // with a stored one or without.
+            for candidate in [Some(&self.normalized), self.raw.as_ref()].into_iter().flatten() {
+                match &stored {
+                    Some(stored) if hasher.verify(candidate, stored)? => return Ok(true),
+                    Some(_) => {}
+                    None => hasher.verify_dummy(candidate)?,
+                }
             }
-            let wasted: Result<PasswordHash, _> =
-                Argon2::default().hash_password_with_salt(self.0.as_bytes(), NOBODYS_SALT);
-            wasted.map(|_| false)
-        })
-        .await
+            Ok::<_, argon2::password_hash::Error>(false)
+        };
+        Ok(pool.run(verify).await??)
     }
-}
-
-fn matches(password: &str, stored: &str) -> Result<bool, HashError> {
-    let stored = PasswordHash::new(stored)?;
-    match Argon2::default().verify_password(password.as_bytes(), &stored) {
-        Ok(()) => Ok(true),
-        Err(HashError::PasswordInvalid) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// The turn goes with the work and not with the request: a client that leaves does not end a hash that has begun.
-async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> Result<T, HashError> + Send + 'static) -> Result<T> {
-    let turn = TURNS.acquire().await?;
-    let done = spawn_blocking(move || {
-        let done = work();
-        drop(turn);
-        done
-    });
-    Ok(done.await??)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hasher::Hasher;
+
+    /// Typed on a Mac: e and an accent.
+    const DECOMPOSED: &str = "cafe\u{301} correct";
+    /// Typed elsewhere: one character.
+    const COMPOSED: &str = "caf\u{e9} correct";
 
     fn password(text: &str) -> Password {
-        Password(text.to_owned())
+        Password::from(text.to_owned())
+    }
+
+    fn pool() -> HashPool {
+        HashPool::start(1, 1).unwrap()
+    }
+
+    async fn is(stored: &str, text: &str) -> bool {
+        password(text).verify(Some(stored.to_owned()), &pool()).await.unwrap()
     }
 
     #[tokio::test]
-    async fn what_was_hashed_is_recognised_and_nothing_else() {
-        let stored = password("correct horse").hash().await.unwrap();
-        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-        assert!(password("correct horse").is(Some(stored.clone())).await.unwrap());
-        assert!(!password("correct horsf").is(Some(stored)).await.unwrap());
+    async fn what_was_hashed_is_verified_and_nothing_else() {
+        let stored = password("correct horse").hash(&pool()).await.unwrap();
+        assert!(is(&stored, "correct horse").await);
+        assert!(!is(&stored, "correct horsf").await);
     }
 
     #[tokio::test]
-    async fn each_hash_has_a_salt_of_its_own() {
-        assert_ne!(password("the same").hash().await.unwrap(), password("the same").hash().await.unwrap());
+    async fn a_password_of_an_unknown_user_is_wrong() {
+        assert!(!password("anything").verify(None, &pool()).await.unwrap());
+        assert!(!password(DECOMPOSED).verify(None, &pool()).await.unwrap());
     }
 
     #[tokio::test]
-    async fn nobodys_password_is_wrong() {
-        assert!(!password("anything").is(None).await.unwrap());
+    async fn a_stored_hash_that_cannot_be_read_is_an_error() {
+        assert!(password("anything").verify(Some("plain".to_owned()), &pool()).await.is_err());
     }
 
     #[tokio::test]
-    async fn a_stored_hash_that_cannot_be_read_is_an_error_and_no_wrong_password() {
-        assert!(password("anything").is(Some("plain".to_owned())).await.is_err());
+    async fn equal_characters_are_one_password_however_they_were_typed() {
+        for text in [COMPOSED, DECOMPOSED, "ｃafé correct"] {
+            let stored = password(text).hash(&pool()).await.unwrap();
+            for again in [COMPOSED, DECOMPOSED, "ｃafé correct"] {
+                assert!(is(&stored, again).await, "{again:?} for {text:?}");
+            }
+            assert!(!is(&stored, "cafe correct").await);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_the_raw_text_still_verifies() {
+        let stored = Hasher::default().hash(DECOMPOSED).unwrap();
+        assert!(is(&stored, DECOMPOSED).await);
+        assert!(!is(&stored, "cafe\u{301} corrects").await);
+    }
+
+    #[test]
+    fn the_characters_that_were_sent_are_counted() {
+        assert_eq!((password(COMPOSED).num_chars(), password(DECOMPOSED).num_chars()), (12, 13));
     }
 
     #[test]

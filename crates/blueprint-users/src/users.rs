@@ -10,6 +10,7 @@ use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
 use crate::directory::{Directory, Exists};
+use crate::hash_pool::HashPool;
 use crate::settings::UsersSettings;
 use crate::store::{Owner, Store};
 use crate::throttle::Throttle;
@@ -49,6 +50,7 @@ impl Blueprint for Users {
     fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
         Box::pin(async move {
             let settings: UsersSettings = resources.settings()?;
+            resources.provide(Arc::new(HashPool::start(settings.hash_threads(), settings.login_queue)?));
             let store = Store::new(resources.database().clone());
             resources.provide(Arc::new(Throttle::new(store.clone(), settings.limits())));
             let known = Arc::new(Known { store });

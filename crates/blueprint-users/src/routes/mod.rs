@@ -14,8 +14,9 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use crate::PREFIX;
+use crate::hash_pool::HashPool;
 use crate::model::{Change, Email, Registration, User};
-use crate::password::Password;
+use crate::password_policy;
 use crate::store::{Changes, Store};
 use crate::throttle::Throttle;
 use crate::token;
@@ -49,8 +50,8 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
     (status = 201, description = "The new user", body = User, headers(("etag" = String), ("location" = String))),
     (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM),
 ))]
-pub(crate) async fn sign_up(store: Store, Json(new): Json<Registration>) -> Result {
-    let password_hash = new.password.hash().await?;
+pub(crate) async fn sign_up(store: Store, pool: Data<HashPool>, Json(new): Json<Registration>) -> Result {
+    let password_hash = new.password.hash(&pool).await?;
     let user = store.insert(new.email.as_str(), &new.name, &password_hash).await?;
     info!(user_id = %user.id, "user registered");
     let place = (LOCATION, format!("{PREFIX}/{}", user.id));
@@ -147,7 +148,7 @@ pub(crate) async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>, kno
 pub(crate) async fn change(
     By(caller, Json(change)): By<Json<Change>>,
     store: Store,
-    throttle: Data<Throttle>,
+    (pool, throttle): (Data<HashPool>, Data<Throttle>),
     address: ClientAddress,
     request: HttpRequest,
     Path(id): Path<Uuid>,
@@ -155,16 +156,25 @@ pub(crate) async fn change(
 ) -> Result {
     own(&caller, &store, id).await?;
     let version = wanted_version(&store, id, &wanted).await?;
+    let mut password_hash = None;
     if change.password.is_some() || change.email.is_some() {
         let current = change.current_password.ok_or_else(|| {
             Problem::invalid_field("current_password", "is required to change the e-mail address or the password")
         })?;
-        prove(&store, &throttle, id, current, address).await?;
+        let user = store.credentials_of(id).await?.ok_or_else(unknown)?;
+        let attempt = throttle.begin(&user.email, address).await?;
+        let verified = current.verify(Some(user.password_hash), &pool).await;
+        if !throttle.end(attempt, verified).await? {
+            warn!(user_id = %id, "change refused: wrong current password");
+            return Err(Problem::invalid_field("current_password", "is wrong"));
+        }
+        if let Some(password) = change.password {
+            let address = change.email.as_ref().map_or(user.email.as_str(), Email::as_str);
+            password_policy::not_the_address(&password, address)
+                .map_err(|error| Problem::invalid_field("password", error.message()))?;
+            password_hash = Some(password.hash(&pool).await?);
+        }
     }
-    let password_hash = match change.password {
-        Some(password) => Some(password.hash().await?),
-        None => None,
-    };
     let ended_other_sessions = password_hash.is_some();
     let email = change.email.as_ref().map(Email::as_str).map(str::to_owned);
     let changes = Changes { name: change.name, email, password_hash };
@@ -173,18 +183,6 @@ pub(crate) async fn change(
     };
     info!(user_id = %id, ended_other_sessions, "user changed");
     Ok(HttpResponse::Ok().insert_header(user.tag()).json(user))
-}
-
-/// A token alone does not take an account over: its user proves the password again.
-async fn prove(store: &Store, throttle: &Throttle, id: Uuid, password: Password, address: ClientAddress) -> Result<()> {
-    let user = store.credentials_of(id).await?.ok_or_else(unknown)?;
-    let attempt = throttle.begin(&user.email, address).await?;
-    let verified = password.is(Some(user.password_hash)).await;
-    if throttle.end(attempt, verified).await? {
-        return Ok(());
-    }
-    warn!(user_id = %id, "change refused: wrong current password");
-    Err(Problem::invalid_field("current_password", "is wrong"))
 }
 
 /// Deletes the caller.

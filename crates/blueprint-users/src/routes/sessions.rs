@@ -11,6 +11,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::presented;
+use crate::hash_pool::HashPool;
 use crate::model::{Login, Session, SessionItem, Sessions};
 use crate::store::{Credentials, NewSession, Store};
 use crate::throttle::Throttle;
@@ -31,7 +32,7 @@ const LONGEST_USER_AGENT: usize = 200;
 ))]
 pub(crate) async fn login(
     store: Store,
-    throttle: Data<Throttle>,
+    (pool, throttle): (Data<HashPool>, Data<Throttle>),
     address: ClientAddress,
     request: HttpRequest,
     Json(login): Json<Login>,
@@ -43,7 +44,7 @@ pub(crate) async fn login(
         None => Breadcrumb::new("checks a password of nobody").category("users"),
     });
     let stored = known.as_ref().map(|user| user.password_hash.clone());
-    let verified = login.password.is(stored).await;
+    let verified = login.password.verify(stored, &pool).await;
     let is_right = throttle.end(attempt, verified).await?;
     match known {
         Some(user) if is_right => begin_session(&store, &user, &request).await,
