@@ -152,13 +152,16 @@ pub fn wrong_fields(request: Request) -> Vec<String> {
     errors.iter().map(|error| text(error, "field")).collect()
 }
 
-/// Sends it and expects a 405 that allows these methods.
+/// Sends it and expects a 405 that allows these methods, and those that every route has by them.
 #[track_caller]
 pub fn only_allows(request: Request, methods: &[&str]) {
     let reply = request.clone().send();
     let allowed = reply.header("allow").unwrap_or_else(|| panic!("no allow in {:?}", reply.headers));
     let mut allowed: Vec<&str> = allowed.split(',').map(str::trim).collect();
     allowed.sort_unstable();
+    let by_them: &[&str] = if methods.contains(&"GET") { &["HEAD", "OPTIONS"] } else { &["OPTIONS"] };
+    let mut methods = [methods, by_them].concat();
+    methods.sort_unstable();
     assert_eq!(allowed, methods);
     problem(request, 405);
 }

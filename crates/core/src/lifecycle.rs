@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::database::{Database, DatabaseError, Program, Sweeper};
 use crate::descriptors::Descriptors;
+use crate::http::routing::answer_head;
 use crate::management::{self, Health};
 use crate::outlets::Outlets;
 use crate::pipeline::{self, Pipeline, Report};
@@ -172,11 +173,12 @@ impl Started<'_> {
 
         let in_flight = mounted.in_flight.clone();
         let health = Health { database: database.clone(), blueprints: running.clone(), in_flight: in_flight.clone() };
-        let management = HttpServer::new(move || App::new().configure(management::routes(health.clone())))
-            .workers(1)
-            .disable_signals()
-            .shutdown_timeout(0)
-            .bind((settings.management.host.as_str(), settings.management.port));
+        let management =
+            HttpServer::new(move || App::new().configure(management::routes(health.clone())).wrap_fn(answer_head))
+                .workers(1)
+                .disable_signals()
+                .shutdown_timeout(0)
+                .bind((settings.management.host.as_str(), settings.management.port));
         let management = management.map_err(|error| cannot_listen("management", settings, &error))?;
 
         let shares = Shares::of(settings.server.shutdown_timeout());

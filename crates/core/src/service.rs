@@ -23,6 +23,7 @@ use crate::http::compression::Compression;
 use crate::http::context::give_context;
 use crate::http::cors;
 use crate::http::failures::answer_failures;
+use crate::http::gate::Gate;
 use crate::http::handler_time::end_late;
 use crate::http::in_flight::InFlight;
 use crate::http::optional::Optional;
@@ -42,7 +43,7 @@ use crate::routes::{self, RouteInfo};
 use crate::running::Running;
 use crate::sentry;
 use crate::settings::spec::Setting;
-use crate::settings::{Cors, Settings};
+use crate::settings::{Cors, Settings, TrailingSlash};
 
 /// The service: settings, blueprints, and what is done before a breadcrumb is kept.
 ///
@@ -226,6 +227,8 @@ pub(crate) struct Mounted {
     pub handler_timeout: Duration,
     pub cors: Cors,
     pub compression: bool,
+    pub gate: Gate,
+    pub trailing_slash: TrailingSlash,
     /// One for all workers.
     pub rate_limit: Option<Arc<Limiters>>,
     pub pipeline: &'static Pipeline,
@@ -260,6 +263,8 @@ impl Mounted {
             handler_timeout: server.handler_timeout(),
             cors: server.cors.clone(),
             compression: server.compression,
+            gate: Gate::new(server),
+            trailing_slash: server.trailing_slash,
             pipeline,
             response_log: Config::new(settings, rules),
             answer_headers: Defaults::new(server),
@@ -281,6 +286,7 @@ impl Mounted {
         >,
     > {
         let pipeline = self.pipeline;
+        let (gate, slash) = (self.gate, self.trailing_slash);
         let clients = self.response_log.clients.clone();
         let connection = clients.clone();
         let cors = cors::layer(&self.cors);
@@ -304,6 +310,8 @@ impl Mounted {
             .default_service(web::to(no_such_route))
             // Innermost: what is late is the handler, and the failure is one like others.
             .wrap_fn(move |request, inner| end_late(handler_timeout, request, inner))
+            // Outside of all that looks for a handler; what it answers is counted and recorded like any other answer.
+            .wrap_fn(move |request, inner| gate.pass(request, inner))
             // Inside the rest, so that every layer outside sees an answer, never a panic.
             .wrap_fn(answer_failures)
             // Before any handler or extractor; what it refuses has a context, a record and all headers.
@@ -320,7 +328,7 @@ impl Mounted {
                 TracingLogger::<RootSpan>::new(),
             ))
             .wrap_fn(move |request, inner| {
-                give_context(pipeline, &self.answer_headers, &clients, &self.in_flight, request, inner)
+                give_context(pipeline, &self.answer_headers, &clients, &self.in_flight, slash, request, inner)
             });
         // Outside the rest: it binds the hub that the context takes along. Without transactions the context brings a hub of its own,
         // at a tenth of the price.

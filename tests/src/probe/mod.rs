@@ -18,7 +18,7 @@ use steps::{ProbeError, Step};
 
 /// `POST /probe/run` does the steps of its body in order and then finishes; so does `/probe/run/quiet`, of which nothing is
 /// recorded, `/probe/run/brief`, of which no content is, and `/probe/run/limited`, which a client may use twice an hour.
-/// `POST /probe/echo` gives back what it is sent.
+/// `POST /probe/echo` gives back what it is sent; `GET /probe/endless` streams without end.
 pub struct Probe;
 
 impl Blueprint for Probe {
@@ -35,6 +35,7 @@ impl Blueprint for Probe {
         scope.service(web::resource("/run/quiet").route(web::post().to(run)));
         scope.service(web::resource("/run/brief").route(web::post().to(run)).route(web::put().to(run)));
         scope.service(web::resource("/run/limited").route(web::post().to(run)).route(web::put().to(run)));
+        scope.service(web::resource("/endless").route(web::get().to(endless)));
         scope.service(web::resource("/echo").route(web::post().to(echo)));
     }
 
@@ -139,6 +140,15 @@ fn plain() -> String {
 
 async fn echo(request: HttpRequest, body: Bytes) -> HttpResponse {
     HttpResponse::Ok().content_type(request.content_type().to_owned()).body(body)
+}
+
+/// Chunks without end, or with `fail=true` none.
+async fn endless(request: HttpRequest) -> Result {
+    if request.query_string() == "fail=true" {
+        return Err(ProbeError::of_stream().into());
+    }
+    let chunks = stream::repeat_with(|| Ok::<_, ProbeError>(Bytes::from_static(b"again ")));
+    Ok(HttpResponse::Ok().content_type("text/plain").streaming(chunks))
 }
 
 async fn run(body: Bytes) -> Result {

@@ -3,14 +3,17 @@
 mod client_address;
 mod conditions;
 mod cors;
+mod head;
 mod headers;
 mod idempotency;
 mod ids;
 mod late;
 mod limits;
 mod links;
+mod options;
 mod rate;
 mod refusals;
+mod upgrade;
 
 use serde_json::json;
 use system_tests::http::Reply;

@@ -4,9 +4,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use actix_web::Error;
+use actix_web::HttpMessage;
 use actix_web::body::{BodySize, EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ContentEncoding};
+use actix_web::http::header::{ACCEPT_ENCODING, AcceptEncoding, CONTENT_ENCODING, ContentEncoding, Encoding};
 use actix_web::middleware::Compress;
 use futures_util::future::{Either, LocalBoxFuture, MapOk};
 use futures_util::{FutureExt, TryFutureExt};
@@ -16,6 +17,18 @@ use futures_util::{FutureExt, TryFutureExt};
 #[derive(Clone, Copy)]
 pub(crate) struct Compression {
     pub is_on: bool,
+}
+
+/// Whether a client takes no coding that there is, nor the answer as it is.
+pub(super) fn accepts_nothing(request: &ServiceRequest) -> bool {
+    const CODINGS: [Encoding; 5] =
+        [Encoding::identity(), Encoding::brotli(), Encoding::gzip(), Encoding::deflate(), Encoding::zstd()];
+    // Only a weight of nothing refuses.
+    let header = request.headers().get(ACCEPT_ENCODING);
+    if !header.is_some_and(|header| header.as_bytes().windows(2).any(|pair| pair == b"=0")) {
+        return false;
+    }
+    request.get_header::<AcceptEncoding>().is_some_and(|accepted| accepted.negotiate(CODINGS.iter()).is_none())
 }
 
 pub(crate) struct Compressing<S, C> {
@@ -62,7 +75,8 @@ where
     forward_ready!(plain);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        if !self.is_on || !request.headers().contains_key(ACCEPT_ENCODING) {
+        // What is refused is refused inside, where it is recorded.
+        if !self.is_on || !request.headers().contains_key(ACCEPT_ENCODING) || accepts_nothing(&request) {
             return Either::Left(self.plain.call(request).map_ok(ServiceResponse::map_into_left_body));
         }
         let boxed = |answer: ServiceResponse<D>| answer.map_into_boxed_body().map_into_right_body();

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
-use actix_web::http::ConnectionType;
+use actix_web::http::{ConnectionType, Method};
 use futures_util::FutureExt;
 
 use super::answer_headers::{Defaults, with_head};
 use super::client_address::ClientAddresses;
 use super::in_flight::{FlightBody, InFlight};
+use super::routing::to_routed;
 use crate::pipeline::Pipeline;
 use crate::request::{self, RequestContext};
+use crate::settings::TrailingSlash;
 
 /// Runs everything inside as work for this request.
 pub(crate) fn give_context<S, B>(
@@ -19,7 +21,8 @@ pub(crate) fn give_context<S, B>(
     headers: &Defaults,
     clients: &ClientAddresses,
     in_flight: &InFlight,
-    request: ServiceRequest,
+    slash: TrailingSlash,
+    mut request: ServiceRequest,
     inner: &S,
 ) -> impl Future<Output = Result<ServiceResponse<FlightBody<B>>, Error>> + use<S, B>
 where
@@ -27,16 +30,18 @@ where
 {
     let flight = in_flight.begin();
     let context = Arc::new(RequestContext::new(pipeline, clients, &request));
+    to_routed(&mut request, slash);
     // The inner call itself, not only its future, belongs to the request.
     let answer = request::sync_scope(&context, || inner.call(request));
     let headers = headers.clone();
     let asked = Arc::clone(&context);
+    let is_head = context.asked.method == Method::HEAD;
     let respond = move |answer| {
         let mut answer = headers.give(answer, asked);
         if flight.is_last() {
             answer = with_head(answer, |head| head.set_connection_type(ConnectionType::Close));
         }
-        answer.map(|response: ServiceResponse<B>| response.map_body(|_, body| FlightBody::new(body, flight)))
+        answer.map(|response: ServiceResponse<B>| response.map_body(|_, body| FlightBody::new(body, flight, is_head)))
     };
     request::scope(context, answer.map(respond))
 }

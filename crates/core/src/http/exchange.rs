@@ -82,6 +82,11 @@ impl Exchange {
         let failure = (!accounted && response.status().is_server_error()).then(|| failure(response.status(), error));
         let answer = self.answer(response.status(), response.headers(), answered.body().size(), failure);
         self.answer = Some(Answer { for_load, ..answer });
+        if self.context.asked.method == Method::HEAD {
+            // Its body is not sent.
+            self.end(Outcome::Complete);
+            return response.map_body(|_, body| Recorded::unseen(body));
+        }
         self.seen = Seen::new(self.wanted());
         response.map_body(|_, body| Recorded::new(body, self))
     }
@@ -96,7 +101,9 @@ impl Exchange {
         let answer = self.answer(response.status(), response.headers(), response.body().size(), failure);
         self.answer = Some(Answer { for_load, ..answer });
         self.seen = Seen::new(self.wanted());
-        self.seen.pass_whole(&response.into_body().try_into_bytes().unwrap_or_default());
+        if self.context.asked.method != Method::HEAD {
+            self.seen.pass_whole(&response.into_body().try_into_bytes().unwrap_or_default());
+        }
         self.end(Outcome::Complete);
     }
 
@@ -128,8 +135,7 @@ impl Exchange {
     /// Whether all of the answer has been passed on, though nobody asked for more.
     fn is_whole(&self) -> bool {
         let Some(answer) = &self.answer else { return false };
-        self.context.asked.method == Method::HEAD
-            || matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
             || match answer.size {
                 BodySize::None => true,
                 BodySize::Sized(size) => self.seen.passed >= size,

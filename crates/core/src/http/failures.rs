@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpResponse, ResponseError};
 use futures_util::FutureExt;
@@ -46,7 +46,7 @@ fn settled(called: std::thread::Result<Result<ServiceResponse, Error>>) -> Resul
 }
 
 /// A response to an error is the problem that it is, once.
-pub(super) fn answered(response: ServiceResponse) -> ServiceResponse {
+pub(super) fn answered(mut response: ServiceResponse) -> ServiceResponse {
     if response.response().extensions().contains::<Accounted>() {
         return response;
     }
@@ -56,6 +56,14 @@ pub(super) fn answered(response: ServiceResponse) -> ServiceResponse {
             Some(error) => to_problem(error, status),
             // The router's own answer to a method that a route does not have.
             None if status == StatusCode::METHOD_NOT_ALLOWED && is_empty(response.response().body().size()) => {
+                let allowed = allowed(response.headers());
+                if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+                    response.headers_mut().insert(ALLOW, allowed);
+                }
+                if response.request().method() == Method::OPTIONS {
+                    *response.response_mut().status_mut() = StatusCode::NO_CONTENT;
+                    return response;
+                }
                 Problem::new(status, "this route does not have that method; the header `allow` lists those it has")
                     .answer(request::current().as_deref(), None, env())
             }
@@ -96,6 +104,15 @@ fn report(failure: Failure) -> Option<EventId> {
 
 fn env() -> Env {
     pipeline().map_or(Env::Prod, |pipeline| pipeline.policy.env)
+}
+
+/// The methods that a route has, as the router lists them, and those that it has by them.
+fn allowed(headers: &HeaderMap) -> String {
+    let own = headers.get(ALLOW).and_then(|own| own.to_str().ok()).unwrap_or_default();
+    let mut methods: Vec<&str> = own.split(',').map(str::trim).filter(|method| !method.is_empty()).collect();
+    let also: &[&str] = if methods.contains(&"GET") { &["HEAD", "OPTIONS"] } else { &["OPTIONS"] };
+    methods.retain(|method| !also.contains(method));
+    [&methods, also].concat().join(", ")
 }
 
 fn is_empty(size: BodySize) -> bool {

@@ -69,12 +69,14 @@ pin_project! {
         #[pin]
         body: B,
         flight: Flight,
+        // Its headers are those of a body that is not sent.
+        headers_only: bool,
     }
 }
 
 impl<B> FlightBody<B> {
-    pub(crate) const fn new(body: B, flight: Flight) -> Self {
-        Self { body, flight }
+    pub(crate) const fn new(body: B, flight: Flight, headers_only: bool) -> Self {
+        Self { body, flight, headers_only }
     }
 }
 
@@ -86,11 +88,15 @@ impl<B: MessageBody> MessageBody for FlightBody<B> {
     }
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, B::Error>>> {
-        self.project().body.poll_next(cx)
+        // A stream may have no end.
+        if self.headers_only { Poll::Ready(None) } else { self.project().body.poll_next(cx) }
     }
 
     fn try_into_bytes(self) -> Result<Bytes, Self> {
-        let Self { body, flight } = self;
-        body.try_into_bytes().map_err(|body| Self { body, flight })
+        if self.headers_only {
+            return Err(self);
+        }
+        let Self { body, flight, headers_only } = self;
+        body.try_into_bytes().map_err(|body| Self { body, flight, headers_only })
     }
 }

@@ -105,10 +105,10 @@ pub(super) fn exists(rule: &str, blueprint: &str, routes: &[RouteInfo]) -> bool 
     own.any(|route| is_for(rule, &route.method, &route.path) || route.method == "*" && route.path == path)
 }
 
-/// Whether a rule, `GET /users/{id}` or `/users/{id}`, is for a route.
+/// Whether a rule, `GET /users/{id}` or `/users/{id}`, is for a route. HEAD is routed as GET.
 pub(super) fn is_for(rule: &str, method: &str, route: &str) -> bool {
     match rule.split_once(' ') {
-        Some((of, path)) => of == method && path == route,
+        Some((of, path)) => (of == method || of == "GET" && method == "HEAD") && path == route,
         None => rule == route,
     }
 }

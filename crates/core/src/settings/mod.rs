@@ -22,7 +22,7 @@ pub use blueprints::BlueprintSettings;
 pub(crate) use blueprints::{Owner, Section};
 pub use sections::{
     Blueprints, ClientAddressHeader, Cors, Database, Env, Flood, Format, Log, Management, Mode, Network, Patterns,
-    RateLimit, Request, Response, ResponseLog, Sentry, Server, Stderr,
+    RateLimit, Request, Response, ResponseLog, Sentry, Server, Stderr, TrailingSlash,
 };
 
 use layers::Leaf;

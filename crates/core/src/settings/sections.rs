@@ -88,6 +88,7 @@ pub struct Server {
     pub trusted_proxies: Vec<Network>,
     pub client_address_header: ClientAddressHeader,
     pub max_body_bytes: usize,
+    pub trailing_slash: TrailingSlash,
     pub docs: bool,
     /// Where clients reach the API.
     pub public_url: Option<String>,
@@ -146,6 +147,18 @@ impl RateLimit {
     pub fn window(&self) -> Duration {
         Duration::from_secs(self.window_s)
     }
+}
+
+/// What a path with a slash at its end is, where a route has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrailingSlash {
+    /// No path of ours.
+    Strict,
+    /// The old address of the route.
+    Redirect,
+    /// The route.
+    Equal,
 }
 
 /// The header in which trusted proxies say who their client is.

@@ -157,6 +157,12 @@ pub const SETTINGS: &[Setting] = &[
         "the largest request body that is read, in bytes; more is answered 413",
     ),
     setting(
+        "server.trailing_slash",
+        Takes::OneOf(&["strict", "redirect", "equal"]),
+        Some("strict"),
+        "what `/orders/` is where there is only `/orders`: strict answers 404, redirect 308, equal as for `/orders`",
+    ),
+    setting(
         "server.request_timeout_s",
         Takes::Whole(1, 3600),
         Some("10"),
