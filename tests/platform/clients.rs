@@ -1,7 +1,5 @@
 //! Clients that generators make of the API document: they compile, and live a user's and an order's life.
 
-use std::os::unix::fs::symlink;
-
 use system_tests::peers::{npm, venv};
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::{Running, Service};
@@ -52,8 +50,7 @@ fn openapi_typescript_generates_types_that_compile_and_work() {
     scratch::write(&scratch.join("life.ts"), TYPESCRIPT_LIFE);
     scratch::write(&scratch.join("tsconfig.json"), TYPESCRIPT_OPTIONS);
     scratch::write(&scratch.join("package.json"), r#"{"type": "module"}"#);
-    symlink(npm::packages().join("node_modules"), scratch.join("node_modules"))
-        .expect("a fresh directory takes a link");
+    npm::link_packages(scratch.path());
 
     let tool = |name: &str, arguments: &[&str]| {
         let mut command = npm::tool(name);

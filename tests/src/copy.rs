@@ -23,7 +23,7 @@ pub type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
 impl Copy {
     /// One that nothing is built in.
-    pub fn new() -> Self {
+    pub fn fresh() -> Self {
         let scratch = Scratch::new("generator");
         let root = scratch.join("workspace");
         bring(&scratch::workspace(), &root);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use system_tests::binaries;
 use system_tests::peers::venv;
 use system_tests::scratch::{self, Scratch};
@@ -81,4 +81,62 @@ fn schemathesis_finds_nothing_that_is_not_as_it_says() {
     system_tests::figures::say(&format!("schemathesis: {}", generated.trim()));
     let failed: Vec<Value> = app.stop().records().into_iter().filter(|record| record["kind"] == "uncaught").collect();
     assert!(failed.is_empty(), "{failed:#?}");
+}
+
+#[test]
+fn it_states_where_clients_reach_the_api() {
+    assert_eq!(answer(&["openapi"])["servers"], json!([{"url": "/"}]));
+    let set = "server.public_url=https://api.shop.example/v1/";
+    assert_eq!(answer(&["openapi", "--set", set])["servers"], json!([{"url": "https://api.shop.example/v1"}]));
+    for wrong in ["api.shop.example", "ftp://api.shop.example", "https://api.shop.example?a=b"] {
+        let app = Service::new(&binaries::app()).env("APP__SERVER__PUBLIC_URL", wrong).run();
+        assert_eq!(app.code(), Some(78), "{wrong}");
+        assert!(app.stderr.contains("server.public_url"), "{}", app.stderr);
+    }
+}
+
+/// What linters do not look at, and clients and their generators do.
+#[test]
+fn each_operation_states_who_may_call_and_the_headers_of_its_responses() {
+    let document = answer(&["openapi"]);
+    let mut public = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let name = format!("{method} {path}");
+            let text = |key: &str| operation[key].as_str().is_some_and(|text| !text.is_empty());
+            assert!(text("summary") && text("description") && text("operationId"), "{name}: {operation}");
+            match operation["security"].as_array().map(Vec::as_slice) {
+                Some([]) => _ = public.insert(name.clone()),
+                security => assert_eq!(security, Some(&[json!({"bearer": []})][..]), "{name}"),
+            }
+            for (status, response) in operation["responses"].as_object().expect("responses") {
+                let response = match response["$ref"].as_str() {
+                    Some(reference) => document.pointer(&reference[1..]).expect("a reference leads to a component"),
+                    None => response,
+                };
+                let headers = &response["headers"];
+                let has = |header: &str| headers[header]["$ref"].is_string();
+                assert!(has("x-request-id"), "{name} {status}: {headers}");
+                let limited = matches!(&**status, "200" | "201" | "204" | "304" | "429");
+                assert_eq!(has("ratelimit-remaining"), limited, "{name} {status}: {headers}");
+                assert_eq!(has("retry-after"), matches!(&**status, "429" | "503"), "{name} {status}: {headers}");
+                assert_eq!(has("www-authenticate"), status == "401", "{name} {status}: {headers}");
+                if status == "304" {
+                    assert!(has("etag"), "{name} {status}: {headers}");
+                }
+            }
+        }
+    }
+    assert_eq!(public, ["post /users", "post /users/login"].map(str::to_owned).into());
+}
+
+#[test]
+fn a_list_is_of_the_resource_and_its_end_is_stated() {
+    let schemas = &answer(&["openapi"])["components"]["schemas"];
+    for (page, item) in [("OrderPage", "Order"), ("UserPage", "User")] {
+        let page = &schemas[page];
+        assert_eq!(page["properties"]["items"]["items"], json!({"$ref": format!("#/components/schemas/{item}")}));
+        assert_eq!(page["properties"]["next"]["type"], json!(["string", "null"]));
+        assert_eq!(page["required"], json!(["items", "next"]));
+    }
 }

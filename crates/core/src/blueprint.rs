@@ -47,7 +47,9 @@ pub trait Blueprint: Send + Sync + 'static {
     /// Registers its routes, as paths below the prefix.
     fn routes(&self, scope: &mut ServiceConfig);
 
-    /// Its part of the API document, with whole paths: what `utoipa`'s `#[derive(OpenApi)]` makes.
+    /// Its part of the API document, with whole paths: what `utoipa`'s `#[derive(OpenApi)]` makes. Problems that any
+    /// operation can answer, `security: []` of public operations and the headers of responses are added to it. A schema or
+    /// an operation that has the name of another blueprint's gets this blueprint's name before its own.
     fn api(&self) -> OpenApi {
         OpenApi::default()
     }

@@ -1,6 +1,7 @@
 //! The npm packages that the platform tests run, with their versions locked.
 
 use std::ffi::OsStr;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -58,4 +59,11 @@ pub fn tool(name: &str) -> Command {
     let mut command = node();
     command.arg(packages().join("node_modules/.bin").join(name));
     command
+}
+
+/// Lets scripts in this directory import the packages.
+#[track_caller]
+pub fn link_packages(directory: &Path) {
+    let link = directory.join("node_modules");
+    symlink(packages().join("node_modules"), &link).unwrap_or_else(|e| panic!("cannot make {}: {e}", link.display()));
 }

@@ -23,7 +23,7 @@ fn refused(copy: &Copy, arguments: &[&str], code: i32, reason: &str) {
 
 #[test]
 fn what_cannot_be_meant_is_a_usage_error() {
-    let copy = Copy::new();
+    let copy = Copy::fresh();
     for (name, reason) in [
         ("Sample", "lower-case words with hyphens"),
         ("sample_levels", "lower-case words with hyphens"),
@@ -63,7 +63,7 @@ fn what_cannot_be_meant_is_a_usage_error() {
 
 #[test]
 fn a_taken_name_is_refused_by_whoever_has_it() {
-    let copy = Copy::new();
+    let copy = Copy::fresh();
     refused(&copy, &["new", "users"], 1, "there is a blueprint users already, in crates/blueprint-users");
     refused(&copy, &["new", "sentry"], 1, "the app has a feature sentry already");
     refused(&copy, &["new", "clap"], 1, "the app has a dependency clap");
@@ -119,17 +119,17 @@ fn another_tree_is_left_alone() {
     let left = std::fs::read_dir(nowhere.path()).expect("the directory can be read").count();
     assert_eq!(left, 1, "nothing was written");
 
-    let copy = Copy::new();
+    let copy = Copy::fresh();
     copy.replace("crates/core/Cargo.toml", "name = \"cyanotype\"", "name = \"other\"");
     refused(&copy, &["new", "sample"], 1, "crates/core is not the package cyanotype");
-    let copy = Copy::new();
+    let copy = Copy::fresh();
     copy.write("crates/app/src/blueprints.rs", "pub fn all() {}\n");
     refused(&copy, &["new", "sample"], 1, "crates/app/src/blueprints.rs is not the list of blueprints");
 }
 
 #[test]
 fn a_step_that_fails_takes_the_others_back() {
-    let copy = Copy::new();
+    let copy = Copy::fresh();
     let before = copy.tree();
     let broken = |arguments: &[&str]| {
         let mut command = Command::new(binaries::xtask());
@@ -149,7 +149,7 @@ fn a_step_that_fails_takes_the_others_back() {
 
 #[test]
 fn what_was_not_generated_or_is_needed_is_not_removed() {
-    let copy = Copy::new();
+    let copy = Copy::fresh();
     refused(&copy, &["remove", "sample"], 1, "there is no blueprint sample: there are ");
     refused(&copy, &["remove", "users"], 1, "was not made by this command");
     refused(&copy, &["remove", "orders", "--force"], 1, "was not made by this command");
@@ -202,7 +202,7 @@ fn what_was_not_generated_or_is_needed_is_not_removed() {
 
 #[test]
 fn work_that_was_put_into_a_blueprint_goes_by_force_alone() {
-    let copy = Copy::new();
+    let copy = Copy::fresh();
     let before = copy.tree();
     done(copy.blueprint(&["new", "sample"]));
     copy.replace("crates/blueprint-sample/src/routes.rs", "item added", "article added");

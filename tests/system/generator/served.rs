@@ -108,7 +108,7 @@ fn open_routes_are_served(app: &Running) {
 
 #[test]
 fn what_would_be_done_is_said_and_not_done() {
-    let copy = Copy::new();
+    let copy = Copy::fresh();
     let before = copy.tree();
     let said = done(copy.blueprint(&["new", "sample-plain", "--dry-run"]));
     assert_same(&before, &copy.tree(), "after a dry run");
@@ -132,7 +132,7 @@ fn what_would_be_done_is_said_and_not_done() {
 
 #[test]
 fn the_readme_says_what_can_be_done() {
-    let copy = Copy::new();
+    let copy = Copy::fresh();
     let before = copy.tree();
     let readme = copy.read("README.md");
     let fields = between(&readme, "cargo blueprint new inventory --resource \"", "\"");
