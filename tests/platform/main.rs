@@ -1,6 +1,7 @@
 //! Tests with peers that come from Debian or npm: a browser, a proxy, linters, generators of clients. What is missing fails
 //! them: `.ci/run` installs it. `cargo test --workspace --features system-tests/platform --test platform`
 
+mod browser;
 mod clients;
 mod document;
 
