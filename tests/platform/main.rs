@@ -4,6 +4,7 @@
 mod browser;
 mod clients;
 mod document;
+mod nginx;
 
 use std::fs::File;
 use std::process::Command;

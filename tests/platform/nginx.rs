@@ -1,0 +1,96 @@
+//! The service behind a stock nginx, which passes on what its clients claim of themselves.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::time::Duration;
+
+use serde_json::Value;
+use system_tests::http::Client;
+use system_tests::keeper::{self, Kept};
+use system_tests::peers::program::program;
+use system_tests::scratch::{self, Scratch};
+use system_tests::service::{Running, Service};
+use system_tests::{binaries, ports, wait};
+
+const CONFIGURATION: &str = include_str!("nginx/nginx.conf");
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// What the clients may do before they are refused.
+const LIMIT: usize = 5;
+
+/// A proxy in front of a service. Dropping it ends it.
+struct Nginx {
+    // Before the directory that it runs in: fields are dropped in this order.
+    _server: Kept,
+    _scratch: Scratch,
+    port: u16,
+}
+
+impl Nginx {
+    #[track_caller]
+    fn start(service: &Running) -> Self {
+        let nginx = program("nginx", "nginx");
+        let (scratch, port) = (Scratch::new("nginx"), ports::free());
+        let directory = scratch.path().to_str().expect("the target directory's path must be UTF-8");
+        let configuration = CONFIGURATION.replace("{port}", &port.to_string()).replace("{directory}", directory);
+        let file = scratch.join("nginx.conf");
+        scratch::write(&file, configuration.replace("{service}", &service.port.to_string()));
+
+        let log = scratch.join("log");
+        let output = || File::options().create(true).append(true).open(&log).expect("a fresh directory takes a file");
+        let mut command = keeper::command(nginx);
+        command.arg("-p").arg(scratch.path()).args(["-e", "stderr"]).arg("-c").arg(&file);
+        command.stdout(output()).stderr(output());
+        let mut server = Kept::spawn(command);
+        wait::until("nginx to listen", START_LIMIT, || {
+            if let Some(status) = server.exited() {
+                panic!("nginx ended with {status}:\n{}", scratch::read(&log));
+            }
+            std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+        });
+        Self { _server: server, _scratch: scratch, port }
+    }
+}
+
+/// Sends more requests than a client may, each with another claim of where it comes from, and gives their statuses and the
+/// addresses that the records have.
+fn claims(header: &str, claim: impl Fn(usize) -> String) -> (Vec<u16>, BTreeSet<String>) {
+    let service = Service::new(&binaries::app())
+        .env("APP__SERVER__TRUSTED_PROXIES", "127.0.0.2")
+        .env("APP__SERVER__RATE_LIMIT__REQUESTS", LIMIT.to_string())
+        .env("APP__SERVER__RATE_LIMIT__WINDOW_S", "3600")
+        .start();
+    let proxy = Nginx::start(&service);
+    let client = Client::new(proxy.port);
+    let send = |n| client.get("/orders").header(header, claim(n)).send().status;
+    let statuses = (1..=2 * LIMIT).map(send).collect();
+    let records = service.stop().records().into_iter().filter(|record| record["kind"] == "response");
+    let addresses = records.map(|record| match &record["client.address"] {
+        Value::String(address) => address.clone(),
+        other => panic!("the record has the address {other}"),
+    });
+    (statuses, addresses.collect())
+}
+
+/// The proxy's own client is at 127.0.0.1, and that is who the service counts and records.
+#[track_caller]
+fn changes_nothing(header: &str, claim: impl Fn(usize) -> String) {
+    let (statuses, addresses) = claims(header, claim);
+    let expected = [vec![401; LIMIT], vec![429; LIMIT]].concat();
+    assert_eq!(statuses, expected, "`{header}` must not bypass the rate limit");
+    assert_eq!(addresses, BTreeSet::from(["127.0.0.1".to_owned()]), "`{header}` must not forge the client's address");
+}
+
+#[test]
+fn a_clients_own_forwarded_header_changes_nothing() {
+    changes_nothing("forwarded", |n| format!("for=203.0.113.{n}"));
+}
+
+#[test]
+fn a_clients_own_x_forwarded_for_changes_nothing() {
+    changes_nothing("x-forwarded-for", |n| format!("203.0.113.{n}"));
+}
+
+#[test]
+fn a_clients_own_x_real_ip_changes_nothing() {
+    changes_nothing("x-real-ip", |n| format!("203.0.113.{n}"));
+}
