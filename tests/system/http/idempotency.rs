@@ -9,7 +9,7 @@ use system_tests::binaries;
 use system_tests::http::{Reply, Request};
 use system_tests::service::{Running, Service};
 
-use crate::api::{Engine, Member, member, problem, start, text};
+use crate::api::{Engine, Member, admin, member, problem, start, text};
 
 /// Visible in what is written, if it ever is.
 const KEY: &str = "t0psecret-8e03978e-40d5";
@@ -74,7 +74,7 @@ fn an_order_is_placed_once() {
 #[test]
 fn an_order_is_paid_once_and_a_refusal_stays_one() {
     let app = start(Engine::Sqlite.together());
-    let ada = member(&app, "ada");
+    let ada = admin(&app, "ada");
     let path = place(&app, &ada, "place", "A-1").send().header("location").expect("it has a place").to_owned();
     let go = |to: &str, key: &str| app.post(&format!("{path}/{to}")).bearer(&ada.token).header("idempotency-key", key);
     let first = go("pay", "pay").send();
