@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use cyanotype::Problem;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::hasher::Hasher;
 
@@ -55,31 +55,41 @@ impl HashPool {
         Ok(Self { places, threads: Arc::new(Semaphore::new(threads)), jobs })
     }
 
-    /// Runs a hash on one of the threads, first come, first served. A future that is dropped before its turn is never run;
-    /// one that has begun runs to its end, with its place taken until then.
+    /// Waits for a thread, first come, first served. A request that leaves before its turn leaves the queue.
     ///
     /// # Errors
     /// When the queue is full, at once.
+    pub(crate) async fn turn(&self) -> Result<Turn<'_>, HashQueueFull> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| HashQueueFull)?;
+        let thread = Arc::clone(&self.threads).acquire_owned().await.expect("the semaphore is never closed");
+        Ok(Turn { permits: (thread, place), jobs: &self.jobs })
+    }
+}
+
+/// A thread that waits for a hash.
+pub(crate) struct Turn<'a> {
+    permits: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+    jobs: &'a Sender<Job>,
+}
+
+impl Turn<'_> {
+    /// Runs a hash. One that has begun runs to its end, with its place taken until then.
     ///
     /// # Panics
     /// When the hash does, with its panic.
-    pub(crate) async fn run<T: Send + 'static>(
-        &self,
-        hash: impl FnOnce(&mut Hasher) -> T + Send + 'static,
-    ) -> Result<T, HashQueueFull> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| HashQueueFull)?;
-        let thread = Arc::clone(&self.threads).acquire_owned().await.expect("the semaphore is never closed");
+    pub(crate) async fn run<T: Send + 'static>(self, hash: impl FnOnce(&mut Hasher) -> T + Send + 'static) -> T {
         let (sender, receiver) = oneshot::channel();
+        let permits = self.permits;
         let job: Job = Box::new(move |hasher: &mut Hasher| {
             let outcome = catch_unwind(AssertUnwindSafe(|| hash(hasher)));
             // Before the response, so that its client finds the place free.
-            drop((thread, place));
+            drop(permits);
             // The request may be gone.
             let _ = sender.send(outcome);
         });
         self.jobs.send(job).expect("the threads run as long as the pool");
         let outcome = receiver.await.expect("a thread runs each job to its end");
-        Ok(outcome.unwrap_or_else(|panic| resume_unwind(panic)))
+        outcome.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
@@ -100,6 +110,15 @@ mod tests {
     use futures_util::FutureExt;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
+
+    impl HashPool {
+        async fn run<T: Send + 'static>(
+            &self,
+            hash: impl FnOnce(&mut Hasher) -> T + Send + 'static,
+        ) -> Result<T, HashQueueFull> {
+            Ok(self.turn().await?.run(hash).await)
+        }
+    }
 
     type Request = tokio::task::JoinHandle<Result<&'static str, HashQueueFull>>;
 

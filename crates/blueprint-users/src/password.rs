@@ -7,7 +7,7 @@ use garde::rules::length::chars::HasChars;
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::hash_pool::HashPool;
+use crate::hash_pool::Turn;
 
 /// A password.
 ///
@@ -50,16 +50,16 @@ impl Password {
     /// What is stored of it: a PHC string, with the salt and the cost in it.
     ///
     /// # Errors
-    /// When the queue of the pool is full.
-    pub(crate) async fn hash(self, pool: &HashPool) -> Result<String> {
-        Ok(pool.run(move |hasher| hasher.hash(&self.normalized)).await??)
+    /// When the system has no random numbers, or no memory.
+    pub(crate) async fn hash(self, turn: Turn<'_>) -> Result<String> {
+        Ok(turn.run(move |hasher| hasher.hash(&self.normalized)).await?)
     }
 
     /// Whether it is the stored one. Without a stored one it never is, which takes as long to find out.
     ///
     /// # Errors
-    /// When the queue of the pool is full, or the stored hash cannot be read.
-    pub(crate) async fn verify(self, stored: Option<String>, pool: &HashPool) -> Result<bool> {
+    /// When the stored hash cannot be read.
+    pub(crate) async fn verify(self, stored: Option<String>, turn: Turn<'_>) -> Result<bool> {
         let verify = move |hasher: &mut crate::hasher::Hasher| {
             // Earlier versions hashed the raw text. A wrong password that differs from its normal form takes two hashes,
             // with a stored one or without.
@@ -72,13 +72,14 @@ impl Password {
             }
             Ok::<_, argon2::password_hash::Error>(false)
         };
-        Ok(pool.run(verify).await??)
+        Ok(turn.run(verify).await?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash_pool::HashPool;
     use crate::hasher::Hasher;
 
     /// Typed on a Mac: e and an accent.
@@ -95,31 +96,31 @@ mod tests {
     }
 
     async fn is(stored: &str, text: &str) -> bool {
-        password(text).verify(Some(stored.to_owned()), &pool()).await.unwrap()
+        password(text).verify(Some(stored.to_owned()), pool().turn().await.unwrap()).await.unwrap()
     }
 
     #[tokio::test]
     async fn what_was_hashed_is_verified_and_nothing_else() {
-        let stored = password("correct horse").hash(&pool()).await.unwrap();
+        let stored = password("correct horse").hash(pool().turn().await.unwrap()).await.unwrap();
         assert!(is(&stored, "correct horse").await);
         assert!(!is(&stored, "correct horsf").await);
     }
 
     #[tokio::test]
     async fn a_password_of_an_unknown_user_is_wrong() {
-        assert!(!password("anything").verify(None, &pool()).await.unwrap());
-        assert!(!password(DECOMPOSED).verify(None, &pool()).await.unwrap());
+        assert!(!password("anything").verify(None, pool().turn().await.unwrap()).await.unwrap());
+        assert!(!password(DECOMPOSED).verify(None, pool().turn().await.unwrap()).await.unwrap());
     }
 
     #[tokio::test]
     async fn a_stored_hash_that_cannot_be_read_is_an_error() {
-        assert!(password("anything").verify(Some("plain".to_owned()), &pool()).await.is_err());
+        assert!(password("anything").verify(Some("plain".to_owned()), pool().turn().await.unwrap()).await.is_err());
     }
 
     #[tokio::test]
     async fn equal_characters_are_one_password_however_they_were_typed() {
         for text in [COMPOSED, DECOMPOSED, "ｃafé correct"] {
-            let stored = password(text).hash(&pool()).await.unwrap();
+            let stored = password(text).hash(pool().turn().await.unwrap()).await.unwrap();
             for again in [COMPOSED, DECOMPOSED, "ｃafé correct"] {
                 assert!(is(&stored, again).await, "{again:?} for {text:?}");
             }

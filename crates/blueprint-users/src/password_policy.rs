@@ -9,8 +9,8 @@ use crate::password::Password;
 const MIN_CHARS: usize = 8;
 
 /// The most common passwords of at least [`MIN_CHARS`] characters, in lower case, one a line. Where they are from stands in
-/// `common-passwords.LICENSES.txt`.
-const COMMON: &str = include_str!("../data/common-passwords.txt");
+/// `LICENSES.txt` beside it.
+const COMMON: &str = include_str!("../common-passwords/list.txt");
 
 /// Checks by the password alone, for garde's `custom`.
 ///

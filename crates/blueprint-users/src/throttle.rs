@@ -4,13 +4,16 @@
 //! is such an account makes no difference.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cyanotype::{ClientAddress, Problem, Result};
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
-use crate::store::{Refusal, Store};
+use crate::hash_pool::HashPool;
+use crate::password::Password;
+use crate::store::{Failures, Store};
 use crate::token::hex;
 
 /// One count of failures.
@@ -52,50 +55,58 @@ pub(crate) struct Limits {
     pub per_address: u32,
 }
 
-/// Limits attempts to prove a password.
+/// Verifies passwords, as long as not too many were wrong.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     store: Store,
+    pool: Arc<HashPool>,
     limits: Limits,
 }
 
-/// An attempt that is counted as a failure until it has ended otherwise.
-pub(crate) struct Attempt(Vec<Counter>);
-
 impl Throttle {
-    pub(crate) const fn new(store: Store, limits: Limits) -> Self {
-        Self { store, limits }
+    pub(crate) const fn new(store: Store, pool: Arc<HashPool>, limits: Limits) -> Self {
+        Self { store, pool, limits }
     }
 
+    /// Whether the password is the stored one of the account with this e-mail address.
+    ///
     /// # Errors
-    /// 429 when too many have failed.
-    pub(crate) async fn begin(&self, email: &str, address: ClientAddress) -> Result<Attempt> {
-        let counters = counters(self.limits, email, address);
-        if let Some(wait) = self.store.blocked(&counters).await? {
-            return Err(Refusal::Blocked(wait).into());
+    /// 429 when too many were wrong, 503 when too many wait to be verified.
+    pub(crate) async fn verify(
+        &self,
+        (email, client): (&str, ClientAddress),
+        password: Password,
+        stored: Option<String>,
+    ) -> Result<bool> {
+        let counters = counters(self.limits, email, client);
+        // Most of a flood ends here.
+        self.refuse_blocked(&counters).await?;
+        let turn = self.pool.turn().await?;
+        // Those that were verified meanwhile may have been wrong: many at once are no way around it.
+        let has_failures = self.refuse_blocked(&counters).await?;
+        let is_right = password.verify(stored, turn).await?;
+        if !is_right {
+            self.store.count_failure(counters).await?;
+        } else if has_failures {
+            // Of the account alone: who has one account could go on with others.
+            let account = counters.iter().find(|counter| matches!(counter.rule, Rule::Account { .. }));
+            if let Some(account) = account {
+                self.store.forget_failures(account).await?;
+            }
         }
-        self.store.begin_attempt(counters.clone()).await?;
-        Ok(Attempt(counters))
+        Ok(is_right)
     }
 
-    /// Ends an attempt: what verifying the password has brought, or why it was not verified.
-    pub(crate) async fn end(&self, attempt: Attempt, verified: Result<bool>) -> Result<bool> {
-        if !matches!(verified, Ok(false)) {
-            self.store.end_attempt(attempt.0, verified.is_ok()).await?;
-        }
-        verified
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Blocked(wait) => {
+    /// Whether any failures are counted.
+    async fn refuse_blocked(&self, counters: &[Counter]) -> Result<bool> {
+        let Failures { blocked_for, any } = self.store.failures(counters).await?;
+        match blocked_for {
+            None => Ok(any),
+            Some(wait) => {
                 let seconds = wait.as_secs() + 1;
                 let detail = format!("too many wrong passwords; retry after {seconds} s");
-                Self::too_many_requests(Duration::from_secs(seconds), detail)
+                Err(Problem::too_many_requests(Duration::from_secs(seconds), detail))
             }
-            Refusal::Failed(error) => error.into(),
         }
     }
 }

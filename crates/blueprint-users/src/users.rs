@@ -50,9 +50,10 @@ impl Blueprint for Users {
     fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
         Box::pin(async move {
             let settings: UsersSettings = resources.settings()?;
-            resources.provide(Arc::new(HashPool::start(settings.hash_threads(), settings.login_queue)?));
+            let pool = Arc::new(HashPool::start(settings.hash_threads(), settings.login_queue)?);
             let store = Store::new(resources.database().clone());
-            resources.provide(Arc::new(Throttle::new(store.clone(), settings.limits())));
+            resources.provide(Arc::new(Throttle::new(store.clone(), Arc::clone(&pool), settings.limits())));
+            resources.provide(pool);
             let known = Arc::new(Known { store });
             resources.provide::<dyn Authenticator>(Arc::clone(&known) as _);
             resources.provide::<dyn Directory>(known);

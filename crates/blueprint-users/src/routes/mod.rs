@@ -51,7 +51,7 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
     (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM),
 ))]
 pub(crate) async fn sign_up(store: Store, pool: Data<HashPool>, Json(new): Json<Registration>) -> Result {
-    let password_hash = new.password.hash(&pool).await?;
+    let password_hash = new.password.hash(pool.turn().await?).await?;
     let user = store.insert(new.email.as_str(), &new.name, &password_hash).await?;
     info!(user_id = %user.id, "user registered");
     let place = (LOCATION, format!("{PREFIX}/{}", user.id));
@@ -149,7 +149,7 @@ pub(crate) async fn change(
     By(caller, Json(change)): By<Json<Change>>,
     store: Store,
     (pool, throttle): (Data<HashPool>, Data<Throttle>),
-    address: ClientAddress,
+    client: ClientAddress,
     request: HttpRequest,
     Path(id): Path<Uuid>,
     wanted: IfMatch,
@@ -162,17 +162,15 @@ pub(crate) async fn change(
             Problem::invalid_field("current_password", "is required to change the e-mail address or the password")
         })?;
         let user = store.credentials_of(id).await?.ok_or_else(unknown)?;
-        let attempt = throttle.begin(&user.email, address).await?;
-        let verified = current.verify(Some(user.password_hash), &pool).await;
-        if !throttle.end(attempt, verified).await? {
+        if !throttle.verify((&user.email, client), current.clone(), Some(user.password_hash)).await? {
             warn!(user_id = %id, "change refused: wrong current password");
             return Err(Problem::invalid_field("current_password", "is wrong"));
         }
+        let address = change.email.as_ref().map_or(user.email.as_str(), Email::as_str);
+        password_policy::not_the_address(change.password.as_ref().unwrap_or(&current), address)
+            .map_err(|error| Problem::invalid_field("password", error.message()))?;
         if let Some(password) = change.password {
-            let address = change.email.as_ref().map_or(user.email.as_str(), Email::as_str);
-            password_policy::not_the_address(&password, address)
-                .map_err(|error| Problem::invalid_field("password", error.message()))?;
-            password_hash = Some(password.hash(&pool).await?);
+            password_hash = Some(password.hash(pool.turn().await?).await?);
         }
     }
     let ended_other_sessions = password_hash.is_some();

@@ -11,7 +11,6 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::presented;
-use crate::hash_pool::HashPool;
 use crate::model::{Login, Session, SessionItem, Sessions};
 use crate::store::{Credentials, NewSession, Store};
 use crate::throttle::Throttle;
@@ -32,20 +31,18 @@ const LONGEST_USER_AGENT: usize = 200;
 ))]
 pub(crate) async fn login(
     store: Store,
-    (pool, throttle): (Data<HashPool>, Data<Throttle>),
-    address: ClientAddress,
+    throttle: Data<Throttle>,
+    client: ClientAddress,
     request: HttpRequest,
     Json(login): Json<Login>,
 ) -> Result {
-    let attempt = throttle.begin(login.email.as_str(), address).await?;
     let known = store.credentials(login.email.as_str()).await?;
     add_breadcrumb(match &known {
         Some(user) => Breadcrumb::new("checks a password").category("users").data("user_id", user.id.to_string()),
         None => Breadcrumb::new("checks a password of nobody").category("users"),
     });
     let stored = known.as_ref().map(|user| user.password_hash.clone());
-    let verified = login.password.verify(stored, &pool).await;
-    let is_right = throttle.end(attempt, verified).await?;
+    let is_right = throttle.verify((login.email.as_str(), client), login.password, stored).await?;
     match known {
         Some(user) if is_right => begin_session(&store, &user, &request).await,
         Some(user) => {

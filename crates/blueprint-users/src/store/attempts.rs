@@ -2,40 +2,38 @@
 
 use std::time::Duration;
 
-use cyanotype::{DatabaseError, Executor, Transaction, time};
+use cyanotype::{DatabaseError, Executor, Transaction, Value, placeholders, time};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Store;
 use crate::throttle::{Counter, Rule};
 
-/// Why an attempt is not made.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// Too many have failed; the next one may be made after so long.
-    Blocked(Duration),
-    Failed(DatabaseError),
-}
-
-impl From<DatabaseError> for Refusal {
-    fn from(error: DatabaseError) -> Self {
-        Self::Failed(error)
-    }
+/// What has been counted.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Failures {
+    pub any: bool,
+    /// How long the next attempt must wait.
+    pub blocked_for: Option<Duration>,
 }
 
 impl Store {
-    /// How long these are blocked. Most attempts of a flood end here, without a write.
-    pub(crate) async fn blocked(&self, counters: &[Counter]) -> Result<Option<Duration>, DatabaseError> {
-        let now = time::now();
-        let mut longest = None;
-        for counter in counters {
-            longest = longest.max(blocked(&self.database, counter, now).await?);
+    pub(crate) async fn failures(&self, counters: &[Counter]) -> Result<Failures, DatabaseError> {
+        if counters.is_empty() {
+            return Ok(Failures::default());
         }
-        Ok(longest)
+        let sql = "SELECT blocked_until FROM login_attempts WHERE expires_at > $1 AND key IN";
+        let now = time::now();
+        let keys = counters.iter().map(|counter| &counter.key as &dyn Value);
+        let values: Vec<&dyn Value> = std::iter::once(&now as &dyn Value).chain(keys).collect();
+        let rows: Vec<(Timestamp,)> =
+            self.database.query(&format!("{sql} ({})", placeholders(2, counters.len())), &values).await?;
+        let latest = rows.iter().map(|(until,)| *until).max().filter(|until| *until > now);
+        let blocked_for = latest.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
+        Ok(Failures { any: !rows.is_empty(), blocked_for })
     }
 
-    /// Counts an attempt as a failure before its password is verified: of many at once, no more are made than one after the
-    /// other. In the order of the counters, so that no two transactions wait for each other.
-    pub(crate) async fn begin_attempt(&self, counters: Vec<Counter>) -> Result<(), Refusal> {
+    /// Counts a wrong password. In the order of the counters, so that no two transactions wait for each other.
+    pub(crate) async fn count_failure(&self, counters: Vec<Counter>) -> Result<(), DatabaseError> {
         let work = async move |transaction: &mut Transaction| {
             for counter in &counters {
                 count(transaction, counter).await?;
@@ -45,43 +43,19 @@ impl Store {
         self.database.transaction(work).await
     }
 
-    /// The attempt was no failure. A right password ends the count of its account, and no other.
-    pub(crate) async fn end_attempt(&self, counters: Vec<Counter>, was_right: bool) -> Result<(), DatabaseError> {
-        let forget = "DELETE FROM login_attempts WHERE key = $1";
-        let take_back = "UPDATE login_attempts SET failures = failures - 1, blocked_until = $2
-                         WHERE key = $1 AND failures > 0";
-        let work = async move |transaction: &mut Transaction| {
-            for Counter { key, rule } in &counters {
-                match rule {
-                    Rule::Account { .. } if was_right => transaction.execute(forget, &[key]).await?,
-                    _ => transaction.execute(take_back, &[key, &time::now()]).await?,
-                };
-            }
-            Ok(())
-        };
-        self.database.transaction(work).await
+    pub(crate) async fn forget_failures(&self, counter: &Counter) -> Result<(), DatabaseError> {
+        self.database.execute("DELETE FROM login_attempts WHERE key = $1", &[&counter.key]).await.map(drop)
     }
 }
 
-async fn blocked(on: impl Executor, counter: &Counter, now: Timestamp) -> Result<Option<Duration>, DatabaseError> {
-    let sql = "SELECT blocked_until FROM login_attempts WHERE key = $1 AND blocked_until > $2";
-    let until: Option<(Timestamp,)> = on.query_opt(sql, &[&counter.key, &now]).await?;
-    Ok(until.map(|(until,)| Duration::try_from(until.duration_since(now)).unwrap_or_default()))
-}
-
-async fn count(transaction: &mut Transaction, Counter { key, rule }: &Counter) -> Result<(), Refusal> {
-    let count = "INSERT INTO login_attempts (key, failures, blocked_until, expires_at) VALUES ($1, 1, $2, $3)
+async fn count(transaction: &mut Transaction, Counter { key, rule }: &Counter) -> Result<(), DatabaseError> {
+    let count = "INSERT INTO login_attempts (key, failures, blocked_until, expires_at) VALUES ($1, 1, $2, $2)
                  ON CONFLICT (key) DO UPDATE SET
                      failures = CASE WHEN login_attempts.expires_at <= $2 THEN 1 ELSE login_attempts.failures + 1 END
-                 WHERE login_attempts.blocked_until <= $2
                  RETURNING failures";
     let block = "UPDATE login_attempts SET blocked_until = $2, expires_at = $3 WHERE key = $1";
     let now = time::now();
-    let counted: Option<(i64,)> = transaction.query_opt(count, &[key, &now, &now]).await?;
-    let Some((failures,)) = counted else {
-        let counter = Counter { key: key.clone(), rule: *rule };
-        return Err(Refusal::Blocked(blocked(transaction, &counter, now).await?.unwrap_or_default()));
-    };
+    let (failures,): (i64,) = transaction.query_one(count, &[key, &now]).await?;
     let until = now + SignedDuration::try_from(rule.delay(failures)).unwrap_or(SignedDuration::ZERO);
     transaction.execute(block, &[key, &until, &(until + Rule::FORGOTTEN_AFTER)]).await?;
     Ok(())
@@ -101,50 +75,48 @@ mod tests {
         rules.map(|(key, rule)| Counter { key: key.into(), rule }).into()
     }
 
-    async fn attempts(store: &Store, account: &str, count: usize) -> Vec<bool> {
-        let mut made = Vec::new();
+    /// Whether the account is blocked after each failure.
+    async fn fail(store: &Store, account: &str, count: usize) -> Vec<bool> {
+        let mut blocked = Vec::new();
         for _ in 0..count {
-            made.push(store.begin_attempt(counters(account)).await.is_ok());
+            store.count_failure(counters(account)).await.unwrap();
+            blocked.push(is_blocked(store, account).await);
         }
-        made
+        blocked
+    }
+
+    async fn is_blocked(store: &Store, account: &str) -> bool {
+        store.failures(&counters(account)).await.unwrap().blocked_for.is_some()
     }
 
     #[actix_web::test]
-    async fn after_its_free_attempts_an_account_waits() {
+    async fn after_its_free_failures_an_account_waits_and_then_its_address() {
         let store = store().await;
-        assert_eq!(store.blocked(&counters("ada")).await.unwrap(), None);
-        assert_eq!(attempts(&store, "ada", 5).await, [true, true, true, false, false]);
-        let wait = store.blocked(&counters("ada")).await.unwrap().expect("is blocked");
-        assert!(wait <= Duration::from_secs(1), "{wait:?}");
-        // What was refused is not counted, not for the address either.
-        assert_eq!(attempts(&store, "bob", 3).await, [true, true, false]);
+        assert_eq!(store.failures(&counters("ada")).await.unwrap(), Failures::default());
+        assert_eq!(fail(&store, "ada", 3).await, [false, false, true]);
+        let failures = store.failures(&counters("ada")).await.unwrap();
+        assert!(failures.any && failures.blocked_for.unwrap() <= Duration::from_secs(1), "{failures:?}");
+        assert!(!is_blocked(&store, "bob").await, "another account");
+        assert_eq!(fail(&store, "bob", 2).await, [false, true], "of the address these are the fourth and the fifth");
+        assert!(is_blocked(&store, "carol").await);
     }
 
     #[actix_web::test]
-    async fn a_right_password_ends_the_count_of_the_account_but_not_of_the_address() {
+    async fn an_account_that_is_forgotten_begins_anew() {
         let store = store().await;
-        assert_eq!(attempts(&store, "ada", 2).await, [true, true]);
-        store.end_attempt(counters("ada"), true).await.unwrap();
-        assert_eq!(attempts(&store, "ada", 2).await, [true, true]);
-        assert_eq!(attempts(&store, "bob", 3).await, [true, true, false], "one of the six was right");
-    }
-
-    #[actix_web::test]
-    async fn what_verified_nothing_is_not_counted() {
-        let store = store().await;
-        for _ in 0..10 {
-            assert_eq!(attempts(&store, "ada", 1).await, [true]);
-            store.end_attempt(counters("ada"), false).await.unwrap();
-        }
-        assert_eq!(attempts(&store, "ada", 4).await, [true, true, true, false]);
+        assert_eq!(fail(&store, "ada", 2).await, [false, false]);
+        store.forget_failures(&counters("ada")[0]).await.unwrap();
+        assert_eq!(fail(&store, "ada", 2).await, [false, false]);
+        assert_eq!(fail(&store, "bob", 1).await, [true], "the address does not");
     }
 
     #[actix_web::test]
     async fn what_has_expired_is_not_counted_any_more() {
         let store = store().await;
-        assert_eq!(attempts(&store, "ada", 4).await, [true, true, true, false]);
+        assert_eq!(fail(&store, "ada", 3).await, [false, false, true]);
         let sql = "UPDATE login_attempts SET blocked_until = $1, expires_at = $1";
         store.database.execute(sql, &[&Timestamp::UNIX_EPOCH]).await.unwrap();
-        assert_eq!(attempts(&store, "ada", 4).await, [true, true, true, false]);
+        assert_eq!(store.failures(&counters("ada")).await.unwrap(), Failures::default());
+        assert_eq!(fail(&store, "ada", 3).await, [false, false, true]);
     }
 }

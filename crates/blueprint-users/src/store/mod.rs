@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::model::{Email, User};
 
-pub(crate) use attempts::Refusal;
+pub(crate) use attempts::Failures;
 pub use roles::{Admin, ChangedRole};
 pub(crate) use sessions::{NewSession, Owner};
 
