@@ -16,3 +16,12 @@ pub fn program(name: &str, package: &str) -> PathBuf {
     let mut places = env::split_paths(&path).chain([Path::new(SERVERS).to_owned()]).map(|place| place.join(name));
     places.find(|place| place.is_file()).unwrap_or_else(|| panic!("{name} is needed: apt-get install {package}"))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[should_panic(expected = "no-such-program is needed: apt-get install its-package")]
+    fn a_missing_program_fails_with_its_package() {
+        super::program("no-such-program", "its-package");
+    }
+}

@@ -232,10 +232,10 @@ mod tests {
     #[test]
     fn an_answer_says_in_the_document_what_its_json_is() {
         let serde = "#[serde(serialize_with = \"time::serialize_or_none\")]";
-        let schema = "#[schema(value_type = Option<String>, format = \"date-time\")]";
+        let schema = "#[schema(value_type = Option<String>, format = \"date-time\", required)]";
         assert_member(&Kind::Timestamp.answered(1), "Option<Timestamp>", &[schema, serde]);
         assert_member(&Kind::Decimal.answered(0), "Decimal", &["#[schema(value_type = String)]"]);
         assert_member(&Kind::Json.answered(0), "Value", &["#[schema(schema_with = fields::json_schema)]"]);
-        assert_member(&Kind::Json.answered(1), "Option<Value>", &[]);
+        assert_member(&Kind::Json.answered(1), "Option<Value>", &["#[schema(required)]"]);
     }
 }
