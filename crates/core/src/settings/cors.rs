@@ -14,7 +14,13 @@ pub(super) fn check_origin(origin: &str) -> Result<(), String> {
     // What comes after the scheme is a host and a port, and no slash ends them.
     let place = origin.split_once("://").map_or("", |(_, place)| place);
     let is_origin = has_parts && !place.contains(['/', '?', '#', '@']) && origin.to_ascii_lowercase() == origin;
-    if origin == "*" || is_origin {
+    if origin == "*" {
+        return Ok(());
+    }
+    if origin.contains('*') {
+        return Err(format!("`{origin}` matches no origin; allowed is `*` alone, for any, or each origin in full"));
+    }
+    if is_origin {
         return Ok(());
     }
     Err(format!(
@@ -67,6 +73,9 @@ mod tests {
             ["shop.example", "https://", "https://Shop.example", "https://u:p@a.example", "https://a/b", "null", "a b"]
         {
             assert!(check_origin(bad).is_err(), "{bad}");
+        }
+        for pattern in ["https://*.example.com", "https://*", "*.example.com", "https://shop.example:*", "**"] {
+            assert!(check_origin(pattern).is_err_and(|said| said.contains("matches no origin")), "{pattern}");
         }
     }
 }
