@@ -24,6 +24,7 @@ mod requests;
 mod responses;
 mod secrets;
 mod silence;
+mod startup;
 mod table;
 mod untouched;
 mod users;

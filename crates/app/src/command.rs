@@ -1,6 +1,6 @@
 //! The command line: `app` serves; its subcommands answer questions about what it would do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -17,8 +17,8 @@ const BAD_CONFIGURATION: u8 = 78;
 /// Serves the API, and explains what is recorded where.
 ///
 /// Without a subcommand it serves until SIGTERM or SIGINT. Settings come, later ones winning, from built-in defaults,
-/// config/default.toml, config/{env}.toml, SENTRY_DSN, SENTRY_ENVIRONMENT, SENTRY_RELEASE, DATABASE_URL and PORT,
-/// APP__SECTION__KEY variables, and these flags.
+/// RUST_LOG (levels), config/default.toml, config/{env}.toml, SENTRY_DSN, SENTRY_ENVIRONMENT, SENTRY_RELEASE, DATABASE_URL
+/// and PORT, APP__SECTION__KEY variables, and these flags.
 #[derive(Debug, Parser)]
 #[command(name = "app", version, about, long_about)]
 struct Command {
@@ -30,9 +30,9 @@ struct Command {
 
 #[derive(Debug, Args)]
 struct Flags {
-    /// The directory of default.toml, dev.toml and prod.toml
-    #[arg(long, global = true, default_value = "config", value_name = "DIR")]
-    config: PathBuf,
+    /// The directory of default.toml, dev.toml and prod.toml, which must be there [default: config, which may be missing]
+    #[arg(long, global = true, value_name = "DIR")]
+    config: Option<PathBuf>,
     /// dev or prod
     #[arg(long, global = true, value_name = "ENV")]
     env: Option<String>,
@@ -142,7 +142,11 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
 
 impl Flags {
     fn load(&self) -> Result<Settings, Failed> {
-        let mut loader = Loader::new(&self.config).process_environment();
+        if let Some(given) = self.config.as_deref().filter(|given| !given.is_dir()) {
+            return Err(Failed::BadConfiguration(format!("--config {}: there is no such directory", given.display())));
+        }
+        let directory = self.config.as_deref().unwrap_or(Path::new("config"));
+        let mut loader = Loader::new(directory).process_environment();
         let named = [
             ("env", &self.env, "--env"),
             ("log.mode", &self.mode, "--mode"),
@@ -171,9 +175,11 @@ impl Question {
             Question::Openapi => openapi(&service(settings))?,
             Question::Config { check: true, .. } => {
                 // What the start would refuse is refused here too.
+                let warnings = settings.warnings.clone();
                 let service = service(settings);
                 service.check().map_err(|error| Failed::BadConfiguration(error.to_string()))?;
-                "the settings are good".to_owned()
+                let warnings: String = warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
+                format!("{warnings}the settings are good")
             }
             Question::Config { reference: true, .. } => reference(&service(settings)),
             Question::Config { json, .. } => config(&service(settings), json)?,

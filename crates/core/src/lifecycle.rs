@@ -293,8 +293,9 @@ fn say_start(
         (true, true) => Some("no DSN is set"),
         (true, false) => Some("this build has no Sentry in it"),
     };
+    let level = if settings.warnings.is_empty() { Level::Info } else { Level::Warning };
     let mut report =
-        Report::service(Level::Info, format!("{} {} serves on http://{}", service.name, service.version, shown(api)))
+        Report::service(level, format!("{} {} serves on http://{}", service.name, service.version, shown(api)))
             .with("version", service.version)
             .with("address", shown(api))
             .with("management_address", shown(management))
@@ -309,6 +310,9 @@ fn say_start(
     }
     if let Some(why_not) = why_not {
         report = report.with("sentry", why_not);
+    }
+    if !settings.warnings.is_empty() {
+        report = report.with("warnings", settings.warnings.clone());
     }
     pipeline.report(report);
 }

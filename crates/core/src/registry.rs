@@ -80,6 +80,9 @@ pub(crate) fn enabled(all: &[Registered], settings: &mut Settings) -> Result<Vec
     let mut enabled = Vec::new();
     for Registered { blueprint, module } in all.iter().filter(|it| is_chosen(it.name())) {
         let section = sections.remove(blueprint.name()).unwrap_or_default();
+        if section.log_level.is_some() {
+            settings.forget_rust_log(module);
+        }
         if let Some(level) = section.log_level.or(blueprint.log_level()) {
             settings.log.levels.entry((*module).to_owned()).or_insert(level);
         }

@@ -63,7 +63,7 @@ impl Levels {
         let general = settings.log.level;
         let quiet = QUIET.iter().map(|name| ((*name).to_owned(), general.max(Level::Warning)));
         let mut own: BTreeMap<String, Level> = quiet.collect();
-        own.extend(settings.log.levels.iter().map(|(name, level)| (name.replace('-', "_"), *level)));
+        own.extend(settings.log.levels.clone());
         let mut own: Vec<_> = own.into_iter().collect();
         own.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         Self { general, own }

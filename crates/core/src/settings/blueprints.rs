@@ -105,7 +105,7 @@ impl Settings {
     /// A section of no blueprint, an unknown key, or a value that its setting does not take.
     pub(crate) fn settle(&mut self, owners: &[Owner]) -> Result<BTreeMap<&'static str, Section>, SettingsError> {
         let mut problems = Vec::new();
-        for leaf in &self.sections {
+        for leaf in self.sections.iter().flatten() {
             if !owners.iter().any(|owner| leaf.key.starts_with(&format!("blueprints.{}.", section(owner.name)))) {
                 let names: Vec<&str> = owners.iter().map(|owner| owner.name).collect();
                 let said = format!("no blueprint of this program has that setting; it has {}", names.join(", "));
@@ -131,25 +131,26 @@ impl Settings {
     fn section_of(&self, owner: &Owner) -> (Section, Vec<Origin>, Vec<String>) {
         let prefix = format!("blueprints.{}.", section(owner.name));
         let known = || owner.settings.known.iter().chain(OF_EVERY_BLUEPRINT);
-        let defaults = known().filter_map(|setting| Some((setting.key, Leaf::text(setting.key, setting.default?))));
-        let set = self.sections.iter().filter_map(|leaf| {
+        let of_owner = |leaf: &Leaf| {
             let key = leaf.key.strip_prefix(&prefix)?;
-            Some((key, Leaf { key: key.to_owned(), ..leaf.clone() }))
-        });
-        let leaves: BTreeMap<&str, Leaf> = defaults.chain(set).collect();
+            Some(Leaf { key: key.to_owned(), ..leaf.clone() })
+        };
+        let set = self.sections.iter().map(|layer| layer.iter().filter_map(of_owner).collect());
+        let layers = [layers::defaults(owner.settings.known)].into_iter().chain(set);
+        let (in_force, unknown) = layers::merged(layers, |key| known().find(|setting| setting.key == key));
 
         let (mut own, mut of_every) = (Value::Object(Map::new()), Value::Object(Map::new()));
         let (mut origins, mut problems) = (Vec::new(), Vec::new());
         let said = |key: &str, origin: &str, problem: &str| format!("{prefix}{key} (set by {origin}): {problem}");
-        for (key, leaf) in &leaves {
-            let Some(setting) = known().find(|setting| setting.key == *key) else {
-                let near = spec::nearest(key, known()).map(|near| format!("{prefix}{near}"));
-                problems.push(said(key, &leaf.origin, &layers::unknown(near)));
-                continue;
-            };
+        for leaf in unknown {
+            let near = spec::nearest(&leaf.key, known()).map(|near| format!("{prefix}{near}"));
+            problems.push(said(&leaf.key, &leaf.origin, &layers::unknown(near)));
+        }
+        for (leaf, setting) in &in_force {
+            let key = &leaf.key;
             match layers::checked(leaf, setting).and_then(|value| rate_limits::checked(key, value)) {
                 Ok(value) => {
-                    let is_own = owner.settings.known.iter().any(|own| own.key == *key);
+                    let is_own = owner.settings.known.iter().any(|own| own.key == key);
                     let (value_shown, set_by) = (shown(setting, &value), leaf.origin.clone());
                     origins.push(Origin { key: format!("{prefix}{key}"), value: value_shown, set_by });
                     super::place(if is_own { &mut own } else { &mut of_every }, key, value);
@@ -159,7 +160,8 @@ impl Settings {
         }
         if problems.is_empty() && owner.enabled {
             problems.extend((owner.settings.check)(&own).into_iter().map(|(path, problem)| {
-                let origin = leaves.get(path.as_str()).map_or("nobody", |leaf| &leaf.origin);
+                let set = in_force.iter().find(|(leaf, _)| leaf.key == path);
+                let origin = set.map_or("nobody", |(leaf, _)| &leaf.origin);
                 said(&path, origin, &problem)
             }));
         }

@@ -1,23 +1,60 @@
-//! The layers that settings come from, later ones winning; each value remembers which layer set it.
+//! The layers that settings come from; each value remembers which layer set it.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
 
 use config::{Config, ConfigError, FileFormat, Format, Map, Source, Value, ValueKind};
 
 use super::spec::{SETTINGS, Setting, Takes};
 
-/// What the environment variables of one prefix, or the command line, set: dotted keys, texts and where each stood.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Texts(Vec<(String, String, String)>);
+/// One value of one layer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Leaf {
+    /// Dotted.
+    pub key: String,
+    pub value: ValueKind,
+    /// `default`, a file, an environment variable or a flag.
+    pub origin: String,
+}
 
-impl Texts {
-    pub fn push(&mut self, key: impl AsRef<str>, text: impl Into<String>, origin: impl Into<String>) {
-        self.0.push((with_plain_section(key.as_ref()), text.into(), origin.into()));
+impl Leaf {
+    pub fn new(key: &str, value: impl Into<ValueKind>, origin: &str) -> Self {
+        Self { key: normalized(key), value: value.into(), origin: origin.to_owned() }
+    }
+
+    pub fn text(&self) -> Option<&str> {
+        as_text(&self.value)
+    }
+
+    /// An empty value sets nothing.
+    fn is_empty(&self) -> bool {
+        self.text().is_some_and(|text| text.trim().is_empty())
     }
 }
 
-/// A variable's name has no hyphens, so a blueprint's section is known with underscores wherever it stands.
-fn with_plain_section(key: &str) -> String {
+/// So that a list of them, a layer, is one too.
+impl Source for Leaf {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        if self.is_empty() {
+            return Ok(Map::new());
+        }
+        let value = Value::new(Some(&self.origin), self.value.clone());
+        // Tables and not a path, in which brackets would have a meaning.
+        self.key.rsplit('.').fold(value, |value, name| Map::from([(name.to_owned(), value)]).into()).into_table()
+    }
+}
+
+/// A variable's name and a module's path have no hyphens, so a blueprint's section and a crate's level have underscores in
+/// every layer.
+fn normalized(key: &str) -> String {
+    if let Some(module) = key.strip_prefix("log.levels.") {
+        return format!("log.levels.{}", section(module));
+    }
     match key.strip_prefix("blueprints.").and_then(|rest| rest.split_once('.')) {
         Some((name, rest)) => format!("blueprints.{}.{rest}", section(name)),
         None => key.to_owned(),
@@ -29,133 +66,110 @@ pub(super) fn section(blueprint: &str) -> String {
     blueprint.replace('-', "_")
 }
 
-impl Source for Texts {
-    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
-        Box::new(self.clone())
-    }
-
-    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        // An empty value is no value: the layer below keeps its say.
-        let said = self.0.iter().filter(|(_, text, _)| !text.trim().is_empty());
-        Ok(said.map(|(key, text, origin)| (key.clone(), Value::new(Some(origin), text.clone()))).collect())
-    }
-}
-
-pub(super) fn defaults() -> Texts {
-    let mut texts = Texts::default();
-    for setting in SETTINGS {
-        if let Some(default) = setting.default {
-            texts.push(setting.key, default, "default");
-        }
-    }
-    texts
+pub(super) fn defaults(settings: &[Setting]) -> Vec<Leaf> {
+    settings.iter().filter_map(|setting| Some(Leaf::new(setting.key, setting.default?, "default"))).collect()
 }
 
 /// `SENTRY_DSN` and the others that go by a name of their own.
-pub(super) fn usual_names(environment: &[(String, String)]) -> Texts {
-    let mut texts = Texts::default();
-    for setting in SETTINGS {
-        let Some(name) = setting.usual_name else { continue };
-        if let Some((_, text)) = environment.iter().find(|(key, _)| key == name) {
-            texts.push(setting.key, text, name);
-        }
-    }
-    texts
+pub(super) fn usual_names(environment: &[(String, String)]) -> Vec<Leaf> {
+    let set = SETTINGS.iter().filter_map(|setting| {
+        let name = setting.usual_name?;
+        let (_, text) = environment.iter().find(|(key, _)| key == name)?;
+        Some(Leaf::new(setting.key, text.as_str(), name))
+    });
+    set.collect()
+}
+
+/// The variable of a setting's key.
+pub(super) fn variable(key: &str) -> String {
+    format!("APP__{}", key.to_uppercase().replace('.', "__"))
 }
 
 /// `APP__LOG__MODE` and its like.
-pub(super) fn app_variables(environment: &[(String, String)]) -> Texts {
-    let mut texts = Texts::default();
+///
+/// # Errors
+/// Two variables that differ in case alone, of which none can win.
+pub(super) fn app_variables(environment: &[(String, String)]) -> Result<Vec<Leaf>, String> {
+    let mut found: BTreeMap<String, Leaf> = BTreeMap::new();
     for (name, text) in environment {
-        if let Some(path) = name.strip_prefix("APP__") {
-            texts.push(path.replace("__", ".").to_lowercase(), text, name);
+        let Some(path) = name.strip_prefix("APP__") else { continue };
+        let leaf = Leaf::new(&path.replace("__", ".").to_lowercase(), text.as_str(), name);
+        if let Some(other) = found.insert(leaf.key.clone(), leaf) {
+            let mut names = [other.origin.as_str(), name];
+            names.sort_unstable();
+            let [one, two] = names;
+            return Err(format!("{} is set by {one} and by {two}: one of them must go", other.key));
         }
     }
-    texts
+    Ok(found.into_values().collect())
 }
 
-/// A file of the `config` directory. A missing one sets nothing; one that is there and cannot be read is an error.
-pub(super) fn file(directory: &Path, name: &str) -> TomlFile {
-    TomlFile(directory.join(name))
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct TomlFile(PathBuf);
-
-impl Source for TomlFile {
-    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
-        Box::new(self.clone())
+/// A file of the `config` directory. A missing one sets nothing.
+///
+/// # Errors
+/// One that is there and cannot be read, or is no TOML.
+pub(super) fn file(directory: &Path, name: &str) -> Result<Vec<Leaf>, String> {
+    let path = directory.join(name);
+    if !path.try_exists().unwrap_or(true) {
+        return Ok(Vec::new());
     }
-
-    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        if !self.0.try_exists().unwrap_or(true) {
-            return Ok(Map::new());
-        }
-        let text = std::fs::read_to_string(&self.0)
-            .map_err(|error| ConfigError::Message(format!("{} cannot be read: {error}", self.0.display())))?;
-        let name = self.0.to_string_lossy();
-        FileFormat::Toml
-            .parse(Some(&name.into_owned()), &text)
-            .map(|map| with_plain_sections(without_empty(map).collect()))
-            .map_err(|error| ConfigError::Message(format!("{}: {error}", self.0.display())))
-    }
+    let origin = path.display().to_string();
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{origin} cannot be read: {error}"))?;
+    parsed(&text, &origin)
 }
 
-fn with_plain_sections(mut map: Map<String, Value>) -> Map<String, Value> {
-    if let Some(ValueKind::Table(blueprints)) = map.get_mut("blueprints").map(|value| &mut value.kind) {
-        *blueprints = std::mem::take(blueprints).into_iter().map(|(name, value)| (section(&name), value)).collect();
-    }
-    map
+fn parsed(text: &str, origin: &str) -> Result<Vec<Leaf>, String> {
+    let table = FileFormat::Toml
+        .parse(Some(&origin.to_owned()), text)
+        .map_err(|error| format!("{origin}{}", without_excerpt(&*error)))?;
+    Ok(leaves(table).into_iter().map(|leaf| Leaf { key: normalized(&leaf.key), ..leaf }).collect())
 }
 
-/// An empty value is no value, in a file too.
-fn without_empty(map: Map<String, Value>) -> impl Iterator<Item = (String, Value)> {
-    map.into_iter().filter_map(|(key, mut value)| {
-        value.kind = match value.kind {
-            ValueKind::Table(table) => ValueKind::Table(without_empty(table).collect()),
-            ValueKind::String(text) if text.trim().is_empty() => return None,
-            other => other,
-        };
-        Some((key, value))
-    })
-}
-
-/// One value, with the layer that set it.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Leaf {
-    pub key: String,
-    pub value: ValueKind,
-    pub origin: String,
-}
-
-impl Leaf {
-    /// What a setting is when nobody says.
-    pub fn text(key: &str, default: &str) -> Self {
-        Self { key: key.to_owned(), value: ValueKind::String(default.to_owned()), origin: "default".to_owned() }
+/// The place and the message of an error, without the line that it repeats between them, which may hold a secret.
+fn without_excerpt(error: &dyn Error) -> String {
+    let text = error.to_string();
+    match text.lines().collect::<Vec<_>>()[..] {
+        [place, _, _, _, message] => format!(", {}: {message}", place.trim_start_matches("TOML parse error at ")),
+        [message] => format!(": {message}"),
+        _ => " is no TOML".to_owned(),
     }
 }
 
-/// The merged layers as a flat list of dotted keys.
-pub(super) fn leaves(config: &Config) -> Result<Vec<Leaf>, ConfigError> {
+/// A tree's values, by key.
+fn leaves(tree: Map<String, Value>) -> Vec<Leaf> {
     let mut found = Vec::new();
-    for (key, value) in config.collect()? {
-        descend(key, value, &mut found);
-    }
+    descend("", tree, &mut found);
     found.sort_by(|a, b| a.key.cmp(&b.key));
-    Ok(found)
+    found
 }
 
-fn descend(key: String, value: Value, found: &mut Vec<Leaf>) {
-    let origin = value.origin().unwrap_or("unknown").to_owned();
-    match value.kind {
-        ValueKind::Table(table) => {
-            for (name, value) in table {
-                descend(format!("{key}.{name}"), value, found);
-            }
+fn descend(prefix: &str, table: Map<String, Value>, found: &mut Vec<Leaf>) {
+    for (name, value) in table {
+        let key = format!("{prefix}{name}");
+        let origin = value.origin().unwrap_or_default().to_owned();
+        match value.kind {
+            ValueKind::Table(table) => descend(&format!("{key}."), table, found),
+            value => found.push(Leaf { key, value, origin }),
         }
-        ValueKind::Nil => {}
-        value => found.push(Leaf { key, value, origin }),
     }
+}
+
+/// The values in force of layers of which later ones win, each with its setting; and the values that are no setting's. Those
+/// are looked for in each layer, because an empty value or a key above them would hide them once the layers are merged.
+pub(super) fn merged<'a>(
+    layers: impl IntoIterator<Item = Vec<Leaf>>,
+    find: impl Fn(&str) -> Option<&'a Setting>,
+) -> (Vec<(Leaf, &'a Setting)>, Vec<Leaf>) {
+    let mut builder = Config::builder();
+    let mut unknown = Vec::new();
+    for layer in layers {
+        let (known, others): (Vec<Leaf>, Vec<Leaf>) = layer.into_iter().partition(|leaf| find(&leaf.key).is_some());
+        builder = builder.add_source(known);
+        unknown.extend(others);
+    }
+    let tree = builder.build().and_then(|config| config.collect()).expect("what is in memory can be collected");
+    let in_force = leaves(tree).into_iter().filter_map(|leaf| find(&leaf.key).map(|setting| (leaf, setting)));
+    (in_force.collect(), unknown)
 }
 
 /// What is said of a key that is no setting's.
@@ -180,17 +194,17 @@ pub(super) fn checked(leaf: &Leaf, setting: &Setting) -> Result<serde_json::Valu
             let texts: Option<Vec<&str>> = items.iter().map(|item| as_text(&item.kind)).collect();
             return texts.map(|texts| list(texts.into_iter())).ok_or_else(|| wrong("a list of other things"));
         }
-        number @ (ValueKind::I64(_) | ValueKind::U64(_) | ValueKind::Float(_))
+        number @ (ValueKind::I64(_) | ValueKind::Float(_))
             if matches!(setting.takes, Takes::Whole(..) | Takes::Number(..)) =>
         {
-            number.to_string()
+            written(number)
         }
         ValueKind::Boolean(on) if setting.takes == Takes::Switch => on.to_string(),
         // TOML's 1.10 is the number 1.1: only quotes keep a text what it is.
         other if matches!(setting.takes, Takes::Text | Takes::Secret | Takes::Url) => {
-            return Err(format!("`{other}` is not a text; write it in quotes"));
+            return Err(format!("`{}` is not a text; write it in quotes", written(other)));
         }
-        other => return Err(wrong(&other.to_string())),
+        other => return Err(wrong(&written(other))),
     };
     match setting.takes {
         Takes::OneOf(words) if !words.contains(&text.as_str()) => Err(wrong(&text)),
@@ -208,10 +222,67 @@ pub(super) fn checked(leaf: &Leaf, setting: &Setting) -> Result<serde_json::Valu
     }
 }
 
+/// As a file has it: 1.0 is no whole number.
+fn written(value: &ValueKind) -> String {
+    match value {
+        ValueKind::Float(number) => format!("{number:?}"),
+        ValueKind::Array(_) => "a list".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 fn as_text(value: &ValueKind) -> Option<&str> {
     if let ValueKind::String(text) = value { Some(text) } else { None }
 }
 
 fn list<'a>(items: impl Iterator<Item = &'a str>) -> serde_json::Value {
     items.map(str::trim).filter(|item| !item.is_empty()).map(serde_json::Value::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::spec;
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_toml_is_named_with_the_line_but_not_its_text() {
+        for (text, expected) in [
+            ("[log]\nmode = hunter2", "f, line 2, column 8: string values must be quoted, expected literal string"),
+            ("[log]\nlevel = \"info\"\nlevel = \"hunter2\"", "f, line 3, column 1: duplicate key"),
+            ("# hunter2\n[log", "f, line 2, column 5: unclosed table, expected `]`"),
+            ("port = 99999999999999999999", "f: number too large to fit in target type"),
+        ] {
+            assert_eq!(parsed(text, "f").expect_err("is refused"), expected);
+        }
+    }
+
+    #[test]
+    fn the_values_of_files_keep_their_types() {
+        let text = "[server]\nport = 80.0\nworkers = 1_0\n[sentry]\ndsn = [\"hunter2\"]";
+        let (in_force, unknown) = merged([parsed(text, "f").expect("it is TOML")], spec::find);
+        let checked: Vec<_> = in_force.iter().map(|(leaf, setting)| checked(leaf, setting)).collect();
+        let wrong = |problem: &str| Err(problem.to_owned());
+        assert_eq!(unknown, []);
+        assert_eq!(
+            checked,
+            [
+                wrong("`a list` is not a text; write it in quotes"),
+                wrong("`80.0` is not allowed; allowed is a whole number from 0 to 65535"),
+                Ok(10.into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_no_setting_is_found_in_every_layer() {
+        let layer =
+            |set: &[(&str, &str)]| -> Vec<Leaf> { set.iter().map(|(key, text)| Leaf::new(key, *text, key)).collect() };
+        let below = layer(&[("log.mode", "off"), ("log.mode.x", ""), ("log", "x"), ("log.levels.a[9]::b", "debug")]);
+        let above = layer(&[("log", ""), ("log.mode", " "), ("log.mode.x", "x"), ("log.levels.a[9]::b", "info")]);
+        let (in_force, unknown) = merged([below, above], spec::find);
+        let in_force: Vec<_> = in_force.iter().map(|(leaf, _)| (&*leaf.key, leaf.text())).collect();
+        assert_eq!(in_force, [("log.levels.a[9]::b", Some("info")), ("log.mode", Some("off"))]);
+        let unknown: Vec<_> = unknown.iter().map(|leaf| &*leaf.key).collect();
+        assert_eq!(unknown, ["log.mode.x", "log", "log", "log.mode.x"]);
+    }
 }

@@ -1,21 +1,23 @@
 //! What an operator can set.
 //!
-//! [`Loader`] merges the layers, later ones winning: built-in defaults, `config/default.toml`, `config/{env}.toml`, the
-//! variables with usual names (`SENTRY_DSN`, `DATABASE_URL`, `PORT` …), `APP__LOG__MODE` and its like, and flags. A
-//! setting that is wrong stops the start with a message that names the key, where it was set and what is allowed.
+//! [`Loader`] merges the layers, later ones winning: built-in defaults, `RUST_LOG`, `config/default.toml`,
+//! `config/{env}.toml`, the variables with usual names (`SENTRY_DSN`, `DATABASE_URL`, `PORT` …), `APP__LOG__MODE` and its
+//! like, and flags. A setting that is wrong or unknown stops the start with a message that names the key, where it was set
+//! and what is allowed. Other variables that look as if they were meant for a setting are warnings.
 
 mod blueprints;
 mod check;
 mod cors;
 mod layers;
+mod near_misses;
 mod rate_limits;
+mod rust_log;
 mod sections;
 pub mod spec;
 
 use std::fmt;
 use std::path::PathBuf;
 
-use config::Config;
 use serde::Deserialize;
 
 pub use blueprints::BlueprintSettings;
@@ -26,7 +28,7 @@ pub use sections::{
 };
 
 use layers::Leaf;
-use spec::{Setting, Takes};
+use spec::{SETTINGS, Setting, Takes};
 
 /// The settings in force, one section a field.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,9 +44,12 @@ pub struct Settings {
     /// Each setting in force with where it was set, for `app config`.
     #[serde(skip)]
     pub origins: Vec<Origin>,
-    /// What is set below `blueprints.<a name>`, checked once the blueprints are known.
+    /// What each layer sets below `blueprints.<a name>`, checked once the blueprints are known.
     #[serde(skip)]
-    sections: Vec<Leaf>,
+    sections: Vec<Vec<Leaf>>,
+    /// What the environment was probably meant to set and does not, for the start record.
+    #[serde(skip)]
+    pub warnings: Vec<String>,
 }
 
 /// One setting in force, and the layer that set it.
@@ -91,7 +96,7 @@ impl std::error::Error for SettingsError {}
 pub struct Loader {
     directory: PathBuf,
     environment: Vec<(String, String)>,
-    flags: layers::Texts,
+    flags: Vec<Leaf>,
 }
 
 impl Loader {
@@ -100,7 +105,7 @@ impl Loader {
         Self { directory: directory.into(), ..Self::default() }
     }
 
-    /// The environment variables to read; others than the known ones and `APP__…` are passed over.
+    /// The environment variables to read: the known ones and `APP__…`. Of others, near misses are warnings.
     #[must_use]
     pub fn variables<K: Into<String>, V: Into<String>>(mut self, all: impl IntoIterator<Item = (K, V)>) -> Self {
         self.environment.extend(all.into_iter().map(|(key, value)| (key.into(), value.into())));
@@ -110,18 +115,15 @@ impl Loader {
     /// The environment variables of this process.
     #[must_use]
     pub fn process_environment(self) -> Self {
-        // A name that is no UTF-8 is none of ours. A value that is none is read as well as can be, and refused where it is
-        // a setting's.
-        let all = std::env::vars_os();
-        self.variables(
-            all.filter_map(|(key, value)| Some((key.into_string().ok()?, value.to_string_lossy().into_owned()))),
-        )
+        // What is no UTF-8 is read as well as can be, and refused where it is a setting's.
+        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+        self.variables(std::env::vars_os().map(|(key, value)| (text(key), text(value))))
     }
 
     /// A setting from the command line; `flag` is its name there.
     #[must_use]
     pub fn flag(mut self, key: &str, text: &str, flag: &str) -> Self {
-        self.flags.push(key, text, flag);
+        self.flags.push(Leaf::new(key, text, flag));
         self
     }
 
@@ -130,40 +132,38 @@ impl Loader {
     /// # Errors
     /// A file that is no TOML, an unknown key, or a value that its setting does not take.
     pub fn load(&self) -> Result<Settings, SettingsError> {
-        let one = |error: config::ConfigError| SettingsError(vec![format!("settings: {error}")]);
-        // Which environment's file to read is itself a setting.
-        let env = self.merged(None).and_then(|config| config.get_string("env")).map_err(one)?;
-        let leaves = self.merged(Some(&env)).and_then(|config| layers::leaves(&config)).map_err(one)?;
-        check(leaves)
-    }
-
-    fn merged(&self, env: Option<&str>) -> Result<Config, config::ConfigError> {
-        let mut builder =
-            Config::builder().add_source(layers::defaults()).add_source(layers::file(&self.directory, "default.toml"));
-        // Any other name is refused when the values are checked, and names no file until then.
-        if let Some(env @ ("dev" | "prod")) = env {
-            builder = builder.add_source(layers::file(&self.directory, &format!("{env}.toml")));
-        }
-        builder
-            .add_source(layers::usual_names(&self.environment))
-            .add_source(layers::app_variables(&self.environment))
-            .add_source(self.flags.clone())
-            .build()
+        let one = |problem| SettingsError(vec![problem]);
+        let (rust_log, mut warnings) = rust_log::read(&self.environment);
+        warnings.extend(near_misses::warnings(&self.environment));
+        let below = [layers::defaults(SETTINGS), rust_log, layers::file(&self.directory, "default.toml").map_err(one)?];
+        let variables = layers::app_variables(&self.environment).map_err(one)?;
+        let above = [layers::usual_names(&self.environment), variables, self.flags.clone()];
+        let all = |of_env: Vec<Leaf>| below.iter().cloned().chain([of_env]).chain(above.iter().cloned());
+        // Which environment's file to read is itself a setting. Any other name is refused when the values are checked.
+        let (set, _) = layers::merged(all(Vec::new()), spec::find);
+        let env = set.iter().find(|(leaf, _)| leaf.key == "env").and_then(|(leaf, _)| leaf.text());
+        let of_env = match env.map(str::trim) {
+            Some(env @ ("dev" | "prod")) => layers::file(&self.directory, &format!("{env}.toml")).map_err(one)?,
+            _ => Vec::new(),
+        };
+        let settings = check(all(of_env))?;
+        Ok(Settings { warnings, ..settings })
     }
 }
 
-fn check(leaves: Vec<Leaf>) -> Result<Settings, SettingsError> {
+fn check(layers: impl Iterator<Item = Vec<Leaf>>) -> Result<Settings, SettingsError> {
+    let is_of_a_blueprint = |leaf: &Leaf| leaf.key.strip_prefix("blueprints.").is_some_and(|rest| rest.contains('.'));
+    let (sections, layers): (Vec<Vec<Leaf>>, Vec<Vec<Leaf>>) =
+        layers.map(|layer| layer.into_iter().partition(is_of_a_blueprint)).unzip();
+    let (in_force, unknown) = layers::merged(layers, spec::find);
     let mut wrong = Vec::new();
+    for leaf in unknown {
+        let near = spec::nearest(&leaf.key, SETTINGS.iter()).map(str::to_owned);
+        wrong.push(format!("{} (set by {}): {}", leaf.key, leaf.origin, layers::unknown(near)));
+    }
     let mut tree = serde_json::Value::Object(serde_json::Map::new());
     let mut origins = Vec::new();
-    let is_of_a_blueprint = |leaf: &Leaf| leaf.key.strip_prefix("blueprints.").is_some_and(|rest| rest.contains('.'));
-    let (sections, leaves): (Vec<Leaf>, Vec<Leaf>) = leaves.into_iter().partition(is_of_a_blueprint);
-    for leaf in leaves {
-        let Some(setting) = spec::find(&leaf.key) else {
-            let near = spec::nearest(&leaf.key, spec::SETTINGS.iter()).map(str::to_owned);
-            wrong.push(format!("{} (set by {}): {}", leaf.key, leaf.origin, layers::unknown(near)));
-            continue;
-        };
+    for (leaf, setting) in in_force {
         let problem = match layers::checked(&leaf, setting) {
             // An empty list is no value.
             Ok(serde_json::Value::Array(items)) if items.is_empty() => continue,

@@ -72,7 +72,7 @@ pub const MODULE_LEVEL: Setting = setting(
     LEVEL,
     None,
     "a level of its own for the logger lines of one crate or module; the longest name that fits wins; actix_server has \
-     warning, or log.level if that is higher, unless it is set here",
+     warning, or log.level if that is higher, unless it is set here; a part MODULE=LEVEL of RUST_LOG sets it below the files",
 );
 
 /// What can be set for every blueprint, below `blueprints.<its name>`.
@@ -254,7 +254,12 @@ pub const SETTINGS: &[Setting] = &[
         "the port of the health checks; 0 takes a free one",
     ),
     setting("log.mode", Takes::OneOf(&["off", "stderr", "sentry", "both"]), Some("both"), "which sinks there are"),
-    setting("log.level", LEVEL, Some("info"), "what a logger says below it reaches no sink"),
+    setting(
+        "log.level",
+        LEVEL,
+        Some("info"),
+        "what a logger says below it reaches no sink; a part LEVEL of RUST_LOG sets it below the files",
+    ),
     setting(
         "log.format",
         Takes::OneOf(&["auto", "json", "pretty"]),
@@ -430,28 +435,13 @@ pub fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a Setting>) -> Optio
     known
         .map(|setting| setting.key)
         .map(|known| {
-            let whole = distance(key, known);
+            let whole = strsim::levenshtein(key, known);
             // The right name in the wrong section is near too.
             (if last(key) == last(known) { whole.min(2) } else { whole }, known)
         })
         .min()
         .filter(|(distance, _)| *distance <= 3)
         .map(|(_, known)| known)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
