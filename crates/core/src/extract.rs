@@ -9,15 +9,20 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT_ENCODING, HeaderValue};
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use garde::Validate;
-use serde::de::{self, DeserializeOwned, Unexpected, Visitor};
+use serde::de::{self, DeserializeOwned, IgnoredAny, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::http::content_type;
 use crate::idempotency;
+use crate::json_words;
+use crate::objects::Objects;
 use crate::problem::{FieldError, Problem};
+use crate::request;
 
 /// What a request's body may be, from the settings.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +39,9 @@ impl Default for Limits {
 
 /// A JSON body, read and validated.
 ///
-/// Answers 415 for another content type, 413 for a body over `server.max_body_bytes`, 408 for one that does not come in
+/// Objects are objects: an array of the fields in their order is refused, at every depth.
+///
+/// Answers 415 for another content type and for a body with a `content-encoding`, 413 for a body over `server.max_body_bytes`, 408 for one that does not come in
 /// `server.request_timeout_s`, 400 with the position for what is no JSON, and 422 with the field's path for what is not as
 /// asked.
 ///
@@ -68,12 +75,18 @@ impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Jso
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let content_type = request.content_type().to_owned();
+        let is_json = content_type::is_json(request.content_type());
+        let coding = content_type::coding(request.headers()).is_some();
         let limits = request.app_data::<Limits>().copied().unwrap_or_default();
         let payload = payload.take();
         let request = request.clone();
         Box::pin(async move {
-            if !(content_type.eq_ignore_ascii_case("application/json") || content_type.ends_with("+json")) {
+            if coding {
+                let refusal =
+                    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body without `content-encoding`");
+                return Err(refusal.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+            }
+            if !is_json {
                 let detail = "send the body as JSON, with `content-type: application/json`";
                 return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
             }
@@ -103,20 +116,24 @@ async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| {
         let path = error.path().to_string();
-        refused(&path, error.inner())
+        refused(&path, error.inner(), body)
     })?;
-    json.end().map_err(|error| refused(".", &error))?;
+    json.end().map_err(|error| refused(".", &error, body))?;
     Ok(value)
 }
 
-fn refused(path: &str, error: &serde_json::Error) -> Problem {
+fn refused(path: &str, error: &serde_json::Error, body: &[u8]) -> Problem {
     let said = error.to_string();
     let (line, column) = (error.line(), error.column());
     let said = said.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&said);
-    if error.is_data() {
-        return Problem::invalid_field(&field(path, said), without_value(said));
+    if said.starts_with("invalid type: sequence") {
+        request::with_current(|request| request.withhold_body());
+    }
+    // serde takes some JSON that does not fit for none, such as a number in the place of a name.
+    if error.is_data() || serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+        return Problem::invalid_field(&field(path, said), json_words::of(said));
     }
     Problem::bad_request(format!("the body is not JSON: {said} at line {line} column {column}"))
 }
@@ -129,7 +146,7 @@ impl<T: DeserializeOwned + Validate<Context = ()>> FromRequest for Query<T> {
         let query = serde_urlencoded::Deserializer::new(form_pairs(request.query_string()));
         let value = serde_path_to_error::deserialize(query).map_err(|error| {
             let said = error.inner().to_string();
-            Problem::invalid_field(&field(&error.path().to_string(), &said), without_value(&said))
+            Problem::invalid_field(&field(&error.path().to_string(), &said), json_words::of(&said))
         });
         ready(value.and_then(|value| validate(&value).map(|()| Self(value))))
     }
@@ -150,7 +167,7 @@ impl<T: DeserializeOwned> FromRequest for Path<T> {
             // A single parameter has no path of its own, but a name in the pattern.
             let only = request.match_info().iter().next().map(|(name, _)| name.to_owned());
             let name = if named == "." { only.unwrap_or(named) } else { named };
-            let fields = vec![FieldError { field: name, message: without_value(&error.inner().to_string()) }];
+            let fields = vec![FieldError { field: name, message: json_words::of(&error.inner().to_string()) }];
             Problem::bad_request("the path cannot be read").with_fields(fields)
         });
         ready(value.map(Self))
@@ -234,30 +251,10 @@ fn field(path: &str, said: &str) -> String {
     }
 }
 
-/// serde's message, without the value that it repeats.
-fn without_value(said: &str) -> String {
-    let expected = |said: &str| said.rfind("expected ").map(|at| said[at..].to_owned());
-    let got = |rest: &str| rest.split([' ', ',']).next().unwrap_or_default().to_owned();
-    if let Some(rest) = said.strip_prefix("invalid type: ") {
-        return expected(rest)
-            .map_or_else(|| "is of the wrong type".into(), |wanted| format!("{wanted}, got {}", got(rest)));
-    }
-    if said.starts_with("missing field") || said.starts_with("duplicate field") {
-        return said.to_owned();
-    }
-    if said.starts_with("unknown field") || said.starts_with("unknown variant") {
-        let kind =
-            if said.starts_with("unknown field") { "there is no such field" } else { "is none of those allowed" };
-        return expected(said).map_or_else(|| kind.into(), |wanted| format!("{kind}; {wanted}"));
-    }
-    if said.starts_with("invalid value") || said.starts_with("invalid length") {
-        return expected(said).unwrap_or_else(|| "is not a valid value".into());
-    }
-    "is not a valid value".into()
-}
-
 #[cfg(test)]
 mod tests {
+    use actix_web::ResponseError;
+
     use super::*;
 
     #[derive(Debug, serde::Deserialize)]
@@ -282,9 +279,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_json_and_does_not_fit_is_no_malformed_json() {
+        #[derive(Debug, serde::Deserialize)]
+        enum Status {
+            Paid,
+        }
+        let refused =
+            |body: &str| parse::<Status>(body.as_bytes()).expect_err("is refused").error_response().status().as_u16();
+        assert_eq!([refused("5"), refused("[]"), refused("\"x\""), refused("5 5")], [422, 422, 422, 400]);
+        assert!(matches!(parse("\"Paid\"".as_bytes()), Ok(Status::Paid)));
+    }
+
+    #[test]
+    fn the_fields_of_an_object_have_names() {
+        for (body, field) in [(r#"[["A", 1]]"#, "[0]"), (r#"[{"sku": "A", "quantity": 1}, ["A", 1]]"#, "[1]")] {
+            let wrong = refusal(body);
+            assert!(wrong.contains(field) && wrong.contains("expected an object, got an array"), "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_wrong_field_is_told_by_its_path_and_without_its_value() {
         let wrong = refusal(r#"[{"sku":"A","quantity":"hunter2"}]"#);
-        assert!(wrong.contains("[0].quantity") && wrong.contains("expected u32, got string"), "{wrong}");
+        assert!(
+            wrong.contains("[0].quantity")
+                && wrong.contains("expected a whole number from 0 to 4294967295, got a string"),
+            "{wrong}"
+        );
         assert!(!wrong.contains("hunter2"), "{wrong}");
         let missing = refusal(r#"[{"sku":"A"}]"#);
         assert!(missing.contains("[0].quantity") && missing.contains("missing field `quantity`"), "{missing}");

@@ -27,6 +27,10 @@ use crate::stack::Stack;
 /// The content type of problems.
 pub const PROBLEM: &str = "application/problem+json";
 
+/// The most wrong fields that an answer names, and the most characters of a path and of a message.
+const MOST_FIELDS: usize = 20;
+const LONGEST_TEXT: usize = 200;
+
 /// What a handler returns.
 ///
 /// ```
@@ -65,6 +69,17 @@ pub struct FieldError {
     /// What is wrong with its value.
     #[schema(example = "lower than 1")]
     pub message: String,
+}
+
+impl FieldError {
+    /// Of both, clients choose a part.
+    fn shortened(&self) -> Self {
+        let short = |text: &str| match text.char_indices().nth(LONGEST_TEXT) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text.to_owned(),
+        };
+        Self { field: short(&self.field), message: short(&self.message) }
+    }
 }
 
 struct Cause {
@@ -230,6 +245,12 @@ impl Problem {
             (None, Some(_), Env::Dev) => Some(self.failure().messages().join(": ")),
             _ => None,
         };
+        let more = self.fields.len().saturating_sub(MOST_FIELDS);
+        let detail = match detail {
+            Some(detail) if more > 0 => Some(format!("{detail}; {more} more fields are wrong")),
+            detail => detail,
+        };
+        let errors: Vec<FieldError> = self.fields.iter().take(MOST_FIELDS).map(FieldError::shortened).collect();
         let mut response = HttpResponse::build(self.status);
         for (name, value) in &self.headers {
             response.append_header((name.clone(), value.clone()));
@@ -239,7 +260,7 @@ impl Problem {
             title: self.status.canonical_reason().unwrap_or("Unknown"),
             status: self.status.as_u16(),
             detail,
-            errors: &self.fields,
+            errors: &errors,
             request_id: request.map(|request| request.id.as_str()),
             sentry_event_id: event_id,
         };
@@ -354,6 +375,18 @@ mod tests {
         assert_eq!(body(&problem, Env::Prod), r#"{"type":"about:blank","title":"Internal Server Error","status":500}"#);
         assert!(body(&problem, Env::Dev).contains("the disk at /secret is gone"));
         assert_eq!(problem.failure().messages(), ["the disk at /secret is gone"]);
+    }
+
+    #[test]
+    fn an_answer_names_some_fields_and_counts_the_others() {
+        let fields =
+            (0..500).map(|n| FieldError { field: format!("lines[{n}].{}", "é".repeat(300)), message: "no".into() });
+        let json: serde_json::Value =
+            serde_json::from_str(&body(&Problem::invalid(fields.collect()), Env::Prod)).expect("is JSON");
+        assert_eq!(json["detail"], "the request cannot be taken as it is; 480 more fields are wrong");
+        let errors = json["errors"].as_array().expect("a list");
+        assert_eq!(errors.len(), 20);
+        assert!(errors.iter().all(|error| error["field"].as_str().is_some_and(|field| field.chars().count() == 201)));
     }
 
     #[test]

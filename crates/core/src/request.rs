@@ -72,6 +72,8 @@ pub(crate) struct RequestContext {
     goes_on: AtomicBool,
     /// Whether the answer is another one for another caller.
     depends_on_caller: AtomicBool,
+    /// Whether the content of its body is for no record.
+    body_is_secret: AtomicBool,
 }
 
 /// The newest breadcrumbs, up to a cap.
@@ -139,6 +141,7 @@ impl RequestContext {
             reports: Mutex::default(),
             goes_on: AtomicBool::new(false),
             depends_on_caller: AtomicBool::new(false),
+            body_is_secret: AtomicBool::new(false),
         }
     }
 
@@ -183,6 +186,15 @@ impl RequestContext {
 
     pub fn depends_on_caller(&self) -> bool {
         self.depends_on_caller.load(Ordering::Relaxed)
+    }
+
+    /// Its body has values without the keys that would say which of them are secrets.
+    pub fn withhold_body(&self) {
+        self.body_is_secret.store(true, Ordering::Relaxed);
+    }
+
+    pub fn withholds_body(&self) -> bool {
+        self.body_is_secret.load(Ordering::Relaxed)
     }
 
     /// Whether an event of this request may yet be sent: one waits for the response, or its work goes on.

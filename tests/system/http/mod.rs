@@ -1,5 +1,6 @@
 //! What users of an API expect of its HTTP layer, whatever the route.
 
+mod bodies;
 mod client_address;
 mod conditions;
 mod cors;

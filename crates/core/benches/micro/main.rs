@@ -32,10 +32,14 @@ mod flood;
 mod http;
 #[path = "../../src/idempotency/mod.rs"]
 mod idempotency;
+#[path = "../../src/json_words.rs"]
+mod json_words;
 #[path = "../../src/lifecycle.rs"]
 mod lifecycle;
 #[path = "../../src/management.rs"]
 mod management;
+#[path = "../../src/objects.rs"]
+mod objects;
 #[path = "../../src/outlets.rs"]
 mod outlets;
 #[path = "../../src/paging.rs"]

@@ -17,8 +17,7 @@ pub(crate) struct ContentType {
 impl ContentType {
     pub fn of(headers: &HeaderMap) -> Self {
         let content_type = headers.get(CONTENT_TYPE).cloned();
-        let coding =
-            headers.get(CONTENT_ENCODING).filter(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+        let coding = coding(headers);
         let syntax = match content_type.as_ref().filter(|_| coding.is_none()).map(HeaderValue::as_bytes) {
             // What most answers say.
             Some(b"application/json") => Some(Syntax::Json),
@@ -27,6 +26,18 @@ impl ContentType {
         };
         Self { syntax, content_type, coding: coding.cloned() }
     }
+}
+
+/// Whether a media type, without its parameters, is JSON or made of it.
+pub(crate) fn is_json(essence: &str) -> bool {
+    let suffix = essence.len().checked_sub("+json".len()).and_then(|at| essence.get(at..));
+    essence.eq_ignore_ascii_case("application/json")
+        || essence.contains('/') && suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
+}
+
+/// How a body is compressed, by its headers.
+pub(crate) fn coding(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get_all(CONTENT_ENCODING).find(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
 fn syntax(content_type: &str) -> Option<Syntax> {
@@ -39,8 +50,8 @@ fn syntax(content_type: &str) -> Option<Syntax> {
     }
     match essence.trim() {
         "application/x-www-form-urlencoded" => Some(Syntax::Form),
-        "application/json" | "application/x-ndjson" => Some(Syntax::Json),
-        json if json.ends_with("+json") => Some(Syntax::Json),
+        "application/x-ndjson" => Some(Syntax::Json),
+        json if is_json(json) => Some(Syntax::Json),
         "application/xml" => Some(Syntax::Text),
         text if text.starts_with("text/") || text.ends_with("+xml") => Some(Syntax::Text),
         _ => None,
@@ -65,6 +76,8 @@ mod tests {
         for (content_type, syntax) in [
             ("application/json", Syntax::Json),
             ("application/problem+json; charset=utf-8", Syntax::Json),
+            ("application/VND.X+JSON; charset=utf-8", Syntax::Json),
+            ("Application/JSON", Syntax::Json),
             ("text/html; charset=UTF-8", Syntax::Text),
             ("text/event-stream", Syntax::Text),
             ("image/svg+xml", Syntax::Text),

@@ -199,7 +199,8 @@ impl Exchange {
         let ended = outcome == Outcome::Complete;
         let response = self.body(log, content_type, &self.seen, ended, self.config.max_bytes);
         let asked = self.request_body.as_ref().zip(asked).map(|(request, seen)| {
-            let log = log.min(self.config.request_body);
+            let most = if self.context.withholds_body() { ResponseLog::Metadata } else { self.config.request_body };
+            let log = log.min(most);
             let max_bytes = self.config.request_max_bytes;
             let mut body = self.body(log, Some(&request.content_type), seen, seen.ended, max_bytes);
             if let Some(content) = &mut body.content {

@@ -4,7 +4,7 @@ pub(crate) mod answer_headers;
 pub(crate) mod asked;
 pub(crate) mod client_address;
 pub(crate) mod compression;
-mod content_type;
+pub(crate) mod content_type;
 pub(crate) mod context;
 pub(crate) mod cors;
 mod exchange;

@@ -1,0 +1,207 @@
+//! What serde says of JSON that does not fit, in JSON's words: no value that a client sent, and no name of a Rust type.
+
+/// serde's message in these words.
+pub(crate) fn of(said: &str) -> String {
+    if let Some(rest) = said.strip_prefix("invalid type: ") {
+        return expected(rest)
+            .map_or_else(|| "is of the wrong type".into(), |wanted| format!("expected {wanted}, got {}", got(rest)));
+    }
+    if said.starts_with("missing field") || said.starts_with("duplicate field") {
+        return said.to_owned();
+    }
+    if said.starts_with("unknown field") || said.starts_with("unknown variant") {
+        let kind =
+            if said.starts_with("unknown field") { "there is no such field" } else { "is none of those allowed" };
+        return expected(said).map_or_else(|| kind.into(), |wanted| format!("{kind}; expected {wanted}"));
+    }
+    if said.starts_with("invalid value") || said.starts_with("invalid length") {
+        return expected(said).map_or_else(|| "is not a valid value".into(), |wanted| format!("expected {wanted}"));
+    }
+    "is not a valid value".into()
+}
+
+/// What follows the last word of its kind: before it may stand what a client sent.
+fn expected(said: &str) -> Option<&str> {
+    said.rsplit_once("expected ").map(|(_, said)| wanted(said))
+}
+
+/// What was found, by the first word of serde's for it.
+fn got(found: &str) -> &'static str {
+    match found.split([' ', ',']).next().unwrap_or_default() {
+        "boolean" => "a boolean",
+        "integer" => "a whole number",
+        "floating" | "number" => "a number",
+        "string" | "character" => "a string",
+        "sequence" => "an array",
+        "map" => "an object",
+        "null" | "unit" => "null",
+        _ => "something else",
+    }
+}
+
+/// What was wanted.
+fn wanted(said: &str) -> &str {
+    match said {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "u128" | "usize" => "a whole number from 0",
+        "i8" => "a whole number from -128 to 127",
+        "i16" => "a whole number from -32768 to 32767",
+        "i32" => "a whole number from -2147483648 to 2147483647",
+        "i64" | "i128" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "bool" => "a boolean",
+        "a borrowed string" | "str" | "variant identifier" | "field identifier" | "identifier" => "a string",
+        "a character" | "char" => "a string of one character",
+        "unit" | "()" => "null",
+        "option" => "a value or null",
+        "a map" | "map" => "an object",
+        "a sequence" | "sequence" | "byte array" | "a byte array" => "an array",
+        "string or map" => "a string or an object",
+        _ if ["struct ", "map ", "struct variant ", "internally tagged enum ", "adjacently tagged enum "]
+            .iter()
+            .any(|kind| said.starts_with(kind)) =>
+        {
+            "an object"
+        }
+        _ if ["tuple ", "a tuple ", "an array of ", "tuple struct ", "tuple variant "]
+            .iter()
+            .any(|kind| said.starts_with(kind)) =>
+        {
+            "an array"
+        }
+        // A blueprint's own words, names of fields, or one of serde's that names a type.
+        _ if said.contains("::") || ["unit ", "newtype ", "enum "].iter().any(|kind| said.starts_with(kind)) => {
+            "another value"
+        }
+        _ => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "read by serde alone")]
+    struct NewOrder {
+        quantity: u32,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(tag = "kind")]
+    enum Tagged {
+        One {},
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "read by serde alone")]
+    enum Status {
+        Paid,
+        Held(u8),
+        Moved { to: u8 },
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        #[expect(dead_code, reason = "read by serde alone")]
+        Number(u8),
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct UnitStruct;
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "read by serde alone")]
+    struct TupleStruct(u8, u8);
+
+    fn said<T: DeserializeOwned + std::fmt::Debug>(value: Value) -> String {
+        of(&serde_json::from_value::<T>(value).expect_err("it does not fit").to_string())
+    }
+
+    #[test]
+    fn it_is_said_in_the_words_of_json() {
+        assert_eq!(said::<NewOrder>(json!("x")), "expected an object, got a string");
+        assert_eq!(
+            said::<NewOrder>(json!({"quantity": "hunter2"})),
+            "expected a whole number from 0 to 4294967295, got a string"
+        );
+        assert_eq!(said::<NewOrder>(json!({"quantity": -1})), "expected a whole number from 0 to 4294967295");
+        assert_eq!(
+            said::<NewOrder>(json!({"quantity": 1.5})),
+            "expected a whole number from 0 to 4294967295, got a number"
+        );
+        assert_eq!(said::<NewOrder>(json!({})), "missing field `quantity`");
+        assert_eq!(said::<Tagged>(json!(1)), "expected an object, got a whole number");
+        assert_eq!(said::<Vec<String>>(json!({})), "expected an array, got an object");
+        assert_eq!(said::<BTreeMap<String, u8>>(json!(null)), "expected an object, got null");
+        assert_eq!(said::<(u8, u8)>(json!([1])), "expected an array");
+        assert_eq!(said::<String>(json!(true)), "expected a string, got a boolean");
+        assert_eq!(said::<bool>(json!([])), "expected a boolean, got an array");
+        assert_eq!(
+            said::<Status>(json!("hunter2")),
+            "is none of those allowed; expected one of `Paid`, `Held`, `Moved`"
+        );
+    }
+
+    #[test]
+    fn no_type_is_named() {
+        let values = [
+            json!(1),
+            json!(-1),
+            json!(1.5),
+            json!(true),
+            json!("x"),
+            json!("xx"),
+            json!(null),
+            json!([]),
+            json!([1]),
+            json!({}),
+            json!({"kind": 1}),
+            json!({"kind": "x"}),
+            json!({"Paid": 1}),
+            json!({"Held": "x"}),
+            json!({"Moved": 1}),
+            json!({"Moved": [1, 2]}),
+            json!({"a": 1, "b": 2}),
+            json!({"quantity": []}),
+        ];
+        let refusals = |value: &Value| {
+            let value = || value.clone();
+            [
+                serde_json::from_value::<NewOrder>(value()).err(),
+                serde_json::from_value::<Tagged>(value()).err(),
+                serde_json::from_value::<Status>(value()).err(),
+                serde_json::from_value::<Either>(value()).err(),
+                serde_json::from_value::<UnitStruct>(value()).err(),
+                serde_json::from_value::<TupleStruct>(value()).err(),
+                serde_json::from_value::<char>(value()).err(),
+                serde_json::from_value::<()>(value()).err(),
+                serde_json::from_value::<[u8; 3]>(value()).err(),
+                serde_json::from_value::<std::time::Duration>(value()).err(),
+                serde_json::from_value::<uuid::Uuid>(value()).err(),
+                serde_json::from_value::<jiff::Timestamp>(value()).err(),
+                serde_json::from_value::<std::net::IpAddr>(value()).err(),
+            ]
+        };
+        for error in values.iter().flat_map(refusals).flatten() {
+            let words = of(&error.to_string());
+            for name in [
+                "struct", "enum", "variant", "tuple", "NewOrder", "Tagged", "Status", "Either", "u8", "u32",
+                "sequence", "map", "unit",
+            ] {
+                let own =
+                    ["`Paid`", "`Held`", "`Moved`"].iter().fold(words.clone(), |words, own| words.replace(own, ""));
+                assert!(!own.split(|c: char| !c.is_alphanumeric()).any(|word| word == name), "{words} of {error}");
+            }
+        }
+    }
+}
