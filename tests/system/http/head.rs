@@ -72,8 +72,8 @@ fn it_has_the_status_and_the_headers_of_get_and_no_body() {
 
     let records = app.stop().records();
     let record = |path: &str| {
-        let of_path = of_kind(&records, "response").into_iter().filter(|record| record["url.path"] == path);
-        of_path.filter(|record| record["http.request.method"] == "HEAD").next().expect("it is recorded").clone()
+        let mut of_path = of_kind(&records, "response").into_iter().filter(|record| record["url.path"] == path);
+        of_path.find(|record| record["http.request.method"] == "HEAD").expect("it is recorded").clone()
     };
     let recorded = record(&format!("/orders/{order}"));
     assert_eq!((&recorded["http.response.status_code"], &recorded["outcome"]), (&json!(200), &json!("complete")));

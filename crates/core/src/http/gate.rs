@@ -77,26 +77,26 @@ mod tests {
 
     use super::*;
 
-    fn takes(method: Method, sent: &[(&str, &str)]) -> bool {
+    fn takes(method: &Method, sent: &[(&str, &str)]) -> bool {
         let mut headers = HeaderMap::new();
         for (name, value) in sent {
             let name: HeaderName = name.parse().expect("a name");
             headers.append(name, value.parse().expect("a value"));
         }
-        takes_what_follows(&method, &headers)
+        takes_what_follows(method, &headers)
     }
 
     #[test]
     fn a_handshake_is_whole_or_refused() {
         let upgrade = ("upgrade", "WebSocket");
-        assert!(!takes(Method::GET, &[]));
-        assert!(!takes(Method::POST, &[("upgrade", "h2c"), ("connection", "upgrade")]));
-        assert!(!takes(Method::GET, &[upgrade, ("connection", "keep-alive, Upgrade")]));
-        assert!(!takes(Method::GET, &[upgrade, ("connection", "keep-alive"), ("connection", "upgrade")]));
-        assert!(takes(Method::GET, &[upgrade]));
-        assert!(takes(Method::GET, &[("upgrade", "h2c"), ("upgrade", " websocket ")]));
-        assert!(takes(Method::GET, &[upgrade, ("connection", "keep-alive")]));
-        assert!(takes(Method::POST, &[upgrade, ("connection", "upgrade")]));
-        assert!(takes(Method::GET, &[upgrade, ("connection", "upgrade"), ("content-length", "5")]));
+        assert!(!takes(&Method::GET, &[]));
+        assert!(!takes(&Method::POST, &[("upgrade", "h2c"), ("connection", "upgrade")]));
+        assert!(!takes(&Method::GET, &[upgrade, ("connection", "keep-alive, Upgrade")]));
+        assert!(!takes(&Method::GET, &[upgrade, ("connection", "keep-alive"), ("connection", "upgrade")]));
+        assert!(takes(&Method::GET, &[upgrade]));
+        assert!(takes(&Method::GET, &[("upgrade", "h2c"), ("upgrade", " websocket ")]));
+        assert!(takes(&Method::GET, &[upgrade, ("connection", "keep-alive")]));
+        assert!(takes(&Method::POST, &[upgrade, ("connection", "upgrade")]));
+        assert!(takes(&Method::GET, &[upgrade, ("connection", "upgrade"), ("content-length", "5")]));
     }
 }
