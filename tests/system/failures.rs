@@ -219,7 +219,7 @@ fn a_clients_mistake_is_no_failure() {
         assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{}", reply.text());
         assert!(reply.json()["request_id"].is_string());
     }
-    assert_eq!(wrong[1].header("allow"), Some("POST"));
+    assert_eq!(wrong[1].header("allow"), Some("POST, OPTIONS"));
     let records = service.stop().records();
     assert_eq!(of_kind(&records, "response").len(), 4);
     assert!(records.iter().all(|record| record.get("exception.type").is_none()));
