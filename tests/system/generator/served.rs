@@ -5,7 +5,6 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use system_tests::copy::{Copy, assert_same, between, done};
 use system_tests::figures::say;
-use system_tests::scratch;
 use system_tests::service::{Running, Service};
 
 use super::owned;
