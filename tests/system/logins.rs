@@ -68,7 +68,7 @@ fn an_address_that_tries_many_accounts_is_delayed(on: Engine) {
 }
 
 fn many_at_once_are_no_way_around_it(on: Engine) {
-    let app = proxied(on).start();
+    let app = proxied(on).env("APP__BLUEPRINTS__USERS__HASH_THREADS", "2").start();
     let all = thread::scope(|scope| {
         let tries: Vec<_> = (0..40)
             .map(|_| scope.spawn(|| login(&app, "192.0.2.1", "ada@example.org", "wrong").send().status))
@@ -76,7 +76,8 @@ fn many_at_once_are_no_way_around_it(on: Engine) {
         tries.into_iter().map(|it| it.join().expect("it has an answer")).collect::<Vec<_>>()
     });
     let tried = all.iter().filter(|status| **status == 401).count();
-    assert!((1..=6).contains(&tried), "{tried} of {} passwords were verified", all.len());
+    // The five that are free, and what the threads had begun, or begin before the last one is counted.
+    assert!((5..=10).contains(&tried), "{tried} of {} passwords were verified", all.len());
     assert!(all.iter().all(|status| [401, 429, 503].contains(status)), "{all:?}");
 }
 

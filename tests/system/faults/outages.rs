@@ -36,7 +36,7 @@ fn start(url: &str) -> (Running, Member) {
 fn ask(app: &Running, by: &Member, n: usize) -> Reply {
     let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
     let request = match n % 3 {
-        0 => app.get("/users"),
+        0 => app.get("/users/me/sessions"),
         1 => app.get("/orders"),
         _ => app.post("/orders").header("idempotency-key", format!("key-{n}")).json(&lines),
     };
