@@ -9,7 +9,7 @@ use system_tests::peers::venv;
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::Service;
 
-use crate::api::{Engine, member, start};
+use crate::api::{Engine, admin, start};
 
 const CONFIGURATION: &str = include_str!("../src/peers/schemathesis/schemathesis.toml");
 
@@ -63,9 +63,19 @@ fn it_is_served_with_pages_beside_it() {
 }
 
 #[test]
-fn schemathesis_finds_nothing_that_is_not_as_it_says() {
-    let app = start(Engine::Sqlite.together());
-    let ada = member(&app, "ada");
+fn schemathesis_finds_nothing_that_is_not_as_it_says_on_sqlite() {
+    schemathesis_finds_nothing(Engine::Sqlite);
+}
+
+#[test]
+fn schemathesis_finds_nothing_that_is_not_as_it_says_on_postgres() {
+    schemathesis_finds_nothing(Engine::Postgres);
+}
+
+fn schemathesis_finds_nothing(on: Engine) {
+    let app = start(on.together());
+    // An admin reaches every operation.
+    let ada = admin(&app, "ada");
     let scratch = Scratch::new("schemathesis");
     scratch::write(&scratch.join("schemathesis.toml"), CONFIGURATION);
     let mut command = Command::new(venv::schemathesis());

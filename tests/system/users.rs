@@ -166,9 +166,11 @@ fn a_guessable_password_is_refused(on: Setup) {
     let path = format!("/users/{}", ada.id);
     let patch = |body: &Value| app.patch(&path).bearer(&ada.token).json(body);
     for password in guessable {
-        refused(patch(&json!({"password": password})), password);
+        refused(patch(&json!({"password": password, "current_password": PASSWORD})), password);
     }
-    let both = json!({"email": "countess@example.org", "password": "Countess@example.org"});
+    let both = json!({
+        "email": "countess@example.org", "password": "Countess@example.org", "current_password": PASSWORD
+    });
     refused(patch(&both), "countess@example.org");
     // To log in, any password can be tried.
     assert_eq!(login(&app, "ada.lovelace@example.org", "password1").status, 401);
