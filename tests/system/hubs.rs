@@ -2,6 +2,7 @@
 //! same.
 
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use system_tests::http::Request;
@@ -9,6 +10,9 @@ use system_tests::peers::bugsink::{Bugsink, Project};
 use system_tests::service::Running;
 
 use crate::support::{about, crumbs, of_kind, probe_with};
+
+/// Bugsink may be busy with the events of other tests.
+const ARRIVAL: Duration = Duration::from_secs(30);
 
 /// The trace that the client is part of.
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -41,6 +45,8 @@ fn events(transactions: &str, behind_proxy: bool, ways: &[(Value, Value)]) -> Ve
         let _ = request.try_send();
     }
     let port = app.port.to_string();
+    // Before the stop, whose time may be too short for a server that is busy.
+    project.wait_events(ways.len(), ARRIVAL);
     app.stop();
     let mut events: Vec<Value> = project.events();
     for event in &mut events {
@@ -139,6 +145,7 @@ fn what_is_told_to_the_sdk_stays_in_its_request() {
             asked(&app, &json!([{"do": "sdk_message", "message": "meanwhile"}]), &Value::Null).send();
         });
         asked(&app, &json!([{"do": "sdk_message", "message": "afterwards"}]), &Value::Null).send();
+        project.wait_events(3, ARRIVAL);
         let records = app.stop().records();
         assert!(of_kind(&records, "uncaught").is_empty());
         let mut colours: Vec<_> =
