@@ -3,6 +3,7 @@
 use blueprint_users::admins::{self, ChangedRole};
 use clap::{Args, Subcommand};
 use cyanotype::Service;
+use cyanotype::auth::Role;
 
 use crate::command::{Failed, to_json};
 use crate::print::columns;
@@ -36,23 +37,26 @@ pub(crate) struct Change {
 
 impl Question {
     pub(crate) fn answer(self, service: &Service) -> Result<String, Failed> {
+        let routes = service.routes().map_err(|error| Failed::BadConfiguration(error.to_string()))?;
+        if routes.iter().all(|route| route.blueprint != "users") {
+            let reason = "the blueprint users is not enabled (blueprints.enabled), so this database has no users";
+            return Err(Failed::BadConfiguration(reason.to_owned()));
+        }
         match self {
-            Self::Grant(change) => {
-                let by = change.by();
-                let done = service.on_database(async |database| admins::grant(database, &change.user, &by).await);
-                change.shown(done.map_err(Failed::NotStarted)?)
-            }
-            Self::Revoke(change) => {
-                let by = change.by();
-                let done = service.on_database(async |database| admins::revoke(database, &change.user, &by).await);
-                change.shown(done.map_err(Failed::NotStarted)?)
-            }
+            Self::Grant(change) => change.make(service, Role::Admin),
+            Self::Revoke(change) => change.make(service, Role::Member),
             Self::Admins { json } => list(service, json),
         }
     }
 }
 
 impl Change {
+    fn make(&self, service: &Service, role: Role) -> Result<String, Failed> {
+        let by = self.by();
+        let done = service.on_database(async |database| admins::set_role(database, &self.user, role, &by).await);
+        self.shown(done.map_err(Failed::NotStarted)?)
+    }
+
     fn by(&self) -> String {
         let names = ["SUDO_USER", "LOGNAME", "USER"].into_iter().filter_map(|name| std::env::var(name).ok());
         let name = self.by.clone().into_iter().chain(names).find(|name| !name.trim().is_empty());

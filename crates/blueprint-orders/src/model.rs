@@ -34,7 +34,7 @@ pub(crate) struct Line {
     #[garde(range(min = 1, max = 10_000))]
     pub quantity: i64,
     // This example has no catalogue, so the client says what things cost. A shop must look the price up by the SKU.
-    /// The client's own: this example has no catalogue.
+    /// Price of one unit in cents, set by the client: this example has no catalogue.
     #[serde(deserialize_with = "whole")]
     #[schema(minimum = 0, maximum = 100_000_000, example = 1250)]
     #[garde(range(min = 0, max = 100_000_000))]

@@ -20,6 +20,11 @@ impl Of {
     pub(crate) fn seen_by(caller: &Caller) -> Self {
         Self((!caller.is_admin()).then_some(caller.id))
     }
+
+    /// Of a user it is answered by the index of users, of all by that of ids.
+    const fn condition(self) -> &'static str {
+        if self.0.is_some() { "user_id = $1" } else { "user_id = COALESCE($1, user_id)" }
+    }
 }
 
 impl From<Uuid> for Of {
@@ -92,14 +97,13 @@ pub(crate) async fn list(
     (status, created): (Option<Status>, &Created),
     paging: &Paging,
 ) -> Result<Vec<Order>> {
-    // Each is found by an index of its own: newest first of a user, or of all.
-    let whose = if of.0.is_some() { "user_id = $1" } else { "user_id = COALESCE($1, user_id)" };
     let sql = format!(
         "SELECT id, user_id, status, total_cents, created_at, updated_at, version, sku, quantity, unit_price_cents
-         FROM (SELECT * FROM orders WHERE {whose} AND id < $2 AND status = COALESCE($3, status)
+         FROM (SELECT * FROM orders WHERE {} AND id < $2 AND status = COALESCE($3, status)
                AND created_at >= $4 AND created_at < $5 ORDER BY id DESC LIMIT $6) AS page
          LEFT JOIN order_lines ON order_id = id
-         ORDER BY id DESC, position"
+         ORDER BY id DESC, position",
+        of.condition()
     );
     let (from, before) = created.range();
     let status = status.map(Status::as_str);
@@ -107,15 +111,13 @@ pub(crate) async fn list(
     Ok(orders(on.query(&sql, &values).await?))
 }
 
-pub(crate) async fn count(
-    on: impl Executor,
-    Of(user): Of,
-    (status, created): (Option<Status>, &Created),
-) -> Result<i64> {
-    let sql = "SELECT count(*) FROM orders WHERE user_id = COALESCE($1, user_id) AND status = COALESCE($2, status)
-               AND created_at >= $3 AND created_at < $4";
+pub(crate) async fn count(on: impl Executor, of: Of, (status, created): (Option<Status>, &Created)) -> Result<i64> {
+    let sql = format!(
+        "SELECT count(*) FROM orders WHERE {} AND status = COALESCE($2, status) AND created_at >= $3 AND created_at < $4",
+        of.condition()
+    );
     let (from, before) = created.range();
-    let (count,): (i64,) = on.query_one(sql, &[&user, &status.map(Status::as_str), &from, &before]).await?;
+    let (count,): (i64,) = on.query_one(&sql, &[&of.0, &status.map(Status::as_str), &from, &before]).await?;
     Ok(count)
 }
 

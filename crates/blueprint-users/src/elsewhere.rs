@@ -66,7 +66,7 @@ fn unexpected(reply: &Reply) -> Problem {
     if reply.status == StatusCode::TOO_MANY_REQUESTS {
         // It has counted the client that this process works for.
         let retry_after = reply.retry_after.unwrap_or_default();
-        return Problem::too_many_requests(retry_after, "too many requests of this client need to know users");
+        return Problem::too_many_requests(retry_after, "too many requests from this client");
     }
     Problem::unavailable(format!("the users process answered {}", reply.status))
 }

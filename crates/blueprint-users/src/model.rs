@@ -81,8 +81,8 @@ pub(crate) struct Login {
     pub password: Password,
 }
 
-/// Changes of a user; what is left out or null stays as it is. A new e-mail address or password takes the current password,
-/// too.
+/// Changes of a user; what is left out or null stays as it is. A new e-mail address or password requires
+/// `current_password`.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[schema(as = UserChange)]
 #[serde(deny_unknown_fields)]

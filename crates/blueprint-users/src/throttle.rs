@@ -10,6 +10,7 @@ use std::time::Duration;
 use cyanotype::{ClientAddress, Problem, Result};
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::hash_pool::HashPool;
 use crate::password::Password;
@@ -61,11 +62,14 @@ pub(crate) struct Throttle {
     store: Store,
     pool: Arc<HashPool>,
     limits: Limits,
+    /// The passwords of one account are verified one after the other, so that each finds those before it counted. Accounts
+    /// share a lock by chance.
+    locks: [Mutex<()>; 64],
 }
 
 impl Throttle {
-    pub(crate) const fn new(store: Store, pool: Arc<HashPool>, limits: Limits) -> Self {
-        Self { store, pool, limits }
+    pub(crate) fn new(store: Store, pool: Arc<HashPool>, limits: Limits) -> Self {
+        Self { store, pool, limits, locks: std::array::from_fn(|_| Mutex::new(())) }
     }
 
     /// Whether the password is the stored one of the account with this e-mail address.
@@ -82,6 +86,7 @@ impl Throttle {
         // Most of a flood ends here.
         self.refuse_blocked(&counters).await?;
         let turn = self.pool.turn().await?;
+        let _lock = self.lock_of(email).await;
         // Those that were verified meanwhile may have been wrong: many at once are no way around it.
         let has_failures = self.refuse_blocked(&counters).await?;
         let is_right = password.verify(stored, turn).await?;
@@ -97,15 +102,19 @@ impl Throttle {
         Ok(is_right)
     }
 
+    async fn lock_of(&self, email: &str) -> MutexGuard<'_, ()> {
+        let hash = Sha256::digest(email);
+        self.locks[usize::from(hash[0]) % self.locks.len()].lock().await
+    }
+
     /// Whether any failures are counted.
     async fn refuse_blocked(&self, counters: &[Counter]) -> Result<bool> {
         let Failures { blocked_for, any } = self.store.failures(counters).await?;
         match blocked_for {
             None => Ok(any),
             Some(wait) => {
-                let seconds = wait.as_secs() + 1;
-                let detail = format!("too many wrong passwords; retry after {seconds} s");
-                Err(Problem::too_many_requests(Duration::from_secs(seconds), detail))
+                let seconds = wait.as_millis().div_ceil(1000).max(1);
+                Err(Problem::too_many_requests(wait, format!("too many wrong passwords; retry after {seconds} s")))
             }
         }
     }

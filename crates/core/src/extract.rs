@@ -128,7 +128,8 @@ fn refused(path: &str, error: &serde_json::Error, body: &[u8]) -> Problem {
     let said = error.to_string();
     let (line, column) = (error.line(), error.column());
     let said = said.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&said);
-    if said.starts_with("invalid type: sequence") {
+    // Without keys no record can tell which of the values are secrets.
+    if said.starts_with("invalid type: sequence") || path == "." && said.starts_with("invalid type") {
         request::with_current(|request| request.withhold_body());
     }
     // serde takes some JSON that does not fit for none, such as a number in the place of a name.

@@ -202,7 +202,7 @@ impl RequestContext {
         self.goes_on.load(Ordering::Relaxed) || !lock(&self.reports).held.is_empty()
     }
 
-    /// What tells another process that it works for this request: its id, the trace that both are part of, and the client's
+    /// Headers for a request to another process: its id, the trace that both are part of, and the client's
     /// address, in the header that `server.client_address_header` names.
     pub fn outgoing(&self) -> Vec<(&'static str, String)> {
         let span = || Uuid::new_v4().simple().to_string()[..16].to_owned();
@@ -212,7 +212,7 @@ impl RequestContext {
         let span = parts.next().map_or_else(span, str::to_owned);
         let flag = parts.next().unwrap_or("0");
         let traceparent = format!("00-{}-{span}-0{flag}", self.trace_id());
-        let client = self.asked.client.and_then(|client| self.asked.client_address_header.telling(client));
+        let client = self.asked.client.and_then(|client| self.asked.client_address_header.outgoing_header(client));
         let ids = [("x-request-id", self.id.clone()), ("traceparent", traceparent), ("sentry-trace", sentry_trace)];
         ids.into_iter().chain(client).collect()
     }

@@ -36,6 +36,16 @@ fn a_routes_own_limit_is_its_own() {
     assert_eq!(post(&service, "/probe/run").header("ratelimit-limit"), None);
 }
 
+#[test]
+fn a_path_that_is_spelt_otherwise_is_the_same_route() {
+    let service = probe().start();
+    let spelt = [LIMITED, "/probe/run/%6Cimited", "/%70robe/run/limited"].map(|path| post(&service, path));
+    assert_eq!(spelt.each_ref().map(|reply| reply.status), [204, 204, 429]);
+    let records = service.stop().records();
+    let routes: Vec<_> = records.iter().filter(|it| it["kind"] == "response").map(|it| &it["http.route"]).collect();
+    assert_eq!(routes, [LIMITED; 3]);
+}
+
 fn remaining(reply: &Reply) -> String {
     let header = |name| reply.header(name).unwrap_or("none");
     format!("{} {}", header("ratelimit-limit"), header("ratelimit-remaining"))

@@ -18,7 +18,7 @@ ALTER TABLE sessions
 
 -- Wrong passwords, counted for an account from one block of addresses, and for one address.
 CREATE TABLE login_attempts (
-    -- A SHA-256, so that this table lists no addresses.
+    -- A SHA-256: addresses do not stand here in plain text.
     key           text NOT NULL PRIMARY KEY,
     failures      bigint NOT NULL,
     blocked_until timestamptz NOT NULL,

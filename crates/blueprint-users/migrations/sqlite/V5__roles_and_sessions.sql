@@ -30,7 +30,7 @@ CREATE INDEX sessions_expires_at ON sessions (expires_at);
 
 -- Wrong passwords, counted for an account from one block of addresses, and for one address.
 CREATE TABLE login_attempts (
-    -- A SHA-256, so that this table lists no addresses.
+    -- A SHA-256: addresses do not stand here in plain text.
     key           TEXT NOT NULL PRIMARY KEY,
     failures      INTEGER NOT NULL,
     blocked_until TEXT NOT NULL,

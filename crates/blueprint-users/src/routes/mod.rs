@@ -115,7 +115,7 @@ pub(crate) async fn me(caller: Caller, store: Store, known: IfNoneMatch) -> Resu
     responses(
         (status = 200, description = "The user", body = User, headers(("etag" = String))),
         (status = 304, description = "The client's copy is current"),
-        (status = 404, description = "There is no such user, or it is another one", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "No such user, or not the caller", body = Problem, content_type = PROBLEM),
     )
 )]
 pub(crate) async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
@@ -128,7 +128,7 @@ pub(crate) async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>, kno
 
 /// Changes the caller.
 ///
-/// Fields that are left out stay as they are. A new e-mail address or password takes the current password; a new password
+/// Fields that are left out stay as they are. A new e-mail address or password requires `current_password`; a new password
 /// ends the caller's other sessions.
 #[utoipa::path(
     patch,
@@ -140,7 +140,7 @@ pub(crate) async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>, kno
     responses(
         (status = 200, description = "The user, changed", body = User, headers(("etag" = String))),
         (status = 403, description = "An admin may not change another user", body = Problem, content_type = PROBLEM),
-        (status = 404, description = "There is no such user, or it is another one", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "No such user, or not the caller", body = Problem, content_type = PROBLEM),
         (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM),
         (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
     )
@@ -156,26 +156,28 @@ pub(crate) async fn change(
 ) -> Result {
     own(&caller, &store, id).await?;
     let version = wanted_version(&store, id, &wanted).await?;
-    let mut password_hash = None;
+    let (mut password_hash, mut verified_hash) = (None, None);
     if change.password.is_some() || change.email.is_some() {
         let current = change.current_password.ok_or_else(|| {
             Problem::invalid_field("current_password", "is required to change the e-mail address or the password")
         })?;
         let user = store.credentials_of(id).await?.ok_or_else(unknown)?;
-        if !throttle.verify((&user.email, client), current.clone(), Some(user.password_hash)).await? {
+        if !throttle.verify((&user.email, client), current.clone(), Some(user.password_hash.clone())).await? {
             warn!(user_id = %id, "change refused: wrong current password");
             return Err(Problem::invalid_field("current_password", "is wrong"));
         }
         let address = change.email.as_ref().map_or(user.email.as_str(), Email::as_str);
+        let field = if change.password.is_some() { "password" } else { "email" };
         password_policy::not_the_address(change.password.as_ref().unwrap_or(&current), address)
-            .map_err(|error| Problem::invalid_field("password", error.message()))?;
+            .map_err(|error| Problem::invalid_field(field, error.message()))?;
+        verified_hash = Some(user.password_hash);
         if let Some(password) = change.password {
             password_hash = Some(password.hash(pool.turn().await?).await?);
         }
     }
     let ended_other_sessions = password_hash.is_some();
     let email = change.email.as_ref().map(Email::as_str).map(str::to_owned);
-    let changes = Changes { name: change.name, email, password_hash };
+    let changes = Changes { name: change.name, email, password_hash, verified_hash };
     let Some(user) = store.change((id, version), changes, presented(&request)?).await? else {
         return Err(gone_or_changed(&store, id).await);
     };
@@ -185,7 +187,7 @@ pub(crate) async fn change(
 
 /// Deletes the caller.
 ///
-/// Ends all of the caller's sessions, too. Their orders stay, without their name.
+/// Ends all of the caller's sessions, too. Their orders are retained.
 #[utoipa::path(
     delete,
     path = "/users/{id}",
@@ -195,7 +197,7 @@ pub(crate) async fn change(
     responses(
         (status = 204, description = "The user has been deleted"),
         (status = 403, description = "An admin may not delete another user", body = Problem, content_type = PROBLEM),
-        (status = 404, description = "There is no such user, or it is another one", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "No such user, or not the caller", body = Problem, content_type = PROBLEM),
         (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
     )
 )]

@@ -26,7 +26,7 @@ const LONGEST_USER_AGENT: usize = 200;
 #[utoipa::path(post, path = "/users/login", operation_id = "login", request_body = Login, responses(
     (status = 200, description = "The session", body = Session),
     (status = 401, description = "The address or the password is wrong", body = Problem, content_type = PROBLEM),
-    (status = 429, description = "Too many passwords were wrong, or too many requests sent",
+    (status = 429, description = "Too many failed logins or too many requests",
         body = Problem, content_type = PROBLEM, headers(("retry-after" = u64))),
 ))]
 pub(crate) async fn login(
@@ -39,7 +39,7 @@ pub(crate) async fn login(
     let known = store.credentials(login.email.as_str()).await?;
     add_breadcrumb(match &known {
         Some(user) => Breadcrumb::new("checks a password").category("users").data("user_id", user.id.to_string()),
-        None => Breadcrumb::new("checks a password of nobody").category("users"),
+        None => Breadcrumb::new("checks a password for an unknown e-mail address").category("users"),
     });
     let stored = known.as_ref().map(|user| user.password_hash.clone());
     let is_right = throttle.verify((login.email.as_str(), client), login.password, stored).await?;

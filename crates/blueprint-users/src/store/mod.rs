@@ -34,6 +34,8 @@ pub(crate) struct Changes {
     pub name: Option<String>,
     pub email: Option<String>,
     pub password_hash: Option<String>,
+    /// The hash that the current password was verified with: when another has been set meanwhile, nothing changes.
+    pub verified_hash: Option<String>,
 }
 
 /// An e-mail address can be refused by the database alone: two may ask for it at once.
@@ -117,13 +119,15 @@ impl Store {
         let sql = "UPDATE users
                    SET name = COALESCE($1, name), email = COALESCE($2, email),
                        password_hash = COALESCE($3, password_hash), updated_at = $4, version = version + 1
-                   WHERE id = $5 AND version = COALESCE($6, version)
+                   WHERE id = $5 AND version = COALESCE($6, version) AND password_hash = COALESCE($7, password_hash)
                    RETURNING id, email, name, role, created_at, updated_at, version";
         let end_others = "DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2";
         let work = async move |transaction: &mut cyanotype::Transaction| {
-            let Changes { name, email, password_hash } = changes;
+            let Changes { name, email, password_hash, verified_hash } = changes;
             let now = time::now();
-            let user = transaction.query_opt(sql, &[&name, &email, &password_hash, &now, &id, &version]).await?;
+            let user = transaction
+                .query_opt(sql, &[&name, &email, &password_hash, &now, &id, &version, &verified_hash])
+                .await?;
             if user.is_some() && password_hash.is_some() {
                 transaction.execute(end_others, &[&id, &session]).await?;
             }
@@ -241,6 +245,15 @@ mod tests {
         let changed = change(&store, (user.id, Some(user.version)), password(), "").await.unwrap();
         assert_eq!(changed.version, user.version + 1);
         assert_eq!(change(&store, (user.id, Some(user.version)), password(), "").await, None);
+    }
+
+    #[actix_web::test]
+    async fn a_change_that_the_password_has_overtaken_changes_nothing() {
+        let store = store().await;
+        let ada = ada(&store).await;
+        let of = |verified: &str| Changes { verified_hash: Some(verified.to_owned()), ..password() };
+        assert!(change(&store, (ada.id, None), of(&ada.password_hash), "").await.is_some());
+        assert_eq!(change(&store, (ada.id, None), of(&ada.password_hash), "").await, None);
     }
 
     #[actix_web::test]

@@ -73,7 +73,8 @@ impl Sweeper {
         let mut all = 0;
         for Expiring { table, key, expires_at } in &self.tables {
             let delete = format!(
-                "DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {expires_at} <= $1 LIMIT {BATCH})"
+                "DELETE FROM {table} WHERE {expires_at} <= $1
+                 AND ({key}) IN (SELECT {key} FROM {table} WHERE {expires_at} <= $1 ORDER BY {key} LIMIT {BATCH})"
             );
             loop {
                 let deleted = self.database.execute(&delete, &[&now]).await?;

@@ -151,8 +151,8 @@ impl ClientAddresses {
         }
     }
 
-    /// Has actix's `connection_info`, which believes every client, say what is believed here: handlers read it, and so do
-    /// layers of others.
+    /// Makes actix's `connection_info`, which believes every client, follow the same rules: handlers read it, and so do layers
+    /// of other crates.
     pub fn settle_connection_info(&self, request: &mut ServiceRequest) {
         const READ_BY_ACTIX: [HeaderName; 4] = [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO];
         if READ_BY_ACTIX.iter().all(|name| !request.headers().contains_key(name)) {
@@ -170,15 +170,15 @@ impl ClientAddresses {
                 headers.insert(name, value);
             }
         }
-        // It is kept as it is found first.
+        // actix caches it on first use.
         drop(request.connection_info());
         *request.headers_mut() = all;
     }
 }
 
 impl ClientAddressHeader {
-    /// The header that tells another process of ours who its client is.
-    pub(crate) fn telling(self, client: ClientAddress) -> Option<(&'static str, String)> {
+    /// The header that forwards the client's address to another process.
+    pub(crate) fn outgoing_header(self, client: ClientAddress) -> Option<(&'static str, String)> {
         let ip = client.ip();
         match self {
             Self::None => None,
@@ -194,12 +194,22 @@ fn text(value: &HeaderValue) -> Option<&str> {
     value.to_str().ok()
 }
 
-/// A parameter of an element of RFC 7239's header.
+/// A parameter of an element of RFC 7239's header. A quoted value that is not whole was split at a comma or a semicolon in it:
+/// such an element may hold a client's text, and is not read.
 fn parameter<'a>(element: &'a str, wanted: &str) -> Option<&'a str> {
-    element.split(';').find_map(|pair| {
+    let mut found = None;
+    for pair in element.split(';').filter(|pair| !pair.trim().is_empty()) {
         let (name, value) = pair.split_once('=')?;
-        name.trim().eq_ignore_ascii_case(wanted).then(|| value.trim().trim_matches('"'))
-    })
+        let value = value.trim();
+        let bare = value.strip_prefix('"').map_or(Some(value), |rest| rest.strip_suffix('"'))?;
+        if bare.contains(['"', '\\']) {
+            return None;
+        }
+        if found.is_none() && name.trim().eq_ignore_ascii_case(wanted) {
+            found = Some(bare);
+        }
+    }
+    found
 }
 
 /// An address with or without a port: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
@@ -269,6 +279,10 @@ mod tests {
             assert_eq!(listed(&[b"6.6.6.6", &[unreadable, b", 10.0.0.2"].concat()]), "10.0.0.2");
         }
         let elements = |line: &'static [u8]| client(Forwarded, "10.0.0.1", &[("forwarded", line)]);
+        // A comma, a semicolon and a quote in a value that the client chose, and its proxy quoted.
+        assert_eq!(elements(b"for=198.51.100.1;host=\"a,for=6.6.6.6\""), "10.0.0.1");
+        assert_eq!(elements(b"host=\"a;for=6.6.6.6\";for=198.51.100.1"), "10.0.0.1");
+        assert_eq!(elements(b"for=198.51.100.1;host=\"a\""), "198.51.100.1");
         assert_eq!(elements(b"for=6.6.6.6, for=198.51.100.1;by=10.0.0.1"), "198.51.100.1");
         assert_eq!(elements(b"for=\"6.6.6.6, for=198.51.100.1"), "198.51.100.1");
         // The proxy does not say for whom.
@@ -293,10 +307,10 @@ mod tests {
         for ip in ["198.51.100.1", "2001:db8::1"] {
             let told = ClientAddress::from(ip.parse::<IpAddr>().expect("an address"));
             for header in [Forwarded, XForwardedFor, XRealIp] {
-                let (name, value) = header.telling(told).expect("there is a header");
+                let (name, value) = header.outgoing_header(told).expect("there is a header");
                 assert_eq!(client(header, "10.0.0.1", &[(name, value.as_bytes())]), ip, "{header:?}");
             }
-            assert_eq!(None.telling(told), Option::None);
+            assert_eq!(None.outgoing_header(told), Option::None);
         }
     }
 

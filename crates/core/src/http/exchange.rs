@@ -19,6 +19,7 @@ use super::failures::{Accounted, Foreign};
 use super::recorded_body::Recorded;
 use super::request_body::RequestBody;
 use super::response_log::Config;
+use super::routing;
 use super::seen::Seen;
 use crate::failure::Failure;
 use crate::pipeline::{Pipeline, Report};
@@ -61,7 +62,7 @@ impl Exchange {
         request: &mut ServiceRequest,
     ) -> Self {
         // Asked now: a request that panics or is left behind is gone with its answer.
-        context.set_route(request.match_pattern());
+        context.set_route(routing::route(request));
         Self {
             pipeline,
             context,

@@ -11,7 +11,7 @@ use super::routing::without_slash;
 use crate::problem::Problem;
 use crate::settings::{Server, TrailingSlash};
 
-/// What the settings say of it.
+/// Its settings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gate {
     redirects: bool,
@@ -39,13 +39,14 @@ impl Gate {
 
     fn answer(self, request: &ServiceRequest) -> Option<HttpResponse> {
         if takes_what_follows(request.method(), request.headers()) {
-            let detail = "send `upgrade: websocket` with `connection: upgrade` in a GET without a body, or not at all";
+            let detail =
+                "send a complete WebSocket handshake (GET, `connection: upgrade`, no body) or no `upgrade` header";
             let mut refusal = Problem::bad_request(detail).error_response();
             refusal.head_mut().set_connection_type(ConnectionType::Close);
             return Some(refusal);
         }
         if self.compression && compression::accepts_nothing(request) {
-            let detail = "`accept-encoding` refuses every coding there is: br, gzip, deflate, zstd and identity";
+            let detail = "`accept-encoding` excludes every supported coding: br, gzip, deflate, zstd and identity";
             let refusal = Problem::new(StatusCode::NOT_ACCEPTABLE, detail);
             return Some(refusal.header(VARY, HeaderValue::from_static("accept-encoding")).error_response());
         }
@@ -58,7 +59,7 @@ impl Gate {
 }
 
 /// Whether actix's decoder takes all that follows on the connection for this request's body, the next request too, though the
-/// client, or a proxy in front, does not: it heeds `upgrade: websocket` alone, without the rest of a handshake.
+/// client, or a proxy in front, does not: it honours `upgrade: websocket` alone, without the rest of a handshake.
 fn takes_what_follows(method: &Method, headers: &HeaderMap) -> bool {
     let mut upgrades = headers.get_all(UPGRADE);
     let is_websocket = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket");

@@ -22,6 +22,7 @@ use governor::{Quota, RateLimiter};
 use super::answer_headers::with_headers;
 use super::client_address::ClientAddress;
 use super::limits::{Rate, RateLimits};
+use super::routing;
 use super::rules::is_for;
 use crate::problem::Problem;
 use crate::registry::Enabled;
@@ -78,8 +79,8 @@ impl Limiters {
         (server.is_some() || !blueprints.is_empty()).then_some(Self { server, blueprints })
     }
 
-    /// Counts a request by each limit that it comes under. Its client is told of the tightest; it is an error when the request
-    /// is one too many by any of them.
+    /// Counts a request by each limit that applies to it. The response headers describe the strictest one; it is an error when
+    /// the request exceeds any of them.
     fn count(&self, client: ClientAddress, request: &ServiceRequest) -> Option<Result<Standing, Standing>> {
         let mut tightest = self.server.as_ref().map(|limit| limit.count(client));
         let mut also = |limit: &Limiter| {
@@ -89,9 +90,9 @@ impl Limiters {
         if !self.blueprints.is_empty() {
             let context = request::current();
             let known = context.as_ref().and_then(|context| context.route());
-            let route = known.map(Cow::Borrowed).or_else(|| request.match_pattern().map(Cow::Owned));
+            let route = known.map(Cow::Borrowed).or_else(|| routing::route(request).map(Cow::Owned));
             // A path that no route fits counts for the blueprint that it is below.
-            let path = route.as_deref().unwrap_or(request.path());
+            let path = route.as_deref().unwrap_or(request.match_info().as_str());
             if let Some(of) = self.blueprints.iter().find(|of| is_below(path, &of.prefix)) {
                 of.all.iter().for_each(&mut also);
                 let method = request.method().as_str();

@@ -17,6 +17,12 @@ pub(crate) fn to_routed(request: &mut ServiceRequest, slash: TrailingSlash) {
     }
 }
 
+/// The pattern that the path fits as the router reads it, percent-encoding undone: actix's own look-up for a layer goes by the
+/// path as it was sent, so `/users/%6Cogin` would be another route than the one that answers.
+pub(super) fn route(request: &ServiceRequest) -> Option<String> {
+    request.resource_map().match_pattern(request.match_info().as_str())
+}
+
 /// The connection knows that it was HEAD, and leaves the body out.
 fn head_to_get(request: &mut ServiceRequest) {
     if request.method() == Method::HEAD {
