@@ -82,6 +82,8 @@ fn roles_are_the_operators_alone(on: Setup) {
     problem(app.patch(&path).bearer(&ada.token).json(&json!({"name": "Bobby"})), 403);
     problem(app.delete(&path).bearer(&ada.token), 403);
 
+    let (code, said, why) = users(&["grant", &bob.id, "--by", "eve\nroot@example.org"]);
+    assert!(code == Some(2) && said.is_empty() && why.contains("--by"), "{why}");
     assert_eq!(users(&["revoke", &ada.id]).0, Some(0));
     assert_eq!(role(), "member");
     problem(app.get(&path).bearer(&ada.token), 404);

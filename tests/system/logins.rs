@@ -1,5 +1,7 @@
 //! Guessing passwords: throttled by account and by address, for all processes together, and without a lock-out of the owner.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::thread;
 
 use serde_json::{Value, json};
@@ -81,6 +83,33 @@ fn many_at_once_are_no_way_around_it(on: Engine) {
     assert!(all.iter().all(|status| [401, 429, 503].contains(status)), "{all:?}");
 }
 
+/// A wrong password whose sender does not wait for the answer.
+fn hang_up(app: &Running, from: &str) {
+    let body = json!({"email": "ada@example.org", "password": "wrong"}).to_string();
+    let head = format!(
+        "POST /users/login HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {from}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut connection = TcpStream::connect(("127.0.0.1", app.port)).expect("it listens");
+    connection.write_all((head + &body).as_bytes()).expect("it reads");
+    app.wait_record("its beginning", |record| record["message"] == "checks a password for an unknown e-mail address");
+}
+
+fn to_hang_up_is_no_way_around_it(on: Engine) {
+    let app = proxied(on).env("APP__LOG__LEVEL", "info").start();
+    for _ in 0..12 {
+        hang_up(&app, "192.0.2.1");
+    }
+    wait::until("the account to be delayed", std::time::Duration::from_secs(20), || {
+        (login(&app, "192.0.2.1", "ada@example.org", "wrong").send().status == 429).then_some(())
+    });
+    let refused =
+        |record: &Value| record["kind"] == "line" && record["message"] == "login refused: unknown e-mail address";
+    let answered = app.stop().records().into_iter().filter(refused).count();
+    assert!(answered < 5, "{answered} answers alone would have delayed it");
+}
+
 mod on_sqlite {
     use super::*;
 
@@ -97,6 +126,11 @@ mod on_sqlite {
     #[test]
     fn many_at_once_are_no_way_around_it() {
         super::many_at_once_are_no_way_around_it(Engine::Sqlite);
+    }
+
+    #[test]
+    fn to_hang_up_is_no_way_around_it() {
+        super::to_hang_up_is_no_way_around_it(Engine::Sqlite);
     }
 }
 
@@ -116,5 +150,10 @@ mod on_postgres {
     #[test]
     fn many_at_once_are_no_way_around_it() {
         super::many_at_once_are_no_way_around_it(Engine::Postgres);
+    }
+
+    #[test]
+    fn to_hang_up_is_no_way_around_it() {
+        super::to_hang_up_is_no_way_around_it(Engine::Postgres);
     }
 }

@@ -25,6 +25,8 @@ type Job = Box<dyn FnOnce(&mut Hasher) + Send>;
 pub(crate) struct HashPool {
     /// One permit for each hash that runs or waits.
     places: Arc<Semaphore>,
+    /// Registrations take half of the places at most, so that a flood of them leaves room for logins.
+    registrations: Arc<Semaphore>,
     /// One permit for each thread: a hash waits here and not in the channel, so that it leaves the queue with its request.
     threads: Arc<Semaphore>,
     jobs: Sender<Job>,
@@ -52,7 +54,8 @@ impl HashPool {
             thread::Builder::new().name(format!("hash-{n}")).spawn(move || work(&receiver))?;
         }
         let places = Arc::new(Semaphore::new(threads + queue));
-        Ok(Self { places, threads: Arc::new(Semaphore::new(threads)), jobs })
+        let registrations = Arc::new(Semaphore::new((threads + queue).div_ceil(2)));
+        Ok(Self { places, registrations, threads: Arc::new(Semaphore::new(threads)), jobs })
     }
 
     /// Waits for a thread, first come, first served. A request that leaves before its turn leaves the queue.
@@ -62,13 +65,24 @@ impl HashPool {
     pub(crate) async fn turn(&self) -> Result<Turn<'_>, HashQueueFull> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| HashQueueFull)?;
         let thread = Arc::clone(&self.threads).acquire_owned().await.expect("the semaphore is never closed");
-        Ok(Turn { permits: (thread, place), jobs: &self.jobs })
+        Ok(Turn { permits: vec![thread, place], jobs: &self.jobs })
+    }
+
+    /// The same for a registration.
+    ///
+    /// # Errors
+    /// When the queue is full, or half full of registrations, at once.
+    pub(crate) async fn turn_to_register(&self) -> Result<Turn<'_>, HashQueueFull> {
+        let registration = Arc::clone(&self.registrations).try_acquire_owned().map_err(|_| HashQueueFull)?;
+        let mut turn = self.turn().await?;
+        turn.permits.push(registration);
+        Ok(turn)
     }
 }
 
 /// A thread that waits for a hash.
 pub(crate) struct Turn<'a> {
-    permits: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+    permits: Vec<OwnedSemaphorePermit>,
     jobs: &'a Sender<Job>,
 }
 
@@ -156,6 +170,19 @@ mod tests {
         assert_eq!(pool.run(|_| "next").await, Ok("next"));
         drop(other.0);
         assert_eq!(other.1.await.unwrap(), Ok("done"));
+    }
+
+    #[tokio::test]
+    async fn registrations_leave_half_of_the_places_to_logins() {
+        let pool = pool(1, 3);
+        let (running, request) = begin(&pool).await;
+        let mut first = Box::pin(pool.turn_to_register());
+        let mut second = Box::pin(pool.turn_to_register());
+        assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
+        assert!(matches!(pool.turn_to_register().now_or_never(), Some(Err(HashQueueFull))));
+        assert!(pool.turn().now_or_never().is_none(), "a login still finds a place");
+        drop((first, second, running));
+        assert_eq!(request.await.unwrap(), Ok("done"));
     }
 
     #[tokio::test]

@@ -23,7 +23,13 @@ use crate::token::Token;
 )]
 #[serde(from = "String")]
 #[garde(transparent)]
-pub(crate) struct Email(#[garde(email, length(chars, max = 254))] String);
+pub(crate) struct Email(#[garde(email, length(chars, max = 254), custom(of_a_name))] String);
+
+/// An address literal such as `ada@[127.0.0.1]` is an address as well, and of no use to anyone who registers.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde hands its context over by reference")]
+fn of_a_name(email: &str, (): &()) -> garde::Result {
+    if email.contains('[') { Err(garde::Error::new("must be of a host with a name")) } else { Ok(()) }
+}
 
 impl Email {
     pub(crate) fn as_str(&self) -> &str {

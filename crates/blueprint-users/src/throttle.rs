@@ -77,14 +77,25 @@ impl Throttle {
     /// # Errors
     /// 429 when too many were wrong, 503 when too many wait to be verified.
     pub(crate) async fn verify(
-        &self,
-        (email, client): (&str, ClientAddress),
+        self: Arc<Self>,
+        (email, client): (String, ClientAddress),
         password: Password,
         stored: Option<String>,
     ) -> Result<bool> {
-        let counters = counters(self.limits, email, client);
+        let counters = counters(self.limits, &email, client);
         // Most of a flood ends here.
         self.refuse_blocked(&counters).await?;
+        // A client that hangs up does not keep its attempt from being counted.
+        cyanotype::spawn(async move { self.verify_and_count(&email, counters, password, stored).await }).await?
+    }
+
+    async fn verify_and_count(
+        &self,
+        email: &str,
+        counters: Vec<Counter>,
+        password: Password,
+        stored: Option<String>,
+    ) -> Result<bool> {
         let turn = self.pool.turn().await?;
         let _lock = self.lock_of(email).await;
         // Those that were verified meanwhile may have been wrong: many at once are no way around it.

@@ -61,7 +61,9 @@ impl TryFrom<String> for Role {
 /// A user as an [`Authenticator`] knows them. A bare id is a member's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
+    /// The user's id.
     pub id: Uuid,
+    /// The user's role now.
     pub role: Role,
 }
 
@@ -83,7 +85,9 @@ pub trait Authenticator: Send + Sync {
 /// The user whose bearer token came with the request; without one the answer is 401.
 #[derive(Clone)]
 pub struct Caller {
+    /// The user's id.
     pub id: Uuid,
+    /// The user's role at the time of the request.
     pub role: Role,
     token: String,
 }
@@ -95,6 +99,7 @@ impl Caller {
         Self { id, role, token: token.into() }
     }
 
+    /// Whether the caller has the role [`Role::Admin`].
     #[must_use]
     pub fn is_admin(&self) -> bool {
         self.role == Role::Admin

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT_ENCODING, HeaderValue};
+use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
@@ -90,6 +90,9 @@ impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Jso
                 let detail = "send the body as JSON, with `content-type: application/json`";
                 return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
             }
+            if declared_length(&request).is_some_and(|length| length > limits.max_body_bytes as u64) {
+                return Err(too_large(limits.max_body_bytes));
+            }
             let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
             let body =
                 tokio::time::timeout(limits.timeout, read(payload, limits.max_body_bytes)).await.map_err(late)??;
@@ -101,13 +104,20 @@ impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Jso
     }
 }
 
+fn declared_length(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes"))
+}
+
 async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::bad_request("the body ended before it was whole"))?;
         if body.len() + chunk.len() > limit {
-            let detail = format!("the body is larger than {limit} bytes");
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+            return Err(too_large(limit));
         }
         body.extend_from_slice(&chunk);
     }
@@ -128,8 +138,9 @@ fn refused(path: &str, error: &serde_json::Error, body: &[u8]) -> Problem {
     let said = error.to_string();
     let (line, column) = (error.line(), error.column());
     let said = said.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&said);
-    // Without keys no record can tell which of the values are secrets.
-    if said.starts_with("invalid type: sequence") || path == "." && said.starts_with("invalid type") {
+    // Without keys no record can tell which of the values are secrets: not in an array, nor where the whole is no object.
+    let is_object = body.trim_ascii_start().starts_with(b"{") && !said.starts_with("trailing characters");
+    if said.starts_with("invalid type: sequence") || !is_object {
         request::with_current(|request| request.withhold_body());
     }
     // serde takes some JSON that does not fit for none, such as a number in the place of a name.

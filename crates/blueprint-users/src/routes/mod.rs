@@ -51,7 +51,7 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
     (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM),
 ))]
 pub(crate) async fn sign_up(store: Store, pool: Data<HashPool>, Json(new): Json<Registration>) -> Result {
-    let password_hash = new.password.hash(pool.turn().await?).await?;
+    let password_hash = new.password.hash(pool.turn_to_register().await?).await?;
     let user = store.insert(new.email.as_str(), &new.name, &password_hash).await?;
     info!(user_id = %user.id, "user registered");
     let place = (LOCATION, format!("{PREFIX}/{}", user.id));
@@ -162,7 +162,11 @@ pub(crate) async fn change(
             Problem::invalid_field("current_password", "is required to change the e-mail address or the password")
         })?;
         let user = store.credentials_of(id).await?.ok_or_else(unknown)?;
-        if !throttle.verify((&user.email, client), current.clone(), Some(user.password_hash.clone())).await? {
+        if !throttle
+            .into_inner()
+            .verify((user.email.clone(), client), current.clone(), Some(user.password_hash.clone()))
+            .await?
+        {
             warn!(user_id = %id, "change refused: wrong current password");
             return Err(Problem::invalid_field("current_password", "is wrong"));
         }

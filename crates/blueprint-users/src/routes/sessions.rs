@@ -42,7 +42,8 @@ pub(crate) async fn login(
         None => Breadcrumb::new("checks a password for an unknown e-mail address").category("users"),
     });
     let stored = known.as_ref().map(|user| user.password_hash.clone());
-    let is_right = throttle.verify((login.email.as_str(), client), login.password, stored).await?;
+    let is_right =
+        throttle.into_inner().verify((login.email.as_str().to_owned(), client), login.password, stored).await?;
     match known {
         Some(user) if is_right => begin_session(&store, &user, &request).await,
         Some(user) => {

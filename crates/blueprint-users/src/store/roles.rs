@@ -11,11 +11,14 @@ use super::Store;
 /// A user who is an admin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Admin {
+    /// The user's id.
     pub id: Uuid,
+    /// The user's e-mail address.
     pub email: String,
-    /// When the role was granted, and by whom.
+    /// When the role was granted.
     #[serde(serialize_with = "time::serialize_or_none")]
     pub granted_at: Option<Timestamp>,
+    /// Who granted it, as the command was given it.
     pub granted_by: Option<String>,
 }
 
@@ -24,8 +27,11 @@ cyanotype::from_row!(Admin { id, email, granted_at, granted_by });
 /// What a grant or a revocation has done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChangedRole {
+    /// The user's id.
     pub id: Uuid,
+    /// The user's e-mail address.
     pub email: String,
+    /// The role that the user has now.
     pub role: Role,
     /// Whether the user had another role before.
     pub changed: bool,

@@ -20,6 +20,12 @@ pub(super) fn check_origin(origin: &str) -> Result<(), String> {
     if origin.contains('*') {
         return Err(format!("`{origin}` matches no origin; allowed is `*` alone, for any, or each origin in full"));
     }
+    let default_port = [("https://", ":443"), ("http://", ":80")]
+        .into_iter()
+        .find(|(scheme, port)| origin.starts_with(scheme) && place.ends_with(port));
+    if let Some((_, port)) = default_port {
+        return Err(format!("`{origin}` matches no origin: browsers leave out `{port}`; leave it out, too"));
+    }
     if is_origin {
         return Ok(());
     }
@@ -66,7 +72,7 @@ mod tests {
 
     #[test]
     fn origins_are_as_browsers_write_them() {
-        for good in ["*", "https://shop.example", "http://localhost:3000", "http://[::1]:80", "app://x"] {
+        for good in ["*", "https://shop.example", "http://localhost:3000", "http://[::1]:8080", "app://x"] {
             assert_eq!(check_origin(good), Ok(()));
         }
         for bad in

@@ -153,11 +153,11 @@ impl RateLimit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TrailingSlash {
-    /// No path of ours.
+    /// 404.
     Strict,
-    /// The old address of the route.
+    /// 308 to the route.
     Redirect,
-    /// The route.
+    /// Served as the route.
     Equal,
 }
 

@@ -147,8 +147,9 @@ pub const SETTINGS: &[Setting] = &[
         "server.client_address_header",
         Takes::OneOf(&["x-forwarded-for", "forwarded", "x-real-ip", "none"]),
         Some("x-forwarded-for"),
-        "the one header in which server.trusted_proxies say who their client is; read from its end to the first address that \
-         is none of theirs; set it to the one that the proxy itself sets, since it passes on the others as its client sent them",
+        "the one header in which server.trusted_proxies send the client's address; read from right to left up to the first \
+         address that is not a trusted proxy; name the header that the proxy itself sets, because proxies forward all others \
+         unchanged; without trusted proxies all clients behind one share its address, for limits and for logins alike",
     ),
     setting(
         "server.max_body_bytes",
