@@ -50,6 +50,19 @@ macro_rules! in_each_setup {
 }
 pub(crate) use in_each_setup;
 
+/// Makes each of these functions, which take an [`Engine`], a test on both databases.
+macro_rules! on_each_database {
+    ($($test:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[test] fn $test() { super::$test($crate::api::Engine::Sqlite) })*
+        }
+        mod on_postgres {
+            $(#[test] fn $test() { super::$test($crate::api::Engine::Postgres) })*
+        }
+    };
+}
+pub(crate) use on_each_database;
+
 impl Engine {
     pub fn together(self) -> Setup {
         Setup { engine: self, split: false }

@@ -9,7 +9,7 @@ use system_tests::peers::venv;
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::Service;
 
-use crate::api::{Engine, admin, start};
+use crate::api::{Engine, admin, on_each_database, start};
 
 const CONFIGURATION: &str = include_str!("../src/peers/schemathesis/schemathesis.toml");
 
@@ -62,17 +62,9 @@ fn it_is_served_with_pages_beside_it() {
     assert_eq!((off.get("/openapi.json").send().status, off.get("/docs").send().status), (404, 404));
 }
 
-#[test]
-fn schemathesis_finds_nothing_that_is_not_as_it_says_on_sqlite() {
-    schemathesis_finds_nothing(Engine::Sqlite);
-}
+on_each_database!(schemathesis_finds_nothing_that_is_not_as_it_says);
 
-#[test]
-fn schemathesis_finds_nothing_that_is_not_as_it_says_on_postgres() {
-    schemathesis_finds_nothing(Engine::Postgres);
-}
-
-fn schemathesis_finds_nothing(on: Engine) {
+fn schemathesis_finds_nothing_that_is_not_as_it_says(on: Engine) {
     let app = start(on.together());
     // An admin reaches every operation.
     let ada = admin(&app, "ada");

@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::hash_pool::HashPool;
 use crate::password::Password;
 use crate::store::{Failures, Store};
-use crate::token::hex;
+use crate::token;
 
 /// One count of failures.
 #[derive(Debug, Clone)]
@@ -83,8 +83,6 @@ impl Throttle {
         stored: Option<String>,
     ) -> Result<bool> {
         let counters = counters(self.limits, &email, client);
-        // Most of a flood ends here.
-        self.refuse_blocked(&counters).await?;
         // A client that hangs up does not keep its attempt from being counted.
         cyanotype::spawn(async move { self.verify_and_count(&email, counters, password, stored).await }).await?
     }
@@ -96,6 +94,8 @@ impl Throttle {
         password: Password,
         stored: Option<String>,
     ) -> Result<bool> {
+        // Most of a flood ends here.
+        self.refuse_blocked(&counters).await?;
         let turn = self.pool.turn().await?;
         let _lock = self.lock_of(email).await;
         // Those that were verified meanwhile may have been wrong: many at once are no way around it.
@@ -132,7 +132,7 @@ impl Throttle {
 }
 
 fn counters(limits: Limits, email: &str, address: ClientAddress) -> Vec<Counter> {
-    let counter = |rule: Rule, of: String| Counter { key: hex(&Sha256::digest(of)), rule };
+    let counter = |rule: Rule, of: String| Counter { key: token::hash(&of), rule };
     let account = (limits.per_account > 0).then(|| {
         let rule = Rule::Account { free: limits.per_account };
         counter(rule, format!("account {email}\n{}", block(address.ip())))

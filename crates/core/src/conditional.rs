@@ -10,11 +10,11 @@ use actix_web::http::header::{
 };
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use crate::api;
+use crate::hash::sha256;
 use crate::problem::{Problem, Result};
 
 /// A strong entity tag: the same for as long as its resource has not changed, and never again once it has. No two resources
@@ -35,8 +35,9 @@ impl ETag {
     /// The tag of a version of the resource with this id: the first half of their SHA-256. Every change must make another
     /// version: a number that counts them. A time does not do, for two changes can share one.
     pub fn of(id: impl Display, version: impl Display) -> Self {
-        let hash = Sha256::digest(format!("{id}\0{version}"));
-        Self(hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+        let mut hash = sha256(format!("{id}\0{version}").as_bytes());
+        hash.truncate(32);
+        Self(hash)
     }
 }
 

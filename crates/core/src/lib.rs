@@ -27,6 +27,7 @@ pub mod extract;
 mod failure;
 pub mod fields;
 mod flood;
+mod hash;
 mod http;
 pub mod idempotency;
 mod json_words;

@@ -23,6 +23,7 @@ use crate::refusals::RefusedForLoad;
 use crate::request::{self, RequestContext};
 use crate::settings::Env;
 use crate::stack::Stack;
+use crate::time::whole_seconds;
 
 /// The content type of problems.
 pub const PROBLEM: &str = "application/problem+json";
@@ -173,9 +174,8 @@ impl Problem {
     }
 
     fn for_load(status: StatusCode, retry_after: Duration, detail: impl Into<String>) -> Self {
-        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         let problem = Self { for_load: true, ..Self::new(status, detail) };
-        problem.header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+        problem.header(header::RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after).max(1)))
     }
 
     /// Whether the request was refused for load.

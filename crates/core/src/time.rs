@@ -1,5 +1,7 @@
 //! Times as the API and both databases have them: to the microsecond.
 
+use std::time::Duration;
+
 use jiff::{Timestamp, Unit};
 use serde::Serializer;
 
@@ -8,6 +10,11 @@ use serde::Serializer;
 pub fn now() -> Timestamp {
     let now = Timestamp::now();
     now.round(Unit::Microsecond).unwrap_or(now)
+}
+
+/// Rounded up, as headers have it.
+pub(crate) fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// Writes a time in RFC 3339 with six decimals always, so that times compare as texts.

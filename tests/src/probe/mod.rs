@@ -18,7 +18,7 @@ use steps::{ProbeError, Step};
 
 /// `POST /probe/run` does the steps of its body in order and then finishes; so does `/probe/run/quiet`, of which nothing is
 /// recorded, `/probe/run/brief`, of which no content is, and `/probe/run/limited`, which a client may use twice an hour.
-/// `POST /probe/echo` gives back what it is sent; `GET /probe/endless` streams without end.
+/// `POST /probe/echo` returns what it is sent; `GET /probe/endless` streams without end.
 pub struct Probe;
 
 impl Blueprint for Probe {

@@ -28,6 +28,8 @@ mod failure;
 pub mod fields;
 #[path = "../../src/flood.rs"]
 mod flood;
+#[path = "../../src/hash.rs"]
+mod hash;
 #[path = "../../src/http/mod.rs"]
 mod http;
 #[path = "../../src/idempotency/mod.rs"]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::header::{
-    FORWARDED, HeaderMap, HeaderName, HeaderValue, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO,
+    FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO,
 };
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::{Ready, ready};
@@ -158,12 +158,15 @@ impl ClientAddresses {
         if READ_BY_ACTIX.iter().all(|name| !request.headers().contains_key(name)) {
             return;
         }
-        let all = request.headers().clone();
         let peer = request.peer_addr();
+        // actix reads these headers and the host, and all others are back in their place in a moment.
+        let all = std::mem::take(request.headers_mut());
         let [scheme, host] = self.origin(peer, &all);
         let client = self.of(peer, &all).map(|client| client.ip().to_string());
         let headers = request.headers_mut();
-        READ_BY_ACTIX.iter().for_each(|name| drop(headers.remove(name)));
+        if let Some(host) = all.get(HOST) {
+            headers.insert(HOST, host.clone());
+        }
         let believed = [(X_FORWARDED_PROTO, scheme), (X_FORWARDED_HOST, host), (X_FORWARDED_FOR, client.as_deref())];
         for (name, value) in believed {
             if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {

@@ -28,6 +28,7 @@ use crate::problem::Problem;
 use crate::registry::Enabled;
 use crate::request;
 use crate::settings::Server;
+use crate::time::whole_seconds;
 
 /// How much of its limit a client has left, and when it has all of it again or, once refused, a part.
 pub(crate) const HEADERS: [HeaderName; 3] = [
@@ -193,10 +194,6 @@ fn clients(quota: Quota) -> Clients {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn whole_seconds(time: Duration) -> u64 {
-    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 impl Standing {

@@ -15,7 +15,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use jiff::SignedDuration;
-use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 use utoipa::openapi::ObjectBuilder;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -24,6 +23,7 @@ use utoipa::openapi::schema::Type;
 use crate::api;
 use crate::auth::Caller;
 use crate::database::{Database, Transaction};
+use crate::hash::sha256;
 use crate::problem::{Problem, Result};
 use crate::time;
 
@@ -94,7 +94,7 @@ impl Once {
         Asked {
             method: self.request.method().to_string(),
             path: self.request.path().to_owned(),
-            body_hash: body_hash.unwrap_or_else(|| hash(b"")),
+            body_hash: body_hash.unwrap_or_else(|| sha256(b"")),
         }
     }
 }
@@ -156,7 +156,7 @@ impl FromRequest for Once {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let database = Database::from_request(request, payload).into_inner();
         ready(database.and_then(|database| {
-            let key_hash = key(request)?.map(hash);
+            let key_hash = key(request)?.map(sha256);
             Ok(Self { request: request.clone(), database, key_hash })
         }))
     }
@@ -177,12 +177,8 @@ fn key(request: &HttpRequest) -> Result<Option<&[u8]>> {
 /// Leaves the hash of a body that was read for who asks whether this is the same request again.
 pub(crate) fn note_body(request: &HttpRequest, body: &[u8]) {
     if request.headers().contains_key(IDEMPOTENCY_KEY) {
-        request.extensions_mut().insert(BodyHash(hash(body)));
+        request.extensions_mut().insert(BodyHash(sha256(body)));
     }
-}
-
-fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An answer, and what is kept of it.
