@@ -58,7 +58,7 @@ pub mod settings;
 mod stack;
 mod stderr;
 mod subscriber;
-#[cfg(feature = "test")]
+#[cfg(any(test, feature = "test"))]
 pub mod test;
 pub mod time;
 

@@ -9,7 +9,7 @@ use crate::{sentry, stderr};
 /// The real sinks, or, in a test of a blueprint, memory.
 pub(crate) enum Outlets {
     Real,
-    #[cfg(feature = "test")]
+    #[cfg(any(test, feature = "test"))]
     Kept(crate::test::Kept),
 }
 
@@ -17,7 +17,7 @@ impl Outlets {
     pub fn stderr(&self, settings: &Settings) -> stderr::Sink {
         match self {
             Self::Real => stderr::Sink::start(settings),
-            #[cfg(feature = "test")]
+            #[cfg(any(test, feature = "test"))]
             Self::Kept(kept) => stderr::Sink::kept(settings, kept.clone()),
         }
     }
@@ -30,7 +30,7 @@ impl Outlets {
     ) -> Option<sentry::Sink> {
         match self {
             Self::Real => sentry::Sink::start(settings, stderr, redactor),
-            #[cfg(feature = "test")]
+            #[cfg(any(test, feature = "test"))]
             Self::Kept(kept) => sentry::Sink::kept(settings, stderr, redactor, kept.clone()),
         }
     }

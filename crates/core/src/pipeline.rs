@@ -21,6 +21,14 @@ use crate::sentry::RequestHub;
 use crate::settings::Settings;
 use crate::{panic, sentry, stderr, subscriber};
 
+// Named in full, because the benchmarks include this file by its path.
+#[cfg(all(test, feature = "sentry"))]
+#[path = "pipeline/fixture.rs"]
+pub(crate) mod fixture;
+#[cfg(all(test, feature = "sentry"))]
+#[path = "pipeline/tests.rs"]
+mod tests;
+
 pub(crate) type BeforeBreadcrumb = Box<dyn Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync>;
 
 static PIPELINE: OnceLock<Pipeline> = OnceLock::new();
@@ -95,36 +103,39 @@ impl Report {
 }
 
 impl Pipeline {
-    /// Starts the sinks that the settings ask for.
+    /// The process's own.
     fn install(
         settings: &Settings,
         before_breadcrumb: Option<BeforeBreadcrumb>,
         outlets: &Outlets,
     ) -> &'static Pipeline {
-        PIPELINE.get_or_init(|| {
-            let policy = Policy::of(settings);
-            let stderr = Arc::new(outlets.stderr(settings));
-            let redactor = Arc::new(Redactor::new(&settings.log.response.redact, settings.log.redact));
-            let start = || outlets.sentry(settings, Arc::clone(&stderr), Arc::clone(&redactor)).map(Arc::new);
-            let sentry = policy.has_sentry().then(start);
-            let resolver = Resolver::start(Arc::clone(&stderr));
-            Pipeline {
-                policy,
-                redactor,
-                max_breadcrumbs: settings.sentry.max_breadcrumbs,
-                before_breadcrumb,
-                stderr,
-                sentry: sentry.flatten(),
-                resolver,
-                floods: Floods::watch(&settings.log.flood, |suppressed| {
-                    if let Some(pipeline) = pipeline() {
-                        pipeline.tell_of(suppressed);
-                    }
-                }),
-                refusals: Refusals::new(settings.log.flood.window()),
-                trail: Mutex::default(),
-            }
-        })
+        PIPELINE.get_or_init(|| Self::new(settings, before_breadcrumb, outlets))
+    }
+
+    /// Starts the sinks that the settings ask for.
+    fn new(settings: &Settings, before_breadcrumb: Option<BeforeBreadcrumb>, outlets: &Outlets) -> Self {
+        let policy = Policy::of(settings);
+        let stderr = Arc::new(outlets.stderr(settings));
+        let redactor = Arc::new(Redactor::new(&settings.log.response.redact, settings.log.redact));
+        let start = || outlets.sentry(settings, Arc::clone(&stderr), Arc::clone(&redactor)).map(Arc::new);
+        let sentry = policy.has_sentry().then(start);
+        let resolver = Resolver::start(Arc::clone(&stderr));
+        Pipeline {
+            policy,
+            redactor,
+            max_breadcrumbs: settings.sentry.max_breadcrumbs,
+            before_breadcrumb,
+            stderr,
+            sentry: sentry.flatten(),
+            resolver,
+            floods: Floods::watch(&settings.log.flood, |suppressed| {
+                if let Some(pipeline) = pipeline() {
+                    pipeline.tell_of(suppressed);
+                }
+            }),
+            refusals: Refusals::new(settings.log.flood.window()),
+            trail: Mutex::default(),
+        }
     }
 
     /// Sends a report where the table says, once.
@@ -274,7 +285,7 @@ impl Pipeline {
     }
 
     /// Waits until what waits for its stack has been handed to the sinks.
-    #[cfg(feature = "test")]
+    #[cfg(any(test, feature = "test"))]
     pub fn settle(&self, deadline: Instant) {
         drop(self.resolver.wait(deadline));
     }

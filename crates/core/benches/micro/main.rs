@@ -89,7 +89,7 @@ mod stack;
 mod stderr;
 #[path = "../../src/subscriber.rs"]
 mod subscriber;
-#[cfg(feature = "test")]
+#[cfg(any(test, feature = "test"))]
 #[path = "../../src/test/mod.rs"]
 mod test;
 #[path = "../../src/time.rs"]

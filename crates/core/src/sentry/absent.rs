@@ -18,7 +18,7 @@ impl Sink {
         None
     }
 
-    #[cfg(feature = "test")]
+    #[cfg(any(test, feature = "test"))]
     pub fn kept(_: &Settings, _: Arc<stderr::Sink>, _: Arc<Redactor>, _: crate::test::Kept) -> Option<Self> {
         None
     }

@@ -3,7 +3,7 @@
 mod courier;
 mod endpoint;
 mod event;
-#[cfg(feature = "test")]
+#[cfg(any(test, feature = "test"))]
 mod kept;
 mod scrub;
 mod spool;
@@ -44,7 +44,7 @@ impl Sink {
     }
 
     /// The same, but for the way out.
-    #[cfg(feature = "test")]
+    #[cfg(any(test, feature = "test"))]
     pub fn kept(
         settings: &Settings,
         stderr: Arc<stderr::Sink>,
@@ -64,7 +64,7 @@ impl Sink {
             guard,
             keeper,
             sample_rate: settings.sentry.sample_rate,
-            main: Hub::main(),
+            main: Hub::current(),
             transactions: settings.sentry.has_transactions(),
         }
     }
@@ -83,7 +83,7 @@ impl Sink {
     /// Builds the event, its stack resolved, and queues it. Takes its time: not for a request's thread.
     pub fn send(&self, event: Event) {
         let hub = event.request.as_ref().and_then(|request| request.hub.hub.clone());
-        hub.unwrap_or_else(Hub::main).capture_event(event::build(event));
+        hub.unwrap_or_else(|| Arc::clone(&self.main)).capture_event(event::build(event));
     }
 
     /// Sends what is queued, at most until the deadline; the rest is written to stderr.

@@ -39,7 +39,7 @@ pub(crate) struct Sink {
 enum Out {
     Queue(Queue),
     /// In a test of a blueprint.
-    #[cfg(feature = "test")]
+    #[cfg(any(test, feature = "test"))]
     Kept(crate::test::Kept),
 }
 
@@ -87,7 +87,7 @@ impl Sink {
         Self { format, out: Out::Queue(Queue::start(settings.log.stderr.queue_bytes, loss_line)) }
     }
 
-    #[cfg(feature = "test")]
+    #[cfg(any(test, feature = "test"))]
     pub fn kept(settings: &Settings, kept: crate::test::Kept) -> Self {
         Self { format: Format::of(settings), out: Out::Kept(kept) }
     }
@@ -108,7 +108,7 @@ impl Sink {
         write(&mut line);
         match &self.out {
             Out::Queue(queue) => queue.push(kind, level, &line),
-            #[cfg(feature = "test")]
+            #[cfg(any(test, feature = "test"))]
             Out::Kept(kept) => kept.record(&line),
         }
         let _ = LINE.try_with(|kept| kept.set(line));
@@ -118,7 +118,7 @@ impl Sink {
     pub fn finish(&self, deadline: Instant) -> Vec<(Kind, u64)> {
         match &self.out {
             Out::Queue(queue) => queue.finish(deadline),
-            #[cfg(feature = "test")]
+            #[cfg(any(test, feature = "test"))]
             Out::Kept(_) => Vec::new(),
         }
     }
@@ -143,7 +143,7 @@ pub(crate) fn loss(counts: &[(Kind, u64)], message: &str, mut said: Map<String, 
     }
 }
 
-#[cfg(all(test, feature = "test"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

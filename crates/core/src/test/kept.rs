@@ -24,6 +24,13 @@ impl Kept {
         self.lock().events.push(event);
     }
 
+    /// All records and events so far, which are forgotten here.
+    #[cfg(test)]
+    pub fn take(&self) -> (Vec<Value>, Vec<Value>) {
+        let all = std::mem::take(&mut *self.lock());
+        (all.records, all.events)
+    }
+
     /// What one request has left.
     pub fn of_request(&self, id: &str) -> (Vec<Value>, Vec<Value>) {
         let all = self.lock();
