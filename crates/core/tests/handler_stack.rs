@@ -1,0 +1,123 @@
+//! What the stack of a handler shows: the service's own calls on top, and none of the framework's.
+//!
+//! Valid with and without optimization: a call that was inlined is shown too.
+
+use std::num::ParseIntError;
+
+use actix_web::HttpResponse;
+use actix_web::web::{self, ServiceConfig};
+use cyanotype::test::{self, Reply};
+use cyanotype::{Blueprint, Result};
+use serde_json::Value;
+
+struct Shop;
+
+impl Blueprint for Shop {
+    fn name(&self) -> &'static str {
+        "shop"
+    }
+
+    fn prefix(&self) -> &str {
+        "/shop"
+    }
+
+    fn routes(&self, scope: &mut ServiceConfig) {
+        scope.route("/converted/{quantity}", web::get().to(converted));
+        scope.route("/captured/{quantity}", web::get().to(captured));
+        scope.route("/panicked/{quantity}", web::get().to(panicked));
+    }
+}
+
+async fn converted(quantity: web::Path<String>) -> Result {
+    checked(&quantity)?;
+    Ok(HttpResponse::Ok().finish())
+}
+
+/// The error becomes a problem here.
+fn checked(quantity: &str) -> Result<u32> {
+    let quantity = parsed(quantity)?;
+    Ok(quantity)
+}
+
+fn parsed(quantity: &str) -> std::result::Result<u32, ParseIntError> {
+    quantity.parse()
+}
+
+async fn captured(quantity: web::Path<String>) -> Result {
+    capture(&quantity);
+    Ok(HttpResponse::Ok().finish())
+}
+
+fn capture(quantity: &str) {
+    if let Err(error) = parsed(quantity) {
+        cyanotype::capture_exception(&error);
+    }
+}
+
+async fn panicked(quantity: web::Path<String>) -> Result {
+    expect(&quantity);
+    Ok(HttpResponse::Ok().finish())
+}
+
+fn expect(quantity: &str) -> u32 {
+    parsed(quantity).expect("a quantity")
+}
+
+/// The reply of the service at this path, and the frames of its one event: function, and whether it is the service's own.
+async fn frames(path: &str) -> (Reply, Vec<(String, bool)>) {
+    let service = test::serve(Shop).start().await;
+    let reply = service.get(&format!("/shop/{path}/x")).send().await;
+    let [event] = reply.events() else { panic!("one event: {:?}", reply.events()) };
+    let last = event["exception"]["values"].as_array().and_then(|errors| errors.last()).expect("an error");
+    let frames = last["stacktrace"]["frames"].as_array().expect("a stack");
+    let frame = |frame: &Value| (frame["function"].to_string(), frame["in_app"] == true);
+    // Sentry has the innermost call last.
+    let frames = frames.iter().rev().map(frame).collect();
+    (reply, frames)
+}
+
+/// Own calls on top, in this order; below them neither another of the service's own nor one of the framework's.
+async fn assert_shows(path: &str, own: &[&str]) -> Reply {
+    let (reply, frames) = frames(path).await;
+    for (at, name) in own.iter().enumerate() {
+        let (function, is_own) = &frames[at];
+        assert!(function.contains(&format!("handler_stack::{name}")) && *is_own, "{name} at {at}: {frames:#?}");
+    }
+    assert!(frames[own.len()..].iter().all(|(_, is_own)| !is_own), "{frames:#?}");
+    let framework = ["cyanotype::", "backtrace::", "core::panicking", "rust_begin_unwind", "tokio::runtime"];
+    let is_framework = |function: &str| framework.iter().any(|part| function.contains(part));
+    assert!(frames.iter().all(|(function, _)| !is_framework(function)), "{frames:#?}");
+    assert!(frames.len() < 20, "the server's own calls: {frames:#?}");
+    reply
+}
+
+/// The stack on the line of this kind begins with this function, at a line of this file.
+fn assert_line_begins(reply: &Reply, kind: &str, function: &str) {
+    let records = reply.records_of(kind);
+    let [record] = records[..] else { panic!("one record: {records:?}") };
+    let stack = record["exception.stacktrace"].as_str().expect("a stack");
+    let mut lines = stack.lines();
+    assert_eq!(lines.next(), Some(&*format!("   0: handler_stack::{function}")), "{stack}");
+    assert!(lines.next().is_some_and(|line| line.contains("tests/handler_stack.rs:")), "{stack}");
+}
+
+#[actix_web::test]
+async fn a_converted_error_shows_the_line_that_returned_it() {
+    let reply = assert_shows("converted", &["checked", "converted"]).await;
+    assert_eq!(reply.status, 500);
+    assert_line_begins(&reply, "uncaught", "checked");
+}
+
+#[actix_web::test]
+async fn a_captured_error_shows_the_line_that_captured_it() {
+    let reply = assert_shows("captured", &["capture", "captured"]).await;
+    assert_eq!(reply.status, 200);
+    assert!(reply.records_of("exception")[0].get("exception.stacktrace").is_none(), "Sentry has it");
+}
+
+#[actix_web::test]
+async fn a_panic_shows_the_line_that_panicked() {
+    let reply = assert_shows("panicked", &["expect", "panicked"]).await;
+    assert_eq!(reply.status, 500);
+    assert_line_begins(&reply, "uncaught", "expect");
+}
