@@ -244,3 +244,6 @@ impl Line<'_> {
         json_object(map, self.out);
     }
 }
+
+#[cfg(test)]
+mod tests;

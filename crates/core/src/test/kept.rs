@@ -25,7 +25,7 @@ impl Kept {
     }
 
     /// All records and events so far, which are forgotten here.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "sentry"))]
     pub fn take(&self) -> (Vec<Value>, Vec<Value>) {
         let all = std::mem::take(&mut *self.lock());
         (all.records, all.events)
