@@ -185,4 +185,119 @@ mod tests {
         let left = floods.end_all();
         assert_eq!((left.len(), left[0].events, left[0].records.len()), (1, 2, 0));
     }
+
+    /// Without the thread that watches, so that a test can wait for the end itself.
+    fn unwatched(window: Duration) -> Floods {
+        Floods { limit: 3, window, shared: Arc::default() }
+    }
+
+    const LONG: Duration = Duration::from_secs(3600);
+    const SHORT: Duration = Duration::from_millis(50);
+
+    fn admitted(floods: &Floods, message: &str, record: Option<Kind>, event: bool) -> bool {
+        floods.admits(same(message), record, event)
+    }
+
+    #[test]
+    fn a_single_one_that_was_suppressed_is_told() {
+        let (floods, tales) = floods(1);
+        assert!(floods.admits(same("another"), None, true));
+        let count = (0..4).filter(|_| floods.admits(same("a"), Some(Kind::Line), false)).count();
+        assert_eq!(count, 3);
+        let told = tales.recv_timeout(Duration::from_secs(10)).expect("the window ends");
+        assert_eq!((told.same, told.records, told.events), (same("a"), vec![(Kind::Line, 1)], 0));
+        assert!(tales.recv_timeout(Duration::from_millis(1500)).is_err(), "of the other nothing was suppressed");
+    }
+
+    #[test]
+    fn records_and_events_are_counted_apart() {
+        let floods = unwatched(LONG);
+        for _ in 0..3 {
+            assert!(admitted(&floods, "a", None, false));
+        }
+        for (record, event) in [
+            (Some(Kind::Line), false),
+            (Some(Kind::Uncaught), true),
+            (Some(Kind::Uncaught), false),
+            (None, true),
+            (None, true),
+        ] {
+            assert!(!admitted(&floods, "a", record, event));
+        }
+        let ended = floods.end_all();
+        assert_eq!(ended[0].records, [(Kind::Line, 1), (Kind::Uncaught, 2)]);
+        assert_eq!(ended[0].events, 3);
+        assert!(floods.end_all().is_empty());
+    }
+
+    #[test]
+    fn a_window_in_which_nothing_was_suppressed_begins_anew() {
+        let floods = unwatched(SHORT);
+        let admits = || admitted(&floods, "a", Some(Kind::Line), false);
+        assert_eq!([admits(), admits()], [true; 2]);
+        std::thread::sleep(SHORT * 2);
+        assert_eq!([admits(), admits(), admits(), admits()], [true, true, true, false]);
+    }
+
+    #[test]
+    fn a_window_in_which_something_was_suppressed_ends_by_being_told() {
+        let floods = unwatched(SHORT);
+        assert!(admitted(&floods, "b", Some(Kind::Line), false));
+        let admits = || admitted(&floods, "a", Some(Kind::Line), false);
+        assert_eq!([admits(), admits(), admits(), admits()], [true, true, true, false]);
+        std::thread::sleep(SHORT * 2);
+        assert!(!admits(), "it is still counted until then");
+        let ended = floods.shared.wait_for_an_end();
+        assert_eq!(ended.len(), 1, "of b nothing was suppressed");
+        assert_eq!((&ended[0].same, ended[0].records[0].1), (&same("a"), 2));
+        assert!(admits());
+    }
+
+    #[test]
+    fn an_end_is_waited_for() {
+        let floods = unwatched(Duration::from_millis(300));
+        let began = Instant::now();
+        for _ in 0..4 {
+            admitted(&floods, "a", Some(Kind::Line), false);
+        }
+        std::thread::sleep(Duration::from_millis(150));
+        for _ in 0..4 {
+            admitted(&floods, "b", Some(Kind::Line), false);
+        }
+        let next = || floods.shared.wait_for_an_end().into_iter().map(|it| it.same.message).collect::<Vec<_>>();
+        assert_eq!(next(), ["a"]);
+        assert!(began.elapsed() >= Duration::from_millis(300));
+        assert_eq!(next(), ["b"]);
+        assert!(began.elapsed() >= Duration::from_millis(450));
+    }
+
+    #[test]
+    fn a_limit_of_its_own_counts_from_there() {
+        let floods = unwatched(LONG);
+        assert!(floods.admits_up_to(1, same("a"), None, true));
+        assert!(!floods.admits_up_to(1, same("a"), None, true));
+    }
+
+    #[test]
+    fn what_is_beyond_the_most_that_are_watched_is_told() {
+        let floods = unwatched(LONG);
+        for n in 0..MOST {
+            assert!(admitted(&floods, &n.to_string(), None, true));
+        }
+        let count = |message: &str| (0..10).filter(|_| admitted(&floods, message, None, true)).count();
+        assert_eq!(count("one more"), 10);
+        assert_eq!(count("5"), 2, "one that is watched has its limit");
+        assert_eq!(floods.shared.lock().len(), MOST);
+    }
+
+    #[test]
+    fn windows_that_have_ended_make_room() {
+        let mut floods = unwatched(Duration::ZERO);
+        for n in 0..MOST {
+            assert!(admitted(&floods, &n.to_string(), None, true));
+        }
+        floods.window = LONG;
+        let count = (0..10).filter(|_| admitted(&floods, "one more", None, true)).count();
+        assert_eq!((count, floods.shared.lock().len()), (3, 1));
+    }
 }

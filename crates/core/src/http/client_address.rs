@@ -345,4 +345,45 @@ mod tests {
         assert_eq!(connection(None, "10.0.0.1", &sent), ["http", "here", "10.0.0.1"]);
         assert_eq!(connection(XForwardedFor, "10.0.0.1", &[]), ["http", "here", "10.0.0.1"]);
     }
+
+    #[test]
+    fn the_header_to_another_process_is_written_as_its_standard_has_it() {
+        let header = |ip: &str| {
+            let client = ClientAddress::from(ip.parse::<IpAddr>().expect("an address"));
+            ClientAddressHeader::Forwarded.outgoing_header(client).expect("there is a header").1
+        };
+        assert_eq!(header("198.51.100.1"), "for=198.51.100.1");
+        assert_eq!(header("2001:db8::1"), "for=\"[2001:db8::1]\"");
+    }
+
+    #[test]
+    fn a_parameter_is_the_first_of_its_name() {
+        assert_eq!(parameter("proto=https;for=1", "for"), Some("1"));
+        assert_eq!(parameter("for=1;FOR=2", "for"), Some("1"));
+        assert_eq!(parameter(" ;for = \"1\" ;", "For"), Some("1"));
+        assert_eq!(parameter("proto=https", "for"), None);
+        assert_eq!(parameter("proto;for=1", "for"), None);
+    }
+
+    #[actix_web::test]
+    async fn a_handler_gets_the_address_of_its_request_or_else_the_peers() {
+        let extract = |peer: Option<&str>| {
+            let request = TestRequest::get();
+            let request = match peer {
+                Some(peer) => request.peer_addr(peer.parse().expect("an address")),
+                None => request,
+            };
+            let request = request.to_http_request();
+            async move { ClientAddress::extract(&request).await.map(|client| client.ip().to_string()).ok() }
+        };
+        assert_eq!(extract(Some("[::ffff:192.0.2.9]:1")).await.as_deref(), Some("192.0.2.9"));
+        assert_eq!(extract(None).await, None);
+
+        let client = "198.51.100.1".parse::<IpAddr>().expect("an address").into();
+        let mut parts = crate::http::asked::Asked::default();
+        parts.client = Some(client);
+        let context = Arc::new(crate::request::RequestContext::with(None, None, parts));
+        let found = request::scope(context, extract(Some("192.0.2.9:1"))).await;
+        assert_eq!(found.as_deref(), Some("198.51.100.1"));
+    }
 }

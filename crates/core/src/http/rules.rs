@@ -150,4 +150,63 @@ mod tests {
         let refusal = rules(ResponseLog::Body).check(&routes[..1]).expect_err("there is no such route").to_string();
         assert!(refusal.contains("the blueprint reports has a response-log rule for `/reports/status`"), "{refusal}");
     }
+
+    #[test]
+    fn a_rule_is_for_a_method_and_a_path_or_for_all_methods_of_a_path() {
+        for (rule, method, route, expected) in [
+            ("GET /a", "GET", "/a", true),
+            ("GET /a", "HEAD", "/a", true),
+            ("GET /a", "POST", "/a", false),
+            ("POST /a", "HEAD", "/a", false),
+            ("HEAD /a", "GET", "/a", false),
+            ("POST /a", "POST", "/a", true),
+            ("GET /a", "GET", "/b", false),
+            ("GET /a", "HEAD", "/b", false),
+            ("/a", "PUT", "/a", true),
+            ("/a", "PUT", "/b", false),
+        ] {
+            assert_eq!(is_for(rule, method, route), expected, "{rule} for {method} {route}");
+        }
+    }
+
+    #[test]
+    fn a_rule_exists_where_its_blueprint_has_such_a_route() {
+        let route = |method: &str, path: &str| RouteInfo {
+            method: method.into(),
+            path: path.into(),
+            blueprint: "reports",
+            response_log: ResponseLog::Body,
+        };
+        let routes = [route("GET", "/a"), route("*", "/b")];
+        for (rule, blueprint, expected) in [
+            ("GET /a", "reports", true),
+            ("GET /a", "orders", false),
+            ("POST /a", "reports", false),
+            ("/a", "reports", true),
+            ("PUT /b", "reports", true),
+            ("/b", "reports", true),
+            ("PUT /c", "reports", false),
+            ("/c", "reports", false),
+        ] {
+            assert_eq!(exists(rule, blueprint, &routes), expected, "{rule} of {blueprint}");
+        }
+    }
+
+    #[test]
+    fn a_blueprints_section_lowers_all_of_its_rules() {
+        let own = ResponseLogRules::all(ResponseLog::Body).route("/a", ResponseLog::Body).route("/b", ResponseLog::Off);
+        let most = own.at_most(ResponseLog::Metadata);
+        assert_eq!(most.all, ResponseLog::Metadata);
+        assert_eq!(most.routes, [("/a".into(), ResponseLog::Metadata), ("/b".into(), ResponseLog::Off)]);
+        assert_eq!(ResponseLogRules::default().all, ResponseLog::Body);
+    }
+
+    #[test]
+    fn of_the_api_document_no_body_is_recorded() {
+        let of = |most, blueprint, route| rules(most).of(blueprint, "GET", Some(route));
+        assert_eq!(of(ResponseLog::Body, None, "/openapi.json"), ResponseLog::Metadata);
+        assert_eq!(of(ResponseLog::Off, None, "/openapi.json"), ResponseLog::Off);
+        assert_eq!(of(ResponseLog::Body, None, "/other"), ResponseLog::Body);
+        assert_eq!(of(ResponseLog::Body, Some("other"), "/openapi.json"), ResponseLog::Body);
+    }
 }

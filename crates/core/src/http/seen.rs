@@ -64,4 +64,18 @@ mod tests {
         }
         assert_eq!(seen.passed, 7);
     }
+
+    #[test]
+    fn a_body_in_one_piece_is_kept_whole_or_not_at_all() {
+        let body = Bytes::from_static(b"abcdef");
+        for (wanted, beginning) in [(0, &b""[..]), (1, b"abcdef"), (100, b"abcdef")] {
+            let mut seen = Seen::new(wanted);
+            seen.pass_whole(&body);
+            assert_eq!((seen.beginning(), seen.passed, seen.ended), (beginning, 6, false));
+        }
+        let mut seen = Seen::new(0);
+        seen.pass(&body);
+        seen.pass_whole(&body);
+        assert_eq!((seen.beginning(), seen.passed), (&b""[..], 12));
+    }
 }

@@ -365,4 +365,40 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn kinds_have_the_names_that_records_show() {
+        let names = Kind::ALL.map(Kind::as_str);
+        assert_eq!(names, ["line", "response", "breadcrumb", "exception", "message", "uncaught", "service"]);
+        for kind in Kind::ALL {
+            assert_eq!(serde_json::json!(kind), kind.as_str());
+        }
+    }
+
+    #[test]
+    fn the_settings_are_where_the_policy_comes_from() {
+        let load = |flags: &[(&str, &str)]| {
+            let loader = crate::settings::Loader::new("/no/config/here");
+            let loader = flags.iter().fold(loader, |loader, (key, value)| loader.flag(key, value, "the test"));
+            Policy::of(&loader.load().expect("valid settings"))
+        };
+        let own = [
+            ("env", "dev"),
+            ("log.mode", "sentry"),
+            ("log.level", "warning"),
+            ("sentry.breadcrumb_level", "debug"),
+            ("sentry.event_level", "critical"),
+        ];
+        let expected = Policy {
+            env: Env::Dev,
+            mode: Mode::Sentry,
+            level: Warning,
+            breadcrumb_level: Debug,
+            event_level: Critical,
+            sentry: false,
+        };
+        assert_eq!(load(&own), expected);
+        let with_dsn = load(&[&own[..], &[("sentry.dsn", "http://key@sentry.invalid/1")]].concat());
+        assert_eq!(with_dsn, Policy { sentry: cfg!(feature = "sentry"), ..expected });
+    }
 }
