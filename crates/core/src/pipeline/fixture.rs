@@ -85,6 +85,11 @@ impl Fixture {
         Outcome { lines, events: events.iter().map(SentEvent::read).collect() }
     }
 
+    /// The lines that are written already, whatever is on its way.
+    pub fn written(&self) -> Vec<Value> {
+        self.sinks.take().0
+    }
+
     /// The breadcrumbs of this request, or those of what happens outside any.
     pub fn breadcrumbs(&self, request: Option<&RequestContext>) -> Vec<Crumb> {
         match request {

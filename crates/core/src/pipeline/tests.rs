@@ -320,6 +320,16 @@ fn uncaught(message: &str) -> Report {
     Report::failure(Kind::Uncaught, "shop::orders", failure(message))
 }
 
+/// The same with a stack that has no names yet.
+fn with_stack(message: &str) -> Report {
+    let failure = Failure { stack: Some(Arc::new(Stack::capture())), ..failure(message) };
+    Report { failure: Some(failure), ..uncaught(message) }
+}
+
+fn stack_on(line: &Value) -> &str {
+    line["exception.stacktrace"].as_str().expect("a stack")
+}
+
 fn in_request<R>(request: &Arc<RequestContext>, f: impl FnOnce() -> R) -> R {
     request::sync_scope(request, f)
 }
@@ -563,16 +573,34 @@ fn an_outage_is_reported_once_for_all_routes() {
 #[test]
 fn finish_delivers_what_still_waits() {
     let fixture = pipeline(&[]);
-    let failing = Failure { stack: Some(Arc::new(Stack::capture())), ..failure("too late") };
-    fixture.pipeline.report(Report::failure(Kind::Uncaught, "shop", failing));
+    fixture.pipeline.report(with_stack("too late"));
     // No time for the stack's names.
     fixture.pipeline.finish(Instant::now());
     let outcome = fixture.outcome();
     assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
 
-    // Later reports are delivered at once.
-    fixture.pipeline.report(uncaught("later"));
-    assert_eq!(fixture.outcome().lines.len(), 1);
+    // Later reports are delivered at once, without the names of their stacks.
+    fixture.pipeline.report(with_stack("later"));
+    assert!(stack_on(&fixture.outcome().lines[0]).contains("left out"));
+}
+
+#[test]
+fn finish_waits_for_stacks() {
+    let fixture = pipeline(&[]);
+    fixture.pipeline.report(with_stack("too late"));
+    fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(100));
+    let outcome = fixture.outcome();
+    assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
+    let stack = stack_on(&outcome.lines[0]);
+    assert!(stack.contains("pipeline/tests.rs") && !stack.contains("left out"), "{stack}");
+}
+
+#[test]
+fn a_failure_without_its_stack_is_written_at_once() {
+    let fixture = pipeline(&[]);
+    let report = Report { kind: Kind::Exception, ..with_stack("too late") };
+    fixture.pipeline.report(report);
+    assert_eq!(fixture.written().len(), 1);
 }
 
 #[test]
@@ -584,4 +612,169 @@ fn at_the_end_of_the_process_no_event_waits_for_its_response() {
         fixture.pipeline.end_at_once(Instant::now() + std::time::Duration::from_secs(10));
     });
     assert_eq!(fixture.outcome().events.len(), 1);
+}
+
+#[test]
+fn an_event_of_a_line_has_its_message_beside_its_error() {
+    let fixture = pipeline(&[]);
+    let line =
+        Report { failure: Some(failure("too late")), ..Report::new(Kind::Line, Level::Error, "shop", "hello".into()) };
+    fixture.pipeline.report(line.with("sku", "A-1"));
+    let outcome = fixture.outcome();
+    let event = &outcome.events[0];
+    assert_eq!((event.message.as_deref(), event.errors[0].1.as_str()), (Some("hello"), "too late"));
+    assert_eq!((&event.data["sku"], &outcome.lines[0]["fields"]), (&json!("A-1"), &json!({"sku": "A-1"})));
+}
+
+/// Reports it twice with a limit of one, and what the end says of the second.
+fn suppressed_once(report: impl Fn() -> Report) -> (Vec<Value>, Vec<SentEvent>) {
+    let fixture = pipeline(&[("log.flood.limit", "1"), ("log.flood.window_s", "3600")]);
+    for id in ["one", "two"] {
+        in_request(&fixture.request(id), || fixture.pipeline.report(report()));
+    }
+    fixture.outcome();
+    fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
+    let outcome = fixture.outcome();
+    (outcome.lines, outcome.events)
+}
+
+#[test]
+fn what_was_suppressed_is_told_to_the_sink_that_missed_it() {
+    // No event: below sentry.event_level.
+    let line = || Report::new(Kind::Line, Level::Warning, "shop", "hello".into());
+    let (lines, events) = suppressed_once(|| Report { failure: Some(failure("too late")), ..line() });
+    assert_eq!((lines.len(), events.len()), (1, 0));
+    assert_eq!((&lines[0]["dropped"], lines[0].get("transaction")), (&json!({"line": 1}), None));
+    // No line: below the threshold.
+    let (lines, events) = suppressed_once(|| Report { threshold: Some(Level::Critical), ..exception("too late") });
+    assert_eq!((lines.len(), events.len()), (0, 1));
+    // The line was written, only its event was not sent.
+    let (lines, events) = suppressed_once(|| Report { level: Level::Error, ..line() });
+    assert_eq!((lines.len(), events.len()), (0, 1));
+    assert_eq!(events[0].data["exception.type"], "shop");
+}
+
+fn exception(message: &str) -> Report {
+    Report::failure(Kind::Exception, "shop", failure(message))
+}
+
+#[test]
+fn only_what_would_be_a_report_counts_towards_the_flood_limit() {
+    let fixture = pipeline(&[("log.flood.limit", "1")]);
+    // The same text as a line that is no event.
+    for level in [Level::Info, Level::Info, Level::Error] {
+        fixture.pipeline.report(Report::new(Kind::Line, level, "shop", "hello".into()));
+    }
+    let outcome = fixture.outcome();
+    assert_eq!((outcome.lines.len(), outcome.events.len()), (3, 1));
+
+    // The same failure again in one request.
+    let fixture = pipeline(&[("log.flood.limit", "2")]);
+    let [one, two] = ["one", "two"].map(|id| fixture.request(id));
+    for request in [&one, &one, &one, &two] {
+        in_request(request, || fixture.pipeline.report(exception("too late")));
+    }
+    let outcome = fixture.outcome();
+    assert_eq!((outcome.lines.len(), outcome.events.len()), (2, 2));
+}
+
+#[test]
+fn an_outage_has_a_limit_of_its_own() {
+    let fixture = pipeline(&[]);
+    let outage = Failure { outage: true, ..failure("no connection") };
+    fixture.pipeline.report(exception("no connection"));
+    fixture.pipeline.report(Report::failure(Kind::Exception, "shop", outage));
+    assert_eq!(fixture.outcome().lines.len(), 2);
+}
+
+#[test]
+fn routes_are_limited_apart() {
+    let fixture = pipeline(&[("log.flood.limit", "1")]);
+    for route in ["/orders", "/users", "/orders"] {
+        let request = fixture.request(route);
+        request.set_route(Some(route.into()));
+        in_request(&request, || fixture.pipeline.report(exception("too late")));
+    }
+    assert_eq!(fixture.outcome().lines.len(), 2);
+}
+
+#[test]
+fn a_response_is_wanted_where_a_sink_shows_it() {
+    // mode, level of the response, whether an event of the request may yet be sent
+    for (mode, level, may_send, wanted) in [
+        ("both", Level::Info, false, true),
+        ("both", Level::Info, true, true),
+        ("both", Level::Debug, true, false),
+        ("stderr", Level::Info, false, true),
+        ("stderr", Level::Debug, true, false),
+        ("sentry", Level::Info, false, false),
+        ("sentry", Level::Info, true, true),
+        ("sentry", Level::Debug, true, false),
+        ("off", Level::Error, true, false),
+    ] {
+        let fixture = pipeline(&[("log.mode", mode)]);
+        let request = fixture.request("one");
+        if may_send {
+            request.go_on();
+        }
+        assert_eq!(fixture.pipeline.wants_response(level, &request), wanted, "{mode} {level} {may_send}");
+    }
+}
+
+#[test]
+fn a_response_is_a_breadcrumb_only_where_an_event_may_show_it() {
+    for (may_send, level, stored) in [(false, Level::Info, 0), (true, Level::Info, 1), (true, Level::Debug, 0)] {
+        let fixture = pipeline(&[]);
+        let request = fixture.request("one");
+        if may_send {
+            request.go_on();
+        }
+        fixture.pipeline.answered(Some(&ResponseRecord { level, ..response(&request, 200) }), &request);
+        assert_eq!(fixture.breadcrumbs(Some(&request)).len(), stored, "{may_send} {level}");
+        assert_eq!(fixture.outcome().lines.len(), usize::from(level == Level::Info));
+    }
+}
+
+#[test]
+fn the_breadcrumb_of_a_response_carries_the_beginning_of_its_content() {
+    let fixture = pipeline(&[]);
+    let request = fixture.request("one");
+    request.go_on();
+    let long = "é".repeat(1000);
+    let mut record = response(&request, 200);
+    record.response.content = Some(crate::redact::Content { text: long.as_str().into(), truncated: false });
+    fixture.pipeline.answered(Some(&record), &request);
+    let crumb = fixture.breadcrumbs(Some(&request)).remove(0);
+    let expected = json!({
+        "http.request.method": "GET",
+        "url.path": "/orders/1",
+        "http.response.status_code": 200,
+        "http.response.body.size": 2,
+        "outcome": "complete",
+        "http.response.body.content": "é".repeat(512),
+    });
+    assert_eq!(Value::from(crumb.data), expected);
+    assert_eq!((crumb.category.as_str(), crumb.message.as_str()), ("response", "GET /orders/1 200"));
+}
+
+#[test]
+fn refusals_for_load_are_one_warning() {
+    let fixture = pipeline(&[("log.flood.window_s", "3600")]);
+    let request = fixture.request("one");
+    request.set_route(Some("/orders".into()));
+    fixture.pipeline.refused(429, &request);
+    fixture.pipeline.refused(429, &request);
+    assert!(fixture.outcome().lines.is_empty());
+    fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
+    let lines = fixture.outcome().lines;
+    let [line] = &lines[..] else { panic!("one line: {lines:?}") };
+    assert_eq!((&line["level"], &line["kind"]), (&json!("warning"), &json!("service")));
+    assert!(line.to_string().contains("\"GET /orders\":2"), "{line}");
+}
+
+#[test]
+fn direct_calls_of_the_sdk_belong_to_the_request() {
+    let fixture = pipeline(&[]);
+    in_request(&fixture.request("one"), || ::sentry::capture_message("direct", ::sentry::Level::Info));
+    assert_eq!(fixture.outcome().events[0].message.as_deref(), Some("direct"));
 }
