@@ -141,3 +141,6 @@ where
         })
     }
 }
+
+#[cfg(all(test, feature = "sentry"))]
+mod tests;
