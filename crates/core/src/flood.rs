@@ -194,6 +194,14 @@ mod tests {
     const LONG: Duration = Duration::from_secs(3600);
     const SHORT: Duration = Duration::from_millis(50);
 
+    /// Waits for the next end, and no longer than a test may take.
+    fn next_end(floods: &Floods) -> Vec<Suppressed> {
+        let (done, ended) = mpsc::channel();
+        let shared = Arc::clone(&floods.shared);
+        std::thread::spawn(move || done.send(shared.wait_for_an_end()));
+        ended.recv_timeout(Duration::from_secs(10)).expect("a window ends")
+    }
+
     fn admitted(floods: &Floods, message: &str, record: Option<Kind>, event: bool) -> bool {
         floods.admits(same(message), record, event)
     }
@@ -247,7 +255,7 @@ mod tests {
         assert_eq!([admits(), admits(), admits(), admits()], [true, true, true, false]);
         std::thread::sleep(SHORT * 2);
         assert!(!admits(), "it is still counted until then");
-        let ended = floods.shared.wait_for_an_end();
+        let ended = next_end(&floods);
         assert_eq!(ended.len(), 1, "of b nothing was suppressed");
         assert_eq!((&ended[0].same, ended[0].records[0].1), (&same("a"), 2));
         assert!(admits());
@@ -264,7 +272,7 @@ mod tests {
         for _ in 0..4 {
             admitted(&floods, "b", Some(Kind::Line), false);
         }
-        let next = || floods.shared.wait_for_an_end().into_iter().map(|it| it.same.message).collect::<Vec<_>>();
+        let next = || next_end(&floods).into_iter().map(|it| it.same.message).collect::<Vec<_>>();
         assert_eq!(next(), ["a"]);
         assert!(began.elapsed() >= Duration::from_millis(300));
         assert_eq!(next(), ["b"]);

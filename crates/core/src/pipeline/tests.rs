@@ -778,3 +778,19 @@ fn direct_calls_of_the_sdk_belong_to_the_request() {
     in_request(&fixture.request("one"), || ::sentry::capture_message("direct", ::sentry::Level::Info));
     assert_eq!(fixture.outcome().events[0].message.as_deref(), Some("direct"));
 }
+
+#[test]
+fn nothing_is_spooled_when_every_line_was_written() {
+    let directory = std::env::temp_dir().join(format!("cyanotype-pipeline-{}", uuid::Uuid::new_v4()));
+    let fixture = pipeline(&[("sentry.spool_dir", directory.to_str().expect("a path"))]);
+    fixture.pipeline.report(exception("too late"));
+    fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
+    fn files(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    }
+    let spooled: Vec<_> = files(&directory);
+    let events = spooled.iter().filter(|file| std::fs::metadata(file).is_ok_and(|file| file.len() > 0)).count();
+    std::fs::remove_dir_all(&directory).unwrap_or_default();
+    assert_eq!(events, 0, "{spooled:?}");
+}
