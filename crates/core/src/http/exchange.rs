@@ -288,3 +288,34 @@ fn failure(status: StatusCode, error: Option<&Error>) -> Failure {
         None => Failure::plain("HttpResponse", format!("answered {status}")),
     }
 }
+
+#[cfg(all(test, feature = "sentry"))]
+mod tests {
+    use actix_web::http::header::CONTENT_TYPE;
+    use actix_web::test::TestRequest;
+
+    use super::super::rules::Rules;
+    use super::*;
+    use crate::pipeline::fixture;
+
+    #[test]
+    fn no_more_of_a_body_is_stored_than_its_record_shows() {
+        for (body, content_type, expected) in [
+            ("redacted", "application/json", 100),
+            ("redacted", "application/octet-stream", 0),
+            ("metadata", "application/json", 0),
+            ("metadata", "application/octet-stream", 0),
+        ] {
+            let settings = fixture::settings(&[("log.response.body", body)]);
+            let rules = Rules::new(settings.log.response.body, &[]);
+            let config = Config { max_bytes: 100, ..Config::new(&settings, rules) };
+            let service = fixture::pipeline(&[]);
+            let mut request = TestRequest::default().to_srv_request();
+            let mut exchange = Exchange::begin(service.pipeline, Rc::new(config), service.request("one"), &mut request);
+            assert_eq!(exchange.wanted(), 0, "there is no response yet");
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+            exchange.answer = Some(exchange.answer(StatusCode::OK, &headers, BodySize::Stream, None));
+            assert_eq!(exchange.wanted(), expected, "{body} {content_type}");
+        }
+    }
+}
