@@ -210,6 +210,8 @@ mod tests {
     fn a_single_one_that_was_suppressed_is_told() {
         let (floods, tales) = floods(1);
         assert!(floods.admits(same("another"), None, true));
+        // The thread waits for the first by now.
+        std::thread::sleep(Duration::from_millis(200));
         let count = (0..4).filter(|_| floods.admits(same("a"), Some(Kind::Line), false)).count();
         assert_eq!(count, 3);
         let told = tales.recv_timeout(Duration::from_secs(10)).expect("the window ends");
