@@ -32,10 +32,26 @@ const SUSPECT: u32 = 3;
 /// Losses of so long are said together.
 const GATHER_LOSSES: Duration = Duration::from_secs(1);
 
+/// Reads the time; tests advance theirs themselves.
+pub(super) type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+
+/// Where lines go, such as stderr.
+pub(super) trait LineSink: Send + Sync {
+    /// Writes one record; never blocks.
+    fn write(&self, record: &Record);
+}
+
+impl LineSink for stderr::Sink {
+    fn write(&self, record: &Record) {
+        self.write(record);
+    }
+}
+
 pub(super) struct Courier {
     queue: Arc<Queue>,
     endpoint: Endpoint,
     keeper: Keeper,
+    clock: Clock,
     rest: Rest,
     /// When the spool is looked at again.
     spool_turn: Instant,
@@ -44,8 +60,9 @@ pub(super) struct Courier {
 }
 
 impl Courier {
-    pub fn new(queue: Arc<Queue>, endpoint: Endpoint, keeper: Keeper) -> Self {
-        Self { queue, endpoint, keeper, rest: Rest::default(), spool_turn: Instant::now(), first_failed: 0 }
+    pub fn new(queue: Arc<Queue>, endpoint: Endpoint, keeper: Keeper, clock: Clock) -> Self {
+        let spool_turn = clock();
+        Self { queue, endpoint, keeper, clock, rest: Rest::default(), spool_turn, first_failed: 0 }
     }
 
     /// Brings what comes until the queue is closed.
@@ -60,7 +77,7 @@ impl Courier {
             if let Turn::Queue(parcel) = &turn {
                 self.settle(parcel, done.unwrap_or_else(|_| Err(Kept::No("the delivery panicked".into()))));
             }
-            if self.keeper.losses_due().is_some_and(|due| due <= Instant::now()) {
+            if self.keeper.losses_due().is_some_and(|due| due <= (self.clock)()) {
                 self.keeper.say_losses();
             }
         }
@@ -89,7 +106,7 @@ impl Courier {
             if state.closed {
                 return None;
             }
-            let now = Instant::now();
+            let now = (self.clock)();
             let due = self.keeper.spool.as_ref().map(|_| self.spool_turn.max(self.rest.until.unwrap_or(now)));
             if due.is_some_and(|due| due <= now) {
                 return Some(Turn::Spool);
@@ -112,7 +129,7 @@ impl Courier {
     }
 
     fn bring(&mut self, parcel: &Parcel) -> Result<(), Kept> {
-        if let Some(reason) = self.rest.reason() {
+        if let Some(reason) = self.rest.reason((self.clock)()) {
             return Err(Kept::Spool(reason));
         }
         if self.endpoint.wait(parcel.category).is_some() {
@@ -144,7 +161,7 @@ impl Courier {
 
     /// Brings the oldest of the spool, if there is one.
     fn empty_spool(&mut self) -> Result<(), Kept> {
-        self.spool_turn = Instant::now() + SPOOL_LOOK;
+        self.spool_turn = (self.clock)() + SPOOL_LOOK;
         // Sentry may be well, and fail at this one event: then the next one tells.
         let but_for = usize::from(self.first_failed >= SUSPECT);
         let claimed = self.keeper.claim(but_for);
@@ -152,7 +169,7 @@ impl Courier {
             return Ok(());
         };
         if let Some(wait) = self.endpoint.wait(claim.category) {
-            self.spool_turn = Instant::now() + wait;
+            self.spool_turn = (self.clock)() + wait;
             return Ok(());
         }
         match self.endpoint.post(&claim.bytes) {
@@ -163,14 +180,14 @@ impl Courier {
                     self.keeper.postpone_first();
                 }
                 self.first_failed = 0;
-                self.spool_turn = Instant::now() + SPOOL_PACE;
+                self.spool_turn = (self.clock)() + SPOOL_PACE;
             }
             Err(Refusal::ForGood(reason)) => {
                 if let Some(parcel) = Envelope::from_slice(&claim.bytes).ok().as_ref().and_then(Parcel::new) {
                     self.keeper.give_up(&parcel, &reason);
                 }
                 self.keeper.done(claim);
-                self.spool_turn = Instant::now() + SPOOL_PACE;
+                self.spool_turn = (self.clock)() + SPOOL_PACE;
             }
             Err(Refusal::ForNow(reason)) => {
                 let wait = self.endpoint.wait(claim.category);
@@ -194,8 +211,8 @@ impl Courier {
             let said = Map::from_iter([("reason".to_owned(), Value::from(reason.clone()))]);
             self.keeper.mention(Level::Warning, format!("Sentry takes no events; they are kept in {dir}"), said);
         }
-        self.rest.begin(reason, wait);
-        self.spool_turn = Instant::now();
+        self.rest.begin((self.clock)(), reason, wait);
+        self.spool_turn = (self.clock)();
     }
 
     fn closes_within(&self, pause: Duration) -> bool {
@@ -227,13 +244,13 @@ struct Rest {
 }
 
 impl Rest {
-    fn reason(&self) -> Option<String> {
-        self.until.filter(|until| Instant::now() < *until).map(|_| self.reason.clone())
+    fn reason(&self, now: Instant) -> Option<String> {
+        self.until.filter(|until| now < *until).map(|_| self.reason.clone())
     }
 
-    fn begin(&mut self, reason: String, wait: Option<Duration>) {
+    fn begin(&mut self, now: Instant, reason: String, wait: Option<Duration>) {
         self.last = (self.last * 2).clamp(FIRST_REST, LONGEST_REST);
-        self.until = Some(Instant::now() + wait.unwrap_or(self.last));
+        self.until = Some(now + wait.unwrap_or(self.last));
         self.reason = reason;
     }
 }
@@ -241,11 +258,12 @@ impl Rest {
 /// Has what Sentry did not take: the spool where there is one, else stderr.
 #[derive(Clone)]
 pub(super) struct Keeper {
-    stderr: Arc<stderr::Sink>,
+    stderr: Arc<dyn LineSink>,
     policy: Policy,
     spool: Option<Arc<Mutex<Spool>>>,
     /// What is to be said, and when.
     losses: Arc<Mutex<(Losses, Option<Instant>)>>,
+    clock: Clock,
 }
 
 impl Keeper {
@@ -253,12 +271,12 @@ impl Keeper {
         let sentry = &settings.sentry;
         let spool = sentry.spool_dir.as_deref().map(Path::new);
         let spool = spool.map(|dir| Spool::new(dir, sentry.spool_max_bytes, sentry.spool_max_age()));
-        Self {
-            stderr,
-            policy: Policy::of(settings),
-            spool: spool.map(|spool| Arc::new(Mutex::new(spool))),
-            losses: Arc::default(),
-        }
+        Self::new(stderr, Policy::of(settings), spool, Arc::new(Instant::now))
+    }
+
+    pub fn new(stderr: Arc<dyn LineSink>, policy: Policy, spool: Option<Spool>, clock: Clock) -> Self {
+        let spool = spool.map(|spool| Arc::new(Mutex::new(spool)));
+        Self { stderr, policy, spool, losses: Arc::default(), clock }
     }
 
     fn spool(&self) -> Option<MutexGuard<'_, Spool>> {
@@ -323,7 +341,7 @@ impl Keeper {
         counted.0.expired += losses.expired;
         counted.0.aside.extend(losses.aside);
         if counted.0 != Losses::default() {
-            counted.1.get_or_insert_with(|| Instant::now() + GATHER_LOSSES);
+            counted.1.get_or_insert_with(|| (self.clock)() + GATHER_LOSSES);
         }
     }
 

@@ -1,12 +1,18 @@
 //! The sink that is Sentry: the SDK's client and scopes, events built here, and a transport of our own.
 
 mod courier;
+#[cfg(test)]
+mod delivery_tests;
 mod endpoint;
 mod event;
+#[cfg(test)]
+mod fake_endpoint;
 #[cfg(any(test, feature = "test"))]
 mod kept;
 mod scrub;
 mod spool;
+#[cfg(test)]
+mod test_support;
 mod transport;
 
 use std::sync::Arc;

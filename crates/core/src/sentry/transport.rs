@@ -10,7 +10,7 @@ use sentry::protocol::{EnvelopeItem, Event};
 use sentry::types::Dsn;
 use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOptions};
 
-use super::courier::{Courier, Keeper};
+use super::courier::{Clock, Courier, Keeper};
 use super::endpoint::{Category, Endpoint, Refusal};
 use super::scrub;
 use crate::redact::Redactor;
@@ -31,24 +31,31 @@ impl Factory {
 
 impl TransportFactory for Factory {
     fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn SdkTransport> {
-        let queue = Arc::new(Queue::default());
-        let keeper = self.keeper.clone();
         let endpoint = Endpoint::new(&options.dsn, &options.user_agent);
-        let courier = Courier::new(Arc::clone(&queue), endpoint, keeper.clone());
+        let redactor = Arc::clone(&self.redactor);
+        Arc::new(Transport::start(endpoint, self.keeper.clone(), redactor, Arc::new(Instant::now)))
+    }
+}
+
+pub(super) struct Transport {
+    pub queue: Arc<Queue>,
+    keeper: Keeper,
+    redactor: Arc<Redactor>,
+}
+
+impl Transport {
+    /// Starts the thread that sends what is queued.
+    pub fn start(endpoint: Endpoint, keeper: Keeper, redactor: Arc<Redactor>, clock: Clock) -> Self {
+        let queue = Arc::new(Queue::default());
+        let courier = Courier::new(Arc::clone(&queue), endpoint, keeper.clone(), clock);
         let work = move || {
             crate::subscriber::mute_this_thread();
             courier.run();
         };
         let thread = std::thread::Builder::new().name("sentry".into()).spawn(work);
         thread.expect("a process that cannot start a thread cannot serve");
-        Arc::new(Transport { queue, keeper, redactor: Arc::clone(&self.redactor) })
+        Self { queue, keeper, redactor }
     }
-}
-
-struct Transport {
-    queue: Arc<Queue>,
-    keeper: Keeper,
-    redactor: Arc<Redactor>,
 }
 
 /// What waits for the courier.
