@@ -44,7 +44,7 @@ fn no_password_token_or_header_reaches_a_sink() {
 
 /// The corpus that the fuzzer begins with: what each file holds and how it is sent, by its name's ending.
 fn corpus() -> Vec<(String, &'static str, String)> {
-    let directory = scratch::workspace().join("crates/core/fuzz/corpus/redactor");
+    let directory = scratch::workspace().join("crates/redact/fuzz/corpus/redactor");
     let files = fs::read_dir(&directory)
         .expect("the corpus is in the repository")
         .map(|file| file.expect("is readable").path());

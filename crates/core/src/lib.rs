@@ -16,8 +16,6 @@
 
 mod api;
 pub mod auth;
-#[cfg(target_arch = "x86_64")]
-mod avx2;
 mod blueprint;
 mod capture;
 pub mod conditional;
@@ -41,7 +39,6 @@ mod pipeline;
 mod problem;
 mod record;
 mod recorder;
-mod redact;
 mod refusals;
 mod registry;
 pub mod remote;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::redact::Redactor;
+use cyanotype_redact::Redactor;
+
 use crate::settings::Settings;
 use crate::{sentry, stderr};
 

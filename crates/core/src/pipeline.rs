@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
+use cyanotype_redact::Redactor;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -13,7 +14,6 @@ use crate::outlets::Outlets;
 use crate::record::{
     Crumb, Detail, Event, EventId, FailureDetail, Kind, Level, Policy, Record, ResponseRecord, StackRoute, ToSentry,
 };
-use crate::redact::Redactor;
 use crate::refusals::{Refusals, Refused};
 use crate::request::{self, RequestContext, Trail};
 use crate::resolver::{Job, Resolver};

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderMap, HeaderName};
+use cyanotype_redact::Redactor;
 use uuid::Uuid;
 use uuid::fmt::Simple;
 
@@ -18,7 +19,6 @@ use crate::http::asked::Asked;
 use crate::http::client_address::ClientAddresses;
 use crate::pipeline::Pipeline;
 use crate::record::{Crumb, Event, EventId};
-use crate::redact::Redactor;
 use crate::sentry::RequestHub;
 
 /// The header of a request's id, in requests and answers.

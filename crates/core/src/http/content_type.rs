@@ -1,8 +1,7 @@
 //! How a body is to be read, by what its headers say of it.
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
-
-use crate::redact::Syntax;
+use cyanotype_redact::Syntax;
 
 /// What the headers say of a body.
 #[derive(Debug, Clone, Default)]

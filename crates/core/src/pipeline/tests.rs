@@ -350,7 +350,7 @@ fn response(request: &RequestContext, status: u16) -> ResponseRecord<'_> {
             content_type: None,
             coding: None,
             size: 2,
-            content: Some(crate::redact::Content { text: "{}".into(), truncated: false }),
+            content: Some(cyanotype_redact::Content { text: "{}".into(), truncated: false }),
         },
         asked: None,
         client_address: None,
@@ -742,7 +742,7 @@ fn the_breadcrumb_of_a_response_carries_the_beginning_of_its_content() {
     request.go_on();
     let long = "é".repeat(1000);
     let mut record = response(&request, 200);
-    record.response.content = Some(crate::redact::Content { text: long.as_str().into(), truncated: false });
+    record.response.content = Some(cyanotype_redact::Content { text: long.as_str().into(), truncated: false });
     fixture.pipeline.answered(Some(&record), &request);
     let crumb = fixture.breadcrumbs(Some(&request)).remove(0);
     let expected = json!({

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use cyanotype_redact::Content;
 use jiff::Timestamp;
 
 use super::Level;
-use crate::redact::Content;
 use crate::request::RequestContext;
 
 /// How a response ended.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::record::{Event, Kind};
-use crate::redact::Redactor;
 use crate::settings::Settings;
 use crate::stderr;
+use cyanotype_redact::Redactor;
 use uuid::Uuid;
 
 /// There is no value of this type, so nothing is ever sent.

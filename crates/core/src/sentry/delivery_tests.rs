@@ -14,7 +14,7 @@ use super::spool::Spool;
 use super::test_support::{MemorySink, TempDir, TestClock, bytes, event, policy, transaction};
 use super::transport::Transport;
 use crate::record::Level;
-use crate::redact::Redactor;
+use cyanotype_redact::Redactor;
 
 const SPOOL_BYTES: u64 = 1 << 20;
 const SECOND: Duration = Duration::from_secs(1);

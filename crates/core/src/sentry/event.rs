@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cyanotype_redact::is_header_allowed;
 use sentry::protocol::{
     Breadcrumb, Context, Event as SentryEvent, Exception, Frame as SentryFrame, Map, Mechanism, Request, Stacktrace,
     TraceContext,
@@ -10,7 +11,6 @@ use sentry::protocol::{
 use crate::failure::Failure;
 use crate::http::asked::Asked;
 use crate::record::{Crumb, Event, Level};
-use crate::redact::Redactor;
 use crate::request::{self, RequestContext};
 use crate::stack::{Frame, Stack};
 
@@ -59,7 +59,7 @@ fn of_request(request: &RequestContext, event: &mut SentryEvent<'static>) {
 
 /// What sentry-actix tells of a request.
 fn asked(asked: &Asked) -> Request {
-    let shown = asked.headers().iter().filter(|(name, _)| Redactor::shows_header(name.as_str()));
+    let shown = asked.headers().iter().filter(|(name, _)| is_header_allowed(name.as_str()));
     Request {
         url: asked.url().parse().ok(),
         method: Some(asked.method.to_string()),

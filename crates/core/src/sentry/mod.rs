@@ -19,12 +19,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use courier::Keeper;
+use cyanotype_redact::Redactor;
 use futures_util::future::Either;
 use sentry::{ClientInitGuard, ClientOptions, Hub, MaxRequestBodySize, SentryFutureExt, TransactionOrSpan};
 use uuid::Uuid;
 
 use crate::record::{Event, EventId, Kind, Level};
-use crate::redact::Redactor;
 use crate::sampling;
 use crate::settings::Settings;
 use crate::stderr;

@@ -1,8 +1,7 @@
 //! The last gate before an event leaves: headers by an allow-list, the query and all data redacted.
 
+use cyanotype_redact::{REDACTED, Redactor, is_header_allowed};
 use sentry::protocol::{Event, Request, Transaction};
-
-use crate::redact::{REDACTED, Redactor};
 
 pub(super) fn event(redactor: &Redactor, mut event: Event<'static>) -> Event<'static> {
     if let Some(request) = &mut event.request {
@@ -49,7 +48,7 @@ fn scrub_value(redactor: &Redactor, key: &str, value: &mut serde_json::Value) {
 }
 
 fn scrub_request(redactor: &Redactor, request: &mut Request) {
-    request.headers.retain(|name, _| Redactor::shows_header(name));
+    request.headers.retain(|name, _| is_header_allowed(name));
     for value in request.headers.values_mut() {
         *value = redactor.header(value).into_owned();
     }

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use cyanotype_redact::Redactor;
 use sentry::protocol::{EnvelopeItem, Event};
 use sentry::types::Dsn;
 use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOptions};
@@ -13,7 +14,6 @@ use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOpt
 use super::courier::{Clock, Courier, Keeper};
 use super::endpoint::{Category, Endpoint, Refusal};
 use super::scrub;
-use crate::redact::Redactor;
 
 /// Envelopes that wait may take this much memory.
 const QUEUE_BYTES: usize = 32 << 20;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub use cyanotype_redact::Patterns;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::record::Level;
-pub use crate::redact::Patterns;
 
 /// Where the service runs: it changes stack traces, the log's format and what an error answer reveals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

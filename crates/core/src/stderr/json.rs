@@ -4,9 +4,9 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use cyanotype_redact::escape::{json_object, json_string, json_text, json_value};
 use jiff::Timestamp;
 
-use super::escape::{json_object, json_string, json_text, json_value};
 use super::timestamp::write_timestamp;
 use crate::record::{BodyDetail, Detail, FailureDetail, Kind, Level, Record, ResponseRecord};
 use crate::request::RequestContext;

@@ -1,11 +1,8 @@
 //! The sink that supervisord collects: records as lines on stderr, which no request ever waits for.
 
-mod escape;
 mod json;
 mod pretty;
 mod queue;
-#[cfg(target_arch = "x86_64")]
-mod spread;
 mod timestamp;
 mod writer;
 

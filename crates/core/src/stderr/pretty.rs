@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
+use cyanotype_redact::escape::visible;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::escape::visible;
 use crate::record::{BodyDetail, Detail, FailureDetail, Kind, Level, Outcome, Record, ResponseRecord};
 use crate::request::RequestContext;
 use crate::stack::Frame;

@@ -177,7 +177,7 @@ mod tests {
 
         let refused = Workspace::around(Path::new("/")).unwrap_err();
         assert!(refused.contains("is in no Cargo workspace"), "{refused}");
-        let refused = Workspace::around(&workspace.root.join("crates/core/fuzz")).unwrap_err();
+        let refused = Workspace::around(&workspace.root.join("crates/redact/fuzz")).unwrap_err();
         assert!(refused.contains("is no workspace of Cyanotype"), "{refused}");
     }
 }

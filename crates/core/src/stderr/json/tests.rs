@@ -10,7 +10,7 @@ use super::*;
 use crate::failure::{Failure, Link};
 use crate::http::asked::Asked;
 use crate::record::{EventId, Outcome};
-use crate::redact::Content;
+use cyanotype_redact::Content;
 use crate::stack::Stack;
 
 const AT: &str = "2026-01-02T03:04:05.678901Z";

@@ -1,0 +1,172 @@
+//! Card numbers: digits that begin and add up as those of payment cards do, together or in groups.
+
+use std::ops::Range;
+
+const SHORTEST_CARD: usize = 13;
+const LONGEST_CARD: usize = 19;
+/// Of a group after the first.
+const LONGEST_OF_GROUP: usize = 7;
+/// The digits of a card number that anyone may be shown (PCI DSS 3.4): they name the bank, not the account.
+const SHOWN_OF_CARD: usize = 6;
+
+/// The card numbers of a text, some of which may overlap. Each stands by itself, unless its surroundings are not
+/// `strict`ly what they will be.
+pub(crate) fn cards(text: &[u8], open: bool, strict: bool) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while let Some(next) = text[at..].iter().position(u8::is_ascii_digit) {
+            let start = at + next;
+            at = start + digits(&text[start..]).count();
+            if let Some(end) = card(text, start, open, strict) {
+                return Some(start..end);
+            }
+        }
+        None
+    })
+}
+
+/// Where the longest card number ends that begins with the group of digits that begins here.
+#[inline]
+pub(crate) fn card(text: &[u8], start: usize, open: bool, strict: bool) -> Option<usize> {
+    if !matches!(text[start], b'2'..=b'6') || strict && !may_begin(text, start) {
+        return None;
+    }
+    // Most numbers that begin like one end before a card can, or are the beginning of a date.
+    let may_be_one = match text.get(start..start + SHORTEST_CARD) {
+        Some(least) => least.iter().all(|byte| byte.is_ascii_digit() || is_separator(*byte)),
+        None => open,
+    };
+    if !may_be_one {
+        return None;
+    }
+    let first = digits(&text[start..]).take(LONGEST_CARD + 1).count();
+    let mut length = first;
+    let mut end = start + first;
+    let mut found = None;
+    while length <= LONGEST_CARD {
+        let next = next_group(text, end);
+        // A separator that the text ends with may have a group after it in what was cut off.
+        let after = if next.is_none() && end + 1 == text.len() && is_separator(text[end]) { end + 1 } else { end };
+        if open && after == text.len() && length > SHOWN_OF_CARD {
+            found = Some(after);
+        } else if length >= SHORTEST_CARD && (!strict || may_end(text, end)) && passes_luhn(&text[start..end]) {
+            found = Some(end);
+        }
+        let Some(next) = next else { break };
+        // As cards are printed: 4-4-4-4, 4-6-5, 4-4-4-4-3.
+        let count = digits(&text[next..]).take(LONGEST_OF_GROUP + 1).count();
+        if first != 4 || count > LONGEST_OF_GROUP {
+            break;
+        }
+        length += count;
+        end = next + count;
+    }
+    found
+}
+
+fn digits(text: &[u8]) -> impl Iterator<Item = &u8> {
+    text.iter().take_while(|byte| byte.is_ascii_digit())
+}
+
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'-' | b'.')
+}
+
+/// Where the group of digits begins that one separator parts from the group that ends here.
+fn next_group(text: &[u8], end: usize) -> Option<usize> {
+    let parted = matches!(text[end..], [separator, b'0'..=b'9', ..] if is_separator(separator));
+    parted.then_some(end + 1)
+}
+
+/// Not in the middle of a word, and not the decimals of a number.
+fn may_begin(text: &[u8], start: usize) -> bool {
+    match text[..start] {
+        [.., before, b'.'] => !before.is_ascii_digit(),
+        [.., before] => !before.is_ascii_alphabetic(),
+        [] => true,
+    }
+}
+
+fn may_end(text: &[u8], end: usize) -> bool {
+    match text[end..] {
+        [b'.', after, ..] => !after.is_ascii_digit(),
+        [after, ..] => !after.is_ascii_alphabetic(),
+        [] => true,
+    }
+}
+
+/// The check digit of ISO/IEC 7812, over the digits of a text.
+fn passes_luhn(text: &[u8]) -> bool {
+    /// The sum of the digits of a digit's double.
+    const DOUBLED: [u8; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
+    let mut sum = 0;
+    let mut is_doubled = false;
+    for digit in text.iter().rev().filter(|byte| byte.is_ascii_digit()).map(|byte| byte - b'0') {
+        sum += if is_doubled { DOUBLED[usize::from(digit)] } else { digit };
+        is_doubled = !is_doubled;
+    }
+    sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SHOWN_OF_CARD;
+    use crate::patterns::{Finder, Patterns};
+
+    fn shown(text: &str) -> String {
+        Finder::new(Patterns::default()).redacted(text, false).into_owned()
+    }
+
+    fn cut(text: &str) -> String {
+        Finder::new(Patterns::default()).redacted(text, true).into_owned()
+    }
+
+    #[test]
+    fn card_numbers() {
+        for card in [
+            "4111111111111111",
+            "4111 1111 1111 1111",
+            "4111-1111-1111-1111",
+            "4111.1111.1111.1111",
+            "378282246310005",
+            "3782 822463 10005",
+            "30569309025904",
+            "3056 930902 5904",
+            "6011000990139424",
+            "2223003122003222",
+            "6304000000000000",
+            "4222222222222",
+        ] {
+            assert_eq!(shown(card), "[redacted]", "{card}");
+            assert_eq!(
+                shown(&format!("on 2026-11-22 {card}, 12.5 paid")),
+                "on 2026-11-22 [redacted], 12.5 paid",
+                "{card}"
+            );
+            for end in 0..card.len() {
+                let shown = cut(&card[..end]);
+                let digits = shown.bytes().filter(u8::is_ascii_digit).count();
+                assert!(digits <= SHOWN_OF_CARD, "{shown} of {card}");
+            }
+        }
+        assert_eq!(shown("card 4111 1111 1111 1111 123."), "card [redacted] 123.");
+    }
+
+    #[test]
+    fn numbers_that_are_no_cards() {
+        for number in [
+            "4111111111111112",
+            "1732305600000",
+            "1732305600000000",
+            "0.4111111111111111",
+            "4111111111111111.5",
+            "01a4111111111111111",
+            "41111111111111111111",
+            "4-1-1-1-1-1-1-1-1-1-1-1-1-1-1-1",
+            "4111  1111  1111  1111",
+            "01a20497-2e54-7036-97b5-a1c884441021",
+        ] {
+            assert_eq!(shown(number), number);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What is shown of a body: borrowed from it where it is shown as it is.
+
+use std::borrow::Cow;
+
+/// A content as it may be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content<'a> {
+    /// The text, with [`REDACTED`](crate::REDACTED) in the place of secrets.
+    pub text: Cow<'a, str>,
+    /// Whether there was more than was shown.
+    pub truncated: bool,
+}
+
+#[cfg(test)]
+impl Content<'_> {
+    /// The same, for longer than the body is kept.
+    pub(crate) fn into_owned(self) -> Content<'static> {
+        Content { text: Cow::Owned(self.text.into_owned()), truncated: self.truncated }
+    }
+}
+
+/// Whether a client may read this as UTF-16, in which a key has a zero between each two letters.
+pub(crate) fn is_utf16(text: &[u8]) -> bool {
+    // Tested many bytes at a time, and hardly ever so: UTF-8 has a zero for nothing else.
+    let any_zero = text.chunks(64).any(|chunk| chunk.iter().fold(false, |any, byte| any | (*byte == 0)));
+    let is_pair =
+        |pair: &[u8]| matches!(pair, [a, 0, b, 0] | [0, a, 0, b] if a.is_ascii_graphic() && b.is_ascii_graphic());
+    text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") || any_zero && text.windows(4).any(is_pair)
+}
+
+pub(crate) fn cut(text: Cow<'_, str>, limit: usize) -> Content<'_> {
+    let end = text.floor_char_boundary(limit);
+    let truncated = end < text.len();
+    let text = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[..end]),
+        Cow::Owned(mut text) => {
+            text.truncate(end);
+            Cow::Owned(text)
+        }
+    };
+    Content { text, truncated }
+}
+
+/// Bytes as a text, of which no more than so much is shown.
+pub(crate) fn readable(bytes: &[u8], limit: usize) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        // What is cut in the middle of a character is valid as far as it is shown.
+        Err(error) if error.valid_up_to() > limit => String::from_utf8_lossy(&bytes[..error.valid_up_to()]),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
+pub(crate) fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Redactor, Syntax};
+
+    #[test]
+    fn a_clean_body_is_not_copied() {
+        let euros = format!("{{\"shipping\":\"{}\"}}", "€".repeat(200));
+        for limit in 0..100 {
+            let content = Redactor::default().content(euros.as_bytes(), Syntax::Json, limit, true);
+            assert!(matches!(content.text, Cow::Borrowed(_)) && content.truncated, "{limit}");
+            assert_eq!(content.text, euros[..euros.floor_char_boundary(limit)]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_replaced_as_far_as_it_is_shown() {
+        for (limit, text) in [(2, "ab"), (4, "ab"), (5, "ab\u{fffd}"), (6, "ab\u{fffd}c"), (9, "ab\u{fffd}cd")] {
+            let content = Redactor::default().content(b"ab\xffcd", Syntax::Text, limit, true);
+            assert_eq!(content, Content { text: text.into(), truncated: limit < 7 });
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! What the prefilter dismisses has nothing to redact: a redactor without it has the same result.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use crate::content::is_utf16;
+use crate::keys::Keys;
+use crate::prefilter::Prefilter;
+use crate::properties::config;
+use crate::rules::Rules;
+use crate::{Patterns, Redactor, Syntax};
+
+/// Keys of all sorts beside the built-in ones, and more of them than there are bits.
+fn more() -> Vec<String> {
+    let named = ["id", "x", "2fa", "ключ", "straße", "ab_é", "fooBar", "n", "api", "card 2"].map(str::to_owned);
+    named.into_iter().chain((0..80).map(|n| format!("k{n}v"))).chain((0..80).map(|n| format!("zone{n}key"))).collect()
+}
+
+fn redactors() -> [Redactor; 2] {
+    [Redactor::default(), Redactor::new(&more(), Patterns::default())]
+}
+
+/// Redactors, and the same without a prefilter.
+static PAIRS: LazyLock<Vec<(Redactor, Redactor)>> = LazyLock::new(|| {
+    let close =
+        redactors().map(|redactor| Redactor { rules: Rules { prefilter: Prefilter::everywhere(), ..redactor.rules } });
+    redactors().into_iter().zip(close).collect()
+});
+
+fn may_match(text: &str) -> bool {
+    Redactor::default().rules.may_match(text.as_bytes(), false)
+}
+
+#[test]
+fn what_begins_or_holds_a_key_without_being_one_is_dismissed() {
+    for text in [
+        r#"{"shipping":1,"opinion":"of the author","description":"pinned","discard":"secretary"}"#,
+        r#"{"total_cents":1,"created_at":"","tokens":2,"passed":true,"compass":0,"accepted":1}"#,
+        "OPINION Pinned PINS pins1x",
+        r#"{"account":1,"card":"visa","access":"all","tax":2,"session":{"open":1},"private":[],"api":"v1"}"#,
+        "accounts number, account holder, tax identifier, card 2 numbers",
+        "a private room, BEGIN private lessons",
+        "100 %, 5 % of it, %zz",
+        "EYJ and eyj",
+        "tokenizer TOKENIZER token1s",
+        "™ and ś",
+    ] {
+        assert!(!may_match(text), "{text}");
+    }
+}
+
+#[test]
+fn numbers_that_no_card_begins_with_are_dismissed() {
+    for text in [
+        "2026-11-22T18:49:06.388200Z",
+        r#"{"id":"01a20497-2e54-7036-97b5-a1c884441021","unit_price_cents":2500}"#,
+        "4111 1111 1111 1112",
+        "411111111111111 1",
+        "41111111111111111111",
+        "9111111111111111",
+        "1732305600000, 3732305600",
+    ] {
+        assert!(!may_match(text), "{text}");
+    }
+}
+
+#[test]
+fn what_may_be_a_key_or_a_secret_is_not_dismissed() {
+    for text in [
+        "pin",
+        "PIN",
+        "userPin",
+        "userPINcode",
+        "xPin1",
+        "ABpin",
+        "password2",
+        "a\\npin: 1",
+        "a\\\\tpin",
+        "a\\rpin",
+        "a\\bpin",
+        "a\\fsecret",
+        "épin",
+        "piné",
+        "pin\u{17f}",
+        "to\u{212a}en",
+        "pa\u{17f}\u{17f}word",
+        "p\\u0069n",
+        "p\\x69n",
+        "p%69n",
+        "api-key",
+        "apiKey",
+        "api2 : key",
+        "api\\tkey",
+        "api\u{2013}key",
+        "API_",
+        "card number",
+        "account [number]",
+        "Bearer x",
+        "eyJhbGciOiJIUzI1NiJ9.x",
+        "xeyJ.x",
+        "BEGIN 2private key",
+        "4111 1111 1111 1111",
+        "x4111111111111111",
+        "0.4111111111111111",
+    ] {
+        assert!(may_match(text), "{text}");
+        assert!(may_match(&format!("{}{text}", "- ".repeat(20))), "{text} after others");
+        assert!(may_match(&format!("{text}{}", " -".repeat(20))), "{text} before others");
+    }
+    assert!(may_match("5 %") && may_match("%7"));
+    for (text, open) in [("4111111", true), ("4111111", false), ("4111 1111 ", true), ("4111111\\", true)] {
+        assert_eq!(Redactor::default().rules.may_match(text.as_bytes(), open), open, "{text}");
+    }
+}
+
+#[test]
+fn every_key_may_match_wherever_it_stands() {
+    for redactor in redactors() {
+        for entry in redactor.rules.keys.entries() {
+            let key = entry.join("_");
+            for key in [key.clone(), key.to_ascii_uppercase(), entry.join("\": \"")] {
+                for before in 0..20 {
+                    let text = format!("{}{key}", "-".repeat(before));
+                    assert!(redactor.rules.may_match(text.as_bytes(), false), "{text}");
+                    assert!(redactor.rules.may_match(format!("{text}=").as_bytes(), true), "{text}=");
+                    let found = redactor.rules.prefilter.first_candidate(text.as_bytes(), before, text.len(), false);
+                    assert!(found.is_some_and(|found| (before..text.len()).contains(&found)), "{text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_escapes_stand_for_parts_no_groups_of_a_card() {
+    for escape in ["\\b", "\\f", "\\r", "\\n", "\\t"] {
+        for text in [format!("4111-1111-0{escape}"), ["4111", "1111", "1111", "1111"].join(escape)] {
+            for (quick, close) in PAIRS.iter() {
+                let read =
+                    |redactor: &Redactor| redactor.content(text.as_bytes(), Syntax::Text, 100, false).into_owned();
+                assert_eq!(read(close), read(quick), "{text}");
+            }
+        }
+    }
+}
+
+/// Letters in the case that the bits of a number say.
+fn cased(text: &str, bits: u32) -> String {
+    let case = |(at, c): (usize, char)| if bits >> (at % 32) & 1 == 1 { c.to_ascii_uppercase() } else { c };
+    text.chars().enumerate().map(case).collect()
+}
+
+/// A key, a part of one, a secret, or what may stand beside one.
+fn piece() -> impl Strategy<Value = String> {
+    let entries: Vec<String> = Keys::new(&more()[..12]).entries().iter().map(|words| words.join("_")).collect();
+    let words: Vec<String> = entries.iter().flat_map(|entry| entry.split('_')).map(str::to_owned).collect();
+    let case = prop_oneof![3 => Just(0), 1 => Just(u32::MAX), 1 => Just(1), 1 => any::<u32>()];
+    let keys = (prop::sample::select([entries, words].concat()), case);
+    prop_oneof![
+        4 => keys.prop_map(|(key, bits)| cased(&key, bits)),
+        1 => prop::sample::select(vec![
+            "Bearer", "Bearer abc", "eyJa.b", "eyJ", "private key", "BEGIN PRIVATE KEY", "BEGIN RSA ", "4111 1111 1111 1111",
+            "4111", "1111", "-4111-1111-", "378282246310005", "2026-11-22", "388200", ".5",
+        ])
+        .prop_map(str::to_owned),
+        4 => prop::sample::select(vec![
+            "_", "-", " ", ".", ":", "=", "\"", "'", "\\n", "\\t", "\\b", "\\\\n", "\n", "\\", "/", "%", "%7", "%6e", "\\u006e",
+            "\\x6e", "+", "&", ";", "{", "[", "}", ">", "\t", "\u{17f}", "\u{212a}", "é", "É", "İ", "€", "™", "\u{0}",
+        ])
+        .prop_map(str::to_owned),
+        2 => "[a-zA-Z0-9]{1,2}",
+        1 => Just("s".to_owned()),
+        1 => Just("ing".to_owned()),
+    ]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(piece(), 1..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn it_does_not_matter_how_many_places_are_looked_at_at_once(
+        texts in prop::collection::vec(text(), 1..40),
+        which in 0..2_usize,
+        [from, to] in any::<[prop::sample::Index; 2]>(),
+        open in any::<bool>(),
+    ) {
+        let prefilter = &PAIRS[which].0.rules.prefilter;
+        let text = texts.concat().into_bytes();
+        let from = from.index(text.len() + 1);
+        let to = from + to.index(text.len() + 1 - from);
+        // Either may see one more that begins later.
+        let within = |found: Option<usize>| found.filter(|found| *found < to);
+        let scalar = prefilter.first_scalar(&text, from, text.len().min(to + 3), open);
+        prop_assert_eq!(within(prefilter.first_candidate(&text, from, to, open)), within(scalar));
+    }
+
+    #[test]
+    fn a_close_look_says_the_same_of_a_text(text in text(), which in 0..2_usize, goes_on in any::<bool>()) {
+        let (quick, close) = &PAIRS[which];
+        let read = |redactor: &Redactor, syntax| redactor.content(text.as_bytes(), syntax, usize::MAX, !goes_on).into_owned();
+        let is_clean = !quick.rules.may_match(text.as_bytes(), goes_on) && !is_utf16(text.as_bytes());
+        // Of a clean text that begins like JSON and is cut off all is shown, of others what can be read.
+        let may_be_part = is_clean && text.trim_start().starts_with(['{', '[']);
+        for syntax in [Syntax::Form, Syntax::Text] {
+            let (quickly, closely) = (read(quick, syntax), read(close, syntax));
+            let is_part = may_be_part && text.starts_with(&*closely.text);
+            prop_assert!(is_part || quickly == closely, "{quickly:?}, {closely:?}");
+        }
+        prop_assert_eq!(quick.query(&text), close.query(&text));
+        prop_assert_eq!(quick.path(&text), close.path(&text));
+        prop_assert_eq!(quick.header(&text), close.header(&text));
+        if is_clean {
+            prop_assert_eq!(read(quick, Syntax::Text).text, text.as_str());
+            prop_assert_eq!(close.header(&text), text.as_str());
+        }
+    }
+
+    #[test]
+    fn a_close_look_says_the_same_of_json(
+        texts in prop::collection::vec(text(), 1..4),
+        which in 0..2_usize,
+        slashes in any::<bool>(),
+        part in any::<prop::sample::Index>(),
+    ) {
+        let (quick, close) = &PAIRS[which];
+        let mut data = json!({"a": texts, &texts[0]: {&texts[0]: 4111, "b": texts[0]}});
+        let document = if slashes { data.to_string().replace('/', "\\/") } else { data.to_string() };
+        let read = |redactor: &Redactor, limit| redactor.content(document.as_bytes(), Syntax::Json, limit, true).into_owned();
+        prop_assert_eq!(read(quick, usize::MAX), read(close, usize::MAX));
+        if !quick.rules.may_match(document.as_bytes(), false) {
+            prop_assert_eq!(read(close, usize::MAX).text, document.as_str());
+        }
+        let cut = part.index(document.len() + 1);
+        let part = |redactor: &Redactor| redactor.content(&document.as_bytes()[..cut], Syntax::Json, usize::MAX, false).into_owned();
+        let is_clean = !quick.rules.may_match(&document.as_bytes()[..cut], true);
+        // Of what is clean all is shown, of other documents what can be read.
+        if !is_clean {
+            prop_assert_eq!(part(quick), part(close));
+        } else {
+            prop_assert!(document.starts_with(&*part(close).text));
+        }
+        let mut looked_at = data.clone();
+        quick.data(&mut data);
+        close.data(&mut looked_at);
+        prop_assert_eq!(data, looked_at);
+    }
+}

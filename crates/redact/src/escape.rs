@@ -1,0 +1,253 @@
+//! Text as JSON or for a terminal, in which nothing that a client sends forges a line, moves a cursor, or is an event to
+//! supervisord.
+
+use std::io::Write;
+
+use serde_json::{Map, Value};
+
+use crate::hostile::{has_supervisor_mark, is_plain};
+#[cfg(target_arch = "x86_64")]
+use crate::{avx2, escape_avx2};
+
+pub use crate::hostile::is_hostile;
+
+/// So many bytes are tested at once, and copied whole when none of them is escaped.
+const CHUNK: usize = 32;
+/// So many bytes are escaped before they are tested again.
+const PIECE: usize = 128;
+
+/// What a byte becomes: up to two bytes, and how many bits of them count. Where that is [`INSPECT`], the character that it
+/// is or begins needs inspection: it may be hostile, or the first of supervisord's mark.
+const SHOWN: [u32; 256] = {
+    let mut shown = [0; 256];
+    let mut byte = 0;
+    while byte < shown.len() {
+        let itself = byte as u8;
+        let (first, second, bits) = match itself {
+            b'"' | b'\\' => (b'\\', itself, 16),
+            b'\n' => (b'\\', b'n', 16),
+            b'\r' => (b'\\', b'r', 16),
+            b'\t' => (b'\\', b't', 16),
+            _ if is_plain(itself) => (itself, 0, 8),
+            _ => (0, 0, INSPECT),
+        };
+        shown[byte] = u32::from_le_bytes([first, second, bits, 0]);
+        byte += 1;
+    }
+    shown
+};
+
+/// More than the bits that four bytes become.
+const INSPECT: u8 = 65;
+
+/// Appends a text as a JSON string, its quotes included.
+pub fn json_string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    json_text(text, out);
+    out.push(b'"');
+}
+
+/// Appends a text as it is shown within the quotes of a JSON string.
+pub fn json_text(text: &str, out: &mut Vec<u8>) {
+    // Most texts of a line are keys and names.
+    if text.len() <= CHUNK && text.bytes().all(|byte| SHOWN[usize::from(byte)] >> 16 == 8) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        json_characters(text, out);
+    }
+}
+
+fn json_characters(text: &str, out: &mut Vec<u8>) {
+    let bytes = text.as_bytes();
+    // JSON in a string has a quote to escape every few bytes.
+    out.reserve(bytes.len() + bytes.len() / 4 + 2);
+    let mut shown = [0; 2 * PIECE];
+    let mut at = 0;
+    while at < bytes.len() {
+        let plain = plain_chunks(&bytes[at..]);
+        out.extend_from_slice(&bytes[at..at + plain]);
+        at += plain;
+        let piece = &bytes[at..bytes.len().min(at + PIECE)];
+        let (done, length) = escape(piece, &mut shown);
+        out.extend_from_slice(&shown[..length]);
+        at += done;
+        if done < piece.len() {
+            at += json_character(&text[at..], out);
+        }
+    }
+}
+
+/// How many bytes of whole chunks a text begins with that are shown as they are.
+fn plain_chunks(text: &[u8]) -> usize {
+    let (chunks, _) = text.as_chunks::<CHUNK>();
+    let is_plain_chunk = |chunk: &&[u8; CHUNK]| chunk.iter().fold(true, |all, byte| all & is_plain(*byte));
+    chunks.iter().take_while(is_plain_chunk).count() * CHUNK
+}
+
+/// Writes what bytes become up to one that needs inspection. Returns how many bytes that are, and how long the result is.
+fn escape(piece: &[u8], shown: &mut [u8; 2 * PIECE]) -> (usize, usize) {
+    let mut length = 0;
+    let mut done = 0;
+    #[cfg(target_arch = "x86_64")]
+    if avx2::is_available() {
+        // SAFETY: the processor has what it is compiled for.
+        #[expect(unsafe_code, reason = "32 bytes at once take less than half the time")]
+        let escaped = unsafe { escape_avx2::escape(piece, shown) };
+        (done, length) = escaped;
+    }
+    // Four are put together and written at once, which is quicker than a byte or two at a time.
+    for four in piece[done..].as_chunks::<4>().0 {
+        let mut bytes = 0;
+        let mut bits = 0;
+        for byte in four {
+            let next = SHOWN[usize::from(*byte)];
+            bytes |= u64::from(next as u16).wrapping_shl(bits);
+            bits += next >> 16;
+        }
+        if bits >= u32::from(INSPECT) {
+            break;
+        }
+        shown[length..length + 8].copy_from_slice(&bytes.to_le_bytes());
+        length += bits as usize / 8;
+        done += four.len();
+    }
+    for byte in &piece[done..] {
+        let next = SHOWN[usize::from(*byte)];
+        if next >> 16 == u32::from(INSPECT) {
+            break;
+        }
+        shown[length..length + 2].copy_from_slice(&(next as u16).to_le_bytes());
+        length += (next >> 16) as usize / 8;
+        done += 1;
+    }
+    (done, length)
+}
+
+/// Appends the first character of a text, escaped if it is hostile, and returns its length in the text.
+fn json_character(text: &str, out: &mut Vec<u8>) -> usize {
+    let Some(c) = text.chars().next() else { return 0 };
+    if is_hostile(c) || has_supervisor_mark(text) {
+        let code = u32::from(c);
+        let digit = |shift: u32| b"0123456789abcdef"[(code >> shift & 0xf) as usize];
+        out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+    } else {
+        out.extend_from_slice(&text.as_bytes()[..c.len_utf8()]);
+    }
+    c.len_utf8()
+}
+
+/// Appends a value as JSON, its texts escaped like [`json_string`].
+pub fn json_value(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::String(text) => json_string(text, out),
+        Value::Array(items) => {
+            out.push(b'[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                json_value(item, out);
+            }
+            out.push(b']');
+        }
+        Value::Object(map) => json_object(map, out),
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Number(number) => write!(out, "{number}").expect("a number can be written into memory"),
+    }
+}
+
+/// Appends an object as JSON, its texts escaped like [`json_string`].
+pub fn json_object(map: &Map<String, Value>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (at, (key, value)) in map.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        json_string(key, out);
+        out.push(b':');
+        json_value(value, out);
+    }
+    out.push(b'}');
+}
+
+/// Appends a text for a terminal, hostile characters as visible escapes. Line ends of a `block` stay.
+pub fn visible(text: &str, block: bool, out: &mut String) {
+    for (at, c) in text.char_indices() {
+        let keep = block && matches!(c, '\n' | '\t');
+        if c == '<' && has_supervisor_mark(&text[at..]) || is_hostile(c) && !keep {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "a\"\\\n\r\t\0\x1b[2J\x7f\u{9b}\u{2028}\u{202e}<!--XSUPERVISOR:BEGIN-->é";
+
+    #[test]
+    fn a_json_string_reads_back_and_shows_nothing_hostile() {
+        let mut out = Vec::new();
+        json_string(HOSTILE, &mut out);
+        let line = String::from_utf8(out).expect("stays UTF-8");
+        assert_eq!(serde_json::from_str::<String>(&line).expect("is JSON"), HOSTILE);
+        assert!(!line.chars().any(is_hostile) && !line.contains("<!--XSUPERVISOR"), "{line}");
+    }
+
+    /// What every text becomes, a character at a time.
+    fn expected(text: &str) -> String {
+        let mut shown = String::from("\"");
+        for (at, c) in text.char_indices() {
+            match c {
+                '"' | '\\' => shown.extend(['\\', c]),
+                '\n' => shown.push_str("\\n"),
+                '\r' => shown.push_str("\\r"),
+                '\t' => shown.push_str("\\t"),
+                _ if is_hostile(c) || text[at..].starts_with("<!--XSUPERVISOR") => {
+                    shown.push_str(&format!("\\u{:04x}", u32::from(c)));
+                }
+                c => shown.push(c),
+            }
+        }
+        shown + "\""
+    }
+
+    fn assert_expected(text: &str) {
+        let mut out = b"before ".to_vec();
+        json_string(text, &mut out);
+        assert_eq!(String::from_utf8(out).expect("stays UTF-8"), format!("before {}", expected(text)));
+    }
+
+    #[test]
+    fn each_character_becomes_what_it_should() {
+        for c in '\0'..=char::MAX {
+            if u32::from(c) < 0x1_0000 || u32::from(c).is_multiple_of(0x1001) {
+                assert_expected(c.encode_utf8(&mut [0; 4]));
+            }
+        }
+    }
+
+    #[test]
+    fn it_does_not_matter_where_a_character_stands() {
+        for hostile in [HOSTILE, "\"", "é\u{2028}", "<!--XSUPERVISOR", "<!--", "\u{85}", "“”", "青", "😀"] {
+            for before in 0..=PIECE + CHUNK {
+                let plain = "p".repeat(before);
+                assert_expected(&format!("{plain}{hostile}"));
+                assert_expected(&format!("{plain}{hostile}{plain}{hostile}"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_terminal_sees_escapes() {
+        let mut out = String::new();
+        visible(HOSTILE, false, &mut out);
+        assert!(!out.chars().any(is_hostile) && !out.contains("<!--XSUPERVISOR"), "{out}");
+        assert!(out.contains("\\u{1b}[2J"), "{out}");
+    }
+}

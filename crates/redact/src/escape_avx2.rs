@@ -1,0 +1,126 @@
+//! Text in which many bytes are escaped, 32 of them at a time: they are moved apart, and backslashes put between them.
+
+use std::arch::x86_64::{
+    __m128i, _mm_and_si128, _mm_cmpgt_epi8, _mm_cvtsi128_si64, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
+    _mm_setzero_si128, _mm_shuffle_epi8, _mm_unpackhi_epi64, _mm256_cmpgt_epi8, _mm256_movemask_epi8, _mm256_set1_epi8,
+    _mm256_setzero_si256, _mm256_testz_si256,
+};
+
+use crate::avx2::{Sets, load, words};
+use crate::hostile::is_plain;
+
+/// What a backslash comes before.
+const ESCAPED: u8 = 0b11;
+
+/// The two bytes that are escaped, and in other sets all that are not plain.
+const SETS: Sets = {
+    let mut sets = Sets::NONE;
+    sets.add(1, 1 << 0x2, 1 << 0x2); // "
+    sets.add(1 << 1, 1 << 0xc, 1 << 0x5); // \
+    sets.add(1 << 2, u16::MAX, 1 << 0x0 | 1 << 0x1); // control characters
+    sets.add(1 << 3, 1 << 0xc, 1 << 0x3); // <
+    sets.add(1 << 4, 1 << 0xf, 1 << 0x7 | 1 << 0xe); // 0x7f, 0xef
+    sets.add(1 << 5, 1 << 0x2, 1 << 0xc | 1 << 0xe); // 0xc2, 0xe2
+    sets.add(1 << 6, 1 << 0x8, 1 << 0xd); // 0xd8
+    sets
+};
+
+// The definition is `is_plain`: a byte that is in no set here and not plain there would be written as it is.
+const _: () = {
+    let mut byte = 0;
+    while byte <= u8::MAX as usize {
+        assert!((SETS.of_byte(byte as u8) == 0) == is_plain(byte as u8));
+        byte += 1;
+    }
+};
+
+/// Stands for a backslash among the places of bytes.
+const BACKSLASH: u8 = 1 << 7;
+
+/// Where each byte comes from when eight are moved apart, by which of them are escaped.
+static PLACES: [[u8; 16]; 256] = {
+    let mut all = [[BACKSLASH; 16]; 256];
+    let mut escaped = 0;
+    while escaped < all.len() {
+        let (mut to, mut from) = (0, 0);
+        while from < 8 {
+            to += escaped >> from & 1;
+            all[escaped][to] = from as u8;
+            to += 1;
+            from += 1;
+        }
+        escaped += 1;
+    }
+    all
+};
+
+/// Writes what the bytes of whole chunks become, up to one that has others than plain and escaped ones. Returns how many
+/// bytes that are, and how long the result is.
+#[target_feature(enable = "avx2,popcnt")]
+pub(crate) fn escape<const MOST: usize>(text: &[u8], shown: &mut [u8; MOST]) -> (usize, usize) {
+    let mut length = 0;
+    let mut done = 0;
+    for chunk in text.as_chunks().0 {
+        let sets = SETS.of(load(chunk));
+        if _mm256_testz_si256(sets, _mm256_set1_epi8(!ESCAPED.cast_signed())) == 0 {
+            break;
+        }
+        let escaped = _mm256_movemask_epi8(_mm256_cmpgt_epi8(sets, _mm256_setzero_si256()));
+        let eights: [i64; 4] = words(chunk);
+        for (eight, escaped) in eights.into_iter().zip(escaped.to_le_bytes()) {
+            let apart = apart(eight, escaped);
+            let halves = [_mm_cvtsi128_si64(apart), _mm_cvtsi128_si64(_mm_unpackhi_epi64(apart, apart))];
+            shown[length..length + 8].copy_from_slice(&halves[0].to_le_bytes());
+            shown[length + 8..length + 16].copy_from_slice(&halves[1].to_le_bytes());
+            length += 8 + escaped.count_ones() as usize;
+        }
+        done += chunk.len();
+    }
+    (done, length)
+}
+
+/// Eight bytes with a backslash before each that is escaped.
+#[target_feature(enable = "ssse3")]
+#[inline]
+fn apart(eight: i64, escaped: u8) -> __m128i {
+    let [low, high] = words(&PLACES[usize::from(escaped)]);
+    let places = _mm_set_epi64x(high, low);
+    let backslashes = _mm_and_si128(_mm_cmpgt_epi8(_mm_setzero_si128(), places), _mm_set1_epi8(b'\\'.cast_signed()));
+    _mm_or_si128(_mm_shuffle_epi8(_mm_set_epi64x(0, eight), places), backslashes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::avx2;
+
+    fn shown(text: &[u8]) -> (usize, Vec<u8>) {
+        let mut shown = [0; 256];
+        // SAFETY: only where the processor has what it is compiled for.
+        #[expect(unsafe_code, reason = "as it is called")]
+        let (done, length) = unsafe { escape(text, &mut shown) };
+        (done, shown[..length].to_vec())
+    }
+
+    #[test]
+    fn each_byte_is_moved_escaped_or_left_wherever_it_stands() {
+        if !avx2::is_available() {
+            return;
+        }
+        for byte in 0..=u8::MAX {
+            for at in 0..32 {
+                let mut chunk = [b'p'; 64];
+                chunk[32 + at] = byte;
+                let expected = match byte {
+                    b'"' | b'\\' => [&chunk[..32 + at], b"\\", &chunk[32 + at..]].concat(),
+                    b'<' | 0x7f | 0xc2 | 0xd8 | 0xe2 | 0xef | ..b' ' => chunk[..32].to_vec(),
+                    _ => chunk.to_vec(),
+                };
+                let done = if expected.len() == 32 { 32 } else { 64 };
+                assert_eq!(shown(&chunk), (done, expected), "{byte:#x} at {at}");
+            }
+        }
+        assert_eq!(shown(&[b'"'; 128]), (128, b"\\\"".repeat(128)));
+        assert_eq!(shown(&[b'"'; 31]), (0, vec![]));
+    }
+}

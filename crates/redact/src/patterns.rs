@@ -1,0 +1,275 @@
+//! Secrets that are known by their looks, whatever key they stand under: bearer tokens, JWTs, card numbers, private keys.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use aho_corasick::AhoCorasick;
+use memchr::memmem;
+
+use crate::byte_class::{OF_CARD, OF_MARK, byte_classes};
+use crate::cards::cards;
+use crate::placeholder::REDACTED;
+
+/// Which patterns are looked for; each of them unless it is switched off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+pub struct Patterns {
+    /// What follows the word `Bearer`.
+    pub bearer: bool,
+    /// JSON Web Tokens: `eyJ….….…`.
+    pub jwt: bool,
+    /// 13 to 19 digits that begin with 2 to 6 and pass Luhn's check, together or in groups as on a card.
+    pub card: bool,
+    /// PEM and PGP blocks, from `-----BEGIN … PRIVATE KEY` to their end.
+    pub private_key: bool,
+}
+
+impl Default for Patterns {
+    fn default() -> Self {
+        Self { bearer: true, jwt: true, card: true, private_key: true }
+    }
+}
+
+/// What a token, a JWT and a private key cannot be without, in lower case.
+const MARKS: [&str; 3] = ["bearer", "eyj", "private key"];
+
+#[derive(Debug)]
+pub(crate) struct Finder {
+    on: Patterns,
+    marks: AhoCorasick,
+}
+
+impl Finder {
+    pub(crate) fn new(on: Patterns) -> Self {
+        let marks = AhoCorasick::builder().ascii_case_insensitive(true).build(MARKS);
+        Self { on, marks: marks.expect("three short patterns make a small automaton") }
+    }
+
+    /// Where the secrets of a text are, in order and apart. The text may go on after an `open` end: what could be the
+    /// beginning of one there is one.
+    pub(crate) fn find(&self, text: &str, open: bool) -> Vec<Range<usize>> {
+        let bytes = text.as_bytes();
+        let mut found = Vec::new();
+        // What a mark has been followed through, the next one is not followed through again: no text takes more than its
+        // length.
+        let mut tokens = Runs::of(is_of_token);
+        let mut dotted = Runs::of(is_of_jwt);
+        let mut ends = BlockEnds::default();
+        let classes = byte_classes(bytes);
+        let marks = (classes & OF_MARK != 0).then(|| self.marks.find_iter(text));
+        for mark in marks.into_iter().flatten() {
+            let secret = match mark.pattern().as_usize() {
+                0 if self.on.bearer => bearer(bytes, mark.range(), &mut tokens),
+                1 if self.on.jwt => jwt(bytes, mark.start(), open, &mut dotted),
+                2 if self.on.private_key => private_key(bytes, mark.range(), &mut ends),
+                _ => None,
+            };
+            found.extend(secret);
+        }
+        if self.on.card && classes & OF_CARD != 0 {
+            found.extend(cards(bytes, open, true));
+        }
+        found.sort_by_key(|range| range.start);
+        found.dedup_by(|next, before| {
+            let overlap = next.start < before.end;
+            if overlap {
+                before.end = before.end.max(next.end);
+            }
+            overlap
+        });
+        found
+    }
+
+    /// The text without the secrets that are found in it.
+    pub(crate) fn redacted<'a>(&self, text: &'a str, open: bool) -> Cow<'a, str> {
+        without(text, &self.find(text, open))
+    }
+
+    /// Whether a number is a card's.
+    pub(crate) fn is_card(&self, number: &[u8], open: bool) -> bool {
+        // One that went through floating point: `4111111111111111.0`.
+        let whole = number.strip_suffix(b".0").unwrap_or(number);
+        self.on.card && cards(whole, open, true).next().is_some()
+    }
+}
+
+/// The text with something else in some places.
+pub(crate) fn without<'a>(text: &'a str, found: &[Range<usize>]) -> Cow<'a, str> {
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut from = 0;
+    for secret in found {
+        shown.push_str(&text[from..secret.start]);
+        shown.push_str(REDACTED);
+        from = secret.end;
+    }
+    shown.push_str(&text[from..]);
+    Cow::Owned(shown)
+}
+
+/// Runs of bytes of one kind, each gone through once.
+struct Runs {
+    is_of: fn(u8) -> bool,
+    last: Range<usize>,
+    /// Where the last dot of the last run is; 0 without one.
+    last_dot: usize,
+}
+
+impl Runs {
+    fn of(is_of: fn(u8) -> bool) -> Self {
+        Self { is_of, last: 0..0, last_dot: 0 }
+    }
+
+    /// Where the run ends that this place is in; places must come in ascending order.
+    fn end(&mut self, text: &[u8], at: usize) -> usize {
+        if !self.last.contains(&at) {
+            let length = text[at..].iter().take_while(|byte| (self.is_of)(**byte)).count();
+            self.last = at..at + length;
+            self.last_dot = text[self.last.clone()].iter().rposition(|byte| *byte == b'.').map_or(0, |dot| at + dot);
+        }
+        self.last.end
+    }
+}
+
+fn is_of_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~+/%=".contains(&byte)
+}
+
+fn is_of_jwt(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
+}
+
+/// The token after the word.
+fn bearer(text: &[u8], word: Range<usize>, tokens: &mut Runs) -> Option<Range<usize>> {
+    if text[..word.start].last().is_some_and(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b':' | b'=' | b'"' | b'\'' | b'+');
+    let gap = text[word.end..].iter().take_while(|byte| between(byte)).count();
+    let start = word.end + gap;
+    let end = tokens.end(text, start);
+    (gap > 0 && end > start).then_some(start..end)
+}
+
+/// `{"` begins every header, and is `eyJ` in its coding. A JWT is parts with dots between them.
+fn jwt(text: &[u8], start: usize, open: bool, dotted: &mut Runs) -> Option<Range<usize>> {
+    if !text[start..].starts_with(b"eyJ") {
+        return None;
+    }
+    let end = dotted.end(text, start);
+    (dotted.last_dot > start || open && end == text.len()).then_some(start..end)
+}
+
+/// Where blocks end, looked for from one mark on to the next.
+#[derive(Default)]
+struct BlockEnds {
+    end: Option<usize>,
+    words: Option<usize>,
+}
+
+impl BlockEnds {
+    /// After the words of the end that comes next after this place; the end of the text when none does.
+    fn after(&mut self, text: &[u8], at: usize) -> usize {
+        let next = |known: Option<usize>, from: usize, what: &[u8]| match known {
+            Some(known) if known >= from => known,
+            _ => memmem::find(&text[from..], what).map_or(text.len(), |at| from + at),
+        };
+        let end = next(self.end, at, b"END ");
+        self.end = Some(end);
+        let words = next(self.words, end, b"PRIVATE KEY");
+        self.words = Some(words);
+        if words == text.len() { words } else { words + b"PRIVATE KEY".len() }
+    }
+}
+
+/// From the dashes before `BEGIN` to those after `END`, or to the end of the text.
+fn private_key(text: &[u8], words: Range<usize>, ends: &mut BlockEnds) -> Option<Range<usize>> {
+    /// As long as `-----BEGIN SSH2 ENCRYPTED ` and a little more.
+    const BEFORE: usize = 48;
+    let line = &text[words.start.saturating_sub(BEFORE)..words.start];
+    let begin = memmem::rfind(line, b"BEGIN ")?;
+    if !line[begin + b"BEGIN ".len()..].iter().all(|byte| byte.is_ascii_uppercase() || b"0123456789 ".contains(byte)) {
+        return None;
+    }
+    let begin = words.start - line.len() + begin;
+    let lead = text[..begin].strip_suffix(b" ").unwrap_or(&text[..begin]);
+    let dashes = lead.iter().rev().take_while(|byte| **byte == b'-').count();
+    let start = if dashes == 0 { begin } else { lead.len() - dashes };
+    let mut end = ends.after(text, words.end);
+    end += text[end..].strip_prefix(b" BLOCK").map_or(0, |_| b" BLOCK".len());
+    end += text[end..].iter().take_while(|byte| **byte == b'-').count();
+    Some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        Finder::new(Patterns::default()).redacted(text, false).into_owned()
+    }
+
+    fn cut(text: &str) -> String {
+        Finder::new(Patterns::default()).redacted(text, true).into_owned()
+    }
+
+    #[test]
+    fn bearer_tokens() {
+        assert_eq!(shown("sent Bearer abc.def~g/h+== to it"), "sent Bearer [redacted] to it");
+        assert_eq!(shown("sent as bearer xyz"), "sent as bearer [redacted]");
+        assert_eq!(shown("BEARER:  \"x\""), "BEARER:  \"[redacted]\"");
+        assert_eq!(shown("the bearer, the forbearer x"), "the bearer, the forbearer x");
+        assert_eq!(cut("Bearer"), "Bearer");
+    }
+
+    #[test]
+    fn json_web_tokens() {
+        let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln-_x";
+        assert_eq!(shown(&format!("t={token};")), "t=[redacted];");
+        assert_eq!(shown("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."), "[redacted]");
+        assert_eq!(shown("eyJhbGciOiJIUzI1NiJ9 and EYJ.x"), "eyJhbGciOiJIUzI1NiJ9 and EYJ.x");
+        for end in 3..token.len() {
+            assert_eq!(cut(&token[..end]), "[redacted]");
+        }
+    }
+
+    #[test]
+    fn private_keys() {
+        let block = |kind: &str| format!("-----BEGIN {kind}-----\nMIIEow\nx==\n-----END {kind}-----");
+        for kind in ["PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"] {
+            assert_eq!(shown(&format!("a {}\nb", block(kind))), "a [redacted]\nb", "{kind}");
+        }
+        assert_eq!(shown("-----BEGIN EC PRIVATE KEY-----\nMIIEow"), "[redacted]");
+        assert_eq!(shown("a private key"), "a private key");
+        assert_eq!(shown(&block("PUBLIC KEY")), block("PUBLIC KEY"));
+    }
+
+    #[test]
+    fn no_text_takes_more_than_its_length() {
+        let finder = Finder::new(Patterns::default());
+        for piece in
+            ["eyJ.", "eyJeyJ", "bearer=", "bearer bearer=", "BEGIN PRIVATE KEY ", "-", "4111-", "4111 1111 1111 1112 "]
+        {
+            // Gone through once for each mark, this would take minutes.
+            let text = piece.repeat(400_000 / piece.len());
+            finder.find(&text, false);
+            finder.find(&text, true);
+        }
+    }
+
+    #[test]
+    fn each_is_switchable() {
+        let all = Patterns::default();
+        let text = "Bearer x, eyJh.eyJz.x, 4111111111111111, -----BEGIN PRIVATE KEY-----";
+        for (on, kept) in [
+            (Patterns { bearer: false, ..all }, "Bearer x"),
+            (Patterns { jwt: false, ..all }, "eyJh.eyJz.x"),
+            (Patterns { card: false, ..all }, "4111111111111111"),
+            (Patterns { private_key: false, ..all }, "-----BEGIN PRIVATE KEY-----"),
+        ] {
+            let shown = Finder::new(on).redacted(text, false).into_owned();
+            assert!(shown.contains(kept) && shown.matches(REDACTED).count() == 3, "{shown}");
+        }
+    }
+}

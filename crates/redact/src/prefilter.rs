@@ -1,0 +1,361 @@
+//! What in a text could begin a sensitive key, or be a secret by its looks: found in one pass over its bytes, so that a
+//! text without any is not read closer.
+//!
+//! Four bytes tell most texts from those that hold a candidate: each pattern has a bit, and each byte has the bits of the
+//! patterns that it fits into. What fits is then looked at where it stands, and dismissed only if it is certain that
+//! a closer look would find nothing: `pin` in `shipping` is no word, and `2026` no card.
+
+use std::ops::Range;
+
+#[cfg(target_arch = "x86_64")]
+use crate::avx2;
+use crate::cards::card;
+#[cfg(target_arch = "x86_64")]
+use crate::teddy::{Halves, READ, Teddy};
+
+/// An escape can hide a letter from a search of the bytes.
+const ESCAPE: u64 = 1;
+const PERCENT: u64 = 1 << 1;
+/// So can the two letters that are not ASCII but whose lower case is.
+const KELVIN: u64 = 1 << 2;
+const LONG_S: u64 = 1 << 3;
+/// Any byte that is not ASCII: keys may be set in letters that the search cannot fold.
+const FOREIGN: u64 = 1 << 4;
+const JWT: u64 = 1 << 5;
+const CARD: u64 = 1 << 6;
+const PRIVATE_KEY: u64 = 1 << 7;
+/// Words of four letters or more, and shorter ones. They share bits when there are more of them.
+const LONG: Range<u32> = 8..38;
+const SHORT: Range<u32> = 38..64;
+
+/// What needs no second look.
+const CERTAIN: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | FOREIGN | JWT;
+/// Patterns whose first byte is the one before what they are about.
+const LED: u64 = !(PRIVATE_KEY | LONG_BITS);
+const LONG_BITS: u64 = (1 << LONG.end) - (1 << LONG.start);
+
+/// A pattern, as what each of its bytes may be.
+type Pattern<'a> = [&'a dyn Fn(u8) -> bool; 4];
+
+#[derive(Debug)]
+pub(crate) struct Prefilter {
+    /// The patterns that a byte fits into, by where it stands in them.
+    rows: Box<[[u64; 4]; 256]>,
+    /// By their bits: the keys, as words, that a bit stands for.
+    keys: Vec<Vec<Vec<String>>>,
+    /// The same patterns, for a search that may find more than there are.
+    #[cfg(target_arch = "x86_64")]
+    teddy: Teddy,
+}
+
+/// Which patterns the last three bytes begin.
+#[derive(Clone, Copy)]
+struct Begun([u64; 3]);
+
+impl Begun {
+    /// The same a byte later, and which patterns end with that byte.
+    fn after(self, row: &[u64; 4]) -> (Self, u64) {
+        let [one, two, three] = self.0;
+        (Self([row[0], one & row[1], two & row[2]]), three & row[3])
+    }
+}
+
+impl Prefilter {
+    /// `keys` are split into words, in lower case.
+    pub(crate) fn new(keys: &[Vec<String>], cards: bool) -> Self {
+        let mut prefilter = Self::none();
+        let any = |_: u8| true;
+        prefilter.add(ESCAPE, [&any, &|byte| byte == b'\\', &|byte| matches!(byte, b'u' | b'x'), &any]);
+        // A text may end in the middle of one, and zeros stand behind its end.
+        let is_hex = |byte: u8| byte == 0 || byte.is_ascii_hexdigit();
+        prefilter.add(PERCENT, [&any, &|byte| byte == b'%', &is_hex, &is_hex]);
+        prefilter.add(KELVIN, [&any, &|byte| byte == 0xe2, &|byte| byte == 0x84, &|byte| byte == 0xaa]);
+        prefilter.add(LONG_S, [&any, &|byte| byte == 0xc5, &|byte| byte == 0xbf, &any]);
+        prefilter.add(JWT, [&any, &|byte| byte == b'e', &|byte| byte == b'y', &|byte| byte == b'J']);
+        prefilter.add_word(PRIVATE_KEY, PRIVATE);
+        if cards {
+            let is_digit = |byte: u8| byte.is_ascii_digit();
+            let is_first = |byte: u8| matches!(byte, b'2'..=b'6');
+            prefilter.add(CARD, [&|byte| !byte.is_ascii_digit(), &is_first, &is_digit, &is_digit]);
+        }
+        let mut long = Bits::of(LONG);
+        let mut short = Bits::of(SHORT);
+        for words in keys {
+            let word = words[0].as_bytes();
+            if !word.is_ascii() {
+                prefilter.add(FOREIGN, [&any, &|byte| !byte.is_ascii(), &any, &any]);
+            } else if let Some(beginning) = word.get(..4) {
+                let bit = long.bit(beginning);
+                prefilter.add_word(1 << bit, word);
+                prefilter.keys[bit as usize].push(words.clone());
+            } else {
+                let letter = |at: usize| move |byte: u8| word.get(at).is_none_or(|it| byte.eq_ignore_ascii_case(it));
+                let bit = short.bit(word);
+                prefilter.add(1 << bit, [&may_lead, &|byte| byte == word[0], &letter(1), &letter(2)]);
+                prefilter.keys[bit as usize].push(words.clone());
+                // A capital begins a word after a letter too.
+                let capital = word[0].to_ascii_uppercase();
+                let bit = short.bit(&[&[capital], &word[1..]].concat());
+                prefilter.add(1 << bit, [&any, &|byte| byte == capital, &letter(1), &letter(2)]);
+                prefilter.keys[bit as usize].push(words.clone());
+            }
+        }
+        prefilter
+    }
+
+    fn none() -> Self {
+        Self {
+            rows: Box::new([[0; 4]; 256]),
+            keys: vec![Vec::new(); 64],
+            #[cfg(target_arch = "x86_64")]
+            teddy: Teddy::default(),
+        }
+    }
+
+    /// A word of at least four letters, in any case.
+    fn add_word(&mut self, bit: u64, word: &[u8]) {
+        let letter = |at: usize| move |byte: u8| byte.eq_ignore_ascii_case(&word[at]);
+        self.add(bit, [&letter(0), &letter(1), &letter(2), &letter(3)]);
+    }
+
+    fn add(&mut self, bit: u64, pattern: Pattern<'_>) {
+        for (byte, row) in (0..=u8::MAX).zip(self.rows.iter_mut()) {
+            for (bits, fits) in row.iter_mut().zip(pattern) {
+                *bits |= if fits(byte) { bit } else { 0 };
+            }
+        }
+        #[cfg(target_arch = "x86_64")]
+        self.teddy.add(pattern.map(|fits| Halves::of((0..=u8::MAX).filter(|byte| fits(*byte)))));
+    }
+
+    /// Finds a candidate everywhere.
+    #[cfg(test)]
+    pub(crate) fn everywhere() -> Self {
+        let mut prefilter = Self::none();
+        prefilter.add(FOREIGN, [&|_| true; 4]);
+        prefilter
+    }
+
+    /// Whether there could be anything to redact; `false` is certain. The text may go on after an `open` end.
+    pub(crate) fn may_match(&self, text: &[u8], open: bool) -> bool {
+        self.first_candidate(text, 0, text.len(), open).is_some()
+    }
+
+    /// Where the first candidate begins of those that begin between two places.
+    pub(crate) fn first_candidate(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
+        let to = text.len().min(to + 3);
+        #[cfg(target_arch = "x86_64")]
+        if avx2::is_available() {
+            // SAFETY: the processor has what it is compiled for.
+            #[expect(unsafe_code, reason = "a search of 32 places at once takes half the time")]
+            return unsafe { self.first_avx2(text, from, to, open) };
+        }
+        self.first_scalar(text, from, to, open)
+    }
+
+    /// The same, of patterns that end before the second place.
+    pub(crate) fn first_scalar(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
+        let mut begun = Begun([self.led(text, from), 0, 0]);
+        let mut at = from;
+        let (chunks, rest) = text[from..to].as_chunks::<8>();
+        for chunk in chunks {
+            let mut next = begun;
+            let mut any = 0;
+            for byte in chunk {
+                let fits;
+                (next, fits) = next.after(&self.rows[usize::from(*byte)]);
+                any |= fits;
+            }
+            if any != 0
+                && let Some(found) = self.first_of(text, chunk, at, begun, open)
+            {
+                return Some(found);
+            }
+            begun = next;
+            at += chunk.len();
+        }
+        // A pattern may be shorter than its bytes.
+        let mut last = [0; 10];
+        last[..rest.len()].copy_from_slice(rest);
+        self.first_of(text, &last[..rest.len() + 2], at, begun, open)
+    }
+
+    /// The same of a few bytes, the first of which stands here.
+    #[inline(never)]
+    fn first_of(&self, text: &[u8], bytes: &[u8], at: usize, mut begun: Begun, open: bool) -> Option<usize> {
+        for (at, byte) in (at..).zip(bytes) {
+            let fits;
+            (begun, fits) = begun.after(&self.rows[usize::from(*byte)]);
+            if fits != 0
+                && let Some(found) = self.candidate(text, at, fits, open)
+            {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    /// The same, in many places at once.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,popcnt")]
+    fn first_avx2(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
+        let fit = |led: u64, next: &[u8]| {
+            next.iter().zip(1..4).fold(led, |fits, (byte, nth)| fits & self.rows[usize::from(*byte)][nth])
+        };
+        let mut at = from;
+        loop {
+            let left = &text[at..to];
+            let mut padded = [0; READ];
+            let read = match left.first_chunk() {
+                Some(read) => read,
+                None => {
+                    padded[..left.len()].copy_from_slice(left);
+                    &padded
+                }
+            };
+            let fits = if at == from { fit(self.led(text, from), read) } else { 0 };
+            if fits != 0
+                && let Some(found) = self.candidate(text, from + 2, fits, open)
+            {
+                return Some(found);
+            }
+            let mut places = self.teddy.candidates(read);
+            while places != 0 {
+                let place = places.trailing_zeros() as usize;
+                let fits = fit(self.rows[usize::from(read[place])][0], &read[place + 1..]);
+                if fits != 0
+                    && let Some(found) = self.candidate(text, at + place + 3, fits, open)
+                {
+                    return Some(found);
+                }
+                places &= places - 1;
+            }
+            at += avx2::WIDTH;
+            // The shortest pattern has a byte before it and one of its own.
+            if at + 2 > to {
+                return None;
+            }
+        }
+    }
+
+    /// The patterns about what stands here that the byte before may lead to.
+    fn led(&self, text: &[u8], at: usize) -> u64 {
+        at.checked_sub(1).map_or(LED, |before| LED & self.rows[usize::from(text[before])][0])
+    }
+
+    /// Where the candidate begins whose pattern's last byte is here, if it is one.
+    #[inline]
+    fn candidate(&self, text: &[u8], at: usize, fits: u64, open: bool) -> Option<usize> {
+        if fits & !LED != 0 && self.is_candidate(text, at - 3, fits & !LED, open) {
+            return Some(at - 3);
+        }
+        (fits & LED != 0 && self.is_candidate(text, at - 2, fits & LED, open)).then(|| at - 2)
+    }
+
+    #[inline(never)]
+    fn is_candidate(&self, text: &[u8], at: usize, fits: u64, open: bool) -> bool {
+        if fits & CERTAIN != 0 || fits & PRIVATE_KEY != 0 && begins_with(&text[at..], PRIVATE) {
+            return true;
+        }
+        if fits & CARD != 0 {
+            // At an open end a digit may have been cut in the middle of its escape.
+            let uncut = text.strip_suffix(b"\\").filter(|_| open).unwrap_or(text);
+            if card(uncut, at, open, false).is_some() {
+                return true;
+            }
+        }
+        let mut bits = if may_part(text, at) { fits >> LONG.start } else { 0 };
+        while bits != 0 {
+            let bit = LONG.start + bits.trailing_zeros();
+            if self.keys[bit as usize].iter().any(|words| may_be_at(text, at, words)) {
+                return true;
+            }
+            bits &= bits - 1;
+        }
+        false
+    }
+}
+
+/// What no private key is without.
+const PRIVATE: &[u8] = b"private key";
+
+/// Bits, each for one beginning of words for as long as there are any.
+struct Bits {
+    all: Range<u32>,
+    beginnings: Vec<Vec<u8>>,
+}
+
+impl Bits {
+    fn of(all: Range<u32>) -> Self {
+        Self { all, beginnings: Vec::new() }
+    }
+
+    fn bit(&mut self, beginning: &[u8]) -> u32 {
+        let known = self.beginnings.iter().position(|known| known == beginning);
+        let nth = known.unwrap_or(self.beginnings.len());
+        if known.is_none() {
+            self.beginnings.push(beginning.to_vec());
+        }
+        self.all.start + nth as u32 % self.all.len() as u32
+    }
+}
+
+/// Whether a word in lower case may begin after this byte: it is no letter or digit, or could be the end of an escape.
+fn may_lead(byte: u8) -> bool {
+    !(byte.is_ascii_lowercase() || byte.is_ascii_digit()) || ends_escape(byte)
+}
+
+/// Whether this is the second byte of an escape that stands for what separates words.
+fn ends_escape(byte: u8) -> bool {
+    matches!(byte, b'n' | b't' | b'r' | b'b' | b'f')
+}
+
+/// Whether a text begins with these letters in any case. It may say so of what is no letter at all.
+fn begins_with(text: &[u8], word: &[u8]) -> bool {
+    const LOWER_CASE: u8 = 0x20;
+    text.len() >= word.len() && text.iter().zip(word).all(|(said, letter)| said | LOWER_CASE == *letter)
+}
+
+/// Whether words may follow one another from here on, in any way to split the text.
+fn may_be_at(text: &[u8], start: usize, words: &[String]) -> bool {
+    let mut at = start;
+    for (nth, word) in words.iter().enumerate() {
+        if nth > 0 {
+            let is_between = |byte: &u8| byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\\%".contains(byte);
+            at += text[at..].iter().take_while(|byte| is_between(byte)).count();
+        }
+        let rest = &text[at..];
+        // What the next word is, is not certain then.
+        if nth > 0 && (rest.len() < word.len() || !word.is_ascii() || matches!(rest[0], b'\\' | b'%' | 0x80..)) {
+            return true;
+        }
+        if !begins_with(rest, word.as_bytes()) {
+            return false;
+        }
+        // `password2` is a password too.
+        at += word.len();
+        at += text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if !may_part(text, at) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether one word may end and another begin here. Of what is not ASCII it is not certain.
+fn may_part(text: &[u8], at: usize) -> bool {
+    let (Some(before), Some(byte)) = (text[..at].last(), text.get(at)) else { return true };
+    if !before.is_ascii_alphanumeric() || !byte.is_ascii_alphanumeric() {
+        return true;
+    }
+    let is_escaped = ends_escape(*before) && at > 1 && text[at - 2] == b'\\';
+    let by_case = match byte {
+        b'A'..=b'Z' if before.is_ascii_uppercase() => {
+            text.get(at + 1).is_some_and(|after| after.is_ascii_lowercase() || !after.is_ascii())
+        }
+        b'A'..=b'Z' => true,
+        b'a'..=b'z' => before.is_ascii_uppercase(),
+        _ => false,
+    };
+    is_escaped || by_case
+}

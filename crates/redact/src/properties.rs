@@ -1,0 +1,224 @@
+//! The redactor has the same result as its slow reference, and no part of a secret in any part of a document.
+
+use proptest::prelude::*;
+
+use crate::reference::Document;
+use crate::{Redactor, Syntax};
+
+/// What stands under sensitive keys. No part of it but its first four letters is ever shown.
+const SECRET: &str = "t0psecretvalue";
+const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r";
+const CARDS: [&str; 4] = ["4111111111111111", "5500 0055 5555 5559", "3782-822463-10005", "6011.0009.9013.9424"];
+const BLOCK: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE KEY-----";
+
+/// What betrays a secret: parts of it that nobody may see.
+fn betrayed(shown: &str) -> Vec<&'static str> {
+    let parts = ["t0ps", "eyJh", "MIIEo", "5500 005", "3782-822", "6011.000", "4111111"];
+    parts.into_iter().filter(|part| shown.contains(part)).collect()
+}
+
+fn sensitive_key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("password"),
+        Just("userPassword"),
+        Just("API-Key"),
+        Just("x_session_id"),
+        Just("TOKEN"),
+        Just("card.number"),
+        Just("clientSecret"),
+        Just("authHeader"),
+        Just("pin"),
+    ]
+    .prop_map(str::to_owned)
+}
+
+fn plain_key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("shipping".to_owned()),
+        Just("note".to_owned()),
+        Just("token s".to_owned()),
+        "[a-zA-Z_ %\\\\é]{0,12}"
+    ]
+}
+
+fn plain_text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "\\PC{0,20}",
+        "[a-zA-Z0-9 =:&;%\"\\\\/.\\n\\t-]{0,30}",
+        "[0-9 .-]{0,30}",
+        Just("the password is wrong".to_owned()),
+        Just("ſecret K \u{2028}".to_owned()),
+    ]
+}
+
+/// A text that holds a secret which its looks, or a key inside it, give away.
+fn telling_text() -> impl Strategy<Value = String> {
+    let telling = prop_oneof![
+        Just(format!("Bearer {SECRET}")),
+        Just(format!("token={SECRET}")),
+        Just(format!("p%61ssword%3D{SECRET}")),
+        Just(format!("{{\"pwd\":\"{SECRET}\"}}")),
+        Just(JWT.to_owned()),
+        Just(BLOCK.to_owned()),
+        prop::sample::select(&CARDS[..]).prop_map(str::to_owned),
+    ];
+    ("[ (,€]{0,3}", telling, "[ ),é]{0,3}").prop_map(|(before, telling, after)| before + &telling + &after)
+}
+
+fn scalar() -> impl Strategy<Value = Document> {
+    prop_oneof![
+        prop_oneof![
+            Just("true"),
+            Just("null"),
+            Just("-0.5e3"),
+            Just("4111111111111111"),
+            Just("4111111111111111.0"),
+            Just("-4111111111111111"),
+            Just("1732305600000"),
+            Just("4111111111111112")
+        ]
+        .prop_map(|text| Document::Scalar(text.into())),
+        any::<f64>()
+            .prop_filter("JSON has no other", |it| it.is_finite())
+            .prop_map(|it| Document::Scalar(serde_json::json!(it).to_string())),
+        plain_text().prop_map(Document::String),
+        telling_text().prop_map(Document::String),
+    ]
+}
+
+fn secret_value() -> impl Strategy<Value = Document> {
+    prop_oneof![
+        Just(Document::String(SECRET.into())),
+        Just(Document::Array(vec![Document::String(SECRET.into()), Document::Scalar("4111111111111111".into())])),
+        Just(Document::Object(vec![("a}\"".into(), Document::String(SECRET.into()))])),
+        Just(Document::Scalar("4111111111".into())),
+    ]
+}
+
+fn document() -> impl Strategy<Value = Document> {
+    scalar().prop_recursive(4, 40, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Document::Array),
+            prop::collection::vec(
+                prop_oneof![2 => (plain_key(), inner.clone()), 1 => (sensitive_key(), secret_value())],
+                0..5
+            )
+            .prop_map(Document::Object),
+            // JSON as a string inside JSON.
+            inner.prop_map(|inner| Document::String(inner.text())),
+        ]
+    })
+}
+
+/// The document's text, some of its letters as escapes and space wherever it may be.
+fn written(document: &Document, noise: &[u8]) -> String {
+    let mut noise = noise.iter().copied().cycle();
+    let mut next = move || noise.next().unwrap_or(0);
+    let mut out = String::new();
+    let mut inside = false;
+    let mut escaped = false;
+    for c in document.text().chars() {
+        if !inside && matches!(c, '{' | '}' | '[' | ']' | ':' | ',' | '"') && next() % 4 == 0 {
+            out.push_str([" ", "\n\t", "\r\n", "  "][usize::from(next() % 4)]);
+        }
+        if inside && !escaped && c != '"' && c != '\\' && c.is_ascii() && next() % 16 == 0 {
+            out.push_str(&format!("\\u{:04X}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+        match c {
+            '"' if !escaped => inside = !inside,
+            _ => {}
+        }
+        escaped = inside && c == '\\' && !escaped;
+    }
+    out
+}
+
+/// `PROPTEST_CASES=20000` looks longer.
+pub(crate) fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn it_says_what_the_reference_says(document in document(), noise in prop::collection::vec(any::<u8>(), 1..40)) {
+        let text = written(&document, &noise);
+        let shown = Redactor::default().content(text.as_bytes(), Syntax::Json, usize::MAX, true);
+        prop_assert!(!shown.truncated);
+        let read = Document::parse(&shown.text).map(|read| read.normal());
+        prop_assert_eq!(read, Some(document.redacted().normal()), "{} became {}", text, shown.text);
+    }
+
+    #[test]
+    fn data_is_redacted_like_a_body(document in document()) {
+        let text = document.text();
+        // Data cannot have a key twice, nor write a number in its own way.
+        if let Ok(mut data) = serde_json::from_str::<serde_json::Value>(&text) && Document::parse(&data.to_string()) == Some(document.clone()) {
+            Redactor::default().data(&mut data);
+            let shown = Document::parse(&data.to_string()).map(|shown| shown.normal());
+            prop_assert_eq!(shown, Some(document.redacted().normal()));
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_document_shows_a_part_of_a_secret(
+        document in document(),
+        noise in prop::collection::vec(any::<u8>(), 1..40),
+        part in any::<prop::sample::Index>(),
+    ) {
+        let text = written(&document, &noise);
+        let cut = part.index(text.len() + 1);
+        let redactor = Redactor::default();
+        let whole = redactor.content(text.as_bytes(), Syntax::Json, usize::MAX, true).text;
+        // What the whole document shows, say of a text that only looks like a secret, a part may show too.
+        let allowed = betrayed(&whole);
+        for (body, limit, complete) in [(&text.as_bytes()[..cut], usize::MAX, false), (text.as_bytes(), cut, true)] {
+            let shown = redactor.content(body, Syntax::Json, limit, complete).text;
+            prop_assert!(shown.len() <= limit);
+            let betrayed: Vec<_> = betrayed(&shown).into_iter().filter(|part| !allowed.contains(part)).collect();
+            prop_assert!(betrayed.is_empty(), "{:?} in {} of {}", betrayed, shown, text);
+        }
+    }
+
+    #[test]
+    fn a_text_shows_no_part_of_what_its_looks_give_away(
+        before in "[b-d ,]{0,30}",
+        secret in prop_oneof![Just(JWT), prop::sample::select(&CARDS[..])],
+        after in "[b-d ,]{0,30}",
+        part in any::<prop::sample::Index>(),
+    ) {
+        let text = format!("{before} {secret} {after}");
+        let cut = part.index(text.len() + 1);
+        let redactor = Redactor::default();
+        let whole = redactor.content(text.as_bytes(), Syntax::Text, usize::MAX, true).text;
+        prop_assert_eq!(whole, format!("{before} [redacted] {after}"));
+        for (body, limit, complete) in [(&text.as_bytes()[..cut], usize::MAX, false), (text.as_bytes(), cut, true)] {
+            let shown = redactor.content(body, Syntax::Text, limit, complete).text;
+            prop_assert!(betrayed(&shown).is_empty(), "{} of {}", shown, text);
+        }
+    }
+
+    #[test]
+    fn pairs_show_no_secret(
+        plain in "[a-z]{1,8}",
+        key in sensitive_key(),
+        telling in telling_text(),
+        part in any::<prop::sample::Index>(),
+    ) {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair(&plain, "shown")
+            .append_pair(&key, SECRET)
+            .append_pair("next", &telling)
+            .finish();
+        let redactor = Redactor::default();
+        let shown = redactor.query(&form);
+        prop_assert!(shown.starts_with(&format!("{plain}=")) && betrayed(&shown).is_empty(), "{} of {}", shown, form);
+        let cut = part.index(form.len() + 1);
+        let shown = redactor.content(&form.as_bytes()[..cut], Syntax::Form, usize::MAX, false).text;
+        prop_assert!(betrayed(&shown).is_empty(), "{} of {}", shown, form);
+    }
+}

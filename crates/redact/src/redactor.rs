@@ -1,0 +1,227 @@
+//! The redactor: one set of rules for everything that a sink may show.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use crate::content::{Content, cut, is_utf16, readable, text_of};
+use crate::json;
+use crate::pairs::{redact_pairs, redact_path};
+use crate::patterns::Patterns;
+use crate::placeholder::{REDACTED, WITHHELD};
+use crate::rules::Rules;
+use crate::strings::Unreadable;
+
+/// How a body is parsed for keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syntax {
+    /// JSON, or JSON documents on lines of their own.
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// Any other text.
+    Text,
+}
+
+/// Redacts bodies, paths, query strings, headers, data and messages by the same rules.
+#[derive(Debug)]
+pub struct Redactor {
+    pub(crate) rules: Rules,
+}
+
+impl Default for Redactor {
+    fn default() -> Self {
+        Self::new(&[], Patterns::default())
+    }
+}
+
+impl Redactor {
+    /// A redactor for the built-in keys and `more` of them, and for these patterns.
+    pub fn new(more: &[String], patterns: Patterns) -> Self {
+        Self { rules: Rules::new(more, patterns) }
+    }
+
+    /// Redacts a body, then cuts it to `limit` bytes. `complete` is `false` when `body` is only the beginning of one.
+    pub fn content<'a>(&self, body: &'a [u8], syntax: Syntax, limit: usize, complete: bool) -> Content<'a> {
+        let near = &body[..body.len().min(limit.saturating_add(json::BEYOND))];
+        let open = !complete || near.len() < body.len();
+        let withheld = cut(WITHHELD.into(), limit);
+        if is_utf16(near) {
+            return withheld;
+        }
+        if !self.rules.may_match(near, open) && syntax != Syntax::Form {
+            return cut(readable(near, limit), limit);
+        }
+        match syntax {
+            // What no browser would have sent as a form is not parsed as one.
+            Syntax::Form if body.trim_ascii_end().iter().any(|byte| *byte <= b' ' || b"\"<{\\".contains(byte)) => {
+                self.content(body, Syntax::Text, limit, complete)
+            }
+            Syntax::Form => match std::str::from_utf8(body) {
+                Ok(form) => {
+                    let shown =
+                        redact_pairs(&self.rules, form, limit, !complete, |key| self.rules.keys.is_sensitive(key));
+                    cut(shown.into(), limit)
+                }
+                Err(_) => withheld,
+            },
+            Syntax::Json => {
+                let mut out = Vec::with_capacity(body.len().min(limit) + 32);
+                match json::redact(&self.rules, body, limit.saturating_add(1), complete, 0, &mut out) {
+                    Ok(()) => cut(text_of(out).into(), limit),
+                    Err(Unreadable) => withheld,
+                }
+            }
+            Syntax::Text => {
+                let text = String::from_utf8_lossy(near);
+                // JSON has other content types too.
+                if text.trim_start().starts_with(['{', '[']) {
+                    let read = self.content(body, Syntax::Json, limit, complete);
+                    if read != withheld {
+                        return read;
+                    }
+                }
+                let shown = self.rules.patterns.redacted(&text, open);
+                if self.rules.keys.are_named_in(&text) || self.rules.is_found_in(&shown, open) {
+                    return withheld;
+                }
+                let content = cut(shown.into_owned().into(), limit);
+                Content { truncated: content.truncated || near.len() < body.len(), ..content }
+            }
+        }
+    }
+
+    /// A query string with the values of sensitive keys, and of `code`, redacted.
+    pub fn query(&self, query: &str) -> String {
+        let is_sensitive = |key: &str| key.eq_ignore_ascii_case("code") || self.rules.keys.is_sensitive(key);
+        redact_pairs(&self.rules, query, usize::MAX, false, is_sensitive)
+    }
+
+    /// A path whose segments that hold a secret are redacted.
+    pub fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        redact_path(&self.rules, path)
+    }
+
+    /// A header's value, or another short text that a client sets.
+    pub fn header<'a>(&self, value: &'a str) -> Cow<'a, str> {
+        let may_match = self.rules.may_match(value.as_bytes(), false);
+        let shown = may_match.then(|| json::redact_string(&self.rules, value, json::DEEPEST, false));
+        shown.flatten().unwrap_or(Cow::Borrowed(value))
+    }
+
+    /// Redacts what looks like a secret in a text made for people.
+    pub fn text_in_place(&self, text: &mut String) {
+        if let Some(shown) = self.rules.without_found(text, false) {
+            *text = shown.into_owned();
+        }
+    }
+
+    /// Redacts data in place, at any depth.
+    pub fn data(&self, value: &mut Value) {
+        match value {
+            Value::Object(map) => self.map(map),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.data(item)),
+            Value::String(text) if self.rules.may_match(text.as_bytes(), false) => {
+                if let Some(shown) = json::redact_string(&self.rules, text, 0, false) {
+                    *text = shown.into_owned();
+                }
+            }
+            Value::Number(number) if self.rules.patterns.is_card(number.to_string().as_bytes(), false) => {
+                *value = REDACTED.into();
+            }
+            _ => {}
+        }
+    }
+
+    /// Redacts named values in place, at any depth.
+    pub fn map(&self, map: &mut Map<String, Value>) {
+        for (key, value) in map.iter_mut() {
+            if self.rules.keys.is_sensitive(key) {
+                *value = REDACTED.into();
+            } else {
+                self.data(value);
+            }
+        }
+        if map.keys().any(|key| self.rules.key(key).is_some()) {
+            let all = std::mem::take(map).into_iter();
+            map.extend(all.map(|(key, value)| (self.rules.key(&key).map_or(key, Cow::into_owned), value)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn redactor() -> Redactor {
+        Redactor::default()
+    }
+
+    #[test]
+    fn a_clean_body_is_cut_on_a_character_boundary() {
+        let content = redactor().content("äöü".as_bytes(), Syntax::Text, 3, true);
+        assert_eq!(content, Content { text: "ä".into(), truncated: true });
+        let whole = redactor().content("äöü".as_bytes(), Syntax::Text, 6, true);
+        assert_eq!(whole, Content { text: "äöü".into(), truncated: false });
+    }
+
+    #[test]
+    fn it_redacts_before_it_cuts() {
+        let content = redactor().content(br#"{"password":"0123456789","a":1}"#, Syntax::Json, 26, true);
+        assert_eq!(
+            content,
+            Content { text: r#"{"password":"[redacted]","a"#.chars().take(26).collect(), truncated: true }
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_withheld() {
+        for (body, syntax) in [
+            ("password=x", Syntax::Json),
+            ("password: x", Syntax::Text),
+            ("p\0i\0n\0:\0x\0", Syntax::Json),
+            ("h\0i\0,\0 \0p\0i\0n\0", Syntax::Text),
+            ("{\"pin\" 1}", Syntax::Text),
+        ] {
+            assert_eq!(redactor().content(body.as_bytes(), syntax, 100, true).text, WITHHELD, "{body}");
+        }
+    }
+
+    #[test]
+    fn forms_and_queries_lose_the_values_of_sensitive_keys() {
+        let redactor = redactor();
+        assert_eq!(redactor.query("a=1&pass%77ord=x&code=9&b"), "a=1&pass%77ord=[redacted]&code=[redacted]&b");
+        for query in [
+            "a=1;password=x",
+            "password=a;x",
+            "a=1;b=Bearer%20a;x",
+            "n=b=Bearer+x",
+            "p%2561ssword=x",
+            "user[password]=x",
+            "token[]=x",
+            "n=/cb?token=x",
+            "n=%2Fcb%3Ftoken%3Dx",
+            "token%3Dx",
+        ] {
+            let shown = redactor.query(query);
+            assert!(shown.contains(REDACTED) && !shown.ends_with('x'), "{shown}");
+        }
+        let lines = redactor.content(b"{\"password\"\n:\n\"x\"}", Syntax::Form, 100, true);
+        assert_eq!(lines.text, "{\"password\"\n:\n\"[redacted]\"}");
+        let cut = redactor.content(b"a=4111-1111-%[", Syntax::Form, 100, false);
+        assert_eq!(cut.text, "a=[redacted]");
+        let form = redactor.content(b"code=9&api%2Dkey=x", Syntax::Form, 100, true);
+        assert_eq!(form.text, "code=9&api%2Dkey=[redacted]");
+    }
+
+    #[test]
+    fn data_is_redacted_at_any_depth() {
+        let mut data = json!({"a": [{"sessionId": {"x": 1}}], "b": "{\"pwd\":1}", "c": "pin", "u": "/x?token=1"});
+        redactor().data(&mut data);
+        assert_eq!(
+            data,
+            json!({"a": [{"sessionId": "[redacted]"}], "b": "{\"pwd\":\"[redacted]\"}", "c": "pin", "u": "[redacted]"})
+        );
+    }
+}

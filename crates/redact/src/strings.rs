@@ -1,0 +1,120 @@
+//! The strings of a document as they are written.
+
+use std::borrow::Cow;
+
+/// The document cannot be parsed where it would have to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable;
+
+/// Where a string ends, its quotes included, and whether there are escapes in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Quoted {
+    pub end: usize,
+    pub has_escapes: bool,
+}
+
+/// The string that begins here; `None` when the input ends first.
+#[inline(always)]
+pub(crate) fn quoted(text: &[u8], start: usize) -> Result<Option<Quoted>, Unreadable> {
+    let at = after_plain(text, start + 1);
+    match text.get(at) {
+        Some(b'"') => Ok(Some(Quoted { end: at + 1, has_escapes: false })),
+        _ => quoted_with_escapes(text, at),
+    }
+}
+
+/// The same of a string that is plain up to here.
+#[inline(never)]
+fn quoted_with_escapes(text: &[u8], mut at: usize) -> Result<Option<Quoted>, Unreadable> {
+    let mut has_escapes = false;
+    loop {
+        match text.get(at) {
+            None => return Ok(None),
+            Some(b'"') => return Ok(Some(Quoted { end: at + 1, has_escapes })),
+            Some(b'\\') => match text.get(at + 1) {
+                None => return Ok(None),
+                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
+                Some(b'u') if text[at + 2..].iter().take(4).all(u8::is_ascii_hexdigit) => at += 6,
+                Some(_) => return Err(Unreadable),
+            },
+            Some(_) => return Err(Unreadable),
+        }
+        has_escapes = true;
+        at = after_plain(text, at);
+    }
+}
+
+/// The value of a string, or of the beginning of one that is truncated.
+#[inline]
+pub(crate) fn unquoted(raw: &[u8], truncated: bool, has_escapes: bool) -> Result<Cow<'_, str>, Unreadable> {
+    if has_escapes {
+        let closed = if truncated { Cow::Owned([raw, b"\""].concat()) } else { Cow::Borrowed(raw) };
+        return serde_json::from_slice(&closed).map(Cow::Owned).map_err(|_| Unreadable);
+    }
+    let end = if truncated { raw.len() } else { raw.len() - 1 };
+    std::str::from_utf8(&raw[1..end]).map(Cow::Borrowed).map_err(|_| Unreadable)
+}
+
+/// The beginning of a string, of about so many bytes, that no character and no escape is cut in.
+#[inline]
+pub(crate) fn beginning(raw: &[u8], room: usize) -> &[u8] {
+    if raw.len() <= room.saturating_add(16) {
+        return raw;
+    }
+    let is_unit = |at: usize| raw[at] == b'\\' && raw[at + 1] == b'u';
+    let mut at = 1;
+    while at < room {
+        at += if is_unit(at) { 6 } else { 1 + usize::from(raw[at] == b'\\') };
+    }
+    // The second half of a surrogate pair belongs to the first.
+    if is_unit(at) {
+        at += 6;
+    }
+    while raw[at] & 0xc0 == 0x80 {
+        at += 1;
+    }
+    &raw[..at]
+}
+
+/// Where the plain bytes of a string end that are here: at a quote, a backslash, a control character or the end.
+fn after_plain(text: &[u8], mut at: usize) -> usize {
+    // The bytes of a word at once: of a byte that is 0 the borrow is seen in its highest bit, and in those above it.
+    const LOW: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = LOW << 7;
+    let below = |word: u64, limit: u8| word.wrapping_sub(LOW * u64::from(limit)) & !word & HIGH;
+    let mut rest = text.get(at..).unwrap_or_default();
+    while let Some(bytes) = rest.first_chunk() {
+        let word = u64::from_le_bytes(*bytes);
+        let quotes = below(word ^ (LOW * u64::from(b'"')), 1);
+        let backslashes = below(word ^ (LOW * u64::from(b'\\')), 1);
+        let others = quotes | backslashes | below(word, b' ');
+        if others != 0 {
+            return at + (others.trailing_zeros() / 8) as usize;
+        }
+        at += bytes.len();
+        rest = &rest[bytes.len()..];
+    }
+    let is_other = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    rest.iter().position(is_other).map_or(text.len(), |length| at + length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_ends_at_its_quote_escape_or_control_character() {
+        for length in 0..40 {
+            for plain in ["p", " ", "!", "#", "[", "]", "\u{7f}", "\u{a2}", "\u{dc}", "\u{3fff}"] {
+                let before = plain.repeat(length);
+                for end in ["\"", "\\", "\n", "\0", "\x1f"] {
+                    let text = format!("{before}{end}{end}{plain}\"\0\\");
+                    for from in 0..=length {
+                        assert_eq!(after_plain(text.as_bytes(), from), before.len(), "{text:?}");
+                    }
+                }
+                assert_eq!(after_plain(before.as_bytes(), 0), before.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The words of a text: whatever is no letter or digit separates them, and so may a change of case.
+
+use std::ops::Range;
+
+/// Which changes of case separate words.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Split {
+    /// `userAPIKey`: user, api, key.
+    Camel,
+    /// `CSRFtoken`: csrf, token.
+    Capitals,
+    /// None: `PaSsWoRd` is one word.
+    Marks,
+}
+
+/// Where the words of a text are.
+#[derive(Clone)]
+pub(crate) struct Words<'a> {
+    text: &'a str,
+    split: Split,
+    at: usize,
+    before: Option<char>,
+}
+
+impl<'a> Words<'a> {
+    pub(crate) fn of(text: &'a str, split: Split) -> Self {
+        Self { text, split, at: 0, before: None }
+    }
+
+    /// Whether a word of so many letters ends before this character, the text from which on is `rest`.
+    fn is_parted(&self, c: char, rest: &str, length: usize) -> bool {
+        let is_upper = c.is_uppercase();
+        if !is_upper && self.split != Split::Capitals {
+            return false;
+        }
+        let rises = || is_upper && self.before.is_some_and(|before| !before.is_uppercase());
+        let falls = || is_upper && rest[c.len_utf8()..].chars().next().is_some_and(char::is_lowercase);
+        // Of a lower case letter after a capital: whether that capital was not the word's first letter.
+        let drops = || length > 1 && c.is_lowercase() && self.before.is_some_and(char::is_uppercase);
+        match self.split {
+            Split::Camel => rises() || falls(),
+            Split::Capitals => rises() || drops(),
+            Split::Marks => false,
+        }
+    }
+}
+
+impl Iterator for Words<'_> {
+    type Item = Range<usize>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Range<usize>> {
+        let mut start = self.at;
+        // Letters of the word so far, in lower case.
+        let mut length = 0;
+        while let Some(c) = self.text[self.at..].chars().next() {
+            let separates = !c.is_alphanumeric();
+            if length > 0 && (separates || self.is_parted(c, &self.text[self.at..], length)) {
+                return Some(start..self.at);
+            }
+            self.before = Some(c);
+            self.at += c.len_utf8();
+            if separates {
+                start = self.at;
+            } else {
+                length += if c.is_ascii() { 1 } else { folded(c).count() };
+            }
+            // No word ends between two of these.
+            let is_small = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+            if c.is_ascii_lowercase() || c.is_ascii_digit() {
+                let more = self.text.as_bytes()[self.at..].iter().take_while(|byte| is_small(byte)).count();
+                self.at += more;
+                length += more;
+            }
+        }
+        (length > 0).then_some(start..self.at)
+    }
+}
+
+/// Lower case; the long s, which has it already, is an s in a comparison without regard to case.
+pub(crate) fn folded(c: char) -> impl Iterator<Item = char> {
+    if c == 'ſ' { 's' } else { c }.to_lowercase()
+}
+
+/// Whether a word, in lower case, is what is said. `password2` is a password too.
+#[inline]
+pub(crate) fn is_word(word: &str, said: &str) -> bool {
+    if said.is_ascii() {
+        let (said, word) = (said.as_bytes(), word.as_bytes());
+        return said.len() >= word.len()
+            && said[..word.len()].eq_ignore_ascii_case(word)
+            && said[word.len()..].iter().all(u8::is_ascii_digit);
+    }
+    let mut letters = said.chars().flat_map(folded);
+    word.chars().all(|letter| letters.next() == Some(letter)) && letters.all(|letter| letter.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(key: &str, split: Split) -> Vec<&str> {
+        Words::of(key, split).map(|word| &key[word]).collect()
+    }
+
+    #[test]
+    fn a_key_is_split_at_marks_and_case_changes() {
+        assert_eq!(words("userAPIKey", Split::Camel), ["user", "API", "Key"]);
+        assert_eq!(words("Session-Id", Split::Camel), ["Session", "Id"]);
+        assert_eq!(words("card.number", Split::Camel), ["card", "number"]);
+        assert_eq!(words("PASSWORD", Split::Camel), ["PASSWORD"]);
+        assert_eq!(words(" CSRFtoken_é1", Split::Capitals), ["CSRF", "token", "é1"]);
+        assert_eq!(words("\"PaSs\":WoRd", Split::Marks), ["PaSs", "WoRd"]);
+        assert_eq!(words("--", Split::Marks), [""; 0]);
+    }
+
+    #[test]
+    fn a_word_is_known_in_any_case_and_with_digits_behind_it() {
+        for said in ["token", "TOKEN", "Token12", "to\u{212a}en"] {
+            assert!(is_word("token", said), "{said}");
+        }
+        for said in ["toke", "tokens", "token1s", "tokené", "to\u{212a}ens"] {
+            assert!(!is_word("token", said), "{said}");
+        }
+        assert!(is_word("ключ", "КЛЮЧ7") && !is_word("ключ", "ключи"));
+    }
+}
