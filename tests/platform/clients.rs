@@ -3,7 +3,7 @@
 use system_tests::peers::{npm, venv};
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::{Running, Service};
-use system_tests::{binaries, keeper};
+use system_tests::{binaries, process_guard};
 
 use crate::succeed;
 
@@ -33,7 +33,7 @@ fn openapi_python_client_generates_a_typed_client_that_works() {
     scratch::write(&scratch.join("options.yaml"), "post_hooks: []\n");
     scratch::write(&scratch.join("life.py"), PYTHON_LIFE);
     let python = |arguments: &[&str]| {
-        let mut command = keeper::command(venv::clients());
+        let mut command = process_guard::command(venv::clients());
         command.args(arguments).current_dir(scratch.path());
         succeed(command, &scratch)
     };

@@ -1,6 +1,8 @@
 //! Tests with peers that come from Debian or npm: a browser, a proxy, linters, generators of clients. What is missing fails
 //! them: `.ci/run` installs it. `cargo test --workspace --features system-tests/platform --test platform`
 
+#![forbid(unsafe_code)]
+
 mod browser;
 mod clients;
 mod document;
@@ -10,19 +12,19 @@ use std::fs::File;
 use std::process::Command;
 use std::time::Duration;
 
-use system_tests::keeper::Kept;
+use system_tests::process_guard::ProcessGuard;
 use system_tests::scratch::{self, Scratch};
 
 /// For a tool that was just installed, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Runs what `keeper::command` made to its end: it and all that it starts end with the test. Gives what it printed.
+/// Runs what `process_guard::command` made to its end: it and all that it starts end with the test. Gives what it printed.
 #[track_caller]
 fn succeed(mut command: Command, scratch: &Scratch) -> String {
     let output = |name| File::create(scratch.join(name)).expect("the test's own directory can be written");
     command.stdout(output("stdout")).stderr(output("stderr"));
     let shown = format!("{command:?}");
-    let status = Kept::spawn(command).wait_exit(LIMIT);
+    let status = ProcessGuard::spawn(command).wait_exit(LIMIT);
     let [stdout, stderr] = ["stdout", "stderr"].map(|name| scratch::read(&scratch.join(name)));
     assert!(status.success(), "{status}: {shown}\n{stdout}{stderr}");
     stdout

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use system_tests::http::Client;
-use system_tests::keeper::{self, Kept};
 use system_tests::peers::program::program;
+use system_tests::process_guard::{self, ProcessGuard};
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::{Running, Service};
 use system_tests::{binaries, ports, wait};
@@ -20,7 +20,7 @@ const LIMIT: usize = 5;
 /// A proxy in front of a service. Dropping it ends it.
 struct Nginx {
     // Before the directory that it runs in: fields are dropped in this order.
-    _server: Kept,
+    _server: ProcessGuard,
     _scratch: Scratch,
     port: u16,
 }
@@ -37,10 +37,10 @@ impl Nginx {
 
         let log = scratch.join("log");
         let output = || File::options().create(true).append(true).open(&log).expect("a fresh directory takes a file");
-        let mut command = keeper::command(nginx);
+        let mut command = process_guard::command(nginx);
         command.arg("-p").arg(scratch.path()).args(["-e", "stderr"]).arg("-c").arg(&file);
         command.stdout(output()).stderr(output());
-        let mut server = Kept::spawn(command);
+        let mut server = ProcessGuard::spawn(command);
         wait::until("nginx to listen", START_LIMIT, || {
             if let Some(status) = server.exited() {
                 panic!("nginx ended with {status}:\n{}", scratch::read(&log));

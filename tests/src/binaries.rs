@@ -35,6 +35,11 @@ pub fn xtask() -> PathBuf {
     built("xtask")
 }
 
+/// One of the examples, likewise.
+pub fn example(name: &str) -> PathBuf {
+    built(&format!("examples/{name}"))
+}
+
 fn built(name: &str) -> PathBuf {
     static BUILT: OnceLock<Result<(), String>> = OnceLock::new();
     if let Err(why) = BUILT.get_or_init(build) {
@@ -49,7 +54,7 @@ fn build() -> Result<(), String> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = without_own_package(Command::new(cargo));
     command
-        .args(["build", "--quiet", "--workspace", "--bin", "app", "--bin", "xtask"])
+        .args(["build", "--quiet", "--workspace", "--bin", "app", "--bin", "xtask", "--examples"])
         .current_dir(scratch::workspace());
     let built = command.output().map_err(|e| format!("cannot run cargo to build the binaries: {e}"))?;
     match built.status.success() {

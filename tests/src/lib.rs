@@ -1,20 +1,17 @@
 //! Sets up and drives what the system tests run: the service's real binary, and its real peers.
 
+#![forbid(unsafe_code)]
+
 pub mod binaries;
 pub mod copy;
-mod env;
-pub mod figures;
-pub mod http;
-pub mod keeper;
 pub mod load;
 pub mod peers;
-pub mod ports;
 pub mod probe;
 pub mod records;
-pub mod scratch;
 pub mod service;
 pub mod sql;
-pub mod wait;
+
+pub use test_harness::{figures, http, ports, process_guard, scratch, wait};
 
 /// The README's example compiles.
 #[cfg(doctest)]

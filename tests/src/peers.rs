@@ -3,11 +3,8 @@
 pub mod bad_sentry;
 pub mod bugsink;
 pub mod npm;
-pub mod postgres;
-mod prepared;
 pub mod program;
 pub mod proxy;
 pub mod slow_proxy;
-pub mod supervisor;
-pub mod supervisor_conf;
-pub mod venv;
+
+pub use test_harness::peers::{postgres, supervisor, supervisor_conf, venv};

@@ -8,11 +8,12 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use serde_json::Value;
+use test_harness::env;
 
 use crate::http::{Client, Request};
-use crate::keeper::{self, Kept};
+use crate::process_guard::{self, ProcessGuard};
 use crate::scratch::{self, Scratch};
-use crate::{env, ports, records, wait};
+use crate::{ports, records, wait};
 
 // Of the service and of its management.
 const PORTS: [&str; 2] = ["APP__SERVER__PORT", "APP__MANAGEMENT__PORT"];
@@ -72,13 +73,13 @@ impl Service {
         });
         let live = Client::new(management_port).get("/health/live");
         wait::until("the service to be live", START_LIMIT, || {
-            if let Some(status) = process.kept.exited() {
+            if let Some(status) = process.guard.exited() {
                 panic!("the service ended with {status} instead of starting:\n{}", process.stderr());
             }
             live.clone().try_send().ok().filter(|reply| reply.status == 200)
         });
         let database_url = env[DATABASE_URL].clone();
-        Running { port, management_port, pid: process.kept.pid(), process, binary, database_url, beside: None }
+        Running { port, management_port, pid: process.guard.pid(), process, binary, database_url, beside: None }
     }
 
     /// Runs it when it is expected to end by itself, and waits for that.
@@ -96,7 +97,7 @@ impl Service {
         let database = format!("sqlite://{}", scratch.join("app.db").display());
         env.entry(DATABASE_URL.to_owned()).or_insert_with(|| database.into());
 
-        let mut command = keeper::command(&binary);
+        let mut command = process_guard::command(&binary);
         command.args(&args).env_clear().envs(&env).current_dir(dir.as_deref().unwrap_or(scratch.path()));
         (Process::start(command, scratch), env)
     }
@@ -104,7 +105,7 @@ impl Service {
 
 // The order of the fields is the order of their drop: the process must end before its directory goes.
 struct Process {
-    kept: Kept,
+    guard: ProcessGuard,
     scratch: Scratch,
 }
 
@@ -115,7 +116,7 @@ impl Process {
             File::create(&path).unwrap_or_else(|e| panic!("cannot make {}: {e}", path.display()))
         };
         command.stdout(create("stdout")).stderr(create("stderr"));
-        Self { kept: Kept::spawn(command), scratch }
+        Self { guard: ProcessGuard::spawn(command), scratch }
     }
 
     fn stdout(&self) -> String {
@@ -128,7 +129,7 @@ impl Process {
 
     #[track_caller]
     fn end(mut self, limit: Duration) -> Stopped {
-        let status = self.kept.wait_exit(limit);
+        let status = self.guard.wait_exit(limit);
         Stopped { status, stdout: self.stdout(), stderr: self.stderr() }
     }
 }
@@ -228,19 +229,19 @@ impl Running {
     /// Sends it a signal, named without `SIG`.
     #[track_caller]
     pub fn signal(&self, name: &str) {
-        self.process.kept.signal(name);
+        self.process.guard.signal(name);
     }
 
     /// Waits for it to end by itself.
     #[track_caller]
     pub fn wait_exit(&mut self, limit: Duration) -> ExitStatus {
-        self.process.kept.wait_exit(limit)
+        self.process.guard.wait_exit(limit)
     }
 
     /// Sends TERM if it still runs, waits for its end, and gives all that it wrote. A service never writes to stdout.
     #[track_caller]
     pub fn stop(mut self) -> Stopped {
-        if self.process.kept.exited().is_none() {
+        if self.process.guard.exited().is_none() {
             self.signal("TERM");
         }
         let beside = self.beside.take().map(|(_, other)| other.stop());

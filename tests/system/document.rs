@@ -80,7 +80,7 @@ fn schemathesis_finds_nothing_that_is_not_as_it_says(on: Engine) {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
     let generated = said.lines().find(|line| line.contains(" generated, ")).unwrap_or_default();
-    system_tests::figures::say(&format!("schemathesis: {}", generated.trim()));
+    system_tests::figures::print(&format!("schemathesis: {}", generated.trim()));
     let failed: Vec<Value> = app.stop().records().into_iter().filter(|record| record["kind"] == "uncaught").collect();
     assert!(failed.is_empty(), "{failed:#?}");
 }

@@ -1,6 +1,6 @@
 //! What the documents say by heart is what the program says. `UPDATE_DOCUMENTS=1` writes it anew.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use system_tests::service::Service;
 use system_tests::{binaries, scratch};
@@ -71,9 +71,11 @@ fn each_test_that_the_security_document_names_exists() {
             let (module, name) = test.rsplit_once("::").unwrap_or_else(|| panic!("{test} names no module"));
             let file = module.trim_end_matches("::tests").replace("::", "/");
             let sources = ["tests/system", "tests/platform", "crates/core/src"];
-            let sources = sources.map(|place| scratch::workspace().join(place).join(format!("{file}.rs")));
+            let files = [format!("{file}.rs"), format!("{file}/tests.rs")];
+            let paths = sources.iter().flat_map(|place| files.iter().map(move |file| Path::new(place).join(file)));
             let declared = format!("fn {name}(");
-            let exists = sources.iter().any(|path| path.exists() && scratch::read(path).contains(&declared));
+            let mut paths = paths.map(|path| scratch::workspace().join(path));
+            let exists = paths.any(|path| path.exists() && scratch::read(&path).contains(&declared));
             assert!(exists, "docs/SECURITY.md names {test}, which does not exist");
         }
     }

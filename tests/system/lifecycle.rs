@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::{Running, Stopped};
-use system_tests::{binaries, keeper, wait};
+use system_tests::{binaries, process_guard, wait};
 
 use crate::supervised::Supervised;
 use crate::support::{about, of_kind, probe, probe_with, run};
@@ -189,7 +189,7 @@ fn the_death_of_supervisord_stops_no_request_and_no_stop() {
             204
         );
     }
-    keeper::signal(pid, "TERM");
+    process_guard::signal(pid, "TERM");
     wait::until("the orphan's end", Duration::from_secs(5), || {
         // Nobody may have asked yet how it ended.
         let state = fs::read_to_string(format!("/proc/{pid}/stat")).ok();

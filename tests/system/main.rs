@@ -1,6 +1,9 @@
 //! The system tests: the real binary under real supervisord, with a real Sentry server. The tree mirrors the subject.
 
+#![forbid(unsafe_code)]
+
 mod accounts;
+mod architecture;
 mod choices;
 mod command;
 mod database;
@@ -8,6 +11,7 @@ mod databases;
 mod deploy;
 mod document;
 mod documents;
+mod examples;
 mod failures;
 mod faults;
 mod forgery;

@@ -48,7 +48,7 @@ fn a_burst_of_logins_leaves_no_memory_behind() {
         let released = wait::until("the memory to be released", Duration::from_secs(10), || {
             Some(resident(&app)).filter(|now| *now < before + 15.0)
         });
-        figures::say(&format!("resident: {before:.0} MiB, {after:.0} after 50 logins at once, then {released:.0}"));
+        figures::print(&format!("resident: {before:.0} MiB, {after:.0} after 50 logins at once, then {released:.0}"));
     }
 }
 
@@ -72,7 +72,7 @@ fn a_full_queue_answers_at_once() {
     let took = |record: &Value| record["duration_ms"].as_f64().expect("a response took some time");
     let refusals = records.iter().filter(|record| record["http.response.status_code"] == 503);
     let longest = refusals.map(took).fold(0.0, f64::max);
-    figures::say(&format!("the slowest refusal took {longest} ms"));
+    figures::print(&format!("the slowest refusal took {longest} ms"));
     assert!(longest < 1000.0, "{longest} ms");
 }
 

@@ -55,7 +55,7 @@ fn a_gigabyte_goes_through_and_memory_stays_flat() {
     let received = ask(1024 * MIB / CHUNK);
     let seconds = began.elapsed().as_secs_f64();
     let (_, most) = figures::memory(service.pid);
-    figures::say(&format!(
+    figures::print(&format!(
         "{received} bytes streamed in {seconds:.1} s; memory before {before:.1} MiB, at most {most:.1} MiB"
     ));
     assert!(received > 1024 * MIB);
@@ -86,7 +86,7 @@ fn a_long_upload_is_not_held_for_its_record_either() {
     let (before, _) = figures::memory(service.pid);
     send(256);
     let (_, most) = figures::memory(service.pid);
-    figures::say(&format!("256 MiB uploaded; memory before {before:.1} MiB, at most {most:.1} MiB"));
+    figures::print(&format!("256 MiB uploaded; memory before {before:.1} MiB, at most {most:.1} MiB"));
     assert!(most - before < LEEWAY, "memory grew from {before:.1} to {most:.1} MiB");
     let records = service.stop().records();
     let last = of_kind(&records, "response").last().copied().cloned().expect("is recorded");

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use cyanotype::settings::spec::{MODULE_LEVEL, OF_EVERY_BLUEPRINT, SETTINGS, Setting};
-use cyanotype::settings::{Loader, Settings};
-use cyanotype::{Policy, Service};
+use cyanotype::Service;
+use cyanotype::settings::{Loader, Setting, Settings};
 
 use crate::explain;
-use crate::print::{answer, columns, complaint};
+use crate::failed::Failed;
+use crate::print::{answer, columns, complaint, to_json};
 
 /// The status for settings that cannot be used: `EX_CONFIG`.
 const BAD_CONFIGURATION: u8 = 78;
@@ -106,15 +106,6 @@ enum SentryQuestion {
     Test,
 }
 
-/// Why the command could not do what it was asked.
-pub(crate) enum Failed {
-    BadConfiguration(String),
-    /// The service could not be started, not even as far as the command needs it.
-    #[cfg(feature = "users")]
-    NotStarted(cyanotype::StartError),
-    Other(String),
-}
-
 pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
     let command = Command::parse();
     let settings = command.flags.load();
@@ -183,7 +174,9 @@ impl Question {
             }
             Question::Config { reference: true, .. } => reference(&service(settings)),
             Question::Config { json, .. } => config(&service(settings), json)?,
-            Question::Log { question: LogQuestion::Explain { json } } => explain::answer(&Policy::of(&settings), json)?,
+            Question::Log { question: LogQuestion::Explain { json } } => {
+                explain::answer(&cyanotype::policy(&settings), json)?
+            }
             Question::Sentry { question: SentryQuestion::Test } => sentry_test(&service(settings))?,
             #[cfg(feature = "users")]
             Question::Users { question } => question.answer(&service(settings))?,
@@ -216,33 +209,20 @@ fn config(service: &Service, json: bool) -> Result<String, Failed> {
     let heading = ["SETTING", "VALUE", "SET BY"].map(str::to_owned).to_vec();
     let mut rows = vec![heading];
     rows.extend(settings.origins.iter().map(|set| vec![set.key.clone(), set.value.clone(), set.set_by.clone()]));
-    let of_blueprints = service.blueprint_settings().flat_map(|(name, own)| own.iter().map(move |it| (name, it)));
-    let known = SETTINGS.iter().map(|setting| setting.key.to_owned());
-    let known = known.chain(of_blueprints.map(|(name, setting)| of_blueprint(name, setting)));
+    let known = service.declared_settings().into_iter().filter(|it| !it.key.contains('<')).map(|it| it.key);
     let unset = known.filter(|key| settings.origins.iter().all(|set| set.key != *key));
     rows.extend(unset.map(|key| vec![key, "-".into(), "nobody".into()]));
     rows[1..].sort();
     Ok(columns(&rows))
 }
 
-/// The whole key of a blueprint's setting; a variable's name has no hyphens.
-fn of_blueprint(name: &str, setting: &Setting) -> String {
-    format!("blueprints.{}.{}", name.replace('-', "_"), setting.key)
-}
-
 /// A table of every setting.
 fn reference(service: &Service) -> String {
     let mut text = String::from("| setting | takes | default | what it is for |\n| --- | --- | --- | --- |\n");
-    let mut row = |key: &str, setting: &Setting| {
-        let default = setting.default.map_or_else(|| "–".to_owned(), |default| format!("`{default}`"));
-        let name = setting.usual_name.map(|name| format!(" Also `{name}`.")).unwrap_or_default();
-        let (takes, about) = (setting.takes.allowed(), setting.about);
-        text.push_str(&format!("| `{key}` | {takes} | {default} | {about}.{name} |\n"));
-    };
-    SETTINGS.iter().chain([&MODULE_LEVEL]).for_each(|setting| row(setting.key, setting));
-    OF_EVERY_BLUEPRINT.iter().for_each(|setting| row(&of_blueprint("<name>", setting), setting));
-    for (name, own) in service.blueprint_settings() {
-        own.iter().for_each(|setting| row(&of_blueprint(name, setting), setting));
+    for Setting { key, value_type, default, about, env_alias, .. } in service.declared_settings() {
+        let default = default.map_or_else(|| "–".to_owned(), |default| format!("`{default}`"));
+        let alias = env_alias.map(|name| format!(" Also `{name}`.")).unwrap_or_default();
+        text.push_str(&format!("| `{key}` | {} | {default} | {about}.{alias} |\n", value_type.allowed()));
     }
     text
 }
@@ -252,8 +232,4 @@ fn sentry_test(service: &Service) -> Result<String, Failed> {
         Ok(id) => Ok(format!("the test event arrived: {id}")),
         Err(reason) => Err(Failed::Other(format!("the test event did not arrive: {reason}"))),
     }
-}
-
-pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, Failed> {
-    serde_json::to_string_pretty(value).map_err(|error| Failed::Other(format!("cannot write JSON: {error}")))
 }

@@ -1,10 +1,11 @@
 //! `app log explain`: the table for the settings in force, asked of the function that the service asks.
 
+use cyanotype::settings::{Env, Mode};
 use cyanotype::{Kind, Level, Policy, Route, StackRoute, ToSentry};
 use serde::Serialize;
 
-use crate::command::{Failed, to_json};
-use crate::print::columns;
+use crate::failed::Failed;
+use crate::print::{columns, to_json};
 
 /// One row of the answer: the levels for which a kind goes the same way.
 #[derive(Debug, Serialize)]
@@ -90,7 +91,7 @@ fn sentry(route: Route) -> String {
 }
 
 fn settings(policy: &Policy) -> String {
-    let sentry = match (policy.sentry, cfg!(feature = "sentry")) {
+    let sentry = match (policy.sentry, cyanotype::SENTRY_COMPILED_IN) {
         (true, _) => "a DSN is set",
         (false, true) => "no DSN is set",
         (false, false) => "not in this build",
@@ -109,12 +110,12 @@ fn settings(policy: &Policy) -> String {
 fn reasons(policy: &Policy) -> Vec<String> {
     let mut reasons = Vec::new();
     if !policy.has_stderr() && !policy.has_sentry() {
-        reasons.push(match policy.mode.as_str() {
-            "off" => "log.mode is off: nothing is written anywhere.".to_owned(),
+        reasons.push(match policy.mode {
+            Mode::Off => "log.mode is off: nothing is written anywhere.".to_owned(),
             _ => "log.mode asks for Sentry alone, and there is none: no sink is left.".to_owned(),
         });
     }
-    if policy.mode.as_str() != "off" && policy.env.as_str() == "dev" {
+    if policy.mode != Mode::Off && policy.env == Env::Dev {
         reasons.push("dev: a failure is always written to stderr with its stack, whatever the level.".to_owned());
     }
     if policy.has_stderr() {

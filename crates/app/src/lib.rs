@@ -1,9 +1,12 @@
 //! The service: the list of its blueprints, and the command that serves and explains them.
 
+#![forbid(unsafe_code)]
+
 mod blueprints;
 mod command;
 mod document;
 mod explain;
+mod failed;
 mod print;
 #[cfg(feature = "users")]
 mod users;

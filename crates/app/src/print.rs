@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use crate::failed::Failed;
+
 /// Writes the answer and its line end.
 pub(crate) fn answer(text: &str) -> io::Result<()> {
     let written = writeln!(io::stdout().lock(), "{}", text.trim_end());
@@ -29,6 +31,10 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, Failed> {
+    serde_json::to_string_pretty(value).map_err(|error| Failed::Other(format!("cannot write JSON: {error}")))
 }
 
 #[cfg(test)]

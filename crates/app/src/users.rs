@@ -5,8 +5,8 @@ use clap::{Args, Subcommand};
 use cyanotype::Service;
 use cyanotype::auth::Role;
 
-use crate::command::{Failed, to_json};
-use crate::print::columns;
+use crate::failed::Failed;
+use crate::print::{columns, to_json};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Question {

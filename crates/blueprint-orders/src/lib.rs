@@ -18,6 +18,9 @@
 //! admins go on with it, or cancel it. Prices are the client's own in this example: a shop must look them up.
 //! Which move is possible when stands in `state.rs`.
 
+#![forbid(unsafe_code)]
+#![warn(missing_docs, unreachable_pub)]
+
 mod api;
 mod model;
 mod routes;
@@ -66,7 +69,7 @@ impl Blueprint for Orders {
     }
 
     fn settings(&self) -> BlueprintSettings {
-        BlueprintSettings::of::<OrdersSettings>(settings::KNOWN)
+        BlueprintSettings::of::<OrdersSettings>()
     }
 
     fn needs(&self) -> Vec<Need> {

@@ -140,6 +140,7 @@ mod tests {
     async fn begin(pool: &Arc<HashPool>) -> (mpsc::Sender<()>, Request) {
         let ((end, ended), (begun, has_begun)) = (mpsc::channel::<()>(), oneshot::channel());
         let pool = Arc::clone(pool);
+        #[expect(clippy::disallowed_methods, reason = "a test, with no request")]
         let request = tokio::spawn(async move {
             let hash = move |_: &mut Hasher| {
                 begun.send(()).unwrap();

@@ -22,12 +22,17 @@
 //! here, and what they want to know of users through the [`Directory`]. For a process that serves them without this
 //! blueprint, both are answered [`Elsewhere`]; that is all there is without the feature `blueprint`.
 
+#![forbid(unsafe_code)]
+#![warn(missing_docs, unreachable_pub)]
+
 #[cfg(feature = "blueprint")]
 pub mod admins;
 #[cfg(feature = "blueprint")]
 mod api;
 mod directory;
 mod elsewhere;
+#[cfg(feature = "blueprint")]
+mod failure_count;
 #[cfg(feature = "blueprint")]
 mod hash_pool;
 #[cfg(feature = "blueprint")]

@@ -5,49 +5,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use cyanotype::{ClientAddress, Problem, Result};
-use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::failure_count::{Counter, Rule};
 use crate::hash_pool::HashPool;
 use crate::password::Password;
 use crate::store::{Failures, Store};
 use crate::token;
-
-/// One count of failures.
-#[derive(Debug, Clone)]
-pub(crate) struct Counter {
-    pub key: String,
-    pub rule: Rule,
-}
-
-/// How many failures cost nothing, and what each further one costs.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Rule {
-    Account { free: u32 },
-    Address { free: u32 },
-}
-
-impl Rule {
-    /// A count ends so long after its last delay.
-    pub const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_mins(15);
-
-    /// How long the next attempt must wait after so many failures: a second, and twice as long after each further one.
-    pub fn delay(self, failures: i64) -> Duration {
-        // Many people can share an address: it is never blocked for long.
-        let (free, longest) = match self {
-            Self::Account { free } => (free, Duration::from_mins(15)),
-            Self::Address { free } => (free, Duration::from_mins(1)),
-        };
-        match failures - i64::from(free) {
-            ..0 => Duration::ZERO,
-            beyond => Duration::from_secs(1 << beyond.min(32)).min(longest),
-        }
-    }
-}
 
 /// How many failures cost nothing; 0 is no limit.
 #[derive(Debug, Clone, Copy)]
@@ -155,15 +122,6 @@ fn block(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_failure_beyond_the_free_ones_costs_twice_as_much() {
-        let delays =
-            |rule: Rule, failures: &[i64]| failures.iter().map(|it| rule.delay(*it).as_secs()).collect::<Vec<_>>();
-        let account = Rule::Account { free: 3 };
-        assert_eq!(delays(account, &[1, 2, 3, 4, 5, 12, 13, 1000, i64::MAX]), [0, 0, 1, 2, 4, 512, 900, 900, 900]);
-        assert_eq!(delays(Rule::Address { free: 3 }, &[2, 3, 8, 9, 1000]), [0, 1, 32, 60, 60]);
-    }
 
     #[test]
     fn an_account_is_counted_by_blocks_of_addresses() {

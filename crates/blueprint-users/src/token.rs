@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use actix_web::HttpRequest;
+use cyanotype::auth::bearer_token;
+use cyanotype::{Problem, Result};
 use rand::TryRng;
 use rand::rngs::{SysError, SysRng};
 use serde::Serialize;
@@ -16,7 +19,7 @@ pub(crate) struct Token(String);
 
 impl Token {
     /// A fresh token from the system's random numbers.
-    pub(crate) fn random() -> Result<Self, SysError> {
+    pub(crate) fn random() -> std::result::Result<Self, SysError> {
         let mut bytes = [0; BYTES];
         SysRng.try_fill_bytes(&mut bytes)?;
         Ok(Self(hex(&bytes)))
@@ -41,6 +44,12 @@ pub(crate) fn hash(token: &str) -> String {
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
+}
+
+/// The hash of the token that the request came with. A handler that asks for a [`Caller`](cyanotype::auth::Caller) is not reached without one.
+pub(crate) fn presented(request: &HttpRequest) -> Result<String> {
+    let token = bearer_token(request).ok_or_else(|| Problem::unauthorized("send a bearer token"))?;
+    Ok(hash(&token))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::hash_pool::HashPool;
 use crate::settings::UsersSettings;
 use crate::store::{Owner, Store};
 use crate::throttle::Throttle;
-use crate::{PREFIX, api, routes, settings, token};
+use crate::{PREFIX, api, routes, token};
 
 cyanotype::embed_migrations!();
 
@@ -44,7 +44,7 @@ impl Blueprint for Users {
     }
 
     fn settings(&self) -> BlueprintSettings {
-        BlueprintSettings::of::<UsersSettings>(settings::KNOWN)
+        BlueprintSettings::of::<UsersSettings>()
     }
 
     fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {

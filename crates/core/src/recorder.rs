@@ -1,20 +1,15 @@
-//! Records for an actix-web service that is not made of blueprints.
+//! Records for an actix-web service that is not made of blueprints, Sentry included.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::http::response_log::{Config, ResponseLogger};
-use crate::http::rules::Rules;
-use crate::outlets::Outlets;
-use crate::pipeline::{self, Pipeline};
+use cyanotype_actix::ResponseLogger;
+
+use crate::sentry;
 use crate::settings::Settings;
 
-/// The sinks, and the response-logging wrapper, for a service that exists already.
-///
-/// What is answered stays as it was, to the byte; panics, the lines of loggers and what is said with the helpers are
-/// recorded too. It takes the place of the process's panic hook and of its `tracing` subscriber, unless there is one.
+/// [`cyanotype_actix::Recorder`] with Sentry among its sinks.
 ///
 /// ```no_run
-/// use actix_web::middleware::Compress;
 /// use actix_web::{App, HttpServer, web};
 /// use cyanotype::Recorder;
 /// use cyanotype::settings::Loader;
@@ -24,43 +19,30 @@ use crate::settings::Settings;
 ///     let settings = Loader::new("config").process_environment().load()?;
 ///     let recorder = Recorder::start(&settings); // before any runtime
 ///     let layers = recorder.clone();
-///     actix_web::rt::System::new().block_on(
-///         HttpServer::new(move || {
-///             App::new()
-///                 .route("/", web::get().to(async || "Hello"))
-///                 .wrap(layers.response_logger()) // inside compression
-///                 .wrap(Compress::default())
-///         })
-///         .bind(("127.0.0.1", 8080))?
-///         .run(),
-///     )?;
+///     let app = move || App::new().route("/", web::get().to(async || "Hello")).wrap(layers.response_logger());
+///     actix_web::rt::System::new().block_on(HttpServer::new(app).bind(("127.0.0.1", 8080))?.run())?;
 ///     recorder.finish(Duration::from_secs(3));
 ///     Ok(())
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Recorder {
-    pipeline: &'static Pipeline,
-    response_log: Config,
-}
+pub struct Recorder(cyanotype_actix::Recorder);
 
 impl Recorder {
-    /// Starts the sinks that the settings ask for; once in a process, and before any runtime or thread that could speak to
-    /// Sentry.
+    /// Starts the sinks of these settings; once in a process, and before any runtime or thread that could speak to Sentry.
     #[must_use]
     pub fn start(settings: &Settings) -> Self {
-        let rules = Rules::new(settings.log.response.body, &[]);
-        Self { pipeline: pipeline::start(settings, None, &Outlets::Real), response_log: Config::new(settings, rules) }
+        Self(cyanotype_actix::Recorder::start(&settings.recorder(), sentry::sinks(settings)))
     }
 
     /// The wrapper; each worker's app takes one of its own.
     #[must_use]
     pub fn response_logger(&self) -> ResponseLogger {
-        ResponseLogger::new(self.pipeline, self.response_log.clone())
+        self.0.response_logger()
     }
 
-    /// Delivers what is queued, at most for so long.
+    /// Delivers what is queued, for at most this long.
     pub fn finish(&self, limit: Duration) {
-        self.pipeline.finish(Instant::now() + limit);
+        self.0.finish(limit);
     }
 }

@@ -68,11 +68,9 @@ async fn frames(path: &str) -> (Reply, Vec<(String, bool)>) {
     let service = test::serve(Shop).start().await;
     let reply = service.get(&format!("/shop/{path}/x")).send().await;
     let [event] = reply.events() else { panic!("one event: {:?}", reply.events()) };
-    let last = event["exception"]["values"].as_array().and_then(|errors| errors.last()).expect("an error");
-    let frames = last["stacktrace"]["frames"].as_array().expect("a stack");
-    let frame = |frame: &Value| (frame["function"].to_string(), frame["in_app"] == true);
-    // Sentry has the innermost call last.
-    let frames = frames.iter().rev().map(frame).collect();
+    let frames = event["failure"]["stack"].as_array().expect("a stack");
+    let frame = |frame: &Value| (frame["function"].to_string(), frame["own"] == true);
+    let frames = frames.iter().map(frame).collect();
     (reply, frames)
 }
 
@@ -84,7 +82,8 @@ async fn assert_shows(path: &str, own: &[&str]) -> Reply {
         assert!(function.contains(&format!("handler_stack::{name}")) && *is_own, "{name} at {at}: {frames:#?}");
     }
     assert!(frames[own.len()..].iter().all(|(_, is_own)| !is_own), "{frames:#?}");
-    let framework = ["cyanotype::", "backtrace::", "core::panicking", "rust_begin_unwind", "tokio::runtime"];
+    let framework =
+        ["cyanotype::", "cyanotype_", "backtrace::", "core::panicking", "rust_begin_unwind", "tokio::runtime"];
     let is_framework = |function: &str| framework.iter().any(|part| function.contains(part));
     assert!(frames.iter().all(|(function, _)| !is_framework(function)), "{frames:#?}");
     assert!(frames.len() < 20, "the server's own calls: {frames:#?}");

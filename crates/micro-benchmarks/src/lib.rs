@@ -1,5 +1,7 @@
 //! Response bodies that the benchmarks run on.
 
+#![forbid(unsafe_code)]
+
 /// What the service is measured with as a whole.
 const ORDER: &str = include_str!("../../bench/bodies/order.json");
 

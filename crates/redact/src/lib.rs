@@ -21,7 +21,7 @@
 //!
 //! # Features
 //!
-//! `reference` (off): [`mod@reference`], a slow implementation of the same rules, for fuzzers to compare with.
+//! `reference` (off): the module `reference`, a slow implementation of the same rules, for fuzzers to compare with.
 
 #![warn(missing_docs, unreachable_pub)]
 

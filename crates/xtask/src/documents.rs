@@ -1,6 +1,6 @@
 //! The parts of documents that tasks write.
 
-use crate::scratch;
+use test_harness::scratch;
 
 /// Puts a text between `<!-- NAME -->` and `<!-- end of NAME -->`.
 pub fn update(document: &str, name: &str, text: &str) -> Result<(), String> {

@@ -1,36 +1,13 @@
 //! The workspace's own tasks, asked for by the aliases in `.cargo/config.toml`.
 
+#![forbid(unsafe_code)]
+
 mod bench;
 mod blueprint;
 mod documents;
 mod paint;
 mod print;
 mod soak;
-
-// The tests' harness, which finds ports and sets up peers, and whose processes never outlive this one. Taken in by its files:
-// as a crate it would bring the whole service along.
-#[allow(dead_code)]
-#[path = "../../../tests/src/env.rs"]
-mod env;
-#[allow(dead_code)]
-#[path = "../../../tests/src/figures.rs"]
-mod figures;
-#[allow(dead_code)]
-#[path = "../../../tests/src/http.rs"]
-mod http;
-#[allow(dead_code)]
-#[path = "../../../tests/src/keeper.rs"]
-mod keeper;
-mod peers;
-#[allow(dead_code)]
-#[path = "../../../tests/src/ports.rs"]
-mod ports;
-#[allow(dead_code)]
-#[path = "../../../tests/src/scratch.rs"]
-mod scratch;
-#[allow(dead_code)]
-#[path = "../../../tests/src/wait.rs"]
-mod wait;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::process::Command;
 
 use clap::ValueEnum;
+use test_harness::scratch;
 
-use crate::{print, scratch};
+use crate::print;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -1,6 +1,8 @@
 //! A service that nobody made of blueprints, and that answers in every way there is: with `--wrapped` it has the
 //! response-logging wrapper, without it has nothing of Cyanotype's.
 
+#![forbid(unsafe_code)]
+
 use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -121,6 +123,7 @@ async fn count(mut body: Payload) -> actix_web::Result<String> {
 /// Sends back each text until the other side closes.
 async fn socket(request: HttpRequest, body: Payload) -> actix_web::Result<HttpResponse> {
     let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
+    #[expect(clippy::disallowed_methods, reason = "as a service does that was written without these crates")]
     actix_web::rt::spawn(async move {
         while let Some(Ok(message)) = messages.next().await {
             match message {

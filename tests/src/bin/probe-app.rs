@@ -1,5 +1,7 @@
 //! The real app with the probe added.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use system_tests::probe::{Probe, before_breadcrumb};

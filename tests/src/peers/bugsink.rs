@@ -11,13 +11,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-
-use super::prepared::prepared;
-use super::venv;
-use crate::http::Client;
-use crate::keeper::{self, Kept};
-use crate::scratch::{self, Scratch};
-use crate::{env, ports, wait};
+use test_harness::http::Client;
+use test_harness::peers::prepared::prepared;
+use test_harness::peers::venv;
+use test_harness::process_guard::{self, ProcessGuard};
+use test_harness::scratch::{self, Scratch};
+use test_harness::{env, ports, wait};
 
 const CONF: &str = include_str!("bugsink/bugsink_conf.py");
 const URLS: &str = include_str!("bugsink/harness_urls.py");
@@ -33,7 +32,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 /// A server on a port of its own, with a database of its own.
 pub struct Bugsink {
     // Before the directory that it runs in: fields are dropped in this order.
-    server: Option<Kept>,
+    server: Option<ProcessGuard>,
     scratch: Scratch,
     port: u16,
     projects: Vec<(u64, String)>,
@@ -46,8 +45,8 @@ impl Bugsink {
         static SHARED: OnceLock<Bugsink> = OnceLock::new();
         SHARED.get_or_init(|| {
             let mut bugsink = Self::new("");
-            // Statics are not dropped, so the keeper removes the directory.
-            bugsink.launch(Kept::spawn_with_litter);
+            // Statics are not dropped, so the process guard removes the directory.
+            bugsink.launch(ProcessGuard::spawn_with_cleanup);
             bugsink
         })
     }
@@ -72,13 +71,13 @@ impl Bugsink {
         Self { server: None, scratch, port: ports::free(), projects, taken: AtomicUsize::new(0) }
     }
 
-    fn launch(&mut self, spawn: impl FnOnce(Command, &Path) -> Kept) {
+    fn launch(&mut self, spawn: impl FnOnce(Command, &Path) -> ProcessGuard) {
         let port = self.port.to_string();
         let log = self.scratch.join("gunicorn.log");
         let file = File::options().create(true).append(true).open(&log);
         let file = file.unwrap_or_else(|e| panic!("cannot open {}: {e}", log.display()));
 
-        let mut command = keeper::command(venv::python());
+        let mut command = process_guard::command(venv::python());
         command.args(["-m", "gunicorn", "--no-control-socket", "--workers=1", "--threads=8", "--graceful-timeout=5"]);
         command.args(["--bind", &format!("127.0.0.1:{port}"), "bugsink.wsgi"]).current_dir(self.scratch.path());
         command.env_clear().envs(env::minimal()).env("PORT", port);
@@ -112,7 +111,7 @@ impl Bugsink {
     #[track_caller]
     pub fn restart(&mut self) {
         assert!(self.server.is_none(), "Bugsink runs: stop it before");
-        self.launch(|command, _| Kept::spawn(command));
+        self.launch(|command, _| ProcessGuard::spawn(command));
     }
 
     /// A project that nobody else uses.

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::prepared::{prepared, run};
+use test_harness::peers::prepared::{prepared, run};
+use test_harness::{env, process_guard, scratch};
+
 use super::program::program;
-use crate::{env, keeper, scratch};
 
 const PACKAGE: &str = include_str!("../../platform/npm/package.json");
 const LOCK: &str = include_str!("../../platform/npm/package-lock.json");
@@ -45,10 +46,10 @@ pub fn packages() -> &'static Path {
     packages.as_deref().unwrap_or_else(|why| panic!("{why}"))
 }
 
-/// Node, to be given a script; see [`keeper::command`].
+/// Node, to be given a script; see [`process_guard::command`].
 #[track_caller]
 pub fn node() -> Command {
-    let mut command = keeper::command(program("node", "nodejs"));
+    let mut command = process_guard::command(program("node", "nodejs"));
     command.env_clear().envs(env::minimal());
     command
 }

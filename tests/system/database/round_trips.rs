@@ -39,7 +39,7 @@ fn a_request_waits_for_postgresql_no_more_than_its_statements_must() {
                 proxy.round_trips() - before
             })
             .collect();
-        figures::say(&format!("round trips of {name}: {trips:?}"));
+        figures::print(&format!("round trips of {name}: {trips:?}"));
         assert!(trips[1..].iter().all(|trips| *trips <= most), "{name}: {trips:?}, at most {most}");
     };
     count("an order that is read", 2, &|_| app.get(&order).bearer(&ada.token));

@@ -29,7 +29,7 @@ fn a_flood_is_counted_and_crowds_nobody_out() {
     let records = service.stop().records();
     let told = of_kind(&records, "uncaught").iter().filter(|record| record["message"] == "the same").count();
     let counted = dropped(&records, "uncaught");
-    figures::say(&format!("{} failures = {told} told + {counted} counted", seen.answered()));
+    figures::print(&format!("{} failures = {told} told + {counted} counted", seen.answered()));
     assert_eq!((told, told as u64 + counted), (100, seen.answered() as u64));
     assert_eq!(of_kind(&records, "response").len(), seen.answered() + 5, "their responses are recorded all the same");
 

@@ -188,7 +188,7 @@ fn dropped(records: &[Value], kind: &str) -> u64 {
 /// Says how a part of the load fared; no request of it may have failed.
 #[track_caller]
 fn tell(what: &str, seen: &Seen) {
-    figures::say(&format!(
+    figures::print(&format!(
         "{what}: {} answers, p50 {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
         seen.answered(),
         seen.percentile(50),

@@ -76,7 +76,7 @@ fn is_survived(app: Running, ada: &Member, ways: &[&str], end: impl FnOnce()) {
     });
     let (replies, took): (Vec<Reply>, Vec<Duration>) = answers.unzip();
     let (first, last) = (took[0], took[REQUESTS - 1]);
-    figures::say(&format!("{}: the first of {REQUESTS} requests took {first:.2?}, the last {last:.2?}", ways[0]));
+    figures::print(&format!("{}: the first of {REQUESTS} requests took {first:.2?}, the last {last:.2?}", ways[0]));
     for reply in &replies {
         is_refused(&app, reply);
     }

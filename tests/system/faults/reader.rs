@@ -12,7 +12,7 @@ use system_tests::load::Load;
 use system_tests::peers::bad_sentry::{BadSentry, Manner};
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::Service;
-use system_tests::{figures, keeper, records, wait};
+use system_tests::{figures, process_guard, records, wait};
 
 use super::sentry::capture;
 use super::{PAUSE, STOP, dropped, healthy, tell};
@@ -32,7 +32,7 @@ fn has_ended(pid: u32) -> bool {
 fn wait_end(pid: u32) {
     let began = Instant::now();
     wait::until("the service to end", STOP, || has_ended(pid).then_some(()));
-    figures::say(&format!("the stop took {:.1} s", began.elapsed().as_secs_f64()));
+    figures::print(&format!("the stop took {:.1} s", began.elapsed().as_secs_f64()));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_reader_that_stalls_is_not_felt() {
     let records = supervised.stop();
     let delivered = of_kind(&records, "response").len() as u64;
     let counted = dropped(&records, "response");
-    figures::say(&format!("{answered} answers = {delivered} delivered + {counted} counted"));
+    figures::print(&format!("{answered} answers = {delivered} delivered + {counted} counted"));
     assert_eq!(delivered + counted, answered as u64);
     assert!(counted > 0, "the queue was full");
     assert_eq!(dropped(&records, "line"), 0, "responses go first");
@@ -78,7 +78,7 @@ fn a_stop_waits_neither_for_a_reader_that_stalls_nor_for_sentry() {
     sleep(Duration::from_secs(3));
     let seen = load.stop();
     tell("3 s of stall and a Sentry that hangs", &seen);
-    keeper::signal(pid, "TERM");
+    process_guard::signal(pid, "TERM");
     wait_end(pid);
     let files = fs::read_dir(&spool).expect("is there").flatten().filter(|file| file.path().is_file());
     let envelopes: Vec<String> = files.map(|file| scratch::read(&file.path())).collect();
@@ -95,7 +95,7 @@ fn a_stop_waits_neither_for_a_reader_that_stalls_nor_for_sentry() {
     let delivered = of_kind(&records, "response").len() as u64 + dropped(&records, "response");
     let counted = told["extra"]["dropped"]["response"].as_u64().unwrap_or_default();
     let answered = seen.answered() as u64;
-    figures::say(&format!("{answered} answers = {delivered} delivered + {counted} counted in the spool"));
+    figures::print(&format!("{answered} answers = {delivered} delivered + {counted} counted in the spool"));
     // Of the batch that was being written, what is in the pipe is counted all the same.
     assert!((answered..=answered + 30).contains(&(delivered + counted)));
 }
@@ -110,7 +110,7 @@ fn a_supervisord_that_is_killed_takes_nothing_with_it() {
     supervised.supervisor.kill9();
     sleep(Duration::from_secs(3));
     tell("after it was killed", &load.stop());
-    keeper::signal(pid, "TERM");
+    process_guard::signal(pid, "TERM");
     wait_end(pid);
 }
 
@@ -144,7 +144,7 @@ fn a_new_reader_is_told_what_was_lost() {
         reader.read_line(&mut line).expect("something comes");
         lines.push(serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}")));
     }
-    figures::say(&format!("a new reader is told of {} lost records", dropped(&lines, "response")));
+    figures::print(&format!("a new reader is told of {} lost records", dropped(&lines, "response")));
 }
 
 #[test]
@@ -171,6 +171,8 @@ fn a_kill_loses_no_more_than_the_queue() {
     let delivered = of_kind(&service.records(), "response").len();
     let lost = answered.saturating_sub(delivered);
     let bound = 262_144 / 1000;
-    figures::say(&format!("killed under load: {answered} answers, {delivered} delivered, at most {bound} may be lost"));
+    figures::print(&format!(
+        "killed under load: {answered} answers, {delivered} delivered, at most {bound} may be lost"
+    ));
     assert!(lost <= bound, "{lost} were lost");
 }

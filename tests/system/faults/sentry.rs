@@ -43,7 +43,7 @@ fn stop(service: Running) -> (Stopped, usize) {
     let began = Instant::now();
     service.signal("TERM");
     assert_eq!(service.wait_exit(STOP).code(), Some(0));
-    figures::say(&format!("the stop took {:.1} s", began.elapsed().as_secs_f64()));
+    figures::print(&format!("the stop took {:.1} s", began.elapsed().as_secs_f64()));
     let waiting = spooled(&service);
     (service.stop(), waiting)
 }
@@ -80,7 +80,7 @@ fn whatever_it_does_requests_go_on_and_every_event_is_accounted_for() {
         let (stopped, waiting) = stop(service);
         let records = stopped.records();
         let (answered, written) = (seen.answered(), in_full(&records));
-        figures::say(&format!("{answered} events = {waiting} in the spool + {written} on stderr"));
+        figures::print(&format!("{answered} events = {waiting} in the spool + {written} on stderr"));
         assert_eq!(waiting + written, answered, "{manner:?}");
         // What was refused is written; what was not refused yet when the service stopped is kept.
         assert!(if is_kept { waiting > 0 && written == 0 } else { written > 0 }, "{manner:?}");
@@ -126,7 +126,7 @@ fn what_it_missed_arrives_when_it_is_back() {
     let began = Instant::now();
     let arrived: BTreeSet<String> =
         ids(&project.wait_events(promised.len(), Duration::from_secs(120))).into_iter().collect();
-    figures::say(&format!(
+    figures::print(&format!(
         "{} events, all there {:.1} s after Sentry was back",
         arrived.len(),
         began.elapsed().as_secs_f64()
@@ -174,7 +174,7 @@ fn a_thousand_failures_in_a_burst_all_arrive() {
     }
     let captured = began.elapsed();
     let events = project.wait_events(ALL, Duration::from_secs(180));
-    figures::say(&format!(
+    figures::print(&format!(
         "{ALL} failures captured in {:.2} s, all there after {:.1} s",
         captured.as_secs_f64(),
         began.elapsed().as_secs_f64()

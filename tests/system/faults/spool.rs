@@ -69,7 +69,9 @@ fn the_oldest_make_room_and_are_counted() {
     let waiting = spooled(&service) as u64;
     let records = service.stop().records();
     let counted = dropped(&records, "event");
-    figures::say(&format!("a spool of 20000 bytes: {ALL} events = {waiting} kept ({bytes} bytes) + {counted} counted"));
+    figures::print(&format!(
+        "a spool of 20000 bytes: {ALL} events = {waiting} kept ({bytes} bytes) + {counted} counted"
+    ));
     assert_eq!(waiting + counted + in_full(&records) as u64, ALL as u64);
     assert!(bytes <= 20_000 && counted > 0 && waiting > 0);
 }

@@ -54,7 +54,7 @@ fn who_waits_is_answered(on: Engine) {
         let pace = PART * OTHERS as u32 / asked as u32;
         leaving += answered(&app, &ada, &order, Others::Leave(pace)).0;
     }
-    figures::say(&format!(
+    figures::print(&format!(
         "{on:?}: one that asks for an order among {OTHERS} others has {waiting} answers when they wait for theirs, and \
          {leaving} in the same time when they leave and ask as often"
     ));

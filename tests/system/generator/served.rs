@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use system_tests::copy::{Copy, assert_same, between, done};
-use system_tests::figures::say;
+use system_tests::figures;
 use system_tests::service::{Running, Service};
 
 use super::owned;
@@ -31,7 +31,10 @@ fn from_a_name_to_a_served_route_and_back() {
     done(copy.cargo(&["blueprint", "new", "sample-plain"]));
     let app = start(&copy);
     let first = app.get("/sample-plain").send();
-    say(&format!("from `cargo blueprint new` to its first 200, all else being built: {:.1?}", began.elapsed()));
+    figures::print(&format!(
+        "from `cargo blueprint new` to its first 200, all else being built: {:.1?}",
+        began.elapsed()
+    ));
     assert_eq!((first.status, first.json()), (200, json!({"items": [], "next": null})));
     drop(app);
 

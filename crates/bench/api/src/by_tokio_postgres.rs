@@ -141,6 +141,7 @@ fn values<'a>(user: &'a Uuid, order: &'a Order, lines: &'a Lines<'a>) -> [&'a (d
 async fn connect(url: &str) -> Result<Client, Failed> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     // It ends with its client; what fails on it each statement says.
+    #[expect(clippy::disallowed_methods, reason = "a service without these crates")]
     actix_web::rt::spawn(connection);
     Ok(client)
 }

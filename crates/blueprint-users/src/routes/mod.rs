@@ -5,7 +5,7 @@ pub(crate) mod sessions;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use cyanotype::auth::{Admin, By, Caller, bearer_token};
+use cyanotype::auth::{Admin, By, Caller};
 use cyanotype::conditional::{self, IfMatch, IfNoneMatch};
 use cyanotype::extract::{Json, Path, Query};
 use cyanotype::paging::{Created, Page, Paging};
@@ -182,7 +182,7 @@ pub(crate) async fn change(
     let ended_other_sessions = password_hash.is_some();
     let email = change.email.as_ref().map(Email::as_str).map(str::to_owned);
     let changes = Changes { name: change.name, email, password_hash, verified_hash };
-    let Some(user) = store.change((id, version), changes, presented(&request)?).await? else {
+    let Some(user) = store.change((id, version), changes, token::presented(&request)?).await? else {
         return Err(gone_or_changed(&store, id).await);
     };
     info!(user_id = %id, ended_other_sessions, "user changed");
@@ -248,10 +248,4 @@ async fn gone_or_changed(store: &Store, id: Uuid) -> Problem {
 
 fn unknown() -> Problem {
     Problem::not_found("user")
-}
-
-/// The hash of the token that the request came with. A handler that asks for a [`Caller`] is not reached without one.
-fn presented(request: &HttpRequest) -> Result<String> {
-    let token = bearer_token(request).ok_or_else(|| Problem::unauthorized("send a bearer token"))?;
-    Ok(token::hash(&token))
 }

@@ -10,11 +10,10 @@ use jiff::SignedDuration;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::presented;
 use crate::model::{Login, Session, SessionItem, Sessions};
 use crate::store::{Credentials, NewSession, Store};
 use crate::throttle::Throttle;
-use crate::token::Token;
+use crate::token::{Token, presented};
 
 const SESSION: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// The most characters that are stored of a client's name.

@@ -6,7 +6,7 @@ use cyanotype::{DatabaseError, Executor, Transaction, Value, placeholders, time}
 use jiff::{SignedDuration, Timestamp};
 
 use super::Store;
-use crate::throttle::{Counter, Rule};
+use crate::failure_count::{Counter, Rule};
 
 /// What has been counted.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use utoipa::openapi::{Components, ContentBuilder, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::headers;
-use crate::problem::{FieldError, PROBLEM, Problem};
+use crate::handler::problem::{FieldError, PROBLEM, Problem};
 
 pub(super) const DESCRIPTION: &str = "\
 **Errors.** Every error is `application/problem+json` (RFC 9457). `request_id` names the request in the service's log; \

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use cyanotype_telemetry::request::REQUEST_ID;
 use serde_json::{Value, json};
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::response::Response;
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, Ref, RefOr};
 
-use crate::http::rate_limit;
-use crate::request::REQUEST_ID;
+use crate::middleware::rate_limit;
 
 pub(super) const REQUEST_ID_EXAMPLE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 

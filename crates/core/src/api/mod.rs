@@ -6,12 +6,9 @@ mod names;
 pub(crate) mod pages;
 
 use serde_json::Value;
-use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
-use utoipa::openapi::schema::Type;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{Components, InfoBuilder, ObjectBuilder, OpenApi, Required, Server};
-
-use crate::registry::Enabled;
+use utoipa::openapi::{Components, InfoBuilder, OpenApi, Server};
 
 /// What the program states of its API.
 pub(crate) struct About<'a> {
@@ -26,7 +23,7 @@ pub(crate) struct About<'a> {
 pub(crate) type Complete = Box<dyn Fn(&mut OpenApi) + Send + Sync>;
 
 /// The document of these blueprints.
-pub(crate) fn document(about: &About<'_>, blueprints: &[Enabled]) -> OpenApi {
+pub(crate) fn document(about: &About<'_>, blueprints: impl Iterator<Item = (&'static str, OpenApi)>) -> OpenApi {
     let info = InfoBuilder::new().title(about.name).version(about.version).description(Some(common::DESCRIPTION));
     let mut document = OpenApi::new(info.build(), utoipa::openapi::Paths::new());
     let server = about.public_url.map_or("/", |url| url.trim_end_matches('/'));
@@ -52,15 +49,15 @@ pub(crate) fn document(about: &About<'_>, blueprints: &[Enabled]) -> OpenApi {
 }
 
 /// Each blueprint's part, with names that are unique among all.
-fn parts(blueprints: &[Enabled]) -> impl Iterator<Item = (&'static str, OpenApi)> {
-    let apis = blueprints.iter().map(|enabled| enabled.blueprint.api());
-    let mut parts: Vec<Value> = apis.map(|api| serde_json::to_value(api).unwrap_or_default()).collect();
+fn parts(blueprints: impl Iterator<Item = (&'static str, OpenApi)>) -> impl Iterator<Item = (&'static str, OpenApi)> {
+    let apis: Vec<(&'static str, OpenApi)> = blueprints.collect();
+    let mut parts: Vec<Value> = apis.iter().map(|(_, api)| serde_json::to_value(api).unwrap_or_default()).collect();
     parts.iter_mut().for_each(names::tidy_generics);
     let shared = names::Shared::of(&mut parts);
-    blueprints.iter().zip(parts).map(move |(Enabled { blueprint, .. }, mut part)| {
-        shared.rename(blueprint.name(), &mut part);
+    apis.into_iter().zip(parts).map(move |((blueprint, api), mut part)| {
+        shared.rename(blueprint, &mut part);
         mark_any_values(&mut part, false);
-        (blueprint.name(), serde_json::from_value(part).unwrap_or_else(|_| blueprint.api()))
+        (blueprint, serde_json::from_value(part).unwrap_or(api))
     })
 }
 
@@ -86,13 +83,6 @@ fn mark_any_values(json: &mut Value, is_schema: bool) {
         Value::Array(items) => items.iter_mut().for_each(|item| mark_any_values(item, false)),
         _ => {}
     }
-}
-
-/// A header that a request may have.
-pub(crate) fn header(name: &str, description: &str) -> Parameter {
-    let text = ObjectBuilder::new().schema_type(Type::String);
-    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False);
-    parameter.description(Some(description)).schema(Some(text)).build()
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -18,7 +18,7 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Of these parts of the document, as JSON.
-    pub fn of(parts: &mut [Value]) -> Self {
+    pub(super) fn of(parts: &mut [Value]) -> Self {
         let mut schemas = Vec::new();
         let mut operations = Vec::new();
         for part in parts {
@@ -31,7 +31,7 @@ impl Shared {
     }
 
     /// Renames what a blueprint's part shares with others.
-    pub fn rename(&self, blueprint: &str, part: &mut Value) {
+    pub(super) fn rename(&self, blueprint: &str, part: &mut Value) {
         if let Some(schemas) = part.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
             let renamed = std::mem::take(schemas).into_iter().map(|(name, it)| (self.schema(blueprint, &name), it));
             *schemas = renamed.collect();

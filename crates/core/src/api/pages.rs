@@ -5,24 +5,29 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
+use cyanotype_actix::response_log::ResponseLogRules;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
-use crate::problem::{Problem, Result};
+use crate::handler::problem::{Problem, Result};
+use crate::settings::ResponseLog;
 
 /// Where the service itself answers, and no blueprint can.
 pub(crate) const PATHS: [&str; 2] = [DOCUMENT, UI];
 
 const DOCUMENT: &str = "/openapi.json";
 const UI: &str = "/docs";
+const UI_FILES: &str = "/docs/{file:.*}";
 
 /// The page runs the scripts that it comes with; its styles are set by them.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'self'; \
                       frame-ancestors 'none'";
 
-/// Whether a route is one of these.
-pub(crate) fn is_own(route: &str) -> bool {
-    route == DOCUMENT || route == UI || route.starts_with("/docs/")
+/// How much is recorded of them: everybody has their content anyway.
+pub(crate) fn response_log() -> ResponseLogRules {
+    [DOCUMENT, UI, UI_FILES]
+        .into_iter()
+        .fold(ResponseLogRules::default(), |rules, route| rules.route(route, ResponseLog::Metadata))
 }
 
 /// The document as it is sent.
@@ -30,16 +35,16 @@ pub(crate) fn is_own(route: &str) -> bool {
 pub(crate) struct Pages(Bytes);
 
 impl Pages {
-    pub fn new(document: &OpenApi) -> Self {
+    pub(crate) fn new(document: &OpenApi) -> Self {
         Self(Bytes::from(document.to_json().expect("a document is made of texts, numbers and maps with text keys")))
     }
 
-    pub fn mount(self, config: &mut ServiceConfig) {
+    pub(crate) fn mount(self, config: &mut ServiceConfig) {
         let ui = Arc::new(Config::from(DOCUMENT).use_base_layout());
         config.app_data(Data::new(ui));
         config.service(web::resource(DOCUMENT).route(web::get().to(move || document(self.0.clone()))));
         config.service(web::resource(UI).route(web::get().to(index)));
-        config.service(web::resource([UI, "/{file:.*}"].concat()).route(web::get().to(file)));
+        config.service(web::resource(UI_FILES).route(web::get().to(file)));
     }
 }
 

@@ -1,9 +1,11 @@
 //! What can go wrong with a database: one variant for each case that a caller treats differently.
 
 use std::error::Error;
-use std::fmt;
 
-use crate::failure::chain;
+use cyanotype_telemetry::failure::chain;
+
+/// What the database's functions return.
+pub(super) type Result<T, E = DatabaseError> = std::result::Result<T, E>;
 
 /// A statement, a transaction or the start of the service failed at the database.
 ///
@@ -107,23 +109,12 @@ impl OutageCause {
 }
 
 /// The database is unavailable; its text names the database and the cause, and is the same for each failure of that cause.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the database {place} {}", cause.explanation())]
 pub struct Outage {
     place: String,
     pub(super) cause: OutageCause,
     source: Option<std::sync::Arc<DriverError>>,
-}
-
-impl fmt::Display for Outage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the database {} {}", self.place, self.cause.explanation())
-    }
-}
-
-impl Error for Outage {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
-    }
 }
 
 /// What the driver says.

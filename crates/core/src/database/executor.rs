@@ -1,8 +1,8 @@
 //! How statements are sent, in a transaction or outside.
 
+use super::error::{DatabaseError, Result};
 use super::row::FromRow;
 use super::value::Value;
-use super::{DatabaseError, Result};
 
 /// What runs statements: `&Database`, each statement by itself, or `&mut Transaction`, all of them or none.
 ///

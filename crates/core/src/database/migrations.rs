@@ -8,7 +8,7 @@ use refinery::error::Kind;
 use refinery::{Migration, Runner, Target};
 use rusqlite::Connection;
 
-use super::DatabaseError;
+use super::error::DatabaseError;
 
 /// What brings a blueprint's tables up to date, on both databases.
 ///

@@ -23,19 +23,19 @@ struct Counts {
 
 /// An open transaction. Dropped without its [`end`](Self::ended) it was cut off, and is rolled back.
 #[derive(Debug)]
-pub(super) struct OpenTransaction {
+pub(crate) struct OpenTransaction {
     shared: Arc<Shared>,
     has_ended: bool,
 }
 
 impl OpenTransactions {
-    pub fn begin(&self) -> OpenTransaction {
+    pub(super) fn begin(&self) -> OpenTransaction {
         self.0.counts.lock().open += 1;
         OpenTransaction { shared: Arc::clone(&self.0), has_ended: false }
     }
 
     /// Waits until none is open, at most until the deadline.
-    pub async fn wait(&self, deadline: Instant) {
+    pub(super) async fn wait(&self, deadline: Instant) {
         let all_ended = async {
             loop {
                 let notified = self.0.none_open.notified();
@@ -50,14 +50,14 @@ impl OpenTransactions {
     }
 
     /// How many are open, or were cut off.
-    pub fn unfinished(&self) -> u64 {
+    pub(super) fn unfinished(&self) -> u64 {
         let counts = self.0.counts.lock();
         counts.open as u64 + counts.cut_off
     }
 }
 
 impl OpenTransaction {
-    pub fn ended(mut self) {
+    pub(crate) fn ended(mut self) {
         self.has_ended = true;
     }
 }
@@ -84,6 +84,7 @@ mod tests {
         let first = transactions.begin();
         let second = transactions.begin();
         let waiting = transactions.clone();
+        #[expect(clippy::disallowed_methods, reason = "a test, with no request")]
         let waited = actix_web::rt::spawn(async move { waiting.wait(Instant::now() + Duration::from_secs(60)).await });
         first.ended();
         assert_eq!(transactions.unfinished(), 1);

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::error::Error as _;
 use std::fmt::Display;
 
-use super::DatabaseError;
+use super::error::DatabaseError;
 use super::value::Column;
 
 /// A row of either database.

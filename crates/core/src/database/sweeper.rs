@@ -5,8 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::error::Result;
 use super::executor::Executor;
-use super::{Database, Result};
+use super::handle::Database;
 
 /// So many rows are deleted by one statement, so that none holds up others for long.
 const BATCH: u64 = 1000;
@@ -48,13 +49,13 @@ pub(crate) struct Sweeper {
 }
 
 impl Sweeper {
-    pub fn new(database: Database, tables: Vec<Expiring>, interval: Duration) -> Self {
+    pub(crate) fn new(database: Database, tables: Vec<Expiring>, interval: Duration) -> Self {
         let tables = std::iter::once(OWN).chain(tables).collect();
         Self { database, tables, interval, holder: Uuid::new_v4() }
     }
 
     /// Sweeps once an interval, for ever.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         loop {
             if let Err(error) = self.sweep().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "expired rows were not deleted");

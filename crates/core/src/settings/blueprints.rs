@@ -5,65 +5,110 @@
 
 use std::collections::BTreeMap;
 
-use garde::Validate;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use cyanotype_settings::{Deferred, DeferredValues, Origin, Problem, Schema, Section, Setting, section};
+use cyanotype_telemetry::Level;
+use serde_json::Value;
 
-use super::layers::{self, Leaf, section};
-use super::rate_limits::{self, RateLimitSet};
-use super::spec::{self, OF_EVERY_BLUEPRINT, Setting};
-use super::{Origin, ResponseLog, Settings, SettingsError, shown};
-use crate::record::Level;
+use super::rate_limits::RateLimitSet;
+use super::{ResponseLog, Settings, SettingsError};
 
-/// What can be set for one blueprint, below `blueprints.<its name>`: the list that is checked, printed and documented, and
-/// the type that the values are read into.
+section! {
+    /// Which blueprints are served.
+    pub struct Blueprints {
+        /// the blueprints that this process serves; all when not set
+        #[setting(List)]
+        pub enabled: Option<Vec<String>>,
+    }
+    defer "<name>.<key>";
+}
+
+section! {
+    /// What can be set for every blueprint.
+    #[derive(Default)]
+    struct OfEvery {
+        #[setting(section)]
+        log: OfEveryLog,
+        #[setting(section)]
+        rate_limit: RateLimitSet,
+    }
+}
+
+section! {
+    #[derive(Default)]
+    struct OfEveryLog {
+        /// the level of its crate's logger lines, as log.levels has it for any crate; that of log.levels wins
+        #[setting(one_of::<Level>())]
+        level: Option<Level>,
+        #[setting(section)]
+        response: OfEveryResponse,
+    }
+}
+
+section! {
+    #[derive(Default)]
+    struct OfEveryResponse {
+        /// the most that is recorded of its responses; log.response.body can only be for less
+        #[setting(one_of::<ResponseLog>())]
+        body: Option<ResponseLog>,
+    }
+}
+
+/// What can be set for one blueprint, below `blueprints.<its name>`.
 ///
 /// ```
-/// use cyanotype::settings::BlueprintSettings;
-/// use cyanotype::settings::spec::{Setting, Takes, setting};
+/// use cyanotype::settings::{BlueprintSettings, section};
 ///
-/// #[derive(serde::Deserialize, garde::Validate)]
-/// struct StockSettings {
-///     #[garde(range(min = 1, max = 1000))]
-///     low: u64,
+/// section! {
+///     /// What can be set of the stock.
+///     pub struct StockSettings {
+///         /// the count from which down an article is low
+///         #[setting(Whole(1, 1000), default = 10)]
+///         pub low: u64,
+///     }
 /// }
 ///
-/// const SETTINGS: &[Setting] =
-///     &[setting("low", Takes::Whole(1, 1000), Some("10"), "the count from which down an article is low")];
-///
-/// let settings = BlueprintSettings::of::<StockSettings>(SETTINGS);
+/// let settings = BlueprintSettings::of::<StockSettings>();
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct BlueprintSettings {
-    pub(crate) known: &'static [Setting],
-    check: fn(&Value) -> Vec<(String, String)>,
+    declare: fn(&mut Schema),
+    /// Where its type cannot be read, and why.
+    check: fn(&Value) -> Option<(String, String)>,
 }
 
 impl BlueprintSettings {
     /// None of its own.
-    pub const NONE: Self = Self { known: &[], check: |_| Vec::new() };
+    pub const NONE: Self = Self { declare: |_| {}, check: |_| None };
 
-    /// These, read as a `T`. What their types alone do not tell, `T` checks: when it is read, or validated.
+    /// Those of a section. What a declaration does not check, its types may when they are read.
     #[must_use]
-    pub fn of<T: DeserializeOwned + Validate<Context = ()>>(known: &'static [Setting]) -> Self {
-        Self { known, check: wrong::<T> }
+    pub fn of<T: Section>() -> Self {
+        let check = |values: &Value| match serde_path_to_error::deserialize::<_, T>(values) {
+            Ok(_) => None,
+            Err(error) => Some((error.path().to_string(), error.inner().to_string())),
+        };
+        Self { declare: T::declare, check }
     }
 }
 
-/// What is wrong with which key.
-fn wrong<T: DeserializeOwned + Validate<Context = ()>>(values: &Value) -> Vec<(String, String)> {
-    match serde_path_to_error::deserialize::<_, T>(values) {
-        Ok(read) => read.validate().err().map_or_else(Vec::new, |report| {
-            report.iter().map(|(path, error)| (path.to_string(), error.message().to_owned())).collect()
-        }),
-        Err(error) => vec![(error.path().to_string(), error.inner().to_string())],
-    }
+/// What can be set for every blueprint.
+pub(crate) fn of_every_blueprint() -> Vec<Setting> {
+    Schema::below("blueprints.<name>", OfEvery::declare).settings().to_vec()
+}
+
+/// What can be set for this blueprint alone.
+pub(crate) fn of_blueprint(name: &str, settings: BlueprintSettings) -> Vec<Setting> {
+    Schema::below(&key(name), settings.declare).settings().to_vec()
+}
+
+/// Where a blueprint's settings are: a variable's name has no hyphens.
+fn key(blueprint: &str) -> String {
+    format!("blueprints.{}", blueprint.replace('-', "_"))
 }
 
 /// A blueprint's settings in force.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Section {
+pub(crate) struct InForce {
     /// What its own type is read from.
     pub own: Value,
     pub log_level: Option<Level>,
@@ -78,125 +123,82 @@ pub(crate) struct Owner {
     pub enabled: bool,
 }
 
-#[derive(Deserialize, Default)]
-struct OfEvery {
-    #[serde(default)]
-    log: OfEveryLog,
-    #[serde(default)]
-    rate_limit: RateLimitSet,
-}
-
-#[derive(Deserialize, Default)]
-struct OfEveryLog {
-    level: Option<Level>,
-    #[serde(default)]
-    response: OfEveryResponse,
-}
-
-#[derive(Deserialize, Default)]
-struct OfEveryResponse {
-    body: Option<ResponseLog>,
-}
-
-impl Settings {
-    /// Checks the sections of these blueprints, and tells their settings in force by the blueprints' names.
-    ///
-    /// # Errors
-    /// A section of no blueprint, an unknown key, or a value that its setting does not take.
-    pub(crate) fn settle(&mut self, owners: &[Owner]) -> Result<BTreeMap<&'static str, Section>, SettingsError> {
-        let mut problems = Vec::new();
-        for leaf in self.sections.iter().flatten() {
-            if !owners.iter().any(|owner| leaf.key.starts_with(&format!("blueprints.{}.", section(owner.name)))) {
-                let names: Vec<&str> = owners.iter().map(|owner| owner.name).collect();
-                let said = format!("no blueprint of this program has that setting; it has {}", names.join(", "));
-                problems.push(format!("{} (set by {}): {said}", leaf.key, leaf.origin));
-            }
+/// Checks what is set for these blueprints: their settings in force by their names.
+///
+/// # Errors
+/// A section of no blueprint, an unknown key, or a value that its setting does not take.
+pub(crate) fn resolve(
+    settings: &mut Settings,
+    owners: &[Owner],
+) -> Result<BTreeMap<&'static str, InForce>, SettingsError> {
+    let mut problems = Vec::new();
+    for (set, layer) in settings.deferred.keys() {
+        if !owners.iter().any(|owner| set.starts_with(&format!("{}.", key(owner.name)))) {
+            let names: Vec<&str> = owners.iter().map(|owner| owner.name).collect();
+            let reason = format!("no blueprint of this program has that setting; it has {}", names.join(", "));
+            problems.push(Problem::InvalidValue { key: set.to_owned(), set_by: layer.to_owned(), reason });
         }
-        let mut sections = BTreeMap::new();
-        let mut origins = Vec::new();
-        for owner in owners {
-            let (section, of_section, wrong) = self.section_of(owner);
-            origins.extend(of_section);
-            problems.extend(wrong);
-            sections.insert(owner.name, section);
-        }
-        if !problems.is_empty() {
-            return Err(SettingsError(problems));
-        }
-        self.sections.clear();
-        self.origins.extend(origins);
-        Ok(sections)
     }
-
-    fn section_of(&self, owner: &Owner) -> (Section, Vec<Origin>, Vec<String>) {
-        let prefix = format!("blueprints.{}.", section(owner.name));
-        let known = || owner.settings.known.iter().chain(OF_EVERY_BLUEPRINT);
-        let of_owner = |leaf: &Leaf| {
-            let key = leaf.key.strip_prefix(&prefix)?;
-            Some(Leaf { key: key.to_owned(), ..leaf.clone() })
-        };
-        let set = self.sections.iter().map(|layer| layer.iter().filter_map(of_owner).collect());
-        let layers = [layers::defaults(owner.settings.known)].into_iter().chain(set);
-        let (in_force, unknown) = layers::merged(layers, |key| known().find(|setting| setting.key == key));
-
-        let (mut own, mut of_every) = (Value::Object(Map::new()), Value::Object(Map::new()));
-        let (mut origins, mut problems) = (Vec::new(), Vec::new());
-        let said = |key: &str, origin: &str, problem: &str| format!("{prefix}{key} (set by {origin}): {problem}");
-        for leaf in unknown {
-            let near = spec::nearest(&leaf.key, known()).map(|near| format!("{prefix}{near}"));
-            problems.push(said(&leaf.key, &leaf.origin, &layers::unknown(near)));
-        }
-        for (leaf, setting) in &in_force {
-            let key = &leaf.key;
-            match layers::checked(leaf, setting).and_then(|value| rate_limits::checked(key, value)) {
-                Ok(value) => {
-                    let is_own = owner.settings.known.iter().any(|own| own.key == key);
-                    let (value_shown, set_by) = (shown(setting, &value), leaf.origin.clone());
-                    origins.push(Origin { key: format!("{prefix}{key}"), value: value_shown, set_by });
-                    super::place(if is_own { &mut own } else { &mut of_every }, key, value);
-                }
-                Err(problem) => problems.push(said(key, &leaf.origin, &problem)),
-            }
-        }
-        if problems.is_empty() && owner.enabled {
-            problems.extend((owner.settings.check)(&own).into_iter().map(|(path, problem)| {
-                let set = in_force.iter().find(|(leaf, _)| leaf.key == path);
-                let origin = set.map_or("nobody", |(leaf, _)| &leaf.origin);
-                said(&path, origin, &problem)
-            }));
-        }
-        // What is wrong with it has been found already.
-        let of_every: OfEvery = serde_json::from_value(of_every).unwrap_or_default();
-        let OfEvery { log, rate_limit } = of_every;
-        let section = Section { own, log_level: log.level, response_log: log.response.body, rate_limit };
-        (section, origins, problems)
+    let mut sections = BTreeMap::new();
+    let mut origins = Vec::new();
+    for owner in owners {
+        let (section, of_section, wrong) = in_force(settings, owner);
+        origins.extend(of_section);
+        problems.extend(wrong);
+        sections.insert(owner.name, section);
     }
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    settings.deferred = Deferred::default();
+    settings.origins.extend(origins);
+    Ok(sections)
+}
+
+fn in_force(settings: &Settings, owner: &Owner) -> (InForce, Vec<Origin>, Vec<Problem>) {
+    let key = key(owner.name);
+    let DeferredValues { values, origins, mut problems } = settings.deferred.read(&key, |schema| {
+        (owner.settings.declare)(schema);
+        OfEvery::declare(schema);
+    });
+    if problems.is_empty() && owner.enabled {
+        problems.extend((owner.settings.check)(&values).map(|(path, reason)| {
+            let key = format!("{key}.{path}");
+            let set_by = origins.iter().find(|origin| origin.key == key).map_or("nobody", |origin| &origin.set_by);
+            Problem::InvalidValue { set_by: set_by.to_owned(), key, reason }
+        }));
+    }
+    // What is wrong with it has been found already.
+    let OfEvery { log, rate_limit } = serde_json::from_value(values.clone()).unwrap_or_default();
+    let section = InForce { own: values, log_level: log.level, response_log: log.response.body, rate_limit };
+    (section, origins, problems)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Loader;
-    use super::super::spec::{Takes, setting};
     use super::*;
 
-    #[derive(Deserialize, Validate)]
-    struct Stock {
-        #[garde(range(min = 1, max = 100))]
-        low: u64,
-        #[garde(skip)]
-        warehouse_url: Option<String>,
+    section! {
+        struct Stock {
+            /// how few are few
+            #[setting(Whole(1, 1000), default = 10, check = is_few)]
+            low: u64,
+            /// where the warehouse is
+            #[setting(Url)]
+            warehouse_url: Option<String>,
+        }
     }
 
-    const KNOWN: &[Setting] = &[
-        setting("low", Takes::Whole(1, 1000), Some("10"), "how few are few"),
-        setting("warehouse_url", Takes::Url, None, "where the warehouse is"),
-    ];
+    fn is_few(low: &str) -> Result<(), String> {
+        if low.len() > 2 { Err("greater than 100".to_owned()) } else { Ok(()) }
+    }
 
-    fn settle(variables: &[(&str, &str)]) -> Result<(Settings, Section), String> {
+    fn load(variables: &[(&str, &str)]) -> Result<(Settings, InForce), String> {
         let loaded = Loader::new("/nonexistent").variables(variables.iter().copied()).load();
         let mut settings = loaded.map_err(|error| error.to_string())?;
-        let owner = Owner { name: "dry-stock", settings: BlueprintSettings::of::<Stock>(KNOWN), enabled: true };
-        let mut sections = settings.settle(&[owner]).map_err(|error| error.to_string())?;
+        let owner = Owner { name: "dry-stock", settings: BlueprintSettings::of::<Stock>(), enabled: true };
+        let mut sections = resolve(&mut settings, &[owner]).map_err(|error| error.to_string())?;
         Ok((settings, sections.remove("dry-stock").expect("it has a section")))
     }
 
@@ -207,7 +209,7 @@ mod tests {
             ("APP__BLUEPRINTS__DRY_STOCK__LOG__LEVEL", "debug"),
             ("APP__BLUEPRINTS__DRY_STOCK__LOG__RESPONSE__BODY", "metadata"),
         ];
-        let (settings, section) = settle(&set).expect("they are good");
+        let (settings, section) = load(&set).expect("they are good");
         let stock: Stock = serde_json::from_value(section.own).expect("it is as its type has it");
         assert_eq!((stock.low, stock.warehouse_url.is_some()), (10, true));
         assert_eq!((section.log_level, section.response_log), (Some(Level::Debug), Some(ResponseLog::Metadata)));
@@ -244,7 +246,7 @@ mod tests {
                  has dry-stock",
             ),
         ] {
-            assert_eq!(settle(&[(variable, value)]).map(|_| ()).expect_err("is refused"), expected);
+            assert_eq!(load(&[(variable, value)]).map(|_| ()).expect_err("is refused"), expected);
         }
     }
 }

@@ -1,14 +1,27 @@
-//! What is right for origins of other pages.
+//! Which pages of other origins may call the API.
 
-use serde_json::Value;
+use cyanotype_settings::{Conflict, Values, section};
 
-use super::Origin;
-
-const ORIGINS: &str = "server.cors.origins";
-const CREDENTIALS: &str = "server.cors.credentials";
+section! {
+    /// Which pages of other origins may call the API.
+    pub struct Cors {
+        /// the origins (https://shop.example) whose pages may call the API from a browser; `*` is any; without one there
+        /// are no CORS headers
+        #[serde(default)]
+        #[setting(List, check = check_origin)]
+        pub origins: Vec<String>,
+        /// seconds that a browser may keep the answer to a preflight
+        #[setting(Whole(0, 86400), default = 3600)]
+        pub max_age_s: u64,
+        /// whether pages may send cookies and the like with their calls; not with `*`
+        #[setting(Switch, default = false)]
+        pub credentials: bool,
+    }
+    validate_combination = any_origin_is_alone_and_has_no_credentials;
+}
 
 /// An origin as browsers write it, or `*`.
-pub(super) fn check_origin(origin: &str) -> Result<(), String> {
+fn check_origin(origin: &str) -> Result<(), String> {
     let uri = origin.parse::<actix_web::http::Uri>().ok();
     let has_parts = uri.is_some_and(|uri| uri.scheme().is_some() && uri.host().is_some_and(|host| !host.is_empty()));
     // What comes after the scheme is a host and a port, and no slash ends them.
@@ -34,24 +47,19 @@ pub(super) fn check_origin(origin: &str) -> Result<(), String> {
     ))
 }
 
-/// What is wrong with the section as a whole.
-pub(super) fn together(tree: &Value, origins: &[Origin]) -> Option<String> {
-    let of = |key: &str| tree.pointer(&format!("/{}", key.replace('.', "/")));
-    let listed = of(ORIGINS)?.as_array()?;
-    if !listed.iter().any(|origin| origin == "*") {
-        return None;
-    }
-    let (key, why) = if of(CREDENTIALS).is_some_and(|on| on == true) {
+fn any_origin_is_alone_and_has_no_credentials(values: &Values<'_>) -> Option<Conflict> {
+    let origins = values.get("origins")?.as_array()?;
+    if !origins.iter().any(|origin| origin == "*") {
+        None
+    } else if values.get("credentials").is_some_and(|on| on == true) {
         let why = "any page could act for whoever is logged in: with `*` in server.cors.origins there are no credentials; \
                    list the origins, or leave this out";
-        (CREDENTIALS, why)
-    } else if listed.len() > 1 {
-        (ORIGINS, "`*` is every origin; allowed is `*` alone, or a list without it")
+        Some(("credentials", why.to_owned()))
+    } else if origins.len() > 1 {
+        Some(("origins", "`*` is every origin; allowed is `*` alone, or a list without it".to_owned()))
     } else {
-        return None;
-    };
-    let set_by = origins.iter().find(|origin| origin.key == key).map_or("", |origin| &origin.set_by);
-    Some(format!("{key} (set by {set_by}): {why}"))
+        None
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What an operator can set.
+//! What an operator can set: a section each file, declared once.
 //!
 //! [`Loader`] merges the layers, later ones winning: built-in defaults, `RUST_LOG`, `config/default.toml`,
 //! `config/{env}.toml`, the variables with usual names (`SENTRY_DSN`, `DATABASE_URL`, `PORT` …), `APP__LOG__MODE` and its
@@ -6,75 +6,74 @@
 //! and what is allowed. Other variables that look as if they were meant for a setting are warnings.
 
 mod blueprints;
-mod check;
 mod cors;
-mod layers;
-mod near_misses;
+mod database;
+mod management;
 mod rate_limits;
-mod rust_log;
-mod sections;
-pub mod spec;
+mod server;
 
-use std::fmt;
-use std::path::PathBuf;
-
-use serde::Deserialize;
-
-pub use blueprints::BlueprintSettings;
-pub(crate) use blueprints::{Owner, Section};
-pub use sections::{
-    Blueprints, ClientAddressHeader, Cors, Database, Env, Flood, Format, Log, Management, Mode, Network, Patterns,
-    RateLimit, Request, Response, ResponseLog, Sentry, Server, Stderr, TrailingSlash,
+pub use blueprints::{BlueprintSettings, Blueprints};
+pub(crate) use blueprints::{InForce, Owner, of_blueprint, of_every_blueprint, resolve};
+pub use cors::Cors;
+pub use cyanotype_actix::settings::{ClientAddressSettings, Network};
+pub use cyanotype_redact::Patterns;
+pub use cyanotype_settings::{Origin, Problem, Schema, Section, Setting, SettingsError, ValueType, one_of, section};
+pub use cyanotype_telemetry::request::ClientAddressHeader;
+pub use cyanotype_telemetry::settings::{
+    Env, Flood, Format, Log, Mode, Redact, Request, Response, ResponseLog, Sentry, Stderr,
 };
+pub use database::Database;
+pub use management::Management;
+pub use server::{RateLimit, Server, TrailingSlash};
 
-use layers::Leaf;
-use spec::{SETTINGS, Setting, Takes};
-
-/// The settings in force, one section a field.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Settings {
-    pub env: Env,
-    pub server: Server,
-    pub management: Management,
-    pub log: Log,
-    pub sentry: Sentry,
-    pub database: Database,
-    #[serde(default)]
-    pub blueprints: Blueprints,
-    /// Each setting in force with where it was set, for `app config`.
-    #[serde(skip)]
-    pub origins: Vec<Origin>,
-    /// What each layer sets below `blueprints.<a name>`, checked once the blueprints are known.
-    #[serde(skip)]
-    sections: Vec<Vec<Leaf>>,
-    /// What the environment was probably meant to set and does not, for the start record.
-    #[serde(skip)]
-    pub warnings: Vec<String>,
-}
-
-/// One setting in force, and the layer that set it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Origin {
-    pub key: String,
-    /// What a person may see of the value: secrets are masked.
-    pub value: String,
-    /// `default`, a file, an environment variable or a flag.
-    pub set_by: String,
-}
-
-/// Settings that cannot be used: one line for each that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettingsError(Vec<String>);
-
-impl fmt::Display for SettingsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n"))
+section! {
+    /// The settings of a service.
+    pub struct Sections {
+        /// Where the service runs.
+        #[setting(section)]
+        pub env: Env,
+        /// The API's own server.
+        #[setting(section)]
+        pub server: Server,
+        /// The listener of the health checks.
+        #[setting(section)]
+        pub management: Management,
+        /// What is recorded, and how.
+        #[setting(section)]
+        pub log: Log,
+        /// Sentry: where it is, what it gets, and what waits for it.
+        #[setting(section)]
+        pub sentry: Sentry,
+        /// The database, and its connections.
+        #[setting(section)]
+        pub database: Database,
+        /// Which blueprints are served.
+        #[setting(section)]
+        pub blueprints: Blueprints,
     }
 }
 
-impl std::error::Error for SettingsError {}
+/// The settings of a service in force, one section a field, with where each was set.
+pub type Settings = cyanotype_settings::Loaded<Sections>;
 
-/// Gathers the layers.
+impl Sections {
+    /// The part that sinks are started with.
+    pub(crate) fn telemetry(&self) -> cyanotype_telemetry::Settings {
+        self.recorder().telemetry()
+    }
+
+    /// The part that a [`Recorder`](crate::Recorder) is started with.
+    pub(crate) fn recorder(&self) -> cyanotype_actix::Settings {
+        cyanotype_actix::Settings {
+            env: self.env,
+            log: self.log.clone(),
+            sentry: self.sentry.clone(),
+            server: self.server.client_address.clone(),
+        }
+    }
+}
+
+/// Gathers the layers of a service's settings.
 ///
 /// ```
 /// use cyanotype::settings::{Loader, Mode};
@@ -92,137 +91,13 @@ impl std::error::Error for SettingsError {}
 /// );
 /// # Ok::<(), cyanotype::settings::SettingsError>(())
 /// ```
-#[derive(Debug, Default)]
-pub struct Loader {
-    directory: PathBuf,
-    environment: Vec<(String, String)>,
-    flags: Vec<Leaf>,
-}
+pub type Loader = cyanotype_settings::Loader<Sections>;
 
-impl Loader {
-    /// `directory` holds `default.toml`, `dev.toml` and `prod.toml`; any of them, and the directory, may be missing.
-    pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), ..Self::default() }
-    }
-
-    /// The environment variables to read: the known ones and `APP__…`. Of others, near misses are warnings.
-    #[must_use]
-    pub fn variables<K: Into<String>, V: Into<String>>(mut self, all: impl IntoIterator<Item = (K, V)>) -> Self {
-        self.environment.extend(all.into_iter().map(|(key, value)| (key.into(), value.into())));
-        self
-    }
-
-    /// The environment variables of this process.
-    #[must_use]
-    pub fn process_environment(self) -> Self {
-        // What is no UTF-8 is read as well as can be, and refused where it is a setting's.
-        let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-        self.variables(std::env::vars_os().map(|(key, value)| (text(key), text(value))))
-    }
-
-    /// A setting from the command line; `flag` is its name there.
-    #[must_use]
-    pub fn flag(mut self, key: &str, text: &str, flag: &str) -> Self {
-        self.flags.push(Leaf::new(key, text, flag));
-        self
-    }
-
-    /// Merges and checks.
-    ///
-    /// # Errors
-    /// A file that is no TOML, an unknown key, or a value that its setting does not take.
-    pub fn load(&self) -> Result<Settings, SettingsError> {
-        let one = |problem| SettingsError(vec![problem]);
-        let (rust_log, mut warnings) = rust_log::read(&self.environment);
-        warnings.extend(near_misses::warnings(&self.environment));
-        let below = [layers::defaults(SETTINGS), rust_log, layers::file(&self.directory, "default.toml").map_err(one)?];
-        let variables = layers::app_variables(&self.environment).map_err(one)?;
-        let above = [layers::usual_names(&self.environment), variables, self.flags.clone()];
-        let all = |of_env: Vec<Leaf>| below.iter().cloned().chain([of_env]).chain(above.iter().cloned());
-        // Which environment's file to read is itself a setting. Any other name is refused when the values are checked.
-        let (set, _) = layers::merged(all(Vec::new()), spec::find);
-        let env = set.iter().find(|(leaf, _)| leaf.key == "env").and_then(|(leaf, _)| leaf.text());
-        let of_env = match env.map(str::trim) {
-            Some(env @ ("dev" | "prod")) => layers::file(&self.directory, &format!("{env}.toml")).map_err(one)?,
-            _ => Vec::new(),
-        };
-        let settings = check(all(of_env))?;
-        Ok(Settings { warnings, ..settings })
-    }
-}
-
-fn check(layers: impl Iterator<Item = Vec<Leaf>>) -> Result<Settings, SettingsError> {
-    let is_of_a_blueprint = |leaf: &Leaf| leaf.key.strip_prefix("blueprints.").is_some_and(|rest| rest.contains('.'));
-    let (sections, layers): (Vec<Vec<Leaf>>, Vec<Vec<Leaf>>) =
-        layers.map(|layer| layer.into_iter().partition(is_of_a_blueprint)).unzip();
-    let (in_force, unknown) = layers::merged(layers, spec::find);
-    let mut wrong = Vec::new();
-    for leaf in unknown {
-        let near = spec::nearest(&leaf.key, SETTINGS.iter()).map(str::to_owned);
-        wrong.push(format!("{} (set by {}): {}", leaf.key, leaf.origin, layers::unknown(near)));
-    }
-    let mut tree = serde_json::Value::Object(serde_json::Map::new());
-    let mut origins = Vec::new();
-    for (leaf, setting) in in_force {
-        let problem = match layers::checked(&leaf, setting) {
-            // An empty list is no value.
-            Ok(serde_json::Value::Array(items)) if items.is_empty() => continue,
-            Ok(value) => match check::beyond_type(&leaf.key, &value) {
-                None => {
-                    origins.push(Origin {
-                        value: shown(setting, &value),
-                        key: leaf.key.clone(),
-                        set_by: leaf.origin.clone(),
-                    });
-                    place(&mut tree, &leaf.key, value);
-                    continue;
-                }
-                Some(problem) => problem,
-            },
-            Err(problem) => problem,
-        };
-        wrong.push(format!("{} (set by {}): {problem}", leaf.key, leaf.origin));
-    }
-    wrong.extend(check::together(&tree, &origins));
-    wrong.extend(cors::together(&tree, &origins));
-    if !wrong.is_empty() {
-        return Err(SettingsError(wrong));
-    }
-    let settings = serde_path_to_error::deserialize::<_, Settings>(tree);
-    let mut settings = settings.map_err(|error| SettingsError(vec![format!("{}: {}", error.path(), error.inner())]))?;
-    (settings.origins, settings.sections) = (origins, sections);
-    Ok(settings)
-}
-
-/// Puts a value at its dotted key. A module's name may hold `::` but no dot.
-fn place(tree: &mut serde_json::Value, key: &str, value: serde_json::Value) {
-    let mut at = tree;
-    for name in key.split('.') {
-        at = &mut at[name];
-    }
-    *at = value;
-}
-
-fn shown(setting: &Setting, value: &serde_json::Value) -> String {
-    let text = match value {
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Array(items) => items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    };
-    match setting.takes {
-        Takes::Secret | Takes::Url => mask(&text),
-        _ => text,
-    }
-}
-
-/// A URL without its user, password and query: `https://[redacted]@sentry.example/7`.
-fn mask(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return "[redacted]".into() };
-    let rest = rest.split_once('?').map_or_else(|| rest.to_owned(), |(rest, _)| format!("{rest}?[redacted]"));
-    match rest.rsplit_once('@') {
-        Some((_, place)) => format!("{scheme}://[redacted]@{place}"),
-        None => format!("{scheme}://{rest}"),
-    }
+/// Every setting of a service that is not a blueprint's own; those with a free name are last.
+pub(crate) fn declared() -> Vec<Setting> {
+    let mut settings = Schema::of::<Sections>().settings().to_vec();
+    settings.sort_by_key(Setting::has_free_name);
+    settings
 }
 
 #[cfg(test)]
@@ -230,7 +105,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::record::Level;
+    use cyanotype_telemetry::Level;
 
     fn load(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         Loader::new("/nonexistent").variables(variables.iter().copied()).load()
@@ -373,13 +248,13 @@ mod tests {
 
     #[test]
     fn a_pool_keeps_no_more_connections_than_it_may_have() {
-        let settings = load(&[]).expect("the defaults are good").database;
+        let settings = load(&[]).expect("the defaults are good").sections.database;
         assert_eq!((settings.min_connections, settings.max_connections), (0, 8));
         assert_eq!(
             (settings.acquire_timeout().as_secs(), settings.idle_timeout()),
             (6, Some(Duration::from_secs(600)))
         );
-        let settings = load(&[("APP__DATABASE__IDLE_TIMEOUT_S", "0")]).expect("0 is allowed").database;
+        let settings = load(&[("APP__DATABASE__IDLE_TIMEOUT_S", "0")]).expect("0 is allowed").sections.database;
         assert_eq!(settings.idle_timeout(), None);
         assert_eq!(
             refusal(&[("APP__DATABASE__MIN_CONNECTIONS", "9")]),
@@ -389,9 +264,123 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_masked() {
-        assert_eq!(mask("https://abc@sentry.example/7"), "https://[redacted]@sentry.example/7");
-        assert_eq!(mask("postgres://u:p@db/x?password=q"), "postgres://[redacted]@db/x?[redacted]");
-        assert_eq!(mask("sqlite://data/a.db"), "sqlite://data/a.db");
+    fn a_mistyped_key_finds_its_neighbour() {
+        let refused = |key: &str| {
+            let loader = Loader::new("/nonexistent").flag(key, "x", "--set");
+            loader.load().map(|_| ()).expect_err("refused").to_string()
+        };
+        let none = "there is no such setting";
+        assert_eq!(refused("log.mod"), format!("log.mod (set by --set): {none}; did you mean log.mode?"));
+        assert_eq!(
+            refused("log.queue_bytes"),
+            format!("log.queue_bytes (set by --set): {none}; did you mean log.stderr.queue_bytes?")
+        );
+        assert_eq!(refused("colour"), format!("colour (set by --set): {none}"));
+    }
+
+    fn meant_by(name: &str, value: &str) -> Option<String> {
+        Schema::of::<Sections>().near_miss(name, value)
+    }
+
+    #[test]
+    fn a_near_miss_is_known_by_its_words() {
+        for (name, expected) in [
+            ("APP_LOG_MODE", "APP__LOG__MODE"),
+            ("APP_LOG__MODE", "APP__LOG__MODE"),
+            ("app__log__mode", "APP__LOG__MODE"),
+            ("App__Log__Mode", "APP__LOG__MODE"),
+            ("APPLOG_MODE", "APP__LOG__MODE"),
+            ("app.log.mode", "APP__LOG__MODE"),
+            ("LOG_LEVEL", "APP__LOG__LEVEL"),
+            ("LOGLEVEL", "APP__LOG__LEVEL"),
+            ("LOG_LEVELS", "APP__LOG__LEVEL"),
+            ("LOG__MODE", "APP__LOG__MODE"),
+            ("LOG_MODE", "APP__LOG__MODE"),
+            ("SERVER_PORT", "APP__SERVER__PORT"),
+            ("APP_SERVER_CORS_ORIGINS", "APP__SERVER__CORS__ORIGINS"),
+            ("APP_ENV", "APP__ENV"),
+            ("ENV", "APP__ENV"),
+            ("SENTRY_SAMPLE_RATE", "APP__SENTRY__SAMPLE_RATE"),
+            ("SENTRY_DNS", "SENTRY_DSN"),
+            ("sentry_dsn", "SENTRY_DSN"),
+            ("SENTRY_ENV", "SENTRY_ENVIRONMENT"),
+            ("SENTRY_ENVIROMENT", "SENTRY_ENVIRONMENT"),
+            ("APP_SENTRY_DSN", "APP__SENTRY__DSN"),
+            ("DATABSE_URL", "DATABASE_URL"),
+            ("DATABASE_URI", "DATABASE_URL"),
+            ("DATABASEURL", "DATABASE_URL"),
+            ("APP_DATABASE_URL", "APP__DATABASE__URL"),
+            ("RUSTLOG", "RUST_LOG"),
+            ("rust_log", "RUST_LOG"),
+            ("APP_LOG_LEVELS_HYPER", "APP__LOG__LEVELS__MODULE"),
+            ("LOG__LEVELS__HYPER", "APP__LOG__LEVELS__MODULE"),
+            ("APP_BLUEPRINTS_ORDERS_USERS_URL", "APP__BLUEPRINTS__NAME__KEY"),
+            ("app__blueprints__orders__users_url", "APP__BLUEPRINTS__ORDERS__USERS_URL"),
+            ("App__Log__Modus", "APP__LOG__MODUS"),
+        ] {
+            assert_eq!(meant_by(name, "dev").as_deref(), Some(expected), "{name}");
+        }
+        assert_eq!(meant_by("APP_PORT", "8080").as_deref(), Some("APP__SERVER__PORT"));
+        assert_eq!(meant_by("port", "8080").as_deref(), Some("PORT"));
+    }
+
+    #[test]
+    fn other_names_are_none_of_ours() {
+        for (name, value) in [
+            ("PATH", "/bin"),
+            ("ENV", "/root/.profile"),
+            ("HOME", "/root"),
+            ("HOST", "web"),
+            ("HOSTNAME", "web"),
+            ("NODE_ENV", "dev"),
+            ("PORT", "8080"),
+            ("RUST_LOG", "debug"),
+            ("RUST_LOG_STYLE", "never"),
+            ("RUST_BACKTRACE", "1"),
+            ("SENTRY_DSN", "https://k@h/1"),
+            ("APP__ANYTHING", "x"),
+            ("APP_NAME", "shop"),
+            ("APP_HOME", "/srv"),
+            ("APP_USER", "shop"),
+            ("APP_URL", "https://shop.example"),
+            ("APP_KEY", "x"),
+            ("APP_DEBUG", "true"),
+            ("APP_VERSION", "1"),
+            ("APP_HOST", "shop"),
+            ("APP_POST", "x"),
+            ("APP_PORT", "tcp://10.0.0.1:80"),
+            ("APP_PORT_80_TCP", "tcp://10.0.0.1:80"),
+            ("APP_PORT_80_TCP_PORT", "80"),
+            ("APP_PORT_80_TCP_PROTO", "tcp"),
+            ("APP_SERVICE_HOST", "10.0.0.1"),
+            ("APP_SERVICE_PORT", "80"),
+            ("APP_SERVICE_PORT_HTTP", "80"),
+            ("SERVER_SERVICE_HOST", "10.0.0.1"),
+            ("SERVER_NAME", "shop"),
+            ("SERVER_ROOT", "/srv"),
+            ("LOG_DIR", "/var/log"),
+            ("LOG_FILE", "app.log"),
+            ("LOG_PATH", "/var/log"),
+            ("LOGNAME", "root"),
+            ("SENTRY_AUTH_TOKEN", "x"),
+            ("SENTRY_ORG", "x"),
+            ("SENTRY_PROJECT", "x"),
+            ("SENTRY_URL", "https://sentry.example"),
+            ("SENTRY_DEBUG", "1"),
+            ("DATABASE_HOST", "db"),
+            ("DATABASE_NAME", "shop"),
+            ("DATABASE_USER", "shop"),
+            ("DATABASE_SSL", "true"),
+            ("DATABASE_PORT", "5432"),
+            ("TEST_DATABASE_URL", "x"),
+            ("PGHOST", "db"),
+            ("PGDATABASE", "shop"),
+            ("POSTGRES_PORT", "tcp://10.0.0.3:5432"),
+            ("SENTRY_DNS", " "),
+            ("_", "/usr/bin/env"),
+            ("", "x"),
+        ] {
+            assert_eq!(meant_by(name, value), None, "{name}={value}");
+        }
     }
 }

@@ -2,19 +2,31 @@
 
 use std::time::Duration;
 
+use cyanotype_settings::section;
 use serde::Deserialize;
-use serde_json::Value;
 
-use crate::http::limits::Rate;
+use crate::limits::Rate;
 
-/// What is set of a blueprint's limits.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub(crate) struct RateLimitSet {
-    requests: Option<u32>,
-    window_s: Option<u64>,
-    burst: Option<u32>,
-    #[serde(default)]
-    pub routes: Vec<RouteRate>,
+section! {
+    /// What is set of a blueprint's limits.
+    #[derive(Default)]
+    pub(crate) struct RateLimitSet {
+        /// requests that one client may make to all of its routes together in rate_limit.window_s, counted beside
+        /// server.rate_limit; 0 is no limit; the blueprint's own when not set
+        #[setting(Whole(0, 1_000_000))]
+        requests: Option<u32>,
+        /// seconds that rate_limit.requests is for; the blueprint's own, or 60, when not set
+        #[setting(Whole(1, 86400))]
+        window_s: Option<u64>,
+        /// requests that one client may make to it at once; as many as rate_limit.requests when not set
+        #[setting(Whole(1, 100_000))]
+        burst: Option<u32>,
+        /// limits of single routes, counted too: the route as `app routes` lists it, the requests and the seconds, as in
+        /// `POST /users/login 10/60`; without a method for all of them together; 0 requests are no limit
+        #[serde(default)]
+        #[setting(List, check = RouteRate::check)]
+        pub routes: Vec<RouteRate>,
+    }
 }
 
 /// The limit of one route: `POST /users/login 10/60`.
@@ -27,7 +39,7 @@ pub(crate) struct RouteRate {
 
 impl RateLimitSet {
     /// The blueprint's own limit for all routes together, as far as nothing else is set.
-    pub fn over(&self, own: Option<Rate>) -> Option<Rate> {
+    pub(crate) fn over(&self, own: Option<Rate>) -> Option<Rate> {
         const DEFAULT: Rate = Rate::new(0, Duration::from_secs(60));
         let own = own.unwrap_or(DEFAULT);
         let requests = self.requests.unwrap_or(own.requests);
@@ -59,18 +71,16 @@ impl TryFrom<String> for RouteRate {
     }
 }
 
-/// The value of a blueprint's setting, or what is wrong with one of a limit.
-pub(super) fn checked(key: &str, value: Value) -> Result<Value, String> {
-    if key == "rate_limit.routes" {
-        for route in value.as_array().into_iter().flatten().filter_map(Value::as_str) {
-            RouteRate::try_from(route.to_owned())?;
-        }
+impl RouteRate {
+    fn check(text: &str) -> Result<(), String> {
+        Self::try_from(text.to_owned()).map(drop)
     }
-    Ok(value)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]

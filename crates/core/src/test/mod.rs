@@ -34,12 +34,11 @@
 //! # }
 //! ```
 
-mod kept;
 mod reply;
 mod stand_in;
 
 use std::rc::Rc;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use actix_web::Error;
@@ -47,30 +46,30 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{Service as _, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::test::{TestRequest, init_service};
+use cyanotype_telemetry::Sinks;
+use cyanotype_telemetry::memory::Memory;
+use cyanotype_telemetry::panic::Panics;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
-pub(crate) use kept::Kept;
 pub use reply::Reply;
 pub use stand_in::Tokens;
 
 use crate::api;
 use crate::blueprint::Blueprint;
+use crate::blueprint::registry::{self, Registered};
+use crate::blueprint::resources::{Resources, Shared};
+use crate::blueprint::routes;
+use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, Program};
-use crate::outlets::Outlets;
-use crate::pipeline;
-use crate::registry::{self, Registered};
-use crate::resources::{Resources, Shared};
-use crate::routes;
-use crate::running::{NotStarted, Running};
-use crate::service::Mounted;
+use crate::server::app::AppFactory;
 use crate::settings::{Loader, Settings};
 use stand_in::StandIn;
 
 const PROGRAM: Program = Program { name: "test", version: "0" };
 
-/// The sinks of a process are there once, so all its tests share them; each asks for its own requests.
-static KEPT: LazyLock<Kept> = LazyLock::new(Kept::default);
+/// The sinks of a process are there once, so all its tests share them; each reads those of its own requests.
+static MEMORY: LazyLock<Memory> = LazyLock::new(Memory::default);
 
 /// A service of this blueprint, to be given what it needs and then started.
 #[must_use]
@@ -84,9 +83,9 @@ pub fn serve(blueprint: impl Blueprint) -> TestService {
 /// When the migrations fail.
 pub async fn database(blueprint: &impl Blueprint) -> Database {
     let settings = Loader::new("/no/config/here").flag("database.url", "sqlite::memory:", "the test").load();
-    let settings = settings.unwrap_or_else(|why| panic!("{why}")).database;
+    let settings = settings.unwrap_or_else(|why| panic!("{why}")).sections.database;
     let migrations = blueprint.migrations().map(|migrations| (blueprint.name(), migrations));
-    Database::open(&settings, migrations, PROGRAM).await.unwrap_or_else(|why| panic!("{why}"))
+    Database::open(&(&settings).into(), migrations, PROGRAM).await.unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// A service that is not started yet.
@@ -129,21 +128,21 @@ impl TestService {
     pub async fn start(self) -> Served {
         let mut settings = self.load();
         let enabled = registry::enabled(&self.blueprints, &mut settings).unwrap_or_else(|why| panic!("{why}"));
-        let kept = KEPT.clone();
-        let pipeline = pipeline::start(&settings, None, &Outlets::Kept(kept));
+        let memory = Arc::new(MEMORY.clone());
+        let sinks = Sinks::none().line(memory.clone()).event(memory);
+        let pipeline = cyanotype_telemetry::start(&settings.telemetry(), None, sinks, Panics::InRequests);
         let registered = routes::registered(&settings, &enabled).await;
         let (_, rules) = registered.unwrap_or_else(|why| panic!("{why}"));
         let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
         let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
-        let database =
-            Database::open(&settings.database, migrations, PROGRAM).await.unwrap_or_else(|why| panic!("{why}"));
-        let running = match Running::start(&enabled, Shared::new(database)).await {
-            Ok(running) => running,
-            Err(NotStarted::Failed(why) | NotStarted::Clash(why)) => panic!("{why}"),
-        };
+        let database = Database::open(&(&settings.database).into(), migrations, PROGRAM)
+            .await
+            .unwrap_or_else(|why| panic!("{why}"));
+        let running = StartedBlueprints::start(&enabled, Shared::new(database)).await;
+        let running = running.unwrap_or_else(|why| panic!("{why}"));
         let about = api::About { name: "test", version: "0", public_url: None, complete: None };
-        let mounted = Mounted::new(&settings, pipeline, enabled, rules, &running, &about);
-        let app = Rc::new(init_service(mounted.app()).await);
+        let app = AppFactory::new(&settings, pipeline, enabled, rules, &running, &about);
+        let app = Rc::new(init_service(app.app()).await);
         let call = move |request: TestRequest| -> Calling {
             let app = Rc::clone(&app);
             Box::pin(async move { app.call(request.to_request()).await.map(ServiceResponse::map_into_boxed_body) })
@@ -170,7 +169,7 @@ type Calling = LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>>;
 /// A service that answers.
 pub struct Served {
     call: Rc<dyn Fn(TestRequest) -> Calling>,
-    running: Running,
+    running: StartedBlueprints,
 }
 
 impl Served {
@@ -180,21 +179,25 @@ impl Served {
         self.running.database()
     }
 
+    /// A `GET` request to a path with or without a query.
     #[must_use]
     pub fn get(&self, path: &str) -> Ask<'_> {
         self.request(Method::GET, path)
     }
 
+    /// A `POST` request to a path with or without a query.
     #[must_use]
     pub fn post(&self, path: &str) -> Ask<'_> {
         self.request(Method::POST, path)
     }
 
+    /// A `PATCH` request to a path with or without a query.
     #[must_use]
     pub fn patch(&self, path: &str) -> Ask<'_> {
         self.request(Method::PATCH, path)
     }
 
+    /// A `DELETE` request to a path with or without a query.
     #[must_use]
     pub fn delete(&self, path: &str) -> Ask<'_> {
         self.request(Method::DELETE, path)
@@ -242,6 +245,56 @@ impl Ask<'_> {
     /// Sends it, and reads the answer to its end.
     pub async fn send(self) -> Reply {
         let answered = (self.served.call)(self.request.peer_addr(([127, 0, 0, 1], 1).into())).await;
-        Reply::read(answered.map(|response| response.into_parts().1), &KEPT).await
+        Reply::read(answered.map(|response| response.into_parts().1), &MEMORY).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::web::{self, ServiceConfig};
+
+    use super::*;
+
+    struct Broken;
+
+    async fn breaks() -> crate::Result {
+        Err(std::io::Error::other("the door is stuck"))?
+    }
+
+    async fn panics() -> crate::Result {
+        panic!("the door is gone")
+    }
+
+    impl Blueprint for Broken {
+        fn name(&self) -> &'static str {
+            "broken"
+        }
+        fn prefix(&self) -> &str {
+            "/broken"
+        }
+        fn routes(&self, scope: &mut ServiceConfig) {
+            scope.service(web::resource("/error").get(breaks)).service(web::resource("/panic").get(panics));
+        }
+    }
+
+    /// The functions of a stack, innermost first.
+    fn functions(reply: &Reply) -> Vec<String> {
+        let record = reply.records_of("uncaught")[0];
+        let stack = record["exception.stacktrace"].as_str().unwrap_or_else(|| panic!("no stack in {record}"));
+        let functions = stack.lines().filter_map(|line| line.trim_start().split_once(": "));
+        functions.map(|(_, function)| function.to_owned()).collect()
+    }
+
+    #[actix_web::test]
+    async fn a_stack_begins_in_the_handler_and_ends_before_the_layers_of_the_service() {
+        let service = serve(Broken).start().await;
+        for (path, handler) in [("/broken/error", "breaks"), ("/broken/panic", "panics")] {
+            let functions = functions(&service.get(path).send().await);
+            assert!(functions[0].starts_with(&format!("cyanotype::test::tests::{handler}")), "{functions:#?}");
+            let own = functions.iter().filter(|function| function.trim_start_matches('<').starts_with("cyanotype::"));
+            let places = ["cyanotype::test::tests::", "cyanotype::blueprint::mounting::"];
+            let mut others = own.filter(|function| !places.iter().any(|place| function.contains(place)));
+            assert_eq!(others.next(), None, "{functions:#?}");
+        }
     }
 }

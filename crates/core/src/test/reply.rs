@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, to_bytes};
 use actix_web::{Error, HttpResponse};
+use cyanotype_telemetry::memory::Memory;
+use cyanotype_telemetry::pipeline;
 use serde_json::Value;
-
-use super::Kept;
-use crate::pipeline::pipeline;
 
 /// Reading a process's debug information for its first stack takes its time.
 const STACKS_LIMIT: Duration = Duration::from_secs(60);
@@ -15,6 +14,7 @@ const STACKS_LIMIT: Duration = Duration::from_secs(60);
 /// An answer that has been read.
 #[derive(Debug, Clone)]
 pub struct Reply {
+    /// The status code of the response.
     pub status: u16,
     /// The body as it came, as far as it did.
     pub body: Vec<u8>,
@@ -24,7 +24,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub(super) async fn read(answered: Result<HttpResponse<BoxBody>, Error>, kept: &Kept) -> Self {
+    pub(super) async fn read(answered: Result<HttpResponse<BoxBody>, Error>, memory: &Memory) -> Self {
         let response = answered.unwrap_or_else(|error| error.error_response());
         let status = response.status().as_u16();
         let shown = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
@@ -32,10 +32,10 @@ impl Reply {
             response.headers().iter().map(|(name, value)| (name.to_string(), shown(value.as_bytes()))).collect();
         let body = to_bytes(response.into_body()).await.map(|bytes| bytes.to_vec()).unwrap_or_default();
         if let Some(pipeline) = pipeline() {
-            pipeline.settle(Instant::now() + STACKS_LIMIT);
+            pipeline.wait_for_stacks(Instant::now() + STACKS_LIMIT);
         }
         let id = headers.iter().find(|(name, _)| name == "x-request-id").map_or("", |(_, id)| id);
-        let (records, events) = kept.of_request(id);
+        let (records, events) = memory.of_request(id);
         Self { status, body, headers, records, events }
     }
 

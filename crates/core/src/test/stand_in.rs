@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use actix_web::web::ServiceConfig;
 
-use crate::auth::{Authentication, Authenticator, Identity};
+use crate::blueprint::resources::Resources;
 use crate::blueprint::{Blueprint, Task};
-use crate::resources::Resources;
+use crate::handler::auth::{Authentication, Authenticator, Identity};
 
 pub(super) struct StandIn<P> {
     name: &'static str,
@@ -15,7 +15,7 @@ pub(super) struct StandIn<P> {
 }
 
 impl<P> StandIn<P> {
-    pub fn new(name: &'static str, provide: P) -> Self {
+    pub(super) fn new(name: &'static str, provide: P) -> Self {
         Self { name, prefix: format!("/{name}"), provide }
     }
 }

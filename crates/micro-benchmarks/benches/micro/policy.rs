@@ -1,12 +1,12 @@
 //! The table.
 
 use cyanotype::settings::Loader;
-use cyanotype::{Kind, Level, Policy};
+use cyanotype::{Kind, Level};
 use divan::{Bencher, black_box};
 
 #[divan::bench]
 fn route(bencher: Bencher<'_, '_>) {
     let settings = Loader::new("/nonexistent").load().expect("the defaults are good");
-    let policy = Policy::of(&settings);
+    let policy = cyanotype::policy(&settings);
     bencher.bench(|| black_box(&policy).route(black_box(Kind::Response), black_box(Level::Info)));
 }

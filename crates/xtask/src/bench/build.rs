@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{paint, scratch};
+use test_harness::scratch;
+
+use crate::paint;
 
 /// Where the binaries are.
 #[derive(Clone)]

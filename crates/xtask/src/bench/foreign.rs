@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::server::{Program, Server};
-use crate::peers::prepared::prepared;
-use crate::peers::venv;
-use crate::scratch;
+use test_harness::peers::prepared::prepared;
+use test_harness::peers::venv;
+use test_harness::scratch;
+
+use super::program::Program;
 
 const NODE_PINS: [&str; 2] = ["fastify@5.12.8", "pino@10.4.0"];
 const PYTHON_PINS: [&str; 3] = ["flask==3.1.3", "gunicorn==26.2.0", "sentry-sdk==2.75.0"];
@@ -31,12 +32,12 @@ impl Foreign {
         (Self { node_modules, python }, missing)
     }
 
-    pub fn has(&self, server: Server) -> bool {
-        match server {
-            Server::Fastify => self.node_modules.is_some(),
-            Server::Flask => self.python.is_some(),
-            _ => true,
-        }
+    pub fn has_fastify(&self) -> bool {
+        self.node_modules.is_some()
+    }
+
+    pub fn has_flask(&self) -> bool {
+        self.python.is_some()
     }
 
     pub fn fastify(&self, port: &str) -> Program {

@@ -10,6 +10,8 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use test_harness::ports;
+use test_harness::scratch::{self, Scratch};
 
 use super::build::{self, Built};
 use super::foreign::Foreign;
@@ -19,14 +21,11 @@ use super::running::Running;
 use super::sentry_sink;
 use super::server::Server;
 use super::{end_progress, progress, say};
-use crate::scratch::{self, Scratch};
-use crate::{ports, print};
+use crate::print;
 
 const SERVERS: [Server; 4] = [Server::Off, Server::Stderr, Server::Sentry, Server::Both];
 const FEW: u64 = 1_000;
 const MANY: u64 = 3_000;
-/// How much more a request may take than it did, before that is an error.
-const TOLERANCE: f64 = 0.1;
 const BASELINE: &str = "crates/bench/instructions.json";
 // Its keys.
 const INSTRUCTIONS: &str = "instructions_per_request";
@@ -42,9 +41,12 @@ struct Counted {
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Fail when a request takes a tenth more than the baseline says
+    /// Fail when a request takes more than the baseline says: more instructions than the tolerance allows, or one more allocation
     #[arg(long)]
     check: bool,
+    /// How many more instructions are allowed, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0, requires = "check")]
+    tolerance: f64,
     /// Write what was counted as the baseline
     #[arg(long, conflicts_with = "check")]
     update: bool,
@@ -82,7 +84,7 @@ pub fn run(args: &Args) -> Result<(), String> {
         let more = before(ALLOCATIONS).is_some_and(|before| allocated > before);
         let allocated = format!("{allocated:>3} allocations{}", if more { ", more than the baseline's" } else { "" });
         print::answer(&format!("{name:<8} {now:>9} instructions and {allocated} a request{beside}"))?;
-        if more || change.is_some_and(|change| change > TOLERANCE) {
+        if more || change.is_some_and(|change| change * 100.0 > args.tolerance) {
             worse.push(name);
         }
     }
@@ -97,9 +99,9 @@ pub fn run(args: &Args) -> Result<(), String> {
     }
     if args.check && !worse.is_empty() {
         return Err(format!(
-            "{} takes over {:.0} % more instructions than {BASELINE} says, or more allocations: see why with callgrind, or write it anew with `cargo xtask instructions --update`",
+            "{} takes over {} % more instructions than {BASELINE} says, or more allocations: see why with callgrind, or write it anew with `cargo xtask instructions --update`",
             worse.join(", "),
-            TOLERANCE * 100.0
+            args.tolerance
         ));
     }
     Ok(())

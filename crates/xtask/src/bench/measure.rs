@@ -1,6 +1,7 @@
 //! One measurement: a fresh server, its load, and what both used.
 
 use serde_json::{Value, json};
+use test_harness::{figures, ports};
 
 use super::build::Built;
 use super::cores::Cores;
@@ -10,7 +11,6 @@ use super::plan::{Length, ORDER, Scenario, Sink};
 use super::running::Running;
 use super::sentry_sink;
 use super::server::Server;
-use crate::{figures, ports};
 
 const SOAK_CONNECTIONS: usize = 64;
 const SOAK_FEW: u64 = 100_000;

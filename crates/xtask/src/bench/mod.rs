@@ -13,6 +13,7 @@ pub mod instructions;
 mod load;
 mod measure;
 mod plan;
+mod program;
 mod report;
 mod row;
 mod running;
@@ -28,13 +29,14 @@ use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use serde_json::Value;
 
-use crate::{documents, paint, print, scratch};
+use crate::{documents, paint, print};
 use cores::Cores;
 use foreign::Foreign;
 use measure::{Bench, Sample, Soak};
 use plan::{Length, Scenario};
 use row::Row;
 use server::Server;
+use test_harness::scratch;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -81,7 +83,7 @@ pub fn run(args: &Args) -> Result<(), String> {
     packages.extend(api.packages());
     let built = build::packages(&packages)?;
     let foreign = if args.quick || scenarios.is_empty() { Foreign::default() } else { found() };
-    scenarios.retain(|scenario| foreign.has(scenario.server));
+    scenarios.retain(|scenario| scenario.server.is_available(&foreign));
     api.prepare();
     // Whatever this process starts is where the load is, until it is moved.
     cores.take_load_core()?;

@@ -8,12 +8,13 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use test_harness::peers::supervisor::Supervisor;
+use test_harness::peers::supervisor_conf;
+use test_harness::process_guard::{self, ProcessGuard};
+use test_harness::scratch::Scratch;
+
 use super::drain::{self, Tail};
-use super::server::Program;
-use crate::keeper::{self, Kept};
-use crate::peers::supervisor::Supervisor;
-use crate::peers::supervisor_conf;
-use crate::scratch::Scratch;
+use super::program::Program;
 
 /// Long enough for one that valgrind runs.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -25,7 +26,7 @@ const NAME: &str = "bench";
 /// A server that runs, in one of the ways there are.
 pub enum Running {
     // Before the directory it runs in: fields are dropped in this order.
-    Alone { kept: Kept, tail: Tail, _scratch: Scratch },
+    Alone { guard: ProcessGuard, tail: Tail, _scratch: Scratch },
     Supervised { supervisor: Supervisor, log: PathBuf, _scratch: Scratch },
 }
 
@@ -34,10 +35,10 @@ impl Running {
     pub fn alone(program: Program) -> Result<Self, String> {
         let (reader, writer) = io::pipe().map_err(|error| format!("cannot make a pipe: {error}"))?;
         let (name, args) = program.words.split_first().expect("a program has a name");
-        let mut command = keeper::command(name);
+        let mut command = process_guard::command(name);
         let scratch = Scratch::new("bench");
         command.args(args).envs(program.env).current_dir(scratch.path()).stdout(Stdio::null()).stderr(writer);
-        Ok(Self::Alone { kept: Kept::spawn(command), tail: drain::drain(reader), _scratch: scratch })
+        Ok(Self::Alone { guard: ProcessGuard::spawn(command), tail: drain::drain(reader), _scratch: scratch })
     }
 
     /// Started by a supervisord that keeps what it writes.
@@ -47,7 +48,7 @@ impl Running {
         let words: Vec<String> = program.words.iter().map(|word| word.to_string_lossy().replace('%', "%%")).collect();
         let mut supervised = supervisor_conf::Program::new(NAME, &words.join(" "));
         supervised.stdout_logfile = Some(log.clone());
-        // As deploy/supervisor has it, but for the files that are kept.
+        // As deploy/supervisor has it, but for the files that stay.
         supervised.extra =
             ["startsecs=0", "stdout_logfile_maxbytes=50MB", "stdout_logfile_backups=1"].map(str::to_owned).to_vec();
         let supervisor = Supervisor::start(scratch.path(), &supervisor_conf::conf(&[supervised]));
@@ -68,7 +69,7 @@ impl Running {
                 return Ok(found);
             }
             let ended = match self {
-                Self::Alone { kept, .. } => kept.exited().map(|status| format!("the server ended with {status}")),
+                Self::Alone { guard, .. } => guard.exited().map(|status| format!("the server ended with {status}")),
                 Self::Supervised { .. } => None,
             };
             let late = (began.elapsed() > START_LIMIT).then(|| format!("no {what} after {START_LIMIT:?}"));
@@ -95,7 +96,7 @@ impl Running {
     /// The server's processes: gunicorn has one for its workers and one for itself.
     pub fn servers(&self) -> Vec<u32> {
         match self {
-            Self::Alone { kept, .. } => kept.family(),
+            Self::Alone { guard, .. } => guard.family(),
             Self::Supervised { supervisor, .. } => vec![supervisor.program_pid(NAME)],
         }
     }
@@ -103,9 +104,9 @@ impl Running {
     /// Asks it to stop, and waits for its end.
     pub fn stop(self) {
         match self {
-            Self::Alone { mut kept, .. } => {
-                kept.signal("TERM");
-                kept.wait_exit(STOP_LIMIT);
+            Self::Alone { mut guard, .. } => {
+                guard.signal("TERM");
+                guard.wait_exit(STOP_LIMIT);
             }
             Self::Supervised { mut supervisor, .. } => {
                 supervisor.stop();

@@ -1,12 +1,10 @@
 //! The servers, and how each is started.
 
-use std::ffi::OsString;
-use std::path::Path;
-
 use clap::ValueEnum;
 
 use super::build::Built;
 use super::foreign::Foreign;
+use super::program::Program;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, ValueEnum)]
 pub enum Server {
@@ -23,19 +21,6 @@ pub enum Server {
     Stock,
     Fastify,
     Flask,
-}
-
-/// A program with its arguments and what it needs in its environment.
-pub struct Program {
-    pub words: Vec<OsString>,
-    pub env: Vec<(String, OsString)>,
-}
-
-impl Program {
-    pub fn new(program: &Path, args: &[&str]) -> Self {
-        let args = args.iter().map(OsString::from);
-        Self { words: [program.as_os_str().to_owned()].into_iter().chain(args).collect(), env: vec![] }
-    }
 }
 
 impl Server {
@@ -91,6 +76,15 @@ impl Server {
     /// where others `send`, and gunicorn's threads wake each other by a pipe.
     pub fn other_writes(self) -> f64 {
         if matches!(self, Server::Axum | Server::Fastify | Server::Flask) { 1.0 } else { 0.0 }
+    }
+
+    /// Whether what it needs was found.
+    pub fn is_available(self, foreign: &Foreign) -> bool {
+        match self {
+            Server::Fastify => foreign.has_fastify(),
+            Server::Flask => foreign.has_flask(),
+            _ => true,
+        }
     }
 
     pub fn program(self, built: &Built, foreign: &Foreign, port: u16, dsn: &str) -> Program {

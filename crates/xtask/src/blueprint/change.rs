@@ -83,31 +83,29 @@ fn write(root: &Path, edit: &Edit) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
+    use test_harness::scratch::{self, Scratch};
 
-    fn root(test: &str) -> PathBuf {
-        let root = std::env::temp_dir().join(format!("xtask-{test}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&root);
-        fs::create_dir_all(root.join("old")).unwrap();
-        fs::write(root.join("old/a"), "a").unwrap();
-        fs::write(root.join("lock"), "1").unwrap();
+    fn root() -> Scratch {
+        let root = Scratch::new("change");
+        scratch::make_dir(&root.join("old"));
+        scratch::write(&root.join("old/a"), "a");
+        scratch::write(&root.join("lock"), "1");
         root
     }
 
     #[test]
     fn edits_are_made_and_empty_folders_go() {
-        let root = root("made");
-        make(&root, &[Edit::to("new/deep/b", "b"), Edit::away("old/a")], "lock", || Ok(())).unwrap();
+        let root = root();
+        make(root.path(), &[Edit::to("new/deep/b", "b"), Edit::away("old/a")], "lock", || Ok(())).unwrap();
         assert_eq!(fs::read_to_string(root.join("new/deep/b")).unwrap(), "b");
         assert!(!root.join("old").exists());
-        fs::remove_dir_all(root).unwrap();
     }
 
     #[test]
     fn when_a_later_step_fails_all_is_as_it_was() {
-        let root = root("undone");
+        let root = root();
         let edits = [Edit::to("new/deep/b", "b"), Edit::to("lock", "2"), Edit::away("old/a")];
-        let failed = make(&root, &edits, "lock", || {
+        let failed = make(root.path(), &edits, "lock", || {
             fs::write(root.join("lock"), "3").unwrap();
             Err("no".into())
         });
@@ -117,9 +115,8 @@ mod tests {
         assert!(!root.join("new").exists());
 
         // Nothing can be written below a file.
-        let failed = make(&root, &[Edit::to("new/b", "b"), Edit::to("new/b/c", "c")], "lock", || Ok(()));
+        let failed = make(root.path(), &[Edit::to("new/b", "b"), Edit::to("new/b/c", "c")], "lock", || Ok(()));
         assert!(failed.unwrap_err().ends_with("nothing was changed"));
         assert!(!root.join("new").exists());
-        fs::remove_dir_all(root).unwrap();
     }
 }

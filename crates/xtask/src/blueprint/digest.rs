@@ -54,7 +54,7 @@ fn written(digests: &BTreeMap<String, String>) -> String {
 }
 
 fn of(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(content))
 }
 
 #[cfg(test)]

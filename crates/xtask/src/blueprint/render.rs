@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn what_is_made_is_formatted_however_long_its_names_are() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = test_harness::scratch::workspace();
         let name: Name = "a-name-as-long-as-a-name-may-be2".parse().unwrap();
         let long = |kind: Kind| Field { name: format!("{:a<63}", kind.as_str()), kind, optional: true };
         let short = |kind: Kind| Field { name: kind.as_str().into(), kind, optional: false };

@@ -95,7 +95,7 @@ impl Soak {
         });
         let sum = |of: fn(&Outcome) -> usize| outcomes.iter().map(of).sum::<usize>();
         let wrong: Vec<&String> = outcomes.iter().flat_map(|outcome| &outcome.wrong).collect();
-        figures::say(&format!(
+        figures::print(&format!(
             "hang-ups on {}: {} left in {:.1} s, {} of their orders stored; {} acknowledged writes, {} lost, {} things wrong",
             self.name,
             self.left.load(Ordering::Relaxed),
@@ -167,7 +167,7 @@ impl Soak {
         let left = self.left.fetch_add(1, Ordering::Relaxed) + 1;
         if count() > SHORT && left.is_multiple_of(self.count.div_ceil(PARTS)) {
             let seconds = self.began.elapsed().as_secs();
-            figures::say(&format!("hang-ups on {}: {left} of {} in {seconds} s", self.name, self.count));
+            figures::print(&format!("hang-ups on {}: {left} of {} in {seconds} s", self.name, self.count));
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::super::DatabaseError;
+use super::super::error::DatabaseError;
 
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -19,7 +19,7 @@ struct Away {
 impl Breaker {
     /// # Errors
     /// Why the server is away, when an attempt to connect has just failed or is under way. The caller that gets `Ok` may try.
-    pub fn check(&self) -> Result<(), DatabaseError> {
+    pub(super) fn check(&self) -> Result<(), DatabaseError> {
         let mut away = self.0.lock();
         let now = Instant::now();
         match &mut *away {
@@ -33,11 +33,11 @@ impl Breaker {
         }
     }
 
-    pub fn connected(&self) {
+    pub(super) fn connected(&self) {
         *self.0.lock() = None;
     }
 
-    pub fn failed(&self, error: &DatabaseError) {
+    pub(super) fn failed(&self, error: &DatabaseError) {
         if let DatabaseError::Unavailable(why) = error {
             *self.0.lock() = Some(Away { why: why.clone(), next_attempt: Instant::now() + RETRY_AFTER });
         }

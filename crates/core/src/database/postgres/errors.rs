@@ -2,12 +2,11 @@
 
 use std::io;
 
+use cyanotype_telemetry::failure::chain;
 use deadpool_postgres::{PoolError, TimeoutType};
 use tokio_postgres::error::SqlState;
 
-use super::super::DatabaseError;
-use super::super::error::{DriverError, OutageCause};
-use crate::failure::chain;
+use super::super::error::{DatabaseError, DriverError, OutageCause};
 
 /// Why no connection could be had.
 pub(super) fn of_connecting(place: &str, error: tokio_postgres::Error) -> DatabaseError {

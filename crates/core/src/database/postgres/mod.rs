@@ -7,6 +7,7 @@ mod breaker;
 mod errors;
 mod open;
 mod shared;
+mod statements;
 mod tls;
 mod transaction;
 mod url;
@@ -15,19 +16,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime};
-use tokio_postgres::types::ToSql;
 
-use super::error::OutageCause;
+use super::error::{DatabaseError, OutageCause, Result};
 use super::migrations::{NamedMigrations, Program};
-use super::row::{FromRow, Row};
+use super::options::Options;
+use super::row::FromRow;
 use super::value::Value;
-use super::{DatabaseError, Result};
-use crate::settings;
 use breaker::Breaker;
 pub(super) use shared::begin_worker;
 use shared::{SharedConnection, Shares};
+use statements::{Statements, parameters, read_rows};
 pub(super) use transaction::PostgresTransaction;
-use url::PostgresUrl;
+pub(super) use url::PostgresUrl;
 
 /// A connection that was idle for longer is checked before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(30);
@@ -47,32 +47,21 @@ pub(super) struct Postgres {
     shares: Shares,
 }
 
-/// How statements are sent on a connection.
-#[derive(Clone)]
-struct Statements {
-    place: Arc<str>,
-    timeout: Option<Duration>,
-}
-
 impl Postgres {
-    pub async fn open(
-        settings: &settings::Database,
-        migrations: Vec<NamedMigrations>,
-        program: Program,
-    ) -> Result<Self> {
-        let url = PostgresUrl::parse(&settings.url, &url::from_environment).map_err(DatabaseError::Start)?;
+    pub(super) async fn open(options: &Options, migrations: Vec<NamedMigrations>, program: Program) -> Result<Self> {
+        let url = PostgresUrl::parse(&options.url, &url::from_environment).map_err(DatabaseError::Start)?;
         let place: Arc<str> = url::place(&url.config).into();
         let connector =
             url.tls.connector().map_err(|why| DatabaseError::Start(format!("the database {place}: {why}")))?;
         let mut config = url.config;
-        config.connect_timeout(settings.acquire_timeout());
-        open::migrate(&place, &config, &connector, settings.acquire_timeout(), migrations, program).await?;
+        config.connect_timeout(options.acquire_timeout);
+        open::migrate(&place, &config, &connector, options.acquire_timeout, migrations, program).await?;
 
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let pool = Pool::builder(Manager::from_config(config, connector, recycling))
-            .max_size(settings.max_connections as usize)
-            .wait_timeout(Some(settings.acquire_timeout()))
-            .create_timeout(Some(settings.acquire_timeout()))
+            .max_size(options.max_connections as usize)
+            .wait_timeout(Some(options.acquire_timeout))
+            .create_timeout(Some(options.acquire_timeout))
             .recycle_timeout(Some(CHECK_TIMEOUT))
             // The one that was used last is the one that is alive, and the others can become idle.
             .queue_mode(QueueMode::Lifo)
@@ -85,19 +74,19 @@ impl Postgres {
             .runtime(Runtime::Tokio1)
             .build();
         let pool = pool.map_err(|error| DatabaseError::Start(format!("the database {place}: {error}")))?;
-        let statements = Statements { place: Arc::clone(&place), timeout: settings.statement_timeout() };
+        let statements = Statements { place: Arc::clone(&place), timeout: options.statement_timeout };
         let postgres = Self { place, pool, breaker: Arc::default(), statements, shares: Shares::default() };
-        postgres.fill(settings.min_connections).await?;
-        postgres.reap(settings);
+        postgres.fill(options.min_connections).await?;
+        postgres.reap(options);
         Ok(postgres)
     }
 
     /// Host, port and name of the database.
-    pub fn place(&self) -> &str {
+    pub(super) fn place(&self) -> &str {
         &self.place
     }
 
-    pub async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    pub(super) async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
         let send = async |client: &Object| {
             let statement = client.prepare_cached(sql).await?;
             client.query(&statement, &parameters(values)).await
@@ -114,7 +103,7 @@ impl Postgres {
         }
     }
 
-    pub async fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    pub(super) async fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
         let send = async |client: &Object| {
             let statement = client.prepare_cached(sql).await?;
             client.execute(&statement, &parameters(values)).await
@@ -159,15 +148,15 @@ impl Postgres {
         Arc::as_ptr(&self.breaker) as usize
     }
 
-    pub async fn begin(&self) -> Result<PostgresTransaction> {
+    pub(super) async fn begin(&self) -> Result<PostgresTransaction> {
         Ok(PostgresTransaction::new(self.acquire().await?, self.statements.clone()))
     }
 
-    pub async fn ping(&self) -> Result<()> {
+    pub(super) async fn ping(&self) -> Result<()> {
         self.send(async |client| client.check_connection().await).await
     }
 
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.pool.close();
     }
 
@@ -183,6 +172,10 @@ impl Postgres {
         }
         // In a task of its own: when this one is cancelled the connection is made all the same, and is the pool's.
         let (pool, breaker, place) = (self.pool.clone(), Arc::clone(&self.breaker), Arc::clone(&self.place));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the connection is the pool's, not the request's: it outlives it"
+        )]
         let acquired = tokio::spawn(async move {
             match pool.get().await {
                 Ok(client) => {
@@ -209,9 +202,10 @@ impl Postgres {
     }
 
     /// Closes connections that have been idle for too long, down to `min_connections`.
-    fn reap(&self, settings: &settings::Database) {
-        let Some(idle_timeout) = settings.idle_timeout() else { return };
-        let (pool, min) = (self.pool.clone(), settings.min_connections as usize);
+    fn reap(&self, options: &Options) {
+        let Some(idle_timeout) = options.idle_timeout else { return };
+        let (pool, min) = (self.pool.clone(), options.min_connections as usize);
+        #[expect(clippy::disallowed_methods, reason = "a task of the pool, which has no request")]
         actix_web::rt::spawn(async move {
             while !pool.is_closed() {
                 tokio::time::sleep(REAP_INTERVAL.min(idle_timeout)).await;
@@ -223,44 +217,6 @@ impl Postgres {
                 });
             }
         });
-    }
-}
-
-impl Statements {
-    /// Sends something and waits for the answer. A connection that must not be used again is closed, and taken away.
-    async fn send<R>(
-        &self,
-        client: &mut Option<Object>,
-        send: impl AsyncFnOnce(&Object) -> std::result::Result<R, tokio_postgres::Error>,
-    ) -> Result<R> {
-        let lost = || DatabaseError::outage(&self.place, OutageCause::ConnectionLost, None);
-        let (sent, is_usable) = self.answer(client.as_ref().ok_or_else(lost)?, send).await;
-        if !is_usable {
-            drop(client.take().map(Object::take));
-        }
-        sent
-    }
-
-    /// What is answered, and whether the connection can be used again.
-    async fn answer<R>(
-        &self,
-        client: &Object,
-        send: impl AsyncFnOnce(&Object) -> std::result::Result<R, tokio_postgres::Error>,
-    ) -> (Result<R>, bool) {
-        let sending = send(client);
-        let sent = match self.timeout {
-            Some(timeout) => tokio::time::timeout(timeout, sending).await,
-            None => Ok(sending.await),
-        };
-        match sent {
-            Ok(Ok(answer)) => (Ok(answer), true),
-            Ok(Err(error)) => {
-                let is_usable = !errors::is_stale_plan(&error) && !error.is_closed();
-                (Err(errors::of_statement(&self.place, error)), is_usable)
-            }
-            // The server may still work on it; its answer has no reader any more.
-            Err(_) => (Err(DatabaseError::outage(&self.place, OutageCause::NoAnswer, None)), false),
-        }
     }
 }
 
@@ -279,16 +235,4 @@ async fn is_alive(client: &tokio_postgres::Client, idle: Duration) -> bool {
         tokio::task::yield_now().await;
     }
     !client.is_closed()
-}
-
-pub(super) fn check_url(url: &str) -> std::result::Result<(), String> {
-    PostgresUrl::parse(url, &|_| None).map(|_| ())
-}
-
-fn parameters<'a>(values: &[&'a dyn Value]) -> Vec<&'a (dyn ToSql + Sync)> {
-    values.iter().map(|value| value.to_postgres()).collect()
-}
-
-fn read_rows<T: FromRow>(rows: &[tokio_postgres::Row]) -> Result<Vec<T>> {
-    rows.iter().map(|row| T::from_row(&Row::postgres(row))).collect()
 }

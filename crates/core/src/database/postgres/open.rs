@@ -4,13 +4,13 @@ use std::error::Error as _;
 use std::fmt::Display;
 use std::time::Duration;
 
+use cyanotype_telemetry::failure::chain;
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::super::DatabaseError;
+use super::super::error::DatabaseError;
 use super::super::migrations::{self, MigrationFailure, NamedMigrations, Program};
 use super::errors;
-use crate::failure::chain;
 
 /// Held while the migrations run; a number that no other program is likely to use.
 const MIGRATION_LOCK: i64 = 0x6379_616e_6f74_7970;
@@ -31,6 +31,7 @@ pub(super) async fn migrate(
     let connecting = tokio::time::timeout(limit, config.connect(connector.clone())).await;
     let silent = || start(&format!("does not answer within {} s", limit.as_secs()));
     let (mut client, connection) = connecting.map_err(|_| silent())?.map_err(|error| start(&explained(&error)))?;
+    #[expect(clippy::disallowed_methods, reason = "a connection of the start, which has no request")]
     let connection = tokio::spawn(connection);
     let migrated = async {
         client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;

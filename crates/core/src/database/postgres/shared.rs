@@ -77,7 +77,7 @@ impl Drop for Share {
 
 impl SharedConnection {
     /// This worker's connection of the pool of this identity, when a statement may travel on it now.
-    pub fn of(pool: usize) -> Option<InFlight> {
+    pub(super) fn of(pool: usize) -> Option<InFlight> {
         WORKER.with_borrow_mut(|worker| {
             let connections = worker.as_mut()?;
             let at = connections.iter().position(|(of, _)| *of == pool)?;
@@ -104,7 +104,7 @@ impl SharedConnection {
 
     /// Keeps a connection that this worker has made, unless it has one of that pool or too many are shared; it goes to the
     /// pool then.
-    pub fn adopt(pool: usize, client: Object, shares: &Shares, pool_size: usize) {
+    pub(super) fn adopt(pool: usize, client: Object, shares: &Shares, pool_size: usize) {
         WORKER.with_borrow_mut(|worker| {
             let connections = worker.as_mut().filter(|all| all.iter().all(|(of, _)| *of != pool));
             if let Some((connections, share)) = connections.and_then(|all| Some((all, shares.take(pool_size)?))) {
@@ -135,19 +135,19 @@ impl Drop for SharedConnection {
 }
 
 impl InFlight {
-    pub fn client(&self) -> Option<&Object> {
+    pub(super) fn client(&self) -> Option<&Object> {
         self.connection.client.as_ref()
     }
 
     /// The answer has come, and those to all that were sent before.
-    pub fn answered(mut self) {
+    pub(super) fn answered(mut self) {
         self.is_answered = true;
         self.connection.abandoned.set(0);
         self.connection.progress.set(Instant::now());
     }
 
     /// The connection must not be used again; it ends with the last statement on its way.
-    pub fn break_connection(self) {
+    pub(super) fn break_connection(self) {
         self.connection.broken.set(true);
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Tls {
 impl Tls {
     /// # Errors
     /// In a sentence with the file that cannot be used.
-    pub fn connector(&self) -> Result<MakeRustlsConnect, String> {
+    pub(super) fn connector(&self) -> Result<MakeRustlsConnect, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
         let builder = versions.map_err(|error| format!("TLS cannot be set up: {error}"))?;

@@ -4,8 +4,8 @@
 use deadpool_postgres::Object;
 use futures_util::future::join;
 
-use super::{Statements, parameters, read_rows};
-use crate::database::Result;
+use super::statements::{Statements, parameters, read_rows};
+use crate::database::error::Result;
 use crate::database::row::FromRow;
 use crate::database::value::Value;
 
@@ -24,28 +24,28 @@ impl PostgresTransaction {
         Self { statements, client: Some(client), pending: "BEGIN".into(), is_open: false }
     }
 
-    pub async fn query<T: FromRow>(&mut self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    pub(crate) async fn query<T: FromRow>(&mut self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
         let rows = self.run(sql, async |client, statement| client.query(statement, &parameters(values)).await).await?;
         read_rows(&rows)
     }
 
-    pub async fn execute(&mut self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    pub(crate) async fn execute(&mut self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
         self.run(sql, async |client, statement| client.execute(statement, &parameters(values)).await).await
     }
 
     /// `SAVEPOINT` and the like, sent with the next statement.
-    pub fn control(&mut self, command: &str) {
+    pub(crate) fn control(&mut self, command: &str) {
         if !self.pending.is_empty() {
             self.pending.push_str("; ");
         }
         self.pending.push_str(command);
     }
 
-    pub async fn commit(self) -> Result<()> {
+    pub(crate) async fn commit(self) -> Result<()> {
         self.end("COMMIT").await
     }
 
-    pub async fn rollback(self) -> Result<()> {
+    pub(crate) async fn rollback(self) -> Result<()> {
         self.end("ROLLBACK").await
     }
 

@@ -7,6 +7,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 use super::tls::{Tls, Verify};
+use crate::database::engine::not_a_url;
 
 const PARAMETERS: &str = "sslmode, sslrootcert, sslcert, sslkey, host, hostaddr, port, dbname, user, password, \
                           application_name, options, statement-cache-capacity";
@@ -14,9 +15,9 @@ const PARAMETERS: &str = "sslmode, sslrootcert, sslcert, sslkey, host, hostaddr,
 /// Where a server listens that a URL does not name.
 const SOCKET_DIRECTORIES: [&str; 3] = ["/var/run/postgresql", "/private/tmp", "/tmp"];
 
-pub(super) struct PostgresUrl {
+pub(in crate::database) struct PostgresUrl {
     pub config: Config,
-    pub tls: Tls,
+    pub(super) tls: Tls,
 }
 
 /// Reads a variable of the environment.
@@ -29,8 +30,8 @@ pub(super) fn from_environment(name: &str) -> Option<String> {
 impl PostgresUrl {
     /// # Errors
     /// In a sentence that does not repeat the URL: it may hold a password.
-    pub fn parse(url: &str, variables: Variables<'_>) -> Result<Self, String> {
-        let rest = url.split_once("://").ok_or_else(super::super::not_a_url)?.1;
+    pub(crate) fn parse(url: &str, variables: Variables<'_>) -> Result<Self, String> {
+        let rest = url.split_once("://").ok_or_else(not_a_url)?.1;
         // The rest of a password, which would be taken for something that may be shown.
         if rest.split_once(['/', '?', '#']).is_some_and(|(_, rest)| rest.contains('@')) {
             return Err("this URL has an `@` behind its host; in user and password `/`, `?`, `#` and `@` are written \
@@ -60,8 +61,7 @@ impl PostgresUrl {
         // The driver reads a plus sign as itself.
         let others = others.finish().replace('+', "%20");
         let separator = if others.is_empty() { "" } else { "?" };
-        let mut config =
-            Config::from_str(&format!("{place}{separator}{others}")).map_err(|_| super::super::not_a_url())?;
+        let mut config = Config::from_str(&format!("{place}{separator}{others}")).map_err(|_| not_a_url())?;
         if let Some(given) = config.get_options() {
             options.insert(0, given.to_owned());
         }

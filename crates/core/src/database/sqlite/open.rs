@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::super::DatabaseError;
+use super::super::error::DatabaseError;
 use super::super::migrations::{self, NamedMigrations, Program};
 use super::url::{Location, SqliteUrl};
 

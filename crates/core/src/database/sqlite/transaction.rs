@@ -1,9 +1,9 @@
 //! A transaction on SQLite's one connection that writes.
 
-use super::{Writer, changes, rows};
+use super::statements::{Writer, changes, rows};
+use crate::database::error::{DatabaseError, Result};
 use crate::database::row::FromRow;
 use crate::database::value::Value;
-use crate::database::{DatabaseError, Result};
 
 /// Begun; dropped unfinished it is rolled back.
 pub(in crate::database) struct SqliteTransaction {
@@ -15,16 +15,16 @@ impl SqliteTransaction {
         Self { writer }
     }
 
-    pub fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    pub(crate) fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
         Ok(rows(&self.writer, sql, values)?)
     }
 
-    pub fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    pub(crate) fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
         Ok(changes(&self.writer, sql, values)?)
     }
 
     /// `COMMIT`, `SAVEPOINT` and the like.
-    pub fn control(&self, command: &str) -> Result<()> {
+    pub(crate) fn control(&self, command: &str) -> Result<()> {
         self.writer.execute_batch(command).map_err(|error| DatabaseError::Statement(error.into()))
     }
 }

@@ -21,8 +21,8 @@ pub(super) enum Location {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SqliteUrl {
-    pub location: Location,
+pub(in crate::database) struct SqliteUrl {
+    pub(super) location: Location,
     /// Whether a missing file is created.
     pub create: bool,
     /// Opened so, it is refused at the start: the service must write.
@@ -33,7 +33,7 @@ pub(super) struct SqliteUrl {
 impl SqliteUrl {
     /// # Errors
     /// In words that follow "the database URL".
-    pub fn parse(url: &str) -> Result<Self, String> {
+    pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let rest = url.strip_prefix("sqlite:").ok_or("does not begin with sqlite:")?;
         let (path, parameters) = rest.split_once('?').unwrap_or((rest, ""));
         let path = path.strip_prefix("//").unwrap_or(path);

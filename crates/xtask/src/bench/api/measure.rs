@@ -2,6 +2,11 @@
 
 use std::path::PathBuf;
 
+use test_harness::http::Client;
+use test_harness::peers::postgres::Postgres;
+use test_harness::ports;
+use test_harness::scratch::Scratch;
+
 use super::super::build::Built;
 use super::super::cores::Cores;
 use super::super::load::Load;
@@ -12,10 +17,6 @@ use super::plan::{Database, Scenario};
 use super::request::Asks;
 use super::seed::{self, seeded};
 use super::server::{program, warm_up};
-use crate::http::Client;
-use crate::peers::postgres::Postgres;
-use crate::ports;
-use crate::scratch::Scratch;
 
 /// What measurements need.
 pub struct Bench {

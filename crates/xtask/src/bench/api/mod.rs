@@ -18,11 +18,11 @@ use super::build::{self, Built, Package};
 use super::cores::Cores;
 use super::plan::Length;
 use super::{rounds, say};
-use crate::peers::postgres::Postgres;
 use crate::{documents, print};
 use measure::Bench;
 use plan::{Database, Scenario, Server};
 use row::Row;
+use test_harness::peers::postgres::Postgres;
 
 /// Where the table is, and between which marks.
 const DOCUMENT: &str = "README.md";

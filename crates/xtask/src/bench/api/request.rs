@@ -1,10 +1,10 @@
 //! The requests, and what the answers to them are like.
 
 use serde_json::Value;
+use test_harness::http::{Client, Reply, Request};
 
 use super::plan::Operation;
 use super::seed::Seeded;
-use crate::http::{Client, Reply, Request};
 
 /// What the load puts a number of its own in the place of.
 const UNIQUE: &str = "{unique}";

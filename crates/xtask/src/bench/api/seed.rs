@@ -5,11 +5,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use test_harness::http::Client;
+use test_harness::scratch;
 
 use super::plan::Server;
 use super::request::answer;
-use crate::http::Client;
-use crate::scratch;
 
 /// More than a page.
 const ORDERS: usize = 100;

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use test_harness::peers::venv;
+use test_harness::scratch;
+
 use super::super::build::Built;
-use super::super::server::Program;
+use super::super::program::Program;
 use super::plan::Server;
 use super::seed;
-use crate::peers::venv;
-use crate::scratch;
 
 const PYTHON_PINS: [&str; 10] = [
     "fastapi==0.165.0",

@@ -1,0 +1,138 @@
+//! The context of a request that has just come.
+
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::{HOST, HeaderMap, HeaderName, USER_AGENT};
+use cyanotype_redact::Redactor;
+use cyanotype_telemetry::Pipeline;
+use cyanotype_telemetry::request::{REQUEST_ID, RequestContext, RequestIdentity, RequestParts};
+use uuid::Uuid;
+
+use crate::client_address::ClientAddresses;
+
+static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+static SENTRY_TRACE: HeaderName = HeaderName::from_static("sentry-trace");
+
+/// The context of a request that has just come: the caller's id and trace where it sent some, and what records and events show
+/// of the request.
+#[must_use]
+pub fn request_context(pipeline: &Pipeline, clients: &ClientAddresses, request: &ServiceRequest) -> RequestContext {
+    let headers = request.headers();
+    let id = incoming_id(headers, &pipeline.redactor);
+    pipeline.begin_request(id, incoming_trace(headers), parts(pipeline, clients, request))
+}
+
+/// Each header shares its bytes with the request, and none is read before a record or an event shows it.
+fn parts(pipeline: &Pipeline, clients: &ClientAddresses, request: &ServiceRequest) -> RequestParts {
+    let headers = request.headers();
+    let mut parts = RequestParts {
+        method: request.method().clone(),
+        client: clients.of(request.peer_addr(), headers).map(|client| client.ip()),
+        client_address_header: clients.header,
+        ..RequestParts::default()
+    };
+    if pipeline.policy.is_silent() {
+        return parts;
+    }
+    parts.uri = request.uri().clone();
+    if !pipeline.policy.has_sentry() {
+        parts.headers = headers.get_all(USER_AGENT).map(|value| (USER_AGENT, value.clone())).collect();
+        return parts;
+    }
+    parts.headers.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    parts.origin = origin(request, clients, headers);
+    parts
+}
+
+fn origin(request: &ServiceRequest, clients: &ClientAddresses, headers: &HeaderMap) -> Option<String> {
+    let [scheme, host] = clients.origin(request.peer_addr(), headers);
+    if scheme.is_none() && host.is_none() && headers.contains_key(HOST) {
+        return None;
+    }
+    // A layer outside has made it follow the same rules.
+    let connection = request.connection_info();
+    Some(format!("{}://{}", connection.scheme(), connection.host()))
+}
+
+/// The caller's id, if it has one that records may show: 1 to 128 letters, digits and `._:/+=@-`, nothing that the redactor
+/// would hide, and no second one beside it.
+fn incoming_id<'a>(headers: &'a HeaderMap, redactor: &Redactor) -> Option<&'a str> {
+    let mut ids = headers.get_all(REQUEST_ID);
+    let id = ids.next()?.to_str().ok().filter(|_| ids.next().is_none())?;
+    let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/+=@-".contains(&byte));
+    let fits = is_plain && (1..=RequestIdentity::MAX_ID_BYTES).contains(&id.len()) && redactor.header(id) == id;
+    fits.then_some(id)
+}
+
+/// The trace that the caller is part of: W3C's `traceparent`, else Sentry's `sentry-trace`.
+fn incoming_trace(headers: &HeaderMap) -> Option<Uuid> {
+    let header = |name: &HeaderName| headers.get(name)?.to_str().ok();
+    let w3c = header(&TRACEPARENT).and_then(|text| text.split('-').nth(1));
+    let trace = w3c.or_else(|| header(&SENTRY_TRACE).and_then(|text| text.split('-').next()))?;
+    let is_id = trace.len() == 32 && trace.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    Uuid::try_parse(trace).ok().filter(|trace| is_id && !trace.is_nil())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+
+    fn id(values: &[&str]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(REQUEST_ID, HeaderValue::from_str(value).expect("a header"));
+        }
+        incoming_id(&headers, &Redactor::default()).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_callers_id_is_taken_over_when_records_may_show_it() {
+        for good in ["7", "01a2051a-5ac3-7163-ae5e-95c0b385f426", "web.1:a/b+c=d@e_f", &"x".repeat(128)] {
+            assert_eq!(id(&[good]).as_deref(), Some(good));
+        }
+        let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln";
+        for bad in
+            ["", "a b", "a\tb", "\u{e4}", "<1>", &"x".repeat(129), jwt, "bearer:abc", "4111-1111-1111-1111", "token=x"]
+        {
+            assert_eq!(id(&[bad]), None, "{bad}");
+        }
+        assert_eq!(id(&["one", "two"]), None);
+    }
+
+    fn trace(name: &'static str, value: &'static str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        incoming_trace(&headers).map(|trace| trace.simple().to_string())
+    }
+
+    #[test]
+    fn a_callers_trace_goes_on() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(
+            trace("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").as_deref(),
+            Some(id)
+        );
+        assert_eq!(trace("sentry-trace", "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7").as_deref(), Some(id));
+        assert_eq!(trace("traceparent", "00-zzz-1-01"), None);
+        assert_eq!(trace("traceparent", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"), None);
+    }
+
+    #[test]
+    fn another_process_takes_over_the_id_and_the_trace() {
+        let pipeline = crate::test_support::Fixture::new(&[]).pipeline;
+        let context = |headers: &HeaderMap| {
+            let id = incoming_id(headers, &pipeline.redactor);
+            pipeline.begin_request(id, incoming_trace(headers), RequestParts::default())
+        };
+        let here = context(&HeaderMap::new());
+        let mut headers = HeaderMap::new();
+        for (name, value) in here.outgoing() {
+            headers.insert(HeaderName::from_static(name), value.parse().expect("it is a header's value"));
+        }
+        let there = context(&headers);
+        let of = |context: &RequestContext| (context.identity().id().to_owned(), context.identity().trace_id());
+        assert_eq!(of(&there), of(&here));
+        headers.remove("traceparent");
+        assert_eq!(of(&context(&headers)), of(&here));
+    }
+}

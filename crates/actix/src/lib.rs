@@ -1,0 +1,41 @@
+//! Records for any actix-web service: a response-logging wrapper, request contexts, client addresses behind proxies.
+//!
+//! ```no_run
+//! use actix_web::{App, web};
+//! use cyanotype_actix::{Loader, Recorder, Settings, Sinks};
+//!
+//! let settings = Loader::<Settings>::new("config").process_environment().load().expect("the settings are valid");
+//! let recorder = Recorder::start(&settings, Sinks::stderr(&settings.telemetry()));
+//! let app = App::new().route("/", web::get().to(async || "Hello")).wrap(recorder.response_logger());
+//! ```
+//!
+//! It has no features. Sentry is a sink in the crate `cyanotype-sentry`; a sink of your own implements
+//! [`LineSink`] or [`EventSink`].
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs, unreachable_pub)]
+
+mod client_address;
+pub mod content_type;
+mod context;
+mod recorder;
+pub mod response_log;
+mod root_span;
+mod route;
+pub mod settings;
+#[cfg(test)]
+mod test_support;
+
+pub use client_address::{ClientAddress, ClientAddresses};
+pub use context::request_context;
+pub use cyanotype_settings::Loader;
+pub use cyanotype_telemetry::settings::ResponseLog;
+pub use cyanotype_telemetry::{
+    Breadcrumb, EventId, EventSink, Level, LineSink, Losses, Message, Scope, Sinks, add_breadcrumb, capture_event,
+    capture_exception, critical, spawn,
+};
+pub use recorder::Recorder;
+pub use response_log::{ResponseLogRules, ResponseLogger};
+pub use root_span::RootSpan;
+pub use route::route;
+pub use settings::Settings;

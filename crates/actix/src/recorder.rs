@@ -1,0 +1,66 @@
+//! Records for an actix-web service that exists already.
+
+use std::time::{Duration, Instant};
+
+use cyanotype_telemetry::panic::Panics;
+use cyanotype_telemetry::{Pipeline, Sinks};
+
+use crate::client_address::ClientAddresses;
+use crate::response_log::{Config, ResponseLogger, Rules};
+use crate::settings::Settings;
+
+/// The sinks, and the response-logging wrapper, for a service that exists already.
+///
+/// Responses stay as they are, to the byte; panics, logger lines and what the helpers report are recorded too. It replaces the
+/// process's panic hook and its `tracing` subscriber, unless there is one.
+///
+/// ```no_run
+/// use actix_web::middleware::Compress;
+/// use actix_web::{App, HttpServer, web};
+/// use cyanotype_actix::{Loader, Recorder, Settings, Sinks};
+/// use std::time::Duration;
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let settings = Loader::<Settings>::new("config").process_environment().load()?;
+///     let recorder = Recorder::start(&settings, Sinks::stderr(&settings.telemetry())); // before any runtime
+///     let layers = recorder.clone();
+///     actix_web::rt::System::new().block_on(
+///         HttpServer::new(move || {
+///             App::new()
+///                 .route("/", web::get().to(async || "Hello"))
+///                 .wrap(layers.response_logger()) // inside compression
+///                 .wrap(Compress::default())
+///         })
+///         .bind(("127.0.0.1", 8080))?
+///         .run(),
+///     )?;
+///     recorder.finish(Duration::from_secs(3));
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Recorder {
+    pipeline: &'static Pipeline,
+    response_log: Config,
+}
+
+impl Recorder {
+    /// Starts recording to these sinks; once in a process, and before any runtime or thread that could report something.
+    #[must_use]
+    pub fn start(settings: &Settings, sinks: Sinks) -> Self {
+        let clients = ClientAddresses::new(&settings.server);
+        let response_log = Config::new(&settings.log, clients, Rules::new(settings.log.response.body, []));
+        Self { pipeline: cyanotype_telemetry::start(&settings.telemetry(), None, sinks, Panics::All), response_log }
+    }
+
+    /// The wrapper; each worker's app takes one of its own.
+    #[must_use]
+    pub fn response_logger(&self) -> ResponseLogger {
+        ResponseLogger::new(self.pipeline, self.response_log.clone())
+    }
+
+    /// Delivers what is queued, for at most this long.
+    pub fn finish(&self, limit: Duration) {
+        self.pipeline.finish(Instant::now() + limit);
+    }
+}

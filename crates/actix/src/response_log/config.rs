@@ -1,0 +1,32 @@
+use cyanotype_telemetry::settings::{Log, ResponseLog};
+
+use super::Rules;
+use crate::client_address::ClientAddresses;
+
+/// What is recorded of responses and of their requests.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(super) rules: Rules,
+    pub(super) max_bytes: usize,
+    pub(super) body_from_status: u16,
+    pub(super) sample_rate: f64,
+    pub(super) request_body: ResponseLog,
+    pub(super) request_max_bytes: usize,
+    pub(super) clients: ClientAddresses,
+}
+
+impl Config {
+    /// As these settings have it, with these rules for single routes.
+    #[must_use]
+    pub fn new(log: &Log, clients: ClientAddresses, rules: Rules) -> Self {
+        Self {
+            rules,
+            max_bytes: log.response.max_bytes,
+            body_from_status: log.response.body_from_status,
+            sample_rate: log.response.sample_rate,
+            request_body: log.request.body,
+            request_max_bytes: log.request.max_bytes,
+            clients,
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! One request and its response, and the record that is made of them.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderValue, USER_AGENT};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{Error, HttpResponse};
+use cyanotype_telemetry::failure::Failure;
+use cyanotype_telemetry::load_shedding::RefusedForLoad;
+use cyanotype_telemetry::record::{BodyDetail, Outcome, ResponseRecord};
+use cyanotype_telemetry::request::{self, RequestContext, RequestParts};
+use cyanotype_telemetry::settings::ResponseLog;
+use cyanotype_telemetry::{Kind, Level, Pipeline, Policy, Report, sampling};
+use jiff::Timestamp;
+
+use super::already_reported::AlreadyReported;
+use super::body_prefix::BodyPrefix;
+use super::config::Config;
+use super::opaque_error::OpaqueError;
+use super::request_body::RequestBody;
+use crate::content_type::ContentType;
+use crate::route::route;
+
+/// Dropped before its end, it is recorded as what the client saw of it.
+pub(super) struct Exchange {
+    pipeline: &'static Pipeline,
+    config: Rc<Config>,
+    pub context: Arc<RequestContext>,
+    began: Instant,
+    request_body: Option<RequestBody>,
+    response: Option<Response>,
+    /// What has passed of the response's body.
+    pub prefix: BodyPrefix,
+    ended: bool,
+}
+
+/// What is known once the handler has responded.
+struct Response {
+    status: StatusCode,
+    content_type: ContentType,
+    size: BodySize,
+    log: ResponseLog,
+    /// The failure of a plain 5xx that nothing has reported yet.
+    failure: Option<Failure>,
+    /// Whether the request was refused for load.
+    for_load: bool,
+}
+
+impl Exchange {
+    pub(super) fn begin(
+        pipeline: &'static Pipeline,
+        config: Rc<Config>,
+        context: Arc<RequestContext>,
+        request: &mut ServiceRequest,
+    ) -> Self {
+        // Looked up now: a request that panics or is aborted is gone with its response.
+        context.identity().set_route(route(request));
+        Self {
+            pipeline,
+            context,
+            began: Instant::now(),
+            request_body: RequestBody::watch(request, config.request_body, config.request_max_bytes),
+            config,
+            response: None,
+            prefix: BodyPrefix::default(),
+            ended: false,
+        }
+    }
+
+    /// The handler has responded. Returns itself unless that ends it.
+    pub(super) fn on_response<B: MessageBody>(mut self: Box<Self>, response: &ServiceResponse<B>) -> Option<Box<Self>> {
+        let response = response.response();
+        self.response = Some(self.response(response, response.error()));
+        if self.context.identity().parts.method == Method::HEAD {
+            // Its body is not sent.
+            self.end(Outcome::Complete);
+            return None;
+        }
+        self.prefix = BodyPrefix::new(self.wanted());
+        Some(self)
+    }
+
+    /// The handler returned an error, which becomes a response further out.
+    pub(super) fn on_error(mut self, error: &Error) {
+        let response = error.as_response_error().error_response();
+        self.response = Some(self.response(&response, Some(error)));
+        self.prefix = BodyPrefix::new(self.wanted());
+        if self.context.identity().parts.method != Method::HEAD {
+            self.prefix.pass_whole(&response.into_body().try_into_bytes().unwrap_or_default());
+        }
+        self.end(Outcome::Complete);
+    }
+
+    fn response<B: MessageBody>(&self, response: &HttpResponse<B>, error: Option<&Error>) -> Response {
+        let status = response.status();
+        let for_load = response.extensions().get::<RefusedForLoad>().is_some();
+        let is_reported = for_load || response.extensions().get::<AlreadyReported>().is_some();
+        let failure = (!is_reported && status.is_server_error()).then(|| failure(status, error));
+        let mut content_type = ContentType::of(response.headers());
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            // What follows is another protocol's.
+            content_type.syntax = None;
+        }
+        let mut log = self.log();
+        if status.as_u16() < self.config.body_from_status {
+            log = log.min(ResponseLog::Metadata);
+        }
+        Response { status, content_type, size: response.body().size(), log, failure, for_load }
+    }
+
+    /// How much is recorded, as far as it is known before there is a response.
+    fn log(&self) -> ResponseLog {
+        let request = self.context.identity();
+        self.config.rules.of(request.blueprint(), request.parts.method.as_str(), request.route())
+    }
+
+    /// The most bytes of the response's body that the record needs.
+    fn wanted(&self) -> usize {
+        let shown =
+            self.response.as_ref().is_some_and(|it| it.log == ResponseLog::Body && it.content_type.syntax.is_some());
+        if shown { self.config.max_bytes } else { 0 }
+    }
+
+    /// Whether all of the response has been passed on, though its end was not polled.
+    fn is_whole(&self) -> bool {
+        let Some(response) = &self.response else { return false };
+        matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+            || match response.size {
+                BodySize::None => true,
+                BodySize::Sized(size) => self.prefix.size >= size,
+                BodySize::Stream => false,
+            }
+    }
+
+    /// Records the response.
+    pub(super) fn end(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let status = self.response.as_ref().map(|response| response.status.as_u16());
+        let for_load = self.response.as_ref().is_some_and(|response| response.for_load);
+        if let Some(status) = status.filter(|_| for_load) {
+            self.pipeline.count_refused(status, &self.context);
+        }
+        let level = Policy::response_level(status, outcome, for_load);
+        let log = self.response.as_ref().map_or_else(|| self.log(), |response| response.log);
+        let succeeded = level == Level::Info && outcome == Outcome::Complete && !self.context.has_failed();
+        let failure = self.response.as_mut().and_then(|response| response.failure.take());
+        if failure.is_some() || outcome == Outcome::Error {
+            // It is reported in a moment, and its event shows this response.
+            self.context.mark_detached();
+        }
+        let recorded = log != ResponseLog::Off
+            && self.pipeline.wants_response(level, &self.context)
+            && (!succeeded || sampling::draws(self.config.sample_rate));
+        // What is read of it from now on is no part of the record.
+        let request_prefix = self.request_body.as_ref().map(|request| request.prefix.take());
+        request::sync_scope(&self.context, || {
+            let record = recorded.then(|| self.record(level, log, outcome, request_prefix.as_ref()));
+            self.pipeline.end_response(record.as_ref(), &self.context);
+            if let Some(failure) = failure {
+                self.report(failure);
+            }
+        });
+    }
+
+    /// Reports what nobody caught.
+    pub(super) fn report(&self, failure: Failure) {
+        self.pipeline.report(Report::failure(Kind::Uncaught, "cyanotype::response_log", failure));
+    }
+
+    fn record<'a>(
+        &'a self,
+        level: Level,
+        log: ResponseLog,
+        outcome: Outcome,
+        request_prefix: Option<&'a BodyPrefix>,
+    ) -> ResponseRecord<'a> {
+        let redactor = &self.pipeline.redactor;
+        let request = self.context.identity();
+        let RequestParts { method, uri, client, .. } = &request.parts;
+        let content_type = self.response.as_ref().map(|response| &response.content_type);
+        let ended = outcome == Outcome::Complete;
+        let response = self.body(log, content_type, &self.prefix, ended, self.config.max_bytes);
+        let request_body = self.request_body.as_ref().zip(request_prefix).map(|(request, prefix)| {
+            let most = if self.context.withholds_body() { ResponseLog::Metadata } else { self.config.request_body };
+            let log = log.min(most);
+            let max_bytes = self.config.request_max_bytes;
+            let mut body = self.body(log, Some(&request.content_type), prefix, prefix.ended, max_bytes);
+            if let Some(content) = &mut body.content {
+                // What the handler did not read, or the client did not send.
+                content.truncated |= !prefix.ended;
+            }
+            body
+        });
+        ResponseRecord {
+            at: Timestamp::now(),
+            level,
+            request,
+            method: redactor.header(method.as_str()),
+            path: redactor.path(uri.path()),
+            query: uri.query().map(|query| redactor.query(query)),
+            status: self.response.as_ref().map(|response| response.status.as_u16()),
+            duration: self.began.elapsed(),
+            outcome,
+            response,
+            request_body,
+            client_address: *client,
+            user_agent: request.parts.header(&USER_AGENT).map(|value| self.shown(value)),
+        }
+    }
+
+    /// What the record shows of a body; `ended` is whether all of it has passed.
+    fn body<'a>(
+        &'a self,
+        log: ResponseLog,
+        of: Option<&'a ContentType>,
+        prefix: &'a BodyPrefix,
+        ended: bool,
+        max_bytes: usize,
+    ) -> BodyDetail<'a> {
+        let is_all = prefix.bytes().len() as u64 >= prefix.size;
+        let shown = of.and_then(|of| of.syntax).filter(|_| log == ResponseLog::Body);
+        let content = shown.map(|syntax| {
+            let mut content = self.pipeline.redactor.content(prefix.bytes(), syntax, max_bytes, ended && is_all);
+            content.truncated |= !is_all;
+            content
+        });
+        BodyDetail {
+            content_type: of.and_then(|of| Some(self.shown(of.content_type.as_ref()?))),
+            coding: of.and_then(|of| Some(self.shown(of.coding.as_ref()?))),
+            size: prefix.size,
+            content,
+        }
+    }
+
+    /// A header's value, which a client may have chosen.
+    fn shown<'a>(&self, value: &'a HeaderValue) -> Cow<'a, str> {
+        const MOST_RESPONSES: &str = "application/json";
+        if value == MOST_RESPONSES {
+            return Cow::Borrowed(MOST_RESPONSES);
+        }
+        match String::from_utf8_lossy(value.as_bytes()) {
+            Cow::Borrowed(text) => self.pipeline.redactor.header(text),
+            Cow::Owned(text) => Cow::Owned(self.pipeline.redactor.header(&text).into_owned()),
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let outcome = match self.response {
+            Some(_) if self.is_whole() => Outcome::Complete,
+            Some(_) => Outcome::Aborted,
+            // A service may have no layer that catches panics.
+            None if std::thread::panicking() => Outcome::Error,
+            None => Outcome::Aborted,
+        };
+        self.end(outcome);
+    }
+}
+
+/// The failure behind a 5xx that nothing has reported; where there is no error, the status is all that is known of it.
+fn failure(status: StatusCode, error: Option<&Error>) -> Failure {
+    match error {
+        Some(error) => Failure::of(&OpaqueError::of(error), None),
+        None => Failure::plain("HttpResponse", format!("answered {status}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+    use crate::client_address::ClientAddresses;
+    use crate::response_log::Rules;
+    use crate::test_support::{self, Fixture};
+
+    #[test]
+    fn no_more_of_a_body_is_stored_than_its_record_shows() {
+        for (body, content_type, expected) in [
+            ("redacted", "application/json", 100),
+            ("redacted", "application/octet-stream", 0),
+            ("metadata", "application/json", 0),
+            ("metadata", "application/octet-stream", 0),
+        ] {
+            let settings = test_support::settings(&[("log.response.body", body), ("log.response.max_bytes", "100")]);
+            let rules = Rules::new(settings.log.response.body, []);
+            let config = Config::new(&settings.log, ClientAddresses::new(&settings.server), rules);
+            let service = Fixture::new(&[]);
+            let mut request = TestRequest::default().to_srv_request();
+            let mut exchange = Exchange::begin(service.pipeline, Rc::new(config), service.request("one"), &mut request);
+            assert_eq!(exchange.wanted(), 0, "there is no response yet");
+            let response = HttpResponse::Ok().content_type(content_type).finish();
+            exchange.response = Some(exchange.response(&response, None));
+            assert_eq!(exchange.wanted(), expected, "{body} {content_type}");
+        }
+    }
+}

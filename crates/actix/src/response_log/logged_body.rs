@@ -1,0 +1,130 @@
+//! A response's body on its way out: chunks pass as they come, and no more of them is stored than the record shows.
+
+use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::web::Bytes;
+use cyanotype_telemetry::failure::Failure;
+use cyanotype_telemetry::record::Outcome;
+use cyanotype_telemetry::request;
+use pin_project_lite::pin_project;
+
+use super::exchange::Exchange;
+
+pin_project! {
+    /// The body of a response that [`ResponseLogger`](super::ResponseLogger) records.
+    pub struct LoggedBody<B> {
+        #[pin]
+        body: Body<B>,
+        // `None` where nothing is recorded. Boxed: layers outside move the body about.
+        exchange: Option<Box<Exchange>>,
+    }
+}
+
+pin_project! {
+    #[project = BodyProjection]
+    enum Body<B> {
+        // All of it, as most bodies are.
+        Whole { bytes: Bytes },
+        Streaming { #[pin] body: B },
+    }
+}
+
+impl<B: MessageBody> LoggedBody<B> {
+    /// `exchange` is `None` where the body is not recorded.
+    pub(super) fn of(body: B, exchange: Option<Box<Exchange>>) -> Self {
+        let Some(exchange) = exchange else { return Self::passthrough(body) };
+        let body = match body.size() {
+            BodySize::Sized(1..) => match body.try_into_bytes() {
+                Ok(bytes) => Body::Whole { bytes },
+                Err(body) => Body::Streaming { body },
+            },
+            _ => Body::Streaming { body },
+        };
+        Self { body, exchange: Some(exchange) }
+    }
+
+    pub(super) fn passthrough(body: B) -> Self {
+        Self { body: Body::Streaming { body }, exchange: None }
+    }
+}
+
+impl<B: MessageBody> MessageBody for LoggedBody<B> {
+    type Error = Box<dyn Error>;
+
+    fn size(&self) -> BodySize {
+        match &self.body {
+            Body::Whole { bytes } => BodySize::Sized(bytes.len() as u64),
+            Body::Streaming { body } => body.size(),
+        }
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = self.project();
+        match (this.body.project(), this.exchange) {
+            (BodyProjection::Whole { bytes }, exchange) => {
+                if bytes.is_empty() {
+                    return Poll::Ready(None);
+                }
+                if let Some(exchange) = exchange {
+                    exchange.prefix.pass_whole(bytes);
+                    exchange.end(Outcome::Complete);
+                }
+                Poll::Ready(Some(Ok(std::mem::take(bytes))))
+            }
+            (BodyProjection::Streaming { body }, None) => body.poll_next(cx).map_err(Into::into),
+            (BodyProjection::Streaming { body }, Some(exchange)) => poll_watched(body, exchange, cx),
+        }
+    }
+
+    fn try_into_bytes(self) -> Result<Bytes, Self> {
+        let Self { body, mut exchange } = self;
+        let bytes = match body {
+            Body::Whole { bytes } => bytes,
+            Body::Streaming { body } => match body.try_into_bytes() {
+                Ok(bytes) => bytes,
+                Err(body) => return Err(Self { body: Body::Streaming { body }, exchange }),
+            },
+        };
+        if let Some(exchange) = &mut exchange {
+            exchange.prefix.pass_whole(&bytes);
+            exchange.end(Outcome::Complete);
+        }
+        Ok(bytes)
+    }
+}
+
+/// The body is made outside the handler's future, but for the same request.
+fn poll_watched<B: MessageBody>(
+    body: Pin<&mut B>,
+    exchange: &mut Exchange,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Bytes, Box<dyn Error>>>> {
+    let context = Arc::clone(&exchange.context);
+    request::sync_scope(&context, || match catch_unwind(AssertUnwindSafe(|| body.poll_next(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(Some(Ok(chunk)))) => {
+            exchange.prefix.pass(&chunk);
+            Poll::Ready(Some(Ok(chunk)))
+        }
+        Ok(Poll::Ready(None)) => {
+            exchange.end(Outcome::Complete);
+            Poll::Ready(None)
+        }
+        Ok(Poll::Ready(Some(Err(error)))) => {
+            let error: Box<dyn Error> = error.into();
+            exchange.end(Outcome::Error);
+            exchange.report(Failure::of_body(&*error));
+            Poll::Ready(Some(Err(error)))
+        }
+        // The panic hook has reported it; the connection ends, since the status has gone out.
+        Err(_) => {
+            exchange.end(Outcome::Error);
+            Poll::Ready(Some(Err("the body's stream panicked".into())))
+        }
+    })
+}

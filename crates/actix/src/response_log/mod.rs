@@ -1,0 +1,137 @@
+//! The response-logging wrapper: what every blueprint returns is recorded.
+//!
+//! A response never waits for its record, and its record never changes how it is sent: a finished body is taken by
+//! reference count, anything else is watched as it goes by.
+
+mod already_reported;
+mod body_prefix;
+mod config;
+mod exchange;
+mod logged_body;
+mod opaque_error;
+mod request_body;
+mod rules;
+
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use cyanotype_telemetry::Pipeline;
+use cyanotype_telemetry::request::{self, RequestContext};
+use pin_project_lite::pin_project;
+
+use crate::context::request_context;
+use exchange::Exchange;
+
+pub use already_reported::AlreadyReported;
+pub use config::Config;
+pub use logged_body::LoggedBody;
+pub use opaque_error::OpaqueError;
+pub use rules::{ResponseLogRules, Rules, is_for};
+
+/// The wrapper, as `App::wrap` takes it. It belongs inside compression, so that it sees plain bytes.
+#[derive(Clone)]
+pub struct ResponseLogger {
+    pipeline: &'static Pipeline,
+    config: Rc<Config>,
+}
+
+impl ResponseLogger {
+    /// Records through this pipeline, as the configuration has it.
+    #[must_use]
+    pub fn new(pipeline: &'static Pipeline, config: Config) -> Self {
+        Self { pipeline, config: Rc::new(config) }
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for ResponseLogger
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<LoggedBody<B>>;
+    type Error = Error;
+    type Transform = ResponseLogMiddleware<S>;
+    type InitError = ();
+    type Future = Ready<Result<ResponseLogMiddleware<S>, ()>>;
+
+    fn new_transform(&self, inner: S) -> Self::Future {
+        ready(Ok(ResponseLogMiddleware { inner, logger: self.clone() }))
+    }
+}
+
+/// The middleware that [`ResponseLogger`] makes.
+pub struct ResponseLogMiddleware<S> {
+    inner: S,
+    logger: ResponseLogger,
+}
+
+impl<S, B> Service<ServiceRequest> for ResponseLogMiddleware<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    type Response = ServiceResponse<LoggedBody<B>>;
+    type Error = Error;
+    type Future = ResponseLogFuture<S::Future>;
+
+    forward_ready!(inner);
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let ResponseLogger { pipeline, config } = &self.logger;
+        // In a service that is not made of blueprints nobody outside has given the request its context.
+        let new = || Arc::new(request_context(pipeline, &config.clients, &request));
+        let context = request::current().unwrap_or_else(new);
+        let listens = !pipeline.policy.is_silent();
+        let exchange =
+            listens.then(|| Box::new(Exchange::begin(pipeline, Rc::clone(config), Arc::clone(&context), &mut request)));
+        // The inner call itself, not only its future, belongs to the request.
+        let response = request::sync_scope(&context, || self.inner.call(request));
+        ResponseLogFuture { response, context, exchange }
+    }
+}
+
+pin_project! {
+    /// A request whose handler has not responded yet. Dropped before that, it is recorded as aborted by the client; where
+    /// nothing is recorded, there is no exchange.
+    pub struct ResponseLogFuture<F> {
+        #[pin]
+        response: F,
+        context: Arc<RequestContext>,
+        exchange: Option<Box<Exchange>>,
+    }
+}
+
+impl<F, B> Future for ResponseLogFuture<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+    B: MessageBody,
+{
+    type Output = Result<ServiceResponse<LoggedBody<B>>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = std::task::ready!(request::sync_scope(this.context, || this.response.poll(cx)));
+        Poll::Ready(match (response, this.exchange.take()) {
+            (Ok(response), Some(exchange)) => {
+                let exchange = exchange.on_response(&response);
+                Ok(response.map_body(|_, body| LoggedBody::of(body, exchange)))
+            }
+            (Ok(response), None) => Ok(response.map_body(|_, body| LoggedBody::passthrough(body))),
+            (Err(error), exchange) => {
+                if let Some(exchange) = exchange {
+                    exchange.on_error(&error);
+                }
+                Err(error)
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

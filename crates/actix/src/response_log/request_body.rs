@@ -1,0 +1,61 @@
+//! A request's body on its way in, watched as the handler reads it; nothing is read that the handler does not read.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_web::HttpMessage;
+use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::error::PayloadError;
+use actix_web::web::Bytes;
+use cyanotype_telemetry::settings::ResponseLog;
+use futures_util::Stream;
+
+use super::body_prefix::BodyPrefix;
+use crate::content_type::ContentType;
+
+/// What the record of a response shows of the request's body.
+#[derive(Debug)]
+pub(super) struct RequestBody {
+    pub content_type: ContentType,
+    pub prefix: Rc<RefCell<BodyPrefix>>,
+}
+
+impl RequestBody {
+    /// Puts itself in the way of the request's body, if there is one and `log` is not off.
+    pub(super) fn watch(request: &mut ServiceRequest, log: ResponseLog, max_bytes: usize) -> Option<Self> {
+        if log == ResponseLog::Off {
+            return None;
+        }
+        let payload = request.take_payload();
+        if matches!(payload, Payload::None) {
+            return None;
+        }
+        let content_type = ContentType::of(request.headers());
+        let shown = log == ResponseLog::Body && content_type.syntax.is_some();
+        let prefix = Rc::new(RefCell::new(BodyPrefix::new(if shown { max_bytes } else { 0 })));
+        let watched = Watched { payload, prefix: Rc::clone(&prefix) };
+        request.set_payload(Payload::Stream { payload: Box::pin(watched) });
+        Some(Self { content_type, prefix })
+    }
+}
+
+struct Watched {
+    payload: Payload,
+    prefix: Rc<RefCell<BodyPrefix>>,
+}
+
+impl Stream for Watched {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = Pin::new(&mut self.payload).poll_next(cx);
+        match &next {
+            Poll::Ready(Some(Ok(chunk))) => self.prefix.borrow_mut().pass(chunk),
+            Poll::Ready(None) => self.prefix.borrow_mut().ended = true,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
+        next
+    }
+}

@@ -1,0 +1,638 @@
+//! The wrapper around real handlers, with sinks in memory.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BodySize, BodyStream, BoxBody, SizedStream};
+use actix_web::dev::ServiceFactory;
+use actix_web::error::{ErrorInternalServerError, ErrorNotFound};
+use actix_web::http::{Method, StatusCode};
+use actix_web::test::{TestRequest, init_service};
+use actix_web::web::{self, Bytes, ServiceConfig};
+use actix_web::{App, HttpResponse};
+use cyanotype_telemetry::failure::Failure;
+use cyanotype_telemetry::load_shedding::RefusedForLoad;
+use cyanotype_telemetry::{Kind, Report};
+use futures_util::{FutureExt, StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::client_address::ClientAddresses;
+use crate::test_support::{self, Fixture, SentEvent};
+
+/// An error whose response says that it needs no report.
+#[derive(Debug)]
+enum Answer {
+    Reported,
+    Refused,
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+impl actix_web::ResponseError for Answer {
+    fn error_response(&self) -> HttpResponse {
+        match self {
+            Self::Reported => {
+                let mut response = HttpResponse::InternalServerError().body("reported");
+                response.extensions_mut().insert(AlreadyReported);
+                response
+            }
+            Self::Refused => refused(),
+        }
+    }
+}
+
+const LONGEST_TEST: usize = 1000;
+
+/// A service of one wrapper and some routes.
+struct Served {
+    fixture: Fixture,
+    config: Config,
+}
+
+/// What is done with the response's body.
+#[derive(Clone, Copy)]
+enum Reading {
+    /// Chunks are read until the end.
+    ToTheEnd,
+    /// So many chunks are read, and then the client leaves.
+    Chunks(usize),
+    /// A layer outside takes all of it at once, where it can.
+    AtOnce,
+}
+
+/// The response as a client sees it, and what was recorded.
+struct Seen {
+    status: u16,
+    body: String,
+    body_failed: bool,
+    /// The record of the response, if there is one.
+    record: Option<Value>,
+    /// The other lines.
+    lines: Vec<Value>,
+    events: Vec<SentEvent>,
+}
+
+impl Seen {
+    fn record(&self) -> &Value {
+        self.record.as_ref().expect("a record of the response")
+    }
+
+    fn shows(&self, key: &str) -> &Value {
+        &self.record()[key]
+    }
+
+    /// Level, outcome and size.
+    fn end(&self) -> (&str, &str, u64) {
+        let text = |key| self.shows(key).as_str().expect("a text");
+        (text("level"), text("outcome"), self.shows("http.response.body.size").as_u64().expect("a number"))
+    }
+
+    /// Content, and whether it is truncated; `None` where no content is shown.
+    fn content(&self) -> Option<(&str, bool)> {
+        let text = self.shows("http.response.body.content").as_str()?;
+        Some((text, self.shows("http.response.body.truncated").as_bool().expect("whether")))
+    }
+
+    /// The same of the request's body.
+    fn request_content(&self) -> Option<(&str, bool)> {
+        let text = self.shows("http.request.body.content").as_str()?;
+        Some((text, self.shows("http.request.body.truncated").as_bool().expect("whether")))
+    }
+}
+
+fn service(own: &[(&str, &str)]) -> Served {
+    let settings = test_support::settings(own);
+    let rules = Rules::new(settings.log.response.body, []);
+    let config = Config::new(&settings.log, ClientAddresses::new(&settings.server), rules);
+    Served { fixture: Fixture::new(own), config }
+}
+
+impl Served {
+    fn app<R: FnOnce(&mut ServiceConfig) + 'static>(
+        &self,
+        routes: R,
+    ) -> App<
+        impl ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<LoggedBody<BoxBody>>,
+            Error = Error,
+            InitError = (),
+        > + use<R>,
+    > {
+        let logger = ResponseLogger::new(self.fixture.pipeline, self.config.clone());
+        // An error that passes the wrapper, as one from a layer inside does.
+        let failing = async |request: ServiceRequest, next: actix_web::middleware::Next<BoxBody>| match request.path() {
+            "/error/500" => Err(ErrorInternalServerError("no stock")),
+            "/error/404" => Err(ErrorNotFound("no such order")),
+            "/error/reported" => Err(Answer::Reported.into()),
+            "/error/load" => Err(Answer::Refused.into()),
+            _ => next.call(request).await,
+        };
+        App::new().wrap(actix_web::middleware::from_fn(failing)).wrap(logger).configure(routes)
+    }
+
+    /// Sends a request and reads the response.
+    async fn send<R: FnOnce(&mut ServiceConfig) + 'static>(
+        &self,
+        routes: R,
+        request: TestRequest,
+        reading: Reading,
+    ) -> Seen {
+        let app = init_service(self.app(routes)).await;
+        let (status, body, body_failed) = match app.call(request.to_request()).await {
+            Ok(response) => {
+                let status = response.status();
+                let (body, failed) = read(response.into_body(), reading).await;
+                (status, body, failed)
+            }
+            Err(error) => (error.as_response_error().status_code(), String::new(), false),
+        };
+        self.seen(status, body, body_failed)
+    }
+
+    fn seen(&self, status: StatusCode, body: String, body_failed: bool) -> Seen {
+        let test_support::Outcome { lines, events } = self.fixture.outcome();
+        let (mut records, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line["kind"] == "response");
+        let record = records.pop();
+        assert!(records.is_empty(), "more than one record");
+        Seen { status: status.as_u16(), body, body_failed, record, lines, events }
+    }
+
+    /// The response to a GET of a handler that returns this one, read to its end.
+    async fn answer(&self, respond: fn() -> HttpResponse) -> Seen {
+        self.read(respond, Reading::ToTheEnd).await
+    }
+
+    async fn read(&self, respond: fn() -> HttpResponse, reading: Reading) -> Seen {
+        let routes = move |config: &mut ServiceConfig| {
+            config.route("/orders/{id}", web::get().to(move || async move { respond() }));
+        };
+        self.send(routes, TestRequest::with_uri("/orders/1"), reading).await
+    }
+}
+
+/// Reads a body as far as is wanted; whether its stream failed.
+async fn read(body: LoggedBody<BoxBody>, reading: Reading) -> (String, bool) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (body, most) = match reading {
+        Reading::ToTheEnd => (body, usize::MAX),
+        Reading::Chunks(most) => (body, most),
+        Reading::AtOnce => match body.try_into_bytes() {
+            Ok(bytes) => return (text(&bytes), false),
+            Err(body) => (body, usize::MAX),
+        },
+    };
+    let mut body = std::pin::pin!(body);
+    let mut all = Vec::new();
+    for chunks in 0.. {
+        assert!(chunks < LONGEST_TEST, "the body has no end");
+        if chunks == most {
+            break;
+        }
+        match poll_fn(|cx| body.as_mut().poll_next(cx)).await {
+            Some(Ok(chunk)) => all.extend_from_slice(&chunk),
+            Some(Err(_)) => return (text(&all), true),
+            None => break,
+        }
+    }
+    (text(&all), false)
+}
+
+/// A response whose body comes in these chunks.
+fn streamed(chunks: &'static [&'static str]) -> HttpResponse {
+    let chunks = stream::iter(chunks).map(|chunk| Ok::<_, Infallible>(Bytes::from_static(chunk.as_bytes())));
+    HttpResponse::Ok().content_type("application/json").body(BodyStream::new(chunks))
+}
+
+/// The same with its size in the head.
+fn sized(chunks: &'static [&'static str], size: u64) -> HttpResponse {
+    let chunks = stream::iter(chunks).map(|chunk| Ok::<_, Infallible>(Bytes::from_static(chunk.as_bytes())));
+    HttpResponse::Ok().content_type("application/json").body(SizedStream::new(size, chunks))
+}
+
+fn refused() -> HttpResponse {
+    let mut response = HttpResponse::ServiceUnavailable().body("busy");
+    response.extensions_mut().insert(RefusedForLoad);
+    response
+}
+
+fn ok() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(r#"{"a":1}"#)
+}
+
+#[actix_web::test]
+async fn a_response_is_recorded_with_what_its_request_was() {
+    let service = service(&[]);
+    let routes = |config: &mut ServiceConfig| {
+        config.route("/orders/{id}", web::get().to(async || ok()));
+    };
+    let request = TestRequest::with_uri("/orders/1?a=b&token=secret").peer_addr(([192, 0, 2, 1], 80).into());
+    let request = request.insert_header(("user-agent", "curl/8")).insert_header(("x-request-id", "one"));
+    let seen = service.send(routes, request, Reading::ToTheEnd).await;
+    assert_eq!((seen.status, seen.body.as_str()), (200, r#"{"a":1}"#));
+    assert_eq!(seen.end(), ("info", "complete", 7));
+    assert_eq!(seen.content(), Some((r#"{"a":1}"#, false)));
+    for (key, expected) in [
+        ("message", json!("GET /orders/1 200")),
+        ("request_id", json!("one")),
+        ("blueprint", json!(null)),
+        ("http.request.method", json!("GET")),
+        ("http.route", json!("/orders/{id}")),
+        ("url.path", json!("/orders/1")),
+        ("url.query", json!("a=b&token=[redacted]")),
+        ("http.response.status_code", json!(200)),
+        ("http.response.header.content-type", json!(["application/json"])),
+        ("client.address", json!("192.0.2.1")),
+        ("user_agent.original", json!("curl/8")),
+    ] {
+        assert_eq!(seen.shows(key), &expected, "{key}");
+    }
+    assert!(seen.shows("duration_ms").as_f64().is_some_and(|time| time < 10_000.0));
+    assert!(seen.lines.is_empty() && seen.events.is_empty());
+}
+
+#[actix_web::test]
+async fn a_content_type_is_shown_as_it_is_and_redacted() {
+    let service = service(&[]);
+    let seen = service.answer(|| HttpResponse::Ok().content_type("text/plain; a=b").body("hello")).await;
+    assert_eq!(seen.shows("http.response.header.content-type"), &json!(["text/plain; a=b"]));
+    assert_eq!(seen.content(), Some(("hello", false)));
+    let seen = service.answer(|| HttpResponse::Ok().insert_header(("content-type", &b"a/b\xff"[..])).body("x")).await;
+    assert_eq!(seen.shows("http.response.header.content-type"), &json!(["a/b\u{fffd}"]));
+    assert_eq!(seen.content(), None, "it is no text");
+    let coded = || HttpResponse::Ok().content_type("text/plain").insert_header(("content-encoding", "br")).body("x");
+    let seen = service.answer(coded).await;
+    assert_eq!(seen.shows("http.response.header.content-encoding"), &json!(["br"]));
+    assert_eq!(seen.content(), None);
+}
+
+#[actix_web::test]
+async fn the_level_follows_the_status_and_the_outcome() {
+    let service = service(&[]);
+    let level = async |respond: fn() -> HttpResponse| service.answer(respond).await.end().0.to_owned();
+    assert_eq!(level(|| HttpResponse::Ok().finish()).await, "info");
+    assert_eq!(level(|| HttpResponse::Found().finish()).await, "info");
+    assert_eq!(level(|| HttpResponse::NotFound().finish()).await, "warning");
+    assert_eq!(level(|| HttpResponse::InternalServerError().finish()).await, "error");
+    assert_eq!(level(refused).await, "warning");
+    let too_many = || {
+        let mut response = HttpResponse::Ok().finish();
+        response.extensions_mut().insert(RefusedForLoad);
+        response
+    };
+    assert_eq!(level(too_many).await, "warning");
+}
+
+#[actix_web::test]
+async fn a_plain_5xx_is_an_uncaught_failure_and_its_event_tells_of_the_response() {
+    let service = service(&[]);
+    let seen = service.answer(|| HttpResponse::BadGateway().body("broken")).await;
+    assert_eq!(seen.end(), ("error", "complete", 6));
+    let ([line], [event]) = (&seen.lines[..], &seen.events[..]) else { panic!("{:?} {:?}", seen.lines, seen.events) };
+    assert_eq!((&line["kind"], &line["target"]), (&json!("uncaught"), &json!("cyanotype::response_log")));
+    assert_eq!(
+        (&line["exception.type"], &line["message"]),
+        (&json!("HttpResponse"), &json!("answered 502 Bad Gateway"))
+    );
+    assert_eq!(line["request_id"], seen.record()["request_id"]);
+    let crumb = ("response".to_owned(), "GET /orders/1 502".to_owned());
+    assert_eq!(event.crumbs, [crumb]);
+}
+
+#[actix_web::test]
+async fn what_is_reported_or_refused_is_no_further_failure() {
+    let service = service(&[("log.flood.window_s", "3600")]);
+    let reported = || {
+        let mut response = HttpResponse::InternalServerError().finish();
+        response.extensions_mut().insert(AlreadyReported);
+        response
+    };
+    for respond in [reported, refused, || HttpResponse::NotFound().finish(), ok] {
+        let seen = service.answer(respond).await;
+        assert!(seen.lines.is_empty() && seen.events.is_empty(), "{:?}", seen.record);
+    }
+    service.fixture.pipeline.finish(Instant::now() + Duration::from_secs(10));
+    let lines = service.fixture.outcome().lines;
+    let [line] = &lines[..] else { panic!("the refusal: {lines:?}") };
+    assert!(line.to_string().contains("503"), "{line}");
+}
+
+#[actix_web::test]
+async fn an_error_that_passes_is_recorded_as_the_response_that_it_becomes() {
+    let service = service(&[("log.flood.window_s", "3600")]);
+    let send = async |method: Method, path: &str| {
+        let request = TestRequest::with_uri(path).method(method);
+        service.send(|_| {}, request, Reading::ToTheEnd).await
+    };
+    let seen = send(Method::GET, "/error/500").await;
+    assert_eq!((seen.status, seen.end()), (500, ("error", "complete", 8)));
+    assert_eq!(seen.content(), Some(("no stock", false)));
+    let ([line], [event]) = (&seen.lines[..], &seen.events[..]) else { panic!("{:?} {:?}", seen.lines, seen.events) };
+    assert_eq!((&line["kind"], &line["exception.message"]), (&json!("uncaught"), &json!("no stock")));
+    assert_eq!(event.crumbs, [("response".to_owned(), "GET /error/500 500".to_owned())]);
+
+    let seen = send(Method::GET, "/error/404").await;
+    assert_eq!((seen.end(), seen.lines.len()), (("warning", "complete", 13), 0));
+    let seen = send(Method::GET, "/error/reported").await;
+    assert_eq!((seen.end(), seen.lines.len()), (("error", "complete", 8), 0));
+    let seen = send(Method::GET, "/error/load").await;
+    assert_eq!((seen.end(), seen.lines.len()), (("warning", "complete", 4), 0));
+    let seen = send(Method::HEAD, "/error/404").await;
+    assert_eq!(seen.end(), ("warning", "complete", 0));
+
+    service.fixture.pipeline.finish(Instant::now() + Duration::from_secs(10));
+    assert_eq!(service.fixture.outcome().lines.len(), 1, "the refusal");
+}
+
+#[actix_web::test]
+async fn a_body_is_recorded_however_it_is_read() {
+    let service = service(&[]);
+    for reading in [Reading::ToTheEnd, Reading::AtOnce] {
+        let seen = service.read(ok, reading).await;
+        assert_eq!((seen.body.as_str(), seen.end()), (r#"{"a":1}"#, ("info", "complete", 7)));
+        assert_eq!(seen.content(), Some((r#"{"a":1}"#, false)));
+
+        let seen = service.read(|| streamed(&["{\"a\"", ":1}"]), reading).await;
+        assert_eq!((seen.body.as_str(), seen.end()), (r#"{"a":1}"#, ("info", "complete", 7)));
+        assert_eq!(seen.content(), Some((r#"{"a":1}"#, false)));
+
+        let seen = service.read(|| sized(&["{\"a\"", ":1}"], 7), reading).await;
+        assert_eq!((seen.body.as_str(), seen.end()), (r#"{"a":1}"#, ("info", "complete", 7)));
+
+        let seen = service.read(|| HttpResponse::Ok().finish(), reading).await;
+        assert_eq!((seen.body.as_str(), seen.end()), ("", ("info", "complete", 0)));
+    }
+}
+
+#[actix_web::test]
+async fn a_body_says_its_size() {
+    let service = service(&[]);
+    let app = |respond: fn() -> HttpResponse| {
+        service.app(move |config| {
+            config.route("/", web::get().to(move || async move { respond() }));
+        })
+    };
+    for (respond, size) in [
+        (ok as fn() -> HttpResponse, BodySize::Sized(7)),
+        (|| streamed(&["x"]), BodySize::Stream),
+        (|| sized(&["x"], 1), BodySize::Sized(1)),
+        (|| HttpResponse::Ok().finish(), BodySize::Sized(0)),
+    ] {
+        let app = init_service(app(respond)).await;
+        let response = app.call(TestRequest::default().to_request()).await.expect("a response");
+        assert_eq!(response.response().body().size(), size);
+    }
+}
+
+#[actix_web::test]
+async fn a_client_that_leaves_aborts_what_it_has_not_received() {
+    let service = service(&[]);
+    let end = async |respond: fn() -> HttpResponse, chunks: usize| {
+        let seen = service.read(respond, Reading::Chunks(chunks)).await;
+        let (level, outcome, size) = seen.end();
+        assert_eq!(level, "info");
+        (outcome.to_owned(), size)
+    };
+    let (complete, aborted) = (|size| ("complete".to_owned(), size), |size| ("aborted".to_owned(), size));
+    assert_eq!(end(ok, 0).await, aborted(0));
+    assert_eq!(end(ok, 1).await, complete(7));
+    assert_eq!(end(|| streamed(&["ab", "cd"]), 0).await, aborted(0));
+    assert_eq!(end(|| streamed(&["ab", "cd"]), 1).await, aborted(2));
+    assert_eq!(end(|| streamed(&["ab", "cd"]), 2).await, aborted(4), "its end has not come");
+    assert_eq!(end(|| streamed(&["ab", "cd"]), 3).await, complete(4));
+    assert_eq!(end(|| sized(&["ab", "cd"], 4), 1).await, aborted(2));
+    assert_eq!(end(|| sized(&["ab", "cd"], 4), 2).await, complete(4), "all of it has been sent");
+    assert_eq!(end(|| HttpResponse::Ok().finish(), 0).await, complete(0));
+    fn empty() -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> + 'static {
+        stream::pending()
+    }
+    assert_eq!(end(|| HttpResponse::NoContent().body(BodyStream::new(empty())), 0).await, complete(0));
+    assert_eq!(end(|| HttpResponse::NotModified().body(BodyStream::new(empty())), 0).await, complete(0));
+    assert_eq!(end(|| HttpResponse::Ok().body(BodyStream::new(empty())), 0).await, aborted(0));
+}
+
+#[actix_web::test]
+async fn a_part_of_a_body_is_redacted_as_a_part() {
+    let mut service = service(&[]);
+    let part = || streamed(&["{\"password\":\"hunter", "2\"}"]);
+    let seen = service.read(part, Reading::Chunks(1)).await;
+    let (text, _) = seen.content().expect("a content");
+    assert!(text.contains("[redacted]") && !text.contains("hunter"), "{text}");
+
+    // No more than the beginning is stored.
+    service.config.max_bytes = 16;
+    let seen = service.answer(part).await;
+    let (text, truncated) = seen.content().expect("a content");
+    assert!(truncated && text.starts_with("{\"password\"") && !text.contains("hunter"), "{text}");
+    let seen = service.answer(|| streamed(&["[1,2,3,4,", "5,6,7,8,9,10]"])).await;
+    assert_eq!((seen.content(), seen.end().2), (Some(("[1,2,3,4,5,6,7,8", true)), 22));
+    // What is there in one piece is read as a whole, and shown in part.
+    let seen = service.answer(|| HttpResponse::Ok().content_type("application/json").body("[1,2,3,4,5,6,7,8,9]")).await;
+    assert_eq!(seen.content(), Some(("[1,2,3,4,5,6,7,8", true)));
+}
+
+#[actix_web::test]
+async fn a_body_whose_stream_fails_is_an_error() {
+    let service = service(&[]);
+    let failing = || {
+        let chunks = stream::iter([Ok(Bytes::from_static(b"ab")), Err(std::io::Error::other("the disk is gone"))]);
+        HttpResponse::Ok().body(BodyStream::new(chunks))
+    };
+    let seen = service.answer(failing).await;
+    assert_eq!((seen.body.as_str(), seen.body_failed, seen.end()), ("ab", true, ("error", "error", 2)));
+    let ([line], [event]) = (&seen.lines[..], &seen.events[..]) else { panic!("{:?} {:?}", seen.lines, seen.events) };
+    assert_eq!((&line["kind"], &line["exception.message"]), (&json!("uncaught"), &json!("the disk is gone")));
+    assert_eq!(event.crumbs, [("response".to_owned(), "GET /orders/1 200".to_owned())]);
+}
+
+#[actix_web::test]
+async fn a_body_whose_stream_panics_is_an_error_that_the_hook_reports() {
+    let service = service(&[]);
+    let panicking = || {
+        let chunks = stream::poll_fn(|_| -> Poll<Option<Result<Bytes, Infallible>>> { panic!("in the stream") });
+        HttpResponse::Ok().body(BodyStream::new(chunks))
+    };
+    let seen = service.answer(panicking).await;
+    assert_eq!((seen.body_failed, seen.end()), (true, ("error", "error", 0)));
+    assert!(seen.lines.is_empty(), "{:?}", seen.lines);
+}
+
+#[actix_web::test]
+async fn a_body_is_made_for_its_request() {
+    let service = service(&[]);
+    let found = Rc::new(RefCell::new(Vec::new()));
+    let inner = Rc::clone(&found);
+    let routes = move |config: &mut ServiceConfig| {
+        let handler = move || {
+            let found = Rc::clone(&inner);
+            async move {
+                let id = || request::current().map(|request| request.identity().id().to_owned());
+                found.borrow_mut().push(id());
+                let chunk = stream::once(async move {
+                    found.borrow_mut().push(id());
+                    Ok::<_, Infallible>(Bytes::from_static(b"ab"))
+                });
+                HttpResponse::Ok().body(BodyStream::new(Box::pin(chunk)))
+            }
+        };
+        config.route("/", web::get().to(handler));
+    };
+    let request = TestRequest::default().insert_header(("x-request-id", "one"));
+    service.send(routes, request, Reading::ToTheEnd).await;
+    assert_eq!(*found.borrow(), [Some("one".to_owned()), Some("one".to_owned())]);
+}
+
+#[actix_web::test]
+async fn the_body_of_a_response_to_head_is_not_recorded() {
+    let service = service(&[]);
+    let routes = |config: &mut ServiceConfig| {
+        config.route("/", web::head().to(async || ok()));
+    };
+    let request = TestRequest::default().method(Method::HEAD);
+    let seen = service.send(routes, request, Reading::ToTheEnd).await;
+    assert_eq!((seen.end(), seen.content()), (("info", "complete", 0), Some(("", false))));
+}
+
+#[actix_web::test]
+async fn a_handler_that_never_answers_is_recorded_when_it_is_dropped() {
+    let service = service(&[]);
+    let app = init_service(service.app(|config| {
+        config.route("/", web::get().to(async || std::future::pending::<HttpResponse>().await));
+        config.route("/panic", web::get().to(async || -> HttpResponse { panic!("in the handler") }));
+    }))
+    .await;
+    let mut answer = Box::pin(app.call(TestRequest::default().to_request()));
+    assert!((&mut answer).now_or_never().is_none());
+    drop(answer);
+    let seen = service.seen(StatusCode::OK, String::new(), false);
+    assert_eq!((seen.end(), seen.shows("message")), (("info", "aborted", 0), &json!("GET / aborted")));
+
+    // Without a layer that catches panics.
+    let answer = || app.call(TestRequest::with_uri("/panic").to_request()).now_or_never();
+    assert!(catch_unwind(AssertUnwindSafe(answer)).is_err());
+    let seen = service.seen(StatusCode::OK, String::new(), false);
+    assert_eq!((seen.end(), seen.shows("message")), (("error", "error", 0), &json!("GET /panic error")));
+}
+
+#[actix_web::test]
+async fn the_settings_say_which_bodies_are_shown() {
+    let error = || HttpResponse::BadRequest().content_type("application/json").body("[]");
+    let unreadable = || HttpResponse::Ok().content_type("application/octet-stream").body("[]");
+    let switching = || HttpResponse::SwitchingProtocols().content_type("text/plain").body("[]");
+    for (own, respond, content) in [
+        (&[][..], ok as fn() -> HttpResponse, Some((r#"{"a":1}"#, false))),
+        (&[], error, Some(("[]", false))),
+        (&[], unreadable, None),
+        (&[], switching, None),
+        (&[("log.response.body", "metadata")], ok, None),
+        (&[("log.response.body_from_status", "400")], ok, None),
+        (&[("log.response.body_from_status", "400")], error, Some(("[]", false))),
+        (&[("log.response.body_from_status", "401")], error, None),
+    ] {
+        let service = service(own);
+        let seen = service.answer(respond).await;
+        assert_eq!(seen.content(), content, "{own:?}");
+        assert_ne!(seen.shows("http.response.body.size"), &json!(0), "its size is known");
+    }
+}
+
+#[actix_web::test]
+async fn responses_are_left_out_as_the_settings_have_it() {
+    let failed = || HttpResponse::NotFound().finish();
+    for (own, respond, recorded) in [
+        (&[("log.response.body", "off")][..], ok as fn() -> HttpResponse, false),
+        (&[("log.response.body", "off")], failed, false),
+        (&[("log.level", "warning")], ok, false),
+        (&[("log.level", "warning")], failed, true),
+        (&[("log.mode", "off")], ok, false),
+        (&[("log.response.sample_rate", "0")], ok, false),
+        (&[("log.response.sample_rate", "0")], failed, true),
+        (&[("log.response.sample_rate", "1")], ok, true),
+    ] {
+        let service = service(own);
+        for reading in [Reading::ToTheEnd, Reading::AtOnce] {
+            let seen = service.read(respond, reading).await;
+            assert_eq!(seen.record.is_some(), recorded, "{own:?}");
+            assert_eq!(seen.body.is_empty(), seen.status == 404, "the response is the same");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn sampling_leaves_out_successes_alone() {
+    let service = service(&[("log.response.sample_rate", "0")]);
+    let seen = service.read(ok, Reading::Chunks(0)).await;
+    assert_eq!(seen.end().1, "aborted");
+    let pipeline = service.fixture.pipeline;
+    let routes = move |config: &mut ServiceConfig| {
+        let caught = async move || {
+            pipeline.report(Report::failure(Kind::Exception, "shop", Failure::plain("Error", "caught".into())));
+            ok()
+        };
+        config.route("/", web::get().to(caught));
+    };
+    let seen = service.send(routes, TestRequest::default(), Reading::ToTheEnd).await;
+    assert_eq!(seen.end(), ("info", "complete", 7), "a failure was reported");
+}
+
+#[actix_web::test]
+async fn an_error_passes_where_nothing_is_recorded() {
+    let service = service(&[("log.mode", "off")]);
+    let seen = service.send(|_| {}, TestRequest::with_uri("/error/500"), Reading::ToTheEnd).await;
+    assert_eq!((seen.status, seen.record.is_none()), (500, true));
+}
+
+#[actix_web::test]
+async fn of_the_requests_body_is_shown_what_the_handler_read() {
+    let send = async |own: &[(&str, &str)], body: &'static str, read: bool, max: usize| {
+        let mut service = service(own);
+        service.config.request_max_bytes = max;
+        let routes = move |config: &mut ServiceConfig| {
+            let reading = async |body: Bytes| HttpResponse::Ok().body(body);
+            let ignoring = async || HttpResponse::Ok().finish();
+            config.route("/", if read { web::post().to(reading) } else { web::post().to(ignoring) });
+        };
+        let request = TestRequest::post().insert_header(("content-type", "application/json")).set_payload(body);
+        let seen = service.send(routes, request, Reading::ToTheEnd).await;
+        assert_eq!(seen.body, if read { body } else { "" });
+        seen
+    };
+    let on = &[("log.request.body", "redacted")][..];
+    let long = 1000;
+    let seen = send(on, r#"{"a":1}"#, true, long).await;
+    assert_eq!(seen.request_content(), Some((r#"{"a":1}"#, false)));
+    assert_eq!(seen.shows("http.request.body.size"), &json!(7));
+    assert_eq!(seen.shows("http.request.header.content-type"), &json!(["application/json"]));
+    let seen = send(on, r#"{"a":1}"#, false, long).await;
+    assert_eq!((seen.request_content(), seen.shows("http.request.body.size")), (Some(("", true)), &json!(0)));
+    let seen = send(on, "[1,2,3,4]", true, 4).await;
+    assert_eq!((seen.request_content(), seen.shows("http.request.body.size")), (Some(("[1,2", true)), &json!(9)));
+    let seen = send(&[("log.request.body", "metadata")], "[1]", true, long).await;
+    assert_eq!((seen.request_content(), seen.shows("http.request.body.size")), (None, &json!(3)));
+    let seen = send(&[("log.request.body", "off")], "[1]", true, long).await;
+    assert!(seen.record().get("http.request.body.size").is_none());
+}
+
+#[actix_web::test]
+async fn a_request_may_withhold_its_body() {
+    let service = service(&[("log.request.body", "redacted")]);
+    let routes = |config: &mut ServiceConfig| {
+        let secret = async |body: Bytes| {
+            request::with_current(|current| current.withhold_body());
+            HttpResponse::Ok().body(body)
+        };
+        config.route("/", web::post().to(secret));
+    };
+    let request = TestRequest::post().insert_header(("content-type", "application/json")).set_payload("[1]");
+    let seen = service.send(routes, request, Reading::ToTheEnd).await;
+    assert_eq!((seen.request_content(), seen.shows("http.request.body.size")), (None, &json!(3)));
+}

@@ -1,0 +1,72 @@
+//! What the tests of this crate share: a pipeline of its own, with sinks in memory.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cyanotype_settings::Loader;
+use cyanotype_telemetry::memory::Memory;
+use cyanotype_telemetry::request::{RequestContext, RequestParts};
+use cyanotype_telemetry::{Pipeline, Sinks};
+use serde_json::Value;
+
+use crate::settings::Settings;
+
+/// Jobs of the symbolizer's thread may wait this long on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A pipeline and its sinks. It is never dropped: the wrapper borrows a pipeline for as long as the process lives.
+pub(crate) struct Fixture {
+    pub pipeline: &'static Pipeline,
+    sinks: Memory,
+}
+
+/// What has arrived in the sinks since the last call of [`Fixture::outcome`].
+pub(crate) struct Outcome {
+    /// The lines, parsed.
+    pub lines: Vec<Value>,
+    pub events: Vec<SentEvent>,
+}
+
+/// An event as the event sink has received it.
+#[derive(Debug)]
+pub(crate) struct SentEvent {
+    /// Category and message.
+    pub crumbs: Vec<(String, String)>,
+}
+
+/// The defaults, but for these.
+pub(crate) fn settings(own: &[(&str, &str)]) -> Settings {
+    let loader = Loader::<Settings>::new("/no/config/here");
+    let loader = own.iter().fold(loader, |loader, (key, value)| loader.flag(key, value, "the test"));
+    loader.load().expect("these settings are valid").sections
+}
+
+impl Fixture {
+    /// A pipeline with these settings.
+    pub(crate) fn new(own: &[(&str, &str)]) -> Self {
+        let sinks = Memory::default();
+        let all = Sinks::none().line(Arc::new(sinks.clone())).event(Arc::new(sinks.clone()));
+        let pipeline = Box::leak(Box::new(Pipeline::new(&settings(own).telemetry(), None, all)));
+        Self { pipeline, sinks }
+    }
+
+    /// A request of this service, known by its id.
+    pub(crate) fn request(&self, id: &str) -> Arc<RequestContext> {
+        Arc::new(self.pipeline.begin_request(Some(id), None, RequestParts::default()))
+    }
+
+    /// What has arrived in the sinks since the last call; waits for what is on its way.
+    pub(crate) fn outcome(&self) -> Outcome {
+        self.pipeline.wait_for_stacks(Instant::now() + LIMIT);
+        let (lines, events) = self.sinks.take();
+        Outcome { lines, events: events.iter().map(SentEvent::read).collect() }
+    }
+}
+
+impl SentEvent {
+    fn read(event: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let crumbs = event["breadcrumbs"].as_array().into_iter().flatten();
+        Self { crumbs: crumbs.map(|crumb| (text(&crumb["category"]), text(&crumb["message"]))).collect() }
+    }
+}

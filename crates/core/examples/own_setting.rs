@@ -1,0 +1,60 @@
+//! A blueprint with a setting of its own: declared once, with type, default, check and documentation.
+//!
+//! `APP__BLUEPRINTS__GREETER__WORD=Welcome cargo run -p cyanotype --example own_setting`, then `curl localhost:8080/greeter`.
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::web::{self, Data, ServiceConfig};
+use cyanotype::settings::{BlueprintSettings, Loader, section};
+use cyanotype::{Blueprint, Resources, Service, Task};
+
+section! {
+    /// What can be set below `blueprints.greeter`.
+    struct GreeterSettings {
+        /// the word that visitors are greeted with
+        #[setting(Text, default = "Hello")]
+        word: String,
+        /// how often it is repeated
+        #[setting(Whole(1, 10), default = 1)]
+        times: usize,
+    }
+}
+
+struct Greeter;
+
+impl Blueprint for Greeter {
+    fn name(&self) -> &'static str {
+        "greeter"
+    }
+
+    fn prefix(&self) -> &str {
+        "/greeter"
+    }
+
+    fn routes(&self, scope: &mut ServiceConfig) {
+        scope.route("", web::get().to(greet));
+    }
+
+    fn settings(&self) -> BlueprintSettings {
+        BlueprintSettings::of::<GreeterSettings>()
+    }
+
+    fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
+        Box::pin(async move {
+            resources.provide(Arc::new(resources.settings::<GreeterSettings>()?));
+            Ok(())
+        })
+    }
+}
+
+async fn greet(settings: Data<GreeterSettings>) -> HttpResponse {
+    HttpResponse::Ok().body(vec![settings.word.as_str(); settings.times].join(" "))
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let settings = Loader::new("config").process_environment().load()?; // wrong values of known sections stop here
+    Ok(Service::new(settings).blueprint(Greeter).run()) // and those of blueprints here, with exit status 78
+}

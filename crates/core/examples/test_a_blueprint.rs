@@ -1,0 +1,50 @@
+//! A blueprint's test: it is served alone and in memory, and what it records is checked. In a crate of its own this is in
+//! `tests/`, as a function with `#[actix_web::test]`.
+//!
+//! `cargo run -p cyanotype --features test --example test_a_blueprint`
+
+use actix_web::HttpResponse;
+use actix_web::web::{self, ServiceConfig};
+use cyanotype::extract::Path;
+use cyanotype::{Blueprint, Problem, Result, test};
+use serde_json::json;
+
+struct Doors;
+
+impl Blueprint for Doors {
+    fn name(&self) -> &'static str {
+        "doors"
+    }
+
+    fn prefix(&self) -> &str {
+        "/doors"
+    }
+
+    fn routes(&self, scope: &mut ServiceConfig) {
+        scope.route("/{name}", web::get().to(read));
+    }
+}
+
+async fn read(Path(name): Path<String>) -> Result {
+    match &*name {
+        "back" => Ok(HttpResponse::Ok().json(json!({"door": "back", "pin": "2580"}))),
+        "jammed" => Err("twelve".parse::<u32>().expect_err("it is no number").into()),
+        _ => Err(Problem::not_found("door")),
+    }
+}
+
+#[actix_web::main]
+async fn main() {
+    let service = test::serve(Doors).start().await;
+
+    let reply = service.get("/doors/back").send().await;
+    assert_eq!((reply.status, reply.json()["pin"].as_str()), (200, Some("2580")));
+    assert_eq!(reply.response_record()["http.route"], "/doors/{name}");
+    reply.shows_nowhere("2580");
+
+    let reply = service.get("/doors/jammed").send().await;
+    assert_eq!((reply.status, reply.events().len()), (500, 1), "a failure is one event");
+
+    let reply = service.get("/doors/front").send().await;
+    assert_eq!((reply.status, reply.events().len()), (404, 0), "a refusal is none");
+}

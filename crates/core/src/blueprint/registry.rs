@@ -1,0 +1,270 @@
+//! Which blueprints are served together, in which order, and why some cannot be.
+
+use std::sync::Arc;
+
+use cyanotype_actix::response_log::ResponseLogRules;
+use serde_json::Value;
+use utoipa::openapi::OpenApi;
+
+use super::error::RegistryError;
+use super::{Blueprint, Need};
+use crate::api::pages;
+use crate::limits::RateLimits;
+use crate::settings::{self, InForce, Owner, ResponseLog, Settings};
+
+/// A blueprint that is compiled in.
+#[derive(Clone)]
+pub(crate) struct Registered {
+    pub blueprint: Arc<dyn Blueprint>,
+    /// The crate that it is from, whose logger lines are its own.
+    module: &'static str,
+}
+
+impl Registered {
+    pub(crate) fn new<B: Blueprint>(blueprint: B) -> Self {
+        let type_name = std::any::type_name::<B>();
+        let module = type_name.split("::").next().unwrap_or(type_name);
+        Self { blueprint: Arc::new(blueprint), module }
+    }
+
+    fn name(&self) -> &'static str {
+        self.blueprint.name()
+    }
+}
+
+/// A blueprint that is served, with its settings in force.
+#[derive(Clone)]
+pub(crate) struct Enabled {
+    pub blueprint: Arc<dyn Blueprint>,
+    pub section: InForce,
+}
+
+impl Enabled {
+    /// How much is recorded of its responses: what it asks for, as far as its settings allow it.
+    pub(crate) fn response_log(&self) -> ResponseLogRules {
+        self.blueprint.response_log().at_most(self.section.response_log.unwrap_or(ResponseLog::Body))
+    }
+
+    /// How many requests one client may make to it, as its settings have changed that.
+    pub(crate) fn limits(&self) -> RateLimits {
+        let set = &self.section.rate_limit;
+        let mut limits = self.blueprint.limits();
+        limits.all = set.over(limits.all);
+        set.routes.iter().fold(limits, |limits, route| limits.route(&route.route, route.rate))
+    }
+}
+
+/// Each blueprint's part of the API document, by its name.
+pub(crate) fn apis(blueprints: &[Enabled]) -> impl Iterator<Item = (&'static str, OpenApi)> {
+    blueprints.iter().map(|enabled| (enabled.blueprint.name(), enabled.blueprint.api()))
+}
+
+/// Picks the enabled blueprints, settles their settings, and checks that they go together. Each stands behind those that it
+/// needs.
+pub(crate) fn enabled(all: &[Registered], settings: &mut Settings) -> Result<Vec<Enabled>, RegistryError> {
+    check_names(all)?;
+    let chosen = settings.blueprints.enabled.clone();
+    if let Some(unknown) = chosen.iter().flatten().find(|name| all.iter().all(|it| it.name() != *name)) {
+        return Err(RegistryError::UnknownBlueprint { name: unknown.clone(), available: names(all) });
+    }
+    let is_chosen = |name: &str| chosen.as_ref().is_none_or(|chosen| chosen.iter().any(|one| one == name));
+    let owners = all.iter().map(|it| Owner {
+        name: it.name(),
+        settings: it.blueprint.settings(),
+        enabled: is_chosen(it.name()),
+    });
+    let mut sections = settings::resolve(settings, &owners.collect::<Vec<_>>())?;
+    let mut enabled = Vec::new();
+    for Registered { blueprint, module } in all.iter().filter(|it| is_chosen(it.name())) {
+        let section = sections.remove(blueprint.name()).unwrap_or_default();
+        if section.log_level.is_some() {
+            cyanotype_telemetry::settings::forget_rust_log(&mut settings.sections.log, &mut settings.origins, module);
+        }
+        if let Some(level) = section.log_level.or(blueprint.log_level()) {
+            settings.log.levels.entry((*module).to_owned()).or_insert(level);
+        }
+        enabled.push(Enabled { blueprint: Arc::clone(blueprint), section });
+    }
+    enabled.iter().try_for_each(|one| check_needs(one, &enabled, all))?;
+    topological_order(enabled)
+}
+
+fn names(all: &[Registered]) -> Vec<&'static str> {
+    all.iter().map(Registered::name).collect()
+}
+
+fn check_names(all: &[Registered]) -> Result<(), RegistryError> {
+    for one in all {
+        let (name, prefix) = (one.name(), one.blueprint.prefix());
+        let is_word = |word: &str| word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if name.is_empty() || !is_word(name) {
+            return Err(RegistryError::InvalidName { name });
+        }
+        let fits = prefix.len() > 1 && prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains("//");
+        if !fits {
+            return Err(RegistryError::InvalidPrefix { blueprint: name, prefix: prefix.to_owned() });
+        }
+        if let Some(page) = pages::PATHS.into_iter().find(|page| shadows(prefix, page)) {
+            return Err(RegistryError::PrefixShadowsPage { blueprint: name, prefix: prefix.to_owned(), page });
+        }
+    }
+    for (at, one) in all.iter().enumerate() {
+        for other in &all[at + 1..] {
+            if one.name() == other.name() {
+                return Err(RegistryError::DuplicateName { name: one.name() });
+            }
+            let (prefix, other_prefix) = (one.blueprint.prefix(), other.blueprint.prefix());
+            if shadows(prefix, other_prefix) {
+                return Err(RegistryError::PrefixConflict {
+                    blueprint: one.name(),
+                    prefix: prefix.to_owned(),
+                    other: other.name(),
+                    other_prefix: other_prefix.to_owned(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether one path is the beginning of the other, parameters fitting anything.
+fn shadows(a: &str, b: &str) -> bool {
+    a.split('/').zip(b.split('/')).all(|(a, b)| a == b || a.starts_with('{') || b.starts_with('{'))
+}
+
+fn check_needs(one: &Enabled, enabled: &[Enabled], all: &[Registered]) -> Result<(), RegistryError> {
+    let name = one.blueprint.name();
+    for Need { blueprint: needed, unless } in one.blueprint.needs() {
+        let is_enabled = enabled.iter().any(|other| other.blueprint.name() == needed);
+        let is_set = unless
+            .is_some_and(|setting| !matches!(one.section.own.pointer(&pointer(setting)), None | Some(Value::Null)));
+        let setting = unless.map(|setting| format!("blueprints.{}.{setting}", name.replace('-', "_")));
+        match (is_enabled, is_set) {
+            (true, false) | (false, true) => {}
+            (true, true) => {
+                return Err(RegistryError::ServedHereToo { setting: setting.unwrap_or_default(), needed });
+            }
+            (false, false) if names(all).contains(&needed) => {
+                return Err(RegistryError::NeedNotEnabled { blueprint: name, needed, setting });
+            }
+            (false, false) => return Err(RegistryError::NeedNotBuilt { blueprint: name, needed, setting }),
+        }
+    }
+    Ok(())
+}
+
+fn pointer(key: &str) -> String {
+    format!("/{}", key.replace('.', "/"))
+}
+
+/// Puts each blueprint behind those that it needs, otherwise in the order that they came in.
+fn topological_order(mut waiting: Vec<Enabled>) -> Result<Vec<Enabled>, RegistryError> {
+    let mut ordered: Vec<Enabled> = Vec::new();
+    while !waiting.is_empty() {
+        let waits = |one: &Enabled| {
+            let needed = |need: &Need| waiting.iter().any(|other| other.blueprint.name() == need.blueprint);
+            one.blueprint.needs().iter().any(needed)
+        };
+        let Some(at) = waiting.iter().position(|one| !waits(one)) else {
+            return Err(RegistryError::Cycle { cycle: find_cycle(&waiting) });
+        };
+        ordered.push(waiting.remove(at));
+    }
+    Ok(ordered)
+}
+
+/// One cycle among blueprints that all wait for others.
+fn find_cycle(waiting: &[Enabled]) -> Vec<&'static str> {
+    let mut way: Vec<&'static str> = Vec::new();
+    let mut at = waiting.first();
+    while let Some(one) = at {
+        let name = one.blueprint.name();
+        if let Some(begin) = way.iter().position(|before| *before == name) {
+            return [&way[begin..], &[name]].concat();
+        }
+        way.push(name);
+        let needs = one.blueprint.needs();
+        at = waiting.iter().find(|other| needs.iter().any(|need| need.blueprint == other.blueprint.name()));
+    }
+    way
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Loader;
+    use actix_web::web::ServiceConfig;
+
+    #[derive(Clone, Copy)]
+    struct Named(&'static str, &'static str, &'static [&'static str]);
+
+    impl Blueprint for Named {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+        fn prefix(&self) -> &str {
+            self.1
+        }
+        fn routes(&self, _: &mut ServiceConfig) {}
+        fn needs(&self) -> Vec<Need> {
+            self.2.iter().map(|name| Need::of(name)).collect()
+        }
+    }
+
+    const USERS: Named = Named("users", "/users", &[]);
+    const ORDERS: Named = Named("orders", "/orders", &["users"]);
+
+    fn check(blueprints: &[Named], chosen: &str) -> Result<Vec<&'static str>, String> {
+        let all: Vec<Registered> = blueprints.iter().map(|it| Registered::new(*it)).collect();
+        let loader = Loader::new("/nonexistent").variables([("APP__BLUEPRINTS__ENABLED", chosen)]);
+        let mut settings = loader.load().expect("the settings are good");
+        let enabled = enabled(&all, &mut settings).map_err(|error| error.to_string())?;
+        Ok(enabled.iter().map(|one| one.blueprint.name()).collect())
+    }
+
+    fn refusal(blueprints: &[Named], chosen: &str) -> String {
+        check(blueprints, chosen).expect_err("they do not go together")
+    }
+
+    #[test]
+    fn clashes_are_refused_and_both_sides_named() {
+        let clash = refusal(&[USERS, Named("staff", "/users/staff", &[])], "");
+        assert_eq!(clash, "the prefix /users of the blueprint users and /users/staff of staff shadow each other");
+        let all = refusal(&[Named("any", "/{any}", &[])], "");
+        assert_eq!(all, "the prefix /{any} of the blueprint any shadows /openapi.json, which is the service's own");
+        assert_eq!(refusal(&[USERS, Named("users", "/people", &[])], ""), "two blueprints have the name users");
+        let own = refusal(&[Named("docs", "/docs", &[])], "");
+        assert_eq!(own, "the prefix /docs of the blueprint docs shadows /docs, which is the service's own");
+        assert!(refusal(&[Named("users", "users", &[])], "").contains("it must look like /users"));
+        assert!(refusal(&[Named("Users", "/users", &[])], "").contains("it must be lower case"));
+        assert!(check(&[USERS, Named("user", "/user", &[])], "").is_ok());
+    }
+
+    #[test]
+    fn some_of_them_may_be_enabled() {
+        assert_eq!(check(&[USERS, ORDERS], "users").expect("it needs nobody"), ["users"]);
+        let unknown = refusal(&[USERS, ORDERS], "stock");
+        assert_eq!(unknown, "blueprints.enabled names stock; this program has users, orders");
+    }
+
+    #[test]
+    fn each_stands_behind_those_that_it_needs() {
+        assert_eq!(check(&[ORDERS, USERS], "").expect("they go together"), ["users", "orders"]);
+        assert_eq!(
+            refusal(&[USERS, ORDERS], "orders"),
+            "the blueprint orders needs users, which blueprints.enabled leaves out: enable it"
+        );
+        assert_eq!(
+            refusal(&[ORDERS], ""),
+            "the blueprint orders needs users, which this program does not have: build it in"
+        );
+    }
+
+    #[test]
+    fn a_cycle_is_named_whole() {
+        let a = Named("a", "/a", &["b"]);
+        let b = Named("b", "/b", &["c"]);
+        let c = Named("c", "/c", &["b"]);
+        assert_eq!(refusal(&[a, b, c], ""), "these blueprints need each other: b → c → b");
+    }
+}

@@ -1,0 +1,237 @@
+//! The routes that blueprints register, as actix's introspection has them.
+
+use actix_web::App;
+use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
+use actix_web::web::Data;
+use cyanotype_actix::response_log::{Rules, is_for};
+use serde::Serialize;
+
+use super::error::RegistryError;
+use super::mounting::mount;
+use super::registry::Enabled;
+use crate::api::pages;
+use crate::settings::{ResponseLog, Settings};
+
+/// One route, as `app routes` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RouteInfo {
+    /// The HTTP method, in capitals.
+    pub method: String,
+    /// The path as it is registered, with its parameters in braces.
+    pub path: String,
+    /// The name of its blueprint.
+    pub blueprint: &'static str,
+    /// How much is recorded of its responses.
+    pub response_log: ResponseLog,
+}
+
+/// The routes of these blueprints, and how much is recorded of them.
+pub(crate) async fn registered(
+    settings: &Settings,
+    blueprints: &[Enabled],
+) -> Result<(Vec<RouteInfo>, Rules), RegistryError> {
+    let app = App::new().configure(|config| mount(config, blueprints));
+    let app = actix_web::test::init_service(app).await;
+    // actix hands the tree to requests alone.
+    let asked = actix_web::test::TestRequest::get().uri("/").to_request();
+    let answer = actix_web::test::call_service(&app, asked).await;
+    let tree = answer.request().app_data::<Data<IntrospectionTree>>();
+    let items = tree.map(|tree| Vec::<IntrospectionReportItem>::from(&tree.root)).unwrap_or_default();
+    let hidden = |item: &&IntrospectionReportItem| item.reachability_notes.iter().any(|note| note == HIDDEN);
+    if let Some(item) = items.iter().find(hidden) {
+        let path = &item.full_path;
+        return Err(RegistryError::DuplicateMethod { path: path.clone() });
+    }
+    let of_blueprints = blueprints.iter().map(|enabled| (enabled.blueprint.name(), enabled.response_log()));
+    let rules = Rules::new(settings.log.response.body, of_blueprints).with_other(pages::response_log());
+    let routes = listed(items, blueprints, &rules);
+    check_routes(&routes)?;
+    check_response_log(&rules, &routes)?;
+    check_limits(blueprints, &routes)?;
+    Ok((routes, rules))
+}
+
+/// actix's word for a route that another one hides.
+const HIDDEN: &str = "shadowed_by_route";
+
+fn listed(items: Vec<IntrospectionReportItem>, blueprints: &[Enabled], rules: &Rules) -> Vec<RouteInfo> {
+    let mut routes = Vec::new();
+    for item in items {
+        let is_below = |prefix: &str| {
+            item.full_path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut blueprints = blueprints.iter().map(|enabled| &enabled.blueprint);
+        let Some(blueprint) = blueprints.find(|blueprint| is_below(blueprint.prefix())) else { continue };
+        // A resource without methods of its own answers to any.
+        let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
+        if item.resource_type == "resource" {
+            routes.extend(methods.into_iter().map(|method| RouteInfo {
+                response_log: rules.of(Some(blueprint.name()), &method, Some(&item.full_path)),
+                method,
+                path: item.full_path.clone(),
+                blueprint: blueprint.name(),
+            }));
+        }
+    }
+    routes.sort_by(|a, b| (&a.path, &a.method).cmp(&(&b.path, &b.method)));
+    routes.dedup();
+    routes
+}
+
+/// Refuses a route that is there twice.
+fn check_routes(routes: &[RouteInfo]) -> Result<(), RegistryError> {
+    for (at, one) in routes.iter().enumerate() {
+        // The router goes by the path alone: the second resource is never asked, whatever its methods.
+        let same = |other: &&RouteInfo| one.path != other.path && shape(&one.path) == shape(&other.path);
+        if let Some(other) = routes[at + 1..].iter().find(same) {
+            return Err(RegistryError::DuplicateRoute {
+                route: format!("{} {}", one.method, one.path),
+                blueprint: one.blueprint,
+                other: format!("{} {}", other.method, other.path),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A path without the names of its parameters: what the router goes by.
+fn shape(path: &str) -> Vec<&str> {
+    let parameter = |segment| if str::starts_with(segment, '{') && !segment.contains(':') { "{}" } else { segment };
+    path.split('/').map(parameter).collect()
+}
+
+/// Refuses a response-log rule for a route that does not exist.
+fn check_response_log(rules: &Rules, routes: &[RouteInfo]) -> Result<(), RegistryError> {
+    match rules.of_routes().find(|(blueprint, rule)| !exists(rule, blueprint, routes)) {
+        None => Ok(()),
+        Some((blueprint, rule)) => Err(RegistryError::ResponseLogRule { blueprint, rule: rule.to_owned() }),
+    }
+}
+
+/// Refuses a rate limit for a route that does not exist.
+fn check_limits(blueprints: &[Enabled], routes: &[RouteInfo]) -> Result<(), RegistryError> {
+    for enabled in blueprints {
+        let blueprint = enabled.blueprint.name();
+        let mut rules = enabled.limits().routes.into_iter().map(|(rule, _)| rule);
+        if let Some(rule) = rules.find(|rule| !exists(rule, blueprint, routes)) {
+            return Err(RegistryError::RateLimit { blueprint, rule });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a blueprint has a route that a rule is for.
+fn exists(rule: &str, blueprint: &str, routes: &[RouteInfo]) -> bool {
+    let path = rule.split_once(' ').map_or(rule, |(_, path)| path);
+    let mut own = routes.iter().filter(|route| route.blueprint == blueprint);
+    // A resource without methods of its own answers to any.
+    own.any(|route| is_for(rule, &route.method, &route.path) || route.method == "*" && route.path == path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blueprint::Blueprint;
+    use crate::blueprint::registry::{self, Registered};
+    use crate::settings::Loader;
+    use actix_web::web::{self, ServiceConfig};
+    use cyanotype_actix::response_log::ResponseLogRules;
+
+    #[derive(Clone, Copy)]
+    struct Stock(fn(&mut ServiceConfig));
+
+    impl Blueprint for Stock {
+        fn name(&self) -> &'static str {
+            "stock"
+        }
+        fn prefix(&self) -> &str {
+            "/stock"
+        }
+        fn routes(&self, scope: &mut ServiceConfig) {
+            (self.0)(scope);
+        }
+    }
+
+    async fn routes(register: fn(&mut ServiceConfig)) -> Result<Vec<String>, String> {
+        let mut settings = Loader::new("/nonexistent").load().expect("the defaults are good");
+        let enabled = registry::enabled(&[Registered::new(Stock(register))], &mut settings).expect("there is one");
+        let (routes, _) = registered(&settings, &enabled).await.map_err(|error| error.to_string())?;
+        Ok(routes.iter().map(|route| format!("{} {}", route.method, route.path)).collect())
+    }
+
+    async fn answer() -> &'static str {
+        ""
+    }
+
+    #[actix_web::test]
+    async fn they_are_listed_with_their_methods() {
+        let listed = routes(|scope| {
+            scope.service(web::resource("").get(answer).route(web::post().to(answer)));
+            scope.service(web::resource("/{id}").route(web::get().to(answer)).route(web::put().to(answer)));
+        });
+        assert_eq!(
+            listed.await.expect("they are good"),
+            ["GET /stock", "POST /stock", "GET /stock/{id}", "PUT /stock/{id}"]
+        );
+    }
+
+    #[actix_web::test]
+    async fn one_that_is_there_twice_is_refused() {
+        let same = routes(|scope| {
+            scope.service(web::resource("/{id}").route(web::get().to(answer)));
+            scope.service(web::resource("/{sku}").route(web::get().to(answer)));
+        });
+        assert!(same.await.expect_err("one hides the other").contains("is there twice"));
+        let very_same = routes(|scope| {
+            scope.service(web::resource("/{id}").route(web::get().to(answer)));
+            scope.service(web::resource("/{id}").route(web::get().to(answer)));
+        });
+        assert!(very_same.await.expect_err("one hides the other").contains("is there twice"));
+        let in_one = routes(|scope| {
+            scope.service(web::resource("/{id}").route(web::get().to(answer)).route(web::get().to(answer)));
+        });
+        let refusal = in_one.await.expect_err("one hides the other");
+        assert_eq!(refusal, "the route /stock/{id} is there twice with one method: one hides the other");
+    }
+
+    #[test]
+    fn a_route_that_hides_another_is_refused() {
+        let route = |method: &str, path: &str| RouteInfo {
+            method: method.into(),
+            path: path.into(),
+            blueprint: "stock",
+            response_log: ResponseLog::Body,
+        };
+        let check = |routes: &[RouteInfo]| check_routes(routes).map_err(|error| error.to_string());
+        assert_eq!(check(&[route("GET", "/stock/{id}"), route("PUT", "/stock/{id}"), route("GET", "/stock")]), Ok(()));
+        // The second is never asked, whatever its methods.
+        for method in ["GET", "PUT"] {
+            let refusal = check(&[route("GET", "/stock/{id}"), route(method, "/stock/{sku}")]).expect_err("is refused");
+            assert_eq!(
+                refusal,
+                format!(
+                    "the route GET /stock/{{id}} of the blueprint stock is there twice, the other time as {method} \
+                     /stock/{{sku}}: one hides the other"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_rule_for_no_route_is_refused() {
+        let route = |method: &str, path: &str| RouteInfo {
+            method: method.into(),
+            path: path.into(),
+            blueprint: "reports",
+            response_log: ResponseLog::Body,
+        };
+        let own = ResponseLogRules::default()
+            .route("GET /reports/{id}", ResponseLog::Body)
+            .route("/reports/status", ResponseLog::Off);
+        let rules = Rules::new(ResponseLog::Body, [("reports", own)]);
+        let routes = [route("GET", "/reports/{id}"), route("GET", "/reports/status")];
+        assert_eq!(check_response_log(&rules, &routes), Ok(()));
+        let refusal = check_response_log(&rules, &routes[..1]).expect_err("there is no such route").to_string();
+        assert!(refusal.contains("the blueprint reports has a response-log rule for `/reports/status`"), "{refusal}");
+    }
+}

@@ -1,0 +1,65 @@
+//! Statements on a connection to PostgreSQL.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use tokio_postgres::types::ToSql;
+
+use super::errors;
+use crate::database::error::{DatabaseError, OutageCause, Result};
+use crate::database::row::{FromRow, Row};
+use crate::database::value::Value;
+
+/// How statements are sent on a connection.
+#[derive(Clone)]
+pub(super) struct Statements {
+    pub place: Arc<str>,
+    pub timeout: Option<Duration>,
+}
+
+impl Statements {
+    /// Sends something and waits for the answer. A connection that must not be used again is closed, and taken away.
+    pub(super) async fn send<R>(
+        &self,
+        client: &mut Option<Object>,
+        send: impl AsyncFnOnce(&Object) -> std::result::Result<R, tokio_postgres::Error>,
+    ) -> Result<R> {
+        let lost = || DatabaseError::outage(&self.place, OutageCause::ConnectionLost, None);
+        let (sent, is_usable) = self.answer(client.as_ref().ok_or_else(lost)?, send).await;
+        if !is_usable {
+            drop(client.take().map(Object::take));
+        }
+        sent
+    }
+
+    /// What is answered, and whether the connection can be used again.
+    pub(super) async fn answer<R>(
+        &self,
+        client: &Object,
+        send: impl AsyncFnOnce(&Object) -> std::result::Result<R, tokio_postgres::Error>,
+    ) -> (Result<R>, bool) {
+        let sending = send(client);
+        let sent = match self.timeout {
+            Some(timeout) => tokio::time::timeout(timeout, sending).await,
+            None => Ok(sending.await),
+        };
+        match sent {
+            Ok(Ok(answer)) => (Ok(answer), true),
+            Ok(Err(error)) => {
+                let is_usable = !errors::is_stale_plan(&error) && !error.is_closed();
+                (Err(errors::of_statement(&self.place, error)), is_usable)
+            }
+            // The server may still work on it; its answer has no reader any more.
+            Err(_) => (Err(DatabaseError::outage(&self.place, OutageCause::NoAnswer, None)), false),
+        }
+    }
+}
+
+pub(super) fn parameters<'a>(values: &[&'a dyn Value]) -> Vec<&'a (dyn ToSql + Sync)> {
+    values.iter().map(|value| value.to_postgres()).collect()
+}
+
+pub(super) fn read_rows<T: FromRow>(rows: &[tokio_postgres::Row]) -> Result<Vec<T>> {
+    rows.iter().map(|row| T::from_row(&Row::postgres(row))).collect()
+}

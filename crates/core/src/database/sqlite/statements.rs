@@ -1,0 +1,105 @@
+//! Statements on a connection of SQLite's.
+
+use rusqlite::{Connection, ErrorCode, ffi};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::database::error::{DatabaseError, DriverError};
+use crate::database::row::{FromRow, Row};
+use crate::database::value::Value;
+
+/// The connection that writes, for as long as this lives.
+pub(super) type Writer = OwnedMutexGuard<Connection>;
+
+/// Why a statement gave no rows: the driver failed, or a row could not be read.
+pub(super) enum Failed {
+    Driver(rusqlite::Error),
+    Row(DatabaseError),
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+impl From<Failed> for DatabaseError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Driver(error) => statement_error(error),
+            Failed::Row(error) => error,
+        }
+    }
+}
+
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+pub(super) fn statement_error(error: rusqlite::Error) -> DatabaseError {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    match code {
+        Some(ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY) => {
+            DatabaseError::UniqueViolation(error.into())
+        }
+        _ => DatabaseError::Statement(DriverError::Sqlite(error)),
+    }
+}
+
+/// Runs a statement and reads its rows.
+pub(super) fn rows<T: FromRow>(
+    connection: &Connection,
+    sql: &str,
+    values: &[&dyn Value],
+) -> std::result::Result<Vec<T>, Failed> {
+    read_rows(&mut connection.prepare_cached(sql)?, values)
+}
+
+/// The same of a statement that only reads; `None` when it writes, and then it is not run.
+pub(super) fn rows_if_readonly<T: FromRow>(
+    connection: &Connection,
+    sql: &str,
+    values: &[&dyn Value],
+) -> std::result::Result<Option<Vec<T>>, Failed> {
+    let mut statement = connection.prepare_cached(sql)?;
+    if !statement.readonly() {
+        return Ok(None);
+    }
+    read_rows(&mut statement, values).map(Some)
+}
+
+fn read_rows<T: FromRow>(
+    statement: &mut rusqlite::CachedStatement<'_>,
+    values: &[&dyn Value],
+) -> std::result::Result<Vec<T>, Failed> {
+    bind(statement, values)?;
+    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let mut rows = statement.raw_query();
+    let mut read = Vec::new();
+    while let Some(row) = rows.next()? {
+        read.push(T::from_row(&Row::sqlite(row, &names)).map_err(Failed::Row)?);
+    }
+    Ok(read)
+}
+
+/// Runs a statement; gives the number of rows that it has changed.
+pub(super) fn changes(connection: &Connection, sql: &str, values: &[&dyn Value]) -> std::result::Result<u64, Failed> {
+    let mut statement = connection.prepare_cached(sql)?;
+    bind(&mut statement, values)?;
+    if statement.column_count() > 0 {
+        let mut rows = statement.raw_query();
+        while rows.next()?.is_some() {}
+        return Ok(connection.changes());
+    }
+    Ok(statement.raw_execute()? as u64)
+}
+
+/// Binds by number: to SQLite `$2` is a name, and its place is where it first stands.
+fn bind(statement: &mut rusqlite::CachedStatement<'_>, values: &[&dyn Value]) -> rusqlite::Result<()> {
+    for place in 1..=statement.parameter_count() {
+        let number = statement.parameter_name(place).and_then(|name| name[1..].parse::<usize>().ok());
+        let value = number.and_then(|number| values.get(number.checked_sub(1)?));
+        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(values.len(), statement.parameter_count()))?;
+        statement.raw_bind_parameter(place, value.to_sqlite()?)?;
+    }
+    Ok(())
+}

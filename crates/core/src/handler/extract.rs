@@ -1,0 +1,327 @@
+//! What a handler asks of a request: bodies, queries and paths that are checked, and refused with the field's name.
+//!
+//! No answer repeats a value that the client sent: it may be a secret, and answers are recorded.
+
+use std::fmt;
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderValue};
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use cyanotype_actix::content_type;
+use cyanotype_telemetry::request;
+use futures_util::StreamExt;
+use garde::Validate;
+use serde::de::{self, DeserializeOwned, IgnoredAny, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::idempotency;
+use super::json_words;
+use super::objects::Objects;
+use super::problem::{FieldError, Problem};
+
+/// What a request's body may be, from the settings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub max_body_bytes: usize,
+    pub timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_body_bytes: 1 << 20, timeout: Duration::from_secs(10) }
+    }
+}
+
+/// A JSON body, read and validated.
+///
+/// Objects are objects: an array of the fields in their order is refused, at every depth.
+///
+/// Answers 415 for another content type and for a body with a `content-encoding`, 413 for a body over `server.max_body_bytes`, 408 for one that does not come in
+/// `server.request_timeout_s`, 400 with the position for what is no JSON, and 422 with the field's path for what is not as
+/// asked.
+///
+/// ```
+/// use cyanotype::extract::Json;
+/// use garde::Validate;
+///
+/// #[derive(serde::Deserialize, Validate)]
+/// struct Note {
+///     #[garde(length(min = 1, max = 200))]
+///     text: String,
+/// }
+///
+/// async fn write(Json(note): Json<Note>) -> String {
+///     note.text
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+/// A query string, read and validated; 422 names the parameter.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+/// The parameters of a path; 400 names the one that is not as asked.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Json<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = content_type::is_json(request.content_type());
+        let coding = content_type::coding(request.headers()).is_some();
+        let limits = request.app_data::<Limits>().copied().unwrap_or_default();
+        let payload = payload.take();
+        let request = request.clone();
+        Box::pin(async move {
+            if coding {
+                let refusal =
+                    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body without `content-encoding`");
+                return Err(refusal.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+            }
+            if !is_json {
+                let detail = "send the body as JSON, with `content-type: application/json`";
+                return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+            }
+            if declared_length(&request).is_some_and(|length| length > limits.max_body_bytes as u64) {
+                return Err(too_large(limits.max_body_bytes));
+            }
+            let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+            let body =
+                tokio::time::timeout(limits.timeout, read(payload, limits.max_body_bytes)).await.map_err(late)??;
+            idempotency::note_body(&request, &body);
+            let value = parse(&body)?;
+            validate(&value)?;
+            Ok(Self(value))
+        })
+    }
+}
+
+fn declared_length(request: &HttpRequest) -> Option<u64> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {limit} bytes"))
+}
+
+async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::bad_request("the body ended before it was whole"))?;
+        if body.len() + chunk.len() > limit {
+            return Err(too_large(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| {
+        let path = error.path().to_string();
+        refused(&path, error.inner(), body)
+    })?;
+    json.end().map_err(|error| refused(".", &error, body))?;
+    Ok(value)
+}
+
+fn refused(path: &str, error: &serde_json::Error, body: &[u8]) -> Problem {
+    let said = error.to_string();
+    let (line, column) = (error.line(), error.column());
+    let said = said.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&said);
+    // Without keys no record can tell which of the values are secrets: not in an array, nor where the whole is no object.
+    let is_object = body.trim_ascii_start().starts_with(b"{") && !said.starts_with("trailing characters");
+    if said.starts_with("invalid type: sequence") || !is_object {
+        request::with_current(|request| request.withhold_body());
+    }
+    // serde takes some JSON that does not fit for none, such as a number in the place of a name.
+    if error.is_data() || serde_json::from_slice::<IgnoredAny>(body).is_ok() {
+        return Problem::invalid_field(&field(path, said), json_words::of(said));
+    }
+    Problem::bad_request(format!("the body is not JSON: {said} at line {line} column {column}"))
+}
+
+impl<T: DeserializeOwned + Validate<Context = ()>> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let query = serde_urlencoded::Deserializer::new(form_pairs(request.query_string()));
+        let value = serde_path_to_error::deserialize(query).map_err(|error| {
+            let said = error.inner().to_string();
+            Problem::invalid_field(&field(&error.path().to_string(), &said), json_words::of(&said))
+        });
+        ready(value.and_then(|value| validate(&value).map(|()| Self(value))))
+    }
+}
+
+fn form_pairs(query: &str) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(query.as_bytes())
+}
+
+impl<T: DeserializeOwned> FromRequest for Path<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let path = actix_router::PathDeserializer::new(request.match_info());
+        let value = serde_path_to_error::deserialize(path).map_err(|error| {
+            let named = error.path().to_string();
+            // A single parameter has no path of its own, but a name in the pattern.
+            let only = request.match_info().iter().next().map(|(name, _)| name.to_owned());
+            let name = if named == "." { only.unwrap_or(named) } else { named };
+            let fields = vec![FieldError { field: name, message: json_words::of(&error.inner().to_string()) }];
+            Problem::bad_request("the path cannot be read").with_fields(fields)
+        });
+        ready(value.map(Self))
+    }
+}
+
+fn validate<T: Validate<Context = ()>>(value: &T) -> Result<(), Problem> {
+    value.validate().map_err(|report| {
+        let fields = report.iter();
+        let wrong =
+            fields.map(|(path, error)| FieldError { field: path.to_string(), message: error.message().to_owned() });
+        Problem::invalid(wrong.collect())
+    })
+}
+
+/// A whole number, for `#[serde(deserialize_with = …)]`: `5` and, as JSON Schema has it, `5.0` too.
+///
+/// # Errors
+/// For any other value.
+///
+/// ```
+/// #[derive(serde::Deserialize)]
+/// struct Line {
+///     #[serde(deserialize_with = "cyanotype::extract::whole")]
+///     quantity: i64,
+/// }
+/// let line: Line = serde_json::from_str(r#"{"quantity": 5.0}"#)?;
+/// assert_eq!(line.quantity, 5);
+/// assert!(serde_json::from_str::<Line>(r#"{"quantity": 5.5}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    deserializer.deserialize_any(Whole)
+}
+
+/// The same, where there may be none; with `#[serde(default)]` beside it.
+///
+/// # Errors
+/// For any other value.
+pub fn whole_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    #[derive(Deserialize)]
+    struct Wrapped(#[serde(deserialize_with = "whole")] i64);
+    Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|Wrapped(number)| number))
+}
+
+struct Whole;
+
+impl Visitor<'_> for Whole {
+    type Value = i64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<i64, E> {
+        Ok(number)
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<i64, E> {
+        i64::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<i64, E> {
+        /// Above it, not every whole number is one of these.
+        const MOST: f64 = (1_u64 << 53) as f64;
+        match number.fract() == 0.0 && number.abs() <= MOST {
+            true => Ok(number as i64),
+            false => Err(E::invalid_type(Unexpected::Float(number), &self)),
+        }
+    }
+}
+
+/// The path of the field that is wrong; serde gives that of the object for a field that is not there.
+fn field(path: &str, said: &str) -> String {
+    let missing = said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match (path, missing) {
+        ("." | "", Some(name)) => name.into(),
+        ("." | "", None) => "(the whole)".into(),
+        (path, Some(name)) => format!("{path}.{name}"),
+        (path, None) => path.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError;
+
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "read by serde alone")]
+    struct Line {
+        sku: String,
+        quantity: u32,
+    }
+
+    fn refusal(body: &str) -> String {
+        let problem = parse::<Vec<Line>>(body.as_bytes()).expect_err("is refused");
+        let answer = problem.answer(None, None, crate::settings::Env::Prod);
+        let bytes = actix_web::body::MessageBody::try_into_bytes(answer.into_body()).expect("is whole");
+        String::from_utf8(bytes.to_vec()).expect("is UTF-8")
+    }
+
+    #[test]
+    fn malformed_json_is_told_by_its_position() {
+        assert!(refusal(r#"[{"sku": ]"#).contains("expected value at line 1 column 10"));
+        assert!(refusal(r#"[] x"#).contains("trailing characters at line 1 column 4"));
+    }
+
+    #[test]
+    fn what_is_json_and_does_not_fit_is_no_malformed_json() {
+        #[derive(Debug, serde::Deserialize)]
+        enum Status {
+            Paid,
+        }
+        let refused =
+            |body: &str| parse::<Status>(body.as_bytes()).expect_err("is refused").error_response().status().as_u16();
+        assert_eq!([refused("5"), refused("[]"), refused("\"x\""), refused("5 5")], [422, 422, 422, 400]);
+        assert!(matches!(parse("\"Paid\"".as_bytes()), Ok(Status::Paid)));
+    }
+
+    #[test]
+    fn the_fields_of_an_object_have_names() {
+        for (body, field) in [(r#"[["A", 1]]"#, "[0]"), (r#"[{"sku": "A", "quantity": 1}, ["A", 1]]"#, "[1]")] {
+            let wrong = refusal(body);
+            assert!(wrong.contains(field) && wrong.contains("expected an object, got an array"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_field_is_told_by_its_path_and_without_its_value() {
+        let wrong = refusal(r#"[{"sku":"A","quantity":"hunter2"}]"#);
+        assert!(
+            wrong.contains("[0].quantity")
+                && wrong.contains("expected a whole number from 0 to 4294967295, got a string"),
+            "{wrong}"
+        );
+        assert!(!wrong.contains("hunter2"), "{wrong}");
+        let missing = refusal(r#"[{"sku":"A"}]"#);
+        assert!(missing.contains("[0].quantity") && missing.contains("missing field `quantity`"), "{missing}");
+        let unknown = refusal(r#"[{"sku":"A","hunter2":1}]"#);
+        assert!(unknown.contains("expected `sku` or `quantity`"), "{unknown}");
+    }
+}

@@ -1,0 +1,70 @@
+//! All SQL of idempotency keys.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::database::{DatabaseError, Executor, Transaction};
+use crate::handler::problem::Result;
+
+/// A caller's key.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub caller: Uuid,
+    pub hash: String,
+}
+
+/// What tells whether a request is the same again.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub method: String,
+    pub path: String,
+    pub body_hash: String,
+}
+
+/// What is kept of an answer.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+/// Whether the key is this transaction's own now. One that another transaction has is waited for.
+pub(super) async fn claim(
+    transaction: &mut Transaction,
+    key: &Key,
+    asked: &Asked,
+    expires_at: Timestamp,
+) -> Result<bool, DatabaseError> {
+    let sql = "INSERT INTO idempotency_keys
+                   (caller, key_hash, method, path, body_hash, status, headers, body, expires_at)
+               VALUES ($1, $2, $3, $4, $5, 0, '[]', '', $6)
+               ON CONFLICT (caller, key_hash) DO UPDATE
+               SET method = excluded.method, path = excluded.path, body_hash = excluded.body_hash, status = 0,
+                   expires_at = excluded.expires_at
+               WHERE idempotency_keys.expires_at <= $7";
+    let Asked { method, path, body_hash } = asked;
+    let now = crate::time::now();
+    let claimed =
+        transaction.execute(sql, &[&key.caller, &key.hash, method, path, body_hash, &expires_at, &now]).await?;
+    Ok(claimed > 0)
+}
+
+/// The request that the key came with first, and what was answered.
+pub(super) async fn find(transaction: &mut Transaction, key: &Key) -> Result<Option<(Asked, Kept)>> {
+    let sql = "SELECT method, path, body_hash, status, headers, body FROM idempotency_keys
+               WHERE caller = $1 AND key_hash = $2";
+    type Columns = (String, String, String, i64, Value, String);
+    let found: Option<Columns> = transaction.query_opt(sql, &[&key.caller, &key.hash]).await?;
+    let Some((method, path, body_hash, status, headers, body)) = found else { return Ok(None) };
+    let kept = Kept { status: u16::try_from(status)?, headers: serde_json::from_value(headers)?, body };
+    Ok(Some((Asked { method, path, body_hash }, kept)))
+}
+
+pub(super) async fn keep(transaction: &mut Transaction, key: &Key, kept: &Kept) -> Result<()> {
+    let sql = "UPDATE idempotency_keys SET status = $1, headers = $2, body = $3 WHERE caller = $4 AND key_hash = $5";
+    let (status, headers) = (i64::from(kept.status), serde_json::to_value(&kept.headers)?);
+    transaction.execute(sql, &[&status, &headers, &kept.body, &key.caller, &key.hash]).await?;
+    Ok(())
+}

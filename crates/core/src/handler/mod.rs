@@ -1,0 +1,16 @@
+//! What handlers use: problems, extractors, who is calling, conditional requests, idempotency keys, pages, remote calls.
+
+pub mod auth;
+pub mod conditional;
+mod database;
+pub mod extract;
+pub mod fields;
+mod hash;
+pub mod idempotency;
+mod json_words;
+mod objects;
+pub mod paging;
+mod parameter;
+pub(crate) mod problem;
+pub mod remote;
+mod transaction;

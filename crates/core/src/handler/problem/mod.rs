@@ -1,0 +1,340 @@
+//! What a handler returns when it cannot answer: a problem as RFC 9457 has it, and what the log is told beside it.
+//!
+//! A client's mistake says what the client may read. An internal error keeps its cause for the log and Sentry; the client
+//! sees no more than the request's id and the event's.
+
+mod body;
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use cyanotype_telemetry::EventId;
+use cyanotype_telemetry::failure::Failure;
+use cyanotype_telemetry::load_shedding::RefusedForLoad;
+use cyanotype_telemetry::request::{self, RequestContext};
+use cyanotype_telemetry::stack::Stack;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::database::outage_of;
+use crate::settings::Env;
+use crate::time::whole_seconds;
+pub use body::FieldError;
+use body::{MOST_FIELDS, ProblemBody};
+
+/// The content type of problems.
+pub const PROBLEM: &str = "application/problem+json";
+
+/// What a handler returns.
+///
+/// ```
+/// use actix_web::HttpResponse;
+/// use cyanotype::{Problem, Result};
+///
+/// async fn read(stored: &str) -> Result<HttpResponse> {
+///     let count: u32 = stored.parse()?; // an internal error: 500, reported
+///     if count == 0 {
+///         return Err(Problem::not_found("article")); // a client's mistake: 404, not reported
+///     }
+///     Ok(HttpResponse::Ok().json(count))
+/// }
+/// ```
+pub type Result<T = HttpResponse, E = Problem> = std::result::Result<T, E>;
+
+/// A failure that is answered as `application/problem+json`.
+///
+/// Every error turns into an internal one with `?`; its stack is taken there.
+pub struct Problem {
+    status: StatusCode,
+    detail: Option<String>,
+    fields: Vec<FieldError>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    cause: Option<Cause>,
+    /// Whether the request was refused for load: no failure, whatever the status.
+    for_load: bool,
+}
+
+struct Cause {
+    error: Box<dyn Error + Send + Sync>,
+    stack: Arc<Stack>,
+    /// Whether the database is unavailable.
+    outage: bool,
+}
+
+impl Problem {
+    /// A problem whose detail the client may read.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            detail: Some(detail.into()),
+            fields: Vec::new(),
+            headers: Vec::new(),
+            cause: None,
+            for_load: false,
+        }
+    }
+
+    /// 400
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 401, which asks for a bearer token.
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, detail).header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// 401 for a bearer token that is invalid or has expired (RFC 6750, 3.1).
+    pub fn invalid_token() -> Self {
+        let detail = "invalid or expired token";
+        let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+        Self::new(StatusCode::UNAUTHORIZED, detail).header(header::WWW_AUTHENTICATE, challenge)
+    }
+
+    /// 403
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    /// 404: there is no such `thing`.
+    pub fn not_found(thing: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, format!("there is no such {thing}"))
+    }
+
+    /// 409
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
+    }
+
+    /// 422: the request was understood, and these fields of it cannot be taken.
+    pub fn invalid(fields: Vec<FieldError>) -> Self {
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "the request cannot be taken as it is");
+        Self { fields, ..problem }
+    }
+
+    /// 422 for one field.
+    pub fn invalid_field(field: &str, message: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError { field: field.into(), message: message.into() }])
+    }
+
+    /// 429: this client, account or address has reached a limit of its own, and may try again after `retry_after`, which is
+    /// sent in whole seconds, at least one.
+    ///
+    /// Like [`overloaded`](Self::overloaded) it is a response of level warning and no failure: it is not reported, and one
+    /// warning a `log.flood.window_s` counts all of them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use actix_web::ResponseError;
+    /// use cyanotype::Problem;
+    ///
+    /// let refusal = Problem::too_many_requests(Duration::from_millis(1500), "too many wrong passwords");
+    /// let answer = refusal.error_response();
+    /// assert_eq!(answer.status(), 429);
+    /// assert_eq!(answer.headers().get("retry-after").unwrap(), "2");
+    /// ```
+    pub fn too_many_requests(retry_after: Duration, detail: impl Into<String>) -> Self {
+        Self::for_load(StatusCode::TOO_MANY_REQUESTS, retry_after, detail)
+    }
+
+    /// 503: the service sheds this request, since more are waiting than it can serve; otherwise as
+    /// [`too_many_requests`](Self::too_many_requests).
+    pub fn overloaded(retry_after: Duration, detail: impl Into<String>) -> Self {
+        Self::for_load(StatusCode::SERVICE_UNAVAILABLE, retry_after, detail)
+    }
+
+    fn for_load(status: StatusCode, retry_after: Duration, detail: impl Into<String>) -> Self {
+        let problem = Self { for_load: true, ..Self::new(status, detail) };
+        problem.header(header::RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after).max(1)))
+    }
+
+    /// Whether the request was refused for load.
+    pub(crate) fn is_for_load(&self) -> bool {
+        self.for_load
+    }
+
+    /// 500: the error is for the log and Sentry alone. 503 when it is an outage of the database.
+    pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let error = error.into();
+        let outage = outage_of(&*error).is_some();
+        let cause = Cause { error, stack: Arc::new(Stack::capture()), outage };
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        let (fields, headers) = (Vec::new(), Vec::new());
+        let problem = Self { status, detail: None, fields, headers, cause: Some(cause), for_load: false };
+        if outage { problem.into_unavailable() } else { problem }
+    }
+
+    /// 503: something that is needed does not answer; the error is for the log and Sentry alone.
+    pub fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::internal(error).into_unavailable()
+    }
+
+    fn into_unavailable(mut self) -> Self {
+        self.status = StatusCode::SERVICE_UNAVAILABLE;
+        self.headers.retain(|(name, _)| name != header::RETRY_AFTER);
+        self.header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    pub(crate) fn is_server_error(&self) -> bool {
+        self.status.is_server_error()
+    }
+
+    /// Names the fields that the problem is about.
+    #[must_use]
+    pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {
+        self.fields = fields;
+        self
+    }
+
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// What is reported when the answer is a 5xx.
+    pub(crate) fn failure(&self) -> Failure {
+        match &self.cause {
+            Some(cause) => {
+                Failure { outage: cause.outage, ..Failure::of(&*cause.error, Some(Arc::clone(&cause.stack))) }
+            }
+            None => Failure::plain("Problem", self.to_string()),
+        }
+    }
+
+    /// The answer, with what names the request and, in dev, with the cause.
+    pub(crate) fn answer(&self, request: Option<&RequestContext>, event_id: Option<EventId>, env: Env) -> HttpResponse {
+        let detail = match (&self.detail, &self.cause, env) {
+            (Some(detail), ..) => Some(detail.clone()),
+            (None, Some(_), Env::Dev) => Some(self.failure().messages().join(": ")),
+            _ => None,
+        };
+        let more = self.fields.len().saturating_sub(MOST_FIELDS);
+        let detail = match detail {
+            Some(detail) if more > 0 => Some(format!("{detail}; {more} more fields are wrong")),
+            detail => detail,
+        };
+        let errors: Vec<FieldError> = self.fields.iter().take(MOST_FIELDS).map(FieldError::shortened).collect();
+        let mut response = HttpResponse::build(self.status);
+        for (name, value) in &self.headers {
+            response.append_header((name.clone(), value.clone()));
+        }
+        let body = ProblemBody {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Unknown"),
+            status: self.status.as_u16(),
+            detail,
+            errors: &errors,
+            request_id: request.map(|request| request.identity().id()),
+            sentry_event_id: event_id,
+        };
+        let mut answer = response.content_type(PROBLEM).body(body.to_json());
+        if self.for_load {
+            answer.extensions_mut().insert(RefusedForLoad);
+        }
+        answer
+    }
+}
+
+/// For the API document.
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        ProblemBody::schema()
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        "Problem".into()
+    }
+
+    fn schemas(all: &mut Vec<(String, RefOr<Schema>)>) {
+        ProblemBody::schemas(all);
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Problem {
+    fn from(error: E) -> Self {
+        Self::internal(error)
+    }
+}
+
+/// For the log: what the client is told, or the cause.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.cause, &self.detail) {
+            (Some(cause), _) => cause.error.fmt(f),
+            (None, Some(detail)) => f.write_str(detail),
+            (None, None) => self.status.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Problem({}: {self})", self.status)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        // The service answers in full, with the event's id, where it reports the failure.
+        self.answer(request::current().as_deref(), None, Env::Prod)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::body::MessageBody;
+
+    fn body(problem: &Problem, env: Env) -> String {
+        let bytes = problem.answer(None, None, env).into_body().try_into_bytes().expect("is whole");
+        String::from_utf8(bytes.to_vec()).expect("is UTF-8")
+    }
+
+    #[test]
+    fn an_internal_error_is_for_the_log_alone_in_prod() {
+        let problem = Problem::from(std::io::Error::other("the disk at /secret is gone"));
+        assert_eq!(body(&problem, Env::Prod), r#"{"type":"about:blank","title":"Internal Server Error","status":500}"#);
+        assert!(body(&problem, Env::Dev).contains("the disk at /secret is gone"));
+        assert_eq!(problem.failure().messages(), ["the disk at /secret is gone"]);
+    }
+
+    #[test]
+    fn an_answer_names_some_fields_and_counts_the_others() {
+        let fields =
+            (0..500).map(|n| FieldError { field: format!("lines[{n}].{}", "é".repeat(300)), message: "no".into() });
+        let json: serde_json::Value =
+            serde_json::from_str(&body(&Problem::invalid(fields.collect()), Env::Prod)).expect("is JSON");
+        assert_eq!(json["detail"], "the request cannot be taken as it is; 480 more fields are wrong");
+        let errors = json["errors"].as_array().expect("a list");
+        assert_eq!(errors.len(), 20);
+        assert!(errors.iter().all(|error| error["field"].as_str().is_some_and(|field| field.chars().count() == 201)));
+    }
+
+    #[test]
+    fn a_clients_mistake_names_the_field() {
+        let problem = Problem::invalid_field("lines[0].quantity", "must be at least 1");
+        let json: serde_json::Value = serde_json::from_str(&body(&problem, Env::Prod)).expect("is JSON");
+        assert_eq!(json["status"], 422);
+        assert_eq!(json["errors"][0]["field"], "lines[0].quantity");
+    }
+}

@@ -1,0 +1,104 @@
+//! HTTP requests to another process, as part of the current request: its id and its trace go along.
+//!
+//! For a blueprint whose neighbour runs elsewhere. They are GETs, so that one may be sent again.
+
+mod base_url;
+mod client;
+mod reply;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use actix_web::http::StatusCode;
+use cyanotype_telemetry::{Breadcrumb, Level, add_breadcrumb, request};
+use http_body_util::Empty;
+use hyper::header::AUTHORIZATION;
+
+pub use base_url::BaseUrl;
+use client::{CLIENT, send};
+pub use reply::Reply;
+
+/// Before the first try again; twice as long before the next one.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// Another process, and how long it is waited for.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    base: BaseUrl,
+    timeout: Duration,
+    retries: u32,
+}
+
+impl Remote {
+    /// `timeout` is for each try, from the connection to the end of the body; after one that brought no answer, or 502, 503
+    /// or 504, up to `retries` more follow.
+    #[must_use]
+    pub fn new(base: BaseUrl, timeout: Duration, retries: u32) -> Self {
+        Self { base, timeout, retries }
+    }
+
+    /// Requests a path, with this bearer token. Any other answer than those above is an answer, a redirect too.
+    ///
+    /// # Errors
+    /// When the last try brought none.
+    pub async fn get(&self, path: &str, token: &str) -> Result<Reply, RemoteError> {
+        let (mut pause, mut left) = (FIRST_PAUSE, self.retries);
+        loop {
+            let began = Instant::now();
+            let outcome = self.try_once(path, token).await;
+            self.leave_breadcrumb(path, began, &outcome);
+            let why = match outcome {
+                Ok(reply) if !is_passing(reply.status) => return Ok(reply),
+                Ok(reply) => format!("it answered {}", reply.status),
+                Err(why) => why,
+            };
+            if left == 0 {
+                return Err(RemoteError { base: self.base.to_string(), why: Why(why) });
+            }
+            tokio::time::sleep(pause).await;
+            (pause, left) = (pause * 2, left - 1);
+        }
+    }
+
+    async fn try_once(&self, path: &str, token: &str) -> Result<Reply, String> {
+        let url = format!("{}{path}", self.base);
+        let mut builder = hyper::Request::get(url).header(AUTHORIZATION, format!("Bearer {token}"));
+        for (name, value) in request::current().iter().flat_map(|request| request.outgoing()) {
+            builder = builder.header(name, value);
+        }
+        let request = builder.body(Empty::new()).map_err(|error| error.to_string())?;
+        let reply = send(CLIENT.with(Clone::clone), request);
+        let timed = tokio::time::timeout(self.timeout, reply).await;
+        timed.unwrap_or_else(|_| Err(format!("no complete answer within {} ms", self.timeout.as_millis())))
+    }
+
+    fn leave_breadcrumb(&self, path: &str, began: Instant, outcome: &Result<Reply, String>) {
+        let said = match outcome {
+            Ok(reply) => reply.status.as_u16().to_string(),
+            Err(why) => why.clone(),
+        };
+        let level =
+            if outcome.as_ref().is_ok_and(|reply| !is_passing(reply.status)) { Level::Info } else { Level::Warning };
+        let crumb = Breadcrumb::new(format!("GET {}{path} {said}", self.base)).category("http").level(level);
+        add_breadcrumb(crumb.data("duration_ms", began.elapsed().as_secs_f64() * 1000.0));
+    }
+}
+
+/// Whether the process may answer better in a moment.
+fn is_passing(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
+}
+
+/// The other process did not answer; the source says what went wrong the last time.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer from {base}")]
+pub struct RemoteError {
+    base: String,
+    #[source]
+    why: Why,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Why(String);

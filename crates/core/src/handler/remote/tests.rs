@@ -1,0 +1,176 @@
+use std::error::Error;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use rustls::RootCertStore;
+
+use super::client::client;
+use super::*;
+
+#[test]
+fn an_address_is_one_of_a_process() {
+    let url = |text: &str| BaseUrl::try_from(text.to_owned());
+    assert_eq!(url("http://127.0.0.1:8080/").expect("it is one").as_str(), "http://127.0.0.1:8080");
+    let with_path = url("https://users.example/api/users").expect("it is one");
+    assert_eq!(with_path.without("/users").as_str(), "https://users.example/api");
+    for wrong in ["127.0.0.1:8080", "ftp://users.example", "http://a:b@users.example", "http://u/?q", "", "/users"] {
+        assert!(url(wrong).is_err(), "{wrong}");
+    }
+}
+
+/// A server that gives each connection to `answer`, and counts them.
+fn server(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> (BaseUrl, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let (count, answer) = (Arc::new(AtomicUsize::new(0)), Arc::new(answer));
+    let accepted = Arc::clone(&count);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            accepted.fetch_add(1, Ordering::SeqCst);
+            let answer = Arc::clone(&answer);
+            std::thread::spawn(move || answer(stream));
+        }
+    });
+    (BaseUrl::try_from(format!("http://127.0.0.1:{port}")).expect("an address"), count)
+}
+
+/// The head of the next request; none when the client has closed the connection.
+fn head(stream: &mut impl BufRead) -> Option<String> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        (stream.read_line(&mut head).ok()? > 0).then_some(())?;
+    }
+    Some(head)
+}
+
+/// Answers every request of a connection with this.
+fn always(answer: &'static str) -> impl Fn(TcpStream) + Send + Sync {
+    move |stream| {
+        let mut stream = BufReader::new(stream);
+        while head(&mut stream).is_some() {
+            let _ = stream.get_mut().write_all(answer.as_bytes());
+        }
+    }
+}
+
+async fn get(base: BaseUrl, timeout_ms: u64, retries: u32) -> Result<Reply, RemoteError> {
+    Remote::new(base, Duration::from_millis(timeout_ms), retries).get("/a?b=c", "token").await
+}
+
+fn reason(outcome: Result<Reply, RemoteError>) -> String {
+    outcome.expect_err("there is no answer").source().expect("it has a reason").to_string()
+}
+
+#[actix_web::test]
+async fn a_connection_is_used_again() {
+    let (base, connections) = server(always("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue"));
+    for _ in 0..3 {
+        let reply = get(base.clone(), 5000, 0).await.expect("it answers");
+        assert!(reply.json::<bool>().expect("it is JSON"));
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[actix_web::test]
+async fn a_redirect_is_an_answer() {
+    let answer = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
+    let reply = get(server(always(answer)).0, 5000, 0).await.expect("it answers");
+    assert_eq!(reply.status, StatusCode::FOUND);
+}
+
+#[actix_web::test]
+async fn a_request_has_a_token_and_nothing_of_the_client_library() {
+    let heads = Arc::new(Mutex::new(String::new()));
+    let seen = Arc::clone(&heads);
+    let (base, _) = server(move |stream| {
+        let mut stream = BufReader::new(stream);
+        *seen.lock().expect("no test panics with it") = head(&mut stream).expect("there is a request");
+        let _ = stream.get_mut().write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
+    });
+    get(base.clone(), 5000, 0).await.expect("it answers");
+    let head = heads.lock().expect("no test panics with it").to_lowercase();
+    let mut lines: Vec<&str> = head.trim_end().lines().collect();
+    lines.sort_unstable();
+    let host = base.as_str().replace("http://", "host: ");
+    assert_eq!(lines, ["authorization: bearer token", "get /a?b=c http/1.1", &host]);
+}
+
+#[actix_web::test]
+async fn the_time_of_a_try_includes_its_body() {
+    // The head after 0.2 s, the body 0.2 s later: each alone would be in time.
+    let (base, connections) = server(|stream| {
+        let mut stream = BufReader::new(stream);
+        head(&mut stream);
+        for part in ["HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n", "true"] {
+            std::thread::sleep(Duration::from_millis(200));
+            let _ = stream.get_mut().write_all(part.as_bytes());
+        }
+    });
+    assert_eq!(reason(get(base, 300, 1).await), "no complete answer within 300 ms");
+    assert_eq!(connections.load(Ordering::SeqCst), 2, "a try and one again");
+}
+
+#[actix_web::test]
+async fn an_answer_that_is_too_long_is_none() {
+    let (base, _) = server(|stream| {
+        let mut stream = BufReader::new(stream);
+        head(&mut stream);
+        let _ = stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+        let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+        // Until the client has had enough.
+        while stream.get_mut().write_all(chunk.as_bytes()).is_ok() {}
+    });
+    assert_eq!(reason(get(base, 5000, 0).await), "the answer is longer than 2097152 bytes");
+}
+
+/// A server of `localhost` with a certificate of its own making, which is here.
+fn tls_server() -> (u16, rustls::pki_types::CertificateDer<'static>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate can be made");
+    let certificate = made.cert.der().clone();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("it is a key");
+    let provider = rustls::crypto::ring::default_provider();
+    let config = rustls::ServerConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .expect("ring has the cipher suites of TLS 1.2 and 1.3")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .expect("certificate and key belong together");
+    let config = Arc::new(config);
+    let (base, _) = server(move |stream| {
+        let session = rustls::ServerConnection::new(Arc::clone(&config)).expect("the configuration is good");
+        let mut stream = BufReader::new(rustls::StreamOwned::new(session, stream));
+        while head(&mut stream).is_some() {
+            let _ = stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue");
+        }
+    });
+    let port = base.as_str().rsplit(':').next().and_then(|port| port.parse().ok());
+    (port.expect("the address has a port"), certificate)
+}
+
+#[actix_web::test]
+async fn https_needs_a_certificate_of_a_known_authority() {
+    let (port, certificate) = tls_server();
+    let url = format!("https://localhost:{port}");
+    let base = BaseUrl::try_from(url.clone()).expect("an address");
+    let why = reason(get(base, 5000, 0).await);
+    assert!(why.contains("invalid peer certificate"), "{why}");
+
+    let mut authorities = RootCertStore::empty();
+    authorities.add(certificate).expect("it is a certificate");
+    let request = hyper::Request::get(url).body(Empty::new()).expect("it is a request");
+    let reply = send(client(authorities), request).await.expect("it answers");
+    assert!(reply.json::<bool>().expect("it is JSON"));
+}
+
+#[actix_web::test]
+async fn nobody_there_is_told_by_the_address_and_the_reason() {
+    for scheme in ["http", "https"] {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
+        let base = BaseUrl::try_from(format!("{scheme}://127.0.0.1:{port}")).expect("an address");
+        let error = Remote::new(base, Duration::from_secs(5), 1).get("/", "token").await.expect_err("nobody is there");
+        assert_eq!(error.to_string(), format!("no answer from {scheme}://127.0.0.1:{port}"));
+        assert!(error.source().expect("the reason").to_string().contains("onnect"), "{:?}", error.source());
+    }
+}

@@ -1,0 +1,182 @@
+//! Every failure has an answer: an `Err` and a panic become a problem, and what nobody caught is reported, once.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::Bytes;
+use actix_web::{Error, HttpResponse, ResponseError};
+use cyanotype_actix::response_log::{AlreadyReported, OpaqueError};
+use cyanotype_telemetry::failure::Failure;
+use cyanotype_telemetry::load_shedding::RefusedForLoad;
+use cyanotype_telemetry::{EventId, Kind, Report, pipeline, request};
+use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
+
+use crate::handler::problem::Problem;
+use crate::settings::Env;
+
+pub(crate) fn answer_failures<S>(
+    request: ServiceRequest,
+    inner: &S,
+) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
+{
+    match catch_unwind(AssertUnwindSafe(|| inner.call(request))) {
+        Ok(answer) => Either::Left(AssertUnwindSafe(answer).catch_unwind().map(settled)),
+        Err(panic) => Either::Right(ready(settled(Err(panic)))),
+    }
+}
+
+fn settled(called: std::thread::Result<Result<ServiceResponse, Error>>) -> Result<ServiceResponse, Error> {
+    match called {
+        Ok(Ok(response)) => Ok(answered(response)),
+        Ok(Err(error)) => Err(Answer::to(&error).into()),
+        // The panic hook has reported it.
+        Err(panic) => Err(Answer::to_panic(&*panic).into()),
+    }
+}
+
+/// A response to an error is the problem that it is, once.
+pub(super) fn answered(mut response: ServiceResponse) -> ServiceResponse {
+    if response.response().extensions().contains::<AlreadyReported>() {
+        return response;
+    }
+    let status = response.status();
+    let answer =
+        match response.response().error() {
+            Some(error) => to_problem(error, status),
+            // The router's own answer to a method that a route does not have.
+            None if status == StatusCode::METHOD_NOT_ALLOWED && is_empty(response.response().body().size()) => {
+                let allowed = allowed(response.headers());
+                if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+                    response.headers_mut().insert(ALLOW, allowed);
+                }
+                if response.request().method() == Method::OPTIONS {
+                    *response.response_mut().status_mut() = StatusCode::NO_CONTENT;
+                    return response;
+                }
+                Problem::new(status, "this route does not have that method; the header `allow` lists those it has")
+                    .answer(request::current().as_deref(), None, env())
+            }
+            None => return response,
+        };
+    let kept = headers_to_keep(response.headers());
+    let mut response = response.into_response(answer);
+    for (name, value) in kept {
+        response.headers_mut().append(name, value);
+    }
+    response.response_mut().extensions_mut().insert(AlreadyReported);
+    response
+}
+
+/// The problem that an error is answered with, the failure reported when it is the service's own.
+fn to_problem(error: &Error, status: StatusCode) -> HttpResponse {
+    let request = request::current();
+    let foreign;
+    let problem = match error.as_error::<Problem>() {
+        Some(problem) => problem,
+        None => {
+            foreign = if status.is_server_error() {
+                Problem::internal(OpaqueError::of(error)).with_status(status)
+            } else {
+                Problem::new(status, error.to_string())
+            };
+            &foreign
+        }
+    };
+    let is_failure = status.is_server_error() && !problem.is_for_load();
+    let event_id = if is_failure { report(problem.failure()) } else { None };
+    problem.answer(request.as_deref(), event_id, env())
+}
+
+fn report(failure: Failure) -> Option<EventId> {
+    pipeline()?.report(Report::failure(Kind::Uncaught, "cyanotype::failures", failure))
+}
+
+fn env() -> Env {
+    pipeline().map_or(Env::Prod, |pipeline| pipeline.policy.env)
+}
+
+/// The methods that a route has, as the router lists them, and those that it has by them.
+fn allowed(headers: &HeaderMap) -> String {
+    let own = headers.get(ALLOW).and_then(|own| own.to_str().ok()).unwrap_or_default();
+    let mut methods: Vec<&str> = own.split(',').map(str::trim).filter(|method| !method.is_empty()).collect();
+    let also: &[&str] = if methods.contains(&"GET") { &["HEAD", "OPTIONS"] } else { &["OPTIONS"] };
+    methods.retain(|method| !also.contains(method));
+    [&methods, also].concat().join(", ")
+}
+
+fn is_empty(size: BodySize) -> bool {
+    matches!(size, BodySize::None | BodySize::Sized(0))
+}
+
+/// What an error said beside its body: `allow`, `www-authenticate`, `retry-after`.
+fn headers_to_keep(
+    headers: &HeaderMap,
+) -> Vec<(actix_web::http::header::HeaderName, actix_web::http::header::HeaderValue)> {
+    let of_body = [CONTENT_TYPE, CONTENT_LENGTH];
+    let kept = headers.iter().filter(|(name, _)| !of_body.contains(name));
+    // A problem's own headers are in its answer already.
+    kept.filter(|(name, _)| name.as_str() != "www-authenticate")
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// A whole answer that travels as an error, because the request that a response needs is gone with what failed.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    refused: Option<RefusedForLoad>,
+}
+
+impl Answer {
+    fn to(error: &Error) -> Self {
+        Self::from(to_problem(error, error.as_response_error().status_code()))
+    }
+
+    fn to_panic(panic: &(dyn std::any::Any + Send)) -> Self {
+        let request = request::current();
+        let event_id = request.as_ref().and_then(|request| request.panic_event());
+        let problem = Problem::internal(format!("panicked: {}", cyanotype_telemetry::panic::message(panic)));
+        Self::from(problem.answer(request.as_deref(), event_id, env()))
+    }
+}
+
+impl From<HttpResponse> for Answer {
+    fn from(response: HttpResponse) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let refused = response.extensions().get().copied();
+        Self { status, headers, refused, body: response.into_body().try_into_bytes().unwrap_or_default() }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.status.fmt(f)
+    }
+}
+
+impl ResponseError for Answer {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::with_body(self.status, self.body.clone()).map_into_boxed_body();
+        *response.headers_mut() = self.headers.clone();
+        let mut extensions = response.extensions_mut();
+        extensions.insert(AlreadyReported);
+        if let Some(refused) = self.refused {
+            extensions.insert(refused);
+        }
+        drop(extensions);
+        response
+    }
+}

@@ -1,0 +1,103 @@
+//! What is answered before a handler is looked for.
+
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, UPGRADE, VARY};
+use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::{Error, HttpResponse, ResponseError};
+use futures_util::future::{Either, ready};
+
+use super::compression;
+use crate::handler::problem::Problem;
+use crate::middleware::routing::without_slash;
+use crate::settings::{Server, TrailingSlash};
+
+/// Its settings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gate {
+    redirects: bool,
+    compression: bool,
+}
+
+impl Gate {
+    pub(crate) fn new(server: &Server) -> Self {
+        Self { redirects: server.trailing_slash == TrailingSlash::Redirect, compression: server.compression }
+    }
+
+    pub(crate) fn pass<S>(
+        self,
+        request: ServiceRequest,
+        inner: &S,
+    ) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S>
+    where
+        S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
+    {
+        match self.answer(&request) {
+            None => Either::Left(inner.call(request)),
+            Some(answer) => Either::Right(ready(Ok(request.into_response(answer)))),
+        }
+    }
+
+    fn answer(self, request: &ServiceRequest) -> Option<HttpResponse> {
+        if takes_what_follows(request.method(), request.headers()) {
+            let detail =
+                "send a complete WebSocket handshake (GET, `connection: upgrade`, no body) or no `upgrade` header";
+            let mut refusal = Problem::bad_request(detail).error_response();
+            refusal.head_mut().set_connection_type(ConnectionType::Close);
+            return Some(refusal);
+        }
+        if self.compression && compression::accepts_nothing(request) {
+            let detail = "`accept-encoding` excludes every supported coding: br, gzip, deflate, zstd and identity";
+            let refusal = Problem::new(StatusCode::NOT_ACCEPTABLE, detail);
+            return Some(refusal.header(VARY, HeaderValue::from_static("accept-encoding")).error_response());
+        }
+        if self.redirects && request.path().ends_with('/') {
+            let address = without_slash(request)?.to_string();
+            return Some(HttpResponse::PermanentRedirect().insert_header((LOCATION, address)).finish());
+        }
+        None
+    }
+}
+
+/// Whether actix's decoder takes all that follows on the connection for this request's body, the next request too, though the
+/// client, or a proxy in front, does not: it honours `upgrade: websocket` alone, without the rest of a handshake.
+fn takes_what_follows(method: &Method, headers: &HeaderMap) -> bool {
+    let mut upgrades = headers.get_all(UPGRADE);
+    let is_websocket = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket");
+    if !upgrades.any(is_websocket) {
+        return false;
+    }
+    let options = headers.get_all(CONNECTION).flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let has_option = options.into_iter().any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
+    let has_body = headers.get(CONTENT_LENGTH).is_some_and(|length| length.as_bytes().trim_ascii() != b"0");
+    !has_option || has_body || *method != Method::GET
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderName;
+
+    use super::*;
+
+    fn takes(method: &Method, sent: &[(&str, &str)]) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in sent {
+            let name: HeaderName = name.parse().expect("a name");
+            headers.append(name, value.parse().expect("a value"));
+        }
+        takes_what_follows(method, &headers)
+    }
+
+    #[test]
+    fn a_handshake_is_whole_or_refused() {
+        let upgrade = ("upgrade", "WebSocket");
+        assert!(!takes(&Method::GET, &[]));
+        assert!(!takes(&Method::POST, &[("upgrade", "h2c"), ("connection", "upgrade")]));
+        assert!(!takes(&Method::GET, &[upgrade, ("connection", "keep-alive, Upgrade")]));
+        assert!(!takes(&Method::GET, &[upgrade, ("connection", "keep-alive"), ("connection", "upgrade")]));
+        assert!(takes(&Method::GET, &[upgrade]));
+        assert!(takes(&Method::GET, &[("upgrade", "h2c"), ("upgrade", " websocket ")]));
+        assert!(takes(&Method::GET, &[upgrade, ("connection", "keep-alive")]));
+        assert!(takes(&Method::POST, &[upgrade, ("connection", "upgrade")]));
+        assert!(takes(&Method::GET, &[upgrade, ("connection", "upgrade"), ("content-length", "5")]));
+    }
+}

@@ -1,0 +1,102 @@
+//! The requests that are being answered: the stop waits for them, and tells their clients to connect anew.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::web::Bytes;
+use pin_project_lite::pin_project;
+
+/// How often the stop looks whether there are any left.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// All requests of a service.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InFlight(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    count: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+/// A request, from its first layer to the end of its response's body.
+#[derive(Debug)]
+pub(crate) struct Flight(Arc<Shared>);
+
+impl InFlight {
+    pub(crate) fn begin(&self) -> Flight {
+        self.0.count.fetch_add(1, Ordering::Relaxed);
+        Flight(Arc::clone(&self.0))
+    }
+
+    /// The service stops: from now on each response is the last one of its connection.
+    pub(crate) fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Waits until none is left, at most until the deadline.
+    pub(crate) async fn wait(&self, deadline: Instant) {
+        while self.0.count.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+impl Flight {
+    /// Whether the service stops, so that the connection must not be used again.
+    pub(crate) fn is_last(&self) -> bool {
+        self.0.stopping.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pin_project! {
+    /// A body that counts as in flight until its end.
+    pub struct FlightBody<B> {
+        #[pin]
+        body: B,
+        flight: Flight,
+        // Its headers are those of a body that is not sent.
+        headers_only: bool,
+    }
+}
+
+impl<B> FlightBody<B> {
+    pub(crate) const fn new(body: B, flight: Flight, headers_only: bool) -> Self {
+        Self { body, flight, headers_only }
+    }
+}
+
+impl<B: MessageBody> MessageBody for FlightBody<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, B::Error>>> {
+        // A stream may have no end.
+        if self.headers_only { Poll::Ready(None) } else { self.project().body.poll_next(cx) }
+    }
+
+    fn try_into_bytes(self) -> Result<Bytes, Self> {
+        if self.headers_only {
+            return Err(self);
+        }
+        let Self { body, flight, headers_only } = self;
+        body.try_into_bytes().map_err(|body| Self { body, flight, headers_only })
+    }
+}

@@ -1,0 +1,49 @@
+//! A request as the routes know it: HEAD is a GET whose answer has no body, and a path may end with a slash.
+
+use actix_web::Error;
+use actix_web::dev::{Service, ServiceRequest};
+use actix_web::http::{Method, Uri};
+
+use crate::settings::TrailingSlash;
+
+/// Changes a request to the one that is routed; what it was is known to its context.
+pub(crate) fn to_routed(request: &mut ServiceRequest, slash: TrailingSlash) {
+    head_to_get(request);
+    if slash == TrailingSlash::Equal
+        && let Some(uri) = without_slash(request)
+    {
+        request.match_info_mut().get_mut().update(&uri);
+        request.head_mut().uri = uri;
+    }
+}
+
+/// The connection knows that it was HEAD, and leaves the body out.
+fn head_to_get(request: &mut ServiceRequest) {
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
+}
+
+/// As a layer of its own.
+pub(crate) fn answer_head<S: Service<ServiceRequest, Error = Error>>(
+    mut request: ServiceRequest,
+    inner: &S,
+) -> S::Future {
+    head_to_get(&mut request);
+    inner.call(request)
+}
+
+/// The address without the slash at its end, where a route fits only that.
+pub(crate) fn without_slash(request: &ServiceRequest) -> Option<Uri> {
+    let path = request.path().strip_suffix('/')?;
+    let routes = request.resource_map();
+    if path.is_empty() || routes.has_resource(request.path()) || !routes.has_resource(path) {
+        return None;
+    }
+    let uri = request.uri();
+    let path = uri.path().strip_suffix('/')?;
+    // `//host` and its like are addresses of another host.
+    let is_own = path.starts_with('/') && !path[1..].starts_with(['/', '\\']);
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    is_own.then(|| format!("{path}{query}").parse().ok()).flatten()
+}

@@ -1,0 +1,82 @@
+//! A handler that does not answer in time is ended.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::Error;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
+
+use crate::handler::problem::Problem;
+
+/// Ends what has not answered after so long, if there is a limit. A body that streams has its own time.
+pub(crate) fn end_late<S, B>(
+    limit: Option<Duration>,
+    request: ServiceRequest,
+    inner: &S,
+) -> impl Future<Output = Result<ServiceResponse<B>, Error>> + use<S, B>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    InTime { answer: inner.call(request), limit, timer: None }
+}
+
+pin_project! {
+    struct InTime<F> {
+        #[pin]
+        answer: F,
+        limit: Option<Duration>,
+        // Most handlers answer at once, and never need it.
+        timer: Option<Pin<Box<Sleep>>>,
+    }
+}
+
+impl<F, B> Future for InTime<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, Error>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = this.answer.poll(cx);
+        let Some(limit) = this.limit.filter(|_| answer.is_pending()) else { return answer };
+        let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        std::task::ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(Problem::internal(Late(limit)).with_status(StatusCode::SERVICE_UNAVAILABLE).into()))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the handler had not answered after {} s (server.handler_timeout_s)", .0.as_secs())]
+struct Late(Duration);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::{TestRequest, init_service, try_call_service};
+    use actix_web::{App, web};
+
+    async fn answer(limit: Option<Duration>) -> Result<StatusCode, String> {
+        let slow = async || {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            "late"
+        };
+        let app = App::new().route("/", web::get().to(slow));
+        let app = app.wrap_fn(move |request, inner| end_late(limit, request, inner));
+        let app = init_service(app).await;
+        let answer = try_call_service(&app, TestRequest::get().to_request()).await;
+        answer.map(|answer| answer.status()).map_err(|error| format!("{} {error}", error.error_response().status()))
+    }
+
+    #[actix_web::test]
+    async fn a_handler_that_is_late_is_a_failure_of_the_service() {
+        let late = answer(Some(Duration::from_millis(1))).await.expect_err("is ended");
+        assert!(late.starts_with("503 Service Unavailable the handler had not answered after"), "{late}");
+        assert_eq!(answer(Some(Duration::from_secs(10))).await, Ok(StatusCode::OK));
+        assert_eq!(answer(None).await, Ok(StatusCode::OK));
+    }
+}

@@ -1,0 +1,61 @@
+//! Where Sentry is added to the sinks; the one file that the feature `sentry` changes.
+
+use cyanotype_telemetry::{EventId, Policy, Sinks};
+
+use crate::settings::Settings;
+
+/// Whether this build has Sentry in it.
+pub const SENTRY_COMPILED_IN: bool = cfg!(feature = "sentry");
+
+/// The layer that begins a transaction for each request.
+#[cfg(feature = "sentry")]
+pub(crate) type Transactions = sentry_actix::Sentry;
+#[cfg(not(feature = "sentry"))]
+pub(crate) type Transactions = actix_web::middleware::Identity;
+
+/// The table's inputs of these settings.
+#[must_use]
+pub fn policy(settings: &Settings) -> Policy {
+    Policy::new(&settings.telemetry(), SENTRY_COMPILED_IN && settings.sentry.dsn.is_some())
+}
+
+/// The sinks of a service: stderr, and Sentry where the settings have it.
+pub(crate) fn sinks(settings: &Settings) -> Sinks {
+    let telemetry = settings.telemetry();
+    #[cfg(feature = "sentry")]
+    if policy(settings).has_sentry() {
+        use std::sync::Arc;
+
+        let stderr = Arc::new(cyanotype_telemetry::Stderr::start(&telemetry));
+        let sinks = Sinks::none().line(stderr.clone());
+        return match cyanotype_sentry::Sentry::start(&telemetry, stderr) {
+            Some(sentry) => sinks.event(Arc::new(sentry)),
+            None => sinks,
+        };
+    }
+    Sinks::stderr(&telemetry)
+}
+
+/// The layer that begins a transaction for each request, where some are sent.
+pub(crate) fn transactions(settings: &Settings) -> Option<Transactions> {
+    #[cfg(feature = "sentry")]
+    if settings.sentry.has_transactions() && policy(settings).has_sentry() {
+        // Failures are reported by the layer of errors, once.
+        let layer = sentry_actix::Sentry::builder().capture_server_errors(false).start_transaction(true).finish();
+        return Some(layer);
+    }
+    let _ = settings;
+    None
+}
+
+/// Sends one event and waits for Sentry's response.
+#[cfg(feature = "sentry")]
+pub(crate) fn send_test_event(settings: &Settings) -> Result<EventId, String> {
+    cyanotype_sentry::send_test_event(&settings.telemetry())
+}
+
+/// Says that there is no Sentry to test.
+#[cfg(not(feature = "sentry"))]
+pub(crate) fn send_test_event(_: &Settings) -> Result<EventId, String> {
+    Err("this build has no Sentry in it: build with the feature `sentry`".into())
+}

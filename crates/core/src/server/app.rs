@@ -1,0 +1,166 @@
+//! The app that each worker serves, and the order of its layers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Condition, from_fn};
+use actix_web::{App, Error, web};
+use cyanotype_actix::response_log::{Config, ResponseLogger, Rules};
+use cyanotype_actix::{ClientAddresses, RootSpan};
+use cyanotype_telemetry::Pipeline;
+use tracing_actix_web::TracingLogger;
+
+use crate::api;
+use crate::api::pages::Pages;
+use crate::blueprint::mounting::{mount, no_such_route};
+use crate::blueprint::registry::{self, Enabled};
+use crate::blueprint::resources::Mount;
+use crate::blueprint::started::StartedBlueprints;
+use crate::database::Database;
+use crate::handler::extract::Limits;
+use crate::middleware::compression::Compression;
+use crate::middleware::context::give_context;
+use crate::middleware::cors;
+use crate::middleware::errors::answer_failures;
+use crate::middleware::gate::Gate;
+use crate::middleware::in_flight::InFlight;
+use crate::middleware::optional::Optional;
+use crate::middleware::preflights::watch_preflights;
+use crate::middleware::rate_limit::{Limiters, limit_rate};
+use crate::middleware::response_headers::Defaults;
+use crate::middleware::timeout::end_late;
+use crate::sentry::{self, Transactions};
+use crate::settings::{Cors, Settings, TrailingSlash};
+
+/// What every worker's app is built from.
+#[derive(Clone)]
+pub(crate) struct AppFactory {
+    pub blueprints: Vec<Enabled>,
+    pub database: Database,
+    /// What the blueprints provide.
+    pub provided: Vec<Mount>,
+    /// The API document, where it is served.
+    pub pages: Option<Pages>,
+    pub limits: Limits,
+    /// What a handler has to answer; zero when it may take any time.
+    pub handler_timeout: Duration,
+    pub cors: Cors,
+    pub compression: bool,
+    pub gate: Gate,
+    pub trailing_slash: TrailingSlash,
+    /// One for all workers.
+    pub rate_limit: Option<Arc<Limiters>>,
+    pub pipeline: &'static Pipeline,
+    pub response_log: Config,
+    pub answer_headers: Defaults,
+    /// Of all workers.
+    pub in_flight: InFlight,
+    pub clients: ClientAddresses,
+    /// Begins transactions, where requests are sent to Sentry as such.
+    pub transactions: Option<Transactions>,
+}
+
+impl AppFactory {
+    /// What these settings ask of an app, and what its blueprints have made ready.
+    pub(crate) fn new(
+        settings: &Settings,
+        pipeline: &'static Pipeline,
+        blueprints: Vec<Enabled>,
+        rules: Rules,
+        running: &StartedBlueprints,
+        about: &api::About<'_>,
+    ) -> Self {
+        let server = &settings.server;
+        let clients = ClientAddresses::new(&server.client_address);
+        let limits = |enabled: &Enabled| (enabled.blueprint.prefix().to_owned(), enabled.limits());
+        let of_clients = blueprints.iter().map(limits);
+        let pages = server.docs.then(|| Pages::new(&api::document(about, registry::apis(&blueprints))));
+        Self {
+            rate_limit: Limiters::new(server, of_clients).map(Arc::new),
+            blueprints,
+            pages,
+            database: running.database().clone(),
+            provided: running.mounts(),
+            limits: Limits { max_body_bytes: server.max_body_bytes, timeout: server.request_timeout() },
+            handler_timeout: server.handler_timeout(),
+            cors: server.cors.clone(),
+            compression: server.compression,
+            gate: Gate::new(server),
+            trailing_slash: server.trailing_slash,
+            pipeline,
+            response_log: Config::new(&settings.log, clients.clone(), rules),
+            answer_headers: Defaults::new(server),
+            in_flight: InFlight::default(),
+            transactions: sentry::transactions(settings),
+            clients,
+        }
+    }
+
+    /// The app, its layers innermost first, as actix has it: the last one wrapped sees a request first.
+    pub(crate) fn app(
+        self,
+    ) -> App<
+        impl ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<impl MessageBody>,
+            Error = Error,
+            InitError = (),
+        >,
+    > {
+        let pipeline = self.pipeline;
+        let (gate, slash) = (self.gate, self.trailing_slash);
+        let connection = self.clients.clone();
+        let cors = cors::layer(&self.cors);
+        let limits = self.rate_limit.clone();
+        let preflights =
+            cors.as_ref().map(|_| from_fn(move |request, next| watch_preflights(limits.clone(), request, next)));
+        let limited =
+            |limits: Arc<Limiters>| from_fn(move |request, next| limit_rate(Arc::clone(&limits), request, next));
+        let rate_limit = self.rate_limit.map(limited);
+        let handler_timeout = Some(self.handler_timeout).filter(|limit| !limit.is_zero());
+        let app = App::new()
+            .app_data(self.limits)
+            .app_data(self.database)
+            .configure(|config| {
+                self.provided.iter().for_each(|mount| mount(config));
+                mount(config, &self.blueprints);
+                if let Some(pages) = self.pages {
+                    pages.mount(config);
+                }
+            })
+            .default_service(web::to(no_such_route))
+            // Innermost: what is late is the handler, and the failure is one like others.
+            .wrap_fn(move |request, inner| end_late(handler_timeout, request, inner))
+            // Outside of all that looks for a handler; what it answers is counted and recorded like any other answer.
+            .wrap_fn(move |request, inner| gate.pass(request, inner))
+            // Inside the rest, so that every layer outside sees an answer, never a panic.
+            .wrap_fn(answer_failures)
+            // Before any handler or extractor; what it refuses has a context, a record and all headers.
+            .wrap(Optional { layer: rate_limit, same: |answer| answer })
+            // Outside the limit and the failures, so that their answers can be read; inside the log, which has its preflights.
+            .wrap(Optional { layer: cors, same: ServiceResponse::map_into_boxed_body })
+            .wrap(Optional { layer: preflights, same: |answer| answer })
+            // Inside compression, so that it sees plain bytes; outside the failures, so that it records their answers.
+            .wrap(ResponseLogger::new(pipeline, self.response_log))
+            .wrap(Compression { is_on: self.compression })
+            // Opens the span that handlers' spans are inside of; asks the context for the request's ids.
+            .wrap(Condition::new(
+                !pipeline.policy.is_silent() && RootSpan::is_shown(),
+                TracingLogger::<RootSpan>::new(),
+            ))
+            .wrap_fn(move |request, inner| {
+                give_context(pipeline, &self.answer_headers, &self.clients, &self.in_flight, slash, request, inner)
+            });
+        // Outside the rest: it binds the hub that the context takes along. Without transactions the context brings a hub of its own,
+        // at a tenth of the price.
+        let app = app.wrap(Optional { layer: self.transactions, same: |answer| answer });
+        // Outermost: what is inside may ask for the client's address, scheme or host.
+        app.wrap_fn(move |mut request, inner| {
+            connection.settle_connection_info(&mut request);
+            inner.call(request)
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! The database as the settings describe it.
+
+use crate::database::Options;
+use crate::settings;
+
+impl From<&settings::Database> for Options {
+    fn from(settings: &settings::Database) -> Self {
+        Self {
+            url: settings.url.clone(),
+            max_connections: settings.max_connections,
+            min_connections: settings.min_connections,
+            acquire_timeout: settings.acquire_timeout(),
+            idle_timeout: settings.idle_timeout(),
+            statement_timeout: settings.statement_timeout(),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The service: what it is made of, the app of each worker, and its way from the start to the stop.
+
+pub(crate) mod app;
+mod database;
+mod descriptors;
+pub(crate) mod error;
+mod management;
+mod run;
+pub(crate) mod service;
+mod shutdown;
+mod signals;
+mod start_record;

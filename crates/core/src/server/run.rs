@@ -1,0 +1,216 @@
+//! From the start to the stop: sinks first, then the database, the listeners, and back in the opposite order.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use actix_web::{App, HttpServer};
+use cyanotype_telemetry::panic::Panics;
+use cyanotype_telemetry::{Level, Pipeline, Report};
+
+use super::app::AppFactory;
+use super::descriptors::Descriptors;
+use super::error::StartError;
+use super::management::{self, Health};
+use super::service::Service;
+use super::shutdown::{Shutdown, ShutdownBudget, WORKER_SHUTDOWN};
+use super::signals::Signals;
+use super::start_record::{log_startup, report_startup_error};
+use crate::blueprint::error::RegistryError;
+use crate::blueprint::registry::Enabled;
+use crate::blueprint::resources::Shared;
+use crate::blueprint::routes;
+use crate::blueprint::started::StartedBlueprints;
+use crate::database::{Database, DatabaseError, Program, Sweeper};
+use crate::middleware::routing::answer_head;
+use crate::sentry;
+use crate::settings::Settings;
+
+/// What a start that may fare better next time takes at least.
+const BEFORE_ANOTHER_START: Duration = Duration::from_secs(1);
+
+impl Service {
+    /// Serves until it is told to stop, and ends with the status that the process should end with: 0 after a stop, 78 for
+    /// blueprints that do not go together, 69 when the database or a port is not to be had.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        run(self)
+    }
+
+    /// Does an operator's work on the database, with the tables brought up to date as the start does; no other part of the
+    /// service runs.
+    ///
+    /// # Errors
+    /// When the blueprints do not go together, the database is unavailable, or the work fails.
+    pub fn on_database<T>(
+        &self,
+        work: impl AsyncFnOnce(Database) -> Result<T, DatabaseError>,
+    ) -> Result<T, StartError> {
+        run_on_database(self, work)
+    }
+}
+
+fn run(mut service: Service) -> ExitCode {
+    let release = service.release();
+    service.settings.sentry.release.get_or_insert(release);
+    let (settings, enabled) = match service.enabled() {
+        Ok((settings, enabled)) => (settings, Ok(enabled)),
+        // Why is said by way of the sinks, as far as they are known.
+        Err(error) => (service.settings.clone(), Err(error)),
+    };
+    // Before any runtime: Sentry's hub belongs to the first thread that touches it.
+    let pipeline = cyanotype_telemetry::start(
+        &settings.telemetry(),
+        service.before_breadcrumb.take(),
+        sentry::sinks(&settings),
+        Panics::All,
+    );
+
+    // Before any runtime: without descriptors it would not start, and could not say why.
+    let descriptors = Descriptors::claim(&settings);
+    let served = descriptors.and_then(|descriptors| {
+        actix_web::rt::System::new().block_on(serve(&service, &settings, enabled, pipeline, descriptors))
+    });
+    let (deadline, code) = match served {
+        Ok(deadline) => (deadline, ExitCode::SUCCESS),
+        Err(error) => {
+            let deadline = Instant::now() + settings.server.shutdown_timeout();
+            report_startup_error(pipeline, &error);
+            if error.is_temporary() {
+                // Whoever starts the service again at once shall not spin.
+                std::thread::sleep(BEFORE_ANOTHER_START);
+            }
+            (deadline, error.exit_code())
+        }
+    };
+    pipeline.finish(deadline);
+    code
+}
+
+/// Serves until it is told to stop; returns the instant by which the process must have ended.
+async fn serve(
+    service: &Service,
+    settings: &Settings,
+    enabled: Result<Vec<Enabled>, RegistryError>,
+    pipeline: &'static Pipeline,
+    descriptors: Descriptors,
+) -> Result<Instant, StartError> {
+    let enabled = enabled?;
+    let (_, rules) = routes::registered(settings, &enabled).await?;
+    let names: Vec<&'static str> = enabled.iter().map(|enabled| enabled.blueprint.name()).collect();
+    let database = open_database(service, settings, &enabled).await?;
+    let blueprints = StartedBlueprints::start(&enabled, Shared::new(database.clone())).await?;
+    let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.about(settings));
+    let started = Started { service, settings, pipeline, names, database, blueprints: blueprints.clone(), descriptors };
+    let served = started.listen(app).await;
+    if served.is_err() {
+        blueprints.stop(ShutdownBudget::of(settings.server.shutdown_timeout()).blueprints).await;
+    }
+    served
+}
+
+async fn open_database(service: &Service, settings: &Settings, enabled: &[Enabled]) -> Result<Database, StartError> {
+    let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
+    let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
+    let program = Program { name: service.name, version: service.version };
+    Database::open(&(&settings.database).into(), migrations, program).await.map_err(StartError::Database)
+}
+
+/// Runs a command's work on the database alone.
+fn run_on_database<T>(
+    service: &Service,
+    work: impl AsyncFnOnce(Database) -> Result<T, DatabaseError>,
+) -> Result<T, StartError> {
+    let (settings, enabled) = service.enabled()?;
+    actix_web::rt::System::new().block_on(async {
+        let database = open_database(service, &settings, &enabled).await?;
+        let done = work(database.clone()).await;
+        database.close();
+        done.map_err(StartError::Database)
+    })
+}
+
+/// All that is there before the listeners.
+struct Started<'a> {
+    service: &'a Service,
+    settings: &'a Settings,
+    pipeline: &'static Pipeline,
+    names: Vec<&'static str>,
+    database: Database,
+    blueprints: StartedBlueprints,
+    descriptors: Descriptors,
+}
+
+impl Started<'_> {
+    #[expect(clippy::disallowed_methods, reason = "the tasks of the process, which have no request")]
+    async fn listen(self, app: AppFactory) -> Result<Instant, StartError> {
+        let Self { service, settings, pipeline, names, database, blueprints, descriptors } = self;
+        let mut signals = Signals::listen().map_err(StartError::Signals)?;
+
+        let in_flight = app.in_flight.clone();
+        let health =
+            Health { database: database.clone(), blueprints: blueprints.clone(), in_flight: in_flight.clone() };
+        let (host, port) = (settings.management.host.as_str(), settings.management.port);
+        let management =
+            HttpServer::new(move || App::new().configure(management::routes(health.clone())).wrap_fn(answer_head))
+                .workers(1)
+                .disable_signals()
+                .shutdown_timeout(0)
+                .bind((host, port))
+                .map_err(|source| StartError::Listen { section: "management", host: host.to_owned(), port, source })?;
+
+        let (host, port) = (settings.server.host.as_str(), settings.server.port);
+        let mut api = HttpServer::new(move || {
+            app.database.begin_worker();
+            app.clone().app()
+        })
+        .disable_signals()
+        // For idle connections, and for requests that take longer than their share.
+        .shutdown_timeout(WORKER_SHUTDOWN.as_secs())
+        .max_connections(descriptors.connections_per_worker)
+        .client_request_timeout(settings.server.request_timeout())
+        // A client that closes its side has left: its handler is ended, not run in vain.
+        .h1_allow_half_closed(false);
+        if let Some(workers) = settings.server.workers {
+            api = api.workers(workers);
+        }
+        let api = api.bind((host, port)).map_err(|source| StartError::Listen {
+            section: "server",
+            host: host.to_owned(),
+            port,
+            source,
+        })?;
+
+        log_startup(service, settings, pipeline, &api.addrs(), &management.addrs(), &names, &database);
+        if let Some(warning) = descriptors.warning() {
+            pipeline.report(Report::service(Level::Warning, warning));
+        }
+        let sweeper = Sweeper::new(database.clone(), blueprints.expiring(), settings.database.sweep_interval());
+        let sweeper = actix_web::rt::spawn(sweeper.run());
+        let (api, management) = (api.run(), management.run());
+        let (api_handle, management_handle) = (api.handle(), management.handle());
+        let management = actix_web::rt::spawn(management);
+        let api = actix_web::rt::spawn(api);
+
+        let signal = signals.next().await;
+        let timeout = settings.server.shutdown_timeout();
+        let deadline = Instant::now() + timeout;
+        let shutdown = Shutdown {
+            pipeline,
+            signal,
+            budget: ShutdownBudget::of(timeout),
+            in_flight,
+            sweeper,
+            api: (api_handle, api),
+            database,
+            blueprints,
+            management: (management_handle, management),
+        };
+        // A second signal ends the process at once, whatever is in flight.
+        actix_web::rt::spawn(async move {
+            signals.next().await;
+            std::process::exit(1);
+        });
+        shutdown.run().await;
+        Ok(deadline)
+    }
+}

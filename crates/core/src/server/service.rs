@@ -1,0 +1,165 @@
+//! The service: what it is made of.
+
+use cyanotype_telemetry::{BeforeBreadcrumb, Breadcrumb, EventId};
+use utoipa::openapi::OpenApi;
+
+use crate::api;
+use crate::blueprint::Blueprint;
+use crate::blueprint::error::RegistryError;
+use crate::blueprint::registry::{self, Enabled, Registered};
+use crate::blueprint::routes::{self, RouteInfo};
+use crate::sentry;
+use crate::settings::{self, Setting, Settings};
+
+/// The service: settings, blueprints, and what is done before a breadcrumb is kept.
+///
+/// ```no_run
+/// # use std::process::ExitCode;
+/// # fn serve(settings: cyanotype::settings::Settings, users: impl cyanotype::Blueprint) -> ExitCode {
+/// cyanotype::Service::new(settings)
+///     .blueprint(users)
+///     .before_breadcrumb(|crumb| (crumb.category.as_deref() != Some("noise")).then_some(crumb))
+///     .run()
+/// # }
+/// ```
+pub struct Service {
+    pub(crate) settings: Settings,
+    pub(crate) blueprints: Vec<Registered>,
+    pub(crate) before_breadcrumb: Option<BeforeBreadcrumb>,
+    pub(crate) complete_document: Option<api::Complete>,
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+}
+
+impl Service {
+    /// A service without blueprints, with the name and version of this crate until [`program`](Self::program) sets others.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            blueprints: Vec::new(),
+            before_breadcrumb: None,
+            complete_document: None,
+            name: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    /// The program's own name and version; the start says them, and they are Sentry's release when the settings have none.
+    #[must_use]
+    pub fn program(mut self, name: &'static str, version: &'static str) -> Self {
+        (self.name, self.version) = (name, version);
+        self
+    }
+
+    /// Adds a blueprint.
+    #[must_use]
+    pub fn blueprint(mut self, blueprint: impl Blueprint) -> Self {
+        self.blueprints.push(Registered::new(blueprint));
+        self
+    }
+
+    /// Sees each breadcrumb said with [`add_breadcrumb`](crate::add_breadcrumb) before it is kept for Sentry, and may
+    /// change it or, with `None`, keep it from Sentry.
+    #[must_use]
+    pub fn before_breadcrumb(
+        mut self,
+        hook: impl Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync + 'static,
+    ) -> Self {
+        self.before_breadcrumb = Some(Box::new(hook));
+        self
+    }
+
+    /// Completes the API document, which has the program's name as its title: with a title, a contact and a licence for
+    /// readers, or whatever else the blueprints cannot state.
+    ///
+    /// ```
+    /// # fn complete(service: cyanotype::Service) -> cyanotype::Service {
+    /// use utoipa::openapi::{ContactBuilder, LicenseBuilder};
+    ///
+    /// service.document(|document| {
+    ///     document.info.title = "Shop".into();
+    ///     document.info.contact = Some(ContactBuilder::new().name(Some("Shop API team")).build());
+    ///     document.info.license = Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build());
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn document(mut self, complete: impl Fn(&mut OpenApi) + Send + Sync + 'static) -> Self {
+        self.complete_document = Some(Box::new(complete));
+        self
+    }
+
+    /// The settings in force, those of the blueprints among them.
+    ///
+    /// # Errors
+    /// When the blueprints do not go together, or cannot be set so.
+    pub fn settings(&self) -> Result<Settings, RegistryError> {
+        self.enabled().map(|(settings, _)| settings)
+    }
+
+    /// Everything that can be set, for each blueprint that is compiled in too, in the order of the settings reference.
+    #[must_use]
+    pub fn declared_settings(&self) -> Vec<Setting> {
+        let of_blueprint = |it: &Registered| settings::of_blueprint(it.blueprint.name(), it.blueprint.settings());
+        let own = self.blueprints.iter().flat_map(of_blueprint);
+        settings::declared().into_iter().chain(settings::of_every_blueprint()).chain(own).collect()
+    }
+
+    /// The routes of the enabled blueprints, by path.
+    ///
+    /// # Errors
+    /// When the blueprints do not go together, or cannot be set so.
+    pub fn routes(&self) -> Result<Vec<RouteInfo>, RegistryError> {
+        let (settings, blueprints) = self.enabled()?;
+        actix_web::rt::System::new().block_on(routes::registered(&settings, &blueprints)).map(|(routes, _)| routes)
+    }
+
+    /// The API document of the enabled blueprints.
+    ///
+    /// # Errors
+    /// When the blueprints do not go together, or cannot be set so.
+    pub fn api(&self) -> Result<OpenApi, RegistryError> {
+        self.enabled().map(|(settings, blueprints)| api::document(&self.about(&settings), registry::apis(&blueprints)))
+    }
+
+    /// What the document has of the program.
+    pub(crate) fn about<'a>(&'a self, settings: &'a Settings) -> api::About<'a> {
+        api::About {
+            name: self.name,
+            version: self.version,
+            public_url: settings.server.public_url.as_deref(),
+            complete: self.complete_document.as_ref(),
+        }
+    }
+
+    /// Whether the start would refuse the blueprints.
+    ///
+    /// # Errors
+    /// When they do not go together, or the settings name one that there is not.
+    pub fn check(&self) -> Result<(), RegistryError> {
+        self.routes().map(|_| ())
+    }
+
+    /// Sends one event to Sentry and waits for the answer; no other part of the service runs.
+    ///
+    /// # Errors
+    /// In a sentence why it did not arrive.
+    pub fn send_test_event(&self) -> Result<EventId, String> {
+        let mut settings = self.settings.clone();
+        settings.sentry.release.get_or_insert_with(|| self.release());
+        sentry::send_test_event(&settings)
+    }
+
+    /// What events are filed under when the settings do not say.
+    pub(crate) fn release(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+
+    /// The settings in force, and the blueprints that they enable.
+    pub(crate) fn enabled(&self) -> Result<(Settings, Vec<Enabled>), RegistryError> {
+        let mut settings = self.settings.clone();
+        let blueprints = registry::enabled(&self.blueprints, &mut settings)?;
+        Ok((settings, blueprints))
+    }
+}

@@ -1,0 +1,225 @@
+//! The stop: its steps in their order, and how its time is shared out.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use actix_web::dev::ServerHandle;
+use cyanotype_telemetry::{Level, Pipeline, Report};
+use tokio::task::JoinHandle;
+
+use crate::blueprint::started::StartedBlueprints;
+use crate::database::Database;
+use crate::middleware::in_flight::InFlight;
+
+/// How long a worker waits for its connections before it drops them; actix-web counts in whole seconds.
+pub(super) const WORKER_SHUTDOWN: Duration = Duration::from_secs(1);
+/// How long dropped requests have to be recorded.
+const DROPPED_REQUESTS: Duration = Duration::from_millis(500);
+
+/// The shares of `server.shutdown_timeout_s`.
+///
+/// | timeout | in flight | workers | dropped requests | blueprints | sinks |
+/// | --- | --- | --- | --- | --- | --- |
+/// | 8 s | 4 s | 1 s | 0.5 s | 1 s | 1.5 s |
+/// | 30 s | 17 s | 1 s | 0.5 s | 3.75 s | 7.75 s |
+/// | 2 s | 0 s | 1 s | 0.5 s | 0.25 s | 0.25 s |
+/// | 1 s | 0 s | 1 s | 0.5 s | 0.125 s | 0 s |
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ShutdownBudget {
+    /// For the requests and transactions in flight to end by themselves.
+    pub in_flight: Duration,
+    /// For the workers to close idle connections and drop the rest.
+    pub workers: Duration,
+    /// For the dropped requests to be recorded.
+    pub dropped_requests: Duration,
+    /// For the blueprints to stop.
+    pub blueprints: Duration,
+    /// What is left when each of the others takes its whole share; the sinks have all that is not used, too.
+    pub sinks: Duration,
+}
+
+impl ShutdownBudget {
+    /// Five eighths, in whole seconds, are for requests, until the last connection is closed; an eighth is for blueprints.
+    pub(super) fn of(timeout: Duration) -> Self {
+        let seconds = timeout.as_secs();
+        let requests = Duration::from_secs((seconds * 5 / 8).max(1).min(seconds.saturating_sub(1)));
+        let shares = Self {
+            in_flight: requests.saturating_sub(WORKER_SHUTDOWN),
+            workers: WORKER_SHUTDOWN,
+            dropped_requests: DROPPED_REQUESTS,
+            blueprints: timeout / 8,
+            sinks: Duration::ZERO,
+        };
+        Self { sinks: timeout.saturating_sub(shares.total()), ..shares }
+    }
+
+    fn total(self) -> Duration {
+        self.in_flight + self.workers + self.dropped_requests + self.blueprints + self.sinks
+    }
+}
+
+/// One step of the stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// The service is not ready any more, and each response is the last one of its connection.
+    Announce,
+    /// Expired rows are not deleted any more.
+    StopSweeper,
+    /// No connection is accepted any more.
+    PauseApi,
+    /// Requests in flight end, and so do transactions whose client has left.
+    AwaitInFlight,
+    /// The workers end together, with the connections that are still open.
+    StopApi,
+    /// What the workers dropped is recorded.
+    ReportDropped,
+    /// The blueprints stop, the last one first.
+    StopBlueprints,
+    /// The connections to the database are closed.
+    CloseDatabase,
+    /// Health checks are not answered any more.
+    StopManagement,
+    /// The last record; the sinks follow, outside of the runtime.
+    ReportStopped,
+}
+
+/// The order of the stop. No worker may end while another one's request, or a transaction whose client has left, needs what
+/// it holds: so no connection is accepted any more, all of them finish, and then they end together.
+const STOP_ORDER: [Step; 10] = [
+    Step::Announce,
+    Step::StopSweeper,
+    Step::PauseApi,
+    Step::AwaitInFlight,
+    Step::StopApi,
+    Step::ReportDropped,
+    Step::StopBlueprints,
+    Step::CloseDatabase,
+    Step::StopManagement,
+    Step::ReportStopped,
+];
+
+/// A server's handle, and the task that it runs in.
+type Server = (ServerHandle, JoinHandle<io::Result<()>>);
+
+/// All that is stopped.
+pub(super) struct Shutdown {
+    pub pipeline: &'static Pipeline,
+    /// The name of the signal.
+    pub signal: &'static str,
+    pub budget: ShutdownBudget,
+    pub in_flight: InFlight,
+    pub sweeper: JoinHandle<()>,
+    pub api: Server,
+    pub database: Database,
+    pub blueprints: StartedBlueprints,
+    pub management: Server,
+}
+
+impl Shutdown {
+    /// Stops all of it, in [order](STOP_ORDER).
+    pub(super) async fn run(mut self) {
+        let in_flight_until = Instant::now() + self.budget.in_flight;
+        let mut unfinished = 0;
+        for step in STOP_ORDER {
+            match step {
+                Step::Announce => {
+                    self.in_flight.stop();
+                    self.report(Level::Info, format!("stopping on {}", self.signal));
+                }
+                Step::StopSweeper => self.sweeper.abort(),
+                Step::PauseApi => self.api.0.pause().await,
+                Step::AwaitInFlight => {
+                    self.in_flight.wait(in_flight_until).await;
+                    self.database.wait_for_transactions(in_flight_until).await;
+                }
+                Step::StopApi => {
+                    // These end with their workers: cut off, or by losing the connection that their worker has made.
+                    unfinished = self.database.unfinished_transactions();
+                    stop(&mut self.api, true).await;
+                }
+                Step::ReportDropped => {
+                    self.in_flight.wait(Instant::now() + self.budget.dropped_requests).await;
+                    self.report_rolled_back(unfinished.max(self.database.unfinished_transactions()));
+                }
+                Step::StopBlueprints => self.blueprints.stop(self.budget.blueprints).await,
+                Step::CloseDatabase => self.database.close(),
+                Step::StopManagement => stop(&mut self.management, false).await,
+                Step::ReportStopped => self.report(Level::Info, "stopped".into()),
+            }
+        }
+    }
+
+    fn report_rolled_back(&self, count: u64) {
+        if count > 0 {
+            let message =
+                format!("rolled back {count} database transactions that the stop did not wait for any longer");
+            self.pipeline.report(Report::service(Level::Warning, message).with("rolled_back", count));
+        }
+    }
+
+    fn report(&self, level: Level, message: String) {
+        self.pipeline.report(Report::service(level, message));
+    }
+}
+
+async fn stop((handle, task): &mut Server, graceful: bool) {
+    handle.stop(graceful).await;
+    // It has ended by itself; how is of no interest any more.
+    let _ = task.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(milliseconds: u64) -> [u64; 5] {
+        let ShutdownBudget { in_flight, workers, dropped_requests, blueprints, sinks } =
+            ShutdownBudget::of(Duration::from_millis(milliseconds));
+        [in_flight, workers, dropped_requests, blueprints, sinks].map(|share| share.as_millis() as u64)
+    }
+
+    #[test]
+    fn the_time_is_shared_out() {
+        assert_eq!(budget(8_000), [4_000, 1_000, 500, 1_000, 1_500]);
+        assert_eq!(budget(30_000), [17_000, 1_000, 500, 3_750, 7_750]);
+    }
+
+    #[test]
+    fn the_share_of_requests_is_rounded_down_to_whole_seconds() {
+        assert_eq!(budget(9_000)[0], budget(8_000)[0]);
+        assert_eq!(budget(10_000)[0], 5_000);
+    }
+
+    #[test]
+    fn the_shares_are_all_of_the_time() {
+        for seconds in 2..=300 {
+            let timeout = Duration::from_secs(seconds);
+            assert_eq!(ShutdownBudget::of(timeout).total(), timeout, "{seconds} s");
+        }
+    }
+
+    #[test]
+    fn in_a_tiny_budget_nothing_waits_for_requests_and_the_fixed_shares_may_exceed_it() {
+        assert_eq!(budget(2_000), [0, 1_000, 500, 250, 250]);
+        assert_eq!(budget(1_000), [0, 1_000, 500, 125, 0]);
+        assert_eq!(budget(0), [0, 1_000, 500, 0, 0]);
+    }
+
+    #[test]
+    fn what_is_needed_stops_after_what_needs_it() {
+        let position = |step| STOP_ORDER.iter().position(|other| *other == step).expect("each step is in the order");
+        for (first, then) in [
+            (Step::Announce, Step::PauseApi),
+            (Step::PauseApi, Step::AwaitInFlight),
+            (Step::StopSweeper, Step::CloseDatabase),
+            (Step::AwaitInFlight, Step::StopApi),
+            (Step::StopApi, Step::ReportDropped),
+            (Step::ReportDropped, Step::StopBlueprints),
+            (Step::StopBlueprints, Step::CloseDatabase),
+            (Step::CloseDatabase, Step::StopManagement),
+            (Step::StopManagement, Step::ReportStopped),
+        ] {
+            assert!(position(first) < position(then), "{first:?} before {then:?}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The pause after a failure, in which nothing is sent to Sentry.
+
+use std::time::{Duration, Instant};
+
+/// The first pause; each one after it is twice as long, up to the longest.
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(30);
+
+#[derive(Default)]
+pub(crate) struct Backoff {
+    until: Option<Instant>,
+    reason: String,
+    /// The last pause; zero when there was none since the last success.
+    pause: Duration,
+}
+
+impl Backoff {
+    /// When the pause ends, or ended.
+    pub(crate) fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// Why nothing is sent now, while the pause lasts.
+    pub(crate) fn reason(&self, now: Instant) -> Option<&str> {
+        self.until.filter(|until| now < *until).map(|_| self.reason.as_str())
+    }
+
+    /// Begins a pause, for as long as the server said if it did. Returns whether this is the first one since a success.
+    pub(crate) fn back_off(&mut self, now: Instant, reason: &str, retry_after: Option<Duration>) -> bool {
+        let is_first = self.pause.is_zero();
+        self.pause = (self.pause * 2).clamp(FIRST, LONGEST);
+        self.until = Some(now + retry_after.unwrap_or(self.pause));
+        self.reason = reason.to_owned();
+        is_first
+    }
+
+    /// Ends the pauses after a success. Returns whether there were any.
+    pub(crate) fn reset(&mut self) -> bool {
+        !std::mem::take(self).pause.is_zero()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let now = Instant::now();
+        let mut backoff = Backoff::default();
+        assert_eq!((backoff.until(), backoff.reason(now)), (None, None));
+        for seconds in [1, 2, 4, 8, 16, 30, 30] {
+            assert_eq!(backoff.back_off(now, &format!("{seconds}"), None), seconds == 1);
+            let until = now + seconds * SECOND;
+            assert_eq!(backoff.until(), Some(until));
+            assert_eq!(backoff.reason(until - Duration::from_nanos(1)), Some(&*format!("{seconds}")));
+            assert_eq!(backoff.reason(until), None);
+        }
+    }
+
+    #[test]
+    fn a_success_ends_them() {
+        let now = Instant::now();
+        let mut backoff = Backoff::default();
+        assert!(!backoff.reset());
+        backoff.back_off(now, "once", None);
+        backoff.back_off(now, "twice", None);
+        assert!(backoff.reset());
+        assert_eq!((backoff.until(), backoff.reason(now)), (None, None));
+        assert!(!backoff.reset());
+        assert!(backoff.back_off(now, "anew", None));
+        assert_eq!(backoff.until(), Some(now + SECOND));
+    }
+
+    #[test]
+    fn the_time_that_the_server_says_comes_first() {
+        let now = Instant::now();
+        let mut backoff = Backoff::default();
+        backoff.back_off(now, "limited", Some(60 * SECOND));
+        assert_eq!(backoff.until(), Some(now + 60 * SECOND));
+        backoff.back_off(now, "failed", None);
+        assert_eq!(backoff.until(), Some(now + 2 * SECOND), "it counts as one all the same");
+    }
+}

@@ -1,0 +1,113 @@
+//! Where envelopes go: one HTTP request each, with a timeout on everything.
+
+use std::io::Write;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sentry::transports::{RateLimiter, RateLimitingCategory};
+use sentry::types::Dsn;
+
+/// Smaller envelopes would not get smaller.
+const WORTH_COMPRESSING: usize = 1024;
+/// However long Sentry says to wait, it is asked again after this.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// Why Sentry did not take an envelope.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Another try will meet the same answer.
+    ForGood(String),
+    ForNow(String),
+}
+
+pub(crate) struct Endpoint {
+    agent: ureq::Agent,
+    url: String,
+    auth: String,
+    limits: RateLimiter,
+}
+
+impl Endpoint {
+    pub(crate) fn new(dsn: &Dsn, user_agent: &str) -> Self {
+        // The proxy is the environment's, which is ureq's default.
+        let config = ureq::Agent::config_builder()
+            .timeout_connect(Some(Duration::from_secs(2)))
+            .timeout_global(Some(Duration::from_secs(5)))
+            .max_redirects(0)
+            .http_status_as_error(false)
+            .user_agent(user_agent)
+            .build();
+        Self {
+            agent: config.into(),
+            url: dsn.envelope_api_url().to_string(),
+            auth: dsn.to_auth(Some(user_agent)).to_string(),
+            limits: RateLimiter::new(),
+        }
+    }
+
+    /// How long Sentry is to be left alone with envelopes of this kind, by its own word.
+    pub(crate) fn wait(&self, category: Category) -> Option<Duration> {
+        let category = match category {
+            Category::Event => RateLimitingCategory::Error,
+            Category::Transaction => RateLimitingCategory::Transaction,
+            Category::Other => RateLimitingCategory::Any,
+        };
+        self.limits.is_disabled(category).map(|wait| wait.min(LONGEST_WAIT))
+    }
+
+    pub(crate) fn post(&mut self, envelope: &[u8]) -> Result<(), Refusal> {
+        let request = self.agent.post(&self.url).header("X-Sentry-Auth", &self.auth);
+        let request = request.header("Content-Type", "application/x-sentry-envelope");
+        let answer = match compressed(envelope) {
+            Some(smaller) => request.header("Content-Encoding", "gzip").send(&smaller[..]),
+            None => request.send(envelope),
+        };
+        let answer = answer.map_err(|error| Refusal::ForNow(error.to_string()))?;
+        let status = answer.status();
+        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        match (header("x-sentry-rate-limits"), header("retry-after")) {
+            (Some(limits), _) => self.limits.update_from_sentry_header(limits),
+            (None, Some(wait)) if status != 200 => self.limits.update_from_retry_after(wait),
+            _ if status == 429 => self.limits.update_from_429(),
+            _ => {}
+        }
+        let reason = format!("Sentry answered {status}");
+        match status.as_u16() {
+            200..=299 => Ok(()),
+            408 | 429 | 500..=599 => Err(Refusal::ForNow(reason)),
+            _ => Err(Refusal::ForGood(reason)),
+        }
+    }
+}
+
+fn compressed(envelope: &[u8]) -> Option<Vec<u8>> {
+    if envelope.len() < WORTH_COMPRESSING {
+        return None;
+    }
+    let mut encoder = GzEncoder::new(Vec::with_capacity(envelope.len() / 2), Compression::fast());
+    encoder.write_all(envelope).ok()?;
+    encoder.finish().ok()
+}
+
+/// What Sentry limits apart from each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Category {
+    Event,
+    Transaction,
+    Other,
+}
+
+impl Category {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Transaction => "transaction",
+            Self::Other => "other",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Event, Self::Transaction, Self::Other].into_iter().find(|category| category.as_str() == name)
+    }
+}

@@ -1,0 +1,137 @@
+//! Our event as Sentry's protocol has it.
+
+use std::collections::BTreeMap;
+
+use sentry::protocol::{
+    Breadcrumb, Context, Event as SentryEvent, Exception, Frame as SentryFrame, Map, Mechanism, Request, Stacktrace,
+    TraceContext,
+};
+
+use cyanotype_telemetry::Level;
+use cyanotype_telemetry::failure::Failure;
+use cyanotype_telemetry::record::{Event, RecordedBreadcrumb};
+use cyanotype_telemetry::request::{self, RequestIdentity, RequestParts};
+use cyanotype_telemetry::stack::{Frame, Stack};
+
+pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
+    let panic = event.failure.as_ref().is_some_and(|failure| failure.panic);
+    let mut built = SentryEvent {
+        event_id: event.id.uuid(),
+        level: level(event.level, panic),
+        timestamp: event.at.into(),
+        logger: Some(event.target.clone()),
+        message: event.message.clone(),
+        extra: event.data.clone().into_iter().collect(),
+        breadcrumbs: event.breadcrumbs.iter().map(breadcrumb).collect::<Vec<_>>().into(),
+        ..Default::default()
+    };
+    if let Some(failure) = &event.failure {
+        built.exception = exceptions(failure, event.unhandled).into();
+    }
+    if let Some(request) = &event.request {
+        built.tags = tags(request);
+        built.contexts = trace(request).into_iter().map(|context| ("trace".to_owned(), context)).collect();
+        of_request(request, &mut built);
+    }
+    built
+}
+
+/// An event that code has made with the SDK itself, with the request that it is of. `transactions`: sentry-actix has begun one.
+pub(crate) fn in_request(mut event: SentryEvent<'static>, transactions: bool) -> SentryEvent<'static> {
+    // Our own have it already, and are sent by a thread that works for no request.
+    request::with_current(|request| {
+        let request = request.identity();
+        if !transactions {
+            // Its trace, and not the one that the SDK has for all that is none's.
+            event.contexts.extend(trace(request).map(|context| ("trace".to_owned(), context)));
+        }
+        of_request(request, &mut event);
+    });
+    event
+}
+
+fn of_request(request: &RequestIdentity, event: &mut SentryEvent<'static>) {
+    if event.transaction.is_none() {
+        event.transaction = request.transaction();
+    }
+    event.request.get_or_insert_with(|| parts(&request.parts));
+}
+
+/// What sentry-actix shows of a request.
+fn parts(parts: &RequestParts) -> Request {
+    let shown = parts.headers.iter().filter(|(name, _)| cyanotype_redact::is_header_allowed(name.as_str()));
+    Request {
+        url: parts.url().parse().ok(),
+        method: Some(parts.method.to_string()),
+        headers: shown.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned())).collect(),
+        ..Default::default()
+    }
+}
+
+pub(crate) fn level(level: Level, panic: bool) -> sentry::Level {
+    match level {
+        _ if panic => sentry::Level::Fatal,
+        Level::Trace | Level::Debug => sentry::Level::Debug,
+        Level::Info => sentry::Level::Info,
+        Level::Warning => sentry::Level::Warning,
+        Level::Error => sentry::Level::Error,
+        Level::Critical => sentry::Level::Fatal,
+    }
+}
+
+fn breadcrumb(crumb: &RecordedBreadcrumb) -> Breadcrumb {
+    Breadcrumb {
+        timestamp: crumb.at.into(),
+        ty: if crumb.category == "response" { "http".into() } else { "default".into() },
+        category: Some(crumb.category.clone()),
+        level: level(crumb.level, false),
+        message: Some(crumb.message.clone()),
+        data: crumb.data.clone().into_iter().collect(),
+    }
+}
+
+/// Sentry wants the innermost cause first, and the error itself, with the stack, last.
+fn exceptions(failure: &Failure, unhandled: bool) -> Vec<Exception> {
+    let causes = failure.chain.iter().skip(1).rev().map(|link| Exception {
+        ty: link.type_name.clone(),
+        value: Some(link.message.clone()),
+        ..Default::default()
+    });
+    let first = failure.first();
+    let mechanism = if failure.panic { "panic" } else { "cyanotype" };
+    let error = Exception {
+        ty: first.type_name.clone(),
+        value: Some(first.message.clone()),
+        stacktrace: failure.stack.as_deref().and_then(stacktrace),
+        mechanism: Some(Mechanism { ty: mechanism.into(), handled: Some(!unhandled), ..Default::default() }),
+        ..Default::default()
+    };
+    causes.chain([error]).collect()
+}
+
+/// Sentry wants the outermost call first.
+fn stacktrace(stack: &Stack) -> Option<Stacktrace> {
+    let frame = |frame: &Frame| SentryFrame {
+        function: Some(frame.function.clone()),
+        filename: frame.file.as_ref().and_then(|file| file.rsplit('/').next().map(str::to_owned)),
+        abs_path: frame.file.clone(),
+        lineno: frame.line.map(u64::from),
+        in_app: Some(frame.own),
+        ..Default::default()
+    };
+    let frames: Vec<SentryFrame> = stack.frames().iter().rev().map(frame).collect();
+    (!frames.is_empty()).then(|| Stacktrace { frames, ..Default::default() })
+}
+
+fn tags(request: &RequestIdentity) -> Map<String, String> {
+    let mut tags = BTreeMap::from([("request_id".to_owned(), request.id().to_owned())]);
+    if let Some(blueprint) = request.blueprint() {
+        tags.insert("blueprint".to_owned(), blueprint.to_owned());
+    }
+    tags
+}
+
+fn trace(request: &RequestIdentity) -> Option<Context> {
+    let trace_id = request.trace_id().to_string().parse().ok()?;
+    Some(TraceContext { trace_id, ..Default::default() }.into())
+}

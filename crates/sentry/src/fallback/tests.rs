@@ -1,0 +1,173 @@
+use std::fs;
+
+use serde_json::json;
+
+use super::super::endpoint::Category;
+use super::super::fake_endpoint::message;
+use super::super::test_support::{MemorySink, TempDir, TestClock, bytes, event, policy, transaction};
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+struct Test {
+    dir: TempDir,
+    sink: Arc<MemorySink>,
+    clock: TestClock,
+    fallback: Fallback,
+}
+
+impl Test {
+    fn new(max_bytes: Option<u64>) -> Self {
+        Self::with_policy(max_bytes, policy())
+    }
+
+    fn with_policy(max_bytes: Option<u64>, policy: Policy) -> Self {
+        let (dir, sink, clock) = (TempDir::new(), Arc::new(MemorySink::default()), TestClock::new());
+        let spool = max_bytes.map(|max_bytes| Spool::new(dir.path(), max_bytes, HOUR));
+        let fallback = Fallback::new(Arc::clone(&sink) as _, policy, spool, clock.clock());
+        Self { dir, sink, clock, fallback }
+    }
+
+    fn spool(&self, message: &str) {
+        self.fallback.spool(&queued(&event(message)), "it failed");
+    }
+}
+
+fn queued(envelope: &Envelope) -> QueuedEnvelope {
+    QueuedEnvelope::new(envelope).expect("it can be written")
+}
+
+fn size(message: &str) -> u64 {
+    bytes(&event(message)).len() as u64
+}
+
+#[test]
+fn without_a_spool_an_event_is_written_in_full() {
+    let test = Test::new(None);
+    assert!(!test.fallback.has_spool());
+    test.spool("one");
+    let (level, message, detail) = test.sink.lines().remove(0);
+    assert_eq!((level, message.as_str()), (Level::Error, "an event did not reach Sentry: it failed"));
+    assert_eq!((&detail["reason"], &detail["event"]["message"]), (&json!("it failed"), &json!("one")));
+    test.fallback.spool(&queued(&transaction("GET /")), "it failed");
+    assert_eq!(test.sink.lines().len(), 1, "a transaction is not written");
+    assert!(test.fallback.claim(0).is_none());
+    test.fallback.spool_last(&event("last"));
+    test.fallback.skip_fsync();
+    test.fallback.postpone_first();
+    assert_eq!(test.sink.lines().len(), 1);
+}
+
+#[test]
+fn with_a_spool_it_is_stored_and_claimed_in_order() {
+    let test = Test::new(Some(1 << 20));
+    assert!(test.fallback.has_spool());
+    ["one", "two", "three"].iter().for_each(|message| test.spool(message));
+    assert_eq!(test.dir.messages(), ["one", "two", "three"]);
+    let second = test.fallback.claim(1).expect("there are three");
+    assert_eq!((second.category, message(&second.bytes)), (Category::Event, "two".to_owned()));
+    test.fallback.remove(second);
+    assert_eq!(test.dir.messages(), ["one", "three"]);
+    test.fallback.postpone_first();
+    let first = test.fallback.claim(0).expect("there are two");
+    assert_eq!(message(&first.bytes), "three");
+    assert_eq!(test.sink.messages(), [""; 0]);
+}
+
+#[test]
+fn what_cannot_be_spooled_is_written_with_the_reason() {
+    let test = Test::new(Some(10));
+    test.spool("one");
+    let expected = "an event did not reach Sentry: it failed, and it could not be kept: it is larger than the whole spool may \
+                    be";
+    assert_eq!(test.sink.messages(), [expected]);
+    assert_eq!(test.sink.events(), ["one"]);
+}
+
+#[test]
+fn the_last_one_is_spooled_in_silence() {
+    let test = Test::new(Some(size("one")));
+    test.fallback.spool_last(&event("one"));
+    assert_eq!(test.dir.messages(), ["one"]);
+    test.fallback.spool_last(&event("longer"));
+    assert_eq!(test.dir.messages(), ["one"]);
+    test.fallback.spool_last(&event("two"));
+    assert_eq!(test.dir.messages(), ["two"]);
+    assert_eq!((test.sink.lines().len(), test.fallback.losses_due()), (0, None));
+}
+
+#[test]
+fn at_the_end_nothing_is_synced() {
+    let test = Test::new(Some(1 << 20));
+    assert!(test.fallback.lock_spool().expect("there is one").fsync);
+    test.fallback.skip_fsync();
+    assert!(!test.fallback.lock_spool().expect("there is one").fsync);
+    test.spool("one");
+    assert_eq!(test.dir.messages(), ["one"]);
+}
+
+#[test]
+fn errors_of_the_spool_are_reported() {
+    let test = Test::new(Some(1 << 20));
+    fs::write(test.dir.path(), "no directory").expect("it is written");
+    assert!(test.fallback.claim(0).is_none());
+    let (level, message, _) = test.sink.lines().remove(0);
+    assert_eq!(level, Level::Warning);
+    assert!(message.starts_with("the spool cannot be read: "), "{message}");
+    fs::remove_file(test.dir.path()).expect("it is there");
+    test.spool("one");
+    let claim = test.fallback.claim(0).expect("there is one");
+    fs::remove_file(&test.dir.files()[0]).expect("it is there");
+    test.fallback.remove(claim);
+    let message = test.sink.messages().remove(1);
+    assert!(message.starts_with("an event that was sent stays in the spool: "), "{message}");
+}
+
+#[test]
+fn losses_are_reported_together_a_second_after_the_first() {
+    let test = Test::new(Some(2 * size("one")));
+    let begin = test.clock.now();
+    assert_eq!(test.fallback.losses_due(), None);
+    ["one", "two"].iter().for_each(|message| test.spool(message));
+    assert_eq!(test.fallback.losses_due(), None);
+    ["six", "ten"].iter().for_each(|message| test.spool(message));
+    test.clock.advance(Duration::from_millis(500));
+    test.spool("end");
+    assert_eq!(test.fallback.losses_due(), Some(begin + Duration::from_secs(1)));
+    test.fallback.count(Losses { expired: 1, quarantined: vec!["notes.txt".into()], ..Losses::default() });
+    test.fallback.count(Losses { expired: 1, quarantined: vec!["more.txt".into()], ..Losses::default() });
+    assert_eq!(test.sink.lines().len(), 0);
+    test.fallback.report_losses();
+    let expected = [
+        "3 kept events were dropped: the spool is full",
+        "2 kept events were dropped: they were too old",
+        "notes.txt in the spool is no event and was put aside",
+        "more.txt in the spool is no event and was put aside",
+    ];
+    assert_eq!(test.sink.messages(), expected);
+    let (level, _, detail) = test.sink.lines().remove(1);
+    assert_eq!((level, json!(detail)), (Level::Warning, json!({"dropped": {"event": 2}})));
+    assert_eq!(test.fallback.losses_due(), None);
+    test.fallback.report_losses();
+    assert_eq!(test.sink.lines().len(), expected.len(), "it is reported once");
+}
+
+#[test]
+fn availability_is_logged_where_the_table_has_it() {
+    let test = Test::new(Some(1 << 20));
+    test.fallback.log_unavailable("it failed");
+    test.fallback.log_available();
+    let lines = test.sink.lines();
+    let unavailable = format!("Sentry takes no events; they are kept in {}", test.dir.path().display());
+    assert_eq!((lines[0].0, &lines[0].1, &lines[0].2["reason"]), (Level::Warning, &unavailable, &json!("it failed")));
+    assert_eq!((lines[1].0, lines[1].1.as_str()), (Level::Info, "Sentry takes events again"));
+
+    let test = Test::with_policy(Some(1 << 20), Policy { level: Level::Warning, ..policy() });
+    test.fallback.log_unavailable("it failed");
+    test.fallback.log_available();
+    assert_eq!(test.sink.messages().len(), 1);
+
+    let test = Test::new(None);
+    test.fallback.log_unavailable("it failed");
+    assert_eq!(test.sink.messages(), [""; 0], "without a spool the events show it");
+}

@@ -1,0 +1,48 @@
+//! Sentry as an event sink: the SDK's client and scopes, events built here, and a transport with bounded memory and a spool.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use cyanotype_sentry::Sentry;
+//! use cyanotype_telemetry::{Settings, Sinks, Stderr};
+//!
+//! /// Stderr, and Sentry when a DSN is set.
+//! fn sinks(settings: &Settings) -> Sinks {
+//!     let stderr = Arc::new(Stderr::start(settings));
+//!     let sinks = Sinks::none().line(stderr.clone());
+//!     match Sentry::start(settings, stderr) {
+//!         Some(sentry) => sinks.event(Arc::new(sentry)),
+//!         None => sinks,
+//!     }
+//! }
+//! ```
+//!
+//! It has no features.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs, unreachable_pub)]
+
+mod backoff;
+mod clock;
+mod drain;
+mod endpoint;
+mod event;
+#[cfg(test)]
+mod fake_endpoint;
+mod fallback;
+mod options;
+mod queue;
+mod scrub;
+mod sink;
+mod spool;
+mod spool_file;
+#[cfg(test)]
+mod test_delivery;
+mod test_event;
+#[cfg(test)]
+mod test_support;
+mod transport;
+mod worker;
+
+pub use sink::Sentry;
+pub use test_event::send_test_event;

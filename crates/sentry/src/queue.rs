@@ -1,0 +1,305 @@
+//! Envelopes on their way to the worker: a queue that is bounded in bytes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use sentry::Envelope;
+use sentry::protocol::{EnvelopeItem, Event};
+
+use crate::clock::Clock;
+use crate::endpoint::Category;
+
+/// An envelope as it is sent.
+#[derive(Clone)]
+pub(crate) struct QueuedEnvelope {
+    pub bytes: Arc<[u8]>,
+    pub category: Category,
+    /// The event in it, to be written to stderr when all else fails; other envelopes have none.
+    pub event: Option<Arc<Event<'static>>>,
+}
+
+impl QueuedEnvelope {
+    pub(crate) fn new(envelope: &Envelope) -> Option<Self> {
+        let mut bytes = Vec::new();
+        envelope.to_writer(&mut bytes).ok()?;
+        let event = envelope.items().find_map(|item| match item {
+            EnvelopeItem::Event(event) => Some(Arc::new((**event).clone())),
+            _ => None,
+        });
+        let has_transaction = || envelope.items().any(|item| matches!(item, EnvelopeItem::Transaction(_)));
+        let category = match event {
+            Some(_) => Category::Event,
+            None if has_transaction() => Category::Transaction,
+            None => Category::Other,
+        };
+        Some(Self { bytes: bytes.into(), category, event })
+    }
+}
+
+/// What the worker does next.
+pub(crate) enum Next {
+    /// Sends this one, and calls [`Queue::settle`] afterwards.
+    Send(QueuedEnvelope),
+    /// The time that it waited for has come.
+    Due,
+    /// Ends.
+    Closed,
+}
+
+pub(crate) struct Queue {
+    max_bytes: usize,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<QueuedEnvelope>,
+    /// Bytes of those that wait.
+    bytes: usize,
+    /// A copy of what is being sent; a shutdown takes it when that takes too long.
+    in_flight: Option<QueuedEnvelope>,
+    /// Whether what was not delivered is being spooled or written.
+    settling: bool,
+    closed: bool,
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.in_flight.is_none() && !self.settling
+    }
+}
+
+impl Queue {
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        Self { max_bytes, state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// Queues an envelope; returns it when there is no room, or the queue is closed.
+    pub(crate) fn push(&self, envelope: QueuedEnvelope) -> Result<(), QueuedEnvelope> {
+        let mut state = self.state.lock();
+        if state.closed || state.bytes + envelope.bytes.len() > self.max_bytes {
+            return Err(envelope);
+        }
+        state.bytes += envelope.bytes.len();
+        state.waiting.push_back(envelope);
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Waits for an envelope, at most until the time given; what is due goes first.
+    pub(crate) fn next(&self, clock: &Clock, due: Option<Instant>) -> Next {
+        let mut state = self.state.lock();
+        loop {
+            if state.closed {
+                return Next::Closed;
+            }
+            let left = due.map(|due| due.saturating_duration_since(clock()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Next::Due;
+            }
+            if let Some(envelope) = state.waiting.pop_front() {
+                state.bytes -= envelope.bytes.len();
+                state.in_flight = Some(envelope.clone());
+                return Next::Send(envelope);
+            }
+            match left {
+                Some(left) => {
+                    self.changed.wait_for(&mut state, left);
+                }
+                None => self.changed.wait(&mut state),
+            }
+        }
+    }
+
+    /// Ends the delivery of the envelope in flight. When a shutdown has not taken it over, `fallback` is called first: who
+    /// waits for the end must find what it did. It is called without the lock, for a disk takes its time.
+    pub(crate) fn settle(&self, fallback: impl FnOnce()) {
+        let mut state = self.state.lock();
+        let is_ours = state.in_flight.take().is_some();
+        state.settling = true;
+        drop(state);
+        if is_ours {
+            fallback();
+        }
+        self.state.lock().settling = false;
+        self.changed.notify_all();
+    }
+
+    /// Waits until everything is delivered or settled, at most until the deadline.
+    pub(crate) fn wait_idle(&self, deadline: Instant) -> bool {
+        let mut state = self.state.lock();
+        self.changed.wait_while_until(&mut state, |state| !state.is_idle(), deadline);
+        state.is_idle()
+    }
+
+    /// Waits for so long unless the queue is closed; returns whether it is.
+    pub(crate) fn wait_closed(&self, pause: Duration) -> bool {
+        let mut state = self.state.lock();
+        self.changed.wait_while_for(&mut state, |state| !state.closed, pause);
+        state.closed
+    }
+
+    /// Closes the queue, and takes what is in flight and what waits.
+    pub(crate) fn close(&self) -> Vec<QueuedEnvelope> {
+        let mut state = self.state.lock();
+        state.closed = true;
+        let left = state.in_flight.take().into_iter().chain(std::mem::take(&mut state.waiting)).collect();
+        drop(state);
+        self.changed.notify_all();
+        left
+    }
+
+    /// Has the worker read the clock again, once it waits.
+    #[cfg(test)]
+    pub(crate) fn wake(&self) {
+        crate::fake_endpoint::eventually("the worker waits", || {
+            drop(self.state.lock());
+            self.changed.notify_all() > 0
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake_endpoint::message;
+    use super::super::test_support::{TestClock, event, transaction};
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn queued(message: &str) -> QueuedEnvelope {
+        QueuedEnvelope::new(&event(message)).expect("it can be written")
+    }
+
+    fn push(queue: &Queue, message: &str) -> bool {
+        queue.push(queued(message)).is_ok()
+    }
+
+    /// The message of the next envelope; `due` or `closed` without one.
+    fn next(queue: &Queue, due: Option<Instant>) -> String {
+        let clock = TestClock::new();
+        match queue.next(&clock.clock(), due) {
+            Next::Send(envelope) => message(&envelope.bytes),
+            Next::Due => "due".into(),
+            Next::Closed => "closed".into(),
+        }
+    }
+
+    fn is_idle(queue: &Queue) -> bool {
+        queue.wait_idle(Instant::now())
+    }
+
+    #[test]
+    fn an_envelope_has_the_category_of_what_is_in_it() {
+        let envelope = queued("one");
+        assert_eq!(envelope.category, Category::Event);
+        assert_eq!(envelope.event.expect("it has one").message.as_deref(), Some("one"));
+        let envelope = QueuedEnvelope::new(&transaction("GET /")).expect("it can be written");
+        assert_eq!((envelope.category, envelope.event.is_some()), (Category::Transaction, false));
+        let attachment = sentry::protocol::Attachment::default();
+        let mut envelope = Envelope::new();
+        envelope.add_item(attachment);
+        let envelope = QueuedEnvelope::new(&envelope).expect("it can be written");
+        assert_eq!((envelope.category, envelope.event.is_some()), (Category::Other, false));
+    }
+
+    #[test]
+    fn envelopes_come_in_order_after_what_is_due() {
+        let queue = Queue::new(1 << 20);
+        assert!(push(&queue, "one") && push(&queue, "two"));
+        let past = Instant::now() - SECOND;
+        assert_eq!(next(&queue, Some(past)), "due");
+        assert_eq!(next(&queue, Some(past + 60 * SECOND)), "one");
+        assert_eq!(next(&queue, None), "two");
+    }
+
+    #[test]
+    fn room_is_counted_in_bytes_and_returned() {
+        let size = queued("one").bytes.len();
+        let queue = Queue::new(2 * size);
+        assert!(push(&queue, "one") && push(&queue, "two"));
+        assert!(!push(&queue, "six"));
+        next(&queue, None);
+        assert!(!push(&queue, "seven"), "it is longer than what left");
+        assert!(push(&queue, "six"));
+        assert!(!push(&queue, "ten"));
+        let envelope = queue.push(queued("ten")).expect_err("it is full");
+        assert_eq!(message(&envelope.bytes), "ten", "it is returned");
+    }
+
+    #[test]
+    fn one_too_large_for_all_of_the_room_is_returned() {
+        let queue = Queue::new(queued("one").bytes.len() - 1);
+        assert!(!push(&queue, "one"));
+    }
+
+    #[test]
+    fn a_queue_is_idle_when_nothing_waits_is_in_flight_or_settling() {
+        let queue = Queue::new(1 << 20);
+        assert!(is_idle(&queue));
+        push(&queue, "one");
+        assert!(!is_idle(&queue), "it waits");
+        next(&queue, None);
+        assert!(!is_idle(&queue), "it is in flight");
+        let mut settled = false;
+        queue.settle(|| {
+            assert!(!is_idle(&queue), "it is settling");
+            settled = true;
+        });
+        assert!(settled && is_idle(&queue));
+    }
+
+    #[test]
+    fn the_end_of_a_delivery_wakes_those_who_wait() {
+        let queue = Queue::new(1 << 20);
+        push(&queue, "one");
+        next(&queue, None);
+        let begin = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(20));
+                queue.settle(|| {});
+            });
+            assert!(queue.wait_idle(begin + 5 * SECOND));
+        });
+        assert!(begin.elapsed() < 5 * SECOND);
+        push(&queue, "two");
+        let begin = Instant::now();
+        assert!(!queue.wait_idle(begin + Duration::from_millis(20)));
+        assert!(begin.elapsed() >= Duration::from_millis(20));
+    }
+
+    #[test]
+    fn a_closed_queue_takes_nothing_and_returns_what_is_left() {
+        let queue = Queue::new(1 << 20);
+        ["one", "two", "three"].iter().for_each(|message| _ = push(&queue, message));
+        next(&queue, None);
+        let left: Vec<_> = queue.close().iter().map(|envelope| message(&envelope.bytes)).collect();
+        assert_eq!(left, ["one", "two", "three"]);
+        assert_eq!(next(&queue, Some(Instant::now() - SECOND)), "closed");
+        assert!(!push(&queue, "four"));
+        queue.settle(|| panic!("the shutdown has taken it over"));
+        assert!(is_idle(&queue) && queue.close().is_empty());
+    }
+
+    #[test]
+    fn a_pause_ends_early_when_the_queue_closes() {
+        let queue = Queue::new(1 << 20);
+        let begin = Instant::now();
+        assert!(!queue.wait_closed(Duration::from_millis(20)));
+        assert!(begin.elapsed() >= Duration::from_millis(20));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(20));
+                queue.close();
+            });
+            assert!(queue.wait_closed(5 * SECOND));
+        });
+        assert!(begin.elapsed() < 5 * SECOND);
+        assert!(queue.wait_closed(5 * SECOND) && begin.elapsed() < 5 * SECOND);
+    }
+}

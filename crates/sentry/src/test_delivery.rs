@@ -1,0 +1,89 @@
+//! A transport with all that it touches, for tests: a server on a port, a clock, a sink in memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sentry::Transport as _;
+
+use super::endpoint::{Category, Endpoint};
+use super::fake_endpoint::{FakeEndpoint, Reply, eventually};
+use super::fallback::Fallback;
+use super::spool::Spool;
+use super::test_support::{MemorySink, TempDir, TestClock, bytes, event, policy, transaction};
+use super::transport::Transport;
+use cyanotype_redact::Redactor;
+
+pub(crate) const SPOOL_BYTES: u64 = 1 << 20;
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
+
+pub(crate) struct Delivery {
+    pub transport: Transport,
+    pub sink: Arc<MemorySink>,
+    pub clock: TestClock,
+    pub endpoint: FakeEndpoint,
+}
+
+impl Delivery {
+    pub(crate) fn start(spool: Option<&TempDir>, script: impl IntoIterator<Item = Reply>) -> Self {
+        let spool = spool.map(|dir| Spool::new(dir.path(), SPOOL_BYTES, 3600 * SECOND));
+        Self::with_spool(spool, FakeEndpoint::start(script))
+    }
+
+    pub(crate) fn with_spool(spool: Option<Spool>, endpoint: FakeEndpoint) -> Self {
+        let (sink, clock) = (Arc::new(MemorySink::default()), TestClock::new());
+        let fallback = Fallback::new(Arc::clone(&sink) as _, policy(), spool, clock.clock());
+        let redactor = Arc::new(Redactor::default());
+        let transport = Transport::start(Endpoint::new(&endpoint.dsn, "test"), fallback, redactor, clock.clock());
+        Self { transport, sink, clock, endpoint }
+    }
+
+    pub(crate) fn send(&self, message: &str) {
+        self.transport.send_envelope(event(message));
+    }
+
+    pub(crate) fn send_transaction(&self, name: &str) {
+        self.transport.send_envelope(transaction(name));
+    }
+
+    /// Sends an event and waits until it has been dealt with.
+    pub(crate) fn deliver(&self, message: &str) {
+        self.send(message);
+        self.settled();
+    }
+
+    /// Waits until everything has been dealt with.
+    pub(crate) fn settled(&self) {
+        assert!(self.transport.flush(20 * SECOND), "it takes too long");
+    }
+
+    /// Advances the clock and has the worker read it.
+    pub(crate) fn advance(&self, by: Duration) {
+        // Not before it has dealt with what it did.
+        self.transport.queue.wake();
+        self.clock.advance(by);
+        self.transport.queue.wake();
+    }
+
+    /// Waits until these have been received, and no other.
+    #[track_caller]
+    pub(crate) fn received(&self, expected: &[&str]) {
+        eventually(&format!("{expected:?} received"), || self.endpoint.received().len() >= expected.len());
+        assert_eq!(self.endpoint.messages(), expected);
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        // Ends the thread.
+        self.transport.shutdown(Duration::ZERO);
+    }
+}
+
+/// Spools events, as a process before this one did.
+pub(crate) fn fill(dir: &TempDir, messages: &[&str]) {
+    let mut spool = Spool::new(dir.path(), SPOOL_BYTES, 3600 * SECOND);
+    for message in messages {
+        spool.put(Category::Event, &bytes(&event(message))).expect("it is spooled");
+    }
+}

@@ -1,0 +1,28 @@
+use std::sync::Arc;
+
+use cyanotype_telemetry::{EventId, Level, Settings};
+
+use crate::options::options;
+use crate::{event, transport};
+
+/// Sends one event at once and waits for Sentry's response; what `app sentry test` does.
+///
+/// # Errors
+/// A sentence with the reason why it did not arrive.
+pub fn send_test_event(settings: &Settings) -> Result<EventId, String> {
+    if settings.sentry.dsn.is_none() {
+        return Err("no DSN is set: set SENTRY_DSN".into());
+    }
+    let options = options(settings, Arc::new(settings.log.redactor())).ok_or("the DSN cannot be read")?;
+    let dsn = options.dsn.clone().ok_or("no DSN is set: set SENTRY_DSN")?;
+    let id = EventId::random();
+    let event = sentry::protocol::Event {
+        event_id: id.uuid(),
+        message: Some("A test event: this service can reach Sentry".into()),
+        level: event::level(Level::Info, false),
+        release: options.release.clone(),
+        environment: options.environment.clone(),
+        ..Default::default()
+    };
+    transport::send_now(&dsn, &options.user_agent, event).map(|()| id)
+}

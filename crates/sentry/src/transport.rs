@@ -1,0 +1,116 @@
+//! The SDK's way to Sentry: a queue with a worker behind it.
+//!
+//! The SDK's own transport holds 30 envelopes and then drops in silence, and can hang for good.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cyanotype_redact::Redactor;
+use sentry::protocol::{EnvelopeItem, Event};
+use sentry::types::Dsn;
+use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOptions};
+
+use crate::clock::{self, Clock};
+use crate::endpoint::{Endpoint, Refusal};
+use crate::fallback::Fallback;
+use crate::queue::{Queue, QueuedEnvelope};
+use crate::scrub;
+use crate::worker::TransportWorker;
+
+/// Envelopes that wait may take this much memory.
+const QUEUE_BYTES: usize = 32 << 20;
+
+pub(crate) struct Factory {
+    fallback: Fallback,
+    redactor: Arc<Redactor>,
+}
+
+impl Factory {
+    pub(crate) fn new(fallback: Fallback, redactor: Arc<Redactor>) -> Self {
+        Self { fallback, redactor }
+    }
+}
+
+impl TransportFactory for Factory {
+    fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn SdkTransport> {
+        let endpoint = Endpoint::new(&options.dsn, &options.user_agent);
+        let redactor = Arc::clone(&self.redactor);
+        Arc::new(Transport::start(endpoint, self.fallback.clone(), redactor, clock::system()))
+    }
+}
+
+pub(crate) struct Transport {
+    pub queue: Arc<Queue>,
+    fallback: Fallback,
+    redactor: Arc<Redactor>,
+}
+
+impl Transport {
+    /// Starts the thread that sends what is queued.
+    pub(crate) fn start(endpoint: Endpoint, fallback: Fallback, redactor: Arc<Redactor>, clock: Clock) -> Self {
+        let queue = Arc::new(Queue::new(QUEUE_BYTES));
+        let worker = TransportWorker::new(Arc::clone(&queue), endpoint, fallback.clone(), clock);
+        let work = move || {
+            cyanotype_telemetry::mute_this_thread();
+            worker.run();
+        };
+        let thread = std::thread::Builder::new().name("sentry".into()).spawn(work);
+        thread.expect("a process that cannot start a thread cannot serve");
+        Self { queue, fallback, redactor }
+    }
+}
+
+/// The envelope with its transactions scrubbed; events have been.
+fn scrubbed(redactor: &Redactor, envelope: Envelope) -> Envelope {
+    if !envelope.items().any(|item| matches!(item, EnvelopeItem::Transaction(_))) {
+        return envelope;
+    }
+    let mut clean = Envelope::new();
+    for item in envelope.items() {
+        match item {
+            EnvelopeItem::Transaction(transaction) => {
+                let mut transaction = (**transaction).clone();
+                scrub::transaction(redactor, &mut transaction);
+                clean.add_item(transaction);
+            }
+            other => clean.add_item(other.clone()),
+        }
+    }
+    clean
+}
+
+impl SdkTransport for Transport {
+    fn send_envelope(&self, envelope: Envelope) {
+        let Some(envelope) = QueuedEnvelope::new(&scrubbed(&self.redactor, envelope)) else { return };
+        if let Err(envelope) = self.queue.push(envelope) {
+            self.fallback.spool(&envelope, "too many events were waiting");
+        }
+    }
+
+    fn flush(&self, timeout: Duration) -> bool {
+        self.queue.wait_idle(Instant::now() + timeout)
+    }
+
+    /// Sends what is waiting until the timeout; what is left then is spooled, or written to stderr.
+    fn shutdown(&self, timeout: Duration) -> bool {
+        let all_sent = self.flush(timeout);
+        let left = self.queue.close();
+        self.fallback.skip_fsync();
+        for envelope in left {
+            self.fallback.spool(&envelope, "the service stopped before Sentry took it");
+        }
+        self.fallback.report_losses();
+        all_sent
+    }
+}
+
+/// Sends one event and waits for the response.
+pub(crate) fn send_now(dsn: &Dsn, user_agent: &str, event: Event<'static>) -> Result<(), String> {
+    let envelope = QueuedEnvelope::new(&event.into()).ok_or("the event cannot be written")?;
+    Endpoint::new(dsn, user_agent).post(&envelope.bytes).map_err(|refusal| match refusal {
+        Refusal::ForGood(reason) | Refusal::ForNow(reason) => reason,
+    })
+}
+
+#[cfg(test)]
+mod tests;

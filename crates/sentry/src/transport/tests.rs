@@ -1,0 +1,107 @@
+use super::super::fake_endpoint::Reply::{Hang, Status};
+use super::super::fake_endpoint::eventually;
+use super::super::test_delivery::{Delivery, SECOND};
+use super::super::test_support::{TempDir, event, transaction};
+use super::*;
+
+#[test]
+fn at_shutdown_what_is_in_flight_and_what_waits_is_spooled() {
+    let dir = TempDir::new();
+    let delivery = Delivery::start(Some(&dir), [Hang]);
+    ["one", "two", "three"].iter().for_each(|message| delivery.send(message));
+    delivery.received(&["one"]);
+    assert!(!delivery.transport.shutdown(Duration::from_millis(20)));
+    assert_eq!(dir.messages(), ["one", "two", "three"]);
+    delivery.endpoint.release();
+    eventually("the worker ends", || Arc::strong_count(&delivery.transport.queue) == 1);
+    assert_eq!(dir.messages(), ["one", "two", "three"], "nothing is spooled twice");
+    delivery.send("four");
+    assert_eq!(dir.messages(), ["one", "two", "three", "four"]);
+    assert_eq!(delivery.sink.messages(), [""; 0]);
+}
+
+#[test]
+fn at_shutdown_without_a_spool_they_are_written() {
+    let delivery = Delivery::start(None, [Hang]);
+    ["one", "two"].iter().for_each(|message| delivery.send(message));
+    delivery.received(&["one"]);
+    assert!(!delivery.transport.shutdown(Duration::ZERO));
+    assert_eq!(delivery.sink.events(), ["one", "two"]);
+    let message = "an event did not reach Sentry: the service stopped before Sentry took it";
+    assert_eq!(delivery.sink.messages(), [message; 2]);
+    delivery.send("three");
+    let message = "an event did not reach Sentry: too many events were waiting";
+    assert_eq!(delivery.sink.messages()[2..], [message]);
+}
+
+#[test]
+fn the_pause_between_two_tries_ends_at_shutdown() {
+    let dir = TempDir::new();
+    let delivery = Delivery::start(Some(&dir), [Status(500)]);
+    delivery.send("one");
+    delivery.received(&["one"]);
+    assert!(!delivery.transport.shutdown(Duration::ZERO));
+    eventually("the worker ends", || Arc::strong_count(&delivery.transport.queue) == 1);
+    assert_eq!(dir.messages(), ["one"]);
+    delivery.received(&["one"]);
+}
+
+#[test]
+fn shutdown_waits_for_what_is_being_sent() {
+    let delivery = Delivery::start(None, []);
+    ["one", "two", "three"].iter().for_each(|message| delivery.send(message));
+    assert!(delivery.transport.shutdown(20 * SECOND));
+    delivery.received(&["one", "two", "three"]);
+    assert_eq!(delivery.sink.messages(), [""; 0]);
+}
+
+#[test]
+fn events_beyond_the_queue_are_written() {
+    let delivery = Delivery::start(None, [Hang]);
+    delivery.send("in flight");
+    delivery.received(&["in flight"]);
+    let large = "x".repeat(11 << 20);
+    for _ in 0..3 {
+        delivery.send(&large);
+    }
+    let message = "an event did not reach Sentry: too many events were waiting";
+    assert_eq!(delivery.sink.messages(), [message], "the third has no room");
+}
+
+#[test]
+fn secrets_in_transactions_are_redacted() {
+    let mut secret = sentry::protocol::Transaction { name: Some("GET /".into()), ..Default::default() };
+    secret.extra.insert("password".into(), "hunter2".into());
+    let mut envelope = Envelope::from(secret);
+    envelope.add_item(sentry::protocol::Attachment { filename: "notes.txt".into(), ..Default::default() });
+    let delivery = Delivery::start(None, []);
+    delivery.transport.send_envelope(envelope);
+    delivery.settled();
+    let body = String::from_utf8_lossy(&delivery.endpoint.received()[0].body).into_owned();
+    assert!(body.contains("password") && !body.contains("hunter2"), "{body}");
+    assert!(body.contains("notes.txt"), "{body}");
+}
+
+#[test]
+fn one_event_is_sent_at_once_and_the_refusal_returned() {
+    let endpoint = super::super::fake_endpoint::FakeEndpoint::start([Status(200), Status(403), Status(500)]);
+    let send = || {
+        let event = event("test").event().cloned().expect("it is an event");
+        send_now(&endpoint.dsn, "test", event)
+    };
+    assert_eq!(send(), Ok(()));
+    assert_eq!(send(), Err("Sentry answered 403 Forbidden".into()));
+    assert_eq!(send(), Err("Sentry answered 500 Internal Server Error".into()));
+    assert_eq!(endpoint.messages(), ["test"; 3]);
+}
+
+#[test]
+fn a_transaction_that_waits_is_not_written() {
+    let delivery = Delivery::start(None, [Hang]);
+    delivery.send("in flight");
+    delivery.received(&["in flight"]);
+    delivery.transport.send_envelope(transaction("GET /"));
+    delivery.transport.shutdown(Duration::ZERO);
+    assert_eq!(delivery.sink.events(), ["in flight"]);
+    assert_eq!(delivery.sink.lines().len(), 1);
+}

@@ -1,0 +1,127 @@
+//! The thread that sends envelopes to Sentry.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::backoff::Backoff;
+use crate::clock::Clock;
+use crate::drain::{Drained, SpoolDrain};
+use crate::endpoint::{Endpoint, Refusal};
+use crate::fallback::Fallback;
+use crate::queue::{Next, Queue, QueuedEnvelope};
+
+/// The pauses between the tries for one envelope.
+const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(400)];
+
+pub(crate) struct TransportWorker {
+    queue: Arc<Queue>,
+    endpoint: Endpoint,
+    fallback: Fallback,
+    clock: Clock,
+    backoff: Backoff,
+    drain: SpoolDrain,
+}
+
+impl TransportWorker {
+    pub(crate) fn new(queue: Arc<Queue>, endpoint: Endpoint, fallback: Fallback, clock: Clock) -> Self {
+        let drain = SpoolDrain::new(Arc::clone(&clock));
+        Self { queue, endpoint, fallback, clock, backoff: Backoff::default(), drain }
+    }
+
+    /// Sends what is queued until the queue is closed, and drains the spool meanwhile.
+    pub(crate) fn run(mut self) {
+        loop {
+            match self.queue.next(&self.clock, self.due()) {
+                Next::Send(envelope) => self.deliver(&envelope),
+                Next::Due if self.drain_due().is_some_and(|due| self.is_past(due)) => self.drain(),
+                Next::Due => {}
+                Next::Closed => return,
+            }
+            if self.fallback.losses_due().is_some_and(|due| self.is_past(due)) {
+                self.fallback.report_losses();
+            }
+        }
+    }
+
+    fn is_past(&self, due: Instant) -> bool {
+        due <= (self.clock)()
+    }
+
+    fn drain_due(&self) -> Option<Instant> {
+        self.fallback.has_spool().then(|| self.drain.due(&self.backoff))
+    }
+
+    /// When there is something to do without a new envelope.
+    fn due(&self) -> Option<Instant> {
+        [self.drain_due(), self.fallback.losses_due()].into_iter().flatten().min()
+    }
+
+    /// Sends an envelope; what is refused goes to the fallback. A panic has been reported by its hook, and ends no more than
+    /// the delivery it happened in.
+    fn deliver(&mut self, envelope: &QueuedEnvelope) {
+        let sent = catch_unwind(AssertUnwindSafe(|| self.send(envelope)));
+        let sent = sent.unwrap_or_else(|_| Err(Refusal::ForGood("the delivery panicked".into())));
+        self.queue.settle(|| match sent {
+            Ok(()) => {}
+            Err(Refusal::ForNow(reason)) => self.fallback.spool(envelope, &reason),
+            Err(Refusal::ForGood(reason)) => self.fallback.write_undeliverable(envelope, &reason),
+        });
+    }
+
+    fn send(&mut self, envelope: &QueuedEnvelope) -> Result<(), Refusal> {
+        if let Some(reason) = self.backoff.reason((self.clock)()) {
+            return Err(Refusal::ForNow(reason.to_owned()));
+        }
+        if self.endpoint.wait(envelope.category).is_some() {
+            return Err(Refusal::ForNow("Sentry asked for fewer".into()));
+        }
+        let mut pauses = RETRY_PAUSES.into_iter();
+        loop {
+            let reason = match self.endpoint.post(&envelope.bytes) {
+                Ok(()) => {
+                    self.succeeded();
+                    return Ok(());
+                }
+                Err(Refusal::ForNow(reason)) => reason,
+                for_good => return for_good,
+            };
+            match (self.endpoint.wait(envelope.category), pauses.next()) {
+                (None, Some(pause)) if self.queue.wait_closed(pause) => {
+                    return Err(Refusal::ForNow("the service stopped before Sentry took it".into()));
+                }
+                (None, Some(_)) => {}
+                (retry_after, _) => {
+                    self.back_off(&reason, retry_after);
+                    return Err(Refusal::ForNow(reason));
+                }
+            }
+        }
+    }
+
+    /// Sends one envelope of the spool.
+    fn drain(&mut self) {
+        // As in a delivery, what panics here has been reported.
+        let _ = catch_unwind(AssertUnwindSafe(|| match self.drain.send_next(&mut self.endpoint, &self.fallback) {
+            Some(Drained::Sent) => self.succeeded(),
+            Some(Drained::Refused { reason, retry_after }) => self.back_off(&reason, retry_after),
+            None => {}
+        }));
+    }
+
+    fn succeeded(&mut self) {
+        if self.backoff.reset() {
+            self.fallback.log_available();
+        }
+    }
+
+    fn back_off(&mut self, reason: &str, retry_after: Option<Duration>) {
+        if self.backoff.back_off((self.clock)(), reason, retry_after) {
+            self.fallback.log_unavailable(reason);
+        }
+        self.drain.after_backoff();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+use sentry::Transport as _;
+use serde_json::json;
+
+use super::super::fake_endpoint::Reply::{Header, Status};
+use super::super::fake_endpoint::{FakeEndpoint, eventually, refusing_dsn};
+use super::super::spool::Spool;
+use super::super::test_delivery::{Delivery, MILLISECOND, SECOND, SPOOL_BYTES, fill};
+use super::super::test_support::{TempDir, bytes, event};
+use super::*;
+use cyanotype_telemetry::Level;
+
+#[test]
+fn events_are_sent_in_their_order() {
+    let delivery = Delivery::start(None, []);
+    let messages = ["one", "two", "three", "four"];
+    messages.iter().for_each(|message| delivery.send(message));
+    delivery.settled();
+    delivery.received(&messages);
+    assert_eq!(delivery.sink.messages(), [""; 0]);
+    let head = &delivery.endpoint.received()[0].head;
+    assert!(head.starts_with("post /api/7/envelope/ "), "{head}");
+    assert!(head.contains("sentry_key=public"), "{head}");
+    assert!(!head.contains("content-encoding"), "a small one is not compressed: {head}");
+}
+
+#[test]
+fn a_long_event_is_compressed() {
+    let delivery = Delivery::start(None, []);
+    let long = "x".repeat(5000);
+    delivery.deliver(&long);
+    delivery.received(&[&long]);
+    assert!(delivery.endpoint.received()[0].head.contains("content-encoding: gzip"));
+}
+
+#[test]
+fn a_refused_event_is_tried_three_times() {
+    let dir = TempDir::new();
+    let delivery = Delivery::start(Some(&dir), [Status(500), Status(503)]);
+    delivery.deliver("one");
+    delivery.received(&["one", "one", "one"]);
+    let received = delivery.endpoint.received();
+    assert!(received[1].at - received[0].at >= Duration::from_millis(200));
+    assert!(received[2].at - received[1].at >= Duration::from_millis(400));
+    assert_eq!((dir.files().len(), delivery.sink.messages().len()), (0, 0), "no trace is left");
+}
+
+#[test]
+fn without_a_spool_what_is_refused_goes_to_stderr_while_sentry_is_unavailable() {
+    let delivery = Delivery::start(None, [Status(500); 3]);
+    delivery.deliver("one");
+    delivery.deliver("two");
+    delivery.send_transaction("GET /");
+    delivery.settled();
+    delivery.received(&["one"; 3]);
+    assert_eq!(delivery.sink.events(), ["one", "two"], "and no transaction");
+    let (level, message, detail) = &delivery.sink.lines()[0];
+    assert_eq!(*level, Level::Error);
+    assert_eq!(message, "an event did not reach Sentry: Sentry answered 500 Internal Server Error");
+    assert_eq!(detail["reason"], "Sentry answered 500 Internal Server Error");
+    assert_eq!(detail["event"]["message"], "one");
+    delivery.advance(SECOND - MILLISECOND);
+    delivery.deliver("three");
+    assert_eq!(delivery.sink.events(), ["one", "two", "three"]);
+    delivery.advance(MILLISECOND);
+    delivery.deliver("four");
+    delivery.received(&["one", "one", "one", "four"]);
+    let lines = delivery.sink.lines();
+    assert_eq!((lines[3].0, lines[3].1.as_str()), (Level::Info, "Sentry takes events again"));
+    delivery.deliver("five");
+    assert_eq!(lines.len(), delivery.sink.lines().len(), "it is logged once");
+}
+
+#[test]
+fn what_sentry_refuses_for_good_goes_to_stderr_in_full() {
+    let dir = TempDir::new();
+    let delivery = Delivery::start(Some(&dir), [Status(400), Status(413)]);
+    delivery.deliver("one");
+    delivery.deliver("two");
+    delivery.deliver("three");
+    delivery.received(&["one", "two", "three"]);
+    assert_eq!(delivery.sink.events(), ["one", "two"]);
+    let reasons = delivery.sink.messages();
+    assert_eq!(reasons[0], "an event did not reach Sentry: Sentry answered 400 Bad Request");
+    assert_eq!(reasons[1], "an event did not reach Sentry: Sentry answered 413 Payload Too Large");
+    assert_eq!(dir.files().len(), 0);
+}
+
+#[test]
+fn what_sentry_refuses_for_now_is_spooled_and_sent_later() {
+    let dir = TempDir::new();
+    let delivery = Delivery::start(Some(&dir), [Status(500); 3]);
+    delivery.deliver("one");
+    delivery.deliver("two");
+    assert_eq!(dir.messages(), ["one", "two"]);
+    delivery.received(&["one"; 3]);
+    let (level, message, detail) = &delivery.sink.lines()[0];
+    assert_eq!(*level, Level::Warning);
+    assert_eq!(*message, format!("Sentry takes no events; they are kept in {}", dir.path().display()));
+    assert_eq!(json!(detail), json!({"reason": "Sentry answered 500 Internal Server Error"}));
+    delivery.advance(SECOND);
+    delivery.received(&["one", "one", "one", "one"]);
+    eventually("it is removed", || dir.messages() == ["two"]);
+    delivery.deliver("three");
+    delivery.advance(Duration::from_millis(20));
+    eventually("the spool is empty", || dir.files().is_empty());
+    assert_eq!(delivery.endpoint.messages(), ["one", "one", "one", "one", "three", "two"]);
+    assert_eq!(delivery.sink.messages()[1..], ["Sentry takes events again"]);
+}
+
+#[test]
+fn what_cannot_connect_is_spooled() {
+    let dir = TempDir::new();
+    let spool = Spool::new(dir.path(), SPOOL_BYTES, 3600 * SECOND);
+    let mut endpoint = FakeEndpoint::start([]);
+    endpoint.dsn = refusing_dsn();
+    let delivery = Delivery::with_spool(Some(spool), endpoint);
+    delivery.deliver("one");
+    assert_eq!(dir.messages(), ["one"]);
+    let reason = delivery.sink.lines()[0].2["reason"].as_str().map(str::to_owned);
+    assert!(reason.as_ref().is_some_and(|reason| reason.contains("refused")), "{reason:?}");
+}
+
+#[test]
+fn the_pause_begins_anew_after_a_success() {
+    let delivery = Delivery::start(None, [[Status(500); 3], [Status(200), Status(500), Status(500)]].concat());
+    delivery.deliver("one");
+    delivery.advance(SECOND);
+    delivery.deliver("two");
+    delivery.endpoint.script([Status(500)]);
+    delivery.deliver("three");
+    delivery.advance(SECOND);
+    delivery.deliver("four");
+    delivery.received(&["one", "one", "one", "two", "three", "three", "three", "four"]);
+}
+
+#[test]
+fn a_limit_holds_for_its_category_alone() {
+    let dir = TempDir::new();
+    let limits = Header(200, "X-Sentry-Rate-Limits", "60:error:organization");
+    let delivery = Delivery::start(Some(&dir), [limits]);
+    delivery.deliver("one");
+    delivery.deliver("two");
+    delivery.send_transaction("GET /");
+    delivery.settled();
+    delivery.received(&["one", "GET /"]);
+    assert_eq!(dir.messages(), ["two"]);
+    assert_eq!(delivery.sink.messages(), [""; 0], "it is no failure");
+}
+
+#[test]
+fn sentry_is_left_alone_for_as_long_as_it_says() {
+    let dir = TempDir::new();
+    let delivery = Delivery::start(Some(&dir), [Header(429, "Retry-After", "1")]);
+    delivery.deliver("one");
+    delivery.received(&["one"]);
+    assert_eq!(dir.messages(), ["one"], "it is not tried again");
+    assert_eq!(delivery.sink.lines()[0].2["reason"], "Sentry answered 429 Too Many Requests");
+    // The limit is one of the real time.
+    std::thread::sleep(Duration::from_millis(1050));
+    delivery.advance(SECOND);
+    delivery.received(&["one", "one"]);
+}
+
+#[test]
+fn too_many_requests_without_a_time_is_a_limit_of_a_minute() {
+    let delivery = Delivery::start(None, [Status(429)]);
+    delivery.deliver("one");
+    delivery.advance(59 * SECOND);
+    delivery.deliver("two");
+    delivery.received(&["one"]);
+    assert_eq!(delivery.sink.events(), ["one", "two"]);
+}
+
+#[test]
+fn losses_of_the_spool_are_counted_and_reported_together() {
+    let dir = TempDir::new();
+    let size = bytes(&event("event 0")).len() as u64;
+    let spool = Spool::new(dir.path(), 2 * size, 3600 * SECOND);
+    let delivery = Delivery::with_spool(Some(spool), FakeEndpoint::start([Status(500); 4]));
+    delivery.deliver("event 0");
+    delivery.advance(SECOND);
+    delivery.received(&["event 0"; 4]);
+    (1..5).for_each(|n| delivery.deliver(&format!("event {n}")));
+    assert_eq!(dir.messages(), ["event 3", "event 4"]);
+    assert_eq!(delivery.sink.lines().len(), 1, "not at once");
+    delivery.advance(SECOND);
+    eventually("they are reported", || delivery.sink.lines().len() == 2);
+    let (level, message, detail) = delivery.sink.lines().remove(1);
+    assert_eq!((level, message.as_str()), (Level::Warning, "3 kept events were dropped: the spool is full"));
+    assert_eq!(json!(detail), json!({"dropped": {"event": 3}}));
+    delivery.transport.queue.wake();
+    assert_eq!(delivery.endpoint.received().len(), 4, "Sentry is left alone for two seconds");
+    // Those of later are reported at the end.
+    delivery.deliver("event 5");
+    delivery.transport.shutdown(Duration::ZERO);
+    assert_eq!(delivery.sink.messages()[2..], ["1 kept events were dropped: the spool is full"]);
+}
+
+#[test]
+fn what_is_too_old_and_what_is_no_envelope_is_reported() {
+    let dir = TempDir::new();
+    fill(&dir, &["old 1", "old 2"]);
+    std::fs::write(dir.path().join("notes.txt"), "mine").expect("it is written");
+    let spool = Spool::new(dir.path(), SPOOL_BYTES, Duration::ZERO);
+    let delivery = Delivery::with_spool(Some(spool), FakeEndpoint::start([]));
+    eventually("they are gone", || dir.files().is_empty());
+    delivery.deliver("new");
+    delivery.advance(SECOND);
+    eventually("they are reported", || delivery.sink.lines().len() == 2);
+    let expected =
+        ["2 kept events were dropped: they were too old", "notes.txt in the spool is no event and was put aside"];
+    assert_eq!(delivery.sink.messages(), expected);
+    assert!(dir.path().join("aside/notes.txt").is_file());
+}
+
+#[test]
+fn a_panic_ends_one_delivery_and_not_the_worker() {
+    let delivery = Delivery::start(None, [Status(500); 3]);
+    delivery.deliver("one");
+    *delivery.sink.panic_at.lock() = Some("Sentry takes events again");
+    delivery.advance(SECOND);
+    delivery.deliver("two");
+    assert_eq!(delivery.sink.messages()[1..], ["an event did not reach Sentry: the delivery panicked"]);
+    delivery.deliver("three");
+    delivery.received(&["one", "one", "one", "two", "three"]);
+}

@@ -1,0 +1,248 @@
+//! The layers that settings come from; each value remembers which layer set it.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+
+use config::{Config, ConfigError, FileFormat, Format, Map, Source, Value, ValueKind};
+
+use crate::{Problem, Schema, Setting};
+
+/// One value of one layer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Leaf {
+    /// Dotted.
+    pub key: String,
+    pub value: ValueKind,
+    /// `default`, a file, an environment variable or a flag.
+    pub origin: String,
+}
+
+impl Leaf {
+    pub(crate) fn new(key: impl Into<String>, value: impl Into<ValueKind>, origin: &str) -> Self {
+        Self { key: key.into(), value: value.into(), origin: origin.to_owned() }
+    }
+
+    pub(crate) fn text(&self) -> Option<&str> {
+        if let ValueKind::String(text) = &self.value { Some(text) } else { None }
+    }
+
+    /// An empty value sets nothing.
+    fn is_empty(&self) -> bool {
+        self.text().is_some_and(|text| text.trim().is_empty())
+    }
+}
+
+/// So that a list of them, a layer, is one too.
+impl Source for Leaf {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        if self.is_empty() {
+            return Ok(Map::new());
+        }
+        let value = Value::new(Some(&self.origin), self.value.clone());
+        // Tables and not a path, in which brackets would have a meaning.
+        self.key.rsplit('.').fold(value, |value, name| Map::from([(name.to_owned(), value)]).into()).into_table()
+    }
+}
+
+pub(crate) fn defaults(schema: &Schema) -> Vec<Leaf> {
+    schema.settings.iter().filter_map(|setting| Some(Leaf::new(&setting.key, setting.default?, "default"))).collect()
+}
+
+/// What the variables set that their sections read, and the warnings about them.
+pub(crate) fn own_variables(schema: &Schema, environment: &[(String, String)]) -> (Vec<Leaf>, Vec<String>) {
+    let (mut leaves, mut warnings) = (Vec::new(), Vec::new());
+    for variable in &schema.variables {
+        let Some((_, text)) = environment.iter().find(|(name, _)| name == variable.name) else { continue };
+        let read = (variable.read)(text);
+        let set = read.values.into_iter().map(|(key, value)| Leaf::new(schema.normalized(&key), value, variable.name));
+        leaves.extend(set);
+        warnings.extend(read.warnings);
+    }
+    (leaves, warnings)
+}
+
+/// `SENTRY_DSN` and the others that have a name of their own.
+pub(crate) fn env_aliases(schema: &Schema, environment: &[(String, String)]) -> Vec<Leaf> {
+    let set = schema.settings.iter().filter_map(|setting| {
+        let alias = setting.env_alias?;
+        let (_, text) = environment.iter().find(|(name, _)| name == alias)?;
+        Some(Leaf::new(&setting.key, text.as_str(), alias))
+    });
+    set.collect()
+}
+
+/// `APP__LOG__MODE` and its like. Of two variables that differ in case alone neither can win.
+pub(crate) fn app_variables(schema: &Schema, environment: &[(String, String)]) -> Result<Vec<Leaf>, Problem> {
+    let mut found: BTreeMap<String, Leaf> = BTreeMap::new();
+    for (name, text) in environment {
+        let Some(path) = name.strip_prefix("APP__") else { continue };
+        let key = schema.normalized(&path.replace("__", ".").to_lowercase());
+        if let Some(other) = found.insert(key.clone(), Leaf::new(key, text.as_str(), name)) {
+            let mut variables = [other.origin, name.clone()];
+            variables.sort_unstable();
+            return Err(Problem::Ambiguous { key: other.key, variables });
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+/// A file of the configuration directory. A missing one sets nothing.
+pub(crate) fn file(schema: &Schema, directory: &Path, name: &str) -> Result<Vec<Leaf>, Problem> {
+    let file = directory.join(name);
+    if !file.try_exists().unwrap_or(true) {
+        return Ok(Vec::new());
+    }
+    let path = file.display().to_string();
+    match std::fs::read_to_string(&file) {
+        Ok(text) => parsed(schema, &text, &path),
+        Err(error) => Err(Problem::UnreadableFile { path, reason: error.to_string() }),
+    }
+}
+
+fn parsed(schema: &Schema, text: &str, path: &str) -> Result<Vec<Leaf>, Problem> {
+    let table = FileFormat::Toml
+        .parse(Some(&path.to_owned()), text)
+        .map_err(|error| Problem::InvalidFile { path: path.to_owned(), detail: without_excerpt(&*error) })?;
+    Ok(leaves(table).into_iter().map(|leaf| Leaf { key: schema.normalized(&leaf.key), ..leaf }).collect())
+}
+
+/// The place and the message of an error, without the line that it repeats between them, which may hold a secret.
+fn without_excerpt(error: &dyn Error) -> String {
+    let text = error.to_string();
+    match text.lines().collect::<Vec<_>>()[..] {
+        [place, _, _, _, message] => format!(", {}: {message}", place.trim_start_matches("TOML parse error at ")),
+        [message] => format!(": {message}"),
+        _ => " is no TOML".to_owned(),
+    }
+}
+
+/// A tree's values, by key.
+fn leaves(tree: Map<String, Value>) -> Vec<Leaf> {
+    let mut found = Vec::new();
+    descend("", tree, &mut found);
+    found.sort_by(|a, b| a.key.cmp(&b.key));
+    found
+}
+
+fn descend(prefix: &str, table: Map<String, Value>, found: &mut Vec<Leaf>) {
+    for (name, value) in table {
+        let key = format!("{prefix}{name}");
+        let origin = value.origin().unwrap_or_default().to_owned();
+        match value.kind {
+            ValueKind::Table(table) => descend(&format!("{key}."), table, found),
+            value => found.push(Leaf { key, value, origin }),
+        }
+    }
+}
+
+/// The values in force of layers of which later ones win, each with its setting; and the values that are no setting's. Those
+/// are looked for in each layer, because an empty value or a key above them would hide them once the layers are merged.
+pub(crate) fn merged(
+    schema: &Schema,
+    layers: impl IntoIterator<Item = Vec<Leaf>>,
+) -> (Vec<(Leaf, &Setting)>, Vec<Leaf>) {
+    let mut builder = Config::builder();
+    let mut unknown = Vec::new();
+    for layer in layers {
+        let (known, others): (Vec<Leaf>, Vec<Leaf>) =
+            layer.into_iter().partition(|leaf| schema.find(&leaf.key).is_some());
+        builder = builder.add_source(known);
+        unknown.extend(others);
+    }
+    let tree = builder.build().and_then(|config| config.collect()).expect("what is in memory can be collected");
+    let in_force = leaves(tree).into_iter().filter_map(|leaf| schema.find(&leaf.key).map(|setting| (leaf, setting)));
+    (in_force.collect(), unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::section;
+    use crate::value::validated;
+
+    #[derive(Debug, Clone, serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Level {
+        Debug,
+        Info,
+    }
+
+    section! {
+        #[expect(dead_code, reason = "only its schema is read")]
+        pub(super) struct Log {
+            /// where it goes
+            #[setting(OneOf(&["off", "on"]))]
+            mode: Option<String>,
+            /// of one module
+            #[setting(each "<module>", one_of::<Level>())]
+            levels: BTreeMap<String, Level>,
+        }
+    }
+
+    section! {
+        #[expect(dead_code, reason = "only its schema is read")]
+        struct Root {
+            #[setting(section)]
+            log: Log,
+            /// the port
+            #[setting(Whole(0, 65535), default = 1)]
+            port: u16,
+            /// threads
+            #[setting(Whole(1, 1024))]
+            workers: Option<u16>,
+            /// where reports go
+            #[setting(Secret)]
+            dsn: Option<String>,
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_named_with_the_line_but_not_its_text() {
+        for (text, expected) in [
+            ("[log]\nmode = hunter2", "f, line 2, column 8: string values must be quoted, expected literal string"),
+            ("[log]\nlevel = \"info\"\nlevel = \"hunter2\"", "f, line 3, column 1: duplicate key"),
+            ("# hunter2\n[log", "f, line 2, column 5: unclosed table, expected `]`"),
+            ("port = 99999999999999999999", "f: number too large to fit in target type"),
+        ] {
+            let refused = parsed(&Schema::of::<Root>(), text, "f").expect_err("is refused");
+            assert_eq!(refused.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn the_values_of_files_keep_their_types() {
+        let schema = Schema::of::<Root>();
+        let text = "port = 80.0\nworkers = 1_0\ndsn = [\"hunter2\"]";
+        let (in_force, unknown) = merged(&schema, [parsed(&schema, text, "f").expect("it is TOML")]);
+        let checked: Vec<_> = in_force.iter().map(|(leaf, setting)| validated(leaf, setting)).collect();
+        let wrong = |problem: &str| Err(problem.to_owned());
+        assert_eq!(unknown, []);
+        assert_eq!(
+            checked,
+            [
+                wrong("`a list` is not a text; write it in quotes"),
+                wrong("`80.0` is not allowed; allowed is a whole number from 0 to 65535"),
+                Ok(10.into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_no_setting_is_found_in_every_layer() {
+        let layer =
+            |set: &[(&str, &str)]| -> Vec<Leaf> { set.iter().map(|(key, text)| Leaf::new(*key, *text, key)).collect() };
+        let below = layer(&[("log.mode", "off"), ("log.mode.x", ""), ("log", "x"), ("log.levels.a[9]::b", "debug")]);
+        let above = layer(&[("log", ""), ("log.mode", " "), ("log.mode.x", "x"), ("log.levels.a[9]::b", "info")]);
+        let schema = Schema::of::<Root>();
+        let (in_force, unknown) = merged(&schema, [below, above]);
+        let in_force: Vec<_> = in_force.iter().map(|(leaf, _)| (&*leaf.key, leaf.text())).collect();
+        assert_eq!(in_force, [("log.levels.a[9]::b", Some("info")), ("log.mode", Some("off"))]);
+        let unknown: Vec<_> = unknown.iter().map(|leaf| &*leaf.key).collect();
+        assert_eq!(unknown, ["log.mode.x", "log", "log", "log.mode.x"]);
+    }
+}

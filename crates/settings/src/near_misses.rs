@@ -1,0 +1,115 @@
+//! Variables that look as if they were meant for a setting, and are not read.
+
+use crate::layers::Leaf;
+use crate::setting::variable;
+use crate::value::validated;
+use crate::{Schema, Setting};
+
+/// A variable that is read.
+struct Known<'a> {
+    name: String,
+    /// What its near misses are spelled like.
+    words: Vec<String>,
+    setting: Option<&'a Setting>,
+}
+
+impl Schema {
+    /// The variable that was probably meant by this one, which is not read.
+    #[must_use]
+    pub fn near_miss(&self, name: &str, value: &str) -> Option<String> {
+        self.meant(name, value, &self.known())
+    }
+
+    /// A warning for each, by name. Values are never repeated.
+    pub(crate) fn near_misses(&self, environment: &[(String, String)]) -> Vec<String> {
+        let known = self.known();
+        let meant = |(name, value): &(String, String)| {
+            let meant = self.meant(name, value, &known)?;
+            Some(format!("{name} is not read; did you mean {meant}?"))
+        };
+        let mut warnings: Vec<String> = environment.iter().filter_map(meant).collect();
+        warnings.sort();
+        warnings
+    }
+
+    fn known(&self) -> Vec<Known<'_>> {
+        let of_settings = self.settings.iter().filter(|setting| !setting.has_free_name()).flat_map(|setting| {
+            let alias = setting.env_alias.map(|name| (name.to_owned(), name));
+            let names = alias.into_iter().chain([(variable(&setting.key), setting.key.as_str())]);
+            // With the prefix that was not written right, and without it.
+            names.flat_map(|(name, spelled)| {
+                let prefixed = ["APP".to_owned()].into_iter().chain(words(spelled)).collect();
+                let with_prefix = Known { name: variable(&setting.key), words: prefixed, setting: Some(setting) };
+                [Known { name, words: words(spelled), setting: Some(setting) }, with_prefix]
+            })
+        });
+        let own =
+            self.variables.iter().map(|it| Known { name: it.name.to_owned(), words: words(it.name), setting: None });
+        of_settings.chain(own).collect()
+    }
+
+    fn meant(&self, name: &str, value: &str, known: &[Known<'_>]) -> Option<String> {
+        // What begins so is a setting's, or stops the start.
+        let is_read = name.starts_with("APP__") || known.iter().any(|known| known.name == name);
+        // Container platforms set NAME_PORT=tcp://10.0.0.1:80 for a service of any name.
+        let is_a_link = ["tcp://", "udp://", "sctp://"].iter().any(|scheme| value.starts_with(scheme));
+        if is_read || is_a_link || value.trim().is_empty() {
+            return None;
+        }
+        let said = words(name);
+        let distances = known.iter().filter_map(|known| {
+            // `ENV` is a name that shells use too, so its value decides.
+            let is_meant = known.words.len() > 1 || known.setting.is_some_and(|setting| takes(setting, value));
+            Some((distance(&said, &known.words).filter(|_| is_meant)?, known))
+        });
+        if let Some((_, nearest)) = distances.min_by_key(|(distance, _)| *distance) {
+            return Some(nearest.name.clone());
+        }
+        // Those that are read by the beginning of their names alone.
+        let spelled = said.join("_");
+        if name.to_uppercase().starts_with("APP__") {
+            return Some(name.to_uppercase());
+        }
+        let begins = |stem: &str, spelled: &str| {
+            spelled.starts_with(&words(stem).iter().map(|word| format!("{word}_")).collect::<String>())
+        };
+        let deferred = self.deferred.iter().find(|names| begins(&format!("app.{}", before_name(names)), &spelled));
+        let unprefixed = spelled.strip_prefix("APP_").unwrap_or(&spelled);
+        let mut free = self.settings.iter().filter(|setting| setting.has_free_name()).map(|setting| &setting.key);
+        deferred.or_else(|| free.find(|key| begins(before_name(key), unprefixed))).map(|key| variable(key))
+    }
+}
+
+/// A key as far as its free name.
+fn before_name(key: &str) -> &str {
+    key.split('<').next().unwrap_or_default()
+}
+
+fn words(name: &str) -> Vec<String> {
+    name.split(['_', '-', '.']).filter(|word| !word.is_empty()).map(str::to_uppercase).collect()
+}
+
+fn takes(setting: &Setting, value: &str) -> bool {
+    validated(&Leaf::new(&setting.key, value, ""), setting).is_ok()
+}
+
+/// How far a name is from one that is read: 0 for the same words written otherwise, 1 for an abbreviation of the last one,
+/// and the number of words with a typing error. `None` when it is a name of its own.
+fn distance(said: &[String], meant: &[String]) -> Option<usize> {
+    if said.concat() == meant.concat() {
+        return Some(0);
+    }
+    // A single word, and one beside a word that is any program's, is too little to tell an error by.
+    let is_short = meant.len() == 1 || (meant.len() == 2 && meant[0] == "APP");
+    let differing: Vec<(&String, &String)> = said.iter().zip(meant).filter(|(a, b)| a != b).collect();
+    let is_abbreviated = |(short, long): &(&String, &String)| {
+        said.last() == Some(*short) && short.len() >= 3 && long.starts_with(short.as_str())
+    };
+    let most = (meant.concat().len() / 5).min(2);
+    let are_typing_errors = || differing.iter().all(|(a, b)| strsim::osa_distance(a, b) == 1);
+    let is_near = match &differing[..] {
+        [one] if is_abbreviated(one) => true,
+        several => several.len() <= most && are_typing_errors(),
+    };
+    (said.len() == meant.len() && !is_short && is_near).then_some(differing.len())
+}

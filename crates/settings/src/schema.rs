@@ -1,0 +1,199 @@
+//! What sections declare, gathered.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{Origin, Problem, Setting};
+
+/// A part of the settings: a type that they are read into, and what can be set in it. [`section!`](crate::section) declares
+/// both at once. A root is a section too, whose key is empty.
+pub trait Section: DeserializeOwned {
+    /// Adds the settings of this section, and of those within it.
+    fn declare(schema: &mut Schema);
+}
+
+/// Values that are valid alone and not together: the name of the setting to change, and what is wrong with it.
+pub type Conflict = (&'static str, String);
+
+/// A check of several values of a section.
+pub type Combination = fn(&Values<'_>) -> Option<Conflict>;
+
+/// What an environment variable sets that is neither `APP__…` nor a setting's alias.
+#[derive(Debug, Default)]
+pub struct VariableValues {
+    /// Keys and values. Every other layer but the defaults wins.
+    pub values: Vec<(String, String)>,
+    /// What cannot be used of it.
+    pub warnings: Vec<String>,
+}
+
+/// A variable that its section reads in its own way, such as `RUST_LOG`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Variable {
+    pub name: &'static str,
+    pub read: fn(&str) -> VariableValues,
+}
+
+/// Everything that can be set: by a root, by a part of it, or by a part that is known only later.
+#[derive(Debug, Clone, Default)]
+pub struct Schema {
+    /// The keys of the sections around what is declared next, with a dot at the end of each.
+    prefix: String,
+    pub(crate) settings: Vec<Setting>,
+    pub(crate) variables: Vec<Variable>,
+    pub(crate) deferred: Vec<String>,
+    combinations: Vec<(String, Combination)>,
+}
+
+impl Schema {
+    /// What can be set of a root.
+    #[must_use]
+    pub fn of<S: Section>() -> Self {
+        let mut schema = Self::default();
+        S::declare(&mut schema);
+        schema
+    }
+
+    /// What can be set below a key.
+    #[must_use]
+    pub fn below(key: &str, declare: impl FnOnce(&mut Self)) -> Self {
+        let mut schema = Self { prefix: format!("{key}."), ..Self::default() };
+        declare(&mut schema);
+        schema
+    }
+
+    /// Every setting, in the order in which they are declared.
+    #[must_use]
+    pub fn settings(&self) -> &[Setting] {
+        &self.settings
+    }
+
+    /// Adds a setting. Its key is its name in the section; an empty one is that of the section itself.
+    pub fn setting(&mut self, mut setting: Setting) {
+        setting.key = format!("{}{}", self.prefix, setting.key).trim_end_matches('.').to_owned();
+        self.settings.push(setting);
+    }
+
+    /// Adds a section below this one.
+    pub fn section<S: Section>(&mut self, name: &str) {
+        let outer = self.prefix.len();
+        self.prefix.push_str(name);
+        self.prefix.push('.');
+        S::declare(self);
+        self.prefix.truncate(outer);
+    }
+
+    /// Adds what another section declares to this one.
+    pub fn flatten<S: Section>(&mut self) {
+        S::declare(self);
+    }
+
+    /// Adds a check of several values.
+    pub fn validate_combination(&mut self, check: Combination) {
+        self.combinations.push((self.prefix.clone(), check));
+    }
+
+    /// Adds an environment variable that is read in its own way. The keys that it sets are whole ones.
+    pub fn variable(&mut self, name: &'static str, read: fn(&str) -> VariableValues) {
+        self.variables.push(Variable { name, read });
+    }
+
+    /// Defers what is set below `<name>.`: the sections of that kind are declared after loading, and checked then, with
+    /// [`Deferred::read`](crate::Deferred::read).
+    pub fn defer(&mut self, names: &str) {
+        self.deferred.push(format!("{}{names}", self.prefix));
+    }
+
+    pub(crate) fn find(&self, key: &str) -> Option<&Setting> {
+        self.settings.iter().find(|setting| setting.matches(key))
+    }
+
+    /// The key of a section that is declared later.
+    pub(crate) fn is_deferred(&self, key: &str) -> bool {
+        self.deferred_name(key).is_some()
+    }
+
+    /// What is before the name of such a section, the name, and what is after it.
+    fn deferred_name<'a>(&self, key: &'a str) -> Option<(&'a str, &'a str, &'a str)> {
+        self.deferred.iter().find_map(|names| {
+            let stem = names.split('<').next().unwrap_or_default();
+            let (name, rest) = key.strip_prefix(stem)?.split_once('.')?;
+            Some((&key[..stem.len()], name, rest))
+        })
+    }
+
+    /// A variable's name has no hyphens, so free names have underscores in every layer.
+    pub(crate) fn normalized(&self, key: &str) -> String {
+        let stems = self.settings.iter().filter_map(Setting::stem);
+        if let Some((stem, name)) = stems.filter_map(|stem| Some((stem, key.strip_prefix(stem)?))).next() {
+            return format!("{stem}{}", name.replace('-', "_"));
+        }
+        match self.deferred_name(key) {
+            Some((stem, name, rest)) => format!("{stem}{}.{rest}", name.replace('-', "_")),
+            None => key.to_owned(),
+        }
+    }
+
+    /// The declared key nearest to a mistyped one, for a hint.
+    pub(crate) fn nearest(&self, key: &str) -> Option<String> {
+        let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+        self.settings
+            .iter()
+            .filter(|setting| !setting.has_free_name())
+            .map(|setting| {
+                let whole = strsim::levenshtein(key, &setting.key);
+                // The right name in the wrong section is near too.
+                (if last(key) == last(&setting.key) { whole.min(2) } else { whole }, &setting.key)
+            })
+            .min()
+            .filter(|(distance, _)| *distance <= 3)
+            .map(|(_, known)| known.clone())
+    }
+
+    /// By key, as other problems of values are.
+    pub(crate) fn conflicts(&self, tree: &Value, origins: &[Origin]) -> Vec<Problem> {
+        let conflicts = self.combinations.iter().filter_map(|(prefix, check)| {
+            let values = Values { prefix, tree, origins };
+            let (name, reason) = check(&values)?;
+            let set_by = values.set_by(name).to_owned();
+            Some((values.key(name), set_by, reason))
+        });
+        let mut conflicts: Vec<_> = conflicts.collect();
+        conflicts.sort();
+        conflicts.into_iter().map(|(key, set_by, reason)| Problem::InvalidValue { key, set_by, reason }).collect()
+    }
+}
+
+/// The values of a section that are valid alone, by their names in it.
+#[derive(Debug)]
+pub struct Values<'a> {
+    prefix: &'a str,
+    tree: &'a Value,
+    origins: &'a [Origin],
+}
+
+impl<'a> Values<'a> {
+    /// A value, if it is set.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a Value> {
+        self.tree.pointer(&pointer(&self.key(name)))
+    }
+
+    /// The whole key of a setting.
+    #[must_use]
+    pub fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// The layer that set a value.
+    #[must_use]
+    pub fn set_by(&self, name: &str) -> &'a str {
+        let key = self.key(name);
+        self.origins.iter().find(|origin| origin.key == key).map_or("", |origin| &origin.set_by)
+    }
+}
+
+/// The JSON pointer of a key.
+pub(crate) fn pointer(key: &str) -> String {
+    format!("/{}", key.replace('.', "/"))
+}

@@ -1,0 +1,146 @@
+//! The declaration of a section.
+
+/// Declares a section: a struct, how it is deserialized, and what can be set in it.
+///
+/// The doc comment of a field is the documentation of its setting, without a full stop. `#[setting(…)]` has the
+/// [type](crate::ValueType), then, each if there is one and in this order: `default = ` a literal, `env = "NAME"` for a
+/// variable that sets it beside `APP__…`, and `check = ` a [`Check`](crate::Check).
+///
+/// - `#[setting(section)]`: another section, below the field's name. With `#[serde(flatten)]` its settings are this
+///   section's own.
+/// - `#[setting(each "<module>", …)]`: a map, whose keys are free names.
+/// - A list has `#[serde(default)]`, because an empty one is no value.
+///
+/// After the struct, each if there is one and in this order:
+///
+/// - `validate_combination = ` a [`Combination`](crate::Combination) `;`
+/// - `variable "NAME" = ` a function that reads an environment variable in its own way `;`
+/// - `defer "<name>";`: the sections of such names are declared [after loading](crate::Deferred).
+///
+/// The struct is `Debug`, `Clone` and `Deserialize`; serde is a dependency of the crate that declares it.
+///
+/// ```
+/// use cyanotype_settings::{Conflict, Loader, Values, section};
+///
+/// section! {
+///     /// How many connections there are.
+///     pub struct Pool {
+///         /// connections that stay open; no more than pool.max
+///         #[setting(Whole(0, 100), default = 1)]
+///         pub min: u32,
+///         /// the most connections
+///         #[setting(Whole(1, 100), default = 8, env = "POOL_SIZE")]
+///         pub max: u32,
+///     }
+///     validate_combination = min_is_below_max;
+/// }
+///
+/// section! {
+///     /// Everything that can be set.
+///     pub struct Settings {
+///         #[setting(section)]
+///         pub pool: Pool,
+///         /// the hosts that may connect; any when not set
+///         #[serde(default)]
+///         #[setting(List, check = is_host)]
+///         pub hosts: Vec<String>,
+///     }
+/// }
+///
+/// fn min_is_below_max(values: &Values<'_>) -> Option<Conflict> {
+///     let (min, max) = (values.get("min")?.as_u64()?, values.get("max")?.as_u64()?);
+///     (min > max).then(|| ("min", format!("`{min}` is more than {}, which is {max}", values.key("max"))))
+/// }
+///
+/// fn is_host(host: &str) -> Result<(), String> {
+///     if host.contains('/') { Err(format!("`{host}` is not a host")) } else { Ok(()) }
+/// }
+///
+/// let load = |set: &[(&str, &str)]| Loader::<Settings>::new("/no/such/directory").variables(set.iter().copied()).load();
+///
+/// let settings = load(&[("POOL_SIZE", "4"), ("APP__HOSTS", "a.example, b.example")])?;
+/// assert_eq!((settings.pool.min, settings.pool.max, settings.hosts.len()), (1, 4, 2));
+///
+/// let error = load(&[("APP__POOL__MIN", "9"), ("APP__HOSTS", "a/b")]).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "hosts (set by APP__HOSTS): `a/b` is not a host\n\
+///      pool.min (set by APP__POOL__MIN): `9` is more than pool.max, which is 8"
+/// );
+/// # Ok::<(), cyanotype_settings::SettingsError>(())
+/// ```
+#[macro_export]
+macro_rules! section {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident {
+            $(
+                $(#[doc = $about:literal])*
+                $(#[serde($serde:ident)])?
+                #[setting($($spec:tt)*)]
+                $field_vis:vis $field:ident: $type:ty
+            ),* $(,)?
+        }
+        $(validate_combination = $combination:path;)?
+        $(variable $variable:literal = $read:path;)?
+        $(defer $deferred:literal;)?
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, $crate::Deserialize)]
+        #[allow(rustdoc::bare_urls)]
+        $vis struct $name {
+            $(
+                $(#[doc = $about])*
+                $(#[serde($serde)])?
+                $field_vis $field: $type,
+            )*
+        }
+
+        impl $crate::Section for $name {
+            fn declare(schema: &mut $crate::Schema) {
+                $($crate::__field!(schema, $field: $type, concat!("" $(, $about)*), [$($serde)?] $($spec)*);)*
+                $(schema.validate_combination($combination);)?
+                $(schema.variable($variable, $read);)?
+                $(schema.defer($deferred);)?
+            }
+        }
+    };
+}
+
+/// A field of [`section!`], declared.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __field {
+    ($schema:ident, $field:ident: $type:ty, $about:expr, [flatten] section) => {
+        $schema.flatten::<$type>()
+    };
+    ($schema:ident, $field:ident: $type:ty, $about:expr, [] section) => {
+        $schema.section::<$type>(stringify!($field))
+    };
+    ($schema:ident, $field:ident: $type:ty, $about:expr, [] each $name:literal, $($spec:tt)+) => {
+        $crate::__field!($schema, concat!(stringify!($field), ".", $name), $about, $($spec)+)
+    };
+    ($schema:ident, $field:ident: $type:ty, $about:expr, [$(default)?] $($spec:tt)+) => {
+        $crate::__field!($schema, stringify!($field), $about, $($spec)+)
+    };
+    (
+        $schema:ident, $key:expr, $about:expr,
+        $value_type:expr $(, default = $default:literal)? $(, env = $env:literal)? $(, check = $check:path)?
+    ) => {{
+        #[allow(unused_imports)]
+        use $crate::{ValueType::*, one_of};
+        #[allow(unused_mut)]
+        let mut setting = $crate::Setting {
+            key: $key.to_owned(),
+            value_type: $value_type,
+            default: None,
+            about: $about.trim_ascii(),
+            env_alias: None,
+            check: None,
+        };
+        $(setting.default = Some(concat!($default));)?
+        $(setting.env_alias = Some($env);)?
+        $(setting.check = Some($check);)?
+        $schema.setting(setting);
+    }};
+}

@@ -1,0 +1,52 @@
+//! A sink of one's own: events as lines of JSON in a file. It needs no Sentry and no DSN.
+//!
+//! `cargo run -p cyanotype-telemetry --example custom_sink -- events.jsonl`
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use cyanotype_settings::Loader;
+use cyanotype_telemetry::panic::Panics;
+use cyanotype_telemetry::record::Event;
+use cyanotype_telemetry::{EventSink, Kind, Losses, Scope, Settings, Sinks, capture_exception};
+
+struct EventFile {
+    file: File,
+    lost: AtomicU64,
+}
+
+impl EventSink for EventFile {
+    // Called by a thread of its own, so it may wait for the disk.
+    fn send(&self, event: &Event, _: Option<&Scope>) {
+        let line = serde_json::to_string(event).map_err(io::Error::from);
+        if line.and_then(|line| writeln!(&self.file, "{line}")).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn flush(&self, _: Instant) -> Losses {
+        match self.lost.swap(0, Ordering::Relaxed) {
+            0 => Losses::none(),
+            lost => Losses(vec![(Kind::Exception, lost)]),
+        }
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let path = std::env::args().nth(1).unwrap_or_else(|| "events.jsonl".into());
+    let sink = EventFile { file: File::options().create(true).append(true).open(path)?, lost: AtomicU64::new(0) };
+
+    let settings = Loader::<Settings>::new("config").process_environment().load()?;
+    let sinks = Sinks::stderr(&settings).event(Arc::new(sink));
+    let pipeline = cyanotype_telemetry::start(&settings, None, sinks, Panics::All);
+
+    if let Err(error) = "twelve".parse::<u32>() {
+        capture_exception(&error);
+    }
+    pipeline.finish(Instant::now() + Duration::from_secs(3));
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! A failure as it is reported: the error's chain of messages, its type, and where it happened.
+
+use std::error::Error;
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::stack::Stack;
+
+/// One error of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// The name of its type: `ParseIntError`.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// Its display text.
+    pub message: String,
+}
+
+/// A failure: an error with its sources, or a panic.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failure {
+    /// The error and its sources, outermost first; never empty.
+    pub chain: Vec<Link>,
+    /// Where it happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Arc<Stack>>,
+    /// A panic ends what it happened in, so its event is fatal.
+    pub panic: bool,
+    /// Something that every request needs is unavailable: one report a window is enough.
+    pub outage: bool,
+}
+
+/// A source that is its own source would never end.
+const LONGEST_CHAIN: usize = 32;
+
+impl Failure {
+    /// The failure that an error is.
+    #[must_use]
+    pub fn of(error: &(dyn Error + 'static), stack: Option<Arc<Stack>>) -> Self {
+        let chain = chain(error)
+            .take(LONGEST_CHAIN)
+            .map(|error| Link { type_name: type_name(error), message: error.to_string() });
+        Self { chain: chain.collect(), stack, panic: false, outage: false }
+    }
+
+    /// The failure of a body's stream, without what actix wraps around it, once for each layer that it passed.
+    #[must_use]
+    pub fn of_body(error: &(dyn Error + 'static)) -> Self {
+        let mut failure = Self::of(error, None);
+        let wrapped = failure.chain.iter().take_while(|link| link.type_name.starts_with("actix_http::")).count();
+        // Where there is nothing else, the innermost of them is what is known.
+        failure.chain.drain(..wrapped.min(failure.chain.len() - 1));
+        failure
+    }
+
+    /// A failure that comes with no error of its own.
+    #[must_use]
+    pub fn plain(type_name: &str, message: String) -> Self {
+        Self { chain: vec![Link { type_name: type_name.into(), message }], stack: None, panic: false, outage: false }
+    }
+
+    /// A panic.
+    #[must_use]
+    pub fn panic(message: String, stack: Stack) -> Self {
+        Self { stack: Some(Arc::new(stack)), panic: true, ..Self::plain("panic", message) }
+    }
+
+    /// The outermost error.
+    #[must_use]
+    pub fn first(&self) -> &Link {
+        &self.chain[0]
+    }
+
+    /// The messages of the chain, outermost first.
+    #[must_use]
+    pub fn messages(&self) -> Vec<String> {
+        self.chain.iter().map(|link| link.message.clone()).collect()
+    }
+}
+
+/// An error and its sources, outermost first.
+pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
+}
+
+/// An error and its sources in one sentence.
+#[must_use]
+pub fn sentence(error: &(dyn Error + 'static)) -> String {
+    chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Whether two reports of one request are of the same failure: one's messages are the end of the other's.
+pub(crate) fn is_same(a: &[String], b: &[String]) -> bool {
+    a.ends_with(b) || b.ends_with(a)
+}
+
+/// The type of an error behind `dyn`, read off its debug form: `PoolTimedOut`, `ParseIntError`, `Database`.
+fn type_name(error: &(dyn Error + 'static)) -> String {
+    /// Takes the leading name and then stops the formatting, which may be long.
+    struct Name(String);
+    impl Write for Name {
+        fn write_str(&mut self, piece: &str) -> fmt::Result {
+            for c in piece.chars() {
+                if !(c.is_alphanumeric() || matches!(c, '_' | ':')) || self.0.len() > 100 {
+                    return Err(fmt::Error);
+                }
+                self.0.push(c);
+            }
+            Ok(())
+        }
+    }
+    let mut name = Name(String::new());
+    let _ = write!(name, "{error:?}");
+    if name.0.starts_with(|c: char| c.is_alphabetic()) { name.0 } else { "Error".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_is_the_error_and_its_sources() {
+        #[derive(Debug)]
+        struct Outer(std::num::ParseIntError);
+        impl fmt::Display for Outer {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("no quantity")
+            }
+        }
+        impl Error for Outer {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let outer = Outer("x".parse::<i32>().expect_err("is no number"));
+        let failure = Failure::of(&outer, None);
+        assert_eq!(failure.messages(), ["no quantity", "invalid digit found in string"]);
+        let types: Vec<&str> = failure.chain.iter().map(|link| link.type_name.as_str()).collect();
+        assert_eq!(types, ["Outer", "ParseIntError"]);
+    }
+
+    #[test]
+    fn an_error_without_a_name_is_an_error() {
+        let error: Box<dyn Error + Send + Sync> = "plain text".into();
+        assert_eq!(Failure::of(&*error, None).first().type_name, "Error");
+    }
+
+    #[test]
+    fn a_failure_is_the_same_when_one_chain_is_the_end_of_the_other() {
+        let chain = |messages: &[&str]| messages.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>();
+        assert!(is_same(&chain(&["wrapped", "cause"]), &chain(&["cause"])));
+        assert!(is_same(&chain(&["cause"]), &chain(&["wrapped", "cause"])));
+        assert!(!is_same(&chain(&["wrapped", "cause"]), &chain(&["wrapped"])));
+    }
+}

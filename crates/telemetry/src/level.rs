@@ -1,0 +1,97 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// How severe a record is, in rising order.
+///
+/// `warning` and `error` are tracing's `WARN` and `ERROR`; `critical` is written with
+/// [`critical!`](crate::critical). As a threshold a level lets itself and everything above it through.
+///
+/// ```
+/// use cyanotype_telemetry::Level;
+/// assert!(Level::Critical > Level::Error);
+/// assert_eq!("warning".parse(), Ok(Level::Warning));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Every step.
+    Trace,
+    /// For who looks for a fault.
+    Debug,
+    /// Normal operation.
+    Info,
+    /// Unexpected, and handled.
+    Warning,
+    /// Something failed.
+    Error,
+    /// The service itself is in danger.
+    Critical,
+}
+
+impl Level {
+    /// Every level, lowest first.
+    pub const ALL: [Level; 6] =
+        [Level::Trace, Level::Debug, Level::Info, Level::Warning, Level::Error, Level::Critical];
+    /// The names of [`Level::ALL`], in the same order.
+    pub const NAMES: [&str; 6] = ["trace", "debug", "info", "warning", "error", "critical"];
+
+    /// The name in settings and records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Level::Trace => "trace",
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warning => "warning",
+            Level::Error => "error",
+            Level::Critical => "critical",
+        }
+    }
+
+    /// The least verbose filter that still lets this level's tracing events happen.
+    pub(crate) const fn tracing_filter(self) -> tracing::level_filters::LevelFilter {
+        use tracing::level_filters::LevelFilter;
+        match self {
+            Level::Trace => LevelFilter::TRACE,
+            Level::Debug => LevelFilter::DEBUG,
+            Level::Info => LevelFilter::INFO,
+            Level::Warning => LevelFilter::WARN,
+            // tracing knows nothing above ERROR: `critical!` is an ERROR with a mark.
+            Level::Error | Level::Critical => LevelFilter::ERROR,
+        }
+    }
+}
+
+impl From<tracing::Level> for Level {
+    fn from(level: tracing::Level) -> Self {
+        match level {
+            tracing::Level::TRACE => Level::Trace,
+            tracing::Level::DEBUG => Level::Debug,
+            tracing::Level::INFO => Level::Info,
+            tracing::Level::WARN => Level::Warning,
+            tracing::Level::ERROR => Level::Error,
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A level's name that is none of [`Level::NAMES`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no level: use one of {names}", names = Level::NAMES.join(", "))]
+pub struct UnknownLevel(String);
+
+impl FromStr for Level {
+    type Err = UnknownLevel;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let position = Self::NAMES.iter().position(|name| *name == text);
+        position.map(|at| Self::ALL[at]).ok_or_else(|| UnknownLevel(text.to_owned()))
+    }
+}

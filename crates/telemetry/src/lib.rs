@@ -1,0 +1,79 @@
+//! Records, breadcrumbs and events: one table, [`Policy::route`], decides which sink gets what.
+//!
+//! ```text
+//! tracing::info! … critical!          ─┐
+//! add_breadcrumb                       ├─→ Pipeline ─→ Policy::route (the table) ─→ line sinks (stderr …)
+//! capture_exception, capture_event     │                                          └→ event sinks (Sentry …)
+//! panics, responses, uncaught errors  ─┘
+//! ```
+//!
+//! A sink implements [`LineSink`] or [`EventSink`]:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Instant;
+//!
+//! use cyanotype_telemetry::record::Event;
+//! use cyanotype_telemetry::{EventSink, Losses, Scope, Sinks};
+//!
+//! struct Counter(std::sync::atomic::AtomicU64);
+//!
+//! impl EventSink for Counter {
+//!     fn send(&self, _: &Event, _: Option<&Scope>) {
+//!         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+//!     }
+//!
+//!     fn flush(&self, _: Instant) -> Losses {
+//!         Losses::none()
+//!     }
+//! }
+//!
+//! let sinks = Sinks::none().event(Arc::new(Counter(0.into())));
+//! ```
+//!
+//! It has no features; Sentry is a sink in the crate `cyanotype-sentry`.
+
+#![warn(missing_docs, unreachable_pub)]
+
+mod capture;
+mod delivery;
+pub mod failure;
+mod flood;
+mod identity;
+mod level;
+mod lines;
+pub mod load_shedding;
+mod losses;
+pub mod memory;
+mod mute;
+mod outcome;
+pub mod panic;
+pub mod pipeline;
+mod policy;
+pub mod record;
+pub mod request;
+pub mod sampling;
+pub mod settings;
+mod sinks;
+pub mod stack;
+mod start;
+mod stderr;
+mod subscriber;
+mod symbolizer;
+
+pub use capture::{Message, add_breadcrumb, capture_event, capture_exception, spawn};
+pub use level::{Level, UnknownLevel};
+pub use losses::Losses;
+pub use mute::mute_this_thread;
+pub use pipeline::{BeforeBreadcrumb, Pipeline, Report, pipeline};
+pub use policy::{Kind, Policy, Route, StackRoute, ToSentry};
+pub use record::{Breadcrumb, EventId};
+pub use settings::Settings;
+pub use sinks::{EventSink, LineSink, Scope, Sinks};
+pub use start::start;
+pub use stderr::Stderr;
+pub use subscriber::ROOT_SPAN;
+
+/// For [`critical!`] alone.
+#[doc(hidden)]
+pub use tracing as __tracing;

@@ -1,0 +1,252 @@
+//! A record as one line of JSON.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use cyanotype_redact::escape::{json_object, json_string, json_text, json_value};
+
+use super::timestamp::write_timestamp;
+use crate::identity::RequestIdentity;
+use crate::level::Level;
+use crate::policy::Kind;
+use crate::record::{BodyDetail, Detail, FailureDetail, Record, ResponseRecord};
+use crate::stack;
+
+/// A key of ours, which has nothing to escape, with what stands around it in an object that has one before.
+macro_rules! key {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
+
+/// Appends the record's line, its end included.
+pub(crate) fn line(record: &Record, out: &mut Vec<u8>) {
+    let mut line = Line { out };
+    line.begin(record.at, record.level, record.kind);
+    line.text(key!("message"), &record.message);
+    line.text(key!("target"), &record.target);
+    line.optional(key!("span"), record.span.as_deref());
+    if let Some(request) = &record.request {
+        line.request(request);
+    }
+    if let Some(failure) = &record.failure {
+        line.failure(failure);
+    }
+    if let Some(id) = record.event_id {
+        line.text(key!("sentry.event_id"), &id.to_string());
+    }
+    match &record.detail {
+        Detail::None => {}
+        Detail::Fields(fields) if fields.is_empty() => {}
+        Detail::Fields(fields) => line.object(key!("fields"), fields),
+        Detail::Data(data) if data.is_empty() => {}
+        Detail::Data(data) => line.object(key!("data"), data),
+        Detail::Service(said) => {
+            for (key, value) in said {
+                out.push(b',');
+                json_string(key, out);
+                out.push(b':');
+                json_value(value, out);
+            }
+        }
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+/// The same for a response.
+pub(crate) fn response(response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
+    let mut line = Line { out };
+    line.begin(response.at, response.level, Kind::Response);
+    line.message(response);
+    line.word(key!("target"), ResponseRecord::TARGET);
+    line.request(response.request);
+    line.text(key!("http.request.method"), &response.method);
+    line.optional(key!("http.route"), response.request.route());
+    line.text(key!("url.path"), &response.path);
+    line.optional(key!("url.query"), response.query.as_deref());
+    if let Some(status) = response.status {
+        line.number(key!("http.response.status_code"), status);
+    }
+    line.milliseconds(key!("duration_ms"), response.duration);
+    line.body(&RESPONSE_KEYS, &response.response);
+    if let Some(body) = &response.request_body {
+        line.body(&REQUEST_KEYS, body);
+    }
+    line.word(key!("outcome"), response.outcome.as_str());
+    if let Some(address) = response.client_address {
+        line.address(key!("client.address"), address);
+    }
+    line.optional(key!("user_agent.original"), response.user_agent.as_deref());
+    out.extend_from_slice(b"}\n");
+}
+
+/// The keys that tell of a body, as [`key!`] makes them.
+struct BodyKeys {
+    content_type: &'static str,
+    coding: &'static str,
+    size: &'static str,
+    content: &'static str,
+    truncated: &'static str,
+}
+
+const RESPONSE_KEYS: BodyKeys = BodyKeys {
+    content_type: key!("http.response.header.content-type"),
+    coding: key!("http.response.header.content-encoding"),
+    size: key!("http.response.body.size"),
+    content: key!("http.response.body.content"),
+    truncated: key!("http.response.body.truncated"),
+};
+
+const REQUEST_KEYS: BodyKeys = BodyKeys {
+    content_type: key!("http.request.header.content-type"),
+    coding: key!("http.request.header.content-encoding"),
+    size: key!("http.request.body.size"),
+    content: key!("http.request.body.content"),
+    truncated: key!("http.request.body.truncated"),
+};
+
+/// Keys are what [`key!`] makes of them.
+struct Line<'a> {
+    out: &'a mut Vec<u8>,
+}
+
+impl Line<'_> {
+    fn begin(&mut self, at: Timestamp, level: Level, kind: Kind) {
+        self.raw(r#"{"timestamp":""#);
+        write_timestamp(at, self.out);
+        self.raw("\"");
+        self.word(key!("level"), level.as_str());
+        self.word(key!("kind"), kind.as_str());
+    }
+
+    fn request(&mut self, request: &RequestIdentity) {
+        self.word(key!("request_id"), request.id());
+        self.word(key!("trace_id"), request.trace_id().encode_lower(&mut [0; 32]));
+        match request.blueprint() {
+            Some(name) => self.text(key!("blueprint"), name),
+            // A request that no blueprint answers for still has the key.
+            None => {
+                self.raw(key!("blueprint"));
+                self.raw("null");
+            }
+        }
+    }
+
+    /// As [`ResponseRecord::message`] has it.
+    fn message(&mut self, response: &ResponseRecord<'_>) {
+        self.raw(key!("message"));
+        self.raw("\"");
+        json_text(&response.method, self.out);
+        self.raw(" ");
+        json_text(&response.path, self.out);
+        self.raw(" ");
+        match response.status {
+            Some(status) => self.raw(itoa::Buffer::new().format(status)),
+            None => self.raw(response.outcome.as_str()),
+        }
+        self.raw("\"");
+    }
+
+    fn failure(&mut self, detail: &FailureDetail) {
+        let first = detail.failure.first();
+        self.text(key!("exception.type"), &first.type_name);
+        self.text(key!("exception.message"), &first.message);
+        self.raw(key!("exception.chain"));
+        for (at, link) in detail.failure.chain.iter().enumerate() {
+            self.out.push(if at == 0 { b'[' } else { b',' });
+            json_string(&link.message, self.out);
+        }
+        self.out.push(b']');
+        if let (true, Some(taken)) = (detail.with_stack, &detail.failure.stack) {
+            self.text(key!("exception.stacktrace"), &stack::text(taken.frames()));
+        }
+    }
+
+    fn body(&mut self, keys: &BodyKeys, body: &BodyDetail<'_>) {
+        self.header(keys.content_type, body.content_type.as_deref());
+        self.header(keys.coding, body.coding.as_deref());
+        self.number(keys.size, body.size);
+        if let Some(content) = &body.content {
+            self.text(keys.content, &content.text);
+            self.raw(keys.truncated);
+            self.raw(if content.truncated { "true" } else { "false" });
+        }
+    }
+
+    /// OpenTelemetry has a header's values in a list.
+    fn header(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.raw(key);
+            self.out.push(b'[');
+            json_string(value, self.out);
+            self.out.push(b']');
+        }
+    }
+
+    /// Appends what is JSON already.
+    fn raw(&mut self, json: &str) {
+        self.out.extend_from_slice(json.as_bytes());
+    }
+
+    fn text(&mut self, key: &str, text: &str) {
+        self.raw(key);
+        json_string(text, self.out);
+    }
+
+    /// A text that has nothing to escape: one of ours, or an id.
+    fn word(&mut self, key: &str, word: &str) {
+        self.raw(key);
+        self.raw("\"");
+        self.raw(word);
+        self.raw("\"");
+    }
+
+    fn optional(&mut self, key: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(key, text);
+        }
+    }
+
+    fn number(&mut self, key: &str, number: impl itoa::Integer) {
+        self.raw(key);
+        self.raw(itoa::Buffer::new().format(number));
+    }
+
+    /// With three decimals.
+    fn milliseconds(&mut self, key: &str, time: Duration) {
+        let micros = time.as_micros();
+        self.number(key, micros / 1000);
+        let decimals = 1000 + (micros % 1000) as u16;
+        self.out.push(b'.');
+        self.raw(&itoa::Buffer::new().format(decimals)[1..]);
+    }
+
+    fn address(&mut self, key: &str, address: IpAddr) {
+        self.raw(key);
+        self.out.push(b'"');
+        match address {
+            // Without the formatter, which takes as long as the rest of a record's beginning.
+            IpAddr::V4(address) => {
+                for (at, octet) in address.octets().into_iter().enumerate() {
+                    self.raw(if at > 0 { "." } else { "" });
+                    self.raw(itoa::Buffer::new().format(octet));
+                }
+            }
+            IpAddr::V6(address) => {
+                let _ = write!(self.out, "{address}");
+            }
+        }
+        self.out.push(b'"');
+    }
+
+    fn object(&mut self, key: &str, map: &serde_json::Map<String, serde_json::Value>) {
+        self.raw(key);
+        json_object(map, self.out);
+    }
+}
+
+#[cfg(test)]
+mod tests;

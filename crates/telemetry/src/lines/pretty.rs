@@ -1,0 +1,198 @@
+//! A record for eyes: aligned, coloured on a terminal, the body indented, a stack that shows the service's own frames.
+
+use std::fmt::Write;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use cyanotype_redact::escape::visible;
+
+use crate::identity::RequestIdentity;
+use crate::level::Level;
+use crate::policy::Kind;
+use crate::record::{BodyDetail, Detail, FailureDetail, Outcome, Record, ResponseRecord};
+use crate::stack::Frame;
+
+const INDENT: &str = "      ";
+
+pub(super) struct Pretty {
+    pub colour: bool,
+}
+
+impl Pretty {
+    /// The record's lines, the last end included.
+    pub(super) fn lines(&self, record: &Record) -> String {
+        let mut out = self.begin(record.at, record.level, record.kind);
+        visible(&record.message, false, &mut out);
+        self.origin(&mut out, record.request.as_deref(), &record.target, record.span.as_deref());
+        let pairs = match &record.detail {
+            Detail::Fields(map) | Detail::Data(map) | Detail::Service(map) => Some(map),
+            Detail::None => None,
+        };
+        for (key, value) in pairs.into_iter().flatten() {
+            self.pair(&mut out, key, value);
+        }
+        out.push('\n');
+        if let Some(failure) = &record.failure {
+            self.failure(&mut out, failure);
+        }
+        if let Some(id) = record.event_id {
+            self.dim(&mut out, &format!("{INDENT}sentry event {id}\n"));
+        }
+        out
+    }
+
+    /// The same for a response.
+    pub(super) fn response(&self, response: &ResponseRecord<'_>) -> String {
+        let mut out = self.begin(response.at, response.level, Kind::Response);
+        self.answer(&mut out, response);
+        self.origin(&mut out, Some(response.request), ResponseRecord::TARGET, None);
+        out.push('\n');
+        if let Some(request) = &response.request_body {
+            self.dim(&mut out, &format!("{INDENT}asked with {} B\n", request.size));
+            self.body(&mut out, request);
+            self.dim(&mut out, &format!("{INDENT}answered\n"));
+        }
+        self.body(&mut out, &response.response);
+        out
+    }
+
+    fn begin(&self, at: Timestamp, level: Level, kind: Kind) -> String {
+        let mut out = String::with_capacity(256);
+        let at = at.to_zoned(jiff::tz::TimeZone::UTC);
+        self.dim(&mut out, &at.strftime("%H:%M:%S%.3f").to_string());
+        out.push(' ');
+        self.paint(&mut out, colour_of(level), &format!("{:<8}", level.as_str()));
+        self.dim(&mut out, &format!(" {:<10} ", kind.as_str()));
+        out
+    }
+
+    /// Where it comes from: the blueprint or the module, and enough of the request's id to tell requests apart.
+    fn origin(&self, out: &mut String, request: Option<&RequestIdentity>, target: &str, span: Option<&str>) {
+        let mut origin = String::new();
+        match request {
+            Some(request) => {
+                let id = request.id();
+                let tail = &id[id.len().saturating_sub(6)..];
+                let _ = write!(origin, "  {}#{tail}", request.blueprint().unwrap_or("-"));
+            }
+            None => visible(&format!("  {target}"), false, &mut origin),
+        }
+        if let Some(span) = span {
+            visible(&format!(" in {span}"), false, &mut origin);
+        }
+        self.dim(out, &origin);
+    }
+
+    fn answer(&self, out: &mut String, response: &ResponseRecord<'_>) {
+        visible(&format!("{} {}", response.method, response.path), false, out);
+        if let Some(query) = &response.query {
+            visible(&format!("?{query}"), false, out);
+        }
+        out.push(' ');
+        match response.status {
+            Some(status) => self.paint(out, colour_of_status(status), &status.to_string()),
+            None => out.push('-'),
+        }
+        let _ = write!(out, " {:.1} ms {} B", response.duration.as_secs_f64() * 1000.0, response.response.size);
+        if response.response.content.is_none() {
+            for said in [&response.response.content_type, &response.response.coding].into_iter().flatten() {
+                visible(&format!(" {said}"), false, out);
+            }
+        }
+        if response.outcome != Outcome::Complete {
+            let _ = write!(out, " {}", response.outcome.as_str());
+        }
+    }
+
+    fn body(&self, out: &mut String, body: &BodyDetail<'_>) {
+        let Some(content) = body.content.as_ref().filter(|content| !content.text.is_empty()) else { return };
+        let parsed = serde_json::from_str::<Value>(&content.text).ok();
+        let text = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok());
+        self.block(out, text.as_deref().unwrap_or(&content.text));
+        if content.truncated {
+            self.dim(out, &format!("{INDENT}… cut\n"));
+        }
+    }
+
+    fn failure(&self, out: &mut String, detail: &FailureDetail) {
+        for (depth, link) in detail.failure.chain.iter().enumerate() {
+            let lead = if depth == 0 { "" } else { "caused by " };
+            let mut line = format!("{INDENT}{}{lead}", "  ".repeat(depth.min(8)));
+            visible(&format!("{}: {}", link.type_name, link.message), false, &mut line);
+            line.push('\n');
+            self.paint(out, if depth == 0 { "31" } else { "0" }, &line);
+        }
+        if let (true, Some(stack)) = (detail.with_stack, &detail.failure.stack) {
+            self.stack(out, stack.frames());
+        }
+    }
+
+    fn stack(&self, out: &mut String, frames: &[Frame]) {
+        let own: Vec<&Frame> = frames.iter().filter(|frame| frame.own).collect();
+        // A stack of libraries alone is shown as far as it may help.
+        let shown = if own.is_empty() { frames.iter().take(12).collect() } else { own };
+        for frame in &shown {
+            let _ = write!(out, "{INDENT}  at {}", frame.function.replace("::{{closure}}", ""));
+            if let Some(file) = &frame.file {
+                self.dim(out, &format!("  {file}:{}", frame.line.unwrap_or(0)));
+            }
+            out.push('\n');
+        }
+        let hidden = frames.len() - shown.len();
+        if hidden > 0 {
+            self.dim(out, &format!("{INDENT}  … and {hidden} frames of libraries\n"));
+        }
+    }
+
+    fn pair(&self, out: &mut String, key: &str, value: &Value) {
+        let mut text = String::new();
+        match value {
+            Value::String(value) => visible(&format!(" {key}={value}"), false, &mut text),
+            value => visible(&format!(" {key}={value}"), false, &mut text),
+        }
+        self.dim(out, &text);
+    }
+
+    fn block(&self, out: &mut String, text: &str) {
+        for line in text.lines() {
+            out.push_str(INDENT);
+            // Whoever wrote the body, it looks like no line of ours.
+            out.push_str("│ ");
+            visible(line, true, out);
+            out.push('\n');
+        }
+    }
+
+    fn dim(&self, out: &mut String, text: &str) {
+        self.paint(out, "2", text);
+    }
+
+    fn paint(&self, out: &mut String, code: &str, text: &str) {
+        if self.colour && !text.is_empty() {
+            // The line end stays outside, so that no colour runs over it.
+            let (body, end) = text.strip_suffix('\n').map_or((text, ""), |body| (body, "\n"));
+            let _ = write!(out, "\x1b[{code}m{body}\x1b[0m{end}");
+        } else {
+            out.push_str(text);
+        }
+    }
+}
+
+fn colour_of(level: Level) -> &'static str {
+    match level {
+        Level::Trace | Level::Debug => "2",
+        Level::Info => "32",
+        Level::Warning => "33",
+        Level::Error => "31",
+        Level::Critical => "1;31",
+    }
+}
+
+fn colour_of_status(status: u16) -> &'static str {
+    match status {
+        500.. => "31",
+        400.. => "33",
+        _ => "32",
+    }
+}

@@ -1,0 +1,124 @@
+//! Requests that are refused for load: one warning a window counts them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde_json::{Map, Value};
+
+use crate::mute::mute_this_thread;
+
+/// The most routes that a warning names.
+const MAX_ROUTES: usize = 20;
+
+/// Marks the response to a request that was refused for load: it is no failure, whatever its status.
+#[derive(Debug, Clone, Copy)]
+pub struct RefusedForLoad;
+
+/// Counts requests that are refused for load.
+#[derive(Debug)]
+pub(crate) struct LoadShedding {
+    window: Duration,
+    open: Arc<Mutex<Option<Refused>>>,
+}
+
+/// What was refused in a window.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Refused {
+    statuses: BTreeMap<u16, u64>,
+    /// Those that a route was found for.
+    routes: BTreeMap<String, u64>,
+}
+
+impl LoadShedding {
+    pub(crate) fn new(window: Duration) -> Self {
+        Self { window, open: Arc::default() }
+    }
+
+    /// Counts one. The first one opens a window, at whose end `report` gets the counts.
+    pub(crate) fn count(&self, status: u16, route: Option<String>, report: impl FnOnce(Refused) + Send + 'static) {
+        let mut open = self.open.lock();
+        let is_first = open.is_none();
+        let refused = open.get_or_insert_default();
+        *refused.statuses.entry(status).or_default() += 1;
+        if let Some(route) = route {
+            *refused.routes.entry(route).or_default() += 1;
+        }
+        drop(open);
+        if is_first {
+            let (window, open) = (self.window, Arc::clone(&self.open));
+            let work = move || {
+                mute_this_thread();
+                std::thread::sleep(window);
+                if let Some(refused) = take(&open) {
+                    report(refused);
+                }
+            };
+            // Without a thread the window stays open until the process ends, and still counts.
+            let _ = std::thread::Builder::new().name("refusals".into()).spawn(work);
+        }
+    }
+
+    /// Ends the window now.
+    pub(crate) fn end(&self) -> Option<Refused> {
+        take(&self.open)
+    }
+}
+
+fn take(open: &Mutex<Option<Refused>>) -> Option<Refused> {
+    open.lock().take()
+}
+
+impl Refused {
+    /// The message of the warning, and its data.
+    pub(crate) fn into_report(self) -> (String, Map<String, Value>) {
+        let total: u64 = self.statuses.values().sum();
+        let message = format!("refused {total} requests for load");
+        let mut routes: Vec<(String, u64)> = self.routes.into_iter().collect();
+        routes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        routes.truncate(MAX_ROUTES);
+        let routes: Map<String, Value> = routes.into_iter().map(|(route, count)| (route, count.into())).collect();
+        let statuses: Map<String, Value> =
+            self.statuses.into_iter().map(|(status, count)| (status.to_string(), count.into())).collect();
+        (message, Map::from_iter([("refused".to_owned(), statuses.into()), ("routes".to_owned(), routes.into())]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_window_has_one_report() {
+        let (sender, reports) = mpsc::channel();
+        let refusals = LoadShedding::new(Duration::from_millis(50));
+        let count = |status, route: Option<&str>| {
+            let sender = sender.clone();
+            refusals.count(status, route.map(str::to_owned), move |refused| sender.send(refused).expect("is read"));
+        };
+        for _ in 0..3 {
+            count(429, Some("POST /login"));
+        }
+        count(503, None);
+        let refused = reports.recv_timeout(Duration::from_secs(10)).expect("the window ends");
+        let (message, data) = refused.into_report();
+        assert_eq!(message, "refused 4 requests for load");
+        assert_eq!(Value::from(data), json!({"refused": {"429": 3, "503": 1}, "routes": {"POST /login": 3}}));
+        count(429, None);
+        assert_eq!(reports.recv_timeout(Duration::from_secs(10)).expect("another ends").statuses, [(429, 1)].into());
+        assert!(reports.try_recv().is_err());
+    }
+
+    #[test]
+    fn at_the_end_the_open_window_is_reported() {
+        let refusals = LoadShedding::new(Duration::from_secs(3600));
+        refusals.count(429, None, |_| panic!("the window has not ended"));
+        assert_eq!(refusals.end().expect("one was refused").statuses, [(429, 1)].into());
+        assert_eq!(refusals.end(), None);
+    }
+}

@@ -1,0 +1,74 @@
+//! A sink that stores everything in memory, for tests.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use crate::lines::json;
+use crate::losses::Losses;
+use crate::record::{Event, Record, ResponseRecord};
+use crate::sinks::{EventSink, LineSink, Scope};
+
+/// Stores records and events as JSON, in the order they came. Clones share what they store.
+#[derive(Debug, Clone, Default)]
+pub struct Memory(Arc<Mutex<Stored>>);
+
+#[derive(Debug, Default)]
+struct Stored {
+    records: Vec<Value>,
+    events: Vec<Value>,
+}
+
+impl Memory {
+    /// The records and events of one request.
+    #[must_use]
+    pub fn of_request(&self, id: &str) -> (Vec<Value>, Vec<Value>) {
+        let stored = self.0.lock();
+        let records = stored.records.iter().filter(|record| record["request_id"] == id);
+        let events = stored.events.iter().filter(|event| event["request"]["request_id"] == id);
+        (records.cloned().collect(), events.cloned().collect())
+    }
+
+    /// All records and events so far, and forgets them.
+    #[must_use]
+    pub fn take(&self) -> (Vec<Value>, Vec<Value>) {
+        let stored = std::mem::take(&mut *self.0.lock());
+        (stored.records, stored.events)
+    }
+
+    fn store_line(&self, line: &[u8]) {
+        let record = serde_json::from_slice(line).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(line)));
+        self.0.lock().records.push(record);
+    }
+}
+
+impl LineSink for Memory {
+    fn write(&self, record: &Record) {
+        let mut line = Vec::new();
+        json::line(record, &mut line);
+        self.store_line(&line);
+    }
+
+    fn write_response(&self, response: &ResponseRecord<'_>) {
+        let mut line = Vec::new();
+        json::response(response, &mut line);
+        self.store_line(&line);
+    }
+
+    fn flush(&self, _: Instant) -> Losses {
+        Losses::none()
+    }
+}
+
+impl EventSink for Memory {
+    fn send(&self, event: &Event, _: Option<&Scope>) {
+        let event = serde_json::to_value(event).unwrap_or_default();
+        self.0.lock().events.push(event);
+    }
+
+    fn flush(&self, _: Instant) -> Losses {
+        Losses::none()
+    }
+}

@@ -1,0 +1,22 @@
+/// How a response ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of it was sent.
+    Complete,
+    /// The client left before the end.
+    Aborted,
+    /// The body's stream failed.
+    Error,
+}
+
+impl Outcome {
+    /// The value of `outcome` in a record.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Aborted => "aborted",
+            Self::Error => "error",
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! From a report to its sinks. There is one pipeline in a process; the helpers, the wrapper and the subscriber feed it.
+
+mod decision;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod report;
+mod response;
+mod shutdown;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, OnceLock};
+
+use cyanotype_redact::Redactor;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::delivery::Delivery;
+use crate::failure::Failure;
+use crate::flood::{Fingerprint, FloodLimiter, Suppressed};
+use crate::level::Level;
+use crate::load_shedding::LoadShedding;
+use crate::losses::Losses;
+use crate::policy::{Kind, Policy, ToSentry};
+use crate::record::{Breadcrumb, Event, EventId, Record, RecordedBreadcrumb};
+use crate::request::{self, Breadcrumbs, Claim, RequestContext, RequestParts};
+use crate::settings::Settings;
+use crate::sinks::{EventSink, LineSink, Sinks};
+use crate::symbolizer::{Job, Symbolizer};
+
+use decision::decide;
+pub use report::Report;
+
+/// Sees each breadcrumb before it is stored for event sinks; may change it, or drop it with `None`.
+pub type BeforeBreadcrumb = Box<dyn Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync>;
+
+static PIPELINE: OnceLock<Pipeline> = OnceLock::new();
+
+/// The process's pipeline, once it has been [started](crate::start).
+#[must_use]
+pub fn pipeline() -> Option<&'static Pipeline> {
+    PIPELINE.get()
+}
+
+/// Takes reports, asks the table, and hands records and events to the sinks.
+pub struct Pipeline {
+    /// The table's inputs in force.
+    pub policy: Policy,
+    /// The redactor of all sinks.
+    pub redactor: Arc<Redactor>,
+    max_breadcrumbs: usize,
+    before_breadcrumb: Option<BeforeBreadcrumb>,
+    sinks: Sinks,
+    symbolizer: Symbolizer,
+    floods: FloodLimiter,
+    load_shedding: LoadShedding,
+    /// The breadcrumbs of what happens outside of requests.
+    breadcrumbs: Mutex<Breadcrumbs>,
+}
+
+impl Pipeline {
+    /// Makes the process's pipeline of these sinks. The first call of a process wins.
+    pub(crate) fn install(
+        settings: &Settings,
+        before_breadcrumb: Option<BeforeBreadcrumb>,
+        sinks: Sinks,
+    ) -> &'static Self {
+        PIPELINE.get_or_init(|| {
+            let report = |suppressed| {
+                if let Some(pipeline) = pipeline() {
+                    pipeline.report_suppressed(suppressed);
+                }
+            };
+            Self::with_flood_reports(settings, before_breadcrumb, sinks, report)
+        })
+    }
+
+    /// A pipeline that neither the helpers nor the subscriber feed, for tests. What a flood limit suppresses is reported when
+    /// it [finishes](Self::finish).
+    #[must_use]
+    pub fn new(settings: &Settings, before_breadcrumb: Option<BeforeBreadcrumb>, sinks: Sinks) -> Self {
+        Self::with_flood_reports(settings, before_breadcrumb, sinks, drop)
+    }
+
+    fn with_flood_reports(
+        settings: &Settings,
+        before_breadcrumb: Option<BeforeBreadcrumb>,
+        sinks: Sinks,
+        report_suppressed: impl Fn(Suppressed) + Send + 'static,
+    ) -> Self {
+        Self {
+            policy: Policy::new(settings, !sinks.events.is_empty()),
+            redactor: Arc::new(settings.log.redactor()),
+            max_breadcrumbs: settings.sentry.max_breadcrumbs,
+            before_breadcrumb,
+            symbolizer: Symbolizer::start(sinks.clone()),
+            sinks,
+            floods: FloodLimiter::start(&settings.log.flood, report_suppressed),
+            load_shedding: LoadShedding::new(settings.log.flood.window()),
+            breadcrumbs: Mutex::default(),
+        }
+    }
+
+    /// The context of a request that has just come. Without an id or a trace of the caller it gets new ones.
+    #[must_use]
+    pub fn begin_request(&self, id: Option<&str>, trace: Option<Uuid>, parts: RequestParts) -> RequestContext {
+        RequestContext::new(self.event_sinks(), id, trace, parts)
+    }
+
+    /// The event sinks; none when the table sends them nothing.
+    fn event_sinks(&self) -> &[Arc<dyn EventSink>] {
+        if self.policy.has_sentry() { &self.sinks.events } else { &[] }
+    }
+
+    /// Sends a report where the table says, once. Returns the id of its failure's event if any sink accepted that.
+    pub fn report(&self, report: Report) -> Option<EventId> {
+        let policy = Policy { level: report.threshold.unwrap_or(self.policy.level), ..self.policy };
+        let route = policy.route(report.kind, report.level);
+        if !route.stderr && route.sentry == ToSentry::Nothing {
+            return None;
+        }
+        let request = request::current();
+        let request = request.as_deref();
+        let report = report.redacted(&self.redactor);
+
+        let messages = report.failure.as_ref().map(Failure::messages);
+        let wants_event = route.sentry == ToSentry::Event && !self.event_sinks().is_empty();
+        let claim = match (request, &messages) {
+            (Some(request), Some(messages)) => request.claim(messages, route.stderr, wants_event),
+            _ => Claim { line: route.stderr, event: wants_event, event_id: None },
+        };
+        let allowed = self.allows(&report, request, claim);
+        let accepting = if claim.event && allowed { self.accepting(request) } else { Vec::new() };
+        let decision = decide(route, claim, messages.is_some(), allowed, !accepting.is_empty());
+
+        let event_id = claim.event_id.or_else(|| decision.send_event.then(EventId::random));
+        if let Some(request) = request {
+            if let (true, Some(messages), Some(id)) = (decision.send_event, &messages, event_id) {
+                request.set_event(messages, id);
+            }
+            if report.failure.as_ref().is_some_and(|failure| failure.panic) {
+                request.set_panic(event_id);
+            }
+        }
+
+        let at = Timestamp::now();
+        let id = event_id.filter(|_| decision.send_event);
+        let delivery = id.map(|id| Delivery { event: self.event(id, at, &report, request), to: accepting });
+        if decision.store_breadcrumb {
+            self.store(request, report.to_breadcrumb(at));
+        }
+        if decision.write_line {
+            self.write(report.into_record(at, request, event_id, decision.with_stack));
+        }
+        if let Some(delivery) = delivery {
+            self.send(delivery, request);
+        }
+        event_id
+    }
+
+    /// The event sinks that take one more event, each with its scope of the request.
+    fn accepting(&self, request: Option<&RequestContext>) -> Vec<(Arc<dyn EventSink>, Option<crate::sinks::Scope>)> {
+        let accepting = self.event_sinks().iter().filter(|sink| sink.accepts());
+        accepting.map(|sink| (Arc::clone(sink), request.and_then(|it| it.scope_of(sink).cloned()))).collect()
+    }
+
+    /// Whether the flood limit lets a report pass. It always lets messages pass: code asked for each of them.
+    fn allows(&self, report: &Report, request: Option<&RequestContext>, claim: Claim) -> bool {
+        let nothing_to_limit = !claim.event && (!claim.line || report.failure.is_none());
+        if report.kind == Kind::Message || nothing_to_limit {
+            return true;
+        }
+        let first = report.failure.as_ref().map(Failure::first);
+        let fingerprint = Fingerprint {
+            type_name: first.map_or_else(|| report.target.clone(), |link| link.type_name.clone()),
+            message: first.map_or_else(|| report.message.clone(), |link| link.message.clone()),
+            route: request.and_then(|request| request.identity().transaction()),
+            outage: false,
+        };
+        let record = (claim.line && first.is_some()).then_some(report.kind);
+        if report.failure.as_ref().is_some_and(|failure| failure.outage) {
+            // Every request fails of it, whatever its route: one report is enough.
+            let fingerprint = Fingerprint { route: None, outage: true, ..fingerprint };
+            return self.floods.allow_up_to(1, fingerprint, record, claim.event);
+        }
+        self.floods.allow(fingerprint, record, claim.event)
+    }
+
+    /// Reports how often a failure was suppressed.
+    fn report_suppressed(&self, suppressed: Suppressed) {
+        let Suppressed { fingerprint, records, events } = suppressed;
+        let place = fingerprint.route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
+        let message = format!("suppressed: more of {}: {}{place}", fingerprint.type_name, fingerprint.message);
+        let mut report = Report::new(Kind::Message, Level::Warning, "cyanotype::flood", message)
+            .with("exception.type", fingerprint.type_name)
+            .with("exception.message", fingerprint.message);
+        if let Some(route) = fingerprint.route {
+            report = report.with("transaction", route);
+        }
+        if !records.is_empty() {
+            let losses = Losses(records);
+            self.sinks.write(&Record::of_losses(&losses, report.message.as_str(), report.data.clone()));
+        }
+        let accepting = self.event_sinks().iter().map(|sink| (Arc::clone(sink), None)).collect::<Vec<_>>();
+        if events > 0 && !accepting.is_empty() {
+            let report = report.with("suppressed", events);
+            let event = self.event(EventId::random(), Timestamp::now(), &report, None);
+            self.send(Delivery { event, to: accepting }, None);
+        }
+    }
+
+    /// The event as it is now: breadcrumbs that come later are not its own, save the response of a failure nobody caught.
+    fn event(&self, id: EventId, at: Timestamp, report: &Report, request: Option<&RequestContext>) -> Event {
+        Event {
+            id,
+            at,
+            level: report.level,
+            target: report.target.clone(),
+            message: (report.kind == Kind::Line || report.failure.is_none()).then(|| report.message.clone()),
+            failure: report.failure.clone(),
+            unhandled: report.kind == Kind::Uncaught,
+            data: report.data.clone(),
+            breadcrumbs: self.breadcrumbs(request),
+            request: request.map(|request| Arc::clone(request.identity())),
+        }
+    }
+
+    fn breadcrumbs(&self, request: Option<&RequestContext>) -> Vec<RecordedBreadcrumb> {
+        match request {
+            Some(request) => request.breadcrumbs().to_vec(),
+            None => self.breadcrumbs.lock().to_vec(),
+        }
+    }
+
+    /// Writes a record, once its stack is resolved.
+    fn write(&self, record: Record) {
+        if record.failure.as_ref().is_some_and(|failure| failure.with_stack) {
+            self.symbolizer.resolve(Job::Write(record));
+        } else {
+            self.sinks.write(&record);
+        }
+    }
+
+    /// Sends an event, once its stack is resolved; that of a failure nobody caught when the response has ended.
+    fn send(&self, delivery: Delivery, request: Option<&RequestContext>) {
+        let delivery = match request.filter(|_| delivery.event.unhandled) {
+            Some(request) => match request.hold(delivery) {
+                Ok(()) => return,
+                Err(delivery) => *delivery,
+            },
+            None => delivery,
+        };
+        self.symbolizer.resolve(Job::Send(delivery));
+    }
+
+    /// Adds a breadcrumb to the request's, or to the process's own.
+    fn store(&self, request: Option<&RequestContext>, breadcrumb: RecordedBreadcrumb) {
+        match request {
+            Some(request) => request.breadcrumbs().push(breadcrumb, self.max_breadcrumbs),
+            None => self.breadcrumbs.lock().push(breadcrumb, self.max_breadcrumbs),
+        }
+    }
+
+    /// Records a breadcrumb. For event sinks it passes the service's hook, which may change or drop it.
+    pub fn breadcrumb(&self, breadcrumb: Breadcrumb) {
+        let route = self.policy.route(Kind::Breadcrumb, breadcrumb.level);
+        let request = request::current();
+        let at = Timestamp::now();
+        let redacted = |breadcrumb| Report::breadcrumb(breadcrumb).redacted(&self.redactor);
+        if route.stderr {
+            self.sinks.write(&redacted(breadcrumb.clone()).into_record(at, request.as_deref(), None, false));
+        }
+        if route.sentry == ToSentry::Breadcrumb {
+            let stored = match &self.before_breadcrumb {
+                Some(hook) => hook(breadcrumb),
+                None => Some(breadcrumb),
+            };
+            if let Some(stored) = stored {
+                self.store(request.as_deref(), redacted(stored).to_breadcrumb(at));
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What the end of a response leads to.
+
+use serde_json::Map;
+
+use super::{Pipeline, Report};
+use crate::level::Level;
+use crate::load_shedding::Refused;
+use crate::policy::{Kind, ToSentry};
+use crate::record::{RecordedBreadcrumb, ResponseRecord};
+use crate::request::RequestContext;
+use crate::sinks::LineSink;
+use crate::symbolizer::Job;
+
+/// The most of a response's content that a breadcrumb carries, in bytes.
+const BREADCRUMB_CONTENT_BYTES: usize = 1024;
+
+impl Pipeline {
+    /// Whether a sink gets a response of this level.
+    #[must_use]
+    pub fn wants_response(&self, level: Level, request: &RequestContext) -> bool {
+        let route = self.policy.route(Kind::Response, level);
+        route.stderr || route.sentry == ToSentry::Breadcrumb && request.may_send()
+    }
+
+    /// Writes the record of a response that has ended, and sends the events that waited for it.
+    pub fn end_response(&self, record: Option<&ResponseRecord<'_>>, request: &RequestContext) {
+        if let Some(record) = record {
+            let route = self.policy.route(Kind::Response, record.level);
+            // Most requests have no event that could show it.
+            if route.sentry == ToSentry::Breadcrumb && request.may_send() {
+                self.store(Some(request), breadcrumb(record));
+            }
+            if route.stderr {
+                self.sinks.write_response(record);
+            }
+        }
+        for mut delivery in request.end_response() {
+            delivery.event.breadcrumbs = self.breadcrumbs(Some(request));
+            self.symbolizer.resolve(Job::Send(delivery));
+        }
+    }
+
+    /// Counts a request that was refused for load.
+    pub fn count_refused(&'static self, status: u16, request: &RequestContext) {
+        let route = request.identity().transaction();
+        self.load_shedding.count(status, route, |refused| self.report_refused(refused));
+    }
+
+    pub(super) fn report_refused(&self, refused: Refused) {
+        let (message, data) = refused.into_report();
+        self.report(Report { data, ..Report::service(Level::Warning, message) });
+    }
+}
+
+fn breadcrumb(response: &ResponseRecord<'_>) -> RecordedBreadcrumb {
+    let mut data = Map::new();
+    data.insert("http.request.method".into(), (*response.method).into());
+    data.insert("url.path".into(), (*response.path).into());
+    if let Some(status) = response.status {
+        data.insert("http.response.status_code".into(), status.into());
+    }
+    data.insert("http.response.body.size".into(), response.response.size.into());
+    data.insert("outcome".into(), response.outcome.as_str().into());
+    if let Some(content) = &response.response.content {
+        let end = content.text.floor_char_boundary(BREADCRUMB_CONTENT_BYTES);
+        data.insert("http.response.body.content".into(), content.text[..end].into());
+    }
+    let (at, level) = (response.at, response.level);
+    RecordedBreadcrumb { at, level, category: "response".into(), message: response.message(), data }
+}

@@ -1,0 +1,869 @@
+//! [`Pipeline::report`] as a table, and what the pipeline does over time.
+
+use std::fmt::Write as _;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::fixture::{SentEvent, pipeline, pipeline_with_hook};
+use super::*;
+use crate::failure::Link;
+use crate::record::ResponseRecord;
+use crate::sinks::{EventSink, Scope};
+use crate::stack::Stack;
+
+/// One row of a table: what is reported, under which circumstances, and what comes of it.
+///
+/// - `kind`: `line+error` is a logger line with an error as a field, `outage` a failure of something that all requests need
+/// - `reported`: what the same failure was reported to in the same request before: nothing, the line sink, the event sink,
+///   both, or (`refused`) the line sink while sampling refused the event
+/// - `flood`: whether the limit of `log.flood` is reached
+/// - `sampled`: whether sampling accepts events
+/// - `line`, `stack`: whether a line is written, and whether the stack is on it
+/// - `event`: whether an event is sent at once, or held until the response
+/// - `id`: the id that is returned: a new one, that of the event before, or none
+/// - `crumb`: whether a breadcrumb is stored
+struct Row<'a> {
+    kind: &'a str,
+    level: Level,
+    reported: &'a str,
+    flood: bool,
+    sampled: bool,
+    in_request: bool,
+}
+
+impl<'a> Row<'a> {
+    fn read(row: &'a str) -> Self {
+        let cells: Vec<&str> = row.split_whitespace().collect();
+        let &[kind, level, reported, flood, sampled, place] = &cells[..] else {
+            panic!("six cells before the bar: {row}")
+        };
+        let is = |cell: &str, yes: &str| {
+            cell == yes || {
+                assert_eq!(cell, "-", "{row}");
+                false
+            }
+        };
+        Self {
+            kind,
+            level: level.parse().expect("a level"),
+            reported,
+            flood: is(flood, "flood"),
+            sampled: is(sampled, "sampled"),
+            in_request: is(place, "request"),
+        }
+    }
+
+    fn report(&self) -> Report {
+        let failure =
+            || Failure { stack: Some(Arc::new(Stack::left_out())), ..Failure::plain("Timeout", "too late".into()) };
+        let (kind, failure) = match self.kind {
+            "line" => (Kind::Line, None),
+            "line+error" => (Kind::Line, Some(failure())),
+            "exception" => (Kind::Exception, Some(failure())),
+            "message" => (Kind::Message, None),
+            "uncaught" => (Kind::Uncaught, Some(failure())),
+            "panic" => (Kind::Uncaught, Some(Failure { panic: true, ..failure() })),
+            "outage" => (Kind::Uncaught, Some(Failure { outage: true, ..failure() })),
+            "service" => (Kind::Service, None),
+            other => panic!("no kind: {other}"),
+        };
+        Report { failure, ..Report::new(kind, self.level, "shop::orders", "too late".into()) }
+    }
+
+    /// What the same failure was reported as before, in the same request.
+    fn earlier(&self) -> Option<Report> {
+        let exception = || Report { kind: Kind::Exception, level: Level::Error, ..self.report() };
+        match self.reported {
+            "-" => None,
+            "line" => Some(Report { kind: Kind::Line, level: Level::Warning, ..self.report() }),
+            "event" => Some(Report { threshold: Some(Level::Critical), ..exception() }),
+            "both" | "refused" => Some(exception()),
+            other => panic!("no sink: {other}"),
+        }
+    }
+
+    /// Reports it, and says what came of it.
+    fn outcome(&self, own: &[(&str, &str)]) -> String {
+        let limit = if self.flood { "1" } else { "100" };
+        let rate = if self.sampled { "1" } else { "0" };
+        let fixture = pipeline(&[own, &[("log.flood.limit", limit), ("sentry.sample_rate", rate)]].concat());
+        let request = self.in_request.then(|| fixture.request("one"));
+        let scoped = |report: Report| match &request {
+            Some(request) => request::sync_scope(request, || fixture.pipeline.report(report)),
+            None => fixture.pipeline.report(report),
+        };
+        let before = match self.earlier() {
+            Some(earlier) => scoped(earlier),
+            None if self.flood => {
+                // Of another request, so that it is another report.
+                request::sync_scope(&fixture.request("another"), || fixture.pipeline.report(self.report()));
+                None
+            }
+            None => None,
+        };
+        fixture.outcome();
+        let crumbs = || fixture.breadcrumbs(request.as_deref()).len();
+        let crumbs_before = crumbs();
+
+        let id = scoped(self.report());
+        let now = fixture.outcome();
+        if let Some(request) = &request {
+            fixture.pipeline.end_response(None, request);
+        }
+        let later = fixture.outcome();
+
+        assert!(now.lines.len() <= 1 && later.lines.is_empty(), "{now:?} {later:?}");
+        let line = now.lines.first();
+        let shown = id.map(|id| id.to_string());
+        if let Some(line) = line {
+            assert_eq!(line["sentry.event_id"].as_str(), shown.as_deref());
+            assert_eq!(line["request_id"].as_str(), self.in_request.then_some("one"));
+        }
+        let event = match (&now.events[..], &later.events[..]) {
+            ([], []) => "-",
+            ([event], []) | ([], [event]) => {
+                assert_eq!(Some(&event.id), shown.as_ref());
+                if now.events.is_empty() { "held" } else { "sent" }
+            }
+            _ => panic!("more than one event: {now:?} {later:?}"),
+        };
+        let yes = |is: bool, yes: &'static str| if is { yes } else { "-" };
+        let mut cells = String::new();
+        let _ = write!(cells, "{} ", yes(line.is_some(), "line"));
+        let _ = write!(cells, "{} ", yes(line.is_some_and(|line| line["exception.stacktrace"].is_string()), "stack"));
+        let _ = write!(cells, "{event} ");
+        let _ = write!(
+            cells,
+            "{} ",
+            if id.is_none() {
+                "-"
+            } else if id == before {
+                "old"
+            } else {
+                "new"
+            }
+        );
+        let _ = write!(cells, "{}", yes(crumbs() > crumbs_before, "crumb"));
+        cells
+    }
+}
+
+/// Each row of the table is one call of `report`.
+fn check(own: &[(&str, &str)], table: &str) {
+    let mut wrong = String::new();
+    for row in table.lines().skip(1).filter(|row| !row.is_empty()) {
+        let (given, expected) = row.split_once('|').expect("a bar");
+        let expected = expected.split_whitespace().collect::<Vec<_>>().join(" ");
+        let outcome = Row::read(given).outcome(own);
+        if outcome != expected {
+            let _ = writeln!(wrong, "{row}\n    is: {outcome}");
+        }
+    }
+    assert!(wrong.is_empty(), "under {own:?}\n{wrong}");
+}
+
+#[test]
+fn production_with_both_sinks() {
+    check(
+        &[],
+        "\
+kind       level    reported flood sampled place   | line stack event id  crumb
+
+line       debug    -        -     sampled request | -    -     -     -   -
+line       info     -        -     sampled request | line -     -     -   crumb
+line       info     -        -     -       request | line -     -     -   crumb
+line       info     -        flood sampled request | line -     -     -   crumb
+line       info     -        -     sampled -       | line -     -     -   crumb
+line       error    -        -     sampled request | line -     sent  new -
+line       error    -        -     -       request | line -     -     -   -
+line       error    -        flood sampled request | line -     -     -   -
+line       error    -        -     sampled -       | line -     sent  new -
+line       critical -        -     sampled request | line -     sent  new -
+
+line+error debug    -        -     sampled request | -    -     -     -   -
+line+error warning  -        -     sampled request | line -     -     -   crumb
+line+error warning  -        flood sampled request | -    -     -     -   crumb
+line+error warning  line     -     sampled request | -    -     -     -   crumb
+line+error warning  event    -     sampled request | line -     -     old crumb
+line+error warning  both     -     sampled request | -    -     -     old crumb
+line+error error    -        -     sampled request | line -     sent  new -
+line+error error    -        -     -       request | line -     -     -   -
+line+error error    -        flood sampled request | -    -     -     -   -
+line+error error    line     -     sampled request | -    -     sent  new -
+line+error error    event    -     sampled request | line -     -     old -
+line+error error    both     -     sampled request | -    -     -     old -
+line+error error    -        -     sampled -       | line -     sent  new -
+
+exception  error    -        -     sampled request | line -     sent  new -
+exception  error    -        -     -       request | line stack -     -   -
+exception  error    -        flood sampled request | -    -     -     -   -
+exception  error    -        flood -       request | -    -     -     -   -
+exception  error    line     -     sampled request | -    -     sent  new -
+exception  error    line     -     -       request | -    -     -     -   -
+exception  error    line     flood sampled request | -    -     -     -   -
+exception  error    event    -     sampled request | line -     -     old -
+exception  error    event    flood sampled request | -    -     -     old -
+exception  error    both     -     sampled request | -    -     -     old -
+exception  error    both     flood sampled request | -    -     -     old -
+exception  error    refused  -     -       request | -    -     -     -   -
+exception  error    -        -     sampled -       | line -     sent  new -
+exception  error    -        -     -       -       | line stack -     -   -
+exception  error    -        flood sampled -       | -    -     -     -   -
+exception  info     -        -     sampled request | line -     sent  new -
+exception  debug    -        -     sampled request | -    -     sent  new -
+
+message    info     -        -     sampled request | line -     sent  new -
+message    info     -        -     -       request | line -     -     -   -
+message    info     -        flood sampled request | line -     sent  new -
+message    info     -        -     sampled -       | line -     sent  new -
+message    debug    -        -     sampled request | -    -     sent  new -
+message    error    -        flood sampled -       | line -     sent  new -
+
+uncaught   error    -        -     sampled request | line stack held  new -
+uncaught   error    -        -     -       request | line stack -     -   -
+uncaught   error    -        flood sampled request | -    -     -     -   -
+uncaught   error    line     -     sampled request | -    -     held  new -
+uncaught   error    event    -     sampled request | line stack -     old -
+uncaught   error    both     -     sampled request | -    -     -     old -
+uncaught   error    refused  -     -       request | -    -     -     -   -
+uncaught   error    -        -     sampled -       | line stack sent  new -
+uncaught   error    -        flood sampled -       | -    -     -     -   -
+uncaught   debug    -        -     sampled request | -    -     held  new -
+panic      error    -        -     sampled request | line stack held  new -
+panic      error    both     -     sampled request | -    -     -     old -
+outage     error    -        -     sampled request | line stack held  new -
+outage     error    -        flood sampled request | -    -     -     -   -
+
+service    debug    -        -     sampled request | -    -     -     -   -
+service    info     -        -     sampled request | line -     -     -   -
+service    error    -        -     -       request | line -     -     -   -
+service    error    -        flood sampled -       | line -     -     -   -",
+    );
+}
+
+#[test]
+fn production_with_stderr_alone() {
+    check(
+        &[("log.mode", "stderr")],
+        "\
+kind       level    reported flood sampled place   | line stack event id  crumb
+
+line       info     -        -     sampled request | line -     -     -   -
+line       error    -        -     sampled request | line -     -     -   -
+line+error error    -        flood sampled request | -    -     -     -   -
+exception  error    -        -     sampled request | line stack -     -   -
+exception  error    line     -     sampled request | -    -     -     -   -
+exception  error    both     -     sampled request | -    -     -     -   -
+message    info     -        flood sampled request | line -     -     -   -
+uncaught   error    -        -     sampled request | line stack -     -   -
+uncaught   error    -        flood sampled -       | -    -     -     -   -",
+    );
+}
+
+#[test]
+fn production_with_sentry_alone() {
+    check(
+        &[("log.mode", "sentry")],
+        "\
+kind       level    reported flood sampled place   | line stack event id  crumb
+
+line       info     -        -     sampled request | -    -     -     -   crumb
+line       error    -        -     sampled request | -    -     sent  new -
+line       error    -        flood sampled request | -    -     -     -   -
+exception  error    -        -     sampled request | -    -     sent  new -
+exception  error    -        flood sampled request | -    -     -     -   -
+exception  error    event    -     sampled request | -    -     -     old -
+exception  error    refused  -     -       request | -    -     -     -   -
+message    info     -        -     sampled request | -    -     sent  new -
+uncaught   error    -        -     sampled request | -    -     held  new -
+service    error    -        -     sampled request | -    -     -     -   -",
+    );
+}
+
+#[test]
+fn development_with_both_sinks() {
+    check(
+        &[("env", "dev"), ("log.level", "critical")],
+        "\
+kind       level    reported flood sampled place   | line stack event id  crumb
+
+line       error    -        -     sampled request | -    -     -     -   -
+exception  error    -        -     sampled request | line stack sent  new -
+exception  error    -        -     -       request | line stack -     -   -
+exception  error    -        flood sampled request | -    -     -     -   -
+exception  error    both     -     sampled request | -    -     -     old -
+message    info     -        -     sampled request | -    -     sent  new -
+uncaught   error    -        -     sampled request | line stack held  new -
+uncaught   error    both     -     sampled request | -    -     -     old -",
+    );
+}
+
+#[test]
+fn nothing_is_recorded_when_the_mode_is_off() {
+    check(
+        &[("log.mode", "off"), ("env", "dev")],
+        "\
+kind       level    reported flood sampled place   | line stack event id  crumb
+
+line       critical -        -     sampled request | -    -     -     -   -
+exception  critical -        -     sampled request | -    -     -     -   -
+message    critical -        -     sampled request | -    -     -     -   -
+panic      critical -        -     sampled request | -    -     -     -   -
+service    critical -        -     sampled request | -    -     -     -   -",
+    );
+}
+
+/// A failure with a message of its own.
+fn failure(message: &str) -> Failure {
+    Failure::plain("Timeout", message.to_owned())
+}
+
+fn uncaught(message: &str) -> Report {
+    Report::failure(Kind::Uncaught, "shop::orders", failure(message))
+}
+
+/// The same with a stack that has no names yet.
+fn with_stack(message: &str) -> Report {
+    let failure = Failure { stack: Some(Arc::new(Stack::capture())), ..failure(message) };
+    Report { failure: Some(failure), ..uncaught(message) }
+}
+
+fn stack_on(line: &Value) -> &str {
+    line["exception.stacktrace"].as_str().expect("a stack")
+}
+
+fn in_request<R>(request: &Arc<RequestContext>, f: impl FnOnce() -> R) -> R {
+    request::sync_scope(request, f)
+}
+
+/// The record of a response with this status, made by hand.
+fn response(request: &RequestContext, status: u16) -> ResponseRecord<'_> {
+    ResponseRecord {
+        at: Timestamp::now(),
+        level: if status < 500 { Level::Info } else { Level::Error },
+        request: request.identity(),
+        method: "GET".into(),
+        path: "/orders/1".into(),
+        query: None,
+        status: Some(status),
+        duration: std::time::Duration::from_millis(1),
+        outcome: crate::record::Outcome::Complete,
+        response: crate::record::BodyDetail {
+            content_type: None,
+            coding: None,
+            size: 2,
+            content: Some(cyanotype_redact::Content { text: "{}".into(), truncated: false }),
+        },
+        request_body: None,
+        client_address: None,
+        user_agent: None,
+    }
+}
+
+#[test]
+fn an_uncaught_failure_waits_for_the_response_and_carries_its_breadcrumb() {
+    let fixture = pipeline(&[]);
+    let request = fixture.request("one");
+    in_request(&request, || {
+        fixture.pipeline.breadcrumb("before".into());
+        fixture.pipeline.report(uncaught("too late"));
+        fixture.pipeline.breadcrumb("after".into());
+    });
+    assert!(fixture.outcome().events.is_empty());
+    fixture.pipeline.end_response(Some(&response(&request, 500)), &request);
+    let outcome = fixture.outcome();
+    let [event] = &outcome.events[..] else { panic!("one event: {outcome:?}") };
+    let crumbs: Vec<(&str, &str)> = event.crumbs.iter().map(|(category, message)| (&**category, &**message)).collect();
+    let expected = [("breadcrumb", "before"), ("breadcrumb", "after"), ("response", "GET /orders/1 500")];
+    assert_eq!(crumbs, expected);
+    assert_eq!((event.level.as_str(), event.handled, event.request_id.as_deref()), ("error", Some(false), Some("one")));
+    assert_eq!(event.errors, [("Timeout".to_owned(), "too late".to_owned())]);
+    assert_eq!((event.target.as_str(), &event.message), ("shop::orders", &None));
+    assert_eq!(outcome.lines.len(), 1, "the response's own line");
+}
+
+#[test]
+fn an_event_that_is_sent_at_once_has_the_breadcrumbs_until_then() {
+    let fixture = pipeline(&[]);
+    let request = fixture.request("one");
+    in_request(&request, || {
+        fixture.pipeline.breadcrumb("before".into());
+        fixture.pipeline.report(Report::failure(Kind::Exception, "shop::orders", failure("too late")));
+        fixture.pipeline.breadcrumb("after".into());
+    });
+    fixture.pipeline.breadcrumb("of no request".into());
+    fixture.pipeline.report(Report::new(Kind::Message, Level::Info, "shop", "hello".into()));
+    let outcome = fixture.outcome();
+    let [caught, message] = &outcome.events[..] else { panic!("two events: {outcome:?}") };
+    let messages = |event: &SentEvent| event.crumbs.iter().map(|it| it.1.clone()).collect::<Vec<_>>();
+    assert_eq!((messages(caught), caught.handled), (vec!["before".to_owned()], Some(true)));
+    assert_eq!((messages(message), message.handled), (vec!["of no request".to_owned()], None));
+    assert_eq!((message.message.as_deref(), message.level.as_str()), (Some("hello"), "info"));
+    assert_eq!(message.request_id, None);
+}
+
+#[test]
+fn after_the_response_an_uncaught_failure_is_sent_at_once() {
+    let fixture = pipeline(&[]);
+    let request = fixture.request("one");
+    fixture.pipeline.end_response(None, &request);
+    in_request(&request, || fixture.pipeline.report(uncaught("too late")));
+    assert_eq!(fixture.outcome().events.len(), 1);
+}
+
+#[test]
+fn a_panic_is_remembered_with_its_event() {
+    let fixture = pipeline(&[]);
+    let request = fixture.request("one");
+    let panic = Failure { panic: true, ..failure("out of range") };
+    let id = in_request(&request, || fixture.pipeline.report(Report::failure(Kind::Uncaught, "shop", panic)));
+    assert!(id.is_some());
+    assert_eq!(request.panic_event(), id);
+    fixture.pipeline.end_response(None, &request);
+    assert!(fixture.outcome().events[0].panicked);
+
+    let other = fixture.request("two");
+    in_request(&other, || fixture.pipeline.report(uncaught("too late")));
+    assert_eq!((other.panic_event(), other.has_failed()), (None, true));
+}
+
+#[test]
+fn one_failure_is_reported_once_whichever_of_its_errors_comes_first() {
+    let fixture = pipeline(&[]);
+    let request = fixture.request("one");
+    let link = |message: &str| Link { type_name: "Error".into(), message: message.into() };
+    let wrapped = Failure { chain: vec![link("no stock"), link("timeout")], ..failure("") };
+    let cause = Failure { chain: vec![link("timeout")], ..failure("") };
+    let [first, second] = [wrapped, cause].map(|failure| {
+        in_request(&request, || fixture.pipeline.report(Report::failure(Kind::Exception, "shop", failure)))
+    });
+    assert_eq!((first, first.is_some()), (second, true));
+    let outcome = fixture.outcome();
+    assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
+    assert_eq!(outcome.lines[0]["exception.chain"], json!(["no stock", "timeout"]));
+    assert_eq!(outcome.events[0].errors.len(), 2);
+}
+
+#[test]
+fn everything_is_redacted_before_it_is_stored() {
+    let fixture = pipeline(&[]);
+    let request = fixture.request("one");
+    let secret = "Bearer abcdefghijklmnop";
+    let link = Link { type_name: "Error".into(), message: format!("cause {secret}") };
+    let mut failing = failure(&format!("failed {secret}"));
+    failing.chain.push(link);
+    in_request(&request, || {
+        let line = Report::new(Kind::Line, Level::Info, &format!("target {secret}"), format!("message {secret}"));
+        fixture.pipeline.report(line.with("password", "hunter2").with("shown", "yes"));
+        let crumb = Breadcrumb::new(format!("message {secret}")).category(format!("category {secret}"));
+        fixture.pipeline.breadcrumb(crumb.data("password", "hunter2").data("shown", "yes"));
+        fixture.pipeline.report(Report::failure(Kind::Uncaught, "shop", failing).with("password", "hunter2"));
+    });
+    let crumbs = fixture.breadcrumbs(Some(&request));
+    let held = request.end_response();
+    let lines = fixture.outcome().lines;
+    assert_eq!((crumbs.len(), held.len(), lines.len()), (2, 1, 3));
+    for stored in [format!("{crumbs:?}"), format!("{held:?}"), format!("{lines:?}")] {
+        assert!(
+            !stored.contains("hunter2") && !stored.contains("abcdefgh") && stored.contains("[redacted]"),
+            "{stored}"
+        );
+    }
+    assert_eq!(lines[0]["fields"], json!({"password": "[redacted]", "shown": "yes"}));
+    assert_eq!(lines[1]["data"], json!({"password": "[redacted]", "shown": "yes"}));
+}
+
+#[test]
+fn a_breadcrumb_passes_the_hook_on_its_way_to_sentry_alone() {
+    let hook: BeforeBreadcrumb = Box::new(|mut breadcrumb| {
+        breadcrumb.message = breadcrumb.message.replace("warehouse", "Bearer abcdefghijklmnop");
+        breadcrumb.level = Level::Error;
+        Some(breadcrumb.category("changed")).filter(|breadcrumb| breadcrumb.message != "dropped")
+    });
+    let fixture = pipeline_with_hook(&[], Some(hook));
+    let request = fixture.request("one");
+    in_request(&request, || {
+        fixture.pipeline.breadcrumb(Breadcrumb::new("asked the warehouse").category("stock").data("sku", "A-1"));
+        fixture.pipeline.breadcrumb("dropped".into());
+        fixture.pipeline.breadcrumb(Breadcrumb::new("not on stderr").level(Level::Debug));
+    });
+    let lines = fixture.outcome().lines;
+    let shown: Vec<_> = lines.iter().map(|line| (&line["target"], &line["message"], &line["level"])).collect();
+    let words = ["stock", "asked the warehouse", "info", "breadcrumb", "dropped"].map(Value::from);
+    assert_eq!(shown, [(&words[0], &words[1], &words[2]), (&words[3], &words[4], &words[2])]);
+    assert_eq!((&lines[0]["data"], &lines[0]["kind"]), (&json!({"sku": "A-1"}), &json!("breadcrumb")));
+
+    let stored = fixture.breadcrumbs(Some(&request));
+    let stored: Vec<_> = stored.iter().map(|it| (it.category.as_str(), it.message.as_str(), it.level)).collect();
+    let expected =
+        [("changed", "asked the Bearer [redacted]", Level::Error), ("changed", "not on stderr", Level::Error)];
+    assert_eq!(stored, expected);
+    assert!(fixture.breadcrumbs(None).is_empty());
+}
+
+#[test]
+fn a_breadcrumb_is_stored_only_where_sentry_is_a_sink() {
+    let fixture = pipeline(&[("log.mode", "stderr")]);
+    fixture.pipeline.breadcrumb("hello".into());
+    assert_eq!((fixture.breadcrumbs(None).len(), fixture.outcome().lines.len()), (0, 1));
+    let fixture = pipeline(&[("log.mode", "sentry")]);
+    fixture.pipeline.breadcrumb("hello".into());
+    assert_eq!((fixture.breadcrumbs(None).len(), fixture.outcome().lines.len()), (1, 0));
+    let fixture = pipeline(&[("log.mode", "off")]);
+    fixture.pipeline.breadcrumb("hello".into());
+    assert_eq!((fixture.breadcrumbs(None).len(), fixture.outcome().lines.len()), (0, 0));
+}
+
+#[test]
+fn the_newest_breadcrumbs_are_stored_up_to_the_setting() {
+    let fixture = pipeline(&[("sentry.max_breadcrumbs", "2")]);
+    let request = fixture.request("one");
+    for scope in [None, Some(&*request)] {
+        let add = || ["one", "two", "three"].into_iter().for_each(|text| fixture.pipeline.breadcrumb(text.into()));
+        match scope {
+            Some(_) => in_request(&request, add),
+            None => add(),
+        }
+        let messages: Vec<String> = fixture.breadcrumbs(scope).into_iter().map(|crumb| crumb.message).collect();
+        assert_eq!(messages, ["two", "three"]);
+    }
+}
+
+#[test]
+fn finish_reports_what_was_suppressed() {
+    let fixture = pipeline(&[("log.flood.limit", "1"), ("log.flood.window_s", "3600")]);
+    let [one, two, three] = ["one", "two", "three"].map(|id| fixture.request(id));
+    one.identity().set_route(Some("/orders".into()));
+    two.identity().set_route(Some("/orders".into()));
+    three.identity().set_route(Some("/orders".into()));
+    for request in [&one, &two, &three] {
+        in_request(request, || fixture.pipeline.report(uncaught("too late")));
+        fixture.pipeline.end_response(None, request);
+    }
+    let before = fixture.outcome();
+    assert_eq!((before.lines.len(), before.events.len()), (1, 1));
+
+    fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
+    let after = fixture.outcome();
+    let ([line], [event]) = (&after.lines[..], &after.events[..]) else { panic!("one of each: {after:?}") };
+    let message = "suppressed: more of Timeout: too late on GET /orders";
+    assert_eq!(
+        (&line["message"], &line["kind"], &line["level"]),
+        (&json!(message), &json!("service"), &json!("warning"))
+    );
+    assert_eq!((&line["dropped"], &line["transaction"]), (&json!({"uncaught": 2}), &json!("GET /orders")));
+    assert_eq!((&line["exception.type"], &line["exception.message"]), (&json!("Timeout"), &json!("too late")));
+    assert_eq!((event.message.as_deref(), event.target.as_str()), (Some(message), "cyanotype::flood"));
+    assert_eq!((event.level.as_str(), &event.data["suppressed"]), ("warning", &json!(2)));
+    assert_eq!(event.request_id, None);
+}
+
+#[test]
+fn an_outage_is_reported_once_for_all_routes() {
+    let fixture = pipeline(&[]);
+    for route in ["/orders", "/users"] {
+        let request = fixture.request(route);
+        request.identity().set_route(Some(route.into()));
+        let outage = Failure { outage: true, ..failure("no connection") };
+        in_request(&request, || fixture.pipeline.report(Report::failure(Kind::Uncaught, "shop", outage)));
+        fixture.pipeline.end_response(None, &request);
+    }
+    let outcome = fixture.outcome();
+    assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
+}
+
+#[test]
+fn finish_delivers_what_still_waits() {
+    let fixture = pipeline(&[]);
+    fixture.pipeline.report(with_stack("too late"));
+    // No time for the stack's names.
+    fixture.pipeline.finish(Instant::now());
+    let outcome = fixture.outcome();
+    assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
+
+    // Later reports are delivered at once, without the names of their stacks.
+    fixture.pipeline.report(with_stack("later"));
+    assert!(stack_on(&fixture.outcome().lines[0]).contains("left out"));
+}
+
+#[test]
+fn finish_waits_for_stacks() {
+    let fixture = pipeline(&[]);
+    fixture.pipeline.report(with_stack("too late"));
+    fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(100));
+    let outcome = fixture.outcome();
+    assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
+    let stack = stack_on(&outcome.lines[0]);
+    assert!(stack.contains("pipeline/tests.rs") && !stack.contains("left out"), "{stack}");
+}
+
+#[test]
+fn a_failure_without_its_stack_is_written_at_once() {
+    let fixture = pipeline(&[]);
+    let report = Report { kind: Kind::Exception, ..with_stack("too late") };
+    fixture.pipeline.report(report);
+    assert_eq!(fixture.written().len(), 1);
+}
+
+#[test]
+fn at_the_end_of_the_process_no_event_waits_for_its_response() {
+    let fixture = pipeline(&[]);
+    let request = fixture.request("one");
+    in_request(&request, || {
+        fixture.pipeline.report(uncaught("too late"));
+        fixture.pipeline.abort(Instant::now() + std::time::Duration::from_secs(10));
+    });
+    assert_eq!(fixture.outcome().events.len(), 1);
+}
+
+#[test]
+fn an_event_of_a_line_has_its_message_beside_its_error() {
+    let fixture = pipeline(&[]);
+    let line =
+        Report { failure: Some(failure("too late")), ..Report::new(Kind::Line, Level::Error, "shop", "hello".into()) };
+    fixture.pipeline.report(line.with("sku", "A-1"));
+    let outcome = fixture.outcome();
+    let event = &outcome.events[0];
+    assert_eq!((event.message.as_deref(), event.errors[0].1.as_str()), (Some("hello"), "too late"));
+    assert_eq!((&event.data["sku"], &outcome.lines[0]["fields"]), (&json!("A-1"), &json!({"sku": "A-1"})));
+}
+
+/// Reports it twice with a limit of one, and what the end says of the second.
+fn suppressed_once(report: impl Fn() -> Report) -> (Vec<Value>, Vec<SentEvent>) {
+    let fixture = pipeline(&[("log.flood.limit", "1"), ("log.flood.window_s", "3600")]);
+    for id in ["one", "two"] {
+        in_request(&fixture.request(id), || fixture.pipeline.report(report()));
+    }
+    fixture.outcome();
+    fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
+    let outcome = fixture.outcome();
+    (outcome.lines, outcome.events)
+}
+
+#[test]
+fn what_was_suppressed_is_told_to_the_sink_that_missed_it() {
+    // No event: below sentry.event_level.
+    let line = || Report::new(Kind::Line, Level::Warning, "shop", "hello".into());
+    let (lines, events) = suppressed_once(|| Report { failure: Some(failure("too late")), ..line() });
+    assert_eq!((lines.len(), events.len()), (1, 0));
+    assert_eq!((&lines[0]["dropped"], lines[0].get("transaction")), (&json!({"line": 1}), None));
+    // No line: below the threshold.
+    let (lines, events) = suppressed_once(|| Report { threshold: Some(Level::Critical), ..exception("too late") });
+    assert_eq!((lines.len(), events.len()), (0, 1));
+    // The line was written, only its event was not sent.
+    let (lines, events) = suppressed_once(|| Report { level: Level::Error, ..line() });
+    assert_eq!((lines.len(), events.len()), (0, 1));
+    assert_eq!(events[0].data["exception.type"], "shop");
+}
+
+fn exception(message: &str) -> Report {
+    Report::failure(Kind::Exception, "shop", failure(message))
+}
+
+#[test]
+fn only_what_would_be_a_report_counts_towards_the_flood_limit() {
+    let fixture = pipeline(&[("log.flood.limit", "1")]);
+    // The same text as a line that is no event.
+    for level in [Level::Info, Level::Info, Level::Error] {
+        fixture.pipeline.report(Report::new(Kind::Line, level, "shop", "hello".into()));
+    }
+    let outcome = fixture.outcome();
+    assert_eq!((outcome.lines.len(), outcome.events.len()), (3, 1));
+
+    // The same failure again in one request.
+    let fixture = pipeline(&[("log.flood.limit", "2")]);
+    let [one, two] = ["one", "two"].map(|id| fixture.request(id));
+    for request in [&one, &one, &one, &two] {
+        in_request(request, || fixture.pipeline.report(exception("too late")));
+    }
+    let outcome = fixture.outcome();
+    assert_eq!((outcome.lines.len(), outcome.events.len()), (2, 2));
+}
+
+#[test]
+fn an_outage_has_a_limit_of_its_own() {
+    let fixture = pipeline(&[]);
+    let outage = Failure { outage: true, ..failure("no connection") };
+    fixture.pipeline.report(exception("no connection"));
+    fixture.pipeline.report(Report::failure(Kind::Exception, "shop", outage));
+    assert_eq!(fixture.outcome().lines.len(), 2);
+}
+
+#[test]
+fn routes_are_limited_apart() {
+    let fixture = pipeline(&[("log.flood.limit", "1")]);
+    for route in ["/orders", "/users", "/orders"] {
+        let request = fixture.request(route);
+        request.identity().set_route(Some(route.into()));
+        in_request(&request, || fixture.pipeline.report(exception("too late")));
+    }
+    assert_eq!(fixture.outcome().lines.len(), 2);
+}
+
+#[test]
+fn a_response_is_wanted_where_a_sink_shows_it() {
+    // mode, level of the response, whether an event of the request may yet be sent
+    for (mode, level, may_send, wanted) in [
+        ("both", Level::Info, false, true),
+        ("both", Level::Info, true, true),
+        ("both", Level::Debug, true, false),
+        ("stderr", Level::Info, false, true),
+        ("stderr", Level::Debug, true, false),
+        ("sentry", Level::Info, false, false),
+        ("sentry", Level::Info, true, true),
+        ("sentry", Level::Debug, true, false),
+        ("off", Level::Error, true, false),
+    ] {
+        let fixture = pipeline(&[("log.mode", mode)]);
+        let request = fixture.request("one");
+        if may_send {
+            request.mark_detached();
+        }
+        assert_eq!(fixture.pipeline.wants_response(level, &request), wanted, "{mode} {level} {may_send}");
+    }
+}
+
+#[test]
+fn a_response_is_a_breadcrumb_only_where_an_event_may_show_it() {
+    for (may_send, level, stored) in [(false, Level::Info, 0), (true, Level::Info, 1), (true, Level::Debug, 0)] {
+        let fixture = pipeline(&[]);
+        let request = fixture.request("one");
+        if may_send {
+            request.mark_detached();
+        }
+        fixture.pipeline.end_response(Some(&ResponseRecord { level, ..response(&request, 200) }), &request);
+        assert_eq!(fixture.breadcrumbs(Some(&request)).len(), stored, "{may_send} {level}");
+        assert_eq!(fixture.outcome().lines.len(), usize::from(level == Level::Info));
+    }
+}
+
+#[test]
+fn the_breadcrumb_of_a_response_carries_the_beginning_of_its_content() {
+    let fixture = pipeline(&[]);
+    let request = fixture.request("one");
+    request.mark_detached();
+    let long = "é".repeat(1000);
+    let mut record = response(&request, 200);
+    record.response.content = Some(cyanotype_redact::Content { text: long.as_str().into(), truncated: false });
+    fixture.pipeline.end_response(Some(&record), &request);
+    let crumb = fixture.breadcrumbs(Some(&request)).remove(0);
+    let expected = json!({
+        "http.request.method": "GET",
+        "url.path": "/orders/1",
+        "http.response.status_code": 200,
+        "http.response.body.size": 2,
+        "outcome": "complete",
+        "http.response.body.content": "é".repeat(512),
+    });
+    assert_eq!(Value::from(crumb.data), expected);
+    assert_eq!((crumb.category.as_str(), crumb.message.as_str()), ("response", "GET /orders/1 200"));
+}
+
+#[test]
+fn refusals_for_load_are_one_warning() {
+    let fixture = pipeline(&[("log.flood.window_s", "3600")]);
+    let request = fixture.request("one");
+    request.identity().set_route(Some("/orders".into()));
+    fixture.pipeline.count_refused(429, &request);
+    fixture.pipeline.count_refused(429, &request);
+    assert!(fixture.outcome().lines.is_empty());
+    fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
+    let lines = fixture.outcome().lines;
+    let [line] = &lines[..] else { panic!("one line: {lines:?}") };
+    assert_eq!((&line["level"], &line["kind"]), (&json!("warning"), &json!("service")));
+    assert!(line.to_string().contains("\"GET /orders\":2"), "{line}");
+}
+
+/// An event sink with a scope of each request, which counts.
+#[derive(Default)]
+struct Counting {
+    entered: AtomicUsize,
+    sent: AtomicUsize,
+    stored: AtomicUsize,
+}
+
+struct CountingSink(Arc<Counting>);
+
+impl EventSink for CountingSink {
+    fn begin_request(&self) -> Option<Scope> {
+        Some(self.0.clone())
+    }
+
+    fn enter(&self, scope: &Scope, f: &mut dyn FnMut()) {
+        scope.clone().downcast::<Counting>().expect("its own scope").entered.fetch_add(1, Relaxed);
+        f();
+    }
+
+    fn trace_header(&self, _: &Scope) -> Option<String> {
+        Some("4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1".into())
+    }
+
+    fn send(&self, _: &Event, scope: Option<&Scope>) {
+        let scope = scope.expect("the request's").clone().downcast::<Counting>().expect("its own scope");
+        scope.sent.fetch_add(1, Relaxed);
+    }
+
+    fn flush(&self, _: Instant) -> Losses {
+        Losses::none()
+    }
+
+    fn store_losses(&self, losses: &Losses) {
+        self.0.stored.fetch_add(losses.total() as usize, Relaxed);
+    }
+}
+
+/// A line sink that delivers nothing.
+struct Losing(u64);
+
+impl LineSink for Losing {
+    fn write(&self, _: &Record) {}
+
+    fn write_response(&self, _: &ResponseRecord<'_>) {}
+
+    fn flush(&self, _: Instant) -> Losses {
+        Losses(if self.0 > 0 { vec![(Kind::Line, self.0)] } else { Vec::new() })
+    }
+}
+
+fn counting(lost: u64) -> (&'static Pipeline, [Arc<Counting>; 2]) {
+    let counts = [Arc::<Counting>::default(), Arc::default()];
+    let sinks = counts.iter().fold(Sinks::none().line(Arc::new(Losing(lost))), |sinks, count| {
+        sinks.event(Arc::new(CountingSink(Arc::clone(count))))
+    });
+    let pipeline = Pipeline::new(&super::fixture::settings(&[]), None, sinks);
+    (Box::leak(Box::new(pipeline)), counts)
+}
+
+#[test]
+fn work_for_a_request_is_in_the_scope_that_each_sink_has_of_it() {
+    let (pipeline, counts) = counting(0);
+    let request = Arc::new(pipeline.begin_request(None, None, crate::request::RequestParts::default()));
+    assert_eq!(request.identity().trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert!(
+        request
+            .outgoing()
+            .contains(&("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()))
+    );
+    let runs = AtomicUsize::new(0);
+    in_request(&request, || {
+        runs.fetch_add(1, Relaxed);
+        pipeline.report(exception("too late"));
+    });
+    pipeline.finish(Instant::now() + std::time::Duration::from_secs(60));
+    assert_eq!(runs.load(Relaxed), 1);
+    for count in counts {
+        assert_eq!((count.entered.load(Relaxed), count.sent.load(Relaxed)), (1, 1));
+    }
+}
+
+#[test]
+fn what_lines_were_lost_at_the_end_is_stored_and_nothing_else() {
+    for lost in [0, 3] {
+        let (pipeline, counts) = counting(lost);
+        pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
+        assert_eq!(counts.map(|count| count.stored.load(Relaxed)), [lost as usize; 2]);
+    }
+}

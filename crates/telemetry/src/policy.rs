@@ -1,0 +1,469 @@
+//! The table: what goes where.
+//!
+//! [`Policy::route`] is the one place that decides. The running service calls it for every record, `app log explain`
+//! prints it, and the tests compare what supervisord and Sentry received with it.
+
+use serde::Serialize;
+
+use crate::level::Level;
+use crate::outcome::Outcome;
+use crate::settings::{Env, Mode, Settings};
+
+/// What a record is about; the rows of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A logger line: `tracing::info!` and its like.
+    Line,
+    /// The answer that a blueprint returned.
+    Response,
+    /// What [`add_breadcrumb`](crate::add_breadcrumb) adds.
+    Breadcrumb,
+    /// A caught error, reported with [`capture_exception`](crate::capture_exception).
+    Exception,
+    /// What [`capture_event`](crate::capture_event) reports.
+    Message,
+    /// An error that nobody caught, a panic, or a plain 5xx answer.
+    Uncaught,
+    /// The service's own state: start, stop, losses.
+    Service,
+}
+
+impl Kind {
+    /// Every kind, in the order of the table.
+    pub const ALL: [Kind; 7] =
+        [Kind::Line, Kind::Response, Kind::Breadcrumb, Kind::Exception, Kind::Message, Kind::Uncaught, Kind::Service];
+
+    /// The name as it stands in a record's `kind`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Line => "line",
+            Kind::Response => "response",
+            Kind::Breadcrumb => "breadcrumb",
+            Kind::Exception => "exception",
+            Kind::Message => "message",
+            Kind::Uncaught => "uncaught",
+            Kind::Service => "service",
+        }
+    }
+}
+
+/// Whether a record's stack trace goes to stderr with its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StackRoute {
+    /// It does not.
+    Never,
+    /// It does.
+    WithLine,
+    /// With the line, but only when no Sentry sink took the event: Sentry shows it better.
+    UnlessSentryTakesIt,
+}
+
+/// What Sentry, and every other event sink, gets of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ToSentry {
+    /// Nothing.
+    Nothing,
+    /// A breadcrumb: stored, and sent with the next event of the same request.
+    Breadcrumb,
+    /// An event.
+    Event,
+}
+
+/// Where one record goes: a row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// Whether it is a line on stderr.
+    pub stderr: bool,
+    /// Whether its stack trace is on that line.
+    pub stack: StackRoute,
+    /// What Sentry, and every other event sink, gets.
+    pub sentry: ToSentry,
+}
+
+impl Route {
+    const NOWHERE: Route = Route { stderr: false, stack: StackRoute::Never, sentry: ToSentry::Nothing };
+}
+
+/// The settings that the table depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Policy {
+    /// `env`.
+    pub env: Env,
+    /// `log.mode`.
+    pub mode: Mode,
+    /// `log.level`; for a logger line from a module of its own in `log.levels`, that one.
+    pub level: Level,
+    /// `sentry.breadcrumb_level`.
+    pub breadcrumb_level: Level,
+    /// `sentry.event_level`.
+    pub event_level: Level,
+    /// Whether there is an event sink: Sentry when a DSN is set and the feature `sentry` is compiled in, or another one.
+    pub sentry: bool,
+}
+
+impl Policy {
+    /// The policy of these settings, for a process with or without an event sink.
+    #[must_use]
+    pub fn new(settings: &Settings, sentry: bool) -> Self {
+        Self {
+            env: settings.env,
+            mode: settings.log.mode,
+            level: settings.log.level,
+            breadcrumb_level: settings.sentry.breadcrumb_level,
+            event_level: settings.sentry.event_level,
+            sentry,
+        }
+    }
+
+    /// Whether a logger line with an error reports a failure. Below warning it mentions an error in passing, such as one that
+    /// is tried again; if it counted as the failure's one record, a 500 would leave nothing above an info line.
+    #[must_use]
+    pub fn line_reports_failure(&self, level: Level) -> bool {
+        level >= Level::Warning.min(self.event_level)
+    }
+
+    /// The level of a response's record. `for_load`: the request was refused for load.
+    #[must_use]
+    pub fn response_level(status: Option<u16>, outcome: Outcome, for_load: bool) -> Level {
+        match status {
+            _ if outcome == Outcome::Error => Level::Error,
+            Some(_) if for_load => Level::Warning,
+            Some(500..=599) => Level::Error,
+            Some(400..=499) => Level::Warning,
+            _ => Level::Info,
+        }
+    }
+
+    /// Whether stderr is a sink for records that follow the level.
+    #[must_use]
+    pub fn has_stderr(&self) -> bool {
+        matches!(self.mode, Mode::Stderr | Mode::Both)
+    }
+
+    /// Whether Sentry is a sink.
+    #[must_use]
+    pub fn has_sentry(&self) -> bool {
+        self.sentry && matches!(self.mode, Mode::Sentry | Mode::Both)
+    }
+
+    /// Whether nothing is recorded, whatever it is.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.mode == Mode::Off
+    }
+
+    /// The table: which sinks get a record of this kind and level.
+    #[must_use]
+    pub fn route(&self, kind: Kind, level: Level) -> Route {
+        if self.is_silent() {
+            return Route::NOWHERE;
+        }
+        let line = self.has_stderr() && level >= self.level;
+        // N7: in dev a failure is always written with its stack.
+        let failure = line || self.env == Env::Dev;
+        let event = if self.has_sentry() { ToSentry::Event } else { ToSentry::Nothing };
+        let breadcrumb = if self.has_sentry() { ToSentry::Breadcrumb } else { ToSentry::Nothing };
+        let breadcrumb_by_level =
+            if level >= self.level.max(self.breadcrumb_level) { breadcrumb } else { ToSentry::Nothing };
+
+        match kind {
+            Kind::Line => Route {
+                stderr: line,
+                stack: StackRoute::Never,
+                sentry: if level >= self.level.max(self.event_level) { event } else { breadcrumb_by_level },
+            },
+            Kind::Response => Route { stderr: line, stack: StackRoute::Never, sentry: breadcrumb_by_level },
+            Kind::Breadcrumb => Route { stderr: line, stack: StackRoute::Never, sentry: breadcrumb },
+            Kind::Exception => Route {
+                stderr: failure,
+                stack: match (failure, self.env) {
+                    (false, _) => StackRoute::Never,
+                    (true, Env::Dev) => StackRoute::WithLine,
+                    (true, Env::Prod) => StackRoute::UnlessSentryTakesIt,
+                },
+                sentry: event,
+            },
+            Kind::Message => Route { stderr: line, stack: StackRoute::Never, sentry: event },
+            Kind::Uncaught => Route {
+                stderr: failure,
+                stack: if failure { StackRoute::WithLine } else { StackRoute::Never },
+                sentry: event,
+            },
+            Kind::Service => Route { stderr: line, stack: StackRoute::Never, sentry: ToSentry::Nothing },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Level::{Critical, Debug, Error, Info, Warning};
+
+    const PROD: Policy = Policy {
+        env: Env::Prod,
+        mode: Mode::Both,
+        level: Info,
+        breadcrumb_level: Info,
+        event_level: Error,
+        sentry: true,
+    };
+    const DEV: Policy = Policy { env: Env::Dev, ..PROD };
+
+    const NOTHING: &str = "          |       | ";
+
+    /// A route as the table's cells: `line | stack | sentry`.
+    fn cells(policy: Policy, kind: Kind, level: Level) -> String {
+        let route = policy.route(kind, level);
+        format!(
+            "{:<9} | {:<5} | {}",
+            if route.stderr { "stderr" } else { "" },
+            match route.stack {
+                StackRoute::Never => "",
+                StackRoute::WithLine => "stack",
+                StackRoute::UnlessSentryTakesIt => "stack?",
+            },
+            match route.sentry {
+                ToSentry::Nothing => "",
+                ToSentry::Breadcrumb => "breadcrumb",
+                ToSentry::Event => "event",
+            }
+        )
+        .split('|')
+        .map(str::trim)
+        .collect::<Vec<_>>()
+        .join(" | ")
+    }
+
+    fn check(policy: Policy, rows: &[(Kind, Level, &str)]) {
+        for (kind, level, expected) in rows {
+            let expected = expected.split('|').map(str::trim).collect::<Vec<_>>().join(" | ");
+            assert_eq!(cells(policy, *kind, *level), expected, "{kind:?} at {level} under {policy:?}");
+        }
+    }
+
+    #[test]
+    fn both_at_info_in_prod_is_plan_2() {
+        check(
+            PROD,
+            &[
+                (Kind::Line, Debug, NOTHING),
+                (Kind::Line, Info, "stderr |        | breadcrumb"),
+                (Kind::Line, Warning, "stderr |        | breadcrumb"),
+                (Kind::Line, Error, "stderr |        | event"),
+                (Kind::Line, Critical, "stderr |        | event"),
+                (Kind::Response, Info, "stderr |        | breadcrumb"),
+                (Kind::Response, Error, "stderr |        | breadcrumb"),
+                (Kind::Breadcrumb, Info, "stderr |        | breadcrumb"),
+                (Kind::Breadcrumb, Debug, "       |        | breadcrumb"),
+                (Kind::Exception, Error, "stderr | stack? | event"),
+                (Kind::Message, Info, "stderr |        | event"),
+                (Kind::Message, Debug, "       |        | event"),
+                (Kind::Uncaught, Error, "stderr | stack  | event"),
+                (Kind::Service, Info, "stderr |        |"),
+            ],
+        );
+    }
+
+    #[test]
+    fn both_at_warning_keeps_only_what_is_grave_n21() {
+        check(
+            Policy { level: Warning, ..PROD },
+            &[
+                (Kind::Line, Info, NOTHING),
+                (Kind::Line, Warning, "stderr |        | breadcrumb"),
+                (Kind::Response, Info, NOTHING),
+                (Kind::Response, Warning, "stderr |        | breadcrumb"),
+                (Kind::Breadcrumb, Info, "       |        | breadcrumb"),
+                (Kind::Exception, Error, "stderr | stack? | event"),
+                (Kind::Message, Info, "       |        | event"),
+                (Kind::Uncaught, Error, "stderr | stack  | event"),
+            ],
+        );
+    }
+
+    #[test]
+    fn critical_in_prod_closes_stderr_and_leaves_events_n22() {
+        check(
+            Policy { level: Critical, ..PROD },
+            &[
+                (Kind::Line, Error, NOTHING),
+                (Kind::Line, Critical, "stderr |        | event"),
+                (Kind::Response, Error, NOTHING),
+                (Kind::Breadcrumb, Info, "       |        | breadcrumb"),
+                (Kind::Exception, Error, "       |        | event"),
+                (Kind::Message, Error, "       |        | event"),
+                (Kind::Uncaught, Error, "       |        | event"),
+            ],
+        );
+    }
+
+    #[test]
+    fn dev_writes_every_failure_with_its_stack_n7() {
+        for mode in [Mode::Stderr, Mode::Sentry, Mode::Both] {
+            for level in Level::ALL {
+                let policy = Policy { mode, level, ..DEV };
+                for kind in [Kind::Exception, Kind::Uncaught] {
+                    let route = policy.route(kind, Error);
+                    assert!(route.stderr, "{kind:?} {policy:?}");
+                    assert_eq!(route.stack, StackRoute::WithLine, "{kind:?} {policy:?}");
+                }
+                let line = policy.route(Kind::Line, Error);
+                assert_eq!(line.stderr, mode != Mode::Sentry && level <= Error);
+            }
+        }
+    }
+
+    #[test]
+    fn dev_changes_nothing_but_failures() {
+        for mode in Mode::ALL {
+            for threshold in Level::ALL {
+                for (kind, level) in Kind::ALL.iter().flat_map(|k| Level::ALL.map(|l| (*k, l))) {
+                    let prod = Policy { mode, level: threshold, ..PROD }.route(kind, level);
+                    let dev = Policy { mode, level: threshold, ..DEV }.route(kind, level);
+                    assert_eq!(dev.sentry, prod.sentry, "{kind:?}");
+                    if !matches!(kind, Kind::Exception | Kind::Uncaught) {
+                        assert_eq!(dev, prod, "{kind:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sentry_alone_is_plan_1() {
+        check(
+            Policy { mode: Mode::Sentry, level: Critical, ..PROD },
+            &[
+                (Kind::Line, Error, NOTHING),
+                (Kind::Line, Critical, "       |        | event"),
+                (Kind::Response, Error, NOTHING),
+                (Kind::Breadcrumb, Info, "       |        | breadcrumb"),
+                (Kind::Exception, Error, "       |        | event"),
+                (Kind::Message, Info, "       |        | event"),
+                (Kind::Uncaught, Error, "       |        | event"),
+                (Kind::Service, Critical, NOTHING),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_two_sentry_levels_follow_the_higher_of_theirs_and_log_level_n14() {
+        let quiet = Policy { breadcrumb_level: Warning, event_level: Critical, ..PROD };
+        check(
+            quiet,
+            &[
+                (Kind::Line, Info, "stderr |        |"),
+                (Kind::Line, Warning, "stderr |        | breadcrumb"),
+                (Kind::Line, Error, "stderr |        | breadcrumb"),
+                (Kind::Line, Critical, "stderr |        | event"),
+                (Kind::Response, Info, "stderr |        |"),
+                (Kind::Response, Warning, "stderr |        | breadcrumb"),
+                (Kind::Breadcrumb, Info, "stderr |        | breadcrumb"),
+            ],
+        );
+        let eager = Policy { breadcrumb_level: Debug, event_level: Info, level: Warning, ..PROD };
+        check(eager, &[(Kind::Line, Info, NOTHING), (Kind::Line, Warning, "stderr |        | event")]);
+    }
+
+    #[test]
+    fn off_writes_nothing_even_in_dev() {
+        for env in [Env::Dev, Env::Prod] {
+            for kind in Kind::ALL {
+                for level in Level::ALL {
+                    let policy = Policy { env, mode: Mode::Off, ..PROD };
+                    assert_eq!(policy.route(kind, level), Route::NOWHERE);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_dsn_both_is_stderr_and_sentry_is_nothing() {
+        for kind in Kind::ALL {
+            for level in Level::ALL {
+                let none = Policy { sentry: false, ..PROD };
+                let stderr = Policy { mode: Mode::Stderr, ..PROD };
+                assert_eq!(none.route(kind, level), stderr.route(kind, level));
+                let sentry = Policy { mode: Mode::Sentry, ..none };
+                assert_eq!(sentry.route(kind, level), Route::NOWHERE);
+            }
+        }
+    }
+
+    #[test]
+    fn adding_sentry_changes_no_line_on_stderr_n10() {
+        for env in [Env::Dev, Env::Prod] {
+            for threshold in Level::ALL {
+                for (kind, level) in Kind::ALL.iter().flat_map(|k| Level::ALL.map(|l| (*k, l))) {
+                    let both = Policy { env, level: threshold, ..PROD };
+                    let stderr = Policy { mode: Mode::Stderr, ..both };
+                    assert_eq!(both.route(kind, level).stderr, stderr.route(kind, level).stderr);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn kinds_have_the_names_that_records_show() {
+        let names = Kind::ALL.map(Kind::as_str);
+        assert_eq!(names, ["line", "response", "breadcrumb", "exception", "message", "uncaught", "service"]);
+        for kind in Kind::ALL {
+            assert_eq!(serde_json::json!(kind), kind.as_str());
+        }
+    }
+
+    #[test]
+    fn the_settings_are_where_the_policy_comes_from() {
+        let load = |flags: &[(&str, &str)], sentry| Policy::new(&crate::pipeline::fixture::settings(flags), sentry);
+        let own = [
+            ("env", "dev"),
+            ("log.mode", "sentry"),
+            ("log.level", "warning"),
+            ("sentry.breadcrumb_level", "debug"),
+            ("sentry.event_level", "critical"),
+        ];
+        let expected = Policy {
+            env: Env::Dev,
+            mode: Mode::Sentry,
+            level: Warning,
+            breadcrumb_level: Debug,
+            event_level: Critical,
+            sentry: false,
+        };
+        assert_eq!(load(&own, false), expected);
+        assert_eq!(load(&own, true), Policy { sentry: true, ..expected });
+    }
+
+    #[test]
+    fn a_response_is_as_severe_as_its_status_and_its_end() {
+        use Outcome::{Aborted, Complete};
+        for (status, outcome, for_load, level) in [
+            (None, Aborted, false, Info),
+            (Some(200), Complete, false, Info),
+            (Some(399), Complete, false, Info),
+            (Some(400), Complete, false, Warning),
+            (Some(499), Aborted, false, Warning),
+            (Some(500), Complete, false, Error),
+            (Some(599), Complete, false, Error),
+            (Some(600), Complete, false, Info),
+            (Some(503), Complete, true, Warning),
+            (Some(200), Outcome::Error, false, Error),
+            (Some(503), Outcome::Error, true, Error),
+            (None, Outcome::Error, false, Error),
+        ] {
+            let is = Policy::response_level(status, outcome, for_load);
+            assert_eq!(is, level, "{status:?} {outcome:?} {for_load}");
+        }
+    }
+
+    #[test]
+    fn a_line_with_an_error_reports_it_from_warning_or_the_event_level_up() {
+        let reports = |event_level, level| Policy { event_level, ..PROD }.line_reports_failure(level);
+        assert_eq!([Info, Warning, Error].map(|level| reports(Error, level)), [false, true, true]);
+        assert_eq!([Debug, Info, Warning].map(|level| reports(Info, level)), [false, true, true]);
+    }
+}

@@ -1,0 +1,14 @@
+//! What is recorded, ready for the sinks.
+
+mod breadcrumb;
+mod event;
+mod event_id;
+mod line;
+mod response;
+
+pub use crate::outcome::Outcome;
+pub use breadcrumb::{Breadcrumb, RecordedBreadcrumb};
+pub use event::Event;
+pub use event_id::EventId;
+pub use line::{Detail, FailureDetail, Record};
+pub use response::{BodyDetail, ResponseRecord};

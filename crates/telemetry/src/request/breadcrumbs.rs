@@ -1,0 +1,25 @@
+use std::collections::VecDeque;
+
+use crate::record::RecordedBreadcrumb;
+
+/// The newest breadcrumbs, up to a limit.
+#[derive(Debug, Default)]
+pub struct Breadcrumbs(VecDeque<RecordedBreadcrumb>);
+
+impl Breadcrumbs {
+    /// Adds one, and drops the oldest beyond `limit`.
+    pub fn push(&mut self, breadcrumb: RecordedBreadcrumb, limit: usize) {
+        while self.0.len() >= limit.max(1) {
+            self.0.pop_front();
+        }
+        if limit > 0 {
+            self.0.push_back(breadcrumb);
+        }
+    }
+
+    /// A copy of all, oldest first.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<RecordedBreadcrumb> {
+        self.0.iter().cloned().collect()
+    }
+}

@@ -1,0 +1,55 @@
+//! The current request, as a task-local value.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::RequestContext;
+
+tokio::task_local! {
+    static CURRENT: Arc<RequestContext>;
+}
+
+/// The request that the calling code works for, if any.
+#[must_use]
+pub fn current() -> Option<Arc<RequestContext>> {
+    CURRENT.try_with(Arc::clone).ok()
+}
+
+/// Calls a function with the current request, without cloning it.
+pub fn with_current<R>(f: impl FnOnce(&Arc<RequestContext>) -> R) -> Option<R> {
+    CURRENT.try_with(f).ok()
+}
+
+/// Runs a future as work for this request: it is the current one, and every sink is in its scope of it.
+pub fn scope<F: Future>(context: Arc<RequestContext>, future: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(Arc::clone(&context), InScopes { future, context })
+}
+
+/// Runs a closure as work for this request, unless it is that already.
+pub fn sync_scope<R>(context: &Arc<RequestContext>, f: impl FnOnce() -> R) -> R {
+    if with_current(|current| Arc::ptr_eq(current, context)).unwrap_or_default() {
+        return f();
+    }
+    CURRENT.sync_scope(Arc::clone(context), || context.scopes().enter(f))
+}
+
+pin_project! {
+    /// A future that is polled in the sinks' scopes of a request.
+    struct InScopes<F> {
+        #[pin]
+        future: F,
+        context: Arc<RequestContext>,
+    }
+}
+
+impl<F: Future> Future for InScopes<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        this.context.scopes().enter(|| this.future.poll(cx))
+    }
+}

@@ -1,0 +1,232 @@
+//! What is recorded, and how.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cyanotype_redact::{Patterns, Redactor};
+use cyanotype_settings::{Origin, section};
+use serde::{Deserialize, Serialize};
+
+use super::{Env, rust_log};
+use crate::level::Level;
+
+section! {
+    /// What is recorded, and how.
+    pub struct Log {
+        /// which sinks there are
+        #[setting(one_of::<Mode>(), default = "both")]
+        pub mode: Mode,
+        /// what a logger says below it reaches no sink; a part LEVEL of RUST_LOG sets it below the files
+        #[setting(one_of::<Level>(), default = "info")]
+        pub level: Level,
+        /// how a record is written; auto is json in prod and pretty in dev
+        #[setting(one_of::<Format>(), default = "auto")]
+        format: Format,
+        /// a level of its own for the logger lines of one crate or module; the longest name that fits wins; actix_server
+        /// has warning, or log.level if that is higher, unless it is set here; a part MODULE=LEVEL of RUST_LOG sets it
+        /// below the files
+        #[setting(each "<module>", one_of::<Level>())]
+        pub levels: BTreeMap<String, Level>,
+        /// What is recorded of a response.
+        #[setting(section)]
+        pub response: Response,
+        /// What is recorded of a request.
+        #[setting(section)]
+        pub request: Request,
+        /// What is redacted in any text.
+        #[setting(section)]
+        pub redact: Redact,
+        /// How many reports of one failure there are.
+        #[setting(section)]
+        pub flood: Flood,
+        /// What waits for stderr.
+        #[setting(section)]
+        pub stderr: Stderr,
+    }
+    variable "RUST_LOG" = rust_log::read;
+}
+
+impl Log {
+    /// The redactor of all sinks.
+    #[must_use]
+    pub fn redactor(&self) -> Redactor {
+        Redactor::new(&self.response.redact, self.redact.into())
+    }
+
+    /// Whether records are JSON; `auto` is decided by the environment.
+    #[must_use]
+    pub fn is_json(&self, env: Env) -> bool {
+        match self.format {
+            Format::Auto => env == Env::Prod,
+            Format::Json => true,
+            Format::Pretty => false,
+        }
+    }
+}
+
+section! {
+    /// What is recorded of a response.
+    pub struct Response {
+        /// what is recorded of a response: nothing, all but its content, or its redacted content too
+        #[setting(one_of::<ResponseLog>(), default = "redacted")]
+        pub body: ResponseLog,
+        /// the longest content that is recorded, in bytes
+        #[setting(Whole(0, 1 << 24), default = 8192)]
+        pub max_bytes: usize,
+        /// the content of responses is recorded from this status up; of the others all but their content is
+        #[setting(Whole(100, 599), default = 100)]
+        pub body_from_status: u16,
+        /// the share of successful requests whose responses are recorded; a request of status 400 and up, one that failed
+        /// and one that its client left always is
+        #[setting(Number(0.0, 1.0), default = 1.0)]
+        pub sample_rate: f64,
+        /// more keys whose values are never recorded
+        #[serde(default)]
+        #[setting(List)]
+        pub redact: Vec<String>,
+    }
+}
+
+section! {
+    /// What is recorded of a request.
+    pub struct Request {
+        /// what the record of a response tells of the request's body: nothing, its type and size, or its redacted content
+        /// too
+        #[setting(one_of::<ResponseLog>(), default = "off")]
+        pub body: ResponseLog,
+        /// the longest content of a request that is recorded, in bytes
+        #[setting(Whole(0, 1 << 24), default = 8192)]
+        pub max_bytes: usize,
+    }
+}
+
+section! {
+    /// What is redacted in any text.
+    #[derive(Copy)]
+    pub struct Redact {
+        /// redact what follows the word Bearer, in any text
+        #[setting(Switch, default = true)]
+        pub bearer: bool,
+        /// redact JSON Web Tokens, in any text
+        #[setting(Switch, default = true)]
+        pub jwt: bool,
+        /// redact card numbers, in any text: 13 to 19 digits that begin with 2 to 6 and pass Luhn's check
+        #[setting(Switch, default = true)]
+        pub card: bool,
+        /// redact blocks of private keys, in any text
+        #[setting(Switch, default = true)]
+        pub private_key: bool,
+    }
+}
+
+impl From<Redact> for Patterns {
+    fn from(Redact { bearer, jwt, card, private_key }: Redact) -> Self {
+        Self { bearer, jwt, card, private_key }
+    }
+}
+
+section! {
+    /// How many reports of one failure there are.
+    pub struct Flood {
+        /// reports of one failure (type, message and route) that are told in log.flood.window_s; of the others their count
+        /// is, on stderr and in Sentry; capture_event is exempt
+        #[setting(Whole(1, u64::MAX), default = 100)]
+        pub limit: u64,
+        /// seconds that log.flood.limit is for
+        #[setting(Whole(1, 3600), default = 10)]
+        window_s: u64,
+    }
+}
+
+impl Flood {
+    /// The time in which no more than `limit` reports of one failure are told.
+    #[must_use]
+    pub fn window(&self) -> Duration {
+        Duration::from_secs(self.window_s)
+    }
+}
+
+section! {
+    /// What waits for stderr.
+    pub struct Stderr {
+        /// bytes that may wait for a slow reader of stderr; what does not fit is counted
+        #[setting(Whole(65536, 1 << 30), default = 8388608)]
+        pub queue_bytes: usize,
+    }
+}
+
+/// Which sinks there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Plan 0: nothing is written anywhere.
+    Off,
+    /// Lines on stderr alone.
+    Stderr,
+    /// Plan 1.
+    Sentry,
+    /// Plan 2.
+    Both,
+}
+
+impl Mode {
+    /// Every mode.
+    pub const ALL: [Mode; 4] = [Mode::Off, Mode::Stderr, Mode::Sentry, Mode::Both];
+
+    /// Its name in the settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Mode::Off => "off",
+            Mode::Stderr => "stderr",
+            Mode::Sentry => "sentry",
+            Mode::Both => "both",
+        }
+    }
+}
+
+/// How a record is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// JSON in prod, pretty in dev.
+    Auto,
+    /// One record is one line of JSON.
+    Json,
+    /// Made for eyes.
+    Pretty,
+}
+
+/// How much is recorded of a response, or of a request's body; each says more than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResponseLog {
+    /// Nothing.
+    Off,
+    /// Everything but the content.
+    Metadata,
+    /// The redacted content too.
+    #[serde(rename(deserialize = "redacted"))]
+    Body,
+}
+
+impl ResponseLog {
+    /// Its name where it is listed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ResponseLog::Off => "off",
+            ResponseLog::Metadata => "metadata",
+            ResponseLog::Body => "body",
+        }
+    }
+}
+
+/// Removes the level that `RUST_LOG` gives a module, for a layer above it that sets the module's level otherwise.
+pub fn forget_rust_log(log: &mut Log, origins: &mut Vec<Origin>, module: &str) {
+    let key = format!("log.levels.{module}");
+    if origins.iter().any(|origin| origin.key == key && origin.set_by == rust_log::NAME) {
+        origins.retain(|origin| origin.key != key);
+        log.levels.remove(module);
+    }
+}

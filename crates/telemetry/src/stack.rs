@@ -1,0 +1,173 @@
+//! Stack traces: taken cheaply where a failure happens, resolved to names on a thread that may take its time.
+
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::fmt::{self, Write as _};
+use std::sync::{Arc, LazyLock, OnceLock};
+
+use parking_lot::Mutex;
+use serde::ser::{Serialize, Serializer};
+
+/// Frames beyond these are of no help and make a record long.
+const MOST_FRAMES: usize = 100;
+
+/// A stack trace; resolving it is put off until [`Stack::frames`], which no request's thread calls.
+pub struct Stack {
+    addresses: Vec<usize>,
+    frames: OnceLock<Vec<Frame>>,
+}
+
+/// One call, innermost first.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Frame {
+    /// The path of the function.
+    pub function: String,
+    /// The source file.
+    pub file: Option<String>,
+    /// The line in it.
+    pub line: Option<u32>,
+    /// Whether it is the service's own code, not a library's.
+    pub own: bool,
+}
+
+impl Stack {
+    /// Takes the stack of the caller, whatever `RUST_BACKTRACE` says.
+    #[must_use]
+    pub fn capture() -> Self {
+        let mut addresses = Vec::with_capacity(MOST_FRAMES);
+        walk(|address| {
+            addresses.push(address);
+            addresses.len() < 2 * MOST_FRAMES
+        });
+        Self { addresses, frames: OnceLock::new() }
+    }
+
+    /// Stands in for a stack that there was no time to resolve.
+    pub(crate) fn left_out() -> Self {
+        let function = "(left out: too many stacks were waiting for their names)".to_owned();
+        let frames = OnceLock::from(vec![Frame { function, file: None, line: None, own: true }]);
+        Self { addresses: Vec::new(), frames }
+    }
+
+    /// The frames by name. The first call in a process may take most of a second in a debug build.
+    pub fn frames(&self) -> &[Frame] {
+        self.frames.get_or_init(|| {
+            let all: Vec<Frame> = self.addresses.iter().flat_map(|address| resolved(*address).to_vec()).collect();
+            // The machinery that took the stack is no part of the story.
+            let first = all.iter().rposition(|frame| is_capture_frame(&frame.function)).map_or(0, |at| at + 1);
+            let told = all.into_iter().skip(first).skip_while(|frame| is_conversion(&frame.function));
+            let mut told: Vec<Frame> = told.take(MOST_FRAMES).collect();
+            if let Some(end @ 1..) = told.iter().position(|frame| is_common_to_all(&frame.function)) {
+                told.truncate(end);
+            }
+            told
+        })
+    }
+}
+
+/// The frames at an address: more than one where calls were inlined. The same few recur, so they are kept.
+fn resolved(address: usize) -> Arc<[Frame]> {
+    static KNOWN: LazyLock<Mutex<HashMap<usize, Arc<[Frame]>>>> = LazyLock::new(Mutex::default);
+    if let Some(frames) = KNOWN.lock().get(&address) {
+        return Arc::clone(frames);
+    }
+    let mut frames = Vec::new();
+    backtrace::resolve(address as *mut c_void, |symbol| {
+        let function = symbol.name().map_or_else(|| "<unknown>".into(), |name| format!("{name:#}"));
+        let file = symbol.filename().map(|file| file.to_string_lossy().into_owned());
+        frames.push(Frame { own: is_own(&function, file.as_deref()), function, file, line: symbol.lineno() });
+    });
+    let frames: Arc<[Frame]> = frames.into();
+    KNOWN.lock().insert(address, Arc::clone(&frames));
+    frames
+}
+
+impl Serialize for Stack {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.frames().serialize(serializer)
+    }
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stack({} addresses)", self.addresses.len())
+    }
+}
+
+/// Walks the calling thread's stack, innermost first, until there is no more or `step` has seen enough.
+#[expect(
+    unsafe_code,
+    reason = "the crate's safe walk waits for whatever thread is resolving, most of a second at worst"
+)]
+fn walk(mut step: impl FnMut(usize) -> bool) {
+    // SAFETY: what the crate's lock protects is Windows' dbghelp, which is not used on any other system; the unwinder that
+    // is used instead may be entered by any number of threads at once. Nothing is resolved here.
+    unsafe { backtrace::trace_unsynchronized(|frame| step(frame.ip() as usize)) }
+}
+
+/// The modules that take a stack, or turn an error into a report: whatever calls them is what the stack is of.
+const CAPTURING: [&str; 9] = [
+    "backtrace::",
+    "cyanotype::handler::problem::",
+    "cyanotype_telemetry::capture::",
+    "cyanotype_telemetry::failure::",
+    "cyanotype_telemetry::stack::",
+    "cyanotype_telemetry::subscriber::",
+    "rust_begin_unwind",
+    "__rustc::rust_begin_unwind",
+    "core::panicking::panic_fmt",
+];
+
+fn is_capture_frame(function: &str) -> bool {
+    begins_in(function, &CAPTURING)
+}
+
+/// From here on outwards every request's stack is the same: the service's layers, the server, the runtime.
+fn is_common_to_all(function: &str) -> bool {
+    const OUTSIDE: [&str; 4] =
+        ["cyanotype_actix::", "cyanotype::middleware::", "tokio::task::task_local::", "tokio::runtime::task::"];
+    begins_in(function, &OUTSIDE)
+}
+
+/// Whether a function, or the type that an `impl`'s function is of, is in one of these modules.
+fn begins_in(function: &str, modules: &[&str]) -> bool {
+    let path = function.trim_start_matches('<');
+    modules.iter().any(|module| path.starts_with(module))
+}
+
+/// What `?` and `into` put between an error and the line that returned it.
+fn is_conversion(function: &str) -> bool {
+    ["core::convert::", "core::ops::try_trait::", "core::result::"].iter().any(|part| function.contains(part))
+}
+
+fn is_own(function: &str, file: Option<&str>) -> bool {
+    let library =
+        |file: &str| file.contains("/registry/src/") || file.starts_with("/rustc/") || file.contains("/library/std/");
+    const FRAMEWORK: [&str; 4] = ["cyanotype::", "cyanotype_telemetry::", "cyanotype_actix::", "cyanotype_sentry::"];
+    !begins_in(function, &FRAMEWORK) && file.is_some_and(|file| !library(file))
+}
+
+/// The trace as text, as it stands in a record: a line for the function, a line for the place.
+#[must_use]
+pub fn text(frames: &[Frame]) -> String {
+    let mut text = String::new();
+    for (at, frame) in frames.iter().enumerate() {
+        let _ = writeln!(text, "{at:>4}: {}", frame.function);
+        if let Some(file) = &frame.file {
+            let _ = writeln!(text, "      at {file}:{}", frame.line.unwrap_or(0));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stack_begins_where_it_was_taken() {
+        let stack = Stack::capture();
+        let text = text(stack.frames());
+        assert!(!text.contains("cyanotype::stack::walk") && text.contains("core::ops::function"), "{text}");
+    }
+}

@@ -1,0 +1,300 @@
+//! Lines that wait for the writer, bounded in bytes: put together into batches as they come.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::level::Level;
+use crate::policy::Kind;
+
+/// One write takes this much when more is waiting: what the pipe holds, and what supervisord reads at once.
+pub(super) const MAX_BATCH: usize = 1 << 17;
+/// Empty batches that are held for reuse when nothing is waiting.
+const MAX_SPARE: usize = 16;
+/// What a line takes in memory beside its bytes.
+const LINE_OVERHEAD: usize = size_of::<(Kind, usize)>();
+
+/// Records, by kind.
+type Counts = [u64; Kind::ALL.len()];
+
+/// Lines, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub bytes: Vec<u8>,
+    /// The kind of each, and where it ends.
+    pub lines: Vec<(Kind, usize)>,
+}
+
+impl Batch {
+    fn has_room(&self, line: &[u8]) -> bool {
+        self.bytes.len() + line.len() <= MAX_BATCH
+    }
+
+    /// What it counts for in the queue.
+    pub(super) fn charge(&self) -> usize {
+        self.bytes.len() + self.lines.len() * LINE_OVERHEAD
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Batches {
+    max_bytes: usize,
+    state: Mutex<State>,
+    drained: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Batch>,
+    /// Those that have been written, to be filled again: memory that is new takes its time.
+    spare: Vec<Batch>,
+    /// Bytes on their way, those that the writer has taken included.
+    queued: usize,
+    /// What the writer has taken and not written yet.
+    in_flight: Counts,
+    dropped: Counts,
+    /// Whether the writer is awake, and will look once more.
+    awake: bool,
+}
+
+impl Batches {
+    pub(super) fn new(max_bytes: usize) -> Self {
+        Self { max_bytes, state: Mutex::default(), drained: Condvar::new() }
+    }
+
+    /// Adds a line, or counts it as dropped. Returns whether the writer sleeps, and must be woken. The last eighth of the room
+    /// is reserved for warnings and above, and one more for everything but responses: those are dropped first.
+    pub(super) fn push(&self, kind: Kind, level: Level, line: &[u8]) -> bool {
+        let limit = match kind {
+            Kind::Response => self.max_bytes / 8 * 6,
+            _ if level >= Level::Warning => self.max_bytes,
+            _ => self.max_bytes / 8 * 7,
+        };
+        let mut state = self.state.lock();
+        if state.queued + line.len() + LINE_OVERHEAD > limit {
+            state.dropped[kind as usize] += 1;
+            return false;
+        }
+        state.put(kind, line);
+        !std::mem::replace(&mut state.awake, true)
+    }
+
+    /// The lines that waited longest. After `None` the writer may sleep: it is woken for the next.
+    pub(super) fn take(&self) -> Option<Batch> {
+        let mut state = self.state.lock();
+        let Some(batch) = state.waiting.pop_front() else {
+            state.awake = false;
+            return None;
+        };
+        batch.lines.iter().for_each(|(kind, _)| state.in_flight[*kind as usize] += 1);
+        Some(batch)
+    }
+
+    /// Ends what [`Self::take`] began: the batch is dealt with, and these of its lines were not written.
+    pub(super) fn done(&self, charge: usize, mut batch: Batch, lost: impl Iterator<Item = Kind>) {
+        let mut state = self.state.lock();
+        lost.for_each(|kind| state.dropped[kind as usize] += 1);
+        state.in_flight = Counts::default();
+        state.queued -= charge;
+        batch.bytes.clear();
+        batch.lines.clear();
+        if state.spare.len() < MAX_SPARE {
+            // One long line makes a batch of its own, as long as that.
+            batch.bytes.shrink_to(MAX_BATCH);
+            state.spare.push(batch);
+        }
+        if state.queued == 0 {
+            self.drained.notify_all();
+        }
+    }
+
+    /// Whether so much is waiting, half of what one write takes, that it need not gather more.
+    pub(super) fn is_full(&self) -> bool {
+        self.state.lock().waiting.iter().map(|batch| batch.bytes.len()).sum::<usize>() >= MAX_BATCH / 2
+    }
+
+    pub(super) fn count_dropped(&self, counts: &[(Kind, u64)]) {
+        let mut state = self.state.lock();
+        counts.iter().for_each(|(kind, count)| state.dropped[*kind as usize] += count);
+    }
+
+    /// The counts since they were last taken, if there are any.
+    pub(super) fn take_dropped(&self) -> Option<Vec<(Kind, u64)>> {
+        let counts = by_kind(&std::mem::take(&mut self.state.lock().dropped));
+        (!counts.is_empty()).then_some(counts)
+    }
+
+    /// Waits until every line has left, at most until the deadline. Returns whether that is so, and what was not delivered.
+    pub(super) fn wait_drained(&self, deadline: Instant) -> (bool, Vec<(Kind, u64)>) {
+        let mut state = self.state.lock();
+        self.drained.wait_while_until(&mut state, |state| state.queued > 0, deadline);
+        (state.queued == 0, state.undelivered())
+    }
+}
+
+impl State {
+    /// What has not been written, and not been reported as lost.
+    fn undelivered(&self) -> Vec<(Kind, u64)> {
+        let mut counts = self.dropped;
+        for (count, in_flight) in counts.iter_mut().zip(self.in_flight) {
+            *count += in_flight;
+        }
+        let waiting = self.waiting.iter().flat_map(|batch| &batch.lines);
+        waiting.for_each(|(kind, _)| counts[*kind as usize] += 1);
+        by_kind(&counts)
+    }
+
+    fn put(&mut self, kind: Kind, line: &[u8]) {
+        if !self.waiting.back().is_some_and(|batch| batch.has_room(line)) {
+            let batch =
+                self.spare.pop().unwrap_or_else(|| Batch { bytes: Vec::with_capacity(MAX_BATCH), lines: Vec::new() });
+            self.waiting.push_back(batch);
+        }
+        let batch = self.waiting.back_mut().expect("one has just been put there");
+        batch.bytes.extend_from_slice(line);
+        batch.lines.push((kind, batch.bytes.len()));
+        self.queued += line.len() + LINE_OVERHEAD;
+    }
+}
+
+fn by_kind(counts: &Counts) -> Vec<(Kind, u64)> {
+    Kind::ALL.into_iter().zip(*counts).filter(|(_, count)| *count > 0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn take(batches: &Batches) -> (String, Vec<Kind>) {
+        let batch = batches.take().expect("lines are waiting");
+        let taken = (String::from_utf8_lossy(&batch.bytes).into_owned(), batch.lines.iter().map(|(kind, _)| *kind));
+        let taken = (taken.0, taken.1.collect());
+        batches.done(batch.charge(), batch, [].into_iter());
+        taken
+    }
+
+    fn undelivered(batches: &Batches) -> Vec<(Kind, u64)> {
+        batches.wait_drained(Instant::now()).1
+    }
+
+    #[test]
+    fn responses_are_dropped_first_and_warnings_last() {
+        let batches = Batches::new(800);
+        let line = [b'x'; 100 - LINE_OVERHEAD];
+        let all = |kind, level| {
+            let add = |_: &u32| {
+                batches.push(kind, level, &line);
+                batches.take_dropped().is_none()
+            };
+            (0..10).take_while(add).count()
+        };
+        assert_eq!(all(Kind::Response, Level::Error), 6);
+        assert_eq!(all(Kind::Line, Level::Info), 1);
+        assert_eq!(all(Kind::Line, Level::Warning), 1);
+        assert_eq!(undelivered(&batches), [(Kind::Line, 2), (Kind::Response, 6)]);
+    }
+
+    #[test]
+    fn a_line_that_fits_exactly_is_taken() {
+        let batches = Batches::new(10 + LINE_OVERHEAD);
+        batches.push(Kind::Line, Level::Error, b"0123456789+");
+        assert_eq!(batches.take_dropped(), Some(vec![(Kind::Line, 1)]));
+        batches.push(Kind::Line, Level::Error, b"0123456789");
+        assert_eq!(batches.take_dropped(), None);
+        assert_eq!(take(&batches), ("0123456789".into(), vec![Kind::Line]));
+        batches.push(Kind::Line, Level::Error, b"9876543210");
+        assert_eq!(batches.take_dropped(), None, "there is room again");
+    }
+
+    #[test]
+    fn the_writer_is_woken_once() {
+        let batches = Batches::new(1 << 20);
+        assert!(batches.push(Kind::Line, Level::Info, b"one\n"));
+        assert!(!batches.push(Kind::Response, Level::Info, b"two\n"));
+        assert_eq!(take(&batches), ("one\ntwo\n".into(), vec![Kind::Line, Kind::Response]));
+        assert!(!batches.push(Kind::Line, Level::Info, b"three\n"), "it looks once more");
+        assert_eq!(take(&batches).0, "three\n");
+        assert!(batches.take().is_none());
+        assert!(batches.push(Kind::Line, Level::Info, b"four\n"));
+    }
+
+    #[test]
+    fn a_batch_is_as_long_as_one_write() {
+        let batches = Batches::new(1 << 20);
+        let half = vec![b'x'; MAX_BATCH / 2];
+        batches.push(Kind::Line, Level::Info, &half[1..]);
+        assert!(!batches.is_full());
+        batches.push(Kind::Line, Level::Info, b"y");
+        assert!(batches.is_full());
+        batches.push(Kind::Line, Level::Info, &half);
+        batches.push(Kind::Line, Level::Info, b"z");
+        assert_eq!(take(&batches).0.len(), MAX_BATCH);
+        assert_eq!(take(&batches).0, "z");
+        assert!(!batches.is_full());
+    }
+
+    #[test]
+    fn the_memory_of_batches_is_reused_but_not_that_of_a_long_line() {
+        let batches = Batches::new(1 << 30);
+        let long = vec![b'x'; 2 * MAX_BATCH];
+        (0..MAX_SPARE + 2).for_each(|_| _ = batches.push(Kind::Line, Level::Error, &long));
+        while let Some(batch) = batches.take() {
+            assert_eq!(batch.bytes.len(), long.len());
+            batches.done(batch.charge(), batch, [].into_iter());
+        }
+        let state = batches.state.lock();
+        assert_eq!(state.spare.len(), MAX_SPARE);
+        assert!(state.spare.iter().all(|batch| batch.bytes.is_empty() && batch.lines.is_empty()));
+        assert!(state.spare.iter().all(|batch| batch.bytes.capacity() == MAX_BATCH));
+        drop(state);
+        batches.push(Kind::Line, Level::Info, b"one");
+        assert_eq!(batches.state.lock().spare.len(), MAX_SPARE - 1);
+    }
+
+    #[test]
+    fn what_is_not_delivered_is_counted_by_kind() {
+        let batches = Batches::new(400);
+        for kind in [Kind::Line, Kind::Service, Kind::Line] {
+            batches.push(kind, Level::Info, b"in flight");
+        }
+        let batch = batches.take().expect("three lines wait");
+        batches.push(Kind::Response, Level::Info, b"waiting");
+        batches.push(Kind::Response, Level::Info, &[b'x'; 400]);
+        batches.count_dropped(&[(Kind::Line, 5), (Kind::Message, 2)]);
+        let (is_empty, counts) = batches.wait_drained(Instant::now());
+        assert!(!is_empty);
+        assert_eq!(counts, [(Kind::Line, 7), (Kind::Response, 2), (Kind::Message, 2), (Kind::Service, 1)]);
+        batches.done(batch.charge(), batch, [Kind::Line].into_iter());
+        assert_eq!(undelivered(&batches), [(Kind::Line, 6), (Kind::Response, 2), (Kind::Message, 2)]);
+        assert_eq!(
+            batches.take_dropped(),
+            Some(vec![(Kind::Line, 6), (Kind::Response, 1), (Kind::Message, 2)]),
+            "what waits is not dropped"
+        );
+        assert_eq!(batches.take_dropped(), None);
+        take(&batches);
+        assert_eq!(batches.wait_drained(Instant::now()), (true, vec![]));
+    }
+
+    #[test]
+    fn waiting_ends_with_the_last_line_or_at_the_deadline() {
+        let batches = Batches::new(1 << 20);
+        batches.push(Kind::Line, Level::Info, b"one");
+        batches.push(Kind::Line, Level::Info, &[b'x'; MAX_BATCH]);
+        let begin = Instant::now();
+        assert!(!batches.wait_drained(begin + Duration::from_millis(30)).0);
+        assert!(begin.elapsed() >= Duration::from_millis(30));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(20));
+                take(&batches);
+                std::thread::sleep(Duration::from_millis(20));
+                take(&batches);
+            });
+            assert!(batches.wait_drained(begin + Duration::from_secs(5)).0);
+        });
+        assert!(begin.elapsed() < Duration::from_secs(5), "it is notified");
+    }
+}

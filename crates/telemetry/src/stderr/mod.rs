@@ -1,0 +1,73 @@
+//! The sink that supervisord, journald or a container runtime collects: lines on stderr, which no request waits for.
+
+mod batches;
+mod buffer;
+mod queue;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::Map;
+
+use crate::level::Level;
+use crate::lines::Format;
+use crate::losses::Losses;
+use crate::policy::Kind;
+use crate::record::{Record, ResponseRecord};
+use crate::settings::Settings;
+use crate::sinks::{LineSink, Sinks};
+use buffer::with_line;
+use queue::Queue;
+
+/// Writes records to the process's stderr, by a thread of its own.
+#[derive(Debug)]
+pub struct Stderr {
+    format: Format,
+    queue: Queue,
+}
+
+impl Stderr {
+    /// Starts the writer.
+    #[must_use]
+    pub fn start(settings: &Settings) -> Self {
+        let format = Format::of(settings);
+        let loss_line = move |counts: &[(Kind, u64)]| {
+            let losses = Losses(counts.to_vec());
+            let message = format!("{} records were dropped: stderr took no more", losses.total());
+            let mut line = Vec::new();
+            format.write(&Record::of_losses(&losses, message, Map::new()), &mut line);
+            line
+        };
+        Self { format, queue: Queue::start(settings.log.stderr.queue_bytes, loss_line) }
+    }
+
+    fn push(&self, kind: Kind, level: Level, write: impl FnOnce(&mut Vec<u8>)) {
+        with_line(|line| {
+            write(line);
+            self.queue.push(kind, level, line);
+        });
+    }
+}
+
+impl Sinks {
+    /// The process's stderr.
+    #[must_use]
+    pub fn stderr(settings: &Settings) -> Self {
+        Self::none().line(Arc::new(Stderr::start(settings)))
+    }
+}
+
+impl LineSink for Stderr {
+    fn write(&self, record: &Record) {
+        self.push(record.kind, record.level, |line| self.format.write(record, line));
+    }
+
+    fn write_response(&self, response: &ResponseRecord<'_>) {
+        self.push(Kind::Response, response.level, |line| self.format.write_response(response, line));
+    }
+
+    fn flush(&self, deadline: Instant) -> Losses {
+        Losses(self.queue.finish(deadline))
+    }
+}

@@ -1,0 +1,129 @@
+//! The queue in front of stderr: bounded in bytes, and never a reason to wait.
+//!
+//! Lines are put together as they come, into batches that the writer's thread takes whole: what a request pays is one copy.
+//! tracing-appender's `non_blocking` has that thread, and wakes it when it has nothing to do. Its own queue would cost each
+//! line an allocation and a send, is limited in lines, and blocks or drops in silence when that is met; this one counts
+//! what it refuses, by kind.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+
+use super::batches::Batches;
+use super::writer::Writer;
+use crate::level::Level;
+use crate::policy::Kind;
+
+/// One is sent to the writer when it sleeps, and it takes that before it sleeps again.
+const MAX_WAKES: usize = 2;
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    writer: NonBlocking,
+    batches: Arc<Batches>,
+    guard: Mutex<Option<WorkerGuard>>,
+}
+
+impl Queue {
+    /// `loss_line` writes the record of what was dropped.
+    pub(super) fn start(max_bytes: usize, loss_line: impl Fn(&[(Kind, u64)]) -> Vec<u8> + Send + 'static) -> Self {
+        let batches = Arc::new(Batches::new(max_bytes));
+        let (writer, guard) = NonBlockingBuilder::default()
+            .lossy(false)
+            .buffered_lines_limit(MAX_WAKES)
+            .thread_name("stderr")
+            .finish(Writer::new(Arc::clone(&batches), loss_line));
+        Self { writer, batches, guard: Mutex::new(Some(guard)) }
+    }
+
+    /// Passes a line to the writer, or counts it as dropped.
+    pub(super) fn push(&self, kind: Kind, level: Level, line: &[u8]) {
+        if self.batches.push(kind, level, line) {
+            // The text is ignored; this fails only when the writer has ended, and then nothing could report it.
+            let _ = self.writer.clone().write_all(b"\n");
+        }
+    }
+
+    /// Waits until every line has left, at most until the deadline. Nothing is written after it; what was not is returned,
+    /// by kind.
+    pub(super) fn finish(&self, deadline: Instant) -> Vec<(Kind, u64)> {
+        let (is_empty, undelivered) = self.batches.wait_drained(deadline);
+        let guard = self.guard.lock().take();
+        // A guard that cannot stop a stalled thread says so on stdout, which stays empty.
+        if !is_empty {
+            std::mem::forget(guard);
+        }
+        undelivered
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// Counts the wakes of a writer that takes nothing.
+    #[derive(Clone, Default)]
+    struct Stalled(Arc<Mutex<usize>>);
+
+    impl Write for Stalled {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            *self.0.lock() += 1;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[track_caller]
+    fn eventually(what: &str, condition: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !condition() {
+            assert!(Instant::now() < deadline, "not in time: {what}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_panic_in_the_writer_costs_no_line_after_it() {
+        let queue = Queue::start(1 << 16, |_| panic!("nothing can report what was lost"));
+        for _ in 0..3 {
+            queue.batches.count_dropped(&[(Kind::Line, 1)]);
+            queue.push(Kind::Line, Level::Info, b"\n");
+            let (is_empty, _) = queue.batches.wait_drained(Instant::now() + Duration::from_secs(10));
+            assert!(is_empty, "the writer is gone");
+        }
+    }
+
+    #[test]
+    fn the_writer_is_woken_once_and_what_it_leaves_is_returned() {
+        let stalled = Stalled::default();
+        let (writer, guard) = NonBlockingBuilder::default().finish(stalled.clone());
+        let batches = Arc::new(Batches::new(1 << 16));
+        let queue = Queue { writer, batches, guard: Mutex::new(Some(guard)) };
+        for kind in [Kind::Line, Kind::Response, Kind::Line] {
+            queue.push(kind, Level::Info, b"a line\n");
+        }
+        eventually("it is woken", || *stalled.0.lock() > 0);
+        assert_eq!(queue.finish(Instant::now()), [(Kind::Line, 2), (Kind::Response, 1)]);
+        assert_eq!(*stalled.0.lock(), 1);
+    }
+
+    #[test]
+    fn the_writer_ends_when_everything_is_written() {
+        let owned = Arc::new(());
+        let shared = Arc::clone(&owned);
+        let queue = Queue::start(1 << 16, move |_| {
+            let _ = &shared;
+            Vec::new()
+        });
+        queue.push(Kind::Line, Level::Info, b"\n");
+        assert_eq!(queue.finish(Instant::now() + Duration::from_secs(10)), []);
+        eventually("the thread has ended", || Arc::strong_count(&owned) == 1);
+    }
+}

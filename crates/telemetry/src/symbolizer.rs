@@ -1,0 +1,152 @@
+//! The thread that resolves stacks, so that no request waits for it.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::delivery::Delivery;
+use crate::failure::Failure;
+use crate::mute::mute_this_thread;
+use crate::record::Record;
+use crate::sinks::{LineSink, Sinks};
+use crate::stack::Stack;
+
+/// Failures whose stacks wait to be resolved; more than these go on without one.
+const MAX_WAITING: usize = 1024;
+
+pub(crate) struct Symbolizer {
+    shared: Arc<Shared>,
+    sinks: Sinks,
+}
+
+/// What is done once a stack has its names.
+pub(crate) enum Job {
+    Write(Record),
+    Send(Delivery),
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    /// The first stays here while its stack is resolved, so that it is not lost when that takes too long.
+    waiting: VecDeque<Job>,
+    /// Whether a job is being done; its stack is resolved, so it will not take long.
+    busy: bool,
+    closed: bool,
+}
+
+impl Symbolizer {
+    pub(crate) fn start(sinks: Sinks) -> Self {
+        let shared = Arc::<Shared>::default();
+        let (worker, sink) = (Arc::clone(&shared), sinks.clone());
+        let work = move || {
+            mute_this_thread();
+            while let Some(job) = worker.next() {
+                // A panic has been reported by its hook; the next job is another's.
+                let _ = catch_unwind(AssertUnwindSafe(|| job.run(&sink)));
+                worker.state.lock().busy = false;
+                worker.changed.notify_all();
+            }
+        };
+        let thread = std::thread::Builder::new().name("stacks".into()).spawn(work);
+        thread.expect("a process that cannot start a thread cannot serve");
+        Self { shared, sinks }
+    }
+
+    /// Does the job once its stack is resolved; without the stack when too many wait, or at the end.
+    pub(crate) fn resolve(&self, job: Job) {
+        let mut state = self.shared.state.lock();
+        if state.closed || state.waiting.len() >= MAX_WAITING {
+            drop(state);
+            return job.without_stack().run(&self.sinks);
+        }
+        state.waiting.push_back(job);
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    /// Waits for the jobs at hand, at most until the deadline.
+    pub(crate) fn wait(&self, deadline: Instant) -> MutexGuard<'_, State> {
+        let mut state = self.shared.state.lock();
+        while !state.waiting.is_empty() || state.busy {
+            if self.shared.changed.wait_until(&mut state, deadline).timed_out() {
+                break;
+            }
+        }
+        state
+    }
+
+    /// Waits for the jobs at hand, at most until the deadline; what is left then is done without stacks.
+    pub(crate) fn finish(&self, deadline: Instant) {
+        let mut state = self.wait(deadline);
+        state.closed = true;
+        let left = std::mem::take(&mut state.waiting);
+        drop(state);
+        self.shared.changed.notify_all();
+        left.into_iter().for_each(|job| job.without_stack().run(&self.sinks));
+    }
+}
+
+impl Shared {
+    /// The next job, its stack resolved; `None` at the end.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.state.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            let Some(first) = state.waiting.front() else {
+                self.changed.wait(&mut state);
+                continue;
+            };
+            let stack = first.stack();
+            drop(state);
+            if let Some(stack) = stack {
+                stack.frames();
+            }
+            state = self.state.lock();
+            if let Some(job) = state.waiting.pop_front() {
+                state.busy = true;
+                return Some(job);
+            }
+        }
+    }
+}
+
+impl Job {
+    fn run(self, sinks: &Sinks) {
+        match self {
+            Job::Write(record) => sinks.write(&record),
+            Job::Send(delivery) => delivery.send(),
+        }
+    }
+
+    fn failure(&mut self) -> Option<&mut Failure> {
+        match self {
+            Job::Write(record) => record.failure.as_mut().map(|detail| &mut detail.failure),
+            Job::Send(delivery) => delivery.event.failure.as_mut(),
+        }
+    }
+
+    fn stack(&self) -> Option<Arc<Stack>> {
+        match self {
+            Job::Write(record) => record.failure.as_ref().and_then(|detail| detail.failure.stack.clone()),
+            Job::Send(delivery) => delivery.event.failure.as_ref().and_then(|failure| failure.stack.clone()),
+        }
+    }
+
+    fn without_stack(mut self) -> Self {
+        if let Some(stack) = self.failure().and_then(|failure| failure.stack.as_mut()) {
+            *stack = Arc::new(Stack::left_out());
+        }
+        self
+    }
+}

@@ -1,0 +1,14 @@
+//! What the system tests and the workspace's tasks need to start programs and their real peers: ports, directories, waiting,
+//! and processes that never outlive the one that started them. It does not depend on the service.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs, unreachable_pub)]
+
+pub mod env;
+pub mod figures;
+pub mod http;
+pub mod peers;
+pub mod ports;
+pub mod process_guard;
+pub mod scratch;
+pub mod wait;

@@ -1,0 +1,17 @@
+//! How a server is started.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+/// A program with its arguments and what it needs in its environment.
+pub struct Program {
+    pub words: Vec<OsString>,
+    pub env: Vec<(String, OsString)>,
+}
+
+impl Program {
+    pub fn new(program: &Path, args: &[&str]) -> Self {
+        let args = args.iter().map(OsString::from);
+        Self { words: [program.as_os_str().to_owned()].into_iter().chain(args).collect(), env: vec![] }
+    }
+}

@@ -1,0 +1,186 @@
+//! The architecture as ARCHITECTURE.md draws it is the one of the code: crates, modules, and where the SDK of Sentry is.
+
+mod modules;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use system_tests::scratch;
+
+use modules::Imports;
+
+type Crates = BTreeMap<String, BTreeSet<String>>;
+
+const CRATES: [&str; 9] =
+    ["redact", "settings", "telemetry", "sentry", "actix", "core", "blueprint-users", "blueprint-orders", "app"];
+
+/// Lower crates first: each depends on those of lines above its own alone.
+const LAYERS: [&[&str]; 7] = [
+    &["cyanotype-redact", "cyanotype-settings"],
+    &["cyanotype-telemetry"],
+    &["cyanotype-sentry", "cyanotype-actix"],
+    &["cyanotype"],
+    &["blueprint-users"],
+    &["blueprint-orders"],
+    &["app"],
+];
+
+/// The file of a blueprint's root has its implementation of the trait, which names its routes, and the prefix of its paths,
+/// which its routes use, as `cargo blueprint new` writes them.
+const ROOT_AND_ROUTES: (&str, &[&str]) = ("blueprint-orders", &["", "api", "routes"]);
+
+#[test]
+fn the_drawing_has_every_crate_with_its_dependencies() {
+    let drawn = drawn();
+    let (missing, superfluous) = differences(&crates(), &drawn);
+    assert!(
+        missing.is_empty() && superfluous.is_empty(),
+        "ARCHITECTURE.md's first drawing lacks {missing:?}, and has {superfluous:?} that are not in the code"
+    );
+}
+
+#[test]
+fn crates_depend_one_way() {
+    let crates = crates();
+    for (layer, names) in LAYERS.iter().enumerate() {
+        let below: BTreeSet<&str> = LAYERS[..layer].concat().into_iter().collect();
+        for name in *names {
+            let others = crates.get(*name).unwrap_or_else(|| panic!("there is no crate {name}"));
+            let wrong: Vec<&String> = others.iter().filter(|other| !below.contains(other.as_str())).collect();
+            assert!(wrong.is_empty(), "{name} depends on {wrong:?}, which are not below it");
+        }
+    }
+}
+
+#[test]
+fn no_modules_of_a_crate_import_each_other() {
+    let mut found = BTreeSet::new();
+    for name in CRATES {
+        let files = modules::imports(&source(name));
+        assert!(files.values().any(|others| !others.is_empty()), "no import was found in {name}");
+        found.extend(circles(name, &files));
+        found.extend(circles(name, &modules::by_top_module(&files)));
+    }
+    let exceptions = [ROOT_AND_ROUTES].map(|(name, modules)| {
+        (name.to_owned(), modules.iter().map(|module| (*module).to_owned()).collect::<Vec<_>>())
+    });
+    assert_eq!(found, BTreeSet::from(exceptions), "circles of imports, left, and those that are allowed, right");
+}
+
+#[test]
+fn one_file_of_the_core_and_one_crate_know_the_sdk_of_sentry() {
+    let wiring = source("core").join("sentry.rs");
+    let sources = directories().into_iter().filter(|directory| !directory.ends_with("sentry"));
+    let files = sources.flat_map(|directory| rust_files(&directory.join("src"))).filter(|path| *path != wiring);
+    let mut found = vec![];
+    for path in files {
+        let text = scratch::read(&path);
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let lines = code.filter(|line| names_the_sdk(line) || line.contains("feature = \"sentry\""));
+        found.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
+    }
+    assert!(found.is_empty(), "Sentry belongs into crates/sentry and crates/core/src/sentry.rs:\n{}", found.join("\n"));
+    assert!(
+        names_the_sdk("use sentry::Hub;") && names_the_sdk("::sentry::init()") && names_the_sdk("sentry_actix::Sentry")
+    );
+    assert!(!names_the_sdk("use crate::sentry::policy;") && !names_the_sdk("pub use sentry::Sentry;"));
+}
+
+#[test]
+fn no_module_is_included_by_its_path() {
+    let mut found = vec![];
+    for path in directories().iter().flat_map(|directory| rust_files(directory)) {
+        let text = scratch::read(&path);
+        let lines = text.lines().filter(|line| line.trim_start().starts_with("#[path"));
+        found.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
+    }
+    assert!(found.is_empty(), "a module has the place of its name:\n{}", found.join("\n"));
+}
+
+/// A re-export of an own module is written `pub use sentry::…`, an import of the SDK `use sentry::…`.
+fn names_the_sdk(line: &str) -> bool {
+    let line = line.trim_start();
+    let in_place = line.match_indices("::sentry::").any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric()));
+    in_place
+        || line.contains("sentry_actix::")
+        || ["use sentry::", "use sentry;", "extern crate sentry"].iter().any(|import| line.starts_with(import))
+}
+
+fn circles(name: &str, imports: &Imports) -> Vec<(String, Vec<String>)> {
+    let path = |module: Vec<String>| module.join("::");
+    let named = |circle: Vec<Vec<String>>| (name.to_owned(), circle.into_iter().map(path).collect());
+    modules::circles(imports).into_iter().map(named).collect()
+}
+
+/// Each crate of the first drawing: a line is `name ← dependency, dependency`, or a name alone.
+fn drawn() -> Crates {
+    let text = scratch::read(&scratch::workspace().join("ARCHITECTURE.md"));
+    let drawing = text.split("```text\n").nth(1).and_then(|rest| rest.split("```").next());
+    let lines = drawing.expect("ARCHITECTURE.md begins with a drawing").lines().filter(|line| !line.trim().is_empty());
+    let entry = |line: &str| {
+        let (name, others) = line.split_once('←').unwrap_or((line, ""));
+        let others = others.split(',').map(|other| other.trim().to_owned()).filter(|other| !other.is_empty());
+        (name.trim().to_owned(), others.collect())
+    };
+    lines.map(entry).collect()
+}
+
+fn crates() -> Crates {
+    let packages = packages();
+    let names: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let dependencies = |package: &Value| {
+        let all = package["dependencies"].as_array().expect("a package has dependencies").clone();
+        let normal = all.into_iter().filter(|dependency| dependency["kind"].is_null());
+        let own =
+            normal.filter_map(|it| Some(it["name"].as_str()?.to_owned())).filter(|name| names.contains(name.as_str()));
+        own.collect()
+    };
+    packages
+        .iter()
+        .map(|it| (it["name"].as_str().expect("a package has a name").to_owned(), dependencies(it)))
+        .collect()
+}
+
+fn differences(code: &Crates, drawing: &Crates) -> (BTreeSet<String>, BTreeSet<String>) {
+    let edges = |crates: &Crates| -> BTreeSet<String> {
+        let own = crates.iter().flat_map(|(name, others)| others.iter().map(move |other| format!("{name} ← {other}")));
+        own.chain(crates.keys().cloned()).collect()
+    };
+    let (code, drawing) = (edges(code), edges(drawing));
+    (&code - &drawing, &drawing - &code)
+}
+
+fn directories() -> Vec<PathBuf> {
+    let manifests =
+        packages().into_iter().filter_map(|package| Some(PathBuf::from(package["manifest_path"].as_str()?)));
+    manifests.filter_map(|path| Some(path.parent()?.to_owned())).filter(|path| !path.ends_with("tests")).collect()
+}
+
+fn packages() -> Vec<Value> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments = ["metadata", "--no-deps", "--format-version", "1", "--offline"];
+    let output = Command::new(cargo).args(arguments).current_dir(scratch::workspace()).output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo's metadata are JSON");
+    metadata["packages"].as_array().expect("there are packages").clone()
+}
+
+fn source(name: &str) -> PathBuf {
+    scratch::workspace().join("crates").join(name).join("src")
+}
+
+fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    let mut files = vec![];
+    for entry in fs::read_dir(directory).into_iter().flatten() {
+        let path = entry.expect("a directory can be listed").path();
+        if path.is_dir() && !path.ends_with("target") {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
