@@ -30,11 +30,13 @@ fn parts(pipeline: &Pipeline, clients: &ClientAddresses, request: &ServiceReques
         client_address_header: clients.header,
         ..RequestParts::default()
     };
-    if pipeline.policy.is_silent() {
+    // Shown by what is recorded later, when the mode may be another.
+    parts.uri = request.uri().clone();
+    let snapshot = pipeline.snapshot();
+    if !snapshot.may_record() {
         return parts;
     }
-    parts.uri = request.uri().clone();
-    if !pipeline.policy.has_sentry() {
+    if !snapshot.may_send() {
         parts.headers = headers.get_all(USER_AGENT).map(|value| (USER_AGENT, value.clone())).collect();
         return parts;
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Record;
 use cyanotype_telemetry::{Kind, Level, LineSink, Policy, Settings};
 use parking_lot::{Mutex, MutexGuard};
@@ -21,10 +22,17 @@ const LOSSES_PERIOD: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Fallback {
     lines: Arc<dyn LineSink>,
-    policy: Policy,
+    policy: Arc<Mutex<InForce>>,
     spool: Option<Arc<Mutex<Spool>>>,
     losses: Arc<Mutex<PendingLosses>>,
     clock: Clock,
+}
+
+/// What the effective policy says of the records of this sink.
+struct InForce {
+    policy: Policy,
+    /// Whether nothing is recorded at all.
+    silent: bool,
 }
 
 /// Losses that have not been reported.
@@ -45,7 +53,13 @@ impl Fallback {
 
     pub(crate) fn new(lines: Arc<dyn LineSink>, policy: Policy, spool: Option<Spool>, clock: Clock) -> Self {
         let spool = spool.map(|spool| Arc::new(Mutex::new(spool)));
+        let policy = Arc::new(Mutex::new(InForce { policy, silent: policy.is_silent() }));
         Self { lines, policy, spool, losses: Arc::default(), clock }
+    }
+
+    /// Follows the effective policy.
+    pub(crate) fn apply(&self, snapshot: &Snapshot) {
+        *self.policy.lock() = InForce { policy: snapshot.policy(), silent: !snapshot.may_record() };
     }
 
     fn lock_spool(&self) -> Option<MutexGuard<'_, Spool>> {
@@ -123,7 +137,8 @@ impl Fallback {
 
     /// When losses are to be reported, if there are any.
     pub(crate) fn losses_due(&self) -> Option<Instant> {
-        self.losses.lock().due
+        // They wait until something is recorded again.
+        if self.policy.lock().silent { None } else { self.losses.lock().due }
     }
 
     /// Reports the losses since the last report.
@@ -165,12 +180,17 @@ impl Fallback {
 
     /// Logs what is no loss, where the table has it.
     fn log_service_event(&self, level: Level, message: String, detail: Map<String, Value>) {
-        if self.policy.route(Kind::Service, level).stderr {
+        let policy = self.policy.lock().policy;
+        if policy.route(Kind::Service, level).stderr {
             self.write(level, message, detail);
         }
     }
 
+    /// Writes what is written in every mode but `off`.
     fn write(&self, level: Level, message: String, detail: Map<String, Value>) {
+        if self.policy.lock().silent {
+            return;
+        }
         self.lines.write(&Record::service(level, "cyanotype::sentry", message, detail));
     }
 }

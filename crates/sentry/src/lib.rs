@@ -30,6 +30,7 @@ mod event;
 #[cfg(test)]
 mod fake_endpoint;
 mod fallback;
+mod gate;
 mod options;
 mod queue;
 mod scrub;

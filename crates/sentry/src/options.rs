@@ -6,24 +6,26 @@ use cyanotype_redact::Redactor;
 use cyanotype_telemetry::Settings;
 use sentry::{ClientOptions, MaxRequestBodySize};
 
+use crate::gate::Gate;
 use crate::scrub;
 
 /// The SDK's options; `None` when no DSN is set, or it is none that the SDK can read.
-pub(crate) fn options(settings: &Settings, redactor: Arc<Redactor>) -> Option<ClientOptions> {
+pub(crate) fn options(settings: &Settings, redactor: Arc<Redactor>, gate: Gate) -> Option<ClientOptions> {
     let traces_sample_rate = settings.sentry.traces_sample_rate;
     let dsn: sentry::types::Dsn = settings.sentry.dsn.as_deref()?.parse().ok()?;
+    let traces = gate.clone();
     let environment = settings.sentry.environment.clone().unwrap_or_else(|| settings.env.as_str().to_owned());
     let mut options = ClientOptions::new()
         .dsn(&dsn.to_string())
         .environment(environment)
         // The share is ours to choose: a caller's `sentry-trace` header must not make us send every one of its requests.
-        .traces_sampler(move |_| traces_sample_rate)
+        .traces_sampler(move |_| if traces.passes() { traces_sample_rate } else { 0.0 })
         .max_breadcrumbs(settings.sentry.max_breadcrumbs)
         // Request bodies hold passwords; the response log records them where that is set.
         .max_request_body_size(MaxRequestBodySize::None)
         .send_default_pii(false)
         // The last gate: also for what code sends with the SDK itself.
-        .before_send(move |event| Some(scrub::event(&redactor, event)));
+        .before_send(move |event| gate.passes().then(|| scrub::event(&redactor, event)));
     if let Some(release) = &settings.sentry.release {
         options = options.release(release.clone());
     }

@@ -64,11 +64,18 @@ struct State {
     /// Whether what was not delivered is being spooled or written.
     settling: bool,
     closed: bool,
+    /// Whether the mode is without Sentry: what waits goes on waiting.
+    paused: bool,
 }
 
 impl State {
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.in_flight.is_none() && !self.settling
+        self.waiting.is_empty() && self.rests()
+    }
+
+    /// Whether nothing is being delivered or settled.
+    fn rests(&self) -> bool {
+        self.in_flight.is_none() && !self.settling
     }
 }
 
@@ -101,7 +108,9 @@ impl Queue {
             if left.is_some_and(|left| left.is_zero()) {
                 return Next::Due;
             }
-            if let Some(envelope) = state.waiting.pop_front() {
+            if !state.paused
+                && let Some(envelope) = state.waiting.pop_front()
+            {
                 state.bytes -= envelope.bytes.len();
                 state.in_flight = Some(envelope.clone());
                 return Next::Send(envelope);
@@ -129,18 +138,46 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Waits until everything is delivered or settled, at most until the deadline.
+    /// Waits until everything is delivered or settled, at most until the deadline; while it is paused, for no more than what is
+    /// in flight.
     pub(crate) fn wait_idle(&self, deadline: Instant) -> bool {
         let mut state = self.state.lock();
-        self.changed.wait_while_until(&mut state, |state| !state.is_idle(), deadline);
+        let goes_on = |state: &mut State| !(state.is_idle() || state.paused && state.rests());
+        self.changed.wait_while_until(&mut state, goes_on, deadline);
         state.is_idle()
     }
 
-    /// Waits for so long unless the queue is closed; returns whether it is.
-    pub(crate) fn wait_closed(&self, pause: Duration) -> bool {
+    /// Pauses, or goes on.
+    pub(crate) fn set_paused(&self, paused: bool) {
+        self.state.lock().paused = paused;
+        self.changed.notify_all();
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.state.lock().paused
+    }
+
+    /// Puts the envelope in flight back, as the next one, if the queue is paused; returns whether it did.
+    pub(crate) fn requeue_if_paused(&self) -> bool {
         let mut state = self.state.lock();
-        self.changed.wait_while_for(&mut state, |state| !state.closed, pause);
-        state.closed
+        if !state.paused {
+            return false;
+        }
+        // A shutdown may have taken it over.
+        if let Some(envelope) = state.in_flight.take() {
+            state.bytes += envelope.bytes.len();
+            state.waiting.push_front(envelope);
+        }
+        drop(state);
+        self.changed.notify_all();
+        true
+    }
+
+    /// Waits for so long unless the queue is closed or paused; returns whether it is.
+    pub(crate) fn wait_interrupted(&self, pause: Duration) -> bool {
+        let mut state = self.state.lock();
+        self.changed.wait_while_for(&mut state, |state| !state.closed && !state.paused, pause);
+        state.closed || state.paused
     }
 
     /// Closes the queue, and takes what is in flight and what waits.
@@ -290,16 +327,16 @@ mod tests {
     fn a_pause_ends_early_when_the_queue_closes() {
         let queue = Queue::new(1 << 20);
         let begin = Instant::now();
-        assert!(!queue.wait_closed(Duration::from_millis(20)));
+        assert!(!queue.wait_interrupted(Duration::from_millis(20)));
         assert!(begin.elapsed() >= Duration::from_millis(20));
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_millis(20));
                 queue.close();
             });
-            assert!(queue.wait_closed(5 * SECOND));
+            assert!(queue.wait_interrupted(5 * SECOND));
         });
         assert!(begin.elapsed() < 5 * SECOND);
-        assert!(queue.wait_closed(5 * SECOND) && begin.elapsed() < 5 * SECOND);
+        assert!(queue.wait_interrupted(5 * SECOND) && begin.elapsed() < 5 * SECOND);
     }
 }

@@ -3,19 +3,23 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Event;
-use cyanotype_telemetry::{EventSink, Level, LineSink, Losses, Scope, Settings, sampling};
+use cyanotype_telemetry::{EventSink, Level, LineSink, Losses, Scope, Settings};
 use sentry::{ClientInitGuard, Hub};
 
 use crate::fallback::Fallback;
+use crate::gate::{self, Gate};
 use crate::options::options;
+use crate::queue::Queue;
 use crate::{event, transport};
 
 /// Sends events to Sentry.
 pub struct Sentry {
     guard: ClientInitGuard,
     fallback: Fallback,
-    sample_rate: f64,
+    queue: Arc<Queue>,
+    gate: Gate,
     /// The process's own hub, which the hub of each request begins as.
     main: Arc<Hub>,
     /// Whether sentry-actix is in the way of each request, and binds its hub.
@@ -29,22 +33,20 @@ impl Sentry {
     pub fn start(settings: &Settings, lines: Arc<dyn LineSink>) -> Option<Self> {
         let redactor = Arc::new(settings.log.redactor());
         let fallback = Fallback::of(settings, lines);
-        let factory = transport::Factory::new(fallback.clone(), Arc::clone(&redactor));
-        let guard = sentry::init(options(settings, redactor)?.transport(factory));
+        let queue = Arc::new(Queue::new(transport::QUEUE_BYTES));
+        let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), Arc::clone(&redactor));
+        let gate = Gate::default();
+        let guard = sentry::init(options(settings, redactor, gate.clone())?.transport(factory));
         let transactions = settings.sentry.has_transactions();
         // Before any other hub is made of this one.
         sentry::configure_scope(|scope| {
             scope.add_event_processor(move |event| Some(event::in_request(event, transactions)));
         });
-        Some(Self { guard, fallback, sample_rate: settings.sentry.sample_rate, main: Hub::main(), transactions })
+        Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions })
     }
 }
 
 impl EventSink for Sentry {
-    fn accepts(&self) -> bool {
-        sampling::draws(self.sample_rate)
-    }
-
     fn begin_request(&self) -> Option<Scope> {
         Some(if self.transactions { Hub::current() } else { Arc::new(Hub::new_from_top(&self.main)) })
     }
@@ -64,13 +66,21 @@ impl EventSink for Sentry {
     }
 
     fn send(&self, event: &Event, scope: Option<&Scope>) {
-        scope.and_then(hub).unwrap_or_else(Hub::main).capture_event(event::build(event));
+        let hub = scope.and_then(hub).unwrap_or_else(Hub::main);
+        gate::send_our_own(|| _ = hub.capture_event(event::build(event)));
     }
 
     /// What is not sent until the deadline is spooled, or written as a line.
     fn flush(&self, deadline: Instant) -> Losses {
         self.guard.close(Some(deadline.saturating_duration_since(Instant::now())));
         Losses::none()
+    }
+
+    fn apply(&self, snapshot: &Arc<Snapshot>) {
+        self.gate.apply(snapshot);
+        self.fallback.apply(snapshot);
+        // Last: what it sends from now on follows the rest.
+        self.queue.set_paused(!snapshot.may_send());
     }
 
     fn store_losses(&self, losses: &Losses) {

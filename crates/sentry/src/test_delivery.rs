@@ -10,7 +10,8 @@ use super::fake_endpoint::{FakeEndpoint, Reply, eventually};
 use super::fallback::Fallback;
 use super::spool::Spool;
 use super::test_support::{MemorySink, TempDir, TestClock, bytes, event, policy, transaction};
-use super::transport::Transport;
+use super::queue::Queue;
+use super::transport::{QUEUE_BYTES, Transport};
 use cyanotype_redact::Redactor;
 
 pub(crate) const SPOOL_BYTES: u64 = 1 << 20;
@@ -34,7 +35,9 @@ impl Delivery {
         let (sink, clock) = (Arc::new(MemorySink::default()), TestClock::new());
         let fallback = Fallback::new(Arc::clone(&sink) as _, policy(), spool, clock.clock());
         let redactor = Arc::new(Redactor::default());
-        let transport = Transport::start(Endpoint::new(&endpoint.dsn, "test"), fallback, redactor, clock.clock());
+        let queue = Arc::new(Queue::new(QUEUE_BYTES));
+        let to = Endpoint::new(&endpoint.dsn, "test");
+        let transport = Transport::start(queue, to, fallback, redactor, clock.clock());
         Self { transport, sink, clock, endpoint }
     }
 

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use cyanotype_telemetry::{EventId, Level, Settings};
 
+use crate::gate::Gate;
 use crate::options::options;
 use crate::{event, transport};
 
@@ -13,7 +14,7 @@ pub fn send_test_event(settings: &Settings) -> Result<EventId, String> {
     if settings.sentry.dsn.is_none() {
         return Err("no DSN is set: set SENTRY_DSN".into());
     }
-    let options = options(settings, Arc::new(settings.log.redactor())).ok_or("the DSN cannot be read")?;
+    let options = options(settings, Arc::new(settings.log.redactor()), Gate::default()).ok_or("the DSN cannot be read")?;
     let dsn = options.dsn.clone().ok_or("no DSN is set: set SENTRY_DSN")?;
     let id = EventId::random();
     let event = sentry::protocol::Event {

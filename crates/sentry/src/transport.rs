@@ -18,16 +18,17 @@ use crate::scrub;
 use crate::worker::TransportWorker;
 
 /// Envelopes that wait may take this much memory.
-const QUEUE_BYTES: usize = 32 << 20;
+pub(crate) const QUEUE_BYTES: usize = 32 << 20;
 
 pub(crate) struct Factory {
+    queue: Arc<Queue>,
     fallback: Fallback,
     redactor: Arc<Redactor>,
 }
 
 impl Factory {
-    pub(crate) fn new(fallback: Fallback, redactor: Arc<Redactor>) -> Self {
-        Self { fallback, redactor }
+    pub(crate) fn new(queue: Arc<Queue>, fallback: Fallback, redactor: Arc<Redactor>) -> Self {
+        Self { queue, fallback, redactor }
     }
 }
 
@@ -35,7 +36,8 @@ impl TransportFactory for Factory {
     fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn SdkTransport> {
         let endpoint = Endpoint::new(&options.dsn, &options.user_agent);
         let redactor = Arc::clone(&self.redactor);
-        Arc::new(Transport::start(endpoint, self.fallback.clone(), redactor, clock::system()))
+        let queue = Arc::clone(&self.queue);
+        Arc::new(Transport::start(queue, endpoint, self.fallback.clone(), redactor, clock::system()))
     }
 }
 
@@ -47,8 +49,13 @@ pub(crate) struct Transport {
 
 impl Transport {
     /// Starts the thread that sends what is queued.
-    pub(crate) fn start(endpoint: Endpoint, fallback: Fallback, redactor: Arc<Redactor>, clock: Clock) -> Self {
-        let queue = Arc::new(Queue::new(QUEUE_BYTES));
+    pub(crate) fn start(
+        queue: Arc<Queue>,
+        endpoint: Endpoint,
+        fallback: Fallback,
+        redactor: Arc<Redactor>,
+        clock: Clock,
+    ) -> Self {
         let worker = TransportWorker::new(Arc::clone(&queue), endpoint, fallback.clone(), clock);
         let work = move || {
             cyanotype_telemetry::mute_this_thread();

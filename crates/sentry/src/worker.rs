@@ -49,7 +49,7 @@ impl TransportWorker {
     }
 
     fn drain_due(&self) -> Option<Instant> {
-        self.fallback.has_spool().then(|| self.drain.due(&self.backoff))
+        (self.fallback.has_spool() && !self.queue.is_paused()).then(|| self.drain.due(&self.backoff))
     }
 
     /// When there is something to do without a new envelope.
@@ -62,6 +62,9 @@ impl TransportWorker {
     fn deliver(&mut self, envelope: &QueuedEnvelope) {
         let sent = catch_unwind(AssertUnwindSafe(|| self.send(envelope)));
         let sent = sent.unwrap_or_else(|_| Err(Refusal::ForGood("the delivery panicked".into())));
+        if matches!(sent, Err(Refusal::ForNow(_))) && self.queue.requeue_if_paused() {
+            return;
+        }
         self.queue.settle(|| match sent {
             Ok(()) => {}
             Err(Refusal::ForNow(reason)) => self.fallback.spool(envelope, &reason),
@@ -87,7 +90,7 @@ impl TransportWorker {
                 for_good => return for_good,
             };
             match (self.endpoint.wait(envelope.category), pauses.next()) {
-                (None, Some(pause)) if self.queue.wait_closed(pause) => {
+                (None, Some(pause)) if self.queue.wait_interrupted(pause) => {
                     return Err(Refusal::ForNow("the service stopped before Sentry took it".into()));
                 }
                 (None, Some(_)) => {}

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,24 @@ impl From<tracing::Level> for Level {
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+/// A level that changes while it is read.
+#[derive(Debug)]
+pub(crate) struct AtomicLevel(AtomicU8);
+
+impl AtomicLevel {
+    pub(crate) fn new(level: Level) -> Self {
+        Self(AtomicU8::new(level as u8))
+    }
+
+    pub(crate) fn load(&self) -> Level {
+        Level::ALL[usize::from(self.0.load(Ordering::Relaxed)).min(Level::ALL.len() - 1)]
+    }
+
+    pub(crate) fn store(&self, level: Level) {
+        self.0.store(level as u8, Ordering::Relaxed);
     }
 }
 

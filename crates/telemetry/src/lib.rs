@@ -37,6 +37,8 @@
 
 mod capture;
 mod delivery;
+pub mod effective;
+pub mod explanation;
 pub mod failure;
 mod flood;
 mod identity;
@@ -52,6 +54,7 @@ pub mod pipeline;
 mod policy;
 pub mod record;
 pub mod request;
+mod routes;
 pub mod sampling;
 pub mod settings;
 mod sinks;
@@ -68,6 +71,7 @@ pub use mute::mute_this_thread;
 pub use pipeline::{BeforeBreadcrumb, Pipeline, Report, pipeline};
 pub use policy::{Kind, Policy, Route, StackRoute, ToSentry};
 pub use record::{Breadcrumb, EventId};
+pub use routes::is_for;
 pub use settings::Settings;
 pub use sinks::{EventSink, LineSink, Scope, Sinks};
 pub use start::start;

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::effective::Snapshot;
 use crate::losses::Losses;
 use crate::record::{Event, Record, ResponseRecord};
 
@@ -19,16 +20,15 @@ pub trait LineSink: Send + Sync {
 
     /// Delivers what is queued, until the deadline at most; returns what was not delivered by then.
     fn flush(&self, deadline: Instant) -> Losses;
+
+    /// Follows the effective policy. Called at the start, and after each change.
+    fn apply(&self, snapshot: &Arc<Snapshot>) {
+        let _ = snapshot;
+    }
 }
 
 /// Takes events, as the table's Sentry column has it.
 pub trait EventSink: Send + Sync {
-    /// Whether this sink takes one more event. Called before the event's id is returned to anyone, once for each event; a sink
-    /// that samples decides here.
-    fn accepts(&self) -> bool {
-        true
-    }
-
     /// The sink's own scope of a request that has just come, if it has such a thing.
     fn begin_request(&self) -> Option<Scope> {
         None
@@ -53,6 +53,12 @@ pub trait EventSink: Send + Sync {
 
     /// Delivers what is queued, until the deadline at most; returns what was not delivered by then.
     fn flush(&self, deadline: Instant) -> Losses;
+
+    /// Follows the effective policy: while [`Snapshot::may_send`] is false, what is queued waits. Called at the start, and after
+    /// each change.
+    fn apply(&self, snapshot: &Arc<Snapshot>) {
+        let _ = snapshot;
+    }
 
     /// Stores what the line sinks could not deliver before the process ends, for the next start. Called after `flush`.
     fn store_losses(&self, losses: &Losses) {
@@ -105,5 +111,10 @@ impl LineSink for Sinks {
         let mut losses = Losses::none();
         self.lines.iter().for_each(|sink| losses.add(sink.flush(deadline)));
         losses
+    }
+
+    fn apply(&self, snapshot: &Arc<Snapshot>) {
+        self.lines.iter().for_each(|sink| sink.apply(snapshot));
+        self.events.iter().for_each(|sink| sink.apply(snapshot));
     }
 }

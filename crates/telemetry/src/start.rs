@@ -14,7 +14,7 @@ pub fn start(
     panics: Panics,
 ) -> &'static Pipeline {
     let pipeline = Pipeline::install(settings, before_breadcrumb, sinks);
-    subscriber::install(settings, pipeline);
+    subscriber::install(pipeline);
     panic::install_hook(panics);
     pipeline
 }

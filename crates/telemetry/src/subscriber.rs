@@ -1,33 +1,32 @@
 //! Logger lines: what `tracing`'s macros say (and the `log` crate's) becomes records.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_log::NormalizeEvent;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::effective::is_inside;
 use crate::failure::Failure;
 use crate::level::Level;
 use crate::mute::is_muted;
 use crate::pipeline::{Pipeline, Report};
 use crate::policy::Kind;
-use crate::settings::Settings;
 use crate::stack::Stack;
 
 /// What [`critical!`](crate::critical) marks its events with.
 const CRITICAL_MARK: &str = "cyanotype.critical";
 
 /// Makes the pipeline what `tracing` and `log` speak to. The first call of a process wins.
-pub(crate) fn install(settings: &Settings, pipeline: &'static Pipeline) {
-    let levels = Levels::of(settings);
-    let verbosest = levels.verbosest().tracing_filter();
-    let registry = tracing_subscriber::registry().with(Lines { levels, pipeline }).with(verbosest);
+pub(crate) fn install(pipeline: &'static Pipeline) {
+    let registry = tracing_subscriber::registry().with(Lines { pipeline });
     // Both fail only when they are already set, which the first call did.
     let _ = tracing_log::LogTracer::init();
     let _ = tracing::subscriber::set_global_default(registry);
@@ -36,59 +35,33 @@ pub(crate) fn install(settings: &Settings, pipeline: &'static Pipeline) {
 /// The name of a request's root span; logger lines show the spans inside it.
 pub const ROOT_SPAN: &str = "request";
 
-/// The level that each module's lines must reach.
-#[derive(Debug)]
-struct Levels {
-    /// `log.level`.
-    general: Level,
-    /// `log.levels`, each with its module's path.
-    own: Vec<(String, Level)>,
-}
-
-/// Libraries whose routine is of no interest at info, unless `log.levels` says otherwise.
-const QUIET: [&str; 2] = ["actix_server", "refinery_core"];
-
 /// Libraries that say in lines what requests report anyway, or show the values of statements: passwords' hashes among them.
 /// No setting lets them through.
 const MUTE: [&str; 2] = ["deadpool.postgres", "tokio_postgres"];
 
-impl Levels {
-    fn of(settings: &Settings) -> Self {
-        let general = settings.log.level;
-        let quiet = QUIET.iter().map(|name| ((*name).to_owned(), general.max(Level::Warning)));
-        let mut own: BTreeMap<String, Level> = quiet.collect();
-        own.extend(settings.log.levels.clone());
-        let mut own: Vec<_> = own.into_iter().collect();
-        own.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-        Self { general, own }
-    }
-
-    /// The level of the longest name that the target is, or is inside of.
-    fn for_target(&self, target: &str) -> Level {
-        self.own.iter().find(|(name, _)| is_inside(target, name)).map_or(self.general, |(_, level)| *level)
-    }
-
-    fn verbosest(&self) -> Level {
-        self.own.iter().map(|(_, level)| *level).chain([self.general]).min().unwrap_or(self.general)
-    }
-}
-
-/// Whether a target is the module of that name, or in it.
-fn is_inside(target: &str, module: &str) -> bool {
-    target.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-}
-
 struct Lines {
-    levels: Levels,
     pipeline: &'static Pipeline,
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+    /// Asked again whenever the filter changes, so that a disabled line costs one comparison.
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.passes(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        self.passes(metadata)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.pipeline.filter().tracing_filter())
+    }
+
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         // Whether an error is critical is known only from its mark, so errors are let through here.
         let metadata = event.metadata();
         let level = Level::from(*metadata.level());
-        !is_muted() && (level >= Level::Error || level >= self.levels.for_target(metadata.target()))
+        !is_muted() && (level >= Level::Error || self.pipeline.wants_line(level, metadata.target()))
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
@@ -102,17 +75,18 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         event.record(&mut fields);
         let level = if fields.critical { Some(Level::Critical) } else { level_of(metadata, &fields.message) };
         let Some(level) = level else { return };
-        let threshold = self.levels.for_target(metadata.target());
-        if level < threshold {
-            return;
-        }
         self.pipeline.report(Report {
-            threshold: Some(threshold),
             span: spans(event, &context),
-            failure: fields.failure.filter(|_| self.pipeline.policy.line_reports_failure(level)),
+            failure: fields.failure,
             data: fields.map,
             ..Report::new(Kind::Line, level, metadata.target(), fields.message)
         });
+    }
+}
+
+impl Lines {
+    fn passes(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= self.pipeline.filter().tracing_filter()
     }
 }
 
@@ -191,20 +165,5 @@ impl Visit for Fields {
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.put(field, value);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_longest_name_that_fits_has_the_say() {
-        let own = vec![("app::db".to_owned(), Level::Debug), ("app".to_owned(), Level::Error)];
-        let levels = Levels { general: Level::Info, own };
-        assert_eq!(levels.for_target("app::db::pool"), Level::Debug);
-        assert_eq!(levels.for_target("app::http"), Level::Error);
-        assert_eq!(levels.for_target("application"), Level::Info);
-        assert_eq!(levels.verbosest(), Level::Debug);
     }
 }

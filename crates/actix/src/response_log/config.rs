@@ -1,16 +1,14 @@
-use cyanotype_telemetry::settings::{Log, ResponseLog};
+use cyanotype_telemetry::settings::Log;
 
 use super::Rules;
 use crate::client_address::ClientAddresses;
 
-/// What is recorded of responses and of their requests.
+/// What is recorded of responses and of their requests, as far as it does not change while the service runs.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(super) rules: Rules,
     pub(super) max_bytes: usize,
     pub(super) body_from_status: u16,
-    pub(super) sample_rate: f64,
-    pub(super) request_body: ResponseLog,
     pub(super) request_max_bytes: usize,
     pub(super) clients: ClientAddresses,
 }
@@ -23,8 +21,6 @@ impl Config {
             rules,
             max_bytes: log.response.max_bytes,
             body_from_status: log.response.body_from_status,
-            sample_rate: log.response.sample_rate,
-            request_body: log.request.body,
             request_max_bytes: log.request.max_bytes,
             clients,
         }

@@ -87,9 +87,7 @@ where
         // In a service that is not made of blueprints nobody outside has given the request its context.
         let new = || Arc::new(request_context(pipeline, &config.clients, &request));
         let context = request::current().unwrap_or_else(new);
-        let listens = !pipeline.policy.is_silent();
-        let exchange =
-            listens.then(|| Box::new(Exchange::begin(pipeline, Rc::clone(config), Arc::clone(&context), &mut request)));
+        let exchange = context.is_recorded().then(|| Box::new(Exchange::begin(pipeline, Rc::clone(config), Arc::clone(&context), &mut request)));
         // The inner call itself, not only its future, belongs to the request.
         let response = request::sync_scope(&context, || self.inner.call(request));
         ResponseLogFuture { response, context, exchange }

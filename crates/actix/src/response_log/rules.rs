@@ -1,5 +1,6 @@
 //! How much is recorded of which response.
 
+use cyanotype_telemetry::is_for;
 use cyanotype_telemetry::settings::ResponseLog;
 
 /// What a blueprint asks to be recorded of its responses: one word for all of them, and others for single routes.
@@ -52,19 +53,18 @@ impl ResponseLogRules {
     }
 }
 
-/// The rules of all blueprints, under the settings' own.
+/// The rules of all blueprints. What the settings and overrides have in effect is applied on top.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    most: ResponseLog,
     blueprints: Vec<(&'static str, ResponseLogRules)>,
     /// For the routes of no blueprint.
     other: ResponseLogRules,
 }
 
 impl Rules {
-    /// `most` is what the settings allow; the rules of a blueprint, by its name, may allow less.
-    pub fn new(most: ResponseLog, blueprints: impl IntoIterator<Item = (&'static str, ResponseLogRules)>) -> Self {
-        Self { most, blueprints: blueprints.into_iter().collect(), other: ResponseLogRules::default() }
+    /// The rules of each blueprint, by its name.
+    pub fn new(blueprints: impl IntoIterator<Item = (&'static str, ResponseLogRules)>) -> Self {
+        Self { blueprints: blueprints.into_iter().collect(), other: ResponseLogRules::default() }
     }
 
     /// Sets the rules for the routes that belong to no blueprint.
@@ -73,9 +73,9 @@ impl Rules {
         Self { other, ..self }
     }
 
-    /// How much is recorded of what this blueprint answers on this route.
+    /// How much is recorded of what this blueprint answers on this route: no more than `most`.
     #[must_use]
-    pub fn of(&self, blueprint: Option<&str>, method: &str, route: Option<&str>) -> ResponseLog {
+    pub fn of(&self, most: ResponseLog, blueprint: Option<&str>, method: &str, route: Option<&str>) -> ResponseLog {
         let rules = match blueprint {
             Some(blueprint) => self.blueprints.iter().find(|(name, _)| *name == blueprint).map(|(_, rules)| rules),
             None => Some(&self.other),
@@ -84,21 +84,12 @@ impl Rules {
             let own = route.and_then(|route| rules.routes.iter().find(|(rule, _)| is_for(rule, method, route)));
             own.map_or(rules.all, |(_, log)| *log)
         });
-        asked.min(self.most)
+        asked.min(most)
     }
 
     /// The rules for single routes, each with the name of its blueprint.
     pub fn of_routes(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.blueprints.iter().flat_map(|(name, rules)| rules.routes.iter().map(|(rule, _)| (*name, rule.as_str())))
-    }
-}
-
-/// Whether a rule, `GET /users/{id}` or `/users/{id}`, is for a route. HEAD is routed as GET.
-#[must_use]
-pub fn is_for(rule: &str, method: &str, route: &str) -> bool {
-    match rule.split_once(' ') {
-        Some((of, path)) => (of == method || of == "GET" && method == "HEAD") && path == route,
-        None => rule == route,
     }
 }
 

@@ -3,6 +3,7 @@
 mod parts;
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrayvec::ArrayString;
@@ -10,6 +11,8 @@ use http::header::HeaderName;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use uuid::Uuid;
 use uuid::fmt::Simple;
+
+use crate::level::Level;
 
 pub use parts::{ClientAddressHeader, RequestParts};
 
@@ -24,6 +27,8 @@ pub struct RequestIdentity {
     trace_id: OnceLock<Uuid>,
     blueprint: OnceLock<&'static str>,
     route: OnceLock<Option<String>>,
+    /// The place in [`Level::ALL`] of the level that a debug token raises it to, plus one; 0 without a token.
+    debug_level: AtomicU8,
     /// What it was.
     pub parts: RequestParts,
 }
@@ -40,6 +45,7 @@ impl RequestIdentity {
             trace_id: trace.map(OnceLock::from).unwrap_or_default(),
             blueprint: OnceLock::new(),
             route: OnceLock::new(),
+            debug_level: AtomicU8::new(0),
             parts,
         }
     }
@@ -78,6 +84,18 @@ impl RequestIdentity {
     pub fn set_route(&self, route: Option<String>) {
         // A request passes one response log.
         let _ = self.route.set(route);
+    }
+
+    /// The level that a debug token raises it to.
+    #[must_use]
+    pub fn debug_level(&self) -> Option<Level> {
+        let place = self.debug_level.load(Ordering::Relaxed).checked_sub(1)?;
+        Level::ALL.get(usize::from(place)).copied()
+    }
+
+    /// Raises it to this level, which is what its debug token allows.
+    pub(crate) fn set_debug_level(&self, level: Level) {
+        self.debug_level.store(level as u8 + 1, Ordering::Relaxed);
     }
 
     /// What Sentry calls the transaction: `GET /orders/{id}`.

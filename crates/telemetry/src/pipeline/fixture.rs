@@ -7,12 +7,11 @@ use cyanotype_settings::Loader;
 use serde_json::Value;
 
 use super::{BeforeBreadcrumb, Pipeline};
-use crate::losses::Losses;
 use crate::memory::Memory;
-use crate::record::{Event, RecordedBreadcrumb};
+use crate::record::{RecordedBreadcrumb, ResponseRecord};
 use crate::request::{RequestContext, RequestParts};
 use crate::settings::Settings;
-use crate::sinks::{EventSink, Scope, Sinks};
+use crate::sinks::Sinks;
 
 /// Jobs of the symbolizer's thread may wait this long on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -48,26 +47,6 @@ pub(crate) struct SentEvent {
     pub request_id: Option<String>,
 }
 
-/// An event sink that accepts events, or none of them.
-struct Sampling {
-    memory: Memory,
-    accepts: bool,
-}
-
-impl EventSink for Sampling {
-    fn accepts(&self) -> bool {
-        self.accepts
-    }
-
-    fn send(&self, event: &Event, scope: Option<&Scope>) {
-        self.memory.send(event, scope);
-    }
-
-    fn flush(&self, _: Instant) -> Losses {
-        Losses::none()
-    }
-}
-
 /// Settings of production with both sinks, and these.
 pub(crate) fn settings(own: &[(&str, &str)]) -> Settings {
     let all = [("env", "prod"), ("log.format", "json")].into_iter().chain(own.iter().copied());
@@ -85,8 +64,7 @@ pub(crate) fn pipeline(own: &[(&str, &str)]) -> Fixture {
 pub(crate) fn pipeline_with_hook(own: &[(&str, &str)], before_breadcrumb: Option<BeforeBreadcrumb>) -> Fixture {
     let settings = settings(own);
     let memory = Memory::default();
-    let sampling = Sampling { memory: memory.clone(), accepts: settings.sentry.sample_rate > 0.0 };
-    let sinks = Sinks::none().line(Arc::new(memory.clone())).event(Arc::new(sampling));
+    let sinks = Sinks::none().line(Arc::new(memory.clone())).event(Arc::new(memory.clone()));
     let pipeline = Pipeline::new(&settings, before_breadcrumb, sinks);
     Fixture { pipeline: Box::leak(Box::new(pipeline)), sinks: memory }
 }
@@ -95,6 +73,11 @@ impl Fixture {
     /// A request of this service, known by its id.
     pub(crate) fn request(&self, id: &str) -> Arc<RequestContext> {
         Arc::new(self.pipeline.begin_request(Some(id), None, RequestParts::default()))
+    }
+
+    /// The end of a response, by the policy of now.
+    pub(crate) fn end_response(&self, record: Option<&ResponseRecord<'_>>, request: &RequestContext) {
+        self.pipeline.end_response(&self.pipeline.policy(), record, request);
     }
 
     /// What has arrived in the sinks since the last call; waits for what is on its way.

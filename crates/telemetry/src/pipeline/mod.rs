@@ -1,5 +1,6 @@
 //! From a report to its sinks. There is one pipeline in a process; the helpers, the wrapper and the subscriber feed it.
 
+mod changes;
 mod decision;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -11,22 +12,25 @@ mod tests;
 
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::Guard;
 use cyanotype_redact::Redactor;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::delivery::Delivery;
+use crate::effective::{EffectivePolicy, InForce, Origin, Snapshot};
 use crate::failure::Failure;
 use crate::flood::{Fingerprint, FloodLimiter, Suppressed};
-use crate::level::Level;
+use crate::level::{AtomicLevel, Level};
 use crate::load_shedding::LoadShedding;
 use crate::losses::Losses;
 use crate::policy::{Kind, Policy, ToSentry};
 use crate::record::{Breadcrumb, Event, EventId, Record, RecordedBreadcrumb};
 use crate::request::{self, Breadcrumbs, Claim, RequestContext, RequestParts};
+use crate::sampling;
 use crate::settings::Settings;
-use crate::sinks::{EventSink, LineSink, Sinks};
+use crate::sinks::{EventSink, LineSink, Scope, Sinks};
 use crate::symbolizer::{Job, Symbolizer};
 
 use decision::decide;
@@ -45,10 +49,13 @@ pub fn pipeline() -> Option<&'static Pipeline> {
 
 /// Takes reports, asks the table, and hands records and events to the sinks.
 pub struct Pipeline {
-    /// The table's inputs in force.
-    pub policy: Policy,
     /// The redactor of all sinks.
     pub redactor: Arc<Redactor>,
+    effective: EffectivePolicy,
+    /// The level below which `tracing` need not pass anything on.
+    filter: AtomicLevel,
+    /// One change after the other reaches the sinks.
+    changing: Mutex<()>,
     max_breadcrumbs: usize,
     before_breadcrumb: Option<BeforeBreadcrumb>,
     sinks: Sinks,
@@ -89,8 +96,12 @@ impl Pipeline {
         sinks: Sinks,
         report_suppressed: impl Fn(Suppressed) + Send + 'static,
     ) -> Self {
+        let effective = EffectivePolicy::new(settings, !sinks.events.is_empty());
+        sinks.apply(&effective.load_full());
         Self {
-            policy: Policy::new(settings, !sinks.events.is_empty()),
+            filter: AtomicLevel::new(effective.load().verbosest),
+            effective,
+            changing: Mutex::default(),
             redactor: Arc::new(settings.log.redactor()),
             max_breadcrumbs: settings.sentry.max_breadcrumbs,
             before_breadcrumb,
@@ -105,33 +116,66 @@ impl Pipeline {
     /// The context of a request that has just come. Without an id or a trace of the caller it gets new ones.
     #[must_use]
     pub fn begin_request(&self, id: Option<&str>, trace: Option<Uuid>, parts: RequestParts) -> RequestContext {
-        RequestContext::new(self.event_sinks(), id, trace, parts)
+        let snapshot = self.snapshot();
+        let sinks: &[_] = if snapshot.may_send() { &self.sinks.events } else { &[] };
+        RequestContext::new(sinks, snapshot.may_record(), id, trace, parts)
+    }
+
+    /// The effective policy of this moment. Load it once for each record.
+    #[must_use]
+    pub fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.effective.load()
+    }
+
+    /// The table's inputs for a record of no blueprint, module or route.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.snapshot().policy()
     }
 
     /// The event sinks; none when the table sends them nothing.
-    fn event_sinks(&self) -> &[Arc<dyn EventSink>] {
-        if self.policy.has_sentry() { &self.sinks.events } else { &[] }
+    fn event_sinks(&self, policy: &Policy) -> &[Arc<dyn EventSink>] {
+        if policy.has_sentry() { &self.sinks.events } else { &[] }
+    }
+
+    /// The level below which `tracing` need not pass anything on.
+    pub(crate) fn filter(&self) -> Level {
+        self.filter.load()
+    }
+
+    /// Whether a logger line of this level and target is recorded.
+    pub(crate) fn wants_line(&self, level: Level, target: &str) -> bool {
+        let snapshot = self.snapshot();
+        let wants = |request: Option<&RequestContext>| {
+            let origin = Origin { is_line: true, ..Origin::new(request.map(|it| &**it.identity()), target) };
+            level >= snapshot.in_force(&origin).policy.level
+        };
+        request::with_current(|request| wants(Some(request))).unwrap_or_else(|| wants(None))
     }
 
     /// Sends a report where the table says, once. Returns the id of its failure's event if any sink accepted that.
-    pub fn report(&self, report: Report) -> Option<EventId> {
-        let policy = Policy { level: report.threshold.unwrap_or(self.policy.level), ..self.policy };
+    pub fn report(&self, mut report: Report) -> Option<EventId> {
+        let request = request::current();
+        let request = request.as_deref();
+        let in_force = self.in_force(&report, request);
+        let InForce { policy, .. } = in_force;
         let route = policy.route(report.kind, report.level);
         if !route.stderr && route.sentry == ToSentry::Nothing {
             return None;
         }
-        let request = request::current();
-        let request = request.as_deref();
+        if report.kind == Kind::Line && !policy.line_reports_failure(report.level) {
+            report.failure = None;
+        }
         let report = report.redacted(&self.redactor);
 
         let messages = report.failure.as_ref().map(Failure::messages);
-        let wants_event = route.sentry == ToSentry::Event && !self.event_sinks().is_empty();
+        let wants_event = route.sentry == ToSentry::Event && !self.sinks.events.is_empty();
         let claim = match (request, &messages) {
             (Some(request), Some(messages)) => request.claim(messages, route.stderr, wants_event),
             _ => Claim { line: route.stderr, event: wants_event, event_id: None },
         };
         let allowed = self.allows(&report, request, claim);
-        let accepting = if claim.event && allowed { self.accepting(request) } else { Vec::new() };
+        let accepting = if claim.event && allowed { self.accepting(&in_force, request) } else { Vec::new() };
         let decision = decide(route, claim, messages.is_some(), allowed, !accepting.is_empty());
 
         let event_id = claim.event_id.or_else(|| decision.send_event.then(EventId::random));
@@ -159,10 +203,28 @@ impl Pipeline {
         event_id
     }
 
-    /// The event sinks that take one more event, each with its scope of the request.
-    fn accepting(&self, request: Option<&RequestContext>) -> Vec<(Arc<dyn EventSink>, Option<crate::sinks::Scope>)> {
-        let accepting = self.event_sinks().iter().filter(|sink| sink.accepts());
-        accepting.map(|sink| (Arc::clone(sink), request.and_then(|it| it.scope_of(sink).cloned()))).collect()
+    /// The values in effect for a report.
+    fn in_force(&self, report: &Report, request: Option<&RequestContext>) -> InForce {
+        let is_line = report.kind == Kind::Line;
+        // A breadcrumb's target is its category, which is no module.
+        let target = if report.kind == Kind::Breadcrumb { "" } else { &report.target };
+        let origin = Origin { is_line, ..Origin::new(request.map(|it| &**it.identity()), target) };
+        let mut in_force = self.snapshot().in_force(&origin);
+        in_force.policy.level = report.threshold.unwrap_or(in_force.policy.level);
+        in_force
+    }
+
+    /// The event sinks that one more event goes to, each with its scope of the request; none when it is sampled out.
+    fn accepting(
+        &self,
+        in_force: &InForce,
+        request: Option<&RequestContext>,
+    ) -> Vec<(Arc<dyn EventSink>, Option<Scope>)> {
+        if !sampling::draws(in_force.event_sample_rate) {
+            return Vec::new();
+        }
+        let sinks = self.event_sinks(&in_force.policy).iter();
+        sinks.map(|sink| (Arc::clone(sink), request.and_then(|it| it.scope_of(sink).cloned()))).collect()
     }
 
     /// Whether the flood limit lets a report pass. It always lets messages pass: code asked for each of them.
@@ -198,11 +260,12 @@ impl Pipeline {
         if let Some(route) = fingerprint.route {
             report = report.with("transaction", route);
         }
-        if !records.is_empty() {
+        let policy = self.policy();
+        if !records.is_empty() && !policy.is_silent() {
             let losses = Losses(records);
             self.sinks.write(&Record::of_losses(&losses, report.message.as_str(), report.data.clone()));
         }
-        let accepting = self.event_sinks().iter().map(|sink| (Arc::clone(sink), None)).collect::<Vec<_>>();
+        let accepting = self.event_sinks(&policy).iter().map(|sink| (Arc::clone(sink), None)).collect::<Vec<_>>();
         if events > 0 && !accepting.is_empty() {
             let report = report.with("suppressed", events);
             let event = self.event(EventId::random(), Timestamp::now(), &report, None);
@@ -264,8 +327,9 @@ impl Pipeline {
 
     /// Records a breadcrumb. For event sinks it passes the service's hook, which may change or drop it.
     pub fn breadcrumb(&self, breadcrumb: Breadcrumb) {
-        let route = self.policy.route(Kind::Breadcrumb, breadcrumb.level);
         let request = request::current();
+        let origin = Origin::new(request.as_deref().map(|it| &**it.identity()), "");
+        let route = self.snapshot().in_force(&origin).policy.route(Kind::Breadcrumb, breadcrumb.level);
         let at = Timestamp::now();
         let redacted = |breadcrumb| Report::breadcrumb(breadcrumb).redacted(&self.redactor);
         if route.stderr {

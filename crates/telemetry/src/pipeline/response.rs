@@ -3,9 +3,11 @@
 use serde_json::Map;
 
 use super::{Pipeline, Report};
+use crate::effective::{InForce, Origin};
+use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::load_shedding::Refused;
-use crate::policy::{Kind, ToSentry};
+use crate::policy::{Kind, Policy, ToSentry};
 use crate::record::{RecordedBreadcrumb, ResponseRecord};
 use crate::request::RequestContext;
 use crate::sinks::LineSink;
@@ -15,17 +17,23 @@ use crate::symbolizer::Job;
 const BREADCRUMB_CONTENT_BYTES: usize = 1024;
 
 impl Pipeline {
+    /// The values in effect for the response of a request.
+    #[must_use]
+    pub fn response_in_force(&self, request: &RequestIdentity) -> InForce {
+        self.snapshot().in_force(&Origin::new(Some(request), ResponseRecord::TARGET))
+    }
+
     /// Whether a sink gets a response of this level.
     #[must_use]
-    pub fn wants_response(&self, level: Level, request: &RequestContext) -> bool {
-        let route = self.policy.route(Kind::Response, level);
+    pub fn wants_response(&self, policy: &Policy, level: Level, request: &RequestContext) -> bool {
+        let route = policy.route(Kind::Response, level);
         route.stderr || route.sentry == ToSentry::Breadcrumb && request.may_send()
     }
 
-    /// Writes the record of a response that has ended, and sends the events that waited for it.
-    pub fn end_response(&self, record: Option<&ResponseRecord<'_>>, request: &RequestContext) {
+    /// Writes the record of a response that has ended, by this policy, and sends the events that waited for it.
+    pub fn end_response(&self, policy: &Policy, record: Option<&ResponseRecord<'_>>, request: &RequestContext) {
         if let Some(record) = record {
-            let route = self.policy.route(Kind::Response, record.level);
+            let route = policy.route(Kind::Response, record.level);
             // Most requests have no event that could show it.
             if route.sentry == ToSentry::Breadcrumb && request.may_send() {
                 self.store(Some(request), breadcrumb(record));

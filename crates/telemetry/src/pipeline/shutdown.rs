@@ -19,7 +19,7 @@ impl Pipeline {
     /// Ends in the middle of a request: events that wait for their response wait no longer.
     pub(crate) fn abort(&self, deadline: Instant) {
         if let Some(request) = request::current() {
-            self.end_response(None, &request);
+            self.end_response(&self.policy(), None, &request);
         }
         self.finish(deadline);
     }
@@ -35,7 +35,7 @@ impl Pipeline {
             sink.flush(events_deadline);
         }
         let losses = self.sinks.flush(deadline);
-        if !losses.is_empty() {
+        if !losses.is_empty() && self.snapshot().may_record() {
             // The lines cannot report it any more.
             self.sinks.events.iter().for_each(|sink| sink.store_losses(&losses));
         }

@@ -111,7 +111,7 @@ impl<'a> Row<'a> {
         let id = scoped(self.report());
         let now = fixture.outcome();
         if let Some(request) = &request {
-            fixture.pipeline.end_response(None, request);
+            fixture.end_response(None, request);
         }
         let later = fixture.outcome();
 
@@ -373,7 +373,7 @@ fn an_uncaught_failure_waits_for_the_response_and_carries_its_breadcrumb() {
         fixture.pipeline.breadcrumb("after".into());
     });
     assert!(fixture.outcome().events.is_empty());
-    fixture.pipeline.end_response(Some(&response(&request, 500)), &request);
+    fixture.end_response(Some(&response(&request, 500)), &request);
     let outcome = fixture.outcome();
     let [event] = &outcome.events[..] else { panic!("one event: {outcome:?}") };
     let crumbs: Vec<(&str, &str)> = event.crumbs.iter().map(|(category, message)| (&**category, &**message)).collect();
@@ -409,7 +409,7 @@ fn an_event_that_is_sent_at_once_has_the_breadcrumbs_until_then() {
 fn after_the_response_an_uncaught_failure_is_sent_at_once() {
     let fixture = pipeline(&[]);
     let request = fixture.request("one");
-    fixture.pipeline.end_response(None, &request);
+    fixture.end_response(None, &request);
     in_request(&request, || fixture.pipeline.report(uncaught("too late")));
     assert_eq!(fixture.outcome().events.len(), 1);
 }
@@ -422,7 +422,7 @@ fn a_panic_is_remembered_with_its_event() {
     let id = in_request(&request, || fixture.pipeline.report(Report::failure(Kind::Uncaught, "shop", panic)));
     assert!(id.is_some());
     assert_eq!(request.panic_event(), id);
-    fixture.pipeline.end_response(None, &request);
+    fixture.end_response(None, &request);
     assert!(fixture.outcome().events[0].panicked);
 
     let other = fixture.request("two");
@@ -541,7 +541,7 @@ fn finish_reports_what_was_suppressed() {
     three.identity().set_route(Some("/orders".into()));
     for request in [&one, &two, &three] {
         in_request(request, || fixture.pipeline.report(uncaught("too late")));
-        fixture.pipeline.end_response(None, request);
+        fixture.end_response(None, request);
     }
     let before = fixture.outcome();
     assert_eq!((before.lines.len(), before.events.len()), (1, 1));
@@ -569,7 +569,7 @@ fn an_outage_is_reported_once_for_all_routes() {
         request.identity().set_route(Some(route.into()));
         let outage = Failure { outage: true, ..failure("no connection") };
         in_request(&request, || fixture.pipeline.report(Report::failure(Kind::Uncaught, "shop", outage)));
-        fixture.pipeline.end_response(None, &request);
+        fixture.end_response(None, &request);
     }
     let outcome = fixture.outcome();
     assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
@@ -722,7 +722,11 @@ fn a_response_is_wanted_where_a_sink_shows_it() {
         if may_send {
             request.mark_detached();
         }
-        assert_eq!(fixture.pipeline.wants_response(level, &request), wanted, "{mode} {level} {may_send}");
+        assert_eq!(
+            fixture.pipeline.wants_response(&fixture.pipeline.policy(), level, &request),
+            wanted,
+            "{mode} {level} {may_send}"
+        );
     }
 }
 
@@ -734,7 +738,7 @@ fn a_response_is_a_breadcrumb_only_where_an_event_may_show_it() {
         if may_send {
             request.mark_detached();
         }
-        fixture.pipeline.end_response(Some(&ResponseRecord { level, ..response(&request, 200) }), &request);
+        fixture.end_response(Some(&ResponseRecord { level, ..response(&request, 200) }), &request);
         assert_eq!(fixture.breadcrumbs(Some(&request)).len(), stored, "{may_send} {level}");
         assert_eq!(fixture.outcome().lines.len(), usize::from(level == Level::Info));
     }
@@ -748,7 +752,7 @@ fn the_breadcrumb_of_a_response_carries_the_beginning_of_its_content() {
     let long = "é".repeat(1000);
     let mut record = response(&request, 200);
     record.response.content = Some(cyanotype_redact::Content { text: long.as_str().into(), truncated: false });
-    fixture.pipeline.end_response(Some(&record), &request);
+    fixture.end_response(Some(&record), &request);
     let crumb = fixture.breadcrumbs(Some(&request)).remove(0);
     let expected = json!({
         "http.request.method": "GET",

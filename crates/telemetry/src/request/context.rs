@@ -23,6 +23,8 @@ pub struct RequestContext {
     reports: Mutex<Reports>,
     /// Whether work for it may go on after the response.
     detached: AtomicBool,
+    /// Whether anything was recorded when it began.
+    is_recorded: bool,
     depends_on_caller: AtomicBool,
     withholds_body: AtomicBool,
 }
@@ -30,6 +32,7 @@ pub struct RequestContext {
 impl RequestContext {
     pub(crate) fn new(
         sinks: &[Arc<dyn EventSink>],
+        is_recorded: bool,
         id: Option<&str>,
         trace: Option<Uuid>,
         parts: RequestParts,
@@ -42,6 +45,7 @@ impl RequestContext {
             breadcrumbs: Mutex::default(),
             reports: Mutex::default(),
             detached: AtomicBool::new(false),
+            is_recorded,
             depends_on_caller: AtomicBool::new(false),
             withholds_body: AtomicBool::new(false),
         }
@@ -51,6 +55,12 @@ impl RequestContext {
     #[must_use]
     pub const fn identity(&self) -> &Arc<RequestIdentity> {
         &self.identity
+    }
+
+    /// Whether anything was recorded when it began. A request that began in the mode `off` has no response record.
+    #[must_use]
+    pub const fn is_recorded(&self) -> bool {
+        self.is_recorded
     }
 
     pub(crate) const fn scopes(&self) -> &Scopes {

@@ -220,6 +220,15 @@ impl ResponseLog {
             ResponseLog::Body => "body",
         }
     }
+
+    /// Its name in the settings.
+    #[must_use]
+    pub const fn setting(self) -> &'static str {
+        match self {
+            ResponseLog::Body => "redacted",
+            other => other.as_str(),
+        }
+    }
 }
 
 /// Removes the level that `RUST_LOG` gives a module, for a layer above it that sets the module's level otherwise.

@@ -1,6 +1,7 @@
 //! Lines that wait for the writer, bounded in bytes: put together into batches as they come.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
@@ -42,6 +43,8 @@ pub(super) struct Batches {
     max_bytes: usize,
     state: Mutex<State>,
     drained: Condvar,
+    /// Whether nothing is recorded: losses are reported once something is again.
+    silent: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +63,7 @@ struct State {
 
 impl Batches {
     pub(super) fn new(max_bytes: usize) -> Self {
-        Self { max_bytes, state: Mutex::default(), drained: Condvar::new() }
+        Self { max_bytes, state: Mutex::default(), drained: Condvar::new(), silent: AtomicBool::new(false) }
     }
 
     /// Adds a line, or counts it as dropped. Returns whether the writer sleeps, and must be woken. The last eighth of the room
@@ -119,8 +122,15 @@ impl Batches {
         counts.iter().for_each(|(kind, count)| state.dropped[*kind as usize] += count);
     }
 
-    /// The counts since they were last taken, if there are any.
+    pub(super) fn set_silent(&self, silent: bool) {
+        self.silent.store(silent, Ordering::Relaxed);
+    }
+
+    /// The counts since they were last taken, if there are any to be reported.
     pub(super) fn take_dropped(&self) -> Option<Vec<(Kind, u64)>> {
+        if self.silent.load(Ordering::Relaxed) {
+            return None;
+        }
         let counts = by_kind(&std::mem::take(&mut self.state.lock().dropped));
         (!counts.is_empty()).then_some(counts)
     }

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use serde_json::Map;
 
+use crate::effective::Snapshot;
 use crate::level::Level;
 use crate::lines::Format;
 use crate::losses::Losses;
@@ -69,5 +70,9 @@ impl LineSink for Stderr {
 
     fn flush(&self, deadline: Instant) -> Losses {
         Losses(self.queue.finish(deadline))
+    }
+
+    fn apply(&self, snapshot: &Arc<Snapshot>) {
+        self.queue.set_silent(!snapshot.may_record());
     }
 }

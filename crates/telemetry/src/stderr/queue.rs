@@ -47,6 +47,11 @@ impl Queue {
         }
     }
 
+    /// Has losses wait while nothing is recorded.
+    pub(super) fn set_silent(&self, silent: bool) {
+        self.batches.set_silent(silent);
+    }
+
     /// Waits until every line has left, at most until the deadline. Nothing is written after it; what was not is returned,
     /// by kind.
     pub(super) fn finish(&self, deadline: Instant) -> Vec<(Kind, u64)> {

@@ -1,0 +1,42 @@
+//! Whether Sentry gets what code sends with the SDK itself. Our own events have passed the table already.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use cyanotype_telemetry::effective::{Origin, Snapshot};
+use cyanotype_telemetry::request;
+use parking_lot::RwLock;
+
+thread_local! {
+    static SENDS_OUR_OWN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The mode of the moment, as far as it decides about events that are not ours. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<RwLock<Option<Arc<Snapshot>>>>);
+
+impl Gate {
+    pub(crate) fn apply(&self, snapshot: &Arc<Snapshot>) {
+        *self.0.write() = Some(Arc::clone(snapshot));
+    }
+
+    /// Whether an event that is being sent on this thread may pass.
+    pub(crate) fn passes(&self) -> bool {
+        if SENDS_OUR_OWN.get() {
+            return true;
+        }
+        let snapshot = self.0.read();
+        // Before there is a policy there is no service that could have one.
+        let Some(snapshot) = &*snapshot else { return true };
+        let has_sentry = |origin: &Origin<'_>| snapshot.in_force(origin).policy.has_sentry();
+        request::with_current(|request| has_sentry(&Origin::new(Some(request.identity()), "")))
+            .unwrap_or_else(|| has_sentry(&Origin::default()))
+    }
+}
+
+/// Sends an event of our own.
+pub(crate) fn send_our_own(send: impl FnOnce()) {
+    SENDS_OUR_OWN.set(true);
+    send();
+    SENDS_OUR_OWN.set(false);
+}

@@ -1,0 +1,61 @@
+//! The level that a logger line must reach.
+
+use std::collections::BTreeMap;
+
+use crate::level::Level;
+
+/// Libraries whose routine is of no interest at info, unless `log.levels` says otherwise.
+const QUIET: [&str; 2] = ["actix_server", "refinery_core"];
+
+/// The levels of modules, the longest path first.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ModuleLevels(Vec<(String, Level)>);
+
+impl ModuleLevels {
+    pub(super) fn new(levels: &BTreeMap<String, Level>) -> Self {
+        let mut levels: Vec<_> = levels.iter().map(|(module, level)| (module.clone(), *level)).collect();
+        levels.sort_by_key(|(module, _)| std::cmp::Reverse(module.len()));
+        Self(levels)
+    }
+
+    /// The level of the longest path that the target is, or is inside of.
+    pub(super) fn of(&self, target: &str) -> Option<Level> {
+        self.0.iter().find(|(module, _)| is_inside(target, module)).map(|(_, level)| *level)
+    }
+
+    pub(super) fn verbosest(&self) -> Option<Level> {
+        self.0.iter().map(|(_, level)| *level).min()
+    }
+}
+
+/// `log.level` as it is for the lines of a target that has no level of its own.
+pub(super) fn general(target: &str, level: Level) -> Level {
+    if QUIET.iter().any(|module| is_inside(target, module)) { level.max(Level::Warning) } else { level }
+}
+
+/// Whether a target is the module of that path, or in it.
+pub(crate) fn is_inside(target: &str, module: &str) -> bool {
+    target.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_path_that_fits_wins() {
+        let levels = [("app::db", Level::Debug), ("app", Level::Error)];
+        let levels = ModuleLevels::new(&levels.into_iter().map(|(module, level)| (module.to_owned(), level)).collect());
+        assert_eq!(levels.of("app::db::pool"), Some(Level::Debug));
+        assert_eq!(levels.of("app::http"), Some(Level::Error));
+        assert_eq!(levels.of("application"), None);
+        assert_eq!(levels.verbosest(), Some(Level::Debug));
+    }
+
+    #[test]
+    fn libraries_with_noisy_routine_need_a_warning() {
+        assert_eq!(general("actix_server::worker", Level::Info), Level::Warning);
+        assert_eq!(general("actix_server", Level::Error), Level::Error);
+        assert_eq!(general("actix_server_x", Level::Info), Level::Info);
+    }
+}

@@ -1,0 +1,30 @@
+//! The effective policy: what decides now. Settings say what is on at the start, overrides what is on at the moment.
+//!
+//! ```text
+//! settings ─→ overrides: process ─→ blueprint ─→ module ─→ route ─→ debug token of one request
+//! ```
+//!
+//! All of it is one immutable [`Snapshot`] with a version. A change makes a new one; each record is decided by the snapshot of
+//! its moment, and by no other.
+
+mod cells;
+mod change;
+mod levels;
+mod live;
+mod overrides;
+mod parse;
+mod snapshot;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use cells::{CellChange, Column, changed_cells};
+pub(crate) use levels::is_inside;
+pub(crate) use store::differences;
+
+pub use change::{Action, PolicyChange, Source};
+pub use live::{LIVE_KEYS, LiveSettings, LiveValues};
+pub use overrides::{Override, OverrideScope};
+pub use parse::InvalidValue;
+pub use snapshot::{InForce, Origin, Snapshot};
+pub use store::{EffectivePolicy, MAX_OVERRIDES, Refused, SetOutcome};

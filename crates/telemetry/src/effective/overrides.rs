@@ -1,0 +1,112 @@
+//! One override.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::change::Source;
+use super::live::LiveValues;
+use super::snapshot::Origin;
+
+/// Where an override applies. From the widest to the narrowest; a narrower one wins.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OverrideScope {
+    /// Everywhere.
+    Process,
+    /// To what is recorded of requests of this blueprint.
+    Blueprint(String),
+    /// To what is recorded by this crate or module, and the modules in it.
+    Module(String),
+    /// To what is recorded of requests of this route: `GET /orders/{id}`, or `/orders/{id}` for all methods.
+    Route(String),
+}
+
+impl OverrideScope {
+    /// Its place among the scopes: the higher one wins.
+    pub(super) const fn rank(&self) -> u8 {
+        match self {
+            Self::Process => 0,
+            Self::Blueprint(_) => 1,
+            Self::Module(_) => 2,
+            Self::Route(_) => 3,
+        }
+    }
+
+    /// Its kind as a key, and its name; `None` for the whole process.
+    #[must_use]
+    pub fn key_value(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Process => None,
+            Self::Blueprint(name) => Some(("blueprint", name)),
+            Self::Module(path) => Some(("module", path)),
+            Self::Route(route) => Some(("route", route)),
+        }
+    }
+
+    /// A record that it applies to, as an example.
+    #[must_use]
+    pub fn example(&self) -> Origin<'_> {
+        let origin = Origin::default();
+        match self {
+            Self::Process => origin,
+            Self::Blueprint(name) => Origin { blueprint: Some(name), ..origin },
+            Self::Module(path) => Origin { target: path, ..origin },
+            Self::Route(route) => {
+                let (method, path) = route.split_once(' ').unwrap_or(("", route));
+                Origin { method, route: Some(path), ..origin }
+            }
+        }
+    }
+}
+
+/// Values that replace settings until they expire.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Override {
+    /// Its name, chosen by the caller.
+    pub id: String,
+    /// What it sets.
+    pub set: LiveValues,
+    /// Where it applies.
+    pub scope: OverrideScope,
+    /// When it was set: of two overrides of one scope the later one wins.
+    pub set_at: Timestamp,
+    /// When it expires, as people read it.
+    pub until: Timestamp,
+    /// When it expires, by this process's monotonic clock: a clock that is set back does not prolong it.
+    pub deadline: Instant,
+    /// Why it was set.
+    pub reason: String,
+    /// Who set it.
+    pub by: String,
+    /// How it was set.
+    pub source: Source,
+    /// Whether it is shared by all processes of the service.
+    pub fleet: bool,
+}
+
+impl Override {
+    /// It as an API shows it.
+    #[must_use]
+    pub fn to_json(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        map.insert("id".to_owned(), self.id.as_str().into());
+        map.insert("set".to_owned(), self.set.to_json().into());
+        if let Some((key, name)) = self.scope.key_value() {
+            map.insert(key.to_owned(), name.into());
+        }
+        map.insert("until".to_owned(), self.until.to_string().into());
+        map.insert("reason".to_owned(), self.reason.as_str().into());
+        map.insert("by".to_owned(), self.by.as_str().into());
+        map.insert("source".to_owned(), json!(self.source));
+        if self.fleet {
+            map.insert("fleet".to_owned(), true.into());
+        }
+        map
+    }
+
+    /// Whether it says the same as another, until whenever.
+    pub(super) fn repeats(&self, other: &Self) -> bool {
+        self.id == other.id && self.set == other.set && self.scope == other.scope && self.fleet == other.fleet
+    }
+}

@@ -1,0 +1,309 @@
+//! Where the effective policy is changed.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::{ArcSwap, Guard};
+use parking_lot::Mutex;
+use serde_json::Map;
+
+use super::change::{Action, PolicyChange, Source};
+use super::live::LiveSettings;
+use super::overrides::{Override, OverrideScope};
+use super::snapshot::{Configured, Origin, Snapshot};
+use crate::settings::Settings;
+
+/// The most overrides of one process, and the most that a fleet shares.
+pub const MAX_OVERRIDES: usize = 64;
+
+/// Why a change of the overrides is refused. Nothing has changed then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The caller has seen another version.
+    #[error("the version is {current}, not {expected}; read it again with GET /log")]
+    VersionMismatch {
+        /// The version that there is.
+        current: u64,
+        /// The version that the caller has seen.
+        expected: u64,
+    },
+    /// There are [`MAX_OVERRIDES`] already.
+    #[error("there are {MAX_OVERRIDES} overrides already; clear one first")]
+    TooMany,
+}
+
+/// What setting an override has done.
+#[derive(Debug)]
+pub struct SetOutcome {
+    /// Whether there was none of its id.
+    pub created: bool,
+    /// The change, for the audit.
+    pub change: PolicyChange,
+}
+
+/// The effective policy of a process.
+#[derive(Debug)]
+pub struct EffectivePolicy {
+    current: ArcSwap<Snapshot>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    version: u64,
+    fleet_version: Option<u64>,
+    configured: Configured,
+    overrides: Vec<Override>,
+}
+
+impl State {
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::new(self.version, self.fleet_version, self.configured.clone(), self.overrides.clone())
+    }
+
+    fn position(&self, id: &str, fleet: bool) -> Option<usize> {
+        self.overrides.iter().position(|it| it.id == id && it.fleet == fleet)
+    }
+
+    /// Puts an override in its place. One that repeats what is there keeps its rank among those of its scope.
+    fn put(&mut self, mut new: Override) -> Option<Override> {
+        match self.position(&new.id, new.fleet) {
+            Some(at) => {
+                if new.repeats(&self.overrides[at]) {
+                    new.set_at = self.overrides[at].set_at;
+                }
+                Some(std::mem::replace(&mut self.overrides[at], new))
+            }
+            None => {
+                self.overrides.push(new);
+                None
+            }
+        }
+    }
+}
+
+impl EffectivePolicy {
+    /// The policy of these settings, at version 1.
+    #[must_use]
+    pub fn new(settings: &Settings, has_event_sink: bool) -> Self {
+        let configured =
+            Configured { env: settings.env, live: LiveSettings::from(settings), has_event_sink, on_failure: None };
+        let state = State { version: 1, fleet_version: None, configured, overrides: Vec::new() };
+        Self { current: ArcSwap::from_pointee(state.snapshot()), state: Mutex::new(state) }
+    }
+
+    /// The version of this moment, for one record or a few that belong together.
+    #[must_use]
+    pub fn load(&self) -> Guard<Arc<Snapshot>> {
+        self.current.load()
+    }
+
+    /// The version of this moment, to be stored.
+    #[must_use]
+    pub fn load_full(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Sets an override of this process, or refuses to. `expected` is the version that the caller has seen.
+    ///
+    /// # Errors
+    /// When the version is another one, or there are too many overrides.
+    pub fn set(&self, new: Override, expected: Option<u64>) -> Result<SetOutcome, Refused> {
+        let mut state = self.state.lock();
+        state.check_version(expected)?;
+        let before = self.load_full();
+        let is_new = state.position(&new.id, new.fleet).is_none();
+        if is_new && state.overrides.iter().filter(|it| it.fleet == new.fleet).count() >= MAX_OVERRIDES {
+            return Err(Refused::TooMany);
+        }
+        let old = state.put(new.clone());
+        let after = self.publish(&mut state);
+        drop(state);
+        let repeats = old.as_ref().is_some_and(|old| new.repeats(old));
+        let action = if repeats { Action::Extended } else { Action::Set };
+        Ok(SetOutcome { created: old.is_none(), change: of_override(action, &new, old.as_ref(), &before, &after) })
+    }
+
+    /// The snapshots before and after an override would be set.
+    ///
+    /// # Errors
+    /// When it would be refused.
+    pub fn preview(&self, new: Override, expected: Option<u64>) -> Result<(Arc<Snapshot>, Snapshot), Refused> {
+        let state = self.state.lock();
+        state.check_version(expected)?;
+        let mut after = State { configured: state.configured.clone(), overrides: state.overrides.clone(), ..*state };
+        after.put(new);
+        if after.overrides.len() > state.overrides.len() && state.overrides.len() >= MAX_OVERRIDES {
+            return Err(Refused::TooMany);
+        }
+        Ok((self.load_full(), after.snapshot()))
+    }
+
+    /// Removes an override of this process. `None` when there is none of this id.
+    ///
+    /// # Errors
+    /// When the version is another one.
+    pub fn clear(
+        &self,
+        id: &str,
+        expected: Option<u64>,
+        by: &str,
+        source: Source,
+        reason: &str,
+    ) -> Result<Option<PolicyChange>, Refused> {
+        let mut state = self.state.lock();
+        state.check_version(expected)?;
+        let Some(at) = state.position(id, false) else { return Ok(None) };
+        let before = self.load_full();
+        let old = state.overrides.remove(at);
+        let after = self.publish(&mut state);
+        drop(state);
+        let change = of_override(Action::Cleared, &old, None, &before, &after);
+        Ok(Some(PolicyChange { by: by.to_owned(), source, reason: reason.to_owned(), until: None, ..change }))
+    }
+
+    /// Removes the overrides that have expired by now.
+    pub fn expire(&self, now: Instant) -> Vec<PolicyChange> {
+        let mut changes = Vec::new();
+        let mut state = self.state.lock();
+        while let Some(at) = state.overrides.iter().position(|it| it.deadline <= now) {
+            let before = self.load_full();
+            let old = state.overrides.remove(at);
+            let after = self.publish(&mut state);
+            changes.push(of_override(Action::Expired, &old, None, &before, &after));
+        }
+        changes
+    }
+
+    /// When the next override expires.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Instant> {
+        self.state.lock().overrides.iter().map(|it| it.deadline).min()
+    }
+
+    /// Replaces the overrides that the fleet shares. Each one that came, changed or went is a change of its own; `by` and
+    /// `reason` are of those that went before they expired.
+    pub fn set_fleet(&self, version: Option<u64>, overrides: Vec<Override>) -> Vec<PolicyChange> {
+        let mut changes = Vec::new();
+        let mut state = self.state.lock();
+        state.fleet_version = version;
+        let is_gone = |it: &Override| it.fleet && overrides.iter().all(|new| new.id != it.id);
+        while let Some(at) = state.overrides.iter().position(is_gone) {
+            let before = self.load_full();
+            let old = state.overrides.remove(at);
+            let after = self.publish(&mut state);
+            let action = if old.deadline <= Instant::now() { Action::Expired } else { Action::Cleared };
+            let change = of_override(action, &old, None, &before, &after);
+            changes.push(PolicyChange { source: Source::Fleet, ..change });
+        }
+        for new in overrides {
+            let old = state.position(&new.id, true).map(|at| state.overrides[at].clone());
+            if old.as_ref().is_some_and(|old| old.repeats(&new) && old.until == new.until) {
+                continue;
+            }
+            let before = self.load_full();
+            state.put(new.clone());
+            let after = self.publish(&mut state);
+            let repeats = old.as_ref().is_some_and(|old| new.repeats(old));
+            let action = if repeats { Action::Extended } else { Action::Set };
+            changes.push(of_override(action, &new, old.as_ref(), &before, &after));
+        }
+        if changes.is_empty() && self.load().fleet_version != version {
+            // Not a change of what is recorded.
+            self.current.store(Arc::new(state.snapshot()));
+        }
+        changes
+    }
+
+    /// Applies settings that were read again. Returns the live keys that changed, with their values before and after.
+    pub fn reconfigure(&self, settings: &Settings) -> (LiveSettings, LiveSettings) {
+        let mut state = self.state.lock();
+        let before = state.configured.live.clone();
+        let after = LiveSettings::from(settings);
+        if before != after {
+            state.configured.live = after.clone();
+            self.publish(&mut state);
+        }
+        (before, after)
+    }
+
+    /// Makes the state the one that decides, with the next version.
+    fn publish(&self, state: &mut State) -> Arc<Snapshot> {
+        state.version += 1;
+        let snapshot = Arc::new(state.snapshot());
+        self.current.store(Arc::clone(&snapshot));
+        snapshot
+    }
+}
+
+impl State {
+    fn check_version(&self, expected: Option<u64>) -> Result<(), Refused> {
+        match expected {
+            Some(expected) if expected != self.version => {
+                Err(Refused::VersionMismatch { current: self.version, expected })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The change that an override made, with the values where it applies: of the keys that it sets, and of those that the one
+/// before it set.
+fn of_override(
+    action: Action,
+    it: &Override,
+    old: Option<&Override>,
+    before: &Snapshot,
+    after: &Snapshot,
+) -> PolicyChange {
+    let values = |snapshot: &Snapshot| {
+        let mut values = Map::new();
+        for it in old.into_iter().chain([it]) {
+            values.extend(snapshot.values(&it.set, &it.scope));
+        }
+        values
+    };
+    let is_off = |snapshot: &Snapshot, scope: &OverrideScope| snapshot.in_force(&scope.example()).policy.is_silent();
+    let is_off = |snapshot: &Snapshot| {
+        snapshot.in_force(&Origin::default()).policy.is_silent()
+            && is_off(snapshot, &it.scope)
+            && old.is_none_or(|old| is_off(snapshot, &old.scope))
+    };
+    PolicyChange {
+        action,
+        id: Some(it.id.clone()),
+        before: values(before),
+        after: values(after),
+        until: matches!(action, Action::Set | Action::Extended).then_some(it.until),
+        by: it.by.clone(),
+        source: it.source,
+        reason: it.reason.clone(),
+        more: scope_json(&it.scope, it.fleet),
+        off_before: is_off(before),
+        off_after: is_off(after),
+    }
+}
+
+fn scope_json(scope: &OverrideScope, fleet: bool) -> Map<String, serde_json::Value> {
+    let mut more = Map::new();
+    if let Some((key, name)) = scope.key_value() {
+        more.insert(key.to_owned(), name.into());
+    }
+    if fleet {
+        more.insert("fleet".to_owned(), true.into());
+    }
+    more
+}
+
+/// The live settings that differ, as values before and after.
+#[must_use]
+pub(crate) fn differences(before: &LiveSettings, after: &LiveSettings) -> [Map<String, serde_json::Value>; 2] {
+    let (mut before, mut after) = (before.to_json(), after.to_json());
+    let same: Vec<String> =
+        before.iter().filter(|(key, value)| after.get(*key) == Some(value)).map(|(key, _)| key.clone()).collect();
+    for key in same {
+        before.remove(&key);
+        after.remove(&key);
+    }
+    [before, after]
+}

@@ -1,0 +1,315 @@
+//! The rules of "settings, then overrides from the widest scope to the narrowest, then a debug token".
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::level::Level;
+use crate::pipeline::fixture::settings;
+use crate::policy::Policy;
+use crate::settings::{Mode, ResponseLog};
+
+fn values(set: Value) -> LiveValues {
+    let Value::Object(set) = set else { panic!("an object") };
+    LiveValues::parse(&set).expect("valid values")
+}
+
+/// An override of this scope; `age` orders those of one scope.
+fn over(id: &str, scope: OverrideScope, set: Value, age: i64) -> Override {
+    Override {
+        id: id.into(),
+        set: values(set),
+        scope,
+        set_at: Timestamp::from_second(1_000_000 + age).expect("a time"),
+        until: Timestamp::MAX,
+        deadline: Instant::now() + Duration::from_secs(600),
+        reason: "INC-1".into(),
+        by: "ada".into(),
+        source: Source::Http,
+        fleet: false,
+    }
+}
+
+fn policy_of(own: &[(&str, &str)], overrides: Vec<Override>) -> EffectivePolicy {
+    let policy = EffectivePolicy::new(&settings(own), true);
+    for it in overrides {
+        policy.set(it, None).expect("it is set");
+    }
+    policy
+}
+
+fn blueprint(name: &str) -> OverrideScope {
+    OverrideScope::Blueprint(name.into())
+}
+
+fn module(path: &str) -> OverrideScope {
+    OverrideScope::Module(path.into())
+}
+
+fn route(route: &str) -> OverrideScope {
+    OverrideScope::Route(route.into())
+}
+
+fn level(policy: &EffectivePolicy, origin: Origin<'_>) -> Level {
+    policy.load().in_force(&origin).policy.level
+}
+
+const LINE: Origin<'static> = Origin {
+    blueprint: Some("orders"),
+    method: "GET",
+    route: Some("/orders/{id}"),
+    target: "blueprint_orders::store",
+    is_line: true,
+    debug: None,
+};
+
+#[test]
+fn the_narrower_scope_wins_whenever_it_was_set() {
+    let policy = policy_of(
+        &[],
+        vec![
+            over("r", route("GET /orders/{id}"), json!({"log.level": "critical"}), 1),
+            over("m", module("blueprint_orders"), json!({"log.level": "error"}), 2),
+            over("b", blueprint("orders"), json!({"log.level": "warning"}), 3),
+            over("p", OverrideScope::Process, json!({"log.level": "debug"}), 4),
+        ],
+    );
+    assert_eq!(level(&policy, LINE), Level::Critical);
+    assert_eq!(level(&policy, Origin { method: "POST", ..LINE }), Level::Error);
+    assert_eq!(level(&policy, Origin { method: "POST", target: "other", ..LINE }), Level::Warning);
+    assert_eq!(level(&policy, Origin { blueprint: Some("users"), target: "other", route: None, ..LINE }), Level::Debug);
+    assert_eq!(level(&policy, Origin::default()), Level::Debug);
+    assert_eq!(policy.load().effective().level, Level::Debug);
+    assert_eq!(policy.load().configured().level, Level::Info);
+}
+
+#[test]
+fn of_two_overrides_of_one_scope_the_later_one_wins_and_a_repetition_is_not_later() {
+    let first = over("first", OverrideScope::Process, json!({"log.level": "debug"}), 1);
+    let second = over("second", OverrideScope::Process, json!({"log.level": "error"}), 2);
+    let policy = policy_of(&[], vec![first.clone(), second]);
+    assert_eq!(level(&policy, Origin::default()), Level::Error);
+    let repeated = Override { set_at: Timestamp::from_second(2_000_000).expect("a time"), ..first.clone() };
+    let outcome = policy.set(repeated, None).expect("it is set");
+    assert_eq!((outcome.created, outcome.change.action), (false, Action::Extended));
+    assert_eq!(level(&policy, Origin::default()), Level::Error);
+    let other = over("first", OverrideScope::Process, json!({"log.level": "trace"}), 3);
+    assert_eq!(policy.set(other, None).expect("it is set").change.action, Action::Set);
+    assert_eq!(level(&policy, Origin::default()), Level::Trace);
+}
+
+#[test]
+fn a_modules_own_level_stands_until_an_override_of_the_module_or_the_route() {
+    let own = [("log.levels.hyper", "error")];
+    let line = Origin { target: "hyper::client", ..LINE };
+    let with = |overrides| level(&policy_of(&own, overrides), line);
+    assert_eq!(with(vec![over("p", OverrideScope::Process, json!({"log.level": "debug"}), 1)]), Level::Error);
+    assert_eq!(with(vec![over("b", blueprint("orders"), json!({"log.level": "debug"}), 1)]), Level::Error);
+    assert_eq!(with(vec![over("p", OverrideScope::Process, json!({"log.levels.hyper": "trace"}), 1)]), Level::Trace);
+    assert_eq!(with(vec![over("b", blueprint("orders"), json!({"log.levels.hyper": "trace"}), 1)]), Level::Trace);
+    let of_module = over("m", module("hyper"), json!({"log.level": "debug"}), 1);
+    assert_eq!(with(vec![of_module.clone()]), Level::Debug);
+    assert_eq!(
+        with(vec![of_module, over("r", route("/orders/{id}"), json!({"log.level": "warning"}), 1)]),
+        Level::Warning
+    );
+    // What is not a logger line has no level by module.
+    assert_eq!(level(&policy_of(&own, vec![]), Origin { is_line: false, ..line }), Level::Info);
+}
+
+#[test]
+fn a_debug_token_raises_the_levels_of_its_request_and_never_lowers_them() {
+    let policy = policy_of(&[("log.level", "warning"), ("sentry.breadcrumb_level", "error")], vec![]);
+    let raised = |debug| policy.load().in_force(&Origin { debug: Some(debug), ..LINE }).policy;
+    assert_eq!((raised(Level::Debug).level, raised(Level::Debug).breadcrumb_level), (Level::Debug, Level::Debug));
+    assert_eq!(
+        (raised(Level::Critical).level, raised(Level::Critical).breadcrumb_level),
+        (Level::Warning, Level::Error)
+    );
+    assert_eq!(
+        Policy { level: Level::Warning, breadcrumb_level: Level::Error, ..raised(Level::Debug) },
+        policy.load().policy()
+    );
+}
+
+#[test]
+fn bodies_change_towards_less_only() {
+    let own = [("log.response.body", "metadata"), ("log.request.body", "redacted")];
+    let set = json!({"log.response.body": "redacted", "log.request.body": "redacted"});
+    let body = |overrides| {
+        let in_force = policy_of(&own, overrides).load().in_force(&LINE);
+        (in_force.response_body, in_force.request_body)
+    };
+    let more = over("more", blueprint("orders"), set, 1);
+    assert_eq!(body(vec![more.clone()]), (ResponseLog::Metadata, ResponseLog::Body));
+    let less = over("less", OverrideScope::Process, json!({"log.response.body": "off", "log.request.body": "off"}), 1);
+    assert_eq!(body(vec![less, more]), (ResponseLog::Off, ResponseLog::Off));
+}
+
+#[test]
+fn a_snapshot_knows_what_any_of_its_records_may_need() {
+    let of = |own: &[(&str, &str)], overrides| {
+        let policy = policy_of(own, overrides);
+        let snapshot = policy.load_full();
+        (snapshot.may_record(), snapshot.may_send(), snapshot.verbosest)
+    };
+    let orders = |set| vec![over("b", blueprint("orders"), set, 1)];
+    assert_eq!(of(&[("log.mode", "off")], vec![]), (false, false, Level::Info));
+    assert_eq!(of(&[("log.mode", "off")], orders(json!({"log.mode": "stderr"}))), (true, false, Level::Info));
+    assert_eq!(of(&[("log.mode", "off")], orders(json!({"log.mode": "sentry"}))), (true, true, Level::Info));
+    assert_eq!(of(&[("log.mode", "both")], orders(json!({"log.level": "debug"}))), (true, true, Level::Debug));
+    assert_eq!(of(&[("log.levels.a", "trace")], vec![]).2, Level::Trace);
+    assert_eq!(of(&[], vec![over("p", OverrideScope::Process, json!({"log.level": "error"}), 1)]).2, Level::Error);
+}
+
+#[test]
+fn each_change_has_a_version_and_the_values_before_and_after_it() {
+    let policy = policy_of(&[], vec![]);
+    assert_eq!(policy.load().version, 1);
+    let set = over("INC-1", blueprint("orders"), json!({"log.level": "debug", "log.mode": "stderr"}), 1);
+    let SetOutcome { created, change } = policy.set(set, Some(1)).expect("it is set");
+    assert!(created);
+    assert_eq!(policy.load().version, 2);
+    assert_eq!(Value::from(change.before.clone()), json!({"log.mode": "both", "log.level": "info"}));
+    assert_eq!(Value::from(change.after.clone()), json!({"log.mode": "stderr", "log.level": "debug"}));
+    assert_eq!(change.to_json()["blueprint"], "orders");
+    let stale = policy.clear("INC-1", Some(1), "ada", Source::Http, "");
+    assert_eq!(stale, Err(Refused::VersionMismatch { current: 2, expected: 1 }));
+    let change =
+        policy.clear("INC-1", Some(2), "bob", Source::Http, "over").expect("not refused").expect("it was there");
+    assert_eq!((change.action, change.by.as_str(), policy.load().version), (Action::Cleared, "bob", 3));
+    assert_eq!(Value::from(change.after), json!({"log.mode": "both", "log.level": "info"}));
+    assert_eq!(policy.clear("INC-1", None, "bob", Source::Http, ""), Ok(None));
+    assert_eq!(policy.load().version, 3, "nothing has changed");
+}
+
+#[test]
+fn what_expires_goes_and_the_rest_stays() {
+    let policy = policy_of(&[], vec![over("late", OverrideScope::Process, json!({"log.level": "error"}), 1)]);
+    let now = Instant::now();
+    let soon = Override { deadline: now, ..over("soon", OverrideScope::Process, json!({"log.level": "debug"}), 2) };
+    policy.set(soon, None).expect("it is set");
+    assert_eq!(policy.next_expiry(), Some(now));
+    assert_eq!(level(&policy, Origin::default()), Level::Debug);
+    let changes = policy.expire(now);
+    assert_eq!(
+        changes.iter().map(|change| (change.action, change.id.as_deref())).collect::<Vec<_>>(),
+        [(Action::Expired, Some("soon"))]
+    );
+    assert_eq!(level(&policy, Origin::default()), Level::Error);
+}
+
+#[test]
+fn overrides_are_bounded_in_number() {
+    let policy = policy_of(&[], vec![]);
+    let one = |n: usize| over(&n.to_string(), OverrideScope::Process, json!({"log.level": "error"}), n as i64);
+    for n in 0..MAX_OVERRIDES {
+        policy.set(one(n), None).expect("there is room");
+    }
+    assert_eq!(policy.set(one(MAX_OVERRIDES), None).map(|_| ()), Err(Refused::TooMany));
+    assert!(policy.preview(one(MAX_OVERRIDES), None).is_err());
+    assert!(policy.set(one(3), None).is_ok(), "one that is there can be extended");
+}
+
+#[test]
+fn the_overrides_of_a_fleet_replace_each_other_and_leave_those_of_the_process() {
+    let policy = policy_of(&[], vec![over("own", OverrideScope::Process, json!({"log.level": "error"}), 1)]);
+    let shared = |id: &str, word: &str| Override {
+        fleet: true,
+        source: Source::Fleet,
+        ..over(id, blueprint("orders"), json!({"log.level": word}), 1)
+    };
+    let actions = |changes: Vec<PolicyChange>| -> Vec<_> {
+        changes.into_iter().map(|it| (it.action, it.id.unwrap_or_default())).collect()
+    };
+    let set = policy.set_fleet(Some(7), vec![shared("a", "debug"), shared("b", "trace")]);
+    assert_eq!(actions(set), [(Action::Set, "a".into()), (Action::Set, "b".into())]);
+    assert_eq!(policy.load().fleet_version, Some(7));
+    assert!(policy.set_fleet(Some(7), vec![shared("a", "debug"), shared("b", "trace")]).is_empty());
+    assert_eq!(actions(policy.set_fleet(Some(8), vec![shared("b", "trace")])), [(Action::Cleared, "a".into())]);
+    assert_eq!(level(&policy, LINE), Level::Trace);
+    assert_eq!(level(&policy, Origin::default()), Level::Error);
+}
+
+#[test]
+fn what_cannot_be_set_is_named_with_what_is_allowed() {
+    let refused = |set: Value| -> Vec<String> {
+        let Value::Object(set) = set else { panic!("an object") };
+        LiveValues::parse(&set).expect_err("refused").iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        refused(json!({"log.level": "loud", "log.mode": 7, "sentry.sample_rate": 2})),
+        [
+            "log.level: `loud` is not allowed; allowed is one of trace, debug, info, warning, error, critical",
+            "log.mode: `7` is not allowed; allowed is one of off, stderr, sentry, both",
+            "sentry.sample_rate: `2` is not allowed; allowed is a number from 0 to 1",
+        ]
+    );
+    assert_eq!(
+        refused(json!({"log.format": "json"})),
+        ["log.format: it cannot change while the service runs; allowed are log.mode, log.level, log.levels.<module>, \
+          log.response.body, log.request.body, log.response.sample_rate, sentry.breadcrumb_level, sentry.event_level, \
+          sentry.sample_rate"]
+    );
+    assert!(refused(json!({"log.levels.": "info"}))[0].contains("is not the path of a crate or module"));
+    assert_eq!(values(json!({"log.levels.hyper-util": "info"})).levels["hyper_util"], Level::Info);
+    assert_eq!(values(json!({"sentry.sample_rate": "0.5"})).event_sample_rate, Some(0.5));
+    assert!(values(json!({})).is_empty());
+}
+
+#[test]
+fn the_cells_that_change_are_those_in_which_the_tables_differ() {
+    let policy = policy_of(&[("log.mode", "both"), ("log.level", "info")], vec![]);
+    let before = policy.load().policy();
+    let after = Policy { level: Level::Debug, ..before };
+    let cells: Vec<Value> = changed_cells(&before, &after).iter().map(|cell| json!(cell)).collect();
+    let cell =
+        |kind: &str| json!({"kind": kind, "levels": ["debug"], "column": "stderr", "before": false, "after": true});
+    assert_eq!(cells, [cell("line"), cell("breadcrumb"), cell("message")]);
+    assert!(changed_cells(&before, &before).is_empty());
+}
+
+#[test]
+fn every_key_is_written_as_it_is_read() {
+    let all = json!({
+        "log.mode": "stderr", "log.level": "debug", "log.levels.a::b": "trace", "log.response.body": "redacted",
+        "log.request.body": "off", "log.response.sample_rate": 0.5, "sentry.breadcrumb_level": "warning",
+        "sentry.event_level": "critical", "sentry.sample_rate": 0.0,
+    });
+    assert_eq!(Value::from(values(all.clone()).to_json()), all);
+    let effective: Map<String, Value> = policy_of(&[], vec![]).load().effective().to_json();
+    assert_eq!(effective.len(), LIVE_KEYS.len() - 1, "no module has a level");
+}
+
+proptest! {
+    /// The precedence as the contract words it, written a second time and as simply as can be.
+    #[test]
+    fn any_overrides_are_applied_from_the_widest_scope_to_the_narrowest(
+        overrides in proptest::collection::vec((0usize..7, 0usize..6, 0usize..4, 0i64..20), 0..12),
+    ) {
+        let scopes = [
+            OverrideScope::Process, blueprint("orders"), blueprint("users"), module("blueprint_orders"),
+            module("elsewhere"), route("GET /orders/{id}"), route("POST /orders"),
+        ];
+        let applies = [true, true, false, true, false, true, false];
+        let policy = policy_of(&[], vec![]);
+        let mut expected: Vec<(u8, i64, String, Level, Mode)> = Vec::new();
+        for (n, (scope, level, mode, age)) in overrides.into_iter().enumerate() {
+            let (level, mode) = (Level::ALL[level], Mode::ALL[mode]);
+            let id = format!("{n:02}");
+            let set = json!({"log.level": level, "log.mode": mode});
+            policy.set(over(&id, scopes[scope].clone(), set, age), None).expect("there is room");
+            if applies[scope] {
+                let rank = [0, 1, 1, 2, 2, 3, 3][scope];
+                expected.push((rank, age, id, level, mode));
+            }
+        }
+        expected.sort_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
+        let (level, mode) = expected.last().map_or((Level::Info, Mode::Both), |it| (it.3, it.4));
+        let in_force = policy.load().in_force(&LINE).policy;
+        prop_assert_eq!((in_force.level, in_force.mode), (level, mode));
+    }
+}
