@@ -60,6 +60,7 @@ mod start;
 mod stderr;
 mod subscriber;
 mod symbolizer;
+mod window_counter;
 
 pub use capture::{Message, add_breadcrumb, capture_event, capture_exception, spawn};
 pub use level::{Level, UnknownLevel};
