@@ -36,6 +36,7 @@
 #![warn(missing_docs, unreachable_pub)]
 
 mod capture;
+pub mod debug_token;
 mod delivery;
 pub mod failure;
 mod flood;
