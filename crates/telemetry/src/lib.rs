@@ -36,6 +36,7 @@
 #![warn(missing_docs, unreachable_pub)]
 
 mod capture;
+pub mod debug_token;
 mod delivery;
 pub mod effective;
 pub mod explanation;
@@ -63,6 +64,7 @@ mod start;
 mod stderr;
 mod subscriber;
 mod symbolizer;
+mod window_counter;
 
 pub use capture::{Message, add_breadcrumb, capture_event, capture_exception, spawn};
 pub use level::{Level, UnknownLevel};

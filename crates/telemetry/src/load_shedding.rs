@@ -1,13 +1,11 @@
 //! Requests that are refused for load: one warning a window counts them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
-use crate::mute::mute_this_thread;
+use crate::window_counter::WindowCounter;
 
 /// The most routes that a warning names.
 const MAX_ROUTES: usize = 20;
@@ -18,10 +16,7 @@ pub struct RefusedForLoad;
 
 /// Counts requests that are refused for load.
 #[derive(Debug)]
-pub(crate) struct LoadShedding {
-    window: Duration,
-    open: Arc<Mutex<Option<Refused>>>,
-}
+pub(crate) struct LoadShedding(WindowCounter<Refused>);
 
 /// What was refused in a window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,41 +28,24 @@ pub(crate) struct Refused {
 
 impl LoadShedding {
     pub(crate) fn new(window: Duration) -> Self {
-        Self { window, open: Arc::default() }
+        Self(WindowCounter::new("refusals", window))
     }
 
     /// Counts one. The first one opens a window, at whose end `report` gets the counts.
     pub(crate) fn count(&self, status: u16, route: Option<String>, report: impl FnOnce(Refused) + Send + 'static) {
-        let mut open = self.open.lock();
-        let is_first = open.is_none();
-        let refused = open.get_or_insert_default();
-        *refused.statuses.entry(status).or_default() += 1;
-        if let Some(route) = route {
-            *refused.routes.entry(route).or_default() += 1;
-        }
-        drop(open);
-        if is_first {
-            let (window, open) = (self.window, Arc::clone(&self.open));
-            let work = move || {
-                mute_this_thread();
-                std::thread::sleep(window);
-                if let Some(refused) = take(&open) {
-                    report(refused);
-                }
-            };
-            // Without a thread the window stays open until the process ends, and still counts.
-            let _ = std::thread::Builder::new().name("refusals".into()).spawn(work);
-        }
+        let add = |refused: &mut Refused| {
+            *refused.statuses.entry(status).or_default() += 1;
+            if let Some(route) = route {
+                *refused.routes.entry(route).or_default() += 1;
+            }
+        };
+        self.0.count(add, report);
     }
 
     /// Ends the window now.
     pub(crate) fn end(&self) -> Option<Refused> {
-        take(&self.open)
+        self.0.end()
     }
-}
-
-fn take(open: &Mutex<Option<Refused>>) -> Option<Refused> {
-    open.lock().take()
 }
 
 impl Refused {

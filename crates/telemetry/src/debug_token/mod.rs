@@ -1,0 +1,30 @@
+//! Signed tokens that raise the level of one request.
+//!
+//! A token is `v1.PAYLOAD.MAC`, both parts in base64 of the URL's alphabet without padding. The payload is a text such
+//! as `debug 1767225600 route GET /orders/{id}`: the level, when the token expires in seconds since 1970, and what it
+//! is limited to. The MAC is HMAC-SHA-256 over everything before its dot. A token has this one spelling.
+//!
+//! ```
+//! use cyanotype_telemetry::Level;
+//! use cyanotype_telemetry::debug_token::{DebugGrant, DebugKey, Refused};
+//! use uuid::Uuid;
+//!
+//! let key = DebugKey::new("an example of a key with 32 bytes, or more")?;
+//! let expires_at: jiff::Timestamp = "2026-01-01T00:15:00Z".parse()?;
+//! let token = key.issue(&DebugGrant::for_route("GET /orders/{id}", Level::Debug, expires_at)?);
+//!
+//! let grant = key.verify(&token, "2026-01-01T00:14:59Z".parse()?)?;
+//! assert_eq!(grant.level(), Level::Debug);
+//! assert!(grant.is_for("GET", Some("/orders/{id}"), Uuid::nil()));
+//! assert!(!grant.is_for("GET", Some("/orders"), Uuid::nil()));
+//! assert_eq!(key.verify(&token, expires_at), Err(Refused::Expired));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod grant;
+mod key;
+mod refusals;
+
+pub use grant::{DebugGrant, InvalidRoute};
+pub use key::{DebugKey, ShortKey};
+pub use refusals::{Refusals, Refused, RefusedTokens};

@@ -1,0 +1,139 @@
+//! Tokens that are refused: one warning a window counts them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::window_counter::WindowCounter;
+
+/// Why a token changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[error("{} debug token", self.as_str())]
+pub enum Refused {
+    /// It is not written as a token is.
+    Malformed,
+    /// It is not signed with this service's key.
+    Forged,
+    /// It was valid once.
+    Expired,
+    /// It is valid for another route or another trace. [`DebugKey::verify`](super::DebugKey::verify) does not know.
+    Foreign,
+}
+
+impl Refused {
+    /// The name in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Refused::Malformed => "malformed",
+            Refused::Forged => "forged",
+            Refused::Expired => "expired",
+            Refused::Foreign => "foreign",
+        }
+    }
+}
+
+/// Counts refused tokens. It never holds one: whoever sends them cannot write into a record.
+#[derive(Debug)]
+pub struct Refusals {
+    total: AtomicU64,
+    counter: WindowCounter<RefusedTokens>,
+}
+
+/// What was refused in a window.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RefusedTokens(BTreeMap<Refused, u64>);
+
+impl Refusals {
+    /// None yet. At most one report is made in each `window`.
+    #[must_use]
+    pub fn new(window: Duration) -> Self {
+        Self { total: AtomicU64::new(0), counter: WindowCounter::new("debug-tokens", window) }
+    }
+
+    /// Counts one. The first one opens a window, at whose end `report` gets the counts on a thread of its own.
+    pub fn count(&self, reason: Refused, report: impl FnOnce(RefusedTokens) + Send + 'static) {
+        // Only a sum: nothing else is ordered by it.
+        self.total.fetch_add(1, Ordering::Relaxed);
+        self.counter.count(|refused| *refused.0.entry(reason).or_default() += 1, report);
+    }
+
+    /// How many were refused since the start.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// Ends the window now: what a process that stops has not reported.
+    #[must_use]
+    pub fn end(&self) -> Option<RefusedTokens> {
+        self.counter.end()
+    }
+}
+
+impl RefusedTokens {
+    /// The message of the warning, and its data.
+    #[must_use]
+    pub fn into_report(self) -> (String, Map<String, Value>) {
+        let total: u64 = self.0.values().sum();
+        let named: Vec<String> = self.0.iter().map(|(reason, count)| format!("{count} {}", reason.as_str())).collect();
+        let counts: Map<String, Value> =
+            self.0.iter().map(|(reason, count)| (reason.as_str().to_owned(), (*count).into())).collect();
+        let message = format!("refused {total} debug tokens ({})", named.join(", "));
+        (message, Map::from_iter([("refused".to_owned(), counts.into())]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use cyanotype_redact::Redactor;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_window_has_one_report_that_names_the_reasons() {
+        let (sender, reports) = mpsc::channel();
+        let refusals = Refusals::new(Duration::from_millis(300));
+        let count = |reason| {
+            let sender = sender.clone();
+            refusals.count(reason, move |refused| sender.send(refused).expect("is read"));
+        };
+        for reason in [Refused::Forged, Refused::Expired, Refused::Forged, Refused::Malformed, Refused::Foreign] {
+            count(reason);
+        }
+        let (message, data) = reports.recv_timeout(Duration::from_secs(10)).expect("the window ends").into_report();
+        assert_eq!(message, "refused 5 debug tokens (1 malformed, 2 forged, 1 expired, 1 foreign)");
+        let expected = json!({"refused": {"malformed": 1, "forged": 2, "expired": 1, "foreign": 1}});
+        assert_eq!(Value::from(data), expected);
+        count(Refused::Expired);
+        let next = reports.recv_timeout(Duration::from_secs(10)).expect("another ends");
+        assert_eq!(next, RefusedTokens([(Refused::Expired, 1)].into()));
+        assert!(reports.try_recv().is_err());
+        assert_eq!(refusals.total(), 6, "over all windows");
+    }
+
+    #[test]
+    fn at_the_end_the_open_window_is_reported() {
+        let refusals = Refusals::new(Duration::from_secs(3600));
+        refusals.count(Refused::Forged, |_| panic!("the window has not ended"));
+        assert_eq!(refusals.end(), Some(RefusedTokens([(Refused::Forged, 1)].into())));
+        assert_eq!((refusals.end(), refusals.total()), (None, 1));
+    }
+
+    /// Tokens are what a redactor looks for.
+    #[test]
+    fn the_report_passes_the_redactor_unchanged() {
+        let refused = RefusedTokens([(Refused::Malformed, 1), (Refused::Forged, 12), (Refused::Expired, 3)].into());
+        let (message, data) = refused.into_report();
+        let (mut redacted_message, mut redacted_data) = (message.clone(), data.clone());
+        let redactor = Redactor::default();
+        redactor.text_in_place(&mut redacted_message);
+        redactor.map(&mut redacted_data);
+        assert_eq!((redacted_message, redacted_data), (message, data));
+    }
+}

@@ -1,0 +1,97 @@
+//! Counts what happens in a window of time, and reports each window once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::mute::mute_this_thread;
+
+/// Counts of one kind, `C`. A window opens with the first count, so that none costs anything while nothing happens.
+#[derive(Debug)]
+pub(crate) struct WindowCounter<C> {
+    /// The name of the thread that waits for a window's end.
+    thread: &'static str,
+    window: Duration,
+    open: Arc<Mutex<Option<C>>>,
+}
+
+impl<C: Default + Send + 'static> WindowCounter<C> {
+    pub(crate) fn new(thread: &'static str, window: Duration) -> Self {
+        Self { thread, window, open: Arc::default() }
+    }
+
+    /// Counts with `add`. The first count opens a window, at whose end `report` gets the counts.
+    pub(crate) fn count(&self, add: impl FnOnce(&mut C), report: impl FnOnce(C) + Send + 'static) {
+        let mut open = self.open.lock();
+        let is_first = open.is_none();
+        add(open.get_or_insert_default());
+        drop(open);
+        if is_first {
+            let (window, open) = (self.window, Arc::clone(&self.open));
+            let work = move || {
+                mute_this_thread();
+                std::thread::sleep(window);
+                if let Some(counts) = take(&open) {
+                    report(counts);
+                }
+            };
+            // Without a thread the window stays open until the process ends, and still counts.
+            let _ = std::thread::Builder::new().name(self.thread.into()).spawn(work);
+        }
+    }
+
+    /// Ends the window now.
+    pub(crate) fn end(&self) -> Option<C> {
+        take(&self.open)
+    }
+}
+
+fn take<C>(open: &Mutex<Option<C>>) -> Option<C> {
+    open.lock().take()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn counter(window: Duration) -> WindowCounter<u64> {
+        WindowCounter::new("test", window)
+    }
+
+    #[test]
+    fn a_window_has_one_report() {
+        let (sender, reports) = mpsc::channel();
+        let counter = counter(Duration::from_millis(300));
+        let count = || {
+            let sender = sender.clone();
+            counter.count(|count| *count += 1, move |count| sender.send(count).expect("is read"));
+        };
+        (0..3).for_each(|_| count());
+        assert_eq!(reports.recv_timeout(Duration::from_secs(10)), Ok(3));
+        count();
+        assert_eq!(reports.recv_timeout(Duration::from_secs(10)), Ok(1), "another window");
+        assert!(reports.try_recv().is_err());
+    }
+
+    #[test]
+    fn at_the_end_the_open_window_is_given_once() {
+        let counter = counter(Duration::from_secs(3600));
+        assert_eq!(counter.end(), None);
+        counter.count(|count| *count += 1, |_| panic!("the window has not ended"));
+        assert_eq!(counter.end(), Some(1));
+        assert_eq!(counter.end(), None);
+    }
+    #[test]
+    fn only_the_first_of_a_window_has_a_thread() {
+        let counter = counter(Duration::from_secs(3600));
+        let held = Arc::new(());
+        for _ in 0..3 {
+            let report = Arc::clone(&held);
+            counter.count(|count| *count += 1, move |_| drop(report));
+        }
+        assert_eq!(Arc::strong_count(&held), 2, "the other reports are dropped at once");
+    }
+}
