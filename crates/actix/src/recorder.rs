@@ -49,7 +49,7 @@ impl Recorder {
     #[must_use]
     pub fn start(settings: &Settings, sinks: Sinks) -> Self {
         let clients = ClientAddresses::new(&settings.server);
-        let response_log = Config::new(&settings.log, clients, Rules::new(settings.log.response.body, []));
+        let response_log = Config::new(&settings.log, clients, Rules::new([]));
         Self { pipeline: cyanotype_telemetry::start(&settings.telemetry(), None, sinks, Panics::All), response_log }
     }
 

@@ -19,11 +19,11 @@ pub fn policy(settings: &Settings) -> Policy {
     Policy::new(&settings.telemetry(), SENTRY_COMPILED_IN && settings.sentry.dsn.is_some())
 }
 
-/// The sinks of a service: stderr, and Sentry where the settings have it.
+/// The sinks of a service: stderr, and Sentry where there is a DSN. While no mode uses Sentry, it touches no network.
 pub(crate) fn sinks(settings: &Settings) -> Sinks {
     let telemetry = settings.telemetry();
     #[cfg(feature = "sentry")]
-    if policy(settings).has_sentry() {
+    if policy(settings).sentry {
         use std::sync::Arc;
 
         let stderr = Arc::new(cyanotype_telemetry::Stderr::start(&telemetry));
@@ -39,7 +39,7 @@ pub(crate) fn sinks(settings: &Settings) -> Sinks {
 /// The layer that begins a transaction for each request, where some are sent.
 pub(crate) fn transactions(settings: &Settings) -> Option<Transactions> {
     #[cfg(feature = "sentry")]
-    if settings.sentry.has_transactions() && policy(settings).has_sentry() {
+    if settings.sentry.has_transactions() && policy(settings).sentry {
         // Failures are reported by the layer of errors, once.
         let layer = sentry_actix::Sentry::builder().capture_server_errors(false).start_transaction(true).finish();
         return Some(layer);

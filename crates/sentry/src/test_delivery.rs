@@ -8,9 +8,9 @@ use sentry::Transport as _;
 use super::endpoint::{Category, Endpoint};
 use super::fake_endpoint::{FakeEndpoint, Reply, eventually};
 use super::fallback::Fallback;
+use super::queue::Queue;
 use super::spool::Spool;
 use super::test_support::{MemorySink, TempDir, TestClock, bytes, event, policy, transaction};
-use super::queue::Queue;
 use super::transport::{QUEUE_BYTES, Transport};
 use cyanotype_redact::Redactor;
 

@@ -14,7 +14,8 @@ pub fn send_test_event(settings: &Settings) -> Result<EventId, String> {
     if settings.sentry.dsn.is_none() {
         return Err("no DSN is set: set SENTRY_DSN".into());
     }
-    let options = options(settings, Arc::new(settings.log.redactor()), Gate::default()).ok_or("the DSN cannot be read")?;
+    let options =
+        options(settings, Arc::new(settings.log.redactor()), Gate::default()).ok_or("the DSN cannot be read")?;
     let dsn = options.dsn.clone().ok_or("no DSN is set: set SENTRY_DSN")?;
     let id = EventId::random();
     let event = sentry::protocol::Event {

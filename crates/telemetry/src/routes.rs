@@ -8,3 +8,26 @@ pub fn is_for(rule: &str, method: &str, route: &str) -> bool {
         None => rule == route,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_for_a_method_and_a_path_or_for_all_methods_of_a_path() {
+        for (rule, method, route, expected) in [
+            ("GET /a", "GET", "/a", true),
+            ("GET /a", "HEAD", "/a", true),
+            ("GET /a", "POST", "/a", false),
+            ("POST /a", "HEAD", "/a", false),
+            ("HEAD /a", "GET", "/a", false),
+            ("POST /a", "POST", "/a", true),
+            ("GET /a", "GET", "/b", false),
+            ("GET /a", "HEAD", "/b", false),
+            ("/a", "PUT", "/a", true),
+            ("/a", "PUT", "/b", false),
+        ] {
+            assert_eq!(is_for(rule, method, route), expected, "{rule} for {method} {route}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderValue, USER_AGENT};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpResponse};
+use cyanotype_telemetry::effective::InForce;
 use cyanotype_telemetry::failure::Failure;
 use cyanotype_telemetry::load_shedding::RefusedForLoad;
 use cyanotype_telemetry::record::{BodyDetail, Outcome, ResponseRecord};
@@ -60,11 +61,12 @@ impl Exchange {
     ) -> Self {
         // Looked up now: a request that panics or is aborted is gone with its response.
         context.identity().set_route(route(request));
+        let snapshot = pipeline.snapshot();
         Self {
             pipeline,
             context,
             began: Instant::now(),
-            request_body: RequestBody::watch(request, config.request_body, config.request_max_bytes),
+            request_body: RequestBody::watch(request, snapshot.effective().request_body, config.request_max_bytes),
             config,
             response: None,
             prefix: BodyPrefix::default(),
@@ -106,17 +108,22 @@ impl Exchange {
             // What follows is another protocol's.
             content_type.syntax = None;
         }
-        let mut log = self.log();
+        let mut log = self.log(self.in_force().response_body);
         if status.as_u16() < self.config.body_from_status {
             log = log.min(ResponseLog::Metadata);
         }
         Response { status, content_type, size: response.body().size(), log, failure, for_load }
     }
 
-    /// How much is recorded, as far as it is known before there is a response.
-    fn log(&self) -> ResponseLog {
+    /// The values in effect for this response.
+    fn in_force(&self) -> InForce {
+        self.pipeline.response_in_force(self.context.identity())
+    }
+
+    /// How much is recorded, as far as it is known before there is a response: no more than `most`.
+    fn log(&self, most: ResponseLog) -> ResponseLog {
         let request = self.context.identity();
-        self.config.rules.of(request.blueprint(), request.parts.method.as_str(), request.route())
+        self.config.rules.of(most, request.blueprint(), request.parts.method.as_str(), request.route())
     }
 
     /// The most bytes of the response's body that the record needs.
@@ -148,7 +155,10 @@ impl Exchange {
             self.pipeline.count_refused(status, &self.context);
         }
         let level = Policy::response_level(status, outcome, for_load);
-        let log = self.response.as_ref().map_or_else(|| self.log(), |response| response.log);
+        // What decides about this record, from here to its sinks.
+        let in_force = self.in_force();
+        let most = in_force.response_body;
+        let log = self.response.as_ref().map_or_else(|| self.log(most), |response| response.log.min(most));
         let succeeded = level == Level::Info && outcome == Outcome::Complete && !self.context.has_failed();
         let failure = self.response.as_mut().and_then(|response| response.failure.take());
         if failure.is_some() || outcome == Outcome::Error {
@@ -156,13 +166,14 @@ impl Exchange {
             self.context.mark_detached();
         }
         let recorded = log != ResponseLog::Off
-            && self.pipeline.wants_response(level, &self.context)
-            && (!succeeded || sampling::draws(self.config.sample_rate));
+            && self.pipeline.wants_response(&in_force.policy, level, &self.context)
+            && (!succeeded || sampling::draws(in_force.response_sample_rate));
         // What is read of it from now on is no part of the record.
         let request_prefix = self.request_body.as_ref().map(|request| request.prefix.take());
         request::sync_scope(&self.context, || {
-            let record = recorded.then(|| self.record(level, log, outcome, request_prefix.as_ref()));
-            self.pipeline.end_response(record.as_ref(), &self.context);
+            let record =
+                recorded.then(|| self.record(level, log, in_force.request_body, outcome, request_prefix.as_ref()));
+            self.pipeline.end_response(&in_force.policy, record.as_ref(), &self.context);
             if let Some(failure) = failure {
                 self.report(failure);
             }
@@ -178,6 +189,7 @@ impl Exchange {
         &'a self,
         level: Level,
         log: ResponseLog,
+        most_of_request: ResponseLog,
         outcome: Outcome,
         request_prefix: Option<&'a BodyPrefix>,
     ) -> ResponseRecord<'a> {
@@ -187,9 +199,10 @@ impl Exchange {
         let content_type = self.response.as_ref().map(|response| &response.content_type);
         let ended = outcome == Outcome::Complete;
         let response = self.body(log, content_type, &self.prefix, ended, self.config.max_bytes);
-        let request_body = self.request_body.as_ref().zip(request_prefix).map(|(request, prefix)| {
-            let most = if self.context.withholds_body() { ResponseLog::Metadata } else { self.config.request_body };
-            let log = log.min(most);
+        let watched = self.request_body.as_ref().filter(|_| most_of_request != ResponseLog::Off);
+        let request_body = watched.zip(request_prefix).map(|(request, prefix)| {
+            let log = log.min(most_of_request).min(request.log);
+            let log = if self.context.withholds_body() { log.min(ResponseLog::Metadata) } else { log };
             let max_bytes = self.config.request_max_bytes;
             let mut body = self.body(log, Some(&request.content_type), prefix, prefix.ended, max_bytes);
             if let Some(content) = &mut body.content {
@@ -291,9 +304,8 @@ mod tests {
             ("metadata", "application/octet-stream", 0),
         ] {
             let settings = test_support::settings(&[("log.response.body", body), ("log.response.max_bytes", "100")]);
-            let rules = Rules::new(settings.log.response.body, []);
-            let config = Config::new(&settings.log, ClientAddresses::new(&settings.server), rules);
-            let service = Fixture::new(&[]);
+            let config = Config::new(&settings.log, ClientAddresses::new(&settings.server), Rules::new([]));
+            let service = Fixture::new(&[("log.response.body", body)]);
             let mut request = TestRequest::default().to_srv_request();
             let mut exchange = Exchange::begin(service.pipeline, Rc::new(config), service.request("one"), &mut request);
             assert_eq!(exchange.wanted(), 0, "there is no response yet");

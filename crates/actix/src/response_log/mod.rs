@@ -32,7 +32,7 @@ pub use already_reported::AlreadyReported;
 pub use config::Config;
 pub use logged_body::LoggedBody;
 pub use opaque_error::OpaqueError;
-pub use rules::{ResponseLogRules, Rules, is_for};
+pub use rules::{ResponseLogRules, Rules};
 
 /// The wrapper, as `App::wrap` takes it. It belongs inside compression, so that it sees plain bytes.
 #[derive(Clone)]
@@ -87,7 +87,9 @@ where
         // In a service that is not made of blueprints nobody outside has given the request its context.
         let new = || Arc::new(request_context(pipeline, &config.clients, &request));
         let context = request::current().unwrap_or_else(new);
-        let exchange = context.is_recorded().then(|| Box::new(Exchange::begin(pipeline, Rc::clone(config), Arc::clone(&context), &mut request)));
+        let exchange = context
+            .is_recorded()
+            .then(|| Box::new(Exchange::begin(pipeline, Rc::clone(config), Arc::clone(&context), &mut request)));
         // The inner call itself, not only its future, belongs to the request.
         let response = request::sync_scope(&context, || self.inner.call(request));
         ResponseLogFuture { response, context, exchange }

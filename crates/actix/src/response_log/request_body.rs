@@ -18,6 +18,8 @@ use crate::content_type::ContentType;
 /// What the record of a response shows of the request's body.
 #[derive(Debug)]
 pub(super) struct RequestBody {
+    /// How much of it is watched.
+    pub log: ResponseLog,
     pub content_type: ContentType,
     pub prefix: Rc<RefCell<BodyPrefix>>,
 }
@@ -37,7 +39,7 @@ impl RequestBody {
         let prefix = Rc::new(RefCell::new(BodyPrefix::new(if shown { max_bytes } else { 0 })));
         let watched = Watched { payload, prefix: Rc::clone(&prefix) };
         request.set_payload(Payload::Stream { payload: Box::pin(watched) });
-        Some(Self { content_type, prefix })
+        Some(Self { log, content_type, prefix })
     }
 }
 

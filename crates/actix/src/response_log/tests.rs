@@ -110,7 +110,7 @@ impl Seen {
 
 fn service(own: &[(&str, &str)]) -> Served {
     let settings = test_support::settings(own);
-    let rules = Rules::new(settings.log.response.body, []);
+    let rules = Rules::new([]);
     let config = Config::new(&settings.log, ClientAddresses::new(&settings.server), rules);
     Served { fixture: Fixture::new(own), config }
 }

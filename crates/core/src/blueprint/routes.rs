@@ -3,7 +3,8 @@
 use actix_web::App;
 use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
 use actix_web::web::Data;
-use cyanotype_actix::response_log::{Rules, is_for};
+use cyanotype_actix::response_log::Rules;
+use cyanotype_telemetry::is_for;
 use serde::Serialize;
 
 use super::error::RegistryError;
@@ -43,8 +44,8 @@ pub(crate) async fn registered(
         return Err(RegistryError::DuplicateMethod { path: path.clone() });
     }
     let of_blueprints = blueprints.iter().map(|enabled| (enabled.blueprint.name(), enabled.response_log()));
-    let rules = Rules::new(settings.log.response.body, of_blueprints).with_other(pages::response_log());
-    let routes = listed(items, blueprints, &rules);
+    let rules = Rules::new(of_blueprints).with_other(pages::response_log());
+    let routes = listed(items, blueprints, &rules, settings.log.response.body);
     check_routes(&routes)?;
     check_response_log(&rules, &routes)?;
     check_limits(blueprints, &routes)?;
@@ -54,7 +55,12 @@ pub(crate) async fn registered(
 /// actix's word for a route that another one hides.
 const HIDDEN: &str = "shadowed_by_route";
 
-fn listed(items: Vec<IntrospectionReportItem>, blueprints: &[Enabled], rules: &Rules) -> Vec<RouteInfo> {
+fn listed(
+    items: Vec<IntrospectionReportItem>,
+    blueprints: &[Enabled],
+    rules: &Rules,
+    most: ResponseLog,
+) -> Vec<RouteInfo> {
     let mut routes = Vec::new();
     for item in items {
         let is_below = |prefix: &str| {
@@ -66,7 +72,7 @@ fn listed(items: Vec<IntrospectionReportItem>, blueprints: &[Enabled], rules: &R
         let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
         if item.resource_type == "resource" {
             routes.extend(methods.into_iter().map(|method| RouteInfo {
-                response_log: rules.of(Some(blueprint.name()), &method, Some(&item.full_path)),
+                response_log: rules.of(most, Some(blueprint.name()), &method, Some(&item.full_path)),
                 method,
                 path: item.full_path.clone(),
                 blueprint: blueprint.name(),
@@ -228,7 +234,7 @@ mod tests {
         let own = ResponseLogRules::default()
             .route("GET /reports/{id}", ResponseLog::Body)
             .route("/reports/status", ResponseLog::Off);
-        let rules = Rules::new(ResponseLog::Body, [("reports", own)]);
+        let rules = Rules::new([("reports", own)]);
         let routes = [route("GET", "/reports/{id}"), route("GET", "/reports/status")];
         assert_eq!(check_response_log(&rules, &routes), Ok(()));
         let refusal = check_response_log(&rules, &routes[..1]).expect_err("there is no such route").to_string();

@@ -99,7 +99,7 @@ fn report(failure: Failure) -> Option<EventId> {
 }
 
 fn env() -> Env {
-    pipeline().map_or(Env::Prod, |pipeline| pipeline.policy.env)
+    pipeline().map_or(Env::Prod, |pipeline| pipeline.policy().env)
 }
 
 /// The methods that a route has, as the router lists them, and those that it has by them.

@@ -11,4 +11,5 @@ pub(crate) mod preflights;
 pub(crate) mod rate_limit;
 pub(crate) mod response_headers;
 pub(crate) mod routing;
+pub(crate) mod switched;
 pub(crate) mod timeout;

@@ -15,7 +15,7 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError};
 use cyanotype_actix::ClientAddress;
-use cyanotype_actix::response_log::is_for;
+use cyanotype_telemetry::is_for;
 use cyanotype_telemetry::request;
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::middleware::{Condition, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::{App, Error, web};
 use cyanotype_actix::response_log::{Config, ResponseLogger, Rules};
 use cyanotype_actix::{ClientAddresses, RootSpan};
@@ -30,6 +30,7 @@ use crate::middleware::optional::Optional;
 use crate::middleware::preflights::watch_preflights;
 use crate::middleware::rate_limit::{Limiters, limit_rate};
 use crate::middleware::response_headers::Defaults;
+use crate::middleware::switched::Switched;
 use crate::middleware::timeout::end_late;
 use crate::sentry::{self, Transactions};
 use crate::settings::{Cors, Settings, TrailingSlash};
@@ -147,16 +148,24 @@ impl AppFactory {
             .wrap(ResponseLogger::new(pipeline, self.response_log))
             .wrap(Compression { is_on: self.compression })
             // Opens the span that handlers' spans are inside of; asks the context for the request's ids.
-            .wrap(Condition::new(
-                !pipeline.policy.is_silent() && RootSpan::is_shown(),
-                TracingLogger::<RootSpan>::new(),
-            ))
+            .wrap(Switched {
+                layer: TracingLogger::<RootSpan>::new(),
+                is_on: move || RootSpan::is_shown() && pipeline.snapshot().may_record(),
+                with: ServiceResponse::map_into_left_body,
+                without: ServiceResponse::map_into_right_body,
+            })
             .wrap_fn(move |request, inner| {
                 give_context(pipeline, &self.answer_headers, &self.clients, &self.in_flight, slash, request, inner)
             });
         // Outside the rest: it binds the hub that the context takes along. Without transactions the context brings a hub of its own,
         // at a tenth of the price.
-        let app = app.wrap(Optional { layer: self.transactions, same: |answer| answer });
+        let transactions = self.transactions.map(|layer| Switched {
+            layer,
+            is_on: move || pipeline.snapshot().may_send(),
+            with: |response| response,
+            without: |response| response,
+        });
+        let app = app.wrap(Optional { layer: transactions, same: |answer| answer });
         // Outermost: what is inside may ask for the client's address, scheme or host.
         app.wrap_fn(move |mut request, inner| {
             connection.settle_connection_info(&mut request);
