@@ -219,10 +219,12 @@ fn config(service: &Service, json: bool) -> Result<String, Failed> {
 /// A table of every setting.
 fn reference(service: &Service) -> String {
     let mut text = String::from("| setting | takes | default | what it is for |\n| --- | --- | --- | --- |\n");
-    for Setting { key, value_type, default, about, env_alias, .. } in service.declared_settings() {
+    for setting in service.declared_settings() {
+        let file = setting.file_key().map(|key| format!(" Also from a file: `{key}`.")).unwrap_or_default();
+        let Setting { key, value_type, default, about, env_alias, .. } = setting;
         let default = default.map_or_else(|| "–".to_owned(), |default| format!("`{default}`"));
         let alias = env_alias.map(|name| format!(" Also `{name}`.")).unwrap_or_default();
-        text.push_str(&format!("| `{key}` | {} | {default} | {about}.{alias} |\n", value_type.allowed()));
+        text.push_str(&format!("| `{key}` | {} | {default} | {about}.{alias}{file} |\n", value_type.allowed()));
     }
     text
 }

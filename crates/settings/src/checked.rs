@@ -2,20 +2,31 @@
 
 use serde_json::{Map, Value};
 
+use crate::files::Files;
 use crate::layers::{self, Leaf};
+use crate::schema::Target;
 use crate::value::validated;
-use crate::{Origin, Problem, Schema, mask};
+use crate::{Origin, Problem, Schema, file_twins, mask};
 
 /// The values of layers that are good.
 pub(crate) struct Checked {
     pub tree: Value,
+    /// The values in force, by key.
+    pub values: Vec<InForce>,
     pub origins: Vec<Origin>,
     pub problems: Vec<Problem>,
 }
 
-pub(crate) fn check(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf>>) -> Checked {
+/// A value as it is, not masked.
+pub(crate) struct InForce {
+    pub key: String,
+    pub value: Value,
+    pub is_secret: bool,
+}
+
+pub(crate) fn check(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf>>, files: &mut Files) -> Checked {
+    let (layers, mut problems) = file_twins::settled(schema, layers);
     let (in_force, unknown) = layers::merged(schema, layers);
-    let mut problems = Vec::new();
     for Leaf { key, origin, .. } in unknown {
         problems.push(Problem::UnknownKey { nearest: schema.nearest(&key), key, set_by: origin });
     }
@@ -26,12 +37,22 @@ pub(crate) fn check(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf>>
             place(&mut tree, section, Value::Object(Map::new()));
         }
     }
-    let mut origins = Vec::new();
-    for (leaf, setting) in in_force {
+    let (mut origins, mut values) = (Vec::new(), Vec::new());
+    for (leaf, Target { setting, is_file }) in in_force {
+        let (leaf, file) = match is_file.then(|| file_twins::read(&leaf, files)) {
+            None => (leaf, None),
+            Some(Ok((leaf, file))) => (leaf, Some(file)),
+            Some(Err(problem)) => {
+                problems.push(problem);
+                continue;
+            }
+        };
         match validated(&leaf, setting) {
             // An empty list is no value.
             Ok(Value::Array(items)) if items.is_empty() => {}
             Ok(value) => {
+                let is_secret = setting.value_type.is_secret();
+                values.push(InForce { key: leaf.key.clone(), value: value.clone(), is_secret });
                 origins.push(Origin {
                     key: leaf.key.clone(),
                     value: mask::shown(setting, &value),
@@ -39,11 +60,17 @@ pub(crate) fn check(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf>>
                 });
                 place(&mut tree, &leaf.key, value);
             }
-            Err(reason) => problems.push(Problem::InvalidValue { key: leaf.key, set_by: leaf.origin, reason }),
+            Err(reason) => {
+                let (key, set_by) = (leaf.key, leaf.origin);
+                problems.push(match file {
+                    Some(path) => Problem::InvalidFileValue { key, set_by, path, reason },
+                    None => Problem::InvalidValue { key, set_by, reason },
+                });
+            }
         }
     }
     problems.extend(schema.conflicts(&tree, &origins));
-    Checked { tree, origins, problems }
+    Checked { tree, values, origins, problems }
 }
 
 /// Puts a value at its dotted key; an object does not replace one that is there.

@@ -1,5 +1,7 @@
 //! Why settings cannot be used.
 
+use std::path::Path;
+
 /// Settings that cannot be used: every problem of theirs, one a line when printed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -76,6 +78,28 @@ pub enum Problem {
         /// What is wrong with the value, and what is allowed.
         reason: String,
     },
+    /// One layer sets a setting and names a file for it.
+    #[error("{key} (set by {set_by}) and {key}_file (set by {file_set_by}) are both set: one of them must go")]
+    ValueAndFile {
+        /// The setting's key.
+        key: String,
+        /// What sets the value.
+        set_by: String,
+        /// What sets the file.
+        file_set_by: String,
+    },
+    /// The file that a setting's value is to be read from cannot be used, or the value is not allowed for the setting.
+    #[error("{key} (set by {set_by}): {reason}")]
+    InvalidFileValue {
+        /// The setting's key.
+        key: String,
+        /// The layer that names the file, and the file.
+        set_by: String,
+        /// The file.
+        path: String,
+        /// What is wrong with the file or its content, and what is allowed.
+        reason: String,
+    },
     /// Values that their section's Rust type cannot be read from, although each of them is valid.
     #[error("{path}: {reason}")]
     Unreadable {
@@ -84,4 +108,66 @@ pub enum Problem {
         /// What the type answers.
         reason: String,
     },
+}
+
+impl Problem {
+    /// The key that is concerned; of a file that cannot be read as a whole there is none.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Problem::UnreadableFile { .. } | Problem::InvalidFile { .. } => None,
+            Problem::Ambiguous { key, .. }
+            | Problem::UnknownKey { key, .. }
+            | Problem::InvalidValue { key, .. }
+            | Problem::ValueAndFile { key, .. }
+            | Problem::InvalidFileValue { key, .. } => Some(key),
+            Problem::Unreadable { path, .. } => Some(path),
+        }
+    }
+
+    /// The layer that set it: a file, an environment variable or a flag.
+    #[must_use]
+    pub fn set_by(&self) -> Option<&str> {
+        match self {
+            Problem::UnreadableFile { path, .. } | Problem::InvalidFile { path, .. } => Some(path),
+            Problem::Ambiguous { variables, .. } => Some(&variables[1]),
+            Problem::UnknownKey { set_by, .. }
+            | Problem::InvalidValue { set_by, .. }
+            | Problem::ValueAndFile { set_by, .. }
+            | Problem::InvalidFileValue { set_by, .. } => Some(set_by),
+            Problem::Unreadable { .. } => None,
+        }
+    }
+
+    /// The file in which it is wrong, if that is in a file.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            Problem::InvalidFileValue { path, .. } => Some(path),
+            // The files among the layers are those of the configuration directory.
+            _ => self.set_by().filter(|layer| Path::new(layer).extension().is_some_and(|it| it == "toml")),
+        }
+    }
+
+    /// What is wrong, without the key and the layer.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Problem::UnreadableFile { reason, .. } => format!("cannot be read: {reason}"),
+            Problem::InvalidFile { detail, .. } => detail.trim_start_matches([',', ':', ' ']).to_owned(),
+            Problem::Ambiguous { variables: [one, other], .. } => {
+                format!("is set by {one} and by {other}: one of them must go")
+            }
+            Problem::UnknownKey { nearest: Some(near), .. } => {
+                format!("there is no such setting; did you mean {near}?")
+            }
+            Problem::UnknownKey { nearest: None, .. } => "there is no such setting".to_owned(),
+            Problem::ValueAndFile { key, set_by, file_set_by } => {
+                format!("is set by {set_by}, and {key}_file by {file_set_by}: one of them must go")
+            }
+            Problem::InvalidValue { reason, .. }
+            | Problem::InvalidFileValue { reason, .. }
+            | Problem::Unreadable { reason, .. } => reason.clone(),
+        }
+    }
 }

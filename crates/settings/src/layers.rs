@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use config::{Config, ConfigError, FileFormat, Format, Map, Source, Value, ValueKind};
 
-use crate::{Problem, Schema, Setting};
+use crate::files::Files;
+use crate::schema::Target;
+use crate::{Problem, Schema};
 
 /// One value of one layer.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +31,7 @@ impl Leaf {
     }
 
     /// An empty value sets nothing.
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.text().is_some_and(|text| text.trim().is_empty())
     }
 }
@@ -66,12 +69,15 @@ pub(crate) fn own_variables(schema: &Schema, environment: &[(String, String)]) -
     (leaves, warnings)
 }
 
-/// `SENTRY_DSN` and the others that have a name of their own.
+/// `SENTRY_DSN` and the others that have a name of their own, and `SENTRY_DSN_FILE`.
 pub(crate) fn env_aliases(schema: &Schema, environment: &[(String, String)]) -> Vec<Leaf> {
-    let set = schema.settings.iter().filter_map(|setting| {
-        let alias = setting.env_alias?;
-        let (_, text) = environment.iter().find(|(name, _)| name == alias)?;
-        Some(Leaf::new(&setting.key, text.as_str(), alias))
+    let aliases = schema.settings.iter().flat_map(|setting| {
+        let file = setting.file_key().zip(setting.file_alias());
+        setting.env_alias.map(|alias| (setting.key.clone(), alias.to_owned())).into_iter().chain(file)
+    });
+    let set = aliases.filter_map(|(key, alias)| {
+        let (_, text) = environment.iter().find(|(name, _)| *name == alias)?;
+        Some(Leaf::new(key, text.as_str(), &alias))
     });
     set.collect()
 }
@@ -92,14 +98,12 @@ pub(crate) fn app_variables(schema: &Schema, environment: &[(String, String)]) -
 }
 
 /// A file of the configuration directory. A missing one sets nothing.
-pub(crate) fn file(schema: &Schema, directory: &Path, name: &str) -> Result<Vec<Leaf>, Problem> {
+pub(crate) fn file(schema: &Schema, directory: &Path, name: &str, files: &mut Files) -> Result<Vec<Leaf>, Problem> {
     let file = directory.join(name);
-    if !file.try_exists().unwrap_or(true) {
-        return Ok(Vec::new());
-    }
     let path = file.display().to_string();
-    match std::fs::read_to_string(&file) {
+    match files.read(&file) {
         Ok(text) => parsed(schema, &text, &path),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Problem::UnreadableFile { path, reason: error.to_string() }),
     }
 }
@@ -140,12 +144,12 @@ fn descend(prefix: &str, table: Map<String, Value>, found: &mut Vec<Leaf>) {
     }
 }
 
-/// The values in force of layers of which later ones win, each with its setting; and the values that are no setting's. Those
+/// The values in force of layers of which later ones win, each with what it sets; and the values that are no setting's. Those
 /// are looked for in each layer, because an empty value or a key above them would hide them once the layers are merged.
 pub(crate) fn merged(
     schema: &Schema,
     layers: impl IntoIterator<Item = Vec<Leaf>>,
-) -> (Vec<(Leaf, &Setting)>, Vec<Leaf>) {
+) -> (Vec<(Leaf, Target<'_>)>, Vec<Leaf>) {
     let mut builder = Config::builder();
     let mut unknown = Vec::new();
     for layer in layers {
@@ -155,7 +159,7 @@ pub(crate) fn merged(
         unknown.extend(others);
     }
     let tree = builder.build().and_then(|config| config.collect()).expect("what is in memory can be collected");
-    let in_force = leaves(tree).into_iter().filter_map(|leaf| schema.find(&leaf.key).map(|setting| (leaf, setting)));
+    let in_force = leaves(tree).into_iter().filter_map(|leaf| schema.find(&leaf.key).map(|target| (leaf, target)));
     (in_force.collect(), unknown)
 }
 
@@ -219,7 +223,7 @@ mod tests {
         let schema = Schema::of::<Root>();
         let text = "port = 80.0\nworkers = 1_0\ndsn = [\"hunter2\"]";
         let (in_force, unknown) = merged(&schema, [parsed(&schema, text, "f").expect("it is TOML")]);
-        let checked: Vec<_> = in_force.iter().map(|(leaf, setting)| validated(leaf, setting)).collect();
+        let checked: Vec<_> = in_force.iter().map(|(leaf, target)| validated(leaf, target.setting)).collect();
         let wrong = |problem: &str| Err(problem.to_owned());
         assert_eq!(unknown, []);
         assert_eq!(

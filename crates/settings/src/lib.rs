@@ -51,8 +51,11 @@
 #![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(test, expect(clippy::allow_attributes, reason = "not each use of `section!` needs what it allows"))]
 
+mod changes;
 mod checked;
 mod error;
+mod file_twins;
+mod files;
 mod layers;
 mod loaded;
 mod loader;
@@ -65,7 +68,9 @@ mod section;
 mod setting;
 mod value;
 
+pub use changes::{Change, Changes, Hidden};
 pub use error::{Problem, SettingsError};
+pub use files::Fingerprint;
 pub use loaded::{Deferred, DeferredValues, Loaded};
 pub use loader::Loader;
 pub use one_of::one_of;

@@ -1,13 +1,18 @@
 //! Settings in force.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::changes::{Changes, Snapshot};
 use crate::checked::{Checked, check};
+use crate::files::{Files, Fingerprint};
 use crate::layers::{self, Leaf};
+use crate::loader::{Inputs, load};
 use crate::schema::pointer;
-use crate::{Origin, Problem, Schema};
+use crate::{Origin, Problem, Schema, Section, SettingsError};
 
 /// Settings in force: the sections of `S`, and where each value was set.
 #[derive(Debug, Clone)]
@@ -20,6 +25,76 @@ pub struct Loaded<S> {
     pub warnings: Vec<String>,
     /// What is set in sections that are declared later.
     pub deferred: Deferred,
+    /// What they were loaded from.
+    pub(crate) source: Source,
+}
+
+/// What settings were loaded from, to do it again and to compare.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub inputs: Arc<Inputs>,
+    pub snapshot: Arc<Snapshot>,
+    pub fingerprint: Fingerprint,
+}
+
+/// Secrets are part of it.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").finish_non_exhaustive()
+    }
+}
+
+impl<S: Section> Loaded<S> {
+    /// Loads again, with the same environment and flags: what the files contain now, those with a secret's value too.
+    ///
+    /// # Errors
+    /// Those of [`Loader::load`](crate::Loader::load). These settings stay as they are.
+    ///
+    /// ```
+    /// use cyanotype_settings::{Loader, section};
+    ///
+    /// section! {
+    ///     /// Everything that can be set.
+    ///     pub struct Settings {
+    ///         /// the port to listen on
+    ///         #[setting(Whole(0, 65535), default = 8080)]
+    ///         pub port: u16,
+    ///     }
+    /// }
+    ///
+    /// let settings = Loader::<Settings>::new("config").load()?;
+    /// if settings.current_fingerprint() != settings.fingerprint() {
+    ///     for change in settings.changes_to(&settings.reload()?).changed {
+    ///         println!("{} was {:?}", change.key, change.before);
+    ///     }
+    /// }
+    /// # Ok::<(), cyanotype_settings::SettingsError>(())
+    /// ```
+    pub fn reload(&self) -> Result<Self, SettingsError> {
+        load(&self.source.inputs, &mut Files::default())
+    }
+
+    /// The fingerprint of the files as they are now. [`fingerprint`](Self::fingerprint) differs from it once a reload would
+    /// read something else.
+    #[must_use]
+    pub fn current_fingerprint(&self) -> Fingerprint {
+        self.source.inputs.fingerprint::<S>()
+    }
+}
+
+impl<S> Loaded<S> {
+    /// The fingerprint of the files as they were when these settings were loaded.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.source.fingerprint
+    }
+
+    /// What differs in settings that were loaded later, by [`reload`](Self::reload). What was done to
+    /// [`sections`](Self::sections) since then is not looked at.
+    #[must_use]
+    pub fn changes_to(&self, new: &Self) -> Changes {
+        self.source.snapshot.changes_to(&new.source.snapshot)
+    }
 }
 
 impl<S> Deref for Loaded<S> {
@@ -52,8 +127,8 @@ impl Deferred {
         let schema = Schema::below(key, declare);
         let stem = format!("{key}.");
         let set = self.0.iter().map(|layer| layer.iter().filter(|leaf| leaf.key.starts_with(&stem)).cloned().collect());
-        let Checked { mut tree, origins, problems } =
-            check(&schema, [layers::defaults(&schema)].into_iter().chain(set));
+        let layers = [layers::defaults(&schema)].into_iter().chain(set);
+        let Checked { mut tree, origins, problems, .. } = check(&schema, layers, &mut Files::default());
         let values = tree.pointer_mut(&pointer(key)).map_or(Value::Null, Value::take);
         DeferredValues { values, origins, problems }
     }

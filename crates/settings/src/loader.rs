@@ -1,13 +1,18 @@
 //! Loading: from the layers to a typed root.
 
+use std::fmt;
 use std::marker::PhantomData;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::changes::Snapshot;
 use crate::checked::{Checked, check};
+use crate::files::{Files, Fingerprint};
 use crate::layers::{self, Leaf};
+use crate::loaded::Source;
 use crate::schema::pointer;
 use crate::{Deferred, Loaded, Problem, Schema, Section, SettingsError, ValueType};
 
@@ -15,6 +20,10 @@ use crate::{Deferred, Loaded, Problem, Schema, Section, SettingsError, ValueType
 ///
 /// Later ones win: defaults, variables that a section reads in its own way, `default.toml`, `{env}.toml` by the value of the
 /// setting `env` if there is such a one, variables by their aliases, `APP__…` and flags.
+///
+/// In each of them a setting that may hold a credential can be read from a file, which has at most 64 KiB: `dsn_file`, or
+/// `SENTRY_DSN_FILE` where `SENTRY_DSN` is its alias, is the file's name, as seen from the working directory. White space
+/// around its content is no part of the value. One layer cannot set both.
 ///
 /// ```
 /// use cyanotype_settings::{Loader, section};
@@ -37,23 +46,48 @@ use crate::{Deferred, Loaded, Problem, Schema, Section, SettingsError, ValueType
 /// ```
 #[derive(Debug, Clone)]
 pub struct Loader<S> {
+    inputs: Arc<Inputs>,
+    root: PhantomData<fn() -> S>,
+}
+
+/// Where settings are looked for.
+#[derive(Clone)]
+pub(crate) struct Inputs {
     directory: PathBuf,
     environment: Vec<(String, String)>,
     flags: Vec<Leaf>,
-    root: PhantomData<fn() -> S>,
+}
+
+/// Secrets are in the environment.
+impl fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inputs").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
+impl Inputs {
+    pub(crate) fn fingerprint<S: Section>(self: &Arc<Self>) -> Fingerprint {
+        let mut files = Files::default();
+        // What stops the load stops it after the same files each time, so the fingerprint of those is enough.
+        let _: Result<Loaded<S>, _> = load(self, &mut files);
+        files.fingerprint()
+    }
 }
 
 impl<S: Section> Loader<S> {
     /// `directory` contains `default.toml` and a file for each value of the setting `env`; any of them, and the directory,
     /// may be missing.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), environment: Vec::new(), flags: Vec::new(), root: PhantomData }
+        let inputs = Inputs { directory: directory.into(), environment: Vec::new(), flags: Vec::new() };
+        Self { inputs: Arc::new(inputs), root: PhantomData }
     }
 
     /// The environment variables to read: the declared ones and `APP__…`. Of others, near misses are warnings.
     #[must_use]
     pub fn variables<K: Into<String>, V: Into<String>>(mut self, all: impl IntoIterator<Item = (K, V)>) -> Self {
-        self.environment.extend(all.into_iter().map(|(key, value)| (key.into(), value.into())));
+        Arc::make_mut(&mut self.inputs)
+            .environment
+            .extend(all.into_iter().map(|(key, value)| (key.into(), value.into())));
         self
     }
 
@@ -68,7 +102,7 @@ impl<S: Section> Loader<S> {
     /// A setting from the command line; `flag` is its name there.
     #[must_use]
     pub fn flag(mut self, key: &str, text: &str, flag: &str) -> Self {
-        self.flags.push(Leaf::new(key, text, flag));
+        Arc::make_mut(&mut self.inputs).flags.push(Leaf::new(key, text, flag));
         self
     }
 
@@ -77,35 +111,52 @@ impl<S: Section> Loader<S> {
     /// # Errors
     /// A file that is no TOML, an unknown key, or a value that its setting does not take.
     pub fn load(&self) -> Result<Loaded<S>, SettingsError> {
-        let schema = Schema::of::<S>();
-        let (own_variables, mut warnings) = layers::own_variables(&schema, &self.environment);
-        warnings.extend(schema.near_misses(&self.environment));
-        let file = |name: &str| layers::file(&schema, &self.directory, name);
-        let below = [layers::defaults(&schema), own_variables, file("default.toml")?];
-        let flags = self.flags.iter().map(|flag| Leaf { key: schema.normalized(&flag.key), ..flag.clone() });
-        let above = [
-            layers::env_aliases(&schema, &self.environment),
-            layers::app_variables(&schema, &self.environment)?,
-            flags.collect(),
-        ];
-        let all = |of_env: Vec<Leaf>| below.iter().cloned().chain([of_env]).chain(above.iter().cloned());
-        // Which environment's file to read is itself a setting. Any other name is refused when the values are checked.
-        let (in_force, _) = layers::merged(&schema, all(Vec::new()));
-        let env = in_force.iter().find(|(leaf, _)| leaf.key == "env");
-        let of_env = match env.map(|(leaf, setting)| (leaf.text().map(str::trim), setting.value_type)) {
-            Some((Some(env), ValueType::OneOf(words))) if words.contains(&env) => file(&format!("{env}.toml"))?,
-            _ => Vec::new(),
-        };
-        let (deferred, layers): (Vec<Vec<Leaf>>, Vec<Vec<Leaf>>) =
-            all(of_env).map(|layer| layer.into_iter().partition(|leaf: &Leaf| schema.is_deferred(&leaf.key))).unzip();
-
-        let Checked { tree, origins, problems } = check(&schema, layers);
-        if !problems.is_empty() {
-            return Err(problems.into());
-        }
-        let sections = read(&tree, "").map_err(|(path, reason)| Problem::Unreadable { path, reason })?;
-        Ok(Loaded { sections, origins, warnings, deferred: Deferred(deferred) })
+        load(&self.inputs, &mut Files::default())
     }
+
+    /// The fingerprint of the files that [`load`](Self::load) would read now: `default.toml`, `{env}.toml`, and those with a
+    /// secret's value that are in force.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.inputs.fingerprint::<S>()
+    }
+}
+
+pub(crate) fn load<S: Section>(inputs: &Arc<Inputs>, files: &mut Files) -> Result<Loaded<S>, SettingsError> {
+    let schema = Schema::of::<S>();
+    let (own_variables, mut warnings) = layers::own_variables(&schema, &inputs.environment);
+    warnings.extend(schema.near_misses(&inputs.environment));
+    let mut file = |name: &str| layers::file(&schema, &inputs.directory, name, files);
+    let below = [layers::defaults(&schema), own_variables];
+    let default_file = file("default.toml")?;
+    let flags = inputs.flags.iter().map(|flag| Leaf { key: schema.normalized(&flag.key), ..flag.clone() });
+    let above = [
+        layers::env_aliases(&schema, &inputs.environment),
+        layers::app_variables(&schema, &inputs.environment)?,
+        flags.collect(),
+    ];
+    // Which environment's file to read is itself a setting. Any other name is refused when the values are checked.
+    let without_env_file = below.iter().chain([&default_file]).chain(&above).cloned();
+    let (in_force, _) = layers::merged(&schema, without_env_file);
+    let env = in_force.iter().find(|(leaf, _)| leaf.key == "env");
+    let env_file = match env.map(|(leaf, target)| (leaf.text().map(str::trim), target.setting.value_type)) {
+        Some((Some(env), ValueType::OneOf(words))) if words.contains(&env) => file(&format!("{env}.toml"))?,
+        _ => Vec::new(),
+    };
+    let of_files = [default_file, env_file];
+    let all = below.iter().chain(&of_files).chain(&above).cloned();
+    let (deferred, layers): (Vec<Vec<Leaf>>, Vec<Vec<Leaf>>) =
+        all.map(|layer| layer.into_iter().partition(|leaf: &Leaf| schema.is_deferred(&leaf.key))).unzip();
+
+    let Checked { tree, values, origins, problems } = check(&schema, layers, files);
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    let sections = read(&tree, "").map_err(|(path, reason)| Problem::Unreadable { path, reason })?;
+    let snapshot = Snapshot::of(&schema, values, &deferred, [&of_files, &above], files);
+    let fingerprint = files.fingerprint();
+    let source = Source { inputs: Arc::clone(inputs), snapshot: Arc::new(snapshot), fingerprint };
+    Ok(Loaded { sections, origins, warnings, deferred: Deferred(deferred), source })
 }
 
 /// Reads a section's type from its place in the tree, or says where in the section it cannot be and why.

@@ -15,7 +15,7 @@ pub(crate) fn shown(setting: &Setting, value: &Value) -> String {
 }
 
 /// A URL without its user, password and query: `https://[redacted]@sentry.example/7`.
-fn mask(url: &str) -> String {
+pub(crate) fn mask(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "[redacted]".into() };
     let rest = rest.split_once('?').map_or_else(|| rest.to_owned(), |(rest, _)| format!("{rest}?[redacted]"));
     match rest.rsplit_once('@') {

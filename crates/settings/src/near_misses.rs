@@ -34,13 +34,16 @@ impl Schema {
 
     fn known(&self) -> Vec<Known<'_>> {
         let of_settings = self.settings.iter().filter(|setting| !setting.has_free_name()).flat_map(|setting| {
-            let alias = setting.env_alias.map(|name| (name.to_owned(), name));
-            let names = alias.into_iter().chain([(variable(&setting.key), setting.key.as_str())]);
-            // With the prefix that was not written right, and without it.
-            names.flat_map(|(name, spelled)| {
-                let prefixed = ["APP".to_owned()].into_iter().chain(words(spelled)).collect();
-                let with_prefix = Known { name: variable(&setting.key), words: prefixed, setting: Some(setting) };
-                [Known { name, words: words(spelled), setting: Some(setting) }, with_prefix]
+            let own = [(Some(setting.key.clone()), setting.env_alias.map(str::to_owned))];
+            let all = own.into_iter().chain([(setting.file_key(), setting.file_alias())]);
+            all.filter_map(|(key, alias)| Some((key?, alias))).flat_map(move |(key, alias)| {
+                let names = alias.map(|name| (name.clone(), name)).into_iter().chain([(variable(&key), key.clone())]);
+                // With the prefix that was not written right, and without it.
+                names.flat_map(move |(name, spelled)| {
+                    let prefixed = ["APP".to_owned()].into_iter().chain(words(&spelled)).collect();
+                    let with_prefix = Known { name: variable(&key), words: prefixed, setting: Some(setting) };
+                    [Known { name, words: words(&spelled), setting: Some(setting) }, with_prefix]
+                })
             })
         });
         let own =

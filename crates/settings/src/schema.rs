@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::setting::FILE_SUFFIX;
 use crate::{Origin, Problem, Setting};
 
 /// A part of the settings: a type that they are read into, and what can be set in it. [`section!`](crate::section) declares
@@ -104,8 +105,18 @@ impl Schema {
         self.deferred.push(format!("{}{names}", self.prefix));
     }
 
-    pub(crate) fn find(&self, key: &str) -> Option<&Setting> {
-        self.settings.iter().find(|setting| setting.matches(key))
+    /// A declared name is never another setting's file; a free one that ends like it is.
+    pub(crate) fn find(&self, key: &str) -> Option<Target<'_>> {
+        let declared = || self.settings.iter().find(|setting| setting.key == key);
+        let with_file = || {
+            let of = key.strip_suffix(FILE_SUFFIX)?;
+            self.settings.iter().find(|setting| setting.file_key().is_some() && setting.matches(of))
+        };
+        let free = || self.settings.iter().find(|setting| setting.matches(key));
+        declared()
+            .map(|setting| Target { setting, is_file: false })
+            .or_else(|| Some(Target { setting: with_file()?, is_file: true }))
+            .or_else(|| Some(Target { setting: free()?, is_file: false }))
     }
 
     /// The key of a section that is declared later.
@@ -140,14 +151,15 @@ impl Schema {
         self.settings
             .iter()
             .filter(|setting| !setting.has_free_name())
-            .map(|setting| {
-                let whole = strsim::levenshtein(key, &setting.key);
+            .flat_map(|setting| [Some(setting.key.clone()), setting.file_key()].into_iter().flatten())
+            .map(|known| {
+                let whole = strsim::levenshtein(key, &known);
                 // The right name in the wrong section is near too.
-                (if last(key) == last(&setting.key) { whole.min(2) } else { whole }, &setting.key)
+                (if last(key) == last(&known) { whole.min(2) } else { whole }, known)
             })
             .min()
             .filter(|(distance, _)| *distance <= 3)
-            .map(|(_, known)| known.clone())
+            .map(|(_, known)| known)
     }
 
     /// By key, as other problems of values are.
@@ -162,6 +174,19 @@ impl Schema {
         conflicts.sort();
         conflicts.into_iter().map(|(key, set_by, reason)| Problem::InvalidValue { key, set_by, reason }).collect()
     }
+}
+
+/// What a layer's key sets.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub setting: &'a Setting,
+    /// It names the file that has the setting's value.
+    pub is_file: bool,
+}
+
+/// The key of the setting that a key sets, be it by a file.
+pub(crate) fn value_key(key: &str, is_file: bool) -> &str {
+    if is_file { key.strip_suffix(FILE_SUFFIX).unwrap_or(key) } else { key }
 }
 
 /// The values of a section that are valid alone, by their names in it.

@@ -4,6 +4,9 @@
 /// what is allowed.
 pub type Check = fn(&str) -> Result<(), String>;
 
+/// What the key of a setting's file has at its end.
+pub(crate) const FILE_SUFFIX: &str = "_file";
+
 /// The values that a setting takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ValueType {
@@ -69,6 +72,19 @@ impl Setting {
     #[must_use]
     pub fn has_free_name(&self) -> bool {
         self.key.ends_with('>')
+    }
+
+    /// The key that takes the name of a file with this setting's value instead, if that may hold a credential:
+    /// `sentry.dsn_file` for `sentry.dsn`.
+    #[must_use]
+    pub fn file_key(&self) -> Option<String> {
+        self.value_type.is_secret().then(|| format!("{}{FILE_SUFFIX}", self.key))
+    }
+
+    /// The variable beside its alias that takes such a file: `SENTRY_DSN_FILE`.
+    pub(crate) fn file_alias(&self) -> Option<String> {
+        let alias = self.env_alias.filter(|_| self.value_type.is_secret())?;
+        Some(format!("{alias}{}", FILE_SUFFIX.to_uppercase()))
     }
 
     /// Everything before the free name.

@@ -19,6 +19,14 @@ pub(crate) fn validated(leaf: &Leaf, setting: &Setting) -> Result<Value, String>
     Ok(value)
 }
 
+/// A text without the white space around it; `None` for another value, and for what is not UTF-8.
+pub(crate) fn text(value: &ValueKind) -> Option<&str> {
+    match value {
+        ValueKind::String(text) if !text.contains(char::REPLACEMENT_CHARACTER) => Some(text.trim()),
+        _ => None,
+    }
+}
+
 fn typed(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
     let allowed = || value_type.allowed();
     let wrong = |shown: &str| {

@@ -6,6 +6,7 @@
 //! and what is allowed. Other variables that look as if they were meant for a setting are warnings.
 
 mod blueprints;
+mod config_files;
 mod cors;
 mod database;
 mod management;
@@ -14,13 +15,17 @@ mod server;
 
 pub use blueprints::{BlueprintSettings, Blueprints};
 pub(crate) use blueprints::{InForce, Owner, of_blueprint, of_every_blueprint, resolve};
+pub use config_files::ConfigFiles;
 pub use cors::Cors;
 pub use cyanotype_actix::settings::{ClientAddressSettings, Network};
 pub use cyanotype_redact::Patterns;
-pub use cyanotype_settings::{Origin, Problem, Schema, Section, Setting, SettingsError, ValueType, one_of, section};
+pub use cyanotype_settings::{
+    Change, Changes, Fingerprint, Hidden, Origin, Problem, Schema, Section, Setting, SettingsError, ValueType, one_of,
+    section,
+};
 pub use cyanotype_telemetry::request::ClientAddressHeader;
 pub use cyanotype_telemetry::settings::{
-    Env, Flood, Format, Log, Mode, Redact, Request, Response, ResponseLog, Sentry, Stderr,
+    Env, Flood, Format, Log, Mode, OnFailure, Redact, Request, Response, ResponseLog, Sentry, Stderr,
 };
 pub use database::Database;
 pub use management::Management;
@@ -32,10 +37,13 @@ section! {
         /// Where the service runs.
         #[setting(section)]
         pub env: Env,
+        /// The files that settings are read from.
+        #[setting(section)]
+        pub config: ConfigFiles,
         /// The API's own server.
         #[setting(section)]
         pub server: Server,
-        /// The listener of the health checks.
+        /// The listener of the health checks, and of what is on now.
         #[setting(section)]
         pub management: Management,
         /// What is recorded, and how.
@@ -124,6 +132,10 @@ mod tests {
         assert_eq!((settings.log.response.max_bytes, settings.log.stderr.queue_bytes), (8192, 8 << 20));
         assert_eq!((settings.sentry.max_breadcrumbs, settings.sentry.spool_max_bytes), (100, 64 << 20));
         assert!(settings.sentry.dsn.is_none() && settings.blueprints.enabled.is_none());
+        assert!(settings.management.token.is_none() && settings.management.socket.is_none());
+        assert_eq!((settings.config.watch(), settings.log.on_failure.level()), (None, None));
+        assert_eq!((settings.log.override_max().as_secs(), settings.log.override_poll().as_secs()), (86_400, 1));
+        assert_eq!((settings.log.on_failure.max_bytes, settings.log.debug_key.as_ref()), (16_384, None));
     }
 
     #[test]
@@ -155,6 +167,15 @@ mod tests {
     fn lists_are_separated_by_commas() {
         let settings = load(&[("APP__LOG__RESPONSE__REDACT", "email, phone")]).expect("good settings");
         assert_eq!(settings.log.response.redact, ["email", "phone"]);
+    }
+
+    #[test]
+    fn off_is_the_word_for_no_level() {
+        for (word, expected) in Level::ALL.map(|level| (level.as_str(), Some(level))).into_iter().chain([("off", None)])
+        {
+            let settings = load(&[("APP__LOG__ON_FAILURE__LEVEL", word)]).expect("good settings");
+            assert_eq!(settings.log.on_failure.level(), expected);
+        }
     }
 
     #[test]
@@ -206,9 +227,39 @@ mod tests {
                 "https://sentry.example/1",
                 "sentry.dsn (set by SENTRY_DSN): this DSN has no key; allowed is https://KEY@HOST/PROJECT",
             ),
+            (
+                "APP__MANAGEMENT__TOKEN",
+                "fifteen-letters",
+                "management.token (set by APP__MANAGEMENT__TOKEN): this token is not allowed; allowed are 16 visible ASCII characters or more",
+            ),
+            (
+                "APP__MANAGEMENT__TOKEN",
+                "sixteen characters and a space",
+                "management.token (set by APP__MANAGEMENT__TOKEN): this token is not allowed; allowed are 16 visible ASCII characters or more",
+            ),
+            (
+                "APP__LOG__DEBUG_KEY",
+                "thirty-one bytes are one too fe",
+                "log.debug_key (set by APP__LOG__DEBUG_KEY): this key has fewer than 32 bytes; allowed are 32 or more",
+            ),
         ] {
             assert_eq!(refusal(&[(variable, value)]), expected);
         }
+    }
+
+    #[test]
+    fn tokens_and_keys_of_the_shortest_length_are_accepted() {
+        let set = [
+            ("APP__MANAGEMENT__TOKEN", "sixteen-letters!"),
+            ("APP__LOG__DEBUG_KEY", "32 bytes, as many as SHA-256 has"),
+            ("APP__CONFIG__WATCH_S", "5"),
+        ];
+        let settings = load(&set).expect("good settings");
+        assert_eq!(settings.management.token.as_deref(), Some(set[0].1));
+        assert_eq!(settings.log.debug_key.as_deref(), Some(set[1].1));
+        assert_eq!(settings.config.watch(), Some(Duration::from_secs(5)));
+        let shown = |key: &str| settings.origins.iter().find(|origin| origin.key == key).map(|it| it.value.as_str());
+        assert_eq!([shown("management.token"), shown("log.debug_key")], [Some("[redacted]"); 2]);
     }
 
     #[test]
@@ -302,6 +353,8 @@ mod tests {
             ("ENV", "APP__ENV"),
             ("SENTRY_SAMPLE_RATE", "APP__SENTRY__SAMPLE_RATE"),
             ("SENTRY_DNS", "SENTRY_DSN"),
+            ("SENTRY_DNS_FILE", "SENTRY_DSN_FILE"),
+            ("APP_DATABASE_URL_FILE", "APP__DATABASE__URL_FILE"),
             ("sentry_dsn", "SENTRY_DSN"),
             ("SENTRY_ENV", "SENTRY_ENVIRONMENT"),
             ("SENTRY_ENVIROMENT", "SENTRY_ENVIRONMENT"),
@@ -338,6 +391,8 @@ mod tests {
             ("RUST_LOG_STYLE", "never"),
             ("RUST_BACKTRACE", "1"),
             ("SENTRY_DSN", "https://k@h/1"),
+            ("SENTRY_DSN_FILE", "/run/secrets/dsn"),
+            ("DATABASE_URL_FILE", "/run/secrets/database"),
             ("APP__ANYTHING", "x"),
             ("APP_NAME", "shop"),
             ("APP_HOME", "/srv"),

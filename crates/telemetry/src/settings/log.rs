@@ -42,6 +42,18 @@ section! {
         /// What waits for stderr.
         #[setting(section)]
         pub stderr: Stderr,
+        /// What is kept for the case that a request fails.
+        #[setting(section)]
+        pub on_failure: OnFailure,
+        /// the longest time, in seconds, for which an override changes what is recorded
+        #[setting(Whole(1, 604_800), default = 86400)]
+        override_max_s: u64,
+        /// seconds between two looks at the overrides of the whole fleet
+        #[setting(Whole(1, 60), default = 1)]
+        override_poll_s: u64,
+        /// the key, of 32 bytes or more, that signs the tokens of `x-debug-log`; without it no token is accepted
+        #[setting(Secret, check = check_debug_key)]
+        pub debug_key: Option<String>,
     }
     variable "RUST_LOG" = rust_log::read;
 }
@@ -51,6 +63,18 @@ impl Log {
     #[must_use]
     pub fn redactor(&self) -> Redactor {
         Redactor::new(&self.response.redact, self.redact.into())
+    }
+
+    /// The longest time that an override holds.
+    #[must_use]
+    pub fn override_max(&self) -> Duration {
+        Duration::from_secs(self.override_max_s)
+    }
+
+    /// How often the overrides of the whole fleet are looked at.
+    #[must_use]
+    pub fn override_poll(&self) -> Duration {
+        Duration::from_secs(self.override_poll_s)
     }
 
     /// Whether records are JSON; `auto` is decided by the environment.
@@ -153,6 +177,53 @@ section! {
         #[setting(Whole(65536, 1 << 30), default = 8388608)]
         pub queue_bytes: usize,
     }
+}
+
+section! {
+    /// What is kept for the case that a request fails.
+    pub struct OnFailure {
+        /// the level from which up the lines of a request that log.level holds back are kept, and written if it fails
+        #[setting(OneOf(OFF_OR_LEVEL), default = "off")]
+        level: OffOrLevel,
+        /// bytes that the kept lines of one request may have; the oldest make room
+        #[setting(Whole(1024, 1 << 20), default = 16384)]
+        pub max_bytes: usize,
+    }
+}
+
+impl OnFailure {
+    /// The level from which up lines are kept; none are when `None`.
+    #[must_use]
+    pub fn level(&self) -> Option<Level> {
+        match self.level {
+            OffOrLevel::Off => None,
+            OffOrLevel::Level(level) => Some(level),
+        }
+    }
+}
+
+/// The words of an [`OffOrLevel`].
+const OFF_OR_LEVEL: &[&str] = {
+    let [trace, debug, info, warning, error, critical] = Level::NAMES;
+    &["off", trace, debug, info, warning, error, critical]
+};
+
+/// A level, or none.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OffOrLevel {
+    Off,
+    #[serde(untagged)]
+    Level(Level),
+}
+
+/// HMAC-SHA-256 is as strong as its key, up to the length of its hash.
+fn check_debug_key(key: &str) -> Result<(), String> {
+    const SHORTEST: usize = 32;
+    if key.len() < SHORTEST {
+        return Err(format!("this key has fewer than {SHORTEST} bytes; allowed are {SHORTEST} or more"));
+    }
+    Ok(())
 }
 
 /// Which sinks there are.

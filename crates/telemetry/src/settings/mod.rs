@@ -8,7 +8,7 @@ mod sentry;
 use cyanotype_settings::section;
 
 pub use env::Env;
-pub use log::{Flood, Format, Log, Mode, Redact, Request, Response, ResponseLog, Stderr, forget_rust_log};
+pub use log::{Flood, Format, Log, Mode, OnFailure, Redact, Request, Response, ResponseLog, Stderr, forget_rust_log};
 pub use sentry::Sentry;
 
 section! {

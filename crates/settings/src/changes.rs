@@ -1,0 +1,140 @@
+//! What differs between two loads of the same settings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use config::ValueKind;
+use serde_json::Value;
+
+use crate::Schema;
+use crate::checked::InForce;
+use crate::files::Files;
+use crate::layers::Leaf;
+use crate::schema::{Target, value_key};
+use crate::setting::FILE_SUFFIX;
+use crate::value::text;
+
+/// What differs between settings and those that were loaded later.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Changes {
+    /// Each key whose value differs, by key.
+    pub changed: Vec<Change>,
+    /// Each key that a file sets otherwise now, and whose value in force is not the file's, by key.
+    pub hidden: Vec<Hidden>,
+}
+
+/// A key whose value differs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The key. In a section that is declared after loading it is the one that a layer sets, which may be `…_file`.
+    pub key: String,
+    /// The value before. `None`: it was not set; or it may be secret, which is so of each that is declared after loading.
+    pub before: Option<Value>,
+    /// The value now, as `before`.
+    pub after: Option<Value>,
+}
+
+/// A change of a file that has no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hidden {
+    /// The key.
+    pub key: String,
+    /// The environment variable or the flag that sets the value in force.
+    pub by: String,
+}
+
+/// The values of a load.
+pub(crate) struct Snapshot {
+    declared: BTreeMap<String, (Value, bool)>,
+    /// As their layers have them, with the content of what may be a secret's file.
+    deferred: BTreeMap<String, (Set, Option<u64>)>,
+    in_files: BTreeMap<String, Set>,
+    /// The environment variable or the flag by the key that it sets.
+    above_files: BTreeMap<String, String>,
+}
+
+/// What a layer sets: the value, or the file that has it.
+#[derive(Clone, PartialEq)]
+struct Set {
+    key: String,
+    value: ValueKind,
+}
+
+impl Snapshot {
+    /// Takes those that are declared as they were checked, the layers of those that are deferred, and which layers are files
+    /// and which are above them.
+    pub(crate) fn of(
+        schema: &Schema,
+        declared: Vec<InForce>,
+        deferred: &[Vec<Leaf>],
+        [in_files, above_files]: [&[Vec<Leaf>]; 2],
+        files: &mut Files,
+    ) -> Self {
+        let deferred_keys: BTreeSet<&str> = deferred.iter().flatten().map(|leaf| leaf.key.as_str()).collect();
+        let deferred = by_setting(schema, &deferred_keys, deferred).into_iter().map(|(key, leaf)| {
+            let file = text(&leaf.value).filter(|_| leaf.key.ends_with(FILE_SUFFIX));
+            let content = file.map(|file| files.hash_of_value(Path::new(file)));
+            (key, (Set::from(leaf), content))
+        });
+        let declared = declared.into_iter().map(|InForce { key, value, is_secret }| (key, (value, is_secret)));
+        let in_files = by_setting(schema, &deferred_keys, in_files).into_iter();
+        let above_files = by_setting(schema, &deferred_keys, above_files).into_iter();
+        Self {
+            deferred: deferred.collect(),
+            declared: declared.collect(),
+            in_files: in_files.map(|(key, leaf)| (key, Set::from(leaf))).collect(),
+            above_files: above_files.map(|(key, leaf)| (key, leaf.origin.clone())).collect(),
+        }
+    }
+
+    pub(crate) fn changes_to(&self, new: &Self) -> Changes {
+        let declared = differing(&self.declared, &new.declared).map(|key| {
+            let shown = |of: &Self| {
+                let (value, is_secret) = of.declared.get(key)?;
+                (!is_secret).then(|| value.clone())
+            };
+            Change { key: key.clone(), before: shown(self), after: shown(new) }
+        });
+        let deferred = differing(&self.deferred, &new.deferred);
+        let deferred = deferred.map(|key| Change { key: key.clone(), before: None, after: None });
+        let mut changed: Vec<Change> = declared.chain(deferred).collect();
+        changed.sort_by(|a, b| a.key.cmp(&b.key));
+        let hidden = differing(&self.in_files, &new.in_files).filter_map(|key| {
+            let by = new.above_files.get(key).filter(|_| changed.iter().all(|change| change.key != *key))?;
+            Some(Hidden { key: key.clone(), by: by.clone() })
+        });
+        Changes { hidden: hidden.collect(), changed }
+    }
+}
+
+impl From<&Leaf> for Set {
+    fn from(leaf: &Leaf) -> Self {
+        Self { key: leaf.key.clone(), value: leaf.value.clone() }
+    }
+}
+
+/// What is in force of layers, by the key of the setting that it is the value or the file of.
+fn by_setting<'a>(
+    schema: &Schema,
+    deferred_keys: &BTreeSet<&str>,
+    layers: &'a [Vec<Leaf>],
+) -> BTreeMap<String, &'a Leaf> {
+    let set = layers.iter().flatten().filter(|leaf| !leaf.is_empty()).map(|leaf| {
+        let is_file = match schema.find(&leaf.key) {
+            Some(Target { is_file, .. }) => is_file,
+            // Of one that is declared later it is known only when the setting itself is set too.
+            None => deferred_keys.contains(leaf.key.strip_suffix(FILE_SUFFIX).unwrap_or_default()),
+        };
+        (value_key(&leaf.key, is_file).to_owned(), leaf)
+    });
+    set.collect()
+}
+
+/// The keys whose values differ.
+fn differing<'a, V: PartialEq>(
+    before: &'a BTreeMap<String, V>,
+    after: &'a BTreeMap<String, V>,
+) -> impl Iterator<Item = &'a String> {
+    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    keys.into_iter().filter(|key| before.get(*key) != after.get(*key))
+}

@@ -1,0 +1,63 @@
+//! The file beside a setting that may hold a credential: `sentry.dsn_file` names a file whose content is `sentry.dsn`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::files::Files;
+use crate::layers::Leaf;
+use crate::schema::value_key;
+use crate::value::text;
+use crate::{Problem, Schema, mask};
+
+/// Of a setting and its file, the one that the higher layer sets is in force. Set in one layer they are a problem.
+pub(crate) fn settled(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf>>) -> (Vec<Vec<Leaf>>, Vec<Problem>) {
+    let mut layers: Vec<Vec<Leaf>> = layers.into_iter().collect();
+    let mut problems = Vec::new();
+    // Whether it is the file that is in force, by the key of the setting.
+    let mut in_force: BTreeMap<String, bool> = BTreeMap::new();
+    for layer in layers.iter_mut().rev() {
+        let mut set: BTreeMap<String, (bool, String)> = BTreeMap::new();
+        for leaf in layer.iter().filter(|leaf| !leaf.is_empty()) {
+            let Some(target) = schema.find(&leaf.key).filter(|target| target.setting.file_key().is_some()) else {
+                continue;
+            };
+            let key = value_key(&leaf.key, target.is_file).to_owned();
+            match set.get(&key) {
+                Some((is_file, other)) if *is_file != target.is_file => {
+                    let (other, this) = (other.clone(), leaf.origin.clone());
+                    let [set_by, file_set_by] = if target.is_file { [other, this] } else { [this, other] };
+                    problems.push(Problem::ValueAndFile { key, set_by, file_set_by });
+                }
+                _ => {
+                    set.insert(key, (target.is_file, leaf.origin.clone()));
+                }
+            }
+        }
+        for (key, (is_file, _)) in set {
+            in_force.entry(key).or_insert(is_file);
+        }
+    }
+    for layer in &mut layers {
+        layer.retain(|leaf| {
+            let is_file = schema.find(&leaf.key).is_some_and(|target| target.is_file);
+            in_force.get(value_key(&leaf.key, is_file)).is_none_or(|file_is_in_force| *file_is_in_force == is_file)
+        });
+    }
+    (layers, problems)
+}
+
+/// The value that a file has, as if its layer had set it, and the file as a person may see it.
+pub(crate) fn read(leaf: &Leaf, files: &mut Files) -> Result<(Leaf, String), Problem> {
+    let key = value_key(&leaf.key, true);
+    let Some(path) = text(&leaf.value) else {
+        let reason = "a file's name is a text; write it in quotes".to_owned();
+        return Err(Problem::InvalidValue { key: leaf.key.clone(), set_by: leaf.origin.clone(), reason });
+    };
+    // The value itself in the place of its file is easily written.
+    let shown = if path.contains("://") { mask::mask(path) } else { path.to_owned() };
+    let set_by = format!("{} ({shown})", leaf.origin);
+    match files.read_value(Path::new(path)) {
+        Ok(value) => Ok((Leaf::new(key, value, &set_by), shown)),
+        Err(reason) => Err(Problem::InvalidFileValue { key: key.to_owned(), set_by, path: shown, reason }),
+    }
+}
