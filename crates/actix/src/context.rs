@@ -1,10 +1,11 @@
 //! The context of a request that has just come.
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::header::{HOST, HeaderMap, HeaderName, USER_AGENT};
+use actix_web::http::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use cyanotype_redact::Redactor;
 use cyanotype_telemetry::Pipeline;
-use cyanotype_telemetry::request::{REQUEST_ID, RequestContext, RequestIdentity, RequestParts};
+use cyanotype_telemetry::effective::Snapshot;
+use cyanotype_telemetry::request::{DEBUG_LOG, REQUEST_ID, RequestContext, RequestIdentity, RequestParts};
 use uuid::Uuid;
 
 use crate::client_address::ClientAddresses;
@@ -18,11 +19,16 @@ static SENTRY_TRACE: HeaderName = HeaderName::from_static("sentry-trace");
 pub fn request_context(pipeline: &Pipeline, clients: &ClientAddresses, request: &ServiceRequest) -> RequestContext {
     let headers = request.headers();
     let id = incoming_id(headers, &pipeline.redactor);
-    pipeline.begin_request(id, incoming_trace(headers), parts(pipeline, clients, request))
+    let parts = |snapshot: &Snapshot| parts(snapshot, clients, request);
+    let context = pipeline.begin_request_with(id, incoming_trace(headers), parts);
+    if pipeline.accepts_debug_tokens() {
+        pipeline.read_debug_tokens(&context, headers.get_all(DEBUG_LOG).map(HeaderValue::as_bytes));
+    }
+    context
 }
 
 /// Each header shares its bytes with the request, and none is read before a record or an event shows it.
-fn parts(pipeline: &Pipeline, clients: &ClientAddresses, request: &ServiceRequest) -> RequestParts {
+fn parts(snapshot: &Snapshot, clients: &ClientAddresses, request: &ServiceRequest) -> RequestParts {
     let headers = request.headers();
     let mut parts = RequestParts {
         method: request.method().clone(),
@@ -32,7 +38,6 @@ fn parts(pipeline: &Pipeline, clients: &ClientAddresses, request: &ServiceReques
     };
     // Shown by what is recorded later, when the mode may be another.
     parts.uri = request.uri().clone();
-    let snapshot = pipeline.snapshot();
     if !snapshot.may_record() {
         return parts;
     }
@@ -77,7 +82,6 @@ fn incoming_trace(headers: &HeaderMap) -> Option<Uuid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::http::header::HeaderValue;
 
     fn id(values: &[&str]) -> Option<String> {
         let mut headers = HeaderMap::new();

@@ -61,12 +61,13 @@ impl Exchange {
     ) -> Self {
         // Looked up now: a request that panics or is aborted is gone with its response.
         context.identity().set_route(route(request));
-        let snapshot = pipeline.snapshot();
+        pipeline.settle_debug_token(&context);
+        let watched = context.snapshot().effective().request_body;
         Self {
             pipeline,
             context,
             began: Instant::now(),
-            request_body: RequestBody::watch(request, snapshot.effective().request_body, config.request_max_bytes),
+            request_body: RequestBody::watch(request, watched, config.request_max_bytes),
             config,
             response: None,
             prefix: BodyPrefix::default(),
@@ -117,7 +118,7 @@ impl Exchange {
 
     /// The values in effect for this response.
     fn in_force(&self) -> InForce {
-        self.pipeline.response_in_force(self.context.identity())
+        self.pipeline.response_in_force(&self.context)
     }
 
     /// How much is recorded, as far as it is known before there is a response: no more than `most`.
@@ -171,6 +172,9 @@ impl Exchange {
         // What is read of it from now on is no part of the record.
         let request_prefix = self.request_body.as_ref().map(|request| request.prefix.take());
         request::sync_scope(&self.context, || {
+            if level >= Level::Error {
+                self.pipeline.request_failed(&self.context);
+            }
             let record =
                 recorded.then(|| self.record(level, log, in_force.request_body, outcome, request_prefix.as_ref()));
             self.pipeline.end_response(&in_force.policy, record.as_ref(), &self.context);

@@ -5,6 +5,7 @@ mod database;
 mod descriptors;
 pub(crate) mod error;
 mod management;
+mod reload;
 mod run;
 pub(crate) mod service;
 mod shutdown;

@@ -11,6 +11,7 @@ use super::app::AppFactory;
 use super::descriptors::Descriptors;
 use super::error::StartError;
 use super::management::{self, Health};
+use super::reload::Reloader;
 use super::service::Service;
 use super::shutdown::{Shutdown, ShutdownBudget, WORKER_SHUTDOWN};
 use super::signals::Signals;
@@ -95,12 +96,15 @@ async fn serve(
     descriptors: Descriptors,
 ) -> Result<Instant, StartError> {
     let enabled = enabled?;
+    // As early as can be: until then SIGHUP ends the process.
+    let signals = Signals::listen().map_err(StartError::Signals)?;
     let (_, rules) = routes::registered(settings, &enabled).await?;
     let names: Vec<&'static str> = enabled.iter().map(|enabled| enabled.blueprint.name()).collect();
     let database = open_database(service, settings, &enabled).await?;
     let blueprints = StartedBlueprints::start(&enabled, Shared::new(database.clone())).await?;
     let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.about(settings));
-    let started = Started { service, settings, pipeline, names, database, blueprints: blueprints.clone(), descriptors };
+    let started =
+        Started { service, settings, pipeline, signals, names, database, blueprints: blueprints.clone(), descriptors };
     let served = started.listen(app).await;
     if served.is_err() {
         blueprints.stop(ShutdownBudget::of(settings.server.shutdown_timeout()).blueprints).await;
@@ -134,6 +138,7 @@ struct Started<'a> {
     service: &'a Service,
     settings: &'a Settings,
     pipeline: &'static Pipeline,
+    signals: Signals,
     names: Vec<&'static str>,
     database: Database,
     blueprints: StartedBlueprints,
@@ -143,8 +148,7 @@ struct Started<'a> {
 impl Started<'_> {
     #[expect(clippy::disallowed_methods, reason = "the tasks of the process, which have no request")]
     async fn listen(self, app: AppFactory) -> Result<Instant, StartError> {
-        let Self { service, settings, pipeline, names, database, blueprints, descriptors } = self;
-        let mut signals = Signals::listen().map_err(StartError::Signals)?;
+        let Self { service, settings, pipeline, mut signals, names, database, blueprints, descriptors } = self;
 
         let in_flight = app.in_flight.clone();
         let health =
@@ -186,6 +190,10 @@ impl Started<'_> {
         }
         let sweeper = Sweeper::new(database.clone(), blueprints.expiring(), settings.database.sweep_interval());
         let sweeper = actix_web::rt::spawn(sweeper.run());
+        if let Some(hangup) = signals.hangup.take() {
+            // It ends with the runtime.
+            actix_web::rt::spawn(Reloader::new(service, pipeline).run(hangup));
+        }
         let (api, management) = (api.run(), management.run());
         let (api_handle, management_handle) = (api.handle(), management.handle());
         let management = actix_web::rt::spawn(management);

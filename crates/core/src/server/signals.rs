@@ -1,18 +1,23 @@
-//! The signals that stop the service.
+//! The signals that stop the service, and the one that has it read its settings again.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM and SIGINT.
+/// SIGTERM and SIGINT; SIGHUP until it is taken.
 pub(super) struct Signals {
+    pub hangup: Option<Signal>,
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
     pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            hangup: Some(signal(SignalKind::hangup())?),
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     /// Waits for the next one.

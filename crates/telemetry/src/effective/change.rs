@@ -89,8 +89,14 @@ impl PolicyChange {
     /// A change that was refused: nothing differs after it.
     #[must_use]
     pub fn refused(by: impl Into<String>, source: Source, reason: impl Into<String>, is_off: bool) -> Self {
+        Self { off_before: is_off, off_after: is_off, ..Self::new(Action::Refused, by, source, reason) }
+    }
+
+    /// A change without values.
+    #[must_use]
+    pub fn new(action: Action, by: impl Into<String>, source: Source, reason: impl Into<String>) -> Self {
         Self {
-            action: Action::Refused,
+            action,
             id: None,
             before: Map::new(),
             after: Map::new(),
@@ -99,8 +105,8 @@ impl PolicyChange {
             source,
             reason: reason.into(),
             more: Map::new(),
-            off_before: is_off,
-            off_after: is_off,
+            off_before: false,
+            off_after: false,
         }
     }
 

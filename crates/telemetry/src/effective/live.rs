@@ -20,6 +20,12 @@ pub const LIVE_KEYS: [&str; 9] = [
     "sentry.sample_rate",
 ];
 
+/// Whether this setting can change while the service runs.
+#[must_use]
+pub fn is_live_key(key: &str) -> bool {
+    LIVE_KEYS.contains(&key) || key.strip_prefix("log.levels.").is_some_and(|module| !module.is_empty())
+}
+
 /// A value for each live setting.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LiveSettings {

@@ -20,10 +20,10 @@ mod tests;
 
 pub use cells::{CellChange, Column, changed_cells};
 pub(crate) use levels::is_inside;
-pub(crate) use store::differences;
+pub(crate) use store::{Current, differences};
 
 pub use change::{Action, PolicyChange, Source};
-pub use live::{LIVE_KEYS, LiveSettings, LiveValues};
+pub use live::{LIVE_KEYS, LiveSettings, LiveValues, is_live_key};
 pub use overrides::{Override, OverrideScope};
 pub use parse::InvalidValue;
 pub use snapshot::{InForce, Origin, Snapshot};

@@ -228,6 +228,16 @@ impl Snapshot {
         self.may_send
     }
 
+    /// The values in effect for a record of this request, made by this module, that is no logger line.
+    #[must_use]
+    pub fn in_force_of(&self, request: Option<&RequestIdentity>, target: &str) -> InForce {
+        // So it is for all but a few requests, and the rest takes longer.
+        if self.first_scoped == self.overrides.len() && request.is_none_or(|it| it.debug_level().is_none()) {
+            return self.base;
+        }
+        self.in_force(&Origin::new(request, target))
+    }
+
     /// The values in effect for a record: the settings', then overrides from the widest scope to the narrowest, then a debug
     /// token's level.
     ///

@@ -1,6 +1,8 @@
 //! Where the effective policy is changed.
 
+use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
@@ -45,6 +47,8 @@ pub struct SetOutcome {
 #[derive(Debug)]
 pub struct EffectivePolicy {
     current: ArcSwap<Snapshot>,
+    /// That of the current snapshot: a request compares it with the one that it has, which is cheaper than to load.
+    version: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -54,6 +58,23 @@ struct State {
     fleet_version: Option<u64>,
     configured: Configured,
     overrides: Vec<Override>,
+}
+
+/// The snapshot of a moment.
+pub(crate) enum Current<'a> {
+    Known(&'a Snapshot),
+    Loaded(Guard<Arc<Snapshot>>),
+}
+
+impl Deref for Current<'_> {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        match self {
+            Self::Known(snapshot) => snapshot,
+            Self::Loaded(snapshot) => snapshot,
+        }
+    }
 }
 
 impl State {
@@ -86,10 +107,15 @@ impl EffectivePolicy {
     /// The policy of these settings, at version 1.
     #[must_use]
     pub fn new(settings: &Settings, has_event_sink: bool) -> Self {
-        let configured =
-            Configured { env: settings.env, live: LiveSettings::from(settings), has_event_sink, on_failure: None };
+        let configured = Configured {
+            env: settings.env,
+            live: LiveSettings::from(settings),
+            has_event_sink,
+            on_failure: settings.log.on_failure.level(),
+        };
         let state = State { version: 1, fleet_version: None, configured, overrides: Vec::new() };
-        Self { current: ArcSwap::from_pointee(state.snapshot()), state: Mutex::new(state) }
+        let version = AtomicU64::new(state.version);
+        Self { current: ArcSwap::from_pointee(state.snapshot()), version, state: Mutex::new(state) }
     }
 
     /// The version of this moment, for one record or a few that belong together.
@@ -102,6 +128,15 @@ impl EffectivePolicy {
     #[must_use]
     pub fn load_full(&self) -> Arc<Snapshot> {
         self.current.load_full()
+    }
+
+    /// The version of this moment, which is `known` in all but a few cases.
+    pub(crate) fn load_or<'a>(&self, known: &'a Snapshot) -> Current<'a> {
+        if self.version.load(Ordering::Acquire) == known.version {
+            Current::Known(known)
+        } else {
+            Current::Loaded(self.load())
+        }
     }
 
     /// Sets an override of this process, or refuses to. `expected` is the version that the caller has seen.
@@ -232,6 +267,7 @@ impl EffectivePolicy {
         state.version += 1;
         let snapshot = Arc::new(state.snapshot());
         self.current.store(Arc::clone(&snapshot));
+        self.version.store(state.version, Ordering::Release);
         snapshot
     }
 }

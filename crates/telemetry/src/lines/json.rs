@@ -32,6 +32,10 @@ pub(crate) fn line(record: &Record, out: &mut Vec<u8>) {
     if let Some(request) = &record.request {
         line.request(request);
     }
+    if record.retroactive {
+        line.raw(key!("retroactive"));
+        line.raw("true");
+    }
     if let Some(failure) = &record.failure {
         line.failure(failure);
     }
@@ -132,6 +136,10 @@ impl Line<'_> {
                 self.raw(key!("blueprint"));
                 self.raw("null");
             }
+        }
+        if request.debug_level().is_some() {
+            self.raw(key!("debug"));
+            self.raw("true");
         }
     }
 

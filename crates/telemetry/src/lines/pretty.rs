@@ -25,6 +25,9 @@ impl Pretty {
         let mut out = self.begin(record.at, record.level, record.kind);
         visible(&record.message, false, &mut out);
         self.origin(&mut out, record.request.as_deref(), &record.target, record.span.as_deref());
+        if record.retroactive {
+            self.dim(&mut out, " (retroactive)");
+        }
         let pairs = match &record.detail {
             Detail::Fields(map) | Detail::Data(map) | Detail::Service(map) => Some(map),
             Detail::None => None,
@@ -75,6 +78,9 @@ impl Pretty {
                 let id = request.id();
                 let tail = &id[id.len().saturating_sub(6)..];
                 let _ = write!(origin, "  {}#{tail}", request.blueprint().unwrap_or("-"));
+                if request.debug_level().is_some() {
+                    origin.push_str(" (debug)");
+                }
             }
             None => visible(&format!("  {target}"), false, &mut origin),
         }

@@ -98,9 +98,7 @@ impl Pipeline {
         let snapshot = self.effective.load_full();
         if snapshot.version != version {
             self.sinks.apply(&snapshot);
-            self.filter.store(snapshot.verbosest);
-            // Each call site asks the subscriber again.
-            tracing::callsite::rebuild_interest_cache();
+            self.filter.set_policy(snapshot.verbosest);
         }
         outcome
     }

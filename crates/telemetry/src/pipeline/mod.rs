@@ -1,11 +1,14 @@
 //! From a report to its sinks. There is one pipeline in a process; the helpers, the wrapper and the subscriber feed it.
 
 mod changes;
+mod debug_request;
 mod decision;
+mod filter;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod report;
 mod response;
+mod retroactive;
 mod shutdown;
 #[cfg(test)]
 mod tests;
@@ -19,10 +22,10 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::delivery::Delivery;
-use crate::effective::{EffectivePolicy, InForce, Origin, Snapshot};
+use crate::effective::{Current, EffectivePolicy, InForce, Origin, Snapshot};
 use crate::failure::Failure;
 use crate::flood::{Fingerprint, FloodLimiter, Suppressed};
-use crate::level::{AtomicLevel, Level};
+use crate::level::Level;
 use crate::load_shedding::LoadShedding;
 use crate::losses::Losses;
 use crate::policy::{Kind, Policy, ToSentry};
@@ -33,7 +36,10 @@ use crate::settings::Settings;
 use crate::sinks::{EventSink, LineSink, Scope, Sinks};
 use crate::symbolizer::{Job, Symbolizer};
 
+use debug_request::DebugRequests;
+pub(crate) use debug_request::RaisedRequest;
 use decision::decide;
+use filter::Filter;
 pub use report::Report;
 
 /// Sees each breadcrumb before it is stored for event sinks; may change it, or drop it with `None`.
@@ -52,8 +58,11 @@ pub struct Pipeline {
     /// The redactor of all sinks.
     pub redactor: Arc<Redactor>,
     effective: EffectivePolicy,
-    /// The level below which `tracing` need not pass anything on.
-    filter: AtomicLevel,
+    filter: Arc<Filter>,
+    /// `None` when no key of debug tokens is set.
+    debug_requests: Option<Arc<DebugRequests>>,
+    /// `log.on_failure.max_bytes`.
+    max_earlier_bytes: usize,
     /// One change after the other reaches the sinks.
     changing: Mutex<()>,
     max_breadcrumbs: usize,
@@ -99,7 +108,9 @@ impl Pipeline {
         let effective = EffectivePolicy::new(settings, !sinks.events.is_empty());
         sinks.apply(&effective.load_full());
         Self {
-            filter: AtomicLevel::new(effective.load().verbosest),
+            filter: Filter::new(effective.load().verbosest),
+            debug_requests: DebugRequests::new(&settings.log),
+            max_earlier_bytes: settings.log.on_failure.max_bytes,
             effective,
             changing: Mutex::default(),
             redactor: Arc::new(settings.log.redactor()),
@@ -116,9 +127,26 @@ impl Pipeline {
     /// The context of a request that has just come. Without an id or a trace of the caller it gets new ones.
     #[must_use]
     pub fn begin_request(&self, id: Option<&str>, trace: Option<Uuid>, parts: RequestParts) -> RequestContext {
-        let snapshot = self.snapshot();
+        self.begin_request_with(id, trace, |_| parts)
+    }
+
+    /// The same, with the parts that the effective policy of this moment needs.
+    #[must_use]
+    pub fn begin_request_with(
+        &self,
+        id: Option<&str>,
+        trace: Option<Uuid>,
+        parts: impl FnOnce(&Snapshot) -> RequestParts,
+    ) -> RequestContext {
+        let snapshot = self.effective.load_full();
         let sinks: &[_] = if snapshot.may_send() { &self.sinks.events } else { &[] };
-        RequestContext::new(sinks, snapshot.may_record(), id, trace, parts)
+        let parts = parts(&snapshot);
+        RequestContext::new(sinks, snapshot, id, trace, parts)
+    }
+
+    /// The effective policy of this moment, for a record of this request.
+    pub(crate) fn snapshot_for<'a>(&self, request: &'a RequestContext) -> Current<'a> {
+        self.effective.load_or(request.snapshot())
     }
 
     /// The effective policy of this moment. Load it once for each record.
@@ -148,7 +176,10 @@ impl Pipeline {
         let snapshot = self.snapshot();
         let wants = |request: Option<&RequestContext>| {
             let origin = Origin { is_line: true, ..Origin::new(request.map(|it| &**it.identity()), target) };
-            level >= snapshot.in_force(&origin).policy.level
+            // Below it, a request's lines may be stored for the case that it fails.
+            let stored = snapshot.on_failure().filter(|_| request.is_some());
+            let level_in_force = snapshot.in_force(&origin).policy.level;
+            level >= stored.map_or(level_in_force, |stored| stored.min(level_in_force))
         };
         request::with_current(|request| wants(Some(request))).unwrap_or_else(|| wants(None))
     }
@@ -160,7 +191,13 @@ impl Pipeline {
         let in_force = self.in_force(&report, request);
         let InForce { policy, .. } = in_force;
         let route = policy.route(report.kind, report.level);
+        if let (Kind::Uncaught, Some(request)) = (report.kind, request) {
+            self.request_failed(request);
+        }
         if !route.stderr && route.sentry == ToSentry::Nothing {
+            if let Some(request) = request.filter(|_| self.stores_earlier_line(&policy, &report)) {
+                self.store_earlier_line(report, request);
+            }
             return None;
         }
         if report.kind == Kind::Line && !policy.line_reports_failure(report.level) {
@@ -208,8 +245,12 @@ impl Pipeline {
         let is_line = report.kind == Kind::Line;
         // A breadcrumb's target is its category, which is no module.
         let target = if report.kind == Kind::Breadcrumb { "" } else { &report.target };
-        let origin = Origin { is_line, ..Origin::new(request.map(|it| &**it.identity()), target) };
-        let mut in_force = self.snapshot().in_force(&origin);
+        let identity = request.map(|it| &**it.identity());
+        let snapshot = self.snapshot();
+        let mut in_force = match is_line {
+            true => snapshot.in_force(&Origin { is_line, ..Origin::new(identity, target) }),
+            false => snapshot.in_force_of(identity, target),
+        };
         in_force.policy.level = report.threshold.unwrap_or(in_force.policy.level);
         in_force
     }
@@ -328,8 +369,8 @@ impl Pipeline {
     /// Records a breadcrumb. For event sinks it passes the service's hook, which may change or drop it.
     pub fn breadcrumb(&self, breadcrumb: Breadcrumb) {
         let request = request::current();
-        let origin = Origin::new(request.as_deref().map(|it| &**it.identity()), "");
-        let route = self.snapshot().in_force(&origin).policy.route(Kind::Breadcrumb, breadcrumb.level);
+        let identity = request.as_deref().map(|it| &**it.identity());
+        let route = self.snapshot().in_force_of(identity, "").policy.route(Kind::Breadcrumb, breadcrumb.level);
         let at = Timestamp::now();
         let redacted = |breadcrumb| Report::breadcrumb(breadcrumb).redacted(&self.redactor);
         if route.stderr {

@@ -98,6 +98,7 @@ impl Report {
                 Kind::Breadcrumb | Kind::Message => Detail::Data(self.data),
                 Kind::Exception | Kind::Uncaught | Kind::Response => Detail::None,
             },
+            retroactive: false,
         }
     }
 

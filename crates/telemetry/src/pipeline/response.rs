@@ -3,8 +3,7 @@
 use serde_json::Map;
 
 use super::{Pipeline, Report};
-use crate::effective::{InForce, Origin};
-use crate::identity::RequestIdentity;
+use crate::effective::InForce;
 use crate::level::Level;
 use crate::load_shedding::Refused;
 use crate::policy::{Kind, Policy, ToSentry};
@@ -19,8 +18,8 @@ const BREADCRUMB_CONTENT_BYTES: usize = 1024;
 impl Pipeline {
     /// The values in effect for the response of a request.
     #[must_use]
-    pub fn response_in_force(&self, request: &RequestIdentity) -> InForce {
-        self.snapshot().in_force(&Origin::new(Some(request), ResponseRecord::TARGET))
+    pub fn response_in_force(&self, request: &RequestContext) -> InForce {
+        self.snapshot_for(request).in_force_of(Some(request.identity()), ResponseRecord::TARGET)
     }
 
     /// Whether a sink gets a response of this level.

@@ -29,6 +29,7 @@ impl Pipeline {
     pub fn finish(&self, deadline: Instant) {
         self.floods.end_all().into_iter().for_each(|suppressed| self.report_suppressed(suppressed));
         self.load_shedding.end().into_iter().for_each(|refused| self.report_refused(refused));
+        self.end_refused_tokens();
         self.symbolizer.finish(after(SYMBOLIZER_SHARE, deadline));
         let events_deadline = after(EVENTS_SHARE, deadline);
         for sink in &self.sinks.events {

@@ -35,6 +35,8 @@ pub struct Record {
     pub event_id: Option<EventId>,
     /// What only some kinds have.
     pub detail: Detail,
+    /// Whether it is below the level, and written because its request failed.
+    pub retroactive: bool,
 }
 
 /// What only some kinds of records have.
@@ -74,6 +76,7 @@ impl Record {
             failure: None,
             event_id: None,
             detail: Detail::Service(data),
+            retroactive: false,
         }
     }
 

@@ -17,6 +17,13 @@ impl Breadcrumbs {
         }
     }
 
+    /// Adds some by their time, and drops the oldest beyond `limit`.
+    pub(crate) fn merge(&mut self, breadcrumbs: impl Iterator<Item = RecordedBreadcrumb>, limit: usize) {
+        self.0.extend(breadcrumbs);
+        self.0.make_contiguous().sort_by_key(|breadcrumb| breadcrumb.at);
+        self.0.drain(..self.0.len().saturating_sub(limit));
+    }
+
     /// A copy of all, oldest first.
     #[must_use]
     pub fn to_vec(&self) -> Vec<RecordedBreadcrumb> {

@@ -1,17 +1,24 @@
 //! The state of a request while work for it goes on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
 
+use super::earlier_lines::EarlierLines;
 use super::reports::{Claim, Reports};
 use super::scopes::Scopes;
 use super::{Breadcrumbs, RequestIdentity, RequestParts};
+use crate::debug_token::DebugGrant;
 use crate::delivery::Delivery;
+use crate::effective::Snapshot;
+use crate::pipeline::RaisedRequest;
 use crate::record::EventId;
 use crate::sinks::EventSink;
+
+/// The header of a debug token.
+pub const DEBUG_LOG: &str = "x-debug-log";
 
 /// A request while work for it goes on: its identity, its breadcrumbs, and what it has reported.
 ///
@@ -21,10 +28,14 @@ pub struct RequestContext {
     scopes: Scopes,
     breadcrumbs: Mutex<Breadcrumbs>,
     reports: Mutex<Reports>,
+    earlier_lines: Mutex<EarlierLines>,
+    /// A debug token that is valid, if the route turns out to be its own.
+    debug_grant: Mutex<Option<Box<DebugGrant>>>,
+    raised: OnceLock<Box<RaisedRequest>>,
     /// Whether work for it may go on after the response.
     detached: AtomicBool,
-    /// Whether anything was recorded when it began.
-    is_recorded: bool,
+    /// The effective policy when it began.
+    snapshot: Arc<Snapshot>,
     depends_on_caller: AtomicBool,
     withholds_body: AtomicBool,
 }
@@ -32,7 +43,7 @@ pub struct RequestContext {
 impl RequestContext {
     pub(crate) fn new(
         sinks: &[Arc<dyn EventSink>],
-        is_recorded: bool,
+        snapshot: Arc<Snapshot>,
         id: Option<&str>,
         trace: Option<Uuid>,
         parts: RequestParts,
@@ -44,8 +55,11 @@ impl RequestContext {
             scopes,
             breadcrumbs: Mutex::default(),
             reports: Mutex::default(),
+            earlier_lines: Mutex::default(),
+            debug_grant: Mutex::default(),
+            raised: OnceLock::new(),
             detached: AtomicBool::new(false),
-            is_recorded,
+            snapshot,
             depends_on_caller: AtomicBool::new(false),
             withholds_body: AtomicBool::new(false),
         }
@@ -59,8 +73,14 @@ impl RequestContext {
 
     /// Whether anything was recorded when it began. A request that began in the mode `off` has no response record.
     #[must_use]
-    pub const fn is_recorded(&self) -> bool {
-        self.is_recorded
+    pub fn is_recorded(&self) -> bool {
+        self.snapshot.may_record()
+    }
+
+    /// The effective policy when it began.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 
     pub(crate) const fn scopes(&self) -> &Scopes {
@@ -120,11 +140,29 @@ impl RequestContext {
         let traceparent = format!("00-{trace_id}-{span}-0{flag}");
         let id = self.identity.id().to_owned();
         let ids = [("x-request-id", id), ("traceparent", traceparent), ("sentry-trace", sentry_trace)];
-        ids.into_iter().chain(self.identity.parts.forwarded_client()).collect()
+        let debug = self.raised.get().map(|raised| (DEBUG_LOG, raised.hop_token(self)));
+        ids.into_iter().chain(self.identity.parts.forwarded_client()).chain(debug).collect()
     }
 
     pub(crate) fn breadcrumbs(&self) -> MutexGuard<'_, Breadcrumbs> {
         self.breadcrumbs.lock()
+    }
+
+    pub(crate) fn earlier_lines(&self) -> MutexGuard<'_, EarlierLines> {
+        self.earlier_lines.lock()
+    }
+
+    pub(crate) fn set_debug_grant(&self, grant: DebugGrant) {
+        *self.debug_grant.lock() = Some(Box::new(grant));
+    }
+
+    pub(crate) fn take_debug_grant(&self) -> Option<DebugGrant> {
+        self.debug_grant.lock().take().map(|grant| *grant)
+    }
+
+    pub(crate) fn set_raised(&self, raised: RaisedRequest) {
+        // A request has one token.
+        let _ = self.raised.set(Box::new(raised));
     }
 
     /// Claims the line and the event of a failure, where they are wanted and no earlier report of the same failure has them.

@@ -5,11 +5,12 @@
 mod breadcrumbs;
 mod context;
 mod current;
+mod earlier_lines;
 mod reports;
 mod scopes;
 
 pub use crate::identity::{ClientAddressHeader, REQUEST_ID, RequestIdentity, RequestParts};
 pub use breadcrumbs::Breadcrumbs;
-pub use context::RequestContext;
+pub use context::{DEBUG_LOG, RequestContext};
 pub use current::{current, scope, sync_scope, with_current};
 pub use reports::Claim;

@@ -32,6 +32,7 @@ fn request(blueprint: Option<&'static str>) -> Arc<RequestIdentity> {
 
 fn record(kind: Kind, level: Level) -> Record {
     Record {
+        retroactive: false,
         at: at(),
         level,
         kind,

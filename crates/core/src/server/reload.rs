@@ -1,0 +1,135 @@
+//! Reading the settings again: on SIGHUP, and when the content of their files changes.
+
+use std::time::Duration;
+
+use cyanotype_settings::{Changes, Fingerprint};
+use cyanotype_telemetry::Pipeline;
+use cyanotype_telemetry::effective::{Action, PolicyChange, Source, is_live_key};
+use serde_json::{Map, Value, json};
+use tokio::signal::unix::Signal;
+use tokio::time::{Interval, MissedTickBehavior};
+
+use super::service::Service;
+use crate::blueprint::error::RegistryError;
+use crate::blueprint::registry::{self, Registered};
+use crate::settings::{Settings, SettingsError};
+
+/// Applies what is set anew, as far as it can change while the service runs.
+pub(super) struct Reloader {
+    pipeline: &'static Pipeline,
+    blueprints: Vec<Registered>,
+    /// As the service was started with.
+    started: Settings,
+    /// As it was loaded last.
+    current: Settings,
+    /// The content of the files that was looked at last.
+    seen: Fingerprint,
+}
+
+/// Why settings that were read again are not used.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Blueprints(#[from] RegistryError),
+}
+
+impl Reloader {
+    pub(super) fn new(service: &Service, pipeline: &'static Pipeline) -> Self {
+        let started = service.settings.clone();
+        Self {
+            pipeline,
+            blueprints: service.blueprints.clone(),
+            current: started.clone(),
+            seen: started.fingerprint(),
+            started,
+        }
+    }
+
+    /// Reloads on each SIGHUP, and as often as `config.watch_s` finds other content.
+    pub(super) async fn run(mut self, mut hangup: Signal) {
+        let mut ticks = self.started.config.watch().map(ticks);
+        loop {
+            let source = tokio::select! {
+                received = hangup.recv() => match received {
+                    Some(()) => Source::Signal,
+                    // The runtime is ending.
+                    None => return,
+                },
+                () = next(&mut ticks) => Source::File,
+            };
+            let now = self.current.current_fingerprint();
+            if source == Source::Signal || now != self.seen {
+                self.seen = now;
+                self.reload(source);
+            }
+        }
+    }
+
+    fn reload(&mut self, source: Source) {
+        let by = if source == Source::Signal { "SIGHUP" } else { "config.watch_s" };
+        let (new, in_force) = match self.load() {
+            Ok(loaded) => loaded,
+            Err(error) => return self.refuse(by, source, &error),
+        };
+        // What needs a restart does so until there is one, however often it is loaded.
+        let since_start = self.started.changes_to(&new);
+        let Changes { hidden, .. } = self.current.changes_to(&new);
+        let needs_restart: Vec<String> =
+            since_start.changed.into_iter().map(|change| change.key).filter(|key| !is_live(key)).collect();
+        let hidden: Vec<Value> = hidden.into_iter().map(|it| json!({"key": it.key, "set_by": it.by})).collect();
+        let mut more = Map::new();
+        more.insert("needs_restart".to_owned(), json!(needs_restart));
+        if !hidden.is_empty() {
+            more.insert("hidden".to_owned(), json!(hidden));
+        }
+        let change = PolicyChange { more, ..PolicyChange::new(Action::Reloaded, by, source, "") };
+        self.pipeline.reconfigure(&in_force.telemetry(), change);
+        self.current = new;
+    }
+
+    /// What the layers have now, and that with the blueprints' settings applied.
+    fn load(&self) -> Result<(Settings, Settings), Unusable> {
+        let new = self.current.reload()?;
+        let mut in_force = new.clone();
+        registry::enabled(&self.blueprints, &mut in_force)?;
+        Ok((new, in_force))
+    }
+
+    /// Records why nothing has changed.
+    fn refuse(&self, by: &str, source: Source, error: &Unusable) {
+        let is_off = self.pipeline.policy().is_silent();
+        let mut change = PolicyChange::refused(by, source, error.to_string(), is_off);
+        let settings = match error {
+            Unusable::Settings(error) | Unusable::Blueprints(RegistryError::Settings(error)) => Some(error),
+            Unusable::Blueprints(_) => None,
+        };
+        if let Some(problem) = settings.and_then(|error| error.problems().first()) {
+            change.more.insert("file".to_owned(), json!(problem.file()));
+            change.more.insert("key".to_owned(), json!(problem.key()));
+        }
+        self.pipeline.record_change(&change);
+    }
+}
+
+/// Whether a key can change while the service runs; a blueprint's level is that of its crate in `log.levels`.
+fn is_live(key: &str) -> bool {
+    is_live_key(key) || key.starts_with("blueprints.") && key.ends_with(".log.level")
+}
+
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Waits for the next tick; for ever without any.
+async fn next(ticks: &mut Option<Interval>) {
+    match ticks {
+        Some(ticks) => {
+            ticks.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,229 @@
+//! Requests that a debug token raises: their own level, for their lines and breadcrumbs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::filter::{Filter, Raised};
+use super::{Pipeline, Report, pipeline};
+use crate::debug_token::{DebugGrant, DebugKey, Refusals, Refused, RefusedTokens};
+use crate::level::Level;
+use crate::request::RequestContext;
+use crate::settings::Log;
+
+/// How long a token for another process is valid.
+const HOP_VALIDITY: Duration = Duration::from_secs(60);
+
+/// The key of debug tokens, and what was refused.
+#[derive(Debug)]
+pub(crate) struct DebugRequests {
+    key: DebugKey,
+    refusals: Refusals,
+}
+
+/// What is raised for a request, for as long as work for it goes on.
+#[derive(Debug)]
+pub(crate) struct RaisedRequest {
+    requests: Arc<DebugRequests>,
+    level: Level,
+    _filter: Raised,
+}
+
+impl RaisedRequest {
+    /// A token for the same request in another process: for any route, and this trace alone.
+    pub(crate) fn hop_token(&self, request: &RequestContext) -> String {
+        let trace = request.identity().trace_id().into_uuid();
+        self.requests.key.issue(&DebugGrant::for_trace(trace, self.level, Timestamp::now() + HOP_VALIDITY))
+    }
+}
+
+impl DebugRequests {
+    /// `None` when no key is set.
+    pub(super) fn new(log: &Log) -> Option<Arc<Self>> {
+        // The settings have checked it.
+        let key = DebugKey::new(log.debug_key.as_deref()?).ok()?;
+        Some(Arc::new(Self { key, refusals: Refusals::new(log.flood.window()) }))
+    }
+
+    fn refuse(&self, reason: Refused) {
+        self.refusals.count(reason, |refused| {
+            if let Some(pipeline) = pipeline() {
+                pipeline.report_refused_tokens(refused);
+            }
+        });
+    }
+}
+
+impl Pipeline {
+    /// Whether a request can be raised by a token.
+    #[must_use]
+    pub fn accepts_debug_tokens(&self) -> bool {
+        self.debug_requests.is_some()
+    }
+
+    /// Reads the values of a request's header `x-debug-log`. A token for its trace raises it now, one for a route once the route
+    /// is known; any other changes nothing, and is counted.
+    pub fn read_debug_tokens<'a>(&self, request: &RequestContext, tokens: impl IntoIterator<Item = &'a [u8]>) {
+        let Some(requests) = &self.debug_requests else { return };
+        let mut tokens = tokens.into_iter();
+        let Some(token) = tokens.next() else { return };
+        if tokens.next().is_some() {
+            return requests.refuse(Refused::Malformed);
+        }
+        match requests.key.verify(token, Timestamp::now()) {
+            Ok(grant) if grant.is_for("", None, request.identity().trace_id().into_uuid()) => {
+                self.raise(requests, request, &grant, &self.filter);
+            }
+            Ok(grant) => request.set_debug_grant(grant),
+            Err(reason) => requests.refuse(reason),
+        }
+    }
+
+    /// Raises a request whose token is for its route, now that the route is known.
+    pub fn settle_debug_token(&self, request: &RequestContext) {
+        let Some(requests) = &self.debug_requests else { return };
+        let Some(grant) = request.take_debug_grant() else { return };
+        let identity = request.identity();
+        if grant.is_for(identity.parts.method.as_str(), identity.route(), identity.trace_id().into_uuid()) {
+            self.raise(requests, request, &grant, &self.filter);
+        } else {
+            requests.refuse(Refused::Foreign);
+        }
+    }
+
+    fn raise(&self, requests: &Arc<DebugRequests>, request: &RequestContext, grant: &DebugGrant, filter: &Arc<Filter>) {
+        let level = grant.level();
+        request.identity().set_debug_level(level);
+        request.set_raised(RaisedRequest { requests: Arc::clone(requests), level, _filter: filter.raise(level) });
+    }
+
+    /// Debug tokens that were refused since the start.
+    #[must_use]
+    pub fn refused_debug_tokens(&self) -> u64 {
+        self.debug_requests.as_ref().map_or(0, |requests| requests.refusals.total())
+    }
+
+    /// Ends the window in which refused tokens are counted.
+    pub(super) fn end_refused_tokens(&self) {
+        if let Some(refused) = self.debug_requests.as_ref().and_then(|requests| requests.refusals.end()) {
+            self.report_refused_tokens(refused);
+        }
+    }
+
+    fn report_refused_tokens(&self, refused: RefusedTokens) {
+        let (message, data) = refused.into_report();
+        self.report(Report { data, ..Report::service(Level::Warning, message) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::fixture::{Fixture, pipeline};
+    use crate::policy::Kind;
+    use crate::request::{DEBUG_LOG, sync_scope};
+
+    const KEY: &str = "a key of a test, of 32 bytes or more";
+
+    fn service(own: &[(&str, &str)]) -> Fixture {
+        pipeline(&[&[("log.debug_key", KEY)], own].concat())
+    }
+
+    fn token(level: Level, route: &str) -> String {
+        let expires_at = Timestamp::now() + Duration::from_secs(60);
+        DebugKey::new(KEY)
+            .expect("long enough")
+            .issue(&DebugGrant::for_route(route, level, expires_at).expect("a route"))
+    }
+
+    /// What the lines of a request at debug and trace lead to, with these tokens.
+    fn lines(service: &Fixture, route: &str, tokens: &[&str]) -> Vec<(String, bool)> {
+        let request = service.request("one");
+        service.pipeline.read_debug_tokens(&request, tokens.iter().map(|token| token.as_bytes()));
+        request.identity().set_route(Some(route.to_owned()));
+        service.pipeline.settle_debug_token(&request);
+        sync_scope(&request, || {
+            for (level, message) in [(Level::Debug, "debug"), (Level::Trace, "trace"), (Level::Error, "error")] {
+                service.pipeline.report(Report::new(Kind::Line, level, "test", message.to_owned()));
+            }
+        });
+        let lines = service.outcome().lines;
+        lines.iter().map(|it| (it["message"].as_str().unwrap_or_default().to_owned(), it["debug"] == true)).collect()
+    }
+
+    #[test]
+    fn a_token_raises_the_request_of_its_route() {
+        let service = service(&[]);
+        let token = token(Level::Debug, "GET /orders/{id}");
+        let raised = [("debug".to_owned(), true), ("error".to_owned(), true)];
+        assert_eq!(lines(&service, "/orders/{id}", &[&token]), raised);
+        assert_eq!(lines(&service, "/orders", &[&token]), [("error".to_owned(), false)]);
+        assert_eq!(lines(&service, "/orders/{id}", &[]), [("error".to_owned(), false)]);
+        assert_eq!(service.pipeline.refused_debug_tokens(), 1);
+    }
+
+    #[test]
+    fn a_request_with_two_tokens_or_another_keys_is_not_raised() {
+        let service = service(&[]);
+        let token = token(Level::Debug, "GET /orders/{id}");
+        assert_eq!(lines(&service, "/orders/{id}", &[&token, &token]), [("error".to_owned(), false)]);
+        let forged = token.replace("v1.", "v1.A");
+        assert_eq!(lines(&service, "/orders/{id}", &[&forged]), [("error".to_owned(), false)]);
+        assert_eq!(service.pipeline.refused_debug_tokens(), 2);
+        service.pipeline.end_refused_tokens();
+        assert_eq!(service.outcome().lines[0]["refused"].as_object().map(serde_json::Map::len), Some(2));
+        let without_a_key = pipeline(&[]);
+        assert_eq!(lines(&without_a_key, "/orders/{id}", &[&token]), [("error".to_owned(), false)]);
+        assert_eq!(without_a_key.pipeline.refused_debug_tokens(), 0);
+    }
+
+    #[test]
+    fn a_token_never_adds_a_sink() {
+        let token = token(Level::Trace, "GET /orders/{id}");
+        for mode in ["off", "sentry"] {
+            assert!(lines(&service(&[("log.mode", mode)]), "/orders/{id}", &[&token]).is_empty(), "{mode}");
+        }
+    }
+
+    #[test]
+    fn the_filter_follows_the_requests_in_flight() {
+        let service = service(&[]);
+        let request = service.request("one");
+        let token = token(Level::Debug, "GET /orders/{id}");
+        service.pipeline.read_debug_tokens(&request, [token.as_bytes()]);
+        assert_eq!(service.pipeline.filter(), Level::Info, "its route is not known");
+        request.identity().set_route(Some("/orders/{id}".into()));
+        service.pipeline.settle_debug_token(&request);
+        assert_eq!(service.pipeline.filter(), Level::Debug);
+        drop(request);
+        assert_eq!(service.pipeline.filter(), Level::Info);
+    }
+
+    #[test]
+    fn another_process_gets_a_token_of_its_own_for_the_same_trace() {
+        let here = service(&[]);
+        let request = here.request("one");
+        let outgoing = |request: &RequestContext| {
+            request.outgoing().into_iter().find(|(name, _)| *name == DEBUG_LOG).map(|(_, token)| token)
+        };
+        assert_eq!(outgoing(&request), None);
+        let token = token(Level::Debug, "GET /orders/{id}");
+        here.pipeline.read_debug_tokens(&request, [token.as_bytes()]);
+        request.identity().set_route(Some("/orders/{id}".into()));
+        here.pipeline.settle_debug_token(&request);
+        let hop = outgoing(&request).expect("it is raised");
+        assert_ne!(hop, token);
+
+        let there = service(&[]);
+        let trace = request.identity().trace_id().into_uuid();
+        let same = there.pipeline.begin_request(None, Some(trace), Default::default());
+        there.pipeline.read_debug_tokens(&same, [hop.as_bytes()]);
+        assert_eq!(same.identity().debug_level(), Some(Level::Debug));
+        let other = there.request("other");
+        there.pipeline.read_debug_tokens(&other, [hop.as_bytes()]);
+        there.pipeline.settle_debug_token(&other);
+        assert_eq!(other.identity().debug_level(), None);
+        assert_eq!(there.pipeline.refused_debug_tokens(), 1);
+    }
+}

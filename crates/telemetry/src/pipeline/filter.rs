@@ -1,0 +1,97 @@
+//! The level below which `tracing` passes nothing on.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::level::{AtomicLevel, Level};
+
+/// The level below which `tracing` passes nothing on: the effective policy's, or that of a request that is raised above it.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    current: AtomicLevel,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    policy: Level,
+    /// How many requests in flight are raised to each level, in the order of [`Level::ALL`].
+    raised: [usize; Level::ALL.len()],
+}
+
+impl Filter {
+    pub(super) fn new(policy: Level) -> Arc<Self> {
+        let state = State { policy, raised: [0; Level::ALL.len()] };
+        Arc::new(Self { current: AtomicLevel::new(policy), state: Mutex::new(state) })
+    }
+
+    pub(crate) fn load(&self) -> Level {
+        self.current.load()
+    }
+
+    /// Follows the effective policy.
+    pub(super) fn set_policy(&self, level: Level) {
+        let mut state = self.state.lock();
+        state.policy = level;
+        self.refresh(&state);
+    }
+
+    fn refresh(&self, state: &State) {
+        let raised = Level::ALL.into_iter().zip(state.raised).find(|(_, requests)| *requests > 0);
+        let level = raised.map_or(state.policy, |(level, _)| level.min(state.policy));
+        if level != self.current.load() {
+            self.current.store(level);
+            // Each call site asks the subscriber again, so that a disabled line costs one comparison.
+            tracing::callsite::rebuild_interest_cache();
+        }
+    }
+
+    /// Lets lines from this level up pass for as long as the guard lives.
+    pub(super) fn raise(self: &Arc<Self>, level: Level) -> Raised {
+        let mut state = self.state.lock();
+        state.raised[level as usize] += 1;
+        self.refresh(&state);
+        Raised { filter: Arc::clone(self), level }
+    }
+}
+
+/// A request in flight that is raised to a level.
+#[derive(Debug)]
+pub(crate) struct Raised {
+    filter: Arc<Filter>,
+    level: Level,
+}
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        let mut state = self.filter.state.lock();
+        state.raised[self.level as usize] -= 1;
+        self.filter.refresh(&state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_filter_is_as_open_as_the_policy_or_the_most_verbose_request_needs() {
+        let filter = Filter::new(Level::Info);
+        let debug = filter.raise(Level::Debug);
+        let trace = filter.raise(Level::Trace);
+        let other = filter.raise(Level::Trace);
+        assert_eq!(filter.load(), Level::Trace);
+        drop(trace);
+        assert_eq!(filter.load(), Level::Trace);
+        drop(other);
+        assert_eq!(filter.load(), Level::Debug);
+        filter.set_policy(Level::Error);
+        assert_eq!(filter.load(), Level::Debug);
+        drop(debug);
+        assert_eq!(filter.load(), Level::Error);
+        let quiet = filter.raise(Level::Critical);
+        assert_eq!(filter.load(), Level::Error, "a request is raised, never lowered");
+        drop(quiet);
+    }
+}

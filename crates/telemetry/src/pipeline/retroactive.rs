@@ -1,0 +1,177 @@
+//! Lines below the level, written after all when their request fails.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Map;
+
+use super::{Pipeline, Report};
+use crate::losses::Losses;
+use crate::policy::{Kind, Policy};
+use crate::record::{Record, ResponseRecord};
+use crate::request::RequestContext;
+use crate::sinks::LineSink;
+
+impl Pipeline {
+    /// Stores a line that no sink gets, for the case that its request fails.
+    pub(super) fn store_earlier_line(&self, report: Report, request: &RequestContext) {
+        // What it mentions in passing is no failure, and its stack would be all that is stored.
+        let report = Report { failure: None, ..report }.redacted(&self.redactor);
+        request.earlier_lines().push(Timestamp::now(), report, self.max_earlier_bytes);
+    }
+
+    /// A request has failed: the lines that led to it are written before the failure's own records, and are breadcrumbs of its
+    /// events.
+    pub fn request_failed(&self, request: &RequestContext) {
+        let snapshot = self.snapshot();
+        if snapshot.on_failure().is_none() {
+            return;
+        }
+        let policy = snapshot.in_force_of(Some(request.identity()), ResponseRecord::TARGET).policy;
+        let (lines, dropped) = request.earlier_lines().take();
+        if dropped > 0 && policy.has_stderr() {
+            self.sinks.write(&dropped_lines(dropped, request));
+        }
+        let breadcrumbs = policy.has_sentry().then(|| lines.iter().map(|(at, line)| line.to_breadcrumb(*at)));
+        if let Some(breadcrumbs) = breadcrumbs {
+            request.breadcrumbs().merge(breadcrumbs, self.max_breadcrumbs);
+        }
+        if policy.has_stderr() {
+            for (at, line) in lines {
+                let record = line.into_record(at, Some(request), None, false);
+                self.sinks.write(&Record { retroactive: true, ..record });
+            }
+        }
+    }
+
+    /// Whether a line below the level is stored for the case that its request fails.
+    pub(super) fn stores_earlier_line(&self, policy: &Policy, report: &Report) -> bool {
+        report.kind == Kind::Line
+            && report.level < policy.level
+            && !policy.is_silent()
+            && self.snapshot().on_failure().is_some_and(|from| report.level >= from)
+    }
+}
+
+fn dropped_lines(count: u64, request: &RequestContext) -> Record {
+    let message = format!("dropped {count} earlier lines of this request: log.on_failure.max_bytes is full");
+    let losses = Losses(vec![(Kind::Line, count)]);
+    let request = Some(Arc::clone(request.identity()));
+    Record { request, retroactive: true, ..Record::of_losses(&losses, message, Map::new()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use crate::failure::Failure;
+    use crate::level::Level;
+    use crate::pipeline::Report;
+    use crate::pipeline::fixture::{Fixture, pipeline};
+    use crate::policy::Kind;
+    use crate::request::sync_scope;
+
+    fn line(service: &Fixture, level: Level, message: &str) {
+        service.pipeline.report(Report::new(Kind::Line, level, "test", message.to_owned()));
+    }
+
+    fn fail(service: &Fixture, message: &str) {
+        service.pipeline.report(Report::failure(Kind::Uncaught, "test", Failure::plain("Broken", message.to_owned())));
+    }
+
+    /// Level, message, and whether it is marked.
+    fn shown(lines: &[Value]) -> Vec<(String, String, bool)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        lines.iter().map(|line| (text(&line["level"]), text(&line["message"]), line["retroactive"] == true)).collect()
+    }
+
+    fn row(level: &str, message: &str, marked: bool) -> (String, String, bool) {
+        (level.to_owned(), message.to_owned(), marked)
+    }
+
+    #[test]
+    fn a_failed_request_shows_what_led_to_it_before_the_failure() {
+        let service = pipeline(&[("log.on_failure.level", "debug")]);
+        let request = service.request("one");
+        sync_scope(&request, || {
+            line(&service, Level::Trace, "too detailed");
+            line(&service, Level::Debug, "opens with Bearer hunter2hunter2");
+            line(&service, Level::Info, "works");
+            line(&service, Level::Debug, "closes");
+            assert_eq!(shown(&service.written()), [row("info", "works", false)]);
+            fail(&service, "broken");
+            service.end_response(None, &request);
+        });
+        let outcome = service.outcome();
+        let lines = shown(&outcome.lines);
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert!(lines[0].1.starts_with("opens") && !lines[0].1.contains("hunter2"), "{lines:?}");
+        assert_eq!(lines[1..], [row("debug", "closes", true), row("error", "broken", false)]);
+        let crumbs: Vec<_> = outcome.events[0].crumbs.iter().map(|(_, message)| message.as_str()).collect();
+        assert_eq!(crumbs.len(), 3, "{crumbs:?}");
+        assert_eq!(crumbs[1..], ["works", "closes"], "they are in the order of time");
+    }
+
+    #[test]
+    fn a_request_that_succeeds_or_catches_its_error_shows_none_of_them() {
+        let service = pipeline(&[("log.on_failure.level", "debug")]);
+        let request = service.request("one");
+        sync_scope(&request, || {
+            line(&service, Level::Debug, "below the level");
+            let caught = Failure::plain("Broken", "caught".to_owned());
+            service.pipeline.report(Report::failure(Kind::Exception, "test", caught));
+            service.end_response(None, &request);
+        });
+        let outcome = service.outcome();
+        assert_eq!(shown(&outcome.lines), [row("error", "caught", false)]);
+        assert!(outcome.events[0].crumbs.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_stored_unless_it_is_on_and_there_is_a_request() {
+        for (own, in_request) in [("off", true), ("debug", false)] {
+            let service = pipeline(&[("log.on_failure.level", own)]);
+            let request = service.request("one");
+            let work = || {
+                line(&service, Level::Debug, "below the level");
+                fail(&service, "broken");
+            };
+            if in_request {
+                sync_scope(&request, work)
+            } else {
+                work()
+            }
+            assert_eq!(shown(&service.outcome().lines), [row("error", "broken", false)], "{own}");
+        }
+    }
+
+    #[test]
+    fn lines_that_made_room_are_counted() {
+        let service = pipeline(&[("log.on_failure.level", "debug"), ("log.on_failure.max_bytes", "1024")]);
+        let request = service.request("one");
+        sync_scope(&request, || {
+            (0..20).for_each(|n| line(&service, Level::Debug, &format!("step {n}")));
+            fail(&service, "broken");
+        });
+        let lines = service.outcome().lines;
+        let shown = shown(&lines);
+        let dropped = 20 - (lines.len() as u64 - 2);
+        assert_eq!(lines[0]["dropped"]["line"], dropped, "{shown:?}");
+        assert_eq!((lines[0]["retroactive"] == true, &lines[0]["request_id"]), (true, &Value::from("one")));
+        assert_eq!(shown[lines.len() - 2], row("debug", "step 19", true));
+    }
+
+    #[test]
+    fn without_stderr_they_are_breadcrumbs_alone() {
+        let service = pipeline(&[("log.on_failure.level", "debug"), ("log.mode", "sentry")]);
+        let request = service.request("one");
+        sync_scope(&request, || {
+            line(&service, Level::Debug, "below the level");
+            fail(&service, "broken");
+            service.end_response(None, &request);
+        });
+        let outcome = service.outcome();
+        assert!(outcome.lines.is_empty());
+        assert_eq!(outcome.events[0].crumbs.len(), 1);
+    }
+}

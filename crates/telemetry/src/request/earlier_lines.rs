@@ -1,0 +1,81 @@
+//! The lines of a request that are below the level, for the case that it fails.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::pipeline::Report;
+
+/// What a line takes in memory beside its texts, about.
+const LINE_OVERHEAD: usize = size_of::<(Timestamp, Report)>();
+
+/// The newest lines of a request that are below the level, up to a number of bytes. They are redacted.
+#[derive(Debug, Default)]
+pub(crate) struct EarlierLines {
+    lines: VecDeque<(Timestamp, Report)>,
+    bytes: usize,
+    /// Lines that made room for later ones.
+    dropped: u64,
+}
+
+impl EarlierLines {
+    /// Adds a line, and drops the oldest beyond `max_bytes`.
+    pub(crate) fn push(&mut self, at: Timestamp, line: Report, max_bytes: usize) {
+        self.bytes += size(&line);
+        self.lines.push_back((at, line));
+        while self.bytes > max_bytes {
+            let Some((_, oldest)) = self.lines.pop_front() else { break };
+            self.bytes -= size(&oldest);
+            self.dropped += 1;
+        }
+    }
+
+    /// All lines, oldest first, and how many made room for them.
+    pub(crate) fn take(&mut self) -> (VecDeque<(Timestamp, Report)>, u64) {
+        let Self { lines, dropped, .. } = std::mem::take(self);
+        (lines, dropped)
+    }
+}
+
+fn size(line: &Report) -> usize {
+    let fields: usize = line.data.iter().map(|(key, value)| key.len() + size_of_value(value)).sum();
+    let span = line.span.as_ref().map_or(0, String::len);
+    LINE_OVERHEAD + line.message.len() + line.target.len() + span + fields
+}
+
+fn size_of_value(value: &Value) -> usize {
+    let own = size_of::<Value>();
+    match value {
+        Value::String(text) => own + text.len(),
+        Value::Array(items) => own + items.iter().map(size_of_value).sum::<usize>(),
+        Value::Object(map) => own + map.iter().map(|(key, value)| key.len() + size_of_value(value)).sum::<usize>(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => own,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::level::Level;
+    use crate::policy::Kind;
+
+    fn line(message: &str) -> Report {
+        Report::new(Kind::Line, Level::Debug, "test", message.to_owned()).with("n", 1)
+    }
+
+    #[test]
+    fn the_newest_lines_stay_and_the_others_are_counted() {
+        let each = size(&line("one"));
+        let mut lines = EarlierLines::default();
+        for message in ["one", "two", "six"] {
+            lines.push(Timestamp::UNIX_EPOCH, line(message), 2 * each);
+        }
+        let (stored, dropped) = lines.take();
+        let stored: Vec<_> = stored.iter().map(|(_, line)| line.message.as_str()).collect();
+        assert_eq!((stored, dropped), (vec!["two", "six"], 1));
+        assert_eq!(lines.take().1, 0);
+        lines.push(Timestamp::UNIX_EPOCH, line("too long for all of the room"), each);
+        assert_eq!((lines.take().1, lines.bytes), (1, 0));
+    }
+}
