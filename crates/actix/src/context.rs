@@ -36,11 +36,10 @@ fn parts(snapshot: &Snapshot, clients: &ClientAddresses, request: &ServiceReques
         client_address_header: clients.header,
         ..RequestParts::default()
     };
-    // Shown by what is recorded later, when the mode may be another.
-    parts.uri = request.uri().clone();
     if !snapshot.may_record() {
         return parts;
     }
+    parts.uri = request.uri().clone();
     if !snapshot.may_send() {
         parts.headers = headers.get_all(USER_AGENT).map(|value| (USER_AGENT, value.clone())).collect();
         return parts;

@@ -48,7 +48,10 @@ impl Sentry {
 
 impl EventSink for Sentry {
     fn begin_request(&self) -> Option<Scope> {
-        Some(if self.transactions { Hub::current() } else { Arc::new(Hub::new_from_top(&self.main)) })
+        // A request that came just before the mode changed has not passed sentry-actix, and has no hub yet.
+        let bound = self.transactions.then(Hub::current);
+        let bound = bound.filter(|hub| hub.configure_scope(|scope| scope.get_span()).is_some());
+        Some(bound.unwrap_or_else(|| Arc::new(Hub::new_from_top(&self.main))))
     }
 
     /// Direct calls of the SDK go to the request's hub.

@@ -1,5 +1,6 @@
 //! Layers that requests pass or not, as it is decided for each of them.
 
+use std::marker::PhantomData;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -9,26 +10,25 @@ use futures_util::future::{Either, LocalBoxFuture, MapOk};
 use futures_util::{FutureExt, TryFutureExt};
 
 /// A layer that a request passes while `is_on` says so; without it a request pays for the question alone.
-pub(crate) struct Switched<T, F, B, D, R> {
+pub(crate) struct Switched<T, F, W, O> {
     pub layer: T,
     pub is_on: F,
     /// Makes the layer's responses what all responses are.
-    pub with: Same<D, R>,
+    pub with: W,
     /// Makes the responses of requests that did not pass it what all responses are.
-    pub without: Same<B, R>,
+    pub without: O,
 }
 
-type Same<B, R> = fn(ServiceResponse<B>) -> ServiceResponse<R>;
-
-pub(crate) struct SwitchedService<S, L, F, B, D, R> {
+pub(crate) struct SwitchedService<S, L, F, W, O, R> {
     inner: Rc<S>,
     layer: L,
     is_on: F,
-    with: Same<D, R>,
-    without: Same<B, R>,
+    with: W,
+    without: O,
+    response: PhantomData<R>,
 }
 
-impl<S, T, F, B, D, R> Transform<S, ServiceRequest> for Switched<T, F, B, D, R>
+impl<S, T, F, W, O, B, D, R> Transform<S, ServiceRequest> for Switched<T, F, W, O>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     T: Transform<Rc<S>, ServiceRequest, Response = ServiceResponse<D>, Error = Error, InitError = ()>,
@@ -36,36 +36,37 @@ where
     T::Future: 'static,
     <T::Transform as Service<ServiceRequest>>::Future: 'static,
     F: Fn() -> bool + Clone + 'static,
-    B: 'static,
-    D: 'static,
+    W: Fn(ServiceResponse<D>) -> ServiceResponse<R> + Copy + 'static,
+    O: Fn(ServiceResponse<B>) -> ServiceResponse<R> + Copy + 'static,
     R: 'static,
 {
     type Response = ServiceResponse<R>;
     type Error = Error;
-    type Transform = SwitchedService<S, T::Transform, F, B, D, R>;
+    type Transform = SwitchedService<S, T::Transform, F, W, O, R>;
     type InitError = ();
     type Future = LocalBoxFuture<'static, Result<Self::Transform, ()>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
         let (inner, is_on, with, without) = (Rc::new(inner), self.is_on.clone(), self.with, self.without);
         let layer = self.layer.new_transform(Rc::clone(&inner));
-        layer.map_ok(move |layer| SwitchedService { inner, layer, is_on, with, without }).boxed_local()
+        let switched = move |layer| SwitchedService { inner, layer, is_on, with, without, response: PhantomData };
+        layer.map_ok(switched).boxed_local()
     }
 }
 
-impl<S, L, F, B, D, R> Service<ServiceRequest> for SwitchedService<S, L, F, B, D, R>
+impl<S, L, F, W, O, B, D, R> Service<ServiceRequest> for SwitchedService<S, L, F, W, O, R>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     L: Service<ServiceRequest, Response = ServiceResponse<D>, Error = Error>,
     L::Future: 'static,
     F: Fn() -> bool,
-    B: 'static,
-    D: 'static,
+    W: Fn(ServiceResponse<D>) -> ServiceResponse<R> + Copy + 'static,
+    O: Fn(ServiceResponse<B>) -> ServiceResponse<R> + Copy,
     R: 'static,
 {
     type Response = ServiceResponse<R>;
     type Error = Error;
-    type Future = Either<MapOk<S::Future, Same<B, R>>, LocalBoxFuture<'static, Result<ServiceResponse<R>, Error>>>;
+    type Future = Either<MapOk<S::Future, O>, LocalBoxFuture<'static, Result<ServiceResponse<R>, Error>>>;
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.layer.poll_ready(cx)

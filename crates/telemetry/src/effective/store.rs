@@ -1,5 +1,6 @@
 //! Where the effective policy is changed.
 
+use std::cell::RefCell;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,6 +47,8 @@ pub struct SetOutcome {
 /// The effective policy of a process.
 #[derive(Debug)]
 pub struct EffectivePolicy {
+    /// Differs from that of any other one in the process.
+    id: u64,
     current: ArcSwap<Snapshot>,
     /// That of the current snapshot: a request compares it with the one that it has, which is cheaper than to load.
     version: AtomicU64,
@@ -114,8 +117,13 @@ impl EffectivePolicy {
             on_failure: settings.log.on_failure.level(),
         };
         let state = State { version: 1, fleet_version: None, configured, overrides: Vec::new() };
-        let version = AtomicU64::new(state.version);
-        Self { current: ArcSwap::from_pointee(state.snapshot()), version, state: Mutex::new(state) }
+        static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            current: ArcSwap::from_pointee(state.snapshot()),
+            version: AtomicU64::new(state.version),
+            state: Mutex::new(state),
+        }
     }
 
     /// The version of this moment, for one record or a few that belong together.
@@ -128,6 +136,27 @@ impl EffectivePolicy {
     #[must_use]
     pub fn load_full(&self) -> Arc<Snapshot> {
         self.current.load_full()
+    }
+
+    /// The version of this moment, to be stored: at the price of a comparison, unless it has changed since this thread's last
+    /// call.
+    #[must_use]
+    pub(crate) fn load_cached(&self) -> Arc<Snapshot> {
+        thread_local! {
+            static LAST: RefCell<Option<(u64, Arc<Snapshot>)>> = const { RefCell::new(None) };
+        }
+        LAST.with_borrow_mut(|last| match last {
+            Some((policy, snapshot))
+                if *policy == self.id && snapshot.version == self.version.load(Ordering::Acquire) =>
+            {
+                Arc::clone(snapshot)
+            }
+            _ => {
+                let snapshot = self.load_full();
+                *last = Some((self.id, Arc::clone(&snapshot)));
+                snapshot
+            }
+        })
     }
 
     /// The version of this moment, which is `known` in all but a few cases.

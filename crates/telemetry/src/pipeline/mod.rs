@@ -138,7 +138,7 @@ impl Pipeline {
         trace: Option<Uuid>,
         parts: impl FnOnce(&Snapshot) -> RequestParts,
     ) -> RequestContext {
-        let snapshot = self.effective.load_full();
+        let snapshot = self.effective.load_cached();
         let sinks: &[_] = if snapshot.may_send() { &self.sinks.events } else { &[] };
         let parts = parts(&snapshot);
         RequestContext::new(sinks, snapshot, id, trace, parts)

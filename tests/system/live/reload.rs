@@ -1,0 +1,134 @@
+//! Settings that are read again: on a signal, or when the content of their files changes.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use system_tests::load::Load;
+use system_tests::scratch::{self, Scratch};
+use system_tests::service::Running;
+
+use super::support::{changes, controlled, log};
+use crate::support::{probe, run};
+
+fn start(config: &Path, own: &[(&str, &str)]) -> Running {
+    let service = controlled(probe()).arg("--config").arg(config);
+    own.iter().fold(service, |service, (key, value)| service.env(key, *value)).start()
+}
+
+fn write(config: &Path, text: &str) {
+    scratch::write(&config.join("default.toml"), text);
+}
+
+/// Reloads, and waits for the record of it.
+fn reload(service: &Running, count: usize) -> Value {
+    service.signal("HUP");
+    wait_change(service, count)
+}
+
+fn wait_change(service: &Running, count: usize) -> Value {
+    system_tests::wait::until("the record of the reload", Duration::from_secs(15), || {
+        let records = service.records();
+        let changes = changes(&records);
+        (changes.len() >= count).then(|| changes[count - 1].clone())
+    })
+}
+
+#[test]
+fn a_signal_applies_what_can_change_and_names_what_cannot() {
+    let config = Scratch::new("reload");
+    write(config.path(), "log.level = \"warning\"\n");
+    let service = start(config.path(), &[]);
+    let version = log(&service)["version"].clone();
+    write(config.path(), "log.level = \"debug\"\nlog.levels.hyper = \"error\"\nserver.max_body_bytes = 1000\n");
+    let change = reload(&service, 1);
+    assert_eq!((&change["action"], &change["source"], &change["by"]), (&json!("reloaded"), &json!("signal"), &json!("SIGHUP")));
+    assert_eq!(change["before"], json!({"log.level": "warning"}));
+    assert_eq!(change["after"], json!({"log.level": "debug", "log.levels.hyper": "error"}));
+    assert_eq!(change["needs_restart"], json!(["server.max_body_bytes"]));
+    let now = log(&service);
+    assert_eq!((&now["configured"]["log.level"], &now["effective"]["log.level"]), (&json!("debug"), &json!("debug")));
+    assert_ne!(now["version"], version);
+    run(service.client(), json!([{"do": "log", "level": "debug", "message": "now shown"}]), Value::Null);
+    service.wait_record("the line", |record| record["message"] == "now shown");
+    // It is written also when nothing has changed, and a restart is still needed.
+    let change = reload(&service, 2);
+    assert_eq!((&change["before"], &change["after"]), (&json!({}), &json!({})));
+    assert_eq!(change["needs_restart"], json!(["server.max_body_bytes"]));
+}
+
+#[test]
+fn what_the_environment_hides_is_named() {
+    let config = Scratch::new("reload");
+    write(config.path(), "");
+    let service = start(config.path(), &[("APP__LOG__LEVEL", "info")]);
+    write(config.path(), "log.level = \"debug\"\n");
+    let change = reload(&service, 1);
+    assert_eq!(change["after"], json!({}));
+    assert_eq!(change["hidden"], json!([{"key": "log.level", "set_by": "APP__LOG__LEVEL"}]));
+    assert_eq!(log(&service)["effective"]["log.level"], "info");
+}
+
+#[test]
+fn a_file_that_cannot_be_used_changes_nothing_and_says_why() {
+    let config = Scratch::new("reload");
+    write(config.path(), "log.level = \"warning\"\n");
+    let service = start(config.path(), &[]);
+    let file = config.path().join("default.toml").display().to_string();
+    for (count, (text, key)) in
+        [("log.level = \"loud\"\nlog.mode = \"off\"", json!("log.level")), ("log.level = ", Value::Null)].iter().enumerate()
+    {
+        write(config.path(), text);
+        let change = reload(&service, count + 1);
+        assert_eq!((&change["action"], &change["key"], &change["file"]), (&json!("refused"), key, &json!(file)));
+        assert!(change["reason"].as_str().is_some_and(|reason| reason.contains("default.toml")), "{change}");
+        assert_eq!(log(&service)["effective"]["log.level"], "warning");
+    }
+    let records = service.records();
+    let refused = records.iter().find(|record| record["change"]["action"] == "refused").expect("there is one");
+    assert_eq!((&refused["level"], &refused["kind"]), (&json!("error"), &json!("service")));
+    write(config.path(), "log.level = \"error\"\n");
+    assert_eq!(reload(&service, 3)["after"], json!({"log.level": "error"}));
+}
+
+#[test]
+fn the_content_is_watched_through_links() {
+    let scratch = Scratch::new("reload");
+    for (name, text) in [("one", "log.level = \"warning\"\n"), ("same", "log.level = \"warning\"\n"), ("two", "log.level = \"debug\"\n")] {
+        let directory = scratch.join(name);
+        std::fs::create_dir(&directory).expect("it can be made");
+        write(&directory, text);
+    }
+    // As Kubernetes mounts a ConfigMap: a link that is replaced as a whole.
+    let config = scratch.join("config");
+    let swap = |name: &str| {
+        let new = scratch.join("new");
+        symlink(scratch.join(name), &new).expect("it can be linked");
+        std::fs::rename(&new, &config).expect("it can be replaced");
+    };
+    swap("one");
+    let service = start(&config, &[("APP__CONFIG__WATCH_S", "1")]);
+    swap("same");
+    swap("two");
+    let began = Instant::now();
+    let change = wait_change(&service, 1);
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert_eq!((&change["source"], &change["after"]), (&json!("file"), &json!({"log.level": "debug"})));
+    assert_eq!(changes(&service.stop().records()).len(), 1);
+}
+
+#[test]
+fn a_reload_under_load_loses_no_request() {
+    let config = Scratch::new("reload");
+    write(config.path(), "");
+    let service = start(config.path(), &[]);
+    let load = Load::start(service.port, 4, Duration::ZERO, &json!({"steps": []}));
+    for n in 0..20 {
+        write(config.path(), if n % 2 == 0 { "log.level = \"warning\"\n" } else { "log.level = \"info\"\n" });
+        reload(&service, n + 1);
+    }
+    let seen = load.stop();
+    assert!(seen.answered() > 100, "{seen:?}");
+    assert_eq!(seen.failed, 0);
+}
