@@ -1,0 +1,177 @@
+//! One request that a signed token raises: its level, and nothing else.
+
+use serde_json::{Value, json};
+use system_tests::http::Reply;
+use system_tests::peers::bugsink::Bugsink;
+use system_tests::service::{Running, Service, Stopped};
+
+use crate::support::{crumbs, of_kind, probe, probe_with};
+
+const KEY: &str = "a debug key of the tests, longer than 32 bytes";
+const ROUTE: &str = "POST /probe/run";
+
+fn keyed(service: Service) -> Service {
+    service.env("APP__LOG__DEBUG_KEY", KEY)
+}
+
+/// The command's answer.
+fn command(args: &[&str], key: &str) -> Stopped {
+    let command = probe().env("APP__LOG__DEBUG_KEY", key).arg("log").arg("token");
+    args.iter().fold(command, |command, arg| command.arg(*arg)).run()
+}
+
+fn token(level: &str, route: &str, lasts: &str) -> String {
+    let made = command(&["--level", level, "--route", route, "--for", lasts], KEY);
+    assert_eq!((made.code(), made.stderr.as_str()), (Some(0), ""));
+    let token = made.stdout.strip_suffix('\n').expect("a line feed ends it");
+    assert!(!token.contains(char::is_whitespace), "nothing else is written: {token:?}");
+    token.to_owned()
+}
+
+/// A request that says something at debug, info and error.
+fn send(service: &Running, id: &str, tokens: &[&str]) -> Reply {
+    let lines = ["debug", "info"].map(|level| json!({"do": "log", "level": level, "message": format!("{level} of {id}")}));
+    let crumb = json!({"do": "breadcrumb", "level": "debug", "message": "left", "data": {"password": "hunter2"}});
+    let caught = json!({"do": "capture_exception", "message": format!("caught in {id}")});
+    let steps: Vec<Value> = lines.into_iter().chain([crumb, caught]).collect();
+    let finish = json!({"respond": {"status": 200, "content_type": "application/json", "body": "{\"secret\":\"hunter2\"}"}});
+    let request = service.post("/probe/run").header("x-request-id", id).json(&json!({"steps": steps, "finish": finish}));
+    tokens.iter().fold(request, |request, token| request.header("x-debug-log", token)).send()
+}
+
+/// The records of a request: level, message, and whether each is marked.
+fn shown(records: &[Value], id: &str) -> Vec<(String, String, bool)> {
+    let of_request = records.iter().filter(|record| record["request_id"] == id);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    // At debug and trace libraries speak too.
+    let of_request = of_request
+        .filter(|record| record["kind"] != "line" || record["target"].as_str().is_some_and(|it| it.starts_with("system_tests")));
+    of_request.map(|record| (text(&record["level"]), text(&record["message"]), record["debug"] == true)).collect()
+}
+
+fn row(level: &str, message: &str, marked: bool) -> (String, String, bool) {
+    (level.to_owned(), message.to_owned(), marked)
+}
+
+#[test]
+fn a_token_raises_the_requests_of_its_route() {
+    let service = keyed(probe()).start();
+    let token = token("debug", ROUTE, "15m");
+    send(&service, "raised", &[&token]);
+    send(&service, "plain", &[]);
+    let stopped = service.stop();
+    let records = stopped.records();
+    assert_eq!(
+        shown(&records, "raised"),
+        [
+            row("debug", "debug of raised", true),
+            row("info", "info of raised", true),
+            row("debug", "left", true),
+            row("error", "caught in raised", true),
+            row("info", "POST /probe/run 200", true),
+        ]
+    );
+    assert_eq!(
+        shown(&records, "plain"),
+        [
+            row("info", "info of plain", false),
+            row("error", "caught in plain", false),
+            row("info", "POST /probe/run 200", false),
+        ]
+    );
+    assert!(!stopped.stderr.contains("hunter2") && !stopped.stderr.contains(&token), "{}", stopped.stderr);
+}
+
+#[test]
+fn it_adds_no_sink_and_no_body() {
+    let token = token("trace", ROUTE, "1h");
+    for (mode, lines) in [("off", 0), ("sentry", 0), ("stderr", 5)] {
+        let service = keyed(probe()).env("APP__LOG__MODE", mode).env("APP__LOG__RESPONSE__BODY", "metadata").start();
+        send(&service, "raised", &[&token]);
+        let records = service.stop().records();
+        assert_eq!(shown(&records, "raised").len(), lines, "{mode}");
+        assert!(records.iter().all(|record| record.get("http.response.body.content").is_none()));
+    }
+}
+
+#[test]
+fn in_sentry_it_raises_breadcrumbs() {
+    let project = Bugsink::shared().project();
+    let service = keyed(probe_with(&project)).env("APP__SENTRY__BREADCRUMB_LEVEL", "warning").start();
+    send(&service, "raised", &[&token("debug", ROUTE, "15m")]);
+    send(&service, "plain", &[]);
+    service.stop();
+    let events = project.events();
+    let of = |id: &str| {
+        let event = events.iter().find(|event| event["tags"]["request_id"] == id).expect("it has an event");
+        assert!(!event.to_string().contains("x-debug-log"), "{event}");
+        crumbs(event).into_iter().filter(|crumb| crumb.ends_with(id)).collect::<Vec<_>>()
+    };
+    assert_eq!(of("raised"), ["debug of raised", "info of raised"]);
+    assert!(of("plain").is_empty());
+}
+
+#[test]
+fn a_thousand_forged_tokens_change_nothing_and_are_counted_in_one_warning() {
+    let service = keyed(probe()).env("APP__LOG__FLOOD__WINDOW_S", "3600").start();
+    let right = token("debug", ROUTE, "15m");
+    let foreign = token("debug", "GET /orders", "15m");
+    let other_key = command(&["--level", "debug", "--route", ROUTE], "another key of the tests, longer than 32 bytes").stdout;
+    let (head, mac) = right.rsplit_once('.').expect("it has parts");
+    let forged: Vec<String> = (0..1000)
+        .map(|n| match n % 5 {
+            0 => format!("{head}.{}", mac.chars().rev().collect::<String>()),
+            1 => format!("{right}{n}"),
+            2 => right[..right.len() - 1 - n % 7].to_owned(),
+            3 => other_key.trim_end().to_owned(),
+            _ => foreign.clone(),
+        })
+        .collect();
+    let script = json!({"steps": [{"do": "log", "level": "debug", "message": "hidden"}]});
+    for token in &forged {
+        assert_eq!(service.post("/probe/run").header("x-debug-log", token).json(&script).send().status, 204);
+    }
+    // Two tokens are one too many, however right they are.
+    send(&service, "twice", &[&right, &right]);
+    send(&service, "right", &[&right]);
+    let records = service.stop().records();
+    assert!(records.iter().all(|record| record["message"] != "hidden"));
+    assert!(shown(&records, "twice").iter().all(|(level, _, marked)| level != "debug" && !marked));
+    assert_eq!(shown(&records, "right")[0], row("debug", "debug of right", true));
+    let warnings: Vec<_> =
+        of_kind(&records, "service").into_iter().filter(|record| record.get("refused").is_some()).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let counted: u64 = warnings[0]["refused"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();
+    assert_eq!((counted, &warnings[0]["level"]), (1001, &json!("warning")));
+    assert_eq!(warnings[0]["refused"]["foreign"], 200);
+}
+
+#[test]
+fn an_expired_token_raises_nothing() {
+    let service = keyed(probe()).start();
+    let token = token("debug", ROUTE, "1s");
+    let expired = system_tests::wait::until("the token to expire", std::time::Duration::from_secs(10), || {
+        let id = uuid::Uuid::new_v4().to_string();
+        send(&service, &id, &[&token]);
+        service.wait_record("its response", |record| record["kind"] == "response" && record["request_id"] == id.as_str());
+        shown(&service.records(), &id).iter().all(|(.., marked)| !marked).then_some(())
+    });
+    assert_eq!(expired, ());
+}
+
+#[test]
+fn the_command_names_what_is_wrong() {
+    for (args, key, code, reason) in [
+        (["--level", "debug", "--route", ROUTE], "", 78, "log.debug_key"),
+        (["--level", "loud", "--route", ROUTE], KEY, 2, "loud"),
+        (["--level", "debug", "--route", "POST /nowhere"], KEY, 1, "POST /nowhere"),
+        (["--level", "debug", "--route", "/probe/run"], KEY, 1, "METHOD"),
+    ] {
+        let answer = command(&args, key);
+        assert_eq!((answer.code(), answer.stdout.as_str()), (Some(code), ""), "{args:?} {}", answer.stderr);
+        assert!(answer.stderr.contains(reason), "{args:?}: {}", answer.stderr);
+    }
+    let too_long = command(&["--level", "debug", "--route", ROUTE, "--for", "48h"], KEY);
+    assert_eq!(too_long.code(), Some(1), "{}", too_long.stderr);
+    assert!(too_long.stderr.contains("log.override_max_s"), "{}", too_long.stderr);
+}
