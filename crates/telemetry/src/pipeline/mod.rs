@@ -16,6 +16,7 @@ use arc_swap::Guard;
 use cyanotype_redact::Redactor;
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::delivery::Delivery;
@@ -56,6 +57,7 @@ pub struct Pipeline {
     filter: AtomicLevel,
     /// One change after the other reaches the sinks.
     changing: Mutex<()>,
+    policy_changed: Notify,
     max_breadcrumbs: usize,
     before_breadcrumb: Option<BeforeBreadcrumb>,
     sinks: Sinks,
@@ -102,6 +104,7 @@ impl Pipeline {
             filter: AtomicLevel::new(effective.load().verbosest),
             effective,
             changing: Mutex::default(),
+            policy_changed: Notify::new(),
             redactor: Arc::new(settings.log.redactor()),
             max_breadcrumbs: settings.sentry.max_breadcrumbs,
             before_breadcrumb,

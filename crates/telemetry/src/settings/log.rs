@@ -42,6 +42,12 @@ section! {
         /// What waits for stderr.
         #[setting(section)]
         pub stderr: Stderr,
+        /// the longest time, in seconds, for which an override changes what is recorded
+        #[setting(Whole(1, 604_800), default = 86400)]
+        override_max_s: u64,
+        /// seconds between two looks at the overrides of the whole fleet
+        #[setting(Whole(1, 60), default = 1)]
+        override_poll_s: u64,
     }
     variable "RUST_LOG" = rust_log::read;
 }
@@ -51,6 +57,18 @@ impl Log {
     #[must_use]
     pub fn redactor(&self) -> Redactor {
         Redactor::new(&self.response.redact, self.redact.into())
+    }
+
+    /// The longest time that an override holds.
+    #[must_use]
+    pub fn override_max(&self) -> Duration {
+        Duration::from_secs(self.override_max_s)
+    }
+
+    /// How often the overrides of the whole fleet are looked at.
+    #[must_use]
+    pub fn override_poll(&self) -> Duration {
+        Duration::from_secs(self.override_poll_s)
     }
 
     /// Whether records are JSON; `auto` is decided by the environment.
