@@ -32,8 +32,10 @@
 mod api;
 mod blueprint;
 mod database;
+mod fleet;
 mod handler;
 mod limits;
+mod log_control;
 mod middleware;
 mod recorder;
 mod sentry;
@@ -48,6 +50,7 @@ pub use blueprint::resources::Resources;
 pub use blueprint::routes::RouteInfo;
 pub use blueprint::{Blueprint, Need, Task};
 pub use cyanotype_actix::{ClientAddress, ResponseLogRules, ResponseLogger};
+pub use cyanotype_telemetry::explanation;
 pub use cyanotype_telemetry::{
     Breadcrumb, EventId, Kind, Level, Message, Policy, Route, StackRoute, ToSentry, UnknownLevel, add_breadcrumb,
     capture_event, capture_exception, critical, spawn,

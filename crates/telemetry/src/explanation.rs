@@ -1,6 +1,6 @@
 //! The table written out: what `app log explain` and the management API answer.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::level::Level;
 use crate::policy::{Kind, Policy, Route};
@@ -17,7 +17,7 @@ pub const KINDS: [(Kind, &str, &[Level]); 7] = [
 ];
 
 /// One row of the table: the levels for which a kind goes the same way.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// The kind of record.
     pub kind: Kind,
@@ -29,7 +29,7 @@ pub struct Row {
 }
 
 /// The table for one policy.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The table's inputs.
     pub settings: Policy,

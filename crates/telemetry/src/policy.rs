@@ -3,14 +3,14 @@
 //! [`Policy::route`] is the one place that decides. The running service calls it for every record, `app log explain`
 //! prints it, and the tests compare what supervisord and Sentry received with it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::level::Level;
 use crate::outcome::Outcome;
 use crate::settings::{Env, Mode, Settings};
 
 /// What a record is about; the rows of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A logger line: `tracing::info!` and its like.
@@ -50,7 +50,7 @@ impl Kind {
 }
 
 /// Whether a record's stack trace goes to stderr with its line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StackRoute {
     /// It does not.
@@ -62,7 +62,7 @@ pub enum StackRoute {
 }
 
 /// What Sentry, and every other event sink, gets of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ToSentry {
     /// Nothing.
@@ -74,7 +74,7 @@ pub enum ToSentry {
 }
 
 /// Where one record goes: a row of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// Whether it is a line on stderr.
     pub stderr: bool,
@@ -89,7 +89,7 @@ impl Route {
 }
 
 /// The settings that the table depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// `env`.
     pub env: Env,

@@ -63,6 +63,14 @@ pub enum StartError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The Unix socket of the management listener cannot be listened on.
+    #[error("cannot listen on {path} (management.socket): {source}")]
+    Socket {
+        /// Its path.
+        path: String,
+        /// What the operating system says, or what is there.
+        source: io::Error,
+    },
 }
 
 impl From<NotStarted> for StartError {
@@ -91,7 +99,11 @@ impl StartError {
             Self::Registry(_) | Self::TooFewDescriptors { .. } => BAD_CONFIGURATION,
             // Another start will fare no better on a schema that a newer version has written.
             Self::Database(DatabaseError::SchemaTooNew(_)) => BAD_CONFIGURATION,
-            Self::Database(_) | Self::Blueprint { .. } | Self::Signals(_) | Self::Listen { .. } => UNAVAILABLE,
+            Self::Database(_)
+            | Self::Blueprint { .. }
+            | Self::Signals(_)
+            | Self::Listen { .. }
+            | Self::Socket { .. } => UNAVAILABLE,
         }
     }
 }

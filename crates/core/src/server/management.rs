@@ -1,11 +1,13 @@
-//! The health checks, on a listener of their own; never recorded.
+//! The management listener: the health checks, and what is on now. Its requests are never recorded.
 
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::Database;
+use crate::log_control::LogControl;
 use crate::middleware::in_flight::InFlight;
 
 /// What the checks ask.
@@ -17,20 +19,71 @@ pub(crate) struct Health {
     pub in_flight: InFlight,
 }
 
-pub(crate) fn routes(health: Health) -> impl FnOnce(&mut ServiceConfig) {
+/// An answer of a health check.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is described alone")]
+struct Status {
+    #[schema(example = "ready")]
+    status: String,
+    /// The kind of database; of `/health/ready` alone.
+    #[schema(nullable = false, example = "sqlite")]
+    database: Option<String>,
+    /// Whether each blueprint is ready; of `/health/ready` alone.
+    #[schema(nullable = false)]
+    blueprints: Option<Map<String, Value>>,
+}
+
+/// What the listener answers with.
+#[derive(Clone)]
+pub(crate) struct Management {
+    pub health: Health,
+    pub log_control: LogControl,
+    /// The listener's API document, in JSON.
+    pub document: Bytes,
+}
+
+pub(crate) fn routes(management: Management) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
+        let Management { health, log_control, document } = management;
         config.app_data(Data::new(health));
         config.route("/health/live", web::get().to(live)).route("/health/ready", web::get().to(ready));
+        config.route("/openapi.json", web::get().to(move || api_document(document.clone())));
+        log_control.mount(config);
     }
 }
 
+async fn api_document(json: Bytes) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(json)
+}
+
 /// Whether the process runs.
-async fn live() -> impl Responder {
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    operation_id = "live",
+    tag = "health",
+    security(()),
+    responses((status = 200, description = "It runs", body = Status))
+)]
+pub(crate) async fn live() -> impl Responder {
     web::Json(json!({"status": "live"}))
 }
 
-/// Whether it can answer requests: it is not stopping, the database answers, and each blueprint says that it can.
-async fn ready(health: Data<Health>) -> HttpResponse {
+/// Whether the process can answer requests.
+///
+/// It is not stopping, the database answers, and each blueprint says that it can.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    operation_id = "ready",
+    tag = "health",
+    security(()),
+    responses(
+        (status = 200, description = "It can", body = Status),
+        (status = 503, description = "It cannot, or not yet, or not any more", body = Status),
+    )
+)]
+pub(crate) async fn ready(health: Data<Health>) -> HttpResponse {
     if health.in_flight.is_stopping() {
         return HttpResponse::ServiceUnavailable().json(json!({"status": "stopping"}));
     }

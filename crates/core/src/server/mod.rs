@@ -4,7 +4,7 @@ pub(crate) mod app;
 mod database;
 mod descriptors;
 pub(crate) mod error;
-mod management;
+pub(crate) mod management;
 mod reload;
 mod run;
 pub(crate) mod service;

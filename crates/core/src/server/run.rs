@@ -1,5 +1,7 @@
 //! From the start to the stop: sinks first, then the database, the listeners, and back in the opposite order.
 
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -10,7 +12,7 @@ use cyanotype_telemetry::{Level, Pipeline, Report};
 use super::app::AppFactory;
 use super::descriptors::Descriptors;
 use super::error::StartError;
-use super::management::{self, Health};
+use super::management::{self, Health, Management};
 use super::reload::Reloader;
 use super::service::Service;
 use super::shutdown::{Shutdown, ShutdownBudget, WORKER_SHUTDOWN};
@@ -22,6 +24,8 @@ use crate::blueprint::resources::Shared;
 use crate::blueprint::routes;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, DatabaseError, Program, Sweeper};
+use crate::fleet::Fleet;
+use crate::log_control::{self, LogControl, SocketFile, expire_overrides};
 use crate::middleware::routing::answer_head;
 use crate::sentry;
 use crate::settings::Settings;
@@ -98,13 +102,24 @@ async fn serve(
     let enabled = enabled?;
     // As early as can be: until then SIGHUP ends the process.
     let signals = Signals::listen().map_err(StartError::Signals)?;
-    let (_, rules) = routes::registered(settings, &enabled).await?;
+    let (routes, rules) = routes::registered(settings, &enabled).await?;
     let names: Vec<&'static str> = enabled.iter().map(|enabled| enabled.blueprint.name()).collect();
     let database = open_database(service, settings, &enabled).await?;
     let blueprints = StartedBlueprints::start(&enabled, Shared::new(database.clone())).await?;
     let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.about(settings));
-    let started =
-        Started { service, settings, pipeline, signals, names, database, blueprints: blueprints.clone(), descriptors };
+    let compiled_in = service.blueprints.iter().map(|it| it.blueprint.name()).collect();
+    let log_control = LogControl::new(settings, pipeline, Fleet::alone(pipeline), compiled_in, routes);
+    let started = Started {
+        service,
+        settings,
+        pipeline,
+        signals,
+        names,
+        database,
+        blueprints: blueprints.clone(),
+        descriptors,
+        log_control,
+    };
     let served = started.listen(app).await;
     if served.is_err() {
         blueprints.stop(ShutdownBudget::of(settings.server.shutdown_timeout()).blueprints).await;
@@ -133,6 +148,13 @@ fn run_on_database<T>(
     })
 }
 
+/// Makes `management.socket`, where it is set.
+fn socket(settings: &Settings) -> Result<Option<(SocketFile, UnixListener)>, StartError> {
+    let Some(path) = &settings.management.socket else { return Ok(None) };
+    let refused = |source| StartError::Socket { path: path.clone(), source };
+    SocketFile::listen(Path::new(path)).map(Some).map_err(refused)
+}
+
 /// All that is there before the listeners.
 struct Started<'a> {
     service: &'a Service,
@@ -143,24 +165,39 @@ struct Started<'a> {
     database: Database,
     blueprints: StartedBlueprints,
     descriptors: Descriptors,
+    log_control: LogControl,
 }
 
 impl Started<'_> {
     #[expect(clippy::disallowed_methods, reason = "the tasks of the process, which have no request")]
     async fn listen(self, app: AppFactory) -> Result<Instant, StartError> {
-        let Self { service, settings, pipeline, mut signals, names, database, blueprints, descriptors } = self;
+        let Self { service, settings, pipeline, mut signals, names, database, blueprints, descriptors, log_control } =
+            self;
 
         let in_flight = app.in_flight.clone();
         let health =
             Health { database: database.clone(), blueprints: blueprints.clone(), in_flight: in_flight.clone() };
+        let document = log_control::document(service.name, service.version);
+        let document = document.to_json().expect("a document is made of texts, numbers and maps with text keys");
+        let management = Management { health, log_control, document: document.into() };
         let (host, port) = (settings.management.host.as_str(), settings.management.port);
         let management =
-            HttpServer::new(move || App::new().configure(management::routes(health.clone())).wrap_fn(answer_head))
+            HttpServer::new(move || App::new().configure(management::routes(management.clone())).wrap_fn(answer_head))
                 .workers(1)
+                .on_connect(log_control::mark_socket)
                 .disable_signals()
                 .shutdown_timeout(0)
                 .bind((host, port))
                 .map_err(|source| StartError::Listen { section: "management", host: host.to_owned(), port, source })?;
+        // Before the socket is added, which actix lists with an address of its own making.
+        let management_addresses = management.addrs();
+        let (management, socket) = match socket(settings)? {
+            Some((file, listener)) => {
+                let refused = |source| StartError::Socket { path: file.path().display().to_string(), source };
+                (management.listen_uds(listener).map_err(refused)?, Some(file))
+            }
+            None => (management, None),
+        };
 
         let (host, port) = (settings.server.host.as_str(), settings.server.port);
         let mut api = HttpServer::new(move || {
@@ -184,7 +221,7 @@ impl Started<'_> {
             source,
         })?;
 
-        log_startup(service, settings, pipeline, &api.addrs(), &management.addrs(), &names, &database);
+        log_startup(service, settings, pipeline, &api.addrs(), &management_addresses, &names, &database);
         if let Some(warning) = descriptors.warning() {
             pipeline.report(Report::service(Level::Warning, warning));
         }
@@ -194,6 +231,7 @@ impl Started<'_> {
             // It ends with the runtime.
             actix_web::rt::spawn(Reloader::new(service, pipeline).run(hangup));
         }
+        let expiry = actix_web::rt::spawn(expire_overrides(pipeline));
         let (api, management) = (api.run(), management.run());
         let (api_handle, management_handle) = (api.handle(), management.handle());
         let management = actix_web::rt::spawn(management);
@@ -212,6 +250,8 @@ impl Started<'_> {
             database,
             blueprints,
             management: (management_handle, management),
+            socket,
+            expiry,
         };
         // A second signal ends the process at once, whatever is in flight.
         actix_web::rt::spawn(async move {

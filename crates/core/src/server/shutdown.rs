@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::Database;
+use crate::log_control::SocketFile;
 use crate::middleware::in_flight::InFlight;
 
 /// How long a worker waits for its connections before it drops them; actix-web counts in whole seconds.
@@ -79,13 +80,15 @@ enum Step {
     CloseDatabase,
     /// Health checks are not answered any more.
     StopManagement,
+    /// Overrides do not expire any more.
+    StopExpiry,
     /// The last record; the sinks follow, outside of the runtime.
     ReportStopped,
 }
 
 /// The order of the stop. No worker may end while another one's request, or a transaction whose client has left, needs what
 /// it holds: so no connection is accepted any more, all of them finish, and then they end together.
-const STOP_ORDER: [Step; 10] = [
+const STOP_ORDER: [Step; 11] = [
     Step::Announce,
     Step::StopSweeper,
     Step::PauseApi,
@@ -95,6 +98,7 @@ const STOP_ORDER: [Step; 10] = [
     Step::StopBlueprints,
     Step::CloseDatabase,
     Step::StopManagement,
+    Step::StopExpiry,
     Step::ReportStopped,
 ];
 
@@ -113,6 +117,10 @@ pub(super) struct Shutdown {
     pub database: Database,
     pub blueprints: StartedBlueprints,
     pub management: Server,
+    /// The file of the management listener's Unix socket.
+    pub socket: Option<SocketFile>,
+    /// The task that removes overrides that expire.
+    pub expiry: JoinHandle<()>,
 }
 
 impl Shutdown {
@@ -143,7 +151,11 @@ impl Shutdown {
                 }
                 Step::StopBlueprints => self.blueprints.stop(self.budget.blueprints).await,
                 Step::CloseDatabase => self.database.close(),
-                Step::StopManagement => stop(&mut self.management, false).await,
+                Step::StopManagement => {
+                    stop(&mut self.management, false).await;
+                    drop(self.socket.take());
+                }
+                Step::StopExpiry => self.expiry.abort(),
                 Step::ReportStopped => self.report(Level::Info, "stopped".into()),
             }
         }
@@ -217,7 +229,8 @@ mod tests {
             (Step::ReportDropped, Step::StopBlueprints),
             (Step::StopBlueprints, Step::CloseDatabase),
             (Step::CloseDatabase, Step::StopManagement),
-            (Step::StopManagement, Step::ReportStopped),
+            (Step::StopManagement, Step::StopExpiry),
+            (Step::StopExpiry, Step::ReportStopped),
         ] {
             assert!(position(first) < position(then), "{first:?} before {then:?}");
         }

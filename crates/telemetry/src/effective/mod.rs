@@ -25,6 +25,6 @@ pub(crate) use store::{Current, differences};
 pub use change::{Action, PolicyChange, Source};
 pub use live::{LIVE_KEYS, LiveSettings, LiveValues, is_live_key};
 pub use overrides::{Override, OverrideScope};
-pub use parse::InvalidValue;
+pub use parse::{InvalidValue, check_module};
 pub use snapshot::{InForce, Origin, Snapshot};
 pub use store::{EffectivePolicy, MAX_OVERRIDES, Refused, SetOutcome};

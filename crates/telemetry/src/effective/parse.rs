@@ -70,8 +70,11 @@ impl LiveValues {
     }
 }
 
-/// Whether a text can be the path of a crate or module.
-pub(crate) fn check_module(module: &str) -> Result<(), String> {
+/// Checks that a text can be the path of a crate or module.
+///
+/// # Errors
+/// What is allowed, when it cannot.
+pub fn check_module(module: &str) -> Result<(), String> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':');
     if module.is_empty() || module.len() > MAX_MODULE_BYTES || !module.chars().all(is_part) {
         return Err(format!(

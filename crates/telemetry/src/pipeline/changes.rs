@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 use super::{Pipeline, Report};
 use crate::effective::{Action, EffectivePolicy, Override, PolicyChange, Refused, SetOutcome, Source, differences};
@@ -90,6 +91,12 @@ impl Pipeline {
         self.sinks.write(&report.into_record(at, None, None, false));
     }
 
+    /// Wakes who waits for a change of the effective policy: one task, which removes the overrides that expire.
+    #[must_use]
+    pub fn policy_changed(&self) -> &Notify {
+        &self.policy_changed
+    }
+
     /// Changes the effective policy; the sinks and `tracing` follow before the next change.
     fn changed<T>(&self, change: impl FnOnce(&EffectivePolicy) -> T) -> T {
         let _one_at_a_time = self.changing.lock();
@@ -99,6 +106,7 @@ impl Pipeline {
         if snapshot.version != version {
             self.sinks.apply(&snapshot);
             self.filter.set_policy(snapshot.verbosest);
+            self.policy_changed.notify_one();
         }
         outcome
     }

@@ -19,6 +19,7 @@ use arc_swap::Guard;
 use cyanotype_redact::Redactor;
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::delivery::Delivery;
@@ -65,6 +66,7 @@ pub struct Pipeline {
     max_earlier_bytes: usize,
     /// One change after the other reaches the sinks.
     changing: Mutex<()>,
+    policy_changed: Notify,
     max_breadcrumbs: usize,
     before_breadcrumb: Option<BeforeBreadcrumb>,
     sinks: Sinks,
@@ -113,6 +115,7 @@ impl Pipeline {
             max_earlier_bytes: settings.log.on_failure.max_bytes,
             effective,
             changing: Mutex::default(),
+            policy_changed: Notify::new(),
             redactor: Arc::new(settings.log.redactor()),
             max_breadcrumbs: settings.sentry.max_breadcrumbs,
             before_breadcrumb,

@@ -186,6 +186,21 @@ impl Problem {
         self.status.is_server_error()
     }
 
+    /// What the audit says of it: the status, the detail and the names of the fields, without a value that a client sent.
+    pub(crate) fn summary(&self) -> String {
+        let mut summary = self.status.as_str().to_owned();
+        if let Some(detail) = &self.detail {
+            summary.push_str(": ");
+            summary.push_str(detail);
+        }
+        if !self.fields.is_empty() {
+            let names: Vec<String> =
+                self.fields.iter().take(MOST_FIELDS).map(|field| field.shortened().field).collect();
+            summary.push_str(&format!(" ({})", names.join(", ")));
+        }
+        summary
+    }
+
     /// Names the fields that the problem is about.
     #[must_use]
     pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {

@@ -1,0 +1,83 @@
+//! Who may read and change what is on.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::ORIGIN;
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpRequest};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::peer::Peer;
+use super::{LogControl, Shared};
+use crate::handler::auth::bearer_token;
+use crate::handler::problem::{Problem, Result};
+
+const HOW_TO_ENABLE: &str = "changes over TCP need a token, and none is set: set management.token \
+                             (APP__MANAGEMENT__TOKEN) and send it as `authorization: Bearer TOKEN`, or set \
+                             management.socket and use that Unix socket";
+const SEND_TOKEN: &str = "send management.token as `authorization: Bearer TOKEN`";
+const FROM_A_PAGE: &str = "changes are not accepted from web pages: send the request without `origin`";
+
+/// `management.token`, as its hash: nothing here can show it.
+pub(super) struct Token([u8; 32]);
+
+impl Token {
+    pub(super) fn new(text: &str) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+
+    /// Whether this is it; takes as long for any other.
+    fn is(&self, given: &str) -> bool {
+        Sha256::digest(given).as_slice().ct_eq(&self.0).into()
+    }
+}
+
+/// Lets through who is allowed to; records each change that is refused, here or behind it.
+pub(super) async fn guard(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let control = request.app_data::<Data<LogControl>>().expect("the scope has it").clone();
+    let is_write = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let answered = match authorize(&control.0, request.request(), is_write) {
+        Ok(()) => next.call(request).await?.map_into_boxed_body(),
+        Err(problem) => request.error_response(problem),
+    };
+    if is_write {
+        control.0.refusals.audit(control.0.pipeline, &answered);
+    }
+    Ok(answered)
+}
+
+fn authorize(control: &Shared, request: &HttpRequest, is_write: bool) -> Result<()> {
+    if is_write && request.headers().contains_key(ORIGIN) {
+        return Err(Problem::forbidden(FROM_A_PAGE));
+    }
+    if let Peer::Socket { .. } = Peer::of(request) {
+        return Ok(());
+    }
+    match (&control.token, bearer_token(request)) {
+        (Some(token), Some(given)) if token.is(&given) => Ok(()),
+        (Some(_), Some(_)) => Err(Problem::invalid_token()),
+        (Some(_), None) => Err(Problem::unauthorized(SEND_TOKEN)),
+        (None, _) if is_write => Err(Problem::forbidden(HOW_TO_ENABLE)),
+        (None, _) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_itself_alone() {
+        let token = Token::new("0123456789abcdef");
+        assert!(token.is("0123456789abcdef"));
+        for other in ["", "0123456789abcde", "0123456789abcdeF", "0123456789abcdef0"] {
+            assert!(!token.is(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! How long an override lasts, as people write it.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde_json::Value;
+
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// Reads `"15m"`, `"1h30m"`, `"90s"`, or a number of seconds.
+///
+/// # Errors
+/// What is allowed, when it is another, or more than `longest`.
+pub(super) fn parse(value: &Value, longest: Duration) -> Result<Duration, String> {
+    let read = match value {
+        Value::Number(seconds) => seconds.as_u64().map(Duration::from_secs),
+        Value::String(text) => from_text(text.trim()),
+        _ => None,
+    };
+    read.filter(|read| (SHORTEST..=longest).contains(read)).ok_or_else(|| {
+        format!(
+            "allowed is a duration from 1s to {} (log.override_max_s), such as 15m, 1h30m or 90s, or a number of seconds",
+            shown(longest)
+        )
+    })
+}
+
+fn from_text(text: &str) -> Option<Duration> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok().map(Duration::from_secs);
+    }
+    text.parse::<SignedDuration>().ok().and_then(|duration| duration.try_into().ok())
+}
+
+/// As a person writes it.
+pub(super) fn shown(duration: Duration) -> String {
+    SignedDuration::try_from(duration).map_or_else(|_| format!("{} s", duration.as_secs()), |it| format!("{it:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_duration_is_written_as_people_do() {
+        let day = Duration::from_secs(86_400);
+        for (written, seconds) in [
+            (json!("15m"), 900),
+            (json!("1h30m"), 5_400),
+            (json!("1h 30m"), 5_400),
+            (json!("90s"), 90),
+            (json!("90"), 90),
+            (json!(90), 90),
+            (json!(" 1s "), 1),
+            (json!("24h"), 86_400),
+        ] {
+            assert_eq!(parse(&written, day), Ok(Duration::from_secs(seconds)), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_none_or_too_long_is_refused_with_what_is_allowed() {
+        let most = Duration::from_secs(5_400);
+        for other in [
+            json!(""),
+            json!("0s"),
+            json!(0),
+            json!("999ms"),
+            json!("1h31m"),
+            json!(5_401),
+            json!("-15m"),
+            json!("15m ago"),
+            json!("soon"),
+            json!(1.5),
+            json!(null),
+            json!(["15m"]),
+            json!("99999999999999999999"),
+            json!("99999999999999h"),
+        ] {
+            let refusal = parse(&other, most).expect_err("is refused");
+            assert!(refusal.contains("from 1s to 1h 30m (log.override_max_s)"), "{other}: {refusal}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The body of `PUT /log/overrides/{id}`.
+
+use std::time::Duration;
+
+use cyanotype_telemetry::effective::{LiveSettings, LiveValues, OverrideScope, Source, check_module};
+use garde::Validate;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::duration;
+use crate::handler::problem::FieldError;
+use crate::settings::ResponseLog;
+
+/// The most characters of `reason` and `by`.
+const LONGEST_TEXT: usize = 200;
+/// The most bytes of a scope's name.
+const LONGEST_NAME: usize = 500;
+const LONGEST_ID: usize = 100;
+
+const KEYS: [&str; 9] = ["set", "for", "reason", "blueprint", "module", "route", "fleet", "by", "source"];
+const SCOPES: [&str; 3] = ["blueprint", "module", "route"];
+
+/// The object as it was sent. All of it is read by hand, so that one answer names all fields that are wrong.
+#[derive(Deserialize, Validate)]
+#[serde(transparent)]
+pub(super) struct Body(#[garde(skip)] pub Map<String, Value>);
+
+/// An override that is asked for, as far as it can be judged by itself.
+#[derive(Debug, PartialEq)]
+pub(super) struct NewOverride {
+    pub set: LiveValues,
+    pub scope: OverrideScope,
+    pub lasts: Duration,
+    pub reason: String,
+    /// Who asks for it; the peer when not given.
+    pub by: Option<String>,
+    pub source: Source,
+    pub fleet: bool,
+}
+
+impl NewOverride {
+    /// Reads it; `longest` is how long it may last.
+    ///
+    /// # Errors
+    /// Every field that is wrong.
+    pub(super) fn parse(body: &Map<String, Value>, longest: Duration) -> Result<Self, Vec<FieldError>> {
+        let mut wrong = Wrong::default();
+        for key in body.keys().filter(|key| !KEYS.contains(&key.as_str())) {
+            wrong.add(key, format!("there is no such field; allowed are {}", KEYS.join(", ")));
+        }
+        let set = wrong.set(body.get("set"));
+        let lasts = match body.get("for") {
+            Some(given) => duration::parse(given, longest),
+            None => duration::parse(&Value::Null, longest).map_err(|allowed| format!("missing; {allowed}")),
+        };
+        let lasts = lasts.map_err(|message| wrong.add("for", message)).unwrap_or_default();
+        let reason = wrong.required_text("reason", body.get("reason"));
+        let by = body.get("by").map(|by| wrong.required_text("by", Some(by)));
+        let source = match body.get("source").map(|source| (source, source.as_str())) {
+            None | Some((_, Some("http"))) => Source::Http,
+            Some((_, Some("command"))) => Source::Command,
+            Some(_) => {
+                wrong.add("source", "allowed is one of http, command");
+                Source::Http
+            }
+        };
+        let fleet = match body.get("fleet") {
+            None => false,
+            Some(Value::Bool(fleet)) => *fleet,
+            Some(_) => {
+                wrong.add("fleet", "allowed is true or false");
+                false
+            }
+        };
+        let scope = wrong.scope(body);
+        wrong.none().map(|()| Self { set, scope, lasts, reason, by, source, fleet })
+    }
+
+    /// Refuses to show more of bodies than the settings do.
+    ///
+    /// # Errors
+    /// Each field that asks for more.
+    pub(super) fn check_bodies(&self, configured: &LiveSettings) -> Result<(), Vec<FieldError>> {
+        let mut wrong = Wrong::default();
+        let bodies = [
+            ("log.response.body", self.set.response_body, configured.response_body),
+            ("log.request.body", self.set.request_body, configured.request_body),
+        ];
+        for (key, asked, most) in bodies {
+            if let Some(asked) = asked.filter(|asked| *asked > most) {
+                let (asked, most) = (asked.setting(), most.setting());
+                let message = format!(
+                    "{asked} shows more than the settings do: {key} is {most}; allowed is {}",
+                    up_to(most).join(", ")
+                );
+                wrong.add(&format!("set.{key}"), message);
+            }
+        }
+        wrong.none()
+    }
+}
+
+/// The words that show no more than this one.
+fn up_to(most: &str) -> Vec<&'static str> {
+    let all = [ResponseLog::Off, ResponseLog::Metadata, ResponseLog::Body].map(ResponseLog::setting);
+    let end = all.iter().position(|word| *word == most).map_or(all.len(), |at| at + 1);
+    all[..end].to_vec()
+}
+
+/// Checks the id of an override.
+///
+/// # Errors
+/// What is allowed.
+pub(super) fn check_id(id: &str) -> Result<(), FieldError> {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
+    if id.is_empty() || id.len() > LONGEST_ID || !id.bytes().all(is_part) {
+        let message = format!("allowed are 1 to {LONGEST_ID} letters, digits and characters of . _ : -");
+        return Err(FieldError { field: "id".into(), message });
+    }
+    Ok(())
+}
+
+/// A text that a record can show.
+///
+/// # Errors
+/// What is allowed.
+pub(super) fn text(value: &Value) -> Result<String, String> {
+    let allowed = || format!("allowed is a text of 1 to {LONGEST_TEXT} characters without control characters");
+    let text = value.as_str().map(str::trim).ok_or_else(allowed)?;
+    match text.is_empty() || text.chars().count() > LONGEST_TEXT || text.contains(char::is_control) {
+        true => Err(allowed()),
+        false => Ok(text.to_owned()),
+    }
+}
+
+/// Gathers what is wrong.
+#[derive(Default)]
+struct Wrong(Vec<FieldError>);
+
+impl Wrong {
+    fn add(&mut self, field: &str, message: impl Into<String>) {
+        self.0.push(FieldError { field: field.to_owned(), message: message.into() });
+    }
+
+    fn none(self) -> Result<(), Vec<FieldError>> {
+        if self.0.is_empty() { Ok(()) } else { Err(self.0) }
+    }
+
+    fn required_text(&mut self, field: &str, value: Option<&Value>) -> String {
+        let read = match value {
+            Some(value) => text(value),
+            None => text(&Value::Null).map_err(|allowed| format!("missing; {allowed}")),
+        };
+        read.map_err(|message| self.add(field, message)).unwrap_or_default()
+    }
+
+    fn set(&mut self, value: Option<&Value>) -> LiveValues {
+        let allowed = "an object of settings and values, such as {\"log.level\": \"debug\"}";
+        let Some(Value::Object(set)) = value.filter(|set| set.as_object().is_none_or(|set| !set.is_empty())) else {
+            let missing = if value.is_none() { "missing; " } else { "" };
+            self.add("set", format!("{missing}allowed is {allowed}"));
+            return LiveValues::default();
+        };
+        LiveValues::parse(set).unwrap_or_else(|invalid| {
+            invalid.into_iter().for_each(|it| self.add(&format!("set.{}", it.key), it.reason));
+            LiveValues::default()
+        })
+    }
+
+    fn scope(&mut self, body: &Map<String, Value>) -> OverrideScope {
+        let mut given = SCOPES.into_iter().filter_map(|kind| Some((kind, body.get(kind)?)));
+        let Some((kind, value)) = given.next() else { return OverrideScope::Process };
+        if let Some((other, _)) = given.next() {
+            self.add(other, format!("{kind} is given too; allowed is at most one of {}", SCOPES.join(", ")));
+        }
+        let name = value.as_str().map(str::trim).filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME);
+        let Some(name) = name.filter(|name| !name.contains(char::is_control)) else {
+            let allowed = format!("allowed is a text of 1 to {LONGEST_NAME} bytes without control characters");
+            self.add(kind, allowed);
+            return OverrideScope::Process;
+        };
+        match kind {
+            "blueprint" => OverrideScope::Blueprint(name.to_owned()),
+            "route" => OverrideScope::Route(name.to_owned()),
+            _ => {
+                if let Err(message) = check_module(name) {
+                    self.add(kind, message);
+                }
+                OverrideScope::Module(name.replace('-', "_"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use cyanotype_telemetry::Level;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn parse(body: Value) -> Result<NewOverride, Vec<(String, String)>> {
+        let Value::Object(body) = body else { panic!("an object") };
+        let fields = |wrong: Vec<FieldError>| wrong.into_iter().map(|it| (it.field, it.message)).collect();
+        NewOverride::parse(&body, DAY).map_err(fields)
+    }
+
+    fn wrong_fields(body: Value) -> Vec<String> {
+        parse(body).expect_err("is refused").into_iter().map(|(field, _)| field).collect()
+    }
+
+    #[test]
+    fn what_is_needed_is_what_is_set_how_long_and_why() {
+        let read = parse(json!({"set": {"log.level": "debug"}, "for": "15m", "reason": " INC-421 "})).expect("is read");
+        assert_eq!((read.set.level, read.lasts.as_secs(), &*read.reason), (Some(Level::Debug), 900, "INC-421"));
+        assert_eq!((read.scope, read.by, read.source, read.fleet), (OverrideScope::Process, None, Source::Http, false));
+    }
+
+    #[test]
+    fn the_rest_says_where_and_who() {
+        let full = json!({
+            "set": {"log.mode": "stderr"}, "for": 60, "reason": "x", "module": "hyper-util", "fleet": true, "by": "ada",
+            "source": "command",
+        });
+        let read = parse(full).expect("is read");
+        assert_eq!(read.scope, OverrideScope::Module("hyper_util".into()));
+        assert_eq!((read.by.as_deref(), read.source, read.fleet), (Some("ada"), Source::Command, true));
+    }
+
+    #[test]
+    fn one_answer_names_all_fields_that_are_wrong() {
+        assert_eq!(wrong_fields(json!({})), ["set", "for", "reason"]);
+        let all = json!({
+            "set": {"log.level": "loud", "log.format": "json"}, "for": "25h", "reason": "a\nb", "until": "now", "by": "",
+            "source": "fleet", "fleet": "yes", "blueprint": "orders", "route": "/orders",
+        });
+        let expected = ["until", "set.log.level", "set.log.format", "for", "reason", "by", "source", "fleet", "route"];
+        assert_eq!(wrong_fields(all), expected);
+        assert_eq!(wrong_fields(json!({"set": {}, "for": "1s", "reason": "x"})), ["set"]);
+        assert_eq!(
+            wrong_fields(json!({"set": {"log.level": "debug"}, "for": "1s", "reason": "é".repeat(201)})),
+            ["reason"]
+        );
+        assert_eq!(
+            wrong_fields(json!({"set": {"log.level": "debug"}, "for": "1s", "reason": "x", "module": "a b"})),
+            ["module"]
+        );
+    }
+
+    #[test]
+    fn no_more_of_bodies_is_shown_than_the_settings_show() {
+        let settings = crate::settings::Loader::new("/nonexistent")
+            .flag("log.response.body", "metadata", "--set")
+            .load()
+            .expect("good settings");
+        let configured = LiveSettings::from(&settings.telemetry());
+        let check = |body: &str| {
+            let set = json!({"log.response.body": body, "log.request.body": "off"});
+            parse(json!({"set": set, "for": "1s", "reason": "x"})).expect("is read").check_bodies(&configured)
+        };
+        assert_eq!([check("off"), check("metadata")], [Ok(()), Ok(())]);
+        let refused = check("redacted").expect_err("is refused");
+        assert_eq!(refused[0].field, "set.log.response.body");
+        assert_eq!(
+            refused[0].message,
+            "redacted shows more than the settings do: log.response.body is metadata; allowed is off, metadata"
+        );
+    }
+
+    #[test]
+    fn an_id_is_a_word_of_an_address() {
+        for good in ["INC-421", "a", "team:orders.debug_1"] {
+            assert_eq!(check_id(good), Ok(()), "{good}");
+        }
+        for bad in ["", "a b", "a/b", "é", &"a".repeat(101)] {
+            assert!(check_id(bad).is_err(), "{bad}");
+        }
+    }
+}

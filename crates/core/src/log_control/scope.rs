@@ -1,0 +1,109 @@
+//! Whether there is what an override is for.
+
+use cyanotype_telemetry::effective::{Origin, OverrideScope};
+use cyanotype_telemetry::is_for;
+
+use super::Shared;
+use crate::blueprint::routes::RouteInfo;
+use crate::handler::problem::FieldError;
+
+/// Less alike than this, a route is not what was meant.
+const ALIKE: f64 = 0.6;
+
+impl Shared {
+    /// Refuses a blueprint or a route that there is not. Another process of the fleet may have other routes.
+    pub(super) fn check_scope(&self, scope: &OverrideScope, fleet: bool) -> Result<(), FieldError> {
+        match scope {
+            OverrideScope::Process | OverrideScope::Module(_) => Ok(()),
+            OverrideScope::Blueprint(name) => self.check_blueprint(name),
+            OverrideScope::Route(_) if fleet => Ok(()),
+            OverrideScope::Route(rule) => check_route(rule, &self.routes),
+        }
+    }
+
+    pub(super) fn check_blueprint(&self, name: &str) -> Result<(), FieldError> {
+        if self.blueprints.contains(&name) {
+            return Ok(());
+        }
+        let message = format!("there is no such blueprint; this program has {}", self.blueprints.join(", "));
+        Err(FieldError { field: "blueprint".into(), message })
+    }
+
+    /// A record that the scope applies to. One of a route is one of the route's blueprint, too.
+    pub(super) fn example<'a>(&'a self, scope: &'a OverrideScope) -> Origin<'a> {
+        let origin = scope.example();
+        let Some(path) = origin.route else { return origin };
+        Origin { blueprint: self.blueprint_of(path), ..origin }
+    }
+
+    pub(super) fn blueprint_of(&self, path: &str) -> Option<&'static str> {
+        self.routes.iter().find(|route| route.path == path).map(|route| route.blueprint)
+    }
+}
+
+/// Refuses a route that there is not, and names the one that was meant.
+pub(super) fn check_route(rule: &str, routes: &[RouteInfo]) -> Result<(), FieldError> {
+    if routes.iter().any(|route| is_rule_for(rule, route)) {
+        return Ok(());
+    }
+    let named = |route: &RouteInfo| match rule.contains(' ') {
+        true => format!("{} {}", route.method, route.path),
+        false => route.path.clone(),
+    };
+    let nearest = routes
+        .iter()
+        .map(|route| (strsim::normalized_levenshtein(rule, &named(route)), route))
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    let hint = match nearest {
+        Some((_, route)) => format!("did you mean {}?", named(route)),
+        None => "allowed is one of `app routes`, such as GET /orders/{id}, or /orders/{id} for all methods".to_owned(),
+    };
+    Err(FieldError { field: "route".into(), message: format!("there is no such route; {hint}") })
+}
+
+fn is_rule_for(rule: &str, route: &RouteInfo) -> bool {
+    let (method, path) = rule.split_once(' ').map_or((None, rule), |(method, path)| (Some(method), path));
+    let is_head_of = method == Some("HEAD") && route.method == "GET";
+    // A resource without methods of its own answers to any.
+    is_for(rule, &route.method, &route.path) || (route.method == "*" || is_head_of) && route.path == path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::ResponseLog;
+
+    fn check(rule: &str) -> Result<(), String> {
+        let route = |method: &str, path: &str| RouteInfo {
+            method: method.into(),
+            path: path.into(),
+            blueprint: "orders",
+            response_log: ResponseLog::Body,
+        };
+        let routes = [route("GET", "/orders"), route("GET", "/orders/{id}"), route("POST", "/orders/{id}/pay")];
+        check_route(rule, &routes).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn a_route_is_a_path_with_or_without_a_method() {
+        for rule in ["GET /orders/{id}", "HEAD /orders/{id}", "/orders/{id}/pay", "/orders"] {
+            assert_eq!(check(rule), Ok(()), "{rule}");
+        }
+    }
+
+    #[test]
+    fn one_that_there_is_not_is_refused_with_its_neighbour() {
+        let neighbours = [
+            ("GET /orders/{ID}", "GET /orders/{id}"),
+            ("/order/{id}", "/orders/{id}"),
+            ("GET /orders/{id}/pay", "POST /orders/{id}/pay"),
+            ("get /orders", "GET /orders"),
+        ];
+        for (rule, meant) in neighbours {
+            let refused = check(rule).expect_err("is refused");
+            assert_eq!(refused, format!("there is no such route; did you mean {meant}?"), "{rule}");
+        }
+        assert!(check("nonsense").expect_err("is refused").contains("`app routes`"));
+    }
+}

@@ -1,0 +1,156 @@
+//! `management.socket`: a Unix socket that its owner alone can reach.
+
+use std::ffi::OsString;
+use std::fs::{self, Metadata, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use tokio::net::UnixSocket;
+
+const OWNER_ALONE: u32 = 0o600;
+const BACKLOG: u32 = 128;
+
+/// The file of a socket that is listened on; it is removed with this.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode, to leave alone what another process has put there since.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    /// Listens on a path. What a process that is gone has left there is replaced.
+    ///
+    /// The socket gets its mode before it accepts connections, and its name last: nobody else can ever connect to it.
+    ///
+    /// # Errors
+    /// When another process listens there, something else is there, or it cannot be made.
+    pub(crate) fn listen(path: &Path) -> io::Result<(Self, UnixListener)> {
+        check_place(path)?;
+        let unready = unready_name(path);
+        let made = listen_unready(&unready).and_then(|listener| {
+            let identity = identity(&fs::symlink_metadata(&unready)?);
+            fs::rename(&unready, path)?;
+            Ok((Self { path: path.to_owned(), identity }, listener))
+        });
+        if made.is_err() {
+            let _ = fs::remove_file(&unready);
+        }
+        made
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let is_own = fs::symlink_metadata(&self.path).is_ok_and(|there| identity(&there) == self.identity);
+        if is_own {
+            // The next start replaces what is left.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+fn check_place(path: &Path) -> io::Result<()> {
+    let there = match fs::symlink_metadata(path) {
+        Ok(there) => there,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !there.file_type().is_socket() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something that is no socket is there"));
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there")),
+    }
+}
+
+/// In the same directory, so that it can be renamed.
+fn unready_name(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(format!(".{}", std::process::id()));
+    PathBuf::from(name)
+}
+
+fn listen_unready(path: &Path) -> io::Result<UnixListener> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let socket = UnixSocket::new_stream()?;
+    socket.bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(OWNER_ALONE))?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory of this test's own; removed with it.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("socket-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        fn path(&self) -> PathBuf {
+            self.0.join("app.sock")
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[actix_web::test]
+    async fn its_owner_alone_can_use_it_and_it_goes_with_its_process() {
+        let directory = Directory::new("mode");
+        let path = directory.path();
+        let (file, listener) = SocketFile::listen(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        UnixStream::connect(&path).unwrap();
+        drop((file, listener));
+        assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 0);
+    }
+
+    #[actix_web::test]
+    async fn what_a_dead_process_left_is_replaced_and_a_live_one_is_not() {
+        let directory = Directory::new("stale");
+        let path = directory.path();
+        drop(UnixListener::bind(&path).unwrap());
+        let (first, _listener) = SocketFile::listen(&path).unwrap();
+        let refused = SocketFile::listen(&path).map(|_| ()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        // Another process's, by now.
+        fs::remove_file(&path).unwrap();
+        let _other = UnixListener::bind(&path).unwrap();
+        drop(first);
+        assert!(path.exists());
+    }
+
+    #[actix_web::test]
+    async fn a_file_that_is_no_socket_is_left_alone() {
+        let directory = Directory::new("file");
+        let path = directory.path();
+        fs::write(&path, "precious").unwrap();
+        assert!(SocketFile::listen(&path).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+}
