@@ -32,6 +32,7 @@
 mod api;
 mod blueprint;
 mod database;
+mod fleet;
 mod handler;
 mod limits;
 mod middleware;

@@ -21,6 +21,7 @@ use crate::blueprint::resources::Shared;
 use crate::blueprint::routes;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, DatabaseError, Program, Sweeper};
+use crate::fleet::Fleet;
 use crate::middleware::routing::answer_head;
 use crate::sentry;
 use crate::settings::Settings;
@@ -99,8 +100,10 @@ async fn serve(
     let names: Vec<&'static str> = enabled.iter().map(|enabled| enabled.blueprint.name()).collect();
     let database = open_database(service, settings, &enabled).await?;
     let blueprints = StartedBlueprints::start(&enabled, Shared::new(database.clone())).await?;
+    let fleet = Fleet::start(&database, pipeline, settings.log.override_poll()).await.map_err(StartError::Database)?;
     let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.about(settings));
-    let started = Started { service, settings, pipeline, names, database, blueprints: blueprints.clone(), descriptors };
+    let started =
+        Started { service, settings, pipeline, names, database, fleet, blueprints: blueprints.clone(), descriptors };
     let served = started.listen(app).await;
     if served.is_err() {
         blueprints.stop(ShutdownBudget::of(settings.server.shutdown_timeout()).blueprints).await;
@@ -136,6 +139,7 @@ struct Started<'a> {
     pipeline: &'static Pipeline,
     names: Vec<&'static str>,
     database: Database,
+    fleet: Fleet,
     blueprints: StartedBlueprints,
     descriptors: Descriptors,
 }
@@ -143,7 +147,7 @@ struct Started<'a> {
 impl Started<'_> {
     #[expect(clippy::disallowed_methods, reason = "the tasks of the process, which have no request")]
     async fn listen(self, app: AppFactory) -> Result<Instant, StartError> {
-        let Self { service, settings, pipeline, names, database, blueprints, descriptors } = self;
+        let Self { service, settings, pipeline, names, database, fleet, blueprints, descriptors } = self;
         let mut signals = Signals::listen().map_err(StartError::Signals)?;
 
         let in_flight = app.in_flight.clone();
@@ -202,6 +206,7 @@ impl Started<'_> {
             sweeper,
             api: (api_handle, api),
             database,
+            fleet,
             blueprints,
             management: (management_handle, management),
         };

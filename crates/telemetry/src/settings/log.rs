@@ -42,6 +42,9 @@ section! {
         /// What waits for stderr.
         #[setting(section)]
         pub stderr: Stderr,
+        /// seconds between two looks at the overrides of the whole fleet
+        #[setting(Whole(1, 60), default = 1)]
+        override_poll_s: u64,
     }
     variable "RUST_LOG" = rust_log::read;
 }
@@ -51,6 +54,12 @@ impl Log {
     #[must_use]
     pub fn redactor(&self) -> Redactor {
         Redactor::new(&self.response.redact, self.redact.into())
+    }
+
+    /// How often the overrides of the whole fleet are looked at.
+    #[must_use]
+    pub fn override_poll(&self) -> Duration {
+        Duration::from_secs(self.override_poll_s)
     }
 
     /// Whether records are JSON; `auto` is decided by the environment.
