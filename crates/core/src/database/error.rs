@@ -56,7 +56,7 @@ impl DatabaseError {
         matches!(self, Self::UniqueViolation(_))
     }
 
-    pub(super) fn is_lost_connection(&self) -> bool {
+    pub(crate) fn is_lost_connection(&self) -> bool {
         matches!(self, Self::Unavailable(outage) if outage.cause == OutageCause::ConnectionLost)
     }
 

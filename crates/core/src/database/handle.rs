@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+
 use super::engine::{Engine, not_a_url};
 use super::error::{self, DatabaseError, Result};
 use super::executor::{Executor, check};
@@ -98,6 +100,23 @@ impl Database {
         if let Connections::Postgres(_) = &*self.connections {
             postgres::begin_worker();
         }
+    }
+
+    /// The same database for one task: on PostgreSQL by a connection of its own, outside of the pool, which is made when it is
+    /// needed and listens on this channel; the second one is called at each notification.
+    ///
+    /// # Errors
+    /// When the connection cannot be set up.
+    pub(crate) fn apart(&self, channel: &'static str) -> Result<(Self, Arc<Notify>)> {
+        let notified = Arc::new(Notify::new());
+        let apart = match &*self.connections {
+            Connections::Sqlite(_) => self.clone(),
+            Connections::Postgres(postgres) => {
+                let connections = Connections::Postgres(postgres.listening(channel, Arc::clone(&notified))?);
+                Self { connections: Arc::new(connections), open_transactions: OpenTransactions::default() }
+            }
+        };
+        Ok((apart, notified))
     }
 
     pub(crate) fn close(&self) {

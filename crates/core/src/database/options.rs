@@ -22,7 +22,8 @@ impl Options {
     /// How many descriptors the connections take that do not belong to a worker.
     pub(crate) fn most_descriptors(&self) -> u64 {
         match Engine::of(&self.url) {
-            Some(Engine::Postgres) => self.max_connections.into(),
+            // Those of the pool, and the one that is notified of shared overrides.
+            Some(Engine::Postgres) => u64::from(self.max_connections) + 1,
             // The connection that writes has the file, its log, its index and the lock.
             _ => 4,
         }

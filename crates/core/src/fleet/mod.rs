@@ -1,111 +1,151 @@
-//! Overrides that all processes of the service share. This version knows its own process alone.
+//! Overrides of what is recorded that all processes of a service share, by way of its database.
+//!
+//! ```text
+//! put, clear ─→ log_overrides, log_fleet (the version) ─→ NOTIFY, or a look each log.override_poll_s ─→ Pipeline
+//! ```
+//!
+//! One task a process follows: on PostgreSQL by a connection of its own, beside the pool, so that an override can be set when
+//! the pool is exhausted. It does one thing after the other; so what is put is applied before it is answered.
+//!
+//! All times are of the database's clock. A process takes from it how long an override lasts, and expires it by its own
+//! monotonic clock, whether the database answers or not. Rows that have ended stay for a moment and are then deleted by a
+//! process that follows.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod applied;
+mod clock;
+mod follower;
+mod processes;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
 
 use cyanotype_telemetry::Pipeline;
-use cyanotype_telemetry::effective::{LiveValues, MAX_OVERRIDES, Override, OverrideScope, Source};
-use parking_lot::Mutex;
+use cyanotype_telemetry::effective::{LiveValues, MAX_OVERRIDES, Override, OverrideScope};
 use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::database::DatabaseError;
-use crate::time;
+use crate::database::{Database, DatabaseError};
+use follower::{Command, Follower};
 
-#[derive(Clone)]
-pub(crate) struct Fleet(Arc<Alone>);
+/// So many calls wait for the task; more wait for their place.
+const QUEUE: usize = 16;
+/// How long the stop waits for this process's row to be removed.
+const STOP_TIMEOUT: Duration = Duration::from_millis(250);
 
-struct Alone {
-    pipeline: &'static Pipeline,
-    id: Uuid,
-    state: Mutex<(u64, Vec<Override>)>,
+/// The overrides that the processes of the service share; clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Fleet {
+    commands: mpsc::Sender<Command>,
+    database: Database,
 }
 
+/// An override to be shared.
+#[derive(Debug, Clone)]
 pub(crate) struct NewFleetOverride {
     pub id: String,
     pub set: LiveValues,
     pub scope: OverrideScope,
+    /// By the database's clock.
     pub lasts: Duration,
     pub reason: String,
     pub by: String,
 }
 
+/// An override that all processes share from now on; this one has applied it.
+#[derive(Debug, Clone)]
 pub(crate) struct Stored {
     pub over: Override,
+    /// Whether there was none of its id.
     pub created: bool,
     pub fleet_version: u64,
 }
 
-#[derive(Serialize)]
+/// How far the processes are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct FleetStatus {
+    /// `None` until the first override.
     pub version: Option<u64>,
+    /// Those that were seen within the last 15 seconds.
     pub processes: Vec<ProcessStatus>,
 }
 
-#[derive(Serialize)]
+/// How far one process is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ProcessStatus {
     pub id: Uuid,
+    /// Its machine and its id there.
     pub name: String,
+    /// The version that it has applied.
     pub version: Option<u64>,
+    /// When it said so last, by the database's clock.
     pub seen: String,
 }
 
+/// Why an override is not shared. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum FleetError {
-    #[expect(dead_code, reason = "there is no database behind it yet")]
-    Unavailable(DatabaseError),
+    #[error("{0}")]
+    Unavailable(#[from] DatabaseError),
+    #[error("the fleet shares {MAX_OVERRIDES} overrides already; clear one first")]
     TooMany,
 }
 
 impl Fleet {
-    pub(crate) fn alone(pipeline: &'static Pipeline) -> Self {
-        Self(Arc::new(Alone { pipeline, id: Uuid::now_v7(), state: Mutex::default() }))
+    /// Applies what the fleet shares now, and follows it from then on: with a look each `poll`, and at each notification.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub(crate) async fn start(
+        database: &Database,
+        pipeline: &'static Pipeline,
+        poll: Duration,
+    ) -> Result<Self, DatabaseError> {
+        let (commands, receiver) = mpsc::channel(QUEUE);
+        // By the pool: whether the service starts does not depend on one more connection.
+        let follower = Follower::start(database, pipeline, poll, receiver).await?;
+        #[expect(clippy::disallowed_methods, reason = "a task of the process, which has no request")]
+        actix_web::rt::spawn(follower.run());
+        Ok(Self { commands, database: database.clone() })
     }
 
+    /// Shares an override. Once answered its row is committed, and this process has applied it.
+    ///
+    /// # Errors
+    /// When the database is unavailable, or there are too many.
     pub(crate) async fn put(&self, new: NewFleetOverride) -> Result<Stored, FleetError> {
-        let NewFleetOverride { id, set, scope, lasts, reason, by } = new;
-        let set_at = time::now();
-        let over = Override {
-            id,
-            set,
-            scope,
-            set_at,
-            until: set_at + lasts,
-            deadline: Instant::now() + lasts,
-            reason,
-            by,
-            source: Source::Fleet,
-            fleet: true,
-        };
-        let mut state = self.0.state.lock();
-        state.1.retain(|it| it.deadline > Instant::now());
-        let at = state.1.iter().position(|it| it.id == over.id);
-        if at.is_none() && state.1.len() >= MAX_OVERRIDES {
-            return Err(FleetError::TooMany);
-        }
-        match at {
-            Some(at) => state.1[at] = over.clone(),
-            None => state.1.push(over.clone()),
-        }
-        state.0 += 1;
-        self.0.pipeline.set_fleet_overrides(Some(state.0), state.1.clone());
-        Ok(Stored { over, created: at.is_none(), fleet_version: state.0 })
+        self.ask(|answer| Command::Put(new, answer)).await?
     }
 
-    pub(crate) async fn clear(&self, id: &str, _by: &str) -> Result<bool, FleetError> {
-        let mut state = self.0.state.lock();
-        let before = state.1.len();
-        state.1.retain(|it| it.id != id);
-        let is_gone = state.1.len() < before;
-        if is_gone {
-            state.0 += 1;
-            self.0.pipeline.set_fleet_overrides(Some(state.0), state.1.clone());
-        }
-        Ok(is_gone)
+    /// Ends an override for all; `false` when there is none of this id.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
+    pub(crate) async fn clear(&self, id: &str, by: &str) -> Result<bool, FleetError> {
+        self.ask(|answer| Command::Clear { id: id.to_owned(), by: by.to_owned(), answer }).await?
     }
 
+    /// How far each process is. Asked within one `poll` of a change that was the first one for a while, others may be missing:
+    /// they have not looked yet.
+    ///
+    /// # Errors
+    /// When the database is unavailable.
     pub(crate) async fn status(&self) -> Result<FleetStatus, FleetError> {
-        let version = Some(self.0.state.lock().0).filter(|version| *version > 0);
-        let own = ProcessStatus { id: self.0.id, name: "own".into(), version, seen: time::now().to_string() };
-        Ok(FleetStatus { version, processes: vec![own] })
+        self.ask(Command::Status).await?
+    }
+
+    /// Follows no more, and removes this process's row. What is in force stays so until it expires.
+    pub(crate) async fn stop(&self) {
+        // Where the database is away, the row is no longer counted soon.
+        let _ = tokio::time::timeout(STOP_TIMEOUT, self.ask(Command::Stop)).await;
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, DatabaseError> {
+        let (answer, answered) = oneshot::channel();
+        let stopped = || self.database.stopping();
+        self.commands.send(command(answer)).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())
     }
 }

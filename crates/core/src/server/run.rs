@@ -106,9 +106,10 @@ async fn serve(
     let names: Vec<&'static str> = enabled.iter().map(|enabled| enabled.blueprint.name()).collect();
     let database = open_database(service, settings, &enabled).await?;
     let blueprints = StartedBlueprints::start(&enabled, Shared::new(database.clone())).await?;
+    let fleet = Fleet::start(&database, pipeline, settings.log.override_poll()).await.map_err(StartError::Database)?;
     let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.about(settings));
     let compiled_in = service.blueprints.iter().map(|it| it.blueprint.name()).collect();
-    let log_control = LogControl::new(settings, pipeline, Fleet::alone(pipeline), compiled_in, routes);
+    let log_control = LogControl::new(settings, pipeline, fleet.clone(), compiled_in, routes);
     let started = Started {
         service,
         settings,
@@ -116,6 +117,7 @@ async fn serve(
         signals,
         names,
         database,
+        fleet,
         blueprints: blueprints.clone(),
         descriptors,
         log_control,
@@ -163,6 +165,7 @@ struct Started<'a> {
     signals: Signals,
     names: Vec<&'static str>,
     database: Database,
+    fleet: Fleet,
     blueprints: StartedBlueprints,
     descriptors: Descriptors,
     log_control: LogControl,
@@ -171,8 +174,18 @@ struct Started<'a> {
 impl Started<'_> {
     #[expect(clippy::disallowed_methods, reason = "the tasks of the process, which have no request")]
     async fn listen(self, app: AppFactory) -> Result<Instant, StartError> {
-        let Self { service, settings, pipeline, mut signals, names, database, blueprints, descriptors, log_control } =
-            self;
+        let Self {
+            service,
+            settings,
+            pipeline,
+            mut signals,
+            names,
+            database,
+            fleet,
+            blueprints,
+            descriptors,
+            log_control,
+        } = self;
 
         let in_flight = app.in_flight.clone();
         let health =
@@ -248,6 +261,7 @@ impl Started<'_> {
             sweeper,
             api: (api_handle, api),
             database,
+            fleet,
             blueprints,
             management: (management_handle, management),
             socket,

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::Database;
+use crate::fleet::Fleet;
 use crate::log_control::SocketFile;
 use crate::middleware::in_flight::InFlight;
 
@@ -76,6 +77,8 @@ enum Step {
     ReportDropped,
     /// The blueprints stop, the last one first.
     StopBlueprints,
+    /// The overrides that the fleet shares are not followed any more.
+    StopFleet,
     /// The connections to the database are closed.
     CloseDatabase,
     /// Health checks are not answered any more.
@@ -88,7 +91,7 @@ enum Step {
 
 /// The order of the stop. No worker may end while another one's request, or a transaction whose client has left, needs what
 /// it holds: so no connection is accepted any more, all of them finish, and then they end together.
-const STOP_ORDER: [Step; 11] = [
+const STOP_ORDER: [Step; 12] = [
     Step::Announce,
     Step::StopSweeper,
     Step::PauseApi,
@@ -96,6 +99,7 @@ const STOP_ORDER: [Step; 11] = [
     Step::StopApi,
     Step::ReportDropped,
     Step::StopBlueprints,
+    Step::StopFleet,
     Step::CloseDatabase,
     Step::StopManagement,
     Step::StopExpiry,
@@ -115,6 +119,7 @@ pub(super) struct Shutdown {
     pub sweeper: JoinHandle<()>,
     pub api: Server,
     pub database: Database,
+    pub fleet: Fleet,
     pub blueprints: StartedBlueprints,
     pub management: Server,
     /// The file of the management listener's Unix socket.
@@ -150,6 +155,7 @@ impl Shutdown {
                     self.report_rolled_back(unfinished.max(self.database.unfinished_transactions()));
                 }
                 Step::StopBlueprints => self.blueprints.stop(self.budget.blueprints).await,
+                Step::StopFleet => self.fleet.stop().await,
                 Step::CloseDatabase => self.database.close(),
                 Step::StopManagement => {
                     stop(&mut self.management, false).await;
@@ -228,6 +234,7 @@ mod tests {
             (Step::StopApi, Step::ReportDropped),
             (Step::ReportDropped, Step::StopBlueprints),
             (Step::StopBlueprints, Step::CloseDatabase),
+            (Step::StopFleet, Step::CloseDatabase),
             (Step::CloseDatabase, Step::StopManagement),
             (Step::StopManagement, Step::StopExpiry),
             (Step::StopExpiry, Step::ReportStopped),

@@ -1,6 +1,7 @@
 //! Where the effective policy is changed.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -245,9 +246,14 @@ impl EffectivePolicy {
         self.state.lock().overrides.iter().map(|it| it.deadline).min()
     }
 
-    /// Replaces the overrides that the fleet shares. Each one that came, changed or went is a change of its own; `by` and
-    /// `reason` are of those that went before they expired.
-    pub fn set_fleet(&self, version: Option<u64>, overrides: Vec<Override>) -> Vec<PolicyChange> {
+    /// Replaces the overrides that the fleet shares. Each one that came, changed or went is a change of its own. One that went
+    /// was cleared by whom `cleared_by` names for its id, or has expired by its own deadline.
+    pub fn set_fleet(
+        &self,
+        version: Option<u64>,
+        overrides: Vec<Override>,
+        cleared_by: &BTreeMap<String, String>,
+    ) -> Vec<PolicyChange> {
         let mut changes = Vec::new();
         let mut state = self.state.lock();
         state.fleet_version = version;
@@ -256,9 +262,12 @@ impl EffectivePolicy {
             let before = self.load_full();
             let old = state.overrides.remove(at);
             let after = self.publish(&mut state);
-            let action = if old.deadline <= Instant::now() { Action::Expired } else { Action::Cleared };
+            let by = cleared_by.get(&old.id);
+            let has_expired = by.is_none() && old.deadline <= Instant::now();
+            let action = if has_expired { Action::Expired } else { Action::Cleared };
             let change = of_override(action, &old, None, &before, &after);
-            changes.push(PolicyChange { source: Source::Fleet, ..change });
+            let by = by.cloned().unwrap_or(old.by);
+            changes.push(PolicyChange { by, source: Source::Fleet, ..change });
         }
         for new in overrides {
             let old = state.position(&new.id, true).map(|at| state.overrides[at].clone());

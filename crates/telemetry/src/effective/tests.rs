@@ -1,5 +1,6 @@
 //! The rules of "settings, then overrides from the widest scope to the narrowest, then a debug token".
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -225,11 +226,15 @@ fn the_overrides_of_a_fleet_replace_each_other_and_leave_those_of_the_process() 
     let actions = |changes: Vec<PolicyChange>| -> Vec<_> {
         changes.into_iter().map(|it| (it.action, it.id.unwrap_or_default())).collect()
     };
-    let set = policy.set_fleet(Some(7), vec![shared("a", "debug"), shared("b", "trace")]);
+    let none = BTreeMap::new();
+    let set = policy.set_fleet(Some(7), vec![shared("a", "debug"), shared("b", "trace")], &none);
     assert_eq!(actions(set), [(Action::Set, "a".into()), (Action::Set, "b".into())]);
     assert_eq!(policy.load().fleet_version, Some(7));
-    assert!(policy.set_fleet(Some(7), vec![shared("a", "debug"), shared("b", "trace")]).is_empty());
-    assert_eq!(actions(policy.set_fleet(Some(8), vec![shared("b", "trace")])), [(Action::Cleared, "a".into())]);
+    assert!(policy.set_fleet(Some(7), vec![shared("a", "debug"), shared("b", "trace")], &none).is_empty());
+    let by = BTreeMap::from([("a".to_owned(), "grace".to_owned())]);
+    let cleared = policy.set_fleet(Some(8), vec![shared("b", "trace")], &by);
+    assert_eq!((cleared[0].by.as_str(), cleared[0].source), ("grace", Source::Fleet));
+    assert_eq!(actions(cleared), [(Action::Cleared, "a".into())]);
     assert_eq!(level(&policy, LINE), Level::Trace);
     assert_eq!(level(&policy, Origin::default()), Level::Error);
 }

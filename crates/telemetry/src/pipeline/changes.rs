@@ -1,5 +1,6 @@
 //! Changes of the effective policy: applied to the sinks and to `tracing`, then recorded.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -55,9 +56,14 @@ impl Pipeline {
         self.effective.next_expiry()
     }
 
-    /// Replaces the overrides that the fleet shares.
-    pub fn set_fleet_overrides(&self, version: Option<u64>, overrides: Vec<Override>) {
-        let changes = self.changed(|effective| effective.set_fleet(version, overrides));
+    /// Replaces the overrides that the fleet shares. `cleared_by` has the ids of those that were cleared lately, with who did it.
+    pub fn set_fleet_overrides(
+        &self,
+        version: Option<u64>,
+        overrides: Vec<Override>,
+        cleared_by: &BTreeMap<String, String>,
+    ) {
+        let changes = self.changed(|effective| effective.set_fleet(version, overrides, cleared_by));
         changes.iter().for_each(|change| self.record_change(change));
     }
 

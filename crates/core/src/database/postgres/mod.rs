@@ -5,6 +5,7 @@
 
 mod breaker;
 mod errors;
+mod listening;
 mod open;
 mod shared;
 mod statements;
@@ -16,6 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, QueueMode, RecyclingMethod, Runtime};
+use tokio::sync::Notify;
+use tokio_postgres::Config;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{DatabaseError, OutageCause, Result};
 use super::migrations::{NamedMigrations, Program};
@@ -23,6 +27,7 @@ use super::options::Options;
 use super::row::FromRow;
 use super::value::Value;
 use breaker::Breaker;
+use listening::Listening;
 pub(super) use shared::begin_worker;
 use shared::{SharedConnection, Shares};
 use statements::{Statements, parameters, read_rows};
@@ -35,6 +40,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(30);
 const JUST_USED: Duration = Duration::from_millis(20);
 /// As often a read is sent whose connection was closed; the pool may have several such.
 const MOST_ATTEMPTS: u32 = 4;
+const RECYCLING: ManagerConfig = ManagerConfig { recycling_method: RecyclingMethod::Fast };
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often connections that were idle for too long are looked for.
 const REAP_INTERVAL: Duration = Duration::from_secs(5);
@@ -45,6 +51,12 @@ pub(super) struct Postgres {
     breaker: Arc<Breaker>,
     statements: Statements,
     shares: Shares,
+    /// For more connections to the same database.
+    config: Config,
+    connector: MakeRustlsConnect,
+    options: Options,
+    /// Whether it is one connection for one task, and not the pool of the requests.
+    is_apart: bool,
 }
 
 impl Postgres {
@@ -57,28 +69,40 @@ impl Postgres {
         config.connect_timeout(options.acquire_timeout);
         open::migrate(&place, &config, &connector, options.acquire_timeout, migrations, program).await?;
 
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let pool = Pool::builder(Manager::from_config(config, connector, recycling))
-            .max_size(options.max_connections as usize)
-            .wait_timeout(Some(options.acquire_timeout))
-            .create_timeout(Some(options.acquire_timeout))
-            .recycle_timeout(Some(CHECK_TIMEOUT))
-            // The one that was used last is the one that is alive, and the others can become idle.
-            .queue_mode(QueueMode::Lifo)
-            .pre_recycle(Hook::async_fn(|client, metrics| {
-                let idle = metrics.last_used();
-                Box::pin(async move {
-                    if is_alive(client, idle).await { Ok(()) } else { Err(HookError::message("closed")) }
-                })
-            }))
-            .runtime(Runtime::Tokio1)
-            .build();
-        let pool = pool.map_err(|error| DatabaseError::Start(format!("the database {place}: {error}")))?;
-        let statements = Statements { place: Arc::clone(&place), timeout: options.statement_timeout };
-        let postgres = Self { place, pool, breaker: Arc::default(), statements, shares: Shares::default() };
+        let manager = Manager::from_config(config.clone(), connector.clone(), RECYCLING);
+        let pool = pool(&place, manager, options.max_connections, options.acquire_timeout)?;
+        let postgres = Self::new(place, pool, config, connector, options.clone(), false);
         postgres.fill(options.min_connections).await?;
         postgres.reap(options);
         Ok(postgres)
+    }
+
+    /// One connection for one task, beside those of the pool: it is made when it is needed, and listens on a channel.
+    pub(super) fn listening(&self, channel: &'static str, notified: Arc<Notify>) -> Result<Self> {
+        let Self { place, config, connector, options, .. } = self;
+        let mut config = config.clone();
+        let name = config.get_application_name().unwrap_or("cyanotype").to_owned();
+        config.application_name(format!("{name} {channel}"));
+        let listening = Listening { connector: connector.clone(), channel, notified };
+        let manager = Manager::from_connect(config.clone(), listening, RECYCLING);
+        let pool = pool(place, manager, 1, options.acquire_timeout)?;
+        // A task that waited for ever would follow no more.
+        let statement_timeout = options.statement_timeout.or(Some(options.acquire_timeout));
+        let options = Options { statement_timeout, ..options.clone() };
+        Ok(Self::new(Arc::clone(place), pool, config, connector.clone(), options, true))
+    }
+
+    fn new(
+        place: Arc<str>,
+        pool: Pool,
+        config: Config,
+        connector: MakeRustlsConnect,
+        options: Options,
+        is_apart: bool,
+    ) -> Self {
+        let statements = Statements { place: Arc::clone(&place), timeout: options.statement_timeout };
+        let (breaker, shares) = (Arc::default(), Shares::default());
+        Self { place, pool, breaker, statements, shares, config, connector, options, is_apart }
     }
 
     /// Host, port and name of the database.
@@ -133,7 +157,7 @@ impl Postgres {
         let sent = self.statements.send(&mut client, send).await?;
         // What becomes of a connection that this thread has just made: a worker shares it among its requests, and one of another
         // thread is closed, so that the pool's are the workers' own, whose answers need not come from thread to thread.
-        if let Some(client) = client.filter(|client| Object::metrics(client).recycle_count == 0) {
+        if let Some(client) = client.filter(|client| !self.is_apart && Object::metrics(client).recycle_count == 0) {
             if shared::is_worker() {
                 SharedConnection::adopt(self.id(), client, &self.shares, self.pool.status().max_size);
             } else {
@@ -166,7 +190,8 @@ impl Postgres {
         if pool.available > 0 {
             return self.pool.get().await.map_err(|error| errors::of_pool(&self.place, error));
         }
-        let connecting = pool.size < pool.max_size;
+        // A connection apart is tried at its task's own pace.
+        let connecting = pool.size < pool.max_size && !self.is_apart;
         if connecting {
             self.breaker.check()?;
         }
@@ -218,6 +243,25 @@ impl Postgres {
             }
         });
     }
+}
+
+fn pool(place: &str, manager: Manager, most: u32, acquire_timeout: Duration) -> Result<Pool> {
+    let pool = Pool::builder(manager)
+        .max_size(most as usize)
+        .wait_timeout(Some(acquire_timeout))
+        .create_timeout(Some(acquire_timeout))
+        .recycle_timeout(Some(CHECK_TIMEOUT))
+        // The one that was used last is the one that is alive, and the others can become idle.
+        .queue_mode(QueueMode::Lifo)
+        .pre_recycle(Hook::async_fn(|client, metrics| {
+            let idle = metrics.last_used();
+            Box::pin(
+                async move { if is_alive(client, idle).await { Ok(()) } else { Err(HookError::message("closed")) } },
+            )
+        }))
+        .runtime(Runtime::Tokio1)
+        .build();
+    pool.map_err(|error| DatabaseError::Start(format!("the database {place}: {error}")))
 }
 
 fn is_read(sql: &str) -> bool {

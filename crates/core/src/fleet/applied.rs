@@ -1,0 +1,53 @@
+//! What this process has applied of what the fleet shares.
+
+use std::time::{Duration, Instant};
+
+use cyanotype_telemetry::Pipeline;
+use cyanotype_telemetry::effective::Override;
+
+use super::table::Shared;
+
+pub(super) struct Applied {
+    pipeline: &'static Pipeline,
+    /// `None` before the first look.
+    version: Option<u64>,
+    /// The overrides as they were read first, until their rows are gone: with the deadlines that they have had since.
+    known: Vec<Override>,
+}
+
+impl Applied {
+    pub(super) const fn nothing(pipeline: &'static Pipeline) -> Self {
+        Self { pipeline, version: None, known: Vec::new() }
+    }
+
+    pub(super) const fn version(&self) -> Option<u64> {
+        self.version
+    }
+
+    /// Whether there are overrides, or rows of some that have expired.
+    pub(super) fn has_rows(&self) -> bool {
+        !self.known.is_empty()
+    }
+
+    /// Forgets the overrides that expired so long ago: their rows are deleted.
+    pub(super) fn forget_ended(&mut self, ago: Duration) {
+        let now = Instant::now();
+        self.known.retain(|it| now.saturating_duration_since(it.deadline) < ago);
+    }
+
+    pub(super) fn apply(&mut self, shared: Shared) {
+        let Shared { version, mut overrides, cleared_by } = shared;
+        for new in &mut overrides {
+            let is_same = |old: &&Override| (&old.id, old.set_at, old.until) == (&new.id, new.set_at, new.until);
+            if let Some(old) = self.known.iter().find(is_same) {
+                // Never later than it was: what has expired here stays so.
+                new.deadline = new.deadline.min(old.deadline);
+            }
+        }
+        let now = Instant::now();
+        let in_force = overrides.iter().filter(|it| it.deadline > now).cloned().collect();
+        self.known = overrides;
+        self.version = Some(version);
+        self.pipeline.set_fleet_overrides((version > 0).then_some(version), in_force, &cleared_by);
+    }
+}

@@ -1,0 +1,146 @@
+//! Processes that share a database, each with a pipeline of its own.
+
+mod following;
+mod outages;
+mod sharing;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cyanotype_telemetry::effective::{LiveValues, OverrideScope};
+use cyanotype_telemetry::memory::Memory;
+use cyanotype_telemetry::{Level, Pipeline, Sinks};
+use serde_json::{Value, json};
+use test_harness::peers::postgres::Postgres;
+
+use super::*;
+use crate::database::{Options, Program};
+use crate::settings::Loader;
+
+/// Longer than any test waits on a machine that is not busy.
+const LIMIT: Duration = Duration::from_secs(20);
+/// Often enough that a test does not wait long.
+const OFTEN: Duration = Duration::from_millis(50);
+/// So seldom that what is seen before came by a notification.
+const SELDOM: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A database that several processes open: in a file, or on the server that the tests share.
+enum Place {
+    File(test_harness::scratch::Scratch),
+    Server(String),
+}
+
+impl Place {
+    fn file() -> Self {
+        Self::File(test_harness::scratch::Scratch::new("fleet"))
+    }
+
+    fn server() -> Self {
+        Self::Server(Postgres::shared().database())
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::File(scratch) => format!("sqlite://{}", scratch.join("app.db").display()),
+            Self::Server(url) => url.clone(),
+        }
+    }
+
+    async fn open(&self) -> Database {
+        let options = Options {
+            url: self.url(),
+            max_connections: 1,
+            min_connections: 0,
+            acquire_timeout: Duration::from_secs(2),
+            idle_timeout: None,
+            statement_timeout: Some(Duration::from_secs(2)),
+        };
+        Database::open(&options, [], Program { name: "test", version: "0" }).await.expect("it opens")
+    }
+}
+
+/// One process.
+struct Process {
+    database: Database,
+    pipeline: &'static Pipeline,
+    memory: Memory,
+    fleet: Fleet,
+}
+
+impl Process {
+    async fn start(place: &Place, poll: Duration) -> Self {
+        let settings = Loader::new("/no/config/here").load().expect("the defaults are good");
+        let memory = Memory::default();
+        let sinks = Sinks::none().line(Arc::new(memory.clone()));
+        // As long as the process lives, like the one of a service.
+        let pipeline: &'static Pipeline = Box::leak(Box::new(Pipeline::new(&settings.telemetry(), None, sinks)));
+        let database = place.open().await;
+        let fleet = Fleet::start(&database, pipeline, poll).await.expect("the database is there");
+        Self { database, pipeline, memory, fleet }
+    }
+
+    fn version(&self) -> Option<u64> {
+        self.pipeline.snapshot().fleet_version
+    }
+
+    fn level(&self) -> Level {
+        self.pipeline.policy().level
+    }
+
+    /// Ids of the overrides in force.
+    fn overrides(&self) -> Vec<String> {
+        self.pipeline.snapshot().overrides.iter().map(|it| it.id.clone()).collect()
+    }
+
+    /// What was recorded of changes since the last call: action, id and who.
+    fn audit(&self) -> Vec<[String; 3]> {
+        let (records, _) = self.memory.take();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let changes = records.iter().map(|record| &record["change"]).filter(|change| change.is_object());
+        changes
+            .map(|change| {
+                assert_eq!(change["source"], "fleet", "{change}");
+                [text(&change["action"]), text(&change["id"]), text(&change["by"])]
+            })
+            .collect()
+    }
+}
+
+fn new(id: &str, level: &str, lasts: Duration) -> NewFleetOverride {
+    let Value::Object(set) = json!({"log.level": level}) else { unreachable!("it is an object") };
+    NewFleetOverride {
+        id: id.to_owned(),
+        set: LiveValues::parse(&set).expect("a live setting"),
+        scope: OverrideScope::Process,
+        lasts,
+        reason: "INC-421".to_owned(),
+        by: "ada".to_owned(),
+    }
+}
+
+/// Waits until it holds.
+async fn until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < LIMIT, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    began.elapsed()
+}
+
+/// A test on each database.
+macro_rules! on_both {
+    ($($name:ident => $on_sqlite:ident, $on_postgres:ident;)*) => {$(
+        #[actix_web::test]
+        async fn $on_sqlite() {
+            $name(&Place::file()).await;
+        }
+
+        #[actix_web::test]
+        async fn $on_postgres() {
+            $name(&Place::server()).await;
+        }
+    )*};
+}
+use on_both;

@@ -1,0 +1,136 @@
+//! What is shared, and what each process records of it.
+
+use super::*;
+
+on_both! {
+    what_is_put_is_applied_at_once_here_and_then_elsewhere =>
+        what_is_put_is_applied_on_sqlite, what_is_put_is_applied_on_postgres;
+    what_is_cleared_anywhere_is_cleared_for_all_by_whom_is_recorded =>
+        what_is_cleared_is_cleared_for_all_on_sqlite, what_is_cleared_is_cleared_for_all_on_postgres;
+    a_late_one_takes_part_with_the_same_ranks =>
+        a_late_one_takes_part_on_sqlite, a_late_one_takes_part_on_postgres;
+    what_has_expired_is_recorded_once_and_stays_so =>
+        what_has_expired_stays_so_on_sqlite, what_has_expired_stays_so_on_postgres;
+    they_are_bounded_in_number => they_are_bounded_on_sqlite, they_are_bounded_on_postgres;
+    rows_that_have_ended_go => rows_that_have_ended_go_on_sqlite, rows_that_have_ended_go_on_postgres;
+}
+
+async fn what_is_put_is_applied_at_once_here_and_then_elsewhere(place: &Place) {
+    let (here, there) = (Process::start(place, OFTEN).await, Process::start(place, OFTEN).await);
+    assert_eq!((here.version(), there.version()), (None, None));
+    let stored = here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
+    assert_eq!((stored.created, stored.fleet_version, here.version()), (true, 1, Some(1)));
+    assert_eq!((here.level(), stored.over.fleet, &*stored.over.by), (Level::Debug, true, "ada"));
+    let left = stored.over.deadline.saturating_duration_since(Instant::now());
+    assert!(left > HOUR - LIMIT && left <= HOUR, "{left:?}");
+    until("the other one", || there.version() == Some(1)).await;
+    assert_eq!(there.level(), Level::Debug);
+
+    let again = there.fleet.put(new("a", "debug", HOUR * 2)).await.expect("it is stored");
+    assert_eq!((again.created, again.fleet_version), (false, 2));
+    assert_eq!(again.over.set_at, stored.over.set_at, "it has its rank");
+    let changed = there.fleet.put(new("a", "error", HOUR)).await.expect("it is stored");
+    assert!(!changed.created && changed.over.set_at > stored.over.set_at);
+    until("the other one", || here.version() == Some(3)).await;
+    let audit = [["set", "a", "ada"], ["extended", "a", "ada"], ["set", "a", "ada"]];
+    assert_eq!(there.audit(), audit);
+    let seen = here.audit();
+    // It may have seen the last two at once.
+    assert!(seen == audit || seen == [["set", "a", "ada"], ["set", "a", "ada"]], "{seen:?}");
+}
+
+async fn what_is_cleared_anywhere_is_cleared_for_all_by_whom_is_recorded(place: &Place) {
+    let (here, there) = (Process::start(place, OFTEN).await, Process::start(place, OFTEN).await);
+    here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
+    here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
+    until("the other one", || there.version() == Some(2)).await;
+    assert!(!there.fleet.clear("c", "grace").await.expect("it looks"), "there is none");
+    assert_eq!(there.version(), Some(2), "nothing has changed");
+    assert!(there.fleet.clear("a", "grace").await.expect("it is cleared"));
+    assert_eq!((there.version(), there.overrides()), (Some(3), vec!["b".to_owned()]));
+    assert!(!there.fleet.clear("a", "grace").await.expect("it looks"), "it is cleared already");
+    until("the other one", || here.version() == Some(3)).await;
+    assert_eq!(here.overrides(), ["b"]);
+    for process in [&here, &there] {
+        assert_eq!(process.audit().last().expect("it is recorded"), &["cleared", "a", "grace"]);
+    }
+    let again = here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
+    assert!(again.created, "there was none");
+}
+
+async fn a_late_one_takes_part_with_the_same_ranks(place: &Place) {
+    let first = Process::start(place, OFTEN).await;
+    first.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
+    first.fleet.put(new("b", "error", HOUR)).await.expect("it is stored");
+    first.fleet.put(new("a", "debug", HOUR)).await.expect("it is extended");
+    assert_eq!(first.level(), Level::Error, "the later one wins");
+    let late = Process::start(place, SELDOM).await;
+    assert_eq!((late.version(), late.level(), late.overrides()), (Some(3), Level::Error, first.overrides()));
+    assert_eq!(late.audit(), [["set", "a", "ada"], ["set", "b", "ada"]]);
+}
+
+async fn what_has_expired_is_recorded_once_and_stays_so(place: &Place) {
+    let (here, there) = (Process::start(place, OFTEN).await, Process::start(place, OFTEN).await);
+    here.fleet.put(new("a", "debug", Duration::from_millis(400))).await.expect("it is stored");
+    until("the other one", || there.version() == Some(1)).await;
+    for process in [&here, &there] {
+        until("its end", || process.pipeline.expire_overrides().is_none()).await;
+    }
+    // The row is there still, and is read again.
+    let rows = "SELECT count(*) FROM log_overrides";
+    let (rows,): (i64,) = crate::database::Executor::query_one(&here.database, rows, &[]).await.expect("it counts");
+    assert_eq!(rows, 1);
+    there.fleet.put(new("b", "warning", HOUR)).await.expect("it is stored");
+    until("the other one", || here.version() == Some(2)).await;
+    for process in [&here, &there] {
+        assert_eq!((process.overrides(), process.level()), (vec!["b".to_owned()], Level::Warning));
+        assert_eq!(process.audit(), [["set", "a", "ada"], ["expired", "a", "ada"], ["set", "b", "ada"]]);
+    }
+    let late = Process::start(place, OFTEN).await;
+    assert_eq!(late.overrides(), ["b"]);
+    let again = late.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
+    assert!(again.created, "the one before has expired");
+}
+
+/// One that nothing has expired yet, when its row goes.
+#[actix_web::test]
+async fn what_ends_while_it_is_read_has_expired() {
+    let place = Place::file();
+    let here = Process::start(&place, SELDOM).await;
+    let stored = here.fleet.put(new("a", "debug", Duration::from_millis(100))).await.expect("it is stored");
+    until("its end", || stored.over.deadline <= Instant::now()).await;
+    here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
+    assert_eq!(here.pipeline.expire_overrides(), Some(here.pipeline.snapshot().overrides[0].deadline));
+    assert_eq!(here.audit(), [["set", "a", "ada"], ["expired", "a", "ada"], ["set", "b", "ada"]]);
+}
+
+async fn they_are_bounded_in_number(place: &Place) {
+    let here = Process::start(place, SELDOM).await;
+    for n in 0..MAX_OVERRIDES {
+        here.fleet.put(new(&n.to_string(), "debug", HOUR)).await.expect("there is room");
+    }
+    let refused = here.fleet.put(new("more", "debug", HOUR)).await.expect_err("there is no room");
+    assert!(matches!(refused, FleetError::TooMany), "{refused}");
+    assert_eq!((here.version(), here.overrides().len()), (Some(64), MAX_OVERRIDES));
+    here.fleet.put(new("7", "debug", HOUR)).await.expect("one that is there can be extended");
+    assert!(here.fleet.clear("8", "ada").await.expect("it is cleared"));
+    here.fleet.put(new("more", "debug", HOUR)).await.expect("there is room again");
+}
+
+async fn rows_that_have_ended_go(place: &Place) {
+    use crate::database::Executor as _;
+    let here = Process::start(place, SELDOM).await;
+    here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
+    assert!(here.fleet.clear("a", "ada").await.expect("it is cleared"));
+    here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
+    let ids = async || -> Vec<String> {
+        let rows: Vec<(String,)> = here.database.query("SELECT id FROM log_overrides ORDER BY id", &[]).await.unwrap();
+        rows.into_iter().map(|(id,)| id).collect()
+    };
+    assert_eq!(ids().await, ["a", "b"], "it stays for a moment");
+    let ended = jiff::Timestamp::now() - Duration::from_secs(60);
+    let age = "UPDATE log_overrides SET until = $1 WHERE id = 'a'";
+    here.database.execute(age, &[&ended]).await.expect("it is changed");
+    here.fleet.put(new("c", "debug", HOUR)).await.expect("it is stored");
+    assert_eq!(ids().await, ["b", "c"]);
+}
