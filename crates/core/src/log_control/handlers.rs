@@ -21,6 +21,7 @@ use super::precondition::expected_version;
 use super::refusals::Asked;
 use super::scope::check_route;
 use super::{LogControl, Shared};
+use crate::explained::Explained;
 use crate::fleet::{FleetError, NewFleetOverride, Stored};
 use crate::handler::extract::{Json, Path, Query};
 use crate::handler::problem::{FieldError, PROBLEM, Problem, Result};
@@ -95,7 +96,7 @@ pub(super) async fn explain(control: Data<LogControl>, Query(scope): Query<Scope
     let policy = |origin: &Origin<'_>| snapshot.in_force(origin).policy;
     // A module's lines may have a level of their own, by `log.levels`.
     let lines = module.is_some().then(|| policy(&Origin { is_line: true, ..origin }));
-    Ok(versioned(HttpResponse::Ok(), snapshot.version).json(table(&policy(&origin), lines.as_ref())))
+    Ok(versioned(HttpResponse::Ok(), snapshot.version).json(Explained::from(table(&policy(&origin), lines.as_ref()))))
 }
 
 fn table(policy: &Policy, lines: Option<&Policy>) -> Explanation {
