@@ -10,9 +10,9 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
     }
 }
 
-/// The one that is given, else the system's user.
-pub(crate) fn given_or_current(given: Option<&str>) -> String {
+/// The one that is given, else the system's user where the environment has it.
+pub(crate) fn given_or_current(given: Option<&str>) -> Option<String> {
     let names = ["SUDO_USER", "LOGNAME", "USER"].into_iter().filter_map(|name| std::env::var(name).ok());
     let mut names = given.map(str::to_owned).into_iter().chain(names);
-    names.find_map(|given| name(&given).ok()).unwrap_or_else(|| "unknown".to_owned())
+    names.find_map(|given| name(&given).ok())
 }

@@ -53,7 +53,7 @@ impl Question {
 
 impl Change {
     fn make(&self, service: &Service, role: Role) -> Result<String, Failed> {
-        let by = operator::given_or_current(self.by.as_deref());
+        let by = operator::given_or_current(self.by.as_deref()).unwrap_or_else(|| "unknown".to_owned());
         let done = service.on_database(async |database| admins::set_role(database, &self.user, role, &by).await);
         self.shown(done.map_err(Failed::NotStarted)?)
     }

@@ -51,9 +51,11 @@ impl Clear {
     }
 
     fn path(&self, id: &str) -> Result<String, Failed> {
-        let by = operator::given_or_current(self.by.as_deref());
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("by", &by).append_pair("source", "command");
+        query.append_pair("source", "command");
+        if let Some(by) = operator::given_or_current(self.by.as_deref()) {
+            query.append_pair("by", &by);
+        }
         if let Some(reason) = &self.reason {
             query.append_pair("reason", reason);
         }

@@ -118,8 +118,10 @@ impl Set {
         if set.is_empty() {
             return Err(Failed::Usage("nothing is to be set: give --level, --mode or --set KEY=VALUE".into()));
         }
-        let by = operator::given_or_current(self.by.as_deref());
-        let mut body = json!({"set": set, "for": self.lasts, "reason": self.reason, "by": by, "source": "command"});
+        let mut body = json!({"set": set, "for": self.lasts, "reason": self.reason, "source": "command"});
+        if let Some(by) = operator::given_or_current(self.by.as_deref()) {
+            body["by"] = by.into();
+        }
         if let Some((kind, name)) = self.scope() {
             body[kind] = name.into();
         }

@@ -194,9 +194,10 @@ pub(super) async fn put(
     check_id(&id)?;
     let is_dry_run = how.is_dry_run()?;
     let expected = expected_version(&request)?;
+    let (by, source) = new_override::asked_by(&body);
+    let by = by.unwrap_or_else(|| Peer::of(&request).name());
+    request.extensions_mut().insert(Asked { by: by.clone(), source });
     let new = NewOverride::parse(&body, control.override_max).map_err(Problem::invalid)?;
-    let by = new.by.clone().unwrap_or_else(|| Peer::of(&request).name());
-    request.extensions_mut().insert(Asked { by: by.clone(), source: new.source });
     control.check_scope(&new.scope, new.fleet).map_err(|field| Problem::invalid(vec![field]))?;
     new.check_bodies(control.pipeline.effective().load().configured()).map_err(Problem::invalid)?;
 
