@@ -7,10 +7,14 @@ use clap::{Args, Parser, Subcommand};
 use cyanotype::Service;
 use cyanotype::settings::{Loader, Setting, Settings};
 
-use crate::explain;
 use crate::failed::Failed;
-use crate::print::{answer, columns, complaint, to_json};
+use crate::log;
+use crate::print::{columns, complaint, print, to_json};
 
+/// The status for a call that is no use.
+const BAD_USAGE: u8 = 2;
+/// The status for a service that cannot be reached: `EX_UNAVAILABLE`.
+const UNAVAILABLE: u8 = 69;
 /// The status for settings that cannot be used: `EX_CONFIG`.
 const BAD_CONFIGURATION: u8 = 78;
 
@@ -72,10 +76,10 @@ enum Question {
         #[arg(long, conflicts_with_all = ["check", "json"])]
         reference: bool,
     },
-    /// What is recorded
+    /// What is recorded, and what is on now
     Log {
         #[command(subcommand)]
-        question: LogQuestion,
+        question: log::Question,
     },
     /// The Sentry that is set
     Sentry {
@@ -91,16 +95,6 @@ enum Question {
 }
 
 #[derive(Debug, Subcommand)]
-enum LogQuestion {
-    /// Print which record goes where with the settings in force; ask what if with --mode, --level and --env
-    Explain {
-        /// Answer in JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 enum SentryQuestion {
     /// Send one event and say whether it arrived
     Test,
@@ -108,7 +102,7 @@ enum SentryQuestion {
 
 pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
     let command = Command::parse();
-    let settings = command.flags.load();
+    let settings = command.flags.load(command.has_own_values());
     let outcome = settings.and_then(|settings| match command.question {
         None => Ok(service(settings).run()),
         Some(question) => question.answer(settings, service).map(|()| ExitCode::SUCCESS),
@@ -124,6 +118,14 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
             complaint(&error.to_string());
             error.exit_code()
         }
+        Err(Failed::Usage(reason)) => {
+            complaint(&reason);
+            ExitCode::from(BAD_USAGE)
+        }
+        Err(Failed::Unavailable(reason)) => {
+            complaint(&reason);
+            ExitCode::from(UNAVAILABLE)
+        }
         Err(Failed::Other(reason)) => {
             complaint(&reason);
             ExitCode::FAILURE
@@ -131,23 +133,35 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
     }
 }
 
+impl Command {
+    /// Whether --level, --mode and --set are the subcommand's.
+    fn has_own_values(&self) -> bool {
+        matches!(&self.question, Some(Question::Log { question }) if question.has_own_values())
+    }
+}
+
 impl Flags {
-    fn load(&self) -> Result<Settings, Failed> {
+    /// The settings in force. Where --level, --mode and --set are not theirs, they do not change them.
+    fn load(&self, are_others: bool) -> Result<Settings, Failed> {
         if let Some(given) = self.config.as_deref().filter(|given| !given.is_dir()) {
             return Err(Failed::BadConfiguration(format!("--config {}: there is no such directory", given.display())));
         }
         let directory = self.config.as_deref().unwrap_or(Path::new("config"));
         let mut loader = Loader::new(directory).process_environment();
+        let own = |given| if are_others { &None } else { given };
         let named = [
             ("env", &self.env, "--env"),
-            ("log.mode", &self.mode, "--mode"),
-            ("log.level", &self.level, "--level"),
+            ("log.mode", own(&self.mode), "--mode"),
+            ("log.level", own(&self.level), "--level"),
             ("server.port", &self.port, "--port"),
         ];
         for setting in &self.settings {
             let Some((key, value)) = setting.split_once('=') else {
                 return Err(Failed::BadConfiguration(format!("--set {setting}: write it as KEY=VALUE")));
             };
+            if are_others && !log::finds_service(key) {
+                continue;
+            }
             loader = loader.flag(key.trim(), value, "--set");
         }
         for (key, value, flag) in named {
@@ -174,14 +188,12 @@ impl Question {
             }
             Question::Config { reference: true, .. } => reference(&service(settings)),
             Question::Config { json, .. } => config(&service(settings), json)?,
-            Question::Log { question: LogQuestion::Explain { json } } => {
-                explain::answer(&cyanotype::policy(&settings), json)?
-            }
+            Question::Log { question } => return question.answer(&settings),
             Question::Sentry { question: SentryQuestion::Test } => sentry_test(&service(settings))?,
             #[cfg(feature = "users")]
             Question::Users { question } => question.answer(&service(settings))?,
         };
-        answer(&text).map_err(|error| Failed::Other(format!("cannot write to stdout: {error}")))
+        print(&text)
     }
 }
 

@@ -2,9 +2,13 @@
 
 /// Why the command could not do what it was asked.
 pub(crate) enum Failed {
+    /// What was asked cannot be done so: another call is needed.
+    Usage(String),
     BadConfiguration(String),
     /// The service could not be started, not even as far as the command needs it.
     #[cfg(feature = "users")]
     NotStarted(cyanotype::StartError),
+    /// The running service could not be reached.
+    Unavailable(String),
     Other(String),
 }

@@ -5,8 +5,9 @@
 mod blueprints;
 mod command;
 mod document;
-mod explain;
 mod failed;
+mod log;
+mod operator;
 mod print;
 #[cfg(feature = "users")]
 mod users;

@@ -13,6 +13,11 @@ pub(crate) fn answer(text: &str) -> io::Result<()> {
     }
 }
 
+/// The same, as the end of a command.
+pub(crate) fn print(text: &str) -> Result<(), Failed> {
+    answer(text).map_err(|error| Failed::Other(format!("cannot write to stdout: {error}")))
+}
+
 /// Writes what went wrong.
 pub(crate) fn complaint(text: &str) {
     // There is nowhere left to say that this failed.

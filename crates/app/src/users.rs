@@ -6,6 +6,7 @@ use cyanotype::Service;
 use cyanotype::auth::Role;
 
 use crate::failed::Failed;
+use crate::operator;
 use crate::print::{columns, to_json};
 
 #[derive(Debug, Subcommand)]
@@ -28,7 +29,7 @@ pub(crate) struct Change {
     #[arg(value_name = "EMAIL|ID")]
     user: String,
     /// Who makes the change, for the audit; the system's user when not given
-    #[arg(long, value_name = "NAME", value_parser = name)]
+    #[arg(long, value_name = "NAME", value_parser = operator::name)]
     by: Option<String>,
     /// Answer in JSON
     #[arg(long)]
@@ -52,15 +53,9 @@ impl Question {
 
 impl Change {
     fn make(&self, service: &Service, role: Role) -> Result<String, Failed> {
-        let by = self.by();
+        let by = operator::given_or_current(self.by.as_deref()).unwrap_or_else(|| "unknown".to_owned());
         let done = service.on_database(async |database| admins::set_role(database, &self.user, role, &by).await);
         self.shown(done.map_err(Failed::NotStarted)?)
-    }
-
-    fn by(&self) -> String {
-        let names = ["SUDO_USER", "LOGNAME", "USER"].into_iter().filter_map(|name| std::env::var(name).ok());
-        let name = self.by.clone().into_iter().chain(names).find_map(|given| name(&given).ok());
-        name.unwrap_or_else(|| "unknown".to_owned())
     }
 
     fn shown(&self, done: Option<ChangedRole>) -> Result<String, Failed> {
@@ -73,16 +68,6 @@ impl Change {
         let verb = if changed { "is now" } else { "was already" };
         let article = if role.as_str() == "admin" { "an" } else { "a" };
         Ok(format!("{email} ({id}) {verb} {article} {}", role.as_str()))
-    }
-}
-
-/// A name that a line of the audit can show.
-fn name(text: &str) -> Result<String, String> {
-    const LONGEST: usize = 100;
-    let name = text.trim();
-    match name.is_empty() || name.chars().count() > LONGEST || name.contains(char::is_control) {
-        true => Err(format!("allowed is a name of 1 to {LONGEST} characters without control characters")),
-        false => Ok(name.to_owned()),
     }
 }
 

@@ -32,6 +32,7 @@
 mod api;
 mod blueprint;
 mod database;
+mod explained;
 mod fleet;
 mod handler;
 mod limits;
@@ -59,6 +60,7 @@ pub use database::{
     Column, Database, DatabaseError, DriverError, Executor, Expiring, FromRow, Migrations, Outage, Row, Transaction,
     Value, placeholders,
 };
+pub use explained::{Explained, Features};
 pub use handler::problem::{FieldError, PROBLEM, Problem, Result};
 pub use handler::{auth, conditional, extract, fields, idempotency, paging, remote};
 pub use limits::{Rate, RateLimits};

@@ -1,63 +1,86 @@
-//! `app log explain`: the table for the settings in force, asked of the function that the service asks.
+//! `app log explain`: the table for the settings in force, or the one that is in force in the running service.
 
-use cyanotype::settings::{Env, Mode};
-use cyanotype::{Kind, Level, Policy, Route, StackRoute, ToSentry};
-use serde::Serialize;
+use clap::Args;
+use cyanotype::explanation::{Explanation, KINDS};
+use cyanotype::settings::{Env, Mode, Settings};
+use cyanotype::{Explained, Level, Policy, Route, StackRoute, ToSentry};
 
+use super::client::Client;
+use super::view::{State, read, text};
 use crate::failed::Failed;
-use crate::print::{columns, to_json};
+use crate::print::{columns, print, to_json};
 
-/// One row of the answer: the levels for which a kind goes the same way.
-#[derive(Debug, Serialize)]
-struct Row {
-    kind: Kind,
-    levels: Vec<Level>,
-    #[serde(flatten)]
-    route: Route,
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// Ask the running service for its table, with the overrides that are on now
+    #[arg(long)]
+    live: bool,
+    /// For requests of this blueprint
+    #[arg(long, value_name = "NAME", requires = "live")]
+    blueprint: Option<String>,
+    /// For what this crate or module records
+    #[arg(long, value_name = "PATH", requires = "live")]
+    module: Option<String>,
+    /// For requests of this route, such as "GET /orders/{id}"
+    #[arg(long, value_name = "ROUTE", requires = "live")]
+    route: Option<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct Explanation {
-    settings: Policy,
-    rows: Vec<Row>,
-}
-
-/// What each kind is, and the levels it can have.
-const KINDS: [(Kind, &str, &[Level]); 7] = [
-    (Kind::Line, "a logger line", &Level::ALL),
-    (Kind::Response, "a blueprint's response", &[Level::Info, Level::Warning, Level::Error]),
-    (Kind::Breadcrumb, "add_breadcrumb", &Level::ALL),
-    (Kind::Exception, "capture_exception", &[Level::Error]),
-    (Kind::Message, "capture_event", &Level::ALL),
-    (Kind::Uncaught, "an Err or a panic nobody caught", &[Level::Error]),
-    (Kind::Service, "what the service says of itself", &[Level::Info, Level::Warning, Level::Error, Level::Critical]),
-];
-
-pub(crate) fn answer(policy: &Policy, json: bool) -> Result<String, Failed> {
-    let rows: Vec<Row> = KINDS.iter().flat_map(|(kind, _, levels)| rows(policy, *kind, levels)).collect();
-    if json {
-        return to_json(&Explanation { settings: *policy, rows });
+impl Explain {
+    pub(super) fn answer(&self, settings: &Settings) -> Result<(), Failed> {
+        if !self.live {
+            let explained = Explained::from(Explanation::of(&cyanotype::policy(settings)));
+            let layers = [
+                ("at start", inputs(&explained)),
+                ("now", "overrides of a running service are seen with --live".to_owned()),
+            ];
+            return print(&if self.json { to_json(&explained)? } else { shown(&explained, &layers) });
+        }
+        let client = Client::new(settings)?;
+        let answered = client.get(&self.path())?;
+        if self.json {
+            return print(&to_json(&answered)?);
+        }
+        let explained: Explained = read(answered)?;
+        let state = State::read(&client)?;
+        let configured = state.configured.iter().map(|(key, value)| format!("{key} {}", text(value)));
+        let env = explained.table.settings.env.as_str();
+        let at_start = format!("env {env} · {}", configured.collect::<Vec<_>>().join(" · "));
+        let overrides: Vec<String> = state.overrides.iter().map(super::view::Override::sentence).collect();
+        let now = if overrides.is_empty() { "no overrides".to_owned() } else { overrides.join("; ") };
+        let now = format!("version {}: {now}", state.version);
+        print(&shown(&explained, &[("at start", at_start), ("now", now), ("so it is", inputs(&explained))]))
     }
+
+    fn path(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (key, name) in [("blueprint", &self.blueprint), ("module", &self.module), ("route", &self.route)] {
+            if let Some(name) = name {
+                query.append_pair(key, name);
+            }
+        }
+        let query = query.finish();
+        if query.is_empty() { "/log/explain".to_owned() } else { format!("/log/explain?{query}") }
+    }
+}
+
+/// What can be there, what is on at the start, what is on now, and the table that this makes.
+fn shown(explained: &Explained, layers: &[(&str, String)]) -> String {
+    let Explained { features, table } = explained;
+    let compiled_in = if features.sentry { "with Sentry" } else { "without Sentry (feature `sentry`)" };
+    let mut rows = vec![vec!["built".to_owned(), compiled_in.to_owned()]];
+    rows.extend(layers.iter().map(|(layer, what)| vec![(*layer).to_owned(), what.clone()]));
+    let layers = columns(&rows);
     let heading = ["WHAT", "LEVEL", "STDERR", "ITS STACK", "SENTRY"].map(str::to_owned).to_vec();
-    let lines = rows.iter().map(|row| {
+    let lines = table.rows.iter().map(|row| {
         let what = KINDS.iter().find(|(kind, ..)| *kind == row.kind).map_or("", |(_, what, _)| what);
         vec![what.to_owned(), levels(&row.levels), stderr(row.route), stack(row.route), sentry(row.route)]
     });
-    let table = columns(&[heading].into_iter().chain(lines).collect::<Vec<_>>());
-    Ok(format!("{}\n\n{table}\n{}", settings(policy), reasons(policy).join("\n")))
-}
-
-/// Neighbouring levels that go the same way are one row.
-fn rows(policy: &Policy, kind: Kind, levels: &[Level]) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
-    for &level in levels {
-        let route = policy.route(kind, level);
-        match rows.last_mut() {
-            Some(row) if row.route == route => row.levels.push(level),
-            _ => rows.push(Row { kind, levels: vec![level], route }),
-        }
-    }
-    rows
+    let rows = columns(&[heading].into_iter().chain(lines).collect::<Vec<_>>());
+    format!("{layers}\n{rows}\n{}", reasons(&table.settings).join("\n"))
 }
 
 fn levels(levels: &[Level]) -> String {
@@ -90,8 +113,10 @@ fn sentry(route: Route) -> String {
     .to_owned()
 }
 
-fn settings(policy: &Policy) -> String {
-    let sentry = match (policy.sentry, cyanotype::SENTRY_COMPILED_IN) {
+/// The table's inputs.
+fn inputs(explained: &Explained) -> String {
+    let policy = &explained.table.settings;
+    let sentry = match (policy.sentry, explained.features.sentry) {
         (true, _) => "a DSN is set",
         (false, true) => "no DSN is set",
         (false, false) => "not in this build",

@@ -2,11 +2,11 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
-use actix_web::http::header::ORIGIN;
+use actix_web::http::header::{ALLOW, HeaderValue, ORIGIN};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpRequest};
+use actix_web::{Error, HttpRequest, HttpResponse};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -43,13 +43,24 @@ pub(super) async fn guard(
     let control = request.app_data::<Data<LogControl>>().expect("the scope has it").clone();
     let is_write = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let answered = match authorize(&control.0, request.request(), is_write) {
-        Ok(()) => next.call(request).await?.map_into_boxed_body(),
+        Ok(()) => described(next.call(request).await?.map_into_boxed_body()),
         Err(problem) => request.error_response(problem),
     };
     if is_write {
         control.0.refusals.audit(control.0.pipeline, &answered);
     }
     Ok(answered)
+}
+
+/// A problem for what actix answers by itself without one: a method that there is not.
+fn described(answered: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    if answered.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return answered;
+    }
+    let allowed = answered.headers().get(ALLOW).cloned().unwrap_or(HeaderValue::from_static("GET"));
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "`allow` has the methods of this path");
+    let problem = problem.header(ALLOW, allowed);
+    answered.into_response(HttpResponse::from_error(problem))
 }
 
 fn authorize(control: &Shared, request: &HttpRequest, is_write: bool) -> Result<()> {

@@ -152,6 +152,9 @@ struct ChangedSetting {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is described alone")]
 pub(super) struct Table {
+    /// What is compiled in.
+    #[schema(example = json!({"sentry": true}))]
+    features: BTreeMap<String, bool>,
     /// Its inputs.
     settings: BTreeMap<String, Value>,
     rows: Vec<TableRow>,

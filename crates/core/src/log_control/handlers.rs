@@ -21,6 +21,7 @@ use super::precondition::expected_version;
 use super::refusals::Asked;
 use super::scope::check_route;
 use super::{LogControl, Shared};
+use crate::explained::Explained;
 use crate::fleet::{FleetError, NewFleetOverride, Stored};
 use crate::handler::extract::{Json, Path, Query};
 use crate::handler::problem::{FieldError, PROBLEM, Problem, Result};
@@ -95,7 +96,7 @@ pub(super) async fn explain(control: Data<LogControl>, Query(scope): Query<Scope
     let policy = |origin: &Origin<'_>| snapshot.in_force(origin).policy;
     // A module's lines may have a level of their own, by `log.levels`.
     let lines = module.is_some().then(|| policy(&Origin { is_line: true, ..origin }));
-    Ok(versioned(HttpResponse::Ok(), snapshot.version).json(table(&policy(&origin), lines.as_ref())))
+    Ok(versioned(HttpResponse::Ok(), snapshot.version).json(Explained::from(table(&policy(&origin), lines.as_ref()))))
 }
 
 fn table(policy: &Policy, lines: Option<&Policy>) -> Explanation {
@@ -193,9 +194,10 @@ pub(super) async fn put(
     check_id(&id)?;
     let is_dry_run = how.is_dry_run()?;
     let expected = expected_version(&request)?;
+    let (by, source) = new_override::asked_by(&body);
+    let by = by.unwrap_or_else(|| Peer::of(&request).name());
+    request.extensions_mut().insert(Asked { by: by.clone(), source });
     let new = NewOverride::parse(&body, control.override_max).map_err(Problem::invalid)?;
-    let by = new.by.clone().unwrap_or_else(|| Peer::of(&request).name());
-    request.extensions_mut().insert(Asked { by: by.clone(), source: new.source });
     control.check_scope(&new.scope, new.fleet).map_err(|field| Problem::invalid(vec![field]))?;
     new.check_bodies(control.pipeline.effective().load().configured()).map_err(Problem::invalid)?;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cyanotype_telemetry::effective::{LiveSettings, LiveValues, OverrideScope, Source, check_module};
 use garde::Validate;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::duration;
 use crate::handler::problem::FieldError;
@@ -32,8 +32,6 @@ pub(super) struct NewOverride {
     pub scope: OverrideScope,
     pub lasts: Duration,
     pub reason: String,
-    /// Who asks for it; the peer when not given.
-    pub by: Option<String>,
     pub source: Source,
     pub fleet: bool,
 }
@@ -55,15 +53,13 @@ impl NewOverride {
         };
         let lasts = lasts.map_err(|message| wrong.add("for", message)).unwrap_or_default();
         let reason = wrong.required_text("reason", body.get("reason"));
-        let by = body.get("by").map(|by| wrong.required_text("by", Some(by)));
-        let source = match body.get("source").map(|source| (source, source.as_str())) {
-            None | Some((_, Some("http"))) => Source::Http,
-            Some((_, Some("command"))) => Source::Command,
-            Some(_) => {
-                wrong.add("source", "allowed is one of http, command");
-                Source::Http
-            }
-        };
+        if let Some(by) = body.get("by") {
+            wrong.required_text("by", Some(by));
+        }
+        let (_, source) = asked_by(body);
+        if body.get("source").is_some_and(|given| *given != json!(source)) {
+            wrong.add("source", "allowed is one of http, command");
+        }
         let fleet = match body.get("fleet") {
             None => false,
             Some(Value::Bool(fleet)) => *fleet,
@@ -73,7 +69,7 @@ impl NewOverride {
             }
         };
         let scope = wrong.scope(body);
-        wrong.none().map(|()| Self { set, scope, lasts, reason, by, source, fleet })
+        wrong.none().map(|()| Self { set, scope, lasts, reason, source, fleet })
     }
 
     /// Refuses to show more of bodies than the settings do.
@@ -105,6 +101,13 @@ fn up_to(most: &str) -> Vec<&'static str> {
     let all = [ResponseLog::Off, ResponseLog::Metadata, ResponseLog::Body].map(ResponseLog::setting);
     let end = all.iter().position(|word| *word == most).map_or(all.len(), |at| at + 1);
     all[..end].to_vec()
+}
+
+/// Who asks for it, where that is said, and how; as far as both can be read.
+pub(super) fn asked_by(body: &Map<String, Value>) -> (Option<String>, Source) {
+    let by = body.get("by").and_then(|by| text(by).ok());
+    let is_command = body.get("source").is_some_and(|source| source == "command");
+    (by, if is_command { Source::Command } else { Source::Http })
 }
 
 /// Checks the id of an override.
@@ -194,8 +197,6 @@ impl Wrong {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use cyanotype_telemetry::Level;
 
@@ -215,7 +216,7 @@ mod tests {
     fn what_is_needed_is_what_is_set_how_long_and_why() {
         let read = parse(json!({"set": {"log.level": "debug"}, "for": "15m", "reason": " INC-421 "})).expect("is read");
         assert_eq!((read.set.level, read.lasts.as_secs(), &*read.reason), (Some(Level::Debug), 900, "INC-421"));
-        assert_eq!((read.scope, read.by, read.source, read.fleet), (OverrideScope::Process, None, Source::Http, false));
+        assert_eq!((read.scope, read.source, read.fleet), (OverrideScope::Process, Source::Http, false));
     }
 
     #[test]
@@ -224,9 +225,11 @@ mod tests {
             "set": {"log.mode": "stderr"}, "for": 60, "reason": "x", "module": "hyper-util", "fleet": true, "by": "ada",
             "source": "command",
         });
+        let asked_by = asked_by(full.as_object().expect("an object"));
+        assert_eq!(asked_by, (Some("ada".to_owned()), Source::Command));
         let read = parse(full).expect("is read");
         assert_eq!(read.scope, OverrideScope::Module("hyper_util".into()));
-        assert_eq!((read.by.as_deref(), read.source, read.fleet), (Some("ada"), Source::Command, true));
+        assert_eq!((read.source, read.fleet), (Source::Command, true));
     }
 
     #[test]

@@ -1,0 +1,64 @@
+//! `app log clear`.
+
+use clap::Args;
+use cyanotype::settings::Settings;
+use hyper::Method;
+use serde_json::json;
+
+use super::client::Client;
+use super::set::path_segment;
+use super::view::State;
+use crate::failed::Failed;
+use crate::operator;
+use crate::print::{print, to_json};
+
+#[derive(Debug, Args)]
+pub(crate) struct Clear {
+    /// The override's id, as `app log show` lists it
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    id: Option<String>,
+    /// All of them, those of the fleet too
+    #[arg(long)]
+    all: bool,
+    /// Why; for the audit
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Who makes the change, for the audit [default: the system's user]
+    #[arg(long, value_name = "NAME", value_parser = operator::name)]
+    by: Option<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Clear {
+    pub(super) fn answer(&self, settings: &Settings) -> Result<(), Failed> {
+        let client = Client::new(settings)?;
+        let ids = match &self.id {
+            Some(id) => vec![id.clone()],
+            None => State::read(&client)?.overrides.into_iter().map(|it| it.id).collect(),
+        };
+        for id in &ids {
+            client.send(Method::DELETE, &self.path(id)?, None, None)?;
+        }
+        if self.json {
+            return print(&to_json(&json!({"cleared": ids}))?);
+        }
+        match ids.as_slice() {
+            [] => print("there are no overrides"),
+            ids => print(&format!("cleared: {}", ids.join(", "))),
+        }
+    }
+
+    fn path(&self, id: &str) -> Result<String, Failed> {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("source", "command");
+        if let Some(by) = operator::given_or_current(self.by.as_deref()) {
+            query.append_pair("by", &by);
+        }
+        if let Some(reason) = &self.reason {
+            query.append_pair("reason", reason);
+        }
+        Ok(format!("/log/overrides/{}?{}", path_segment(id)?, query.finish()))
+    }
+}

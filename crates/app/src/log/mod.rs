@@ -1,0 +1,68 @@
+//! `app log`: what is recorded, and what is on now in the running service.
+
+mod clear;
+mod client;
+mod explain;
+mod fleet;
+mod preview;
+mod set;
+mod show;
+mod until;
+mod view;
+mod watch;
+
+use clap::Subcommand;
+use cyanotype::settings::Settings;
+
+use crate::failed::Failed;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Question {
+    /// Print which record goes where: with the settings in force, or in the running service with --live
+    ///
+    /// Ask what if with --mode, --level and --env, which --live does not look at.
+    Explain(explain::Explain),
+    /// Print the overrides of the running service, and the settings that differ from their configuration
+    Show {
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change what the running service records, until it expires
+    ///
+    /// Prints first which cells of the table change. On a terminal it then asks, unless --yes is given.
+    ///
+    /// The service is found by its own settings: management.socket where that is there, else management.host, management.port
+    /// and management.token.
+    Set(set::Set),
+    /// Clear an override of the running service before it expires
+    Clear(clear::Clear),
+    /// Print a line for each change of what is on, until interrupted
+    Watch {
+        /// One JSON object a line: what GET /log answers, at first and after each change
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Question {
+    /// Whether --level, --mode and --set are an override's, and not the settings' of this command.
+    pub(crate) fn has_own_values(&self) -> bool {
+        matches!(self, Self::Set(_))
+    }
+
+    pub(crate) fn answer(self, settings: &Settings) -> Result<(), Failed> {
+        match self {
+            Self::Explain(explain) => explain.answer(settings),
+            Self::Show { json } => show::answer(settings, json),
+            Self::Set(set) => set.answer(settings),
+            Self::Clear(clear) => clear.answer(settings),
+            Self::Watch { json } => watch::watch(settings, json),
+        }
+    }
+}
+
+/// Whether a key of --set under `log set` finds the service, instead of being the override's.
+pub(crate) fn finds_service(key: &str) -> bool {
+    key.trim().starts_with("management.")
+}

@@ -1,0 +1,112 @@
+//! What an override would change, before it does.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::view::text;
+use crate::print::columns;
+
+/// The answer to a dry run.
+#[derive(Debug, Deserialize)]
+pub(super) struct Preview {
+    changes: Vec<Cell>,
+    settings: Vec<Setting>,
+    pub version: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Cell {
+    kind: cyanotype::Kind,
+    levels: Vec<String>,
+    column: String,
+    before: Value,
+    after: Value,
+    module: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Setting {
+    key: String,
+    before: Value,
+    after: Value,
+}
+
+impl Preview {
+    /// The values and the cells that change.
+    pub(super) fn table(&self) -> String {
+        if self.settings.is_empty() && self.changes.is_empty() {
+            return "nothing changes but when it expires\n".to_owned();
+        }
+        let mut shown = String::new();
+        if !self.settings.is_empty() {
+            let heading = ["SETTING", "NOW", "THEN"].map(str::to_owned).to_vec();
+            let rows = self.settings.iter().map(|it| vec![it.key.clone(), text(&it.before), text(&it.after)]);
+            shown.push_str(&columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()));
+        }
+        if self.changes.is_empty() {
+            return format!("{shown}\nno cell of the table changes\n");
+        }
+        let heading = ["WHAT", "LEVEL", "WHERE", "NOW", "THEN"].map(str::to_owned).to_vec();
+        let rows = self.changes.iter().map(|cell| {
+            let what = match &cell.module {
+                Some(module) => format!("a logger line of {module}"),
+                None => what(cell.kind).to_owned(),
+            };
+            vec![what, levels(&cell.levels), cell.column.clone(), value(cell, &cell.before), value(cell, &cell.after)]
+        });
+        format!("{shown}\n{}", columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()))
+    }
+}
+
+fn what(kind: cyanotype::Kind) -> &'static str {
+    cyanotype::explanation::KINDS.iter().find(|(other, ..)| *other == kind).map_or("", |(_, what, _)| what)
+}
+
+fn levels(levels: &[String]) -> String {
+    match levels {
+        [first, .., last] => format!("{first}..{last}"),
+        [one] => one.clone(),
+        [] => String::new(),
+    }
+}
+
+/// A cell in the words of `app log explain`.
+fn value(cell: &Cell, value: &Value) -> String {
+    match (cell.column.as_str(), value) {
+        ("stderr", Value::Bool(true)) => "a line".into(),
+        (_, Value::Bool(false)) => "-".into(),
+        (_, Value::String(word)) => match word.as_str() {
+            "never" | "nothing" => "-".into(),
+            "with_line" => "with the line".into(),
+            "unless_sentry_takes_it" => "only if Sentry does not take it".into(),
+            "breadcrumb" => "a breadcrumb".into(),
+            "event" => "an event".into(),
+            other => other.to_owned(),
+        },
+        (_, other) => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn cells_are_shown_in_the_words_of_explain() {
+        let preview = json!({
+            "version": 1,
+            "settings": [{"key": "log.level", "before": "info", "after": "debug"}],
+            "changes": [
+                {"kind": "line", "levels": ["debug"], "column": "stderr", "before": false, "after": true},
+                {"kind": "line", "levels": ["debug", "info"], "column": "sentry", "before": "nothing", "after": "event"},
+            ],
+        });
+        let preview: Preview = serde_json::from_value(preview).expect("a preview");
+        let expected = "SETTING    NOW   THEN\nlog.level  info  debug\n\n\
+                        WHAT           LEVEL        WHERE   NOW  THEN\n\
+                        a logger line  debug        stderr  -    a line\n\
+                        a logger line  debug..info  sentry  -    an event\n";
+        assert_eq!(preview.table(), expected);
+    }
+}

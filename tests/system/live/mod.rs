@@ -1,0 +1,74 @@
+//! What is on now: read and changed while the service runs.
+
+mod audit;
+mod authorization;
+mod command;
+mod document;
+mod expiry;
+mod overrides;
+mod preview;
+mod socket;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use system_tests::http::{Reply, Request};
+use system_tests::service::{Running, Service, Stopped};
+
+use crate::support::probe;
+
+const TOKEN: &str = "s3cret-token-of-the-management";
+
+/// A service that can be changed.
+fn service() -> Service {
+    probe().env("APP__MANAGEMENT__TOKEN", TOKEN)
+}
+
+/// A request of an operator to the management listener.
+fn asked(service: &Running, method: &str, path: &str) -> Request {
+    service.management().request(method, path).bearer(TOKEN)
+}
+
+#[track_caller]
+fn put(service: &Running, id: &str, body: &Value) -> Reply {
+    asked(service, "PUT", &format!("/log/overrides/{id}")).json(body).send()
+}
+
+/// The answer to `GET /log`.
+#[track_caller]
+fn state(service: &Running) -> Value {
+    let reply = asked(service, "GET", "/log").send();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.json()
+}
+
+/// The body of an override that sets `log.level`.
+fn level(level: &str, lasts: &str) -> Value {
+    json!({"set": {"log.level": level}, "for": lasts, "reason": "INC-421"})
+}
+
+/// The fields that a problem names.
+#[track_caller]
+fn fields(reply: &Reply) -> Vec<String> {
+    let problem = reply.json();
+    assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{problem}");
+    assert_eq!(problem["status"], reply.status);
+    let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+    errors.iter().map(|error| error["field"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// The `change` of each record that has one.
+fn changes(records: &[Value]) -> Vec<Value> {
+    records.iter().filter_map(|record| record.get("change").cloned()).collect()
+}
+
+/// Runs `app log …` against a service, as its operator.
+#[track_caller]
+fn app_log(service: &Running, arguments: &[&str]) -> Stopped {
+    let command = service.sibling().arg("log").env("APP__MANAGEMENT__PORT", service.management_port.to_string());
+    arguments.iter().fold(command.env("APP__MANAGEMENT__TOKEN", TOKEN), |it, argument| it.arg(*argument)).run()
+}
+
+fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
