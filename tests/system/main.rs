@@ -20,6 +20,7 @@ mod http;
 mod hubs;
 mod lifecycle;
 mod limits;
+mod live;
 mod logins;
 mod notes;
 mod orders;

@@ -1,0 +1,3 @@
+//! What is recorded is changed while the service runs.
+
+mod fleet;
