@@ -102,7 +102,7 @@ enum SentryQuestion {
 
 pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
     let command = Command::parse();
-    let settings = command.flags.load(command.has_own_values());
+    let settings = command.flags.load(command.log_question());
     let outcome = settings.and_then(|settings| match command.question {
         None => Ok(service(settings).run()),
         Some(question) => question.answer(settings, service).map(|()| ExitCode::SUCCESS),
@@ -134,21 +134,25 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
 }
 
 impl Command {
-    /// Whether --level, --mode and --set are the subcommand's.
-    fn has_own_values(&self) -> bool {
-        matches!(&self.question, Some(Question::Log { question }) if question.has_own_values())
+    fn log_question(&self) -> Option<&log::Question> {
+        match &self.question {
+            Some(Question::Log { question }) => Some(question),
+            _ => None,
+        }
     }
 }
 
 impl Flags {
-    /// The settings in force. Where --level, --mode and --set are not theirs, they do not change them.
-    fn load(&self, are_others: bool) -> Result<Settings, Failed> {
+    /// The settings in force. Where --level, --mode or --set are a subcommand's, they do not change them.
+    fn load(&self, log: Option<&log::Question>) -> Result<Settings, Failed> {
+        let has_own_level = log.is_some_and(log::Question::has_own_level);
+        let has_own_settings = log.is_some_and(log::Question::has_own_settings);
         if let Some(given) = self.config.as_deref().filter(|given| !given.is_dir()) {
             return Err(Failed::BadConfiguration(format!("--config {}: there is no such directory", given.display())));
         }
         let directory = self.config.as_deref().unwrap_or(Path::new("config"));
         let mut loader = Loader::new(directory).process_environment();
-        let own = |given| if are_others { &None } else { given };
+        let own = |given| if has_own_level { &None } else { given };
         let named = [
             ("env", &self.env, "--env"),
             ("log.mode", own(&self.mode), "--mode"),
@@ -159,7 +163,7 @@ impl Flags {
             let Some((key, value)) = setting.split_once('=') else {
                 return Err(Failed::BadConfiguration(format!("--set {setting}: write it as KEY=VALUE")));
             };
-            if are_others && !log::finds_service(key) {
+            if has_own_settings && !log::finds_service(key) {
                 continue;
             }
             loader = loader.flag(key.trim(), value, "--set");
@@ -188,7 +192,7 @@ impl Question {
             }
             Question::Config { reference: true, .. } => reference(&service(settings)),
             Question::Config { json, .. } => config(&service(settings), json)?,
-            Question::Log { question } => return question.answer(&settings),
+            Question::Log { question } => return question.answer(settings, service),
             Question::Sentry { question: SentryQuestion::Test } => sentry_test(&service(settings))?,
             #[cfg(feature = "users")]
             Question::Users { question } => question.answer(&service(settings))?,

@@ -64,6 +64,7 @@ pub use explained::{Explained, Features};
 pub use handler::problem::{FieldError, PROBLEM, Problem, Result};
 pub use handler::{auth, conditional, extract, fields, idempotency, paging, remote};
 pub use limits::{Rate, RateLimits};
+pub use log_control::DebugTokenError;
 pub use recorder::Recorder;
 pub use sentry::{SENTRY_COMPILED_IN, policy};
 pub use server::error::StartError;

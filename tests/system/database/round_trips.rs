@@ -23,6 +23,7 @@ fn a_request_waits_for_postgresql_no_more_than_its_statements_must() {
         .env("APP__DATABASE__MAX_CONNECTIONS", "1")
         .env("APP__SERVER__WORKERS", "1")
         .env("APP__DATABASE__SWEEP_INTERVAL_S", "3600")
+        .env("APP__LOG__OVERRIDE_POLL_S", "60")
         .start();
     let ada = member(&app, "ada");
     let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100},

@@ -3,11 +3,16 @@
 mod audit;
 mod authorization;
 mod command;
+mod debug_requests;
 mod document;
 mod expiry;
+mod fleet;
 mod overrides;
 mod preview;
+mod reload;
+mod retroactive;
 mod socket;
+mod switching;
 
 use std::path::Path;
 
@@ -21,7 +26,12 @@ const TOKEN: &str = "s3cret-token-of-the-management";
 
 /// A service that can be changed.
 fn service() -> Service {
-    probe().env("APP__MANAGEMENT__TOKEN", TOKEN)
+    controlled(probe())
+}
+
+/// Lets this service be changed.
+fn controlled(service: Service) -> Service {
+    service.env("APP__MANAGEMENT__TOKEN", TOKEN)
 }
 
 /// A request of an operator to the management listener.
@@ -32,6 +42,13 @@ fn asked(service: &Running, method: &str, path: &str) -> Request {
 #[track_caller]
 fn put(service: &Running, id: &str, body: &Value) -> Reply {
     asked(service, "PUT", &format!("/log/overrides/{id}")).json(body).send()
+}
+
+/// Sets an override of the whole process.
+#[track_caller]
+fn set(service: &Running, id: &str, set: &Value) {
+    let reply = put(service, id, &json!({"set": set, "for": "10m", "reason": "a test"}));
+    assert!(matches!(reply.status, 200 | 201), "{}", reply.text());
 }
 
 /// The answer to `GET /log`.

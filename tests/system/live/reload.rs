@@ -9,11 +9,11 @@ use system_tests::load::Load;
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::Running;
 
-use super::support::{changes, controlled, log};
-use crate::support::{probe, run};
+use super::{changes, service, state};
+use crate::support::run;
 
 fn start(config: &Path, own: &[(&str, &str)]) -> Running {
-    let service = controlled(probe()).arg("--config").arg(config);
+    let service = service().arg("--config").arg(config);
     own.iter().fold(service, |service, (key, value)| service.env(key, *value)).start()
 }
 
@@ -40,14 +40,17 @@ fn a_signal_applies_what_can_change_and_names_what_cannot() {
     let config = Scratch::new("reload");
     write(config.path(), "log.level = \"warning\"\n");
     let service = start(config.path(), &[]);
-    let version = log(&service)["version"].clone();
+    let version = state(&service)["version"].clone();
     write(config.path(), "log.level = \"debug\"\nlog.levels.hyper = \"error\"\nserver.max_body_bytes = 1000\n");
     let change = reload(&service, 1);
-    assert_eq!((&change["action"], &change["source"], &change["by"]), (&json!("reloaded"), &json!("signal"), &json!("SIGHUP")));
+    assert_eq!(
+        (&change["action"], &change["source"], &change["by"]),
+        (&json!("reloaded"), &json!("signal"), &json!("SIGHUP"))
+    );
     assert_eq!(change["before"], json!({"log.level": "warning"}));
     assert_eq!(change["after"], json!({"log.level": "debug", "log.levels.hyper": "error"}));
     assert_eq!(change["needs_restart"], json!(["server.max_body_bytes"]));
-    let now = log(&service);
+    let now = state(&service);
     assert_eq!((&now["configured"]["log.level"], &now["effective"]["log.level"]), (&json!("debug"), &json!("debug")));
     assert_ne!(now["version"], version);
     run(service.client(), json!([{"do": "log", "level": "debug", "message": "now shown"}]), Value::Null);
@@ -67,7 +70,7 @@ fn what_the_environment_hides_is_named() {
     let change = reload(&service, 1);
     assert_eq!(change["after"], json!({}));
     assert_eq!(change["hidden"], json!([{"key": "log.level", "set_by": "APP__LOG__LEVEL"}]));
-    assert_eq!(log(&service)["effective"]["log.level"], "info");
+    assert_eq!(state(&service)["effective"]["log.level"], "info");
 }
 
 #[test]
@@ -77,13 +80,15 @@ fn a_file_that_cannot_be_used_changes_nothing_and_says_why() {
     let service = start(config.path(), &[]);
     let file = config.path().join("default.toml").display().to_string();
     for (count, (text, key)) in
-        [("log.level = \"loud\"\nlog.mode = \"off\"", json!("log.level")), ("log.level = ", Value::Null)].iter().enumerate()
+        [("log.level = \"loud\"\nlog.mode = \"off\"", json!("log.level")), ("log.level = ", Value::Null)]
+            .iter()
+            .enumerate()
     {
         write(config.path(), text);
         let change = reload(&service, count + 1);
         assert_eq!((&change["action"], &change["key"], &change["file"]), (&json!("refused"), key, &json!(file)));
         assert!(change["reason"].as_str().is_some_and(|reason| reason.contains("default.toml")), "{change}");
-        assert_eq!(log(&service)["effective"]["log.level"], "warning");
+        assert_eq!(state(&service)["effective"]["log.level"], "warning");
     }
     let records = service.records();
     let refused = records.iter().find(|record| record["change"]["action"] == "refused").expect("there is one");
@@ -95,7 +100,11 @@ fn a_file_that_cannot_be_used_changes_nothing_and_says_why() {
 #[test]
 fn the_content_is_watched_through_links() {
     let scratch = Scratch::new("reload");
-    for (name, text) in [("one", "log.level = \"warning\"\n"), ("same", "log.level = \"warning\"\n"), ("two", "log.level = \"debug\"\n")] {
+    for (name, text) in [
+        ("one", "log.level = \"warning\"\n"),
+        ("same", "log.level = \"warning\"\n"),
+        ("two", "log.level = \"debug\"\n"),
+    ] {
         let directory = scratch.join(name);
         std::fs::create_dir(&directory).expect("it can be made");
         write(&directory, text);

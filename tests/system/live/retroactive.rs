@@ -43,8 +43,7 @@ fn every_end_that_is_a_failure_shows_them_before_its_record() {
         let service = probe().env("APP__LOG__ON_FAILURE__LEVEL", "debug").start();
         run(service.client(), script(), finish);
         let stopped = service.stop();
-        let expected =
-            [row("step two", false), row("step one", true), row("step three", true), row(failure, false)];
+        let expected = [row("step two", false), row("step one", true), row("step three", true), row(failure, false)];
         assert_eq!(steps(&stopped), expected, "{}", stopped.stderr);
         assert!(!stopped.stderr.contains("hunter2"), "they are redacted");
     }
@@ -52,7 +51,8 @@ fn every_end_that_is_a_failure_shows_them_before_its_record() {
 
 #[test]
 fn a_timeout_is_a_failure() {
-    let service = probe().env("APP__LOG__ON_FAILURE__LEVEL", "debug").env("APP__SERVER__HANDLER_TIMEOUT_S", "1").start();
+    let service =
+        probe().env("APP__LOG__ON_FAILURE__LEVEL", "debug").env("APP__SERVER__HANDLER_TIMEOUT_S", "1").start();
     let steps = json!([{"do": "log", "level": "debug", "message": "step one"}, {"do": "sleep", "ms": 5000}]);
     assert_eq!(run(service.client(), steps, Value::Null).status, 503);
     assert_eq!(self::steps(&service.stop())[0], row("step one", true));

@@ -12,7 +12,7 @@ use system_tests::peers::bugsink::Bugsink;
 use system_tests::service::Running;
 use system_tests::wait;
 
-use super::support::{changes, clear, controlled, set};
+use super::{changes, controlled, put, set};
 use crate::support::{about, crumbs, probe_with};
 
 const CLIENTS: usize = 3;
@@ -73,9 +73,7 @@ fn check(env: Env) {
     };
     let sent = drive(&service, &walk);
     // What a switch held back is sent now.
-    set(&service, "switch", json!({"log.mode": "both", "log.level": "info"}));
-    clear(&service, "switch");
-    set(&service, "last", json!({"log.mode": "both", "log.level": "info"}));
+    set(&service, "switch", &json!({"log.mode": "both", "log.level": "info"}));
     let stopped = service.stop();
     let records = stopped.records();
     let events = project.events();
@@ -128,7 +126,7 @@ fn drive(service: &Running, walk: &[(Mode, Level)]) -> Vec<Sent> {
             let body = json!({
                 "set": {"log.mode": mode, "log.level": level}, "for": "10m", "reason": "walk",
             });
-            let reply = super::support::put(service, "switch", &body);
+            let reply = put(service, "switch", &body);
             assert!(matches!(reply.status, 200 | 201), "{reply:?}");
             settled.store(step + 1, Ordering::SeqCst);
             let goal = answered.load(Ordering::SeqCst) + CLIENTS + REQUESTS_PER_SETTING;

@@ -7,11 +7,13 @@ mod fleet;
 mod preview;
 mod set;
 mod show;
+mod token;
 mod until;
 mod view;
 mod watch;
 
 use clap::Subcommand;
+use cyanotype::Service;
 use cyanotype::settings::Settings;
 
 use crate::failed::Failed;
@@ -37,6 +39,10 @@ pub(crate) enum Question {
     Set(set::Set),
     /// Clear an override of the running service before it expires
     Clear(clear::Clear),
+    /// Write a token that raises single requests: sent in their header x-debug-log, it has them recorded at its level
+    ///
+    /// It is signed with log.debug_key, and raises the level alone: it adds no sink and shows no body.
+    Token(token::Token),
     /// Print a line for each change of what is on, until interrupted
     Watch {
         /// One JSON object a line: what GET /log answers, at first and after each change
@@ -46,18 +52,24 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    /// Whether --level, --mode and --set are an override's, and not the settings' of this command.
-    pub(crate) fn has_own_values(&self) -> bool {
+    /// Whether --set is an override's, and not the settings' of this command.
+    pub(crate) fn has_own_settings(&self) -> bool {
         matches!(self, Self::Set(_))
     }
 
-    pub(crate) fn answer(self, settings: &Settings) -> Result<(), Failed> {
+    /// The same of --level and --mode.
+    pub(crate) fn has_own_level(&self) -> bool {
+        matches!(self, Self::Set(_) | Self::Token(_))
+    }
+
+    pub(crate) fn answer(self, settings: Settings, service: impl FnOnce(Settings) -> Service) -> Result<(), Failed> {
         match self {
-            Self::Explain(explain) => explain.answer(settings),
-            Self::Show { json } => show::answer(settings, json),
-            Self::Set(set) => set.answer(settings),
-            Self::Clear(clear) => clear.answer(settings),
-            Self::Watch { json } => watch::watch(settings, json),
+            Self::Token(token) => token.answer(&service(settings)),
+            Self::Explain(explain) => explain.answer(&settings),
+            Self::Show { json } => show::answer(&settings, json),
+            Self::Set(set) => set.answer(&settings),
+            Self::Clear(clear) => clear.answer(&settings),
+            Self::Watch { json } => watch::watch(&settings, json),
         }
     }
 }

@@ -15,6 +15,7 @@ mod preview;
 mod refusals;
 mod scope;
 mod socket;
+mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,7 @@ pub(crate) use document::document;
 pub(crate) use expiry::expire_overrides;
 pub(crate) use peer::mark_socket;
 pub(crate) use socket::SocketFile;
+pub use token::DebugTokenError;
 
 /// The longest body, in bytes.
 const MAX_BODY_BYTES: usize = 16 << 10;

@@ -52,11 +52,16 @@ pub(super) struct Postgres {
     statements: Statements,
     shares: Shares,
     /// For more connections to the same database.
+    target: Arc<Target>,
+    /// Whether it is one connection for one task, and not the pool of the requests.
+    is_apart: bool,
+}
+
+/// What connections are made with.
+struct Target {
     config: Config,
     connector: MakeRustlsConnect,
     options: Options,
-    /// Whether it is one connection for one task, and not the pool of the requests.
-    is_apart: bool,
 }
 
 impl Postgres {
@@ -71,7 +76,8 @@ impl Postgres {
 
         let manager = Manager::from_config(config.clone(), connector.clone(), RECYCLING);
         let pool = pool(&place, manager, options.max_connections, options.acquire_timeout)?;
-        let postgres = Self::new(place, pool, config, connector, options.clone(), false);
+        let target = Target { config, connector, options: options.clone() };
+        let postgres = Self::new(place, pool, options.statement_timeout, target.into(), false);
         postgres.fill(options.min_connections).await?;
         postgres.reap(options);
         Ok(postgres)
@@ -79,30 +85,21 @@ impl Postgres {
 
     /// One connection for one task, beside those of the pool: it is made when it is needed, and listens on a channel.
     pub(super) fn listening(&self, channel: &'static str, notified: Arc<Notify>) -> Result<Self> {
-        let Self { place, config, connector, options, .. } = self;
+        let Target { config, connector, options } = &*self.target;
         let mut config = config.clone();
         let name = config.get_application_name().unwrap_or("cyanotype").to_owned();
         config.application_name(format!("{name} {channel}"));
         let listening = Listening { connector: connector.clone(), channel, notified };
-        let manager = Manager::from_connect(config.clone(), listening, RECYCLING);
-        let pool = pool(place, manager, 1, options.acquire_timeout)?;
+        let manager = Manager::from_connect(config, listening, RECYCLING);
+        let pool = pool(&self.place, manager, 1, options.acquire_timeout)?;
         // A task that waited for ever would follow no more.
-        let statement_timeout = options.statement_timeout.or(Some(options.acquire_timeout));
-        let options = Options { statement_timeout, ..options.clone() };
-        Ok(Self::new(Arc::clone(place), pool, config, connector.clone(), options, true))
+        let timeout = options.statement_timeout.or(Some(options.acquire_timeout));
+        Ok(Self::new(Arc::clone(&self.place), pool, timeout, Arc::clone(&self.target), true))
     }
 
-    fn new(
-        place: Arc<str>,
-        pool: Pool,
-        config: Config,
-        connector: MakeRustlsConnect,
-        options: Options,
-        is_apart: bool,
-    ) -> Self {
-        let statements = Statements { place: Arc::clone(&place), timeout: options.statement_timeout };
-        let (breaker, shares) = (Arc::default(), Shares::default());
-        Self { place, pool, breaker, statements, shares, config, connector, options, is_apart }
+    fn new(place: Arc<str>, pool: Pool, timeout: Option<Duration>, target: Arc<Target>, is_apart: bool) -> Self {
+        let statements = Statements { place: Arc::clone(&place), timeout };
+        Self { place, pool, breaker: Arc::default(), statements, shares: Shares::default(), target, is_apart }
     }
 
     /// Host, port and name of the database.
