@@ -161,6 +161,9 @@ impl Flags {
         ];
         for setting in &self.settings {
             let Some((key, value)) = setting.split_once('=') else {
+                if has_own_settings {
+                    continue;
+                }
                 return Err(Failed::BadConfiguration(format!("--set {setting}: write it as KEY=VALUE")));
             };
             if has_own_settings && !log::finds_service(key) {

@@ -1,7 +1,7 @@
 //! `app log token`.
 
 use clap::Args;
-use cyanotype::{DebugTokenError, Level, Service};
+use cyanotype::{DebugTokenError, Level, Service, UnknownLevel};
 
 use crate::failed::Failed;
 use crate::print::print;
@@ -10,7 +10,7 @@ use crate::print::print;
 pub(crate) struct Token {
     /// The level that requests are raised to
     #[arg(long, value_name = "LEVEL", default_value = "debug")]
-    level: Level,
+    level: String,
     /// The route whose requests it raises, as `app routes` lists it: "GET /orders/{id}"
     #[arg(long, value_name = "ROUTE")]
     route: String,
@@ -21,7 +21,9 @@ pub(crate) struct Token {
 
 impl Token {
     pub(super) fn answer(&self, service: &Service) -> Result<(), Failed> {
-        match service.debug_token(self.level, &self.route, &self.lasts) {
+        let level: Level =
+            self.level.parse().map_err(|error: UnknownLevel| Failed::Usage(format!("--level {error}")))?;
+        match service.debug_token(level, &self.route, &self.lasts) {
             Ok(token) => print(&token),
             Err(error @ (DebugTokenError::NoKey | DebugTokenError::Key(_) | DebugTokenError::Blueprints(_))) => {
                 Err(Failed::BadConfiguration(error.to_string()))
