@@ -159,16 +159,10 @@ impl Flags {
             ("log.level", own(&self.level), "--level"),
             ("server.port", &self.port, "--port"),
         ];
-        for setting in &self.settings {
+        for setting in self.settings.iter().filter(|setting| !has_own_settings || log::finds_service(setting)) {
             let Some((key, value)) = setting.split_once('=') else {
-                if has_own_settings {
-                    continue;
-                }
                 return Err(Failed::BadConfiguration(format!("--set {setting}: write it as KEY=VALUE")));
             };
-            if has_own_settings && !log::finds_service(key) {
-                continue;
-            }
             loader = loader.flag(key.trim(), value, "--set");
         }
         for (key, value, flag) in named {

@@ -11,6 +11,7 @@ mod overrides;
 mod preview;
 mod reload;
 mod retroactive;
+mod sinks;
 mod socket;
 mod switching;
 

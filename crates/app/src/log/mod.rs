@@ -74,7 +74,7 @@ impl Question {
     }
 }
 
-/// Whether a key of --set under `log set` finds the service, instead of being the override's.
-pub(crate) fn finds_service(key: &str) -> bool {
-    key.trim().starts_with("management.")
+/// Whether what is given as --set under `log set` finds the service, instead of being the override's.
+pub(crate) fn finds_service(setting: &str) -> bool {
+    setting.trim().starts_with("management.")
 }

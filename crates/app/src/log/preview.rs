@@ -21,7 +21,8 @@ struct Cell {
     column: String,
     before: Value,
     after: Value,
-    module: Option<String>,
+    #[serde(flatten)]
+    place: Place,
 }
 
 #[derive(Debug, Deserialize)]
@@ -29,6 +30,29 @@ struct Setting {
     key: String,
     before: Value,
     after: Value,
+    #[serde(flatten)]
+    place: Place,
+}
+
+/// Where a change is, unless it is where the override applies.
+#[derive(Debug, Deserialize)]
+struct Place {
+    process: Option<String>,
+    blueprint: Option<String>,
+    module: Option<String>,
+    route: Option<String>,
+}
+
+impl Place {
+    /// With it, where there is one.
+    fn after(&self, what: &str) -> String {
+        let named = [("blueprint", &self.blueprint), ("module", &self.module), ("route", &self.route)];
+        match named.into_iter().find_map(|(kind, name)| Some((kind, name.as_ref()?))) {
+            Some((kind, name)) => format!("{what} ({kind} {name})"),
+            None if self.process.is_some() => format!("{what} (everywhere)"),
+            None => what.to_owned(),
+        }
+    }
 }
 
 impl Preview {
@@ -40,7 +64,7 @@ impl Preview {
         let mut shown = String::new();
         if !self.settings.is_empty() {
             let heading = ["SETTING", "NOW", "THEN"].map(str::to_owned).to_vec();
-            let rows = self.settings.iter().map(|it| vec![it.key.clone(), text(&it.before), text(&it.after)]);
+            let rows = self.settings.iter().map(|it| vec![it.place.after(&it.key), text(&it.before), text(&it.after)]);
             shown.push_str(&columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()));
         }
         if self.changes.is_empty() {
@@ -48,10 +72,7 @@ impl Preview {
         }
         let heading = ["WHAT", "LEVEL", "WHERE", "NOW", "THEN"].map(str::to_owned).to_vec();
         let rows = self.changes.iter().map(|cell| {
-            let what = match &cell.module {
-                Some(module) => format!("a logger line of {module}"),
-                None => what(cell.kind).to_owned(),
-            };
+            let what = cell.place.after(what(cell.kind));
             vec![what, levels(&cell.levels), cell.column.clone(), value(cell, &cell.before), value(cell, &cell.after)]
         });
         format!("{shown}\n{}", columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()))
@@ -99,7 +120,8 @@ mod tests {
             "settings": [{"key": "log.level", "before": "info", "after": "debug"}],
             "changes": [
                 {"kind": "line", "levels": ["debug"], "column": "stderr", "before": false, "after": true},
-                {"kind": "line", "levels": ["debug", "info"], "column": "sentry", "before": "nothing", "after": "event"},
+                {"kind": "line", "levels": ["debug", "info"], "column": "sentry", "before": "nothing", "after": "event",
+                    "module": "a"},
             ],
         });
         let preview: Preview = serde_json::from_value(preview).expect("a preview");

@@ -103,13 +103,11 @@ impl Set {
 
     fn body(&self) -> Result<Value, Failed> {
         let mut set = Map::new();
-        for pair in &self.settings {
+        for pair in self.settings.iter().filter(|pair| !finds_service(pair)) {
             let Some((key, value)) = pair.split_once('=') else {
                 return Err(Failed::Usage(format!("--set {pair}: write it as KEY=VALUE")));
             };
-            if !finds_service(key) {
-                set.insert(key.trim().to_owned(), value.trim().into());
-            }
+            set.insert(key.trim().to_owned(), value.trim().into());
         }
         let named = [("log.level", &self.level), ("log.mode", &self.mode)];
         for (key, value) in named.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?))) {

@@ -204,11 +204,11 @@ struct ProcessView {
     paths(
         management::live,
         management::ready,
-        handlers::show,
-        handlers::explain,
-        handlers::fleet,
-        handlers::put,
-        handlers::clear,
+        handlers::read::show,
+        handlers::read::explain,
+        handlers::read::fleet,
+        handlers::change::put,
+        handlers::change::clear,
     ),
     components(schemas(Problem, FieldError)),
     tags(
