@@ -66,6 +66,8 @@ struct State {
     closed: bool,
     /// Whether the mode is without Sentry: what waits goes on waiting.
     paused: bool,
+    /// Whether a pause has just ended: then there may be something due that was not before.
+    resumed: bool,
 }
 
 impl State {
@@ -105,7 +107,7 @@ impl Queue {
                 return Next::Closed;
             }
             let left = due.map(|due| due.saturating_duration_since(clock()));
-            if left.is_some_and(|left| left.is_zero()) {
+            if std::mem::take(&mut state.resumed) || left.is_some_and(|left| left.is_zero()) {
                 return Next::Due;
             }
             if !state.paused
@@ -149,7 +151,10 @@ impl Queue {
 
     /// Pauses, or goes on.
     pub(crate) fn set_paused(&self, paused: bool) {
-        self.state.lock().paused = paused;
+        let mut state = self.state.lock();
+        state.resumed = state.paused && !paused;
+        state.paused = paused;
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -188,6 +193,12 @@ impl Queue {
         drop(state);
         self.changed.notify_all();
         left
+    }
+
+    /// Whether nothing is being delivered or settled.
+    #[cfg(test)]
+    pub(crate) fn is_resting(&self) -> bool {
+        self.state.lock().rests()
     }
 
     /// Has the worker read the clock again, once it waits.

@@ -31,11 +31,22 @@ impl Delivery {
         Self::with_spool(spool, FakeEndpoint::start(script))
     }
 
+    /// One whose mode has no Sentry, over this spool.
+    pub(crate) fn paused(dir: &TempDir) -> Self {
+        let queue = Queue::new(QUEUE_BYTES);
+        queue.set_paused(true);
+        Self::with_queue(queue, Some(Spool::new(dir.path(), SPOOL_BYTES, 3600 * SECOND)), FakeEndpoint::start([]))
+    }
+
     pub(crate) fn with_spool(spool: Option<Spool>, endpoint: FakeEndpoint) -> Self {
+        Self::with_queue(Queue::new(QUEUE_BYTES), spool, endpoint)
+    }
+
+    fn with_queue(queue: Queue, spool: Option<Spool>, endpoint: FakeEndpoint) -> Self {
         let (sink, clock) = (Arc::new(MemorySink::default()), TestClock::new());
         let fallback = Fallback::new(Arc::clone(&sink) as _, policy(), spool, clock.clock());
         let redactor = Arc::new(Redactor::default());
-        let queue = Arc::new(Queue::new(QUEUE_BYTES));
+        let queue = Arc::new(queue);
         let to = Endpoint::new(&endpoint.dsn, "test");
         let transport = Transport::start(queue, to, fallback, redactor, clock.clock());
         Self { transport, sink, clock, endpoint }

@@ -224,3 +224,37 @@ fn a_panic_ends_one_delivery_and_not_the_worker() {
     delivery.deliver("three");
     delivery.received(&["one", "one", "one", "two", "three"]);
 }
+
+#[test]
+fn while_the_mode_has_no_sentry_queue_and_spool_wait() {
+    let dir = TempDir::new();
+    fill(&dir, &["spooled"]);
+    let delivery = Delivery::start(None, []);
+    delivery.transport.queue.set_paused(true);
+    delivery.send("one");
+    assert!(!delivery.transport.flush(20 * SECOND), "and nobody waits for it");
+    delivery.advance(60 * SECOND);
+    delivery.received(&[]);
+    delivery.transport.queue.set_paused(false);
+    delivery.received(&["one"]);
+
+    let paused = Delivery::paused(&dir);
+    paused.advance(60 * SECOND);
+    paused.received(&[]);
+    paused.transport.queue.set_paused(false);
+    paused.received(&["spooled"]);
+}
+
+#[test]
+fn what_is_being_sent_when_sentry_is_switched_off_waits_with_the_rest() {
+    let dir = TempDir::new();
+    let delivery = Delivery::start(Some(&dir), [Status(503); 2]);
+    delivery.send("one");
+    eventually("a first attempt", || !delivery.endpoint.received().is_empty());
+    delivery.transport.queue.set_paused(true);
+    eventually("the pause", || !delivery.transport.flush(Duration::ZERO) && delivery.transport.queue.is_resting());
+    let attempts = delivery.endpoint.received().len();
+    assert!(dir.files().is_empty() && delivery.sink.messages().is_empty(), "it is neither spooled nor written");
+    delivery.transport.queue.set_paused(false);
+    eventually("another attempt", || delivery.endpoint.received().len() > attempts);
+}
