@@ -18,6 +18,8 @@ use cyanotype::settings::Settings;
 
 use crate::failed::Failed;
 
+pub(crate) use set::finds_service;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Question {
     /// Print which record goes where: with the settings in force, or in the running service with --live
@@ -72,9 +74,4 @@ impl Question {
             Self::Watch { json } => watch::watch(&settings, json),
         }
     }
-}
-
-/// Whether what is given as --set under `log set` finds the service, instead of being the override's.
-pub(crate) fn finds_service(setting: &str) -> bool {
-    setting.trim().starts_with("management.")
 }

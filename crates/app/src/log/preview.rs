@@ -126,9 +126,9 @@ mod tests {
         });
         let preview: Preview = serde_json::from_value(preview).expect("a preview");
         let expected = "SETTING    NOW   THEN\nlog.level  info  debug\n\n\
-                        WHAT           LEVEL        WHERE   NOW  THEN\n\
-                        a logger line  debug        stderr  -    a line\n\
-                        a logger line  debug..info  sentry  -    an event\n";
+                        WHAT                      LEVEL        WHERE   NOW  THEN\n\
+                        a logger line             debug        stderr  -    a line\n\
+                        a logger line (module a)  debug..info  sentry  -    an event\n";
         assert_eq!(preview.table(), expected);
     }
 }

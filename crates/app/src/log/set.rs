@@ -8,9 +8,9 @@ use hyper::Method;
 use serde_json::{Map, Value, json};
 
 use super::client::Client;
+use super::fleet;
 use super::preview::Preview;
 use super::view::{Override, read};
-use super::{finds_service, fleet};
 use crate::failed::Failed;
 use crate::operator;
 use crate::print::{complaint, print, to_json};
@@ -144,6 +144,11 @@ impl Set {
         };
         id.chars().take(LONGEST_ID).collect::<String>().trim_end_matches(['-', ':']).to_owned()
     }
+}
+
+/// Whether what is given as --set under `log set` finds the service, instead of being the override's.
+pub(crate) fn finds_service(setting: &str) -> bool {
+    setting.trim().starts_with("management.")
 }
 
 /// A text as a part of an id.

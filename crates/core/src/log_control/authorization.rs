@@ -7,11 +7,9 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpRequest, HttpResponse};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use super::peer::Peer;
-use super::{LogControl, Shared};
+use super::state::{LogControl, Shared};
 use crate::handler::auth::bearer_token;
 use crate::handler::problem::{Problem, Result};
 
@@ -20,20 +18,6 @@ const HOW_TO_ENABLE: &str = "changes over TCP need a token, and none is set: set
                              management.socket and use that Unix socket";
 const SEND_TOKEN: &str = "send management.token as `authorization: Bearer TOKEN`";
 const FROM_A_PAGE: &str = "changes are not accepted from web pages: send the request without `origin`";
-
-/// `management.token`, as its hash: nothing here can show it.
-pub(super) struct Token([u8; 32]);
-
-impl Token {
-    pub(super) fn new(text: &str) -> Self {
-        Self(Sha256::digest(text).into())
-    }
-
-    /// Whether this is it; takes as long for any other.
-    fn is(&self, given: &str) -> bool {
-        Sha256::digest(given).as_slice().ct_eq(&self.0).into()
-    }
-}
 
 /// Lets through who is allowed to; records each change that is refused, here or behind it.
 pub(super) async fn guard(
@@ -76,19 +60,5 @@ fn authorize(control: &Shared, request: &HttpRequest, is_write: bool) -> Result<
         (Some(_), None) => Err(Problem::unauthorized(SEND_TOKEN)),
         (None, _) if is_write => Err(Problem::forbidden(HOW_TO_ENABLE)),
         (None, _) => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_is_itself_alone() {
-        let token = Token::new("0123456789abcdef");
-        assert!(token.is("0123456789abcdef"));
-        for other in ["", "0123456789abcde", "0123456789abcdeF", "0123456789abcdef0"] {
-            assert!(!token.is(other), "{other}");
-        }
     }
 }

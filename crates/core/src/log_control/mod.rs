@@ -4,10 +4,10 @@
 //! may change what, and answers.
 
 mod authorization;
-mod document;
+mod debug_token;
 mod duration;
 mod expiry;
-mod handlers;
+pub(crate) mod handlers;
 mod new_override;
 mod peer;
 mod precondition;
@@ -15,72 +15,30 @@ mod preview;
 mod refusals;
 mod scope;
 mod socket;
+mod state;
 mod token;
+mod views;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
-use cyanotype_telemetry::Pipeline;
 
 use crate::blueprint::mounting::no_such_route;
-use crate::blueprint::routes::RouteInfo;
-use crate::fleet::Fleet;
 use crate::handler::extract::Limits;
-use crate::settings::Settings;
 
-use authorization::Token;
-use refusals::Refusals;
-
-pub(crate) use document::document;
+pub use debug_token::DebugTokenError;
 pub(crate) use expiry::expire_overrides;
 pub(crate) use peer::mark_socket;
 pub(crate) use socket::SocketFile;
-pub use token::DebugTokenError;
+pub(crate) use state::LogControl;
 
 /// The longest body, in bytes.
 const MAX_BODY_BYTES: usize = 16 << 10;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the requests under `/log` are answered with.
-#[derive(Clone)]
-pub(crate) struct LogControl(Arc<Shared>);
-
-struct Shared {
-    pipeline: &'static Pipeline,
-    fleet: Fleet,
-    /// `management.token`; without it nothing is changed over TCP.
-    token: Option<Token>,
-    /// `log.override_max_s`.
-    override_max: Duration,
-    /// Those that are compiled in.
-    blueprints: Vec<&'static str>,
-    /// Those of the enabled blueprints.
-    routes: Vec<RouteInfo>,
-    refusals: Refusals,
-}
-
 impl LogControl {
-    pub(crate) fn new(
-        settings: &Settings,
-        pipeline: &'static Pipeline,
-        fleet: Fleet,
-        blueprints: Vec<&'static str>,
-        routes: Vec<RouteInfo>,
-    ) -> Self {
-        Self(Arc::new(Shared {
-            pipeline,
-            fleet,
-            token: settings.management.token.as_deref().map(Token::new),
-            override_max: settings.log.override_max(),
-            blueprints,
-            routes,
-            refusals: Refusals::default(),
-        }))
-    }
-
     /// Puts the routes under `/log` on the management listener's app.
     pub(crate) fn mount(self, config: &mut ServiceConfig) {
         config.service(

@@ -23,7 +23,7 @@ const SCOPES: [&str; 3] = ["blueprint", "module", "route"];
 /// The object as it was sent. All of it is read by hand, so that one answer names all fields that are wrong.
 #[derive(Deserialize, Validate)]
 #[serde(transparent)]
-pub(super) struct Body(#[garde(skip)] pub Map<String, Value>);
+pub(crate) struct Body(#[garde(skip)] pub Map<String, Value>);
 
 /// An override that is asked for, as far as it can be judged by itself.
 #[derive(Debug, PartialEq)]

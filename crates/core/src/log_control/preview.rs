@@ -6,7 +6,7 @@ use cyanotype_telemetry::Kind;
 use cyanotype_telemetry::effective::{Origin, Override, OverrideScope, Refused, Snapshot, changed_cells};
 use serde_json::{Value, json};
 
-use super::Shared;
+use super::state::Shared;
 
 impl Shared {
     /// The answer to a dry run; nothing changes.

@@ -3,7 +3,7 @@
 use cyanotype_telemetry::effective::{Origin, OverrideScope};
 use cyanotype_telemetry::is_for;
 
-use super::Shared;
+use super::state::Shared;
 use crate::blueprint::routes::RouteInfo;
 use crate::handler::problem::FieldError;
 

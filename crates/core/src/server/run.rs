@@ -13,6 +13,7 @@ use super::app::AppFactory;
 use super::descriptors::Descriptors;
 use super::error::StartError;
 use super::management::{self, Health, Management};
+use super::management_api;
 use super::reload::Reloader;
 use super::service::Service;
 use super::shutdown::{Shutdown, ShutdownBudget, WORKER_SHUTDOWN};
@@ -190,7 +191,7 @@ impl Started<'_> {
         let in_flight = app.in_flight.clone();
         let health =
             Health { database: database.clone(), blueprints: blueprints.clone(), in_flight: in_flight.clone() };
-        let document = log_control::document(service.name, service.version);
+        let document = management_api::document(service.name, service.version);
         let document = document.to_json().expect("a document is made of texts, numbers and maps with text keys");
         let management = Management { health, log_control, document: document.into() };
         let (host, port) = (settings.management.host.as_str(), settings.management.port);

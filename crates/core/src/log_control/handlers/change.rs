@@ -11,16 +11,16 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
-use super::{of_fleet, of_policy, versioned};
+use super::responses::{of_fleet, of_policy, versioned};
 use crate::fleet::{NewFleetOverride, Stored};
 use crate::handler::extract::{Json, Path, Query};
 use crate::handler::problem::{PROBLEM, Problem, Result};
-use crate::log_control::document::{OverrideBody, OverrideView, Preview};
 use crate::log_control::new_override::{self, Body, NewOverride};
 use crate::log_control::peer::Peer;
 use crate::log_control::precondition::expected_version;
 use crate::log_control::refusals::Asked;
-use crate::log_control::{LogControl, Shared};
+use crate::log_control::state::{LogControl, Shared};
+use crate::log_control::views::{OverrideBody, OverrideView, Preview};
 use crate::time;
 
 /// How an override is set.

@@ -10,13 +10,13 @@ use garde::Validate;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{of_fleet, versioned};
+use super::responses::{of_fleet, versioned};
 use crate::explained::Explained;
 use crate::handler::extract::Query;
 use crate::handler::problem::{FieldError, PROBLEM, Problem, Result};
-use crate::log_control::document::{FleetView, State, Table};
 use crate::log_control::scope::check_route;
-use crate::log_control::{LogControl, Shared};
+use crate::log_control::state::{LogControl, Shared};
+use crate::log_control::views::{FleetView, State, Table};
 
 /// What is on now.
 ///

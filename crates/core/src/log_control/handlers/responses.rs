@@ -1,0 +1,33 @@
+//! What responses have in common.
+
+use actix_web::HttpResponseBuilder;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, RETRY_AFTER};
+use cyanotype_telemetry::effective::Refused;
+
+use crate::fleet::FleetError;
+use crate::handler::problem::Problem;
+
+pub(super) fn versioned(mut answer: HttpResponseBuilder, version: u64) -> HttpResponseBuilder {
+    answer.insert_header((ETAG, format!("\"{version}\""))).insert_header((CACHE_CONTROL, "no-store"));
+    answer
+}
+
+pub(super) fn of_policy(refused: &Refused) -> Problem {
+    match refused {
+        Refused::VersionMismatch { .. } => Problem::new(StatusCode::PRECONDITION_FAILED, refused.to_string()),
+        Refused::TooMany => Problem::conflict(refused.to_string()),
+    }
+}
+
+pub(super) fn of_fleet(error: FleetError) -> Problem {
+    match error {
+        FleetError::TooMany => of_policy(&Refused::TooMany),
+        FleetError::Unavailable(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the fleet's overrides cannot be reached");
+            let detail =
+                "the database is away, so the fleet's overrides can neither be read nor changed; nothing has changed";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).header(RETRY_AFTER, HeaderValue::from_static("1"))
+        }
+    }
+}

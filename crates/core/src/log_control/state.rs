@@ -1,0 +1,50 @@
+//! What the requests under `/log` are answered with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cyanotype_telemetry::Pipeline;
+
+use super::refusals::Refusals;
+use super::token::Token;
+use crate::blueprint::routes::RouteInfo;
+use crate::fleet::Fleet;
+use crate::settings::Settings;
+
+/// What the requests under `/log` are answered with.
+#[derive(Clone)]
+pub(crate) struct LogControl(pub(super) Arc<Shared>);
+
+pub(super) struct Shared {
+    pub pipeline: &'static Pipeline,
+    pub fleet: Fleet,
+    /// `management.token`; without it nothing is changed over TCP.
+    pub token: Option<Token>,
+    /// `log.override_max_s`.
+    pub override_max: Duration,
+    /// Those that are compiled in.
+    pub blueprints: Vec<&'static str>,
+    /// Those of the enabled blueprints.
+    pub routes: Vec<RouteInfo>,
+    pub refusals: Refusals,
+}
+
+impl LogControl {
+    pub(crate) fn new(
+        settings: &Settings,
+        pipeline: &'static Pipeline,
+        fleet: Fleet,
+        blueprints: Vec<&'static str>,
+        routes: Vec<RouteInfo>,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            pipeline,
+            fleet,
+            token: settings.management.token.as_deref().map(Token::new),
+            override_max: settings.log.override_max(),
+            blueprints,
+            routes,
+            refusals: Refusals::default(),
+        }))
+    }
+}

@@ -1,0 +1,68 @@
+//! The API document of the management listener.
+
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::Server;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use super::management;
+use crate::handler::problem::{FieldError, Problem};
+use crate::log_control::handlers;
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        management::live,
+        management::ready,
+        handlers::read::show,
+        handlers::read::explain,
+        handlers::read::fleet,
+        handlers::change::put,
+        handlers::change::clear,
+    ),
+    components(schemas(Problem, FieldError)),
+    tags(
+        (name = "health", description = "Whether the process runs, and whether it can answer requests"),
+        (name = "log", description = "What is recorded now, and where it goes"),
+    )
+)]
+struct Management;
+
+/// The document.
+pub(super) fn document(name: &str, version: &str) -> Document {
+    let mut document = Management::openapi();
+    document.info.title = format!("{name}: management");
+    document.info.version = version.to_owned();
+    document.info.description = Some(
+        "The health of the process, and what it records now. Every error under `/log` is `application/problem+json` \
+         (RFC 9457). Over the Unix socket `management.socket` no token is asked for."
+            .to_owned(),
+    );
+    document.info.license = None;
+    document.info.contact = None;
+    document.servers = Some(vec![Server::new("/")]);
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("`management.token`. Without one nothing is changed over TCP, and everything is read."))
+        .build();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(token));
+    document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_has_every_route_of_the_listener() {
+        let document = document("shop", "1.0");
+        let paths: Vec<&str> = document.paths.paths.keys().map(String::as_str).collect();
+        let expected = ["/health/live", "/health/ready", "/log", "/log/explain", "/log/fleet", "/log/overrides/{id}"];
+        assert_eq!(paths, expected);
+        let put = document.paths.paths["/log/overrides/{id}"].put.as_ref().expect("it is described");
+        for status in ["200", "201", "400", "401", "403", "409", "412", "413", "415", "422", "503"] {
+            assert!(put.responses.responses.contains_key(status), "{status}");
+        }
+    }
+}
