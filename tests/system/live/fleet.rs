@@ -152,5 +152,5 @@ fn two_processes_on_sqlite_follow_each_other() {
     assert!(took < FOLLOWS_WITHIN, "{took:?}");
     assert_eq!(delete(&processes[1], "incident").status, 204);
     all_follow(&processes, 2, "info", Instant::now());
-    processes.map(Running::stop);
+    processes.into_iter().for_each(|process| drop(process.stop()));
 }

@@ -51,8 +51,8 @@ impl Follower {
         let mut applied = Applied::nothing(pipeline);
         applied.apply(table::read(database, clock).await?);
         let (apart, notified) = database.apart(CHANNEL)?;
-        // So that a look and the way to the database fit into the interval.
-        let poll = poll.mul_f64(0.9);
+        // So that the look itself, and a new connection for it, fit into the interval.
+        let poll = poll.mul_f64(0.8);
         let (row, next) = (OwnRow::new(), Instant::now());
         Ok(Self { database: apart, notified, clock, commands, poll, applied, row, next, is_away: false })
     }

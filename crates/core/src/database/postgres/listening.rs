@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// The end of a connection that was there for less is no reason to make another one at once.
+/// The end of a connection that was there for less is told after a pause: a server may end each new one at once.
 const SETTLED: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Makes connections that listen on a channel.
 pub(super) struct Listening {
@@ -38,9 +39,10 @@ impl Connect for Listening {
                         notified.notify_one();
                     }
                 }
-                if began.elapsed() >= SETTLED {
-                    notified.notify_one();
+                if began.elapsed() < SETTLED {
+                    tokio::time::sleep(PAUSE).await;
                 }
+                notified.notify_one();
             };
             #[expect(clippy::disallowed_methods, reason = "the connection's own task, which has no request")]
             let task = tokio::spawn(messages);
