@@ -11,6 +11,7 @@ mod cells;
 mod change;
 mod levels;
 mod live;
+mod origin;
 mod overrides;
 mod parse;
 mod snapshot;
@@ -24,7 +25,8 @@ pub(crate) use store::{Current, differences};
 
 pub use change::{Action, PolicyChange, Source};
 pub use live::{LIVE_KEYS, LiveSettings, LiveValues, is_live_key};
+pub use origin::Origin;
 pub use overrides::{Override, OverrideScope};
 pub use parse::{InvalidValue, check_module};
-pub use snapshot::{InForce, Origin, Snapshot};
+pub use snapshot::{InForce, Snapshot};
 pub use store::{EffectivePolicy, MAX_OVERRIDES, Refused, SetOutcome};

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::change::Source;
+use super::levels::is_inside;
 use super::live::LiveValues;
-use super::snapshot::Origin;
+use super::origin::Origin;
+use crate::routes::is_for;
 
 /// Where an override applies. From the widest to the narrowest; a narrower one wins.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +32,16 @@ impl OverrideScope {
             Self::Blueprint(_) => 1,
             Self::Module(_) => 2,
             Self::Route(_) => 3,
+        }
+    }
+
+    /// Whether it applies to a record.
+    pub(super) fn applies_to(&self, origin: &Origin<'_>) -> bool {
+        match self {
+            Self::Process => true,
+            Self::Blueprint(name) => origin.blueprint == Some(name),
+            Self::Module(path) => is_inside(origin.target, path),
+            Self::Route(rule) => origin.route.is_some_and(|route| is_for(rule, origin.method, route)),
         }
     }
 

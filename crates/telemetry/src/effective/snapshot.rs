@@ -6,56 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::levels::{self, ModuleLevels, is_inside};
 use super::live::{LiveSettings, LiveValues};
+use super::origin::Origin;
 use super::overrides::{Override, OverrideScope};
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::policy::Policy;
-use crate::routes::is_for;
 use crate::settings::{Env, ResponseLog};
-
-/// Where a record comes from, as far as overrides depend on it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Origin<'a> {
-    /// The blueprint of its request.
-    pub blueprint: Option<&'a str>,
-    /// The method of its request.
-    pub method: &'a str,
-    /// The pattern that the path of its request fits.
-    pub route: Option<&'a str>,
-    /// The module that made it; empty when there is none.
-    pub target: &'a str,
-    /// Whether it is a logger line: those have levels by module in the settings, too.
-    pub is_line: bool,
-    /// The level that a debug token raises its request to.
-    pub debug: Option<Level>,
-}
-
-impl<'a> Origin<'a> {
-    /// A record of this request, made by this module.
-    #[must_use]
-    pub fn new(request: Option<&'a RequestIdentity>, target: &'a str) -> Self {
-        match request {
-            Some(request) => Self {
-                blueprint: request.blueprint(),
-                method: request.parts.method.as_str(),
-                route: request.route(),
-                target,
-                is_line: false,
-                debug: request.debug_level(),
-            },
-            None => Self { target, ..Self::default() },
-        }
-    }
-
-    fn is_in(&self, scope: &OverrideScope) -> bool {
-        match scope {
-            OverrideScope::Process => true,
-            OverrideScope::Blueprint(name) => self.blueprint == Some(name),
-            OverrideScope::Module(path) => is_inside(self.target, path),
-            OverrideScope::Route(rule) => self.route.is_some_and(|route| is_for(rule, self.method, route)),
-        }
-    }
-}
 
 /// The values in effect for one record.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -253,10 +209,10 @@ impl Snapshot {
         let mut level = in_force.policy.level;
         let mut own = if origin.is_line { self.levels.of(origin.target) } else { None };
         let mut own_is_of_override = false;
-        for Override { set, .. } in scoped.iter().filter(|it| origin.is_in(&it.scope)) {
+        for Override { set, .. } in scoped.iter().filter(|it| it.scope.applies_to(origin)) {
             in_force.apply(set);
         }
-        for it in scoped.iter().filter(|it| origin.is_in(&it.scope)) {
+        for it in scoped.iter().filter(|it| it.scope.applies_to(origin)) {
             let is_of_module = matches!(it.scope, OverrideScope::Module(_));
             match it.set.level {
                 Some(of_module) if is_of_module => (own, own_is_of_override) = (Some(of_module), true),

@@ -13,8 +13,9 @@ use serde_json::Map;
 
 use super::change::{Action, PolicyChange, Source};
 use super::live::LiveSettings;
+use super::origin::Origin;
 use super::overrides::{Override, OverrideScope};
-use super::snapshot::{Configured, Origin, Snapshot};
+use super::snapshot::{Configured, Snapshot};
 use crate::settings::Settings;
 
 /// The most overrides of one process, and the most that a fleet shares.
@@ -173,20 +174,16 @@ impl EffectivePolicy {
     ///
     /// # Errors
     /// When the version is another one, or there are too many overrides.
-    pub fn set(&self, new: Override, expected: Option<u64>) -> Result<SetOutcome, Refused> {
+    pub fn set(&self, new: &Override, expected: Option<u64>) -> Result<SetOutcome, Refused> {
         let mut state = self.state.lock();
-        state.check_version(expected)?;
+        state.check(new, expected)?;
         let before = self.load_full();
-        let is_new = state.position(&new.id, new.fleet).is_none();
-        if is_new && state.overrides.iter().filter(|it| it.fleet == new.fleet).count() >= MAX_OVERRIDES {
-            return Err(Refused::TooMany);
-        }
         let old = state.put(new.clone());
         let after = self.publish(&mut state);
         drop(state);
         let repeats = old.as_ref().is_some_and(|old| new.repeats(old));
         let action = if repeats { Action::Extended } else { Action::Set };
-        Ok(SetOutcome { created: old.is_none(), change: of_override(action, &new, old.as_ref(), &before, &after) })
+        Ok(SetOutcome { created: old.is_none(), change: of_override(action, new, old.as_ref(), &before, &after) })
     }
 
     /// The snapshots before and after an override would be set.
@@ -195,12 +192,9 @@ impl EffectivePolicy {
     /// When it would be refused.
     pub fn preview(&self, new: Override, expected: Option<u64>) -> Result<(Arc<Snapshot>, Snapshot), Refused> {
         let state = self.state.lock();
-        state.check_version(expected)?;
+        state.check(&new, expected)?;
         let mut after = State { configured: state.configured.clone(), overrides: state.overrides.clone(), ..*state };
         after.put(new);
-        if after.overrides.len() > state.overrides.len() && state.overrides.len() >= MAX_OVERRIDES {
-            return Err(Refused::TooMany);
-        }
         Ok((self.load_full(), after.snapshot()))
     }
 
@@ -311,6 +305,14 @@ impl EffectivePolicy {
 }
 
 impl State {
+    /// Whether an override may be set.
+    fn check(&self, new: &Override, expected: Option<u64>) -> Result<(), Refused> {
+        self.check_version(expected)?;
+        let is_new = self.position(&new.id, new.fleet).is_none();
+        let is_full = self.overrides.iter().filter(|it| it.fleet == new.fleet).count() >= MAX_OVERRIDES;
+        if is_new && is_full { Err(Refused::TooMany) } else { Ok(()) }
+    }
+
     fn check_version(&self, expected: Option<u64>) -> Result<(), Refused> {
         match expected {
             Some(expected) if expected != self.version => {

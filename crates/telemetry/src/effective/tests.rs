@@ -37,7 +37,7 @@ fn over(id: &str, scope: OverrideScope, set: Value, age: i64) -> Override {
 fn policy_of(own: &[(&str, &str)], overrides: Vec<Override>) -> EffectivePolicy {
     let policy = EffectivePolicy::new(&settings(own), true);
     for it in overrides {
-        policy.set(it, None).expect("it is set");
+        policy.set(&it, None).expect("it is set");
     }
     policy
 }
@@ -94,11 +94,11 @@ fn of_two_overrides_of_one_scope_the_later_one_wins_and_a_repetition_is_not_late
     let policy = policy_of(&[], vec![first.clone(), second]);
     assert_eq!(level(&policy, Origin::default()), Level::Error);
     let repeated = Override { set_at: Timestamp::from_second(2_000_000).expect("a time"), ..first.clone() };
-    let outcome = policy.set(repeated, None).expect("it is set");
+    let outcome = policy.set(&repeated, None).expect("it is set");
     assert_eq!((outcome.created, outcome.change.action), (false, Action::Extended));
     assert_eq!(level(&policy, Origin::default()), Level::Error);
     let other = over("first", OverrideScope::Process, json!({"log.level": "trace"}), 3);
-    assert_eq!(policy.set(other, None).expect("it is set").change.action, Action::Set);
+    assert_eq!(policy.set(&other, None).expect("it is set").change.action, Action::Set);
     assert_eq!(level(&policy, Origin::default()), Level::Trace);
 }
 
@@ -171,7 +171,7 @@ fn each_change_has_a_version_and_the_values_before_and_after_it() {
     let policy = policy_of(&[], vec![]);
     assert_eq!(policy.load().version, 1);
     let set = over("INC-1", blueprint("orders"), json!({"log.level": "debug", "log.mode": "stderr"}), 1);
-    let SetOutcome { created, change } = policy.set(set, Some(1)).expect("it is set");
+    let SetOutcome { created, change } = policy.set(&set, Some(1)).expect("it is set");
     assert!(created);
     assert_eq!(policy.load().version, 2);
     assert_eq!(Value::from(change.before.clone()), json!({"log.mode": "both", "log.level": "info"}));
@@ -192,7 +192,7 @@ fn what_expires_goes_and_the_rest_stays() {
     let policy = policy_of(&[], vec![over("late", OverrideScope::Process, json!({"log.level": "error"}), 1)]);
     let now = Instant::now();
     let soon = Override { deadline: now, ..over("soon", OverrideScope::Process, json!({"log.level": "debug"}), 2) };
-    policy.set(soon, None).expect("it is set");
+    policy.set(&soon, None).expect("it is set");
     assert_eq!(policy.next_expiry(), Some(now));
     assert_eq!(level(&policy, Origin::default()), Level::Debug);
     let changes = policy.expire(now);
@@ -208,11 +208,11 @@ fn overrides_are_bounded_in_number() {
     let policy = policy_of(&[], vec![]);
     let one = |n: usize| over(&n.to_string(), OverrideScope::Process, json!({"log.level": "error"}), n as i64);
     for n in 0..MAX_OVERRIDES {
-        policy.set(one(n), None).expect("there is room");
+        policy.set(&one(n), None).expect("there is room");
     }
-    assert_eq!(policy.set(one(MAX_OVERRIDES), None).map(|_| ()), Err(Refused::TooMany));
+    assert_eq!(policy.set(&one(MAX_OVERRIDES), None).map(|_| ()), Err(Refused::TooMany));
     assert!(policy.preview(one(MAX_OVERRIDES), None).is_err());
-    assert!(policy.set(one(3), None).is_ok(), "one that is there can be extended");
+    assert!(policy.set(&one(3), None).is_ok(), "one that is there can be extended");
 }
 
 #[test]
@@ -306,7 +306,7 @@ proptest! {
             let (level, mode) = (Level::ALL[level], Mode::ALL[mode]);
             let id = format!("{n:02}");
             let set = json!({"log.level": level, "log.mode": mode});
-            policy.set(over(&id, scopes[scope].clone(), set, age), None).expect("there is room");
+            policy.set(&over(&id, scopes[scope].clone(), set, age), None).expect("there is room");
             if applies[scope] {
                 let rank = [0, 1, 1, 2, 2, 3, 3][scope];
                 expected.push((rank, age, id, level, mode));
