@@ -21,7 +21,8 @@ pub(crate) struct SocketFile {
 }
 
 impl SocketFile {
-    /// Listens on a path. What a process that is gone has left there is replaced.
+    /// Listens on a path, whose directory is created when it is missing. What a process that has ended has left there is
+    /// replaced.
     ///
     /// The socket gets its mode before it accepts connections, and its name last: nobody else can ever connect to it.
     ///
@@ -29,6 +30,9 @@ impl SocketFile {
     /// When another process listens there, something else is there, or it cannot be made.
     pub(crate) fn listen(path: &Path) -> io::Result<(Self, UnixListener)> {
         check_place(path)?;
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)?;
+        }
         let unready = unready_name(path);
         let made = listen_unready(&unready).and_then(|listener| {
             let identity = identity(&fs::symlink_metadata(&unready)?);

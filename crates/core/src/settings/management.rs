@@ -5,10 +5,10 @@ use cyanotype_settings::section;
 use super::server::check_host;
 
 /// The fewest characters of a token.
-const SHORTEST_TOKEN: usize = 16;
+const SHORTEST_TOKEN: usize = 8;
 
 section! {
-    /// The listener of the health checks, and of what is on now.
+    /// The listener of the health checks, and of log control.
     pub struct Management {
         /// the address of the health checks
         #[setting(Text, default = "127.0.0.1", check = check_host)]
@@ -16,11 +16,11 @@ section! {
         /// the port of the health checks; 0 takes a free one
         #[setting(Whole(0, 65535), default = 8081)]
         pub port: u16,
-        /// the bearer token for everything under `/log` there, 16 visible ASCII characters or more; without it what is on
-        /// can be read and not changed over TCP
+        /// bearer token of the requests under /log over TCP, 8 visible ASCII characters or more (32 random ones are recommended);
+        /// when not set, reads are open and writes are refused
         #[setting(Secret, check = check_token)]
         pub token: Option<String>,
-        /// the path of a Unix socket (mode 0600) that answers the same and asks for no token
+        /// path of a Unix socket, of mode 0600, that answers the same requests without a token
         #[setting(Text)]
         pub socket: Option<String>,
     }

@@ -21,8 +21,8 @@ const DOMAIN: &[u8] = b"cyanotype debug token\0";
 pub struct DebugKey(Hmac<Sha256>);
 
 impl DebugKey {
-    /// The shortest secret, in bytes: as long as the MAC.
-    pub const MIN_SECRET_BYTES: usize = 32;
+    /// The shortest secret, in bytes. One as long as the MAC, 32 random bytes, is recommended.
+    pub const MIN_SECRET_BYTES: usize = 16;
     /// The longest token, in bytes.
     pub const MAX_TOKEN_BYTES: usize = 512;
 

@@ -97,6 +97,8 @@ pub struct Snapshot {
     pub overrides: Vec<Override>,
     /// Where those begin that are for a part of the process.
     first_scoped: usize,
+    /// Whether all overrides are for the whole process.
+    is_uniform: bool,
     /// For a record of no blueprint, module or route.
     process: LiveSettings,
     base: InForce,
@@ -137,6 +139,7 @@ impl Snapshot {
             version,
             fleet_version,
             first_scoped,
+            is_uniform: first_scoped == overrides.len(),
             base,
             levels,
             verbosest: verbosest.min().unwrap_or(process.level),
@@ -185,10 +188,11 @@ impl Snapshot {
     }
 
     /// The values in effect for a record of this request, made by this module, that is no logger line.
+    #[inline]
     #[must_use]
     pub fn in_force_of(&self, request: Option<&RequestIdentity>, target: &str) -> InForce {
         // So it is for all but a few requests, and the rest takes longer.
-        if self.first_scoped == self.overrides.len() && request.is_none_or(|it| it.debug_level().is_none()) {
+        if self.is_uniform && request.is_none_or(|it| it.debug_level().is_none()) {
             return self.base;
         }
         self.in_force(&Origin::new(request, target))
@@ -203,7 +207,7 @@ impl Snapshot {
     pub fn in_force(&self, origin: &Origin<'_>) -> InForce {
         let mut in_force = self.base;
         let scoped = &self.overrides[self.first_scoped..];
-        if scoped.is_empty() && !origin.is_line && origin.debug.is_none() {
+        if self.is_uniform && !origin.is_line && origin.debug.is_none() {
             return in_force;
         }
         let mut level = in_force.policy.level;

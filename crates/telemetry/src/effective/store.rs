@@ -162,6 +162,7 @@ impl EffectivePolicy {
     }
 
     /// The version of this moment, which is `known` in all but a few cases.
+    #[inline]
     pub(crate) fn load_or<'a>(&self, known: &'a Snapshot) -> Current<'a> {
         if self.version.load(Ordering::Acquire) == known.version {
             Current::Known(known)

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::filter::{Filter, Raised};
 use super::{Pipeline, Report, pipeline};
 use crate::debug_token::{DebugGrant, DebugKey, Refusals, Refused, RefusedTokens};
+use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::request::RequestContext;
 use crate::settings::Log;
@@ -32,8 +33,8 @@ pub(crate) struct RaisedRequest {
 
 impl RaisedRequest {
     /// A token for the same request in another process: for any route, and this trace alone.
-    pub(crate) fn hop_token(&self, request: &RequestContext) -> String {
-        let trace = request.identity().trace_id().into_uuid();
+    pub(crate) fn hop_token(&self, request: &RequestIdentity) -> String {
+        let trace = request.trace_id().into_uuid();
         self.requests.key.issue(&DebugGrant::for_trace(trace, self.level, Timestamp::now() + HOP_VALIDITY))
     }
 }

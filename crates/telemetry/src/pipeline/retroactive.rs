@@ -9,7 +9,7 @@ use super::{Pipeline, Report};
 use crate::losses::Losses;
 use crate::policy::{Kind, Policy};
 use crate::record::{Record, ResponseRecord};
-use crate::request::RequestContext;
+use crate::request::{EarlierLines, RequestContext};
 use crate::sinks::LineSink;
 
 impl Pipeline {
@@ -17,7 +17,7 @@ impl Pipeline {
     pub(super) fn store_earlier_line(&self, report: Report, request: &RequestContext) {
         // What it mentions in passing is no failure, and its stack would be all that is stored.
         let report = Report { failure: None, ..report }.redacted(&self.redactor);
-        request.earlier_lines().push(Timestamp::now(), report, self.max_earlier_bytes);
+        request.with_earlier_lines(|lines| lines.push(Timestamp::now(), report, self.max_earlier_bytes));
     }
 
     /// A request has failed: the lines that led to it are written before the failure's own records, and are breadcrumbs of its
@@ -28,7 +28,7 @@ impl Pipeline {
             return;
         }
         let policy = snapshot.in_force_of(Some(request.identity()), ResponseRecord::TARGET).policy;
-        let (lines, dropped) = request.earlier_lines().take();
+        let (lines, dropped) = request.with_earlier_lines(EarlierLines::take);
         if dropped > 0 && policy.has_stderr() {
             self.sinks.write(&dropped_lines(dropped, request));
         }

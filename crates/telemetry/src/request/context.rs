@@ -1,7 +1,7 @@
 //! The state of a request while work for it goes on.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
@@ -28,16 +28,22 @@ pub struct RequestContext {
     scopes: Scopes,
     breadcrumbs: Mutex<Breadcrumbs>,
     reports: Mutex<Reports>,
-    earlier_lines: Mutex<EarlierLines>,
-    /// A debug token that is valid, if the route turns out to be its own.
-    debug_grant: Mutex<Option<Box<DebugGrant>>>,
-    raised: OnceLock<Box<RaisedRequest>>,
+    rare: Mutex<Option<Box<Rare>>>,
     /// Whether work for it may go on after the response.
     detached: AtomicBool,
     /// The effective policy when it began.
     snapshot: Arc<Snapshot>,
     depends_on_caller: AtomicBool,
     withholds_body: AtomicBool,
+}
+
+/// What few requests have: the others pay for its place alone.
+#[derive(Default)]
+struct Rare {
+    earlier_lines: EarlierLines,
+    /// A debug token that is valid, if the route turns out to be its own.
+    debug_grant: Option<DebugGrant>,
+    raised: Option<RaisedRequest>,
 }
 
 impl RequestContext {
@@ -55,9 +61,7 @@ impl RequestContext {
             scopes,
             breadcrumbs: Mutex::default(),
             reports: Mutex::default(),
-            earlier_lines: Mutex::default(),
-            debug_grant: Mutex::default(),
-            raised: OnceLock::new(),
+            rare: Mutex::default(),
             detached: AtomicBool::new(false),
             snapshot,
             depends_on_caller: AtomicBool::new(false),
@@ -140,7 +144,8 @@ impl RequestContext {
         let traceparent = format!("00-{trace_id}-{span}-0{flag}");
         let id = self.identity.id().to_owned();
         let ids = [("x-request-id", id), ("traceparent", traceparent), ("sentry-trace", sentry_trace)];
-        let debug = self.raised.get().map(|raised| (DEBUG_LOG, raised.hop_token(self)));
+        let hop_token = |rare: &Rare| Some((DEBUG_LOG, rare.raised.as_ref()?.hop_token(&self.identity)));
+        let debug = self.rare.lock().as_deref().and_then(hop_token);
         ids.into_iter().chain(self.identity.parts.forwarded_client()).chain(debug).collect()
     }
 
@@ -148,21 +153,21 @@ impl RequestContext {
         self.breadcrumbs.lock()
     }
 
-    pub(crate) fn earlier_lines(&self) -> MutexGuard<'_, EarlierLines> {
-        self.earlier_lines.lock()
+    /// Calls a function with its lines that are below the level.
+    pub(crate) fn with_earlier_lines<R>(&self, f: impl FnOnce(&mut EarlierLines) -> R) -> R {
+        f(&mut self.rare.lock().get_or_insert_default().earlier_lines)
     }
 
     pub(crate) fn set_debug_grant(&self, grant: DebugGrant) {
-        *self.debug_grant.lock() = Some(Box::new(grant));
+        self.rare.lock().get_or_insert_default().debug_grant = Some(grant);
     }
 
     pub(crate) fn take_debug_grant(&self) -> Option<DebugGrant> {
-        self.debug_grant.lock().take().map(|grant| *grant)
+        self.rare.lock().as_mut()?.debug_grant.take()
     }
 
     pub(crate) fn set_raised(&self, raised: RaisedRequest) {
-        // A request has one token.
-        let _ = self.raised.set(Box::new(raised));
+        self.rare.lock().get_or_insert_default().raised = Some(raised);
     }
 
     /// Claims the line and the event of a failure, where they are wanted and no earlier report of the same failure has them.

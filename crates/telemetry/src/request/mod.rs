@@ -13,4 +13,5 @@ pub use crate::identity::{ClientAddressHeader, REQUEST_ID, RequestIdentity, Requ
 pub use breadcrumbs::Breadcrumbs;
 pub use context::{DEBUG_LOG, RequestContext};
 pub use current::{current, scope, sync_scope, with_current};
+pub(crate) use earlier_lines::EarlierLines;
 pub use reports::Claim;

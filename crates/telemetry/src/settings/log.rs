@@ -8,6 +8,7 @@ use cyanotype_settings::{Origin, section};
 use serde::{Deserialize, Serialize};
 
 use super::{Env, rust_log};
+use crate::debug_token::DebugKey;
 use crate::level::Level;
 
 section! {
@@ -42,16 +43,18 @@ section! {
         /// What waits for stderr.
         #[setting(section)]
         pub stderr: Stderr,
-        /// What is kept for the case that a request fails.
+        /// What is stored for the case that a request fails.
         #[setting(section)]
         pub on_failure: OnFailure,
-        /// the longest time, in seconds, for which an override changes what is recorded
+        /// maximum duration of a log override, in seconds
         #[setting(Whole(1, 604_800), default = 86400)]
         override_max_s: u64,
-        /// seconds between two looks at the overrides of the whole fleet
+        /// interval, in seconds, at which the overrides of the fleet are read from the database; on PostgreSQL a notification
+        /// comes first
         #[setting(Whole(1, 60), default = 1)]
         override_poll_s: u64,
-        /// the key, of 32 bytes or more, that signs the tokens of `x-debug-log`; without it no token is accepted
+        /// key that signs the tokens of the header x-debug-log, 16 bytes or more (32 random ones are recommended); when not set,
+        /// no token is accepted
         #[setting(Secret, check = check_debug_key)]
         pub debug_key: Option<String>,
     }
@@ -180,19 +183,20 @@ section! {
 }
 
 section! {
-    /// What is kept for the case that a request fails.
+    /// What is stored for the case that a request fails.
     pub struct OnFailure {
-        /// the level from which up the lines of a request that log.level holds back are kept, and written if it fails
+        /// minimum level of the lines below log.level that are stored with their request, and written when it fails: a 5xx,
+        /// an uncaught failure or a timeout; off stores none
         #[setting(OneOf(OFF_OR_LEVEL), default = "off")]
         level: OffOrLevel,
-        /// bytes that the kept lines of one request may have; the oldest make room
+        /// maximum size, in bytes, of the lines that are stored with one request; the oldest are dropped, and counted
         #[setting(Whole(1024, 1 << 20), default = 16384)]
         pub max_bytes: usize,
     }
 }
 
 impl OnFailure {
-    /// The level from which up lines are kept; none are when `None`.
+    /// The minimum level of lines that are stored; `None` stores none.
     #[must_use]
     pub fn level(&self) -> Option<Level> {
         match self.level {
@@ -219,7 +223,7 @@ enum OffOrLevel {
 
 /// HMAC-SHA-256 is as strong as its key, up to the length of its hash.
 fn check_debug_key(key: &str) -> Result<(), String> {
-    const SHORTEST: usize = 32;
+    const SHORTEST: usize = DebugKey::MIN_SECRET_BYTES;
     if key.len() < SHORTEST {
         return Err(format!("this key has fewer than {SHORTEST} bytes; allowed are {SHORTEST} or more"));
     }
