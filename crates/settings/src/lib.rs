@@ -56,6 +56,7 @@ mod checked;
 mod error;
 mod file_twins;
 mod files;
+mod inputs;
 mod layers;
 mod loaded;
 mod loader;

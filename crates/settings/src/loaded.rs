@@ -9,10 +9,10 @@ use serde_json::Value;
 use crate::changes::{Changes, Snapshot};
 use crate::checked::{Checked, check};
 use crate::files::{Files, Fingerprint};
+use crate::inputs::Inputs;
 use crate::layers::{self, Leaf};
-use crate::loader::{Inputs, load};
 use crate::schema::pointer;
-use crate::{Origin, Problem, Schema, Section, SettingsError};
+use crate::{Origin, Problem, Schema};
 
 /// Settings in force: the sections of `S`, and where each value was set.
 #[derive(Debug, Clone)]
@@ -41,44 +41,6 @@ pub(crate) struct Source {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source").finish_non_exhaustive()
-    }
-}
-
-impl<S: Section> Loaded<S> {
-    /// Loads again, with the same environment and flags: what the files contain now, those with a secret's value too.
-    ///
-    /// # Errors
-    /// Those of [`Loader::load`](crate::Loader::load). These settings stay as they are.
-    ///
-    /// ```
-    /// use cyanotype_settings::{Loader, section};
-    ///
-    /// section! {
-    ///     /// Everything that can be set.
-    ///     pub struct Settings {
-    ///         /// the port to listen on
-    ///         #[setting(Whole(0, 65535), default = 8080)]
-    ///         pub port: u16,
-    ///     }
-    /// }
-    ///
-    /// let settings = Loader::<Settings>::new("config").load()?;
-    /// if settings.current_fingerprint() != settings.fingerprint() {
-    ///     for change in settings.changes_to(&settings.reload()?).changed {
-    ///         println!("{} was {:?}", change.key, change.before);
-    ///     }
-    /// }
-    /// # Ok::<(), cyanotype_settings::SettingsError>(())
-    /// ```
-    pub fn reload(&self) -> Result<Self, SettingsError> {
-        load(&self.source.inputs, &mut Files::default())
-    }
-
-    /// The fingerprint of the files as they are now. [`fingerprint`](Self::fingerprint) differs from it once a reload would
-    /// read something else.
-    #[must_use]
-    pub fn current_fingerprint(&self) -> Fingerprint {
-        self.source.inputs.fingerprint::<S>()
     }
 }
 

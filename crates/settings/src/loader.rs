@@ -1,6 +1,5 @@
 //! Loading: from the layers to a typed root.
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use serde_json::Value;
 use crate::changes::Snapshot;
 use crate::checked::{Checked, check};
 use crate::files::{Files, Fingerprint};
+use crate::inputs::Inputs;
 use crate::layers::{self, Leaf};
 use crate::loaded::Source;
 use crate::schema::pointer;
@@ -48,30 +48,6 @@ use crate::{Deferred, Loaded, Problem, Schema, Section, SettingsError, ValueType
 pub struct Loader<S> {
     inputs: Arc<Inputs>,
     root: PhantomData<fn() -> S>,
-}
-
-/// Where settings are looked for.
-#[derive(Clone)]
-pub(crate) struct Inputs {
-    directory: PathBuf,
-    environment: Vec<(String, String)>,
-    flags: Vec<Leaf>,
-}
-
-/// Secrets are in the environment.
-impl fmt::Debug for Inputs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inputs").field("directory", &self.directory).finish_non_exhaustive()
-    }
-}
-
-impl Inputs {
-    pub(crate) fn fingerprint<S: Section>(self: &Arc<Self>) -> Fingerprint {
-        let mut files = Files::default();
-        // What stops the load stops it after the same files each time, so the fingerprint of those is enough.
-        let _: Result<Loaded<S>, _> = load(self, &mut files);
-        files.fingerprint()
-    }
 }
 
 impl<S: Section> Loader<S> {
@@ -118,11 +94,56 @@ impl<S: Section> Loader<S> {
     /// secret's value that are in force.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        self.inputs.fingerprint::<S>()
+        fingerprint::<S>(&self.inputs)
     }
 }
 
-pub(crate) fn load<S: Section>(inputs: &Arc<Inputs>, files: &mut Files) -> Result<Loaded<S>, SettingsError> {
+impl<S: Section> Loaded<S> {
+    /// Loads again, with the same environment and flags: what the files contain now, those with a secret's value too.
+    ///
+    /// # Errors
+    /// Those of [`Loader::load`](crate::Loader::load). These settings stay as they are.
+    ///
+    /// ```
+    /// use cyanotype_settings::{Loader, section};
+    ///
+    /// section! {
+    ///     /// Everything that can be set.
+    ///     pub struct Settings {
+    ///         /// the port to listen on
+    ///         #[setting(Whole(0, 65535), default = 8080)]
+    ///         pub port: u16,
+    ///     }
+    /// }
+    ///
+    /// let settings = Loader::<Settings>::new("config").load()?;
+    /// if settings.current_fingerprint() != settings.fingerprint() {
+    ///     for change in settings.changes_to(&settings.reload()?).changed {
+    ///         println!("{} was {:?}", change.key, change.before);
+    ///     }
+    /// }
+    /// # Ok::<(), cyanotype_settings::SettingsError>(())
+    /// ```
+    pub fn reload(&self) -> Result<Self, SettingsError> {
+        load(&self.source.inputs, &mut Files::default())
+    }
+
+    /// The fingerprint of the files as they are now. [`fingerprint`](Self::fingerprint) differs from it once a reload would
+    /// read something else.
+    #[must_use]
+    pub fn current_fingerprint(&self) -> Fingerprint {
+        fingerprint::<S>(&self.source.inputs)
+    }
+}
+
+fn fingerprint<S: Section>(inputs: &Arc<Inputs>) -> Fingerprint {
+    let mut files = Files::default();
+    // What stops the load stops it after the same files each time, so the fingerprint of those is enough.
+    let _: Result<Loaded<S>, _> = load(inputs, &mut files);
+    files.fingerprint()
+}
+
+fn load<S: Section>(inputs: &Arc<Inputs>, files: &mut Files) -> Result<Loaded<S>, SettingsError> {
     let schema = Schema::of::<S>();
     let (own_variables, mut warnings) = layers::own_variables(&schema, &inputs.environment);
     warnings.extend(schema.near_misses(&inputs.environment));

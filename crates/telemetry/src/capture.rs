@@ -9,9 +9,10 @@ use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
 use crate::level::Level;
-use crate::pipeline::{Report, pipeline};
+use crate::pipeline::pipeline;
 use crate::policy::Kind;
 use crate::record::{Breadcrumb, EventId};
+use crate::report::Report;
 use crate::request;
 use crate::stack::Stack;
 

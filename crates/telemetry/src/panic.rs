@@ -5,8 +5,9 @@ use std::panic::{PanicHookInfo, set_hook, take_hook};
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
-use crate::pipeline::{Report, pipeline};
+use crate::pipeline::pipeline;
 use crate::policy::Kind;
+use crate::report::Report;
 use crate::request;
 use crate::stack::Stack;
 

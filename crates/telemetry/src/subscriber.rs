@@ -17,8 +17,9 @@ use crate::effective::is_inside;
 use crate::failure::Failure;
 use crate::level::Level;
 use crate::mute::is_muted;
-use crate::pipeline::{Pipeline, Report};
+use crate::pipeline::Pipeline;
 use crate::policy::Kind;
+use crate::report::Report;
 use crate::stack::Stack;
 
 /// What [`critical!`](crate::critical) marks its events with.

@@ -11,7 +11,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// What is allowed, when it is another, or more than `longest`.
-pub(super) fn parse(value: &Value, longest: Duration) -> Result<Duration, String> {
+pub(crate) fn parse(value: &Value, longest: Duration) -> Result<Duration, String> {
     let read = match value {
         Value::Number(seconds) => seconds.as_u64().map(Duration::from_secs),
         Value::String(text) => from_text(text.trim()),

@@ -4,8 +4,7 @@
 //! may change what, and answers.
 
 mod authorization;
-mod debug_token;
-mod duration;
+pub(crate) mod duration;
 mod expiry;
 pub(crate) mod handlers;
 mod new_override;
@@ -27,9 +26,9 @@ use actix_web::web::{self, Data, ServiceConfig};
 use crate::blueprint::mounting::no_such_route;
 use crate::handler::extract::Limits;
 
-pub use debug_token::DebugTokenError;
 pub(crate) use expiry::expire_overrides;
 pub(crate) use peer::mark_socket;
+pub(crate) use scope::check_route;
 pub(crate) use socket::SocketFile;
 pub(crate) use state::LogControl;
 

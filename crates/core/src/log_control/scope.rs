@@ -42,7 +42,7 @@ impl Shared {
 }
 
 /// Refuses a route that there is not, and names the one that was meant.
-pub(super) fn check_route(rule: &str, routes: &[RouteInfo]) -> Result<(), FieldError> {
+pub(crate) fn check_route(rule: &str, routes: &[RouteInfo]) -> Result<(), FieldError> {
     if routes.iter().any(|route| is_rule_for(rule, route)) {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod app;
 mod database;
+pub(crate) mod debug_token;
 mod descriptors;
 pub(crate) mod error;
 mod management;

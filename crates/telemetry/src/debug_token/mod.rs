@@ -23,8 +23,10 @@
 
 mod grant;
 mod key;
+mod raised;
 mod refusals;
 
 pub use grant::{DebugGrant, InvalidRoute};
 pub use key::{DebugKey, ShortKey};
+pub(crate) use raised::RaisedRequest;
 pub use refusals::{Refusals, Refused, RefusedTokens};

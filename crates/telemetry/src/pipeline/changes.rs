@@ -6,9 +6,10 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use super::{Pipeline, Report};
+use super::Pipeline;
 use crate::effective::{Action, EffectivePolicy, Override, PolicyChange, Refused, SetOutcome, Source, differences};
 use crate::level::Level;
+use crate::report::Report;
 use crate::settings::Settings;
 use crate::sinks::LineSink;
 

@@ -1,42 +1,22 @@
 //! Requests that a debug token raises: their own level, for their lines and breadcrumbs.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::filter::{Filter, Raised};
-use super::{Pipeline, Report, pipeline};
-use crate::debug_token::{DebugGrant, DebugKey, Refusals, Refused, RefusedTokens};
-use crate::identity::RequestIdentity;
+use super::{Pipeline, pipeline};
+use crate::debug_token::{DebugGrant, DebugKey, RaisedRequest, Refusals, Refused, RefusedTokens};
+use crate::filter::Filter;
 use crate::level::Level;
+use crate::report::Report;
 use crate::request::RequestContext;
 use crate::settings::Log;
 
-/// How long a token for another process is valid.
-const HOP_VALIDITY: Duration = Duration::from_secs(60);
-
 /// The key of debug tokens, and what was refused.
 #[derive(Debug)]
-pub(crate) struct DebugRequests {
-    key: DebugKey,
+pub(super) struct DebugRequests {
+    key: Arc<DebugKey>,
     refusals: Refusals,
-}
-
-/// What is raised for a request, for as long as work for it goes on.
-#[derive(Debug)]
-pub(crate) struct RaisedRequest {
-    requests: Arc<DebugRequests>,
-    level: Level,
-    _filter: Raised,
-}
-
-impl RaisedRequest {
-    /// A token for the same request in another process: for any route, and this trace alone.
-    pub(crate) fn hop_token(&self, request: &RequestIdentity) -> String {
-        let trace = request.trace_id().into_uuid();
-        self.requests.key.issue(&DebugGrant::for_trace(trace, self.level, Timestamp::now() + HOP_VALIDITY))
-    }
 }
 
 impl DebugRequests {
@@ -44,7 +24,7 @@ impl DebugRequests {
     pub(super) fn new(log: &Log) -> Option<Arc<Self>> {
         // The settings have checked it.
         let key = DebugKey::new(log.debug_key.as_deref()?).ok()?;
-        Some(Arc::new(Self { key, refusals: Refusals::new(log.flood.window()) }))
+        Some(Arc::new(Self { key: Arc::new(key), refusals: Refusals::new(log.flood.window()) }))
     }
 
     fn refuse(&self, reason: Refused) {
@@ -96,7 +76,7 @@ impl Pipeline {
     fn raise(&self, requests: &Arc<DebugRequests>, request: &RequestContext, grant: &DebugGrant, filter: &Arc<Filter>) {
         let level = grant.level();
         request.identity().set_debug_level(level);
-        request.set_raised(RaisedRequest { requests: Arc::clone(requests), level, _filter: filter.raise(level) });
+        request.set_raised(RaisedRequest::new(Arc::clone(&requests.key), filter.raise(level), level));
     }
 
     /// Debug tokens that were refused since the start.
@@ -120,6 +100,8 @@ impl Pipeline {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::pipeline::fixture::{Fixture, pipeline};
     use crate::policy::Kind;

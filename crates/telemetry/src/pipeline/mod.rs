@@ -3,10 +3,8 @@
 mod changes;
 mod debug_request;
 mod decision;
-mod filter;
 #[cfg(test)]
 pub(crate) mod fixture;
-mod report;
 mod response;
 mod retroactive;
 mod shutdown;
@@ -25,12 +23,14 @@ use uuid::Uuid;
 use crate::delivery::Delivery;
 use crate::effective::{Current, EffectivePolicy, InForce, Origin, Snapshot};
 use crate::failure::Failure;
+use crate::filter::Filter;
 use crate::flood::{Fingerprint, FloodLimiter, Suppressed};
 use crate::level::Level;
 use crate::load_shedding::LoadShedding;
 use crate::losses::Losses;
 use crate::policy::{Kind, Policy, ToSentry};
 use crate::record::{Breadcrumb, Event, EventId, Record, RecordedBreadcrumb};
+use crate::report::Report;
 use crate::request::{self, Breadcrumbs, Claim, RequestContext, RequestParts};
 use crate::sampling;
 use crate::settings::Settings;
@@ -38,10 +38,7 @@ use crate::sinks::{EventSink, LineSink, Scope, Sinks};
 use crate::symbolizer::{Job, Symbolizer};
 
 use debug_request::DebugRequests;
-pub(crate) use debug_request::RaisedRequest;
 use decision::decide;
-use filter::Filter;
-pub use report::Report;
 
 /// Sees each breadcrumb before it is stored for event sinks; may change it, or drop it with `None`.
 pub type BeforeBreadcrumb = Box<dyn Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync>;
@@ -235,7 +232,7 @@ impl Pipeline {
             self.store(request, report.to_breadcrumb(at));
         }
         if decision.write_line {
-            self.write(report.into_record(at, request, event_id, decision.with_stack));
+            self.write(report.into_record(at, request.map(RequestContext::identity), event_id, decision.with_stack));
         }
         if let Some(delivery) = delivery {
             self.send(delivery, request);
@@ -377,7 +374,8 @@ impl Pipeline {
         let at = Timestamp::now();
         let redacted = |breadcrumb| Report::breadcrumb(breadcrumb).redacted(&self.redactor);
         if route.stderr {
-            self.sinks.write(&redacted(breadcrumb.clone()).into_record(at, request.as_deref(), None, false));
+            let identity = request.as_deref().map(RequestContext::identity);
+            self.sinks.write(&redacted(breadcrumb.clone()).into_record(at, identity, None, false));
         }
         if route.sentry == ToSentry::Breadcrumb {
             let stored = match &self.before_breadcrumb {

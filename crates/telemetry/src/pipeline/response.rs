@@ -2,12 +2,13 @@
 
 use serde_json::Map;
 
-use super::{Pipeline, Report};
+use super::Pipeline;
 use crate::effective::InForce;
 use crate::level::Level;
 use crate::load_shedding::Refused;
 use crate::policy::{Kind, Policy, ToSentry};
 use crate::record::{RecordedBreadcrumb, ResponseRecord};
+use crate::report::Report;
 use crate::request::RequestContext;
 use crate::sinks::LineSink;
 use crate::symbolizer::Job;

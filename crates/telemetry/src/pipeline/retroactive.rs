@@ -5,10 +5,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Map;
 
-use super::{Pipeline, Report};
+use super::Pipeline;
 use crate::losses::Losses;
 use crate::policy::{Kind, Policy};
 use crate::record::{Record, ResponseRecord};
+use crate::report::Report;
 use crate::request::{EarlierLines, RequestContext};
 use crate::sinks::LineSink;
 
@@ -38,7 +39,7 @@ impl Pipeline {
         }
         if policy.has_stderr() {
             for (at, line) in lines {
-                let record = line.into_record(at, Some(request), None, false);
+                let record = line.into_record(at, Some(request.identity()), None, false);
                 self.sinks.write(&Record { retroactive: true, ..record });
             }
         }
@@ -66,9 +67,9 @@ mod tests {
 
     use crate::failure::Failure;
     use crate::level::Level;
-    use crate::pipeline::Report;
     use crate::pipeline::fixture::{Fixture, pipeline};
     use crate::policy::Kind;
+    use crate::report::Report;
     use crate::request::sync_scope;
 
     fn line(service: &Fixture, level: Level, message: &str) {

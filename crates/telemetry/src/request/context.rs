@@ -11,9 +11,9 @@ use super::reports::{Claim, Reports};
 use super::scopes::Scopes;
 use super::{Breadcrumbs, RequestIdentity, RequestParts};
 use crate::debug_token::DebugGrant;
+use crate::debug_token::RaisedRequest;
 use crate::delivery::Delivery;
 use crate::effective::Snapshot;
-use crate::pipeline::RaisedRequest;
 use crate::record::EventId;
 use crate::sinks::EventSink;
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::pipeline::Report;
+use crate::report::Report;
 
 /// What a line takes in memory beside its texts, about.
 const LINE_OVERHEAD: usize = size_of::<(Timestamp, Report)>();

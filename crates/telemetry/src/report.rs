@@ -1,12 +1,16 @@
+//! Something to be recorded, before the table has decided where.
+
+use std::sync::Arc;
+
 use cyanotype_redact::Redactor;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
+use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::policy::Kind;
 use crate::record::{Breadcrumb, Detail, EventId, FailureDetail, Record, RecordedBreadcrumb};
-use crate::request::RequestContext;
 
 /// Something to be recorded.
 #[derive(Debug)]
@@ -50,7 +54,7 @@ impl Report {
         Self { failure: Some(failure), ..Self::new(kind, Level::Error, target, message) }
     }
 
-    pub(super) fn breadcrumb(breadcrumb: Breadcrumb) -> Self {
+    pub(crate) fn breadcrumb(breadcrumb: Breadcrumb) -> Self {
         let category = breadcrumb.category_or_default().to_owned();
         let data = breadcrumb.data;
         Self { data, ..Self::new(Kind::Breadcrumb, breadcrumb.level, &category, breadcrumb.message) }
@@ -64,7 +68,7 @@ impl Report {
     }
 
     /// Redacts everything in it that code or a client may have chosen.
-    pub(super) fn redacted(mut self, redactor: &Redactor) -> Self {
+    pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
         redactor.map(&mut self.data);
         redactor.text_in_place(&mut self.message);
         redactor.text_in_place(&mut self.target);
@@ -75,10 +79,10 @@ impl Report {
     }
 
     /// Its record, ready to be written.
-    pub(super) fn into_record(
+    pub(crate) fn into_record(
         self,
         at: Timestamp,
-        request: Option<&RequestContext>,
+        request: Option<&Arc<RequestIdentity>>,
         event_id: Option<EventId>,
         with_stack: bool,
     ) -> Record {
@@ -89,7 +93,7 @@ impl Report {
             message: self.message,
             target: self.target,
             span: self.span,
-            request: request.map(|request| request.identity().clone()),
+            request: request.cloned(),
             failure: self.failure.map(|failure| FailureDetail { failure, with_stack }),
             event_id,
             detail: match self.kind {
@@ -103,7 +107,7 @@ impl Report {
     }
 
     /// Its breadcrumb, ready to be stored.
-    pub(super) fn to_breadcrumb(&self, at: Timestamp) -> RecordedBreadcrumb {
+    pub(crate) fn to_breadcrumb(&self, at: Timestamp) -> RecordedBreadcrumb {
         RecordedBreadcrumb {
             at,
             level: self.level,

@@ -21,7 +21,7 @@ struct State {
 }
 
 impl Filter {
-    pub(super) fn new(policy: Level) -> Arc<Self> {
+    pub(crate) fn new(policy: Level) -> Arc<Self> {
         let state = State { policy, raised: [0; Level::ALL.len()] };
         Arc::new(Self { current: AtomicLevel::new(policy), state: Mutex::new(state) })
     }
@@ -31,7 +31,7 @@ impl Filter {
     }
 
     /// Follows the effective policy.
-    pub(super) fn set_policy(&self, level: Level) {
+    pub(crate) fn set_policy(&self, level: Level) {
         let mut state = self.state.lock();
         state.policy = level;
         self.refresh(&state);
@@ -48,7 +48,7 @@ impl Filter {
     }
 
     /// Lets lines from this level up pass for as long as the guard lives.
-    pub(super) fn raise(self: &Arc<Self>, level: Level) -> Raised {
+    pub(crate) fn raise(self: &Arc<Self>, level: Level) -> Raised {
         let mut state = self.state.lock();
         state.raised[level as usize] += 1;
         self.refresh(&state);

@@ -4,10 +4,9 @@ use cyanotype_telemetry::Level;
 use cyanotype_telemetry::debug_token::{DebugGrant, DebugKey, InvalidRoute, ShortKey};
 use jiff::Timestamp;
 
-use super::duration;
-use super::scope::check_route;
+use super::service::Service;
 use crate::blueprint::error::RegistryError;
-use crate::server::service::Service;
+use crate::log_control::{check_route, duration};
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
