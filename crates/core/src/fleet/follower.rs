@@ -11,7 +11,7 @@ use super::applied::Applied;
 use super::clock::Clock;
 use super::processes::{self, OwnRow};
 use super::table::{self, CHANNEL, ENDED_STAYS};
-use super::{FleetError, FleetStatus, NewFleetOverride, Stored};
+use super::types::{FleetError, FleetStatus, NewFleetOverride, Stored};
 use crate::database::{Database, DatabaseError, Transaction};
 
 type Answer<T> = oneshot::Sender<Result<T, FleetError>>;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::clock::Clock;
-use super::{FleetStatus, ProcessStatus};
+use super::types::{FleetStatus, ProcessStatus};
 use crate::database::{Database, DatabaseError, Executor};
 
 /// How often the row is written, changes aside.

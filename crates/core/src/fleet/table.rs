@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use cyanotype_telemetry::effective::{LiveValues, MAX_OVERRIDES, Override, OverrideScope, Source};
 use jiff::Timestamp;
 
-use super::NewFleetOverride;
 use super::clock::Clock;
+use super::types::NewFleetOverride;
 use crate::database::{Database, DatabaseError, Executor, Transaction};
 use crate::from_row;
 

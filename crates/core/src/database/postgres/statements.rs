@@ -47,8 +47,11 @@ impl Statements {
         match sent {
             Ok(Ok(answer)) => (Ok(answer), true),
             Ok(Err(error)) => {
-                let is_usable = !errors::is_stale_plan(&error) && !error.is_closed();
-                (Err(errors::of_statement(&self.place, error)), is_usable)
+                let is_stale = errors::is_stale_plan(&error);
+                let error = errors::of_statement(&self.place, error);
+                // The server says that it ends a connection before it does.
+                let is_usable = !is_stale && !error.is_lost_connection();
+                (Err(error), is_usable)
             }
             // The server may still work on it; its answer has no reader any more.
             Err(_) => (Err(DatabaseError::outage(&self.place, OutageCause::NoAnswer, None)), false),

@@ -7,11 +7,12 @@ mod sharing;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cyanotype_telemetry::effective::{LiveValues, OverrideScope};
+use cyanotype_telemetry::effective::{LiveValues, MAX_OVERRIDES, OverrideScope};
 use cyanotype_telemetry::memory::Memory;
 use cyanotype_telemetry::{Level, Pipeline, Sinks};
 use serde_json::{Value, json};
 use test_harness::peers::postgres::Postgres;
+use uuid::Uuid;
 
 use super::*;
 use crate::database::{Options, Program};

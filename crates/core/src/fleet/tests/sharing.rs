@@ -71,7 +71,7 @@ async fn a_late_one_takes_part_with_the_same_ranks(place: &Place) {
 
 async fn what_has_expired_is_recorded_once_and_stays_so(place: &Place) {
     let (here, there) = (Process::start(place, OFTEN).await, Process::start(place, OFTEN).await);
-    here.fleet.put(new("a", "debug", Duration::from_millis(400))).await.expect("it is stored");
+    here.fleet.put(new("a", "debug", Duration::from_secs(2))).await.expect("it is stored");
     until("the other one", || there.version() == Some(1)).await;
     for process in [&here, &there] {
         until("its end", || process.pipeline.expire_overrides().is_none()).await;
@@ -97,7 +97,7 @@ async fn what_has_expired_is_recorded_once_and_stays_so(place: &Place) {
 async fn what_ends_while_it_is_read_has_expired() {
     let place = Place::file();
     let here = Process::start(&place, SELDOM).await;
-    let stored = here.fleet.put(new("a", "debug", Duration::from_millis(100))).await.expect("it is stored");
+    let stored = here.fleet.put(new("a", "debug", Duration::from_secs(1))).await.expect("it is stored");
     until("its end", || stored.over.deadline <= Instant::now()).await;
     here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
     assert_eq!(here.pipeline.expire_overrides(), Some(here.pipeline.snapshot().overrides[0].deadline));
