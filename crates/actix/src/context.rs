@@ -33,10 +33,10 @@ fn parts(pipeline: &Pipeline, clients: &ClientAddresses, request: &ServiceReques
     // Shown by what is recorded later, when the mode may be another.
     parts.uri = request.uri().clone();
     let snapshot = pipeline.snapshot();
-    if !snapshot.may_record() {
+    if !snapshot.may_yet_record() {
         return parts;
     }
-    if !snapshot.may_send() {
+    if !snapshot.may_yet_send() {
         parts.headers = headers.get_all(USER_AGENT).map(|value| (USER_AGENT, value.clone())).collect();
         return parts;
     }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::flags::Flags;
 use super::levels::{self, ModuleLevels, is_inside};
 use super::live::{LiveSettings, LiveValues};
 use super::overrides::{Override, OverrideScope};
+use crate::flag_values::FlagValues;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::policy::Policy;
 use crate::routes::is_for;
-use crate::settings::{Env, ResponseLog};
+use crate::settings::{Env, Mode, ResponseLog};
 
 /// Where a record comes from, as far as overrides depend on it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,8 +28,12 @@ pub struct Origin<'a> {
     pub target: &'a str,
     /// Whether it is a logger line: those have levels by module in the settings, too.
     pub is_line: bool,
-    /// The level that a debug token raises its request to.
+    /// The level that a debug token or a flag raises its request to.
     pub debug: Option<Level>,
+    /// The mode that flags set for its request.
+    pub flag_mode: Option<Mode>,
+    /// The level that flags set for its request.
+    pub flag_level: Option<Level>,
 }
 
 impl<'a> Origin<'a> {
@@ -35,14 +41,19 @@ impl<'a> Origin<'a> {
     #[must_use]
     pub fn new(request: Option<&'a RequestIdentity>, target: &'a str) -> Self {
         match request {
-            Some(request) => Self {
-                blueprint: request.blueprint(),
-                method: request.parts.method.as_str(),
-                route: request.route(),
-                target,
-                is_line: false,
-                debug: request.debug_level(),
-            },
+            Some(request) => {
+                let own = request.own_values();
+                Self {
+                    blueprint: request.blueprint(),
+                    method: request.parts.method.as_str(),
+                    route: request.route(),
+                    target,
+                    is_line: false,
+                    debug: own.debug(),
+                    flag_mode: own.flags.mode,
+                    flag_level: own.flags.level,
+                }
+            }
             None => Self { target, ..Self::default() },
         }
     }
@@ -104,6 +115,12 @@ impl InForce {
         }
     }
 
+    /// Replaces mode and level.
+    fn apply_flags(&mut self, mode: Option<Mode>, level: Option<Level>) {
+        self.policy.mode = mode.unwrap_or(self.policy.mode);
+        self.policy.level = level.unwrap_or(self.policy.level);
+    }
+
     /// Replaces all but the level.
     fn apply(&mut self, set: &LiveValues) {
         let Self { policy, response_body, request_body, response_sample_rate, event_sample_rate } = self;
@@ -118,7 +135,7 @@ impl InForce {
     }
 }
 
-/// What the settings say, as far as it decides about records.
+/// What settings and flags say, as far as it decides about records.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Configured {
     pub env: Env,
@@ -127,6 +144,8 @@ pub(crate) struct Configured {
     pub has_event_sink: bool,
     /// `log.on_failure.level`.
     pub on_failure: Option<Level>,
+    /// What flags say; `None` where there is no flag system.
+    pub flags: Option<Flags>,
 }
 
 /// One version of the effective policy. It never changes.
@@ -144,6 +163,8 @@ pub struct Snapshot {
     /// For a record of no blueprint, module or route.
     process: LiveSettings,
     base: InForce,
+    /// Settings and the flags of the process, without overrides.
+    below_overrides: InForce,
     levels: ModuleLevels,
     /// The level below which no record reaches any sink, wherever it comes from, debug tokens aside.
     pub verbosest: Level,
@@ -163,18 +184,22 @@ impl Snapshot {
             key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
         });
         let first_scoped = overrides.partition_point(|it| it.scope == OverrideScope::Process);
-        let mut base = InForce::new(configured.env, configured.has_event_sink, &configured.live);
+        let flags = configured.flags.unwrap_or_default();
+        let mut below_overrides = InForce::new(configured.env, configured.has_event_sink, &configured.live);
+        below_overrides.apply_flags(flags.process.mode, flags.process.level);
+        let of_process = &overrides[..first_scoped];
+        let base = with_overrides(below_overrides, of_process);
         let mut levels = configured.live.levels.clone();
-        for Override { set, .. } in &overrides[..first_scoped] {
-            base.apply(set);
-            base.policy.level = set.level.unwrap_or(base.policy.level);
-            levels.extend(set.levels.clone());
-        }
+        levels.extend(of_process.iter().flat_map(|it| it.set.levels.clone()));
         let process = base.live(levels);
         let levels = ModuleLevels::new(&process.levels);
         let scoped = &overrides[first_scoped..];
         let of_overrides = scoped.iter().flat_map(|it| it.set.level.iter().chain(it.set.levels.values())).copied();
-        let verbosest = of_overrides.chain(levels.verbosest()).chain(configured.on_failure).chain([process.level]);
+        let verbosest = of_overrides
+            .chain(levels.verbosest())
+            .chain(configured.on_failure)
+            .chain(flags.verbosest)
+            .chain([process.level]);
         let modes = scoped.iter().filter_map(|it| it.set.mode);
         let policies = || modes.clone().map(|mode| Policy { mode, ..base.policy }).chain([base.policy]);
         Self {
@@ -182,10 +207,11 @@ impl Snapshot {
             fleet_version,
             first_scoped,
             base,
+            below_overrides,
             levels,
             verbosest: verbosest.min().unwrap_or(process.level),
-            may_record: policies().any(|policy| !policy.is_silent()),
-            may_send: policies().any(|policy| policy.has_sentry()),
+            may_record: flags.records || policies().any(|policy| !policy.is_silent()),
+            may_send: flags.sends || policies().any(|policy| policy.has_sentry()),
             process,
             configured,
             overrides,
@@ -228,8 +254,28 @@ impl Snapshot {
         self.may_send
     }
 
-    /// The values in effect for a record: the settings', then overrides from the widest scope to the narrowest, then a debug
-    /// token's level.
+    /// Whether anything may be recorded of a request that begins now: its flags are known only later.
+    #[must_use]
+    pub fn may_yet_record(&self) -> bool {
+        self.may_record || self.configured.flags.is_some()
+    }
+
+    /// Whether event sinks may get anything of a request that begins now.
+    #[must_use]
+    pub fn may_yet_send(&self) -> bool {
+        self.may_send || self.configured.flags.is_some() && self.configured.has_event_sink
+    }
+
+    /// Whether the sinks and `tracing` are ready for a request with these flags.
+    pub(crate) fn admits(&self, flags: FlagValues) -> bool {
+        let policy = flags.mode.map(|mode| Policy { mode, ..self.base.policy });
+        flags.verbosest().is_none_or(|level| level >= self.verbosest)
+            && policy.is_none_or(|policy| self.may_record || policy.is_silent())
+            && policy.is_none_or(|policy| self.may_send || !policy.has_sentry())
+    }
+
+    /// The values in effect for a record: the settings', then those of flags, then overrides from the widest scope to the
+    /// narrowest, then the level of a debug token or of a flag.
     ///
     /// A module with a level of its own (`log.levels`) has that for its lines, whatever `log.level` is for their request; an
     /// override of that module, or of the route of their request after one, is stronger.
@@ -237,6 +283,11 @@ impl Snapshot {
     pub fn in_force(&self, origin: &Origin<'_>) -> InForce {
         let mut in_force = self.base;
         let scoped = &self.overrides[self.first_scoped..];
+        if origin.flag_mode.is_some() || origin.flag_level.is_some() {
+            let mut by_flags = self.below_overrides;
+            by_flags.apply_flags(origin.flag_mode, origin.flag_level);
+            in_force = with_overrides(by_flags, &self.overrides[..self.first_scoped]);
+        }
         if scoped.is_empty() && !origin.is_line && origin.debug.is_none() {
             return in_force;
         }
@@ -300,4 +351,13 @@ impl Snapshot {
         map.insert("overrides".to_owned(), json!(overrides));
         map
     }
+}
+
+/// These values with overrides of the whole process.
+fn with_overrides(mut in_force: InForce, of_process: &[Override]) -> InForce {
+    for Override { set, .. } in of_process {
+        in_force.apply(set);
+        in_force.policy.level = set.level.unwrap_or(in_force.policy.level);
+    }
+    in_force
 }

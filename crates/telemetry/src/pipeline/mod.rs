@@ -4,6 +4,7 @@ mod changes;
 mod decision;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod flags;
 mod report;
 mod response;
 mod shutdown;
@@ -117,8 +118,8 @@ impl Pipeline {
     #[must_use]
     pub fn begin_request(&self, id: Option<&str>, trace: Option<Uuid>, parts: RequestParts) -> RequestContext {
         let snapshot = self.snapshot();
-        let sinks: &[_] = if snapshot.may_send() { &self.sinks.events } else { &[] };
-        RequestContext::new(sinks, snapshot.may_record(), id, trace, parts)
+        let sinks: &[_] = if snapshot.may_yet_send() { &self.sinks.events } else { &[] };
+        RequestContext::new(sinks, snapshot.may_yet_record(), id, trace, parts)
     }
 
     /// The effective policy of this moment. Load it once for each record.

@@ -23,7 +23,7 @@ pub struct RequestContext {
     reports: Mutex<Reports>,
     /// Whether work for it may go on after the response.
     detached: AtomicBool,
-    /// Whether anything was recorded when it began.
+    /// Whether anything was, or could yet be, recorded when it began.
     is_recorded: bool,
     depends_on_caller: AtomicBool,
     withholds_body: AtomicBool,
@@ -57,7 +57,7 @@ impl RequestContext {
         &self.identity
     }
 
-    /// Whether anything was recorded when it began. A request that began in the mode `off` has no response record.
+    /// Whether anything was, or could yet be, recorded when it began. A request that began in the mode `off` has no response record.
     #[must_use]
     pub const fn is_recorded(&self) -> bool {
         self.is_recorded
