@@ -8,6 +8,7 @@
 mod blueprints;
 mod cors;
 mod database;
+mod flags;
 mod management;
 mod rate_limits;
 mod server;
@@ -23,6 +24,7 @@ pub use cyanotype_telemetry::settings::{
     Env, Flood, Format, Log, Mode, Redact, Request, Response, ResponseLog, Sentry, Stderr,
 };
 pub use database::Database;
+pub use flags::{FlagProvider, Flags};
 pub use management::Management;
 pub use server::{RateLimit, Server, TrailingSlash};
 
@@ -44,6 +46,9 @@ section! {
         /// Sentry: where it is, what it gets, and what waits for it.
         #[setting(section)]
         pub sentry: Sentry,
+        /// A flag system whose flags say what is recorded.
+        #[setting(section)]
+        pub flags: Flags,
         /// The database, and its connections.
         #[setting(section)]
         pub database: Database,
