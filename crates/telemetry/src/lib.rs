@@ -41,6 +41,7 @@ mod delivery;
 pub mod effective;
 pub mod explanation;
 pub mod failure;
+mod flag_values;
 mod flood;
 mod identity;
 mod level;

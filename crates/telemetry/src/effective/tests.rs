@@ -65,6 +65,8 @@ const LINE: Origin<'static> = Origin {
     target: "blueprint_orders::store",
     is_line: true,
     debug: None,
+    flag_mode: None,
+    flag_level: None,
 };
 
 #[test]

@@ -104,7 +104,7 @@ impl Pipeline {
     }
 
     /// Changes the effective policy; the sinks and `tracing` follow before the next change.
-    fn changed<T>(&self, change: impl FnOnce(&EffectivePolicy) -> T) -> T {
+    pub(super) fn changed<T>(&self, change: impl FnOnce(&EffectivePolicy) -> T) -> T {
         let _one_at_a_time = self.changing.lock();
         let version = self.snapshot().version;
         let outcome = change(&self.effective);

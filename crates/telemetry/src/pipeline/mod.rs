@@ -6,6 +6,7 @@ mod decision;
 mod filter;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod flags;
 mod report;
 mod response;
 mod retroactive;
@@ -142,7 +143,7 @@ impl Pipeline {
         parts: impl FnOnce(&Snapshot) -> RequestParts,
     ) -> RequestContext {
         let snapshot = self.effective.load_cached();
-        let sinks: &[_] = if snapshot.may_send() { &self.sinks.events } else { &[] };
+        let sinks: &[_] = if snapshot.may_yet_send() { &self.sinks.events } else { &[] };
         let parts = parts(&snapshot);
         RequestContext::new(sinks, snapshot, id, trace, parts)
     }
