@@ -23,8 +23,8 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the version is another one, or there are too many overrides.
-    pub fn set_override(&self, new: Override, expected: Option<u64>) -> Result<SetOutcome, Refused> {
-        let outcome = self.changed(|effective| effective.set(&new, expected))?;
+    pub fn set_override(&self, new: &Override, expected: Option<u64>) -> Result<SetOutcome, Refused> {
+        let outcome = self.changed(|effective| effective.set(new, expected))?;
         self.record_change(&outcome.change);
         Ok(outcome)
     }
