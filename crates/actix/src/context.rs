@@ -36,11 +36,11 @@ fn parts(snapshot: &Snapshot, clients: &ClientAddresses, request: &ServiceReques
         client_address_header: clients.header,
         ..RequestParts::default()
     };
-    if !snapshot.may_record() {
+    if !snapshot.may_yet_record() {
         return parts;
     }
     parts.uri = request.uri().clone();
-    if !snapshot.may_send() {
+    if !snapshot.may_yet_send() {
         parts.headers = headers.get_all(USER_AGENT).map(|value| (USER_AGENT, value.clone())).collect();
         return parts;
     }

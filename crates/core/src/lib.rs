@@ -24,6 +24,7 @@
 //! # Features
 //!
 //! - `sentry` (on): events go to Sentry when a DSN is set.
+//! - `flags` (off): flags of a flag system say what is recorded when `flags.provider` is set. Its build needs protoc.
 //! - `test` (off): `cyanotype::test`, which runs a blueprint alone and reads what it records.
 
 #![forbid(unsafe_code)]
@@ -33,6 +34,7 @@ mod api;
 mod blueprint;
 mod database;
 mod explained;
+mod flags;
 mod fleet;
 mod handler;
 mod limits;

@@ -42,6 +42,7 @@ pub mod effective;
 pub mod explanation;
 pub mod failure;
 mod filter;
+mod flag_values;
 mod flood;
 mod identity;
 mod level;

@@ -26,7 +26,7 @@ fn level(pipeline: &Pipeline, scope: OverrideScope, level: &str) {
         source: Source::Http,
         fleet: false,
     };
-    pipeline.set_override(new, None).expect("it is set");
+    pipeline.set_override(&new, None).expect("it is set");
 }
 
 /// One call site, as a module of a service has it.

@@ -14,14 +14,24 @@ use modules::Imports;
 
 type Crates = BTreeMap<String, BTreeSet<String>>;
 
-const CRATES: [&str; 9] =
-    ["redact", "settings", "telemetry", "sentry", "actix", "core", "blueprint-users", "blueprint-orders", "app"];
+const CRATES: [&str; 10] = [
+    "redact",
+    "settings",
+    "telemetry",
+    "sentry",
+    "flags",
+    "actix",
+    "core",
+    "blueprint-users",
+    "blueprint-orders",
+    "app",
+];
 
 /// Lower crates first: each depends on those of lines above its own alone.
 const LAYERS: [&[&str]; 7] = [
     &["cyanotype-redact", "cyanotype-settings"],
     &["cyanotype-telemetry"],
-    &["cyanotype-sentry", "cyanotype-actix"],
+    &["cyanotype-sentry", "cyanotype-flags", "cyanotype-actix"],
     &["cyanotype"],
     &["blueprint-users"],
     &["blueprint-orders"],

@@ -1,20 +1,27 @@
 //! Blueprints on an app.
 
 use actix_web::dev::Service;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use cyanotype_telemetry::request;
 
 use super::registry::Enabled;
+use crate::flags::{RequestFlags, evaluate_first};
 use crate::handler::problem::{Problem, Result};
+use crate::middleware::optional::Optional;
 
 /// Puts each blueprint's routes below its prefix.
-pub(crate) fn mount(config: &mut ServiceConfig, blueprints: &[Enabled]) {
+pub(crate) fn mount(config: &mut ServiceConfig, blueprints: &[Enabled], flags: Option<&RequestFlags>) {
     for Enabled { blueprint, .. } in blueprints {
         let name = blueprint.name();
+        let flags =
+            flags.cloned().map(|flags| from_fn(move |request, next| evaluate_first(flags.clone(), request, next)));
         config.service(
             web::scope(blueprint.prefix())
                 .configure(|scope| blueprint.routes(scope))
                 .default_service(web::to(no_such_route))
+                // Inside what sets the blueprint, which flags may depend on.
+                .wrap(Optional { layer: flags, same: |answer| answer })
                 .wrap_fn(move |request, inner| {
                     request::with_current(|context| context.identity().set_blueprint(name));
                     inner.call(request)

@@ -31,7 +31,7 @@ pub(crate) async fn registered(
     settings: &Settings,
     blueprints: &[Enabled],
 ) -> Result<(Vec<RouteInfo>, Rules), RegistryError> {
-    let app = App::new().configure(|config| mount(config, blueprints));
+    let app = App::new().configure(|config| mount(config, blueprints, None));
     let app = actix_web::test::init_service(app).await;
     // actix hands the tree to requests alone.
     let asked = actix_web::test::TestRequest::get().uri("/").to_request();

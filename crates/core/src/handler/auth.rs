@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::problem::Problem;
+use crate::flags::RequestFlags;
 
 /// What an [`Authenticator`] answers with, in its own time.
 pub type Authentication<'a> = LocalBoxFuture<'a, Result<Option<Identity>, Problem>>;
@@ -126,7 +127,7 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let token = bearer_token(request);
         let authenticator = request.app_data::<Data<dyn Authenticator>>().cloned().map(Data::into_inner);
-        Box::pin(authenticated(token, authenticator))
+        Box::pin(authenticated(token, authenticator, RequestFlags::of(request)))
     }
 }
 
@@ -190,7 +191,11 @@ impl<T: FromRequest<Error = Problem> + 'static> FromRequest for By<T> {
     }
 }
 
-async fn authenticated(token: Option<String>, by: Option<Arc<dyn Authenticator>>) -> Result<Caller, Problem> {
+async fn authenticated(
+    token: Option<String>,
+    by: Option<Arc<dyn Authenticator>>,
+    flags: Option<RequestFlags>,
+) -> Result<Caller, Problem> {
     // Whatever is answered now is for this caller, or for anyone without a token.
     request::with_current(|request| request.set_depends_on_caller());
     let token = token.ok_or_else(|| Problem::unauthorized("send a bearer token in the authorization header"))?;
@@ -198,6 +203,9 @@ async fn authenticated(token: Option<String>, by: Option<Arc<dyn Authenticator>>
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no blueprint that this process serves knows its callers")
     })?;
     let user = by.authenticate(&token).await?.ok_or_else(Problem::invalid_token)?;
+    if let Some(flags) = flags {
+        flags.evaluate(Some(user.id)).await;
+    }
     Ok(Caller::new(user, token))
 }
 

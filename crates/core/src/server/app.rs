@@ -19,6 +19,7 @@ use crate::blueprint::registry::{self, Enabled};
 use crate::blueprint::resources::Mount;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::Database;
+use crate::flags::{self, RequestFlags};
 use crate::handler::extract::Limits;
 use crate::middleware::compression::Compression;
 use crate::middleware::context::give_context;
@@ -59,6 +60,8 @@ pub(crate) struct AppFactory {
     /// Of all workers.
     pub in_flight: InFlight,
     pub clients: ClientAddresses,
+    /// Those that requests have, where there is a flag system.
+    pub flags: Option<RequestFlags>,
     /// Begins transactions, where requests are sent to Sentry as such.
     pub transactions: Option<Transactions>,
 }
@@ -94,6 +97,7 @@ impl AppFactory {
             response_log: Config::new(&settings.log, clients.clone(), rules),
             answer_headers: Defaults::new(server),
             in_flight: InFlight::default(),
+            flags: flags::start(settings, about.name, pipeline),
             transactions: sentry::transactions(settings),
             clients,
         }
@@ -127,7 +131,10 @@ impl AppFactory {
             .app_data(self.database)
             .configure(|config| {
                 self.provided.iter().for_each(|mount| mount(config));
-                mount(config, &self.blueprints);
+                if let Some(flags) = self.flags.clone() {
+                    config.app_data(flags);
+                }
+                mount(config, &self.blueprints, self.flags.as_ref());
                 if let Some(pages) = self.pages {
                     pages.mount(config);
                 }
@@ -150,7 +157,7 @@ impl AppFactory {
             // Opens the span that handlers' spans are inside of; asks the context for the request's ids.
             .wrap(Switched {
                 layer: TracingLogger::<RootSpan>::new(),
-                is_on: move || RootSpan::is_shown() && pipeline.snapshot().may_record(),
+                is_on: move || RootSpan::is_shown() && pipeline.snapshot().may_yet_record(),
                 with: ServiceResponse::map_into_left_body,
                 without: ServiceResponse::map_into_right_body,
             })

@@ -9,6 +9,7 @@ mod blueprints;
 mod config_files;
 mod cors;
 mod database;
+mod flags;
 mod management;
 mod rate_limits;
 mod server;
@@ -28,6 +29,7 @@ pub use cyanotype_telemetry::settings::{
     Env, Flood, Format, Log, Mode, OnFailure, Redact, Request, Response, ResponseLog, Sentry, Stderr,
 };
 pub use database::Database;
+pub use flags::{FlagProvider, Flags};
 pub use management::Management;
 pub use server::{RateLimit, Server, TrailingSlash};
 
@@ -52,6 +54,9 @@ section! {
         /// Sentry: where it is, what it gets, and what waits for it.
         #[setting(section)]
         pub sentry: Sentry,
+        /// A flag system whose flags say what is recorded.
+        #[setting(section)]
+        pub flags: Flags,
         /// The database, and its connections.
         #[setting(section)]
         pub database: Database,

@@ -7,6 +7,9 @@ use crate::level::Level;
 /// Libraries whose routine is of no interest at info, unless `log.levels` says otherwise.
 const QUIET: [&str; 2] = ["actix_server", "refinery_core"];
 
+/// A library that says on a thread of its own, again and again, what is recorded once, unless `log.levels` says otherwise.
+const SILENT: &str = "open_feature_flagd";
+
 /// The levels of modules, the longest path first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ModuleLevels(Vec<(String, Level)>);
@@ -30,6 +33,9 @@ impl ModuleLevels {
 
 /// `log.level` as it is for the lines of a target that has no level of its own.
 pub(super) fn general(target: &str, level: Level) -> Level {
+    if is_inside(target, SILENT) {
+        return Level::Critical;
+    }
     if QUIET.iter().any(|module| is_inside(target, module)) { level.max(Level::Warning) } else { level }
 }
 
@@ -57,5 +63,6 @@ mod tests {
         assert_eq!(general("actix_server::worker", Level::Info), Level::Warning);
         assert_eq!(general("actix_server", Level::Error), Level::Error);
         assert_eq!(general("actix_server_x", Level::Info), Level::Info);
+        assert_eq!(general("open_feature_flagd::resolver", Level::Trace), Level::Critical);
     }
 }

@@ -1,7 +1,7 @@
-//! The effective policy: what decides now. Settings say what is on at the start, overrides what is on at the moment.
+//! The effective policy: what decides now. Settings say what is on at the start, flags and overrides what is on at the moment.
 //!
 //! ```text
-//! settings ─→ overrides: process ─→ blueprint ─→ module ─→ route ─→ debug token of one request
+//! settings ─→ flags ─→ overrides: process ─→ blueprint ─→ module ─→ route ─→ debug token of one request
 //! ```
 //!
 //! All of it is one immutable [`Snapshot`] with a version. A change makes a new one; each record is decided by the snapshot of
@@ -9,6 +9,7 @@
 
 mod cells;
 mod change;
+mod flags;
 mod levels;
 mod live;
 mod origin;
@@ -23,6 +24,7 @@ pub use cells::{CellChange, Column, changed_cells};
 pub(crate) use levels::is_inside;
 pub(crate) use store::{Current, differences};
 
+pub use crate::flag_values::FlagValues;
 pub use change::{Action, PolicyChange, Source};
 pub use live::{LIVE_KEYS, LiveSettings, LiveValues, is_live_key};
 pub use origin::Origin;

@@ -2,6 +2,7 @@
 
 use crate::identity::RequestIdentity;
 use crate::level::Level;
+use crate::settings::Mode;
 
 /// Where a record comes from, as far as overrides depend on it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,8 +17,12 @@ pub struct Origin<'a> {
     pub target: &'a str,
     /// Whether it is a logger line: those have levels by module in the settings, too.
     pub is_line: bool,
-    /// The level that a debug token raises its request to.
+    /// The level that a debug token or a flag raises its request to.
     pub debug: Option<Level>,
+    /// The mode that flags set for its request.
+    pub flag_mode: Option<Mode>,
+    /// The level that flags set for its request.
+    pub flag_level: Option<Level>,
 }
 
 impl<'a> Origin<'a> {
@@ -25,14 +30,19 @@ impl<'a> Origin<'a> {
     #[must_use]
     pub fn new(request: Option<&'a RequestIdentity>, target: &'a str) -> Self {
         match request {
-            Some(request) => Self {
-                blueprint: request.blueprint(),
-                method: request.parts.method.as_str(),
-                route: request.route(),
-                target,
-                is_line: false,
-                debug: request.debug_level(),
-            },
+            Some(request) => {
+                let own = request.own_values();
+                Self {
+                    blueprint: request.blueprint(),
+                    method: request.parts.method.as_str(),
+                    route: request.route(),
+                    target,
+                    is_line: false,
+                    debug: own.debug(),
+                    flag_mode: own.flags.mode,
+                    flag_level: own.flags.level,
+                }
+            }
             None => Self { target, ..Self::default() },
         }
     }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::flags::Flags;
 use super::levels::{self, ModuleLevels, is_inside};
 use super::live::{LiveSettings, LiveValues};
 use super::origin::Origin;
 use super::overrides::{Override, OverrideScope};
+use crate::flag_values::FlagValues;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::policy::Policy;
-use crate::settings::{Env, ResponseLog};
+use crate::settings::{Env, Mode, ResponseLog};
 
 /// The values in effect for one record.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -60,6 +62,12 @@ impl InForce {
         }
     }
 
+    /// Replaces mode and level.
+    fn apply_flags(&mut self, mode: Option<Mode>, level: Option<Level>) {
+        self.policy.mode = mode.unwrap_or(self.policy.mode);
+        self.policy.level = level.unwrap_or(self.policy.level);
+    }
+
     /// Replaces all but the level.
     fn apply(&mut self, set: &LiveValues) {
         let Self { policy, response_body, request_body, response_sample_rate, event_sample_rate } = self;
@@ -74,7 +82,7 @@ impl InForce {
     }
 }
 
-/// What the settings say, as far as it decides about records.
+/// What settings and flags say, as far as it decides about records.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Configured {
     pub env: Env,
@@ -83,6 +91,8 @@ pub(crate) struct Configured {
     pub has_event_sink: bool,
     /// `log.on_failure.level`.
     pub on_failure: Option<Level>,
+    /// What flags say; `None` where there is no flag system.
+    pub flags: Option<Flags>,
 }
 
 /// One version of the effective policy. It never changes.
@@ -102,11 +112,15 @@ pub struct Snapshot {
     /// For a record of no blueprint, module or route.
     process: LiveSettings,
     base: InForce,
+    /// Settings and the flags of the process, without overrides.
+    below_overrides: InForce,
     levels: ModuleLevels,
     /// The level below which no record reaches any sink, wherever it comes from, debug tokens aside.
     pub verbosest: Level,
     may_record: bool,
     may_send: bool,
+    may_yet_record: bool,
+    may_yet_send: bool,
 }
 
 impl Snapshot {
@@ -121,30 +135,40 @@ impl Snapshot {
             key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
         });
         let first_scoped = overrides.partition_point(|it| it.scope == OverrideScope::Process);
-        let mut base = InForce::new(configured.env, configured.has_event_sink, &configured.live);
+        let flags = configured.flags.unwrap_or_default();
+        let mut below_overrides = InForce::new(configured.env, configured.has_event_sink, &configured.live);
+        below_overrides.apply_flags(flags.process.mode, flags.process.level);
+        let of_process = &overrides[..first_scoped];
+        let base = with_overrides(below_overrides, of_process);
         let mut levels = configured.live.levels.clone();
-        for Override { set, .. } in &overrides[..first_scoped] {
-            base.apply(set);
-            base.policy.level = set.level.unwrap_or(base.policy.level);
-            levels.extend(set.levels.clone());
-        }
+        levels.extend(of_process.iter().flat_map(|it| it.set.levels.clone()));
         let process = base.live(levels);
         let levels = ModuleLevels::new(&process.levels);
         let scoped = &overrides[first_scoped..];
         let of_overrides = scoped.iter().flat_map(|it| it.set.level.iter().chain(it.set.levels.values())).copied();
-        let verbosest = of_overrides.chain(levels.verbosest()).chain(configured.on_failure).chain([process.level]);
+        let verbosest = of_overrides
+            .chain(levels.verbosest())
+            .chain(configured.on_failure)
+            .chain(flags.verbosest)
+            .chain([process.level]);
         let modes = scoped.iter().filter_map(|it| it.set.mode);
         let policies = || modes.clone().map(|mode| Policy { mode, ..base.policy }).chain([base.policy]);
+        let may_record = flags.records || policies().any(|policy| !policy.is_silent());
+        let may_send = flags.sends || policies().any(|policy| policy.has_sentry());
+        let has_flags = configured.flags.is_some();
         Self {
             version,
             fleet_version,
             first_scoped,
             is_uniform: first_scoped == overrides.len(),
             base,
+            below_overrides,
             levels,
             verbosest: verbosest.min().unwrap_or(process.level),
-            may_record: policies().any(|policy| !policy.is_silent()),
-            may_send: policies().any(|policy| policy.has_sentry()),
+            may_record,
+            may_send,
+            may_yet_record: may_record || has_flags,
+            may_yet_send: may_send || has_flags && configured.has_event_sink,
             process,
             configured,
             overrides,
@@ -187,19 +211,39 @@ impl Snapshot {
         self.may_send
     }
 
+    /// Whether anything may be recorded of a request that begins now: its flags are known only later.
+    #[must_use]
+    pub fn may_yet_record(&self) -> bool {
+        self.may_yet_record
+    }
+
+    /// Whether event sinks may get anything of a request that begins now.
+    #[must_use]
+    pub fn may_yet_send(&self) -> bool {
+        self.may_yet_send
+    }
+
+    /// Whether the sinks and `tracing` are ready for a request with these flags.
+    pub(crate) fn admits(&self, flags: FlagValues) -> bool {
+        let policy = flags.mode.map(|mode| Policy { mode, ..self.base.policy });
+        flags.verbosest().is_none_or(|level| level >= self.verbosest)
+            && policy.is_none_or(|policy| self.may_record || policy.is_silent())
+            && policy.is_none_or(|policy| self.may_send || !policy.has_sentry())
+    }
+
     /// The values in effect for a record of this request, made by this module, that is no logger line.
     #[inline]
     #[must_use]
     pub fn in_force_of(&self, request: Option<&RequestIdentity>, target: &str) -> InForce {
         // So it is for all but a few requests, and the rest takes longer.
-        if self.is_uniform && request.is_none_or(|it| it.debug_level().is_none()) {
+        if self.is_uniform && request.is_none_or(|it| !it.has_own_values()) {
             return self.base;
         }
         self.in_force(&Origin::new(request, target))
     }
 
-    /// The values in effect for a record: the settings', then overrides from the widest scope to the narrowest, then a debug
-    /// token's level.
+    /// The values in effect for a record: the settings', then those of flags, then overrides from the widest scope to the
+    /// narrowest, then the level of a debug token or of a flag.
     ///
     /// A module with a level of its own (`log.levels`) has that for its lines, whatever `log.level` is for their request; an
     /// override of that module, or of the route of their request after one, is stronger.
@@ -207,6 +251,11 @@ impl Snapshot {
     pub fn in_force(&self, origin: &Origin<'_>) -> InForce {
         let mut in_force = self.base;
         let scoped = &self.overrides[self.first_scoped..];
+        if origin.flag_mode.is_some() || origin.flag_level.is_some() {
+            let mut by_flags = self.below_overrides;
+            by_flags.apply_flags(origin.flag_mode, origin.flag_level);
+            in_force = with_overrides(by_flags, &self.overrides[..self.first_scoped]);
+        }
         if self.is_uniform && !origin.is_line && origin.debug.is_none() {
             return in_force;
         }
@@ -270,4 +319,13 @@ impl Snapshot {
         map.insert("overrides".to_owned(), json!(overrides));
         map
     }
+}
+
+/// These values with overrides of the whole process.
+fn with_overrides(mut in_force: InForce, of_process: &[Override]) -> InForce {
+    for Override { set, .. } in of_process {
+        in_force.apply(set);
+        in_force.policy.level = set.level.unwrap_or(in_force.policy.level);
+    }
+    in_force
 }

@@ -12,10 +12,12 @@ use parking_lot::Mutex;
 use serde_json::Map;
 
 use super::change::{Action, PolicyChange, Source};
-use super::live::LiveSettings;
+use super::flags::Flags;
+use super::live::{LiveSettings, LiveValues};
 use super::origin::Origin;
 use super::overrides::{Override, OverrideScope};
 use super::snapshot::{Configured, Snapshot};
+use crate::flag_values::FlagValues;
 use crate::settings::Settings;
 
 /// The most overrides of one process, and the most that a fleet shares.
@@ -117,6 +119,7 @@ impl EffectivePolicy {
             live: LiveSettings::from(settings),
             has_event_sink,
             on_failure: settings.log.on_failure.level(),
+            flags: None,
         };
         let state = State { version: 1, fleet_version: None, configured, overrides: Vec::new() };
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
@@ -293,6 +296,51 @@ impl EffectivePolicy {
             self.publish(&mut state);
         }
         (before, after)
+    }
+
+    /// Sets the flags of the process, and with that says that there is a flag system: from then on each request may have flags
+    /// of its own. `by` names it. `None` when the values are those that there are.
+    pub fn set_flags(&self, values: FlagValues, by: &str) -> Option<PolicyChange> {
+        let mut state = self.state.lock();
+        let old = state.configured.flags;
+        if old.is_some_and(|old| old.process == values) {
+            return None;
+        }
+        let before = self.load_full();
+        let old = old.unwrap_or_default();
+        state.configured.flags = Some(Flags { process: values, ..old });
+        let after = self.publish(&mut state);
+        drop(state);
+        let flags = |values: FlagValues| LiveValues { mode: values.mode, level: values.level, ..LiveValues::default() };
+        let shown = |snapshot: &Snapshot| {
+            let mut shown = snapshot.values(&flags(old.process), &OverrideScope::Process);
+            shown.extend(snapshot.values(&flags(values), &OverrideScope::Process));
+            shown
+        };
+        (old.process != values).then(|| PolicyChange {
+            action: Action::Flag,
+            id: None,
+            before: shown(&before),
+            after: shown(&after),
+            until: None,
+            by: by.to_owned(),
+            source: Source::Flag,
+            reason: String::new(),
+            more: Map::new(),
+            off_before: before.policy().is_silent(),
+            off_after: after.policy().is_silent(),
+        })
+    }
+
+    /// Makes sure that a record of a request with these flags can reach its sinks. It stays so: the next one may come soon.
+    pub(crate) fn admit(&self, values: FlagValues) {
+        let mut state = self.state.lock();
+        let current = self.load_full();
+        if !current.admits(values) {
+            let flags = state.configured.flags.unwrap_or_default();
+            state.configured.flags = Some(flags.with(values, current.policy()));
+            self.publish(&mut state);
+        }
     }
 
     /// Makes the state the one that decides, with the next version.

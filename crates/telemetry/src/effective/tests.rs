@@ -65,6 +65,8 @@ const LINE: Origin<'static> = Origin {
     target: "blueprint_orders::store",
     is_line: true,
     debug: None,
+    flag_mode: None,
+    flag_level: None,
 };
 
 #[test]
@@ -93,7 +95,7 @@ fn of_two_overrides_of_one_scope_the_later_one_wins_and_a_repetition_is_not_late
     let second = over("second", OverrideScope::Process, json!({"log.level": "error"}), 2);
     let policy = policy_of(&[], vec![first.clone(), second]);
     assert_eq!(level(&policy, Origin::default()), Level::Error);
-    let repeated = Override { set_at: Timestamp::from_second(2_000_000).expect("a time"), ..first.clone() };
+    let repeated = Override { set_at: Timestamp::from_second(2_000_000).expect("a time"), ..first };
     let outcome = policy.set(&repeated, None).expect("it is set");
     assert_eq!((outcome.created, outcome.change.action), (false, Action::Extended));
     assert_eq!(level(&policy, Origin::default()), Level::Error);

@@ -3,7 +3,7 @@
 mod parts;
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrayvec::ArrayString;
@@ -12,6 +12,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use uuid::Uuid;
 use uuid::fmt::Simple;
 
+use crate::flag_values::{FlagValues, OwnValues};
 use crate::level::Level;
 
 pub use parts::{ClientAddressHeader, RequestParts};
@@ -27,8 +28,8 @@ pub struct RequestIdentity {
     trace_id: OnceLock<Uuid>,
     blueprint: OnceLock<&'static str>,
     route: OnceLock<Option<String>>,
-    /// The place in [`Level::ALL`] of the level that a debug token raises it to, plus one; 0 without a token.
-    debug_level: AtomicU8,
+    /// The bits of [`OwnValues`]: what its debug token and its flags set, 0 without any.
+    own_values: AtomicU16,
     /// What it was.
     pub parts: RequestParts,
 }
@@ -45,7 +46,7 @@ impl RequestIdentity {
             trace_id: trace.map(OnceLock::from).unwrap_or_default(),
             blueprint: OnceLock::new(),
             route: OnceLock::new(),
-            debug_level: AtomicU8::new(0),
+            own_values: AtomicU16::new(0),
             parts,
         }
     }
@@ -86,16 +87,37 @@ impl RequestIdentity {
         let _ = self.route.set(route);
     }
 
-    /// The level that a debug token raises it to.
+    /// The level that a debug token or a flag raises it to.
     #[must_use]
     pub fn debug_level(&self) -> Option<Level> {
-        let place = self.debug_level.load(Ordering::Relaxed).checked_sub(1)?;
-        Level::ALL.get(usize::from(place)).copied()
+        self.own_values().debug()
+    }
+
+    /// Whether a debug token or flags set anything for it.
+    pub(crate) fn has_own_values(&self) -> bool {
+        self.own_values.load(Ordering::Relaxed) != 0
+    }
+
+    /// What its debug token and its flags set.
+    pub(crate) fn own_values(&self) -> OwnValues {
+        OwnValues::from_bits(self.own_values.load(Ordering::Relaxed))
     }
 
     /// Raises it to this level, which is what its debug token allows.
     pub(crate) fn set_debug_level(&self, level: Level) {
-        self.debug_level.store(level as u8 + 1, Ordering::Relaxed);
+        let token = OwnValues { token: Some(level), ..OwnValues::default() }.to_bits();
+        self.change_own_values(OwnValues::FLAGS, token);
+    }
+
+    /// Sets what its flags say, in place of what they said before.
+    pub(crate) fn set_flags(&self, flags: FlagValues) {
+        let flags = OwnValues { flags, ..OwnValues::default() }.to_bits();
+        self.change_own_values(!OwnValues::FLAGS, flags);
+    }
+
+    fn change_own_values(&self, same: u16, new: u16) {
+        // It always has a value to set.
+        let _ = self.own_values.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some(bits & same | new));
     }
 
     /// What Sentry calls the transaction: `GET /orders/{id}`.

@@ -24,8 +24,8 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the version is another one, or there are too many overrides.
-    pub fn set_override(&self, new: Override, expected: Option<u64>) -> Result<SetOutcome, Refused> {
-        let outcome = self.changed(|effective| effective.set(&new, expected))?;
+    pub fn set_override(&self, new: &Override, expected: Option<u64>) -> Result<SetOutcome, Refused> {
+        let outcome = self.changed(|effective| effective.set(new, expected))?;
         self.record_change(&outcome.change);
         Ok(outcome)
     }
@@ -105,7 +105,7 @@ impl Pipeline {
     }
 
     /// Changes the effective policy; the sinks and `tracing` follow before the next change.
-    fn changed<T>(&self, change: impl FnOnce(&EffectivePolicy) -> T) -> T {
+    pub(super) fn changed<T>(&self, change: impl FnOnce(&EffectivePolicy) -> T) -> T {
         let _one_at_a_time = self.changing.lock();
         let version = self.snapshot().version;
         let outcome = change(&self.effective);

@@ -5,6 +5,7 @@ mod debug_request;
 mod decision;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod flags;
 mod response;
 mod retroactive;
 mod shutdown;
@@ -139,7 +140,7 @@ impl Pipeline {
         parts: impl FnOnce(&Snapshot) -> RequestParts,
     ) -> RequestContext {
         let snapshot = self.effective.load_cached();
-        let sinks: &[_] = if snapshot.may_send() { &self.sinks.events } else { &[] };
+        let sinks: &[_] = if snapshot.may_yet_send() { &self.sinks.events } else { &[] };
         let parts = parts(&snapshot);
         RequestContext::new(sinks, snapshot, id, trace, parts)
     }

@@ -75,10 +75,11 @@ impl RequestContext {
         &self.identity
     }
 
-    /// Whether anything was recorded when it began. A request that began in the mode `off` has no response record.
+    /// Whether anything was recorded when it began, or could yet be: its flags were not known. Another request that began in the
+    /// mode `off` has no response record.
     #[must_use]
     pub fn is_recorded(&self) -> bool {
-        self.snapshot.may_record()
+        self.snapshot.may_yet_record()
     }
 
     /// The effective policy when it began.

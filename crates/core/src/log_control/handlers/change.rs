@@ -110,7 +110,7 @@ pub(crate) async fn put(
         return Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(preview));
     }
     let shown = over.to_json();
-    let outcome = control.pipeline.set_override(over, expected).map_err(|refused| of_policy(&refused))?;
+    let outcome = control.pipeline.set_override(&over, expected).map_err(|refused| of_policy(&refused))?;
     Ok(control.set(shown, outcome.created))
 }
 

@@ -1,0 +1,110 @@
+//! Flags of a flag system, from their file to what is recorded of a request.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::HttpResponse;
+use actix_web::web::{self, ServiceConfig};
+use cyanotype::auth::{Authenticator, Caller};
+use cyanotype::test::{self, Reply, Served, Tokens};
+use cyanotype::{Blueprint, Result};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+const ADA: Uuid = Uuid::from_u128(1);
+const BOB: Uuid = Uuid::from_u128(2);
+
+struct Doors;
+
+impl Blueprint for Doors {
+    fn name(&self) -> &'static str {
+        "doors"
+    }
+
+    fn prefix(&self) -> &str {
+        "/doors"
+    }
+
+    fn routes(&self, scope: &mut ServiceConfig) {
+        scope.route("/mine", web::get().to(mine));
+        scope.route("/{name}", web::get().to(door));
+        scope.route("/{name}/secret", web::get().to(door));
+    }
+}
+
+async fn mine(_: Caller) -> Result {
+    tracing::debug!("looked");
+    Ok(HttpResponse::Ok().finish())
+}
+
+async fn door() -> Result {
+    tracing::debug!("looked");
+    tracing::info!("seen");
+    Ok(HttpResponse::Ok().finish())
+}
+
+/// A flag that is the second of these values where a rule fits, and else the first, or none.
+fn flag(first: &Value, second: &Value, rule: &Value) -> Value {
+    json!({
+        "state": "ENABLED", "defaultVariant": "first", "variants": {"first": first, "second": second},
+        "targeting": {"if": [rule, "second", "first"]},
+    })
+}
+
+/// Debug for the caller ada, and for one route; another route is recorded nowhere.
+fn flags() -> Value {
+    let is = |name: &str, value: &str| json!({"==": [{"var": name}, value]});
+    let is_debug = json!({"or": [is("targetingKey", &ADA.to_string()), is("route", "GET /doors/{name}")]});
+    json!({"flags": {
+        "log-debug-request": flag(&json!(false), &json!(true), &is_debug),
+        "log-mode": flag(&json!("both"), &json!("off"), &json!({"and": [
+            is("route", "GET /doors/{name}/secret"), is("blueprint", "doors"), is("service", "test"),
+        ]})),
+    }})
+}
+
+async fn serve() -> Served {
+    let file: PathBuf = std::env::temp_dir().join(format!("cyanotype-{}.flags.json", std::process::id()));
+    fs::write(&file, flags().to_string()).expect("it is written");
+    let tokens = || Arc::new(Tokens::from([("ada", ADA), ("bob", BOB)]));
+    let service = test::serve(Doors)
+        .stand_in("users", move |resources| resources.provide::<dyn Authenticator>(tokens()))
+        .set("flags.provider", "flagd")
+        .set("flags.file", &file.display().to_string());
+    service.start().await
+}
+
+fn messages(reply: &Reply) -> Vec<&str> {
+    reply.records_of("line").iter().filter_map(|line| line["message"].as_str()).collect()
+}
+
+/// Sends a request until what is recorded is as expected: on a busy machine an evaluation may be late, and sets nothing.
+async fn comes_to(send: impl AsyncFn() -> Reply, is: impl Fn(&Reply) -> bool) -> Reply {
+    let began = Instant::now();
+    loop {
+        let reply = send().await;
+        assert_eq!(reply.status, 200);
+        if is(&reply) {
+            return reply;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{:#?}", reply.records());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[actix_web::test]
+async fn flags_apply_to_a_route_and_to_a_caller() {
+    let service = serve().await;
+    // As soon as the route is known.
+    comes_to(async || service.get("/doors/back").send().await, |reply| messages(reply) == ["looked", "seen"]).await;
+    // As soon as the caller is known.
+    comes_to(async || service.get("/doors/mine").bearer("ada").send().await, |reply| messages(reply) == ["looked"])
+        .await;
+    let reply = service.get("/doors/mine").bearer("bob").send().await;
+    assert_eq!((reply.status, messages(&reply)), (200, vec![]));
+    assert_eq!(reply.response_record()["http.route"], "/doors/mine");
+    // The mode, too.
+    comes_to(async || service.get("/doors/back/secret").send().await, |reply| reply.records().is_empty()).await;
+}

@@ -1,0 +1,46 @@
+//! Values that were evaluated a moment ago.
+
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use lru::LruCache;
+use parking_lot::Mutex;
+
+use crate::context::Subject;
+use crate::values::Values;
+
+/// How long an evaluation is as good as a new one.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The most subjects that are remembered.
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
+
+pub(crate) struct Cache(Mutex<LruCache<Key, (Instant, Values)>>);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key([Option<String>; 3]);
+
+impl From<&Subject<'_>> for Key {
+    fn from(subject: &Subject<'_>) -> Self {
+        Self([subject.blueprint, subject.route, subject.caller].map(|part| part.map(str::to_owned)))
+    }
+}
+
+impl Cache {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(LruCache::new(CAPACITY)))
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Option<Values> {
+        let mut entries = self.0.lock();
+        entries.get(key).filter(|(at, _)| at.elapsed() < FRESH).map(|(_, values)| *values)
+    }
+
+    pub(crate) fn put(&self, key: Key, values: Values) {
+        self.0.lock().put(key, (Instant::now(), values));
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.lock().clear();
+    }
+}

@@ -1,0 +1,143 @@
+//! The thread that evaluates flags.
+
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use cyanotype_telemetry::mute_this_thread;
+use open_feature::{Client, EvaluationContext};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::cache::Key;
+use crate::context::{Process, Subject};
+use crate::evaluation::evaluate;
+use crate::shared::{LIMIT, Shared};
+use crate::source::FlagSource;
+use crate::values::Values;
+
+/// How often the flags of the process are evaluated, and a source that is away is tried again.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// What a first evaluation may take: it may have to connect.
+const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+
+/// A request's flags, to be evaluated.
+pub(crate) struct Job {
+    pub key: Key,
+    pub context: EvaluationContext,
+    pub reply: oneshot::Sender<Values>,
+    pub _permit: OwnedSemaphorePermit,
+}
+
+pub(crate) struct Worker {
+    source: FlagSource,
+    process: Process,
+    shared: Arc<Shared>,
+    /// What the source is connected to, and the content that it was connected for.
+    connected: Option<(Arc<Client>, Option<Vec<u8>>)>,
+}
+
+impl Worker {
+    pub(crate) fn new(source: FlagSource, process: Process, shared: Arc<Shared>) -> Self {
+        Self { source, process, shared, connected: None }
+    }
+
+    /// Works until nobody can send a job any more; says on `ready` when the flags of the process have been evaluated.
+    pub(crate) fn run(self, jobs: UnboundedReceiver<Job>, ready: &mpsc::Sender<()>) {
+        mute_this_thread();
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(self.work(jobs, ready)),
+            Err(error) => self.shared.notices.away(format!("their runtime did not start: {error}")),
+        }
+    }
+
+    async fn work(mut self, mut jobs: UnboundedReceiver<Job>, ready: &mpsc::Sender<()>) {
+        let mut ticks = interval(PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                job = jobs.recv() => match job {
+                    Some(job) => self.begin(job),
+                    None => return,
+                },
+                _ = ticks.tick() => {
+                    self.evaluate_process().await;
+                    // Only a start waits for it.
+                    let _ = ready.send(());
+                }
+            }
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the request waits for it, and all that it records is recorded there"
+    )]
+    fn begin(&self, job: Job) {
+        let Some((client, _)) = &self.connected else { return };
+        tokio::spawn(evaluate_job(job, Arc::clone(client), Arc::clone(&self.shared)));
+    }
+
+    /// Evaluates the flags of the process, and learns from that whether the source can be used.
+    async fn evaluate_process(&mut self) {
+        match self.try_evaluate_process().await {
+            Ok(values) => {
+                self.shared.notices.available();
+                // There is no request that it could be meant for.
+                self.shared.notices.process(Values { debug: false, ..values });
+            }
+            Err(reason) => {
+                self.connected = None;
+                self.shared.cache.clear();
+                self.shared.notices.away(reason);
+            }
+        }
+    }
+
+    async fn try_evaluate_process(&mut self) -> Result<Values, String> {
+        let client = self.connect().await?;
+        let began = Instant::now();
+        let values = self.evaluate_within(CONNECT_LIMIT, &client).await?;
+        // A source that is too slow for requests would come and go otherwise.
+        if began.elapsed() <= LIMIT { Ok(values) } else { self.evaluate_within(LIMIT, &client).await }
+    }
+
+    async fn evaluate_within(&self, limit: Duration, client: &Client) -> Result<Values, String> {
+        let context = Subject::default().context();
+        let evaluation = evaluate(client, &context, &self.shared.notices);
+        timeout(limit, evaluation).await.unwrap_or_else(|_| Err(too_slow(limit)))
+    }
+
+    /// The client, a new one where there is none, or what the source reads has changed: not every file system says so.
+    async fn connect(&mut self) -> Result<Arc<Client>, String> {
+        let content = self.source.content().await?;
+        if let Some((client, known)) = &self.connected
+            && *known == content
+        {
+            return Ok(Arc::clone(client));
+        }
+        let client = timeout(CONNECT_LIMIT, self.source.connect(&self.process)).await;
+        let client = Arc::new(client.map_err(|_| too_slow(CONNECT_LIMIT))??);
+        self.connected = Some((Arc::clone(&client), content));
+        self.shared.cache.clear();
+        Ok(client)
+    }
+}
+
+fn too_slow(limit: Duration) -> String {
+    format!("no answer within {} ms", limit.as_millis())
+}
+
+async fn evaluate_job(job: Job, client: Arc<Client>, shared: Arc<Shared>) {
+    let evaluation = evaluate(&client, &job.context, &shared.notices);
+    match timeout(LIMIT, evaluation).await.unwrap_or_else(|_| Err(too_slow(LIMIT))) {
+        Ok(values) => {
+            shared.cache.put(job.key, values);
+            // The request may have gone.
+            let _ = job.reply.send(values);
+        }
+        // Until the flags of the process are evaluated again.
+        Err(reason) => shared.notices.away(reason),
+    }
+}

@@ -1,0 +1,235 @@
+//! The rule of "settings, then flags, then overrides, then a debug token".
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::effective::{Action, EffectivePolicy, InForce, LiveValues, Origin, Override, OverrideScope, Source};
+use crate::flag_values::OwnValues;
+use crate::identity::{RequestIdentity, RequestParts};
+use crate::pipeline::fixture::settings;
+use crate::settings::Mode;
+
+const STDERR_AT_ERROR: FlagValues = FlagValues { mode: Some(Mode::Stderr), level: Some(Level::Error), debug: None };
+
+fn over(scope: OverrideScope, set: &Value) -> Override {
+    let set = set.as_object().expect("an object");
+    Override {
+        id: "INC-1".into(),
+        set: LiveValues::parse(set).expect("valid values"),
+        scope,
+        set_at: Timestamp::UNIX_EPOCH,
+        until: Timestamp::MAX,
+        deadline: Instant::now() + Duration::from_secs(600),
+        reason: "INC-1".into(),
+        by: "ada".into(),
+        source: Source::Http,
+        fleet: false,
+    }
+}
+
+/// A policy where there is a flag system.
+fn policy_of(own: &[(&str, &str)], overrides: Vec<Override>) -> EffectivePolicy {
+    let policy = EffectivePolicy::new(&settings(own), true);
+    policy.set_flags(FlagValues::default(), "flagd");
+    for it in overrides {
+        policy.set(&it, None).expect("it is set");
+    }
+    policy
+}
+
+fn request(flags: FlagValues) -> RequestIdentity {
+    let request = RequestIdentity::new(None, None, RequestParts::default());
+    request.set_blueprint("orders");
+    request.set_flags(flags);
+    request
+}
+
+fn in_force(policy: &EffectivePolicy, flags: FlagValues) -> InForce {
+    let (snapshot, request) = (policy.load(), request(flags));
+    let in_force = snapshot.in_force_of(Some(&request), "blueprint_orders");
+    assert_eq!(in_force, snapshot.in_force(&Origin::new(Some(&request), "blueprint_orders")), "on both ways");
+    in_force
+}
+
+fn mode_and_level(policy: &EffectivePolicy, flags: FlagValues) -> (Mode, Level) {
+    let policy = in_force(policy, flags).policy;
+    (policy.mode, policy.level)
+}
+
+#[test]
+fn flags_of_a_request_replace_the_settings_and_those_of_the_process() {
+    let policy = policy_of(&[], vec![]);
+    assert_eq!(mode_and_level(&policy, FlagValues::default()), (Mode::Both, Level::Info));
+    assert_eq!(mode_and_level(&policy, STDERR_AT_ERROR), (Mode::Stderr, Level::Error));
+    policy.set_flags(FlagValues { mode: Some(Mode::Sentry), level: Some(Level::Debug), debug: None }, "flagd");
+    assert_eq!(mode_and_level(&policy, FlagValues::default()), (Mode::Sentry, Level::Debug));
+    let only_level = FlagValues { mode: None, ..STDERR_AT_ERROR };
+    assert_eq!(mode_and_level(&policy, only_level), (Mode::Sentry, Level::Error));
+    assert_eq!(policy.load().configured().level, Level::Info);
+}
+
+#[test]
+fn settings_that_are_read_again_stay_below_flags() {
+    let policy = policy_of(&[], vec![]);
+    policy.set_flags(FlagValues { mode: Some(Mode::Stderr), ..FlagValues::default() }, "flagd");
+    policy.reconfigure(&settings(&[("log.mode", "sentry"), ("log.level", "warning")]));
+    assert_eq!(mode_and_level(&policy, FlagValues::default()), (Mode::Stderr, Level::Warning));
+    assert_eq!(mode_and_level(&policy, STDERR_AT_ERROR), (Mode::Stderr, Level::Error));
+    policy.set_flags(FlagValues::default(), "flagd");
+    assert_eq!(mode_and_level(&policy, FlagValues::default()), (Mode::Sentry, Level::Warning));
+}
+
+#[test]
+fn an_override_of_any_scope_wins_over_flags() {
+    let scopes = [
+        OverrideScope::Process,
+        OverrideScope::Blueprint("orders".into()),
+        OverrideScope::Module("blueprint_orders".into()),
+    ];
+    for scope in scopes {
+        let set = json!({"log.mode": "both", "log.level": "warning"});
+        let policy = policy_of(&[], vec![over(scope.clone(), &set)]);
+        policy.set_flags(FlagValues { mode: Some(Mode::Off), level: Some(Level::Trace), debug: None }, "flagd");
+        assert_eq!(mode_and_level(&policy, STDERR_AT_ERROR).0, Mode::Both, "{scope:?}");
+        let request = request(STDERR_AT_ERROR);
+        let line = Origin { is_line: true, ..Origin::new(Some(&request), "blueprint_orders") };
+        assert_eq!(policy.load().in_force(&line).policy.level, Level::Warning, "{scope:?}");
+    }
+    // Only in what it sets.
+    let policy = policy_of(&[], vec![over(OverrideScope::Process, &json!({"log.mode": "both"}))]);
+    assert_eq!(mode_and_level(&policy, STDERR_AT_ERROR), (Mode::Both, Level::Error));
+    let elsewhere = over(OverrideScope::Blueprint("users".into()), &json!({"log.level": "trace"}));
+    assert_eq!(mode_and_level(&policy_of(&[], vec![elsewhere]), STDERR_AT_ERROR), (Mode::Stderr, Level::Error));
+}
+
+#[test]
+fn a_flag_raises_a_request_as_a_debug_token_does() {
+    let policy = policy_of(&[("log.mode", "stderr"), ("sentry.breadcrumb_level", "error")], vec![]);
+    let raised = in_force(&policy, FlagValues { debug: Some(Level::Debug), ..FlagValues::default() });
+    let before = policy.load().in_force(&Origin::default());
+    assert_eq!((raised.policy.level, raised.policy.breadcrumb_level), (Level::Debug, Level::Debug));
+    // The level and nothing else.
+    let lowered = Policy { level: Level::Info, breadcrumb_level: Level::Error, ..raised.policy };
+    assert_eq!(InForce { policy: lowered, ..raised }, before);
+    // Above the flag `log-level`, and overrides.
+    let policy = policy_of(&[], vec![over(OverrideScope::Process, &json!({"log.level": "critical"}))]);
+    let both = FlagValues { debug: Some(Level::Debug), ..STDERR_AT_ERROR };
+    assert_eq!(mode_and_level(&policy, both), (Mode::Stderr, Level::Debug));
+}
+
+#[test]
+fn a_token_and_a_flag_raise_a_request_to_the_lower_of_their_levels() {
+    let request = request(FlagValues { debug: Some(Level::Debug), ..STDERR_AT_ERROR });
+    assert_eq!(request.debug_level(), Some(Level::Debug));
+    request.set_debug_level(Level::Trace);
+    assert_eq!(request.debug_level(), Some(Level::Trace));
+    // Evaluated again, once the caller is known.
+    request.set_flags(FlagValues::default());
+    assert_eq!(request.own_values(), OwnValues { token: Some(Level::Trace), flags: FlagValues::default() });
+}
+
+#[test]
+fn a_modules_own_level_stands_whatever_the_flags_are() {
+    let policy = policy_of(&[("log.levels.hyper", "error")], vec![]);
+    let request = request(FlagValues { level: Some(Level::Trace), ..FlagValues::default() });
+    let level = |target| {
+        let origin = Origin { is_line: true, ..Origin::new(Some(&request), target) };
+        policy.load().in_force(&origin).policy.level
+    };
+    assert_eq!((level("hyper::client"), level("other")), (Level::Error, Level::Trace));
+}
+
+#[test]
+fn where_there_is_a_flag_system_any_request_may_yet_be_recorded() {
+    let of = |policy: &EffectivePolicy| {
+        let it = policy.load_full();
+        [it.may_record(), it.may_send(), it.may_yet_record(), it.may_yet_send()]
+    };
+    let off = [("log.mode", "off")];
+    let policy = EffectivePolicy::new(&settings(&off), true);
+    assert_eq!(of(&policy), [false; 4]);
+    policy.set_flags(FlagValues::default(), "flagd");
+    assert_eq!(of(&policy), [false, false, true, true]);
+    let without_sink = EffectivePolicy::new(&settings(&off), false);
+    without_sink.set_flags(FlagValues::default(), "flagd");
+    assert_eq!(of(&without_sink), [false, false, true, false]);
+
+    // Sinks start when a request needs them.
+    let snapshot = policy.load_full();
+    let [stderr, both] =
+        [Mode::Stderr, Mode::Both].map(|mode| FlagValues { mode: Some(mode), ..FlagValues::default() });
+    assert!(!snapshot.admits(stderr) && snapshot.admits(FlagValues { mode: Some(Mode::Off), ..stderr }));
+    policy.admit(stderr);
+    assert_eq!(of(&policy), [true, false, true, true]);
+    assert!(policy.load().admits(stderr) && !policy.load().admits(both));
+    policy.admit(both);
+    assert_eq!(of(&policy), [true; 4]);
+    assert!(policy.load().admits(both));
+    assert_eq!(policy.load().policy().mode, Mode::Off);
+}
+
+#[test]
+fn the_verbosest_level_follows_the_requests() {
+    let policy = policy_of(&[], vec![]);
+    let debug = FlagValues { debug: Some(Level::Debug), ..FlagValues::default() };
+    assert!(policy.load().admits(STDERR_AT_ERROR) && !policy.load().admits(debug));
+    policy.admit(debug);
+    assert!(policy.load().admits(debug));
+    assert_eq!(policy.load().verbosest, Level::Debug);
+    let version = policy.load().version;
+    policy.admit(debug);
+    assert_eq!(policy.load().version, version, "nothing has changed");
+}
+
+#[test]
+fn a_change_of_the_processs_flags_has_the_values_before_and_after_it() {
+    let policy = EffectivePolicy::new(&settings(&[]), true);
+    assert_eq!(policy.set_flags(FlagValues::default(), "flagd"), None);
+    let change = policy.set_flags(STDERR_AT_ERROR, "flagd").expect("a change");
+    assert_eq!((change.action, change.source, change.by.as_str()), (Action::Flag, Source::Flag, "flagd"));
+    assert_eq!(Value::from(change.before), json!({"log.mode": "both", "log.level": "info"}));
+    assert_eq!(Value::from(change.after), json!({"log.mode": "stderr", "log.level": "error"}));
+    assert_eq!(policy.set_flags(STDERR_AT_ERROR, "flagd"), None);
+    let change = policy.set_flags(FlagValues { level: None, ..STDERR_AT_ERROR }, "flagd").expect("a change");
+    assert_eq!(Value::from(change.after), json!({"log.mode": "stderr", "log.level": "info"}));
+    let off = policy.set_flags(FlagValues { mode: Some(Mode::Off), ..FlagValues::default() }, "flagd");
+    assert_eq!(off.map(|change| (change.off_before, change.off_after)), Some((false, true)));
+}
+
+fn a_level() -> impl Strategy<Value = Option<Level>> {
+    proptest::option::of(proptest::sample::select(Level::ALL.to_vec()))
+}
+
+fn flag_values() -> impl Strategy<Value = FlagValues> {
+    let mode = proptest::option::of(proptest::sample::select(Mode::ALL.to_vec()));
+    (mode, a_level(), a_level()).prop_map(|(mode, level, debug)| FlagValues { mode, level, debug })
+}
+
+proptest! {
+    #[test]
+    fn a_requests_own_values_are_stored_as_they_are(token in a_level(), flags in flag_values()) {
+        let own = OwnValues { token, flags };
+        prop_assert_eq!(OwnValues::from_bits(own.to_bits()), own);
+    }
+
+    #[test]
+    fn precedence_is_settings_then_process_then_request_then_override(
+        process in flag_values(), request in flag_values(), mode in proptest::bool::ANY, level in proptest::bool::ANY,
+    ) {
+        let mut set = json!({});
+        if mode { set["log.mode"] = json!("stderr"); }
+        if level { set["log.level"] = json!("critical"); }
+        let policy = policy_of(&[], vec![over(OverrideScope::Process, &set)]);
+        policy.set_flags(process, "flagd");
+        let request = FlagValues { debug: None, ..request };
+        let of_mode = request.mode.or(process.mode).unwrap_or(Mode::Both);
+        let of_level = request.level.or(process.level).unwrap_or(Level::Info);
+        let expected =
+            (if mode { Mode::Stderr } else { of_mode }, if level { Level::Critical } else { of_level });
+        prop_assert_eq!(mode_and_level(&policy, request), expected);
+    }
+}

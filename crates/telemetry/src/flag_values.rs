@@ -1,0 +1,73 @@
+//! What the flags of a flag system set, whichever it is, and what a request has of its own.
+
+use crate::level::Level;
+use crate::settings::Mode;
+
+/// What flags set. Mode and level replace the settings' values, below all overrides; `debug` is as a debug token's level.
+///
+/// ```
+/// use cyanotype_telemetry::Level;
+/// use cyanotype_telemetry::effective::FlagValues;
+///
+/// let flags = FlagValues { debug: Some(Level::Debug), ..FlagValues::default() };
+/// assert_eq!(flags.verbosest(), Some(Level::Debug));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FlagValues {
+    /// Instead of `log.mode`.
+    pub mode: Option<Mode>,
+    /// Instead of `log.level`.
+    pub level: Option<Level>,
+    /// The level that its request is raised to; it means nothing for the process.
+    pub debug: Option<Level>,
+}
+
+impl FlagValues {
+    /// The lowest level that is set.
+    #[must_use]
+    pub fn verbosest(&self) -> Option<Level> {
+        self.level.into_iter().chain(self.debug).min()
+    }
+}
+
+/// What one request has beside the policy: 3 bits each for the level of its debug token, and for mode, level and debug level of
+/// its flags; 0 where there is none, the place among all plus one otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct OwnValues {
+    /// The level of its debug token.
+    pub token: Option<Level>,
+    pub flags: FlagValues,
+}
+
+const FIELD: u16 = 0b111;
+const TOKEN: u16 = 0;
+const MODE: u16 = 3;
+const LEVEL: u16 = 6;
+const DEBUG: u16 = 9;
+
+impl OwnValues {
+    /// The bits of its flags.
+    pub(crate) const FLAGS: u16 = FIELD << MODE | FIELD << LEVEL | FIELD << DEBUG;
+
+    pub(crate) fn to_bits(self) -> u16 {
+        let Self { token, flags } = self;
+        let level = |level: Option<Level>| level.map_or(0, |level| level as u16 + 1);
+        let mode = flags.mode.map_or(0, |mode| mode as u16 + 1);
+        level(token) << TOKEN | mode << MODE | level(flags.level) << LEVEL | level(flags.debug) << DEBUG
+    }
+
+    pub(crate) fn from_bits(bits: u16) -> Self {
+        if bits == 0 {
+            return Self::default();
+        }
+        let place = |at: u16| usize::from(bits >> at & FIELD).checked_sub(1);
+        let level = |at| Level::ALL.get(place(at)?).copied();
+        let mode = place(MODE).and_then(|place| Mode::ALL.get(place).copied());
+        Self { token: level(TOKEN), flags: FlagValues { mode, level: level(LEVEL), debug: level(DEBUG) } }
+    }
+
+    /// The level that the request is raised to.
+    pub(crate) fn debug(&self) -> Option<Level> {
+        self.token.into_iter().chain(self.flags.debug).min()
+    }
+}
