@@ -8,6 +8,7 @@ use std::thread;
 use cyanotype::settings::{Env, Mode};
 use cyanotype::{Kind, Level, Policy, ToSentry};
 use serde_json::{Value, json};
+use system_tests::figures;
 use system_tests::peers::bugsink::Bugsink;
 use system_tests::service::Running;
 use system_tests::wait;
@@ -101,7 +102,8 @@ fn check(env: Env) {
     let switches = changes(&records);
     let of_walk = switches.iter().filter(|change| change["id"] == "switch" && change["reason"] == "walk").count();
     assert_eq!(of_walk, audited, "each switch is recorded, but for those from off to off");
-    println!("{env:?}: {} requests, {spanning} of them across a switch, {} events", sent.len(), events.len());
+    let (requests, events_sent) = (sent.len(), events.len());
+    figures::print(&format!("{env:?}: {requests} requests, {spanning} of them across a switch, {events_sent} events"));
     assert!(sent.len() - spanning >= walk.len() * REQUESTS_PER_SETTING / 2, "too few within one setting");
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use sha2::Sha256;
 
 use super::{DebugGrant, Refused};
+use crate::settings::MIN_DEBUG_KEY_BYTES;
 
 /// What a token begins with. It is signed too.
 const VERSION: &str = "v1.";
@@ -22,7 +23,7 @@ pub struct DebugKey(Hmac<Sha256>);
 
 impl DebugKey {
     /// The shortest secret, in bytes. One as long as the MAC, 32 random bytes, is recommended.
-    pub const MIN_SECRET_BYTES: usize = 16;
+    pub const MIN_SECRET_BYTES: usize = MIN_DEBUG_KEY_BYTES;
     /// The longest token, in bytes.
     pub const MAX_TOKEN_BYTES: usize = 512;
 

@@ -25,8 +25,10 @@ mod grant;
 mod key;
 mod raised;
 mod refusals;
+mod requests;
 
 pub use grant::{DebugGrant, InvalidRoute};
 pub use key::{DebugKey, ShortKey};
 pub(crate) use raised::RaisedRequest;
 pub use refusals::{Refusals, Refused, RefusedTokens};
+pub(crate) use requests::DebugRequests;

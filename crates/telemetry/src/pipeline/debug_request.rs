@@ -5,36 +5,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Pipeline, pipeline};
-use crate::debug_token::{DebugGrant, DebugKey, RaisedRequest, Refusals, Refused, RefusedTokens};
+use crate::debug_token::{DebugGrant, DebugRequests, RaisedRequest, Refused, RefusedTokens};
 use crate::filter::Filter;
 use crate::level::Level;
 use crate::report::Report;
 use crate::request::RequestContext;
-use crate::settings::Log;
-
-/// The key of debug tokens, and what was refused.
-#[derive(Debug)]
-pub(super) struct DebugRequests {
-    key: Arc<DebugKey>,
-    refusals: Refusals,
-}
-
-impl DebugRequests {
-    /// `None` when no key is set.
-    pub(super) fn new(log: &Log) -> Option<Arc<Self>> {
-        // The settings have checked it.
-        let key = DebugKey::new(log.debug_key.as_deref()?).ok()?;
-        Some(Arc::new(Self { key: Arc::new(key), refusals: Refusals::new(log.flood.window()) }))
-    }
-
-    fn refuse(&self, reason: Refused) {
-        self.refusals.count(reason, |refused| {
-            if let Some(pipeline) = pipeline() {
-                pipeline.report_refused_tokens(refused);
-            }
-        });
-    }
-}
 
 impl Pipeline {
     /// Whether a request can be raised by a token.
@@ -50,14 +25,14 @@ impl Pipeline {
         let mut tokens = tokens.into_iter();
         let Some(token) = tokens.next() else { return };
         if tokens.next().is_some() {
-            return requests.refuse(Refused::Malformed);
+            return refuse(requests, Refused::Malformed);
         }
         match requests.key.verify(token, Timestamp::now()) {
             Ok(grant) if grant.is_for("", None, request.identity().trace_id().into_uuid()) => {
                 self.raise(requests, request, &grant, &self.filter);
             }
             Ok(grant) => request.set_debug_grant(grant),
-            Err(reason) => requests.refuse(reason),
+            Err(reason) => refuse(requests, reason),
         }
     }
 
@@ -69,7 +44,7 @@ impl Pipeline {
         if grant.is_for(identity.parts.method.as_str(), identity.route(), identity.trace_id().into_uuid()) {
             self.raise(requests, request, &grant, &self.filter);
         } else {
-            requests.refuse(Refused::Foreign);
+            refuse(requests, Refused::Foreign);
         }
     }
 
@@ -98,11 +73,22 @@ impl Pipeline {
     }
 }
 
+fn refuse(requests: &DebugRequests, reason: Refused) {
+    requests.refusals.count(reason, |refused| {
+        if let Some(pipeline) = pipeline() {
+            pipeline.report_refused_tokens(refused);
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::debug_token::DebugKey;
     use crate::pipeline::fixture::{Fixture, pipeline};
     use crate::policy::Kind;
     use crate::request::{DEBUG_LOG, sync_scope};

@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::debug_token::DebugRequests;
 use crate::delivery::Delivery;
 use crate::effective::{Current, EffectivePolicy, InForce, Origin, Snapshot};
 use crate::failure::Failure;
@@ -38,7 +39,6 @@ use crate::settings::Settings;
 use crate::sinks::{EventSink, LineSink, Scope, Sinks};
 use crate::symbolizer::{Job, Symbolizer};
 
-use debug_request::DebugRequests;
 use decision::decide;
 
 /// Sees each breadcrumb before it is stored for event sinks; may change it, or drop it with `None`.

@@ -8,7 +8,6 @@ use cyanotype_settings::{Origin, section};
 use serde::{Deserialize, Serialize};
 
 use super::{Env, rust_log};
-use crate::debug_token::DebugKey;
 use crate::level::Level;
 
 section! {
@@ -222,8 +221,11 @@ enum OffOrLevel {
 }
 
 /// HMAC-SHA-256 is as strong as its key, up to the length of its hash.
+/// The shortest `log.debug_key`, in bytes. One as long as the MAC, 32 random bytes, is recommended.
+pub const MIN_DEBUG_KEY_BYTES: usize = 16;
+
 fn check_debug_key(key: &str) -> Result<(), String> {
-    const SHORTEST: usize = DebugKey::MIN_SECRET_BYTES;
+    const SHORTEST: usize = MIN_DEBUG_KEY_BYTES;
     if key.len() < SHORTEST {
         return Err(format!("this key has fewer than {SHORTEST} bytes; allowed are {SHORTEST} or more"));
     }

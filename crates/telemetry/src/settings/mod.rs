@@ -8,7 +8,10 @@ mod sentry;
 use cyanotype_settings::section;
 
 pub use env::Env;
-pub use log::{Flood, Format, Log, Mode, OnFailure, Redact, Request, Response, ResponseLog, Stderr, forget_rust_log};
+pub use log::{
+    Flood, Format, Log, MIN_DEBUG_KEY_BYTES, Mode, OnFailure, Redact, Request, Response, ResponseLog, Stderr,
+    forget_rust_log,
+};
 pub use sentry::Sentry;
 
 section! {
