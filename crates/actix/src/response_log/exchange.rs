@@ -109,7 +109,8 @@ impl Exchange {
             // What follows is another protocol's.
             content_type.syntax = None;
         }
-        let mut log = self.log(self.in_force().response_body);
+        // What is in force at the end has the last word; it may only be less.
+        let mut log = self.log(self.context.snapshot().response_body(self.context.identity()));
         if status.as_u16() < self.config.body_from_status {
             log = log.min(ResponseLog::Metadata);
         }

@@ -231,6 +231,13 @@ impl Snapshot {
             && policy.is_none_or(|policy| self.may_send || !policy.has_sentry())
     }
 
+    /// `log.response.body` for the response of a request.
+    #[inline]
+    #[must_use]
+    pub fn response_body(&self, request: &RequestIdentity) -> ResponseLog {
+        if self.is_uniform { self.base.response_body } else { self.in_force_of(Some(request), "").response_body }
+    }
+
     /// The values in effect for a record of this request, made by this module, that is no logger line.
     #[inline]
     #[must_use]

@@ -119,6 +119,8 @@ fn count(server: Server, built: &Built, dsn: &str, requests: u64) -> Result<Coun
     let port = ports::free();
     let path = format!("/bench/{}", ORDER.path);
     let mut program = server.program(built, &Foreign::default(), port, dsn);
+    // What the process does by the clock is no request's.
+    program.words.extend(["--set".into(), "log.override_poll_s=60".into()]);
     let option = |name: &str, value: &Path| {
         let mut option = OsString::from(name);
         option.push(value);
