@@ -242,11 +242,17 @@ impl Snapshot {
     #[inline]
     #[must_use]
     pub fn in_force_of(&self, request: Option<&RequestIdentity>, target: &str) -> InForce {
+        let has_own_values = request.is_some_and(RequestIdentity::has_own_values);
         // So it is for all but a few requests, and the rest takes longer.
-        if self.is_uniform && request.is_none_or(|it| !it.has_own_values()) {
+        if self.is_uniform && !has_own_values {
             return self.base;
         }
-        self.in_force(&Origin::new(request, target))
+        let origin = Origin::new(request, target);
+        let scoped = &self.overrides[self.first_scoped..];
+        if !has_own_values && !scoped.iter().any(|it| it.scope.applies_to(&origin)) {
+            return self.base;
+        }
+        self.in_force(&origin)
     }
 
     /// The values in effect for a record: the settings', then those of flags, then overrides from the widest scope to the
