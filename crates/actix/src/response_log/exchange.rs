@@ -110,7 +110,7 @@ impl Exchange {
             content_type.syntax = None;
         }
         // What is in force at the end has the last word; it may only be less.
-        let mut log = self.log(self.context.snapshot().response_body(self.context.identity()));
+        let mut log = self.log(self.context.snapshot().most_response_body());
         if status.as_u16() < self.config.body_from_status {
             log = log.min(ResponseLog::Metadata);
         }

@@ -9,6 +9,7 @@ use super::change::Source;
 use super::levels::is_inside;
 use super::live::LiveValues;
 use super::origin::Origin;
+use crate::identity::RequestIdentity;
 use crate::routes::is_for;
 
 /// Where an override applies. From the widest to the narrowest; a narrower one wins.
@@ -37,11 +38,29 @@ impl OverrideScope {
 
     /// Whether it applies to a record.
     pub(super) fn applies_to(&self, origin: &Origin<'_>) -> bool {
+        self.applies(origin.target, || origin.blueprint, || Some((origin.method, origin.route?)))
+    }
+
+    /// Whether it applies to a record of this request, made by this module.
+    #[inline]
+    pub(super) fn applies_to_request(&self, request: Option<&RequestIdentity>, target: &str) -> bool {
+        let route = || request.and_then(|request| Some((request.parts.method.as_str(), request.route()?)));
+        self.applies(target, || request.and_then(RequestIdentity::blueprint), route)
+    }
+
+    /// Looks only at what the scope needs.
+    #[inline]
+    fn applies<'a>(
+        &self,
+        target: &str,
+        blueprint: impl FnOnce() -> Option<&'a str>,
+        route: impl FnOnce() -> Option<(&'a str, &'a str)>,
+    ) -> bool {
         match self {
             Self::Process => true,
-            Self::Blueprint(name) => origin.blueprint == Some(name),
-            Self::Module(path) => is_inside(origin.target, path),
-            Self::Route(rule) => origin.route.is_some_and(|route| is_for(rule, origin.method, route)),
+            Self::Blueprint(name) => blueprint() == Some(name),
+            Self::Module(path) => is_inside(target, path),
+            Self::Route(rule) => route().is_some_and(|(method, route)| is_for(rule, method, route)),
         }
     }
 

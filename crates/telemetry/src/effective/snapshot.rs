@@ -231,11 +231,10 @@ impl Snapshot {
             && policy.is_none_or(|policy| self.may_send || !policy.has_sentry())
     }
 
-    /// `log.response.body` for the response of a request.
-    #[inline]
+    /// The most that any response's record shows, whatever overrides a part of the process has: they can only be for less.
     #[must_use]
-    pub fn response_body(&self, request: &RequestIdentity) -> ResponseLog {
-        if self.is_uniform { self.base.response_body } else { self.in_force_of(Some(request), "").response_body }
+    pub fn most_response_body(&self) -> ResponseLog {
+        self.base.response_body
     }
 
     /// The values in effect for a record of this request, made by this module, that is no logger line.
@@ -247,12 +246,11 @@ impl Snapshot {
         if self.is_uniform && !has_own_values {
             return self.base;
         }
-        let origin = Origin::new(request, target);
         let scoped = &self.overrides[self.first_scoped..];
-        if !has_own_values && !scoped.iter().any(|it| it.scope.applies_to(&origin)) {
+        if !has_own_values && !scoped.iter().any(|it| it.scope.applies_to_request(request, target)) {
             return self.base;
         }
-        self.in_force(&origin)
+        self.in_force(&Origin::new(request, target))
     }
 
     /// The values in effect for a record: the settings', then those of flags, then overrides from the widest scope to the
