@@ -79,7 +79,7 @@ enum Question {
     /// What is recorded, and what is on now
     Log {
         #[command(subcommand)]
-        question: log::Question,
+        question: Box<log::Question>,
     },
     /// The Sentry that is set
     Sentry {
@@ -189,7 +189,7 @@ impl Question {
             }
             Question::Config { reference: true, .. } => reference(&service(settings)),
             Question::Config { json, .. } => config(&service(settings), json)?,
-            Question::Log { question } => return question.answer(settings, service),
+            Question::Log { question } => return (*question).answer(settings, service),
             Question::Sentry { question: SentryQuestion::Test } => sentry_test(&service(settings))?,
             #[cfg(feature = "users")]
             Question::Users { question } => question.answer(&service(settings))?,
