@@ -2,6 +2,8 @@
 //! `log-debug-request`, evaluated by [OpenFeature](https://openfeature.dev) for the process and for each request.
 //!
 //! ```no_run
+//! # #[cfg(feature = "openfeature")]
+//! # mod example {
 //! use cyanotype_flags::{FlagSource, Flags, Notice, Process, Subject};
 //!
 //! # async fn example() {
@@ -20,6 +22,7 @@
 //! if flags.evaluate(&subject).await.debug {
 //!     println!("this request is recorded at debug");
 //! }
+//! # }
 //! # }
 //! ```
 //!
