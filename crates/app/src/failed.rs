@@ -2,7 +2,7 @@
 
 /// Why the command could not do what it was asked.
 pub(crate) enum Failed {
-    /// What was asked cannot be done so: another call is needed.
+    /// The command line cannot be used so: another one is needed.
     Usage(String),
     BadConfiguration(String),
     /// The service could not be started, not even as far as the command needs it.

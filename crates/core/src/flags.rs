@@ -57,7 +57,7 @@ pub(crate) fn start(settings: &Settings, service: &str, pipeline: &'static Pipel
     Some(RequestFlags { flags: Flags::start(source, process, notify), pipeline })
 }
 
-/// There is no flag system in this build, which is said where the settings name one.
+/// There is no flag system in this build, which is reported where the settings name one.
 #[cfg(not(feature = "flags"))]
 pub(crate) fn start(settings: &Settings, _: &str, pipeline: &'static Pipeline) -> Option<RequestFlags> {
     let provider = settings.flags.provider;

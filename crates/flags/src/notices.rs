@@ -1,4 +1,4 @@
-//! What is said of the flag system, each thing once.
+//! Notices of the flag system's state, each of them once.
 
 use std::collections::BTreeSet;
 

@@ -51,7 +51,7 @@ impl Ofrep {
         })
     }
 
-    /// The value of a flag. It is `ProviderNotReady` when the flag system could not be asked.
+    /// The value of a flag. It is `ProviderNotReady` when the flag system could not be reached.
     async fn resolve<T>(
         &self,
         flag: &str,

@@ -43,7 +43,7 @@ impl Worker {
         Self { source, process, shared, connected: None }
     }
 
-    /// Works until nobody can send a job any more; says on `ready` when the flags of the process have been evaluated.
+    /// Works until all senders of jobs are gone; signals on `ready` when the flags of the process have been evaluated.
     pub(crate) fn run(self, jobs: UnboundedReceiver<Job>, ready: &mpsc::Sender<()>) {
         mute_this_thread();
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {

@@ -22,14 +22,14 @@ const LOSSES_PERIOD: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Fallback {
     lines: Arc<dyn LineSink>,
-    policy: Arc<Mutex<InForce>>,
+    policy: Arc<Mutex<RecordPolicy>>,
     spool: Option<Arc<Mutex<Spool>>>,
     losses: Arc<Mutex<PendingLosses>>,
     clock: Clock,
 }
 
 /// What the effective policy says of the records of this sink.
-struct InForce {
+struct RecordPolicy {
     policy: Policy,
     /// Whether nothing is recorded at all.
     silent: bool,
@@ -53,13 +53,13 @@ impl Fallback {
 
     pub(crate) fn new(lines: Arc<dyn LineSink>, policy: Policy, spool: Option<Spool>, clock: Clock) -> Self {
         let spool = spool.map(|spool| Arc::new(Mutex::new(spool)));
-        let policy = Arc::new(Mutex::new(InForce { policy, silent: policy.is_silent() }));
+        let policy = Arc::new(Mutex::new(RecordPolicy { policy, silent: policy.is_silent() }));
         Self { lines, policy, spool, losses: Arc::default(), clock }
     }
 
     /// Follows the effective policy.
     pub(crate) fn apply(&self, snapshot: &Snapshot) {
-        *self.policy.lock() = InForce { policy: snapshot.policy(), silent: !snapshot.may_record() };
+        *self.policy.lock() = RecordPolicy { policy: snapshot.policy(), silent: !snapshot.may_record() };
     }
 
     fn lock_spool(&self) -> Option<MutexGuard<'_, Spool>> {

@@ -45,7 +45,7 @@ struct Lines {
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
-    /// Asked again whenever the filter changes, so that a disabled line costs one comparison.
+    /// Called again whenever the filter changes, so that a disabled line costs one comparison.
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if self.passes(metadata) { Interest::always() } else { Interest::never() }
     }

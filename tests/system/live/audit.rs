@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use system_tests::wait;
 
-use super::{TOKEN, asked, changes, level, put, service};
+use super::{TOKEN, changes, level, operator_request, put, service};
 
 #[test]
 fn a_change_says_who_made_it_why_and_what_it_changed() {
@@ -14,7 +14,7 @@ fn a_change_says_who_made_it_why_and_what_it_changed() {
     let mut body = level("debug", "1m");
     (body["by"], body["blueprint"], body["source"]) = ("ada".into(), "orders".into(), "command".into());
     let until = put(&service, "INC-421", &body).json()["until"].clone();
-    asked(&service, "DELETE", "/log/overrides/INC-421?by=bob&reason=done").send();
+    operator_request(&service, "DELETE", "/log/overrides/INC-421?by=bob&reason=done").send();
     let records = service.stop().records();
     let set = records.iter().find(|record| record["change"]["action"] == "set").expect("a record");
     assert_eq!((&set["kind"], &set["level"]), (&json!("service"), &json!("info")));
@@ -77,8 +77,8 @@ fn in_mode_off_only_what_enters_or_leaves_it_is_recorded() {
     assert_eq!(put(&service, "bad", &level("loud", "1m")).status, 422);
     let on = json!({"set": {"log.mode": "stderr"}, "for": "1m", "reason": "x"});
     assert_eq!(put(&service, "on", &on).status, 201);
-    asked(&service, "DELETE", "/log/overrides/on").send();
-    asked(&service, "DELETE", "/log/overrides/quiet").send();
+    operator_request(&service, "DELETE", "/log/overrides/on").send();
+    operator_request(&service, "DELETE", "/log/overrides/quiet").send();
     let changes = changes(&service.stop().records());
     let shown: Vec<_> = changes.iter().map(|change| (&change["action"], &change["id"])).collect();
     assert_eq!(shown, [(&json!("set"), &json!("on")), (&json!("cleared"), &json!("on"))]);

@@ -2,7 +2,7 @@
 
 use system_tests::http::Reply;
 
-use super::{TOKEN, asked, changes, level, put, service, state};
+use super::{TOKEN, changes, level, operator_request, put, service, state};
 use crate::support::probe;
 
 #[track_caller]
@@ -56,10 +56,10 @@ fn a_token_is_needed_for_everything_where_one_is_set() {
 #[test]
 fn a_web_page_changes_nothing() {
     let service = service().start();
-    let request = asked(&service, "PUT", "/log/overrides/a").json(&level("debug", "1m"));
+    let request = operator_request(&service, "PUT", "/log/overrides/a").json(&level("debug", "1m"));
     let reply = request.header("origin", "http://127.0.0.1:8081").send();
     assert_eq!((reply.status, &state(&service)["version"]), (403, &1.into()));
-    assert_eq!(asked(&service, "GET", "/log").header("origin", "null").send().status, 200);
+    assert_eq!(operator_request(&service, "GET", "/log").header("origin", "null").send().status, 200);
 }
 
 #[test]
@@ -76,11 +76,11 @@ fn the_token_is_shown_nowhere() {
     let management = service.management();
     let mut shown = String::new();
     for request in [
-        asked(&service, "GET", "/log"),
-        asked(&service, "GET", "/log/explain"),
-        asked(&service, "PUT", "/log/overrides/a").json(&level("debug", "1m")),
-        asked(&service, "PUT", "/log/overrides/a b").json(&level("debug", "1m")),
-        asked(&service, "DELETE", "/log/overrides/b"),
+        operator_request(&service, "GET", "/log"),
+        operator_request(&service, "GET", "/log/explain"),
+        operator_request(&service, "PUT", "/log/overrides/a").json(&level("debug", "1m")),
+        operator_request(&service, "PUT", "/log/overrides/a b").json(&level("debug", "1m")),
+        operator_request(&service, "DELETE", "/log/overrides/b"),
         management.request("PUT", "/log/overrides/a").bearer(&TOKEN[1..]).json(&level("debug", "1m")),
         management.request("PUT", "/log/overrides/a").header("authorization", TOKEN).json(&level("debug", "1m")),
     ] {

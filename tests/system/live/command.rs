@@ -135,7 +135,7 @@ fn watch_prints_a_line_a_change() {
     put(&service, "a", &level("debug", "15m"));
     let set = wait_line(1);
     assert!(set.contains("version 2: set: a: log.level debug (everywhere) until "), "{set}");
-    super::asked(&service, "DELETE", "/log/overrides/a").send();
+    super::operator_request(&service, "DELETE", "/log/overrides/a").send();
     let gone = wait_line(2);
     assert!(gone.contains("version 3: a is gone"), "{gone}");
 }

@@ -36,13 +36,13 @@ fn controlled(service: Service) -> Service {
 }
 
 /// A request of an operator to the management listener.
-fn asked(service: &Running, method: &str, path: &str) -> Request {
+fn operator_request(service: &Running, method: &str, path: &str) -> Request {
     service.management().request(method, path).bearer(TOKEN)
 }
 
 #[track_caller]
 fn put(service: &Running, id: &str, body: &Value) -> Reply {
-    asked(service, "PUT", &format!("/log/overrides/{id}")).json(body).send()
+    operator_request(service, "PUT", &format!("/log/overrides/{id}")).json(body).send()
 }
 
 /// Sets an override of the whole process.
@@ -55,7 +55,7 @@ fn set(service: &Running, id: &str, set: &Value) {
 /// The answer to `GET /log`.
 #[track_caller]
 fn state(service: &Running) -> Value {
-    let reply = asked(service, "GET", "/log").send();
+    let reply = operator_request(service, "GET", "/log").send();
     assert_eq!(reply.status, 200, "{}", reply.text());
     reply.json()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{asked, fields, level, put, service, state};
+use super::{fields, level, operator_request, put, service, state};
 use crate::support::run;
 
 #[test]
@@ -26,9 +26,9 @@ fn one_that_is_set_applies_at_once_until_it_is_cleared() {
     );
     assert_eq!((&state["overrides"][0]["id"], &state["overrides"][0]["until"]), (&json!("INC-421"), &shown["until"]));
 
-    assert_eq!(asked(&service, "DELETE", "/log/overrides/INC-421").send().status, 204);
+    assert_eq!(operator_request(&service, "DELETE", "/log/overrides/INC-421").send().status, 204);
     log("after");
-    assert_eq!(asked(&service, "DELETE", "/log/overrides/INC-421").send().status, 404);
+    assert_eq!(operator_request(&service, "DELETE", "/log/overrides/INC-421").send().status, 404);
     let lines: Vec<Value> = service.stop().records().into_iter().filter(|record| record["kind"] == "line").collect();
     assert_eq!(lines.iter().map(|line| &line["message"]).collect::<Vec<_>>(), ["meanwhile"]);
 }
@@ -45,7 +45,7 @@ fn it_applies_to_a_blueprint_a_module_or_a_route_alone() {
     }
     assert_eq!(state(&service)["effective"]["log.level"], "info");
     let level = |query: &str| {
-        let reply = asked(&service, "GET", &format!("/log/explain{query}")).send();
+        let reply = operator_request(&service, "GET", &format!("/log/explain{query}")).send();
         assert_eq!(reply.status, 200, "{query}: {}", reply.text());
         reply.json()["settings"]["level"].clone()
     };
@@ -94,14 +94,14 @@ fn what_is_wrong_is_named_and_changes_nothing() {
     );
 
     let path = "/log/overrides/a";
-    let raw = |kind: &str, body: Vec<u8>| asked(&service, "PUT", path).body(kind, body).send().status;
+    let raw = |kind: &str, body: Vec<u8>| operator_request(&service, "PUT", path).body(kind, body).send().status;
     assert_eq!(raw("application/json", b"{".to_vec()), 400);
     assert_eq!(raw("text/plain", level("debug", "1m").to_string().into()), 415);
     assert_eq!(raw("application/json", vec![b' '; (16 << 10) + 1]), 413);
     assert_eq!(put(&service, "a%20b", &level("debug", "1m")).status, 400);
     assert_eq!(put(&service, "a?dry_run=perhaps", &level("debug", "1m")).status, 422);
     assert_eq!(put(&service, "a?dryrun=true", &level("debug", "1m")).status, 422);
-    assert_eq!(asked(&service, "POST", path).json(&level("debug", "1m")).send().status, 405);
+    assert_eq!(operator_request(&service, "POST", path).json(&level("debug", "1m")).send().status, 405);
     let state = state(&service);
     assert_eq!((&state["version"], &state["overrides"]), (&json!(1), &json!([])));
 }
@@ -110,15 +110,16 @@ fn what_is_wrong_is_named_and_changes_nothing() {
 fn a_change_can_be_meant_for_one_version() {
     let service = service().start();
     let put_if = |version: &str| {
-        let request = asked(&service, "PUT", "/log/overrides/a").header("if-match", version);
+        let request = operator_request(&service, "PUT", "/log/overrides/a").header("if-match", version);
         request.json(&level("debug", "1m")).send().status
     };
     assert_eq!(
         [put_if("\"2\""), put_if("\"x\""), put_if("\"1\""), put_if("1"), put_if("2"), put_if("*")],
         [412, 412, 201, 412, 200, 200]
     );
-    let delete_if =
-        |version: &str| asked(&service, "DELETE", "/log/overrides/a").header("if-match", version).send().status;
+    let delete_if = |version: &str| {
+        operator_request(&service, "DELETE", "/log/overrides/a").header("if-match", version).send().status
+    };
     assert_eq!([delete_if("\"3\""), delete_if("\"4\"")], [412, 204]);
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{asked, level, put, service, state};
+use super::{level, operator_request, put, service, state};
 
 #[test]
 fn a_dry_run_names_the_cells_and_changes_nothing() {
@@ -24,7 +24,8 @@ fn a_dry_run_names_the_cells_and_changes_nothing() {
 #[test]
 fn what_it_says_is_what_happens() {
     let service = service().start();
-    let table = |service: &_| asked(service, "GET", "/log/explain?blueprint=orders").send().json()["rows"].clone();
+    let table =
+        |service: &_| operator_request(service, "GET", "/log/explain?blueprint=orders").send().json()["rows"].clone();
     let body = json!({"set": {"log.mode": "off"}, "for": "1m", "reason": "x", "blueprint": "orders"});
     let before = table(&service);
     let changes = put(&service, "a?dry_run", &body).json()["changes"].clone();

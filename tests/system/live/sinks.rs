@@ -86,9 +86,9 @@ fn what_waits_for_sentry_goes_on_when_it_is_switched_on_again() {
     run(service.client(), caught("one"), Value::Null);
     service.wait_record("the spool in use", |record| record["target"] == "cyanotype::sentry");
     set(&service, "switch", &json!({"log.mode": "stderr"}));
-    let asked = sentry.asked();
+    let attempts = sentry.asked();
     set(&service, "switch", &json!({"log.mode": "both"}));
-    system_tests::wait::until("another attempt", Duration::from_secs(30), || (sentry.asked() > asked).then_some(()));
+    system_tests::wait::until("another attempt", Duration::from_secs(30), || (sentry.asked() > attempts).then_some(()));
 }
 
 #[test]

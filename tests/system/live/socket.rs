@@ -13,7 +13,7 @@ use super::{TOKEN, exists, level, service};
 
 /// The status and the body of an answer over the socket.
 #[track_caller]
-fn ask(socket: &Path, method: &str, path: &str, body: &str) -> (u16, Value) {
+fn send(socket: &Path, method: &str, path: &str, body: &str) -> (u16, Value) {
     let mut stream = UnixStream::connect(socket).expect("the socket is there");
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
@@ -35,14 +35,14 @@ fn its_owner_needs_no_token() {
     // Whatever the umask.
     let service = service().env("APP__MANAGEMENT__SOCKET", &socket).start();
     assert_eq!(socket.metadata().expect("it is there").permissions().mode() & 0o777, 0o600);
-    assert_eq!(ask(&socket, "GET", "/health/live", "").0, 200);
-    assert_eq!(ask(&socket, "GET", "/log", "").1["version"], 1);
-    let (status, set) = ask(&socket, "PUT", "/log/overrides/a", &level("debug", "1m").to_string());
+    assert_eq!(send(&socket, "GET", "/health/live", "").0, 200);
+    assert_eq!(send(&socket, "GET", "/log", "").1["version"], 1);
+    let (status, set) = send(&socket, "PUT", "/log/overrides/a", &level("debug", "1m").to_string());
     assert_eq!(status, 201);
     assert!(set["by"].as_str().is_some_and(|by| by.starts_with("uid ")), "{set}");
     // The same policy, by TCP.
     assert_eq!(super::state(&service)["version"], 2);
-    assert_eq!(ask(&socket, "DELETE", "/log/overrides/a", "").0, 204);
+    assert_eq!(send(&socket, "DELETE", "/log/overrides/a", "").0, 204);
 
     let stopped = service.stop();
     assert!(!exists(&socket), "it goes with its process");
@@ -60,7 +60,7 @@ fn what_a_dead_process_left_is_replaced() {
     first.wait_exit(Duration::from_secs(30));
     assert!(exists(&socket));
     let second = service().env("APP__MANAGEMENT__SOCKET", &socket).start();
-    assert_eq!(ask(&socket, "GET", "/log", "").0, 200);
+    assert_eq!(send(&socket, "GET", "/log", "").0, 200);
     drop(second);
 }
 

@@ -10,7 +10,6 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderValue, USER_AGENT};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpResponse};
-use cyanotype_telemetry::effective::InForce;
 use cyanotype_telemetry::failure::Failure;
 use cyanotype_telemetry::load_shedding::RefusedForLoad;
 use cyanotype_telemetry::record::{BodyDetail, Outcome, ResponseRecord};
@@ -117,11 +116,6 @@ impl Exchange {
         Response { status, content_type, size: response.body().size(), log, failure, for_load }
     }
 
-    /// The values in effect for this response.
-    fn in_force(&self) -> InForce {
-        self.pipeline.response_in_force(&self.context)
-    }
-
     /// How much is recorded, as far as it is known before there is a response: no more than `most`.
     fn log(&self, most: ResponseLog) -> ResponseLog {
         let request = self.context.identity();
@@ -158,7 +152,7 @@ impl Exchange {
         }
         let level = Policy::response_level(status, outcome, for_load);
         // What decides about this record, from here to its sinks.
-        let in_force = self.in_force();
+        let in_force = self.pipeline.response_in_force(&self.context);
         let most = in_force.response_body;
         let log = self.response.as_ref().map_or_else(|| self.log(most), |response| response.log.min(most));
         let succeeded = level == Level::Info && outcome == Outcome::Complete && !self.context.has_failed();

@@ -55,7 +55,7 @@ pub(crate) struct Set {
     /// Only print what would change
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
     /// Who makes the change, for the audit [default: the system's user]

@@ -15,7 +15,7 @@ use crate::print::complaint;
 
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Prints what is on and each change of it, until it is interrupted or nobody reads any more.
+/// Prints what is on and each change of it, until it is interrupted or its reader has gone.
 pub(super) fn watch(settings: &Settings, json: bool) -> Result<(), Failed> {
     let client = Client::new(settings)?;
     let first = client.get("/log")?;
@@ -49,7 +49,7 @@ pub(super) fn watch(settings: &Settings, json: bool) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Writes lines, or the state in JSON; `false` when nobody reads any more.
+/// Writes lines, or the state in JSON; `false` when the reader has gone.
 fn written(json: bool, state: &Value, lines: &[String]) -> Result<bool, Failed> {
     let mut stdout = io::stdout().lock();
     let result = match json {

@@ -26,6 +26,15 @@ pub struct RouteInfo {
     pub response_log: ResponseLog,
 }
 
+impl RouteInfo {
+    /// Whether a rule, `GET /users/{id}` or `/users/{id}`, is for this route.
+    pub(crate) fn has_rule(&self, rule: &str) -> bool {
+        let path = rule.split_once(' ').map_or(rule, |(_, path)| path);
+        // A resource without methods of its own answers to any.
+        is_for(rule, &self.method, &self.path) || self.method == "*" && self.path == path
+    }
+}
+
 /// The routes of these blueprints, and how much is recorded of them.
 pub(crate) async fn registered(
     settings: &Settings,
@@ -128,10 +137,7 @@ fn check_limits(blueprints: &[Enabled], routes: &[RouteInfo]) -> Result<(), Regi
 
 /// Whether a blueprint has a route that a rule is for.
 fn exists(rule: &str, blueprint: &str, routes: &[RouteInfo]) -> bool {
-    let path = rule.split_once(' ').map_or(rule, |(_, path)| path);
-    let mut own = routes.iter().filter(|route| route.blueprint == blueprint);
-    // A resource without methods of its own answers to any.
-    own.any(|route| is_for(rule, &route.method, &route.path) || route.method == "*" && route.path == path)
+    routes.iter().any(|route| route.blueprint == blueprint && route.has_rule(rule))
 }
 
 #[cfg(test)]

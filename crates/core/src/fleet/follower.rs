@@ -16,7 +16,7 @@ use crate::database::{Database, DatabaseError, Transaction};
 
 type Answer<T> = oneshot::Sender<Result<T, FleetError>>;
 
-/// What the task is asked.
+/// What callers request of the task.
 pub(super) enum Command {
     Put(NewFleetOverride, Answer<Stored>),
     Clear { id: String, by: String, answer: Answer<bool> },

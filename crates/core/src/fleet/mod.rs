@@ -64,7 +64,7 @@ impl Fleet {
     /// # Errors
     /// When the database is unavailable, or there are too many.
     pub(crate) async fn put(&self, new: NewFleetOverride) -> Result<Stored, FleetError> {
-        self.ask(|answer| Command::Put(new, answer)).await?
+        self.call(|answer| Command::Put(new, answer)).await?
     }
 
     /// Ends an override for all; `false` when there is none of this id.
@@ -72,25 +72,25 @@ impl Fleet {
     /// # Errors
     /// When the database is unavailable.
     pub(crate) async fn clear(&self, id: &str, by: &str) -> Result<bool, FleetError> {
-        self.ask(|answer| Command::Clear { id: id.to_owned(), by: by.to_owned(), answer }).await?
+        self.call(|answer| Command::Clear { id: id.to_owned(), by: by.to_owned(), answer }).await?
     }
 
-    /// How far each process is. Asked within one `poll` of a change that was the first one for a while, others may be missing:
+    /// How far each process is. Called within one `poll` of a change that was the first one for a while, others may be missing:
     /// they have not looked yet.
     ///
     /// # Errors
     /// When the database is unavailable.
     pub(crate) async fn status(&self) -> Result<FleetStatus, FleetError> {
-        self.ask(Command::Status).await?
+        self.call(Command::Status).await?
     }
 
     /// Follows no more, and removes this process's row. What is in force stays so until it expires.
     pub(crate) async fn stop(&self) {
         // Where the database is away, the row is no longer counted soon.
-        let _ = tokio::time::timeout(STOP_TIMEOUT, self.ask(Command::Stop)).await;
+        let _ = tokio::time::timeout(STOP_TIMEOUT, self.call(Command::Stop)).await;
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, DatabaseError> {
+    async fn call<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, DatabaseError> {
         let (answer, answered) = oneshot::channel();
         let stopped = || self.database.stopping();
         self.commands.send(command(answer)).await.map_err(|_| stopped())?;

@@ -11,7 +11,7 @@ use super::types::NewFleetOverride;
 use crate::database::{Database, DatabaseError, Executor, Transaction};
 use crate::from_row;
 
-/// The channel on which a change is said; also the name of the connections that listen.
+/// The channel on which a change is notified; also the name of the connections that listen.
 pub(super) const CHANNEL: &str = "cyanotype_log";
 /// A row that has ended stays so long: a process that reads it late must not take it for one that was cleared unseen.
 pub(super) const ENDED_STAYS: Duration = Duration::from_secs(10);
@@ -64,8 +64,8 @@ from_row!(Stored {
 
 /// All of one moment, by one statement.
 pub(super) async fn read(on: impl Executor, clock: Clock) -> Result<Shared, DatabaseError> {
-    // Before the question: an override rather ends a little early here than late.
-    let asked = Instant::now();
+    // Before the query: an override rather ends a little early here than late.
+    let queried_at = Instant::now();
     let sql = format!(
         "SELECT {} AS now, log_fleet.version AS fleet_version, id, set_values, scope_kind, scope_name, set_at, until, reason, \
          set_by, cleared_by FROM log_fleet LEFT JOIN log_overrides ON TRUE ORDER BY set_at, id",
@@ -79,7 +79,7 @@ pub(super) async fn read(on: impl Executor, clock: Clock) -> Result<Shared, Data
         let Some(id) = row.id.take() else { continue };
         if let Some(by) = row.cleared_by.take() {
             shared.cleared_by.insert(id, by);
-        } else if let Some(over) = row.read(&id, asked) {
+        } else if let Some(over) = row.read(&id, queried_at) {
             shared.overrides.push(over);
         } else {
             // It may be of another version of the program, which knows more settings.
@@ -90,7 +90,7 @@ pub(super) async fn read(on: impl Executor, clock: Clock) -> Result<Shared, Data
 }
 
 impl Stored {
-    fn read(self, id: &str, asked: Instant) -> Option<Override> {
+    fn read(self, id: &str, queried_at: Instant) -> Option<Override> {
         let set = LiveValues::parse(&serde_json::from_str(&self.set_values?).ok()?).ok()?;
         let until = self.until?;
         let remaining = Duration::try_from(until.duration_since(self.now)).unwrap_or_default();
@@ -100,7 +100,7 @@ impl Stored {
             scope: scope(&self.scope_kind?, self.scope_name?)?,
             set_at: self.set_at?,
             until,
-            deadline: asked + remaining,
+            deadline: queried_at + remaining,
             reason: self.reason?,
             by: self.set_by?,
             source: Source::Fleet,

@@ -25,7 +25,7 @@ const SCOPES: [&str; 3] = ["blueprint", "module", "route"];
 #[serde(transparent)]
 pub(crate) struct Body(#[garde(skip)] pub Map<String, Value>);
 
-/// An override that is asked for, as far as it can be judged by itself.
+/// An override that is requested, as far as it can be judged by itself.
 #[derive(Debug, PartialEq)]
 pub(super) struct NewOverride {
     pub set: LiveValues,
@@ -56,7 +56,7 @@ impl NewOverride {
         if let Some(by) = body.get("by") {
             wrong.required_text("by", Some(by));
         }
-        let (_, source) = asked_by(body);
+        let (_, source) = requester(body);
         if body.get("source").is_some_and(|given| *given != json!(source)) {
             wrong.add("source", "allowed is one of http, command");
         }
@@ -82,11 +82,11 @@ impl NewOverride {
             ("log.response.body", self.set.response_body, configured.response_body),
             ("log.request.body", self.set.request_body, configured.request_body),
         ];
-        for (key, asked, most) in bodies {
-            if let Some(asked) = asked.filter(|asked| *asked > most) {
-                let (asked, most) = (asked.setting(), most.setting());
+        for (key, body, most) in bodies {
+            if let Some(body) = body.filter(|body| *body > most) {
+                let (body, most) = (body.setting(), most.setting());
                 let message = format!(
-                    "{asked} shows more than the settings do: {key} is {most}; allowed is {}",
+                    "{body} shows more than the settings do: {key} is {most}; allowed is {}",
                     up_to(most).join(", ")
                 );
                 wrong.add(&format!("set.{key}"), message);
@@ -103,8 +103,8 @@ fn up_to(most: &str) -> Vec<&'static str> {
     all[..end].to_vec()
 }
 
-/// Who asks for it, where that is said, and how; as far as both can be read.
-pub(super) fn asked_by(body: &Map<String, Value>) -> (Option<String>, Source) {
+/// Who requests it, if the body names that, and how; as far as both can be read.
+pub(super) fn requester(body: &Map<String, Value>) -> (Option<String>, Source) {
     let by = body.get("by").and_then(|by| text(by).ok());
     let is_command = body.get("source").is_some_and(|source| source == "command");
     (by, if is_command { Source::Command } else { Source::Http })
@@ -225,8 +225,8 @@ mod tests {
             "set": {"log.mode": "stderr"}, "for": 60, "reason": "x", "module": "hyper-util", "fleet": true, "by": "ada",
             "source": "command",
         });
-        let asked_by = asked_by(full.as_object().expect("an object"));
-        assert_eq!(asked_by, (Some("ada".to_owned()), Source::Command));
+        let requester = requester(full.as_object().expect("an object"));
+        assert_eq!(requester, (Some("ada".to_owned()), Source::Command));
         let read = parse(full).expect("is read");
         assert_eq!(read.scope, OverrideScope::Module("hyper_util".into()));
         assert_eq!((read.source, read.fleet), (Source::Command, true));

@@ -16,7 +16,7 @@ use crate::handler::problem::Problem;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Stands in the request's extensions when it says how it came.
-pub(super) struct Asked {
+pub(super) struct Requester {
     pub by: String,
     pub source: Source,
 }
@@ -40,9 +40,9 @@ impl Refusals {
         }
         let Some(more) = self.count(Instant::now()) else { return };
         let request = answered.request();
-        let asked = request.extensions_mut().remove::<Asked>();
-        let Asked { by, source } =
-            asked.unwrap_or_else(|| Asked { by: Peer::of(request).name(), source: Source::Http });
+        let requester = request.extensions_mut().remove::<Requester>();
+        let Requester { by, source } =
+            requester.unwrap_or_else(|| Requester { by: Peer::of(request).name(), source: Source::Http });
         let problem = answered.response().error().and_then(|error| error.as_error::<Problem>());
         let mut reason = match problem {
             Some(problem) => problem.summary(),

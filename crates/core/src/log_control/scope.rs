@@ -1,7 +1,6 @@
 //! Whether there is what an override is for.
 
 use cyanotype_telemetry::effective::{Origin, OverrideScope};
-use cyanotype_telemetry::is_for;
 
 use super::state::Shared;
 use crate::blueprint::routes::RouteInfo;
@@ -63,10 +62,7 @@ pub(crate) fn check_route(rule: &str, routes: &[RouteInfo]) -> Result<(), FieldE
 }
 
 fn is_rule_for(rule: &str, route: &RouteInfo) -> bool {
-    let (method, path) = rule.split_once(' ').map_or((None, rule), |(method, path)| (Some(method), path));
-    let is_head_of = method == Some("HEAD") && route.method == "GET";
-    // A resource without methods of its own answers to any.
-    is_for(rule, &route.method, &route.path) || (route.method == "*" || is_head_of) && route.path == path
+    route.has_rule(rule) || route.method == "GET" && rule.strip_prefix("HEAD ") == Some(&route.path)
 }
 
 #[cfg(test)]

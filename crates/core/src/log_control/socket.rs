@@ -24,7 +24,7 @@ impl SocketFile {
     /// Listens on a path, whose directory is created when it is missing. What a process that has ended has left there is
     /// replaced.
     ///
-    /// The socket gets its mode before it accepts connections, and its name last: nobody else can ever connect to it.
+    /// The socket gets its mode before it accepts connections, and its name last: no one else can ever connect to it.
     ///
     /// # Errors
     /// When another process listens there, something else is there, or it cannot be made.

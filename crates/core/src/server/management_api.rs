@@ -35,7 +35,7 @@ pub(super) fn document(name: &str, version: &str) -> Document {
     document.info.version = version.to_owned();
     document.info.description = Some(
         "The health of the process, and what it records now. Every error under `/log` is `application/problem+json` \
-         (RFC 9457). Over the Unix socket `management.socket` no token is asked for."
+         (RFC 9457). Over the Unix socket `management.socket` no token is required."
             .to_owned(),
     );
     document.info.license = None;

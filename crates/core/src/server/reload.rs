@@ -59,9 +59,10 @@ impl Reloader {
                 },
                 () = next(&mut ticks) => Source::File,
             };
-            let now = self.current.current_fingerprint();
-            if source == Source::Signal || now != self.seen {
-                self.seen = now;
+            // Which takes a load of its own.
+            let content = ticks.is_some().then(|| self.current.current_fingerprint());
+            let has_changed = content.is_some_and(|content| content != std::mem::replace(&mut self.seen, content));
+            if source == Source::Signal || has_changed {
                 self.reload(source);
             }
         }

@@ -44,7 +44,7 @@ async fn comes_to(flags: &Flags, subject: &Subject<'_>, expected: Values) {
     }
 }
 
-/// The first notice that is this one, whatever else is said before.
+/// The first notice that is this one, whatever other notices come before.
 fn notice(notices: &Receiver<Notice>, is: impl Fn(&Notice) -> bool) -> Notice {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -232,7 +232,7 @@ fn while_the_mode_has_no_sentry_queue_and_spool_wait() {
     let delivery = Delivery::start(None, []);
     delivery.transport.queue.set_paused(true);
     delivery.send("one");
-    assert!(!delivery.transport.flush(20 * SECOND), "and nobody waits for it");
+    assert!(!delivery.transport.flush(20 * SECOND), "and a flush does not wait for it");
     delivery.advance(60 * SECOND);
     delivery.received(&[]);
     delivery.transport.queue.set_paused(false);

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::level::Level;
+use crate::routes::is_for;
 
 /// A level for the requests of one route or one trace, until it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,11 +68,7 @@ impl DebugGrant {
     pub fn is_for(&self, method: &str, route: Option<&str>, trace: Uuid) -> bool {
         match &self.limit {
             Limit::Trace(granted) => *granted == trace,
-            Limit::Route(granted) => {
-                let (granted_method, granted_route) = split(granted);
-                let is_method = granted_method == method || (granted_method == "GET" && method == "HEAD");
-                is_method && route == Some(granted_route)
-            }
+            Limit::Route(granted) => route.is_some_and(|route| is_for(granted, method, route)),
         }
     }
 
@@ -111,14 +108,9 @@ pub enum InvalidRoute {
 }
 
 fn is_route(text: &str) -> bool {
-    let (method, pattern) = split(text);
+    let (method, pattern) = text.split_once(' ').unwrap_or_default();
     let is_method = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
     is_method && pattern.starts_with('/') && !pattern.contains(|c: char| c.is_whitespace() || c.is_control())
-}
-
-/// Method and pattern.
-fn split(route: &str) -> (&str, &str) {
-    route.split_once(' ').unwrap_or_default()
 }
 
 /// A token has no fractions of a second.

@@ -35,7 +35,7 @@ impl Refused {
     }
 }
 
-/// Counts refused tokens. It never holds one: whoever sends them cannot write into a record.
+/// Counts refused tokens. It never holds one: their senders cannot write into a record.
 #[derive(Debug)]
 pub struct Refusals {
     total: AtomicU64,

@@ -107,8 +107,6 @@ pub struct Snapshot {
     pub overrides: Vec<Override>,
     /// Where those begin that are for a part of the process.
     first_scoped: usize,
-    /// Whether all overrides are for the whole process.
-    is_uniform: bool,
     /// For a record of no blueprint, module or route.
     process: LiveSettings,
     base: InForce,
@@ -160,7 +158,6 @@ impl Snapshot {
             version,
             fleet_version,
             first_scoped,
-            is_uniform: first_scoped == overrides.len(),
             base,
             below_overrides,
             levels,
@@ -173,6 +170,16 @@ impl Snapshot {
             configured,
             overrides,
         }
+    }
+
+    /// The overrides that are for a part of the process.
+    fn scoped(&self) -> &[Override] {
+        &self.overrides[self.first_scoped..]
+    }
+
+    /// Whether all overrides are for the whole process.
+    fn is_uniform(&self) -> bool {
+        self.first_scoped == self.overrides.len()
     }
 
     /// The settings' own values.
@@ -243,10 +250,10 @@ impl Snapshot {
     pub fn in_force_of(&self, request: Option<&RequestIdentity>, target: &str) -> InForce {
         let has_own_values = request.is_some_and(RequestIdentity::has_own_values);
         // So it is for all but a few requests, and the rest takes longer.
-        if self.is_uniform && !has_own_values {
+        if self.is_uniform() && !has_own_values {
             return self.base;
         }
-        let scoped = &self.overrides[self.first_scoped..];
+        let scoped = self.scoped();
         if !has_own_values && !scoped.iter().any(|it| it.scope.applies_to_request(request, target)) {
             return self.base;
         }
@@ -261,22 +268,20 @@ impl Snapshot {
     #[must_use]
     pub fn in_force(&self, origin: &Origin<'_>) -> InForce {
         let mut in_force = self.base;
-        let scoped = &self.overrides[self.first_scoped..];
+        let scoped = self.scoped();
         if origin.flag_mode.is_some() || origin.flag_level.is_some() {
             let mut by_flags = self.below_overrides;
             by_flags.apply_flags(origin.flag_mode, origin.flag_level);
             in_force = with_overrides(by_flags, &self.overrides[..self.first_scoped]);
         }
-        if self.is_uniform && !origin.is_line && origin.debug.is_none() {
+        if self.is_uniform() && !origin.is_line && origin.debug.is_none() {
             return in_force;
         }
         let mut level = in_force.policy.level;
         let mut own = if origin.is_line { self.levels.of(origin.target) } else { None };
         let mut own_is_of_override = false;
-        for Override { set, .. } in scoped.iter().filter(|it| it.scope.applies_to(origin)) {
-            in_force.apply(set);
-        }
         for it in scoped.iter().filter(|it| it.scope.applies_to(origin)) {
+            in_force.apply(&it.set);
             let is_of_module = matches!(it.scope, OverrideScope::Module(_));
             match it.set.level {
                 Some(of_module) if is_of_module => (own, own_is_of_override) = (Some(of_module), true),

@@ -181,13 +181,7 @@ impl EffectivePolicy {
     pub fn set(&self, new: &Override, expected: Option<u64>) -> Result<SetOutcome, Refused> {
         let mut state = self.state.lock();
         state.check(new, expected)?;
-        let before = self.load_full();
-        let old = state.put(new.clone());
-        let after = self.publish(&mut state);
-        drop(state);
-        let repeats = old.as_ref().is_some_and(|old| new.repeats(old));
-        let action = if repeats { Action::Extended } else { Action::Set };
-        Ok(SetOutcome { created: old.is_none(), change: of_override(action, new, old.as_ref(), &before, &after) })
+        Ok(self.put(&mut state, new))
     }
 
     /// The snapshots before and after an override would be set.
@@ -217,12 +211,8 @@ impl EffectivePolicy {
         let mut state = self.state.lock();
         state.check_version(expected)?;
         let Some(at) = state.position(id, false) else { return Ok(None) };
-        let before = self.load_full();
-        let old = state.overrides.remove(at);
-        let after = self.publish(&mut state);
-        drop(state);
-        let change = of_override(Action::Cleared, &old, None, &before, &after);
-        Ok(Some(PolicyChange { by: by.to_owned(), source, reason: reason.to_owned(), until: None, ..change }))
+        let change = self.remove(&mut state, at, Action::Cleared);
+        Ok(Some(PolicyChange { by: by.to_owned(), source, reason: reason.to_owned(), ..change }))
     }
 
     /// Removes the overrides that have expired by now.
@@ -230,10 +220,7 @@ impl EffectivePolicy {
         let mut changes = Vec::new();
         let mut state = self.state.lock();
         while let Some(at) = state.overrides.iter().position(|it| it.deadline <= now) {
-            let before = self.load_full();
-            let old = state.overrides.remove(at);
-            let after = self.publish(&mut state);
-            changes.push(of_override(Action::Expired, &old, None, &before, &after));
+            changes.push(self.remove(&mut state, at, Action::Expired));
         }
         changes
     }
@@ -257,27 +244,19 @@ impl EffectivePolicy {
         state.fleet_version = version;
         let is_gone = |it: &Override| it.fleet && overrides.iter().all(|new| new.id != it.id);
         while let Some(at) = state.overrides.iter().position(is_gone) {
-            let before = self.load_full();
-            let old = state.overrides.remove(at);
-            let after = self.publish(&mut state);
-            let by = cleared_by.get(&old.id);
-            let has_expired = by.is_none() && old.deadline <= Instant::now();
+            let old = &state.overrides[at];
+            let cleared_by = cleared_by.get(&old.id);
+            let has_expired = cleared_by.is_none() && old.deadline <= Instant::now();
             let action = if has_expired { Action::Expired } else { Action::Cleared };
-            let change = of_override(action, &old, None, &before, &after);
-            let by = by.cloned().unwrap_or(old.by);
+            let change = self.remove(&mut state, at, action);
+            let by = cleared_by.cloned().unwrap_or_else(|| change.by.clone());
             changes.push(PolicyChange { by, source: Source::Fleet, ..change });
         }
         for new in overrides {
-            let old = state.position(&new.id, true).map(|at| state.overrides[at].clone());
-            if old.as_ref().is_some_and(|old| old.repeats(&new) && old.until == new.until) {
-                continue;
+            let old = state.position(&new.id, true).map(|at| &state.overrides[at]);
+            if old.is_none_or(|old| !old.repeats(&new) || old.until != new.until) {
+                changes.push(self.put(&mut state, &new).change);
             }
-            let before = self.load_full();
-            state.put(new.clone());
-            let after = self.publish(&mut state);
-            let repeats = old.as_ref().is_some_and(|old| new.repeats(old));
-            let action = if repeats { Action::Extended } else { Action::Set };
-            changes.push(of_override(action, &new, old.as_ref(), &before, &after));
         }
         if changes.is_empty() && self.load().fleet_version != version {
             // Not a change of what is recorded.
@@ -318,17 +297,11 @@ impl EffectivePolicy {
             shown
         };
         (old.process != values).then(|| PolicyChange {
-            action: Action::Flag,
-            id: None,
             before: shown(&before),
             after: shown(&after),
-            until: None,
-            by: by.to_owned(),
-            source: Source::Flag,
-            reason: String::new(),
-            more: Map::new(),
             off_before: before.policy().is_silent(),
             off_after: after.policy().is_silent(),
+            ..PolicyChange::new(Action::Flag, by, Source::Flag, "")
         })
     }
 
@@ -341,6 +314,24 @@ impl EffectivePolicy {
             state.configured.flags = Some(flags.with(values, current.policy()));
             self.publish(&mut state);
         }
+    }
+
+    /// Puts an override in its place, in force at once.
+    fn put(&self, state: &mut State, new: &Override) -> SetOutcome {
+        let before = self.load_full();
+        let old = state.put(new.clone());
+        let after = self.publish(state);
+        let repeats = old.as_ref().is_some_and(|old| new.repeats(old));
+        let action = if repeats { Action::Extended } else { Action::Set };
+        SetOutcome { created: old.is_none(), change: of_override(action, new, old.as_ref(), &before, &after) }
+    }
+
+    /// Removes the override at this place, at once.
+    fn remove(&self, state: &mut State, at: usize, action: Action) -> PolicyChange {
+        let before = self.load_full();
+        let old = state.overrides.remove(at);
+        let after = self.publish(state);
+        of_override(action, &old, None, &before, &after)
     }
 
     /// Makes the state the one that decides, with the next version.
@@ -395,17 +386,14 @@ fn of_override(
             && old.is_none_or(|old| is_off(snapshot, &old.scope))
     };
     PolicyChange {
-        action,
         id: Some(it.id.clone()),
         before: values(before),
         after: values(after),
         until: matches!(action, Action::Set | Action::Extended).then_some(it.until),
-        by: it.by.clone(),
-        source: it.source,
-        reason: it.reason.clone(),
         more: scope_json(&it.scope, it.fleet),
         off_before: is_off(before),
         off_after: is_off(after),
+        ..PolicyChange::new(action, it.by.as_str(), it.source, it.reason.as_str())
     }
 }
 

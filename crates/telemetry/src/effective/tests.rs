@@ -19,7 +19,7 @@ fn values(set: Value) -> LiveValues {
 }
 
 /// An override of this scope; `age` orders those of one scope.
-fn over(id: &str, scope: OverrideScope, set: Value, age: i64) -> Override {
+pub(super) fn over(id: &str, scope: OverrideScope, set: Value, age: i64) -> Override {
     Override {
         id: id.into(),
         set: values(set),

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 
 use super::{Pipeline, pipeline};
 use crate::debug_token::{DebugGrant, DebugRequests, RaisedRequest, Refused, RefusedTokens};
-use crate::filter::Filter;
 use crate::level::Level;
 use crate::report::Report;
 use crate::request::RequestContext;
@@ -29,7 +28,7 @@ impl Pipeline {
         }
         match requests.key.verify(token, Timestamp::now()) {
             Ok(grant) if grant.is_for("", None, request.identity().trace_id().into_uuid()) => {
-                self.raise(requests, request, &grant, &self.filter);
+                self.raise(requests, request, &grant);
             }
             Ok(grant) => request.set_debug_grant(grant),
             Err(reason) => refuse(requests, reason),
@@ -42,16 +41,16 @@ impl Pipeline {
         let Some(grant) = request.take_debug_grant() else { return };
         let identity = request.identity();
         if grant.is_for(identity.parts.method.as_str(), identity.route(), identity.trace_id().into_uuid()) {
-            self.raise(requests, request, &grant, &self.filter);
+            self.raise(requests, request, &grant);
         } else {
             refuse(requests, Refused::Foreign);
         }
     }
 
-    fn raise(&self, requests: &Arc<DebugRequests>, request: &RequestContext, grant: &DebugGrant, filter: &Arc<Filter>) {
+    fn raise(&self, requests: &DebugRequests, request: &RequestContext, grant: &DebugGrant) {
         let level = grant.level();
         request.identity().set_debug_level(level);
-        request.set_raised(RaisedRequest::new(Arc::clone(&requests.key), filter.raise(level), level));
+        request.set_raised(RaisedRequest::new(Arc::clone(&requests.key), self.filter.raise(level), level));
     }
 
     /// Debug tokens that were refused since the start.

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// The end of a connection that was there for less is told after a pause: a server may end each new one at once.
+/// The end of a connection that was there for less is notified after a pause: a server may end each new one at once.
 const SETTLED: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(200);
 

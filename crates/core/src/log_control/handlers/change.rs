@@ -18,7 +18,7 @@ use crate::handler::problem::{PROBLEM, Problem, Result};
 use crate::log_control::new_override::{self, Body, NewOverride};
 use crate::log_control::peer::Peer;
 use crate::log_control::precondition::expected_version;
-use crate::log_control::refusals::Asked;
+use crate::log_control::refusals::Requester;
 use crate::log_control::state::{LogControl, Shared};
 use crate::log_control::views::{OverrideBody, OverrideView, Preview};
 use crate::time;
@@ -88,9 +88,9 @@ pub(crate) async fn put(
     check_id(&id)?;
     let is_dry_run = how.is_dry_run()?;
     let expected = expected_version(&request)?;
-    let (by, source) = new_override::asked_by(&body);
+    let (by, source) = new_override::requester(&body);
     let by = by.unwrap_or_else(|| Peer::of(&request).name());
-    request.extensions_mut().insert(Asked { by: by.clone(), source });
+    request.extensions_mut().insert(Requester { by: by.clone(), source });
     let new = NewOverride::parse(&body, control.override_max).map_err(Problem::invalid)?;
     control.check_scope(&new.scope, new.fleet).map_err(|field| Problem::invalid(vec![field]))?;
     new.check_bodies(control.pipeline.effective().load().configured()).map_err(Problem::invalid)?;
@@ -177,7 +177,7 @@ pub(crate) async fn clear(
         Some("command") => Source::Command,
         Some(_) => return Err(Problem::invalid_field("source", "allowed is one of http, command")),
     };
-    request.extensions_mut().insert(Asked { by: by.clone(), source });
+    request.extensions_mut().insert(Requester { by: by.clone(), source });
 
     if control.pipeline.clear_override(&id, expected, &by, source, &reason).map_err(|refused| of_policy(&refused))? {
         return Ok(HttpResponse::NoContent().finish());

@@ -38,7 +38,7 @@ pub(crate) async fn show(control: Data<LogControl>) -> HttpResponse {
     versioned(HttpResponse::Ok(), snapshot.version).json(snapshot.to_json())
 }
 
-/// For which record the table is asked.
+/// The kind of record that the table is for.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]

@@ -1,13 +1,10 @@
 //! The rule of "settings, then flags, then overrides, then a debug token".
 
-use std::time::{Duration, Instant};
-
-use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::effective::{Action, EffectivePolicy, InForce, LiveValues, Origin, Override, OverrideScope, Source};
+use crate::effective::{Action, EffectivePolicy, InForce, Origin, Override, OverrideScope, Source};
 use crate::flag_values::OwnValues;
 use crate::identity::{RequestIdentity, RequestParts};
 use crate::pipeline::fixture::settings;
@@ -16,19 +13,7 @@ use crate::settings::Mode;
 const STDERR_AT_ERROR: FlagValues = FlagValues { mode: Some(Mode::Stderr), level: Some(Level::Error), debug: None };
 
 fn over(scope: OverrideScope, set: &Value) -> Override {
-    let set = set.as_object().expect("an object");
-    Override {
-        id: "INC-1".into(),
-        set: LiveValues::parse(set).expect("valid values"),
-        scope,
-        set_at: Timestamp::UNIX_EPOCH,
-        until: Timestamp::MAX,
-        deadline: Instant::now() + Duration::from_secs(600),
-        reason: "INC-1".into(),
-        by: "ada".into(),
-        source: Source::Http,
-        fleet: false,
-    }
+    crate::effective::tests::over("INC-1", scope, set.clone(), 0)
 }
 
 /// A policy where there is a flag system.
