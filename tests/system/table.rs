@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cyanotype::settings::{Env, Mode};
-use cyanotype::{Kind, Level, Policy, StackRoute, ToSentry};
+use cyanotype::{Kind, Level, Policy, StackPlacement, ToSentry};
 use serde_json::{Value, json};
 use system_tests::peers::bugsink::{Bugsink, Project};
 use system_tests::peers::supervisor::Supervisor;
@@ -146,7 +146,11 @@ impl Running {
         self.compare_stderr(&written);
         self.compare_sentry(&self.project.events());
         for service in written.iter().filter(|record| record["kind"] == "service") {
-            assert!(self.policy.route(Kind::Service, level_of(service)).stderr, "{service} under {:?}", self.policy);
+            assert!(
+                self.policy.destinations(Kind::Service, level_of(service)).stderr,
+                "{service} under {:?}",
+                self.policy
+            );
         }
     }
 
@@ -173,13 +177,13 @@ impl Running {
     fn compare_stderr(&self, written: &[Value]) {
         let mut expected: Vec<String> = Vec::new();
         for (kind, level, message) in self.rows() {
-            let route = self.policy.route(kind, level);
+            let route = self.policy.destinations(kind, level);
             if route.stderr {
                 let stack = match route.stack {
-                    StackRoute::Never => false,
+                    StackPlacement::Never => false,
                     // A plain answer is all that is known of its failure.
-                    StackRoute::WithLine => !message.starts_with("answered"),
-                    StackRoute::UnlessSentryTakesIt => !self.policy.has_sentry(),
+                    StackPlacement::WithLine => !message.starts_with("answered"),
+                    StackPlacement::UnlessSentryTakesIt => !self.policy.has_sentry(),
                 };
                 expected.push(format!("{} {level} {message} stack={stack}", kind.as_str()));
             }
@@ -203,7 +207,7 @@ impl Running {
     fn compare_sentry(&self, events: &[Value]) {
         let routed = |wanted: ToSentry| {
             let rows = self.rows().into_iter();
-            rows.filter(move |(kind, level, _)| self.policy.route(*kind, *level).sentry == wanted)
+            rows.filter(move |(kind, level, _)| self.policy.destinations(*kind, *level).sentry == wanted)
         };
         let mut expected: Vec<String> = routed(ToSentry::Event).map(|(.., message)| message).collect();
         let mut seen: Vec<String> = events.iter().map(about).collect();
@@ -225,7 +229,7 @@ impl Running {
             );
         }
         for failed in events.iter().filter(|event| about(event) == "returned" || about(event).starts_with("answered")) {
-            let response = self.policy.route(Kind::Response, Level::Error).sentry == ToSentry::Breadcrumb;
+            let response = self.policy.destinations(Kind::Response, Level::Error).sentry == ToSentry::Breadcrumb;
             let last = crumbs(failed).pop();
             assert_eq!(last.as_deref() == Some("POST /probe/run 500"), response, "{last:?} under {:?}", self.policy);
         }

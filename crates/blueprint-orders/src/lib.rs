@@ -31,10 +31,10 @@ mod store;
 use std::sync::Arc;
 
 use actix_web::web::ServiceConfig;
-use blueprint_users::{Directory, Elsewhere};
+use blueprint_users::{RemoteUsers, UserDirectory};
 use cyanotype::auth::Authenticator;
 use cyanotype::settings::BlueprintSettings;
-use cyanotype::{Blueprint, Migrations, Need, Resources, Task};
+use cyanotype::{Blueprint, Dependency, Migrations, Resources, Task};
 use utoipa::openapi::OpenApi;
 
 use crate::settings::OrdersSettings;
@@ -72,17 +72,17 @@ impl Blueprint for Orders {
         BlueprintSettings::of::<OrdersSettings>()
     }
 
-    fn needs(&self) -> Vec<Need> {
-        vec![Need::of("users").unless_set("users_url")]
+    fn dependencies(&self) -> Vec<Dependency> {
+        vec![Dependency::on("users").or_setting("users_url")]
     }
 
     fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
         Box::pin(async move {
             let settings: OrdersSettings = resources.settings()?;
             if let Some(url) = &settings.users_url {
-                let users = Arc::new(Elsewhere::new(url, settings.users_timeout(), settings.users_retries));
+                let users = Arc::new(RemoteUsers::new(url, settings.users_timeout(), settings.users_retries));
                 resources.provide::<dyn Authenticator>(Arc::clone(&users) as _);
-                resources.provide::<dyn Directory>(users);
+                resources.provide::<dyn UserDirectory>(users);
             }
             Ok(())
         })

@@ -3,11 +3,11 @@
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use blueprint_users::Directory;
-use cyanotype::auth::{Admin, By, Caller};
+use blueprint_users::UserDirectory;
+use cyanotype::auth::{Admin, Authenticated, Caller};
 use cyanotype::conditional::{self, IfMatch, IfNoneMatch};
 use cyanotype::extract::{Json, Path, Query};
-use cyanotype::idempotency::Once;
+use cyanotype::idempotency::Idempotent;
 use cyanotype::paging::{Created, Page, Paging};
 use cyanotype::{Breadcrumb, Database, PROBLEM, Problem, Result, add_breadcrumb};
 use tracing::{info, warn};
@@ -35,7 +35,7 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
     post,
     path = "/orders",
     operation_id = "place_order",
-    params(Once),
+    params(Idempotent),
     request_body = NewOrder,
     security(("bearer" = [])),
     responses(
@@ -44,7 +44,11 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
             body = Problem, content_type = PROBLEM),
     )
 )]
-pub(crate) async fn place(By(caller, Json(new)): By<Json<NewOrder>>, users: Data<dyn Directory>, once: Once) -> Result {
+pub(crate) async fn place(
+    Authenticated(caller, Json(new)): Authenticated<Json<NewOrder>>,
+    users: Data<dyn UserDirectory>,
+    once: Idempotent,
+) -> Result {
     // Whose token is good may be known for a while longer than its user is there.
     if !users.exists(&caller, caller.id).await? {
         return Err(Problem::conflict("the user who asks for this order is not there any more"));
@@ -126,7 +130,7 @@ pub(crate) async fn read(caller: Caller, database: Database, Path(id): Path<Uuid
     post,
     path = "/orders/{id}/pay",
     operation_id = "pay_order",
-    params(("id" = Uuid, Path, description = "The order's id"), IfMatch, Once),
+    params(("id" = Uuid, Path, description = "The order's id"), IfMatch, Idempotent),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The order, now paid", body = Order, headers(("etag" = String))),
@@ -135,7 +139,7 @@ pub(crate) async fn read(caller: Caller, database: Database, Path(id): Path<Uuid
         (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
     )
 )]
-pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, once: Once) -> Result {
+pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, once: Idempotent) -> Result {
     let of = Of::from(caller.id);
     advance(once, caller, (of, id, wanted), Move::Pay).await
 }
@@ -147,7 +151,7 @@ pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, o
     post,
     path = "/orders/{id}/ship",
     operation_id = "ship_order",
-    params(("id" = Uuid, Path, description = "The order's id"), IfMatch, Once),
+    params(("id" = Uuid, Path, description = "The order's id"), IfMatch, Idempotent),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The order, now shipped", body = Order, headers(("etag" = String))),
@@ -157,7 +161,7 @@ pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, o
         (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
     )
 )]
-pub(crate) async fn ship(Admin(caller): Admin, Path(id): Path<Uuid>, wanted: IfMatch, once: Once) -> Result {
+pub(crate) async fn ship(Admin(caller): Admin, Path(id): Path<Uuid>, wanted: IfMatch, once: Idempotent) -> Result {
     advance(once, caller, (Of(None), id, wanted), Move::Ship).await
 }
 
@@ -168,7 +172,7 @@ pub(crate) async fn ship(Admin(caller): Admin, Path(id): Path<Uuid>, wanted: IfM
     post,
     path = "/orders/{id}/cancel",
     operation_id = "cancel_order",
-    params(("id" = Uuid, Path, description = "The order's id"), IfMatch, Once),
+    params(("id" = Uuid, Path, description = "The order's id"), IfMatch, Idempotent),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The order, now cancelled", body = Order, headers(("etag" = String))),
@@ -177,12 +181,12 @@ pub(crate) async fn ship(Admin(caller): Admin, Path(id): Path<Uuid>, wanted: IfM
         (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
     )
 )]
-pub(crate) async fn cancel(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, once: Once) -> Result {
+pub(crate) async fn cancel(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, once: Idempotent) -> Result {
     let of = Of::seen_by(&caller);
     advance(once, caller, (of, id, wanted), Move::Cancel).await
 }
 
-async fn advance(once: Once, caller: Caller, (of, id, wanted): (Of, Uuid, IfMatch), by: Move) -> Result {
+async fn advance(once: Idempotent, caller: Caller, (of, id, wanted): (Of, Uuid, IfMatch), by: Move) -> Result {
     let user = caller.id;
     once.run(&caller, async move |on| {
         let order = store::find(&mut *on, of, id).await?.ok_or_else(unknown)?;

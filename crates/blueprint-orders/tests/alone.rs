@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use blueprint_orders::Orders;
-use blueprint_users::{Directory, Exists};
+use blueprint_users::{Exists, UserDirectory};
 use cyanotype::Executor;
 use cyanotype::auth::{Authenticator, Caller};
 use cyanotype::test::{self, Served, Tokens};
@@ -16,7 +16,7 @@ const GHOST: Uuid = Uuid::from_u128(2);
 /// Knows Ada alone.
 struct OnlyAda;
 
-impl Directory for OnlyAda {
+impl UserDirectory for OnlyAda {
     fn exists<'a>(&'a self, _: &'a Caller, id: Uuid) -> Exists<'a> {
         Box::pin(async move { Ok(id == ADA) })
     }
@@ -25,9 +25,9 @@ impl Directory for OnlyAda {
 async fn start() -> Served {
     let users = |resources: &cyanotype::Resources| {
         resources.provide::<dyn Authenticator>(Arc::new(Tokens::from([("of-ada", ADA), ("of-a-ghost", GHOST)])));
-        resources.provide::<dyn Directory>(Arc::new(OnlyAda));
+        resources.provide::<dyn UserDirectory>(Arc::new(OnlyAda));
     };
-    test::serve(Orders).stand_in("users", users).start().await
+    test::serve(Orders).fake("users", users).start().await
 }
 
 fn order() -> serde_json::Value {
@@ -44,7 +44,7 @@ async fn an_order_is_recorded_as_it_is_answered() {
     let said: Vec<_> = placed.records_of("line").iter().map(|line| line["message"].clone()).collect();
     assert_eq!(said, ["order placed"]);
     assert!(placed.events().is_empty());
-    placed.shows_nowhere("of-ada");
+    placed.assert_never_logged("of-ada");
 }
 
 #[actix_web::test]

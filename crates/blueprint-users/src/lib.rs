@@ -19,8 +19,8 @@
 //!
 //! All but the first two need a bearer token. Other blueprints learn whose it is through the core's
 //! [`Caller`](cyanotype::auth::Caller), which asks the [`Authenticator`](cyanotype::auth::Authenticator) that is provided
-//! here, and what they want to know of users through the [`Directory`]. For a process that serves them without this
-//! blueprint, both are answered [`Elsewhere`]; that is all there is without the feature `blueprint`.
+//! here, and what they want to know of users through the [`UserDirectory`]. For a process that serves them without this
+//! blueprint, both are answered [`RemoteUsers`]; that is all there is without the feature `blueprint`.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
@@ -30,7 +30,6 @@ pub mod admins;
 #[cfg(feature = "blueprint")]
 mod api;
 mod directory;
-mod elsewhere;
 #[cfg(feature = "blueprint")]
 mod failure_count;
 #[cfg(feature = "blueprint")]
@@ -43,6 +42,7 @@ mod model;
 mod password;
 #[cfg(feature = "blueprint")]
 mod password_policy;
+mod remote_users;
 #[cfg(feature = "blueprint")]
 mod routes;
 #[cfg(feature = "blueprint")]
@@ -56,8 +56,8 @@ mod token;
 #[cfg(feature = "blueprint")]
 mod users;
 
-pub use directory::{Directory, Exists};
-pub use elsewhere::Elsewhere;
+pub use directory::{Exists, UserDirectory};
+pub use remote_users::RemoteUsers;
 #[cfg(feature = "blueprint")]
 pub use users::Users;
 

@@ -9,7 +9,7 @@ use cyanotype::{Blueprint, Expiring, Migrations, Resources, Task, time};
 use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
-use crate::directory::{Directory, Exists};
+use crate::directory::{Exists, UserDirectory};
 use crate::hash_pool::HashPool;
 use crate::settings::UsersSettings;
 use crate::store::{Owner, Store};
@@ -54,9 +54,9 @@ impl Blueprint for Users {
             let store = Store::new(resources.database().clone());
             resources.provide(Arc::new(Throttle::new(store.clone(), Arc::clone(&pool), settings.limits())));
             resources.provide(pool);
-            let known = Arc::new(Known { store });
+            let known = Arc::new(LocalUsers { store });
             resources.provide::<dyn Authenticator>(Arc::clone(&known) as _);
-            resources.provide::<dyn Directory>(known);
+            resources.provide::<dyn UserDirectory>(known);
             resources.expire(Expiring { table: "sessions", key: "token_hash", expires_at: "expires_at" });
             resources.expire(Expiring { table: "login_attempts", key: "key", expires_at: "expires_at" });
             Ok(())
@@ -65,11 +65,11 @@ impl Blueprint for Users {
 }
 
 /// The users of this process's own database.
-struct Known {
+struct LocalUsers {
     store: Store,
 }
 
-impl Authenticator for Known {
+impl Authenticator for LocalUsers {
     fn authenticate<'a>(&'a self, token: &'a str) -> Authentication<'a> {
         Box::pin(async move {
             let owner = self.store.session_owner(&token::hash(token), time::now()).await?;
@@ -78,7 +78,7 @@ impl Authenticator for Known {
     }
 }
 
-impl Directory for Known {
+impl UserDirectory for LocalUsers {
     fn exists<'a>(&'a self, caller: &'a Caller, id: Uuid) -> Exists<'a> {
         Box::pin(async move {
             // Whose token this process has just found in its own database is there.

@@ -40,7 +40,7 @@ async fn main() {
     let reply = service.get("/doors/back").send().await;
     assert_eq!((reply.status, reply.json()["pin"].as_str()), (200, Some("2580")));
     assert_eq!(reply.response_record()["http.route"], "/doors/{name}");
-    reply.shows_nowhere("2580");
+    reply.assert_never_logged("2580");
 
     let reply = service.get("/doors/jammed").send().await;
     assert_eq!((reply.status, reply.events().len()), (500, 1), "a failure is one event");

@@ -51,12 +51,12 @@ pub mod time;
 pub use blueprint::error::RegistryError;
 pub use blueprint::resources::Resources;
 pub use blueprint::routes::RouteInfo;
-pub use blueprint::{Blueprint, Need, Task};
+pub use blueprint::{Blueprint, Dependency, Task};
 pub use cyanotype_actix::{ClientAddress, ResponseLogRules, ResponseLogger};
 pub use cyanotype_telemetry::explanation;
 pub use cyanotype_telemetry::{
-    Breadcrumb, EventId, Kind, Level, Message, Policy, Route, StackRoute, ToSentry, UnknownLevel, add_breadcrumb,
-    capture_event, capture_exception, critical, spawn,
+    Breadcrumb, Destinations, EventId, Kind, Level, Message, Policy, StackPlacement, ToSentry, UnknownLevel,
+    add_breadcrumb, capture_event, capture_exception, critical, spawn,
 };
 pub use database::{
     Column, Database, DatabaseError, DriverError, Executor, Expiring, FromRow, Migrations, Outage, Row, Transaction,

@@ -70,7 +70,7 @@ async fn serve() -> Served {
     fs::write(&file, flags().to_string()).expect("it is written");
     let tokens = || Arc::new(Tokens::from([("ada", ADA), ("bob", BOB)]));
     let service = test::serve(Doors)
-        .stand_in("users", move |resources| resources.provide::<dyn Authenticator>(tokens()))
+        .fake("users", move |resources| resources.provide::<dyn Authenticator>(tokens()))
         .set("flags.provider", "flagd")
         .set("flags.file", &file.display().to_string());
     service.start().await

@@ -181,7 +181,7 @@ impl Fallback {
     /// Logs what is no loss, where the table has it.
     fn log_service_event(&self, level: Level, message: String, detail: Map<String, Value>) {
         let policy = self.policy.lock().policy;
-        if policy.route(Kind::Service, level).stderr {
+        if policy.destinations(Kind::Service, level).stderr {
             self.write(level, message, detail);
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::level::Level;
-use crate::policy::{Kind, Policy, Route};
+use crate::policy::{Destinations, Kind, Policy};
 
 /// Each kind, what it is, and the levels that it can have.
 pub const KINDS: [(Kind, &str, &[Level]); 7] = [
@@ -25,7 +25,7 @@ pub struct Row {
     pub levels: Vec<Level>,
     /// Where such records go.
     #[serde(flatten)]
-    pub route: Route,
+    pub destinations: Destinations,
 }
 
 /// The table for one policy.
@@ -50,10 +50,10 @@ impl Explanation {
 fn rows(policy: &Policy, kind: Kind, levels: &[Level]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for &level in levels {
-        let route = policy.route(kind, level);
+        let destinations = policy.destinations(kind, level);
         match rows.last_mut() {
-            Some(row) if row.route == route => row.levels.push(level),
-            _ => rows.push(Row { kind, levels: vec![level], route }),
+            Some(row) if row.destinations == destinations => row.levels.push(level),
+            _ => rows.push(Row { kind, levels: vec![level], destinations }),
         }
     }
     rows

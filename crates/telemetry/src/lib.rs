@@ -74,7 +74,7 @@ pub use level::{Level, UnknownLevel};
 pub use losses::Losses;
 pub use mute::mute_this_thread;
 pub use pipeline::{BeforeBreadcrumb, Pipeline, pipeline};
-pub use policy::{Kind, Policy, Route, StackRoute, ToSentry};
+pub use policy::{Destinations, Kind, Policy, StackPlacement, ToSentry};
 pub use record::{Breadcrumb, EventId};
 pub use report::Report;
 pub use routes::is_for;

@@ -52,7 +52,7 @@ impl Kind {
 /// Whether a record's stack trace goes to stderr with its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum StackRoute {
+pub enum StackPlacement {
     /// It does not.
     Never,
     /// It does.
@@ -75,17 +75,18 @@ pub enum ToSentry {
 
 /// Where one record goes: a row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Route {
+pub struct Destinations {
     /// Whether it is a line on stderr.
     pub stderr: bool,
     /// Whether its stack trace is on that line.
-    pub stack: StackRoute,
+    pub stack: StackPlacement,
     /// What Sentry, and every other event sink, gets.
     pub sentry: ToSentry,
 }
 
-impl Route {
-    const NOWHERE: Route = Route { stderr: false, stack: StackRoute::Never, sentry: ToSentry::Nothing };
+impl Destinations {
+    const NOWHERE: Destinations =
+        Destinations { stderr: false, stack: StackPlacement::Never, sentry: ToSentry::Nothing };
 }
 
 /// The settings that the table depends on.
@@ -158,9 +159,9 @@ impl Policy {
 
     /// The table: which sinks get a record of this kind and level.
     #[must_use]
-    pub fn route(&self, kind: Kind, level: Level) -> Route {
+    pub fn destinations(&self, kind: Kind, level: Level) -> Destinations {
         if self.is_silent() {
-            return Route::NOWHERE;
+            return Destinations::NOWHERE;
         }
         let line = self.has_stderr() && level >= self.level;
         // N7: in dev a failure is always written with its stack.
@@ -171,29 +172,29 @@ impl Policy {
             if level >= self.level.max(self.breadcrumb_level) { breadcrumb } else { ToSentry::Nothing };
 
         match kind {
-            Kind::Line => Route {
+            Kind::Line => Destinations {
                 stderr: line,
-                stack: StackRoute::Never,
+                stack: StackPlacement::Never,
                 sentry: if level >= self.level.max(self.event_level) { event } else { breadcrumb_by_level },
             },
-            Kind::Response => Route { stderr: line, stack: StackRoute::Never, sentry: breadcrumb_by_level },
-            Kind::Breadcrumb => Route { stderr: line, stack: StackRoute::Never, sentry: breadcrumb },
-            Kind::Exception => Route {
+            Kind::Response => Destinations { stderr: line, stack: StackPlacement::Never, sentry: breadcrumb_by_level },
+            Kind::Breadcrumb => Destinations { stderr: line, stack: StackPlacement::Never, sentry: breadcrumb },
+            Kind::Exception => Destinations {
                 stderr: failure,
                 stack: match (failure, self.env) {
-                    (false, _) => StackRoute::Never,
-                    (true, Env::Dev) => StackRoute::WithLine,
-                    (true, Env::Prod) => StackRoute::UnlessSentryTakesIt,
+                    (false, _) => StackPlacement::Never,
+                    (true, Env::Dev) => StackPlacement::WithLine,
+                    (true, Env::Prod) => StackPlacement::UnlessSentryTakesIt,
                 },
                 sentry: event,
             },
-            Kind::Message => Route { stderr: line, stack: StackRoute::Never, sentry: event },
-            Kind::Uncaught => Route {
+            Kind::Message => Destinations { stderr: line, stack: StackPlacement::Never, sentry: event },
+            Kind::Uncaught => Destinations {
                 stderr: failure,
-                stack: if failure { StackRoute::WithLine } else { StackRoute::Never },
+                stack: if failure { StackPlacement::WithLine } else { StackPlacement::Never },
                 sentry: event,
             },
-            Kind::Service => Route { stderr: line, stack: StackRoute::Never, sentry: ToSentry::Nothing },
+            Kind::Service => Destinations { stderr: line, stack: StackPlacement::Never, sentry: ToSentry::Nothing },
         }
     }
 }
@@ -215,18 +216,18 @@ mod tests {
 
     const NOTHING: &str = "          |       | ";
 
-    /// A route as the table's cells: `line | stack | sentry`.
+    /// Destinations as the table's cells: `line | stack | sentry`.
     fn cells(policy: Policy, kind: Kind, level: Level) -> String {
-        let route = policy.route(kind, level);
+        let destinations = policy.destinations(kind, level);
         format!(
             "{:<9} | {:<5} | {}",
-            if route.stderr { "stderr" } else { "" },
-            match route.stack {
-                StackRoute::Never => "",
-                StackRoute::WithLine => "stack",
-                StackRoute::UnlessSentryTakesIt => "stack?",
+            if destinations.stderr { "stderr" } else { "" },
+            match destinations.stack {
+                StackPlacement::Never => "",
+                StackPlacement::WithLine => "stack",
+                StackPlacement::UnlessSentryTakesIt => "stack?",
             },
-            match route.sentry {
+            match destinations.sentry {
                 ToSentry::Nothing => "",
                 ToSentry::Breadcrumb => "breadcrumb",
                 ToSentry::Event => "event",
@@ -307,11 +308,11 @@ mod tests {
             for level in Level::ALL {
                 let policy = Policy { mode, level, ..DEV };
                 for kind in [Kind::Exception, Kind::Uncaught] {
-                    let route = policy.route(kind, Error);
-                    assert!(route.stderr, "{kind:?} {policy:?}");
-                    assert_eq!(route.stack, StackRoute::WithLine, "{kind:?} {policy:?}");
+                    let destinations = policy.destinations(kind, Error);
+                    assert!(destinations.stderr, "{kind:?} {policy:?}");
+                    assert_eq!(destinations.stack, StackPlacement::WithLine, "{kind:?} {policy:?}");
                 }
-                let line = policy.route(Kind::Line, Error);
+                let line = policy.destinations(Kind::Line, Error);
                 assert_eq!(line.stderr, mode != Mode::Sentry && level <= Error);
             }
         }
@@ -322,8 +323,8 @@ mod tests {
         for mode in Mode::ALL {
             for threshold in Level::ALL {
                 for (kind, level) in Kind::ALL.iter().flat_map(|k| Level::ALL.map(|l| (*k, l))) {
-                    let prod = Policy { mode, level: threshold, ..PROD }.route(kind, level);
-                    let dev = Policy { mode, level: threshold, ..DEV }.route(kind, level);
+                    let prod = Policy { mode, level: threshold, ..PROD }.destinations(kind, level);
+                    let dev = Policy { mode, level: threshold, ..DEV }.destinations(kind, level);
                     assert_eq!(dev.sentry, prod.sentry, "{kind:?}");
                     if !matches!(kind, Kind::Exception | Kind::Uncaught) {
                         assert_eq!(dev, prod, "{kind:?}");
@@ -375,7 +376,7 @@ mod tests {
             for kind in Kind::ALL {
                 for level in Level::ALL {
                     let policy = Policy { env, mode: Mode::Off, ..PROD };
-                    assert_eq!(policy.route(kind, level), Route::NOWHERE);
+                    assert_eq!(policy.destinations(kind, level), Destinations::NOWHERE);
                 }
             }
         }
@@ -387,9 +388,9 @@ mod tests {
             for level in Level::ALL {
                 let none = Policy { sentry: false, ..PROD };
                 let stderr = Policy { mode: Mode::Stderr, ..PROD };
-                assert_eq!(none.route(kind, level), stderr.route(kind, level));
+                assert_eq!(none.destinations(kind, level), stderr.destinations(kind, level));
                 let sentry = Policy { mode: Mode::Sentry, ..none };
-                assert_eq!(sentry.route(kind, level), Route::NOWHERE);
+                assert_eq!(sentry.destinations(kind, level), Destinations::NOWHERE);
             }
         }
     }
@@ -401,7 +402,7 @@ mod tests {
                 for (kind, level) in Kind::ALL.iter().flat_map(|k| Level::ALL.map(|l| (*k, l))) {
                     let both = Policy { env, level: threshold, ..PROD };
                     let stderr = Policy { mode: Mode::Stderr, ..both };
-                    assert_eq!(both.route(kind, level).stderr, stderr.route(kind, level).stderr);
+                    assert_eq!(both.destinations(kind, level).stderr, stderr.destinations(kind, level).stderr);
                 }
             }
         }

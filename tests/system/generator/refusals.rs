@@ -165,8 +165,8 @@ fn what_was_not_generated_or_is_needed_is_not_removed() {
         ),
         (
             "crates/blueprint-orders/src/lib.rs",
-            "Need::of(\"users\")",
-            "Need::of(\"sample\"), Need::of(\"users\")",
+            "Dependency::on(\"users\")",
+            "Dependency::on(\"sample\"), Dependency::on(\"users\")",
             "crates/blueprint-orders/src/lib.rs still needs the blueprint sample",
         ),
         (

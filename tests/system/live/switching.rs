@@ -196,7 +196,7 @@ fn check_request(id: &str, policies: &[Policy], records: &[&Value], events: &[&V
     let mut sent: BTreeMap<String, usize> = BTreeMap::new();
     events.iter().for_each(|event| *sent.entry(about(event)).or_default() += 1);
     for (kind, level, message) in rows(id) {
-        let routes: Vec<_> = policies.iter().map(|policy| policy.route(kind, level)).collect();
+        let routes: Vec<_> = policies.iter().map(|policy| policy.destinations(kind, level)).collect();
         let line = format!("{} {message}", kind.as_str());
         let stderr: Vec<bool> = routes.iter().map(|route| route.stderr).collect();
         check_cell(&format!("{line} on stderr under {policies:?}"), &stderr, lines.remove(&line).unwrap_or(0));
@@ -208,7 +208,8 @@ fn check_request(id: &str, policies: &[Policy], records: &[&Value], events: &[&V
     // The breadcrumbs of an event are those that the policies of its moment have stored.
     if let ([policy], Some(caught)) = (policies, events.iter().find(|event| about(event) == format!("caught {id}"))) {
         let stored = rows(id).into_iter().filter(|(kind, level, _)| {
-            matches!(kind, Kind::Line | Kind::Breadcrumb) && policy.route(*kind, *level).sentry == ToSentry::Breadcrumb
+            matches!(kind, Kind::Line | Kind::Breadcrumb)
+                && policy.destinations(*kind, *level).sentry == ToSentry::Breadcrumb
         });
         let stored: BTreeSet<String> = stored.map(|(.., message)| message).collect();
         let own = crumbs(caught).into_iter().filter(|crumb| crumb.contains(id)).collect::<BTreeSet<_>>();

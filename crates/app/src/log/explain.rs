@@ -3,7 +3,7 @@
 use clap::Args;
 use cyanotype::explanation::{Explanation, KINDS};
 use cyanotype::settings::{Env, Mode, Settings};
-use cyanotype::{Explained, Level, Policy, Route, StackRoute, ToSentry};
+use cyanotype::{Destinations, Explained, Level, Policy, StackPlacement, ToSentry};
 
 use super::client::Client;
 use super::view::{State, read, text};
@@ -77,7 +77,13 @@ fn shown(explained: &Explained, layers: &[(&str, String)]) -> String {
     let heading = ["WHAT", "LEVEL", "STDERR", "ITS STACK", "SENTRY"].map(str::to_owned).to_vec();
     let lines = table.rows.iter().map(|row| {
         let what = KINDS.iter().find(|(kind, ..)| *kind == row.kind).map_or("", |(_, what, _)| what);
-        vec![what.to_owned(), levels(&row.levels), stderr(row.route), stack(row.route), sentry(row.route)]
+        vec![
+            what.to_owned(),
+            levels(&row.levels),
+            stderr(row.destinations),
+            stack(row.destinations),
+            sentry(row.destinations),
+        ]
     });
     let rows = columns(&[heading].into_iter().chain(lines).collect::<Vec<_>>());
     format!("{layers}\n{rows}\n{}", reasons(&table.settings).join("\n"))
@@ -91,21 +97,21 @@ fn levels(levels: &[Level]) -> String {
     }
 }
 
-fn stderr(route: Route) -> String {
-    if route.stderr { "a line" } else { "-" }.to_owned()
+fn stderr(destinations: Destinations) -> String {
+    if destinations.stderr { "a line" } else { "-" }.to_owned()
 }
 
-fn stack(route: Route) -> String {
-    match route.stack {
-        StackRoute::Never => "-",
-        StackRoute::WithLine => "with the line",
-        StackRoute::UnlessSentryTakesIt => "only if Sentry does not take it",
+fn stack(destinations: Destinations) -> String {
+    match destinations.stack {
+        StackPlacement::Never => "-",
+        StackPlacement::WithLine => "with the line",
+        StackPlacement::UnlessSentryTakesIt => "only if Sentry does not take it",
     }
     .to_owned()
 }
 
-fn sentry(route: Route) -> String {
-    match route.sentry {
+fn sentry(destinations: Destinations) -> String {
+    match destinations.sentry {
         ToSentry::Nothing => "-",
         ToSentry::Breadcrumb => "a breadcrumb",
         ToSentry::Event => "an event",

@@ -5,7 +5,7 @@ pub(crate) mod sessions;
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use cyanotype::auth::{Admin, By, Caller};
+use cyanotype::auth::{Admin, Authenticated, Caller};
 use cyanotype::conditional::{self, IfMatch, IfNoneMatch};
 use cyanotype::extract::{Json, Path, Query};
 use cyanotype::paging::{Created, Page, Paging};
@@ -146,7 +146,7 @@ pub(crate) async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>, kno
     )
 )]
 pub(crate) async fn change(
-    By(caller, Json(change)): By<Json<Change>>,
+    Authenticated(caller, Json(change)): Authenticated<Json<Change>>,
     store: Store,
     (pool, throttle): (Data<HashPool>, Data<Throttle>),
     client: ClientAddress,

@@ -88,7 +88,7 @@ pub trait Blueprint: Send + Sync + 'static {
     }
 
     /// The other blueprints that it reaches, by what they [provide](Resources::provide).
-    fn needs(&self) -> Vec<Need> {
+    fn dependencies(&self) -> Vec<Dependency> {
         Vec::new()
     }
 
@@ -111,21 +111,21 @@ pub trait Blueprint: Send + Sync + 'static {
 
 /// Another blueprint that one cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Need {
+pub struct Dependency {
     pub(crate) blueprint: &'static str,
     pub(crate) unless: Option<&'static str>,
 }
 
-impl Need {
+impl Dependency {
     /// The blueprint of that name, in the same process.
     #[must_use]
-    pub const fn of(blueprint: &'static str) -> Self {
+    pub const fn on(blueprint: &'static str) -> Self {
         Self { blueprint, unless: None }
     }
 
     /// Unless this setting of one's own says where the other process is that has it.
     #[must_use]
-    pub const fn unless_set(self, setting: &'static str) -> Self {
+    pub const fn or_setting(self, setting: &'static str) -> Self {
         Self { unless: Some(setting), ..self }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
 use super::error::RegistryError;
-use super::{Blueprint, Need};
+use super::{Blueprint, Dependency};
 use crate::api::pages;
 use crate::limits::RateLimits;
 use crate::settings::{self, InForce, Owner, ResponseLog, Settings};
@@ -134,7 +134,7 @@ fn shadows(a: &str, b: &str) -> bool {
 
 fn check_needs(one: &Enabled, enabled: &[Enabled], all: &[Registered]) -> Result<(), RegistryError> {
     let name = one.blueprint.name();
-    for Need { blueprint: needed, unless } in one.blueprint.needs() {
+    for Dependency { blueprint: needed, unless } in one.blueprint.dependencies() {
         let is_enabled = enabled.iter().any(|other| other.blueprint.name() == needed);
         let is_set = unless
             .is_some_and(|setting| !matches!(one.section.own.pointer(&pointer(setting)), None | Some(Value::Null)));
@@ -162,8 +162,8 @@ fn topological_order(mut waiting: Vec<Enabled>) -> Result<Vec<Enabled>, Registry
     let mut ordered: Vec<Enabled> = Vec::new();
     while !waiting.is_empty() {
         let waits = |one: &Enabled| {
-            let needed = |need: &Need| waiting.iter().any(|other| other.blueprint.name() == need.blueprint);
-            one.blueprint.needs().iter().any(needed)
+            let needed = |need: &Dependency| waiting.iter().any(|other| other.blueprint.name() == need.blueprint);
+            one.blueprint.dependencies().iter().any(needed)
         };
         let Some(at) = waiting.iter().position(|one| !waits(one)) else {
             return Err(RegistryError::Cycle { cycle: find_cycle(&waiting) });
@@ -183,7 +183,7 @@ fn find_cycle(waiting: &[Enabled]) -> Vec<&'static str> {
             return [&way[begin..], &[name]].concat();
         }
         way.push(name);
-        let needs = one.blueprint.needs();
+        let needs = one.blueprint.dependencies();
         at = waiting.iter().find(|other| needs.iter().any(|need| need.blueprint == other.blueprint.name()));
     }
     way
@@ -206,8 +206,8 @@ mod tests {
             self.1
         }
         fn routes(&self, _: &mut ServiceConfig) {}
-        fn needs(&self) -> Vec<Need> {
-            self.2.iter().map(|name| Need::of(name)).collect()
+        fn dependencies(&self) -> Vec<Dependency> {
+            self.2.iter().map(|name| Dependency::on(name)).collect()
         }
     }
 

@@ -112,7 +112,7 @@ impl Resources {
     }
 
     /// What another blueprint has provided; it has started already when it is one that this one
-    /// [needs](crate::Blueprint::needs).
+    /// [needs](crate::Blueprint::dependencies).
     #[must_use]
     pub fn provided<T: ?Sized + Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         let provided = self.shared.lock();

@@ -100,7 +100,7 @@ impl StartedBlueprints {
 mod tests {
     use super::*;
     use crate::blueprint::registry::{Registered, enabled};
-    use crate::blueprint::{Need, Task};
+    use crate::blueprint::{Dependency, Task};
     use crate::settings::Loader;
     use actix_web::web::ServiceConfig;
     use parking_lot::Mutex;
@@ -133,8 +133,8 @@ mod tests {
             }
         }
         fn routes(&self, _: &mut ServiceConfig) {}
-        fn needs(&self) -> Vec<Need> {
-            self.needs.iter().map(|name| Need::of(name)).collect()
+        fn dependencies(&self) -> Vec<Dependency> {
+            self.needs.iter().map(|name| Dependency::on(name)).collect()
         }
         fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
             Box::pin(async move {

@@ -164,20 +164,20 @@ impl FromRequest for Admin {
 /// neither read nor judged.
 ///
 /// ```
-/// use cyanotype::auth::By;
+/// use cyanotype::auth::Authenticated;
 /// use cyanotype::extract::Json;
 ///
 /// # #[derive(serde::Deserialize, garde::Validate)]
 /// # #[garde(allow_unvalidated)]
 /// # struct Note { text: String }
-/// async fn write(By(caller, Json(note)): By<Json<Note>>) -> String {
+/// async fn write(Authenticated(caller, Json(note)): Authenticated<Json<Note>>) -> String {
 ///     format!("{} wrote {}", caller.id, note.text)
 /// }
 /// ```
 #[derive(Debug)]
-pub struct By<T>(pub Caller, pub T);
+pub struct Authenticated<T>(pub Caller, pub T);
 
-impl<T: FromRequest<Error = Problem> + 'static> FromRequest for By<T> {
+impl<T: FromRequest<Error = Problem> + 'static> FromRequest for Authenticated<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 

@@ -61,7 +61,7 @@ pub(super) fn log_startup(
 /// Reports why there is no service, whatever the mode and the level: it is the answer to the command.
 pub(super) fn report_startup_error(pipeline: &Pipeline, error: &StartError) {
     let record = Report::service(Level::Critical, error.to_string());
-    if pipeline.policy().route(record.kind, record.level).stderr {
+    if pipeline.policy().destinations(record.kind, record.level).stderr {
         pipeline.report(record);
     } else {
         let _ = writeln!(io::stderr(), "{error}");

@@ -30,12 +30,12 @@
 //! assert_eq!((reply.status, reply.json()["pin"].as_str()), (200, Some("2580")));
 //! assert_eq!(reply.response_record()["http.route"], "/doors/{name}");
 //! assert!(reply.events().is_empty());
-//! reply.shows_nowhere("2580");
+//! reply.assert_never_logged("2580");
 //! # }
 //! ```
 
+mod fake;
 mod reply;
-mod stand_in;
 
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
@@ -52,8 +52,8 @@ use cyanotype_telemetry::panic::Panics;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
+pub use fake::Tokens;
 pub use reply::Reply;
-pub use stand_in::Tokens;
 
 use crate::api;
 use crate::blueprint::Blueprint;
@@ -64,7 +64,7 @@ use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, Program};
 use crate::server::app::AppFactory;
 use crate::settings::{Loader, Settings};
-use stand_in::StandIn;
+use fake::FakeBackend;
 
 const PROGRAM: Program = Program { name: "test", version: "0" };
 
@@ -104,8 +104,8 @@ impl TestService {
 
     /// Something else in the place of a blueprint that this one needs: without routes, it provides what the closure does.
     #[must_use]
-    pub fn stand_in(self, name: &'static str, provide: impl Fn(&Resources) + Send + Sync + 'static) -> Self {
-        self.with(StandIn::new(name, provide))
+    pub fn fake(self, name: &'static str, provide: impl Fn(&Resources) + Send + Sync + 'static) -> Self {
+        self.with(FakeBackend::new(name, provide))
     }
 
     /// Sets a setting, such as `server.max_body_bytes` or one of the blueprint's own. Those of `log` and `sentry` are the
@@ -181,32 +181,32 @@ impl Served {
 
     /// A `GET` request to a path with or without a query.
     #[must_use]
-    pub fn get(&self, path: &str) -> Ask<'_> {
+    pub fn get(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::GET, path)
     }
 
     /// A `POST` request to a path with or without a query.
     #[must_use]
-    pub fn post(&self, path: &str) -> Ask<'_> {
+    pub fn post(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::POST, path)
     }
 
     /// A `PATCH` request to a path with or without a query.
     #[must_use]
-    pub fn patch(&self, path: &str) -> Ask<'_> {
+    pub fn patch(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::PATCH, path)
     }
 
     /// A `DELETE` request to a path with or without a query.
     #[must_use]
-    pub fn delete(&self, path: &str) -> Ask<'_> {
+    pub fn delete(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::DELETE, path)
     }
 
     /// A request with any method, to a path with or without a query.
     #[must_use]
-    pub fn request(&self, method: Method, path: &str) -> Ask<'_> {
-        Ask { served: self, request: TestRequest::with_uri(path).method(method) }
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder<'_> {
+        RequestBuilder { served: self, request: TestRequest::with_uri(path).method(method) }
     }
 
     /// Stops the blueprints, as the end of the service does.
@@ -216,12 +216,12 @@ impl Served {
 }
 
 /// A request that is not sent yet.
-pub struct Ask<'a> {
+pub struct RequestBuilder<'a> {
     served: &'a Served,
     request: TestRequest,
 }
 
-impl Ask<'_> {
+impl RequestBuilder<'_> {
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {

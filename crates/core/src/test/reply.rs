@@ -110,7 +110,7 @@ impl Reply {
     /// # Panics
     /// With the first that shows it.
     #[track_caller]
-    pub fn shows_nowhere(&self, secret: &str) {
+    pub fn assert_never_logged(&self, secret: &str) {
         for shown in self.records.iter().chain(&self.events) {
             assert!(!shown.to_string().contains(secret), "{secret} is in {shown:#}");
         }

@@ -8,5 +8,5 @@ use divan::{Bencher, black_box};
 fn route(bencher: Bencher<'_, '_>) {
     let settings = Loader::new("/nonexistent").load().expect("the defaults are good");
     let policy = cyanotype::policy(&settings);
-    bencher.bench(|| black_box(&policy).route(black_box(Kind::Response), black_box(Level::Info)));
+    bencher.bench(|| black_box(&policy).destinations(black_box(Kind::Response), black_box(Level::Info)));
 }

@@ -41,7 +41,7 @@ pub fn changed_cells(before: &Policy, after: &Policy) -> Vec<CellChange> {
         for column in [Column::Stderr, Column::Stack, Column::Sentry] {
             for &level in levels {
                 let cell = |policy: &Policy| {
-                    let route = policy.route(kind, level);
+                    let route = policy.destinations(kind, level);
                     match column {
                         Column::Stderr => serde_json::json!(route.stderr),
                         Column::Stack => serde_json::json!(route.stack),

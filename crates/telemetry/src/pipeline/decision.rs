@@ -1,6 +1,6 @@
 //! What becomes of one report, once everything is known that it depends on.
 
-use crate::policy::{Route, StackRoute, ToSentry};
+use crate::policy::{Destinations, StackPlacement, ToSentry};
 use crate::request::Claim;
 
 /// What becomes of one report.
@@ -15,17 +15,23 @@ pub(super) struct Decision {
 
 /// `route` is the table's; `claim` is what no earlier report of the same failure has; `allowed` is what the flood limit leaves;
 /// `accepted` whether any event sink takes the event.
-pub(super) fn decide(route: Route, claim: Claim, is_failure: bool, allowed: bool, accepted: bool) -> Decision {
+pub(super) fn decide(
+    destinations: Destinations,
+    claim: Claim,
+    is_failure: bool,
+    allowed: bool,
+    accepted: bool,
+) -> Decision {
     let send_event = claim.event && allowed && accepted;
     Decision {
         // A logger line is written however often it is repeated; only its events are limited.
         write_line: claim.line && (allowed || !is_failure),
         send_event,
-        store_breadcrumb: route.sentry == ToSentry::Breadcrumb,
-        with_stack: match route.stack {
-            StackRoute::Never => false,
-            StackRoute::WithLine => true,
-            StackRoute::UnlessSentryTakesIt => !send_event && claim.event_id.is_none(),
+        store_breadcrumb: destinations.sentry == ToSentry::Breadcrumb,
+        with_stack: match destinations.stack {
+            StackPlacement::Never => false,
+            StackPlacement::WithLine => true,
+            StackPlacement::UnlessSentryTakesIt => !send_event && claim.event_id.is_none(),
         },
     }
 }
@@ -36,9 +42,9 @@ mod tests {
     use crate::record::EventId;
 
     /// The decision as `line event stack`, on a failure that is both a line and an event.
-    fn decided(stack: StackRoute, claim: Claim, allowed: bool, accepted: bool) -> String {
-        let route = Route { stderr: true, stack, sentry: ToSentry::Event };
-        let decision = decide(route, claim, true, allowed, accepted);
+    fn decided(stack: StackPlacement, claim: Claim, allowed: bool, accepted: bool) -> String {
+        let destinations = Destinations { stderr: true, stack, sentry: ToSentry::Event };
+        let decision = decide(destinations, claim, true, allowed, accepted);
         assert!(!decision.store_breadcrumb);
         let cells = [(decision.write_line, "line"), (decision.send_event, "event"), (decision.with_stack, "stack")];
         cells.into_iter().filter(|(on, _)| *on).map(|(_, name)| name).collect::<Vec<_>>().join(" ")
@@ -46,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_reported_once_and_its_stack_shown_where_no_event_has_it() {
-        use StackRoute::{Never, UnlessSentryTakesIt as Unless, WithLine};
+        use StackPlacement::{Never, UnlessSentryTakesIt as Unless, WithLine};
         let new = Claim { line: true, event: true, event_id: None };
         let line_only = Claim { line: true, event: false, event_id: None };
         let event_only = Claim { line: false, event: true, event_id: None };
@@ -73,16 +79,16 @@ mod tests {
 
     #[test]
     fn a_line_without_a_failure_is_written_in_a_flood() {
-        let route = Route { stderr: true, stack: StackRoute::Never, sentry: ToSentry::Event };
-        let decision = decide(route, Claim { line: true, event: true, event_id: None }, false, false, true);
+        let destinations = Destinations { stderr: true, stack: StackPlacement::Never, sentry: ToSentry::Event };
+        let decision = decide(destinations, Claim { line: true, event: true, event_id: None }, false, false, true);
         assert_eq!((decision.write_line, decision.send_event), (true, false));
     }
 
     #[test]
     fn a_breadcrumb_is_stored_whatever_is_written() {
-        let route = Route { stderr: true, stack: StackRoute::Never, sentry: ToSentry::Breadcrumb };
+        let destinations = Destinations { stderr: true, stack: StackPlacement::Never, sentry: ToSentry::Breadcrumb };
         for line in [false, true] {
-            assert!(decide(route, Claim { line, ..Claim::default() }, false, true, false).store_breadcrumb);
+            assert!(decide(destinations, Claim { line, ..Claim::default() }, false, true, false).store_breadcrumb);
         }
     }
 }

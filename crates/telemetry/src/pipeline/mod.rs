@@ -191,11 +191,11 @@ impl Pipeline {
         let request = request.as_deref();
         let in_force = self.in_force(&report, request);
         let InForce { policy, .. } = in_force;
-        let route = policy.route(report.kind, report.level);
+        let destinations = policy.destinations(report.kind, report.level);
         if let (Kind::Uncaught, Some(request)) = (report.kind, request) {
             self.request_failed(request);
         }
-        if !route.stderr && route.sentry == ToSentry::Nothing {
+        if !destinations.stderr && destinations.sentry == ToSentry::Nothing {
             if let Some(request) = request.filter(|_| self.stores_earlier_line(&policy, &report)) {
                 self.store_earlier_line(report, request);
             }
@@ -207,14 +207,14 @@ impl Pipeline {
         let report = report.redacted(&self.redactor);
 
         let messages = report.failure.as_ref().map(Failure::messages);
-        let wants_event = route.sentry == ToSentry::Event && !self.sinks.events.is_empty();
+        let wants_event = destinations.sentry == ToSentry::Event && !self.sinks.events.is_empty();
         let claim = match (request, &messages) {
-            (Some(request), Some(messages)) => request.claim(messages, route.stderr, wants_event),
-            _ => Claim { line: route.stderr, event: wants_event, event_id: None },
+            (Some(request), Some(messages)) => request.claim(messages, destinations.stderr, wants_event),
+            _ => Claim { line: destinations.stderr, event: wants_event, event_id: None },
         };
         let allowed = self.allows(&report, request, claim);
         let accepting = if claim.event && allowed { self.accepting(&in_force, request) } else { Vec::new() };
-        let decision = decide(route, claim, messages.is_some(), allowed, !accepting.is_empty());
+        let decision = decide(destinations, claim, messages.is_some(), allowed, !accepting.is_empty());
 
         let event_id = claim.event_id.or_else(|| decision.send_event.then(EventId::random));
         if let Some(request) = request {
@@ -371,14 +371,15 @@ impl Pipeline {
     pub fn breadcrumb(&self, breadcrumb: Breadcrumb) {
         let request = request::current();
         let identity = request.as_deref().map(|it| &**it.identity());
-        let route = self.snapshot().in_force_of(identity, "").policy.route(Kind::Breadcrumb, breadcrumb.level);
+        let destinations =
+            self.snapshot().in_force_of(identity, "").policy.destinations(Kind::Breadcrumb, breadcrumb.level);
         let at = Timestamp::now();
         let redacted = |breadcrumb| Report::breadcrumb(breadcrumb).redacted(&self.redactor);
-        if route.stderr {
+        if destinations.stderr {
             let identity = request.as_deref().map(RequestContext::identity);
             self.sinks.write(&redacted(breadcrumb.clone()).into_record(at, identity, None, false));
         }
-        if route.sentry == ToSentry::Breadcrumb {
+        if destinations.sentry == ToSentry::Breadcrumb {
             let stored = match &self.before_breadcrumb {
                 Some(hook) => hook(breadcrumb),
                 None => Some(breadcrumb),

@@ -26,19 +26,19 @@ impl Pipeline {
     /// Whether a sink gets a response of this level.
     #[must_use]
     pub fn wants_response(&self, policy: &Policy, level: Level, request: &RequestContext) -> bool {
-        let route = policy.route(Kind::Response, level);
-        route.stderr || route.sentry == ToSentry::Breadcrumb && request.may_send()
+        let destinations = policy.destinations(Kind::Response, level);
+        destinations.stderr || destinations.sentry == ToSentry::Breadcrumb && request.may_send()
     }
 
     /// Writes the record of a response that has ended, by this policy, and sends the events that waited for it.
     pub fn end_response(&self, policy: &Policy, record: Option<&ResponseRecord<'_>>, request: &RequestContext) {
         if let Some(record) = record {
-            let route = policy.route(Kind::Response, record.level);
+            let destinations = policy.destinations(Kind::Response, record.level);
             // Most requests have no event that could show it.
-            if route.sentry == ToSentry::Breadcrumb && request.may_send() {
+            if destinations.sentry == ToSentry::Breadcrumb && request.may_send() {
                 self.store(Some(request), breadcrumb(record));
             }
-            if route.stderr {
+            if destinations.stderr {
                 self.sinks.write_response(record);
             }
         }

@@ -15,7 +15,7 @@ pub(super) fn check(workspace: &Workspace, name: &Name) -> Result<(), String> {
         if path != APP && is_word_in(&without_comments(&workspace.read(&path)?), &package) {
             return Err(format!("{folder} still depends on {package}: see to that first"));
         }
-        let need = format!("Need::of(\"{name}\")");
+        let need = format!("Dependency::on(\"{name}\")");
         if let Some((path, _)) = workspace.sources(folder)?.iter().find(|(_, text)| text.contains(&need)) {
             return Err(format!("{folder}/src/{path} still needs the blueprint {name}: see to that first"));
         }

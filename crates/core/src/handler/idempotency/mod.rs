@@ -4,7 +4,7 @@
 //! The key and the answer are written in the transaction of what is done. Either all of it is there or nothing, whatever
 //! ends the handler or the process: a key is never locked for good, and nothing is done twice.
 
-mod in_hand;
+mod in_flight;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -29,7 +29,7 @@ use crate::handler::parameter;
 use crate::handler::problem::{Problem, Result};
 use crate::time;
 
-use in_hand::InHand;
+use in_flight::InFlight;
 use store::{Asked, Kept, Key};
 
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -56,10 +56,10 @@ struct BodyHash(String);
 /// ```
 /// use actix_web::HttpResponse;
 /// use cyanotype::auth::Caller;
-/// use cyanotype::idempotency::Once;
+/// use cyanotype::idempotency::Idempotent;
 /// use cyanotype::{Executor, Result};
 ///
-/// async fn count(caller: Caller, once: Once) -> Result {
+/// async fn count(caller: Caller, once: Idempotent) -> Result {
 ///     once.run(&caller, async move |transaction| {
 ///         transaction.execute("UPDATE counts SET count = count + 1", &[]).await?;
 ///         Ok(HttpResponse::NoContent().finish())
@@ -67,13 +67,13 @@ struct BodyHash(String);
 ///     .await
 /// }
 /// ```
-pub struct Once {
+pub struct Idempotent {
     request: HttpRequest,
     database: Database,
     key_hash: Option<String>,
 }
 
-impl Once {
+impl Idempotent {
     /// Does the work in a [transaction](Database::transaction), unless it was done before. What it has written is undone when
     /// it fails; of a refusal (4xx) the answer is kept all the same.
     ///
@@ -82,10 +82,10 @@ impl Once {
     pub async fn run(self, caller: &Caller, work: impl AsyncFnOnce(&mut Transaction) -> Result + 'static) -> Result {
         let Some(key_hash) = self.key_hash.clone() else { return self.database.transaction(work).await };
         // Until the transaction has ended, though the client may have left before.
-        let in_hand = InHand::take(caller.id, &key_hash).ok_or_else(in_hand)?;
+        let in_flight = InFlight::take(caller.id, &key_hash).ok_or_else(in_flight)?;
         let (key, asked) = (Key { caller: caller.id, hash: key_hash }, self.asked());
         let answered = self.database.transaction(async move |transaction| {
-            let _in_hand = in_hand;
+            let _in_hand = in_flight;
             once(transaction, &key, &asked, work).await
         });
         answered.await?
@@ -110,7 +110,7 @@ async fn once(
 ) -> Result<Result> {
     if !store::claim(transaction, key, asked, time::now() + KEPT).await? {
         // Gone again when its time has just come.
-        let (before, kept) = store::find(transaction, key).await?.ok_or_else(in_hand)?;
+        let (before, kept) = store::find(transaction, key).await?.ok_or_else(in_flight)?;
         return Ok(if before == *asked { replayed(&kept) } else { Err(of_another()) });
     }
     transaction.savepoint()?;
@@ -139,7 +139,7 @@ async fn once(
 }
 
 /// For the API document.
-impl IntoParams for Once {
+impl IntoParams for Idempotent {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let mut key = parameter::header(
             "idempotency-key",
@@ -151,7 +151,7 @@ impl IntoParams for Once {
     }
 }
 
-impl FromRequest for Once {
+impl FromRequest for Idempotent {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
@@ -209,7 +209,7 @@ fn replayed(kept: &Kept) -> Result {
 }
 
 /// 409
-fn in_hand() -> Problem {
+fn in_flight() -> Problem {
     Problem::conflict("the first request with this idempotency-key is still in hand: send this one again in a moment")
         .header(RETRY_AFTER, HeaderValue::from_static("1"))
 }

@@ -28,7 +28,7 @@ fn request(path: &str, key: Option<&str>, body: &[u8], database: &Database) -> H
 
 /// Does something, and answers as told.
 async fn ask(request: &HttpRequest, caller: Uuid, answer: fn() -> Result) -> Result<(u16, bool, String)> {
-    let once = Once::extract(request).await?;
+    let once = Idempotent::extract(request).await?;
     let path = request.path().to_owned();
     let answer = once
         .run(&Caller::new(caller, ""), async move |transaction| {
@@ -124,7 +124,7 @@ async fn a_failure_leaves_nothing_behind() {
 async fn one_that_is_in_hand_is_not_begun_again_though_its_client_has_left() {
     let (database, ada) = (database().await, caller());
     let request = || request("/a", Some("k"), b"", &database);
-    let once = Once::extract(&request()).await.expect("a key");
+    let once = Idempotent::extract(&request()).await.expect("a key");
     let caller = Caller::new(ada, "");
     let (begun, has_begun) = tokio::sync::oneshot::channel();
     let (go_on, may_go_on) = tokio::sync::oneshot::channel::<()>();
@@ -138,14 +138,14 @@ async fn one_that_is_in_hand_is_not_begun_again_though_its_client_has_left() {
         begun = has_begun => begun.expect("it begins"),
         _ = &mut first => panic!("it waits"),
     }
-    let in_hand = async || {
+    let in_flight = async || {
         let refusal = ask(&request(), ada, created).await.expect_err("is in hand");
         assert_eq!(status(&refusal), 409);
         assert_eq!(refusal.error_response().headers().get(RETRY_AFTER), Some(&HeaderValue::from_static("1")));
     };
-    in_hand().await;
+    in_flight().await;
     drop(first);
-    in_hand().await;
+    in_flight().await;
     go_on.send(()).expect("it runs on");
     database.wait_for_transactions(std::time::Instant::now() + std::time::Duration::from_secs(10)).await;
     let (status, replayed, _) = ask(&request(), ada, || panic!("not again")).await.expect("is known");
@@ -200,7 +200,7 @@ async fn a_refusal_because_of_load_is_not_stored() {
 
 #[test]
 fn the_document_has_the_key_with_its_pattern() {
-    let [key] = &Once::into_params(|| None)[..] else { panic!("one parameter") };
+    let [key] = &Idempotent::into_params(|| None)[..] else { panic!("one parameter") };
     assert_eq!(key.name, "idempotency-key");
     let schema = serde_json::to_value(&key.schema).expect("is JSON");
     assert_eq!((&schema["type"], &schema["pattern"]), (&"string".into(), &"^[!-~]{1,255}$".into()));

@@ -8,9 +8,9 @@ use uuid::Uuid;
 static IN_HAND: Mutex<BTreeSet<(Uuid, String)>> = Mutex::new(BTreeSet::new());
 
 /// A caller's key that is in hand until this is dropped.
-pub(super) struct InHand((Uuid, String));
+pub(super) struct InFlight((Uuid, String));
 
-impl InHand {
+impl InFlight {
     /// `None` when another has it.
     pub(super) fn take(caller: Uuid, key_hash: &str) -> Option<Self> {
         let key = (caller, key_hash.to_owned());
@@ -19,7 +19,7 @@ impl InHand {
     }
 }
 
-impl Drop for InHand {
+impl Drop for InFlight {
     fn drop(&mut self) {
         IN_HAND.lock().remove(&self.0);
     }

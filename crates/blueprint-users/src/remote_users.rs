@@ -9,15 +9,15 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::PREFIX;
-use crate::directory::{Directory, Exists};
+use crate::directory::{Exists, UserDirectory};
 
 /// A process that serves this blueprint.
 #[derive(Debug)]
-pub struct Elsewhere {
+pub struct RemoteUsers {
     remote: Remote,
 }
 
-impl Elsewhere {
+impl RemoteUsers {
     /// The process at this address, which may be given with `/users` at its end or without.
     #[must_use]
     pub fn new(url: &BaseUrl, timeout: Duration, retries: u32) -> Self {
@@ -32,7 +32,7 @@ struct User {
     role: Role,
 }
 
-impl Authenticator for Elsewhere {
+impl Authenticator for RemoteUsers {
     fn authenticate<'a>(&'a self, token: &'a str) -> Authentication<'a> {
         Box::pin(async move {
             let reply = self.remote.get(&format!("{PREFIX}/me"), token).await.map_err(Problem::unavailable)?;
@@ -48,7 +48,7 @@ impl Authenticator for Elsewhere {
     }
 }
 
-impl Directory for Elsewhere {
+impl UserDirectory for RemoteUsers {
     fn exists<'a>(&'a self, caller: &'a Caller, id: Uuid) -> Exists<'a> {
         Box::pin(async move {
             let asked = self.remote.get(&format!("{PREFIX}/{id}"), caller.token()).await;

@@ -8,19 +8,19 @@ use crate::blueprint::resources::Resources;
 use crate::blueprint::{Blueprint, Task};
 use crate::handler::auth::{Authentication, Authenticator, Identity};
 
-pub(super) struct StandIn<P> {
+pub(super) struct FakeBackend<P> {
     name: &'static str,
     prefix: String,
     provide: P,
 }
 
-impl<P> StandIn<P> {
+impl<P> FakeBackend<P> {
     pub(super) fn new(name: &'static str, provide: P) -> Self {
         Self { name, prefix: format!("/{name}"), provide }
     }
 }
 
-impl<P: Fn(&Resources) + Send + Sync + 'static> Blueprint for StandIn<P> {
+impl<P: Fn(&Resources) + Send + Sync + 'static> Blueprint for FakeBackend<P> {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -46,7 +46,7 @@ impl<P: Fn(&Resources) + Send + Sync + 'static> Blueprint for StandIn<P> {
 /// # use uuid::Uuid;
 /// # fn example(orders: impl Blueprint) -> test::TestService {
 /// let ada = Uuid::from_u128(1);
-/// test::serve(orders).stand_in("users", move |resources| {
+/// test::serve(orders).fake("users", move |resources| {
 ///     resources.provide::<dyn Authenticator>(Arc::new(test::Tokens::from([("token-of-ada", ada)])));
 /// })
 /// # }
