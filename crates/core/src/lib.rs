@@ -54,6 +54,7 @@ pub use blueprint::routes::RouteInfo;
 pub use blueprint::{Blueprint, Dependency, Task};
 pub use cyanotype_actix::{ClientAddress, ResponseLogRules, ResponseLogger};
 pub use cyanotype_telemetry::explanation;
+pub use cyanotype_telemetry::record::catalog;
 pub use cyanotype_telemetry::{
     Breadcrumb, Destinations, EventId, Kind, Level, Message, Policy, StackPlacement, ToSentry, UnknownLevel,
     add_breadcrumb, capture_event, capture_exception, critical, spawn,

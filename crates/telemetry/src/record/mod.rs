@@ -1,6 +1,7 @@
 //! What is recorded, ready for the sinks.
 
 mod breadcrumb;
+pub mod catalog;
 mod event;
 mod event_id;
 mod line;
