@@ -85,8 +85,7 @@ pub struct Destinations {
 }
 
 impl Destinations {
-    const NOWHERE: Destinations =
-        Destinations { stderr: false, stack: StackPlacement::Never, sentry: ToSentry::Nothing };
+    const NONE: Destinations = Destinations { stderr: false, stack: StackPlacement::Never, sentry: ToSentry::Nothing };
 }
 
 /// The settings that the table depends on.
@@ -153,15 +152,15 @@ impl Policy {
 
     /// Whether nothing is recorded, whatever it is.
     #[must_use]
-    pub fn is_silent(&self) -> bool {
+    pub fn is_off(&self) -> bool {
         self.mode == Mode::Off
     }
 
     /// The table: which sinks get a record of this kind and level.
     #[must_use]
     pub fn destinations(&self, kind: Kind, level: Level) -> Destinations {
-        if self.is_silent() {
-            return Destinations::NOWHERE;
+        if self.is_off() {
+            return Destinations::NONE;
         }
         let line = self.has_stderr() && level >= self.level;
         // N7: in dev a failure is always written with its stack.
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn both_at_info_in_prod_is_plan_2() {
+    fn prod_with_both_sinks_at_info() {
         check(
             PROD,
             &[
@@ -270,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn both_at_warning_keeps_only_what_is_grave_n21() {
+    fn prod_with_both_sinks_at_warning() {
         check(
             Policy { level: Warning, ..PROD },
             &[
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn critical_in_prod_closes_stderr_and_leaves_events_n22() {
+    fn critical_in_prod_silences_stderr_but_not_sentry() {
         check(
             Policy { level: Critical, ..PROD },
             &[
@@ -303,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn dev_writes_every_failure_with_its_stack_n7() {
+    fn dev_writes_every_failure_with_its_stack() {
         for mode in [Mode::Stderr, Mode::Sentry, Mode::Both] {
             for level in Level::ALL {
                 let policy = Policy { mode, level, ..DEV };
@@ -319,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn dev_changes_nothing_but_failures() {
+    fn dev_differs_from_prod_only_in_failures() {
         for mode in Mode::ALL {
             for threshold in Level::ALL {
                 for (kind, level) in Kind::ALL.iter().flat_map(|k| Level::ALL.map(|l| (*k, l))) {
@@ -335,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn sentry_alone_is_plan_1() {
+    fn prod_with_sentry_only_at_critical() {
         check(
             Policy { mode: Mode::Sentry, level: Critical, ..PROD },
             &[
@@ -352,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn the_two_sentry_levels_follow_the_higher_of_theirs_and_log_level_n14() {
+    fn sentry_levels_apply_only_above_the_log_level() {
         let quiet = Policy { breadcrumb_level: Warning, event_level: Critical, ..PROD };
         check(
             quiet,
@@ -371,32 +370,32 @@ mod tests {
     }
 
     #[test]
-    fn off_writes_nothing_even_in_dev() {
+    fn mode_off_disables_every_sink() {
         for env in [Env::Dev, Env::Prod] {
             for kind in Kind::ALL {
                 for level in Level::ALL {
                     let policy = Policy { env, mode: Mode::Off, ..PROD };
-                    assert_eq!(policy.destinations(kind, level), Destinations::NOWHERE);
+                    assert_eq!(policy.destinations(kind, level), Destinations::NONE);
                 }
             }
         }
     }
 
     #[test]
-    fn without_a_dsn_both_is_stderr_and_sentry_is_nothing() {
+    fn without_a_dsn_sentry_is_not_a_sink() {
         for kind in Kind::ALL {
             for level in Level::ALL {
                 let none = Policy { sentry: false, ..PROD };
                 let stderr = Policy { mode: Mode::Stderr, ..PROD };
                 assert_eq!(none.destinations(kind, level), stderr.destinations(kind, level));
                 let sentry = Policy { mode: Mode::Sentry, ..none };
-                assert_eq!(sentry.destinations(kind, level), Destinations::NOWHERE);
+                assert_eq!(sentry.destinations(kind, level), Destinations::NONE);
             }
         }
     }
 
     #[test]
-    fn adding_sentry_changes_no_line_on_stderr_n10() {
+    fn adding_sentry_does_not_change_stderr() {
         for env in [Env::Dev, Env::Prod] {
             for threshold in Level::ALL {
                 for (kind, level) in Kind::ALL.iter().flat_map(|k| Level::ALL.map(|l| (*k, l))) {
@@ -409,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_have_the_names_that_records_show() {
+    fn kind_names_match_their_serialization() {
         let names = Kind::ALL.map(Kind::as_str);
         assert_eq!(names, ["line", "response", "breadcrumb", "exception", "message", "uncaught", "service"]);
         for kind in Kind::ALL {
@@ -418,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_are_where_the_policy_comes_from() {
+    fn policy_is_built_from_settings() {
         let load = |flags: &[(&str, &str)], sentry| Policy::new(&crate::pipeline::fixture::settings(flags), sentry);
         let own = [
             ("env", "dev"),
@@ -440,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_is_as_severe_as_its_status_and_its_end() {
+    fn response_level_follows_status_and_outcome() {
         use Outcome::{Aborted, Complete};
         for (status, outcome, for_load, level) in [
             (None, Aborted, false, Info),
@@ -462,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_with_an_error_reports_it_from_warning_or_the_event_level_up() {
+    fn a_line_reports_its_error_from_warning_or_the_event_level() {
         let reports = |event_level, level| Policy { event_level, ..PROD }.line_reports_failure(level);
         assert_eq!([Info, Warning, Error].map(|level| reports(Error, level)), [false, true, true]);
         assert_eq!([Debug, Info, Warning].map(|level| reports(Info, level)), [false, true, true]);

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use serde::ser::{Serialize, Serializer};
 
 /// Frames beyond these are of no help and make a record long.
-const MOST_FRAMES: usize = 100;
+const MAX_FRAMES: usize = 100;
 
 /// A stack trace; resolving it is put off until [`Stack::frames`], which no request's thread calls.
 pub struct Stack {
@@ -34,16 +34,16 @@ impl Stack {
     /// Takes the stack of the caller, whatever `RUST_BACKTRACE` says.
     #[must_use]
     pub fn capture() -> Self {
-        let mut addresses = Vec::with_capacity(MOST_FRAMES);
+        let mut addresses = Vec::with_capacity(MAX_FRAMES);
         walk(|address| {
             addresses.push(address);
-            addresses.len() < 2 * MOST_FRAMES
+            addresses.len() < 2 * MAX_FRAMES
         });
         Self { addresses, frames: OnceLock::new() }
     }
 
     /// Stands in for a stack that there was no time to resolve.
-    pub(crate) fn left_out() -> Self {
+    pub(crate) fn omitted() -> Self {
         let function = "(left out: too many stacks were waiting for their names)".to_owned();
         let frames = OnceLock::from(vec![Frame { function, file: None, line: None, own: true }]);
         Self { addresses: Vec::new(), frames }
@@ -52,12 +52,12 @@ impl Stack {
     /// The frames by name. The first call in a process may take most of a second in a debug build.
     pub fn frames(&self) -> &[Frame] {
         self.frames.get_or_init(|| {
-            let all: Vec<Frame> = self.addresses.iter().flat_map(|address| resolved(*address).to_vec()).collect();
+            let all: Vec<Frame> = self.addresses.iter().flat_map(|address| resolve(*address).to_vec()).collect();
             // The machinery that took the stack is no part of the story.
             let first = all.iter().rposition(|frame| is_capture_frame(&frame.function)).map_or(0, |at| at + 1);
             let told = all.into_iter().skip(first).skip_while(|frame| is_conversion(&frame.function));
-            let mut told: Vec<Frame> = told.take(MOST_FRAMES).collect();
-            if let Some(end @ 1..) = told.iter().position(|frame| is_common_to_all(&frame.function)) {
+            let mut told: Vec<Frame> = told.take(MAX_FRAMES).collect();
+            if let Some(end @ 1..) = told.iter().position(|frame| is_outer_frame(&frame.function)) {
                 told.truncate(end);
             }
             told
@@ -66,9 +66,9 @@ impl Stack {
 }
 
 /// The frames at an address: more than one where calls were inlined. The same few recur, so they are kept.
-fn resolved(address: usize) -> Arc<[Frame]> {
-    static KNOWN: LazyLock<Mutex<HashMap<usize, Arc<[Frame]>>>> = LazyLock::new(Mutex::default);
-    if let Some(frames) = KNOWN.lock().get(&address) {
+fn resolve(address: usize) -> Arc<[Frame]> {
+    static CACHE: LazyLock<Mutex<HashMap<usize, Arc<[Frame]>>>> = LazyLock::new(Mutex::default);
+    if let Some(frames) = CACHE.lock().get(&address) {
         return Arc::clone(frames);
     }
     let mut frames = Vec::new();
@@ -78,7 +78,7 @@ fn resolved(address: usize) -> Arc<[Frame]> {
         frames.push(Frame { own: is_own(&function, file.as_deref()), function, file, line: symbol.lineno() });
     });
     let frames: Arc<[Frame]> = frames.into();
-    KNOWN.lock().insert(address, Arc::clone(&frames));
+    CACHE.lock().insert(address, Arc::clone(&frames));
     frames
 }
 
@@ -106,7 +106,7 @@ fn walk(mut step: impl FnMut(usize) -> bool) {
 }
 
 /// The modules that take a stack, or turn an error into a report: whatever calls them is what the stack is of.
-const CAPTURING: [&str; 9] = [
+const CAPTURE_MODULES: [&str; 9] = [
     "backtrace::",
     "cyanotype::handler::problem::",
     "cyanotype_telemetry::capture::",
@@ -119,18 +119,18 @@ const CAPTURING: [&str; 9] = [
 ];
 
 fn is_capture_frame(function: &str) -> bool {
-    begins_in(function, &CAPTURING)
+    is_in_modules(function, &CAPTURE_MODULES)
 }
 
 /// From here on outwards every request's stack is the same: the service's layers, the server, the runtime.
-fn is_common_to_all(function: &str) -> bool {
-    const OUTSIDE: [&str; 4] =
+fn is_outer_frame(function: &str) -> bool {
+    const OUTER_MODULES: [&str; 4] =
         ["cyanotype_actix::", "cyanotype::middleware::", "tokio::task::task_local::", "tokio::runtime::task::"];
-    begins_in(function, &OUTSIDE)
+    is_in_modules(function, &OUTER_MODULES)
 }
 
 /// Whether a function, or the type that an `impl`'s function is of, is in one of these modules.
-fn begins_in(function: &str, modules: &[&str]) -> bool {
+fn is_in_modules(function: &str, modules: &[&str]) -> bool {
     let path = function.trim_start_matches('<');
     modules.iter().any(|module| path.starts_with(module))
 }
@@ -143,8 +143,9 @@ fn is_conversion(function: &str) -> bool {
 fn is_own(function: &str, file: Option<&str>) -> bool {
     let library =
         |file: &str| file.contains("/registry/src/") || file.starts_with("/rustc/") || file.contains("/library/std/");
-    const FRAMEWORK: [&str; 4] = ["cyanotype::", "cyanotype_telemetry::", "cyanotype_actix::", "cyanotype_sentry::"];
-    !begins_in(function, &FRAMEWORK) && file.is_some_and(|file| !library(file))
+    const FRAMEWORK_MODULES: [&str; 4] =
+        ["cyanotype::", "cyanotype_telemetry::", "cyanotype_actix::", "cyanotype_sentry::"];
+    !is_in_modules(function, &FRAMEWORK_MODULES) && file.is_some_and(|file| !library(file))
 }
 
 /// The trace as text, as it stands in a record: a line for the function, a line for the place.
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stack_begins_where_it_was_taken() {
+    fn capture_frames_are_removed() {
         let stack = Stack::capture();
         let text = text(stack.frames());
         assert!(!text.contains("cyanotype::stack::walk") && text.contains("core::ops::function"), "{text}");

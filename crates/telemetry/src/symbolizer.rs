@@ -15,7 +15,7 @@ use crate::sinks::{LineSink, Sinks};
 use crate::stack::Stack;
 
 /// Failures whose stacks wait to be resolved; more than these go on without one.
-const MAX_WAITING: usize = 1024;
+const MAX_QUEUED: usize = 1024;
 
 pub(crate) struct Symbolizer {
     shared: Arc<Shared>,
@@ -64,7 +64,7 @@ impl Symbolizer {
     /// Does the job once its stack is resolved; without the stack when too many wait, or at the end.
     pub(crate) fn resolve(&self, job: Job) {
         let mut state = self.shared.state.lock();
-        if state.closed || state.waiting.len() >= MAX_WAITING {
+        if state.closed || state.waiting.len() >= MAX_QUEUED {
             drop(state);
             return job.without_stack().run(&self.sinks);
         }
@@ -145,7 +145,7 @@ impl Job {
 
     fn without_stack(mut self) -> Self {
         if let Some(stack) = self.failure().and_then(|failure| failure.stack.as_mut()) {
-            *stack = Arc::new(Stack::left_out());
+            *stack = Arc::new(Stack::omitted());
         }
         self
     }

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn at_the_end_the_open_window_is_given_once() {
+    fn end_returns_the_open_window_once() {
         let counter = counter(Duration::from_secs(3600));
         assert_eq!(counter.end(), None);
         counter.count(|count| *count += 1, |_| panic!("the window has not ended"));
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(counter.end(), None);
     }
     #[test]
-    fn only_the_first_of_a_window_has_a_thread() {
+    fn a_window_starts_one_thread() {
         let counter = counter(Duration::from_secs(3600));
         let held = Arc::new(());
         for _ in 0..3 {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cyanotype_settings::Loader;
 use cyanotype_telemetry::effective::{LiveValues, Override, OverrideScope, Source};
-use cyanotype_telemetry::memory::Memory;
+use cyanotype_telemetry::memory::MemorySink;
 use cyanotype_telemetry::panic::Panics;
 use cyanotype_telemetry::{Pipeline, Settings, Sinks};
 use jiff::Timestamp;
@@ -35,9 +35,9 @@ fn speak() {
 }
 
 #[test]
-fn disabled_levels_are_disabled_at_the_call_site_after_each_change() {
+fn call_sites_follow_each_policy_change() {
     let settings = Loader::<Settings>::new("/no/config/here").load().expect("the defaults are valid").sections;
-    let memory = Memory::default();
+    let memory = MemorySink::default();
     let sinks = Sinks::none().line(Arc::new(memory.clone()));
     let pipeline = cyanotype_telemetry::start(&settings, None, sinks, Panics::All);
     let shown = || {

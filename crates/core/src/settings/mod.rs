@@ -26,7 +26,8 @@ pub use cyanotype_settings::{
 };
 pub use cyanotype_telemetry::request::ClientAddressHeader;
 pub use cyanotype_telemetry::settings::{
-    Env, Flood, Format, Log, Mode, OnFailure, Redact, Request, Response, ResponseLog, Sentry, Stderr,
+    Env, FloodSettings, LogFormat, LogSettings, Mode, OnFailureSettings, RedactSettings, RequestLogSettings,
+    ResponseLog, ResponseLogSettings, SentrySettings, StderrSettings,
 };
 pub use database::Database;
 pub use flags::{FlagProvider, Flags};
@@ -50,10 +51,10 @@ section! {
         pub management: Management,
         /// What is recorded, and how.
         #[setting(section)]
-        pub log: Log,
+        pub log: LogSettings,
         /// Sentry: where it is, what it gets, and what waits for it.
         #[setting(section)]
-        pub sentry: Sentry,
+        pub sentry: SentrySettings,
         /// A flag system whose flags say what is recorded.
         #[setting(section)]
         pub flags: Flags,

@@ -25,7 +25,7 @@ impl Pipeline {
     /// # Errors
     /// When the version is another one, or there are too many overrides.
     pub fn set_override(&self, new: &Override, expected: Option<u64>) -> Result<SetOutcome, Refused> {
-        let outcome = self.changed(|effective| effective.set(new, expected))?;
+        let outcome = self.apply_change(|effective| effective.set(new, expected))?;
         self.record_change(&outcome.change);
         Ok(outcome)
     }
@@ -42,7 +42,7 @@ impl Pipeline {
         source: Source,
         reason: &str,
     ) -> Result<bool, Refused> {
-        let change = self.changed(|effective| effective.clear(id, expected, by, source, reason))?;
+        let change = self.apply_change(|effective| effective.clear(id, expected, by, source, reason))?;
         change.iter().for_each(|change| self.record_change(change));
         Ok(change.is_some())
     }
@@ -51,7 +51,7 @@ impl Pipeline {
     pub fn expire_overrides(&self) -> Option<Instant> {
         let now = Instant::now();
         if self.effective.next_expiry().is_some_and(|next| next <= now) {
-            let changes = self.changed(|effective| effective.expire(now));
+            let changes = self.apply_change(|effective| effective.expire(now));
             changes.iter().for_each(|change| self.record_change(change));
         }
         self.effective.next_expiry()
@@ -64,17 +64,17 @@ impl Pipeline {
         overrides: Vec<Override>,
         cleared_by: &BTreeMap<String, String>,
     ) {
-        let changes = self.changed(|effective| effective.set_fleet(version, overrides, cleared_by));
+        let changes = self.apply_change(|effective| effective.set_fleet(version, overrides, cleared_by));
         changes.iter().for_each(|change| self.record_change(change));
     }
 
     /// Applies settings that were read again, those that can change while the service runs, and records it. `change` is the
     /// record's, without the values.
     pub fn reconfigure(&self, settings: &Settings, change: PolicyChange) {
-        let off_before = self.policy().is_silent();
-        let (before, after) = self.changed(|effective| effective.reconfigure(settings));
+        let off_before = self.policy().is_off();
+        let (before, after) = self.apply_change(|effective| effective.reconfigure(settings));
         let [before, after] = differences(&before, &after);
-        let off_after = self.policy().is_silent();
+        let off_after = self.policy().is_off();
         self.record_change(&PolicyChange { before, after, off_before, off_after, ..change });
     }
 
@@ -93,7 +93,7 @@ impl Pipeline {
         let report = report.redacted(&self.redactor);
         let at = Timestamp::now();
         if self.policy().has_sentry() {
-            self.store(None, report.to_breadcrumb(at));
+            self.store_breadcrumb(None, report.to_breadcrumb(at));
         }
         self.sinks.write(&report.into_record(at, None, None, false));
     }
@@ -105,8 +105,8 @@ impl Pipeline {
     }
 
     /// Changes the effective policy; the sinks and `tracing` follow before the next change.
-    pub(super) fn changed<T>(&self, change: impl FnOnce(&EffectivePolicy) -> T) -> T {
-        let _one_at_a_time = self.changing.lock();
+    pub(super) fn apply_change<T>(&self, change: impl FnOnce(&EffectivePolicy) -> T) -> T {
+        let _one_at_a_time = self.change_lock.lock();
         let version = self.snapshot().version;
         let outcome = change(&self.effective);
         let snapshot = self.effective.load_full();

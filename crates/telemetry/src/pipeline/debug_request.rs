@@ -36,7 +36,7 @@ impl Pipeline {
     }
 
     /// Raises a request whose token is for its route, now that the route is known.
-    pub fn settle_debug_token(&self, request: &RequestContext) {
+    pub fn apply_debug_token(&self, request: &RequestContext) {
         let Some(requests) = &self.debug_requests else { return };
         let Some(grant) = request.take_debug_grant() else { return };
         let identity = request.identity();
@@ -90,7 +90,7 @@ mod tests {
     use crate::debug_token::DebugKey;
     use crate::pipeline::fixture::{Fixture, pipeline};
     use crate::policy::Kind;
-    use crate::request::{DEBUG_LOG, sync_scope};
+    use crate::request::{DEBUG_LOG_HEADER, sync_scope};
 
     const KEY: &str = "a key of a test, of 32 bytes or more";
 
@@ -110,7 +110,7 @@ mod tests {
         let request = service.request("one");
         service.pipeline.read_debug_tokens(&request, tokens.iter().map(|token| token.as_bytes()));
         request.identity().set_route(Some(route.to_owned()));
-        service.pipeline.settle_debug_token(&request);
+        service.pipeline.apply_debug_token(&request);
         sync_scope(&request, || {
             for (level, message) in [(Level::Debug, "debug"), (Level::Trace, "trace"), (Level::Error, "error")] {
                 service.pipeline.report(Report::new(Kind::Line, level, "test", message.to_owned()));
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_raises_the_request_of_its_route() {
+    fn a_token_raises_requests_of_its_route_only() {
         let service = service(&[]);
         let token = token(Level::Debug, "GET /orders/{id}");
         let raised = [("debug".to_owned(), true), ("error".to_owned(), true)];
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_with_two_tokens_or_another_keys_is_not_raised() {
+    fn two_tokens_or_a_foreign_token_are_refused() {
         let service = service(&[]);
         let token = token(Level::Debug, "GET /orders/{id}");
         assert_eq!(lines(&service, "/orders/{id}", &[&token, &token]), [("error".to_owned(), false)]);
@@ -162,24 +162,24 @@ mod tests {
         service.pipeline.read_debug_tokens(&request, [token.as_bytes()]);
         assert_eq!(service.pipeline.filter(), Level::Info, "its route is not known");
         request.identity().set_route(Some("/orders/{id}".into()));
-        service.pipeline.settle_debug_token(&request);
+        service.pipeline.apply_debug_token(&request);
         assert_eq!(service.pipeline.filter(), Level::Debug);
         drop(request);
         assert_eq!(service.pipeline.filter(), Level::Info);
     }
 
     #[test]
-    fn another_process_gets_a_token_of_its_own_for_the_same_trace() {
+    fn an_outgoing_token_is_valid_for_the_same_trace_only() {
         let here = service(&[]);
         let request = here.request("one");
         let outgoing = |request: &RequestContext| {
-            request.outgoing().into_iter().find(|(name, _)| *name == DEBUG_LOG).map(|(_, token)| token)
+            request.outgoing().into_iter().find(|(name, _)| *name == DEBUG_LOG_HEADER).map(|(_, token)| token)
         };
         assert_eq!(outgoing(&request), None);
         let token = token(Level::Debug, "GET /orders/{id}");
         here.pipeline.read_debug_tokens(&request, [token.as_bytes()]);
         request.identity().set_route(Some("/orders/{id}".into()));
-        here.pipeline.settle_debug_token(&request);
+        here.pipeline.apply_debug_token(&request);
         let hop = outgoing(&request).expect("it is raised");
         assert_ne!(hop, token);
 
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(same.identity().debug_level(), Some(Level::Debug));
         let other = there.request("other");
         there.pipeline.read_debug_tokens(&other, [hop.as_bytes()]);
-        there.pipeline.settle_debug_token(&other);
+        there.pipeline.apply_debug_token(&other);
         assert_eq!(other.identity().debug_level(), None);
         assert_eq!(there.pipeline.refused_debug_tokens(), 1);
     }

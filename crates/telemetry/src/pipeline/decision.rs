@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_reported_once_and_its_stack_shown_where_no_event_has_it() {
+    fn the_stack_is_on_the_line_unless_an_event_has_it() {
         use StackPlacement::{Never, UnlessSentryTakesIt as Unless, WithLine};
         let new = Claim { line: true, event: true, event_id: None };
         let line_only = Claim { line: true, event: false, event_id: None };
@@ -78,14 +78,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_a_failure_is_written_in_a_flood() {
+    fn the_flood_limit_does_not_suppress_plain_lines() {
         let destinations = Destinations { stderr: true, stack: StackPlacement::Never, sentry: ToSentry::Event };
         let decision = decide(destinations, Claim { line: true, event: true, event_id: None }, false, false, true);
         assert_eq!((decision.write_line, decision.send_event), (true, false));
     }
 
     #[test]
-    fn a_breadcrumb_is_stored_whatever_is_written() {
+    fn a_breadcrumb_is_stored_with_or_without_a_line() {
         let destinations = Destinations { stderr: true, stack: StackPlacement::Never, sentry: ToSentry::Breadcrumb };
         for line in [false, true] {
             assert!(decide(destinations, Claim { line, ..Claim::default() }, false, true, false).store_breadcrumb);

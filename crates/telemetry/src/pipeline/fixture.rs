@@ -7,7 +7,7 @@ use cyanotype_settings::Loader;
 use serde_json::Value;
 
 use super::{BeforeBreadcrumb, Pipeline};
-use crate::memory::Memory;
+use crate::memory::MemorySink;
 use crate::record::{RecordedBreadcrumb, ResponseRecord};
 use crate::request::{RequestContext, RequestParts};
 use crate::settings::Settings;
@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A pipeline and its sinks. It is never dropped: the middleware borrows a pipeline for as long as the process lives.
 pub(crate) struct Fixture {
     pub pipeline: &'static Pipeline,
-    sinks: Memory,
+    sinks: MemorySink,
 }
 
 /// What has arrived in the sinks since the last call of [`Fixture::outcome`].
@@ -63,7 +63,7 @@ pub(crate) fn pipeline(own: &[(&str, &str)]) -> Fixture {
 /// The same with the service's hook for breadcrumbs.
 pub(crate) fn pipeline_with_hook(own: &[(&str, &str)], before_breadcrumb: Option<BeforeBreadcrumb>) -> Fixture {
     let settings = settings(own);
-    let memory = Memory::default();
+    let memory = MemorySink::default();
     let sinks = Sinks::none().line(Arc::new(memory.clone())).event(Arc::new(memory.clone()));
     let pipeline = Pipeline::new(&settings, before_breadcrumb, sinks);
     Fixture { pipeline: Box::leak(Box::new(pipeline)), sinks: memory }

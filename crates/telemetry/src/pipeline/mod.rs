@@ -61,9 +61,9 @@ pub struct Pipeline {
     /// `None` when no key of debug tokens is set.
     debug_requests: Option<Arc<DebugRequests>>,
     /// `log.on_failure.max_bytes`.
-    max_earlier_bytes: usize,
+    max_retroactive_bytes: usize,
     /// One change after the other reaches the sinks.
-    changing: Mutex<()>,
+    change_lock: Mutex<()>,
     policy_changed: Notify,
     max_breadcrumbs: usize,
     before_breadcrumb: Option<BeforeBreadcrumb>,
@@ -110,9 +110,9 @@ impl Pipeline {
         Self {
             filter: Filter::new(effective.load().verbosest),
             debug_requests: DebugRequests::new(&settings.log),
-            max_earlier_bytes: settings.log.on_failure.max_bytes,
+            max_retroactive_bytes: settings.log.on_failure.max_bytes,
             effective,
-            changing: Mutex::default(),
+            change_lock: Mutex::default(),
             policy_changed: Notify::new(),
             redactor: Arc::new(settings.log.redactor()),
             max_breadcrumbs: settings.sentry.max_breadcrumbs,
@@ -173,16 +173,16 @@ impl Pipeline {
     }
 
     /// Whether a logger line of this level and target is recorded.
-    pub(crate) fn wants_line(&self, level: Level, target: &str) -> bool {
+    pub(crate) fn line_enabled(&self, level: Level, target: &str) -> bool {
         let snapshot = self.snapshot();
-        let wants = |request: Option<&RequestContext>| {
+        let is_enabled = |request: Option<&RequestContext>| {
             let origin = Origin { is_line: true, ..Origin::new(request.map(|it| &**it.identity()), target) };
             // Below it, a request's lines may be stored for the case that it fails.
             let stored = snapshot.on_failure().filter(|_| request.is_some());
             let level_in_force = snapshot.in_force(&origin).policy.level;
             level >= stored.map_or(level_in_force, |stored| stored.min(level_in_force))
         };
-        request::with_current(|request| wants(Some(request))).unwrap_or_else(|| wants(None))
+        request::with_current(|request| is_enabled(Some(request))).unwrap_or_else(|| is_enabled(None))
     }
 
     /// Sends a report where the table says, once. Returns the id of its failure's event if any sink accepted that.
@@ -196,8 +196,8 @@ impl Pipeline {
             self.request_failed(request);
         }
         if !destinations.stderr && destinations.sentry == ToSentry::Nothing {
-            if let Some(request) = request.filter(|_| self.stores_earlier_line(&policy, &report)) {
-                self.store_earlier_line(report, request);
+            if let Some(request) = request.filter(|_| self.stores_retroactively(&policy, &report)) {
+                self.store_retroactive_line(report, request);
             }
             return None;
         }
@@ -207,13 +207,13 @@ impl Pipeline {
         let report = report.redacted(&self.redactor);
 
         let messages = report.failure.as_ref().map(Failure::messages);
-        let wants_event = destinations.sentry == ToSentry::Event && !self.sinks.events.is_empty();
+        let is_event = destinations.sentry == ToSentry::Event && !self.sinks.events.is_empty();
         let claim = match (request, &messages) {
-            (Some(request), Some(messages)) => request.claim(messages, destinations.stderr, wants_event),
-            _ => Claim { line: destinations.stderr, event: wants_event, event_id: None },
+            (Some(request), Some(messages)) => request.claim(messages, destinations.stderr, is_event),
+            _ => Claim { line: destinations.stderr, event: is_event, event_id: None },
         };
-        let allowed = self.allows(&report, request, claim);
-        let accepting = if claim.event && allowed { self.accepting(&in_force, request) } else { Vec::new() };
+        let allowed = self.flood_limit_allows(&report, request, claim);
+        let accepting = if claim.event && allowed { self.accepting_sinks(&in_force, request) } else { Vec::new() };
         let decision = decide(destinations, claim, messages.is_some(), allowed, !accepting.is_empty());
 
         let event_id = claim.event_id.or_else(|| decision.send_event.then(EventId::random));
@@ -230,7 +230,7 @@ impl Pipeline {
         let id = event_id.filter(|_| decision.send_event);
         let delivery = id.map(|id| Delivery { event: self.event(id, at, &report, request), to: accepting });
         if decision.store_breadcrumb {
-            self.store(request, report.to_breadcrumb(at));
+            self.store_breadcrumb(request, report.to_breadcrumb(at));
         }
         if decision.write_line {
             self.write(report.into_record(at, request.map(RequestContext::identity), event_id, decision.with_stack));
@@ -257,12 +257,12 @@ impl Pipeline {
     }
 
     /// The event sinks that one more event goes to, each with its scope of the request; none when it is sampled out.
-    fn accepting(
+    fn accepting_sinks(
         &self,
         in_force: &InForce,
         request: Option<&RequestContext>,
     ) -> Vec<(Arc<dyn EventSink>, Option<Scope>)> {
-        if !sampling::draws(in_force.event_sample_rate) {
+        if !sampling::is_sampled(in_force.event_sample_rate) {
             return Vec::new();
         }
         let sinks = self.event_sinks(&in_force.policy).iter();
@@ -270,7 +270,7 @@ impl Pipeline {
     }
 
     /// Whether the flood limit lets a report pass. It always lets messages pass: code asked for each of them.
-    fn allows(&self, report: &Report, request: Option<&RequestContext>, claim: Claim) -> bool {
+    fn flood_limit_allows(&self, report: &Report, request: Option<&RequestContext>, claim: Claim) -> bool {
         let nothing_to_limit = !claim.event && (!claim.line || report.failure.is_none());
         if report.kind == Kind::Message || nothing_to_limit {
             return true;
@@ -303,9 +303,9 @@ impl Pipeline {
             report = report.with("transaction", route);
         }
         let policy = self.policy();
-        if !records.is_empty() && !policy.is_silent() {
+        if !records.is_empty() && !policy.is_off() {
             let losses = Losses(records);
-            self.sinks.write(&Record::of_losses(&losses, report.message.as_str(), report.data.clone()));
+            self.sinks.write(&Record::losses(&losses, report.message.as_str(), report.data.clone()));
         }
         let accepting = self.event_sinks(&policy).iter().map(|sink| (Arc::clone(sink), None)).collect::<Vec<_>>();
         if events > 0 && !accepting.is_empty() {
@@ -360,7 +360,7 @@ impl Pipeline {
     }
 
     /// Adds a breadcrumb to the request's, or to the process's own.
-    fn store(&self, request: Option<&RequestContext>, breadcrumb: RecordedBreadcrumb) {
+    fn store_breadcrumb(&self, request: Option<&RequestContext>, breadcrumb: RecordedBreadcrumb) {
         match request {
             Some(request) => request.breadcrumbs().push(breadcrumb, self.max_breadcrumbs),
             None => self.breadcrumbs.lock().push(breadcrumb, self.max_breadcrumbs),
@@ -385,7 +385,7 @@ impl Pipeline {
                 None => Some(breadcrumb),
             };
             if let Some(stored) = stored {
-                self.store(request.as_deref(), redacted(stored).to_breadcrumb(at));
+                self.store_breadcrumb(request.as_deref(), redacted(stored).to_breadcrumb(at));
             }
         }
     }

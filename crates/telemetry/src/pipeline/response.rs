@@ -25,7 +25,7 @@ impl Pipeline {
 
     /// Whether a sink gets a response of this level.
     #[must_use]
-    pub fn wants_response(&self, policy: &Policy, level: Level, request: &RequestContext) -> bool {
+    pub fn response_enabled(&self, policy: &Policy, level: Level, request: &RequestContext) -> bool {
         let destinations = policy.destinations(Kind::Response, level);
         destinations.stderr || destinations.sentry == ToSentry::Breadcrumb && request.may_send()
     }
@@ -36,7 +36,7 @@ impl Pipeline {
             let destinations = policy.destinations(Kind::Response, record.level);
             // Most requests have no event that could show it.
             if destinations.sentry == ToSentry::Breadcrumb && request.may_send() {
-                self.store(Some(request), breadcrumb(record));
+                self.store_breadcrumb(Some(request), breadcrumb(record));
             }
             if destinations.stderr {
                 self.sinks.write_response(record);

@@ -58,7 +58,7 @@ impl<'a> Row<'a> {
 
     fn report(&self) -> Report {
         let failure =
-            || Failure { stack: Some(Arc::new(Stack::left_out())), ..Failure::plain("Timeout", "too late".into()) };
+            || Failure { stack: Some(Arc::new(Stack::omitted())), ..Failure::plain("Timeout", "too late".into()) };
         let (kind, failure) = match self.kind {
             "line" => (Kind::Line, None),
             "line+error" => (Kind::Line, Some(failure())),
@@ -245,7 +245,7 @@ service    error    -        flood sampled -       | line -     -     -   -",
 }
 
 #[test]
-fn production_with_stderr_alone() {
+fn production_with_stderr_only() {
     check(
         &[("log.mode", "stderr")],
         "\
@@ -264,7 +264,7 @@ uncaught   error    -        flood sampled -       | -    -     -     -   -",
 }
 
 #[test]
-fn production_with_sentry_alone() {
+fn production_with_sentry_only() {
     check(
         &[("log.mode", "sentry")],
         "\
@@ -386,7 +386,7 @@ fn an_uncaught_failure_waits_for_the_response_and_carries_its_breadcrumb() {
 }
 
 #[test]
-fn an_event_that_is_sent_at_once_has_the_breadcrumbs_until_then() {
+fn an_immediate_event_carries_only_earlier_breadcrumbs() {
     let fixture = pipeline(&[]);
     let request = fixture.request("one");
     in_request(&request, || {
@@ -406,7 +406,7 @@ fn an_event_that_is_sent_at_once_has_the_breadcrumbs_until_then() {
 }
 
 #[test]
-fn after_the_response_an_uncaught_failure_is_sent_at_once() {
+fn an_uncaught_failure_after_the_response_is_sent_immediately() {
     let fixture = pipeline(&[]);
     let request = fixture.request("one");
     fixture.end_response(None, &request);
@@ -415,7 +415,7 @@ fn after_the_response_an_uncaught_failure_is_sent_at_once() {
 }
 
 #[test]
-fn a_panic_is_remembered_with_its_event() {
+fn a_panic_is_stored_with_its_event() {
     let fixture = pipeline(&[]);
     let request = fixture.request("one");
     let panic = Failure { panic: true, ..failure("out of range") };
@@ -477,7 +477,7 @@ fn everything_is_redacted_before_it_is_stored() {
 }
 
 #[test]
-fn a_breadcrumb_passes_the_hook_on_its_way_to_sentry_alone() {
+fn the_breadcrumb_hook_applies_only_to_event_sinks() {
     let hook: BeforeBreadcrumb = Box::new(|mut breadcrumb| {
         breadcrumb.message = breadcrumb.message.replace("warehouse", "Bearer abcdefghijklmnop");
         breadcrumb.level = Level::Error;
@@ -505,7 +505,7 @@ fn a_breadcrumb_passes_the_hook_on_its_way_to_sentry_alone() {
 }
 
 #[test]
-fn a_breadcrumb_is_stored_only_where_sentry_is_a_sink() {
+fn breadcrumbs_are_stored_only_when_sentry_is_a_sink() {
     let fixture = pipeline(&[("log.mode", "stderr")]);
     fixture.pipeline.breadcrumb("hello".into());
     assert_eq!((fixture.breadcrumbs(None).len(), fixture.outcome().lines.len()), (0, 1));
@@ -518,7 +518,7 @@ fn a_breadcrumb_is_stored_only_where_sentry_is_a_sink() {
 }
 
 #[test]
-fn the_newest_breadcrumbs_are_stored_up_to_the_setting() {
+fn max_breadcrumbs_limits_the_stored_breadcrumbs() {
     let fixture = pipeline(&[("sentry.max_breadcrumbs", "2")]);
     let request = fixture.request("one");
     for scope in [None, Some(&*request)] {
@@ -533,7 +533,7 @@ fn the_newest_breadcrumbs_are_stored_up_to_the_setting() {
 }
 
 #[test]
-fn finish_reports_what_was_suppressed() {
+fn finish_reports_suppressed_failures() {
     let fixture = pipeline(&[("log.flood.limit", "1"), ("log.flood.window_s", "3600")]);
     let [one, two, three] = ["one", "two", "three"].map(|id| fixture.request(id));
     one.identity().set_route(Some("/orders".into()));
@@ -576,7 +576,7 @@ fn an_outage_is_reported_once_for_all_routes() {
 }
 
 #[test]
-fn finish_delivers_what_still_waits() {
+fn finish_delivers_queued_reports() {
     let fixture = pipeline(&[]);
     fixture.pipeline.report(with_stack("too late"));
     // No time for the stack's names.
@@ -601,7 +601,7 @@ fn finish_waits_for_stacks() {
 }
 
 #[test]
-fn a_failure_without_its_stack_is_written_at_once() {
+fn a_failure_without_a_stack_is_written_immediately() {
     let fixture = pipeline(&[]);
     let report = Report { kind: Kind::Exception, ..with_stack("too late") };
     fixture.pipeline.report(report);
@@ -609,7 +609,7 @@ fn a_failure_without_its_stack_is_written_at_once() {
 }
 
 #[test]
-fn at_the_end_of_the_process_no_event_waits_for_its_response() {
+fn abort_sends_events_held_for_the_response() {
     let fixture = pipeline(&[]);
     let request = fixture.request("one");
     in_request(&request, || {
@@ -620,7 +620,7 @@ fn at_the_end_of_the_process_no_event_waits_for_its_response() {
 }
 
 #[test]
-fn an_event_of_a_line_has_its_message_beside_its_error() {
+fn an_event_from_a_line_has_its_message_and_its_error() {
     let fixture = pipeline(&[]);
     let line =
         Report { failure: Some(failure("too late")), ..Report::new(Kind::Line, Level::Error, "shop", "hello".into()) };
@@ -644,7 +644,7 @@ fn suppressed_once(report: impl Fn() -> Report) -> (Vec<Value>, Vec<SentEvent>) 
 }
 
 #[test]
-fn what_was_suppressed_is_told_to_the_sink_that_missed_it() {
+fn suppressed_reports_are_counted_in_the_sink_that_missed_them() {
     // No event: below sentry.event_level.
     let line = || Report::new(Kind::Line, Level::Warning, "shop", "hello".into());
     let (lines, events) = suppressed_once(|| Report { failure: Some(failure("too late")), ..line() });
@@ -664,7 +664,7 @@ fn exception(message: &str) -> Report {
 }
 
 #[test]
-fn only_what_would_be_a_report_counts_towards_the_flood_limit() {
+fn only_new_reports_count_towards_the_flood_limit() {
     let fixture = pipeline(&[("log.flood.limit", "1")]);
     // The same text as a line that is no event.
     for level in [Level::Info, Level::Info, Level::Error] {
@@ -684,7 +684,7 @@ fn only_what_would_be_a_report_counts_towards_the_flood_limit() {
 }
 
 #[test]
-fn an_outage_has_a_limit_of_its_own() {
+fn an_outage_has_its_own_limit() {
     let fixture = pipeline(&[]);
     let outage = Failure { outage: true, ..failure("no connection") };
     fixture.pipeline.report(exception("no connection"));
@@ -693,7 +693,7 @@ fn an_outage_has_a_limit_of_its_own() {
 }
 
 #[test]
-fn routes_are_limited_apart() {
+fn each_route_has_its_own_limit() {
     let fixture = pipeline(&[("log.flood.limit", "1")]);
     for route in ["/orders", "/users", "/orders"] {
         let request = fixture.request(route);
@@ -704,7 +704,7 @@ fn routes_are_limited_apart() {
 }
 
 #[test]
-fn a_response_is_wanted_where_a_sink_shows_it() {
+fn a_response_is_enabled_if_a_sink_receives_it() {
     // mode, level of the response, whether an event of the request may yet be sent
     for (mode, level, may_send, wanted) in [
         ("both", Level::Info, false, true),
@@ -723,7 +723,7 @@ fn a_response_is_wanted_where_a_sink_shows_it() {
             request.mark_detached();
         }
         assert_eq!(
-            fixture.pipeline.wants_response(&fixture.pipeline.policy(), level, &request),
+            fixture.pipeline.response_enabled(&fixture.pipeline.policy(), level, &request),
             wanted,
             "{mode} {level} {may_send}"
         );
@@ -731,7 +731,7 @@ fn a_response_is_wanted_where_a_sink_shows_it() {
 }
 
 #[test]
-fn a_response_is_a_breadcrumb_only_where_an_event_may_show_it() {
+fn a_response_is_a_breadcrumb_only_if_an_event_may_follow() {
     for (may_send, level, stored) in [(false, Level::Info, 0), (true, Level::Info, 1), (true, Level::Debug, 0)] {
         let fixture = pipeline(&[]);
         let request = fixture.request("one");
@@ -745,7 +745,7 @@ fn a_response_is_a_breadcrumb_only_where_an_event_may_show_it() {
 }
 
 #[test]
-fn the_breadcrumb_of_a_response_carries_the_beginning_of_its_content() {
+fn a_response_breadcrumb_truncates_the_content() {
     let fixture = pipeline(&[]);
     let request = fixture.request("one");
     request.mark_detached();
@@ -767,7 +767,7 @@ fn the_breadcrumb_of_a_response_carries_the_beginning_of_its_content() {
 }
 
 #[test]
-fn refusals_for_load_are_one_warning() {
+fn load_shedding_is_reported_in_one_warning() {
     let fixture = pipeline(&[("log.flood.window_s", "3600")]);
     let request = fixture.request("one");
     request.identity().set_route(Some("/orders".into()));
@@ -842,7 +842,7 @@ fn counting(lost: u64) -> (&'static Pipeline, [Arc<Counting>; 2]) {
 }
 
 #[test]
-fn work_for_a_request_is_in_the_scope_that_each_sink_has_of_it() {
+fn request_work_runs_in_the_scope_of_each_sink() {
     let (pipeline, counts) = counting(0);
     let request = Arc::new(pipeline.begin_request(None, None, crate::request::RequestParts::default()));
     assert_eq!(request.identity().trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
@@ -864,7 +864,7 @@ fn work_for_a_request_is_in_the_scope_that_each_sink_has_of_it() {
 }
 
 #[test]
-fn what_lines_were_lost_at_the_end_is_stored_and_nothing_else() {
+fn lines_lost_at_shutdown_are_stored_by_event_sinks() {
     for lost in [0, 3] {
         let (pipeline, counts) = counting(lost);
         pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));

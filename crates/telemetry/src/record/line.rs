@@ -82,7 +82,7 @@ impl Record {
 
     /// The record of what was dropped, with the counts by kind in the key `dropped`.
     #[must_use]
-    pub fn of_losses(losses: &Losses, message: impl Into<String>, mut data: Map<String, Value>) -> Self {
+    pub fn losses(losses: &Losses, message: impl Into<String>, mut data: Map<String, Value>) -> Self {
         data.insert("dropped".to_owned(), losses.to_json().into());
         Self::service(Level::Warning, "cyanotype::stderr", message, data)
     }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use super::earlier_lines::EarlierLines;
 use super::reports::{Claim, Reports};
+use super::retroactive_lines::RetroactiveLines;
 use super::scopes::Scopes;
 use super::{Breadcrumbs, RequestIdentity, RequestParts};
 use crate::debug_token::DebugGrant;
@@ -18,7 +18,7 @@ use crate::record::EventId;
 use crate::sinks::EventSink;
 
 /// The header of a debug token.
-pub const DEBUG_LOG: &str = "x-debug-log";
+pub const DEBUG_LOG_HEADER: &str = "x-debug-log";
 
 /// A request while work for it goes on: its identity, its breadcrumbs, and what it has reported.
 ///
@@ -28,7 +28,7 @@ pub struct RequestContext {
     scopes: Scopes,
     breadcrumbs: Mutex<Breadcrumbs>,
     reports: Mutex<Reports>,
-    rare: Mutex<Option<Box<Rare>>>,
+    rare: Mutex<Option<Box<RareState>>>,
     /// Whether work for it may go on after the response.
     detached: AtomicBool,
     /// The effective policy when it began.
@@ -39,8 +39,8 @@ pub struct RequestContext {
 
 /// What few requests have: the others pay for its place alone.
 #[derive(Default)]
-struct Rare {
-    earlier_lines: EarlierLines,
+struct RareState {
+    retroactive_lines: RetroactiveLines,
     /// A debug token that is valid, if the route turns out to be its own.
     debug_grant: Option<DebugGrant>,
     raised: Option<RaisedRequest>,
@@ -145,7 +145,7 @@ impl RequestContext {
         let traceparent = format!("00-{trace_id}-{span}-0{flag}");
         let id = self.identity.id().to_owned();
         let ids = [("x-request-id", id), ("traceparent", traceparent), ("sentry-trace", sentry_trace)];
-        let hop_token = |rare: &Rare| Some((DEBUG_LOG, rare.raised.as_ref()?.hop_token(&self.identity)));
+        let hop_token = |rare: &RareState| Some((DEBUG_LOG_HEADER, rare.raised.as_ref()?.hop_token(&self.identity)));
         let debug = self.rare.lock().as_deref().and_then(hop_token);
         ids.into_iter().chain(self.identity.parts.forwarded_client()).chain(debug).collect()
     }
@@ -155,8 +155,8 @@ impl RequestContext {
     }
 
     /// Calls a function with its lines that are below the level.
-    pub(crate) fn with_earlier_lines<R>(&self, f: impl FnOnce(&mut EarlierLines) -> R) -> R {
-        f(&mut self.rare.lock().get_or_insert_default().earlier_lines)
+    pub(crate) fn with_retroactive_lines<R>(&self, f: impl FnOnce(&mut RetroactiveLines) -> R) -> R {
+        f(&mut self.rare.lock().get_or_insert_default().retroactive_lines)
     }
 
     pub(crate) fn set_debug_grant(&self, grant: DebugGrant) {

@@ -5,13 +5,13 @@
 mod breadcrumbs;
 mod context;
 mod current;
-mod earlier_lines;
 mod reports;
+mod retroactive_lines;
 mod scopes;
 
 pub use crate::identity::{ClientAddressHeader, REQUEST_ID, RequestIdentity, RequestParts};
 pub use breadcrumbs::Breadcrumbs;
-pub use context::{DEBUG_LOG, RequestContext};
+pub use context::{DEBUG_LOG_HEADER, RequestContext};
 pub use current::{current, scope, sync_scope, with_current};
-pub(crate) use earlier_lines::EarlierLines;
 pub use reports::Claim;
+pub(crate) use retroactive_lines::RetroactiveLines;

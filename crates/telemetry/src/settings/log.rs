@@ -12,7 +12,7 @@ use crate::level::Level;
 
 section! {
     /// What is recorded, and how.
-    pub struct Log {
+    pub struct LogSettings {
         /// which sinks there are
         #[setting(one_of::<Mode>(), default = "both")]
         pub mode: Mode,
@@ -20,8 +20,8 @@ section! {
         #[setting(one_of::<Level>(), default = "info")]
         pub level: Level,
         /// how a record is written; auto is json in prod and pretty in dev
-        #[setting(one_of::<Format>(), default = "auto")]
-        format: Format,
+        #[setting(one_of::<LogFormat>(), default = "auto")]
+        format: LogFormat,
         /// a level of its own for the logger lines of one crate or module; the longest name that fits wins; actix_server
         /// has warning, or log.level if that is higher, unless it is set here; a part MODULE=LEVEL of RUST_LOG sets it
         /// below the files
@@ -29,22 +29,22 @@ section! {
         pub levels: BTreeMap<String, Level>,
         /// What is recorded of a response.
         #[setting(section)]
-        pub response: Response,
+        pub response: ResponseLogSettings,
         /// What is recorded of a request.
         #[setting(section)]
-        pub request: Request,
+        pub request: RequestLogSettings,
         /// What is redacted in any text.
         #[setting(section)]
-        pub redact: Redact,
+        pub redact: RedactSettings,
         /// How many reports of one failure there are.
         #[setting(section)]
-        pub flood: Flood,
+        pub flood: FloodSettings,
         /// What waits for stderr.
         #[setting(section)]
-        pub stderr: Stderr,
+        pub stderr: StderrSettings,
         /// What is stored for the case that a request fails.
         #[setting(section)]
-        pub on_failure: OnFailure,
+        pub on_failure: OnFailureSettings,
         /// maximum duration of a log override, in seconds
         #[setting(Whole(1, 604_800), default = 86400)]
         override_max_s: u64,
@@ -60,7 +60,7 @@ section! {
     variable "RUST_LOG" = rust_log::read;
 }
 
-impl Log {
+impl LogSettings {
     /// The redactor of all sinks.
     #[must_use]
     pub fn redactor(&self) -> Redactor {
@@ -83,16 +83,16 @@ impl Log {
     #[must_use]
     pub fn is_json(&self, env: Env) -> bool {
         match self.format {
-            Format::Auto => env == Env::Prod,
-            Format::Json => true,
-            Format::Pretty => false,
+            LogFormat::Auto => env == Env::Prod,
+            LogFormat::Json => true,
+            LogFormat::Pretty => false,
         }
     }
 }
 
 section! {
     /// What is recorded of a response.
-    pub struct Response {
+    pub struct ResponseLogSettings {
         /// what is recorded of a response: nothing, all but its content, or its redacted content too
         #[setting(one_of::<ResponseLog>(), default = "redacted")]
         pub body: ResponseLog,
@@ -115,7 +115,7 @@ section! {
 
 section! {
     /// What is recorded of a request.
-    pub struct Request {
+    pub struct RequestLogSettings {
         /// what the record of a response tells of the request's body: nothing, its type and size, or its redacted content
         /// too
         #[setting(one_of::<ResponseLog>(), default = "off")]
@@ -129,7 +129,7 @@ section! {
 section! {
     /// What is redacted in any text.
     #[derive(Copy)]
-    pub struct Redact {
+    pub struct RedactSettings {
         /// redact what follows the word Bearer, in any text
         #[setting(Switch, default = true)]
         pub bearer: bool,
@@ -145,15 +145,15 @@ section! {
     }
 }
 
-impl From<Redact> for Patterns {
-    fn from(Redact { bearer, jwt, card, private_key }: Redact) -> Self {
+impl From<RedactSettings> for Patterns {
+    fn from(RedactSettings { bearer, jwt, card, private_key }: RedactSettings) -> Self {
         Self { bearer, jwt, card, private_key }
     }
 }
 
 section! {
     /// How many reports of one failure there are.
-    pub struct Flood {
+    pub struct FloodSettings {
         /// reports of one failure (type, message and route) that are told in log.flood.window_s; of the others their count
         /// is, on stderr and in Sentry; capture_event is exempt
         #[setting(Whole(1, u64::MAX), default = 100)]
@@ -164,7 +164,7 @@ section! {
     }
 }
 
-impl Flood {
+impl FloodSettings {
     /// The time in which no more than `limit` reports of one failure are told.
     #[must_use]
     pub fn window(&self) -> Duration {
@@ -174,7 +174,7 @@ impl Flood {
 
 section! {
     /// What waits for stderr.
-    pub struct Stderr {
+    pub struct StderrSettings {
         /// bytes that may wait for a slow reader of stderr; what does not fit is counted
         #[setting(Whole(65536, 1 << 30), default = 8388608)]
         pub queue_bytes: usize,
@@ -183,7 +183,7 @@ section! {
 
 section! {
     /// What is stored for the case that a request fails.
-    pub struct OnFailure {
+    pub struct OnFailureSettings {
         /// minimum level of the lines below log.level that are stored with their request, and written when it fails: a 5xx,
         /// an uncaught failure or a timeout; off stores none
         #[setting(OneOf(OFF_OR_LEVEL), default = "off")]
@@ -194,7 +194,7 @@ section! {
     }
 }
 
-impl OnFailure {
+impl OnFailureSettings {
     /// The minimum level of lines that are stored; `None` stores none.
     #[must_use]
     pub fn level(&self) -> Option<Level> {
@@ -225,9 +225,10 @@ enum OffOrLevel {
 pub const MIN_DEBUG_KEY_BYTES: usize = 16;
 
 fn check_debug_key(key: &str) -> Result<(), String> {
-    const SHORTEST: usize = MIN_DEBUG_KEY_BYTES;
-    if key.len() < SHORTEST {
-        return Err(format!("this key has fewer than {SHORTEST} bytes; allowed are {SHORTEST} or more"));
+    if key.len() < MIN_DEBUG_KEY_BYTES {
+        return Err(format!(
+            "this key has fewer than {MIN_DEBUG_KEY_BYTES} bytes; allowed are {MIN_DEBUG_KEY_BYTES} or more"
+        ));
     }
     Ok(())
 }
@@ -265,7 +266,7 @@ impl Mode {
 /// How a record is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Format {
+pub enum LogFormat {
     /// JSON in prod, pretty in dev.
     Auto,
     /// One record is one line of JSON.
@@ -309,7 +310,7 @@ impl ResponseLog {
 }
 
 /// Removes the level that `RUST_LOG` gives a module, for a layer above it that sets the module's level otherwise.
-pub fn forget_rust_log(log: &mut Log, origins: &mut Vec<Origin>, module: &str) {
+pub fn remove_rust_log_level(log: &mut LogSettings, origins: &mut Vec<Origin>, module: &str) {
     let key = format!("log.levels.{module}");
     if origins.iter().any(|origin| origin.key == key && origin.set_by == rust_log::NAME) {
         origins.retain(|origin| origin.key != key);

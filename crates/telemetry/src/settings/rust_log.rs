@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_a_level_or_a_modules_level() {
+    fn a_part_sets_the_level_or_a_module_level() {
         check("", &[], 0);
         check("debug", &[("log.level", "debug")], 0);
         check("WARN", &[("log.level", "warning")], 0);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_setting_is_a_warning() {
+    fn unsupported_parts_are_warnings() {
         for one in
             ["off", "[checkout]=debug", "a[b{c=1,d=2}]=debug", "a=loud", "a=", "=debug", "a.b=debug", "a=b=info", "a/b"]
         {

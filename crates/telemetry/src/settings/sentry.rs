@@ -8,7 +8,7 @@ use crate::level::Level;
 
 section! {
     /// Sentry: where it is, what it gets, and what waits for it.
-    pub struct Sentry {
+    pub struct SentrySettings {
         /// where Sentry is; without it there is no Sentry
         #[setting(Secret, env = "SENTRY_DSN", check = check_dsn)]
         pub dsn: Option<String>,
@@ -46,7 +46,7 @@ section! {
     }
 }
 
-impl Sentry {
+impl SentrySettings {
     /// Whether requests are sent as transactions, some of them.
     #[must_use]
     pub fn has_transactions(&self) -> bool {
@@ -67,8 +67,8 @@ fn check_dsn(dsn: &str) -> Result<(), String> {
     if !matches!(scheme, "http" | "https") {
         return wrong("is neither http nor https");
     }
-    let Some((key, place)) = rest.rsplit_once('@') else { return wrong("has no key") };
-    let Some((host, project)) = place.rsplit_once('/') else { return wrong("has no project") };
+    let Some((key, location)) = rest.rsplit_once('@') else { return wrong("has no key") };
+    let Some((host, project)) = location.rsplit_once('/') else { return wrong("has no project") };
     let port_is_bad =
         host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']') && port.parse::<u16>().is_err());
     if key.trim_matches(':').is_empty() {

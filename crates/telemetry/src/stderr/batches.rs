@@ -57,8 +57,8 @@ struct State {
     /// What the writer has taken and not written yet.
     in_flight: Counts,
     dropped: Counts,
-    /// Whether the writer is awake, and will look once more.
-    awake: bool,
+    /// Whether the writer is writer_awake, and will look once more.
+    writer_awake: bool,
 }
 
 impl Batches {
@@ -79,15 +79,15 @@ impl Batches {
             state.dropped[kind as usize] += 1;
             return false;
         }
-        state.put(kind, line);
-        !std::mem::replace(&mut state.awake, true)
+        state.append(kind, line);
+        !std::mem::replace(&mut state.writer_awake, true)
     }
 
     /// The lines that waited longest. After `None` the writer may sleep: it is woken for the next.
     pub(super) fn take(&self) -> Option<Batch> {
         let mut state = self.state.lock();
         let Some(batch) = state.waiting.pop_front() else {
-            state.awake = false;
+            state.writer_awake = false;
             return None;
         };
         batch.lines.iter().for_each(|(kind, _)| state.in_flight[*kind as usize] += 1);
@@ -95,7 +95,7 @@ impl Batches {
     }
 
     /// Ends what [`Self::take`] began: the batch is dealt with, and these of its lines were not written.
-    pub(super) fn done(&self, charge: usize, mut batch: Batch, lost: impl Iterator<Item = Kind>) {
+    pub(super) fn complete(&self, charge: usize, mut batch: Batch, lost: impl Iterator<Item = Kind>) {
         let mut state = self.state.lock();
         lost.for_each(|kind| state.dropped[kind as usize] += 1);
         state.in_flight = Counts::default();
@@ -155,7 +155,7 @@ impl State {
         by_kind(&counts)
     }
 
-    fn put(&mut self, kind: Kind, line: &[u8]) {
+    fn append(&mut self, kind: Kind, line: &[u8]) {
         if !self.waiting.back().is_some_and(|batch| batch.has_room(line)) {
             let batch =
                 self.spare.pop().unwrap_or_else(|| Batch { bytes: Vec::with_capacity(MAX_BATCH), lines: Vec::new() });
@@ -181,7 +181,7 @@ mod tests {
         let batch = batches.take().expect("lines are waiting");
         let taken = (String::from_utf8_lossy(&batch.bytes).into_owned(), batch.lines.iter().map(|(kind, _)| *kind));
         let taken = (taken.0, taken.1.collect());
-        batches.done(batch.charge(), batch, [].into_iter());
+        batches.complete(batch.charge(), batch, [].into_iter());
         taken
     }
 
@@ -193,21 +193,21 @@ mod tests {
     fn responses_are_dropped_first_and_warnings_last() {
         let batches = Batches::new(800);
         let line = [b'x'; 100 - LINE_OVERHEAD];
-        let all = |kind, level| {
+        let accepted = |kind, level| {
             let add = |_: &u32| {
                 batches.push(kind, level, &line);
                 batches.take_dropped().is_none()
             };
             (0..10).take_while(add).count()
         };
-        assert_eq!(all(Kind::Response, Level::Error), 6);
-        assert_eq!(all(Kind::Line, Level::Info), 1);
-        assert_eq!(all(Kind::Line, Level::Warning), 1);
+        assert_eq!(accepted(Kind::Response, Level::Error), 6);
+        assert_eq!(accepted(Kind::Line, Level::Info), 1);
+        assert_eq!(accepted(Kind::Line, Level::Warning), 1);
         assert_eq!(undelivered(&batches), [(Kind::Line, 2), (Kind::Response, 6)]);
     }
 
     #[test]
-    fn a_line_that_fits_exactly_is_taken() {
+    fn a_line_that_fits_exactly_is_accepted() {
         let batches = Batches::new(10 + LINE_OVERHEAD);
         batches.push(Kind::Line, Level::Error, b"0123456789+");
         assert_eq!(batches.take_dropped(), Some(vec![(Kind::Line, 1)]));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_as_long_as_one_write() {
+    fn a_batch_is_limited_to_one_write() {
         let batches = Batches::new(1 << 20);
         let half = vec![b'x'; MAX_BATCH / 2];
         batches.push(Kind::Line, Level::Info, &half[1..]);
@@ -246,13 +246,13 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_of_batches_is_reused_but_not_that_of_a_long_line() {
+    fn batch_buffers_are_reused_and_shrunk() {
         let batches = Batches::new(1 << 30);
         let long = vec![b'x'; 2 * MAX_BATCH];
         (0..MAX_SPARE + 2).for_each(|_| _ = batches.push(Kind::Line, Level::Error, &long));
         while let Some(batch) = batches.take() {
             assert_eq!(batch.bytes.len(), long.len());
-            batches.done(batch.charge(), batch, [].into_iter());
+            batches.complete(batch.charge(), batch, [].into_iter());
         }
         let state = batches.state.lock();
         assert_eq!(state.spare.len(), MAX_SPARE);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_delivered_is_counted_by_kind() {
+    fn undelivered_records_are_counted_by_kind() {
         let batches = Batches::new(400);
         for kind in [Kind::Line, Kind::Service, Kind::Line] {
             batches.push(kind, Level::Info, b"in flight");
@@ -276,7 +276,7 @@ mod tests {
         let (is_empty, counts) = batches.wait_drained(Instant::now());
         assert!(!is_empty);
         assert_eq!(counts, [(Kind::Line, 7), (Kind::Response, 2), (Kind::Message, 2), (Kind::Service, 1)]);
-        batches.done(batch.charge(), batch, [Kind::Line].into_iter());
+        batches.complete(batch.charge(), batch, [Kind::Line].into_iter());
         assert_eq!(undelivered(&batches), [(Kind::Line, 6), (Kind::Response, 2), (Kind::Message, 2)]);
         assert_eq!(
             batches.take_dropped(),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_ends_with_the_last_line_or_at_the_deadline() {
+    fn wait_drained_ends_when_empty_or_at_the_deadline() {
         let batches = Batches::new(1 << 20);
         batches.push(Kind::Line, Level::Info, b"one");
         batches.push(Kind::Line, Level::Info, &[b'x'; MAX_BATCH]);

@@ -23,12 +23,12 @@ use queue::Queue;
 
 /// Writes records to the process's stderr, by a thread of its own.
 #[derive(Debug)]
-pub struct Stderr {
+pub struct StderrSink {
     format: Format,
     queue: Queue,
 }
 
-impl Stderr {
+impl StderrSink {
     /// Starts the writer.
     #[must_use]
     pub fn start(settings: &Settings) -> Self {
@@ -37,7 +37,7 @@ impl Stderr {
             let losses = Losses(counts.to_vec());
             let message = format!("{} records were dropped: stderr took no more", losses.total());
             let mut line = Vec::new();
-            format.write(&Record::of_losses(&losses, message, Map::new()), &mut line);
+            format.write(&Record::losses(&losses, message, Map::new()), &mut line);
             line
         };
         Self { format, queue: Queue::start(settings.log.stderr.queue_bytes, loss_line) }
@@ -55,11 +55,11 @@ impl Sinks {
     /// The process's stderr.
     #[must_use]
     pub fn stderr(settings: &Settings) -> Self {
-        Self::none().line(Arc::new(Stderr::start(settings)))
+        Self::none().line(Arc::new(StderrSink::start(settings)))
     }
 }
 
-impl LineSink for Stderr {
+impl LineSink for StderrSink {
     fn write(&self, record: &Record) {
         self.push(record.kind, record.level, |line| self.format.write(record, line));
     }

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_the_writer_costs_no_line_after_it() {
+    fn the_writer_survives_a_panic() {
         let queue = Queue::start(1 << 16, |_| panic!("nothing can report what was lost"));
         for _ in 0..3 {
             queue.batches.count_dropped(&[(Kind::Line, 1)]);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_writer_is_woken_once_and_what_it_leaves_is_returned() {
+    fn finish_returns_undelivered_records() {
         let stalled = Stalled::default();
         let (writer, guard) = NonBlockingBuilder::default().finish(stalled.clone());
         let batches = Arc::new(Batches::new(1 << 16));
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_writer_ends_when_everything_is_written() {
+    fn the_writer_thread_ends_when_drained() {
         let owned = Arc::new(());
         let shared = Arc::clone(&owned);
         let queue = Queue::start(1 << 16, move |_| {

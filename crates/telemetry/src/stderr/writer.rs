@@ -13,14 +13,14 @@ use super::batches::{Batch, Batches, MAX_BATCH};
 use crate::policy::Kind;
 
 /// What a pipe is asked to hold: no more than supervisord reads once its child has ended (`os.read(fd, 2 << 16)`, once).
-const PIPE: usize = MAX_BATCH;
+const PIPE_CAPACITY: usize = MAX_BATCH;
 /// How long lines may gather before the next write, once one has been written: under load a write takes many of them, and
 /// its reader wakes as rarely. The first line after a pause is written at once.
-const GATHER: Duration = Duration::from_millis(2);
-/// Between two tries at a pipe without a reader.
-const PAUSE: Duration = Duration::from_millis(200);
+const BATCH_DELAY: Duration = Duration::from_millis(2);
+/// Between two attempts at a pipe without a reader.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 /// Tries before a batch is given up and counted.
-const TRIES: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 
 pub(super) struct Writer<F> {
     file: Option<File>,
@@ -29,7 +29,7 @@ pub(super) struct Writer<F> {
     /// Whether the last batch was given up: then one try shows whether anything reads again.
     broken: bool,
     /// Whether it was given up in the middle of a line.
-    torn: bool,
+    partial_line: bool,
 }
 
 impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
@@ -39,9 +39,9 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
         let file = io::stderr().as_fd().try_clone_to_owned().ok().map(File::from);
         if let Some(file) = &file {
             // Where it is a pipe, and the system allows: a reader that pauses is noticed later.
-            let _ = fcntl_setpipe_size(file, PIPE);
+            let _ = fcntl_setpipe_size(file, PIPE_CAPACITY);
         }
-        Self { file, batches, loss_line, broken: false, torn: false }
+        Self { file, batches, loss_line, broken: false, partial_line: false }
     }
 
     /// Writes all that waits, and what comes meanwhile. A panic, which its hook has reported, costs a batch and not the
@@ -51,11 +51,11 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
             let charge = batch.charge();
             let written = catch_unwind(AssertUnwindSafe(|| self.write_batch(&mut batch))).unwrap_or(0);
             let lost: Vec<Kind> = batch.lines.iter().filter(|(_, end)| *end > written).map(|(kind, _)| *kind).collect();
-            self.batches.done(charge, batch, lost.into_iter());
+            self.batches.complete(charge, batch, lost.into_iter());
             if written > 0 {
                 let _ = catch_unwind(AssertUnwindSafe(|| self.report_losses()));
                 if !self.batches.is_full() {
-                    std::thread::sleep(GATHER);
+                    std::thread::sleep(BATCH_DELAY);
                 }
             }
         }
@@ -63,32 +63,32 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
 
     /// Returns how many of its bytes were written.
     fn write_batch(&mut self, batch: &mut Batch) -> usize {
-        if std::mem::take(&mut self.torn) {
-            // What was torn stays so, and no line after it.
+        if std::mem::take(&mut self.partial_line) {
+            // What was partial_line stays so, and no line after it.
             batch.bytes.insert(0, b'\n');
             batch.lines.iter_mut().for_each(|(_, end)| *end += 1);
         }
         let bytes = &batch.bytes;
         let mut written = 0;
-        let mut tries = 0;
-        let most = if self.broken { 1 } else { TRIES };
-        while written < bytes.len() && tries < most {
+        let mut attempts = 0;
+        let max_attempts = if self.broken { 1 } else { MAX_ATTEMPTS };
+        while written < bytes.len() && attempts < max_attempts {
             match self.file.as_mut().map(|file| file.write(&bytes[written..])) {
-                Some(Ok(0)) | None => tries = most,
+                Some(Ok(0)) | None => attempts = max_attempts,
                 Some(Ok(bytes)) => written += bytes,
                 Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 // A process that shares the pipe may have made it non-blocking: then it is full, not broken.
-                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(PAUSE / 20),
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(RETRY_DELAY / 20),
                 Some(Err(_)) => {
-                    tries += 1;
-                    if tries < most {
-                        std::thread::sleep(PAUSE);
+                    attempts += 1;
+                    if attempts < max_attempts {
+                        std::thread::sleep(RETRY_DELAY);
                     }
                 }
             }
         }
         self.broken = written < bytes.len();
-        self.torn = self.broken && written > 0 && bytes[written - 1] != b'\n';
+        self.partial_line = self.broken && written > 0 && bytes[written - 1] != b'\n';
         written
     }
 
@@ -143,7 +143,7 @@ mod tests {
         writer.batches.push(Kind::Line, Level::Error, line);
     }
 
-    fn read_all(mut writer: TestWriter, mut reader: PipeReader) -> String {
+    fn read_to_end(mut writer: TestWriter, mut reader: PipeReader) -> String {
         writer.file = None;
         let mut text = String::new();
         reader.read_to_string(&mut text).expect("it is text");
@@ -151,36 +151,36 @@ mod tests {
     }
 
     #[test]
-    fn all_that_waits_is_written_and_losses_after_it() {
+    fn losses_are_reported_after_the_queued_lines() {
         let (mut writer, reader) = piped();
         push(&writer, b"one\n");
         push(&writer, b"two\n");
         writer.batches.count_dropped(&[(Kind::Response, 3)]);
         assert_eq!(writer.write(b"wake").ok(), Some(4));
         assert!(writer.batches.wait_drained(Instant::now()).0);
-        assert_eq!(read_all(writer, reader), "one\ntwo\nlost [(Response, 3)]\n");
+        assert_eq!(read_to_end(writer, reader), "one\ntwo\nlost [(Response, 3)]\n");
     }
 
     #[test]
-    fn without_a_reader_lines_are_counted_until_there_is_one() {
+    fn lines_are_counted_while_the_pipe_has_no_reader() {
         let (mut writer, reader) = piped();
         drop(reader);
         push(&writer, b"one\n");
         let begin = Instant::now();
         writer.write_waiting();
-        assert!(begin.elapsed() >= PAUSE * (TRIES - 1), "it is tried again");
+        assert!(begin.elapsed() >= RETRY_DELAY * (MAX_ATTEMPTS - 1), "it is tried again");
         push(&writer, b"two\n");
         let begin = Instant::now();
         writer.write_waiting();
-        assert!(begin.elapsed() < PAUSE * (TRIES - 1), "one try is enough now");
+        assert!(begin.elapsed() < RETRY_DELAY * (MAX_ATTEMPTS - 1), "one try is enough now");
         let reader = repipe(&mut writer);
         push(&writer, b"three\n");
         writer.write_waiting();
-        assert_eq!(read_all(writer, reader), "three\nlost [(Line, 2)]\n");
+        assert_eq!(read_to_end(writer, reader), "three\nlost [(Line, 2)]\n");
     }
 
     #[test]
-    fn a_torn_line_is_ended_before_the_next() {
+    fn a_partial_line_is_terminated_before_the_next() {
         let (mut writer, mut reader) = piped();
         push(&writer, b"whole\n");
         push(&writer, &[b'x'; 2 * MAX_BATCH / 3]);
@@ -192,16 +192,16 @@ mod tests {
             });
             writer.write_waiting();
         });
-        assert!(writer.torn && writer.broken);
+        assert!(writer.partial_line && writer.broken);
         let reader = repipe(&mut writer);
         push(&writer, b"next\n");
         writer.write_waiting();
-        assert!(!writer.torn && !writer.broken);
-        assert_eq!(read_all(writer, reader), "\nnext\nlost [(Line, 1)]\n");
+        assert!(!writer.partial_line && !writer.broken);
+        assert_eq!(read_to_end(writer, reader), "\nnext\nlost [(Line, 1)]\n");
     }
 
     #[test]
-    fn a_pipe_that_is_full_for_a_while_costs_nothing() {
+    fn a_full_nonblocking_pipe_loses_nothing() {
         let (mut writer, mut reader) = piped();
         let file = writer.file.as_ref().expect("it is there");
         rustix::io::ioctl_fionbio(file, true).expect("it can be set");

@@ -12,14 +12,14 @@ const LINE_OVERHEAD: usize = size_of::<(Timestamp, Report)>();
 
 /// The newest lines of a request that are below the level, up to a number of bytes. They are redacted.
 #[derive(Debug, Default)]
-pub(crate) struct EarlierLines {
+pub(crate) struct RetroactiveLines {
     lines: VecDeque<(Timestamp, Report)>,
     bytes: usize,
     /// Lines that made room for later ones.
     dropped: u64,
 }
 
-impl EarlierLines {
+impl RetroactiveLines {
     /// Adds a line, and drops the oldest beyond `max_bytes`.
     pub(crate) fn push(&mut self, at: Timestamp, line: Report, max_bytes: usize) {
         self.bytes += size(&line);
@@ -65,9 +65,9 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_lines_stay_and_the_others_are_counted() {
+    fn the_oldest_lines_are_dropped_and_counted() {
         let each = size(&line("one"));
-        let mut lines = EarlierLines::default();
+        let mut lines = RetroactiveLines::default();
         for message in ["one", "two", "six"] {
             lines.push(Timestamp::UNIX_EPOCH, line(message), 2 * each);
         }
