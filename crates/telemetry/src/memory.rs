@@ -1,4 +1,4 @@
-//! A sink that stores everything in memory, for tests.
+//! A sink for tests, which stores records and events in memory.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use crate::losses::Losses;
 use crate::record::{Event, Record, ResponseRecord};
 use crate::sinks::{EventSink, LineSink, Scope};
 
-/// Stores records and events as JSON, in the order they came. Clones share what they store.
+/// Stores records and events as JSON, in order of arrival. Clones share their contents.
 #[derive(Debug, Clone, Default)]
 pub struct MemorySink(Arc<Mutex<Stored>>);
 
@@ -31,7 +31,7 @@ impl MemorySink {
         (records.cloned().collect(), events.cloned().collect())
     }
 
-    /// All records and events so far, and forgets them.
+    /// Removes and returns all records and events.
     #[must_use]
     pub fn take(&self) -> (Vec<Value>, Vec<Value>) {
         let stored = std::mem::take(&mut *self.0.lock());

@@ -1,7 +1,7 @@
-//! The table: what goes where.
+//! The table: which sinks receive which records.
 //!
-//! [`Policy::route`] is the one place that decides. The running service calls it for every record, `app log explain`
-//! prints it, and the tests compare what supervisord and Sentry received with it.
+//! [`Policy::destinations`] is the only place that decides this. The running service calls it for every record, `app log
+//! explain` prints it, and system tests compare it with what supervisord and Sentry received.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,23 +9,23 @@ use crate::level::Level;
 use crate::outcome::Outcome;
 use crate::settings::{Env, Mode, Settings};
 
-/// What a record is about; the rows of the table.
+/// The kind of a record: a row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// A logger line: `tracing::info!` and its like.
+    /// A log line: `tracing::info!` and similar.
     Line,
-    /// The answer that a blueprint returned.
+    /// A response of a blueprint.
     Response,
-    /// What [`add_breadcrumb`](crate::add_breadcrumb) adds.
+    /// A breadcrumb, added with [`add_breadcrumb`](crate::add_breadcrumb).
     Breadcrumb,
     /// A caught error, reported with [`capture_exception`](crate::capture_exception).
     Exception,
-    /// What [`capture_event`](crate::capture_event) reports.
+    /// A message, reported with [`capture_event`](crate::capture_event).
     Message,
-    /// An error that nobody caught, a panic, or a plain 5xx answer.
+    /// An error that no code caught, a panic, or a plain 5xx response.
     Uncaught,
-    /// The service's own state: start, stop, losses.
+    /// The state of the service itself: start, stop, losses.
     Service,
 }
 
@@ -34,7 +34,7 @@ impl Kind {
     pub const ALL: [Kind; 7] =
         [Kind::Line, Kind::Response, Kind::Breadcrumb, Kind::Exception, Kind::Message, Kind::Uncaught, Kind::Service];
 
-    /// The name as it stands in a record's `kind`.
+    /// The name in a record's `kind`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -49,38 +49,38 @@ impl Kind {
     }
 }
 
-/// Whether a record's stack trace goes to stderr with its line.
+/// Whether a record's stack trace is written to stderr with its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StackPlacement {
-    /// It does not.
+    /// Never.
     Never,
-    /// It does.
+    /// Always, if the line is written.
     WithLine,
-    /// With the line, but only when no Sentry sink took the event: Sentry shows it better.
+    /// With the line, unless an event sink accepted the event: Sentry displays the stack better.
     UnlessSentryTakesIt,
 }
 
-/// What Sentry, and every other event sink, gets of a record.
+/// What Sentry, and every other event sink, receives of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ToSentry {
     /// Nothing.
     Nothing,
-    /// A breadcrumb: stored, and sent with the next event of the same request.
+    /// A breadcrumb, which is stored and sent with the next event of the same request.
     Breadcrumb,
     /// An event.
     Event,
 }
 
-/// Where one record goes: a row of the table.
+/// The destinations of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destinations {
-    /// Whether it is a line on stderr.
+    /// Whether a line is written to stderr.
     pub stderr: bool,
-    /// Whether its stack trace is on that line.
+    /// Whether that line has the stack trace.
     pub stack: StackPlacement,
-    /// What Sentry, and every other event sink, gets.
+    /// What Sentry, and every other event sink, receives.
     pub sentry: ToSentry,
 }
 
@@ -88,25 +88,25 @@ impl Destinations {
     const NONE: Destinations = Destinations { stderr: false, stack: StackPlacement::Never, sentry: ToSentry::Nothing };
 }
 
-/// The settings that the table depends on.
+/// The inputs of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// `env`.
     pub env: Env,
     /// `log.mode`.
     pub mode: Mode,
-    /// `log.level`; for a logger line from a module of its own in `log.levels`, that one.
+    /// `log.level`; for a log line of a module with its own level in `log.levels`, that level.
     pub level: Level,
     /// `sentry.breadcrumb_level`.
     pub breadcrumb_level: Level,
     /// `sentry.event_level`.
     pub event_level: Level,
-    /// Whether there is an event sink: Sentry when a DSN is set and the feature `sentry` is compiled in, or another one.
+    /// Whether there is an event sink: Sentry, if a DSN is set and the feature `sentry` is compiled in, or another one.
     pub sentry: bool,
 }
 
 impl Policy {
-    /// The policy of these settings, for a process with or without an event sink.
+    /// The policy of these settings. `sentry`: whether the process has an event sink.
     #[must_use]
     pub fn new(settings: &Settings, sentry: bool) -> Self {
         Self {
@@ -119,14 +119,14 @@ impl Policy {
         }
     }
 
-    /// Whether a logger line with an error reports a failure. Below warning it mentions an error in passing, such as one that
-    /// is tried again; if it counted as the failure's one record, a 500 would leave nothing above an info line.
+    /// Whether a log line with an error reports a failure. A line below warning mentions an error that is handled, such as one
+    /// that is retried. If it counted as the failure's only record, a 500 could leave nothing but an info line.
     #[must_use]
     pub fn line_reports_failure(&self, level: Level) -> bool {
         level >= Level::Warning.min(self.event_level)
     }
 
-    /// The level of a response's record. `for_load`: the request was refused for load.
+    /// The level of a response's record. `for_load`: the request was rejected by load shedding.
     #[must_use]
     pub fn response_level(status: Option<u16>, outcome: Outcome, for_load: bool) -> Level {
         match status {
@@ -138,32 +138,32 @@ impl Policy {
         }
     }
 
-    /// Whether stderr is a sink for records that follow the level.
+    /// Whether records that reach the level are written to stderr.
     #[must_use]
     pub fn has_stderr(&self) -> bool {
         matches!(self.mode, Mode::Stderr | Mode::Both)
     }
 
-    /// Whether Sentry is a sink.
+    /// Whether event sinks receive anything.
     #[must_use]
     pub fn has_sentry(&self) -> bool {
         self.sentry && matches!(self.mode, Mode::Sentry | Mode::Both)
     }
 
-    /// Whether nothing is recorded, whatever it is.
+    /// Whether the mode is `off`: nothing is recorded.
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.mode == Mode::Off
     }
 
-    /// The table: which sinks get a record of this kind and level.
+    /// The table: which sinks receive a record of this kind and level.
     #[must_use]
     pub fn destinations(&self, kind: Kind, level: Level) -> Destinations {
         if self.is_off() {
             return Destinations::NONE;
         }
         let line = self.has_stderr() && level >= self.level;
-        // N7: in dev a failure is always written with its stack.
+        // In dev a failure is always written, with its stack.
         let failure = line || self.env == Env::Dev;
         let event = if self.has_sentry() { ToSentry::Event } else { ToSentry::Nothing };
         let breadcrumb = if self.has_sentry() { ToSentry::Breadcrumb } else { ToSentry::Nothing };
@@ -419,7 +419,7 @@ mod tests {
     #[test]
     fn policy_is_built_from_settings() {
         let load = |flags: &[(&str, &str)], sentry| Policy::new(&crate::pipeline::fixture::settings(flags), sentry);
-        let own = [
+        let values = [
             ("env", "dev"),
             ("log.mode", "sentry"),
             ("log.level", "warning"),
@@ -434,8 +434,8 @@ mod tests {
             event_level: Critical,
             sentry: false,
         };
-        assert_eq!(load(&own, false), expected);
-        assert_eq!(load(&own, true), Policy { sentry: true, ..expected });
+        assert_eq!(load(&values, false), expected);
+        assert_eq!(load(&values, true), Policy { sentry: true, ..expected });
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Routes as rules name them.
+//! Rules that name routes.
 
-/// Whether a rule, `GET /users/{id}` or `/users/{id}`, is for a route. HEAD is routed as GET.
+/// Whether a rule, `GET /users/{id}` or `/users/{id}` for all methods, matches a route. HEAD is routed as GET.
 #[must_use]
 pub fn rule_matches(rule: &str, method: &str, route: &str) -> bool {
     match rule.split_once(' ') {

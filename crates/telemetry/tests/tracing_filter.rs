@@ -1,4 +1,4 @@
-//! `tracing`'s own filters follow the effective policy. In a process of its own: the subscriber is the process's.
+//! `tracing`'s filters follow the effective policy. A separate test binary, because the subscriber is global to the process.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
-fn level(pipeline: &Pipeline, scope: OverrideScope, level: &str) {
+fn set_level(pipeline: &Pipeline, scope: OverrideScope, level: &str) {
     let set = json!({"log.level": level}).as_object().cloned().expect("an object");
     let new = Override {
         id: "test".into(),
@@ -29,8 +29,8 @@ fn level(pipeline: &Pipeline, scope: OverrideScope, level: &str) {
     pipeline.set_override(&new, None).expect("it is set");
 }
 
-/// One call site, as a module of a service has it.
-fn speak() {
+/// A call site in a module of a service.
+fn log_line() {
     tracing::debug!(target: "shop::stock", "counts");
 }
 
@@ -40,22 +40,22 @@ fn call_sites_follow_each_policy_change() {
     let memory = MemorySink::default();
     let sinks = Sinks::none().line(Arc::new(memory.clone()));
     let pipeline = cyanotype_telemetry::start(&settings, None, sinks, Panics::All);
-    let shown = || {
-        speak();
+    let written = || {
+        log_line();
         let (records, _) = memory.take();
         records.iter().filter(|record| record["message"] == "counts").count()
     };
     let is_enabled = || tracing::enabled!(target: "shop::stock", tracing::Level::DEBUG);
 
-    assert_eq!((LevelFilter::current(), is_enabled(), shown()), (LevelFilter::INFO, false, 0));
-    level(pipeline, OverrideScope::Process, "debug");
-    assert_eq!((LevelFilter::current(), is_enabled(), shown()), (LevelFilter::DEBUG, true, 1));
-    level(pipeline, OverrideScope::Module("shop".into()), "trace");
-    assert_eq!((LevelFilter::current(), is_enabled(), shown()), (LevelFilter::TRACE, true, 1));
-    level(pipeline, OverrideScope::Module("other".into()), "debug");
-    assert_eq!((LevelFilter::current(), shown()), (LevelFilter::DEBUG, 0), "another module's");
-    level(pipeline, OverrideScope::Process, "critical");
-    assert_eq!((LevelFilter::current(), is_enabled(), shown()), (LevelFilter::ERROR, false, 0));
+    assert_eq!((LevelFilter::current(), is_enabled(), written()), (LevelFilter::INFO, false, 0));
+    set_level(pipeline, OverrideScope::Process, "debug");
+    assert_eq!((LevelFilter::current(), is_enabled(), written()), (LevelFilter::DEBUG, true, 1));
+    set_level(pipeline, OverrideScope::Module("shop".into()), "trace");
+    assert_eq!((LevelFilter::current(), is_enabled(), written()), (LevelFilter::TRACE, true, 1));
+    set_level(pipeline, OverrideScope::Module("other".into()), "debug");
+    assert_eq!((LevelFilter::current(), written()), (LevelFilter::DEBUG, 0), "another module's");
+    set_level(pipeline, OverrideScope::Process, "critical");
+    assert_eq!((LevelFilter::current(), is_enabled(), written()), (LevelFilter::ERROR, false, 0));
     pipeline.clear_override("test", None, "a test", Source::Http, "").expect("not refused");
-    assert_eq!((LevelFilter::current(), is_enabled(), shown()), (LevelFilter::INFO, false, 0));
+    assert_eq!((LevelFilter::current(), is_enabled(), written()), (LevelFilter::INFO, false, 0));
 }

@@ -231,7 +231,7 @@ mod tests {
             (
                 "SENTRY_DSN",
                 "https://sentry.example/1",
-                "sentry.dsn (set by SENTRY_DSN): this DSN has no key; allowed is https://KEY@HOST/PROJECT",
+                "sentry.dsn (set by SENTRY_DSN): invalid DSN: it has no key; expected https://KEY@HOST/PROJECT",
             ),
             (
                 "APP__MANAGEMENT__TOKEN",
@@ -246,7 +246,7 @@ mod tests {
             (
                 "APP__LOG__DEBUG_KEY",
                 "fifteen letters",
-                "log.debug_key (set by APP__LOG__DEBUG_KEY): this key has fewer than 16 bytes; allowed are 16 or more",
+                "log.debug_key (set by APP__LOG__DEBUG_KEY): the key is shorter than 16 bytes; expected 16 bytes or more",
             ),
         ] {
             assert_eq!(refusal(&[(variable, value)]), expected);

@@ -1,4 +1,4 @@
-//! Requests that a debug token raises: their own level, for their lines and breadcrumbs.
+//! Debug tokens: they raise the verbosity of one request's lines and breadcrumbs.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::report::Report;
 use crate::request::RequestContext;
 
 impl Pipeline {
-    /// Whether a request can be raised by a token.
+    /// Whether debug tokens are enabled: `log.debug_key` is set.
     #[must_use]
     pub fn accepts_debug_tokens(&self) -> bool {
         self.debug_requests.is_some()
     }
 
-    /// Reads the values of a request's header `x-debug-log`. A token for its trace raises it now, one for a route once the route
-    /// is known; any other changes nothing, and is counted.
+    /// Reads the values of a request's `x-debug-log` header. A token for its trace takes effect now, one for a route once the
+    /// route is known. Invalid tokens are counted, and have no effect.
     pub fn read_debug_tokens<'a>(&self, request: &RequestContext, tokens: impl IntoIterator<Item = &'a [u8]>) {
         let Some(requests) = &self.debug_requests else { return };
         let mut tokens = tokens.into_iter();
@@ -35,7 +35,7 @@ impl Pipeline {
         }
     }
 
-    /// Raises a request whose token is for its route, now that the route is known.
+    /// Applies a request's token for a route, once the request's route is known.
     pub fn apply_debug_token(&self, request: &RequestContext) {
         let Some(requests) = &self.debug_requests else { return };
         let Some(grant) = request.take_debug_grant() else { return };
@@ -53,13 +53,13 @@ impl Pipeline {
         request.set_raised(RaisedRequest::new(Arc::clone(&requests.key), self.filter.raise(level), level));
     }
 
-    /// Debug tokens that were refused since the start.
+    /// The number of debug tokens refused since the start.
     #[must_use]
     pub fn refused_debug_tokens(&self) -> u64 {
         self.debug_requests.as_ref().map_or(0, |requests| requests.refusals.total())
     }
 
-    /// Ends the window in which refused tokens are counted.
+    /// Ends the current window of refused tokens, and reports them.
     pub(super) fn end_refused_tokens(&self) {
         if let Some(refused) = self.debug_requests.as_ref().and_then(|requests| requests.refusals.end()) {
             self.report_refused_tokens(refused);
@@ -94,8 +94,8 @@ mod tests {
 
     const KEY: &str = "a key of a test, of 32 bytes or more";
 
-    fn service(own: &[(&str, &str)]) -> Fixture {
-        pipeline(&[&[("log.debug_key", KEY)], own].concat())
+    fn service(values: &[(&str, &str)]) -> Fixture {
+        pipeline(&[&[("log.debug_key", KEY)], values].concat())
     }
 
     fn token(level: Level, route: &str) -> String {
@@ -105,7 +105,7 @@ mod tests {
             .issue(&DebugGrant::for_route(route, level, expires_at).expect("a route"))
     }
 
-    /// What the lines of a request at debug and trace lead to, with these tokens.
+    /// Logs at three levels in a request with these tokens; returns message and `debug` of each line written.
     fn lines(service: &Fixture, route: &str, tokens: &[&str]) -> Vec<(String, bool)> {
         let request = service.request("one");
         service.pipeline.read_debug_tokens(&request, tokens.iter().map(|token| token.as_bytes()));

@@ -1,20 +1,20 @@
-//! What becomes of one report, once everything is known that it depends on.
+//! The decision on one report: whether it is a line, an event, a breadcrumb.
 
 use crate::policy::{Destinations, StackPlacement, ToSentry};
 use crate::request::Claim;
 
-/// What becomes of one report.
+/// The decision on one report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Decision {
     pub write_line: bool,
     pub send_event: bool,
     pub store_breadcrumb: bool,
-    /// Whether the line shows the failure's stack trace.
+    /// Whether the line has the failure's stack trace.
     pub with_stack: bool,
 }
 
-/// `route` is the table's; `claim` is what no earlier report of the same failure has; `allowed` is what the flood limit leaves;
-/// `accepted` whether any event sink takes the event.
+/// Decides on a report. `destinations` are those of the table; `claim` excludes what an earlier report of the same failure has
+/// claimed; `allowed` is the answer of the flood limit; `accepted` whether an event sink accepts the event.
 pub(super) fn decide(
     destinations: Destinations,
     claim: Claim,
@@ -24,7 +24,7 @@ pub(super) fn decide(
 ) -> Decision {
     let send_event = claim.event && allowed && accepted;
     Decision {
-        // A logger line is written however often it is repeated; only its events are limited.
+        // The flood limit applies to failures and events; repeated log lines are written.
         write_line: claim.line && (allowed || !is_failure),
         send_event,
         store_breadcrumb: destinations.sentry == ToSentry::Breadcrumb,

@@ -1,4 +1,4 @@
-//! Lines below the level, written after all when their request fails.
+//! Lines below the level that are stored with their request, and written only if it fails.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::request::{RequestContext, RetroactiveLines};
 use crate::sinks::LineSink;
 
 impl Pipeline {
-    /// Stores a line that no sink gets, for the case that its request fails.
+    /// Stores a line that is written only if its request fails.
     pub(super) fn store_retroactive_line(&self, report: Report, request: &RequestContext) {
-        // What it mentions in passing is no failure, and its stack would be all that is stored.
+        // Its error is not the request's failure, and a stack trace would fill the buffer.
         let report = Report { failure: None, ..report }.redacted(&self.redactor);
         request.with_retroactive_lines(|lines| lines.push(Timestamp::now(), report, self.max_retroactive_bytes));
     }
 
-    /// A request has failed: the lines that led to it are written before the failure's own records, and are breadcrumbs of its
+    /// Writes the stored lines of a request that has failed. They precede the failure's records, and are breadcrumbs of its
     /// events.
     pub fn request_failed(&self, request: &RequestContext) {
         let snapshot = self.snapshot();
@@ -45,7 +45,7 @@ impl Pipeline {
         }
     }
 
-    /// Whether a line below the level is stored for the case that its request fails.
+    /// Whether a report is a line below the level that is to be stored.
     pub(super) fn stores_retroactively(&self, policy: &Policy, report: &Report) -> bool {
         report.kind == Kind::Line
             && report.level < policy.level
@@ -55,7 +55,7 @@ impl Pipeline {
 }
 
 fn dropped_lines(count: u64, request: &RequestContext) -> Record {
-    let message = format!("dropped {count} earlier lines of this request: log.on_failure.max_bytes is full");
+    let message = format!("dropped {count} stored lines of this request: log.on_failure.max_bytes exceeded");
     let losses = Losses(vec![(Kind::Line, count)]);
     let request = Some(Arc::clone(request.identity()));
     Record { request, retroactive: true, ..Record::losses(&losses, message, Map::new()) }
@@ -80,7 +80,7 @@ mod tests {
         service.pipeline.report(Report::failure(Kind::Uncaught, "test", Failure::plain("Broken", message.to_owned())));
     }
 
-    /// Level, message, and whether it is marked.
+    /// Level, message, and whether the line is marked `retroactive`.
     fn shown(lines: &[Value]) -> Vec<(String, String, bool)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         lines.iter().map(|line| (text(&line["level"]), text(&line["message"]), line["retroactive"] == true)).collect()
@@ -130,8 +130,8 @@ mod tests {
 
     #[test]
     fn lines_are_stored_only_in_requests_and_when_enabled() {
-        for (own, in_request) in [("off", true), ("debug", false)] {
-            let service = pipeline(&[("log.on_failure.level", own)]);
+        for (level, in_request) in [("off", true), ("debug", false)] {
+            let service = pipeline(&[("log.on_failure.level", level)]);
             let request = service.request("one");
             let work = || {
                 line(&service, Level::Debug, "below the level");
@@ -142,7 +142,7 @@ mod tests {
             } else {
                 work()
             }
-            assert_eq!(shown(&service.outcome().lines), [row("error", "broken", false)], "{own}");
+            assert_eq!(shown(&service.outcome().lines), [row("error", "broken", false)], "{level}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! [`Pipeline::report`] as a table, and what the pipeline does over time.
+//! Table tests of [`Pipeline::report`], and tests of sequences of reports.
 
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicUsize;
@@ -14,16 +14,16 @@ use crate::record::ResponseRecord;
 use crate::sinks::{EventSink, Scope};
 use crate::stack::Stack;
 
-/// One row of a table: what is reported, under which circumstances, and what comes of it.
+/// One row of a table: a report, its circumstances, and the expected result.
 ///
-/// - `kind`: `line+error` is a logger line with an error as a field, `outage` a failure of something that all requests need
-/// - `reported`: what the same failure was reported to in the same request before: nothing, the line sink, the event sink,
-///   both, or (`refused`) the line sink while sampling refused the event
+/// - `kind`: `line+error` is a log line with an error as a field, `outage` a failure of a dependency of all requests
+/// - `reported`: the sinks that received the same failure earlier in the same request: none, the line sink, the event sink,
+///   both, or (`refused`) the line sink after sampling dropped the event
 /// - `flood`: whether the limit of `log.flood` is reached
 /// - `sampled`: whether sampling accepts events
 /// - `line`, `stack`: whether a line is written, and whether the stack is on it
 /// - `event`: whether an event is sent at once, or held until the response
-/// - `id`: the id that is returned: a new one, that of the event before, or none
+/// - `id`: the returned id: a new one, that of the earlier event, or none
 /// - `crumb`: whether a breadcrumb is stored
 struct Row<'a> {
     kind: &'a str,
@@ -73,7 +73,7 @@ impl<'a> Row<'a> {
         Report { failure, ..Report::new(kind, self.level, "shop::orders", "too late".into()) }
     }
 
-    /// What the same failure was reported as before, in the same request.
+    /// The earlier report of the same failure in the same request.
     fn earlier(&self) -> Option<Report> {
         let exception = || Report { kind: Kind::Exception, level: Level::Error, ..self.report() };
         match self.reported {
@@ -85,11 +85,11 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Reports it, and says what came of it.
-    fn outcome(&self, own: &[(&str, &str)]) -> String {
+    /// Sends the report, and returns the result as the cells of the table.
+    fn outcome(&self, values: &[(&str, &str)]) -> String {
         let limit = if self.flood { "1" } else { "100" };
         let rate = if self.sampled { "1" } else { "0" };
-        let fixture = pipeline(&[own, &[("log.flood.limit", limit), ("sentry.sample_rate", rate)]].concat());
+        let fixture = pipeline(&[values, &[("log.flood.limit", limit), ("sentry.sample_rate", rate)]].concat());
         let request = self.in_request.then(|| fixture.request("one"));
         let scoped = |report: Report| match &request {
             Some(request) => request::sync_scope(request, || fixture.pipeline.report(report)),
@@ -98,7 +98,7 @@ impl<'a> Row<'a> {
         let before = match self.earlier() {
             Some(earlier) => scoped(earlier),
             None if self.flood => {
-                // Of another request, so that it is another report.
+                // In another request, so that it counts as a separate report.
                 request::sync_scope(&fixture.request("another"), || fixture.pipeline.report(self.report()));
                 None
             }
@@ -151,18 +151,18 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Each row of the table is one call of `report`.
-fn check(own: &[(&str, &str)], table: &str) {
+/// Checks a table; each row is one call of `report`.
+fn check(values: &[(&str, &str)], table: &str) {
     let mut wrong = String::new();
     for row in table.lines().skip(1).filter(|row| !row.is_empty()) {
-        let (given, expected) = row.split_once('|').expect("a bar");
+        let (row, expected) = row.split_once('|').expect("a bar");
         let expected = expected.split_whitespace().collect::<Vec<_>>().join(" ");
-        let outcome = Row::read(given).outcome(own);
+        let outcome = Row::read(row).outcome(values);
         if outcome != expected {
             let _ = writeln!(wrong, "{row}\n    is: {outcome}");
         }
     }
-    assert!(wrong.is_empty(), "under {own:?}\n{wrong}");
+    assert!(wrong.is_empty(), "under {values:?}\n{wrong}");
 }
 
 #[test]
@@ -316,7 +316,7 @@ service    critical -        -     sampled request | -    -     -     -   -",
     );
 }
 
-/// A failure with a message of its own.
+/// A failure with this message.
 fn failure(message: &str) -> Failure {
     Failure::plain("Timeout", message.to_owned())
 }
@@ -325,7 +325,7 @@ fn uncaught(message: &str) -> Report {
     Report::failure(Kind::Uncaught, "shop::orders", failure(message))
 }
 
-/// The same with a stack that has no names yet.
+/// An uncaught failure with an unresolved stack.
 fn with_stack(message: &str) -> Report {
     let failure = Failure { stack: Some(Arc::new(Stack::capture())), ..failure(message) };
     Report { failure: Some(failure), ..uncaught(message) }
@@ -339,7 +339,7 @@ fn in_request<R>(request: &Arc<RequestContext>, f: impl FnOnce() -> R) -> R {
     request::sync_scope(request, f)
 }
 
-/// The record of a response with this status, made by hand.
+/// A response record with this status.
 fn response(request: &RequestContext, status: u16) -> ResponseRecord<'_> {
     ResponseRecord {
         at: Timestamp::now(),
@@ -486,20 +486,20 @@ fn the_breadcrumb_hook_applies_only_to_event_sinks() {
     let fixture = pipeline_with_hook(&[], Some(hook));
     let request = fixture.request("one");
     in_request(&request, || {
-        fixture.pipeline.breadcrumb(Breadcrumb::new("asked the warehouse").category("stock").data("sku", "A-1"));
+        fixture.pipeline.breadcrumb(Breadcrumb::new("queried the warehouse").category("stock").data("sku", "A-1"));
         fixture.pipeline.breadcrumb("dropped".into());
         fixture.pipeline.breadcrumb(Breadcrumb::new("not on stderr").level(Level::Debug));
     });
     let lines = fixture.outcome().lines;
     let shown: Vec<_> = lines.iter().map(|line| (&line["target"], &line["message"], &line["level"])).collect();
-    let words = ["stock", "asked the warehouse", "info", "breadcrumb", "dropped"].map(Value::from);
+    let words = ["stock", "queried the warehouse", "info", "breadcrumb", "dropped"].map(Value::from);
     assert_eq!(shown, [(&words[0], &words[1], &words[2]), (&words[3], &words[4], &words[2])]);
     assert_eq!((&lines[0]["data"], &lines[0]["kind"]), (&json!({"sku": "A-1"}), &json!("breadcrumb")));
 
     let stored = fixture.breadcrumbs(Some(&request));
     let stored: Vec<_> = stored.iter().map(|it| (it.category.as_str(), it.message.as_str(), it.level)).collect();
     let expected =
-        [("changed", "asked the Bearer [redacted]", Level::Error), ("changed", "not on stderr", Level::Error)];
+        [("changed", "queried the Bearer [redacted]", Level::Error), ("changed", "not on stderr", Level::Error)];
     assert_eq!(stored, expected);
     assert!(fixture.breadcrumbs(None).is_empty());
 }
@@ -549,14 +549,16 @@ fn finish_reports_suppressed_failures() {
     fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
     let after = fixture.outcome();
     let ([line], [event]) = (&after.lines[..], &after.events[..]) else { panic!("one of each: {after:?}") };
-    let message = "suppressed: more of Timeout: too late on GET /orders";
     assert_eq!(
         (&line["message"], &line["kind"], &line["level"]),
-        (&json!(message), &json!("service"), &json!("warning"))
+        (&json!("suppressed 2 repeats of Timeout: too late on GET /orders"), &json!("service"), &json!("warning"))
     );
     assert_eq!((&line["dropped"], &line["transaction"]), (&json!({"uncaught": 2}), &json!("GET /orders")));
     assert_eq!((&line["exception.type"], &line["exception.message"]), (&json!("Timeout"), &json!("too late")));
-    assert_eq!((event.message.as_deref(), event.target.as_str()), (Some(message), "cyanotype::flood"));
+    assert_eq!(
+        (event.message.as_deref(), event.target.as_str()),
+        (Some("suppressed repeats of Timeout: too late on GET /orders"), "cyanotype::flood")
+    );
     assert_eq!((event.level.as_str(), &event.data["suppressed"]), ("warning", &json!(2)));
     assert_eq!(event.request_id, None);
 }
@@ -579,14 +581,14 @@ fn an_outage_is_reported_once_for_all_routes() {
 fn finish_delivers_queued_reports() {
     let fixture = pipeline(&[]);
     fixture.pipeline.report(with_stack("too late"));
-    // No time for the stack's names.
+    // No time to resolve the stack.
     fixture.pipeline.finish(Instant::now());
     let outcome = fixture.outcome();
     assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
 
-    // Later reports are delivered at once, without the names of their stacks.
+    // Later reports are delivered immediately, with unresolved stacks.
     fixture.pipeline.report(with_stack("later"));
-    assert!(stack_on(&fixture.outcome().lines[0]).contains("left out"));
+    assert!(stack_on(&fixture.outcome().lines[0]).contains("omitted"));
 }
 
 #[test]
@@ -597,7 +599,7 @@ fn finish_waits_for_stacks() {
     let outcome = fixture.outcome();
     assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
     let stack = stack_on(&outcome.lines[0]);
-    assert!(stack.contains("pipeline/tests.rs") && !stack.contains("left out"), "{stack}");
+    assert!(stack.contains("pipeline/tests.rs") && !stack.contains("omitted"), "{stack}");
 }
 
 #[test]
@@ -631,7 +633,7 @@ fn an_event_from_a_line_has_its_message_and_its_error() {
     assert_eq!((&event.data["sku"], &outcome.lines[0]["fields"]), (&json!("A-1"), &json!({"sku": "A-1"})));
 }
 
-/// Reports it twice with a limit of one, and what the end says of the second.
+/// Sends a report twice with a limit of one; returns the lines and events that `finish` adds.
 fn suppressed_once(report: impl Fn() -> Report) -> (Vec<Value>, Vec<SentEvent>) {
     let fixture = pipeline(&[("log.flood.limit", "1"), ("log.flood.window_s", "3600")]);
     for id in ["one", "two"] {
@@ -650,7 +652,7 @@ fn suppressed_reports_are_counted_in_the_sink_that_missed_them() {
     let (lines, events) = suppressed_once(|| Report { failure: Some(failure("too late")), ..line() });
     assert_eq!((lines.len(), events.len()), (1, 0));
     assert_eq!((&lines[0]["dropped"], lines[0].get("transaction")), (&json!({"line": 1}), None));
-    // No line: below the threshold.
+    // No line: below the level.
     let (lines, events) = suppressed_once(|| Report { threshold: Some(Level::Critical), ..exception("too late") });
     assert_eq!((lines.len(), events.len()), (0, 1));
     // The line was written, only its event was not sent.
@@ -705,8 +707,8 @@ fn each_route_has_its_own_limit() {
 
 #[test]
 fn a_response_is_enabled_if_a_sink_receives_it() {
-    // mode, level of the response, whether an event of the request may yet be sent
-    for (mode, level, may_send, wanted) in [
+    // mode, level of the response, whether an event of the request may still be sent
+    for (mode, level, may_send, enabled) in [
         ("both", Level::Info, false, true),
         ("both", Level::Info, true, true),
         ("both", Level::Debug, true, false),
@@ -724,7 +726,7 @@ fn a_response_is_enabled_if_a_sink_receives_it() {
         }
         assert_eq!(
             fixture.pipeline.response_enabled(&fixture.pipeline.policy(), level, &request),
-            wanted,
+            enabled,
             "{mode} {level} {may_send}"
         );
     }
@@ -781,7 +783,7 @@ fn load_shedding_is_reported_in_one_warning() {
     assert!(line.to_string().contains("\"GET /orders\":2"), "{line}");
 }
 
-/// An event sink with a scope of each request, which counts.
+/// Counts the calls of an event sink; also its scope of each request.
 #[derive(Default)]
 struct Counting {
     entered: AtomicUsize,
@@ -819,7 +821,7 @@ impl EventSink for CountingSink {
     }
 }
 
-/// A line sink that delivers nothing.
+/// A line sink that loses this many lines.
 struct Losing(u64);
 
 impl LineSink for Losing {

@@ -1,6 +1,6 @@
-//! The request that code works for: its identity, its breadcrumbs, and what it has already reported.
+//! The current request: its identity, its breadcrumbs, and the failures that it has reported.
 //!
-//! It travels with the request's future, across threads, spans and every `.await`; outside a request there is none.
+//! It is a task-local value of the request's future, so it is available across threads, spans and every `.await`.
 
 mod breadcrumbs;
 mod context;

@@ -1,25 +1,25 @@
-//! What a request has reported: one failure is one record and one event, whichever code reports it first.
+//! The failures that a request has reported. Each is one record and one event, no matter which code reports it first.
 
 use crate::delivery::Delivery;
 use crate::failure::is_same;
 use crate::record::EventId;
 
-/// What a request has reported.
+/// The failures that a request has reported.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
     reported: Vec<ReportedFailure>,
-    /// Events of failures that nobody caught: they wait for the response, their last breadcrumb.
+    /// Events of uncaught failures, held until the response ends: it is their last breadcrumb.
     pub held: Vec<Delivery>,
     /// Whether the response has ended.
     pub ended: bool,
-    /// Whether its work panicked, and the event of that.
+    /// `Some` if the request's work panicked: the event that reports the panic, if any.
     pub panic: Option<Option<EventId>>,
 }
 
-/// One failure that has been reported.
+/// A failure that has been reported.
 #[derive(Debug)]
 struct ReportedFailure {
-    /// The messages of each report: a chain that is the end of any of them, or the other way round, is of the same failure.
+    /// The chain of messages of each report. Two reports are of the same failure if one chain is a suffix of the other.
     message_chains: Vec<Vec<String>>,
     line: bool,
     event: bool,
@@ -32,19 +32,19 @@ impl ReportedFailure {
     }
 }
 
-/// What one report of a failure may still do.
+/// The outputs that a report of a failure has claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Claim {
-    /// It writes the failure's line.
+    /// Whether this report writes the failure's line.
     pub line: bool,
-    /// It decides on the failure's event.
+    /// Whether this report decides on the failure's event.
     pub event: bool,
-    /// The event that an earlier report sent.
+    /// The event of an earlier report.
     pub event_id: Option<EventId>,
 }
 
 impl Reports {
-    /// Claims the line and the event of a failure, where they are wanted and not claimed yet.
+    /// Claims the requested outputs of a failure, line and event, unless they are already claimed.
     pub(super) fn claim(&mut self, messages: &[String], line: bool, event: bool) -> Claim {
         let Some(reported) = self.reported.iter_mut().find(|reported| reported.matches(messages)) else {
             self.reported.push(ReportedFailure {
@@ -65,7 +65,7 @@ impl Reports {
         claim
     }
 
-    /// The event that a claim led to.
+    /// Stores the id of a failure's event.
     pub(super) fn set_event(&mut self, messages: &[String], id: EventId) {
         if let Some(reported) = self.reported.iter_mut().find(|reported| reported.matches(messages)) {
             reported.event_id.get_or_insert(id);

@@ -1,4 +1,4 @@
-//! What is recorded, and how.
+//! The settings `log.*`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,49 +11,50 @@ use super::{Env, rust_log};
 use crate::level::Level;
 
 section! {
-    /// What is recorded, and how.
+    /// The settings `log.*`: which records are written, and how.
     pub struct LogSettings {
-        /// which sinks there are
+        /// enabled sinks; off disables all logging; without sentry.dsn, both writes to stderr only and sentry writes nothing
         #[setting(one_of::<Mode>(), default = "both")]
         pub mode: Mode,
-        /// what a logger says below it reaches no sink; a part LEVEL of RUST_LOG sets it below the files
+        /// minimum level of log lines; lower ones reach no sink; a LEVEL in RUST_LOG sets it too, with lower precedence than
+        /// files
         #[setting(one_of::<Level>(), default = "info")]
         pub level: Level,
-        /// how a record is written; auto is json in prod and pretty in dev
+        /// format of records on stderr; auto is json in prod and pretty in dev
         #[setting(one_of::<LogFormat>(), default = "auto")]
         format: LogFormat,
-        /// a level of its own for the logger lines of one crate or module; the longest name that fits wins; actix_server
-        /// has warning, or log.level if that is higher, unless it is set here; a part MODULE=LEVEL of RUST_LOG sets it
-        /// below the files
+        /// minimum level of the log lines of one crate or module; the longest matching path takes precedence; actix_server
+        /// defaults to warning, or to log.level if that is higher; MODULE=LEVEL in RUST_LOG sets it too, with lower
+        /// precedence than files
         #[setting(each "<module>", one_of::<Level>())]
         pub levels: BTreeMap<String, Level>,
-        /// What is recorded of a response.
+        /// Response records.
         #[setting(section)]
         pub response: ResponseLogSettings,
-        /// What is recorded of a request.
+        /// Request bodies in response records.
         #[setting(section)]
         pub request: RequestLogSettings,
-        /// What is redacted in any text.
+        /// Patterns that are redacted in any text.
         #[setting(section)]
         pub redact: RedactSettings,
-        /// How many reports of one failure there are.
+        /// The limit of reports of one failure.
         #[setting(section)]
         pub flood: FloodSettings,
-        /// What waits for stderr.
+        /// The stderr queue.
         #[setting(section)]
         pub stderr: StderrSettings,
-        /// What is stored for the case that a request fails.
+        /// Lines that are written only if their request fails.
         #[setting(section)]
         pub on_failure: OnFailureSettings,
         /// maximum duration of a log override, in seconds
         #[setting(Whole(1, 604_800), default = 86400)]
         override_max_s: u64,
         /// interval, in seconds, at which the overrides of the fleet are read from the database; on PostgreSQL a notification
-        /// comes first
+        /// arrives earlier
         #[setting(Whole(1, 60), default = 1)]
         override_poll_s: u64,
-        /// key that signs the tokens of the header x-debug-log, 16 bytes or more (32 random ones are recommended); when not set,
-        /// no token is accepted
+        /// key that signs the tokens of the header x-debug-log, at least 16 bytes (32 random bytes are recommended); when
+        /// unset, no token is accepted
         #[setting(Secret, check = check_debug_key)]
         pub debug_key: Option<String>,
     }
@@ -67,19 +68,19 @@ impl LogSettings {
         Redactor::new(&self.response.redact, self.redact.into())
     }
 
-    /// The longest time that an override holds.
+    /// The maximum duration of an override.
     #[must_use]
     pub fn override_max(&self) -> Duration {
         Duration::from_secs(self.override_max_s)
     }
 
-    /// How often the overrides of the whole fleet are looked at.
+    /// The interval at which the overrides of the fleet are read.
     #[must_use]
     pub fn override_poll(&self) -> Duration {
         Duration::from_secs(self.override_poll_s)
     }
 
-    /// Whether records are JSON; `auto` is decided by the environment.
+    /// Whether records are written as JSON; `auto` depends on the environment.
     #[must_use]
     pub fn is_json(&self, env: Env) -> bool {
         match self.format {
@@ -91,22 +92,23 @@ impl LogSettings {
 }
 
 section! {
-    /// What is recorded of a response.
+    /// The settings `log.response.*`: response records.
     pub struct ResponseLogSettings {
-        /// what is recorded of a response: nothing, all but its content, or its redacted content too
+        /// detail of response records: off writes none, metadata omits the body's content, redacted includes the redacted
+        /// content
         #[setting(one_of::<ResponseLog>(), default = "redacted")]
         pub body: ResponseLog,
-        /// the longest content that is recorded, in bytes
+        /// maximum body content in a response record, in bytes; longer content is truncated
         #[setting(Whole(0, 1 << 24), default = 8192)]
         pub max_bytes: usize,
-        /// the content of responses is recorded from this status up; of the others all but their content is
+        /// minimum status of responses whose body content is recorded; lower ones are recorded without it
         #[setting(Whole(100, 599), default = 100)]
         pub body_from_status: u16,
-        /// the share of successful requests whose responses are recorded; a request of status 400 and up, one that failed
-        /// and one that its client left always is
+        /// fraction of successful requests whose responses are recorded; responses of status 400 and up, failed requests and
+        /// client disconnects are always recorded
         #[setting(Number(0.0, 1.0), default = 1.0)]
         pub sample_rate: f64,
-        /// more keys whose values are never recorded
+        /// additional keys whose values are redacted
         #[serde(default)]
         #[setting(List)]
         pub redact: Vec<String>,
@@ -114,32 +116,32 @@ section! {
 }
 
 section! {
-    /// What is recorded of a request.
+    /// The settings `log.request.*`: request bodies in response records.
     pub struct RequestLogSettings {
-        /// what the record of a response tells of the request's body: nothing, its type and size, or its redacted content
-        /// too
+        /// detail of the request body in a response record: off omits it, metadata records its type and size, redacted its
+        /// redacted content too
         #[setting(one_of::<ResponseLog>(), default = "off")]
         pub body: ResponseLog,
-        /// the longest content of a request that is recorded, in bytes
+        /// maximum request body content in a response record, in bytes; longer content is truncated
         #[setting(Whole(0, 1 << 24), default = 8192)]
         pub max_bytes: usize,
     }
 }
 
 section! {
-    /// What is redacted in any text.
+    /// The settings `log.redact.*`: patterns that are redacted in any text.
     #[derive(Copy)]
     pub struct RedactSettings {
-        /// redact what follows the word Bearer, in any text
+        /// redact credentials after the word Bearer, in any text
         #[setting(Switch, default = true)]
         pub bearer: bool,
         /// redact JSON Web Tokens, in any text
         #[setting(Switch, default = true)]
         pub jwt: bool,
-        /// redact card numbers, in any text: 13 to 19 digits that begin with 2 to 6 and pass Luhn's check
+        /// redact card numbers, in any text: 13 to 19 digits that begin with 2 to 6 and pass the Luhn check
         #[setting(Switch, default = true)]
         pub card: bool,
-        /// redact blocks of private keys, in any text
+        /// redact private key blocks, in any text
         #[setting(Switch, default = true)]
         pub private_key: bool,
     }
@@ -152,20 +154,20 @@ impl From<RedactSettings> for Patterns {
 }
 
 section! {
-    /// How many reports of one failure there are.
+    /// The settings `log.flood.*`: the limit of reports of one failure.
     pub struct FloodSettings {
-        /// reports of one failure (type, message and route) that are told in log.flood.window_s; of the others their count
-        /// is, on stderr and in Sentry; capture_event is exempt
+        /// maximum reports of one failure (same type, message and route) per log.flood.window_s; further ones are suppressed
+        /// and their count is reported, on stderr and in Sentry; capture_event is exempt
         #[setting(Whole(1, u64::MAX), default = 100)]
         pub limit: u64,
-        /// seconds that log.flood.limit is for
+        /// window of log.flood.limit, in seconds
         #[setting(Whole(1, 3600), default = 10)]
         window_s: u64,
     }
 }
 
 impl FloodSettings {
-    /// The time in which no more than `limit` reports of one failure are told.
+    /// The window in which at most `limit` reports of one failure are recorded.
     #[must_use]
     pub fn window(&self) -> Duration {
         Duration::from_secs(self.window_s)
@@ -173,29 +175,29 @@ impl FloodSettings {
 }
 
 section! {
-    /// What waits for stderr.
+    /// The settings `log.stderr.*`.
     pub struct StderrSettings {
-        /// bytes that may wait for a slow reader of stderr; what does not fit is counted
+        /// maximum size of the stderr queue, in bytes; records that do not fit are dropped and counted
         #[setting(Whole(65536, 1 << 30), default = 8388608)]
         pub queue_bytes: usize,
     }
 }
 
 section! {
-    /// What is stored for the case that a request fails.
+    /// The settings `log.on_failure.*`: lines that are written only if their request fails.
     pub struct OnFailureSettings {
-        /// minimum level of the lines below log.level that are stored with their request, and written when it fails: a 5xx,
-        /// an uncaught failure or a timeout; off stores none
+        /// minimum level of log lines below log.level that are stored with their request and written only if it fails (a 5xx,
+        /// an uncaught failure or a timeout); off stores none
         #[setting(OneOf(OFF_OR_LEVEL), default = "off")]
         level: OffOrLevel,
-        /// maximum size, in bytes, of the lines that are stored with one request; the oldest are dropped, and counted
+        /// maximum size of the lines stored with one request, in bytes; the oldest are dropped and counted
         #[setting(Whole(1024, 1 << 20), default = 16384)]
         pub max_bytes: usize,
     }
 }
 
 impl OnFailureSettings {
-    /// The minimum level of lines that are stored; `None` stores none.
+    /// The minimum level of stored lines; `None` stores none.
     #[must_use]
     pub fn level(&self) -> Option<Level> {
         match self.level {
@@ -205,7 +207,7 @@ impl OnFailureSettings {
     }
 }
 
-/// The words of an [`OffOrLevel`].
+/// The names of [`OffOrLevel`]'s values.
 const OFF_OR_LEVEL: &[&str] = {
     let [trace, debug, info, warning, error, critical] = Level::NAMES;
     &["off", trace, debug, info, warning, error, critical]
@@ -220,30 +222,29 @@ enum OffOrLevel {
     Level(Level),
 }
 
-/// HMAC-SHA-256 is as strong as its key, up to the length of its hash.
-/// The shortest `log.debug_key`, in bytes. One as long as the MAC, 32 random bytes, is recommended.
+/// The minimum length of `log.debug_key`, in bytes. 32 random bytes are recommended: the length of an HMAC-SHA-256.
 pub const MIN_DEBUG_KEY_BYTES: usize = 16;
 
 fn check_debug_key(key: &str) -> Result<(), String> {
     if key.len() < MIN_DEBUG_KEY_BYTES {
         return Err(format!(
-            "this key has fewer than {MIN_DEBUG_KEY_BYTES} bytes; allowed are {MIN_DEBUG_KEY_BYTES} or more"
+            "the key is shorter than {MIN_DEBUG_KEY_BYTES} bytes; expected {MIN_DEBUG_KEY_BYTES} bytes or more"
         ));
     }
     Ok(())
 }
 
-/// Which sinks there are.
+/// Which sinks are enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Plan 0: nothing is written anywhere.
+    /// None: nothing is written anywhere.
     Off,
-    /// Lines on stderr alone.
+    /// Lines on stderr.
     Stderr,
-    /// Plan 1.
+    /// Events in Sentry.
     Sentry,
-    /// Plan 2.
+    /// Lines on stderr, and events in Sentry.
     Both,
 }
 
@@ -263,19 +264,19 @@ impl Mode {
     }
 }
 
-/// How a record is written.
+/// The format of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// JSON in prod, pretty in dev.
     Auto,
-    /// One record is one line of JSON.
+    /// One line of JSON per record.
     Json,
-    /// Made for eyes.
+    /// For reading in a terminal.
     Pretty,
 }
 
-/// How much is recorded of a response, or of a request's body; each says more than the one before.
+/// The detail recorded of a response, or of a request's body, in increasing order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResponseLog {
@@ -289,7 +290,7 @@ pub enum ResponseLog {
 }
 
 impl ResponseLog {
-    /// Its name where it is listed.
+    /// The name in listings of routes.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -299,7 +300,7 @@ impl ResponseLog {
         }
     }
 
-    /// Its name in the settings.
+    /// The name in the settings.
     #[must_use]
     pub const fn setting(self) -> &'static str {
         match self {
@@ -309,7 +310,7 @@ impl ResponseLog {
     }
 }
 
-/// Removes the level that `RUST_LOG` gives a module, for a layer above it that sets the module's level otherwise.
+/// Removes the level that `RUST_LOG` sets for a module, so that a layer of higher precedence can set it.
 pub fn remove_rust_log_level(log: &mut LogSettings, origins: &mut Vec<Origin>, module: &str) {
     let key = format!("log.levels.{module}");
     if origins.iter().any(|origin| origin.key == key && origin.set_by == rust_log::NAME) {

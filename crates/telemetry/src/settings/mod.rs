@@ -1,4 +1,4 @@
-//! The settings of telemetry: `env`, `log.*` and `sentry.*`. They are declared and checked in every build, whatever its sinks.
+//! The settings `env`, `log.*` and `sentry.*`. They are declared and validated in every build, also one without Sentry.
 
 mod env;
 mod log;
@@ -17,10 +17,10 @@ pub use sentry::SentrySettings;
 section! {
     /// The settings of telemetry.
     pub struct Settings {
-        /// where the service runs
+        /// environment
         #[setting(section)]
         pub env: Env,
-        /// what is recorded, and how
+        /// logging
         #[setting(section)]
         pub log: LogSettings,
         /// Sentry

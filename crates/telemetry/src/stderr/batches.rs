@@ -1,4 +1,4 @@
-//! Lines that wait for the writer, bounded in bytes: put together into batches as they come.
+//! Batches of lines for the writer, bounded in bytes.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,21 +9,21 @@ use parking_lot::{Condvar, Mutex};
 use crate::level::Level;
 use crate::policy::Kind;
 
-/// One write takes this much when more is waiting: what the pipe holds, and what supervisord reads at once.
+/// The maximum size of one write, in bytes: the capacity of the pipe, and the size of one read of supervisord.
 pub(super) const MAX_BATCH: usize = 1 << 17;
-/// Empty batches that are held for reuse when nothing is waiting.
+/// Maximum number of empty batches retained for reuse.
 const MAX_SPARE: usize = 16;
-/// What a line takes in memory beside its bytes.
+/// The memory of a line, without its bytes.
 const LINE_OVERHEAD: usize = size_of::<(Kind, usize)>();
 
-/// Records, by kind.
+/// Counts of records by kind.
 type Counts = [u64; Kind::ALL.len()];
 
-/// Lines, one after the other.
+/// Consecutive lines.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub bytes: Vec<u8>,
-    /// The kind of each, and where it ends.
+    /// The kind and the end offset of each line.
     pub lines: Vec<(Kind, usize)>,
 }
 
@@ -32,7 +32,7 @@ impl Batch {
         self.bytes.len() + line.len() <= MAX_BATCH
     }
 
-    /// What it counts for in the queue.
+    /// The size that counts towards the limit of the queue.
     pub(super) fn charge(&self) -> usize {
         self.bytes.len() + self.lines.len() * LINE_OVERHEAD
     }
@@ -43,21 +43,21 @@ pub(super) struct Batches {
     max_bytes: usize,
     state: Mutex<State>,
     drained: Condvar,
-    /// Whether nothing is recorded: losses are reported once something is again.
+    /// Whether nothing is recorded: losses are reported once recording resumes.
     silent: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Batch>,
-    /// Those that have been written, to be filled again: memory that is new takes its time.
+    /// Written batches for reuse, because allocating and faulting in new memory is slow.
     spare: Vec<Batch>,
-    /// Bytes on their way, those that the writer has taken included.
+    /// Queued bytes, including those that the writer has taken.
     queued: usize,
-    /// What the writer has taken and not written yet.
+    /// Records that the writer has taken, but not written yet.
     in_flight: Counts,
     dropped: Counts,
-    /// Whether the writer is writer_awake, and will look once more.
+    /// Whether the writer is awake, and will take the next line without a wake-up.
     writer_awake: bool,
 }
 
@@ -66,8 +66,8 @@ impl Batches {
         Self { max_bytes, state: Mutex::default(), drained: Condvar::new(), silent: AtomicBool::new(false) }
     }
 
-    /// Adds a line, or counts it as dropped. Returns whether the writer sleeps, and must be woken. The last eighth of the room
-    /// is reserved for warnings and above, and one more for everything but responses: those are dropped first.
+    /// Adds a line, or counts it as dropped. Returns whether the writer must be woken. The last eighth of the queue is reserved
+    /// for warnings and above, and the eighth before it for everything but responses, which are dropped first.
     pub(super) fn push(&self, kind: Kind, level: Level, line: &[u8]) -> bool {
         let limit = match kind {
             Kind::Response => self.max_bytes / 8 * 6,
@@ -83,7 +83,7 @@ impl Batches {
         !std::mem::replace(&mut state.writer_awake, true)
     }
 
-    /// The lines that waited longest. After `None` the writer may sleep: it is woken for the next.
+    /// Takes the oldest batch. After `None` the writer may sleep, and is woken for the next line.
     pub(super) fn take(&self) -> Option<Batch> {
         let mut state = self.state.lock();
         let Some(batch) = state.waiting.pop_front() else {
@@ -94,7 +94,7 @@ impl Batches {
         Some(batch)
     }
 
-    /// Ends what [`Self::take`] began: the batch is dealt with, and these of its lines were not written.
+    /// Completes a batch from [`Self::take`]; `lost` are the kinds of its lines that were not written.
     pub(super) fn complete(&self, charge: usize, mut batch: Batch, lost: impl Iterator<Item = Kind>) {
         let mut state = self.state.lock();
         lost.for_each(|kind| state.dropped[kind as usize] += 1);
@@ -103,7 +103,7 @@ impl Batches {
         batch.bytes.clear();
         batch.lines.clear();
         if state.spare.len() < MAX_SPARE {
-            // One long line makes a batch of its own, as long as that.
+            // A long line forms its own batch, which may exceed the maximum.
             batch.bytes.shrink_to(MAX_BATCH);
             state.spare.push(batch);
         }
@@ -112,7 +112,7 @@ impl Batches {
         }
     }
 
-    /// Whether so much is waiting, half of what one write takes, that it need not gather more.
+    /// Whether at least half of the maximum write is queued, so that waiting for more lines is pointless.
     pub(super) fn is_full(&self) -> bool {
         self.state.lock().waiting.iter().map(|batch| batch.bytes.len()).sum::<usize>() >= MAX_BATCH / 2
     }
@@ -126,7 +126,7 @@ impl Batches {
         self.silent.store(silent, Ordering::Relaxed);
     }
 
-    /// The counts since they were last taken, if there are any to be reported.
+    /// Takes the counts of dropped records, if there are any to report.
     pub(super) fn take_dropped(&self) -> Option<Vec<(Kind, u64)>> {
         if self.silent.load(Ordering::Relaxed) {
             return None;
@@ -135,7 +135,7 @@ impl Batches {
         (!counts.is_empty()).then_some(counts)
     }
 
-    /// Waits until every line has left, at most until the deadline. Returns whether that is so, and what was not delivered.
+    /// Waits until all lines are written, at most until the deadline. Returns whether they are, and the undelivered records.
     pub(super) fn wait_drained(&self, deadline: Instant) -> (bool, Vec<(Kind, u64)>) {
         let mut state = self.state.lock();
         self.drained.wait_while_until(&mut state, |state| state.queued > 0, deadline);
@@ -144,7 +144,7 @@ impl Batches {
 }
 
 impl State {
-    /// What has not been written, and not been reported as lost.
+    /// Records that have been neither written nor reported as lost.
     fn undelivered(&self) -> Vec<(Kind, u64)> {
         let mut counts = self.dropped;
         for (count, in_flight) in counts.iter_mut().zip(self.in_flight) {
@@ -161,7 +161,7 @@ impl State {
                 self.spare.pop().unwrap_or_else(|| Batch { bytes: Vec::with_capacity(MAX_BATCH), lines: Vec::new() });
             self.waiting.push_back(batch);
         }
-        let batch = self.waiting.back_mut().expect("one has just been put there");
+        let batch = self.waiting.back_mut().expect("a batch has just been added");
         batch.bytes.extend_from_slice(line);
         batch.lines.push((kind, batch.bytes.len()));
         self.queued += line.len() + LINE_OVERHEAD;
@@ -224,7 +224,7 @@ mod tests {
         assert!(batches.push(Kind::Line, Level::Info, b"one\n"));
         assert!(!batches.push(Kind::Response, Level::Info, b"two\n"));
         assert_eq!(take(&batches), ("one\ntwo\n".into(), vec![Kind::Line, Kind::Response]));
-        assert!(!batches.push(Kind::Line, Level::Info, b"three\n"), "it looks once more");
+        assert!(!batches.push(Kind::Line, Level::Info, b"three\n"), "it is still awake");
         assert_eq!(take(&batches).0, "three\n");
         assert!(batches.take().is_none());
         assert!(batches.push(Kind::Line, Level::Info, b"four\n"));
@@ -281,7 +281,7 @@ mod tests {
         assert_eq!(
             batches.take_dropped(),
             Some(vec![(Kind::Line, 6), (Kind::Response, 1), (Kind::Message, 2)]),
-            "what waits is not dropped"
+            "queued records are not dropped"
         );
         assert_eq!(batches.take_dropped(), None);
         take(&batches);

@@ -1,4 +1,4 @@
-//! The consumer of the queue: writes batches of lines to fd 2 from the one thread that may block on it.
+//! The consumer of the queue: writes batches to stderr, on the only thread that may block on it.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,40 +12,40 @@ use rustix::pipe::fcntl_setpipe_size;
 use super::batches::{Batch, Batches, MAX_BATCH};
 use crate::policy::Kind;
 
-/// What a pipe is asked to hold: no more than supervisord reads once its child has ended (`os.read(fd, 2 << 16)`, once).
+/// The requested capacity of the pipe: the size of supervisord's only read after its child has exited (`os.read(fd, 2 << 16)`).
 const PIPE_CAPACITY: usize = MAX_BATCH;
-/// How long lines may gather before the next write, once one has been written: under load a write takes many of them, and
-/// its reader wakes as rarely. The first line after a pause is written at once.
+/// The delay after each write, in which lines accumulate for the next one. Under load this reduces the number of writes, and of
+/// the reader's wake-ups. The first line after a pause is written without delay.
 const BATCH_DELAY: Duration = Duration::from_millis(2);
-/// Between two attempts at a pipe without a reader.
+/// The delay between attempts to write to a pipe without a reader.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
-/// Tries before a batch is given up and counted.
+/// Attempts before a batch is dropped and counted.
 const MAX_ATTEMPTS: u32 = 5;
 
 pub(super) struct Writer<F> {
     file: Option<File>,
     batches: Arc<Batches>,
     loss_line: F,
-    /// Whether the last batch was given up: then one try shows whether anything reads again.
+    /// Whether the last batch was dropped; then the next one gets a single attempt.
     broken: bool,
-    /// Whether it was given up in the middle of a line.
+    /// Whether the last write ended in the middle of a line.
     partial_line: bool,
 }
 
 impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
     pub(super) fn new(batches: Arc<Batches>, loss_line: F) -> Self {
-        // A descriptor of our own, so that no lock of the standard library's is held while a write blocks. The open file
-        // behind it stays the one that was inherited, with its flags.
+        // A duplicate of the descriptor, so that a blocked write does not hold the standard library's lock. It shares the
+        // inherited open file and its flags.
         let file = io::stderr().as_fd().try_clone_to_owned().ok().map(File::from);
         if let Some(file) = &file {
-            // Where it is a pipe, and the system allows: a reader that pauses is noticed later.
+            // If it is a pipe, and the system allows it: a larger pipe tolerates longer pauses of the reader.
             let _ = fcntl_setpipe_size(file, PIPE_CAPACITY);
         }
         Self { file, batches, loss_line, broken: false, partial_line: false }
     }
 
-    /// Writes all that waits, and what comes meanwhile. A panic, which its hook has reported, costs a batch and not the
-    /// thread.
+    /// Writes all queued lines, and those added in the meantime. A panic loses one batch and does not end the thread; the panic
+    /// hook reports it.
     fn write_waiting(&mut self) {
         while let Some(mut batch) = self.batches.take() {
             let charge = batch.charge();
@@ -61,10 +61,10 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
         }
     }
 
-    /// Returns how many of its bytes were written.
+    /// Writes a batch; returns the number of bytes written.
     fn write_batch(&mut self, batch: &mut Batch) -> usize {
         if std::mem::take(&mut self.partial_line) {
-            // What was partial_line stays so, and no line after it.
+            // Terminates the partial line, so that it does not corrupt the next one.
             batch.bytes.insert(0, b'\n');
             batch.lines.iter_mut().for_each(|(_, end)| *end += 1);
         }
@@ -92,7 +92,7 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
         written
     }
 
-    /// Reports what was dropped, now that lines are written again.
+    /// Reports dropped records after a successful write.
     fn report_losses(&mut self) {
         let (Some(counts), Some(file)) = (self.batches.take_dropped(), self.file.as_mut()) else { return };
         if file.write_all(&(self.loss_line)(&counts)).is_err() {
@@ -101,7 +101,7 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
     }
 }
 
-/// What the appender's thread calls when it is woken. It never fails: an error would end the thread.
+/// Called by the appender's thread when it is woken. It never fails, because an error would end the thread.
 impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Write for Writer<F> {
     fn write(&mut self, wake: &[u8]) -> io::Result<usize> {
         self.write_waiting();
@@ -126,7 +126,7 @@ mod tests {
 
     type TestWriter = Writer<fn(&[(Kind, u64)]) -> Vec<u8>>;
 
-    /// A writer to a pipe, and the end that reads.
+    /// A writer to a pipe, and the reading end.
     fn piped() -> (TestWriter, PipeReader) {
         let mut writer: TestWriter = Writer::new(Arc::new(Batches::new(1 << 20)), loss_line);
         let reader = repipe(&mut writer);
