@@ -47,7 +47,7 @@ pub(crate) fn install_hook(panics: Panics) {
 #[must_use]
 pub fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".into())
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".into())
 }
 
 /// Whether the process aborts after this panic: a panic in a destructor during unwinding, or in a function that cannot unwind.

@@ -45,7 +45,7 @@ impl Stack {
     /// A placeholder for a stack that was not resolved.
     pub(crate) fn omitted() -> Self {
         let function =
-            "(stack trace omitted: too many were waiting to be resolved, or the process was ending)".to_owned();
+            "(stack trace omitted: not resolved in time)".to_owned();
         let frames = OnceLock::from(vec![Frame { function, file: None, line: None, own: true }]);
         Self { addresses: Vec::new(), frames }
     }

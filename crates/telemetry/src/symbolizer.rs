@@ -57,7 +57,7 @@ impl Symbolizer {
             }
         };
         let thread = std::thread::Builder::new().name("stacks".into()).spawn(work);
-        thread.expect("a process that cannot start a thread cannot serve");
+        thread.expect("the thread that resolves stack traces cannot be started");
         Self { shared, sinks }
     }
 

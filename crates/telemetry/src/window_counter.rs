@@ -67,7 +67,7 @@ mod tests {
         let counter = counter(Duration::from_millis(300));
         let count = || {
             let sender = sender.clone();
-            counter.count(|count| *count += 1, move |count| sender.send(count).expect("is read"));
+            counter.count(|count| *count += 1, move |count| sender.send(count).expect("an open channel"));
         };
         (0..3).for_each(|_| count());
         assert_eq!(reports.recv_timeout(Duration::from_secs(10)), Ok(3));

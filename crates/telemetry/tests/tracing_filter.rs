@@ -26,7 +26,7 @@ fn set_level(pipeline: &Pipeline, scope: OverrideScope, level: &str) {
         source: Source::Http,
         fleet: false,
     };
-    pipeline.set_override(&new, None).expect("it is set");
+    pipeline.set_override(&new, None).expect("a valid override");
 }
 
 /// A call site in a module of a service.
@@ -56,6 +56,6 @@ fn call_sites_follow_each_policy_change() {
     assert_eq!((LevelFilter::current(), written()), (LevelFilter::DEBUG, 0), "another module's");
     set_level(pipeline, OverrideScope::Process, "critical");
     assert_eq!((LevelFilter::current(), is_enabled(), written()), (LevelFilter::ERROR, false, 0));
-    pipeline.clear_override("test", None, "a test", Source::Http, "").expect("not refused");
+    pipeline.clear_override("test", None, "a test", Source::Http, "").expect("an existing override");
     assert_eq!((LevelFilter::current(), is_enabled(), written()), (LevelFilter::INFO, false, 0));
 }

@@ -101,8 +101,8 @@ mod tests {
     fn token(level: Level, route: &str) -> String {
         let expires_at = Timestamp::now() + Duration::from_secs(60);
         DebugKey::new(KEY)
-            .expect("long enough")
-            .issue(&DebugGrant::for_route(route, level, expires_at).expect("a route"))
+            .expect("a valid key")
+            .issue(&DebugGrant::for_route(route, level, expires_at).expect("a valid route"))
     }
 
     /// Logs at three levels in a request with these tokens; returns message and `debug` of each line written.
@@ -160,7 +160,7 @@ mod tests {
         let request = service.request("one");
         let token = token(Level::Debug, "GET /orders/{id}");
         service.pipeline.read_debug_tokens(&request, [token.as_bytes()]);
-        assert_eq!(service.pipeline.filter(), Level::Info, "its route is not known");
+        assert_eq!(service.pipeline.filter(), Level::Info, "the route is not known yet");
         request.identity().set_route(Some("/orders/{id}".into()));
         service.pipeline.apply_debug_token(&request);
         assert_eq!(service.pipeline.filter(), Level::Debug);
@@ -180,7 +180,7 @@ mod tests {
         here.pipeline.read_debug_tokens(&request, [token.as_bytes()]);
         request.identity().set_route(Some("/orders/{id}".into()));
         here.pipeline.apply_debug_token(&request);
-        let hop = outgoing(&request).expect("it is raised");
+        let hop = outgoing(&request).expect("an outgoing token");
         assert_ne!(hop, token);
 
         let there = service(&[]);

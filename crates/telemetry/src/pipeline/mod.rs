@@ -246,7 +246,7 @@ impl Pipeline {
     /// The values in effect for a report.
     fn in_force(&self, report: &Report, request: Option<&RequestContext>) -> InForce {
         let is_line = report.kind == Kind::Line;
-        // A breadcrumb's target is its category, which is no module.
+        // A breadcrumb's target is its category, which is not a module.
         let target = if report.kind == Kind::Breadcrumb { "" } else { &report.target };
         let identity = request.map(|it| &**it.identity());
         let snapshot = self.snapshot();
@@ -273,8 +273,8 @@ impl Pipeline {
 
     /// Whether the flood limit allows a report. Messages are exempt: the code requests each of them explicitly.
     fn flood_limit_allows(&self, report: &Report, request: Option<&RequestContext>, claim: Claim) -> bool {
-        let nothing_to_limit = !claim.event && (!claim.line || report.failure.is_none());
-        if report.kind == Kind::Message || nothing_to_limit {
+        let is_unlimited = !claim.event && (!claim.line || report.failure.is_none());
+        if report.kind == Kind::Message || is_unlimited {
             return true;
         }
         let first = report.failure.as_ref().map(Failure::first);
@@ -296,8 +296,8 @@ impl Pipeline {
     /// Reports how often the flood limit suppressed a failure.
     fn report_suppressed(&self, suppressed: Suppressed) {
         let Suppressed { fingerprint, records, events } = suppressed;
-        let place = fingerprint.route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
-        let failure = format!("{}: {}{place}", fingerprint.type_name, fingerprint.message);
+        let on_route = fingerprint.route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
+        let failure = format!("{}: {}{on_route}", fingerprint.type_name, fingerprint.message);
         // Without the count, so that Sentry groups these events.
         let message = format!("suppressed repeats of {failure}");
         let mut report = Report::new(Kind::Message, Level::Warning, "cyanotype::flood", message)

@@ -38,7 +38,7 @@ impl<'a> Row<'a> {
     fn read(row: &'a str) -> Self {
         let cells: Vec<&str> = row.split_whitespace().collect();
         let &[kind, level, reported, flood, sampled, place] = &cells[..] else {
-            panic!("six cells before the bar: {row}")
+            panic!("expected six cells before the bar: {row}")
         };
         let is = |cell: &str, yes: &str| {
             cell == yes || {
@@ -68,7 +68,7 @@ impl<'a> Row<'a> {
             "panic" => (Kind::Uncaught, Some(Failure { panic: true, ..failure() })),
             "outage" => (Kind::Uncaught, Some(Failure { outage: true, ..failure() })),
             "service" => (Kind::Service, None),
-            other => panic!("no kind: {other}"),
+            other => panic!("unknown kind: {other}"),
         };
         Report { failure, ..Report::new(kind, self.level, "shop::orders", "too late".into()) }
     }
@@ -81,7 +81,7 @@ impl<'a> Row<'a> {
             "line" => Some(Report { kind: Kind::Line, level: Level::Warning, ..self.report() }),
             "event" => Some(Report { threshold: Some(Level::Critical), ..exception() }),
             "both" | "refused" => Some(exception()),
-            other => panic!("no sink: {other}"),
+            other => panic!("unknown sink: {other}"),
         }
     }
 
@@ -375,7 +375,7 @@ fn an_uncaught_failure_waits_for_the_response_and_carries_its_breadcrumb() {
     assert!(fixture.outcome().events.is_empty());
     fixture.end_response(Some(&response(&request, 500)), &request);
     let outcome = fixture.outcome();
-    let [event] = &outcome.events[..] else { panic!("one event: {outcome:?}") };
+    let [event] = &outcome.events[..] else { panic!("expected one event: {outcome:?}") };
     let crumbs: Vec<(&str, &str)> = event.crumbs.iter().map(|(category, message)| (&**category, &**message)).collect();
     let expected = [("breadcrumb", "before"), ("breadcrumb", "after"), ("response", "GET /orders/1 500")];
     assert_eq!(crumbs, expected);
@@ -397,7 +397,7 @@ fn an_immediate_event_carries_only_earlier_breadcrumbs() {
     fixture.pipeline.breadcrumb("of no request".into());
     fixture.pipeline.report(Report::new(Kind::Message, Level::Info, "shop", "hello".into()));
     let outcome = fixture.outcome();
-    let [caught, message] = &outcome.events[..] else { panic!("two events: {outcome:?}") };
+    let [caught, message] = &outcome.events[..] else { panic!("expected two events: {outcome:?}") };
     let messages = |event: &SentEvent| event.crumbs.iter().map(|it| it.1.clone()).collect::<Vec<_>>();
     assert_eq!((messages(caught), caught.handled), (vec!["before".to_owned()], Some(true)));
     assert_eq!((messages(message), message.handled), (vec!["of no request".to_owned()], None));
@@ -548,7 +548,9 @@ fn finish_reports_suppressed_failures() {
 
     fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
     let after = fixture.outcome();
-    let ([line], [event]) = (&after.lines[..], &after.events[..]) else { panic!("one of each: {after:?}") };
+    let ([line], [event]) = (&after.lines[..], &after.events[..]) else {
+        panic!("expected one line and one event: {after:?}")
+    };
     assert_eq!(
         (&line["message"], &line["kind"], &line["level"]),
         (&json!("suppressed 2 repeats of Timeout: too late on GET /orders"), &json!("service"), &json!("warning"))
@@ -778,7 +780,7 @@ fn load_shedding_is_reported_in_one_warning() {
     assert!(fixture.outcome().lines.is_empty());
     fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
     let lines = fixture.outcome().lines;
-    let [line] = &lines[..] else { panic!("one line: {lines:?}") };
+    let [line] = &lines[..] else { panic!("expected one line: {lines:?}") };
     assert_eq!((&line["level"], &line["kind"]), (&json!("warning"), &json!("service")));
     assert!(line.to_string().contains("\"GET /orders\":2"), "{line}");
 }

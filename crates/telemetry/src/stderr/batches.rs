@@ -112,8 +112,8 @@ impl Batches {
         }
     }
 
-    /// Whether at least half of the maximum write is queued, so that waiting for more lines is pointless.
-    pub(super) fn is_full(&self) -> bool {
+    /// Whether at least half of a maximum write is queued: there is no need to wait for more lines.
+    pub(super) fn is_half_full(&self) -> bool {
         self.state.lock().waiting.iter().map(|batch| batch.bytes.len()).sum::<usize>() >= MAX_BATCH / 2
     }
 
@@ -178,7 +178,7 @@ mod tests {
     use std::time::Duration;
 
     fn take(batches: &Batches) -> (String, Vec<Kind>) {
-        let batch = batches.take().expect("lines are waiting");
+        let batch = batches.take().expect("lines are queued");
         let taken = (String::from_utf8_lossy(&batch.bytes).into_owned(), batch.lines.iter().map(|(kind, _)| *kind));
         let taken = (taken.0, taken.1.collect());
         batches.complete(batch.charge(), batch, [].into_iter());
@@ -194,11 +194,11 @@ mod tests {
         let batches = Batches::new(800);
         let line = [b'x'; 100 - LINE_OVERHEAD];
         let accepted = |kind, level| {
-            let add = |_: &u32| {
+            let push = |_: &u32| {
                 batches.push(kind, level, &line);
                 batches.take_dropped().is_none()
             };
-            (0..10).take_while(add).count()
+            (0..10).take_while(push).count()
         };
         assert_eq!(accepted(Kind::Response, Level::Error), 6);
         assert_eq!(accepted(Kind::Line, Level::Info), 1);
@@ -235,14 +235,14 @@ mod tests {
         let batches = Batches::new(1 << 20);
         let half = vec![b'x'; MAX_BATCH / 2];
         batches.push(Kind::Line, Level::Info, &half[1..]);
-        assert!(!batches.is_full());
+        assert!(!batches.is_half_full());
         batches.push(Kind::Line, Level::Info, b"y");
-        assert!(batches.is_full());
+        assert!(batches.is_half_full());
         batches.push(Kind::Line, Level::Info, &half);
         batches.push(Kind::Line, Level::Info, b"z");
         assert_eq!(take(&batches).0.len(), MAX_BATCH);
         assert_eq!(take(&batches).0, "z");
-        assert!(!batches.is_full());
+        assert!(!batches.is_half_full());
     }
 
     #[test]
@@ -269,7 +269,7 @@ mod tests {
         for kind in [Kind::Line, Kind::Service, Kind::Line] {
             batches.push(kind, Level::Info, b"in flight");
         }
-        let batch = batches.take().expect("three lines wait");
+        let batch = batches.take().expect("three lines are queued");
         batches.push(Kind::Response, Level::Info, b"waiting");
         batches.push(Kind::Response, Level::Info, &[b'x'; 400]);
         batches.count_dropped(&[(Kind::Line, 5), (Kind::Message, 2)]);

@@ -113,7 +113,7 @@ mod tests {
         for kind in [Kind::Line, Kind::Response, Kind::Line] {
             queue.push(kind, Level::Info, b"a line\n");
         }
-        eventually("it is woken", || *stalled.0.lock() > 0);
+        eventually("the writer is woken", || *stalled.0.lock() > 0);
         assert_eq!(queue.finish(Instant::now()), [(Kind::Line, 2), (Kind::Response, 1)]);
         assert_eq!(*stalled.0.lock(), 1);
     }
@@ -128,6 +128,6 @@ mod tests {
         });
         queue.push(Kind::Line, Level::Info, b"\n");
         assert_eq!(queue.finish(Instant::now() + Duration::from_secs(10)), []);
-        eventually("the thread has ended", || Arc::strong_count(&owned) == 1);
+        eventually("the thread ends", || Arc::strong_count(&owned) == 1);
     }
 }

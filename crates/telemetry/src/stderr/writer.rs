@@ -54,7 +54,7 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
             self.batches.complete(charge, batch, lost.into_iter());
             if written > 0 {
                 let _ = catch_unwind(AssertUnwindSafe(|| self.report_losses()));
-                if !self.batches.is_full() {
+                if !self.batches.is_half_full() {
                     std::thread::sleep(BATCH_DELAY);
                 }
             }
@@ -77,7 +77,7 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
                 Some(Ok(0)) | None => attempts = max_attempts,
                 Some(Ok(bytes)) => written += bytes,
                 Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                // A process that shares the pipe may have made it non-blocking: then it is full, not broken.
+                // Another process may have made the shared pipe non-blocking: it is full, not broken.
                 Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(RETRY_DELAY / 20),
                 Some(Err(_)) => {
                     attempts += 1;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn repipe(writer: &mut TestWriter) -> PipeReader {
-        let (reader, end) = pipe().expect("it can be made");
+        let (reader, end) = pipe().expect("a pipe");
         writer.file = Some(File::from(std::os::fd::OwnedFd::from(end)));
         reader
     }
@@ -146,7 +146,7 @@ mod tests {
     fn read_to_end(mut writer: TestWriter, mut reader: PipeReader) -> String {
         writer.file = None;
         let mut text = String::new();
-        reader.read_to_string(&mut text).expect("it is text");
+        reader.read_to_string(&mut text).expect("valid UTF-8");
         text
     }
 
@@ -168,11 +168,11 @@ mod tests {
         push(&writer, b"one\n");
         let begin = Instant::now();
         writer.write_waiting();
-        assert!(begin.elapsed() >= RETRY_DELAY * (MAX_ATTEMPTS - 1), "it is tried again");
+        assert!(begin.elapsed() >= RETRY_DELAY * (MAX_ATTEMPTS - 1), "the write is retried");
         push(&writer, b"two\n");
         let begin = Instant::now();
         writer.write_waiting();
-        assert!(begin.elapsed() < RETRY_DELAY * (MAX_ATTEMPTS - 1), "one try is enough now");
+        assert!(begin.elapsed() < RETRY_DELAY * (MAX_ATTEMPTS - 1), "a broken pipe gets one attempt");
         let reader = repipe(&mut writer);
         push(&writer, b"three\n");
         writer.write_waiting();
@@ -187,7 +187,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 let mut begin = [0; 1000];
-                reader.read_exact(&mut begin).expect("it is written");
+                reader.read_exact(&mut begin).expect("the bytes are written");
                 assert!(begin.starts_with(b"whole\nxxx"));
             });
             writer.write_waiting();
@@ -203,19 +203,19 @@ mod tests {
     #[test]
     fn a_full_nonblocking_pipe_loses_nothing() {
         let (mut writer, mut reader) = piped();
-        let file = writer.file.as_ref().expect("it is there");
-        rustix::io::ioctl_fionbio(file, true).expect("it can be set");
+        let file = writer.file.as_ref().expect("an open file");
+        rustix::io::ioctl_fionbio(file, true).expect("non-blocking mode");
         push(&writer, &[b'x'; MAX_BATCH - 1]);
         push(&writer, b"\n");
         let text = std::thread::scope(|scope| {
             let read = scope.spawn(move || {
                 std::thread::sleep(Duration::from_millis(30));
                 let mut text = vec![0; MAX_BATCH];
-                reader.read_exact(&mut text).expect("it is written");
+                reader.read_exact(&mut text).expect("the bytes are written");
                 text
             });
             writer.write_waiting();
-            read.join().expect("it is read")
+            read.join().expect("the reader does not panic")
         });
         assert!(text.ends_with(b"x\n"));
         assert_eq!(writer.batches.take_dropped(), None);
