@@ -1,4 +1,4 @@
-//! The headers of responses, by their names and by the status.
+//! Response headers in the OpenAPI document, by name and by status.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::middleware::rate_limit;
 
 pub(super) const REQUEST_ID_EXAMPLE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
-/// A header in the document's components.
+/// A header in the components of the document.
 struct Described {
     name: &'static str,
     component: &'static str,
@@ -27,35 +27,35 @@ const ALL: [Described; 9] = [
         name: "x-request-id",
         component: "RequestId",
         kind: Type::String,
-        description: "Names the request in the service's log",
+        description: "Request id; identifies the request in the service's log",
         example: || json!(REQUEST_ID_EXAMPLE),
     },
     Described {
         name: "retry-after",
         component: "RetryAfter",
         kind: Type::Integer,
-        description: "Seconds to wait before the next try",
+        description: "Seconds to wait before retrying",
         example: || json!(12),
     },
     Described {
         name: "ratelimit-limit",
         component: "RateLimitLimit",
         kind: Type::Integer,
-        description: "Requests that the client may make at once; sent only where the service limits requests",
+        description: "Maximum number of requests in a burst; sent only when a rate limit is set",
         example: || json!(100),
     },
     Described {
         name: "ratelimit-remaining",
         component: "RateLimitRemaining",
         kind: Type::Integer,
-        description: "Requests that the client has left",
+        description: "Number of requests that the client has left",
         example: || json!(42),
     },
     Described {
         name: "ratelimit-reset",
         component: "RateLimitReset",
         kind: Type::Integer,
-        description: "Seconds until the client has all of its requests again, or after a 429 the next one",
+        description: "Seconds until the full limit is available again; on a 429, seconds until the next request is allowed",
         example: || json!(35),
     },
     Described {
@@ -69,7 +69,7 @@ const ALL: [Described; 9] = [
         name: "link",
         component: "Link",
         kind: Type::String,
-        description: "The addresses of the first page and, if there is one, of the next (RFC 8288)",
+        description: "URLs of the first page and of the next page, if there is one (RFC 8288)",
         example: || {
             json!("</orders?after=01890a5d-ac96-774b-bcce-b302099a8057>; rel=\"next\", </orders>; rel=\"first\"")
         },
@@ -78,7 +78,7 @@ const ALL: [Described; 9] = [
         name: "location",
         component: "Location",
         kind: Type::String,
-        description: "The address of the new resource",
+        description: "URL of the new resource",
         example: || json!("/orders/01890a5d-ac96-774b-bcce-b302099a8057"),
     },
     Described {
@@ -100,7 +100,7 @@ pub(super) fn all() -> impl Iterator<Item = (String, RefOr<Header>)> {
     })
 }
 
-/// Adds the headers that responses have by their status, and describes those that an operation names itself.
+/// Adds the headers that depend on the status, and documents those that an operation declares.
 pub(super) fn complete(responses: &mut BTreeMap<String, RefOr<Response>>) {
     let has_tag =
         responses.values().any(|response| matches!(response, RefOr::T(it) if it.headers.contains_key("etag")));
@@ -113,7 +113,7 @@ pub(super) fn complete(responses: &mut BTreeMap<String, RefOr<Response>>) {
     }
 }
 
-/// Adds those of one response.
+/// Adds the headers of one response.
 pub(super) fn add_to(status: &str, response: &mut Response) {
     refer(response, REQUEST_ID.as_str());
     if status.starts_with('2') || matches!(status, "304" | "429") {

@@ -1,5 +1,5 @@
-//! Names that are unique in the whole document. Blueprints choose theirs alone: two may each have a schema `Change` or an
-//! operation `list`. Such a name gets its blueprint's before it; all others stay as their blueprints wrote them.
+//! Makes names unique in the document. Two blueprints may both have a schema `Change` or an operation `list`: such a name is
+//! prefixed with the name of its blueprint. All other names stay unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::common;
 
 const SCHEMA: &str = "#/components/schemas/";
 
-/// The names that more than one blueprint has.
+/// Names that more than one blueprint uses.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     schemas: BTreeSet<String>,
@@ -17,7 +17,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Of these parts of the document, as JSON.
+    /// Finds the duplicates in these parts of the document.
     pub(super) fn of(parts: &mut [Value]) -> Self {
         let mut schemas = Vec::new();
         let mut operations = Vec::new();
@@ -30,7 +30,7 @@ impl Shared {
         Self { schemas: repeated(schemas), operations: repeated(operations) }
     }
 
-    /// Renames what a blueprint's part shares with others.
+    /// Prefixes the duplicate names in a blueprint's part.
     pub(super) fn rename(&self, blueprint: &str, part: &mut Value) {
         if let Some(schemas) = part.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
             let renamed = std::mem::take(schemas).into_iter().map(|(name, it)| (self.schema(blueprint, &name), it));
@@ -49,8 +49,8 @@ impl Shared {
     }
 }
 
-/// Writes generic schemas as clients want to read them. Of `Page<Order>` utoipa makes `Page_Order`, with a copy of `Order`
-/// inside: here it becomes `OrderPage`, which refers to `Order`.
+/// Renames generic schemas and removes their copies. utoipa names `Page<Order>` `Page_Order` and inlines `Order`: here it
+/// becomes `OrderPage`, with a reference to `Order`.
 pub(super) fn tidy_generics(part: &mut Value) {
     let Some(schemas) = part.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else { return };
     let known: Vec<(String, Value)> = schemas.iter().map(|(name, it)| (name.clone(), it.clone())).collect();
@@ -119,12 +119,12 @@ mod tests {
     use serde_json::json;
 
     fn part(schemas: &Value, id: &str) -> Value {
-        let answer = json!({"schema": {"$ref": "#/components/schemas/Item"}});
-        json!({"paths": {"/it": {"get": {"operationId": id, "answer": answer}}}, "components": {"schemas": schemas}})
+        let response = json!({"schema": {"$ref": "#/components/schemas/Item"}});
+        json!({"paths": {"/it": {"get": {"operationId": id, "response": response}}}, "components": {"schemas": schemas}})
     }
 
     #[test]
-    fn names_of_one_blueprint_stay_and_those_of_two_get_the_blueprints() {
+    fn duplicate_names_are_prefixed_and_others_stay() {
         let mut parts = [
             part(&json!({"Item": {}, "Note": {}, "Problem": {}}), "list"),
             part(&json!({"Item": {}, "Problem": {}}), "list"),
@@ -132,7 +132,7 @@ mod tests {
         let shared = Shared::of(&mut parts);
         shared.rename("my-notes", &mut parts[0]);
         let mut expected = part(&json!({"my-notes.Item": {}, "Note": {}, "Problem": {}}), "my_notes_list");
-        expected["paths"]["/it"]["get"]["answer"]["schema"]["$ref"] = "#/components/schemas/my-notes.Item".into();
+        expected["paths"]["/it"]["get"]["response"]["schema"]["$ref"] = "#/components/schemas/my-notes.Item".into();
         assert_eq!(parts[0], expected);
 
         let mut alone = [part(&json!({"Item": {}}), "list")];

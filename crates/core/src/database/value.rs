@@ -1,9 +1,9 @@
-//! The types that columns and parameters have on both databases.
+//! Types of columns and parameters on both engines.
 //!
 //! | Rust | PostgreSQL | SQLite |
 //! | --- | --- | --- |
 //! | `Uuid` | `uuid` | `BLOB` of 16 bytes |
-//! | `jiff::Timestamp` | `timestamptz` | `TEXT`, RFC 3339 in UTC with six decimals, which sorts as it passes |
+//! | `jiff::Timestamp` | `timestamptz` | `TEXT`, RFC 3339 in UTC with six decimals, which sorts chronologically |
 //! | `jiff::civil::Date` | `date` | `TEXT`, `2026-01-31` |
 //! | `bool` | `boolean` | `INTEGER`, 0 or 1 |
 //! | `i64` | `bigint` | `INTEGER` |
@@ -13,10 +13,10 @@
 //! | `serde_json::Value` | `jsonb` | `TEXT` |
 //! | `rust_decimal::Decimal` | `numeric` | `TEXT` |
 //!
-//! `Option` of each is the same, or `NULL`. The drivers encode and decode them; three are written here for SQLite: decimals,
-//! which rusqlite does not know (zero is `0`, without sign and decimals, as on PostgreSQL); times, which it would write without
-//! the decimals that are zero, so that they would not sort; and JSON, of which it would write null as `NULL` and numbers as
-//! SQLite's own, which lose digits in a `TEXT`.
+//! `Option` adds `NULL`. The drivers convert most types. For SQLite three are converted here: decimals, which rusqlite does not
+//! support (zero is `0`, without sign and decimals, as on PostgreSQL); times, which it would write without trailing zeros, so
+//! that they would not sort; and JSON, where it would write null as `NULL` and numbers as SQLite numbers, which lose digits in
+//! a `TEXT` column.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -27,7 +27,7 @@ use serde_json::Value as Json;
 use tokio_postgres::types as postgres;
 use uuid::Uuid;
 
-/// What a statement's parameter may be.
+/// A type that can be a parameter of a statement.
 pub trait Value: Sync {
     #[doc(hidden)]
     fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>>;
@@ -35,7 +35,7 @@ pub trait Value: Sync {
     fn to_postgres(&self) -> &(dyn postgres::ToSql + Sync);
 }
 
-/// What a column may be read as.
+/// A type that the value of a column can be converted to.
 pub trait Column: Sized {
     #[doc(hidden)]
     fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self>;
@@ -117,7 +117,7 @@ mod tests {
     use serde_json::json;
 
     #[actix_web::test]
-    async fn a_decimal_has_the_digits_that_it_was_written_with_and_zero_has_one() {
+    async fn a_decimal_preserves_its_digits_and_zero_has_one() {
         let database = in_memory().await;
         for (written, stored) in [("12.50", "12.50"), ("-0.005", "-0.005"), ("0.00", "0"), ("-0", "0")] {
             let written: Decimal = written.parse().unwrap();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn json_comes_back_as_it_was() {
+    async fn json_survives_a_round_trip() {
         let database = in_memory().await;
         database.execute("CREATE TABLE stored (value TEXT NOT NULL)", &[]).await.unwrap();
         for value in [json!(null), json!(1), json!(0.1234567890123456), json!("1"), json!({"a": [true, null]})] {

@@ -1,6 +1,6 @@
-//! What serde says of JSON that does not fit, in JSON's words: no value that a client sent, and no name of a Rust type.
+//! Rewrites serde's error messages in terms of JSON, without values that the client sent and without names of Rust types.
 
-/// serde's message in these words.
+/// Rewrites one message.
 pub(crate) fn of(said: &str) -> String {
     if let Some(rest) = said.strip_prefix("invalid type: ") {
         return expected(rest)
@@ -10,8 +10,7 @@ pub(crate) fn of(said: &str) -> String {
         return said.to_owned();
     }
     if said.starts_with("unknown field") || said.starts_with("unknown variant") {
-        let kind =
-            if said.starts_with("unknown field") { "there is no such field" } else { "is none of those allowed" };
+        let kind = if said.starts_with("unknown field") { "unknown field" } else { "unknown value" };
         return expected(said).map_or_else(|| kind.into(), |wanted| format!("{kind}; expected {wanted}"));
     }
     if said.starts_with("invalid value") || said.starts_with("invalid length") {
@@ -20,12 +19,12 @@ pub(crate) fn of(said: &str) -> String {
     "is not a valid value".into()
 }
 
-/// What follows the last word of its kind: before it may stand what a client sent.
+/// The expected type. It follows the last `expected`: text from the client may precede it.
 fn expected(said: &str) -> Option<&str> {
     said.rsplit_once("expected ").map(|(_, said)| wanted(said))
 }
 
-/// What was found, by the first word of serde's for it.
+/// The type that was found, by the first word of serde's description.
 fn got(found: &str) -> &'static str {
     match found.split([' ', ',']).next().unwrap_or_default() {
         "boolean" => "a boolean",
@@ -39,7 +38,7 @@ fn got(found: &str) -> &'static str {
     }
 }
 
-/// What was wanted.
+/// The expected type in terms of JSON.
 fn wanted(said: &str) -> &str {
     match said {
         "u8" => "a whole number from 0 to 255",
@@ -71,7 +70,7 @@ fn wanted(said: &str) -> &str {
         {
             "an array"
         }
-        // A blueprint's own words, names of fields, or one of serde's that names a type.
+        // serde's other descriptions name a Rust type.
         _ if said.contains("::") || ["unit ", "newtype ", "enum "].iter().any(|kind| said.starts_with(kind)) => {
             "another value"
         }
@@ -90,7 +89,7 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "read by serde alone")]
+    #[expect(dead_code, reason = "only deserialized")]
     struct NewOrder {
         quantity: u32,
     }
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "read by serde alone")]
+    #[expect(dead_code, reason = "only deserialized")]
     enum Status {
         Paid,
         Held(u8),
@@ -112,7 +111,7 @@ mod tests {
     #[derive(Debug, Deserialize)]
     #[serde(untagged)]
     enum Either {
-        #[expect(dead_code, reason = "read by serde alone")]
+        #[expect(dead_code, reason = "only deserialized")]
         Number(u8),
     }
 
@@ -120,15 +119,15 @@ mod tests {
     struct UnitStruct;
 
     #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "read by serde alone")]
+    #[expect(dead_code, reason = "only deserialized")]
     struct TupleStruct(u8, u8);
 
     fn said<T: DeserializeOwned + std::fmt::Debug>(value: Value) -> String {
-        of(&serde_json::from_value::<T>(value).expect_err("it does not fit").to_string())
+        of(&serde_json::from_value::<T>(value).expect_err("a type error").to_string())
     }
 
     #[test]
-    fn it_is_said_in_the_words_of_json() {
+    fn messages_use_the_terms_of_json() {
         assert_eq!(said::<NewOrder>(json!("x")), "expected an object, got a string");
         assert_eq!(
             said::<NewOrder>(json!({"quantity": "hunter2"})),
@@ -146,14 +145,11 @@ mod tests {
         assert_eq!(said::<(u8, u8)>(json!([1])), "expected an array");
         assert_eq!(said::<String>(json!(true)), "expected a string, got a boolean");
         assert_eq!(said::<bool>(json!([])), "expected a boolean, got an array");
-        assert_eq!(
-            said::<Status>(json!("hunter2")),
-            "is none of those allowed; expected one of `Paid`, `Held`, `Moved`"
-        );
+        assert_eq!(said::<Status>(json!("hunter2")), "unknown value; expected one of `Paid`, `Held`, `Moved`");
     }
 
     #[test]
-    fn no_type_is_named() {
+    fn messages_contain_no_rust_types() {
         let values = [
             json!(1),
             json!(-1),

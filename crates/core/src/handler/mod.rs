@@ -1,4 +1,4 @@
-//! What handlers use: problems, extractors, who is calling, conditional requests, idempotency keys, pages, remote calls.
+//! Tools for handlers: problems, extractors, authentication, conditional requests, idempotency keys, pagination, HTTP calls.
 
 pub mod auth;
 pub mod conditional;

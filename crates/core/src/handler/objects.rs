@@ -1,7 +1,8 @@
-//! JSON whose objects are objects: an array in the place of a struct, which serde's derived code takes for its fields in their
-//! order, is refused at every depth.
+//! A deserializer that accepts a struct only as a JSON object. serde's derived code also accepts an array of the fields in
+//! their order; here that is rejected at every depth.
 //!
-//! Not seen are arrays that serde reads before it knows what they are for: inside `#[serde(flatten)]`, `untagged` and `tag`.
+//! Limitation: arrays that serde buffers before it knows their type are not checked: inside `#[serde(flatten)]`, `untagged`
+//! and `tag`.
 
 use std::fmt;
 
@@ -10,10 +11,10 @@ use serde::de::{
     Visitor,
 };
 
-/// A deserializer whose structs are objects; or, around what a deserializer hands out, the same for all that is inside.
+/// Wraps a deserializer, and each visitor, seed and accessor below it, so that the rule applies at every depth.
 pub(crate) struct Objects<T>(pub T);
 
-/// A visitor of a struct.
+/// The visitor of a struct: accepts a map only.
 struct OfStruct<V>(V);
 
 macro_rules! forward {
@@ -273,13 +274,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_good_is_read_as_without() {
+    fn valid_json_deserializes_as_without_the_wrapper() {
         assert_eq!(read(GOOD), serde_json::from_str(GOOD).map_err(|error| error.to_string()));
         assert!(read(GOOD).is_ok());
     }
 
     #[test]
-    fn an_array_is_no_struct_at_any_depth() {
+    fn an_array_in_place_of_a_struct_is_rejected_at_any_depth() {
         for (object, array) in [
             (r#"[{"count": 1}]"#, "[[1]]"),
             (r#"{"a": {"count": 2}}"#, r#"{"a": [2]}"#),
@@ -290,7 +291,7 @@ mod tests {
         ] {
             let positional = GOOD.replace(object, array);
             assert_ne!(positional, GOOD);
-            assert!(serde_json::from_str::<All>(&positional).is_ok(), "{array} is taken by serde");
+            assert!(serde_json::from_str::<All>(&positional).is_ok(), "serde accepts {array}");
             let refusal = read(&positional).expect_err(array);
             assert!(refusal.contains("invalid type: sequence, expected struct"), "{refusal}");
         }

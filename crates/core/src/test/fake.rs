@@ -1,4 +1,4 @@
-//! What takes the place of other blueprints in a test.
+//! Fakes of other blueprints.
 
 use std::collections::HashMap;
 
@@ -37,7 +37,7 @@ impl<P: Fn(&Resources) + Send + Sync + 'static> Blueprint for FakeBackend<P> {
     }
 }
 
-/// Knows these tokens, each a user's: a member's when the user is an id alone.
+/// An [`Authenticator`] with fixed tokens, each mapped to a user; an id alone is a member.
 ///
 /// ```
 /// # use cyanotype::auth::Authenticator;

@@ -1,4 +1,4 @@
-//! What the driver's errors mean.
+//! Classifies errors of the driver.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use tokio_postgres::error::SqlState;
 
 use super::super::error::{DatabaseError, DriverError, OutageCause};
 
-/// Why no connection could be had.
+/// The error of a failed connection attempt.
 pub(super) fn of_connecting(place: &str, error: tokio_postgres::Error) -> DatabaseError {
     match connecting_cause(&error) {
         Some(cause) => DatabaseError::outage(place, cause, Some(error.into())),
@@ -28,7 +28,7 @@ pub(super) fn of_pool(place: &str, error: PoolError) -> DatabaseError {
     DatabaseError::outage(place, cause, None)
 }
 
-/// Why a statement failed on a connection that was open.
+/// The error of a statement on an open connection.
 pub(super) fn of_statement(place: &str, error: tokio_postgres::Error) -> DatabaseError {
     let lost = error.is_closed() || io_error(&error).is_some();
     let cause = match error.code() {
@@ -43,7 +43,7 @@ pub(super) fn of_statement(place: &str, error: tokio_postgres::Error) -> Databas
     }
 }
 
-/// A plan that another process's migration has made stale: the connection must not be used again.
+/// Whether a migration by another process invalidated a cached plan: the connection must not be reused.
 pub(super) fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
         && error.as_db_error().is_some_and(|said| said.message().contains("cached plan"))
@@ -53,7 +53,7 @@ pub(super) fn connecting_cause(error: &tokio_postgres::Error) -> Option<OutageCa
     if let Some(code) = error.code() {
         return state_cause(code);
     }
-    // The driver keeps its kinds to itself; their texts are part of its documentation.
+    // The driver does not expose the kinds of its errors, but documents their messages.
     let text = error.to_string();
     if text.starts_with("error performing TLS handshake") {
         return Some(OutageCause::Tls);

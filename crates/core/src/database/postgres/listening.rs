@@ -1,4 +1,4 @@
-//! How a connection is made that the server notifies.
+//! Opens connections that receive notifications (`LISTEN`).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// The end of a connection that was there for less is notified after a pause: a server may end each new one at once.
+/// After a connection with a shorter lifetime, the notification is delayed: a server may close each new connection at once.
 const SETTLED: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Makes connections that listen on a channel.
+/// Opens connections that listen on a channel.
 pub(super) struct Listening {
     pub connector: MakeRustlsConnect,
     pub channel: &'static str,
-    /// Called at each notification, and when the connection has ended.
+    /// Notified for each notification, and when the connection ends.
     pub notified: Arc<Notify>,
 }
 
@@ -33,7 +33,7 @@ impl Connect for Listening {
             let (notified, began) = (Arc::clone(&self.notified), Instant::now());
             let messages = async move {
                 let mut messages = stream::poll_fn(|context| connection.poll_message(context));
-                // Why it ended is learned by the next statement.
+                // The next statement reports why the connection ended.
                 while let Some(Ok(message)) = messages.next().await {
                     if matches!(message, AsyncMessage::Notification(_)) {
                         notified.notify_one();

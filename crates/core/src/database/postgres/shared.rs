@@ -1,8 +1,8 @@
-//! Each worker has one connection that its single statements share.
+//! Each worker has one connection that its single statements share, with pipelining.
 //!
-//! Statements are written to it one behind the other, before the answers to those in front have come: under load several
-//! travel together, and a request costs fewer calls of the kernel. A statement that takes long would hold up those behind it, so
-//! none is queued behind one that has not been answered for a while: it takes a connection of the pool for itself.
+//! A statement is written before the responses to earlier ones have arrived: under load several are sent together, and a
+//! request costs fewer system calls. A slow statement would delay those behind it, so none is queued behind one that has been
+//! waiting for a while: it uses a connection from the pool instead.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,18 +12,18 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::Object;
 
-/// So many statements travel on it at the same time.
+/// Maximum number of statements in flight on a shared connection.
 const MOST_IN_FLIGHT: u32 = 16;
-/// No statement is queued behind one that has been waiting for longer.
+/// Maximum time that a statement may have been waiting for another to be queued behind it.
 const PATIENCE: Duration = Duration::from_millis(5);
 type Connections = Vec<(usize, Rc<SharedConnection>)>;
 
 thread_local! {
-    /// This worker's, each with the pool that it is of. `None` on threads that are no workers.
+    /// This worker's connections, each with the id of its pool. `None` on threads that are not workers.
     static WORKER: RefCell<Option<Connections>> = const { RefCell::new(None) };
 }
 
-/// Makes the calling thread a worker: connections that it makes are used by its own requests first.
+/// Marks the calling thread as a worker: its own requests share the connections that it opens.
 pub(in crate::database) fn begin_worker() {
     WORKER.with_borrow_mut(|worker| _ = worker.get_or_insert_default());
 }
@@ -33,35 +33,35 @@ pub(super) fn is_worker() -> bool {
 }
 
 pub(super) struct SharedConnection {
-    // `None` once it has been closed.
+    // `None` after it has been closed.
     client: Option<Object>,
-    /// Whether it must be closed, and not go back to the pool.
+    /// Whether it must be closed instead of being returned to the pool.
     broken: Cell<bool>,
     _share: Share,
     in_flight: Cell<u32>,
-    /// Statements whose requests are gone, and that may not have been answered yet.
+    /// Statements whose requests were dropped and whose responses may be outstanding.
     abandoned: Cell<u32>,
-    /// When an answer came last, or a statement was sent while none was in flight.
+    /// Time of the last response, or of the last statement that was sent while none was in flight.
     progress: Cell<Instant>,
 }
 
-/// A statement on its way.
+/// A statement in flight.
 pub(super) struct InFlight {
     connection: Rc<SharedConnection>,
-    /// How long nothing was sent before.
+    /// How long the connection was idle before.
     pub idle: Duration,
     is_answered: bool,
 }
 
-/// How many connections of a pool are shared by their workers.
+/// Counts the connections of a pool that workers share.
 #[derive(Default)]
 pub(super) struct Shares(Arc<AtomicUsize>);
 
-/// One of them, until it is dropped.
+/// Counts one shared connection until it is dropped.
 struct Share(Arc<AtomicUsize>);
 
 impl Shares {
-    /// One more, so long as half of the pool is left for transactions.
+    /// Counts another one, as long as half of the pool remains for transactions.
     fn take(&self, pool_size: usize) -> Option<Share> {
         let more = |taken| (2 * (taken + 1) <= pool_size).then_some(taken + 1);
         let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
@@ -76,7 +76,7 @@ impl Drop for Share {
 }
 
 impl SharedConnection {
-    /// This worker's connection of the pool of this identity, when a statement may travel on it now.
+    /// This worker's connection of the pool with this id, if another statement may be sent on it now.
     pub(super) fn of(pool: usize) -> Option<InFlight> {
         WORKER.with_borrow_mut(|worker| {
             let connections = worker.as_mut()?;
@@ -102,8 +102,8 @@ impl SharedConnection {
         })
     }
 
-    /// Keeps a connection that this worker has made, unless it has one of that pool or too many are shared; it goes to the
-    /// pool then.
+    /// Shares a connection that this worker has opened. If the worker has one already, or too many are shared, it is returned to
+    /// the pool.
     pub(super) fn adopt(pool: usize, client: Object, shares: &Shares, pool_size: usize) {
         WORKER.with_borrow_mut(|worker| {
             let connections = worker.as_mut().filter(|all| all.iter().all(|(of, _)| *of != pool));
@@ -139,14 +139,14 @@ impl InFlight {
         self.connection.client.as_ref()
     }
 
-    /// The answer has come, and those to all that were sent before.
+    /// Records that the response has arrived, and thus those to all earlier statements.
     pub(super) fn answered(mut self) {
         self.is_answered = true;
         self.connection.abandoned.set(0);
         self.connection.progress.set(Instant::now());
     }
 
-    /// The connection must not be used again; it ends with the last statement on its way.
+    /// Marks the connection as broken; it is closed after the last statement in flight.
     pub(super) fn break_connection(self) {
         self.connection.broken.set(true);
     }

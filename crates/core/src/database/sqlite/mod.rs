@@ -1,8 +1,8 @@
-//! SQLite: a file in WAL mode. Reads run on the calling thread, each on a connection that it has for itself; writes run
-//! there too, one after the other, on the one connection that writes.
+//! SQLite: a file in WAL mode. Statements run on the calling thread: a read on a connection that it uses exclusively, writes
+//! one at a time on the single writing connection.
 //!
-//! A statement of SQLite takes microseconds and never waits for a network, so handing it to another thread would cost more
-//! than it does. What may take long, the wait for another process's write, does not block the thread.
+//! A SQLite statement lasts microseconds and never waits for a network, so moving it to another thread would cost more than
+//! the statement. Only waiting for a write by another process can last long, and that does not block the thread.
 
 mod open;
 mod statements;
@@ -33,11 +33,11 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Sqlite {
     url: String,
     parsed: SqliteUrl,
-    /// Connections that read and are free; as many as threads have read at once.
+    /// Idle reading connections; as many as threads that have read at the same time.
     readers: Mutex<Vec<Connection>>,
-    /// The connection that writes. Its waiters are served in order.
+    /// The writing connection; waiters acquire it in order.
     writer: Arc<tokio::sync::Mutex<Connection>>,
-    /// How long another process's write is waited for.
+    /// Maximum wait for the writing connection, and for a write by another process.
     patience: Duration,
 }
 
@@ -58,7 +58,7 @@ impl Sqlite {
         &self.url
     }
 
-    /// The file, as an absolute path; `None` in memory.
+    /// Absolute path of the file; `None` in memory.
     pub(super) fn file(&self) -> Option<PathBuf> {
         match &self.parsed.location {
             Location::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
@@ -89,10 +89,10 @@ impl Sqlite {
         self.query::<(i64,)>("SELECT 1", &[]).await.map(|_| ())
     }
 
-    /// Reads on the calling thread; `None` when the statement writes, or when there is one connection for everything.
+    /// Reads on the calling thread; `None` if the statement writes, or if the database is in memory.
     fn read<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Option<Vec<T>>> {
         if self.parsed.location == Location::Memory {
-            // Each connection would have a memory of its own.
+            // Each connection to `:memory:` has a separate database, so there is only the writing one.
             return Ok(None);
         }
         let free = self.readers.lock().pop();
@@ -111,7 +111,7 @@ impl Sqlite {
         waited.map_err(|_| DatabaseError::outage(&self.url, OutageCause::PoolExhausted, None))
     }
 
-    /// Runs a statement that another process's write may hold up, and waits for that without blocking the thread.
+    /// Runs a statement, and retries it while another process writes, without blocking the thread.
     async fn retry_while_busy<R>(
         &self,
         writer: &mut Writer,

@@ -1,4 +1,4 @@
-//! Statements on a connection of SQLite's.
+//! Statements on a SQLite connection.
 
 use rusqlite::{Connection, ErrorCode, ffi};
 use tokio::sync::OwnedMutexGuard;
@@ -7,10 +7,10 @@ use crate::database::error::{DatabaseError, DriverError};
 use crate::database::row::{FromRow, Row};
 use crate::database::value::Value;
 
-/// The connection that writes, for as long as this lives.
+/// Exclusive use of the writing connection.
 pub(super) type Writer = OwnedMutexGuard<Connection>;
 
-/// Why a statement gave no rows: the driver failed, or a row could not be read.
+/// Why a statement failed: an error of the driver, or a row that cannot be converted.
 pub(super) enum Failed {
     Driver(rusqlite::Error),
     Row(DatabaseError),
@@ -45,7 +45,7 @@ pub(super) fn statement_error(error: rusqlite::Error) -> DatabaseError {
     }
 }
 
-/// Runs a statement and reads its rows.
+/// Runs a statement and returns its rows.
 pub(super) fn rows<T: FromRow>(
     connection: &Connection,
     sql: &str,
@@ -54,7 +54,7 @@ pub(super) fn rows<T: FromRow>(
     read_rows(&mut connection.prepare_cached(sql)?, values)
 }
 
-/// The same of a statement that only reads; `None` when it writes, and then it is not run.
+/// Runs a statement if it only reads, and returns its rows; `None` if it writes.
 pub(super) fn rows_if_readonly<T: FromRow>(
     connection: &Connection,
     sql: &str,
@@ -81,7 +81,7 @@ fn read_rows<T: FromRow>(
     Ok(read)
 }
 
-/// Runs a statement; gives the number of rows that it has changed.
+/// Runs a statement and returns the number of affected rows.
 pub(super) fn changes(connection: &Connection, sql: &str, values: &[&dyn Value]) -> std::result::Result<u64, Failed> {
     let mut statement = connection.prepare_cached(sql)?;
     bind(&mut statement, values)?;
@@ -93,7 +93,7 @@ pub(super) fn changes(connection: &Connection, sql: &str, values: &[&dyn Value])
     Ok(statement.raw_execute()? as u64)
 }
 
-/// Binds by number: to SQLite `$2` is a name, and its place is where it first stands.
+/// Binds parameters by number: SQLite treats `$2` as a name, and numbers names by their first occurrence.
 fn bind(statement: &mut rusqlite::CachedStatement<'_>, values: &[&dyn Value]) -> rusqlite::Result<()> {
     for place in 1..=statement.parameter_count() {
         let number = statement.parameter_name(place).and_then(|name| name[1..].parse::<usize>().ok());

@@ -1,4 +1,4 @@
-//! All SQL of idempotency keys.
+//! The SQL of idempotency keys.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -14,7 +14,7 @@ pub(super) struct Key {
     pub hash: String,
 }
 
-/// What tells whether a request is the same again.
+/// Identifies a request: a retry has the same values.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     pub method: String,
@@ -22,7 +22,7 @@ pub(super) struct Asked {
     pub body_hash: String,
 }
 
-/// What is kept of an answer.
+/// A stored response.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub status: u16,
@@ -30,7 +30,7 @@ pub(super) struct Kept {
     pub body: String,
 }
 
-/// Whether the key is this transaction's own now. One that another transaction has is waited for.
+/// Claims the key for this transaction; `false` if it has been used. Waits while another transaction holds it.
 pub(super) async fn claim(
     transaction: &mut Transaction,
     key: &Key,
@@ -51,7 +51,7 @@ pub(super) async fn claim(
     Ok(claimed > 0)
 }
 
-/// The request that the key came with first, and what was answered.
+/// The first request with the key, and its response.
 pub(super) async fn find(transaction: &mut Transaction, key: &Key) -> Result<Option<(Asked, Kept)>> {
     let sql = "SELECT method, path, body_hash, status, headers, body FROM idempotency_keys
                WHERE caller = $1 AND key_hash = $2";

@@ -1,6 +1,6 @@
-//! HTTP requests to another process, as part of the current request: its id and its trace go along.
+//! HTTP requests to another service on behalf of the current request, with its request id and trace headers.
 //!
-//! For a blueprint whose neighbour runs elsewhere. They are GETs, so that one may be sent again.
+//! For a blueprint whose dependency runs in another process. All requests are GETs, so that they can be retried.
 
 mod base_url;
 mod client;
@@ -19,10 +19,10 @@ pub use base_url::BaseUrl;
 use client::{CLIENT, send};
 pub use reply::Reply;
 
-/// Before the first try again; twice as long before the next one.
+/// Delay before the first retry; it doubles with each further retry.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Another process, and how long it is waited for.
+/// A client of another service, with a timeout and retries.
 #[derive(Debug, Clone)]
 pub struct Remote {
     base: BaseUrl,
@@ -31,17 +31,17 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// `timeout` is for each try, from the connection to the end of the body; after one that brought no answer, or 502, 503
-    /// or 504, up to `retries` more follow.
+    /// Creates a client. `timeout` limits each attempt, from the connection to the end of the body. An attempt without a
+    /// response, or with status 502, 503 or 504, is repeated up to `retries` times.
     #[must_use]
     pub fn new(base: BaseUrl, timeout: Duration, retries: u32) -> Self {
         Self { base, timeout, retries }
     }
 
-    /// Requests a path, with this bearer token. Any other answer than those above is an answer, a redirect too.
+    /// Sends a GET request for a path with a bearer token. Returns a response with any other status, including redirects.
     ///
     /// # Errors
-    /// When the last try brought none.
+    /// If the last attempt failed as well.
     pub async fn get(&self, path: &str, token: &str) -> Result<Reply, RemoteError> {
         let (mut pause, mut left) = (FIRST_PAUSE, self.retries);
         loop {
@@ -50,7 +50,7 @@ impl Remote {
             self.leave_breadcrumb(path, began, &outcome);
             let why = match outcome {
                 Ok(reply) if !is_passing(reply.status) => return Ok(reply),
-                Ok(reply) => format!("it answered {}", reply.status),
+                Ok(reply) => format!("status {}", reply.status),
                 Err(why) => why,
             };
             if left == 0 {
@@ -70,7 +70,7 @@ impl Remote {
         let request = builder.body(Empty::new()).map_err(|error| error.to_string())?;
         let reply = send(CLIENT.with(Clone::clone), request);
         let timed = tokio::time::timeout(self.timeout, reply).await;
-        timed.unwrap_or_else(|_| Err(format!("no complete answer within {} ms", self.timeout.as_millis())))
+        timed.unwrap_or_else(|_| Err(format!("timed out after {} ms", self.timeout.as_millis())))
     }
 
     fn leave_breadcrumb(&self, path: &str, began: Instant, outcome: &Result<Reply, String>) {
@@ -85,14 +85,14 @@ impl Remote {
     }
 }
 
-/// Whether the process may answer better in a moment.
+/// Whether a retry may succeed.
 fn is_passing(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
 }
 
-/// The other process did not answer; the source says what went wrong the last time.
+/// A request to another service failed; the source is the reason of the last attempt.
 #[derive(Debug, thiserror::Error)]
-#[error("no answer from {base}")]
+#[error("no response from {base}")]
 pub struct RemoteError {
     base: String,
     #[source]
