@@ -60,11 +60,11 @@ pub use cyanotype_telemetry::{
     add_breadcrumb, capture_event, capture_exception, critical, spawn,
 };
 pub use database::{
-    Column, Database, DatabaseError, DriverError, Executor, Expiring, FromRow, Migrations, Outage, Row, Transaction,
-    Value, placeholders,
+    Database, DatabaseError, DriverError, Executor, ExpiringTable, FromRow, FromSql, Migrations, Outage, Row, ToSql,
+    Transaction, placeholders,
 };
 pub use explained::{Explained, Features};
-pub use handler::problem::{FieldError, PROBLEM, Problem, Result};
+pub use handler::problem::{FieldError, PROBLEM_JSON, Problem, Result};
 pub use handler::{auth, conditional, extract, fields, idempotency, paging, remote};
 pub use limits::{Rate, RateLimits};
 pub use recorder::Recorder;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 use cyanotype::auth::{Authenticator, Caller};
-use cyanotype::test::{self, Reply, Served, Tokens};
+use cyanotype::test::{self, TestResponse, TestService, Tokens};
 use cyanotype::{Blueprint, Result};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -65,7 +65,7 @@ fn flags() -> Value {
     }})
 }
 
-async fn serve() -> Served {
+async fn serve() -> TestService {
     let file: PathBuf = std::env::temp_dir().join(format!("cyanotype-{}.flags.json", std::process::id()));
     fs::write(&file, flags().to_string()).expect("the file is written");
     let tokens = || Arc::new(Tokens::from([("ada", ADA), ("bob", BOB)]));
@@ -76,12 +76,12 @@ async fn serve() -> Served {
     service.start().await
 }
 
-fn messages(reply: &Reply) -> Vec<&str> {
+fn messages(reply: &TestResponse) -> Vec<&str> {
     reply.records_of("line").iter().filter_map(|line| line["message"].as_str()).collect()
 }
 
 /// Sends requests until the records are as expected: on a busy machine an evaluation may be late and have no effect.
-async fn eventually(send: impl AsyncFn() -> Reply, is: impl Fn(&Reply) -> bool) -> Reply {
+async fn eventually(send: impl AsyncFn() -> TestResponse, is: impl Fn(&TestResponse) -> bool) -> TestResponse {
     let began = Instant::now();
     loop {
         let reply = send().await;

@@ -6,7 +6,7 @@ use std::num::ParseIntError;
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
-use cyanotype::test::{self, Reply};
+use cyanotype::test::{self, TestResponse};
 use cyanotype::{Blueprint, Result};
 use serde_json::Value;
 
@@ -64,7 +64,7 @@ fn expect(quantity: &str) -> u32 {
 }
 
 /// The reply at this path, and the frames of its only event: the function, and whether it belongs to the service.
-async fn frames(path: &str) -> (Reply, Vec<(String, bool)>) {
+async fn frames(path: &str) -> (TestResponse, Vec<(String, bool)>) {
     let service = test::serve(Shop).start().await;
     let reply = service.get(&format!("/shop/{path}/x")).send().await;
     let [event] = reply.events() else { panic!("one event: {:?}", reply.events()) };
@@ -75,7 +75,7 @@ async fn frames(path: &str) -> (Reply, Vec<(String, bool)>) {
 }
 
 /// Asserts that the stack begins with these frames of the service, and that no other frame is of the service or framework.
-async fn assert_own_frames(path: &str, own: &[&str]) -> Reply {
+async fn assert_own_frames(path: &str, own: &[&str]) -> TestResponse {
     let (reply, frames) = frames(path).await;
     for (at, name) in own.iter().enumerate() {
         let (function, is_own) = &frames[at];
@@ -91,7 +91,7 @@ async fn assert_own_frames(path: &str, own: &[&str]) -> Reply {
 }
 
 /// Asserts that the stack in the record of this kind begins with this function, in this file.
-fn assert_stack_begins(reply: &Reply, kind: &str, function: &str) {
+fn assert_stack_begins(reply: &TestResponse, kind: &str, function: &str) {
     let records = reply.records_of(kind);
     let [record] = records[..] else { panic!("one record: {records:?}") };
     let stack = record["exception.stacktrace"].as_str().expect("a stack");

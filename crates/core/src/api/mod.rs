@@ -11,7 +11,7 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{Components, InfoBuilder, OpenApi, Server};
 
 /// Metadata of the API, set by the program.
-pub(crate) struct About<'a> {
+pub(crate) struct ApiInfo<'a> {
     pub name: &'a str,
     pub version: &'a str,
     /// Base URL for clients; when unset, the server that served the document.
@@ -23,7 +23,7 @@ pub(crate) struct About<'a> {
 pub(crate) type Complete = Box<dyn Fn(&mut OpenApi) + Send + Sync>;
 
 /// Builds the document of these blueprints.
-pub(crate) fn document(about: &About<'_>, blueprints: impl Iterator<Item = (&'static str, OpenApi)>) -> OpenApi {
+pub(crate) fn document(about: &ApiInfo<'_>, blueprints: impl Iterator<Item = (&'static str, OpenApi)>) -> OpenApi {
     let info = InfoBuilder::new().title(about.name).version(about.version).description(Some(common::DESCRIPTION));
     let mut document = OpenApi::new(info.build(), utoipa::openapi::Paths::new());
     let server = about.public_url.map_or("/", |url| url.trim_end_matches('/'));
@@ -53,7 +53,7 @@ fn parts(blueprints: impl Iterator<Item = (&'static str, OpenApi)>) -> impl Iter
     let apis: Vec<(&'static str, OpenApi)> = blueprints.collect();
     let mut parts: Vec<Value> = apis.iter().map(|(_, api)| serde_json::to_value(api).unwrap_or_default()).collect();
     parts.iter_mut().for_each(names::tidy_generics);
-    let shared = names::Shared::of(&mut parts);
+    let shared = names::DuplicateNames::find(&mut parts);
     apis.into_iter().zip(parts).map(move |((blueprint, api), mut part)| {
         shared.rename(blueprint, &mut part);
         mark_any_values(&mut part, false);

@@ -56,14 +56,14 @@ async fn document(json: Bytes) -> HttpResponse {
 }
 
 async fn index(ui: Data<Arc<Config<'static>>>) -> Result {
-    answer("index.html", &ui)
+    serve_file("index.html", &ui)
 }
 
 async fn file(ui: Data<Arc<Config<'static>>>, name: web::Path<String>) -> Result {
-    answer(if name.is_empty() { "index.html" } else { &name }, &ui)
+    serve_file(if name.is_empty() { "index.html" } else { &name }, &ui)
 }
 
-fn answer(name: &str, ui: &Arc<Config<'static>>) -> Result {
+fn serve_file(name: &str, ui: &Arc<Config<'static>>) -> Result {
     let served =
         utoipa_swagger_ui::serve(name, Arc::clone(ui)).map_err(|error| Problem::internal(error.to_string()))?;
     let file = served.ok_or_else(|| Problem::not_found("file of the documentation"))?;

@@ -60,32 +60,32 @@ pub enum RegistryError {
     },
     /// A blueprint is served in this process, and a setting places it in another process.
     #[error(
-        "{setting} is set, but the blueprint {needed} also runs in this process: unset it, or remove {needed} from \
+        "{setting} is set, but the blueprint {dependency} also runs in this process: unset it, or remove {dependency} from \
          blueprints.enabled"
     )]
-    ServedHereToo {
+    DependencyRunsHere {
         /// The setting.
         setting: String,
         /// The blueprint that is served.
-        needed: &'static str,
+        dependency: &'static str,
     },
     /// A blueprint depends on one that is not enabled.
-    #[error("the blueprint {blueprint} depends on {needed}, which is not enabled: add it to blueprints.enabled{}", or_set(.setting))]
-    NeedNotEnabled {
+    #[error("the blueprint {blueprint} depends on {dependency}, which is not enabled: add it to blueprints.enabled{}", or_set(.setting))]
+    DependencyNotEnabled {
         /// The dependent blueprint.
         blueprint: &'static str,
         /// Its dependency.
-        needed: &'static str,
+        dependency: &'static str,
         /// The setting that replaces the dependency, if there is one.
         setting: Option<String>,
     },
     /// A blueprint depends on one that is not compiled in.
-    #[error("the blueprint {blueprint} depends on {needed}, which is not compiled in: add it to the program{}", or_set(.setting))]
-    NeedNotBuilt {
+    #[error("the blueprint {blueprint} depends on {dependency}, which is not compiled in: add it to the program{}", or_set(.setting))]
+    DependencyNotCompiledIn {
         /// The dependent blueprint.
         blueprint: &'static str,
         /// Its dependency.
-        needed: &'static str,
+        dependency: &'static str,
         /// The setting that replaces the dependency, if there is one.
         setting: Option<String>,
     },
@@ -97,7 +97,7 @@ pub enum RegistryError {
     },
     /// Two blueprints provide a value of the same type.
     #[error("the blueprints {blueprint} and {other} both provide {provided}: only one may")]
-    ProvidedTwice {
+    DuplicateProvider {
         /// The first of the two.
         blueprint: &'static str,
         /// The second.
@@ -125,7 +125,7 @@ pub enum RegistryError {
     #[error(
         "the blueprint {blueprint} has a response-log rule for the unknown route `{rule}`; `app routes` lists its routes"
     )]
-    ResponseLogRule {
+    UnknownResponseLogRoute {
         /// The blueprint that has the rule.
         blueprint: &'static str,
         /// The route that the rule names.
@@ -133,7 +133,7 @@ pub enum RegistryError {
     },
     /// A rate limit names a route that does not exist.
     #[error("the blueprint {blueprint} has a rate limit for the unknown route `{rule}`; `app routes` lists its routes")]
-    RateLimit {
+    UnknownRateLimitRoute {
         /// The blueprint that has the limit.
         blueprint: &'static str,
         /// The route that the limit names.

@@ -114,19 +114,19 @@ pub trait Blueprint: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dependency {
     pub(crate) blueprint: &'static str,
-    pub(crate) unless: Option<&'static str>,
+    pub(crate) setting: Option<&'static str>,
 }
 
 impl Dependency {
     /// The blueprint with this name must run in the same process.
     #[must_use]
     pub const fn on(blueprint: &'static str) -> Self {
-        Self { blueprint, unless: None }
+        Self { blueprint, setting: None }
     }
 
     /// Alternatively, this setting below the dependent's `blueprints.<name>` is the URL of the process that runs it.
     #[must_use]
     pub const fn or_setting(self, setting: &'static str) -> Self {
-        Self { unless: Some(setting), ..self }
+        Self { setting: Some(setting), ..self }
     }
 }

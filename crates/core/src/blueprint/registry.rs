@@ -84,7 +84,7 @@ pub(crate) fn enabled(all: &[Registered], settings: &mut Settings) -> Result<Vec
         }
         enabled.push(Enabled { blueprint: Arc::clone(blueprint), section });
     }
-    enabled.iter().try_for_each(|one| check_needs(one, &enabled, all))?;
+    enabled.iter().try_for_each(|one| check_dependencies(one, &enabled, all))?;
     topological_order(enabled)
 }
 
@@ -131,22 +131,24 @@ fn shadows(a: &str, b: &str) -> bool {
     a.split('/').zip(b.split('/')).all(|(a, b)| a == b || a.starts_with('{') || b.starts_with('{'))
 }
 
-fn check_needs(one: &Enabled, enabled: &[Enabled], all: &[Registered]) -> Result<(), RegistryError> {
+fn check_dependencies(one: &Enabled, enabled: &[Enabled], all: &[Registered]) -> Result<(), RegistryError> {
     let name = one.blueprint.name();
-    for Dependency { blueprint: needed, unless } in one.blueprint.dependencies() {
-        let is_enabled = enabled.iter().any(|other| other.blueprint.name() == needed);
-        let is_set = unless
+    for Dependency { blueprint: dependency, setting: setting_key } in one.blueprint.dependencies() {
+        let is_enabled = enabled.iter().any(|other| other.blueprint.name() == dependency);
+        let is_set = setting_key
             .is_some_and(|setting| !matches!(one.section.own.pointer(&pointer(setting)), None | Some(Value::Null)));
-        let setting = unless.map(|setting| format!("blueprints.{}.{setting}", name.replace('-', "_")));
+        let setting = setting_key.map(|setting| format!("blueprints.{}.{setting}", name.replace('-', "_")));
         match (is_enabled, is_set) {
             (true, false) | (false, true) => {}
             (true, true) => {
-                return Err(RegistryError::ServedHereToo { setting: setting.unwrap_or_default(), needed });
+                return Err(RegistryError::DependencyRunsHere { setting: setting.unwrap_or_default(), dependency });
             }
-            (false, false) if names(all).contains(&needed) => {
-                return Err(RegistryError::NeedNotEnabled { blueprint: name, needed, setting });
+            (false, false) if names(all).contains(&dependency) => {
+                return Err(RegistryError::DependencyNotEnabled { blueprint: name, dependency, setting });
             }
-            (false, false) => return Err(RegistryError::NeedNotBuilt { blueprint: name, needed, setting }),
+            (false, false) => {
+                return Err(RegistryError::DependencyNotCompiledIn { blueprint: name, dependency, setting });
+            }
         }
     }
     Ok(())
@@ -161,8 +163,8 @@ fn topological_order(mut waiting: Vec<Enabled>) -> Result<Vec<Enabled>, Registry
     let mut ordered: Vec<Enabled> = Vec::new();
     while !waiting.is_empty() {
         let waits = |one: &Enabled| {
-            let needed = |need: &Dependency| waiting.iter().any(|other| other.blueprint.name() == need.blueprint);
-            one.blueprint.dependencies().iter().any(needed)
+            let dependency = |need: &Dependency| waiting.iter().any(|other| other.blueprint.name() == need.blueprint);
+            one.blueprint.dependencies().iter().any(dependency)
         };
         let Some(at) = waiting.iter().position(|one| !waits(one)) else {
             return Err(RegistryError::Cycle { cycle: find_cycle(&waiting) });
@@ -174,18 +176,18 @@ fn topological_order(mut waiting: Vec<Enabled>) -> Result<Vec<Enabled>, Registry
 
 /// One cycle among blueprints that all wait for another.
 fn find_cycle(waiting: &[Enabled]) -> Vec<&'static str> {
-    let mut way: Vec<&'static str> = Vec::new();
+    let mut path: Vec<&'static str> = Vec::new();
     let mut at = waiting.first();
     while let Some(one) = at {
         let name = one.blueprint.name();
-        if let Some(begin) = way.iter().position(|before| *before == name) {
-            return [&way[begin..], &[name]].concat();
+        if let Some(begin) = path.iter().position(|before| *before == name) {
+            return [&path[begin..], &[name]].concat();
         }
-        way.push(name);
+        path.push(name);
         let needs = one.blueprint.dependencies();
         at = waiting.iter().find(|other| needs.iter().any(|need| need.blueprint == other.blueprint.name()));
     }
-    way
+    path
 }
 
 #[cfg(test)]
@@ -227,9 +229,9 @@ mod tests {
 
     #[test]
     fn conflicts_are_rejected_and_name_both_sides() {
-        let clash = refusal(&[USERS, Named("staff", "/users/staff", &[])], "");
+        let overlap = refusal(&[USERS, Named("staff", "/users/staff", &[])], "");
         let expected = "the prefix /users of the blueprint users overlaps /users/staff of staff: change one of them";
-        assert_eq!(clash, expected);
+        assert_eq!(overlap, expected);
         let all = refusal(&[Named("any", "/{any}", &[])], "");
         let expected = "the prefix /{any} of the blueprint any shadows /openapi.json, which the service reserves: choose \
                         another prefix";

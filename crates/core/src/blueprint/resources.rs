@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::RegistryError;
-use crate::database::{Database, Expiring};
+use crate::database::{Database, ExpiringTable};
 
 /// The database, the settings and the values of other blueprints, from which a blueprint builds its state. Values that it
 /// [provides](Self::provide) are available to handlers and to other blueprints.
@@ -56,12 +56,12 @@ use crate::database::{Database, Expiring};
 pub struct Resources {
     blueprint: &'static str,
     settings: Value,
-    shared: Shared,
+    shared: SharedResources,
 }
 
 /// State that all blueprints of a process share.
 #[derive(Clone)]
-pub(crate) struct Shared {
+pub(crate) struct SharedResources {
     database: Database,
     provided: Arc<Mutex<Provided>>,
 }
@@ -73,7 +73,7 @@ pub(crate) type Mount = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
 struct Provided {
     by_type: HashMap<TypeId, (&'static str, Box<dyn Any + Send + Sync>)>,
     mounts: Vec<Mount>,
-    expiring: Vec<Expiring>,
+    expiring: Vec<ExpiringTable>,
     conflict: Option<RegistryError>,
 }
 
@@ -104,12 +104,12 @@ impl Resources {
         let before = provided.by_type.insert(TypeId::of::<T>(), (self.blueprint, Box::new(it)));
         if let Some((other, _)) = before {
             let (blueprint, other) = (other, self.blueprint);
-            provided.conflict = Some(RegistryError::ProvidedTwice { blueprint, other, provided: type_name::<T>() });
+            provided.conflict = Some(RegistryError::DuplicateProvider { blueprint, other, provided: type_name::<T>() });
         }
     }
 
     /// Registers a table whose expired rows are deleted in the background.
-    pub fn expire(&self, table: Expiring) {
+    pub fn delete_expired_rows(&self, table: ExpiringTable) {
         self.shared.lock().expiring.push(table);
     }
 
@@ -129,7 +129,7 @@ impl fmt::Debug for Resources {
     }
 }
 
-impl Shared {
+impl SharedResources {
     pub(crate) fn new(database: Database) -> Self {
         Self { database, provided: Arc::default() }
     }
@@ -154,7 +154,7 @@ impl Shared {
     }
 
     /// The tables whose rows expire.
-    pub(crate) fn expiring(&self) -> Vec<Expiring> {
+    pub(crate) fn expiring(&self) -> Vec<ExpiringTable> {
         self.lock().expiring.clone()
     }
 

@@ -28,7 +28,7 @@ pub struct RouteInfo {
 
 impl RouteInfo {
     /// Whether a rule such as `GET /users/{id}` or `/users/{id}` applies to this route.
-    pub(crate) fn has_rule(&self, rule: &str) -> bool {
+    pub(crate) fn matches_rule(&self, rule: &str) -> bool {
         let path = rule.split_once(' ').map_or(rule, |(_, path)| path);
         // A resource without methods accepts any.
         is_for(rule, &self.method, &self.path) || self.method == "*" && self.path == path
@@ -54,7 +54,7 @@ pub(crate) async fn registered(
     }
     let of_blueprints = blueprints.iter().map(|enabled| (enabled.blueprint.name(), enabled.response_log()));
     let rules = Rules::new(of_blueprints).with_other(pages::response_log());
-    let routes = listed(items, blueprints, &rules, settings.log.response.body);
+    let routes = list(items, blueprints, &rules, settings.log.response.body);
     check_routes(&routes)?;
     check_response_log(&rules, &routes)?;
     check_limits(blueprints, &routes)?;
@@ -64,11 +64,11 @@ pub(crate) async fn registered(
 /// actix-web's note on a route that another one shadows.
 const HIDDEN: &str = "shadowed_by_route";
 
-fn listed(
+fn list(
     items: Vec<IntrospectionReportItem>,
     blueprints: &[Enabled],
     rules: &Rules,
-    most: ResponseLog,
+    max_detail: ResponseLog,
 ) -> Vec<RouteInfo> {
     let mut routes = Vec::new();
     for item in items {
@@ -81,7 +81,7 @@ fn listed(
         let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
         if item.resource_type == "resource" {
             routes.extend(methods.into_iter().map(|method| RouteInfo {
-                response_log: rules.of(most, Some(blueprint.name()), &method, Some(&item.full_path)),
+                response_log: rules.of(max_detail, Some(blueprint.name()), &method, Some(&item.full_path)),
                 method,
                 path: item.full_path.clone(),
                 blueprint: blueprint.name(),
@@ -119,7 +119,7 @@ fn shape(path: &str) -> Vec<&str> {
 fn check_response_log(rules: &Rules, routes: &[RouteInfo]) -> Result<(), RegistryError> {
     match rules.of_routes().find(|(blueprint, rule)| !exists(rule, blueprint, routes)) {
         None => Ok(()),
-        Some((blueprint, rule)) => Err(RegistryError::ResponseLogRule { blueprint, rule: rule.to_owned() }),
+        Some((blueprint, rule)) => Err(RegistryError::UnknownResponseLogRoute { blueprint, rule: rule.to_owned() }),
     }
 }
 
@@ -129,7 +129,7 @@ fn check_limits(blueprints: &[Enabled], routes: &[RouteInfo]) -> Result<(), Regi
         let blueprint = enabled.blueprint.name();
         let mut rules = enabled.limits().routes.into_iter().map(|(rule, _)| rule);
         if let Some(rule) = rules.find(|rule| !exists(rule, blueprint, routes)) {
-            return Err(RegistryError::RateLimit { blueprint, rule });
+            return Err(RegistryError::UnknownRateLimitRoute { blueprint, rule });
         }
     }
     Ok(())
@@ -137,7 +137,7 @@ fn check_limits(blueprints: &[Enabled], routes: &[RouteInfo]) -> Result<(), Regi
 
 /// Whether a rule applies to a route of the blueprint.
 fn exists(rule: &str, blueprint: &str, routes: &[RouteInfo]) -> bool {
-    routes.iter().any(|route| route.blueprint == blueprint && route.has_rule(rule))
+    routes.iter().any(|route| route.blueprint == blueprint && route.matches_rule(rule))
 }
 
 #[cfg(test)]

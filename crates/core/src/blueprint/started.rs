@@ -9,22 +9,22 @@ use cyanotype_telemetry::failure::sentence;
 use super::Blueprint;
 use super::error::RegistryError;
 use super::registry::Enabled;
-use super::resources::{Mount, Resources, Shared};
-use crate::database::{Database, Expiring};
+use super::resources::{Mount, Resources, SharedResources};
+use crate::database::{Database, ExpiringTable};
 
 /// Maximum duration of a blueprint's readiness check.
-const READY_LIMIT: Duration = Duration::from_secs(2);
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Blueprints that have started; each follows its dependencies.
 #[derive(Clone)]
 pub(crate) struct StartedBlueprints {
     started: Vec<(Arc<dyn Blueprint>, Resources)>,
-    shared: Shared,
+    shared: SharedResources,
 }
 
 /// Why the blueprints did not start.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotStarted {
+pub(crate) enum BlueprintStartError {
     /// A blueprint returned an error; `reason` includes its sources.
     #[error("the blueprint {blueprint} did not start: {reason}")]
     Failed { blueprint: &'static str, reason: String },
@@ -35,7 +35,7 @@ pub(crate) enum NotStarted {
 
 impl StartedBlueprints {
     /// Starts the blueprints in order. When one fails, stops those that have started.
-    pub(crate) async fn start(blueprints: &[Enabled], shared: Shared) -> Result<Self, NotStarted> {
+    pub(crate) async fn start(blueprints: &[Enabled], shared: SharedResources) -> Result<Self, BlueprintStartError> {
         let mut started = Self { started: Vec::new(), shared };
         for Enabled { blueprint, section } in blueprints {
             let resources = started.shared.of(blueprint.name(), section.own.clone());
@@ -45,8 +45,10 @@ impl StartedBlueprints {
                     started.started.push((Arc::clone(blueprint), resources));
                     continue;
                 }
-                (Ok(()), Some(conflict)) => NotStarted::Conflict(conflict),
-                (Err(error), _) => NotStarted::Failed { blueprint: blueprint.name(), reason: sentence(&*error) },
+                (Ok(()), Some(conflict)) => BlueprintStartError::Conflict(conflict),
+                (Err(error), _) => {
+                    BlueprintStartError::Failed { blueprint: blueprint.name(), reason: sentence(&*error) }
+                }
             };
             started.stop(Duration::from_secs(1)).await;
             return Err(problem);
@@ -59,7 +61,7 @@ impl StartedBlueprints {
     }
 
     /// The tables whose rows expire.
-    pub(crate) fn expiring(&self) -> Vec<Expiring> {
+    pub(crate) fn expiring(&self) -> Vec<ExpiringTable> {
         self.shared.expiring()
     }
 
@@ -86,9 +88,9 @@ impl StartedBlueprints {
     /// The readiness of each blueprint, by name.
     pub(crate) async fn ready(&self) -> Vec<(&'static str, Result<(), String>)> {
         let checks = self.started.iter().map(async |(blueprint, resources)| {
-            let outcome = match tokio::time::timeout(READY_LIMIT, blueprint.ready(resources)).await {
+            let outcome = match tokio::time::timeout(READY_TIMEOUT, blueprint.ready(resources)).await {
                 Ok(outcome) => outcome.map_err(|error| sentence(&*error)),
-                Err(_) => Err(format!("readiness check timed out after {} s", READY_LIMIT.as_secs())),
+                Err(_) => Err(format!("readiness check timed out after {} s", READY_TIMEOUT.as_secs())),
             };
             (blueprint.name(), outcome)
         });
@@ -108,21 +110,21 @@ mod tests {
     /// Calls in their order.
     type Calls = Arc<Mutex<Vec<String>>>;
 
-    struct Told {
+    struct FakeBlueprint {
         name: &'static str,
-        needs: &'static [&'static str],
+        dependencies: &'static [&'static str],
         fails: bool,
-        clashes: bool,
+        conflicts: bool,
         calls: Calls,
     }
 
-    impl Told {
+    impl FakeBlueprint {
         fn record(&self, call: &str) {
             self.calls.lock().push(format!("{} {call}", self.name));
         }
     }
 
-    impl Blueprint for Told {
+    impl Blueprint for FakeBlueprint {
         fn name(&self) -> &'static str {
             self.name
         }
@@ -134,12 +136,12 @@ mod tests {
         }
         fn routes(&self, _: &mut ServiceConfig) {}
         fn dependencies(&self) -> Vec<Dependency> {
-            self.needs.iter().map(|name| Dependency::on(name)).collect()
+            self.dependencies.iter().map(|name| Dependency::on(name)).collect()
         }
         fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
             Box::pin(async move {
                 self.record("start");
-                if self.clashes {
+                if self.conflicts {
                     resources.provide(Arc::new(self.name.to_owned()));
                 }
                 if self.fails { Err("the warehouse is closed".into()) } else { Ok(()) }
@@ -158,21 +160,23 @@ mod tests {
     }
 
     /// Starts orders, which depends on users and is registered first, and users; returns the outcome and their calls.
-    async fn start(fails: bool, clashes: bool) -> (Result<StartedBlueprints, NotStarted>, Calls) {
+    async fn start(fails: bool, conflicts: bool) -> (Result<StartedBlueprints, BlueprintStartError>, Calls) {
         let calls = Calls::default();
-        let one = |name, needs, fails| Registered::new(Told { name, needs, fails, clashes, calls: Arc::clone(&calls) });
+        let one = |name, dependencies, fails| {
+            Registered::new(FakeBlueprint { name, dependencies, fails, conflicts, calls: Arc::clone(&calls) })
+        };
         let blueprints = [one("orders", &["users"], false), one("users", &[], fails)];
         let loader = Loader::new("/nonexistent").variables([("DATABASE_URL", "sqlite::memory:")]);
         let mut settings = loader.load().expect("valid settings");
         let enabled = enabled(&blueprints, &mut settings).expect("no conflict");
         let database = crate::database::tests::in_memory().await;
-        (StartedBlueprints::start(&enabled, Shared::new(database)).await, calls)
+        (StartedBlueprints::start(&enabled, SharedResources::new(database)).await, calls)
     }
 
     #[actix_web::test]
     async fn each_blueprint_starts_after_its_dependencies_and_stops_before() {
         let (started, calls) = start(false, false).await;
-        let Ok(running) = started else { panic!("they start") };
+        let Ok(running) = started else { panic!("a successful start") };
         let ready = [("users", Ok(())), ("orders", Err("stock is not loaded yet".to_owned()))];
         assert_eq!(running.ready().await, ready);
         running.stop(Duration::from_secs(1)).await;
@@ -182,7 +186,7 @@ mod tests {
     #[actix_web::test]
     async fn two_blueprints_that_provide_the_same_type_conflict() {
         let (started, calls) = start(false, true).await;
-        let Err(NotStarted::Conflict(why)) = started else { panic!("they clash") };
+        let Err(BlueprintStartError::Conflict(why)) = started else { panic!("they conflict") };
         assert_eq!(why.to_string(), "the blueprints users and orders both provide alloc::string::String: only one may");
         assert_eq!(*calls.lock(), ["users start", "orders start", "users stop"]);
     }
@@ -190,7 +194,7 @@ mod tests {
     #[actix_web::test]
     async fn a_failed_start_reports_the_reason() {
         let (started, calls) = start(true, false).await;
-        let Err(why @ NotStarted::Failed { .. }) = started else { panic!("it does not start") };
+        let Err(why @ BlueprintStartError::Failed { .. }) = started else { panic!("a failed start") };
         assert_eq!(why.to_string(), "the blueprint users did not start: the warehouse is closed");
         assert_eq!(*calls.lock(), ["users start"]);
     }

@@ -23,12 +23,12 @@ pub enum DatabaseError {
     #[error("statement failed: {0}")]
     Statement(#[source] DriverError),
     /// A column is missing, or its value cannot be converted to the requested type.
-    #[error("cannot read the column `{column}` as {wanted}: {reason}")]
+    #[error("cannot read the column `{column}` as {expected}: {reason}")]
     Column {
         /// Name of the column, or its position in the row.
         column: String,
         /// The Rust type that was requested.
-        wanted: &'static str,
+        expected: &'static str,
         /// Error of the conversion.
         reason: String,
     },
@@ -37,7 +37,7 @@ pub enum DatabaseError {
     NoRow,
     /// `BEGIN`, `COMMIT`, `ROLLBACK` or `SAVEPOINT` was sent as a statement.
     #[error("{0} is not allowed as a statement: use `Database::transaction`")]
-    ByStatement(String),
+    TransactionControl(String),
     /// An earlier statement of the transaction failed, so it can only be rolled back.
     #[error("an earlier statement of this transaction failed; it can only be rolled back")]
     TransactionFailed,
@@ -60,8 +60,8 @@ impl DatabaseError {
         matches!(self, Self::Unavailable(outage) if outage.cause == OutageCause::ConnectionLost)
     }
 
-    pub(super) fn outage(place: &str, cause: OutageCause, source: Option<DriverError>) -> Self {
-        Self::Unavailable(Outage { place: place.to_owned(), cause, source: source.map(std::sync::Arc::new) })
+    pub(super) fn outage(address: &str, cause: OutageCause, source: Option<DriverError>) -> Self {
+        Self::Unavailable(Outage { address: address.to_owned(), cause, source: source.map(std::sync::Arc::new) })
     }
 }
 
@@ -110,9 +110,9 @@ impl OutageCause {
 
 /// An outage of the database. The message names the database and the cause; it is the same for all failures of one cause.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the database {place} {}", cause.explanation())]
+#[error("the database {address} {}", cause.explanation())]
 pub struct Outage {
-    place: String,
+    address: String,
     pub(super) cause: OutageCause,
     source: Option<std::sync::Arc<DriverError>>,
 }

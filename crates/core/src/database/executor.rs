@@ -2,7 +2,7 @@
 
 use super::error::{DatabaseError, Result};
 use super::row::FromRow;
-use super::value::Value;
+use super::value::ToSql;
 
 /// Runs SQL statements: each on its own with `&Database`, or all in one transaction with `&mut Transaction`.
 ///
@@ -24,19 +24,19 @@ pub trait Executor: Sized {
     ///
     /// # Errors
     /// If the database is unavailable or rejects the statement, or if a row cannot be converted.
-    async fn query<T: FromRow>(self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>>;
+    async fn query<T: FromRow>(self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>>;
 
     /// Runs a statement and returns the number of affected rows.
     ///
     /// # Errors
     /// If the database is unavailable or rejects the statement.
-    async fn execute(self, sql: &str, values: &[&dyn Value]) -> Result<u64>;
+    async fn execute(self, sql: &str, values: &[&dyn ToSql]) -> Result<u64>;
 
     /// Runs a statement and returns the first row, if there is one.
     ///
     /// # Errors
     /// As for [`query`](Self::query).
-    async fn query_opt<T: FromRow>(self, sql: &str, values: &[&dyn Value]) -> Result<Option<T>> {
+    async fn query_opt<T: FromRow>(self, sql: &str, values: &[&dyn ToSql]) -> Result<Option<T>> {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
 
@@ -44,7 +44,7 @@ pub trait Executor: Sized {
     ///
     /// # Errors
     /// As for [`query`](Self::query), and if there is no row.
-    async fn query_one<T: FromRow>(self, sql: &str, values: &[&dyn Value]) -> Result<T> {
+    async fn query_one<T: FromRow>(self, sql: &str, values: &[&dyn ToSql]) -> Result<T> {
         self.query_opt(sql, values).await?.ok_or(DatabaseError::NoRow)
     }
 }
@@ -55,7 +55,7 @@ pub(super) fn check(sql: &str) -> Result<()> {
     let sql = sql.trim_start();
     let word = &sql[..sql.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(sql.len())];
     if CONTROL.iter().any(|control| control.eq_ignore_ascii_case(word)) {
-        return Err(DatabaseError::ByStatement(word.to_owned()));
+        return Err(DatabaseError::TransactionControl(word.to_owned()));
     }
     Ok(())
 }
@@ -78,7 +78,7 @@ mod tests {
     fn transaction_control_statements_are_rejected() {
         for sql in ["BEGIN", " begin immediate", "COMMIT;", "rollback to a", "SAVEPOINT a", "start transaction", "end"]
         {
-            assert!(matches!(check(sql), Err(DatabaseError::ByStatement(_))), "{sql}");
+            assert!(matches!(check(sql), Err(DatabaseError::TransactionControl(_))), "{sql}");
         }
         for sql in ["SELECT 1", "INSERT INTO begins VALUES (1)", "beginning", "", "-- begin\nSELECT 1"] {
             assert!(check(sql).is_ok(), "{sql}");

@@ -16,7 +16,7 @@ use super::options::Options;
 use super::postgres::{self, Postgres};
 use super::row::FromRow;
 use super::sqlite::Sqlite;
-use super::value::Value;
+use super::value::ToSql;
 
 /// Maximum duration of a readiness check.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
@@ -82,7 +82,7 @@ impl Database {
                 Connections::Postgres(postgres) => postgres.ping().await,
             }
         };
-        tokio::time::timeout(PING_TIMEOUT, ping).await.unwrap_or_else(|_| Err(self.silent()))
+        tokio::time::timeout(PING_TIMEOUT, ping).await.unwrap_or_else(|_| Err(self.timed_out()))
     }
 
     /// Waits until no transaction is open, or until the deadline.
@@ -107,16 +107,16 @@ impl Database {
     ///
     /// # Errors
     /// If the connection cannot be configured.
-    pub(crate) fn apart(&self, channel: &'static str) -> Result<(Self, Arc<Notify>)> {
+    pub(crate) fn dedicated(&self, channel: &'static str) -> Result<(Self, Arc<Notify>)> {
         let notified = Arc::new(Notify::new());
-        let apart = match &*self.connections {
+        let dedicated = match &*self.connections {
             Connections::Sqlite(_) => self.clone(),
             Connections::Postgres(postgres) => {
                 let connections = Connections::Postgres(postgres.listening(channel, Arc::clone(&notified))?);
                 Self { connections: Arc::new(connections), open_transactions: OpenTransactions::default() }
             }
         };
-        Ok((apart, notified))
+        Ok((dedicated, notified))
     }
 
     pub(crate) fn close(&self) {
@@ -127,24 +127,24 @@ impl Database {
         }
     }
 
-    fn place(&self) -> &str {
+    fn address(&self) -> &str {
         match &*self.connections {
             Connections::Sqlite(sqlite) => sqlite.url(),
-            Connections::Postgres(postgres) => postgres.place(),
+            Connections::Postgres(postgres) => postgres.address(),
         }
     }
 
-    pub(super) fn silent(&self) -> DatabaseError {
-        DatabaseError::outage(self.place(), error::OutageCause::NoAnswer, None)
+    pub(super) fn timed_out(&self) -> DatabaseError {
+        DatabaseError::outage(self.address(), error::OutageCause::NoAnswer, None)
     }
 
     pub(crate) fn stopping(&self) -> DatabaseError {
-        DatabaseError::outage(self.place(), error::OutageCause::StartingOrStopping, None)
+        DatabaseError::outage(self.address(), error::OutageCause::StartingOrStopping, None)
     }
 }
 
 impl Executor for &Database {
-    async fn query<T: FromRow>(self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    async fn query<T: FromRow>(self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
         check(sql)?;
         match &*self.connections {
             Connections::Sqlite(sqlite) => sqlite.query(sql, values).await,
@@ -152,7 +152,7 @@ impl Executor for &Database {
         }
     }
 
-    async fn execute(self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    async fn execute(self, sql: &str, values: &[&dyn ToSql]) -> Result<u64> {
         check(sql)?;
         match &*self.connections {
             Connections::Sqlite(sqlite) => sqlite.execute(sql, values).await,

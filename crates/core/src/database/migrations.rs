@@ -80,22 +80,22 @@ const CREATE_WRITERS: &str = "CREATE TABLE IF NOT EXISTS schema_writers (
     version BIGINT NOT NULL,
     program TEXT NOT NULL
 )";
-const NOTE_WRITER: &str = "INSERT INTO schema_writers (blueprint, version, program) VALUES ($1, $2, $3)
+const RECORD_WRITER: &str = "INSERT INTO schema_writers (blueprint, version, program) VALUES ($1, $2, $3)
     ON CONFLICT (blueprint) DO UPDATE SET version = excluded.version, program = excluded.program";
 const FIND_WRITER: &str = "SELECT program FROM schema_writers WHERE blueprint = $1";
 
 /// The tables with the history of one blueprint.
-struct Names {
+struct HistoryTables {
     /// The current table.
     history: String,
     /// The table of version 0.1.
-    former: String,
+    legacy: String,
 }
 
-impl Names {
+impl HistoryTables {
     fn of(blueprint: &str) -> Self {
         let name = blueprint.replace('-', "_");
-        Self { history: format!("_schema_{name}"), former: format!("_migrations_{name}") }
+        Self { history: format!("_schema_{name}"), legacy: format!("_migrations_{name}") }
     }
 
     fn runner(&self, migrations: &[Migration]) -> Runner {
@@ -105,8 +105,8 @@ impl Names {
     }
 
     /// A query for the last migration that version 0.1 ran.
-    fn former_version(&self) -> String {
-        format!("SELECT max(version) FROM {} WHERE success", self.former)
+    fn legacy_version(&self) -> String {
+        format!("SELECT max(version) FROM {} WHERE success", self.legacy)
     }
 }
 
@@ -125,23 +125,23 @@ pub(super) fn run_on_sqlite(
     // A migration that rebuilds a table drops it temporarily; with foreign keys enabled that would delete referring rows.
     connection.execute_batch("PRAGMA foreign_keys = OFF").map_err(plain)?;
     for (blueprint, migrations) in migrations {
-        let names = Names::of(&blueprint);
-        let runner = names.runner(&migrations.sqlite);
+        let tables = HistoryTables::of(&blueprint);
+        let runner = tables.runner(&migrations.sqlite);
         let failed = |error: refinery::Error, writer| failure(&blueprint, program, &runner, &error, writer);
-        let has_former = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
-        let has_former =
-            connection.query_row(has_former, [&names.former], |row| row.get::<_, i64>(0)).map_err(plain)?;
-        if has_former > 0 {
+        let has_legacy = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
+        let has_legacy =
+            connection.query_row(has_legacy, [&tables.legacy], |row| row.get::<_, i64>(0)).map_err(plain)?;
+        if has_legacy > 0 {
             let version: Option<i64> =
-                connection.query_row(&names.former_version(), [], |row| row.get(0)).map_err(plain)?;
-            if let Some(target) = fake(version) {
-                names
+                connection.query_row(&tables.legacy_version(), [], |row| row.get(0)).map_err(plain)?;
+            if let Some(target) = fake_target(version) {
+                tables
                     .runner(&migrations.sqlite)
                     .set_target(target)
                     .run(connection)
                     .map_err(|error| failed(error, None))?;
             }
-            connection.execute_batch(&format!("DROP TABLE {}", names.former)).map_err(plain)?;
+            connection.execute_batch(&format!("DROP TABLE {}", tables.legacy)).map_err(plain)?;
         }
         let applied = match runner.run(connection) {
             Ok(report) => !report.applied_migrations().is_empty(),
@@ -152,7 +152,7 @@ pub(super) fn run_on_sqlite(
         };
         if applied {
             let values = (&blueprint, newest(&runner), written_by(program));
-            connection.execute(NOTE_WRITER, values).map_err(plain)?;
+            connection.execute(RECORD_WRITER, values).map_err(plain)?;
         }
     }
     let broken = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get::<_, i64>(0));
@@ -172,21 +172,21 @@ pub(super) async fn run_on_postgres(
 ) -> Result<(), MigrationFailure> {
     client.batch_execute(CREATE_WRITERS).await?;
     for (blueprint, migrations) in migrations {
-        let names = Names::of(&blueprint);
-        let runner = names.runner(&migrations.postgres);
+        let tables = HistoryTables::of(&blueprint);
+        let runner = tables.runner(&migrations.postgres);
         let failed = |error: refinery::Error, writer| MigrationFailure::of(&blueprint, program, &runner, error, writer);
-        let has_former = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&names.former]).await?;
-        if has_former.get(0) {
-            let version: Option<i64> = client.query_one(&names.former_version(), &[]).await?.get(0);
-            if let Some(target) = fake(version) {
-                names
+        let has_legacy = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&tables.legacy]).await?;
+        if has_legacy.get(0) {
+            let version: Option<i64> = client.query_one(&tables.legacy_version(), &[]).await?.get(0);
+            if let Some(target) = fake_target(version) {
+                tables
                     .runner(&migrations.postgres)
                     .set_target(target)
                     .run_async(client)
                     .await
                     .map_err(|error| failed(error, None))?;
             }
-            client.batch_execute(&format!("DROP TABLE {}", names.former)).await?;
+            client.batch_execute(&format!("DROP TABLE {}", tables.legacy)).await?;
         }
         let applied = match runner.run_async(client).await {
             Ok(report) => !report.applied_migrations().is_empty(),
@@ -197,7 +197,7 @@ pub(super) async fn run_on_postgres(
             }
         };
         if applied {
-            client.execute(NOTE_WRITER, &[&blueprint, &newest(&runner), &written_by(program)]).await?;
+            client.execute(RECORD_WRITER, &[&blueprint, &newest(&runner), &written_by(program)]).await?;
         }
     }
     Ok(())
@@ -206,7 +206,7 @@ pub(super) async fn run_on_postgres(
 /// Why the migrations failed: an error of the server, which the caller explains, or an error with a complete message.
 pub(super) enum MigrationFailure {
     Server { what: String, error: Box<dyn std::error::Error + Send + Sync> },
-    Said(DatabaseError),
+    Explained(DatabaseError),
 }
 
 impl MigrationFailure {
@@ -214,7 +214,7 @@ impl MigrationFailure {
         let what = format!("the migrations of {blueprint}");
         match error.kind() {
             Kind::Connection(..) => Self::Server { what, error: error.into() },
-            _ => Self::Said(failure(blueprint, program, runner, &error, writer)),
+            _ => Self::Explained(failure(blueprint, program, runner, &error, writer)),
         }
     }
 }
@@ -225,7 +225,7 @@ impl From<tokio_postgres::Error> for MigrationFailure {
     }
 }
 
-fn fake(version: Option<i64>) -> Option<Target> {
+fn fake_target(version: Option<i64>) -> Option<Target> {
     Some(Target::FakeVersion(i32::try_from(version?).ok()?))
 }
 
@@ -243,14 +243,14 @@ fn failure(
     if let Some(too_new) = too_new(blueprint, program, runner, error, writer) {
         return too_new;
     }
-    let said = match error.kind() {
+    let reason = match error.kind() {
         Kind::DivergentVersion(applied, _) => {
             format!("{applied} was changed after it had run: restore the file, and add a new migration instead")
         }
         Kind::Connection(what, cause) => format!("{what}: {cause}"),
         _ => error.to_string(),
     };
-    DatabaseError::Start(format!("the migrations of {blueprint}: {said}"))
+    DatabaseError::Start(format!("the migrations of {blueprint}: {reason}"))
 }
 
 /// The error for an applied migration that this program does not contain, because a newer version ran it.

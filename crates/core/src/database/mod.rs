@@ -33,10 +33,10 @@ pub(crate) use migrations::Program;
 pub(crate) use open_transactions::OpenTransaction;
 pub(crate) use options::Options;
 pub use row::{FromRow, Row};
-pub use sweeper::Expiring;
+pub use sweeper::ExpiringTable;
 pub(crate) use sweeper::Sweeper;
 pub use transaction::Transaction;
-pub use value::{Column, Value};
+pub use value::{FromSql, ToSql};
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -7,10 +7,10 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct OpenTransactions(Arc<Shared>);
+pub(super) struct OpenTransactions(Arc<State>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct State {
     counts: Mutex<Counts>,
     none_open: Notify,
 }
@@ -24,7 +24,7 @@ struct Counts {
 /// Guard of an open transaction. If it is dropped without a call to [`ended`](Self::ended), the transaction was aborted.
 #[derive(Debug)]
 pub(crate) struct OpenTransaction {
-    shared: Arc<Shared>,
+    shared: Arc<State>,
     has_ended: bool,
 }
 

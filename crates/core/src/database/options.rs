@@ -20,7 +20,7 @@ pub(crate) struct Options {
 
 impl Options {
     /// Maximum number of file descriptors of connections that do not belong to a worker.
-    pub(crate) fn most_descriptors(&self) -> u64 {
+    pub(crate) fn max_descriptors(&self) -> u64 {
         match Engine::of(&self.url) {
             // The pool, and the dedicated connection that listens for shared overrides.
             Some(Engine::Postgres) => u64::from(self.max_connections) + 1,

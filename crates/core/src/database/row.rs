@@ -6,7 +6,7 @@ use std::error::Error as _;
 use std::fmt::Display;
 
 use super::error::DatabaseError;
-use super::value::Column;
+use super::value::FromSql;
 
 /// A row of a query result.
 #[derive(Debug)]
@@ -36,13 +36,13 @@ impl<'a> Row<'a> {
     ///
     /// # Errors
     /// If there is no such column, or its value cannot be converted.
-    pub fn get<T: Column>(&self, name: &str) -> Result<T, DatabaseError> {
+    pub fn get<T: FromSql>(&self, name: &str) -> Result<T, DatabaseError> {
         let next = self.next.get();
         let index = match self.name(next) {
             Some(found) if found == name => Some(next),
             _ => (0..self.len()).find(|index| self.name(*index) == Some(name)),
         };
-        let index = index.ok_or_else(|| unreadable::<T>(name.to_owned(), &"the row has no such column"))?;
+        let index = index.ok_or_else(|| column_error::<T>(name.to_owned(), &"the row has no such column"))?;
         self.next.set(index + 1);
         self.at(index)
     }
@@ -65,9 +65,9 @@ impl<'a> Row<'a> {
     ///
     /// # Errors
     /// If there is no such column, or its value cannot be converted.
-    pub fn at<T: Column>(&self, index: usize) -> Result<T, DatabaseError> {
+    pub fn at<T: FromSql>(&self, index: usize) -> Result<T, DatabaseError> {
         let failed = |reason: &dyn Display| {
-            unreadable::<T>(self.name(index).map_or_else(|| index.to_string(), str::to_owned), reason)
+            column_error::<T>(self.name(index).map_or_else(|| index.to_string(), str::to_owned), reason)
         };
         match self.inner {
             Inner::Sqlite { row, .. } => {
@@ -82,8 +82,8 @@ impl<'a> Row<'a> {
     }
 }
 
-fn unreadable<T>(column: String, reason: &dyn Display) -> DatabaseError {
-    DatabaseError::Column { column, wanted: type_name::<T>(), reason: reason.to_string() }
+fn column_error<T>(column: String, reason: &dyn Display) -> DatabaseError {
+    DatabaseError::Column { column, expected: type_name::<T>(), reason: reason.to_string() }
 }
 
 /// A type that can be built from a row: a struct, see [`from_row!`](crate::from_row), or a tuple of up to six columns in order.
@@ -97,7 +97,7 @@ pub trait FromRow: Sized {
 
 macro_rules! tuples {
     ($(($($type:ident $index:tt),+))*) => {
-        $(impl<$($type: Column),+> FromRow for ($($type,)+) {
+        $(impl<$($type: FromSql),+> FromRow for ($($type,)+) {
             fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {
                 Ok(($(row.at::<$type>($index)?,)+))
             }
@@ -141,7 +141,7 @@ macro_rules! from_row {
     (@get $row:ident $field:ident $stored:ty) => {
         $row.get::<$stored>(stringify!($field))?.try_into().map_err(|error| $crate::DatabaseError::Column {
             column: stringify!($field).to_owned(),
-            wanted: ::std::any::type_name::<Self>(),
+            expected: ::std::any::type_name::<Self>(),
             reason: ::std::string::ToString::to_string(&error),
         })?
     };

@@ -22,14 +22,14 @@ const CLAIM: &str = "INSERT INTO leases (name, holder, expires_at) VALUES ($1, $
 /// at a time.
 ///
 /// ```
-/// use cyanotype::{Expiring, Resources};
+/// use cyanotype::{ExpiringTable, Resources};
 ///
 /// fn start(resources: &Resources) {
-///     resources.expire(Expiring { table: "invitations", key: "token_hash", expires_at: "expires_at" });
+///     resources.delete_expired_rows(ExpiringTable { table: "invitations", key: "token_hash", expires_at: "expires_at" });
 /// }
 /// ```
 #[derive(Debug, Clone, Copy)]
-pub struct Expiring {
+pub struct ExpiringTable {
     /// Name of the table.
     pub table: &'static str,
     /// Columns of the primary key, separated by commas.
@@ -39,18 +39,19 @@ pub struct Expiring {
 }
 
 /// The framework's table with expiring rows.
-const OWN: Expiring = Expiring { table: "idempotency_keys", key: "caller, key_hash", expires_at: "expires_at" };
+const OWN: ExpiringTable =
+    ExpiringTable { table: "idempotency_keys", key: "caller, key_hash", expires_at: "expires_at" };
 
 pub(crate) struct Sweeper {
     database: Database,
-    tables: Vec<Expiring>,
+    tables: Vec<ExpiringTable>,
     interval: Duration,
     /// Identifies this process among those that sweep the same database.
     holder: Uuid,
 }
 
 impl Sweeper {
-    pub(crate) fn new(database: Database, tables: Vec<Expiring>, interval: Duration) -> Self {
+    pub(crate) fn new(database: Database, tables: Vec<ExpiringTable>, interval: Duration) -> Self {
         let tables = std::iter::once(OWN).chain(tables).collect();
         Self { database, tables, interval, holder: Uuid::new_v4() }
     }
@@ -77,7 +78,7 @@ impl Sweeper {
             return Ok(0);
         }
         let mut all = 0;
-        for Expiring { table, key, expires_at } in &self.tables {
+        for ExpiringTable { table, key, expires_at } in &self.tables {
             let delete = format!(
                 "DELETE FROM {table} WHERE {expires_at} <= $1
                  AND ({key}) IN (SELECT {key} FROM {table} WHERE {expires_at} <= $1 ORDER BY {key} LIMIT {BATCH})"

@@ -7,7 +7,7 @@ use super::open_transactions::OpenTransaction;
 use super::postgres::PostgresTransaction;
 use super::row::FromRow;
 use super::sqlite::SqliteTransaction;
-use super::value::Value;
+use super::value::ToSql;
 
 /// An open transaction; see [`Database::transaction`].
 pub struct Transaction {
@@ -101,7 +101,7 @@ impl Transaction {
 }
 
 impl Executor for &mut Transaction {
-    async fn query<T: FromRow>(self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    async fn query<T: FromRow>(self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
         self.check(sql)?;
         let rows = match &mut self.inner {
             Inner::Sqlite(transaction) => transaction.query(sql, values),
@@ -111,7 +111,7 @@ impl Executor for &mut Transaction {
         rows
     }
 
-    async fn execute(self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    async fn execute(self, sql: &str, values: &[&dyn ToSql]) -> Result<u64> {
         self.check(sql)?;
         let changed = match &mut self.inner {
             Inner::Sqlite(transaction) => transaction.execute(sql, values),

@@ -21,14 +21,14 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::ToSql as _;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::types::{FromSql as SqliteFromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use tokio_postgres::types as postgres;
 use uuid::Uuid;
 
 /// A type that can be a parameter of a statement.
-pub trait Value: Sync {
+pub trait ToSql: Sync {
     #[doc(hidden)]
     fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>>;
     #[doc(hidden)]
@@ -36,7 +36,7 @@ pub trait Value: Sync {
 }
 
 /// A type that the value of a column can be converted to.
-pub trait Column: Sized {
+pub trait FromSql: Sized {
     #[doc(hidden)]
     fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self>;
     #[doc(hidden)]
@@ -45,7 +45,7 @@ pub trait Column: Sized {
 
 macro_rules! value {
     ($type:ty, $value:ident => $sqlite:expr) => {
-        impl Value for $type {
+        impl ToSql for $type {
             fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
                 let $value = self;
                 $sqlite
@@ -59,7 +59,7 @@ macro_rules! value {
 
 macro_rules! column {
     ($type:ty, $value:ident => $sqlite:expr) => {
-        impl Column for $type {
+        impl FromSql for $type {
             fn from_sqlite($value: ValueRef<'_>) -> FromSqlResult<Self> {
                 $sqlite
             }
@@ -70,25 +70,25 @@ macro_rules! column {
     };
 }
 
-macro_rules! as_the_driver_does {
+macro_rules! delegate_to_driver {
     ($($type:ty),*) => {
         $(value!($type, value => value.to_sql());
-        column!($type, value => FromSql::column_result(value));)*
+        column!($type, value => SqliteFromSql::column_result(value));)*
     };
 }
 
-as_the_driver_does!(bool, i64, f64, String, Vec<u8>, Uuid, Date);
+delegate_to_driver!(bool, i64, f64, String, Vec<u8>, Uuid, Date);
 value!(&str, value => value.to_sql());
 value!(Json, value => Ok(value.to_string().into()));
-column!(Json, value => FromSql::column_result(value));
+column!(Json, value => SqliteFromSql::column_result(value));
 value!(Timestamp, value => Ok(format!("{value:.6}").into()));
-column!(Timestamp, value => FromSql::column_result(value));
+column!(Timestamp, value => SqliteFromSql::column_result(value));
 value!(Decimal, value => Ok(if value.is_zero() { "0".into() } else { value.to_string().into() }));
 column!(Decimal, value => value.as_str()?.parse().map_err(FromSqlError::other));
 
-impl<T: Value + postgres::ToSql> Value for Option<T> {
+impl<T: ToSql + postgres::ToSql> ToSql for Option<T> {
     fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        self.as_ref().map_or(Ok(ToSqlOutput::Owned(rusqlite::types::Value::Null)), Value::to_sqlite)
+        self.as_ref().map_or(Ok(ToSqlOutput::Owned(rusqlite::types::Value::Null)), ToSql::to_sqlite)
     }
 
     fn to_postgres(&self) -> &(dyn postgres::ToSql + Sync) {
@@ -96,7 +96,7 @@ impl<T: Value + postgres::ToSql> Value for Option<T> {
     }
 }
 
-impl<T: Column + for<'a> postgres::FromSql<'a>> Column for Option<T> {
+impl<T: FromSql + for<'a> postgres::FromSql<'a>> FromSql for Option<T> {
     fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self> {
         match value {
             ValueRef::Null => Ok(None),

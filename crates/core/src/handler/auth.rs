@@ -194,19 +194,19 @@ impl<T: FromRequest<Error = Problem> + 'static> FromRequest for Authenticated<T>
 
 async fn authenticated(
     token: Option<String>,
-    by: Option<Arc<dyn Authenticator>>,
+    authenticator: Option<Arc<dyn Authenticator>>,
     flags: Option<RequestFlags>,
 ) -> Result<Caller, Problem> {
     // From here on the response depends on the caller, also if it is a 401.
     request::with_current(|request| request.set_depends_on_caller());
     let token = token.ok_or_else(|| Problem::unauthorized("send a bearer token in the authorization header"))?;
-    let by = by.ok_or_else(|| {
+    let authenticator = authenticator.ok_or_else(|| {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "authentication is unavailable: this process serves no blueprint with users",
         )
     })?;
-    let user = by.authenticate(&token).await?.ok_or_else(Problem::invalid_token)?;
+    let user = authenticator.authenticate(&token).await?.ok_or_else(Problem::invalid_token)?;
     if let Some(flags) = flags {
         flags.evaluate(Some(user.id)).await;
     }

@@ -71,7 +71,7 @@ struct Tag {
 ///
 /// async fn read(known: IfNoneMatch) -> HttpResponse {
 ///     let (id, version, name) = (1, 7, "Ada");
-///     known.answer(ETag::of(id, version), name)
+///     known.respond(ETag::of(id, version), name)
 /// }
 /// ```
 #[derive(Debug)]
@@ -80,15 +80,15 @@ pub struct IfNoneMatch(Option<Tags>);
 impl IfNoneMatch {
     /// 304 if the client has this version, otherwise 200 with `body` as JSON. Both carry the tag and
     /// `cache-control: private, no-cache`, so that the client may cache the body and revalidates it before each use.
-    pub fn answer(&self, tag: ETag, body: impl Serialize) -> HttpResponse {
+    pub fn respond(&self, tag: ETag, body: impl Serialize) -> HttpResponse {
         let known = match &self.0 {
             None => false,
             Some(Tags::Any) => true,
             Some(Tags::These(tags)) => tags.iter().any(|known| known.opaque == tag.0),
         };
-        let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        answer.insert_header(tag).insert_header((CACHE_CONTROL, "private, no-cache"));
-        if known { answer.finish() } else { answer.json(body) }
+        let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response.insert_header(tag).insert_header((CACHE_CONTROL, "private, no-cache"));
+        if known { response.finish() } else { response.json(body) }
     }
 }
 
@@ -115,15 +115,15 @@ impl FromRequest for IfNoneMatch {
 /// The `If-Match` header: the version of a resource that the client wants to change.
 ///
 /// To prevent a race, the change itself must check the version again: `UPDATE … WHERE id = $1 AND version = $2`. If it
-/// affects no row, return [`changed`].
+/// affects no row, return [`precondition_failed`].
 ///
 /// ```
 /// use cyanotype::Result;
 /// use cyanotype::conditional::{ETag, IfMatch};
 ///
-/// async fn change(wanted: IfMatch) -> Result<()> {
+/// async fn change(if_match: IfMatch) -> Result<()> {
 ///     let (id, stored_version) = (1, 7);
-///     wanted.required()?.check(&ETag::of(id, stored_version)) // 428 without a tag, 412 with another one
+///     if_match.required()?.check(&ETag::of(id, stored_version)) // 428 without a tag, 412 with another one
 /// }
 /// ```
 #[derive(Debug)]
@@ -132,7 +132,7 @@ pub struct IfMatch(Option<Tags>);
 impl IfMatch {
     /// Whether the header is present.
     #[must_use]
-    pub const fn is_given(&self) -> bool {
+    pub const fn is_present(&self) -> bool {
         self.0.is_some()
     }
 
@@ -141,7 +141,7 @@ impl IfMatch {
     /// # Errors
     /// 428 if it is absent.
     pub fn required(self) -> Result<Self> {
-        if self.is_given() {
+        if self.is_present() {
             return Ok(self);
         }
         let detail = "`if-match` is required: send the `etag` of the version to change";
@@ -158,7 +158,9 @@ impl IfMatch {
                 let detail = "invalid `if-match`: send the `etag` unchanged, in its double quotes";
                 Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail))
             }
-            Some(Tags::These(tags)) if !tags.iter().any(|tag| !tag.weak && tag.opaque == current.0) => Err(changed()),
+            Some(Tags::These(tags)) if !tags.iter().any(|tag| !tag.weak && tag.opaque == current.0) => {
+                Err(precondition_failed())
+            }
             _ => Ok(()),
         }
     }
@@ -185,7 +187,7 @@ impl FromRequest for IfMatch {
 }
 
 /// 412: the resource has changed since the client read it.
-pub fn changed() -> Problem {
+pub fn precondition_failed() -> Problem {
     let detail = "the resource has changed since you read it; read it again and retry";
     Problem::new(StatusCode::PRECONDITION_FAILED, detail)
 }
@@ -202,13 +204,13 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Tags>, ()> {
         if value == "*" {
             return Ok(Some(Tags::Any));
         }
-        listed(value, &mut tags)?;
+        parse_list(value, &mut tags)?;
     }
     if tags.is_empty() { Err(()) } else { Ok(Some(Tags::These(tags))) }
 }
 
 /// Parses a list such as `"a", W/"b"`. A tag may contain commas.
-fn listed(mut list: &str, tags: &mut Vec<Tag>) -> Result<(), ()> {
+fn parse_list(mut list: &str, tags: &mut Vec<Tag>) -> Result<(), ()> {
     loop {
         list = list.trim_start_matches([' ', '\t', ',']);
         if list.is_empty() {
@@ -245,7 +247,7 @@ mod tests {
 
     async fn status_of_read(values: &[&str], opaque: &str) -> u16 {
         let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("never rejected");
-        known.answer(tag(opaque), "body").status().as_u16()
+        known.respond(tag(opaque), "body").status().as_u16()
     }
 
     #[test]
@@ -278,7 +280,7 @@ mod tests {
     async fn both_responses_carry_the_tag() {
         for (values, body) in [(&[][..], "\"body\""), (&["\"7\""][..], "")] {
             let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("never rejected");
-            let response = known.answer(tag("7"), "body");
+            let response = known.respond(tag("7"), "body");
             assert_eq!(response.headers().get(ETAG), Some(&HeaderValue::from_static("\"7\"")));
             assert_eq!(response.headers().get(CACHE_CONTROL), Some(&HeaderValue::from_static("private, no-cache")));
             let bytes = actix_web::body::MessageBody::try_into_bytes(response.into_body()).expect("a complete body");
@@ -289,7 +291,7 @@ mod tests {
     #[actix_web::test]
     async fn if_match_accepts_only_the_current_version() {
         let refusal = async |values: &[&str]| {
-            let checked = if_match(values).await.and_then(|wanted| wanted.check(&tag("7")));
+            let checked = if_match(values).await.and_then(|if_match| if_match.check(&tag("7")));
             checked.err().map(|problem| actix_web::ResponseError::status_code(&problem).as_u16())
         };
         for good in [&[][..], &["\"7\""], &["\"6\",\t\"7\""], &["*"]] {
@@ -306,7 +308,7 @@ mod tests {
     #[actix_web::test]
     async fn a_rejection_distinguishes_an_outdated_tag_from_an_invalid_one() {
         let refusal = async |values: &[&str]| {
-            let checked = if_match(values).await.and_then(|wanted| wanted.check(&tag("7")));
+            let checked = if_match(values).await.and_then(|if_match| if_match.check(&tag("7")));
             checked.expect_err("a rejection").to_string()
         };
         assert!(refusal(&["\"6\""]).await.contains("has changed"));

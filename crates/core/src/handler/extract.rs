@@ -20,9 +20,9 @@ use serde::de::{self, DeserializeOwned, IgnoredAny, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::idempotency;
-use super::json_words;
-use super::objects::Objects;
 use super::problem::{FieldError, Problem};
+use super::serde_messages;
+use super::strict_structs::StrictStructs;
 
 /// Limits on request bodies, from the settings.
 #[derive(Debug, Clone, Copy)]
@@ -78,12 +78,12 @@ impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Jso
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = content_type::is_json(request.content_type());
-        let coding = content_type::coding(request.headers()).is_some();
+        let is_encoded = content_type::coding(request.headers()).is_some();
         let limits = request.app_data::<Limits>().copied().unwrap_or_default();
         let payload = payload.take();
         let request = request.clone();
         Box::pin(async move {
-            if coding {
+            if is_encoded {
                 let refusal =
                     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body without `content-encoding`");
                 return Err(refusal.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
@@ -132,7 +132,7 @@ async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| {
+    let value = serde_path_to_error::deserialize(StrictStructs(&mut json)).map_err(|error| {
         let path = error.path().to_string();
         refused(&path, error.inner(), body)
     })?;
@@ -141,20 +141,20 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 }
 
 fn refused(path: &str, error: &serde_json::Error, body: &[u8]) -> Problem {
-    let said = error.to_string();
+    let message = error.to_string();
     let (line, column) = (error.line(), error.column());
-    let said = said.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&said);
+    let message = message.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&message);
     // Redaction identifies secrets by their keys, so a body without keys is not logged: an array in place of an object, or a
     // document that is not an object.
-    let is_object = body.trim_ascii_start().starts_with(b"{") && !said.starts_with("trailing characters");
-    if said.starts_with("invalid type: sequence") || !is_object {
+    let is_object = body.trim_ascii_start().starts_with(b"{") && !message.starts_with("trailing characters");
+    if message.starts_with("invalid type: sequence") || !is_object {
         request::with_current(|request| request.withhold_body());
     }
     // serde reports some type errors as syntax errors, such as a number instead of a variant name.
     if error.is_data() || serde_json::from_slice::<IgnoredAny>(body).is_ok() {
-        return Problem::invalid_field(&field(path, said), json_words::of(said));
+        return Problem::invalid_field(&field(path, message), serde_messages::rewrite(message));
     }
-    Problem::bad_request(format!("the body is not JSON: {said} at line {line} column {column}"))
+    Problem::bad_request(format!("the body is not JSON: {message} at line {line} column {column}"))
 }
 
 impl<T: DeserializeOwned + Validate<Context = ()>> FromRequest for Query<T> {
@@ -164,8 +164,8 @@ impl<T: DeserializeOwned + Validate<Context = ()>> FromRequest for Query<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let query = serde_urlencoded::Deserializer::new(form_pairs(request.query_string()));
         let value = serde_path_to_error::deserialize(query).map_err(|error| {
-            let said = error.inner().to_string();
-            Problem::invalid_field(&field(&error.path().to_string(), &said), json_words::of(&said))
+            let message = error.inner().to_string();
+            Problem::invalid_field(&field(&error.path().to_string(), &message), serde_messages::rewrite(&message))
         });
         ready(value.and_then(|value| validate(&value).map(|()| Self(value))))
     }
@@ -186,7 +186,7 @@ impl<T: DeserializeOwned> FromRequest for Path<T> {
             // serde reports no path for a single parameter: its name is in the pattern.
             let only = request.match_info().iter().next().map(|(name, _)| name.to_owned());
             let name = if named == "." { only.unwrap_or(named) } else { named };
-            let fields = vec![FieldError { field: name, message: json_words::of(&error.inner().to_string()) }];
+            let fields = vec![FieldError { field: name, message: serde_messages::rewrite(&error.inner().to_string()) }];
             Problem::bad_request("invalid path parameter").with_fields(fields)
         });
         ready(value.map(Self))
@@ -196,9 +196,9 @@ impl<T: DeserializeOwned> FromRequest for Path<T> {
 fn validate<T: Validate<Context = ()>>(value: &T) -> Result<(), Problem> {
     value.validate().map_err(|report| {
         let fields = report.iter();
-        let wrong =
+        let errors =
             fields.map(|(path, error)| FieldError { field: path.to_string(), message: error.message().to_owned() });
-        Problem::invalid(wrong.collect())
+        Problem::invalid(errors.collect())
     })
 }
 
@@ -210,7 +210,7 @@ fn validate<T: Validate<Context = ()>>(value: &T) -> Result<(), Problem> {
 /// ```
 /// #[derive(serde::Deserialize)]
 /// struct Line {
-///     #[serde(deserialize_with = "cyanotype::extract::whole")]
+///     #[serde(deserialize_with = "cyanotype::extract::integer")]
 ///     quantity: i64,
 /// }
 /// let line: Line = serde_json::from_str(r#"{"quantity": 5.0}"#)?;
@@ -218,23 +218,23 @@ fn validate<T: Validate<Context = ()>>(value: &T) -> Result<(), Problem> {
 /// assert!(serde_json::from_str::<Line>(r#"{"quantity": 5.5}"#).is_err());
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    deserializer.deserialize_any(Whole)
+pub fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    deserializer.deserialize_any(IntegerVisitor)
 }
 
-/// Deserializes an optional integer like [`whole`]; add `#[serde(default)]`.
+/// Deserializes an optional integer like [`integer`]; add `#[serde(default)]`.
 ///
 /// # Errors
 /// If the value is neither an integer nor null.
-pub fn whole_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+pub fn optional_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     #[derive(Deserialize)]
-    struct Wrapped(#[serde(deserialize_with = "whole")] i64);
+    struct Wrapped(#[serde(deserialize_with = "integer")] i64);
     Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|Wrapped(number)| number))
 }
 
-struct Whole;
+struct IntegerVisitor;
 
-impl Visitor<'_> for Whole {
+impl Visitor<'_> for IntegerVisitor {
     type Value = i64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -251,8 +251,8 @@ impl Visitor<'_> for Whole {
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<i64, E> {
         /// Larger floating-point numbers do not represent every integer.
-        const MOST: f64 = (1_u64 << 53) as f64;
-        match number.fract() == 0.0 && number.abs() <= MOST {
+        const MAX_EXACT: f64 = (1_u64 << 53) as f64;
+        match number.fract() == 0.0 && number.abs() <= MAX_EXACT {
             true => Ok(number as i64),
             false => Err(E::invalid_type(Unexpected::Float(number), &self)),
         }
@@ -260,8 +260,8 @@ impl Visitor<'_> for Whole {
 }
 
 /// The path of the invalid field. For a missing field serde reports the path of the object, so its name is appended.
-fn field(path: &str, said: &str) -> String {
-    let missing = said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+fn field(path: &str, message: &str) -> String {
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
     match (path, missing) {
         ("." | "", Some(name)) => name.into(),
         ("." | "", None) => "(root)".into(),
@@ -286,7 +286,7 @@ mod tests {
 
     fn refusal(body: &str) -> String {
         let problem = parse::<Vec<Line>>(body.as_bytes()).expect_err("a rejection");
-        let response = problem.answer(None, None, crate::settings::Env::Prod);
+        let response = problem.to_response(None, None, crate::settings::Env::Prod);
         let bytes = actix_web::body::MessageBody::try_into_bytes(response.into_body()).expect("a complete body");
         String::from_utf8(bytes.to_vec()).expect("UTF-8")
     }
@@ -312,20 +312,20 @@ mod tests {
     #[test]
     fn an_array_in_place_of_an_object_is_rejected() {
         for (body, field) in [(r#"[["A", 1]]"#, "[0]"), (r#"[{"sku": "A", "quantity": 1}, ["A", 1]]"#, "[1]")] {
-            let wrong = refusal(body);
-            assert!(wrong.contains(field) && wrong.contains("expected an object, got an array"), "{wrong}");
+            let errors = refusal(body);
+            assert!(errors.contains(field) && errors.contains("expected an object, got an array"), "{errors}");
         }
     }
 
     #[test]
     fn an_invalid_field_is_reported_with_its_path_and_without_its_value() {
-        let wrong = refusal(r#"[{"sku":"A","quantity":"hunter2"}]"#);
+        let errors = refusal(r#"[{"sku":"A","quantity":"hunter2"}]"#);
         assert!(
-            wrong.contains("[0].quantity")
-                && wrong.contains("expected a whole number from 0 to 4294967295, got a string"),
-            "{wrong}"
+            errors.contains("[0].quantity")
+                && errors.contains("expected a whole number from 0 to 4294967295, got a string"),
+            "{errors}"
         );
-        assert!(!wrong.contains("hunter2"), "{wrong}");
+        assert!(!errors.contains("hunter2"), "{errors}");
         let missing = refusal(r#"[{"sku":"A"}]"#);
         assert!(missing.contains("[0].quantity") && missing.contains("missing field `quantity`"), "{missing}");
         let unknown = refusal(r#"[{"sku":"A","hunter2":1}]"#);

@@ -11,10 +11,10 @@
 //! /// A change: an absent field stays unchanged, and null clears the note.
 //! #[derive(serde::Deserialize, Validate)]
 //! struct Change {
-//!     #[serde(default, deserialize_with = "fields::decimal_or_none")]
+//!     #[serde(default, deserialize_with = "fields::optional_decimal")]
 //!     #[garde(skip)]
 //!     price: Option<Decimal>,
-//!     #[serde(default, deserialize_with = "fields::present")]
+//!     #[serde(default, deserialize_with = "fields::double_option")]
 //!     #[garde(inner(inner(custom(fields::text))))]
 //!     note: Option<Option<String>>,
 //! }
@@ -35,7 +35,7 @@ use serde_json::Value;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 /// Maximum length of a decimal in characters: so many digits always fit into a [`Decimal`].
-const LONGEST_DECIMAL: usize = 28;
+const MAX_DECIMAL_CHARS: usize = 28;
 
 /// The first instant of the year 0.
 const YEAR_0: Timestamp = Timestamp::constant(-62_167_219_200, 0);
@@ -112,7 +112,7 @@ pub fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D:
 ///
 /// # Errors
 /// If the value is neither such a string nor null.
-pub fn decimal_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
+pub fn optional_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
     #[derive(Deserialize)]
     struct Wrapped(#[serde(deserialize_with = "decimal")] Decimal);
     Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|Wrapped(number)| number))
@@ -123,16 +123,16 @@ pub fn decimal_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
 ///
 /// # Errors
 /// If the value has another type.
-pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub fn double_option<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// Deserializes an optional [`decimal`] that distinguishes null from absence, like [`present`].
+/// Deserializes an optional [`decimal`] that distinguishes null from absence, like [`double_option`].
 ///
 /// # Errors
 /// If the value is neither a decimal nor null.
-pub fn present_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Decimal>>, D::Error> {
-    decimal_or_none(deserializer).map(Some)
+pub fn double_option_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Decimal>>, D::Error> {
+    optional_decimal(deserializer).map(Some)
 }
 
 struct DecimalText;
@@ -141,7 +141,7 @@ impl Visitor<'_> for DecimalText {
     type Value = Decimal;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a decimal number in quotes, such as \"12.50\", of at most {LONGEST_DECIMAL} characters")
+        write!(f, "a decimal number in quotes, such as \"12.50\", of at most {MAX_DECIMAL_CHARS} characters")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Decimal, E> {
@@ -155,7 +155,7 @@ fn is_plain(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = number.split_once('.').map_or((number, None), |(whole, rest)| (whole, Some(rest)));
-    text.len() <= LONGEST_DECIMAL && digits(whole) && fraction.is_none_or(digits)
+    text.len() <= MAX_DECIMAL_CHARS && digits(whole) && fraction.is_none_or(digits)
 }
 
 #[cfg(test)]
@@ -190,9 +190,9 @@ mod tests {
     fn null_and_absence_are_distinguished() {
         #[derive(Debug, PartialEq, Deserialize)]
         struct Change {
-            #[serde(default, deserialize_with = "present")]
+            #[serde(default, deserialize_with = "double_option")]
             note: Option<Option<i64>>,
-            #[serde(default, deserialize_with = "present_decimal")]
+            #[serde(default, deserialize_with = "double_option_decimal")]
             price: Option<Option<Decimal>>,
         }
         let read = |value: Value| serde_json::from_value::<Change>(value).unwrap();

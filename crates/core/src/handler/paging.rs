@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub struct Paging {
     /// Maximum number of items on the page.
     #[param(minimum = 1, maximum = 100, default = 20)]
-    #[serde(default = "usual_limit")]
+    #[serde(default = "default_limit")]
     #[garde(range(min = 1, max = 100))]
     pub limit: u16,
     /// The id of the last item of the previous page: its `next`.
@@ -30,7 +30,7 @@ pub struct Paging {
     pub total: bool,
 }
 
-const fn usual_limit() -> u16 {
+const fn default_limit() -> u16 {
     20
 }
 
@@ -43,7 +43,7 @@ impl Paging {
 
     /// The number of items to query: one more than `limit`, to detect whether there is a next page.
     #[must_use]
-    pub fn to_read(&self) -> i64 {
+    pub fn fetch_limit(&self) -> i64 {
         i64::from(self.limit) + 1
     }
 
@@ -55,7 +55,7 @@ impl Paging {
         if self.total { count.await.map(Some) } else { Ok(None) }
     }
 
-    /// Builds the page from up to [`to_read`](Self::to_read) items; `id` returns the id of an item.
+    /// Builds the page from up to [`fetch_limit`](Self::fetch_limit) items; `id` returns the id of an item.
     ///
     /// ```
     /// use cyanotype::paging::Paging;
@@ -84,12 +84,12 @@ impl Paging {
     /// use uuid::Uuid;
     ///
     /// async fn list(request: HttpRequest, Query(paging): Query<Paging>) -> HttpResponse {
-    ///     let ids: Vec<Uuid> = Vec::new(); // from the store: up to `paging.to_read()` ids before `paging.before()`
+    ///     let ids: Vec<Uuid> = Vec::new(); // from the store: up to `paging.fetch_limit()` ids before `paging.before()`
     ///     let total = None; // or `paging.count(store.count()).await?`
-    ///     paging.answer(&request, ids, total, |id| *id)
+    ///     paging.respond(&request, ids, total, |id| *id)
     /// }
     /// ```
-    pub fn answer<T: Serialize>(
+    pub fn respond<T: Serialize>(
         &self,
         request: &HttpRequest,
         items: Vec<T>,
@@ -97,12 +97,12 @@ impl Paging {
         id: impl Fn(&T) -> Uuid,
     ) -> HttpResponse {
         let page = self.page(items, total, id);
-        let mut answer = HttpResponse::Ok();
+        let mut response = HttpResponse::Ok();
         // A path can contain characters that a header cannot; the body has `next` as well.
         if let Ok(links) = HeaderValue::from_str(&links(request, page.next)) {
-            answer.insert_header((LINK, links));
+            response.insert_header((LINK, links));
         }
-        answer.json(page)
+        response.json(page)
     }
 }
 
@@ -140,10 +140,10 @@ pub struct Page<T> {
 }
 
 /// A range of creation times, `?created_from=TIME&created_before=TIME`; extract it with
-/// [`Query<Created>`](crate::handler::extract::Query). Times are RFC 3339; the start is inclusive, the end exclusive.
+/// [`Query<CreatedRange>`](crate::handler::extract::Query). Times are RFC 3339; the start is inclusive, the end exclusive.
 #[derive(Debug, Clone, Default, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Created {
+pub struct CreatedRange {
     /// Start of the range, inclusive.
     #[param(value_type = Option<String>, format = "date-time")]
     #[garde(skip)]
@@ -154,7 +154,7 @@ pub struct Created {
     pub created_before: Option<Timestamp>,
 }
 
-impl Created {
+impl CreatedRange {
     /// The bounds for `created_at >= $1 AND created_at < $2`. A missing start is 1970, and earlier times are raised to it:
     /// nothing is older, and the databases do not store every earlier time.
     #[must_use]
@@ -182,10 +182,10 @@ mod tests {
     #[test]
     fn the_default_limit_is_20_and_after_sets_the_bound() {
         let first = paging("");
-        assert_eq!((first.limit, first.to_read(), first.total), (20, 21, false));
+        assert_eq!((first.limit, first.fetch_limit(), first.total), (20, 21, false));
         assert_eq!(first.before(), Uuid::max());
         let next = paging("limit=3&after=00000000-0000-0000-0000-000000000007&total=true");
-        assert_eq!((next.limit, next.to_read(), next.total), (3, 4, true));
+        assert_eq!((next.limit, next.fetch_limit(), next.total), (3, 4, true));
         assert_eq!(next.before(), Uuid::from_u128(7));
     }
 
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn the_response_contains_the_page_and_its_links() {
         let request = TestRequest::with_uri("/users?limit=1").to_http_request();
-        let response = paging("limit=1").answer(&request, ids(2), Some(2), |id| *id);
+        let response = paging("limit=1").respond(&request, ids(2), Some(2), |id| *id);
         assert_eq!(response.status(), 200);
         let next = Uuid::from_u128(2);
         let links = format!("</users?limit=1&after={next}>; rel=\"next\", </users?limit=1>; rel=\"first\"");
@@ -230,7 +230,7 @@ mod tests {
     fn an_absent_bound_is_open_and_the_range_starts_in_1970() {
         let range = |from: Option<i64>, before: Option<i64>| {
             let time = |seconds| Timestamp::from_second(seconds).expect("a valid timestamp");
-            Created { created_from: from.map(time), created_before: before.map(time) }.range()
+            CreatedRange { created_from: from.map(time), created_before: before.map(time) }.range()
         };
         assert_eq!(range(None, None), (Timestamp::UNIX_EPOCH, Timestamp::MAX));
         assert_eq!(range(Some(-5), Some(-1)), (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH));

@@ -74,9 +74,9 @@ impl Database {
             Some(request) => drop(actix_web::rt::spawn(request::scope(request, task))),
             None => drop(actix_web::rt::spawn(task)),
         }
-        let waiting = Waiting { is_over: false };
+        let guard = DetachOnDrop { is_finished: false };
         let outcome = receiver.await;
-        waiting.over();
+        guard.finish();
         match outcome {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => resume_unwind(panic),
@@ -120,19 +120,19 @@ fn report_abandoned<T, E: Into<Problem>>(outcome: Outcome<T, E>) {
 
 /// Marks the request as detached if the handler is dropped while it awaits its transaction: the request then continues
 /// without its client, and its response record remains available for a later report.
-struct Waiting {
-    is_over: bool,
+struct DetachOnDrop {
+    is_finished: bool,
 }
 
-impl Waiting {
-    fn over(mut self) {
-        self.is_over = true;
+impl DetachOnDrop {
+    fn finish(mut self) {
+        self.is_finished = true;
     }
 }
 
-impl Drop for Waiting {
+impl Drop for DetachOnDrop {
     fn drop(&mut self) {
-        if !self.is_over {
+        if !self.is_finished {
             request::with_current(|request| request.mark_detached());
         }
     }
@@ -226,7 +226,7 @@ mod tests {
     async fn a_connection_with_an_open_transaction_is_never_reused() {
         let database = database().await;
         for statement in ["BEGIN", "SAVEPOINT part", "COMMIT"] {
-            assert!(matches!(database.execute(statement, &[]).await, Err(DatabaseError::ByStatement(_))));
+            assert!(matches!(database.execute(statement, &[]).await, Err(DatabaseError::TransactionControl(_))));
         }
         let (begun, has_begun) = oneshot::channel();
         let work = async move |transaction: &mut Transaction| {

@@ -44,7 +44,7 @@ impl<P: Fn(&Resources) + Send + Sync + 'static> Blueprint for FakeBackend<P> {
 /// # use cyanotype::{Blueprint, test};
 /// # use std::sync::Arc;
 /// # use uuid::Uuid;
-/// # fn example(orders: impl Blueprint) -> test::TestService {
+/// # fn example(orders: impl Blueprint) -> test::TestServiceBuilder {
 /// let ada = Uuid::from_u128(1);
 /// test::serve(orders).fake("users", move |resources| {
 ///     resources.provide::<dyn Authenticator>(Arc::new(test::Tokens::from([("token-of-ada", ada)])));

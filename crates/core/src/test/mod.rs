@@ -35,7 +35,7 @@
 //! ```
 
 mod fake;
-mod reply;
+mod response;
 
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
@@ -53,12 +53,12 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
 pub use fake::Tokens;
-pub use reply::Reply;
+pub use response::TestResponse;
 
 use crate::api;
 use crate::blueprint::Blueprint;
 use crate::blueprint::registry::{self, Registered};
-use crate::blueprint::resources::{Resources, Shared};
+use crate::blueprint::resources::{Resources, SharedResources};
 use crate::blueprint::routes;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, Program};
@@ -71,10 +71,10 @@ const PROGRAM: Program = Program { name: "test", version: "0" };
 /// A process has one set of sinks, which all its tests share; each test reads the records of its own requests.
 static MEMORY: LazyLock<Memory> = LazyLock::new(Memory::default);
 
-/// Configures a service of this blueprint; call [`TestService::start`] to start it.
+/// Configures a service of this blueprint; call [`TestServiceBuilder::start`] to start it.
 #[must_use]
-pub fn serve(blueprint: impl Blueprint) -> TestService {
-    TestService { blueprints: vec![Registered::new(blueprint)], settings: Vec::new() }
+pub fn serve(blueprint: impl Blueprint) -> TestServiceBuilder {
+    TestServiceBuilder { blueprints: vec![Registered::new(blueprint)], settings: Vec::new() }
 }
 
 /// An empty in-memory database with a blueprint's tables, for tests of its store.
@@ -89,12 +89,12 @@ pub async fn database(blueprint: &impl Blueprint) -> Database {
 }
 
 /// A service that has not been started.
-pub struct TestService {
+pub struct TestServiceBuilder {
     blueprints: Vec<Registered>,
     settings: Vec<(String, String)>,
 }
 
-impl TestService {
+impl TestServiceBuilder {
     /// Serves another blueprint as well.
     #[must_use]
     pub fn with(mut self, blueprint: impl Blueprint) -> Self {
@@ -127,7 +127,7 @@ impl TestService {
     ///
     /// # Panics
     /// If the service does not start; the message contains the reason.
-    pub async fn start(self) -> Served {
+    pub async fn start(self) -> TestService {
         let mut settings = self.load();
         let enabled = registry::enabled(&self.blueprints, &mut settings).unwrap_or_else(|why| panic!("{why}"));
         let memory = Arc::new(MEMORY.clone());
@@ -140,16 +140,16 @@ impl TestService {
         let database = Database::open(&(&settings.database).into(), migrations, PROGRAM)
             .await
             .unwrap_or_else(|why| panic!("{why}"));
-        let running = StartedBlueprints::start(&enabled, Shared::new(database)).await;
+        let running = StartedBlueprints::start(&enabled, SharedResources::new(database)).await;
         let running = running.unwrap_or_else(|why| panic!("{why}"));
-        let about = api::About { name: "test", version: "0", public_url: None, complete: None };
+        let about = api::ApiInfo { name: "test", version: "0", public_url: None, complete: None };
         let app = AppFactory::new(&settings, pipeline, enabled, rules, &running, &about);
         let app = Rc::new(init_service(app.app()).await);
-        let call = move |request: TestRequest| -> Calling {
+        let call = move |request: TestRequest| -> CallFuture {
             let app = Rc::clone(&app);
             Box::pin(async move { app.call(request.to_request()).await.map(ServiceResponse::map_into_boxed_body) })
         };
-        Served { call: Rc::new(call), running }
+        TestService { call: Rc::new(call), running }
     }
 
     fn load(&self) -> Settings {
@@ -166,15 +166,15 @@ impl TestService {
     }
 }
 
-type Calling = LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>>;
+type CallFuture = LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>>;
 
 /// A running service.
-pub struct Served {
-    call: Rc<dyn Fn(TestRequest) -> Calling>,
+pub struct TestService {
+    call: Rc<dyn Fn(TestRequest) -> CallFuture>,
     running: StartedBlueprints,
 }
 
-impl Served {
+impl TestService {
     /// The database of this test.
     #[must_use]
     pub fn database(&self) -> &Database {
@@ -208,7 +208,7 @@ impl Served {
     /// A request with any method to a path, which may include a query.
     #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder<'_> {
-        RequestBuilder { served: self, request: TestRequest::with_uri(path).method(method) }
+        RequestBuilder { service: self, request: TestRequest::with_uri(path).method(method) }
     }
 
     /// Stops the blueprints, as the service does when it stops.
@@ -219,7 +219,7 @@ impl Served {
 
 /// A request that has not been sent.
 pub struct RequestBuilder<'a> {
-    served: &'a Served,
+    service: &'a TestService,
     request: TestRequest,
 }
 
@@ -245,9 +245,9 @@ impl RequestBuilder<'_> {
     }
 
     /// Sends the request and reads the complete response.
-    pub async fn send(self) -> Reply {
-        let outcome = (self.served.call)(self.request.peer_addr(([127, 0, 0, 1], 1).into())).await;
-        Reply::read(outcome.map(|response| response.into_parts().1), &MEMORY).await
+    pub async fn send(self) -> TestResponse {
+        let outcome = (self.service.call)(self.request.peer_addr(([127, 0, 0, 1], 1).into())).await;
+        TestResponse::read(outcome.map(|response| response.into_parts().1), &MEMORY).await
     }
 }
 
@@ -280,7 +280,7 @@ mod tests {
     }
 
     /// The functions of a stack, innermost first.
-    fn functions(reply: &Reply) -> Vec<String> {
+    fn functions(reply: &TestResponse) -> Vec<String> {
         let record = reply.records_of("uncaught")[0];
         let stack = record["exception.stacktrace"].as_str().unwrap_or_else(|| panic!("no stack in {record}"));
         let functions = stack.lines().filter_map(|line| line.trim_start().split_once(": "));

@@ -9,26 +9,26 @@ use super::super::error::DatabaseError;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
-pub(super) struct Breaker(Mutex<Option<Away>>);
+pub(super) struct CircuitBreaker(Mutex<Option<OpenState>>);
 
-struct Away {
-    why: super::super::error::Outage,
+struct OpenState {
+    outage: super::super::error::Outage,
     next_attempt: Instant,
 }
 
-impl Breaker {
+impl CircuitBreaker {
     /// Allows an attempt to connect.
     ///
     /// # Errors
     /// The outage, if an attempt has failed within the last second or is in progress.
     pub(super) fn check(&self) -> Result<(), DatabaseError> {
-        let mut away = self.0.lock();
+        let mut open = self.0.lock();
         let now = Instant::now();
-        match &mut *away {
-            Some(away) if now < away.next_attempt => Err(away.why.clone().into()),
-            Some(away) => {
+        match &mut *open {
+            Some(open) if now < open.next_attempt => Err(open.outage.clone().into()),
+            Some(open) => {
                 // The others keep failing during this attempt.
-                away.next_attempt = now + RETRY_AFTER;
+                open.next_attempt = now + RETRY_AFTER;
                 Ok(())
             }
             None => Ok(()),
@@ -40,8 +40,8 @@ impl Breaker {
     }
 
     pub(super) fn failed(&self, error: &DatabaseError) {
-        if let DatabaseError::Unavailable(why) = error {
-            *self.0.lock() = Some(Away { why: why.clone(), next_attempt: Instant::now() + RETRY_AFTER });
+        if let DatabaseError::Unavailable(outage) = error {
+            *self.0.lock() = Some(OpenState { outage: outage.clone(), next_attempt: Instant::now() + RETRY_AFTER });
         }
     }
 }
@@ -53,13 +53,13 @@ mod tests {
 
     #[test]
     fn during_an_outage_one_attempt_per_second_is_allowed() {
-        let breaker = Breaker::default();
+        let breaker = CircuitBreaker::default();
         assert!(breaker.check().is_ok());
         breaker.failed(&DatabaseError::outage("postgres://db", OutageCause::Refused, None));
         let refused = breaker.check().expect_err("an outage");
         assert!(refused.to_string().starts_with("the database postgres://db refuses connections"), "{refused}");
-        if let Some(away) = &mut *breaker.0.lock() {
-            away.next_attempt = Instant::now();
+        if let Some(open) = &mut *breaker.0.lock() {
+            open.next_attempt = Instant::now();
         }
         assert!(breaker.check().is_ok(), "one attempt");
         assert!(breaker.check().is_err(), "no other attempt");

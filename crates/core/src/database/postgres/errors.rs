@@ -9,27 +9,27 @@ use tokio_postgres::error::SqlState;
 use super::super::error::{DatabaseError, DriverError, OutageCause};
 
 /// The error of a failed connection attempt.
-pub(super) fn of_connecting(place: &str, error: tokio_postgres::Error) -> DatabaseError {
+pub(super) fn of_connecting(address: &str, error: tokio_postgres::Error) -> DatabaseError {
     match connecting_cause(&error) {
-        Some(cause) => DatabaseError::outage(place, cause, Some(error.into())),
+        Some(cause) => DatabaseError::outage(address, cause, Some(error.into())),
         None => DatabaseError::Statement(DriverError::Postgres(error)),
     }
 }
 
-pub(super) fn of_pool(place: &str, error: PoolError) -> DatabaseError {
+pub(super) fn of_pool(address: &str, error: PoolError) -> DatabaseError {
     let cause = match error {
-        PoolError::Backend(error) => return of_connecting(place, error),
+        PoolError::Backend(error) => return of_connecting(address, error),
         PoolError::Timeout(TimeoutType::Wait) => OutageCause::PoolExhausted,
         PoolError::Timeout(_) => OutageCause::NoAnswer,
         PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
             OutageCause::StartingOrStopping
         }
     };
-    DatabaseError::outage(place, cause, None)
+    DatabaseError::outage(address, cause, None)
 }
 
 /// The error of a statement on an open connection.
-pub(super) fn of_statement(place: &str, error: tokio_postgres::Error) -> DatabaseError {
+pub(super) fn of_statement(address: &str, error: tokio_postgres::Error) -> DatabaseError {
     let lost = error.is_closed() || io_error(&error).is_some();
     let cause = match error.code() {
         _ if lost => Some(OutageCause::ConnectionLost),
@@ -37,7 +37,7 @@ pub(super) fn of_statement(place: &str, error: tokio_postgres::Error) -> Databas
         None => None,
     };
     match (cause, error.code()) {
-        (Some(cause), _) => DatabaseError::outage(place, cause, Some(error.into())),
+        (Some(cause), _) => DatabaseError::outage(address, cause, Some(error.into())),
         (None, Some(&SqlState::UNIQUE_VIOLATION)) => DatabaseError::UniqueViolation(error.into()),
         (None, _) => DatabaseError::Statement(error.into()),
     }

@@ -6,7 +6,7 @@
 
 mod breaker;
 mod errors;
-mod listening;
+mod notifications;
 mod open;
 mod shared;
 mod statements;
@@ -26,36 +26,36 @@ use super::error::{DatabaseError, OutageCause, Result};
 use super::migrations::{NamedMigrations, Program};
 use super::options::Options;
 use super::row::FromRow;
-use super::value::Value;
-use breaker::Breaker;
-use listening::Listening;
+use super::value::ToSql;
+use breaker::CircuitBreaker;
+use notifications::NotificationConnector;
 pub(super) use shared::begin_worker;
-use shared::{SharedConnection, Shares};
+use shared::{SharedConnection, SharedSlots};
 use statements::{Statements, parameters, read_rows};
 pub(super) use transaction::PostgresTransaction;
 pub(super) use url::PostgresUrl;
 
 /// A connection that was idle for longer is checked with a query before use.
-const TRUSTED_IDLE: Duration = Duration::from_secs(30);
+const CHECK_AFTER_IDLE: Duration = Duration::from_secs(30);
 /// A connection that was idle for less is not checked for a pending close.
 const JUST_USED: Duration = Duration::from_millis(20);
 /// Maximum number of attempts for a read whose connection was closed; the pool may have several closed ones.
-const MOST_ATTEMPTS: u32 = 4;
+const MAX_ATTEMPTS: u32 = 4;
 const RECYCLING: ManagerConfig = ManagerConfig { recycling_method: RecyclingMethod::Fast };
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Interval at which idle connections are closed.
 const REAP_INTERVAL: Duration = Duration::from_secs(5);
 
 pub(super) struct Postgres {
-    place: Arc<str>,
+    address: Arc<str>,
     pool: Pool,
-    breaker: Arc<Breaker>,
+    breaker: Arc<CircuitBreaker>,
     statements: Statements,
-    shares: Shares,
+    slots: SharedSlots,
     /// For further connections to the same database.
     target: Arc<Target>,
     /// Whether this is the dedicated connection of one task, not the pool of the requests.
-    is_apart: bool,
+    is_dedicated: bool,
 }
 
 /// Parameters for opening connections.
@@ -68,17 +68,17 @@ struct Target {
 impl Postgres {
     pub(super) async fn open(options: &Options, migrations: Vec<NamedMigrations>, program: Program) -> Result<Self> {
         let url = PostgresUrl::parse(&options.url, &url::from_environment).map_err(DatabaseError::Start)?;
-        let place: Arc<str> = url::place(&url.config).into();
+        let address: Arc<str> = url::address(&url.config).into();
         let connector =
-            url.tls.connector().map_err(|why| DatabaseError::Start(format!("the database {place}: {why}")))?;
+            url.tls.connector().map_err(|why| DatabaseError::Start(format!("the database {address}: {why}")))?;
         let mut config = url.config;
         config.connect_timeout(options.acquire_timeout);
-        open::migrate(&place, &config, &connector, options.acquire_timeout, migrations, program).await?;
+        open::migrate(&address, &config, &connector, options.acquire_timeout, migrations, program).await?;
 
         let manager = Manager::from_config(config.clone(), connector.clone(), RECYCLING);
-        let pool = pool(&place, manager, options.max_connections, options.acquire_timeout)?;
+        let pool = pool(&address, manager, options.max_connections, options.acquire_timeout)?;
         let target = Target { config, connector, options: options.clone() };
-        let postgres = Self::new(place, pool, options.statement_timeout, target.into(), false);
+        let postgres = Self::new(address, pool, options.statement_timeout, target.into(), false);
         postgres.fill(options.min_connections).await?;
         postgres.reap(options);
         Ok(postgres)
@@ -90,25 +90,25 @@ impl Postgres {
         let mut config = config.clone();
         let name = config.get_application_name().unwrap_or("cyanotype").to_owned();
         config.application_name(format!("{name} {channel}"));
-        let listening = Listening { connector: connector.clone(), channel, notified };
+        let listening = NotificationConnector { connector: connector.clone(), channel, notified };
         let manager = Manager::from_connect(config, listening, RECYCLING);
-        let pool = pool(&self.place, manager, 1, options.acquire_timeout)?;
+        let pool = pool(&self.address, manager, 1, options.acquire_timeout)?;
         // Without a timeout the task could hang forever.
         let timeout = options.statement_timeout.or(Some(options.acquire_timeout));
-        Ok(Self::new(Arc::clone(&self.place), pool, timeout, Arc::clone(&self.target), true))
+        Ok(Self::new(Arc::clone(&self.address), pool, timeout, Arc::clone(&self.target), true))
     }
 
-    fn new(place: Arc<str>, pool: Pool, timeout: Option<Duration>, target: Arc<Target>, is_apart: bool) -> Self {
-        let statements = Statements { place: Arc::clone(&place), timeout };
-        Self { place, pool, breaker: Arc::default(), statements, shares: Shares::default(), target, is_apart }
+    fn new(address: Arc<str>, pool: Pool, timeout: Option<Duration>, target: Arc<Target>, is_dedicated: bool) -> Self {
+        let statements = Statements { address: Arc::clone(&address), timeout };
+        Self { address, pool, breaker: Arc::default(), statements, slots: SharedSlots::default(), target, is_dedicated }
     }
 
     /// Host, port and name of the database.
-    pub(super) fn place(&self) -> &str {
-        &self.place
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
-    pub(super) async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    pub(super) async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
         let send = async |client: &Object| {
             let statement = client.prepare_cached(sql).await?;
             client.query(&statement, &parameters(values)).await
@@ -119,13 +119,13 @@ impl Postgres {
             match self.send(&send).await {
                 // The connection was closed while idle, unnoticed. A read is safe to retry: on another connection, or to
                 // obtain the reason why there is none.
-                Err(error) if attempts < MOST_ATTEMPTS && error.is_lost_connection() && is_read(sql) => {}
+                Err(error) if attempts < MAX_ATTEMPTS && error.is_lost_connection() && is_read(sql) => {}
                 rows => return read_rows(&rows?),
             }
         }
     }
 
-    pub(super) async fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    pub(super) async fn execute(&self, sql: &str, values: &[&dyn ToSql]) -> Result<u64> {
         let send = async |client: &Object| {
             let statement = client.prepare_cached(sql).await?;
             client.execute(&statement, &parameters(values)).await
@@ -155,9 +155,9 @@ impl Postgres {
         let sent = self.statements.send(&mut client, send).await?;
         // For a new connection: a worker shares it among its requests; another thread closes it. Thus the connections in the
         // pool are driven by workers, and their responses need not cross threads.
-        if let Some(client) = client.filter(|client| !self.is_apart && Object::metrics(client).recycle_count == 0) {
+        if let Some(client) = client.filter(|client| !self.is_dedicated && Object::metrics(client).recycle_count == 0) {
             if shared::is_worker() {
-                SharedConnection::adopt(self.id(), client, &self.shares, self.pool.status().max_size);
+                SharedConnection::adopt(self.id(), client, &self.slots, self.pool.status().max_size);
             } else {
                 drop(Object::take(client));
             }
@@ -186,15 +186,15 @@ impl Postgres {
     async fn acquire(&self) -> Result<Object> {
         let pool = self.pool.status();
         if pool.available > 0 {
-            return self.pool.get().await.map_err(|error| errors::of_pool(&self.place, error));
+            return self.pool.get().await.map_err(|error| errors::of_pool(&self.address, error));
         }
         // The task of a dedicated connection paces its own attempts.
-        let connecting = pool.size < pool.max_size && !self.is_apart;
+        let connecting = pool.size < pool.max_size && !self.is_dedicated;
         if connecting {
             self.breaker.check()?;
         }
         // In a separate task: if the caller is cancelled, the connection is opened nevertheless and returns to the pool.
-        let (pool, breaker, place) = (self.pool.clone(), Arc::clone(&self.breaker), Arc::clone(&self.place));
+        let (pool, breaker, address) = (self.pool.clone(), Arc::clone(&self.breaker), Arc::clone(&self.address));
         #[expect(clippy::disallowed_methods, reason = "the connection belongs to the pool and outlives the request")]
         let acquired = tokio::spawn(async move {
             match pool.get().await {
@@ -203,7 +203,7 @@ impl Postgres {
                     Ok(client)
                 }
                 Err(error) => {
-                    let error = errors::of_pool(&place, error);
+                    let error = errors::of_pool(&address, error);
                     if connecting {
                         breaker.failed(&error);
                     }
@@ -211,7 +211,7 @@ impl Postgres {
                 }
             }
         });
-        let stopped = |_| DatabaseError::outage(&self.place, OutageCause::StartingOrStopping, None);
+        let stopped = |_| DatabaseError::outage(&self.address, OutageCause::StartingOrStopping, None);
         acquired.await.map_err(stopped)?
     }
 
@@ -240,7 +240,7 @@ impl Postgres {
     }
 }
 
-fn pool(place: &str, manager: Manager, most: u32, acquire_timeout: Duration) -> Result<Pool> {
+fn pool(address: &str, manager: Manager, most: u32, acquire_timeout: Duration) -> Result<Pool> {
     let pool = Pool::builder(manager)
         .max_size(most as usize)
         .wait_timeout(Some(acquire_timeout))
@@ -256,7 +256,7 @@ fn pool(place: &str, manager: Manager, most: u32, acquire_timeout: Duration) -> 
         }))
         .runtime(Runtime::Tokio1)
         .build();
-    pool.map_err(|error| DatabaseError::Start(format!("the database {place}: {error}")))
+    pool.map_err(|error| DatabaseError::Start(format!("the database {address}: {error}")))
 }
 
 fn is_read(sql: &str) -> bool {
@@ -265,7 +265,7 @@ fn is_read(sql: &str) -> bool {
 
 /// Whether a connection that was idle for this long can be used.
 async fn is_alive(client: &tokio_postgres::Client, idle: Duration) -> bool {
-    if idle >= TRUSTED_IDLE {
+    if idle >= CHECK_AFTER_IDLE {
         return tokio::time::timeout(CHECK_TIMEOUT, client.check_connection()).await.is_ok_and(|it| it.is_ok());
     }
     if idle >= JUST_USED {

@@ -21,17 +21,17 @@ const COLLATION: &str = r#"CREATE COLLATION IF NOT EXISTS "binary" FROM "C""#;
 /// Runs the migrations on a dedicated connection that is closed afterwards: a failed migration or a crashed process leaves no
 /// lock behind.
 pub(super) async fn migrate(
-    place: &str,
+    address: &str,
     config: &Config,
     connector: &MakeRustlsConnect,
     limit: Duration,
     migrations: Vec<NamedMigrations>,
     program: Program,
 ) -> Result<(), DatabaseError> {
-    let start = |what: &dyn Display| DatabaseError::Start(format!("the database {place} {what}"));
+    let start = |what: &dyn Display| DatabaseError::Start(format!("the database {address} {what}"));
     let connecting = tokio::time::timeout(limit, config.connect(connector.clone())).await;
-    let silent = || start(&format!("did not respond within {} s: check host and port", limit.as_secs()));
-    let (mut client, connection) = connecting.map_err(|_| silent())?.map_err(|error| start(&explained(&error)))?;
+    let timed_out = || start(&format!("did not respond within {} s: check host and port", limit.as_secs()));
+    let (mut client, connection) = connecting.map_err(|_| timed_out())?.map_err(|error| start(&explain(&error)))?;
     #[expect(clippy::disallowed_methods, reason = "a connection of the start, which has no request")]
     let connection = tokio::spawn(connection);
     let migrated = async {
@@ -44,11 +44,11 @@ pub(super) async fn migrate(
     // Errors on closing are irrelevant.
     let _ = connection.await;
     migrated.map_err(|failure| match failure {
-        MigrationFailure::Said(error) => error,
+        MigrationFailure::Explained(error) => error,
         MigrationFailure::Server { what, error } => {
             match chain(&*error).filter_map(|it| it.downcast_ref::<tokio_postgres::Error>()).last() {
-                Some(error) if is_explained(error) => start(&explained(error)),
-                Some(error) => start(&format!("is unusable: {what}: {}", words(error))),
+                Some(error) if is_explained(error) => start(&explain(error)),
+                Some(error) => start(&format!("is unusable: {what}: {}", server_message(error))),
                 None => start(&format!("is unusable: {what}: {error}")),
             }
         }
@@ -61,21 +61,21 @@ fn is_explained(error: &tokio_postgres::Error) -> bool {
 }
 
 /// The cause and the remedy, with the message of the server, which may name the user but not the password.
-fn explained(error: &tokio_postgres::Error) -> String {
+fn explain(error: &tokio_postgres::Error) -> String {
     if error.code().is_some_and(|code| code.code() == "42501") {
         return format!(
             "denied permission: the user needs the rights to connect and to create tables (GRANT CREATE ON SCHEMA) ({})",
-            words(error)
+            server_message(error)
         );
     }
     match errors::connecting_cause(error) {
-        Some(cause) => format!("{} ({})", cause.explanation(), words(error)),
-        None => format!("is unusable: {}", words(error)),
+        Some(cause) => format!("{} ({})", cause.explanation(), server_message(error)),
+        None => format!("is unusable: {}", server_message(error)),
     }
 }
 
 /// The message of the server, or else that of the source.
-fn words(error: &tokio_postgres::Error) -> String {
+fn server_message(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), error.source()) {
         (Some(said), _) => said.message().to_owned(),
         (None, Some(source)) => source.to_string(),

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use deadpool_postgres::Object;
 
 /// Maximum number of statements in flight on a shared connection.
-const MOST_IN_FLIGHT: u32 = 16;
+const MAX_IN_FLIGHT: u32 = 16;
 /// Maximum time that a statement may have been waiting for another to be queued behind it.
-const PATIENCE: Duration = Duration::from_millis(5);
+const MAX_QUEUE_WAIT: Duration = Duration::from_millis(5);
 type Connections = Vec<(usize, Rc<SharedConnection>)>;
 
 thread_local! {
@@ -37,7 +37,7 @@ pub(super) struct SharedConnection {
     client: Option<Object>,
     /// Whether it must be closed instead of being returned to the pool.
     broken: Cell<bool>,
-    _share: Share,
+    _slot: SharedSlot,
     in_flight: Cell<u32>,
     /// Statements whose requests were dropped and whose responses may be outstanding.
     abandoned: Cell<u32>,
@@ -46,7 +46,7 @@ pub(super) struct SharedConnection {
 }
 
 /// A statement in flight.
-pub(super) struct InFlight {
+pub(super) struct InFlightStatement {
     connection: Rc<SharedConnection>,
     /// How long the connection was idle before.
     pub idle: Duration,
@@ -55,21 +55,21 @@ pub(super) struct InFlight {
 
 /// Counts the connections of a pool that workers share.
 #[derive(Default)]
-pub(super) struct Shares(Arc<AtomicUsize>);
+pub(super) struct SharedSlots(Arc<AtomicUsize>);
 
 /// Counts one shared connection until it is dropped.
-struct Share(Arc<AtomicUsize>);
+struct SharedSlot(Arc<AtomicUsize>);
 
-impl Shares {
+impl SharedSlots {
     /// Counts another one, as long as half of the pool remains for transactions.
-    fn take(&self, pool_size: usize) -> Option<Share> {
+    fn take(&self, pool_size: usize) -> Option<SharedSlot> {
         let more = |taken| (2 * (taken + 1) <= pool_size).then_some(taken + 1);
         let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        taken.is_ok().then(|| Share(Arc::clone(&self.0)))
+        taken.is_ok().then(|| SharedSlot(Arc::clone(&self.0)))
     }
 }
 
-impl Drop for Share {
+impl Drop for SharedSlot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -77,20 +77,20 @@ impl Drop for Share {
 
 impl SharedConnection {
     /// This worker's connection of the pool with this id, if another statement may be sent on it now.
-    pub(super) fn of(pool: usize) -> Option<InFlight> {
+    pub(super) fn of(pool: usize) -> Option<InFlightStatement> {
         WORKER.with_borrow_mut(|worker| {
             let connections = worker.as_mut()?;
             let at = connections.iter().position(|(of, _)| *of == pool)?;
             let shared = &connections[at].1;
             let (now, in_flight, abandoned) = (Instant::now(), shared.in_flight.get(), shared.abandoned.get());
             let waited = now.saturating_duration_since(shared.progress.get());
-            let is_stuck = in_flight == 0 && abandoned > 0 && waited > PATIENCE;
+            let is_stuck = in_flight == 0 && abandoned > 0 && waited > MAX_QUEUE_WAIT;
             if shared.is_closed() || is_stuck {
                 connections.remove(at);
                 return None;
             }
             let ahead = in_flight + abandoned;
-            if ahead >= MOST_IN_FLIGHT || ahead > 0 && waited > PATIENCE {
+            if ahead >= MAX_IN_FLIGHT || ahead > 0 && waited > MAX_QUEUE_WAIT {
                 return None;
             }
             if ahead == 0 {
@@ -98,20 +98,20 @@ impl SharedConnection {
             }
             shared.in_flight.set(in_flight + 1);
             let idle = if ahead == 0 { waited } else { Duration::ZERO };
-            Some(InFlight { connection: Rc::clone(shared), idle, is_answered: false })
+            Some(InFlightStatement { connection: Rc::clone(shared), idle, is_answered: false })
         })
     }
 
     /// Shares a connection that this worker has opened. If the worker has one already, or too many are shared, it is returned to
     /// the pool.
-    pub(super) fn adopt(pool: usize, client: Object, shares: &Shares, pool_size: usize) {
+    pub(super) fn adopt(pool: usize, client: Object, slots: &SharedSlots, pool_size: usize) {
         WORKER.with_borrow_mut(|worker| {
             let connections = worker.as_mut().filter(|all| all.iter().all(|(of, _)| *of != pool));
-            if let Some((connections, share)) = connections.and_then(|all| Some((all, shares.take(pool_size)?))) {
+            if let Some((connections, slot)) = connections.and_then(|all| Some((all, slots.take(pool_size)?))) {
                 let shared = Self {
                     client: Some(client),
                     broken: Cell::new(false),
-                    _share: share,
+                    _slot: slot,
                     in_flight: Cell::new(0),
                     abandoned: Cell::new(0),
                     progress: Cell::new(Instant::now()),
@@ -134,7 +134,7 @@ impl Drop for SharedConnection {
     }
 }
 
-impl InFlight {
+impl InFlightStatement {
     pub(super) fn client(&self) -> Option<&Object> {
         self.connection.client.as_ref()
     }
@@ -152,7 +152,7 @@ impl InFlight {
     }
 }
 
-impl Drop for InFlight {
+impl Drop for InFlightStatement {
     fn drop(&mut self) {
         let SharedConnection { in_flight, abandoned, .. } = &*self.connection;
         in_flight.set(in_flight.get() - 1);

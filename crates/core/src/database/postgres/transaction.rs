@@ -7,7 +7,7 @@ use futures_util::future::join;
 use super::statements::{Statements, parameters, read_rows};
 use crate::database::error::Result;
 use crate::database::row::FromRow;
-use crate::database::value::Value;
+use crate::database::value::ToSql;
 
 pub(in crate::database) struct PostgresTransaction {
     statements: Statements,
@@ -24,12 +24,12 @@ impl PostgresTransaction {
         Self { statements, client: Some(client), pending: "BEGIN".into(), is_open: false }
     }
 
-    pub(crate) async fn query<T: FromRow>(&mut self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    pub(crate) async fn query<T: FromRow>(&mut self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
         let rows = self.run(sql, async |client, statement| client.query(statement, &parameters(values)).await).await?;
         read_rows(&rows)
     }
 
-    pub(crate) async fn execute(&mut self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    pub(crate) async fn execute(&mut self, sql: &str, values: &[&dyn ToSql]) -> Result<u64> {
         self.run(sql, async |client, statement| client.execute(statement, &parameters(values)).await).await
     }
 

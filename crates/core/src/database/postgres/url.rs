@@ -41,8 +41,8 @@ impl PostgresUrl {
                         %2F, %3F, %23 and %40"
                 .into());
         }
-        let (place, parameters) = url.split_once('?').unwrap_or((url, ""));
-        let mut tls = Given::default();
+        let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+        let mut tls = TlsParameters::default();
         let mut options = Vec::new();
         let mut others = form_urlencoded::Serializer::new(String::new());
         for (key, value) in form_urlencoded::parse(parameters.as_bytes()) {
@@ -64,7 +64,7 @@ impl PostgresUrl {
         // The driver does not decode `+` as a space.
         let others = others.finish().replace('+', "%20");
         let separator = if others.is_empty() { "" } else { "?" };
-        let mut config = Config::from_str(&format!("{place}{separator}{others}")).map_err(|_| not_a_url())?;
+        let mut config = Config::from_str(&format!("{address}{separator}{others}")).map_err(|_| not_a_url())?;
         if let Some(given) = config.get_options() {
             options.insert(0, given.to_owned());
         }
@@ -110,7 +110,7 @@ fn complete(config: &mut Config, variables: Variables<'_>) -> Result<(), String>
 }
 
 /// The URL of the database without user, password and parameters, for messages.
-pub(super) fn place(config: &Config) -> String {
+pub(super) fn address(config: &Config) -> String {
     let database = config.get_dbname().or_else(|| config.get_user()).unwrap_or("postgres");
     let port = config.get_ports().first().copied().unwrap_or(5432);
     let address = config.get_hostaddrs().first().map(ToString::to_string);
@@ -124,14 +124,14 @@ pub(super) fn place(config: &Config) -> String {
 }
 
 #[derive(Default)]
-struct Given {
+struct TlsParameters {
     mode: Option<String>,
     root: Option<String>,
     certificate: Option<String>,
     key: Option<String>,
 }
 
-impl Given {
+impl TlsParameters {
     fn read(self, variables: Variables<'_>) -> Result<Tls, String> {
         let path = |given: Option<String>, name: &str| given.or_else(|| variables(name)).map(PathBuf::from);
         let root_certificate = path(self.root, "PGSSLROOTCERT");
@@ -174,7 +174,7 @@ mod tests {
             ("postgres://ada@localhost", "postgres://localhost:5432/ada"),
             ("postgres:///shop?host=/run/pg&port=5433", "postgres:///shop?host=/run/pg&port=5433"),
         ] {
-            assert_eq!(place(&parse(url).expect(url).config), expected);
+            assert_eq!(address(&parse(url).expect(url).config), expected);
         }
     }
 
@@ -219,10 +219,10 @@ mod tests {
             Some(value.to_owned())
         };
         let read = PostgresUrl::parse("postgres://", &variables).expect("a valid URL");
-        assert_eq!(place(&read.config), "postgres://db.internal:6432/shop");
+        assert_eq!(address(&read.config), "postgres://db.internal:6432/shop");
         assert_eq!(read.config.get_password(), Some(&b"secret"[..]));
         assert_eq!(read.tls.verify, Verify::AuthorityAndName);
         let own = PostgresUrl::parse("postgres://bob:own@other:1/db?sslmode=disable", &variables).expect("a valid URL");
-        assert_eq!((place(&own.config).as_str(), own.config.get_user()), ("postgres://other:1/db", Some("bob")));
+        assert_eq!((address(&own.config).as_str(), own.config.get_user()), ("postgres://other:1/db", Some("bob")));
     }
 }

@@ -20,15 +20,15 @@ use super::error::{DatabaseError, OutageCause, Result};
 use super::migrations::{NamedMigrations, Program};
 use super::options::Options;
 use super::row::FromRow;
-use super::value::Value;
+use super::value::ToSql;
 
-use statements::{Failed, Writer, changes, is_busy, rows, rows_if_readonly, statement_error};
+use statements::{StatementFailure, Writer, changes, is_busy, rows, rows_if_readonly, statement_error};
 pub(super) use transaction::SqliteTransaction;
 use url::Location;
 pub(super) use url::SqliteUrl;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(1);
+const MAX_BACKOFF: Duration = Duration::from_millis(20);
 
 pub(super) struct Sqlite {
     url: String,
@@ -38,7 +38,7 @@ pub(super) struct Sqlite {
     /// The writing connection; waiters acquire it in order.
     writer: Arc<tokio::sync::Mutex<Connection>>,
     /// Maximum wait for the writing connection, and for a write by another process.
-    patience: Duration,
+    busy_timeout: Duration,
 }
 
 impl Sqlite {
@@ -51,7 +51,7 @@ impl Sqlite {
         };
         let writer = opened.map_err(|error| DatabaseError::Start(format!("the database {url}: {error}")))??;
         let writer = Arc::new(tokio::sync::Mutex::new(writer));
-        Ok(Self { url, parsed, readers: Mutex::default(), writer, patience: options.acquire_timeout })
+        Ok(Self { url, parsed, readers: Mutex::default(), writer, busy_timeout: options.acquire_timeout })
     }
 
     pub(super) fn url(&self) -> &str {
@@ -66,7 +66,7 @@ impl Sqlite {
         }
     }
 
-    pub(super) async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    pub(super) async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
         if let Some(rows) = self.read(sql, values)? {
             return Ok(rows);
         }
@@ -74,7 +74,7 @@ impl Sqlite {
         self.retry_while_busy(&mut writer, |writer| rows(writer, sql, values)).await
     }
 
-    pub(super) async fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    pub(super) async fn execute(&self, sql: &str, values: &[&dyn ToSql]) -> Result<u64> {
         let mut writer = self.writer().await?;
         self.retry_while_busy(&mut writer, |writer| changes(writer, sql, values)).await
     }
@@ -90,7 +90,7 @@ impl Sqlite {
     }
 
     /// Reads on the calling thread; `None` if the statement writes, or if the database is in memory.
-    fn read<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Option<Vec<T>>> {
+    fn read<T: FromRow>(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Option<Vec<T>>> {
         if self.parsed.location == Location::Memory {
             // Each connection to `:memory:` has a separate database, so there is only the writing one.
             return Ok(None);
@@ -107,7 +107,7 @@ impl Sqlite {
 
     async fn writer(&self) -> Result<Writer> {
         let waiting = Arc::clone(&self.writer).lock_owned();
-        let waited = tokio::time::timeout(self.patience, waiting).await;
+        let waited = tokio::time::timeout(self.busy_timeout, waiting).await;
         waited.map_err(|_| DatabaseError::outage(&self.url, OutageCause::PoolExhausted, None))
     }
 
@@ -115,25 +115,25 @@ impl Sqlite {
     async fn retry_while_busy<R>(
         &self,
         writer: &mut Writer,
-        mut attempt: impl FnMut(&Connection) -> std::result::Result<R, Failed>,
+        mut attempt: impl FnMut(&Connection) -> std::result::Result<R, StatementFailure>,
     ) -> Result<R> {
         let began = Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = INITIAL_BACKOFF;
         loop {
             match attempt(writer) {
-                Err(Failed::Driver(error)) if is_busy(&error) && began.elapsed() < self.patience => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                Err(StatementFailure::Driver(error)) if is_busy(&error) && began.elapsed() < self.busy_timeout => {
+                    tokio::time::sleep(backoff).await;
+                    backoff = (backoff * 2).min(MAX_BACKOFF);
                 }
                 outcome => return outcome.map_err(|failed| self.failed(failed)),
             }
         }
     }
 
-    fn failed(&self, failed: Failed) -> DatabaseError {
+    fn failed(&self, failed: StatementFailure) -> DatabaseError {
         match failed {
-            Failed::Driver(error) => self.error(error),
-            Failed::Row(error) => error,
+            StatementFailure::Driver(error) => self.error(error),
+            StatementFailure::Row(error) => error,
         }
     }
 

@@ -30,15 +30,15 @@ pub(super) fn open(
 ) -> Result<Connection, DatabaseError> {
     let start = |what: String| DatabaseError::Start(format!("the database {url} {what}"));
     // Several processes may start at once; only one at a time may set WAL mode and migrate.
-    let _alone = match &parsed.location {
+    let _lock = match &parsed.location {
         Location::File(path) => Some(prepare(path, parsed.create).map_err(start)?),
         Location::Memory => None,
     };
-    let mut writer = connect(parsed).map_err(|error| start(explained(&error)))?;
-    configure_file(&writer).map_err(|error| start(explained(&error)))?;
+    let mut writer = connect(parsed).map_err(|error| start(explain(&error)))?;
+    configure_file(&writer).map_err(|error| start(explain(&error)))?;
     migrations::run_on_sqlite(&mut writer, migrations, program)?;
     // `Sqlite::retry_while_busy` waits without blocking the thread.
-    writer.busy_timeout(Duration::ZERO).map_err(|error| start(explained(&error)))?;
+    writer.busy_timeout(Duration::ZERO).map_err(|error| start(explain(&error)))?;
     Ok(writer)
 }
 
@@ -105,7 +105,7 @@ fn lock_file(database: &Path) -> PathBuf {
 }
 
 /// The cause and the remedy.
-fn explained(error: &rusqlite::Error) -> String {
+fn explain(error: &rusqlite::Error) -> String {
     use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, NotADatabase, ReadOnly};
     match error.sqlite_error_code() {
         Some(DatabaseBusy | DatabaseLocked) => {

@@ -3,7 +3,7 @@
 use super::statements::{Writer, changes, rows};
 use crate::database::error::{DatabaseError, Result};
 use crate::database::row::FromRow;
-use crate::database::value::Value;
+use crate::database::value::ToSql;
 
 /// An open transaction; rolled back if it is dropped before its end.
 pub(in crate::database) struct SqliteTransaction {
@@ -15,11 +15,11 @@ impl SqliteTransaction {
         Self { writer }
     }
 
-    pub(crate) fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    pub(crate) fn query<T: FromRow>(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
         Ok(rows(&self.writer, sql, values)?)
     }
 
-    pub(crate) fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    pub(crate) fn execute(&self, sql: &str, values: &[&dyn ToSql]) -> Result<u64> {
         Ok(changes(&self.writer, sql, values)?)
     }
 

@@ -30,17 +30,17 @@ use crate::handler::problem::{Problem, Result};
 use crate::time;
 
 use in_flight::InFlight;
-use store::{Asked, Kept, Key};
+use store::{Key, RequestFingerprint, StoredResponse};
 
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Marks a stored response that is sent again.
 pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// How long a response is stored.
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
+const RETENTION: SignedDuration = SignedDuration::from_hours(24);
 /// The response headers that are stored.
-const HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
-const LONGEST_KEY: usize = 255;
+const STORED_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
+const MAX_KEY_BYTES: usize = 255;
 
 /// The SHA-256 of a request's body, set by the extractor that reads it.
 #[derive(Clone)]
@@ -61,8 +61,8 @@ struct BodyHash(String);
 /// use cyanotype::idempotency::Idempotent;
 /// use cyanotype::{Executor, Result};
 ///
-/// async fn count(caller: Caller, once: Idempotent) -> Result {
-///     once.run(&caller, async move |transaction| {
+/// async fn count(caller: Caller, idempotent: Idempotent) -> Result {
+///     idempotent.run(&caller, async move |transaction| {
 ///         transaction.execute("UPDATE counts SET count = count + 1", &[]).await?;
 ///         Ok(HttpResponse::NoContent().finish())
 ///     })
@@ -85,17 +85,17 @@ impl Idempotent {
         let Some(key_hash) = self.key_hash.clone() else { return self.database.transaction(work).await };
         // Held until the transaction ends, even if the client disconnects.
         let in_flight = InFlight::acquire(caller.id, &key_hash).ok_or_else(in_flight)?;
-        let (key, asked) = (Key { caller: caller.id, hash: key_hash }, self.asked());
-        let answered = self.database.transaction(async move |transaction| {
+        let (key, fingerprint) = (Key { caller: caller.id, hash: key_hash }, self.fingerprint());
+        let outcome = self.database.transaction(async move |transaction| {
             let _guard = in_flight;
-            once(transaction, &key, &asked, work).await
+            execute(transaction, &key, &fingerprint, work).await
         });
-        answered.await?
+        outcome.await?
     }
 
-    fn asked(&self) -> Asked {
+    fn fingerprint(&self) -> RequestFingerprint {
         let body_hash = self.request.extensions().get::<BodyHash>().map(|hash| hash.0.clone());
-        Asked {
+        RequestFingerprint {
             method: self.request.method().to_string(),
             path: self.request.path().to_owned(),
             body_hash: body_hash.unwrap_or_else(|| sha256(b"")),
@@ -105,40 +105,40 @@ impl Idempotent {
 
 /// Runs the work, or finds the stored response. An outer error rolls everything back; an inner one is a response that is
 /// stored.
-async fn once(
+async fn execute(
     transaction: &mut Transaction,
     key: &Key,
-    asked: &Asked,
+    fingerprint: &RequestFingerprint,
     work: impl AsyncFnOnce(&mut Transaction) -> Result,
 ) -> Result<Result> {
-    if !store::claim(transaction, key, asked, time::now() + KEPT).await? {
+    if !store::claim(transaction, key, fingerprint, time::now() + RETENTION).await? {
         // The sweeper may have deleted the row since.
-        let (before, kept) = store::find(transaction, key).await?.ok_or_else(in_flight)?;
-        return Ok(if before == *asked { replayed(&kept) } else { Err(of_another()) });
+        let (before, stored) = store::find(transaction, key).await?.ok_or_else(in_flight)?;
+        return Ok(if before == *fingerprint { replayed(&stored) } else { Err(key_reused()) });
     }
     transaction.savepoint()?;
     let done = work(transaction).await;
-    let (answer, kept) = match done {
-        Ok(answer) => {
+    let (response, stored) = match done {
+        Ok(response) => {
             transaction.release()?;
-            let (answer, kept) = kept(answer)?;
-            (Ok(answer), kept)
+            let (response, stored) = split(response)?;
+            (Ok(response), stored)
         }
         // Temporary: a retry may succeed.
         Err(problem) if problem.is_server_error() || problem.is_for_load() => return Err(problem),
         Err(problem) => {
             transaction.rollback_to_savepoint()?;
-            let (_, kept) = kept(problem.error_response())?;
-            (Err(problem), kept)
+            let (_, stored) = split(problem.error_response())?;
+            (Err(problem), stored)
         }
     };
-    if kept.status >= 500 {
+    if stored.status >= 500 {
         // Rolls back without an error, so that the response is sent unchanged.
         transaction.set_rollback_only();
-        return Ok(answer);
+        return Ok(response);
     }
-    store::keep(transaction, key, &kept).await?;
-    Ok(answer)
+    store::save(transaction, key, &stored).await?;
+    Ok(response)
 }
 
 /// For the OpenAPI document.
@@ -172,7 +172,7 @@ fn key(request: &HttpRequest) -> Result<Option<&[u8]>> {
     let mut keys = request.headers().get_all(IDEMPOTENCY_KEY);
     let Some(key) = keys.next() else { return Ok(None) };
     let key = key.as_bytes();
-    let is_plain = key.iter().all(u8::is_ascii_graphic) && (1..=LONGEST_KEY).contains(&key.len());
+    let is_plain = key.iter().all(u8::is_ascii_graphic) && (1..=MAX_KEY_BYTES).contains(&key.len());
     if is_plain && keys.next().is_none() {
         return Ok(Some(key));
     }
@@ -187,28 +187,28 @@ pub(crate) fn note_body(request: &HttpRequest, body: &[u8]) {
 }
 
 /// Splits a response into itself and its stored form.
-fn kept(answer: HttpResponse) -> Result<(HttpResponse, Kept)> {
-    let (answer, body) = answer.into_parts();
+fn split(response: HttpResponse) -> Result<(HttpResponse, StoredResponse)> {
+    let (response, body) = response.into_parts();
     let streams = |_| Problem::internal("a streaming response cannot be stored for an idempotency key");
     let body = body.try_into_bytes().map_err(streams)?;
     let header = |name: HeaderName| {
-        let value = answer.headers().get(&name)?.to_str().ok()?;
+        let value = response.headers().get(&name)?.to_str().ok()?;
         Some((name.to_string(), value.to_owned()))
     };
-    let kept = Kept {
-        status: answer.status().as_u16(),
-        headers: HEADERS.into_iter().filter_map(header).collect(),
+    let stored = StoredResponse {
+        status: response.status().as_u16(),
+        headers: STORED_HEADERS.into_iter().filter_map(header).collect(),
         body: String::from_utf8(body.to_vec())?,
     };
-    Ok((answer.set_body(body).map_into_boxed_body(), kept))
+    Ok((response.set_body(body).map_into_boxed_body(), stored))
 }
 
-fn replayed(kept: &Kept) -> Result {
-    let mut answer = HttpResponse::build(StatusCode::from_u16(kept.status)?);
-    for (name, value) in &kept.headers {
-        answer.insert_header((name.as_str(), value.as_str()));
+fn replayed(stored: &StoredResponse) -> Result {
+    let mut response = HttpResponse::build(StatusCode::from_u16(stored.status)?);
+    for (name, value) in &stored.headers {
+        response.insert_header((name.as_str(), value.as_str()));
     }
-    Ok(answer.insert_header((IDEMPOTENCY_REPLAYED, "true")).body(kept.body.clone()))
+    Ok(response.insert_header((IDEMPOTENCY_REPLAYED, "true")).body(stored.body.clone()))
 }
 
 /// 409 while the first request with the key is in progress.
@@ -218,7 +218,7 @@ fn in_flight() -> Problem {
 }
 
 /// 422 for a key that was used with another request.
-fn of_another() -> Problem {
+fn key_reused() -> Problem {
     let detail = "this idempotency-key was used with a different request; use a new key for each request";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
 }

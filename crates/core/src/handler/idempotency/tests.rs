@@ -28,9 +28,9 @@ fn request(path: &str, key: Option<&str>, body: &[u8], database: &Database) -> H
 
 /// Executes a request that writes a row and returns `respond()`; returns status, whether it was replayed, and headers and body.
 async fn send(request: &HttpRequest, caller: Uuid, respond: fn() -> Result) -> Result<(u16, bool, String)> {
-    let once = Idempotent::extract(request).await?;
+    let idempotent = Idempotent::extract(request).await?;
     let path = request.path().to_owned();
-    let response = once
+    let response = idempotent
         .run(&Caller::new(caller, ""), async move |transaction| {
             transaction.execute("INSERT INTO done VALUES ($1)", &[&path]).await?;
             respond()
@@ -38,7 +38,7 @@ async fn send(request: &HttpRequest, caller: Uuid, respond: fn() -> Result) -> R
         .await?;
     let (status, replayed) = (response.status().as_u16(), response.headers().contains_key(IDEMPOTENCY_REPLAYED));
     let mut text = String::new();
-    for name in HEADERS {
+    for name in STORED_HEADERS {
         if let Some(value) = response.headers().get(&name) {
             let _ = write!(text, "{name}: {} ", value.to_str().expect("ASCII"));
         }
@@ -125,11 +125,11 @@ async fn a_server_error_stores_nothing() {
 async fn a_request_in_flight_is_not_executed_again_after_its_client_disconnects() {
     let (database, ada) = (database().await, caller());
     let request = || request("/a", Some("k"), b"", &database);
-    let once = Idempotent::extract(&request()).await.expect("a key");
+    let idempotent = Idempotent::extract(&request()).await.expect("a key");
     let caller = Caller::new(ada, "");
     let (begun, has_begun) = tokio::sync::oneshot::channel();
     let (resume, resumed) = tokio::sync::oneshot::channel::<()>();
-    let mut first = Box::pin(once.run(&caller, async move |transaction| {
+    let mut first = Box::pin(idempotent.run(&caller, async move |transaction| {
         transaction.execute("INSERT INTO done VALUES ('left')", &[]).await?;
         let _ = begun.send(());
         let _ = resumed.await;

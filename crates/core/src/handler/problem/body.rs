@@ -5,9 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// Maximum number of invalid fields in a response.
-pub(super) const MOST_FIELDS: usize = 20;
+pub(super) const MAX_FIELDS: usize = 20;
 /// Maximum length of a field's path and message, in characters.
-const LONGEST_TEXT: usize = 200;
+const MAX_TEXT_CHARS: usize = 200;
 
 /// An invalid field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -23,7 +23,7 @@ pub struct FieldError {
 impl FieldError {
     /// Truncates both texts, because clients control parts of them.
     pub(super) fn shortened(&self) -> Self {
-        let short = |text: &str| match text.char_indices().nth(LONGEST_TEXT) {
+        let short = |text: &str| match text.char_indices().nth(MAX_TEXT_CHARS) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text.to_owned(),
         };

@@ -26,10 +26,10 @@ use crate::database::outage_of;
 use crate::settings::Env;
 use crate::time::whole_seconds;
 pub use body::FieldError;
-use body::{MOST_FIELDS, ProblemBody};
+use body::{MAX_FIELDS, ProblemBody};
 
 /// The content type of problems.
-pub const PROBLEM: &str = "application/problem+json";
+pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// The return type of a handler.
 ///
@@ -194,8 +194,7 @@ impl Problem {
             summary.push_str(detail);
         }
         if !self.fields.is_empty() {
-            let names: Vec<String> =
-                self.fields.iter().take(MOST_FIELDS).map(|field| field.shortened().field).collect();
+            let names: Vec<String> = self.fields.iter().take(MAX_FIELDS).map(|field| field.shortened().field).collect();
             summary.push_str(&format!(" ({})", names.join(", ")));
         }
         summary
@@ -231,18 +230,23 @@ impl Problem {
     }
 
     /// The response, with the request id and, in dev, with the cause.
-    pub(crate) fn answer(&self, request: Option<&RequestContext>, event_id: Option<EventId>, env: Env) -> HttpResponse {
+    pub(crate) fn to_response(
+        &self,
+        request: Option<&RequestContext>,
+        event_id: Option<EventId>,
+        env: Env,
+    ) -> HttpResponse {
         let detail = match (&self.detail, &self.cause, env) {
             (Some(detail), ..) => Some(detail.clone()),
             (None, Some(_), Env::Dev) => Some(self.failure().messages().join(": ")),
             _ => None,
         };
-        let more = self.fields.len().saturating_sub(MOST_FIELDS);
+        let more = self.fields.len().saturating_sub(MAX_FIELDS);
         let detail = match detail {
             Some(detail) if more > 0 => Some(format!("{detail}; {more} more invalid fields are not listed")),
             detail => detail,
         };
-        let errors: Vec<FieldError> = self.fields.iter().take(MOST_FIELDS).map(FieldError::shortened).collect();
+        let errors: Vec<FieldError> = self.fields.iter().take(MAX_FIELDS).map(FieldError::shortened).collect();
         let mut response = HttpResponse::build(self.status);
         for (name, value) in &self.headers {
             response.append_header((name.clone(), value.clone()));
@@ -256,7 +260,7 @@ impl Problem {
             request_id: request.map(|request| request.identity().id()),
             sentry_event_id: event_id,
         };
-        let mut response = response.content_type(PROBLEM).body(body.to_json());
+        let mut response = response.content_type(PROBLEM_JSON).body(body.to_json());
         if self.for_load {
             response.extensions_mut().insert(RefusedForLoad);
         }
@@ -311,7 +315,7 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         // The errors middleware replaces this response by one with the event id when it reports the failure.
-        self.answer(request::current().as_deref(), None, Env::Prod)
+        self.to_response(request::current().as_deref(), None, Env::Prod)
     }
 }
 
@@ -321,7 +325,7 @@ mod tests {
     use actix_web::body::MessageBody;
 
     fn body(problem: &Problem, env: Env) -> String {
-        let bytes = problem.answer(None, None, env).into_body().try_into_bytes().expect("a complete body");
+        let bytes = problem.to_response(None, None, env).into_body().try_into_bytes().expect("a complete body");
         String::from_utf8(bytes.to_vec()).expect("UTF-8")
     }
 

@@ -4,7 +4,7 @@
 
 mod base_url;
 mod client;
-mod reply;
+mod response;
 #[cfg(test)]
 mod tests;
 
@@ -17,10 +17,10 @@ use hyper::header::AUTHORIZATION;
 
 pub use base_url::BaseUrl;
 use client::{CLIENT, send};
-pub use reply::Reply;
+pub use response::RemoteResponse;
 
 /// Delay before the first retry; it doubles with each further retry.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
 
 /// A client of another service, with a timeout and retries.
 #[derive(Debug, Clone)]
@@ -42,51 +42,54 @@ impl Remote {
     ///
     /// # Errors
     /// If the last attempt failed as well.
-    pub async fn get(&self, path: &str, token: &str) -> Result<Reply, RemoteError> {
-        let (mut pause, mut left) = (FIRST_PAUSE, self.retries);
+    pub async fn get(&self, path: &str, token: &str) -> Result<RemoteResponse, RemoteError> {
+        let (mut backoff, mut left) = (INITIAL_BACKOFF, self.retries);
         loop {
             let began = Instant::now();
             let outcome = self.try_once(path, token).await;
-            self.leave_breadcrumb(path, began, &outcome);
+            self.record_attempt(path, began, &outcome);
             let why = match outcome {
-                Ok(reply) if !is_passing(reply.status) => return Ok(reply),
-                Ok(reply) => format!("status {}", reply.status),
+                Ok(response) if !is_retryable(response.status) => return Ok(response),
+                Ok(response) => format!("status {}", response.status),
                 Err(why) => why,
             };
             if left == 0 {
-                return Err(RemoteError { base: self.base.to_string(), why: Why(why) });
+                return Err(RemoteError { base: self.base.to_string(), why: Reason(why) });
             }
-            tokio::time::sleep(pause).await;
-            (pause, left) = (pause * 2, left - 1);
+            tokio::time::sleep(backoff).await;
+            (backoff, left) = (backoff * 2, left - 1);
         }
     }
 
-    async fn try_once(&self, path: &str, token: &str) -> Result<Reply, String> {
+    async fn try_once(&self, path: &str, token: &str) -> Result<RemoteResponse, String> {
         let url = format!("{}{path}", self.base);
         let mut builder = hyper::Request::get(url).header(AUTHORIZATION, format!("Bearer {token}"));
         for (name, value) in request::current().iter().flat_map(|request| request.outgoing()) {
             builder = builder.header(name, value);
         }
         let request = builder.body(Empty::new()).map_err(|error| error.to_string())?;
-        let reply = send(CLIENT.with(Clone::clone), request);
-        let timed = tokio::time::timeout(self.timeout, reply).await;
+        let response = send(CLIENT.with(Clone::clone), request);
+        let timed = tokio::time::timeout(self.timeout, response).await;
         timed.unwrap_or_else(|_| Err(format!("timed out after {} ms", self.timeout.as_millis())))
     }
 
-    fn leave_breadcrumb(&self, path: &str, began: Instant, outcome: &Result<Reply, String>) {
+    fn record_attempt(&self, path: &str, began: Instant, outcome: &Result<RemoteResponse, String>) {
         let said = match outcome {
-            Ok(reply) => reply.status.as_u16().to_string(),
+            Ok(response) => response.status.as_u16().to_string(),
             Err(why) => why.clone(),
         };
-        let level =
-            if outcome.as_ref().is_ok_and(|reply| !is_passing(reply.status)) { Level::Info } else { Level::Warning };
+        let level = if outcome.as_ref().is_ok_and(|response| !is_retryable(response.status)) {
+            Level::Info
+        } else {
+            Level::Warning
+        };
         let crumb = Breadcrumb::new(format!("GET {}{path} {said}", self.base)).category("http").level(level);
         add_breadcrumb(crumb.data("duration_ms", began.elapsed().as_secs_f64() * 1000.0));
     }
 }
 
 /// Whether a retry may succeed.
-fn is_passing(status: StatusCode) -> bool {
+fn is_retryable(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
 }
 
@@ -96,9 +99,9 @@ fn is_passing(status: StatusCode) -> bool {
 pub struct RemoteError {
     base: String,
     #[source]
-    why: Why,
+    why: Reason,
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Why(String);
+struct Reason(String);

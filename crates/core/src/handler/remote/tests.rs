@@ -55,11 +55,11 @@ fn always(answer: &'static str) -> impl Fn(TcpStream) + Send + Sync {
     }
 }
 
-async fn get(base: BaseUrl, timeout_ms: u64, retries: u32) -> Result<Reply, RemoteError> {
+async fn get(base: BaseUrl, timeout_ms: u64, retries: u32) -> Result<RemoteResponse, RemoteError> {
     Remote::new(base, Duration::from_millis(timeout_ms), retries).get("/a?b=c", "token").await
 }
 
-fn reason(outcome: Result<Reply, RemoteError>) -> String {
+fn reason(outcome: Result<RemoteResponse, RemoteError>) -> String {
     outcome.expect_err("no response").source().expect("a source").to_string()
 }
 
@@ -67,8 +67,8 @@ fn reason(outcome: Result<Reply, RemoteError>) -> String {
 async fn a_connection_is_reused() {
     let (base, connections) = server(always("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue"));
     for _ in 0..3 {
-        let reply = get(base.clone(), 5000, 0).await.expect("a response");
-        assert!(reply.json::<bool>().expect("JSON"));
+        let response = get(base.clone(), 5000, 0).await.expect("a response");
+        assert!(response.json::<bool>().expect("JSON"));
     }
     assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
@@ -76,8 +76,8 @@ async fn a_connection_is_reused() {
 #[actix_web::test]
 async fn a_redirect_is_returned_as_a_response() {
     let answer = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
-    let reply = get(server(always(answer)).0, 5000, 0).await.expect("a response");
-    assert_eq!(reply.status, StatusCode::FOUND);
+    let response = get(server(always(answer)).0, 5000, 0).await.expect("a response");
+    assert_eq!(response.status, StatusCode::FOUND);
 }
 
 #[actix_web::test]
@@ -160,8 +160,8 @@ async fn https_requires_a_certificate_from_a_trusted_authority() {
     let mut authorities = RootCertStore::empty();
     authorities.add(certificate).expect("a certificate");
     let request = hyper::Request::get(url).body(Empty::new()).expect("a request");
-    let reply = send(client(authorities), request).await.expect("a response");
-    assert!(reply.json::<bool>().expect("JSON"));
+    let response = send(client(authorities), request).await.expect("a response");
+    assert!(response.json::<bool>().expect("JSON"));
 }
 
 #[actix_web::test]

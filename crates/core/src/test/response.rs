@@ -13,7 +13,7 @@ const STACKS_LIMIT: Duration = Duration::from_secs(60);
 
 /// A complete response, with the records and events of its request.
 #[derive(Debug, Clone)]
-pub struct Reply {
+pub struct TestResponse {
     /// Status code.
     pub status: u16,
     /// Body, up to the point where the stream ended or failed.
@@ -23,7 +23,7 @@ pub struct Reply {
     events: Vec<Value>,
 }
 
-impl Reply {
+impl TestResponse {
     pub(super) async fn read(answered: Result<HttpResponse<BoxBody>, Error>, memory: &Memory) -> Self {
         let response = answered.unwrap_or_else(|error| error.error_response());
         let status = response.status().as_u16();

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 /// The response of another service.
 #[derive(Debug)]
-pub struct Reply {
+pub struct RemoteResponse {
     /// Status code.
     pub status: StatusCode,
     /// The `Retry-After` header, if it is present and in seconds.
@@ -16,7 +16,7 @@ pub struct Reply {
     pub(super) body: Bytes,
 }
 
-impl Reply {
+impl RemoteResponse {
     /// Deserializes the body.
     ///
     /// # Errors

@@ -12,11 +12,11 @@ use tokio_postgres::{AsyncMessage, Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// After a connection with a shorter lifetime, the notification is delayed: a server may close each new connection at once.
-const SETTLED: Duration = Duration::from_secs(1);
-const PAUSE: Duration = Duration::from_millis(200);
+const MIN_LIFETIME: Duration = Duration::from_secs(1);
+const RECONNECT_DELAY: Duration = Duration::from_millis(200);
 
 /// Opens connections that listen on a channel.
-pub(super) struct Listening {
+pub(super) struct NotificationConnector {
     pub connector: MakeRustlsConnect,
     pub channel: &'static str,
     /// Notified for each notification, and when the connection ends.
@@ -25,7 +25,7 @@ pub(super) struct Listening {
 
 type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
 
-impl Connect for Listening {
+impl Connect for NotificationConnector {
     fn connect(&self, config: &Config) -> Connecting<'_> {
         let config = config.clone();
         Box::pin(async move {
@@ -39,8 +39,8 @@ impl Connect for Listening {
                         notified.notify_one();
                     }
                 }
-                if began.elapsed() < SETTLED {
-                    tokio::time::sleep(PAUSE).await;
+                if began.elapsed() < MIN_LIFETIME {
+                    tokio::time::sleep(RECONNECT_DELAY).await;
                 }
                 notified.notify_one();
             };
