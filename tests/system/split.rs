@@ -156,7 +156,7 @@ fn a_users_process_that_is_not_there_is_said_once_and_in_time() {
     let of = |kind: &str| records.iter().filter(|record| record["kind"] == kind).collect::<Vec<_>>();
     assert_eq!(of("breadcrumb").len(), 2, "a try and one again");
     let [uncaught] = of("uncaught")[..] else { panic!("not one uncaught record: {records:#?}") };
-    assert!(text(uncaught, "message").starts_with("no response from http://127.0.0.1:"), "{uncaught}");
+    assert!(text(uncaught, "message").starts_with("request to http://127.0.0.1:"), "{uncaught}");
 }
 
 #[test]

@@ -131,7 +131,7 @@ pub enum DriverError {
 /// tokio-postgres displays only `db error`; the message of the server is in its source.
 fn postgres_message(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), error.source()) {
-        (Some(said), _) => said.message().to_owned(),
+        (Some(server), _) => server.message().to_owned(),
         (None, Some(source)) => format!("{error}: {source}"),
         (None, None) => error.to_string(),
     }

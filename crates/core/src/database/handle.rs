@@ -112,7 +112,7 @@ impl Database {
         let dedicated = match &*self.connections {
             Connections::Sqlite(_) => self.clone(),
             Connections::Postgres(postgres) => {
-                let connections = Connections::Postgres(postgres.listening(channel, Arc::clone(&notified))?);
+                let connections = Connections::Postgres(postgres.dedicated_listener(channel, Arc::clone(&notified))?);
                 Self { connections: Arc::new(connections), open_transactions: OpenTransactions::default() }
             }
         };

@@ -93,7 +93,7 @@ struct HistoryTables {
 }
 
 impl HistoryTables {
-    fn of(blueprint: &str) -> Self {
+    fn new(blueprint: &str) -> Self {
         let name = blueprint.replace('-', "_");
         Self { history: format!("_schema_{name}"), legacy: format!("_migrations_{name}") }
     }
@@ -125,9 +125,9 @@ pub(super) fn run_on_sqlite(
     // A migration that rebuilds a table drops it temporarily; with foreign keys enabled that would delete referring rows.
     connection.execute_batch("PRAGMA foreign_keys = OFF").map_err(plain)?;
     for (blueprint, migrations) in migrations {
-        let tables = HistoryTables::of(&blueprint);
+        let tables = HistoryTables::new(&blueprint);
         let runner = tables.runner(&migrations.sqlite);
-        let failed = |error: refinery::Error, writer| failure(&blueprint, program, &runner, &error, writer);
+        let failed = |error: refinery::Error, writer| migration_error(&blueprint, program, &runner, &error, writer);
         let has_legacy = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
         let has_legacy =
             connection.query_row(has_legacy, [&tables.legacy], |row| row.get::<_, i64>(0)).map_err(plain)?;
@@ -172,9 +172,10 @@ pub(super) async fn run_on_postgres(
 ) -> Result<(), MigrationFailure> {
     client.batch_execute(CREATE_WRITERS).await?;
     for (blueprint, migrations) in migrations {
-        let tables = HistoryTables::of(&blueprint);
+        let tables = HistoryTables::new(&blueprint);
         let runner = tables.runner(&migrations.postgres);
-        let failed = |error: refinery::Error, writer| MigrationFailure::of(&blueprint, program, &runner, error, writer);
+        let failed =
+            |error: refinery::Error, writer| MigrationFailure::new(&blueprint, program, &runner, error, writer);
         let has_legacy = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&tables.legacy]).await?;
         if has_legacy.get(0) {
             let version: Option<i64> = client.query_one(&tables.legacy_version(), &[]).await?.get(0);
@@ -210,11 +211,11 @@ pub(super) enum MigrationFailure {
 }
 
 impl MigrationFailure {
-    fn of(blueprint: &str, program: Program, runner: &Runner, error: refinery::Error, writer: Option<String>) -> Self {
+    fn new(blueprint: &str, program: Program, runner: &Runner, error: refinery::Error, writer: Option<String>) -> Self {
         let what = format!("the migrations of {blueprint}");
         match error.kind() {
             Kind::Connection(..) => Self::Server { what, error: error.into() },
-            _ => Self::Explained(failure(blueprint, program, runner, &error, writer)),
+            _ => Self::Explained(migration_error(blueprint, program, runner, &error, writer)),
         }
     }
 }
@@ -233,7 +234,7 @@ fn written_by(Program { name, version }: Program) -> String {
     format!("{name} {version}")
 }
 
-fn failure(
+fn migration_error(
     blueprint: &str,
     program: Program,
     runner: &Runner,

@@ -102,7 +102,7 @@ impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Jso
             let body = tokio::time::timeout(limits.timeout, read(payload, limits.max_body_bytes))
                 .await
                 .map_err(timed_out)??;
-            idempotency::note_body(&request, &body);
+            idempotency::record_body_hash(&request, &body);
             let value = parse(&body)?;
             validate(&value)?;
             Ok(Self(value))
@@ -134,13 +134,13 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(StrictStructs(&mut json)).map_err(|error| {
         let path = error.path().to_string();
-        refused(&path, error.inner(), body)
+        rejection(&path, error.inner(), body)
     })?;
-    json.end().map_err(|error| refused(".", &error, body))?;
+    json.end().map_err(|error| rejection(".", &error, body))?;
     Ok(value)
 }
 
-fn refused(path: &str, error: &serde_json::Error, body: &[u8]) -> Problem {
+fn rejection(path: &str, error: &serde_json::Error, body: &[u8]) -> Problem {
     let message = error.to_string();
     let (line, column) = (error.line(), error.column());
     let message = message.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&message);
@@ -303,9 +303,9 @@ mod tests {
         enum Status {
             Paid,
         }
-        let refused =
+        let rejection =
             |body: &str| parse::<Status>(body.as_bytes()).expect_err("a rejection").error_response().status().as_u16();
-        assert_eq!([refused("5"), refused("[]"), refused("\"x\""), refused("5 5")], [422, 422, 422, 400]);
+        assert_eq!([rejection("5"), rejection("[]"), rejection("\"x\""), rejection("5 5")], [422, 422, 422, 400]);
         assert!(matches!(parse("\"Paid\"".as_bytes()), Ok(Status::Paid)));
     }
 

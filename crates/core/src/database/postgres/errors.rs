@@ -9,16 +9,16 @@ use tokio_postgres::error::SqlState;
 use super::super::error::{DatabaseError, DriverError, OutageCause};
 
 /// The error of a failed connection attempt.
-pub(super) fn of_connecting(address: &str, error: tokio_postgres::Error) -> DatabaseError {
+pub(super) fn from_connect_error(address: &str, error: tokio_postgres::Error) -> DatabaseError {
     match connecting_cause(&error) {
         Some(cause) => DatabaseError::outage(address, cause, Some(error.into())),
         None => DatabaseError::Statement(DriverError::Postgres(error)),
     }
 }
 
-pub(super) fn of_pool(address: &str, error: PoolError) -> DatabaseError {
+pub(super) fn from_pool_error(address: &str, error: PoolError) -> DatabaseError {
     let cause = match error {
-        PoolError::Backend(error) => return of_connecting(address, error),
+        PoolError::Backend(error) => return from_connect_error(address, error),
         PoolError::Timeout(TimeoutType::Wait) => OutageCause::PoolExhausted,
         PoolError::Timeout(_) => OutageCause::NoAnswer,
         PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
@@ -29,7 +29,7 @@ pub(super) fn of_pool(address: &str, error: PoolError) -> DatabaseError {
 }
 
 /// The error of a statement on an open connection.
-pub(super) fn of_statement(address: &str, error: tokio_postgres::Error) -> DatabaseError {
+pub(super) fn from_statement_error(address: &str, error: tokio_postgres::Error) -> DatabaseError {
     let lost = error.is_closed() || io_error(&error).is_some();
     let cause = match error.code() {
         _ if lost => Some(OutageCause::ConnectionLost),
@@ -46,7 +46,7 @@ pub(super) fn of_statement(address: &str, error: tokio_postgres::Error) -> Datab
 /// Whether a migration by another process invalidated a cached plan: the connection must not be reused.
 pub(super) fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
-        && error.as_db_error().is_some_and(|said| said.message().contains("cached plan"))
+        && error.as_db_error().is_some_and(|error| error.message().contains("cached plan"))
 }
 
 pub(super) fn connecting_cause(error: &tokio_postgres::Error) -> Option<OutageCause> {

@@ -38,7 +38,7 @@ pub(super) use url::PostgresUrl;
 /// A connection that was idle for longer is checked with a query before use.
 const CHECK_AFTER_IDLE: Duration = Duration::from_secs(30);
 /// A connection that was idle for less is not checked for a pending close.
-const JUST_USED: Duration = Duration::from_millis(20);
+const RECENTLY_USED: Duration = Duration::from_millis(20);
 /// Maximum number of attempts for a read whose connection was closed; the pool may have several closed ones.
 const MAX_ATTEMPTS: u32 = 4;
 const RECYCLING: ManagerConfig = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -85,7 +85,7 @@ impl Postgres {
     }
 
     /// A dedicated connection for one task, outside the pool. It is opened on demand and listens on a channel.
-    pub(super) fn listening(&self, channel: &'static str, notified: Arc<Notify>) -> Result<Self> {
+    pub(super) fn dedicated_listener(&self, channel: &'static str, notified: Arc<Notify>) -> Result<Self> {
         let Target { config, connector, options } = &*self.target;
         let mut config = config.clone();
         let name = config.get_application_name().unwrap_or("cyanotype").to_owned();
@@ -144,12 +144,12 @@ impl Postgres {
             if is_alive(client, in_flight.idle).await {
                 let (sent, is_usable) = self.statements.run(client, send).await;
                 match is_usable {
-                    true => in_flight.answered(),
-                    false => in_flight.break_connection(),
+                    true => in_flight.complete(),
+                    false => in_flight.mark_broken(),
                 }
                 return sent;
             }
-            in_flight.break_connection();
+            in_flight.mark_broken();
         }
         let mut client = Some(self.acquire().await?);
         let sent = self.statements.send(&mut client, send).await?;
@@ -186,7 +186,7 @@ impl Postgres {
     async fn acquire(&self) -> Result<Object> {
         let pool = self.pool.status();
         if pool.available > 0 {
-            return self.pool.get().await.map_err(|error| errors::of_pool(&self.address, error));
+            return self.pool.get().await.map_err(|error| errors::from_pool_error(&self.address, error));
         }
         // The task of a dedicated connection paces its own attempts.
         let connecting = pool.size < pool.max_size && !self.is_dedicated;
@@ -203,7 +203,7 @@ impl Postgres {
                     Ok(client)
                 }
                 Err(error) => {
-                    let error = errors::of_pool(&address, error);
+                    let error = errors::from_pool_error(&address, error);
                     if connecting {
                         breaker.failed(&error);
                     }
@@ -240,9 +240,9 @@ impl Postgres {
     }
 }
 
-fn pool(address: &str, manager: Manager, most: u32, acquire_timeout: Duration) -> Result<Pool> {
+fn pool(address: &str, manager: Manager, max_size: u32, acquire_timeout: Duration) -> Result<Pool> {
     let pool = Pool::builder(manager)
-        .max_size(most as usize)
+        .max_size(max_size as usize)
         .wait_timeout(Some(acquire_timeout))
         .create_timeout(Some(acquire_timeout))
         .recycle_timeout(Some(CHECK_TIMEOUT))
@@ -268,7 +268,7 @@ async fn is_alive(client: &tokio_postgres::Client, idle: Duration) -> bool {
     if idle >= CHECK_AFTER_IDLE {
         return tokio::time::timeout(CHECK_TIMEOUT, client.check_connection()).await.is_ok_and(|it| it.is_ok());
     }
-    if idle >= JUST_USED {
+    if idle >= RECENTLY_USED {
         // Lets the connection's task read a pending close: it mostly runs on this thread.
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;

@@ -77,7 +77,7 @@ fn explain(error: &tokio_postgres::Error) -> String {
 /// The message of the server, or else that of the source.
 fn server_message(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), error.source()) {
-        (Some(said), _) => said.message().to_owned(),
+        (Some(server), _) => server.message().to_owned(),
         (None, Some(source)) => source.to_string(),
         (None, None) => error.to_string(),
     }

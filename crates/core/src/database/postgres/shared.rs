@@ -50,7 +50,7 @@ pub(super) struct InFlightStatement {
     connection: Rc<SharedConnection>,
     /// How long the connection was idle before.
     pub idle: Duration,
-    is_answered: bool,
+    is_complete: bool,
 }
 
 /// Counts the connections of a pool that workers share.
@@ -98,7 +98,7 @@ impl SharedConnection {
             }
             shared.in_flight.set(in_flight + 1);
             let idle = if ahead == 0 { waited } else { Duration::ZERO };
-            Some(InFlightStatement { connection: Rc::clone(shared), idle, is_answered: false })
+            Some(InFlightStatement { connection: Rc::clone(shared), idle, is_complete: false })
         })
     }
 
@@ -140,14 +140,14 @@ impl InFlightStatement {
     }
 
     /// Records that the response has arrived, and thus those to all earlier statements.
-    pub(super) fn answered(mut self) {
-        self.is_answered = true;
+    pub(super) fn complete(mut self) {
+        self.is_complete = true;
         self.connection.abandoned.set(0);
         self.connection.progress.set(Instant::now());
     }
 
     /// Marks the connection as broken; it is closed after the last statement in flight.
-    pub(super) fn break_connection(self) {
+    pub(super) fn mark_broken(self) {
         self.connection.broken.set(true);
     }
 }
@@ -156,6 +156,6 @@ impl Drop for InFlightStatement {
     fn drop(&mut self) {
         let SharedConnection { in_flight, abandoned, .. } = &*self.connection;
         in_flight.set(in_flight.get() - 1);
-        abandoned.set(abandoned.get() + u32::from(!self.is_answered));
+        abandoned.set(abandoned.get() + u32::from(!self.is_complete));
     }
 }

@@ -48,7 +48,7 @@ impl Statements {
             Ok(Ok(result)) => (Ok(result), true),
             Ok(Err(error)) => {
                 let is_stale = errors::is_stale_plan(&error);
-                let error = errors::of_statement(&self.address, error);
+                let error = errors::from_statement_error(&self.address, error);
                 // The server announces that it will close the connection before it does so.
                 let is_usable = !is_stale && !error.is_lost_connection();
                 (Err(error), is_usable)

@@ -71,7 +71,7 @@ impl PostgresUrl {
         if !options.is_empty() {
             config.options(options.join(" "));
         }
-        let tls = tls.read(variables)?;
+        let tls = tls.resolve(variables)?;
         complete(&mut config, variables)?;
         config.ssl_mode(tls.driver_mode);
         Ok(Self { config, tls })
@@ -132,7 +132,7 @@ struct TlsParameters {
 }
 
 impl TlsParameters {
-    fn read(self, variables: Variables<'_>) -> Result<Tls, String> {
+    fn resolve(self, variables: Variables<'_>) -> Result<Tls, String> {
         let path = |given: Option<String>, name: &str| given.or_else(|| variables(name)).map(PathBuf::from);
         let root_certificate = path(self.root, "PGSSLROOTCERT");
         let mode = self.mode.or_else(|| variables("PGSSLMODE"));

@@ -180,7 +180,7 @@ fn key(request: &HttpRequest) -> Result<Option<&[u8]>> {
 }
 
 /// Stores the hash of the body, which identifies a repeated request.
-pub(crate) fn note_body(request: &HttpRequest, body: &[u8]) {
+pub(crate) fn record_body_hash(request: &HttpRequest, body: &[u8]) {
     if request.headers().contains_key(IDEMPOTENCY_KEY) {
         request.extensions_mut().insert(BodyHash(sha256(body)));
     }

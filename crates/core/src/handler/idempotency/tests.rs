@@ -22,7 +22,7 @@ fn request(path: &str, key: Option<&str>, body: &[u8], database: &Database) -> H
     let request = TestRequest::post().uri(path).app_data(database.clone());
     let request = key.into_iter().fold(request, |request, key| request.insert_header((IDEMPOTENCY_KEY, key)));
     let request = request.to_http_request();
-    note_body(&request, body);
+    record_body_hash(&request, body);
     request
 }
 

@@ -48,13 +48,13 @@ impl Remote {
             let began = Instant::now();
             let outcome = self.try_once(path, token).await;
             self.record_attempt(path, began, &outcome);
-            let why = match outcome {
+            let reason = match outcome {
                 Ok(response) if !is_retryable(response.status) => return Ok(response),
                 Ok(response) => format!("status {}", response.status),
-                Err(why) => why,
+                Err(reason) => reason,
             };
             if left == 0 {
-                return Err(RemoteError { base: self.base.to_string(), why: Reason(why) });
+                return Err(RemoteError { base: self.base.to_string(), reason: Reason(reason) });
             }
             tokio::time::sleep(backoff).await;
             (backoff, left) = (backoff * 2, left - 1);
@@ -74,16 +74,16 @@ impl Remote {
     }
 
     fn record_attempt(&self, path: &str, began: Instant, outcome: &Result<RemoteResponse, String>) {
-        let said = match outcome {
+        let result = match outcome {
             Ok(response) => response.status.as_u16().to_string(),
-            Err(why) => why.clone(),
+            Err(reason) => reason.clone(),
         };
         let level = if outcome.as_ref().is_ok_and(|response| !is_retryable(response.status)) {
             Level::Info
         } else {
             Level::Warning
         };
-        let crumb = Breadcrumb::new(format!("GET {}{path} {said}", self.base)).category("http").level(level);
+        let crumb = Breadcrumb::new(format!("GET {}{path} {result}", self.base)).category("http").level(level);
         add_breadcrumb(crumb.data("duration_ms", began.elapsed().as_secs_f64() * 1000.0));
     }
 }
@@ -95,11 +95,11 @@ fn is_retryable(status: StatusCode) -> bool {
 
 /// A request to another service failed; the source is the reason of the last attempt.
 #[derive(Debug, thiserror::Error)]
-#[error("no response from {base}")]
+#[error("request to {base} failed")]
 pub struct RemoteError {
     base: String,
     #[source]
-    why: Reason,
+    reason: Reason,
 }
 
 #[derive(Debug, thiserror::Error)]

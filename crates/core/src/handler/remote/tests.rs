@@ -171,7 +171,7 @@ async fn a_refused_connection_is_reported_with_url_and_reason() {
         let base = BaseUrl::try_from(format!("{scheme}://127.0.0.1:{port}")).expect("an address");
         let error =
             Remote::new(base, Duration::from_secs(5), 1).get("/", "token").await.expect_err("a refused connection");
-        assert_eq!(error.to_string(), format!("no response from {scheme}://127.0.0.1:{port}"));
+        assert_eq!(error.to_string(), format!("request to {scheme}://127.0.0.1:{port} failed"));
         assert!(error.source().expect("a source").to_string().contains("onnect"), "{:?}", error.source());
     }
 }
