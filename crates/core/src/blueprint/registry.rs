@@ -163,8 +163,8 @@ fn topological_order(mut waiting: Vec<Enabled>) -> Result<Vec<Enabled>, Registry
     let mut ordered: Vec<Enabled> = Vec::new();
     while !waiting.is_empty() {
         let waits = |one: &Enabled| {
-            let dependency = |need: &Dependency| waiting.iter().any(|other| other.blueprint.name() == need.blueprint);
-            one.blueprint.dependencies().iter().any(dependency)
+            let is_waiting = |on: &Dependency| waiting.iter().any(|other| other.blueprint.name() == on.blueprint);
+            one.blueprint.dependencies().iter().any(is_waiting)
         };
         let Some(at) = waiting.iter().position(|one| !waits(one)) else {
             return Err(RegistryError::Cycle { cycle: find_cycle(&waiting) });
@@ -184,8 +184,8 @@ fn find_cycle(waiting: &[Enabled]) -> Vec<&'static str> {
             return [&path[begin..], &[name]].concat();
         }
         path.push(name);
-        let needs = one.blueprint.dependencies();
-        at = waiting.iter().find(|other| needs.iter().any(|need| need.blueprint == other.blueprint.name()));
+        let dependencies = one.blueprint.dependencies();
+        at = waiting.iter().find(|other| dependencies.iter().any(|on| on.blueprint == other.blueprint.name()));
     }
     path
 }
