@@ -44,8 +44,7 @@ impl Stack {
 
     /// A placeholder for a stack that was not resolved.
     pub(crate) fn omitted() -> Self {
-        let function =
-            "(stack trace omitted: not resolved in time)".to_owned();
+        let function = "(stack trace omitted: not resolved in time)".to_owned();
         let frames = OnceLock::from(vec![Frame { function, file: None, line: None, own: true }]);
         Self { addresses: Vec::new(), frames }
     }
