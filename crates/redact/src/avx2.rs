@@ -18,12 +18,12 @@ pub(crate) fn is_available() -> bool {
 
 /// Sets of bytes, a bit for each.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Sets {
+pub(crate) struct ByteSets {
     low: [u8; 16],
     high: [u8; 16],
 }
 
-impl Sets {
+impl ByteSets {
     pub(crate) const NONE: Self = Self { low: [0; 16], high: [0; 16] };
 
     /// Puts the bytes with these halves, a bit for each half, into a set.

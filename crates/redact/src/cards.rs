@@ -2,22 +2,22 @@
 
 use std::ops::Range;
 
-const SHORTEST_CARD: usize = 13;
-const LONGEST_CARD: usize = 19;
+const MIN_CARD_DIGITS: usize = 13;
+const MAX_CARD_DIGITS: usize = 19;
 /// Of a group after the first.
-const LONGEST_OF_GROUP: usize = 7;
+const MAX_GROUP_DIGITS: usize = 7;
 /// The digits of a card number that anyone may be shown (PCI DSS 3.4): they name the bank, not the account.
-const SHOWN_OF_CARD: usize = 6;
+const MAX_SHOWN_DIGITS: usize = 6;
 
 /// The card numbers of a text, some of which may overlap. Each stands by itself, unless its surroundings are not
 /// `strict`ly what they will be.
-pub(crate) fn cards(text: &[u8], open: bool, strict: bool) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn find_cards(text: &[u8], partial: bool, strict: bool) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         while let Some(next) = text[at..].iter().position(u8::is_ascii_digit) {
             let start = at + next;
             at = start + digits(&text[start..]).count();
-            if let Some(end) = card(text, start, open, strict) {
+            if let Some(end) = card_end(text, start, partial, strict) {
                 return Some(start..end);
             }
         }
@@ -27,35 +27,35 @@ pub(crate) fn cards(text: &[u8], open: bool, strict: bool) -> impl Iterator<Item
 
 /// Where the longest card number ends that begins with the group of digits that begins here.
 #[inline]
-pub(crate) fn card(text: &[u8], start: usize, open: bool, strict: bool) -> Option<usize> {
-    if !matches!(text[start], b'2'..=b'6') || strict && !may_begin(text, start) {
+pub(crate) fn card_end(text: &[u8], start: usize, partial: bool, strict: bool) -> Option<usize> {
+    if !matches!(text[start], b'2'..=b'6') || strict && !may_start_card(text, start) {
         return None;
     }
     // Most numbers that begin like one end before a card can, or are the beginning of a date.
-    let may_be_one = match text.get(start..start + SHORTEST_CARD) {
+    let may_be_one = match text.get(start..start + MIN_CARD_DIGITS) {
         Some(least) => least.iter().all(|byte| byte.is_ascii_digit() || is_separator(*byte)),
-        None => open,
+        None => partial,
     };
     if !may_be_one {
         return None;
     }
-    let first = digits(&text[start..]).take(LONGEST_CARD + 1).count();
+    let first = digits(&text[start..]).take(MAX_CARD_DIGITS + 1).count();
     let mut length = first;
     let mut end = start + first;
     let mut found = None;
-    while length <= LONGEST_CARD {
+    while length <= MAX_CARD_DIGITS {
         let next = next_group(text, end);
         // A separator that the text ends with may have a group after it in what was cut off.
         let after = if next.is_none() && end + 1 == text.len() && is_separator(text[end]) { end + 1 } else { end };
-        if open && after == text.len() && length > SHOWN_OF_CARD {
+        if partial && after == text.len() && length > MAX_SHOWN_DIGITS {
             found = Some(after);
-        } else if length >= SHORTEST_CARD && (!strict || may_end(text, end)) && passes_luhn(&text[start..end]) {
+        } else if length >= MIN_CARD_DIGITS && (!strict || may_end_card(text, end)) && passes_luhn(&text[start..end]) {
             found = Some(end);
         }
         let Some(next) = next else { break };
         // As cards are printed: 4-4-4-4, 4-6-5, 4-4-4-4-3.
-        let count = digits(&text[next..]).take(LONGEST_OF_GROUP + 1).count();
-        if first != 4 || count > LONGEST_OF_GROUP {
+        let count = digits(&text[next..]).take(MAX_GROUP_DIGITS + 1).count();
+        if first != 4 || count > MAX_GROUP_DIGITS {
             break;
         }
         length += count;
@@ -79,7 +79,7 @@ fn next_group(text: &[u8], end: usize) -> Option<usize> {
 }
 
 /// Not in the middle of a word, and not the decimals of a number.
-fn may_begin(text: &[u8], start: usize) -> bool {
+fn may_start_card(text: &[u8], start: usize) -> bool {
     match text[..start] {
         [.., before, b'.'] => !before.is_ascii_digit(),
         [.., before] => !before.is_ascii_alphabetic(),
@@ -87,7 +87,7 @@ fn may_begin(text: &[u8], start: usize) -> bool {
     }
 }
 
-fn may_end(text: &[u8], end: usize) -> bool {
+fn may_end_card(text: &[u8], end: usize) -> bool {
     match text[end..] {
         [b'.', after, ..] => !after.is_ascii_digit(),
         [after, ..] => !after.is_ascii_alphabetic(),
@@ -110,19 +110,19 @@ fn passes_luhn(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::SHOWN_OF_CARD;
-    use crate::patterns::{Finder, Patterns};
+    use super::MAX_SHOWN_DIGITS;
+    use crate::patterns::{PatternFinder, Patterns};
 
     fn shown(text: &str) -> String {
-        Finder::new(Patterns::default()).redacted(text, false).into_owned()
+        PatternFinder::new(Patterns::default()).redact(text, false).into_owned()
     }
 
     fn cut(text: &str) -> String {
-        Finder::new(Patterns::default()).redacted(text, true).into_owned()
+        PatternFinder::new(Patterns::default()).redact(text, true).into_owned()
     }
 
     #[test]
-    fn card_numbers() {
+    fn card_numbers_are_redacted() {
         for card in [
             "4111111111111111",
             "4111 1111 1111 1111",
@@ -146,14 +146,14 @@ mod tests {
             for end in 0..card.len() {
                 let shown = cut(&card[..end]);
                 let digits = shown.bytes().filter(u8::is_ascii_digit).count();
-                assert!(digits <= SHOWN_OF_CARD, "{shown} of {card}");
+                assert!(digits <= MAX_SHOWN_DIGITS, "{shown} of {card}");
             }
         }
         assert_eq!(shown("card 4111 1111 1111 1111 123."), "card [redacted] 123.");
     }
 
     #[test]
-    fn numbers_that_are_no_cards() {
+    fn other_numbers_are_not_redacted() {
         for number in [
             "4111111111111112",
             "1732305600000",

@@ -51,7 +51,7 @@ pub(crate) fn readable(bytes: &[u8], limit: usize) -> Cow<'_, str> {
     }
 }
 
-pub(crate) fn text_of(bytes: Vec<u8>) -> String {
+pub(crate) fn into_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_replaced_as_far_as_it_is_shown() {
+    fn invalid_utf8_is_replaced_in_the_shown_part() {
         for (limit, text) in [(2, "ab"), (4, "ab"), (5, "ab\u{fffd}"), (6, "ab\u{fffd}c"), (9, "ab\u{fffd}cd")] {
             let content = Redactor::default().content(b"ab\xffcd", Syntax::Text, limit, true);
             assert_eq!(content, Content { text: text.into(), truncated: limit < 7 });

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::byte_class::{ESCAPE, byte_classes};
 
 /// The text, and what it is when its escapes are undone, and those that were escaped themselves.
-pub(crate) fn readings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+pub(crate) fn decodings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     const ESCAPED: usize = 3;
     let undone = |text: &Cow<'_, str>| decoded(text).map(Cow::Owned);
     std::iter::successors(Some(Cow::Borrowed(text)), undone).take(1 + ESCAPED)

@@ -30,8 +30,6 @@ mod avx2;
 mod byte_class;
 mod cards;
 mod content;
-#[cfg(test)]
-mod dismissals;
 pub mod escape;
 #[cfg(target_arch = "x86_64")]
 mod escape_avx2;
@@ -45,6 +43,8 @@ mod pairs;
 mod patterns;
 mod placeholder;
 mod prefilter;
+#[cfg(test)]
+mod prefilter_tests;
 #[cfg(test)]
 mod properties;
 mod redactor;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::escapes::readings;
+use crate::escapes::decodings;
 use crate::placeholder::REDACTED;
 use crate::rules::Rules;
 
@@ -11,14 +11,14 @@ pub(crate) fn redact_pairs(
     rules: &Rules,
     text: &str,
     limit: usize,
-    open: bool,
+    partial: bool,
     is_sensitive: impl Fn(&str) -> bool,
 ) -> String {
     let mut shown = String::with_capacity(text.len().min(limit));
     let mut pairs = text.split('&').peekable();
     while let Some(pair) = pairs.next() {
-        let open = open && pairs.peek().is_none();
-        redact_pair(rules, pair, open, &is_sensitive, &mut shown);
+        let partial = partial && pairs.peek().is_none();
+        redact_pair(rules, pair, partial, &is_sensitive, &mut shown);
         if shown.len() > limit {
             break;
         }
@@ -31,7 +31,7 @@ pub(crate) fn redact_pairs(
 
 /// To some readers a semicolon ends a pair too, to others it is part of the value: so it begins a new pair, and is no
 /// end of what is redacted.
-fn redact_pair(rules: &Rules, pair: &str, open: bool, is_sensitive: &impl Fn(&str) -> bool, shown: &mut String) {
+fn redact_pair(rules: &Rules, pair: &str, partial: bool, is_sensitive: &impl Fn(&str) -> bool, shown: &mut String) {
     for (at, part) in pair.split(';').enumerate() {
         if at > 0 {
             shown.push(';');
@@ -39,13 +39,13 @@ fn redact_pair(rules: &Rules, pair: &str, open: bool, is_sensitive: &impl Fn(&st
         match part.split_once('=') {
             Some((key, _)) if is_secret(rules, key, false) => return shown.push_str(REDACTED),
             Some((key, value))
-                if readings(&spaced(key)).any(|key| is_sensitive(&key))
+                if decodings(&spaced(key)).any(|key| is_sensitive(&key))
                     // A value may hold a query, a form or JSON of its own.
-                    || is_secret(rules, value, open) =>
+                    || is_secret(rules, value, partial) =>
             {
                 return shown.extend([key, "=", REDACTED]);
             }
-            None if is_secret(rules, part, open) => return shown.push_str(REDACTED),
+            None if is_secret(rules, part, partial) => return shown.push_str(REDACTED),
             _ => shown.push_str(part),
         }
     }
@@ -59,7 +59,7 @@ pub(crate) fn redact_path<'a>(rules: &Rules, path: &'a str) -> Cow<'a, str> {
     }
     // A token may hold slashes itself, and a block does.
     let is_across = |text: &str| rules.patterns.find(text, false).iter().any(|found| text[found.clone()].contains('/'));
-    if readings(&spaced(path)).any(|path| is_across(&path)) {
+    if decodings(&spaced(path)).any(|path| is_across(&path)) {
         return Cow::Owned(format!("/{REDACTED}"));
     }
     if !path.split('/').any(|segment| is_secret(rules, segment, false)) {
@@ -70,15 +70,15 @@ pub(crate) fn redact_path<'a>(rules: &Rules, path: &'a str) -> Cow<'a, str> {
 }
 
 /// Whether a part of a URL or a form is not to be shown.
-fn is_secret(rules: &Rules, encoded: &str, open: bool) -> bool {
+fn is_secret(rules: &Rules, encoded: &str, partial: bool) -> bool {
     // An escape that is cut off is no end of what goes before it.
     let near_end = encoded.len().saturating_sub(2);
     let percent = encoded.as_bytes()[near_end..].iter().position(|byte| *byte == b'%');
-    let cut_off = percent.filter(|_| open);
+    let cut_off = percent.filter(|_| partial);
     // A plus sign is a space in a query.
-    let worth_a_look = cut_off.is_some() || encoded.contains('+') || rules.may_match(encoded.as_bytes(), open);
+    let worth_a_look = cut_off.is_some() || encoded.contains('+') || rules.may_match(encoded.as_bytes(), partial);
     let encoded = cut_off.map_or(encoded, |at| &encoded[..near_end + at]);
-    worth_a_look && (rules.keys.have_values_in(encoded) || rules.is_found_in(&spaced(encoded), open))
+    worth_a_look && (rules.keys.are_assigned_in(encoded) || rules.contains_secret(&spaced(encoded), partial))
 }
 
 /// A part of a form or a query, its plus signs undone.

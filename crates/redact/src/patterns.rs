@@ -6,8 +6,8 @@ use std::ops::Range;
 use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
-use crate::byte_class::{OF_CARD, OF_MARK, byte_classes};
-use crate::cards::cards;
+use crate::byte_class::{CARD_START, PATTERN_START, byte_classes};
+use crate::cards::find_cards;
 use crate::placeholder::REDACTED;
 
 /// Which patterns are looked for; each of them unless it is switched off.
@@ -33,12 +33,12 @@ impl Default for Patterns {
 const MARKS: [&str; 3] = ["bearer", "eyj", "private key"];
 
 #[derive(Debug)]
-pub(crate) struct Finder {
+pub(crate) struct PatternFinder {
     on: Patterns,
     marks: AhoCorasick,
 }
 
-impl Finder {
+impl PatternFinder {
     pub(crate) fn new(on: Patterns) -> Self {
         let marks = AhoCorasick::builder().ascii_case_insensitive(true).build(MARKS);
         Self { on, marks: marks.expect("three short patterns make a small automaton") }
@@ -46,27 +46,27 @@ impl Finder {
 
     /// Where the secrets of a text are, in order and apart. The text may go on after an `open` end: what could be the
     /// beginning of one there is one.
-    pub(crate) fn find(&self, text: &str, open: bool) -> Vec<Range<usize>> {
+    pub(crate) fn find(&self, text: &str, partial: bool) -> Vec<Range<usize>> {
         let bytes = text.as_bytes();
         let mut found = Vec::new();
         // What a mark has been followed through, the next one is not followed through again: no text takes more than its
         // length.
-        let mut tokens = Runs::of(is_of_token);
-        let mut dotted = Runs::of(is_of_jwt);
+        let mut tokens = Runs::of(is_token_byte);
+        let mut dotted = Runs::of(is_jwt_byte);
         let mut ends = BlockEnds::default();
         let classes = byte_classes(bytes);
-        let marks = (classes & OF_MARK != 0).then(|| self.marks.find_iter(text));
+        let marks = (classes & PATTERN_START != 0).then(|| self.marks.find_iter(text));
         for mark in marks.into_iter().flatten() {
             let secret = match mark.pattern().as_usize() {
                 0 if self.on.bearer => bearer(bytes, mark.range(), &mut tokens),
-                1 if self.on.jwt => jwt(bytes, mark.start(), open, &mut dotted),
+                1 if self.on.jwt => jwt(bytes, mark.start(), partial, &mut dotted),
                 2 if self.on.private_key => private_key(bytes, mark.range(), &mut ends),
                 _ => None,
             };
             found.extend(secret);
         }
-        if self.on.card && classes & OF_CARD != 0 {
-            found.extend(cards(bytes, open, true));
+        if self.on.card && classes & CARD_START != 0 {
+            found.extend(find_cards(bytes, partial, true));
         }
         found.sort_by_key(|range| range.start);
         found.dedup_by(|next, before| {
@@ -80,20 +80,20 @@ impl Finder {
     }
 
     /// The text without the secrets that are found in it.
-    pub(crate) fn redacted<'a>(&self, text: &'a str, open: bool) -> Cow<'a, str> {
-        without(text, &self.find(text, open))
+    pub(crate) fn redact<'a>(&self, text: &'a str, partial: bool) -> Cow<'a, str> {
+        redact_ranges(text, &self.find(text, partial))
     }
 
     /// Whether a number is a card's.
-    pub(crate) fn is_card(&self, number: &[u8], open: bool) -> bool {
+    pub(crate) fn is_card(&self, number: &[u8], partial: bool) -> bool {
         // One that went through floating point: `4111111111111111.0`.
         let whole = number.strip_suffix(b".0").unwrap_or(number);
-        self.on.card && cards(whole, open, true).next().is_some()
+        self.on.card && find_cards(whole, partial, true).next().is_some()
     }
 }
 
 /// The text with something else in some places.
-pub(crate) fn without<'a>(text: &'a str, found: &[Range<usize>]) -> Cow<'a, str> {
+pub(crate) fn redact_ranges<'a>(text: &'a str, found: &[Range<usize>]) -> Cow<'a, str> {
     if found.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -132,11 +132,11 @@ impl Runs {
     }
 }
 
-fn is_of_token(byte: u8) -> bool {
+fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/%=".contains(&byte)
 }
 
-fn is_of_jwt(byte: u8) -> bool {
+fn is_jwt_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
 }
 
@@ -153,12 +153,12 @@ fn bearer(text: &[u8], word: Range<usize>, tokens: &mut Runs) -> Option<Range<us
 }
 
 /// `{"` begins every header, and is `eyJ` in its coding. A JWT is parts with dots between them.
-fn jwt(text: &[u8], start: usize, open: bool, dotted: &mut Runs) -> Option<Range<usize>> {
+fn jwt(text: &[u8], start: usize, partial: bool, dotted: &mut Runs) -> Option<Range<usize>> {
     if !text[start..].starts_with(b"eyJ") {
         return None;
     }
     let end = dotted.end(text, start);
-    (dotted.last_dot > start || open && end == text.len()).then_some(start..end)
+    (dotted.last_dot > start || partial && end == text.len()).then_some(start..end)
 }
 
 /// Where blocks end, looked for from one mark on to the next.
@@ -209,15 +209,15 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        Finder::new(Patterns::default()).redacted(text, false).into_owned()
+        PatternFinder::new(Patterns::default()).redact(text, false).into_owned()
     }
 
     fn cut(text: &str) -> String {
-        Finder::new(Patterns::default()).redacted(text, true).into_owned()
+        PatternFinder::new(Patterns::default()).redact(text, true).into_owned()
     }
 
     #[test]
-    fn bearer_tokens() {
+    fn bearer_tokens_are_redacted() {
         assert_eq!(shown("sent Bearer abc.def~g/h+== to it"), "sent Bearer [redacted] to it");
         assert_eq!(shown("sent as bearer xyz"), "sent as bearer [redacted]");
         assert_eq!(shown("BEARER:  \"x\""), "BEARER:  \"[redacted]\"");
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn json_web_tokens() {
+    fn json_web_tokens_are_redacted() {
         let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln-_x";
         assert_eq!(shown(&format!("t={token};")), "t=[redacted];");
         assert_eq!(shown("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."), "[redacted]");
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn private_keys() {
+    fn private_keys_are_redacted() {
         let block = |kind: &str| format!("-----BEGIN {kind}-----\nMIIEow\nx==\n-----END {kind}-----");
         for kind in ["PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"] {
             assert_eq!(shown(&format!("a {}\nb", block(kind))), "a [redacted]\nb", "{kind}");
@@ -248,8 +248,8 @@ mod tests {
     }
 
     #[test]
-    fn no_text_takes_more_than_its_length() {
-        let finder = Finder::new(Patterns::default());
+    fn search_time_is_linear() {
+        let finder = PatternFinder::new(Patterns::default());
         for piece in
             ["eyJ.", "eyJeyJ", "bearer=", "bearer bearer=", "BEGIN PRIVATE KEY ", "-", "4111-", "4111 1111 1111 1112 "]
         {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_switchable() {
+    fn each_pattern_can_be_disabled() {
         let all = Patterns::default();
         let text = "Bearer x, eyJh.eyJz.x, 4111111111111111, -----BEGIN PRIVATE KEY-----";
         for (on, kept) in [
@@ -270,7 +270,7 @@ mod tests {
             (Patterns { card: false, ..all }, "4111111111111111"),
             (Patterns { private_key: false, ..all }, "-----BEGIN PRIVATE KEY-----"),
         ] {
-            let shown = Finder::new(on).redacted(text, false).into_owned();
+            let shown = PatternFinder::new(on).redact(text, false).into_owned();
             assert!(shown.contains(kept) && shown.matches(REDACTED).count() == 3, "{shown}");
         }
     }

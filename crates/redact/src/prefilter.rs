@@ -9,9 +9,9 @@ use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use crate::avx2;
-use crate::cards::card;
+use crate::cards::card_end;
 #[cfg(target_arch = "x86_64")]
-use crate::teddy::{Halves, READ, Teddy};
+use crate::teddy::{Nibbles, READ, Teddy};
 
 /// An escape can hide a letter from a search of the bytes.
 const ESCAPE: u64 = 1;
@@ -20,19 +20,19 @@ const PERCENT: u64 = 1 << 1;
 const KELVIN: u64 = 1 << 2;
 const LONG_S: u64 = 1 << 3;
 /// Any byte that is not ASCII: keys may be set in letters that the search cannot fold.
-const FOREIGN: u64 = 1 << 4;
+const NON_ASCII: u64 = 1 << 4;
 const JWT: u64 = 1 << 5;
 const CARD: u64 = 1 << 6;
 const PRIVATE_KEY: u64 = 1 << 7;
 /// Words of four letters or more, and shorter ones. They share bits when there are more of them.
-const LONG: Range<u32> = 8..38;
-const SHORT: Range<u32> = 38..64;
+const LONG_WORDS: Range<u32> = 8..38;
+const SHORT_WORDS: Range<u32> = 38..64;
 
 /// What needs no second look.
-const CERTAIN: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | FOREIGN | JWT;
+const ALWAYS_CANDIDATE: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | NON_ASCII | JWT;
 /// Patterns whose first byte is the one before what they are about.
-const LED: u64 = !(PRIVATE_KEY | LONG_BITS);
-const LONG_BITS: u64 = (1 << LONG.end) - (1 << LONG.start);
+const HAS_LEADING_BYTE: u64 = !(PRIVATE_KEY | LONG_WORD_BITS);
+const LONG_WORD_BITS: u64 = (1 << LONG_WORDS.end) - (1 << LONG_WORDS.start);
 
 /// A pattern, as what each of its bytes may be.
 type Pattern<'a> = [&'a dyn Fn(u8) -> bool; 4];
@@ -50,9 +50,9 @@ pub(crate) struct Prefilter {
 
 /// Which patterns the last three bytes begin.
 #[derive(Clone, Copy)]
-struct Begun([u64; 3]);
+struct PartialMatches([u64; 3]);
 
-impl Begun {
+impl PartialMatches {
     /// The same a byte later, and which patterns end with that byte.
     fn after(self, row: &[u64; 4]) -> (Self, u64) {
         let [one, two, three] = self.0;
@@ -78,12 +78,12 @@ impl Prefilter {
             let is_first = |byte: u8| matches!(byte, b'2'..=b'6');
             prefilter.add(CARD, [&|byte| !byte.is_ascii_digit(), &is_first, &is_digit, &is_digit]);
         }
-        let mut long = Bits::of(LONG);
-        let mut short = Bits::of(SHORT);
+        let mut long = BitAllocator::of(LONG_WORDS);
+        let mut short = BitAllocator::of(SHORT_WORDS);
         for words in keys {
             let word = words[0].as_bytes();
             if !word.is_ascii() {
-                prefilter.add(FOREIGN, [&any, &|byte| !byte.is_ascii(), &any, &any]);
+                prefilter.add(NON_ASCII, [&any, &|byte| !byte.is_ascii(), &any, &any]);
             } else if let Some(beginning) = word.get(..4) {
                 let bit = long.bit(beginning);
                 prefilter.add_word(1 << bit, word);
@@ -91,7 +91,7 @@ impl Prefilter {
             } else {
                 let letter = |at: usize| move |byte: u8| word.get(at).is_none_or(|it| byte.eq_ignore_ascii_case(it));
                 let bit = short.bit(word);
-                prefilter.add(1 << bit, [&may_lead, &|byte| byte == word[0], &letter(1), &letter(2)]);
+                prefilter.add(1 << bit, [&may_precede_word, &|byte| byte == word[0], &letter(1), &letter(2)]);
                 prefilter.keys[bit as usize].push(words.clone());
                 // A capital begins a word after a letter too.
                 let capital = word[0].to_ascii_uppercase();
@@ -125,41 +125,41 @@ impl Prefilter {
             }
         }
         #[cfg(target_arch = "x86_64")]
-        self.teddy.add(pattern.map(|fits| Halves::of((0..=u8::MAX).filter(|byte| fits(*byte)))));
+        self.teddy.add(pattern.map(|fits| Nibbles::of((0..=u8::MAX).filter(|byte| fits(*byte)))));
     }
 
     /// Finds a candidate everywhere.
     #[cfg(test)]
-    pub(crate) fn everywhere() -> Self {
+    pub(crate) fn match_all() -> Self {
         let mut prefilter = Self::none();
-        prefilter.add(FOREIGN, [&|_| true; 4]);
+        prefilter.add(NON_ASCII, [&|_| true; 4]);
         prefilter
     }
 
     /// Whether there could be anything to redact; `false` is certain. The text may go on after an `open` end.
-    pub(crate) fn may_match(&self, text: &[u8], open: bool) -> bool {
-        self.first_candidate(text, 0, text.len(), open).is_some()
+    pub(crate) fn may_match(&self, text: &[u8], partial: bool) -> bool {
+        self.first_candidate(text, 0, text.len(), partial).is_some()
     }
 
     /// Where the first candidate begins of those that begin between two places.
-    pub(crate) fn first_candidate(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
+    pub(crate) fn first_candidate(&self, text: &[u8], from: usize, to: usize, partial: bool) -> Option<usize> {
         let to = text.len().min(to + 3);
         #[cfg(target_arch = "x86_64")]
         if avx2::is_available() {
             // SAFETY: the processor has what it is compiled for.
             #[expect(unsafe_code, reason = "a search of 32 places at once takes half the time")]
-            return unsafe { self.first_avx2(text, from, to, open) };
+            return unsafe { self.first_avx2(text, from, to, partial) };
         }
-        self.first_scalar(text, from, to, open)
+        self.first_scalar(text, from, to, partial)
     }
 
     /// The same, of patterns that end before the second place.
-    pub(crate) fn first_scalar(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
-        let mut begun = Begun([self.led(text, from), 0, 0]);
+    pub(crate) fn first_scalar(&self, text: &[u8], from: usize, to: usize, partial: bool) -> Option<usize> {
+        let mut progress = PartialMatches([self.leading_fits(text, from), 0, 0]);
         let mut at = from;
         let (chunks, rest) = text[from..to].as_chunks::<8>();
         for chunk in chunks {
-            let mut next = begun;
+            let mut next = progress;
             let mut any = 0;
             for byte in chunk {
                 let fits;
@@ -167,27 +167,34 @@ impl Prefilter {
                 any |= fits;
             }
             if any != 0
-                && let Some(found) = self.first_of(text, chunk, at, begun, open)
+                && let Some(found) = self.first_in_chunk(text, chunk, at, progress, partial)
             {
                 return Some(found);
             }
-            begun = next;
+            progress = next;
             at += chunk.len();
         }
         // A pattern may be shorter than its bytes.
         let mut last = [0; 10];
         last[..rest.len()].copy_from_slice(rest);
-        self.first_of(text, &last[..rest.len() + 2], at, begun, open)
+        self.first_in_chunk(text, &last[..rest.len() + 2], at, progress, partial)
     }
 
     /// The same of a few bytes, the first of which stands here.
     #[inline(never)]
-    fn first_of(&self, text: &[u8], bytes: &[u8], at: usize, mut begun: Begun, open: bool) -> Option<usize> {
+    fn first_in_chunk(
+        &self,
+        text: &[u8],
+        bytes: &[u8],
+        at: usize,
+        mut progress: PartialMatches,
+        partial: bool,
+    ) -> Option<usize> {
         for (at, byte) in (at..).zip(bytes) {
             let fits;
-            (begun, fits) = begun.after(&self.rows[usize::from(*byte)]);
+            (progress, fits) = progress.after(&self.rows[usize::from(*byte)]);
             if fits != 0
-                && let Some(found) = self.candidate(text, at, fits, open)
+                && let Some(found) = self.candidate(text, at, fits, partial)
             {
                 return Some(found);
             }
@@ -198,9 +205,9 @@ impl Prefilter {
     /// The same, in many places at once.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,popcnt")]
-    fn first_avx2(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
-        let fit = |led: u64, next: &[u8]| {
-            next.iter().zip(1..4).fold(led, |fits, (byte, nth)| fits & self.rows[usize::from(*byte)][nth])
+    fn first_avx2(&self, text: &[u8], from: usize, to: usize, partial: bool) -> Option<usize> {
+        let fit = |leading: u64, next: &[u8]| {
+            next.iter().zip(1..4).fold(leading, |fits, (byte, nth)| fits & self.rows[usize::from(*byte)][nth])
         };
         let mut at = from;
         loop {
@@ -213,9 +220,9 @@ impl Prefilter {
                     &padded
                 }
             };
-            let fits = if at == from { fit(self.led(text, from), read) } else { 0 };
+            let fits = if at == from { fit(self.leading_fits(text, from), read) } else { 0 };
             if fits != 0
-                && let Some(found) = self.candidate(text, from + 2, fits, open)
+                && let Some(found) = self.candidate(text, from + 2, fits, partial)
             {
                 return Some(found);
             }
@@ -224,7 +231,7 @@ impl Prefilter {
                 let place = places.trailing_zeros() as usize;
                 let fits = fit(self.rows[usize::from(read[place])][0], &read[place + 1..]);
                 if fits != 0
-                    && let Some(found) = self.candidate(text, at + place + 3, fits, open)
+                    && let Some(found) = self.candidate(text, at + place + 3, fits, partial)
                 {
                     return Some(found);
                 }
@@ -239,35 +246,36 @@ impl Prefilter {
     }
 
     /// The patterns about what stands here that the byte before may lead to.
-    fn led(&self, text: &[u8], at: usize) -> u64 {
-        at.checked_sub(1).map_or(LED, |before| LED & self.rows[usize::from(text[before])][0])
+    fn leading_fits(&self, text: &[u8], at: usize) -> u64 {
+        at.checked_sub(1).map_or(HAS_LEADING_BYTE, |before| HAS_LEADING_BYTE & self.rows[usize::from(text[before])][0])
     }
 
     /// Where the candidate begins whose pattern's last byte is here, if it is one.
     #[inline]
-    fn candidate(&self, text: &[u8], at: usize, fits: u64, open: bool) -> Option<usize> {
-        if fits & !LED != 0 && self.is_candidate(text, at - 3, fits & !LED, open) {
+    fn candidate(&self, text: &[u8], at: usize, fits: u64, partial: bool) -> Option<usize> {
+        if fits & !HAS_LEADING_BYTE != 0 && self.is_candidate(text, at - 3, fits & !HAS_LEADING_BYTE, partial) {
             return Some(at - 3);
         }
-        (fits & LED != 0 && self.is_candidate(text, at - 2, fits & LED, open)).then(|| at - 2)
+        (fits & HAS_LEADING_BYTE != 0 && self.is_candidate(text, at - 2, fits & HAS_LEADING_BYTE, partial))
+            .then(|| at - 2)
     }
 
     #[inline(never)]
-    fn is_candidate(&self, text: &[u8], at: usize, fits: u64, open: bool) -> bool {
-        if fits & CERTAIN != 0 || fits & PRIVATE_KEY != 0 && begins_with(&text[at..], PRIVATE) {
+    fn is_candidate(&self, text: &[u8], at: usize, fits: u64, partial: bool) -> bool {
+        if fits & ALWAYS_CANDIDATE != 0 || fits & PRIVATE_KEY != 0 && begins_with(&text[at..], PRIVATE) {
             return true;
         }
         if fits & CARD != 0 {
             // At an open end a digit may have been cut in the middle of its escape.
-            let uncut = text.strip_suffix(b"\\").filter(|_| open).unwrap_or(text);
-            if card(uncut, at, open, false).is_some() {
+            let uncut = text.strip_suffix(b"\\").filter(|_| partial).unwrap_or(text);
+            if card_end(uncut, at, partial, false).is_some() {
                 return true;
             }
         }
-        let mut bits = if may_part(text, at) { fits >> LONG.start } else { 0 };
+        let mut bits = if may_be_word_boundary(text, at) { fits >> LONG_WORDS.start } else { 0 };
         while bits != 0 {
-            let bit = LONG.start + bits.trailing_zeros();
-            if self.keys[bit as usize].iter().any(|words| may_be_at(text, at, words)) {
+            let bit = LONG_WORDS.start + bits.trailing_zeros();
+            if self.keys[bit as usize].iter().any(|words| may_match_at(text, at, words)) {
                 return true;
             }
             bits &= bits - 1;
@@ -280,12 +288,12 @@ impl Prefilter {
 const PRIVATE: &[u8] = b"private key";
 
 /// Bits, each for one beginning of words for as long as there are any.
-struct Bits {
+struct BitAllocator {
     all: Range<u32>,
     beginnings: Vec<Vec<u8>>,
 }
 
-impl Bits {
+impl BitAllocator {
     fn of(all: Range<u32>) -> Self {
         Self { all, beginnings: Vec::new() }
     }
@@ -301,7 +309,7 @@ impl Bits {
 }
 
 /// Whether a word in lower case may begin after this byte: it is no letter or digit, or could be the end of an escape.
-fn may_lead(byte: u8) -> bool {
+fn may_precede_word(byte: u8) -> bool {
     !(byte.is_ascii_lowercase() || byte.is_ascii_digit()) || ends_escape(byte)
 }
 
@@ -317,7 +325,7 @@ fn begins_with(text: &[u8], word: &[u8]) -> bool {
 }
 
 /// Whether words may follow one another from here on, in any way to split the text.
-fn may_be_at(text: &[u8], start: usize, words: &[String]) -> bool {
+fn may_match_at(text: &[u8], start: usize, words: &[String]) -> bool {
     let mut at = start;
     for (nth, word) in words.iter().enumerate() {
         if nth > 0 {
@@ -335,7 +343,7 @@ fn may_be_at(text: &[u8], start: usize, words: &[String]) -> bool {
         // `password2` is a password too.
         at += word.len();
         at += text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if !may_part(text, at) {
+        if !may_be_word_boundary(text, at) {
             return false;
         }
     }
@@ -343,7 +351,7 @@ fn may_be_at(text: &[u8], start: usize, words: &[String]) -> bool {
 }
 
 /// Whether one word may end and another begin here. Of what is not ASCII it is not certain.
-fn may_part(text: &[u8], at: usize) -> bool {
+fn may_be_word_boundary(text: &[u8], at: usize) -> bool {
     let (Some(before), Some(byte)) = (text[..at].last(), text.get(at)) else { return true };
     if !before.is_ascii_alphanumeric() || !byte.is_ascii_alphanumeric() {
         return true;

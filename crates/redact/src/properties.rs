@@ -12,7 +12,7 @@ const CARDS: [&str; 4] = ["4111111111111111", "5500 0055 5555 5559", "3782-82246
 const BLOCK: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE KEY-----";
 
 /// What betrays a secret: parts of it that nobody may see.
-fn betrayed(shown: &str) -> Vec<&'static str> {
+fn leaked(shown: &str) -> Vec<&'static str> {
     let parts = ["t0ps", "eyJh", "MIIEo", "5500 005", "3782-822", "6011.000", "4111111"];
     parts.into_iter().filter(|part| shown.contains(part)).collect()
 }
@@ -52,7 +52,7 @@ fn plain_text() -> impl Strategy<Value = String> {
 }
 
 /// A text that holds a secret which its looks, or a key inside it, give away.
-fn telling_text() -> impl Strategy<Value = String> {
+fn text_with_secret() -> impl Strategy<Value = String> {
     let telling = prop_oneof![
         Just(format!("Bearer {SECRET}")),
         Just(format!("token={SECRET}")),
@@ -82,7 +82,7 @@ fn scalar() -> impl Strategy<Value = Document> {
             .prop_filter("JSON has no other", |it| it.is_finite())
             .prop_map(|it| Document::Scalar(serde_json::json!(it).to_string())),
         plain_text().prop_map(Document::String),
-        telling_text().prop_map(Document::String),
+        text_with_secret().prop_map(Document::String),
     ]
 }
 
@@ -145,7 +145,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn it_says_what_the_reference_says(document in document(), noise in prop::collection::vec(any::<u8>(), 1..40)) {
+    fn the_result_equals_the_reference(document in document(), noise in prop::collection::vec(any::<u8>(), 1..40)) {
         let text = written(&document, &noise);
         let shown = Redactor::default().content(text.as_bytes(), Syntax::Json, usize::MAX, true);
         prop_assert!(!shown.truncated);
@@ -165,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn no_part_of_a_document_shows_a_part_of_a_secret(
+    fn no_part_of_a_document_leaks_a_secret(
         document in document(),
         noise in prop::collection::vec(any::<u8>(), 1..40),
         part in any::<prop::sample::Index>(),
@@ -175,17 +175,17 @@ proptest! {
         let redactor = Redactor::default();
         let whole = redactor.content(text.as_bytes(), Syntax::Json, usize::MAX, true).text;
         // What the whole document shows, say of a text that only looks like a secret, a part may show too.
-        let allowed = betrayed(&whole);
+        let allowed = leaked(&whole);
         for (body, limit, complete) in [(&text.as_bytes()[..cut], usize::MAX, false), (text.as_bytes(), cut, true)] {
             let shown = redactor.content(body, Syntax::Json, limit, complete).text;
             prop_assert!(shown.len() <= limit);
-            let betrayed: Vec<_> = betrayed(&shown).into_iter().filter(|part| !allowed.contains(part)).collect();
-            prop_assert!(betrayed.is_empty(), "{:?} in {} of {}", betrayed, shown, text);
+            let leaked: Vec<_> = leaked(&shown).into_iter().filter(|part| !allowed.contains(part)).collect();
+            prop_assert!(leaked.is_empty(), "{:?} in {} of {}", leaked, shown, text);
         }
     }
 
     #[test]
-    fn a_text_shows_no_part_of_what_its_looks_give_away(
+    fn no_part_of_a_text_leaks_a_recognizable_secret(
         before in "[b-d ,]{0,30}",
         secret in prop_oneof![Just(JWT), prop::sample::select(&CARDS[..])],
         after in "[b-d ,]{0,30}",
@@ -198,15 +198,15 @@ proptest! {
         prop_assert_eq!(whole, format!("{before} [redacted] {after}"));
         for (body, limit, complete) in [(&text.as_bytes()[..cut], usize::MAX, false), (text.as_bytes(), cut, true)] {
             let shown = redactor.content(body, Syntax::Text, limit, complete).text;
-            prop_assert!(betrayed(&shown).is_empty(), "{} of {}", shown, text);
+            prop_assert!(leaked(&shown).is_empty(), "{} of {}", shown, text);
         }
     }
 
     #[test]
-    fn pairs_show_no_secret(
+    fn pairs_leak_no_secret(
         plain in "[a-z]{1,8}",
         key in sensitive_key(),
-        telling in telling_text(),
+        telling in text_with_secret(),
         part in any::<prop::sample::Index>(),
     ) {
         let form = form_urlencoded::Serializer::new(String::new())
@@ -216,9 +216,9 @@ proptest! {
             .finish();
         let redactor = Redactor::default();
         let shown = redactor.query(&form);
-        prop_assert!(shown.starts_with(&format!("{plain}=")) && betrayed(&shown).is_empty(), "{} of {}", shown, form);
+        prop_assert!(shown.starts_with(&format!("{plain}=")) && leaked(&shown).is_empty(), "{} of {}", shown, form);
         let cut = part.index(form.len() + 1);
         let shown = redactor.content(&form.as_bytes()[..cut], Syntax::Form, usize::MAX, false).text;
-        prop_assert!(betrayed(&shown).is_empty(), "{} of {}", shown, form);
+        prop_assert!(leaked(&shown).is_empty(), "{} of {}", shown, form);
     }
 }

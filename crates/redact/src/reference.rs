@@ -51,12 +51,12 @@ impl Document {
                 let whole = text.strip_suffix(".0").unwrap_or(text);
                 if cards(whole).is_empty() { self.clone() } else { hidden() }
             }
-            Document::String(text) => Document::String(string(text, depth)),
+            Document::String(text) => Document::String(redact_string(text, depth)),
             Document::Array(items) => Document::Array(items.iter().map(|item| item.redacted_at(depth)).collect()),
             Document::Object(pairs) => {
                 let shown = |(key, value): &(String, Document)| {
                     let value = if is_sensitive(key) { hidden() } else { value.redacted_at(depth) };
-                    (shown_of_key(key), value)
+                    (redact_key(key), value)
                 };
                 Document::Object(pairs.iter().map(shown).collect())
             }
@@ -114,34 +114,34 @@ fn hidden() -> Document {
     Document::String("[redacted]".into())
 }
 
-fn string(text: &str, depth: u32) -> String {
-    let given = unescaped(text).iter().any(|text| gives_a_key_a_value(text));
+fn redact_string(text: &str, depth: u32) -> String {
+    let given = unescaped(text).iter().any(|text| assigns_sensitive_key(text));
     let named = unescaped(text).iter().any(|text| !sensitive_runs(text).is_empty());
     let looks_like_json = depth < 5 && text.trim_start().starts_with(['{', '[', '"']);
     let may_hold_inside = named && looks_like_json;
-    if !given && !may_hold_inside && !is_found(text) {
+    if !given && !may_hold_inside && !contains_secret(text) {
         return text.to_owned();
     }
     if let Some(inner) = Document::parse(text).filter(|_| looks_like_json) {
         let inner = inner.redacted_at(depth + 1).text();
-        if !is_found(&inner) {
+        if !contains_secret(&inner) {
             return inner;
         }
     }
-    if given { "[redacted]".into() } else { without_found(text) }
+    if given { "[redacted]".into() } else { redact_found(text) }
 }
 
-fn shown_of_key(key: &str) -> String {
-    let given = unescaped(key).iter().any(|key| gives_a_key_a_value(key));
-    if given { "[redacted]".into() } else { without_found(key) }
+fn redact_key(key: &str) -> String {
+    let given = unescaped(key).iter().any(|key| assigns_sensitive_key(key));
+    if given { "[redacted]".into() } else { redact_found(key) }
 }
 
-fn without_found(text: &str) -> String {
-    if !is_found(text) {
+fn redact_found(text: &str) -> String {
+    if !contains_secret(text) {
         return text.to_owned();
     }
-    let shown = without(text, &patterns(text));
-    if is_found(&shown) { "[redacted]".into() } else { shown }
+    let shown = redact_ranges(text, &patterns(text));
+    if contains_secret(&shown) { "[redacted]".into() } else { shown }
 }
 
 const KEYS: &str = "password passwd passphrase pwd passcode pin otp totp mfa secret token jwt bearer authorization auth_header \
@@ -197,16 +197,16 @@ fn runs_of_words(text: &str, way: u8) -> Vec<usize> {
 }
 
 /// Behind the rest of the name and any space, in forty characters.
-fn gives_a_key_a_value(text: &str) -> bool {
-    let is_given = |after: &str| {
+fn assigns_sensitive_key(text: &str) -> bool {
+    let is_assignment = |after: &str| {
         let name = after.chars().take(200).take_while(|c| c.is_alphanumeric() || "_-.]\"'\\".contains(*c)).count();
         let space = after.chars().skip(name).take(200).take_while(|c| *c == ' ').count();
         after.chars().skip(name + space).take(40).any(|c| "=:：>|\t\n".contains(c))
     };
-    sensitive_runs(text).into_iter().any(|end| is_given(&text[end..]))
+    sensitive_runs(text).into_iter().any(|end| is_assignment(&text[end..]))
 }
 
-fn is_found(text: &str) -> bool {
+fn contains_secret(text: &str) -> bool {
     unescaped(text).iter().any(|text| !patterns(text).is_empty())
 }
 
@@ -297,7 +297,7 @@ fn luhn(digits: &[u32]) -> bool {
     digits.iter().rev().enumerate().map(doubled).sum::<u32>() % 10 == 0
 }
 
-fn without(text: &str, found: &[(usize, usize)]) -> String {
+fn redact_ranges(text: &str, found: &[(usize, usize)]) -> String {
     let mut shown = String::new();
     let mut at = 0;
     while at < text.len() {

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scalars_are_those_that_a_parser_reads() {
+    fn scalars_match_those_of_a_json_parser() {
         let mut texts = vec![Vec::new()];
         for _ in 0..5 {
             let longer = texts.iter().flat_map(|text: &Vec<u8>| b"01-+.eE".iter().map(|c| [text, &[*c][..]].concat()));

@@ -4,26 +4,26 @@ use std::arch::x86_64::{
     _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
 };
 
-use crate::avx2::{Sets, WIDTH, load};
+use crate::avx2::{ByteSets, WIDTH, load};
 
 /// So many bytes are read to look into [`WIDTH`] places.
 pub(crate) const READ: usize = WIDTH + 3;
 
 /// What bytes have in their halves, a bit for each value of four bits.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Halves {
+pub(crate) struct Nibbles {
     low: u16,
     high: u16,
 }
 
-impl Halves {
+impl Nibbles {
     pub(crate) fn of(bytes: impl Iterator<Item = u8>) -> Self {
         let with = |Self { low, high }, byte: u8| Self { low: low | 1 << (byte & 0xf), high: high | 1 << (byte >> 4) };
         bytes.fold(Self::default(), with)
     }
 
-    fn and(self, more: Self) -> Self {
-        Self { low: self.low | more.low, high: self.high | more.high }
+    fn union(self, other: Self) -> Self {
+        Self { low: self.low | other.low, high: self.high | other.high }
     }
 
     /// How many bytes have such halves.
@@ -33,23 +33,23 @@ impl Halves {
 }
 
 /// What each byte may be of the patterns in a bucket.
-type Bucket = [Halves; 4];
+type Bucket = [Nibbles; 4];
 
 #[derive(Debug, Default)]
 pub(crate) struct Teddy {
-    all: [Bucket; 16],
+    buckets: [Bucket; 16],
     /// The first eight of them and the others, by the place of a byte.
-    sets: [[Sets; 4]; 2],
+    sets: [[ByteSets; 4]; 2],
 }
 
 impl Teddy {
     /// Puts a pattern where it makes the least difference to how much fits.
     pub(crate) fn add(&mut self, pattern: Bucket) {
-        let with = |bucket: &Bucket| std::array::from_fn(|n| bucket[n].and(pattern[n]));
+        let with = |bucket: &Bucket| std::array::from_fn(|n| bucket[n].union(pattern[n]));
         let fitting = |bucket: &Bucket| bucket.iter().map(|halves| u64::from(halves.count())).product::<u64>();
         let more = |bucket: &Bucket| fitting(&with(bucket)) - fitting(bucket);
         let (nth, bucket) =
-            self.all.iter_mut().enumerate().min_by_key(|(_, bucket)| more(bucket)).expect("there are sixteen");
+            self.buckets.iter_mut().enumerate().min_by_key(|(_, bucket)| more(bucket)).expect("there are sixteen");
         *bucket = with(bucket);
         for (sets, halves) in self.sets[nth / 8].iter_mut().zip(bucket) {
             sets.add(1 << (nth % 8), halves.low, halves.high);

@@ -8,9 +8,9 @@ pub(crate) enum Split {
     /// `userAPIKey`: user, api, key.
     Camel,
     /// `CSRFtoken`: csrf, token.
-    Capitals,
+    Acronyms,
     /// None: `PaSsWoRd` is one word.
-    Marks,
+    Separators,
 }
 
 /// Where the words of a text are.
@@ -28,9 +28,9 @@ impl<'a> Words<'a> {
     }
 
     /// Whether a word of so many letters ends before this character, the text from which on is `rest`.
-    fn is_parted(&self, c: char, rest: &str, length: usize) -> bool {
+    fn is_boundary(&self, c: char, rest: &str, length: usize) -> bool {
         let is_upper = c.is_uppercase();
-        if !is_upper && self.split != Split::Capitals {
+        if !is_upper && self.split != Split::Acronyms {
             return false;
         }
         let rises = || is_upper && self.before.is_some_and(|before| !before.is_uppercase());
@@ -39,8 +39,8 @@ impl<'a> Words<'a> {
         let drops = || length > 1 && c.is_lowercase() && self.before.is_some_and(char::is_uppercase);
         match self.split {
             Split::Camel => rises() || falls(),
-            Split::Capitals => rises() || drops(),
-            Split::Marks => false,
+            Split::Acronyms => rises() || drops(),
+            Split::Separators => false,
         }
     }
 }
@@ -55,7 +55,7 @@ impl Iterator for Words<'_> {
         let mut length = 0;
         while let Some(c) = self.text[self.at..].chars().next() {
             let separates = !c.is_alphanumeric();
-            if length > 0 && (separates || self.is_parted(c, &self.text[self.at..], length)) {
+            if length > 0 && (separates || self.is_boundary(c, &self.text[self.at..], length)) {
                 return Some(start..self.at);
             }
             self.before = Some(c);
@@ -84,7 +84,7 @@ pub(crate) fn folded(c: char) -> impl Iterator<Item = char> {
 
 /// Whether a word, in lower case, is what is said. `password2` is a password too.
 #[inline]
-pub(crate) fn is_word(word: &str, said: &str) -> bool {
+pub(crate) fn matches_word(word: &str, said: &str) -> bool {
     if said.is_ascii() {
         let (said, word) = (said.as_bytes(), word.as_bytes());
         return said.len() >= word.len()
@@ -104,24 +104,24 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_split_at_marks_and_case_changes() {
+    fn a_key_is_split_at_separators_and_case_changes() {
         assert_eq!(words("userAPIKey", Split::Camel), ["user", "API", "Key"]);
         assert_eq!(words("Session-Id", Split::Camel), ["Session", "Id"]);
         assert_eq!(words("card.number", Split::Camel), ["card", "number"]);
         assert_eq!(words("PASSWORD", Split::Camel), ["PASSWORD"]);
-        assert_eq!(words(" CSRFtoken_é1", Split::Capitals), ["CSRF", "token", "é1"]);
-        assert_eq!(words("\"PaSs\":WoRd", Split::Marks), ["PaSs", "WoRd"]);
-        assert_eq!(words("--", Split::Marks), [""; 0]);
+        assert_eq!(words(" CSRFtoken_é1", Split::Acronyms), ["CSRF", "token", "é1"]);
+        assert_eq!(words("\"PaSs\":WoRd", Split::Separators), ["PaSs", "WoRd"]);
+        assert_eq!(words("--", Split::Separators), [""; 0]);
     }
 
     #[test]
-    fn a_word_is_known_in_any_case_and_with_digits_behind_it() {
+    fn a_word_matches_in_any_case_with_trailing_digits() {
         for said in ["token", "TOKEN", "Token12", "to\u{212a}en"] {
-            assert!(is_word("token", said), "{said}");
+            assert!(matches_word("token", said), "{said}");
         }
         for said in ["toke", "tokens", "token1s", "tokené", "to\u{212a}ens"] {
-            assert!(!is_word("token", said), "{said}");
+            assert!(!matches_word("token", said), "{said}");
         }
-        assert!(is_word("ключ", "КЛЮЧ7") && !is_word("ключ", "ключи"));
+        assert!(matches_word("ключ", "КЛЮЧ7") && !matches_word("ключ", "ключи"));
     }
 }

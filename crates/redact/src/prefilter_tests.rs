@@ -13,19 +13,19 @@ use crate::rules::Rules;
 use crate::{Patterns, Redactor, Syntax};
 
 /// Keys of all sorts beside the built-in ones, and more of them than there are bits.
-fn more() -> Vec<String> {
+fn extra_keys() -> Vec<String> {
     let named = ["id", "x", "2fa", "ключ", "straße", "ab_é", "fooBar", "n", "api", "card 2"].map(str::to_owned);
     named.into_iter().chain((0..80).map(|n| format!("k{n}v"))).chain((0..80).map(|n| format!("zone{n}key"))).collect()
 }
 
 fn redactors() -> [Redactor; 2] {
-    [Redactor::default(), Redactor::new(&more(), Patterns::default())]
+    [Redactor::default(), Redactor::new(&extra_keys(), Patterns::default())]
 }
 
 /// Redactors, and the same without a prefilter.
 static PAIRS: LazyLock<Vec<(Redactor, Redactor)>> = LazyLock::new(|| {
     let close =
-        redactors().map(|redactor| Redactor { rules: Rules { prefilter: Prefilter::everywhere(), ..redactor.rules } });
+        redactors().map(|redactor| Redactor { rules: Rules { prefilter: Prefilter::match_all(), ..redactor.rules } });
     redactors().into_iter().zip(close).collect()
 });
 
@@ -34,7 +34,7 @@ fn may_match(text: &str) -> bool {
 }
 
 #[test]
-fn what_begins_or_holds_a_key_without_being_one_is_dismissed() {
+fn words_that_only_contain_a_key_are_dismissed() {
     for text in [
         r#"{"shipping":1,"opinion":"of the author","description":"pinned","discard":"secretary"}"#,
         r#"{"total_cents":1,"created_at":"","tokens":2,"passed":true,"compass":0,"accepted":1}"#,
@@ -52,7 +52,7 @@ fn what_begins_or_holds_a_key_without_being_one_is_dismissed() {
 }
 
 #[test]
-fn numbers_that_no_card_begins_with_are_dismissed() {
+fn numbers_that_are_not_cards_are_dismissed() {
     for text in [
         "2026-11-22T18:49:06.388200Z",
         r#"{"id":"01a20497-2e54-7036-97b5-a1c884441021","unit_price_cents":2500}"#,
@@ -67,7 +67,7 @@ fn numbers_that_no_card_begins_with_are_dismissed() {
 }
 
 #[test]
-fn what_may_be_a_key_or_a_secret_is_not_dismissed() {
+fn possible_keys_and_secrets_are_candidates() {
     for text in [
         "pin",
         "PIN",
@@ -110,13 +110,13 @@ fn what_may_be_a_key_or_a_secret_is_not_dismissed() {
         assert!(may_match(&format!("{text}{}", " -".repeat(20))), "{text} before others");
     }
     assert!(may_match("5 %") && may_match("%7"));
-    for (text, open) in [("4111111", true), ("4111111", false), ("4111 1111 ", true), ("4111111\\", true)] {
-        assert_eq!(Redactor::default().rules.may_match(text.as_bytes(), open), open, "{text}");
+    for (text, partial) in [("4111111", true), ("4111111", false), ("4111 1111 ", true), ("4111111\\", true)] {
+        assert_eq!(Redactor::default().rules.may_match(text.as_bytes(), partial), partial, "{text}");
     }
 }
 
 #[test]
-fn every_key_may_match_wherever_it_stands() {
+fn every_key_is_a_candidate_at_any_position() {
     for redactor in redactors() {
         for entry in redactor.rules.keys.entries() {
             let key = entry.join("_");
@@ -134,7 +134,7 @@ fn every_key_may_match_wherever_it_stands() {
 }
 
 #[test]
-fn what_escapes_stand_for_parts_no_groups_of_a_card() {
+fn escapes_do_not_separate_card_groups() {
     for escape in ["\\b", "\\f", "\\r", "\\n", "\\t"] {
         for text in [format!("4111-1111-0{escape}"), ["4111", "1111", "1111", "1111"].join(escape)] {
             for (quick, close) in PAIRS.iter() {
@@ -154,7 +154,7 @@ fn cased(text: &str, bits: u32) -> String {
 
 /// A key, a part of one, a secret, or what may stand beside one.
 fn piece() -> impl Strategy<Value = String> {
-    let entries: Vec<String> = Keys::new(&more()[..12]).entries().iter().map(|words| words.join("_")).collect();
+    let entries: Vec<String> = Keys::new(&extra_keys()[..12]).entries().iter().map(|words| words.join("_")).collect();
     let words: Vec<String> = entries.iter().flat_map(|entry| entry.split('_')).map(str::to_owned).collect();
     let case = prop_oneof![3 => Just(0), 1 => Just(u32::MAX), 1 => Just(1), 1 => any::<u32>()];
     let keys = (prop::sample::select([entries, words].concat()), case);
@@ -184,11 +184,11 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn it_does_not_matter_how_many_places_are_looked_at_at_once(
+    fn scalar_and_vectorized_searches_agree(
         texts in prop::collection::vec(text(), 1..40),
         which in 0..2_usize,
         [from, to] in any::<[prop::sample::Index; 2]>(),
-        open in any::<bool>(),
+        partial in any::<bool>(),
     ) {
         let prefilter = &PAIRS[which].0.rules.prefilter;
         let text = texts.concat().into_bytes();
@@ -196,15 +196,15 @@ proptest! {
         let to = from + to.index(text.len() + 1 - from);
         // Either may see one more that begins later.
         let within = |found: Option<usize>| found.filter(|found| *found < to);
-        let scalar = prefilter.first_scalar(&text, from, text.len().min(to + 3), open);
-        prop_assert_eq!(within(prefilter.first_candidate(&text, from, to, open)), within(scalar));
+        let scalar = prefilter.first_scalar(&text, from, text.len().min(to + 3), partial);
+        prop_assert_eq!(within(prefilter.first_candidate(&text, from, to, partial)), within(scalar));
     }
 
     #[test]
-    fn a_close_look_says_the_same_of_a_text(text in text(), which in 0..2_usize, goes_on in any::<bool>()) {
+    fn the_prefilter_does_not_change_results_for_text(text in text(), which in 0..2_usize, partial in any::<bool>()) {
         let (quick, close) = &PAIRS[which];
-        let read = |redactor: &Redactor, syntax| redactor.content(text.as_bytes(), syntax, usize::MAX, !goes_on).into_owned();
-        let is_clean = !quick.rules.may_match(text.as_bytes(), goes_on) && !is_utf16(text.as_bytes());
+        let read = |redactor: &Redactor, syntax| redactor.content(text.as_bytes(), syntax, usize::MAX, !partial).into_owned();
+        let is_clean = !quick.rules.may_match(text.as_bytes(), partial) && !is_utf16(text.as_bytes());
         // Of a clean text that begins like JSON and is cut off all is shown, of others what can be read.
         let may_be_part = is_clean && text.trim_start().starts_with(['{', '[']);
         for syntax in [Syntax::Form, Syntax::Text] {
@@ -222,7 +222,7 @@ proptest! {
     }
 
     #[test]
-    fn a_close_look_says_the_same_of_json(
+    fn the_prefilter_does_not_change_results_for_json(
         texts in prop::collection::vec(text(), 1..4),
         which in 0..2_usize,
         slashes in any::<bool>(),
