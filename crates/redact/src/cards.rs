@@ -1,16 +1,16 @@
-//! Card numbers: digits that begin and add up as those of payment cards do, together or in groups.
+//! Payment card numbers: 13 to 19 digits with a known first digit and a valid check digit, together or in groups.
 
 use std::ops::Range;
 
 const MIN_CARD_DIGITS: usize = 13;
 const MAX_CARD_DIGITS: usize = 19;
-/// Of a group after the first.
+/// In a group after the first.
 const MAX_GROUP_DIGITS: usize = 7;
-/// The digits of a card number that anyone may be shown (PCI DSS 3.4): they name the bank, not the account.
+/// The leading digits of a card number that may be shown (PCI DSS 3.4): they identify the bank, not the account.
 const MAX_SHOWN_DIGITS: usize = 6;
 
-/// The card numbers of a text, some of which may overlap. Each stands by itself, unless its surroundings are not
-/// `strict`ly what they will be.
+/// The card numbers of a text, some of which may overlap. If `strict`, each must not be part of a longer word or
+/// number.
 pub(crate) fn find_cards(text: &[u8], partial: bool, strict: bool) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -25,13 +25,13 @@ pub(crate) fn find_cards(text: &[u8], partial: bool, strict: bool) -> impl Itera
     })
 }
 
-/// Where the longest card number ends that begins with the group of digits that begins here.
+/// The end of the longest card number that starts here, at the start of a group of digits.
 #[inline]
 pub(crate) fn card_end(text: &[u8], start: usize, partial: bool, strict: bool) -> Option<usize> {
     if !matches!(text[start], b'2'..=b'6') || strict && !may_start_card(text, start) {
         return None;
     }
-    // Most numbers that begin like one end before a card can, or are the beginning of a date.
+    // Most other numbers are shorter, or contain another separator, as dates with times do.
     let may_be_one = match text.get(start..start + MIN_CARD_DIGITS) {
         Some(least) => least.iter().all(|byte| byte.is_ascii_digit() || is_separator(*byte)),
         None => partial,
@@ -45,7 +45,7 @@ pub(crate) fn card_end(text: &[u8], start: usize, partial: bool, strict: bool) -
     let mut found = None;
     while length <= MAX_CARD_DIGITS {
         let next = next_group(text, end);
-        // A separator that the text ends with may have a group after it in what was cut off.
+        // A partial text that ends with a separator may continue with another group.
         let after = if next.is_none() && end + 1 == text.len() && is_separator(text[end]) { end + 1 } else { end };
         if partial && after == text.len() && length > MAX_SHOWN_DIGITS {
             found = Some(after);
@@ -53,7 +53,7 @@ pub(crate) fn card_end(text: &[u8], start: usize, partial: bool, strict: bool) -
             found = Some(end);
         }
         let Some(next) = next else { break };
-        // As cards are printed: 4-4-4-4, 4-6-5, 4-4-4-4-3.
+        // Cards are printed as 4-4-4-4, 4-6-5 or 4-4-4-4-3.
         let count = digits(&text[next..]).take(MAX_GROUP_DIGITS + 1).count();
         if first != 4 || count > MAX_GROUP_DIGITS {
             break;
@@ -72,13 +72,13 @@ fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'-' | b'.')
 }
 
-/// Where the group of digits begins that one separator parts from the group that ends here.
+/// The start of the next group of digits, if exactly one separator follows the group that ends here.
 fn next_group(text: &[u8], end: usize) -> Option<usize> {
-    let parted = matches!(text[end..], [separator, b'0'..=b'9', ..] if is_separator(separator));
-    parted.then_some(end + 1)
+    let is_separated = matches!(text[end..], [separator, b'0'..=b'9', ..] if is_separator(separator));
+    is_separated.then_some(end + 1)
 }
 
-/// Not in the middle of a word, and not the decimals of a number.
+/// Whether a card number may start here: not inside a word, and not as the decimals of a number.
 fn may_start_card(text: &[u8], start: usize) -> bool {
     match text[..start] {
         [.., before, b'.'] => !before.is_ascii_digit(),
@@ -95,9 +95,9 @@ fn may_end_card(text: &[u8], end: usize) -> bool {
     }
 }
 
-/// The check digit of ISO/IEC 7812, over the digits of a text.
+/// Whether the digits of a text have a valid check digit (Luhn, ISO/IEC 7812).
 fn passes_luhn(text: &[u8]) -> bool {
-    /// The sum of the digits of a digit's double.
+    /// The digit sum of each doubled digit.
     const DOUBLED: [u8; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
     let mut sum = 0;
     let mut is_doubled = false;

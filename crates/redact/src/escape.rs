@@ -1,5 +1,5 @@
-//! Text as JSON or for a terminal, in which nothing that a client sends forges a line, moves a cursor, or is an event to
-//! supervisord.
+//! Escaping of text for JSON or a terminal, so that text from a client cannot forge a line, move the cursor, or start a
+//! supervisord event.
 
 use std::io::Write;
 
@@ -11,13 +11,13 @@ use crate::{avx2, escape_avx2};
 
 pub use crate::hostile::is_hostile;
 
-/// So many bytes are tested at once, and copied whole when none of them is escaped.
+/// The number of bytes tested at a time, and copied if none of them needs escaping.
 const CHUNK_LEN: usize = 32;
-/// So many bytes are escaped before they are tested again.
+/// The number of bytes escaped before the fast test is tried again.
 const BLOCK_LEN: usize = 128;
 
-/// What a byte becomes: up to two bytes, and how many bits of them count. Where that is [`INSPECT`], the character that it
-/// is or begins needs inspection: it may be hostile, or the first of supervisord's mark.
+/// The encoding of each byte: up to two bytes, and their length in bits. With the length [`INSPECT`], the character
+/// that starts with the byte needs inspection: it may be hostile, or start supervisord's mark.
 const ENCODED: [u32; 256] = {
     let mut shown = [0; 256];
     let mut byte = 0;
@@ -37,19 +37,19 @@ const ENCODED: [u32; 256] = {
     shown
 };
 
-/// More than the bits that four bytes become.
+/// More than the length of four encoded bytes.
 const INSPECT: u8 = 65;
 
-/// Appends a text as a JSON string, its quotes included.
+/// Appends a text as a JSON string, including its quotes.
 pub fn json_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     json_text(text, out);
     out.push(b'"');
 }
 
-/// Appends a text as it is shown within the quotes of a JSON string.
+/// Appends a text as the content of a JSON string, without quotes.
 pub fn json_text(text: &str, out: &mut Vec<u8>) {
-    // Most texts of a line are keys and names.
+    // Fast path: most texts of a line are keys and names.
     if text.len() <= CHUNK_LEN && text.bytes().all(|byte| ENCODED[usize::from(byte)] >> 16 == 8) {
         out.extend_from_slice(text.as_bytes());
     } else {
@@ -59,7 +59,7 @@ pub fn json_text(text: &str, out: &mut Vec<u8>) {
 
 fn json_characters(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    // JSON in a string has a quote to escape every few bytes.
+    // JSON in a string has a quote every few bytes.
     out.reserve(bytes.len() + bytes.len() / 4 + 2);
     let mut shown = [0; 2 * BLOCK_LEN];
     let mut at = 0;
@@ -77,25 +77,26 @@ fn json_characters(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// How many bytes of whole chunks a text begins with that are shown as they are.
+/// The total length of the leading chunks that need no escaping.
 fn plain_chunks(text: &[u8]) -> usize {
     let (chunks, _) = text.as_chunks::<CHUNK_LEN>();
     let is_plain_chunk = |chunk: &&[u8; CHUNK_LEN]| chunk.iter().fold(true, |all, byte| all & is_plain(*byte));
     chunks.iter().take_while(is_plain_chunk).count() * CHUNK_LEN
 }
 
-/// Writes what bytes become up to one that needs inspection. Returns how many bytes that are, and how long the result is.
+/// Encodes bytes up to the first one that needs inspection. Returns the number of bytes read and the length of the
+/// result.
 fn escape(block: &[u8], shown: &mut [u8; 2 * BLOCK_LEN]) -> (usize, usize) {
     let mut length = 0;
     let mut done = 0;
     #[cfg(target_arch = "x86_64")]
     if avx2::is_available() {
-        // SAFETY: the processor has what it is compiled for.
-        #[expect(unsafe_code, reason = "32 bytes at once take less than half the time")]
+        // SAFETY: `is_available` checked the target features.
+        #[expect(unsafe_code, reason = "escaping 32 bytes at a time takes less than half the time")]
         let escaped = unsafe { escape_avx2::escape(block, shown) };
         (done, length) = escaped;
     }
-    // Four are put together and written at once, which is quicker than a byte or two at a time.
+    // Four bytes are combined into one write, which is faster than one or two at a time.
     for four in block[done..].as_chunks::<4>().0 {
         let mut bytes = 0;
         let mut bits = 0;
@@ -136,7 +137,7 @@ fn json_character(text: &str, out: &mut Vec<u8>) -> usize {
     c.len_utf8()
 }
 
-/// Appends a value as JSON, its texts escaped like [`json_string`].
+/// Appends a value as JSON with its strings escaped by [`json_string`].
 pub fn json_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::String(text) => json_string(text, out),
@@ -158,7 +159,7 @@ pub fn json_value(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends an object as JSON, its texts escaped like [`json_string`].
+/// Appends an object as JSON with its strings escaped by [`json_string`].
 pub fn json_object(map: &Map<String, Value>, out: &mut Vec<u8>) {
     out.push(b'{');
     for (at, (key, value)) in map.iter().enumerate() {
@@ -172,11 +173,12 @@ pub fn json_object(map: &Map<String, Value>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Appends a text for a terminal, hostile characters as visible escapes. Line ends of a `block` stay.
-pub fn visible(text: &str, block: bool, out: &mut String) {
+/// Appends a text for a terminal, with hostile characters as visible escapes. With `multiline`, line feeds and tabs are
+/// unchanged.
+pub fn visible(text: &str, multiline: bool, out: &mut String) {
     for (at, c) in text.char_indices() {
-        let keep = block && matches!(c, '\n' | '\t');
-        if c == '<' && has_supervisor_mark(&text[at..]) || is_hostile(c) && !keep {
+        let is_unchanged = multiline && matches!(c, '\n' | '\t');
+        if c == '<' && has_supervisor_mark(&text[at..]) || is_hostile(c) && !is_unchanged {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);
@@ -199,7 +201,7 @@ mod tests {
         assert!(!line.chars().any(is_hostile) && !line.contains("<!--XSUPERVISOR"), "{line}");
     }
 
-    /// What every text becomes, a character at a time.
+    /// The expected encoding, a character at a time.
     fn expected(text: &str) -> String {
         let mut shown = String::from("\"");
         for (at, c) in text.char_indices() {

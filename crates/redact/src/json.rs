@@ -1,7 +1,7 @@
-//! Redaction of JSON, on its bytes and in one pass.
+//! Redaction of JSON on its bytes, in one pass.
 //!
-//! A value is judged by the key before it, so a document can be redacted from its beginning as far as it is shown, and
-//! one that was cut off as far as it goes.
+//! A value depends only on the keys before it, so a truncated document can be redacted, and a long one only as far as
+//! it is shown.
 
 use std::borrow::Cow;
 
@@ -12,15 +12,15 @@ use crate::rules::Rules;
 use crate::scalars::is_scalar;
 use crate::strings::{ParseError, StringSpan, prefix, scan_string, unescape};
 
-/// How deep strings that hold JSON are followed.
+/// The maximum nesting depth of JSON in strings.
 pub(crate) const MAX_DEPTH: u8 = 5;
-/// What is read beyond the part of a body that is shown, so that a secret on its edge is known: longer than a card number.
+/// Bytes read beyond the shown part of a body, to recognize a secret at its end: more than the length of a card number.
 pub(crate) const MARGIN: usize = 64;
 
-/// Appends the redacted document to `out`, at least as far as `limit` bytes of it.
+/// Appends at least the first `limit` bytes of the redacted document to `out`.
 ///
-/// `complete` says whether `input` is the whole document; one that just ends is then unreadable. `depth` is how many
-/// strings this document is inside of.
+/// With `complete`, `input` is the entire document, and an unexpected end is an error. `depth` is the number of strings
+/// around this document.
 pub(crate) fn redact(
     rules: &Rules,
     input: &[u8],
@@ -48,8 +48,8 @@ pub(crate) fn redact(
     read
 }
 
-/// What is shown of a string among others, if not the string: one that holds JSON is redacted inside, one that assigns a
-/// value to a sensitive key in another way is redacted whole. A string with an `open` end is the beginning of a longer one.
+/// The replacement of a string that contains secrets: JSON in it is redacted inside; a string that assigns a value to a
+/// sensitive key in another syntax is redacted entirely. A `partial` string is the prefix of a longer one.
 pub(crate) fn redact_string(rules: &Rules, text: &str, depth: u8, partial: bool) -> Option<Cow<'static, str>> {
     let is_json = depth < MAX_DEPTH && text.trim_start().starts_with(['{', '[', '"']);
     let assigns = rules.keys.are_assigned_in(text);
@@ -64,10 +64,10 @@ pub(crate) fn redact_string(rules: &Rules, text: &str, depth: u8, partial: bool)
     if assigns { Some(REDACTED.into()) } else { rules.redact_found(text, partial) }
 }
 
-/// What stands in the place of a secret, as JSON.
+/// The placeholder as a JSON string.
 const REDACTED_JSON: &str = "\"[redacted]\"";
 
-/// What may come next inside the innermost container.
+/// The next expected token inside the innermost container.
 #[derive(Clone, Copy, PartialEq)]
 enum Expect {
     Value,
@@ -81,17 +81,17 @@ struct Scanner<'a> {
     rules: &'a Rules,
     input: &'a [u8],
     at: usize,
-    /// Whether the input is the whole document.
+    /// Whether the input is the entire document.
     complete: bool,
-    /// How long the output need be.
+    /// The required length of the output.
     limit: usize,
-    /// How many strings this document is inside of.
+    /// The number of strings around this document.
     depth: u8,
-    /// The containers that are open, as the bytes that close them.
+    /// The closing bytes of the open containers.
     closing: Vec<u8>,
-    /// Inside the value of a sensitive key: how many containers were open before it. Nothing of it is copied.
+    /// Inside the value of a sensitive key, which is not copied: the number of containers around that value.
     redacted_depth: Option<usize>,
-    /// How far the input was copied, or is not to be.
+    /// The end of the input that was copied or skipped.
     flushed: usize,
     lookahead: Lookahead<'a>,
     out: &'a mut Vec<u8>,
@@ -152,7 +152,8 @@ impl<'a> Scanner<'a> {
                     self.scalar()?;
                     self.end_value()
                 }
-                // Newline-delimited JSON. On one line, what are several documents here may be one secret to a reader.
+                // Newline-delimited JSON. Several documents on one line are refused: another parser may read one secret
+                // there.
                 (Expect::CommaOrEnd, _) if self.closing.is_empty() && new_line && self.depth == 0 => Expect::Value,
                 _ => return Err(ParseError),
             };
@@ -160,17 +161,17 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// The input ends where a document does not.
+    /// The input ends inside a document.
     fn end_of_input(&self) -> Result<(), ParseError> {
         if self.complete { Err(ParseError) } else { Ok(()) }
     }
 
-    /// How long the output is with what is still to be copied.
+    /// The length of the output, including input that is still to be copied.
     fn output_length(&self) -> usize {
         self.out.len() + if self.redacted_depth.is_none() { self.at - self.flushed } else { 0 }
     }
 
-    /// Copies the input as far as it was read.
+    /// Copies the input up to the current position.
     fn flush(&mut self) {
         if self.redacted_depth.is_none() {
             self.out.extend_from_slice(&self.input[self.flushed..self.at]);
@@ -178,7 +179,7 @@ impl<'a> Scanner<'a> {
         self.flushed = self.at;
     }
 
-    /// Appends a text as it is shown in the place of another.
+    /// Appends a replacement for the next text.
     fn replace_with(&mut self, text: &str) {
         self.flush();
         if text == REDACTED {
@@ -208,7 +209,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Returns whether a line ended.
+    /// Skips whitespace and returns whether it contains a line end.
     fn skip_whitespace(&mut self) -> bool {
         let mut new_line = false;
         while let Some(byte @ (b' ' | b'\t' | b'\n' | b'\r')) = self.input.get(self.at) {
@@ -240,7 +241,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Shows a key, and returns whether its value is not shown.
+    /// Processes a key and returns whether it is sensitive.
     fn key(&mut self, key: StringSpan) -> Result<bool, ParseError> {
         let raw = &self.input[self.at..key.end];
         let may_match = self.lookahead.has_candidate(self.at, key.end);
@@ -254,8 +255,8 @@ impl<'a> Scanner<'a> {
         Ok(sensitive)
     }
 
-    /// Shows a string, or what `redacted` returns in its place when it may match. One that is longer than what is shown is
-    /// read no further.
+    /// Processes a string: replaces it with the result of `redacted`, if any, when it may match. A string that exceeds
+    /// the limit is truncated.
     fn string(
         &mut self,
         text: StringSpan,
@@ -267,7 +268,7 @@ impl<'a> Scanner<'a> {
         let part = prefix(raw, room);
         let truncated = part.len() < raw.len();
         if truncated {
-            // What is not read may have matched, and what is read ends in another way.
+            // The match may be in the truncated part, and the new end may complete one.
             may_match = self.rules.may_match(part, true);
         }
         let shown = if may_match {

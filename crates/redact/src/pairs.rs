@@ -1,4 +1,4 @@
-//! Forms, query strings and paths: parts of a URL's syntax, each redacted whole.
+//! Forms, query strings and paths. A value or segment that contains a secret is redacted entirely.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use crate::escapes::decodings;
 use crate::placeholder::REDACTED;
 use crate::rules::Rules;
 
-/// Redacts pairs until `limit` bytes of them are shown. The last pair may continue after an `open` end.
+/// Redacts pairs until `limit` bytes are written. The last pair of a `partial` text may continue beyond its end.
 pub(crate) fn redact_pairs(
     rules: &Rules,
     text: &str,
@@ -29,8 +29,8 @@ pub(crate) fn redact_pairs(
     shown
 }
 
-/// To some readers a semicolon ends a pair too, to others it is part of the value: so it begins a new pair, and is no
-/// end of what is redacted.
+/// Some parsers treat a semicolon as a separator of pairs, others as part of the value. So a new pair starts after it,
+/// but redaction of a value does not stop at it.
 fn redact_pair(rules: &Rules, pair: &str, partial: bool, is_sensitive: &impl Fn(&str) -> bool, shown: &mut String) {
     for (at, part) in pair.split(';').enumerate() {
         if at > 0 {
@@ -40,7 +40,7 @@ fn redact_pair(rules: &Rules, pair: &str, partial: bool, is_sensitive: &impl Fn(
             Some((key, _)) if is_secret(rules, key, false) => return shown.push_str(REDACTED),
             Some((key, value))
                 if decodings(&spaced(key)).any(|key| is_sensitive(&key))
-                    // A value may hold a query, a form or JSON of its own.
+                    // A value may itself contain a query, a form or JSON.
                     || is_secret(rules, value, partial) =>
             {
                 return shown.extend([key, "=", REDACTED]);
@@ -51,13 +51,14 @@ fn redact_pair(rules: &Rules, pair: &str, partial: bool, is_sensitive: &impl Fn(
     }
 }
 
-/// A path whose segments that hold a secret are redacted.
+/// A path with the segments redacted that contain a secret.
 pub(crate) fn redact_path<'a>(rules: &Rules, path: &'a str) -> Cow<'a, str> {
-    // Slashes separate: what is in none of the segments together is in none of them. A plus sign is a space in a query.
+    // A slash separates words, so no segment can match if the complete path does not. A plus sign may stand for a
+    // space, which the prefilter does not know.
     if !path.contains('+') && !rules.may_match(path.as_bytes(), false) {
         return Cow::Borrowed(path);
     }
-    // A token may hold slashes itself, and a block does.
+    // A token may contain slashes, and the block of a private key does.
     let is_across = |text: &str| rules.patterns.find(text, false).iter().any(|found| text[found.clone()].contains('/'));
     if decodings(&spaced(path)).any(|path| is_across(&path)) {
         return Cow::Owned(format!("/{REDACTED}"));
@@ -69,19 +70,19 @@ pub(crate) fn redact_path<'a>(rules: &Rules, path: &'a str) -> Cow<'a, str> {
     Cow::Owned(shown.collect::<Vec<_>>().join("/"))
 }
 
-/// Whether a part of a URL or a form is not to be shown.
+/// Whether a part of a URL or a form contains a secret.
 fn is_secret(rules: &Rules, encoded: &str, partial: bool) -> bool {
-    // An escape that is cut off is no end of what goes before it.
+    // A truncated escape does not end the text before it.
     let near_end = encoded.len().saturating_sub(2);
     let percent = encoded.as_bytes()[near_end..].iter().position(|byte| *byte == b'%');
     let cut_off = percent.filter(|_| partial);
-    // A plus sign is a space in a query.
-    let worth_a_look = cut_off.is_some() || encoded.contains('+') || rules.may_match(encoded.as_bytes(), partial);
+    // A plus sign is a space in a query, which the prefilter does not know.
+    let needs_search = cut_off.is_some() || encoded.contains('+') || rules.may_match(encoded.as_bytes(), partial);
     let encoded = cut_off.map_or(encoded, |at| &encoded[..near_end + at]);
-    worth_a_look && (rules.keys.are_assigned_in(encoded) || rules.contains_secret(&spaced(encoded), partial))
+    needs_search && (rules.keys.are_assigned_in(encoded) || rules.contains_secret(&spaced(encoded), partial))
 }
 
-/// A part of a form or a query, its plus signs undone.
+/// A part of a form or a query with its plus signs replaced by spaces.
 fn spaced(encoded: &str) -> Cow<'_, str> {
     if encoded.contains('+') { Cow::Owned(encoded.replace('+', " ")) } else { Cow::Borrowed(encoded) }
 }

@@ -1,4 +1,4 @@
-//! What the prefilter dismisses has nothing to redact: a redactor without it has the same result.
+//! Texts that the prefilter dismisses contain nothing to redact: a redactor without it returns the same result.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use crate::properties::config;
 use crate::rules::Rules;
 use crate::{Patterns, Redactor, Syntax};
 
-/// Keys of all sorts beside the built-in ones, and more of them than there are bits.
+/// Keys of all kinds in addition to the built-in ones, more than there are bits.
 fn extra_keys() -> Vec<String> {
     let named = ["id", "x", "2fa", "ключ", "straße", "ab_é", "fooBar", "n", "api", "card 2"].map(str::to_owned);
     named.into_iter().chain((0..80).map(|n| format!("k{n}v"))).chain((0..80).map(|n| format!("zone{n}key"))).collect()
@@ -22,11 +22,11 @@ fn redactors() -> [Redactor; 2] {
     [Redactor::default(), Redactor::new(&extra_keys(), Patterns::default())]
 }
 
-/// Redactors, and the same without a prefilter.
+/// Redactors, each with its equivalent without a prefilter.
 static PAIRS: LazyLock<Vec<(Redactor, Redactor)>> = LazyLock::new(|| {
-    let close =
+    let unfiltered =
         redactors().map(|redactor| Redactor { rules: Rules { prefilter: Prefilter::match_all(), ..redactor.rules } });
-    redactors().into_iter().zip(close).collect()
+    redactors().into_iter().zip(unfiltered).collect()
 });
 
 fn may_match(text: &str) -> bool {
@@ -137,22 +137,22 @@ fn every_key_is_a_candidate_at_any_position() {
 fn escapes_do_not_separate_card_groups() {
     for escape in ["\\b", "\\f", "\\r", "\\n", "\\t"] {
         for text in [format!("4111-1111-0{escape}"), ["4111", "1111", "1111", "1111"].join(escape)] {
-            for (quick, close) in PAIRS.iter() {
+            for (filtered, unfiltered) in PAIRS.iter() {
                 let read =
                     |redactor: &Redactor| redactor.content(text.as_bytes(), Syntax::Text, 100, false).into_owned();
-                assert_eq!(read(close), read(quick), "{text}");
+                assert_eq!(read(unfiltered), read(filtered), "{text}");
             }
         }
     }
 }
 
-/// Letters in the case that the bits of a number say.
+/// The text with the letters in upper case whose bits are set.
 fn cased(text: &str, bits: u32) -> String {
     let case = |(at, c): (usize, char)| if bits >> (at % 32) & 1 == 1 { c.to_ascii_uppercase() } else { c };
     text.chars().enumerate().map(case).collect()
 }
 
-/// A key, a part of one, a secret, or what may stand beside one.
+/// A key, a part of one, a secret, or a separator.
 fn piece() -> impl Strategy<Value = String> {
     let entries: Vec<String> = Keys::new(&extra_keys()[..12]).entries().iter().map(|words| words.join("_")).collect();
     let words: Vec<String> = entries.iter().flat_map(|entry| entry.split('_')).map(str::to_owned).collect();
@@ -194,7 +194,7 @@ proptest! {
         let text = texts.concat().into_bytes();
         let from = from.index(text.len() + 1);
         let to = from + to.index(text.len() + 1 - from);
-        // Either may see one more that begins later.
+        // Either may find a candidate that starts after the range.
         let within = |found: Option<usize>| found.filter(|found| *found < to);
         let scalar = prefilter.first_scalar(&text, from, text.len().min(to + 3), partial);
         prop_assert_eq!(within(prefilter.first_candidate(&text, from, to, partial)), within(scalar));
@@ -202,22 +202,22 @@ proptest! {
 
     #[test]
     fn the_prefilter_does_not_change_results_for_text(text in text(), which in 0..2_usize, partial in any::<bool>()) {
-        let (quick, close) = &PAIRS[which];
+        let (filtered, unfiltered) = &PAIRS[which];
         let read = |redactor: &Redactor, syntax| redactor.content(text.as_bytes(), syntax, usize::MAX, !partial).into_owned();
-        let is_clean = !quick.rules.may_match(text.as_bytes(), partial) && !is_utf16(text.as_bytes());
-        // Of a clean text that begins like JSON and is cut off all is shown, of others what can be read.
+        let is_clean = !filtered.rules.may_match(text.as_bytes(), partial) && !is_utf16(text.as_bytes());
+        // Of a truncated text that starts like JSON, the prefilter shows all and a full search only the parsable part.
         let may_be_part = is_clean && text.trim_start().starts_with(['{', '[']);
         for syntax in [Syntax::Form, Syntax::Text] {
-            let (quickly, closely) = (read(quick, syntax), read(close, syntax));
-            let is_part = may_be_part && text.starts_with(&*closely.text);
-            prop_assert!(is_part || quickly == closely, "{quickly:?}, {closely:?}");
+            let (with_filter, without_filter) = (read(filtered, syntax), read(unfiltered, syntax));
+            let is_part = may_be_part && text.starts_with(&*without_filter.text);
+            prop_assert!(is_part || with_filter == without_filter, "{with_filter:?}, {without_filter:?}");
         }
-        prop_assert_eq!(quick.query(&text), close.query(&text));
-        prop_assert_eq!(quick.path(&text), close.path(&text));
-        prop_assert_eq!(quick.header(&text), close.header(&text));
+        prop_assert_eq!(filtered.query(&text), unfiltered.query(&text));
+        prop_assert_eq!(filtered.path(&text), unfiltered.path(&text));
+        prop_assert_eq!(filtered.header(&text), unfiltered.header(&text));
         if is_clean {
-            prop_assert_eq!(read(quick, Syntax::Text).text, text.as_str());
-            prop_assert_eq!(close.header(&text), text.as_str());
+            prop_assert_eq!(read(filtered, Syntax::Text).text, text.as_str());
+            prop_assert_eq!(unfiltered.header(&text), text.as_str());
         }
     }
 
@@ -228,26 +228,26 @@ proptest! {
         slashes in any::<bool>(),
         part in any::<prop::sample::Index>(),
     ) {
-        let (quick, close) = &PAIRS[which];
+        let (filtered, unfiltered) = &PAIRS[which];
         let mut data = json!({"a": texts, &texts[0]: {&texts[0]: 4111, "b": texts[0]}});
         let document = if slashes { data.to_string().replace('/', "\\/") } else { data.to_string() };
         let read = |redactor: &Redactor, limit| redactor.content(document.as_bytes(), Syntax::Json, limit, true).into_owned();
-        prop_assert_eq!(read(quick, usize::MAX), read(close, usize::MAX));
-        if !quick.rules.may_match(document.as_bytes(), false) {
-            prop_assert_eq!(read(close, usize::MAX).text, document.as_str());
+        prop_assert_eq!(read(filtered, usize::MAX), read(unfiltered, usize::MAX));
+        if !filtered.rules.may_match(document.as_bytes(), false) {
+            prop_assert_eq!(read(unfiltered, usize::MAX).text, document.as_str());
         }
         let cut = part.index(document.len() + 1);
         let part = |redactor: &Redactor| redactor.content(&document.as_bytes()[..cut], Syntax::Json, usize::MAX, false).into_owned();
-        let is_clean = !quick.rules.may_match(&document.as_bytes()[..cut], true);
-        // Of what is clean all is shown, of other documents what can be read.
+        let is_clean = !filtered.rules.may_match(&document.as_bytes()[..cut], true);
+        // Of a clean document the prefilter shows all, and a full search only the parsable part.
         if !is_clean {
-            prop_assert_eq!(part(quick), part(close));
+            prop_assert_eq!(part(filtered), part(unfiltered));
         } else {
-            prop_assert!(document.starts_with(&*part(close).text));
+            prop_assert!(document.starts_with(&*part(unfiltered).text));
         }
-        let mut looked_at = data.clone();
-        quick.data(&mut data);
-        close.data(&mut looked_at);
-        prop_assert_eq!(data, looked_at);
+        let mut expected = data.clone();
+        filtered.data(&mut data);
+        unfiltered.data(&mut expected);
+        prop_assert_eq!(data, expected);
     }
 }

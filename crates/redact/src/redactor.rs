@@ -1,4 +1,4 @@
-//! The redactor: one set of rules for everything that a sink may show.
+//! The redactor: one set of rules for all data that reaches a sink.
 
 use std::borrow::Cow;
 
@@ -12,10 +12,10 @@ use crate::placeholder::{REDACTED, WITHHELD};
 use crate::rules::Rules;
 use crate::strings::ParseError;
 
-/// How a body is parsed for keys.
+/// The syntax in which a body's keys are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
-    /// JSON, or JSON documents on lines of their own.
+    /// JSON or newline-delimited JSON.
     Json,
     /// `application/x-www-form-urlencoded`.
     Form,
@@ -36,12 +36,12 @@ impl Default for Redactor {
 }
 
 impl Redactor {
-    /// A redactor for the built-in keys and `more` of them, and for these patterns.
+    /// A redactor for the built-in sensitive keys, `extra_keys`, and `patterns`.
     pub fn new(extra_keys: &[String], patterns: Patterns) -> Self {
         Self { rules: Rules::new(extra_keys, patterns) }
     }
 
-    /// Redacts a body, then cuts it to `limit` bytes. `complete` is `false` when `body` is only the beginning of one.
+    /// Redacts a body, then truncates it to `limit` bytes. `complete` is `false` if `body` is only a prefix.
     pub fn content<'a>(&self, body: &'a [u8], syntax: Syntax, limit: usize, complete: bool) -> Content<'a> {
         let prefix = &body[..body.len().min(limit.saturating_add(json::MARGIN))];
         let partial = !complete || prefix.len() < body.len();
@@ -53,7 +53,7 @@ impl Redactor {
             return cut(readable(prefix, limit), limit);
         }
         match syntax {
-            // What no browser would have sent as a form is not parsed as one.
+            // A browser percent-encodes these bytes, so the body is not a form.
             Syntax::Form if body.trim_ascii_end().iter().any(|byte| *byte <= b' ' || b"\"<{\\".contains(byte)) => {
                 self.content(body, Syntax::Text, limit, complete)
             }
@@ -74,7 +74,7 @@ impl Redactor {
             }
             Syntax::Text => {
                 let text = String::from_utf8_lossy(prefix);
-                // JSON has other content types too.
+                // JSON is also sent under other content types.
                 if text.trim_start().starts_with(['{', '[']) {
                     let read = self.content(body, Syntax::Json, limit, complete);
                     if read != withheld {
@@ -97,19 +97,19 @@ impl Redactor {
         redact_pairs(&self.rules, query, usize::MAX, false, is_sensitive)
     }
 
-    /// A path whose segments that hold a secret are redacted.
+    /// A path with the segments redacted that contain a secret.
     pub fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         redact_path(&self.rules, path)
     }
 
-    /// A header's value, or another short text that a client sets.
+    /// The redacted value of a header, or of another short text set by a client.
     pub fn header<'a>(&self, value: &'a str) -> Cow<'a, str> {
         let may_match = self.rules.may_match(value.as_bytes(), false);
         let shown = may_match.then(|| json::redact_string(&self.rules, value, json::MAX_DEPTH, false));
         shown.flatten().unwrap_or(Cow::Borrowed(value))
     }
 
-    /// Redacts what looks like a secret in a text made for people.
+    /// Redacts secrets that match a pattern in a human-readable text.
     pub fn text_in_place(&self, text: &mut String) {
         if let Some(shown) = self.rules.redact_found(text, false) {
             *text = shown.into_owned();

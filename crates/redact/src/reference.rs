@@ -1,5 +1,5 @@
-//! A redactor for JSON without regard for speed: the document is parsed, every rule is tried everywhere, and the result is
-//! another document. [`Redactor`](crate::Redactor) must have the same result.
+//! A slow reference implementation for JSON: it parses the document, applies every rule at every position, and returns
+//! another document. [`Redactor`](crate::Redactor) must return the same result.
 
 use std::sync::LazyLock;
 
@@ -8,10 +8,10 @@ use regex::bytes::{Captures, Match};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A document as it stands: keys in their order, twice if they are there twice, numbers as they are written.
+/// A document that preserves the order of keys, duplicate keys and the notation of numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Document {
-    /// A number or a literal, as it is written.
+    /// A number or a literal, as written in the source.
     Scalar(String),
     /// A string, without its escapes.
     String(String),
@@ -22,7 +22,7 @@ pub enum Document {
 }
 
 impl Document {
-    /// `None` for what is not JSON.
+    /// Parses a document; `None` if the text is not JSON.
     pub fn parse(text: &str) -> Option<Self> {
         let raw: &RawValue = serde_json::from_str(text).ok()?;
         match raw.get().as_bytes()[0] {
@@ -40,7 +40,7 @@ impl Document {
         }
     }
 
-    /// The document that may be shown.
+    /// The redacted document.
     pub fn redacted(&self) -> Self {
         self.redacted_at(0)
     }
@@ -48,8 +48,8 @@ impl Document {
     fn redacted_at(&self, depth: u32) -> Self {
         match self {
             Document::Scalar(text) => {
-                let whole = text.strip_suffix(".0").unwrap_or(text);
-                if cards(whole).is_empty() { self.clone() } else { hidden() }
+                let integer = text.strip_suffix(".0").unwrap_or(text);
+                if cards(integer).is_empty() { self.clone() } else { hidden() }
             }
             Document::String(text) => Document::String(redact_string(text, depth)),
             Document::Array(items) => Document::Array(items.iter().map(|item| item.redacted_at(depth)).collect()),
@@ -63,7 +63,7 @@ impl Document {
         }
     }
 
-    /// The same, without the spacing of JSON inside strings, which is not compared.
+    /// The document with normalized whitespace of JSON inside strings, which is not compared.
     pub fn normal(&self) -> Self {
         match self {
             Document::Scalar(_) => self.clone(),
@@ -153,8 +153,8 @@ fn is_sensitive(key: &str) -> bool {
     !sensitive_runs(key).is_empty()
 }
 
-/// Where runs of words that are a sensitive key end: the text is split into words in three ways, and whole words, without
-/// digits at their ends, are compared.
+/// The ends of word sequences that are a sensitive key. The text is split into words in three ways, and complete words
+/// are compared, without trailing digits.
 fn sensitive_runs(text: &str) -> Vec<usize> {
     (0..3).flat_map(|way| runs_of_words(text, way)).collect()
 }
@@ -196,7 +196,7 @@ fn runs_of_words(text: &str, way: u8) -> Vec<usize> {
     ends
 }
 
-/// Behind the rest of the name and any space, in forty characters.
+/// An assignment sign within forty characters after the rest of the name and any spaces.
 fn assigns_sensitive_key(text: &str) -> bool {
     let is_assignment = |after: &str| {
         let name = after.chars().take(200).take_while(|c| c.is_alphanumeric() || "_-.]\"'\\".contains(*c)).count();
@@ -210,7 +210,7 @@ fn contains_secret(text: &str) -> bool {
     unescaped(text).iter().any(|text| !patterns(text).is_empty())
 }
 
-/// The text, and the same with escapes undone once, twice and three times.
+/// The text, and the text decoded once, twice and three times.
 fn unescaped(text: &str) -> Vec<String> {
     let mut all = vec![text.to_owned()];
     while let Some(next) = decoded(all.last().expect("begins with one")).filter(|_| all.len() <= 3) {
@@ -246,7 +246,7 @@ fn decoded(text: &str) -> Option<String> {
     })
 }
 
-/// Every secret by its looks, as ranges that may overlap.
+/// The ranges of all secrets that match a pattern; they may overlap.
 fn patterns(text: &str) -> Vec<(usize, usize)> {
     static BEARER: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"^(?i:bearer)[ \t\n\x0c\r:="'+]+([A-Za-z0-9\-._~/%][A-Za-z0-9\-._~+/%=]*)"#).expect("is a pattern")
@@ -301,7 +301,7 @@ fn redact_ranges(text: &str, found: &[(usize, usize)]) -> String {
     let mut shown = String::new();
     let mut at = 0;
     while at < text.len() {
-        // What overlaps is one secret.
+        // Overlapping ranges are one secret.
         let mut end = at;
         while let Some((_, to)) = found.iter().find(|(from, to)| *from < end.max(at + 1) && *to > end && *from >= at) {
             end = *to;

@@ -1,4 +1,5 @@
-//! What is a secret: sensitive keys, patterns, and the prefilter that dismisses most texts without a closer look.
+//! The definition of a secret: sensitive keys, patterns, and a prefilter that dismisses most texts without a full
+//! search.
 
 use std::borrow::Cow;
 
@@ -8,7 +9,7 @@ use crate::patterns::{PatternFinder, Patterns, redact_ranges};
 use crate::placeholder::REDACTED;
 use crate::prefilter::Prefilter;
 
-/// What decides whether a text holds a secret.
+/// The rules by which a text is searched for secrets.
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub keys: Keys,
@@ -17,29 +18,29 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// `more` are keys that are sensitive beside the built-in ones.
+    /// `extra_keys` are sensitive in addition to the built-in ones.
     pub(crate) fn new(extra_keys: &[String], patterns: Patterns) -> Self {
         let keys = Keys::new(extra_keys);
         let prefilter = Prefilter::new(keys.entries(), patterns.card);
         Self { keys, patterns: PatternFinder::new(patterns), prefilter }
     }
 
-    /// Whether there could be anything to redact; `false` is certain. The text may continue after an `open` end.
+    /// Whether there may be something to redact; `false` is definite. A `partial` text may continue beyond its end.
     pub(crate) fn may_match(&self, text: &[u8], partial: bool) -> bool {
         self.prefilter.may_match(text, partial)
     }
 
-    /// Whether a secret is found in a text, or in what it is without its escapes.
+    /// Whether a text, or one of its decodings, contains a secret that matches a pattern.
     pub(crate) fn contains_secret(&self, text: &str, partial: bool) -> bool {
         !self.patterns.find(text, partial).is_empty() || self.contains_encoded_secret(text, partial)
     }
 
-    /// Whether a secret is found in what a text is without its escapes.
+    /// Whether a decoding of a text contains such a secret.
     fn contains_encoded_secret(&self, text: &str, partial: bool) -> bool {
         decodings(text).skip(1).any(|text| !self.patterns.find(&text, partial).is_empty())
     }
 
-    /// Of a text that a secret is found in: the text without it, where nothing is found then, else nothing of it.
+    /// A text with its secrets redacted, or redacted entirely if they are encoded; `None` if it contains none.
     pub(crate) fn redact_found(&self, text: &str, partial: bool) -> Option<Cow<'static, str>> {
         let found = self.patterns.find(text, partial);
         if found.first() == Some(&(0..text.len())) {
@@ -52,7 +53,7 @@ impl Rules {
         Some(if self.contains_secret(&shown, partial) { REDACTED.into() } else { shown.into_owned().into() })
     }
 
-    /// What is shown of a key that holds a secret itself.
+    /// The replacement of a key that contains a secret itself.
     pub(crate) fn key(&self, key: &str) -> Option<Cow<'static, str>> {
         if self.keys.are_assigned_in(key) { Some(REDACTED.into()) } else { self.redact_found(key, false) }
     }

@@ -1,19 +1,19 @@
-//! The words of a text: whatever is no letter or digit separates them, and so may a change of case.
+//! Splitting of a text into words: at characters other than letters and digits, and optionally at changes of case.
 
 use std::ops::Range;
 
-/// Which changes of case separate words.
+/// The changes of case that separate words.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Split {
     /// `userAPIKey`: user, api, key.
     Camel,
     /// `CSRFtoken`: csrf, token.
     Acronyms,
-    /// None: `PaSsWoRd` is one word.
+    /// No change of case: `PaSsWoRd` is one word.
     Separators,
 }
 
-/// Where the words of a text are.
+/// The ranges of the words of a text.
 #[derive(Clone)]
 pub(crate) struct Words<'a> {
     text: &'a str,
@@ -27,7 +27,7 @@ impl<'a> Words<'a> {
         Self { text, split, at: 0, before: None }
     }
 
-    /// Whether a word of so many letters ends before this character, the text from which on is `rest`.
+    /// Whether a word of `length` letters ends before the character `c`, the first of `rest`.
     fn is_boundary(&self, c: char, rest: &str, length: usize) -> bool {
         let is_upper = c.is_uppercase();
         if !is_upper && self.split != Split::Acronyms {
@@ -35,7 +35,7 @@ impl<'a> Words<'a> {
         }
         let rises = || is_upper && self.before.is_some_and(|before| !before.is_uppercase());
         let falls = || is_upper && rest[c.len_utf8()..].chars().next().is_some_and(char::is_lowercase);
-        // Of a lower case letter after a capital: whether that capital was not the word's first letter.
+        // A lowercase letter after two or more uppercase ones starts a new word.
         let drops = || length > 1 && c.is_lowercase() && self.before.is_some_and(char::is_uppercase);
         match self.split {
             Split::Camel => rises() || falls(),
@@ -51,7 +51,7 @@ impl Iterator for Words<'_> {
     #[inline]
     fn next(&mut self) -> Option<Range<usize>> {
         let mut start = self.at;
-        // Letters of the word so far, in lower case.
+        // Counted in lower case.
         let mut length = 0;
         while let Some(c) = self.text[self.at..].chars().next() {
             let separates = !c.is_alphanumeric();
@@ -65,7 +65,7 @@ impl Iterator for Words<'_> {
             } else {
                 length += if c.is_ascii() { 1 } else { folded(c).count() };
             }
-            // No word ends between two of these.
+            // Fast path: no word ends between two of these.
             let is_small = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
             if c.is_ascii_lowercase() || c.is_ascii_digit() {
                 let more = self.text.as_bytes()[self.at..].iter().take_while(|byte| is_small(byte)).count();
@@ -77,21 +77,21 @@ impl Iterator for Words<'_> {
     }
 }
 
-/// Lower case; the long s, which has it already, is an s in a comparison without regard to case.
+/// Case folding: lower case, and the long s as an s.
 pub(crate) fn folded(c: char) -> impl Iterator<Item = char> {
     if c == 'ſ' { 's' } else { c }.to_lowercase()
 }
 
-/// Whether a word, in lower case, is what is said. `password2` is a password too.
+/// Whether a candidate is a word, given in lower case, with optional digits at its end such as `password2`.
 #[inline]
-pub(crate) fn matches_word(word: &str, said: &str) -> bool {
-    if said.is_ascii() {
-        let (said, word) = (said.as_bytes(), word.as_bytes());
-        return said.len() >= word.len()
-            && said[..word.len()].eq_ignore_ascii_case(word)
-            && said[word.len()..].iter().all(u8::is_ascii_digit);
+pub(crate) fn matches_word(word: &str, candidate: &str) -> bool {
+    if candidate.is_ascii() {
+        let (candidate, word) = (candidate.as_bytes(), word.as_bytes());
+        return candidate.len() >= word.len()
+            && candidate[..word.len()].eq_ignore_ascii_case(word)
+            && candidate[word.len()..].iter().all(u8::is_ascii_digit);
     }
-    let mut letters = said.chars().flat_map(folded);
+    let mut letters = candidate.chars().flat_map(folded);
     word.chars().all(|letter| letters.next() == Some(letter)) && letters.all(|letter| letter.is_ascii_digit())
 }
 
@@ -116,11 +116,11 @@ mod tests {
 
     #[test]
     fn a_word_matches_in_any_case_with_trailing_digits() {
-        for said in ["token", "TOKEN", "Token12", "to\u{212a}en"] {
-            assert!(matches_word("token", said), "{said}");
+        for candidate in ["token", "TOKEN", "Token12", "to\u{212a}en"] {
+            assert!(matches_word("token", candidate), "{candidate}");
         }
-        for said in ["toke", "tokens", "token1s", "tokené", "to\u{212a}ens"] {
-            assert!(!matches_word("token", said), "{said}");
+        for candidate in ["toke", "tokens", "token1s", "tokené", "to\u{212a}ens"] {
+            assert!(!matches_word("token", candidate), "{candidate}");
         }
         assert!(matches_word("ключ", "КЛЮЧ7") && !matches_word("ключ", "ключи"));
     }
