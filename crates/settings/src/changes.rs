@@ -7,11 +7,11 @@ use config::ValueKind;
 use serde_json::Value;
 
 use crate::Schema;
-use crate::checked::InForce;
 use crate::files::Files;
 use crate::layers::Leaf;
 use crate::schema::{Target, value_key};
 use crate::setting::FILE_SUFFIX;
+use crate::validation::EffectiveValue;
 use crate::value::text;
 
 /// What differs between settings and those that were loaded later.
@@ -47,15 +47,15 @@ pub struct Hidden {
 pub(crate) struct Snapshot {
     declared: BTreeMap<String, (Value, bool)>,
     /// As their layers have them, with the content of what may be a secret's file.
-    deferred: BTreeMap<String, (Set, Option<u64>)>,
-    in_files: BTreeMap<String, Set>,
+    deferred: BTreeMap<String, (LayerValue, Option<u64>)>,
+    in_files: BTreeMap<String, LayerValue>,
     /// The environment variable or the flag by the key that it sets.
     above_files: BTreeMap<String, String>,
 }
 
 /// What a layer sets: the value, or the file that has it.
 #[derive(Clone, PartialEq)]
-struct Set {
+struct LayerValue {
     key: String,
     value: ValueKind,
 }
@@ -65,41 +65,41 @@ impl Snapshot {
     /// and which are above them.
     pub(crate) fn of(
         schema: &Schema,
-        declared: Vec<InForce>,
+        declared: Vec<EffectiveValue>,
         deferred: &[Vec<Leaf>],
         [in_files, above_files]: [&[Vec<Leaf>]; 2],
         files: &mut Files,
     ) -> Self {
         let deferred_keys: BTreeSet<&str> = deferred.iter().flatten().map(|leaf| leaf.key.as_str()).collect();
-        let deferred = by_setting(schema, &deferred_keys, deferred).into_iter().map(|(key, leaf)| {
+        let deferred = effective_by_setting(schema, &deferred_keys, deferred).into_iter().map(|(key, leaf)| {
             let file = text(&leaf.value).filter(|_| leaf.key.ends_with(FILE_SUFFIX));
-            let content = file.map(|file| files.hash_of_value(Path::new(file)));
-            (key, (Set::from(leaf), content))
+            let content = file.map(|file| files.hash_value_file(Path::new(file)));
+            (key, (LayerValue::from(leaf), content))
         });
-        let declared = declared.into_iter().map(|InForce { key, value, is_secret }| (key, (value, is_secret)));
-        let in_files = by_setting(schema, &deferred_keys, in_files).into_iter();
-        let above_files = by_setting(schema, &deferred_keys, above_files).into_iter();
+        let declared = declared.into_iter().map(|EffectiveValue { key, value, is_secret }| (key, (value, is_secret)));
+        let in_files = effective_by_setting(schema, &deferred_keys, in_files).into_iter();
+        let above_files = effective_by_setting(schema, &deferred_keys, above_files).into_iter();
         Self {
             deferred: deferred.collect(),
             declared: declared.collect(),
-            in_files: in_files.map(|(key, leaf)| (key, Set::from(leaf))).collect(),
+            in_files: in_files.map(|(key, leaf)| (key, LayerValue::from(leaf))).collect(),
             above_files: above_files.map(|(key, leaf)| (key, leaf.origin.clone())).collect(),
         }
     }
 
     pub(crate) fn changes_to(&self, new: &Self) -> Changes {
-        let declared = differing(&self.declared, &new.declared).map(|key| {
+        let declared = differing_keys(&self.declared, &new.declared).map(|key| {
             let shown = |of: &Self| {
                 let (value, is_secret) = of.declared.get(key)?;
                 (!is_secret).then(|| value.clone())
             };
             Change { key: key.clone(), before: shown(self), after: shown(new) }
         });
-        let deferred = differing(&self.deferred, &new.deferred);
+        let deferred = differing_keys(&self.deferred, &new.deferred);
         let deferred = deferred.map(|key| Change { key: key.clone(), before: None, after: None });
         let mut changed: Vec<Change> = declared.chain(deferred).collect();
         changed.sort_by(|a, b| a.key.cmp(&b.key));
-        let hidden = differing(&self.in_files, &new.in_files).filter_map(|key| {
+        let hidden = differing_keys(&self.in_files, &new.in_files).filter_map(|key| {
             let by = new.above_files.get(key).filter(|_| changed.iter().all(|change| change.key != *key))?;
             Some(Hidden { key: key.clone(), by: by.clone() })
         });
@@ -107,14 +107,14 @@ impl Snapshot {
     }
 }
 
-impl From<&Leaf> for Set {
+impl From<&Leaf> for LayerValue {
     fn from(leaf: &Leaf) -> Self {
         Self { key: leaf.key.clone(), value: leaf.value.clone() }
     }
 }
 
 /// What is in force of layers, by the key of the setting that it is the value or the file of.
-fn by_setting<'a>(
+fn effective_by_setting<'a>(
     schema: &Schema,
     deferred_keys: &BTreeSet<&str>,
     layers: &'a [Vec<Leaf>],
@@ -131,7 +131,7 @@ fn by_setting<'a>(
 }
 
 /// The keys whose values differ.
-fn differing<'a, V: PartialEq>(
+fn differing_keys<'a, V: PartialEq>(
     before: &'a BTreeMap<String, V>,
     after: &'a BTreeMap<String, V>,
 ) -> impl Iterator<Item = &'a String> {

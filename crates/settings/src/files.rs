@@ -31,23 +31,23 @@ impl Files {
     /// A file of settings.
     pub(crate) fn read(&mut self, path: &Path) -> io::Result<String> {
         let content = fs::read(path);
-        content_hash(path, &content).hash(&mut self.0);
+        hash_content(path, &content).hash(&mut self.0);
         io::read_to_string(content?.as_slice())
     }
 
     /// A file whose content is a value, without the white space around it. The reason why it cannot be one never has any of
     /// it.
     pub(crate) fn read_value(&mut self, path: &Path) -> Result<String, String> {
-        let content = limited(path);
-        content_hash(path, &content).hash(&mut self.0);
+        let content = read_limited(path);
+        hash_content(path, &content).hash(&mut self.0);
         let content = content.map_err(|error| format!("the file cannot be read: {error}"))?;
         let text = str::from_utf8(&content).map_err(|_| "the file is not UTF-8")?.trim();
         if text.is_empty() { Err("the file is empty".into()) } else { Ok(text.to_owned()) }
     }
 
     /// The hash of such a file, for who knows of it only that it may be one.
-    pub(crate) fn hash_of_value(&mut self, path: &Path) -> u64 {
-        let hash = content_hash(path, &limited(path));
+    pub(crate) fn hash_value_file(&mut self, path: &Path) -> u64 {
+        let hash = hash_content(path, &read_limited(path));
         hash.hash(&mut self.0);
         hash
     }
@@ -57,7 +57,7 @@ impl Files {
     }
 }
 
-fn limited(path: &Path) -> io::Result<Vec<u8>> {
+fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     // Opening a pipe would wait for its writer.
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
@@ -71,7 +71,7 @@ fn limited(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-fn content_hash(path: &Path, content: &io::Result<Vec<u8>>) -> u64 {
+fn hash_content(path: &Path, content: &io::Result<Vec<u8>>) -> u64 {
     let mut hasher = DefaultHasher::new();
     (path, content.as_ref().map_err(ToString::to_string)).hash(&mut hasher);
     hasher.finish()

@@ -57,7 +57,7 @@ pub(crate) fn defaults(schema: &Schema) -> Vec<Leaf> {
 }
 
 /// What the variables set that their sections read, and the warnings about them.
-pub(crate) fn own_variables(schema: &Schema, environment: &[(String, String)]) -> (Vec<Leaf>, Vec<String>) {
+pub(crate) fn custom_variables(schema: &Schema, environment: &[(String, String)]) -> (Vec<Leaf>, Vec<String>) {
     let (mut leaves, mut warnings) = (Vec::new(), Vec::new());
     for variable in &schema.variables {
         let Some((_, text)) = environment.iter().find(|(name, _)| name == variable.name) else { continue };
@@ -102,21 +102,21 @@ pub(crate) fn file(schema: &Schema, directory: &Path, name: &str, files: &mut Fi
     let file = directory.join(name);
     let path = file.display().to_string();
     match files.read(&file) {
-        Ok(text) => parsed(schema, &text, &path),
+        Ok(text) => parse(schema, &text, &path),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Problem::UnreadableFile { path, reason: error.to_string() }),
     }
 }
 
-fn parsed(schema: &Schema, text: &str, path: &str) -> Result<Vec<Leaf>, Problem> {
+fn parse(schema: &Schema, text: &str, path: &str) -> Result<Vec<Leaf>, Problem> {
     let table = FileFormat::Toml
         .parse(Some(&path.to_owned()), text)
-        .map_err(|error| Problem::InvalidFile { path: path.to_owned(), detail: without_excerpt(&*error) })?;
+        .map_err(|error| Problem::InvalidFile { path: path.to_owned(), detail: without_source_line(&*error) })?;
     Ok(leaves(table).into_iter().map(|leaf| Leaf { key: schema.normalized(&leaf.key), ..leaf }).collect())
 }
 
 /// The place and the message of an error, without the line that it repeats between them, which may hold a secret.
-fn without_excerpt(error: &dyn Error) -> String {
+fn without_source_line(error: &dyn Error) -> String {
     let text = error.to_string();
     match text.lines().collect::<Vec<_>>()[..] {
         [place, _, _, _, message] => format!(", {}: {message}", place.trim_start_matches("TOML parse error at ")),
@@ -146,7 +146,7 @@ fn descend(prefix: &str, table: Map<String, Value>, found: &mut Vec<Leaf>) {
 
 /// The values in force of layers of which later ones win, each with what it sets; and the values that are no setting's. Those
 /// are looked for in each layer, because an empty value or a key above them would hide them once the layers are merged.
-pub(crate) fn merged(
+pub(crate) fn merge(
     schema: &Schema,
     layers: impl IntoIterator<Item = Vec<Leaf>>,
 ) -> (Vec<(Leaf, Target<'_>)>, Vec<Leaf>) {
@@ -159,15 +159,15 @@ pub(crate) fn merged(
         unknown.extend(others);
     }
     let tree = builder.build().and_then(|config| config.collect()).expect("what is in memory can be collected");
-    let in_force = leaves(tree).into_iter().filter_map(|leaf| schema.find(&leaf.key).map(|target| (leaf, target)));
-    (in_force.collect(), unknown)
+    let effective = leaves(tree).into_iter().filter_map(|leaf| schema.find(&leaf.key).map(|target| (leaf, target)));
+    (effective.collect(), unknown)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::section;
-    use crate::value::validated;
+    use crate::value::validate_value;
 
     #[derive(Debug, Clone, serde::Deserialize)]
     #[serde(rename_all = "lowercase")]
@@ -206,24 +206,24 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_toml_is_named_with_the_line_but_not_its_text() {
+    fn a_toml_error_has_the_file_and_line_but_not_the_content() {
         for (text, expected) in [
             ("[log]\nmode = hunter2", "f, line 2, column 8: string values must be quoted, expected literal string"),
             ("[log]\nlevel = \"info\"\nlevel = \"hunter2\"", "f, line 3, column 1: duplicate key"),
             ("# hunter2\n[log", "f, line 2, column 5: unclosed table, expected `]`"),
             ("port = 99999999999999999999", "f: number too large to fit in target type"),
         ] {
-            let refused = parsed(&Schema::of::<Root>(), text, "f").expect_err("is refused");
+            let refused = parse(&Schema::of::<Root>(), text, "f").expect_err("is refused");
             assert_eq!(refused.to_string(), expected);
         }
     }
 
     #[test]
-    fn the_values_of_files_keep_their_types() {
+    fn values_from_files_retain_their_types() {
         let schema = Schema::of::<Root>();
         let text = "port = 80.0\nworkers = 1_0\ndsn = [\"hunter2\"]";
-        let (in_force, unknown) = merged(&schema, [parsed(&schema, text, "f").expect("it is TOML")]);
-        let checked: Vec<_> = in_force.iter().map(|(leaf, target)| validated(leaf, target.setting)).collect();
+        let (effective, unknown) = merge(&schema, [parse(&schema, text, "f").expect("it is TOML")]);
+        let checked: Vec<_> = effective.iter().map(|(leaf, target)| validate_value(leaf, target.setting)).collect();
         let wrong = |problem: &str| Err(problem.to_owned());
         assert_eq!(unknown, []);
         assert_eq!(
@@ -237,15 +237,15 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_no_setting_is_found_in_every_layer() {
+    fn unknown_keys_are_found_in_every_layer() {
         let layer =
             |set: &[(&str, &str)]| -> Vec<Leaf> { set.iter().map(|(key, text)| Leaf::new(*key, *text, key)).collect() };
         let below = layer(&[("log.mode", "off"), ("log.mode.x", ""), ("log", "x"), ("log.levels.a[9]::b", "debug")]);
         let above = layer(&[("log", ""), ("log.mode", " "), ("log.mode.x", "x"), ("log.levels.a[9]::b", "info")]);
         let schema = Schema::of::<Root>();
-        let (in_force, unknown) = merged(&schema, [below, above]);
-        let in_force: Vec<_> = in_force.iter().map(|(leaf, _)| (&*leaf.key, leaf.text())).collect();
-        assert_eq!(in_force, [("log.levels.a[9]::b", Some("info")), ("log.mode", Some("off"))]);
+        let (effective, unknown) = merge(&schema, [below, above]);
+        let effective: Vec<_> = effective.iter().map(|(leaf, _)| (&*leaf.key, leaf.text())).collect();
+        assert_eq!(effective, [("log.levels.a[9]::b", Some("info")), ("log.mode", Some("off"))]);
         let unknown: Vec<_> = unknown.iter().map(|leaf| &*leaf.key).collect();
         assert_eq!(unknown, ["log.mode.x", "log", "log", "log.mode.x"]);
     }

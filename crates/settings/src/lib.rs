@@ -52,9 +52,7 @@
 #![cfg_attr(test, expect(clippy::allow_attributes, reason = "not each use of `section!` needs what it allows"))]
 
 mod changes;
-mod checked;
 mod error;
-mod file_twins;
 mod files;
 mod inputs;
 mod layers;
@@ -67,7 +65,9 @@ mod origin;
 mod schema;
 mod section;
 mod setting;
+mod validation;
 mod value;
+mod value_files;
 
 pub use changes::{Change, Changes, Hidden};
 pub use error::{Problem, SettingsError};

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::changes::{Changes, Snapshot};
-use crate::checked::{Checked, check};
 use crate::files::{Files, Fingerprint};
 use crate::inputs::Inputs;
 use crate::layers::{self, Leaf};
 use crate::schema::pointer;
+use crate::validation::{Validated, validate};
 use crate::{Origin, Problem, Schema};
 
 /// Settings in force: the sections of `S`, and where each value was set.
@@ -90,7 +90,7 @@ impl Deferred {
         let stem = format!("{key}.");
         let set = self.0.iter().map(|layer| layer.iter().filter(|leaf| leaf.key.starts_with(&stem)).cloned().collect());
         let layers = [layers::defaults(&schema)].into_iter().chain(set);
-        let Checked { mut tree, origins, problems, .. } = check(&schema, layers, &mut Files::default());
+        let Validated { mut tree, origins, problems, .. } = validate(&schema, layers, &mut Files::default());
         let values = tree.pointer_mut(&pointer(key)).map_or(Value::Null, Value::take);
         DeferredValues { values, origins, problems }
     }

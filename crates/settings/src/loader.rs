@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::changes::Snapshot;
-use crate::checked::{Checked, check};
 use crate::files::{Files, Fingerprint};
 use crate::inputs::Inputs;
 use crate::layers::{self, Leaf};
 use crate::loaded::Source;
 use crate::schema::pointer;
+use crate::validation::{Validated, validate};
 use crate::{Deferred, Loaded, Problem, Schema, Section, SettingsError, ValueType};
 
 /// Merges the layers of the settings `S`.
@@ -145,36 +145,36 @@ fn fingerprint<S: Section>(inputs: &Arc<Inputs>) -> Fingerprint {
 
 fn load<S: Section>(inputs: &Arc<Inputs>, files: &mut Files) -> Result<Loaded<S>, SettingsError> {
     let schema = Schema::of::<S>();
-    let (own_variables, mut warnings) = layers::own_variables(&schema, &inputs.environment);
+    let (custom_variables, mut warnings) = layers::custom_variables(&schema, &inputs.environment);
     warnings.extend(schema.near_misses(&inputs.environment));
     let mut file = |name: &str| layers::file(&schema, &inputs.directory, name, files);
-    let below = [layers::defaults(&schema), own_variables];
+    let below_files = [layers::defaults(&schema), custom_variables];
     let default_file = file("default.toml")?;
     let flags = inputs.flags.iter().map(|flag| Leaf { key: schema.normalized(&flag.key), ..flag.clone() });
-    let above = [
+    let above_files = [
         layers::env_aliases(&schema, &inputs.environment),
         layers::app_variables(&schema, &inputs.environment)?,
         flags.collect(),
     ];
     // Which environment's file to read is itself a setting. Any other name is refused when the values are checked.
-    let without_env_file = below.iter().chain([&default_file]).chain(&above).cloned();
-    let (in_force, _) = layers::merged(&schema, without_env_file);
-    let env = in_force.iter().find(|(leaf, _)| leaf.key == "env");
+    let without_env_file = below_files.iter().chain([&default_file]).chain(&above_files).cloned();
+    let (effective, _) = layers::merge(&schema, without_env_file);
+    let env = effective.iter().find(|(leaf, _)| leaf.key == "env");
     let env_file = match env.map(|(leaf, target)| (leaf.text().map(str::trim), target.setting.value_type)) {
         Some((Some(env), ValueType::OneOf(words))) if words.contains(&env) => file(&format!("{env}.toml"))?,
         _ => Vec::new(),
     };
-    let of_files = [default_file, env_file];
-    let all = below.iter().chain(&of_files).chain(&above).cloned();
+    let from_files = [default_file, env_file];
+    let all = below_files.iter().chain(&from_files).chain(&above_files).cloned();
     let (deferred, layers): (Vec<Vec<Leaf>>, Vec<Vec<Leaf>>) =
         all.map(|layer| layer.into_iter().partition(|leaf: &Leaf| schema.is_deferred(&leaf.key))).unzip();
 
-    let Checked { tree, values, origins, problems } = check(&schema, layers, files);
+    let Validated { tree, values, origins, problems } = validate(&schema, layers, files);
     if !problems.is_empty() {
         return Err(problems.into());
     }
     let sections = read(&tree, "").map_err(|(path, reason)| Problem::Unreadable { path, reason })?;
-    let snapshot = Snapshot::of(&schema, values, &deferred, [&of_files, &above], files);
+    let snapshot = Snapshot::of(&schema, values, &deferred, [&from_files, &above_files], files);
     let fingerprint = files.fingerprint();
     let source = Source { inputs: Arc::clone(inputs), snapshot: Arc::new(snapshot), fingerprint };
     Ok(Loaded { sections, origins, warnings, deferred: Deferred(deferred), source })

@@ -7,8 +7,8 @@ use crate::layers::Leaf;
 use crate::{Setting, ValueType};
 
 /// The value as its setting takes it, or what is wrong with it.
-pub(crate) fn validated(leaf: &Leaf, setting: &Setting) -> Result<Value, String> {
-    let value = typed(leaf, setting.value_type)?;
+pub(crate) fn validate_value(leaf: &Leaf, setting: &Setting) -> Result<Value, String> {
+    let value = parse_value(leaf, setting.value_type)?;
     if let Some(check) = setting.check {
         match &value {
             Value::Array(items) => items.iter().filter_map(Value::as_str).try_for_each(check)?,
@@ -27,7 +27,7 @@ pub(crate) fn text(value: &ValueKind) -> Option<&str> {
     }
 }
 
-fn typed(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
+fn parse_value(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
     let allowed = || value_type.allowed();
     let wrong = |shown: &str| {
         // What was meant to be secret may be half of one: it is not repeated.
@@ -47,17 +47,17 @@ fn typed(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
                 .iter()
                 .map(|item| if let ValueKind::String(text) = &item.kind { Some(text.as_str()) } else { None })
                 .collect();
-            return texts.map(|texts| list(texts.into_iter())).ok_or_else(|| wrong("a list of other things"));
+            return texts.map(|texts| to_list(texts.into_iter())).ok_or_else(|| wrong("a list of other things"));
         }
         (number @ (ValueKind::I64(_) | ValueKind::Float(_)), ValueType::Whole(..) | ValueType::Number(..)) => {
-            written(number)
+            as_written(number)
         }
         (ValueKind::Boolean(on), ValueType::Switch) => on.to_string(),
         // TOML's 1.10 is the number 1.1: only quotes keep a text what it is.
         (other, ValueType::Text | ValueType::Secret | ValueType::Url) => {
-            return Err(format!("`{}` is not a text; write it in quotes", written(other)));
+            return Err(format!("`{}` is not a text; write it in quotes", as_written(other)));
         }
-        (other, _) => return Err(wrong(&written(other))),
+        (other, _) => return Err(wrong(&as_written(other))),
     };
     match value_type {
         ValueType::OneOf(words) if !words.contains(&text.as_str()) => Err(wrong(&text)),
@@ -71,12 +71,12 @@ fn typed(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
             _ => Err(wrong(&text)),
         },
         ValueType::Switch => text.parse::<bool>().map(Into::into).map_err(|_| wrong(&text)),
-        ValueType::List => Ok(list(text.split(','))),
+        ValueType::List => Ok(to_list(text.split(','))),
     }
 }
 
 /// As a file has it: 1.0 is no whole number.
-fn written(value: &ValueKind) -> String {
+fn as_written(value: &ValueKind) -> String {
     match value {
         ValueKind::Float(number) => format!("{number:?}"),
         ValueKind::Array(_) => "a list".to_owned(),
@@ -84,6 +84,6 @@ fn written(value: &ValueKind) -> String {
     }
 }
 
-fn list<'a>(items: impl Iterator<Item = &'a str>) -> Value {
+fn to_list<'a>(items: impl Iterator<Item = &'a str>) -> Value {
     items.map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect()
 }

@@ -67,7 +67,7 @@ fn hidden(key: &str, by: &str) -> Hidden {
 }
 
 #[test]
-fn a_reload_reads_the_files_again_with_the_same_environment_and_flags() {
+fn a_reload_reads_files_again_with_the_same_environment_and_flags() {
     let directory = Directory::new("reload-again");
     let before = directory.loader().variables([("APP__LEVEL", "debug")]).flag("env", "dev", "--env").load();
     let before: Loaded<Root> = before.expect("it is good");
@@ -83,7 +83,7 @@ fn a_reload_reads_the_files_again_with_the_same_environment_and_flags() {
 }
 
 #[test]
-fn what_is_written_otherwise_and_is_equal_is_no_change() {
+fn an_equal_value_in_other_notation_is_not_a_change() {
     let directory = Directory::new("reload-equal");
     directory.default("port = 80\nhosts = 'a,b'");
     let before = directory.loader().load().expect("it is good");
@@ -93,7 +93,7 @@ fn what_is_written_otherwise_and_is_equal_is_no_change() {
 }
 
 #[test]
-fn of_a_secret_only_the_key_is_told() {
+fn a_changed_secret_is_reported_by_key_only() {
     let directory = Directory::new("reload-secret");
     let before = directory.loader().load().expect("it is good");
     directory.secret("hunter3");
@@ -108,7 +108,7 @@ fn of_a_secret_only_the_key_is_told() {
 }
 
 #[test]
-fn a_secret_of_a_file_that_is_hidden_is_named() {
+fn a_hidden_secret_in_a_file_is_reported() {
     let directory = Directory::new("reload-hidden");
     let before = directory.loader().flag("dsn", "hunter2", "--set").load().expect("it is good");
     write(&directory.path("default.toml"), "dsn = 'hunter3'");
@@ -125,7 +125,7 @@ fn a_secret_of_a_file_that_is_hidden_is_named() {
 }
 
 #[test]
-fn sections_that_are_declared_later_are_compared_as_they_are_set() {
+fn deferred_sections_are_compared_by_their_layer_values() {
     let directory = Directory::new("reload-deferred");
     let token = directory.path("token");
     write(&token, "hunter2");
@@ -151,7 +151,7 @@ fn sections_that_are_declared_later_are_compared_as_they_are_set() {
 }
 
 #[test]
-fn a_bad_file_is_named_with_the_reason_and_changes_nothing() {
+fn an_invalid_file_is_reported_and_changes_nothing() {
     let directory = Directory::new("reload-bad");
     let before = directory.loader().load().expect("it is good");
     let path = directory.path("default.toml").display().to_string();
@@ -173,7 +173,7 @@ fn a_bad_file_is_named_with_the_reason_and_changes_nothing() {
 }
 
 #[test]
-fn a_fingerprint_is_that_of_the_contents_through_links() {
+fn a_fingerprint_covers_file_contents_through_links() {
     let directory = Directory::new("fingerprint");
     let (first, second) = (directory.path("first"), directory.path("second"));
     for (of, content) in [(&first, "hunter2"), (&second, "hunter2")] {
@@ -215,7 +215,7 @@ fn a_fingerprint_is_that_of_the_contents_through_links() {
 }
 
 #[test]
-fn the_fingerprint_has_the_secrets_of_sections_that_are_declared_later() {
+fn the_fingerprint_includes_secret_files_of_deferred_sections() {
     let directory = Directory::new("fingerprint-deferred");
     let token = directory.path("token");
     write(&token, "hunter2");

@@ -9,7 +9,7 @@ use test_harness::scratch::{Scratch, write};
 section! {
     struct Sentry {
         /// where reports go
-        #[setting(Secret, env = "SENTRY_DSN", check = has_a_key)]
+        #[setting(Secret, env = "SENTRY_DSN", check = has_key)]
         dsn: Option<String>,
         /// of a release
         #[setting(Text)]
@@ -42,7 +42,7 @@ section! {
     }
 }
 
-fn has_a_key(dsn: &str) -> Result<(), String> {
+fn has_key(dsn: &str) -> Result<(), String> {
     if dsn.contains('@') { Ok(()) } else { Err("this DSN has no key".into()) }
 }
 
@@ -62,7 +62,7 @@ fn file(scratch: &Scratch, name: &str, content: impl AsRef<[u8]>) -> String {
 }
 
 #[test]
-fn the_content_is_the_value_and_stays_masked() {
+fn the_file_content_is_the_value_and_is_masked() {
     let scratch = Scratch::new("twin-value");
     let dsn = file(&scratch, "dsn", " https://hunter2@sentry.example/7\r\n");
     for variable in ["SENTRY_DSN_FILE", "APP__SENTRY__DSN_FILE"] {
@@ -82,7 +82,7 @@ fn the_content_is_the_value_and_stays_masked() {
 }
 
 #[test]
-fn the_higher_layer_wins_and_the_file_below_is_not_read() {
+fn the_higher_layer_wins_and_the_lower_file_is_not_read() {
     let scratch = Scratch::new("twin-layers");
     let dsn = file(&scratch, "dsn", "https://file@h/1");
     let value = "https://value@h/1";
@@ -99,7 +99,7 @@ fn the_higher_layer_wins_and_the_file_below_is_not_read() {
 }
 
 #[test]
-fn both_in_one_layer_are_refused() {
+fn a_value_and_its_file_in_one_layer_are_rejected() {
     let scratch = Scratch::new("twin-both");
     let refused = |set: &[(&str, &str)]| refused(&scratch, set);
     assert_eq!(
@@ -115,7 +115,7 @@ fn both_in_one_layer_are_refused() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_named_and_its_content_is_not() {
+fn an_unusable_file_is_reported_without_its_content() {
     let scratch = Scratch::new("twin-bad");
     let missing = scratch.join("missing").display().to_string();
     let largest = format!("{}@{}", "k".repeat(60_000), " ".repeat(5_535));
@@ -144,7 +144,7 @@ fn a_file_that_cannot_be_used_is_named_and_its_content_is_not() {
 }
 
 #[test]
-fn only_what_may_be_secret_has_a_file() {
+fn only_secret_settings_have_a_file() {
     let scratch = Scratch::new("twin-none");
     let error = refused(&scratch, &[("APP__SENTRY__RELEASE_FILE", "/x")]);
     assert!(matches!(error.problems(), [Problem::UnknownKey { .. }]), "{error}");
@@ -153,7 +153,7 @@ fn only_what_may_be_secret_has_a_file() {
 }
 
 #[test]
-fn hints_know_the_files() {
+fn suggestions_include_the_file_settings() {
     let scratch = Scratch::new("twin-hints");
     assert_eq!(
         refused(&scratch, &[("APP__SENTRY__DNS_FILE", "/x")]).to_string(),
@@ -168,7 +168,7 @@ fn hints_know_the_files() {
 }
 
 #[test]
-fn a_section_that_is_declared_later_has_files_too() {
+fn a_deferred_section_can_use_files() {
     let scratch = Scratch::new("twin-deferred");
     let url = file(&scratch, "url", "http://ada:hunter2@users.example\n");
     let read = |deferred: &Deferred| deferred.read("blueprints.dry_orders", Orders::declare);

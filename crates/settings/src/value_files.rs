@@ -10,11 +10,11 @@ use crate::value::text;
 use crate::{Problem, Schema, mask};
 
 /// Of a setting and its file, the one that the higher layer sets is in force. Set in one layer they are a problem.
-pub(crate) fn settled(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf>>) -> (Vec<Vec<Leaf>>, Vec<Problem>) {
+pub(crate) fn resolve(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf>>) -> (Vec<Vec<Leaf>>, Vec<Problem>) {
     let mut layers: Vec<Vec<Leaf>> = layers.into_iter().collect();
     let mut problems = Vec::new();
     // Whether it is the file that is in force, by the key of the setting.
-    let mut in_force: BTreeMap<String, bool> = BTreeMap::new();
+    let mut effective: BTreeMap<String, bool> = BTreeMap::new();
     for layer in layers.iter_mut().rev() {
         let mut set: BTreeMap<String, (bool, String)> = BTreeMap::new();
         for leaf in layer.iter().filter(|leaf| !leaf.is_empty()) {
@@ -34,13 +34,13 @@ pub(crate) fn settled(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf
             }
         }
         for (key, (is_file, _)) in set {
-            in_force.entry(key).or_insert(is_file);
+            effective.entry(key).or_insert(is_file);
         }
     }
     for layer in &mut layers {
         layer.retain(|leaf| {
             let is_file = schema.find(&leaf.key).is_some_and(|target| target.is_file);
-            in_force.get(value_key(&leaf.key, is_file)).is_none_or(|file_is_in_force| *file_is_in_force == is_file)
+            effective.get(value_key(&leaf.key, is_file)).is_none_or(|file_wins| *file_wins == is_file)
         });
     }
     (layers, problems)
