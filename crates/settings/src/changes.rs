@@ -1,4 +1,4 @@
-//! What differs between two loads of the same settings.
+//! The differences between two loads of the same settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,46 +14,46 @@ use crate::setting::FILE_SUFFIX;
 use crate::validation::EffectiveValue;
 use crate::value::text;
 
-/// What differs between settings and those that were loaded later.
+/// The differences between settings and later loaded ones.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Changes {
-    /// Each key whose value differs, by key.
+    /// The changed values, sorted by key.
     pub changed: Vec<Change>,
-    /// Each key that a file sets otherwise now, and whose value in force is not the file's, by key.
+    /// The changes of files without effect, because an environment variable or a flag sets the value; sorted by key.
     pub hidden: Vec<Hidden>,
 }
 
-/// A key whose value differs.
+/// A changed value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// The key. In a section that is declared after loading it is the one that a layer sets, which may be `…_file`.
+    /// The key. In a deferred section it is the key that a layer sets, which may be `…_file`.
     pub key: String,
-    /// The value before. `None`: it was not set; or it may be secret, which is so of each that is declared after loading.
+    /// The value before. `None` if it was unset, or may be secret, as any value of a deferred section.
     pub before: Option<Value>,
-    /// The value now, as `before`.
+    /// The value after, like `before`.
     pub after: Option<Value>,
 }
 
-/// A change of a file that has no effect.
+/// A change of a file without effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hidden {
     /// The key.
     pub key: String,
-    /// The environment variable or the flag that sets the value in force.
+    /// The environment variable or the flag that sets the effective value.
     pub by: String,
 }
 
-/// The values of a load.
+/// The values of a load, for comparison.
 pub(crate) struct Snapshot {
     declared: BTreeMap<String, (Value, bool)>,
-    /// As their layers have them, with the content of what may be a secret's file.
+    /// Values of deferred sections from their layers, with a hash of the content of possible secret files.
     deferred: BTreeMap<String, (LayerValue, Option<u64>)>,
     in_files: BTreeMap<String, LayerValue>,
-    /// The environment variable or the flag by the key that it sets.
+    /// The environment variables and flags by the key that they set.
     above_files: BTreeMap<String, String>,
 }
 
-/// What a layer sets: the value, or the file that has it.
+/// A value or the path of its file, as set by a layer.
 #[derive(Clone, PartialEq)]
 struct LayerValue {
     key: String,
@@ -61,8 +61,8 @@ struct LayerValue {
 }
 
 impl Snapshot {
-    /// Takes those that are declared as they were checked, the layers of those that are deferred, and which layers are files
-    /// and which are above them.
+    /// `declared` are the validated values, `deferred` the layers of deferred sections, and `in_files` and
+    /// `above_files` the layers of files and those above them.
     pub(crate) fn of(
         schema: &Schema,
         declared: Vec<EffectiveValue>,
@@ -113,7 +113,7 @@ impl From<&Leaf> for LayerValue {
     }
 }
 
-/// What is in force of layers, by the key of the setting that it is the value or the file of.
+/// The effective leaves of layers, by the key of the setting for which they are the value or the file.
 fn effective_by_setting<'a>(
     schema: &Schema,
     deferred_keys: &BTreeSet<&str>,
@@ -122,7 +122,7 @@ fn effective_by_setting<'a>(
     let set = layers.iter().flatten().filter(|leaf| !leaf.is_empty()).map(|leaf| {
         let is_file = match schema.find(&leaf.key) {
             Some(Target { is_file, .. }) => is_file,
-            // Of one that is declared later it is known only when the setting itself is set too.
+            // In a deferred section a `…_file` key is only known as such if the setting itself is set too.
             None => deferred_keys.contains(leaf.key.strip_suffix(FILE_SUFFIX).unwrap_or_default()),
         };
         (value_key(&leaf.key, is_file).to_owned(), leaf)

@@ -1,4 +1,4 @@
-//! The layers merged and checked.
+//! Merging and validation of the layers.
 
 use serde_json::{Map, Value};
 
@@ -8,16 +8,16 @@ use crate::schema::Target;
 use crate::value::validate_value;
 use crate::{Origin, Problem, Schema, mask, value_files};
 
-/// The values of layers that are good.
+/// The valid values of the layers, and the problems of the others.
 pub(crate) struct Validated {
     pub tree: Value,
-    /// The values in force, by key.
+    /// The effective values, sorted by key.
     pub values: Vec<EffectiveValue>,
     pub origins: Vec<Origin>,
     pub problems: Vec<Problem>,
 }
 
-/// A value as it is, not masked.
+/// An effective value, not masked.
 pub(crate) struct EffectiveValue {
     pub key: String,
     pub value: Value,
@@ -30,7 +30,7 @@ pub(crate) fn validate(schema: &Schema, layers: impl IntoIterator<Item = Vec<Lea
     for Leaf { key, origin, .. } in unknown {
         problems.push(Problem::UnknownKey { nearest: schema.nearest(&key), key, set_by: origin });
     }
-    // A section of which nothing is set can be read too.
+    // Sections without any values must deserialize too.
     let mut tree = Value::Object(Map::new());
     for setting in &schema.settings {
         if let Some((section, _)) = setting.key.rsplit_once('.') {
@@ -48,7 +48,7 @@ pub(crate) fn validate(schema: &Schema, layers: impl IntoIterator<Item = Vec<Lea
             }
         };
         match validate_value(&leaf, setting) {
-            // An empty list is no value.
+            // An empty list counts as unset.
             Ok(Value::Array(items)) if items.is_empty() => {}
             Ok(value) => {
                 let is_secret = setting.value_type.is_secret();
@@ -73,7 +73,7 @@ pub(crate) fn validate(schema: &Schema, layers: impl IntoIterator<Item = Vec<Lea
     Validated { tree, values, origins, problems }
 }
 
-/// Puts a value at its dotted key; an object does not replace one that is there.
+/// Inserts a value at its dotted key. An object does not replace an existing one.
 fn insert(tree: &mut Value, key: &str, value: Value) {
     let mut at = tree;
     for name in key.split('.') {

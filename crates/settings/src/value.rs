@@ -1,4 +1,4 @@
-//! A value of a layer, as its setting takes it.
+//! Conversion of a layer's value to the type of its setting.
 
 use config::ValueKind;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::layers::Leaf;
 use crate::{Setting, ValueType};
 
-/// The value as its setting takes it, or what is wrong with it.
+/// Converts and checks a value, or returns the reason why it is invalid.
 pub(crate) fn validate_value(leaf: &Leaf, setting: &Setting) -> Result<Value, String> {
     let value = parse_value(leaf, setting.value_type)?;
     if let Some(check) = setting.check {
@@ -19,7 +19,7 @@ pub(crate) fn validate_value(leaf: &Leaf, setting: &Setting) -> Result<Value, St
     Ok(value)
 }
 
-/// A text without the white space around it; `None` for another value, and for what is not UTF-8.
+/// A trimmed string; `None` for other types and invalid UTF-8.
 pub(crate) fn text(value: &ValueKind) -> Option<&str> {
     match value {
         ValueKind::String(text) if !text.contains(char::REPLACEMENT_CHARACTER) => Some(text.trim()),
@@ -30,16 +30,16 @@ pub(crate) fn text(value: &ValueKind) -> Option<&str> {
 fn parse_value(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
     let allowed = || value_type.allowed();
     let wrong = |shown: &str| {
-        // What was meant to be secret may be half of one: it is not repeated.
+        // Even an invalid value may contain most of a secret.
         if value_type.is_secret() {
-            format!("this value is not allowed; allowed is {}", allowed())
+            format!("this value is not allowed; expected {}", allowed())
         } else {
-            format!("`{shown}` is not allowed; allowed is {}", allowed())
+            format!("`{shown}` is not allowed; expected {}", allowed())
         }
     };
     let text = match (&leaf.value, value_type) {
         (ValueKind::String(text), _) if text.contains(char::REPLACEMENT_CHARACTER) => {
-            return Err("this value is not UTF-8".into());
+            return Err("this value is not valid UTF-8".into());
         }
         (ValueKind::String(text), _) => text.trim().to_owned(),
         (ValueKind::Array(items), ValueType::List) => {
@@ -53,9 +53,9 @@ fn parse_value(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
             as_written(number)
         }
         (ValueKind::Boolean(on), ValueType::Switch) => on.to_string(),
-        // TOML's 1.10 is the number 1.1: only quotes keep a text what it is.
+        // Without quotes TOML reads 1.10 as the number 1.1.
         (other, ValueType::Text | ValueType::Secret | ValueType::Url) => {
-            return Err(format!("`{}` is not a text; write it in quotes", as_written(other)));
+            return Err(format!("`{}` is not a string; write it in quotes", as_written(other)));
         }
         (other, _) => return Err(wrong(&as_written(other))),
     };
@@ -75,7 +75,7 @@ fn parse_value(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
     }
 }
 
-/// As a file has it: 1.0 is no whole number.
+/// In the notation of the file: `1.0` is not a whole number.
 fn as_written(value: &ValueKind) -> String {
     match value {
         ValueKind::Float(number) => format!("{number:?}"),
