@@ -34,16 +34,16 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    print::outcome(match Command::parse().task {
-        Task::Bench(args) => on_the_harness(|| bench::run(&args)),
+    print::exit_code(match Command::parse().task {
+        Task::Bench(args) => with_panic_message(|| bench::run(&args)),
         Task::Blueprint(command) => blueprint::run(command).and_then(|text| print::answer(&text)),
-        Task::Instructions(args) => on_the_harness(|| bench::instructions::run(&args)),
+        Task::Instructions(args) => with_panic_message(|| bench::instructions::run(&args)),
         Task::Soak(args) => soak::run(&args),
     })
 }
 
 /// The harness panics with a sentence that says what is wrong: that sentence alone is shown.
-fn on_the_harness(task: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+fn with_panic_message(task: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     std::panic::set_hook(Box::new(|panic| {
         let reason = panic.payload_as_str().unwrap_or("a panic without words");
         let _ = writeln!(io::stderr(), "{} {reason}", paint::red("error:"));

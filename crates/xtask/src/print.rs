@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::paint;
 
 /// Says why a task could not be done; its status is 1 then.
-pub(crate) fn outcome(outcome: Result<(), String>) -> ExitCode {
+pub(crate) fn exit_code(outcome: Result<(), String>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {

@@ -18,7 +18,7 @@ use tracing_actix_web::TracingLogger;
 
 #[derive(Parser)]
 struct Args {
-    kind: Kind,
+    server: Server,
     #[arg(long)]
     port: u16,
     #[arg(long)]
@@ -26,7 +26,7 @@ struct Args {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Kind {
+enum Server {
     /// actix-web and no layer at all
     Bare,
     /// actix-web's own Logger
@@ -43,22 +43,22 @@ enum Kind {
 
 fn main() -> io::Result<()> {
     let args = Args::parse();
-    match args.kind {
-        Kind::Bare => serve(args.port, || App::new().configure(routes)),
-        Kind::Logger => {
+    match args.server {
+        Server::Bare => serve(args.port, || App::new().configure(routes)),
+        Server::Logger => {
             env_logger::init_from_env(env_logger::Env::new().default_filter_or("info"));
             serve(args.port, || App::new().configure(routes).wrap(Logger::default()))
         }
-        Kind::Axum => axum_server::serve(args.port),
-        Kind::SentryActix => {
+        Server::Axum => axum_server::serve(args.port),
+        Server::SentryActix => {
             let _guard = layers::sentry(&args.dsn);
             serve(args.port, || App::new().configure(routes).wrap(sentry::integrations::actix::Sentry::new()))
         }
-        Kind::TracingActixWeb => {
+        Server::TracingActixWeb => {
             layers::json_to_stderr();
             serve(args.port, || App::new().configure(routes).wrap(TracingLogger::default()))
         }
-        Kind::Stock => stock::serve(args.port, &args.dsn),
+        Server::Stock => stock::serve(args.port, &args.dsn),
     }
 }
 

@@ -18,12 +18,12 @@ mod connection;
 mod request;
 
 use connection::{Connection, Expected, Progress};
-use request::{Asked, Request};
+use request::{Request, RequestSpec};
 
 /// So many answers that are not as expected are enough to know that the server does not do its work.
-const MOST_ERRORS: u64 = 1_000;
+const MAX_ERRORS: u64 = 1_000;
 /// The server answers nothing at all any more.
-const SILENCE: Duration = Duration::from_secs(10);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Parser)]
 struct Args {
@@ -114,10 +114,10 @@ impl Window {
 }
 
 fn run(args: &Args) -> Result<Value, String> {
-    let said = |error: io::Error| format!("127.0.0.1:{}{}: {error}", args.port, args.path);
-    let mut poll = Poll::new().map_err(said)?;
+    let failed = |error: io::Error| format!("127.0.0.1:{}{}: {error}", args.port, args.path);
+    let mut poll = Poll::new().map_err(failed)?;
     let mut events = Events::with_capacity(1024);
-    let mut request = Request::new(&Asked {
+    let mut request = Request::new(&RequestSpec {
         method: &args.method,
         path: &args.path,
         port: args.port,
@@ -125,7 +125,7 @@ fn run(args: &Args) -> Result<Value, String> {
         body: args.body.as_deref(),
     });
     let expected = Expected { status: args.status, body_bytes: args.body_bytes };
-    let connect = |poll: &Poll, n: usize| Connection::open(args.port, poll.registry(), n).map_err(said);
+    let connect = |poll: &Poll, n: usize| Connection::open(args.port, poll.registry(), n).map_err(failed);
     let mut connections = (0..args.connections).map(|n| connect(&poll, n)).collect::<Result<Vec<_>, _>>()?;
 
     let warm_until = Instant::now() + Duration::from_secs_f64(args.warm_up);
@@ -134,46 +134,46 @@ fn run(args: &Args) -> Result<Value, String> {
     let mut window = Window::open(&args.watch)?;
     // Requests that may still be sent.
     let mut left = args.requests.unwrap_or(u64::MAX);
-    let mut under_way = 0;
+    let mut in_flight = 0;
     for connection in &mut connections {
         if left > 0 {
-            connection.ask(request.next()).map_err(said)?;
+            connection.send(request.next()).map_err(failed)?;
             left -= 1;
-            under_way += 1;
+            in_flight += 1;
         }
     }
-    let mut heard = Instant::now();
-    while under_way > 0 {
+    let mut last_event = Instant::now();
+    while in_flight > 0 {
         // It never sleeps: to wake it would take the server's time, which a client on another machine does not cost.
-        poll.poll(&mut events, Some(Duration::ZERO)).map_err(said)?;
+        poll.poll(&mut events, Some(Duration::ZERO)).map_err(failed)?;
         if events.is_empty() {
-            if heard.elapsed() > SILENCE {
-                return Err(format!("127.0.0.1:{}{}: no answer for {SILENCE:?}", args.port, args.path));
+            if last_event.elapsed() > RESPONSE_TIMEOUT {
+                return Err(format!("127.0.0.1:{}{}: no answer for {RESPONSE_TIMEOUT:?}", args.port, args.path));
             }
             // For whoever reads the server's stderr on the same core.
             std::thread::yield_now();
             continue;
         }
-        heard = Instant::now();
+        last_event = Instant::now();
         for event in &events {
             let n = event.token().0;
             let connection = &mut connections[n];
             match connection.receive(expected) {
                 Ok(Progress::Waiting) => continue,
-                Ok(Progress::Answered(latency)) => window.latencies.saturating_record(latency.as_nanos() as u64),
+                Ok(Progress::Complete(latency)) => window.latencies.saturating_record(latency.as_nanos() as u64),
                 Err(error) => {
                     window.errors += 1;
-                    if window.errors > MOST_ERRORS {
-                        return Err(said(error));
+                    if window.errors > MAX_ERRORS {
+                        return Err(failed(error));
                     }
                     *connection = connect(&poll, n)?;
                 }
             }
-            under_way -= 1;
+            in_flight -= 1;
             if left > 0 {
-                connections[n].ask(request.next()).map_err(said)?;
+                connections[n].send(request.next()).map_err(failed)?;
                 left -= 1;
-                under_way += 1;
+                in_flight += 1;
             }
         }
         let now = Instant::now();

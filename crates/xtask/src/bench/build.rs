@@ -26,7 +26,7 @@ pub struct Package {
 }
 
 /// How the names of variables begin that cargo sets for what it runs.
-const OF_THIS_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+const CARGO_VARIABLE_PREFIXES: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 const BENCH: &str = "crates/bench";
 pub const LOAD: Package = Package { name: "bench", workspace: BENCH, target: "bench" };
 pub const SERVICE: Package = Package { name: "bench-service", workspace: BENCH, target: "bench" };
@@ -51,7 +51,7 @@ pub fn packages(packages: &[Package]) -> Result<Built, String> {
 
 fn build(package: &Package) -> Result<(), String> {
     let Package { name, workspace, target } = package;
-    super::say(&paint::dim(&format!("builds {name}, for minutes the first time")));
+    super::log(&paint::dim(&format!("builds {name}, for minutes the first time")));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--release", "--package", name, "--target-dir"]);
@@ -60,7 +60,7 @@ fn build(package: &Package) -> Result<(), String> {
     // What cargo told this process of its own package: a build script that asks for it would run anew, and what is built
     // after it, whenever somebody has built the same without a task.
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| OF_THIS_PACKAGE.iter().any(|known| name.starts_with(known))) {
+        if name.to_str().is_some_and(|name| CARGO_VARIABLE_PREFIXES.iter().any(|known| name.starts_with(known))) {
             command.env_remove(name);
         }
     }
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_is_measured_with_the_crates_that_it_is_released_with() {
+    fn the_bench_uses_the_crate_versions_of_the_release() {
         let released = versions("Cargo.lock");
         for (name, measured) in versions("crates/bench/Cargo.lock") {
             let Some(released) = released.get(&name) else { continue };

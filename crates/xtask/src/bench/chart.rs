@@ -33,7 +33,7 @@ rect.ours {{ fill: #2f81f7; }}
         let share = row.share_of_bare.unwrap_or(0.0);
         let top = HEAD + at * STEP;
         let (middle, length) = (top + BAR / 2 + 5, (share.min(1.2) * BARS as f64).max(1.0));
-        let class = if row.scenario.server.is_ours() { " class=\"ours\"" } else { "" };
+        let class = if row.scenario.server.is_cyanotype() { " class=\"ours\"" } else { "" };
         let label = escaped(&label(row));
         let _ = write!(
             svg,

@@ -22,20 +22,21 @@ impl Cores {
     }
 
     /// Puts this thread, and what it starts, onto the load's core.
-    pub fn take_load_core(self) -> Result<(), String> {
+    pub fn pin_to_load_core(self) -> Result<(), String> {
         sched_setaffinity(None, &only(self.load)).map_err(|error| format!("cannot pin to core {}: {error}", self.load))
     }
 
     /// Puts all threads of a process onto the server's core; threads that they start later are there, too.
-    pub fn give_server_core(self, pid: u32) -> Result<(), String> {
-        let said = |error: &dyn std::fmt::Display| format!("cannot pin process {pid} to core {}: {error}", self.server);
-        for thread in fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| said(&error))? {
-            let thread = thread.map_err(|error| said(&error))?.file_name();
+    pub fn pin_to_server_core(self, pid: u32) -> Result<(), String> {
+        let failed =
+            |error: &dyn std::fmt::Display| format!("cannot pin process {pid} to core {}: {error}", self.server);
+        for thread in fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| failed(&error))? {
+            let thread = thread.map_err(|error| failed(&error))?.file_name();
             let id = thread.to_str().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
             if let Err(error) = sched_setaffinity(id, &only(self.server))
                 && error != rustix::io::Errno::SRCH
             {
-                return Err(said(&error));
+                return Err(failed(&error));
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ pub struct Load(Command);
 
 /// What it says.
 #[derive(Deserialize)]
-pub struct Said {
+pub struct LoadResult {
     pub requests: u64,
     pub seconds: f64,
     pub errors: u64,
@@ -82,7 +82,7 @@ impl Load {
         self
     }
 
-    pub fn run(mut self) -> Result<Said, String> {
+    pub fn run(mut self) -> Result<LoadResult, String> {
         let output = self.0.output().map_err(|error| format!("cannot run the load: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout);
         serde_json::from_str(&text).map_err(|_| format!("the load says {}", text.trim()))

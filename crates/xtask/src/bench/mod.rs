@@ -8,10 +8,10 @@ mod build;
 mod chart;
 mod cores;
 mod drain;
-mod foreign;
 pub mod instructions;
 mod load;
 mod measure;
+mod other_languages;
 mod plan;
 mod program;
 mod report;
@@ -31,8 +31,8 @@ use serde_json::Value;
 
 use crate::{documents, paint, print};
 use cores::Cores;
-use foreign::Foreign;
 use measure::{Bench, Sample, Soak};
+use other_languages::OtherLanguages;
 use plan::{Length, Scenario};
 use row::Row;
 use server::Server;
@@ -82,14 +82,14 @@ pub fn run(args: &Args) -> Result<(), String> {
     }
     packages.extend(api.packages());
     let built = build::packages(&packages)?;
-    let foreign = if args.quick || scenarios.is_empty() { Foreign::default() } else { found() };
-    scenarios.retain(|scenario| scenario.server.is_available(&foreign));
+    let other_languages = if args.quick || scenarios.is_empty() { OtherLanguages::default() } else { found() };
+    scenarios.retain(|scenario| scenario.server.is_available(&other_languages));
     api.prepare();
     // Whatever this process starts is where the load is, until it is moved.
-    cores.take_load_core()?;
+    cores.pin_to_load_core()?;
     let mut measured = Vec::new();
     if !scenarios.is_empty() {
-        measured.extend(args.measure(&Bench::new(cores, built.clone(), foreign)?, &scenarios)?);
+        measured.extend(args.measure(&Bench::new(cores, built.clone(), other_languages)?, &scenarios)?);
     }
     if !api.is_empty() {
         let rows = api.run(cores, built, args.rounds)?;
@@ -133,8 +133,8 @@ impl Args {
         let soak = if is_full { Some(bench.soak()?) } else { None };
 
         print::answer(&report::text(&rows, soak.as_ref()))?;
-        for doubt in row::doubts(&rows) {
-            say(&doubt);
+        for warning in row::warnings(&rows) {
+            log(&warning);
         }
         if self.update_documents {
             documents::update("README.md", "bench", &report::markdown(&rows))?;
@@ -145,12 +145,12 @@ impl Args {
 }
 
 /// What of Node and Python is there; says what is not.
-fn found() -> Foreign {
-    let (foreign, missing) = Foreign::find();
+fn found() -> OtherLanguages {
+    let (other_languages, missing) = OtherLanguages::find();
     for why in &missing {
-        say(why);
+        log(why);
     }
-    foreign
+    other_languages
 }
 
 /// Every scenario once a round, neighbours in the plan right after each other.
@@ -191,6 +191,6 @@ fn end_progress() {
     }
 }
 
-fn say(line: &str) {
+fn log(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -89,9 +89,9 @@ pub fn quick() -> Vec<Scenario> {
 }
 
 pub fn full() -> Vec<Scenario> {
-    let foreign = [Server::Fastify, Server::Flask];
+    let other_languages = [Server::Fastify, Server::Flask];
     let mut plan = quick();
-    plan.extend(of(&foreign, ORDER, CONNECTIONS, Sink::Pipe));
+    plan.extend(of(&other_languages, ORDER, CONNECTIONS, Sink::Pipe));
     plan.extend(of(&[Server::Both, Server::Stock], ORDER, CONNECTIONS, Sink::Supervisord));
     for content in [SMALL, LARGE, HUGE, SECRET] {
         plan.extend(of(&SOME, content, CONNECTIONS, Sink::Pipe));

@@ -5,13 +5,13 @@ use std::path::Path;
 
 /// A program with its arguments and what it needs in its environment.
 pub struct Program {
-    pub words: Vec<OsString>,
+    pub argv: Vec<OsString>,
     pub env: Vec<(String, OsString)>,
 }
 
 impl Program {
     pub fn new(program: &Path, args: &[&str]) -> Self {
         let args = args.iter().map(OsString::from);
-        Self { words: [program.as_os_str().to_owned()].into_iter().chain(args).collect(), env: vec![] }
+        Self { argv: [program.as_os_str().to_owned()].into_iter().chain(args).collect(), env: vec![] }
     }
 }

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_is_given_every_server_and_what_the_service_was_asked() {
+    fn the_readme_lists_every_server_and_scenario() {
         let text = markdown(&rows());
         for line in [
             "| bare actix-web | 100,000 | 100 % | 10.0 µs | 1.2 ms | 5 MiB |",
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_written_for_eyes() {
+    fn figures_are_human_readable() {
         assert_eq!([grouped(7.0), grouped(1234.4), grouped(1_234_567.0)], ["7", "1,234", "1,234,567"]);
         assert_eq!([percent(0.7812), percent(0.0123)], ["78 %", "1.2 %"]);
         assert_eq!([duration(84.4), duration(1234.0)], ["84 µs", "1.2 ms"]);

@@ -86,13 +86,13 @@ impl Row {
 }
 
 /// Why the figures may say something else than they seem to.
-pub fn doubts(rows: &[Row]) -> Vec<String> {
+pub fn warnings(rows: &[Row]) -> Vec<String> {
     let failed = rows.iter().filter(|row| row.errors > 0);
-    let mut doubts: Vec<String> =
+    let mut warnings: Vec<String> =
         failed.map(|row| format!("{}: {} answers were wrong or missing", row.scenario, row.errors)).collect();
     let idle: Vec<&Row> = rows.iter().filter(|row| row.is_idle()).collect();
     if let Some(worst) = idle.iter().min_by(|a, b| a.server_busy.total_cmp(&b.server_busy)) {
-        doubts.push(format!(
+        warnings.push(format!(
             "in {} of {} rows the server used less than {:.0} % of its core, the least ({:.0} %) in {}: if something else \
              runs here, believe the CPU and not the requests/s",
             idle.len(),
@@ -102,7 +102,7 @@ pub fn doubts(rows: &[Row]) -> Vec<String> {
             worst.scenario
         ));
     }
-    doubts
+    warnings
 }
 
 pub fn median(mut figures: Vec<f64>) -> f64 {
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_one_in_the_middle() {
+    fn the_median_is_the_middle_value() {
         assert_eq!(median(vec![]), 0.0);
         assert_eq!(median(vec![3.0, 1.0, 100.0]), 3.0);
         assert_eq!(median(vec![4.0, 1.0, 2.0, 100.0]), 3.0);

@@ -24,28 +24,28 @@ const PAUSE: Duration = Duration::from_millis(5);
 const NAME: &str = "bench";
 
 /// A server that runs, in one of the ways there are.
-pub enum Running {
+pub enum RunningServer {
     // Before the directory it runs in: fields are dropped in this order.
-    Alone { guard: ProcessGuard, tail: Tail, _scratch: Scratch },
+    Standalone { guard: ProcessGuard, tail: Tail, _scratch: Scratch },
     Supervised { supervisor: Supervisor, log: PathBuf, _scratch: Scratch },
 }
 
-impl Running {
+impl RunningServer {
     /// Started by this process, its stderr a pipe that is drained.
-    pub fn alone(program: Program) -> Result<Self, String> {
+    pub fn standalone(program: Program) -> Result<Self, String> {
         let (reader, writer) = io::pipe().map_err(|error| format!("cannot make a pipe: {error}"))?;
-        let (name, args) = program.words.split_first().expect("a program has a name");
+        let (name, args) = program.argv.split_first().expect("a program has a name");
         let mut command = process_guard::command(name);
         let scratch = Scratch::new("bench");
         command.args(args).envs(program.env).current_dir(scratch.path()).stdout(Stdio::null()).stderr(writer);
-        Ok(Self::Alone { guard: ProcessGuard::spawn(command), tail: drain::drain(reader), _scratch: scratch })
+        Ok(Self::Standalone { guard: ProcessGuard::spawn(command), tail: drain::drain(reader), _scratch: scratch })
     }
 
     /// Started by a supervisord that keeps what it writes.
     pub fn supervised(program: &Program) -> Self {
         let scratch = Scratch::new("bench");
         let log = scratch.join("bench.log");
-        let words: Vec<String> = program.words.iter().map(|word| word.to_string_lossy().replace('%', "%%")).collect();
+        let words: Vec<String> = program.argv.iter().map(|word| word.to_string_lossy().replace('%', "%%")).collect();
         let mut supervised = supervisor_conf::Program::new(NAME, &words.join(" "));
         supervised.stdout_logfile = Some(log.clone());
         // As deploy/supervisor has it, but for the files that stay.
@@ -69,21 +69,23 @@ impl Running {
                 return Ok(found);
             }
             let ended = match self {
-                Self::Alone { guard, .. } => guard.exited().map(|status| format!("the server ended with {status}")),
+                Self::Standalone { guard, .. } => {
+                    guard.exited().map(|status| format!("the server ended with {status}"))
+                }
                 Self::Supervised { .. } => None,
             };
             let late = (began.elapsed() > START_LIMIT).then(|| format!("no {what} after {START_LIMIT:?}"));
             if let Some(reason) = ended.or(late) {
-                return Err(format!("{reason}; its stderr ends with\n{}", self.said()));
+                return Err(format!("{reason}; its stderr ends with\n{}", self.stderr_tail()));
             }
             thread::sleep(PAUSE);
         }
     }
 
     /// The end of what it wrote.
-    pub fn said(&self) -> String {
+    pub fn stderr_tail(&self) -> String {
         match self {
-            Self::Alone { tail, .. } => tail.text(),
+            Self::Standalone { tail, .. } => tail.text(),
             Self::Supervised { log, .. } => {
                 let mut text = String::new();
                 let _ = File::open(log).and_then(|mut file| file.read_to_string(&mut text));
@@ -96,7 +98,7 @@ impl Running {
     /// The server's processes: gunicorn has one for its workers and one for itself.
     pub fn servers(&self) -> Vec<u32> {
         match self {
-            Self::Alone { guard, .. } => guard.family(),
+            Self::Standalone { guard, .. } => guard.family(),
             Self::Supervised { supervisor, .. } => vec![supervisor.program_pid(NAME)],
         }
     }
@@ -104,7 +106,7 @@ impl Running {
     /// Asks it to stop, and waits for its end.
     pub fn stop(self) {
         match self {
-            Self::Alone { mut guard, .. } => {
+            Self::Standalone { mut guard, .. } => {
                 guard.signal("TERM");
                 guard.wait_exit(STOP_LIMIT);
             }
@@ -117,7 +119,7 @@ impl Running {
     /// The process that reads its stderr, when that is supervisord.
     pub fn supervisord(&self) -> Option<u32> {
         match self {
-            Self::Alone { .. } => None,
+            Self::Standalone { .. } => None,
             Self::Supervised { supervisor, .. } => Some(supervisor.pid()),
         }
     }

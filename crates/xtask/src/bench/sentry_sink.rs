@@ -5,9 +5,9 @@ use std::net::{TcpListener, TcpStream};
 
 /// Listens until this process ends; gives back the DSN.
 pub fn start() -> Result<String, String> {
-    let said = |error: io::Error| format!("cannot listen on 127.0.0.1: {error}");
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(said)?;
-    let port = listener.local_addr().map_err(said)?.port();
+    let failed = |error: io::Error| format!("cannot listen on 127.0.0.1: {error}");
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
+    let port = listener.local_addr().map_err(failed)?.port();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // A client that breaks off is no concern of the bench's.

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::build::Built;
-use super::foreign::Foreign;
+use super::other_languages::OtherLanguages;
 use super::program::Program;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, ValueEnum)]
@@ -63,7 +63,7 @@ impl Server {
     }
 
     /// Whether the service's own core is in it.
-    pub fn is_ours(self) -> bool {
+    pub fn is_cyanotype(self) -> bool {
         matches!(self, Server::Off | Server::Stderr | Server::Sentry | Server::Both | Server::BothTraced)
     }
 
@@ -79,15 +79,15 @@ impl Server {
     }
 
     /// Whether what it needs was found.
-    pub fn is_available(self, foreign: &Foreign) -> bool {
+    pub fn is_available(self, other_languages: &OtherLanguages) -> bool {
         match self {
-            Server::Fastify => foreign.has_fastify(),
-            Server::Flask => foreign.has_flask(),
+            Server::Fastify => other_languages.has_fastify(),
+            Server::Flask => other_languages.has_flask(),
             _ => true,
         }
     }
 
-    pub fn program(self, built: &Built, foreign: &Foreign, port: u16, dsn: &str) -> Program {
+    pub fn program(self, built: &Built, other_languages: &OtherLanguages, port: u16, dsn: &str) -> Program {
         let port = port.to_string();
         match self {
             Server::Off | Server::Stderr | Server::Sentry | Server::Both => {
@@ -98,8 +98,8 @@ impl Server {
                 let traced = "sentry.traces_sample_rate=0.01";
                 Program::new(&built.service, &[both, "--port", &port, "--dsn", dsn, "--set", traced])
             }
-            Server::Fastify => foreign.fastify(&port),
-            Server::Flask => foreign.flask(&port, dsn),
+            Server::Fastify => other_languages.fastify(&port),
+            Server::Flask => other_languages.flask(&port, dsn),
             _ => Program::new(&built.peers, &[self.name(), "--port", &port, "--dsn", dsn]),
         }
     }

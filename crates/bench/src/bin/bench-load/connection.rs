@@ -8,11 +8,11 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 /// More than any head, and enough of a long body that few reads take it.
-const BUFFER: usize = 64 * 1024;
+const BUFFER_SIZE: usize = 64 * 1024;
 
 pub struct Connection {
     stream: TcpStream,
-    asked: Instant,
+    sent_at: Instant,
     buffer: Vec<u8>,
     /// How much of the buffer holds the answer's head, until that is complete.
     filled: usize,
@@ -30,7 +30,7 @@ pub struct Expected {
 pub enum Progress {
     Waiting,
     /// The whole answer is there, so long after its request.
-    Answered(Duration),
+    Complete(Duration),
 }
 
 impl Connection {
@@ -40,12 +40,12 @@ impl Connection {
         stream.set_nonblocking(true)?;
         let mut stream = TcpStream::from_std(stream);
         registry.register(&mut stream, Token(n), Interest::READABLE)?;
-        Ok(Self { stream, asked: Instant::now(), buffer: vec![0; BUFFER], filled: 0, body_left: None })
+        Ok(Self { stream, sent_at: Instant::now(), buffer: vec![0; BUFFER_SIZE], filled: 0, body_left: None })
     }
 
     /// A request is far shorter than what a socket takes at once, and none waits in it.
-    pub fn ask(&mut self, request: &[u8]) -> io::Result<()> {
-        self.asked = Instant::now();
+    pub fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        self.sent_at = Instant::now();
         (self.filled, self.body_left) = (0, None);
         self.stream.write_all(request)
     }
@@ -72,7 +72,7 @@ impl Connection {
             let left = self.body_left.unwrap_or(0).checked_sub(of_body);
             self.body_left = Some(left.ok_or_else(|| wrong("more came than the answer's length"))?);
             if left == Some(0) {
-                return Ok(Progress::Answered(self.asked.elapsed()));
+                return Ok(Progress::Complete(self.sent_at.elapsed()));
             }
         }
     }

@@ -6,7 +6,7 @@ pub const UNIQUE: &str = "{unique}";
 const DIGITS: usize = UNIQUE.len();
 
 /// What is asked for, from the command line.
-pub struct Asked<'a> {
+pub struct RequestSpec<'a> {
     pub method: &'a str,
     pub path: &'a str,
     pub port: u16,
@@ -22,8 +22,8 @@ pub struct Request {
 }
 
 impl Request {
-    pub fn new(asked: &Asked<'_>) -> Self {
-        let Asked { method, path, port, headers, body } = asked;
+    pub fn new(spec: &RequestSpec<'_>) -> Self {
+        let RequestSpec { method, path, port, headers, body } = spec;
         let mut text =
             format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nuser-agent: bench-load\r\naccept: */*\r\n");
         for header in *headers {
@@ -58,10 +58,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_request_has_a_number_of_its_own() {
+    fn each_request_has_a_unique_number() {
         let headers = ["idempotency-key: k{unique}".to_owned()];
-        let asked = Asked { method: "POST", path: "/orders", port: 80, headers: &headers, body: Some("{}") };
-        let mut request = Request::new(&asked);
+        let spec = RequestSpec { method: "POST", path: "/orders", port: 80, headers: &headers, body: Some("{}") };
+        let mut request = Request::new(&spec);
         let next = |request: &mut Request| String::from_utf8(request.next().to_vec()).unwrap();
         let first = next(&mut request);
         assert!(first.starts_with("POST /orders HTTP/1.1\r\nhost: 127.0.0.1:80\r\n"), "{first}");

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::build::{self, Built, Package};
 use super::cores::Cores;
 use super::plan::Length;
-use super::{rounds, say};
+use super::{log, rounds};
 use crate::{documents, print};
 use measure::Bench;
 use plan::{Database, Scenario, Server};
@@ -53,12 +53,12 @@ impl Plan {
 
     /// What must be built.
     pub fn packages(&self) -> Vec<Package> {
-        let is_asked = |server| self.scenarios.iter().any(|scenario| scenario.server == server);
+        let is_requested = |server| self.scenarios.iter().any(|scenario| scenario.server == server);
         let mut packages = Vec::new();
-        if is_asked(Server::App) {
+        if is_requested(Server::App) {
             packages.push(build::APP);
         }
-        if [Server::Sqlx, Server::Rusqlite, Server::TokioPostgres].into_iter().any(is_asked) {
+        if [Server::Sqlx, Server::Rusqlite, Server::TokioPostgres].into_iter().any(is_requested) {
             packages.push(build::API);
         }
         packages
@@ -72,24 +72,24 @@ impl Plan {
         match server::python() {
             Ok(python) => self.python = Some(python),
             Err(why) => {
-                say(&format!("left out, FastAPI: {why}"));
+                log(&format!("left out, FastAPI: {why}"));
                 self.scenarios.retain(|scenario| scenario.server != Server::Fastapi);
             }
         }
     }
 
     /// Measures all of it, and prints the table.
-    pub fn run(self, cores: Cores, built: Built, rounds_asked: Option<u8>) -> Result<Measured, String> {
+    pub fn run(self, cores: Cores, built: Built, requested_rounds: Option<u8>) -> Result<Measured, String> {
         let needs_postgres = self.scenarios.iter().any(|scenario| scenario.database == Database::Postgres);
         let postgres = needs_postgres.then(Postgres::start_own);
         let bench = Bench { cores, built, python: self.python, postgres };
-        let count = rounds_asked.map_or(self.length.rounds, usize::from);
+        let count = requested_rounds.map_or(self.length.rounds, usize::from);
         let samples = rounds(&self.scenarios, count, |scenario| bench.measure(scenario, self.length))?;
         let rows: Vec<Row> =
             self.scenarios.iter().zip(&samples).map(|(scenario, samples)| Row::of(scenario, samples)).collect();
         print::answer(&report::text(&rows))?;
-        for doubt in row::doubts(&rows) {
-            say(&doubt);
+        for warning in row::warnings(&rows) {
+            log(&warning);
         }
         Ok(Measured(rows))
     }
@@ -105,7 +105,7 @@ impl Measured {
     /// Writes the table into its document, if that has a place for it.
     pub fn update_document(&self) {
         if let Err(why) = documents::update(DOCUMENT, MARK, &report::markdown(&self.0)) {
-            say(&format!("the table of the API is not written: {why}"));
+            log(&format!("the table of the API is not written: {why}"));
         }
     }
 }

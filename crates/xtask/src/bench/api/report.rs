@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_is_given_every_server_on_each_database() {
+    fn the_document_lists_every_server_on_each_database() {
         let rows: Vec<Row> = plan::full()
             .iter()
             .map(|scenario| {
@@ -97,6 +97,6 @@ mod tests {
             8
         );
         assert!(text(&rows).lines().count() == rows.len() + 1);
-        assert!(row::doubts(&rows).is_empty());
+        assert!(row::warnings(&rows).is_empty());
     }
 }

@@ -4,14 +4,14 @@ use serde_json::Value;
 use test_harness::http::{Client, Reply, Request};
 
 use super::plan::Operation;
-use super::seed::Seeded;
+use super::seed::SeedData;
 
 /// What the load puts a number of its own in the place of.
 const UNIQUE: &str = "{unique}";
 const LINES: usize = 2;
 const PAGE: usize = 20;
 
-pub struct Asks {
+pub struct RequestSpec {
     pub method: &'static str,
     pub path: String,
     pub headers: Vec<(&'static str, String)>,
@@ -20,8 +20,8 @@ pub struct Asks {
     pub status: u16,
 }
 
-impl Asks {
-    pub fn of(operation: Operation, seeded: &Seeded, new_order: &str) -> Self {
+impl RequestSpec {
+    pub fn of(operation: Operation, seeded: &SeedData, new_order: &str) -> Self {
         let order = format!("/orders/{}", seeded.order);
         let (method, path, status) = match operation {
             Operation::Get => ("GET", order, 200),
@@ -43,7 +43,7 @@ impl Asks {
     }
 
     /// Asks once, and gives the length of the answer's body, when it is as it must be.
-    pub fn try_once(&self, operation: Operation, port: u16) -> Result<usize, String> {
+    pub fn check_once(&self, operation: Operation, port: u16) -> Result<usize, String> {
         let reply = answer(self.request(port), self.status)?;
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         let count = |value: &Value| value.as_array().map(Vec::len);

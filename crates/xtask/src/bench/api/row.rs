@@ -57,16 +57,16 @@ impl Row {
 }
 
 /// Why the figures may say something else than they seem to.
-pub fn doubts(rows: &[Row]) -> Vec<String> {
-    let mut doubts = Vec::new();
+pub fn warnings(rows: &[Row]) -> Vec<String> {
+    let mut warnings = Vec::new();
     for row in rows {
         if row.errors > 0 {
-            doubts.push(format!("{}: {} answers were wrong or missing", row.scenario, row.errors));
+            warnings.push(format!("{}: {} answers were wrong or missing", row.scenario, row.errors));
         }
         let same = rows.iter().find(|other| other.scenario.operation == row.scenario.operation);
         if let Some(other) = same.filter(|other| other.body_bytes != row.body_bytes) {
             let (bytes, others) = (row.body_bytes, other.body_bytes);
-            doubts.push(format!(
+            warnings.push(format!(
                 "{}: its answers have {bytes} bytes, those of {} {others}",
                 row.scenario, other.scenario
             ));
@@ -76,7 +76,7 @@ pub fn doubts(rows: &[Row]) -> Vec<String> {
     let alone = || rows.iter().filter(|row| row.scenario.database == Database::Sqlite);
     let idle = alone().filter(|row| row.server_busy < BUSY);
     if let Some(worst) = idle.clone().min_by(|a, b| a.server_busy.total_cmp(&b.server_busy)) {
-        doubts.push(format!(
+        warnings.push(format!(
             "in {} of {} rows on SQLite the server used less than {:.0} % of its core, the least ({:.0} %) in {}: if \
              something else runs here, the requests/s are too few, and the CPU is somewhat more than it would be",
             idle.count(),
@@ -86,5 +86,5 @@ pub fn doubts(rows: &[Row]) -> Vec<String> {
             worst.scenario
         ));
     }
-    doubts
+    warnings
 }

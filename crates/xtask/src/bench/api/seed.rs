@@ -20,7 +20,7 @@ const TOKEN: &str = "5f2d3c1a9b8e7f60415263748596a7b8c9d0e1f2031425364758697a8b9
 const ORDER: &str = "01900000-0000-7000-8000-000000000001";
 
 /// What the requests need to know.
-pub struct Seeded {
+pub struct SeedData {
     pub token: String,
     /// The first order.
     pub order: String,
@@ -37,15 +37,16 @@ fn new_order_file() -> PathBuf {
 
 /// What a server that fills its database itself is told.
 pub fn environment() -> Vec<(String, OsString)> {
-    let told = [("BENCH_TOKEN", TOKEN.into()), ("BENCH_ORDER", ORDER.into()), ("BENCH_ORDERS", ORDERS.to_string())];
-    let told = told.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
-    told.chain([("BENCH_NEW_ORDER".to_owned(), new_order_file().into())]).collect()
+    let variables =
+        [("BENCH_TOKEN", TOKEN.into()), ("BENCH_ORDER", ORDER.into()), ("BENCH_ORDERS", ORDERS.to_string())];
+    let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+    variables.chain([("BENCH_NEW_ORDER".to_owned(), new_order_file().into())]).collect()
 }
 
 /// Fills the database of a server that serves.
-pub fn seeded(server: Server, port: u16) -> Result<Seeded, String> {
+pub fn seed_database(server: Server, port: u16) -> Result<SeedData, String> {
     if server != Server::App {
-        return Ok(Seeded { token: TOKEN.into(), order: ORDER.into() });
+        return Ok(SeedData { token: TOKEN.into(), order: ORDER.into() });
     }
     let client = Client::new(port);
     let registration = json!({"email": EMAIL, "password": PASSWORD, "name": "Ada"});
@@ -61,7 +62,7 @@ pub fn seeded(server: Server, port: u16) -> Result<Seeded, String> {
     for _ in 1..ORDERS {
         place()?;
     }
-    Ok(Seeded { token, order })
+    Ok(SeedData { token, order })
 }
 
 fn text(value: &Value) -> Result<String, String> {

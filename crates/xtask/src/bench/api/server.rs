@@ -35,7 +35,7 @@ pub fn program(server: Server, built: &Built, python: Option<&Path>, port: u16, 
             // As it is run, but for the one worker: with compression, security headers, and a record of each response.
             let args = ["--env=prod", "--mode=stderr", "--port", &port, "--set=server.workers=1"];
             let mut program = Program::new(&built.app, &args);
-            program.words.push("--set=management.port=0".into());
+            program.argv.push("--set=management.port=0".into());
             program
         }
         Server::Sqlx | Server::Rusqlite | Server::TokioPostgres => {
@@ -44,7 +44,7 @@ pub fn program(server: Server, built: &Built, python: Option<&Path>, port: u16, 
         Server::Fastapi => {
             let args = ["-m", "uvicorn", "fastapi_app:app", "--port", &port, "--no-access-log", "--app-dir"];
             let mut program = Program::new(python.unwrap_or(Path::new("python3")), &args);
-            program.words.push(scratch::workspace().join("crates/bench/foreign").into());
+            program.argv.push(scratch::workspace().join("crates/bench/other-languages").into());
             // No files of its own in the checkout.
             program.env.push(("PYTHONDONTWRITEBYTECODE".into(), "1".into()));
             program
