@@ -1,4 +1,4 @@
-//! Colour on stderr, where that is a terminal and nobody refuses it.
+//! Color on stderr, if that is a terminal and `NO_COLOR` is not set.
 
 use std::io::{self, IsTerminal};
 

@@ -1,5 +1,5 @@
-//! rusqlite on the thread that handles the request: each worker thread reads on a connection of its own, and all of them
-//! write on one.
+//! rusqlite on the thread that handles the request: each worker thread has its own connection for reads, and all share
+//! one for writes.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -16,7 +16,7 @@ const CONNECTION_PRAGMAS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000";
 const TABLES: &str = include_str!("../sql/sqlite.sql");
 
-/// The connection that all workers write on.
+/// The connection for writes, shared by all workers.
 static WRITER: OnceLock<Mutex<Connection>> = OnceLock::new();
 
 pub struct Store {
@@ -38,7 +38,7 @@ impl store::Store for Store {
 
     async fn open(url: &str) -> Result<Self, StoreError> {
         if WRITER.get().is_none() {
-            // When another worker was faster this one is closed again.
+            // If another worker was faster, this connection is closed again.
             let _ = WRITER.set(Mutex::new(connect(url)?));
         }
         Ok(Self { reader: connect(url)? })
@@ -107,9 +107,9 @@ fn connect(url: &str) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// What another left unfinished when it panicked was undone as its transaction was dropped.
+/// A poisoned lock is safe to use: the transaction of the panicked worker was rolled back on drop.
 fn writer() -> MutexGuard<'static, Connection> {
-    WRITER.get().expect("no store is there that has not opened it").lock().unwrap_or_else(PoisonError::into_inner)
+    WRITER.get().expect("every store opens the writer first").lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn insert(on: &Connection, user: Uuid, order: &Order) -> Result<(), StoreError> {
@@ -126,7 +126,7 @@ fn insert(on: &Connection, user: Uuid, order: &Order) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Writes the key with its answer, or says what it was answered before.
+/// Inserts the key with its response, or returns the outcome of its earlier use.
 fn claim(on: &Connection, user: Uuid, idempotent: &IdempotentRequest) -> Result<Option<PlaceResult>, StoreError> {
     let sweep = "DELETE FROM idempotency_keys WHERE expires_at <= ?1";
     on.prepare_cached(sweep)?.execute([Utc::now().timestamp_micros()])?;

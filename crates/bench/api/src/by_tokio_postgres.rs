@@ -1,5 +1,5 @@
-//! tokio-postgres: each worker has one connection, on which the statements of all its requests are sent without waiting
-//! for each other. So none of them may need a transaction of several: what is written together is one statement.
+//! tokio-postgres: each worker has one connection, on which the statements of all its requests are pipelined.
+//! Transactions of several statements are therefore impossible, and atomic writes are single statements.
 
 use chrono::Utc;
 use tokio_postgres::types::ToSql;
@@ -22,7 +22,7 @@ const PLACE: &str = "WITH head AS (
     SELECT $1, place - 1, sku, quantity, cents
     FROM unnest($6::text[], $7::bigint[], $8::bigint[]) WITH ORDINALITY AS lines (sku, quantity, cents, place)";
 
-/// Writes no line when the key is there.
+/// Inserts nothing if the key exists.
 const PLACE_ONCE: &str = "WITH claimed AS (
         INSERT INTO idempotency_keys (caller, key_hash, method, path, body_hash, status, headers, body, expires_at)
         VALUES ($2, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (caller, key_hash) DO NOTHING
@@ -109,7 +109,7 @@ impl store::Store for Store {
             [&key_hash, method, path, &body_hash, &status, headers, response, expires_at];
         let values = [&values(&user, order, &lines)[..], &key].concat();
         let sweep = [&now as &(dyn ToSql + Sync)];
-        // Sent together, and done one after the other.
+        // Pipelined, and executed in order.
         let (_, written) =
             tokio::try_join!(self.client.execute(&self.sweep, &sweep), self.client.execute(&self.place_once, &values))?;
         if written > 0 {
@@ -120,7 +120,7 @@ impl store::Store for Store {
     }
 }
 
-/// The lines of an order, a column each.
+/// The lines of an order, as columns.
 struct Lines<'a> {
     skus: Vec<&'a str>,
     quantities: Vec<i64>,
@@ -138,7 +138,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// What both statements that place an order begin with.
+/// The first parameters of both statements that place an order.
 fn values<'a>(user: &'a Uuid, order: &'a Order, lines: &'a Lines<'a>) -> [&'a (dyn ToSql + Sync); 8] {
     let Lines { skus, quantities, prices } = lines;
     [&order.id, user, &order.status, &order.total_cents, &order.created_at, skus, quantities, prices]
@@ -146,8 +146,8 @@ fn values<'a>(user: &'a Uuid, order: &'a Order, lines: &'a Lines<'a>) -> [&'a (d
 
 async fn connect(url: &str) -> Result<Client, StoreError> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    // It ends with its client; what fails on it each statement says.
-    #[expect(clippy::disallowed_methods, reason = "a service without these crates")]
+    // The task ends with its client; statements report failures of the connection.
+    #[expect(clippy::disallowed_methods, reason = "this server does not use Cyanotype")]
     actix_web::rt::spawn(connection);
     Ok(client)
 }

@@ -1,4 +1,4 @@
-//! The handlers, the same over each data layer.
+//! The handlers, shared by all data layers.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
@@ -24,7 +24,7 @@ async fn read<S: Store>(store: Data<S>, request: HttpRequest, id: Path<Uuid>) ->
     let Some(user) = caller(&**store, &request).await? else { return Ok(unauthorized()) };
     Ok(match store.find(user, *id).await? {
         Some(order) => HttpResponse::Ok().json(order),
-        None => problem(StatusCode::NOT_FOUND, "there is no such order"),
+        None => problem(StatusCode::NOT_FOUND, "order not found"),
     })
 }
 
@@ -49,7 +49,7 @@ async fn place<S: Store>(store: Data<S>, request: HttpRequest, body: Bytes) -> R
     let Some(user) = caller(&**store, &request).await? else { return Ok(unauthorized()) };
     let new = serde_json::from_slice::<NewOrder>(&body).ok();
     let Some(order) = new.and_then(|new| new.placed(Uuid::now_v7())) else {
-        return Ok(problem(StatusCode::UNPROCESSABLE_ENTITY, "the request cannot be taken as it is"));
+        return Ok(problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid order"));
     };
     let location = format!("/orders/{}", order.id);
     let response = serde_json::to_string(&order)?;
@@ -71,7 +71,7 @@ async fn place<S: Store>(store: Data<S>, request: HttpRequest, body: Bytes) -> R
         PlaceResult::Placed => created(idempotent.response, location),
         PlaceResult::Replayed(response) => HttpResponse::Created().content_type(JSON).body(response),
         PlaceResult::KeyReused => {
-            problem(StatusCode::UNPROCESSABLE_ENTITY, "this idempotency-key came with another request before")
+            problem(StatusCode::UNPROCESSABLE_ENTITY, "this idempotency-key was used with another request")
         }
     })
 }
@@ -89,7 +89,7 @@ async fn caller<S: Store>(store: &S, request: &HttpRequest) -> Result<Option<Uui
 }
 
 fn unauthorized() -> HttpResponse {
-    problem(StatusCode::UNAUTHORIZED, "this token is not valid, or not any more")
+    problem(StatusCode::UNAUTHORIZED, "invalid or expired token")
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
-//! The orders API on bare actix-web, over one data layer or another, as somebody would write it by hand for that driver.
+//! The orders API on bare actix-web, written by hand for one of several database drivers.
 //!
-//! It makes its tables in the empty database that it is given, with one user, a session and orders.
+//! At start it creates its tables in an empty database, with one user, a session and orders.
 
 mod by_rusqlite;
 mod by_sqlx;
@@ -36,17 +36,17 @@ struct Args {
     /// The id of the first order
     #[arg(long, env = "BENCH_ORDER")]
     order: Uuid,
-    /// How many orders there are
+    /// The number of orders
     #[arg(long, env = "BENCH_ORDERS")]
     orders: u32,
-    /// The body that each order is placed with
+    /// The file with the body of a new order
     #[arg(long, env = "BENCH_NEW_ORDER")]
     new_order: PathBuf,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum DataLayer {
-    /// A pool of sqlx, for SQLite or PostgreSQL as the URL says
+    /// A pool of sqlx, for SQLite or PostgreSQL depending on the URL
     Sqlx,
     Rusqlite,
     TokioPostgres,

@@ -1,4 +1,4 @@
-//! What each data layer does for the handlers.
+//! The interface between handlers and data layers.
 
 use std::error::Error;
 use std::fmt;
@@ -15,7 +15,7 @@ pub fn hash(bytes: &[u8]) -> Hash {
     Sha256::digest(bytes).into()
 }
 
-/// A request with an idempotency key, and what it is answered if it is the first.
+/// A request with an idempotency key, and the response to store if the key is new.
 pub struct IdempotentRequest {
     pub key_hash: Hash,
     pub method: String,
@@ -27,17 +27,17 @@ pub struct IdempotentRequest {
     pub expires_at: DateTime<Utc>,
 }
 
-/// What became of a request with a key.
+/// The outcome of a request with a key.
 pub enum PlaceResult {
     Placed,
-    /// It was done before, and answered so.
+    /// The request was repeated; with the stored response.
     Replayed(String),
-    /// The key came with another request before.
+    /// The key was used with another request.
     KeyReused,
 }
 
 impl PlaceResult {
-    /// Of what is stored for the key.
+    /// Compares a request with the stored one of its key.
     pub fn of_stored(idempotent: &IdempotentRequest, path: &str, body_hash: &[u8], response: String) -> Self {
         if path == idempotent.path && body_hash == idempotent.body_hash {
             Self::Replayed(response)
@@ -47,7 +47,7 @@ impl PlaceResult {
     }
 }
 
-/// The one user, whose session every request comes with.
+/// The only user, and the session of all requests.
 pub struct Seed {
     pub user: Uuid,
     pub token_hash: Hash,
@@ -57,17 +57,17 @@ pub struct Seed {
 
 /// A data layer; each worker thread opens its own.
 pub trait Store: Sized + 'static {
-    /// Makes the tables, the user and the session in an empty database.
+    /// Creates the tables, the user and the session in an empty database.
     async fn seed(url: &str, seed: &Seed) -> Result<(), StoreError>;
     async fn open(url: &str) -> Result<Self, StoreError>;
-    /// Whose token it is, if its session has not expired.
+    /// The user of a token, if its session has not expired.
     async fn caller(&self, token_hash: &Hash) -> Result<Option<Uuid>, StoreError>;
     async fn find(&self, user: Uuid, id: Uuid) -> Result<Option<Order>, StoreError>;
     /// The user's orders after this id, with their lines.
     async fn list(&self, user: Uuid, after: Uuid, limit: i64) -> Result<Vec<Order>, StoreError>;
-    /// Writes an order with its lines, or nothing.
+    /// Inserts an order with its lines atomically.
     async fn place(&self, user: Uuid, order: &Order) -> Result<(), StoreError>;
-    /// The same, and the answer with it, unless the key was used before.
+    /// Also inserts the key with its response, unless the key was used before.
     async fn place_once(
         &self,
         user: Uuid,
@@ -76,7 +76,7 @@ pub trait Store: Sized + 'static {
     ) -> Result<PlaceResult, StoreError>;
 }
 
-/// Any failure of the database: answered 500.
+/// A failure of the database, which results in a 500.
 #[derive(Debug)]
 pub struct StoreError(Box<dyn Error>);
 

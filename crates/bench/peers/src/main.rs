@@ -1,5 +1,5 @@
-//! The servers that the service is compared with; each is put together as its packages' documents say. Where those leave a
-//! choice, it is what costs the least.
+//! The servers to compare the service with, each set up as in the documentation of its packages. Where that leaves a
+//! choice, the cheapest option is used.
 
 mod axum_server;
 mod layers;
@@ -27,7 +27,7 @@ struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Server {
-    /// actix-web and no layer at all
+    /// actix-web without any middleware
     Bare,
     /// actix-web's own Logger
     Logger,
@@ -37,7 +37,7 @@ enum Server {
     SentryActix,
     /// tracing-actix-web alone
     TracingActixWeb,
-    /// All of what does the same together
+    /// All packages that together do the work of the service
     Stock,
 }
 
@@ -64,9 +64,9 @@ fn main() -> io::Result<()> {
 
 fn routes(config: &mut ServiceConfig) {
     for (name, text) in BODIES.iter() {
-        let answer =
+        let handler =
             async move || HttpResponse::Ok().content_type("application/json").body(Bytes::from_static(text.as_bytes()));
-        config.route(&format!("/bench/{name}"), web::get().to(answer));
+        config.route(&format!("/bench/{name}"), web::get().to(handler));
     }
 }
 

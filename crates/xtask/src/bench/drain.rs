@@ -1,4 +1,4 @@
-//! The reader of a server's stderr.
+//! A reader that drains a server's stderr.
 
 use std::collections::VecDeque;
 use std::io::{PipeReader, Read};
@@ -6,16 +6,16 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// What supervisord reads at once.
+/// The read size of supervisord, in bytes.
 const READ_SIZE: usize = 2 << 16;
 const TAIL_BYTES: usize = 2_000;
-/// Within this the last words of a server that has ended are read.
+/// Time limit for reading the rest after the server has exited.
 const FINAL_READ_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// The end of what was read, for when the server does not serve.
+/// The last output of a server, for error messages.
 pub struct Tail {
     bytes: Arc<Mutex<VecDeque<u8>>>,
-    /// Is cut off when nobody writes any more.
+    /// Disconnects when all writers have closed the pipe.
     end: Receiver<()>,
 }
 
@@ -28,7 +28,7 @@ impl Tail {
     }
 }
 
-/// Reads until nobody has the other end any more, on a thread of its own, and so on the load's core.
+/// Drains the pipe until all writers have closed it, on a new thread, which inherits the load generator's core.
 pub fn drain(mut pipe: PipeReader) -> Tail {
     let bytes = Arc::<Mutex<VecDeque<u8>>>::default();
     let (writes, end) = channel();

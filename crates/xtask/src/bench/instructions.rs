@@ -1,7 +1,7 @@
-//! `cargo xtask instructions`: the instructions and the allocations that one request takes, counted by valgrind's callgrind.
+//! `cargo xtask instructions`: the instructions and allocations of one request, counted by valgrind's callgrind.
 //!
-//! They say the same on a busy machine as on a quiet one, so they are kept in the repository to be compared with. A server
-//! is run twice, with some requests and with more of them: what the two differ by is free of its start and its end.
+//! The counts do not depend on the load of the machine, so a baseline is stored in the repository. Each server runs
+//! twice, with some and with more requests: the difference excludes start-up and shutdown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -27,13 +27,13 @@ const SERVERS: [Server; 4] = [Server::Off, Server::Stderr, Server::Sentry, Serve
 const FEW_REQUESTS: u64 = 1_000;
 const MANY_REQUESTS: u64 = 3_000;
 const BASELINE: &str = "crates/bench/instructions.json";
-// Its keys.
+// Keys of the baseline.
 const INSTRUCTIONS: &str = "instructions_per_request";
 const ALLOCATIONS: &str = "allocations_per_request";
-/// What allocates.
+/// The functions that allocate.
 const ALLOCATORS: [&str; 5] = ["malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc"];
 
-/// Of a whole run.
+/// The counts of a complete run.
 struct Counts {
     instructions: u64,
     allocations: u64,
@@ -41,13 +41,13 @@ struct Counts {
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Fail when a request takes more than the baseline says: more instructions than the tolerance allows, or one more allocation
+    /// Fail if a request exceeds the baseline: by more instructions than the tolerance, or by any allocation
     #[arg(long)]
     check: bool,
-    /// How many more instructions are allowed, in percent
+    /// Allowed increase of instructions, in percent
     #[arg(long, value_name = "PERCENT", default_value_t = 10.0, requires = "check")]
     tolerance: f64,
-    /// Write what was counted as the baseline
+    /// Write the counts as the new baseline
     #[arg(long, conflicts_with = "check")]
     update: bool,
 }
@@ -55,11 +55,11 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), String> {
     let valgrind = Command::new("valgrind").arg("--version").output();
     let Ok(valgrind) = valgrind else {
-        let missing = "valgrind is missing (apt-get install valgrind)";
+        let missing = "valgrind is not installed; install it with `apt-get install valgrind`";
         if args.update {
             return Err(missing.into());
         }
-        log(&format!("instructions are not counted: {missing}"));
+        log(&format!("skipping the instruction counts: {missing}"));
         return Ok(());
     };
     let built = build::packages(&[build::LOAD, build::SERVICE])?;
@@ -83,10 +83,10 @@ pub fn run(args: &Args) -> Result<(), String> {
         let (now, allocated) = (instructions[name], allocations[name]);
         let change = before(INSTRUCTIONS).map(|before| now as f64 / before as f64 - 1.0);
         let comparison =
-            change.map_or_else(String::new, |change| format!("  {:+.1} % of the baseline", change * 100.0));
+            change.map_or_else(String::new, |change| format!("  {:+.1} % compared with the baseline", change * 100.0));
         let more = before(ALLOCATIONS).is_some_and(|before| allocated > before);
-        let allocated = format!("{allocated:>3} allocations{}", if more { ", more than the baseline's" } else { "" });
-        print::answer(&format!("{name:<8} {now:>9} instructions and {allocated} a request{comparison}"))?;
+        let allocated = format!("{allocated:>3} allocations{}", if more { ", more than in the baseline" } else { "" });
+        print::answer(&format!("{name:<8} {now:>9} instructions and {allocated} per request{comparison}"))?;
         if more || change.is_some_and(|change| change * 100.0 > args.tolerance) {
             worse.push(name);
         }
@@ -98,11 +98,13 @@ pub fn run(args: &Args) -> Result<(), String> {
         scratch::write(&scratch::workspace().join(BASELINE), text + "\n");
     }
     if args.check && baseline.is_none() {
-        return Err(format!("{BASELINE} is missing or no JSON: write it with `cargo xtask instructions --update`"));
+        return Err(format!(
+            "{BASELINE} is missing or not valid JSON; write it with `cargo xtask instructions --update`"
+        ));
     }
     if args.check && !worse.is_empty() {
         return Err(format!(
-            "{} takes over {} % more instructions than {BASELINE} says, or more allocations: see why with callgrind, or write it anew with `cargo xtask instructions --update`",
+            "{}: over {} % more instructions than in {BASELINE}, or more allocations; find the cause with callgrind, or update the baseline with `cargo xtask instructions --update`",
             worse.join(", "),
             args.tolerance
         ));
@@ -114,15 +116,15 @@ fn baseline() -> Option<Value> {
     serde_json::from_str(&fs::read_to_string(scratch::workspace().join(BASELINE)).ok()?).ok()
 }
 
-/// What a whole run with so many requests takes.
+/// Counts a complete run with this number of requests.
 fn count(server: Server, built: &Built, dsn: &str, requests: u64) -> Result<Counts, String> {
-    progress(&format!("counts {}, {requests} requests", server.name()));
+    progress(&format!("counting {}, {requests} requests", server.name()));
     let scratch = Scratch::new("instructions");
     let (log, profile) = (scratch.join("log"), scratch.join("profile"));
     let port = ports::free();
     let path = format!("/bench/{}", ORDER.path);
     let mut program = server.program(built, &OtherLanguages::default(), port, dsn);
-    // What the process does by the clock is no request's.
+    // Periodic work of the process would count as part of the requests.
     program.argv.extend(["--set".into(), "log.override_poll_s=60".into()]);
     let option = |name: &str, value: &Path| {
         let mut option = OsString::from(name);
@@ -144,8 +146,8 @@ fn count(server: Server, built: &Built, dsn: &str, requests: u64) -> Result<Coun
     Ok(Counts { instructions, allocations: allocations(&scratch::read(&profile)) })
 }
 
-/// The calls of what allocates, from a profile of callgrind's. There a function is named where it is met first, and has a
-/// number from then on: `cfn=(12) malloc`, `cfn=(12)`; after the one that is called it says how often.
+/// The number of calls of allocators, from a callgrind profile. A profile names a function at its first occurrence,
+/// `cfn=(12) malloc`, and then refers to it by number, `cfn=(12)`; a `calls=` line with the count follows each callee.
 fn allocations(profile: &str) -> u64 {
     let mut allocators = BTreeSet::new();
     let mut is_allocator = false;

@@ -1,4 +1,4 @@
-//! One measurement: a fresh server, its load, and what both used.
+//! One measurement: a fresh server, a load, and the resources that both used.
 
 use serde_json::{Value, json};
 use test_harness::{figures, ports};
@@ -16,7 +16,7 @@ const SOAK_CONNECTIONS: usize = 64;
 const SOAK_FEW_REQUESTS: u64 = 100_000;
 const SOAK_MANY_REQUESTS: u64 = 1_000_000;
 
-/// What measurements need.
+/// The prerequisites of measurements.
 pub struct Bench {
     cores: Cores,
     built: Built,
@@ -24,7 +24,7 @@ pub struct Bench {
     dsn: String,
 }
 
-/// What one measurement came to.
+/// The result of one measurement.
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
     pub body_bytes: usize,
@@ -40,7 +40,7 @@ pub struct Sample {
     pub peak_mib: f64,
 }
 
-/// What the service held in memory after 100,000 requests, and after a million.
+/// The resident memory of the service after 100,000 and after one million requests.
 pub struct Soak {
     pub few_mib: f64,
     pub many_mib: f64,
@@ -61,7 +61,8 @@ impl Soak {
 }
 
 impl Sample {
-    /// What the load says; of the processes that it watched this one is supervisord, the others the server's.
+    /// Converts the output of the load generator. Of the watched processes, one may be supervisord; the others are
+    /// servers.
     pub fn of(result: &LoadResult, body_bytes: usize, supervisord: Option<u32>) -> Self {
         let (supervisord, servers): (Vec<_>, Vec<_>) =
             result.watched.iter().partition(|watched| Some(watched.pid) == supervisord);
@@ -107,12 +108,12 @@ impl Bench {
         let watch: Vec<u32> = servers.iter().copied().chain(supervisord).collect();
         let result = load.window(scenario.server.warm_up(length.warm_up), length.seconds).watch(&watch).run()?;
         if result.requests == 0 {
-            return Err(format!("no request was answered\n{}", running.stderr_tail()));
+            return Err(format!("no request succeeded\n{}", running.stderr_tail()));
         }
         Ok(Sample::of(&result, body_bytes, supervisord))
     }
 
-    /// What the service holds in memory after so many requests, and after more: in MiB.
+    /// Measures the memory of the service after some and after more requests.
     pub fn soak(&self) -> Result<Soak, String> {
         let port = ports::free();
         let program = Server::Both.program(&self.built, &self.other_languages, port, &self.dsn);

@@ -1,4 +1,4 @@
-//! Servers in other languages, when those are there.
+//! Servers in other languages, if their runtimes are installed.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::program::Program;
 const NODE_PINS: [&str; 2] = ["fastify@5.12.8", "pino@10.4.0"];
 const PYTHON_PINS: [&str; 3] = ["flask==3.1.3", "gunicorn==26.2.0", "sentry-sdk==2.75.0"];
 
-/// Where their packages are.
+/// The locations of their packages.
 #[derive(Default)]
 pub struct OtherLanguages {
     node_modules: Option<PathBuf>,
@@ -21,11 +21,11 @@ pub struct OtherLanguages {
 }
 
 impl OtherLanguages {
-    /// Sets up what can be, and says in a line each what cannot.
+    /// Installs the packages. Also returns a line for each server that cannot be set up.
     pub fn find() -> (Self, Vec<String>) {
         let mut missing = Vec::new();
-        let mut or_record = |found: Result<PathBuf, String>, left_out: &str| {
-            found.map_err(|why| missing.push(format!("left out, {left_out}: {why}"))).ok()
+        let mut or_record = |found: Result<PathBuf, String>, server: &str| {
+            found.map_err(|why| missing.push(format!("skipping {server}: {why}"))).ok()
         };
         let node_modules = or_record(node_modules(), "Fastify");
         let python = or_record(venv::python_with("flask", &PYTHON_PINS), "Flask");
@@ -54,7 +54,7 @@ impl OtherLanguages {
         program.argv.extend([format!("--bind=127.0.0.1:{port}").into(), "--no-control-socket".into()]);
         program.argv.extend(["--chdir".into(), bench("other-languages"), "flask_app:app".into()]);
         program.env = vec![("SENTRY_DSN".into(), dsn.into()), ("ORDER".into(), bench("bodies/order.json"))];
-        // No files of its own in the checkout.
+        // No `__pycache__` in the checkout.
         program.env.push(("PYTHONDONTWRITEBYTECODE".into(), "1".into()));
         program
     }
@@ -70,9 +70,10 @@ fn node_modules() -> Result<PathBuf, String> {
         let mut npm = Command::new("npm");
         npm.args(["install", "--save-exact", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
         let installed = npm.args(NODE_PINS).current_dir(dir).output();
-        let installed = installed.map_err(|error| format!("node and npm are needed: apt-get install npm ({error})"))?;
+        let installed =
+            installed.map_err(|error| format!("cannot run npm: {error}; install it with `apt-get install npm`"))?;
         let stderr = String::from_utf8_lossy(&installed.stderr);
-        let hint = format!("npm must be able to install {}: see to the network", NODE_PINS.join(" "));
+        let hint = format!("npm cannot install {}; check the network", NODE_PINS.join(" "));
         match installed.status.success() {
             true => Ok(()),
             false => Err(format!("{hint} ({})", stderr.trim().lines().next().unwrap_or_default())),

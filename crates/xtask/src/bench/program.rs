@@ -1,9 +1,9 @@
-//! How a server is started.
+//! The command line of a server.
 
 use std::ffi::OsString;
 use std::path::Path;
 
-/// A program with its arguments and what it needs in its environment.
+/// A program with its arguments and environment variables.
 pub struct Program {
     pub argv: Vec<OsString>,
     pub env: Vec<(String, OsString)>,

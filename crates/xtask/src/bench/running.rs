@@ -1,4 +1,4 @@
-//! A server that runs, until this is dropped.
+//! A running server, stopped on drop.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -16,24 +16,24 @@ use test_harness::scratch::Scratch;
 use super::drain::{self, Tail};
 use super::program::Program;
 
-/// Long enough for one that valgrind runs.
+/// Long enough for a server under valgrind.
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(5);
-/// Its name in supervisord.
+/// The name of the program in supervisord.
 const NAME: &str = "bench";
 
-/// A server that runs, in one of the ways there are.
+/// A running server.
 pub enum RunningServer {
-    // Before the directory it runs in: fields are dropped in this order.
+    // The directory comes last, because fields are dropped in declaration order.
     Standalone { guard: ProcessGuard, tail: Tail, _scratch: Scratch },
     Supervised { supervisor: Supervisor, log: PathBuf, _scratch: Scratch },
 }
 
 impl RunningServer {
-    /// Started by this process, its stderr a pipe that is drained.
+    /// Starts it as a child of this process, which drains its stderr.
     pub fn standalone(program: Program) -> Result<Self, String> {
-        let (reader, writer) = io::pipe().map_err(|error| format!("cannot make a pipe: {error}"))?;
+        let (reader, writer) = io::pipe().map_err(|error| format!("cannot create a pipe: {error}"))?;
         let (name, args) = program.argv.split_first().expect("a program has a name");
         let mut command = process_guard::command(name);
         let scratch = Scratch::new("bench");
@@ -41,14 +41,14 @@ impl RunningServer {
         Ok(Self::Standalone { guard: ProcessGuard::spawn(command), tail: drain::drain(reader), _scratch: scratch })
     }
 
-    /// Started by a supervisord that keeps what it writes.
+    /// Starts it under supervisord, which writes its stderr to a file.
     pub fn supervised(program: &Program) -> Self {
         let scratch = Scratch::new("bench");
         let log = scratch.join("bench.log");
         let words: Vec<String> = program.argv.iter().map(|word| word.to_string_lossy().replace('%', "%%")).collect();
         let mut supervised = supervisor_conf::Program::new(NAME, &words.join(" "));
         supervised.stdout_logfile = Some(log.clone());
-        // As deploy/supervisor has it, but for the files that stay.
+        // As in deploy/supervisor, except for the number of backups.
         supervised.extra =
             ["startsecs=0", "stdout_logfile_maxbytes=50MB", "stdout_logfile_backups=1"].map(str::to_owned).to_vec();
         let supervisor = Supervisor::start(scratch.path(), &supervisor_conf::conf(&[supervised]));
@@ -56,12 +56,12 @@ impl RunningServer {
         Self::Supervised { supervisor, log, _scratch: scratch }
     }
 
-    /// Waits for the first answer, and gives the length of its body.
+    /// Waits for the first response, and returns the length of its body.
     pub fn wait_ready(&mut self, port: u16, path: &str) -> Result<usize, String> {
-        self.wait(&format!("answer from 127.0.0.1:{port}{path}"), || first_answer(port, path))
+        self.wait(&format!("response from 127.0.0.1:{port}{path}"), || first_response(port, path))
     }
 
-    /// Waits until there is one, while the server runs.
+    /// Waits until `ready` returns a value, as long as the server runs.
     pub fn wait<T>(&mut self, what: &str, ready: impl Fn() -> Option<T>) -> Result<T, String> {
         let began = Instant::now();
         loop {
@@ -70,7 +70,7 @@ impl RunningServer {
             }
             let ended = match self {
                 Self::Standalone { guard, .. } => {
-                    guard.exited().map(|status| format!("the server ended with {status}"))
+                    guard.exited().map(|status| format!("the server exited with {status}"))
                 }
                 Self::Supervised { .. } => None,
             };
@@ -82,7 +82,7 @@ impl RunningServer {
         }
     }
 
-    /// The end of what it wrote.
+    /// The end of its output on stderr.
     pub fn stderr_tail(&self) -> String {
         match self {
             Self::Standalone { tail, .. } => tail.text(),
@@ -95,7 +95,7 @@ impl RunningServer {
         }
     }
 
-    /// The server's processes: gunicorn has one for its workers and one for itself.
+    /// The server's processes: gunicorn has a master and a worker process.
     pub fn servers(&self) -> Vec<u32> {
         match self {
             Self::Standalone { guard, .. } => guard.family(),
@@ -103,7 +103,7 @@ impl RunningServer {
         }
     }
 
-    /// Asks it to stop, and waits for its end.
+    /// Terminates it and waits until it has exited.
     pub fn stop(self) {
         match self {
             Self::Standalone { mut guard, .. } => {
@@ -116,7 +116,7 @@ impl RunningServer {
         }
     }
 
-    /// The process that reads its stderr, when that is supervisord.
+    /// The process of supervisord, if that reads its stderr.
     pub fn supervisord(&self) -> Option<u32> {
         match self {
             Self::Standalone { .. } => None,
@@ -125,13 +125,13 @@ impl RunningServer {
     }
 }
 
-/// The length of the body, once there is an answer.
-fn first_answer(port: u16, path: &str) -> Option<usize> {
+/// The length of the body, once there is a response.
+fn first_response(port: u16, path: &str) -> Option<usize> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    let head = answer.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
-    answer.starts_with(b"HTTP/1.1 200").then_some(answer.len() - head)
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).ok()?;
+    let head = response.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+    response.starts_with(b"HTTP/1.1 200").then_some(response.len() - head)
 }

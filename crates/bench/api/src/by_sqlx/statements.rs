@@ -1,4 +1,4 @@
-//! The statements of the service, which serve both databases. `super` says which one this is.
+//! The statements of the service, for both databases; `super` defines the database.
 
 use std::collections::HashMap;
 
@@ -114,7 +114,7 @@ impl store::Store for Store {
 }
 
 impl Store {
-    /// The service asks once more for the user of an order that is to be placed.
+    /// The service also queries the user again before it places an order.
     async fn require(&self, user: Uuid) -> Result<(), StoreError> {
         let sql = "SELECT id, email, name, created_at, updated_at, version FROM users WHERE id = $1";
         sqlx::query(sql).bind(user).fetch_one(&self.pool).await?;

@@ -1,11 +1,11 @@
-//! What the load sends: the same bytes each time, but for a place where each request has a number of its own.
+//! The requests of the load generator: always the same bytes, except for an optional unique number.
 
-/// Stands in a header for a number that no other request of this run has.
+/// The placeholder in a header for a number unique to each request of a run.
 pub const UNIQUE: &str = "{unique}";
-/// As many bytes as the placeholder, so that each request is as long.
+/// The same length as the placeholder, so that all requests have the same length.
 const DIGITS: usize = UNIQUE.len();
 
-/// What is asked for, from the command line.
+/// The request from the command line.
 pub struct RequestSpec<'a> {
     pub method: &'a str,
     pub path: &'a str,

@@ -1,4 +1,4 @@
-//! One measurement: a fresh database, a fresh server that is filled, and its load.
+//! One measurement: a fresh database, a fresh server with initial data, and a load.
 
 use std::path::PathBuf;
 
@@ -18,12 +18,12 @@ use super::request::RequestSpec;
 use super::seed::{self, seed_database};
 use super::server::{program, warm_up};
 
-/// What measurements need.
+/// The prerequisites of measurements.
 pub struct Bench {
     pub cores: Cores,
     pub built: Built,
     pub python: Option<PathBuf>,
-    /// On the load's core, like all that this process starts.
+    /// Runs on the load generator's core.
     pub postgres: Option<Postgres>,
 }
 
@@ -51,7 +51,7 @@ impl Bench {
         let port = ports::free();
         let mut running =
             RunningServer::standalone(program(server, &self.built, self.python.as_deref(), port, database))?;
-        running.wait("answer of the API", || Client::new(port).get("/orders").try_send().ok())?;
+        running.wait("response of the API", || Client::new(port).get("/orders").try_send().ok())?;
         let servers = running.servers();
         for &pid in &servers {
             self.cores.pin_to_server_core(pid)?;
@@ -70,7 +70,7 @@ impl Bench {
         let load = load.window(warm_up(server, length.warm_up), length.seconds).watch(&servers);
         let measured = load.run().map_err(with_stderr)?;
         if measured.requests == 0 {
-            return Err(with_stderr("no request was answered".into()));
+            return Err(with_stderr("no request succeeded".into()));
         }
         let sample = Sample::of(&measured, body_bytes, None);
         running.stop();
