@@ -69,7 +69,7 @@ fn main() -> ExitCode {
         Ok(measured) => (measured.to_string(), ExitCode::SUCCESS),
         Err(reason) => (json!({"error": reason}).to_string(), ExitCode::FAILURE),
     };
-    // If the caller has closed stdout, there is nobody to report to.
+    // A caller that has closed stdout does not read the result.
     let _ = writeln!(io::stdout(), "{text}");
     code
 }

@@ -49,7 +49,7 @@ pub struct Args {
     /// Also write the figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the tables into README.md and the chart into docs/
+    /// Write the tables into docs/BENCHMARKS.md and the chart into docs/bench.svg
     #[arg(long, conflicts_with_all = ["quick", "only"])]
     update_documents: bool,
     /// Only measure these servers, and bare
@@ -82,7 +82,8 @@ pub fn run(args: &Args) -> Result<(), String> {
     }
     packages.extend(api.packages());
     let built = build::packages(&packages)?;
-    let other_languages = if args.quick || scenarios.is_empty() { OtherLanguages::default() } else { found() };
+    let other_languages =
+        if args.quick || scenarios.is_empty() { OtherLanguages::default() } else { set_up_other_languages() };
     scenarios.retain(|scenario| scenario.server.is_available(&other_languages));
     api.prepare();
     // Children inherit the load generator's core until they are pinned to another.
@@ -137,7 +138,7 @@ impl Args {
             log(&warning);
         }
         if self.update_documents {
-            documents::update("README.md", "bench", &report::markdown(&rows))?;
+            documents::update("docs/BENCHMARKS.md", "bench", &report::markdown(&rows))?;
             scratch::write(&scratch::workspace().join(report::CHART), chart::svg(&rows));
         }
         Ok(rows.iter().map(Row::json).chain(soak.as_ref().map(Soak::json)).collect())
@@ -145,8 +146,8 @@ impl Args {
 }
 
 /// Sets up the servers in other languages, and logs those that are skipped.
-fn found() -> OtherLanguages {
-    let (other_languages, missing) = OtherLanguages::find();
+fn set_up_other_languages() -> OtherLanguages {
+    let (other_languages, missing) = OtherLanguages::set_up();
     for why in &missing {
         log(why);
     }

@@ -22,7 +22,7 @@ pub struct OtherLanguages {
 
 impl OtherLanguages {
     /// Installs the packages. Also returns a line for each server that cannot be set up.
-    pub fn find() -> (Self, Vec<String>) {
+    pub fn set_up() -> (Self, Vec<String>) {
         let mut missing = Vec::new();
         let mut or_record = |found: Result<PathBuf, String>, server: &str| {
             found.map_err(|why| missing.push(format!("skipping {server}: {why}"))).ok()

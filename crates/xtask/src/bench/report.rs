@@ -1,4 +1,4 @@
-//! The tables: one with all rows for the terminal, and a summary for the README.
+//! The tables: one with all rows for the terminal, and a summary for docs/BENCHMARKS.md.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use super::plan::{CONNECTIONS, Content, NO_LINE, ONE_LINE, ORDER, Scenario, Sink
 use super::row::Row;
 use super::server::Server;
 
-/// The path of the chart.
+/// The path of the chart, which the README shows.
 pub const CHART: &str = "docs/bench.svg";
 
 /// All rows, aligned, and derived figures.
@@ -65,12 +65,11 @@ fn lines(rows: &[Row]) -> Option<f64> {
     Some((cost(TEN_LINES)? - none) / (cost(ONE_LINE)? - none))
 }
 
-/// The chart, a comparison of the servers, and one of other bodies and connections.
+/// A comparison of the servers, and one of other bodies and connections.
 pub fn markdown(rows: &[Row]) -> String {
-    let mut text = format!(
-        "![Requests per second of each server, relative to bare actix-web]({CHART})\n\n\
-         | server | requests/s | of bare | CPU per request | p99 | memory |\n\
-         | --- | ---: | ---: | ---: | ---: | ---: |\n"
+    let mut text = String::from(
+        "| server | requests/s | of bare | CPU per request | p99 | memory |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for row in compared(rows) {
         let _ = writeln!(
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_lists_every_server_and_scenario() {
+    fn the_document_lists_every_server_and_scenario() {
         let text = markdown(&rows());
         for line in [
             "| bare actix-web | 100,000 | 100 % | 10.0 µs | 1.2 ms | 5 MiB |",

@@ -25,7 +25,7 @@ use row::Row;
 use test_harness::peers::postgres::Postgres;
 
 /// The document with the table, and the name of its marks.
-const DOCUMENT: &str = "README.md";
+const DOCUMENT: &str = "docs/BENCHMARKS.md";
 const MARK: &str = "bench of the API";
 
 /// The scenarios and their timing.
