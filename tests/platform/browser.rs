@@ -13,7 +13,7 @@ const TWO_USERS: &str = include_str!("browser/two_users.mjs");
 
 /// The tag of a resource is no other's, and no copy that is one user's answers another.
 #[test]
-fn a_second_user_of_one_browser_gets_no_answer_of_the_first() {
+fn browser_caches_do_not_mix_users() {
     let chromium = program("chromium", "chromium");
     let app = Service::new(&binaries::app()).start();
     let scratch = Scratch::new("browser");

@@ -4,9 +4,9 @@
 #![forbid(unsafe_code)]
 
 mod browser;
-mod clients;
-mod document;
+mod generated_clients;
 mod nginx;
+mod openapi_linters;
 
 use std::fs::File;
 use std::process::Command;

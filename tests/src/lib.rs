@@ -3,13 +3,13 @@
 #![forbid(unsafe_code)]
 
 pub mod binaries;
-pub mod copy;
 pub mod load;
 pub mod peers;
 pub mod probe;
 pub mod records;
 pub mod service;
 pub mod sql;
+pub mod workspace_copy;
 
 pub use test_harness::{figures, http, ports, process_guard, scratch, wait};
 

@@ -8,7 +8,7 @@ use crate::api::{
 
 const NEW_PASSWORD: &str = "staple battery horse correct";
 
-fn a_token_alone_does_not_take_an_account_over(on: Setup) {
+fn changing_email_or_password_requires_the_current_password(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let change = |body: Value| app.patch(&format!("/users/{}", ada.id)).bearer(&ada.token).json(&body);
@@ -56,7 +56,7 @@ fn sessions_are_listed_and_revoked(on: Setup) {
     assert_eq!(list(&bob).as_array().map(Vec::len), Some(1));
 }
 
-fn roles_are_the_operators_alone(on: Setup) {
+fn only_the_operator_grants_roles(on: Setup) {
     let app = start(on);
     let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
     let role = || text(&app.get("/users/me").bearer(&ada.token).send().json(), "role");
@@ -91,7 +91,7 @@ fn roles_are_the_operators_alone(on: Setup) {
     assert!(code == Some(1) && said.is_empty() && why.contains("there is no user eve@example.org"), "{why}");
 }
 
-fn a_deletion_is_of_the_version_that_it_names(on: Setup) {
+fn deletion_honours_if_match(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let path = format!("/users/{}", ada.id);
@@ -102,7 +102,7 @@ fn a_deletion_is_of_the_version_that_it_names(on: Setup) {
     assert_eq!(app.delete(&path).bearer(&ada.token).header("if-match", new).send().status, 204);
 }
 
-fn what_one_caller_has_cached_is_not_anothers(on: Setup) {
+fn etags_and_vary_separate_callers(on: Setup) {
     let app = start(on);
     let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
     let me = |token: &str| app.get("/users/me").bearer(token);
@@ -127,7 +127,7 @@ fn what_one_caller_has_cached_is_not_anothers(on: Setup) {
     }
 }
 
-fn an_invalid_token_is_told_from_none(on: Setup) {
+fn invalid_and_missing_tokens_get_different_challenges(on: Setup) {
     let app = start(on);
     let challenge = |reply: &system_tests::http::Reply| reply.header("www-authenticate").map(str::to_owned);
     assert_eq!(challenge(&app.get("/users/me").send()).as_deref(), Some("Bearer"));
@@ -136,10 +136,10 @@ fn an_invalid_token_is_told_from_none(on: Setup) {
 }
 
 in_each_setup!(
-    a_token_alone_does_not_take_an_account_over,
+    changing_email_or_password_requires_the_current_password,
     sessions_are_listed_and_revoked,
-    roles_are_the_operators_alone,
-    a_deletion_is_of_the_version_that_it_names,
-    what_one_caller_has_cached_is_not_anothers,
-    an_invalid_token_is_told_from_none,
+    only_the_operator_grants_roles,
+    deletion_honours_if_match,
+    etags_and_vary_separate_callers,
+    invalid_and_missing_tokens_get_different_challenges,
 );

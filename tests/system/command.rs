@@ -32,7 +32,7 @@ fn refused(stopped: &Stopped) -> &str {
 }
 
 #[test]
-fn help_names_every_question() {
+fn help_lists_every_command_and_flag() {
     let help = answer(&["--help"]);
     for question in ["routes", "config", "log", "sentry", "--mode", "--level", "--env"] {
         assert!(help.contains(question), "{question} is not in:\n{help}");
@@ -40,7 +40,7 @@ fn help_names_every_question() {
 }
 
 #[test]
-fn routes_are_listed_with_their_blueprints() {
+fn routes_lists_each_route_with_its_blueprint() {
     let routes = json_answer(&["routes", "--json"]);
     for (method, path, blueprint) in [
         ("POST", "/users", "users"),
@@ -57,7 +57,7 @@ fn routes_are_listed_with_their_blueprints() {
 }
 
 #[test]
-fn blueprints_that_are_not_enabled_have_no_routes() {
+fn disabled_blueprints_have_no_routes() {
     let routes = answer(&["routes", "--set", "blueprints.enabled=users"]);
     assert!(routes.contains("/users") && !routes.contains("/orders"), "{routes}");
     let unknown = app(&["routes", "--set", "blueprints.enabled=no-such"]).run();
@@ -66,7 +66,7 @@ fn blueprints_that_are_not_enabled_have_no_routes() {
 }
 
 #[test]
-fn config_says_which_layer_set_what_and_masks_secrets() {
+fn config_shows_sources_and_masks_secrets() {
     let scratch = Scratch::new("config");
     scratch::make_dir(&scratch.join("config"));
     scratch::write(
@@ -101,14 +101,14 @@ fn config_says_which_layer_set_what_and_masks_secrets() {
 }
 
 #[test]
-fn config_check_only_checks() {
+fn config_check_prints_only_the_result() {
     assert_eq!(answer(&["config", "--check"]), "the settings are good\n");
     let bad = app(&["config", "--check"]).env("APP__LOG__LEVEL", "loud").run();
     assert!(refused(&bad).starts_with("log.level (set by APP__LOG__LEVEL): `loud` is not allowed"));
 }
 
 #[test]
-fn a_wrong_setting_is_named_with_its_layer_and_the_mend() {
+fn invalid_settings_are_reported_with_source_and_fix() {
     let scratch = Scratch::new("wrong");
     scratch::make_dir(&scratch.join("config"));
     scratch::write(&scratch.join("config/default.toml"), "[log]\nmodus = \"off\"\n[sentry]\nrelease = 1.10\n");
@@ -125,7 +125,7 @@ fn a_wrong_setting_is_named_with_its_layer_and_the_mend() {
 }
 
 #[test]
-fn an_empty_value_leaves_the_layer_below_its_say() {
+fn an_empty_value_falls_back_to_the_lower_layer() {
     let scratch = Scratch::new("empty");
     scratch::make_dir(&scratch.join("config"));
     scratch::write(&scratch.join("config/default.toml"), "[log]\nmode = \"stderr\"\n");
@@ -137,7 +137,7 @@ fn an_empty_value_leaves_the_layer_below_its_say() {
 }
 
 #[test]
-fn a_file_that_is_there_and_cannot_be_read_is_named() {
+fn an_unreadable_settings_file_is_reported() {
     let scratch = Scratch::new("unreadable");
     scratch::make_dir(&scratch.join("config/default.toml"));
     let stopped = app(&["config", "--check"]).dir(scratch.path()).run();
@@ -145,7 +145,7 @@ fn a_file_that_is_there_and_cannot_be_read_is_named() {
 }
 
 #[test]
-fn a_dsn_that_the_sdk_cannot_read_is_refused() {
+fn an_invalid_dsn_is_rejected() {
     for dsn in ["http://k@256.1.1.1/1", "http://k@ho<st/1", "http://:@host/1", "nonsense"] {
         let stopped = app(&["config", "--check"]).env("SENTRY_DSN", dsn).run();
         assert!(refused(&stopped).starts_with("sentry.dsn (set by SENTRY_DSN): this DSN"), "{dsn}: {}", stopped.stderr);
@@ -153,7 +153,7 @@ fn a_dsn_that_the_sdk_cannot_read_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_no_toml_is_named() {
+fn an_invalid_toml_file_is_reported() {
     let scratch = Scratch::new("no-toml");
     scratch::make_dir(&scratch.join("config"));
     scratch::write(&scratch.join("config/default.toml"), "[log\nlevel = 1");
@@ -162,7 +162,7 @@ fn a_file_that_is_no_toml_is_named() {
 }
 
 #[test]
-fn explain_prints_the_table_in_force() {
+fn explain_prints_the_effective_table() {
     let dsn = "--set=sentry.dsn=https://key@sentry.example/7";
     let explained = answer(&["log", "explain", dsn]);
     let row = |what: &str, level: &str| {
@@ -193,7 +193,7 @@ fn explain_prints_the_table_in_force() {
 }
 
 #[test]
-fn sentry_test_says_whether_an_event_arrived() {
+fn sentry_test_reports_delivery() {
     let project = Bugsink::shared().project();
     let sent = app(&["sentry", "test"]).env("SENTRY_DSN", &project.dsn).run();
     assert_eq!(sent.code(), Some(0), "{}", sent.stderr);

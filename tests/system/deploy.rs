@@ -106,14 +106,14 @@ fn plan_0_records_nothing_n18() {
 }
 
 #[test]
-fn plan_1_is_sentry_alone_n19() {
+fn plan_1_uses_sentry_only_n19() {
     let deployed = live_through("plan-1.conf");
     assert_eq!(scratch::read(&deployed.file("log/app.log")), "");
     assert_eq!(deployed.events(), ["caught", "uncaught"]);
 }
 
 #[test]
-fn plan_2_tells_the_story_in_the_file_and_the_failures_to_sentry_n20() {
+fn plan_2_logs_to_the_file_and_reports_failures_to_sentry_n20() {
     let deployed = live_through("plan-2.conf");
     let story = [
         "exception caught",
@@ -129,7 +129,7 @@ fn plan_2_tells_the_story_in_the_file_and_the_failures_to_sentry_n20() {
 }
 
 #[test]
-fn plan_2_at_warning_keeps_what_went_wrong_n21() {
+fn plan_2_at_warning_logs_warnings_and_errors_n21() {
     let deployed = live_through("plan-2-warning.conf");
     let story = [
         "exception caught",
@@ -143,14 +143,14 @@ fn plan_2_at_warning_keeps_what_went_wrong_n21() {
 }
 
 #[test]
-fn plan_2_at_critical_closes_the_file_n22() {
+fn plan_2_at_critical_writes_nothing_to_the_file_n22() {
     let deployed = live_through("plan-2-critical.conf");
     assert_eq!(scratch::read(&deployed.file("log/app.log")), "");
     assert_eq!(deployed.events(), ["caught", "uncaught"]);
 }
 
 #[test]
-fn supervisords_own_log_can_be_turned_off_n8() {
+fn supervisords_own_log_can_be_disabled_n8() {
     let deployed = live_through("no-supervisord-log.conf");
     assert_eq!(deployed.written().len(), 6);
     for name in ["log/supervisord.log", "supervisord.log", "none"] {
@@ -159,14 +159,14 @@ fn supervisords_own_log_can_be_turned_off_n8() {
 }
 
 #[test]
-fn nothing_needs_to_be_kept_of_the_child_n9() {
+fn the_child_log_can_be_disabled_n9() {
     let deployed = live_through("no-app-log.conf");
     assert!(!deployed.file("log/app.log").exists() && !deployed.file("none").exists());
     assert_eq!(deployed.events(), ["caught", "error", "uncaught"]);
 }
 
 #[test]
-fn a_bad_setting_is_not_tried_again() {
+fn an_invalid_setting_is_not_retried() {
     let deployed = Deployed::start("plan-2.conf", &[("APP__LOG__RESPONSE__BODY", "everything")]);
     deployed.supervisor.wait_for("app", "EXITED");
     let said = scratch::read(&deployed.file("log/app.log"));
@@ -175,7 +175,7 @@ fn a_bad_setting_is_not_tried_again() {
 }
 
 #[test]
-fn what_is_not_to_be_had_for_now_is_tried_again() {
+fn an_unavailable_port_is_retried() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let port = taken.local_addr().expect("it is bound").port().to_string();
     let deployed = Deployed::start("plan-2.conf", &[("PORT", &port)]);

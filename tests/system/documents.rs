@@ -37,7 +37,7 @@ fn the_readme_shows_the_table() {
 }
 
 #[test]
-fn the_architecture_shows_what_faults_do() {
+fn the_architecture_lists_the_faults() {
     check("ARCHITECTURE.md", "faults", &crate::faults::rows());
 }
 
@@ -47,7 +47,7 @@ fn the_settings_reference_lists_every_setting() {
 }
 
 #[test]
-fn the_api_document_is_that_of_the_code() {
+fn the_openapi_file_is_current() {
     let path = scratch::workspace().join("docs/openapi.json");
     let expected = answer(&["openapi"]);
     if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
@@ -60,7 +60,7 @@ fn the_api_document_is_that_of_the_code() {
 }
 
 #[test]
-fn each_test_that_the_security_document_names_exists() {
+fn tests_named_in_security_md_exist() {
     let text = scratch::read(&scratch::workspace().join("docs/SECURITY.md"));
     let rows = text.lines().filter(|line| line.starts_with("| API"));
     let mut named = 0;

@@ -25,7 +25,7 @@ fn slow(service: &Running, ms: u64) -> thread::JoinHandle<std::io::Result<u16>> 
 }
 
 #[test]
-fn the_start_says_in_one_record_what_runs() {
+fn the_start_record_describes_the_service() {
     let service = probe().start();
     let records = service.records();
     let start = &records[0];
@@ -43,7 +43,7 @@ fn the_start_says_in_one_record_what_runs() {
 }
 
 #[test]
-fn a_signal_lets_the_requests_in_hand_finish() {
+fn a_signal_lets_in_flight_requests_finish() {
     for signal in ["TERM", "INT"] {
         let project = Bugsink::shared().project();
         let mut service = probe_with(&project).start();
@@ -61,7 +61,7 @@ fn a_signal_lets_the_requests_in_hand_finish() {
 }
 
 #[test]
-fn the_stop_is_bounded() {
+fn shutdown_is_bounded() {
     let mut service = probe().env("APP__SERVER__SHUTDOWN_TIMEOUT_S", "3").start();
     let endless = slow(&service, 600_000);
     let began = Instant::now();
@@ -74,7 +74,7 @@ fn the_stop_is_bounded() {
 }
 
 #[test]
-fn a_stop_logs_nothing_but_itself() {
+fn a_clean_shutdown_logs_two_records() {
     for _ in 0..10 {
         let records = probe().start().stop().records();
         let messages: Vec<_> = records.iter().skip(1).map(|record| &record["message"]).collect();
@@ -83,7 +83,7 @@ fn a_stop_logs_nothing_but_itself() {
 }
 
 #[test]
-fn a_second_signal_ends_at_once() {
+fn a_second_signal_exits_immediately() {
     let mut service = probe().start();
     let endless = slow(&service, 600_000);
     service.signal("TERM");
@@ -94,7 +94,7 @@ fn a_second_signal_ends_at_once() {
 }
 
 #[test]
-fn health_is_told_on_a_listener_of_its_own_and_never_recorded() {
+fn health_has_its_own_listener_and_is_not_logged() {
     let service = probe().start();
     let management = service.management();
     assert_eq!(management.get("/health/live").send().status, 200);
@@ -107,7 +107,7 @@ fn health_is_told_on_a_listener_of_its_own_and_never_recorded() {
 }
 
 #[test]
-fn it_is_not_ready_while_it_stops() {
+fn readiness_fails_during_shutdown() {
     let mut service = probe().start();
     let in_hand = slow(&service, 1000);
     service.signal("TERM");
@@ -130,7 +130,7 @@ pub fn refusal(stopped: &Stopped) -> String {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named() {
+fn a_port_in_use_is_reported() {
     let running = probe().start();
     let port = running.port.to_string();
     let refused = refusal(&probe().env("APP__SERVER__PORT", &port).run());
@@ -138,7 +138,7 @@ fn a_port_that_is_taken_is_named() {
 }
 
 #[test]
-fn a_database_that_cannot_be_used_is_said_in_one_line() {
+fn an_unusable_database_is_reported_in_one_line() {
     let scratch = Scratch::new("databases");
     let url = |name: &str| format!("sqlite://{}", scratch.join(name).display());
     scratch::write(&scratch.join("text.db"), "this is a text and no database ".repeat(100));
@@ -158,7 +158,7 @@ fn a_database_that_cannot_be_used_is_said_in_one_line() {
 }
 
 #[test]
-fn a_database_that_another_process_holds_is_said_in_one_line() {
+fn a_locked_database_is_reported_in_one_line() {
     let scratch = Scratch::new("locked");
     let path = scratch.join("held.db");
     let hold = format!(
@@ -179,7 +179,7 @@ fn a_database_that_another_process_holds_is_said_in_one_line() {
 }
 
 #[test]
-fn the_death_of_supervisord_stops_no_request_and_no_stop() {
+fn killing_supervisord_affects_neither_requests_nor_shutdown() {
     let mut service = Supervised::start(&[]);
     let pid = service.supervisor.program_pid("probe");
     service.supervisor.kill9();
@@ -204,7 +204,7 @@ fn the_database_is_in_wal_mode() {
 }
 
 #[test]
-fn a_process_can_serve_some_of_the_blueprints() {
+fn a_process_can_serve_a_subset_of_blueprints() {
     let service =
         system_tests::service::Service::new(&binaries::app()).env("APP__BLUEPRINTS__ENABLED", "users").start();
     assert_eq!(service.get("/orders").send().status, 404);

@@ -37,7 +37,7 @@ fn paths(page: &Value) -> Vec<String> {
     items.iter().map(|item| format!("/orders/{}", text(item, "id"))).collect()
 }
 
-fn the_whole_life_of_an_order(on: Setup) {
+fn the_order_lifecycle_works(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let lines = json!([
@@ -86,7 +86,7 @@ fn the_whole_life_of_an_order(on: Setup) {
     }
 }
 
-fn a_wrong_move_is_told_what_is_possible(on: Setup) {
+fn an_invalid_transition_reports_the_valid_ones(on: Setup) {
     let app = start(on);
     // An admin may make every move of their own orders.
     let ada = admin(&app, "ada");
@@ -112,7 +112,7 @@ fn a_wrong_move_is_told_what_is_possible(on: Setup) {
     }
 }
 
-fn of_two_that_pay_at_once_one_does(on: Setup) {
+fn only_one_of_two_concurrent_payments_succeeds(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     for _ in 0..20 {
@@ -131,7 +131,7 @@ fn of_two_that_pay_at_once_one_does(on: Setup) {
     }
 }
 
-fn anothers_order_is_unknown(on: Setup) {
+fn another_users_order_is_404(on: Setup) {
     let app = start(on);
     let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
     let path = place(&app, &ada);
@@ -187,7 +187,7 @@ fn orders_are_listed_newest_first_and_by_status(on: Setup) {
     assert_eq!(wrong("total=maybe"), ["total"]);
 }
 
-fn a_move_is_of_the_version_that_it_names(on: Setup) {
+fn transitions_honour_if_match(on: Setup) {
     let app = start(on);
     let root = admin(&app, "root");
     let path = place(&app, &root);
@@ -204,7 +204,7 @@ fn a_move_is_of_the_version_that_it_names(on: Setup) {
     assert_eq!(app.post(&format!("{cancelled}/cancel")).bearer(&root.token).header("if-match", "*").send().status, 200);
 }
 
-fn an_order_outlasts_its_user(on: Setup) {
+fn an_order_survives_its_users_deletion(on: Setup) {
     let app = start(on);
     let (ada, root) = (member(&app, "ada"), admin(&app, "root"));
     let path = place(&app, &ada);
@@ -218,7 +218,7 @@ fn an_order_outlasts_its_user(on: Setup) {
     problem(app.get(&path).bearer(&again.token), 404);
 }
 
-fn what_is_wrong_with_an_order_is_named(on: Setup) {
+fn invalid_orders_are_rejected_by_field(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let post = |body: Value| app.post("/orders").bearer(&ada.token).json(&body);
@@ -250,7 +250,7 @@ fn what_is_wrong_with_an_order_is_named(on: Setup) {
     assert!(text(&malformed, "detail").contains("line 1 column 12"), "{malformed}");
 }
 
-fn what_is_not_there_is_told_apart(on: Setup) {
+fn missing_resources_and_methods_are_distinguished(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let (one, pay) = (format!("/orders/{NOBODY}"), format!("/orders/{NOBODY}/pay"));
@@ -271,13 +271,13 @@ fn what_is_not_there_is_told_apart(on: Setup) {
 }
 
 in_each_setup!(
-    the_whole_life_of_an_order,
-    a_wrong_move_is_told_what_is_possible,
-    of_two_that_pay_at_once_one_does,
-    anothers_order_is_unknown,
+    the_order_lifecycle_works,
+    an_invalid_transition_reports_the_valid_ones,
+    only_one_of_two_concurrent_payments_succeeds,
+    another_users_order_is_404,
     orders_are_listed_newest_first_and_by_status,
-    a_move_is_of_the_version_that_it_names,
-    an_order_outlasts_its_user,
-    what_is_wrong_with_an_order_is_named,
-    what_is_not_there_is_told_apart,
+    transitions_honour_if_match,
+    an_order_survives_its_users_deletion,
+    invalid_orders_are_rejected_by_field,
+    missing_resources_and_methods_are_distinguished,
 );

@@ -36,7 +36,7 @@ fn resident(app: &Running) -> f64 {
 // In a release build 22 MiB become 61 and then 23; where each hash took memory of its own they became 708, for good. Of the
 // threads' memory 38 MiB are blocks of two hashes.
 #[test]
-fn a_burst_of_logins_leaves_no_memory_behind() {
+fn memory_is_released_after_a_burst_of_logins() {
     let app = start(2, 50);
     let before = resident(&app);
     register(&app, "ada");
@@ -53,7 +53,7 @@ fn a_burst_of_logins_leaves_no_memory_behind() {
 }
 
 #[test]
-fn a_full_queue_answers_at_once() {
+fn a_full_queue_rejects_immediately() {
     let app = start(1, 1);
     register(&app, "ada");
     let replies = burst(&app, 40);
@@ -77,7 +77,7 @@ fn a_full_queue_answers_at_once() {
 }
 
 #[test]
-fn a_hash_that_an_earlier_version_stored_still_verifies() {
+fn hashes_of_earlier_versions_verify() {
     let app = start(1, 1);
     register(&app, "ada");
     // By the reference implementation, at another cost, of a text that is not in its NFKC form.

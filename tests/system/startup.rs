@@ -30,7 +30,7 @@ fn refusal(service: Service) -> String {
 }
 
 #[test]
-fn near_misses_in_the_environment_are_warnings_of_the_start_record() {
+fn mistyped_variables_are_warnings_in_the_start_record() {
     let started = start_record(&[
         ("APP_LOG_MODE", "hunter2"),
         ("app__log__level", "hunter2"),
@@ -53,7 +53,7 @@ fn near_misses_in_the_environment_are_warnings_of_the_start_record() {
 }
 
 #[test]
-fn other_programs_variables_are_none_of_ours() {
+fn variables_of_other_programs_are_ignored() {
     let started = start_record(&[
         ("APP_NAME", "shop"),
         ("APP_PORT", "tcp://10.0.0.1:80"),
@@ -85,7 +85,7 @@ fn config_check_prints_the_warnings() {
 }
 
 #[test]
-fn a_directory_of_settings_that_is_given_must_be_there() {
+fn a_given_settings_directory_must_exist() {
     let scratch = Scratch::new("directories");
     scratch::write(&scratch.join("file"), "");
     for given in ["no-such", "file"] {
@@ -104,7 +104,7 @@ fn a_directory_of_settings_that_is_given_must_be_there() {
 }
 
 #[test]
-fn an_unknown_variable_of_ours_stops_the_start() {
+fn an_unknown_app_variable_stops_the_start() {
     for (name, value, expected) in [
         ("APP__FOO", "x", "foo (set by APP__FOO): there is no such setting"),
         ("APP__FOO", "", "foo (set by APP__FOO): there is no such setting"),
@@ -141,7 +141,7 @@ fn an_unknown_variable_of_ours_stops_the_start() {
 }
 
 #[test]
-fn a_name_that_is_no_utf8_or_differs_in_case_alone_is_not_passed_over() {
+fn non_utf8_and_duplicate_variables_are_rejected() {
     let name = std::ffi::OsString::from_vec(b"APP__LOG__MODE\xff".to_vec());
     let mut shell = std::process::Command::new(binaries::app());
     let refused = shell.args(["config", "--check"]).env_clear().env(name, "off").output().expect("it runs");
@@ -152,7 +152,7 @@ fn a_name_that_is_no_utf8_or_differs_in_case_alone_is_not_passed_over() {
 }
 
 #[test]
-fn rust_log_sets_levels_below_the_settings_of_ours() {
+fn rust_log_has_lower_precedence_than_settings() {
     let scratch = Scratch::new("rust-log");
     scratch::make_dir(&scratch.join("config"));
     scratch::write(&scratch.join("config/default.toml"), "[log.levels]\nhyper-util = \"error\"\n");
@@ -178,7 +178,7 @@ fn rust_log_sets_levels_below_the_settings_of_ours() {
 }
 
 #[test]
-fn rust_log_is_heeded_line_by_line() {
+fn rust_log_filters_lines() {
     let lines = |rust_log: &str| {
         let service = probe().env("RUST_LOG", rust_log).start();
         let steps = json!([{"do": "log", "level": "debug", "message": "heeded"}]);
@@ -193,7 +193,7 @@ fn rust_log_is_heeded_line_by_line() {
 }
 
 #[test]
-fn an_origin_that_no_browser_sends_is_refused() {
+fn invalid_cors_origins_are_rejected() {
     for origin in ["https://*.example.com", "https://*", "*.example.com", "https://shop.example:*"] {
         let said = refusal(app().arg("config").arg("--check").env("APP__SERVER__CORS__ORIGINS", origin));
         let expected = format!("server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `{origin}` matches no origin");

@@ -14,7 +14,7 @@ fn ids(page: &Value) -> Vec<String> {
     page["items"].as_array().expect("a page has items").iter().map(|item| text(item, "id")).collect()
 }
 
-fn the_whole_life_of_a_user(on: Setup) {
+fn the_user_lifecycle_works(on: Setup) {
     let app = start(on);
 
     let registration = json!({"email": "Ada@Example.org", "password": PASSWORD, "name": "Ada"});
@@ -121,7 +121,7 @@ fn users_are_listed_for_admins_newest_first(on: Setup) {
     assert_eq!(wrong_fields(app.get("/users?after=nobody").bearer(&token)), ["after"]);
 }
 
-fn what_is_wrong_with_a_registration_is_named(on: Setup) {
+fn invalid_registrations_are_rejected_by_field(on: Setup) {
     let app = start(on);
     let post = |body: &Value| app.post("/users").json(body);
     let with = |key: &str, value: Value| {
@@ -149,7 +149,7 @@ fn what_is_wrong_with_a_registration_is_named(on: Setup) {
     problem(app.post("/users").body("application/json", ""), 400);
 }
 
-fn a_guessable_password_is_refused(on: Setup) {
+fn guessable_passwords_are_rejected(on: Setup) {
     let app = start(on);
     let guessable = ["password1", "QWERTYUIOP", "00000000", "Ada.Lovelace@EXAMPLE.org", "ADA.lovelace"];
     let refused = |request: Request, password: &str| {
@@ -177,7 +177,7 @@ fn a_guessable_password_is_refused(on: Setup) {
     token(&app, "ada.lovelace@example.org", PASSWORD);
 }
 
-fn equal_characters_are_one_password_however_they_are_typed(on: Setup) {
+fn passwords_are_compared_in_nfkc_form(on: Setup) {
     let app = start(on);
     let (composed, decomposed) = ("caf\u{e9} correct horse", "cafe\u{301} correct horse");
     let registration = |email: &str, password: &str| json!({"email": email, "password": password, "name": "Ada"});
@@ -191,7 +191,7 @@ fn equal_characters_are_one_password_however_they_are_typed(on: Setup) {
     assert_eq!(wrong_fields(app.post("/users").json(&shorter)), ["password"]);
 }
 
-fn an_email_address_is_one_users_whatever_its_case(on: Setup) {
+fn email_addresses_are_unique_ignoring_case(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     register(&app, "bob");
@@ -208,7 +208,7 @@ fn an_email_address_is_one_users_whatever_its_case(on: Setup) {
     assert_eq!(change("Ada@example.org").send().status, 200);
 }
 
-fn a_refused_login_does_not_say_what_was_wrong(on: Setup) {
+fn a_failed_login_does_not_reveal_the_reason(on: Setup) {
     let app = start(on);
     register(&app, "ada");
     let refused = |email: &str, password: &str| {
@@ -221,7 +221,7 @@ fn a_refused_login_does_not_say_what_was_wrong(on: Setup) {
     assert!(!app.stderr().contains("something else"));
 }
 
-fn without_a_valid_token_there_is_nothing_to_see(on: Setup) {
+fn requests_without_a_valid_token_are_401(on: Setup) {
     let app = start(on);
     let one = format!("/users/{NOBODY}");
     let requests = || [app.get("/users"), app.get(&one), app.patch(&one), app.delete(&one), app.post("/users/logout")];
@@ -236,7 +236,7 @@ fn without_a_valid_token_there_is_nothing_to_see(on: Setup) {
     assert!(!app.stderr().contains("no-such-token"));
 }
 
-fn another_user_is_unknown(on: Setup) {
+fn another_user_is_404(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let bob = text(&register(&app, "bob"), "id");
@@ -258,7 +258,7 @@ fn another_user_is_unknown(on: Setup) {
     assert_eq!(patch(&json!({})).send().json()["name"], "ada");
 }
 
-fn what_is_not_there_is_told_apart(on: Setup) {
+fn missing_resources_and_methods_are_distinguished(on: Setup) {
     let app = start(on);
     let Member { token, .. } = member(&app, "ada");
     let nobody = format!("/users/{NOBODY}");
@@ -279,14 +279,14 @@ fn what_is_not_there_is_told_apart(on: Setup) {
 }
 
 in_each_setup!(
-    the_whole_life_of_a_user,
+    the_user_lifecycle_works,
     users_are_listed_for_admins_newest_first,
-    what_is_wrong_with_a_registration_is_named,
-    a_guessable_password_is_refused,
-    equal_characters_are_one_password_however_they_are_typed,
-    an_email_address_is_one_users_whatever_its_case,
-    a_refused_login_does_not_say_what_was_wrong,
-    without_a_valid_token_there_is_nothing_to_see,
-    another_user_is_unknown,
-    what_is_not_there_is_told_apart,
+    invalid_registrations_are_rejected_by_field,
+    guessable_passwords_are_rejected,
+    passwords_are_compared_in_nfkc_form,
+    email_addresses_are_unique_ignoring_case,
+    a_failed_login_does_not_reveal_the_reason,
+    requests_without_a_valid_token_are_401,
+    another_user_is_404,
+    missing_resources_and_methods_are_distinguished,
 );

@@ -43,7 +43,7 @@ const LAYERS: [&[&str]; 7] = [
 const ROOT_AND_ROUTES: (&str, &[&str]) = ("blueprint-orders", &["", "api", "routes"]);
 
 #[test]
-fn the_drawing_has_every_crate_with_its_dependencies() {
+fn the_diagram_shows_every_crate_and_dependency() {
     let drawn = drawn();
     let (missing, superfluous) = differences(&crates(), &drawn);
     assert!(
@@ -53,7 +53,7 @@ fn the_drawing_has_every_crate_with_its_dependencies() {
 }
 
 #[test]
-fn crates_depend_one_way() {
+fn crate_dependencies_follow_the_layers() {
     let crates = crates();
     for (layer, names) in LAYERS.iter().enumerate() {
         let below: BTreeSet<&str> = LAYERS[..layer].concat().into_iter().collect();
@@ -66,7 +66,7 @@ fn crates_depend_one_way() {
 }
 
 #[test]
-fn no_modules_of_a_crate_import_each_other() {
+fn modules_have_no_import_cycles() {
     let mut found = BTreeSet::new();
     for name in CRATES {
         let files = modules::imports(&source(name));
@@ -81,7 +81,7 @@ fn no_modules_of_a_crate_import_each_other() {
 }
 
 #[test]
-fn one_file_of_the_core_and_one_crate_know_the_sdk_of_sentry() {
+fn only_the_sentry_crate_and_one_core_file_use_the_sdk() {
     let wiring = source("core").join("sentry.rs");
     let sources = directories().into_iter().filter(|directory| !directory.ends_with("sentry"));
     let files = sources.flat_map(|directory| rust_files(&directory.join("src"))).filter(|path| *path != wiring);
@@ -100,7 +100,7 @@ fn one_file_of_the_core_and_one_crate_know_the_sdk_of_sentry() {
 }
 
 #[test]
-fn no_module_is_included_by_its_path() {
+fn no_module_uses_a_path_attribute() {
     let mut found = vec![];
     for path in directories().iter().flat_map(|directory| rust_files(directory)) {
         let text = scratch::read(&path);

@@ -13,7 +13,7 @@ use system_tests::service::Service;
 use crate::api::member;
 
 #[test]
-fn a_request_waits_for_postgresql_no_more_than_its_statements_must() {
+fn requests_use_no_extra_postgres_round_trips() {
     let postgres = Postgres::shared();
     // Late enough that what is sent together arrives together.
     let proxy = SlowProxy::start(postgres.port(), Duration::from_millis(10));

@@ -8,7 +8,7 @@ use system_tests::sql::Direct;
 
 use crate::api::Engine;
 
-fn a_downgraded_program_names_who_wrote_the_schema(on: Engine) {
+fn a_downgrade_reports_the_version_that_wrote_the_schema(on: Engine) {
     let scratch = Scratch::new("downgrade");
     let url = match on {
         Engine::Sqlite => format!("sqlite://{}", scratch.join("app.db").display()),
@@ -34,11 +34,11 @@ fn a_downgraded_program_names_who_wrote_the_schema(on: Engine) {
 }
 
 #[test]
-fn a_downgraded_program_names_who_wrote_the_schema_on_sqlite() {
-    a_downgraded_program_names_who_wrote_the_schema(Engine::Sqlite);
+fn a_downgrade_reports_the_schemas_version_on_sqlite() {
+    a_downgrade_reports_the_version_that_wrote_the_schema(Engine::Sqlite);
 }
 
 #[test]
-fn a_downgraded_program_names_who_wrote_the_schema_on_postgres() {
-    a_downgraded_program_names_who_wrote_the_schema(Engine::Postgres);
+fn a_downgrade_reports_the_schemas_version_on_postgres() {
+    a_downgrade_reports_the_version_that_wrote_the_schema(Engine::Postgres);
 }

@@ -7,7 +7,7 @@ use system_tests::service::Service;
 use crate::api::member;
 
 #[test]
-fn the_values_of_statements_are_never_logged() {
+fn statement_values_are_never_logged() {
     let app = Service::new(&binaries::app())
         .env("APP__DATABASE__URL", Postgres::shared().database())
         .env("APP__LOG__LEVEL", "trace")

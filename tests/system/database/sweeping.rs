@@ -14,7 +14,7 @@ use crate::api::{Engine, member, token};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
-fn expired_rows_go_without_a_request(on: Engine) {
+fn expired_rows_are_deleted_in_the_background(on: Engine) {
     let scratch = Scratch::new("sweeping");
     let url = match on {
         Engine::Sqlite => format!("sqlite://{}", scratch.join("app.db").display()),
@@ -58,11 +58,11 @@ fn expired_rows_go_without_a_request(on: Engine) {
 }
 
 #[test]
-fn expired_rows_go_without_a_request_on_sqlite() {
-    expired_rows_go_without_a_request(Engine::Sqlite);
+fn expired_rows_are_deleted_in_the_background_on_sqlite() {
+    expired_rows_are_deleted_in_the_background(Engine::Sqlite);
 }
 
 #[test]
-fn expired_rows_go_without_a_request_on_postgres() {
-    expired_rows_go_without_a_request(Engine::Postgres);
+fn expired_rows_are_deleted_in_the_background_on_postgres() {
+    expired_rows_are_deleted_in_the_background(Engine::Postgres);
 }

@@ -1,15 +1,15 @@
 //! What goes wrong around the service, done to the real binary with a load running. `TABLE` is what ARCHITECTURE.md tells
 //! of it.
 
-mod crowding;
-mod hangups;
-mod left;
-pub mod outages;
+mod client_disconnects;
+pub mod database_outages;
+mod detached_transactions;
+mod flood_limit;
 mod panics;
-mod reader;
 mod sentry;
 mod spool;
 mod starvation;
+mod stderr_reader;
 
 use std::time::Duration;
 
@@ -25,117 +25,117 @@ pub const TABLE: &[(&str, &str, &str, &str)] = &[
         "the reader of stderr stalls",
         "requests go on; the queue fills, responses are refused first",
         "what is counted by kind, said once it reads again",
-        "reader::a_reader_that_stalls_is_not_felt",
+        "stderr_reader::a_stalled_reader_does_not_delay_requests",
     ),
     (
         "the reader of stderr dies, or stderr is closed",
         "requests go on; each batch is tried again, then counted",
         "the records until somebody reads again",
-        "reader::a_supervisord_that_is_killed_takes_nothing_with_it, reader::a_new_reader_is_told_what_was_lost, \
-         reader::a_closed_stderr_is_no_reason_not_to_serve",
+        "stderr_reader::requests_continue_after_supervisord_is_killed, stderr_reader::a_new_reader_receives_the_count_of_lost_records, \
+         stderr_reader::the_service_runs_with_a_closed_stderr",
     ),
     (
         "Sentry is down, at the start or later",
         "events go to the spool and are sent again, the oldest first, with their ids",
         "nothing",
-        "sentry::what_it_missed_arrives_when_it_is_back, spool::what_one_process_left_the_next_one_sends",
+        "sentry::spooled_events_arrive_when_sentry_recovers, spool::the_next_process_sends_spooled_events",
     ),
     (
         "Sentry hangs, drips, or answers 429, 500 or garbage",
         "the same; it is left alone for 1 s, doubling up to 30 s, or as long as it says",
         "nothing",
-        "sentry::whatever_it_does_requests_go_on_and_every_event_is_accounted_for, \
-         sentry::over_its_quota_it_is_left_alone",
+        "sentry::every_event_is_accounted_for_whatever_sentry_does, \
+         sentry::a_quota_response_pauses_sending",
     ),
     (
         "Sentry refuses for good (400, 403, 413)",
         "the event goes to stderr in full",
         "nothing",
-        "sentry::whatever_it_does_requests_go_on_and_every_event_is_accounted_for",
+        "sentry::every_event_is_accounted_for_whatever_sentry_does",
     ),
     (
         "there is no spool, or it cannot be written",
         "events that cannot be sent go to stderr in full",
         "nothing",
-        "spool::one_that_cannot_be_written_is_no_silence, and `silence`",
+        "spool::an_unwritable_spool_sends_events_to_stderr, and `sentry_fallback`",
     ),
     (
         "the spool is full, or its events too old",
         "the oldest go, counted and said",
         "what is counted",
-        "spool::the_oldest_make_room_and_are_counted",
+        "spool::a_full_spool_evicts_and_counts_the_oldest_events",
     ),
     (
         "a file in the spool is corrupt, or not ours",
         "it is put into `aside/` and said; the others are sent",
         "the corrupt event",
-        "spool::what_is_no_event_is_put_aside",
+        "spool::invalid_spool_files_are_quarantined",
     ),
     (
         "Sentry fails at one event, and takes all others",
         "after three tries the others pass it by",
         "nothing, until it is too old",
-        "spool::one_event_that_sentry_fails_at_does_not_keep_the_others",
+        "spool::one_failing_event_does_not_block_the_others",
     ),
     ("1,000 failures in a burst", "all of them arrive", "nothing", "sentry::a_thousand_failures_in_a_burst_all_arrive"),
     (
         "one failure over and over",
         "100 reports of it in 10 s are told, on stderr and in Sentry, then their count",
         "the details of the others, counted",
-        "crowding::a_flood_is_counted_and_crowds_nobody_out",
+        "flood_limit::a_flood_is_counted_and_other_errors_are_reported",
     ),
     (
         "a client leaves in the middle of a write",
         "what it has begun is finished; its response is aborted, and a failure after it is reported as its own",
         "nothing that was acknowledged",
-        "hangups::on_a_slow_postgresql_acknowledged_is_stored, hangups::on_sqlite_acknowledged_is_stored, \
-         left::a_commit_that_fails_after_its_client_has_left_is_reported_once",
+        "client_disconnects::acknowledged_writes_are_stored_on_slow_postgres, client_disconnects::acknowledged_writes_are_stored_on_sqlite, \
+         detached_transactions::a_failed_commit_after_disconnect_is_reported_once",
     ),
     (
         "clients ask and leave at once, over and over",
         "whoever waits is answered as before",
         "nothing",
-        "starvation::on_postgresql_who_waits_is_answered_whoever_leaves",
+        "starvation::disconnects_do_not_starve_waiting_clients_on_postgres",
     ),
     (
         "PostgreSQL cannot be used for a while",
         "503 with Retry-After, at once when it is known; each cause is told once in log.flood.window_s; it goes on by itself",
         "the requests, counted",
-        "outages::a_server_that_does_not_run_is_told_and_survived, \
-         outages::a_role_without_connections_left_is_told_and_survived, \
-         outages::a_password_that_changes_is_told_and_survived, \
-         outages::a_network_that_passes_nothing_on_is_told_and_survived",
+        "database_outages::the_service_recovers_from_a_stopped_server, \
+         database_outages::the_service_recovers_from_an_exhausted_connection_limit, \
+         database_outages::the_service_recovers_from_a_changed_password, \
+         database_outages::the_service_recovers_from_a_stalled_network",
     ),
     (
         "a panic, on any thread",
         "a record and an event; a handler's request is answered 500",
         "nothing",
-        "panics::a_panic_on_any_thread_is_told",
+        "panics::a_panic_on_any_thread_is_reported",
     ),
     (
         "a panic that ends the process: a second one, or with panic=abort",
         "up to 2 s are spent on the last words",
         "the requests in hand",
-        "panics::a_second_panic_has_its_last_words, panics::with_panic_abort_the_last_words_are_written",
+        "panics::a_double_panic_is_written_before_the_abort, panics::panic_abort_writes_the_panic_before_the_abort",
     ),
     (
         "SIGTERM in any of these",
         "it ends within server.shutdown_timeout_s: requests 5/8 of it, then stacks, Sentry, stderr",
         "what a stalled stderr does not take: its count is kept in the spool",
-        "reader::a_stop_waits_neither_for_a_reader_that_stalls_nor_for_sentry, and each of the above",
+        "stderr_reader::shutdown_does_not_wait_for_a_stalled_reader_or_sentry, and each of the above",
     ),
     (
         "SIGTERM while a transaction is open whose client has left",
         "it is waited for as a request in hand is, and rolled back then",
         "what is counted",
-        "left::the_stop_waits_for_a_transaction_on_postgresql_whose_client_has_left, \
-         left::what_outlasts_the_stop_on_postgresql_is_rolled_back_and_counted",
+        "detached_transactions::shutdown_waits_for_a_detached_postgres_transaction, \
+         detached_transactions::shutdown_rolls_back_and_counts_unfinished_transactions",
     ),
     (
         "SIGKILL",
         "every line that is complete is valid",
         "the queue (log.stderr.queue_bytes) and the events in memory",
-        "reader::a_kill_loses_no_more_than_the_queue",
+        "stderr_reader::sigkill_loses_at_most_the_queue",
     ),
 ];
 
@@ -151,14 +151,14 @@ pub fn rows() -> String {
 
 /// Each row names tests that there are.
 #[test]
-fn the_table_names_tests_that_there_are() {
+fn the_table_names_existing_tests() {
     let sources = [
-        ("crowding", include_str!("crowding.rs")),
-        ("hangups", include_str!("hangups/mod.rs")),
-        ("left", include_str!("left.rs")),
-        ("outages", include_str!("outages.rs")),
+        ("flood_limit", include_str!("flood_limit.rs")),
+        ("client_disconnects", include_str!("client_disconnects/mod.rs")),
+        ("detached_transactions", include_str!("detached_transactions.rs")),
+        ("database_outages", include_str!("database_outages.rs")),
         ("panics", include_str!("panics.rs")),
-        ("reader", include_str!("reader.rs")),
+        ("stderr_reader", include_str!("stderr_reader.rs")),
         ("sentry", include_str!("sentry.rs")),
         ("spool", include_str!("spool.rs")),
         ("starvation", include_str!("starvation.rs")),

@@ -17,7 +17,7 @@ fn uncaught(stopped: &Stopped) -> Vec<String> {
 }
 
 #[test]
-fn a_panic_on_any_thread_is_told() {
+fn a_panic_on_any_thread_is_reported() {
     let project = Bugsink::shared().project();
     let service = probe_with(&project).start();
     let step = json!({"do": "panic_thread", "message": "on a thread of its own"});
@@ -39,7 +39,7 @@ fn end(service: Service, finish: &Value) -> Stopped {
 }
 
 #[test]
-fn a_second_panic_has_its_last_words() {
+fn a_double_panic_is_written_before_the_abort() {
     let project = Bugsink::shared().project();
     let stopped = end(probe_with(&project), &json!({"panic": "the first", "twice": true}));
     let told = uncaught(&stopped);
@@ -49,7 +49,7 @@ fn a_second_panic_has_its_last_words() {
 }
 
 #[test]
-fn with_panic_abort_the_last_words_are_written() {
+fn panic_abort_writes_the_panic_before_the_abort() {
     let project = Bugsink::shared().project();
     let aborting = binaries::aborting(probe_app());
     let service = Service::new(&aborting).env("SENTRY_DSN", &project.dsn);

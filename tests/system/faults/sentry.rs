@@ -59,7 +59,7 @@ fn ids(events: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn whatever_it_does_requests_go_on_and_every_event_is_accounted_for() {
+fn every_event_is_accounted_for_whatever_sentry_does() {
     for (manner, is_kept) in [
         (Manner::Hang, true),
         (Manner::Drip, true),
@@ -96,7 +96,7 @@ fn manner_says_to_wait(manner: Manner) -> bool {
 }
 
 #[test]
-fn what_it_missed_arrives_when_it_is_back() {
+fn spooled_events_arrive_when_sentry_recovers() {
     let mut bugsink = Bugsink::start_own("BUGSINK[\"MAX_EVENTS_PER_PROJECT_PER_5_MINUTES\"] = 100000");
     let project = bugsink.project();
     bugsink.stop();
@@ -149,7 +149,7 @@ fn a_proxy_from_the_environment_is_used() {
 }
 
 #[test]
-fn over_its_quota_it_is_left_alone() {
+fn a_quota_response_pauses_sending() {
     let bugsink = Bugsink::start_own("BUGSINK[\"MAX_EVENTS_PER_PROJECT_PER_5_MINUTES\"] = 5");
     let project = bugsink.project();
     let service = with_spool(&project.dsn).start();

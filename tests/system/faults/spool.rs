@@ -31,7 +31,7 @@ fn says(records: &[Value], part: &str) -> bool {
 }
 
 #[test]
-fn what_one_process_left_the_next_one_sends() {
+fn the_next_process_sends_spooled_events() {
     const ALL: usize = 200;
     let scratch = Scratch::new("spool");
     let spool = scratch.join("spool");
@@ -56,7 +56,7 @@ fn what_one_process_left_the_next_one_sends() {
 }
 
 #[test]
-fn the_oldest_make_room_and_are_counted() {
+fn a_full_spool_evicts_and_counts_the_oldest_events() {
     const ALL: usize = 60;
     let service = cut_off("spool").env("APP__SENTRY__SPOOL_MAX_BYTES", "20000").start();
     capture_many(&service, ALL);
@@ -77,7 +77,7 @@ fn the_oldest_make_room_and_are_counted() {
 }
 
 #[test]
-fn one_that_cannot_be_written_is_no_silence() {
+fn an_unwritable_spool_sends_events_to_stderr() {
     let scratch = Scratch::new("spool");
     scratch::write(&scratch.join("file"), "no directory");
     let below_a_file = scratch.join("file").join("spool");
@@ -92,7 +92,7 @@ fn one_that_cannot_be_written_is_no_silence() {
 }
 
 #[test]
-fn one_event_that_sentry_fails_at_does_not_keep_the_others() {
+fn one_failing_event_does_not_block_the_others() {
     let sentry = BadSentry::start(Manner::FailsAbove(20_000));
     let service = probe().env("SENTRY_DSN", sentry.dsn()).env("APP__SENTRY__SPOOL_DIR", "spool").start();
     let say = |message: &str| {
@@ -111,7 +111,7 @@ fn one_event_that_sentry_fails_at_does_not_keep_the_others() {
 }
 
 #[test]
-fn what_is_no_event_is_put_aside() {
+fn invalid_spool_files_are_quarantined() {
     let scratch = Scratch::new("spool");
     let spool = scratch.join("spool");
     let path = spool.to_str().expect("a path in UTF-8").to_owned();

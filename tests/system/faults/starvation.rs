@@ -26,16 +26,16 @@ enum Others {
 }
 
 #[test]
-fn on_postgresql_who_waits_is_answered_whoever_leaves() {
-    who_waits_is_answered(Engine::Postgres);
+fn disconnects_do_not_starve_waiting_clients_on_postgres() {
+    check_no_starvation(Engine::Postgres);
 }
 
 #[test]
-fn on_sqlite_who_waits_is_answered_whoever_leaves() {
-    who_waits_is_answered(Engine::Sqlite);
+fn disconnects_do_not_starve_waiting_clients_on_sqlite() {
+    check_no_starvation(Engine::Sqlite);
 }
 
-fn who_waits_is_answered(on: Engine) {
+fn check_no_starvation(on: Engine) {
     let app = Service::new(&binaries::app()).env("APP__DATABASE__MAX_CONNECTIONS", "2");
     let app = match on {
         Engine::Sqlite => app.start(),

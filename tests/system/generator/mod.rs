@@ -2,5 +2,5 @@
 //! workspace.
 
 mod owned;
-mod refusals;
+mod rejections;
 mod served;

@@ -55,7 +55,7 @@ fn timeless(item: &Value) -> Value {
 }
 
 /// Another user's items are not there for a caller, and nothing is for who is no user.
-pub fn each_user_has_their_own(app: &Running, body: &Value) {
+pub fn items_are_visible_to_their_owner_only(app: &Running, body: &Value) {
     let (ada, bob) = (member(app, "owner-ada"), member(app, "owner-bob"));
     let first = add(app, &ada, body);
     let bobs = add(app, &bob, body);
@@ -93,7 +93,7 @@ pub fn each_user_has_their_own(app: &Running, body: &Value) {
 }
 
 /// What is sent, what is answered and what is read later are the same, whatever the database; and so says the document.
-pub fn every_type_comes_back_as_it_was(app: &Running, body: &Value) {
+pub fn every_field_type_round_trips(app: &Running, body: &Value) {
     let ada = member(app, "types-ada");
     let plain = add(app, &ada, body);
     for (name, ..) in optional() {
@@ -154,7 +154,7 @@ pub fn every_type_comes_back_as_it_was(app: &Running, body: &Value) {
 }
 
 /// A change leaves what it does not name, and a null clears what is optional.
-pub fn what_changes_is_what_a_change_names(app: &Running, body: &Value) {
+pub fn a_patch_changes_only_the_named_fields(app: &Running, body: &Value) {
     let ada = member(app, "changes-ada");
     let mut item = add(app, &ada, body);
     assert_eq!(timeless(&change(app, &ada, &item, &json!({}))), timeless(&item));
@@ -202,7 +202,7 @@ pub fn what_changes_is_what_a_change_names(app: &Running, body: &Value) {
 }
 
 /// A 422 names the field, whether it is of a new item or of a change.
-pub fn a_wrong_value_is_refused(app: &Running, body: &Value) {
+pub fn invalid_values_are_rejected(app: &Running, body: &Value) {
     let ada = member(app, "wrong-ada");
     let item = add(app, &ada, body);
     for (name, value) in [

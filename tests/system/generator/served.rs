@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use system_tests::copy::{Copy, assert_same, between, done};
 use system_tests::figures;
 use system_tests::service::{Running, Service};
+use system_tests::workspace_copy::{Copy, assert_same, between, done};
 
 use super::owned;
 use crate::api::Engine;
@@ -21,7 +21,7 @@ fn start(copy: &Copy) -> Running {
 }
 
 #[test]
-fn from_a_name_to_a_served_route_and_back() {
+fn generated_blueprints_are_served_and_removed() {
     let (copy, _lock) = Copy::kept();
     let before = copy.tree();
     drop(start(&copy));
@@ -52,10 +52,10 @@ fn from_a_name_to_a_served_route_and_back() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let app = engine.service(&binary).start();
         open_routes_are_served(&app);
-        owned::each_user_has_their_own(&app, &body);
-        owned::every_type_comes_back_as_it_was(&app, &body);
-        owned::what_changes_is_what_a_change_names(&app, &body);
-        owned::a_wrong_value_is_refused(&app, &body);
+        owned::items_are_visible_to_their_owner_only(&app, &body);
+        owned::every_field_type_round_trips(&app, &body);
+        owned::a_patch_changes_only_the_named_fields(&app, &body);
+        owned::invalid_values_are_rejected(&app, &body);
     }
     let listed = done(copy.blueprint(&["list", "--json"]));
     let listed: Value = serde_json::from_str(&listed).expect("--json is JSON");
@@ -109,7 +109,7 @@ fn open_routes_are_served(app: &Running) {
 }
 
 #[test]
-fn what_would_be_done_is_said_and_not_done() {
+fn dry_runs_list_changes_without_making_them() {
     let copy = Copy::fresh();
     let before = copy.tree();
     let said = done(copy.blueprint(&["new", "sample-plain", "--dry-run"]));
@@ -133,7 +133,7 @@ fn what_would_be_done_is_said_and_not_done() {
 }
 
 #[test]
-fn the_readme_says_what_can_be_done() {
+fn the_readme_command_works() {
     let copy = Copy::fresh();
     let before = copy.tree();
     let readme = copy.read("README.md");

@@ -30,7 +30,7 @@ fn recorded(service: Running) -> Vec<Value> {
 }
 
 #[test]
-fn only_the_header_that_is_named_counts_and_only_from_its_end() {
+fn only_the_configured_header_sets_the_client_address() {
     for (header, sets) in [
         ("x-forwarded-for", "6.6.6.6, 198.51.100.1"),
         ("forwarded", "for=6.6.6.6, for=\"198.51.100.1:4711\";proto=https"),
@@ -48,7 +48,7 @@ fn only_the_header_that_is_named_counts_and_only_from_its_end() {
 }
 
 #[test]
-fn a_peer_that_is_no_proxy_of_ours_is_the_client() {
+fn an_untrusted_peer_is_the_client() {
     for header in ["x-forwarded-for", "forwarded", "x-real-ip"] {
         let service = probe().env("APP__SERVER__CLIENT_ADDRESS_HEADER", header).start();
         ask(&service, &FORGED);
@@ -57,7 +57,7 @@ fn a_peer_that_is_no_proxy_of_ours_is_the_client() {
 }
 
 #[test]
-fn a_client_does_not_escape_its_limit_by_a_header_that_the_proxy_passes_on() {
+fn forwarded_headers_do_not_bypass_the_rate_limit() {
     // As a stock nginx does: it sets the one, and passes on what it does not know.
     let service = behind_a_proxy("x-forwarded-for").env("APP__SERVER__RATE_LIMIT__REQUESTS", "1");
     let service = service.env("APP__SERVER__RATE_LIMIT__WINDOW_S", "3600").start();
@@ -66,7 +66,7 @@ fn a_client_does_not_escape_its_limit_by_a_header_that_the_proxy_passes_on() {
 }
 
 #[test]
-fn where_an_event_says_it_happened_is_no_clients_to_say() {
+fn clients_cannot_forge_the_event_url() {
     for transactions in ["0", "0.000001"] {
         for (trusted, header, url) in [
             ("192.0.2.1", "x-forwarded-for", "http://127.0.0.1"),
@@ -90,7 +90,7 @@ fn where_an_event_says_it_happened_is_no_clients_to_say() {
 }
 
 #[test]
-fn another_header_than_these_is_refused() {
+fn unknown_address_headers_are_rejected() {
     let refused = probe().env("APP__SERVER__CLIENT_ADDRESS_HEADER", "cf-connecting-ip").run();
     assert_eq!(refused.code(), Some(78));
     assert!(refused.stderr.contains("one of x-forwarded-for, forwarded, x-real-ip, none"), "{}", refused.stderr);

@@ -32,7 +32,7 @@ fn has_none(reply: &Reply) -> bool {
 }
 
 #[test]
-fn without_an_origin_in_the_settings_there_are_no_headers() {
+fn no_cors_headers_without_configured_origins() {
     let service = probe().start();
     for reply in of_every_kind(&service, ("origin", SHOP)) {
         assert!(has_none(&reply), "{:?}", reply.headers);
@@ -42,7 +42,7 @@ fn without_an_origin_in_the_settings_there_are_no_headers() {
 }
 
 #[test]
-fn every_answer_can_be_read_by_a_page_that_may() {
+fn every_response_allows_the_configured_origin() {
     let service = open_to("https://admin.example, https://shop.example").start();
     for reply in of_every_kind(&service, ("origin", SHOP)) {
         assert_eq!(reply.header("access-control-allow-origin"), Some(SHOP), "{}", reply.text());
@@ -58,7 +58,7 @@ fn every_answer_can_be_read_by_a_page_that_may() {
 }
 
 #[test]
-fn a_preflight_is_answered_and_recorded() {
+fn preflights_are_answered_and_logged() {
     let service = open_to(SHOP).env("APP__SERVER__CORS__MAX_AGE_S", "77").start();
     let reply = preflight(&service, SHOP).send();
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -78,7 +78,7 @@ fn a_preflight_is_answered_and_recorded() {
 }
 
 #[test]
-fn a_page_of_another_origin_reads_nothing() {
+fn other_origins_get_no_cors_headers() {
     let service = open_to(SHOP).start();
     let reply = service.get("/nowhere").header("origin", "https://evil.example").send();
     assert_eq!((reply.status, reply.header("access-control-allow-origin")), (404, None));
@@ -89,7 +89,7 @@ fn a_page_of_another_origin_reads_nothing() {
 }
 
 #[test]
-fn any_origin_is_a_star_and_without_credentials() {
+fn any_origin_is_a_wildcard_without_credentials() {
     let service = open_to("*").start();
     let reply = service.get("/nowhere").header("origin", SHOP).send();
     assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
@@ -102,7 +102,7 @@ fn any_origin_is_a_star_and_without_credentials() {
 }
 
 #[test]
-fn credentials_are_for_origins_that_are_named() {
+fn credentials_require_listed_origins() {
     let service = open_to(SHOP).env("APP__SERVER__CORS__CREDENTIALS", "true").start();
     for reply in [preflight(&service, SHOP).send(), service.get("/nowhere").header("origin", SHOP).send()] {
         assert_eq!(reply.header("access-control-allow-credentials"), Some("true"));
@@ -111,7 +111,7 @@ fn credentials_are_for_origins_that_are_named() {
 }
 
 #[test]
-fn a_refusal_for_asking_too_often_can_be_read_too() {
+fn rate_limited_responses_have_cors_headers() {
     let service = open_to(SHOP).env("APP__SERVER__RATE_LIMIT__REQUESTS", "1").start();
     let ask = || service.get("/nowhere").header("origin", SHOP).send();
     assert_eq!(ask().status, 404);

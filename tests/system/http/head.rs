@@ -32,7 +32,7 @@ fn raw(port: u16, path: &str) -> String {
 }
 
 #[test]
-fn it_has_the_status_and_the_headers_of_get_and_no_body() {
+fn head_matches_get_without_a_body() {
     let app = start(Engine::Sqlite.together());
     let ada = member(&app, "ada");
     let order = json!({"lines": [{"sku": "A-1", "quantity": 2, "unit_price_cents": 1250}]});
@@ -82,7 +82,7 @@ fn it_has_the_status_and_the_headers_of_get_and_no_body() {
 }
 
 #[test]
-fn health_answers_it_too() {
+fn health_endpoints_support_head() {
     let service = probe().start();
     for path in ["/health/live", "/health/ready"] {
         let ask = |method| service.management().request(method, path).send();
@@ -92,7 +92,7 @@ fn health_answers_it_too() {
 }
 
 #[test]
-fn an_event_of_it_is_that_of_its_route() {
+fn head_events_name_the_route() {
     let project = system_tests::peers::bugsink::Bugsink::shared().project();
     for transactions in ["0", "0.000001"] {
         let service = probe_with(&project).env("APP__SENTRY__TRACES_SAMPLE_RATE", transactions).start();
@@ -110,7 +110,7 @@ fn ends(service: &Running) -> bool {
 }
 
 #[test]
-fn a_stream_without_end_is_not_read() {
+fn head_does_not_read_an_endless_stream() {
     let service = probe().start();
     assert!(ends(&service));
     let records = service.stop().records();

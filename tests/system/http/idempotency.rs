@@ -72,7 +72,7 @@ fn an_order_is_placed_once() {
 }
 
 #[test]
-fn an_order_is_paid_once_and_a_refusal_stays_one() {
+fn a_key_replays_successes_and_rejections() {
     let app = start(Engine::Sqlite.together());
     let ada = admin(&app, "ada");
     let path = place(&app, &ada, "place", "A-1").send().header("location").expect("it has a place").to_owned();
@@ -92,7 +92,7 @@ fn an_order_is_paid_once_and_a_refusal_stays_one() {
 }
 
 #[test]
-fn of_many_that_come_at_once_with_one_key_one_is_done() {
+fn concurrent_requests_with_one_key_run_once() {
     let app = start(Engine::Sqlite.together());
     let ada = member(&app, "ada");
     for round in 1..=5 {
@@ -142,7 +142,7 @@ fn wait_told(app: &Running) -> Value {
 }
 
 #[test]
-fn while_the_first_is_in_hand_the_next_is_told_so() {
+fn a_key_in_flight_gets_409() {
     let app = start(Engine::Sqlite.together());
     let ada = member(&app, "ada");
     let held = Held::new(&app);
@@ -161,7 +161,7 @@ fn while_the_first_is_in_hand_the_next_is_told_so() {
 }
 
 #[test]
-fn a_process_that_dies_in_the_middle_leaves_no_key_locked() {
+fn a_killed_process_leaves_no_key_locked() {
     let app = start(Engine::Sqlite.together());
     let ada = member(&app, "ada");
     let held = Held::new(&app);

@@ -1,20 +1,20 @@
 //! What users of an API expect of its HTTP layer, whatever the route.
 
-mod bodies;
 mod client_address;
-mod conditions;
+mod conditional_requests;
 mod cors;
+mod handler_timeout;
 mod head;
-mod headers;
 mod idempotency;
-mod ids;
-mod late;
-mod limits;
-mod links;
+mod load_shedding;
 mod options;
-mod rate;
-mod refusals;
-mod upgrade;
+mod pagination_links;
+mod rate_limit;
+mod request_bodies;
+mod request_ids;
+mod request_smuggling;
+mod route_rate_limits;
+mod security_headers;
 
 use serde_json::json;
 use system_tests::http::Reply;

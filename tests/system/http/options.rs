@@ -16,7 +16,7 @@ fn allowed(service: &Running, method: &str, path: &str) -> (u16, String) {
 }
 
 #[test]
-fn a_routes_methods_are_named() {
+fn options_and_405_list_the_allowed_methods() {
     let service = probe().start();
     for (path, methods) in [
         ("/probe/run", "OPTIONS POST"),
@@ -43,7 +43,7 @@ fn a_routes_methods_are_named() {
 }
 
 #[test]
-fn every_refusal_is_a_problem_with_the_requests_id_and_a_record() {
+fn every_error_is_a_problem_with_id_and_record() {
     let service = probe().env("APP__SERVER__CORS__ORIGINS", "https://shop.example").start();
     for reply in of_every_kind(&service, ("x-request-id", "of-every-kind")) {
         if reply.status >= 400 {
@@ -71,7 +71,7 @@ fn slashes(trailing_slash: &str) -> Service {
 }
 
 #[test]
-fn a_slash_at_the_end_is_another_path_unless_it_is_set() {
+fn a_trailing_slash_is_404_by_default() {
     let service = probe().start();
     problem(service.post("/probe/run/").json(&json!({})), 404);
     problem(service.get("/openapi.json/"), 404);
@@ -79,7 +79,7 @@ fn a_slash_at_the_end_is_another_path_unless_it_is_set() {
 }
 
 #[test]
-fn a_slash_at_the_end_redirects_to_a_route_of_ours_alone() {
+fn trailing_slash_redirects_only_to_known_routes() {
     let service = slashes("redirect").start();
     let reply = service.post("/probe/run/?a=%2F&b=/").json(&json!({})).send();
     assert_eq!((reply.status, reply.header("location")), (308, Some("/probe/run?a=%2F&b=/")));
@@ -91,7 +91,7 @@ fn a_slash_at_the_end_redirects_to_a_route_of_ours_alone() {
 }
 
 #[test]
-fn a_slash_at_the_end_may_mean_nothing() {
+fn trailing_slash_equal_ignores_the_slash() {
     let service = slashes("equal").start();
     assert_eq!(service.post("/probe/run/?a=b").json(&json!({})).send().status, 204);
     assert_eq!(service.request("HEAD", "/openapi.json/").send().status, 200);

@@ -24,7 +24,7 @@ fn json_answer(service: &Running, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn set_shows_what_changes_and_until_when() {
+fn set_shows_changes_and_expiry() {
     let service = service().start();
     let arguments = ["set", "--level", "debug", "--blueprint", "orders", "--for", "15m", "--reason", "INC-421"];
     let shown = answer(&service, &arguments);
@@ -54,7 +54,7 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
-fn the_settings_of_the_service_are_not_changed_by_the_flags_of_an_override() {
+fn override_flags_do_not_change_service_settings() {
     let service = service().start();
     let arguments = ["set", "--level", "critical", "--mode", "stderr", "--reason", "x", "--id", "a"];
     answer(&service, &arguments);
@@ -65,7 +65,7 @@ fn the_settings_of_the_service_are_not_changed_by_the_flags_of_an_override() {
 }
 
 #[test]
-fn show_lists_overrides_and_what_differs() {
+fn show_lists_overrides_and_changed_settings() {
     let service = service().start();
     assert!(answer(&service, &["show"]).contains("no overrides"));
     put(&service, "INC-421", &level("debug", "15m"));
@@ -76,7 +76,7 @@ fn show_lists_overrides_and_what_differs() {
 }
 
 #[test]
-fn clear_ends_one_or_all() {
+fn clear_removes_one_or_all() {
     let service = service().start();
     for id in ["a", "b", "c"] {
         put(&service, id, &level("debug", "15m"));
@@ -114,7 +114,7 @@ fn explain_shows_three_layers() {
 }
 
 #[test]
-fn watch_prints_a_line_a_change() {
+fn watch_prints_one_line_per_change() {
     let service = service().start();
     let file = |name: &str| File::create(service.scratch().join(name)).expect("it can be made");
     let mut command = process_guard::command(probe_app());
@@ -141,7 +141,7 @@ fn watch_prints_a_line_a_change() {
 }
 
 #[test]
-fn the_exit_status_says_what_to_do() {
+fn exit_codes_distinguish_failures() {
     let service = service().start();
     let refused = app_log(&service, &["set", "--level", "loud", "--for", "25h", "--reason", "x"]);
     assert_eq!((refused.code(), &*refused.stdout), (Some(1), ""));
@@ -174,7 +174,7 @@ fn the_exit_status_says_what_to_do() {
 }
 
 #[test]
-fn a_fleet_is_waited_for() {
+fn set_fleet_waits_for_all_processes() {
     let service = service().start();
     let set = app_log(&service, &["set", "--level", "debug", "--reason", "x", "--fleet"]);
     assert_eq!(set.code(), Some(0), "{}", set.stderr);

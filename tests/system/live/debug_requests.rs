@@ -62,7 +62,7 @@ fn row(level: &str, message: &str, marked: bool) -> (String, String, bool) {
 }
 
 #[test]
-fn a_token_raises_the_requests_of_its_route() {
+fn a_debug_token_raises_the_level_on_its_route() {
     let service = keyed(probe()).start();
     let token = token("debug", ROUTE, "15m");
     send(&service, "raised", &[&token]);
@@ -91,7 +91,7 @@ fn a_token_raises_the_requests_of_its_route() {
 }
 
 #[test]
-fn it_adds_no_sink_and_no_body() {
+fn a_debug_token_adds_no_sink_and_no_body() {
     let token = token("trace", ROUTE, "1h");
     for (mode, lines) in [("off", 0), ("sentry", 0), ("stderr", 5)] {
         let service = keyed(probe()).env("APP__LOG__MODE", mode).env("APP__LOG__RESPONSE__BODY", "metadata").start();
@@ -103,7 +103,7 @@ fn it_adds_no_sink_and_no_body() {
 }
 
 #[test]
-fn in_sentry_it_raises_breadcrumbs() {
+fn a_debug_token_adds_sentry_breadcrumbs() {
     let project = Bugsink::shared().project();
     let service = keyed(probe_with(&project)).env("APP__SENTRY__BREADCRUMB_LEVEL", "warning").start();
     send(&service, "raised", &[&token("debug", ROUTE, "15m")]);
@@ -120,7 +120,7 @@ fn in_sentry_it_raises_breadcrumbs() {
 }
 
 #[test]
-fn a_thousand_forged_tokens_change_nothing_and_are_counted_in_one_warning() {
+fn forged_tokens_are_ignored_and_counted_in_one_warning() {
     let service = keyed(probe()).env("APP__LOG__FLOOD__WINDOW_S", "3600").start();
     let right = token("debug", ROUTE, "15m");
     let foreign = token("debug", "GET /orders", "15m");
@@ -157,7 +157,7 @@ fn a_thousand_forged_tokens_change_nothing_and_are_counted_in_one_warning() {
 }
 
 #[test]
-fn an_expired_token_raises_nothing() {
+fn an_expired_token_is_ignored() {
     let service = keyed(probe()).start();
     let token = token("debug", ROUTE, "1s");
     let mut sent = 0;
@@ -172,7 +172,7 @@ fn an_expired_token_raises_nothing() {
 }
 
 #[test]
-fn the_command_names_what_is_wrong() {
+fn the_command_reports_invalid_arguments() {
     for (args, key, code, reason) in [
         (["--level", "debug", "--route", ROUTE], "", 78, "log.debug_key"),
         (["--level", "loud", "--route", ROUTE], KEY, 2, "loud"),

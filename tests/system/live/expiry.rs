@@ -10,7 +10,7 @@ use super::{changes, level, put, service, state};
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[test]
-fn an_override_ends_within_a_second_of_its_time() {
+fn an_override_expires_within_a_second() {
     let service = service().start();
     // One that lasts longer is there first.
     put(&service, "long", &level("error", "1h"));
@@ -29,7 +29,7 @@ fn an_override_ends_within_a_second_of_its_time() {
 }
 
 #[test]
-fn setting_it_again_makes_it_last_longer() {
+fn setting_an_override_again_extends_it() {
     let service = service().start();
     put(&service, "a", &level("debug", "1s"));
     let extended = put(&service, "a", &level("debug", "3s"));
@@ -43,7 +43,7 @@ fn setting_it_again_makes_it_last_longer() {
 }
 
 #[test]
-fn none_lasts_longer_than_the_setting_allows() {
+fn override_duration_is_limited() {
     let service = service().env("APP__LOG__OVERRIDE_MAX_S", "60").start();
     assert_eq!(put(&service, "a", &level("debug", "61s")).status, 422);
     assert_eq!(put(&service, "a", &level("debug", "1m")).status, 201);

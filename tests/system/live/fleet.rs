@@ -125,7 +125,7 @@ fn eight_processes_on_postgres_follow_within_a_second() {
 }
 
 #[test]
-fn while_the_database_is_away_an_override_is_refused_and_nothing_changes() {
+fn overrides_are_rejected_while_the_database_is_down() {
     let mut postgres = Postgres::start_own();
     let app = start(&postgres.database());
     assert_eq!(put(&app, "incident", "debug").status, 201);

@@ -36,7 +36,7 @@ fn wait_change(service: &Running, count: usize) -> Value {
 }
 
 #[test]
-fn a_signal_applies_what_can_change_and_names_what_cannot() {
+fn sighup_applies_changes_and_lists_settings_needing_restart() {
     let config = Scratch::new("reload");
     write(config.path(), "log.level = \"warning\"\n");
     let service = start(config.path(), &[]);
@@ -62,7 +62,7 @@ fn a_signal_applies_what_can_change_and_names_what_cannot() {
 }
 
 #[test]
-fn what_the_environment_hides_is_named() {
+fn settings_hidden_by_the_environment_are_reported() {
     let config = Scratch::new("reload");
     write(config.path(), "");
     let service = start(config.path(), &[("APP__LOG__LEVEL", "info")]);
@@ -74,7 +74,7 @@ fn what_the_environment_hides_is_named() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_changes_nothing_and_says_why() {
+fn an_invalid_file_is_rejected_with_a_reason() {
     let config = Scratch::new("reload");
     write(config.path(), "log.level = \"warning\"\n");
     let service = start(config.path(), &[]);
@@ -98,7 +98,7 @@ fn a_file_that_cannot_be_used_changes_nothing_and_says_why() {
 }
 
 #[test]
-fn the_content_is_watched_through_links() {
+fn file_watching_follows_symlinks() {
     let scratch = Scratch::new("reload");
     for (name, text) in [
         ("one", "log.level = \"warning\"\n"),

@@ -34,7 +34,7 @@ fn row(message: &str, marked: bool) -> (String, bool) {
 }
 
 #[test]
-fn every_end_that_is_a_failure_shows_them_before_its_record() {
+fn failures_write_retroactive_lines_before_their_record() {
     for (finish, failure) in [
         (json!({"error": "returned"}), "returned"),
         (json!({"panic": "panicked"}), "panicked"),
@@ -50,7 +50,7 @@ fn every_end_that_is_a_failure_shows_them_before_its_record() {
 }
 
 #[test]
-fn a_timeout_is_a_failure() {
+fn a_timeout_writes_retroactive_lines() {
     let service =
         probe().env("APP__LOG__ON_FAILURE__LEVEL", "debug").env("APP__SERVER__HANDLER_TIMEOUT_S", "1").start();
     let steps = json!([{"do": "log", "level": "debug", "message": "step one"}, {"do": "sleep", "ms": 5000}]);
@@ -59,7 +59,7 @@ fn a_timeout_is_a_failure() {
 }
 
 #[test]
-fn a_request_that_does_not_fail_shows_none_of_them() {
+fn successful_requests_write_no_retroactive_lines() {
     let service = probe().env("APP__LOG__ON_FAILURE__LEVEL", "debug").start();
     run(service.client(), script(), json!({"respond": {"status": 404}}));
     let mut caught = script();
@@ -70,14 +70,14 @@ fn a_request_that_does_not_fail_shows_none_of_them() {
 }
 
 #[test]
-fn it_is_off_unless_it_is_set() {
+fn retroactive_lines_are_off_by_default() {
     let service = probe().start();
     run(service.client(), script(), json!({"error": "returned"}));
     assert_eq!(steps(&service.stop()), [row("step two", false), row("returned", false)]);
 }
 
 #[test]
-fn in_sentry_they_are_breadcrumbs_in_their_place() {
+fn retroactive_lines_are_breadcrumbs_in_order() {
     let project = Bugsink::shared().project();
     let service = probe_with(&project).env("APP__LOG__ON_FAILURE__LEVEL", "debug").start();
     run(service.client(), script(), json!({"error": "returned"}));

@@ -12,7 +12,7 @@ use crate::support::{about, of_kind, probe, probe_with, run};
 const SECRET: &str = "hunter2-of-the-canary";
 
 #[test]
-fn no_override_or_token_shows_a_secret() {
+fn overrides_and_debug_tokens_reveal_no_secret() {
     let key = "a debug key of the tests, longer than 32 bytes";
     let project = Bugsink::shared().project();
     let service = controlled(probe_with(&project))
@@ -59,7 +59,7 @@ fn caught(message: &str) -> Value {
 }
 
 #[test]
-fn a_sink_that_the_start_did_not_need_starts_when_it_is_needed() {
+fn sentry_starts_when_a_mode_first_needs_it() {
     let project = Bugsink::shared().project();
     let service = controlled(probe_with(&project)).env("APP__LOG__MODE", "stderr").start();
     run(
@@ -80,7 +80,7 @@ fn a_sink_that_the_start_did_not_need_starts_when_it_is_needed() {
 }
 
 #[test]
-fn what_waits_for_sentry_goes_on_when_it_is_switched_on_again() {
+fn spooled_events_are_sent_when_sentry_is_reenabled() {
     let sentry = BadSentry::start(Manner::Answer("503 Service Unavailable"));
     let service = controlled(probe()).env("SENTRY_DSN", sentry.dsn()).env("APP__SENTRY__SPOOL_DIR", "spool").start();
     run(service.client(), caught("one"), Value::Null);
@@ -92,7 +92,7 @@ fn what_waits_for_sentry_goes_on_when_it_is_switched_on_again() {
 }
 
 #[test]
-fn off_both_off_while_sentry_hangs() {
+fn mode_switches_work_while_sentry_hangs() {
     let sentry = BadSentry::start(Manner::Hang);
     let service = service().env("SENTRY_DSN", sentry.dsn()).env("APP__LOG__MODE", "off").start();
     run(service.client(), caught("in off"), Value::Null);

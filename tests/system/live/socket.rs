@@ -29,7 +29,7 @@ fn send(socket: &Path, method: &str, path: &str, body: &str) -> (u16, Value) {
 }
 
 #[test]
-fn its_owner_needs_no_token() {
+fn the_socket_owner_needs_no_token() {
     let scratch = Scratch::new("socket");
     let socket = scratch.join("app.sock");
     // Whatever the umask.
@@ -52,7 +52,7 @@ fn its_owner_needs_no_token() {
 }
 
 #[test]
-fn what_a_dead_process_left_is_replaced() {
+fn a_stale_socket_is_replaced() {
     let scratch = Scratch::new("socket");
     let socket = scratch.join("app.sock");
     let mut first = service().env("APP__MANAGEMENT__SOCKET", &socket).start();
@@ -65,7 +65,7 @@ fn what_a_dead_process_left_is_replaced() {
 }
 
 #[test]
-fn one_that_is_in_use_is_an_error_that_names_it() {
+fn a_socket_in_use_is_reported() {
     let scratch = Scratch::new("socket");
     let socket = scratch.join("app.sock");
     let _other = UnixListener::bind(&socket).expect("it can be made");
@@ -77,7 +77,7 @@ fn one_that_is_in_use_is_an_error_that_names_it() {
 }
 
 #[test]
-fn the_command_finds_it() {
+fn the_command_uses_the_socket() {
     let scratch = Scratch::new("socket");
     let socket = scratch.join("app.sock");
     let service = service().env("APP__MANAGEMENT__SOCKET", &socket).start();
