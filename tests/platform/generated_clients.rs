@@ -1,4 +1,4 @@
-//! Clients that generators make of the API document: they compile, and live a user's and an order's life.
+//! Clients generated from the API document: they compile, and run a scenario with a user and orders.
 
 use system_tests::peers::{npm, venv};
 use system_tests::scratch::{self, Scratch};
@@ -11,7 +11,7 @@ const PYTHON_SCENARIO: &str = include_str!("generated_clients/scenario.py");
 const TYPESCRIPT_SCENARIO: &str = include_str!("generated_clients/scenario.ts");
 const TYPESCRIPT_OPTIONS: &str = include_str!("generated_clients/tsconfig.json");
 
-/// The app, and a directory that holds the document which it serves.
+/// The app, and a directory with the API document that it serves.
 #[track_caller]
 fn start(name: &str) -> (Running, Scratch) {
     let app = Service::new(&binaries::app()).start();
@@ -29,7 +29,7 @@ fn url(app: &Running) -> String {
 #[test]
 fn openapi_python_client_generates_a_typed_client_that_works() {
     let (app, scratch) = start("python-client");
-    // Its code is formatted by programs of its own otherwise.
+    // By default it formats the code with additional programs.
     scratch::write(&scratch.join("options.yaml"), "post_hooks: []\n");
     scratch::write(&scratch.join("scenario.py"), PYTHON_SCENARIO);
     let python = |arguments: &[&str]| {

@@ -1,4 +1,4 @@
-//! The API document as linters see it.
+//! Linters of the API document.
 
 use std::path::Path;
 
@@ -6,14 +6,14 @@ use system_tests::binaries;
 use system_tests::peers::npm;
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::Service;
-use system_tests::workspace_copy::{Copy, done};
+use system_tests::workspace_copy::{WorkspaceCopy, expect_success};
 
 use crate::succeed;
 
 const REDOCLY: &str = include_str!("openapi_linters/redocly.yaml");
 const SPECTRAL: &str = include_str!("openapi_linters/spectral.yaml");
 
-/// The document of this build of the app.
+/// The API document of this build of the app.
 fn document(binary: &Path) -> String {
     let stopped = Service::new(binary).arg("openapi").run();
     assert_eq!(stopped.code(), Some(0), "{}", stopped.stderr);
@@ -53,14 +53,14 @@ fn spectral_reports_no_problems() {
 
 #[test]
 fn linters_accept_a_generated_blueprint() {
-    let (copy, _lock) = Copy::kept();
+    let (copy, _lock) = WorkspaceCopy::cached();
     let fields = "name:text note:text? count:integer price:decimal? active:boolean day:date? due_at:timestamp? owner:uuid data:json?";
-    done(copy.blueprint(&["new", "sample-plain"]));
-    done(copy.blueprint(&["new", "sample-open", "--resource", "count:integer"]));
-    done(copy.blueprint(&["new", "sample-full", "--resource", fields, "--owned"]));
+    expect_success(copy.blueprint(&["new", "sample-plain"]));
+    expect_success(copy.blueprint(&["new", "sample-open", "--resource", "count:integer"]));
+    expect_success(copy.blueprint(&["new", "sample-full", "--resource", fields, "--owned"]));
     let document = document(&copy.build());
     for name in ["sample-plain", "sample-open", "sample-full"] {
-        done(copy.blueprint(&["remove", name]));
+        expect_success(copy.blueprint(&["remove", name]));
     }
     assert_redocly_accepts(&document);
     assert_spectral_accepts(&document);

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use crate::scratch;
 
 /// Cargo, for a test that builds while others run: they have the processor first, since some of them look at the time.
-pub fn patient_cargo() -> Command {
+pub fn low_priority_cargo() -> Command {
     let mut nice = Command::new("nice");
     nice.args(["-n", "19"]).arg(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     without_own_package(nice)
@@ -64,10 +64,10 @@ fn build() -> Result<(), String> {
 }
 
 /// This binary of the tests' own, built with `panic=abort`: its dependencies, too, so it takes minutes the first time.
-pub fn aborting(binary: &Path) -> PathBuf {
+pub fn panic_abort(binary: &Path) -> PathBuf {
     let name = binary.file_name().and_then(|name| name.to_str()).expect("a binary has a name in ASCII");
     let target = scratch::target().join("abort");
-    let mut command = patient_cargo();
+    let mut command = low_priority_cargo();
     command.args(["build", "--quiet", "--locked", "-p", "system-tests", "--bin", name, "--target-dir"]).arg(&target);
     command
         .current_dir(scratch::workspace())

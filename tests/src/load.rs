@@ -12,21 +12,21 @@ use serde_json::Value;
 /// Clients that ask one after the other, each on a connection of its own that is kept.
 pub struct Load {
     stop: Arc<AtomicBool>,
-    seen: Arc<Mutex<Seen>>,
+    stats: Arc<Mutex<LoadStats>>,
     clients: Vec<JoinHandle<()>>,
 }
 
 /// What came of a part of the load.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct LoadStats {
     latencies: Vec<Duration>,
     /// Requests that no answer came to.
     pub failed: usize,
 }
 
-impl Seen {
+impl LoadStats {
     /// How many answers came.
-    pub fn answered(&self) -> usize {
+    pub fn completed(&self) -> usize {
         self.latencies.len()
     }
 
@@ -47,43 +47,43 @@ impl Load {
             "POST /probe/run HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        let (stop, seen) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Seen>>::default());
+        let (stop, stats) = (Arc::<AtomicBool>::default(), Arc::<Mutex<LoadStats>>::default());
         let clients = (0..clients).map(|_| {
-            let (stop, seen, request) = (Arc::clone(&stop), Arc::clone(&seen), request.clone());
+            let (stop, stats, request) = (Arc::clone(&stop), Arc::clone(&stats), request.clone());
             std::thread::spawn(move || {
                 let mut connection = None;
                 while !stop.load(Ordering::Relaxed) {
                     let began = Instant::now();
-                    let answered = ask(&mut connection, port, request.as_bytes());
-                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                    match answered {
-                        Ok(()) => seen.latencies.push(began.elapsed()),
+                    let result = send(&mut connection, port, request.as_bytes());
+                    let mut stats = stats.lock().unwrap_or_else(PoisonError::into_inner);
+                    match result {
+                        Ok(()) => stats.latencies.push(began.elapsed()),
                         Err(_) => {
                             connection = None;
-                            seen.failed += 1;
+                            stats.failed += 1;
                         }
                     }
-                    drop(seen);
+                    drop(stats);
                     std::thread::sleep(pause);
                 }
             })
         });
         let clients = clients.collect();
-        Self { stop, seen, clients }
+        Self { stop, stats, clients }
     }
 
     /// What came since the start, or since this was last asked.
-    pub fn seen(&self) -> Seen {
-        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    pub fn take_stats(&self) -> LoadStats {
+        std::mem::take(&mut *self.stats.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Lets the requests in hand finish, and gives what came since this was last asked.
-    pub fn stop(mut self) -> Seen {
-        self.end();
-        self.seen()
+    pub fn stop(mut self) -> LoadStats {
+        self.join();
+        self.take_stats()
     }
 
-    fn end(&mut self) {
+    fn join(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for client in self.clients.drain(..) {
             let _ = client.join();
@@ -93,11 +93,11 @@ impl Load {
 
 impl Drop for Load {
     fn drop(&mut self) {
-        self.end();
+        self.join();
     }
 }
 
-fn ask(connection: &mut Option<BufReader<TcpStream>>, port: u16, request: &[u8]) -> io::Result<()> {
+fn send(connection: &mut Option<BufReader<TcpStream>>, port: u16, request: &[u8]) -> io::Result<()> {
     let reader = match connection {
         Some(reader) => reader,
         None => {

@@ -79,7 +79,7 @@ impl Service {
             live.clone().try_send().ok().filter(|reply| reply.status == 200)
         });
         let database_url = env[DATABASE_URL].clone();
-        Running { port, management_port, pid: process.guard.pid(), process, binary, database_url, beside: None }
+        Running { port, management_port, pid: process.guard.pid(), process, binary, database_url, delegate: None }
     }
 
     /// Runs it when it is expected to end by itself, and waits for that.
@@ -146,14 +146,14 @@ pub struct Running {
     binary: PathBuf,
     database_url: OsString,
     /// Another process, and the beginning of the paths that it serves.
-    beside: Option<(&'static str, Box<Running>)>,
+    delegate: Option<(&'static str, Box<Running>)>,
 }
 
 impl Running {
     /// Has the requests to these paths go to another process, which ends with it.
     #[must_use]
-    pub fn beside(self, prefix: &'static str, other: Running) -> Self {
-        Self { beside: Some((prefix, Box::new(other))), ..self }
+    pub fn delegate(self, prefix: &'static str, other: Running) -> Self {
+        Self { delegate: Some((prefix, Box::new(other))), ..self }
     }
 
     /// Another process of its binary on its database: another instance, or a command for the operator.
@@ -173,7 +173,7 @@ impl Running {
 
     /// A request with any method.
     pub fn request(&self, method: &str, path: &str) -> Request {
-        match &self.beside {
+        match &self.delegate {
             Some((prefix, other)) if path.starts_with(prefix) => other.request(method, path),
             _ => self.client().request(method, path),
         }
@@ -244,10 +244,10 @@ impl Running {
         if self.process.guard.exited().is_none() {
             self.signal("TERM");
         }
-        let beside = self.beside.take().map(|(_, other)| other.stop());
+        let delegate = self.delegate.take().map(|(_, other)| other.stop());
         let mut stopped = self.process.end(STOP_LIMIT);
         assert_eq!(stopped.stdout, "", "a serving process leaves stdout empty");
-        stopped.stderr.extend(beside.map(|other| other.stderr));
+        stopped.stderr.extend(delegate.map(|other| other.stderr));
         stopped
     }
 }

@@ -3,14 +3,14 @@
 use tokio::runtime::{Builder, Runtime};
 
 /// A connection. Dropping it ends it, and undoes what it has not committed.
-pub struct Direct(Inner);
+pub struct DirectConnection(Inner);
 
 enum Inner {
     Sqlite(rusqlite::Connection),
     Postgres(Runtime, tokio_postgres::Client),
 }
 
-impl Direct {
+impl DirectConnection {
     /// Connects to the database of this URL, which must be there.
     #[track_caller]
     pub fn open(url: &str) -> Self {

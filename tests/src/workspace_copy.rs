@@ -9,10 +9,10 @@ use crate::binaries;
 use crate::scratch::{self, Scratch};
 
 /// What is no source.
-const LEFT_OUT: [&str; 5] = [".git", "artifacts", "data", "node_modules", "target"];
+const EXCLUDED: [&str; 5] = [".git", "artifacts", "data", "node_modules", "target"];
 
 /// A copy of the workspace.
-pub struct Copy {
+pub struct WorkspaceCopy {
     root: PathBuf,
     /// Goes with the copy.
     _scratch: Option<Scratch>,
@@ -21,25 +21,25 @@ pub struct Copy {
 /// The files of a workspace by their paths in it.
 pub type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
-impl Copy {
+impl WorkspaceCopy {
     /// One that nothing is built in.
     pub fn fresh() -> Self {
         let scratch = Scratch::new("generator");
         let root = scratch.join("workspace");
-        bring(&scratch::workspace(), &root);
+        sync(&scratch::workspace(), &root);
         Self { root, _scratch: Some(scratch) }
     }
 
-    /// One at a place that stays, so that what was built of it is good another time; a process has it until it gives the
+    /// One at a parent that stays, so that what was built of it is good another time; a process has it until it gives the
     /// lock back.
-    pub fn kept() -> (Self, File) {
-        let place = scratch::target().join("generator");
-        let root = place.join("workspace");
-        scratch::make_dir(&place);
-        let lock = File::create(place.join("lock")).expect("the target directory can be written");
+    pub fn cached() -> (Self, File) {
+        let parent = scratch::target().join("generator");
+        let root = parent.join("workspace");
+        scratch::make_dir(&parent);
+        let lock = File::create(parent.join("lock")).expect("the target directory can be written");
         lock.lock().expect("the file can be locked");
         scratch::make_dir(&root);
-        files(&root, Path::new(""), &mut |path| {
+        visit_files(&root, Path::new(""), &mut |path| {
             if !scratch::workspace().join(path).exists() {
                 fs::remove_file(root.join(path)).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
                 // Folders of a run that failed, empty now; the first that is not ends this.
@@ -47,9 +47,9 @@ impl Copy {
                 let _ = folders.take_while(|folder| *folder != root).try_for_each(fs::remove_dir);
             }
         });
-        bring(&scratch::workspace(), &root);
+        sync(&scratch::workspace(), &root);
         let copy = Self { root, _scratch: None };
-        copy.set_apart();
+        copy.separate_profiles();
         (copy, lock)
     }
 
@@ -81,7 +81,7 @@ impl Copy {
     /// All of its files.
     pub fn tree(&self) -> Tree {
         let mut tree = Tree::new();
-        files(&self.root, Path::new(""), &mut |path| {
+        visit_files(&self.root, Path::new(""), &mut |path| {
             let content = fs::read(self.root.join(path)).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             tree.insert(path.to_owned(), content);
         });
@@ -103,9 +103,9 @@ impl Copy {
     /// Cargo in a copy that is kept. It builds the workspace's own crates anew, and takes all others from where this
     /// workspace has built them.
     pub fn cargo(&self, arguments: &[&str]) -> Output {
-        let mut command = binaries::patient_cargo();
+        let mut command = binaries::low_priority_cargo();
         command.args(arguments).current_dir(&self.root);
-        command.env("CARGO_BUILD_BUILD_DIR", scratch::target()).env("CARGO_TARGET_DIR", self.built());
+        command.env("CARGO_BUILD_BUILD_DIR", scratch::target()).env("CARGO_TARGET_DIR", self.target_dir());
         command.output().expect("cargo runs")
     }
 
@@ -113,17 +113,17 @@ impl Copy {
     #[track_caller]
     pub fn build(&self) -> PathBuf {
         // As `cargo test --workspace` does, so that all other crates are there already.
-        done(self.cargo(&["build", "--quiet", "--locked", "--workspace", "--bin", "app"]));
-        self.built().join("debug/app")
+        expect_success(self.cargo(&["build", "--quiet", "--locked", "--workspace", "--bin", "app"]));
+        self.target_dir().join("debug/app")
     }
 
-    fn built(&self) -> PathBuf {
+    fn target_dir(&self) -> PathBuf {
         self.root.with_file_name("built")
     }
 
     /// Has Cargo tell the copy's crates from this workspace's: by a profile of their own, in a file that it finds above
     /// them.
-    fn set_apart(&self) {
+    fn separate_profiles(&self) {
         let root = self.read("Cargo.toml");
         let profiles = between(&root, "members = [", "]").split('"').filter(|word| word.contains(char::is_alphabetic));
         let profiles = profiles.map(|folder| {
@@ -138,10 +138,10 @@ impl Copy {
 
 /// What a command wrote to stdout, when it did what it was asked for.
 #[track_caller]
-pub fn done(output: Output) -> String {
-    let said = String::from_utf8(output.stdout).expect("answers are UTF-8");
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    said
+pub fn expect_success(output: Output) -> String {
+    let stdout = String::from_utf8(output.stdout).expect("answers are UTF-8");
+    assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    stdout
 }
 
 /// What stands between a begin and an end.
@@ -153,15 +153,15 @@ pub fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
 
 /// Asserts that two trees are the same, and names the files that are not.
 #[track_caller]
-pub fn assert_same(before: &Tree, after: &Tree, when: &str) {
+pub fn assert_same_files(before: &Tree, after: &Tree, when: &str) {
     let paths = before.keys().chain(after.keys());
     let differ: Vec<_> = paths.filter(|path| before.get(*path) != after.get(*path)).collect();
     assert!(differ.is_empty(), "{when}: {differ:?}");
 }
 
 /// Copies all that differs. What does not stays as old as it is: Cargo builds anew what is younger than what it has built.
-fn bring(from: &Path, to: &Path) {
-    files(from, Path::new(""), &mut |path| {
+fn sync(from: &Path, to: &Path) {
+    visit_files(from, Path::new(""), &mut |path| {
         let (from, to) = (from.join(path), to.join(path));
         let content = fs::read(&from).unwrap_or_else(|e| panic!("{}: {e}", from.display()));
         if fs::read(&to).ok().as_ref() != Some(&content) {
@@ -172,13 +172,15 @@ fn bring(from: &Path, to: &Path) {
 }
 
 /// Shows each file below a folder to a closure, by its path from the root.
-fn files(root: &Path, folder: &Path, see: &mut impl FnMut(&Path)) {
+fn visit_files(root: &Path, folder: &Path, visit: &mut impl FnMut(&Path)) {
     let entries = fs::read_dir(root.join(folder)).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     for entry in entries.map(|entry| entry.expect("a folder can be read")) {
         let path = folder.join(entry.file_name());
         match entry.file_type().expect("a file has a type") {
-            kind if kind.is_dir() && LEFT_OUT.iter().all(|name| entry.file_name() != *name) => files(root, &path, see),
-            kind if kind.is_file() => see(&path),
+            kind if kind.is_dir() && EXCLUDED.iter().all(|name| entry.file_name() != *name) => {
+                visit_files(root, &path, visit)
+            }
+            kind if kind.is_file() => visit(&path),
             _ => {}
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::{
-    Member, PASSWORD, Setup, admin, in_each_setup, login, member, problem, start, text, token, wrong_fields,
+    Member, PASSWORD, Setup, admin, in_each_setup, invalid_fields, login, member, problem, start, text, token,
 };
 
 const NEW_PASSWORD: &str = "staple battery horse correct";
@@ -14,9 +14,9 @@ fn changing_email_or_password_requires_the_current_password(on: Setup) {
     let change = |body: Value| app.patch(&format!("/users/{}", ada.id)).bearer(&ada.token).json(&body);
     for taking in [json!({"password": NEW_PASSWORD}), json!({"email": "eve@example.org"})] {
         let mut taking = taking;
-        assert_eq!(wrong_fields(change(taking.clone())), ["current_password"]);
+        assert_eq!(invalid_fields(change(taking.clone())), ["current_password"]);
         taking["current_password"] = json!("something else");
-        assert_eq!(wrong_fields(change(taking)), ["current_password"]);
+        assert_eq!(invalid_fields(change(taking)), ["current_password"]);
     }
     assert_eq!(change(json!({"name": "Countess"})).send().status, 200, "a name takes no password");
     let new = json!({"password": NEW_PASSWORD, "current_password": PASSWORD});

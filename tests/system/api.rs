@@ -10,7 +10,7 @@ use system_tests::service::{Running, Service, Stopped};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 /// An id that nobody and nothing has.
-pub const NOBODY: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+pub const UNKNOWN_ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 /// A user who has logged in.
 pub struct Member {
@@ -35,13 +35,13 @@ pub enum Engine {
 macro_rules! in_each_setup {
     ($($test:ident),* $(,)?) => {
         mod on_sqlite {
-            $(#[test] fn $test() { super::$test($crate::api::Engine::Sqlite.together()) })*
+            $(#[test] fn $test() { super::$test($crate::api::Engine::Sqlite.single_process()) })*
         }
         mod on_sqlite_split {
             $(#[test] fn $test() { super::$test($crate::api::Engine::Sqlite.split()) })*
         }
         mod on_postgres {
-            $(#[test] fn $test() { super::$test($crate::api::Engine::Postgres.together()) })*
+            $(#[test] fn $test() { super::$test($crate::api::Engine::Postgres.single_process()) })*
         }
         mod on_postgres_split {
             $(#[test] fn $test() { super::$test($crate::api::Engine::Postgres.split()) })*
@@ -64,7 +64,7 @@ macro_rules! on_each_database {
 pub(crate) use on_each_database;
 
 impl Engine {
-    pub fn together(self) -> Setup {
+    pub fn single_process(self) -> Setup {
         Setup { engine: self, split: false }
     }
 
@@ -97,7 +97,7 @@ pub fn start(Setup { engine, split }: Setup) -> Running {
     let orders = engine.app().env("APP__BLUEPRINTS__ENABLED", "orders");
     let users_url = format!("http://127.0.0.1:{}", users.port);
     let orders = orders.env("APP__BLUEPRINTS__ORDERS__USERS_URL", users_url).start();
-    users.beside("/orders", orders)
+    users.delegate("/orders", orders)
 }
 
 /// Registers `<name>@example.org`, and logs in.
@@ -159,7 +159,7 @@ pub fn problem(request: Request, status: u16) -> Value {
 
 /// Sends it and expects a 422; gives the fields that it names.
 #[track_caller]
-pub fn wrong_fields(request: Request) -> Vec<String> {
+pub fn invalid_fields(request: Request) -> Vec<String> {
     let problem = problem(request, 422);
     let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("no errors in {problem}"));
     errors.iter().map(|error| text(error, "field")).collect()
@@ -167,13 +167,13 @@ pub fn wrong_fields(request: Request) -> Vec<String> {
 
 /// Sends it and expects a 405 that allows these methods, and those that every route has by them.
 #[track_caller]
-pub fn only_allows(request: Request, methods: &[&str]) {
+pub fn assert_allowed_methods(request: Request, methods: &[&str]) {
     let reply = request.clone().send();
     let allowed = reply.header("allow").unwrap_or_else(|| panic!("no allow in {:?}", reply.headers));
     let mut allowed: Vec<&str> = allowed.split(',').map(str::trim).collect();
     allowed.sort_unstable();
-    let by_them: &[&str] = if methods.contains(&"GET") { &["HEAD", "OPTIONS"] } else { &["OPTIONS"] };
-    let mut methods = [methods, by_them].concat();
+    let implied: &[&str] = if methods.contains(&"GET") { &["HEAD", "OPTIONS"] } else { &["OPTIONS"] };
+    let mut methods = [methods, implied].concat();
     methods.sort_unstable();
     assert_eq!(allowed, methods);
     problem(request, 405);

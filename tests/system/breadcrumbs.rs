@@ -6,7 +6,7 @@ use std::thread;
 use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
 
-use crate::support::{about, crumbs, exceptions, of_kind, probe, probe_with, run};
+use crate::support::{breadcrumbs, event_message, exceptions, of_kind, probe, probe_with, run};
 
 #[test]
 fn concurrent_requests_have_separate_breadcrumbs() {
@@ -34,11 +34,11 @@ fn concurrent_requests_have_separate_breadcrumbs() {
     let events = project.events();
     assert_eq!(events.len(), REQUESTS);
     for event in &events {
-        let n = about(event).trim_start_matches("failure ").to_owned();
+        let n = event_message(event).trim_start_matches("failure ").to_owned();
         let said = ["first", "after an await", "in a span", "in a span, after an await", "in a task", "a line", "last"];
         let mut expected: Vec<String> = said.iter().map(|at| format!("{n} {at}")).collect();
         expected.push("POST /probe/run 500".into());
-        assert_eq!(crumbs(event), expected);
+        assert_eq!(breadcrumbs(event), expected);
         let lines = records.iter().filter(|record| record["request_id"] == event["tags"]["request_id"]);
         // Seven crumbs, the failure and the response.
         assert_eq!(lines.count(), 9);
@@ -65,14 +65,14 @@ fn an_event_has_the_breadcrumbs_before_it() {
 
     let events = project.events();
     let [caught, message] = events.as_slice() else { panic!("two events: {events:?}") };
-    assert_eq!(crumbs(caught), ["one", "two"]);
-    assert_eq!(crumbs(message), ["one", "two", "three"]);
+    assert_eq!(breadcrumbs(caught), ["one", "two"]);
+    assert_eq!(breadcrumbs(message), ["one", "two", "three"]);
     let first = &caught["breadcrumbs"]["values"][0];
     assert_eq!((&first["category"], &first["level"]), (&json!("stock"), &json!("warning")));
     assert_eq!(first["data"], json!({"sku": "A-1", "token": "[redacted]"}));
     assert_eq!(caught["breadcrumbs"]["values"][1]["category"], "system_tests::probe::steps");
     assert_eq!(exceptions(caught)[1]["mechanism"]["handled"], true);
-    assert_eq!((&message["level"], about(message).as_str()), (&json!("warning"), "a message"));
+    assert_eq!((&message["level"], event_message(message).as_str()), (&json!("warning"), "a message"));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn the_newest_breadcrumbs_are_kept() {
     steps.push(json!({"do": "capture_exception", "message": "caught"}));
     run(service.client(), json!(steps), Value::Null);
     service.stop();
-    assert_eq!(crumbs(&project.events()[0]), ["3", "4", "5"]);
+    assert_eq!(breadcrumbs(&project.events()[0]), ["3", "4", "5"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use system_tests::peers::bugsink::Bugsink;
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::{Service, Stopped};
 
-use crate::support::about;
+use crate::support::event_message;
 
 fn app(arguments: &[&str]) -> Service {
     arguments.iter().fold(Service::new(&binaries::app()), |service, argument| service.arg(*argument))
@@ -198,7 +198,7 @@ fn sentry_test_reports_delivery() {
     let sent = app(&["sentry", "test"]).env("SENTRY_DSN", &project.dsn).run();
     assert_eq!(sent.code(), Some(0), "{}", sent.stderr);
     let id = sent.stdout.trim_end().rsplit(' ').next().expect("the answer ends with the id");
-    assert!(about(&project.event(id).expect("Bugsink has it")).starts_with("A test event"));
+    assert!(event_message(&project.event(id).expect("Bugsink has it")).starts_with("A test event"));
 
     let wrong_key = project.dsn.replace(&project.key, "0123456789abcdef0123456789abcdef");
     let refused = app(&["sentry", "test"]).env("SENTRY_DSN", wrong_key).run();

@@ -9,7 +9,7 @@ use system_tests::peers::supervisor_conf::conf;
 use system_tests::scratch::{self, Scratch};
 
 use crate::supervised::{Child, Supervised};
-use crate::support::{about, crumbs, of_kind, probe, probe_with, run};
+use crate::support::{breadcrumbs, event_message, of_kind, probe, probe_with, run};
 
 fn log(level: &str, message: &str) -> Value {
     json!({"do": "log", "level": level, "message": message})
@@ -189,7 +189,7 @@ fn n11_an_exception_is_an_event_at_any_level() {
     let service = levels.iter().fold(probe_with(&project), |service, key| service.env(key, "critical")).start();
     run(service.client(), json!([caught()]), json!({"error": "uncaught"}));
     service.stop();
-    assert_eq!(project.events().iter().map(about).collect::<Vec<_>>(), ["caught", "uncaught"]);
+    assert_eq!(project.events().iter().map(event_message).collect::<Vec<_>>(), ["caught", "uncaught"]);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn n12_a_breadcrumb_is_sent_if_the_hook_returns_it() {
     let crumb = |category: &str| json!({"do": "breadcrumb", "message": category, "category": category});
     run(service.client(), json!([crumb("kept"), crumb("drop-me"), caught()]), Value::Null);
     service.stop();
-    assert_eq!(crumbs(&project.events()[0]), ["kept"]);
+    assert_eq!(breadcrumbs(&project.events()[0]), ["kept"]);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn n13_add_breadcrumb_is_sent_at_any_level() {
     let service = probe_with(&project).env("APP__LOG__LEVEL", "critical").start();
     run(service.client(), json!([{"do": "breadcrumb", "message": "low", "level": "trace"}, caught()]), Value::Null);
     assert!(service.stop().records().is_empty(), "and nothing of it is on stderr");
-    assert_eq!(crumbs(&project.events()[0]), ["low"]);
+    assert_eq!(breadcrumbs(&project.events()[0]), ["low"]);
 }
 
 #[test]
@@ -219,8 +219,8 @@ fn n14_lines_reach_sentry_by_the_higher_of_the_two_levels() {
     run(service.client(), json!([levels.map(|level| log(level, level)).as_slice(), &[caught()]].concat()), Value::Null);
     service.stop();
     let events = project.events();
-    assert_eq!(events.iter().map(about).collect::<Vec<_>>(), ["error", "caught"]);
-    assert_eq!(crumbs(&events[1]), ["info", "warning"], "an event is no breadcrumb");
+    assert_eq!(events.iter().map(event_message).collect::<Vec<_>>(), ["error", "caught"]);
+    assert_eq!(breadcrumbs(&events[1]), ["info", "warning"], "an event is no breadcrumb");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use system_tests::scratch::{self, Scratch};
 use system_tests::{ports, records};
 
 use crate::supervised::wait_live;
-use crate::support::{about, probe_app, run};
+use crate::support::{event_message, probe_app, run};
 
 struct Deployed {
     home: Scratch,
@@ -83,7 +83,7 @@ impl Deployed {
     }
 
     fn events(&self) -> Vec<String> {
-        let mut events: Vec<String> = self.project.events().iter().map(about).collect();
+        let mut events: Vec<String> = self.project.events().iter().map(event_message).collect();
         events.sort();
         events
     }

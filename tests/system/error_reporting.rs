@@ -5,7 +5,7 @@ use system_tests::http::Reply;
 use system_tests::peers::bugsink::Bugsink;
 use system_tests::service::Stopped;
 
-use crate::support::{about, crumbs, exceptions, of_kind, probe, probe_with, run};
+use crate::support::{breadcrumbs, event_message, exceptions, of_kind, probe, probe_with, run};
 
 /// Runs one script against a service of its own; gives the answer, what was written, and what Sentry has.
 fn fail(steps: Value, finish: Value) -> (Reply, Stopped, Vec<Value>) {
@@ -22,7 +22,7 @@ fn once(stopped: &Stopped, events: &[Value]) -> (Value, Value) {
     let records = stopped.records();
     let mut telling: Vec<&Value> = records.iter().filter(|record| record.get("exception.type").is_some()).collect();
     assert_eq!(telling.len(), 1, "one failure is one record:\n{}", stopped.stderr);
-    assert_eq!(events.len(), 1, "one failure is one event: {:?}", events.iter().map(about).collect::<Vec<_>>());
+    assert_eq!(events.len(), 1, "one failure is one event: {:?}", events.iter().map(event_message).collect::<Vec<_>>());
     (telling.remove(0).clone(), events[0].clone())
 }
 
@@ -83,7 +83,7 @@ fn check_origin(record: &Value, event: &Value) {
     assert!(event["request"]["url"].as_str().is_some_and(|url| url.ends_with("/probe/run")), "{}", event["request"]);
     // The SDK leaves the level out when it is error.
     assert!(event.get("level").is_none_or(|level| level == "error"));
-    assert_eq!(crumbs(event), ["POST /probe/run 500"]);
+    assert_eq!(breadcrumbs(event), ["POST /probe/run 500"]);
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn an_error_captured_in_a_spawned_task_is_reported_once() {
 fn a_different_returned_error_is_a_second_failure() {
     let steps = json!([{"do": "capture_exception", "message": "no stock"}]);
     let (_, stopped, events) = fail(steps, json!({"error": "no money"}));
-    assert_eq!(events.iter().map(about).collect::<Vec<_>>(), ["no stock", "no money"]);
+    assert_eq!(events.iter().map(event_message).collect::<Vec<_>>(), ["no stock", "no money"]);
     let records = stopped.records();
     assert_eq!(of_kind(&records, "exception").len(), 1);
     assert_eq!(of_kind(&records, "uncaught").len(), 1);
@@ -139,7 +139,7 @@ fn a_warning_line_leaves_the_event_to_the_error() {
     let (reply, stopped, events) = fail(steps, json!({"error": "no stock"}));
     let (record, event) = once(&stopped, &events);
     assert_eq!(record["kind"], "line");
-    assert_eq!(about(&event), "no stock");
+    assert_eq!(event_message(&event), "no stock");
     check_answer(&reply, &event);
 }
 
@@ -150,7 +150,7 @@ fn an_info_line_with_an_error_is_not_a_report() {
     let (record, event) = once(&stopped, &events);
     assert_eq!(record["kind"], "uncaught");
     check_answer(&reply, &event);
-    assert_eq!(crumbs(&event), ["tries again", "POST /probe/run 500"]);
+    assert_eq!(breadcrumbs(&event), ["tries again", "POST /probe/run 500"]);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn a_plain_5xx_response_is_reported_once() {
     assert_eq!((reply.status, reply.text()), (503, "later"), "the answer is the handler's own");
     let (record, event) = once(&stopped, &events);
     assert_eq!(record["kind"], "uncaught");
-    assert_eq!(crumbs(&event), ["POST /probe/run 503"]);
+    assert_eq!(breadcrumbs(&event), ["POST /probe/run 503"]);
     let records = stopped.records();
     assert_eq!(of_kind(&records, "response")[0]["level"], "error");
 }
@@ -196,7 +196,7 @@ fn a_failed_body_stream_is_reported_once() {
         (&record["kind"], &record["exception.message"]),
         (&json!("uncaught"), &json!("the probe's stream failed"))
     );
-    assert_eq!(crumbs(&event), ["POST /probe/run 200"]);
+    assert_eq!(breadcrumbs(&event), ["POST /probe/run 200"]);
     let records = stopped.records();
     let response = of_kind(&records, "response")[0];
     assert_eq!((&response["outcome"], &response["level"]), (&json!("error"), &json!("error")));

@@ -13,7 +13,7 @@ use system_tests::service::{Running, Stopped};
 use system_tests::{binaries, process_guard, wait};
 
 use crate::supervised::Supervised;
-use crate::support::{about, of_kind, probe, probe_with, run};
+use crate::support::{event_message, of_kind, probe, probe_with, run};
 
 /// Starts a request that says `began` and then takes its time.
 fn slow(service: &Running, ms: u64) -> thread::JoinHandle<std::io::Result<u16>> {
@@ -56,7 +56,7 @@ fn a_signal_lets_in_flight_requests_finish() {
         let records = service.stop().records();
         assert_eq!(of_kind(&records, "response").len(), 2);
         assert_eq!(records.last().expect("records")["message"], "stopped");
-        assert_eq!(project.events().iter().map(about).collect::<Vec<_>>(), ["just before the end"]);
+        assert_eq!(project.events().iter().map(event_message).collect::<Vec<_>>(), ["just before the end"]);
     }
 }
 

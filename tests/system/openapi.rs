@@ -43,7 +43,7 @@ fn the_document_matches_the_routes() {
 
 #[test]
 fn the_document_and_swagger_ui_are_served() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let served = app.get("/openapi.json").send();
     assert_eq!((served.status, served.header("content-type")), (200, Some("application/json")));
     assert_eq!(served.json(), answer(&["openapi"]));
@@ -65,7 +65,7 @@ fn the_document_and_swagger_ui_are_served() {
 on_each_database!(schemathesis_finds_no_deviation);
 
 fn schemathesis_finds_no_deviation(on: Engine) {
-    let app = start(on.together());
+    let app = start(on.single_process());
     // An admin reaches every operation.
     let ada = admin(&app, "ada");
     let scratch = Scratch::new("schemathesis");

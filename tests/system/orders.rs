@@ -8,8 +8,8 @@ use system_tests::http::Reply;
 use system_tests::service::Running;
 
 use crate::api::{
-    Member, NOBODY, PASSWORD, Setup, admin, in_each_setup, member, only_allows, problem, responses, start, text,
-    wrong_fields,
+    Member, PASSWORD, Setup, UNKNOWN_ID, admin, assert_allowed_methods, in_each_setup, invalid_fields, member, problem,
+    responses, start, text,
 };
 
 /// Places an order of one line, and gives its path.
@@ -141,7 +141,7 @@ fn another_users_order_is_404(on: Setup) {
         all.map(|request| text(&problem(request.bearer(&bob.token), 404), "detail")).collect::<Vec<_>>()
     };
     // Word for word what is said of an order that is not there.
-    assert_eq!(refusals(&path), refusals(&format!("/orders/{NOBODY}")));
+    assert_eq!(refusals(&path), refusals(&format!("/orders/{UNKNOWN_ID}")));
     assert_eq!(app.get("/orders").bearer(&bob.token).send().json(), json!({"items": [], "next": null}));
     assert_eq!(app.get(&path).bearer(&ada.token).send().json()["status"], "placed");
 }
@@ -178,7 +178,7 @@ fn orders_are_listed_newest_first_and_by_status(on: Setup) {
     assert_eq!((paths(&everyone), &everyone["total"]), (vec![bobs, all[0].clone()], &json!(6)));
     problem(app.get("/orders?everyone=true").bearer(&ada.token), 403);
 
-    let wrong = |query: &str| wrong_fields(app.get(&format!("/orders?{query}")).bearer(&ada.token));
+    let wrong = |query: &str| invalid_fields(app.get(&format!("/orders?{query}")).bearer(&ada.token));
     assert_eq!(wrong("status=lost"), ["status"]);
     assert_eq!(wrong("limit=0"), ["limit"]);
     assert_eq!(wrong("limit=101"), ["limit"]);
@@ -225,10 +225,10 @@ fn invalid_orders_are_rejected_by_field(on: Setup) {
     let line =
         |sku: &str, quantity: Value, price: Value| json!({"sku": sku, "quantity": quantity, "unit_price_cents": price});
     let good = || line("A-1", json!(1), json!(1));
-    let second = |line: Value| wrong_fields(post(json!({"lines": [good(), line]})));
+    let second = |line: Value| invalid_fields(post(json!({"lines": [good(), line]})));
 
-    assert_eq!(wrong_fields(post(json!({"lines": []}))), ["lines"]);
-    assert_eq!(wrong_fields(post(json!({"lines": vec![good(); 101]}))), ["lines"]);
+    assert_eq!(invalid_fields(post(json!({"lines": []}))), ["lines"]);
+    assert_eq!(invalid_fields(post(json!({"lines": vec![good(); 101]}))), ["lines"]);
     for sku in ["", "A 1", "ä", "A/1", &"x".repeat(65)] {
         let fields = second(line(sku, json!(1), json!(1)));
         assert!(!fields.is_empty() && fields.iter().all(|field| field == "lines[1].sku"), "{sku:?}: {fields:?}");
@@ -242,7 +242,7 @@ fn invalid_orders_are_rejected_by_field(on: Setup) {
     let mut more = good();
     more["discount"] = json!(1);
     assert_eq!(second(more).len(), 1);
-    assert_eq!(wrong_fields(post(json!({"lines": [], "status": "paid"}))).len(), 1);
+    assert_eq!(invalid_fields(post(json!({"lines": [], "status": "paid"}))).len(), 1);
     assert_eq!(post(json!({"lines": vec![good(); 100]})).send().status, 201);
 
     let malformed = app.post("/orders").bearer(&ada.token).body("application/json", r#"{"lines": [}"#);
@@ -253,7 +253,7 @@ fn invalid_orders_are_rejected_by_field(on: Setup) {
 fn missing_resources_and_methods_are_distinguished(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
-    let (one, pay) = (format!("/orders/{NOBODY}"), format!("/orders/{NOBODY}/pay"));
+    let (one, pay) = (format!("/orders/{UNKNOWN_ID}"), format!("/orders/{UNKNOWN_ID}/pay"));
     for request in [app.get("/orders"), app.post("/orders"), app.get(&one), app.post(&pay)] {
         problem(request.clone(), 401);
         let body = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
@@ -262,9 +262,9 @@ fn missing_resources_and_methods_are_distinguished(on: Setup) {
     let unreadable = problem(app.post("/orders/first/pay").bearer(&ada.token), 400);
     assert_eq!(unreadable["errors"][0]["field"], "id");
 
-    only_allows(app.delete("/orders"), &["GET", "POST"]);
-    only_allows(app.patch(&one), &["GET"]);
-    only_allows(app.get(&pay), &["POST"]);
+    assert_allowed_methods(app.delete("/orders"), &["GET", "POST"]);
+    assert_allowed_methods(app.patch(&one), &["GET"]);
+    assert_allowed_methods(app.get(&pay), &["POST"]);
 
     problem(app.post(&format!("{one}/lose")).bearer(&ada.token), 404);
     problem(app.get("/orders/").bearer(&ada.token), 404);

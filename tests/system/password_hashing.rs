@@ -24,7 +24,7 @@ fn login(app: &Running, password: &str) -> Request {
 
 /// Sends so many logins at once, then waits for every response.
 fn burst(app: &Running, count: usize) -> Vec<Reply> {
-    let begin = |_| login(app, PASSWORD).begin().expect("it is sent");
+    let begin = |_| login(app, PASSWORD).dispatch().expect("it is sent");
     let sent: Vec<_> = (0..count).map(begin).collect();
     sent.into_iter().map(|sent| sent.receive().expect("a response comes")).collect()
 }

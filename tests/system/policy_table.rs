@@ -11,7 +11,7 @@ use system_tests::peers::supervisor_conf::{Program, conf};
 use system_tests::scratch::{self, Scratch};
 
 use crate::supervised::Child;
-use crate::support::{about, crumbs, run};
+use crate::support::{breadcrumbs, event_message, run};
 
 #[test]
 fn prod_off() {
@@ -210,27 +210,30 @@ impl Running {
             rows.filter(move |(kind, level, _)| self.policy.destinations(*kind, *level).sentry == wanted)
         };
         let mut expected: Vec<String> = routed(ToSentry::Event).map(|(.., message)| message).collect();
-        let mut seen: Vec<String> = events.iter().map(about).collect();
+        let mut seen: Vec<String> = events.iter().map(event_message).collect();
         expected.sort();
         seen.sort();
         assert_eq!(seen, expected, "events under {:?}", self.policy);
 
         // What was said before the caught error goes with it, but for what became an event of its own.
-        if let Some(caught) = events.iter().find(|event| about(event) == "caught") {
+        if let Some(caught) = events.iter().find(|event| event_message(event) == "caught") {
             let said: BTreeSet<String> = routed(ToSentry::Breadcrumb)
                 .filter(|(kind, ..)| *kind != Kind::Response)
                 .map(|(.., message)| message)
                 .collect();
             assert_eq!(
-                crumbs(caught).into_iter().collect::<BTreeSet<_>>(),
+                breadcrumbs(caught).into_iter().collect::<BTreeSet<_>>(),
                 said,
                 "breadcrumbs under {:?}",
                 self.policy
             );
         }
-        for failed in events.iter().filter(|event| about(event) == "returned" || about(event).starts_with("answered")) {
+        for failed in events
+            .iter()
+            .filter(|event| event_message(event) == "returned" || event_message(event).starts_with("answered"))
+        {
             let response = self.policy.destinations(Kind::Response, Level::Error).sentry == ToSentry::Breadcrumb;
-            let last = crumbs(failed).pop();
+            let last = breadcrumbs(failed).pop();
             assert_eq!(last.as_deref() == Some("POST /probe/run 500"), response, "{last:?} under {:?}", self.policy);
         }
     }

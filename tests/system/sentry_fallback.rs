@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use system_tests::ports;
 use system_tests::service::Stopped;
 
-use crate::support::{about, of_kind, probe, run};
+use crate::support::{event_message, of_kind, probe, run};
 
 /// A caught error with a breadcrumb against a Sentry at this port; gives what was written, and how long the stop took.
 fn capture_against(port: u16, mode: &str) -> (Stopped, Duration) {
@@ -27,7 +27,7 @@ fn check_in_full(stopped: &Stopped, reason: &str) {
     let lost: Vec<&Value> =
         of_kind(&records, "service").into_iter().filter(|record| record.get("event").is_some()).collect();
     assert_eq!(lost.len(), 1, "{}", stopped.stderr);
-    assert_eq!(about(&lost[0]["event"]), "caught");
+    assert_eq!(event_message(&lost[0]["event"]), "caught");
     assert_eq!(lost[0]["event"]["breadcrumbs"]["values"][0]["message"], "left");
     assert!(lost[0]["reason"].as_str().is_some_and(|said| said.contains(reason)), "{}", lost[0]["reason"]);
 }

@@ -9,7 +9,7 @@ use system_tests::http::Request;
 use system_tests::peers::bugsink::{Bugsink, Project};
 use system_tests::service::Running;
 
-use crate::support::{about, crumbs, of_kind, probe_with};
+use crate::support::{breadcrumbs, event_message, of_kind, probe_with};
 
 /// Bugsink may be busy with the events of other tests.
 const ARRIVAL: Duration = Duration::from_secs(30);
@@ -56,7 +56,7 @@ fn events(transactions: &str, behind_proxy: bool, ways: &[(Value, Value)]) -> Ve
         *event = serde_json::from_str(&text).expect("it is JSON still");
         comparable(event);
     }
-    events.sort_by_key(about);
+    events.sort_by_key(event_message);
     events
 }
 
@@ -110,10 +110,10 @@ fn events_are_equal_with_and_without_transactions() {
     let ways = ways_to_fail();
     for behind_proxy in [false, true] {
         let [own, of_sentry_actix] = ["0", "0.000001"].map(|share| events(share, behind_proxy, &ways));
-        assert_eq!(own.len(), ways.len(), "{:?}", own.iter().map(about).collect::<Vec<_>>());
+        assert_eq!(own.len(), ways.len(), "{:?}", own.iter().map(event_message).collect::<Vec<_>>());
         let url = if behind_proxy { "https://shop.example" } else { "http://here" };
         for (one, other) in own.iter().zip(&of_sentry_actix) {
-            assert_eq!(one, other, "{} differs from {}", about(one), about(other));
+            assert_eq!(one, other, "{} differs from {}", event_message(one), event_message(other));
             assert_eq!(one["request"]["url"], format!("{url}/probe/run?page=2&token=[redacted]"), "{one}");
             assert_eq!(one["request"]["headers"]["user-agent"], "curl/8", "{one}");
             assert_eq!(one["contexts"]["trace"]["trace_id"], TRACE, "{one}");
@@ -149,10 +149,10 @@ fn sdk_scope_changes_stay_within_the_request() {
         let records = app.stop().records();
         assert!(of_kind(&records, "uncaught").is_empty());
         let mut colours: Vec<_> =
-            project.events().iter().map(|event| (about(event), event["tags"]["colour"].clone())).collect();
+            project.events().iter().map(|event| (event_message(event), event["tags"]["colour"].clone())).collect();
         colours.sort_by_key(|(about, _)| about.clone());
         let told = [("afterwards", Value::Null), ("meanwhile", Value::Null), ("the first", json!("blue"))];
         assert_eq!(colours, told.map(|(about, colour)| (about.to_owned(), colour)));
-        assert!(project.events().iter().all(|event| crumbs(event).is_empty()));
+        assert!(project.events().iter().all(|event| breadcrumbs(event).is_empty()));
     }
 }

@@ -38,7 +38,7 @@ pub fn of_kind<'a>(records: &'a [Value], kind: &str) -> Vec<&'a Value> {
 }
 
 /// The messages of an event's breadcrumbs, oldest first.
-pub fn crumbs(event: &Value) -> Vec<String> {
+pub fn breadcrumbs(event: &Value) -> Vec<String> {
     let crumbs = event["breadcrumbs"]["values"].as_array().or_else(|| event["breadcrumbs"].as_array());
     let messages = crumbs.into_iter().flatten().map(|crumb| crumb["message"].as_str().unwrap_or_default().to_owned());
     messages.collect()
@@ -51,7 +51,7 @@ pub fn exceptions(event: &Value) -> Vec<&Value> {
 }
 
 /// What an event is about: the message of its exception, or its own.
-pub fn about(event: &Value) -> String {
+pub fn event_message(event: &Value) -> String {
     let value = exceptions(event).last().and_then(|exception| exception["value"].as_str()).map(str::to_owned);
     let message = || event["message"].as_str().or_else(|| event["logentry"]["formatted"].as_str()).map(str::to_owned);
     value.or_else(message).unwrap_or_default()

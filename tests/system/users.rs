@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use system_tests::http::Request;
 
 use crate::api::{
-    Member, NOBODY, PASSWORD, Setup, admin, in_each_setup, login, member, only_allows, problem, register, responses,
-    start, text, token, wrong_fields,
+    Member, PASSWORD, Setup, UNKNOWN_ID, admin, assert_allowed_methods, in_each_setup, invalid_fields, login, member,
+    problem, register, responses, start, text, token,
 };
 
 const NEW_PASSWORD: &str = "staple battery horse correct";
@@ -116,9 +116,9 @@ fn users_are_listed_for_admins_newest_first(on: Setup) {
     assert_eq!(page(&format!("?created_before={created}&total=true"))["total"], 4);
 
     for limit in ["0", "101", "-1", "many"] {
-        assert_eq!(wrong_fields(app.get(&format!("/users?limit={limit}")).bearer(&token)), ["limit"]);
+        assert_eq!(invalid_fields(app.get(&format!("/users?limit={limit}")).bearer(&token)), ["limit"]);
     }
-    assert_eq!(wrong_fields(app.get("/users?after=nobody").bearer(&token)), ["after"]);
+    assert_eq!(invalid_fields(app.get("/users?after=nobody").bearer(&token)), ["after"]);
 }
 
 fn invalid_registrations_are_rejected_by_field(on: Setup) {
@@ -131,15 +131,15 @@ fn invalid_registrations_are_rejected_by_field(on: Setup) {
     };
 
     let all = json!({"email": "nobody", "password": "1234567", "name": ""});
-    let mut fields = wrong_fields(post(&all));
+    let mut fields = invalid_fields(post(&all));
     fields.sort_unstable();
     assert_eq!(fields, ["email", "name", "password"]);
-    assert_eq!(wrong_fields(with("password", json!("x".repeat(1025)))), ["password"]);
-    assert_eq!(wrong_fields(with("name", json!("é".repeat(201)))), ["name"]);
-    assert_eq!(wrong_fields(with("name", json!("null\0"))), ["name"]);
-    assert_eq!(wrong_fields(with("email", json!("a b@example.org"))), ["email"]);
-    assert_eq!(wrong_fields(with("name", json!(7))), ["name"]);
-    assert_eq!(wrong_fields(with("role", json!("admin"))).len(), 1);
+    assert_eq!(invalid_fields(with("password", json!("x".repeat(1025)))), ["password"]);
+    assert_eq!(invalid_fields(with("name", json!("é".repeat(201)))), ["name"]);
+    assert_eq!(invalid_fields(with("name", json!("null\0"))), ["name"]);
+    assert_eq!(invalid_fields(with("email", json!("a b@example.org"))), ["email"]);
+    assert_eq!(invalid_fields(with("name", json!(7))), ["name"]);
+    assert_eq!(invalid_fields(with("role", json!("admin"))).len(), 1);
     let missing = problem(post(&json!({"email": "ada@example.org", "password": PASSWORD})), 422);
     assert!(missing["errors"][0].to_string().contains("name"), "{missing}");
 
@@ -188,7 +188,7 @@ fn passwords_are_compared_in_nfkc_form(on: Setup) {
         assert_eq!(login(&app, email, "cafe correct horse").status, 401);
     }
     let shorter = registration("eve@example.org", &"e\u{301}".repeat(7));
-    assert_eq!(wrong_fields(app.post("/users").json(&shorter)), ["password"]);
+    assert_eq!(invalid_fields(app.post("/users").json(&shorter)), ["password"]);
 }
 
 fn email_addresses_are_unique_ignoring_case(on: Setup) {
@@ -223,7 +223,7 @@ fn a_failed_login_does_not_reveal_the_reason(on: Setup) {
 
 fn requests_without_a_valid_token_are_401(on: Setup) {
     let app = start(on);
-    let one = format!("/users/{NOBODY}");
+    let one = format!("/users/{UNKNOWN_ID}");
     let requests = || [app.get("/users"), app.get(&one), app.patch(&one), app.delete(&one), app.post("/users/logout")];
     for request in requests() {
         problem(request, 401);
@@ -245,23 +245,23 @@ fn another_user_is_404(on: Setup) {
         all.map(|request| text(&problem(request.bearer(&ada.token), 404), "detail"))
     };
     // Word for word what is said of a user that does not exist.
-    assert_eq!(refusals(&format!("/users/{bob}")), refusals(&format!("/users/{NOBODY}")));
+    assert_eq!(refusals(&format!("/users/{bob}")), refusals(&format!("/users/{UNKNOWN_ID}")));
     problem(app.get("/users").bearer(&ada.token), 403);
 
     let own = format!("/users/{}", ada.id);
     let patch = |body: &Value| app.patch(&own).bearer(&ada.token).json(body);
-    assert_eq!(wrong_fields(patch(&json!({"name": ""}))), ["name"]);
-    assert_eq!(wrong_fields(patch(&json!({"name": "null\0"}))), ["name"]);
-    assert_eq!(wrong_fields(patch(&json!({"password": "short"}))), ["password"]);
-    assert_eq!(wrong_fields(patch(&json!({"email": "nobody"}))), ["email"]);
-    assert_eq!(wrong_fields(patch(&json!({"id": NOBODY}))).len(), 1);
+    assert_eq!(invalid_fields(patch(&json!({"name": ""}))), ["name"]);
+    assert_eq!(invalid_fields(patch(&json!({"name": "null\0"}))), ["name"]);
+    assert_eq!(invalid_fields(patch(&json!({"password": "short"}))), ["password"]);
+    assert_eq!(invalid_fields(patch(&json!({"email": "nobody"}))), ["email"]);
+    assert_eq!(invalid_fields(patch(&json!({"id": UNKNOWN_ID}))).len(), 1);
     assert_eq!(patch(&json!({})).send().json()["name"], "ada");
 }
 
 fn missing_resources_and_methods_are_distinguished(on: Setup) {
     let app = start(on);
     let Member { token, .. } = member(&app, "ada");
-    let nobody = format!("/users/{NOBODY}");
+    let nobody = format!("/users/{UNKNOWN_ID}");
     problem(app.get(&nobody).bearer(&token), 404);
     problem(app.patch(&nobody).bearer(&token).json(&json!({"name": "Nobody"})), 404);
     problem(app.delete(&nobody).bearer(&token), 404);
@@ -269,10 +269,10 @@ fn missing_resources_and_methods_are_distinguished(on: Setup) {
     let unreadable = problem(app.get("/users/ada").bearer(&token), 400);
     assert_eq!(unreadable["errors"][0]["field"], "id");
 
-    only_allows(app.delete("/users"), &["GET", "POST"]);
-    only_allows(app.get("/users/login"), &["POST"]);
-    only_allows(app.get("/users/logout"), &["POST"]);
-    only_allows(app.post(&nobody), &["DELETE", "GET", "PATCH"]);
+    assert_allowed_methods(app.delete("/users"), &["GET", "POST"]);
+    assert_allowed_methods(app.get("/users/login"), &["POST"]);
+    assert_allowed_methods(app.get("/users/logout"), &["POST"]);
+    assert_allowed_methods(app.post(&nobody), &["DELETE", "GET", "PATCH"]);
 
     problem(app.get(&format!("{nobody}/orders")).bearer(&token), 404);
     problem(app.get("/nowhere"), 404);

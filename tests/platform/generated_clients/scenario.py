@@ -1,4 +1,4 @@
-"""The life of a user and of orders, by the client that openapi-python-client generates. The service's URL is the argument."""
+"""A scenario with a user and orders, with the client that openapi-python-client generates. Argument: the service's URL."""
 
 import sys
 from http import HTTPStatus
@@ -48,16 +48,16 @@ with AuthenticatedClient(base_url=url, token=session.token) as api:
 
     second = place_order.sync(client=api, body=new)
     assert isinstance(second, Order) and second.id != order.id, second
-    seen = set()
+    listed_ids = set()
     after = None
     while True:
         page = list_orders.sync(client=api, limit=1) if after is None else list_orders.sync(client=api, limit=1, after=after)
         assert isinstance(page, OrderPage), page
-        seen |= {item.id for item in page.items}
+        listed_ids |= {item.id for item in page.items}
         after = page.next_
         if after is None:
             break
-    assert seen == {order.id, second.id}, seen
+    assert listed_ids == {order.id, second.id}, listed_ids
 
     read = get_order.sync_detailed(order.id, client=api)
     assert isinstance(read.parsed, Order) and read.parsed == order, read

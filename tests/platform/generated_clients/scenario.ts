@@ -1,5 +1,5 @@
-// The life of a user and of orders, by openapi-fetch with the types that openapi-typescript generates. The service's URL is
-// the argument.
+// A scenario with a user and orders, with openapi-fetch and the types that openapi-typescript generates. Argument: the
+// service's URL.
 
 import assert from "node:assert/strict";
 import createClient from "openapi-fetch";
@@ -53,16 +53,16 @@ const order = await place(2, "typescript-1");
 assert.deepEqual([order.status, order.total_cents], ["placed", 2500]);
 assert.equal((await place(2, "typescript-1")).id, order.id);
 const second = await place(1);
-const seen: string[] = [];
+const listedIds: string[] = [];
 for (let after: string | null | undefined; after !== null; ) {
   const query = after === undefined ? { limit: 1 } : { limit: 1, after };
   const { data: page, response } = await api.GET("/orders", { params: { query } });
   assert(page);
   assert(response.headers.get("link")?.includes('rel="first"'));
-  seen.push(...page.items.map((item: Order) => item.id));
+  listedIds.push(...page.items.map((item: Order) => item.id));
   after = page.next;
 }
-assert.deepEqual(seen.sort(), [order.id, second.id].sort());
+assert.deepEqual(listedIds.sort(), [order.id, second.id].sort());
 
 const path = { id: order.id };
 const read = await api.GET("/orders/{id}", { params: { path } });

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A proxy; it listens until it is dropped, and its connections end with it.
 pub struct SlowProxy {
@@ -21,7 +21,7 @@ struct Shared {
     stalled: AtomicBool,
     ended: AtomicBool,
     /// Whether the server has said something since the client did.
-    server_spoke: AtomicBool,
+    server_sent: AtomicBool,
     round_trips: AtomicUsize,
     streams: Mutex<Vec<TcpStream>>,
 }
@@ -37,7 +37,7 @@ impl SlowProxy {
             delay,
             stalled: AtomicBool::new(false),
             ended: AtomicBool::new(false),
-            server_spoke: AtomicBool::new(true),
+            server_sent: AtomicBool::new(true),
             round_trips: AtomicUsize::new(0),
             streams: Mutex::default(),
         });
@@ -49,7 +49,7 @@ impl SlowProxy {
                 }
                 let shared = Arc::clone(&accepting);
                 // A connection that breaks is the client's to notice.
-                thread::spawn(move || shared.bring(client));
+                thread::spawn(move || shared.forward(client));
             }
         });
         Self { port, shared }
@@ -84,31 +84,31 @@ impl Drop for SlowProxy {
 }
 
 impl Shared {
-    fn bring(self: Arc<Self>, client: TcpStream) -> io::Result<()> {
+    fn forward(self: Arc<Self>, client: TcpStream) -> io::Result<()> {
         let server = TcpStream::connect(("127.0.0.1", self.upstream))?;
         for stream in [&client, &server] {
             stream.set_nodelay(true)?;
             self.streams.lock().unwrap_or_else(PoisonError::into_inner).push(stream.try_clone()?);
         }
         let (from_client, to_server) = (client.try_clone()?, server.try_clone()?);
-        let there = Arc::clone(&self);
-        thread::spawn(move || there.pass(from_client, to_server, false));
-        self.pass(server, client, true);
+        let relaying = Arc::clone(&self);
+        thread::spawn(move || relaying.relay(from_client, to_server, false));
+        self.relay(server, client, true);
         Ok(())
     }
 
-    fn pass(&self, mut from: TcpStream, mut to: TcpStream, is_server: bool) {
+    fn relay(&self, mut from: TcpStream, mut to: TcpStream, is_server: bool) {
         let mut chunk = vec![0; 1 << 16];
         // However one side ends, the other one ends then, too.
         while let Ok(read @ 1..) = from.read(&mut chunk) {
             if is_server {
                 sleep(self.delay);
-                self.server_spoke.store(true, Ordering::Relaxed);
-            } else if self.server_spoke.swap(false, Ordering::Relaxed) {
+                self.server_sent.store(true, Ordering::Relaxed);
+            } else if self.server_sent.swap(false, Ordering::Relaxed) {
                 self.round_trips.fetch_add(1, Ordering::Relaxed);
             }
             while self.stalled.load(Ordering::Relaxed) && !self.ended.load(Ordering::Relaxed) {
-                sleep(LOOK_AGAIN);
+                sleep(POLL_INTERVAL);
             }
             if to.write_all(&chunk[..read]).is_err() {
                 break;

@@ -153,10 +153,10 @@ async fn endless(request: HttpRequest) -> Result {
 
 async fn run(body: Bytes) -> Result {
     let script: Script = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
-    steps::all(script.steps).await;
+    steps::run_all(script.steps).await;
     match script.finish {
         None => Ok(HttpResponse::NoContent().finish()),
-        Some(Finish::Respond { respond }) => respond.answer(),
+        Some(Finish::Respond { respond }) => respond.into_response(),
         Some(Finish::Error { error, cause, report }) => {
             let error = ProbeError::new(error, cause);
             match report {
@@ -203,7 +203,7 @@ impl Refuse {
 }
 
 impl Respond {
-    fn answer(self) -> Result {
+    fn into_response(self) -> Result {
         let status = StatusCode::from_u16(self.status).map_err(|error| Problem::bad_request(error.to_string()))?;
         let mut response = HttpResponseBuilder::new(status);
         if let Some(content_type) = self.content_type {

@@ -59,7 +59,7 @@ pub(super) enum Step {
     },
 }
 
-pub(super) fn all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()>>> {
+pub(super) fn run_all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()>>> {
     Box::pin(async move {
         for step in steps {
             step.run().await;
@@ -69,7 +69,7 @@ pub(super) fn all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()>>> {
 
 #[tracing::instrument(skip_all)]
 async fn in_a_span(steps: Vec<Step>) {
-    all(steps).await;
+    run_all(steps).await;
 }
 
 impl Step {
@@ -94,7 +94,7 @@ impl Step {
             Step::Sleep { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
             Step::Spawn { steps } => {
                 // A panic in it has been reported; the probe goes on.
-                let _ = cyanotype::spawn(all(steps)).await;
+                let _ = cyanotype::spawn(run_all(steps)).await;
             }
             Step::Span { steps } => in_a_span(steps).await,
             Step::Panic { message } => panic!("{message}"),

@@ -52,7 +52,7 @@ fn four_processes_start_concurrently_on_postgres() {
 
 #[test]
 fn start_record_and_health_name_postgres() {
-    let app = start(Engine::Postgres.together());
+    let app = start(Engine::Postgres.single_process());
     assert_eq!(app.records()[0]["database"], "postgres");
     let ready = app.management().get("/health/ready").send();
     let said = ready.json();

@@ -17,7 +17,7 @@ fn requests_use_no_extra_postgres_round_trips() {
     let postgres = Postgres::shared();
     // Late enough that what is sent together arrives together.
     let proxy = SlowProxy::start(postgres.port(), Duration::from_millis(10));
-    let url = postgres.url_by(proxy.port(), &postgres.database());
+    let url = postgres.url_via(proxy.port(), &postgres.database());
     let app = Service::new(&binaries::app())
         .env("APP__DATABASE__URL", url)
         .env("APP__DATABASE__MAX_CONNECTIONS", "1")

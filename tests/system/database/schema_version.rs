@@ -4,7 +4,7 @@ use system_tests::binaries;
 use system_tests::peers::postgres::Postgres;
 use system_tests::scratch::Scratch;
 use system_tests::service::Service;
-use system_tests::sql::Direct;
+use system_tests::sql::DirectConnection;
 
 use crate::api::Engine;
 
@@ -17,7 +17,7 @@ fn a_downgrade_reports_the_version_that_wrote_the_schema(on: Engine) {
     let app = || Service::new(&binaries::app()).env("APP__DATABASE__URL", &url);
     app().start().stop();
     // What the next version leaves behind.
-    let mut database = Direct::open(&url);
+    let mut database = DirectConnection::open(&url);
     database.run(
         "INSERT INTO _schema_orders (version, name, applied_on, checksum)
          VALUES (1000, 'next', '2030-01-01T00:00:00Z', '1');

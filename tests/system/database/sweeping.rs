@@ -7,7 +7,7 @@ use system_tests::binaries;
 use system_tests::peers::postgres::Postgres;
 use system_tests::scratch::Scratch;
 use system_tests::service::Service;
-use system_tests::sql::Direct;
+use system_tests::sql::DirectConnection;
 use system_tests::wait;
 
 use crate::api::{Engine, member, token};
@@ -33,13 +33,13 @@ fn expired_rows_are_deleted_in_the_background(on: Engine) {
     let placed = writer.post("/orders").bearer(&ada.token).header("idempotency-key", "k").json(&order).send();
     assert_eq!(placed.status, 201);
     token(&writer, "ada@example.org", crate::api::PASSWORD);
-    let mut database = Direct::open(&url);
+    let mut database = DirectConnection::open(&url);
     let mut rows = || {
         let count = |table: &str| format!("SELECT CAST(count(*) AS TEXT) FROM {table}");
         [database.texts(&count("sessions")).remove(0), database.texts(&count("idempotency_keys")).remove(0)]
     };
     assert_eq!(rows(), ["2", "1"]);
-    let mut expiring = Direct::open(&url);
+    let mut expiring = DirectConnection::open(&url);
     expiring.run(
         "UPDATE sessions SET expires_at = '2020-01-01T00:00:00.000000Z';
          UPDATE idempotency_keys SET expires_at = '2020-01-01T00:00:00.000000Z';

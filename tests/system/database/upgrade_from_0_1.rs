@@ -5,7 +5,7 @@ use system_tests::binaries;
 use system_tests::peers::postgres::Postgres;
 use system_tests::scratch::Scratch;
 use system_tests::service::Service;
-use system_tests::sql::Direct;
+use system_tests::sql::DirectConnection;
 
 use crate::api::Engine;
 
@@ -39,7 +39,7 @@ const MIGRATIONS: [(&str, &[&str]); 3] = [
 ];
 
 /// What version 0.1 leaves: its schema, its history of migrations, and rows.
-fn version_0_1(database: &mut Direct, on: Engine) {
+fn version_0_1(database: &mut DirectConnection, on: Engine) {
     let (bytes, no_bytes) = match on {
         Engine::Sqlite => ("BLOB", "x''"),
         Engine::Postgres => ("BYTEA", "''"),
@@ -81,7 +81,7 @@ fn data_of_version_0_1_is_migrated_to_typed_columns(on: Engine) {
         Engine::Sqlite => format!("sqlite://{}", scratch.join("app.db").display()),
         Engine::Postgres => Postgres::shared().database(),
     };
-    version_0_1(&mut Direct::open(&url), on);
+    version_0_1(&mut DirectConnection::open(&url), on);
     let token = "0".repeat(64);
     // Twice: the second start finds it done.
     for _ in 0..2 {
@@ -111,7 +111,7 @@ fn data_of_version_0_1_is_migrated_to_typed_columns(on: Engine) {
         assert_eq!(again.header("location"), Some(&*format!("/orders/{}", ORDERS[1])));
         app.stop();
     }
-    let mut database = Direct::open(&url);
+    let mut database = DirectConnection::open(&url);
     let (types, expected) = match on {
         Engine::Sqlite => (
             "SELECT typeof(id) || ' ' || typeof(total_cents) || ' ' || typeof(created_at) FROM orders",

@@ -157,7 +157,7 @@ fn the_service_recovers_from_a_changed_password() {
 fn the_service_recovers_from_a_stalled_network() {
     let postgres = Postgres::shared();
     let proxy = SlowProxy::start(postgres.port(), Duration::ZERO);
-    let (app, ada) = start(&postgres.url_by(proxy.port(), &postgres.database()));
+    let (app, ada) = start(&postgres.url_via(proxy.port(), &postgres.database()));
     proxy.stall(true);
     is_survived(app, &ada, &["does not answer", "timed out"], || proxy.stall(false));
 }

@@ -4,28 +4,28 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use system_tests::http::{Leave, Request};
+use system_tests::http::{Disconnect, Request};
 use system_tests::peers::bugsink::{Bugsink, Project};
 use system_tests::peers::postgres::Postgres;
 use system_tests::scratch::Scratch;
 use system_tests::service::{Running, Service};
-use system_tests::sql::Direct;
+use system_tests::sql::DirectConnection;
 use system_tests::{binaries, wait};
 
 use crate::api::{Engine, Member, member, text};
 use crate::support::of_kind;
 
 const LIMIT: Duration = Duration::from_secs(15);
-const KEY: &str = "left";
+const KEY: &str = "detached";
 
 /// A service in which a transaction waits for a lock, and the client that asked for it has left.
-struct Left {
+struct Detached {
     app: Running,
     ada: Member,
     project: Project,
     url: String,
     /// Holds the lock until it ends its transaction.
-    holder: Direct,
+    holder: DirectConnection,
     /// Of the client's request.
     request_id: String,
     _scratch: Scratch,
@@ -36,10 +36,10 @@ fn place(app: &Running, by: &Member) -> Request {
     app.post("/orders").bearer(&by.token).header("idempotency-key", KEY).json(&lines)
 }
 
-impl Left {
+impl Detached {
     /// `prepare` is what is done to the database before.
-    fn behind(on: Engine, shutdown_timeout_s: u32, prepare: &str) -> Self {
-        let scratch = Scratch::new("left");
+    fn start(on: Engine, shutdown_timeout_s: u32, prepare: &str) -> Self {
+        let scratch = Scratch::new("detached");
         let (url, lock) = match on {
             Engine::Sqlite => (format!("sqlite://{}", scratch.join("app.db").display()), "BEGIN IMMEDIATE"),
             // What writes lines waits.
@@ -52,21 +52,21 @@ impl Left {
             .env("SENTRY_DSN", &project.dsn)
             .start();
         let ada = member(&app, "ada");
-        let mut holder = Direct::open(&url);
+        let mut holder = DirectConnection::open(&url);
         holder.run(prepare);
         holder.run(lock);
 
-        let sent = place(&app, &ada).begin().expect("a request can be sent");
-        let mut beside = Direct::open(&url);
+        let sent = place(&app, &ada).dispatch().expect("a request can be sent");
+        let mut observer = DirectConnection::open(&url);
         wait::until("the transaction to wait", LIMIT, || match on {
-            Engine::Postgres => (beside.texts(WAITING).len() == 1).then_some(()),
+            Engine::Postgres => (observer.texts(WAITING).len() == 1).then_some(()),
             // Here nothing shows who waits.
             Engine::Sqlite => {
                 sleep(Duration::from_millis(300));
                 Some(())
             }
         });
-        sent.leave(Leave::Closing);
+        sent.disconnect(Disconnect::Close);
         let response = app.wait_record("the response of who left", |record| record["outcome"] == "aborted");
         Self { app, ada, project, url, holder, request_id: text(&response, "request_id"), _scratch: scratch }
     }
@@ -77,36 +77,36 @@ const WAITING: &str = "SELECT pid::text FROM pg_stat_activity WHERE datname = cu
 
 /// The lines of the orders, and the statuses of what is kept for keys.
 fn stored(url: &str) -> (Vec<String>, Vec<String>) {
-    let mut database = Direct::open(url);
+    let mut database = DirectConnection::open(url);
     let orders = "SELECT sku FROM orders JOIN order_lines ON order_id = id";
     (database.texts(orders), database.texts("SELECT CAST(status AS TEXT) FROM idempotency_keys"))
 }
 
 /// The client leaves, the transaction goes on when `release` has been done, and fails.
 #[track_caller]
-fn is_reported_once(prepare: &str, release: &str, said: &str) {
-    let mut left = Left::behind(Engine::Postgres, 8, prepare);
-    left.holder.run(release);
-    let id = left.request_id.clone();
-    let of_it = |record: &Value| record["kind"] == "uncaught" && record["request_id"] == *id;
-    left.app.wait_record("the failure of what was left behind", of_it);
-    drop(left.holder);
-    let records = left.app.stop().records();
+fn assert_reported_once(prepare: &str, release: &str, expected: &str) {
+    let mut detached = Detached::start(Engine::Postgres, 8, prepare);
+    detached.holder.run(release);
+    let id = detached.request_id.clone();
+    let is_uncaught = |record: &Value| record["kind"] == "uncaught" && record["request_id"] == *id;
+    detached.app.wait_record("the failure of what was left behind", is_uncaught);
+    drop(detached.holder);
+    let records = detached.app.stop().records();
     let uncaught = of_kind(&records, "uncaught");
     assert_eq!(uncaught.len(), 1, "{uncaught:#?}");
-    assert!(uncaught[0].to_string().contains(said), "{}", uncaught[0]);
+    assert!(uncaught[0].to_string().contains(expected), "{}", uncaught[0]);
     let at = |kind: &str| records.iter().position(|record| record["kind"] == kind && record["request_id"] == *id);
     assert!(at("response") < at("uncaught"), "the response comes first: {records:#?}");
-    let events = left.project.events();
+    let events = detached.project.events();
     let ids: Vec<&Value> = events.iter().map(|event| &event["tags"]["request_id"]).collect();
     assert_eq!(ids, [&json!(id)], "one event");
-    assert_eq!(stored(&left.url), (vec![], vec![]));
+    assert_eq!(stored(&detached.url), (vec![], vec![]));
 }
 
 #[test]
 fn a_lost_connection_after_disconnect_is_reported_once() {
     let terminate = format!("SELECT pg_terminate_backend(pid::int) FROM ({WAITING}) AS waiting");
-    is_reported_once("", &terminate, "terminating connection");
+    assert_reported_once("", &terminate, "terminating connection");
 }
 
 #[test]
@@ -115,54 +115,54 @@ fn a_failed_commit_after_disconnect_is_reported_once() {
                        AS $$ BEGIN RAISE EXCEPTION 'refused at the end'; END $$;
                    CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON order_lines DEFERRABLE INITIALLY DEFERRED
                        FOR EACH ROW EXECUTE FUNCTION refuse()";
-    is_reported_once(trigger, "ROLLBACK", "refused at the end");
+    assert_reported_once(trigger, "ROLLBACK", "refused at the end");
 }
 
 /// On SQLite a transaction that has begun waits for nothing; before that it waits for its turn.
 #[test]
 fn a_queued_sqlite_transaction_is_cancelled_on_disconnect() {
-    let mut left = Left::behind(Engine::Sqlite, 8, "");
-    left.holder.run("ROLLBACK");
+    let mut detached = Detached::start(Engine::Sqlite, 8, "");
+    detached.holder.run("ROLLBACK");
     // Its key is free again: it was not begun.
-    let reply = place(&left.app, &left.ada).send();
+    let reply = place(&detached.app, &detached.ada).send();
     assert_eq!((reply.status, reply.header("idempotency-replayed")), (201, None), "{}", reply.text());
-    let records = left.app.stop().records();
-    assert_eq!(stored(&left.url), (vec!["A-1".to_owned()], vec!["201".to_owned()]), "one order");
+    let records = detached.app.stop().records();
+    assert_eq!(stored(&detached.url), (vec!["A-1".to_owned()], vec!["201".to_owned()]), "one order");
     assert!(of_kind(&records, "uncaught").is_empty(), "{records:#?}");
 }
 
 #[test]
 fn shutdown_waits_for_a_detached_postgres_transaction() {
-    let mut left = Left::behind(Engine::Postgres, 8, "");
-    left.app.signal("TERM");
-    left.app.wait_record("the stop", |record| record["message"] == "stopping on SIGTERM");
+    let mut detached = Detached::start(Engine::Postgres, 8, "");
+    detached.app.signal("TERM");
+    detached.app.wait_record("the stop", |record| record["message"] == "stopping on SIGTERM");
     sleep(Duration::from_secs(1));
-    left.holder.run("ROLLBACK");
-    assert_eq!(left.app.wait_exit(Duration::from_secs(10)).code(), Some(0));
-    let records = left.app.stop().records();
-    assert_eq!(stored(&left.url), (vec!["A-1".to_owned()], vec!["201".to_owned()]), "what it began is done");
+    detached.holder.run("ROLLBACK");
+    assert_eq!(detached.app.wait_exit(Duration::from_secs(10)).code(), Some(0));
+    let records = detached.app.stop().records();
+    assert_eq!(stored(&detached.url), (vec!["A-1".to_owned()], vec!["201".to_owned()]), "what it began is done");
     let warnings: Vec<_> = of_kind(&records, "service").into_iter().filter(|it| it["level"] != "info").collect();
     assert!(warnings.is_empty(), "nothing was rolled back: {warnings:?}");
 }
 
 #[test]
 fn shutdown_rolls_back_and_counts_unfinished_transactions() {
-    let mut left = Left::behind(Engine::Postgres, 3, "");
+    let mut detached = Detached::start(Engine::Postgres, 3, "");
     let began = Instant::now();
-    left.app.signal("TERM");
-    assert_eq!(left.app.wait_exit(Duration::from_secs(10)).code(), Some(0));
+    detached.app.signal("TERM");
+    assert_eq!(detached.app.wait_exit(Duration::from_secs(10)).code(), Some(0));
     assert!(began.elapsed() < Duration::from_millis(3500), "it took {:?}", began.elapsed());
-    let records = left.app.stop().records();
+    let records = detached.app.stop().records();
     let is_it = |record: &&&Value| record["message"].as_str().is_some_and(|message| message.contains("transaction"));
     let service = of_kind(&records, "service");
-    let said: Vec<_> = service.iter().filter(is_it).collect();
-    assert_eq!(said.len(), 1, "{service:#?}");
-    assert_eq!((&said[0]["level"], &said[0]["rolled_back"]), (&json!("warning"), &json!(1)), "{}", said[0]);
+    let expected: Vec<_> = service.iter().filter(is_it).collect();
+    assert_eq!(expected.len(), 1, "{service:#?}");
+    assert_eq!((&expected[0]["level"], &expected[0]["rolled_back"]), (&json!("warning"), &json!(1)), "{}", expected[0]);
 
     // Only now could it go on.
-    left.holder.run("ROLLBACK");
+    detached.holder.run("ROLLBACK");
     let others = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database()
                   AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
-    wait::until("the service's connections to end", LIMIT, || left.holder.texts(others).is_empty().then_some(()));
-    assert_eq!(stored(&left.url), (vec![], vec![]));
+    wait::until("the service's connections to end", LIMIT, || detached.holder.texts(others).is_empty().then_some(()));
+    assert_eq!(stored(&detached.url), (vec![], vec![]));
 }

@@ -8,8 +8,8 @@ use system_tests::figures;
 use system_tests::load::Load;
 use system_tests::peers::bugsink::Bugsink;
 
-use super::{PAUSE, dropped, tell};
-use crate::support::{about, of_kind, probe_with, run};
+use super::{PAUSE, dropped, report_load};
+use crate::support::{event_message, of_kind, probe_with, run};
 
 #[test]
 fn a_flood_is_counted_and_other_errors_are_reported() {
@@ -24,20 +24,21 @@ fn a_flood_is_counted_and_other_errors_are_reported() {
             json!({"error": format!("other {n}")}),
         );
     }
-    let seen = load.stop();
-    tell("one failure over and over", &seen);
+    let stats = load.stop();
+    report_load("one failure over and over", &stats);
     let records = service.stop().records();
     let told = of_kind(&records, "uncaught").iter().filter(|record| record["message"] == "the same").count();
     let counted = dropped(&records, "uncaught");
-    figures::print(&format!("{} failures = {told} told + {counted} counted", seen.answered()));
-    assert_eq!((told, told as u64 + counted), (100, seen.answered() as u64));
-    assert_eq!(of_kind(&records, "response").len(), seen.answered() + 5, "their responses are recorded all the same");
+    figures::print(&format!("{} failures = {told} told + {counted} counted", stats.completed()));
+    assert_eq!((told, told as u64 + counted), (100, stats.completed() as u64));
+    assert_eq!(of_kind(&records, "response").len(), stats.completed() + 5, "their responses are recorded all the same");
 
     let events = project.events();
-    let of = |what: &str| events.iter().filter(|event| about(event) == what).count();
+    let of = |what: &str| events.iter().filter(|event| event_message(event) == what).count();
     assert_eq!((of("the same"), of("asked for")), (100, 5));
     assert_eq!((0..5).map(|n| of(&format!("other {n}"))).sum::<usize>(), 5, "others are not crowded out");
-    let summary: Vec<&Value> = events.iter().filter(|event| about(event).starts_with("suppressed: more of ")).collect();
+    let summary: Vec<&Value> =
+        events.iter().filter(|event| event_message(event).starts_with("suppressed: more of ")).collect();
     assert_eq!(summary.len(), 1);
     assert_eq!(summary[0]["extra"]["suppressed"], counted);
 }
@@ -52,7 +53,7 @@ fn the_count_is_logged_when_the_window_ends() {
     let said = service.wait_record("the count", |record| record["dropped"]["uncaught"].is_u64());
     assert_eq!((&said["transaction"], &said["exception.message"]), (&json!("POST /probe/run"), &json!("the same")));
     let events = project.wait_events(3, Duration::from_secs(10));
-    assert!(events.iter().any(|event| about(event).starts_with("suppressed: ")), "{events:?}");
+    assert!(events.iter().any(|event| event_message(event).starts_with("suppressed: ")), "{events:?}");
     let reply = run(service.client(), json!([]), json!({"error": "the same"}));
     assert!(reply.json()["sentry_event_id"].is_string(), "a new window has begun");
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use system_tests::figures;
-use system_tests::load::Seen;
+use system_tests::load::LoadStats;
 
 use crate::support::of_kind;
 
@@ -171,7 +171,7 @@ fn the_table_names_existing_tests() {
 }
 
 /// The longest that a stop may take, and a little for a busy machine.
-const STOP: Duration = Duration::from_secs(9);
+const MAX_STOP_TIME: Duration = Duration::from_secs(9);
 const PAUSE: Duration = Duration::from_millis(4);
 
 /// A healthy answer of about this many bytes.
@@ -187,15 +187,15 @@ fn dropped(records: &[Value], kind: &str) -> u64 {
 
 /// Says how a part of the load fared; no request of it may have failed.
 #[track_caller]
-fn tell(what: &str, seen: &Seen) {
+fn report_load(what: &str, stats: &LoadStats) {
     figures::print(&format!(
         "{what}: {} answers, p50 {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
-        seen.answered(),
-        seen.percentile(50),
-        seen.percentile(99),
-        seen.percentile(100)
+        stats.completed(),
+        stats.percentile(50),
+        stats.percentile(99),
+        stats.percentile(100)
     ));
-    assert_eq!(seen.failed, 0, "{what}");
-    assert!(seen.answered() > 0, "{what}");
-    assert!(seen.percentile(100) < 5000.0, "{what}: a request was stalled");
+    assert_eq!(stats.failed, 0, "{what}");
+    assert!(stats.completed() > 0, "{what}");
+    assert!(stats.percentile(100) < 5000.0, "{what}: a request was stalled");
 }

@@ -7,7 +7,7 @@ use system_tests::binaries;
 use system_tests::peers::bugsink::Bugsink;
 use system_tests::service::{Service, Stopped};
 
-use crate::support::{about, of_kind, probe_app, probe_with, run};
+use crate::support::{event_message, of_kind, probe_app, probe_with, run};
 
 fn uncaught(stopped: &Stopped) -> Vec<String> {
     // The standard library has a last word of its own, which is no record.
@@ -26,7 +26,7 @@ fn a_panic_on_any_thread_is_reported() {
     let stopped = service.stop();
     let expected = ["on a thread of its own", "in the handler"];
     assert_eq!(uncaught(&stopped), expected);
-    assert_eq!(project.events().iter().map(about).collect::<Vec<_>>(), expected);
+    assert_eq!(project.events().iter().map(event_message).collect::<Vec<_>>(), expected);
 }
 
 /// Has a service end by what it is told to do, and gives what it left.
@@ -44,16 +44,16 @@ fn a_double_panic_is_written_before_the_abort() {
     let stopped = end(probe_with(&project), &json!({"panic": "the first", "twice": true}));
     let told = uncaught(&stopped);
     assert_eq!(told, ["the first", "a second panic", "panic in a destructor during cleanup"], "{}", stopped.stderr);
-    let arrived: Vec<String> = project.events().iter().map(about).collect();
+    let arrived: Vec<String> = project.events().iter().map(event_message).collect();
     assert!(arrived.contains(&"the first".to_owned()), "{arrived:?}");
 }
 
 #[test]
 fn panic_abort_writes_the_panic_before_the_abort() {
     let project = Bugsink::shared().project();
-    let aborting = binaries::aborting(probe_app());
+    let aborting = binaries::panic_abort(probe_app());
     let service = Service::new(&aborting).env("SENTRY_DSN", &project.dsn);
     let stopped = end(service, &json!({"panic": "the only one"}));
     assert_eq!(uncaught(&stopped), ["the only one"], "{}", stopped.stderr);
-    assert_eq!(project.events().iter().map(about).collect::<Vec<_>>(), ["the only one"]);
+    assert_eq!(project.events().iter().map(event_message).collect::<Vec<_>>(), ["the only one"]);
 }

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use system_tests::load::Load;
-use system_tests::peers::bad_sentry::{BadSentry, Manner};
+use system_tests::peers::bad_sentry::{BadSentry, Behaviour};
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::Service;
 use system_tests::{figures, process_guard, records, wait};
 
 use super::sentry::capture;
-use super::{PAUSE, STOP, dropped, healthy, tell};
+use super::{MAX_STOP_TIME, PAUSE, dropped, healthy, report_load};
 use crate::supervised::Supervised;
 use crate::support::{of_kind, probe, probe_app, run};
 
@@ -31,7 +31,7 @@ fn has_ended(pid: u32) -> bool {
 #[track_caller]
 fn wait_end(pid: u32) {
     let began = Instant::now();
-    wait::until("the service to end", STOP, || has_ended(pid).then_some(()));
+    wait::until("the service to end", MAX_STOP_TIME, || has_ended(pid).then_some(()));
     figures::print(&format!("the stop took {:.1} s", began.elapsed().as_secs_f64()));
 }
 
@@ -41,18 +41,18 @@ fn a_stalled_reader_does_not_delay_requests() {
     let load = Load::start(supervised.child.port(), 2, PAUSE, &healthy(1000));
     let part = |time: u64| {
         sleep(Duration::from_secs(time));
-        load.seen()
+        load.take_stats()
     };
     let before = part(2);
-    supervised.supervisor.signal("STOP");
+    supervised.supervisor.signal("MAX_STOP_TIME");
     let during = part(10);
     supervised.supervisor.signal("CONT");
     let after = part(2);
-    for (what, seen) in [("before the stall", &before), ("10 s of stall", &during), ("after it", &after)] {
-        tell(what, seen);
+    for (what, stats) in [("before the stall", &before), ("10 s of stall", &during), ("after it", &after)] {
+        report_load(what, stats);
     }
     let rest = load.stop();
-    let answered = before.answered() + during.answered() + after.answered() + rest.answered();
+    let answered = before.completed() + during.completed() + after.completed() + rest.completed();
     let records = supervised.stop();
     let delivered = of_kind(&records, "response").len() as u64;
     let counted = dropped(&records, "response");
@@ -64,20 +64,20 @@ fn a_stalled_reader_does_not_delay_requests() {
 
 #[test]
 fn shutdown_does_not_wait_for_a_stalled_reader_or_sentry() {
-    let sentry = BadSentry::start(Manner::Hang);
+    let sentry = BadSentry::start(Behaviour::Hang);
     let scratch = Scratch::new("spool");
     let spool = scratch.join("spool");
     let path = spool.to_str().expect("a path in UTF-8");
     let environment = [QUEUE, ("SENTRY_DSN", &sentry.dsn()), ("APP__SENTRY__SPOOL_DIR", path)];
     let supervised = Supervised::start(&environment);
     let pid = supervised.supervisor.program_pid("probe");
-    supervised.supervisor.signal("STOP");
+    supervised.supervisor.signal("MAX_STOP_TIME");
     let mut script = healthy(3000);
     script["steps"] = capture()["steps"].clone();
     let load = Load::start(supervised.child.port(), 2, PAUSE, &script);
     sleep(Duration::from_secs(3));
-    let seen = load.stop();
-    tell("3 s of stall and a Sentry that hangs", &seen);
+    let stats = load.stop();
+    report_load("3 s of stall and a Sentry that hangs", &stats);
     process_guard::signal(pid, "TERM");
     wait_end(pid);
     let files = fs::read_dir(&spool).expect("is there").flatten().filter(|file| file.path().is_file());
@@ -85,16 +85,16 @@ fn shutdown_does_not_wait_for_a_stalled_reader_or_sentry() {
     let told = envelopes.iter().find(|it| it.contains("records did not reach stderr before the stop"));
     let told = told.and_then(|envelope| serde_json::from_str::<Value>(envelope.lines().nth(2)?).ok());
     let told = told.expect("the losses are kept");
-    assert_eq!(envelopes.len(), seen.answered() + 1, "every event is kept, and one more");
+    assert_eq!(envelopes.len(), stats.completed() + 1, "every event is kept, and one more");
     supervised.supervisor.signal("CONT");
-    wait::until("supervisord to see its child's end", STOP, || {
+    wait::until("supervisord to see its child's end", MAX_STOP_TIME, || {
         (supervised.supervisor.status("probe") != "RUNNING").then_some(())
     });
     // What was in the pipe, the last line perhaps in part.
     let records = records::parse(&scratch::read(&supervised.child.log()));
     let delivered = of_kind(&records, "response").len() as u64 + dropped(&records, "response");
     let counted = told["extra"]["dropped"]["response"].as_u64().unwrap_or_default();
-    let answered = seen.answered() as u64;
+    let answered = stats.completed() as u64;
     figures::print(&format!("{answered} answers = {delivered} delivered + {counted} counted in the spool"));
     // Of the batch that was being written, what is in the pipe is counted all the same.
     assert!((answered..=answered + 30).contains(&(delivered + counted)));
@@ -106,10 +106,10 @@ fn requests_continue_after_supervisord_is_killed() {
     let pid = supervised.supervisor.program_pid("probe");
     let load = Load::start(supervised.child.port(), 2, PAUSE, &healthy(1000));
     sleep(Duration::from_secs(1));
-    tell("under supervisord", &load.seen());
+    report_load("under supervisord", &load.take_stats());
     supervised.supervisor.kill9();
     sleep(Duration::from_secs(3));
-    tell("after it was killed", &load.stop());
+    report_load("after it was killed", &load.stop());
     process_guard::signal(pid, "TERM");
     wait_end(pid);
 }
@@ -152,11 +152,11 @@ fn the_service_runs_with_a_closed_stderr() {
     let service = Service::new(Path::new("/bin/sh")).arg("-c").arg("exec \"$0\" 2>&-").arg(probe_app()).start();
     let load = Load::start(service.port, 2, PAUSE, &healthy(1000));
     sleep(Duration::from_secs(1));
-    tell("without a stderr", &load.stop());
+    report_load("without a stderr", &load.stop());
     let began = Instant::now();
     let stopped = service.stop();
     assert_eq!((stopped.code(), stopped.stderr.as_str()), (Some(0), ""));
-    assert!(began.elapsed() < STOP);
+    assert!(began.elapsed() < MAX_STOP_TIME);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn sigkill_loses_at_most_the_queue() {
     let load = Load::start(service.port, 4, Duration::ZERO, &healthy(1000));
     sleep(Duration::from_secs(2));
     service.signal("KILL");
-    let answered = load.seen().answered();
+    let answered = load.take_stats().completed();
     drop(load);
     // Every complete line is JSON, or this fails.
     let delivered = of_kind(&service.records(), "response").len();

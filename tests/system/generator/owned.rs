@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use system_tests::http::Request;
 use system_tests::service::Running;
 
-use crate::api::{Member, NOBODY, member, problem, text, wrong_fields};
+use crate::api::{Member, UNKNOWN_ID, invalid_fields, member, problem, text};
 use crate::support::of_kind;
 
 const ALL: &str = "/sample-full";
@@ -74,7 +74,7 @@ pub fn items_are_visible_to_their_owner_only(app: &Running, body: &Value) {
     for request in one_by(&bob.token) {
         assert_eq!(
             problem(request, 404)["detail"],
-            problem(app.get(&format!("{ALL}/{NOBODY}")).bearer(&bob.token), 404)["detail"]
+            problem(app.get(&format!("{ALL}/{UNKNOWN_ID}")).bearer(&bob.token), 404)["detail"]
         );
     }
     for request in one_by("nobody's").into_iter().chain([app.get(ALL), app.post(ALL).json(body), app.get(&path)]) {
@@ -173,7 +173,7 @@ pub fn a_patch_changes_only_the_named_fields(app: &Running, body: &Value) {
         ("active", json!(false)),
         ("day", json!("2027-01-01")),
         ("due_at", json!("2031-01-02T01:04:05.500000Z")),
-        ("owner", json!(NOBODY)),
+        ("owner", json!(UNKNOWN_ID)),
         ("data", json!([])),
         ("token", json!("hunter2")),
     ] {
@@ -229,9 +229,9 @@ pub fn invalid_values_are_rejected(app: &Running, body: &Value) {
     ] {
         let mut new = body.clone();
         new[name] = value.clone();
-        assert_eq!(wrong_fields(app.post(ALL).bearer(&ada.token).json(&new)), [name], "{value}");
+        assert_eq!(invalid_fields(app.post(ALL).bearer(&ada.token).json(&new)), [name], "{value}");
         let change = json!({name: value});
-        assert_eq!(wrong_fields(app.patch(&path(&item)).bearer(&ada.token).json(&change)), [name], "{value}");
+        assert_eq!(invalid_fields(app.patch(&path(&item)).bearer(&ada.token).json(&change)), [name], "{value}");
     }
     for (name, _) in body.as_object().expect("a body is an object") {
         for missing in [None, Some(Value::Null)] {
@@ -239,7 +239,7 @@ pub fn invalid_values_are_rejected(app: &Running, body: &Value) {
             let members = new.as_object_mut().expect("a body is an object");
             members.remove(name);
             members.extend(missing.map(|null| (name.clone(), null)));
-            assert_eq!(wrong_fields(app.post(ALL).bearer(&ada.token).json(&new)), [name.as_str()]);
+            assert_eq!(invalid_fields(app.post(ALL).bearer(&ada.token).json(&new)), [name.as_str()]);
         }
     }
     assert_eq!(app.get(&path(&item)).bearer(&ada.token).send().json(), item);

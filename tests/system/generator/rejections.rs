@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use system_tests::binaries;
 use system_tests::scratch::Scratch;
-use system_tests::workspace_copy::{Copy, assert_same, done};
+use system_tests::workspace_copy::{WorkspaceCopy, assert_same_files, expect_success};
 
 #[track_caller]
 fn assert_refused(output: &Output, code: i32, reason: &str) {
@@ -15,15 +15,15 @@ fn assert_refused(output: &Output, code: i32, reason: &str) {
 
 /// Asks, and asserts that it is refused and that nothing has changed.
 #[track_caller]
-fn refused(copy: &Copy, arguments: &[&str], code: i32, reason: &str) {
+fn refused(copy: &WorkspaceCopy, arguments: &[&str], code: i32, reason: &str) {
     let before = copy.tree();
     assert_refused(&copy.blueprint(arguments), code, reason);
-    assert_same(&before, &copy.tree(), &format!("{arguments:?}"));
+    assert_same_files(&before, &copy.tree(), &format!("{arguments:?}"));
 }
 
 #[test]
 fn invalid_names_and_fields_are_usage_errors() {
-    let copy = Copy::fresh();
+    let copy = WorkspaceCopy::fresh();
     for (name, reason) in [
         ("Sample", "lower-case words with hyphens"),
         ("sample_levels", "lower-case words with hyphens"),
@@ -63,7 +63,7 @@ fn invalid_names_and_fields_are_usage_errors() {
 
 #[test]
 fn a_name_in_use_is_rejected_with_its_owner() {
-    let copy = Copy::fresh();
+    let copy = WorkspaceCopy::fresh();
     refused(&copy, &["new", "users"], 1, "there is a blueprint users already, in crates/blueprint-users");
     refused(&copy, &["new", "sentry"], 1, "the app has a feature sentry already");
     refused(&copy, &["new", "clap"], 1, "the app has a dependency clap");
@@ -119,17 +119,17 @@ fn a_foreign_workspace_is_not_changed() {
     let left = std::fs::read_dir(nowhere.path()).expect("the directory can be read").count();
     assert_eq!(left, 1, "nothing was written");
 
-    let copy = Copy::fresh();
+    let copy = WorkspaceCopy::fresh();
     copy.replace("crates/core/Cargo.toml", "name = \"cyanotype\"", "name = \"other\"");
     refused(&copy, &["new", "sample"], 1, "crates/core is not the package cyanotype");
-    let copy = Copy::fresh();
+    let copy = WorkspaceCopy::fresh();
     copy.write("crates/app/src/blueprints.rs", "pub fn all() {}\n");
     refused(&copy, &["new", "sample"], 1, "crates/app/src/blueprints.rs is not the list of blueprints");
 }
 
 #[test]
 fn a_failed_step_rolls_back_the_others() {
-    let copy = Copy::fresh();
+    let copy = WorkspaceCopy::fresh();
     let before = copy.tree();
     let broken = |arguments: &[&str]| {
         let mut command = Command::new(binaries::xtask());
@@ -138,24 +138,24 @@ fn a_failed_step_rolls_back_the_others() {
         command.output().expect("the binary runs")
     };
     assert_refused(&broken(&["new", "sample"]), 1, "nothing was changed");
-    assert_same(&before, &copy.tree(), "after a new that failed");
+    assert_same_files(&before, &copy.tree(), "after a new that failed");
     assert!(!copy.root().join("crates/blueprint-sample").exists());
 
-    done(copy.blueprint(&["new", "sample"]));
+    expect_success(copy.blueprint(&["new", "sample"]));
     let with = copy.tree();
     assert_refused(&broken(&["remove", "sample"]), 1, "nothing was changed");
-    assert_same(&with, &copy.tree(), "after a remove that failed");
+    assert_same_files(&with, &copy.tree(), "after a remove that failed");
 }
 
 #[test]
 fn blueprints_in_use_or_not_generated_are_not_removed() {
-    let copy = Copy::fresh();
+    let copy = WorkspaceCopy::fresh();
     refused(&copy, &["remove", "sample"], 1, "there is no blueprint sample: there are ");
     refused(&copy, &["remove", "users"], 1, "was not made by this command");
     refused(&copy, &["remove", "orders", "--force"], 1, "was not made by this command");
 
     let before = copy.tree();
-    done(copy.blueprint(&["new", "sample"]));
+    expect_success(copy.blueprint(&["new", "sample"]));
     for (path, from, to, reason) in [
         (
             "crates/blueprint-orders/Cargo.toml",
@@ -196,20 +196,20 @@ fn blueprints_in_use_or_not_generated_are_not_removed() {
         refused(&copy, &["remove", "sample", "--force"], 1, reason);
         copy.write(path, &text);
     }
-    done(copy.blueprint(&["remove", "sample"]));
-    assert_same(&before, &copy.tree(), "after it was removed");
+    expect_success(copy.blueprint(&["remove", "sample"]));
+    assert_same_files(&before, &copy.tree(), "after it was removed");
 }
 
 #[test]
 fn a_modified_blueprint_is_removed_only_with_force() {
-    let copy = Copy::fresh();
+    let copy = WorkspaceCopy::fresh();
     let before = copy.tree();
-    done(copy.blueprint(&["new", "sample"]));
+    expect_success(copy.blueprint(&["new", "sample"]));
     copy.replace("crates/blueprint-sample/src/routes.rs", "item added", "article added");
     copy.write("crates/blueprint-sample/src/more.rs", "");
     refused(&copy, &["remove", "sample"], 1, "src/routes.rs\n  src/more.rs (is new)");
     refused(&copy, &["remove", "sample", "--dry-run"], 1, "src/routes.rs");
-    done(copy.blueprint(&["remove", "sample", "--force"]));
-    assert_same(&before, &copy.tree(), "after it was removed");
+    expect_success(copy.blueprint(&["remove", "sample", "--force"]));
+    assert_same_files(&before, &copy.tree(), "after it was removed");
     assert!(!copy.root().join("crates/blueprint-sample").exists());
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use system_tests::figures;
 use system_tests::service::{Running, Service};
-use system_tests::workspace_copy::{Copy, assert_same, between, done};
+use system_tests::workspace_copy::{WorkspaceCopy, assert_same_files, between, expect_success};
 
 use super::owned;
 use crate::api::Engine;
@@ -16,19 +16,19 @@ const FIELDS: &str = "name:text note:text? count:integer spare:integer? price:de
                       maybe:boolean? day:date ends_on:date? due_at:timestamp done_at:timestamp? owner:uuid other:uuid? \
                       data:json extra:json? pin:integer token:text";
 
-fn start(copy: &Copy) -> Running {
+fn start(copy: &WorkspaceCopy) -> Running {
     Service::new(&copy.build()).start()
 }
 
 #[test]
 fn generated_blueprints_are_served_and_removed() {
-    let (copy, _lock) = Copy::kept();
+    let (copy, _lock) = WorkspaceCopy::cached();
     let before = copy.tree();
     drop(start(&copy));
-    assert!(done(copy.cargo(&["blueprint", "list"])).contains("crates/blueprint-users"));
+    assert!(expect_success(copy.cargo(&["blueprint", "list"])).contains("crates/blueprint-users"));
 
     let began = Instant::now();
-    done(copy.cargo(&["blueprint", "new", "sample-plain"]));
+    expect_success(copy.cargo(&["blueprint", "new", "sample-plain"]));
     let app = start(&copy);
     let first = app.get("/sample-plain").send();
     figures::print(&format!(
@@ -38,15 +38,25 @@ fn generated_blueprints_are_served_and_removed() {
     assert_eq!((first.status, first.json()), (200, json!({"items": [], "next": null})));
     drop(app);
 
-    done(copy.blueprint(&["new", "sample-open", "--resource", "count:integer"]));
+    expect_success(copy.blueprint(&["new", "sample-open", "--resource", "count:integer"]));
     let full = ["new", "sample-full", "--resource", FIELDS, "--owned"];
-    let said = done(copy.blueprint_in("crates/core/src", &full));
+    let said = expect_success(copy.blueprint_in("crates/core/src", &full));
     let body: Value = serde_json::from_str(between(&said, " -d '", "'")).expect("its body is JSON");
     let formatted = ["-p", "app", "-p", "blueprint-sample-plain", "-p", "blueprint-sample-open"];
-    done(copy.cargo(&[&["fmt"][..], &formatted, &["-p", "blueprint-sample-full", "--check"]].concat()));
+    expect_success(copy.cargo(&[&["fmt"][..], &formatted, &["-p", "blueprint-sample-full", "--check"]].concat()));
     // All of it, with the same features as ever; of the tests only those of the blueprints.
-    done(copy.cargo(&["clippy", "--quiet", "--workspace", "--lib", "--test", "alone", "--", "-D", "warnings"]));
-    done(copy.cargo(&["test", "--quiet", "--workspace", "--test", "alone"]));
+    expect_success(copy.cargo(&[
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--lib",
+        "--test",
+        "alone",
+        "--",
+        "-D",
+        "warnings",
+    ]));
+    expect_success(copy.cargo(&["test", "--quiet", "--workspace", "--test", "alone"]));
 
     let binary = copy.build();
     for engine in [Engine::Sqlite, Engine::Postgres] {
@@ -57,16 +67,16 @@ fn generated_blueprints_are_served_and_removed() {
         owned::a_patch_changes_only_the_named_fields(&app, &body);
         owned::invalid_values_are_rejected(&app, &body);
     }
-    let listed = done(copy.blueprint(&["list", "--json"]));
+    let listed = expect_success(copy.blueprint(&["list", "--json"]));
     let listed: Value = serde_json::from_str(&listed).expect("--json is JSON");
     let place = "crates/blueprint-sample-full";
     let own = json!({"name": "sample-full", "prefix": "/sample-full", "crate": place, "registered": true});
     assert!(listed.as_array().is_some_and(|all| all.contains(&own)), "{listed}");
 
     for name in ["sample-plain", "sample-open", "sample-full"] {
-        done(copy.blueprint(&["remove", name]));
+        expect_success(copy.blueprint(&["remove", name]));
     }
-    assert_same(&before, &copy.tree(), "after all were removed");
+    assert_same_files(&before, &copy.tree(), "after all were removed");
 }
 
 /// Sends requests to routes that are open to anybody, and looks at what they leave in the log.
@@ -110,35 +120,35 @@ fn open_routes_are_served(app: &Running) {
 
 #[test]
 fn dry_runs_list_changes_without_making_them() {
-    let copy = Copy::fresh();
+    let copy = WorkspaceCopy::fresh();
     let before = copy.tree();
-    let said = done(copy.blueprint(&["new", "sample-plain", "--dry-run"]));
-    assert_same(&before, &copy.tree(), "after a dry run");
-    let made = done(copy.blueprint(&["new", "sample-plain"]));
+    let said = expect_success(copy.blueprint(&["new", "sample-plain", "--dry-run"]));
+    assert_same_files(&before, &copy.tree(), "after a dry run");
+    let made = expect_success(copy.blueprint(&["new", "sample-plain"]));
     for line in said.lines() {
         let done = line.replace("would make", "made").replace("would change", "changed");
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         assert!(made.lines().any(|other| words(other) == words(&done)), "{line} is not in:\n{made}");
     }
     let with = copy.tree();
-    let said = done(copy.blueprint(&["remove", "sample-plain", "--dry-run"]));
+    let said = expect_success(copy.blueprint(&["remove", "sample-plain", "--dry-run"]));
     assert!(said.contains("would remove  crates/blueprint-sample-plain/src/lib.rs"), "{said}");
-    assert_same(&with, &copy.tree(), "after a dry run");
+    assert_same_files(&with, &copy.tree(), "after a dry run");
 
     // In another order than they were made in.
-    done(copy.blueprint(&["new", "sample-other"]));
-    done(copy.blueprint(&["remove", "sample-plain"]));
-    done(copy.blueprint(&["remove", "sample-other"]));
-    assert_same(&before, &copy.tree(), "after both were removed");
+    expect_success(copy.blueprint(&["new", "sample-other"]));
+    expect_success(copy.blueprint(&["remove", "sample-plain"]));
+    expect_success(copy.blueprint(&["remove", "sample-other"]));
+    assert_same_files(&before, &copy.tree(), "after both were removed");
 }
 
 #[test]
 fn the_readme_command_works() {
-    let copy = Copy::fresh();
+    let copy = WorkspaceCopy::fresh();
     let before = copy.tree();
     let readme = copy.read("README.md");
     let fields = between(&readme, "cargo blueprint new inventory --resource \"", "\"");
-    done(copy.blueprint(&["new", "sample", "--resource", fields]));
+    expect_success(copy.blueprint(&["new", "sample", "--resource", fields]));
     let body: Value =
         serde_json::from_str(between(&readme, "/inventory -H 'content-type: application/json' -d '", "'"))
             .expect("its body is JSON");
@@ -148,6 +158,6 @@ fn the_readme_command_works() {
         let name = field.split(':').next().unwrap_or_default();
         assert!(body.get(name).is_some() && wanted.contains(&format!("pub {name}: ")), "{name}");
     }
-    done(copy.blueprint(&["remove", "sample"]));
-    assert_same(&before, &copy.tree(), "after it was removed");
+    expect_success(copy.blueprint(&["remove", "sample"]));
+    assert_same_files(&before, &copy.tree(), "after it was removed");
 }

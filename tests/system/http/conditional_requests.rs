@@ -27,7 +27,7 @@ fn not_modified(request: Request, tag: &str) {
 
 #[test]
 fn an_unchanged_user_is_304() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     let read = || app.get(&format!("/users/{}", ada.id)).bearer(&ada.token);
     let first = read().send();
@@ -49,7 +49,7 @@ fn an_unchanged_user_is_304() {
 
 #[test]
 fn if_match_prevents_lost_updates() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     let path = format!("/users/{}", ada.id);
     let rename = |name: &str, tag: &str| {
@@ -71,7 +71,7 @@ fn if_match_prevents_lost_updates() {
 
 #[test]
 fn only_one_concurrent_update_of_a_version_succeeds() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     let path = format!("/users/{}", ada.id);
     for _ in 0..5 {
@@ -97,7 +97,7 @@ fn only_one_concurrent_update_of_a_version_succeeds() {
 
 #[test]
 fn every_update_has_a_distinct_etag() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     let path = format!("/users/{}", ada.id);
     let change = || tag(&app.patch(&path).bearer(&ada.token).json(&json!({"name": "same"})).send());
@@ -110,7 +110,7 @@ fn every_update_has_a_distinct_etag() {
 
 #[test]
 fn an_unchanged_order_is_304() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
     let placed = app.post("/orders").bearer(&ada.token).json(&lines).send();

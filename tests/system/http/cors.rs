@@ -6,7 +6,7 @@ use serde_json::json;
 use system_tests::http::{Reply, Request};
 use system_tests::service::{Running, Service};
 
-use super::of_every_kind;
+use super::responses_of_every_kind;
 use crate::support::{of_kind, probe};
 
 const SHOP: &str = "https://shop.example";
@@ -34,7 +34,7 @@ fn has_none(reply: &Reply) -> bool {
 #[test]
 fn no_cors_headers_without_configured_origins() {
     let service = probe().start();
-    for reply in of_every_kind(&service, ("origin", SHOP)) {
+    for reply in responses_of_every_kind(&service, ("origin", SHOP)) {
         assert!(has_none(&reply), "{:?}", reply.headers);
     }
     let reply = preflight(&service, SHOP).send();
@@ -44,7 +44,7 @@ fn no_cors_headers_without_configured_origins() {
 #[test]
 fn every_response_allows_the_configured_origin() {
     let service = open_to("https://admin.example, https://shop.example").start();
-    for reply in of_every_kind(&service, ("origin", SHOP)) {
+    for reply in responses_of_every_kind(&service, ("origin", SHOP)) {
         assert_eq!(reply.header("access-control-allow-origin"), Some(SHOP), "{}", reply.text());
         assert_eq!(reply.header("access-control-allow-credentials"), None);
         let exposed = words(&reply, "access-control-expose-headers");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
 use system_tests::service::Service;
 
-use crate::support::{about, crumbs, exceptions, of_kind, probe, probe_with, run};
+use crate::support::{breadcrumbs, event_message, exceptions, of_kind, probe, probe_with, run};
 
 fn limited(service: Service) -> Service {
     service.env("APP__SERVER__HANDLER_TIMEOUT_S", "1")
@@ -37,9 +37,9 @@ fn a_hung_handler_gets_503_and_one_report() {
 
     let events = project.events();
     assert_eq!(events.len(), 1);
-    assert_eq!(about(&events[0]), "the handler had not answered after 1 s (server.handler_timeout_s)");
+    assert_eq!(event_message(&events[0]), "the handler had not answered after 1 s (server.handler_timeout_s)");
     assert_eq!(exceptions(&events[0])[0]["mechanism"]["handled"], false);
-    assert_eq!(crumbs(&events[0]), ["before", "POST /probe/run 503"]);
+    assert_eq!(breadcrumbs(&events[0]), ["before", "POST /probe/run 503"]);
     assert_eq!(reply.json()["sentry_event_id"], uncaught[0]["sentry.event_id"]);
 }
 

@@ -33,7 +33,7 @@ fn raw(port: u16, path: &str) -> String {
 
 #[test]
 fn head_matches_get_without_a_body() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     let order = json!({"lines": [{"sku": "A-1", "quantity": 2, "unit_price_cents": 1250}]});
     let order = text(&app.post("/orders").bearer(&ada.token).json(&order).send().json(), "id");

@@ -37,7 +37,7 @@ fn same_again(first: &Reply, again: &Reply) {
 
 #[test]
 fn an_order_is_placed_once() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
     let first = place(&app, &ada, KEY, "A-1").send();
     assert_eq!(first.status, 201, "{}", first.text());
@@ -73,7 +73,7 @@ fn an_order_is_placed_once() {
 
 #[test]
 fn a_key_replays_successes_and_rejections() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let ada = admin(&app, "ada");
     let path = place(&app, &ada, "place", "A-1").send().header("location").expect("it has a place").to_owned();
     let go = |to: &str, key: &str| app.post(&format!("{path}/{to}")).bearer(&ada.token).header("idempotency-key", key);
@@ -93,7 +93,7 @@ fn a_key_replays_successes_and_rejections() {
 
 #[test]
 fn concurrent_requests_with_one_key_run_once() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     for round in 1..=5 {
         let key = format!("key-{round}");
@@ -143,7 +143,7 @@ fn wait_told(app: &Running) -> Value {
 
 #[test]
 fn a_key_in_flight_gets_409() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     let held = Held::new(&app);
     let replies = thread::scope(|scope| {
@@ -162,7 +162,7 @@ fn a_key_in_flight_gets_409() {
 
 #[test]
 fn a_killed_process_leaves_no_key_locked() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     let held = Held::new(&app);
     let answered = thread::scope(|scope| {

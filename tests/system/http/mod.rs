@@ -23,7 +23,7 @@ use system_tests::service::Running;
 /// An answer of each kind that the probe's service gives: of a handler, of an error, of a panic, of the router, and of none
 /// of these.
 #[track_caller]
-fn of_every_kind(service: &Running, header: (&str, &str)) -> Vec<Reply> {
+fn responses_of_every_kind(service: &Running, header: (&str, &str)) -> Vec<Reply> {
     let run = |finish| service.post("/probe/run").json(&json!({"finish": finish}));
     let requests = [
         (204, run(json!(null))),

@@ -4,7 +4,7 @@
 use serde_json::json;
 use system_tests::service::{Running, Service};
 
-use super::of_every_kind;
+use super::responses_of_every_kind;
 use crate::api::problem;
 use crate::support::{of_kind, probe};
 
@@ -45,7 +45,7 @@ fn options_and_405_list_the_allowed_methods() {
 #[test]
 fn every_error_is_a_problem_with_id_and_record() {
     let service = probe().env("APP__SERVER__CORS__ORIGINS", "https://shop.example").start();
-    for reply in of_every_kind(&service, ("x-request-id", "of-every-kind")) {
+    for reply in responses_of_every_kind(&service, ("x-request-id", "of-every-kind")) {
         if reply.status >= 400 {
             assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{}", reply.text());
             assert_eq!(reply.json()["request_id"], "of-every-kind", "{}", reply.text());

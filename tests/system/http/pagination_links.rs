@@ -37,7 +37,7 @@ fn walk(app: &Running, by: &Member, path: &str) -> (Vec<String>, usize) {
 
 #[test]
 fn order_links_preserve_the_filter() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
     let place = || text(&app.post("/orders").bearer(&ada.token).json(&lines).send().json(), "id");
@@ -58,7 +58,7 @@ fn order_links_preserve_the_filter() {
 
 #[test]
 fn user_links_lead_through_all_pages() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let ada = admin(&app, "ada");
     let others: Vec<String> = ["bob", "eve"].map(|name| text(&register(&app, name), "id")).into();
     let newest_first: Vec<String> = [vec![ada.id.clone()], others].concat().into_iter().rev().collect();

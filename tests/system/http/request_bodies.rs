@@ -9,7 +9,7 @@ use system_tests::binaries;
 use system_tests::http::Request;
 use system_tests::service::{Running, Service};
 
-use crate::api::{self, Engine, Member, PASSWORD, member, problem, wrong_fields};
+use crate::api::{self, Engine, Member, PASSWORD, invalid_fields, member, problem};
 use crate::support::of_kind;
 
 fn order(app: &Running, ada: &Member) -> Request {
@@ -25,14 +25,14 @@ fn arrays_are_rejected_where_objects_are_expected() {
     let app = Service::new(&binaries::app()).env("APP__LOG__REQUEST__BODY", "redacted").start();
     let ada = member(&app, "ada");
     let login = || app.post("/users/login");
-    assert_eq!(wrong_fields(login().json(&json!(["ada@example.org", PASSWORD]))), ["(the whole)"]);
-    assert_eq!(wrong_fields(app.post("/users").json(&json!(["bob@example.org", PASSWORD, "Bob"]))), ["(the whole)"]);
+    assert_eq!(invalid_fields(login().json(&json!(["ada@example.org", PASSWORD]))), ["(the whole)"]);
+    assert_eq!(invalid_fields(app.post("/users").json(&json!(["bob@example.org", PASSWORD, "Bob"]))), ["(the whole)"]);
     assert_eq!(
-        wrong_fields(app.patch(&format!("/users/{}", ada.id)).bearer(&ada.token).json(&json!(["Eve"]))),
+        invalid_fields(app.patch(&format!("/users/{}", ada.id)).bearer(&ada.token).json(&json!(["Eve"]))),
         ["(the whole)"]
     );
-    assert_eq!(wrong_fields(order(&app, &ada).json(&json!([good()["lines"]]))), ["(the whole)"]);
-    assert_eq!(wrong_fields(order(&app, &ada).json(&json!({"lines": [["A-1", 2, 1250]]}))), ["lines[0]"]);
+    assert_eq!(invalid_fields(order(&app, &ada).json(&json!([good()["lines"]]))), ["(the whole)"]);
+    assert_eq!(invalid_fields(order(&app, &ada).json(&json!({"lines": [["A-1", 2, 1250]]}))), ["lines[0]"]);
     assert_eq!(order(&app, &ada).json(&good()).send().status, 201);
     assert!(!app.stop().stderr.contains(PASSWORD), "what was sent as a password stands in no record");
 }
@@ -73,7 +73,7 @@ fn json_suffix_content_types_are_accepted() {
 
 #[test]
 fn validation_errors_are_plain_and_bounded() {
-    let app = api::start(Engine::Sqlite.together());
+    let app = api::start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     let lines = |line: Value| json!({"lines": [line]});
     for (body, field, said) in [

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
 
-use super::of_every_kind;
+use super::responses_of_every_kind;
 use crate::support::{probe, probe_with, run};
 
 #[test]
@@ -23,7 +23,7 @@ fn the_callers_request_id_is_used_everywhere() {
 #[test]
 fn every_response_has_a_request_id() {
     let service = probe().start();
-    for reply in of_every_kind(&service, ("x-request-id", "the-callers")) {
+    for reply in responses_of_every_kind(&service, ("x-request-id", "the-callers")) {
         let ids: Vec<_> = reply.headers.iter().filter(|(name, _)| name == "x-request-id").collect();
         assert_eq!(ids.len(), 1, "{:?}", reply.headers);
         assert_eq!(reply.header("x-request-id"), Some("the-callers"), "{}", reply.text());

@@ -1,6 +1,6 @@
 //! What every answer tells a browser not to do with it.
 
-use super::of_every_kind;
+use super::responses_of_every_kind;
 use crate::support::probe;
 
 const SECURITY: [(&str, &str); 5] = [
@@ -14,7 +14,7 @@ const SECURITY: [(&str, &str); 5] = [
 #[test]
 fn every_response_has_security_headers() {
     let service = probe().start();
-    for reply in of_every_kind(&service, ("accept", "*/*")) {
+    for reply in responses_of_every_kind(&service, ("accept", "*/*")) {
         for (name, value) in SECURITY {
             assert_eq!(reply.header(name), Some(value), "{}", reply.text());
         }
@@ -25,7 +25,7 @@ fn every_response_has_security_headers() {
 #[test]
 fn hsts_is_sent_when_configured() {
     let service = probe().env("APP__SERVER__HSTS_MAX_AGE_S", "31536000").start();
-    for reply in of_every_kind(&service, ("accept", "*/*")) {
+    for reply in responses_of_every_kind(&service, ("accept", "*/*")) {
         assert_eq!(reply.header("strict-transport-security"), Some("max-age=31536000"));
     }
 }
@@ -33,7 +33,7 @@ fn hsts_is_sent_when_configured() {
 #[test]
 fn one_setting_disables_all_security_headers() {
     let service = probe().env("APP__SERVER__SECURITY_HEADERS", "false").env("APP__SERVER__HSTS_MAX_AGE_S", "9").start();
-    for reply in of_every_kind(&service, ("accept", "*/*")) {
+    for reply in responses_of_every_kind(&service, ("accept", "*/*")) {
         for (name, _) in SECURITY.into_iter().chain([("strict-transport-security", "")]) {
             assert_eq!(reply.header(name), None);
         }

@@ -5,7 +5,7 @@ use system_tests::http::Reply;
 use system_tests::peers::bugsink::Bugsink;
 use system_tests::service::{Running, Service, Stopped};
 
-use crate::support::{crumbs, of_kind, probe, probe_with};
+use crate::support::{breadcrumbs, of_kind, probe, probe_with};
 
 const KEY: &str = "a debug key of the tests, longer than 32 bytes";
 const ROUTE: &str = "POST /probe/run";
@@ -113,7 +113,7 @@ fn a_debug_token_adds_sentry_breadcrumbs() {
     let of = |id: &str| {
         let event = events.iter().find(|event| event["tags"]["request_id"] == id).expect("it has an event");
         assert!(!event.to_string().contains("x-debug-log"), "{event}");
-        crumbs(event).into_iter().filter(|crumb| crumb.ends_with(id)).collect::<Vec<_>>()
+        breadcrumbs(event).into_iter().filter(|crumb| crumb.ends_with(id)).collect::<Vec<_>>()
     };
     assert_eq!(of("raised"), ["debug of raised", "info of raised"]);
     assert!(of("plain").is_empty());

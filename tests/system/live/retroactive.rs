@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
 use system_tests::service::Stopped;
 
-use crate::support::{crumbs, probe, probe_with, run};
+use crate::support::{breadcrumbs, probe, probe_with, run};
 
 /// Lines at debug, then the end.
 fn script() -> Value {
@@ -84,7 +84,7 @@ fn retroactive_lines_are_breadcrumbs_in_order() {
     service.stop();
     let events = project.events();
     assert_eq!(events.len(), 1);
-    let own: Vec<_> = crumbs(&events[0]).into_iter().filter(|crumb| crumb.starts_with("step")).collect();
+    let own: Vec<_> = breadcrumbs(&events[0]).into_iter().filter(|crumb| crumb.starts_with("step")).collect();
     assert_eq!(own.len(), 3, "{own:?}");
     assert_eq!(own[..2], ["step one", "step two"]);
     assert!(!own[2].contains("hunter2"));

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use system_tests::peers::bad_sentry::{BadSentry, Manner};
+use system_tests::peers::bad_sentry::{BadSentry, Behaviour};
 use system_tests::peers::bugsink::Bugsink;
 
 use super::{changes, controlled, service, set};
-use crate::support::{about, of_kind, probe, probe_with, run};
+use crate::support::{event_message, of_kind, probe, probe_with, run};
 
 const SECRET: &str = "hunter2-of-the-canary";
 
@@ -74,36 +74,38 @@ fn sentry_starts_when_a_mode_first_needs_it() {
         Value::Null,
     );
     service.stop();
-    let mut events: Vec<String> = project.events().iter().map(about).collect();
+    let mut events: Vec<String> = project.events().iter().map(event_message).collect();
     events.sort();
     assert_eq!(events, ["after", "direct after"]);
 }
 
 #[test]
 fn spooled_events_are_sent_when_sentry_is_reenabled() {
-    let sentry = BadSentry::start(Manner::Answer("503 Service Unavailable"));
+    let sentry = BadSentry::start(Behaviour::Respond("503 Service Unavailable"));
     let service = controlled(probe()).env("SENTRY_DSN", sentry.dsn()).env("APP__SENTRY__SPOOL_DIR", "spool").start();
     run(service.client(), caught("one"), Value::Null);
     service.wait_record("the spool in use", |record| record["target"] == "cyanotype::sentry");
     set(&service, "switch", &json!({"log.mode": "stderr"}));
-    let attempts = sentry.asked();
+    let attempts = sentry.connections();
     set(&service, "switch", &json!({"log.mode": "both"}));
-    system_tests::wait::until("another attempt", Duration::from_secs(30), || (sentry.asked() > attempts).then_some(()));
+    system_tests::wait::until("another attempt", Duration::from_secs(30), || {
+        (sentry.connections() > attempts).then_some(())
+    });
 }
 
 #[test]
 fn mode_switches_work_while_sentry_hangs() {
-    let sentry = BadSentry::start(Manner::Hang);
+    let sentry = BadSentry::start(Behaviour::Hang);
     let service = service().env("SENTRY_DSN", sentry.dsn()).env("APP__LOG__MODE", "off").start();
     run(service.client(), caught("in off"), Value::Null);
-    assert_eq!(sentry.asked(), 0);
+    assert_eq!(sentry.connections(), 0);
     set(&service, "switch", &json!({"log.mode": "both"}));
     for n in 0..20 {
         let began = Instant::now();
         run(service.client(), caught(&format!("in both {n}")), Value::Null);
         assert!(began.elapsed() < Duration::from_secs(2), "a request never waits for a sink");
     }
-    system_tests::wait::until("an attempt", Duration::from_secs(10), || (sentry.asked() > 0).then_some(()));
+    system_tests::wait::until("an attempt", Duration::from_secs(10), || (sentry.connections() > 0).then_some(()));
     set(&service, "switch", &json!({"log.mode": "off"}));
     run(service.client(), caught("in off again"), Value::Null);
     let began = Instant::now();

@@ -14,7 +14,7 @@ use system_tests::service::Running;
 use system_tests::wait;
 
 use super::{changes, controlled, put, set};
-use crate::support::{about, crumbs, probe_with};
+use crate::support::{breadcrumbs, event_message, probe_with};
 
 const CLIENTS: usize = 3;
 /// Requests that must be answered before the next switch, so that each setting is in force for some.
@@ -194,7 +194,7 @@ fn check_request(id: &str, policies: &[Policy], records: &[&Value], events: &[&V
         *lines.entry(format!("{} {}", text("kind"), text("message"))).or_default() += 1;
     }
     let mut sent: BTreeMap<String, usize> = BTreeMap::new();
-    events.iter().for_each(|event| *sent.entry(about(event)).or_default() += 1);
+    events.iter().for_each(|event| *sent.entry(event_message(event)).or_default() += 1);
     for (kind, level, message) in rows(id) {
         let routes: Vec<_> = policies.iter().map(|policy| policy.destinations(kind, level)).collect();
         let line = format!("{} {message}", kind.as_str());
@@ -206,13 +206,15 @@ fn check_request(id: &str, policies: &[Policy], records: &[&Value], events: &[&V
     let own = lines.keys().filter(|line| line.contains(id)).collect::<Vec<_>>();
     assert!(own.is_empty() && sent.is_empty(), "nothing else is recorded: {own:?} {sent:?}");
     // The breadcrumbs of an event are those that the policies of its moment have stored.
-    if let ([policy], Some(caught)) = (policies, events.iter().find(|event| about(event) == format!("caught {id}"))) {
+    if let ([policy], Some(caught)) =
+        (policies, events.iter().find(|event| event_message(event) == format!("caught {id}")))
+    {
         let stored = rows(id).into_iter().filter(|(kind, level, _)| {
             matches!(kind, Kind::Line | Kind::Breadcrumb)
                 && policy.destinations(*kind, *level).sentry == ToSentry::Breadcrumb
         });
         let stored: BTreeSet<String> = stored.map(|(.., message)| message).collect();
-        let own = crumbs(caught).into_iter().filter(|crumb| crumb.contains(id)).collect::<BTreeSet<_>>();
+        let own = breadcrumbs(caught).into_iter().filter(|crumb| crumb.contains(id)).collect::<BTreeSet<_>>();
         assert_eq!(own, stored, "breadcrumbs under {policy:?}");
     }
 }

@@ -1,24 +1,24 @@
-//! What clients were told that they have done, against what the database holds.
+//! What clients were observed that they have done, against what the database holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use system_tests::sql::Direct;
+use system_tests::sql::DirectConnection;
 
 use crate::api::text;
 
-/// What the clients of one service were told.
+/// What the clients of one service were observed.
 #[derive(Default)]
-pub struct Told {
+pub struct Observed {
     /// Each order that was answered 201, by its tag, and whether its payment was answered 200.
     pub orders: BTreeMap<String, (String, bool)>,
     /// The name and the id of each user that was answered 201.
     pub users: Vec<(String, String)>,
     /// The tags of orders whose clients left without an answer.
-    pub left: Vec<String>,
+    pub disconnected: Vec<String>,
 }
 
-impl Told {
+impl Observed {
     /// How many writes were acknowledged.
     pub fn acknowledged(&self) -> usize {
         let paid = self.orders.values().filter(|(_, paid)| *paid).count();
@@ -35,22 +35,22 @@ pub fn order(tag: &str) -> Value {
 const TOTAL: u64 = 101 + 2 * 102 + 3 * 103;
 
 /// An order as it stands somewhere: its id, its status, its total and its lines.
-type Found = (String, String, u64, Vec<String>);
+type OrderRow = (String, String, u64, Vec<String>);
 
 /// What a database holds, each order by its tag.
 #[derive(Default)]
 pub struct Stored {
-    orders: BTreeMap<String, Vec<Found>>,
+    orders: BTreeMap<String, Vec<OrderRow>>,
     users: BTreeSet<String>,
     /// The tag and the id of each answer that is kept for a key.
     keys: BTreeMap<String, String>,
-    wrong: Vec<String>,
+    errors: Vec<String>,
 }
 
 impl Stored {
     /// Reads all of it.
     pub fn read(url: &str) -> Self {
-        let mut database = Direct::open(url);
+        let mut database = DirectConnection::open(url);
         let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let sql = format!(
             "SELECT {} || ' ' || sku || ' ' || quantity || ' ' || unit_price_cents FROM order_lines
@@ -67,9 +67,9 @@ impl Stored {
             let columns: Vec<&str> = order.split(' ').collect();
             let total = columns[2].parse().expect("a total is a number");
             let lines = lines.remove(columns[0]).unwrap_or_default();
-            stored.take((columns[0].to_owned(), columns[1].to_owned(), total, lines));
+            stored.add((columns[0].to_owned(), columns[1].to_owned(), total, lines));
         }
-        stored.wrong.extend(lines.keys().map(|order| format!("lines of order {order}, which is not there")));
+        stored.errors.extend(lines.keys().map(|order| format!("lines of order {order}, which is not there")));
         stored.users = database.texts(&format!("SELECT {id} || ' ' || email FROM users")).into_iter().collect();
         for answer in database.texts("SELECT status || ' ' || body FROM idempotency_keys") {
             match answer.split_once(' ') {
@@ -79,30 +79,30 @@ impl Stored {
                     stored.keys.insert(tag, text(&order, "id"));
                 }
                 Some(("409", _)) => {}
-                _ => stored.wrong.push(format!("a key with the answer {answer}")),
+                _ => stored.errors.push(format!("a key with the answer {answer}")),
             }
         }
         stored
     }
 
     /// The same of what the API lists, which shows neither users nor keys here.
-    pub fn listed(orders: &[Value]) -> Self {
+    pub fn from_api(orders: &[Value]) -> Self {
         let mut stored = Self::default();
         for order in orders {
             let lines = order["lines"].as_array().into_iter().flatten();
             let line =
                 |line: &Value| format!("{} {} {}", text(line, "sku"), line["quantity"], line["unit_price_cents"]);
             let total = order["total_cents"].as_u64().unwrap_or_default();
-            stored.take((text(order, "id"), text(order, "status"), total, lines.map(line).collect()));
+            stored.add((text(order, "id"), text(order, "status"), total, lines.map(line).collect()));
         }
         stored
     }
 
-    fn take(&mut self, found: Found) {
+    fn add(&mut self, found: OrderRow) {
         let tag = tag_of(found.3.first().map(String::as_str));
-        let whole = |n: u64| format!("{tag}.{n} {n} {}", 100 + n);
-        if found.2 != TOTAL || found.3 != [whole(1), whole(2), whole(3)] {
-            self.wrong.push(format!("an order in part: {found:?}"));
+        let expected_line = |n: u64| format!("{tag}.{n} {n} {}", 100 + n);
+        if found.2 != TOTAL || found.3 != [expected_line(1), expected_line(2), expected_line(3)] {
+            self.errors.push(format!("an order in part: {found:?}"));
         }
         self.orders.entry(tag).or_default().push(found);
     }
@@ -112,37 +112,37 @@ impl Stored {
         self.orders.contains_key(tag)
     }
 
-    /// What was told of orders and is not so; what begins with `lost` was acknowledged.
-    pub fn against(&self, told: &Told) -> Vec<String> {
-        let mut wrong = self.wrong.clone();
-        for (tag, (id, paid)) in &told.orders {
+    /// What was observed of orders and is not so; what begins with `lost` was acknowledged.
+    pub fn check_orders(&self, observed: &Observed) -> Vec<String> {
+        let mut errors = self.errors.clone();
+        for (tag, (id, paid)) in &observed.orders {
             match self.orders.get(tag).and_then(|found| found.iter().find(|found| found.0 == *id)) {
-                None => wrong.push(format!("lost: the order {tag}, which was answered 201")),
+                None => errors.push(format!("lost: the order {tag}, which was answered 201")),
                 Some(found) if found.1 != if *paid { "paid" } else { "placed" } => {
-                    wrong.push(format!("lost: the order {tag} was answered paid: {paid}, and is {}", found.1));
+                    errors.push(format!("lost: the order {tag} was answered paid: {paid}, and is {}", found.1));
                 }
                 Some(_) => {}
             }
         }
         for (tag, found) in self.orders.iter().filter(|(_, found)| found.len() > 1) {
-            wrong.push(format!("the order {tag} is there {} times", found.len()));
+            errors.push(format!("the order {tag} is there {} times", found.len()));
         }
-        wrong
+        errors
     }
 
     /// The same of what the API does not list: users, and what is kept for keys.
-    pub fn beside(&self, told: &Told) -> Vec<String> {
+    pub fn check_users_and_keys(&self, observed: &Observed) -> Vec<String> {
         let is_there = |(name, id): &&(String, String)| self.users.contains(&format!("{id} {name}@example.org"));
-        let users = told.users.iter().filter(|user| !is_there(user));
-        let mut wrong: Vec<String> =
+        let users = observed.users.iter().filter(|user| !is_there(user));
+        let mut errors: Vec<String> =
             users.map(|(name, _)| format!("lost: the user {name}, who was answered 201")).collect();
-        for tag in &told.left {
+        for tag in &observed.disconnected {
             let order = self.orders.get(tag).map(|found| found[0].0.as_str());
             if order != self.keys.get(tag).map(String::as_str) {
-                wrong.push(format!("the order {tag} is {order:?}, and its key has {:?}", self.keys.get(tag)));
+                errors.push(format!("the order {tag} is {order:?}, and its key has {:?}", self.keys.get(tag)));
             }
         }
-        wrong
+        errors
     }
 }
 

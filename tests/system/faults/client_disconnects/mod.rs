@@ -16,7 +16,7 @@ use system_tests::peers::postgres::Postgres;
 use system_tests::peers::slow_proxy::SlowProxy;
 use system_tests::scratch::Scratch;
 use system_tests::service::{Running, Service};
-use system_tests::sql::Direct;
+use system_tests::sql::DirectConnection;
 use system_tests::{binaries, figures};
 
 use crate::api::{Engine, Member, member};
@@ -24,31 +24,31 @@ use crate::support::of_kind;
 use clients::{Clients, place};
 use ledger::Stored;
 
-const SHORT: usize = 300;
+const DEFAULT_COUNT: usize = 300;
 /// A soak tells so often how far it is.
-const PARTS: usize = 20;
+const PROGRESS_REPORTS: usize = 20;
 
 /// Services, each with a database of its own, that clients leave.
 struct Soak {
     name: &'static str,
     engine: Engine,
-    /// How late whatever PostgreSQL says comes.
-    late: Option<Duration>,
+    /// How delay whatever PostgreSQL says comes.
+    delay: Option<Duration>,
     /// The most connections of each service; there are as many services.
     pools: &'static [u32],
     /// Clients of each service that leave.
-    leavers: usize,
+    disconnecting: usize,
     /// How often clients leave, all in all.
     count: usize,
     began: Instant,
-    left: AtomicUsize,
+    disconnected: AtomicUsize,
 }
 
 #[test]
 fn acknowledged_writes_are_stored_on_slow_postgres() {
-    let late = Some(Duration::from_millis(30));
-    let name = "a PostgreSQL that answers 30 ms late";
-    Soak::new(name, Engine::Postgres, count() * 2 / 3, (&[1; 15], 1), late).run();
+    let delay = Some(Duration::from_millis(30));
+    let name = "a PostgreSQL that answers 30 ms delay";
+    Soak::new(name, Engine::Postgres, count() * 2 / 3, (&[1; 15], 1), delay).run();
 }
 
 #[test]
@@ -64,14 +64,14 @@ fn acknowledged_writes_are_stored_on_sqlite() {
 /// What became of one service.
 struct Outcome {
     acknowledged: usize,
-    /// Writes of clients that had left, and that were done all the same.
+    /// Writes of clients that had disconnected, and that were done all the same.
     done: usize,
-    wrong: Vec<String>,
+    errors: Vec<String>,
 }
 
 fn count() -> usize {
     let count = env::var("SOAK_HANGUPS").ok();
-    count.map_or(SHORT, |count| count.parse().unwrap_or_else(|e| panic!("SOAK_HANGUPS must be a number: {e}")))
+    count.map_or(DEFAULT_COUNT, |count| count.parse().unwrap_or_else(|e| panic!("SOAK_HANGUPS must be a number: {e}")))
 }
 
 impl Soak {
@@ -79,10 +79,19 @@ impl Soak {
         name: &'static str,
         engine: Engine,
         count: usize,
-        (pools, leavers): (&'static [u32], usize),
-        late: Option<Duration>,
+        (pools, disconnecting): (&'static [u32], usize),
+        delay: Option<Duration>,
     ) -> Self {
-        Self { name, engine, late, pools, leavers, count, began: Instant::now(), left: AtomicUsize::new(0) }
+        Self {
+            name,
+            engine,
+            delay,
+            pools,
+            disconnecting,
+            count,
+            began: Instant::now(),
+            disconnected: AtomicUsize::new(0),
+        }
     }
 
     fn run(&self) {
@@ -94,86 +103,87 @@ impl Soak {
                 .collect()
         });
         let sum = |of: fn(&Outcome) -> usize| outcomes.iter().map(of).sum::<usize>();
-        let wrong: Vec<&String> = outcomes.iter().flat_map(|outcome| &outcome.wrong).collect();
+        let errors: Vec<&String> = outcomes.iter().flat_map(|outcome| &outcome.errors).collect();
         figures::print(&format!(
-            "hang-ups on {}: {} left in {:.1} s, {} of their orders stored; {} acknowledged writes, {} lost, {} things wrong",
+            "hang-ups on {}: {} left in {:.1} s, {} of their orders stored; {} acknowledged writes, {} lost, {} things errors",
             self.name,
-            self.left.load(Ordering::Relaxed),
+            self.disconnected.load(Ordering::Relaxed),
             self.began.elapsed().as_secs_f64(),
             sum(|outcome| outcome.done),
             sum(|outcome| outcome.acknowledged),
-            wrong.iter().filter(|what| what.starts_with("lost")).count(),
-            wrong.len(),
+            errors.iter().filter(|what| what.starts_with("lost")).count(),
+            errors.len(),
         ));
         assert!(
-            wrong.is_empty(),
-            "{} things are wrong, of which the first are {:#?}",
-            wrong.len(),
-            &wrong[..wrong.len().min(20)]
+            errors.is_empty(),
+            "{} things are errors, of which the first are {:#?}",
+            errors.len(),
+            &errors[..errors.len().min(20)]
         );
     }
 
     /// One service with its clients, from its start to what is in its database when all is over.
     fn service(&self, pool: u32) -> Outcome {
-        let scratch = Scratch::new("hangups");
+        let scratch = Scratch::new("disconnects");
         let url = match self.engine {
             Engine::Sqlite => format!("sqlite://{}", scratch.join("app.db").display()),
             Engine::Postgres => Postgres::shared().database(),
         };
-        let proxy = self.late.map(|late| SlowProxy::start(Postgres::shared().port(), late));
-        let by = proxy.as_ref().map_or_else(|| url.clone(), |proxy| Postgres::shared().url_by(proxy.port(), &url));
+        let proxy = self.delay.map(|delay| SlowProxy::start(Postgres::shared().port(), delay));
+        let url_via_proxy =
+            proxy.as_ref().map_or_else(|| url.clone(), |proxy| Postgres::shared().url_via(proxy.port(), &url));
         let service = |url: &str| {
             let service = Service::new(&binaries::app()).env("APP__DATABASE__URL", url);
             // Whoever stays waits for a turn, and gets it.
             service.env("APP__DATABASE__ACQUIRE_TIMEOUT_S", "30")
         };
-        let app = service(&by).env("APP__DATABASE__MAX_CONNECTIONS", pool.to_string()).start();
+        let app = service(&url_via_proxy).env("APP__DATABASE__MAX_CONNECTIONS", pool.to_string()).start();
         let ada = member(&app, "ada");
-        let each = self.count.div_ceil(self.pools.len() * self.leavers);
-        let (told, mut wrong) = Clients::new(&app, &ada).run(self.leavers, each, || self.tell());
+        let each = self.count.div_ceil(self.pools.len() * self.disconnecting);
+        let (observed, mut errors) = Clients::new(&app, &ada).run(self.disconnecting, each, || self.report_progress());
 
-        wrong.extend(self.left_open(&url));
-        match listed(&app, &ada) {
+        errors.extend(self.find_open_transactions(&url));
+        match list_orders(&app, &ada) {
             Ok(orders) => {
-                let by_the_api = Stored::listed(&orders).against(&told);
-                wrong.extend(by_the_api.iter().map(|what| format!("by the API: {what}")));
+                let api_errors = Stored::from_api(&orders).check_orders(&observed);
+                errors.extend(api_errors.iter().map(|what| format!("by the API: {what}")));
             }
-            Err(why) => wrong.push(why),
+            Err(why) => errors.push(why),
         }
         let stopped = app.stop();
         let stored = Stored::read(&url);
-        wrong.extend(stored.against(&told).into_iter().chain(stored.beside(&told)));
+        errors.extend(stored.check_orders(&observed).into_iter().chain(stored.check_users_and_keys(&observed)));
         if stopped.stderr.contains("already a transaction in progress") {
-            wrong.push("a transaction began within another".into());
+            errors.push("a transaction began within another".into());
         }
-        wrong.extend(of_kind(&stopped.records(), "uncaught").iter().map(|record| record.to_string()));
+        errors.extend(of_kind(&stopped.records(), "uncaught").iter().map(|record| record.to_string()));
 
         // Whoever has left may ask again, and then it is done once.
         let again = service(&url).start();
-        for tag in &told.left {
+        for tag in &observed.disconnected {
             let reply = place(&again, &ada, tag).header("idempotency-key", tag).send();
             let replayed = reply.header("idempotency-replayed").is_some();
             if (reply.status, replayed) != (201, stored.has(tag)) {
-                wrong.push(format!("{tag} asked for again is {} (replayed: {replayed})", reply.status));
+                errors.push(format!("{tag} asked for again is {} (replayed: {replayed})", reply.status));
             }
         }
         again.stop();
-        wrong.extend(Stored::read(&url).against(&told));
-        let done = told.left.iter().filter(|tag| stored.has(tag)).count();
-        Outcome { acknowledged: told.acknowledged(), done, wrong }
+        errors.extend(Stored::read(&url).check_orders(&observed));
+        let done = observed.disconnected.iter().filter(|tag| stored.has(tag)).count();
+        Outcome { acknowledged: observed.acknowledged(), done, errors }
     }
 
-    fn tell(&self) {
-        let left = self.left.fetch_add(1, Ordering::Relaxed) + 1;
-        if count() > SHORT && left.is_multiple_of(self.count.div_ceil(PARTS)) {
+    fn report_progress(&self) {
+        let disconnected = self.disconnected.fetch_add(1, Ordering::Relaxed) + 1;
+        if count() > DEFAULT_COUNT && disconnected.is_multiple_of(self.count.div_ceil(PROGRESS_REPORTS)) {
             let seconds = self.began.elapsed().as_secs();
-            figures::print(&format!("hang-ups on {}: {left} of {} in {seconds} s", self.name, self.count));
+            figures::print(&format!("hang-ups on {}: {disconnected} of {} in {seconds} s", self.name, self.count));
         }
     }
 
     /// What is still open when everybody has left or has an answer, and some time has passed.
-    fn left_open(&self, url: &str) -> Option<String> {
-        let mut database = Direct::open(url);
+    fn find_open_transactions(&self, url: &str) -> Option<String> {
+        let mut database = DirectConnection::open(url);
         let Engine::Postgres = self.engine else {
             let locked = database.try_run("BEGIN IMMEDIATE; ROLLBACK").err();
             return locked.map(|error| format!("the database is locked for good: {error}"));
@@ -195,7 +205,7 @@ impl Soak {
 }
 
 /// All orders that the API lists.
-fn listed(app: &Running, by: &Member) -> Result<Vec<Value>, String> {
+fn list_orders(app: &Running, by: &Member) -> Result<Vec<Value>, String> {
     let mut orders = vec![];
     let mut next = Some("/orders?limit=100".to_owned());
     while let Some(path) = next {
