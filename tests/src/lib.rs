@@ -1,4 +1,4 @@
-//! Sets up and drives what the system tests run: the service's real binary, and its real peers.
+//! Starts and drives the service's real binary and its real peers for the system tests.
 
 #![forbid(unsafe_code)]
 

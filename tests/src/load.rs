@@ -1,4 +1,4 @@
-//! Requests that go on while something is done to the service, and how long their answers took.
+//! Background load on the service, with latency statistics.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -9,28 +9,28 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Clients that ask one after the other, each on a connection of its own that is kept.
+/// Clients that send requests one after the other, each on its own keep-alive connection.
 pub struct Load {
     stop: Arc<AtomicBool>,
     stats: Arc<Mutex<LoadStats>>,
     clients: Vec<JoinHandle<()>>,
 }
 
-/// What came of a part of the load.
+/// Statistics of a period of the load.
 #[derive(Clone, Debug, Default)]
 pub struct LoadStats {
     latencies: Vec<Duration>,
-    /// Requests that no answer came to.
+    /// Requests without a response.
     pub failed: usize,
 }
 
 impl LoadStats {
-    /// How many answers came.
+    /// The number of responses.
     pub fn completed(&self) -> usize {
         self.latencies.len()
     }
 
-    /// The time that so many of a hundred took at most, in milliseconds.
+    /// This percentile of the latency, in milliseconds.
     pub fn percentile(&self, percent: usize) -> f64 {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
@@ -40,7 +40,7 @@ impl LoadStats {
 }
 
 impl Load {
-    /// So many clients that all `POST /probe/run` with this script, with a pause between two requests.
+    /// Starts clients that send `POST /probe/run` with this script, with a pause between two requests.
     pub fn start(port: u16, clients: usize, pause: Duration, script: &Value) -> Self {
         let body = script.to_string();
         let request = format!(
@@ -72,12 +72,12 @@ impl Load {
         Self { stop, stats, clients }
     }
 
-    /// What came since the start, or since this was last asked.
+    /// The statistics since the start, or since the last call.
     pub fn take_stats(&self) -> LoadStats {
         std::mem::take(&mut *self.stats.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Lets the requests in hand finish, and gives what came since this was last asked.
+    /// Lets the requests in flight finish, and returns the statistics since the last call of [`Self::take_stats`].
     pub fn stop(mut self) -> LoadStats {
         self.join();
         self.take_stats()

@@ -1,4 +1,4 @@
-//! A copy of this workspace's sources, to be changed.
+//! A copy of this workspace's sources that tests can modify.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -8,13 +8,13 @@ use std::process::{Command, Output};
 use crate::binaries;
 use crate::scratch::{self, Scratch};
 
-/// What is no source.
+/// Directories without sources.
 const EXCLUDED: [&str; 5] = [".git", "artifacts", "data", "node_modules", "target"];
 
 /// A copy of the workspace.
 pub struct WorkspaceCopy {
     root: PathBuf,
-    /// Goes with the copy.
+    /// Removed together with the copy.
     _scratch: Option<Scratch>,
 }
 
@@ -22,7 +22,7 @@ pub struct WorkspaceCopy {
 pub type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
 impl WorkspaceCopy {
-    /// One that nothing is built in.
+    /// A new copy without build output.
     pub fn fresh() -> Self {
         let scratch = Scratch::new("generator");
         let root = scratch.join("workspace");
@@ -30,8 +30,7 @@ impl WorkspaceCopy {
         Self { root, _scratch: Some(scratch) }
     }
 
-    /// One at a parent that stays, so that what was built of it is good another time; a process has it until it gives the
-    /// lock back.
+    /// A copy at a fixed path, so that its build output is reused; the lock gives one process exclusive access.
     pub fn cached() -> (Self, File) {
         let parent = scratch::target().join("generator");
         let root = parent.join("workspace");
@@ -42,7 +41,7 @@ impl WorkspaceCopy {
         visit_files(&root, Path::new(""), &mut |path| {
             if !scratch::workspace().join(path).exists() {
                 fs::remove_file(root.join(path)).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-                // Folders of a run that failed, empty now; the first that is not ends this.
+                // Remove empty folders of a failed run, up to the first one with content.
                 let folders = path.ancestors().skip(1).map(|folder| root.join(folder));
                 let _ = folders.take_while(|folder| *folder != root).try_for_each(fs::remove_dir);
             }
@@ -53,7 +52,7 @@ impl WorkspaceCopy {
         (copy, lock)
     }
 
-    /// Where it is.
+    /// Its root directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -63,14 +62,14 @@ impl WorkspaceCopy {
         scratch::read(&self.root.join(path))
     }
 
-    /// Writes a file, in a folder that there may not be yet.
+    /// Writes a file; creates its folder if needed.
     pub fn write(&self, path: &str, content: &str) {
         let path = self.root.join(path);
         scratch::make_dir(path.parent().expect("a file is in a folder"));
         scratch::write(&path, content);
     }
 
-    /// Replaces a text that one of its files has.
+    /// Replaces a text in one of its files; panics if it is not there.
     #[track_caller]
     pub fn replace(&self, path: &str, from: &str, to: &str) {
         let text = self.read(path);
@@ -88,20 +87,19 @@ impl WorkspaceCopy {
         tree
     }
 
-    /// `cargo blueprint` with these arguments, by its binary.
+    /// Runs `cargo blueprint` with these arguments.
     pub fn blueprint(&self, arguments: &[&str]) -> Output {
         self.blueprint_in("", arguments)
     }
 
-    /// The same, asked for in a folder of the workspace.
+    /// The same in a folder of the workspace.
     pub fn blueprint_in(&self, folder: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(binaries::xtask());
         command.arg("blueprint").args(arguments).current_dir(self.root.join(folder));
         command.output().expect("the binary runs")
     }
 
-    /// Cargo in a copy that is kept. It builds the workspace's own crates anew, and takes all others from where this
-    /// workspace has built them.
+    /// Cargo in a cached copy. It builds the workspace's own crates, and reuses all others from this workspace's build.
     pub fn cargo(&self, arguments: &[&str]) -> Output {
         let mut command = binaries::low_priority_cargo();
         command.args(arguments).current_dir(&self.root);
@@ -109,10 +107,10 @@ impl WorkspaceCopy {
         command.output().expect("cargo runs")
     }
 
-    /// Builds the app of a copy that is kept.
+    /// Builds the app of a cached copy.
     #[track_caller]
     pub fn build(&self) -> PathBuf {
-        // As `cargo test --workspace` does, so that all other crates are there already.
+        // With the features of `cargo test --workspace`, so that all other crates are built already.
         expect_success(self.cargo(&["build", "--quiet", "--locked", "--workspace", "--bin", "app"]));
         self.target_dir().join("debug/app")
     }
@@ -121,8 +119,8 @@ impl WorkspaceCopy {
         self.root.with_file_name("built")
     }
 
-    /// Has Cargo tell the copy's crates from this workspace's: by a profile of their own, in a file that it finds above
-    /// them.
+    /// Gives the copy's crates their own profile, in a configuration file above the copy, so that Cargo distinguishes them
+    /// from this workspace's crates.
     fn separate_profiles(&self) {
         let root = self.read("Cargo.toml");
         let profiles = between(&root, "members = [", "]").split('"').filter(|word| word.contains(char::is_alphabetic));
@@ -136,22 +134,22 @@ impl WorkspaceCopy {
     }
 }
 
-/// What a command wrote to stdout, when it did what it was asked for.
+/// The stdout of a command; panics if it failed.
 #[track_caller]
 pub fn expect_success(output: Output) -> String {
-    let stdout = String::from_utf8(output.stdout).expect("answers are UTF-8");
+    let stdout = String::from_utf8(output.stdout).expect("stdout is UTF-8");
     assert!(output.status.success(), "{stdout}{}", String::from_utf8_lossy(&output.stderr));
     stdout
 }
 
-/// What stands between a begin and an end.
+/// The text between two markers.
 #[track_caller]
 pub fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
     let inside = text.split_once(begin).and_then(|(_, rest)| rest.split_once(end));
     inside.unwrap_or_else(|| panic!("nothing between {begin} and {end}")).0
 }
 
-/// Asserts that two trees are the same, and names the files that are not.
+/// Asserts that two trees have the same files; names those that differ.
 #[track_caller]
 pub fn assert_same_files(before: &Tree, after: &Tree, when: &str) {
     let paths = before.keys().chain(after.keys());
@@ -159,7 +157,7 @@ pub fn assert_same_files(before: &Tree, after: &Tree, when: &str) {
     assert!(differ.is_empty(), "{when}: {differ:?}");
 }
 
-/// Copies all that differs. What does not stays as old as it is: Cargo builds anew what is younger than what it has built.
+/// Copies files that differ. The others retain their modification time, so that Cargo does not rebuild them.
 fn sync(from: &Path, to: &Path) {
     visit_files(from, Path::new(""), &mut |path| {
         let (from, to) = (from.join(path), to.join(path));
@@ -171,7 +169,7 @@ fn sync(from: &Path, to: &Path) {
     });
 }
 
-/// Shows each file below a folder to a closure, by its path from the root.
+/// Calls `visit` with the path, relative to the root, of each file below a folder.
 fn visit_files(root: &Path, folder: &Path, visit: &mut impl FnMut(&Path)) {
     let entries = fs::read_dir(root.join(folder)).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     for entry in entries.map(|entry| entry.expect("a folder can be read")) {

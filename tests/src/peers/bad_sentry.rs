@@ -1,4 +1,4 @@
-//! A Sentry that misbehaves in a way that a real one cannot be brought to.
+//! A Sentry server with faults that a real one cannot be made to show.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// What it does with every request.
+/// How it handles each request.
 #[derive(Clone, Copy, Debug)]
 pub enum Behaviour {
-    /// Takes the connection and never answers.
+    /// Accepts the connection and never responds.
     Hang,
-    /// Answers a byte a second.
+    /// Responds at one byte per second.
     Drip,
-    /// Answers with this status line and these headers.
+    /// Responds with this status line and these headers.
     Respond(&'static str),
-    /// Answers with something else than HTTP.
+    /// Responds with bytes that are not HTTP.
     Garbage,
-    /// Answers 500 to envelopes of more bytes, and 200 to all others.
+    /// Responds with 500 to larger envelopes, and with 200 to all others.
     FailsAbove(usize),
 }
 
@@ -30,7 +30,7 @@ pub struct BadSentry {
 }
 
 impl BadSentry {
-    /// Begins to listen on a free port.
+    /// Starts to listen on a free port.
     pub fn start(behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
@@ -54,12 +54,12 @@ impl BadSentry {
         Self { port, connections, stop }
     }
 
-    /// What a service is to be given.
+    /// The DSN for the service.
     pub fn dsn(&self) -> String {
         format!("http://0123456789abcdef0123456789abcdef@127.0.0.1:{}/1", self.port)
     }
 
-    /// How many connections came.
+    /// The number of connections.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
@@ -68,7 +68,7 @@ impl BadSentry {
 impl Drop for BadSentry {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // Wakes the listener, to end.
+        // Wakes the listener, so that it ends.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
     }
 }
@@ -103,7 +103,7 @@ fn respond(mut stream: TcpStream, behaviour: Behaviour) {
     }
 }
 
-/// Whether a request has come to the end that its head names.
+/// Whether a request is complete according to its content length.
 fn is_complete(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request).to_ascii_lowercase();
     let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };

@@ -1,4 +1,4 @@
-//! An HTTP proxy that brings whatever it is connections for to one port of this machine.
+//! An HTTP proxy that forwards every request to one local port.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,7 +13,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Begins to listen on a free port, for a server on another.
+    /// Starts to listen on a free port, in front of a server on another port.
     pub fn start(upstream: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
@@ -22,19 +22,19 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 counter.fetch_add(1, Ordering::Relaxed);
-                // A connection that breaks is the client's to notice.
+                // A broken connection is the client's concern.
                 thread::spawn(move || forward(client, upstream));
             }
         });
         Self { port, connections }
     }
 
-    /// Its address, as `HTTP_PROXY` has it.
+    /// Its URL, in the form of `HTTP_PROXY`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// How many connections came.
+    /// The number of connections.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }

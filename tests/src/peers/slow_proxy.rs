@@ -1,4 +1,4 @@
-//! A TCP proxy that makes a server far away: what the server says comes late, or not at all.
+//! A TCP proxy that simulates a distant server: its responses are delayed, or stall.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A proxy; it listens until it is dropped, and its connections end with it.
+/// A proxy; it listens until it is dropped, which closes its connections.
 pub struct SlowProxy {
     port: u16,
     shared: Arc<Shared>,
@@ -20,15 +20,15 @@ struct Shared {
     delay: Duration,
     stalled: AtomicBool,
     ended: AtomicBool,
-    /// Whether the server has said something since the client did.
+    /// Whether the server has sent data since the client last did.
     server_sent: AtomicBool,
     round_trips: AtomicUsize,
     streams: Mutex<Vec<TcpStream>>,
 }
 
 impl SlowProxy {
-    /// Begins to listen on a free port, for a server on another. What one read from the server gives is passed on after the
-    /// delay; what the client says is passed on at once.
+    /// Starts to listen on a free port, in front of a server on another port. Each read from the server is forwarded after
+    /// the delay; data from the client is forwarded immediately.
     pub fn start(upstream: u16, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
@@ -48,24 +48,24 @@ impl SlowProxy {
                     return;
                 }
                 let shared = Arc::clone(&accepting);
-                // A connection that breaks is the client's to notice.
+                // A broken connection is the client's concern.
                 thread::spawn(move || shared.forward(client));
             }
         });
         Self { port, shared }
     }
 
-    /// Where it listens.
+    /// Its port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// How often a client has said something and waited for what the server says to it; with one connection at a time.
+    /// The number of round trips: a client sent data and waited for the server. Counts one connection at a time.
     pub fn round_trips(&self) -> usize {
         self.shared.round_trips.load(Ordering::Relaxed)
     }
 
-    /// Passes nothing on any more, in neither direction, or all that has waited since. Connections stay open.
+    /// Stops forwarding in both directions, or resumes with the pending data. Connections stay open.
     pub fn stall(&self, stalled: bool) {
         self.shared.stalled.store(stalled, Ordering::Relaxed);
     }
@@ -75,10 +75,10 @@ impl Drop for SlowProxy {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Relaxed);
         for stream in self.shared.streams.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            // Those that have ended already cannot be ended again.
+            // Fails for a connection that has ended already.
             let _ = stream.shutdown(Shutdown::Both);
         }
-        // Wakes the listener, to end.
+        // Wakes the listener, so that it ends.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
     }
 }
@@ -99,7 +99,7 @@ impl Shared {
 
     fn relay(&self, mut from: TcpStream, mut to: TcpStream, is_server: bool) {
         let mut chunk = vec![0; 1 << 16];
-        // However one side ends, the other one ends then, too.
+        // When one side ends, close the other one, too.
         while let Ok(read @ 1..) = from.read(&mut chunk) {
             if is_server {
                 sleep(self.delay);
