@@ -1,4 +1,4 @@
-//! What guards an account: its password, its sessions, its role and its version.
+//! Account protection: passwords, sessions, roles, and entity tags.
 
 use serde_json::{Value, json};
 
@@ -12,19 +12,19 @@ fn changing_email_or_password_requires_the_current_password(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let change = |body: Value| app.patch(&format!("/users/{}", ada.id)).bearer(&ada.token).json(&body);
-    for taking in [json!({"password": NEW_PASSWORD}), json!({"email": "eve@example.org"})] {
-        let mut taking = taking;
-        assert_eq!(invalid_fields(change(taking.clone())), ["current_password"]);
-        taking["current_password"] = json!("something else");
-        assert_eq!(invalid_fields(change(taking)), ["current_password"]);
+    for change_body in [json!({"password": NEW_PASSWORD}), json!({"email": "eve@example.org"})] {
+        let mut body = change_body;
+        assert_eq!(invalid_fields(change(body.clone())), ["current_password"]);
+        body["current_password"] = json!("something else");
+        assert_eq!(invalid_fields(change(body)), ["current_password"]);
     }
-    assert_eq!(change(json!({"name": "Countess"})).send().status, 200, "a name takes no password");
+    assert_eq!(change(json!({"name": "Countess"})).send().status, 200, "a new name requires no password");
     let new = json!({"password": NEW_PASSWORD, "current_password": PASSWORD});
     assert_eq!(change(new).send().status, 200);
     assert_eq!(login(&app, "ada@example.org", NEW_PASSWORD).status, 200);
     let stopped = app.stop();
     for secret in [PASSWORD, NEW_PASSWORD, "something else"] {
-        assert!(!stopped.stderr.contains(secret), "{secret} is in what it wrote");
+        assert!(!stopped.stderr.contains(secret), "stderr contains {secret}");
     }
 }
 
@@ -67,11 +67,11 @@ fn only_the_operator_grants_roles(on: Setup) {
     };
     problem(app.patch(&format!("/users/{}", ada.id)).bearer(&ada.token).json(&json!({"role": "admin"})), 422);
 
-    let (code, said, _) = users(&["grant", "Ada@Example.org", "--by", "carol"]);
-    assert_eq!((code, said.trim()), (Some(0), format!("ada@example.org ({}) is now an admin", ada.id).as_str()));
-    assert_eq!(role(), "admin", "the session that there was");
-    let (code, said, _) = users(&["grant", &ada.id]);
-    assert!(code == Some(0) && said.contains("was already an admin"), "{said}");
+    let (code, stdout, _) = users(&["grant", "Ada@Example.org", "--by", "carol"]);
+    assert_eq!((code, stdout.trim()), (Some(0), format!("ada@example.org ({}) is now an admin", ada.id).as_str()));
+    assert_eq!(role(), "admin", "existing sessions have the new role");
+    let (code, stdout, _) = users(&["grant", &ada.id]);
+    assert!(code == Some(0) && stdout.contains("was already an admin"), "{stdout}");
     let (_, admins, _) = users(&["admins", "--json"]);
     let admins: Value = serde_json::from_str(&admins).expect("is JSON");
     assert_eq!((&admins[0]["email"], &admins[0]["granted_by"]), (&json!("ada@example.org"), &json!("carol")));
@@ -82,13 +82,13 @@ fn only_the_operator_grants_roles(on: Setup) {
     problem(app.patch(&path).bearer(&ada.token).json(&json!({"name": "Bobby"})), 403);
     problem(app.delete(&path).bearer(&ada.token), 403);
 
-    let (code, said, why) = users(&["grant", &bob.id, "--by", "eve\nroot@example.org"]);
-    assert!(code == Some(2) && said.is_empty() && why.contains("--by"), "{why}");
+    let (code, stdout, stderr) = users(&["grant", &bob.id, "--by", "eve\nroot@example.org"]);
+    assert!(code == Some(2) && stdout.is_empty() && stderr.contains("--by"), "{stderr}");
     assert_eq!(users(&["revoke", &ada.id]).0, Some(0));
     assert_eq!(role(), "member");
     problem(app.get(&path).bearer(&ada.token), 404);
-    let (code, said, why) = users(&["grant", "eve@example.org"]);
-    assert!(code == Some(1) && said.is_empty() && why.contains("there is no user eve@example.org"), "{why}");
+    let (code, stdout, stderr) = users(&["grant", "eve@example.org"]);
+    assert!(code == Some(1) && stdout.is_empty() && stderr.contains("there is no user eve@example.org"), "{stderr}");
 }
 
 fn deletion_honours_if_match(on: Setup) {
@@ -112,7 +112,7 @@ fn etags_and_vary_separate_callers(on: Setup) {
     let bobs = me(&bob.token).header("if-none-match", tag).send();
     assert_eq!((bobs.status, &bobs.json()["name"]), (200, &json!("bob")));
     let root = admin(&app, "root");
-    let depend = [
+    let caller_dependent = [
         me(&ada.token),
         app.get("/users").bearer(&root.token),
         app.get("/users/me/sessions").bearer(&ada.token),
@@ -120,7 +120,7 @@ fn etags_and_vary_separate_callers(on: Setup) {
         app.get("/users/me"),
         app.get("/users").bearer(&ada.token),
     ];
-    for request in depend {
+    for request in caller_dependent {
         let reply = request.send();
         let vary: Vec<_> = reply.headers.iter().filter(|(name, _)| name == "vary").map(|(_, value)| value).collect();
         assert!(vary.iter().any(|value| value.to_ascii_lowercase().contains("authorization")), "{:?}", reply.headers);

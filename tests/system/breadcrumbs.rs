@@ -1,4 +1,4 @@
-//! An event carries the breadcrumbs of its own request, all of them, in order, and nobody else's.
+//! An event has all breadcrumbs of its own request, in order, and none of another request.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -35,12 +35,13 @@ fn concurrent_requests_have_separate_breadcrumbs() {
     assert_eq!(events.len(), REQUESTS);
     for event in &events {
         let n = event_message(event).trim_start_matches("failure ").to_owned();
-        let said = ["first", "after an await", "in a span", "in a span, after an await", "in a task", "a line", "last"];
-        let mut expected: Vec<String> = said.iter().map(|at| format!("{n} {at}")).collect();
+        let labels =
+            ["first", "after an await", "in a span", "in a span, after an await", "in a task", "a line", "last"];
+        let mut expected: Vec<String> = labels.iter().map(|at| format!("{n} {at}")).collect();
         expected.push("POST /probe/run 500".into());
         assert_eq!(breadcrumbs(event), expected);
         let lines = records.iter().filter(|record| record["request_id"] == event["tags"]["request_id"]);
-        // Seven crumbs, the failure and the response.
+        // Six breadcrumbs, a line, the failure and the response.
         assert_eq!(lines.count(), 9);
     }
     let requests: BTreeSet<&str> = events.iter().filter_map(|event| event["tags"]["request_id"].as_str()).collect();
@@ -61,7 +62,7 @@ fn an_event_has_the_breadcrumbs_before_it() {
     ]);
     run(service.client(), steps, Value::Null);
     let records = service.stop().records();
-    assert_eq!(of_kind(&records, "breadcrumb").len(), 3, "the hook keeps a breadcrumb from Sentry alone");
+    assert_eq!(of_kind(&records, "breadcrumb").len(), 3, "the hook affects only Sentry");
 
     let events = project.events();
     let [caught, message] = events.as_slice() else { panic!("two events: {events:?}") };
@@ -90,7 +91,7 @@ fn the_newest_breadcrumbs_are_kept() {
 fn every_record_has_its_request_id() {
     let service = probe().start();
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-    let script = json!({"steps": [{"do": "log", "level": "info", "message": "said"}, {"do": "spawn", "steps": [{"do": "log", "level": "info", "message": "spawned"}]}]});
+    let script = json!({"steps": [{"do": "log", "level": "info", "message": "a line"}, {"do": "spawn", "steps": [{"do": "log", "level": "info", "message": "spawned"}]}]});
     let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
     service.post("/probe/run").header("traceparent", traceparent).json(&script).send();
     let records = service.stop().records();

@@ -1,4 +1,4 @@
-//! What the command answers, and how it refuses.
+//! The command-line interface: its output and its errors.
 
 use serde_json::{Value, json};
 use system_tests::binaries;
@@ -13,19 +13,19 @@ fn app(arguments: &[&str]) -> Service {
 }
 
 #[track_caller]
-fn answer(arguments: &[&str]) -> String {
+fn stdout(arguments: &[&str]) -> String {
     let stopped = app(arguments).run();
     assert_eq!((stopped.code(), &*stopped.stderr), (Some(0), ""), "{arguments:?}");
     stopped.stdout
 }
 
 #[track_caller]
-fn json_answer(arguments: &[&str]) -> Value {
-    serde_json::from_str(&answer(arguments)).expect("--json is JSON")
+fn json_stdout(arguments: &[&str]) -> Value {
+    serde_json::from_str(&stdout(arguments)).expect("--json is JSON")
 }
 
 #[track_caller]
-fn refused(stopped: &Stopped) -> &str {
+fn startup_error(stopped: &Stopped) -> &str {
     assert_eq!(stopped.code(), Some(78), "{}", stopped.stderr);
     assert_eq!(stopped.stdout, "");
     stopped.stderr.trim_end()
@@ -33,15 +33,15 @@ fn refused(stopped: &Stopped) -> &str {
 
 #[test]
 fn help_lists_every_command_and_flag() {
-    let help = answer(&["--help"]);
-    for question in ["routes", "config", "log", "sentry", "--mode", "--level", "--env"] {
-        assert!(help.contains(question), "{question} is not in:\n{help}");
+    let help = stdout(&["--help"]);
+    for word in ["routes", "config", "log", "sentry", "--mode", "--level", "--env"] {
+        assert!(help.contains(word), "{word} is not in:\n{help}");
     }
 }
 
 #[test]
 fn routes_lists_each_route_with_its_blueprint() {
-    let routes = json_answer(&["routes", "--json"]);
+    let routes = json_stdout(&["routes", "--json"]);
     for (method, path, blueprint) in [
         ("POST", "/users", "users"),
         ("POST", "/users/login", "users"),
@@ -53,16 +53,16 @@ fn routes_lists_each_route_with_its_blueprint() {
         assert!(routes.as_array().is_some_and(|routes| routes.contains(&route)), "{route} is not in {routes}");
     }
     let row = ["POST", "/orders/{id}/pay", "orders", "body"];
-    assert!(answer(&["routes"]).lines().any(|line| line.split_whitespace().eq(row)));
+    assert!(stdout(&["routes"]).lines().any(|line| line.split_whitespace().eq(row)));
 }
 
 #[test]
 fn disabled_blueprints_have_no_routes() {
-    let routes = answer(&["routes", "--set", "blueprints.enabled=users"]);
+    let routes = stdout(&["routes", "--set", "blueprints.enabled=users"]);
     assert!(routes.contains("/users") && !routes.contains("/orders"), "{routes}");
     let unknown = app(&["routes", "--set", "blueprints.enabled=no-such"]).run();
-    let said = refused(&unknown);
-    assert!(said.starts_with("blueprints.enabled names no-such; this program has users, orders"), "{said}");
+    let error = startup_error(&unknown);
+    assert!(error.starts_with("blueprints.enabled names no-such; this program has users, orders"), "{error}");
 }
 
 #[test]
@@ -102,9 +102,9 @@ fn config_shows_sources_and_masks_secrets() {
 
 #[test]
 fn config_check_prints_only_the_result() {
-    assert_eq!(answer(&["config", "--check"]), "the settings are good\n");
+    assert_eq!(stdout(&["config", "--check"]), "the settings are good\n");
     let bad = app(&["config", "--check"]).env("APP__LOG__LEVEL", "loud").run();
-    assert!(refused(&bad).starts_with("log.level (set by APP__LOG__LEVEL): `loud` is not allowed"));
+    assert!(startup_error(&bad).starts_with("log.level (set by APP__LOG__LEVEL): `loud` is not allowed"));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn invalid_settings_are_reported_with_source_and_fix() {
     scratch::write(&scratch.join("config/default.toml"), "[log]\nmodus = \"off\"\n[sentry]\nrelease = 1.10\n");
     let stopped = app(&["--port", "99999"]).dir(scratch.path()).env("SENTRY_DSN", "https://sentry.example/7").run();
     assert_eq!(
-        refused(&stopped).lines().collect::<Vec<_>>(),
+        startup_error(&stopped).lines().collect::<Vec<_>>(),
         [
             "log.modus (set by config/default.toml): there is no such setting; did you mean log.mode?",
             "sentry.dsn (set by SENTRY_DSN): this DSN has no key; allowed is https://KEY@HOST/PROJECT",
@@ -141,14 +141,18 @@ fn an_unreadable_settings_file_is_reported() {
     let scratch = Scratch::new("unreadable");
     scratch::make_dir(&scratch.join("config/default.toml"));
     let stopped = app(&["config", "--check"]).dir(scratch.path()).run();
-    assert!(refused(&stopped).contains("config/default.toml cannot be read"), "{}", stopped.stderr);
+    assert!(startup_error(&stopped).contains("config/default.toml cannot be read"), "{}", stopped.stderr);
 }
 
 #[test]
 fn an_invalid_dsn_is_rejected() {
     for dsn in ["http://k@256.1.1.1/1", "http://k@ho<st/1", "http://:@host/1", "nonsense"] {
         let stopped = app(&["config", "--check"]).env("SENTRY_DSN", dsn).run();
-        assert!(refused(&stopped).starts_with("sentry.dsn (set by SENTRY_DSN): this DSN"), "{dsn}: {}", stopped.stderr);
+        assert!(
+            startup_error(&stopped).starts_with("sentry.dsn (set by SENTRY_DSN): this DSN"),
+            "{dsn}: {}",
+            stopped.stderr
+        );
     }
 }
 
@@ -158,13 +162,13 @@ fn an_invalid_toml_file_is_reported() {
     scratch::make_dir(&scratch.join("config"));
     scratch::write(&scratch.join("config/default.toml"), "[log\nlevel = 1");
     let stopped = app(&[]).dir(scratch.path()).run();
-    assert!(refused(&stopped).contains("config/default.toml"), "{}", stopped.stderr);
+    assert!(startup_error(&stopped).contains("config/default.toml"), "{}", stopped.stderr);
 }
 
 #[test]
 fn explain_prints_the_effective_table() {
     let dsn = "--set=sentry.dsn=https://key@sentry.example/7";
-    let explained = answer(&["log", "explain", dsn]);
+    let explained = stdout(&["log", "explain", dsn]);
     let row = |what: &str, level: &str| {
         let mut lines = explained.lines().filter(|line| line.starts_with(what));
         let found = lines.find(|line| line[what.len()..].trim_start().starts_with(level));
@@ -183,7 +187,7 @@ fn explain_prints_the_effective_table() {
     assert_eq!(row("capture_exception", "error")[2..], ["a line", "only if Sentry does not take it", "an event"]);
 
     let what_if =
-        json_answer(&["log", "explain", "--json", "--mode", "sentry", "--level", "critical", "--env", "dev", dsn]);
+        json_stdout(&["log", "explain", "--json", "--mode", "sentry", "--level", "critical", "--env", "dev", dsn]);
     assert_eq!(what_if["settings"]["mode"], "sentry");
     let exception =
         what_if["rows"].as_array().and_then(|rows| rows.iter().find(|row| row["kind"] == "exception")).expect("a row");
@@ -197,7 +201,7 @@ fn sentry_test_reports_delivery() {
     let project = Bugsink::shared().project();
     let sent = app(&["sentry", "test"]).env("SENTRY_DSN", &project.dsn).run();
     assert_eq!(sent.code(), Some(0), "{}", sent.stderr);
-    let id = sent.stdout.trim_end().rsplit(' ').next().expect("the answer ends with the id");
+    let id = sent.stdout.trim_end().rsplit(' ').next().expect("the output ends with the id");
     assert!(event_message(&project.event(id).expect("Bugsink has it")).starts_with("A test event"));
 
     let wrong_key = project.dsn.replace(&project.key, "0123456789abcdef0123456789abcdef");

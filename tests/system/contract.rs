@@ -1,4 +1,4 @@
-//! The note that this service is made from, claim by claim. N8 and N9 are with the files of deploy/supervisor, N18 to N22 too.
+//! The numbered notes of docs/CONTRACT.md, one by one. Tests of N8, N9 and N18 to N22 are in `deploy`.
 
 use std::fs;
 
@@ -27,16 +27,17 @@ fn messages(records: &[Value], kind: &str) -> Vec<String> {
 #[test]
 fn n1_the_app_opens_no_log_file() {
     let service = probe().start();
-    run(service.client(), json!([log("info", "said")]), json!({"error": "failed"}));
-    // Its stack is read off the binary itself, which is open meanwhile.
+    run(service.client(), json!([log("info", "a line")]), json!({"error": "failed"}));
+    // Resolving the stack opens the binary for a while.
     service.wait_record("the failure", |record| record["kind"] == "uncaught");
     let open = fs::read_dir(format!("/proc/{}/fd", service.pid)).expect("the service runs");
     let files = open.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
-    let kept: Vec<String> = files.map(|path| path.display().to_string()).filter(|path| path.starts_with('/')).collect();
+    let open_paths: Vec<String> =
+        files.map(|path| path.display().to_string()).filter(|path| path.starts_with('/')).collect();
     let scratch = service.scratch().display().to_string();
     let known = ["stdout", "stderr", "app.db", "app.db-wal", "app.db-shm", "app.db.lock"]
         .map(|name| format!("{scratch}/{name}"));
-    for path in kept {
+    for path in open_paths {
         assert!(path.starts_with("/dev/") || known.contains(&path), "the service has {path} open");
     }
 }
@@ -79,11 +80,11 @@ fn n4_supervisords_own_log_repeats_the_child_only_at_debug() {
             conf(&[child.program()]).replace("[supervisord]\n", &format!("[supervisord]\nloglevel={loglevel}\n"));
         let supervisor = Supervisor::start(scratch.path(), &conf);
         child.wait_live();
-        run(child.client(), json!([log("info", "said by the child")]), Value::Null);
+        run(child.client(), json!([log("info", "written by the child")]), Value::Null);
         supervisor.ctl(&["stop", "all"]);
-        assert_eq!(messages(&child.records(), "line"), ["said by the child"]);
+        assert_eq!(messages(&child.records(), "line"), ["written by the child"]);
         let own = scratch::read(&scratch.join("supervisord.log"));
-        assert_eq!(own.contains("said by the child"), repeats, "at {loglevel}");
+        assert_eq!(own.contains("written by the child"), repeats, "at {loglevel}");
     }
 }
 
@@ -91,7 +92,7 @@ fn n4_supervisords_own_log_repeats_the_child_only_at_debug() {
 fn n5_stdout_stays_empty() {
     for env in ["dev", "prod"] {
         let service = probe().env("APP__ENV", env).start();
-        run(service.client(), json!([log("critical", "said"), caught()]), json!({"panic": "panicked"}));
+        run(service.client(), json!([log("critical", "a line"), caught()]), json!({"panic": "panicked"}));
         assert_eq!(service.stop().stdout, "");
         let refused = probe().env("APP__ENV", env).env("APP__LOG__MODE", "loud").run();
         assert_eq!(refused.stdout, "");
@@ -153,7 +154,7 @@ fn n10_adding_sentry_changes_nothing_on_stderr() {
         run(client, json!([]), json!({"stream": {"chunks": 2, "chunk": "x", "interval_ms": 50, "fail_after": 1}}));
         let mut records = service.stop().records();
         records.retain(|record| record.get("address").is_none());
-        records.iter_mut().for_each(without_what_may_differ);
+        records.iter_mut().for_each(remove_varying_fields);
         let mut lines: Vec<String> = records.iter().map(Value::to_string).collect();
         lines.sort();
         lines
@@ -165,8 +166,8 @@ fn n10_adding_sentry_changes_nothing_on_stderr() {
     }
 }
 
-/// Times, ids, the event's id and what holds it, and the stack of a caught error.
-fn without_what_may_differ(record: &mut Value) {
+/// Removes times, ids, the event's id and the body that contains it, and the stack of a caught error.
+fn remove_varying_fields(record: &mut Value) {
     let names_the_event = record["kind"] == "response" && record["http.response.status_code"] == 500;
     let is_caught = record["kind"] == "exception";
     let Some(record) = record.as_object_mut() else { return };
@@ -197,9 +198,9 @@ fn n12_a_breadcrumb_is_sent_if_the_hook_returns_it() {
     let project = Bugsink::shared().project();
     let service = probe_with(&project).start();
     let crumb = |category: &str| json!({"do": "breadcrumb", "message": category, "category": category});
-    run(service.client(), json!([crumb("kept"), crumb("drop-me"), caught()]), Value::Null);
+    run(service.client(), json!([crumb("sent"), crumb("drop-me"), caught()]), Value::Null);
     service.stop();
-    assert_eq!(breadcrumbs(&project.events()[0]), ["kept"]);
+    assert_eq!(breadcrumbs(&project.events()[0]), ["sent"]);
 }
 
 #[test]
@@ -207,7 +208,7 @@ fn n13_add_breadcrumb_is_sent_at_any_level() {
     let project = Bugsink::shared().project();
     let service = probe_with(&project).env("APP__LOG__LEVEL", "critical").start();
     run(service.client(), json!([{"do": "breadcrumb", "message": "low", "level": "trace"}, caught()]), Value::Null);
-    assert!(service.stop().records().is_empty(), "and nothing of it is on stderr");
+    assert!(service.stop().records().is_empty(), "stderr is empty");
     assert_eq!(breadcrumbs(&project.events()[0]), ["low"]);
 }
 
@@ -220,14 +221,14 @@ fn n14_lines_reach_sentry_by_the_higher_of_the_two_levels() {
     service.stop();
     let events = project.events();
     assert_eq!(events.iter().map(event_message).collect::<Vec<_>>(), ["error", "caught"]);
-    assert_eq!(breadcrumbs(&events[1]), ["info", "warning"], "an event is no breadcrumb");
+    assert_eq!(breadcrumbs(&events[1]), ["info", "warning"], "a line that is an event is not a breadcrumb");
 }
 
 #[test]
 fn n15_lines_and_breadcrumbs_alone_send_nothing() {
     let project = Bugsink::shared().project();
     let service = probe_with(&project).start();
-    run(service.client(), json!([log("info", "said"), {"do": "breadcrumb", "message": "left"}]), Value::Null);
+    run(service.client(), json!([log("info", "a line"), {"do": "breadcrumb", "message": "left"}]), Value::Null);
     service.stop();
     assert_eq!(project.events(), Vec::<Value>::new());
 }
@@ -235,10 +236,10 @@ fn n15_lines_and_breadcrumbs_alone_send_nothing() {
 #[test]
 fn n16_lines_and_breadcrumbs_are_in_supervisords_file() {
     let service = Supervised::start(&[]);
-    run(service.child.client(), json!([log("info", "said"), {"do": "breadcrumb", "message": "left"}]), Value::Null);
+    run(service.child.client(), json!([log("info", "a line"), {"do": "breadcrumb", "message": "left"}]), Value::Null);
     let records = service.stop();
     assert_eq!(
         (messages(&records, "line"), messages(&records, "breadcrumb")),
-        (vec!["said".into()], vec!["left".into()])
+        (vec!["a line".into()], vec!["left".into()])
     );
 }

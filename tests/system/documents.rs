@@ -1,18 +1,18 @@
-//! What the documents say by heart is what the program says. `UPDATE_DOCUMENTS=1` writes it anew.
+//! The generated parts of the documents are current. `UPDATE_DOCUMENTS=1` regenerates them.
 
 use std::path::{Path, PathBuf};
 
 use system_tests::service::Service;
 use system_tests::{binaries, scratch};
 
-fn answer(arguments: &[&str]) -> String {
+fn stdout(arguments: &[&str]) -> String {
     let stopped =
         arguments.iter().fold(Service::new(&binaries::app()), |service, argument| service.arg(*argument)).run();
     assert_eq!(stopped.code(), Some(0), "{}", stopped.stderr);
     stopped.stdout
 }
 
-/// Checks what stands between `<!-- NAME -->` and `<!-- end of NAME -->`.
+/// Checks the text between `<!-- NAME -->` and `<!-- end of NAME -->`.
 #[track_caller]
 fn check(document: &str, name: &str, expected: &str) {
     let path: PathBuf = scratch::workspace().join(document);
@@ -25,14 +25,14 @@ fn check(document: &str, name: &str, expected: &str) {
     }
     assert!(
         std::env::var_os("UPDATE_DOCUMENTS").is_some(),
-        "{document} is behind: run `UPDATE_DOCUMENTS=1 cargo test -p system-tests documents`\n{expected}"
+        "{document} is out of date: run `UPDATE_DOCUMENTS=1 cargo test -p system-tests documents`\n{expected}"
     );
     scratch::write(&path, format!("{}{expected}{}", &text[..from], &text[to..]));
 }
 
 #[test]
 fn the_readme_shows_the_table() {
-    let table = answer(&["log", "explain", "--set", "sentry.dsn=https://key@sentry.example/1"]);
+    let table = stdout(&["log", "explain", "--set", "sentry.dsn=https://key@sentry.example/1"]);
     check("README.md", "app log explain", &format!("```text\n$ app log explain\n{}\n```\n", table.trim_end()));
 }
 
@@ -43,19 +43,19 @@ fn the_architecture_lists_the_faults() {
 
 #[test]
 fn the_settings_reference_lists_every_setting() {
-    check("docs/SETTINGS.md", "app config --reference", &answer(&["config", "--reference"]));
+    check("docs/SETTINGS.md", "app config --reference", &stdout(&["config", "--reference"]));
 }
 
 #[test]
 fn the_openapi_file_is_current() {
     let path = scratch::workspace().join("docs/openapi.json");
-    let expected = answer(&["openapi"]);
+    let expected = stdout(&["openapi"]);
     if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
         scratch::write(&path, &expected);
     }
     assert!(
         scratch::read(&path) == expected,
-        "docs/openapi.json is behind: run `UPDATE_DOCUMENTS=1 cargo test -p system-tests documents`"
+        "docs/openapi.json is out of date: run `UPDATE_DOCUMENTS=1 cargo test -p system-tests documents`"
     );
 }
 

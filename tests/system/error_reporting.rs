@@ -1,4 +1,4 @@
-//! One failure is one report, for each way to fail; and what the client is told names it.
+//! Each kind of failure is reported exactly once, and the response contains its event id.
 
 use serde_json::{Value, json};
 use system_tests::http::Reply;
@@ -7,7 +7,7 @@ use system_tests::service::Stopped;
 
 use crate::support::{breadcrumbs, event_message, exceptions, of_kind, probe, probe_with, run};
 
-/// Runs one script against a service of its own; gives the answer, what was written, and what Sentry has.
+/// Runs a script on a new service; returns the response, the output, and the events in Sentry.
 fn fail(steps: Value, finish: Value) -> (Reply, Stopped, Vec<Value>) {
     let project = Bugsink::shared().project();
     let service = probe_with(&project).start();
@@ -16,18 +16,18 @@ fn fail(steps: Value, finish: Value) -> (Reply, Stopped, Vec<Value>) {
     (reply, stopped, project.events())
 }
 
-/// The one record that carries the failure, and the one event.
+/// The only record with the failure, and the only event.
 #[track_caller]
-fn once(stopped: &Stopped, events: &[Value]) -> (Value, Value) {
+fn single_report(stopped: &Stopped, events: &[Value]) -> (Value, Value) {
     let records = stopped.records();
-    let mut telling: Vec<&Value> = records.iter().filter(|record| record.get("exception.type").is_some()).collect();
-    assert_eq!(telling.len(), 1, "one failure is one record:\n{}", stopped.stderr);
+    let mut failures: Vec<&Value> = records.iter().filter(|record| record.get("exception.type").is_some()).collect();
+    assert_eq!(failures.len(), 1, "one failure is one record:\n{}", stopped.stderr);
     assert_eq!(events.len(), 1, "one failure is one event: {:?}", events.iter().map(event_message).collect::<Vec<_>>());
-    (telling.remove(0).clone(), events[0].clone())
+    (failures.remove(0).clone(), events[0].clone())
 }
 
 #[track_caller]
-fn check_answer(reply: &Reply, event: &Value) {
+fn check_problem(reply: &Reply, event: &Value) {
     assert_eq!(reply.status, 500);
     assert_eq!(reply.header("content-type"), Some("application/problem+json"));
     let problem = reply.json();
@@ -35,14 +35,14 @@ fn check_answer(reply: &Reply, event: &Value) {
     assert_eq!(problem["sentry_event_id"], event_id);
     assert_eq!(problem["request_id"], event["tags"]["request_id"]);
     assert_eq!((&problem["status"], &problem["title"]), (&json!(500), &json!("Internal Server Error")));
-    assert!(!reply.text().contains("no stock"), "in prod nothing internal is shown: {}", reply.text());
+    assert!(!reply.text().contains("no stock"), "prod hides internal details: {}", reply.text());
 }
 
 #[test]
 fn a_returned_error_is_reported_once() {
     let (reply, stopped, events) = fail(json!([]), json!({"error": "no stock", "cause": "the database is gone"}));
-    let (record, event) = once(&stopped, &events);
-    check_answer(&reply, &event);
+    let (record, event) = single_report(&stopped, &events);
+    check_problem(&reply, &event);
     assert_eq!(record["kind"], "uncaught");
     assert_eq!(record["exception.type"], "ProbeError");
     assert_eq!(record["exception.chain"], json!(["no stock", "the database is gone"]));
@@ -50,7 +50,7 @@ fn a_returned_error_is_reported_once() {
     assert_eq!(record["sentry.event_id"], reply.json()["sentry_event_id"]);
 
     let chain: Vec<&str> = exceptions(&event).iter().filter_map(|exception| exception["value"].as_str()).collect();
-    assert_eq!(chain, ["the database is gone", "no stock"], "Sentry wants the cause first");
+    assert_eq!(chain, ["the database is gone", "no stock"], "Sentry expects the cause first");
     let error = exceptions(&event)[1];
     assert_eq!(error["mechanism"]["handled"], false);
     let frames = error["stacktrace"]["frames"].as_array().expect("the event has a stack");
@@ -61,13 +61,13 @@ fn a_returned_error_is_reported_once() {
 
 #[test]
 fn an_event_names_its_origin() {
-    // With transactions, too: sentry-actix then leaves the event's to others.
+    // With transactions, too: sentry-actix does not set the event's transaction then.
     for traces in ["0", "1"] {
         let project = Bugsink::shared().project();
         let service = probe_with(&project).env("APP__SENTRY__TRACES_SAMPLE_RATE", traces).start();
         run(service.client(), json!([]), json!({"error": "no stock"}));
         let stopped = service.stop();
-        let (record, event) = once(&stopped, &project.events());
+        let (record, event) = single_report(&stopped, &project.events());
         check_origin(&record, &event);
     }
 }
@@ -81,7 +81,7 @@ fn check_origin(record: &Value, event: &Value) {
     assert_eq!(event["contexts"]["trace"]["trace_id"], record["trace_id"]);
     assert_eq!(event["request"]["method"], "POST");
     assert!(event["request"]["url"].as_str().is_some_and(|url| url.ends_with("/probe/run")), "{}", event["request"]);
-    // The SDK leaves the level out when it is error.
+    // The SDK omits the level `error`.
     assert!(event.get("level").is_none_or(|level| level == "error"));
     assert_eq!(breadcrumbs(event), ["POST /probe/run 500"]);
 }
@@ -89,38 +89,38 @@ fn check_origin(record: &Value, event: &Value) {
 #[test]
 fn a_captured_then_returned_error_is_reported_once() {
     let (reply, stopped, events) = fail(json!([]), json!({"error": "no stock", "report": "capture"}));
-    let (record, event) = once(&stopped, &events);
+    let (record, event) = single_report(&stopped, &events);
     assert_eq!(record["kind"], "exception");
-    check_answer(&reply, &event);
+    check_problem(&reply, &event);
 }
 
 #[test]
 fn a_logged_then_returned_error_is_reported_once() {
     let (reply, stopped, events) = fail(json!([]), json!({"error": "no stock", "report": "log"}));
-    let (record, event) = once(&stopped, &events);
+    let (record, event) = single_report(&stopped, &events);
     assert_eq!((&record["kind"], &record["message"]), (&json!("line"), &json!("the probe is about to fail")));
-    check_answer(&reply, &event);
+    check_problem(&reply, &event);
 }
 
 #[test]
 fn a_captured_cause_and_its_returned_error_are_one_report() {
     let steps = json!([{"do": "capture_exception", "message": "the database is gone"}]);
     let (_, stopped, events) = fail(steps, json!({"error": "no stock", "cause": "the database is gone"}));
-    once(&stopped, &events);
+    single_report(&stopped, &events);
 }
 
 #[test]
 fn an_error_captured_twice_is_reported_once() {
     let capture = json!({"do": "capture_exception", "message": "no stock"});
     let (_, stopped, events) = fail(json!([capture, capture]), Value::Null);
-    once(&stopped, &events);
+    single_report(&stopped, &events);
 }
 
 #[test]
 fn an_error_captured_in_a_spawned_task_is_reported_once() {
     let steps = json!([{"do": "spawn", "steps": [{"do": "capture_exception", "message": "no stock"}]}]);
     let (_, stopped, events) = fail(steps, json!({"error": "no stock"}));
-    once(&stopped, &events);
+    single_report(&stopped, &events);
 }
 
 #[test]
@@ -137,27 +137,27 @@ fn a_different_returned_error_is_a_second_failure() {
 fn a_warning_line_leaves_the_event_to_the_error() {
     let steps = json!([{"do": "log", "level": "warning", "message": "it goes wrong", "error": "no stock"}]);
     let (reply, stopped, events) = fail(steps, json!({"error": "no stock"}));
-    let (record, event) = once(&stopped, &events);
+    let (record, event) = single_report(&stopped, &events);
     assert_eq!(record["kind"], "line");
     assert_eq!(event_message(&event), "no stock");
-    check_answer(&reply, &event);
+    check_problem(&reply, &event);
 }
 
 #[test]
 fn an_info_line_with_an_error_is_not_a_report() {
     let steps = json!([{"do": "log", "level": "info", "message": "tries again", "error": "no stock"}]);
     let (reply, stopped, events) = fail(steps, json!({"error": "no stock"}));
-    let (record, event) = once(&stopped, &events);
+    let (record, event) = single_report(&stopped, &events);
     assert_eq!(record["kind"], "uncaught");
-    check_answer(&reply, &event);
+    check_problem(&reply, &event);
     assert_eq!(breadcrumbs(&event), ["tries again", "POST /probe/run 500"]);
 }
 
 #[test]
 fn a_panic_is_reported_once() {
     let (reply, stopped, events) = fail(json!([]), json!({"panic": "no stock"}));
-    let (record, event) = once(&stopped, &events);
-    check_answer(&reply, &event);
+    let (record, event) = single_report(&stopped, &events);
+    check_problem(&reply, &event);
     assert_eq!((&record["kind"], &record["exception.type"]), (&json!("uncaught"), &json!("panic")));
     assert!(record["exception.stacktrace"].as_str().is_some_and(|stack| stack.contains("system_tests::probe")));
     assert_eq!(event["level"], "fatal");
@@ -178,8 +178,8 @@ fn a_worker_survives_panics() {
 fn a_plain_5xx_response_is_reported_once() {
     let body = json!({"respond": {"status": 503, "content_type": "text/plain", "body": "later"}});
     let (reply, stopped, events) = fail(json!([]), body);
-    assert_eq!((reply.status, reply.text()), (503, "later"), "the answer is the handler's own");
-    let (record, event) = once(&stopped, &events);
+    assert_eq!((reply.status, reply.text()), (503, "later"), "the handler's response is unchanged");
+    let (record, event) = single_report(&stopped, &events);
     assert_eq!(record["kind"], "uncaught");
     assert_eq!(breadcrumbs(&event), ["POST /probe/run 503"]);
     let records = stopped.records();
@@ -191,7 +191,7 @@ fn a_failed_body_stream_is_reported_once() {
     let stream = json!({"stream": {"chunks": 4, "chunk": "abc", "interval_ms": 1, "fail_after": 2}});
     let (reply, stopped, events) = fail(json!([]), stream);
     assert_eq!((reply.status, reply.text(), reply.complete), (200, "abcabc", false));
-    let (record, event) = once(&stopped, &events);
+    let (record, event) = single_report(&stopped, &events);
     assert_eq!(
         (&record["kind"], &record["exception.message"]),
         (&json!("uncaught"), &json!("the probe's stream failed"))
@@ -231,7 +231,7 @@ fn problem_details_show_the_error_in_dev() {
     let service = probe().env("APP__ENV", "dev").env("APP__LOG__FORMAT", "json").start();
     let reply = run(service.client(), json!([]), json!({"error": "no stock", "cause": "the database is gone"}));
     assert_eq!(reply.json()["detail"], "no stock: the database is gone");
-    assert_eq!(reply.json().get("sentry_event_id"), None, "no Sentry, no id");
+    assert_eq!(reply.json().get("sentry_event_id"), None, "without Sentry there is no event id");
 }
 
 #[test]

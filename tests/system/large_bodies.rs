@@ -1,4 +1,4 @@
-//! A body is never held for its record, however long it is, and every line of a busy service is one record.
+//! Large bodies are not buffered for their records, and under load every line is one record.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,22 +13,22 @@ use system_tests::service::{Running, Service};
 use crate::support::{of_kind, probe, run};
 
 const MIB: u64 = 1 << 20;
-/// What one chunk, its copies on the way and the socket's buffers may take, in MiB.
+/// The memory for one chunk, its copies and the socket buffers, in MiB.
 const LEEWAY: f64 = 24.0;
 
 fn connect(service: &Running, head: &str) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", service.port)).expect("the service listens");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket takes a timeout");
-    write!(stream, "{head}\r\nhost: x\r\nconnection: close\r\n").expect("it is sent");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a socket accepts a timeout");
+    write!(stream, "{head}\r\nhost: x\r\nconnection: close\r\n").expect("the request is sent");
     stream
 }
 
-/// Reads to the end, and gives the number of bytes.
+/// Reads to the end, and returns the number of bytes.
 fn drain(mut stream: TcpStream) -> u64 {
     let mut buffer = vec![0; 1 << 18];
     let mut read = 0;
     loop {
-        match stream.read(&mut buffer).expect("the answer goes on") {
+        match stream.read(&mut buffer).expect("the response is readable") {
             0 => return read,
             n => read += n as u64,
         }
@@ -43,23 +43,23 @@ fn streaming_a_gigabyte_uses_constant_memory() {
         let stream = json!({"chunks": chunks, "chunk": "a".repeat(CHUNK as usize), "content_type": "text/plain"});
         json!({"finish": {"stream": stream}}).to_string()
     };
-    let ask = |chunks: u64| {
+    let download = |chunks: u64| {
         let body = script(chunks);
         let mut stream = connect(&service, "POST /probe/run HTTP/1.1");
-        write!(stream, "content-length: {}\r\n\r\n{body}", body.len()).expect("it is sent");
+        write!(stream, "content-length: {}\r\n\r\n{body}", body.len()).expect("the request is sent");
         drain(stream)
     };
-    ask(64);
+    download(64);
     let (before, _) = figures::memory(service.pid);
     let began = Instant::now();
-    let received = ask(1024 * MIB / CHUNK);
+    let received = download(1024 * MIB / CHUNK);
     let seconds = began.elapsed().as_secs_f64();
-    let (_, most) = figures::memory(service.pid);
+    let (_, peak) = figures::memory(service.pid);
     figures::print(&format!(
-        "{received} bytes streamed in {seconds:.1} s; memory before {before:.1} MiB, at most {most:.1} MiB"
+        "{received} bytes streamed in {seconds:.1} s; memory {before:.1} MiB before, {peak:.1} MiB peak"
     ));
     assert!(received > 1024 * MIB);
-    assert!(most - before < LEEWAY, "memory grew from {before:.1} to {most:.1} MiB");
+    assert!(peak - before < LEEWAY, "memory grew from {before:.1} to {peak:.1} MiB");
     let records = service.stop().records();
     let last = of_kind(&records, "response").last().copied().cloned().expect("is recorded");
     assert_eq!((&last["http.response.body.size"], &last["outcome"]), (&json!(1024 * MIB), &json!("complete")));
@@ -75,19 +75,20 @@ fn a_large_upload_is_not_buffered_for_its_record() {
         .start();
     let send = |mebibytes: u64| {
         let mut stream = connect(&service, "POST /count HTTP/1.1");
-        write!(stream, "content-type: text/plain\r\ncontent-length: {}\r\n\r\n", mebibytes * MIB).expect("it is sent");
+        write!(stream, "content-type: text/plain\r\ncontent-length: {}\r\n\r\n", mebibytes * MIB)
+            .expect("the request is sent");
         let chunk = vec![b'a'; MIB as usize];
         for _ in 0..mebibytes {
-            stream.write_all(&chunk).expect("it is read");
+            stream.write_all(&chunk).expect("the service reads the body");
         }
         drain(stream)
     };
     send(8);
     let (before, _) = figures::memory(service.pid);
     send(256);
-    let (_, most) = figures::memory(service.pid);
-    figures::print(&format!("256 MiB uploaded; memory before {before:.1} MiB, at most {most:.1} MiB"));
-    assert!(most - before < LEEWAY, "memory grew from {before:.1} to {most:.1} MiB");
+    let (_, peak) = figures::memory(service.pid);
+    figures::print(&format!("256 MiB uploaded; memory {before:.1} MiB before, {peak:.1} MiB peak"));
+    assert!(peak - before < LEEWAY, "memory grew from {before:.1} to {peak:.1} MiB");
     let records = service.stop().records();
     let last = of_kind(&records, "response").last().copied().cloned().expect("is recorded");
     assert_eq!(
@@ -120,14 +121,14 @@ fn every_line_of_a_mixed_load_is_one_record() {
                         _ => Value::Null,
                     };
                     run(client, step, finish);
-                    // One leaves in the middle of its request.
-                    let mut left = TcpStream::connect(("127.0.0.1", port)).expect("the service listens");
-                    left.write_all(b"POST /probe/run HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{").expect("it is sent");
+                    // Another client disconnects within its request.
+                    let mut disconnecting = TcpStream::connect(("127.0.0.1", port)).expect("the service listens");
+                    disconnecting.write_all(b"POST /probe/run HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{").expect("the request is sent");
                 }
             });
         }
     });
-    // `records` refuses a line that is not JSON, and a last one without its end.
+    // `records` panics for a line that is not JSON, and for an unterminated last line.
     let records = service.stop().records();
     let of = |kind: &str| of_kind(&records, kind).len();
     let all = CLIENTS * ROUNDS;

@@ -1,4 +1,4 @@
-//! Start and stop.
+//! Startup and shutdown.
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +15,7 @@ use system_tests::{binaries, process_guard, wait};
 use crate::supervised::Supervised;
 use crate::support::{event_message, of_kind, probe, probe_with, run};
 
-/// Starts a request that says `began` and then takes its time.
+/// Starts a request that logs `began` and then sleeps.
 fn slow(service: &Running, ms: u64) -> thread::JoinHandle<std::io::Result<u16>> {
     let script = json!({"steps": [{"do": "log", "level": "info", "message": "began"}, {"do": "sleep", "ms": ms}]});
     let request = service.post("/probe/run").json(&script);
@@ -47,12 +47,12 @@ fn a_signal_lets_in_flight_requests_finish() {
     for signal in ["TERM", "INT"] {
         let project = Bugsink::shared().project();
         let mut service = probe_with(&project).start();
-        let in_hand = slow(&service, 700);
+        let in_flight = slow(&service, 700);
         run(service.client(), json!([{"do": "capture_exception", "message": "just before the end"}]), Value::Null);
         service.signal(signal);
         let status = service.wait_exit(Duration::from_secs(8));
         assert_eq!(status.code(), Some(0), "on {signal}");
-        assert_eq!(in_hand.join().expect("the client lives").expect("an answer came"), 204);
+        assert_eq!(in_flight.join().expect("the client does not panic").expect("there is a response"), 204);
         let records = service.stop().records();
         assert_eq!(of_kind(&records, "response").len(), 2);
         assert_eq!(records.last().expect("records")["message"], "stopped");
@@ -67,8 +67,8 @@ fn shutdown_is_bounded() {
     let began = Instant::now();
     service.signal("TERM");
     assert_eq!(service.wait_exit(Duration::from_secs(10)).code(), Some(0));
-    assert!(began.elapsed() < Duration::from_millis(3500), "it took {:?}", began.elapsed());
-    assert!(endless.join().expect("the client lives").is_err(), "the connection was cut");
+    assert!(began.elapsed() < Duration::from_millis(3500), "shutdown took {:?}", began.elapsed());
+    assert!(endless.join().expect("the client does not panic").is_err(), "the connection was cut");
     let records = service.stop().records();
     assert_eq!(of_kind(&records, "response")[0]["outcome"], "aborted");
 }
@@ -99,27 +99,27 @@ fn health_has_its_own_listener_and_is_not_logged() {
     let management = service.management();
     assert_eq!(management.get("/health/live").send().status, 200);
     let ready = management.get("/health/ready").send();
-    let said = ready.json();
-    assert_eq!((ready.status, &said["status"], &said["database"]), (200, &json!("ready"), &json!("sqlite")));
-    assert!(["users", "orders", "probe"].iter().all(|name| said["blueprints"][name] == "ready"), "{said}");
-    assert_eq!(service.get("/health/live").send().status, 404, "not on the API's");
+    let health = ready.json();
+    assert_eq!((ready.status, &health["status"], &health["database"]), (200, &json!("ready"), &json!("sqlite")));
+    assert!(["users", "orders", "probe"].iter().all(|name| health["blueprints"][name] == "ready"), "{health}");
+    assert_eq!(service.get("/health/live").send().status, 404, "health is not on the API's listener");
     assert_eq!(of_kind(&service.stop().records(), "response").len(), 1);
 }
 
 #[test]
 fn readiness_fails_during_shutdown() {
     let mut service = probe().start();
-    let in_hand = slow(&service, 1000);
+    let in_flight = slow(&service, 1000);
     service.signal("TERM");
     let management = service.management();
     wait::until("readiness to end", Duration::from_secs(2), || {
         management.get("/health/ready").try_send().ok().filter(|reply| reply.status == 503)
     });
     service.wait_exit(Duration::from_secs(8));
-    drop(in_hand.join());
+    drop(in_flight.join());
 }
 
-/// The one record of a start that failed.
+/// The message of the only record of a failed start.
 #[track_caller]
 pub fn refusal(stopped: &Stopped) -> String {
     assert_eq!((stopped.code(), &*stopped.stdout), (Some(69), ""), "{}", stopped.stderr);
@@ -143,14 +143,14 @@ fn an_unusable_database_is_reported_in_one_line() {
     let url = |name: &str| format!("sqlite://{}", scratch.join(name).display());
     scratch::write(&scratch.join("text.db"), "this is a text and no database ".repeat(100));
     scratch::write(&scratch.join("empty.db"), "");
-    for (database, said) in [
+    for (database, expected) in [
         (url("text.db"), "is not a database: another file is in its place"),
         (url("missing.db") + "?mode=rw", "cannot be opened: is its path right, and may this user write there?"),
         (url("text.db/inside.db"), "cannot be made: its directory"),
         (url("empty.db") + "?mode=ro", "is read-only: it and its directory must be writable"),
     ] {
         let refused = refusal(&probe().env("APP__DATABASE__URL", &database).run());
-        assert!(refused.contains(said), "{database}: {refused}");
+        assert!(refused.contains(expected), "{database}: {refused}");
     }
     let foreign = probe().env("DATABASE_URL", "mysql://root:s3cret@db/x").env("APP__DATABASE__URL", "").run();
     assert_eq!(foreign.code(), Some(78));
@@ -174,7 +174,7 @@ fn a_locked_database_is_reported_in_one_line() {
     wait::until("the lock", Duration::from_secs(10), || path.exists().then_some(()));
     let stopped = probe().env("APP__DATABASE__URL", format!("sqlite://{}", path.display())).run();
     assert!(refusal(&stopped).contains("is locked by another process"), "{}", stopped.stderr);
-    holder.stdin.take().expect("it is piped").flush().expect("it lives");
+    holder.stdin.take().expect("it is piped").flush().expect("the process is running");
     holder.wait().expect("it ends with its stdin");
 }
 
@@ -185,13 +185,14 @@ fn killing_supervisord_affects_neither_requests_nor_shutdown() {
     service.supervisor.kill9();
     for _ in 0..50 {
         assert_eq!(
-            run(service.child.client(), json!([{"do": "log", "level": "info", "message": "said"}]), Value::Null).status,
+            run(service.child.client(), json!([{"do": "log", "level": "info", "message": "a line"}]), Value::Null)
+                .status,
             204
         );
     }
     process_guard::signal(pid, "TERM");
     wait::until("the orphan's end", Duration::from_secs(5), || {
-        // Nobody may have asked yet how it ended.
+        // The orphan may not have been reaped yet.
         let state = fs::read_to_string(format!("/proc/{pid}/stat")).ok();
         state.is_none_or(|state| state.contains(") Z ")).then_some(())
     });

@@ -1,4 +1,4 @@
-//! Nothing that a client sends forges a line, moves a terminal's cursor, or speaks to supervisord.
+//! Client input cannot forge a line, move a terminal's cursor, or control supervisord.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,15 +9,15 @@ use system_tests::service::Running;
 
 use crate::support::{of_kind, probe, run};
 
-/// A screen cleared, a title set, a line forged, a direction turned, and supervisord's capture begun.
+/// Clears the screen, sets the title, forges a line, changes the text direction, and starts supervisord's capture mode.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\n{\"kind\":\"forged\"}\n\u{0}\u{8}\u{7f}\u{85}\u{9b}1A\u{202e}\u{2066}\u{200f}\u{61c}\u{2028}\u{2029}\u{feff}<!--XSUPERVISOR:BEGIN--><!--XSUPERVISOR:END-->";
 
 fn is_hostile(c: char) -> bool {
-    // The end of a record's line is the service's own.
+    // The service itself ends each record with a line feed.
     c != '\n' && HOSTILE.chars().any(|hostile| hostile == c && (c.is_control() || !c.is_ascii()))
 }
 
-/// Sends bytes as they are, and waits for the end of the answer.
+/// Sends raw bytes, and reads the response to the end.
 fn send(service: &Running, bytes: &[u8]) {
     let mut stream = TcpStream::connect(("127.0.0.1", service.port)).expect("the service listens");
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket takes a timeout");
@@ -25,7 +25,7 @@ fn send(service: &Running, bytes: &[u8]) {
     stream.read_to_end(&mut Vec::new()).expect("the service ends the connection");
 }
 
-/// Puts it wherever a client can put anything.
+/// Puts the hostile text in every place that a client controls.
 fn attack(service: &Running) {
     let steps = json!([
         {"do": "log", "level": "info", "message": HOSTILE},
@@ -46,7 +46,7 @@ fn attack(service: &Running) {
     service.post("/probe/echo").body("text/plain", HOSTILE).send();
     let encoded: String = HOSTILE.bytes().map(|byte| format!("%{byte:02x}")).collect();
     service.get(&format!("/probe/{encoded}?{encoded}={encoded}")).send();
-    // Raw, where the HTTP parser lets them pass.
+    // Unencoded, where the HTTP parser accepts it.
     let raw = HOSTILE.replace(['\r', '\n', '\0', ' '], "");
     for head in [
         format!("GET /probe/{raw}?{raw} HTTP/1.1\r\n"),
@@ -79,7 +79,7 @@ fn json_records_escape_hostile_input_without_loss() {
     assert!(!stopped.stderr.contains("<!--XSUPERVISOR"), "{}", stopped.stderr);
     let records = stopped.records();
     assert_eq!(of_kind(&records, "forged").len(), 0);
-    assert_eq!(of_kind(&records, "line")[0]["message"], HOSTILE, "and nothing is lost");
+    assert_eq!(of_kind(&records, "line")[0]["message"], HOSTILE, "the message is complete");
     let echoed = records.iter().find(|record| record["url.path"] == "/probe/echo").expect("is recorded");
     for key in ["http.request.body.content", "http.response.body.content"] {
         assert_eq!(echoed[key], HOSTILE, "{key}");
@@ -93,12 +93,12 @@ fn pretty_output_shows_hostile_input_as_escapes() {
     let service = service("pretty");
     attack(&service);
     let written = service.stop().stderr;
-    // Line ends and tabs are what a body's block is made of.
+    // A body's block contains line feeds and tabs.
     let shown: Vec<char> = written.chars().filter(|c| is_hostile(*c)).collect();
     assert!(shown.is_empty(), "{shown:?} in {written}");
     assert!(!written.contains("<!--XSUPERVISOR") && written.contains("\\u{1b}[2J"), "{written}");
     for line in written.lines() {
-        // No line that a client wrote begins where those of the service begin.
+        // No line of client input starts like a line of the service.
         let is_own = line.starts_with("      ")
             || line.get(..12).is_some_and(|it| it.bytes().filter(u8::is_ascii_digit).count() == 9);
         assert!(is_own, "{line}");

@@ -1,4 +1,4 @@
-//! The system tests: the real binary under real supervisord, with a real Sentry server. The tree mirrors the subject.
+//! The system tests: the real binary under a real supervisord, with a real Sentry server. Files are named by subject.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! The API document: what it says of the routes, and whether the service does as it says.
+//! The OpenAPI document: it describes all routes, and the service conforms to it.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -13,14 +13,14 @@ use crate::api::{Engine, admin, on_each_database, start};
 
 const CONFIGURATION: &str = include_str!("../src/peers/schemathesis/schemathesis.toml");
 
-fn answer(arguments: &[&str]) -> Value {
+fn json_stdout(arguments: &[&str]) -> Value {
     let app = arguments.iter().fold(Service::new(&binaries::app()), |app, argument| app.arg(*argument));
     serde_json::from_str(&app.run().stdout).expect("it is JSON")
 }
 
 #[test]
 fn the_document_matches_the_routes() {
-    let document = answer(&["openapi"]);
+    let document = json_stdout(&["openapi"]);
     let described: BTreeSet<String> = document["paths"]
         .as_object()
         .expect("paths")
@@ -30,7 +30,7 @@ fn the_document_matches_the_routes() {
             methods.map(move |method| format!("{} {path}", method.to_uppercase()))
         })
         .collect();
-    let routes = answer(&["routes", "--json"]);
+    let routes = json_stdout(&["routes", "--json"]);
     let routes: BTreeSet<String> = routes
         .as_array()
         .expect("routes")
@@ -46,7 +46,7 @@ fn the_document_and_swagger_ui_are_served() {
     let app = start(Engine::Sqlite.single_process());
     let served = app.get("/openapi.json").send();
     assert_eq!((served.status, served.header("content-type")), (200, Some("application/json")));
-    assert_eq!(served.json(), answer(&["openapi"]));
+    assert_eq!(served.json(), json_stdout(&["openapi"]));
     for page in ["/docs", "/docs/"] {
         let index = app.get(page).send();
         assert_eq!((index.status, index.header("content-type")), (200, Some("text/html")));
@@ -72,14 +72,14 @@ fn schemathesis_finds_no_deviation(on: Engine) {
     scratch::write(&scratch.join("schemathesis.toml"), CONFIGURATION);
     let mut command = Command::new(venv::schemathesis());
     command.args(["-m", "schemathesis.cli", "run", "--no-color", "--seed", "1", "-n", "25"]);
-    // Which would end the session that all the rest is asked in.
+    // It would end the session that all other requests use.
     command.args(["--exclude-path", "/users/logout"]);
     command.arg("-H").arg(format!("Authorization: Bearer {}", ada.token));
     command.arg(format!("http://127.0.0.1:{}/openapi.json", app.port)).current_dir(scratch.path());
     let output = command.output().expect("the Python of a virtual environment runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
-    let generated = said.lines().find(|line| line.contains(" generated, ")).unwrap_or_default();
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}");
+    let generated = report.lines().find(|line| line.contains(" generated, ")).unwrap_or_default();
     system_tests::figures::print(&format!("schemathesis: {}", generated.trim()));
     let failed: Vec<Value> = app.stop().records().into_iter().filter(|record| record["kind"] == "uncaught").collect();
     assert!(failed.is_empty(), "{failed:#?}");
@@ -87,9 +87,9 @@ fn schemathesis_finds_no_deviation(on: Engine) {
 
 #[test]
 fn servers_states_the_public_url() {
-    assert_eq!(answer(&["openapi"])["servers"], json!([{"url": "/"}]));
+    assert_eq!(json_stdout(&["openapi"])["servers"], json!([{"url": "/"}]));
     let set = "server.public_url=https://api.shop.example/v1/";
-    assert_eq!(answer(&["openapi", "--set", set])["servers"], json!([{"url": "https://api.shop.example/v1"}]));
+    assert_eq!(json_stdout(&["openapi", "--set", set])["servers"], json!([{"url": "https://api.shop.example/v1"}]));
     for wrong in ["api.shop.example", "ftp://api.shop.example", "https://api.shop.example?a=b"] {
         let app = Service::new(&binaries::app()).env("APP__SERVER__PUBLIC_URL", wrong).run();
         assert_eq!(app.code(), Some(78), "{wrong}");
@@ -97,10 +97,10 @@ fn servers_states_the_public_url() {
     }
 }
 
-/// What linters do not look at, and clients and their generators do.
+/// Checks properties that linters do not cover, and that clients and their generators rely on.
 #[test]
 fn each_operation_documents_security_and_response_headers() {
-    let document = answer(&["openapi"]);
+    let document = json_stdout(&["openapi"]);
     let mut public = BTreeSet::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
@@ -134,7 +134,7 @@ fn each_operation_documents_security_and_response_headers() {
 
 #[test]
 fn list_schemas_reference_the_item_and_a_nullable_next() {
-    let schemas = &answer(&["openapi"])["components"]["schemas"];
+    let schemas = &json_stdout(&["openapi"])["components"]["schemas"];
     for (page, item) in [("OrderPage", "Order"), ("UserPage", "User")] {
         let page = &schemas[page];
         assert_eq!(page["properties"]["items"]["items"], json!({"$ref": format!("#/components/schemas/{item}")}));

@@ -1,5 +1,5 @@
-//! The wrapper changes no byte of an answer, whatever the service, the client and the way of sending: a service that is not
-//! made of blueprints is asked with and without it, and the bytes of both connections are compared.
+//! The response-logging wrapper does not change a byte of any response. A service without blueprints receives the same
+//! requests with and without the wrapper, and the bytes of both connections are compared.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -12,7 +12,7 @@ use system_tests::service::{Running, Service};
 
 use crate::support::of_kind;
 
-/// The service, with every record there is when it is wrapped.
+/// The service, with all records enabled when it is wrapped.
 fn start(files: &Path, arguments: &[&str]) -> Running {
     let service = Service::new(Path::new(env!("CARGO_BIN_EXE_existing-app")))
         .env("FILES", files)
@@ -36,12 +36,12 @@ impl Both {
         Self { bare, wrapped, _files: files }
     }
 
-    /// Sends these bytes to both and compares all that comes back.
+    /// Sends these bytes to both services and compares the responses.
     #[track_caller]
     fn compare(&self, request: &[u8]) -> Vec<u8> {
         let [bare, wrapped] = [&self.bare, &self.wrapped].map(|service| exchange(service, request));
-        let (asked, expected) = (String::from_utf8_lossy(request), String::from_utf8_lossy(&bare));
-        assert!(bare == wrapped, "{asked}\nwithout:\n{expected}\nwith:\n{}", String::from_utf8_lossy(&wrapped));
+        let (request_text, expected) = (String::from_utf8_lossy(request), String::from_utf8_lossy(&bare));
+        assert!(bare == wrapped, "{request_text}\nwithout:\n{expected}\nwith:\n{}", String::from_utf8_lossy(&wrapped));
         bare
     }
 
@@ -50,27 +50,27 @@ impl Both {
         self.compare(format!("{head}\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes())
     }
 
-    /// The records of the responses, but for those of the question whether the service is live.
+    /// The response records, except those of liveness probes.
     fn records(self) -> Vec<Value> {
         let records = self.wrapped.stop().records();
         of_kind(&records, "response").into_iter().filter(|it| it["url.path"] != "/health/live").cloned().collect()
     }
 }
 
-/// All bytes that come back, without the date and with the headers in one order.
+/// The response without its date and with sorted headers.
 fn exchange(service: &Running, request: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(("127.0.0.1", service.port)).expect("the service listens");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket takes a timeout");
-    stream.write_all(request).expect("it is sent");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket accepts a timeout");
+    stream.write_all(request).expect("the request is sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("the service ends the connection");
-    // A `100 Continue` is a head before the head.
+    // A `100 Continue` precedes the head.
     let before = if answer.starts_with(b"HTTP/1.1 100 ") { end_of_head(&answer) } else { Some(0) };
     let Some(end) = before.and_then(|before| Some(before + end_of_head(&answer[before..])?)) else { return answer };
     let (head, body) = answer.split_at(end);
     let lines = head.split_inclusive(|byte| *byte == b'\n').filter(|line| !line.starts_with(b"date: "));
     let mut lines: Vec<&[u8]> = lines.collect();
-    // actix keeps headers in a map that is made anew, and goes another way, for each answer.
+    // actix's header map has a different iteration order for each response.
     lines[1..].sort_unstable();
     [lines.concat(), body.to_vec()].concat()
 }
@@ -82,7 +82,7 @@ fn end_of_head(answer: &[u8]) -> Option<usize> {
 #[test]
 fn responses_are_identical_with_the_wrapper() {
     let both = Both::start();
-    let mut asked = 0;
+    let mut requests = 0;
     for path in [
         "/plain",
         "/json",
@@ -102,16 +102,16 @@ fn responses_are_identical_with_the_wrapper() {
         for accepts in ["", "\r\naccept-encoding: gzip", "\r\naccept-encoding: br", "\r\naccept-encoding: zstd"] {
             for method in ["GET", "HEAD"] {
                 both.compare_text(&format!("{method} {path} HTTP/1.1{accepts}"));
-                asked += 1;
+                requests += 1;
             }
         }
     }
     let compressed = both.compare_text("GET /json HTTP/1.1\r\naccept-encoding: zstd");
-    assert!(compressed.len() < 3000, "the comparison is of compressed bytes too");
+    assert!(compressed.len() < 3000, "compressed responses are compared, too");
     let chunked = both.compare_text("GET /stream HTTP/1.1");
     assert!(String::from_utf8_lossy(&chunked).ends_with("6\r\npart 3\r\n6\r\npart 4\r\n0\r\n\r\n"), "chunk by chunk");
     let records = both.records();
-    assert_eq!(records.len(), asked + 2, "and each of them was recorded");
+    assert_eq!(records.len(), requests + 2, "every request is recorded");
     for record in records.iter().filter(|it| it["http.request.method"] == "HEAD") {
         assert_eq!(record["outcome"], "complete", "{record}");
     }
@@ -131,8 +131,8 @@ fn responses_are_identical_with_the_wrapper() {
 #[test]
 fn range_and_conditional_file_requests_are_identical() {
     let both = Both::start();
-    let whole = both.compare_text("GET /files/text.txt HTTP/1.1");
-    let text = String::from_utf8_lossy(&whole).into_owned();
+    let response = both.compare_text("GET /files/text.txt HTTP/1.1");
+    let text = String::from_utf8_lossy(&response).into_owned();
     let etag = text.lines().find_map(|line| line.strip_prefix("etag: ")).expect("a file has an etag");
     for (condition, status) in [
         ("range: bytes=2-5", "206"),
@@ -144,9 +144,9 @@ fn range_and_conditional_file_requests_are_identical() {
     ] {
         for method in ["GET", "HEAD"] {
             let answer = both.compare_text(&format!("{method} /files/text.txt HTTP/1.1\r\n{condition}"));
-            // A HEAD has no ranges (RFC 9110, 14.2).
-            let is_as_asked = answer.starts_with(format!("HTTP/1.1 {status}").as_bytes());
-            assert!(is_as_asked || method == "HEAD", "{condition}: {}", String::from_utf8_lossy(&answer));
+            // Ranges do not apply to HEAD (RFC 9110, 14.2).
+            let has_status = answer.starts_with(format!("HTTP/1.1 {status}").as_bytes());
+            assert!(has_status || method == "HEAD", "{condition}: {}", String::from_utf8_lossy(&answer));
         }
     }
     for record in both.records() {
@@ -201,7 +201,7 @@ fn web_sockets_work_with_the_wrapper() {
     let mut request = b"GET /socket HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\naccept-encoding: gzip\r\n\r\n"
         .to_vec();
-    // Masked with zeros: a text, and the end.
+    // With a zero mask: a text message and a close message.
     request.extend(b"\x81\x85\0\0\0\0hello");
     request.extend(b"\x88\x82\0\0\0\0\x03\xe8");
     let answer = both.compare(&request);
@@ -240,7 +240,7 @@ fn malformed_requests_get_identical_responses() {
         let head = [request, b"\r\nhost: x\r\nconnection: close\r\n\r\n"].concat();
         both.compare(&head);
     }
-    assert_eq!(both.wrapped.get("/plain").send().status, 200, "and it serves on");
+    assert_eq!(both.wrapped.get("/plain").send().status, 200, "the service still responds");
     let stopped = both.wrapped.stop();
     assert!(!stopped.stderr.contains("t0psecret"), "{}", stopped.stderr);
     let uncaught = of_kind(&stopped.records(), "uncaught").len();
@@ -253,11 +253,11 @@ fn an_aborted_upload_is_logged() {
     for service in [&both.bare, &both.wrapped] {
         let mut stream = TcpStream::connect(("127.0.0.1", service.port)).expect("the service listens");
         let head = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\nhalf";
-        stream.write_all(head.as_bytes()).expect("it is sent");
+        stream.write_all(head.as_bytes()).expect("the request is sent");
         stream.shutdown(Shutdown::Both).expect("it is open");
     }
     let is_it = |record: &Value| record["url.path"] == "/echo";
-    let record = both.wrapped.wait_record("the record of the client that left", is_it);
+    let record = both.wrapped.wait_record("the record of the disconnected client", is_it);
     assert_eq!(record["http.request.body.content"], "half", "{record}");
-    assert_eq!(record["http.request.body.truncated"], true, "there was to be more: {record}");
+    assert_eq!(record["http.request.body.truncated"], true, "the body is incomplete: {record}");
 }

@@ -1,4 +1,4 @@
-//! Every cell of the table, as supervisord's file and Bugsink have it, against the one function that the service asks.
+//! Every cell of the table in docs/CONTRACT.md: supervisord's log and Bugsink are compared with the policy function.
 
 use std::collections::BTreeSet;
 
@@ -53,7 +53,7 @@ fn dev_both() {
     check_all(Env::Dev, Mode::Both);
 }
 
-/// The levels that Sentry's own two are moved to.
+/// Other values of Sentry's two levels.
 #[test]
 fn prod_both_with_other_sentry_levels() {
     let other = |breadcrumb_level, event_level| Policy {
@@ -88,7 +88,7 @@ fn check(policies: &[Policy]) {
     for service in &running {
         service.drive();
     }
-    // The end flushes both sinks.
+    // The shutdown flushes both sinks.
     supervisor.ctl(&["stop", "all"]);
     for service in &running {
         service.compare();
@@ -154,7 +154,7 @@ impl Running {
         }
     }
 
-    /// Every record that was made, and what the table says of it.
+    /// Every record that the requests produce.
     fn rows(&self) -> Vec<(Kind, Level, String)> {
         let mut rows = Vec::new();
         for level in Level::ALL {
@@ -166,7 +166,7 @@ impl Running {
         for (level, status) in [(Level::Info, 200), (Level::Warning, 404)] {
             rows.push((Kind::Response, level, format!("POST /probe/run {status}")));
         }
-        // An error, a panic and a plain answer: a response and a failure each.
+        // An error, a panic and a plain 500: a response and a failure each.
         for what in ["returned", "panicked", "answered 500 Internal Server Error"] {
             rows.push((Kind::Response, Level::Error, "POST /probe/run 500".into()));
             rows.push((Kind::Uncaught, Level::Error, what.into()));
@@ -181,15 +181,15 @@ impl Running {
             if route.stderr {
                 let stack = match route.stack {
                     StackPlacement::Never => false,
-                    // A plain answer is all that is known of its failure.
+                    // A plain 500 response has no stack.
                     StackPlacement::WithLine => !message.starts_with("answered"),
                     StackPlacement::UnlessSentryTakesIt => !self.policy.has_sentry(),
                 };
                 expected.push(format!("{} {level} {message} stack={stack}", kind.as_str()));
             }
         }
-        let mut seen: Vec<String> = Vec::new();
-        // At debug and trace libraries speak too.
+        let mut actual: Vec<String> = Vec::new();
+        // At debug and trace, libraries log lines, too.
         let is_library = |record: &Value| {
             record["kind"] == "line"
                 && !record["target"].as_str().is_some_and(|target| target.starts_with("system_tests"))
@@ -197,33 +197,33 @@ impl Running {
         for record in written.iter().filter(|record| record["kind"] != "service" && !is_library(record)) {
             let stack = record.get("exception.stacktrace").is_some();
             let text = |key: &str| record[key].as_str().unwrap_or("?").to_owned();
-            seen.push(format!("{} {} {} stack={stack}", text("kind"), text("level"), text("message")));
+            actual.push(format!("{} {} {} stack={stack}", text("kind"), text("level"), text("message")));
         }
         expected.sort();
-        seen.sort();
-        assert_eq!(seen, expected, "on stderr under {:?}", self.policy);
+        actual.sort();
+        assert_eq!(actual, expected, "on stderr under {:?}", self.policy);
     }
 
     fn compare_sentry(&self, events: &[Value]) {
-        let routed = |wanted: ToSentry| {
+        let routed = |destination: ToSentry| {
             let rows = self.rows().into_iter();
-            rows.filter(move |(kind, level, _)| self.policy.destinations(*kind, *level).sentry == wanted)
+            rows.filter(move |(kind, level, _)| self.policy.destinations(*kind, *level).sentry == destination)
         };
         let mut expected: Vec<String> = routed(ToSentry::Event).map(|(.., message)| message).collect();
-        let mut seen: Vec<String> = events.iter().map(event_message).collect();
+        let mut actual: Vec<String> = events.iter().map(event_message).collect();
         expected.sort();
-        seen.sort();
-        assert_eq!(seen, expected, "events under {:?}", self.policy);
+        actual.sort();
+        assert_eq!(actual, expected, "events under {:?}", self.policy);
 
-        // What was said before the caught error goes with it, but for what became an event of its own.
+        // Records before the caught error are its breadcrumbs, except those that are events themselves.
         if let Some(caught) = events.iter().find(|event| event_message(event) == "caught") {
-            let said: BTreeSet<String> = routed(ToSentry::Breadcrumb)
+            let expected: BTreeSet<String> = routed(ToSentry::Breadcrumb)
                 .filter(|(kind, ..)| *kind != Kind::Response)
                 .map(|(.., message)| message)
                 .collect();
             assert_eq!(
                 breadcrumbs(caught).into_iter().collect::<BTreeSet<_>>(),
-                said,
+                expected,
                 "breadcrumbs under {:?}",
                 self.policy
             );

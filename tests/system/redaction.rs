@@ -1,4 +1,4 @@
-//! No secret leaves: not in a record, not in an event, whatever it is written in.
+//! No record and no event contains a secret, in any format.
 
 use std::fs;
 
@@ -31,7 +31,7 @@ fn no_password_token_or_header_reaches_a_sink() {
     let stopped = service.stop();
     assert!(!stopped.stderr.contains(SECRET), "{}", stopped.stderr);
     let events = project.events();
-    assert_eq!(events.len(), 2, "the caught error and the plain answer");
+    assert_eq!(events.len(), 2, "the caught error and the plain 500 response");
     assert!(
         events[0]["request"]["url"]
             .as_str()
@@ -42,7 +42,7 @@ fn no_password_token_or_header_reaches_a_sink() {
     }
 }
 
-/// The corpus that the fuzzer begins with: what each file holds and how it is sent, by its name's ending.
+/// The fuzzer's seed corpus: name, content type (by extension) and content of each file.
 fn corpus() -> Vec<(String, &'static str, String)> {
     let directory = scratch::workspace().join("crates/redact/fuzz/corpus/redactor");
     let files = fs::read_dir(&directory)
@@ -66,7 +66,7 @@ fn corpus() -> Vec<(String, &'static str, String)> {
 
 const SECRET: &str = "t0psecret";
 
-/// What no sink may have, of the whole corpus.
+/// Secrets in the corpus that no sink may contain.
 const SECRETS: [&str; 6] = [SECRET, "4111111111111111", "4111 1111", "5500-0055", "eyJ0Ijox", "eyJhbGci"];
 
 #[track_caller]
@@ -85,7 +85,7 @@ fn no_response_body_reveals_a_secret_in_any_format() {
             let crumb = json!({"do": "breadcrumb", "message": "left", "data": {"raw": body}});
             let finish = json!({"respond": {"status": 500, "content_type": content_type, "body": body}});
             let reply = run(service.client(), json!([crumb]), finish);
-            assert_eq!(reply.text(), body, "the client has it all");
+            assert_eq!(reply.text(), body, "the client receives the complete body");
             check(&format!("{env}, {file}"), &service.stderr()[before..]);
         }
         check(env, &service.stop().stderr);
@@ -115,15 +115,15 @@ fn no_request_reveals_a_secret() {
         check(&file, &service.stderr()[before..]);
     }
     let records = service.stop().records();
-    let asked = of_kind(&records, "response");
-    assert!(asked.iter().filter(|record| record.get("http.request.body.content").is_some()).count() > 30);
+    let responses = of_kind(&records, "response");
+    assert!(responses.iter().filter(|record| record.get("http.request.body.content").is_some()).count() > 30);
 }
 
 const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.t0psecret";
 const BLOCK: &str = "-----BEGIN PRIVATE KEY-----t0psecret-----END PRIVATE KEY-----";
 
-/// Texts of every kind that hold a secret without a key.
-fn telling() -> Vec<String> {
+/// Texts with each kind of secret that is recognised by its form.
+fn texts_with_secrets() -> Vec<String> {
     ["Bearer t0psecret", JWT, "4111 1111 1111 1111", BLOCK].iter().map(|secret| format!("sent {secret} on")).collect()
 }
 
@@ -131,7 +131,7 @@ fn telling() -> Vec<String> {
 fn secrets_in_free_text_are_redacted() {
     let project = Bugsink::shared().project();
     let service = probe_with(&project).env("APP__ENV", "dev").env("APP__LOG__FORMAT", "json").start();
-    for text in telling() {
+    for text in texts_with_secrets() {
         let steps = json!([
             {"do": "log", "level": "info", "message": text},
             {"do": "log", "level": "warning", "message": "failed", "error": text},
@@ -149,9 +149,9 @@ fn secrets_in_free_text_are_redacted() {
         .iter()
         .filter(|record| record["message"].as_str().is_some_and(|it| it.contains("[redacted]")))
         .count();
-    assert_eq!(lines, telling().len() * 4, "the rest of each text is there, and a failure once");
+    assert_eq!(lines, texts_with_secrets().len() * 4, "the rest of each text is logged, and each failure once");
     let events = project.events();
-    assert_eq!(events.len(), telling().len() * 3);
+    assert_eq!(events.len(), texts_with_secrets().len() * 3);
     for event in events {
         check("Sentry", &event.to_string());
     }
@@ -159,8 +159,8 @@ fn secrets_in_free_text_are_redacted() {
 
 #[test]
 fn each_pattern_can_be_disabled() {
-    let body = Value::from(telling()).to_string();
-    for (pattern, kept) in
+    let body = Value::from(texts_with_secrets()).to_string();
+    for (pattern, unredacted) in
         [("bearer", "Bearer t0psecret"), ("jwt", JWT), ("card", "4111 1111 1111 1111"), ("private_key", BLOCK)]
     {
         let service = probe().env(&format!("APP__LOG__REDACT__{}", pattern.to_uppercase()), "false").start();
@@ -171,6 +171,6 @@ fn each_pattern_can_be_disabled() {
         );
         let records = service.stop().records();
         let shown = of_kind(&records, "response")[0]["http.response.body.content"].as_str().expect("a text").to_owned();
-        assert!(shown.contains(kept) && shown.matches("[redacted]").count() == 3, "{pattern}: {shown}");
+        assert!(shown.contains(unredacted) && shown.matches("[redacted]").count() == 3, "{pattern}: {shown}");
     }
 }

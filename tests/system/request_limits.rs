@@ -1,4 +1,4 @@
-//! Requests that are too large, too slow, or half.
+//! Requests that are too large, too slow, or incomplete.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,10 +14,10 @@ fn start(key: &str, value: &str) -> Running {
     Service::new(&binaries::app()).env(key, value).start()
 }
 
-/// Sends this and no more, and reads what comes until the service ends the connection.
-fn half_a_request(service: &Running, text: &str) -> String {
+/// Sends an incomplete request, and reads the response until the service closes the connection.
+fn send_incomplete(service: &Running, text: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", service.port)).expect("the service listens");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket takes a timeout");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket accepts a timeout");
     stream.write_all(text.as_bytes()).expect("it is sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the service ends the connection");
@@ -44,16 +44,16 @@ fn a_body_of_another_type_is_415() {
 #[test]
 fn incomplete_headers_time_out() {
     let service = start("APP__SERVER__REQUEST_TIMEOUT_S", "1");
-    let answer = half_a_request(&service, "POST /users HTTP/1.1\r\nhost: x\r\nx-slow");
+    let answer = send_incomplete(&service, "POST /users HTTP/1.1\r\nhost: x\r\nx-slow");
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert_eq!(service.get("/users").send().status, 401, "others are served");
+    assert_eq!(service.get("/users").send().status, 401, "other requests are served");
 }
 
 #[test]
 fn an_incomplete_body_is_408() {
     let service = start("APP__SERVER__REQUEST_TIMEOUT_S", "1");
     let head = "POST /users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
-    let answer = half_a_request(&service, head);
+    let answer = send_incomplete(&service, head);
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert!(answer.contains("the body did not come in time"), "{answer}");
 }

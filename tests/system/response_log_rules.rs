@@ -1,4 +1,4 @@
-//! How much is recorded is chosen by blueprint and route, by status, by chance, and for requests.
+//! The response log's level of detail: by blueprint and route, by status, by sampling, and for request bodies.
 
 use serde_json::{Value, json};
 use system_tests::service::Service;
@@ -9,27 +9,27 @@ fn script(status: u16) -> Value {
     json!({"finish": {"respond": {"status": status, "content_type": "text/plain", "body": "content"}}})
 }
 
-/// Asks, stops, and gives the records of the responses.
-fn responses(service: Service, asked: &[(&str, &str, u16)]) -> Vec<Value> {
+/// Sends the requests, stops the service, and returns the response records.
+fn responses(service: Service, requests: &[(&str, &str, u16)]) -> Vec<Value> {
     let service = service.start();
-    for (method, path, status) in asked {
+    for (method, path, status) in requests {
         assert_eq!(service.request(method, path).json(&script(*status)).send().status, *status);
     }
     of_kind(&service.stop().records(), "response").into_iter().cloned().collect()
 }
 
-/// Whether each record has its content, by status.
-fn shown(records: &[Value]) -> Vec<(u64, bool)> {
+/// The status of each record, and whether it has the body's content.
+fn statuses_with_content(records: &[Value]) -> Vec<(u64, bool)> {
     let status = |record: &Value| record["http.response.status_code"].as_u64().expect("has a status");
     records.iter().map(|record| (status(record), record.get("http.response.body.content").is_some())).collect()
 }
 
 #[test]
 fn a_route_can_reduce_response_logging() {
-    let asked = [("POST", "/probe/run", 200), ("POST", "/probe/run/quiet", 201), ("POST", "/probe/run/brief", 202)];
-    let records = responses(probe(), &[&asked[..], &[("PUT", "/probe/run/brief", 203)]].concat());
-    assert_eq!(shown(&records), [(200, true), (202, false), (203, true)]);
-    assert_eq!(records[1]["http.response.body.size"], 7, "all but the content is there");
+    let requests = [("POST", "/probe/run", 200), ("POST", "/probe/run/quiet", 201), ("POST", "/probe/run/brief", 202)];
+    let records = responses(probe(), &[&requests[..], &[("PUT", "/probe/run/brief", 203)]].concat());
+    assert_eq!(statuses_with_content(&records), [(200, true), (202, false), (203, true)]);
+    assert_eq!(records[1]["http.response.body.size"], 7, "only the content is missing");
 }
 
 #[test]
@@ -42,10 +42,10 @@ fn failures_are_reported_on_routes_without_response_log() {
 
 #[test]
 fn settings_override_route_rules() {
-    let asked = [("POST", "/probe/run", 200), ("POST", "/probe/run/quiet", 201), ("POST", "/probe/run/brief", 202)];
-    let records = responses(probe().env("APP__LOG__RESPONSE__BODY", "metadata"), &asked);
-    assert_eq!(shown(&records), [(200, false), (202, false)]);
-    assert_eq!(responses(probe().env("APP__LOG__RESPONSE__BODY", "off"), &asked), Vec::<Value>::new());
+    let requests = [("POST", "/probe/run", 200), ("POST", "/probe/run/quiet", 201), ("POST", "/probe/run/brief", 202)];
+    let records = responses(probe().env("APP__LOG__RESPONSE__BODY", "metadata"), &requests);
+    assert_eq!(statuses_with_content(&records), [(200, false), (202, false)]);
+    assert_eq!(responses(probe().env("APP__LOG__RESPONSE__BODY", "off"), &requests), Vec::<Value>::new());
 }
 
 #[test]
@@ -62,9 +62,9 @@ fn the_routes_command_shows_the_response_log_level() {
 
 #[test]
 fn bodies_are_logged_from_a_minimum_status() {
-    let asked = [200, 302, 404, 500].map(|status| ("POST", "/probe/run", status));
-    let records = responses(probe().env("APP__LOG__RESPONSE__BODY_FROM_STATUS", "400"), &asked);
-    assert_eq!(shown(&records), [(200, false), (302, false), (404, true), (500, true)]);
+    let requests = [200, 302, 404, 500].map(|status| ("POST", "/probe/run", status));
+    let records = responses(probe().env("APP__LOG__RESPONSE__BODY_FROM_STATUS", "400"), &requests);
+    assert_eq!(statuses_with_content(&records), [(200, false), (302, false), (404, true), (500, true)]);
 }
 
 #[test]
@@ -73,9 +73,9 @@ fn sampling_applies_to_successes_only() {
     let client = service.client();
     let respond = |status: u16| json!({"respond": {"status": status, "content_type": "text/plain", "body": "content"}});
     for status in [200, 204, 302, 404, 500] {
-        run(client, json!([{"do": "log", "level": "info", "message": "kept"}]), respond(status));
+        run(client, json!([{"do": "log", "level": "info", "message": "a line"}]), respond(status));
     }
-    // A success by its status alone.
+    // A success by status, but with a reported failure.
     run(client, json!([{"do": "capture_exception", "message": "caught"}]), respond(201));
     let broken = json!({"finish": {"stream": {"chunks": 2, "chunk": "x", "fail_after": 1}}});
     let _ = client.post("/probe/run").json(&broken).try_send();
@@ -83,7 +83,7 @@ fn sampling_applies_to_successes_only() {
     let statuses: Vec<&Value> =
         of_kind(&records, "response").iter().map(|record| &record["http.response.status_code"]).collect();
     assert_eq!(statuses, [404, 500, 201, 200]);
-    assert_eq!(of_kind(&records, "line").len(), 5, "lines are their own");
+    assert_eq!(of_kind(&records, "line").len(), 5, "lines are not sampled");
 }
 
 #[test]
@@ -94,22 +94,23 @@ fn sampling_matches_the_configured_rate() {
         run(client, json!([]), Value::Null);
     }
     let drawn = of_kind(&service.stop().records(), "response").len();
-    // Six standard deviations on either side.
+    // Six standard deviations on each side.
     assert!((57..=143).contains(&drawn), "{drawn} of 200");
 }
 
 #[test]
 fn request_bodies_are_logged_when_configured() {
     let body = r#"{"steps": [], "finish": null, "note":"password=t0psecret"}"#;
-    for (asked, content) in [("off", None), ("metadata", None), ("redacted", Some("[redacted]"))] {
-        let service = probe().env("APP__LOG__REQUEST__BODY", asked).env("APP__LOG__REQUEST__MAX_BYTES", "100").start();
+    for (setting, content) in [("off", None), ("metadata", None), ("redacted", Some("[redacted]"))] {
+        let service =
+            probe().env("APP__LOG__REQUEST__BODY", setting).env("APP__LOG__REQUEST__MAX_BYTES", "100").start();
         service.post("/probe/echo").body("application/json", body).send();
         let records = service.stop().records();
         let record = of_kind(&records, "response")[0];
-        let size = (asked != "off").then_some(body.len() as u64);
-        assert_eq!(record["http.request.body.size"].as_u64(), size, "{asked}");
+        let size = (setting != "off").then_some(body.len() as u64);
+        assert_eq!(record["http.request.body.size"].as_u64(), size, "{setting}");
         let shown = record["http.request.body.content"].as_str();
-        assert_eq!(shown.is_some(), content.is_some(), "{asked}");
+        assert_eq!(shown.is_some(), content.is_some(), "{setting}");
         assert!(shown.is_none_or(|shown| shown.contains("[redacted]") && !shown.contains("t0psecret")), "{record}");
     }
 }

@@ -1,4 +1,4 @@
-//! A response record for whatever a blueprint returns; nothing is held back for it, and no secret is in it.
+//! Response records: for every kind of response, without buffering it, and without secrets.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ fn respond(content_type: &str, body: &str) -> Value {
     json!({"respond": {"status": 200, "content_type": content_type, "body": body}})
 }
 
-/// The record of the one response that this service has given.
+/// The record of the only response of this service.
 #[track_caller]
 fn record_of(service: Running) -> Value {
     let records = service.stop().records();
@@ -29,7 +29,7 @@ fn a_response_is_one_record() {
         service.post("/probe/run?status=all&access_token=t0psecret&code=123").header("user-agent", "the tests");
     let body = r#"{"id":1,"nested":[{"apiKey":"t0psecret"}],"note":"ä"}"#;
     let reply = request.json(&json!({"finish": respond("application/json", body)})).send();
-    assert_eq!(reply.text(), body, "the answer is as the handler made it");
+    assert_eq!(reply.text(), body, "the response is unchanged");
     let record = record_of(service);
     for (key, value) in [
         ("level", json!("info")),
@@ -96,13 +96,13 @@ fn redacted_keys_and_body_logging_are_configurable() {
     assert_eq!((of_kind(&records, "response").len(), of_kind(&records, "uncaught").len()), (0, 1));
 }
 
-/// Begins a request on a connection of its own and reads its head.
-fn begin(service: &Running, script: &Value, headers: &str) -> BufReader<TcpStream> {
+/// Sends a request on a new connection, and returns a reader of the response.
+fn open(service: &Running, script: &Value, headers: &str) -> BufReader<TcpStream> {
     let mut stream = TcpStream::connect(("127.0.0.1", service.port)).expect("the service listens");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket takes a timeout");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket accepts a timeout");
     let body = script.to_string();
     write!(stream, "POST /probe/run HTTP/1.1\r\nhost: x\r\n{headers}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
-        .expect("it is sent");
+        .expect("the request is sent");
     BufReader::new(stream)
 }
 
@@ -110,7 +110,7 @@ fn read_head(reader: &mut impl BufRead) {
     let mut line = String::new();
     while line != "\r\n" {
         line.clear();
-        reader.read_line(&mut line).expect("a head comes");
+        reader.read_line(&mut line).expect("the response has a head");
     }
 }
 
@@ -118,16 +118,17 @@ fn read_head(reader: &mut impl BufRead) {
 fn streams_are_passed_through_unbuffered() {
     for accepts in ["", "accept-encoding: gzip, br, zstd\r\n"] {
         let service = probe().start();
-        // The second chunk is a minute away: the first comes before it, or this test does not end.
+        // The second chunk follows after a minute: a read of the first one times out if the stream is buffered.
         let script = json!({"finish": {"stream": {"chunks": 2, "chunk": "data: first\n\n", "content_type": "text/event-stream", "interval_ms": 60_000}}});
-        let mut reader = begin(&service, &script, accepts);
+        let mut reader = open(&service, &script, accepts);
         read_head(&mut reader);
         let mut chunk = [0; 18];
-        reader.read_exact(&mut chunk).expect("the first chunk comes");
+        reader.read_exact(&mut chunk).expect("the first chunk arrives");
         assert_eq!(&chunk, b"D\r\ndata: first\n\n\r\n");
-        assert!(of_kind(&service.records(), "response").is_empty(), "its record waits for its end");
+        assert!(of_kind(&service.records(), "response").is_empty(), "the record is written at the end");
         drop(reader);
-        let record = service.wait_record("the record of the client that left", |record| record["kind"] == "response");
+        let record =
+            service.wait_record("the record of the disconnected client", |record| record["kind"] == "response");
         assert_eq!((&record["outcome"], &record["http.response.status_code"]), (&json!("aborted"), &json!(200)));
         assert_eq!(record["http.response.body.content"], "data: first\n\n");
         assert_eq!(record["level"], "info");
@@ -138,10 +139,10 @@ fn streams_are_passed_through_unbuffered() {
 fn a_client_disconnect_is_logged_as_aborted() {
     let service = probe().start();
     let script = json!({"steps": [{"do": "log", "level": "info", "message": "began"}, {"do": "sleep", "ms": 60_000}]});
-    let reader = begin(&service, &script, "");
+    let reader = open(&service, &script, "");
     service.wait_record("the handler", |record| record["message"] == "began");
     drop(reader);
-    let record = service.wait_record("the record of the client that left", |record| record["kind"] == "response");
+    let record = service.wait_record("the record of the disconnected client", |record| record["kind"] == "response");
     assert_eq!((&record["outcome"], record.get("http.response.status_code")), (&json!("aborted"), None));
     assert_eq!((&record["level"], &record["blueprint"]), (&json!("info"), &json!("probe")));
     assert!(of_kind(&service.stop().records(), "uncaught").is_empty());
@@ -156,7 +157,7 @@ fn compressed_responses_are_logged_uncompressed() {
     assert_eq!(reply.header("content-encoding"), Some("gzip"));
     assert!(reply.body.len() < body.len() / 10);
     let record = record_of(service);
-    assert_eq!(record["http.response.body.content"], body.as_str(), "as it left the handler");
+    assert_eq!(record["http.response.body.content"], body.as_str(), "the content before compression");
 }
 
 #[test]

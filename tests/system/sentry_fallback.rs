@@ -1,4 +1,4 @@
-//! An event that does not reach Sentry is not lost in silence: it is on stderr in full.
+//! An event that cannot be delivered to Sentry is written to stderr in full.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use system_tests::service::Stopped;
 
 use crate::support::{event_message, of_kind, probe, run};
 
-/// A caught error with a breadcrumb against a Sentry at this port; gives what was written, and how long the stop took.
+/// Captures an error with a breadcrumb, with Sentry at this port; returns the output and the duration of the shutdown.
 fn capture_against(port: u16, mode: &str) -> (Stopped, Duration) {
     let dsn = format!("http://0123456789abcdef0123456789abcdef@127.0.0.1:{port}/1");
     let service = probe().env("SENTRY_DSN", dsn).env("APP__LOG__MODE", mode).start();
@@ -22,21 +22,21 @@ fn capture_against(port: u16, mode: &str) -> (Stopped, Duration) {
 }
 
 #[track_caller]
-fn check_in_full(stopped: &Stopped, reason: &str) {
+fn check_full_event(stopped: &Stopped, reason: &str) {
     let records = stopped.records();
     let lost: Vec<&Value> =
         of_kind(&records, "service").into_iter().filter(|record| record.get("event").is_some()).collect();
     assert_eq!(lost.len(), 1, "{}", stopped.stderr);
     assert_eq!(event_message(&lost[0]["event"]), "caught");
     assert_eq!(lost[0]["event"]["breadcrumbs"]["values"][0]["message"], "left");
-    assert!(lost[0]["reason"].as_str().is_some_and(|said| said.contains(reason)), "{}", lost[0]["reason"]);
+    assert!(lost[0]["reason"].as_str().is_some_and(|text| text.contains(reason)), "{}", lost[0]["reason"]);
 }
 
 #[test]
 fn a_refused_connection_writes_the_event_to_stderr() {
     for mode in ["both", "sentry"] {
         let (stopped, _) = capture_against(ports::free(), mode);
-        check_in_full(&stopped, "");
+        check_full_event(&stopped, "");
     }
 }
 
@@ -55,7 +55,7 @@ fn a_rejected_event_is_written_to_stderr() {
             }
         });
         let (stopped, _) = capture_against(port, "both");
-        check_in_full(&stopped, reason);
+        check_full_event(&stopped, reason);
     }
 }
 
@@ -64,8 +64,8 @@ fn an_unanswered_event_is_written_to_stderr() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let port = listener.local_addr().expect("it is bound").port();
     let (stopped, took) = capture_against(port, "both");
-    check_in_full(&stopped, "stopped before Sentry took it");
-    assert!(took < Duration::from_secs(8), "the stop took {took:?}");
+    check_full_event(&stopped, "stopped before Sentry took it");
+    assert!(took < Duration::from_secs(8), "shutdown took {took:?}");
 }
 
 #[test]
@@ -75,6 +75,6 @@ fn modes_without_sentry_never_connect() {
     for mode in ["off", "stderr"] {
         capture_against(port, mode);
     }
-    listener.set_nonblocking(true).expect("a listener can be asked");
-    assert!(listener.accept().is_err(), "somebody came");
+    listener.set_nonblocking(true).expect("a listener can be non-blocking");
+    assert!(listener.accept().is_err(), "there was a connection");
 }

@@ -1,4 +1,4 @@
-//! One binary as two processes: users alone, and orders alone, which asks the other.
+//! One binary as two processes: one serves users, the other serves orders and calls the first.
 
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
@@ -19,7 +19,7 @@ use crate::supervised::wait_live;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const REQUEST_ID: &str = "checkout-4711";
 
-/// Both processes of `deploy/supervisor/split.conf`, as it is.
+/// Both processes of the unmodified `deploy/supervisor/split.conf`.
 struct Split {
     home: Scratch,
     supervisor: Supervisor,
@@ -57,14 +57,14 @@ impl Split {
         Self { home, supervisor, users: Client::new(ports[0]), orders: Client::new(ports[1]), project }
     }
 
-    /// The records of one process that are of the traced request.
+    /// One process's records of the traced request.
     fn traced(&self, process: &str) -> Vec<Value> {
         let written = scratch::read(&self.home.join(format!("log/{process}.log")));
         records::parse_all(&written).into_iter().filter(|record| record["trace_id"] == TRACE).collect()
     }
 }
 
-/// A user's token.
+/// Registers a user, and returns a token.
 fn token(users: &Client) -> String {
     let registration = json!({"email": "ada@example.org", "password": "correct horse battery", "name": "Ada"});
     assert_eq!(users.post("/users").json(&registration).send().status, 201);
@@ -72,11 +72,11 @@ fn token(users: &Client) -> String {
     text(&users.post("/users/login").json(&login).send().json(), "token")
 }
 
-/// An order, asked for with the trace and the id of a caller.
+/// Places an order with the caller's trace and request id.
 fn place(orders: &Client, token: &str) -> Reply {
     let order = json!({"lines": [{"sku": "A-1", "quantity": 2, "unit_price_cents": 1250}]});
-    let asked = orders.post("/orders").bearer(token).json(&order).header("x-request-id", REQUEST_ID);
-    asked.header("traceparent", format_args!("00-{TRACE}-00f067aa0ba902b7-01")).send()
+    let request = orders.post("/orders").bearer(token).json(&order).header("x-request-id", REQUEST_ID);
+    request.header("traceparent", format_args!("00-{TRACE}-00f067aa0ba902b7-01")).send()
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn both_processes_log_the_same_request_and_trace() {
     assert_eq!(split.orders.post("/users").send().status, 404, "users is served by the other process");
 
     split.supervisor.ctl(&["stop", "app:*"]);
-    let told = |process: &str| -> Vec<String> {
+    let responses = |process: &str| -> Vec<String> {
         let records = split.traced(process);
         assert!(records.iter().all(|record| record["request_id"] == REQUEST_ID), "{records:#?}");
         let responses = records.iter().filter(|record| record["kind"] == "response");
@@ -96,23 +96,23 @@ fn both_processes_log_the_same_request_and_trace() {
             .map(|record| format!("{} {}", text(record, "http.route"), record["http.response.status_code"]))
             .collect()
     };
-    assert_eq!(told("orders"), ["/orders 201"]);
-    assert_eq!(told("users"), ["/users/me 200", "/users/{id} 200"]);
+    assert_eq!(responses("orders"), ["/orders 201"]);
+    assert_eq!(responses("users"), ["/users/me 200", "/users/{id} 200"]);
 }
 
 #[test]
 fn failures_in_both_processes_share_a_sentry_trace() {
     let split = Split::start();
     let token = token(&split.users);
-    // What users cannot do without any more.
-    let gone = Command::new("python3")
+    // Drops a table that the users blueprint requires.
+    let dropped = Command::new("python3")
         .args([
             "-c",
             "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('DROP TABLE sessions'); c.commit()",
         ])
         .arg(split.home.join("data/users.db"))
         .status();
-    assert!(gone.expect("python3 runs").success());
+    assert!(dropped.expect("python3 runs").success());
     let failed = place(&split.orders, &token);
     assert_eq!(failed.status, 503, "{}", failed.text());
     assert_eq!((failed.header("retry-after"), &failed.json()["request_id"]), (Some("1"), &json!(REQUEST_ID)));
@@ -120,7 +120,7 @@ fn failures_in_both_processes_share_a_sentry_trace() {
     split.supervisor.ctl(&["stop", "app:*"]);
     let mut events: Vec<Value> = split.project.events();
     events.sort_by_key(|event| text(event, "transaction"));
-    let seen: Vec<_> = events
+    let traced: Vec<_> = events
         .iter()
         .map(|event| {
             (
@@ -131,12 +131,12 @@ fn failures_in_both_processes_share_a_sentry_trace() {
         })
         .collect();
     let expected = |transaction: &str| (transaction.to_owned(), TRACE.to_owned(), REQUEST_ID.to_owned());
-    assert_eq!(seen, [expected("GET /users/me"), expected("POST /orders")]);
+    assert_eq!(traced, [expected("GET /users/me"), expected("POST /orders")]);
     let uncaught = |process: &str| split.traced(process).iter().filter(|record| record["kind"] == "uncaught").count();
     assert_eq!((uncaught("users"), uncaught("orders")), (1, 1));
 }
 
-/// Orders alone, whose users are at this port.
+/// Orders alone, with the users process at this port.
 fn orders_with_users_at(port: u16) -> Running {
     let service = Service::new(&binaries::app()).env("APP__BLUEPRINTS__ENABLED", "orders");
     let service = service.env("APP__BLUEPRINTS__ORDERS__USERS_URL", format!("http://127.0.0.1:{port}/users"));
@@ -151,23 +151,30 @@ fn an_unreachable_users_process_is_reported_once() {
     let service = orders_with_users_at(ports::free());
     let refused = place(&Client::new(service.port), "any-token");
     assert_eq!(refused.status, 503, "{}", refused.text());
-    assert_eq!(service.management().get("/health/ready").send().status, 200, "it may be back for the next request");
+    assert_eq!(
+        service.management().get("/health/ready").send().status,
+        200,
+        "readiness does not depend on the users process"
+    );
     let records = service.stop().records();
     let of = |kind: &str| records.iter().filter(|record| record["kind"] == kind).collect::<Vec<_>>();
-    assert_eq!(of("breadcrumb").len(), 2, "a try and one again");
+    assert_eq!(of("breadcrumb").len(), 2, "one attempt and one retry");
     let [uncaught] = of("uncaught")[..] else { panic!("not one uncaught record: {records:#?}") };
     assert!(text(uncaught, "message").starts_with("no answer from http://127.0.0.1:"), "{uncaught}");
 }
 
 #[test]
 fn calls_to_the_users_process_time_out() {
-    // Takes connections, and leaves them.
+    // Accepts connections in the backlog and never responds.
     let silent = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let service = orders_with_users_at(silent.local_addr().expect("it is bound").port());
     let began = Instant::now();
     assert_eq!(place(&Client::new(service.port), "any-token").status, 503);
     let took = began.elapsed();
-    assert!((Duration::from_millis(400)..Duration::from_secs(5)).contains(&took), "two tries of 200 ms took {took:?}");
+    assert!(
+        (Duration::from_millis(400)..Duration::from_secs(5)).contains(&took),
+        "two attempts of 200 ms took {took:?}"
+    );
 }
 
 #[test]
@@ -197,10 +204,10 @@ fn the_users_process_rate_limits_the_caller() {
             let order = json!({"lines": [{"sku": "A-1", "quantity": 2, "unit_price_cents": 1250}]});
             orders.post("/orders").bearer(&token).header(header, sent).json(&order).send()
         };
-        // Each order takes two requests to the other process.
+        // Each order requires two requests to the users process.
         let placed: Vec<u16> = (0..3).map(|_| place("192.0.2.1").status).collect();
         assert_eq!(placed, [201, 201, 429], "{header}");
-        assert_eq!(place("[2001:db8::1]").status, 201, "another client has a limit of its own");
+        assert_eq!(place("[2001:db8::1]").status, 201, "another client has its own limit");
         let refused = place("192.0.2.1");
         let wait: u64 = refused.header("retry-after").and_then(|it| it.parse().ok()).expect("whole seconds");
         assert!((refused.status, wait > 60) == (429, true), "{wait} {}", refused.text());

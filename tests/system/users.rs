@@ -1,4 +1,4 @@
-//! The users blueprint, through the real binary, on both databases.
+//! The users blueprint through the real binary, on both databases, in one process and in two.
 
 use serde_json::{Value, json};
 use system_tests::http::Request;
@@ -34,11 +34,11 @@ fn the_user_lifecycle_works(on: Setup) {
     let session = login(&app, "ADA@example.org", PASSWORD).json();
     assert_eq!((&session["token_type"], &session["user_id"]), (&json!("Bearer"), &user["id"]));
     assert!(text(&session, "expires_at") > text(&user, "created_at"));
-    let mine = text(&session, "token");
-    assert_eq!(app.get(&path).bearer(&mine).send().json(), user);
+    let own_token = text(&session, "token");
+    assert_eq!(app.get(&path).bearer(&own_token).send().json(), user);
 
     let change = json!({"name": "Countess", "email": "Countess@example.org", "current_password": PASSWORD});
-    let reply = app.patch(&path).bearer(&mine).json(&change).send();
+    let reply = app.patch(&path).bearer(&own_token).json(&change).send();
     assert_eq!(reply.status, 200, "{}", reply.text());
     let changed = reply.json();
     assert_eq!((&changed["email"], &changed["name"]), (&json!("countess@example.org"), &json!("Countess")));
@@ -47,14 +47,14 @@ fn the_user_lifecycle_works(on: Setup) {
 
     let other = token(&app, "countess@example.org", PASSWORD);
     let change = json!({"password": NEW_PASSWORD, "current_password": PASSWORD});
-    assert_eq!(app.patch(&path).bearer(&mine).json(&change).send().status, 200);
+    assert_eq!(app.patch(&path).bearer(&own_token).json(&change).send().status, 200);
     problem(app.get(&path).bearer(&other), 401);
-    assert_eq!(app.get(&path).bearer(&mine).send().json()["name"], "Countess");
+    assert_eq!(app.get(&path).bearer(&own_token).send().json()["name"], "Countess");
     assert_eq!(login(&app, "countess@example.org", PASSWORD).status, 401);
     let last = token(&app, "countess@example.org", NEW_PASSWORD);
 
-    assert_eq!(app.post("/users/logout").bearer(&mine).send().status, 204);
-    problem(app.post("/users/logout").bearer(&mine), 401);
+    assert_eq!(app.post("/users/logout").bearer(&own_token).send().status, 204);
+    problem(app.post("/users/logout").bearer(&own_token), 401);
 
     assert_eq!(app.delete(&path).bearer(&last).send().status, 204);
     problem(app.get(&path).bearer(&last), 401);
@@ -79,15 +79,15 @@ fn the_user_lifecycle_works(on: Setup) {
         "POST /users/login 401",
     ];
     assert_eq!(responses(&stopped, "users"), expected);
-    for secret in [PASSWORD, NEW_PASSWORD, &mine, &other, &last] {
-        assert!(!stopped.stderr.contains(secret), "{secret} is in what it wrote");
+    for secret in [PASSWORD, NEW_PASSWORD, &own_token, &other, &last] {
+        assert!(!stopped.stderr.contains(secret), "stderr contains {secret}");
     }
-    for said in
+    for prefix in
         ["user registered", "user logged in", "user changed", "login refused", "user logged out", "user deleted"]
     {
         let lines = stopped.records();
-        let heard = |line: &Value| line["kind"] == "line" && text(line, "message").starts_with(said);
-        assert!(lines.iter().any(heard), "nothing said that starts with {said}");
+        let matches = |line: &Value| line["kind"] == "line" && text(line, "message").starts_with(prefix);
+        assert!(lines.iter().any(matches), "no line starts with {prefix}");
     }
 }
 
@@ -105,7 +105,7 @@ fn users_are_listed_for_admins_newest_first(on: Setup) {
     assert_eq!((ids(&second), text(&second, "next")), (all[2..4].to_vec(), all[3].clone()));
     let third = page(&format!("?limit=2&after={}", all[3]));
     assert_eq!((ids(&third), &third["next"]), (all[4..].to_vec(), &Value::Null));
-    // A page that is full with nothing after it is the last one, too.
+    // A full page without a successor is the last one.
     let exact = page("?limit=5");
     assert_eq!((ids(&exact), &exact["next"], exact.get("total")), (all.clone(), &Value::Null, None));
     assert_eq!(ids(&page("")), all);
@@ -172,7 +172,7 @@ fn guessable_passwords_are_rejected(on: Setup) {
         "email": "countess@example.org", "password": "Countess@example.org", "current_password": PASSWORD
     });
     refused(patch(&both), "countess@example.org");
-    // To log in, any password can be tried.
+    // A login may use any password.
     assert_eq!(login(&app, "ada.lovelace@example.org", "password1").status, 401);
     token(&app, "ada.lovelace@example.org", PASSWORD);
 }
@@ -204,7 +204,7 @@ fn email_addresses_are_unique_ignoring_case(on: Setup) {
         |email: &str| app.patch(&path).bearer(&ada.token).json(&json!({"email": email, "current_password": PASSWORD}));
     let taken = problem(change("Bob@example.org"), 409);
     assert_eq!(taken["errors"][0]["field"], "email");
-    // One's own is free to take.
+    // The user's own address is not a conflict.
     assert_eq!(change("Ada@example.org").send().status, 200);
 }
 
@@ -229,7 +229,7 @@ fn requests_without_a_valid_token_are_401(on: Setup) {
         problem(request, 401);
     }
     for request in requests() {
-        // With a body that could be taken: which of two mistakes is told first is not promised.
+        // With a valid body: the order of the two checks is not specified.
         problem(request.bearer("no-such-token").json(&json!({})), 401);
     }
     problem(app.get("/users").header("authorization", "Basic YWRhOmFkYQ=="), 401);
@@ -244,7 +244,7 @@ fn another_user_is_404(on: Setup) {
         let all = [app.get(path), app.patch(path).json(&json!({"name": "Bobby"})), app.delete(path)];
         all.map(|request| text(&problem(request.bearer(&ada.token), 404), "detail"))
     };
-    // Word for word what is said of a user that does not exist.
+    // The same message as for a user that does not exist.
     assert_eq!(refusals(&format!("/users/{bob}")), refusals(&format!("/users/{UNKNOWN_ID}")));
     problem(app.get("/users").bearer(&ada.token), 403);
 
@@ -261,10 +261,10 @@ fn another_user_is_404(on: Setup) {
 fn missing_resources_and_methods_are_distinguished(on: Setup) {
     let app = start(on);
     let Member { token, .. } = member(&app, "ada");
-    let nobody = format!("/users/{UNKNOWN_ID}");
-    problem(app.get(&nobody).bearer(&token), 404);
-    problem(app.patch(&nobody).bearer(&token).json(&json!({"name": "Nobody"})), 404);
-    problem(app.delete(&nobody).bearer(&token), 404);
+    let unknown = format!("/users/{UNKNOWN_ID}");
+    problem(app.get(&unknown).bearer(&token), 404);
+    problem(app.patch(&unknown).bearer(&token).json(&json!({"name": "Nobody"})), 404);
+    problem(app.delete(&unknown).bearer(&token), 404);
 
     let unreadable = problem(app.get("/users/ada").bearer(&token), 400);
     assert_eq!(unreadable["errors"][0]["field"], "id");
@@ -272,9 +272,9 @@ fn missing_resources_and_methods_are_distinguished(on: Setup) {
     assert_allowed_methods(app.delete("/users"), &["GET", "POST"]);
     assert_allowed_methods(app.get("/users/login"), &["POST"]);
     assert_allowed_methods(app.get("/users/logout"), &["POST"]);
-    assert_allowed_methods(app.post(&nobody), &["DELETE", "GET", "PATCH"]);
+    assert_allowed_methods(app.post(&unknown), &["DELETE", "GET", "PATCH"]);
 
-    problem(app.get(&format!("{nobody}/orders")).bearer(&token), 404);
+    problem(app.get(&format!("{unknown}/orders")).bearer(&token), 404);
     problem(app.get("/nowhere"), 404);
 }
 

@@ -1,4 +1,4 @@
-//! The files of SQLite are for the service's own user.
+//! Only the service's user can read the files of SQLite.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! The database beyond what the blueprints do with it: where it is, who may read it, and what becomes of it over time.
+//! The database apart from the blueprints: its location, permissions, upgrades, and maintenance.
 
 mod file_descriptors;
 mod file_permissions;

@@ -1,4 +1,4 @@
-//! What the databases promise beyond the blueprints: many processes on one, refused starts, a server that goes and comes.
+//! PostgreSQL: concurrent starts (of SQLite, too), start-up errors, a restart of the server, collation, and row locks.
 
 use std::net::TcpListener;
 use std::thread;
@@ -55,9 +55,9 @@ fn start_record_and_health_name_postgres() {
     let app = start(Engine::Postgres.single_process());
     assert_eq!(app.records()[0]["database"], "postgres");
     let ready = app.management().get("/health/ready").send();
-    let said = ready.json();
-    assert_eq!((ready.status, &said["status"], &said["database"]), (200, &json!("ready"), &json!("postgres")));
-    assert!(["users", "orders"].iter().all(|name| said["blueprints"][name] == "ready"), "{said}");
+    let health = ready.json();
+    assert_eq!((ready.status, &health["status"], &health["database"]), (200, &json!("ready"), &json!("postgres")));
+    assert!(["users", "orders"].iter().all(|name| health["blueprints"][name] == "ready"), "{health}");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn an_unusable_postgres_is_reported_in_one_line() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let silent = silent.local_addr().expect("it listens").port();
     let at = |port: u16| format!("postgres://ada:pass-of-ada@127.0.0.1:{port}/shop");
-    for (url, said) in [
+    for (url, expected) in [
         (at(ports::free()), "refuses connections: does the server run, and are host and port right?"),
         (at(silent), "does not answer within 1 s"),
         ("postgres://ada:pass-of-ada@nowhere.invalid/shop".into(), "cannot be reached: is its host right?"),
@@ -88,7 +88,7 @@ fn an_unusable_postgres_is_reported_in_one_line() {
     ] {
         let stopped = app_on(&url).env("APP__DATABASE__ACQUIRE_TIMEOUT_S", "1").run();
         let refused = refusal(&stopped);
-        assert!(refused.starts_with("the database postgres://") && refused.contains(said), "{url}: {refused}");
+        assert!(refused.starts_with("the database postgres://") && refused.contains(expected), "{url}: {refused}");
         assert!(!stopped.stderr.contains("pass-of"), "{refused}");
     }
 }
@@ -101,7 +101,7 @@ fn the_service_recovers_from_a_postgres_restart() {
     let ada = member(&app, "ada");
     let ready = app.management().get("/health/ready");
     assert_eq!(ready.clone().send().status, 200);
-    // Several connections: what becomes of those that nobody has in hand is the pool's routine, and no record of a request.
+    // Opens several connections. The pool replaces broken idle ones, without a record of a request.
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| assert_eq!(app.get("/orders").bearer(&ada.token).send().status, 200));
@@ -111,7 +111,7 @@ fn the_service_recovers_from_a_postgres_restart() {
     postgres.stop();
     assert_eq!(ready.clone().send().status, 503);
     for _ in 0..3 {
-        database_outages::is_refused(&app, &app.get("/orders").bearer(&ada.token).send());
+        database_outages::assert_rejected(&app, &app.get("/orders").bearer(&ada.token).send());
     }
 
     postgres.restart();
@@ -121,8 +121,8 @@ fn the_service_recovers_from_a_postgres_restart() {
         assert_eq!(reply.status, 200, "{}", reply.text());
     }
     let stopped = app.stop();
-    database_outages::is_told_once(&stopped.records(), 3, &["refuses connections", "connection refused"]);
-    assert!(!stopped.stderr.contains(PASSWORD), "the password is in what it wrote");
+    database_outages::assert_reported_once(&stopped.records(), 3, &["refuses connections", "connection refused"]);
+    assert!(!stopped.stderr.contains(PASSWORD), "stderr contains the password");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn ids_sort_as_bytes_in_any_collation() {
     check_id_order(Postgres::shared());
 }
 
-/// Of another version maybe, and of the C library's collations, not of ICU's.
+/// Possibly another version, and with the C library's collations instead of ICU's.
 #[test]
 fn ids_sort_as_bytes_on_pypi_postgres() {
     check_id_order(&Postgres::start_from_pypi());
@@ -138,7 +138,7 @@ fn ids_sort_as_bytes_on_pypi_postgres() {
 
 fn check_id_order(postgres: &Postgres) {
     let url = postgres.database();
-    assert_eq!(postgres.sql(&url, "SELECT 'aa' > 'b'"), "t", "it sorts in Danish");
+    assert_eq!(postgres.sql(&url, "SELECT 'aa' > 'b'"), "t", "the collation is Danish");
     let app = app_on(&url).start();
     let last = admin(&app, "last");
     let at = |n: &str| format!("00000000-0000-7000-8000-{n:0>12}");
@@ -146,15 +146,15 @@ fn check_id_order(postgres: &Postgres) {
         register(&app, n);
         postgres.sql(&url, &format!("UPDATE users SET id = '{}' WHERE name = '{n}'", at(n)));
     }
-    let mut seen = vec![];
+    let mut names = vec![];
     let mut query = "?limit=2".to_owned();
     loop {
         let page = app.get(&format!("/users{query}")).bearer(&last.token).send().json();
-        seen.extend(page["items"].as_array().expect("a page has items").iter().map(|item| text(item, "name")));
+        names.extend(page["items"].as_array().expect("a page has items").iter().map(|item| text(item, "name")));
         let Some(next) = page["next"].as_str() else { break };
         query = format!("?limit=2&after={next}");
     }
-    assert_eq!(seen, ["last", "b0", "aa", "1b", "1a"]);
+    assert_eq!(names, ["last", "b0", "aa", "1b", "1a"]);
 
     for id in [at("b0"), at("aa")] {
         let order = "'placed', 0, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z'";
@@ -173,7 +173,7 @@ fn a_login_during_a_password_change_is_rejected() {
     let app = app_on(&url).start();
     register(&app, "ada");
     thread::scope(|scope| {
-        // A transaction that ends when the login waits for it.
+        // A transaction that ends once the login waits for its lock.
         let change = scope.spawn(|| {
             let change = "DO $$ BEGIN
                     UPDATE users SET password_hash = 'another';
@@ -185,9 +185,11 @@ fn a_login_during_a_password_change_is_rejected() {
             postgres.sql(&url, change)
         });
         let changing = "SELECT count(*) FROM pg_locks WHERE relation = 'users'::regclass AND mode = 'RowExclusiveLock'";
-        wait::until("the change", Duration::from_secs(10), || (postgres.sql(&url, changing) == "1").then_some(()));
+        wait::until("the password change", Duration::from_secs(10), || {
+            (postgres.sql(&url, changing) == "1").then_some(())
+        });
         assert_eq!(login(&app, "ada@example.org", api::PASSWORD).status, 401);
-        change.join().expect("it was changed");
+        change.join().expect("the password was changed");
     });
     assert_eq!(postgres.sql(&url, "SELECT count(*) FROM sessions"), "0");
 }

@@ -1,4 +1,4 @@
-//! An older program on a schema that a newer one has changed.
+//! A downgrade: an older program on the schema of a newer one.
 
 use system_tests::binaries;
 use system_tests::peers::postgres::Postgres;
@@ -16,7 +16,7 @@ fn a_downgrade_reports_the_version_that_wrote_the_schema(on: Engine) {
     };
     let app = || Service::new(&binaries::app()).env("APP__DATABASE__URL", &url);
     app().start().stop();
-    // What the next version leaves behind.
+    // The state that the next version leaves.
     let mut database = DirectConnection::open(&url);
     database.run(
         "INSERT INTO _schema_orders (version, name, applied_on, checksum)
@@ -25,11 +25,11 @@ fn a_downgrade_reports_the_version_that_wrote_the_schema(on: Engine) {
     );
     drop(database);
     let stopped = app().run();
-    assert_eq!(stopped.code(), Some(78), "another start fares no better");
+    assert_eq!(stopped.code(), Some(78), "a restart does not help");
     let records = stopped.records();
     let message = records[0]["message"].as_str().expect("a message");
-    for said in ["the schema of orders was written by app 9.9.9", "start that version or a newer one", "backup"] {
-        assert!(message.contains(said), "{message}");
+    for expected in ["the schema of orders was written by app 9.9.9", "start that version or a newer one", "backup"] {
+        assert!(message.contains(expected), "{message}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Expired sessions and idempotency keys are deleted in the background, and by nobody's request.
+//! Expired sessions and idempotency keys are deleted in the background, not by requests.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn expired_rows_are_deleted_in_the_background(on: Engine) {
             .env("APP__DATABASE__SWEEP_INTERVAL_S", interval)
             .start()
     };
-    // One whose sweeper has just run sweeps no more in this test.
+    // Its sweeper has just run and does not run again during this test.
     let writer = app("3600");
     let ada = member(&writer, "ada");
     let order = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
@@ -45,14 +45,14 @@ fn expired_rows_are_deleted_in_the_background(on: Engine) {
          UPDATE idempotency_keys SET expires_at = '2020-01-01T00:00:00.000000Z';
          DELETE FROM leases",
     );
-    // A login and a keyed request delete nothing of it.
+    // A login and a keyed request do not delete expired rows.
     let again = token(&writer, "ada@example.org", crate::api::PASSWORD);
     let placed = writer.post("/orders").bearer(&again).header("idempotency-key", "l").json(&order).send();
     assert_eq!(placed.status, 201);
     assert_eq!(rows(), ["3", "2"], "requests do not sweep");
     let sweeper = app("1");
-    wait::until("expired rows to go", LIMIT, || (rows() == ["1", "1"]).then_some(()));
-    assert_eq!(writer.get("/users/me").bearer(&again).send().status, 200, "what has not expired stays");
+    wait::until("expired rows to be deleted", LIMIT, || (rows() == ["1", "1"]).then_some(()));
+    assert_eq!(writer.get("/users/me").bearer(&again).send().status, 200, "valid sessions remain");
     sweeper.stop();
     writer.stop();
 }

@@ -1,4 +1,4 @@
-//! A database of version 0.1, whose values are all texts and numbers: what is in it is there afterwards, with types.
+//! An upgrade from version 0.1, which stored only texts and numbers: the data is migrated to typed columns.
 
 use serde_json::json;
 use system_tests::binaries;
@@ -11,7 +11,7 @@ use crate::api::Engine;
 
 const USER: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 const ORDERS: [&str; 2] = ["01890a5d-ac96-774b-bcce-b302099a8058", "01890a5d-ac96-774b-bcce-b302099a8059"];
-/// 64 zeros, of which the table has the SHA-256.
+/// The SHA-256 of 64 zeros, as stored in the table.
 const TOKEN_HASH: &str = "60e05bd1b195af2f94112fa7197a5c88289058840ce7c6df9693756bc6250f55";
 const KEY: &str = "key-of-0-1";
 const KEY_HASH: &str = "04cbd4c080281bcae781e5c10a23c8d0ea2a0701938b1d7d4296ac2f6d86fd9e";
@@ -38,7 +38,7 @@ const MIGRATIONS: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// What version 0.1 leaves: its schema, its history of migrations, and rows.
+/// Creates a database of version 0.1: its schema, its migration history, and rows.
 fn version_0_1(database: &mut DirectConnection, on: Engine) {
     let (bytes, no_bytes) = match on {
         Engine::Sqlite => ("BLOB", "x''"),
@@ -76,14 +76,14 @@ fn version_0_1(database: &mut DirectConnection, on: Engine) {
 }
 
 fn data_of_version_0_1_is_migrated_to_typed_columns(on: Engine) {
-    let scratch = Scratch::new("carried");
+    let scratch = Scratch::new("upgrade");
     let url = match on {
         Engine::Sqlite => format!("sqlite://{}", scratch.join("app.db").display()),
         Engine::Postgres => Postgres::shared().database(),
     };
     version_0_1(&mut DirectConnection::open(&url), on);
     let token = "0".repeat(64);
-    // Twice: the second start finds it done.
+    // Twice: the second start has nothing to migrate.
     for _ in 0..2 {
         let app = Service::new(&binaries::app()).env("APP__DATABASE__URL", &url).start();
         let get = |path: &str| app.get(path).bearer(&token).send();
@@ -123,7 +123,7 @@ fn data_of_version_0_1_is_migrated_to_typed_columns(on: Engine) {
         ),
     };
     assert_eq!(database.texts(types)[0], expected);
-    // Rows that belong to a user or an order still go with them.
+    // Rows that belong to a user or an order are still deleted with them.
     if let Engine::Sqlite = on {
         database.run("PRAGMA foreign_keys = ON");
     }

@@ -1,5 +1,5 @@
-//! A PostgreSQL that a running service cannot use for a while: each request is told so at once, the cause is said once, and
-//! the service goes on when it is over.
+//! PostgreSQL is temporarily unavailable: requests are rejected immediately, the cause is reported once, and the service
+//! recovers by itself.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,8 +32,8 @@ fn start(url: &str) -> (Running, Member) {
     (app, ada)
 }
 
-/// Asks for one of several things that need the database.
-fn ask(app: &Running, by: &Member, n: usize) -> Reply {
+/// Sends one of several requests that need the database.
+fn send_request(app: &Running, by: &Member, n: usize) -> Reply {
     let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
     let request = match n % 3 {
         0 => app.get("/users/me/sessions"),
@@ -43,9 +43,9 @@ fn ask(app: &Running, by: &Member, n: usize) -> Reply {
     request.bearer(&by.token).send()
 }
 
-/// What is asked for in an outage is refused for a while, and recorded. Gives the request's id.
+/// Asserts that a request was rejected with 503 and recorded; returns its id.
 #[track_caller]
-pub fn is_refused(app: &Running, reply: &Reply) -> String {
+pub fn assert_rejected(app: &Running, reply: &Reply) -> String {
     assert_eq!(reply.status, 503, "{}", reply.text());
     assert_eq!(reply.header("content-type"), Some("application/problem+json"));
     let after = reply.header("retry-after").unwrap_or_else(|| panic!("no retry-after in {:?}", reply.headers));
@@ -57,56 +57,56 @@ pub fn is_refused(app: &Running, reply: &Reply) -> String {
     id
 }
 
-/// Of so many requests that an outage refused, one has told why: in one of these ways, as messages differ.
+/// Asserts that one of the rejected requests reported the cause, in one of these wordings, and that the others are counted.
 #[track_caller]
-pub fn is_told_once(records: &[Value], refused: usize, ways: &[&str]) {
+pub fn assert_reported_once(records: &[Value], refused: usize, messages: &[&str]) {
     let uncaught = of_kind(records, "uncaught");
     assert_eq!(uncaught.len(), 1, "{uncaught:#?}");
-    let said = format!("{} {}", uncaught[0]["exception.message"], uncaught[0]["exception.chain"]).to_lowercase();
-    assert!(ways.iter().any(|way| said.contains(way)), "none of {ways:?} is in {said}");
+    let reported = format!("{} {}", uncaught[0]["exception.message"], uncaught[0]["exception.chain"]).to_lowercase();
+    assert!(messages.iter().any(|message| reported.contains(message)), "none of {messages:?} is in {reported}");
     assert_eq!(dropped(records, "uncaught"), refused as u64 - 1, "the others are counted");
 }
 
-/// One request after the other while the database cannot be used, and then again when it can.
+/// Sends sequential requests during the outage, ends it, and sends requests again.
 #[track_caller]
-fn is_survived(app: Running, ada: &Member, ways: &[&str], end: impl FnOnce()) {
+fn assert_recovery(app: Running, ada: &Member, messages: &[&str], end: impl FnOnce()) {
     let answers = (0..REQUESTS).map(|n| {
         let began = Instant::now();
-        (ask(&app, ada, n), began.elapsed())
+        (send_request(&app, ada, n), began.elapsed())
     });
     let (replies, took): (Vec<Reply>, Vec<Duration>) = answers.unzip();
     let (first, last) = (took[0], took[REQUESTS - 1]);
-    figures::print(&format!("{}: the first of {REQUESTS} requests took {first:.2?}, the last {last:.2?}", ways[0]));
+    figures::print(&format!("{}: of {REQUESTS} requests the first took {first:.2?}, the last {last:.2?}", messages[0]));
     for reply in &replies {
-        is_refused(&app, reply);
+        assert_rejected(&app, reply);
     }
-    assert!(last < ACQUIRE_TIMEOUT / 3, "nobody waits for what is known to be away: {took:?}");
+    assert!(last < ACQUIRE_TIMEOUT / 3, "requests do not wait during a known outage: {took:?}");
     assert_eq!(app.management().get("/health/ready").send().status, 503);
 
     end();
     let mut refused = REQUESTS;
-    wait::until("the service to go on", RECOVERY, || {
-        let reply = ask(&app, ada, 0);
+    wait::until("the service to recover", RECOVERY, || {
+        let reply = send_request(&app, ada, 0);
         if reply.status == 200 {
             return Some(());
         }
-        is_refused(&app, &reply);
+        assert_rejected(&app, &reply);
         refused += 1;
         None
     });
     thread::scope(|scope| {
         for n in 0..4 {
             let app = &app;
-            scope.spawn(move || assert!(ask(app, ada, n).status < 300, "it is over"));
+            scope.spawn(move || assert!(send_request(app, ada, n).status < 300, "the outage is over"));
         }
     });
     assert_eq!(app.management().get("/health/ready").send().status, 200);
     let stopped = app.stop();
-    is_told_once(&stopped.records(), refused, ways);
-    assert!(!stopped.stderr.contains("pass-of"), "a password is in what it wrote");
+    assert_reported_once(&stopped.records(), refused, messages);
+    assert!(!stopped.stderr.contains("pass-of"), "stderr contains a password");
 }
 
-/// A role of its own that owns a database of its own.
+/// A dedicated role that owns a dedicated database.
 struct Role {
     postgres: &'static Postgres,
     name: String,
@@ -129,7 +129,7 @@ impl Role {
         self.postgres.sql(&self.postgres.url("postgres"), sql);
     }
 
-    /// Changes the role, and ends its connections: new ones are needed.
+    /// Alters the role, and terminates its connections, so that new ones are opened.
     fn change(&self, to: &str) {
         self.sql(&format!("ALTER ROLE {} {to}", self.name));
         self.sql(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{}'", self.name));
@@ -141,7 +141,7 @@ fn the_service_recovers_from_an_exhausted_connection_limit() {
     let role = Role::new();
     let (app, ada) = start(&role.url);
     role.change("CONNECTION LIMIT 0");
-    is_survived(app, &ada, &["no connection left", "too many connections"], || role.change("CONNECTION LIMIT -1"));
+    assert_recovery(app, &ada, &["no connection left", "too many connections"], || role.change("CONNECTION LIMIT -1"));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn the_service_recovers_from_a_changed_password() {
     let (app, ada) = start(&role.url);
     role.change("PASSWORD 'pass-of-another'");
     let back = format!("PASSWORD '{ROLE_PASSWORD}'");
-    is_survived(app, &ada, &["does not let this user in", "password authentication failed"], || role.change(&back));
+    assert_recovery(app, &ada, &["does not let this user in", "password authentication failed"], || role.change(&back));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn the_service_recovers_from_a_stalled_network() {
     let proxy = SlowProxy::start(postgres.port(), Duration::ZERO);
     let (app, ada) = start(&postgres.url_via(proxy.port(), &postgres.database()));
     proxy.stall(true);
-    is_survived(app, &ada, &["does not answer", "timed out"], || proxy.stall(false));
+    assert_recovery(app, &ada, &["does not answer", "timed out"], || proxy.stall(false));
 }
 
 #[test]
@@ -167,5 +167,5 @@ fn the_service_recovers_from_a_stopped_server() {
     let mut postgres = Postgres::start_own();
     let (app, ada) = start(&postgres.database());
     postgres.stop();
-    is_survived(app, &ada, &["refuses connections", "connection refused"], || postgres.restart());
+    assert_recovery(app, &ada, &["refuses connections", "connection refused"], || postgres.restart());
 }

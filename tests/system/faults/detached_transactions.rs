@@ -1,4 +1,4 @@
-//! What a client that has left has begun: it is finished without it, and its failure is told.
+//! Transactions whose client has disconnected: they complete, and failures are reported.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -18,15 +18,15 @@ use crate::support::of_kind;
 const LIMIT: Duration = Duration::from_secs(15);
 const KEY: &str = "detached";
 
-/// A service in which a transaction waits for a lock, and the client that asked for it has left.
+/// A service with a transaction that waits for a lock and whose client has disconnected.
 struct Detached {
     app: Running,
     ada: Member,
     project: Project,
     url: String,
-    /// Holds the lock until it ends its transaction.
+    /// Holds the lock until its transaction ends.
     holder: DirectConnection,
-    /// Of the client's request.
+    /// The id of the client's request.
     request_id: String,
     _scratch: Scratch,
 }
@@ -37,12 +37,12 @@ fn place(app: &Running, by: &Member) -> Request {
 }
 
 impl Detached {
-    /// `prepare` is what is done to the database before.
+    /// `prepare` is SQL to run before the lock is taken.
     fn start(on: Engine, shutdown_timeout_s: u32, prepare: &str) -> Self {
         let scratch = Scratch::new("detached");
         let (url, lock) = match on {
             Engine::Sqlite => (format!("sqlite://{}", scratch.join("app.db").display()), "BEGIN IMMEDIATE"),
-            // What writes lines waits.
+            // Writers of order lines wait.
             Engine::Postgres => (Postgres::shared().database(), "BEGIN; LOCK TABLE order_lines IN EXCLUSIVE MODE"),
         };
         let project = Bugsink::shared().project();
@@ -60,14 +60,14 @@ impl Detached {
         let mut observer = DirectConnection::open(&url);
         wait::until("the transaction to wait", LIMIT, || match on {
             Engine::Postgres => (observer.texts(WAITING).len() == 1).then_some(()),
-            // Here nothing shows who waits.
+            // SQLite does not show who waits.
             Engine::Sqlite => {
                 sleep(Duration::from_millis(300));
                 Some(())
             }
         });
         sent.disconnect(Disconnect::Close);
-        let response = app.wait_record("the response of who left", |record| record["outcome"] == "aborted");
+        let response = app.wait_record("the aborted response", |record| record["outcome"] == "aborted");
         Self { app, ada, project, url, holder, request_id: text(&response, "request_id"), _scratch: scratch }
     }
 }
@@ -75,28 +75,28 @@ impl Detached {
 const WAITING: &str = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database()
                        AND wait_event_type = 'Lock'";
 
-/// The lines of the orders, and the statuses of what is kept for keys.
+/// The order lines, and the stored statuses of idempotency keys.
 fn stored(url: &str) -> (Vec<String>, Vec<String>) {
     let mut database = DirectConnection::open(url);
     let orders = "SELECT sku FROM orders JOIN order_lines ON order_id = id";
     (database.texts(orders), database.texts("SELECT CAST(status AS TEXT) FROM idempotency_keys"))
 }
 
-/// The client leaves, the transaction goes on when `release` has been done, and fails.
+/// The client disconnects; after `release` the transaction continues and fails.
 #[track_caller]
 fn assert_reported_once(prepare: &str, release: &str, expected: &str) {
     let mut detached = Detached::start(Engine::Postgres, 8, prepare);
     detached.holder.run(release);
     let id = detached.request_id.clone();
     let is_uncaught = |record: &Value| record["kind"] == "uncaught" && record["request_id"] == *id;
-    detached.app.wait_record("the failure of what was left behind", is_uncaught);
+    detached.app.wait_record("the failure of the detached transaction", is_uncaught);
     drop(detached.holder);
     let records = detached.app.stop().records();
     let uncaught = of_kind(&records, "uncaught");
     assert_eq!(uncaught.len(), 1, "{uncaught:#?}");
     assert!(uncaught[0].to_string().contains(expected), "{}", uncaught[0]);
     let at = |kind: &str| records.iter().position(|record| record["kind"] == kind && record["request_id"] == *id);
-    assert!(at("response") < at("uncaught"), "the response comes first: {records:#?}");
+    assert!(at("response") < at("uncaught"), "the response record is first: {records:#?}");
     let events = detached.project.events();
     let ids: Vec<&Value> = events.iter().map(|event| &event["tags"]["request_id"]).collect();
     assert_eq!(ids, [&json!(id)], "one event");
@@ -118,12 +118,12 @@ fn a_failed_commit_after_disconnect_is_reported_once() {
     assert_reported_once(trigger, "ROLLBACK", "refused at the end");
 }
 
-/// On SQLite a transaction that has begun waits for nothing; before that it waits for its turn.
+/// On SQLite a transaction waits only before it begins.
 #[test]
 fn a_queued_sqlite_transaction_is_cancelled_on_disconnect() {
     let mut detached = Detached::start(Engine::Sqlite, 8, "");
     detached.holder.run("ROLLBACK");
-    // Its key is free again: it was not begun.
+    // Its key is free again: the transaction had not begun.
     let reply = place(&detached.app, &detached.ada).send();
     assert_eq!((reply.status, reply.header("idempotency-replayed")), (201, None), "{}", reply.text());
     let records = detached.app.stop().records();
@@ -140,7 +140,11 @@ fn shutdown_waits_for_a_detached_postgres_transaction() {
     detached.holder.run("ROLLBACK");
     assert_eq!(detached.app.wait_exit(Duration::from_secs(10)).code(), Some(0));
     let records = detached.app.stop().records();
-    assert_eq!(stored(&detached.url), (vec!["A-1".to_owned()], vec!["201".to_owned()]), "what it began is done");
+    assert_eq!(
+        stored(&detached.url),
+        (vec!["A-1".to_owned()], vec!["201".to_owned()]),
+        "the transaction was committed"
+    );
     let warnings: Vec<_> = of_kind(&records, "service").into_iter().filter(|it| it["level"] != "info").collect();
     assert!(warnings.is_empty(), "nothing was rolled back: {warnings:?}");
 }
@@ -155,11 +159,11 @@ fn shutdown_rolls_back_and_counts_unfinished_transactions() {
     let records = detached.app.stop().records();
     let is_it = |record: &&&Value| record["message"].as_str().is_some_and(|message| message.contains("transaction"));
     let service = of_kind(&records, "service");
-    let expected: Vec<_> = service.iter().filter(is_it).collect();
-    assert_eq!(expected.len(), 1, "{service:#?}");
-    assert_eq!((&expected[0]["level"], &expected[0]["rolled_back"]), (&json!("warning"), &json!(1)), "{}", expected[0]);
+    let reports: Vec<_> = service.iter().filter(is_it).collect();
+    assert_eq!(reports.len(), 1, "{service:#?}");
+    assert_eq!((&reports[0]["level"], &reports[0]["rolled_back"]), (&json!("warning"), &json!(1)), "{}", reports[0]);
 
-    // Only now could it go on.
+    // The lock is released only now.
     detached.holder.run("ROLLBACK");
     let others = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database()
                   AND pid <> pg_backend_pid() AND backend_type = 'client backend'";

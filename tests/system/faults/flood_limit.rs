@@ -1,4 +1,4 @@
-//! The same failure over and over.
+//! The flood limit: one failure that repeats quickly.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -20,23 +20,23 @@ fn a_flood_is_counted_and_other_errors_are_reported() {
     for n in 0..5 {
         run(
             service.client(),
-            json!([{"do": "capture_event", "message": "asked for"}]),
+            json!([{"do": "capture_event", "message": "a captured event"}]),
             json!({"error": format!("other {n}")}),
         );
     }
     let stats = load.stop();
-    report_load("one failure over and over", &stats);
+    report_load("one failure, repeated", &stats);
     let records = service.stop().records();
-    let told = of_kind(&records, "uncaught").iter().filter(|record| record["message"] == "the same").count();
+    let reported = of_kind(&records, "uncaught").iter().filter(|record| record["message"] == "the same").count();
     let counted = dropped(&records, "uncaught");
-    figures::print(&format!("{} failures = {told} told + {counted} counted", stats.completed()));
-    assert_eq!((told, told as u64 + counted), (100, stats.completed() as u64));
-    assert_eq!(of_kind(&records, "response").len(), stats.completed() + 5, "their responses are recorded all the same");
+    figures::print(&format!("{} failures = {reported} reported + {counted} counted", stats.completed()));
+    assert_eq!((reported, reported as u64 + counted), (100, stats.completed() as u64));
+    assert_eq!(of_kind(&records, "response").len(), stats.completed() + 5, "their responses are recorded nevertheless");
 
     let events = project.events();
     let of = |what: &str| events.iter().filter(|event| event_message(event) == what).count();
-    assert_eq!((of("the same"), of("asked for")), (100, 5));
-    assert_eq!((0..5).map(|n| of(&format!("other {n}"))).sum::<usize>(), 5, "others are not crowded out");
+    assert_eq!((of("the same"), of("a captured event")), (100, 5));
+    assert_eq!((0..5).map(|n| of(&format!("other {n}"))).sum::<usize>(), 5, "other failures are reported");
     let summary: Vec<&Value> =
         events.iter().filter(|event| event_message(event).starts_with("suppressed: more of ")).collect();
     assert_eq!(summary.len(), 1);
@@ -50,8 +50,8 @@ fn the_count_is_logged_when_the_window_ends() {
     for _ in 0..5 {
         run(service.client(), json!([]), json!({"error": "the same"}));
     }
-    let said = service.wait_record("the count", |record| record["dropped"]["uncaught"].is_u64());
-    assert_eq!((&said["transaction"], &said["exception.message"]), (&json!("POST /probe/run"), &json!("the same")));
+    let count = service.wait_record("the count", |record| record["dropped"]["uncaught"].is_u64());
+    assert_eq!((&count["transaction"], &count["exception.message"]), (&json!("POST /probe/run"), &json!("the same")));
     let events = project.wait_events(3, Duration::from_secs(10));
     assert!(events.iter().any(|event| event_message(event).starts_with("suppressed: ")), "{events:?}");
     let reply = run(service.client(), json!([]), json!({"error": "the same"}));

@@ -1,5 +1,4 @@
-//! What goes wrong around the service, done to the real binary with a load running. `TABLE` is what ARCHITECTURE.md tells
-//! of it.
+//! Faults around the service, injected into the real binary under load. `TABLE` generates the fault table of the documents.
 
 mod client_disconnects;
 pub mod database_outages;
@@ -19,137 +18,136 @@ use system_tests::load::LoadStats;
 
 use crate::support::of_kind;
 
-/// Each fault, what happens, what is lost at most, and the test that shows it.
+/// Each fault, the behaviour, the maximum loss, and the tests that verify it.
 pub const TABLE: &[(&str, &str, &str, &str)] = &[
     (
         "the reader of stderr stalls",
-        "requests go on; the queue fills, responses are refused first",
-        "what is counted by kind, said once it reads again",
+        "requests continue; the queue fills, and response records are dropped first",
+        "records, counted by kind and reported when the reader resumes",
         "stderr_reader::a_stalled_reader_does_not_delay_requests",
     ),
     (
         "the reader of stderr dies, or stderr is closed",
-        "requests go on; each batch is tried again, then counted",
-        "the records until somebody reads again",
+        "requests continue; each batch is retried, then dropped and counted",
+        "the records until stderr has a reader again",
         "stderr_reader::requests_continue_after_supervisord_is_killed, stderr_reader::a_new_reader_receives_the_count_of_lost_records, \
          stderr_reader::the_service_runs_with_a_closed_stderr",
     ),
     (
-        "Sentry is down, at the start or later",
-        "events go to the spool and are sent again, the oldest first, with their ids",
+        "Sentry is down, at startup or later",
+        "events are spooled and sent later, oldest first, with the same ids",
         "nothing",
         "sentry::spooled_events_arrive_when_sentry_recovers, spool::the_next_process_sends_spooled_events",
     ),
     (
-        "Sentry hangs, drips, or answers 429, 500 or garbage",
-        "the same; it is left alone for 1 s, doubling up to 30 s, or as long as it says",
+        "Sentry hangs, responds very slowly, or responds with 429, 500 or garbage",
+        "the same; the service backs off for 1 s, doubling up to 30 s, or for the time that Sentry requests",
         "nothing",
         "sentry::every_event_is_accounted_for_whatever_sentry_does, \
          sentry::a_quota_response_pauses_sending",
     ),
     (
-        "Sentry refuses for good (400, 403, 413)",
-        "the event goes to stderr in full",
+        "Sentry rejects an event permanently (400, 403, 413)",
+        "the full event is written to stderr",
         "nothing",
         "sentry::every_event_is_accounted_for_whatever_sentry_does",
     ),
     (
-        "there is no spool, or it cannot be written",
-        "events that cannot be sent go to stderr in full",
+        "there is no spool, or it is not writable",
+        "full events that cannot be sent are written to stderr",
         "nothing",
         "spool::an_unwritable_spool_sends_events_to_stderr, and `sentry_fallback`",
     ),
     (
-        "the spool is full, or its events too old",
-        "the oldest go, counted and said",
-        "what is counted",
+        "the spool is full, or its events are too old",
+        "the oldest events are evicted, counted and reported",
+        "the counted events",
         "spool::a_full_spool_evicts_and_counts_the_oldest_events",
     ),
     (
-        "a file in the spool is corrupt, or not ours",
-        "it is put into `aside/` and said; the others are sent",
+        "a file in the spool is corrupt, or not an event",
+        "the file is quarantined and reported; the others are sent",
         "the corrupt event",
         "spool::invalid_spool_files_are_quarantined",
     ),
     (
-        "Sentry fails at one event, and takes all others",
-        "after three tries the others pass it by",
-        "nothing, until it is too old",
+        "Sentry fails on one event and accepts all others",
+        "after three attempts the others are sent first",
+        "nothing, until the event is too old",
         "spool::one_failing_event_does_not_block_the_others",
     ),
-    ("1,000 failures in a burst", "all of them arrive", "nothing", "sentry::a_thousand_failures_in_a_burst_all_arrive"),
+    ("1,000 failures in a burst", "all events arrive", "nothing", "sentry::a_thousand_failures_in_a_burst_all_arrive"),
     (
-        "one failure over and over",
-        "100 reports of it in 10 s are told, on stderr and in Sentry, then their count",
-        "the details of the others, counted",
+        "one failure repeats quickly",
+        "100 reports in 10 s are written to stderr and sent to Sentry, then only their count",
+        "the details of the counted reports",
         "flood_limit::a_flood_is_counted_and_other_errors_are_reported",
     ),
     (
-        "a client leaves in the middle of a write",
-        "what it has begun is finished; its response is aborted, and a failure after it is reported as its own",
-        "nothing that was acknowledged",
+        "a client disconnects during a write",
+        "the transaction completes; the response is recorded as aborted, and a later failure is reported separately",
+        "no acknowledged write",
         "client_disconnects::acknowledged_writes_are_stored_on_slow_postgres, client_disconnects::acknowledged_writes_are_stored_on_sqlite, \
          detached_transactions::a_failed_commit_after_disconnect_is_reported_once",
     ),
     (
-        "clients ask and leave at once, over and over",
-        "whoever waits is answered as before",
+        "clients send requests and disconnect immediately, repeatedly",
+        "waiting clients are served as before",
         "nothing",
         "starvation::disconnects_do_not_starve_waiting_clients_on_postgres",
     ),
     (
-        "PostgreSQL cannot be used for a while",
-        "503 with Retry-After, at once when it is known; each cause is told once in log.flood.window_s; it goes on by itself",
-        "the requests, counted",
+        "PostgreSQL is temporarily unavailable",
+        "503 with Retry-After, immediately once the outage is known; each cause is reported once per log.flood.window_s; the service recovers by itself",
+        "the rejected requests, counted",
         "database_outages::the_service_recovers_from_a_stopped_server, \
          database_outages::the_service_recovers_from_an_exhausted_connection_limit, \
          database_outages::the_service_recovers_from_a_changed_password, \
          database_outages::the_service_recovers_from_a_stalled_network",
     ),
     (
-        "a panic, on any thread",
-        "a record and an event; a handler's request is answered 500",
+        "a panic on any thread",
+        "a record and an event; a panic in a handler is a 500 response",
         "nothing",
         "panics::a_panic_on_any_thread_is_reported",
     ),
     (
-        "a panic that ends the process: a second one, or with panic=abort",
-        "up to 2 s are spent on the last words",
-        "the requests in hand",
+        "a panic that aborts the process: a double panic, or panic=abort",
+        "the sinks are flushed for up to 2 s",
+        "the requests in flight",
         "panics::a_double_panic_is_written_before_the_abort, panics::panic_abort_writes_the_panic_before_the_abort",
     ),
     (
-        "SIGTERM in any of these",
-        "it ends within server.shutdown_timeout_s: requests 5/8 of it, then stacks, Sentry, stderr",
-        "what a stalled stderr does not take: its count is kept in the spool",
+        "SIGTERM during any of these",
+        "the process exits within server.shutdown_timeout_s: 5/8 of it for requests, the rest for stacks, Sentry and stderr",
+        "records that a stalled stderr does not accept; their count is stored in the spool",
         "stderr_reader::shutdown_does_not_wait_for_a_stalled_reader_or_sentry, and each of the above",
     ),
     (
-        "SIGTERM while a transaction is open whose client has left",
-        "it is waited for as a request in hand is, and rolled back then",
-        "what is counted",
+        "SIGTERM while a transaction of a disconnected client is open",
+        "shutdown waits for it like for a request in flight, then rolls it back",
+        "the counted transactions",
         "detached_transactions::shutdown_waits_for_a_detached_postgres_transaction, \
          detached_transactions::shutdown_rolls_back_and_counts_unfinished_transactions",
     ),
     (
         "SIGKILL",
-        "every line that is complete is valid",
+        "every complete line is valid",
         "the queue (log.stderr.queue_bytes) and the events in memory",
         "stderr_reader::sigkill_loses_at_most_the_queue",
     ),
 ];
 
-/// The rows of ARCHITECTURE.md.
+/// The generated table.
 pub fn rows() -> String {
-    let mut text =
-        String::from("| fault | what happens | what is lost at most | shown by |\n| --- | --- | --- | --- |\n");
+    let mut text = String::from("| fault | behaviour | maximum loss | verified by |\n| --- | --- | --- | --- |\n");
     for (fault, happens, lost, test) in TABLE {
         text.push_str(&format!("| {fault} | {happens} | {lost} | {test} |\n"));
     }
     text
 }
 
-/// Each row names tests that there are.
+/// Each row names existing tests.
 #[test]
 fn the_table_names_existing_tests() {
     let sources = [
@@ -170,26 +168,26 @@ fn the_table_names_existing_tests() {
     }
 }
 
-/// The longest that a stop may take, and a little for a busy machine.
+/// The maximum duration of a shutdown, with a margin for a busy machine.
 const MAX_STOP_TIME: Duration = Duration::from_secs(9);
 const PAUSE: Duration = Duration::from_millis(4);
 
-/// A healthy answer of about this many bytes.
+/// A script for a successful response of about this many bytes.
 fn healthy(bytes: usize) -> Value {
     let body = json!({"text": "a".repeat(bytes)}).to_string();
     json!({"finish": {"respond": {"status": 200, "content_type": "application/json", "body": body}}})
 }
 
-/// How many records of this kind a service dropped, by what it said.
+/// The number of dropped records of this kind that the service reported.
 fn dropped(records: &[Value], kind: &str) -> u64 {
     of_kind(records, "service").iter().filter_map(|record| record["dropped"][kind].as_u64()).sum()
 }
 
-/// Says how a part of the load fared; no request of it may have failed.
+/// Prints the statistics of a period of load; asserts that no request failed or stalled.
 #[track_caller]
 fn report_load(what: &str, stats: &LoadStats) {
     figures::print(&format!(
-        "{what}: {} answers, p50 {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
+        "{what}: {} responses, p50 {:.1} ms, p99 {:.1} ms, max {:.1} ms",
         stats.completed(),
         stats.percentile(50),
         stats.percentile(99),

@@ -1,4 +1,4 @@
-//! Sentry is down, slow, full or hostile.
+//! Sentry is down, slow, over its quota, or returns errors.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,36 +20,36 @@ pub fn with_spool(dsn: &str) -> Service {
     probe().env("SENTRY_DSN", dsn).env("APP__SENTRY__SPOOL_DIR", "spool")
 }
 
-/// A request that asks for one event; those are not held back by the flood limit.
+/// A script that captures one event; the flood limit does not apply to those.
 pub fn capture() -> Value {
     json!({"steps": [{"do": "capture_event", "message": "captured", "level": "warning"}]})
 }
 
-/// The envelopes that wait.
+/// The number of envelopes in the spool.
 pub fn spooled(service: &Running) -> usize {
     let files = fs::read_dir(service.scratch().join("spool")).into_iter().flatten().flatten();
     files.filter(|file| file.path().extension().is_some_and(|it| it == "envelope")).count()
 }
 
-/// The events that stand on stderr in full.
+/// The number of full events on stderr.
 pub fn written_to_stderr(records: &[Value]) -> usize {
     of_kind(records, "service").iter().filter(|record| record.get("event").is_some()).count()
 }
 
-/// Stops it in time, and gives what waits in its spool then.
+/// Stops the service within the limit; returns its output and the number of spooled envelopes.
 #[track_caller]
 fn stop(service: Running) -> (Stopped, usize) {
     let mut service = service;
     let began = Instant::now();
     service.signal("TERM");
     assert_eq!(service.wait_exit(MAX_STOP_TIME).code(), Some(0));
-    figures::print(&format!("the stop took {:.1} s", began.elapsed().as_secs_f64()));
+    figures::print(&format!("shutdown took {:.1} s", began.elapsed().as_secs_f64()));
     let waiting = spooled(&service);
     (service.stop(), waiting)
 }
 
-/// The ids that the service promised, in their order.
-fn promised(records: &[Value]) -> Vec<String> {
+/// The event ids in the service's records, in order.
+fn logged_ids(records: &[Value]) -> Vec<String> {
     let messages = of_kind(records, "message").into_iter();
     messages.filter_map(|record| record["sentry.event_id"].as_str().map(str::to_owned)).collect()
 }
@@ -82,11 +82,11 @@ fn every_event_is_accounted_for_whatever_sentry_does() {
         let (answered, written) = (stats.completed(), written_to_stderr(&records));
         figures::print(&format!("{answered} events = {waiting} in the spool + {written} on stderr"));
         assert_eq!(waiting + written, answered, "{behaviour:?}");
-        // What was refused is written; what was not refused yet when the service stopped is kept.
+        // Rejected events are written to stderr; events without a response at shutdown are spooled.
         assert!(if is_spooled { waiting > 0 && written == 0 } else { written > 0 }, "{behaviour:?}");
         assert!(sentry.connections() > 0);
         if has_retry_after(behaviour) {
-            assert_eq!(sentry.connections(), 1, "it is left alone as long as it says");
+            assert_eq!(sentry.connections(), 1, "no request within the Retry-After time");
         }
     }
 }
@@ -104,14 +104,14 @@ fn spooled_events_arrive_when_sentry_recovers() {
     for _ in 0..20 {
         service.post("/probe/run").json(&capture()).send();
     }
-    service.wait_record("the outage to be said", |record| {
+    service.wait_record("the outage to be reported", |record| {
         record["message"].as_str().is_some_and(|it| it.starts_with("Sentry takes no events; they are kept in "))
     });
     bugsink.restart();
     assert_eq!(
         ids(&project.wait_events(20, Duration::from_secs(60))),
-        promised(&service.records()),
-        "in order, each once"
+        logged_ids(&service.records()),
+        "in order and exactly once"
     );
 
     let load = Load::start(service.port, 2, PAUSE * 5, &capture());
@@ -121,17 +121,17 @@ fn spooled_events_arrive_when_sentry_recovers() {
     report_load("Sentry down under load", &load.take_stats());
     bugsink.restart();
     sleep(Duration::from_secs(1));
-    report_load("and back", &load.stop());
-    let promised: BTreeSet<String> = promised(&service.records()).into_iter().collect();
+    report_load("Sentry up again under load", &load.stop());
+    let logged: BTreeSet<String> = logged_ids(&service.records()).into_iter().collect();
     let began = Instant::now();
     let arrived: BTreeSet<String> =
-        ids(&project.wait_events(promised.len(), Duration::from_secs(120))).into_iter().collect();
+        ids(&project.wait_events(logged.len(), Duration::from_secs(120))).into_iter().collect();
     figures::print(&format!(
-        "{} events, all there {:.1} s after Sentry was back",
+        "{} events, all delivered {:.1} s after Sentry recovered",
         arrived.len(),
         began.elapsed().as_secs_f64()
     ));
-    assert_eq!(arrived, promised);
+    assert_eq!(arrived, logged);
     assert_eq!(written_to_stderr(&service.stop().records()), 0);
 }
 
@@ -140,7 +140,7 @@ fn a_proxy_from_the_environment_is_used() {
     let bugsink = Bugsink::start_own("");
     let project = bugsink.project();
     let proxy = Proxy::start(bugsink.port());
-    // Nobody is there but by way of the proxy.
+    // The server is reachable only through the proxy.
     let dsn = format!("http://{}@127.0.0.1:{}/{}", project.key, ports::free(), project.id);
     let service = with_spool(&dsn).env("HTTP_PROXY", proxy.url()).start();
     service.post("/probe/run").json(&capture()).send();
@@ -175,7 +175,7 @@ fn a_thousand_failures_in_a_burst_all_arrive() {
     let captured = began.elapsed();
     let events = project.wait_events(COUNT, Duration::from_secs(180));
     figures::print(&format!(
-        "{COUNT} failures captured in {:.2} s, all there after {:.1} s",
+        "{COUNT} failures captured in {:.2} s, all delivered after {:.1} s",
         captured.as_secs_f64(),
         began.elapsed().as_secs_f64()
     ));

@@ -1,4 +1,4 @@
-//! Clients that leave at once take nothing from those that wait.
+//! Clients that disconnect immediately do not starve clients that wait.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, sleep};
@@ -13,15 +13,15 @@ use system_tests::{binaries, figures};
 use crate::api::{Engine, Member, member};
 
 const OTHER_CLIENTS: usize = 4;
-/// Waiting and leaving take turns: what else the machine does disturbs both.
+/// The two kinds of load alternate, so that other load on the machine affects both.
 const ROUNDS: usize = 4;
 const ROUND: Duration = Duration::from_millis(500);
 
-/// What the others do with their answers.
+/// How the other clients behave.
 #[derive(Clone, Copy)]
 enum OtherClients {
     Wait,
-    /// Each leaves, and asks again when so much time has passed.
+    /// Each disconnects, and sends the next request after this interval.
     Disconnect(Duration),
 }
 
@@ -43,22 +43,25 @@ fn check_no_starvation(on: Engine) {
     };
     let ada = member(&app, "ada");
     let placed = place(&app, &ada).send();
-    let order = placed.header("location").expect("a new order has a place").to_owned();
-    // Opens the connections.
+    let order = placed.header("location").expect("a new order has a location").to_owned();
+    // Warm-up: opens the connections.
     count_responses(&app, &ada, &order, OtherClients::Wait);
-    let (mut waiting, mut leaving) = (0, 0);
+    let (mut waiting, mut disconnecting) = (0, 0);
     for _ in 0..ROUNDS {
         let (answers, sent) = count_responses(&app, &ada, &order, OtherClients::Wait);
         waiting += answers;
-        // They have the time to ask more often when they leave, but what is measured is not how much work that is.
+        // Disconnecting clients could send more requests; the same rate makes the two results comparable.
         let pace = ROUND * OTHER_CLIENTS as u32 / sent as u32;
-        leaving += count_responses(&app, &ada, &order, OtherClients::Disconnect(pace)).0;
+        disconnecting += count_responses(&app, &ada, &order, OtherClients::Disconnect(pace)).0;
     }
     figures::print(&format!(
-        "{on:?}: one that asks for an order among {OTHER_CLIENTS} others has {waiting} answers when they wait for theirs, and \
-         {leaving} in the same time when they leave and ask as often"
+        "{on:?}: a client among {OTHER_CLIENTS} others receives {waiting} responses when the others wait, and \
+         {disconnecting} in the same time when they disconnect at the same request rate"
     ));
-    assert!(leaving * 2 >= waiting, "{leaving} answers when the others leave, {waiting} when they wait");
+    assert!(
+        disconnecting * 2 >= waiting,
+        "{disconnecting} responses when the others disconnect, {waiting} when they wait"
+    );
 }
 
 fn place(app: &Running, by: &Member) -> Request {
@@ -66,7 +69,7 @@ fn place(app: &Running, by: &Member) -> Request {
     app.post("/orders").bearer(&by.token).json(&lines)
 }
 
-/// How many answers one client gets among the others, and how often those ask.
+/// The number of responses to one client, and of requests by the others.
 fn count_responses(app: &Running, by: &Member, order: &str, others: OtherClients) -> (usize, usize) {
     let (end, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
     let other = &|first: usize| {
@@ -74,7 +77,7 @@ fn count_responses(app: &Running, by: &Member, order: &str, others: OtherClients
             sent.fetch_add(1, Ordering::Relaxed);
             let request = if n.is_multiple_of(2) { place(app, by) } else { app.get("/orders").bearer(&by.token) };
             match others {
-                OtherClients::Wait => assert!(request.send().status < 300, "who waits has an answer"),
+                OtherClients::Wait => assert!(request.send().status < 300, "a waiting client receives a response"),
                 OtherClients::Disconnect(pace) => {
                     let began = Instant::now();
                     let pending = request.dispatch().expect("a request can be sent");

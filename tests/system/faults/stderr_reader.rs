@@ -1,4 +1,4 @@
-//! The reader of stderr stalls, dies, or was never there.
+//! The reader of stderr stalls, dies, or does not exist.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -19,12 +19,12 @@ use super::{MAX_STOP_TIME, PAUSE, dropped, healthy, report_load};
 use crate::supervised::Supervised;
 use crate::support::{of_kind, probe, probe_app, run};
 
-/// A small queue, so that it fills soon.
+/// A small queue that fills quickly.
 const QUEUE: (&str, &str) = ("APP__LOG__STDERR__QUEUE_BYTES", "262144");
 
 fn has_ended(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // An orphan may stay as a zombie until somebody asks for it.
+    // An orphan may remain as a zombie until it is reaped.
     stat.rsplit(')').next().is_none_or(|rest| rest.is_empty() || rest.trim_start().starts_with('Z'))
 }
 
@@ -32,7 +32,7 @@ fn has_ended(pid: u32) -> bool {
 fn wait_end(pid: u32) {
     let began = Instant::now();
     wait::until("the service to end", MAX_STOP_TIME, || has_ended(pid).then_some(()));
-    figures::print(&format!("the stop took {:.1} s", began.elapsed().as_secs_f64()));
+    figures::print(&format!("shutdown took {:.1} s", began.elapsed().as_secs_f64()));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_stalled_reader_does_not_delay_requests() {
     let during = part(10);
     supervised.supervisor.signal("CONT");
     let after = part(2);
-    for (what, stats) in [("before the stall", &before), ("10 s of stall", &during), ("after it", &after)] {
+    for (what, stats) in [("before the stall", &before), ("10 s stall", &during), ("after the stall", &after)] {
         report_load(what, stats);
     }
     let rest = load.stop();
@@ -56,10 +56,10 @@ fn a_stalled_reader_does_not_delay_requests() {
     let records = supervised.stop();
     let delivered = of_kind(&records, "response").len() as u64;
     let counted = dropped(&records, "response");
-    figures::print(&format!("{answered} answers = {delivered} delivered + {counted} counted"));
+    figures::print(&format!("{answered} responses = {delivered} delivered + {counted} counted"));
     assert_eq!(delivered + counted, answered as u64);
     assert!(counted > 0, "the queue was full");
-    assert_eq!(dropped(&records, "line"), 0, "responses go first");
+    assert_eq!(dropped(&records, "line"), 0, "response records are dropped first");
 }
 
 #[test]
@@ -77,26 +77,26 @@ fn shutdown_does_not_wait_for_a_stalled_reader_or_sentry() {
     let load = Load::start(supervised.child.port(), 2, PAUSE, &script);
     sleep(Duration::from_secs(3));
     let stats = load.stop();
-    report_load("3 s of stall and a Sentry that hangs", &stats);
+    report_load("3 s stall and a hanging Sentry", &stats);
     process_guard::signal(pid, "TERM");
     wait_end(pid);
-    let files = fs::read_dir(&spool).expect("is there").flatten().filter(|file| file.path().is_file());
+    let files = fs::read_dir(&spool).expect("it exists").flatten().filter(|file| file.path().is_file());
     let envelopes: Vec<String> = files.map(|file| scratch::read(&file.path())).collect();
-    let told = envelopes.iter().find(|it| it.contains("records did not reach stderr before the stop"));
-    let told = told.and_then(|envelope| serde_json::from_str::<Value>(envelope.lines().nth(2)?).ok());
-    let told = told.expect("the losses are kept");
-    assert_eq!(envelopes.len(), stats.completed() + 1, "every event is kept, and one more");
+    let losses = envelopes.iter().find(|it| it.contains("records did not reach stderr before the stop"));
+    let losses = losses.and_then(|envelope| serde_json::from_str::<Value>(envelope.lines().nth(2)?).ok());
+    let losses = losses.expect("the spool contains the losses");
+    assert_eq!(envelopes.len(), stats.completed() + 1, "every event is spooled, plus one for the losses");
     supervised.supervisor.signal("CONT");
-    wait::until("supervisord to see its child's end", MAX_STOP_TIME, || {
+    wait::until("supervisord to reap its child", MAX_STOP_TIME, || {
         (supervised.supervisor.status("probe") != "RUNNING").then_some(())
     });
-    // What was in the pipe, the last line perhaps in part.
+    // The content of the pipe; the last line may be incomplete.
     let records = records::parse(&scratch::read(&supervised.child.log()));
     let delivered = of_kind(&records, "response").len() as u64 + dropped(&records, "response");
-    let counted = told["extra"]["dropped"]["response"].as_u64().unwrap_or_default();
+    let counted = losses["extra"]["dropped"]["response"].as_u64().unwrap_or_default();
     let answered = stats.completed() as u64;
-    figures::print(&format!("{answered} answers = {delivered} delivered + {counted} counted in the spool"));
-    // Of the batch that was being written, what is in the pipe is counted all the same.
+    figures::print(&format!("{answered} responses = {delivered} delivered + {counted} counted in the spool"));
+    // Records of the current batch that reached the pipe are counted, too.
     assert!((answered..=answered + 30).contains(&(delivered + counted)));
 }
 
@@ -109,7 +109,7 @@ fn requests_continue_after_supervisord_is_killed() {
     report_load("under supervisord", &load.take_stats());
     supervised.supervisor.kill9();
     sleep(Duration::from_secs(3));
-    report_load("after it was killed", &load.stop());
+    report_load("after supervisord was killed", &load.stop());
     process_guard::signal(pid, "TERM");
     wait_end(pid);
 }
@@ -120,31 +120,31 @@ fn a_new_reader_receives_the_count_of_lost_records() {
     let fifo = scratch.join("stderr");
     assert!(Command::new("mkfifo").arg(&fifo).status().expect("there is mkfifo").success());
     let service = Service::new(Path::new("/bin/sh")).arg("-c").arg("exec \"$0\" 2>\"$1\"").arg(probe_app()).arg(&fifo);
-    // It is opened for writing once there is a reader, so both have to begin.
+    // Opening a FIFO for writing blocks until there is a reader, so the reader starts first.
     let path = fifo.clone();
     let first = std::thread::spawn(move || {
         let mut line = String::new();
-        BufReader::new(File::open(path).expect("is there")).read_line(&mut line).expect("the start is said");
+        BufReader::new(File::open(path).expect("it exists")).read_line(&mut line).expect("there is a start record");
         line
     });
     let service = service.start();
-    assert!(first.join().expect("the reader lives").contains("serves on"));
-    // Longer than it waits for a reader to come back.
+    assert!(first.join().expect("the reader does not panic").contains("serves on"));
+    // Longer than the service waits for a reader to return.
     let gone = Instant::now();
     while gone.elapsed() < Duration::from_secs(3) {
         run(service.client(), json!([]), Value::Null);
     }
-    let mut reader = BufReader::new(File::open(&fifo).expect("is there"));
+    let mut reader = BufReader::new(File::open(&fifo).expect("it exists"));
     let mut lines = Vec::new();
-    // Each request is a chance for the log to flow again.
+    // Each request triggers another attempt to write.
     while dropped(&lines, "response") == 0 {
-        assert!(lines.len() < 1000, "nobody said what was lost");
+        assert!(lines.len() < 1000, "the losses were not reported");
         run(service.client(), json!([]), Value::Null);
         let mut line = String::new();
-        reader.read_line(&mut line).expect("something comes");
+        reader.read_line(&mut line).expect("a line arrives");
         lines.push(serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}")));
     }
-    figures::print(&format!("a new reader is told of {} lost records", dropped(&lines, "response")));
+    figures::print(&format!("a new reader receives the count of {} lost records", dropped(&lines, "response")));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn the_service_runs_with_a_closed_stderr() {
     let service = Service::new(Path::new("/bin/sh")).arg("-c").arg("exec \"$0\" 2>&-").arg(probe_app()).start();
     let load = Load::start(service.port, 2, PAUSE, &healthy(1000));
     sleep(Duration::from_secs(1));
-    report_load("without a stderr", &load.stop());
+    report_load("closed stderr", &load.stop());
     let began = Instant::now();
     let stopped = service.stop();
     assert_eq!((stopped.code(), stopped.stderr.as_str()), (Some(0), ""));
@@ -167,12 +167,12 @@ fn sigkill_loses_at_most_the_queue() {
     service.signal("KILL");
     let answered = load.take_stats().completed();
     drop(load);
-    // Every complete line is JSON, or this fails.
+    // Panics if a complete line is not JSON.
     let delivered = of_kind(&service.records(), "response").len();
     let lost = answered.saturating_sub(delivered);
     let bound = 262_144 / 1000;
     figures::print(&format!(
-        "killed under load: {answered} answers, {delivered} delivered, at most {bound} may be lost"
+        "SIGKILL under load: {answered} responses, {delivered} delivered, at most {bound} may be lost"
     ));
     assert!(lost <= bound, "{lost} were lost");
 }

@@ -1,4 +1,4 @@
-//! What the command refuses, it refuses with the reason, and it changes nothing.
+//! Rejected commands print a reason and change nothing.
 
 use std::process::{Command, Output};
 
@@ -8,12 +8,12 @@ use system_tests::workspace_copy::{WorkspaceCopy, assert_same_files, expect_succ
 
 #[track_caller]
 fn assert_refused(output: &Output, code: i32, reason: &str) {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!((output.status.code(), &*output.stdout), (Some(code), &b""[..]), "{said}");
-    assert!(said.starts_with("error: ") && said.contains(reason), "{said} does not say: {reason}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*output.stdout), (Some(code), &b""[..]), "{stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.contains(reason), "{stderr} does not contain: {reason}");
 }
 
-/// Asks, and asserts that it is refused and that nothing has changed.
+/// Runs the command, and asserts that it is rejected and that nothing has changed.
 #[track_caller]
 fn refused(copy: &WorkspaceCopy, arguments: &[&str], code: i32, reason: &str) {
     let before = copy.tree();
@@ -111,13 +111,13 @@ fn a_foreign_workspace_is_not_changed() {
         let mut command = Command::new(binaries::xtask());
         command.arg("blueprint").args(arguments).current_dir(nowhere.path()).output().expect("the binary runs")
     };
-    // Below the target directory there is this workspace; a root of its own is in front of it.
+    // The target directory is inside this workspace, so the directory needs its own workspace root.
     std::fs::write(nowhere.join("Cargo.toml"), "[workspace]\n").expect("the directory can be written");
     for arguments in [&["new", "sample"][..], &["list"], &["remove", "users"]] {
         assert_refused(&xtask(arguments), 1, "is no workspace of Cyanotype: crates/core/Cargo.toml cannot be read");
     }
-    let left = std::fs::read_dir(nowhere.path()).expect("the directory can be read").count();
-    assert_eq!(left, 1, "nothing was written");
+    let entries = std::fs::read_dir(nowhere.path()).expect("the directory can be read").count();
+    assert_eq!(entries, 1, "nothing was written");
 
     let copy = WorkspaceCopy::fresh();
     copy.replace("crates/core/Cargo.toml", "name = \"cyanotype\"", "name = \"other\"");
@@ -133,7 +133,7 @@ fn a_failed_step_rolls_back_the_others() {
     let before = copy.tree();
     let broken = |arguments: &[&str]| {
         let mut command = Command::new(binaries::xtask());
-        // Stands for Cargo, and cannot do what it is asked for.
+        // Replaces Cargo with a program that always fails.
         command.arg("blueprint").args(arguments).current_dir(copy.root()).env("CARGO", "false");
         command.output().expect("the binary runs")
     };

@@ -1,4 +1,4 @@
-//! A client is not sent what it has, and does not overwrite what it has not seen.
+//! Conditional requests: `If-None-Match` avoids transfers, and `If-Match` prevents lost updates.
 
 use std::collections::BTreeSet;
 use std::sync::Barrier;
@@ -17,7 +17,7 @@ fn tag(reply: &Reply) -> String {
     tag
 }
 
-/// Sends it with that tag and expects a 304, without a body and with the tag.
+/// Sends a request with this tag and expects a 304 with the tag and without a body.
 #[track_caller]
 fn not_modified(request: Request, tag: &str) {
     let reply = request.header("if-none-match", tag).send();
@@ -65,7 +65,7 @@ fn if_match_prevents_lost_updates() {
     assert_eq!(app.get(&path).bearer(&ada.token).send().json()["name"], "one");
     assert_eq!(rename("three", &format!("{first}, {second}")).send().status, 200);
     assert_eq!(rename("four", "*").send().status, 200);
-    // Who names none changes whatever there is.
+    // Without If-Match any version is changed.
     assert_eq!(app.patch(&path).bearer(&ada.token).json(&json!({"name": "five"})).send().json()["name"], "five");
 }
 
@@ -75,17 +75,17 @@ fn only_one_concurrent_update_of_a_version_succeeds() {
     let ada = member(&app, "ada");
     let path = format!("/users/{}", ada.id);
     for _ in 0..5 {
-        let seen = tag(&app.get(&path).bearer(&ada.token).send());
+        let current = tag(&app.get(&path).bearer(&ada.token).send());
         let all = Barrier::new(8);
         let change = |n: usize| {
-            let request = app.patch(&path).bearer(&ada.token).header("if-match", &seen);
+            let request = app.patch(&path).bearer(&ada.token).header("if-match", &current);
             let request = request.json(&json!({"name": format!("{n}")}));
             all.wait();
             (n, request.send().status)
         };
         let answers: Vec<(usize, u16)> = thread::scope(|scope| {
             let all: Vec<_> = (0..8).map(|n| scope.spawn(move || change(n))).collect();
-            all.into_iter().map(|one| one.join().expect("it has an answer")).collect()
+            all.into_iter().map(|one| one.join().expect("there is a response")).collect()
         });
         let done: Vec<usize> = answers.iter().filter(|(_, status)| *status == 200).map(|(n, _)| *n).collect();
         assert_eq!(done.len(), 1, "{answers:?}");
@@ -103,7 +103,7 @@ fn every_update_has_a_distinct_etag() {
     let change = || tag(&app.patch(&path).bearer(&ada.token).json(&json!({"name": "same"})).send());
     let tags: Vec<String> = thread::scope(|scope| {
         let all: Vec<_> = (0..20).map(|_| scope.spawn(change)).collect();
-        all.into_iter().map(|one| one.join().expect("it has an answer")).collect()
+        all.into_iter().map(|one| one.join().expect("there is a response")).collect()
     });
     assert_eq!(tags.iter().collect::<BTreeSet<_>>().len(), 20, "{tags:?}");
 }
@@ -116,14 +116,14 @@ fn an_unchanged_order_is_304() {
     let placed = app.post("/orders").bearer(&ada.token).json(&lines).send();
     let path = format!("/orders/{}", text(&placed.json(), "id"));
     let read = || app.get(&path).bearer(&ada.token);
-    assert_eq!(tag(&read().send()), tag(&placed), "what placed it has seen it");
+    assert_eq!(tag(&read().send()), tag(&placed), "the response to the creation has the current tag");
     not_modified(read(), &tag(&placed));
 
     let paid = app.post(&format!("{path}/pay")).bearer(&ada.token).send();
     assert_ne!(tag(&paid), tag(&placed));
     assert_eq!(read().header("if-none-match", tag(&placed)).send().json()["status"], "paid");
     not_modified(read(), &tag(&paid));
-    // Another's is as unknown as ever, whatever is known of it.
+    // Another user's order is a 404 even with a matching tag.
     let bob = member(&app, "bob");
     problem(app.get(&path).bearer(&bob.token).header("if-none-match", "*"), 404);
 }

@@ -1,4 +1,4 @@
-//! Pages of the origins that are set may call the API from a browser; without any there is no word of it.
+//! CORS: pages of the configured origins may call the API; without origins there are no CORS headers.
 
 use std::collections::BTreeSet;
 
@@ -84,7 +84,7 @@ fn other_origins_get_no_cors_headers() {
     assert_eq!((reply.status, reply.header("access-control-allow-origin")), (404, None));
     let reply = preflight(&service, "https://evil.example").send();
     assert_eq!((reply.status, reply.header("access-control-allow-origin")), (400, None));
-    // Who is no browser is served as ever.
+    // Clients other than browsers are not affected.
     assert_eq!(service.get("/nowhere").send().header("access-control-allow-origin"), None);
 }
 
@@ -113,9 +113,9 @@ fn credentials_require_listed_origins() {
 #[test]
 fn rate_limited_responses_have_cors_headers() {
     let service = open_to(SHOP).env("APP__SERVER__RATE_LIMIT__REQUESTS", "1").start();
-    let ask = || service.get("/nowhere").header("origin", SHOP).send();
-    assert_eq!(ask().status, 404);
-    let reply = ask();
+    let get = || service.get("/nowhere").header("origin", SHOP).send();
+    assert_eq!(get().status, 404);
+    let reply = get();
     assert_eq!((reply.status, reply.header("access-control-allow-origin")), (429, Some(SHOP)));
     assert_eq!(preflight(&service, SHOP).send().status, 429, "a preflight is counted");
 }

@@ -1,4 +1,4 @@
-//! A handler that does not answer is ended, and that is a failure like others.
+//! Handler timeouts: the handler is cancelled, and the timeout is reported as a failure.
 
 use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
@@ -21,7 +21,7 @@ fn a_hung_handler_gets_503_and_one_report() {
     ]);
     let reply = run(service.client(), steps, Value::Null);
     assert_eq!((reply.status, reply.header("content-type")), (503, Some("application/problem+json")));
-    assert_eq!(reply.json().get("detail"), None, "what it is about is the service's own");
+    assert_eq!(reply.json().get("detail"), None, "internal details are not shown");
     let records = service.stop().records();
     let uncaught = of_kind(&records, "uncaught");
     assert_eq!(uncaught.len(), 1);

@@ -1,4 +1,5 @@
-//! A request that is refused for load is no failure: its response is a warning, and one warning a window counts all of them.
+//! Requests rejected because of load are not failures: each response record is a warning, and one record per window counts
+//! them.
 
 use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
@@ -30,7 +31,7 @@ fn rejections_have_retry_after_and_are_not_failures() {
     let levels: Vec<&Value> = of_kind(&records, "response").into_iter().map(|record| &record["level"]).collect();
     assert_eq!(levels, ["warning"; 3]);
     assert_eq!(of_kind(&records, "uncaught").len(), 0);
-    let [count] = counts(&records)[..] else { panic!("not one count: {records:#?}") };
+    let [count] = counts(&records)[..] else { panic!("there is not exactly one count: {records:#?}") };
     assert_eq!(
         (&count["level"], &count["refused"], &count["routes"]),
         (&json!("warning"), &json!({"429": 1, "503": 2}), &json!({"POST /probe/run": 3}))
@@ -43,12 +44,12 @@ fn rejections_have_retry_after_and_are_not_failures() {
 fn each_window_logs_one_warning_with_all_rejections() {
     let service = probe().env("APP__LOG__FLOOD__WINDOW_S", "2").env("APP__SERVER__RATE_LIMIT__REQUESTS", "1");
     let service = service.env("APP__SERVER__RATE_LIMIT__WINDOW_S", "3600").start();
-    let ask = || service.get("/nowhere").send().status;
-    assert_eq!([ask(), ask(), ask()], [404, 429, 429]);
+    let get = || service.get("/nowhere").send().status;
+    assert_eq!([get(), get(), get()], [404, 429, 429]);
     let count = service.wait_record("the count of a window", |record| !record["refused"].is_null());
     assert_eq!((&count["refused"], &count["level"]), (&json!({"429": 2}), &json!("warning")));
-    assert_eq!(ask(), 429);
+    assert_eq!(get(), 429);
     let records = service.stop().records();
     let counted: u64 = counts(&records).iter().filter_map(|record| record["refused"]["429"].as_u64()).sum();
-    assert_eq!((counts(&records).len(), counted), (2, 3), "the stop ends the window");
+    assert_eq!((counts(&records).len(), counted), (2, 3), "shutdown ends the window");
 }

@@ -1,4 +1,4 @@
-//! What users of an API expect of its HTTP layer, whatever the route.
+//! The HTTP layer of all routes.
 
 mod client_address;
 mod conditional_requests;
@@ -20,8 +20,7 @@ use serde_json::json;
 use system_tests::http::Reply;
 use system_tests::service::Running;
 
-/// An answer of each kind that the probe's service gives: of a handler, of an error, of a panic, of the router, and of none
-/// of these.
+/// One response of each kind: from a handler, an error, a panic, the router, and the middleware.
 #[track_caller]
 fn responses_of_every_kind(service: &Running, header: (&str, &str)) -> Vec<Reply> {
     let run = |finish| service.post("/probe/run").json(&json!({"finish": finish}));

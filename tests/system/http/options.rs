@@ -1,5 +1,4 @@
-//! OPTIONS names a route's methods, and so does the answer to a method that it does not have. A slash at the end of a path is
-//! what the operator says.
+//! OPTIONS and 405 responses list a route's methods. `server.trailing_slash` determines how a trailing slash is handled.
 
 use serde_json::json;
 use system_tests::service::{Running, Service};
@@ -32,7 +31,7 @@ fn options_and_405_list_the_allowed_methods() {
     assert_eq!(allowed(&service, "HEAD", "/probe/run").0, 405);
     problem(service.request("OPTIONS", "/nowhere"), 404);
     problem(service.request("OPTIONS", "/probe/nowhere"), 404);
-    // Without an origin in the settings there are no preflights.
+    // Without configured origins a preflight is an ordinary OPTIONS request.
     let preflight = service.request("OPTIONS", "/probe/run").header("origin", "https://shop.example");
     let reply = preflight.header("access-control-request-method", "POST").send();
     assert_eq!((reply.status, reply.header("access-control-allow-origin"), reply.body.len()), (204, None, 0));
@@ -83,7 +82,7 @@ fn trailing_slash_redirects_only_to_known_routes() {
     let service = slashes("redirect").start();
     let reply = service.post("/probe/run/?a=%2F&b=/").json(&json!({})).send();
     assert_eq!((reply.status, reply.header("location")), (308, Some("/probe/run?a=%2F&b=/")));
-    assert_eq!(service.get("/docs/").send().status, 200, "it has a route of its own");
+    assert_eq!(service.get("/docs/").send().status, 200, "it has its own route");
     for path in ["/", "//", "/nowhere/", "//evil.example/", "//probe/run/", "/\\evil.example/", "/probe/run//"] {
         let reply = service.get(path).send();
         assert_eq!((reply.status, reply.header("location")), (404, None), "{path}");

@@ -1,4 +1,4 @@
-//! A list leads from page to page by its `Link` header alone.
+//! Pagination by the `Link` header alone.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,17 @@ use system_tests::service::Running;
 
 use crate::api::{Engine, Member, admin, member, register, start, text};
 
-/// The links of an answer, by their relation.
+/// The links of a response by their relation.
 fn links(reply: &Reply) -> HashMap<String, String> {
     let header = reply.header("link").unwrap_or_else(|| panic!("no link in {:?}", reply.headers));
     let links = header.split(", ").map(|link| {
-        let (target, rel) = link.split_once(">; rel=").unwrap_or_else(|| panic!("no link: {link}"));
+        let (target, rel) = link.split_once(">; rel=").unwrap_or_else(|| panic!("not a link: {link}"));
         (rel.trim_matches('"').to_owned(), target.trim_start_matches('<').to_owned())
     });
     links.collect()
 }
 
-/// The ids of all pages from this one on, and how many pages there were.
+/// Follows the links from this page; returns all ids and the number of pages.
 #[track_caller]
 fn walk(app: &Running, by: &Member, path: &str) -> (Vec<String>, usize) {
     let (mut ids, mut pages) = (Vec::new(), 0);
@@ -30,7 +30,7 @@ fn walk(app: &Running, by: &Member, path: &str) -> (Vec<String>, usize) {
         ids.extend(page["items"].as_array().expect("a page has items").iter().map(|item| text(item, "id")));
         pages += 1;
         next = links(&reply).remove("next");
-        assert_eq!(next.is_some(), page["next"] != Value::Null, "the link says what the body says");
+        assert_eq!(next.is_some(), page["next"] != Value::Null, "the link and the body agree");
     }
     (ids, pages)
 }
@@ -63,6 +63,6 @@ fn user_links_lead_through_all_pages() {
     let others: Vec<String> = ["bob", "eve"].map(|name| text(&register(&app, name), "id")).into();
     let newest_first: Vec<String> = [vec![ada.id.clone()], others].concat().into_iter().rev().collect();
     assert_eq!(walk(&app, &ada, "/users?limit=1"), (newest_first, 3));
-    let whole = app.get("/users").bearer(&ada.token).send();
-    assert_eq!(links(&whole), HashMap::from([("first".to_owned(), "/users".to_owned())]));
+    let single_page = app.get("/users").bearer(&ada.token).send();
+    assert_eq!(links(&single_page), HashMap::from([("first".to_owned(), "/users".to_owned())]));
 }

@@ -1,4 +1,4 @@
-//! A client that asks too often is refused, politely and cheaply; others are not.
+//! The server's rate limit per client address.
 
 use serde_json::{Value, json};
 use system_tests::service::{Running, Service};
@@ -10,20 +10,20 @@ fn limited(requests: &str) -> Service {
     service.env("APP__SERVER__RATE_LIMIT__WINDOW_S", "3600").env("APP__SERVER__WORKERS", "2")
 }
 
-fn said(service: &Running) -> Value {
+fn script(service: &Running) -> Value {
     json!({"steps": [{"do": "log", "level": "info", "message": "the handler ran"}], "finish": {"respond": {"body": service.port.to_string()}}})
 }
 
 #[test]
 fn excess_requests_get_429_before_the_handler() {
     let service = limited("3").start();
-    let ask = || service.post("/probe/run").header("x-request-id", "the-callers").json(&said(&service)).send();
+    let post = || service.post("/probe/run").header("x-request-id", "the-callers").json(&script(&service)).send();
     for remaining in ["2", "1", "0"] {
-        let reply = ask();
+        let reply = post();
         assert_eq!((reply.status, reply.header("ratelimit-remaining")), (200, Some(remaining)));
         assert_eq!(reply.header("ratelimit-limit"), Some("3"));
     }
-    let reply = ask();
+    let reply = post();
     assert_eq!((reply.status, reply.header("content-type")), (429, Some("application/problem+json")));
     let wait: u64 = reply.header("retry-after").and_then(|it| it.parse().ok()).expect("whole seconds");
     assert!((1100..=1200).contains(&wait), "{wait}");
@@ -57,9 +57,9 @@ fn failures_count_towards_the_limit() {
 #[test]
 fn each_client_address_has_its_own_limit() {
     let service = limited("1").env("APP__SERVER__TRUSTED_PROXIES", "127.0.0.1").start();
-    let ask = |client: &str| service.get("/nowhere").header("x-forwarded-for", client).send().status;
-    assert_eq!([ask("192.0.2.1"), ask("192.0.2.1"), ask("192.0.2.2")], [404, 429, 404]);
-    assert_eq!([ask("2001:db8:1:2::1"), ask("2001:db8:1:2::2"), ask("2001:db8:1:3::1")], [404, 429, 404]);
+    let status = |client: &str| service.get("/nowhere").header("x-forwarded-for", client).send().status;
+    assert_eq!([status("192.0.2.1"), status("192.0.2.1"), status("192.0.2.2")], [404, 429, 404]);
+    assert_eq!([status("2001:db8:1:2::1"), status("2001:db8:1:2::2"), status("2001:db8:1:3::1")], [404, 429, 404]);
     let records = service.stop().records();
     let refused: Vec<&Value> = of_kind(&records, "response")
         .into_iter()
@@ -72,18 +72,18 @@ fn each_client_address_has_its_own_limit() {
 #[test]
 fn untrusted_forwarded_headers_are_ignored() {
     let service = limited("1").start();
-    let ask = |client: &str| service.get("/nowhere").header("x-forwarded-for", client).send().status;
-    assert_eq!([ask("192.0.2.1"), ask("192.0.2.2")], [404, 429]);
+    let status = |client: &str| service.get("/nowhere").header("x-forwarded-for", client).send().status;
+    assert_eq!([status("192.0.2.1"), status("192.0.2.2")], [404, 429]);
 }
 
 #[test]
 fn the_limit_resets_after_the_window() {
     let service = probe().env("APP__SERVER__RATE_LIMIT__REQUESTS", "1").env("APP__SERVER__RATE_LIMIT__WINDOW_S", "1");
     let service = service.start();
-    let ask = || service.get("/nowhere").send().status;
-    assert_eq!([ask(), ask()], [404, 429]);
-    system_tests::wait::until("the limit to be there again", std::time::Duration::from_secs(10), || {
-        (ask() == 404).then_some(())
+    let status = || service.get("/nowhere").send().status;
+    assert_eq!([status(), status()], [404, 429]);
+    system_tests::wait::until("the limit to reset", std::time::Duration::from_secs(10), || {
+        (status() == 404).then_some(())
     });
 }
 

@@ -1,4 +1,4 @@
-//! What a body must be, and what is said of one that is not so.
+//! Validation of request bodies, and the errors of invalid ones.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -34,7 +34,7 @@ fn arrays_are_rejected_where_objects_are_expected() {
     assert_eq!(invalid_fields(order(&app, &ada).json(&json!([good()["lines"]]))), ["(the whole)"]);
     assert_eq!(invalid_fields(order(&app, &ada).json(&json!({"lines": [["A-1", 2, 1250]]}))), ["lines[0]"]);
     assert_eq!(order(&app, &ada).json(&good()).send().status, 201);
-    assert!(!app.stop().stderr.contains(PASSWORD), "what was sent as a password stands in no record");
+    assert!(!app.stop().stderr.contains(PASSWORD), "no record contains the password");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn validation_errors_are_plain_and_bounded() {
     let app = api::start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     let lines = |line: Value| json!({"lines": [line]});
-    for (body, field, said) in [
+    for (body, field, message) in [
         (json!("x"), "(the whole)", "expected an object, got a string"),
         (json!({"lines": {}}), "lines", "expected an array, got an object"),
         (lines(json!(7)), "lines[0]", "expected an object, got a whole number"),
@@ -92,7 +92,7 @@ fn validation_errors_are_plain_and_bounded() {
         ),
     ] {
         let error = problem(order(&app, &ada).json(&body), 422)["errors"][0].clone();
-        assert_eq!((&error["field"], &error["message"]), (&json!(field), &json!(said)), "{body}");
+        assert_eq!((&error["field"], &error["message"]), (&json!(field), &json!(message)), "{body}");
     }
     let empty = vec![json!({"sku": "", "quantity": 0, "unit_price_cents": -1}); 90];
     let refusal = problem(order(&app, &ada).json(&json!({"lines": empty})), 422);
@@ -106,19 +106,19 @@ fn validation_errors_are_plain_and_bounded() {
 fn a_body_timeout_is_a_problem_response() {
     let app = Service::new(&binaries::app()).env("APP__SERVER__REQUEST_TIMEOUT_S", "1").start();
     let mut stream = TcpStream::connect(("127.0.0.1", app.port)).expect("it listens");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time can be set");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket accepts a timeout");
     let head = "POST /users/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
-    stream.write_all(head.as_bytes()).expect("it reads");
+    stream.write_all(head.as_bytes()).expect("the service reads the request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the connection ends");
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     for part in ["content-type: application/problem+json", "connection: close", "\"request_id\":"] {
         assert!(answer.contains(part), "{answer}");
     }
-    // Of a head that does not come no service knows.
+    // An incomplete head never reaches the service: there is no record.
     let mut stream = TcpStream::connect(("127.0.0.1", app.port)).expect("it listens");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time can be set");
-    stream.write_all(b"POST /users/login HTTP/1.1\r\nhost: a\r\n").expect("it reads");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket accepts a timeout");
+    stream.write_all(b"POST /users/login HTTP/1.1\r\nhost: a\r\n").expect("the service reads the request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the connection ends");
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.ends_with("\r\n\r\n"), "{answer}");

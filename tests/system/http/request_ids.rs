@@ -1,4 +1,4 @@
-//! A request keeps the id that its caller gave it, and every answer names it.
+//! Request ids: the caller's id is used if it is safe, and every response has one.
 
 use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
@@ -10,7 +10,7 @@ use crate::support::{probe, probe_with, run};
 fn the_callers_request_id_is_used_everywhere() {
     let project = Bugsink::shared().project();
     let service = probe_with(&project).start();
-    let script = json!({"steps": [{"do": "log", "level": "info", "message": "said"}], "finish": {"error": "broken"}});
+    let script = json!({"steps": [{"do": "log", "level": "info", "message": "a line"}], "finish": {"error": "broken"}});
     let reply = service.post("/probe/run").header("x-request-id", "web-1:7/a").json(&script).send();
     assert_eq!(reply.header("x-request-id"), Some("web-1:7/a"));
     assert_eq!(reply.json()["request_id"], "web-1:7/a");
@@ -37,7 +37,7 @@ fn missing_or_unsafe_request_ids_are_replaced() {
         let request = service.get("/nowhere");
         let reply = id.into_iter().fold(request, |request, id| request.header("x-request-id", id)).send();
         assert_eq!(reply.json()["request_id"].as_str(), reply.header("x-request-id"));
-        let id = reply.header("x-request-id").expect("every answer has one").to_owned();
+        let id = reply.header("x-request-id").expect("every response has an id").to_owned();
         assert!(id.len() == 36 && id.as_bytes()[14] == b'7', "a UUID of version 7: {id}");
         id
     };
@@ -49,7 +49,7 @@ fn missing_or_unsafe_request_ids_are_replaced() {
     }
     let stopped = service.stop();
     for secret in [jwt, "4111111111111111", "XSUPERVISOR"] {
-        assert!(!stopped.stderr.contains(secret), "{secret} is in what it wrote");
+        assert!(!stopped.stderr.contains(secret), "stderr contains {secret}");
     }
 }
 

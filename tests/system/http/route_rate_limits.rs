@@ -1,4 +1,4 @@
-//! Limits of a blueprint and of a route count beside that of the server, and the settings have the last word.
+//! Rate limits of blueprints and routes, in addition to the server's; settings take precedence.
 
 use system_tests::http::Reply;
 use system_tests::service::{Running, Service};
@@ -18,9 +18,9 @@ fn post(service: &Running, path: &str) -> Reply {
 }
 
 fn statuses(service: &Running, requests: &[(&str, &str)]) -> Vec<u16> {
-    let ask =
+    let send =
         |(method, path): &(&str, &str)| service.request(method, path).body("application/json", "{}").send().status;
-    requests.iter().map(ask).collect()
+    requests.iter().map(send).collect()
 }
 
 #[test]
@@ -58,12 +58,12 @@ fn all_limits_count_and_the_tightest_is_reported() {
     let service = service.env("APP__SERVER__RATE_LIMIT__WINDOW_S", "3600").start();
     assert_eq!(remaining(&post(&service, LIMITED)), "2 1");
     assert_eq!(remaining(&post(&service, "/probe/run")), "4 2");
-    // Of a path that no route fits, too.
+    // Paths without a route count, too.
     assert_eq!(remaining(&service.get("/probe/nowhere").send()), "4 1");
     assert_eq!(remaining(&service.get("/nowhere").send()), "6 2");
     assert_eq!(remaining(&post(&service, "/probe/run")), "4 0");
     assert_eq!(post(&service, "/probe/run").status, 429);
-    assert_eq!(service.get("/nowhere").send().status, 429, "what a blueprint refuses counts for the server");
+    assert_eq!(service.get("/nowhere").send().status, 429, "requests that the blueprint rejects count for the server");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn settings_override_route_limits() {
 
 #[test]
 fn a_limit_for_an_unknown_route_stops_the_start() {
-    for (value, said) in [
+    for (value, expected) in [
         ("GET /probe/run 1/60", "the blueprint probe has a rate limit for `GET /probe/run`, and no such route"),
         ("/users 1/60", "the blueprint probe has a rate limit for `/users`, and no such route"),
         (
@@ -87,6 +87,6 @@ fn a_limit_for_an_unknown_route_stops_the_start() {
     ] {
         let refused = set(&[("RATE_LIMIT__ROUTES", value)]).run();
         assert_eq!(refused.code(), Some(78));
-        assert!(refused.stderr.contains(said), "{}", refused.stderr);
+        assert!(refused.stderr.contains(expected), "{}", refused.stderr);
     }
 }

@@ -1,4 +1,4 @@
-//! What every answer tells a browser not to do with it.
+//! Security headers on every response.
 
 use super::responses_of_every_kind;
 use crate::support::probe;

@@ -1,4 +1,4 @@
-//! Each change is a record.
+//! Audit records: each change of the log policy is a record.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::{TOKEN, changes, level, operator_request, put, service};
 
 #[test]
 fn a_change_record_names_who_why_and_what() {
-    // Whatever the level.
+    // The record is written at any level.
     let service = service().env("APP__LOG__LEVEL", "critical").start();
     let mut body = level("debug", "1m");
     (body["by"], body["blueprint"], body["source"]) = ("ada".into(), "orders".into(), "command".into());

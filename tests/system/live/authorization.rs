@@ -1,4 +1,4 @@
-//! Who may read and change what is on.
+//! Authorization of log control.
 
 use system_tests::http::Reply;
 

@@ -1,4 +1,4 @@
-//! One request that a signed token raises: its level, and nothing else.
+//! Debug tokens: a signed token raises the log level of one request, and changes nothing else.
 
 use serde_json::{Value, json};
 use system_tests::http::Reply;
@@ -14,7 +14,7 @@ fn keyed(service: Service) -> Service {
     service.env("APP__LOG__DEBUG_KEY", KEY)
 }
 
-/// The command's answer.
+/// Runs `app log token`.
 fn command(args: &[&str], key: &str) -> Stopped {
     let command = probe().env("APP__LOG__DEBUG_KEY", key).arg("log").arg("token");
     args.iter().fold(command, |command, arg| command.arg(*arg)).run()
@@ -23,12 +23,12 @@ fn command(args: &[&str], key: &str) -> Stopped {
 fn token(level: &str, route: &str, lasts: &str) -> String {
     let made = command(&["--level", level, "--route", route, "--for", lasts], KEY);
     assert_eq!((made.code(), made.stderr.as_str()), (Some(0), ""));
-    let token = made.stdout.strip_suffix('\n').expect("a line feed ends it");
-    assert!(!token.contains(char::is_whitespace), "nothing else is written: {token:?}");
+    let token = made.stdout.strip_suffix('\n').expect("the output ends with a line feed");
+    assert!(!token.contains(char::is_whitespace), "the output is only the token: {token:?}");
     token.to_owned()
 }
 
-/// A request that says something at debug, info and error.
+/// Sends a request that logs at debug, info and error.
 fn send(service: &Running, id: &str, tokens: &[&str]) -> Reply {
     let lines =
         ["debug", "info"].map(|level| json!({"do": "log", "level": level, "message": format!("{level} of {id}")}));
@@ -42,15 +42,15 @@ fn send(service: &Running, id: &str, tokens: &[&str]) -> Reply {
     tokens.iter().fold(request, |request, token| request.header("x-debug-log", token)).send()
 }
 
-/// The records of a request: level, message, and whether each is marked.
+/// The records of a request: level, message, and whether each has `debug`.
 fn shown(records: &[Value], id: &str) -> Vec<(String, String, bool)> {
     let of_request = records.iter().filter(|record| record["request_id"] == id);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    // At debug and trace libraries speak too.
+    // At debug and trace, libraries log lines, too.
     let of_request = of_request.filter(|record| {
         record["kind"] != "line" || record["target"].as_str().is_some_and(|it| it.starts_with("system_tests"))
     });
-    // A failure is written once its stack is resolved, which may be after the response.
+    // The order varies: a failure is written when its stack is resolved, possibly after the response.
     let mut shown: Vec<_> =
         of_request.map(|record| (text(&record["level"]), text(&record["message"]), record["debug"] == true)).collect();
     shown.sort();
@@ -111,7 +111,7 @@ fn a_debug_token_adds_sentry_breadcrumbs() {
     service.stop();
     let events = project.events();
     let of = |id: &str| {
-        let event = events.iter().find(|event| event["tags"]["request_id"] == id).expect("it has an event");
+        let event = events.iter().find(|event| event["tags"]["request_id"] == id).expect("the request has an event");
         assert!(!event.to_string().contains("x-debug-log"), "{event}");
         breadcrumbs(event).into_iter().filter(|crumb| crumb.ends_with(id)).collect::<Vec<_>>()
     };
@@ -122,16 +122,16 @@ fn a_debug_token_adds_sentry_breadcrumbs() {
 #[test]
 fn forged_tokens_are_ignored_and_counted_in_one_warning() {
     let service = keyed(probe()).env("APP__LOG__FLOOD__WINDOW_S", "3600").start();
-    let right = token("debug", ROUTE, "15m");
+    let valid = token("debug", ROUTE, "15m");
     let foreign = token("debug", "GET /orders", "15m");
     let other_key =
         command(&["--level", "debug", "--route", ROUTE], "another key of the tests, longer than 32 bytes").stdout;
-    let (head, mac) = right.rsplit_once('.').expect("it has parts");
+    let (head, mac) = valid.rsplit_once('.').expect("a token has parts");
     let forged: Vec<String> = (0..1000)
         .map(|n| match n % 5 {
             0 => format!("{head}.{}", mac.chars().rev().collect::<String>()),
-            1 => format!("{right}{n}"),
-            2 => right[..right.len() - 1 - n % 7].to_owned(),
+            1 => format!("{valid}{n}"),
+            2 => valid[..valid.len() - 1 - n % 7].to_owned(),
             3 => other_key.trim_end().to_owned(),
             _ => foreign.clone(),
         })
@@ -140,13 +140,13 @@ fn forged_tokens_are_ignored_and_counted_in_one_warning() {
     for token in &forged {
         assert_eq!(service.post("/probe/run").header("x-debug-log", token).json(&script).send().status, 204);
     }
-    // Two tokens are one too many, however right they are.
-    send(&service, "twice", &[&right, &right]);
-    send(&service, "right", &[&right]);
+    // Two tokens are rejected even if both are valid.
+    send(&service, "twice", &[&valid, &valid]);
+    send(&service, "valid", &[&valid]);
     let records = service.stop().records();
     assert!(records.iter().all(|record| record["message"] != "hidden"));
     assert!(shown(&records, "twice").iter().all(|(level, _, marked)| level != "debug" && !marked));
-    assert_eq!(shown(&records, "right")[0], row("debug", "debug of right", true));
+    assert_eq!(shown(&records, "valid")[0], row("debug", "debug of valid", true));
     let warnings: Vec<_> =
         of_kind(&records, "service").into_iter().filter(|record| record.get("refused").is_some()).collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -165,8 +165,9 @@ fn an_expired_token_is_ignored() {
         sent += 1;
         let id = format!("request-{sent}");
         send(&service, &id, &[&token]);
-        service
-            .wait_record("its response", |record| record["kind"] == "response" && record["request_id"] == id.as_str());
+        service.wait_record("the response record", |record| {
+            record["kind"] == "response" && record["request_id"] == id.as_str()
+        });
         shown(&service.records(), &id).iter().all(|(.., marked)| !marked).then_some(())
     });
 }
@@ -179,9 +180,9 @@ fn the_command_reports_invalid_arguments() {
         (["--level", "debug", "--route", "POST /nowhere"], KEY, 1, "POST /nowhere"),
         (["--level", "debug", "--route", "/probe/run"], KEY, 1, "method"),
     ] {
-        let answer = command(&args, key);
-        assert_eq!((answer.code(), answer.stdout.as_str()), (Some(code), ""), "{args:?} {}", answer.stderr);
-        assert!(answer.stderr.contains(reason), "{args:?}: {}", answer.stderr);
+        let output = command(&args, key);
+        assert_eq!((output.code(), output.stdout.as_str()), (Some(code), ""), "{args:?} {}", output.stderr);
+        assert!(output.stderr.contains(reason), "{args:?}: {}", output.stderr);
     }
     let too_long = command(&["--level", "debug", "--route", ROUTE, "--for", "48h"], KEY);
     assert_eq!(too_long.code(), Some(1), "{}", too_long.stderr);

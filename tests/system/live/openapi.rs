@@ -1,4 +1,4 @@
-//! The management listener's own API document.
+//! The API document of the management listener.
 
 use serde_json::Value;
 

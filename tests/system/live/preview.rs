@@ -1,4 +1,4 @@
-//! A dry run says what an override would change, and changes nothing.
+//! Dry runs: a preview of the changes of an override.
 
 use serde_json::{Value, json};
 

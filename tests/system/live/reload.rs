@@ -1,4 +1,4 @@
-//! Settings that are read again: on a signal, or when the content of their files changes.
+//! Settings reload: on SIGHUP, or when the content of a settings file changes.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -12,16 +12,16 @@ use system_tests::service::Running;
 use super::{changes, service, state};
 use crate::support::run;
 
-fn start(config: &Path, own: &[(&str, &str)]) -> Running {
+fn start(config: &Path, variables: &[(&str, &str)]) -> Running {
     let service = service().arg("--config").arg(config);
-    own.iter().fold(service, |service, (key, value)| service.env(key, *value)).start()
+    variables.iter().fold(service, |service, (key, value)| service.env(key, *value)).start()
 }
 
 fn write(config: &Path, text: &str) {
     scratch::write(&config.join("default.toml"), text);
 }
 
-/// Reloads, and waits for the record of it.
+/// Reloads the settings, and waits for the audit record.
 fn reload(service: &Running, count: usize) -> Value {
     service.signal("HUP");
     wait_change(service, count)
@@ -55,7 +55,7 @@ fn sighup_applies_changes_and_lists_settings_needing_restart() {
     assert_ne!(now["version"], version);
     run(service.client(), json!([{"do": "log", "level": "debug", "message": "now shown"}]), Value::Null);
     service.wait_record("the line", |record| record["message"] == "now shown");
-    // It is written also when nothing has changed, and a restart is still needed.
+    // A reload without changes is recorded, too, and still lists the settings that need a restart.
     let change = reload(&service, 2);
     assert_eq!((&change["before"], &change["after"]), (&json!({}), &json!({})));
     assert_eq!(change["needs_restart"], json!(["server.max_body_bytes"]));
@@ -106,15 +106,15 @@ fn file_watching_follows_symlinks() {
         ("two", "log.level = \"debug\"\n"),
     ] {
         let directory = scratch.join(name);
-        std::fs::create_dir(&directory).expect("it can be made");
+        std::fs::create_dir(&directory).expect("the scratch directory is writable");
         write(&directory, text);
     }
-    // As Kubernetes mounts a ConfigMap: a link that is replaced as a whole.
+    // Like a Kubernetes ConfigMap mount: a symbolic link that is replaced atomically.
     let config = scratch.join("config");
     let swap = |name: &str| {
         let new = scratch.join("new");
-        symlink(scratch.join(name), &new).expect("it can be linked");
-        std::fs::rename(&new, &config).expect("it can be replaced");
+        symlink(scratch.join(name), &new).expect("the scratch directory is writable");
+        std::fs::rename(&new, &config).expect("the link can be replaced");
     };
     swap("one");
     let service = start(&config, &[("APP__CONFIG__WATCH_S", "1")]);

@@ -1,4 +1,4 @@
-//! What led to a failure is shown with it, although it is below the level.
+//! Retroactive lines: lines below the log level are written when their request fails.
 
 use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
@@ -6,7 +6,7 @@ use system_tests::service::Stopped;
 
 use crate::support::{breadcrumbs, probe, probe_with, run};
 
-/// Lines at debug, then the end.
+/// Steps that log lines at several levels.
 fn script() -> Value {
     json!([
         {"do": "log", "level": "trace", "message": "step trace"},
@@ -16,7 +16,7 @@ fn script() -> Value {
     ])
 }
 
-/// The steps on stderr, and whether each is marked; the failure's own record ends them.
+/// The steps on stderr, and whether each has `retroactive`; the failure's record is last.
 fn steps(stopped: &Stopped) -> Vec<(String, bool)> {
     let records = stopped.records();
     let of_request = records.iter().filter(|record| {
@@ -45,7 +45,7 @@ fn failures_write_retroactive_lines_before_their_record() {
         let stopped = service.stop();
         let expected = [row("step two", false), row("step one", true), row("step three", true), row(failure, false)];
         assert_eq!(steps(&stopped), expected, "{}", stopped.stderr);
-        assert!(!stopped.stderr.contains("hunter2"), "they are redacted");
+        assert!(!stopped.stderr.contains("hunter2"), "retroactive lines are redacted");
     }
 }
 

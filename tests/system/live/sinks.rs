@@ -1,4 +1,4 @@
-//! Sinks that are switched off and on.
+//! Sinks that overrides switch off and on.
 
 use std::time::{Duration, Instant};
 
@@ -117,7 +117,7 @@ fn mode_switches_work_while_sentry_hangs() {
         .map(|record| record["message"].as_str().unwrap_or_default().to_owned())
         .collect();
     assert_eq!(exceptions, (0..20).map(|n| format!("in both {n}")).collect::<Vec<_>>());
-    // Nothing else of itself: neither losses nor last words.
+    // No other service records: neither losses nor a stop record.
     let service_records = of_kind(&records, "service");
     assert_eq!(service_records.len(), 2, "{service_records:?}");
     let modes: Vec<_> = changes(&records).iter().map(|change| change["after"]["log.mode"].clone()).collect();

@@ -1,4 +1,4 @@
-//! The clients of one service: those that leave, and those that wait for their answers.
+//! The clients of one service: some disconnect, and one waits for its responses.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use system_tests::service::Running;
 use super::ledger::{Observed, order};
 use crate::api::{Member, PASSWORD, text};
 
-/// Tells the clients that stay to stop, however those that leave have ended.
+/// Stops the waiting client when the disconnecting ones have ended, even by a panic.
 struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
@@ -26,9 +26,9 @@ impl Drop for StopOnDrop<'_> {
 pub struct Clients<'a> {
     app: &'a Running,
     ada: &'a Member,
-    /// The longest that a client waits before it leaves.
+    /// The maximum time before a client disconnects.
     max_wait: Duration,
-    /// Held by whoever is not to be disturbed.
+    /// Held by a client that requires the service for itself.
     exclusive: Mutex<()>,
     observed: Mutex<Observed>,
     errors: Mutex<Vec<String>>,
@@ -36,13 +36,13 @@ pub struct Clients<'a> {
 
 impl<'a> Clients<'a> {
     pub fn new(app: &'a Running, ada: &'a Member) -> Self {
-        // A little longer than an order takes that nobody disturbs.
+        // Slightly longer than an order takes without other load.
         let max_wait = typical_duration(app, ada) * 11 / 10;
         Self { app, ada, max_wait, exclusive: Mutex::default(), observed: Mutex::default(), errors: Mutex::default() }
     }
 
-    /// Lets so many clients leave so many times each, while another one stays. Gives what they were observed, and what they
-    /// should not have been observed.
+    /// Runs clients that disconnect this many times each, and one client that waits. Returns the responses that they observed
+    /// and the unexpected ones.
     pub fn run(self, disconnecting: usize, times: usize, progress: impl Fn() + Sync) -> (Observed, Vec<String>) {
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -61,7 +61,7 @@ impl<'a> Clients<'a> {
         (observed, self.errors.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A client that leaves so many times, each time after a while.
+    /// A client that disconnects this many times, each time after a different delay.
     fn run_disconnecting(&self, client: usize, times: usize, progress: impl Fn()) {
         let mut disconnected = 0;
         for n in 0_usize.. {
@@ -69,7 +69,7 @@ impl<'a> Clients<'a> {
                 break;
             }
             let tag = format!("disconnects-{client}-{n}");
-            // Half of them meet nobody on the way: they get further.
+            // Half of the requests have no competition, so that they progress further.
             let exclusive = n.is_multiple_of(2).then(|| lock(&self.exclusive));
             let sent = place(self.app, self.ada, &tag).header("idempotency-key", &tag).dispatch();
             let sent = sent.expect("a request can be sent");
@@ -83,17 +83,17 @@ impl<'a> Clients<'a> {
                 progress();
             }
             drop(exclusive);
-            // The others' turn: what it has disconnected behind is over then, or never will be.
+            // Lets the others continue: the abandoned transaction has ended by then, or never will.
             self.expect(self.app.get("/users/me").bearer(&self.ada.token), 200);
         }
     }
 
-    /// Sends it, and expects this status.
+    /// Sends a request and expects this status.
     fn expect(&self, request: Request, status: u16) -> Option<Reply> {
         let why = match self.send_shared(request) {
             Ok(reply) if reply.status == status => return Some(reply),
             Ok(reply) => format!("{} instead of {status}: {}", reply.status, reply.text()),
-            Err(error) => format!("no answer instead of {status}: {error}"),
+            Err(error) => format!("no response instead of {status}: {error}"),
         };
         lock(&self.errors).push(why);
         None
@@ -105,11 +105,11 @@ impl<'a> Clients<'a> {
                 lock(&self.observed).orders.insert(tag, (text(&reply.json(), "id"), false));
             }
             Ok(reply) => lock(&self.errors).push(format!("{} instead of 201 to {tag}: {}", reply.status, reply.text())),
-            Err(error) => lock(&self.errors).push(format!("no answer instead of 201 to {tag}: {error}")),
+            Err(error) => lock(&self.errors).push(format!("no response instead of 201 to {tag}: {error}")),
         }
     }
 
-    /// A client that waits for its answers.
+    /// A client that waits for its responses.
     fn run_waiting(&self, stop: &AtomicBool) {
         let Self { app, ada, .. } = self;
         for n in (0..).take_while(|_| !stop.load(Ordering::Relaxed)) {
@@ -141,12 +141,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An order of this tag that is not placed yet.
+/// A request that places an order with this tag.
 pub fn place(app: &Running, by: &Member, tag: &str) -> Request {
     app.post("/orders").bearer(&by.token).json(&order(tag))
 }
 
-/// How long an order takes that nobody disturbs.
+/// The duration of placing an order without other load.
 fn typical_duration(app: &Running, by: &Member) -> Duration {
     let once = |n: usize| {
         let began = Instant::now();

@@ -1,7 +1,7 @@
-//! Clients that leave in the middle of a write, among others that stay. What was acknowledged is stored, and what was not
-//! is there as a whole or not at all.
+//! Clients that disconnect during writes, among others that wait. Acknowledged writes are stored; all other writes are stored
+//! completely or not at all.
 //!
-//! `SOAK_HANGUPS` is how many clients leave on each database; `cargo xtask soak hangups` sets it.
+//! `SOAK_HANGUPS` is the number of disconnects per database; `cargo xtask soak hangups` sets it.
 
 mod clients;
 mod ledger;
@@ -25,20 +25,20 @@ use clients::{Clients, place};
 use ledger::Stored;
 
 const DEFAULT_COUNT: usize = 300;
-/// A soak tells so often how far it is.
+/// The number of progress reports of a soak.
 const PROGRESS_REPORTS: usize = 20;
 
-/// Services, each with a database of its own, that clients leave.
+/// Services, each with its own database, under disconnecting clients.
 struct Soak {
     name: &'static str,
     engine: Engine,
-    /// How delay whatever PostgreSQL says comes.
+    /// The delay of PostgreSQL's responses.
     delay: Option<Duration>,
-    /// The most connections of each service; there are as many services.
+    /// The maximum number of connections, for each service.
     pools: &'static [u32],
-    /// Clients of each service that leave.
+    /// The number of disconnecting clients per service.
     disconnecting: usize,
-    /// How often clients leave, all in all.
+    /// The total number of disconnects.
     count: usize,
     began: Instant,
     disconnected: AtomicUsize,
@@ -47,7 +47,7 @@ struct Soak {
 #[test]
 fn acknowledged_writes_are_stored_on_slow_postgres() {
     let delay = Some(Duration::from_millis(30));
-    let name = "a PostgreSQL that answers 30 ms delay";
+    let name = "PostgreSQL with a delay of 30 ms";
     Soak::new(name, Engine::Postgres, count() * 2 / 3, (&[1; 15], 1), delay).run();
 }
 
@@ -61,10 +61,10 @@ fn acknowledged_writes_are_stored_on_sqlite() {
     Soak::new("SQLite", Engine::Sqlite, count(), (&[8, 1], 4), None).run();
 }
 
-/// What became of one service.
+/// The result of one service.
 struct Outcome {
     acknowledged: usize,
-    /// Writes of clients that had disconnected, and that were done all the same.
+    /// The number of writes that were stored although the client had disconnected.
     done: usize,
     errors: Vec<String>,
 }
@@ -99,13 +99,13 @@ impl Soak {
             let services: Vec<_> = self.pools.iter().map(|pool| scope.spawn(|| self.service(*pool))).collect();
             services
                 .into_iter()
-                .map(|service| service.join().expect("a service and its clients came to the end"))
+                .map(|service| service.join().expect("a service and its clients do not panic"))
                 .collect()
         });
         let sum = |of: fn(&Outcome) -> usize| outcomes.iter().map(of).sum::<usize>();
         let errors: Vec<&String> = outcomes.iter().flat_map(|outcome| &outcome.errors).collect();
         figures::print(&format!(
-            "hang-ups on {}: {} left in {:.1} s, {} of their orders stored; {} acknowledged writes, {} lost, {} things errors",
+            "disconnects on {}: {} in {:.1} s, {} of their orders stored; {} acknowledged writes, {} lost, {} errors",
             self.name,
             self.disconnected.load(Ordering::Relaxed),
             self.began.elapsed().as_secs_f64(),
@@ -116,13 +116,13 @@ impl Soak {
         ));
         assert!(
             errors.is_empty(),
-            "{} things are errors, of which the first are {:#?}",
+            "{} errors, of which the first are {:#?}",
             errors.len(),
             &errors[..errors.len().min(20)]
         );
     }
 
-    /// One service with its clients, from its start to what is in its database when all is over.
+    /// Runs one service with its clients, and checks its database at the end.
     fn service(&self, pool: u32) -> Outcome {
         let scratch = Scratch::new("disconnects");
         let url = match self.engine {
@@ -134,7 +134,7 @@ impl Soak {
             proxy.as_ref().map_or_else(|| url.clone(), |proxy| Postgres::shared().url_via(proxy.port(), &url));
         let service = |url: &str| {
             let service = Service::new(&binaries::app()).env("APP__DATABASE__URL", url);
-            // Whoever stays waits for a turn, and gets it.
+            // Long enough that a waiting client always gets a connection.
             service.env("APP__DATABASE__ACQUIRE_TIMEOUT_S", "30")
         };
         let app = service(&url_via_proxy).env("APP__DATABASE__MAX_CONNECTIONS", pool.to_string()).start();
@@ -158,13 +158,13 @@ impl Soak {
         }
         errors.extend(of_kind(&stopped.records(), "uncaught").iter().map(|record| record.to_string()));
 
-        // Whoever has left may ask again, and then it is done once.
+        // A disconnected client may retry, and the write is done once.
         let again = service(&url).start();
         for tag in &observed.disconnected {
             let reply = place(&again, &ada, tag).header("idempotency-key", tag).send();
             let replayed = reply.header("idempotency-replayed").is_some();
             if (reply.status, replayed) != (201, stored.has(tag)) {
-                errors.push(format!("{tag} asked for again is {} (replayed: {replayed})", reply.status));
+                errors.push(format!("{tag} retried is {} (replayed: {replayed})", reply.status));
             }
         }
         again.stop();
@@ -177,16 +177,16 @@ impl Soak {
         let disconnected = self.disconnected.fetch_add(1, Ordering::Relaxed) + 1;
         if count() > DEFAULT_COUNT && disconnected.is_multiple_of(self.count.div_ceil(PROGRESS_REPORTS)) {
             let seconds = self.began.elapsed().as_secs();
-            figures::print(&format!("hang-ups on {}: {disconnected} of {} in {seconds} s", self.name, self.count));
+            figures::print(&format!("disconnects on {}: {disconnected} of {} in {seconds} s", self.name, self.count));
         }
     }
 
-    /// What is still open when everybody has left or has an answer, and some time has passed.
+    /// Transactions that are still open some time after all clients have disconnected or received a response.
     fn find_open_transactions(&self, url: &str) -> Option<String> {
         let mut database = DirectConnection::open(url);
         let Engine::Postgres = self.engine else {
             let locked = database.try_run("BEGIN IMMEDIATE; ROLLBACK").err();
-            return locked.map(|error| format!("the database is locked for good: {error}"));
+            return locked.map(|error| format!("the database remains locked: {error}"));
         };
         let sql = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
                    AND state <> 'idle'";
@@ -197,7 +197,7 @@ impl Soak {
                 return None;
             }
             if began.elapsed() > Duration::from_secs(10) {
-                return Some(format!("connections that are not idle for good: {states:?}"));
+                return Some(format!("connections that do not become idle: {states:?}"));
             }
             sleep(Duration::from_millis(50));
         }
