@@ -20,7 +20,7 @@ fn is_hostile(c: char) -> bool {
 /// Sends raw bytes, and reads the response to the end.
 fn send(service: &Running, bytes: &[u8]) {
     let mut stream = TcpStream::connect(("127.0.0.1", service.port)).expect("the service listens");
-    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket takes a timeout");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket accepts a timeout");
     stream.write_all(bytes).expect("it is sent");
     stream.read_to_end(&mut Vec::new()).expect("the service ends the connection");
 }
