@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cyanotype_telemetry::failure::sentence;
+use cyanotype_telemetry::failure::display_chain;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -64,10 +64,10 @@ impl Ofrep {
             request = request.header(AUTHORIZATION, authorization);
         }
         let request = request.body(Full::from(body)).map_err(|error| away(error.to_string()))?;
-        let answer = self.client.request(request).await.map_err(|error| away(sentence(&error)))?;
+        let answer = self.client.request(request).await.map_err(|error| away(display_chain(&error)))?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), MAX_BODY).collect().await;
-        let body = body.map_err(|error| away(sentence(&*error)))?.to_bytes();
+        let body = body.map_err(|error| away(display_chain(&*error)))?.to_bytes();
         match status {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(wrong(EvaluationErrorCode::FlagNotFound, "")),

@@ -28,7 +28,7 @@ impl Gate {
         let snapshot = self.0.read();
         // Before there is a policy there is no service that could have one.
         let Some(snapshot) = &*snapshot else { return true };
-        let has_sentry = |origin: &Origin<'_>| snapshot.in_force(origin).policy.has_sentry();
+        let has_sentry = |origin: &Origin<'_>| snapshot.values_for(origin).policy.has_sentry();
         request::with_current(|request| has_sentry(&Origin::new(Some(request.identity()), "")))
             .unwrap_or_else(|| has_sentry(&Origin::default()))
     }

@@ -29,7 +29,7 @@ use crate::stack::Stack;
 #[track_caller]
 pub fn capture_exception(error: &(dyn Error + 'static)) -> Option<EventId> {
     let pipeline = pipeline()?;
-    let failure = Failure::of(error, Some(Arc::new(Stack::capture())));
+    let failure = Failure::new(error, Some(Arc::new(Stack::capture())));
     pipeline.report(Report::failure(Kind::Exception, &target(Location::caller()), failure))
 }
 

@@ -40,7 +40,7 @@ pub struct Explanation {
 impl Explanation {
     /// The table of this policy.
     #[must_use]
-    pub fn of(policy: &Policy) -> Self {
+    pub fn new(policy: &Policy) -> Self {
         let rows = KINDS.iter().flat_map(|(kind, _, levels)| rows(policy, *kind, levels)).collect();
         Self { settings: *policy, rows }
     }

@@ -33,22 +33,21 @@ pub struct Failure {
 }
 
 /// A source that is its own source would never end.
-const LONGEST_CHAIN: usize = 32;
+const MAX_CHAIN: usize = 32;
 
 impl Failure {
     /// The failure that an error is.
     #[must_use]
-    pub fn of(error: &(dyn Error + 'static), stack: Option<Arc<Stack>>) -> Self {
-        let chain = chain(error)
-            .take(LONGEST_CHAIN)
-            .map(|error| Link { type_name: type_name(error), message: error.to_string() });
+    pub fn new(error: &(dyn Error + 'static), stack: Option<Arc<Stack>>) -> Self {
+        let chain =
+            chain(error).take(MAX_CHAIN).map(|error| Link { type_name: type_name(error), message: error.to_string() });
         Self { chain: chain.collect(), stack, panic: false, outage: false }
     }
 
     /// The failure of a body's stream, without what actix wraps around it, once for each layer that it passed.
     #[must_use]
-    pub fn of_body(error: &(dyn Error + 'static)) -> Self {
-        let mut failure = Self::of(error, None);
+    pub fn from_body_error(error: &(dyn Error + 'static)) -> Self {
+        let mut failure = Self::new(error, None);
         let wrapped = failure.chain.iter().take_while(|link| link.type_name.starts_with("actix_http::")).count();
         // Where there is nothing else, the innermost of them is what is known.
         failure.chain.drain(..wrapped.min(failure.chain.len() - 1));
@@ -57,14 +56,14 @@ impl Failure {
 
     /// A failure that comes with no error of its own.
     #[must_use]
-    pub fn plain(type_name: &str, message: String) -> Self {
+    pub fn from_message(type_name: &str, message: String) -> Self {
         Self { chain: vec![Link { type_name: type_name.into(), message }], stack: None, panic: false, outage: false }
     }
 
     /// A panic.
     #[must_use]
     pub fn panic(message: String, stack: Stack) -> Self {
-        Self { stack: Some(Arc::new(stack)), panic: true, ..Self::plain("panic", message) }
+        Self { stack: Some(Arc::new(stack)), panic: true, ..Self::from_message("panic", message) }
     }
 
     /// The outermost error.
@@ -87,12 +86,12 @@ pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (
 
 /// An error and its sources in one sentence.
 #[must_use]
-pub fn sentence(error: &(dyn Error + 'static)) -> String {
+pub fn display_chain(error: &(dyn Error + 'static)) -> String {
     chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// Whether two reports of one request are of the same failure: one's messages are the end of the other's.
-pub(crate) fn is_same(a: &[String], b: &[String]) -> bool {
+pub(crate) fn is_same_failure(a: &[String], b: &[String]) -> bool {
     a.ends_with(b) || b.ends_with(a)
 }
 
@@ -135,7 +134,7 @@ mod tests {
             }
         }
         let outer = Outer("x".parse::<i32>().expect_err("is no number"));
-        let failure = Failure::of(&outer, None);
+        let failure = Failure::new(&outer, None);
         assert_eq!(failure.messages(), ["no quantity", "invalid digit found in string"]);
         let types: Vec<&str> = failure.chain.iter().map(|link| link.type_name.as_str()).collect();
         assert_eq!(types, ["Outer", "ParseIntError"]);
@@ -144,14 +143,14 @@ mod tests {
     #[test]
     fn an_error_without_a_name_is_an_error() {
         let error: Box<dyn Error + Send + Sync> = "plain text".into();
-        assert_eq!(Failure::of(&*error, None).first().type_name, "Error");
+        assert_eq!(Failure::new(&*error, None).first().type_name, "Error");
     }
 
     #[test]
     fn a_failure_is_the_same_when_one_chain_is_the_end_of_the_other() {
         let chain = |messages: &[&str]| messages.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>();
-        assert!(is_same(&chain(&["wrapped", "cause"]), &chain(&["cause"])));
-        assert!(is_same(&chain(&["cause"]), &chain(&["wrapped", "cause"])));
-        assert!(!is_same(&chain(&["wrapped", "cause"]), &chain(&["wrapped"])));
+        assert!(is_same_failure(&chain(&["wrapped", "cause"]), &chain(&["cause"])));
+        assert!(is_same_failure(&chain(&["cause"]), &chain(&["wrapped", "cause"])));
+        assert!(!is_same_failure(&chain(&["wrapped", "cause"]), &chain(&["wrapped"])));
     }
 }

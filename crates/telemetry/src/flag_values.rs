@@ -10,7 +10,7 @@ use crate::settings::Mode;
 /// use cyanotype_telemetry::effective::FlagValues;
 ///
 /// let flags = FlagValues { debug: Some(Level::Debug), ..FlagValues::default() };
-/// assert_eq!(flags.verbosest(), Some(Level::Debug));
+/// assert_eq!(flags.min_level(), Some(Level::Debug));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FlagValues {
@@ -25,7 +25,7 @@ pub struct FlagValues {
 impl FlagValues {
     /// The lowest level that is set.
     #[must_use]
-    pub fn verbosest(&self) -> Option<Level> {
+    pub fn min_level(&self) -> Option<Level> {
         self.level.into_iter().chain(self.debug).min()
     }
 }

@@ -77,7 +77,7 @@ pub use pipeline::{BeforeBreadcrumb, Pipeline, pipeline};
 pub use policy::{Destinations, Kind, Policy, StackPlacement, ToSentry};
 pub use record::{Breadcrumb, EventId};
 pub use report::Report;
-pub use routes::is_for;
+pub use routes::route_matches;
 pub use settings::Settings;
 pub use sinks::{EventSink, LineSink, Scope, Sinks};
 pub use start::start;

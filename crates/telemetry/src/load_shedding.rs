@@ -16,11 +16,11 @@ pub struct RefusedForLoad;
 
 /// Counts requests that are refused for load.
 #[derive(Debug)]
-pub(crate) struct LoadShedding(WindowCounter<Refused>);
+pub(crate) struct LoadShedding(WindowCounter<RefusedRequests>);
 
 /// What was refused in a window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct RefusedRequests {
     statuses: BTreeMap<u16, u64>,
     /// Those that a route was found for.
     routes: BTreeMap<String, u64>,
@@ -32,8 +32,13 @@ impl LoadShedding {
     }
 
     /// Counts one. The first one opens a window, at whose end `report` gets the counts.
-    pub(crate) fn count(&self, status: u16, route: Option<String>, report: impl FnOnce(Refused) + Send + 'static) {
-        let add = |refused: &mut Refused| {
+    pub(crate) fn count(
+        &self,
+        status: u16,
+        route: Option<String>,
+        report: impl FnOnce(RefusedRequests) + Send + 'static,
+    ) {
+        let add = |refused: &mut RefusedRequests| {
             *refused.statuses.entry(status).or_default() += 1;
             if let Some(route) = route {
                 *refused.routes.entry(route).or_default() += 1;
@@ -43,12 +48,12 @@ impl LoadShedding {
     }
 
     /// Ends the window now.
-    pub(crate) fn end(&self) -> Option<Refused> {
+    pub(crate) fn end(&self) -> Option<RefusedRequests> {
         self.0.end()
     }
 }
 
-impl Refused {
+impl RefusedRequests {
     /// The message of the warning, and its data.
     pub(crate) fn into_report(self) -> (String, Map<String, Value>) {
         let total: u64 = self.statuses.values().sum();

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cyanotype_telemetry::failure::sentence;
+use cyanotype_telemetry::failure::display_chain;
 
 use super::Blueprint;
 use super::error::RegistryError;
@@ -46,7 +46,7 @@ impl StartedBlueprints {
                     continue;
                 }
                 (Ok(()), Some(conflict)) => NotStarted::Conflict(conflict),
-                (Err(error), _) => NotStarted::Failed { blueprint: blueprint.name(), reason: sentence(&*error) },
+                (Err(error), _) => NotStarted::Failed { blueprint: blueprint.name(), reason: display_chain(&*error) },
             };
             started.stop(Duration::from_secs(1)).await;
             return Err(problem);
@@ -87,7 +87,7 @@ impl StartedBlueprints {
     pub(crate) async fn ready(&self) -> Vec<(&'static str, Result<(), String>)> {
         let asked = self.started.iter().map(async |(blueprint, resources)| {
             let answer = match tokio::time::timeout(READY_LIMIT, blueprint.ready(resources)).await {
-                Ok(answer) => answer.map_err(|error| sentence(&*error)),
+                Ok(answer) => answer.map_err(|error| display_chain(&*error)),
                 Err(_) => Err(format!("no answer in {} s", READY_LIMIT.as_secs())),
             };
             (blueprint.name(), answer)

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::level::Level;
-use crate::routes::is_for;
+use crate::routes::route_matches;
 
 /// A level for the requests of one route or one trace, until it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +65,10 @@ impl DebugGrant {
 
     /// Whether it is for this request, of a method, the pattern that its path fits and a trace. `HEAD` counts as `GET`.
     #[must_use]
-    pub fn is_for(&self, method: &str, route: Option<&str>, trace: Uuid) -> bool {
+    pub fn applies_to(&self, method: &str, route: Option<&str>, trace: Uuid) -> bool {
         match &self.limit {
             Limit::Trace(granted) => *granted == trace,
-            Limit::Route(granted) => route.is_some_and(|route| is_for(granted, method, route)),
+            Limit::Route(granted) => route.is_some_and(|route| route_matches(granted, method, route)),
         }
     }
 
@@ -131,8 +131,8 @@ mod tests {
     #[test]
     fn a_route_is_compared_as_text() {
         let grant = for_route("GET /orders/{id}").expect("a route");
-        assert!(grant.is_for("GET", Some("/orders/{id}"), TRACE));
-        assert!(grant.is_for("HEAD", Some("/orders/{id}"), Uuid::nil()), "HEAD counts as GET, any trace");
+        assert!(grant.applies_to("GET", Some("/orders/{id}"), TRACE));
+        assert!(grant.applies_to("HEAD", Some("/orders/{id}"), Uuid::nil()), "HEAD counts as GET, any trace");
         for (method, route) in [
             ("POST", Some("/orders/{id}")),
             ("get", Some("/orders/{id}")),
@@ -143,23 +143,23 @@ mod tests {
             ("GET", Some("")),
             ("GET", None),
         ] {
-            assert!(!grant.is_for(method, route, TRACE), "{method} {route:?}");
+            assert!(!grant.applies_to(method, route, TRACE), "{method} {route:?}");
         }
     }
 
     #[test]
     fn a_grant_for_head_is_not_one_for_get() {
         let grant = for_route("HEAD /orders").expect("a route");
-        assert!(grant.is_for("HEAD", Some("/orders"), TRACE));
-        assert!(!grant.is_for("GET", Some("/orders"), TRACE));
+        assert!(grant.applies_to("HEAD", Some("/orders"), TRACE));
+        assert!(!grant.applies_to("GET", Some("/orders"), TRACE));
     }
 
     #[test]
     fn a_trace_has_any_route() {
         let grant = DebugGrant::for_trace(TRACE, Level::Trace, Timestamp::UNIX_EPOCH);
-        assert!(grant.is_for("GET", Some("/orders/{id}"), TRACE));
-        assert!(grant.is_for("POST", None, TRACE), "also before routing");
-        assert!(!grant.is_for("GET", Some("/orders/{id}"), Uuid::nil()));
+        assert!(grant.applies_to("GET", Some("/orders/{id}"), TRACE));
+        assert!(grant.applies_to("POST", None, TRACE), "also before routing");
+        assert!(!grant.applies_to("GET", Some("/orders/{id}"), Uuid::nil()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-use super::{DebugGrant, Refused};
+use super::{DebugGrant, TokenError};
 use crate::settings::MIN_DEBUG_KEY_BYTES;
 
 /// What a token begins with. It is signed too.
@@ -48,29 +48,29 @@ impl DebugKey {
     }
 
     /// What a token grants. The grant may be for other requests than the one that carries it:
-    /// [`DebugGrant::is_for`] decides that.
+    /// [`DebugGrant::applies_to`] decides that.
     ///
     /// # Errors
     ///
-    /// It is no token ([`Refused::Malformed`]), not signed with this key ([`Refused::Forged`]), or no longer valid
-    /// ([`Refused::Expired`]).
-    pub fn verify(&self, token: impl AsRef<[u8]>, now: Timestamp) -> Result<DebugGrant, Refused> {
+    /// It is no token ([`TokenError::Malformed`]), not signed with this key ([`TokenError::Forged`]), or no longer valid
+    /// ([`TokenError::Expired`]).
+    pub fn verify(&self, token: impl AsRef<[u8]>, now: Timestamp) -> Result<DebugGrant, TokenError> {
         let token = token.as_ref();
         // Before any work that grows with its length.
         if token.len() > Self::MAX_TOKEN_BYTES {
-            return Err(Refused::Malformed);
+            return Err(TokenError::Malformed);
         }
-        let token = std::str::from_utf8(token).map_err(|_| Refused::Malformed)?;
-        let (signed, mac) = token.rsplit_once('.').ok_or(Refused::Malformed)?;
-        let payload = signed.strip_prefix(VERSION).ok_or(Refused::Malformed)?;
+        let token = std::str::from_utf8(token).map_err(|_| TokenError::Malformed)?;
+        let (signed, mac) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let payload = signed.strip_prefix(VERSION).ok_or(TokenError::Malformed)?;
         // Padding and unused bits other than zero are refused here.
-        let mac = BASE64.decode(mac).map_err(|_| Refused::Malformed)?;
-        self.mac(signed).verify_slice(&mac).map_err(|_| Refused::Forged)?;
-        let payload = BASE64.decode(payload).map_err(|_| Refused::Malformed)?;
-        let payload = std::str::from_utf8(&payload).map_err(|_| Refused::Malformed)?;
-        let grant = DebugGrant::from_payload(payload).ok_or(Refused::Malformed)?;
+        let mac = BASE64.decode(mac).map_err(|_| TokenError::Malformed)?;
+        self.mac(signed).verify_slice(&mac).map_err(|_| TokenError::Forged)?;
+        let payload = BASE64.decode(payload).map_err(|_| TokenError::Malformed)?;
+        let payload = std::str::from_utf8(&payload).map_err(|_| TokenError::Malformed)?;
+        let grant = DebugGrant::from_payload(payload).ok_or(TokenError::Malformed)?;
         if now >= grant.expires_at() {
-            return Err(Refused::Expired);
+            return Err(TokenError::Expired);
         }
         Ok(grant)
     }

@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use cyanotype_telemetry::Level;
-//! use cyanotype_telemetry::debug_token::{DebugGrant, DebugKey, Refused};
+//! use cyanotype_telemetry::debug_token::{DebugGrant, DebugKey, TokenError};
 //! use uuid::Uuid;
 //!
 //! let key = DebugKey::new("an example of a key with 32 bytes, or more")?;
@@ -15,9 +15,9 @@
 //!
 //! let grant = key.verify(&token, "2026-01-01T00:14:59Z".parse()?)?;
 //! assert_eq!(grant.level(), Level::Debug);
-//! assert!(grant.is_for("GET", Some("/orders/{id}"), Uuid::nil()));
-//! assert!(!grant.is_for("GET", Some("/orders"), Uuid::nil()));
-//! assert_eq!(key.verify(&token, expires_at), Err(Refused::Expired));
+//! assert!(grant.applies_to("GET", Some("/orders/{id}"), Uuid::nil()));
+//! assert!(!grant.applies_to("GET", Some("/orders"), Uuid::nil()));
+//! assert_eq!(key.verify(&token, expires_at), Err(TokenError::Expired));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -25,10 +25,10 @@ mod grant;
 mod key;
 mod raised;
 mod refusals;
-mod requests;
+mod tokens;
 
 pub use grant::{DebugGrant, InvalidRoute};
 pub use key::{DebugKey, ShortKey};
 pub(crate) use raised::RaisedRequest;
-pub use refusals::{Refusals, Refused, RefusedTokens};
-pub(crate) use requests::DebugRequests;
+pub use refusals::{RefusedTokenCounter, RefusedTokens, TokenError};
+pub(crate) use tokens::DebugTokens;

@@ -11,7 +11,7 @@ use crate::window_counter::WindowCounter;
 /// Why a token changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 #[error("{} debug token", self.as_str())]
-pub enum Refused {
+pub enum TokenError {
     /// It is not written as a token is.
     Malformed,
     /// It is not signed with this service's key.
@@ -22,31 +22,31 @@ pub enum Refused {
     Foreign,
 }
 
-impl Refused {
+impl TokenError {
     /// The name in records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Refused::Malformed => "malformed",
-            Refused::Forged => "forged",
-            Refused::Expired => "expired",
-            Refused::Foreign => "foreign",
+            TokenError::Malformed => "malformed",
+            TokenError::Forged => "forged",
+            TokenError::Expired => "expired",
+            TokenError::Foreign => "foreign",
         }
     }
 }
 
 /// Counts refused tokens. It never holds one: their senders cannot write into a record.
 #[derive(Debug)]
-pub struct Refusals {
+pub struct RefusedTokenCounter {
     total: AtomicU64,
     counter: WindowCounter<RefusedTokens>,
 }
 
 /// What was refused in a window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RefusedTokens(BTreeMap<Refused, u64>);
+pub struct RefusedTokens(BTreeMap<TokenError, u64>);
 
-impl Refusals {
+impl RefusedTokenCounter {
     /// None yet. At most one report is made in each `window`.
     #[must_use]
     pub fn new(window: Duration) -> Self {
@@ -54,7 +54,7 @@ impl Refusals {
     }
 
     /// Counts one. The first one opens a window, at whose end `report` gets the counts on a thread of its own.
-    pub fn count(&self, reason: Refused, report: impl FnOnce(RefusedTokens) + Send + 'static) {
+    pub fn count(&self, reason: TokenError, report: impl FnOnce(RefusedTokens) + Send + 'static) {
         // Only a sum: nothing else is ordered by it.
         self.total.fetch_add(1, Ordering::Relaxed);
         self.counter.count(|refused| *refused.0.entry(reason).or_default() += 1, report);
@@ -98,37 +98,40 @@ mod tests {
     #[test]
     fn a_window_has_one_report_that_names_the_reasons() {
         let (sender, reports) = mpsc::channel();
-        let refusals = Refusals::new(Duration::from_millis(300));
+        let refusals = RefusedTokenCounter::new(Duration::from_millis(300));
         let count = |reason| {
             let sender = sender.clone();
             refusals.count(reason, move |refused| sender.send(refused).expect("is read"));
         };
-        for reason in [Refused::Forged, Refused::Expired, Refused::Forged, Refused::Malformed, Refused::Foreign] {
+        for reason in
+            [TokenError::Forged, TokenError::Expired, TokenError::Forged, TokenError::Malformed, TokenError::Foreign]
+        {
             count(reason);
         }
         let (message, data) = reports.recv_timeout(Duration::from_secs(10)).expect("the window ends").into_report();
         assert_eq!(message, "refused 5 debug tokens (1 malformed, 2 forged, 1 expired, 1 foreign)");
         let expected = json!({"refused": {"malformed": 1, "forged": 2, "expired": 1, "foreign": 1}});
         assert_eq!(Value::from(data), expected);
-        count(Refused::Expired);
+        count(TokenError::Expired);
         let next = reports.recv_timeout(Duration::from_secs(10)).expect("another ends");
-        assert_eq!(next, RefusedTokens([(Refused::Expired, 1)].into()));
+        assert_eq!(next, RefusedTokens([(TokenError::Expired, 1)].into()));
         assert!(reports.try_recv().is_err());
         assert_eq!(refusals.total(), 6, "over all windows");
     }
 
     #[test]
     fn at_the_end_the_open_window_is_reported() {
-        let refusals = Refusals::new(Duration::from_secs(3600));
-        refusals.count(Refused::Forged, |_| panic!("the window has not ended"));
-        assert_eq!(refusals.end(), Some(RefusedTokens([(Refused::Forged, 1)].into())));
+        let refusals = RefusedTokenCounter::new(Duration::from_secs(3600));
+        refusals.count(TokenError::Forged, |_| panic!("the window has not ended"));
+        assert_eq!(refusals.end(), Some(RefusedTokens([(TokenError::Forged, 1)].into())));
         assert_eq!((refusals.end(), refusals.total()), (None, 1));
     }
 
     /// Tokens are what a redactor looks for.
     #[test]
     fn the_report_passes_the_redactor_unchanged() {
-        let refused = RefusedTokens([(Refused::Malformed, 1), (Refused::Forged, 12), (Refused::Expired, 3)].into());
+        let refused =
+            RefusedTokens([(TokenError::Malformed, 1), (TokenError::Forged, 12), (TokenError::Expired, 3)].into());
         let (message, data) = refused.into_report();
         let (mut redacted_message, mut redacted_data) = (message.clone(), data.clone());
         let redactor = Redactor::default();

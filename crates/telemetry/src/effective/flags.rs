@@ -10,7 +10,7 @@ pub(crate) struct Flags {
     /// For the whole process.
     pub process: FlagValues,
     /// The lowest level of a request.
-    pub verbosest: Option<Level>,
+    pub min_level: Option<Level>,
     /// Whether a request had a mode that records something.
     pub records: bool,
     /// Whether a request had a mode with event sinks.
@@ -22,7 +22,7 @@ impl Flags {
     pub(super) fn with(self, values: FlagValues, base: Policy) -> Self {
         let policy = values.mode.map(|mode| Policy { mode, ..base });
         Self {
-            verbosest: self.verbosest.into_iter().chain(values.verbosest()).min(),
+            min_level: self.min_level.into_iter().chain(values.min_level()).min(),
             records: self.records || policy.is_some_and(|policy| !policy.is_silent()),
             sends: self.sends || policy.is_some_and(|policy| policy.has_sentry()),
             ..self

@@ -23,24 +23,24 @@ impl ModuleLevels {
 
     /// The level of the longest path that the target is, or is inside of.
     pub(super) fn of(&self, target: &str) -> Option<Level> {
-        self.0.iter().find(|(module, _)| is_inside(target, module)).map(|(_, level)| *level)
+        self.0.iter().find(|(module, _)| is_in_module(target, module)).map(|(_, level)| *level)
     }
 
-    pub(super) fn verbosest(&self) -> Option<Level> {
+    pub(super) fn min_level(&self) -> Option<Level> {
         self.0.iter().map(|(_, level)| *level).min()
     }
 }
 
 /// `log.level` as it is for the lines of a target that has no level of its own.
 pub(super) fn general(target: &str, level: Level) -> Level {
-    if is_inside(target, SILENT) {
+    if is_in_module(target, SILENT) {
         return Level::Critical;
     }
-    if QUIET.iter().any(|module| is_inside(target, module)) { level.max(Level::Warning) } else { level }
+    if QUIET.iter().any(|module| is_in_module(target, module)) { level.max(Level::Warning) } else { level }
 }
 
 /// Whether a target is the module of that path, or in it.
-pub(crate) fn is_inside(target: &str, module: &str) -> bool {
+pub(crate) fn is_in_module(target: &str, module: &str) -> bool {
     target.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
@@ -55,7 +55,7 @@ mod tests {
         assert_eq!(levels.of("app::db::pool"), Some(Level::Debug));
         assert_eq!(levels.of("app::http"), Some(Level::Error));
         assert_eq!(levels.of("application"), None);
-        assert_eq!(levels.verbosest(), Some(Level::Debug));
+        assert_eq!(levels.min_level(), Some(Level::Debug));
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod store;
 mod tests;
 
 pub use cells::{CellChange, Column, changed_cells};
-pub(crate) use levels::is_inside;
+pub(crate) use levels::is_in_module;
 pub(crate) use store::{Current, differences};
 
 pub use crate::flag_values::FlagValues;
@@ -30,5 +30,5 @@ pub use live::{LIVE_KEYS, LiveSettings, LiveValues, is_live_key};
 pub use origin::Origin;
 pub use overrides::{Override, OverrideScope};
 pub use parse::{InvalidValue, check_module};
-pub use snapshot::{InForce, Snapshot};
-pub use store::{EffectivePolicy, MAX_OVERRIDES, Refused, SetOutcome};
+pub use snapshot::{EffectiveValues, Snapshot};
+pub use store::{EffectivePolicy, MAX_OVERRIDES, OverrideError, SetOutcome};

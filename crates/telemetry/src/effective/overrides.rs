@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::change::Source;
-use super::levels::is_inside;
+use super::levels::is_in_module;
 use super::live::LiveValues;
 use super::origin::Origin;
 use crate::identity::RequestIdentity;
-use crate::routes::is_for;
+use crate::routes::route_matches;
 
 /// Where an override applies. From the widest to the narrowest; a narrower one wins.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,8 +59,8 @@ impl OverrideScope {
         match self {
             Self::Process => true,
             Self::Blueprint(name) => blueprint() == Some(name),
-            Self::Module(path) => is_inside(target, path),
-            Self::Route(rule) => route().is_some_and(|(method, route)| is_for(rule, method, route)),
+            Self::Module(path) => is_in_module(target, path),
+            Self::Route(rule) => route().is_some_and(|(method, route)| route_matches(rule, method, route)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::flags::Flags;
-use super::levels::{self, ModuleLevels, is_inside};
+use super::levels::{self, ModuleLevels, is_in_module};
 use super::live::{LiveSettings, LiveValues};
 use super::origin::Origin;
 use super::overrides::{Override, OverrideScope};
@@ -17,7 +17,7 @@ use crate::settings::{Env, Mode, ResponseLog};
 
 /// The values in effect for one record.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct InForce {
+pub struct EffectiveValues {
     /// The table's inputs.
     pub policy: Policy,
     /// `log.response.body`.
@@ -30,7 +30,7 @@ pub struct InForce {
     pub event_sample_rate: f64,
 }
 
-impl InForce {
+impl EffectiveValues {
     fn new(env: Env, has_event_sink: bool, live: &LiveSettings) -> Self {
         Self {
             policy: Policy {
@@ -109,12 +109,12 @@ pub struct Snapshot {
     first_scoped: usize,
     /// For a record of no blueprint, module or route.
     process: LiveSettings,
-    base: InForce,
+    base: EffectiveValues,
     /// Settings and the flags of the process, without overrides.
-    below_overrides: InForce,
+    below_overrides: EffectiveValues,
     levels: ModuleLevels,
     /// The level below which no record reaches any sink, wherever it comes from, debug tokens aside.
-    pub verbosest: Level,
+    pub min_level: Level,
     may_record: bool,
     may_send: bool,
     may_yet_record: bool,
@@ -134,7 +134,7 @@ impl Snapshot {
         });
         let first_scoped = overrides.partition_point(|it| it.scope == OverrideScope::Process);
         let flags = configured.flags.unwrap_or_default();
-        let mut below_overrides = InForce::new(configured.env, configured.has_event_sink, &configured.live);
+        let mut below_overrides = EffectiveValues::new(configured.env, configured.has_event_sink, &configured.live);
         below_overrides.apply_flags(flags.process.mode, flags.process.level);
         let of_process = &overrides[..first_scoped];
         let base = with_overrides(below_overrides, of_process);
@@ -144,10 +144,10 @@ impl Snapshot {
         let levels = ModuleLevels::new(&process.levels);
         let scoped = &overrides[first_scoped..];
         let of_overrides = scoped.iter().flat_map(|it| it.set.level.iter().chain(it.set.levels.values())).copied();
-        let verbosest = of_overrides
-            .chain(levels.verbosest())
+        let min_level = of_overrides
+            .chain(levels.min_level())
             .chain(configured.on_failure)
-            .chain(flags.verbosest)
+            .chain(flags.min_level)
             .chain([process.level]);
         let modes = scoped.iter().filter_map(|it| it.set.mode);
         let policies = || modes.clone().map(|mode| Policy { mode, ..base.policy }).chain([base.policy]);
@@ -161,7 +161,7 @@ impl Snapshot {
             base,
             below_overrides,
             levels,
-            verbosest: verbosest.min().unwrap_or(process.level),
+            min_level: min_level.min().unwrap_or(process.level),
             may_record,
             may_send,
             may_yet_record: may_record || has_flags,
@@ -231,23 +231,23 @@ impl Snapshot {
     }
 
     /// Whether the sinks and `tracing` are ready for a request with these flags.
-    pub(crate) fn admits(&self, flags: FlagValues) -> bool {
+    pub(crate) fn supports(&self, flags: FlagValues) -> bool {
         let policy = flags.mode.map(|mode| Policy { mode, ..self.base.policy });
-        flags.verbosest().is_none_or(|level| level >= self.verbosest)
+        flags.min_level().is_none_or(|level| level >= self.min_level)
             && policy.is_none_or(|policy| self.may_record || policy.is_silent())
             && policy.is_none_or(|policy| self.may_send || !policy.has_sentry())
     }
 
     /// The most that any response's record shows, whatever overrides a part of the process has: they can only be for less.
     #[must_use]
-    pub fn most_response_body(&self) -> ResponseLog {
+    pub fn max_response_body(&self) -> ResponseLog {
         self.base.response_body
     }
 
     /// The values in effect for a record of this request, made by this module, that is no logger line.
     #[inline]
     #[must_use]
-    pub fn in_force_of(&self, request: Option<&RequestIdentity>, target: &str) -> InForce {
+    pub fn values_for_request(&self, request: Option<&RequestIdentity>, target: &str) -> EffectiveValues {
         let has_own_values = request.is_some_and(RequestIdentity::has_own_values);
         // So it is for all but a few requests, and the rest takes longer.
         if self.is_uniform() && !has_own_values {
@@ -257,7 +257,7 @@ impl Snapshot {
         if !has_own_values && !scoped.iter().any(|it| it.scope.applies_to_request(request, target)) {
             return self.base;
         }
-        self.in_force(&Origin::new(request, target))
+        self.values_for(&Origin::new(request, target))
     }
 
     /// The values in effect for a record: the settings', then those of flags, then overrides from the widest scope to the
@@ -266,7 +266,7 @@ impl Snapshot {
     /// A module with a level of its own (`log.levels`) has that for its lines, whatever `log.level` is for their request; an
     /// override of that module, or of the route of their request after one, is stronger.
     #[must_use]
-    pub fn in_force(&self, origin: &Origin<'_>) -> InForce {
+    pub fn values_for(&self, origin: &Origin<'_>) -> EffectiveValues {
         let mut in_force = self.base;
         let scoped = self.scoped();
         if origin.flag_mode.is_some() || origin.flag_level.is_some() {
@@ -293,7 +293,7 @@ impl Snapshot {
                 }
                 None => {}
             }
-            let set = it.set.levels.iter().filter(|(module, _)| origin.is_line && is_inside(origin.target, module));
+            let set = it.set.levels.iter().filter(|(module, _)| origin.is_line && is_in_module(origin.target, module));
             if let Some((_, of_module)) = set.max_by_key(|(module, _)| module.len()) {
                 (own, own_is_of_override) = (Some(*of_module), true);
             }
@@ -309,18 +309,18 @@ impl Snapshot {
 
     /// The value in effect of each of these keys, where an override of this scope applies.
     #[must_use]
-    pub fn values(&self, keys: &LiveValues, scope: &OverrideScope) -> Map<String, Value> {
+    pub fn values_in_scope(&self, keys: &LiveValues, scope: &OverrideScope) -> Map<String, Value> {
         let example = scope.example();
         let level = |module: &String| (module.clone(), self.module_level(module, &example));
         let levels = keys.levels.keys().map(level).collect();
-        let mut values = self.in_force(&example).live(levels).to_json();
+        let mut values = self.values_for(&example).live(levels).to_json();
         let wanted = keys.to_json();
         values.retain(|key, _| wanted.contains_key(key));
         values
     }
 
     fn module_level(&self, module: &str, example: &Origin<'_>) -> Level {
-        self.in_force(&Origin { target: module, is_line: true, ..*example }).policy.level
+        self.values_for(&Origin { target: module, is_line: true, ..*example }).policy.level
     }
 
     /// The snapshot as the management API shows it.
@@ -338,7 +338,7 @@ impl Snapshot {
 }
 
 /// These values with overrides of the whole process.
-fn with_overrides(mut in_force: InForce, of_process: &[Override]) -> InForce {
+fn with_overrides(mut in_force: EffectiveValues, of_process: &[Override]) -> EffectiveValues {
     for Override { set, .. } in of_process {
         in_force.apply(set);
         in_force.policy.level = set.level.unwrap_or(in_force.policy.level);

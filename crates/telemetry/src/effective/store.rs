@@ -25,7 +25,7 @@ pub const MAX_OVERRIDES: usize = 64;
 
 /// Why a change of the overrides is refused. Nothing has changed then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum OverrideError {
     /// The caller has seen another version.
     #[error("the version is {current}, not {expected}; read it again with GET /log")]
     VersionMismatch {
@@ -178,7 +178,7 @@ impl EffectivePolicy {
     ///
     /// # Errors
     /// When the version is another one, or there are too many overrides.
-    pub fn set(&self, new: &Override, expected: Option<u64>) -> Result<SetOutcome, Refused> {
+    pub fn set(&self, new: &Override, expected: Option<u64>) -> Result<SetOutcome, OverrideError> {
         let mut state = self.state.lock();
         state.check(new, expected)?;
         Ok(self.put(&mut state, new))
@@ -188,7 +188,7 @@ impl EffectivePolicy {
     ///
     /// # Errors
     /// When it would be refused.
-    pub fn preview(&self, new: Override, expected: Option<u64>) -> Result<(Arc<Snapshot>, Snapshot), Refused> {
+    pub fn preview(&self, new: Override, expected: Option<u64>) -> Result<(Arc<Snapshot>, Snapshot), OverrideError> {
         let state = self.state.lock();
         state.check(&new, expected)?;
         let mut after = State { configured: state.configured.clone(), overrides: state.overrides.clone(), ..*state };
@@ -207,7 +207,7 @@ impl EffectivePolicy {
         by: &str,
         source: Source,
         reason: &str,
-    ) -> Result<Option<PolicyChange>, Refused> {
+    ) -> Result<Option<PolicyChange>, OverrideError> {
         let mut state = self.state.lock();
         state.check_version(expected)?;
         let Some(at) = state.position(id, false) else { return Ok(None) };
@@ -292,8 +292,8 @@ impl EffectivePolicy {
         drop(state);
         let flags = |values: FlagValues| LiveValues { mode: values.mode, level: values.level, ..LiveValues::default() };
         let shown = |snapshot: &Snapshot| {
-            let mut shown = snapshot.values(&flags(old.process), &OverrideScope::Process);
-            shown.extend(snapshot.values(&flags(values), &OverrideScope::Process));
+            let mut shown = snapshot.values_in_scope(&flags(old.process), &OverrideScope::Process);
+            shown.extend(snapshot.values_in_scope(&flags(values), &OverrideScope::Process));
             shown
         };
         (old.process != values).then(|| PolicyChange {
@@ -306,10 +306,10 @@ impl EffectivePolicy {
     }
 
     /// Makes sure that a record of a request with these flags can reach its sinks. It stays so: the next one may come soon.
-    pub(crate) fn admit(&self, values: FlagValues) {
+    pub(crate) fn add_support(&self, values: FlagValues) {
         let mut state = self.state.lock();
         let current = self.load_full();
-        if !current.admits(values) {
+        if !current.supports(values) {
             let flags = state.configured.flags.unwrap_or_default();
             state.configured.flags = Some(flags.with(values, current.policy()));
             self.publish(&mut state);
@@ -346,17 +346,17 @@ impl EffectivePolicy {
 
 impl State {
     /// Whether an override may be set.
-    fn check(&self, new: &Override, expected: Option<u64>) -> Result<(), Refused> {
+    fn check(&self, new: &Override, expected: Option<u64>) -> Result<(), OverrideError> {
         self.check_version(expected)?;
         let is_new = self.position(&new.id, new.fleet).is_none();
         let is_full = self.overrides.iter().filter(|it| it.fleet == new.fleet).count() >= MAX_OVERRIDES;
-        if is_new && is_full { Err(Refused::TooMany) } else { Ok(()) }
+        if is_new && is_full { Err(OverrideError::TooMany) } else { Ok(()) }
     }
 
-    fn check_version(&self, expected: Option<u64>) -> Result<(), Refused> {
+    fn check_version(&self, expected: Option<u64>) -> Result<(), OverrideError> {
         match expected {
             Some(expected) if expected != self.version => {
-                Err(Refused::VersionMismatch { current: self.version, expected })
+                Err(OverrideError::VersionMismatch { current: self.version, expected })
             }
             _ => Ok(()),
         }
@@ -375,13 +375,13 @@ fn of_override(
     let values = |snapshot: &Snapshot| {
         let mut values = Map::new();
         for it in old.into_iter().chain([it]) {
-            values.extend(snapshot.values(&it.set, &it.scope));
+            values.extend(snapshot.values_in_scope(&it.set, &it.scope));
         }
         values
     };
-    let is_off = |snapshot: &Snapshot, scope: &OverrideScope| snapshot.in_force(&scope.example()).policy.is_silent();
+    let is_off = |snapshot: &Snapshot, scope: &OverrideScope| snapshot.values_for(&scope.example()).policy.is_silent();
     let is_off = |snapshot: &Snapshot| {
-        snapshot.in_force(&Origin::default()).policy.is_silent()
+        snapshot.values_for(&Origin::default()).policy.is_silent()
             && is_off(snapshot, &it.scope)
             && old.is_none_or(|old| is_off(snapshot, &old.scope))
     };

@@ -55,7 +55,7 @@ fn route(route: &str) -> OverrideScope {
 }
 
 fn level(policy: &EffectivePolicy, origin: Origin<'_>) -> Level {
-    policy.load().in_force(&origin).policy.level
+    policy.load().values_for(&origin).policy.level
 }
 
 const LINE: Origin<'static> = Origin {
@@ -126,7 +126,7 @@ fn a_modules_own_level_stands_until_an_override_of_the_module_or_the_route() {
 #[test]
 fn a_debug_token_raises_the_levels_of_its_request_and_never_lowers_them() {
     let policy = policy_of(&[("log.level", "warning"), ("sentry.breadcrumb_level", "error")], vec![]);
-    let raised = |debug| policy.load().in_force(&Origin { debug: Some(debug), ..LINE }).policy;
+    let raised = |debug| policy.load().values_for(&Origin { debug: Some(debug), ..LINE }).policy;
     assert_eq!((raised(Level::Debug).level, raised(Level::Debug).breadcrumb_level), (Level::Debug, Level::Debug));
     assert_eq!(
         (raised(Level::Critical).level, raised(Level::Critical).breadcrumb_level),
@@ -143,7 +143,7 @@ fn bodies_change_towards_less_only() {
     let own = [("log.response.body", "metadata"), ("log.request.body", "redacted")];
     let set = json!({"log.response.body": "redacted", "log.request.body": "redacted"});
     let body = |overrides| {
-        let in_force = policy_of(&own, overrides).load().in_force(&LINE);
+        let in_force = policy_of(&own, overrides).load().values_for(&LINE);
         (in_force.response_body, in_force.request_body)
     };
     let more = over("more", blueprint("orders"), set, 1);
@@ -157,7 +157,7 @@ fn a_snapshot_knows_what_any_of_its_records_may_need() {
     let of = |own: &[(&str, &str)], overrides| {
         let policy = policy_of(own, overrides);
         let snapshot = policy.load_full();
-        (snapshot.may_record(), snapshot.may_send(), snapshot.verbosest)
+        (snapshot.may_record(), snapshot.may_send(), snapshot.min_level)
     };
     let orders = |set| vec![over("b", blueprint("orders"), set, 1)];
     assert_eq!(of(&[("log.mode", "off")], vec![]), (false, false, Level::Info));
@@ -180,7 +180,7 @@ fn each_change_has_a_version_and_the_values_before_and_after_it() {
     assert_eq!(Value::from(change.after.clone()), json!({"log.mode": "stderr", "log.level": "debug"}));
     assert_eq!(change.to_json()["blueprint"], "orders");
     let stale = policy.clear("INC-1", Some(1), "ada", Source::Http, "");
-    assert_eq!(stale, Err(Refused::VersionMismatch { current: 2, expected: 1 }));
+    assert_eq!(stale, Err(OverrideError::VersionMismatch { current: 2, expected: 1 }));
     let change =
         policy.clear("INC-1", Some(2), "bob", Source::Http, "over").expect("not refused").expect("it was there");
     assert_eq!((change.action, change.by.as_str(), policy.load().version), (Action::Cleared, "bob", 3));
@@ -212,7 +212,7 @@ fn overrides_are_bounded_in_number() {
     for n in 0..MAX_OVERRIDES {
         policy.set(&one(n), None).expect("there is room");
     }
-    assert_eq!(policy.set(&one(MAX_OVERRIDES), None).map(|_| ()), Err(Refused::TooMany));
+    assert_eq!(policy.set(&one(MAX_OVERRIDES), None).map(|_| ()), Err(OverrideError::TooMany));
     assert!(policy.preview(one(MAX_OVERRIDES), None).is_err());
     assert!(policy.set(&one(3), None).is_ok(), "one that is there can be extended");
 }
@@ -316,7 +316,7 @@ proptest! {
         }
         expected.sort_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
         let (level, mode) = expected.last().map_or((Level::Info, Mode::Both), |it| (it.3, it.4));
-        let in_force = policy.load().in_force(&LINE).policy;
+        let in_force = policy.load().values_for(&LINE).policy;
         prop_assert_eq!((in_force.level, in_force.mode), (level, mode));
     }
 }

@@ -15,8 +15,8 @@ impl Pipeline {
     /// Sets the flags of a request, in place of those that it had. What was decided before stays, and so does what a sink has
     /// of a request: one that began before there was a flag system has no more than it needed then.
     pub fn set_request_flags(&self, request: &RequestContext, values: FlagValues) {
-        if !self.snapshot_for(request).admits(values) {
-            self.changed(|effective| effective.admit(values));
+        if !self.snapshot_for(request).supports(values) {
+            self.changed(|effective| effective.add_support(values));
         }
         request.identity().set_flags(values);
     }

@@ -21,9 +21,9 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::debug_token::DebugRequests;
+use crate::debug_token::DebugTokens;
 use crate::delivery::Delivery;
-use crate::effective::{Current, EffectivePolicy, InForce, Origin, Snapshot};
+use crate::effective::{Current, EffectivePolicy, EffectiveValues, Origin, Snapshot};
 use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::flood::{Fingerprint, FloodLimiter, Suppressed};
@@ -59,7 +59,7 @@ pub struct Pipeline {
     effective: EffectivePolicy,
     filter: Arc<Filter>,
     /// `None` when no key of debug tokens is set.
-    debug_requests: Option<Arc<DebugRequests>>,
+    debug_tokens: Option<Arc<DebugTokens>>,
     /// `log.on_failure.max_bytes`.
     max_earlier_bytes: usize,
     /// One change after the other reaches the sinks.
@@ -108,8 +108,8 @@ impl Pipeline {
         let effective = EffectivePolicy::new(settings, !sinks.events.is_empty());
         sinks.apply(&effective.load_full());
         Self {
-            filter: Filter::new(effective.load().verbosest),
-            debug_requests: DebugRequests::new(&settings.log),
+            filter: Filter::new(effective.load().min_level),
+            debug_tokens: DebugTokens::new(&settings.log),
             max_earlier_bytes: settings.log.on_failure.max_bytes,
             effective,
             changing: Mutex::default(),
@@ -179,7 +179,7 @@ impl Pipeline {
             let origin = Origin { is_line: true, ..Origin::new(request.map(|it| &**it.identity()), target) };
             // Below it, a request's lines may be stored for the case that it fails.
             let stored = snapshot.on_failure().filter(|_| request.is_some());
-            let level_in_force = snapshot.in_force(&origin).policy.level;
+            let level_in_force = snapshot.values_for(&origin).policy.level;
             level >= stored.map_or(level_in_force, |stored| stored.min(level_in_force))
         };
         request::with_current(|request| wants(Some(request))).unwrap_or_else(|| wants(None))
@@ -189,8 +189,8 @@ impl Pipeline {
     pub fn report(&self, mut report: Report) -> Option<EventId> {
         let request = request::current();
         let request = request.as_deref();
-        let in_force = self.in_force(&report, request);
-        let InForce { policy, .. } = in_force;
+        let in_force = self.values_for(&report, request);
+        let EffectiveValues { policy, .. } = in_force;
         let destinations = policy.destinations(report.kind, report.level);
         if let (Kind::Uncaught, Some(request)) = (report.kind, request) {
             self.request_failed(request);
@@ -242,15 +242,15 @@ impl Pipeline {
     }
 
     /// The values in effect for a report.
-    fn in_force(&self, report: &Report, request: Option<&RequestContext>) -> InForce {
+    fn values_for(&self, report: &Report, request: Option<&RequestContext>) -> EffectiveValues {
         let is_line = report.kind == Kind::Line;
         // A breadcrumb's target is its category, which is no module.
         let target = if report.kind == Kind::Breadcrumb { "" } else { &report.target };
         let identity = request.map(|it| &**it.identity());
         let snapshot = self.snapshot();
         let mut in_force = match is_line {
-            true => snapshot.in_force(&Origin { is_line, ..Origin::new(identity, target) }),
-            false => snapshot.in_force_of(identity, target),
+            true => snapshot.values_for(&Origin { is_line, ..Origin::new(identity, target) }),
+            false => snapshot.values_for_request(identity, target),
         };
         in_force.policy.level = report.threshold.unwrap_or(in_force.policy.level);
         in_force
@@ -259,7 +259,7 @@ impl Pipeline {
     /// The event sinks that one more event goes to, each with its scope of the request; none when it is sampled out.
     fn accepting(
         &self,
-        in_force: &InForce,
+        in_force: &EffectiveValues,
         request: Option<&RequestContext>,
     ) -> Vec<(Arc<dyn EventSink>, Option<Scope>)> {
         if !sampling::draws(in_force.event_sample_rate) {
@@ -372,7 +372,7 @@ impl Pipeline {
         let request = request::current();
         let identity = request.as_deref().map(|it| &**it.identity());
         let destinations =
-            self.snapshot().in_force_of(identity, "").policy.destinations(Kind::Breadcrumb, breadcrumb.level);
+            self.snapshot().values_for_request(identity, "").policy.destinations(Kind::Breadcrumb, breadcrumb.level);
         let at = Timestamp::now();
         let redacted = |breadcrumb| Report::breadcrumb(breadcrumb).redacted(&self.redactor);
         if destinations.stderr {

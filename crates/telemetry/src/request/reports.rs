@@ -1,7 +1,7 @@
 //! What a request has reported: one failure is one record and one event, whichever code reports it first.
 
 use crate::delivery::Delivery;
-use crate::failure::is_same;
+use crate::failure::is_same_failure;
 use crate::record::EventId;
 
 /// What a request has reported.
@@ -28,7 +28,7 @@ struct Reported {
 
 impl Reported {
     fn matches(&self, messages: &[String]) -> bool {
-        self.message_chains.iter().any(|known| is_same(known, messages))
+        self.message_chains.iter().any(|known| is_same_failure(known, messages))
     }
 }
 

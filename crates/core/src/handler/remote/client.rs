@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
-use cyanotype_telemetry::failure::sentence;
+use cyanotype_telemetry::failure::display_chain;
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -46,14 +46,14 @@ pub(super) fn client(authorities: RootCertStore) -> Client {
 
 /// Sends a request and reads the whole answer.
 pub(super) async fn send(client: Client, request: hyper::Request<Empty<Bytes>>) -> Result<Reply, String> {
-    let answer = client.request(request).await.map_err(|error| sentence(&error))?;
+    let answer = client.request(request).await.map_err(|error| display_chain(&error))?;
     // Two versions of the crate `http` meet here: actix-web's and hyper's.
     let status = StatusCode::from_u16(answer.status().as_u16()).map_err(|error| error.to_string())?;
     let retry_after = retry_after(answer.headers().get(RETRY_AFTER));
     let body = Limited::new(answer.into_body(), MAX_BODY).collect().await;
     let body = body.map_err(|error| match error.is::<LengthLimitError>() {
         true => format!("the answer is longer than {MAX_BODY} bytes"),
-        false => sentence(&*error),
+        false => display_chain(&*error),
     })?;
     Ok(Reply { status, retry_after, body: body.to_bytes() })
 }

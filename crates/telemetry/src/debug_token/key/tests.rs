@@ -24,7 +24,7 @@ fn trace_grant() -> DebugGrant {
     DebugGrant::for_trace(trace, Level::Trace, at(EXPIRES))
 }
 
-fn verify(token: impl AsRef<[u8]>) -> Result<DebugGrant, Refused> {
+fn verify(token: impl AsRef<[u8]>) -> Result<DebugGrant, TokenError> {
     key().verify(token, at(EXPIRES - 1))
 }
 
@@ -46,8 +46,8 @@ fn a_token_expires() {
     let token = key().issue(&route_grant());
     let just_before = at(EXPIRES) - jiff::SignedDuration::from_nanos(1);
     assert_eq!(key().verify(&token, just_before), Ok(route_grant()));
-    assert_eq!(key().verify(&token, at(EXPIRES)), Err(Refused::Expired));
-    assert_eq!(key().verify(&token, Timestamp::MAX), Err(Refused::Expired));
+    assert_eq!(key().verify(&token, at(EXPIRES)), Err(TokenError::Expired));
+    assert_eq!(key().verify(&token, Timestamp::MAX), Err(TokenError::Expired));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_fraction_of_a_second_is_cut() {
 #[test]
 fn another_key_is_refused() {
     let token = DebugKey::new(&SECRET.replace('0', "1")).expect("is long enough").issue(&route_grant());
-    assert_eq!(verify(token), Err(Refused::Forged));
+    assert_eq!(verify(token), Err(TokenError::Forged));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn what_else_the_secret_signed_is_no_token() {
     let (signed, _) = token.rsplit_once('.').expect("has a MAC");
     let plain = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any length");
     let mac = BASE64.encode(plain.chain_update(signed).finalize().into_bytes());
-    assert_eq!(verify(format!("{signed}.{mac}")), Err(Refused::Forged));
+    assert_eq!(verify(format!("{signed}.{mac}")), Err(TokenError::Forged));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn other_spellings_are_refused() {
 #[test]
 fn a_signed_payload_is_still_checked() {
     for payload in ["", "debug", "debug 01767225600 route GET /", "debug 1767225600 route GET orders"] {
-        assert_eq!(verify(key().sign(payload)), Err(Refused::Malformed), "{payload}");
+        assert_eq!(verify(key().sign(payload)), Err(TokenError::Malformed), "{payload}");
     }
 }
 
@@ -152,8 +152,8 @@ fn the_longest_token_is_accepted_and_a_longer_one_refused() {
         let mac = "A".repeat(43);
         format!("{VERSION}{}.{mac}", "A".repeat(length - VERSION.len() - 1 - mac.len()))
     };
-    assert_eq!(verify(of_length(DebugKey::MAX_TOKEN_BYTES)), Err(Refused::Forged));
-    assert_eq!(verify(of_length(DebugKey::MAX_TOKEN_BYTES + 1)), Err(Refused::Malformed));
+    assert_eq!(verify(of_length(DebugKey::MAX_TOKEN_BYTES)), Err(TokenError::Forged));
+    assert_eq!(verify(of_length(DebugKey::MAX_TOKEN_BYTES + 1)), Err(TokenError::Malformed));
 }
 
 #[test]
@@ -182,7 +182,7 @@ proptest! {
         prop_assert!(token.bytes().all(|byte| byte.is_ascii_graphic()), "{}", token);
         prop_assert!(token.len() <= DebugKey::MAX_TOKEN_BYTES);
         prop_assert_eq!(key().verify(&token, at(EXPIRES - 1)), Ok(grant.clone()));
-        prop_assert_eq!(key().verify(&token, grant.expires_at()), Err(Refused::Expired));
+        prop_assert_eq!(key().verify(&token, grant.expires_at()), Err(TokenError::Expired));
     }
 
     #[test]
@@ -208,6 +208,6 @@ proptest! {
         let (one, other) = (key().issue(&one), key().issue(&other));
         let (signed, _) = one.rsplit_once('.').expect("has a MAC");
         let (_, mac) = other.rsplit_once('.').expect("has a MAC");
-        prop_assert_eq!(verify(format!("{signed}.{mac}")), Err(Refused::Forged));
+        prop_assert_eq!(verify(format!("{signed}.{mac}")), Err(TokenError::Forged));
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::effective::{Action, EffectivePolicy, InForce, Origin, Override, OverrideScope, Source};
+use crate::effective::{Action, EffectivePolicy, EffectiveValues, Origin, Override, OverrideScope, Source};
 use crate::flag_values::OwnValues;
 use crate::identity::{RequestIdentity, RequestParts};
 use crate::pipeline::fixture::settings;
@@ -33,15 +33,15 @@ fn request(flags: FlagValues) -> RequestIdentity {
     request
 }
 
-fn in_force(policy: &EffectivePolicy, flags: FlagValues) -> InForce {
+fn effective_values(policy: &EffectivePolicy, flags: FlagValues) -> EffectiveValues {
     let (snapshot, request) = (policy.load(), request(flags));
-    let in_force = snapshot.in_force_of(Some(&request), "blueprint_orders");
-    assert_eq!(in_force, snapshot.in_force(&Origin::new(Some(&request), "blueprint_orders")), "on both ways");
+    let in_force = snapshot.values_for_request(Some(&request), "blueprint_orders");
+    assert_eq!(in_force, snapshot.values_for(&Origin::new(Some(&request), "blueprint_orders")), "on both ways");
     in_force
 }
 
 fn mode_and_level(policy: &EffectivePolicy, flags: FlagValues) -> (Mode, Level) {
-    let policy = in_force(policy, flags).policy;
+    let policy = effective_values(policy, flags).policy;
     (policy.mode, policy.level)
 }
 
@@ -82,7 +82,7 @@ fn an_override_of_any_scope_wins_over_flags() {
         assert_eq!(mode_and_level(&policy, STDERR_AT_ERROR).0, Mode::Both, "{scope:?}");
         let request = request(STDERR_AT_ERROR);
         let line = Origin { is_line: true, ..Origin::new(Some(&request), "blueprint_orders") };
-        assert_eq!(policy.load().in_force(&line).policy.level, Level::Warning, "{scope:?}");
+        assert_eq!(policy.load().values_for(&line).policy.level, Level::Warning, "{scope:?}");
     }
     // Only in what it sets.
     let policy = policy_of(&[], vec![over(OverrideScope::Process, &json!({"log.mode": "both"}))]);
@@ -94,12 +94,12 @@ fn an_override_of_any_scope_wins_over_flags() {
 #[test]
 fn a_flag_raises_a_request_as_a_debug_token_does() {
     let policy = policy_of(&[("log.mode", "stderr"), ("sentry.breadcrumb_level", "error")], vec![]);
-    let raised = in_force(&policy, FlagValues { debug: Some(Level::Debug), ..FlagValues::default() });
-    let before = policy.load().in_force(&Origin::default());
+    let raised = effective_values(&policy, FlagValues { debug: Some(Level::Debug), ..FlagValues::default() });
+    let before = policy.load().values_for(&Origin::default());
     assert_eq!((raised.policy.level, raised.policy.breadcrumb_level), (Level::Debug, Level::Debug));
     // The level and nothing else.
     let lowered = Policy { level: Level::Info, breadcrumb_level: Level::Error, ..raised.policy };
-    assert_eq!(InForce { policy: lowered, ..raised }, before);
+    assert_eq!(EffectiveValues { policy: lowered, ..raised }, before);
     // Above the flag `log-level`, and overrides.
     let policy = policy_of(&[], vec![over(OverrideScope::Process, &json!({"log.level": "critical"}))]);
     let both = FlagValues { debug: Some(Level::Debug), ..STDERR_AT_ERROR };
@@ -123,7 +123,7 @@ fn a_modules_own_level_stands_whatever_the_flags_are() {
     let request = request(FlagValues { level: Some(Level::Trace), ..FlagValues::default() });
     let level = |target| {
         let origin = Origin { is_line: true, ..Origin::new(Some(&request), target) };
-        policy.load().in_force(&origin).policy.level
+        policy.load().values_for(&origin).policy.level
     };
     assert_eq!((level("hyper::client"), level("other")), (Level::Error, Level::Trace));
 }
@@ -147,13 +147,13 @@ fn where_there_is_a_flag_system_any_request_may_yet_be_recorded() {
     let snapshot = policy.load_full();
     let [stderr, both] =
         [Mode::Stderr, Mode::Both].map(|mode| FlagValues { mode: Some(mode), ..FlagValues::default() });
-    assert!(!snapshot.admits(stderr) && snapshot.admits(FlagValues { mode: Some(Mode::Off), ..stderr }));
-    policy.admit(stderr);
+    assert!(!snapshot.supports(stderr) && snapshot.supports(FlagValues { mode: Some(Mode::Off), ..stderr }));
+    policy.add_support(stderr);
     assert_eq!(of(&policy), [true, false, true, true]);
-    assert!(policy.load().admits(stderr) && !policy.load().admits(both));
-    policy.admit(both);
+    assert!(policy.load().supports(stderr) && !policy.load().supports(both));
+    policy.add_support(both);
     assert_eq!(of(&policy), [true; 4]);
-    assert!(policy.load().admits(both));
+    assert!(policy.load().supports(both));
     assert_eq!(policy.load().policy().mode, Mode::Off);
 }
 
@@ -161,12 +161,12 @@ fn where_there_is_a_flag_system_any_request_may_yet_be_recorded() {
 fn the_verbosest_level_follows_the_requests() {
     let policy = policy_of(&[], vec![]);
     let debug = FlagValues { debug: Some(Level::Debug), ..FlagValues::default() };
-    assert!(policy.load().admits(STDERR_AT_ERROR) && !policy.load().admits(debug));
-    policy.admit(debug);
-    assert!(policy.load().admits(debug));
-    assert_eq!(policy.load().verbosest, Level::Debug);
+    assert!(policy.load().supports(STDERR_AT_ERROR) && !policy.load().supports(debug));
+    policy.add_support(debug);
+    assert!(policy.load().supports(debug));
+    assert_eq!(policy.load().min_level, Level::Debug);
     let version = policy.load().version;
-    policy.admit(debug);
+    policy.add_support(debug);
     assert_eq!(policy.load().version, version, "nothing has changed");
 }
 

@@ -170,7 +170,7 @@ fn a_failure_has_its_stack_only_where_the_table_says_so() {
         }
     }
     // One that has none to show.
-    let plain = FailureDetail { failure: Failure::plain("Problem", "no stock".into()), with_stack: true };
+    let plain = FailureDetail { failure: Failure::from_message("Problem", "no stock".into()), with_stack: true };
     let record = Record { failure: Some(plain), ..record(Kind::Uncaught, Level::Error) };
     assert_line(
         &record,

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use super::{DebugKey, Refusals};
+use super::{DebugKey, RefusedTokenCounter};
 use crate::settings::Log;
 
 /// The key of debug tokens, and what was refused.
 #[derive(Debug)]
-pub(crate) struct DebugRequests {
+pub(crate) struct DebugTokens {
     pub key: Arc<DebugKey>,
-    pub refusals: Refusals,
+    pub refusals: RefusedTokenCounter,
 }
 
-impl DebugRequests {
+impl DebugTokens {
     /// `None` when no key is set.
     pub(crate) fn new(log: &Log) -> Option<Arc<Self>> {
         // The settings have checked it.
         let key = DebugKey::new(log.debug_key.as_deref()?).ok()?;
-        Some(Arc::new(Self { key: Arc::new(key), refusals: Refusals::new(log.flood.window()) }))
+        Some(Arc::new(Self { key: Arc::new(key), refusals: RefusedTokenCounter::new(log.flood.window()) }))
     }
 }
