@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_targeted_at_the_module_that_spoke() {
+    fn the_target_is_the_module_of_the_caller() {
         assert_eq!(target(Location::caller()), "telemetry::capture");
     }
 }

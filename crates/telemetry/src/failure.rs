@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_chain_is_the_error_and_its_sources() {
+    fn the_chain_contains_the_error_and_its_sources() {
         #[derive(Debug)]
         struct Outer(std::num::ParseIntError);
         impl fmt::Display for Outer {
@@ -141,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn an_error_without_a_name_is_an_error() {
+    fn an_error_without_a_type_name_is_named_error() {
         let error: Box<dyn Error + Send + Sync> = "plain text".into();
         assert_eq!(Failure::new(&*error, None).first().type_name, "Error");
     }
 
     #[test]
-    fn a_failure_is_the_same_when_one_chain_is_the_end_of_the_other() {
+    fn failures_are_equal_when_one_chain_is_a_suffix_of_the_other() {
         let chain = |messages: &[&str]| messages.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>();
         assert!(is_same_failure(&chain(&["wrapped", "cause"]), &chain(&["cause"])));
         assert!(is_same_failure(&chain(&["cause"]), &chain(&["wrapped", "cause"])));

@@ -48,22 +48,22 @@ impl Filter {
     }
 
     /// Lets lines from this level up pass for as long as the guard lives.
-    pub(crate) fn raise(self: &Arc<Self>, level: Level) -> Raised {
+    pub(crate) fn raise(self: &Arc<Self>, level: Level) -> RaisedLevel {
         let mut state = self.state.lock();
         state.raised[level as usize] += 1;
         self.refresh(&state);
-        Raised { filter: Arc::clone(self), level }
+        RaisedLevel { filter: Arc::clone(self), level }
     }
 }
 
 /// A request in flight that is raised to a level.
 #[derive(Debug)]
-pub(crate) struct Raised {
+pub(crate) struct RaisedLevel {
     filter: Arc<Filter>,
     level: Level,
 }
 
-impl Drop for Raised {
+impl Drop for RaisedLevel {
     fn drop(&mut self) {
         let mut state = self.filter.state.lock();
         state.raised[self.level as usize] -= 1;
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_filter_is_as_open_as_the_policy_or_the_most_verbose_request_needs() {
+    fn the_filter_passes_the_most_verbose_of_policy_and_requests() {
         let filter = Filter::new(Level::Info);
         let debug = filter.raise(Level::Debug);
         let trace = filter.raise(Level::Trace);

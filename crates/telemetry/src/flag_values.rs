@@ -31,7 +31,7 @@ impl FlagValues {
 }
 
 /// What one request has beside the policy: 3 bits each for the level of its debug token, and for mode, level and debug level of
-/// its flags; 0 where there is none, the place among all plus one otherwise.
+/// its flags; 0 where there is none, the index among all plus one otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct OwnValues {
     /// The level of its debug token.
@@ -60,9 +60,9 @@ impl OwnValues {
         if bits == 0 {
             return Self::default();
         }
-        let place = |at: u16| usize::from(bits >> at & FIELD).checked_sub(1);
-        let level = |at| Level::ALL.get(place(at)?).copied();
-        let mode = place(MODE).and_then(|place| Mode::ALL.get(place).copied());
+        let index = |at: u16| usize::from(bits >> at & FIELD).checked_sub(1);
+        let level = |at| Level::ALL.get(index(at)?).copied();
+        let mode = index(MODE).and_then(|index| Mode::ALL.get(index).copied());
         Self { token: level(TOKEN), flags: FlagValues { mode, level: level(LEVEL), debug: level(DEBUG) } }
     }
 

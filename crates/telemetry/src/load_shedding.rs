@@ -48,7 +48,7 @@ impl LoadShedding {
     }
 
     /// Ends the window now.
-    pub(crate) fn end(&self) -> Option<RefusedRequests> {
+    pub(crate) fn close(&self) -> Option<RefusedRequests> {
         self.0.end()
     }
 }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_has_one_report() {
+    fn a_window_has_one_report_with_counts_by_status() {
         let (sender, reports) = mpsc::channel();
         let refusals = LoadShedding::new(Duration::from_millis(50));
         let count = |status, route: Option<&str>| {
@@ -98,10 +98,10 @@ mod tests {
     }
 
     #[test]
-    fn at_the_end_the_open_window_is_reported() {
+    fn closing_returns_the_open_window() {
         let refusals = LoadShedding::new(Duration::from_secs(3600));
         refusals.count(429, None, |_| panic!("the window has not ended"));
-        assert_eq!(refusals.end().expect("one was refused").statuses, [(429, 1)].into());
-        assert_eq!(refusals.end(), None);
+        assert_eq!(refusals.close().expect("one was refused").statuses, [(429, 1)].into());
+        assert_eq!(refusals.close(), None);
     }
 }

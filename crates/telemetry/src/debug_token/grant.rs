@@ -10,13 +10,13 @@ use crate::routes::route_matches;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DebugGrant {
     level: Level,
-    limit: Limit,
+    scope: GrantScope,
     expires_at: Timestamp,
 }
 
 /// The requests that a grant is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Limit {
+enum GrantScope {
     /// Of one route, whatever the trace: what an operator hands out.
     Route(String),
     /// Of one trace, whatever the route: a process sends it to the next one, whose routes it does not know.
@@ -42,13 +42,13 @@ impl DebugGrant {
         if !is_route(route) {
             return Err(InvalidRoute::Form(route.to_owned()));
         }
-        Ok(Self { level, limit: Limit::Route(route.to_owned()), expires_at: whole_seconds(expires_at) })
+        Ok(Self { level, scope: GrantScope::Route(route.to_owned()), expires_at: whole_seconds(expires_at) })
     }
 
     /// A grant for any route within one trace. The expiry is rounded down to a whole second.
     #[must_use]
     pub fn for_trace(trace: Uuid, level: Level, expires_at: Timestamp) -> Self {
-        Self { level, limit: Limit::Trace(trace), expires_at: whole_seconds(expires_at) }
+        Self { level, scope: GrantScope::Trace(trace), expires_at: whole_seconds(expires_at) }
     }
 
     /// The level that the request is recorded at.
@@ -66,18 +66,18 @@ impl DebugGrant {
     /// Whether it is for this request, of a method, the pattern that its path fits and a trace. `HEAD` counts as `GET`.
     #[must_use]
     pub fn applies_to(&self, method: &str, route: Option<&str>, trace: Uuid) -> bool {
-        match &self.limit {
-            Limit::Trace(granted) => *granted == trace,
-            Limit::Route(granted) => route.is_some_and(|route| route_matches(granted, method, route)),
+        match &self.scope {
+            GrantScope::Trace(granted) => *granted == trace,
+            GrantScope::Route(granted) => route.is_some_and(|route| route_matches(granted, method, route)),
         }
     }
 
     /// The text that is signed.
     pub(super) fn to_payload(&self) -> String {
         let (level, expires_at) = (self.level, self.expires_at.as_second());
-        match &self.limit {
-            Limit::Route(route) => format!("{level} {expires_at} route {route}"),
-            Limit::Trace(trace) => format!("{level} {expires_at} trace {}", trace.simple()),
+        match &self.scope {
+            GrantScope::Route(route) => format!("{level} {expires_at} route {route}"),
+            GrantScope::Trace(trace) => format!("{level} {expires_at} trace {}", trace.simple()),
         }
     }
 
@@ -148,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_for_head_is_not_one_for_get() {
+    fn a_grant_for_head_does_not_apply_to_get() {
         let grant = for_route("HEAD /orders").expect("a route");
         assert!(grant.applies_to("HEAD", Some("/orders"), TRACE));
         assert!(!grant.applies_to("GET", Some("/orders"), TRACE));
     }
 
     #[test]
-    fn a_trace_has_any_route() {
+    fn a_trace_grant_applies_to_any_route() {
         let grant = DebugGrant::for_trace(TRACE, Level::Trace, Timestamp::UNIX_EPOCH);
         assert!(grant.applies_to("GET", Some("/orders/{id}"), TRACE));
         assert!(grant.applies_to("POST", None, TRACE), "also before routing");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_routes() {
+    fn invalid_routes_are_rejected() {
         for text in [
             "",
             " ",
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_shows_how_a_route_is_written() {
+    fn the_error_shows_the_route_format() {
         let error = for_route("/orders").expect_err("has no method");
         let expected = "`/orders` is no route: write method, space and pattern as the service has them, such as `GET /orders/{id}`";
         assert_eq!(error.to_string(), expected);

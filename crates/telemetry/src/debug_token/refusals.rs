@@ -68,7 +68,7 @@ impl RefusedTokenCounter {
 
     /// Ends the window now: what a process that stops has not reported.
     #[must_use]
-    pub fn end(&self) -> Option<RefusedTokens> {
+    pub fn close(&self) -> Option<RefusedTokens> {
         self.counter.end()
     }
 }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_has_one_report_that_names_the_reasons() {
+    fn a_window_has_one_report_with_counts_by_reason() {
         let (sender, reports) = mpsc::channel();
         let refusals = RefusedTokenCounter::new(Duration::from_millis(300));
         let count = |reason| {
@@ -120,11 +120,11 @@ mod tests {
     }
 
     #[test]
-    fn at_the_end_the_open_window_is_reported() {
+    fn closing_returns_the_open_window() {
         let refusals = RefusedTokenCounter::new(Duration::from_secs(3600));
         refusals.count(TokenError::Forged, |_| panic!("the window has not ended"));
-        assert_eq!(refusals.end(), Some(RefusedTokens([(TokenError::Forged, 1)].into())));
-        assert_eq!((refusals.end(), refusals.total()), (None, 1));
+        assert_eq!(refusals.close(), Some(RefusedTokens([(TokenError::Forged, 1)].into())));
+        assert_eq!((refusals.close(), refusals.total()), (None, 1));
     }
 
     /// Tokens are what a redactor looks for.

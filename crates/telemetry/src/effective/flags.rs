@@ -12,19 +12,19 @@ pub(crate) struct Flags {
     /// The lowest level of a request.
     pub min_level: Option<Level>,
     /// Whether a request had a mode that records something.
-    pub records: bool,
+    pub may_record: bool,
     /// Whether a request had a mode with event sinks.
-    pub sends: bool,
+    pub may_send: bool,
 }
 
 impl Flags {
     /// The same, with what these values of a request need.
-    pub(super) fn with(self, values: FlagValues, base: Policy) -> Self {
+    pub(super) fn with_request(self, values: FlagValues, base: Policy) -> Self {
         let policy = values.mode.map(|mode| Policy { mode, ..base });
         Self {
             min_level: self.min_level.into_iter().chain(values.min_level()).min(),
-            records: self.records || policy.is_some_and(|policy| !policy.is_silent()),
-            sends: self.sends || policy.is_some_and(|policy| policy.has_sentry()),
+            may_record: self.may_record || policy.is_some_and(|policy| !policy.is_silent()),
+            may_send: self.may_send || policy.is_some_and(|policy| policy.has_sentry()),
             ..self
         }
     }

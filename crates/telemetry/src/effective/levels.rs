@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::level::Level;
 
 /// Libraries whose routine is of no interest at info, unless `log.levels` says otherwise.
-const QUIET: [&str; 2] = ["actix_server", "refinery_core"];
+const WARNING_AND_ABOVE: [&str; 2] = ["actix_server", "refinery_core"];
 
 /// A library that says on a thread of its own, again and again, what is recorded once, unless `log.levels` says otherwise.
-const SILENT: &str = "open_feature_flagd";
+const CRITICAL_ONLY: &str = "open_feature_flagd";
 
 /// The levels of modules, the longest path first.
 #[derive(Debug, Clone, Default)]
@@ -32,11 +32,11 @@ impl ModuleLevels {
 }
 
 /// `log.level` as it is for the lines of a target that has no level of its own.
-pub(super) fn general(target: &str, level: Level) -> Level {
-    if is_in_module(target, SILENT) {
+pub(super) fn default_level(target: &str, level: Level) -> Level {
+    if is_in_module(target, CRITICAL_ONLY) {
         return Level::Critical;
     }
-    if QUIET.iter().any(|module| is_in_module(target, module)) { level.max(Level::Warning) } else { level }
+    if WARNING_AND_ABOVE.iter().any(|module| is_in_module(target, module)) { level.max(Level::Warning) } else { level }
 }
 
 /// Whether a target is the module of that path, or in it.
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_path_that_fits_wins() {
+    fn the_longest_matching_path_wins() {
         let levels = [("app::db", Level::Debug), ("app", Level::Error)];
         let levels = ModuleLevels::new(&levels.into_iter().map(|(module, level)| (module.to_owned(), level)).collect());
         assert_eq!(levels.of("app::db::pool"), Some(Level::Debug));
@@ -59,10 +59,10 @@ mod tests {
     }
 
     #[test]
-    fn libraries_with_noisy_routine_need_a_warning() {
-        assert_eq!(general("actix_server::worker", Level::Info), Level::Warning);
-        assert_eq!(general("actix_server", Level::Error), Level::Error);
-        assert_eq!(general("actix_server_x", Level::Info), Level::Info);
-        assert_eq!(general("open_feature_flagd::resolver", Level::Trace), Level::Critical);
+    fn noisy_libraries_have_a_higher_default_level() {
+        assert_eq!(default_level("actix_server::worker", Level::Info), Level::Warning);
+        assert_eq!(default_level("actix_server", Level::Error), Level::Error);
+        assert_eq!(default_level("actix_server_x", Level::Info), Level::Info);
+        assert_eq!(default_level("open_feature_flagd::resolver", Level::Trace), Level::Critical);
     }
 }

@@ -111,7 +111,7 @@ pub struct Snapshot {
     process: LiveSettings,
     base: EffectiveValues,
     /// Settings and the flags of the process, without overrides.
-    below_overrides: EffectiveValues,
+    without_overrides: EffectiveValues,
     levels: ModuleLevels,
     /// The level below which no record reaches any sink, wherever it comes from, debug tokens aside.
     pub min_level: Level,
@@ -134,32 +134,32 @@ impl Snapshot {
         });
         let first_scoped = overrides.partition_point(|it| it.scope == OverrideScope::Process);
         let flags = configured.flags.unwrap_or_default();
-        let mut below_overrides = EffectiveValues::new(configured.env, configured.has_event_sink, &configured.live);
-        below_overrides.apply_flags(flags.process.mode, flags.process.level);
-        let of_process = &overrides[..first_scoped];
-        let base = with_overrides(below_overrides, of_process);
+        let mut without_overrides = EffectiveValues::new(configured.env, configured.has_event_sink, &configured.live);
+        without_overrides.apply_flags(flags.process.mode, flags.process.level);
+        let process_wide = &overrides[..first_scoped];
+        let base = with_overrides(without_overrides, process_wide);
         let mut levels = configured.live.levels.clone();
-        levels.extend(of_process.iter().flat_map(|it| it.set.levels.clone()));
+        levels.extend(process_wide.iter().flat_map(|it| it.set.levels.clone()));
         let process = base.live(levels);
         let levels = ModuleLevels::new(&process.levels);
         let scoped = &overrides[first_scoped..];
-        let of_overrides = scoped.iter().flat_map(|it| it.set.level.iter().chain(it.set.levels.values())).copied();
-        let min_level = of_overrides
+        let scoped_levels = scoped.iter().flat_map(|it| it.set.level.iter().chain(it.set.levels.values())).copied();
+        let min_level = scoped_levels
             .chain(levels.min_level())
             .chain(configured.on_failure)
             .chain(flags.min_level)
             .chain([process.level]);
         let modes = scoped.iter().filter_map(|it| it.set.mode);
         let policies = || modes.clone().map(|mode| Policy { mode, ..base.policy }).chain([base.policy]);
-        let may_record = flags.records || policies().any(|policy| !policy.is_silent());
-        let may_send = flags.sends || policies().any(|policy| policy.has_sentry());
+        let may_record = flags.may_record || policies().any(|policy| !policy.is_silent());
+        let may_send = flags.may_send || policies().any(|policy| policy.has_sentry());
         let has_flags = configured.flags.is_some();
         Self {
             version,
             fleet_version,
             first_scoped,
             base,
-            below_overrides,
+            without_overrides,
             levels,
             min_level: min_level.min().unwrap_or(process.level),
             may_record,
@@ -267,27 +267,27 @@ impl Snapshot {
     /// override of that module, or of the route of their request after one, is stronger.
     #[must_use]
     pub fn values_for(&self, origin: &Origin<'_>) -> EffectiveValues {
-        let mut in_force = self.base;
+        let mut values = self.base;
         let scoped = self.scoped();
         if origin.flag_mode.is_some() || origin.flag_level.is_some() {
-            let mut by_flags = self.below_overrides;
-            by_flags.apply_flags(origin.flag_mode, origin.flag_level);
-            in_force = with_overrides(by_flags, &self.overrides[..self.first_scoped]);
+            let mut flagged = self.without_overrides;
+            flagged.apply_flags(origin.flag_mode, origin.flag_level);
+            values = with_overrides(flagged, &self.overrides[..self.first_scoped]);
         }
         if self.is_uniform() && !origin.is_line && origin.debug.is_none() {
-            return in_force;
+            return values;
         }
-        let mut level = in_force.policy.level;
+        let mut level = values.policy.level;
         let mut own = if origin.is_line { self.levels.of(origin.target) } else { None };
-        let mut own_is_of_override = false;
+        let mut module_level_is_overridden = false;
         for it in scoped.iter().filter(|it| it.scope.applies_to(origin)) {
-            in_force.apply(&it.set);
-            let is_of_module = matches!(it.scope, OverrideScope::Module(_));
+            values.apply(&it.set);
+            let is_module_scope = matches!(it.scope, OverrideScope::Module(_));
             match it.set.level {
-                Some(of_module) if is_of_module => (own, own_is_of_override) = (Some(of_module), true),
+                Some(of_module) if is_module_scope => (own, module_level_is_overridden) = (Some(of_module), true),
                 Some(of_requests) => {
                     level = of_requests;
-                    if own_is_of_override {
+                    if module_level_is_overridden {
                         own = None;
                     }
                 }
@@ -295,16 +295,16 @@ impl Snapshot {
             }
             let set = it.set.levels.iter().filter(|(module, _)| origin.is_line && is_in_module(origin.target, module));
             if let Some((_, of_module)) = set.max_by_key(|(module, _)| module.len()) {
-                (own, own_is_of_override) = (Some(*of_module), true);
+                (own, module_level_is_overridden) = (Some(*of_module), true);
             }
         }
-        let general = if origin.is_line { levels::general(origin.target, level) } else { level };
-        in_force.policy.level = own.unwrap_or(general);
+        let default = if origin.is_line { levels::default_level(origin.target, level) } else { level };
+        values.policy.level = own.unwrap_or(default);
         if let Some(debug) = origin.debug {
-            in_force.policy.level = in_force.policy.level.min(debug);
-            in_force.policy.breadcrumb_level = in_force.policy.breadcrumb_level.min(debug);
+            values.policy.level = values.policy.level.min(debug);
+            values.policy.breadcrumb_level = values.policy.breadcrumb_level.min(debug);
         }
-        in_force
+        values
     }
 
     /// The value in effect of each of these keys, where an override of this scope applies.
@@ -314,8 +314,8 @@ impl Snapshot {
         let level = |module: &String| (module.clone(), self.module_level(module, &example));
         let levels = keys.levels.keys().map(level).collect();
         let mut values = self.values_for(&example).live(levels).to_json();
-        let wanted = keys.to_json();
-        values.retain(|key, _| wanted.contains_key(key));
+        let requested = keys.to_json();
+        values.retain(|key, _| requested.contains_key(key));
         values
     }
 
@@ -338,10 +338,10 @@ impl Snapshot {
 }
 
 /// These values with overrides of the whole process.
-fn with_overrides(mut in_force: EffectiveValues, of_process: &[Override]) -> EffectiveValues {
-    for Override { set, .. } in of_process {
-        in_force.apply(set);
-        in_force.policy.level = set.level.unwrap_or(in_force.policy.level);
+fn with_overrides(mut values: EffectiveValues, process_wide: &[Override]) -> EffectiveValues {
+    for Override { set, .. } in process_wide {
+        values.apply(set);
+        values.policy.level = set.level.unwrap_or(values.policy.level);
     }
-    in_force
+    values
 }

@@ -311,7 +311,7 @@ impl EffectivePolicy {
         let current = self.load_full();
         if !current.supports(values) {
             let flags = state.configured.flags.unwrap_or_default();
-            state.configured.flags = Some(flags.with(values, current.policy()));
+            state.configured.flags = Some(flags.with_request(values, current.policy()));
             self.publish(&mut state);
         }
     }
@@ -323,7 +323,7 @@ impl EffectivePolicy {
         let after = self.publish(state);
         let repeats = old.as_ref().is_some_and(|old| new.repeats(old));
         let action = if repeats { Action::Extended } else { Action::Set };
-        SetOutcome { created: old.is_none(), change: of_override(action, new, old.as_ref(), &before, &after) }
+        SetOutcome { created: old.is_none(), change: override_change(action, new, old.as_ref(), &before, &after) }
     }
 
     /// Removes the override at this place, at once.
@@ -331,7 +331,7 @@ impl EffectivePolicy {
         let before = self.load_full();
         let old = state.overrides.remove(at);
         let after = self.publish(state);
-        of_override(action, &old, None, &before, &after)
+        override_change(action, &old, None, &before, &after)
     }
 
     /// Makes the state the one that decides, with the next version.
@@ -365,7 +365,7 @@ impl State {
 
 /// The change that an override made, with the values where it applies: of the keys that it sets, and of those that the one
 /// before it set.
-fn of_override(
+fn override_change(
     action: Action,
     it: &Override,
     old: Option<&Override>,

@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_the_callers_or_a_new_one() {
+    fn an_id_is_the_callers_or_generated() {
         let id = |id: Option<&str>| RequestIdentity::new(id, None, RequestParts::default()).id().to_owned();
         assert_eq!(id(Some("web-1")), "web-1");
         let longest = "x".repeat(RequestIdentity::MAX_ID_BYTES);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_begins_once() {
+    fn a_trace_id_is_generated_once() {
         let request = RequestIdentity::new(None, None, RequestParts::default());
         assert_eq!(request.trace_id(), request.trace_id());
         let trace = Uuid::new_v4();
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_is_the_method_and_the_route() {
+    fn a_transaction_is_method_and_route() {
         let request = RequestIdentity::new(None, None, RequestParts::default());
         assert_eq!(request.transaction(), None);
         request.set_route(Some("/orders/{id}".into()));

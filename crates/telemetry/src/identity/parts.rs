@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_has_the_origin_or_the_host() {
+    fn a_url_starts_with_the_origin_or_the_host() {
         let uri = Uri::from_static("/orders?page=2");
         let host = (HOST, HeaderValue::from_static("shop.example"));
         let parts = RequestParts { uri, headers: vec![host], ..RequestParts::default() };
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_forwarded_in_the_header_that_is_read() {
+    fn the_client_address_is_forwarded_in_the_configured_header() {
         let forwarded = |header, ip: &str| {
             let client = Some(ip.parse().expect("an address"));
             RequestParts { client, client_address_header: header, ..RequestParts::default() }.forwarded_client()

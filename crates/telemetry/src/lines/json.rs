@@ -48,8 +48,8 @@ pub(crate) fn line(record: &Record, out: &mut Vec<u8>) {
         Detail::Fields(fields) => line.object(key!("fields"), fields),
         Detail::Data(data) if data.is_empty() => {}
         Detail::Data(data) => line.object(key!("data"), data),
-        Detail::Service(said) => {
-            for (key, value) in said {
+        Detail::Service(fields) => {
+            for (key, value) in fields {
                 out.push(b',');
                 json_string(key, out);
                 out.push(b':');

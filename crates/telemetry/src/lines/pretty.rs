@@ -48,7 +48,7 @@ impl Pretty {
     /// The same for a response.
     pub(super) fn response(&self, response: &ResponseRecord<'_>) -> String {
         let mut out = self.begin(response.at, response.level, Kind::Response);
-        self.answer(&mut out, response);
+        self.response_summary(&mut out, response);
         self.origin(&mut out, Some(response.request), ResponseRecord::TARGET, None);
         out.push('\n');
         if let Some(request) = &response.request_body {
@@ -90,7 +90,7 @@ impl Pretty {
         self.dim(out, &origin);
     }
 
-    fn answer(&self, out: &mut String, response: &ResponseRecord<'_>) {
+    fn response_summary(&self, out: &mut String, response: &ResponseRecord<'_>) {
         visible(&format!("{} {}", response.method, response.path), false, out);
         if let Some(query) = &response.query {
             visible(&format!("?{query}"), false, out);
@@ -102,8 +102,8 @@ impl Pretty {
         }
         let _ = write!(out, " {:.1} ms {} B", response.duration.as_secs_f64() * 1000.0, response.response.size);
         if response.response.content.is_none() {
-            for said in [&response.response.content_type, &response.response.coding].into_iter().flatten() {
-                visible(&format!(" {said}"), false, out);
+            for value in [&response.response.content_type, &response.response.coding].into_iter().flatten() {
+                visible(&format!(" {value}"), false, out);
             }
         }
         if response.outcome != Outcome::Complete {

@@ -14,15 +14,15 @@ thread_local! {
 pub(super) fn write_timestamp(at: Timestamp, out: &mut Vec<u8>) {
     let (second, nanosecond) = (at.as_second(), at.subsec_nanosecond());
     let micros = match u32::try_from(nanosecond) {
-        Ok(nanoseconds) if (0..=LATEST).contains(&second) => nanoseconds / 1000,
+        Ok(nanoseconds) if (0..=MAX_SECOND).contains(&second) => nanoseconds / 1000,
         // Before 1970 the fraction counts down, and after 9999 the year has five digits.
         _ => {
             let _ = write!(out, "{at:.6}");
             return;
         }
     };
-    let (known, mut text) = LAST.get();
-    if known != second {
+    let (cached, mut text) = LAST.get();
+    if cached != second {
         let _ = write!(&mut text[..], "{at:.0}");
         LAST.set((second, text));
     }
@@ -33,14 +33,14 @@ pub(super) fn write_timestamp(at: Timestamp, out: &mut Vec<u8>) {
 }
 
 /// The last second of 9999.
-const LATEST: i64 = 253_402_300_799;
+const MAX_SECOND: i64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn it_is_what_the_calendar_says() {
+    fn cached_seconds_are_formatted_as_jiff_formats_them() {
         let at = |text: &str| text.parse::<Timestamp>().expect("a timestamp");
         for text in [
             "2026-11-22T18:49:06.388200Z",

@@ -61,7 +61,7 @@ impl Pipeline {
 
     /// Ends the window in which refused tokens are counted.
     pub(super) fn end_refused_tokens(&self) {
-        if let Some(refused) = self.debug_tokens.as_ref().and_then(|requests| requests.refusals.end()) {
+        if let Some(refused) = self.debug_tokens.as_ref().and_then(|requests| requests.refusals.close()) {
             self.report_refused_tokens(refused);
         }
     }

@@ -26,7 +26,7 @@ use crate::delivery::Delivery;
 use crate::effective::{Current, EffectivePolicy, EffectiveValues, Origin, Snapshot};
 use crate::failure::Failure;
 use crate::filter::Filter;
-use crate::flood::{Fingerprint, FloodLimiter, Suppressed};
+use crate::flood::{Fingerprint, FloodLimiter, SuppressedCount};
 use crate::level::Level;
 use crate::load_shedding::LoadShedding;
 use crate::losses::Losses;
@@ -103,7 +103,7 @@ impl Pipeline {
         settings: &Settings,
         before_breadcrumb: Option<BeforeBreadcrumb>,
         sinks: Sinks,
-        report_suppressed: impl Fn(Suppressed) + Send + 'static,
+        report_suppressed: impl Fn(SuppressedCount) + Send + 'static,
     ) -> Self {
         let effective = EffectivePolicy::new(settings, !sinks.events.is_empty());
         sinks.apply(&effective.load_full());
@@ -292,8 +292,8 @@ impl Pipeline {
     }
 
     /// Reports how often a failure was suppressed.
-    fn report_suppressed(&self, suppressed: Suppressed) {
-        let Suppressed { fingerprint, records, events } = suppressed;
+    fn report_suppressed(&self, suppressed: SuppressedCount) {
+        let SuppressedCount { fingerprint, records, events } = suppressed;
         let place = fingerprint.route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
         let message = format!("suppressed: more of {}: {}{place}", fingerprint.type_name, fingerprint.message);
         let mut report = Report::new(Kind::Message, Level::Warning, "cyanotype::flood", message)

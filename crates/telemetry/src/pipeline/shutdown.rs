@@ -27,8 +27,8 @@ impl Pipeline {
     /// Delivers what is queued, in order: stacks are resolved, events sent, lines written; each until its share of the time is
     /// over.
     pub fn finish(&self, deadline: Instant) {
-        self.floods.end_all().into_iter().for_each(|suppressed| self.report_suppressed(suppressed));
-        self.load_shedding.end().into_iter().for_each(|refused| self.report_refused(refused));
+        self.floods.close_all().into_iter().for_each(|suppressed| self.report_suppressed(suppressed));
+        self.load_shedding.close().into_iter().for_each(|refused| self.report_refused(refused));
         self.end_refused_tokens();
         self.symbolizer.finish(after(SYMBOLIZER_SHARE, deadline));
         let events_deadline = after(EVENTS_SHARE, deadline);

@@ -30,7 +30,7 @@ fn verify(token: impl AsRef<[u8]>) -> Result<DebugGrant, TokenError> {
 
 /// Processes of two releases understand each other. Computed apart, with Python's `hmac`.
 #[test]
-fn the_spelling_stays() {
+fn the_format_is_stable() {
     assert_eq!(
         key().issue(&route_grant()),
         "v1.ZGVidWcgMTc2NzIyNTYwMCByb3V0ZSBHRVQgL29yZGVycy97aWR9.OBEG5_1Pn0abds7KjJE8bHP5q2dLW4-xwBUNLisqXzk"
@@ -51,7 +51,7 @@ fn a_token_expires() {
 }
 
 #[test]
-fn a_fraction_of_a_second_is_cut() {
+fn fractional_seconds_are_truncated() {
     let expires_at = at(EXPIRES) + jiff::SignedDuration::from_millis(999);
     let grant = DebugGrant::for_route("GET /orders/{id}", Level::Debug, expires_at);
     assert_eq!(grant, Ok(route_grant()));
@@ -64,7 +64,7 @@ fn another_key_is_refused() {
 }
 
 #[test]
-fn what_else_the_secret_signed_is_no_token() {
+fn a_mac_without_the_domain_is_refused() {
     let token = key().issue(&route_grant());
     let (signed, _) = token.rsplit_once('.').expect("has a MAC");
     let plain = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any length");
@@ -73,7 +73,7 @@ fn what_else_the_secret_signed_is_no_token() {
 }
 
 #[test]
-fn every_change_of_a_byte_is_refused() {
+fn every_changed_byte_is_refused() {
     for token in [key().issue(&route_grant()), key().issue(&trace_grant())] {
         assert!(verify(&token).is_ok());
         for position in 0..token.len() {
@@ -87,7 +87,7 @@ fn every_change_of_a_byte_is_refused() {
 }
 
 #[test]
-fn every_missing_or_additional_byte_is_refused() {
+fn every_missing_or_extra_byte_is_refused() {
     for token in [key().issue(&route_grant()), key().issue(&trace_grant())] {
         for position in 0..token.len() {
             let (head, tail) = token.split_at(position);
@@ -106,7 +106,7 @@ fn every_missing_or_additional_byte_is_refused() {
 }
 
 #[test]
-fn other_spellings_are_refused() {
+fn other_encodings_are_refused() {
     let token = key().issue(&route_grant());
     let (signed, mac) = token.rsplit_once('.').expect("has a MAC");
     let payload = signed.strip_prefix(VERSION).expect("has a version");
@@ -141,7 +141,7 @@ fn a_signed_payload_is_still_checked() {
 }
 
 #[test]
-fn the_longest_token_is_accepted_and_a_longer_one_refused() {
+fn the_longest_token_is_accepted_and_longer_ones_are_refused() {
     let route = format!("GET /{}", "x".repeat(DebugGrant::MAX_ROUTE_BYTES - 5));
     let longest = DebugGrant::for_route(&route, Level::Critical, Timestamp::MAX).expect("a route");
     let token = key().issue(&longest);
@@ -157,7 +157,7 @@ fn the_longest_token_is_accepted_and_a_longer_one_refused() {
 }
 
 #[test]
-fn a_key_has_a_length_and_is_not_shown() {
+fn a_short_key_is_rejected_and_debug_output_is_redacted() {
     let error = DebugKey::new(&SECRET[..15]).expect_err("is too short");
     assert_eq!(error.to_string(), "a debug key has at least 16 bytes, this one has 15");
     assert_eq!(format!("{:?}", key()), "DebugKey([redacted])");
@@ -177,7 +177,7 @@ fn grants() -> impl Strategy<Value = DebugGrant> {
 
 proptest! {
     #[test]
-    fn what_was_issued_is_verified(grant in grants()) {
+    fn issued_tokens_verify(grant in grants()) {
         let token = key().issue(&grant);
         prop_assert!(token.bytes().all(|byte| byte.is_ascii_graphic()), "{}", token);
         prop_assert!(token.len() <= DebugKey::MAX_TOKEN_BYTES);
@@ -198,12 +198,12 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn arbitrary_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         prop_assert!(verify(&bytes).is_err());
     }
 
     #[test]
-    fn the_parts_of_two_tokens_make_no_third(one in grants(), other in grants()) {
+    fn parts_of_two_tokens_do_not_combine(one in grants(), other in grants()) {
         prop_assume!(one != other);
         let (one, other) = (key().issue(&one), key().issue(&other));
         let (signed, _) = one.rsplit_once('.').expect("has a MAC");

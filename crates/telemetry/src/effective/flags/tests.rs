@@ -12,8 +12,8 @@ use crate::settings::Mode;
 
 const STDERR_AT_ERROR: FlagValues = FlagValues { mode: Some(Mode::Stderr), level: Some(Level::Error), debug: None };
 
-fn over(scope: OverrideScope, set: &Value) -> Override {
-    crate::effective::tests::over("INC-1", scope, set.clone(), 0)
+fn override_of(scope: OverrideScope, set: &Value) -> Override {
+    crate::effective::tests::override_of("INC-1", scope, set.clone(), 0)
 }
 
 /// A policy where there is a flag system.
@@ -46,7 +46,7 @@ fn mode_and_level(policy: &EffectivePolicy, flags: FlagValues) -> (Mode, Level) 
 }
 
 #[test]
-fn flags_of_a_request_replace_the_settings_and_those_of_the_process() {
+fn request_flags_replace_settings_and_process_flags() {
     let policy = policy_of(&[], vec![]);
     assert_eq!(mode_and_level(&policy, FlagValues::default()), (Mode::Both, Level::Info));
     assert_eq!(mode_and_level(&policy, STDERR_AT_ERROR), (Mode::Stderr, Level::Error));
@@ -58,7 +58,7 @@ fn flags_of_a_request_replace_the_settings_and_those_of_the_process() {
 }
 
 #[test]
-fn settings_that_are_read_again_stay_below_flags() {
+fn reloaded_settings_stay_below_flags() {
     let policy = policy_of(&[], vec![]);
     policy.set_flags(FlagValues { mode: Some(Mode::Stderr), ..FlagValues::default() }, "flagd");
     policy.reconfigure(&settings(&[("log.mode", "sentry"), ("log.level", "warning")]));
@@ -77,7 +77,7 @@ fn an_override_of_any_scope_wins_over_flags() {
     ];
     for scope in scopes {
         let set = json!({"log.mode": "both", "log.level": "warning"});
-        let policy = policy_of(&[], vec![over(scope.clone(), &set)]);
+        let policy = policy_of(&[], vec![override_of(scope.clone(), &set)]);
         policy.set_flags(FlagValues { mode: Some(Mode::Off), level: Some(Level::Trace), debug: None }, "flagd");
         assert_eq!(mode_and_level(&policy, STDERR_AT_ERROR).0, Mode::Both, "{scope:?}");
         let request = request(STDERR_AT_ERROR);
@@ -85,14 +85,14 @@ fn an_override_of_any_scope_wins_over_flags() {
         assert_eq!(policy.load().values_for(&line).policy.level, Level::Warning, "{scope:?}");
     }
     // Only in what it sets.
-    let policy = policy_of(&[], vec![over(OverrideScope::Process, &json!({"log.mode": "both"}))]);
+    let policy = policy_of(&[], vec![override_of(OverrideScope::Process, &json!({"log.mode": "both"}))]);
     assert_eq!(mode_and_level(&policy, STDERR_AT_ERROR), (Mode::Both, Level::Error));
-    let elsewhere = over(OverrideScope::Blueprint("users".into()), &json!({"log.level": "trace"}));
+    let elsewhere = override_of(OverrideScope::Blueprint("users".into()), &json!({"log.level": "trace"}));
     assert_eq!(mode_and_level(&policy_of(&[], vec![elsewhere]), STDERR_AT_ERROR), (Mode::Stderr, Level::Error));
 }
 
 #[test]
-fn a_flag_raises_a_request_as_a_debug_token_does() {
+fn a_debug_flag_raises_a_request_like_a_debug_token() {
     let policy = policy_of(&[("log.mode", "stderr"), ("sentry.breadcrumb_level", "error")], vec![]);
     let raised = effective_values(&policy, FlagValues { debug: Some(Level::Debug), ..FlagValues::default() });
     let before = policy.load().values_for(&Origin::default());
@@ -101,13 +101,13 @@ fn a_flag_raises_a_request_as_a_debug_token_does() {
     let lowered = Policy { level: Level::Info, breadcrumb_level: Level::Error, ..raised.policy };
     assert_eq!(EffectiveValues { policy: lowered, ..raised }, before);
     // Above the flag `log-level`, and overrides.
-    let policy = policy_of(&[], vec![over(OverrideScope::Process, &json!({"log.level": "critical"}))]);
+    let policy = policy_of(&[], vec![override_of(OverrideScope::Process, &json!({"log.level": "critical"}))]);
     let both = FlagValues { debug: Some(Level::Debug), ..STDERR_AT_ERROR };
     assert_eq!(mode_and_level(&policy, both), (Mode::Stderr, Level::Debug));
 }
 
 #[test]
-fn a_token_and_a_flag_raise_a_request_to_the_lower_of_their_levels() {
+fn token_and_flag_raise_a_request_to_the_lower_level() {
     let request = request(FlagValues { debug: Some(Level::Debug), ..STDERR_AT_ERROR });
     assert_eq!(request.debug_level(), Some(Level::Debug));
     request.set_debug_level(Level::Trace);
@@ -118,7 +118,7 @@ fn a_token_and_a_flag_raise_a_request_to_the_lower_of_their_levels() {
 }
 
 #[test]
-fn a_modules_own_level_stands_whatever_the_flags_are() {
+fn a_module_level_takes_precedence_over_flags() {
     let policy = policy_of(&[("log.levels.hyper", "error")], vec![]);
     let request = request(FlagValues { level: Some(Level::Trace), ..FlagValues::default() });
     let level = |target| {
@@ -129,7 +129,7 @@ fn a_modules_own_level_stands_whatever_the_flags_are() {
 }
 
 #[test]
-fn where_there_is_a_flag_system_any_request_may_yet_be_recorded() {
+fn with_a_flag_provider_any_request_may_be_recorded() {
     let of = |policy: &EffectivePolicy| {
         let it = policy.load_full();
         [it.may_record(), it.may_send(), it.may_yet_record(), it.may_yet_send()]
@@ -158,7 +158,7 @@ fn where_there_is_a_flag_system_any_request_may_yet_be_recorded() {
 }
 
 #[test]
-fn the_verbosest_level_follows_the_requests() {
+fn the_minimum_level_follows_request_flags() {
     let policy = policy_of(&[], vec![]);
     let debug = FlagValues { debug: Some(Level::Debug), ..FlagValues::default() };
     assert!(policy.load().supports(STDERR_AT_ERROR) && !policy.load().supports(debug));
@@ -171,7 +171,7 @@ fn the_verbosest_level_follows_the_requests() {
 }
 
 #[test]
-fn a_change_of_the_processs_flags_has_the_values_before_and_after_it() {
+fn a_process_flag_change_has_values_before_and_after() {
     let policy = EffectivePolicy::new(&settings(&[]), true);
     assert_eq!(policy.set_flags(FlagValues::default(), "flagd"), None);
     let change = policy.set_flags(STDERR_AT_ERROR, "flagd").expect("a change");
@@ -196,7 +196,7 @@ fn flag_values() -> impl Strategy<Value = FlagValues> {
 
 proptest! {
     #[test]
-    fn a_requests_own_values_are_stored_as_they_are(token in a_level(), flags in flag_values()) {
+    fn request_values_round_trip_through_bits(token in a_level(), flags in flag_values()) {
         let own = OwnValues { token, flags };
         prop_assert_eq!(OwnValues::from_bits(own.to_bits()), own);
     }
@@ -208,7 +208,7 @@ proptest! {
         let mut set = json!({});
         if mode { set["log.mode"] = json!("stderr"); }
         if level { set["log.level"] = json!("critical"); }
-        let policy = policy_of(&[], vec![over(OverrideScope::Process, &set)]);
+        let policy = policy_of(&[], vec![override_of(OverrideScope::Process, &set)]);
         policy.set_flags(process, "flagd");
         let request = FlagValues { debug: None, ..request };
         let of_mode = request.mode.or(process.mode).unwrap_or(Mode::Both);
