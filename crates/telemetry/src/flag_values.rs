@@ -1,9 +1,10 @@
-//! What the flags of a flag system set, whichever it is, and what a request has of its own.
+//! Values set by feature flags, and the values that one request has in addition to the policy.
 
 use crate::level::Level;
 use crate::settings::Mode;
 
-/// What flags set. Mode and level replace the settings' values, below all overrides; `debug` is as a debug token's level.
+/// Values set by feature flags. Mode and level replace those of the settings; overrides take precedence over them. `debug`
+/// raises a request like a debug token.
 ///
 /// ```
 /// use cyanotype_telemetry::Level;
@@ -14,11 +15,11 @@ use crate::settings::Mode;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FlagValues {
-    /// Instead of `log.mode`.
+    /// Replaces `log.mode`.
     pub mode: Option<Mode>,
-    /// Instead of `log.level`.
+    /// Replaces `log.level`.
     pub level: Option<Level>,
-    /// The level that its request is raised to; it means nothing for the process.
+    /// The level that a request is raised to. Ignored for the process.
     pub debug: Option<Level>,
 }
 
@@ -30,8 +31,8 @@ impl FlagValues {
     }
 }
 
-/// What one request has beside the policy: 3 bits each for the level of its debug token, and for mode, level and debug level of
-/// its flags; 0 where there is none, the index among all plus one otherwise.
+/// The values of one request: the level of its debug token, and its flags. They are packed into an integer with 3 bits per value:
+/// 0 if the value is unset, otherwise its index plus one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct OwnValues {
     /// The level of its debug token.
@@ -46,7 +47,7 @@ const LEVEL: u16 = 6;
 const DEBUG: u16 = 9;
 
 impl OwnValues {
-    /// The bits of its flags.
+    /// The bits of the flags.
     pub(crate) const FLAGS: u16 = FIELD << MODE | FIELD << LEVEL | FIELD << DEBUG;
 
     pub(crate) fn to_bits(self) -> u16 {

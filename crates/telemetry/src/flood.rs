@@ -1,4 +1,4 @@
-//! The same failure over and over: its first reports are recorded, the others counted, and the count is reported.
+//! Flood limit: of repeated reports of a failure, the first ones per window are recorded; the others are counted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,26 +10,27 @@ use crate::mute::mute_this_thread;
 use crate::policy::Kind;
 use crate::settings::Flood as Settings;
 
-/// Failures that are counted at the same time; more than these are all recorded.
+/// Maximum number of concurrent windows. Failures beyond it are not limited.
 const MAX_WINDOWS: usize = 10_000;
 
-/// What makes two failures the same, whatever request they are of.
+/// Identifies repeated failures across requests.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Fingerprint {
     pub type_name: String,
     pub message: String,
-    /// `GET /orders/{id}`; `None` outside any request.
+    /// The route, such as `GET /orders/{id}`; `None` outside a request.
     pub route: Option<String>,
-    /// Whether it is one of something that all requests need, and has a limit of its own.
+    /// Whether the failure is an outage, which has a separate limit.
     pub outage: bool,
 }
 
-/// What was suppressed of one failure.
+/// The number of suppressed reports of a failure in a window.
 #[derive(Debug)]
 pub(crate) struct SuppressedCount {
     pub fingerprint: Fingerprint,
-    /// Records that would have been on stderr.
+    /// Suppressed records on stderr, by kind.
     pub records: Vec<(Kind, u64)>,
+    /// Suppressed events.
     pub events: u64,
 }
 
@@ -69,7 +70,7 @@ impl Window {
 }
 
 impl FloodLimiter {
-    /// `report` is called, on a thread of its own, when a window has ended in which something was suppressed.
+    /// Starts the limiter. `report` is called on a separate thread at the end of each window with suppressed reports.
     pub(crate) fn start(settings: &Settings, report: impl Fn(SuppressedCount) + Send + 'static) -> Self {
         let windows = Arc::<Windows>::default();
         let watched = Arc::clone(&windows);
@@ -84,12 +85,12 @@ impl FloodLimiter {
         Self { limit: settings.limit, window: settings.window(), windows }
     }
 
-    /// Whether this report is recorded; if not, it is counted: as a record of this kind, as an event, or both.
+    /// Whether to record this report. If not, it is counted as a record of this kind, as an event, or both.
     pub(crate) fn allow(&self, fingerprint: Fingerprint, record: Option<Kind>, event: bool) -> bool {
         self.allow_up_to(self.limit, fingerprint, record, event)
     }
 
-    /// The same, with a limit of its own.
+    /// Like [`Self::allow`], with a separate limit.
     pub(crate) fn allow_up_to(&self, limit: u64, fingerprint: Fingerprint, record: Option<Kind>, event: bool) -> bool {
         let now = Instant::now();
         let mut windows = self.windows.by_fingerprint.lock();
@@ -124,7 +125,7 @@ impl FloodLimiter {
         false
     }
 
-    /// Ends all windows now, and gives what was suppressed in them.
+    /// Closes all windows and returns their counts.
     pub(crate) fn close_all(&self) -> Vec<SuppressedCount> {
         let windows = std::mem::take(&mut *self.windows.by_fingerprint.lock());
         let ended = windows.into_iter().filter(|(_, window)| window.has_suppressed());
@@ -133,7 +134,7 @@ impl FloodLimiter {
 }
 
 impl Windows {
-    /// Waits until windows end in which something was suppressed.
+    /// Waits until a window with suppressed reports ends, and returns the counts of all such windows.
     fn wait_for_expired(&self) -> Vec<SuppressedCount> {
         let mut windows = self.by_fingerprint.lock();
         loop {
@@ -163,7 +164,7 @@ mod tests {
     fn start(window_s: u64) -> (FloodLimiter, mpsc::Receiver<SuppressedCount>) {
         let (sender, counts) = mpsc::channel();
         let settings: Settings =
-            serde_json::from_value(serde_json::json!({"limit": 3, "window_s": window_s})).expect("good settings");
+            serde_json::from_value(serde_json::json!({"limit": 3, "window_s": window_s})).expect("valid settings");
         (FloodLimiter::start(&settings, move |suppressed| sender.send(suppressed).unwrap_or_default()), counts)
     }
 
@@ -172,7 +173,7 @@ mod tests {
         let (limiter, counts) = start(1);
         let allowed = (0..10).filter(|_| limiter.allow(fingerprint("a"), Some(Kind::Uncaught), true)).count();
         assert_eq!(allowed, 3);
-        assert!(limiter.allow(fingerprint("b"), Some(Kind::Uncaught), true), "others are not crowded out");
+        assert!(limiter.allow(fingerprint("b"), Some(Kind::Uncaught), true), "other failures have their own limit");
         let count = counts.recv_timeout(Duration::from_secs(10)).expect("the window ends");
         assert_eq!((count.fingerprint, count.records, count.events), (fingerprint("a"), vec![(Kind::Uncaught, 7)], 7));
         assert!(limiter.allow(fingerprint("a"), Some(Kind::Uncaught), true), "a new window begins");
@@ -188,7 +189,7 @@ mod tests {
         assert_eq!((left.len(), left[0].events, left[0].records.len()), (1, 2, 0));
     }
 
-    /// Without the thread that watches, so that a test can wait for the end itself.
+    /// A limiter without its thread, so that a test can wait for the end of a window itself.
     fn without_thread(window: Duration) -> FloodLimiter {
         FloodLimiter { limit: 3, window, windows: Arc::default() }
     }
@@ -196,7 +197,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(3600);
     const SHORT: Duration = Duration::from_millis(50);
 
-    /// Waits for the next end, and no longer than a test may take.
+    /// Waits for the next end of a window, with a timeout.
     fn next_expired(limiter: &FloodLimiter) -> Vec<SuppressedCount> {
         let (done, ended) = mpsc::channel();
         let windows = Arc::clone(&limiter.windows);
@@ -212,13 +213,16 @@ mod tests {
     fn a_single_suppressed_report_is_counted() {
         let (limiter, counts) = start(1);
         assert!(limiter.allow(fingerprint("another"), None, true));
-        // The thread waits for the first by now.
+        // Lets the thread start to wait.
         std::thread::sleep(Duration::from_millis(200));
         let count = (0..4).filter(|_| limiter.allow(fingerprint("a"), Some(Kind::Line), false)).count();
         assert_eq!(count, 3);
         let count = counts.recv_timeout(Duration::from_secs(10)).expect("the window ends");
         assert_eq!((count.fingerprint, count.records, count.events), (fingerprint("a"), vec![(Kind::Line, 1)], 0));
-        assert!(counts.recv_timeout(Duration::from_millis(1500)).is_err(), "of the other nothing was suppressed");
+        assert!(
+            counts.recv_timeout(Duration::from_millis(1500)).is_err(),
+            "the other failure has no suppressed reports"
+        );
     }
 
     #[test]
@@ -258,9 +262,9 @@ mod tests {
         let allows = || allowed(&limiter, "a", Some(Kind::Line), false);
         assert_eq!([allows(), allows(), allows(), allows()], [true, true, true, false]);
         std::thread::sleep(SHORT * 2);
-        assert!(!allows(), "it is still counted until then");
+        assert!(!allows(), "it is counted until then");
         let ended = next_expired(&limiter);
-        assert_eq!(ended.len(), 1, "of b nothing was suppressed");
+        assert_eq!(ended.len(), 1, "b has no suppressed reports");
         assert_eq!((&ended[0].fingerprint, ended[0].records[0].1), (&fingerprint("a"), 2));
         assert!(allows());
     }
@@ -298,7 +302,7 @@ mod tests {
         }
         let count = |message: &str| (0..10).filter(|_| allowed(&limiter, message, None, true)).count();
         assert_eq!(count("one more"), 10);
-        assert_eq!(count("5"), 2, "one that is watched has its limit");
+        assert_eq!(count("5"), 2, "a failure with a window is limited");
         assert_eq!(limiter.windows.by_fingerprint.lock().len(), MAX_WINDOWS);
     }
 

@@ -35,7 +35,7 @@ fn both_say_when_to_come_back_and_are_no_failures() {
         (&count["level"], &count["refused"], &count["routes"]),
         (&json!("warning"), &json!({"429": 1, "503": 2}), &json!({"POST /probe/run": 3}))
     );
-    assert_eq!(count["message"], "refused 3 requests for load");
+    assert_eq!(count["message"], "refused 3 requests: rate limit or overload");
     assert_eq!(project.events().len(), 0);
 }
 

@@ -1,4 +1,4 @@
-//! Tokens that are refused: one warning a window counts them.
+//! Counts refused debug tokens. One warning per window reports the counts.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,17 +8,17 @@ use serde_json::{Map, Value};
 
 use crate::window_counter::WindowCounter;
 
-/// Why a token changes nothing.
+/// Why a debug token was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 #[error("{} debug token", self.as_str())]
 pub enum TokenError {
-    /// It is not written as a token is.
+    /// It does not have the format of a token.
     Malformed,
-    /// It is not signed with this service's key.
+    /// It is not signed with the key of this service.
     Forged,
-    /// It was valid once.
+    /// It is past its expiry.
     Expired,
-    /// It is valid for another route or another trace. [`DebugKey::verify`](super::DebugKey::verify) does not know.
+    /// It is valid, but for another route or another trace. [`DebugKey::verify`](super::DebugKey::verify) does not check this.
     Foreign,
 }
 
@@ -35,38 +35,39 @@ impl TokenError {
     }
 }
 
-/// Counts refused tokens. It never holds one: their senders cannot write into a record.
+/// Counts refused tokens. It does not store them, so that no client can write into a record.
 #[derive(Debug)]
 pub struct RefusedTokenCounter {
     total: AtomicU64,
     counter: WindowCounter<RefusedTokens>,
 }
 
-/// What was refused in a window.
+/// The refused tokens of a window, counted by reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RefusedTokens(BTreeMap<TokenError, u64>);
 
 impl RefusedTokenCounter {
-    /// None yet. At most one report is made in each `window`.
+    /// Creates a counter that reports at most once per `window`.
     #[must_use]
     pub fn new(window: Duration) -> Self {
         Self { total: AtomicU64::new(0), counter: WindowCounter::new("debug-tokens", window) }
     }
 
-    /// Counts one. The first one opens a window, at whose end `report` gets the counts on a thread of its own.
+    /// Counts a refused token. The first one opens a window; when it ends, `report` is called with the counts, on a separate
+    /// thread.
     pub fn count(&self, reason: TokenError, report: impl FnOnce(RefusedTokens) + Send + 'static) {
-        // Only a sum: nothing else is ordered by it.
+        // A statistic: no other memory access is ordered by it.
         self.total.fetch_add(1, Ordering::Relaxed);
         self.counter.count(|refused| *refused.0.entry(reason).or_default() += 1, report);
     }
 
-    /// How many were refused since the start.
+    /// The number of tokens refused since the start.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed)
     }
 
-    /// Ends the window now: what a process that stops has not reported.
+    /// Closes the current window and returns its counts, which have not been reported.
     #[must_use]
     pub fn close(&self) -> Option<RefusedTokens> {
         self.counter.end()
@@ -74,7 +75,7 @@ impl RefusedTokenCounter {
 }
 
 impl RefusedTokens {
-    /// The message of the warning, and its data.
+    /// The message and the data of the warning.
     #[must_use]
     pub fn into_report(self) -> (String, Map<String, Value>) {
         let total: u64 = self.0.values().sum();
@@ -101,7 +102,7 @@ mod tests {
         let refusals = RefusedTokenCounter::new(Duration::from_millis(300));
         let count = |reason| {
             let sender = sender.clone();
-            refusals.count(reason, move |refused| sender.send(refused).expect("is read"));
+            refusals.count(reason, move |refused| sender.send(refused).expect("it is received"));
         };
         for reason in
             [TokenError::Forged, TokenError::Expired, TokenError::Forged, TokenError::Malformed, TokenError::Foreign]
@@ -113,10 +114,10 @@ mod tests {
         let expected = json!({"refused": {"malformed": 1, "forged": 2, "expired": 1, "foreign": 1}});
         assert_eq!(Value::from(data), expected);
         count(TokenError::Expired);
-        let next = reports.recv_timeout(Duration::from_secs(10)).expect("another ends");
+        let next = reports.recv_timeout(Duration::from_secs(10)).expect("the second window ends");
         assert_eq!(next, RefusedTokens([(TokenError::Expired, 1)].into()));
         assert!(reports.try_recv().is_err());
-        assert_eq!(refusals.total(), 6, "over all windows");
+        assert_eq!(refusals.total(), 6, "across all windows");
     }
 
     #[test]
@@ -127,7 +128,7 @@ mod tests {
         assert_eq!((refusals.close(), refusals.total()), (None, 1));
     }
 
-    /// Tokens are what a redactor looks for.
+    /// The redactor looks for the word `token`.
     #[test]
     fn the_report_passes_the_redactor_unchanged() {
         let refused =

@@ -1,11 +1,11 @@
-//! What a process needs to raise requests.
+//! The state of a process that accepts debug tokens.
 
 use std::sync::Arc;
 
 use super::{DebugKey, RefusedTokenCounter};
 use crate::settings::Log;
 
-/// The key of debug tokens, and what was refused.
+/// The key that verifies debug tokens, and the counter of refused ones.
 #[derive(Debug)]
 pub(crate) struct DebugTokens {
     pub key: Arc<DebugKey>,
@@ -13,9 +13,9 @@ pub(crate) struct DebugTokens {
 }
 
 impl DebugTokens {
-    /// `None` when no key is set.
+    /// `None` if `log.debug_key` is not set.
     pub(crate) fn new(log: &Log) -> Option<Arc<Self>> {
-        // The settings have checked it.
+        // The settings have validated the key.
         let key = DebugKey::new(log.debug_key.as_deref()?).ok()?;
         Some(Arc::new(Self { key: Arc::new(key), refusals: RefusedTokenCounter::new(log.flood.window()) }))
     }

@@ -1,24 +1,24 @@
-//! The flags of a process.
+//! The feature flags of a process.
 
 use crate::flag_values::FlagValues;
 use crate::level::Level;
 use crate::policy::Policy;
 
-/// The flags of a process, and what those of its requests have needed so far: that is known only when they are evaluated.
+/// The flags of a process, and the requirements of its requests' flags, which become known only when they are evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Flags {
-    /// For the whole process.
+    /// The values for the process.
     pub process: FlagValues,
-    /// The lowest level of a request.
+    /// The lowest level that a request's flags have set.
     pub min_level: Option<Level>,
-    /// Whether a request had a mode that records something.
+    /// Whether a request's flags have set a mode that writes records.
     pub may_record: bool,
-    /// Whether a request had a mode with event sinks.
+    /// Whether a request's flags have set a mode that sends events.
     pub may_send: bool,
 }
 
 impl Flags {
-    /// The same, with what these values of a request need.
+    /// Adds the requirements of a request with these values.
     pub(super) fn with_request(self, values: FlagValues, base: Policy) -> Self {
         let policy = values.mode.map(|mode| Policy { mode, ..base });
         Self {

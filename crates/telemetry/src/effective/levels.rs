@@ -1,16 +1,17 @@
-//! The level that a logger line must reach.
+//! Minimum levels of log lines by module.
 
 use std::collections::BTreeMap;
 
 use crate::level::Level;
 
-/// Libraries whose routine is of no interest at info, unless `log.levels` says otherwise.
+/// Libraries that are noisy at info. Their lines need at least warning, unless `log.levels` sets a level for them.
 const WARNING_AND_ABOVE: [&str; 2] = ["actix_server", "refinery_core"];
 
-/// A library that says on a thread of its own, again and again, what is recorded once, unless `log.levels` says otherwise.
+/// A library that logs repeatedly, from its own thread, failures that this service records once. Its lines need critical,
+/// unless `log.levels` sets a level for it.
 const CRITICAL_ONLY: &str = "open_feature_flagd";
 
-/// The levels of modules, the longest path first.
+/// The levels of modules, longest path first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ModuleLevels(Vec<(String, Level)>);
 
@@ -21,7 +22,7 @@ impl ModuleLevels {
         Self(levels)
     }
 
-    /// The level of the longest path that the target is, or is inside of.
+    /// The level of the longest module path that contains the target.
     pub(super) fn of(&self, target: &str) -> Option<Level> {
         self.0.iter().find(|(module, _)| is_in_module(target, module)).map(|(_, level)| *level)
     }
@@ -31,7 +32,7 @@ impl ModuleLevels {
     }
 }
 
-/// `log.level` as it is for the lines of a target that has no level of its own.
+/// The minimum level of a target that `log.levels` has no entry for; `level` is `log.level`.
 pub(super) fn default_level(target: &str, level: Level) -> Level {
     if is_in_module(target, CRITICAL_ONLY) {
         return Level::Critical;
@@ -39,7 +40,7 @@ pub(super) fn default_level(target: &str, level: Level) -> Level {
     if WARNING_AND_ABOVE.iter().any(|module| is_in_module(target, module)) { level.max(Level::Warning) } else { level }
 }
 
-/// Whether a target is the module of that path, or in it.
+/// Whether a target is this module or one of its submodules.
 pub(crate) fn is_in_module(target: &str, module: &str) -> bool {
     target.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }

@@ -1,11 +1,11 @@
-//! The effective policy: what decides now. Settings say what is on at the start, flags and overrides what is on at the moment.
+//! The effective policy: the settings of the process, with feature flags, overrides and debug tokens applied to them.
 //!
 //! ```text
 //! settings ─→ flags ─→ overrides: process ─→ blueprint ─→ module ─→ route ─→ debug token of one request
 //! ```
 //!
-//! All of it is one immutable [`Snapshot`] with a version. A change makes a new one; each record is decided by the snapshot of
-//! its moment, and by no other.
+//! Each step takes precedence over the ones before it. The result is an immutable, versioned [`Snapshot`]. A change publishes a
+//! new snapshot; each record is routed by exactly one snapshot.
 
 mod cells;
 mod change;

@@ -1,4 +1,4 @@
-//! One version of the effective policy.
+//! Snapshots of the effective policy.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::level::Level;
 use crate::policy::Policy;
 use crate::settings::{Env, Mode, ResponseLog};
 
-/// The values in effect for one record.
+/// The effective values of the live settings for one record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EffectiveValues {
-    /// The table's inputs.
+    /// The inputs of the routing table.
     pub policy: Policy,
     /// `log.response.body`.
     pub response_body: ResponseLog,
@@ -62,19 +62,19 @@ impl EffectiveValues {
         }
     }
 
-    /// Replaces mode and level.
+    /// Replaces the mode and the level, where flags set them.
     fn apply_flags(&mut self, mode: Option<Mode>, level: Option<Level>) {
         self.policy.mode = mode.unwrap_or(self.policy.mode);
         self.policy.level = level.unwrap_or(self.policy.level);
     }
 
-    /// Replaces all but the level.
+    /// Replaces all values that are set, except the level.
     fn apply(&mut self, set: &LiveValues) {
         let Self { policy, response_body, request_body, response_sample_rate, event_sample_rate } = self;
         policy.mode = set.mode.unwrap_or(policy.mode);
         policy.breadcrumb_level = set.breadcrumb_level.unwrap_or(policy.breadcrumb_level);
         policy.event_level = set.event_level.unwrap_or(policy.event_level);
-        // Towards less only: an override shows nothing that an operator turned off.
+        // An override must not record bodies that the settings exclude.
         *response_body = set.response_body.map_or(*response_body, |body| body.min(*response_body));
         *request_body = set.request_body.map_or(*request_body, |body| body.min(*request_body));
         *response_sample_rate = set.response_sample_rate.unwrap_or(*response_sample_rate);
@@ -82,38 +82,38 @@ impl EffectiveValues {
     }
 }
 
-/// What settings and flags say, as far as it decides about records.
+/// The settings and flags that a snapshot is computed from.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Configured {
     pub env: Env,
     pub live: LiveSettings,
-    /// Whether there is an event sink.
+    /// Whether the process has an event sink.
     pub has_event_sink: bool,
     /// `log.on_failure.level`.
     pub on_failure: Option<Level>,
-    /// What flags say; `None` where there is no flag system.
+    /// The flags; `None` without a flag provider.
     pub flags: Option<Flags>,
 }
 
-/// One version of the effective policy. It never changes.
+/// An immutable version of the effective policy.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// Grows by one with each change of this process's policy.
+    /// The version, incremented by each change of the policy of this process.
     pub version: u64,
-    /// The version of the overrides that the fleet shares; `None` while there is no fleet.
+    /// The version of the fleet overrides; `None` if there is no fleet.
     pub fleet_version: Option<u64>,
     pub(super) configured: Configured,
-    /// All overrides in force; a later one wins over those before it.
+    /// The active overrides, in ascending precedence.
     pub overrides: Vec<Override>,
-    /// Where those begin that are for a part of the process.
+    /// The index of the first override whose scope is narrower than the process.
     first_scoped: usize,
-    /// For a record of no blueprint, module or route.
+    /// The values for a record without blueprint, module or route.
     process: LiveSettings,
     base: EffectiveValues,
-    /// Settings and the flags of the process, without overrides.
+    /// The values from the settings and the process flags, before overrides.
     without_overrides: EffectiveValues,
     levels: ModuleLevels,
-    /// The level below which no record reaches any sink, wherever it comes from, debug tokens aside.
+    /// The minimum level of a record that any sink could receive, except for requests with a debug token.
     pub min_level: Level,
     may_record: bool,
     may_send: bool,
@@ -144,7 +144,7 @@ impl Snapshot {
         let levels = ModuleLevels::new(&process.levels);
         let scoped = &overrides[first_scoped..];
         let scoped_levels = scoped.iter().flat_map(|it| it.set.level.iter().chain(it.set.levels.values())).copied();
-        let min_level = scoped_levels
+        let minimum_levels = scoped_levels
             .chain(levels.min_level())
             .chain(configured.on_failure)
             .chain(flags.min_level)
@@ -161,7 +161,7 @@ impl Snapshot {
             base,
             without_overrides,
             levels,
-            min_level: min_level.min().unwrap_or(process.level),
+            min_level: minimum_levels.min().unwrap_or(process.level),
             may_record,
             may_send,
             may_yet_record: may_record || has_flags,
@@ -172,65 +172,65 @@ impl Snapshot {
         }
     }
 
-    /// The overrides that are for a part of the process.
+    /// The overrides whose scope is narrower than the process.
     fn scoped(&self) -> &[Override] {
         &self.overrides[self.first_scoped..]
     }
 
-    /// Whether all overrides are for the whole process.
+    /// Whether the same values apply to every record, except for requests with flags or a debug token.
     fn is_uniform(&self) -> bool {
         self.first_scoped == self.overrides.len()
     }
 
-    /// The settings' own values.
+    /// The values from the settings.
     #[must_use]
     pub fn configured(&self) -> &LiveSettings {
         &self.configured.live
     }
 
-    /// The values in effect for a record of no blueprint, module or route.
+    /// The effective values for a record without blueprint, module or route.
     #[must_use]
     pub fn effective(&self) -> &LiveSettings {
         &self.process
     }
 
-    /// The table's inputs for a record of no blueprint, module or route.
+    /// The inputs of the routing table for a record without blueprint, module or route.
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.base.policy
     }
 
-    /// The level from which lines are stored for the case that their request fails.
+    /// The minimum level of the lines that are buffered to be written if their request fails.
     #[must_use]
     pub fn on_failure(&self) -> Option<Level> {
         self.configured.on_failure
     }
 
-    /// Whether anything is recorded, for some record.
+    /// Whether the policy allows any record at all, in any scope.
     #[must_use]
     pub fn may_record(&self) -> bool {
         self.may_record
     }
 
-    /// Whether event sinks get anything, for some record.
+    /// Whether event sinks receive anything at all, in any scope.
     #[must_use]
     pub fn may_send(&self) -> bool {
         self.may_send
     }
 
-    /// Whether anything may be recorded of a request that begins now: its flags are known only later.
+    /// Whether a request that starts now may be recorded. Its flags, which are evaluated later, may allow that.
     #[must_use]
     pub fn may_yet_record(&self) -> bool {
         self.may_yet_record
     }
 
-    /// Whether event sinks may get anything of a request that begins now.
+    /// Whether event sinks may receive anything from a request that starts now. See [`Self::may_yet_record`].
     #[must_use]
     pub fn may_yet_send(&self) -> bool {
         self.may_yet_send
     }
 
-    /// Whether the sinks and `tracing` are ready for a request with these flags.
+    /// Whether this snapshot has the sinks and the `tracing` filter active that a request with these flags needs.
     pub(crate) fn supports(&self, flags: FlagValues) -> bool {
         let policy = flags.mode.map(|mode| Policy { mode, ..self.base.policy });
         flags.min_level().is_none_or(|level| level >= self.min_level)
@@ -238,18 +238,18 @@ impl Snapshot {
             && policy.is_none_or(|policy| self.may_send || !policy.has_sentry())
     }
 
-    /// The most that any response's record shows, whatever overrides a part of the process has: they can only be for less.
+    /// The upper bound of `log.response.body` for any response: overrides with a narrower scope can only reduce it.
     #[must_use]
     pub fn max_response_body(&self) -> ResponseLog {
         self.base.response_body
     }
 
-    /// The values in effect for a record of this request, made by this module, that is no logger line.
+    /// The effective values for a record, other than a log line, of this request, created by this module.
     #[inline]
     #[must_use]
     pub fn values_for_request(&self, request: Option<&RequestIdentity>, target: &str) -> EffectiveValues {
         let has_own_values = request.is_some_and(RequestIdentity::has_own_values);
-        // So it is for all but a few requests, and the rest takes longer.
+        // Fast path: true for almost all requests.
         if self.is_uniform() && !has_own_values {
             return self.base;
         }
@@ -260,11 +260,11 @@ impl Snapshot {
         self.values_for(&Origin::new(request, target))
     }
 
-    /// The values in effect for a record: the settings', then those of flags, then overrides from the widest scope to the
-    /// narrowest, then the level of a debug token or of a flag.
+    /// The effective values for a record: the settings, then flags, then overrides from the widest scope to the narrowest,
+    /// then the level of a debug token or of the flag `log-debug-request`.
     ///
-    /// A module with a level of its own (`log.levels`) has that for its lines, whatever `log.level` is for their request; an
-    /// override of that module, or of the route of their request after one, is stronger.
+    /// For log lines, a level in `log.levels` takes precedence over `log.level`. An override for that module takes precedence
+    /// over both; if there is one, an override for the route of the request takes precedence over it.
     #[must_use]
     pub fn values_for(&self, origin: &Origin<'_>) -> EffectiveValues {
         let mut values = self.base;
@@ -307,7 +307,7 @@ impl Snapshot {
         values
     }
 
-    /// The value in effect of each of these keys, where an override of this scope applies.
+    /// The effective values of these keys for records in this scope.
     #[must_use]
     pub fn values_in_scope(&self, keys: &LiveValues, scope: &OverrideScope) -> Map<String, Value> {
         let example = scope.example();
@@ -337,7 +337,7 @@ impl Snapshot {
     }
 }
 
-/// These values with overrides of the whole process.
+/// Applies process-wide overrides.
 fn with_overrides(mut values: EffectiveValues, process_wide: &[Override]) -> EffectiveValues {
     for Override { set, .. } in process_wide {
         values.apply(set);

@@ -1,4 +1,4 @@
-//! The rules of "settings, then overrides from the widest scope to the narrowest, then a debug token".
+//! Precedence: settings, then overrides from the widest scope to the narrowest, then a debug token.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ fn values(set: Value) -> LiveValues {
     LiveValues::parse(&set).expect("valid values")
 }
 
-/// An override of this scope; `age` orders those of one scope.
+/// An override with this scope; `age` orders the overrides of one scope.
 pub(super) fn override_of(id: &str, scope: OverrideScope, set: Value, age: i64) -> Override {
     Override {
         id: id.into(),
@@ -125,7 +125,7 @@ fn a_module_level_applies_until_a_module_or_route_override() {
         with(vec![of_module, override_of("r", route("/orders/{id}"), json!({"log.level": "warning"}), 1)]),
         Level::Warning
     );
-    // What is not a logger line has no level by module.
+    // Module levels apply to log lines only.
     assert_eq!(level(&policy_of(&own, vec![]), Origin { is_line: false, ..line }), Level::Info);
 }
 
@@ -225,7 +225,7 @@ fn the_number_of_overrides_is_limited() {
     }
     assert_eq!(policy.set(&one(MAX_OVERRIDES), None).map(|_| ()), Err(OverrideError::TooMany));
     assert!(policy.preview(one(MAX_OVERRIDES), None).is_err());
-    assert!(policy.set(&one(3), None).is_ok(), "one that is there can be extended");
+    assert!(policy.set(&one(3), None).is_ok(), "an existing override can be extended");
 }
 
 #[test]
@@ -303,14 +303,14 @@ fn every_live_key_round_trips() {
 }
 
 proptest! {
-    /// The precedence as the contract words it, written a second time and as simply as can be.
+    /// Compares the result with a second, simple implementation of the precedence rules.
     #[test]
     fn overrides_apply_from_widest_to_narrowest_scope(
         overrides in proptest::collection::vec((0usize..7, 0usize..6, 0usize..4, 0i64..20), 0..12),
     ) {
         let scopes = [
             OverrideScope::Process, blueprint("orders"), blueprint("users"), module("blueprint_orders"),
-            module("elsewhere"), route("GET /orders/{id}"), route("POST /orders"),
+            module("other"), route("GET /orders/{id}"), route("POST /orders"),
         ];
         let applies = [true, true, false, true, false, true, false];
         let policy = policy_of(&[], vec![]);

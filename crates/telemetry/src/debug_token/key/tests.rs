@@ -8,7 +8,7 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const EXPIRES: i64 = 1_767_225_600;
 
 fn key() -> DebugKey {
-    DebugKey::new(SECRET).expect("is long enough")
+    DebugKey::new(SECRET).expect("it is long enough")
 }
 
 fn at(second: i64) -> Timestamp {
@@ -28,7 +28,7 @@ fn verify(token: impl AsRef<[u8]>) -> Result<DebugGrant, TokenError> {
     key().verify(token, at(EXPIRES - 1))
 }
 
-/// Processes of two releases understand each other. Computed apart, with Python's `hmac`.
+/// Processes of different releases accept each other's tokens. The expected values were computed with Python's `hmac`.
 #[test]
 fn the_format_is_stable() {
     assert_eq!(
@@ -59,14 +59,14 @@ fn fractional_seconds_are_truncated() {
 
 #[test]
 fn another_key_is_refused() {
-    let token = DebugKey::new(&SECRET.replace('0', "1")).expect("is long enough").issue(&route_grant());
+    let token = DebugKey::new(&SECRET.replace('0', "1")).expect("it is long enough").issue(&route_grant());
     assert_eq!(verify(token), Err(TokenError::Forged));
 }
 
 #[test]
 fn a_mac_without_the_domain_is_refused() {
     let token = key().issue(&route_grant());
-    let (signed, _) = token.rsplit_once('.').expect("has a MAC");
+    let (signed, _) = token.rsplit_once('.').expect("it has a MAC");
     let plain = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any length");
     let mac = BASE64.encode(plain.chain_update(signed).finalize().into_bytes());
     assert_eq!(verify(format!("{signed}.{mac}")), Err(TokenError::Forged));
@@ -108,8 +108,8 @@ fn every_missing_or_extra_byte_is_refused() {
 #[test]
 fn other_encodings_are_refused() {
     let token = key().issue(&route_grant());
-    let (signed, mac) = token.rsplit_once('.').expect("has a MAC");
-    let payload = signed.strip_prefix(VERSION).expect("has a version");
+    let (signed, mac) = token.rsplit_once('.').expect("it has a MAC");
+    let payload = signed.strip_prefix(VERSION).expect("it has a version");
     for other in [
         String::new(),
         "v1..".into(),
@@ -147,7 +147,7 @@ fn the_longest_token_is_accepted_and_longer_ones_are_refused() {
     let token = key().issue(&longest);
     assert!(token.len() <= DebugKey::MAX_TOKEN_BYTES, "{}", token.len());
     assert_eq!(verify(&token), Ok(longest));
-    // With a wrong MAC, so that the answer shows whether it was computed.
+    // With a wrong MAC, so that the error shows whether the MAC was computed.
     let of_length = |length: usize| {
         let mac = "A".repeat(43);
         format!("{VERSION}{}.{mac}", "A".repeat(length - VERSION.len() - 1 - mac.len()))
@@ -158,8 +158,8 @@ fn the_longest_token_is_accepted_and_longer_ones_are_refused() {
 
 #[test]
 fn a_short_key_is_rejected_and_debug_output_is_redacted() {
-    let error = DebugKey::new(&SECRET[..15]).expect_err("is too short");
-    assert_eq!(error.to_string(), "a debug key has at least 16 bytes, this one has 15");
+    let error = DebugKey::new(&SECRET[..15]).expect_err("it is too short");
+    assert_eq!(error.to_string(), "debug key too short: 15 bytes, minimum 16");
     assert_eq!(format!("{:?}", key()), "DebugKey([redacted])");
 }
 
@@ -206,8 +206,8 @@ proptest! {
     fn parts_of_two_tokens_do_not_combine(one in grants(), other in grants()) {
         prop_assume!(one != other);
         let (one, other) = (key().issue(&one), key().issue(&other));
-        let (signed, _) = one.rsplit_once('.').expect("has a MAC");
-        let (_, mac) = other.rsplit_once('.').expect("has a MAC");
+        let (signed, _) = one.rsplit_once('.').expect("it has a MAC");
+        let (_, mac) = other.rsplit_once('.').expect("it has a MAC");
         prop_assert_eq!(verify(format!("{signed}.{mac}")), Err(TokenError::Forged));
     }
 }

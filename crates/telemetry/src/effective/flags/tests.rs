@@ -1,4 +1,4 @@
-//! The rule of "settings, then flags, then overrides, then a debug token".
+//! Precedence: settings, then flags, then overrides, then a debug token.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn override_of(scope: OverrideScope, set: &Value) -> Override {
     crate::effective::tests::override_of("INC-1", scope, set.clone(), 0)
 }
 
-/// A policy where there is a flag system.
+/// A policy with a flag provider.
 fn policy_of(own: &[(&str, &str)], overrides: Vec<Override>) -> EffectivePolicy {
     let policy = EffectivePolicy::new(&settings(own), true);
     policy.set_flags(FlagValues::default(), "flagd");
@@ -36,7 +36,11 @@ fn request(flags: FlagValues) -> RequestIdentity {
 fn effective_values(policy: &EffectivePolicy, flags: FlagValues) -> EffectiveValues {
     let (snapshot, request) = (policy.load(), request(flags));
     let in_force = snapshot.values_for_request(Some(&request), "blueprint_orders");
-    assert_eq!(in_force, snapshot.values_for(&Origin::new(Some(&request), "blueprint_orders")), "on both ways");
+    assert_eq!(
+        in_force,
+        snapshot.values_for(&Origin::new(Some(&request), "blueprint_orders")),
+        "both ways of computing the values agree"
+    );
     in_force
 }
 
@@ -84,11 +88,11 @@ fn an_override_of_any_scope_wins_over_flags() {
         let line = Origin { is_line: true, ..Origin::new(Some(&request), "blueprint_orders") };
         assert_eq!(policy.load().values_for(&line).policy.level, Level::Warning, "{scope:?}");
     }
-    // Only in what it sets.
+    // Only for the keys that it sets.
     let policy = policy_of(&[], vec![override_of(OverrideScope::Process, &json!({"log.mode": "both"}))]);
     assert_eq!(mode_and_level(&policy, STDERR_AT_ERROR), (Mode::Both, Level::Error));
-    let elsewhere = override_of(OverrideScope::Blueprint("users".into()), &json!({"log.level": "trace"}));
-    assert_eq!(mode_and_level(&policy_of(&[], vec![elsewhere]), STDERR_AT_ERROR), (Mode::Stderr, Level::Error));
+    let other_blueprint = override_of(OverrideScope::Blueprint("users".into()), &json!({"log.level": "trace"}));
+    assert_eq!(mode_and_level(&policy_of(&[], vec![other_blueprint]), STDERR_AT_ERROR), (Mode::Stderr, Level::Error));
 }
 
 #[test]
@@ -97,10 +101,10 @@ fn a_debug_flag_raises_a_request_like_a_debug_token() {
     let raised = effective_values(&policy, FlagValues { debug: Some(Level::Debug), ..FlagValues::default() });
     let before = policy.load().values_for(&Origin::default());
     assert_eq!((raised.policy.level, raised.policy.breadcrumb_level), (Level::Debug, Level::Debug));
-    // The level and nothing else.
+    // It raises the level and nothing else.
     let lowered = Policy { level: Level::Info, breadcrumb_level: Level::Error, ..raised.policy };
     assert_eq!(EffectiveValues { policy: lowered, ..raised }, before);
-    // Above the flag `log-level`, and overrides.
+    // It takes precedence over the flag `log-level` and over overrides.
     let policy = policy_of(&[], vec![override_of(OverrideScope::Process, &json!({"log.level": "critical"}))]);
     let both = FlagValues { debug: Some(Level::Debug), ..STDERR_AT_ERROR };
     assert_eq!(mode_and_level(&policy, both), (Mode::Stderr, Level::Debug));
@@ -112,7 +116,7 @@ fn token_and_flag_raise_a_request_to_the_lower_level() {
     assert_eq!(request.debug_level(), Some(Level::Debug));
     request.set_debug_level(Level::Trace);
     assert_eq!(request.debug_level(), Some(Level::Trace));
-    // Evaluated again, once the caller is known.
+    // The flags are evaluated again once the caller is known.
     request.set_flags(FlagValues::default());
     assert_eq!(request.own_values(), OwnValues { token: Some(Level::Trace), flags: FlagValues::default() });
 }
@@ -143,7 +147,7 @@ fn with_a_flag_provider_any_request_may_be_recorded() {
     without_sink.set_flags(FlagValues::default(), "flagd");
     assert_eq!(of(&without_sink), [false, false, true, false]);
 
-    // Sinks start when a request needs them.
+    // Sinks are activated when a request needs them.
     let snapshot = policy.load_full();
     let [stderr, both] =
         [Mode::Stderr, Mode::Both].map(|mode| FlagValues { mode: Some(mode), ..FlagValues::default() });

@@ -1,4 +1,4 @@
-//! Lines of JSON, to the byte.
+//! The exact bytes of JSON lines.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ fn at() -> Timestamp {
     AT.parse().expect("a time")
 }
 
-/// A request of the blueprint `shop`, or of none.
+/// A request, optionally routed to a blueprint.
 fn request(blueprint: Option<&'static str>) -> Arc<RequestIdentity> {
     let trace = Uuid::try_parse(TRACE).expect("an id");
     let request = RequestIdentity::new(Some("req-1"), Some(trace), RequestParts::default());
@@ -54,17 +54,17 @@ fn failure(with_stack: bool) -> Option<FailureDetail> {
 }
 
 fn map(value: Value) -> Map<String, Value> {
-    let Value::Object(map) = value else { panic!("no object: {value}") };
+    let Value::Object(map) = value else { panic!("not an object: {value}") };
     map
 }
 
-/// The line is this text and its end, one line, and JSON.
+/// Asserts that the output is the expected text and a line feed, and that it is one line of valid JSON.
 #[track_caller]
 fn assert_written(write: impl FnOnce(&mut Vec<u8>), expected: &str) {
     let mut out = b"before".to_vec();
     write(&mut out);
     let text = String::from_utf8(out).expect("UTF-8");
-    let written = text.strip_prefix("before").expect("it is appended").strip_suffix('\n').expect("an end");
+    let written = text.strip_prefix("before").expect("it is appended").strip_suffix('\n').expect("a line feed");
     assert_eq!(written, expected);
     assert!(!written.contains('\n'));
     let parsed: Value = serde_json::from_str(written).expect("JSON");
@@ -169,7 +169,7 @@ fn a_failure_has_its_stack_only_when_the_policy_includes_it() {
             assert_line(&record, &expected.replace("KIND", name).replace("STACK", shown));
         }
     }
-    // One that has none to show.
+    // A failure without a stack.
     let plain = FailureDetail { failure: Failure::from_message("Problem", "no stock".into()), with_stack: true };
     let record = Record { failure: Some(plain), ..record(Kind::Uncaught, Level::Error) };
     assert_line(
@@ -182,7 +182,7 @@ fn a_failure_has_its_stack_only_when_the_policy_includes_it() {
     );
 }
 
-/// The record of a response with no more than every response has.
+/// A response record with only the fields that every response has.
 fn minimal(request: &RequestIdentity) -> ResponseRecord<'_> {
     ResponseRecord {
         at: at(),
@@ -300,8 +300,8 @@ fn durations_are_milliseconds_with_three_decimals() {
         let record = ResponseRecord { duration: Duration::from_nanos(nanos), ..minimal(&request) };
         assert_eq!(raw(&record, "duration_ms"), shown);
     }
-    let longest = ResponseRecord { duration: Duration::MAX, ..minimal(&request) };
-    assert_eq!(raw(&longest, "duration_ms"), "18446744073709551615999.999");
+    let maximum = ResponseRecord { duration: Duration::MAX, ..minimal(&request) };
+    assert_eq!(raw(&maximum, "duration_ms"), "18446744073709551615999.999");
 }
 
 #[test]
