@@ -4,7 +4,7 @@ use open_feature::EvaluationContext;
 
 /// The process, as targeting rules know it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Process {
+pub struct ProcessContext {
     /// The service's name: `service`.
     pub service: String,
     /// Which of its processes it is: `instance`.
@@ -15,7 +15,7 @@ pub struct Process {
     pub release: String,
 }
 
-impl Process {
+impl ProcessContext {
     pub(crate) fn context(&self) -> EvaluationContext {
         EvaluationContext::default()
             .with_custom_field("service", self.service.as_str())

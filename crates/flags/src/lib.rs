@@ -4,19 +4,19 @@
 //! ```no_run
 //! # #[cfg(feature = "openfeature")]
 //! # mod example {
-//! use cyanotype_flags::{FlagSource, Flags, Notice, Process, Subject};
+//! use cyanotype_flags::{FlagSource, Flags, FlagEvent, ProcessContext, Subject};
 //!
 //! # async fn example() {
-//! let process = Process {
+//! let process = ProcessContext {
 //!     service: "shop".into(),
 //!     instance: "web-1".into(),
 //!     environment: "prod".into(),
 //!     release: "shop@1.4.0".into(),
 //! };
-//! let flags = Flags::start(FlagSource::File("/etc/shop/flags.json".into()), process, |notice| match notice {
-//!     Notice::Changed(values) => println!("the process's own flags are {values:?}"),
-//!     Notice::Away(reason) | Notice::Ignored(reason) => eprintln!("{reason}"),
-//!     Notice::Back => eprintln!("the flag system answers again"),
+//! let flags = Flags::start(FlagSource::File("/etc/shop/flags.json".into()), process, |event| match event {
+//!     FlagEvent::Changed(values) => println!("the process's own flags are {values:?}"),
+//!     FlagEvent::Unavailable(reason) | FlagEvent::Ignored(reason) => eprintln!("{reason}"),
+//!     FlagEvent::Available => eprintln!("the flag system answers again"),
 //! });
 //! let subject = Subject { blueprint: Some("orders"), route: Some("/orders/{id}"), caller: Some("ada") };
 //! if flags.evaluate(&subject).await.debug {
@@ -27,7 +27,7 @@
 //! ```
 //!
 //! A flag system that is away, slow or wrong sets nothing, which is noticed once, and never holds a request up for longer than
-//! [`LIMIT`].
+//! [`EVALUATION_TIMEOUT`].
 //!
 //! # Features
 //!
@@ -40,20 +40,20 @@
 
 mod cache;
 mod context;
+mod evaluated_flags;
 mod evaluation;
+mod events;
 mod flags;
-mod notices;
 mod ofrep;
 mod shared;
 mod source;
 #[cfg(test)]
 mod tests;
-mod values;
 mod worker;
 
-pub use context::{Process, Subject};
+pub use context::{ProcessContext, Subject};
+pub use evaluated_flags::EvaluatedFlags;
+pub use events::FlagEvent;
 pub use flags::Flags;
-pub use notices::Notice;
-pub use shared::LIMIT;
+pub use shared::EVALUATION_TIMEOUT;
 pub use source::FlagSource;
-pub use values::Values;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::cache::Cache;
-use crate::notices::Notices;
+use crate::events::FlagEvents;
 
 /// The longest that a request waits for its flags.
-pub const LIMIT: Duration = Duration::from_millis(50);
+pub const EVALUATION_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// What the thread and the requests share.
-pub(crate) struct Shared {
-    pub notices: Notices,
+pub(crate) struct SharedState {
+    pub events: FlagEvents,
     pub cache: Cache,
 }

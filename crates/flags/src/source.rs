@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use open_feature::{Client, OpenFeature};
 use open_feature_flagd::{CacheSettings, CacheType, FlagdOptions, FlagdProvider, ResolverType};
 
-use crate::context::Process;
+use crate::context::ProcessContext;
 use crate::ofrep::Ofrep;
 
 /// Where flags come from.
@@ -36,18 +36,18 @@ impl FlagSource {
     }
 
     /// A client of this source, for evaluations in this process. The error is why it cannot be used.
-    pub(crate) async fn connect(&self, process: &Process) -> Result<Client, String> {
+    pub(crate) async fn connect(&self, process: &ProcessContext) -> Result<Client, String> {
         let mut api = OpenFeature::default();
         api.set_evaluation_context(process.context()).await;
         match self {
-            Self::File(path) => api.set_provider(flagd(path).await?).await,
+            Self::File(path) => api.set_provider(flagd_provider(path).await?).await,
             Self::Ofrep { url, token } => api.set_provider(Ofrep::new(url, token.as_deref())?).await,
         }
         Ok(api.create_client())
     }
 }
 
-async fn flagd(path: &Path) -> Result<FlagdProvider, String> {
+async fn flagd_provider(path: &Path) -> Result<FlagdProvider, String> {
     // It watches the directory of the file, which a bare name does not have.
     let path = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let options = FlagdOptions {

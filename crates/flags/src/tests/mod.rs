@@ -1,30 +1,30 @@
-//! The contract of the flags, with a file in flagd's format and with a peer that speaks OFREP.
+//! The contract of the flags, with a file in flagd's format and with a provider that speaks OFREP.
 
+mod fake_provider;
 mod file;
 mod ofrep;
-mod peer;
 
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use crate::{FlagSource, Flags, Notice, Process, Subject, Values};
+use crate::{EvaluatedFlags, FlagEvent, FlagSource, Flags, ProcessContext, Subject};
 
 /// A busy machine may take this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn start(source: FlagSource) -> (Flags, Receiver<Notice>) {
-    let (sender, notices) = mpsc::channel();
-    let process = Process {
+fn start(source: FlagSource) -> (Flags, Receiver<FlagEvent>) {
+    let (sender, events) = mpsc::channel();
+    let process = ProcessContext {
         service: "shop".into(),
         instance: "web-1".into(),
         environment: "prod".into(),
         release: "shop@1.4.0".into(),
     };
-    let flags = Flags::start(source, process, move |notice| {
+    let flags = Flags::start(source, process, move |event| {
         // A test may have ended.
-        let _ = sender.send(notice);
+        let _ = sender.send(event);
     });
-    (flags, notices)
+    (flags, events)
 }
 
 fn of(caller: &str) -> Subject<'_> {
@@ -32,7 +32,7 @@ fn of(caller: &str) -> Subject<'_> {
 }
 
 /// Evaluates until the values are these: a busy machine makes an evaluation slow, which counts as a source that is away.
-async fn comes_to(flags: &Flags, subject: &Subject<'_>, expected: Values) {
+async fn eventually_evaluates_to(flags: &Flags, subject: &Subject<'_>, expected: EvaluatedFlags) {
     let began = Instant::now();
     loop {
         let values = flags.evaluate(subject).await;
@@ -44,14 +44,14 @@ async fn comes_to(flags: &Flags, subject: &Subject<'_>, expected: Values) {
     }
 }
 
-/// The first notice that is this one, whatever other notices come before.
-fn notice(notices: &Receiver<Notice>, is: impl Fn(&Notice) -> bool) -> Notice {
+/// The first event that is this one, whatever other events come before.
+fn wait_for_event(events: &Receiver<FlagEvent>, is: impl Fn(&FlagEvent) -> bool) -> FlagEvent {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let notice = notices.recv_timeout(left).expect("it is noticed");
-        if is(&notice) {
-            return notice;
+        let event = events.recv_timeout(left).expect("it is noticed");
+        if is(&event) {
+            return event;
         }
     }
 }

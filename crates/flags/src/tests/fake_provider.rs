@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::FlagSource;
 
-/// What the peer has received: the flag, the header `authorization`, and the context.
+/// What the provider has received: the flag, the header `authorization`, and the context.
 #[derive(Debug, Clone)]
 pub(super) struct Evaluation {
     pub flag: String,
@@ -19,18 +19,18 @@ pub(super) struct Evaluation {
 }
 
 /// What it answers with: a status and a body, after a while.
-pub(super) type Answer = (u16, String, Duration);
+pub(super) type Response = (u16, String, Duration);
 
-type Behaviour = Box<dyn Fn(&Evaluation) -> Answer + Send>;
+type Behaviour = Box<dyn Fn(&Evaluation) -> Response + Send>;
 
-pub(super) struct Peer {
+pub(super) struct FakeProvider {
     url: String,
     behaviour: Arc<Mutex<Behaviour>>,
     received: Arc<Mutex<Vec<Evaluation>>>,
 }
 
-impl Peer {
-    pub(super) fn start(behaviour: impl Fn(&Evaluation) -> Answer + Send + 'static) -> Self {
+impl FakeProvider {
+    pub(super) fn start(behaviour: impl Fn(&Evaluation) -> Response + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("its address"));
         let behaviour: Arc<Mutex<Behaviour>> = Arc::new(Mutex::new(Box::new(behaviour)));
@@ -50,7 +50,7 @@ impl Peer {
         FlagSource::Ofrep { url: self.url.clone(), token: token.map(str::to_owned) }
     }
 
-    pub(super) fn behave(&self, behaviour: impl Fn(&Evaluation) -> Answer + Send + 'static) {
+    pub(super) fn behave(&self, behaviour: impl Fn(&Evaluation) -> Response + Send + 'static) {
         *self.behaviour.lock() = Box::new(behaviour);
     }
 

@@ -1,23 +1,23 @@
-//! Notices of the flag system's state, each of them once.
+//! Events of the flag provider, each of them once.
 
 use std::collections::BTreeSet;
 
 use parking_lot::Mutex;
 
-use crate::values::Values;
+use crate::evaluated_flags::EvaluatedFlags;
 
 /// The most wrong values that are remembered, so that what a flag system returns fills no memory.
 const MAX_IGNORED: usize = 64;
 
 /// What happened to the flags.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
+pub enum FlagEvent {
     /// The flags of the process as a whole are other ones now.
-    Changed(Values),
+    Changed(EvaluatedFlags),
     /// The flag system cannot be used; why. Until it is back no flag sets anything.
-    Away(String),
+    Unavailable(String),
     /// The flag system can be used again.
-    Back,
+    Available,
     /// A flag has a value that it cannot have; which, and what is allowed. It sets nothing.
     Ignored(String),
 }
@@ -26,18 +26,18 @@ pub enum Notice {
 enum State {
     New,
     Available,
-    Away,
+    Unavailable,
 }
 
-pub(crate) struct Notices {
-    notify: Box<dyn Fn(Notice) + Send + Sync>,
+pub(crate) struct FlagEvents {
+    notify: Box<dyn Fn(FlagEvent) + Send + Sync>,
     state: Mutex<State>,
-    process: Mutex<Values>,
+    process: Mutex<EvaluatedFlags>,
     ignored: Mutex<BTreeSet<String>>,
 }
 
-impl Notices {
-    pub(crate) fn new(notify: impl Fn(Notice) + Send + Sync + 'static) -> Self {
+impl FlagEvents {
+    pub(crate) fn new(notify: impl Fn(FlagEvent) + Send + Sync + 'static) -> Self {
         Self {
             notify: Box::new(notify),
             state: Mutex::new(State::New),
@@ -50,22 +50,22 @@ impl Notices {
         *self.state.lock() == State::Available
     }
 
-    pub(crate) fn away(&self, reason: String) {
-        if std::mem::replace(&mut *self.state.lock(), State::Away) != State::Away {
-            (self.notify)(Notice::Away(reason));
+    pub(crate) fn unavailable(&self, reason: String) {
+        if std::mem::replace(&mut *self.state.lock(), State::Unavailable) != State::Unavailable {
+            (self.notify)(FlagEvent::Unavailable(reason));
         }
-        self.process(Values::default());
+        self.process_flags(EvaluatedFlags::default());
     }
 
     pub(crate) fn available(&self) {
-        if std::mem::replace(&mut *self.state.lock(), State::Available) == State::Away {
-            (self.notify)(Notice::Back);
+        if std::mem::replace(&mut *self.state.lock(), State::Available) == State::Unavailable {
+            (self.notify)(FlagEvent::Available);
         }
     }
 
-    pub(crate) fn process(&self, values: Values) {
+    pub(crate) fn process_flags(&self, values: EvaluatedFlags) {
         if std::mem::replace(&mut *self.process.lock(), values) != values {
-            (self.notify)(Notice::Changed(values));
+            (self.notify)(FlagEvent::Changed(values));
         }
     }
 
@@ -74,7 +74,7 @@ impl Notices {
         let is_new = ignored.len() < MAX_IGNORED && ignored.insert(what.clone());
         drop(ignored);
         if is_new {
-            (self.notify)(Notice::Ignored(what));
+            (self.notify)(FlagEvent::Ignored(what));
         }
     }
 }

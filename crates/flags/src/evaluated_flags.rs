@@ -5,7 +5,7 @@ use cyanotype_telemetry::settings::Mode;
 
 /// What the flags set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Values {
+pub struct EvaluatedFlags {
     /// `log-mode`, a text: instead of the setting `log.mode`.
     pub mode: Option<Mode>,
     /// `log-level`, a text: instead of the setting `log.level`.
