@@ -1,4 +1,4 @@
-//! Values that were evaluated a moment ago.
+//! A cache of recently evaluated flags.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use parking_lot::Mutex;
 use crate::context::Subject;
 use crate::evaluated_flags::EvaluatedFlags;
 
-/// How long an evaluation is as good as a new one.
+/// How long cached values are valid.
 const TTL: Duration = Duration::from_secs(1);
 
-/// The most subjects that are remembered.
+/// Maximum number of cached subjects.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
 
 pub(crate) struct Cache(Mutex<LruCache<Key, (Instant, EvaluatedFlags)>>);

@@ -1,15 +1,15 @@
-//! What flags set.
+//! The values of the flags.
 
 use cyanotype_telemetry::Level;
 use cyanotype_telemetry::settings::Mode;
 
-/// What the flags set.
+/// The values of the flags; unset by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EvaluatedFlags {
-    /// `log-mode`, a text: instead of the setting `log.mode`.
+    /// `log-mode` (string): replaces the setting `log.mode`.
     pub mode: Option<Mode>,
-    /// `log-level`, a text: instead of the setting `log.level`.
+    /// `log-level` (string): replaces the setting `log.level`.
     pub level: Option<Level>,
-    /// `log-debug-request`, true or false: whether the request is recorded at debug.
+    /// `log-debug-request` (boolean): whether to log the request at debug.
     pub debug: bool,
 }

@@ -1,4 +1,4 @@
-//! The three flags, evaluated.
+//! Evaluation of the flags.
 
 use cyanotype_telemetry::Level;
 use cyanotype_telemetry::settings::Mode;
@@ -11,10 +11,10 @@ const LOG_MODE: &str = "log-mode";
 const LOG_LEVEL: &str = "log-level";
 const LOG_DEBUG_REQUEST: &str = "log-debug-request";
 
-/// The most characters of a wrong value that are repeated.
+/// Maximum number of characters of an invalid value or an error that are shown.
 const MAX_SHOWN_CHARS: usize = 100;
 
-/// Evaluates the flags. The error is why the flag system cannot be used.
+/// Evaluates the flags. The error states why the provider is unavailable.
 pub(crate) async fn evaluate(
     client: &Client,
     context: &EvaluationContext,
@@ -40,7 +40,7 @@ pub(crate) async fn evaluate(
     })
 }
 
-/// The value of a flag; `None` when there is no such flag, none for this subject, or one of another type.
+/// The value of a flag; `None` if the flag does not exist, has no value for this subject, or cannot be evaluated.
 fn found<T>(flag: &str, outcome: Result<T, EvaluationError>, events: &FlagEvents) -> Result<Option<T>, String> {
     let error = match outcome {
         Ok(value) => return Ok(Some(value)),
@@ -50,7 +50,7 @@ fn found<T>(flag: &str, outcome: Result<T, EvaluationError>, events: &FlagEvents
     match error.code {
         EvaluationErrorCode::FlagNotFound | EvaluationErrorCode::TargetingKeyMissing => {}
         EvaluationErrorCode::ProviderNotReady => return Err(reason),
-        _ => events.ignored(format!("the flag {flag} cannot be evaluated: {reason}")),
+        _ => events.ignored(format!("flag {flag} ignored: evaluation failed: {reason}")),
     }
     Ok(None)
 }
@@ -66,7 +66,7 @@ fn parse_value<T>(
     let value = parse(&text);
     if value.is_none() {
         events.ignored(format!(
-            "the flag {flag} is `{}`, which is not allowed; allowed is one of {}",
+            "flag {flag} ignored: invalid value `{}`; expected one of {}",
             excerpt(&text),
             allowed.join(", ")
         ));

@@ -1,4 +1,4 @@
-//! Events of the flag provider, each of them once.
+//! Events of the flag provider, each reported once.
 
 use std::collections::BTreeSet;
 
@@ -6,19 +6,19 @@ use parking_lot::Mutex;
 
 use crate::evaluated_flags::EvaluatedFlags;
 
-/// The most wrong values that are remembered, so that what a flag system returns fills no memory.
+/// Maximum number of distinct invalid values that are reported. Bounds the memory used to deduplicate them.
 const MAX_IGNORED: usize = 64;
 
-/// What happened to the flags.
+/// A change of the flags or of the provider's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FlagEvent {
-    /// The flags of the process as a whole are other ones now.
+    /// The flags of the process changed.
     Changed(EvaluatedFlags),
-    /// The flag system cannot be used; why. Until it is back no flag sets anything.
+    /// The provider became unavailable, for this reason. Until it is available again, no flag sets a value.
     Unavailable(String),
-    /// The flag system can be used again.
+    /// The provider is available again.
     Available,
-    /// A flag has a value that it cannot have; which, and what is allowed. It sets nothing.
+    /// A flag was ignored because it could not be evaluated or has an invalid value. The message states the flag and the reason.
     Ignored(String),
 }
 

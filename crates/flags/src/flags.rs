@@ -1,4 +1,4 @@
-//! Flags of this process and of its requests.
+//! The handle that evaluates flags.
 
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -13,15 +13,15 @@ use crate::shared::{EVALUATION_TIMEOUT, SharedState};
 use crate::source::FlagSource;
 use crate::worker::{Job, Worker};
 
-/// The longest that a start waits for the flags of the process.
+/// Maximum time that [`Flags::start`] waits for the flags of the process.
 const START_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The most evaluations at a time: what comes beyond sets nothing.
+/// Maximum number of concurrent evaluations. The flags of a request beyond it set nothing.
 const MAX_EVALUATIONS: usize = 256;
 
-/// Flags of this process and of its requests, evaluated on a thread of their own.
+/// Evaluates the flags of the process and of its requests, on a dedicated thread.
 ///
-/// The source's own lines would repeat for each request what is noticed once: the thread has none.
+/// Logging is disabled on that thread: the client libraries would log for each request what this crate reports once.
 #[derive(Clone)]
 pub struct Flags {
     jobs: jobs::UnboundedSender<Job>,
@@ -30,9 +30,9 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// Starts to evaluate flags, and waits a moment for those of the process. They are evaluated again every two seconds.
+    /// Starts the thread, and waits up to two seconds for the flags of the process. They are evaluated again every two seconds.
     ///
-    /// `notify` is called on the flags' own thread.
+    /// `notify` is called on the thread that evaluates the flags.
     #[must_use]
     pub fn start(
         source: FlagSource,
@@ -45,16 +45,16 @@ impl Flags {
         let worker = Worker::new(source, process, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("flags".into());
         if let Err(error) = thread.spawn(move || worker.run(jobs, &ready)) {
-            shared.events.unavailable(format!("their thread did not start: {error}"));
+            shared.events.unavailable(format!("cannot start the flags thread: {error}"));
         }
-        // The thread has gone, or goes on to try.
+        // On a timeout the thread keeps trying.
         let _ = is_ready.recv_timeout(START_TIMEOUT);
         Self { jobs: sender, shared, permits: Arc::new(Semaphore::new(MAX_EVALUATIONS)) }
     }
 
-    /// The flags of a request. It takes no longer than [`EVALUATION_TIMEOUT`]; values are as they were at most a second ago.
+    /// Evaluates the flags of a request within [`EVALUATION_TIMEOUT`]. Values may be cached for up to one second.
     ///
-    /// It needs a tokio runtime that has time enabled.
+    /// Requires a tokio runtime with the time driver enabled.
     pub async fn evaluate(&self, subject: &Subject<'_>) -> EvaluatedFlags {
         if !self.shared.events.is_available() {
             return EvaluatedFlags::default();

@@ -1,5 +1,7 @@
-//! Flags of a flag system that a company has already, as far as they say what is recorded: `log-mode`, `log-level` and
-//! `log-debug-request`, evaluated by [OpenFeature](https://openfeature.dev) for the process and for each request.
+//! Feature flags that control logging: `log-mode`, `log-level` and `log-debug-request`.
+//!
+//! They come from an existing flag provider and are evaluated with [OpenFeature](https://openfeature.dev), for the process and for
+//! each request.
 //!
 //! ```no_run
 //! # #[cfg(feature = "openfeature")]
@@ -14,25 +16,25 @@
 //!     release: "shop@1.4.0".into(),
 //! };
 //! let flags = Flags::start(FlagSource::File("/etc/shop/flags.json".into()), process, |event| match event {
-//!     FlagEvent::Changed(values) => println!("the process's own flags are {values:?}"),
+//!     FlagEvent::Changed(values) => println!("flags of the process: {values:?}"),
 //!     FlagEvent::Unavailable(reason) | FlagEvent::Ignored(reason) => eprintln!("{reason}"),
-//!     FlagEvent::Available => eprintln!("the flag system answers again"),
+//!     FlagEvent::Available => eprintln!("flag provider available again"),
 //! });
 //! let subject = Subject { blueprint: Some("orders"), route: Some("/orders/{id}"), caller: Some("ada") };
 //! if flags.evaluate(&subject).await.debug {
-//!     println!("this request is recorded at debug");
+//!     println!("log this request at debug");
 //! }
 //! # }
 //! # }
 //! ```
 //!
-//! A flag system that is away, slow or wrong sets nothing, which is noticed once, and never holds a request up for longer than
-//! [`EVALUATION_TIMEOUT`].
+//! While the provider is unavailable, too slow or returns invalid values, the flags set nothing. Each such state is reported
+//! once. An evaluation never delays a request by more than [`EVALUATION_TIMEOUT`].
 //!
 //! # Features
 //!
-//! - `openfeature` (off): all of it. Its build needs protoc; without it the crate is empty, so that a build of the whole workspace
-//!   needs none.
+//! - `openfeature` (off by default): enables the crate. Building it requires protoc. Without it the crate is empty, so that the
+//!   workspace builds without protoc.
 
 #![cfg(feature = "openfeature")]
 #![forbid(unsafe_code)]

@@ -1,6 +1,6 @@
-//! The OpenFeature Remote Evaluation Protocol, as a provider.
+//! A provider for the OpenFeature Remote Evaluation Protocol (OFREP).
 //!
-//! The crate `open-feature-ofrep` cannot be used: it brings a second TLS library, and says every failure at error.
+//! The crate `open-feature-ofrep` is not used: it adds a second TLS library and logs every failure at error.
 
 use std::time::Duration;
 
@@ -21,10 +21,10 @@ use open_feature::{
 use rustls::RootCertStore;
 use serde_json::{Map, Value, json};
 
-/// How long an idle connection is left open for the next evaluation.
+/// How long an idle connection is reused.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The longest response that is read, in bytes.
+/// Maximum response body size in bytes.
 const MAX_BODY_BYTES: usize = 64 << 10;
 
 pub(crate) struct Ofrep {
@@ -39,7 +39,7 @@ impl Ofrep {
     pub(crate) fn new(url: &str, token: Option<&str>) -> Result<Self, String> {
         let authorization = token.map(|token| {
             let mut value = HeaderValue::try_from(format!("Bearer {token}"))
-                .map_err(|_| "the token of the flag system cannot stand in a header")?;
+                .map_err(|_| "the token of the flag provider contains characters that are not allowed in a header")?;
             value.set_sensitive(true);
             Ok::<_, &str>(value)
         });
@@ -51,7 +51,7 @@ impl Ofrep {
         })
     }
 
-    /// The value of a flag. It is `ProviderNotReady` when the flag system could not be reached.
+    /// Evaluates a flag. The error is `ProviderNotReady` if the provider cannot be reached.
     async fn resolve<T>(
         &self,
         flag: &str,
@@ -72,17 +72,17 @@ impl Ofrep {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(evaluation_error(EvaluationErrorCode::FlagNotFound, "")),
             StatusCode::BAD_REQUEST => return Err(error_response(&body)),
-            _ => return Err(unavailable(format!("the flag system answered {status}"))),
+            _ => return Err(unavailable(format!("flag provider returned {status}"))),
         }
         let response: Value = serde_json::from_slice(&body).map_err(|error| {
-            evaluation_error(EvaluationErrorCode::ParseError, &format!("the response is not JSON: {error}"))
+            evaluation_error(EvaluationErrorCode::ParseError, &format!("response is not JSON: {error}"))
         })?;
         match response.get("value") {
-            // A flag without a default: the caller's own is meant.
+            // The flag has no default variant: the caller's default applies.
             None | Some(Value::Null) => Err(evaluation_error(EvaluationErrorCode::FlagNotFound, "")),
             Some(value) => read(value)
                 .map(ResolutionDetails::new)
-                .ok_or_else(|| evaluation_error(EvaluationErrorCode::TypeMismatch, "its value is of another type")),
+                .ok_or_else(|| evaluation_error(EvaluationErrorCode::TypeMismatch, "unexpected value type")),
         }
     }
 }
@@ -95,7 +95,7 @@ fn evaluation_error(code: EvaluationErrorCode, message: &str) -> EvaluationError
     EvaluationError { code, message: Some(message.to_owned()) }
 }
 
-/// What a flag system says when it cannot evaluate a flag.
+/// The error in the response of a provider that cannot evaluate a flag.
 fn error_response(body: &[u8]) -> EvaluationError {
     let response: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |key: &str| response.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -116,7 +116,7 @@ fn context_json(context: &EvaluationContext) -> Map<String, Value> {
         map.insert("targetingKey".to_owned(), key.as_str().into());
     }
     for (name, value) in &context.custom_fields {
-        // All of ours are texts.
+        // This crate adds only string fields.
         if let EvaluationContextFieldValue::String(text) = value {
             map.insert(name.clone(), text.as_str().into());
         }
@@ -183,6 +183,6 @@ impl FeatureProvider for Ofrep {
         _: &str,
         _: &EvaluationContext,
     ) -> EvaluationResult<ResolutionDetails<StructValue>> {
-        Err(evaluation_error(EvaluationErrorCode::TypeMismatch, "no flag of the log is an object"))
+        Err(evaluation_error(EvaluationErrorCode::TypeMismatch, "object flags are not supported"))
     }
 }

@@ -14,7 +14,7 @@ struct TempDir(PathBuf);
 impl TempDir {
     fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("cyanotype-flags-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("it is made");
+        fs::create_dir_all(&path).expect("it is created");
         Self(path)
     }
 
@@ -22,7 +22,7 @@ impl TempDir {
         self.0.join("flags.json")
     }
 
-    /// In one step, as deployments do.
+    /// Replaces the file atomically, as deployments do.
     fn write(&self, flags: &Value) {
         let new = self.0.join("new");
         fs::write(&new, json!({"flags": flags}).to_string()).expect("it is written");
@@ -36,14 +36,14 @@ impl Drop for TempDir {
     }
 }
 
-/// A flag with these variants, the first of them unless a rule fits.
+/// A flag with these variants. The first one is the default unless the targeting rule matches.
 fn flag(variants: &[(&str, Value)], rule: &Value) -> Value {
     let names: serde_json::Map<_, _> =
         variants.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     json!({"state": "ENABLED", "variants": names, "defaultVariant": variants[0].0, "targeting": rule})
 }
 
-/// Only for the caller `ada` on the blueprint `orders` of the service `shop` in `prod`.
+/// True only for the caller `ada` on the blueprint `orders` of the service `shop` in `prod`.
 fn debug_for_ada() -> Value {
     let rule = json!({"if": [{"and": [
         {"==": [{"var": "targetingKey"}, "ada"]},
@@ -68,7 +68,7 @@ async fn a_rule_raises_one_caller_to_debug() {
     eventually_evaluates_to(&flags, &Subject { blueprint: Some("users"), ..of("ada") }, EvaluatedFlags::default())
         .await;
     eventually_evaluates_to(&flags, &Subject { caller: None, ..of("ada") }, EvaluatedFlags::default()).await;
-    // Flags that are not there are no mistake.
+    // Flags that do not exist are not reported.
     let ignored: Vec<_> = events.try_iter().filter(|it| matches!(it, FlagEvent::Ignored(_))).collect();
     assert_eq!(ignored, []);
 }
@@ -91,7 +91,7 @@ async fn a_changed_file_is_reloaded_and_reported() {
 
 #[tokio::test]
 async fn an_unusable_file_sets_nothing_until_it_is_valid() {
-    let dir = TempDir::new("away");
+    let dir = TempDir::new("unavailable");
     let off = json!({"log-mode": flag(&[("off", json!("off"))], &json!({}))});
     let (flags, events) = start(FlagSource::File(dir.file()));
     let FlagEvent::Unavailable(reason) = wait_for_event(&events, |it| matches!(it, FlagEvent::Unavailable(_))) else {
@@ -106,7 +106,7 @@ async fn an_unusable_file_sets_nothing_until_it_is_valid() {
     eventually_evaluates_to(&flags, &of("ada"), values).await;
 
     fs::write(dir.file(), "{").expect("it is written");
-    wait_for_event(&events, |it| matches!(it, FlagEvent::Unavailable(reason) if reason.contains("is not JSON")));
+    wait_for_event(&events, |it| matches!(it, FlagEvent::Unavailable(reason) if reason.contains("invalid JSON")));
     assert_eq!(flags.evaluate(&of("ada")).await, EvaluatedFlags::default());
     wait_for_event(&events, |it| *it == FlagEvent::Changed(EvaluatedFlags::default()));
 }
@@ -130,10 +130,7 @@ async fn an_invalid_value_sets_nothing_and_is_reported_once() {
     let mut ignored: Vec<_> = events.try_iter().filter_map(ignored).collect();
     ignored.sort();
     assert_eq!(ignored.len(), 3, "{ignored:?}");
-    assert!(ignored[0].starts_with("the flag log-debug-request cannot be evaluated: "), "{ignored:?}");
-    assert!(ignored[1].starts_with("the flag log-level cannot be evaluated: "), "{ignored:?}");
-    assert_eq!(
-        ignored[2],
-        "the flag log-mode is `loud`, which is not allowed; allowed is one of off, stderr, sentry, both"
-    );
+    assert!(ignored[0].starts_with("flag log-debug-request ignored: evaluation failed: "), "{ignored:?}");
+    assert!(ignored[1].starts_with("flag log-level ignored: evaluation failed: "), "{ignored:?}");
+    assert_eq!(ignored[2], "flag log-mode ignored: invalid value `loud`; expected one of off, stderr, sentry, both");
 }

@@ -1,4 +1,4 @@
-//! The contract of the flags, with a file in flagd's format and with a provider that speaks OFREP.
+//! Tests with a file in flagd's format and with a fake OFREP provider.
 
 mod fake_provider;
 mod file;
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::{EvaluatedFlags, FlagEvent, FlagSource, Flags, ProcessContext, Subject};
 
-/// A busy machine may take this long.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout that allows for a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn start(source: FlagSource) -> (Flags, Receiver<FlagEvent>) {
     let (sender, events) = mpsc::channel();
@@ -21,7 +21,7 @@ fn start(source: FlagSource) -> (Flags, Receiver<FlagEvent>) {
         release: "shop@1.4.0".into(),
     };
     let flags = Flags::start(source, process, move |event| {
-        // A test may have ended.
+        // The test may have ended.
         let _ = sender.send(event);
     });
     (flags, events)
@@ -31,7 +31,8 @@ fn of(caller: &str) -> Subject<'_> {
     Subject { blueprint: Some("orders"), route: Some("GET /orders/{id}"), caller: Some(caller) }
 }
 
-/// Evaluates until the values are these: a busy machine makes an evaluation slow, which counts as a source that is away.
+/// Evaluates until the values are as expected: on a busy machine an evaluation may time out, which makes the provider
+/// unavailable.
 async fn eventually_evaluates_to(flags: &Flags, subject: &Subject<'_>, expected: EvaluatedFlags) {
     let began = Instant::now();
     loop {
@@ -39,18 +40,18 @@ async fn eventually_evaluates_to(flags: &Flags, subject: &Subject<'_>, expected:
         if values == expected {
             return;
         }
-        assert!(began.elapsed() < PATIENCE, "{values:?}, not {expected:?}");
+        assert!(began.elapsed() < TIMEOUT, "{values:?}, not {expected:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// The first event that is this one, whatever other events come before.
-fn wait_for_event(events: &Receiver<FlagEvent>, is: impl Fn(&FlagEvent) -> bool) -> FlagEvent {
-    let deadline = Instant::now() + PATIENCE;
+/// Waits for the first event that matches, and skips others.
+fn wait_for_event(events: &Receiver<FlagEvent>, matches: impl Fn(&FlagEvent) -> bool) -> FlagEvent {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let event = events.recv_timeout(left).expect("it is noticed");
-        if is(&event) {
+        let event = events.recv_timeout(left).expect("it is reported");
+        if matches(&event) {
             return event;
         }
     }

@@ -12,7 +12,7 @@ fn immediately(status: u16, body: &(impl ToString + ?Sized)) -> Response {
     (status, body.to_string(), Duration::ZERO)
 }
 
-/// Mode stderr for all, and debug for `ada`; there is no flag `log-level`.
+/// Mode `stderr` for all callers, and debug for `ada`. The flag `log-level` does not exist.
 fn flags_for_ada(it: &Evaluation) -> Response {
     let value = match it.flag.as_str() {
         "log-mode" => json!("stderr"),
@@ -56,7 +56,7 @@ async fn evaluations_are_cached_for_a_second() {
     while began.elapsed() < Duration::from_millis(500) {
         flags.evaluate(&of("ada")).await;
     }
-    // Once more at most: a second may have ended.
+    // At most one more evaluation of three flags: the cached values may have expired.
     assert!(evaluations(&provider) <= before + 3, "{} evaluations", evaluations(&provider));
 }
 
@@ -70,9 +70,9 @@ async fn an_unavailable_provider_sets_nothing_and_is_reported_once() {
     let FlagEvent::Unavailable(reason) = wait_for_event(&events, |it| matches!(it, FlagEvent::Unavailable(_))) else {
         unreachable!()
     };
-    assert_eq!(reason, "the flag system answered 503 Service Unavailable");
+    assert_eq!(reason, "flag provider returned 503 Service Unavailable");
     eventually_evaluates_to(&flags, &of("bob"), EvaluatedFlags::default()).await;
-    // Tried again, and not reported again.
+    // It is tried again, and not reported again.
     let before = provider.received().len();
     while provider.received().len() < before + 6 {
         flags.evaluate(&of("bob")).await;
@@ -93,12 +93,12 @@ async fn a_slow_provider_does_not_delay_requests() {
     let (flags, events) = start(provider.source(None));
     wait_for_event(
         &events,
-        |it| matches!(it, FlagEvent::Unavailable(reason) if reason.starts_with("no answer within")),
+        |it| matches!(it, FlagEvent::Unavailable(reason) if reason.starts_with("no response within")),
     );
     for _ in 0..20 {
         let began = Instant::now();
         assert_eq!(flags.evaluate(&of("ada")).await, EvaluatedFlags::default());
-        // Not even the limit is waited for again and again.
+        // Requests do not wait while the provider is unavailable.
         assert!(began.elapsed() < EVALUATION_TIMEOUT);
     }
 }
@@ -132,6 +132,6 @@ async fn invalid_responses_are_ignored_and_other_flags_apply() {
     let mut ignored: Vec<_> = events.try_iter().filter(|it| matches!(it, FlagEvent::Ignored(_))).collect();
     ignored.sort_by_key(|it| format!("{it:?}"));
     let [FlagEvent::Ignored(debug), FlagEvent::Ignored(mode)] = &ignored[..] else { panic!("{ignored:?}") };
-    assert_eq!(debug, "the flag log-debug-request cannot be evaluated: PARSE_ERROR a bad rule");
-    assert!(mode.starts_with("the flag log-mode cannot be evaluated: the answer is not JSON"), "{mode}");
+    assert_eq!(debug, "flag log-debug-request ignored: evaluation failed: PARSE_ERROR a bad rule");
+    assert!(mode.starts_with("flag log-mode ignored: evaluation failed: response is not JSON"), "{mode}");
 }
