@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 /// The first pause; each one after it is twice as long, up to the longest.
-const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(30);
+const INITIAL_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
 pub(crate) struct Backoff {
@@ -28,7 +28,7 @@ impl Backoff {
     /// Begins a pause, for as long as the server said if it did. Returns whether this is the first one since a success.
     pub(crate) fn back_off(&mut self, now: Instant, reason: &str, retry_after: Option<Duration>) -> bool {
         let is_first = self.pause.is_zero();
-        self.pause = (self.pause * 2).clamp(FIRST, LONGEST);
+        self.pause = (self.pause * 2).clamp(INITIAL_PAUSE, MAX_PAUSE);
         self.until = Some(now + retry_after.unwrap_or(self.pause));
         self.reason = reason.to_owned();
         is_first
@@ -47,7 +47,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn pauses_double_up_to_the_longest() {
+    fn pauses_double_up_to_the_maximum() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
         assert_eq!((backoff.until(), backoff.reason(now)), (None, None));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_ends_them() {
+    fn a_success_resets_the_backoff() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
         assert!(!backoff.reset());
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_that_the_server_says_comes_first() {
+    fn the_retry_after_of_the_server_takes_precedence() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
         backoff.back_off(now, "limited", Some(60 * SECOND));

@@ -31,13 +31,13 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
     if let Some(request) = &event.request {
         built.tags = tags(request);
         built.contexts = trace(request).into_iter().map(|context| ("trace".to_owned(), context)).collect();
-        of_request(request, &mut built);
+        add_request(request, &mut built);
     }
     built
 }
 
 /// An event that code has made with the SDK itself, with the request that it is of. `transactions`: sentry-actix has begun one.
-pub(crate) fn in_request(mut event: SentryEvent<'static>, transactions: bool) -> SentryEvent<'static> {
+pub(crate) fn with_request(mut event: SentryEvent<'static>, transactions: bool) -> SentryEvent<'static> {
     // Our own have it already, and are sent by a thread that works for no request.
     request::with_current(|request| {
         let request = request.identity();
@@ -45,12 +45,12 @@ pub(crate) fn in_request(mut event: SentryEvent<'static>, transactions: bool) ->
             // Its trace, and not the one that the SDK has for all that is none's.
             event.contexts.extend(trace(request).map(|context| ("trace".to_owned(), context)));
         }
-        of_request(request, &mut event);
+        add_request(request, &mut event);
     });
     event
 }
 
-fn of_request(request: &RequestIdentity, event: &mut SentryEvent<'static>) {
+fn add_request(request: &RequestIdentity, event: &mut SentryEvent<'static>) {
     if event.transaction.is_none() {
         event.transaction = request.transaction();
     }

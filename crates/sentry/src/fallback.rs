@@ -16,7 +16,7 @@ use crate::queue::QueuedEnvelope;
 use crate::spool::{Claim, Losses, Spool};
 
 /// Losses of so long are reported together.
-const LOSSES_PERIOD: Duration = Duration::from_secs(1);
+const LOSS_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Stores or writes what was not delivered. Clones share the spool and the losses.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ struct PendingLosses {
 }
 
 impl Fallback {
-    pub(crate) fn of(settings: &Settings, lines: Arc<dyn LineSink>) -> Self {
+    pub(crate) fn from_settings(settings: &Settings, lines: Arc<dyn LineSink>) -> Self {
         let sentry = &settings.sentry;
         let dir = sentry.spool_dir.as_deref().map(Path::new);
         let spool = dir.map(|dir| Spool::new(dir, sentry.spool_max_bytes, sentry.spool_max_age()));
@@ -76,7 +76,7 @@ impl Fallback {
         let put = spool.put(envelope.category, &envelope.bytes);
         drop(spool);
         match put {
-            Ok(losses) => self.count(losses),
+            Ok(losses) => self.add_losses(losses),
             Err(error) => {
                 self.write_undeliverable(envelope, &format!("{reason}, and it could not be kept: {error}"));
             }
@@ -103,11 +103,11 @@ impl Fallback {
         let claimed = self.lock_spool()?.claim(skip);
         match claimed {
             Ok((claim, losses)) => {
-                self.count(losses);
+                self.add_losses(losses);
                 claim
             }
             Err(error) => {
-                self.write(Level::Warning, format!("the spool cannot be read: {error}"), Map::new());
+                self.write_service_record(Level::Warning, format!("the spool cannot be read: {error}"), Map::new());
                 None
             }
         }
@@ -116,7 +116,11 @@ impl Fallback {
     /// Removes what was claimed.
     pub(crate) fn remove(&self, claim: Claim) {
         if let Some(Err(error)) = self.lock_spool().map(|mut spool| spool.remove(claim)) {
-            self.write(Level::Warning, format!("an event that was sent stays in the spool: {error}"), Map::new());
+            self.write_service_record(
+                Level::Warning,
+                format!("an event that was sent stays in the spool: {error}"),
+                Map::new(),
+            );
         }
     }
 
@@ -127,11 +131,11 @@ impl Fallback {
         }
     }
 
-    fn count(&self, losses: Losses) {
+    fn add_losses(&self, losses: Losses) {
         if losses != Losses::default() {
             let mut pending = self.losses.lock();
             pending.losses.add(losses);
-            pending.due.get_or_insert_with(|| (self.clock)() + LOSSES_PERIOD);
+            pending.due.get_or_insert_with(|| (self.clock)() + LOSS_REPORT_INTERVAL);
         }
     }
 
@@ -148,11 +152,15 @@ impl Fallback {
             if count > 0 {
                 let dropped = Map::from_iter([("event".to_owned(), Value::from(count))]);
                 let detail = Map::from_iter([("dropped".to_owned(), dropped.into())]);
-                self.write(Level::Warning, format!("{count} kept events were dropped: {why}"), detail);
+                self.write_service_record(Level::Warning, format!("{count} kept events were dropped: {why}"), detail);
             }
         }
         for name in losses.quarantined {
-            self.write(Level::Warning, format!("{name} in the spool is no event and was put aside"), Map::new());
+            self.write_service_record(
+                Level::Warning,
+                format!("{name} in the spool is no event and was put aside"),
+                Map::new(),
+            );
         }
     }
 
@@ -162,7 +170,7 @@ impl Fallback {
         let mut detail = Map::new();
         detail.insert("reason".into(), reason.into());
         detail.insert("event".into(), serde_json::to_value(&**event).unwrap_or_default());
-        self.write(Level::Error, format!("an event did not reach Sentry: {reason}"), detail);
+        self.write_service_record(Level::Error, format!("an event did not reach Sentry: {reason}"), detail);
     }
 
     /// Logs that Sentry is unavailable; without a spool the events on stderr show it.
@@ -182,12 +190,12 @@ impl Fallback {
     fn log_service_event(&self, level: Level, message: String, detail: Map<String, Value>) {
         let policy = self.policy.lock().policy;
         if policy.destinations(Kind::Service, level).stderr {
-            self.write(level, message, detail);
+            self.write_service_record(level, message, detail);
         }
     }
 
     /// Writes what is written in every mode but `off`.
-    fn write(&self, level: Level, message: String, detail: Map<String, Value>) {
+    fn write_service_record(&self, level: Level, message: String, detail: Map<String, Value>) {
         if self.policy.lock().silent {
             return;
         }

@@ -8,7 +8,7 @@ use cyanotype_telemetry::request;
 use parking_lot::RwLock;
 
 thread_local! {
-    static SENDS_OUR_OWN: Cell<bool> = const { Cell::new(false) };
+    static SENDING_OWN_EVENT: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The mode of the moment, as far as it decides about events that are not ours. Clones share it.
@@ -21,8 +21,8 @@ impl Gate {
     }
 
     /// Whether an event that is being sent on this thread may pass.
-    pub(crate) fn passes(&self) -> bool {
-        if SENDS_OUR_OWN.get() {
+    pub(crate) fn allows(&self) -> bool {
+        if SENDING_OWN_EVENT.get() {
             return true;
         }
         let snapshot = self.0.read();
@@ -35,8 +35,8 @@ impl Gate {
 }
 
 /// Sends an event of our own.
-pub(crate) fn send_our_own(send: impl FnOnce()) {
-    SENDS_OUR_OWN.set(true);
+pub(crate) fn send_own_event(send: impl FnOnce()) {
+    SENDING_OWN_EVENT.set(true);
     send();
-    SENDS_OUR_OWN.set(false);
+    SENDING_OWN_EVENT.set(false);
 }

@@ -19,13 +19,13 @@ pub(crate) fn options(settings: &Settings, redactor: Arc<Redactor>, gate: Gate) 
         .dsn(&dsn.to_string())
         .environment(environment)
         // The share is ours to choose: a caller's `sentry-trace` header must not make us send every one of its requests.
-        .traces_sampler(move |_| if traces.passes() { traces_sample_rate } else { 0.0 })
+        .traces_sampler(move |_| if traces.allows() { traces_sample_rate } else { 0.0 })
         .max_breadcrumbs(settings.sentry.max_breadcrumbs)
         // Request bodies hold passwords; the response log records them where that is set.
         .max_request_body_size(MaxRequestBodySize::None)
         .send_default_pii(false)
         // The last gate: also for what code sends with the SDK itself.
-        .before_send(move |event| gate.passes().then(|| scrub::event(&redactor, event)));
+        .before_send(move |event| gate.allows().then(|| scrub::event(&redactor, event)));
     if let Some(release) = &settings.sentry.release {
         options = options.release(release.clone());
     }

@@ -40,7 +40,7 @@ impl QueuedEnvelope {
 
 /// What the worker does next.
 pub(crate) enum Next {
-    /// Sends this one, and calls [`Queue::settle`] afterwards.
+    /// Sends this one, and calls [`Queue::finish_delivery`] afterwards.
     Send(QueuedEnvelope),
     /// The time that it waited for has come.
     Due,
@@ -62,7 +62,7 @@ struct State {
     /// A copy of what is being sent; a shutdown takes it when that takes too long.
     in_flight: Option<QueuedEnvelope>,
     /// Whether what was not delivered is being spooled or written.
-    settling: bool,
+    finishing: bool,
     closed: bool,
     /// Whether the mode is without Sentry: what waits goes on waiting.
     paused: bool,
@@ -72,12 +72,12 @@ struct State {
 
 impl State {
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.rests()
+        self.waiting.is_empty() && self.has_none_in_flight()
     }
 
     /// Whether nothing is being delivered or settled.
-    fn rests(&self) -> bool {
-        self.in_flight.is_none() && !self.settling
+    fn has_none_in_flight(&self) -> bool {
+        self.in_flight.is_none() && !self.finishing
     }
 }
 
@@ -128,15 +128,15 @@ impl Queue {
 
     /// Ends the delivery of the envelope in flight. When a shutdown has not taken it over, `fallback` is called first: who
     /// waits for the end must find what it did. It is called without the lock, for a disk takes its time.
-    pub(crate) fn settle(&self, fallback: impl FnOnce()) {
+    pub(crate) fn finish_delivery(&self, fallback: impl FnOnce()) {
         let mut state = self.state.lock();
         let is_ours = state.in_flight.take().is_some();
-        state.settling = true;
+        state.finishing = true;
         drop(state);
         if is_ours {
             fallback();
         }
-        self.state.lock().settling = false;
+        self.state.lock().finishing = false;
         self.changed.notify_all();
     }
 
@@ -144,7 +144,7 @@ impl Queue {
     /// in flight.
     pub(crate) fn wait_idle(&self, deadline: Instant) -> bool {
         let mut state = self.state.lock();
-        let goes_on = |state: &mut State| !(state.is_idle() || state.paused && state.rests());
+        let goes_on = |state: &mut State| !(state.is_idle() || state.paused && state.has_none_in_flight());
         self.changed.wait_while_until(&mut state, goes_on, deadline);
         state.is_idle()
     }
@@ -197,8 +197,8 @@ impl Queue {
 
     /// Whether nothing is being delivered or settled.
     #[cfg(test)]
-    pub(crate) fn is_resting(&self) -> bool {
-        self.state.lock().rests()
+    pub(crate) fn is_quiescent(&self) -> bool {
+        self.state.lock().has_none_in_flight()
     }
 
     /// Has the worker read the clock again, once it waits.
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_has_the_category_of_what_is_in_it() {
+    fn the_category_is_that_of_the_content() {
         let envelope = queued("one");
         assert_eq!(envelope.category, Category::Event);
         assert_eq!(envelope.event.expect("it has one").message.as_deref(), Some("one"));
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn envelopes_come_in_order_after_what_is_due() {
+    fn due_work_precedes_envelopes_in_order() {
         let queue = Queue::new(1 << 20);
         assert!(push(&queue, "one") && push(&queue, "two"));
         let past = Instant::now() - SECOND;
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn room_is_counted_in_bytes_and_returned() {
+    fn capacity_is_counted_in_bytes_and_released() {
         let size = queued("one").bytes.len();
         let queue = Queue::new(2 * size);
         assert!(push(&queue, "one") && push(&queue, "two"));
@@ -280,13 +280,13 @@ mod tests {
     }
 
     #[test]
-    fn one_too_large_for_all_of_the_room_is_returned() {
+    fn an_envelope_larger_than_the_capacity_is_rejected() {
         let queue = Queue::new(queued("one").bytes.len() - 1);
         assert!(!push(&queue, "one"));
     }
 
     #[test]
-    fn a_queue_is_idle_when_nothing_waits_is_in_flight_or_settling() {
+    fn a_queue_is_idle_when_nothing_is_queued_in_flight_or_finishing() {
         let queue = Queue::new(1 << 20);
         assert!(is_idle(&queue));
         push(&queue, "one");
@@ -294,15 +294,15 @@ mod tests {
         next(&queue, None);
         assert!(!is_idle(&queue), "it is in flight");
         let mut settled = false;
-        queue.settle(|| {
-            assert!(!is_idle(&queue), "it is settling");
+        queue.finish_delivery(|| {
+            assert!(!is_idle(&queue), "it is finishing");
             settled = true;
         });
         assert!(settled && is_idle(&queue));
     }
 
     #[test]
-    fn the_end_of_a_delivery_wakes_those_who_wait() {
+    fn the_end_of_a_delivery_wakes_waiters() {
         let queue = Queue::new(1 << 20);
         push(&queue, "one");
         next(&queue, None);
@@ -310,7 +310,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_millis(20));
-                queue.settle(|| {});
+                queue.finish_delivery(|| {});
             });
             assert!(queue.wait_idle(begin + 5 * SECOND));
         });
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_queue_takes_nothing_and_returns_what_is_left() {
+    fn closing_returns_the_remaining_envelopes_and_rejects_new_ones() {
         let queue = Queue::new(1 << 20);
         ["one", "two", "three"].iter().for_each(|message| _ = push(&queue, message));
         next(&queue, None);
@@ -330,12 +330,12 @@ mod tests {
         assert_eq!(left, ["one", "two", "three"]);
         assert_eq!(next(&queue, Some(Instant::now() - SECOND)), "closed");
         assert!(!push(&queue, "four"));
-        queue.settle(|| panic!("the shutdown has taken it over"));
+        queue.finish_delivery(|| panic!("the shutdown has taken it over"));
         assert!(is_idle(&queue) && queue.close().is_empty());
     }
 
     #[test]
-    fn a_pause_ends_early_when_the_queue_closes() {
+    fn closing_interrupts_a_wait() {
         let queue = Queue::new(1 << 20);
         let begin = Instant::now();
         assert!(!queue.wait_interrupted(Duration::from_millis(20)));

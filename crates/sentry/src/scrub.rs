@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_transaction_is_scrubbed_like_an_event() {
+    fn transactions_are_scrubbed() {
         let request = Request { url: "https://shop.example/?token=t0p".parse().ok(), ..Default::default() };
         let mut sent = Transaction { request: Some(request), ..Default::default() };
         sent.extra.insert("secret".into(), "t0p".into());
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn no_header_cookie_body_or_query_value_passes_that_should_not() {
+    fn sensitive_parts_of_a_request_are_removed() {
         let mut request = Request {
             url: "https://shop.example/orders?status=paid&token=t0p".parse().ok(),
             cookies: Some("sid=t0p".into()),

@@ -32,7 +32,7 @@ impl Sentry {
     #[must_use]
     pub fn start(settings: &Settings, lines: Arc<dyn LineSink>) -> Option<Self> {
         let redactor = Arc::new(settings.log.redactor());
-        let fallback = Fallback::of(settings, lines);
+        let fallback = Fallback::from_settings(settings, lines);
         let queue = Arc::new(Queue::new(transport::QUEUE_BYTES));
         let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), Arc::clone(&redactor));
         let gate = Gate::default();
@@ -40,7 +40,7 @@ impl Sentry {
         let transactions = settings.sentry.has_transactions();
         // Before any other hub is made of this one.
         sentry::configure_scope(|scope| {
-            scope.add_event_processor(move |event| Some(event::in_request(event, transactions)));
+            scope.add_event_processor(move |event| Some(event::with_request(event, transactions)));
         });
         Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions })
     }
@@ -70,7 +70,7 @@ impl EventSink for Sentry {
 
     fn send(&self, event: &Event, scope: Option<&Scope>) {
         let hub = scope.and_then(hub).unwrap_or_else(Hub::main);
-        gate::send_our_own(|| _ = hub.capture_event(event::build(event)));
+        gate::send_own_event(|| _ = hub.capture_event(event::build(event)));
     }
 
     /// What is not sent until the deadline is spooled, or written as a line.

@@ -23,9 +23,9 @@ const UNFINISHED: &str = "unfinished";
 /// The directory of what is no envelope.
 const QUARANTINE: &str = "aside";
 /// Other processes' files are looked for this often.
-const SCAN_EVERY: Duration = Duration::from_secs(5);
+const SCAN_INTERVAL: Duration = Duration::from_secs(5);
 /// What has been unfinished for so long was left by a process that died.
-const FORGOTTEN: Duration = Duration::from_secs(3600);
+const MAX_UNFINISHED_AGE: Duration = Duration::from_secs(3600);
 
 pub(crate) struct Spool {
     dir: PathBuf,
@@ -81,7 +81,7 @@ impl Spool {
         if envelope.len() as u64 > self.max_bytes {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than the whole spool may be"));
         }
-        let mut losses = self.look()?;
+        let mut losses = self.scan_if_due()?;
         self.count = self.count.wrapping_add(1);
         let now = Timestamp::now().as_microsecond();
         let name = format!("{now:016}-{:010}-{:08x}.{}", std::process::id(), self.count, category.as_str());
@@ -105,16 +105,16 @@ impl Spool {
     /// Claims the oldest that no other process is sending, but for the first `skip`. Those that are too old are removed, and
     /// what is no envelope is quarantined.
     pub(crate) fn claim(&mut self, skip: usize) -> io::Result<(Option<Claim>, Losses)> {
-        let mut losses = self.look()?;
+        let mut losses = self.scan_if_due()?;
         let mut at = skip;
         while let Some((path, _)) = self.files.get(at) {
-            let mut lock = match Lock::of(path)? {
+            let mut lock = match Lock::try_acquire(path)? {
                 Lock::Held(file) => file,
                 Lock::Busy => {
                     at += 1;
                     continue;
                 }
-                Lock::Gone => {
+                Lock::Removed => {
                     self.files.remove(at);
                     continue;
                 }
@@ -130,7 +130,7 @@ impl Spool {
             let mut bytes = Vec::new();
             lock.read_to_end(&mut bytes)?;
             let category = path.file_stem().map(Path::new).and_then(Path::extension).and_then(OsStr::to_str);
-            match category.and_then(Category::named).filter(|_| is_envelope(&bytes)) {
+            match category.and_then(Category::from_name).filter(|_| is_envelope(&bytes)) {
                 Some(category) => return Ok((Some(Claim { path, _lock: lock, category, bytes }), losses)),
                 None => {
                     losses.quarantined.push(self.quarantine(&path)?);
@@ -150,15 +150,15 @@ impl Spool {
 
     /// Removes what was claimed.
     pub(crate) fn remove(&mut self, claim: Claim) -> io::Result<()> {
-        // The lock is held until the file is gone.
+        // The lock is held until the file is evicted.
         let Claim { path, _lock, .. } = claim;
         self.files.retain(|(file, _)| *file != path);
         fs::remove_file(&path)
     }
 
-    fn look(&mut self) -> io::Result<Losses> {
+    fn scan_if_due(&mut self) -> io::Result<Losses> {
         match self.scanned {
-            Some(at) if at.elapsed() < SCAN_EVERY => Ok(Losses::default()),
+            Some(at) if at.elapsed() < SCAN_INTERVAL => Ok(Losses::default()),
             _ => self.scan(),
         }
     }
@@ -178,7 +178,7 @@ impl Spool {
                 Some(COMPLETE) if metadata.is_file() => files.push((path, metadata.len())),
                 Some(UNFINISHED) => {
                     let age = metadata.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-                    if age.is_some_and(|age| age > FORGOTTEN) {
+                    if age.is_some_and(|age| age > MAX_UNFINISHED_AGE) {
                         fs::remove_file(&path)?;
                     }
                 }
@@ -205,13 +205,13 @@ impl Spool {
 
     fn make_room(&mut self) -> u64 {
         let mut bytes: u64 = self.files.iter().map(|(_, bytes)| bytes).sum();
-        let mut gone = 0;
+        let mut evicted = 0;
         let mut at = 0;
         while bytes > self.max_bytes {
             let Some((path, size)) = self.files.get(at) else { break };
-            match Lock::of(path) {
-                Ok(Lock::Held(_lock)) if fs::remove_file(path).is_ok() => gone += 1,
-                Ok(Lock::Gone) => {}
+            match Lock::try_acquire(path) {
+                Ok(Lock::Held(_lock)) if fs::remove_file(path).is_ok() => evicted += 1,
+                Ok(Lock::Removed) => {}
                 // One that is being sent makes its room by itself.
                 _ => {
                     at += 1;
@@ -221,7 +221,7 @@ impl Spool {
             bytes -= size;
             self.files.remove(at);
         }
-        gone
+        evicted
     }
 }
 

@@ -10,23 +10,23 @@ pub(crate) enum Lock {
     Held(File),
     /// Another process has it.
     Busy,
-    Gone,
+    Removed,
 }
 
 impl Lock {
-    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+    pub(crate) fn try_acquire(path: &Path) -> io::Result<Self> {
         let file = match File::open(path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Lock::Gone),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Lock::Removed),
             Err(error) => return Err(error),
         };
-        Self::take(file)
+        Self::acquire(file)
     }
 
-    fn take(file: File) -> io::Result<Self> {
+    fn acquire(file: File) -> io::Result<Self> {
         match file.try_lock() {
             // Another process may have sent and removed it since it was opened.
-            Ok(()) if file.metadata()?.nlink() == 0 => Ok(Lock::Gone),
+            Ok(()) if file.metadata()?.nlink() == 0 => Ok(Lock::Removed),
             Ok(()) => Ok(Lock::Held(file)),
             Err(fs::TryLockError::WouldBlock) => Ok(Lock::Busy),
             Err(fs::TryLockError::Error(error)) => Err(error),
@@ -52,40 +52,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_held_by_one() {
+    fn a_lock_is_exclusive() {
         let dir = TempDir::new();
         fs::create_dir(dir.path()).expect("it is created");
         let path = dir.path().join("file");
         create(&path, b"content", true).expect("it is written");
-        let held = Lock::of(&path).expect("it is there");
+        let held = Lock::try_acquire(&path).expect("it is there");
         assert!(matches!(held, Lock::Held(_)));
-        assert!(matches!(Lock::of(&path), Ok(Lock::Busy)));
+        assert!(matches!(Lock::try_acquire(&path), Ok(Lock::Busy)));
         drop(held);
-        assert!(matches!(Lock::of(&path), Ok(Lock::Held(_))));
+        assert!(matches!(Lock::try_acquire(&path), Ok(Lock::Held(_))));
     }
 
     #[test]
-    fn what_is_removed_is_gone() {
+    fn a_removed_file_cannot_be_locked() {
         let dir = TempDir::new();
         fs::create_dir(dir.path()).expect("it is created");
         let path = dir.path().join("file");
         create(&path, b"content", false).expect("it is written");
         let opened = File::open(&path).expect("it is there");
         fs::remove_file(&path).expect("it is removed");
-        assert!(matches!(Lock::take(opened), Ok(Lock::Gone)), "after it was opened");
-        assert!(matches!(Lock::of(&path), Ok(Lock::Gone)), "before it was opened");
+        assert!(matches!(Lock::acquire(opened), Ok(Lock::Removed)), "after it was opened");
+        assert!(matches!(Lock::try_acquire(&path), Ok(Lock::Removed)), "before it was opened");
     }
 
     #[test]
-    fn other_errors_are_errors() {
+    fn other_errors_are_returned() {
         let dir = TempDir::new();
         fs::write(dir.path(), "").expect("it is written");
-        assert!(Lock::of(&dir.path().join("file")).is_err());
+        assert!(Lock::try_acquire(&dir.path().join("file")).is_err());
         fs::remove_file(dir.path()).expect("it is removed");
     }
 
     #[test]
-    fn no_file_is_written_over() {
+    fn existing_files_are_not_overwritten() {
         let dir = TempDir::new();
         fs::create_dir(dir.path()).expect("it is created");
         let path = dir.path().join("file");
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_has_an_item_and_all_of_it() {
+    fn a_valid_envelope_has_a_complete_item() {
         let whole = bytes(&event("whole"));
         assert!(is_envelope(&whole));
         assert!(!is_envelope(&whole[..whole.len() / 2]));

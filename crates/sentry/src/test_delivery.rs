@@ -18,14 +18,14 @@ pub(crate) const SPOOL_BYTES: u64 = 1 << 20;
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 
-pub(crate) struct Delivery {
+pub(crate) struct TestDelivery {
     pub transport: Transport,
     pub sink: Arc<MemorySink>,
     pub clock: TestClock,
     pub endpoint: FakeEndpoint,
 }
 
-impl Delivery {
+impl TestDelivery {
     pub(crate) fn start(spool: Option<&TempDir>, script: impl IntoIterator<Item = Reply>) -> Self {
         let spool = spool.map(|dir| Spool::new(dir.path(), SPOOL_BYTES, 3600 * SECOND));
         Self::with_spool(spool, FakeEndpoint::start(script))
@@ -63,11 +63,11 @@ impl Delivery {
     /// Sends an event and waits until it has been dealt with.
     pub(crate) fn deliver(&self, message: &str) {
         self.send(message);
-        self.settled();
+        self.wait_idle();
     }
 
     /// Waits until everything has been dealt with.
-    pub(crate) fn settled(&self) {
+    pub(crate) fn wait_idle(&self) {
         assert!(self.transport.flush(20 * SECOND), "it takes too long");
     }
 
@@ -81,13 +81,13 @@ impl Delivery {
 
     /// Waits until these have been received, and no other.
     #[track_caller]
-    pub(crate) fn received(&self, expected: &[&str]) {
+    pub(crate) fn assert_received(&self, expected: &[&str]) {
         eventually(&format!("{expected:?} received"), || self.endpoint.received().len() >= expected.len());
         assert_eq!(self.endpoint.messages(), expected);
     }
 }
 
-impl Drop for Delivery {
+impl Drop for TestDelivery {
     fn drop(&mut self) {
         // Ends the thread.
         self.transport.shutdown(Duration::ZERO);
@@ -95,7 +95,7 @@ impl Drop for Delivery {
 }
 
 /// Spools events, as a process before this one did.
-pub(crate) fn fill(dir: &TempDir, messages: &[&str]) {
+pub(crate) fn fill_spool(dir: &TempDir, messages: &[&str]) {
     let mut spool = Spool::new(dir.path(), SPOOL_BYTES, 3600 * SECOND);
     for message in messages {
         spool.put(Category::Event, &bytes(&event(message))).expect("it is spooled");

@@ -11,7 +11,7 @@ use sentry::types::Dsn;
 use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOptions};
 
 use crate::clock::{self, Clock};
-use crate::endpoint::{Endpoint, Refusal};
+use crate::endpoint::{Endpoint, SendError};
 use crate::fallback::Fallback;
 use crate::queue::{Queue, QueuedEnvelope};
 use crate::scrub;
@@ -114,8 +114,8 @@ impl SdkTransport for Transport {
 /// Sends one event and waits for the response.
 pub(crate) fn send_now(dsn: &Dsn, user_agent: &str, event: Event<'static>) -> Result<(), String> {
     let envelope = QueuedEnvelope::new(&event.into()).ok_or("the event cannot be written")?;
-    Endpoint::new(dsn, user_agent).post(&envelope.bytes).map_err(|refusal| match refusal {
-        Refusal::ForGood(reason) | Refusal::ForNow(reason) => reason,
+    Endpoint::new(dsn, user_agent).post(&envelope.bytes).map_err(|error| match error {
+        SendError::Permanent(reason) | SendError::Temporary(reason) => reason,
     })
 }
 

@@ -9,14 +9,14 @@ use super::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-struct Test {
+struct Fixture {
     dir: TempDir,
     sink: Arc<MemorySink>,
     clock: TestClock,
     fallback: Fallback,
 }
 
-impl Test {
+impl Fixture {
     fn new(max_bytes: Option<u64>) -> Self {
         Self::with_policy(max_bytes, policy())
     }
@@ -43,7 +43,7 @@ fn size(message: &str) -> u64 {
 
 #[test]
 fn without_a_spool_an_event_is_written_in_full() {
-    let test = Test::new(None);
+    let test = Fixture::new(None);
     assert!(!test.fallback.has_spool());
     test.spool("one");
     let (level, message, detail) = test.sink.lines().remove(0);
@@ -59,8 +59,8 @@ fn without_a_spool_an_event_is_written_in_full() {
 }
 
 #[test]
-fn with_a_spool_it_is_stored_and_claimed_in_order() {
-    let test = Test::new(Some(1 << 20));
+fn spooled_events_are_claimed_in_order() {
+    let test = Fixture::new(Some(1 << 20));
     assert!(test.fallback.has_spool());
     ["one", "two", "three"].iter().for_each(|message| test.spool(message));
     assert_eq!(test.dir.messages(), ["one", "two", "three"]);
@@ -75,8 +75,8 @@ fn with_a_spool_it_is_stored_and_claimed_in_order() {
 }
 
 #[test]
-fn what_cannot_be_spooled_is_written_with_the_reason() {
-    let test = Test::new(Some(10));
+fn an_event_that_cannot_be_spooled_is_written_with_the_reason() {
+    let test = Fixture::new(Some(10));
     test.spool("one");
     let expected = "an event did not reach Sentry: it failed, and it could not be kept: it is larger than the whole spool may \
                     be";
@@ -85,8 +85,8 @@ fn what_cannot_be_spooled_is_written_with_the_reason() {
 }
 
 #[test]
-fn the_last_one_is_spooled_in_silence() {
-    let test = Test::new(Some(size("one")));
+fn the_last_event_is_spooled_without_logging() {
+    let test = Fixture::new(Some(size("one")));
     test.fallback.spool_last(&event("one"));
     assert_eq!(test.dir.messages(), ["one"]);
     test.fallback.spool_last(&event("longer"));
@@ -97,8 +97,8 @@ fn the_last_one_is_spooled_in_silence() {
 }
 
 #[test]
-fn at_the_end_nothing_is_synced() {
-    let test = Test::new(Some(1 << 20));
+fn fsync_is_skipped_at_shutdown() {
+    let test = Fixture::new(Some(1 << 20));
     assert!(test.fallback.lock_spool().expect("there is one").fsync);
     test.fallback.skip_fsync();
     assert!(!test.fallback.lock_spool().expect("there is one").fsync);
@@ -107,8 +107,8 @@ fn at_the_end_nothing_is_synced() {
 }
 
 #[test]
-fn errors_of_the_spool_are_reported() {
-    let test = Test::new(Some(1 << 20));
+fn spool_errors_are_logged() {
+    let test = Fixture::new(Some(1 << 20));
     fs::write(test.dir.path(), "no directory").expect("it is written");
     assert!(test.fallback.claim(0).is_none());
     let (level, message, _) = test.sink.lines().remove(0);
@@ -124,8 +124,8 @@ fn errors_of_the_spool_are_reported() {
 }
 
 #[test]
-fn losses_are_reported_together_a_second_after_the_first() {
-    let test = Test::new(Some(2 * size("one")));
+fn losses_are_logged_together_one_second_after_the_first() {
+    let test = Fixture::new(Some(2 * size("one")));
     let begin = test.clock.now();
     assert_eq!(test.fallback.losses_due(), None);
     ["one", "two"].iter().for_each(|message| test.spool(message));
@@ -134,8 +134,8 @@ fn losses_are_reported_together_a_second_after_the_first() {
     test.clock.advance(Duration::from_millis(500));
     test.spool("end");
     assert_eq!(test.fallback.losses_due(), Some(begin + Duration::from_secs(1)));
-    test.fallback.count(Losses { expired: 1, quarantined: vec!["notes.txt".into()], ..Losses::default() });
-    test.fallback.count(Losses { expired: 1, quarantined: vec!["more.txt".into()], ..Losses::default() });
+    test.fallback.add_losses(Losses { expired: 1, quarantined: vec!["notes.txt".into()], ..Losses::default() });
+    test.fallback.add_losses(Losses { expired: 1, quarantined: vec!["more.txt".into()], ..Losses::default() });
     assert_eq!(test.sink.lines().len(), 0);
     test.fallback.report_losses();
     let expected = [
@@ -153,8 +153,8 @@ fn losses_are_reported_together_a_second_after_the_first() {
 }
 
 #[test]
-fn availability_is_logged_where_the_table_has_it() {
-    let test = Test::new(Some(1 << 20));
+fn availability_is_logged_as_the_policy_allows() {
+    let test = Fixture::new(Some(1 << 20));
     test.fallback.log_unavailable("it failed");
     test.fallback.log_available();
     let lines = test.sink.lines();
@@ -162,12 +162,12 @@ fn availability_is_logged_where_the_table_has_it() {
     assert_eq!((lines[0].0, &lines[0].1, &lines[0].2["reason"]), (Level::Warning, &unavailable, &json!("it failed")));
     assert_eq!((lines[1].0, lines[1].1.as_str()), (Level::Info, "Sentry takes events again"));
 
-    let test = Test::with_policy(Some(1 << 20), Policy { level: Level::Warning, ..policy() });
+    let test = Fixture::with_policy(Some(1 << 20), Policy { level: Level::Warning, ..policy() });
     test.fallback.log_unavailable("it failed");
     test.fallback.log_available();
     assert_eq!(test.sink.messages().len(), 1);
 
-    let test = Test::new(None);
+    let test = Fixture::new(None);
     test.fallback.log_unavailable("it failed");
     assert_eq!(test.sink.messages(), [""; 0], "without a spool the events show it");
 }
