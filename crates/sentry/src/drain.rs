@@ -1,4 +1,4 @@
-//! Sends what is in the spool, a little at a time.
+//! Sends spooled envelopes at a limited rate.
 
 use std::time::{Duration, Instant};
 
@@ -10,18 +10,18 @@ use crate::endpoint::{Endpoint, SendError};
 use crate::fallback::Fallback;
 use crate::queue::QueuedEnvelope;
 
-/// Between two envelopes of the spool: 50 a second, so that a day's worth does not look like an attack.
+/// Interval between spooled envelopes: 50 per second, so that a full spool does not look like an attack.
 const SEND_INTERVAL: Duration = Duration::from_millis(20);
-/// How often an empty spool is looked at: another process may have left something.
+/// How often an empty spool is checked for envelopes of other processes.
 const SCAN_INTERVAL: Duration = Duration::from_secs(5);
-/// When the first of the spool has failed so often, another is tried before it.
+/// After this many failures of the first envelope, the next one is tried before it.
 const MAX_FIRST_FAILURES: u32 = 3;
 
 pub(crate) struct SpoolDrain {
     clock: Clock,
-    /// When the spool's turn comes.
+    /// When the next envelope is to be sent.
     next: Instant,
-    /// How often the first of the spool was refused, one time after the other.
+    /// The number of consecutive failures of the first envelope.
     first_failures: u32,
 }
 
@@ -31,21 +31,21 @@ impl SpoolDrain {
         Self { clock, next, first_failures: 0 }
     }
 
-    /// When the spool is to be drained: at its pace, and not while Sentry is left alone.
+    /// When the next envelope is due: not before the interval and the backoff have passed.
     pub(crate) fn due(&self, backoff: &Backoff) -> Instant {
         backoff.until().map_or(self.next, |until| until.max(self.next))
     }
 
-    /// Has the spool drained as soon as the pause is over that began now.
+    /// Makes the next envelope due at the end of the backoff that has just begun.
     pub(crate) fn after_backoff(&mut self) {
         self.next = (self.clock)();
     }
 
-    /// Sends the oldest of the spool, if there is one. Returns whether Sentry took it, or why it cannot now; `None` when
-    /// nothing was sent, or nothing follows from it.
+    /// Sends the oldest envelope of the spool, if there is one. Returns `None` if nothing was sent, or if the response says
+    /// nothing about the availability of Sentry.
     pub(crate) fn send_next(&mut self, endpoint: &mut Endpoint, fallback: &Fallback) -> Option<DrainOutcome> {
         self.next = (self.clock)() + SCAN_INTERVAL;
-        // Sentry may be well and fail at this one event: then the one after it tells.
+        // Sentry may be available and fail only on this envelope. The next one shows whether it is.
         let skips_first = self.first_failures >= MAX_FIRST_FAILURES;
         let claim = match skips_first {
             true => fallback.claim(1).or_else(|| fallback.claim(0)),
@@ -81,7 +81,7 @@ impl SpoolDrain {
     }
 }
 
-/// What an envelope of the spool shows of Sentry.
+/// The result of sending a spooled envelope.
 pub(crate) enum DrainOutcome {
     Sent,
     Failed { reason: String, retry_after: Option<Duration> },

@@ -1,4 +1,4 @@
-//! Where envelopes go: one HTTP request each, with a timeout on everything.
+//! The HTTP client of Sentry's envelope endpoint. Every step has a timeout.
 
 use std::io::Write;
 use std::time::Duration;
@@ -8,16 +8,17 @@ use flate2::write::GzEncoder;
 use sentry::transports::{RateLimiter, RateLimitingCategory};
 use sentry::types::Dsn;
 
-/// Smaller envelopes would not get smaller.
+/// Minimum size of envelopes that are compressed.
 const MIN_COMPRESSED_BYTES: usize = 1024;
-/// However long Sentry says to wait, it is asked again after this.
+/// Maximum duration of a rate limit that is respected.
 const MAX_RATE_LIMIT: Duration = Duration::from_secs(3600);
 
-/// Why Sentry did not take an envelope.
+/// Why an envelope was not delivered.
 #[derive(Debug)]
 pub(crate) enum SendError {
-    /// Another try will meet the same response.
+    /// A retry would fail in the same way.
     Permanent(String),
+    /// A retry may succeed.
     Temporary(String),
 }
 
@@ -30,7 +31,7 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(crate) fn new(dsn: &Dsn, user_agent: &str) -> Self {
-        // The proxy is the environment's, which is ureq's default.
+        // By default, ureq uses the proxy of the environment.
         let config = ureq::Agent::config_builder()
             .timeout_connect(Some(Duration::from_secs(2)))
             .timeout_global(Some(Duration::from_secs(5)))
@@ -46,7 +47,7 @@ impl Endpoint {
         }
     }
 
-    /// How long Sentry is to be left alone with envelopes of this kind, by its own word.
+    /// The remaining time of Sentry's rate limit for a category.
     pub(crate) fn rate_limited_for(&self, category: Category) -> Option<Duration> {
         let category = match category {
             Category::Event => RateLimitingCategory::Error,
@@ -72,7 +73,7 @@ impl Endpoint {
             _ if status == 429 => self.limits.update_from_429(),
             _ => {}
         }
-        let reason = format!("Sentry answered {status}");
+        let reason = format!("Sentry returned {status}");
         match status.as_u16() {
             200..=299 => Ok(()),
             408 | 429 | 500..=599 => Err(SendError::Temporary(reason)),
@@ -90,7 +91,7 @@ fn compressed(envelope: &[u8]) -> Option<Vec<u8>> {
     encoder.finish().ok()
 }
 
-/// What Sentry limits apart from each other.
+/// Envelope categories with separate rate limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Category {
     Event,

@@ -1,4 +1,7 @@
-//! Sentry as an event sink: the SDK's client and scopes, events built here, and a transport with bounded memory and a spool.
+//! A Sentry event sink.
+//!
+//! It uses the client and the scopes of the Sentry SDK, builds its own events, and replaces the SDK's transport with one that has
+//! bounded memory and an on-disk spool.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -6,7 +9,7 @@
 //! use cyanotype_sentry::Sentry;
 //! use cyanotype_telemetry::{Settings, Sinks, Stderr};
 //!
-//! /// Stderr, and Sentry when a DSN is set.
+//! /// Logs to stderr, and sends events to Sentry if a DSN is set.
 //! fn sinks(settings: &Settings) -> Sinks {
 //!     let stderr = Arc::new(Stderr::start(settings));
 //!     let sinks = Sinks::none().line(stderr.clone());
@@ -17,7 +20,7 @@
 //! }
 //! ```
 //!
-//! It has no features.
+//! This crate has no Cargo features.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]

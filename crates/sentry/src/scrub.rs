@@ -1,4 +1,4 @@
-//! The last gate before an event leaves: headers by an allow-list, the query and all data redacted.
+//! Scrubbing of outgoing events and transactions: only allowed headers are retained, and the query and all data are redacted.
 
 use cyanotype_redact::{REDACTED, Redactor};
 use sentry::protocol::{Event, Request, Transaction};
@@ -27,7 +27,7 @@ pub(crate) fn event(redactor: &Redactor, mut event: Event<'static>) -> Event<'st
     event
 }
 
-/// The SDK asks nobody before it sends a transaction, so this is done on its way out.
+/// The SDK has no `before_send` hook for transactions, so the transport calls this.
 pub(crate) fn transaction(redactor: &Redactor, transaction: &mut Transaction<'static>) {
     if let Some(request) = &mut transaction.request {
         scrub_request(redactor, request);
@@ -59,7 +59,7 @@ fn scrub_request(redactor: &Redactor, request: &mut Request) {
         url.set_query(query.as_deref());
         let path = redactor.path(url.path()).into_owned();
         url.set_path(&path);
-        // A password before the host is no part of where a request went.
+        // A password in the URL must not be sent.
         let _ = url.set_password(None);
         url.set_fragment(None);
     }

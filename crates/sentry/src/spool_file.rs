@@ -1,14 +1,14 @@
-//! One file of the spool: its lock, its creation, its content.
+//! Spool files: locking, creation and validation.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// The right to send a file, or to remove it.
+/// The lock of a file, which is required to send or remove it.
 pub(crate) enum Lock {
     Held(File),
-    /// Another process has it.
+    /// Another process holds it.
     Busy,
     Removed,
 }
@@ -25,7 +25,7 @@ impl Lock {
 
     fn acquire(file: File) -> io::Result<Self> {
         match file.try_lock() {
-            // Another process may have sent and removed it since it was opened.
+            // Another process may have sent and removed the file since it was opened.
             Ok(()) if file.metadata()?.nlink() == 0 => Ok(Lock::Removed),
             Ok(()) => Ok(Lock::Held(file)),
             Err(fs::TryLockError::WouldBlock) => Ok(Lock::Busy),
@@ -34,14 +34,14 @@ impl Lock {
     }
 }
 
-/// Writes a new file that only its owner may read.
+/// Writes a new file that only its owner can read.
 pub(crate) fn create(path: &Path, envelope: &[u8], fsync: bool) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(envelope)?;
     if fsync { file.sync_all() } else { Ok(()) }
 }
 
-/// Whether this could have been written here: a header that is an object, and all items as long as they say.
+/// Whether the content is a valid envelope with at least one complete item.
 pub(crate) fn is_envelope(bytes: &[u8]) -> bool {
     sentry::Envelope::from_slice(bytes).is_ok_and(|envelope| envelope.items().next().is_some())
 }
@@ -96,9 +96,9 @@ mod tests {
 
     #[test]
     fn a_valid_envelope_has_a_complete_item() {
-        let whole = bytes(&event("whole"));
-        assert!(is_envelope(&whole));
-        assert!(!is_envelope(&whole[..whole.len() / 2]));
+        let complete = bytes(&event("complete"));
+        assert!(is_envelope(&complete));
+        assert!(!is_envelope(&complete[..complete.len() / 2]));
         assert!(!is_envelope(b"{}\n"));
         assert!(!is_envelope(b""));
     }

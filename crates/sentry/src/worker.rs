@@ -11,7 +11,7 @@ use crate::endpoint::{Endpoint, SendError};
 use crate::fallback::Fallback;
 use crate::queue::{Next, Queue, QueuedEnvelope};
 
-/// The pauses between the tries for one envelope.
+/// Pauses between the attempts to send an envelope.
 const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(400)];
 
 pub(crate) struct TransportWorker {
@@ -29,7 +29,7 @@ impl TransportWorker {
         Self { queue, endpoint, fallback, clock, backoff: Backoff::default(), drain }
     }
 
-    /// Sends what is queued until the queue is closed, and drains the spool meanwhile.
+    /// Sends queued envelopes and drains the spool until the queue is closed.
     pub(crate) fn run(mut self) {
         loop {
             match self.queue.next(&self.clock, self.due()) {
@@ -52,16 +52,16 @@ impl TransportWorker {
         (self.fallback.has_spool() && !self.queue.is_paused()).then(|| self.drain.due(&self.backoff))
     }
 
-    /// When there is something to do without a new envelope.
+    /// When work is due that does not depend on a new envelope.
     fn due(&self) -> Option<Instant> {
         [self.drain_due(), self.fallback.losses_due()].into_iter().flatten().min()
     }
 
-    /// Sends an envelope; what is refused goes to the fallback. A panic has been reported by its hook, and ends no more than
-    /// the delivery it happened in.
+    /// Sends an envelope, or passes it to the fallback if that fails. A panic, which the panic hook has reported, ends only this
+    /// delivery.
     fn deliver(&mut self, envelope: &QueuedEnvelope) {
         let sent = catch_unwind(AssertUnwindSafe(|| self.send(envelope)));
-        let sent = sent.unwrap_or_else(|_| Err(SendError::Permanent("the delivery panicked".into())));
+        let sent = sent.unwrap_or_else(|_| Err(SendError::Permanent("delivery panicked".into())));
         if matches!(sent, Err(SendError::Temporary(_))) && self.queue.requeue_if_paused() {
             return;
         }
@@ -77,7 +77,7 @@ impl TransportWorker {
             return Err(SendError::Temporary(reason.to_owned()));
         }
         if self.endpoint.rate_limited_for(envelope.category).is_some() {
-            return Err(SendError::Temporary("Sentry asked for fewer".into()));
+            return Err(SendError::Temporary("rate limited by Sentry".into()));
         }
         let mut pauses = RETRY_PAUSES.into_iter();
         loop {
@@ -91,7 +91,7 @@ impl TransportWorker {
             };
             match (self.endpoint.rate_limited_for(envelope.category), pauses.next()) {
                 (None, Some(pause)) if self.queue.wait_interrupted(pause) => {
-                    return Err(SendError::Temporary("the service stopped before Sentry took it".into()));
+                    return Err(SendError::Temporary("service stopped before delivery".into()));
                 }
                 (None, Some(_)) => {}
                 (retry_after, _) => {
@@ -104,7 +104,7 @@ impl TransportWorker {
 
     /// Sends one envelope of the spool.
     fn drain(&mut self) {
-        // As in a delivery, what panics here has been reported.
+        // As in `deliver`, a panic has already been reported.
         let _ = catch_unwind(AssertUnwindSafe(|| match self.drain.send_next(&mut self.endpoint, &self.fallback) {
             Some(DrainOutcome::Sent) => self.succeeded(),
             Some(DrainOutcome::Failed { reason, retry_after }) => self.back_off(&reason, retry_after),

@@ -82,7 +82,7 @@ fn a_stop_waits_neither_for_a_reader_that_stalls_nor_for_sentry() {
     wait_end(pid);
     let files = fs::read_dir(&spool).expect("is there").flatten().filter(|file| file.path().is_file());
     let envelopes: Vec<String> = files.map(|file| scratch::read(&file.path())).collect();
-    let told = envelopes.iter().find(|it| it.contains("records did not reach stderr before the stop"));
+    let told = envelopes.iter().find(|it| it.contains("records not written to stderr before shutdown"));
     let told = told.and_then(|envelope| serde_json::from_str::<Value>(envelope.lines().nth(2)?).ok());
     let told = told.expect("the losses are kept");
     assert_eq!(envelopes.len(), seen.answered() + 1, "every event is kept, and one more");

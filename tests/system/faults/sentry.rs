@@ -105,7 +105,7 @@ fn what_it_missed_arrives_when_it_is_back() {
         service.post("/probe/run").json(&capture()).send();
     }
     service.wait_record("the outage to be said", |record| {
-        record["message"].as_str().is_some_and(|it| it.starts_with("Sentry takes no events; they are kept in "))
+        record["message"].as_str().is_some_and(|it| it.starts_with("Sentry unavailable; spooling events to "))
     });
     bugsink.restart();
     assert_eq!(

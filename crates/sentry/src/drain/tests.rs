@@ -27,12 +27,12 @@ fn the_spool_is_drained_oldest_first_at_fifty_events_per_second() {
 fn an_empty_spool_is_checked_every_five_seconds() {
     let dir = TempDir::new();
     let delivery = TestDelivery::start(Some(&dir), [Header(200, "X-Sentry-Rate-Limits", "1:transaction:organization")]);
-    eventually("it is looked at", || dir.path().is_dir());
+    eventually("it is checked", || dir.path().is_dir());
     delivery.deliver("one");
     delivery.send_transaction("GET /");
     delivery.wait_idle();
     assert_eq!(dir.messages(), ["GET /"]);
-    // The limit is one of the real time.
+    // The rate limit uses the system clock.
     std::thread::sleep(Duration::from_millis(1050));
     delivery.advance(5 * SECOND - MILLISECOND);
     delivery.deliver("two");
@@ -60,7 +60,7 @@ fn after_three_failures_the_next_spooled_event_is_tried() {
     let delivery = TestDelivery::start(Some(&dir), [Status(500); 3]);
     for (attempt, seconds) in [1, 2, 4].into_iter().enumerate() {
         eventually("it is tried", || delivery.endpoint.received().len() == attempt + 1);
-        // Not before the failure is dealt with.
+        // Waits until the failure has been handled.
         delivery.deliver("new");
         delivery.advance(seconds * SECOND);
     }
@@ -70,7 +70,7 @@ fn after_three_failures_the_next_spooled_event_is_tried() {
     delivery.deliver("newer");
     delivery.advance(Duration::from_millis(20));
     eventually("another is sent", || delivery.endpoint.received().len() == 6);
-    assert_eq!(delivery.endpoint.messages()[4..], ["newer", "better"], "the bad one goes behind the others");
+    assert_eq!(delivery.endpoint.messages()[4..], ["newer", "better"], "the bad event is moved to the end");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn the_backoff_doubles_from_one_second_to_thirty() {
     let delivery = TestDelivery::start(Some(&dir), [Status(500); 8]);
     for (attempt, seconds) in [1, 2, 4, 8, 16, 30, 30].into_iter().enumerate() {
         eventually("it is tried", || delivery.endpoint.received().len() == attempt + 1);
-        // The worker takes a new one after it has dealt with the failure, and after it has looked at the clock again.
+        // Waits until the worker has handled the failure and read the clock again.
         delivery.deliver("new");
         delivery.advance(seconds * SECOND - MILLISECOND);
         delivery.deliver("new");

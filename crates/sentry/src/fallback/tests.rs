@@ -47,7 +47,7 @@ fn without_a_spool_an_event_is_written_in_full() {
     assert!(!test.fallback.has_spool());
     test.spool("one");
     let (level, message, detail) = test.sink.lines().remove(0);
-    assert_eq!((level, message.as_str()), (Level::Error, "an event did not reach Sentry: it failed"));
+    assert_eq!((level, message.as_str()), (Level::Error, "event not delivered to Sentry: it failed"));
     assert_eq!((&detail["reason"], &detail["event"]["message"]), (&json!("it failed"), &json!("one")));
     test.fallback.spool(&queued(&transaction("GET /")), "it failed");
     assert_eq!(test.sink.lines().len(), 1, "a transaction is not written");
@@ -78,8 +78,10 @@ fn spooled_events_are_claimed_in_order() {
 fn an_event_that_cannot_be_spooled_is_written_with_the_reason() {
     let test = Fixture::new(Some(10));
     test.spool("one");
-    let expected = "an event did not reach Sentry: it failed, and it could not be kept: it is larger than the whole spool may \
-                    be";
+    let expected = format!(
+        "event not delivered to Sentry: it failed; spooling failed: {} bytes exceed sentry.spool_max_bytes (10)",
+        size("one")
+    );
     assert_eq!(test.sink.messages(), [expected]);
     assert_eq!(test.sink.events(), ["one"]);
 }
@@ -109,18 +111,18 @@ fn fsync_is_skipped_at_shutdown() {
 #[test]
 fn spool_errors_are_logged() {
     let test = Fixture::new(Some(1 << 20));
-    fs::write(test.dir.path(), "no directory").expect("it is written");
+    fs::write(test.dir.path(), "not a directory").expect("it is written");
     assert!(test.fallback.claim(0).is_none());
     let (level, message, _) = test.sink.lines().remove(0);
     assert_eq!(level, Level::Warning);
-    assert!(message.starts_with("the spool cannot be read: "), "{message}");
+    assert!(message.starts_with(&format!("cannot read the spool {}: ", test.dir.path().display())), "{message}");
     fs::remove_file(test.dir.path()).expect("it is there");
     test.spool("one");
     let claim = test.fallback.claim(0).expect("there is one");
     fs::remove_file(&test.dir.files()[0]).expect("it is there");
     test.fallback.remove(claim);
     let message = test.sink.messages().remove(1);
-    assert!(message.starts_with("an event that was sent stays in the spool: "), "{message}");
+    assert!(message.starts_with("cannot remove a sent event from the spool; it may be sent again: "), "{message}");
 }
 
 #[test]
@@ -139,17 +141,17 @@ fn losses_are_logged_together_one_second_after_the_first() {
     assert_eq!(test.sink.lines().len(), 0);
     test.fallback.report_losses();
     let expected = [
-        "3 kept events were dropped: the spool is full",
-        "2 kept events were dropped: they were too old",
-        "notes.txt in the spool is no event and was put aside",
-        "more.txt in the spool is no event and was put aside",
+        "dropped 3 spooled events: spool full (sentry.spool_max_bytes)",
+        "dropped 2 spooled events: older than sentry.spool_max_age_s",
+        "quarantined invalid spool file notes.txt",
+        "quarantined invalid spool file more.txt",
     ];
     assert_eq!(test.sink.messages(), expected);
     let (level, _, detail) = test.sink.lines().remove(1);
     assert_eq!((level, json!(detail)), (Level::Warning, json!({"dropped": {"event": 2}})));
     assert_eq!(test.fallback.losses_due(), None);
     test.fallback.report_losses();
-    assert_eq!(test.sink.lines().len(), expected.len(), "it is reported once");
+    assert_eq!(test.sink.lines().len(), expected.len(), "it is logged once");
 }
 
 #[test]
@@ -158,9 +160,9 @@ fn availability_is_logged_as_the_policy_allows() {
     test.fallback.log_unavailable("it failed");
     test.fallback.log_available();
     let lines = test.sink.lines();
-    let unavailable = format!("Sentry takes no events; they are kept in {}", test.dir.path().display());
+    let unavailable = format!("Sentry unavailable; spooling events to {}", test.dir.path().display());
     assert_eq!((lines[0].0, &lines[0].1, &lines[0].2["reason"]), (Level::Warning, &unavailable, &json!("it failed")));
-    assert_eq!((lines[1].0, lines[1].1.as_str()), (Level::Info, "Sentry takes events again"));
+    assert_eq!((lines[1].0, lines[1].1.as_str()), (Level::Info, "Sentry available again"));
 
     let test = Fixture::with_policy(Some(1 << 20), Policy { level: Level::Warning, ..policy() });
     test.fallback.log_unavailable("it failed");

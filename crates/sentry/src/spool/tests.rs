@@ -16,7 +16,7 @@ fn put(spool: &mut Spool, message: &str) -> Losses {
     spool.put(Category::Event, &envelope(message)).expect("it is stored")
 }
 
-/// Claims and removes the first.
+/// Claims and removes the first envelope.
 fn claimed(spool: &mut Spool) -> Option<String> {
     let claim = spool.claim(0).expect("it can be read").0?;
     let message = message(&claim.bytes);
@@ -24,7 +24,7 @@ fn claimed(spool: &mut Spool) -> Option<String> {
     Some(message)
 }
 
-/// Has the directory read anew.
+/// Makes the next scan due.
 fn expire_scan(spool: &mut Spool) {
     spool.scanned = Instant::now().checked_sub(SCAN_INTERVAL);
 }
@@ -40,7 +40,7 @@ fn stored_envelopes_are_claimed_in_order_across_processes() {
     assert_eq!(file.metadata().expect("is there").permissions().mode() & 0o777, 0o600);
     let mut other = open(&dir, 1 << 20);
     let held = spool.claim(0).expect("it can be read").0.expect("the first");
-    assert_eq!(claimed(&mut other).as_deref(), Some("second"), "the first is being sent by another");
+    assert_eq!(claimed(&mut other).as_deref(), Some("second"), "the first is locked by another process");
     drop(held);
     assert_eq!(claimed(&mut other).as_deref(), Some("first"));
     assert_eq!(claimed(&mut spool).as_deref(), Some("third"));
@@ -57,7 +57,7 @@ fn the_oldest_envelopes_are_evicted_and_counted() {
     assert_eq!(claimed(&mut spool).as_deref(), Some("message 2"));
     assert!(
         spool.put(Category::Event, &vec![b' '; 4 * size as usize]).is_err(),
-        "and nothing is removed for one too large"
+        "nothing is removed for an envelope that is too large"
     );
     assert_eq!(spool.files.len(), 2);
 }
@@ -146,8 +146,8 @@ fn envelopes_of_other_processes_are_found_by_the_next_scan() {
     assert_eq!(claimed(&mut ours), None, "not yet");
     expire_scan(&mut ours);
     assert_eq!(claimed(&mut ours).as_deref(), Some("one"));
-    assert_eq!(claimed(&mut other).as_deref(), Some("two"), "one is gone");
-    assert_eq!(claimed(&mut ours), None, "two is gone");
+    assert_eq!(claimed(&mut other).as_deref(), Some("two"), "one was removed");
+    assert_eq!(claimed(&mut ours), None, "two was removed");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn the_first_envelope_can_be_skipped_and_postponed() {
     spool.postpone_first();
     assert_eq!(claimed(&mut spool).as_deref(), Some("two"));
     expire_scan(&mut spool);
-    assert_eq!(claimed(&mut spool).as_deref(), Some("one"), "until the directory is read anew");
+    assert_eq!(claimed(&mut spool).as_deref(), Some("one"), "the order is restored by the next scan");
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn quarantine_fails_unless_the_file_was_removed() {
     let spool = open(&dir, 1 << 20);
     let notes = dir.path().join("notes.txt");
     assert_eq!(spool.quarantine(&notes).ok().as_deref(), Some("notes.txt"));
-    fs::create_dir(dir.path().join("aside/notes.txt")).expect("it is created");
+    fs::create_dir(dir.path().join("quarantine/notes.txt")).expect("it is created");
     fs::write(&notes, "mine").expect("it is written");
     assert!(spool.quarantine(&notes).is_err());
 }

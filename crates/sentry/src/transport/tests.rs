@@ -27,10 +27,10 @@ fn shutdown_without_a_spool_writes_undelivered_events() {
     delivery.assert_received(&["one"]);
     assert!(!delivery.transport.shutdown(Duration::ZERO));
     assert_eq!(delivery.sink.events(), ["one", "two"]);
-    let message = "an event did not reach Sentry: the service stopped before Sentry took it";
+    let message = "event not delivered to Sentry: service stopped before delivery";
     assert_eq!(delivery.sink.messages(), [message; 2]);
     delivery.send("three");
-    let message = "an event did not reach Sentry: too many events were waiting";
+    let message = "event not delivered to Sentry: transport queue full or closed";
     assert_eq!(delivery.sink.messages()[2..], [message]);
 }
 
@@ -64,8 +64,8 @@ fn events_beyond_the_queue_limit_are_written() {
     for _ in 0..3 {
         delivery.send(&large);
     }
-    let message = "an event did not reach Sentry: too many events were waiting";
-    assert_eq!(delivery.sink.messages(), [message], "the third has no room");
+    let message = "event not delivered to Sentry: transport queue full or closed";
+    assert_eq!(delivery.sink.messages(), [message], "the third does not fit");
 }
 
 #[test]
@@ -90,8 +90,8 @@ fn send_now_returns_the_error_of_sentry() {
         send_now(&endpoint.dsn, "test", event)
     };
     assert_eq!(send(), Ok(()));
-    assert_eq!(send(), Err("Sentry answered 403 Forbidden".into()));
-    assert_eq!(send(), Err("Sentry answered 500 Internal Server Error".into()));
+    assert_eq!(send(), Err("Sentry returned 403 Forbidden".into()));
+    assert_eq!(send(), Err("Sentry returned 500 Internal Server Error".into()));
     assert_eq!(endpoint.messages(), ["test"; 3]);
 }
 

@@ -41,7 +41,7 @@ fn a_failed_event_is_tried_three_times() {
     let received = delivery.endpoint.received();
     assert!(received[1].at - received[0].at >= Duration::from_millis(200));
     assert!(received[2].at - received[1].at >= Duration::from_millis(400));
-    assert_eq!((dir.files().len(), delivery.sink.messages().len()), (0, 0), "no trace is left");
+    assert_eq!((dir.files().len(), delivery.sink.messages().len()), (0, 0), "nothing is spooled or written");
 }
 
 #[test]
@@ -52,11 +52,11 @@ fn without_a_spool_events_are_written_while_sentry_is_unavailable() {
     delivery.send_transaction("GET /");
     delivery.wait_idle();
     delivery.assert_received(&["one"; 3]);
-    assert_eq!(delivery.sink.events(), ["one", "two"], "and no transaction");
+    assert_eq!(delivery.sink.events(), ["one", "two"], "transactions are not written");
     let (level, message, detail) = &delivery.sink.lines()[0];
     assert_eq!(*level, Level::Error);
-    assert_eq!(message, "an event did not reach Sentry: Sentry answered 500 Internal Server Error");
-    assert_eq!(detail["reason"], "Sentry answered 500 Internal Server Error");
+    assert_eq!(message, "event not delivered to Sentry: Sentry returned 500 Internal Server Error");
+    assert_eq!(detail["reason"], "Sentry returned 500 Internal Server Error");
     assert_eq!(detail["event"]["message"], "one");
     delivery.advance(SECOND - MILLISECOND);
     delivery.deliver("three");
@@ -65,7 +65,7 @@ fn without_a_spool_events_are_written_while_sentry_is_unavailable() {
     delivery.deliver("four");
     delivery.assert_received(&["one", "one", "one", "four"]);
     let lines = delivery.sink.lines();
-    assert_eq!((lines[3].0, lines[3].1.as_str()), (Level::Info, "Sentry takes events again"));
+    assert_eq!((lines[3].0, lines[3].1.as_str()), (Level::Info, "Sentry available again"));
     delivery.deliver("five");
     assert_eq!(lines.len(), delivery.sink.lines().len(), "it is logged once");
 }
@@ -80,8 +80,8 @@ fn permanently_rejected_events_are_written_in_full() {
     delivery.assert_received(&["one", "two", "three"]);
     assert_eq!(delivery.sink.events(), ["one", "two"]);
     let reasons = delivery.sink.messages();
-    assert_eq!(reasons[0], "an event did not reach Sentry: Sentry answered 400 Bad Request");
-    assert_eq!(reasons[1], "an event did not reach Sentry: Sentry answered 413 Payload Too Large");
+    assert_eq!(reasons[0], "event not delivered to Sentry: Sentry returned 400 Bad Request");
+    assert_eq!(reasons[1], "event not delivered to Sentry: Sentry returned 413 Payload Too Large");
     assert_eq!(dir.files().len(), 0);
 }
 
@@ -95,8 +95,8 @@ fn temporarily_rejected_events_are_spooled_and_sent_later() {
     delivery.assert_received(&["one"; 3]);
     let (level, message, detail) = &delivery.sink.lines()[0];
     assert_eq!(*level, Level::Warning);
-    assert_eq!(*message, format!("Sentry takes no events; they are kept in {}", dir.path().display()));
-    assert_eq!(json!(detail), json!({"reason": "Sentry answered 500 Internal Server Error"}));
+    assert_eq!(*message, format!("Sentry unavailable; spooling events to {}", dir.path().display()));
+    assert_eq!(json!(detail), json!({"reason": "Sentry returned 500 Internal Server Error"}));
     delivery.advance(SECOND);
     delivery.assert_received(&["one", "one", "one", "one"]);
     eventually("it is removed", || dir.messages() == ["two"]);
@@ -104,7 +104,7 @@ fn temporarily_rejected_events_are_spooled_and_sent_later() {
     delivery.advance(Duration::from_millis(20));
     eventually("the spool is empty", || dir.files().is_empty());
     assert_eq!(delivery.endpoint.messages(), ["one", "one", "one", "one", "three", "two"]);
-    assert_eq!(delivery.sink.messages()[1..], ["Sentry takes events again"]);
+    assert_eq!(delivery.sink.messages()[1..], ["Sentry available again"]);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_rate_limit_applies_to_its_category_only() {
     delivery.wait_idle();
     delivery.assert_received(&["one", "GET /"]);
     assert_eq!(dir.messages(), ["two"]);
-    assert_eq!(delivery.sink.messages(), [""; 0], "it is no failure");
+    assert_eq!(delivery.sink.messages(), [""; 0], "a rate limit is not a failure");
 }
 
 #[test]
@@ -153,9 +153,9 @@ fn the_retry_after_of_sentry_is_respected() {
     let delivery = TestDelivery::start(Some(&dir), [Header(429, "Retry-After", "1")]);
     delivery.deliver("one");
     delivery.assert_received(&["one"]);
-    assert_eq!(dir.messages(), ["one"], "it is not tried again");
-    assert_eq!(delivery.sink.lines()[0].2["reason"], "Sentry answered 429 Too Many Requests");
-    // The limit is one of the real time.
+    assert_eq!(dir.messages(), ["one"], "it is not retried");
+    assert_eq!(delivery.sink.lines()[0].2["reason"], "Sentry returned 429 Too Many Requests");
+    // The rate limit uses the system clock.
     std::thread::sleep(Duration::from_millis(1050));
     delivery.advance(SECOND);
     delivery.assert_received(&["one", "one"]);
@@ -184,16 +184,19 @@ fn spool_losses_are_logged_together() {
     assert_eq!(dir.messages(), ["event 3", "event 4"]);
     assert_eq!(delivery.sink.lines().len(), 1, "not at once");
     delivery.advance(SECOND);
-    eventually("they are reported", || delivery.sink.lines().len() == 2);
+    eventually("they are logged", || delivery.sink.lines().len() == 2);
     let (level, message, detail) = delivery.sink.lines().remove(1);
-    assert_eq!((level, message.as_str()), (Level::Warning, "3 kept events were dropped: the spool is full"));
+    assert_eq!(
+        (level, message.as_str()),
+        (Level::Warning, "dropped 3 spooled events: spool full (sentry.spool_max_bytes)")
+    );
     assert_eq!(json!(detail), json!({"dropped": {"event": 3}}));
     delivery.transport.queue.wake();
-    assert_eq!(delivery.endpoint.received().len(), 4, "Sentry is left alone for two seconds");
-    // Those of later are reported at the end.
+    assert_eq!(delivery.endpoint.received().len(), 4, "the backoff is two seconds");
+    // Later losses are logged at shutdown.
     delivery.deliver("event 5");
     delivery.transport.shutdown(Duration::ZERO);
-    assert_eq!(delivery.sink.messages()[2..], ["1 kept events were dropped: the spool is full"]);
+    assert_eq!(delivery.sink.messages()[2..], ["dropped 1 spooled events: spool full (sentry.spool_max_bytes)"]);
 }
 
 #[test]
@@ -203,24 +206,24 @@ fn expired_and_invalid_spool_files_are_logged() {
     std::fs::write(dir.path().join("notes.txt"), "mine").expect("it is written");
     let spool = Spool::new(dir.path(), SPOOL_BYTES, Duration::ZERO);
     let delivery = TestDelivery::with_spool(Some(spool), FakeEndpoint::start([]));
-    eventually("they are gone", || dir.files().is_empty());
+    eventually("they are removed", || dir.files().is_empty());
     delivery.deliver("new");
     delivery.advance(SECOND);
-    eventually("they are reported", || delivery.sink.lines().len() == 2);
+    eventually("they are logged", || delivery.sink.lines().len() == 2);
     let expected =
-        ["2 kept events were dropped: they were too old", "notes.txt in the spool is no event and was put aside"];
+        ["dropped 2 spooled events: older than sentry.spool_max_age_s", "quarantined invalid spool file notes.txt"];
     assert_eq!(delivery.sink.messages(), expected);
-    assert!(dir.path().join("aside/notes.txt").is_file());
+    assert!(dir.path().join("quarantine/notes.txt").is_file());
 }
 
 #[test]
 fn a_panic_ends_one_delivery_but_not_the_worker() {
     let delivery = TestDelivery::start(None, [Status(500); 3]);
     delivery.deliver("one");
-    *delivery.sink.panic_at.lock() = Some("Sentry takes events again");
+    *delivery.sink.panic_at.lock() = Some("Sentry available again");
     delivery.advance(SECOND);
     delivery.deliver("two");
-    assert_eq!(delivery.sink.messages()[1..], ["an event did not reach Sentry: the delivery panicked"]);
+    assert_eq!(delivery.sink.messages()[1..], ["event not delivered to Sentry: delivery panicked"]);
     delivery.deliver("three");
     delivery.assert_received(&["one", "one", "one", "two", "three"]);
 }
@@ -232,7 +235,7 @@ fn queue_and_spool_are_paused_while_the_mode_excludes_sentry() {
     let delivery = TestDelivery::start(None, []);
     delivery.transport.queue.set_paused(true);
     delivery.send("one");
-    assert!(!delivery.transport.flush(20 * SECOND), "and a flush does not wait for it");
+    assert!(!delivery.transport.flush(20 * SECOND), "a flush does not wait for it");
     delivery.advance(60 * SECOND);
     delivery.assert_received(&[]);
     delivery.transport.queue.set_paused(false);
