@@ -47,7 +47,7 @@ impl Filter {
         }
     }
 
-    /// Lowers the minimum level to `level` while the returned guard exists.
+    /// Raises the verbosity: lines with at least this level pass while the returned guard exists.
     pub(crate) fn raise(self: &Arc<Self>, level: Level) -> RaisedLevel {
         let mut state = self.state.lock();
         state.raised[level as usize] += 1;
@@ -56,7 +56,7 @@ impl Filter {
     }
 }
 
-/// Guard of a request that is raised to a level.
+/// Guard that holds the verbosity raised for a request.
 #[derive(Debug)]
 pub(crate) struct RaisedLevel {
     filter: Arc<Filter>,

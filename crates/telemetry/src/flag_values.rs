@@ -31,40 +31,47 @@ impl FlagValues {
     }
 }
 
-/// The values of one request: the level of its debug token, and its flags. They are packed into an integer with 3 bits per value:
-/// 0 if the value is unset, otherwise its index plus one.
+/// The log level of a request's debug token, and the values of its flags.
+///
+/// They are packed into an integer with 3 bits per value: 0 if the value is unset, otherwise its index plus one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct OwnValues {
+pub(crate) struct RequestLogValues {
     /// The level of its debug token.
     pub token: Option<Level>,
     pub flags: FlagValues,
 }
 
-const FIELD: u16 = 0b111;
-const TOKEN: u16 = 0;
-const MODE: u16 = 3;
-const LEVEL: u16 = 6;
-const DEBUG: u16 = 9;
+const FIELD_MASK: u16 = 0b111;
+const TOKEN_SHIFT: u16 = 0;
+const MODE_SHIFT: u16 = 3;
+const LEVEL_SHIFT: u16 = 6;
+const DEBUG_SHIFT: u16 = 9;
 
-impl OwnValues {
-    /// The bits of the flags.
-    pub(crate) const FLAGS: u16 = FIELD << MODE | FIELD << LEVEL | FIELD << DEBUG;
+impl RequestLogValues {
+    /// The mask of the flags' bits.
+    pub(crate) const FLAGS: u16 = FIELD_MASK << MODE_SHIFT | FIELD_MASK << LEVEL_SHIFT | FIELD_MASK << DEBUG_SHIFT;
 
     pub(crate) fn to_bits(self) -> u16 {
         let Self { token, flags } = self;
         let level = |level: Option<Level>| level.map_or(0, |level| level as u16 + 1);
         let mode = flags.mode.map_or(0, |mode| mode as u16 + 1);
-        level(token) << TOKEN | mode << MODE | level(flags.level) << LEVEL | level(flags.debug) << DEBUG
+        level(token) << TOKEN_SHIFT
+            | mode << MODE_SHIFT
+            | level(flags.level) << LEVEL_SHIFT
+            | level(flags.debug) << DEBUG_SHIFT
     }
 
     pub(crate) fn from_bits(bits: u16) -> Self {
         if bits == 0 {
             return Self::default();
         }
-        let index = |at: u16| usize::from(bits >> at & FIELD).checked_sub(1);
+        let index = |at: u16| usize::from(bits >> at & FIELD_MASK).checked_sub(1);
         let level = |at| Level::ALL.get(index(at)?).copied();
-        let mode = index(MODE).and_then(|index| Mode::ALL.get(index).copied());
-        Self { token: level(TOKEN), flags: FlagValues { mode, level: level(LEVEL), debug: level(DEBUG) } }
+        let mode = index(MODE_SHIFT).and_then(|index| Mode::ALL.get(index).copied());
+        Self {
+            token: level(TOKEN_SHIFT),
+            flags: FlagValues { mode, level: level(LEVEL_SHIFT), debug: level(DEBUG_SHIFT) },
+        }
     }
 
     /// The level that the request is raised to.

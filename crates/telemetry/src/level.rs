@@ -1,3 +1,5 @@
+//! Severity levels.
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};

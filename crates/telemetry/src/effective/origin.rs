@@ -31,16 +31,16 @@ impl<'a> Origin<'a> {
     pub fn new(request: Option<&'a RequestIdentity>, target: &'a str) -> Self {
         match request {
             Some(request) => {
-                let own = request.own_values();
+                let values = request.log_values();
                 Self {
                     blueprint: request.blueprint(),
                     method: request.parts.method.as_str(),
                     route: request.route(),
                     target,
                     is_line: false,
-                    debug: own.debug(),
-                    flag_mode: own.flags.mode,
-                    flag_level: own.flags.level,
+                    debug: values.debug(),
+                    flag_mode: values.flags.mode,
+                    flag_level: values.flags.level,
                 }
             }
             None => Self { target, ..Self::default() },

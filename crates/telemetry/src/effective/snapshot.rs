@@ -248,13 +248,13 @@ impl Snapshot {
     #[inline]
     #[must_use]
     pub fn values_for_request(&self, request: Option<&RequestIdentity>, target: &str) -> EffectiveValues {
-        let has_own_values = request.is_some_and(RequestIdentity::has_own_values);
+        let has_log_values = request.is_some_and(RequestIdentity::has_log_values);
         // Fast path: true for almost all requests.
-        if self.is_uniform() && !has_own_values {
+        if self.is_uniform() && !has_log_values {
             return self.base;
         }
         let scoped = self.scoped();
-        if !has_own_values && !scoped.iter().any(|it| it.scope.applies_to_request(request, target)) {
+        if !has_log_values && !scoped.iter().any(|it| it.scope.applies_to_request(request, target)) {
             return self.base;
         }
         self.values_for(&Origin::new(request, target))
@@ -278,28 +278,29 @@ impl Snapshot {
             return values;
         }
         let mut level = values.policy.level;
-        let mut own = if origin.is_line { self.levels.of(origin.target) } else { None };
+        let mut module_level = if origin.is_line { self.levels.of(origin.target) } else { None };
         let mut module_level_is_overridden = false;
         for it in scoped.iter().filter(|it| it.scope.applies_to(origin)) {
             values.apply(&it.set);
             let is_module_scope = matches!(it.scope, OverrideScope::Module(_));
             match it.set.level {
-                Some(of_module) if is_module_scope => (own, module_level_is_overridden) = (Some(of_module), true),
-                Some(of_requests) => {
-                    level = of_requests;
+                Some(new) if is_module_scope => (module_level, module_level_is_overridden) = (Some(new), true),
+                Some(new) => {
+                    level = new;
                     if module_level_is_overridden {
-                        own = None;
+                        module_level = None;
                     }
                 }
                 None => {}
             }
-            let set = it.set.levels.iter().filter(|(module, _)| origin.is_line && is_in_module(origin.target, module));
-            if let Some((_, of_module)) = set.max_by_key(|(module, _)| module.len()) {
-                (own, module_level_is_overridden) = (Some(*of_module), true);
+            let matching =
+                it.set.levels.iter().filter(|(module, _)| origin.is_line && is_in_module(origin.target, module));
+            if let Some((_, new)) = matching.max_by_key(|(module, _)| module.len()) {
+                (module_level, module_level_is_overridden) = (Some(*new), true);
             }
         }
         let default = if origin.is_line { levels::default_level(origin.target, level) } else { level };
-        values.policy.level = own.unwrap_or(default);
+        values.policy.level = module_level.unwrap_or(default);
         if let Some(debug) = origin.debug {
             values.policy.level = values.policy.level.min(debug);
             values.policy.breadcrumb_level = values.policy.breadcrumb_level.min(debug);

@@ -12,7 +12,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use uuid::Uuid;
 use uuid::fmt::Simple;
 
-use crate::flag_values::{FlagValues, OwnValues};
+use crate::flag_values::{FlagValues, RequestLogValues};
 use crate::level::Level;
 
 pub use parts::{ClientAddressHeader, RequestParts};
@@ -30,8 +30,8 @@ pub struct RequestIdentity {
     trace_id: OnceLock<Uuid>,
     blueprint: OnceLock<&'static str>,
     route: OnceLock<Option<String>>,
-    /// The bits of [`OwnValues`]: the values of its debug token and its flags.
-    own_values: AtomicU16,
+    /// The bits of [`RequestLogValues`]: the values of its debug token and its flags.
+    log_values: AtomicU16,
     /// The parts of the request that are logged.
     pub parts: RequestParts,
 }
@@ -49,7 +49,7 @@ impl RequestIdentity {
             trace_id: trace.map(OnceLock::from).unwrap_or_default(),
             blueprint: OnceLock::new(),
             route: OnceLock::new(),
-            own_values: AtomicU16::new(0),
+            log_values: AtomicU16::new(0),
             parts,
         }
     }
@@ -93,35 +93,35 @@ impl RequestIdentity {
     /// The level that a debug token or a flag raises the request to.
     #[must_use]
     pub fn debug_level(&self) -> Option<Level> {
-        self.own_values().debug()
+        self.log_values().debug()
     }
 
     /// Whether a debug token or a flag sets a value for the request.
-    pub(crate) fn has_own_values(&self) -> bool {
-        self.own_values.load(Ordering::Relaxed) != 0
+    pub(crate) fn has_log_values(&self) -> bool {
+        self.log_values.load(Ordering::Relaxed) != 0
     }
 
     /// The values of its debug token and its flags.
-    pub(crate) fn own_values(&self) -> OwnValues {
-        OwnValues::from_bits(self.own_values.load(Ordering::Relaxed))
+    pub(crate) fn log_values(&self) -> RequestLogValues {
+        RequestLogValues::from_bits(self.log_values.load(Ordering::Relaxed))
     }
 
     /// Sets the level of its debug token.
     pub(crate) fn set_debug_level(&self, level: Level) {
-        let token = OwnValues { token: Some(level), ..OwnValues::default() }.to_bits();
-        self.change_own_values(OwnValues::FLAGS, token);
+        let token = RequestLogValues { token: Some(level), ..RequestLogValues::default() }.to_bits();
+        self.update_log_values(RequestLogValues::FLAGS, token);
     }
 
     /// Replaces the values of its flags.
     pub(crate) fn set_flags(&self, flags: FlagValues) {
-        let flags = OwnValues { flags, ..OwnValues::default() }.to_bits();
-        self.change_own_values(!OwnValues::FLAGS, flags);
+        let flags = RequestLogValues { flags, ..RequestLogValues::default() }.to_bits();
+        self.update_log_values(!RequestLogValues::FLAGS, flags);
     }
 
     /// Retains the bits of the mask `retained` and sets those of `new`.
-    fn change_own_values(&self, retained: u16, new: u16) {
+    fn update_log_values(&self, retained: u16, new: u16) {
         // The closure always returns a value, so this cannot fail.
-        let _ = self.own_values.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some(bits & retained | new));
+        let _ = self.log_values.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some(bits & retained | new));
     }
 
     /// The method and the route, such as `GET /orders/{id}`; Sentry's transaction name.

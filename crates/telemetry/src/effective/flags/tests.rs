@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::effective::{Action, EffectivePolicy, EffectiveValues, Origin, Override, OverrideScope, Source};
-use crate::flag_values::OwnValues;
+use crate::flag_values::RequestLogValues;
 use crate::identity::{RequestIdentity, RequestParts};
 use crate::pipeline::fixture::settings;
 use crate::settings::Mode;
@@ -118,7 +118,7 @@ fn token_and_flag_raise_a_request_to_the_lower_level() {
     assert_eq!(request.debug_level(), Some(Level::Trace));
     // The flags are evaluated again once the caller is known.
     request.set_flags(FlagValues::default());
-    assert_eq!(request.own_values(), OwnValues { token: Some(Level::Trace), flags: FlagValues::default() });
+    assert_eq!(request.log_values(), RequestLogValues { token: Some(Level::Trace), flags: FlagValues::default() });
 }
 
 #[test]
@@ -201,8 +201,8 @@ fn flag_values() -> impl Strategy<Value = FlagValues> {
 proptest! {
     #[test]
     fn request_values_round_trip_through_bits(token in a_level(), flags in flag_values()) {
-        let own = OwnValues { token, flags };
-        prop_assert_eq!(OwnValues::from_bits(own.to_bits()), own);
+        let own = RequestLogValues { token, flags };
+        prop_assert_eq!(RequestLogValues::from_bits(own.to_bits()), own);
     }
 
     #[test]
