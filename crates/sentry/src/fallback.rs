@@ -121,7 +121,7 @@ impl Fallback {
         if let Some(Err(error)) = self.lock_spool().map(|mut spool| spool.remove(claim)) {
             self.write_service_record(
                 Level::Warning,
-                format!("cannot remove a sent event from the spool; it may be sent again: {error}"),
+                format!("cannot remove an event from the spool; it may be sent again: {error}"),
                 Map::new(),
             );
         }

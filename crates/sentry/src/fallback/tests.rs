@@ -122,7 +122,7 @@ fn spool_errors_are_logged() {
     fs::remove_file(&test.dir.files()[0]).expect("it is there");
     test.fallback.remove(claim);
     let message = test.sink.messages().remove(1);
-    assert!(message.starts_with("cannot remove a sent event from the spool; it may be sent again: "), "{message}");
+    assert!(message.starts_with("cannot remove an event from the spool; it may be sent again: "), "{message}");
 }
 
 #[test]
