@@ -79,7 +79,7 @@ pub use pipeline::{BeforeBreadcrumb, Pipeline, pipeline};
 pub use policy::{Destinations, Kind, Policy, StackPlacement, ToSentry};
 pub use record::{Breadcrumb, EventId};
 pub use report::Report;
-pub use routes::route_matches;
+pub use routes::rule_matches;
 pub use settings::Settings;
 pub use sinks::{EventSink, LineSink, Scope, Sinks};
 pub use start::start;

@@ -2,7 +2,7 @@
 
 /// Whether a rule, `GET /users/{id}` or `/users/{id}`, is for a route. HEAD is routed as GET.
 #[must_use]
-pub fn route_matches(rule: &str, method: &str, route: &str) -> bool {
+pub fn rule_matches(rule: &str, method: &str, route: &str) -> bool {
     match rule.split_once(' ') {
         Some((of, path)) => (of == method || of == "GET" && method == "HEAD") && path == route,
         None => rule == route,
@@ -27,7 +27,7 @@ mod tests {
             ("/a", "PUT", "/a", true),
             ("/a", "PUT", "/b", false),
         ] {
-            assert_eq!(route_matches(rule, method, route), expected, "{rule} for {method} {route}");
+            assert_eq!(rule_matches(rule, method, route), expected, "{rule} for {method} {route}");
         }
     }
 }

@@ -4,7 +4,7 @@ use actix_web::App;
 use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
 use actix_web::web::Data;
 use cyanotype_actix::response_log::Rules;
-use cyanotype_telemetry::route_matches;
+use cyanotype_telemetry::rule_matches;
 use serde::Serialize;
 
 use super::error::RegistryError;
@@ -31,7 +31,7 @@ impl RouteInfo {
     pub(crate) fn has_rule(&self, rule: &str) -> bool {
         let path = rule.split_once(' ').map_or(rule, |(_, path)| path);
         // A resource without methods of its own answers to any.
-        route_matches(rule, &self.method, &self.path) || self.method == "*" && self.path == path
+        rule_matches(rule, &self.method, &self.path) || self.method == "*" && self.path == path
     }
 }
 

@@ -16,7 +16,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError};
 use cyanotype_actix::ClientAddress;
 use cyanotype_telemetry::request;
-use cyanotype_telemetry::route_matches;
+use cyanotype_telemetry::rule_matches;
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
@@ -98,7 +98,7 @@ impl Limiters {
                 let own = of
                     .routes
                     .iter()
-                    .filter(|(rule, _)| route.as_deref().is_some_and(|it| route_matches(rule, method, it)));
+                    .filter(|(rule, _)| route.as_deref().is_some_and(|it| rule_matches(rule, method, it)));
                 own.for_each(|(_, limit)| also(limit));
             }
         }

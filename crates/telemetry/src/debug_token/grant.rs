@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::level::Level;
-use crate::routes::route_matches;
+use crate::routes::rule_matches;
 
 /// Permission to log the requests of one route or one trace at a given level, until it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl DebugGrant {
     pub fn applies_to(&self, method: &str, route: Option<&str>, trace: Uuid) -> bool {
         match &self.scope {
             GrantScope::Trace(granted) => *granted == trace,
-            GrantScope::Route(granted) => route.is_some_and(|route| route_matches(granted, method, route)),
+            GrantScope::Route(granted) => route.is_some_and(|route| rule_matches(granted, method, route)),
         }
     }
 

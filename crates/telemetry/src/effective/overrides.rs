@@ -10,7 +10,7 @@ use super::levels::is_in_module;
 use super::live::LiveValues;
 use super::origin::Origin;
 use crate::identity::RequestIdentity;
-use crate::routes::route_matches;
+use crate::routes::rule_matches;
 
 /// The records that an override applies to. Ordered from the widest scope to the narrowest; a narrower scope takes precedence.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +60,7 @@ impl OverrideScope {
             Self::Process => true,
             Self::Blueprint(name) => blueprint() == Some(name),
             Self::Module(path) => is_in_module(target, path),
-            Self::Route(rule) => route().is_some_and(|(method, route)| route_matches(rule, method, route)),
+            Self::Route(rule) => route().is_some_and(|(method, route)| rule_matches(rule, method, route)),
         }
     }
 
