@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::mute::mute_this_thread;
 use crate::policy::Kind;
-use crate::settings::Flood as Settings;
+use crate::settings::FloodSettings;
 
 /// Maximum number of concurrent windows. Failures beyond it are not limited.
 const MAX_WINDOWS: usize = 10_000;
@@ -71,7 +71,7 @@ impl Window {
 
 impl FloodLimiter {
     /// Starts the limiter. `report` is called on a separate thread at the end of each window with suppressed reports.
-    pub(crate) fn start(settings: &Settings, report: impl Fn(SuppressedCount) + Send + 'static) -> Self {
+    pub(crate) fn start(settings: &FloodSettings, report: impl Fn(SuppressedCount) + Send + 'static) -> Self {
         let windows = Arc::<Windows>::default();
         let watched = Arc::clone(&windows);
         let work = move || {
@@ -163,7 +163,7 @@ mod tests {
 
     fn start(window_s: u64) -> (FloodLimiter, mpsc::Receiver<SuppressedCount>) {
         let (sender, counts) = mpsc::channel();
-        let settings: Settings =
+        let settings: FloodSettings =
             serde_json::from_value(serde_json::json!({"limit": 3, "window_s": window_s})).expect("valid settings");
         (FloodLimiter::start(&settings, move |suppressed| sender.send(suppressed).unwrap_or_default()), counts)
     }

@@ -83,7 +83,7 @@ pub use routes::rule_matches;
 pub use settings::Settings;
 pub use sinks::{EventSink, LineSink, Scope, Sinks};
 pub use start::start;
-pub use stderr::Stderr;
+pub use stderr::StderrSink;
 pub use subscriber::ROOT_SPAN;
 
 /// Used only by [`critical!`].

@@ -78,7 +78,11 @@ pub(crate) fn enabled(all: &[Registered], settings: &mut Settings) -> Result<Vec
     for Registered { blueprint, module } in all.iter().filter(|it| is_chosen(it.name())) {
         let section = sections.remove(blueprint.name()).unwrap_or_default();
         if section.log_level.is_some() {
-            cyanotype_telemetry::settings::forget_rust_log(&mut settings.sections.log, &mut settings.origins, module);
+            cyanotype_telemetry::settings::remove_rust_log_level(
+                &mut settings.sections.log,
+                &mut settings.origins,
+                module,
+            );
         }
         if let Some(level) = section.log_level.or(blueprint.log_level()) {
             settings.log.levels.entry((*module).to_owned()).or_insert(level);

@@ -26,7 +26,8 @@ pub use cyanotype_settings::{
 };
 pub use cyanotype_telemetry::request::ClientAddressHeader;
 pub use cyanotype_telemetry::settings::{
-    Env, Flood, Format, Log, Mode, OnFailure, Redact, Request, Response, ResponseLog, Sentry, Stderr,
+    Env, FloodSettings, LogFormat, LogSettings, Mode, OnFailureSettings, RedactSettings, RequestLogSettings,
+    ResponseLog, ResponseLogSettings, SentrySettings, StderrSettings,
 };
 pub use database::Database;
 pub use flags::{FlagProvider, Flags};
@@ -50,10 +51,10 @@ section! {
         pub management: Management,
         /// What is recorded, and how.
         #[setting(section)]
-        pub log: Log,
+        pub log: LogSettings,
         /// Sentry: where it is, what it gets, and what waits for it.
         #[setting(section)]
-        pub sentry: Sentry,
+        pub sentry: SentrySettings,
         /// A flag system whose flags say what is recorded.
         #[setting(section)]
         pub flags: Flags,
@@ -230,7 +231,7 @@ mod tests {
             (
                 "SENTRY_DSN",
                 "https://sentry.example/1",
-                "sentry.dsn (set by SENTRY_DSN): this DSN has no key; allowed is https://KEY@HOST/PROJECT",
+                "sentry.dsn (set by SENTRY_DSN): invalid DSN: it has no key; expected https://KEY@HOST/PROJECT",
             ),
             (
                 "APP__MANAGEMENT__TOKEN",
@@ -245,7 +246,7 @@ mod tests {
             (
                 "APP__LOG__DEBUG_KEY",
                 "fifteen letters",
-                "log.debug_key (set by APP__LOG__DEBUG_KEY): this key has fewer than 16 bytes; allowed are 16 or more",
+                "log.debug_key (set by APP__LOG__DEBUG_KEY): the key is shorter than 16 bytes; expected 16 bytes or more",
             ),
         ] {
             assert_eq!(refusal(&[(variable, value)]), expected);

@@ -47,7 +47,7 @@ use actix_web::dev::{Service as _, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::test::{TestRequest, init_service};
 use cyanotype_telemetry::Sinks;
-use cyanotype_telemetry::memory::Memory;
+use cyanotype_telemetry::memory::MemorySink;
 use cyanotype_telemetry::panic::Panics;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
@@ -69,7 +69,7 @@ use fake::FakeBackend;
 const PROGRAM: Program = Program { name: "test", version: "0" };
 
 /// The sinks of a process are there once, so all its tests share them; each reads those of its own requests.
-static MEMORY: LazyLock<Memory> = LazyLock::new(Memory::default);
+static MEMORY: LazyLock<MemorySink> = LazyLock::new(MemorySink::default);
 
 /// A service of this blueprint, to be given what it needs and then started.
 #[must_use]

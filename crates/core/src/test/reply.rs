@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, to_bytes};
 use actix_web::{Error, HttpResponse};
-use cyanotype_telemetry::memory::Memory;
+use cyanotype_telemetry::memory::MemorySink;
 use cyanotype_telemetry::pipeline;
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    pub(super) async fn read(answered: Result<HttpResponse<BoxBody>, Error>, memory: &Memory) -> Self {
+    pub(super) async fn read(answered: Result<HttpResponse<BoxBody>, Error>, memory: &MemorySink) -> Self {
         let response = answered.unwrap_or_else(|error| error.error_response());
         let status = response.status().as_u16();
         let shown = |value: &[u8]| String::from_utf8_lossy(value).into_owned();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{DebugKey, RefusedTokenCounter};
-use crate::settings::Log;
+use crate::settings::LogSettings;
 
 /// The key that verifies debug tokens, and the counter of refused ones.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct DebugTokens {
 
 impl DebugTokens {
     /// `None` if `log.debug_key` is not set.
-    pub(crate) fn new(log: &Log) -> Option<Arc<Self>> {
+    pub(crate) fn new(log: &LogSettings) -> Option<Arc<Self>> {
         // The settings have validated the key.
         let key = DebugKey::new(log.debug_key.as_deref()?).ok()?;
         Some(Arc::new(Self { key: Arc::new(key), refusals: RefusedTokenCounter::new(log.flood.window()) }))

@@ -23,7 +23,7 @@ impl Flags {
         let policy = values.mode.map(|mode| Policy { mode, ..base });
         Self {
             min_level: self.min_level.into_iter().chain(values.min_level()).min(),
-            may_record: self.may_record || policy.is_some_and(|policy| !policy.is_silent()),
+            may_record: self.may_record || policy.is_some_and(|policy| !policy.is_off()),
             may_send: self.may_send || policy.is_some_and(|policy| policy.has_sentry()),
             ..self
         }
