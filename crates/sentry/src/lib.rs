@@ -6,14 +6,14 @@
 //! ```no_run
 //! use std::sync::Arc;
 //!
-//! use cyanotype_sentry::Sentry;
-//! use cyanotype_telemetry::{Settings, Sinks, Stderr};
+//! use cyanotype_sentry::SentrySink;
+//! use cyanotype_telemetry::{Settings, Sinks, StderrSink};
 //!
 //! /// Logs to stderr, and sends events to Sentry if a DSN is set.
 //! fn sinks(settings: &Settings) -> Sinks {
-//!     let stderr = Arc::new(Stderr::start(settings));
+//!     let stderr = Arc::new(StderrSink::start(settings));
 //!     let sinks = Sinks::none().line(stderr.clone());
-//!     match Sentry::start(settings, stderr) {
+//!     match SentrySink::start(settings, stderr) {
 //!         Some(sentry) => sinks.event(Arc::new(sentry)),
 //!         None => sinks,
 //!     }
@@ -48,5 +48,5 @@ mod test_support;
 mod transport;
 mod worker;
 
-pub use sink::Sentry;
+pub use sink::SentrySink;
 pub use test_event::send_test_event;

@@ -15,7 +15,7 @@ use crate::queue::Queue;
 use crate::{event, transport};
 
 /// Sends events to Sentry.
-pub struct Sentry {
+pub struct SentrySink {
     guard: ClientInitGuard,
     fallback: Fallback,
     queue: Arc<Queue>,
@@ -26,7 +26,7 @@ pub struct Sentry {
     transactions: bool,
 }
 
-impl Sentry {
+impl SentrySink {
     /// Starts the sink. Returns `None` if no DSN is set. Events that can be neither sent nor spooled are written to `lines`.
     ///
     /// This binds the hub of the process, so it must be called before any thread or runtime that could use that hub is started.
@@ -47,7 +47,7 @@ impl Sentry {
     }
 }
 
-impl EventSink for Sentry {
+impl EventSink for SentrySink {
     fn begin_request(&self) -> Option<Scope> {
         // A request that arrived just before a change of the mode has not passed sentry-actix, and has no hub of its own yet.
         let bound = self.transactions.then(Hub::current);
@@ -104,8 +104,8 @@ fn hub(scope: &Scope) -> Option<Arc<Hub>> {
     Arc::clone(scope).downcast().ok()
 }
 
-impl std::fmt::Debug for Sentry {
+impl std::fmt::Debug for SentrySink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Sentry")
+        f.write_str("SentrySink")
     }
 }
