@@ -40,6 +40,8 @@
 mod capture;
 pub mod debug_token;
 mod delivery;
+#[cfg(test)]
+mod documents;
 pub mod effective;
 pub mod explanation;
 pub mod failure;

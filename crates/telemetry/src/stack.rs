@@ -49,6 +49,12 @@ impl Stack {
         Self { addresses: Vec::new(), frames }
     }
 
+    /// A resolved stack, for tests.
+    #[cfg(test)]
+    pub(crate) fn of_frames(frames: Vec<Frame>) -> Self {
+        Self { addresses: Vec::new(), frames: OnceLock::from(frames) }
+    }
+
     /// The resolved frames. The first call in a process may take up to a second in a debug build.
     pub fn frames(&self) -> &[Frame] {
         self.frames.get_or_init(|| {

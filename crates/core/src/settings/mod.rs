@@ -101,7 +101,7 @@ impl Sections {
 /// let error = Loader::new("/no/such/directory").variables([("APP__LOG__MODE", "loud")]).load().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "log.mode (set by APP__LOG__MODE): `loud` is not allowed; allowed is one of off, stderr, sentry, both"
+///     "log.mode (set by APP__LOG__MODE): `loud` is not allowed; expected one of off, stderr, sentry, both"
 /// );
 /// # Ok::<(), cyanotype::settings::SettingsError>(())
 /// ```
@@ -196,23 +196,19 @@ mod tests {
             (
                 "APP__SERVER__PORT",
                 "80a",
-                "server.port (set by APP__SERVER__PORT): `80a` is not allowed; allowed is a whole number from 0 to 65535",
+                "server.port (set by APP__SERVER__PORT): `80a` is not allowed; expected a whole number from 0 to 65535",
             ),
             (
                 "PORT",
                 "70000",
-                "server.port (set by PORT): `70000` is not allowed; allowed is a whole number from 0 to 65535",
+                "server.port (set by PORT): `70000` is not allowed; expected a whole number from 0 to 65535",
             ),
             (
                 "APP__SENTRY__SAMPLE_RATE",
                 "2",
-                "sentry.sample_rate (set by APP__SENTRY__SAMPLE_RATE): `2` is not allowed; allowed is a number from 0 to 1",
+                "sentry.sample_rate (set by APP__SENTRY__SAMPLE_RATE): `2` is not allowed; expected a number from 0 to 1",
             ),
-            (
-                "APP__LOG__MODUS",
-                "off",
-                "log.modus (set by APP__LOG__MODUS): there is no such setting; did you mean log.mode?",
-            ),
+            ("APP__LOG__MODUS", "off", "log.modus (set by APP__LOG__MODUS): unknown setting; did you mean log.mode?"),
             (
                 "APP__SERVER__TRUSTED_PROXIES",
                 "10.0.0.0/99",
@@ -326,7 +322,7 @@ mod tests {
             let loader = Loader::new("/nonexistent").flag(key, "x", "--set");
             loader.load().map(|_| ()).expect_err("refused").to_string()
         };
-        let none = "there is no such setting";
+        let none = "unknown setting";
         assert_eq!(refused("log.mod"), format!("log.mod (set by --set): {none}; did you mean log.mode?"));
         assert_eq!(
             refused("log.queue_bytes"),

@@ -14,6 +14,12 @@ impl EventId {
         Self(Uuid::new_v4())
     }
 
+    /// An id that is known, for tests.
+    #[cfg(test)]
+    pub(crate) const fn of(id: Uuid) -> Self {
+        Self(id)
+    }
+
     /// The id as a UUID.
     #[must_use]
     pub const fn uuid(self) -> Uuid {

@@ -1,6 +1,7 @@
 //! Records, events and breadcrumbs, as sinks receive them.
 
 mod breadcrumb;
+pub mod catalog;
 mod event;
 mod event_id;
 mod line;
