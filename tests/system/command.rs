@@ -205,13 +205,13 @@ fn sentry_test_reports_delivery() {
     let sent = app(&["sentry", "test"]).env("SENTRY_DSN", &project.dsn).run();
     assert_eq!(sent.code(), Some(0), "{}", sent.stderr);
     let id = sent.stdout.trim_end().rsplit(' ').next().expect("the output ends with the id");
-    assert!(event_message(&project.event(id).expect("Bugsink has it")).starts_with("A test event"));
+    assert!(event_message(&project.event(id).expect("Bugsink has it")).starts_with("Test event"));
 
     let wrong_key = project.dsn.replace(&project.key, "0123456789abcdef0123456789abcdef");
     let refused = app(&["sentry", "test"]).env("SENTRY_DSN", wrong_key).run();
     assert_eq!((refused.code(), &*refused.stdout), (Some(1), ""));
-    assert!(refused.stderr.starts_with("the test event did not arrive: Sentry answered 40"), "{}", refused.stderr);
+    assert!(refused.stderr.starts_with("the test event did not arrive: Sentry returned 40"), "{}", refused.stderr);
 
     let none = app(&["sentry", "test"]).run();
-    assert_eq!(none.stderr, "the test event did not arrive: no DSN is set: set SENTRY_DSN\n");
+    assert_eq!(none.stderr, "the test event did not arrive: no DSN is set; set SENTRY_DSN\n");
 }

@@ -25,7 +25,7 @@ pub(crate) struct RequestFlags(std::convert::Infallible);
 /// Starts to evaluate the flags of the process, where the settings name a flag system. `service` is its name.
 #[cfg(feature = "flags")]
 pub(crate) fn start(settings: &Settings, service: &str, pipeline: &'static Pipeline) -> Option<RequestFlags> {
-    use cyanotype_flags::{FlagSource, Flags, Notice, Process};
+    use cyanotype_flags::{FlagEvent, FlagSource, Flags, ProcessContext};
     use cyanotype_telemetry::effective::FlagValues;
 
     let section = &settings.flags;
@@ -37,7 +37,7 @@ pub(crate) fn start(settings: &Settings, service: &str, pipeline: &'static Pipel
         FlagProvider::Ofrep => FlagSource::Ofrep { url: section.url.clone()?, token: section.token.clone() },
     };
     let environment = settings.sentry.environment.clone();
-    let process = Process {
+    let process = ProcessContext {
         service: service.to_owned(),
         instance: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         environment: environment.unwrap_or_else(|| settings.env.as_str().to_owned()),
@@ -46,11 +46,11 @@ pub(crate) fn start(settings: &Settings, service: &str, pipeline: &'static Pipel
     let report = move |level, message: String| {
         pipeline.report(Report::service(level, message).with("provider", by));
     };
-    let notify = move |notice| match notice {
-        Notice::Changed(values) => pipeline.set_flags(to_telemetry(values), by),
-        Notice::Away(reason) => report(Level::Warning, format!("the flag system cannot be used: {reason}")),
-        Notice::Back => report(Level::Info, "the flag system can be used again".to_owned()),
-        Notice::Ignored(reason) => report(Level::Warning, reason),
+    let notify = move |event| match event {
+        FlagEvent::Changed(values) => pipeline.set_flags(to_telemetry(values), by),
+        FlagEvent::Unavailable(reason) => report(Level::Warning, format!("the flag system cannot be used: {reason}")),
+        FlagEvent::Available => report(Level::Info, "the flag system can be used again".to_owned()),
+        FlagEvent::Ignored(reason) => report(Level::Warning, reason),
     };
     // From now on each request may have flags.
     pipeline.set_flags(FlagValues::default(), by);
@@ -69,7 +69,7 @@ pub(crate) fn start(settings: &Settings, _: &str, pipeline: &'static Pipeline) -
 }
 
 #[cfg(feature = "flags")]
-fn to_telemetry(values: cyanotype_flags::Values) -> cyanotype_telemetry::effective::FlagValues {
+fn to_telemetry(values: cyanotype_flags::EvaluatedFlags) -> cyanotype_telemetry::effective::FlagValues {
     let debug = values.debug.then_some(Level::Debug);
     cyanotype_telemetry::effective::FlagValues { mode: values.mode, level: values.level, debug }
 }

@@ -30,8 +30,8 @@ const FAULTS: &[Fault] = &[
                   in an event in the spool.",
         action: "Find the reader: is its disk full, is it stopped? No restart of the service is needed.",
         tests: &[
-            "faults::reader::a_stalled_reader_does_not_delay_requests",
-            "faults::reader::shutdown_does_not_wait_for_a_stalled_reader_or_sentry",
+            "faults::stderr_reader::a_stalled_reader_does_not_delay_requests",
+            "faults::stderr_reader::shutdown_does_not_wait_for_a_stalled_reader_or_sentry",
         ],
     },
     Fault {
@@ -40,9 +40,9 @@ const FAULTS: &[Fault] = &[
         counted: "All records until something reads again; then `dropped` by kind.",
         action: "Restart the reader, free the disk. When supervisord died, stop the service (SIGTERM) first: it still has the port.",
         tests: &[
-            "faults::reader::a_new_reader_receives_the_count_of_lost_records",
-            "faults::reader::requests_continue_after_supervisord_is_killed",
-            "faults::reader::the_service_runs_with_a_closed_stderr",
+            "faults::stderr_reader::a_new_reader_receives_the_count_of_lost_records",
+            "faults::stderr_reader::requests_continue_after_supervisord_is_killed",
+            "faults::stderr_reader::the_service_runs_with_a_closed_stderr",
         ],
     },
     Fault {
@@ -93,9 +93,9 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         fault: "a file in the spool is damaged, or not an event",
-        effect: "It is moved to `aside/` in the spool; a `service` warning names it. The other events are sent.",
+        effect: "It is moved to `quarantine/` in the spool; a `service` warning names it. The other events are sent.",
         counted: "The damaged event.",
-        action: "Look at the file, then delete it: nothing reads `aside/`.",
+        action: "Look at the file, then delete it: nothing reads `quarantine/`.",
         tests: &["faults::spool::invalid_spool_files_are_quarantined"],
     },
     Fault {
@@ -112,8 +112,8 @@ const FAULTS: &[Fault] = &[
         counted: "The other reports: `dropped` by kind with `exception.type` and `transaction`, and `suppressed` in an event.",
         action: "Fix the failure. The counts tell how often it happened.",
         tests: &[
-            "faults::crowding::a_flood_is_counted_and_other_errors_are_reported",
-            "faults::crowding::the_count_is_logged_when_the_window_ends",
+            "faults::flood_limit::a_flood_is_counted_and_other_errors_are_reported",
+            "faults::flood_limit::the_count_is_logged_when_the_window_ends",
         ],
     },
     Fault {
@@ -123,10 +123,10 @@ const FAULTS: &[Fault] = &[
         counted: "The other failures: `dropped` with the key `uncaught`.",
         action: "The `uncaught` record names the cause: refused, timeout, password, connections exhausted, read-only.",
         tests: &[
-            "faults::outages::the_service_recovers_from_a_stopped_server",
-            "faults::outages::the_service_recovers_from_an_exhausted_connection_limit",
-            "faults::outages::the_service_recovers_from_a_changed_password",
-            "faults::outages::the_service_recovers_from_a_stalled_network",
+            "faults::database_outages::the_service_recovers_from_a_stopped_server",
+            "faults::database_outages::the_service_recovers_from_an_exhausted_connection_limit",
+            "faults::database_outages::the_service_recovers_from_a_changed_password",
+            "faults::database_outages::the_service_recovers_from_a_stalled_network",
         ],
     },
     Fault {
@@ -200,9 +200,9 @@ const FAULTS: &[Fault] = &[
         counted: "Nothing that was acknowledged is lost.",
         action: "Nothing.",
         tests: &[
-            "faults::hangups::acknowledged_writes_are_stored_on_slow_postgres",
-            "faults::hangups::acknowledged_writes_are_stored_on_sqlite",
-            "faults::left::a_failed_commit_after_disconnect_is_reported_once",
+            "faults::client_disconnects::acknowledged_writes_are_stored_on_slow_postgres",
+            "faults::client_disconnects::acknowledged_writes_are_stored_on_sqlite",
+            "faults::detached_transactions::a_failed_commit_after_disconnect_is_reported_once",
         ],
     },
     Fault {
@@ -227,7 +227,7 @@ const FAULTS: &[Fault] = &[
         effect: "Nothing is written. Every complete line is valid; events in memory are lost, spooled ones are not.",
         counted: "At most the queue of stderr (`log.stderr.queue_bytes`) and the events in memory (32 MiB), without a count.",
         action: "Look at the kernel's log. The database needs no repair.",
-        tests: &["faults::reader::sigkill_loses_at_most_the_queue"],
+        tests: &["faults::stderr_reader::sigkill_loses_at_most_the_queue"],
     },
     Fault {
         fault: "SIGTERM while a transaction outlasts its share of the stop",
@@ -235,8 +235,8 @@ const FAULTS: &[Fault] = &[
         counted: "`rolled_back`.",
         action: "Raise `server.shutdown_timeout_s` (and supervisord's `stopwaitsecs`) where that happens regularly.",
         tests: &[
-            "faults::left::shutdown_waits_for_a_detached_postgres_transaction",
-            "faults::left::shutdown_rolls_back_and_counts_unfinished_transactions",
+            "faults::detached_transactions::shutdown_waits_for_a_detached_postgres_transaction",
+            "faults::detached_transactions::shutdown_rolls_back_and_counts_unfinished_transactions",
         ],
     },
     Fault {

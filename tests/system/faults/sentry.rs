@@ -105,7 +105,7 @@ fn spooled_events_arrive_when_sentry_recovers() {
         service.post("/probe/run").json(&capture()).send();
     }
     service.wait_record("the outage to be reported", |record| {
-        record["message"].as_str().is_some_and(|it| it.starts_with("Sentry takes no events; they are kept in "))
+        record["message"].as_str().is_some_and(|it| it.starts_with("Sentry unavailable; spooling events to "))
     });
     bugsink.restart();
     assert_eq!(

@@ -87,7 +87,7 @@ fn an_unwritable_spool_sends_events_to_stderr() {
         capture_many(&service, 20);
         let records = service.stop().records();
         assert_eq!(written_to_stderr(&records), 20, "{spool}");
-        assert!(any_message_contains(&records, "and it could not be kept"), "{spool}");
+        assert!(any_message_contains(&records, "spooling failed"), "{spool}");
     }
 }
 
@@ -129,13 +129,16 @@ fn invalid_spool_files_are_quarantined() {
     let service = probe().env("SENTRY_DSN", &project.dsn).env("APP__SENTRY__SPOOL_DIR", &path).start();
     project.wait_events(2, Duration::from_secs(30));
     // The truncated file may be the last one.
-    let aside = || fs::read_dir(spool.join("aside")).into_iter().flatten().count();
-    wait::until("all three to be quarantined", Duration::from_secs(30), || (aside() == 3).then_some(()));
+    let quarantined = || fs::read_dir(spool.join("quarantine")).into_iter().flatten().count();
+    wait::until("all three to be quarantined", Duration::from_secs(30), || (quarantined() == 3).then_some(()));
     let records = service.stop().records();
     assert_eq!(
-        records.iter().filter(|it| it["message"].as_str().is_some_and(|it| it.ends_with("was put aside"))).count(),
+        records
+            .iter()
+            .filter(|it| it["message"].as_str().is_some_and(|it| it.starts_with("quarantined invalid spool file ")))
+            .count(),
         3
     );
     assert_eq!(project.events().len(), 2);
-    assert_eq!(aside(), 3, "they remain for inspection");
+    assert_eq!(quarantined(), 3, "they remain for inspection");
 }

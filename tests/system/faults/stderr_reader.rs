@@ -82,7 +82,7 @@ fn shutdown_does_not_wait_for_a_stalled_reader_or_sentry() {
     wait_end(pid);
     let files = fs::read_dir(&spool).expect("it exists").flatten().filter(|file| file.path().is_file());
     let envelopes: Vec<String> = files.map(|file| scratch::read(&file.path())).collect();
-    let losses = envelopes.iter().find(|it| it.contains("records did not reach stderr before the stop"));
+    let losses = envelopes.iter().find(|it| it.contains("records not written to stderr before shutdown"));
     let losses = losses.and_then(|envelope| serde_json::from_str::<Value>(envelope.lines().nth(2)?).ok());
     let losses = losses.expect("the spool contains the losses");
     assert_eq!(envelopes.len(), stats.completed() + 1, "every event is spooled, plus one for the losses");

@@ -36,7 +36,7 @@ fn rejections_have_retry_after_and_are_not_failures() {
         (&count["level"], &count["refused"], &count["routes"]),
         (&json!("warning"), &json!({"429": 1, "503": 2}), &json!({"POST /probe/run": 3}))
     );
-    assert_eq!(count["message"], "refused 3 requests for load");
+    assert_eq!(count["message"], "refused 3 requests: rate limit or overload");
     assert_eq!(project.events().len(), 0);
 }
 

@@ -109,7 +109,7 @@ impl Exchange {
             content_type.syntax = None;
         }
         // What is in force at the end has the last word; it may only be less.
-        let mut log = self.log(self.context.snapshot().most_response_body());
+        let mut log = self.log(self.context.snapshot().max_response_body());
         if status.as_u16() < self.config.body_from_status {
             log = log.min(ResponseLog::Metadata);
         }
@@ -152,7 +152,7 @@ impl Exchange {
         }
         let level = Policy::response_level(status, outcome, for_load);
         // What decides about this record, from here to its sinks.
-        let in_force = self.pipeline.response_in_force(&self.context);
+        let in_force = self.pipeline.response_values(&self.context);
         let most = in_force.response_body;
         let log = self.response.as_ref().map_or_else(|| self.log(most), |response| response.log.min(most));
         let succeeded = level == Level::Info && outcome == Outcome::Complete && !self.context.has_failed();
@@ -280,8 +280,8 @@ impl Drop for Exchange {
 /// The failure behind a 5xx that nothing has reported; where there is no error, the status is all that is known of it.
 fn failure(status: StatusCode, error: Option<&Error>) -> Failure {
     match error {
-        Some(error) => Failure::of(&OpaqueError::of(error), None),
-        None => Failure::plain("HttpResponse", format!("answered {status}")),
+        Some(error) => Failure::new(&OpaqueError::of(error), None),
+        None => Failure::from_message("HttpResponse", format!("answered {status}")),
     }
 }
 

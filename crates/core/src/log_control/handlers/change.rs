@@ -5,7 +5,7 @@ use std::time::Instant;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
-use cyanotype_telemetry::effective::{Override, Refused, Source};
+use cyanotype_telemetry::effective::{Override, OverrideError, Source};
 use garde::Validate;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -203,7 +203,9 @@ impl Shared {
     fn check_version(&self, expected: Option<u64>) -> Result<()> {
         let current = self.pipeline.snapshot().version;
         match expected {
-            Some(expected) if expected != current => Err(of_policy(&Refused::VersionMismatch { current, expected })),
+            Some(expected) if expected != current => {
+                Err(of_policy(&OverrideError::VersionMismatch { current, expected }))
+            }
             _ => Ok(()),
         }
     }

@@ -76,16 +76,16 @@ pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<Scope
     let module = scope.module.as_deref().map(|module| module.replace('-', "_"));
     let origin = control.origin(&scope, module.as_deref())?;
     let snapshot = control.pipeline.effective().load_full();
-    let policy = |origin: &Origin<'_>| snapshot.in_force(origin).policy;
+    let policy = |origin: &Origin<'_>| snapshot.values_for(origin).policy;
     // A module's lines may have a level of their own, by `log.levels`.
     let lines = module.is_some().then(|| policy(&Origin { is_line: true, ..origin }));
     Ok(versioned(HttpResponse::Ok(), snapshot.version).json(Explained::from(table(&policy(&origin), lines.as_ref()))))
 }
 
 fn table(policy: &Policy, lines: Option<&Policy>) -> Explanation {
-    let mut table = Explanation::of(policy);
+    let mut table = Explanation::new(policy);
     if let Some(lines) = lines {
-        let of_lines = Explanation::of(lines).rows.into_iter().filter(|row| row.kind == Kind::Line);
+        let of_lines = Explanation::new(lines).rows.into_iter().filter(|row| row.kind == Kind::Line);
         let others = table.rows.into_iter().filter(|row| row.kind != Kind::Line);
         table.rows = of_lines.chain(others).collect();
     }

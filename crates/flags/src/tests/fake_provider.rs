@@ -1,4 +1,4 @@
-//! A flag system that speaks OFREP.
+//! A fake flag provider that implements OFREP.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::FlagSource;
 
-/// What the peer has received: the flag, the header `authorization`, and the context.
+/// A received evaluation request.
 #[derive(Debug, Clone)]
 pub(super) struct Evaluation {
     pub flag: String,
@@ -18,19 +18,19 @@ pub(super) struct Evaluation {
     pub context: Value,
 }
 
-/// What it answers with: a status and a body, after a while.
-pub(super) type Answer = (u16, String, Duration);
+/// A response: status, body, and a delay before it.
+pub(super) type Response = (u16, String, Duration);
 
-type Behaviour = Box<dyn Fn(&Evaluation) -> Answer + Send>;
+type Behaviour = Box<dyn Fn(&Evaluation) -> Response + Send>;
 
-pub(super) struct Peer {
+pub(super) struct FakeProvider {
     url: String,
     behaviour: Arc<Mutex<Behaviour>>,
     received: Arc<Mutex<Vec<Evaluation>>>,
 }
 
-impl Peer {
-    pub(super) fn start(behaviour: impl Fn(&Evaluation) -> Answer + Send + 'static) -> Self {
+impl FakeProvider {
+    pub(super) fn start(behaviour: impl Fn(&Evaluation) -> Response + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("its address"));
         let behaviour: Arc<Mutex<Behaviour>> = Arc::new(Mutex::new(Box::new(behaviour)));
@@ -39,7 +39,7 @@ impl Peer {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (behaviour, received) = (Arc::clone(&shared.0), Arc::clone(&shared.1));
-                // A client that leaves ends it.
+                // The thread ends when the client disconnects.
                 std::thread::spawn(move || while serve(&stream, &behaviour, &received).is_some() {});
             }
         });
@@ -50,7 +50,7 @@ impl Peer {
         FlagSource::Ofrep { url: self.url.clone(), token: token.map(str::to_owned) }
     }
 
-    pub(super) fn behave(&self, behaviour: impl Fn(&Evaluation) -> Answer + Send + 'static) {
+    pub(super) fn behave(&self, behaviour: impl Fn(&Evaluation) -> Response + Send + 'static) {
         *self.behaviour.lock() = Box::new(behaviour);
     }
 
@@ -59,7 +59,7 @@ impl Peer {
     }
 }
 
-/// Serves one request of a connection; `None` when there is no further one.
+/// Serves one request of a connection; `None` if there are no more requests.
 fn serve(mut stream: &TcpStream, behaviour: &Mutex<Behaviour>, received: &Mutex<Vec<Evaluation>>) -> Option<()> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
