@@ -1,5 +1,4 @@
-//! `cargo blueprint`: from a name to a served route and back to the same tree, and all that it refuses. On copies of this
-//! workspace.
+//! `cargo blueprint` on copies of this workspace: creating, serving and removing blueprints, and its errors.
 
 mod owned;
 mod refusals;

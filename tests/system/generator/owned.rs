@@ -1,6 +1,6 @@
-//! What a generated blueprint with every type of field, and an owner for each item, answers through the app.
+//! Responses of a generated blueprint with fields of every type and an owner for each item.
 //!
-//! Each function registers users of its own, so all of them use one app.
+//! Each function registers its own users, so that all can share one app.
 
 use serde_json::{Value, json};
 use system_tests::http::Request;
@@ -11,7 +11,7 @@ use crate::support::of_kind;
 
 const ALL: &str = "/sample-full";
 
-/// The optional fields, each with a value and what comes back for it.
+/// The optional fields, each with a request value and the resulting response value.
 fn optional() -> Vec<(&'static str, Value, Value)> {
     let id = "018f3f6e-5ab8-7708-979c-4a9937d49941";
     vec![
@@ -47,15 +47,15 @@ fn path(item: &Value) -> String {
     format!("{ALL}/{}", text(item, "id"))
 }
 
-/// An item without its times, since a change writes a new one.
+/// An item without its timestamps, which an update changes.
 fn timeless(item: &Value) -> Value {
     let mut item = item.clone();
     item.as_object_mut().expect("an item is an object").retain(|name, _| !name.ends_with("ed_at"));
     item
 }
 
-/// Another user's items are not there for a caller, and nothing is for who is no user.
-pub fn each_user_has_their_own(app: &Running, body: &Value) {
+/// Another user's items return 404, and requests without a valid token get 401.
+pub fn users_reach_only_their_own_items(app: &Running, body: &Value) {
     let (ada, bob) = (member(app, "owner-ada"), member(app, "owner-bob"));
     let first = add(app, &ada, body);
     let bobs = add(app, &bob, body);
@@ -84,7 +84,7 @@ pub fn each_user_has_their_own(app: &Running, body: &Value) {
     assert_eq!(list(&ada, ""), json!({"items": [second, first], "next": null}));
     assert_eq!(list(&bob, ""), json!({"items": [bobs], "next": null}));
     assert_eq!(list(&ada, "?limit=1"), json!({"items": [second], "next": second["id"]}));
-    // What comes after an item of another user is one's own all the same.
+    // `after` may be another user's item; the page contains only the caller's.
     assert_eq!(list(&bob, &format!("?after={}", text(&second, "id")))["items"], json!([bobs]));
 
     assert_eq!(app.delete(&path).bearer(&ada.token).send().status, 204);
@@ -92,8 +92,8 @@ pub fn each_user_has_their_own(app: &Running, body: &Value) {
     assert_eq!(list(&ada, "")["items"], json!([second]));
 }
 
-/// What is sent, what is answered and what is read later are the same, whatever the database; and so says the document.
-pub fn every_type_comes_back_as_it_was(app: &Running, body: &Value) {
+/// Values round-trip on every database, and the API document describes their types.
+pub fn every_type_round_trips(app: &Running, body: &Value) {
     let ada = member(app, "types-ada");
     let plain = add(app, &ada, body);
     for (name, ..) in optional() {
@@ -121,7 +121,7 @@ pub fn every_type_comes_back_as_it_was(app: &Running, body: &Value) {
     }
     assert_eq!(app.get(&path(&item)).bearer(&ada.token).send().json(), item);
 
-    // The ends of what both databases hold.
+    // The limits that both databases support.
     for (name, value, stored) in [
         ("price", "9999999999999999999999999.99", "9999999999999999999999999.99"),
         ("price", "-0.00", "0"),
@@ -142,7 +142,7 @@ pub fn every_type_comes_back_as_it_was(app: &Running, body: &Value) {
 
     let document = app.get("/openapi.json").send().json();
     let schema = &document["components"]["schemas"]["SampleFullItem"];
-    // An answer leaves nothing out: what has no value is null.
+    // A response omits no field: fields without a value are null.
     let required = schema["required"].as_array().expect("some fields are required");
     let fields = schema["properties"].as_object().expect("an item has fields");
     assert!(required.iter().filter_map(Value::as_str).eq(fields.keys()), "{required:?}");
@@ -153,8 +153,8 @@ pub fn every_type_comes_back_as_it_was(app: &Running, body: &Value) {
     assert_eq!(fields["ends_on"], json!({"type": ["string", "null"], "format": "date"}));
 }
 
-/// A change leaves what it does not name, and a null clears what is optional.
-pub fn what_changes_is_what_a_change_names(app: &Running, body: &Value) {
+/// An update leaves omitted fields unchanged, and null clears optional fields.
+pub fn an_update_changes_only_the_named_fields(app: &Running, body: &Value) {
     let ada = member(app, "changes-ada");
     let mut item = add(app, &ada, body);
     assert_eq!(timeless(&change(app, &ada, &item, &json!({}))), timeless(&item));
@@ -201,8 +201,8 @@ pub fn what_changes_is_what_a_change_names(app: &Running, body: &Value) {
     assert!(!app.stderr().contains("hunter2"));
 }
 
-/// A 422 names the field, whether it is of a new item or of a change.
-pub fn a_wrong_value_is_refused(app: &Running, body: &Value) {
+/// A 422 names the invalid field of a new item or of an update.
+pub fn an_invalid_value_is_rejected(app: &Running, body: &Value) {
     let ada = member(app, "wrong-ada");
     let item = add(app, &ada, body);
     for (name, value) in [

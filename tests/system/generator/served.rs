@@ -1,4 +1,4 @@
-//! What the command makes: built, served, and taken back.
+//! Generated blueprints are built, served and removed again.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use super::owned;
 use crate::api::Engine;
 use crate::support::of_kind;
 
-/// Every type, optional and not, and keys whose values are no record's business.
+/// Every type, required and optional, and sensitive keys.
 const FIELDS: &str = "name:text note:text? count:integer spare:integer? price:decimal discount:decimal? active:boolean \
                       maybe:boolean? day:date ends_on:date? due_at:timestamp done_at:timestamp? owner:uuid other:uuid? \
                       data:json extra:json? pin:integer token:text";
@@ -21,7 +21,7 @@ fn start(copy: &Copy) -> Running {
 }
 
 #[test]
-fn from_a_name_to_a_served_route_and_back() {
+fn generated_blueprints_are_served_and_removed() {
     let (copy, _lock) = Copy::kept();
     let before = copy.tree();
     drop(start(&copy));
@@ -40,22 +40,22 @@ fn from_a_name_to_a_served_route_and_back() {
 
     done(copy.blueprint(&["new", "sample-open", "--resource", "count:integer"]));
     let full = ["new", "sample-full", "--resource", FIELDS, "--owned"];
-    let said = done(copy.blueprint_in("crates/core/src", &full));
-    let body: Value = serde_json::from_str(between(&said, " -d '", "'")).expect("its body is JSON");
+    let output = done(copy.blueprint_in("crates/core/src", &full));
+    let body: Value = serde_json::from_str(between(&output, " -d '", "'")).expect("its body is JSON");
     let formatted = ["-p", "app", "-p", "blueprint-sample-plain", "-p", "blueprint-sample-open"];
     done(copy.cargo(&[&["fmt"][..], &formatted, &["-p", "blueprint-sample-full", "--check"]].concat()));
-    // All of it, with the same features as ever; of the tests only those of the blueprints.
-    done(copy.cargo(&["clippy", "--quiet", "--workspace", "--lib", "--test", "alone", "--", "-D", "warnings"]));
-    done(copy.cargo(&["test", "--quiet", "--workspace", "--test", "alone"]));
+    // The entire workspace, with the same features as other builds; only the tests of the blueprints.
+    done(copy.cargo(&["clippy", "--quiet", "--workspace", "--lib", "--test", "standalone", "--", "-D", "warnings"]));
+    done(copy.cargo(&["test", "--quiet", "--workspace", "--test", "standalone"]));
 
     let binary = copy.build();
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let app = engine.service(&binary).start();
         open_routes_are_served(&app);
-        owned::each_user_has_their_own(&app, &body);
-        owned::every_type_comes_back_as_it_was(&app, &body);
-        owned::what_changes_is_what_a_change_names(&app, &body);
-        owned::a_wrong_value_is_refused(&app, &body);
+        owned::users_reach_only_their_own_items(&app, &body);
+        owned::every_type_round_trips(&app, &body);
+        owned::an_update_changes_only_the_named_fields(&app, &body);
+        owned::an_invalid_value_is_rejected(&app, &body);
     }
     let listed = done(copy.blueprint(&["list", "--json"]));
     let listed: Value = serde_json::from_str(&listed).expect("--json is JSON");
@@ -69,7 +69,7 @@ fn from_a_name_to_a_served_route_and_back() {
     assert_same(&before, &copy.tree(), "after all were removed");
 }
 
-/// Sends requests to routes that are open to anybody, and looks at what they leave in the log.
+/// Sends requests to public routes and checks their log records.
 fn open_routes_are_served(app: &Running) {
     let added = app.post("/sample-open").json(&json!({"count": 1})).send();
     assert_eq!(added.status, 201, "{}", added.text());
@@ -109,23 +109,23 @@ fn open_routes_are_served(app: &Running) {
 }
 
 #[test]
-fn what_would_be_done_is_said_and_not_done() {
+fn a_dry_run_lists_the_changes_and_makes_none() {
     let copy = Copy::fresh();
     let before = copy.tree();
-    let said = done(copy.blueprint(&["new", "sample-plain", "--dry-run"]));
+    let dry_run = done(copy.blueprint(&["new", "sample-plain", "--dry-run"]));
     assert_same(&before, &copy.tree(), "after a dry run");
-    let made = done(copy.blueprint(&["new", "sample-plain"]));
-    for line in said.lines() {
-        let done = line.replace("would make", "made").replace("would change", "changed");
+    let created = done(copy.blueprint(&["new", "sample-plain"]));
+    for line in dry_run.lines() {
+        let done = line.replace("would create", "created").replace("would change", "changed");
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        assert!(made.lines().any(|other| words(other) == words(&done)), "{line} is not in:\n{made}");
+        assert!(created.lines().any(|other| words(other) == words(&done)), "{line} is not in:\n{created}");
     }
     let with = copy.tree();
-    let said = done(copy.blueprint(&["remove", "sample-plain", "--dry-run"]));
-    assert!(said.contains("would remove  crates/blueprint-sample-plain/src/lib.rs"), "{said}");
+    let dry_run = done(copy.blueprint(&["remove", "sample-plain", "--dry-run"]));
+    assert!(dry_run.contains("would remove  crates/blueprint-sample-plain/src/lib.rs"), "{dry_run}");
     assert_same(&with, &copy.tree(), "after a dry run");
 
-    // In another order than they were made in.
+    // Not in the order in which they were created.
     done(copy.blueprint(&["new", "sample-other"]));
     done(copy.blueprint(&["remove", "sample-plain"]));
     done(copy.blueprint(&["remove", "sample-other"]));
@@ -133,7 +133,7 @@ fn what_would_be_done_is_said_and_not_done() {
 }
 
 #[test]
-fn the_readme_says_what_can_be_done() {
+fn the_readme_example_works() {
     let copy = Copy::fresh();
     let before = copy.tree();
     let readme = copy.read("README.md");
