@@ -94,9 +94,9 @@ fn a_wrong_move_is_told_what_is_possible(on: Setup) {
     let table: [(&[&str], &str, &[&str], &str); 5] = [
         (&[], "placed", &["ship"], "pay or cancel"),
         (&["pay"], "paid", &["pay"], "ship or cancel"),
-        (&["pay", "ship"], "shipped", &["pay", "ship", "cancel"], "nothing"),
-        (&["cancel"], "cancelled", &["pay", "ship", "cancel"], "nothing"),
-        (&["pay", "cancel"], "cancelled", &["pay", "ship", "cancel"], "nothing"),
+        (&["pay", "ship"], "shipped", &["pay", "ship", "cancel"], "no further action"),
+        (&["cancel"], "cancelled", &["pay", "ship", "cancel"], "no further action"),
+        (&["pay", "cancel"], "cancelled", &["pay", "ship", "cancel"], "no further action"),
     ];
     for (way, status, wrong, possible) in table {
         let path = place(&app, &ada);

@@ -83,7 +83,7 @@ fn the_whole_life_of_a_user(on: Setup) {
         assert!(!stopped.stderr.contains(secret), "{secret} is in what it wrote");
     }
     for said in
-        ["user registered", "user logged in", "user changed", "login refused", "user logged out", "user deleted"]
+        ["user registered", "user logged in", "user updated", "login rejected", "user logged out", "user deleted"]
     {
         let lines = stopped.records();
         let heard = |line: &Value| line["kind"] == "line" && text(line, "message").starts_with(said);
