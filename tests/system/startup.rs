@@ -80,7 +80,7 @@ fn config_check_prints_the_warnings() {
         checked.stdout,
         "warning: RUST_LOG: part 1 is not used: it is neither LEVEL nor MODULE=LEVEL\n\
          warning: LOG_LEVEL is not read; did you mean APP__LOG__LEVEL?\n\
-         the settings are good\n"
+         configuration OK\n"
     );
 }
 
@@ -92,7 +92,7 @@ fn a_directory_of_settings_that_is_given_must_be_there() {
         for question in [&["config", "--check"][..], &[]] {
             let service = question.iter().fold(app(), |service, argument| service.arg(*argument));
             let said = refusal(service.dir(scratch.path()).arg("--config").arg(given));
-            assert_eq!(said, format!("--config {given}: there is no such directory"));
+            assert_eq!(said, format!("--config {given}: no such directory"));
         }
     }
     // The default one may be missing, and one that is there may hold no file.

@@ -137,7 +137,7 @@ fn watch_prints_a_line_a_change() {
     assert!(set.contains("version 2: set: a: log.level debug (everywhere) until "), "{set}");
     super::operator_request(&service, "DELETE", "/log/overrides/a").send();
     let gone = wait_line(2);
-    assert!(gone.contains("version 3: a is gone"), "{gone}");
+    assert!(gone.contains("version 3: a ended"), "{gone}");
 }
 
 #[test]
