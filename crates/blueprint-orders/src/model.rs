@@ -93,6 +93,22 @@ pub(crate) struct Order {
 }
 
 impl Order {
+    /// An example for the API document.
+    pub(crate) fn example(status: Status) -> Self {
+        let time = |text: &str| text.parse().unwrap_or_default();
+        let lines = vec![Line { sku: "A-1".into(), quantity: 2, unit_price_cents: 1250 }];
+        Self {
+            id: Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057),
+            user_id: Uuid::from_u128(0x0189_0a5d_9c1e_7b6a_8f00_2f1d_3c4b_5a69),
+            status,
+            total_cents: total_cents(&lines).unwrap_or_default(),
+            lines,
+            created_at: time("2026-11-26T09:30:00.123456Z"),
+            updated_at: time("2026-11-26T09:31:00.123456Z"),
+            version: 1,
+        }
+    }
+
     pub(crate) fn etag(&self) -> ETag {
         ETag::of(self.id, self.version)
     }
