@@ -1,5 +1,6 @@
 //! The service's records, read from what it wrote.
 
+use cyanotype::catalog;
 use serde_json::Value;
 
 /// The records in a text, one a line. A last line without its end is still being written, and left out; any other that
@@ -19,5 +20,19 @@ pub fn parse_all(text: &str) -> Vec<Value> {
 
 #[track_caller]
 fn record(line: &str) -> Value {
-    serde_json::from_str(line).unwrap_or_else(|e| panic!("a line that is not JSON ({e}): {line}"))
+    let record = serde_json::from_str(line).unwrap_or_else(|e| panic!("a line that is not JSON ({e}): {line}"));
+    check_keys(&record);
+    record
+}
+
+/// Checks that docs/RECORDS.md lists every key of the record.
+#[track_caller]
+fn check_keys(record: &Value) {
+    let kind = record["kind"].as_str().unwrap_or_default();
+    let keys = record.as_object().into_iter().flat_map(|record| record.keys());
+    let unknown: Vec<&String> = keys.filter(|key| !catalog::has_key(kind, key)).collect();
+    assert!(unknown.is_empty(), "the catalog of records lacks {unknown:?} of the kind `{kind}`: {record}");
+    let changed = record["change"].as_object().into_iter().flat_map(|change| change.keys());
+    let unknown: Vec<&String> = changed.filter(|key| catalog::CHANGE.iter().all(|field| field.key != *key)).collect();
+    assert!(unknown.is_empty(), "the catalog of records lacks {unknown:?} of a change: {record}");
 }

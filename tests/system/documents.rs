@@ -1,9 +1,16 @@
-//! What the documents say by heart is what the program says. `UPDATE_DOCUMENTS=1` writes it anew.
+//! The generated parts of the documents are those of the program. `UPDATE_DOCUMENTS=1` writes them.
 
-use std::path::{Path, PathBuf};
+mod operations;
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use cyanotype::catalog::{COMMON, SERVICE};
 use system_tests::service::Service;
 use system_tests::{binaries, scratch};
+use test_harness::documents;
+
+use crate::support::probe;
 
 fn answer(arguments: &[&str]) -> String {
     let stopped =
@@ -12,33 +19,31 @@ fn answer(arguments: &[&str]) -> String {
     stopped.stdout
 }
 
-/// Checks what stands between `<!-- NAME -->` and `<!-- end of NAME -->`.
+/// Compares the text between `<!-- NAME -->` and `<!-- end of NAME -->`.
 #[track_caller]
-fn check(document: &str, name: &str, expected: &str) {
-    let path: PathBuf = scratch::workspace().join(document);
-    let text = scratch::read(&path);
-    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
-    let from = text.find(&begin).unwrap_or_else(|| panic!("{document} has no {begin}")) + begin.len();
-    let to = from + text[from..].find(&end).unwrap_or_else(|| panic!("{document} has no {end}"));
-    if &text[from..to] == expected {
-        return;
-    }
-    assert!(
-        std::env::var_os("UPDATE_DOCUMENTS").is_some(),
-        "{document} is behind: run `UPDATE_DOCUMENTS=1 cargo test -p system-tests documents`\n{expected}"
-    );
-    scratch::write(&path, format!("{}{expected}{}", &text[..from], &text[to..]));
+pub fn check(document: &str, name: &str, expected: &str) {
+    documents::check(document, name, expected, "system-tests");
+}
+
+/// Checks that a test that a document names exists: `module::name`, the module below `tests/system`, `tests/platform` or
+/// `crates/core/src`.
+#[track_caller]
+pub fn assert_test_exists(document: &str, test: &str) {
+    let (module, name) = test.rsplit_once("::").unwrap_or_else(|| panic!("{test} names no module"));
+    let file = module.trim_end_matches("::tests").replace("::", "/");
+    let sources = ["tests/system", "tests/platform", "crates/core/src"];
+    let files = [format!("{file}.rs"), format!("{file}/mod.rs"), format!("{file}/tests.rs")];
+    let paths = sources.iter().flat_map(|place| files.iter().map(move |file| Path::new(place).join(file)));
+    let declared = format!("fn {name}(");
+    let mut paths = paths.map(|path| scratch::workspace().join(path));
+    let exists = paths.any(|path| path.exists() && scratch::read(&path).contains(&declared));
+    assert!(exists, "{document} names the test {test}, which does not exist");
 }
 
 #[test]
 fn the_readme_shows_the_table() {
     let table = answer(&["log", "explain", "--set", "sentry.dsn=https://key@sentry.example/1"]);
     check("README.md", "app log explain", &format!("```text\n$ app log explain\n{}\n```\n", table.trim_end()));
-}
-
-#[test]
-fn the_architecture_shows_what_faults_do() {
-    check("ARCHITECTURE.md", "faults", &crate::faults::rows());
 }
 
 #[test]
@@ -68,16 +73,29 @@ fn each_test_that_the_security_document_names_exists() {
         let tests = row.trim_end_matches([' ', '|']).rsplit(" | ").next().expect("a row has cells");
         for test in tests.split(", ").map(|test| test.trim_matches('`')) {
             named += 1;
-            let (module, name) = test.rsplit_once("::").unwrap_or_else(|| panic!("{test} names no module"));
-            let file = module.trim_end_matches("::tests").replace("::", "/");
-            let sources = ["tests/system", "tests/platform", "crates/core/src"];
-            let files = [format!("{file}.rs"), format!("{file}/tests.rs")];
-            let paths = sources.iter().flat_map(|place| files.iter().map(move |file| Path::new(place).join(file)));
-            let declared = format!("fn {name}(");
-            let mut paths = paths.map(|path| scratch::workspace().join(path));
-            let exists = paths.any(|path| path.exists() && scratch::read(&path).contains(&declared));
-            assert!(exists, "docs/SECURITY.md names {test}, which does not exist");
+            assert_test_exists("docs/SECURITY.md", test);
         }
     }
     assert!(named >= 10, "only {named} tests are named");
+}
+
+#[test]
+fn the_start_record_has_every_key_of_the_catalog() {
+    // Without a DSN, on a file, and with a variable that is not read.
+    let records = probe().env("LOG_LEVEL", "debug").start().stop().records();
+    let start = records.iter().find(|record| record.get("sinks").is_some()).expect("there is a start record");
+    let written: BTreeSet<&str> =
+        start.as_object().into_iter().flat_map(|keys| keys.keys()).map(String::as_str).collect();
+    let entry = SERVICE.iter().find(|entry| entry.name == "start").expect("the catalog has the start record");
+    let listed: BTreeSet<&str> = COMMON.iter().chain(entry.fields).map(|field| field.key).collect();
+    assert_eq!(written, listed);
+}
+
+#[test]
+fn the_contract_lists_the_sensitive_keys() {
+    let source = scratch::read(&scratch::workspace().join("crates/redact/src/keys.rs"));
+    let keys = source.split("const SENSITIVE: &str = \"").nth(1).and_then(|rest| rest.split('"').next());
+    let keys: Vec<&str> = keys.expect("keys.rs has the list").split_whitespace().filter(|word| *word != "\\").collect();
+    let lines: Vec<String> = keys.chunks(12).map(|keys| keys.join(" ")).collect();
+    check("docs/CONTRACT.md", "sensitive keys", &format!("```text\n{}\n```\n", lines.join("\n")));
 }

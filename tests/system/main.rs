@@ -10,6 +10,7 @@ mod database;
 mod databases;
 mod deploy;
 mod document;
+mod document_references;
 mod documents;
 mod examples;
 mod failures;

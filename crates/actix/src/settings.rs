@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use cyanotype_settings::section;
 use cyanotype_telemetry::request::ClientAddressHeader;
-use cyanotype_telemetry::settings::{Env, Log, Sentry};
+use cyanotype_telemetry::settings::{Env, LogSettings, SentrySettings};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -16,10 +16,10 @@ section! {
         pub env: Env,
         /// what is recorded, and how
         #[setting(section)]
-        pub log: Log,
+        pub log: LogSettings,
         /// Sentry
         #[setting(section)]
-        pub sentry: Sentry,
+        pub sentry: SentrySettings,
         /// the proxies in front
         #[setting(section)]
         pub server: ClientAddressSettings,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cyanotype_settings::Loader;
-use cyanotype_telemetry::memory::Memory;
+use cyanotype_telemetry::memory::MemorySink;
 use cyanotype_telemetry::request::{RequestContext, RequestParts};
 use cyanotype_telemetry::{Pipeline, Sinks};
 use serde_json::Value;
@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A pipeline and its sinks. It is never dropped: the wrapper borrows a pipeline for as long as the process lives.
 pub(crate) struct Fixture {
     pub pipeline: &'static Pipeline,
-    sinks: Memory,
+    sinks: MemorySink,
 }
 
 /// What has arrived in the sinks since the last call of [`Fixture::outcome`].
@@ -44,7 +44,7 @@ pub(crate) fn settings(own: &[(&str, &str)]) -> Settings {
 impl Fixture {
     /// A pipeline with these settings.
     pub(crate) fn new(own: &[(&str, &str)]) -> Self {
-        let sinks = Memory::default();
+        let sinks = MemorySink::default();
         let all = Sinks::none().line(Arc::new(sinks.clone())).event(Arc::new(sinks.clone()));
         let pipeline = Box::leak(Box::new(Pipeline::new(&settings(own).telemetry(), None, all)));
         Self { pipeline, sinks }

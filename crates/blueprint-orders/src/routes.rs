@@ -8,8 +8,8 @@ use cyanotype::auth::{Admin, Authenticated, Caller};
 use cyanotype::conditional::{self, IfMatch, IfNoneMatch};
 use cyanotype::extract::{Json, Path, Query};
 use cyanotype::idempotency::Idempotent;
-use cyanotype::paging::{Created, Page, Paging};
-use cyanotype::{Breadcrumb, Database, PROBLEM, Problem, Result, add_breadcrumb};
+use cyanotype::paging::{CreatedRange, Page, Paging};
+use cyanotype::{Breadcrumb, Database, PROBLEM_JSON, Problem, Result, add_breadcrumb};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ pub(crate) fn configure(scope: &mut ServiceConfig) {
     responses(
         (status = 201, description = "The new order", body = Order, headers(("etag" = String), ("location" = String))),
         (status = 409, description = "The user has been deleted, or a request with this key is in progress",
-            body = Problem, content_type = PROBLEM),
+            body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn place(
@@ -80,11 +80,11 @@ pub(crate) async fn place(
     get,
     path = "/orders",
     operation_id = "list_orders",
-    params(Filter, Created, Paging),
+    params(Filter, CreatedRange, Paging),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of orders", body = Page<Order>, headers(("link" = String))),
-        (status = 403, description = "`everyone=true` requires the role admin", body = Problem, content_type = PROBLEM),
+        (status = 403, description = "`everyone=true` requires the role admin", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn list(
@@ -92,7 +92,7 @@ pub(crate) async fn list(
     database: Database,
     request: HttpRequest,
     Query(filter): Query<Filter>,
-    Query(created): Query<Created>,
+    Query(created): Query<CreatedRange>,
     Query(paging): Query<Paging>,
 ) -> Result {
     if filter.everyone && !caller.is_admin() {
@@ -102,7 +102,7 @@ pub(crate) async fn list(
     let filters = (filter.status, &created);
     let orders = store::list(&database, owner, filters, &paging).await?;
     let total = paging.count(store::count(&database, owner, filters)).await?;
-    Ok(paging.answer(&request, orders, total, |order| order.id))
+    Ok(paging.respond(&request, orders, total, |order| order.id))
 }
 
 /// Get an order
@@ -118,7 +118,7 @@ pub(crate) async fn list(
     responses(
         (status = 200, description = "The order", body = Order, headers(("etag" = String))),
         (status = 304, description = "The order has not changed"),
-        (status = 404, description = "The order does not exist or belongs to another user", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "The order does not exist or belongs to another user", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn get(
@@ -128,7 +128,7 @@ pub(crate) async fn get(
     if_none_match: IfNoneMatch,
 ) -> Result {
     let order = store::find(&database, OwnerFilter::visible_to(&caller), id).await?.ok_or_else(not_found)?;
-    Ok(if_none_match.answer(order.etag(), order))
+    Ok(if_none_match.respond(order.etag(), order))
 }
 
 /// Pay an order
@@ -143,10 +143,10 @@ pub(crate) async fn get(
     responses(
         (status = 200, description = "The paid order", body = Order, headers(("etag" = String)),
             example = json!(Order::example(Status::Paid))),
-        (status = 404, description = "The order does not exist or belongs to another user", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "The order does not exist or belongs to another user", body = Problem, content_type = PROBLEM_JSON),
         (status = 409, description = "The order's status does not allow it, or a request with this key is in progress",
-            body = Problem, content_type = PROBLEM),
-        (status = 412, description = "The order does not match `if-match`", body = Problem, content_type = PROBLEM),
+            body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The order does not match `if-match`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, if_match: IfMatch, idempotent: Idempotent) -> Result {
@@ -166,11 +166,11 @@ pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, if_match: IfMatch,
     responses(
         (status = 200, description = "The shipped order", body = Order, headers(("etag" = String)),
             example = json!(Order::example(Status::Shipped))),
-        (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM),
-        (status = 404, description = "The order does not exist or belongs to another user", body = Problem, content_type = PROBLEM),
+        (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "The order does not exist or belongs to another user", body = Problem, content_type = PROBLEM_JSON),
         (status = 409, description = "The order's status does not allow it, or a request with this key is in progress",
-            body = Problem, content_type = PROBLEM),
-        (status = 412, description = "The order does not match `if-match`", body = Problem, content_type = PROBLEM),
+            body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The order does not match `if-match`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn ship(
@@ -194,10 +194,10 @@ pub(crate) async fn ship(
     responses(
         (status = 200, description = "The cancelled order", body = Order, headers(("etag" = String)),
             example = json!(Order::example(Status::Cancelled))),
-        (status = 404, description = "The order does not exist or belongs to another user", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "The order does not exist or belongs to another user", body = Problem, content_type = PROBLEM_JSON),
         (status = 409, description = "The order's status does not allow it, or a request with this key is in progress",
-            body = Problem, content_type = PROBLEM),
-        (status = 412, description = "The order does not match `if-match`", body = Problem, content_type = PROBLEM),
+            body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The order does not match `if-match`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn cancel(caller: Caller, Path(id): Path<Uuid>, if_match: IfMatch, idempotent: Idempotent) -> Result {
@@ -228,7 +228,11 @@ async fn change_status(
                 // Another request changed the order first. The action may still be allowed, but the client chose it for the
                 // previous status.
                 let now = store::find(&mut *transaction, owner, id).await?.ok_or_else(not_found)?.status;
-                return Err(if if_match.is_given() { conditional::changed() } else { rejected(id, action, now) });
+                return Err(if if_match.is_present() {
+                    conditional::precondition_failed()
+                } else {
+                    rejected(id, action, now)
+                });
             };
             info!(order_id = %id, %user_id, %from, %to, "order status changed");
             Ok(HttpResponse::Ok().insert_header(order.etag()).json(order))

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
 
+pub mod documents;
 pub mod env;
 pub mod figures;
 pub mod http;

@@ -1,4 +1,4 @@
-use cyanotype_telemetry::settings::Log;
+use cyanotype_telemetry::settings::LogSettings;
 
 use super::Rules;
 use crate::client_address::ClientAddresses;
@@ -16,7 +16,7 @@ pub struct Config {
 impl Config {
     /// As these settings have it, with these rules for single routes.
     #[must_use]
-    pub fn new(log: &Log, clients: ClientAddresses, rules: Rules) -> Self {
+    pub fn new(log: &LogSettings, clients: ClientAddresses, rules: Rules) -> Self {
         Self {
             rules,
             max_bytes: log.response.max_bytes,

@@ -1,6 +1,6 @@
 //! How much is recorded of which response.
 
-use cyanotype_telemetry::is_for;
+use cyanotype_telemetry::rule_matches;
 use cyanotype_telemetry::settings::ResponseLog;
 
 /// What a blueprint asks to be recorded of its responses: one word for all of them, and others for single routes.
@@ -81,7 +81,7 @@ impl Rules {
             None => Some(&self.other),
         };
         let asked = rules.map_or(ResponseLog::Body, |rules| {
-            let own = route.and_then(|route| rules.routes.iter().find(|(rule, _)| is_for(rule, method, route)));
+            let own = route.and_then(|route| rules.routes.iter().find(|(rule, _)| rule_matches(rule, method, route)));
             own.map_or(rules.all, |(_, log)| *log)
         });
         asked.min(most)

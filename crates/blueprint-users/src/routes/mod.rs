@@ -8,8 +8,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use cyanotype::auth::{Admin, Authenticated, Caller};
 use cyanotype::conditional::{self, IfMatch, IfNoneMatch};
 use cyanotype::extract::{Json, Path, Query};
-use cyanotype::paging::{Created, Page, Paging};
-use cyanotype::{ClientAddress, PROBLEM, Problem, Result};
+use cyanotype::paging::{CreatedRange, Page, Paging};
+use cyanotype::{ClientAddress, PROBLEM_JSON, Problem, Result};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -49,7 +49,7 @@ pub(crate) fn configure(scope: &mut ServiceConfig) {
 /// `location` contains the path of the new user.
 #[utoipa::path(post, path = "/users", operation_id = "register_user", request_body = Registration, responses(
     (status = 201, description = "The new user", body = User, headers(("etag" = String), ("location" = String))),
-    (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM),
+    (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM_JSON),
 ))]
 pub(crate) async fn register(store: Store, pool: Data<HashPool>, Json(new): Json<Registration>) -> Result {
     let password_hash = new.password.hash(pool.acquire_for_registration().await?).await?;
@@ -66,23 +66,23 @@ pub(crate) async fn register(store: Store, pool: Data<HashPool>, Json(new): Json
     get,
     path = "/users",
     operation_id = "list_users",
-    params(Created, Paging),
+    params(CreatedRange, Paging),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of users", body = Page<User>, headers(("link" = String))),
-        (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM),
+        (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn list(
     _: Admin,
     store: Store,
     request: HttpRequest,
-    Query(created): Query<Created>,
+    Query(created): Query<CreatedRange>,
     Query(paging): Query<Paging>,
 ) -> Result {
     let users = store.list(&created, &paging).await?;
     let total = paging.count(store.count(&created)).await?;
-    Ok(paging.answer(&request, users, total, |user| user.id))
+    Ok(paging.respond(&request, users, total, |user| user.id))
 }
 
 /// Get the caller
@@ -102,7 +102,7 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn get_me(caller: Caller, store: Store, if_none_match: IfNoneMatch) -> Result {
     let user = store.find(caller.id).await?.ok_or_else(not_found)?;
-    Ok(if_none_match.answer(user.etag(), user))
+    Ok(if_none_match.respond(user.etag(), user))
 }
 
 /// Get a user
@@ -118,7 +118,7 @@ pub(crate) async fn get_me(caller: Caller, store: Store, if_none_match: IfNoneMa
     responses(
         (status = 200, description = "The user", body = User, headers(("etag" = String))),
         (status = 304, description = "The user has not changed"),
-        (status = 404, description = "The user does not exist or is not the caller", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "The user does not exist or is not the caller", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn get(caller: Caller, store: Store, Path(id): Path<Uuid>, if_none_match: IfNoneMatch) -> Result {
@@ -126,7 +126,7 @@ pub(crate) async fn get(caller: Caller, store: Store, Path(id): Path<Uuid>, if_n
         return Err(not_found());
     }
     let user = store.find(id).await?.ok_or_else(not_found)?;
-    Ok(if_none_match.answer(user.etag(), user))
+    Ok(if_none_match.respond(user.etag(), user))
 }
 
 /// Update the caller
@@ -143,10 +143,10 @@ pub(crate) async fn get(caller: Caller, store: Store, Path(id): Path<Uuid>, if_n
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The updated user", body = User, headers(("etag" = String))),
-        (status = 403, description = "An admin cannot update another user", body = Problem, content_type = PROBLEM),
-        (status = 404, description = "The user does not exist or is not the caller", body = Problem, content_type = PROBLEM),
-        (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM),
-        (status = 412, description = "The user does not match `if-match`", body = Problem, content_type = PROBLEM),
+        (status = 403, description = "An admin cannot update another user", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "The user does not exist or is not the caller", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The user does not match `if-match`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn update(
@@ -205,9 +205,9 @@ pub(crate) async fn update(
     security(("bearer" = [])),
     responses(
         (status = 204, description = "The user has been deleted"),
-        (status = 403, description = "An admin cannot delete another user", body = Problem, content_type = PROBLEM),
-        (status = 404, description = "The user does not exist or is not the caller", body = Problem, content_type = PROBLEM),
-        (status = 412, description = "The user does not match `if-match`", body = Problem, content_type = PROBLEM),
+        (status = 403, description = "An admin cannot delete another user", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "The user does not exist or is not the caller", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The user does not match `if-match`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn delete(caller: Caller, store: Store, Path(id): Path<Uuid>, if_match: IfMatch) -> Result {
@@ -235,7 +235,7 @@ async fn require_self(caller: &Caller, store: &Store, id: Uuid) -> Result<()> {
 
 /// The version that the user must still have when it is written; `None` without `if-match`.
 async fn expected_version(store: &Store, id: Uuid, if_match: &IfMatch) -> Result<Option<i64>> {
-    if !if_match.is_given() {
+    if !if_match.is_present() {
         return Ok(None);
     }
     let user = store.find(id).await?.ok_or_else(not_found)?;
@@ -246,7 +246,7 @@ async fn expected_version(store: &Store, id: Uuid, if_match: &IfMatch) -> Result
 /// The reason why a write matched no row: the user does not exist, or another request modified it after the version check.
 async fn missing_or_modified(store: &Store, id: Uuid) -> Problem {
     match store.find(id).await {
-        Ok(found) => found.map_or_else(not_found, |_| conditional::changed()),
+        Ok(found) => found.map_or_else(not_found, |_| conditional::precondition_failed()),
         Err(error) => error.into(),
     }
 }

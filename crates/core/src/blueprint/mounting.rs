@@ -1,4 +1,4 @@
-//! Blueprints on an app.
+//! Mounts blueprints on an app.
 
 use actix_web::dev::Service;
 use actix_web::middleware::from_fn;
@@ -10,7 +10,7 @@ use crate::flags::{RequestFlags, evaluate_first};
 use crate::handler::problem::{Problem, Result};
 use crate::middleware::optional::Optional;
 
-/// Puts each blueprint's routes below its prefix.
+/// Mounts each blueprint's routes below its prefix.
 pub(crate) fn mount(config: &mut ServiceConfig, blueprints: &[Enabled], flags: Option<&RequestFlags>) {
     for Enabled { blueprint, .. } in blueprints {
         let name = blueprint.name();
@@ -20,7 +20,7 @@ pub(crate) fn mount(config: &mut ServiceConfig, blueprints: &[Enabled], flags: O
             web::scope(blueprint.prefix())
                 .configure(|scope| blueprint.routes(scope))
                 .default_service(web::to(no_such_route))
-                // Inside what sets the blueprint, which flags may depend on.
+                // Inside the layer that sets the blueprint: flags may depend on it.
                 .wrap(Optional { layer: flags, same: |answer| answer })
                 .wrap_fn(move |request, inner| {
                     request::with_current(|context| context.identity().set_blueprint(name));
@@ -30,7 +30,7 @@ pub(crate) fn mount(config: &mut ServiceConfig, blueprints: &[Enabled], flags: O
     }
 }
 
-/// 404
+/// 404 for a path without a route.
 pub(crate) async fn no_such_route() -> Result {
     Err(Problem::not_found("route"))
 }

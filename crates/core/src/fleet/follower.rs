@@ -50,7 +50,7 @@ impl Follower {
         let clock = Clock::of(database);
         let mut applied = Applied::nothing(pipeline);
         applied.apply(table::read(database, clock).await?);
-        let (apart, notified) = database.apart(CHANNEL)?;
+        let (apart, notified) = database.dedicated(CHANNEL)?;
         // So that the look itself, and a new connection for it, fit into the interval.
         let poll = poll.mul_f64(0.8);
         let (row, next) = (OwnRow::new(), Instant::now());

@@ -47,24 +47,23 @@ pub(super) fn answered(mut response: ServiceResponse) -> ServiceResponse {
         return response;
     }
     let status = response.status();
-    let answer =
-        match response.response().error() {
-            Some(error) => to_problem(error, status),
-            // The router's own answer to a method that a route does not have.
-            None if status == StatusCode::METHOD_NOT_ALLOWED && is_empty(response.response().body().size()) => {
-                let allowed = allowed(response.headers());
-                if let Ok(allowed) = HeaderValue::from_str(&allowed) {
-                    response.headers_mut().insert(ALLOW, allowed);
-                }
-                if response.request().method() == Method::OPTIONS {
-                    *response.response_mut().status_mut() = StatusCode::NO_CONTENT;
-                    return response;
-                }
-                Problem::new(status, "this route does not have that method; the header `allow` lists those it has")
-                    .answer(request::current().as_deref(), None, env())
+    let answer = match response.response().error() {
+        Some(error) => to_problem(error, status),
+        // The router's own answer to a method that a route does not have.
+        None if status == StatusCode::METHOD_NOT_ALLOWED && is_empty(response.response().body().size()) => {
+            let allowed = allowed(response.headers());
+            if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+                response.headers_mut().insert(ALLOW, allowed);
             }
-            None => return response,
-        };
+            if response.request().method() == Method::OPTIONS {
+                *response.response_mut().status_mut() = StatusCode::NO_CONTENT;
+                return response;
+            }
+            Problem::new(status, "this route does not have that method; the header `allow` lists those it has")
+                .to_response(request::current().as_deref(), None, env())
+        }
+        None => return response,
+    };
     let kept = headers_to_keep(response.headers());
     let mut response = response.into_response(answer);
     for (name, value) in kept {
@@ -91,7 +90,7 @@ fn to_problem(error: &Error, status: StatusCode) -> HttpResponse {
     };
     let is_failure = status.is_server_error() && !problem.is_for_load();
     let event_id = if is_failure { report(problem.failure()) } else { None };
-    problem.answer(request.as_deref(), event_id, env())
+    problem.to_response(request.as_deref(), event_id, env())
 }
 
 fn report(failure: Failure) -> Option<EventId> {
@@ -145,7 +144,7 @@ impl Answer {
         let request = request::current();
         let event_id = request.as_ref().and_then(|request| request.panic_event());
         let problem = Problem::internal(format!("panicked: {}", cyanotype_telemetry::panic::message(panic)));
-        Self::from(problem.answer(request.as_deref(), event_id, env()))
+        Self::from(problem.to_response(request.as_deref(), event_id, env()))
     }
 }
 

@@ -100,7 +100,7 @@ impl Reloader {
 
     /// Records why nothing has changed.
     fn refuse(&self, by: &str, source: Source, error: &Unusable) {
-        let is_off = self.pipeline.policy().is_silent();
+        let is_off = self.pipeline.policy().is_off();
         let mut change = PolicyChange::refused(by, source, error.to_string(), is_off);
         let settings = match error {
             Unusable::Settings(error) | Unusable::Blueprints(RegistryError::Settings(error)) => Some(error),

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-/// The id of an event: 32 hexadecimal digits. All event sinks get an event with the same id.
+/// The id of an event: 32 hexadecimal digits, the same in all event sinks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventId(Uuid);
 
@@ -12,6 +12,12 @@ impl EventId {
     #[must_use]
     pub fn random() -> Self {
         Self(Uuid::new_v4())
+    }
+
+    /// An id that is known, for tests.
+    #[cfg(test)]
+    pub(crate) const fn of(id: Uuid) -> Self {
+        Self(id)
     }
 
     /// The id as a UUID.

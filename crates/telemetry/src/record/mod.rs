@@ -1,6 +1,7 @@
-//! What is recorded, ready for the sinks.
+//! Records, events and breadcrumbs, as sinks receive them.
 
 mod breadcrumb;
+pub mod catalog;
 mod event;
 mod event_id;
 mod line;

@@ -105,7 +105,7 @@ impl FieldType {
         let required = (options > 0).then(|| "required".to_owned());
         let schema = joined([self.schema_type(options), format, required]).map(|schema| format!("#[schema({schema})]"));
         let serde = (self == Self::Timestamp).then(|| {
-            let function = if options == 0 { "serialize" } else { "serialize_or_none" };
+            let function = if options == 0 { "serialize" } else { "serialize_optional" };
             format!("#[serde(serialize_with = \"time::{function}\")]")
         });
         Member { r#type: in_options(options, self.rust_type()), attributes: schema.into_iter().chain(serde).collect() }
@@ -143,9 +143,9 @@ impl FieldType {
     fn serde_arguments(self, options: usize) -> Option<String> {
         let function = match (self, options) {
             (Self::Decimal, 0) => return Some("deserialize_with = \"fields::decimal\"".into()),
-            (Self::Decimal, 1) => "decimal_or_none",
-            (Self::Decimal, _) => "present_decimal",
-            (_, 2) => "present",
+            (Self::Decimal, 1) => "optional_decimal",
+            (Self::Decimal, _) => "double_option_decimal",
+            (_, 2) => "double_option",
             _ => return None,
         };
         // Without `default`, serde requires a field that has `deserialize_with`.
@@ -223,19 +223,19 @@ mod tests {
             "Option<Date>",
             &[schema, "#[garde(inner(custom(fields::date)))]"],
         );
-        let serde = "#[serde(default, deserialize_with = \"fields::present\")]";
+        let serde = "#[serde(default, deserialize_with = \"fields::double_option\")]";
         let schema = "#[schema(value_type = Option<Value>)]";
         let garde = "#[garde(inner(inner(custom(fields::json))))]";
         assert_member(&FieldType::Json.request_member(2), "Option<Option<Value>>", &[serde, schema, garde]);
         let garde = "#[garde(inner(length(chars, min = 1, max = 200)), inner(inner(custom(fields::text))))]";
         assert_eq!(FieldType::Text.request_member(2).attributes.last().map(String::as_str), Some(garde));
-        let serde = "#[serde(default, deserialize_with = \"fields::decimal_or_none\")]";
+        let serde = "#[serde(default, deserialize_with = \"fields::optional_decimal\")]";
         assert_eq!(FieldType::Decimal.request_member(1).attributes[0], serde);
     }
 
     #[test]
     fn response_members_describe_their_json() {
-        let serde = "#[serde(serialize_with = \"time::serialize_or_none\")]";
+        let serde = "#[serde(serialize_with = \"time::serialize_optional\")]";
         let schema = "#[schema(value_type = Option<String>, format = \"date-time\", required)]";
         assert_member(&FieldType::Timestamp.response_member(1), "Option<Timestamp>", &[schema, serde]);
         assert_member(&FieldType::Decimal.response_member(0), "Decimal", &["#[schema(value_type = String)]"]);

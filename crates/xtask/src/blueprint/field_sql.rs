@@ -115,7 +115,7 @@ fn columns(fields: &[Field], all: &[&str], sql_type: fn(FieldType) -> &'static s
     definitions.collect()
 }
 
-/// The types that `cyanotype::Value` writes and `cyanotype::Column` reads.
+/// The types that `cyanotype::ToSql` writes and `cyanotype::FromSql` reads.
 const fn sqlite(field_type: FieldType) -> &'static str {
     match field_type {
         FieldType::Integer | FieldType::Boolean => "INTEGER",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::effective::{LiveValues, MAX_OVERRIDES, OverrideScope};
-use cyanotype_telemetry::memory::Memory;
+use cyanotype_telemetry::memory::MemorySink;
 use cyanotype_telemetry::{Level, Pipeline, Sinks};
 use serde_json::{Value, json};
 use test_harness::peers::postgres::Postgres;
@@ -65,14 +65,14 @@ impl Place {
 struct Process {
     database: Database,
     pipeline: &'static Pipeline,
-    memory: Memory,
+    memory: MemorySink,
     fleet: Fleet,
 }
 
 impl Process {
     async fn start(place: &Place, poll: Duration) -> Self {
         let settings = Loader::new("/no/config/here").load().expect("the defaults are good");
-        let memory = Memory::default();
+        let memory = MemorySink::default();
         let sinks = Sinks::none().line(Arc::new(memory.clone()));
         // As long as the process lives, like the one of a service.
         let pipeline: &'static Pipeline = Box::leak(Box::new(Pipeline::new(&settings.telemetry(), None, sinks)));

@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 use super::responses::{of_fleet, of_policy, versioned};
 use crate::fleet::{NewFleetOverride, Stored};
 use crate::handler::extract::{Json, Path, Query};
-use crate::handler::problem::{PROBLEM, Problem, Result};
+use crate::handler::problem::{PROBLEM_JSON, Problem, Result};
 use crate::log_control::new_override::{self, Body, NewOverride};
 use crate::log_control::peer::Peer;
 use crate::log_control::precondition::expected_version;
@@ -64,17 +64,17 @@ impl How {
         (status = 200, description = "It is replaced or lasts longer; of a dry run: what would change",
             content((OverrideView = "application/json"), (Preview = "application/json"))),
         (status = 201, description = "It is set", body = OverrideView),
-        (status = 400, description = "The id or the body cannot be read", body = Problem, content_type = PROBLEM),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM),
+        (status = 400, description = "The id or the body cannot be read", body = Problem, content_type = PROBLEM_JSON),
+        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM_JSON),
         (status = 403, description = "No token is configured, or the request is a web page's", body = Problem,
-            content_type = PROBLEM),
-        (status = 409, description = "There are too many overrides", body = Problem, content_type = PROBLEM),
-        (status = 412, description = "The version is another one", body = Problem, content_type = PROBLEM),
-        (status = 413, description = "The body is too large", body = Problem, content_type = PROBLEM),
-        (status = 415, description = "The body is no JSON", body = Problem, content_type = PROBLEM),
-        (status = 422, description = "Fields are invalid; `errors` lists them", body = Problem, content_type = PROBLEM),
+            content_type = PROBLEM_JSON),
+        (status = 409, description = "There are too many overrides", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The version is another one", body = Problem, content_type = PROBLEM_JSON),
+        (status = 413, description = "The body is too large", body = Problem, content_type = PROBLEM_JSON),
+        (status = 415, description = "The body is no JSON", body = Problem, content_type = PROBLEM_JSON),
+        (status = 422, description = "Fields are invalid; `errors` lists them", body = Problem, content_type = PROBLEM_JSON),
         (status = 503, description = "The database is away, for a fleet's override", body = Problem,
-            content_type = PROBLEM),
+            content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn put(
@@ -144,15 +144,15 @@ pub(crate) struct Clearing {
     security(("token" = [])),
     responses(
         (status = 204, description = "It is cleared"),
-        (status = 400, description = "The id cannot be read", body = Problem, content_type = PROBLEM),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM),
+        (status = 400, description = "The id cannot be read", body = Problem, content_type = PROBLEM_JSON),
+        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM_JSON),
         (status = 403, description = "No token is configured, or the request is a web page's", body = Problem,
-            content_type = PROBLEM),
-        (status = 404, description = "There is no such override", body = Problem, content_type = PROBLEM),
-        (status = 412, description = "The version is another one", body = Problem, content_type = PROBLEM),
-        (status = 422, description = "A parameter is invalid", body = Problem, content_type = PROBLEM),
+            content_type = PROBLEM_JSON),
+        (status = 404, description = "There is no such override", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The version is another one", body = Problem, content_type = PROBLEM_JSON),
+        (status = 422, description = "A parameter is invalid", body = Problem, content_type = PROBLEM_JSON),
         (status = 503, description = "The database is away, for a fleet's override", body = Problem,
-            content_type = PROBLEM),
+            content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn clear(

@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use super::responses::{of_fleet, versioned};
 use crate::explained::Explained;
 use crate::handler::extract::Query;
-use crate::handler::problem::{FieldError, PROBLEM, Problem, Result};
+use crate::handler::problem::{FieldError, PROBLEM_JSON, Problem, Result};
 use crate::log_control::scope::check_route;
 use crate::log_control::state::{LogControl, Shared};
 use crate::log_control::views::{FleetView, State, Table};
@@ -30,7 +30,7 @@ use crate::log_control::views::{FleetView, State, Table};
     security(("token" = []), ()),
     responses(
         (status = 200, description = "What is on", body = State, headers(("etag" = String, description = "The version"))),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM),
+        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn show(control: Data<LogControl>) -> HttpResponse {
@@ -67,8 +67,8 @@ pub(crate) struct Scope {
     security(("token" = []), ()),
     responses(
         (status = 200, description = "The table", body = Table, headers(("etag" = String, description = "The version"))),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM),
-        (status = 422, description = "There is no such blueprint or route", body = Problem, content_type = PROBLEM),
+        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM_JSON),
+        (status = 422, description = "There is no such blueprint or route", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<Scope>) -> Result {
@@ -103,8 +103,8 @@ fn table(policy: &Policy, lines: Option<&Policy>) -> Explanation {
     security(("token" = []), ()),
     responses(
         (status = 200, description = "The processes", body = FleetView),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM),
-        (status = 503, description = "The database is away", body = Problem, content_type = PROBLEM),
+        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "The database is away", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn fleet(control: Data<LogControl>) -> Result {

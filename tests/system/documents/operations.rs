@@ -1,0 +1,354 @@
+//! The tables of docs/OPERATIONS.md: faults with the tests that prove each, exit statuses and signals.
+
+use std::collections::BTreeSet;
+
+use system_tests::scratch;
+
+use super::{assert_test_exists, check};
+
+const DOCUMENT: &str = "docs/OPERATIONS.md";
+
+/// A fault as the operator meets it.
+struct Fault {
+    fault: &'static str,
+    /// What the service does, and what it writes where.
+    effect: &'static str,
+    /// What is lost at most, and where its count appears.
+    counted: &'static str,
+    /// What to do.
+    action: &'static str,
+    /// The tests that prove it.
+    tests: &'static [&'static str],
+}
+
+const FAULTS: &[Fault] = &[
+    Fault {
+        fault: "stderr's reader stalls (supervisord, journald)",
+        effect: "Requests continue. The queue (`log.stderr.queue_bytes`) fills; then responses are dropped first, records below \
+                 `warning` next.",
+        counted: "`dropped` by kind, in a `service` warning as soon as stderr is read again. What a stop cannot write is counted \
+                  in an event in the spool.",
+        action: "Find the reader: is its disk full, is it stopped? No restart of the service is needed.",
+        tests: &[
+            "faults::reader::a_reader_that_stalls_is_not_felt",
+            "faults::reader::a_stop_waits_neither_for_a_reader_that_stalls_nor_for_sentry",
+        ],
+    },
+    Fault {
+        fault: "stderr's reader is gone, stderr is closed, or its disk is full",
+        effect: "Requests continue. Each batch is tried 5 times within a second, later batches once.",
+        counted: "All records until something reads again; then `dropped` by kind.",
+        action: "Restart the reader, free the disk. When supervisord died, stop the service (SIGTERM) first: it still has the port.",
+        tests: &[
+            "faults::reader::a_new_reader_is_told_what_was_lost",
+            "faults::reader::a_supervisord_that_is_killed_takes_nothing_with_it",
+            "faults::reader::a_closed_stderr_is_no_reason_not_to_serve",
+        ],
+    },
+    Fault {
+        fault: "Sentry is down, at the start or later",
+        effect: "Events are spooled and sent later, oldest first, with their ids. One `service` warning with `reason` at the \
+                 beginning, one `service` info at the end.",
+        counted: "Nothing is lost. The spool's files are the events that wait.",
+        action: "Nothing. Watch the spool's size against `sentry.spool_max_bytes` and `sentry.spool_max_age_s`.",
+        tests: &[
+            "faults::sentry::what_it_missed_arrives_when_it_is_back",
+            "faults::spool::what_one_process_left_the_next_one_sends",
+        ],
+    },
+    Fault {
+        fault: "Sentry hangs, is slow, or answers 408, 429 or 5xx",
+        effect: "As above. A request to Sentry lasts at most 5 s and is tried three times; then a pause of 1 s, doubling up to \
+                 30 s, or as long as Sentry asks, up to an hour.",
+        counted: "Nothing is lost.",
+        action: "For 429: raise the project's quota, or lower `sentry.sample_rate` (`app log set`).",
+        tests: &[
+            "faults::sentry::whatever_it_does_requests_go_on_and_every_event_is_accounted_for",
+            "faults::sentry::over_its_quota_it_is_left_alone",
+        ],
+    },
+    Fault {
+        fault: "Sentry refuses an event for good (400, 403, 413)",
+        effect: "The event is written to stderr in full: `service`, level error, with `reason` and `event`.",
+        counted: "Nothing is lost.",
+        action: "403: check the DSN with `app sentry test`. 413: the event is too large; lower `sentry.max_breadcrumbs`.",
+        tests: &[
+            "faults::sentry::whatever_it_does_requests_go_on_and_every_event_is_accounted_for",
+            "silence::sentry_refuses",
+        ],
+    },
+    Fault {
+        fault: "there is no spool, its disk is full, or it cannot be written",
+        effect: "Each event that cannot be sent is written to stderr in full, as above; `reason` has the error of the disk.",
+        counted: "Nothing is lost.",
+        action: "Set `sentry.spool_dir`; free the disk; give the service's user the directory.",
+        tests: &["faults::spool::one_that_cannot_be_written_is_no_silence", "silence::nobody_listens"],
+    },
+    Fault {
+        fault: "the spool is full, or its events are too old",
+        effect: "The oldest events are deleted.",
+        counted: "`dropped` with the key `event`, in a `service` warning once a second.",
+        action: "Raise `sentry.spool_max_bytes` or `sentry.spool_max_age_s`; restore Sentry.",
+        tests: &["faults::spool::the_oldest_make_room_and_are_counted"],
+    },
+    Fault {
+        fault: "a file in the spool is damaged, or not an event",
+        effect: "It is moved to `aside/` in the spool; a `service` warning names it. The other events are sent.",
+        counted: "The damaged event.",
+        action: "Look at the file, then delete it: nothing reads `aside/`.",
+        tests: &["faults::spool::what_is_no_event_is_put_aside"],
+    },
+    Fault {
+        fault: "Sentry fails on one event and accepts the others",
+        effect: "After three failures the other events are sent before it.",
+        counted: "Nothing, until the event is too old.",
+        action: "Nothing, or delete the oldest file of the spool.",
+        tests: &["faults::spool::one_event_that_sentry_fails_at_does_not_keep_the_others"],
+    },
+    Fault {
+        fault: "the same failure over and over",
+        effect: "In each `log.flood.window_s` the first `log.flood.limit` reports are written and sent; all responses are \
+                 recorded.",
+        counted: "The other reports: `dropped` by kind with `exception.type` and `transaction`, and `suppressed` in an event.",
+        action: "Fix the failure. The counts tell how often it happened.",
+        tests: &[
+            "faults::crowding::a_flood_is_counted_and_crowds_nobody_out",
+            "faults::crowding::the_count_is_told_when_the_window_ends",
+        ],
+    },
+    Fault {
+        fault: "the database is away while the service runs",
+        effect: "503 with `Retry-After`, at once when it is known; `/health/ready` is 503. One `uncaught` record and one event for \
+                 each cause and window; each response is recorded at level error. It recovers without a restart.",
+        counted: "The other failures: `dropped` with the key `uncaught`.",
+        action: "The `uncaught` record names the cause: refused, timeout, password, connections exhausted, read-only.",
+        tests: &[
+            "faults::outages::a_server_that_does_not_run_is_told_and_survived",
+            "faults::outages::a_role_without_connections_left_is_told_and_survived",
+            "faults::outages::a_password_that_changes_is_told_and_survived",
+            "faults::outages::a_network_that_passes_nothing_on_is_told_and_survived",
+        ],
+    },
+    Fault {
+        fault: "the database is unavailable at the start, or a port is taken",
+        effect: "One `service` record of level critical names it; exit status 69 after a second, and supervisord tries again.",
+        counted: "–",
+        action: "The message names the setting, the database or the address.",
+        tests: &[
+            "lifecycle::a_database_that_cannot_be_used_is_said_in_one_line",
+            "lifecycle::a_port_that_is_taken_is_named",
+            "deploy::what_is_not_to_be_had_for_now_is_tried_again",
+        ],
+    },
+    Fault {
+        fault: "a newer version has changed the database's schema",
+        effect: "The start is refused with exit status 78; the message names the version.",
+        counted: "–",
+        action: "Start the newer version again, or restore a backup of the database.",
+        tests: &["database::schema_version::a_downgraded_program_names_who_wrote_the_schema_on_postgres"],
+    },
+    Fault {
+        fault: "an invalid setting at the start",
+        effect: "One message on stderr, no JSON: the key, the layer that set it, and what is allowed. Exit status 78; supervisord \
+                 does not try again.",
+        counted: "–",
+        action: "Correct it; `app config --check` tests it without a start.",
+        tests: &[
+            "command::a_wrong_setting_is_named_with_its_layer_and_the_mend",
+            "deploy::a_bad_setting_is_not_tried_again",
+        ],
+    },
+    Fault {
+        fault: "an invalid file at a reload (SIGHUP, `config.watch_s`)",
+        effect: "Nothing changes. A `service` record of level error: `change.action` `refused`, with file, key and reason.",
+        counted: "–",
+        action: "Correct the file and send SIGHUP again.",
+        tests: &["live::reload::a_file_that_cannot_be_used_changes_nothing_and_says_why"],
+    },
+    Fault {
+        fault: "too few file descriptors",
+        effect: "Few: a `service` warning after the start, further connections wait, health checks still work. Too few: exit \
+                 status 78.",
+        counted: "–",
+        action: "Raise the limit (`ulimit -n`, `LimitNOFILE=`, `minfds=`).",
+        tests: &[
+            "database::descriptors::with_too_few_files_the_start_names_the_limit_that_is_wanted",
+            "database::descriptors::with_few_files_health_answers_while_the_api_has_no_connection_left",
+        ],
+    },
+    Fault {
+        fault: "more requests than a limit or the hashing queue allows",
+        effect: "429, or 503, with `Retry-After`. Response records of level warning; no failure, no event.",
+        counted: "`refused` by status and `routes`, in a `service` warning each `log.flood.window_s`.",
+        action: "`client.address` in the response records shows who it is. Adjust the limits, or add processes.",
+        tests: &[
+            "http::refusals::both_say_when_to_come_back_and_are_no_failures",
+            "password_hashing::a_full_queue_answers_at_once",
+        ],
+    },
+    Fault {
+        fault: "a handler does not respond in time",
+        effect: "It is ended after `server.handler_timeout_s`: 503, one `uncaught` record, one event.",
+        counted: "–",
+        action: "`http.route` names the handler; `log.on_failure.level` shows the lines before it.",
+        tests: &["http::late::a_handler_that_hangs_is_answered_503_and_told_of_once"],
+    },
+    Fault {
+        fault: "a client disconnects during a request",
+        effect: "A response record with `outcome` `aborted`. A database transaction that has begun is finished; if it fails, that \
+                 is one `uncaught` record.",
+        counted: "Nothing that was acknowledged is lost.",
+        action: "Nothing.",
+        tests: &[
+            "faults::hangups::on_a_slow_postgresql_acknowledged_is_stored",
+            "faults::hangups::on_sqlite_acknowledged_is_stored",
+            "faults::left::a_commit_that_fails_after_its_client_has_left_is_reported_once",
+        ],
+    },
+    Fault {
+        fault: "a panic on any thread",
+        effect: "500 for its request; one `uncaught` record with the stack, and one event of level fatal. The process continues.",
+        counted: "Nothing is lost.",
+        action: "`exception.stacktrace` shows the place.",
+        tests: &["faults::panics::a_panic_on_any_thread_is_told"],
+    },
+    Fault {
+        fault: "a panic during a panic, or a build with `panic=abort`",
+        effect: "Up to 2 s are spent on delivering the last records and events; the process is aborted (SIGABRT).",
+        counted: "The requests in flight, without a count.",
+        action: "The last `uncaught` record is the cause.",
+        tests: &[
+            "faults::panics::a_second_panic_has_its_last_words",
+            "faults::panics::with_panic_abort_the_last_words_are_written",
+        ],
+    },
+    Fault {
+        fault: "SIGKILL, or the kernel's OOM killer",
+        effect: "Nothing is written. Every complete line is valid; events in memory are lost, spooled ones are not.",
+        counted: "At most the queue of stderr (`log.stderr.queue_bytes`) and the events in memory (32 MiB), without a count.",
+        action: "Look at the kernel's log. The database needs no repair.",
+        tests: &["faults::reader::a_kill_loses_no_more_than_the_queue"],
+    },
+    Fault {
+        fault: "SIGTERM while a transaction outlasts its share of the stop",
+        effect: "It is waited for as a request is, then rolled back; a `service` warning.",
+        counted: "`rolled_back`.",
+        action: "Raise `server.shutdown_timeout_s` (and supervisord's `stopwaitsecs`) where that happens regularly.",
+        tests: &[
+            "faults::left::the_stop_waits_for_a_transaction_on_postgresql_whose_client_has_left",
+            "faults::left::what_outlasts_the_stop_on_postgresql_is_rolled_back_and_counted",
+        ],
+    },
+    Fault {
+        fault: "the fleet's overrides cannot be reached (the database is away)",
+        effect: "`log set --fleet` gets 503 and nothing changes; overrides in force hold until they expire. One `line` warning.",
+        counted: "–",
+        action: "Set the override per process without `--fleet`.",
+        tests: &["live::fleet::while_the_database_is_away_an_override_is_refused_and_nothing_changes"],
+    },
+    Fault {
+        fault: "a flood of invalid debug tokens",
+        effect: "They change nothing; valid tokens still work.",
+        counted: "`refused` by reason, in a `service` warning each `log.flood.window_s`.",
+        action: "Many `expired`: issue new tokens. Many `forged`: somebody guesses, or the processes have different keys.",
+        tests: &["live::debug_requests::a_thousand_forged_tokens_change_nothing_and_are_counted_in_one_warning"],
+    },
+];
+
+/// Each exit status, who exits with it, and what it means.
+const EXIT_STATUSES: &[(u8, &str, &str)] = &[
+    (0, "service and commands", "success; of the service: stopped by a signal"),
+    (1, "service", "a second SIGTERM or SIGINT during the stop"),
+    (
+        1,
+        "commands",
+        "the answer is negative: the service refused the change, the fleet is incomplete, the test event did not arrive, there is no such user",
+    ),
+    (2, "commands", "wrong usage of the command line"),
+    (
+        69,
+        "service",
+        "something is unavailable that may be there at the next start: the database, a port, the socket, a blueprint's start",
+    ),
+    (69, "commands", "the running service or the database cannot be reached"),
+    (78, "service and commands", "invalid configuration: another start will not help before it is changed"),
+];
+
+/// Each signal, and what it does.
+const SIGNALS: &[(&str, &str)] = &[
+    ("SIGTERM", "stops in order; a second one, or SIGINT, ends the process at once with exit status 1"),
+    ("SIGINT", "as SIGTERM"),
+    ("SIGHUP", "reads the settings again; before the service has started it ends the process"),
+];
+
+fn rows(heading: &str, rows: impl IntoIterator<Item = String>) -> String {
+    let columns = heading.matches('|').count() - 1;
+    let mut text = format!("{heading}\n|{}\n", " --- |".repeat(columns));
+    rows.into_iter().for_each(|row| text.push_str(&format!("{row}\n")));
+    text
+}
+
+#[test]
+fn the_fault_table_is_up_to_date_and_names_existing_tests() {
+    for test in FAULTS.iter().flat_map(|fault| fault.tests) {
+        assert_test_exists(DOCUMENT, test);
+    }
+    let faults = FAULTS.iter().map(|Fault { fault, effect, counted, action, tests }| {
+        let tests: Vec<String> = tests.iter().map(|test| format!("`{test}`")).collect();
+        format!("| {fault} | {effect} | {counted} | {action} | {} |", tests.join(", "))
+    });
+    check(
+        DOCUMENT,
+        "faults",
+        &rows(
+            "| fault | what happens, and what is written | lost at most, counted where | what to do | proved by |",
+            faults,
+        ),
+    );
+}
+
+#[test]
+fn the_exit_statuses_are_those_of_the_code() {
+    let sources = ["crates/core/src/server/error.rs", "crates/app/src/command.rs"];
+    let texts = sources.map(|source| scratch::read(&scratch::workspace().join(source)));
+    let constants = texts.iter().flat_map(|text| text.lines()).filter_map(|line| {
+        let (_, value) = line.trim().split_once(": u8 = ")?;
+        value.trim_end_matches(';').parse::<u8>().ok()
+    });
+    // `ExitCode::SUCCESS`, `ExitCode::FAILURE`, and the second signal's.
+    let in_code: BTreeSet<u8> = constants.chain([0, 1]).collect();
+    let listed: BTreeSet<u8> = EXIT_STATUSES.iter().map(|(status, ..)| *status).collect();
+    assert_eq!(listed, in_code, "left: {DOCUMENT}, right: the constants of {sources:?}");
+    let statuses = EXIT_STATUSES.iter().map(|(status, of, meaning)| format!("| {status} | {of} | {meaning} |"));
+    check(DOCUMENT, "exit statuses", &rows("| status | of | meaning |", statuses));
+}
+
+#[test]
+fn the_signals_are_those_of_the_code() {
+    let source = scratch::read(&scratch::workspace().join("crates/core/src/server/signals.rs"));
+    let kinds = source.split("SignalKind::").skip(1).filter_map(|rest| rest.split_once("()").map(|(kind, _)| kind));
+    let in_code: BTreeSet<String> = kinds.map(str::to_owned).collect();
+    let name = |signal: &str| match signal {
+        "SIGTERM" => "terminate".to_owned(),
+        "SIGINT" => "interrupt".to_owned(),
+        "SIGHUP" => "hangup".to_owned(),
+        other => other.to_lowercase(),
+    };
+    let listed: BTreeSet<String> = SIGNALS.iter().map(|(signal, _)| name(signal)).collect();
+    assert_eq!(listed, in_code, "left: {DOCUMENT}, right: the signals that the service receives");
+    check(
+        DOCUMENT,
+        "signals",
+        &rows("| signal | effect |", SIGNALS.iter().map(|(it, effect)| format!("| {it} | {effect} |"))),
+    );
+}
+
+/// The table is the one that documents the code; a unit test beside it holds the figures.
+#[test]
+fn the_shutdown_budget_is_that_of_the_code() {
+    let source = scratch::read(&scratch::workspace().join("crates/core/src/server/shutdown.rs"));
+    let table = source.lines().filter_map(|line| line.trim().strip_prefix("/// |"));
+    let table: String = table.map(|row| format!("|{row}\n")).collect();
+    assert!(table.lines().count() > 3, "the shutdown budget's documentation has a table");
+    check(DOCUMENT, "shutdown budget", &table);
+}
