@@ -1,4 +1,4 @@
-//! Has a migration that was added noticed: the macro that embeds them knows only of those it has seen.
+//! Rebuilds the crate when a migration is added: `embed_migrations!` reads the folder at compile time.
 
 fn main() {
     println!("cargo:rerun-if-changed=migrations");

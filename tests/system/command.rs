@@ -94,7 +94,7 @@ fn config_shows_sources_and_masks_secrets() {
         ("log.response.redact", "email, phone", "APP__LOG__RESPONSE__REDACT"),
         ("log.mode", "stderr", "--mode"),
         ("server.shutdown_timeout_s", "8", "default"),
-        ("sentry.environment", "-", "nobody"),
+        ("sentry.environment", "-", "unset"),
     ] {
         let line = shown.lines().find(|line| line.split_whitespace().next() == Some(key));
         let line = line.unwrap_or_else(|| panic!("{key} is not in:\n{shown}"));
@@ -105,7 +105,7 @@ fn config_shows_sources_and_masks_secrets() {
 
 #[test]
 fn config_check_prints_only_the_result() {
-    assert_eq!(stdout(&["config", "--check"]), "the settings are good\n");
+    assert_eq!(stdout(&["config", "--check"]), "configuration OK\n");
     let bad = app(&["config", "--check"]).env("APP__LOG__LEVEL", "loud").run();
     assert!(startup_error(&bad).starts_with("log.level (set by APP__LOG__LEVEL): `loud` is not allowed"));
 }
@@ -187,7 +187,7 @@ fn explain_prints_the_effective_table() {
         ["a logger line", "info..warning", "a line", "-", "a breadcrumb"]
     );
     assert_eq!(row("a logger line", "error..critical")[4], "an event");
-    assert_eq!(row("capture_exception", "error")[2..], ["a line", "only if Sentry does not take it", "an event"]);
+    assert_eq!(row("capture_exception", "error")[2..], ["a line", "only if not sent to Sentry", "an event"]);
 
     let what_if =
         json_stdout(&["log", "explain", "--json", "--mode", "sentry", "--level", "critical", "--env", "dev", dsn]);
@@ -210,8 +210,8 @@ fn sentry_test_reports_delivery() {
     let wrong_key = project.dsn.replace(&project.key, "0123456789abcdef0123456789abcdef");
     let refused = app(&["sentry", "test"]).env("SENTRY_DSN", wrong_key).run();
     assert_eq!((refused.code(), &*refused.stdout), (Some(1), ""));
-    assert!(refused.stderr.starts_with("the test event did not arrive: Sentry returned 40"), "{}", refused.stderr);
+    assert!(refused.stderr.starts_with("test event not delivered: Sentry returned 40"), "{}", refused.stderr);
 
     let none = app(&["sentry", "test"]).run();
-    assert_eq!(none.stderr, "the test event did not arrive: no DSN is set; set SENTRY_DSN\n");
+    assert_eq!(none.stderr, "test event not delivered: no DSN is set; set SENTRY_DSN\n");
 }

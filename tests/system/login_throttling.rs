@@ -93,7 +93,7 @@ fn attempt_without_waiting(app: &Running, from: &str, nth: usize) {
     );
     let mut connection = TcpStream::connect(("127.0.0.1", app.port)).expect("the service listens");
     connection.write_all((head + &body).as_bytes()).expect("the service reads the request");
-    let has_begun = |record: &&Value| record["message"] == "checks a password for an unknown e-mail address";
+    let has_begun = |record: &&Value| record["message"] == "verifying a password for an unknown e-mail address";
     wait::until("the attempt to begin", std::time::Duration::from_secs(20), || {
         (app.records().iter().filter(has_begun).count() >= nth).then_some(())
     });
@@ -109,7 +109,7 @@ fn disconnecting_does_not_bypass_throttling(on: Engine) {
         (login(&app, "192.0.2.1", "ada@example.org", "wrong").send().status == 429).then_some(())
     });
     let refused =
-        |record: &Value| record["kind"] == "line" && record["message"] == "login refused: unknown e-mail address";
+        |record: &Value| record["kind"] == "line" && record["message"] == "login rejected: unknown e-mail address";
     let answered = app.stop().records().into_iter().filter(refused).count();
     assert!(answered < 5, "{answered} completed attempts alone would have throttled it");
 }

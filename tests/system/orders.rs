@@ -94,9 +94,9 @@ fn an_invalid_transition_reports_the_valid_ones(on: Setup) {
     let table: [(&[&str], &str, &[&str], &str); 5] = [
         (&[], "placed", &["ship"], "pay or cancel"),
         (&["pay"], "paid", &["pay"], "ship or cancel"),
-        (&["pay", "ship"], "shipped", &["pay", "ship", "cancel"], "nothing"),
-        (&["cancel"], "cancelled", &["pay", "ship", "cancel"], "nothing"),
-        (&["pay", "cancel"], "cancelled", &["pay", "ship", "cancel"], "nothing"),
+        (&["pay", "ship"], "shipped", &["pay", "ship", "cancel"], "no further action"),
+        (&["cancel"], "cancelled", &["pay", "ship", "cancel"], "no further action"),
+        (&["pay", "cancel"], "cancelled", &["pay", "ship", "cancel"], "no further action"),
     ];
     for (steps, status, invalid, valid) in table {
         let path = place(&app, &ada);

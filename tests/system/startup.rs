@@ -78,9 +78,9 @@ fn config_check_prints_the_warnings() {
     assert_eq!((checked.code(), &*checked.stderr), (Some(0), ""));
     assert_eq!(
         checked.stdout,
-        "warning: RUST_LOG: part 1 is ignored: it is neither LEVEL nor MODULE=LEVEL\n\
-         warning: LOG_LEVEL is ignored; did you mean APP__LOG__LEVEL?\n\
-         the settings are good\n"
+        "warning: RUST_LOG: part 1 is not used: it is neither LEVEL nor MODULE=LEVEL\n\
+         warning: LOG_LEVEL is not read; did you mean APP__LOG__LEVEL?\n\
+         configuration OK\n"
     );
 }
 
@@ -92,7 +92,7 @@ fn a_given_settings_directory_must_exist() {
         for command in [&["config", "--check"][..], &[]] {
             let service = command.iter().fold(app(), |service, argument| service.arg(*argument));
             let error = refusal(service.dir(scratch.path()).arg("--config").arg(given));
-            assert_eq!(error, format!("--config {given}: there is no such directory"));
+            assert_eq!(error, format!("--config {given}: no such directory"));
         }
     }
     // The default directory may be missing, and a directory may be empty.

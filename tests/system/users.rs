@@ -83,7 +83,7 @@ fn the_user_lifecycle_works(on: Setup) {
         assert!(!stopped.stderr.contains(secret), "stderr contains {secret}");
     }
     for prefix in
-        ["user registered", "user logged in", "user changed", "login refused", "user logged out", "user deleted"]
+        ["user registered", "user logged in", "user updated", "login rejected", "user logged out", "user deleted"]
     {
         let lines = stopped.records();
         let matches = |line: &Value| line["kind"] == "line" && text(line, "message").starts_with(prefix);

@@ -1,8 +1,8 @@
-//! The list of blueprints; a new one is a line here and a feature of the same name in `Cargo.toml`.
+//! The blueprint list. Each blueprint has an entry here and a feature of the same name in `Cargo.toml`.
 
 use cyanotype::Service;
 
-/// The service with each blueprint that is compiled in.
+/// Adds all blueprints that the build includes.
 pub(crate) fn all(service: Service) -> Service {
     #[cfg(feature = "users")]
     let service = service.blueprint(blueprint_users::Users);

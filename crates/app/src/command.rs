@@ -1,4 +1,4 @@
-//! The command line: `app` serves; its subcommands answer questions about what it would do.
+//! The command line: `app` serves the API, and its subcommands inspect and control it.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,161 +7,163 @@ use clap::{Args, Parser, Subcommand};
 use cyanotype::Service;
 use cyanotype::settings::{Loader, Setting, Settings};
 
-use crate::failed::Failed;
-use crate::log;
-use crate::print::{columns, complaint, print, to_json};
+use crate::error::CommandError;
+use crate::log::{self, LogCommand};
+use crate::print::{columns, print, print_error, to_json};
+#[cfg(feature = "users")]
+use crate::users::UsersCommand;
 
-/// The status for a call that is no use.
+/// Exit status of a usage error.
 const BAD_USAGE: u8 = 2;
-/// The status for a service that cannot be reached: `EX_UNAVAILABLE`.
+/// Exit status if the service cannot be reached: `EX_UNAVAILABLE`.
 const UNAVAILABLE: u8 = 69;
-/// The status for settings that cannot be used: `EX_CONFIG`.
+/// Exit status for invalid settings: `EX_CONFIG`.
 const BAD_CONFIGURATION: u8 = 78;
 
-/// Serves the API, and explains what is recorded where.
+/// Serve the API, or inspect and control a running service
 ///
-/// Without a subcommand it serves until SIGTERM or SIGINT. Settings come, later ones winning, from built-in defaults,
-/// RUST_LOG (levels), config/default.toml, config/{env}.toml, SENTRY_DSN, SENTRY_ENVIRONMENT, SENTRY_RELEASE, DATABASE_URL
-/// and PORT, APP__SECTION__KEY variables, and these flags.
+/// Without a subcommand, serves the API until SIGTERM or SIGINT. Settings come from these layers, of which later ones take
+/// precedence: built-in defaults, RUST_LOG (log levels), config/default.toml, config/{env}.toml, the variables SENTRY_DSN,
+/// SENTRY_ENVIRONMENT, SENTRY_RELEASE, DATABASE_URL and PORT, the variables APP__SECTION__KEY, and command-line flags.
 #[derive(Debug, Parser)]
 #[command(name = "app", version, about, long_about)]
-struct Command {
+struct Cli {
     #[command(flatten)]
     flags: Flags,
     #[command(subcommand)]
-    question: Option<Question>,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Args)]
 struct Flags {
-    /// The directory of default.toml, dev.toml and prod.toml, which must be there [default: config, which may be missing]
+    /// Directory of default.toml, dev.toml and prod.toml; must exist [default: config, if it exists]
     #[arg(long, global = true, value_name = "DIR")]
     config: Option<PathBuf>,
-    /// dev or prod
+    /// Environment: dev or prod
     #[arg(long, global = true, value_name = "ENV")]
     env: Option<String>,
-    /// Which sinks there are: off, stderr, sentry or both
+    /// Log sinks (log.mode): off, stderr, sentry or both
     #[arg(long, global = true, value_name = "MODE")]
     mode: Option<String>,
-    /// What a logger says below it reaches no sink
+    /// Minimum level for log events (log.level)
     #[arg(long, global = true, value_name = "LEVEL")]
     level: Option<String>,
-    /// The port the API listens on
+    /// Port of the API (server.port)
     #[arg(long, global = true, value_name = "PORT")]
     port: Option<String>,
-    /// Any other setting
+    /// Any other setting; can be repeated
     #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
     settings: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Question {
-    /// List every route with its blueprint
+enum Command {
+    /// List all routes with their blueprints
     Routes {
-        /// Answer in JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Write the API document (OpenAPI 3.1, JSON)
+    /// Print the OpenAPI 3.1 document as JSON
     Openapi,
-    /// Print the settings in force, each with the layer that set it
+    /// Print the effective settings and the layer that set each of them
     Config {
-        /// Only check them
+        /// Only check the settings, and print warnings
         #[arg(long)]
         check: bool,
-        /// Answer in JSON
+        /// Print JSON
         #[arg(long, conflicts_with = "check")]
         json: bool,
-        /// Print what every setting is for, in Markdown, instead
+        /// Print the reference of all settings in Markdown instead
         #[arg(long, conflicts_with_all = ["check", "json"])]
         reference: bool,
     },
-    /// What is recorded, and what is on now
+    /// Explain and change what is logged
     Log {
         #[command(subcommand)]
-        question: Box<log::Question>,
+        command: Box<LogCommand>,
     },
-    /// The Sentry that is set
+    /// Check the connection to Sentry
     Sentry {
         #[command(subcommand)]
-        question: SentryQuestion,
+        command: SentryCommand,
     },
-    /// Who is an admin, on the database of the settings in force
+    /// Manage admins in the configured database
     #[cfg(feature = "users")]
     Users {
         #[command(subcommand)]
-        question: crate::users::Question,
+        command: UsersCommand,
     },
 }
 
 #[derive(Debug, Subcommand)]
-enum SentryQuestion {
-    /// Send one event and say whether it arrived
+enum SentryCommand {
+    /// Send a test event and print whether Sentry received it
     Test,
 }
 
 pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
-    let command = Command::parse();
-    let settings = command.flags.load(command.log_question());
-    let outcome = settings.and_then(|settings| match command.question {
+    let command = Cli::parse();
+    let settings = command.flags.load(command.log_command());
+    let outcome = settings.and_then(|settings| match command.command {
         None => Ok(service(settings).run()),
-        Some(question) => question.answer(settings, service).map(|()| ExitCode::SUCCESS),
+        Some(command) => command.run(settings, service).map(|()| ExitCode::SUCCESS),
     });
     match outcome {
         Ok(code) => code,
-        Err(Failed::BadConfiguration(reason)) => {
-            complaint(&reason);
+        Err(CommandError::BadConfiguration(reason)) => {
+            print_error(&reason);
             ExitCode::from(BAD_CONFIGURATION)
         }
         #[cfg(feature = "users")]
-        Err(Failed::NotStarted(error)) => {
-            complaint(&error.to_string());
+        Err(CommandError::NotStarted(error)) => {
+            print_error(&error.to_string());
             error.exit_code()
         }
-        Err(Failed::Usage(reason)) => {
-            complaint(&reason);
+        Err(CommandError::Usage(reason)) => {
+            print_error(&reason);
             ExitCode::from(BAD_USAGE)
         }
-        Err(Failed::Unavailable(reason)) => {
-            complaint(&reason);
+        Err(CommandError::Unavailable(reason)) => {
+            print_error(&reason);
             ExitCode::from(UNAVAILABLE)
         }
-        Err(Failed::Other(reason)) => {
-            complaint(&reason);
+        Err(CommandError::Other(reason)) => {
+            print_error(&reason);
             ExitCode::FAILURE
         }
     }
 }
 
-impl Command {
-    fn log_question(&self) -> Option<&log::Question> {
-        match &self.question {
-            Some(Question::Log { question }) => Some(question),
+impl Cli {
+    fn log_command(&self) -> Option<&LogCommand> {
+        match &self.command {
+            Some(Command::Log { command }) => Some(command),
             _ => None,
         }
     }
 }
 
 impl Flags {
-    /// The settings in force. Where --level, --mode or --set are a subcommand's, they do not change them.
-    fn load(&self, log: Option<&log::Question>) -> Result<Settings, Failed> {
-        let has_own_level = log.is_some_and(log::Question::has_own_level);
-        let has_own_settings = log.is_some_and(log::Question::has_own_settings);
-        if let Some(given) = self.config.as_deref().filter(|given| !given.is_dir()) {
-            return Err(Failed::BadConfiguration(format!("--config {}: there is no such directory", given.display())));
+    /// Loads the effective settings. Under `log set` and `log token`, --level, --mode and --set belong to the subcommand.
+    fn load(&self, log: Option<&LogCommand>) -> Result<Settings, CommandError> {
+        let has_own_level = log.is_some_and(LogCommand::has_own_level);
+        let has_own_settings = log.is_some_and(LogCommand::has_own_settings);
+        if let Some(missing) = self.config.as_deref().filter(|directory| !directory.is_dir()) {
+            return Err(CommandError::BadConfiguration(format!("--config {}: no such directory", missing.display())));
         }
         let directory = self.config.as_deref().unwrap_or(Path::new("config"));
         let mut loader = Loader::new(directory).process_environment();
-        let own = |given| if has_own_level { &None } else { given };
+        let unless_own = |flag| if has_own_level { &None } else { flag };
         let named = [
             ("env", &self.env, "--env"),
-            ("log.mode", own(&self.mode), "--mode"),
-            ("log.level", own(&self.level), "--level"),
+            ("log.mode", unless_own(&self.mode), "--mode"),
+            ("log.level", unless_own(&self.level), "--level"),
             ("server.port", &self.port, "--port"),
         ];
-        for setting in self.settings.iter().filter(|setting| !has_own_settings || log::finds_service(setting)) {
+        for setting in self.settings.iter().filter(|setting| !has_own_settings || log::is_connection_setting(setting)) {
             let Some((key, value)) = setting.split_once('=') else {
-                return Err(Failed::BadConfiguration(format!("--set {setting}: write it as KEY=VALUE")));
+                return Err(CommandError::BadConfiguration(format!("--set {setting}: expected KEY=VALUE")));
             };
             loader = loader.flag(key.trim(), value, "--set");
         }
@@ -170,36 +172,36 @@ impl Flags {
                 loader = loader.flag(key, value, flag);
             }
         }
-        loader.load().map_err(|error| Failed::BadConfiguration(error.to_string()))
+        loader.load().map_err(|error| CommandError::BadConfiguration(error.to_string()))
     }
 }
 
-impl Question {
-    fn answer(self, settings: Settings, service: impl FnOnce(Settings) -> Service) -> Result<(), Failed> {
+impl Command {
+    fn run(self, settings: Settings, service: impl FnOnce(Settings) -> Service) -> Result<(), CommandError> {
         let text = match self {
-            Question::Routes { json } => routes(&service(settings), json)?,
-            Question::Openapi => openapi(&service(settings))?,
-            Question::Config { check: true, .. } => {
-                // What the start would refuse is refused here too.
+            Command::Routes { json } => routes(&service(settings), json)?,
+            Command::Openapi => openapi(&service(settings))?,
+            Command::Config { check: true, .. } => {
+                // Runs the checks of the start, too.
                 let warnings = settings.warnings.clone();
                 let service = service(settings);
-                service.check().map_err(|error| Failed::BadConfiguration(error.to_string()))?;
+                service.check().map_err(|error| CommandError::BadConfiguration(error.to_string()))?;
                 let warnings: String = warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
-                format!("{warnings}the settings are good")
+                format!("{warnings}configuration OK")
             }
-            Question::Config { reference: true, .. } => reference(&service(settings)),
-            Question::Config { json, .. } => config(&service(settings), json)?,
-            Question::Log { question } => return (*question).answer(settings, service),
-            Question::Sentry { question: SentryQuestion::Test } => sentry_test(&service(settings))?,
+            Command::Config { reference: true, .. } => reference(&service(settings)),
+            Command::Config { json, .. } => config(&service(settings), json)?,
+            Command::Log { command } => return (*command).run(settings, service),
+            Command::Sentry { command: SentryCommand::Test } => sentry_test(&service(settings))?,
             #[cfg(feature = "users")]
-            Question::Users { question } => question.answer(&service(settings))?,
+            Command::Users { command } => command.run(&service(settings))?,
         };
         print(&text)
     }
 }
 
-fn routes(service: &Service, json: bool) -> Result<String, Failed> {
-    let routes = service.routes().map_err(|error| Failed::BadConfiguration(error.to_string()))?;
+fn routes(service: &Service, json: bool) -> Result<String, CommandError> {
+    let routes = service.routes().map_err(|error| CommandError::BadConfiguration(error.to_string()))?;
     if json {
         return to_json(&routes);
     }
@@ -210,12 +212,12 @@ fn routes(service: &Service, json: bool) -> Result<String, Failed> {
     Ok(columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()))
 }
 
-fn openapi(service: &Service) -> Result<String, Failed> {
-    to_json(&service.api().map_err(|error| Failed::BadConfiguration(error.to_string()))?)
+fn openapi(service: &Service) -> Result<String, CommandError> {
+    to_json(&service.api().map_err(|error| CommandError::BadConfiguration(error.to_string()))?)
 }
 
-fn config(service: &Service, json: bool) -> Result<String, Failed> {
-    let settings = service.settings().map_err(|error| Failed::BadConfiguration(error.to_string()))?;
+fn config(service: &Service, json: bool) -> Result<String, CommandError> {
+    let settings = service.settings().map_err(|error| CommandError::BadConfiguration(error.to_string()))?;
     if json {
         return to_json(&settings.origins);
     }
@@ -224,27 +226,27 @@ fn config(service: &Service, json: bool) -> Result<String, Failed> {
     rows.extend(settings.origins.iter().map(|set| vec![set.key.clone(), set.value.clone(), set.set_by.clone()]));
     let known = service.declared_settings().into_iter().filter(|it| !it.key.contains('<')).map(|it| it.key);
     let unset = known.filter(|key| settings.origins.iter().all(|set| set.key != *key));
-    rows.extend(unset.map(|key| vec![key, "-".into(), "nobody".into()]));
+    rows.extend(unset.map(|key| vec![key, "-".into(), "unset".into()]));
     rows[1..].sort();
     Ok(columns(&rows))
 }
 
-/// A table of every setting.
+/// A Markdown table of all settings.
 fn reference(service: &Service) -> String {
-    let mut text = String::from("| setting | takes | default | what it is for |\n| --- | --- | --- | --- |\n");
+    let mut text = String::from("| setting | value | default | description |\n| --- | --- | --- | --- |\n");
     for setting in service.declared_settings() {
-        let file = setting.file_key().map(|key| format!(" Also from a file: `{key}`.")).unwrap_or_default();
+        let file = setting.file_key().map(|key| format!(" Can be read from a file: `{key}`.")).unwrap_or_default();
         let Setting { key, value_type, default, about, env_alias, .. } = setting;
         let default = default.map_or_else(|| "–".to_owned(), |default| format!("`{default}`"));
-        let alias = env_alias.map(|name| format!(" Also `{name}`.")).unwrap_or_default();
+        let alias = env_alias.map(|name| format!(" Environment variable: `{name}`.")).unwrap_or_default();
         text.push_str(&format!("| `{key}` | {} | {default} | {about}.{alias}{file} |\n", value_type.allowed()));
     }
     text
 }
 
-fn sentry_test(service: &Service) -> Result<String, Failed> {
+fn sentry_test(service: &Service) -> Result<String, CommandError> {
     match service.send_test_event() {
-        Ok(id) => Ok(format!("the test event arrived: {id}")),
-        Err(reason) => Err(Failed::Other(format!("the test event did not arrive: {reason}"))),
+        Ok(id) => Ok(format!("test event received by Sentry: {id}")),
+        Err(reason) => Err(CommandError::Other(format!("test event not delivered: {reason}"))),
     }
 }

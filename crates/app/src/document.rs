@@ -1,4 +1,4 @@
-//! What the API document states of the program. A product states its own.
+//! The program's own part of the OpenAPI document: title, contact and license. Replace them with your product's.
 
 use utoipa::openapi::{ContactBuilder, LicenseBuilder, OpenApi};
 

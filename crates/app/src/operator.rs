@@ -1,16 +1,16 @@
-//! Who uses the command, for the audit.
+//! The name of the operator, for audit records.
 
-/// A name that a line of the audit can show.
+/// Validates a name for an audit record.
 pub(crate) fn name(text: &str) -> Result<String, String> {
-    const LONGEST: usize = 100;
+    const MAX_LENGTH: usize = 100;
     let name = text.trim();
-    match name.is_empty() || name.chars().count() > LONGEST || name.contains(char::is_control) {
-        true => Err(format!("allowed is a name of 1 to {LONGEST} characters without control characters")),
+    match name.is_empty() || name.chars().count() > MAX_LENGTH || name.contains(char::is_control) {
+        true => Err(format!("a name has 1 to {MAX_LENGTH} characters and no control characters")),
         false => Ok(name.to_owned()),
     }
 }
 
-/// The one that is given, else the system's user where the environment has it.
+/// The given name, or else the name of the system user from the environment.
 pub(crate) fn given_or_current(given: Option<&str>) -> Option<String> {
     let names = ["SUDO_USER", "LOGNAME", "USER"].into_iter().filter_map(|name| std::env::var(name).ok());
     let mut names = given.map(str::to_owned).into_iter().chain(names);

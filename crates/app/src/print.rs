@@ -1,11 +1,11 @@
-//! What the command is asked for goes to stdout; a reader who has seen enough may close it.
+//! Output of commands: results to stdout, errors to stderr. The reader may close stdout early.
 
 use std::io::{self, Write};
 
-use crate::failed::Failed;
+use crate::error::CommandError;
 
-/// Writes the answer and its line end.
-pub(crate) fn answer(text: &str) -> io::Result<()> {
+/// Writes text and a newline to stdout.
+pub(crate) fn write_stdout(text: &str) -> io::Result<()> {
     let written = writeln!(io::stdout().lock(), "{}", text.trim_end());
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -13,18 +13,18 @@ pub(crate) fn answer(text: &str) -> io::Result<()> {
     }
 }
 
-/// The same, as the end of a command.
-pub(crate) fn print(text: &str) -> Result<(), Failed> {
-    answer(text).map_err(|error| Failed::Other(format!("cannot write to stdout: {error}")))
+/// The same, with the error of a command.
+pub(crate) fn print(text: &str) -> Result<(), CommandError> {
+    write_stdout(text).map_err(|error| CommandError::Other(format!("cannot write to stdout: {error}")))
 }
 
-/// Writes what went wrong.
-pub(crate) fn complaint(text: &str) {
-    // There is nowhere left to say that this failed.
+/// Writes text and a newline to stderr.
+pub(crate) fn print_error(text: &str) {
+    // If stderr is closed, the error cannot be reported.
     let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
 }
 
-/// Columns, each as wide as its widest cell; the first row is the heading.
+/// Aligns the cells of rows in columns.
 pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     let width =
         |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max().unwrap_or(0);
@@ -38,8 +38,8 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     text
 }
 
-pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, Failed> {
-    serde_json::to_string_pretty(value).map_err(|error| Failed::Other(format!("cannot write JSON: {error}")))
+pub(crate) fn to_json(value: &impl serde::Serialize) -> Result<String, CommandError> {
+    serde_json::to_string_pretty(value).map_err(|error| CommandError::Other(format!("cannot write JSON: {error}")))
 }
 
 #[cfg(test)]

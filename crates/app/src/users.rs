@@ -1,23 +1,23 @@
-//! `app users`: who is an admin, changed on the database itself.
+//! `app users`: manages admins directly in the database.
 
 use blueprint_users::admins::{self, ChangedRole};
 use clap::{Args, Subcommand};
 use cyanotype::Service;
 use cyanotype::auth::Role;
 
-use crate::failed::Failed;
+use crate::error::CommandError;
 use crate::operator;
 use crate::print::{columns, to_json};
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Question {
-    /// Make a user an admin
+pub(crate) enum UsersCommand {
+    /// Grant a user the role admin
     Grant(Change),
-    /// Make an admin a member again
+    /// Revoke the role admin from a user
     Revoke(Change),
-    /// List the admins, with who granted the role and when
+    /// List the admins, with the operator who granted the role and the time
     Admins {
-        /// Answer in JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
@@ -28,51 +28,53 @@ pub(crate) struct Change {
     /// The user's e-mail address or id
     #[arg(value_name = "EMAIL|ID")]
     user: String,
-    /// Who makes the change, for the audit; the system's user when not given
+    /// Name of the operator for the audit table [default: the system user]
     #[arg(long, value_name = "NAME", value_parser = operator::name)]
     by: Option<String>,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-impl Question {
-    pub(crate) fn answer(self, service: &Service) -> Result<String, Failed> {
-        let routes = service.routes().map_err(|error| Failed::BadConfiguration(error.to_string()))?;
+impl UsersCommand {
+    pub(crate) fn run(self, service: &Service) -> Result<String, CommandError> {
+        let routes = service.routes().map_err(|error| CommandError::BadConfiguration(error.to_string()))?;
         if routes.iter().all(|route| route.blueprint != "users") {
-            let reason = "the blueprint users is not enabled (blueprints.enabled), so this database has no users";
-            return Err(Failed::BadConfiguration(reason.to_owned()));
+            let reason =
+                "the blueprint users is not enabled, so this database has no users; add users to blueprints.enabled";
+            return Err(CommandError::BadConfiguration(reason.to_owned()));
         }
         match self {
-            Self::Grant(change) => change.make(service, Role::Admin),
-            Self::Revoke(change) => change.make(service, Role::Member),
+            Self::Grant(change) => change.apply(service, Role::Admin),
+            Self::Revoke(change) => change.apply(service, Role::Member),
             Self::Admins { json } => list(service, json),
         }
     }
 }
 
 impl Change {
-    fn make(&self, service: &Service, role: Role) -> Result<String, Failed> {
+    fn apply(&self, service: &Service, role: Role) -> Result<String, CommandError> {
         let by = operator::given_or_current(self.by.as_deref()).unwrap_or_else(|| "unknown".to_owned());
-        let done = service.on_database(async |database| admins::set_role(database, &self.user, role, &by).await);
-        self.shown(done.map_err(Failed::NotStarted)?)
+        let result = service.on_database(async |database| admins::set_role(database, &self.user, role, &by).await);
+        self.format(result.map_err(CommandError::NotStarted)?)
     }
 
-    fn shown(&self, done: Option<ChangedRole>) -> Result<String, Failed> {
-        let none = || Failed::Other(format!("there is no user {}; users register by POST /users", self.user));
-        let done = done.ok_or_else(none)?;
+    fn format(&self, changed: Option<ChangedRole>) -> Result<String, CommandError> {
+        let not_found =
+            || CommandError::Other(format!("there is no user {}; users register with POST /users", self.user));
+        let changed_role = changed.ok_or_else(not_found)?;
         if self.json {
-            return to_json(&done);
+            return to_json(&changed_role);
         }
-        let ChangedRole { id, email, role, changed } = done;
+        let ChangedRole { id, email, role, changed } = changed_role;
         let verb = if changed { "is now" } else { "was already" };
         let article = if role.as_str() == "admin" { "an" } else { "a" };
         Ok(format!("{email} ({id}) {verb} {article} {}", role.as_str()))
     }
 }
 
-fn list(service: &Service, json: bool) -> Result<String, Failed> {
-    let admins = service.on_database(admins::list).map_err(Failed::NotStarted)?;
+fn list(service: &Service, json: bool) -> Result<String, CommandError> {
+    let admins = service.on_database(admins::list).map_err(CommandError::NotStarted)?;
     if json {
         return to_json(&admins);
     }

@@ -1,4 +1,4 @@
-//! What the feature `sentry` decides when the app is built. Run with and without it:
+//! Tests of the Cargo feature `sentry`. Run them with and without it:
 //! `cargo test -p app` and `cargo test -p app --no-default-features`.
 
 use std::fs;
@@ -9,17 +9,17 @@ const DSN: &str = "https://key@sentry.example/7";
 
 fn app(arguments: &[&str]) -> Command {
     let mut command = Command::new(APP);
-    // The directory of this package has no `config`: the built-in defaults are in force.
+    // The directory of this package has no `config`, so the built-in defaults apply.
     command.args(arguments).env("SENTRY_DSN", DSN).env("APP__MANAGEMENT__PORT", "0").env("PORT", "0");
     command
 }
 
-fn answer(arguments: &[&str]) -> Output {
+fn run(arguments: &[&str]) -> Output {
     app(arguments).output().expect("the app runs")
 }
 
 #[test]
-fn sentrys_code_is_in_the_binary_only_with_the_feature() {
+fn only_the_feature_adds_sentry_to_the_binary() {
     let binary = fs::read(APP).expect("the app is built");
     let name = b"sentry_core";
     let found = binary.windows(name.len()).any(|bytes| bytes == name);
@@ -27,8 +27,8 @@ fn sentrys_code_is_in_the_binary_only_with_the_feature() {
 }
 
 #[test]
-fn sentrys_settings_are_accepted_either_way() {
-    let config = answer(&["config", "--set", "sentry.event_level=critical"]);
+fn sentry_settings_are_accepted_with_and_without_the_feature() {
+    let config = run(&["config", "--set", "sentry.event_level=critical"]);
     let shown = String::from_utf8_lossy(&config.stdout).into_owned();
     assert!(config.status.success() && shown.contains("https://[redacted]@sentry.example/7"), "{shown}");
     let bad = app(&["config", "--check"]).env("SENTRY_DSN", "nonsense").output().expect("the app runs");
@@ -36,8 +36,8 @@ fn sentrys_settings_are_accepted_either_way() {
 }
 
 #[test]
-fn explain_says_what_the_build_can_do() {
-    let explained = answer(&["log", "explain"]);
+fn explain_names_the_features_of_the_build() {
+    let explained = run(&["log", "explain"]);
     let text = String::from_utf8_lossy(&explained.stdout).into_owned();
     let expected = if cfg!(feature = "sentry") { "Sentry: a DSN is set" } else { "Sentry: not in this build" };
     assert!(text.contains(expected), "{text}");
@@ -46,7 +46,7 @@ fn explain_says_what_the_build_can_do() {
 
 #[cfg(not(feature = "sentry"))]
 #[test]
-fn the_start_says_that_there_is_no_sentry() {
+fn the_start_record_names_the_missing_feature() {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;
 
@@ -64,7 +64,7 @@ fn the_start_says_that_there_is_no_sentry() {
     assert_eq!(record["sentry"], "this build has no Sentry in it");
     assert_eq!(record["sinks"], serde_json::json!(["stderr"]));
 
-    let test = answer(&["sentry", "test"]);
+    let test = run(&["sentry", "test"]);
     assert_eq!(test.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&test.stderr).contains("build with the feature `sentry`"));
 }

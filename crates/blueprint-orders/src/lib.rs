@@ -1,22 +1,21 @@
-//! The orders blueprint: what a caller has ordered, and what has become of it.
+//! The orders blueprint: users place, pay and cancel orders, and admins ship them.
 //!
-//! | route | answers |
+//! | route | response |
 //! | --- | --- |
-//! | `POST /orders` | 201: a new order, placed |
-//! | `GET /orders` | 200: a page of the caller's orders, newest first; for admins, of all users with `everyone=true` |
-//! | `GET /orders/{id}` | 200: an order |
-//! | `POST /orders/{id}/pay` | 200: the order, now paid |
-//! | `POST /orders/{id}/ship` | 200: the order, now shipped; for admins |
-//! | `POST /orders/{id}/cancel` | 200: the order, now cancelled |
+//! | `POST /orders` | 201 with the new order |
+//! | `GET /orders` | 200 with a page of the caller's orders; admins list those of all users with `everyone=true` |
+//! | `GET /orders/{id}` | 200 with the order; 304 when it still matches `if-none-match` |
+//! | `POST /orders/{id}/pay` | 200 with the paid order |
+//! | `POST /orders/{id}/ship` | 200 with the shipped order; admins only |
+//! | `POST /orders/{id}/cancel` | 200 with the cancelled order |
 //!
-//! Whose they are is asked of the users blueprint, in this process or, with `blueprints.orders.users_url`, in another one.
-//! All need a bearer token, and show its owner's orders alone: another's order is a 404, so that its existence stays private.
-//! An admin reads, ships and cancels those of all users. What changes something takes an `Idempotency-Key`, and `If-Match`
-//! where there is an order already; an order carries an `etag`, and is read again with `If-None-Match`.
+//! All routes require a bearer token and are limited to the caller's orders: another user's order returns 404, so that its
+//! existence stays private. Admins can also read, ship and cancel the orders of all users. Tokens are verified by the users
+//! blueprint, in this process or in the one at `blueprints.orders.users_url`. `POST` requests accept an `idempotency-key`, and
+//! those that change an order accept `if-match`. The allowed status changes are in `state.rs`.
 //!
-//! An order outlasts its user: what was sold stays in the books. Of the user it holds the id alone, which then leads nowhere;
-//! admins go on with it, or cancel it. Prices are the client's own in this example: a shop must look them up.
-//! Which move is possible when stands in `state.rs`.
+//! Orders are retained after their user is deleted: they keep the user's id, and admins can ship or cancel them. In this
+//! example the client sets the prices; a real shop must look them up.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
@@ -43,7 +42,7 @@ cyanotype::embed_migrations!();
 
 const PREFIX: &str = "/orders";
 
-/// The blueprint. It keeps nothing itself: all that lasts is in the database.
+/// The blueprint. It has no state of its own: all data is in the database.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Orders;
 
@@ -57,7 +56,7 @@ impl Blueprint for Orders {
     }
 
     fn routes(&self, scope: &mut ServiceConfig) {
-        routes::register(scope);
+        routes::configure(scope);
     }
 
     fn api(&self) -> OpenApi {

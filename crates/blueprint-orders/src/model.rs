@@ -1,4 +1,4 @@
-//! What goes over the wire.
+//! JSON request and response bodies, and query parameters.
 
 use cyanotype::conditional::ETag;
 use cyanotype::extract::integer;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::state::Status;
 
-/// An order to be placed.
+/// A new order.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewOrder {
@@ -20,48 +20,48 @@ pub(crate) struct NewOrder {
     pub lines: Vec<Line>,
 }
 
-/// One article of an order.
+/// A line of an order: a quantity of one product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
 #[schema(as = OrderLine)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Line {
-    /// The article's number.
+    /// Stock keeping unit: identifies the product.
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$", example = "A-1")]
-    #[garde(length(chars, min = 1, max = 64), custom(plain))]
+    #[garde(length(chars, min = 1, max = 64), custom(sku_characters))]
     pub sku: String,
     #[serde(deserialize_with = "integer")]
     #[schema(minimum = 1, maximum = 10_000, example = 2)]
     #[garde(range(min = 1, max = 10_000))]
     pub quantity: i64,
-    // This example has no catalogue, so the client says what things cost. A shop must look the price up by the SKU.
-    /// Price of one unit in cents, set by the client: this example has no catalogue.
+    // A real shop must look the price up by the SKU.
+    /// Price of one unit in cents. Set by the client, because this example has no catalog.
     #[serde(deserialize_with = "integer")]
     #[schema(minimum = 0, maximum = 100_000_000, example = 1250)]
     #[garde(range(min = 0, max = 100_000_000))]
     pub unit_price_cents: i64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde hands its context over by reference")]
-fn plain(sku: &str, (): &()) -> garde::Result {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes its context by reference")]
+fn sku_characters(sku: &str, (): &()) -> garde::Result {
     if sku.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')) {
         return Ok(());
     }
-    Err(garde::Error::new("may hold letters, digits, dots, underscores and hyphens only"))
+    Err(garde::Error::new("may contain only letters, digits, dots, underscores and hyphens"))
 }
 
-/// What all lines cost, or `None` when that is too much to be counted.
+/// The total price of the lines in cents; `None` on overflow.
 pub(crate) fn total_cents(lines: &[Line]) -> Option<i64> {
     lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(line.quantity.checked_mul(line.unit_price_cents)?))
 }
 
-/// Which orders to list.
+/// Filters of the order list.
 #[derive(Debug, Default, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
-    /// Only orders with this status.
+    /// Return only orders with this status.
     #[garde(skip)]
     pub status: Option<Status>,
-    /// Orders of all users, not the caller's alone; for admins.
+    /// Return the orders of all users instead of the caller's; admins only.
     #[param(default = false)]
     #[serde(default)]
     #[garde(skip)]
@@ -73,12 +73,12 @@ pub(crate) struct Filter {
 pub(crate) struct Order {
     #[schema(example = "01890a5d-ac96-774b-bcce-b302099a8057")]
     pub id: Uuid,
-    /// Who placed it. The order outlasts the user.
+    /// The user who placed the order. The order is retained after the user is deleted.
     #[schema(example = "01890a5d-9c1e-7b6a-8f00-2f1d3c4b5a69")]
     pub user_id: Uuid,
     pub status: Status,
     pub lines: Vec<Line>,
-    /// The sum of all lines.
+    /// Total price of the lines in cents.
     #[schema(example = 2500)]
     pub total_cents: i64,
     #[schema(value_type = String, format = "date-time", example = "2026-11-26T09:30:00.123456Z")]
@@ -87,13 +87,29 @@ pub(crate) struct Order {
     #[schema(value_type = String, format = "date-time", example = "2026-11-26T09:31:00.123456Z")]
     #[serde(serialize_with = "time::serialize")]
     pub updated_at: Timestamp,
-    /// Counts its changes.
+    /// Incremented by each update; part of the entity tag.
     #[serde(skip)]
     pub version: i64,
 }
 
 impl Order {
-    pub(crate) fn tag(&self) -> ETag {
+    /// An example for the API document.
+    pub(crate) fn example(status: Status) -> Self {
+        let time = |text: &str| text.parse().unwrap_or_default();
+        let lines = vec![Line { sku: "A-1".into(), quantity: 2, unit_price_cents: 1250 }];
+        Self {
+            id: Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057),
+            user_id: Uuid::from_u128(0x0189_0a5d_9c1e_7b6a_8f00_2f1d_3c4b_5a69),
+            status,
+            total_cents: total_cents(&lines).unwrap_or_default(),
+            lines,
+            created_at: time("2026-11-26T09:30:00.123456Z"),
+            updated_at: time("2026-11-26T09:31:00.123456Z"),
+            version: 1,
+        }
+    }
+
+    pub(crate) fn etag(&self) -> ETag {
         ETag::of(self.id, self.version)
     }
 }
@@ -113,21 +129,21 @@ mod tests {
     }
 
     #[test]
-    fn a_total_that_cannot_be_counted_is_none() {
+    fn a_total_that_overflows_is_none() {
         assert_eq!(total_cents(&[line(2, i64::MAX)]), None);
         assert_eq!(total_cents(&[line(1, i64::MAX), line(1, 1)]), None);
     }
 
     #[test]
-    fn each_wrong_field_is_named() {
-        let wrong = |lines: Vec<Line>| {
+    fn each_invalid_field_is_named() {
+        let invalid_fields = |lines: Vec<Line>| {
             let report = NewOrder { lines }.validate().err().unwrap_or_else(garde::Report::new);
             report.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>()
         };
-        assert!(wrong(vec![line(1, 0), line(10_000, 100_000_000)]).is_empty());
-        assert_eq!(wrong(vec![]), ["lines"]);
-        assert_eq!(wrong(vec![line(1, 1), line(0, -1)]), ["lines[1].quantity", "lines[1].unit_price_cents"]);
-        assert_eq!(wrong(vec![Line { sku: "a b".into(), ..line(1, 1) }]), ["lines[0].sku"]);
-        assert_eq!(wrong(vec![line(1, 1); 101]), ["lines"]);
+        assert!(invalid_fields(vec![line(1, 0), line(10_000, 100_000_000)]).is_empty());
+        assert_eq!(invalid_fields(vec![]), ["lines"]);
+        assert_eq!(invalid_fields(vec![line(1, 1), line(0, -1)]), ["lines[1].quantity", "lines[1].unit_price_cents"]);
+        assert_eq!(invalid_fields(vec![Line { sku: "a b".into(), ..line(1, 1) }]), ["lines[0].sku"]);
+        assert_eq!(invalid_fields(vec![line(1, 1); 101]), ["lines"]);
     }
 }

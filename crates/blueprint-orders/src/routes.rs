@@ -1,4 +1,4 @@
-//! The handlers, one a route.
+//! The request handlers. Every handler requires a valid bearer token; without one the response is 401.
 
 use actix_web::http::header::LOCATION;
 use actix_web::web::{self, Data, ServiceConfig};
@@ -15,22 +15,22 @@ use uuid::Uuid;
 
 use crate::PREFIX;
 use crate::model::{Filter, NewOrder, Order, total_cents};
-use crate::state::{Move, Status, next, outlook};
-use crate::store::{self, Of};
+use crate::state::{Action, Status, rejection, status_after};
+use crate::store::{self, OwnerFilter};
 
-// One resource a path, with all its methods: actix then answers a wrong method with 405 and what it allows.
-pub(crate) fn register(scope: &mut ServiceConfig) {
+// One resource per path with all its methods, so that actix-web answers any other method with 405 and an `allow` header.
+pub(crate) fn configure(scope: &mut ServiceConfig) {
     scope
         .service(web::resource("").route(web::post().to(place)).route(web::get().to(list)))
-        .service(web::resource("/{id}").route(web::get().to(read)))
+        .service(web::resource("/{id}").route(web::get().to(get)))
         .service(web::resource("/{id}/pay").route(web::post().to(pay)))
         .service(web::resource("/{id}/ship").route(web::post().to(ship)))
         .service(web::resource("/{id}/cancel").route(web::post().to(cancel)));
 }
 
-/// Places an order.
+/// Place an order
 ///
-/// Its total is the sum of its lines. Send an `idempotency-key`, so that a retry does not place a second order.
+/// The total is calculated from the lines. With an `idempotency-key`, a retry does not place a second order.
 #[utoipa::path(
     post,
     path = "/orders",
@@ -39,41 +39,43 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
     request_body = NewOrder,
     security(("bearer" = [])),
     responses(
-        (status = 201, description = "The order, placed", body = Order, headers(("etag" = String), ("location" = String))),
-        (status = 409, description = "The user is gone, or a request with this key is in progress",
+        (status = 201, description = "The new order", body = Order, headers(("etag" = String), ("location" = String))),
+        (status = 409, description = "The user has been deleted, or a request with this key is in progress",
             body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn place(
     Authenticated(caller, Json(new)): Authenticated<Json<NewOrder>>,
     users: Data<dyn UserDirectory>,
-    once: Idempotent,
+    idempotent: Idempotent,
 ) -> Result {
-    // Whose token is good may be known for a while longer than its user is there.
+    // The token may have been verified just before its user was deleted.
     if !users.exists(&caller, caller.id).await? {
-        return Err(Problem::conflict("the user who asks for this order is not there any more"));
+        return Err(Problem::conflict("the user who places this order has been deleted"));
     }
     let total = total_cents(&new.lines)
-        .ok_or_else(|| Problem::invalid_field("lines", "cost more together than can be counted"))?;
-    let user = caller.id;
-    once.run(&caller, async move |transaction| {
-        add_breadcrumb(
-            Breadcrumb::new("writes an order")
-                .category("orders")
-                .data("lines", new.lines.len())
-                .data("total_cents", total),
-        );
-        let order = store::insert(transaction, user, new.lines, total).await?;
-        info!(order_id = %order.id, user_id = %user, total_cents = total, "order placed");
-        let place = (LOCATION, format!("{PREFIX}/{}", order.id));
-        Ok(HttpResponse::Created().insert_header(place).insert_header(order.tag()).json(order))
-    })
-    .await
+        .ok_or_else(|| Problem::invalid_field("lines", "have a total price that is too large"))?;
+    let user_id = caller.id;
+    idempotent
+        .run(&caller, async move |transaction| {
+            add_breadcrumb(
+                Breadcrumb::new("inserting an order")
+                    .category("orders")
+                    .data("lines", new.lines.len())
+                    .data("total_cents", total),
+            );
+            let order = store::insert(transaction, user_id, new.lines, total).await?;
+            info!(order_id = %order.id, %user_id, total_cents = total, "order placed");
+            let location = (LOCATION, format!("{PREFIX}/{}", order.id));
+            Ok(HttpResponse::Created().insert_header(location).insert_header(order.etag()).json(order))
+        })
+        .await
 }
 
-/// Lists orders.
+/// List orders
 ///
-/// The caller's or, for admins, those of all users; newest first, one page at a time.
+/// Returns the caller's orders; admins can list those of all users with `everyone=true`. The orders are sorted by creation
+/// time, newest first, and returned one page at a time.
 #[utoipa::path(
     get,
     path = "/orders",
@@ -82,7 +84,7 @@ pub(crate) async fn place(
     security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of orders", body = Page<Order>, headers(("link" = String))),
-        (status = 403, description = "Only admins list the orders of everyone", body = Problem, content_type = PROBLEM_JSON),
+        (status = 403, description = "`everyone=true` requires the role admin", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn list(
@@ -94,18 +96,19 @@ pub(crate) async fn list(
     Query(paging): Query<Paging>,
 ) -> Result {
     if filter.everyone && !caller.is_admin() {
-        return Err(Problem::forbidden("only admins list the orders of everyone"));
+        return Err(Problem::forbidden("`everyone=true` requires the role admin"));
     }
-    let of = if filter.everyone { Of(None) } else { Of::from(caller.id) };
-    let wanted = (filter.status, &created);
-    let orders = store::list(&database, of, wanted, &paging).await?;
-    let total = paging.count(store::count(&database, of, wanted)).await?;
+    let owner = if filter.everyone { OwnerFilter(None) } else { OwnerFilter::from(caller.id) };
+    let filters = (filter.status, &created);
+    let orders = store::list(&database, owner, filters, &paging).await?;
+    let total = paging.count(store::count(&database, owner, filters)).await?;
     Ok(paging.respond(&request, orders, total, |order| order.id))
 }
 
-/// Returns an order.
+/// Get an order
 ///
-/// The caller's or, for admins, anyone's. With `if-none-match` only when the order has changed.
+/// Admins can get the orders of all users. With `if-none-match`, the response is 304 without a body when the order has not
+/// changed.
 #[utoipa::path(
     get,
     path = "/orders/{id}",
@@ -114,18 +117,23 @@ pub(crate) async fn list(
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The order", body = Order, headers(("etag" = String))),
-        (status = 304, description = "The client's copy is current"),
-        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM_JSON),
+        (status = 304, description = "The order has not changed"),
+        (status = 404, description = "The order does not exist or belongs to another user", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
-pub(crate) async fn read(caller: Caller, database: Database, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
-    let order = store::find(&database, Of::seen_by(&caller), id).await?.ok_or_else(unknown)?;
-    Ok(known.respond(order.tag(), order))
+pub(crate) async fn get(
+    caller: Caller,
+    database: Database,
+    Path(id): Path<Uuid>,
+    if_none_match: IfNoneMatch,
+) -> Result {
+    let order = store::find(&database, OwnerFilter::visible_to(&caller), id).await?.ok_or_else(not_found)?;
+    Ok(if_none_match.respond(order.etag(), order))
 }
 
-/// Pays an order.
+/// Pay an order
 ///
-/// The order must be placed, and the caller's.
+/// The order must belong to the caller and have the status `placed`.
 #[utoipa::path(
     post,
     path = "/orders/{id}/pay",
@@ -133,20 +141,22 @@ pub(crate) async fn read(caller: Caller, database: Database, Path(id): Path<Uuid
     params(("id" = Uuid, Path, description = "The order's id"), IfMatch, Idempotent),
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "The order, now paid", body = Order, headers(("etag" = String))),
-        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM_JSON),
-        (status = 409, description = "The order's status does not allow it", body = Problem, content_type = PROBLEM_JSON),
-        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM_JSON),
+        (status = 200, description = "The paid order", body = Order, headers(("etag" = String)),
+            example = json!(Order::example(Status::Paid))),
+        (status = 404, description = "The order does not exist or belongs to another user", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "The order's status does not allow it, or a request with this key is in progress",
+            body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The order does not match `if-match`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
-pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, once: Idempotent) -> Result {
-    let of = Of::from(caller.id);
-    advance(once, caller, (of, id, wanted), Move::Pay).await
+pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, if_match: IfMatch, idempotent: Idempotent) -> Result {
+    let owner = OwnerFilter::from(caller.id);
+    change_status(idempotent, caller, (owner, id, if_match), Action::Pay).await
 }
 
-/// Ships an order.
+/// Ship an order
 ///
-/// The order must be paid; it may be any user's. For admins.
+/// Requires the role admin. The order may belong to any user and must have the status `paid`.
 #[utoipa::path(
     post,
     path = "/orders/{id}/ship",
@@ -154,20 +164,27 @@ pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, o
     params(("id" = Uuid, Path, description = "The order's id"), IfMatch, Idempotent),
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "The order, now shipped", body = Order, headers(("etag" = String))),
+        (status = 200, description = "The shipped order", body = Order, headers(("etag" = String)),
+            example = json!(Order::example(Status::Shipped))),
         (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM_JSON),
-        (status = 409, description = "The order's status does not allow it", body = Problem, content_type = PROBLEM_JSON),
-        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "The order does not exist or belongs to another user", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "The order's status does not allow it, or a request with this key is in progress",
+            body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The order does not match `if-match`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
-pub(crate) async fn ship(Admin(caller): Admin, Path(id): Path<Uuid>, wanted: IfMatch, once: Idempotent) -> Result {
-    advance(once, caller, (Of(None), id, wanted), Move::Ship).await
+pub(crate) async fn ship(
+    Admin(caller): Admin,
+    Path(id): Path<Uuid>,
+    if_match: IfMatch,
+    idempotent: Idempotent,
+) -> Result {
+    change_status(idempotent, caller, (OwnerFilter(None), id, if_match), Action::Ship).await
 }
 
-/// Cancels an order.
+/// Cancel an order
 ///
-/// The caller's or, for admins, anyone's. It must be placed or paid, and not shipped yet.
+/// The order must have the status `placed` or `paid`. Admins can cancel the orders of all users.
 #[utoipa::path(
     post,
     path = "/orders/{id}/cancel",
@@ -175,44 +192,60 @@ pub(crate) async fn ship(Admin(caller): Admin, Path(id): Path<Uuid>, wanted: IfM
     params(("id" = Uuid, Path, description = "The order's id"), IfMatch, Idempotent),
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "The order, now cancelled", body = Order, headers(("etag" = String))),
-        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM_JSON),
-        (status = 409, description = "The order's status does not allow it", body = Problem, content_type = PROBLEM_JSON),
-        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM_JSON),
+        (status = 200, description = "The cancelled order", body = Order, headers(("etag" = String)),
+            example = json!(Order::example(Status::Cancelled))),
+        (status = 404, description = "The order does not exist or belongs to another user", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "The order's status does not allow it, or a request with this key is in progress",
+            body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The order does not match `if-match`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
-pub(crate) async fn cancel(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, once: Idempotent) -> Result {
-    let of = Of::seen_by(&caller);
-    advance(once, caller, (of, id, wanted), Move::Cancel).await
+pub(crate) async fn cancel(caller: Caller, Path(id): Path<Uuid>, if_match: IfMatch, idempotent: Idempotent) -> Result {
+    let owner = OwnerFilter::visible_to(&caller);
+    change_status(idempotent, caller, (owner, id, if_match), Action::Cancel).await
 }
 
-async fn advance(once: Idempotent, caller: Caller, (of, id, wanted): (Of, Uuid, IfMatch), by: Move) -> Result {
-    let user = caller.id;
-    once.run(&caller, async move |on| {
-        let order = store::find(&mut *on, of, id).await?.ok_or_else(unknown)?;
-        wanted.check(&order.tag())?;
-        let from = order.status;
-        let Some(to) = next(from, by) else { return Err(refused(id, by, from)) };
-        add_breadcrumb(
-            Breadcrumb::new("moves an order").category("orders").data("from", from.as_str()).data("to", to.as_str()),
-        );
-        let Some(order) = store::advance(&mut *on, order, to).await? else {
-            // Another request was faster. Even when the move is still possible it is not what the client has decided on.
-            let now = store::find(&mut *on, of, id).await?.ok_or_else(unknown)?.status;
-            return Err(if wanted.is_present() { conditional::precondition_failed() } else { refused(id, by, now) });
-        };
-        info!(order_id = %id, user_id = %user, %from, %to, "order moved");
-        Ok(HttpResponse::Ok().insert_header(order.tag()).json(order))
-    })
-    .await
+async fn change_status(
+    idempotent: Idempotent,
+    caller: Caller,
+    (owner, id, if_match): (OwnerFilter, Uuid, IfMatch),
+    action: Action,
+) -> Result {
+    let user_id = caller.id;
+    idempotent
+        .run(&caller, async move |transaction| {
+            let order = store::find(&mut *transaction, owner, id).await?.ok_or_else(not_found)?;
+            if_match.check(&order.etag())?;
+            let from = order.status;
+            let Some(to) = status_after(from, action) else { return Err(rejected(id, action, from)) };
+            add_breadcrumb(
+                Breadcrumb::new("changing the status of an order")
+                    .category("orders")
+                    .data("from", from.as_str())
+                    .data("to", to.as_str()),
+            );
+            let Some(order) = store::set_status(&mut *transaction, order, to).await? else {
+                // Another request changed the order first. The action may still be allowed, but the client chose it for the
+                // previous status.
+                let now = store::find(&mut *transaction, owner, id).await?.ok_or_else(not_found)?.status;
+                return Err(if if_match.is_present() {
+                    conditional::precondition_failed()
+                } else {
+                    rejected(id, action, now)
+                });
+            };
+            info!(order_id = %id, %user_id, %from, %to, "order status changed");
+            Ok(HttpResponse::Ok().insert_header(order.etag()).json(order))
+        })
+        .await
 }
 
-fn refused(id: Uuid, by: Move, status: Status) -> Problem {
-    warn!(order_id = %id, %status, wanted = by.as_str(), "order not moved");
-    Problem::conflict(format!("this order cannot take the move {}: {}", by.as_str(), outlook(status)))
+fn rejected(id: Uuid, action: Action, status: Status) -> Problem {
+    warn!(order_id = %id, %status, action = action.as_str(), "order status change rejected");
+    Problem::conflict(rejection(status, action))
 }
 
-/// Another's order is as unknown as one that is not there.
-fn unknown() -> Problem {
+/// The same for another user's order, so that its existence stays private.
+fn not_found() -> Problem {
     Problem::not_found("order")
 }

@@ -1,4 +1,4 @@
-//! What can be set below `blueprints.orders`.
+//! The settings in `blueprints.orders`.
 
 use std::time::Duration;
 
@@ -6,15 +6,16 @@ use cyanotype::remote::BaseUrl;
 use cyanotype::settings::section;
 
 section! {
-    /// What can be set below `blueprints.orders`.
+    /// The settings in `blueprints.orders`.
     pub(crate) struct OrdersSettings {
-        /// the process that serves users, such as http://127.0.0.1:8080, when this one does not
+        /// URL of the process that serves the users blueprint, such as http://127.0.0.1:8080; required when this process does
+        /// not serve it
         #[setting(Url)]
         pub users_url: Option<BaseUrl>,
-        /// milliseconds that it has to answer, for each try
+        /// Timeout of each request to the users process in milliseconds
         #[setting(Whole(1, 60_000), default = 2000)]
         users_timeout_ms: u64,
-        /// tries after one that brought no answer, or 502, 503 or 504
+        /// Maximum number of retries of a request to the users process that failed or returned 502, 503 or 504
         #[setting(Whole(0, 10), default = 2)]
         pub users_retries: u32,
     }

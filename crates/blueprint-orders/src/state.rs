@@ -1,4 +1,4 @@
-//! What may become of an order.
+//! The status of an order and its allowed changes.
 //!
 //! ```text
 //! placed ──pay──→ paid ──ship──→ shipped
@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A placed order is paid, then shipped; until then it can be cancelled.
+/// The status of an order. A placed order is paid and then shipped. It can be cancelled until it is shipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = OrderStatus, example = "placed")]
 #[serde(rename_all = "lowercase")]
@@ -21,37 +21,42 @@ pub(crate) enum Status {
     Cancelled,
 }
 
+/// A request to change the status of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Move {
+pub(crate) enum Action {
     Pay,
     Ship,
     Cancel,
 }
 
-/// The status that the move leads to, or `None` when it is not possible.
-pub(crate) const fn next(status: Status, by: Move) -> Option<Status> {
-    match (status, by) {
-        (Status::Placed, Move::Pay) => Some(Status::Paid),
-        (Status::Paid, Move::Ship) => Some(Status::Shipped),
-        (Status::Placed | Status::Paid, Move::Cancel) => Some(Status::Cancelled),
+/// The status after the action; `None` when the current status does not allow it.
+pub(crate) const fn status_after(status: Status, action: Action) -> Option<Status> {
+    match (status, action) {
+        (Status::Placed, Action::Pay) => Some(Status::Paid),
+        (Status::Paid, Action::Ship) => Some(Status::Shipped),
+        (Status::Placed | Status::Paid, Action::Cancel) => Some(Status::Cancelled),
         _ => None,
     }
 }
 
-/// Where an order stands and what is possible from there, for the one whose move was refused.
-pub(crate) fn outlook(status: Status) -> String {
-    let possible = Move::ALL.into_iter().filter(|by| next(status, *by).is_some());
-    let possible: Vec<&str> = possible.map(Move::as_str).collect();
-    match &possible[..] {
-        [] => format!("the order is {status}: nothing more can be done with it"),
-        moves => format!("the order is {status}: possible is {}", moves.join(" or ")),
+/// The reason why an action was rejected, and the actions that the current status allows.
+pub(crate) fn rejection(status: Status, action: Action) -> String {
+    if status_after(status, action).is_some() {
+        return format!("another request changed the status of this order to {status}; get the order and retry");
+    }
+    let allowed = Action::ALL.into_iter().filter(|action| status_after(status, *action).is_some());
+    let allowed: Vec<&str> = allowed.map(Action::as_str).collect();
+    let reason = format!("cannot {} this order: its status is {status}", action.as_str());
+    match &allowed[..] {
+        [] => format!("{reason}, which allows no further action"),
+        allowed => format!("{reason}, which allows only {}", allowed.join(" or ")),
     }
 }
 
 impl Status {
     const ALL: [Self; 4] = [Self::Placed, Self::Paid, Self::Shipped, Self::Cancelled];
 
-    /// As it is stored and sent.
+    /// The text in the database and in JSON.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Placed => "placed",
@@ -68,7 +73,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// What the database holds is no status.
+/// The database contains an unknown status.
 #[derive(Debug)]
 pub(crate) struct UnknownStatus(String);
 
@@ -88,10 +93,10 @@ impl TryFrom<String> for Status {
     }
 }
 
-impl Move {
+impl Action {
     const ALL: [Self; 3] = [Self::Pay, Self::Ship, Self::Cancel];
 
-    /// As its route has it.
+    /// The last segment of its route.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Pay => "pay",
@@ -103,12 +108,12 @@ impl Move {
 
 #[cfg(test)]
 mod tests {
-    use super::Move::{Cancel, Pay, Ship};
+    use super::Action::{Cancel, Pay, Ship};
     use super::Status::{Cancelled, Paid, Placed, Shipped};
     use super::*;
 
     #[test]
-    fn the_table() {
+    fn each_status_allows_its_actions() {
         let table = [
             //           pay         ship           cancel
             (Placed, [Some(Paid), None, Some(Cancelled)]),
@@ -117,20 +122,23 @@ mod tests {
             (Cancelled, [None, None, None]),
         ];
         for (status, expected) in table {
-            assert_eq!([Pay, Ship, Cancel].map(|by| next(status, by)), expected, "from {status}");
+            assert_eq!([Pay, Ship, Cancel].map(|action| status_after(status, action)), expected, "from {status}");
         }
     }
 
     #[test]
-    fn the_outlook_names_the_status_and_what_is_possible() {
-        assert_eq!(outlook(Placed), "the order is placed: possible is pay or cancel");
-        assert_eq!(outlook(Paid), "the order is paid: possible is ship or cancel");
-        assert_eq!(outlook(Shipped), "the order is shipped: nothing more can be done with it");
-        assert_eq!(outlook(Cancelled), "the order is cancelled: nothing more can be done with it");
+    fn a_rejection_names_the_status_and_the_allowed_actions() {
+        let changed = "another request changed the status of this order to paid; get the order and retry";
+        assert_eq!(rejection(Paid, Cancel), changed);
+        let text = |status| rejection(status, if status == Placed { Ship } else { Pay });
+        assert_eq!(text(Placed), "cannot ship this order: its status is placed, which allows only pay or cancel");
+        assert_eq!(text(Paid), "cannot pay this order: its status is paid, which allows only ship or cancel");
+        assert_eq!(text(Shipped), "cannot pay this order: its status is shipped, which allows no further action");
+        assert_eq!(text(Cancelled), "cannot pay this order: its status is cancelled, which allows no further action");
     }
 
     #[test]
-    fn what_is_stored_is_what_is_sent_and_can_be_read_again() {
+    fn a_status_has_one_text_in_json_and_in_the_database() {
         for status in Status::ALL {
             assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
             assert_eq!(Status::try_from(status.as_str().to_owned()).unwrap(), status);

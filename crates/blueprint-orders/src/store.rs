@@ -1,4 +1,4 @@
-//! All SQL of this blueprint. Each statement says whose orders it is about, so that no handler can forget it.
+//! All SQL of this blueprint. Queries take an [`OwnerFilter`], so that no handler can omit the check of the owner.
 
 use cyanotype::auth::Caller;
 use cyanotype::paging::{CreatedRange, Paging};
@@ -11,29 +11,29 @@ use crate::state::Status;
 
 type Result<T> = std::result::Result<T, DatabaseError>;
 
-/// Whose orders a statement is about: a user's, or with `None` those of all users.
+/// Limits a statement to the orders of one user; `None` includes those of all users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Of(pub Option<Uuid>);
+pub(crate) struct OwnerFilter(pub Option<Uuid>);
 
-impl Of {
-    /// An admin's are those of all users, another caller's their own.
-    pub(crate) fn seen_by(caller: &Caller) -> Self {
+impl OwnerFilter {
+    /// Admins reach the orders of all users, other callers only their own.
+    pub(crate) fn visible_to(caller: &Caller) -> Self {
         Self((!caller.is_admin()).then_some(caller.id))
     }
 
-    /// Of a user it is answered by the index of users, of all by that of ids.
+    /// The equality lets the database use the index on `user_id` for a single user; for all users it uses the primary key.
     const fn condition(self) -> &'static str {
         if self.0.is_some() { "user_id = $1" } else { "user_id = COALESCE($1, user_id)" }
     }
 }
 
-impl From<Uuid> for Of {
+impl From<Uuid> for OwnerFilter {
     fn from(user: Uuid) -> Self {
         Self(Some(user))
     }
 }
 
-/// An order with one of its lines.
+/// An order joined with one of its lines.
 struct Row {
     id: Uuid,
     user_id: Uuid,
@@ -60,17 +60,17 @@ cyanotype::from_row!(Row {
     unit_price_cents
 });
 
-/// Writes an order with all its lines.
+/// Inserts an order with all its lines.
 pub(crate) async fn insert(
     transaction: &mut Transaction,
-    user: Uuid,
+    user_id: Uuid,
     lines: Vec<Line>,
     total_cents: i64,
 ) -> Result<Order> {
     let (id, now, status) = (Uuid::now_v7(), time::now(), Status::Placed);
     let sql = "INSERT INTO orders (id, user_id, status, total_cents, created_at, updated_at)
                VALUES ($1, $2, $3, $4, $5, $5)";
-    transaction.execute(sql, &[&id, &user, &status.as_str(), &total_cents, &now]).await?;
+    transaction.execute(sql, &[&id, &user_id, &status.as_str(), &total_cents, &now]).await?;
 
     let positions: Vec<i64> = (0..).take(lines.len()).collect();
     let rows: Vec<String> = (0..lines.len()).map(|at| format!("($1, {})", placeholders(2 + 4 * at, 4))).collect();
@@ -80,20 +80,20 @@ pub(crate) async fn insert(
         values.extend::<[&dyn cyanotype::ToSql; 4]>([position, &line.sku, &line.quantity, &line.unit_price_cents]);
     }
     transaction.execute(&format!("{into} {}", rows.join(", ")), &values).await?;
-    Ok(Order { id, user_id: user, status, lines, total_cents, created_at: now, updated_at: now, version: 1 })
+    Ok(Order { id, user_id, status, lines, total_cents, created_at: now, updated_at: now, version: 1 })
 }
 
-pub(crate) async fn find(on: impl Executor, Of(user): Of, id: Uuid) -> Result<Option<Order>> {
+pub(crate) async fn find(executor: impl Executor, OwnerFilter(user): OwnerFilter, id: Uuid) -> Result<Option<Order>> {
     let sql =
         "SELECT id, user_id, status, total_cents, created_at, updated_at, version, sku, quantity, unit_price_cents
                FROM orders LEFT JOIN order_lines ON order_id = id
                WHERE id = $1 AND user_id = COALESCE($2, user_id) ORDER BY position";
-    Ok(orders(on.query(sql, &[&id, &user]).await?).pop())
+    Ok(group_rows(executor.query(sql, &[&id, &user]).await?).pop())
 }
 
 pub(crate) async fn list(
-    on: impl Executor,
-    of: Of,
+    executor: impl Executor,
+    owner: OwnerFilter,
     (status, created): (Option<Status>, &CreatedRange),
     paging: &Paging,
 ) -> Result<Vec<Order>> {
@@ -103,40 +103,41 @@ pub(crate) async fn list(
                AND created_at >= $4 AND created_at < $5 ORDER BY id DESC LIMIT $6) AS page
          LEFT JOIN order_lines ON order_id = id
          ORDER BY id DESC, position",
-        of.condition()
+        owner.condition()
     );
     let (from, before) = created.range();
     let status = status.map(Status::as_str);
-    let values: [&dyn cyanotype::ToSql; 6] = [&of.0, &paging.before(), &status, &from, &before, &paging.fetch_limit()];
-    Ok(orders(on.query(&sql, &values).await?))
+    let values: [&dyn cyanotype::ToSql; 6] =
+        [&owner.0, &paging.before(), &status, &from, &before, &paging.fetch_limit()];
+    Ok(group_rows(executor.query(&sql, &values).await?))
 }
 
 pub(crate) async fn count(
-    on: impl Executor,
-    of: Of,
+    executor: impl Executor,
+    owner: OwnerFilter,
     (status, created): (Option<Status>, &CreatedRange),
 ) -> Result<i64> {
     let sql = format!(
         "SELECT count(*) FROM orders WHERE {} AND status = COALESCE($2, status) AND created_at >= $3 AND created_at < $4",
-        of.condition()
+        owner.condition()
     );
     let (from, before) = created.range();
-    let (count,): (i64,) = on.query_one(&sql, &[&of.0, &status.map(Status::as_str), &from, &before]).await?;
+    let (count,): (i64,) = executor.query_one(&sql, &[&owner.0, &status.map(Status::as_str), &from, &before]).await?;
     Ok(count)
 }
 
-/// Moves an order to another status: of two requests that found the same version, only one does.
-pub(crate) async fn advance(on: impl Executor, order: Order, to: Status) -> Result<Option<Order>> {
+/// Sets the status of an order. Returns `None` when another request has changed the order since it was read.
+pub(crate) async fn set_status(executor: impl Executor, order: Order, status: Status) -> Result<Option<Order>> {
     let sql = "UPDATE orders SET status = $1, updated_at = $2, version = version + 1
                WHERE id = $3 AND version = $4
                RETURNING version";
     let now = time::now();
-    let moved: Option<(i64,)> = on.query_opt(sql, &[&to.as_str(), &now, &order.id, &order.version]).await?;
-    Ok(moved.map(|(version,)| Order { status: to, updated_at: now, version, ..order }))
+    let updated: Option<(i64,)> = executor.query_opt(sql, &[&status.as_str(), &now, &order.id, &order.version]).await?;
+    Ok(updated.map(|(version,)| Order { status, updated_at: now, version, ..order }))
 }
 
-/// The rows of an order are next to each other.
-fn orders(rows: Vec<Row>) -> Vec<Order> {
+/// Groups joined rows into orders. The rows of one order must be adjacent.
+fn group_rows(rows: Vec<Row>) -> Vec<Order> {
     let mut orders: Vec<Order> = Vec::new();
     for row in rows {
         let Row { id, user_id, status, total_cents, created_at, updated_at, version, .. } = row;
@@ -168,31 +169,31 @@ mod tests {
 
     async fn place(database: &Database, user: Uuid, skus: &[&str]) -> std::result::Result<Order, Problem> {
         let lines = lines(skus);
-        database.transaction(async move |on| Ok(insert(on, user, lines, 300).await?)).await
+        database.transaction(async move |transaction| Ok(insert(transaction, user, lines, 300).await?)).await
     }
 
     #[actix_web::test]
-    async fn lines_come_back_in_their_order_and_to_their_owner_only() {
+    async fn orders_are_returned_to_their_owner_only() {
         let (database, user) = (database().await, Uuid::now_v7());
         let order = place(&database, user, &["b", "a", "b"]).await.unwrap();
         let other = place(&database, user, &["c"]).await.unwrap();
-        let (owner, stranger) = (Of::from(user), Of::from(Uuid::now_v7()));
+        let (owner, stranger) = (OwnerFilter::from(user), OwnerFilter::from(Uuid::now_v7()));
         assert_eq!(find(&database, owner, order.id).await.unwrap(), Some(order.clone()));
         assert_eq!(find(&database, stranger, order.id).await.unwrap(), None);
-        assert_eq!(find(&database, Of(None), order.id).await.unwrap(), Some(order.clone()));
+        assert_eq!(find(&database, OwnerFilter(None), order.id).await.unwrap(), Some(order.clone()));
 
         let (all, paging) = ((None, &CreatedRange::default()), Paging { limit: 20, after: None, total: false });
         let newest_first = [other, order];
         assert_eq!(list(&database, owner, all, &paging).await.unwrap(), newest_first);
         assert_eq!(list(&database, stranger, all, &paging).await.unwrap(), []);
-        assert_eq!(list(&database, Of(None), all, &paging).await.unwrap(), newest_first);
-        for (of, expected) in [(owner, 2), (stranger, 0), (Of(None), 2)] {
-            assert_eq!(count(&database, of, all).await.unwrap(), expected);
+        assert_eq!(list(&database, OwnerFilter(None), all, &paging).await.unwrap(), newest_first);
+        for (filter, expected) in [(owner, 2), (stranger, 0), (OwnerFilter(None), 2)] {
+            assert_eq!(count(&database, filter, all).await.unwrap(), expected);
         }
     }
 
     #[actix_web::test]
-    async fn orders_are_listed_by_when_they_were_placed() {
+    async fn orders_are_filtered_by_creation_time() {
         let (database, user) = (database().await, Uuid::now_v7());
         let (first, second) =
             (place(&database, user, &["a"]).await.unwrap(), place(&database, user, &["b"]).await.unwrap());
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn an_order_without_its_lines_is_not_written() {
+    async fn a_failed_line_insert_rolls_back_the_order() {
         let (database, user) = (database().await, Uuid::now_v7());
         database.execute("DROP TABLE order_lines", &[]).await.unwrap();
         assert!(place(&database, user, &["a"]).await.is_err());
@@ -221,12 +222,12 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn an_order_is_moved_only_as_it_was_found() {
+    async fn a_stale_version_does_not_change_the_status() {
         let (database, user) = (database().await, Uuid::now_v7());
         let order = place(&database, user, &["a"]).await.unwrap();
-        let paid = advance(&database, order.clone(), Status::Paid).await.unwrap().unwrap();
+        let paid = set_status(&database, order.clone(), Status::Paid).await.unwrap().unwrap();
         assert_eq!((paid.status, &paid.lines, paid.version), (Status::Paid, &order.lines, 2));
         assert_eq!(find(&database, user.into(), order.id).await.unwrap(), Some(paid));
-        assert_eq!(advance(&database, order, Status::Paid).await.unwrap(), None);
+        assert_eq!(set_status(&database, order, Status::Paid).await.unwrap(), None);
     }
 }

@@ -1,6 +1,6 @@
-//! Who is an admin: for the operator's command, which works on the database itself.
+//! Admins: for the operator's command, which changes the database directly.
 //!
-//! No setting grants a role, since anyone can register any e-mail address.
+//! No setting grants a role, because anyone can register any e-mail address.
 
 use cyanotype::auth::Role;
 use cyanotype::{Database, DatabaseError};
@@ -8,10 +8,11 @@ use cyanotype::{Database, DatabaseError};
 use crate::store::Store;
 pub use crate::store::{Admin, ChangedRole};
 
-/// Gives the user of this id or e-mail address a role; `by` is who does it, for the audit. `None` when there is no such user.
+/// Sets the role of the user with this id or e-mail address; `by` names the operator in the audit table. Returns `None` when
+/// the user does not exist.
 ///
 /// # Errors
-/// When the database fails.
+/// If the database fails.
 pub async fn set_role(
     database: Database,
     user: &str,
@@ -21,10 +22,10 @@ pub async fn set_role(
     Store::new(database).set_role(user, role, by).await
 }
 
-/// The users who are admins, by e-mail address.
+/// All admins, sorted by e-mail address.
 ///
 /// # Errors
-/// When the database fails.
+/// If the database fails.
 pub async fn list(database: Database) -> Result<Vec<Admin>, DatabaseError> {
     Store::new(database).admins().await
 }

@@ -1,4 +1,4 @@
-//! This blueprint's part of the API document.
+//! The OpenAPI description of this blueprint's routes.
 
 use utoipa::OpenApi;
 
@@ -6,22 +6,22 @@ use crate::routes;
 
 #[derive(OpenApi)]
 #[openapi(paths(
-    routes::sign_up,
+    routes::register,
     routes::list,
     routes::sessions::login,
     routes::sessions::logout,
     routes::sessions::list_sessions,
     routes::sessions::revoke_other_sessions,
     routes::sessions::revoke_session,
-    routes::me,
-    routes::read,
-    routes::change,
+    routes::get_me,
+    routes::get,
+    routes::update,
     routes::delete
 ))]
-struct Users;
+struct Api;
 
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    let mut document = Users::openapi();
-    document.info.description = Some("Who may call, and how they show it".into());
+    let mut document = Api::openapi();
+    document.info.description = Some("Registration, login, sessions and user accounts".into());
     document
 }

@@ -1,18 +1,18 @@
-//! What other blueprints may know of users.
+//! The interface through which other blueprints look up users.
 
 use cyanotype::auth::Caller;
 use cyanotype::{LocalBoxFuture, Problem};
 use uuid::Uuid;
 
-/// Whether the caller may know of such a user, and there is one.
+/// Whether the user exists and is visible to the caller.
 pub type Exists<'a> = LocalBoxFuture<'a, Result<bool, Problem>>;
 
-/// Knows the users. A blueprint that needs it finds it with `resources.provided::<dyn UserDirectory>()`, a handler as
+/// Looks up users. A blueprint gets it with `resources.provided::<dyn UserDirectory>()`, a handler with
 /// `Data<dyn UserDirectory>`.
 pub trait UserDirectory: Send + Sync {
-    /// Whether there is a user of this id. A caller knows of themselves alone, an admin of everyone.
+    /// Whether a user with this id exists. Admins can see all users, other callers only themselves.
     ///
     /// # Errors
-    /// When the users are unavailable.
+    /// If the users are unavailable.
     fn exists<'a>(&'a self, caller: &'a Caller, id: Uuid) -> Exists<'a>;
 }

@@ -1,17 +1,17 @@
-//! One count of wrong passwords, and what each further one costs.
+//! Counts failed password checks, and calculates the delay after each.
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// One count of failures.
+/// A counter of failures, by its key in the database.
 #[derive(Debug, Clone)]
 pub(crate) struct Counter {
     pub key: String,
     pub rule: Rule,
 }
 
-/// How many failures cost nothing, and what each further one costs.
+/// The number of failures without a delay. The delays after further failures depend on the variant.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Rule {
     Account { free: u32 },
@@ -19,19 +19,19 @@ pub(crate) enum Rule {
 }
 
 impl Rule {
-    /// A count ends so long after its last delay.
-    pub(crate) const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_mins(15);
+    /// A counter expires this long after its last delay.
+    pub(crate) const EXPIRES_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
-    /// How long the next attempt must wait after so many failures: a second, and twice as long after each further one.
+    /// The delay of the next attempt after this many failures: one second, doubled after each further failure.
     pub(crate) fn delay(self, failures: i64) -> Duration {
-        // Many people can share an address: it is never blocked for long.
-        let (free, longest) = match self {
+        // Many users can share an address, so its maximum delay is short.
+        let (free, max_delay) = match self {
             Self::Account { free } => (free, Duration::from_mins(15)),
             Self::Address { free } => (free, Duration::from_mins(1)),
         };
         match failures - i64::from(free) {
             ..0 => Duration::ZERO,
-            beyond => Duration::from_secs(1 << beyond.min(32)).min(longest),
+            excess => Duration::from_secs(1 << excess.min(32)).min(max_delay),
         }
     }
 }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_failure_beyond_the_free_ones_costs_twice_as_much() {
+    fn each_failure_above_the_limit_doubles_the_delay() {
         let delays =
             |rule: Rule, failures: &[i64]| failures.iter().map(|it| rule.delay(*it).as_secs()).collect::<Vec<_>>();
         let account = Rule::Account { free: 3 };

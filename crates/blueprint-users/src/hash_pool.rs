@@ -1,7 +1,7 @@
-//! A few threads that hash passwords, and the queue in front of them.
+//! A pool of threads that hash passwords, with a bounded queue.
 //!
-//! A hash takes 19 MiB and a core for itself. More at once than there are cores would take memory and gain nothing, so the
-//! rest waits; more that wait than can be served soon are refused at once.
+//! A hash requires 19 MiB and an entire core. More concurrent hashes than cores would use memory without being faster, so they
+//! wait in the queue. When the queue is full, further hashes are rejected immediately.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -15,24 +15,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::hasher::Hasher;
 
-/// How long a thread keeps its memory for the next hash.
-const IDLE: Duration = Duration::from_secs(5);
+/// An idle thread releases its memory after this time.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Job = Box<dyn FnOnce(&mut Hasher) + Send>;
 
-/// The threads end with it.
+/// A thread pool. Its threads end when it is dropped.
 #[derive(Debug)]
 pub(crate) struct HashPool {
     /// One permit for each hash that runs or waits.
-    places: Arc<Semaphore>,
-    /// Registrations take half of the places at most, so that a flood of them leaves room for logins.
-    registrations: Arc<Semaphore>,
-    /// One permit for each thread: a hash waits here and not in the channel, so that it leaves the queue with its request.
-    threads: Arc<Semaphore>,
+    hash_permits: Arc<Semaphore>,
+    /// Registrations use at most half of the hash permits, so that a flood of them leaves capacity for logins.
+    registration_permits: Arc<Semaphore>,
+    /// One permit for each thread. A hash waits here, not in the channel, so that it leaves the queue when its request is
+    /// cancelled.
+    thread_permits: Arc<Semaphore>,
     jobs: Sender<Job>,
 }
 
-/// So many hashes wait that another one would wait too long.
+/// The hash queue is full.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HashQueueFull;
 
@@ -43,66 +44,69 @@ impl From<HashQueueFull> for Problem {
 }
 
 impl HashPool {
-    /// A pool of so many threads, at least one, in front of which `queue` hashes may wait.
+    /// Starts a pool with this number of threads and a queue of this length.
     ///
     /// # Errors
-    /// When the system starts no more threads.
+    /// If the system cannot start a thread.
     pub(crate) fn start(threads: usize, queue: usize) -> io::Result<Self> {
         let (jobs, receiver) = unbounded();
         for n in 0..threads {
             let receiver = receiver.clone();
             thread::Builder::new().name(format!("hash-{n}")).spawn(move || work(&receiver))?;
         }
-        let places = Arc::new(Semaphore::new(threads + queue));
-        let registrations = Arc::new(Semaphore::new((threads + queue).div_ceil(2)));
-        Ok(Self { places, registrations, threads: Arc::new(Semaphore::new(threads)), jobs })
+        let hash_permits = Arc::new(Semaphore::new(threads + queue));
+        let registration_permits = Arc::new(Semaphore::new((threads + queue).div_ceil(2)));
+        let thread_permits = Arc::new(Semaphore::new(threads));
+        Ok(Self { hash_permits, registration_permits, thread_permits, jobs })
     }
 
-    /// Waits for a thread, first come, first served. A request that leaves before its turn leaves the queue.
+    /// Waits for a thread, in first-in, first-out order. A cancelled request leaves the queue.
     ///
     /// # Errors
-    /// When the queue is full, at once.
-    pub(crate) async fn turn(&self) -> Result<Turn<'_>, HashQueueFull> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| HashQueueFull)?;
-        let thread = Arc::clone(&self.threads).acquire_owned().await.expect("the semaphore is never closed");
-        Ok(Turn { permits: vec![thread, place], jobs: &self.jobs })
+    /// If the queue is full, without waiting.
+    pub(crate) async fn acquire(&self) -> Result<ThreadPermit<'_>, HashQueueFull> {
+        let hash_permit = Arc::clone(&self.hash_permits).try_acquire_owned().map_err(|_| HashQueueFull)?;
+        let thread_permit =
+            Arc::clone(&self.thread_permits).acquire_owned().await.expect("the semaphore is never closed");
+        Ok(ThreadPermit { permits: vec![thread_permit, hash_permit], jobs: &self.jobs })
     }
 
     /// The same for a registration.
     ///
     /// # Errors
-    /// When the queue is full, or half full of registrations, at once.
-    pub(crate) async fn turn_to_register(&self) -> Result<Turn<'_>, HashQueueFull> {
-        let registration = Arc::clone(&self.registrations).try_acquire_owned().map_err(|_| HashQueueFull)?;
-        let mut turn = self.turn().await?;
-        turn.permits.push(registration);
-        Ok(turn)
+    /// If the queue is full, or half full of registrations, without waiting.
+    pub(crate) async fn acquire_for_registration(&self) -> Result<ThreadPermit<'_>, HashQueueFull> {
+        let registration_permit =
+            Arc::clone(&self.registration_permits).try_acquire_owned().map_err(|_| HashQueueFull)?;
+        let mut permit = self.acquire().await?;
+        permit.permits.push(registration_permit);
+        Ok(permit)
     }
 }
 
-/// A thread that waits for a hash.
-pub(crate) struct Turn<'a> {
+/// The permission to run one hash on a thread of the pool.
+pub(crate) struct ThreadPermit<'a> {
     permits: Vec<OwnedSemaphorePermit>,
     jobs: &'a Sender<Job>,
 }
 
-impl Turn<'_> {
-    /// Runs a hash. One that has begun runs to its end, with its place taken until then.
+impl ThreadPermit<'_> {
+    /// Runs a hash. Once started, it runs to completion and holds its permits until then, even if the request is cancelled.
     ///
     /// # Panics
-    /// When the hash does, with its panic.
+    /// Resumes a panic of the hash.
     pub(crate) async fn run<T: Send + 'static>(self, hash: impl FnOnce(&mut Hasher) -> T + Send + 'static) -> T {
         let (sender, receiver) = oneshot::channel();
         let permits = self.permits;
         let job: Job = Box::new(move |hasher: &mut Hasher| {
             let outcome = catch_unwind(AssertUnwindSafe(|| hash(hasher)));
-            // Before the response, so that its client finds the place free.
+            // Released before the response is sent, so that the next request of the same client finds them free.
             drop(permits);
-            // The request may be gone.
+            // The receiver is closed if the request was cancelled.
             let _ = sender.send(outcome);
         });
-        self.jobs.send(job).expect("the threads run as long as the pool");
-        let outcome = receiver.await.expect("a thread runs each job to its end");
+        self.jobs.send(job).expect("the threads run until the pool is dropped");
+        let outcome = receiver.await.expect("a thread runs each job to completion");
         outcome.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
@@ -110,7 +114,7 @@ impl Turn<'_> {
 fn work(jobs: &Receiver<Job>) {
     let mut hasher = Hasher::default();
     loop {
-        match jobs.recv_timeout(IDLE) {
+        match jobs.recv_timeout(IDLE_TIMEOUT) {
             Ok(job) => job(&mut hasher),
             Err(RecvTimeoutError::Timeout) => hasher.release(),
             Err(RecvTimeoutError::Disconnected) => return,
@@ -130,27 +134,27 @@ mod tests {
             &self,
             hash: impl FnOnce(&mut Hasher) -> T + Send + 'static,
         ) -> Result<T, HashQueueFull> {
-            Ok(self.turn().await?.run(hash).await)
+            Ok(self.acquire().await?.run(hash).await)
         }
     }
 
     type Request = tokio::task::JoinHandle<Result<&'static str, HashQueueFull>>;
 
-    /// Has a hash begin, which does not end before the sender is dropped, for this request.
-    async fn begin(pool: &Arc<HashPool>) -> (mpsc::Sender<()>, Request) {
-        let ((end, ended), (begun, has_begun)) = (mpsc::channel::<()>(), oneshot::channel());
+    /// Starts a request whose hash runs until the sender is dropped.
+    async fn start_hash(pool: &Arc<HashPool>) -> (mpsc::Sender<()>, Request) {
+        let ((finish, finished), (started, has_started)) = (mpsc::channel::<()>(), oneshot::channel());
         let pool = Arc::clone(pool);
         #[expect(clippy::disallowed_methods, reason = "a test, with no request")]
         let request = tokio::spawn(async move {
             let hash = move |_: &mut Hasher| {
-                begun.send(()).unwrap();
-                let _ = ended.recv();
+                started.send(()).unwrap();
+                let _ = finished.recv();
                 "done"
             };
             pool.run(hash).await
         });
-        has_begun.await.unwrap();
-        (end, request)
+        has_started.await.unwrap();
+        (finish, request)
     }
 
     fn pool(threads: usize, queue: usize) -> Arc<HashPool> {
@@ -158,11 +162,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_refuses_at_once() {
+    async fn a_full_queue_rejects_hashes_immediately() {
         let pool = pool(2, 1);
-        let (one, other) = (begin(&pool).await, begin(&pool).await);
+        let (one, other) = (start_hash(&pool).await, start_hash(&pool).await);
         let mut waiting = Box::pin(pool.run(|_| "waited"));
-        assert_eq!(waiting.as_mut().now_or_never(), None, "there is a place in the queue");
+        assert_eq!(waiting.as_mut().now_or_never(), None, "the hash waits in the queue");
         assert_eq!(pool.run(|_| ()).now_or_never(), Some(Err(HashQueueFull)));
 
         drop(one.0);
@@ -174,66 +178,66 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn registrations_leave_half_of_the_places_to_logins() {
+    async fn registrations_use_at_most_half_of_the_permits() {
         let pool = pool(1, 3);
-        let (running, request) = begin(&pool).await;
-        let mut first = Box::pin(pool.turn_to_register());
-        let mut second = Box::pin(pool.turn_to_register());
+        let (running, request) = start_hash(&pool).await;
+        let mut first = Box::pin(pool.acquire_for_registration());
+        let mut second = Box::pin(pool.acquire_for_registration());
         assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
-        assert!(matches!(pool.turn_to_register().now_or_never(), Some(Err(HashQueueFull))));
-        assert!(pool.turn().now_or_never().is_none(), "a login still finds a place");
+        assert!(matches!(pool.acquire_for_registration().now_or_never(), Some(Err(HashQueueFull))));
+        assert!(pool.acquire().now_or_never().is_none(), "a login can still wait");
         drop((first, second, running));
         assert_eq!(request.await.unwrap(), Ok("done"));
     }
 
     #[tokio::test]
-    async fn a_hash_whose_request_has_gone_leaves_the_queue() {
+    async fn a_cancelled_request_leaves_the_queue() {
         let pool = pool(1, 1);
-        let (running, request) = begin(&pool).await;
+        let (running, request) = start_hash(&pool).await;
         let runs = Arc::new(AtomicUsize::new(0));
         let count = |runs: &Arc<AtomicUsize>| {
             let runs = Arc::clone(runs);
             move |_: &mut Hasher| runs.fetch_add(1, Ordering::Relaxed)
         };
-        let mut gone = Box::pin(pool.run(count(&runs)));
-        assert_eq!(gone.as_mut().now_or_never(), None);
+        let mut cancelled = Box::pin(pool.run(count(&runs)));
+        assert_eq!(cancelled.as_mut().now_or_never(), None);
         assert_eq!(pool.run(count(&runs)).now_or_never(), Some(Err(HashQueueFull)));
-        drop(gone);
-        // Its place is free though the thread has not come to it.
+        drop(cancelled);
+        // Its permit is released before any thread has handled it.
         let mut next = Box::pin(pool.run(count(&runs)));
         assert_eq!(next.as_mut().now_or_never(), None);
         drop(running);
-        assert_eq!(next.await, Ok(0), "the one before it never ran");
+        assert_eq!(next.await, Ok(0), "the cancelled hash never ran");
         assert_eq!(request.await.unwrap(), Ok("done"));
     }
 
     #[tokio::test]
-    async fn a_hash_that_has_begun_runs_to_its_end() {
+    async fn a_started_hash_runs_to_completion() {
         let pool = pool(1, 0);
-        let (running, request) = begin(&pool).await;
+        let (running, request) = start_hash(&pool).await;
         request.abort();
         assert!(request.await.unwrap_err().is_cancelled());
-        // It still has the only place.
+        // The hash still holds the only permit.
         assert_eq!(pool.run(|_| ()).now_or_never(), Some(Err(HashQueueFull)));
         drop(running);
-        while pool.places.available_permits() == 0 {
+        while pool.hash_permits.available_permits() == 0 {
             tokio::task::yield_now().await;
         }
         assert_eq!(pool.run(|_| "next").await, Ok("next"));
     }
 
     #[tokio::test]
-    async fn a_panic_is_its_requests_and_the_thread_goes_on() {
+    async fn a_panic_reaches_its_request_and_the_thread_continues() {
         let pool = pool(1, 0);
         for _ in 0..3 {
-            let panic = AssertUnwindSafe(pool.run(|_| -> () { panic!("a test's own") })).catch_unwind().await;
-            assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"a test's own"));
+            let panic = AssertUnwindSafe(pool.run(|_| -> () { panic!("a test panic") })).catch_unwind().await;
+            assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"a test panic"));
         }
         assert_eq!(pool.run(|_| "next").await, Ok("next"));
     }
 
     #[tokio::test]
-    async fn each_thread_has_one_hash_at_a_time() {
+    async fn each_thread_runs_one_hash_at_a_time() {
         let pool = pool(3, 100);
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let hashes = (0..60).map(|_| {
@@ -257,7 +261,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_full_queue_is_503_for_now() {
+    async fn a_full_queue_returns_503_with_retry_after() {
         let response = actix_web::ResponseError::error_response(&Problem::from(HashQueueFull));
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
         assert_eq!((response.status().as_u16(), retry_after), (503, Some("1")));

@@ -1,4 +1,4 @@
-//! Argon2id in memory that is used again for the next password.
+//! Argon2id hashing that reuses its memory.
 
 use argon2::password_hash::Error;
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
@@ -6,22 +6,22 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use rand::TryRng;
 use rand::rngs::SysRng;
 
-/// Of the length of a real salt, so that hashing with it costs as much.
+/// Has the length of a real salt, so that hashing with it costs the same.
 const DUMMY_SALT: &[u8; 16] = b"a dummy's salt 1";
 
-/// Space for more blocks than a hash of today fills, 19 MiB; only what is filled becomes resident. glibc maps what is larger
-/// than 32 MiB by itself and unmaps it as soon as it is freed. Anything smaller comes from a heap once a block like it was
-/// freed, and that heap is not returned to the system.
+/// The number of blocks to allocate: 33 MiB, more than the 19 MiB that a hash fills; unfilled blocks do not become resident.
+/// glibc always maps allocations larger than 32 MiB separately and unmaps them when they are freed. After the first such free,
+/// smaller allocations come from a heap that is not returned to the system.
 const CAPACITY: usize = 33 * 1024;
 
-/// The memory of one thread that hashes.
+/// Hashes passwords in the memory of one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Hasher {
     blocks: Vec<Block>,
 }
 
 impl Hasher {
-    /// Hashes a password with a new salt, at today's cost: a PHC string that has both in it.
+    /// Hashes a password with a new salt and the current parameters. Returns a PHC string, which contains both.
     pub(crate) fn hash(&mut self, password: &str) -> Result<String, Error> {
         let (algorithm, version, params) = (Algorithm::default(), Version::default(), Params::default());
         let mut salt = [0; Salt::RECOMMENDED_LENGTH];
@@ -37,18 +37,18 @@ impl Hasher {
         Ok(hash.to_string())
     }
 
-    /// Whether a password is the one of a PHC string, at the cost that the string has.
+    /// Whether a password matches a PHC string, with the parameters that the string contains.
     pub(crate) fn verify(&mut self, password: &str, stored: &str) -> Result<bool, Error> {
         let stored = PasswordHash::new(stored)?;
         let algorithm = Algorithm::try_from(stored.algorithm.as_str())?;
         let version = stored.version.map(Version::try_from).transpose()?.unwrap_or_default();
         let argon2 = Argon2::new(algorithm, version, Params::try_from(&stored)?);
         let salt = stored.salt.as_ref().ok_or(Error::SaltInvalid)?;
-        // The comparison takes the same time wherever the two differ.
+        // `Output` compares in constant time.
         Ok(Some(self.output(&argon2, password, salt)?) == stored.hash)
     }
 
-    /// Takes as long as verifying a password, for a user who does not exist.
+    /// Takes as long as `verify`, for a user who does not exist.
     pub(crate) fn verify_dummy(&mut self, password: &str) -> Result<(), Error> {
         self.output(&Argon2::default(), password, DUMMY_SALT).map(drop)
     }
@@ -79,7 +79,7 @@ mod tests {
 
     const PASSWORD: &str = "correct horse";
 
-    /// A hash as the library makes it by itself, at another cost.
+    /// A hash with other parameters, made by the library alone.
     fn stored(
         algorithm: Algorithm,
         version: Version,
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_verified_by_its_hash_alone() {
+    fn a_password_matches_only_its_own_hash() {
         let mut hasher = Hasher::default();
         let stored = hasher.hash(PASSWORD).unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
@@ -106,13 +106,13 @@ mod tests {
     }
 
     #[test]
-    fn each_hash_has_a_salt_of_its_own() {
+    fn each_hash_has_a_new_salt() {
         let mut hasher = Hasher::default();
         assert_ne!(hasher.hash(PASSWORD).unwrap(), hasher.hash(PASSWORD).unwrap());
     }
 
     #[test]
-    fn hashes_of_any_cost_are_verified_in_the_same_memory() {
+    fn hashes_with_any_parameters_are_verified_in_the_same_memory() {
         let mut hasher = Hasher::default();
         let costs = [(40_000, 1, 1), (64, 3, 4), (19_456, 2, 1), (8, 1, 1)];
         for (cost, length) in costs.into_iter().zip([32, 16, 64, 32]) {
@@ -130,16 +130,16 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_used_again() {
+    fn memory_is_reused() {
         let mut hasher = Hasher::default();
         hasher.hash(PASSWORD).unwrap();
-        // A hash of 8 blocks, for which memory of its own would be smaller.
+        // This hash needs only 8 blocks.
         assert!(hasher.verify(PASSWORD, &stored(Algorithm::Argon2id, Version::V0x13, (8, 1, 1), 32)).unwrap());
         assert_eq!((hasher.blocks.len(), hasher.blocks.capacity()), (19_456, CAPACITY));
     }
 
     #[test]
-    fn a_stored_hash_that_cannot_be_read_is_an_error_and_no_wrong_password() {
+    fn an_unreadable_hash_is_an_error_not_a_mismatch() {
         let mut hasher = Hasher::default();
         for unreadable in ["plain", "$argon2id$v=19$m=19456,t=2,p=1", "$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q"] {
             assert!(hasher.verify(PASSWORD, unreadable).is_err(), "{unreadable}");

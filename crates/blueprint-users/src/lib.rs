@@ -1,26 +1,26 @@
-//! The users blueprint: who may call, and how they show it.
+//! The users blueprint: registration, login, sessions and user accounts.
 //!
-//! | route | answers |
+//! | route | response |
 //! | --- | --- |
-//! | `POST /users` | 201: a new user |
-//! | `POST /users/login` | 200: a bearer token for an e-mail address and its password |
-//! | `POST /users/logout` | 204: the token it came with is gone |
-//! | `GET /users` | 200: a page of users, for admins |
-//! | `GET /users/me` | 200: the caller |
-//! | `GET /users/me/sessions` | 200: the caller's sessions |
-//! | `DELETE /users/me/sessions` | 204: all sessions of the caller but this one are gone |
-//! | `DELETE /users/me/sessions/{id}` | 204: that session is gone |
-//! | `GET /users/{id}` | 200: the caller; for admins, any user |
-//! | `PATCH /users/{id}` | 200: the caller, changed |
-//! | `DELETE /users/{id}` | 204: the caller is gone, with all sessions |
+//! | `POST /users` | 201 with the new user |
+//! | `POST /users/login` | 200 with a bearer token, for an e-mail address and its password |
+//! | `POST /users/logout` | 204; the session of the request's token ends |
+//! | `GET /users` | 200 with a page of users; admins only |
+//! | `GET /users/me` | 200 with the caller |
+//! | `GET /users/me/sessions` | 200 with the caller's sessions |
+//! | `DELETE /users/me/sessions` | 204; all other sessions of the caller end |
+//! | `DELETE /users/me/sessions/{id}` | 204; that session ends |
+//! | `GET /users/{id}` | 200 with the caller or, for admins, any user |
+//! | `PATCH /users/{id}` | 200 with the updated caller |
+//! | `DELETE /users/{id}` | 204; the caller and all their sessions are deleted |
 //!
-//! A user carries an `etag`, is read again with `If-None-Match`, and changed or deleted with `If-Match`. Another user is as
-//! unknown as one that does not exist. Roles are granted by the operator alone: see [`admins`].
+//! All routes except `POST /users` and `POST /users/login` require a bearer token. Users have an `etag` and support
+//! `if-none-match` and `if-match`. Another user returns 404, like one that does not exist. Only the operator grants roles: see
+//! [`admins`].
 //!
-//! All but the first two need a bearer token. Other blueprints learn whose it is through the core's
-//! [`Caller`](cyanotype::auth::Caller), which asks the [`Authenticator`](cyanotype::auth::Authenticator) that is provided
-//! here, and what they want to know of users through the [`UserDirectory`]. For a process that serves them without this
-//! blueprint, both are answered [`RemoteUsers`]; that is all there is without the feature `blueprint`.
+//! The blueprint provides two services to other blueprints. The [`Authenticator`](cyanotype::auth::Authenticator) verifies the
+//! bearer token of the core's [`Caller`](cyanotype::auth::Caller), and the [`UserDirectory`] looks up users. A process that does
+//! not serve this blueprint gets both from [`RemoteUsers`], which is available without the feature `blueprint`.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]

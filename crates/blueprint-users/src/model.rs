@@ -1,4 +1,4 @@
-//! What goes over the wire.
+//! JSON request and response bodies.
 
 use cyanotype::auth::Role;
 use cyanotype::conditional::ETag;
@@ -13,7 +13,7 @@ use crate::password::Password;
 use crate::password_policy;
 use crate::token::Token;
 
-/// An e-mail address, in lower case whatever was sent: one address is one user.
+/// An e-mail address. Converted to lower case, because it identifies one user.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Validate, ToSchema)]
 #[schema(
     value_type = String,
@@ -23,12 +23,16 @@ use crate::token::Token;
 )]
 #[serde(from = "String")]
 #[garde(transparent)]
-pub(crate) struct Email(#[garde(email, length(chars, max = 254), custom(of_a_name))] String);
+pub(crate) struct Email(#[garde(email, length(chars, max = 254), custom(host_is_a_name))] String);
 
-/// An address literal such as `ada@[127.0.0.1]` is an address as well, and of no use to anyone who registers.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde hands its context over by reference")]
-fn of_a_name(email: &str, (): &()) -> garde::Result {
-    if email.contains('[') { Err(garde::Error::new("must be of a host with a name")) } else { Ok(()) }
+/// Rejects address literals such as `ada@[127.0.0.1]`, which are valid but useless for a registration.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes its context by reference")]
+fn host_is_a_name(email: &str, (): &()) -> garde::Result {
+    if email.contains('[') {
+        Err(garde::Error::new("must have a host name after the @, not an IP address"))
+    } else {
+        Ok(())
+    }
 }
 
 impl Email {
@@ -36,15 +40,15 @@ impl Email {
         &self.0
     }
 
-    /// What is wrong with one that another user has.
+    /// The field error for an address that another user has.
     pub(crate) fn taken() -> FieldError {
-        FieldError { field: "email".into(), message: "is taken".into() }
+        FieldError { field: "email".into(), message: "is already in use".into() }
     }
 }
 
 impl From<String> for Email {
     fn from(text: String) -> Self {
-        // The addresses that are valid here are ASCII.
+        // Only ASCII addresses are valid.
         Self(text.to_ascii_lowercase())
     }
 }
@@ -55,8 +59,8 @@ impl From<String> for Email {
 pub(crate) struct Registration {
     #[garde(dive)]
     pub email: Email,
-    /// Neither one of the most common passwords nor the e-mail address or its part before the `@`, whatever the case. Compared
-    /// in its NFKC form, which also must have 8 characters.
+    /// Must not be one of the most common passwords, the e-mail address, or the part of the address before the `@`, regardless
+    /// of case. The NFKC form of the password is compared, and must have at least 8 characters, too.
     #[schema(
         value_type = String,
         format = "password",
@@ -76,7 +80,7 @@ pub(crate) struct Registration {
 }
 
 /// The e-mail address and password of a user.
-// Without the limits of a registration: what cannot be known is simply wrong.
+// Without the validation of a registration: an invalid e-mail address or password is a failed login.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Login {
@@ -87,7 +91,7 @@ pub(crate) struct Login {
     pub password: Password,
 }
 
-/// Changes of a user; what is left out or null stays as it is. A new e-mail address or password requires
+/// The changes to a user. Omitted and null fields stay unchanged. A new e-mail address or password requires
 /// `current_password`.
 #[derive(Debug, Deserialize, Validate, ToSchema)]
 #[schema(as = UserChange)]
@@ -98,7 +102,7 @@ pub(crate) struct Change {
     pub name: Option<String>,
     #[garde(dive)]
     pub email: Option<Email>,
-    /// Ends all other sessions. Under the rules of a registration's password.
+    /// The new password, with the rules of a registration. Ends all other sessions of the user.
     #[schema(
         value_type = Option<String>,
         format = "password",
@@ -108,7 +112,7 @@ pub(crate) struct Change {
     )]
     #[garde(length(chars, min = 8, max = 1024), inner(custom(password_policy::strength)))]
     pub password: Option<Password>,
-    /// The password that the user has now; required with a new e-mail address or a new password.
+    /// The current password; required with a new e-mail address or a new password.
     #[schema(value_type = Option<String>, format = "password", max_length = 1024, example = "correct horse battery staple")]
     #[garde(length(chars, max = 1024))]
     pub current_password: Option<Password>,
@@ -123,7 +127,7 @@ pub(crate) struct User {
     pub email: String,
     #[schema(example = "Ada Lovelace")]
     pub name: String,
-    /// Granted by the operator alone.
+    /// The role, which only the operator can change.
     pub role: Role,
     #[schema(value_type = String, format = "date-time", example = "2026-11-26T09:30:00.123456Z")]
     #[serde(serialize_with = "time::serialize")]
@@ -131,7 +135,7 @@ pub(crate) struct User {
     #[schema(value_type = String, format = "date-time", example = "2026-11-26T09:31:00.123456Z")]
     #[serde(serialize_with = "time::serialize")]
     pub updated_at: Timestamp,
-    /// Counts its changes.
+    /// Incremented by each update; part of the entity tag.
     #[serde(skip)]
     pub version: i64,
 }
@@ -139,17 +143,20 @@ pub(crate) struct User {
 cyanotype::from_row!(User { id, email, name, role: String, created_at, updated_at, version });
 
 impl User {
-    pub(crate) fn tag(&self) -> ETag {
+    pub(crate) fn etag(&self) -> ETag {
         ETag::of(self.id, self.version)
     }
 }
 
 /// A session, with its bearer token.
-// The only answer that holds a token.
+// The only response that contains a token.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Session {
-    /// Authenticates requests in the header `authorization: Bearer TOKEN`.
-    #[schema(value_type = String, example = "Zk3vT0h6n1uQ8xYp2sLwJr9aBcDeFgHiKmNoPqRsTuV")]
+    /// Bearer token, to be sent in the header `authorization: Bearer TOKEN`.
+    #[schema(
+        value_type = String,
+        example = "c0535e4be2b79ffd93291305436bf889314e4a3faec05ecffcbb7df31ad9e51a"
+    )]
     pub token: Token,
     #[schema(example = "Bearer")]
     pub token_type: &'static str,
@@ -160,12 +167,12 @@ pub(crate) struct Session {
     pub user_id: Uuid,
 }
 
-/// A session as its user sees it.
+/// A session, without its token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct SessionItem {
     #[schema(example = "01890a5d-ac96-774b-bcce-b302099a8057")]
     pub id: Uuid,
-    /// The program that logged in, as it named itself.
+    /// The `user-agent` header of the login, cut to 200 characters.
     #[schema(required, example = "curl/8.5.0")]
     pub user_agent: Option<String>,
     #[schema(value_type = String, format = "date-time", example = "2026-11-26T09:30:00.123456Z")]
@@ -174,7 +181,8 @@ pub(crate) struct SessionItem {
     #[schema(value_type = String, format = "date-time", example = "2026-12-26T09:30:00.123456Z")]
     #[serde(serialize_with = "time::serialize")]
     pub expires_at: Timestamp,
-    /// Whether it is the session of this request.
+    /// Whether this is the session of the request.
+    #[schema(example = true)]
     pub is_current: bool,
 }
 
@@ -190,39 +198,44 @@ pub(crate) struct Sessions {
 mod tests {
     use super::*;
 
-    fn wrong(body: &str) -> Vec<String> {
+    fn invalid_fields(body: &str) -> Vec<String> {
         let registration: Registration = serde_json::from_str(body).unwrap();
         let report = registration.validate().err().unwrap_or_else(garde::Report::new);
         report.iter().map(|(path, _)| path.to_string()).collect()
     }
 
     #[test]
-    fn each_wrong_field_is_named() {
-        assert!(wrong(r#"{"email":"a@example.org","password":"correct horse","name":"A"}"#).is_empty());
-        assert_eq!(wrong(r#"{"email":"nobody","password":"1234567","name":""}"#), ["email", "name", "password"]);
+    fn each_invalid_field_is_named() {
+        assert!(invalid_fields(r#"{"email":"a@example.org","password":"correct horse","name":"A"}"#).is_empty());
         assert_eq!(
-            wrong(r#"{"email":"a\u0000@example.org","password":"correct horse","name":"\u0000"}"#),
+            invalid_fields(r#"{"email":"nobody","password":"1234567","name":""}"#),
+            ["email", "name", "password"]
+        );
+        assert_eq!(
+            invalid_fields(r#"{"email":"a\u0000@example.org","password":"correct horse","name":"\u0000"}"#),
             ["email", "name"]
         );
     }
 
     #[test]
-    fn passwords_and_names_count_in_characters() {
+    fn lengths_are_counted_in_characters() {
         let name = "é".repeat(200);
-        assert!(wrong(&format!(r#"{{"email":"a@example.org","password":"éééééééé","name":"{name}"}}"#)).is_empty());
-        assert_eq!(wrong(r#"{"email":"a@example.org","password":"ééééééé","name":"A"}"#), ["password"]);
+        assert!(
+            invalid_fields(&format!(r#"{{"email":"a@example.org","password":"éééééééé","name":"{name}"}}"#)).is_empty()
+        );
+        assert_eq!(invalid_fields(r#"{"email":"a@example.org","password":"ééééééé","name":"A"}"#), ["password"]);
     }
 
     #[test]
-    fn a_guessable_password_is_named() {
+    fn a_guessable_password_is_rejected() {
         for password in ["password1", "ADA.lovelace@example.org", "ada.lovelace"] {
             let body = format!(r#"{{"email":"Ada.Lovelace@example.org","password":"{password}","name":"A"}}"#);
-            assert_eq!(wrong(&body), ["password"]);
+            assert_eq!(invalid_fields(&body), ["password"]);
         }
     }
 
     #[test]
-    fn an_address_is_in_lower_case() {
+    fn an_address_is_converted_to_lower_case() {
         let email: Email = serde_json::from_str(r#""Ada@Example.ORG""#).unwrap();
         assert_eq!(email.as_str(), "ada@example.org");
     }

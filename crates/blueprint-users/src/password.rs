@@ -1,4 +1,4 @@
-//! Passwords, as clients send them.
+//! Passwords in requests.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use garde::rules::length::chars::HasChars;
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::hash_pool::Turn;
+use crate::hash_pool::ThreadPermit;
 
 /// A password.
 ///
-/// What is hashed is its NFKC form (NIST SP 800-63B): the same characters can be typed as different code points, by the
-/// keyboard or the system.
+/// The NFKC form is hashed (NIST SP 800-63B), because keyboards and systems encode the same characters as different code
+/// points.
 #[derive(Clone, Deserialize)]
 #[serde(from = "String")]
 pub(crate) struct Password {
     normalized: String,
-    /// As it was sent, where that differs.
+    /// The text that the client sent, if it differs.
     raw: Option<String>,
 }
 
@@ -35,7 +35,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// The characters that were sent: what the API document limits.
+/// Counts the characters that the client sent: the API document limits these.
 impl HasChars for Password {
     fn num_chars(&self) -> usize {
         self.raw.as_ref().unwrap_or(&self.normalized).chars().count()
@@ -47,22 +47,22 @@ impl Password {
         &self.normalized
     }
 
-    /// What is stored of it: a PHC string, with the salt and the cost in it.
+    /// Hashes the password into a PHC string, which contains the salt and the parameters.
     ///
     /// # Errors
-    /// When the system has no random numbers, or no memory.
-    pub(crate) async fn hash(self, turn: Turn<'_>) -> Result<String> {
-        Ok(turn.run(move |hasher| hasher.hash(&self.normalized)).await?)
+    /// If the system returns no random numbers or no memory.
+    pub(crate) async fn hash(self, permit: ThreadPermit<'_>) -> Result<String> {
+        Ok(permit.run(move |hasher| hasher.hash(&self.normalized)).await?)
     }
 
-    /// Whether it is the stored one. Without a stored one it never is, which takes as long to find out.
+    /// Whether the password matches the stored hash. Without a stored hash the result is `false`, after the same time.
     ///
     /// # Errors
-    /// When the stored hash cannot be read.
-    pub(crate) async fn verify(self, stored: Option<String>, turn: Turn<'_>) -> Result<bool> {
+    /// If the stored hash is unreadable.
+    pub(crate) async fn verify(self, stored: Option<String>, permit: ThreadPermit<'_>) -> Result<bool> {
         let verify = move |hasher: &mut crate::hasher::Hasher| {
-            // Earlier versions hashed the raw text. A wrong password that differs from its normal form takes two hashes,
-            // with a stored one or without.
+            // Earlier versions hashed the raw text. A wrong password that differs from its NFKC form costs two hashes, with or
+            // without a stored hash.
             for candidate in [Some(&self.normalized), self.raw.as_ref()].into_iter().flatten() {
                 match &stored {
                     Some(stored) if hasher.verify(candidate, stored)? => return Ok(true),
@@ -72,7 +72,7 @@ impl Password {
             }
             Ok::<_, argon2::password_hash::Error>(false)
         };
-        Ok(turn.run(verify).await?)
+        Ok(permit.run(verify).await?)
     }
 }
 
@@ -82,9 +82,9 @@ mod tests {
     use crate::hash_pool::HashPool;
     use crate::hasher::Hasher;
 
-    /// Typed on a Mac: e and an accent.
+    /// Two code points, `e` and an accent, as macOS produces them.
     const DECOMPOSED: &str = "cafe\u{301} correct";
-    /// Typed elsewhere: one character.
+    /// One code point, as other systems produce it.
     const COMPOSED: &str = "caf\u{e9} correct";
 
     fn password(text: &str) -> Password {
@@ -95,53 +95,53 @@ mod tests {
         HashPool::start(1, 1).unwrap()
     }
 
-    async fn is(stored: &str, text: &str) -> bool {
-        password(text).verify(Some(stored.to_owned()), pool().turn().await.unwrap()).await.unwrap()
+    async fn verifies(stored: &str, text: &str) -> bool {
+        password(text).verify(Some(stored.to_owned()), pool().acquire().await.unwrap()).await.unwrap()
     }
 
     #[tokio::test]
-    async fn what_was_hashed_is_verified_and_nothing_else() {
-        let stored = password("correct horse").hash(pool().turn().await.unwrap()).await.unwrap();
-        assert!(is(&stored, "correct horse").await);
-        assert!(!is(&stored, "correct horsf").await);
+    async fn only_the_hashed_password_verifies() {
+        let stored = password("correct horse").hash(pool().acquire().await.unwrap()).await.unwrap();
+        assert!(verifies(&stored, "correct horse").await);
+        assert!(!verifies(&stored, "correct horsf").await);
     }
 
     #[tokio::test]
-    async fn a_password_of_an_unknown_user_is_wrong() {
-        assert!(!password("anything").verify(None, pool().turn().await.unwrap()).await.unwrap());
-        assert!(!password(DECOMPOSED).verify(None, pool().turn().await.unwrap()).await.unwrap());
+    async fn any_password_of_an_unknown_user_is_wrong() {
+        assert!(!password("anything").verify(None, pool().acquire().await.unwrap()).await.unwrap());
+        assert!(!password(DECOMPOSED).verify(None, pool().acquire().await.unwrap()).await.unwrap());
     }
 
     #[tokio::test]
-    async fn a_stored_hash_that_cannot_be_read_is_an_error() {
-        assert!(password("anything").verify(Some("plain".to_owned()), pool().turn().await.unwrap()).await.is_err());
+    async fn an_unreadable_hash_is_an_error() {
+        assert!(password("anything").verify(Some("plain".to_owned()), pool().acquire().await.unwrap()).await.is_err());
     }
 
     #[tokio::test]
-    async fn equal_characters_are_one_password_however_they_were_typed() {
+    async fn equivalent_code_points_are_the_same_password() {
         for text in [COMPOSED, DECOMPOSED, "ｃafé correct"] {
-            let stored = password(text).hash(pool().turn().await.unwrap()).await.unwrap();
+            let stored = password(text).hash(pool().acquire().await.unwrap()).await.unwrap();
             for again in [COMPOSED, DECOMPOSED, "ｃafé correct"] {
-                assert!(is(&stored, again).await, "{again:?} for {text:?}");
+                assert!(verifies(&stored, again).await, "{again:?} for {text:?}");
             }
-            assert!(!is(&stored, "cafe correct").await);
+            assert!(!verifies(&stored, "cafe correct").await);
         }
     }
 
     #[tokio::test]
     async fn a_hash_of_the_raw_text_still_verifies() {
         let stored = Hasher::default().hash(DECOMPOSED).unwrap();
-        assert!(is(&stored, DECOMPOSED).await);
-        assert!(!is(&stored, "cafe\u{301} corrects").await);
+        assert!(verifies(&stored, DECOMPOSED).await);
+        assert!(!verifies(&stored, "cafe\u{301} corrects").await);
     }
 
     #[test]
-    fn the_characters_that_were_sent_are_counted() {
+    fn characters_are_counted_before_normalization() {
         assert_eq!((password(COMPOSED).num_chars(), password(DECOMPOSED).num_chars()), (12, 13));
     }
 
     #[test]
-    fn debug_hides_it() {
+    fn debug_output_hides_the_password() {
         assert!(!format!("{:?}", password("hunter22")).contains("hunter22"));
     }
 }

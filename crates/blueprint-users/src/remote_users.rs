@@ -1,4 +1,4 @@
-//! The users of another process, asked over HTTP.
+//! Client for the users of another process, over HTTP.
 
 use actix_web::http::StatusCode;
 use cyanotype::Problem;
@@ -11,21 +11,21 @@ use uuid::Uuid;
 use crate::PREFIX;
 use crate::directory::{Exists, UserDirectory};
 
-/// A process that serves this blueprint.
+/// Client for a process that serves this blueprint.
 #[derive(Debug)]
 pub struct RemoteUsers {
     remote: Remote,
 }
 
 impl RemoteUsers {
-    /// The process at this address, which may be given with `/users` at its end or without.
+    /// A client for the process at this URL, with or without `/users` at the end.
     #[must_use]
     pub fn new(url: &BaseUrl, timeout: Duration, retries: u32) -> Self {
         Self { remote: Remote::new(url.without(PREFIX), timeout, retries) }
     }
 }
 
-/// What is read of a user.
+/// The fields of a user that are read.
 #[derive(Deserialize)]
 struct User {
     id: Uuid,
@@ -51,8 +51,8 @@ impl Authenticator for RemoteUsers {
 impl UserDirectory for RemoteUsers {
     fn exists<'a>(&'a self, caller: &'a Caller, id: Uuid) -> Exists<'a> {
         Box::pin(async move {
-            let asked = self.remote.get(&format!("{PREFIX}/{id}"), caller.token()).await;
-            let reply = asked.map_err(Problem::unavailable)?;
+            let result = self.remote.get(&format!("{PREFIX}/{id}"), caller.token()).await;
+            let reply = result.map_err(Problem::unavailable)?;
             match reply.status {
                 StatusCode::OK => Ok(true),
                 StatusCode::NOT_FOUND => Ok(false),
@@ -64,9 +64,9 @@ impl UserDirectory for RemoteUsers {
 
 fn unexpected(reply: &RemoteResponse) -> Problem {
     if reply.status == StatusCode::TOO_MANY_REQUESTS {
-        // It has counted the client that this process works for.
+        // The users process counts the original client, whose address this process forwards.
         let retry_after = reply.retry_after.unwrap_or_default();
         return Problem::too_many_requests(retry_after, "too many requests from this client");
     }
-    Problem::unavailable(format!("the users process answered {}", reply.status))
+    Problem::unavailable(format!("the users process returned status {}", reply.status))
 }

@@ -1,4 +1,4 @@
-//! What can be set below `blueprints.users`.
+//! The settings in `blueprints.users`.
 
 use std::num::NonZero;
 use std::thread::available_parallelism;
@@ -8,28 +8,29 @@ use cyanotype::settings::section;
 use crate::throttle::Limits;
 
 section! {
-    /// What can be set below `blueprints.users`.
+    /// The settings in `blueprints.users`.
     pub(crate) struct UsersSettings {
-        /// logins, registrations and password changes that may wait for a hashing thread; one more gets 503 with
-        /// `Retry-After` at once
+        /// Maximum number of logins, registrations and password changes that wait for a hashing thread; further ones get 503
+        /// with `Retry-After`
         #[setting(Whole(0, 10_000), default = 32)]
         pub login_queue: usize,
-        /// threads that hash passwords, with 19 MiB each while they are in use; one per core when not set
+        /// Number of threads that hash passwords; each uses 19 MiB while it is active; one per core if unset
         #[setting(Whole(1, 1024))]
         hash_threads: Option<NonZero<usize>>,
-        /// wrong passwords for one account from one block of addresses (an IPv4 /24, an IPv6 /48) before each further one
-        /// delays the next, by 1 s and then twice as long, up to 15 minutes; earlier attempts get 429; forgotten after 15
-        /// minutes without one; all processes on one database count together; 0 is no limit
+        /// Number of wrong passwords for one account from one address block (IPv4 /24, IPv6 /48) that cause the first delay of
+        /// further attempts: 1 s, doubled by each further wrong password up to 15 minutes; attempts during a delay get 429; the
+        /// count expires 15 minutes after the last delay and is shared by all processes with the same database; 0 disables the
+        /// limit
         #[setting(Whole(0, 1_000_000), default = 5)]
         login_failures_per_account: u32,
-        /// the same for one address (of IPv6 a /64), whatever the account; up to 1 minute
+        /// The same for one address (IPv6: one /64) and any account, with delays up to 1 minute
         #[setting(Whole(0, 1_000_000), default = 50)]
         login_failures_per_address: u32,
     }
 }
 
 impl UsersSettings {
-    /// One per core when not set.
+    /// One per core if unset.
     pub(crate) fn hash_threads(&self) -> usize {
         self.hash_threads.or_else(|| available_parallelism().ok()).map_or(1, NonZero::get)
     }

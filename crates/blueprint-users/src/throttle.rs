@@ -1,7 +1,7 @@
-//! How many passwords may be tried: for an account from one block of addresses, and from one address.
+//! Limits failed password checks: for one account from one address block, and from one address.
 //!
-//! An account is counted for each block of addresses by itself, so that a stranger does not lock out its owner. Whether there
-//! is such an account makes no difference.
+//! Each address block has its own count for an account, so that a stranger cannot lock out the owner. Failures for accounts that
+//! do not exist are counted in the same way.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -16,21 +16,21 @@ use crate::password::Password;
 use crate::store::{Failures, Store};
 use crate::token;
 
-/// How many failures cost nothing; 0 is no limit.
+/// The number of failures before the first delay; 0 disables the limit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub per_account: u32,
     pub per_address: u32,
 }
 
-/// Verifies passwords, as long as not too many were wrong.
+/// Verifies passwords, and rejects attempts after too many failures.
 #[derive(Debug)]
 pub(crate) struct Throttle {
     store: Store,
     pool: Arc<HashPool>,
     limits: Limits,
-    /// The passwords of one account are verified one after the other, so that each finds those before it counted. Accounts
-    /// share a lock by chance.
+    /// Passwords of one account are verified one at a time, so that each attempt observes the failures of earlier ones. The lock
+    /// is chosen by a hash of the address, so accounts can share one.
     locks: [Mutex<()>; 64],
 }
 
@@ -39,10 +39,10 @@ impl Throttle {
         Self { store, pool, limits, locks: std::array::from_fn(|_| Mutex::new(())) }
     }
 
-    /// Whether the password is the stored one of the account with this e-mail address.
+    /// Whether the password matches the stored hash of the account with this e-mail address.
     ///
     /// # Errors
-    /// 429 when too many were wrong, 503 when too many wait to be verified.
+    /// 429 after too many failures, 503 if the hash queue is full.
     pub(crate) async fn verify(
         self: Arc<Self>,
         (email, client): (String, ClientAddress),
@@ -50,7 +50,7 @@ impl Throttle {
         stored: Option<String>,
     ) -> Result<bool> {
         let counters = counters(self.limits, &email, client);
-        // A client that hangs up does not keep its attempt from being counted.
+        // In a separate task, so that the attempt is counted even if the client disconnects.
         cyanotype::spawn(async move { self.verify_and_count(&email, counters, password, stored).await }).await?
     }
 
@@ -61,20 +61,20 @@ impl Throttle {
         password: Password,
         stored: Option<String>,
     ) -> Result<bool> {
-        // Most of a flood ends here.
-        self.refuse_blocked(&counters).await?;
-        let turn = self.pool.turn().await?;
+        // Rejects most attempts of a flood early.
+        self.reject_blocked(&counters).await?;
+        let permit = self.pool.acquire().await?;
         let _lock = self.lock_of(email).await;
-        // Those that were verified meanwhile may have been wrong: many at once are no way around it.
-        let has_failures = self.refuse_blocked(&counters).await?;
-        let is_right = password.verify(stored, turn).await?;
+        // Checked again: concurrent attempts may have failed in the meantime.
+        let has_failures = self.reject_blocked(&counters).await?;
+        let is_right = password.verify(stored, permit).await?;
         if !is_right {
             self.store.count_failure(counters).await?;
         } else if has_failures {
-            // Of the account alone: who has one account could go on with others.
+            // Only the count of the account: the owner of one account could otherwise keep trying others.
             let account = counters.iter().find(|counter| matches!(counter.rule, Rule::Account { .. }));
             if let Some(account) = account {
-                self.store.forget_failures(account).await?;
+                self.store.reset_failures(account).await?;
             }
         }
         Ok(is_right)
@@ -86,7 +86,10 @@ impl Throttle {
     }
 
     /// Whether any failures are counted.
-    async fn refuse_blocked(&self, counters: &[Counter]) -> Result<bool> {
+    ///
+    /// # Errors
+    /// 429 during a delay.
+    async fn reject_blocked(&self, counters: &[Counter]) -> Result<bool> {
         let Failures { blocked_for, any } = self.store.failures(counters).await?;
         match blocked_for {
             None => Ok(any),
@@ -99,7 +102,7 @@ impl Throttle {
 }
 
 fn counters(limits: Limits, email: &str, address: ClientAddress) -> Vec<Counter> {
-    let counter = |rule: Rule, of: String| Counter { key: token::hash(&of), rule };
+    let counter = |rule: Rule, subject: String| Counter { key: token::hash(&subject), rule };
     let account = (limits.per_account > 0).then(|| {
         let rule = Rule::Account { free: limits.per_account };
         counter(rule, format!("account {email}\n{}", block(address.ip())))
@@ -111,7 +114,7 @@ fn counters(limits: Limits, email: &str, address: ClientAddress) -> Vec<Counter>
     account.into_iter().chain(address).collect()
 }
 
-/// The addresses that are near: an IPv4 /24, an IPv6 /48.
+/// The block of an address: an IPv4 /24 or an IPv6 /48.
 fn block(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(it) => Ipv4Addr::from_bits(it.to_bits() & (u32::MAX << 8)).into(),
@@ -124,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_is_counted_by_blocks_of_addresses() {
+    fn an_account_has_one_count_per_address_block() {
         let limits = Limits { per_account: 5, per_address: 50 };
         let keys = |email: &str, address: &str| {
             let address: IpAddr = address.parse().expect("an address");

@@ -1,4 +1,4 @@
-//! Session tokens: opaque to the client, and of no use to whoever reads the database.
+//! Session tokens: opaque to clients, and stored only as hashes.
 
 use std::fmt;
 
@@ -12,13 +12,13 @@ use sha2::{Digest, Sha256};
 
 const BYTES: usize = 32;
 
-/// A token as the client gets it, once: 64 hexadecimal digits.
+/// A bearer token of 64 hexadecimal digits, which only the login response contains.
 #[derive(Clone, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Token(String);
 
 impl Token {
-    /// A fresh token from the system's random numbers.
+    /// A new token from the random number generator of the system.
     pub(crate) fn random() -> std::result::Result<Self, SysError> {
         let mut bytes = [0; BYTES];
         SysRng.try_fill_bytes(&mut bytes)?;
@@ -36,7 +36,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// What is stored of a token. A fast hash will do, without salt: nobody guesses 256 random bits.
+/// The hash of a token for the database. A fast hash without salt is enough for 256 random bits.
 pub(crate) fn hash(token: &str) -> String {
     hex(&Sha256::digest(token.as_bytes()))
 }
@@ -46,9 +46,11 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|nibble| char::from(DIGITS[usize::from(nibble)])).collect()
 }
 
-/// The hash of the token that the request came with. A handler that asks for a [`Caller`](cyanotype::auth::Caller) is not reached without one.
-pub(crate) fn presented(request: &HttpRequest) -> Result<String> {
-    let token = bearer_token(request).ok_or_else(|| Problem::unauthorized("send a bearer token"))?;
+/// The hash of the bearer token of the request. Handlers with a [`Caller`](cyanotype::auth::Caller) run only for requests with
+/// a token.
+pub(crate) fn hash_from_request(request: &HttpRequest) -> Result<String> {
+    let token = bearer_token(request)
+        .ok_or_else(|| Problem::unauthorized("send a bearer token in the authorization header"))?;
     Ok(hash(&token))
 }
 
@@ -62,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_tokens_are_alike_and_none_is_its_hash() {
+    fn tokens_are_unique_and_differ_from_their_hash() {
         let (one, other) = (Token::random().unwrap(), Token::random().unwrap());
         assert_eq!(one.0.len(), 2 * BYTES);
         assert_ne!(one.0, other.0);
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_hides_it() {
+    fn debug_output_hides_the_token() {
         let token = Token::random().unwrap();
         assert!(!format!("{token:?}").contains(&token.0));
     }

@@ -1,4 +1,4 @@
-//! The blueprint, and what it provides to the others.
+//! The blueprint, and the services that it provides to other blueprints.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{PREFIX, api, routes, token};
 
 cyanotype::embed_migrations!();
 
-/// The blueprint. It keeps nothing itself: all that lasts is in the database.
+/// The blueprint. It has no state of its own: all data is in the database.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Users;
 
@@ -32,7 +32,7 @@ impl Blueprint for Users {
     }
 
     fn routes(&self, scope: &mut ServiceConfig) {
-        routes::register(scope);
+        routes::configure(scope);
     }
 
     fn api(&self) -> OpenApi {
@@ -54,9 +54,9 @@ impl Blueprint for Users {
             let store = Store::new(resources.database().clone());
             resources.provide(Arc::new(Throttle::new(store.clone(), Arc::clone(&pool), settings.limits())));
             resources.provide(pool);
-            let known = Arc::new(LocalUsers { store });
-            resources.provide::<dyn Authenticator>(Arc::clone(&known) as _);
-            resources.provide::<dyn UserDirectory>(known);
+            let users = Arc::new(LocalUsers { store });
+            resources.provide::<dyn Authenticator>(Arc::clone(&users) as _);
+            resources.provide::<dyn UserDirectory>(users);
             resources.delete_expired_rows(ExpiringTable {
                 table: "sessions",
                 key: "token_hash",
@@ -72,7 +72,7 @@ impl Blueprint for Users {
     }
 }
 
-/// The users of this process's own database.
+/// The users in the database of this process.
 struct LocalUsers {
     store: Store,
 }
@@ -89,7 +89,7 @@ impl Authenticator for LocalUsers {
 impl UserDirectory for LocalUsers {
     fn exists<'a>(&'a self, caller: &'a Caller, id: Uuid) -> Exists<'a> {
         Box::pin(async move {
-            // Whose token this process has just found in its own database is there.
+            // The caller was authenticated from this database, so no query is needed.
             Ok(caller.id == id || caller.is_admin() && self.store.find(id).await?.is_some())
         })
     }

@@ -1,5 +1,4 @@
-//! `cargo blueprint` on copies of this workspace: generated blueprints are served, removal restores the tree, and invalid
-//! input is rejected.
+//! `cargo blueprint` on copies of this workspace: creating, serving and removing blueprints, and its errors.
 
 mod owned;
 mod rejections;

@@ -1,6 +1,6 @@
-//! The API of a generated blueprint with every field type and with an owner for each item.
+//! Responses of a generated blueprint with fields of every type and an owner for each item.
 //!
-//! Each function registers its own users, so that all of them can share one app.
+//! Each function registers its own users, so that all can share one app.
 
 use serde_json::{Value, json};
 use system_tests::http::Request;
@@ -11,7 +11,7 @@ use crate::support::of_kind;
 
 const ALL: &str = "/sample-full";
 
-/// The optional fields, each with a value and its representation in responses.
+/// The optional fields, each with a request value and the resulting response value.
 fn optional() -> Vec<(&'static str, Value, Value)> {
     let id = "018f3f6e-5ab8-7708-979c-4a9937d49941";
     vec![
@@ -47,15 +47,15 @@ fn path(item: &Value) -> String {
     format!("{ALL}/{}", text(item, "id"))
 }
 
-/// An item without its timestamps, which change with each update.
+/// An item without its timestamps, which an update changes.
 fn timeless(item: &Value) -> Value {
     let mut item = item.clone();
     item.as_object_mut().expect("an item is an object").retain(|name, _| !name.ends_with("ed_at"));
     item
 }
 
-/// Another user's items are 404, and without a valid token everything is 401.
-pub fn items_are_visible_to_their_owner_only(app: &Running, body: &Value) {
+/// Another user's items return 404, and requests without a valid token get 401.
+pub fn users_reach_only_their_own_items(app: &Running, body: &Value) {
     let (ada, bob) = (member(app, "owner-ada"), member(app, "owner-bob"));
     let first = add(app, &ada, body);
     let bobs = add(app, &bob, body);
@@ -86,7 +86,7 @@ pub fn items_are_visible_to_their_owner_only(app: &Running, body: &Value) {
     assert_eq!(list(&ada, ""), json!({"items": [second, first], "next": null}));
     assert_eq!(list(&bob, ""), json!({"items": [bobs], "next": null}));
     assert_eq!(list(&ada, "?limit=1"), json!({"items": [second], "next": second["id"]}));
-    // A cursor from another user's item works, and lists only the caller's items.
+    // `after` may be another user's item; the page contains only the caller's.
     assert_eq!(list(&bob, &format!("?after={}", text(&second, "id")))["items"], json!([bobs]));
 
     assert_eq!(app.delete(&path).bearer(&ada.token).send().status, 204);
@@ -94,8 +94,8 @@ pub fn items_are_visible_to_their_owner_only(app: &Running, body: &Value) {
     assert_eq!(list(&ada, "")["items"], json!([second]));
 }
 
-/// Sent values, responses, and values read later are equal on both databases, and the API document describes them.
-pub fn every_field_type_round_trips(app: &Running, body: &Value) {
+/// Values round-trip on every database, and the API document describes their types.
+pub fn every_type_round_trips(app: &Running, body: &Value) {
     let ada = member(app, "types-ada");
     let plain = add(app, &ada, body);
     for (name, ..) in optional() {
@@ -123,7 +123,7 @@ pub fn every_field_type_round_trips(app: &Running, body: &Value) {
     }
     assert_eq!(app.get(&path(&item)).bearer(&ada.token).send().json(), item);
 
-    // The limits of both databases.
+    // The limits that both databases support.
     for (name, value, stored) in [
         ("price", "9999999999999999999999999.99", "9999999999999999999999999.99"),
         ("price", "-0.00", "0"),
@@ -144,7 +144,7 @@ pub fn every_field_type_round_trips(app: &Running, body: &Value) {
 
     let document = app.get("/openapi.json").send().json();
     let schema = &document["components"]["schemas"]["SampleFullItem"];
-    // A response contains every field; a missing value is null.
+    // A response omits no field: fields without a value are null.
     let required = schema["required"].as_array().expect("some fields are required");
     let fields = schema["properties"].as_object().expect("an item has fields");
     assert!(required.iter().filter_map(Value::as_str).eq(fields.keys()), "{required:?}");
@@ -155,8 +155,8 @@ pub fn every_field_type_round_trips(app: &Running, body: &Value) {
     assert_eq!(fields["ends_on"], json!({"type": ["string", "null"], "format": "date"}));
 }
 
-/// A change affects only the named fields, and null clears an optional field.
-pub fn a_patch_changes_only_the_named_fields(app: &Running, body: &Value) {
+/// An update leaves omitted fields unchanged, and null clears optional fields.
+pub fn an_update_changes_only_the_named_fields(app: &Running, body: &Value) {
     let ada = member(app, "changes-ada");
     let mut item = add(app, &ada, body);
     assert_eq!(timeless(&change(app, &ada, &item, &json!({}))), timeless(&item));
@@ -203,8 +203,8 @@ pub fn a_patch_changes_only_the_named_fields(app: &Running, body: &Value) {
     assert!(!app.stderr().contains("hunter2"));
 }
 
-/// A 422 names the field, both for a new item and for a change.
-pub fn invalid_values_are_rejected(app: &Running, body: &Value) {
+/// A 422 names the invalid field of a new item or of an update.
+pub fn an_invalid_value_is_rejected(app: &Running, body: &Value) {
     let ada = member(app, "wrong-ada");
     let item = add(app, &ada, body);
     for (name, value) in [

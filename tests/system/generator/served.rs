@@ -1,4 +1,4 @@
-//! Generated blueprints: built, served, and removed.
+//! Generated blueprints are built, served and removed again.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use super::owned;
 use crate::api::Engine;
 use crate::support::of_kind;
 
-/// Every field type, required and optional, and two sensitive keys.
+/// Every type, required and optional, and sensitive keys.
 const FIELDS: &str = "name:text note:text? count:integer spare:integer? price:decimal discount:decimal? active:boolean \
                       maybe:boolean? day:date ends_on:date? due_at:timestamp done_at:timestamp? owner:uuid other:uuid? \
                       data:json extra:json? pin:integer token:text";
@@ -40,32 +40,32 @@ fn generated_blueprints_are_served_and_removed() {
 
     expect_success(copy.blueprint(&["new", "sample-open", "--resource", "count:integer"]));
     let full = ["new", "sample-full", "--resource", FIELDS, "--owned"];
-    let stdout = expect_success(copy.blueprint_in("crates/core/src", &full));
-    let body: Value = serde_json::from_str(between(&stdout, " -d '", "'")).expect("the example body is JSON");
+    let output = expect_success(copy.blueprint_in("crates/core/src", &full));
+    let body: Value = serde_json::from_str(between(&output, " -d '", "'")).expect("its body is JSON");
     let formatted = ["-p", "app", "-p", "blueprint-sample-plain", "-p", "blueprint-sample-open"];
     expect_success(copy.cargo(&[&["fmt"][..], &formatted, &["-p", "blueprint-sample-full", "--check"]].concat()));
-    // The complete workspace, with the usual features; only the blueprints' tests.
+    // The entire workspace, with the same features as other builds; only the tests of the blueprints.
     expect_success(copy.cargo(&[
         "clippy",
         "--quiet",
         "--workspace",
         "--lib",
         "--test",
-        "alone",
+        "standalone",
         "--",
         "-D",
         "warnings",
     ]));
-    expect_success(copy.cargo(&["test", "--quiet", "--workspace", "--test", "alone"]));
+    expect_success(copy.cargo(&["test", "--quiet", "--workspace", "--test", "standalone"]));
 
     let binary = copy.build();
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let app = engine.service(&binary).start();
-        check_open_routes(&app);
-        owned::items_are_visible_to_their_owner_only(&app, &body);
-        owned::every_field_type_round_trips(&app, &body);
-        owned::a_patch_changes_only_the_named_fields(&app, &body);
-        owned::invalid_values_are_rejected(&app, &body);
+        open_routes_are_served(&app);
+        owned::users_reach_only_their_own_items(&app, &body);
+        owned::every_type_round_trips(&app, &body);
+        owned::an_update_changes_only_the_named_fields(&app, &body);
+        owned::an_invalid_value_is_rejected(&app, &body);
     }
     let listed = expect_success(copy.blueprint(&["list", "--json"]));
     let listed: Value = serde_json::from_str(&listed).expect("--json is JSON");
@@ -79,8 +79,8 @@ fn generated_blueprints_are_served_and_removed() {
     assert_same_files(&before, &copy.tree(), "after all were removed");
 }
 
-/// Sends requests to routes without authentication, and checks their response records.
-fn check_open_routes(app: &Running) {
+/// Sends requests to public routes and checks their log records.
+fn open_routes_are_served(app: &Running) {
     let added = app.post("/sample-open").json(&json!({"count": 1})).send();
     assert_eq!(added.status, 201, "{}", added.text());
     let path = added.header("location").expect("a new item has a location").to_owned();
@@ -119,23 +119,23 @@ fn check_open_routes(app: &Running) {
 }
 
 #[test]
-fn dry_runs_list_changes_without_making_them() {
+fn a_dry_run_lists_the_changes_and_makes_none() {
     let copy = WorkspaceCopy::fresh();
     let before = copy.tree();
-    let stdout = expect_success(copy.blueprint(&["new", "sample-plain", "--dry-run"]));
+    let dry_run = expect_success(copy.blueprint(&["new", "sample-plain", "--dry-run"]));
     assert_same_files(&before, &copy.tree(), "after a dry run");
-    let made = expect_success(copy.blueprint(&["new", "sample-plain"]));
-    for line in stdout.lines() {
-        let done = line.replace("would make", "made").replace("would change", "changed");
+    let created = expect_success(copy.blueprint(&["new", "sample-plain"]));
+    for line in dry_run.lines() {
+        let done = line.replace("would create", "created").replace("would change", "changed");
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-        assert!(made.lines().any(|other| words(other) == words(&done)), "{line} is not in:\n{made}");
+        assert!(created.lines().any(|other| words(other) == words(&done)), "{line} is not in:\n{created}");
     }
     let with = copy.tree();
-    let stdout = expect_success(copy.blueprint(&["remove", "sample-plain", "--dry-run"]));
-    assert!(stdout.contains("would remove  crates/blueprint-sample-plain/src/lib.rs"), "{stdout}");
+    let dry_run = expect_success(copy.blueprint(&["remove", "sample-plain", "--dry-run"]));
+    assert!(dry_run.contains("would remove  crates/blueprint-sample-plain/src/lib.rs"), "{dry_run}");
     assert_same_files(&with, &copy.tree(), "after a dry run");
 
-    // Not in the order of their creation.
+    // Not in the order in which they were created.
     expect_success(copy.blueprint(&["new", "sample-other"]));
     expect_success(copy.blueprint(&["remove", "sample-plain"]));
     expect_success(copy.blueprint(&["remove", "sample-other"]));
@@ -143,7 +143,7 @@ fn dry_runs_list_changes_without_making_them() {
 }
 
 #[test]
-fn the_readme_command_works() {
+fn the_readme_example_works() {
     let copy = WorkspaceCopy::fresh();
     let before = copy.tree();
     let readme = copy.read("README.md");

@@ -141,7 +141,7 @@ fn watch_prints_one_line_per_change() {
     assert!(set.contains("version 2: set: a: log.level debug (everywhere) until "), "{set}");
     super::operator_request(&service, "DELETE", "/log/overrides/a").send();
     let cleared = wait_line(2);
-    assert!(cleared.contains("version 3: a is gone"), "{cleared}");
+    assert!(cleared.contains("version 3: a ended"), "{cleared}");
 }
 
 #[test]

@@ -8,31 +8,31 @@ use serde_json::json;
 use super::client::Client;
 use super::set::path_segment;
 use super::view::State;
-use crate::failed::Failed;
+use crate::error::CommandError;
 use crate::operator;
 use crate::print::{print, to_json};
 
 #[derive(Debug, Args)]
 pub(crate) struct Clear {
-    /// The override's id, as `app log show` lists it
+    /// Id of the override, as listed by `app log show`
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     id: Option<String>,
-    /// All of them, those of the fleet too
+    /// Clear all overrides, including those of the fleet
     #[arg(long)]
     all: bool,
-    /// Why; for the audit
+    /// Reason for the audit record
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Who makes the change, for the audit [default: the system's user]
+    /// Name of the operator for the audit record [default: the system user]
     #[arg(long, value_name = "NAME", value_parser = operator::name)]
     by: Option<String>,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Clear {
-    pub(super) fn answer(&self, settings: &Settings) -> Result<(), Failed> {
+    pub(super) fn run(&self, settings: &Settings) -> Result<(), CommandError> {
         let client = Client::new(settings)?;
         let ids = match &self.id {
             Some(id) => vec![id.clone()],
@@ -50,7 +50,7 @@ impl Clear {
         }
     }
 
-    fn path(&self, id: &str) -> Result<String, Failed> {
+    fn path(&self, id: &str) -> Result<String, CommandError> {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("source", "command");
         if let Some(by) = operator::given_or_current(self.by.as_deref()) {

@@ -1,4 +1,4 @@
-//! Requests to the management listener of the running service, which is found by its settings.
+//! HTTP client for the management listener of the running service. Its address comes from the settings of the service.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,19 +16,19 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Runtime;
 
-use crate::failed::Failed;
+use crate::error::CommandError;
 
-/// The longest that one request may take.
-const LIMIT: Duration = Duration::from_secs(10);
+/// Timeout of one request.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where the listener is.
+/// The address of the listener.
 #[derive(Debug, PartialEq)]
-pub(super) enum Place {
+pub(super) enum Endpoint {
     Socket(PathBuf),
     Tcp { host: String, port: u16 },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Socket(path) => write!(f, "the socket {}", path.display()),
@@ -38,79 +38,86 @@ impl fmt::Display for Place {
     }
 }
 
-impl Place {
-    /// The socket where it is set and there, else the address.
-    fn of(settings: &Settings) -> Result<Self, Failed> {
+impl Endpoint {
+    /// The socket if it is configured and exists, otherwise the TCP address.
+    fn of(settings: &Settings) -> Result<Self, CommandError> {
         let management = &settings.management;
         if let Some(path) = management.socket.as_ref().map(PathBuf::from).filter(|path| path.exists()) {
             return Ok(Self::Socket(path));
         }
         let host = match management.host.as_str() {
-            // What is listened on is everything; one of it is this machine.
+            // The listener accepts connections on all addresses, including the loopback address.
             "0.0.0.0" => "127.0.0.1",
             "::" | "[::]" => "::1",
             host => host.trim_start_matches('[').trim_end_matches(']'),
         };
         match management.port {
-            0 => Err(Failed::BadConfiguration(
-                "management.port is 0, a free port that only the service knows: set a port, or set management.socket"
+            0 => Err(CommandError::BadConfiguration(
+                "management.port is 0, so the service chose a free port that this command cannot determine; set a port or \
+                 management.socket"
                     .into(),
             )),
             port => Ok(Self::Tcp { host: host.to_owned(), port }),
         }
     }
 
-    /// What to look at when it cannot be reached.
-    fn check(&self) -> &'static str {
+    /// What to check when the listener cannot be reached.
+    fn hint(&self) -> &'static str {
         match self {
             Self::Socket(_) => {
-                "check that the service runs, and that this user is its own: only that one may use management.socket"
+                "check that the service is running, and run this command as the user of the service: only that user can \
+                 connect to management.socket"
             }
             Self::Tcp { .. } => {
-                "check that the service runs, and that management.host and management.port (or management.socket) are \
-                 set here as they are for it"
+                "check that the service is running, and that management.host and management.port (or management.socket) have \
+                 the same values as for the service"
             }
         }
     }
 }
 
-/// The management listener.
+/// A client for the management listener.
 pub(super) struct Client {
-    place: Place,
+    endpoint: Endpoint,
     token: Option<HeaderValue>,
     runtime: Runtime,
 }
 
 impl Client {
-    pub(super) fn new(settings: &Settings) -> Result<Self, Failed> {
+    pub(super) fn new(settings: &Settings) -> Result<Self, CommandError> {
         let token = settings.management.token.as_ref().map(|token| {
             HeaderValue::from_str(&format!("Bearer {token}")).map(|mut value| {
                 value.set_sensitive(true);
                 value
             })
         });
-        let token = token.transpose().map_err(|_| Failed::BadConfiguration("management.token is no header".into()))?;
+        let token = token.transpose().map_err(|_| {
+            CommandError::BadConfiguration(
+                "management.token contains characters that an HTTP header cannot contain".into(),
+            )
+        })?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Failed::Other(format!("cannot start: {error}")))?;
-        Ok(Self { place: Place::of(settings)?, token, runtime })
+        let runtime =
+            runtime.map_err(|error| CommandError::Other(format!("cannot start the async runtime: {error}")))?;
+        Ok(Self { endpoint: Endpoint::of(settings)?, token, runtime })
     }
 
-    pub(super) fn get(&self, path: &str) -> Result<Value, Failed> {
+    pub(super) fn get(&self, path: &str) -> Result<Value, CommandError> {
         self.send(Method::GET, path, None, None)
     }
 
-    /// Sends a request, with the version that it is meant for.
+    /// Sends a request, with the expected version as `if-match`.
     pub(super) fn send(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
         version: Option<u64>,
-    ) -> Result<Value, Failed> {
+    ) -> Result<Value, CommandError> {
         let mut request = Request::builder().method(method).uri(path).header(HOST, "localhost");
         request = request.header(ACCEPT, "application/json, application/problem+json");
-        // A socket asks for no token.
-        if let (Some(token), Place::Tcp { .. }) = (&self.token, &self.place) {
+        // The socket requires no token.
+        if let (Some(token), Endpoint::Tcp { .. }) = (&self.token, &self.endpoint) {
             request = request.header(AUTHORIZATION, token);
         }
         if let Some(version) = version {
@@ -122,36 +129,40 @@ impl Client {
         let body = body.map(Value::to_string).unwrap_or_default();
         let request = request
             .body(Full::new(Bytes::from(body)))
-            .map_err(|error| Failed::Usage(format!("this cannot be sent: {error}")))?;
-        let sent = self.runtime.block_on(async { tokio::time::timeout(LIMIT, self.exchange(request)).await });
-        let late = || Err(format!("no answer within {} s", LIMIT.as_secs()));
-        let (status, body) = sent.unwrap_or_else(|_| late()).map_err(|reason| self.unreachable(&reason))?;
+            .map_err(|error| CommandError::Usage(format!("cannot create the request: {error}")))?;
+        let sent = self.runtime.block_on(async { tokio::time::timeout(TIMEOUT, self.exchange(request)).await });
+        let timeout = || Err(format!("no response within {} s", TIMEOUT.as_secs()));
+        let (status, body) = sent.unwrap_or_else(|_| timeout()).map_err(|reason| self.unreachable(&reason))?;
         self.read(status, &body)
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), String> {
-        match &self.place {
-            Place::Socket(path) => over(UnixStream::connect(path).await.map_err(shown)?, request).await,
-            Place::Tcp { host, port } => {
-                over(TcpStream::connect((host.as_str(), *port)).await.map_err(shown)?, request).await
+        match &self.endpoint {
+            Endpoint::Socket(path) => over(UnixStream::connect(path).await.map_err(to_text)?, request).await,
+            Endpoint::Tcp { host, port } => {
+                over(TcpStream::connect((host.as_str(), *port)).await.map_err(to_text)?, request).await
             }
         }
     }
 
-    fn read(&self, status: StatusCode, body: &[u8]) -> Result<Value, Failed> {
+    fn read(&self, status: StatusCode, body: &[u8]) -> Result<Value, CommandError> {
         let json = if body.is_empty() { Some(Value::Null) } else { serde_json::from_slice(body).ok() };
         match json {
             Some(body) if status.is_success() => Ok(body),
-            Some(Value::Object(problem)) => Err(Failed::Other(refusal(status, &Value::Object(problem)))),
+            Some(Value::Object(problem)) => Err(CommandError::Other(problem_text(status, &Value::Object(problem)))),
             _ => {
-                let reason = format!("what answers there (status {status}) is not the management listener");
+                let reason = format!("the response (status {status}) is not from a management listener");
                 Err(self.unreachable(&reason))
             }
         }
     }
 
-    fn unreachable(&self, reason: &str) -> Failed {
-        Failed::Unavailable(format!("cannot reach the service at {}: {reason}; {}", self.place, self.place.check()))
+    fn unreachable(&self, reason: &str) -> CommandError {
+        CommandError::Unavailable(format!(
+            "cannot reach the service at {}: {reason}; {}",
+            self.endpoint,
+            self.endpoint.hint()
+        ))
     }
 }
 
@@ -159,36 +170,35 @@ async fn over(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
 ) -> Result<(StatusCode, Bytes), String> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(shown)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(to_text)?;
     let exchange = async move {
-        let response = sender.send_request(request).await.map_err(shown)?;
+        let response = sender.send_request(request).await.map_err(to_text)?;
         let status = response.status();
-        let body = response.into_body().collect().await.map_err(shown)?;
-        // The connection ends with its sender.
+        let body = response.into_body().collect().await.map_err(to_text)?;
+        // Dropping the sender closes the connection.
         Ok((status, body.to_bytes()))
     };
-    let (_, answered) = tokio::join!(connection, exchange);
-    answered
+    let (_, response) = tokio::join!(connection, exchange);
+    response
 }
 
-fn shown(error: impl fmt::Display) -> String {
+fn to_text(error: impl fmt::Display) -> String {
     error.to_string()
 }
 
-/// A problem in lines: what is wrong, the fields, and the mend.
-fn refusal(status: StatusCode, problem: &Value) -> String {
+/// The text of a problem: its detail, the invalid fields, and the remedy.
+fn problem_text(status: StatusCode, problem: &Value) -> String {
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let what = text(&problem["detail"]).or_else(|| text(&problem["title"])).unwrap_or_else(|| status.to_string());
-    let mut lines = vec![format!("the service refused: {what}")];
+    let detail = text(&problem["detail"]).or_else(|| text(&problem["title"])).unwrap_or_else(|| status.to_string());
+    let mut lines = vec![format!("the service rejected the request: {detail}")];
     for error in problem["errors"].as_array().into_iter().flatten() {
         let part = |name: &str| text(&error[name]).unwrap_or_default();
         lines.push(format!("  {}: {}", part("field"), part("message")));
     }
     match status {
-        StatusCode::UNAUTHORIZED => lines.push("set management.token here as it is set for the service".into()),
-        StatusCode::PRECONDITION_FAILED => {
-            lines.push("something else has changed what is on: look, and try again".into())
-        }
+        StatusCode::UNAUTHORIZED => lines.push("set management.token to the value that the service has".into()),
+        StatusCode::PRECONDITION_FAILED => lines
+            .push("the overrides were changed in the meantime; check them with `app log show` and try again".into()),
         _ => {}
     }
     lines.join("\n")
@@ -201,25 +211,25 @@ mod tests {
 
     use super::*;
 
-    fn place(set: &[(&str, &str)]) -> Result<String, ()> {
+    fn endpoint(set: &[(&str, &str)]) -> Result<String, ()> {
         let loader = set.iter().fold(Loader::new("/nonexistent"), |it, (key, value)| it.flag(key, value, "--set"));
-        Place::of(&loader.load().expect("good settings")).map(|place| place.to_string()).map_err(|_| ())
+        Endpoint::of(&loader.load().expect("valid settings")).map(|endpoint| endpoint.to_string()).map_err(|_| ())
     }
 
     #[test]
-    fn the_service_is_where_its_settings_put_it() {
-        assert_eq!(place(&[]).as_deref(), Ok("http://127.0.0.1:8081"));
+    fn the_endpoint_comes_from_the_settings() {
+        assert_eq!(endpoint(&[]).as_deref(), Ok("http://127.0.0.1:8081"));
         let everywhere = [("management.host", "0.0.0.0"), ("management.port", "9000")];
-        assert_eq!(place(&everywhere).as_deref(), Ok("http://127.0.0.1:9000"));
-        assert_eq!(place(&[("management.host", "::")]).as_deref(), Ok("http://[::1]:8081"));
-        assert_eq!(place(&[("management.socket", "/nonexistent/app.sock")]).as_deref(), Ok("http://127.0.0.1:8081"));
-        assert_eq!(place(&[("management.port", "0")]), Err(()));
+        assert_eq!(endpoint(&everywhere).as_deref(), Ok("http://127.0.0.1:9000"));
+        assert_eq!(endpoint(&[("management.host", "::")]).as_deref(), Ok("http://[::1]:8081"));
+        assert_eq!(endpoint(&[("management.socket", "/nonexistent/app.sock")]).as_deref(), Ok("http://127.0.0.1:8081"));
+        assert_eq!(endpoint(&[("management.port", "0")]), Err(()));
     }
 
     #[test]
     fn a_problem_is_shown_with_its_fields() {
         let problem = json!({"detail": "no", "errors": [{"field": "for", "message": "missing"}]});
-        let shown = refusal(StatusCode::UNPROCESSABLE_ENTITY, &problem);
-        assert_eq!(shown, "the service refused: no\n  for: missing");
+        let text = problem_text(StatusCode::UNPROCESSABLE_ENTITY, &problem);
+        assert_eq!(text, "the service rejected the request: no\n  for: missing");
     }
 }

@@ -1,4 +1,4 @@
-//! `app log explain`: the table for the settings in force, or the one that is in force in the running service.
+//! `app log explain`: the table of destinations, for the configured settings or for the running service.
 
 use clap::Args;
 use cyanotype::explanation::{Explanation, KINDS};
@@ -7,52 +7,52 @@ use cyanotype::{Destinations, Explained, Level, Policy, StackPlacement, ToSentry
 
 use super::client::Client;
 use super::view::{State, read, text};
-use crate::failed::Failed;
+use crate::error::CommandError;
 use crate::print::{columns, print, to_json};
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// Ask the running service for its table, with the overrides that are on now
+    /// Print the table of the running service, including its overrides
     #[arg(long)]
     live: bool,
-    /// For requests of this blueprint
+    /// Print the table for requests of this blueprint
     #[arg(long, value_name = "NAME", requires = "live")]
     blueprint: Option<String>,
-    /// For what this crate or module records
+    /// Print the table for records of this crate or module
     #[arg(long, value_name = "PATH", requires = "live")]
     module: Option<String>,
-    /// For requests of this route, such as "GET /orders/{id}"
+    /// Print the table for requests of this route, such as "GET /orders/{id}"
     #[arg(long, value_name = "ROUTE", requires = "live")]
     route: Option<String>,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Explain {
-    pub(super) fn answer(&self, settings: &Settings) -> Result<(), Failed> {
+    pub(super) fn run(&self, settings: &Settings) -> Result<(), CommandError> {
         if !self.live {
             let explained = Explained::from(Explanation::new(&cyanotype::policy(settings)));
             let layers = [
                 ("at start", inputs(&explained)),
-                ("now", "overrides of a running service are seen with --live".to_owned()),
+                ("now", "use --live to include the overrides of the running service".to_owned()),
             ];
-            return print(&if self.json { to_json(&explained)? } else { shown(&explained, &layers) });
+            return print(&if self.json { to_json(&explained)? } else { format(&explained, &layers) });
         }
         let client = Client::new(settings)?;
-        let answered = client.get(&self.path())?;
+        let response = client.get(&self.path())?;
         if self.json {
-            return print(&to_json(&answered)?);
+            return print(&to_json(&response)?);
         }
-        let explained: Explained = read(answered)?;
+        let explained: Explained = read(response)?;
         let state = State::read(&client)?;
         let configured = state.configured.iter().map(|(key, value)| format!("{key} {}", text(value)));
         let env = explained.table.settings.env.as_str();
         let at_start = format!("env {env} · {}", configured.collect::<Vec<_>>().join(" · "));
-        let overrides: Vec<String> = state.overrides.iter().map(super::view::Override::sentence).collect();
+        let overrides: Vec<String> = state.overrides.iter().map(super::view::Override::summary).collect();
         let now = if overrides.is_empty() { "no overrides".to_owned() } else { overrides.join("; ") };
         let now = format!("version {}: {now}", state.version);
-        print(&shown(&explained, &[("at start", at_start), ("now", now), ("so it is", inputs(&explained))]))
+        print(&format(&explained, &[("at start", at_start), ("now", now), ("in effect", inputs(&explained))]))
     }
 
     fn path(&self) -> String {
@@ -67,14 +67,14 @@ impl Explain {
     }
 }
 
-/// What can be there, what is on at the start, what is on now, and the table that this makes.
-fn shown(explained: &Explained, layers: &[(&str, String)]) -> String {
+/// Formats the features of the build, the layers of settings and the resulting table.
+fn format(explained: &Explained, layers: &[(&str, String)]) -> String {
     let Explained { features, table } = explained;
     let compiled_in = if features.sentry { "with Sentry" } else { "without Sentry (feature `sentry`)" };
     let mut rows = vec![vec!["built".to_owned(), compiled_in.to_owned()]];
     rows.extend(layers.iter().map(|(layer, what)| vec![(*layer).to_owned(), what.clone()]));
     let layers = columns(&rows);
-    let heading = ["WHAT", "LEVEL", "STDERR", "ITS STACK", "SENTRY"].map(str::to_owned).to_vec();
+    let heading = ["RECORD", "LEVEL", "STDERR", "STACK TRACE", "SENTRY"].map(str::to_owned).to_vec();
     let lines = table.rows.iter().map(|row| {
         let what = KINDS.iter().find(|(kind, ..)| *kind == row.kind).map_or("", |(_, what, _)| what);
         vec![
@@ -105,7 +105,7 @@ fn stack(destinations: Destinations) -> String {
     match destinations.stack {
         StackPlacement::Never => "-",
         StackPlacement::WithLine => "with the line",
-        StackPlacement::UnlessSentryTakesIt => "only if Sentry does not take it",
+        StackPlacement::UnlessSentryTakesIt => "only if not sent to Sentry",
     }
     .to_owned()
 }
@@ -119,7 +119,7 @@ fn sentry(destinations: Destinations) -> String {
     .to_owned()
 }
 
-/// The table's inputs.
+/// The settings that determine the table.
 fn inputs(explained: &Explained) -> String {
     let policy = &explained.table.settings;
     let sentry = match (policy.sentry, explained.features.sentry) {
@@ -137,31 +137,30 @@ fn inputs(explained: &Explained) -> String {
     )
 }
 
-/// Why it is as the table says.
+/// Explains the table in sentences.
 fn reasons(policy: &Policy) -> Vec<String> {
     let mut reasons = Vec::new();
     if !policy.has_stderr() && !policy.has_sentry() {
         reasons.push(match policy.mode {
-            Mode::Off => "log.mode is off: nothing is written anywhere.".to_owned(),
-            _ => "log.mode asks for Sentry alone, and there is none: no sink is left.".to_owned(),
+            Mode::Off => "log.mode is off: nothing is logged.".to_owned(),
+            _ => "log.mode is sentry, but Sentry is not configured or not in this build: nothing is logged.".to_owned(),
         });
     }
     if policy.mode != Mode::Off && policy.env == Env::Dev {
-        reasons.push("dev: a failure is always written to stderr with its stack, whatever the level.".to_owned());
+        reasons
+            .push("env is dev: failures are written to stderr with their stack trace at every log.level.".to_owned());
     }
     if policy.has_stderr() {
-        reasons.push(format!("stderr takes what reaches log.level ({}); nothing below it is written.", policy.level));
+        reasons.push(format!("stderr receives records from log.level ({}) up.", policy.level));
     }
     if policy.has_sentry() {
         let (breadcrumbs, events) = (policy.level.max(policy.breadcrumb_level), policy.level.max(policy.event_level));
         reasons.push(format!(
-            "Sentry takes logger lines from {breadcrumbs} as breadcrumbs and from {events} as events: the higher of log.level and its own."
+            "Sentry receives logger lines from {breadcrumbs} up as breadcrumbs and from {events} up as events: the higher of log.level and sentry.breadcrumb_level or sentry.event_level."
         ));
-        reasons.push(
-            "Breadcrumbs wait in their request and are sent with its next event; without one they are not sent."
-                .to_owned(),
-        );
-        reasons.push("One failure is one record and one event, whoever reports it first.".to_owned());
+        reasons.push("Breadcrumbs are stored in their request and sent only with its next event.".to_owned());
+        reasons
+            .push("Each failure produces one record and one event, even if it is reported more than once.".to_owned());
     }
     reasons
 }

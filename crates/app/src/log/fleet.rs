@@ -1,4 +1,4 @@
-//! Waiting until every process of the service follows a fleet's override.
+//! Waits until all processes of the fleet have applied an override.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::view::read;
-use crate::failed::Failed;
-use crate::print::{complaint, print, to_json};
+use crate::error::CommandError;
+use crate::print::{print, print_error, to_json};
 
-/// The longest time that is waited.
-const LIMIT: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(100);
+/// Maximum time to wait.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// `GET /log/fleet`.
 #[derive(Debug, Deserialize)]
@@ -44,44 +44,49 @@ impl Fleet {
     }
 }
 
-/// Waits, and prints how many follow: after the override in JSON, where that is given.
-pub(super) fn wait(client: &Client, settings: &Settings, version: u64, json: Option<Value>) -> Result<(), Failed> {
+/// Waits, and prints how many processes have applied the override; with `json`, prints the override and the processes as JSON.
+pub(super) fn wait(
+    client: &Client,
+    settings: &Settings,
+    version: u64,
+    json: Option<Value>,
+) -> Result<(), CommandError> {
     let start = Instant::now();
-    // A process that has not looked yet is not listed yet.
-    let least = settings.log.override_poll() + Duration::from_secs(1);
-    let mut said = String::new();
+    // A process is listed only after its first poll.
+    let min_wait = settings.log.override_poll() + Duration::from_secs(1);
+    let mut last_count = String::new();
     loop {
-        let shown = client.get("/log/fleet")?;
-        let fleet: Fleet = read(shown.clone())?;
+        let response = client.get("/log/fleet")?;
+        let fleet: Fleet = read(response.clone())?;
         let elapsed = start.elapsed();
-        let is_complete = fleet.is_complete(version) && elapsed >= least;
+        let is_complete = fleet.is_complete(version) && elapsed >= min_wait;
         let count = fleet.count(version);
-        if is_complete || elapsed >= LIMIT {
+        if is_complete || elapsed >= TIMEOUT {
             match json {
-                Some(mut answer) => {
-                    answer["complete"] = is_complete.into();
-                    answer["processes"] = shown.get("processes").cloned().unwrap_or_else(|| json!([]));
-                    print(&to_json(&answer)?)?;
+                Some(mut output) => {
+                    output["complete"] = is_complete.into();
+                    output["processes"] = response.get("processes").cloned().unwrap_or_else(|| json!([]));
+                    print(&to_json(&output)?)?;
                 }
                 None => print(&count)?,
             }
             return if is_complete { Ok(()) } else { Err(incomplete(&fleet, version)) };
         }
-        if said != count {
-            complaint(&count);
-            said = count;
+        if last_count != count {
+            print_error(&count);
+            last_count = count;
         }
-        sleep(PAUSE);
+        sleep(POLL_INTERVAL);
     }
 }
 
-fn incomplete(fleet: &Fleet, version: u64) -> Failed {
+fn incomplete(fleet: &Fleet, version: u64) -> CommandError {
     let behind = fleet.behind(version);
-    let named = if behind.is_empty() { "no process is listed".to_owned() } else { behind.join(", ") };
-    Failed::Other(format!(
-        "after {} s not every process follows: {named}; the override is stored, and they follow when they reach the \
-         database",
-        LIMIT.as_secs()
+    let missing = if behind.is_empty() { "no process is listed".to_owned() } else { behind.join(", ") };
+    CommandError::Other(format!(
+        "the override is stored, but was not applied by all processes within {} s: {missing}; they apply it when they reach \
+         the database",
+        TIMEOUT.as_secs()
     ))
 }
 
@@ -90,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_processes_are_counted() {
+    fn processes_at_the_version_are_counted() {
         let fleet = |versions: &[Option<u64>]| Fleet {
             processes: versions.iter().map(|version| Process { name: "p".into(), version: *version }).collect(),
         };

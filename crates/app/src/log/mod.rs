@@ -1,14 +1,14 @@
-//! `app log`: what is recorded, and what is on now in the running service.
+//! `app log`: explains what is logged, and changes it in the running service.
 
 mod clear;
 mod client;
+mod expiry;
 mod explain;
 mod fleet;
 mod preview;
 mod set;
 mod show;
 mod token;
-mod until;
 mod view;
 mod watch;
 
@@ -16,61 +16,62 @@ use clap::Subcommand;
 use cyanotype::Service;
 use cyanotype::settings::Settings;
 
-use crate::failed::Failed;
+use crate::error::CommandError;
 
-pub(crate) use set::finds_service;
+pub(crate) use set::is_connection_setting;
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Question {
-    /// Print which record goes where: with the settings in force, or in the running service with --live
+pub(crate) enum LogCommand {
+    /// Print the destination of each kind of record, for the configured settings or, with --live, for the running service
     ///
-    /// Ask what if with --mode, --level and --env, which --live does not look at.
+    /// Try other settings with --mode, --level and --env; --live ignores them.
     Explain(explain::Explain),
-    /// Print the overrides of the running service, and the settings that differ from their configuration
+    /// Print the overrides of the running service, and the settings that differ from the configuration
     Show {
-        /// Answer in JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Change what the running service records, until it expires
+    /// Change what the running service logs, until the override expires
     ///
-    /// Prints first which cells of the table change. On a terminal it then asks, unless --yes is given.
+    /// First prints the changes to the table of `app log explain`. On a terminal it then asks for confirmation, unless --yes is
+    /// given.
     ///
-    /// The service is found by its own settings: management.socket where that is there, else management.host, management.port
-    /// and management.token.
+    /// Connects to the service with its own settings: management.socket if it exists, otherwise management.host,
+    /// management.port and management.token.
     Set(set::Set),
     /// Clear an override of the running service before it expires
     Clear(clear::Clear),
-    /// Write a token that raises single requests: sent in their header x-debug-log, it has them recorded at its level
+    /// Print a debug token: requests that send it in the header x-debug-log are logged at its level
     ///
-    /// It is signed with log.debug_key, and raises the level alone: it adds no sink and shows no body.
+    /// The token is signed with log.debug_key. It changes only the level: it adds no sink and no bodies.
     Token(token::Token),
-    /// Print a line for each change of what is on, until interrupted
+    /// Print each change of overrides and settings, until interrupted
     Watch {
-        /// One JSON object a line: what GET /log answers, at first and after each change
+        /// Print the response of GET /log as one line of JSON, at the start and after each change
         #[arg(long)]
         json: bool,
     },
 }
 
-impl Question {
-    /// Whether --set is an override's, and not the settings' of this command.
+impl LogCommand {
+    /// Whether --set belongs to the override instead of the settings of this command.
     pub(crate) fn has_own_settings(&self) -> bool {
         matches!(self, Self::Set(_))
     }
 
-    /// The same of --level and --mode.
+    /// The same for --level and --mode.
     pub(crate) fn has_own_level(&self) -> bool {
         matches!(self, Self::Set(_) | Self::Token(_))
     }
 
-    pub(crate) fn answer(self, settings: Settings, service: impl FnOnce(Settings) -> Service) -> Result<(), Failed> {
+    pub(crate) fn run(self, settings: Settings, service: impl FnOnce(Settings) -> Service) -> Result<(), CommandError> {
         match self {
-            Self::Token(token) => token.answer(&service(settings)),
-            Self::Explain(explain) => explain.answer(&settings),
-            Self::Show { json } => show::answer(&settings, json),
-            Self::Set(set) => set.answer(&settings),
-            Self::Clear(clear) => clear.answer(&settings),
+            Self::Token(token) => token.run(&service(settings)),
+            Self::Explain(explain) => explain.run(&settings),
+            Self::Show { json } => show::show(&settings, json),
+            Self::Set(set) => set.run(&settings),
+            Self::Clear(clear) => clear.run(&settings),
             Self::Watch { json } => watch::watch(&settings, json),
         }
     }

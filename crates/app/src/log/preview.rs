@@ -1,12 +1,12 @@
-//! What an override would change, before it does.
+//! The changes that an override would make.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::view::text;
+use super::view::text as value_text;
 use crate::print::columns;
 
-/// The answer to a dry run.
+/// The response to a dry run.
 #[derive(Debug, Deserialize)]
 pub(super) struct Preview {
     changes: Vec<Cell>,
@@ -22,7 +22,7 @@ struct Cell {
     before: Value,
     after: Value,
     #[serde(flatten)]
-    place: Place,
+    scope: Scope,
 }
 
 #[derive(Debug, Deserialize)]
@@ -31,21 +31,21 @@ struct Setting {
     before: Value,
     after: Value,
     #[serde(flatten)]
-    place: Place,
+    scope: Scope,
 }
 
-/// Where a change is, unless it is where the override applies.
+/// The scope of a change, if it differs from the scope of the override.
 #[derive(Debug, Deserialize)]
-struct Place {
+struct Scope {
     process: Option<String>,
     blueprint: Option<String>,
     module: Option<String>,
     route: Option<String>,
 }
 
-impl Place {
-    /// With it, where there is one.
-    fn after(&self, what: &str) -> String {
+impl Scope {
+    /// Appends the scope, if there is one.
+    fn append_to(&self, what: &str) -> String {
         let named = [("blueprint", &self.blueprint), ("module", &self.module), ("route", &self.route)];
         match named.into_iter().find_map(|(kind, name)| Some((kind, name.as_ref()?))) {
             Some((kind, name)) => format!("{what} ({kind} {name})"),
@@ -56,26 +56,29 @@ impl Place {
 }
 
 impl Preview {
-    /// The values and the cells that change.
+    /// The settings and table cells that change.
     pub(super) fn table(&self) -> String {
         if self.settings.is_empty() && self.changes.is_empty() {
-            return "nothing changes but when it expires\n".to_owned();
+            return "only the expiry changes\n".to_owned();
         }
-        let mut shown = String::new();
+        let mut text = String::new();
         if !self.settings.is_empty() {
             let heading = ["SETTING", "NOW", "THEN"].map(str::to_owned).to_vec();
-            let rows = self.settings.iter().map(|it| vec![it.place.after(&it.key), text(&it.before), text(&it.after)]);
-            shown.push_str(&columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()));
+            let rows = self
+                .settings
+                .iter()
+                .map(|it| vec![it.scope.append_to(&it.key), value_text(&it.before), value_text(&it.after)]);
+            text.push_str(&columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()));
         }
         if self.changes.is_empty() {
-            return format!("{shown}\nno cell of the table changes\n");
+            return format!("{text}\nthe table of `app log explain` does not change\n");
         }
-        let heading = ["WHAT", "LEVEL", "WHERE", "NOW", "THEN"].map(str::to_owned).to_vec();
+        let heading = ["RECORD", "LEVEL", "DESTINATION", "NOW", "THEN"].map(str::to_owned).to_vec();
         let rows = self.changes.iter().map(|cell| {
-            let what = cell.place.after(what(cell.kind));
+            let what = cell.scope.append_to(what(cell.kind));
             vec![what, levels(&cell.levels), cell.column.clone(), value(cell, &cell.before), value(cell, &cell.after)]
         });
-        format!("{shown}\n{}", columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()))
+        format!("{text}\n{}", columns(&[heading].into_iter().chain(rows).collect::<Vec<_>>()))
     }
 }
 
@@ -91,7 +94,7 @@ fn levels(levels: &[String]) -> String {
     }
 }
 
-/// A cell in the words of `app log explain`.
+/// A cell with the same text as in `app log explain`.
 fn value(cell: &Cell, value: &Value) -> String {
     match (cell.column.as_str(), value) {
         ("stderr", Value::Bool(true)) => "a line".into(),
@@ -99,7 +102,7 @@ fn value(cell: &Cell, value: &Value) -> String {
         (_, Value::String(word)) => match word.as_str() {
             "never" | "nothing" => "-".into(),
             "with_line" => "with the line".into(),
-            "unless_sentry_takes_it" => "only if Sentry does not take it".into(),
+            "unless_sentry_takes_it" => "only if not sent to Sentry".into(),
             "breadcrumb" => "a breadcrumb".into(),
             "event" => "an event".into(),
             other => other.to_owned(),
@@ -114,7 +117,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn cells_are_shown_in_the_words_of_explain() {
+    fn cells_have_the_same_text_as_in_explain() {
         let preview = json!({
             "version": 1,
             "settings": [{"key": "log.level", "before": "info", "after": "debug"}],
@@ -126,9 +129,9 @@ mod tests {
         });
         let preview: Preview = serde_json::from_value(preview).expect("a preview");
         let expected = "SETTING    NOW   THEN\nlog.level  info  debug\n\n\
-                        WHAT                      LEVEL        WHERE   NOW  THEN\n\
-                        a logger line             debug        stderr  -    a line\n\
-                        a logger line (module a)  debug..info  sentry  -    an event\n";
+                        RECORD                    LEVEL        DESTINATION  NOW  THEN\n\
+                        a logger line             debug        stderr       -    a line\n\
+                        a logger line (module a)  debug..info  sentry       -    an event\n";
         assert_eq!(preview.table(), expected);
     }
 }

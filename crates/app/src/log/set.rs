@@ -11,63 +11,63 @@ use super::client::Client;
 use super::fleet;
 use super::preview::Preview;
 use super::view::{Override, read};
-use crate::failed::Failed;
+use crate::error::CommandError;
 use crate::operator;
-use crate::print::{complaint, print, to_json};
+use crate::print::{print, print_error, to_json};
 
-/// The most characters of an id.
-const LONGEST_ID: usize = 100;
+/// Maximum number of characters in an id.
+const MAX_ID_LENGTH: usize = 100;
 
 #[derive(Debug, Args)]
 pub(crate) struct Set {
-    /// log.level of the override
+    /// Minimum level for log events (log.level)
     #[arg(long, value_name = "LEVEL")]
     level: Option<String>,
-    /// log.mode of the override: off, stderr, sentry or both
+    /// Log sinks (log.mode): off, stderr, sentry or both
     #[arg(long, value_name = "MODE")]
     mode: Option<String>,
-    /// Any other live setting of the override; or one of management.…, to find the service
+    /// Any other live setting of the override, or a setting of management.… to connect to the service; can be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// For requests of this blueprint alone
+    /// Apply only to requests of this blueprint
     #[arg(long, value_name = "NAME", group = "scope")]
     blueprint: Option<String>,
-    /// For what this crate or module records alone
+    /// Apply only to records of this crate or module
     #[arg(long, value_name = "PATH", group = "scope")]
     module: Option<String>,
-    /// For requests of this route alone: "GET /orders/{id}", or /orders/{id} for all methods
+    /// Apply only to requests of this route: "GET /orders/{id}", or /orders/{id} for all methods
     #[arg(long, value_name = "ROUTE", group = "scope")]
     route: Option<String>,
-    /// How long: 15m, 1h30m, 90s
+    /// Duration of the override: 15m, 1h30m, 90s
     #[arg(long = "for", value_name = "DURATION", default_value = "10m")]
-    lasts: String,
-    /// Why; for the audit
+    duration: String,
+    /// Reason for the audit record
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Its name [default: the reason and the scope's name, as a word: INC-421:orders]
+    /// Id of the override [default: the reason and the scope, such as INC-421:orders]
     ///
-    /// Setting it again replaces it, or makes it last longer.
+    /// An override with the same id is replaced or extended.
     #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// In all processes of the service
+    /// Apply to all processes of the fleet
     #[arg(long)]
     fleet: bool,
-    /// Only print what would change
+    /// Print the changes without applying them
     #[arg(long)]
     dry_run: bool,
     /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
-    /// Who makes the change, for the audit [default: the system's user]
+    /// Name of the operator for the audit record [default: the system user]
     #[arg(long, value_name = "NAME", value_parser = operator::name)]
     by: Option<String>,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Set {
-    pub(super) fn answer(&self, settings: &Settings) -> Result<(), Failed> {
+    pub(super) fn run(&self, settings: &Settings) -> Result<(), CommandError> {
         let body = self.body()?;
         let id = self.id.clone().unwrap_or_else(|| self.default_id());
         let path = format!("/log/overrides/{}", path_segment(&id)?);
@@ -77,35 +77,35 @@ impl Set {
         if self.dry_run {
             return print(&if self.json { to_json(&previewed)? } else { preview.table() });
         }
-        let asks = !self.yes && io::stdin().is_terminal() && io::stderr().is_terminal();
-        match (self.json, asks) {
+        let needs_confirmation = !self.yes && io::stdin().is_terminal() && io::stderr().is_terminal();
+        match (self.json, needs_confirmation) {
             (false, _) => print(&format!("{}\n", preview.table()))?,
-            (true, true) => complaint(&preview.table()),
+            (true, true) => print_error(&preview.table()),
             (true, false) => {}
         }
-        if asks && !confirmed() {
-            return Err(Failed::Other("nothing has changed".into()));
+        if needs_confirmation && !confirmed() {
+            return Err(CommandError::Other("cancelled; nothing was changed".into()));
         }
-        // What was confirmed is what is done.
-        let version = asks.then_some(preview.version);
-        let answered = client.send(Method::PUT, &path, Some(&body), version)?;
-        let set: Override = read(answered.clone())?;
+        // Fails if the overrides were changed after the preview was confirmed.
+        let version = needs_confirmation.then_some(preview.version);
+        let response = client.send(Method::PUT, &path, Some(&body), version)?;
+        let set: Override = read(response.clone())?;
         if !self.json {
-            print(&format!("{}\nclear it with: app log clear {}", set.sentence(), set.id))?;
+            print(&format!("{}\nclear it with: app log clear {}", set.summary(), set.id))?;
         }
         let fleet_version = if self.fleet { set.fleet_version } else { None };
         match fleet_version {
-            Some(version) => fleet::wait(&client, settings, version, self.json.then_some(answered)),
-            None if self.json => print(&to_json(&answered)?),
+            Some(version) => fleet::wait(&client, settings, version, self.json.then_some(response)),
+            None if self.json => print(&to_json(&response)?),
             None => Ok(()),
         }
     }
 
-    fn body(&self) -> Result<Value, Failed> {
+    fn body(&self) -> Result<Value, CommandError> {
         let mut set = Map::new();
-        for pair in self.settings.iter().filter(|pair| !finds_service(pair)) {
+        for pair in self.settings.iter().filter(|pair| !is_connection_setting(pair)) {
             let Some((key, value)) = pair.split_once('=') else {
-                return Err(Failed::Usage(format!("--set {pair}: write it as KEY=VALUE")));
+                return Err(CommandError::Usage(format!("--set {pair}: expected KEY=VALUE")));
             };
             set.insert(key.trim().to_owned(), value.trim().into());
         }
@@ -114,9 +114,9 @@ impl Set {
             set.insert(key.to_owned(), value.into());
         }
         if set.is_empty() {
-            return Err(Failed::Usage("nothing is to be set: give --level, --mode or --set KEY=VALUE".into()));
+            return Err(CommandError::Usage("no setting given; use --level, --mode or --set KEY=VALUE".into()));
         }
-        let mut body = json!({"set": set, "for": self.lasts, "reason": self.reason, "source": "command"});
+        let mut body = json!({"set": set, "for": self.duration, "reason": self.reason, "source": "command"});
         if let Some(by) = operator::given_or_current(self.by.as_deref()) {
             body["by"] = by.into();
         }
@@ -134,47 +134,47 @@ impl Set {
         scopes.into_iter().find_map(|(kind, name)| Some((kind, name.as_deref()?)))
     }
 
-    /// So that repeating the command makes its override last longer, and one of another scope is another one.
+    /// Repeating a command extends its override, because the id is the same; another scope has another id.
     fn default_id(&self) -> String {
-        let reason = word(&self.reason);
+        let reason = id_part(&self.reason);
         let reason = if reason.is_empty() { "override".to_owned() } else { reason };
         let id = match self.scope() {
-            Some((_, name)) => format!("{reason}:{}", word(name)),
+            Some((_, name)) => format!("{reason}:{}", id_part(name)),
             None => reason,
         };
-        id.chars().take(LONGEST_ID).collect::<String>().trim_end_matches(['-', ':']).to_owned()
+        id.chars().take(MAX_ID_LENGTH).collect::<String>().trim_end_matches(['-', ':']).to_owned()
     }
 }
 
-/// Whether what is given as --set under `log set` finds the service, instead of being the override's.
-pub(crate) fn finds_service(setting: &str) -> bool {
+/// Whether an argument of --set is a connection setting of this command instead of a setting of the override.
+pub(crate) fn is_connection_setting(setting: &str) -> bool {
     setting.trim().starts_with("management.")
 }
 
-/// A text as a part of an id.
-fn word(text: &str) -> String {
+/// Converts text to a part of an id.
+fn id_part(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':');
     let parts = text.split(|c| !is_part(c)).filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("-")
 }
 
-/// An id as a part of a path; the service checks it further.
-pub(super) fn path_segment(id: &str) -> Result<&str, Failed> {
-    let fits = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b));
-    // Clients and servers take these for the directory and the one above.
-    if fits && !matches!(id, "." | "..") {
+/// Validates an id as a segment of a path. The service applies further checks.
+pub(super) fn path_segment(id: &str) -> Result<&str, CommandError> {
+    let is_valid = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(&b));
+    // HTTP clients and servers interpret these as relative path segments.
+    if is_valid && !matches!(id, "." | "..") {
         return Ok(id);
     }
-    Err(Failed::Usage(format!(
-        "`{}` is no id: allowed are letters, digits and characters of . _ : -",
+    Err(CommandError::Usage(format!(
+        "invalid override id `{}`: allowed are letters, digits and . _ : -",
         id.escape_debug()
     )))
 }
 
 fn confirmed() -> bool {
     let mut stderr = io::stderr().lock();
-    // Without an answer it is no.
-    let _ = write!(stderr, "apply this? [y/N] ").and_then(|()| stderr.flush());
+    // If the prompt cannot be written or the input cannot be read, the result is no.
+    let _ = write!(stderr, "apply these changes? [y/N] ").and_then(|()| stderr.flush());
     drop(stderr);
     let mut line = String::new();
     let read = io::stdin().read_line(&mut line);
@@ -195,11 +195,11 @@ mod tests {
 
     fn set(arguments: &[&str]) -> Set {
         let arguments = ["set", "--level", "debug"].iter().chain(arguments);
-        Command::try_parse_from(arguments).map(|command| command.set).expect("it is parsed")
+        Command::try_parse_from(arguments).map(|command| command.set).expect("the arguments are valid")
     }
 
     #[test]
-    fn an_id_is_the_reason_and_the_scope() {
+    fn the_default_id_is_the_reason_and_the_scope() {
         for (arguments, id) in [
             (&["--reason", "INC-421"][..], "INC-421"),
             (&["--reason", "INC-421", "--blueprint", "orders"], "INC-421:orders"),
@@ -209,11 +209,11 @@ mod tests {
         ] {
             assert_eq!(set(arguments).default_id(), id);
         }
-        assert_eq!(set(&["--reason", &"a".repeat(200)]).default_id().len(), LONGEST_ID);
+        assert_eq!(set(&["--reason", &"a".repeat(200)]).default_id().len(), MAX_ID_LENGTH);
     }
 
     #[test]
-    fn the_flags_are_the_overrides() {
+    fn flags_become_settings_of_the_override() {
         let set = set(&[
             "--mode",
             "stderr",
@@ -224,13 +224,13 @@ mod tests {
             "--reason",
             "x",
         ]);
-        let Ok(body) = set.body() else { panic!("it is one") };
+        let Ok(body) = set.body() else { panic!("the body is valid") };
         let expected = json!({"sentry.sample_rate": "0.5", "log.level": "debug", "log.mode": "stderr"});
         assert_eq!((&body["set"], &body["for"], &body["source"]), (&expected, &json!("10m"), &json!("command")));
     }
 
     #[test]
-    fn at_most_one_scope_is_given() {
+    fn only_one_scope_is_accepted() {
         let two = ["set", "--reason", "x", "--blueprint", "a", "--route", "/b"];
         assert!(Command::try_parse_from(two).is_err());
     }

@@ -3,32 +3,32 @@
 use clap::Args;
 use cyanotype::{DebugTokenError, Level, Service, UnknownLevel};
 
-use crate::failed::Failed;
+use crate::error::CommandError;
 use crate::print::print;
 
 #[derive(Debug, Args)]
 pub(crate) struct Token {
-    /// The level that requests are raised to
+    /// Minimum level for log events of the requests
     #[arg(long, value_name = "LEVEL", default_value = "debug")]
     level: String,
-    /// The route whose requests it raises, as `app routes` lists it: "GET /orders/{id}"
+    /// Route of the requests, as listed by `app routes`: "GET /orders/{id}"
     #[arg(long, value_name = "ROUTE")]
     route: String,
-    /// How long it is valid: 15m, 1h30m, 90s
+    /// Validity of the token: 15m, 1h30m, 90s
     #[arg(long = "for", value_name = "DURATION", default_value = "10m")]
-    lasts: String,
+    duration: String,
 }
 
 impl Token {
-    pub(super) fn answer(&self, service: &Service) -> Result<(), Failed> {
+    pub(super) fn run(&self, service: &Service) -> Result<(), CommandError> {
         let level: Level =
-            self.level.parse().map_err(|error: UnknownLevel| Failed::Usage(format!("--level {error}")))?;
-        match service.debug_token(level, &self.route, &self.lasts) {
+            self.level.parse().map_err(|error: UnknownLevel| CommandError::Usage(format!("--level {error}")))?;
+        match service.debug_token(level, &self.route, &self.duration) {
             Ok(token) => print(&token),
             Err(error @ (DebugTokenError::NoKey | DebugTokenError::Key(_) | DebugTokenError::Blueprints(_))) => {
-                Err(Failed::BadConfiguration(error.to_string()))
+                Err(CommandError::BadConfiguration(error.to_string()))
             }
-            Err(error) => Err(Failed::Other(error.to_string())),
+            Err(error) => Err(CommandError::Other(error.to_string())),
         }
     }
 }

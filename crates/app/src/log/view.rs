@@ -1,11 +1,11 @@
-//! What the management listener answers, as far as the command reads it.
+//! Responses of the management listener, limited to the fields that the command reads.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::client::Client;
-use super::until;
-use crate::failed::Failed;
+use super::expiry;
+use crate::error::CommandError;
 
 /// `GET /log`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -30,16 +30,16 @@ pub(super) struct Override {
     pub by: String,
     #[serde(default)]
     pub fleet: bool,
-    /// The fleet's version with it; in the answer to a change alone.
+    /// The fleet version that contains the override; only in the response to a change.
     pub fleet_version: Option<u64>,
 }
 
 impl State {
-    pub(super) fn read(client: &Client) -> Result<Self, Failed> {
+    pub(super) fn read(client: &Client) -> Result<Self, CommandError> {
         client.get("/log").and_then(read)
     }
 
-    /// The live settings whose values differ, as key, configured and now.
+    /// The live settings whose effective value differs, as key, configured value and effective value.
     pub(super) fn differences(&self) -> Vec<[String; 3]> {
         let value = |values: &Map<String, Value>, key: &str| values.get(key).map_or_else(|| "-".to_owned(), text);
         let mut keys: Vec<&String> = self.configured.keys().collect();
@@ -58,7 +58,7 @@ impl Override {
         values.collect::<Vec<_>>().join(", ")
     }
 
-    /// Where it applies.
+    /// The scope, as text.
     pub(super) fn scope(&self) -> String {
         let scopes = [("blueprint", &self.blueprint), ("module", &self.module), ("route", &self.route)];
         let named = scopes.into_iter().find_map(|(kind, name)| Some(format!("{kind} {}", name.as_ref()?)));
@@ -66,24 +66,24 @@ impl Override {
         if self.fleet { format!("{scope}, whole fleet") } else { scope }
     }
 
-    /// In a sentence.
-    pub(super) fn sentence(&self) -> String {
+    /// Formats the override on one line.
+    pub(super) fn summary(&self) -> String {
         let (id, values, scope) = (&self.id, self.values(), self.scope());
-        format!("{id}: {values} ({scope}) until {}", until::shown(self.until))
+        format!("{id}: {values} ({scope}) until {}", expiry::format(self.until))
     }
 }
 
-/// Reads an answer.
-pub(super) fn read<T: serde::de::DeserializeOwned>(answer: Value) -> Result<T, Failed> {
-    let other_version = |error| {
-        Failed::Other(format!(
-            "the answer of the service cannot be read ({error}); is it of another version than this?"
+/// Parses a response.
+pub(super) fn read<T: serde::de::DeserializeOwned>(response: Value) -> Result<T, CommandError> {
+    let invalid = |error| {
+        CommandError::Other(format!(
+            "cannot parse the response of the service ({error}); check that the service has the same version as this command"
         ))
     };
-    serde_json::from_value(answer).map_err(other_version)
+    serde_json::from_value(response).map_err(invalid)
 }
 
-/// A value without the quotes of a text.
+/// A value as text; strings without quotes.
 pub(super) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -8,75 +8,75 @@ use cyanotype::settings::Settings;
 use serde_json::Value;
 
 use super::client::Client;
-use super::until;
+use super::expiry;
 use super::view::{State, read};
-use crate::failed::Failed;
-use crate::print::complaint;
+use crate::error::CommandError;
+use crate::print::print_error;
 
-const PAUSE: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Prints what is on and each change of it, until it is interrupted or its reader has gone.
-pub(super) fn watch(settings: &Settings, json: bool) -> Result<(), Failed> {
+/// Prints the state and each change of it, until interrupted or until the reader closes stdout.
+pub(super) fn watch(settings: &Settings, json: bool) -> Result<(), CommandError> {
     let client = Client::new(settings)?;
     let first = client.get("/log")?;
     let mut before: State = read(first.clone())?;
-    let begins = format!("version {}, {} overrides", before.version, before.overrides.len());
-    let mut open = written(json, &first, &[begins])?;
-    let mut is_away = false;
+    let summary = format!("version {}, {} overrides", before.version, before.overrides.len());
+    let mut open = write_lines(json, &first, &[summary])?;
+    let mut is_disconnected = false;
     while open {
-        sleep(PAUSE);
-        let shown = match client.get("/log") {
-            Ok(shown) => shown,
-            Err(Failed::Unavailable(reason)) => {
-                if !is_away {
-                    complaint(&reason);
-                    complaint("trying again every second");
+        sleep(POLL_INTERVAL);
+        let response = match client.get("/log") {
+            Ok(response) => response,
+            Err(CommandError::Unavailable(reason)) => {
+                if !is_disconnected {
+                    print_error(&reason);
+                    print_error("retrying every second");
                 }
-                is_away = true;
+                is_disconnected = true;
                 continue;
             }
             Err(other) => return Err(other),
         };
-        if std::mem::take(&mut is_away) {
-            complaint("reached the service again");
+        if std::mem::take(&mut is_disconnected) {
+            print_error("reconnected to the service");
         }
-        let now: State = read(shown.clone())?;
+        let now: State = read(response.clone())?;
         if now != before {
-            open = written(json, &shown, &changes(&before, &now))?;
+            open = write_lines(json, &response, &changes(&before, &now))?;
         }
         before = now;
     }
     Ok(())
 }
 
-/// Writes lines, or the state in JSON; `false` when the reader has gone.
-fn written(json: bool, state: &Value, lines: &[String]) -> Result<bool, Failed> {
+/// Writes the lines, or the state as JSON. Returns `false` when the reader has closed stdout.
+fn write_lines(json: bool, state: &Value, lines: &[String]) -> Result<bool, CommandError> {
     let mut stdout = io::stdout().lock();
     let result = match json {
         true => writeln!(stdout, "{state}"),
-        false => lines.iter().try_for_each(|line| writeln!(stdout, "{} {line}", until::now())),
+        false => lines.iter().try_for_each(|line| writeln!(stdout, "{} {line}", expiry::local_time())),
     };
     match result.and_then(|()| stdout.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Failed::Other(format!("cannot write to stdout: {error}"))),
+        Err(error) => Err(CommandError::Other(format!("cannot write to stdout: {error}"))),
     }
 }
 
-/// A line a change.
+/// One line per change.
 fn changes(before: &State, now: &State) -> Vec<String> {
     let mut lines = Vec::new();
-    for gone in
+    for cleared in
         before.overrides.iter().filter(|old| !now.overrides.iter().any(|it| it.id == old.id && it.fleet == old.fleet))
     {
-        lines.push(format!("{} is gone: {} ({})", gone.id, gone.values(), gone.scope()));
+        lines.push(format!("{} ended: {} ({})", cleared.id, cleared.values(), cleared.scope()));
     }
     for it in &now.overrides {
         let old = before.overrides.iter().find(|old| old.id == it.id && old.fleet == it.fleet);
         match old {
             Some(old) if old == it => {}
-            Some(_) => lines.push(format!("set again: {}", it.sentence())),
-            None => lines.push(format!("set: {}", it.sentence())),
+            Some(_) => lines.push(format!("replaced: {}", it.summary())),
+            None => lines.push(format!("set: {}", it.summary())),
         }
     }
     let value = |state: &State, key: &str| state.configured.get(key).cloned().unwrap_or(Value::Null);
@@ -84,10 +84,10 @@ fn changes(before: &State, now: &State) -> Vec<String> {
     keys.sort_unstable();
     keys.dedup();
     for key in keys.into_iter().filter(|key| value(before, key) != value(now, key)) {
-        lines.push(format!("configured: {key} {} instead of {}", value(now, key), value(before, key)));
+        lines.push(format!("configuration: {key} changed from {} to {}", value(before, key), value(now, key)));
     }
     if lines.is_empty() && before.version != now.version {
-        lines.push("the service started anew, or changed and changed back".to_owned());
+        lines.push("the service was restarted, or a change was reverted".to_owned());
     }
     lines.into_iter().map(|line| format!("version {}: {line}", now.version)).collect()
 }
@@ -113,16 +113,16 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_line_a_change() {
+    fn each_change_is_one_line() {
         let lines = changes(
             &state(1, "info", &[("a", "debug"), ("b", "debug")]),
             &state(4, "error", &[("b", "trace"), ("c", "debug")]),
         );
         assert_eq!(lines.len(), 4, "{lines:?}");
-        assert_eq!(lines[0], "version 4: a is gone: log.level debug (everywhere)");
-        assert!(lines[1].starts_with("version 4: set again: b: log.level trace (everywhere) until "), "{lines:?}");
+        assert_eq!(lines[0], "version 4: a ended: log.level debug (everywhere)");
+        assert!(lines[1].starts_with("version 4: replaced: b: log.level trace (everywhere) until "), "{lines:?}");
         assert!(lines[2].starts_with("version 4: set: c: log.level debug"), "{lines:?}");
-        assert_eq!(lines[3], "version 4: configured: log.level \"error\" instead of \"info\"");
+        assert_eq!(lines[3], "version 4: configuration: log.level changed from \"info\" to \"error\"");
         assert_eq!(changes(&state(1, "info", &[]), &state(1, "info", &[])), Vec::<String>::new());
     }
 }

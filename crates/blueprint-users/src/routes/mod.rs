@@ -1,4 +1,4 @@
-//! The handlers, one a route.
+//! The request handlers.
 
 pub(crate) mod sessions;
 
@@ -21,14 +21,14 @@ use crate::store::{Changes, Store};
 use crate::throttle::Throttle;
 use crate::token;
 
-// One resource a path, with all its methods: actix then answers a wrong method with 405 and what it allows.
-pub(crate) fn register(scope: &mut ServiceConfig) {
+// One resource per path with all its methods, so that actix-web answers any other method with 405 and an `allow` header.
+pub(crate) fn configure(scope: &mut ServiceConfig) {
     scope
-        .service(web::resource("").route(web::post().to(sign_up)).route(web::get().to(list)))
-        // Before the ids, of which these would be three.
+        .service(web::resource("").route(web::post().to(register)).route(web::get().to(list)))
+        // Registered before `/{id}`, which would match these paths.
         .service(web::resource("/login").route(web::post().to(sessions::login)))
         .service(web::resource("/logout").route(web::post().to(sessions::logout)))
-        .service(web::resource("/me").route(web::get().to(me)))
+        .service(web::resource("/me").route(web::get().to(get_me)))
         .service(
             web::resource("/me/sessions")
                 .route(web::get().to(sessions::list_sessions))
@@ -37,30 +37,31 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
         .service(web::resource("/me/sessions/{id}").route(web::delete().to(sessions::revoke_session)))
         .service(
             web::resource("/{id}")
-                .route(web::get().to(read))
-                .route(web::patch().to(change))
+                .route(web::get().to(get))
+                .route(web::patch().to(update))
                 .route(web::delete().to(delete)),
         );
 }
 
-/// Registers a user.
+/// Register a user
 ///
-/// The e-mail address is stored in lower case and identifies the user at login, so only one user can have it.
+/// The e-mail address identifies the user at login, so it must be unique. It is stored in lower case. The response header
+/// `location` contains the path of the new user.
 #[utoipa::path(post, path = "/users", operation_id = "register_user", request_body = Registration, responses(
     (status = 201, description = "The new user", body = User, headers(("etag" = String), ("location" = String))),
     (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM_JSON),
 ))]
-pub(crate) async fn sign_up(store: Store, pool: Data<HashPool>, Json(new): Json<Registration>) -> Result {
-    let password_hash = new.password.hash(pool.turn_to_register().await?).await?;
+pub(crate) async fn register(store: Store, pool: Data<HashPool>, Json(new): Json<Registration>) -> Result {
+    let password_hash = new.password.hash(pool.acquire_for_registration().await?).await?;
     let user = store.insert(new.email.as_str(), &new.name, &password_hash).await?;
     info!(user_id = %user.id, "user registered");
-    let place = (LOCATION, format!("{PREFIX}/{}", user.id));
-    Ok(HttpResponse::Created().insert_header(place).insert_header(user.tag()).json(user))
+    let location = (LOCATION, format!("{PREFIX}/{}", user.id));
+    Ok(HttpResponse::Created().insert_header(location).insert_header(user.etag()).json(user))
 }
 
-/// Lists users.
+/// List users
 ///
-/// Newest first, one page at a time. For admins.
+/// Requires the role admin. The users are sorted by creation time, newest first, and returned one page at a time.
 #[utoipa::path(
     get,
     path = "/users",
@@ -84,9 +85,10 @@ pub(crate) async fn list(
     Ok(paging.respond(&request, users, total, |user| user.id))
 }
 
-/// Returns the caller.
+/// Get the caller
 ///
-/// The user to whom the request's token belongs, with their role.
+/// Returns the user to whom the bearer token belongs. With `if-none-match`, the response is 304 without a body when the user
+/// has not changed.
 #[utoipa::path(
     get,
     path = "/users/me",
@@ -95,17 +97,18 @@ pub(crate) async fn list(
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The caller", body = User, headers(("etag" = String))),
-        (status = 304, description = "The client's copy is current"),
+        (status = 304, description = "The user has not changed"),
     )
 )]
-pub(crate) async fn me(caller: Caller, store: Store, known: IfNoneMatch) -> Result {
-    let user = store.find(caller.id).await?.ok_or_else(unknown)?;
-    Ok(known.respond(user.tag(), user))
+pub(crate) async fn get_me(caller: Caller, store: Store, if_none_match: IfNoneMatch) -> Result {
+    let user = store.find(caller.id).await?.ok_or_else(not_found)?;
+    Ok(if_none_match.respond(user.etag(), user))
 }
 
-/// Returns a user.
+/// Get a user
 ///
-/// The caller or, for admins, anyone. With `if-none-match` only when the user has changed.
+/// Admins can get any user, other callers only themselves. With `if-none-match`, the response is 304 without a body when the
+/// user has not changed.
 #[utoipa::path(
     get,
     path = "/users/{id}",
@@ -114,22 +117,23 @@ pub(crate) async fn me(caller: Caller, store: Store, known: IfNoneMatch) -> Resu
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The user", body = User, headers(("etag" = String))),
-        (status = 304, description = "The client's copy is current"),
-        (status = 404, description = "No such user, or not the caller", body = Problem, content_type = PROBLEM_JSON),
+        (status = 304, description = "The user has not changed"),
+        (status = 404, description = "The user does not exist or is not the caller", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
-pub(crate) async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
+pub(crate) async fn get(caller: Caller, store: Store, Path(id): Path<Uuid>, if_none_match: IfNoneMatch) -> Result {
     if caller.id != id && !caller.is_admin() {
-        return Err(unknown());
+        return Err(not_found());
     }
-    let user = store.find(id).await?.ok_or_else(unknown)?;
-    Ok(known.respond(user.tag(), user))
+    let user = store.find(id).await?.ok_or_else(not_found)?;
+    Ok(if_none_match.respond(user.etag(), user))
 }
 
-/// Changes the caller.
+/// Update the caller
 ///
-/// Fields that are left out stay as they are. A new e-mail address or password requires `current_password`; a new password
-/// ends the caller's other sessions.
+/// The id must be the caller's. Fields that the body omits stay unchanged. A new e-mail address or password requires
+/// `current_password`; a new password ends the caller's other sessions. With `if-match`, the user is updated only if it still
+/// has that entity tag.
 #[utoipa::path(
     patch,
     path = "/users/{id}",
@@ -138,36 +142,36 @@ pub(crate) async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>, kno
     request_body = Change,
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "The user, changed", body = User, headers(("etag" = String))),
-        (status = 403, description = "An admin may not change another user", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "No such user, or not the caller", body = Problem, content_type = PROBLEM_JSON),
+        (status = 200, description = "The updated user", body = User, headers(("etag" = String))),
+        (status = 403, description = "An admin cannot update another user", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "The user does not exist or is not the caller", body = Problem, content_type = PROBLEM_JSON),
         (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM_JSON),
-        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The user does not match `if-match`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
-pub(crate) async fn change(
+pub(crate) async fn update(
     Authenticated(caller, Json(change)): Authenticated<Json<Change>>,
     store: Store,
     (pool, throttle): (Data<HashPool>, Data<Throttle>),
     client: ClientAddress,
     request: HttpRequest,
     Path(id): Path<Uuid>,
-    wanted: IfMatch,
+    if_match: IfMatch,
 ) -> Result {
-    own(&caller, &store, id).await?;
-    let version = wanted_version(&store, id, &wanted).await?;
+    require_self(&caller, &store, id).await?;
+    let version = expected_version(&store, id, &if_match).await?;
     let (mut password_hash, mut verified_hash) = (None, None);
     if change.password.is_some() || change.email.is_some() {
         let current = change.current_password.ok_or_else(|| {
             Problem::invalid_field("current_password", "is required to change the e-mail address or the password")
         })?;
-        let user = store.credentials_of(id).await?.ok_or_else(unknown)?;
+        let user = store.credentials_of(id).await?.ok_or_else(not_found)?;
         if !throttle
             .into_inner()
             .verify((user.email.clone(), client), current.clone(), Some(user.password_hash.clone()))
             .await?
         {
-            warn!(user_id = %id, "change refused: wrong current password");
+            warn!(user_id = %id, "user update rejected: wrong current password");
             return Err(Problem::invalid_field("current_password", "is wrong"));
         }
         let address = change.email.as_ref().map_or(user.email.as_str(), Email::as_str);
@@ -176,22 +180,23 @@ pub(crate) async fn change(
             .map_err(|error| Problem::invalid_field(field, error.message()))?;
         verified_hash = Some(user.password_hash);
         if let Some(password) = change.password {
-            password_hash = Some(password.hash(pool.turn().await?).await?);
+            password_hash = Some(password.hash(pool.acquire().await?).await?);
         }
     }
     let ended_other_sessions = password_hash.is_some();
     let email = change.email.as_ref().map(Email::as_str).map(str::to_owned);
     let changes = Changes { name: change.name, email, password_hash, verified_hash };
-    let Some(user) = store.change((id, version), changes, token::presented(&request)?).await? else {
-        return Err(gone_or_changed(&store, id).await);
+    let Some(user) = store.update((id, version), changes, token::hash_from_request(&request)?).await? else {
+        return Err(missing_or_modified(&store, id).await);
     };
-    info!(user_id = %id, ended_other_sessions, "user changed");
-    Ok(HttpResponse::Ok().insert_header(user.tag()).json(user))
+    info!(user_id = %id, ended_other_sessions, "user updated");
+    Ok(HttpResponse::Ok().insert_header(user.etag()).json(user))
 }
 
-/// Deletes the caller.
+/// Delete the caller
 ///
-/// Ends all of the caller's sessions, too. Their orders are retained.
+/// The id must be the caller's. Also deletes all sessions of the caller; their orders are retained. With `if-match`, the user
+/// is deleted only if it still has that entity tag.
 #[utoipa::path(
     delete,
     path = "/users/{id}",
@@ -200,52 +205,52 @@ pub(crate) async fn change(
     security(("bearer" = [])),
     responses(
         (status = 204, description = "The user has been deleted"),
-        (status = 403, description = "An admin may not delete another user", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "No such user, or not the caller", body = Problem, content_type = PROBLEM_JSON),
-        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM_JSON),
+        (status = 403, description = "An admin cannot delete another user", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "The user does not exist or is not the caller", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The user does not match `if-match`", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
-pub(crate) async fn delete(caller: Caller, store: Store, Path(id): Path<Uuid>, wanted: IfMatch) -> Result {
-    own(&caller, &store, id).await?;
-    let version = wanted_version(&store, id, &wanted).await?;
+pub(crate) async fn delete(caller: Caller, store: Store, Path(id): Path<Uuid>, if_match: IfMatch) -> Result {
+    require_self(&caller, &store, id).await?;
+    let version = expected_version(&store, id, &if_match).await?;
     if !store.delete(id, version).await? {
-        return Err(gone_or_changed(&store, id).await);
+        return Err(missing_or_modified(&store, id).await);
     }
     info!(user_id = %id, "user deleted");
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Everyone may change themselves only. Another user is unknown, but to admins.
-async fn own(caller: &Caller, store: &Store, id: Uuid) -> Result<()> {
+/// Fails unless the id is the caller's: with 403 for admins, who can see the other user, and with 404 for other callers.
+async fn require_self(caller: &Caller, store: &Store, id: Uuid) -> Result<()> {
     if caller.id == id {
         return Ok(());
     }
     if !caller.is_admin() {
-        return Err(unknown());
+        return Err(not_found());
     }
-    store.find(id).await?.ok_or_else(unknown)?;
-    warn!(user_id = %caller.id, other = %id, "refused to change another user");
-    Err(Problem::forbidden("this is another user: you may change yourself only"))
+    store.find(id).await?.ok_or_else(not_found)?;
+    warn!(user_id = %caller.id, other = %id, "rejected a change of another user");
+    Err(Problem::forbidden("you can change only your own user"))
 }
 
-/// The version that the client wants to change, if it names one.
-async fn wanted_version(store: &Store, id: Uuid, wanted: &IfMatch) -> Result<Option<i64>> {
-    if !wanted.is_present() {
+/// The version that the user must still have when it is written; `None` without `if-match`.
+async fn expected_version(store: &Store, id: Uuid, if_match: &IfMatch) -> Result<Option<i64>> {
+    if !if_match.is_present() {
         return Ok(None);
     }
-    let user = store.find(id).await?.ok_or_else(unknown)?;
-    wanted.check(&user.tag())?;
+    let user = store.find(id).await?.ok_or_else(not_found)?;
+    if_match.check(&user.etag())?;
     Ok(Some(user.version))
 }
 
-/// Why a change has found nothing: the user is gone, or another request was faster since the version was checked.
-async fn gone_or_changed(store: &Store, id: Uuid) -> Problem {
+/// The reason why a write matched no row: the user does not exist, or another request modified it after the version check.
+async fn missing_or_modified(store: &Store, id: Uuid) -> Problem {
     match store.find(id).await {
-        Ok(found) => found.map_or_else(unknown, |_| conditional::precondition_failed()),
+        Ok(found) => found.map_or_else(not_found, |_| conditional::precondition_failed()),
         Err(error) => error.into(),
     }
 }
 
-fn unknown() -> Problem {
+fn not_found() -> Problem {
     Problem::not_found("user")
 }

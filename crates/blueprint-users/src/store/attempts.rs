@@ -1,4 +1,4 @@
-//! Wrong passwords, counted in the database that all processes share.
+//! Counts of failed password checks, in the database that all processes share.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::Store;
 use crate::failure_count::{Counter, Rule};
 
-/// What has been counted.
+/// The failures of a set of counters.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Failures {
     pub any: bool,
-    /// How long the next attempt must wait.
+    /// The remaining delay before the next attempt.
     pub blocked_for: Option<Duration>,
 }
 
@@ -32,7 +32,7 @@ impl Store {
         Ok(Failures { any: !rows.is_empty(), blocked_for })
     }
 
-    /// Counts a wrong password. In the order of the counters, so that no two transactions wait for each other.
+    /// Counts a wrong password. Always in the order of the counters, so that transactions cannot deadlock.
     pub(crate) async fn count_failure(&self, counters: Vec<Counter>) -> Result<(), DatabaseError> {
         let work = async move |transaction: &mut Transaction| {
             for counter in &counters {
@@ -43,7 +43,7 @@ impl Store {
         self.database.transaction(work).await
     }
 
-    pub(crate) async fn forget_failures(&self, counter: &Counter) -> Result<(), DatabaseError> {
+    pub(crate) async fn reset_failures(&self, counter: &Counter) -> Result<(), DatabaseError> {
         self.database.execute("DELETE FROM login_attempts WHERE key = $1", &[&counter.key]).await.map(drop)
     }
 }
@@ -57,7 +57,7 @@ async fn count(transaction: &mut Transaction, Counter { key, rule }: &Counter) -
     let now = time::now();
     let (failures,): (i64,) = transaction.query_one(count, &[key, &now]).await?;
     let until = now + SignedDuration::try_from(rule.delay(failures)).unwrap_or(SignedDuration::ZERO);
-    transaction.execute(block, &[key, &until, &(until + Rule::FORGOTTEN_AFTER)]).await?;
+    transaction.execute(block, &[key, &until, &(until + Rule::EXPIRES_AFTER)]).await?;
     Ok(())
 }
 
@@ -90,28 +90,28 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn after_its_free_failures_an_account_waits_and_then_its_address() {
+    async fn the_account_is_delayed_first_and_then_the_address() {
         let store = store().await;
         assert_eq!(store.failures(&counters("ada")).await.unwrap(), Failures::default());
         assert_eq!(fail(&store, "ada", 3).await, [false, false, true]);
         let failures = store.failures(&counters("ada")).await.unwrap();
         assert!(failures.any && failures.blocked_for.unwrap() <= Duration::from_secs(1), "{failures:?}");
         assert!(!is_blocked(&store, "bob").await, "another account");
-        assert_eq!(fail(&store, "bob", 2).await, [false, true], "of the address these are the fourth and the fifth");
+        assert_eq!(fail(&store, "bob", 2).await, [false, true], "the fourth and fifth failure of the address");
         assert!(is_blocked(&store, "carol").await);
     }
 
     #[actix_web::test]
-    async fn an_account_that_is_forgotten_begins_anew() {
+    async fn a_reset_restarts_the_count_of_the_account() {
         let store = store().await;
         assert_eq!(fail(&store, "ada", 2).await, [false, false]);
-        store.forget_failures(&counters("ada")[0]).await.unwrap();
+        store.reset_failures(&counters("ada")[0]).await.unwrap();
         assert_eq!(fail(&store, "ada", 2).await, [false, false]);
-        assert_eq!(fail(&store, "bob", 1).await, [true], "the address does not");
+        assert_eq!(fail(&store, "bob", 1).await, [true], "the address is still counted");
     }
 
     #[actix_web::test]
-    async fn what_has_expired_is_not_counted_any_more() {
+    async fn expired_failures_are_not_counted() {
         let store = store().await;
         assert_eq!(fail(&store, "ada", 3).await, [false, false, true]);
         let sql = "UPDATE login_attempts SET blocked_until = $1, expires_at = $1";

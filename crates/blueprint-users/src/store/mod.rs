@@ -18,7 +18,7 @@ pub(crate) use attempts::Failures;
 pub use roles::{Admin, ChangedRole};
 pub(crate) use sessions::{NewSession, Owner};
 
-/// What a login needs to know of a user.
+/// The data of a user that is required to verify a password.
 #[derive(Debug, Clone)]
 pub(crate) struct Credentials {
     pub id: Uuid,
@@ -28,36 +28,36 @@ pub(crate) struct Credentials {
 
 cyanotype::from_row!(Credentials { id, email, password_hash });
 
-/// What changes of a user: what is `None` stays.
+/// The changes to a user; `None` leaves a column unchanged.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub name: Option<String>,
     pub email: Option<String>,
     pub password_hash: Option<String>,
-    /// The hash that the current password was verified with: when another has been set meanwhile, nothing changes.
+    /// The hash against which the current password was verified. The update does nothing if it has changed since.
     pub verified_hash: Option<String>,
 }
 
-/// An e-mail address can be refused by the database alone: two may ask for it at once.
+/// Why a user could not be stored. Only the database can detect a duplicate address, because registrations are concurrent.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub(crate) enum StoreError {
     EmailTaken,
-    Failed(DatabaseError),
+    Database(DatabaseError),
 }
 
-impl From<DatabaseError> for Refused {
+impl From<DatabaseError> for StoreError {
     fn from(error: DatabaseError) -> Self {
-        if error.is_unique_violation() { Self::EmailTaken } else { Self::Failed(error) }
+        if error.is_unique_violation() { Self::EmailTaken } else { Self::Database(error) }
     }
 }
 
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::EmailTaken => {
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::EmailTaken => {
                 Self::conflict("another user has this e-mail address").with_fields(vec![Email::taken()])
             }
-            Refused::Failed(error) => Self::internal(error),
+            StoreError::Database(error) => Self::internal(error),
         }
     }
 }
@@ -81,7 +81,7 @@ impl Store {
         Self { database }
     }
 
-    pub(crate) async fn insert(&self, email: &str, name: &str, password_hash: &str) -> Result<User, Refused> {
+    pub(crate) async fn insert(&self, email: &str, name: &str, password_hash: &str) -> Result<User, StoreError> {
         let sql = "INSERT INTO users (id, email, name, password_hash, created_at, updated_at)
                    VALUES ($1, $2, $3, $4, $5, $5)
                    RETURNING id, email, name, role, created_at, updated_at, version";
@@ -108,14 +108,14 @@ impl Store {
         Ok(count)
     }
 
-    /// Changes a user, if there is one, and of that version if one is given. A new password ends all sessions but the one
-    /// that it was set in.
-    pub(crate) async fn change(
+    /// Updates a user and returns it. Returns `None` when no user matches the id and, if one is given, the version. A new
+    /// password ends all sessions except the given one.
+    pub(crate) async fn update(
         &self,
         (id, version): (Uuid, Option<i64>),
         changes: Changes,
         session: String,
-    ) -> Result<Option<User>, Refused> {
+    ) -> Result<Option<User>, StoreError> {
         let sql = "UPDATE users
                    SET name = COALESCE($1, name), email = COALESCE($2, email),
                        password_hash = COALESCE($3, password_hash), updated_at = $4, version = version + 1
@@ -136,21 +136,22 @@ impl Store {
         self.database.transaction(work).await
     }
 
-    /// Whether there was such a user, of that version if one is given. Their sessions go with them, by the foreign key.
+    /// Deletes a user; the foreign key deletes their sessions. Returns `false` when no user matches the id and, if one is given,
+    /// the version.
     pub(crate) async fn delete(&self, id: Uuid, version: Option<i64>) -> Result<bool, DatabaseError> {
         let sql = "DELETE FROM users WHERE id = $1 AND version = COALESCE($2, version)";
         Ok(self.database.execute(sql, &[&id, &version]).await? > 0)
     }
 
     pub(crate) async fn credentials(&self, email: &str) -> Result<Option<Credentials>, DatabaseError> {
-        // Nobody has such an address, and PostgreSQL does not let it be asked for.
+        // No user has such an address, and PostgreSQL rejects the value.
         if email.contains('\0') {
             return Ok(None);
         }
         self.database.query_opt("SELECT id, email, password_hash FROM users WHERE email = $1", &[&email]).await
     }
 
-    /// What a user who is logged in must prove again before a change of the password or the address.
+    /// The credentials of a user by id, to verify the password again before it or the e-mail address is changed.
     pub(crate) async fn credentials_of(&self, id: Uuid) -> Result<Option<Credentials>, DatabaseError> {
         self.database.query_opt("SELECT id, email, password_hash FROM users WHERE id = $1", &[&id]).await
     }
@@ -175,8 +176,8 @@ mod tests {
         Store::new(test::database(&crate::Users).await)
     }
 
-    async fn begin(store: &Store, user: &Credentials, token: &str) -> bool {
-        store.begin_session(user, session(token, later())).await.unwrap()
+    async fn create_session(store: &Store, user: &Credentials, token: &str) -> bool {
+        store.create_session(user, session(token, later())).await.unwrap()
     }
 
     fn session(token: &str, expires_at: Timestamp) -> NewSession {
@@ -187,8 +188,8 @@ mod tests {
         store.session_owner(token, time::now()).await.unwrap().map(|owner| owner.user_id)
     }
 
-    async fn change(store: &Store, user: (Uuid, Option<i64>), changes: Changes, session: &str) -> Option<User> {
-        store.change(user, changes, session.to_owned()).await.unwrap()
+    async fn update(store: &Store, user: (Uuid, Option<i64>), changes: Changes, session: &str) -> Option<User> {
+        store.update(user, changes, session.to_owned()).await.unwrap()
     }
 
     fn password() -> Changes {
@@ -205,11 +206,11 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn an_expired_session_is_none() {
+    async fn an_expired_session_has_no_owner() {
         let store = store().await;
         let ada = ada(&store).await;
         let end = at("2030-01-01T00:00:00Z");
-        assert!(store.begin_session(&ada, session("token", end)).await.unwrap());
+        assert!(store.create_session(&ada, session("token", end)).await.unwrap());
         let owner = async |now| store.session_owner("token", now).await.unwrap();
         let member = Owner { user_id: ada.id, role: Role::Member };
         assert_eq!(owner(at("2029-12-31T23:59:59.999999Z")).await, Some(member));
@@ -221,54 +222,58 @@ mod tests {
         let store = store().await;
         let ada = ada(&store).await;
         for token in ["this", "other"] {
-            assert!(begin(&store, &ada, token).await);
+            assert!(create_session(&store, &ada, token).await);
         }
         let rename = Changes { name: Some("Countess".into()), ..Changes::default() };
-        let user = change(&store, (ada.id, None), rename, "this").await.unwrap();
+        let user = update(&store, (ada.id, None), rename, "this").await.unwrap();
         assert_eq!((user.name.as_str(), user.email.as_str()), ("Countess", "ada@example.org"));
         assert_eq!(owner(&store, "other").await, Some(ada.id));
 
-        change(&store, (ada.id, None), password(), "this").await.unwrap();
+        update(&store, (ada.id, None), password(), "this").await.unwrap();
         assert_eq!(owner(&store, "other").await, None);
         assert_eq!(owner(&store, "this").await, Some(ada.id));
     }
 
     #[actix_web::test]
-    async fn a_change_is_of_the_version_that_it_is_for() {
+    async fn an_update_requires_the_expected_version() {
         let store = store().await;
         let user = store.insert("ada@example.org", "Ada", "hash").await.unwrap();
         let ada = ada_of(&store).await;
-        assert!(begin(&store, &ada, "other").await);
-        assert_eq!(store.find(user.id).await.unwrap().unwrap().version, user.version, "a login changes nobody");
-        assert_eq!(change(&store, (user.id, Some(user.version + 1)), password(), "").await, None);
-        assert_eq!(owner(&store, "other").await, Some(user.id), "nothing was changed");
-        let changed = change(&store, (user.id, Some(user.version)), password(), "").await.unwrap();
+        assert!(create_session(&store, &ada, "other").await);
+        assert_eq!(
+            store.find(user.id).await.unwrap().unwrap().version,
+            user.version,
+            "a login does not change the user"
+        );
+        assert_eq!(update(&store, (user.id, Some(user.version + 1)), password(), "").await, None);
+        assert_eq!(owner(&store, "other").await, Some(user.id), "the session still exists");
+        let changed = update(&store, (user.id, Some(user.version)), password(), "").await.unwrap();
         assert_eq!(changed.version, user.version + 1);
-        assert_eq!(change(&store, (user.id, Some(user.version)), password(), "").await, None);
+        assert_eq!(update(&store, (user.id, Some(user.version)), password(), "").await, None);
     }
 
     #[actix_web::test]
-    async fn a_change_that_the_password_has_overtaken_changes_nothing() {
+    async fn a_concurrent_password_change_prevents_an_update() {
         let store = store().await;
         let ada = ada(&store).await;
         let of = |verified: &str| Changes { verified_hash: Some(verified.to_owned()), ..password() };
-        assert!(change(&store, (ada.id, None), of(&ada.password_hash), "").await.is_some());
-        assert_eq!(change(&store, (ada.id, None), of(&ada.password_hash), "").await, None);
+        assert!(update(&store, (ada.id, None), of(&ada.password_hash), "").await.is_some());
+        assert_eq!(update(&store, (ada.id, None), of(&ada.password_hash), "").await, None);
     }
 
     #[actix_web::test]
-    async fn a_login_that_the_password_has_overtaken_begins_no_session() {
+    async fn a_concurrent_password_change_prevents_a_login() {
         let store = store().await;
         let verified = ada(&store).await;
-        change(&store, (verified.id, None), password(), "").await.unwrap();
-        assert!(!begin(&store, &verified, "token").await);
+        update(&store, (verified.id, None), password(), "").await.unwrap();
+        assert!(!create_session(&store, &verified, "token").await);
     }
 
     #[actix_web::test]
-    async fn sessions_go_with_their_user() {
+    async fn deleting_a_user_deletes_their_sessions() {
         let store = store().await;
         let ada = ada(&store).await;
-        assert!(begin(&store, &ada, "token").await);
+        assert!(create_session(&store, &ada, "token").await);
         assert!(store.delete(ada.id, None).await.unwrap());
         let (left,): (i64,) = store.database.query_one("SELECT count(*) FROM sessions", &[]).await.unwrap();
         assert_eq!(left, 0);
@@ -276,19 +281,19 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn an_address_is_one_users() {
+    async fn an_address_identifies_one_user() {
         let store = store().await;
         ada(&store).await;
         let again = store.insert("ada@example.org", "Ada", "hash").await;
-        assert!(matches!(again, Err(Refused::EmailTaken)), "{again:?}");
+        assert!(matches!(again, Err(StoreError::EmailTaken)), "{again:?}");
     }
 
     #[actix_web::test]
-    async fn a_session_is_revoked_by_its_user_only() {
+    async fn only_its_own_user_can_revoke_a_session() {
         let store = store().await;
         let ada = ada(&store).await;
         for token in ["this", "other", "third"] {
-            assert!(begin(&store, &ada, token).await);
+            assert!(create_session(&store, &ada, token).await);
         }
         let listed = store.sessions(ada.id, "this").await.unwrap();
         assert_eq!(listed.iter().map(|it| it.is_current).collect::<Vec<_>>(), [false, false, true]);
@@ -302,10 +307,10 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_role_is_granted_and_revoked_and_each_change_is_audited() {
+    async fn role_changes_are_audited() {
         let store = store().await;
         let ada = ada(&store).await;
-        assert!(begin(&store, &ada, "token").await);
+        assert!(create_session(&store, &ada, "token").await);
         let set = async |user: &str, role, by: &str| {
             let changed = store.set_role(user, role, by).await.unwrap();
             changed.map(|it| (it.id, it.changed))
@@ -326,7 +331,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_deletion_is_of_the_version_that_it_is_for() {
+    async fn a_deletion_requires_the_expected_version() {
         let store = store().await;
         let ada = ada(&store).await;
         assert!(!store.delete(ada.id, Some(2)).await.unwrap());

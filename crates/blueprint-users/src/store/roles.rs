@@ -1,4 +1,4 @@
-//! Roles: granted and revoked on the database alone, each change with a row that says who made it.
+//! Roles: granted and revoked only in the database. Each change inserts an audit row.
 
 use cyanotype::auth::Role;
 use cyanotype::{DatabaseError, Executor, time};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Store;
 
-/// A user who is an admin.
+/// An admin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Admin {
     /// The user's id.
@@ -18,27 +18,27 @@ pub struct Admin {
     /// When the role was granted.
     #[serde(serialize_with = "time::serialize_optional")]
     pub granted_at: Option<Timestamp>,
-    /// Who granted it, as the command was given it.
+    /// The operator who granted the role, as passed to the command.
     pub granted_by: Option<String>,
 }
 
 cyanotype::from_row!(Admin { id, email, granted_at, granted_by });
 
-/// What a grant or a revocation has done.
+/// The result of granting or revoking a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChangedRole {
     /// The user's id.
     pub id: Uuid,
     /// The user's e-mail address.
     pub email: String,
-    /// The role that the user has now.
+    /// The current role of the user.
     pub role: Role,
-    /// Whether the user had another role before.
+    /// Whether the role was changed.
     pub changed: bool,
 }
 
 impl Store {
-    /// Gives the user of this id or e-mail address a role; `None` when there is no such user.
+    /// Sets the role of the user with this id or e-mail address. Returns `None` when the user does not exist.
     pub(crate) async fn set_role(
         &self,
         user: &str,
@@ -47,7 +47,7 @@ impl Store {
     ) -> Result<Option<ChangedRole>, DatabaseError> {
         let user_id: Option<Uuid> = user.parse().ok();
         let (email, by) = (user.to_ascii_lowercase(), by.to_owned());
-        // The write first: on both databases another change of the same user waits for it.
+        // The write comes first, because on both databases it locks the row against concurrent changes.
         let change = "UPDATE users SET role = $1, updated_at = $2, version = version + 1
                       WHERE (id = $3 OR email = $4) AND role <> $1 RETURNING id, email";
         let find = "SELECT id, email FROM users WHERE id = $1 OR email = $2";
@@ -66,7 +66,7 @@ impl Store {
         self.database.transaction(work).await
     }
 
-    /// The users who are admins, by e-mail address.
+    /// All admins, sorted by e-mail address.
     pub(crate) async fn admins(&self) -> Result<Vec<Admin>, DatabaseError> {
         let sql = "SELECT users.id AS id, email, changed_at AS granted_at, changed_by AS granted_by
                    FROM users LEFT JOIN role_changes ON role_changes.id =

@@ -1,4 +1,4 @@
-//! Sessions: who a token belongs to, and which tokens a user has.
+//! Sessions: the user of a token, and the sessions of a user.
 
 use cyanotype::auth::Role;
 use cyanotype::{DatabaseError, Executor, time};
@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::{Credentials, Store};
 use crate::model::SessionItem;
 
-/// The most sessions that are listed: the newest.
-const MOST_LISTED: i64 = 100;
+/// Maximum number of sessions in a list; the newest are returned.
+const MAX_LISTED: i64 = 100;
 
-/// A session that is about to begin.
+/// A new session.
 pub(crate) struct NewSession {
     pub token_hash: String,
     pub user_agent: Option<String>,
@@ -28,15 +28,15 @@ pub(crate) struct Owner {
 cyanotype::from_row!(Owner { user_id, role: String });
 
 impl Store {
-    /// Begins a session, unless the password has changed since it was verified, or the user has gone.
-    pub(crate) async fn begin_session(&self, verified: &Credentials, new: NewSession) -> Result<bool, DatabaseError> {
-        // A write, so that a change of the password that is under way is waited for, and one that comes later waits.
-        let hold = "UPDATE users SET updated_at = updated_at WHERE id = $1 AND password_hash = $2";
+    /// Creates a session. Returns `false` when the password was changed after it was verified, or the user was deleted.
+    pub(crate) async fn create_session(&self, verified: &Credentials, new: NewSession) -> Result<bool, DatabaseError> {
+        // The update locks the row, so that it waits for a concurrent password change and delays later ones.
+        let lock = "UPDATE users SET updated_at = updated_at WHERE id = $1 AND password_hash = $2";
         let insert = "INSERT INTO sessions (token_hash, id, user_id, user_agent, created_at, expires_at)
                       VALUES ($1, $2, $3, $4, $5, $6)";
         let (user, password_hash) = (verified.id, verified.password_hash.clone());
         let work = async move |transaction: &mut cyanotype::Transaction| {
-            if transaction.execute(hold, &[&user, &password_hash]).await? == 0 {
+            if transaction.execute(lock, &[&user, &password_hash]).await? == 0 {
                 return Ok(false);
             }
             let (id, now) = (Uuid::now_v7(), time::now());
@@ -47,31 +47,31 @@ impl Store {
         self.database.transaction(work).await
     }
 
-    /// Whose session it is, if it is one and has not expired.
+    /// The user of an unexpired session.
     pub(crate) async fn session_owner(&self, token_hash: &str, now: Timestamp) -> Result<Option<Owner>, DatabaseError> {
         let sql = "SELECT user_id, role FROM sessions JOIN users ON users.id = user_id
                    WHERE token_hash = $1 AND expires_at > $2";
         self.database.query_opt(sql, &[&token_hash, &now]).await
     }
 
-    /// A user's sessions that have not expired, newest first; `current` marks the session of this token.
+    /// The unexpired sessions of a user, newest first; `is_current` marks the session of this token.
     pub(crate) async fn sessions(&self, user: Uuid, token_hash: &str) -> Result<Vec<SessionItem>, DatabaseError> {
         let sql = "SELECT id, user_agent, created_at, expires_at, token_hash = $2 AS is_current FROM sessions
                    WHERE user_id = $1 AND expires_at > $3 ORDER BY created_at DESC, id DESC LIMIT $4";
-        self.database.query(sql, &[&user, &token_hash, &time::now(), &MOST_LISTED]).await
+        self.database.query(sql, &[&user, &token_hash, &time::now(), &MAX_LISTED]).await
     }
 
     pub(crate) async fn end_session(&self, token_hash: &str) -> Result<(), DatabaseError> {
         self.database.execute("DELETE FROM sessions WHERE token_hash = $1", &[&token_hash]).await.map(|_| ())
     }
 
-    /// Whether the user had such a session.
+    /// Returns `false` when the user has no session with this id.
     pub(crate) async fn revoke_session(&self, user: Uuid, id: Uuid) -> Result<bool, DatabaseError> {
         let sql = "DELETE FROM sessions WHERE user_id = $1 AND id = $2";
         Ok(self.database.execute(sql, &[&user, &id]).await? > 0)
     }
 
-    /// How many sessions the user had beside the one of this token.
+    /// Ends all sessions of the user except the one of this token. Returns their number.
     pub(crate) async fn revoke_other_sessions(&self, user: Uuid, token_hash: &str) -> Result<u64, DatabaseError> {
         let sql = "DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2";
         self.database.execute(sql, &[&user, &token_hash]).await

@@ -1,6 +1,7 @@
 //! The OpenAPI document: the parts of all blueprints, and common problems, authentication and response headers.
 
 mod common;
+mod examples;
 mod headers;
 mod names;
 pub(crate) mod pages;
@@ -57,6 +58,7 @@ fn parts(blueprints: impl Iterator<Item = (&'static str, OpenApi)>) -> impl Iter
     apis.into_iter().zip(parts).map(move |((blueprint, api), mut part)| {
         shared.rename(blueprint, &mut part);
         mark_any_values(&mut part, false);
+        examples::add_to(&mut part);
         (blueprint, serde_json::from_value(part).unwrap_or(api))
     })
 }

@@ -1,4 +1,4 @@
-//! What Cargo itself is asked to do.
+//! Calls to Cargo.
 
 use std::env;
 use std::ffi::OsString;
@@ -7,15 +7,14 @@ use std::process::Command;
 
 pub(super) const LOCK: &str = "Cargo.lock";
 
-/// Has the lock file know the workspace's crates as they are now. Nothing else in it changes, and nothing is asked of the
-/// network.
+/// Updates the workspace's own crates in the lock file, offline. Other dependencies keep their versions.
 pub(super) fn update_lock(root: &Path) -> Result<(), String> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
     command.args(["update", "--workspace", "--offline", "--quiet"]).current_dir(root);
-    let done = command.output().map_err(|error| format!("{LOCK}: cargo cannot be run: {error}"))?;
-    match done.status.success() {
+    let output = command.output().map_err(|error| format!("cannot update {LOCK}: cannot run cargo: {error}"))?;
+    match output.status.success() {
         true => Ok(()),
-        false => Err(format!("{LOCK} cannot be brought up to date:\n{}", String::from_utf8_lossy(&done.stderr))),
+        false => Err(format!("cannot update {LOCK}:\n{}", String::from_utf8_lossy(&output.stderr))),
     }
 }

@@ -1,18 +1,18 @@
-//! What the fields are in the generated SQL.
+//! SQL generated for the fields of a resource.
 
 use serde::Serialize;
 
-use super::resource::{Field, Kind, Resource};
+use super::resource::{Field, FieldType, Resource};
 
-/// How many columns further lines of SQL have.
-const WIDTH: usize = 92;
+/// The maximum number of characters on a continuation line of SQL.
+const MAX_LINE_LENGTH: usize = 92;
 
-/// What the templates need to know of all fields together.
+/// The template variables for SQL.
 #[derive(Debug, Serialize)]
 pub(super) struct Sql {
     sqlite: Vec<Column>,
     postgres: Vec<Column>,
-    /// All columns that are read.
+    /// The columns of a SELECT or RETURNING clause.
     selected: String,
     insert: Insert,
     update: Update,
@@ -20,7 +20,7 @@ pub(super) struct Sql {
 
 #[derive(Debug, Serialize)]
 struct Column {
-    declared: String,
+    definition: String,
     comment: Option<&'static str>,
 }
 
@@ -33,23 +33,23 @@ struct Insert {
 #[derive(Debug, Serialize)]
 struct Update {
     set: String,
-    /// The placeholders of the row's id, its owner and its version.
+    /// The placeholders of the row's id, owner and version.
     id: String,
     owner: String,
     version: String,
 }
 
 impl Sql {
-    /// The SQL of a resource, or, when its rows never change, of what can be inserted and read.
-    pub fn of(table: &str, resource: &Resource, changes: bool) -> Self {
+    /// The SQL of a resource. Rows that are not mutable can only be inserted and read.
+    pub fn of(table: &str, resource: &Resource, mutable: bool) -> Self {
         let names = resource.fields.iter().map(|field| &*field.name);
-        let times = ["created_at", "updated_at"].into_iter().take(if changes { 2 } else { 1 });
+        let times = ["created_at", "updated_at"].into_iter().take(if mutable { 2 } else { 1 });
         let owner = resource.owned.then_some("user_id");
         let written: Vec<&str> = ["id"].into_iter().chain(owner).chain(names).chain(times).collect();
-        let all: Vec<&str> = written.iter().copied().chain(changes.then_some("version")).collect();
+        let all: Vec<&str> = written.iter().copied().chain(mutable.then_some("version")).collect();
         let selected = all.iter().filter(|name| Some(**name) != owner);
-        // Both times of a new row are the same.
-        let now = written.len() - usize::from(changes);
+        // A new row has the same time in both columns.
+        let now = written.len() - usize::from(mutable);
         let values = (1..=written.len()).map(|at| format!("${}", at.min(now)));
 
         let mut next = 0;
@@ -82,70 +82,70 @@ impl Sql {
     }
 }
 
-fn columns(fields: &[Field], all: &[&str], typed: fn(Kind) -> &'static str) -> Vec<Column> {
+fn columns(fields: &[Field], all: &[&str], sql_type: fn(FieldType) -> &'static str) -> Vec<Column> {
     let width = all.iter().map(|name| name.len()).max().unwrap_or_default();
-    let declared = all.iter().map(|name| {
+    let definitions = all.iter().map(|name| {
         let field = fields.iter().find(|field| field.name == *name);
-        let own = match *name {
-            "id" | "user_id" => Kind::Uuid,
-            "version" => Kind::Integer,
-            _ => Kind::Timestamp,
+        let implicit_type = match *name {
+            "id" | "user_id" => FieldType::Uuid,
+            "version" => FieldType::Integer,
+            _ => FieldType::Timestamp,
         };
-        let mut rest = typed(field.map_or(own, |field| field.kind)).to_owned();
+        let mut rest = sql_type(field.map_or(implicit_type, |field| field.field_type)).to_owned();
         if field.is_none_or(|field| !field.optional) {
             rest += " NOT NULL";
         }
         match (*name, field) {
             ("id", None) => rest += " PRIMARY KEY",
             ("version", None) => rest += " DEFAULT 1",
-            (_, Some(Field { kind: Kind::Boolean, .. })) if rest.starts_with("INTEGER") => {
+            (_, Some(Field { field_type: FieldType::Boolean, .. })) if rest.starts_with("INTEGER") => {
                 rest += &format!(" CHECK ({name} IN (0, 1))");
             }
             _ => {}
         }
         let comment = match *name {
             "user_id" if field.is_none() => {
-                Some("The user whose row it is. No foreign key: this blueprint does not know where users live.")
+                Some("The owner. No foreign key: the users blueprint may use another database.")
             }
-            "version" => Some("Counts the changes of a row: its entity tag is made of it."),
+            "version" => Some("Incremented by each update; part of the entity tag."),
             _ => None,
         };
-        Column { declared: format!("{name:<width$} {rest}"), comment }
+        Column { definition: format!("{name:<width$} {rest}"), comment }
     });
-    declared.collect()
+    definitions.collect()
 }
 
 /// The types that `cyanotype::ToSql` writes and `cyanotype::FromSql` reads.
-const fn sqlite(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Integer | Kind::Boolean => "INTEGER",
-        Kind::Uuid => "BLOB",
-        Kind::Text | Kind::Decimal | Kind::Date | Kind::Timestamp | Kind::Json => "TEXT",
+const fn sqlite(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::Integer | FieldType::Boolean => "INTEGER",
+        FieldType::Uuid => "BLOB",
+        FieldType::Text | FieldType::Decimal | FieldType::Date | FieldType::Timestamp | FieldType::Json => "TEXT",
     }
 }
 
-const fn postgres(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Text => "text",
-        Kind::Integer => "bigint",
-        Kind::Decimal => "numeric",
-        Kind::Boolean => "boolean",
-        Kind::Date => "date",
-        Kind::Timestamp => "timestamptz",
-        Kind::Uuid => "uuid",
-        Kind::Json => "jsonb",
+const fn postgres(field_type: FieldType) -> &'static str {
+    match field_type {
+        FieldType::Text => "text",
+        FieldType::Integer => "bigint",
+        FieldType::Decimal => "numeric",
+        FieldType::Boolean => "boolean",
+        FieldType::Date => "date",
+        FieldType::Timestamp => "timestamptz",
+        FieldType::Uuid => "uuid",
+        FieldType::Json => "jsonb",
     }
 }
 
-/// The parts with commas between them, on as many lines as they need, each as far in as the SQL of the templates; of the
-/// first line so many columns are taken.
-fn wrapped(taken: usize, parts: impl IntoIterator<Item = String>) -> String {
-    let (mut text, mut column) = (String::new(), taken);
+/// Joins the parts with commas and wraps lines at the indentation of the templates. The first line already has `used`
+/// characters.
+fn wrapped(used: usize, parts: impl IntoIterator<Item = String>) -> String {
+    let (mut text, mut column) = (String::new(), used);
     for part in parts {
         if !text.is_empty() {
             text.push(',');
             column += 2;
-            if column + part.len() > WIDTH {
+            if column + part.len() > MAX_LINE_LENGTH {
                 text.push_str(&format!("\n{:18}", ""));
                 column = 0;
             }
@@ -165,8 +165,8 @@ mod tests {
         Sql::of("stock", &resource.parse().unwrap(), true)
     }
 
-    fn declared(columns: &[Column]) -> Vec<&str> {
-        columns.iter().map(|column| &*column.declared).collect()
+    fn definitions(columns: &[Column]) -> Vec<&str> {
+        columns.iter().map(|column| &*column.definition).collect()
     }
 
     #[test]
@@ -202,11 +202,11 @@ mod tests {
             "version    bigint NOT NULL DEFAULT 1",
         ];
         let sql = sql(fields);
-        assert_eq!((declared(&sql.sqlite), declared(&sql.postgres)), (sqlite.to_vec(), postgres.to_vec()));
+        assert_eq!((definitions(&sql.sqlite), definitions(&sql.postgres)), (sqlite.to_vec(), postgres.to_vec()));
     }
 
     #[test]
-    fn placeholders_are_counted_over_all_fields() {
+    fn placeholders_are_numbered_across_all_fields() {
         let sql = sql("name:text note:text? count:integer");
         assert_eq!(sql.insert.columns, "id, name, note, count, created_at, updated_at");
         assert_eq!(sql.insert.values, "$1, $2, $3, $4, $5, $5");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_is_written_and_compared_and_not_read() {
+    fn the_owner_is_inserted_and_compared_but_not_selected() {
         let resource: Resource = "name:text".parse().unwrap();
         let sql = Sql::of("stock", &resource.owned().unwrap(), true);
         assert_eq!(sql.insert.columns, "id, user_id, name, created_at, updated_at");
@@ -224,11 +224,11 @@ mod tests {
         assert_eq!(sql.selected, "id, name, created_at, updated_at, version");
         let Update { id, owner, version, .. } = sql.update;
         assert_eq!((&*id, &*owner, &*version), ("$3", "$4", "$5"));
-        assert_eq!(declared(&sql.postgres)[1], "user_id    uuid NOT NULL");
+        assert_eq!(definitions(&sql.postgres)[1], "user_id    uuid NOT NULL");
     }
 
     #[test]
-    fn rows_that_never_change_have_no_version() {
+    fn immutable_rows_have_no_version() {
         let resource: Resource = "name:text".parse().unwrap();
         let sql = Sql::of("stock", &resource, false);
         assert_eq!((&*sql.insert.columns, &*sql.insert.values), ("id, name, created_at", "$1, $2, $3"));

@@ -1,105 +1,105 @@
-//! Edits of `Cargo.toml` that leave everything else as it stands, and that can be taken back to the byte.
+//! Edits of `Cargo.toml` that preserve its formatting and can be reverted byte for byte.
 
 use toml_edit::{Array, DocumentMut, Item, Key, Table, Value};
 
-/// A `Cargo.toml` that is being edited.
+/// A parsed `Cargo.toml`.
 #[derive(Debug)]
 pub(super) struct Manifest {
     path: String,
     document: DocumentMut,
-    /// The printer gives a last line its end even when it had none.
-    is_ended: bool,
+    /// Whether the text ended with a newline; `toml_edit` always writes one.
+    ends_with_newline: bool,
 }
 
 impl Manifest {
     pub fn new(path: &str, text: &str) -> Result<Self, String> {
-        let document = text.parse().map_err(|error| format!("{path} cannot be read: {error}"))?;
-        Ok(Self { path: path.into(), document, is_ended: text.is_empty() || text.ends_with('\n') })
+        let document = text.parse().map_err(|error| format!("cannot parse {path}: {error}"))?;
+        Ok(Self { path: path.into(), document, ends_with_newline: text.is_empty() || text.ends_with('\n') })
     }
 
     pub fn text(&self) -> String {
         let text = self.document.to_string();
-        if self.is_ended { text } else { text.trim_end_matches('\n').to_owned() }
+        if self.ends_with_newline { text } else { text.trim_end_matches('\n').to_owned() }
     }
 
-    /// What stands at this place, each step a table's key.
-    pub fn get(&self, place: &[&str]) -> Option<&Item> {
-        place.iter().try_fold(self.document.as_item(), |item, key| item.get(key))
+    /// The item at a path of keys.
+    pub fn get(&self, keys: &[&str]) -> Option<&Item> {
+        keys.iter().try_fold(self.document.as_item(), |item, key| item.get(key))
     }
 
-    pub fn list(&mut self, place: &[&str]) -> Result<&mut Array, String> {
-        let missing = format!("{} has no list at {}", self.path, place.join("."));
-        self.item(place).and_then(Item::as_array_mut).ok_or(missing)
+    pub fn array(&mut self, keys: &[&str]) -> Result<&mut Array, String> {
+        let missing = format!("{} has no array {}", self.path, keys.join("."));
+        self.item(keys).and_then(Item::as_array_mut).ok_or(missing)
     }
 
-    pub fn table(&mut self, place: &[&str]) -> Result<&mut Table, String> {
-        let missing = format!("{} has no [{}]", self.path, place.join("."));
-        self.item(place).and_then(Item::as_table_mut).ok_or(missing)
+    pub fn table(&mut self, keys: &[&str]) -> Result<&mut Table, String> {
+        let missing = format!("{} has no [{}]", self.path, keys.join("."));
+        self.item(keys).and_then(Item::as_table_mut).ok_or(missing)
     }
 
-    fn item(&mut self, place: &[&str]) -> Option<&mut Item> {
-        place.iter().try_fold(self.document.as_item_mut(), |item, key| item.get_mut(key))
+    fn item(&mut self, keys: &[&str]) -> Option<&mut Item> {
+        keys.iter().try_fold(self.document.as_item_mut(), |item, key| item.get_mut(key))
     }
 }
 
-/// The texts of a list.
-pub(super) fn texts(list: &Array) -> impl Iterator<Item = &str> {
-    list.iter().filter_map(Value::as_str)
+/// The strings of an array.
+pub(super) fn strings(array: &Array) -> impl Iterator<Item = &str> {
+    array.iter().filter_map(Value::as_str)
 }
 
-/// Adds a text behind the last one of its like, or at the end.
-pub(super) fn add_to(list: &mut Array, text: &str, is_alike: impl Fn(&str) -> bool) {
-    let alike = list.iter().enumerate().filter(|(_, value)| value.as_str().is_some_and(&is_alike));
-    let at = alike.last().map_or(list.len(), |(at, _)| at + 1);
+/// Inserts a string after the last one that `is_sibling` accepts, or at the end.
+pub(super) fn insert_string(array: &mut Array, text: &str, is_sibling: impl Fn(&str) -> bool) {
+    let siblings = array.iter().enumerate().filter(|(_, value)| value.as_str().is_some_and(&is_sibling));
+    let at = siblings.last().map_or(array.len(), |(at, _)| at + 1);
     let mut value = Value::from(text);
-    if let Some(before) = at.checked_sub(1).and_then(|at| list.get_mut(at)) {
-        let prefix = space(before.decor().prefix());
+    if let Some(before) = at.checked_sub(1).and_then(|at| array.get_mut(at)) {
+        let prefix = whitespace(before.decor().prefix());
         let prefix = match prefix.rfind('\n') {
             Some(line) => prefix[line..].to_owned(),
             None => " ".into(),
         };
-        let suffix = space(before.decor().suffix());
-        if at == list.len() {
-            // What stands before the bracket stays there.
-            set_suffix(list, at - 1, "");
+        let suffix = whitespace(before.decor().suffix());
+        if at == array.len() {
+            // Whitespace before the closing bracket belongs to the last value.
+            set_suffix(array, at - 1, "");
             value.decor_mut().set_suffix(suffix);
         } else {
             value.decor_mut().set_suffix("");
         }
         value.decor_mut().set_prefix(prefix);
     }
-    list.insert_formatted(at, value);
+    array.insert_formatted(at, value);
 }
 
-/// Takes a text out again. Whether it was there.
-pub(super) fn take_from(list: &mut Array, text: &str) -> bool {
-    let Some(at) = list.iter().position(|value| value.as_str() == Some(text)) else { return false };
-    let was_last = at + 1 == list.len();
-    let taken = list.remove(at);
+/// Removes a string. Returns whether it was present.
+pub(super) fn remove_string(array: &mut Array, text: &str) -> bool {
+    let Some(at) = array.iter().position(|value| value.as_str() == Some(text)) else { return false };
+    let was_last = at + 1 == array.len();
+    let removed = array.remove(at);
     if at == 0 {
-        if let Some(first) = list.get_mut(0) {
-            first.decor_mut().set_prefix(space(taken.decor().prefix()));
+        if let Some(first) = array.get_mut(0) {
+            first.decor_mut().set_prefix(whitespace(removed.decor().prefix()));
         }
     } else if was_last {
-        set_suffix(list, at - 1, &space(taken.decor().suffix()));
+        set_suffix(array, at - 1, &whitespace(removed.decor().suffix()));
     }
     true
 }
 
-fn set_suffix(list: &mut Array, at: usize, suffix: &str) {
-    if let Some(value) = list.get_mut(at) {
+fn set_suffix(array: &mut Array, at: usize, suffix: &str) {
+    if let Some(value) = array.get_mut(at) {
         value.decor_mut().set_suffix(suffix);
     }
 }
 
-fn space(decor: Option<&toml_edit::RawString>) -> String {
+fn whitespace(decor: Option<&toml_edit::RawString>) -> String {
     decor.and_then(toml_edit::RawString::as_str).unwrap_or_default().to_owned()
 }
 
-/// Adds `key = value` behind the last key of its like, or at the end.
-pub(super) fn add_key(table: &mut Table, key: &str, value: Value, is_alike: impl Fn(&str) -> bool) {
+/// Inserts `key = value` after the last key that `is_sibling` accepts, or at the end.
+pub(super) fn insert_key(table: &mut Table, key: &str, value: Value, is_sibling: impl Fn(&str) -> bool) {
     let keys: Vec<String> = table.iter().map(|(key, _)| key.to_owned()).collect();
-    let at = keys.iter().rposition(|key| is_alike(key)).map_or(keys.len(), |at| at + 1);
+    let at = keys.iter().rposition(|key| is_sibling(key)).map_or(keys.len(), |at| at + 1);
     let later: Vec<(Key, Item)> = keys[at..].iter().filter_map(|key| table.remove_entry(key)).collect();
     table.insert(key, Item::Value(value));
     for (key, item) in later {
@@ -116,58 +116,58 @@ mod tests {
     }
 
     #[track_caller]
-    fn goes_and_comes_back(before: &str, after: &str) {
+    fn assert_insert_and_remove(before: &str, after: &str) {
         let mut edited = manifest(before);
-        add_to(edited.list(&["list"]).unwrap(), "new", |text| text.starts_with('b'));
+        insert_string(edited.array(&["list"]).unwrap(), "new", |text| text.starts_with('b'));
         assert_eq!(edited.text(), after);
         let mut edited = manifest(after);
-        assert!(take_from(edited.list(&["list"]).unwrap(), "new"));
+        assert!(remove_string(edited.array(&["list"]).unwrap(), "new"));
         assert_eq!(edited.text(), before);
     }
 
     #[test]
-    fn a_text_is_added_to_a_list_and_taken_out_again_to_the_byte() {
-        goes_and_comes_back("list = []\n", "list = [\"new\"]\n");
-        goes_and_comes_back("list = [\"a\"]", "list = [\"a\", \"new\"]");
-        goes_and_comes_back("list = [\"b\", \"c\"]\n", "list = [\"b\", \"new\", \"c\"]\n");
-        goes_and_comes_back("list = [ \"a\", \"b\" ] # x\n", "list = [ \"a\", \"b\", \"new\" ] # x\n");
-        goes_and_comes_back(
+    fn inserting_and_removing_a_string_restores_every_byte() {
+        assert_insert_and_remove("list = []\n", "list = [\"new\"]\n");
+        assert_insert_and_remove("list = [\"a\"]", "list = [\"a\", \"new\"]");
+        assert_insert_and_remove("list = [\"b\", \"c\"]\n", "list = [\"b\", \"new\", \"c\"]\n");
+        assert_insert_and_remove("list = [ \"a\", \"b\" ] # x\n", "list = [ \"a\", \"b\", \"new\" ] # x\n");
+        assert_insert_and_remove(
             "list = [\n    # first\n    \"a\",\n    \"b\",\n]\n",
             "list = [\n    # first\n    \"a\",\n    \"b\",\n    \"new\",\n]\n",
         );
-        goes_and_comes_back(
+        assert_insert_and_remove(
             "list = [\n    # first\n    \"b\",\n    \"c\"\n]\n",
             "list = [\n    # first\n    \"b\",\n    \"new\",\n    \"c\"\n]\n",
         );
-        goes_and_comes_back("list = [\n  \"a\"\n]\n", "list = [\n  \"a\",\n  \"new\"\n]\n");
+        assert_insert_and_remove("list = [\n  \"a\"\n]\n", "list = [\n  \"a\",\n  \"new\"\n]\n");
     }
 
     #[test]
-    fn the_first_of_a_list_leaves_no_gap() {
+    fn removing_the_first_string_leaves_no_gap() {
         let mut edited = manifest("list = [\"new\", \"a\"]\n");
-        assert!(take_from(edited.list(&["list"]).unwrap(), "new"));
+        assert!(remove_string(edited.array(&["list"]).unwrap(), "new"));
         assert_eq!(edited.text(), "list = [\"a\"]\n");
-        assert!(!take_from(edited.list(&["list"]).unwrap(), "new"));
+        assert!(!remove_string(edited.array(&["list"]).unwrap(), "new"));
     }
 
     #[test]
-    fn a_key_goes_behind_its_like() {
+    fn a_key_is_inserted_after_its_siblings() {
         let text = "[t]\n# of a\na.x = true\nb-1 = { x = 1 }\n\n# of c\nc = 2 # two\n\n[u]\nd = 1\n";
         let mut edited = manifest(text);
         let value: Value = "{ y = 2 }".parse().unwrap();
-        add_key(edited.table(&["t"]).unwrap(), "b-2", value.clone(), |key| key.starts_with("b-"));
+        insert_key(edited.table(&["t"]).unwrap(), "b-2", value.clone(), |key| key.starts_with("b-"));
         assert_eq!(edited.text(), text.replace("{ x = 1 }", "{ x = 1 }\nb-2 = { y = 2 }"));
         edited.table(&["t"]).unwrap().remove("b-2");
         assert_eq!(edited.text(), text);
-        add_key(edited.table(&["t"]).unwrap(), "z", value, |_| false);
+        insert_key(edited.table(&["t"]).unwrap(), "z", value, |_| false);
         assert_eq!(edited.text(), text.replace("# two", "# two\nz = { y = 2 }"));
     }
 
     #[test]
-    fn what_is_not_there_is_named() {
+    fn a_missing_item_is_named() {
         let mut edited = manifest("[a]\nb = 1\n");
         assert_eq!(edited.table(&["a", "b"]).unwrap_err(), "Cargo.toml has no [a.b]");
-        assert_eq!(edited.list(&["a", "b"]).unwrap_err(), "Cargo.toml has no list at a.b");
-        assert!(Manifest::new("Cargo.toml", "[a").unwrap_err().starts_with("Cargo.toml cannot be read"));
+        assert_eq!(edited.array(&["a", "b"]).unwrap_err(), "Cargo.toml has no array a.b");
+        assert!(Manifest::new("Cargo.toml", "[a").unwrap_err().starts_with("cannot parse Cargo.toml"));
     }
 }

@@ -1,4 +1,4 @@
-//! A new blueprint's files, from the templates.
+//! Renders the files of a new blueprint from the templates.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,13 +9,13 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
-use super::digest::Files;
-use super::field_code::FieldCode;
+use super::checksums::Files;
+use super::field_rust::FieldRust;
 use super::field_sql::Sql;
 use super::name::Name;
-use super::resource::{Field, Kind, Resource};
+use super::resource::{Field, FieldType, Resource};
 
-/// What each file is made from.
+/// The path of each file and its template.
 const TEMPLATES: [(&str, &str); 10] = [
     ("Cargo.toml", include_str!("../../templates/Cargo.toml.j2")),
     ("build.rs", include_str!("../../templates/build.rs.j2")),
@@ -26,10 +26,10 @@ const TEMPLATES: [(&str, &str); 10] = [
     ("src/model.rs", include_str!("../../templates/model.rs.j2")),
     ("src/routes.rs", include_str!("../../templates/routes.rs.j2")),
     ("src/store.rs", include_str!("../../templates/store.rs.j2")),
-    ("tests/alone.rs", include_str!("../../templates/alone.rs.j2")),
+    ("tests/standalone.rs", include_str!("../../templates/standalone.rs.j2")),
 ];
 
-/// What the templates ask for.
+/// The template variables.
 #[derive(Serialize)]
 struct Context<'a> {
     name: &'a str,
@@ -38,27 +38,27 @@ struct Context<'a> {
     package: String,
     module: String,
     prefix: String,
-    /// Whether items can be changed and deleted.
-    changes: bool,
-    /// Whether a change can clear a field.
-    clears: bool,
+    /// Whether items can be updated and deleted.
+    mutable: bool,
+    /// Whether an update can clear a field.
+    clearable: bool,
     /// The names of optional fields.
     optional: Vec<&'a str>,
     /// Whether each item belongs to a user.
     owned: bool,
-    /// The types of its fields.
-    kinds: Vec<&'static str>,
-    /// Whether a field needs more than its type to be read or checked.
+    /// The types of the fields.
+    types: Vec<&'static str>,
+    /// Whether the model uses `cyanotype::fields`.
     uses_fields: bool,
-    fields: Vec<FieldCode>,
+    fields: Vec<FieldRust>,
     sql: Sql,
 }
 
 impl<'a> Context<'a> {
-    fn new(name: &'a Name, resource: &'a Resource, changes: bool) -> Self {
+    fn new(name: &'a Name, resource: &'a Resource, mutable: bool) -> Self {
         let Resource { fields, owned } = resource;
         let optional: Vec<&str> = fields.iter().filter(|field| field.optional).map(|field| &*field.name).collect();
-        let clears = changes && !optional.is_empty();
+        let clearable = mutable && !optional.is_empty();
         Self {
             name: name.as_str(),
             table: name.snake(),
@@ -66,23 +66,24 @@ impl<'a> Context<'a> {
             package: name.package(),
             module: name.module(),
             prefix: name.prefix(),
-            changes,
-            clears,
+            mutable,
+            clearable,
             optional,
             owned: *owned,
-            kinds: fields.iter().map(|field| field.kind.as_str()).collect(),
-            uses_fields: clears || fields.iter().any(|field| field.kind.needs_more_than_its_type()),
-            fields: fields.iter().map(FieldCode::of).collect(),
-            sql: Sql::of(&name.snake(), resource, changes),
+            types: fields.iter().map(|field| field.field_type.as_str()).collect(),
+            uses_fields: clearable || fields.iter().any(|field| field.field_type.uses_field_helpers()),
+            fields: fields.iter().map(FieldRust::of).collect(),
+            sql: Sql::of(&name.snake(), resource, mutable),
         }
     }
 }
 
-/// The crate's files, formatted as the workspace is. Without a resource there is one field, and no change and deletion.
+/// The files of the crate, formatted with the configuration of the workspace. Without a resource there is one field, and items
+/// cannot be updated or deleted.
 pub(super) fn files(root: &Path, name: &Name, resource: Option<&Resource>) -> Result<Files, String> {
-    let only = Field { name: "name".into(), kind: Kind::Text, optional: false };
-    let plain = Resource { fields: vec![only], owned: false };
-    let context = Context::new(name, resource.unwrap_or(&plain), resource.is_some());
+    let name_field = Field { name: "name".into(), field_type: FieldType::Text, optional: false };
+    let default = Resource { fields: vec![name_field], owned: false };
+    let context = Context::new(name, resource.unwrap_or(&default), resource.is_some());
     let environment = environment();
     let mut files = Files::new();
     for (path, template) in TEMPLATES {
@@ -96,31 +97,31 @@ pub(super) fn files(root: &Path, name: &Name, resource: Option<&Resource>) -> Re
 
 fn environment() -> Environment<'static> {
     let mut syntax = SyntaxConfig::builder();
-    // So that a line with nothing but a block leaves no line.
+    // A line that contains only a block produces no output.
     syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
     let mut environment = Environment::new();
-    environment.set_syntax(syntax.build().expect("the delimiters are the usual ones"));
+    environment.set_syntax(syntax.build().expect("the default delimiters are valid"));
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment
 }
 
 fn formatted(root: &Path, path: &str, text: String) -> Result<String, String> {
-    let failed = |why: String| format!("{path} cannot be formatted: {why}");
+    let failed = |reason: String| format!("cannot format {path}: {reason}");
     let mut rustfmt = Command::new("rustfmt");
     rustfmt.args(["--edition", "2024", "--config-path"]).arg(root);
     rustfmt.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut running = rustfmt
-        .spawn()
-        .map_err(|error| failed(format!("rustfmt: {error}; `rustup component add rustfmt` installs it")))?;
+    let mut running = rustfmt.spawn().map_err(|error| {
+        failed(format!("cannot run rustfmt: {error}; install it with `rustup component add rustfmt`"))
+    })?;
     let mut stdin = running.stdin.take();
-    // On a thread of its own: it may answer before it has read all.
-    let writing = std::thread::spawn(move || stdin.as_mut().map_or(Ok(()), |stdin| stdin.write_all(text.as_bytes())));
-    let done = running.wait_with_output().map_err(|error| failed(error.to_string()))?;
-    // A text that it did not read to the end is one that it complains of.
-    let _ = writing.join();
-    match done.status.success() {
-        true => String::from_utf8(done.stdout).map_err(|error| failed(error.to_string())),
-        false => Err(failed(String::from_utf8_lossy(&done.stderr).into_owned())),
+    // On a separate thread: rustfmt may write output before it has read all input.
+    let writer = std::thread::spawn(move || stdin.as_mut().map_or(Ok(()), |stdin| stdin.write_all(text.as_bytes())));
+    let output = running.wait_with_output().map_err(|error| failed(error.to_string()))?;
+    // If rustfmt stops reading early, its exit status reports the error.
+    let _ = writer.join();
+    match output.status.success() {
+        true => String::from_utf8(output.stdout).map_err(|error| failed(error.to_string())),
+        false => Err(failed(String::from_utf8_lossy(&output.stderr).into_owned())),
     }
 }
 
@@ -129,12 +130,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_made_is_formatted_however_long_its_names_are() {
+    fn generated_code_is_formatted_for_any_name_length() {
         let root = test_harness::scratch::workspace();
         let name: Name = "a-name-as-long-as-a-name-may-be2".parse().unwrap();
-        let long = |kind: Kind| Field { name: format!("{:a<63}", kind.as_str()), kind, optional: true };
-        let short = |kind: Kind| Field { name: kind.as_str().into(), kind, optional: false };
-        let fields: Vec<Field> = Kind::ALL.iter().flat_map(|kind| [long(*kind), short(*kind)]).collect();
+        let long =
+            |field_type: FieldType| Field { name: format!("{:a<63}", field_type.as_str()), field_type, optional: true };
+        let short = |field_type: FieldType| Field { name: field_type.as_str().into(), field_type, optional: false };
+        let fields: Vec<Field> =
+            FieldType::ALL.iter().flat_map(|field_type| [long(*field_type), short(*field_type)]).collect();
         let resource = |owned| Some(Resource { fields: fields.clone(), owned });
         for resource in [None, resource(false), resource(true)] {
             for (path, content) in files(&root, &name, resource.as_ref()).unwrap() {

@@ -1,29 +1,30 @@
-//! What a resource is made of: `--resource "name:text price_cents:integer note:text?"`.
+//! Parses a resource definition: `--resource "name:text price_cents:integer note:text?"`.
 
 use std::str::FromStr;
 
-use super::words;
+use super::reserved_words;
 
-/// PostgreSQL cuts longer names off.
-const LONGEST: usize = 63;
+/// PostgreSQL truncates longer names.
+const MAX_LENGTH: usize = 63;
 
-const RESERVED: [&str; 4] = ["id", "created_at", "updated_at", "version"];
+/// The fields that every resource has.
+const IMPLICIT_FIELDS: [&str; 4] = ["id", "created_at", "updated_at", "version"];
 
-/// The column of the user whose row it is.
-const OWNER: &str = "user_id";
+/// The column of the user who owns the row.
+const OWNER_COLUMN: &str = "user_id";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Resource {
     pub fields: Vec<Field>,
-    /// Whether each row belongs to a user, who alone sees and changes it.
+    /// Whether each row belongs to a user, and only that user can read and change it.
     pub owned: bool,
 }
 
 impl Resource {
-    /// The same, with an owner for each row.
+    /// Adds an owner to each row.
     pub fn owned(self) -> Result<Self, String> {
-        if self.fields.iter().any(|field| field.name == OWNER) {
-            return Err(format!("with --owned every row has the field {OWNER} already: leave it out"));
+        if self.fields.iter().any(|field| field.name == OWNER_COLUMN) {
+            return Err(format!("--owned adds the field {OWNER_COLUMN}; remove it from --resource"));
         }
         Ok(Self { owned: true, ..self })
     }
@@ -32,13 +33,13 @@ impl Resource {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Field {
     pub name: String,
-    pub kind: Kind,
-    /// Whether it may be left out, or null.
+    pub field_type: FieldType,
+    /// Whether it may be omitted or null.
     pub optional: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FieldType {
     Text,
     Integer,
     Decimal,
@@ -49,7 +50,7 @@ pub(super) enum Kind {
     Json,
 }
 
-impl Kind {
+impl FieldType {
     pub const ALL: [Self; 8] =
         [Self::Text, Self::Integer, Self::Decimal, Self::Boolean, Self::Date, Self::Timestamp, Self::Uuid, Self::Json];
 
@@ -75,12 +76,12 @@ impl FromStr for Resource {
         for word in text.split_whitespace() {
             let field: Field = word.parse()?;
             if fields.iter().any(|other| other.name == field.name) {
-                return Err(format!("the field {} is there twice", field.name));
+                return Err(format!("the field {} is defined twice", field.name));
             }
             fields.push(field);
         }
         if fields.is_empty() {
-            return Err("a resource has at least one field, such as `name:text`".into());
+            return Err("a resource requires at least one field, such as `name:text`".into());
         }
         Ok(Self { fields, owned: false })
     }
@@ -90,30 +91,30 @@ impl FromStr for Field {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let Some((name, kind)) = text.split_once(':') else {
-            return Err(format!("the field `{text}` has no type: write it as `name:text`"));
+        let Some((name, type_name)) = text.split_once(':') else {
+            return Err(format!("the field `{text}` has no type; write it as `name:text`"));
         };
-        let (kind, optional) = kind.strip_suffix('?').map_or((kind, false), |kind| (kind, true));
-        let Some(kind) = Kind::ALL.into_iter().find(|known| known.as_str() == kind) else {
-            let known = Kind::ALL.map(Kind::as_str).join(", ");
+        let (type_name, optional) = type_name.strip_suffix('?').map_or((type_name, false), |name| (name, true));
+        let Some(field_type) = FieldType::ALL.into_iter().find(|known| known.as_str() == type_name) else {
+            let known = FieldType::ALL.map(FieldType::as_str).join(", ");
             return Err(format!(
-                "the field {name} has the type `{kind}`: there are {known}, each with `?` if optional"
+                "the field {name} has the unknown type `{type_name}`; the types are {known}, followed by `?` if optional"
             ));
         };
-        if !words::are_joined_by(name, '_') {
-            let form = "a field is lower-case words with underscores between them, such as `price_cents`";
-            return Err(format!("a field has the name `{name}`: {form}"));
+        if !reserved_words::are_joined_by(name, '_') {
+            let expected = "a field name consists of lower-case words joined by underscores, such as `price_cents`";
+            return Err(format!("invalid field name `{name}`: {expected}"));
         }
-        if name.len() > LONGEST {
-            return Err(format!("the name of the field {name} has more than {LONGEST} characters"));
+        if name.len() > MAX_LENGTH {
+            return Err(format!("the field name {name} has more than {MAX_LENGTH} characters"));
         }
-        if RESERVED.contains(&name) {
-            return Err(format!("every resource has the field {name} already: leave it out"));
+        if IMPLICIT_FIELDS.contains(&name) {
+            return Err(format!("every resource already has the field {name}; remove it from --resource"));
         }
-        if let Some(owner) = words::owner(name) {
-            return Err(format!("the field {name} is a word of {owner}: take another name"));
+        if let Some(language) = reserved_words::language(name) {
+            return Err(format!("the field name {name} is {language} keyword; choose another name"));
         }
-        Ok(Self { name: name.into(), kind, optional })
+        Ok(Self { name: name.into(), field_type, optional })
     }
 }
 
@@ -124,53 +125,53 @@ mod tests {
     #[test]
     fn fields_have_names_and_types_and_may_be_optional() {
         let resource: Resource = " name:text  price_cents:integer note:text?".parse().unwrap();
-        let field = |name: &str, kind, optional| Field { name: name.into(), kind, optional };
+        let field = |name: &str, field_type, optional| Field { name: name.into(), field_type, optional };
         let expected = [
-            field("name", Kind::Text, false),
-            field("price_cents", Kind::Integer, false),
-            field("note", Kind::Text, true),
+            field("name", FieldType::Text, false),
+            field("price_cents", FieldType::Integer, false),
+            field("note", FieldType::Text, true),
         ];
         assert_eq!(resource.fields, expected);
     }
 
     #[test]
-    fn what_is_no_resource_is_refused_with_the_reason() {
+    fn an_invalid_resource_is_rejected_with_the_reason() {
         for (text, reason) in [
             ("", "at least one field"),
             ("name", "has no type"),
-            ("name:", "there are text, integer"),
+            ("name:", "the types are text, integer"),
             (
                 "name:float",
-                "the field name has the type `float`: there are text, integer, decimal, boolean, date, timestamp, uuid, \
-                 json, each with `?` if optional",
+                "the field name has the unknown type `float`; the types are text, integer, decimal, boolean, date, timestamp, \
+                 uuid, json, followed by `?` if optional",
             ),
-            ("name:text??", "has the type `text?`"),
-            ("name:text:integer", "has the type `text:integer`"),
-            (":text", "a field has the name ``"),
+            ("name:text??", "has the unknown type `text?`"),
+            ("name:text:integer", "has the unknown type `text:integer`"),
+            (":text", "invalid field name ``"),
             ("Name:text", "lower-case words"),
             ("a__b:text", "lower-case words"),
             ("_a:text", "lower-case words"),
             ("price-cents:integer", "lower-case words"),
             ("1a:text", "lower-case words"),
-            ("name:text name:integer", "the field name is there twice"),
-            ("id:uuid", "has the field id already"),
+            ("name:text name:integer", "the field name is defined twice"),
+            ("id:uuid", "already has the field id"),
             ("created_at:timestamp", "already"),
             ("updated_at:timestamp", "already"),
             ("version:integer", "already"),
-            ("type:text", "a word of Rust"),
-            ("order:integer", "a word of SQL"),
+            ("type:text", "a Rust keyword"),
+            ("order:integer", "an SQL keyword"),
             (&format!("{}:text", "a".repeat(64)), "more than 63"),
         ] {
-            let refused = text.parse::<Resource>().unwrap_err();
-            assert!(refused.contains(reason), "{text}: {refused}");
+            let rejected = text.parse::<Resource>().unwrap_err();
+            assert!(rejected.contains(reason), "{text}: {rejected}");
         }
     }
 
     #[test]
-    fn an_owner_is_no_field_of_its_own() {
+    fn the_owner_column_cannot_be_a_field() {
         let resource: Resource = "user_id:uuid".parse().unwrap();
         assert!(!resource.owned);
-        assert!(resource.owned().unwrap_err().contains("the field user_id already"));
+        assert!(resource.owned().unwrap_err().contains("adds the field user_id"));
         let resource: Resource = "owner:uuid".parse().unwrap();
         assert!(resource.owned().unwrap().owned);
     }

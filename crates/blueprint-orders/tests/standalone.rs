@@ -1,4 +1,4 @@
-//! The blueprint without the users blueprint: somebody stands in for it.
+//! Serves the blueprint with a fake of the users blueprint.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 const ADA: Uuid = Uuid::from_u128(1);
-const GHOST: Uuid = Uuid::from_u128(2);
+const DELETED_USER: Uuid = Uuid::from_u128(2);
 
-/// Knows Ada alone.
+/// A directory that contains only Ada.
 struct OnlyAda;
 
 impl UserDirectory for OnlyAda {
@@ -24,7 +24,10 @@ impl UserDirectory for OnlyAda {
 
 async fn start() -> TestService {
     let users = |resources: &cyanotype::Resources| {
-        resources.provide::<dyn Authenticator>(Arc::new(Tokens::from([("of-ada", ADA), ("of-a-ghost", GHOST)])));
+        resources.provide::<dyn Authenticator>(Arc::new(Tokens::from([
+            ("token-of-ada", ADA),
+            ("token-of-deleted-user", DELETED_USER),
+        ])));
         resources.provide::<dyn UserDirectory>(Arc::new(OnlyAda));
     };
     test::serve(Orders).fake("users", users).start().await
@@ -35,31 +38,31 @@ fn order() -> serde_json::Value {
 }
 
 #[actix_web::test]
-async fn an_order_is_recorded_as_it_is_answered() {
+async fn the_logged_response_is_the_order() {
     let service = start().await;
-    let placed = service.post("/orders").bearer("of-ada").json(&order()).send().await;
+    let placed = service.post("/orders").bearer("token-of-ada").json(&order()).send().await;
     assert_eq!((placed.status, &placed.json()["total_cents"]), (201, &json!(2500)));
     assert_eq!(placed.recorded_json(), placed.json());
     assert_eq!(placed.response_record()["blueprint"], "orders");
-    let said: Vec<_> = placed.records_of("line").iter().map(|line| line["message"].clone()).collect();
-    assert_eq!(said, ["order placed"]);
+    let messages: Vec<_> = placed.records_of("line").iter().map(|line| line["message"].clone()).collect();
+    assert_eq!(messages, ["order placed"]);
     assert!(placed.events().is_empty());
-    placed.assert_never_logged("of-ada");
+    placed.assert_never_logged("token-of-ada");
 }
 
 #[actix_web::test]
-async fn a_user_who_is_gone_places_none() {
+async fn a_deleted_user_cannot_place_an_order() {
     let service = start().await;
-    let refused = service.post("/orders").bearer("of-a-ghost").json(&order()).send().await;
-    assert_eq!(refused.status, 409, "{}", refused.text());
-    assert_eq!(service.get("/orders").bearer("of-a-ghost").send().await.json()["items"], json!([]));
+    let rejected = service.post("/orders").bearer("token-of-deleted-user").json(&order()).send().await;
+    assert_eq!(rejected.status, 409, "{}", rejected.text());
+    assert_eq!(service.get("/orders").bearer("token-of-deleted-user").send().await.json()["items"], json!([]));
 }
 
 #[actix_web::test]
-async fn a_failure_is_one_record_and_one_event() {
+async fn a_failure_produces_one_record_and_one_event() {
     let service = start().await;
-    service.database().execute("DROP TABLE order_lines", &[]).await.expect("the table is there");
-    let failed = service.post("/orders").bearer("of-ada").json(&order()).send().await;
+    service.database().execute("DROP TABLE order_lines", &[]).await.expect("the table exists");
+    let failed = service.post("/orders").bearer("token-of-ada").json(&order()).send().await;
     assert_eq!((failed.status, failed.records_of("uncaught").len()), (500, 1));
     assert_eq!(failed.events().len(), 1);
     assert_eq!(failed.json()["sentry_event_id"], failed.events()[0]["event_id"]);

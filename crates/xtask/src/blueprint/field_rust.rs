@@ -1,74 +1,74 @@
-//! What a field is in the generated Rust.
+//! Rust code generated for a field.
 
 use serde::Serialize;
 
-use super::resource::{Field, Kind};
+use super::resource::{Field, FieldType};
 
-/// What the templates need to know of a field.
+/// The template variables of a field.
 #[derive(Debug, Serialize)]
-pub(super) struct FieldCode {
+pub(super) struct FieldRust {
     name: String,
     optional: bool,
     new: Member,
     change: Member,
     item: Member,
-    /// What the store binds of a change.
+    /// The values that an UPDATE statement binds.
     binds: Vec<String>,
-    /// JSON that the field takes.
-    pub sample: &'static str,
-    /// What comes back for that.
-    stored: &'static str,
-    /// The same of another value.
-    other: &'static str,
-    other_stored: &'static str,
-    /// What it refuses.
-    wrong: &'static str,
+    /// A JSON value that the field accepts.
+    pub example: &'static str,
+    /// The JSON value that a response then contains.
+    example_stored: &'static str,
+    /// A second pair of such values.
+    updated: &'static str,
+    updated_stored: &'static str,
+    /// A JSON value that the field rejects.
+    invalid: &'static str,
 }
 
-/// A field of one of the structs of the model.
+/// A field of a struct in `model.rs`.
 #[derive(Debug, Serialize)]
 struct Member {
     r#type: String,
     attributes: Vec<String>,
 }
 
-impl FieldCode {
+impl FieldRust {
     pub fn of(field: &Field) -> Self {
-        let Field { name, kind, optional } = field;
-        let kind = *kind;
-        let inner = usize::from(*optional);
-        let Samples { value, other, wrong } = kind.samples();
+        let Field { name, field_type, optional } = field;
+        let field_type = *field_type;
+        let options = usize::from(*optional);
+        let Samples { example, updated, invalid } = field_type.samples();
         Self {
             name: name.clone(),
             optional: *optional,
-            new: kind.sent(inner),
-            // `None` leaves it; of an optional one, `Some(None)` clears it.
-            change: kind.sent(1 + inner),
-            item: kind.answered(inner),
+            new: field_type.request_member(options),
+            // `None` leaves the value unchanged; `Some(None)` clears an optional field.
+            change: field_type.request_member(1 + options),
+            item: field_type.response_member(options),
             binds: match optional {
                 true => vec![format!("change.{name}.is_some()"), format!("change.{name}.flatten()")],
                 false => vec![format!("change.{name}")],
             },
-            sample: value.0,
-            stored: value.1,
-            other: other.0,
-            other_stored: other.1,
-            wrong,
+            example: example.0,
+            example_stored: example.1,
+            updated: updated.0,
+            updated_stored: updated.1,
+            invalid,
         }
     }
 }
 
-/// JSON, and what comes back for it.
+/// A JSON value of a request, and the value that the response contains for it.
 type Sample = (&'static str, &'static str);
 
 struct Samples {
-    value: Sample,
-    other: Sample,
-    wrong: &'static str,
+    example: Sample,
+    updated: Sample,
+    invalid: &'static str,
 }
 
-impl Kind {
-    const fn rust(self) -> &'static str {
+impl FieldType {
+    const fn rust_type(self) -> &'static str {
         match self {
             Self::Text => "String",
             Self::Integer => "i64",
@@ -81,45 +81,45 @@ impl Kind {
         }
     }
 
-    /// Whether the core's `fields` read or check it.
-    pub const fn needs_more_than_its_type(self) -> bool {
+    /// Whether the generated code uses `cyanotype::fields` to deserialize or validate it.
+    pub const fn uses_field_helpers(self) -> bool {
         !matches!(self, Self::Integer | Self::Boolean | Self::Uuid)
     }
 
-    /// A field of a body, inside so many `Option`s.
-    fn sent(self, options: usize) -> Member {
-        let schema = joined([self.schema_type(options), self.rules()]);
-        let serde = self.reader(options).map(|reader| format!("#[serde({reader})]"));
+    /// A field of a request body, wrapped in this many `Option`s.
+    fn request_member(self, options: usize) -> Member {
+        let schema = joined([self.schema_type(options), self.schema_rules()]);
+        let serde = self.serde_arguments(options).map(|arguments| format!("#[serde({arguments})]"));
         let schema = schema.map(|schema| format!("#[schema({schema})]"));
-        let garde = format!("#[garde({})]", self.check(options));
+        let garde = format!("#[garde({})]", self.garde_rules(options));
         Member {
-            r#type: within(options, self.rust()),
+            r#type: in_options(options, self.rust_type()),
             attributes: serde.into_iter().chain(schema).chain([garde]).collect(),
         }
     }
 
-    /// A field of an answer, which may be an `Option`.
-    fn answered(self, options: usize) -> Member {
+    /// A field of a response body, wrapped in this many `Option`s.
+    fn response_member(self, options: usize) -> Member {
         let format = self.format().map(|format| format!("format = \"{format}\""));
-        // Null when it has no value, and never left out.
+        // A field without a value is null, never omitted.
         let required = (options > 0).then(|| "required".to_owned());
         let schema = joined([self.schema_type(options), format, required]).map(|schema| format!("#[schema({schema})]"));
         let serde = (self == Self::Timestamp).then(|| {
-            let writer = if options == 0 { "serialize" } else { "serialize_optional" };
-            format!("#[serde(serialize_with = \"time::{writer}\")]")
+            let function = if options == 0 { "serialize" } else { "serialize_optional" };
+            format!("#[serde(serialize_with = \"time::{function}\")]")
         });
-        Member { r#type: within(options, self.rust()), attributes: schema.into_iter().chain(serde).collect() }
+        Member { r#type: in_options(options, self.rust_type()), attributes: schema.into_iter().chain(serde).collect() }
     }
 
-    /// Its type in the API document, where that is another than in Rust.
+    /// The type in the API document, where it differs from the Rust type.
     fn schema_type(self, options: usize) -> Option<String> {
         if (self, options) == (Self::Json, 0) {
             return Some("schema_with = fields::json_schema".into());
         }
         let is_text = matches!(self, Self::Decimal | Self::Date | Self::Timestamp);
-        let shown = if is_text { "String" } else { self.rust() };
-        // An `Option` in an `Option` is one to JSON.
-        (is_text || options == 2).then(|| format!("value_type = {}", within(options.min(1), shown)))
+        let schema_type = if is_text { "String" } else { self.rust_type() };
+        // In JSON a nested `Option` is a single nullable value.
+        (is_text || options == 2).then(|| format!("value_type = {}", in_options(options.min(1), schema_type)))
     }
 
     const fn format(self) -> Option<&'static str> {
@@ -130,8 +130,8 @@ impl Kind {
         }
     }
 
-    /// What the API document says of a value beside its type.
-    fn rules(self) -> Option<String> {
+    /// The constraints that the API document states in addition to the type.
+    fn schema_rules(self) -> Option<String> {
         match self {
             Self::Text => Some("min_length = 1, max_length = 200, pattern = r\"^[^\\u0000]*$\"".into()),
             Self::Decimal => Some("max_length = 28, pattern = r\"^-?[0-9]+(\\.[0-9]+)?$\", example = \"12.50\"".into()),
@@ -139,29 +139,29 @@ impl Kind {
         }
     }
 
-    /// How serde reads it, where its type alone does not say.
-    fn reader(self, options: usize) -> Option<String> {
-        let reader = match (self, options) {
+    /// The arguments of `#[serde(…)]`, if the type needs any.
+    fn serde_arguments(self, options: usize) -> Option<String> {
+        let function = match (self, options) {
             (Self::Decimal, 0) => return Some("deserialize_with = \"fields::decimal\"".into()),
             (Self::Decimal, 1) => "optional_decimal",
             (Self::Decimal, _) => "double_option_decimal",
             (_, 2) => "double_option",
             _ => return None,
         };
-        // Otherwise a field that is read so has to be there.
-        Some(format!("default, deserialize_with = \"fields::{reader}\""))
+        // Without `default`, serde requires a field that has `deserialize_with`.
+        Some(format!("default, deserialize_with = \"fields::{function}\""))
     }
 
-    /// garde's rules for it.
-    fn check(self, options: usize) -> String {
-        let inside = |levels: usize, rule: &str| (0..levels).fold(rule.to_owned(), |rule, _| format!("inner({rule})"));
+    /// The arguments of `#[garde(…)]`.
+    fn garde_rules(self, options: usize) -> String {
+        let inner = |levels: usize, rule: &str| (0..levels).fold(rule.to_owned(), |rule, _| format!("inner({rule})"));
         match self {
             Self::Text => {
-                // A length is also that of an `Option`.
-                let length = inside(options.saturating_sub(1), "length(chars, min = 1, max = 200)");
-                format!("{length}, {}", inside(options, "custom(fields::text)"))
+                // `length` also accepts one `Option`; `custom` does not.
+                let length = inner(options.saturating_sub(1), "length(chars, min = 1, max = 200)");
+                format!("{length}, {}", inner(options, "custom(fields::text)"))
             }
-            Self::Date | Self::Timestamp | Self::Json => inside(options, &format!("custom(fields::{})", self.as_str())),
+            Self::Date | Self::Timestamp | Self::Json => inner(options, &format!("custom(fields::{})", self.as_str())),
             Self::Integer | Self::Decimal | Self::Boolean | Self::Uuid => "skip".into(),
         }
     }
@@ -170,7 +170,7 @@ impl Kind {
         const fn same(json: &'static str) -> Sample {
             (json, json)
         }
-        let (value, other, wrong) = match self {
+        let (example, updated, invalid) = match self {
             Self::Text => (same("\"first\""), same("\"second\""), "\"\""),
             Self::Integer => (same("1"), same("-2"), "\"1\""),
             Self::Decimal => (same("\"12.50\""), same("\"-0.005\""), "12.5"),
@@ -188,12 +188,12 @@ impl Kind {
             ),
             Self::Json => (same("{\"sizes\": [1, 2.5], \"tag\": null}"), same("[true]"), "{\"tag\": \"\\u{0}\"}"),
         };
-        Samples { value, other, wrong }
+        Samples { example, updated, invalid }
     }
 }
 
-fn within(options: usize, what: &str) -> String {
-    (0..options).fold(what.to_owned(), |what, _| format!("Option<{what}>"))
+fn in_options(options: usize, inner: &str) -> String {
+    (0..options).fold(inner.to_owned(), |inner, _| format!("Option<{inner}>"))
 }
 
 fn joined<const N: usize>(parts: [Option<String>; N]) -> Option<String> {
@@ -215,27 +215,31 @@ mod tests {
     }
 
     #[test]
-    fn a_body_reads_and_checks_each_type_as_its_json_needs() {
-        assert_member(&Kind::Integer.sent(0), "i64", &["#[garde(skip)]"]);
+    fn request_members_have_the_attributes_of_their_type() {
+        assert_member(&FieldType::Integer.request_member(0), "i64", &["#[garde(skip)]"]);
         let schema = "#[schema(value_type = Option<String>, format = \"date\")]";
-        assert_member(&Kind::Date.sent(1), "Option<Date>", &[schema, "#[garde(inner(custom(fields::date)))]"]);
+        assert_member(
+            &FieldType::Date.request_member(1),
+            "Option<Date>",
+            &[schema, "#[garde(inner(custom(fields::date)))]"],
+        );
         let serde = "#[serde(default, deserialize_with = \"fields::double_option\")]";
         let schema = "#[schema(value_type = Option<Value>)]";
         let garde = "#[garde(inner(inner(custom(fields::json))))]";
-        assert_member(&Kind::Json.sent(2), "Option<Option<Value>>", &[serde, schema, garde]);
+        assert_member(&FieldType::Json.request_member(2), "Option<Option<Value>>", &[serde, schema, garde]);
         let garde = "#[garde(inner(length(chars, min = 1, max = 200)), inner(inner(custom(fields::text))))]";
-        assert_eq!(Kind::Text.sent(2).attributes.last().map(String::as_str), Some(garde));
+        assert_eq!(FieldType::Text.request_member(2).attributes.last().map(String::as_str), Some(garde));
         let serde = "#[serde(default, deserialize_with = \"fields::optional_decimal\")]";
-        assert_eq!(Kind::Decimal.sent(1).attributes[0], serde);
+        assert_eq!(FieldType::Decimal.request_member(1).attributes[0], serde);
     }
 
     #[test]
-    fn an_answer_says_in_the_document_what_its_json_is() {
+    fn response_members_describe_their_json() {
         let serde = "#[serde(serialize_with = \"time::serialize_optional\")]";
         let schema = "#[schema(value_type = Option<String>, format = \"date-time\", required)]";
-        assert_member(&Kind::Timestamp.answered(1), "Option<Timestamp>", &[schema, serde]);
-        assert_member(&Kind::Decimal.answered(0), "Decimal", &["#[schema(value_type = String)]"]);
-        assert_member(&Kind::Json.answered(0), "Value", &["#[schema(schema_with = fields::json_schema)]"]);
-        assert_member(&Kind::Json.answered(1), "Option<Value>", &["#[schema(required)]"]);
+        assert_member(&FieldType::Timestamp.response_member(1), "Option<Timestamp>", &[schema, serde]);
+        assert_member(&FieldType::Decimal.response_member(0), "Decimal", &["#[schema(value_type = String)]"]);
+        assert_member(&FieldType::Json.response_member(0), "Value", &["#[schema(schema_with = fields::json_schema)]"]);
+        assert_member(&FieldType::Json.response_member(1), "Option<Value>", &["#[schema(required)]"]);
     }
 }

@@ -1,36 +1,37 @@
-//! Files that are written or taken away together: all of them, or none.
+//! Edits of several files, applied all or none.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// What a file becomes; without content it goes.
+/// One file to be written or deleted.
 #[derive(Debug)]
 pub(super) struct Edit {
-    /// From the workspace's root.
+    /// Relative to the workspace root.
     pub path: String,
+    /// `None` deletes the file.
     pub content: Option<Vec<u8>>,
 }
 
 impl Edit {
-    pub fn to(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+    pub fn write(path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
         Self { path: path.into(), content: Some(content.into()) }
     }
 
-    pub fn away(path: impl Into<String>) -> Self {
+    pub fn delete(path: impl Into<String>) -> Self {
         Self { path: path.into(), content: None }
     }
 }
 
-/// Keeps others of this command out of the workspace until it is dropped.
-pub(super) fn alone(root: &Path) -> Result<File, String> {
+/// Locks the workspace against other runs of this command until the file is dropped.
+pub(super) fn lock(root: &Path) -> Result<File, String> {
     let path = root.join("Cargo.toml");
     let locked = File::open(&path).and_then(|file| file.lock().map(|()| file));
-    locked.map_err(|error| format!("{} cannot be locked: {error}", path.display()))
+    locked.map_err(|error| format!("cannot lock {}: {error}", path.display()))
 }
 
-/// Makes the edits, then does what is left to do, which may change `also`. When anything fails, all is as it was.
-pub(super) fn make(
+/// Applies the edits, then runs `then`, which may change the file `also`. If any step fails, all files are restored.
+pub(super) fn apply(
     root: &Path,
     edits: &[Edit],
     also: &str,
@@ -39,45 +40,45 @@ pub(super) fn make(
     let paths = edits.iter().map(|edit| &*edit.path).chain([also]);
     let before = paths.map(|path| Ok(Edit { path: path.into(), content: content(root, path)? }));
     let before: Vec<Edit> = before.collect::<Result<_, String>>()?;
-    let Err(why) = edits.iter().try_for_each(|edit| write(root, edit)).and_then(|()| then()) else { return Ok(()) };
-    let left: Vec<String> = before.iter().rev().filter_map(|edit| write(root, edit).err()).collect();
-    match &left[..] {
-        [] => Err(format!("{why}\nnothing was changed")),
-        left => Err(format!("{why}\nand not all could be put back: {}", left.join("; "))),
+    let Err(reason) = edits.iter().try_for_each(|edit| write(root, edit)).and_then(|()| then()) else { return Ok(()) };
+    let failures: Vec<String> = before.iter().rev().filter_map(|edit| write(root, edit).err()).collect();
+    match &failures[..] {
+        [] => Err(format!("{reason}\nno files were changed")),
+        failures => Err(format!("{reason}\ncould not restore all files: {}", failures.join("; "))),
     }
 }
 
 fn content(root: &Path, path: &str) -> Result<Option<Vec<u8>>, String> {
     match fs::read(root.join(path)) {
         Ok(content) => Ok(Some(content)),
-        Err(error) if is_not_there(&error) => Ok(None),
-        Err(error) => Err(format!("{path} cannot be read: {error}")),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(format!("cannot read {path}: {error}")),
     }
 }
 
-/// Below a file there is none either.
-fn is_not_there(error: &io::Error) -> bool {
+/// A path below a regular file is missing, too.
+fn is_missing(error: &io::Error) -> bool {
     [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind())
 }
 
 fn write(root: &Path, edit: &Edit) -> Result<(), String> {
     let path = root.join(&edit.path);
-    let written = match &edit.content {
-        // In place, so that whoever waits for the workspace still waits for the same file.
+    let result = match &edit.content {
+        // Written in place: other runs wait for the lock on the same inode.
         Some(content) => {
             let parent = path.parent().map_or(Ok(()), fs::create_dir_all);
             parent.and_then(|()| fs::write(&path, content))
         }
         None => match fs::remove_file(&path) {
-            Err(error) if !is_not_there(&error) => Err(error),
+            Err(error) if !is_missing(&error) => Err(error),
             _ => {
-                // Folders that are empty now go with it; the first that is not ends this.
+                // Remove parent directories until one is not empty.
                 let _ = path.ancestors().skip(1).take_while(|dir| *dir != root).try_for_each(fs::remove_dir);
                 Ok(())
             }
         },
     };
-    written.map_err(|error| format!("{} cannot be written: {error}", edit.path))
+    result.map_err(|error| format!("cannot write {}: {error}", edit.path))
 }
 
 #[cfg(test)]
@@ -94,29 +95,29 @@ mod tests {
     }
 
     #[test]
-    fn edits_are_made_and_empty_folders_go() {
+    fn edits_are_applied_and_empty_directories_are_removed() {
         let root = root();
-        make(root.path(), &[Edit::to("new/deep/b", "b"), Edit::away("old/a")], "lock", || Ok(())).unwrap();
+        apply(root.path(), &[Edit::write("new/deep/b", "b"), Edit::delete("old/a")], "lock", || Ok(())).unwrap();
         assert_eq!(fs::read_to_string(root.join("new/deep/b")).unwrap(), "b");
         assert!(!root.join("old").exists());
     }
 
     #[test]
-    fn when_a_later_step_fails_all_is_as_it_was() {
+    fn a_failed_step_restores_all_files() {
         let root = root();
-        let edits = [Edit::to("new/deep/b", "b"), Edit::to("lock", "2"), Edit::away("old/a")];
-        let failed = make(root.path(), &edits, "lock", || {
+        let edits = [Edit::write("new/deep/b", "b"), Edit::write("lock", "2"), Edit::delete("old/a")];
+        let failed = apply(root.path(), &edits, "lock", || {
             fs::write(root.join("lock"), "3").unwrap();
             Err("no".into())
         });
-        assert_eq!(failed.unwrap_err(), "no\nnothing was changed");
+        assert_eq!(failed.unwrap_err(), "no\nno files were changed");
         assert_eq!(fs::read_to_string(root.join("old/a")).unwrap(), "a");
         assert_eq!(fs::read_to_string(root.join("lock")).unwrap(), "1");
         assert!(!root.join("new").exists());
 
-        // Nothing can be written below a file.
-        let failed = make(root.path(), &[Edit::to("new/b", "b"), Edit::to("new/b/c", "c")], "lock", || Ok(()));
-        assert!(failed.unwrap_err().ends_with("nothing was changed"));
+        // A path below a regular file cannot be written.
+        let failed = apply(root.path(), &[Edit::write("new/b", "b"), Edit::write("new/b/c", "c")], "lock", || Ok(()));
+        assert!(failed.unwrap_err().ends_with("no files were changed"));
         assert!(!root.join("new").exists());
     }
 }

@@ -1,0 +1,14 @@
+//! Errors of commands.
+
+/// Why a command failed. The variant determines the exit status.
+pub(crate) enum CommandError {
+    /// The command line is invalid.
+    Usage(String),
+    BadConfiguration(String),
+    /// The parts of the service that the command requires could not be started.
+    #[cfg(feature = "users")]
+    NotStarted(cyanotype::StartError),
+    /// The running service could not be reached.
+    Unavailable(String),
+    Other(String),
+}
