@@ -77,7 +77,7 @@ fn an_event_has_the_breadcrumbs_before_it() {
 }
 
 #[test]
-fn the_newest_breadcrumbs_are_kept() {
+fn the_newest_breadcrumbs_are_stored() {
     let project = Bugsink::shared().project();
     let service = probe_with(&project).env("APP__SENTRY__MAX_BREADCRUMBS", "3").start();
     let mut steps: Vec<Value> = (0..6).map(|n| json!({"do": "breadcrumb", "message": n.to_string()})).collect();

@@ -65,7 +65,7 @@ impl Drop for Scratch {
     #[expect(clippy::print_stderr, reason = "helps to investigate the failed test")]
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("kept for inspection: {}", self.0.display());
+            eprintln!("not deleted, for inspection: {}", self.0.display());
         } else {
             // A leftover directory is harmless, and a panic in `drop` would hide the test's result.
             let _ = fs::remove_dir_all(&self.0);

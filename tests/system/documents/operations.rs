@@ -82,7 +82,7 @@ const FAULTS: &[Fault] = &[
         effect: "Each event that cannot be sent is written to stderr in full, as above; `reason` has the error of the disk.",
         counted: "Nothing is lost.",
         action: "Set `sentry.spool_dir`; free the disk; give the service's user the directory.",
-        tests: &["faults::spool::an_unwritable_spool_sends_events_to_stderr", "sentry_fallback::nobody_listens"],
+        tests: &["faults::spool::an_unwritable_spool_sends_events_to_stderr", "sentry_fallback::no_server_listens"],
     },
     Fault {
         fault: "the spool is full, or its events are too old",
