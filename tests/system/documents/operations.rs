@@ -74,7 +74,7 @@ const FAULTS: &[Fault] = &[
         action: "403: check the DSN with `app sentry test`. 413: the event is too large; lower `sentry.max_breadcrumbs`.",
         tests: &[
             "faults::sentry::every_event_is_accounted_for_whatever_sentry_does",
-            "sentry_fallback::sentry_refuses",
+            "sentry_fallback::a_rejected_event_is_written_to_stderr",
         ],
     },
     Fault {
@@ -82,7 +82,7 @@ const FAULTS: &[Fault] = &[
         effect: "Each event that cannot be sent is written to stderr in full, as above; `reason` has the error of the disk.",
         counted: "Nothing is lost.",
         action: "Set `sentry.spool_dir`; free the disk; give the service's user the directory.",
-        tests: &["faults::spool::an_unwritable_spool_sends_events_to_stderr", "sentry_fallback::no_server_listens"],
+        tests: &["faults::spool::an_unwritable_spool_sends_events_to_stderr", "sentry_fallback::a_refused_connection_writes_the_event_to_stderr"],
     },
     Fault {
         fault: "the spool is full, or its events are too old",
@@ -172,8 +172,8 @@ const FAULTS: &[Fault] = &[
         counted: "–",
         action: "Raise the limit (`ulimit -n`, `LimitNOFILE=`, `minfds=`).",
         tests: &[
-            "database::descriptors::too_low_a_descriptor_limit_stops_the_start",
-            "database::descriptors::health_responds_when_descriptors_are_exhausted",
+            "database::file_descriptors::too_low_a_descriptor_limit_stops_the_start",
+            "database::file_descriptors::health_responds_when_descriptors_are_exhausted",
         ],
     },
     Fault {
