@@ -4,7 +4,6 @@
 
 mod bench;
 mod blueprint;
-mod documents;
 mod paint;
 mod print;
 mod soak;

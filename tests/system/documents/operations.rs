@@ -82,7 +82,10 @@ const FAULTS: &[Fault] = &[
         effect: "Each event that cannot be sent is written to stderr in full, as above; `reason` has the error of the disk.",
         counted: "Nothing is lost.",
         action: "Set `sentry.spool_dir`; free the disk; give the service's user the directory.",
-        tests: &["faults::spool::an_unwritable_spool_sends_events_to_stderr", "sentry_fallback::a_refused_connection_writes_the_event_to_stderr"],
+        tests: &[
+            "faults::spool::an_unwritable_spool_sends_events_to_stderr",
+            "sentry_fallback::a_refused_connection_writes_the_event_to_stderr",
+        ],
     },
     Fault {
         fault: "the spool is full, or its events are too old",

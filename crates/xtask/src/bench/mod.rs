@@ -29,13 +29,14 @@ use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use serde_json::Value;
 
-use crate::{documents, paint, print};
+use crate::{paint, print};
 use cores::Cores;
 use measure::{Bench, Sample, Soak};
 use other_languages::OtherLanguages;
 use plan::{Length, Scenario};
 use row::Row;
 use server::Server;
+use test_harness::documents;
 use test_harness::scratch;
 
 #[derive(Debug, clap::Args)]
@@ -138,6 +139,7 @@ impl Args {
             log(&warning);
         }
         if self.update_documents {
+            documents::update("README.md", "bench", &report::summary(&rows))?;
             documents::update("docs/BENCHMARKS.md", "bench", &report::markdown(&rows))?;
             scratch::write(&scratch::workspace().join(report::CHART), chart::svg(&rows));
         }

@@ -105,6 +105,22 @@ pub fn markdown(rows: &[Row]) -> String {
     text
 }
 
+/// The chart and the sentence of the README.
+pub fn summary(rows: &[Row]) -> String {
+    let compared = compared(rows);
+    let of_bare = |server| {
+        compared.iter().find(|row| row.scenario.server == server).map_or_else(|| "-".to_owned(), |row| share(row))
+    };
+    format!(
+        "![Requests per second of each server, relative to bare actix-web]({CHART})\n\n\
+         With response records, bodies included, on stderr and Sentry on, Cyanotype serves {} of the requests per second of bare \
+         actix-web;\nactix's `Logger` alone serves {}, the stock logging stack with Sentry {}.\n",
+        of_bare(Server::Both),
+        of_bare(Server::Logger),
+        of_bare(Server::Stock),
+    )
+}
+
 /// The rows that are compared, with an order on the usual number of connections; the fastest first.
 pub fn compared(rows: &[Row]) -> Vec<&Row> {
     let mut rows: Vec<&Row> = rows

@@ -18,10 +18,11 @@ use super::build::{self, Built, Package};
 use super::cores::Cores;
 use super::plan::Length;
 use super::{log, rounds};
-use crate::{documents, print};
+use crate::print;
 use measure::Bench;
 use plan::{Database, Scenario, Server};
 use row::Row;
+use test_harness::documents;
 use test_harness::peers::postgres::Postgres;
 
 /// The document with the table, and the name of its marks.
