@@ -65,13 +65,13 @@ impl FromRequest for ClientAddress {
 
 /// Where clients' addresses are read, and from whom.
 #[derive(Debug, Clone)]
-pub struct ClientAddresses {
+pub struct ClientAddressResolver {
     /// The header that trusted proxies send the client's address in.
     pub header: ClientAddressHeader,
     trusted: Arc<[Network]>,
 }
 
-impl ClientAddresses {
+impl ClientAddressResolver {
     /// As these settings have it.
     #[must_use]
     pub fn new(settings: &ClientAddressSettings) -> Self {
@@ -88,15 +88,15 @@ impl ClientAddresses {
     }
 
     /// The address of a request's client, if its peer has one.
-    pub fn of(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<ClientAddress> {
+    pub fn resolve(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<ClientAddress> {
         let peer = peer?.ip();
         if !self.trusts(peer) {
             return Some(peer.into());
         }
-        Some(self.behind(peer, headers).into())
+        Some(self.forwarded(peer, headers).into())
     }
 
-    fn behind(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    fn forwarded(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         match self.header {
             ClientAddressHeader::None => peer,
             ClientAddressHeader::XRealIp => {
@@ -156,7 +156,7 @@ impl ClientAddresses {
 
     /// Makes actix's `connection_info`, which believes every client, follow the same rules: handlers read it, and so do layers
     /// of other crates.
-    pub fn settle_connection_info(&self, request: &mut ServiceRequest) {
+    pub fn override_connection_info(&self, request: &mut ServiceRequest) {
         const READ_BY_ACTIX: [HeaderName; 4] = [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO];
         if READ_BY_ACTIX.iter().all(|name| !request.headers().contains_key(name)) {
             return;
@@ -165,7 +165,7 @@ impl ClientAddresses {
         // actix reads these headers and the host, and all others are back in their place in a moment.
         let all = std::mem::take(request.headers_mut());
         let [scheme, host] = self.origin(peer, &all);
-        let client = self.of(peer, &all).map(|client| client.ip().to_string());
+        let client = self.resolve(peer, &all).map(|client| client.ip().to_string());
         let headers = request.headers_mut();
         if let Some(host) = all.get(HOST) {
             headers.insert(HOST, host.clone());
@@ -218,9 +218,9 @@ mod tests {
 
     use super::*;
 
-    fn addresses(header: ClientAddressHeader) -> ClientAddresses {
+    fn addresses(header: ClientAddressHeader) -> ClientAddressResolver {
         let trusted = Network::try_from("10.0.0.0/8".to_owned()).expect("a network");
-        ClientAddresses { header, trusted: [trusted].into() }
+        ClientAddressResolver { header, trusted: [trusted].into() }
     }
 
     fn client(header: ClientAddressHeader, peer: &str, sent: &[(&str, &[u8])]) -> String {
@@ -230,7 +230,7 @@ mod tests {
             headers.append(name, HeaderValue::from_bytes(value).expect("a value"));
         }
         let peer = format!("{peer}:1").parse().ok();
-        addresses(header).of(peer, &headers).expect("there is a peer").ip().to_string()
+        addresses(header).resolve(peer, &headers).expect("there is a peer").ip().to_string()
     }
 
     #[test]
@@ -312,7 +312,7 @@ mod tests {
         let request = request.insert_header(("host", "here"));
         let mut request = sent.iter().fold(request, |request, sent| request.append_header(*sent)).to_srv_request();
         let before = request.headers().clone();
-        addresses(header).settle_connection_info(&mut request);
+        addresses(header).override_connection_info(&mut request);
         assert_eq!(format!("{before:?}"), format!("{:?}", request.headers()));
         let info = request.connection_info();
         [info.scheme(), info.host(), info.realip_remote_addr().expect("there is a peer")].map(str::to_owned)

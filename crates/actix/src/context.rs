@@ -8,7 +8,7 @@ use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::request::{DEBUG_LOG, REQUEST_ID, RequestContext, RequestIdentity, RequestParts};
 use uuid::Uuid;
 
-use crate::client_address::ClientAddresses;
+use crate::client_address::ClientAddressResolver;
 
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 static SENTRY_TRACE: HeaderName = HeaderName::from_static("sentry-trace");
@@ -16,7 +16,11 @@ static SENTRY_TRACE: HeaderName = HeaderName::from_static("sentry-trace");
 /// The context of a request that has just come: the caller's id and trace where it sent some, and what records and events show
 /// of the request.
 #[must_use]
-pub fn request_context(pipeline: &Pipeline, clients: &ClientAddresses, request: &ServiceRequest) -> RequestContext {
+pub fn request_context(
+    pipeline: &Pipeline,
+    clients: &ClientAddressResolver,
+    request: &ServiceRequest,
+) -> RequestContext {
     let headers = request.headers();
     let id = incoming_id(headers, &pipeline.redactor);
     let parts = |snapshot: &Snapshot| parts(snapshot, clients, request);
@@ -28,11 +32,11 @@ pub fn request_context(pipeline: &Pipeline, clients: &ClientAddresses, request: 
 }
 
 /// Each header shares its bytes with the request, and none is read before a record or an event shows it.
-fn parts(snapshot: &Snapshot, clients: &ClientAddresses, request: &ServiceRequest) -> RequestParts {
+fn parts(snapshot: &Snapshot, clients: &ClientAddressResolver, request: &ServiceRequest) -> RequestParts {
     let headers = request.headers();
     let mut parts = RequestParts {
         method: request.method().clone(),
-        client: clients.of(request.peer_addr(), headers).map(|client| client.ip()),
+        client: clients.resolve(request.peer_addr(), headers).map(|client| client.ip()),
         client_address_header: clients.header,
         ..RequestParts::default()
     };
@@ -49,7 +53,7 @@ fn parts(snapshot: &Snapshot, clients: &ClientAddresses, request: &ServiceReques
     parts
 }
 
-fn origin(request: &ServiceRequest, clients: &ClientAddresses, headers: &HeaderMap) -> Option<String> {
+fn origin(request: &ServiceRequest, clients: &ClientAddressResolver, headers: &HeaderMap) -> Option<String> {
     let [scheme, host] = clients.origin(request.peer_addr(), headers);
     if scheme.is_none() && host.is_none() && headers.contains_key(HOST) {
         return None;

@@ -26,7 +26,7 @@ pub mod settings;
 #[cfg(test)]
 mod test_support;
 
-pub use client_address::{ClientAddress, ClientAddresses};
+pub use client_address::{ClientAddress, ClientAddressResolver};
 pub use context::request_context;
 pub use cyanotype_settings::Loader;
 pub use cyanotype_telemetry::settings::ResponseLog;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cyanotype_telemetry::panic::Panics;
 use cyanotype_telemetry::{Pipeline, Sinks};
 
-use crate::client_address::ClientAddresses;
+use crate::client_address::ClientAddressResolver;
 use crate::response_log::{Config, ResponseLogger, Rules};
 use crate::settings::Settings;
 
@@ -48,7 +48,7 @@ impl Recorder {
     /// Starts recording to these sinks; once in a process, and before any runtime or thread that could report something.
     #[must_use]
     pub fn start(settings: &Settings, sinks: Sinks) -> Self {
-        let clients = ClientAddresses::new(&settings.server);
+        let clients = ClientAddressResolver::new(&settings.server);
         let response_log = Config::new(&settings.log, clients, Rules::new([]));
         Self { pipeline: cyanotype_telemetry::start(&settings.telemetry(), None, sinks, Panics::All), response_log }
     }

@@ -20,8 +20,8 @@ pub(crate) struct Fixture {
     sinks: Memory,
 }
 
-/// What has arrived in the sinks since the last call of [`Fixture::outcome`].
-pub(crate) struct Outcome {
+/// What has arrived in the sinks since the last call of [`Fixture::output`].
+pub(crate) struct SinkOutput {
     /// The lines, parsed.
     pub lines: Vec<Value>,
     pub events: Vec<SentEvent>,
@@ -56,10 +56,10 @@ impl Fixture {
     }
 
     /// What has arrived in the sinks since the last call; waits for what is on its way.
-    pub(crate) fn outcome(&self) -> Outcome {
+    pub(crate) fn output(&self) -> SinkOutput {
         self.pipeline.wait_for_stacks(Instant::now() + LIMIT);
         let (lines, events) = self.sinks.take();
-        Outcome { lines, events: events.iter().map(SentEvent::read).collect() }
+        SinkOutput { lines, events: events.iter().map(SentEvent::read).collect() }
     }
 }
 

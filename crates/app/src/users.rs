@@ -54,7 +54,7 @@ impl Question {
 impl Change {
     fn make(&self, service: &Service, role: Role) -> Result<String, Failed> {
         let by = operator::given_or_current(self.by.as_deref()).unwrap_or_else(|| "unknown".to_owned());
-        let done = service.on_database(async |database| admins::set_role(database, &self.user, role, &by).await);
+        let done = service.with_database(async |database| admins::set_role(database, &self.user, role, &by).await);
         self.shown(done.map_err(Failed::NotStarted)?)
     }
 
@@ -72,7 +72,7 @@ impl Change {
 }
 
 fn list(service: &Service, json: bool) -> Result<String, Failed> {
-    let admins = service.on_database(admins::list).map_err(Failed::NotStarted)?;
+    let admins = service.with_database(admins::list).map_err(Failed::NotStarted)?;
     if json {
         return to_json(&admins);
     }

@@ -110,7 +110,7 @@ impl RequestFlags {
 }
 
 /// Evaluates a request's flags before its handler is called.
-pub(crate) async fn evaluate_first<B: MessageBody + 'static>(
+pub(crate) async fn evaluate_request_flags<B: MessageBody + 'static>(
     flags: RequestFlags,
     request: ServiceRequest,
     next: Next<B>,

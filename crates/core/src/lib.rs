@@ -33,7 +33,7 @@
 mod api;
 mod blueprint;
 mod database;
-mod explained;
+mod explain_output;
 mod flags;
 mod fleet;
 mod handler;
@@ -63,7 +63,7 @@ pub use database::{
     Column, Database, DatabaseError, DriverError, Executor, Expiring, FromRow, Migrations, Outage, Row, Transaction,
     Value, placeholders,
 };
-pub use explained::{Explained, Features};
+pub use explain_output::{ExplainOutput, Features};
 pub use handler::problem::{FieldError, PROBLEM, Problem, Result};
 pub use handler::{auth, conditional, extract, fields, idempotency, paging, remote};
 pub use limits::{Rate, RateLimits};

@@ -9,7 +9,7 @@ pub(crate) struct BodyPrefix {
     first: Bytes,
     /// The first chunk and those after it.
     joined: Vec<u8>,
-    wanted: usize,
+    limit: usize,
     /// Bytes that have gone by.
     pub size: u64,
     /// Whether the body has come to its end.
@@ -18,13 +18,13 @@ pub(crate) struct BodyPrefix {
 
 impl BodyPrefix {
     /// `wanted` is the most bytes of the beginning that are kept.
-    pub(super) fn new(wanted: usize) -> Self {
-        Self { wanted, ..Self::default() }
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
     }
 
-    pub(super) fn pass(&mut self, chunk: &Bytes) {
+    pub(super) fn push(&mut self, chunk: &Bytes) {
         self.size += chunk.len() as u64;
-        let room = self.wanted.saturating_sub(self.bytes().len()).min(chunk.len());
+        let room = self.limit.saturating_sub(self.bytes().len()).min(chunk.len());
         if room == 0 {
             return;
         }
@@ -39,9 +39,9 @@ impl BodyPrefix {
     }
 
     /// A body that is there in one piece: whatever of it is shown, all of it may be read.
-    pub(super) fn pass_whole(&mut self, body: &Bytes) {
+    pub(super) fn push_complete(&mut self, body: &Bytes) {
         self.size += body.len() as u64;
-        if self.wanted > 0 {
+        if self.limit > 0 {
             self.first = body.clone();
         }
     }
@@ -59,7 +59,7 @@ mod tests {
     fn the_beginning_is_kept_and_the_rest_counted() {
         let mut prefix = BodyPrefix::new(5);
         for (chunk, beginning) in [("", ""), ("ab", "ab"), ("cd", "abcd"), ("ef", "abcde"), ("g", "abcde")] {
-            prefix.pass(&Bytes::from_static(chunk.as_bytes()));
+            prefix.push(&Bytes::from_static(chunk.as_bytes()));
             assert_eq!(prefix.bytes(), beginning.as_bytes());
         }
         assert_eq!(prefix.size, 7);
@@ -68,14 +68,14 @@ mod tests {
     #[test]
     fn a_body_in_one_piece_is_kept_whole_or_not_at_all() {
         let body = Bytes::from_static(b"abcdef");
-        for (wanted, beginning) in [(0, &b""[..]), (1, b"abcdef"), (100, b"abcdef")] {
-            let mut prefix = BodyPrefix::new(wanted);
-            prefix.pass_whole(&body);
+        for (limit, beginning) in [(0, &b""[..]), (1, b"abcdef"), (100, b"abcdef")] {
+            let mut prefix = BodyPrefix::new(limit);
+            prefix.push_complete(&body);
             assert_eq!((prefix.bytes(), prefix.size, prefix.ended), (beginning, 6, false));
         }
         let mut prefix = BodyPrefix::new(0);
-        prefix.pass(&body);
-        prefix.pass_whole(&body);
+        prefix.push(&body);
+        prefix.push_complete(&body);
         assert_eq!((prefix.bytes(), prefix.size), (&b""[..], 12));
     }
 }

@@ -1,7 +1,7 @@
 use cyanotype_telemetry::settings::Log;
 
 use super::Rules;
-use crate::client_address::ClientAddresses;
+use crate::client_address::ClientAddressResolver;
 
 /// What is recorded of responses and of their requests, as far as it does not change while the service runs.
 #[derive(Debug, Clone)]
@@ -10,13 +10,13 @@ pub struct Config {
     pub(super) max_bytes: usize,
     pub(super) body_from_status: u16,
     pub(super) request_max_bytes: usize,
-    pub(super) clients: ClientAddresses,
+    pub(super) clients: ClientAddressResolver,
 }
 
 impl Config {
     /// As these settings have it, with these rules for single routes.
     #[must_use]
-    pub fn new(log: &Log, clients: ClientAddresses, rules: Rules) -> Self {
+    pub fn new(log: &Log, clients: ClientAddressResolver, rules: Rules) -> Self {
         Self {
             rules,
             max_bytes: log.response.max_bytes,

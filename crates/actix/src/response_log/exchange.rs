@@ -48,7 +48,7 @@ struct Response {
     /// The failure of a plain 5xx that nothing has reported yet.
     failure: Option<Failure>,
     /// Whether the request was refused for load.
-    for_load: bool,
+    is_load_shedding: bool,
 }
 
 impl Exchange {
@@ -61,12 +61,12 @@ impl Exchange {
         // Looked up now: a request that panics or is aborted is gone with its response.
         context.identity().set_route(route(request));
         pipeline.settle_debug_token(&context);
-        let watched = context.snapshot().effective().request_body;
+        let observed = context.snapshot().effective().request_body;
         Self {
             pipeline,
             context,
             began: Instant::now(),
-            request_body: RequestBody::watch(request, watched, config.request_max_bytes),
+            request_body: RequestBody::observe(request, observed, config.request_max_bytes),
             config,
             response: None,
             prefix: BodyPrefix::default(),
@@ -83,7 +83,7 @@ impl Exchange {
             self.end(Outcome::Complete);
             return None;
         }
-        self.prefix = BodyPrefix::new(self.wanted());
+        self.prefix = BodyPrefix::new(self.prefix_limit());
         Some(self)
     }
 
@@ -91,17 +91,17 @@ impl Exchange {
     pub(super) fn on_error(mut self, error: &Error) {
         let response = error.as_response_error().error_response();
         self.response = Some(self.response(&response, Some(error)));
-        self.prefix = BodyPrefix::new(self.wanted());
+        self.prefix = BodyPrefix::new(self.prefix_limit());
         if self.context.identity().parts.method != Method::HEAD {
-            self.prefix.pass_whole(&response.into_body().try_into_bytes().unwrap_or_default());
+            self.prefix.push_complete(&response.into_body().try_into_bytes().unwrap_or_default());
         }
         self.end(Outcome::Complete);
     }
 
     fn response<B: MessageBody>(&self, response: &HttpResponse<B>, error: Option<&Error>) -> Response {
         let status = response.status();
-        let for_load = response.extensions().get::<RefusedForLoad>().is_some();
-        let is_reported = for_load || response.extensions().get::<AlreadyReported>().is_some();
+        let is_load_shedding = response.extensions().get::<RefusedForLoad>().is_some();
+        let is_reported = is_load_shedding || response.extensions().get::<AlreadyReported>().is_some();
         let failure = (!is_reported && status.is_server_error()).then(|| failure(status, error));
         let mut content_type = ContentType::of(response.headers());
         if status == StatusCode::SWITCHING_PROTOCOLS {
@@ -113,7 +113,7 @@ impl Exchange {
         if status.as_u16() < self.config.body_from_status {
             log = log.min(ResponseLog::Metadata);
         }
-        Response { status, content_type, size: response.body().size(), log, failure, for_load }
+        Response { status, content_type, size: response.body().size(), log, failure, is_load_shedding }
     }
 
     /// How much is recorded, as far as it is known before there is a response: no more than `most`.
@@ -123,14 +123,14 @@ impl Exchange {
     }
 
     /// The most bytes of the response's body that the record needs.
-    fn wanted(&self) -> usize {
+    fn prefix_limit(&self) -> usize {
         let shown =
             self.response.as_ref().is_some_and(|it| it.log == ResponseLog::Body && it.content_type.syntax.is_some());
         if shown { self.config.max_bytes } else { 0 }
     }
 
     /// Whether all of the response has been passed on, though its end was not polled.
-    fn is_whole(&self) -> bool {
+    fn is_fully_sent(&self) -> bool {
         let Some(response) = &self.response else { return false };
         matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
             || match response.size {
@@ -146,11 +146,11 @@ impl Exchange {
             return;
         }
         let status = self.response.as_ref().map(|response| response.status.as_u16());
-        let for_load = self.response.as_ref().is_some_and(|response| response.for_load);
-        if let Some(status) = status.filter(|_| for_load) {
+        let is_load_shedding = self.response.as_ref().is_some_and(|response| response.is_load_shedding);
+        if let Some(status) = status.filter(|_| is_load_shedding) {
             self.pipeline.count_refused(status, &self.context);
         }
-        let level = Policy::response_level(status, outcome, for_load);
+        let level = Policy::response_level(status, outcome, is_load_shedding);
         // What decides about this record, from here to its sinks.
         let in_force = self.pipeline.response_in_force(&self.context);
         let most = in_force.response_body;
@@ -188,7 +188,7 @@ impl Exchange {
         &'a self,
         level: Level,
         log: ResponseLog,
-        most_of_request: ResponseLog,
+        max_request_detail: ResponseLog,
         outcome: Outcome,
         request_prefix: Option<&'a BodyPrefix>,
     ) -> ResponseRecord<'a> {
@@ -198,9 +198,9 @@ impl Exchange {
         let content_type = self.response.as_ref().map(|response| &response.content_type);
         let ended = outcome == Outcome::Complete;
         let response = self.body(log, content_type, &self.prefix, ended, self.config.max_bytes);
-        let watched = self.request_body.as_ref().filter(|_| most_of_request != ResponseLog::Off);
-        let request_body = watched.zip(request_prefix).map(|(request, prefix)| {
-            let log = log.min(most_of_request).min(request.log);
+        let observed = self.request_body.as_ref().filter(|_| max_request_detail != ResponseLog::Off);
+        let request_body = observed.zip(request_prefix).map(|(request, prefix)| {
+            let log = log.min(max_request_detail).min(request.log);
             let log = if self.context.withholds_body() { log.min(ResponseLog::Metadata) } else { log };
             let max_bytes = self.config.request_max_bytes;
             let mut body = self.body(log, Some(&request.content_type), prefix, prefix.ended, max_bytes);
@@ -267,7 +267,7 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let outcome = match self.response {
-            Some(_) if self.is_whole() => Outcome::Complete,
+            Some(_) if self.is_fully_sent() => Outcome::Complete,
             Some(_) => Outcome::Aborted,
             // A service may have no layer that catches panics.
             None if std::thread::panicking() => Outcome::Error,
@@ -290,7 +290,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
-    use crate::client_address::ClientAddresses;
+    use crate::client_address::ClientAddressResolver;
     use crate::response_log::Rules;
     use crate::test_support::{self, Fixture};
 
@@ -303,14 +303,14 @@ mod tests {
             ("metadata", "application/octet-stream", 0),
         ] {
             let settings = test_support::settings(&[("log.response.body", body), ("log.response.max_bytes", "100")]);
-            let config = Config::new(&settings.log, ClientAddresses::new(&settings.server), Rules::new([]));
+            let config = Config::new(&settings.log, ClientAddressResolver::new(&settings.server), Rules::new([]));
             let service = Fixture::new(&[("log.response.body", body)]);
             let mut request = TestRequest::default().to_srv_request();
             let mut exchange = Exchange::begin(service.pipeline, Rc::new(config), service.request("one"), &mut request);
-            assert_eq!(exchange.wanted(), 0, "there is no response yet");
+            assert_eq!(exchange.prefix_limit(), 0, "there is no response yet");
             let response = HttpResponse::Ok().content_type(content_type).finish();
             exchange.response = Some(exchange.response(&response, None));
-            assert_eq!(exchange.wanted(), expected, "{body} {content_type}");
+            assert_eq!(exchange.prefix_limit(), expected, "{body} {content_type}");
         }
     }
 }

@@ -29,7 +29,7 @@ pin_project! {
     #[project = BodyProjection]
     enum Body<B> {
         // All of it, as most bodies are.
-        Whole { bytes: Bytes },
+        Complete { bytes: Bytes },
         Streaming { #[pin] body: B },
     }
 }
@@ -40,7 +40,7 @@ impl<B: MessageBody> LoggedBody<B> {
         let Some(exchange) = exchange else { return Self::passthrough(body) };
         let body = match body.size() {
             BodySize::Sized(1..) => match body.try_into_bytes() {
-                Ok(bytes) => Body::Whole { bytes },
+                Ok(bytes) => Body::Complete { bytes },
                 Err(body) => Body::Streaming { body },
             },
             _ => Body::Streaming { body },
@@ -58,7 +58,7 @@ impl<B: MessageBody> MessageBody for LoggedBody<B> {
 
     fn size(&self) -> BodySize {
         match &self.body {
-            Body::Whole { bytes } => BodySize::Sized(bytes.len() as u64),
+            Body::Complete { bytes } => BodySize::Sized(bytes.len() as u64),
             Body::Streaming { body } => body.size(),
         }
     }
@@ -66,32 +66,32 @@ impl<B: MessageBody> MessageBody for LoggedBody<B> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.project();
         match (this.body.project(), this.exchange) {
-            (BodyProjection::Whole { bytes }, exchange) => {
+            (BodyProjection::Complete { bytes }, exchange) => {
                 if bytes.is_empty() {
                     return Poll::Ready(None);
                 }
                 if let Some(exchange) = exchange {
-                    exchange.prefix.pass_whole(bytes);
+                    exchange.prefix.push_complete(bytes);
                     exchange.end(Outcome::Complete);
                 }
                 Poll::Ready(Some(Ok(std::mem::take(bytes))))
             }
             (BodyProjection::Streaming { body }, None) => body.poll_next(cx).map_err(Into::into),
-            (BodyProjection::Streaming { body }, Some(exchange)) => poll_watched(body, exchange, cx),
+            (BodyProjection::Streaming { body }, Some(exchange)) => poll_observed(body, exchange, cx),
         }
     }
 
     fn try_into_bytes(self) -> Result<Bytes, Self> {
         let Self { body, mut exchange } = self;
         let bytes = match body {
-            Body::Whole { bytes } => bytes,
+            Body::Complete { bytes } => bytes,
             Body::Streaming { body } => match body.try_into_bytes() {
                 Ok(bytes) => bytes,
                 Err(body) => return Err(Self { body: Body::Streaming { body }, exchange }),
             },
         };
         if let Some(exchange) = &mut exchange {
-            exchange.prefix.pass_whole(&bytes);
+            exchange.prefix.push_complete(&bytes);
             exchange.end(Outcome::Complete);
         }
         Ok(bytes)
@@ -99,7 +99,7 @@ impl<B: MessageBody> MessageBody for LoggedBody<B> {
 }
 
 /// The body is made outside the handler's future, but for the same request.
-fn poll_watched<B: MessageBody>(
+fn poll_observed<B: MessageBody>(
     body: Pin<&mut B>,
     exchange: &mut Exchange,
     cx: &mut Context<'_>,
@@ -108,7 +108,7 @@ fn poll_watched<B: MessageBody>(
     request::sync_scope(&context, || match catch_unwind(AssertUnwindSafe(|| body.poll_next(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(Some(Ok(chunk)))) => {
-            exchange.prefix.pass(&chunk);
+            exchange.prefix.push(&chunk);
             Poll::Ready(Some(Ok(chunk)))
         }
         Ok(Poll::Ready(None)) => {

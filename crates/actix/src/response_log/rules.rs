@@ -75,20 +75,20 @@ impl Rules {
 
     /// How much is recorded of what this blueprint answers on this route: no more than `most`.
     #[must_use]
-    pub fn of(&self, most: ResponseLog, blueprint: Option<&str>, method: &str, route: Option<&str>) -> ResponseLog {
+    pub fn of(&self, max: ResponseLog, blueprint: Option<&str>, method: &str, route: Option<&str>) -> ResponseLog {
         let rules = match blueprint {
             Some(blueprint) => self.blueprints.iter().find(|(name, _)| *name == blueprint).map(|(_, rules)| rules),
             None => Some(&self.other),
         };
-        let asked = rules.map_or(ResponseLog::Body, |rules| {
+        let requested = rules.map_or(ResponseLog::Body, |rules| {
             let own = route.and_then(|route| rules.routes.iter().find(|(rule, _)| is_for(rule, method, route)));
             own.map_or(rules.all, |(_, log)| *log)
         });
-        asked.min(most)
+        requested.min(max)
     }
 
     /// The rules for single routes, each with the name of its blueprint.
-    pub fn of_routes(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub fn route_rules(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.blueprints.iter().flat_map(|(name, rules)| rules.routes.iter().map(|(rule, _)| (*name, rule.as_str())))
     }
 }

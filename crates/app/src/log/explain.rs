@@ -3,7 +3,7 @@
 use clap::Args;
 use cyanotype::explanation::{Explanation, KINDS};
 use cyanotype::settings::{Env, Mode, Settings};
-use cyanotype::{Destinations, Explained, Level, Policy, StackPlacement, ToSentry};
+use cyanotype::{Destinations, ExplainOutput, Level, Policy, StackPlacement, ToSentry};
 
 use super::client::Client;
 use super::view::{State, read, text};
@@ -32,7 +32,7 @@ pub(crate) struct Explain {
 impl Explain {
     pub(super) fn answer(&self, settings: &Settings) -> Result<(), Failed> {
         if !self.live {
-            let explained = Explained::from(Explanation::of(&cyanotype::policy(settings)));
+            let explained = ExplainOutput::from(Explanation::of(&cyanotype::policy(settings)));
             let layers = [
                 ("at start", inputs(&explained)),
                 ("now", "overrides of a running service are seen with --live".to_owned()),
@@ -44,7 +44,7 @@ impl Explain {
         if self.json {
             return print(&to_json(&answered)?);
         }
-        let explained: Explained = read(answered)?;
+        let explained: ExplainOutput = read(answered)?;
         let state = State::read(&client)?;
         let configured = state.configured.iter().map(|(key, value)| format!("{key} {}", text(value)));
         let env = explained.table.settings.env.as_str();
@@ -68,8 +68,8 @@ impl Explain {
 }
 
 /// What can be there, what is on at the start, what is on now, and the table that this makes.
-fn shown(explained: &Explained, layers: &[(&str, String)]) -> String {
-    let Explained { features, table } = explained;
+fn shown(explained: &ExplainOutput, layers: &[(&str, String)]) -> String {
+    let ExplainOutput { features, table } = explained;
     let compiled_in = if features.sentry { "with Sentry" } else { "without Sentry (feature `sentry`)" };
     let mut rows = vec![vec!["built".to_owned(), compiled_in.to_owned()]];
     rows.extend(layers.iter().map(|(layer, what)| vec![(*layer).to_owned(), what.clone()]));
@@ -120,7 +120,7 @@ fn sentry(destinations: Destinations) -> String {
 }
 
 /// The table's inputs.
-fn inputs(explained: &Explained) -> String {
+fn inputs(explained: &ExplainOutput) -> String {
     let policy = &explained.table.settings;
     let sentry = match (policy.sentry, explained.features.sentry) {
         (true, _) => "a DSN is set",

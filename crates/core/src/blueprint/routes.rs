@@ -117,7 +117,7 @@ fn shape(path: &str) -> Vec<&str> {
 
 /// Refuses a response-log rule for a route that does not exist.
 fn check_response_log(rules: &Rules, routes: &[RouteInfo]) -> Result<(), RegistryError> {
-    match rules.of_routes().find(|(blueprint, rule)| !exists(rule, blueprint, routes)) {
+    match rules.route_rules().find(|(blueprint, rule)| !exists(rule, blueprint, routes)) {
         None => Ok(()),
         Some((blueprint, rule)) => Err(RegistryError::ResponseLogRule { blueprint, rule: rule.to_owned() }),
     }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use cyanotype_telemetry::Pipeline;
 use cyanotype_telemetry::effective::Override;
 
-use super::table::Shared;
+use super::table::SharedOverrides;
 
-pub(super) struct Applied {
+pub(super) struct AppliedOverrides {
     pipeline: &'static Pipeline,
     /// `None` before the first look.
     version: Option<u64>,
@@ -15,8 +15,8 @@ pub(super) struct Applied {
     known: Vec<Override>,
 }
 
-impl Applied {
-    pub(super) const fn nothing(pipeline: &'static Pipeline) -> Self {
+impl AppliedOverrides {
+    pub(super) const fn new(pipeline: &'static Pipeline) -> Self {
         Self { pipeline, version: None, known: Vec::new() }
     }
 
@@ -30,13 +30,13 @@ impl Applied {
     }
 
     /// Forgets the overrides that expired so long ago: their rows are deleted.
-    pub(super) fn forget_ended(&mut self, ago: Duration) {
+    pub(super) fn remove_ended(&mut self, ago: Duration) {
         let now = Instant::now();
         self.known.retain(|it| now.saturating_duration_since(it.deadline) < ago);
     }
 
-    pub(super) fn apply(&mut self, shared: Shared) {
-        let Shared { version, mut overrides, cleared_by } = shared;
+    pub(super) fn apply(&mut self, shared: SharedOverrides) {
+        let SharedOverrides { version, mut overrides, cleared_by } = shared;
         for new in &mut overrides {
             let is_same = |old: &&Override| (&old.id, old.set_at, old.until) == (&new.id, new.set_at, new.until);
             if let Some(old) = self.known.iter().find(is_same) {

@@ -7,12 +7,12 @@
 //! One task a process follows: on PostgreSQL by a connection of its own, beside the pool, so that an override can be set when
 //! the pool is exhausted. It does one thing after the other; so what is put is applied before it is answered.
 //!
-//! All times are of the database's clock. A process takes from it how long an override lasts, and expires it by its own
-//! monotonic clock, whether the database answers or not. Rows that have ended stay for a moment and are then deleted by a
-//! process that follows.
+//! Expiry times are set by the database's clock. A process reads the remaining time and expires the override by its own
+//! monotonic clock, so expiry does not depend on the database. Expired and cleared rows remain for some seconds; then a
+//! process that polls deletes them.
 
 mod applied;
-mod clock;
+mod dialect;
 mod follower;
 mod processes;
 mod table;
@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::database::{Database, DatabaseError};
 use follower::{Command, Follower};
-pub(crate) use types::{FleetError, FleetStatus, NewFleetOverride, Stored};
+pub(crate) use types::{FleetError, FleetStatus, NewFleetOverride, StoredOverride};
 
 /// So many calls wait for the task; more wait for their place.
 const QUEUE: usize = 16;
@@ -63,7 +63,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When the database is unavailable, or there are too many.
-    pub(crate) async fn put(&self, new: NewFleetOverride) -> Result<Stored, FleetError> {
+    pub(crate) async fn put(&self, new: NewFleetOverride) -> Result<StoredOverride, FleetError> {
         self.call(|answer| Command::Put(new, answer)).await?
     }
 

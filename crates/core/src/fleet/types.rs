@@ -22,7 +22,7 @@ pub(crate) struct NewFleetOverride {
 
 /// An override that all processes share from now on; this one has applied it.
 #[derive(Debug, Clone)]
-pub(crate) struct Stored {
+pub(crate) struct StoredOverride {
     pub over: Override,
     /// Whether there was none of its id.
     pub created: bool,

@@ -9,7 +9,7 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpRequest, HttpResponse};
 
 use super::peer::Peer;
-use super::state::{LogControl, Shared};
+use super::state::{LogControl, LogControlState};
 use crate::handler::auth::bearer_token;
 use crate::handler::problem::{Problem, Result};
 
@@ -47,7 +47,7 @@ fn described(answered: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     answered.into_response(HttpResponse::from_error(problem))
 }
 
-fn authorize(control: &Shared, request: &HttpRequest, is_write: bool) -> Result<()> {
+fn authorize(control: &LogControlState, request: &HttpRequest, is_write: bool) -> Result<()> {
     if is_write && request.headers().contains_key(ORIGIN) {
         return Err(Problem::forbidden(FROM_A_PAGE));
     }
@@ -55,7 +55,7 @@ fn authorize(control: &Shared, request: &HttpRequest, is_write: bool) -> Result<
         return Ok(());
     }
     match (&control.token, bearer_token(request)) {
-        (Some(token), Some(given)) if token.is(&given) => Ok(()),
+        (Some(token), Some(given)) if token.matches(&given) => Ok(()),
         (Some(_), Some(_)) => Err(Problem::invalid_token()),
         (Some(_), None) => Err(Problem::unauthorized(SEND_TOKEN)),
         (None, _) if is_write => Err(Problem::forbidden(HOW_TO_ENABLE)),

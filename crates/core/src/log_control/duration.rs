@@ -5,22 +5,22 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-const SHORTEST: Duration = Duration::from_secs(1);
+const MIN_DURATION: Duration = Duration::from_secs(1);
 
 /// Reads `"15m"`, `"1h30m"`, `"90s"`, or a number of seconds.
 ///
 /// # Errors
-/// What is allowed, when it is another, or more than `longest`.
-pub(crate) fn parse(value: &Value, longest: Duration) -> Result<Duration, String> {
+/// What is allowed, when the value is not a duration, or exceeds `max`.
+pub(crate) fn parse(value: &Value, max: Duration) -> Result<Duration, String> {
     let read = match value {
         Value::Number(seconds) => seconds.as_u64().map(Duration::from_secs),
         Value::String(text) => from_text(text.trim()),
         _ => None,
     };
-    read.filter(|read| (SHORTEST..=longest).contains(read)).ok_or_else(|| {
+    read.filter(|read| (MIN_DURATION..=max).contains(read)).ok_or_else(|| {
         format!(
             "allowed is a duration from 1s to {} (log.override_max_s), such as 15m, 1h30m or 90s, or a number of seconds",
-            shown(longest)
+            format(max)
         )
     })
 }
@@ -33,7 +33,7 @@ fn from_text(text: &str) -> Option<Duration> {
 }
 
 /// As a person writes it.
-pub(super) fn shown(duration: Duration) -> String {
+pub(super) fn format(duration: Duration) -> String {
     SignedDuration::try_from(duration).map_or_else(|_| format!("{} s", duration.as_secs()), |it| format!("{it:#}"))
 }
 

@@ -11,19 +11,19 @@ use super::duration;
 use crate::handler::problem::FieldError;
 use crate::settings::ResponseLog;
 
-/// The most characters of `reason` and `by`.
-const LONGEST_TEXT: usize = 200;
-/// The most bytes of a scope's name.
-const LONGEST_NAME: usize = 500;
-const LONGEST_ID: usize = 100;
+/// Maximum length of `reason` and `by`.
+const MAX_TEXT_CHARS: usize = 200;
+/// Maximum length of a scope's name.
+const MAX_SCOPE_NAME_BYTES: usize = 500;
+const MAX_ID_BYTES: usize = 100;
 
 const KEYS: [&str; 9] = ["set", "for", "reason", "blueprint", "module", "route", "fleet", "by", "source"];
 const SCOPES: [&str; 3] = ["blueprint", "module", "route"];
 
-/// The object as it was sent. All of it is read by hand, so that one answer names all fields that are wrong.
+/// The request body as received. It is parsed by hand, so that one response lists every invalid field.
 #[derive(Deserialize, Validate)]
 #[serde(transparent)]
-pub(crate) struct Body(#[garde(skip)] pub Map<String, Value>);
+pub(crate) struct OverrideBody(#[garde(skip)] pub Map<String, Value>);
 
 /// An override that is requested, as far as it can be judged by itself.
 #[derive(Debug, PartialEq)]
@@ -37,39 +37,39 @@ pub(super) struct NewOverride {
 }
 
 impl NewOverride {
-    /// Reads it; `longest` is how long it may last.
+    /// Parses the body; `max` is the maximum duration.
     ///
     /// # Errors
-    /// Every field that is wrong.
-    pub(super) fn parse(body: &Map<String, Value>, longest: Duration) -> Result<Self, Vec<FieldError>> {
-        let mut wrong = Wrong::default();
+    /// Every invalid field.
+    pub(super) fn parse(body: &Map<String, Value>, max: Duration) -> Result<Self, Vec<FieldError>> {
+        let mut errors = FieldErrors::default();
         for key in body.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-            wrong.add(key, format!("there is no such field; allowed are {}", KEYS.join(", ")));
+            errors.add(key, format!("there is no such field; allowed are {}", KEYS.join(", ")));
         }
-        let set = wrong.set(body.get("set"));
+        let set = errors.set(body.get("set"));
         let lasts = match body.get("for") {
-            Some(given) => duration::parse(given, longest),
-            None => duration::parse(&Value::Null, longest).map_err(|allowed| format!("missing; {allowed}")),
+            Some(given) => duration::parse(given, max),
+            None => duration::parse(&Value::Null, max).map_err(|allowed| format!("missing; {allowed}")),
         };
-        let lasts = lasts.map_err(|message| wrong.add("for", message)).unwrap_or_default();
-        let reason = wrong.required_text("reason", body.get("reason"));
+        let lasts = lasts.map_err(|message| errors.add("for", message)).unwrap_or_default();
+        let reason = errors.required_text("reason", body.get("reason"));
         if let Some(by) = body.get("by") {
-            wrong.required_text("by", Some(by));
+            errors.required_text("by", Some(by));
         }
         let (_, source) = requester(body);
         if body.get("source").is_some_and(|given| *given != json!(source)) {
-            wrong.add("source", "allowed is one of http, command");
+            errors.add("source", "allowed is one of http, command");
         }
         let fleet = match body.get("fleet") {
             None => false,
             Some(Value::Bool(fleet)) => *fleet,
             Some(_) => {
-                wrong.add("fleet", "allowed is true or false");
+                errors.add("fleet", "allowed is true or false");
                 false
             }
         };
-        let scope = wrong.scope(body);
-        wrong.none().map(|()| Self { set, scope, lasts, reason, source, fleet })
+        let scope = errors.scope(body);
+        errors.into_result().map(|()| Self { set, scope, lasts, reason, source, fleet })
     }
 
     /// Refuses to show more of bodies than the settings do.
@@ -77,29 +77,29 @@ impl NewOverride {
     /// # Errors
     /// Each field that asks for more.
     pub(super) fn check_bodies(&self, configured: &LiveSettings) -> Result<(), Vec<FieldError>> {
-        let mut wrong = Wrong::default();
+        let mut errors = FieldErrors::default();
         let bodies = [
             ("log.response.body", self.set.response_body, configured.response_body),
             ("log.request.body", self.set.request_body, configured.request_body),
         ];
-        for (key, body, most) in bodies {
-            if let Some(body) = body.filter(|body| *body > most) {
-                let (body, most) = (body.setting(), most.setting());
+        for (key, body, max) in bodies {
+            if let Some(body) = body.filter(|body| *body > max) {
+                let (body, max) = (body.setting(), max.setting());
                 let message = format!(
-                    "{body} shows more than the settings do: {key} is {most}; allowed is {}",
-                    up_to(most).join(", ")
+                    "{body} shows more than the settings do: {key} is {max}; allowed is {}",
+                    up_to(max).join(", ")
                 );
-                wrong.add(&format!("set.{key}"), message);
+                errors.add(&format!("set.{key}"), message);
             }
         }
-        wrong.none()
+        errors.into_result()
     }
 }
 
 /// The words that show no more than this one.
-fn up_to(most: &str) -> Vec<&'static str> {
+fn up_to(max: &str) -> Vec<&'static str> {
     let all = [ResponseLog::Off, ResponseLog::Metadata, ResponseLog::Body].map(ResponseLog::setting);
-    let end = all.iter().position(|word| *word == most).map_or(all.len(), |at| at + 1);
+    let end = all.iter().position(|word| *word == max).map_or(all.len(), |at| at + 1);
     all[..end].to_vec()
 }
 
@@ -116,8 +116,8 @@ pub(super) fn requester(body: &Map<String, Value>) -> (Option<String>, Source) {
 /// What is allowed.
 pub(super) fn check_id(id: &str) -> Result<(), FieldError> {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
-    if id.is_empty() || id.len() > LONGEST_ID || !id.bytes().all(is_part) {
-        let message = format!("allowed are 1 to {LONGEST_ID} letters, digits and characters of . _ : -");
+    if id.is_empty() || id.len() > MAX_ID_BYTES || !id.bytes().all(is_part) {
+        let message = format!("allowed are 1 to {MAX_ID_BYTES} letters, digits and characters of . _ : -");
         return Err(FieldError { field: "id".into(), message });
     }
     Ok(())
@@ -128,24 +128,24 @@ pub(super) fn check_id(id: &str) -> Result<(), FieldError> {
 /// # Errors
 /// What is allowed.
 pub(super) fn text(value: &Value) -> Result<String, String> {
-    let allowed = || format!("allowed is a text of 1 to {LONGEST_TEXT} characters without control characters");
+    let allowed = || format!("allowed is a text of 1 to {MAX_TEXT_CHARS} characters without control characters");
     let text = value.as_str().map(str::trim).ok_or_else(allowed)?;
-    match text.is_empty() || text.chars().count() > LONGEST_TEXT || text.contains(char::is_control) {
+    match text.is_empty() || text.chars().count() > MAX_TEXT_CHARS || text.contains(char::is_control) {
         true => Err(allowed()),
         false => Ok(text.to_owned()),
     }
 }
 
-/// Gathers what is wrong.
+/// Collects field errors.
 #[derive(Default)]
-struct Wrong(Vec<FieldError>);
+struct FieldErrors(Vec<FieldError>);
 
-impl Wrong {
+impl FieldErrors {
     fn add(&mut self, field: &str, message: impl Into<String>) {
         self.0.push(FieldError { field: field.to_owned(), message: message.into() });
     }
 
-    fn none(self) -> Result<(), Vec<FieldError>> {
+    fn into_result(self) -> Result<(), Vec<FieldError>> {
         if self.0.is_empty() { Ok(()) } else { Err(self.0) }
     }
 
@@ -176,9 +176,9 @@ impl Wrong {
         if let Some((other, _)) = given.next() {
             self.add(other, format!("{kind} is given too; allowed is at most one of {}", SCOPES.join(", ")));
         }
-        let name = value.as_str().map(str::trim).filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME);
+        let name = value.as_str().map(str::trim).filter(|name| !name.is_empty() && name.len() <= MAX_SCOPE_NAME_BYTES);
         let Some(name) = name.filter(|name| !name.contains(char::is_control)) else {
-            let allowed = format!("allowed is a text of 1 to {LONGEST_NAME} bytes without control characters");
+            let allowed = format!("allowed is a text of 1 to {MAX_SCOPE_NAME_BYTES} bytes without control characters");
             self.add(kind, allowed);
             return OverrideScope::Process;
         };
@@ -204,7 +204,7 @@ mod tests {
 
     fn parse(body: Value) -> Result<NewOverride, Vec<(String, String)>> {
         let Value::Object(body) = body else { panic!("an object") };
-        let fields = |wrong: Vec<FieldError>| wrong.into_iter().map(|it| (it.field, it.message)).collect();
+        let fields = |errors: Vec<FieldError>| errors.into_iter().map(|it| (it.field, it.message)).collect();
         NewOverride::parse(&body, DAY).map_err(fields)
     }
 

@@ -7,14 +7,14 @@ use actix_web::dev::Extensions;
 use actix_web::rt::net::UnixStream;
 
 /// Stands in the data of a connection that came over the Unix socket.
-struct ReachedBySocket {
+struct SocketPeer {
     user: Option<u32>,
 }
 
 /// Marks the connections of the Unix socket; for the server's `on_connect`.
 pub(crate) fn mark_socket(connection: &dyn Any, data: &mut Extensions) {
     if let Some(stream) = connection.downcast_ref::<UnixStream>() {
-        data.insert(ReachedBySocket { user: stream.peer_cred().ok().map(|peer| peer.uid()) });
+        data.insert(SocketPeer { user: stream.peer_cred().ok().map(|peer| peer.uid()) });
     }
 }
 
@@ -35,8 +35,8 @@ pub(super) enum Peer {
 
 impl Peer {
     pub(super) fn of(request: &HttpRequest) -> Self {
-        match request.conn_data::<ReachedBySocket>() {
-            Some(ReachedBySocket { user }) => Self::Socket { user: *user },
+        match request.conn_data::<SocketPeer>() {
+            Some(SocketPeer { user }) => Self::Socket { user: *user },
             None => Self::Tcp { address: request.peer_addr().map(|address| address.ip().to_string()) },
         }
     }

@@ -6,9 +6,9 @@ use cyanotype_telemetry::Kind;
 use cyanotype_telemetry::effective::{Origin, Override, OverrideScope, Refused, Snapshot, changed_cells};
 use serde_json::{Value, json};
 
-use super::state::Shared;
+use super::state::LogControlState;
 
-impl Shared {
+impl LogControlState {
     /// The answer to a dry run; nothing changes.
     pub(super) fn preview(&self, new: &Override, expected: Option<u64>) -> Result<Value, Refused> {
         let (before, after) = self.pipeline.effective().preview(new.clone(), expected)?;

@@ -13,7 +13,7 @@ use super::peer::Peer;
 use crate::handler::problem::Problem;
 
 /// There is one record in this time.
-const PAUSE: Duration = Duration::from_secs(1);
+const AUDIT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Stands in the request's extensions when it says how it came.
 pub(super) struct Requester {
@@ -28,7 +28,7 @@ pub(super) struct Refusals(Mutex<State>);
 struct State {
     last: Option<Instant>,
     /// Refused since then, without a record.
-    more: u64,
+    unrecorded: u64,
 }
 
 impl Refusals {
@@ -58,12 +58,12 @@ impl Refusals {
     /// How many there were without a record, when there is one for this; `None` when it is to be counted alone.
     fn count(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock();
-        if state.last.is_some_and(|last| now.duration_since(last) < PAUSE) {
-            state.more += 1;
+        if state.last.is_some_and(|last| now.duration_since(last) < AUDIT_INTERVAL) {
+            state.unrecorded += 1;
             return None;
         }
         state.last = Some(now);
-        Some(std::mem::take(&mut state.more))
+        Some(std::mem::take(&mut state.unrecorded))
     }
 }
 

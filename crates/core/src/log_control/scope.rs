@@ -2,14 +2,14 @@
 
 use cyanotype_telemetry::effective::{Origin, OverrideScope};
 
-use super::state::Shared;
+use super::state::LogControlState;
 use crate::blueprint::routes::RouteInfo;
 use crate::handler::problem::FieldError;
 
-/// Less alike than this, a route is not what was meant.
-const ALIKE: f64 = 0.6;
+/// Minimum similarity of a suggested route.
+const MIN_SIMILARITY: f64 = 0.6;
 
-impl Shared {
+impl LogControlState {
     /// Refuses a blueprint or a route that there is not. Another process of the fleet may have other routes.
     pub(super) fn check_scope(&self, scope: &OverrideScope, fleet: bool) -> Result<(), FieldError> {
         match scope {
@@ -52,7 +52,7 @@ pub(crate) fn check_route(rule: &str, routes: &[RouteInfo]) -> Result<(), FieldE
     let nearest = routes
         .iter()
         .map(|route| (strsim::normalized_levenshtein(rule, &named(route)), route))
-        .filter(|(alike, _)| *alike >= ALIKE)
+        .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
     let hint = match nearest {
         Some((_, route)) => format!("did you mean {}?", named(route)),

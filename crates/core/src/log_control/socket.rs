@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::UnixSocket;
 
-const OWNER_ALONE: u32 = 0o600;
+const OWNER_ONLY: u32 = 0o600;
 const BACKLOG: u32 = 128;
 
 /// The file of a socket that is listened on; it is removed with this.
@@ -21,26 +21,25 @@ pub(crate) struct SocketFile {
 }
 
 impl SocketFile {
-    /// Listens on a path, whose directory is created when it is missing. What a process that has ended has left there is
-    /// replaced.
+    /// Listens on a path. A missing directory is created. A socket that an ended process left behind is replaced.
     ///
     /// The socket gets its mode before it accepts connections, and its name last: no one else can ever connect to it.
     ///
     /// # Errors
-    /// When another process listens there, something else is there, or it cannot be made.
+    /// When another process listens on the path, the path is not a socket, or the socket cannot be created.
     pub(crate) fn listen(path: &Path) -> io::Result<(Self, UnixListener)> {
-        check_place(path)?;
+        check_path(path)?;
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;
         }
-        let unready = unready_name(path);
-        let made = listen_unready(&unready).and_then(|listener| {
-            let identity = identity(&fs::symlink_metadata(&unready)?);
-            fs::rename(&unready, path)?;
+        let temporary = temporary_path(path);
+        let made = bind_temporary(&temporary).and_then(|listener| {
+            let identity = identity(&fs::symlink_metadata(&temporary)?);
+            fs::rename(&temporary, path)?;
             Ok((Self { path: path.to_owned(), identity }, listener))
         });
         if made.is_err() {
-            let _ = fs::remove_file(&unready);
+            let _ = fs::remove_file(&temporary);
         }
         made
     }
@@ -52,7 +51,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let is_own = fs::symlink_metadata(&self.path).is_ok_and(|there| identity(&there) == self.identity);
+        let is_own = fs::symlink_metadata(&self.path).is_ok_and(|existing| identity(&existing) == self.identity);
         if is_own {
             // The next start replaces what is left.
             let _ = fs::remove_file(&self.path);
@@ -64,37 +63,37 @@ fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-fn check_place(path: &Path) -> io::Result<()> {
-    let there = match fs::symlink_metadata(path) {
-        Ok(there) => there,
+fn check_path(path: &Path) -> io::Result<()> {
+    let existing = match fs::symlink_metadata(path) {
+        Ok(existing) => existing,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    if !there.file_type().is_socket() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something that is no socket is there"));
+    if !existing.file_type().is_socket() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the path exists and is not a socket"));
     }
     match UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
         Err(error) => Err(error),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there")),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process is listening on this socket")),
     }
 }
 
 /// In the same directory, so that it can be renamed.
-fn unready_name(path: &Path) -> PathBuf {
+fn temporary_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(format!(".{}", std::process::id()));
     PathBuf::from(name)
 }
 
-fn listen_unready(path: &Path) -> io::Result<UnixListener> {
+fn bind_temporary(path: &Path) -> io::Result<UnixListener> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let socket = UnixSocket::new_stream()?;
     socket.bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(OWNER_ALONE))?;
+    fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY))?;
     socket.listen(BACKLOG)?.into_std()
 }
 

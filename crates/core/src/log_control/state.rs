@@ -13,9 +13,9 @@ use crate::settings::Settings;
 
 /// What the requests under `/log` are answered with.
 #[derive(Clone)]
-pub(crate) struct LogControl(pub(super) Arc<Shared>);
+pub(crate) struct LogControl(pub(super) Arc<LogControlState>);
 
-pub(super) struct Shared {
+pub(super) struct LogControlState {
     pub pipeline: &'static Pipeline,
     pub fleet: Fleet,
     /// `management.token`; without it nothing is changed over TCP.
@@ -37,7 +37,7 @@ impl LogControl {
         blueprints: Vec<&'static str>,
         routes: Vec<RouteInfo>,
     ) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(LogControlState {
             pipeline,
             fleet,
             token: settings.management.token.as_deref().map(Token::new),

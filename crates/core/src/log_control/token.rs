@@ -12,7 +12,7 @@ impl Token {
     }
 
     /// Whether this is it; takes as long for any other.
-    pub(super) fn is(&self, given: &str) -> bool {
+    pub(super) fn matches(&self, given: &str) -> bool {
         Sha256::digest(given).as_slice().ct_eq(&self.0).into()
     }
 }
@@ -24,9 +24,9 @@ mod tests {
     #[test]
     fn a_token_is_itself_alone() {
         let token = Token::new("0123456789abcdef");
-        assert!(token.is("0123456789abcdef"));
+        assert!(token.matches("0123456789abcdef"));
         for other in ["", "0123456789abcde", "0123456789abcdeF", "0123456789abcdef0"] {
-            assert!(!token.is(other), "{other}");
+            assert!(!token.matches(other), "{other}");
         }
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 #[derive(ToSchema)]
 #[schema(as = Log)]
 #[expect(dead_code, reason = "it is described alone")]
-pub(super) struct State {
+pub(super) struct LogView {
     /// Grows by one with each change of this process's policy.
     #[schema(example = 17)]
     version: u64,
@@ -70,7 +70,7 @@ pub(super) struct OverrideView {
 #[derive(ToSchema)]
 #[schema(as = NewOverride)]
 #[expect(dead_code, reason = "it is described alone")]
-pub(super) struct OverrideBody {
+pub(super) struct NewOverrideView {
     /// Live settings and their values.
     #[schema(example = json!({"log.level": "debug"}))]
     set: BTreeMap<String, Value>,
@@ -103,7 +103,7 @@ pub(super) struct OverrideBody {
 /// What an override would change.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is described alone")]
-pub(super) struct Preview {
+pub(super) struct PreviewView {
     /// The cells of the table that change.
     changes: Vec<Cell>,
     /// The values that change, where the override applies.
@@ -144,7 +144,7 @@ struct ChangedSetting {
 /// The table.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is described alone")]
-pub(super) struct Table {
+pub(super) struct TableView {
     /// What is compiled in.
     #[schema(example = json!({"sentry": true}))]
     features: BTreeMap<String, bool>,

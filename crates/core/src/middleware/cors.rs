@@ -10,7 +10,7 @@ use crate::handler::idempotency::IDEMPOTENCY_REPLAYED;
 use crate::settings;
 
 /// The layer for these settings; `None` when no origin may.
-pub(crate) fn layer(cors: &settings::Cors) -> Option<Cors> {
+pub(crate) fn layer(cors: &settings::CorsSettings) -> Option<Cors> {
     const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     if cors.origins.is_empty() {
         return None;

@@ -10,14 +10,14 @@ use actix_web::http::header::{
 };
 use cyanotype_telemetry::request::{REQUEST_ID, RequestContext};
 
-use crate::settings::Server;
+use crate::settings::ServerSettings;
 
 /// What every answer says, unless its handler says otherwise.
 #[derive(Debug, Clone)]
-pub(crate) struct Defaults(Arc<[(HeaderName, HeaderValue)]>);
+pub(crate) struct DefaultHeaders(Arc<[(HeaderName, HeaderValue)]>);
 
-impl Defaults {
-    pub(crate) fn new(server: &Server) -> Self {
+impl DefaultHeaders {
+    pub(crate) fn new(server: &ServerSettings) -> Self {
         let mut headers = Vec::new();
         if server.security_headers {
             headers.extend([
@@ -36,7 +36,7 @@ impl Defaults {
     }
 
     /// Gives them to an answer, and the id of its request.
-    pub(crate) fn give<B>(
+    pub(crate) fn apply<B>(
         self,
         answer: Result<ServiceResponse<B>, Error>,
         request: Arc<RequestContext>,
@@ -101,13 +101,13 @@ mod tests {
     use super::*;
     use crate::settings::Loader;
 
-    fn given(variables: &[(&str, &str)], own: Option<(HeaderName, &'static str)>) -> Vec<String> {
+    fn applied(variables: &[(&str, &str)], own: Option<(HeaderName, &'static str)>) -> Vec<String> {
         let settings = Loader::new("/nonexistent").variables(variables.iter().copied()).load().expect("good settings");
         let mut headers = HeaderMap::new();
         if let Some((name, value)) = own {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        Defaults::new(&settings.server).insert(&mut headers);
+        DefaultHeaders::new(&settings.server).insert(&mut headers);
         let mut all: Vec<String> =
             headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().expect("is plain"))).collect();
         all.sort_unstable();
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_handlers_own_header_wins() {
-        let usual = given(&[], None);
+        let usual = applied(&[], None);
         assert_eq!(
             usual,
             [
@@ -127,15 +127,15 @@ mod tests {
                 "x-frame-options: DENY",
             ]
         );
-        let own = given(&[], Some((CONTENT_SECURITY_POLICY, "default-src 'self'")));
+        let own = applied(&[], Some((CONTENT_SECURITY_POLICY, "default-src 'self'")));
         assert_eq!((own.len(), own[1].as_str()), (5, "content-security-policy: default-src 'self'"));
     }
 
     #[test]
     fn hsts_is_asked_for_and_all_can_be_left_out() {
         let hsts = ("APP__SERVER__HSTS_MAX_AGE_S", "60");
-        assert!(given(&[hsts], None).contains(&"strict-transport-security: max-age=60".to_owned()));
-        assert_eq!(given(&[hsts, ("APP__SERVER__SECURITY_HEADERS", "false")], None), [""; 0]);
+        assert!(applied(&[hsts], None).contains(&"strict-transport-security: max-age=60".to_owned()));
+        assert_eq!(applied(&[hsts, ("APP__SERVER__SECURITY_HEADERS", "false")], None), [""; 0]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use actix_web::http::{Method, Uri};
 use crate::settings::TrailingSlash;
 
 /// Changes a request to the one that is routed; what it was is known to its context.
-pub(crate) fn to_routed(request: &mut ServiceRequest, slash: TrailingSlash) {
+pub(crate) fn normalize_request(request: &mut ServiceRequest, slash: TrailingSlash) {
     head_to_get(request);
     if slash == TrailingSlash::Equal
         && let Some(uri) = without_slash(request)
@@ -25,7 +25,7 @@ fn head_to_get(request: &mut ServiceRequest) {
 }
 
 /// As a layer of its own.
-pub(crate) fn answer_head<S: Service<ServiceRequest, Error = Error>>(
+pub(crate) fn head_as_get<S: Service<ServiceRequest, Error = Error>>(
     mut request: ServiceRequest,
     inner: &S,
 ) -> S::Future {

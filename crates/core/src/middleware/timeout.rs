@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 use crate::handler::problem::Problem;
 
 /// Ends what has not answered after so long, if there is a limit. A body that streams has its own time.
-pub(crate) fn end_late<S, B>(
+pub(crate) fn enforce_timeout<S, B>(
     limit: Option<Duration>,
     request: ServiceRequest,
     inner: &S,
@@ -21,11 +21,11 @@ pub(crate) fn end_late<S, B>(
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    InTime { answer: inner.call(request), limit, timer: None }
+    WithTimeout { answer: inner.call(request), limit, timer: None }
 }
 
 pin_project! {
-    struct InTime<F> {
+    struct WithTimeout<F> {
         #[pin]
         answer: F,
         limit: Option<Duration>,
@@ -34,7 +34,7 @@ pin_project! {
     }
 }
 
-impl<F, B> Future for InTime<F>
+impl<F, B> Future for WithTimeout<F>
 where
     F: Future<Output = Result<ServiceResponse<B>, Error>>,
 {
@@ -46,13 +46,13 @@ where
         let Some(limit) = this.limit.filter(|_| answer.is_pending()) else { return answer };
         let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         std::task::ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Err(Problem::internal(Late(limit)).with_status(StatusCode::SERVICE_UNAVAILABLE).into()))
+        Poll::Ready(Err(Problem::internal(HandlerTimeout(limit)).with_status(StatusCode::SERVICE_UNAVAILABLE).into()))
     }
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("the handler had not answered after {} s (server.handler_timeout_s)", .0.as_secs())]
-struct Late(Duration);
+struct HandlerTimeout(Duration);
 
 #[cfg(test)]
 mod tests {
@@ -66,7 +66,7 @@ mod tests {
             "late"
         };
         let app = App::new().route("/", web::get().to(slow));
-        let app = app.wrap_fn(move |request, inner| end_late(limit, request, inner));
+        let app = app.wrap_fn(move |request, inner| enforce_timeout(limit, request, inner));
         let app = init_service(app).await;
         let answer = try_call_service(&app, TestRequest::get().to_request()).await;
         answer.map(|answer| answer.status()).map_err(|error| format!("{} {error}", error.error_response().status()))

@@ -8,9 +8,9 @@ use crate::blueprint::started::NotStarted;
 use crate::database::DatabaseError;
 
 /// `EX_CONFIG`: another start will fare no better, so nothing should try one.
-const BAD_CONFIGURATION: u8 = 78;
+const EX_CONFIG: u8 = 78;
 /// `EX_UNAVAILABLE`: something that is needed was not to be had.
-const UNAVAILABLE: u8 = 69;
+const EX_UNAVAILABLE: u8 = 69;
 
 /// Why the service does not serve, or a command did not reach the database. The message is one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -21,17 +21,17 @@ pub enum StartError {
     Registry(#[from] RegistryError),
     /// The limit of open files leaves too few descriptors.
     #[error(
-        "the limit of open files is {limit}, and the service needs {least} at least ({workers} workers, {pooled} \
-         connections to the database); wanted are {wanted} or more: raise it (ulimit -n, LimitNOFILE= in systemd, minfds= \
+        "the limit of open files is {limit}, and the service needs at least {minimum} ({workers} workers, {pooled} \
+         connections to the database); recommended are {recommended} or more: raise it (ulimit -n, LimitNOFILE= in systemd, minfds= \
          in supervisord)"
     )]
     TooFewDescriptors {
         /// The limit in force.
         limit: u64,
         /// The lowest limit that the service starts with.
-        least: u64,
+        minimum: u64,
         /// The limit from which on there is no warning.
-        wanted: u64,
+        recommended: u64,
         /// How many workers serve requests.
         workers: u64,
         /// How many descriptors the connections to the database take.
@@ -91,19 +91,19 @@ impl StartError {
 
     /// Whether another start may fare better.
     pub(super) fn is_temporary(&self) -> bool {
-        self.status() == UNAVAILABLE
+        self.status() == EX_UNAVAILABLE
     }
 
     fn status(&self) -> u8 {
         match self {
-            Self::Registry(_) | Self::TooFewDescriptors { .. } => BAD_CONFIGURATION,
+            Self::Registry(_) | Self::TooFewDescriptors { .. } => EX_CONFIG,
             // Another start will fare no better on a schema that a newer version has written.
-            Self::Database(DatabaseError::SchemaTooNew(_)) => BAD_CONFIGURATION,
+            Self::Database(DatabaseError::SchemaTooNew(_)) => EX_CONFIG,
             Self::Database(_)
             | Self::Blueprint { .. }
             | Self::Signals(_)
             | Self::Listen { .. }
-            | Self::Socket { .. } => UNAVAILABLE,
+            | Self::Socket { .. } => EX_UNAVAILABLE,
         }
     }
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::Database;
 use crate::log_control::LogControl;
-use crate::middleware::in_flight::InFlight;
+use crate::middleware::in_flight::InFlightRequests;
 
 /// What the checks ask.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ pub(crate) struct Health {
     pub database: Database,
     pub blueprints: StartedBlueprints,
     /// They know whether the service stops.
-    pub in_flight: InFlight,
+    pub in_flight: InFlightRequests,
 }
 
 /// An answer of a health check.

@@ -23,12 +23,12 @@ pub(super) struct Reloader {
     /// As it was loaded last.
     current: Settings,
     /// The content of the files that was looked at last.
-    seen: Fingerprint,
+    last_content: Fingerprint,
 }
 
 /// Why settings that were read again are not used.
 #[derive(Debug, thiserror::Error)]
-enum Unusable {
+enum ReloadError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
@@ -42,7 +42,7 @@ impl Reloader {
             pipeline,
             blueprints: service.blueprints.clone(),
             current: started.clone(),
-            seen: started.fingerprint(),
+            last_content: started.fingerprint(),
             started,
         }
     }
@@ -61,7 +61,8 @@ impl Reloader {
             };
             // Which takes a load of its own.
             let content = ticks.is_some().then(|| self.current.current_fingerprint());
-            let has_changed = content.is_some_and(|content| content != std::mem::replace(&mut self.seen, content));
+            let has_changed =
+                content.is_some_and(|content| content != std::mem::replace(&mut self.last_content, content));
             if source == Source::Signal || has_changed {
                 self.reload(source);
             }
@@ -91,7 +92,7 @@ impl Reloader {
     }
 
     /// What the layers have now, and that with the blueprints' settings applied.
-    fn load(&self) -> Result<(Settings, Settings), Unusable> {
+    fn load(&self) -> Result<(Settings, Settings), ReloadError> {
         let new = self.current.reload()?;
         let mut in_force = new.clone();
         registry::enabled(&self.blueprints, &mut in_force)?;
@@ -99,12 +100,12 @@ impl Reloader {
     }
 
     /// Records why nothing has changed.
-    fn refuse(&self, by: &str, source: Source, error: &Unusable) {
+    fn refuse(&self, by: &str, source: Source, error: &ReloadError) {
         let is_off = self.pipeline.policy().is_silent();
         let mut change = PolicyChange::refused(by, source, error.to_string(), is_off);
         let settings = match error {
-            Unusable::Settings(error) | Unusable::Blueprints(RegistryError::Settings(error)) => Some(error),
-            Unusable::Blueprints(_) => None,
+            ReloadError::Settings(error) | ReloadError::Blueprints(RegistryError::Settings(error)) => Some(error),
+            ReloadError::Blueprints(_) => None,
         };
         if let Some(problem) = settings.and_then(|error| error.problems().first()) {
             change.more.insert("file".to_owned(), json!(problem.file()));

@@ -10,7 +10,7 @@ use cyanotype_telemetry::panic::Panics;
 use cyanotype_telemetry::{Level, Pipeline, Report};
 
 use super::app::AppFactory;
-use super::descriptors::Descriptors;
+use super::descriptors::DescriptorBudget;
 use super::error::StartError;
 use super::management::{self, Health, Management};
 use super::management_api;
@@ -27,12 +27,12 @@ use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, DatabaseError, Program, Sweeper};
 use crate::fleet::Fleet;
 use crate::log_control::{self, LogControl, SocketFile, expire_overrides};
-use crate::middleware::routing::answer_head;
+use crate::middleware::routing::head_as_get;
 use crate::sentry;
 use crate::settings::Settings;
 
 /// What a start that may fare better next time takes at least.
-const BEFORE_ANOTHER_START: Duration = Duration::from_secs(1);
+const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 impl Service {
     /// Serves until it is told to stop, and ends with the status that the process should end with: 0 after a stop, 78 for
@@ -47,11 +47,11 @@ impl Service {
     ///
     /// # Errors
     /// When the blueprints do not go together, the database is unavailable, or the work fails.
-    pub fn on_database<T>(
+    pub fn with_database<T>(
         &self,
         work: impl AsyncFnOnce(Database) -> Result<T, DatabaseError>,
     ) -> Result<T, StartError> {
-        run_on_database(self, work)
+        run_with_database(self, work)
     }
 }
 
@@ -72,7 +72,7 @@ fn run(mut service: Service) -> ExitCode {
     );
 
     // Before any runtime: without descriptors it would not start, and could not say why.
-    let descriptors = Descriptors::claim(&settings);
+    let descriptors = DescriptorBudget::claim(&settings);
     let served = descriptors.and_then(|descriptors| {
         actix_web::rt::System::new().block_on(serve(&service, &settings, enabled, pipeline, descriptors))
     });
@@ -83,7 +83,7 @@ fn run(mut service: Service) -> ExitCode {
             report_startup_error(pipeline, &error);
             if error.is_temporary() {
                 // Whoever starts the service again at once shall not spin.
-                std::thread::sleep(BEFORE_ANOTHER_START);
+                std::thread::sleep(RESTART_DELAY);
             }
             (deadline, error.exit_code())
         }
@@ -98,7 +98,7 @@ async fn serve(
     settings: &Settings,
     enabled: Result<Vec<Enabled>, RegistryError>,
     pipeline: &'static Pipeline,
-    descriptors: Descriptors,
+    descriptors: DescriptorBudget,
 ) -> Result<Instant, StartError> {
     let enabled = enabled?;
     // As early as can be: until then SIGHUP ends the process.
@@ -111,7 +111,7 @@ async fn serve(
     let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.about(settings));
     let compiled_in = service.blueprints.iter().map(|it| it.blueprint.name()).collect();
     let log_control = LogControl::new(settings, pipeline, fleet.clone(), compiled_in, routes);
-    let started = Started {
+    let started = StartedService {
         service,
         settings,
         pipeline,
@@ -138,7 +138,7 @@ async fn open_database(service: &Service, settings: &Settings, enabled: &[Enable
 }
 
 /// Runs a command's work on the database alone.
-fn run_on_database<T>(
+fn run_with_database<T>(
     service: &Service,
     work: impl AsyncFnOnce(Database) -> Result<T, DatabaseError>,
 ) -> Result<T, StartError> {
@@ -159,7 +159,7 @@ fn socket(settings: &Settings) -> Result<Option<(SocketFile, UnixListener)>, Sta
 }
 
 /// All that is there before the listeners.
-struct Started<'a> {
+struct StartedService<'a> {
     service: &'a Service,
     settings: &'a Settings,
     pipeline: &'static Pipeline,
@@ -168,11 +168,11 @@ struct Started<'a> {
     database: Database,
     fleet: Fleet,
     blueprints: StartedBlueprints,
-    descriptors: Descriptors,
+    descriptors: DescriptorBudget,
     log_control: LogControl,
 }
 
-impl Started<'_> {
+impl StartedService<'_> {
     #[expect(clippy::disallowed_methods, reason = "the tasks of the process, which have no request")]
     async fn listen(self, app: AppFactory) -> Result<Instant, StartError> {
         let Self {
@@ -196,7 +196,7 @@ impl Started<'_> {
         let management = Management { health, log_control, document: document.into() };
         let (host, port) = (settings.management.host.as_str(), settings.management.port);
         let management =
-            HttpServer::new(move || App::new().configure(management::routes(management.clone())).wrap_fn(answer_head))
+            HttpServer::new(move || App::new().configure(management::routes(management.clone())).wrap_fn(head_as_get))
                 .workers(1)
                 .on_connect(log_control::mark_socket)
                 .disable_signals()

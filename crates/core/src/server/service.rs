@@ -101,9 +101,10 @@ impl Service {
     /// Everything that can be set, for each blueprint that is compiled in too, in the order of the settings reference.
     #[must_use]
     pub fn declared_settings(&self) -> Vec<Setting> {
-        let of_blueprint = |it: &Registered| settings::of_blueprint(it.blueprint.name(), it.blueprint.settings());
+        let of_blueprint =
+            |it: &Registered| settings::own_blueprint_settings(it.blueprint.name(), it.blueprint.settings());
         let own = self.blueprints.iter().flat_map(of_blueprint);
-        settings::declared().into_iter().chain(settings::of_every_blueprint()).chain(own).collect()
+        settings::declared().into_iter().chain(settings::common_blueprint_settings()).chain(own).collect()
     }
 
     /// The routes of the enabled blueprints, by path.

@@ -11,7 +11,7 @@ use crate::blueprint::started::StartedBlueprints;
 use crate::database::Database;
 use crate::fleet::Fleet;
 use crate::log_control::SocketFile;
-use crate::middleware::in_flight::InFlight;
+use crate::middleware::in_flight::InFlightRequests;
 
 /// How long a worker waits for its connections before it drops them; actix-web counts in whole seconds.
 pub(super) const WORKER_SHUTDOWN: Duration = Duration::from_secs(1);
@@ -115,7 +115,7 @@ pub(super) struct Shutdown {
     /// The name of the signal.
     pub signal: &'static str,
     pub budget: ShutdownBudget,
-    pub in_flight: InFlight,
+    pub in_flight: InFlightRequests,
     pub sweeper: JoinHandle<()>,
     pub api: Server,
     pub database: Database,

@@ -9,7 +9,7 @@ use cyanotype_settings::{Deferred, DeferredValues, Origin, Problem, Schema, Sect
 use cyanotype_telemetry::Level;
 use serde_json::Value;
 
-use super::rate_limits::RateLimitSet;
+use super::rate_limits::BlueprintRateLimits;
 use super::{ResponseLog, Settings, SettingsError};
 
 section! {
@@ -25,28 +25,28 @@ section! {
 section! {
     /// What can be set for every blueprint.
     #[derive(Default)]
-    struct OfEvery {
+    struct CommonSettings {
         #[setting(section)]
-        log: OfEveryLog,
+        log: CommonLogSettings,
         #[setting(section)]
-        rate_limit: RateLimitSet,
+        rate_limit: BlueprintRateLimits,
     }
 }
 
 section! {
     #[derive(Default)]
-    struct OfEveryLog {
+    struct CommonLogSettings {
         /// the level of its crate's logger lines, as log.levels has it for any crate; that of log.levels wins
         #[setting(one_of::<Level>())]
         level: Option<Level>,
         #[setting(section)]
-        response: OfEveryResponse,
+        response: CommonResponseSettings,
     }
 }
 
 section! {
     #[derive(Default)]
-    struct OfEveryResponse {
+    struct CommonResponseSettings {
         /// the most that is recorded of its responses; log.response.body can only be for less
         #[setting(one_of::<ResponseLog>())]
         body: Option<ResponseLog>,
@@ -92,12 +92,12 @@ impl BlueprintSettings {
 }
 
 /// What can be set for every blueprint.
-pub(crate) fn of_every_blueprint() -> Vec<Setting> {
-    Schema::below("blueprints.<name>", OfEvery::declare).settings().to_vec()
+pub(crate) fn common_blueprint_settings() -> Vec<Setting> {
+    Schema::below("blueprints.<name>", CommonSettings::declare).settings().to_vec()
 }
 
 /// What can be set for this blueprint alone.
-pub(crate) fn of_blueprint(name: &str, settings: BlueprintSettings) -> Vec<Setting> {
+pub(crate) fn own_blueprint_settings(name: &str, settings: BlueprintSettings) -> Vec<Setting> {
     Schema::below(&key(name), settings.declare).settings().to_vec()
 }
 
@@ -108,16 +108,16 @@ fn key(blueprint: &str) -> String {
 
 /// A blueprint's settings in force.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct InForce {
+pub(crate) struct BlueprintValues {
     /// What its own type is read from.
     pub own: Value,
     pub log_level: Option<Level>,
     pub response_log: Option<ResponseLog>,
-    pub rate_limit: RateLimitSet,
+    pub rate_limit: BlueprintRateLimits,
 }
 
 /// A blueprint as its settings see it.
-pub(crate) struct Owner {
+pub(crate) struct BlueprintDeclaration {
     pub name: &'static str,
     pub settings: BlueprintSettings,
     pub enabled: bool,
@@ -129,8 +129,8 @@ pub(crate) struct Owner {
 /// A section of no blueprint, an unknown key, or a value that its setting does not take.
 pub(crate) fn resolve(
     settings: &mut Settings,
-    owners: &[Owner],
-) -> Result<BTreeMap<&'static str, InForce>, SettingsError> {
+    owners: &[BlueprintDeclaration],
+) -> Result<BTreeMap<&'static str, BlueprintValues>, SettingsError> {
     let mut problems = Vec::new();
     for (set, layer) in settings.deferred.keys() {
         if !owners.iter().any(|owner| set.starts_with(&format!("{}.", key(owner.name)))) {
@@ -155,11 +155,11 @@ pub(crate) fn resolve(
     Ok(sections)
 }
 
-fn in_force(settings: &Settings, owner: &Owner) -> (InForce, Vec<Origin>, Vec<Problem>) {
+fn in_force(settings: &Settings, owner: &BlueprintDeclaration) -> (BlueprintValues, Vec<Origin>, Vec<Problem>) {
     let key = key(owner.name);
     let DeferredValues { values, origins, mut problems } = settings.deferred.read(&key, |schema| {
         (owner.settings.declare)(schema);
-        OfEvery::declare(schema);
+        CommonSettings::declare(schema);
     });
     if problems.is_empty() && owner.enabled {
         problems.extend((owner.settings.check)(&values).map(|(path, reason)| {
@@ -169,8 +169,8 @@ fn in_force(settings: &Settings, owner: &Owner) -> (InForce, Vec<Origin>, Vec<Pr
         }));
     }
     // What is wrong with it has been found already.
-    let OfEvery { log, rate_limit } = serde_json::from_value(values.clone()).unwrap_or_default();
-    let section = InForce { own: values, log_level: log.level, response_log: log.response.body, rate_limit };
+    let CommonSettings { log, rate_limit } = serde_json::from_value(values.clone()).unwrap_or_default();
+    let section = BlueprintValues { own: values, log_level: log.level, response_log: log.response.body, rate_limit };
     (section, origins, problems)
 }
 
@@ -194,10 +194,11 @@ mod tests {
         if low.len() > 2 { Err("greater than 100".to_owned()) } else { Ok(()) }
     }
 
-    fn load(variables: &[(&str, &str)]) -> Result<(Settings, InForce), String> {
+    fn load(variables: &[(&str, &str)]) -> Result<(Settings, BlueprintValues), String> {
         let loaded = Loader::new("/nonexistent").variables(variables.iter().copied()).load();
         let mut settings = loaded.map_err(|error| error.to_string())?;
-        let owner = Owner { name: "dry-stock", settings: BlueprintSettings::of::<Stock>(), enabled: true };
+        let owner =
+            BlueprintDeclaration { name: "dry-stock", settings: BlueprintSettings::of::<Stock>(), enabled: true };
         let mut sections = resolve(&mut settings, &[owner]).map_err(|error| error.to_string())?;
         Ok((settings, sections.remove("dry-stock").expect("it has a section")))
     }

@@ -4,7 +4,7 @@ use cyanotype_settings::{Conflict, Values, section};
 
 section! {
     /// Which pages of other origins may call the API.
-    pub struct Cors {
+    pub struct CorsSettings {
         /// the origins (https://shop.example) whose pages may call the API from a browser; `*` is any; without one there
         /// are no CORS headers
         #[serde(default)]

@@ -8,7 +8,7 @@ use crate::database::check_url;
 
 section! {
     /// The database, and its connections.
-    pub struct Database {
+    pub struct DatabaseSettings {
         /// the database; sqlite://PATH is embedded and is made when missing, postgres://USER:PASSWORD@HOST:PORT/DATABASE is
         /// for several machines; what such a URL leaves out is taken from the PG… variables
         #[setting(Url, default = "sqlite://data/cyanotype.db", env = "DATABASE_URL", check = check_url)]
@@ -35,7 +35,7 @@ section! {
     validate_combination = min_connections_fit_in_max;
 }
 
-impl Database {
+impl DatabaseSettings {
     /// How long a request waits for a connection, and a start for the first one.
     #[must_use]
     pub fn acquire_timeout(&self) -> Duration {

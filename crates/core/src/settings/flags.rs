@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 section! {
     /// A flag system whose flags `log-mode`, `log-level` and `log-debug-request` say what is recorded.
-    pub struct Flags {
+    pub struct FlagSettings {
         /// where flags come from that replace log.mode and log.level for the process or for one request (`log-mode`,
         /// `log-level`), or raise one request to debug (`log-debug-request`): none, flagd for a file in its format, or ofrep
         /// for a flag system that speaks that protocol; a build without the feature `flags` has none

@@ -5,11 +5,11 @@ use cyanotype_settings::section;
 use super::server::check_host;
 
 /// The fewest characters of a token.
-const SHORTEST_TOKEN: usize = 8;
+const MIN_TOKEN_LENGTH: usize = 8;
 
 section! {
     /// The listener of the health checks, and of log control.
-    pub struct Management {
+    pub struct ManagementSettings {
         /// the address of the health checks
         #[setting(Text, default = "127.0.0.1", check = check_host)]
         pub host: String,
@@ -28,9 +28,9 @@ section! {
 
 /// A token is sent in a header.
 fn check_token(token: &str) -> Result<(), String> {
-    if token.len() < SHORTEST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if token.len() < MIN_TOKEN_LENGTH || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(format!(
-            "this token is not allowed; allowed are {SHORTEST_TOKEN} visible ASCII characters or more"
+            "this token is not allowed; allowed are {MIN_TOKEN_LENGTH} visible ASCII characters or more"
         ));
     }
     Ok(())

@@ -14,10 +14,12 @@ mod management;
 mod rate_limits;
 mod server;
 
+pub(crate) use blueprints::{
+    BlueprintDeclaration, BlueprintValues, common_blueprint_settings, own_blueprint_settings, resolve,
+};
 pub use blueprints::{BlueprintSettings, Blueprints};
-pub(crate) use blueprints::{InForce, Owner, of_blueprint, of_every_blueprint, resolve};
-pub use config_files::ConfigFiles;
-pub use cors::Cors;
+pub use config_files::ConfigFileSettings;
+pub use cors::CorsSettings;
 pub use cyanotype_actix::settings::{ClientAddressSettings, Network};
 pub use cyanotype_redact::Patterns;
 pub use cyanotype_settings::{
@@ -28,10 +30,10 @@ pub use cyanotype_telemetry::request::ClientAddressHeader;
 pub use cyanotype_telemetry::settings::{
     Env, Flood, Format, Log, Mode, OnFailure, Redact, Request, Response, ResponseLog, Sentry, Stderr,
 };
-pub use database::Database;
-pub use flags::{FlagProvider, Flags};
-pub use management::Management;
-pub use server::{RateLimit, Server, TrailingSlash};
+pub use database::DatabaseSettings;
+pub use flags::{FlagProvider, FlagSettings};
+pub use management::ManagementSettings;
+pub use server::{RateLimitSettings, ServerSettings, TrailingSlash};
 
 section! {
     /// The settings of a service.
@@ -41,13 +43,13 @@ section! {
         pub env: Env,
         /// The files that settings are read from.
         #[setting(section)]
-        pub config: ConfigFiles,
+        pub config: ConfigFileSettings,
         /// The API's own server.
         #[setting(section)]
-        pub server: Server,
+        pub server: ServerSettings,
         /// The listener of the health checks, and of what is on now.
         #[setting(section)]
-        pub management: Management,
+        pub management: ManagementSettings,
         /// What is recorded, and how.
         #[setting(section)]
         pub log: Log,
@@ -56,10 +58,10 @@ section! {
         pub sentry: Sentry,
         /// A flag system whose flags say what is recorded.
         #[setting(section)]
-        pub flags: Flags,
+        pub flags: FlagSettings,
         /// The database, and its connections.
         #[setting(section)]
-        pub database: Database,
+        pub database: DatabaseSettings,
         /// Which blueprints are served.
         #[setting(section)]
         pub blueprints: Blueprints,

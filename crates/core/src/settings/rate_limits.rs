@@ -10,7 +10,7 @@ use crate::limits::Rate;
 section! {
     /// What is set of a blueprint's limits.
     #[derive(Default)]
-    pub(crate) struct RateLimitSet {
+    pub(crate) struct BlueprintRateLimits {
         /// requests that one client may make to all of its routes together in rate_limit.window_s, counted beside
         /// server.rate_limit; 0 is no limit; the blueprint's own when not set
         #[setting(Whole(0, 1_000_000))]
@@ -37,9 +37,9 @@ pub(crate) struct RouteRate {
     pub rate: Rate,
 }
 
-impl RateLimitSet {
+impl BlueprintRateLimits {
     /// The blueprint's own limit for all routes together, as far as nothing else is set.
-    pub(crate) fn over(&self, own: Option<Rate>) -> Option<Rate> {
+    pub(crate) fn apply_to(&self, own: Option<Rate>) -> Option<Rate> {
         const DEFAULT: Rate = Rate::new(0, Duration::from_secs(60));
         let own = own.unwrap_or(DEFAULT);
         let requests = self.requests.unwrap_or(own.requests);
@@ -98,14 +98,14 @@ mod tests {
 
     #[test]
     fn what_is_set_is_over_the_blueprints_own() {
-        let set = |json: Value| serde_json::from_value::<RateLimitSet>(json).expect("is read");
+        let set = |json: Value| serde_json::from_value::<BlueprintRateLimits>(json).expect("is read");
         let own = Some(Rate::new(5, Duration::from_secs(1)).burst(2));
-        assert_eq!(set(serde_json::json!({})).over(own), own);
-        assert_eq!(set(serde_json::json!({})).over(None), None);
-        assert_eq!(set(serde_json::json!({"requests": 0})).over(own), None);
+        assert_eq!(set(serde_json::json!({})).apply_to(own), own);
+        assert_eq!(set(serde_json::json!({})).apply_to(None), None);
+        assert_eq!(set(serde_json::json!({"requests": 0})).apply_to(own), None);
         let minute = Duration::from_secs(60);
-        assert_eq!(set(serde_json::json!({"requests": 7})).over(None), Some(Rate::new(7, minute)));
-        assert_eq!(set(serde_json::json!({"requests": 7})).over(own), Some(Rate::new(7, Duration::from_secs(1))));
-        assert_eq!(set(serde_json::json!({"window_s": 60})).over(own), Some(Rate::new(5, minute).burst(2)));
+        assert_eq!(set(serde_json::json!({"requests": 7})).apply_to(None), Some(Rate::new(7, minute)));
+        assert_eq!(set(serde_json::json!({"requests": 7})).apply_to(own), Some(Rate::new(7, Duration::from_secs(1))));
+        assert_eq!(set(serde_json::json!({"window_s": 60})).apply_to(own), Some(Rate::new(5, minute).burst(2)));
     }
 }

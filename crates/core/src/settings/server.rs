@@ -6,11 +6,11 @@ use actix_web::http::Uri;
 use cyanotype_settings::section;
 use serde::Deserialize;
 
-use super::{ClientAddressSettings, Cors};
+use super::{ClientAddressSettings, CorsSettings};
 
 section! {
     /// The API's own server.
-    pub struct Server {
+    pub struct ServerSettings {
         /// the address the API listens on
         #[setting(Text, default = "127.0.0.1", check = check_host)]
         pub host: String,
@@ -54,10 +54,10 @@ section! {
         pub hsts_max_age_s: u64,
         /// Which pages of other origins may call the API.
         #[setting(section)]
-        pub cors: Cors,
+        pub cors: CorsSettings,
         /// How much a client may ask for.
         #[setting(section)]
-        pub rate_limit: RateLimit,
+        pub rate_limit: RateLimitSettings,
         /// whether the API document is served at /openapi.json, and as pages at /docs
         #[setting(Switch, default = true)]
         pub docs: bool,
@@ -68,7 +68,7 @@ section! {
     }
 }
 
-impl Server {
+impl ServerSettings {
     /// From SIGTERM to the end of the process.
     #[must_use]
     pub fn shutdown_timeout(&self) -> Duration {
@@ -90,7 +90,7 @@ impl Server {
 
 section! {
     /// How much a client may ask for.
-    pub struct RateLimit {
+    pub struct RateLimitSettings {
         /// requests that one client may make in server.rate_limit.window_s, in the long run; one more is answered 429; a
         /// client is an address, of IPv6 a /64; each process counts its own; 0 is no limit
         #[setting(Whole(0, 1_000_000), default = 0)]
@@ -104,7 +104,7 @@ section! {
     }
 }
 
-impl RateLimit {
+impl RateLimitSettings {
     /// The time that `requests` are for.
     #[must_use]
     pub fn window(&self) -> Duration {

@@ -3,12 +3,13 @@
 use super::*;
 use crate::database::Executor as _;
 
-on_both! {
+on_both_databases! {
     each_process_says_how_far_it_is => each_process_says_how_far_it_is_on_sqlite, each_process_says_how_far_it_is_on_postgres;
 }
 
-async fn each_process_says_how_far_it_is(place: &Place) {
-    let (here, there) = (Process::start(place, OFTEN).await, Process::start(place, OFTEN).await);
+async fn each_process_says_how_far_it_is(shared_database: &TestDatabase) {
+    let (here, there) =
+        (Process::start(shared_database, SHORT_POLL).await, Process::start(shared_database, SHORT_POLL).await);
     let select = "SELECT count(*) FROM log_processes";
     let rows = async || here.database.query_one::<(i64,)>(select, &[]).await.expect("it counts").0;
     assert_eq!(rows().await, 0, "nothing is written before it is needed");
@@ -39,17 +40,17 @@ async fn each_process_says_how_far_it_is(place: &Place) {
 
 #[actix_web::test]
 async fn a_notification_is_followed_at_once() {
-    let place = Place::server();
+    let shared_database = TestDatabase::server();
     let mut processes = Vec::new();
     for _ in 0..8 {
-        processes.push(Process::start(&place, SELDOM).await);
+        processes.push(Process::start(&shared_database, LONG_POLL).await);
     }
     // Each listens as soon as it has looked once.
     let listening = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%cyanotype_log'
         AND datname = current_database() AND state = 'idle' AND query NOT LIKE 'LISTEN%'";
     let began = Instant::now();
     while processes[0].database.query_one::<(i64,)>(listening, &[]).await.expect("it counts").0 < 8 {
-        assert!(began.elapsed() < LIMIT, "they listen");
+        assert!(began.elapsed() < WAIT_LIMIT, "they listen");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     processes[3].fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
@@ -60,11 +61,11 @@ async fn a_notification_is_followed_at_once() {
 
 #[actix_web::test]
 async fn a_change_without_a_notification_is_found_by_the_look() {
-    let place = Place::server();
-    let here = Process::start(&place, Duration::from_secs(1)).await;
+    let shared_database = TestDatabase::server();
+    let here = Process::start(&shared_database, Duration::from_secs(1)).await;
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     assert_eq!(here.audit(), [["set", "a", "ada"]]);
-    let other = place.open().await;
+    let other = shared_database.open().await;
     other
         .execute("UPDATE log_overrides SET set_values = '{\"log.level\":\"error\"}', set_at = clock_timestamp()", &[])
         .await

@@ -19,20 +19,20 @@ use crate::database::{Options, Program};
 use crate::settings::Loader;
 
 /// Longer than any test waits on a machine that is not busy.
-const LIMIT: Duration = Duration::from_secs(20);
+const WAIT_LIMIT: Duration = Duration::from_secs(20);
 /// Often enough that a test does not wait long.
-const OFTEN: Duration = Duration::from_millis(50);
+const SHORT_POLL: Duration = Duration::from_millis(50);
 /// So seldom that what is seen before came by a notification.
-const SELDOM: Duration = Duration::from_secs(60);
+const LONG_POLL: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A database that several processes open: in a file, or on the server that the tests share.
-enum Place {
+enum TestDatabase {
     File(test_harness::scratch::Scratch),
     Server(String),
 }
 
-impl Place {
+impl TestDatabase {
     fn file() -> Self {
         Self::File(test_harness::scratch::Scratch::new("fleet"))
     }
@@ -70,13 +70,13 @@ struct Process {
 }
 
 impl Process {
-    async fn start(place: &Place, poll: Duration) -> Self {
+    async fn start(shared_database: &TestDatabase, poll: Duration) -> Self {
         let settings = Loader::new("/no/config/here").load().expect("the defaults are good");
         let memory = Memory::default();
         let sinks = Sinks::none().line(Arc::new(memory.clone()));
         // As long as the process lives, like the one of a service.
         let pipeline: &'static Pipeline = Box::leak(Box::new(Pipeline::new(&settings.telemetry(), None, sinks)));
-        let database = place.open().await;
+        let database = shared_database.open().await;
         let fleet = Fleet::start(&database, pipeline, poll).await.expect("the database is there");
         Self { database, pipeline, memory, fleet }
     }
@@ -124,24 +124,24 @@ fn new(id: &str, level: &str, lasts: Duration) -> NewFleetOverride {
 async fn until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
     let began = Instant::now();
     while !holds() {
-        assert!(began.elapsed() < LIMIT, "waited in vain for {what}");
+        assert!(began.elapsed() < WAIT_LIMIT, "waited in vain for {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     began.elapsed()
 }
 
 /// A test on each database.
-macro_rules! on_both {
+macro_rules! on_both_databases {
     ($($name:ident => $on_sqlite:ident, $on_postgres:ident;)*) => {$(
         #[actix_web::test]
         async fn $on_sqlite() {
-            $name(&Place::file()).await;
+            $name(&TestDatabase::file()).await;
         }
 
         #[actix_web::test]
         async fn $on_postgres() {
-            $name(&Place::server()).await;
+            $name(&TestDatabase::server()).await;
         }
     )*};
 }
-use on_both;
+use on_both_databases;

@@ -8,8 +8,11 @@ const KILL: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activit
 
 #[actix_web::test]
 async fn one_whose_connection_ends_makes_another_and_follows() {
-    let place = Place::server();
-    let (here, there) = (Process::start(&place, Duration::from_secs(1)).await, Process::start(&place, SELDOM).await);
+    let shared_database = TestDatabase::server();
+    let (here, there) = (
+        Process::start(&shared_database, Duration::from_secs(1)).await,
+        Process::start(&shared_database, LONG_POLL).await,
+    );
     here.fleet.status().await.expect("it is connected");
     there.fleet.status().await.expect("it is connected");
     for level in ["debug", "error", "debug"] {
@@ -23,8 +26,8 @@ async fn one_whose_connection_ends_makes_another_and_follows() {
 
 #[actix_web::test]
 async fn an_exhausted_pool_delays_no_override() {
-    let place = Place::server();
-    let here = Process::start(&place, Duration::from_secs(1)).await;
+    let shared_database = TestDatabase::server();
+    let here = Process::start(&shared_database, Duration::from_secs(1)).await;
     let (mut transaction, open) = here.database.begin().await.expect("the only connection");
     transaction.execute("CREATE TABLE taken (id bigint)", &[]).await.expect("it is open");
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
@@ -37,8 +40,9 @@ async fn an_exhausted_pool_delays_no_override() {
 #[actix_web::test]
 async fn while_the_database_is_away_nothing_changes_and_then_it_is_followed_again() {
     let mut server = Postgres::start_own();
-    let place = Place::Server(server.database());
-    let (here, there) = (Process::start(&place, OFTEN).await, Process::start(&place, OFTEN).await);
+    let shared_database = TestDatabase::Server(server.database());
+    let (here, there) =
+        (Process::start(&shared_database, SHORT_POLL).await, Process::start(&shared_database, SHORT_POLL).await);
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     until("the other one", || there.version() == Some(1)).await;
     server.stop();
@@ -57,9 +61,9 @@ async fn while_the_database_is_away_nothing_changes_and_then_it_is_followed_agai
     let stored = loop {
         match there.fleet.put(new("b", "error", HOUR)).await {
             Ok(stored) => break stored,
-            Err(why) => assert!(began.elapsed() < LIMIT, "{why}"),
+            Err(why) => assert!(began.elapsed() < WAIT_LIMIT, "{why}"),
         }
-        tokio::time::sleep(OFTEN).await;
+        tokio::time::sleep(SHORT_POLL).await;
     };
     assert_eq!((stored.created, stored.fleet_version), (true, 2));
     until("the other one", || here.version() == Some(2)).await;

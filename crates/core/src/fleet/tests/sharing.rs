@@ -2,7 +2,7 @@
 
 use super::*;
 
-on_both! {
+on_both_databases! {
     what_is_put_is_applied_at_once_here_and_then_elsewhere =>
         what_is_put_is_applied_on_sqlite, what_is_put_is_applied_on_postgres;
     what_is_cleared_anywhere_is_cleared_for_all_by_whom_is_recorded =>
@@ -15,14 +15,15 @@ on_both! {
     rows_that_have_ended_go => rows_that_have_ended_go_on_sqlite, rows_that_have_ended_go_on_postgres;
 }
 
-async fn what_is_put_is_applied_at_once_here_and_then_elsewhere(place: &Place) {
-    let (here, there) = (Process::start(place, OFTEN).await, Process::start(place, OFTEN).await);
+async fn what_is_put_is_applied_at_once_here_and_then_elsewhere(shared_database: &TestDatabase) {
+    let (here, there) =
+        (Process::start(shared_database, SHORT_POLL).await, Process::start(shared_database, SHORT_POLL).await);
     assert_eq!((here.version(), there.version()), (None, None));
     let stored = here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     assert_eq!((stored.created, stored.fleet_version, here.version()), (true, 1, Some(1)));
     assert_eq!((here.level(), stored.over.fleet, &*stored.over.by), (Level::Debug, true, "ada"));
     let left = stored.over.deadline.saturating_duration_since(Instant::now());
-    assert!(left > HOUR - LIMIT && left <= HOUR, "{left:?}");
+    assert!(left > HOUR - WAIT_LIMIT && left <= HOUR, "{left:?}");
     until("the other one", || there.version() == Some(1)).await;
     assert_eq!(there.level(), Level::Debug);
 
@@ -39,8 +40,9 @@ async fn what_is_put_is_applied_at_once_here_and_then_elsewhere(place: &Place) {
     assert!(seen == audit || seen == [["set", "a", "ada"], ["set", "a", "ada"]], "{seen:?}");
 }
 
-async fn what_is_cleared_anywhere_is_cleared_for_all_by_whom_is_recorded(place: &Place) {
-    let (here, there) = (Process::start(place, OFTEN).await, Process::start(place, OFTEN).await);
+async fn what_is_cleared_anywhere_is_cleared_for_all_by_whom_is_recorded(shared_database: &TestDatabase) {
+    let (here, there) =
+        (Process::start(shared_database, SHORT_POLL).await, Process::start(shared_database, SHORT_POLL).await);
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
     until("the other one", || there.version() == Some(2)).await;
@@ -58,19 +60,20 @@ async fn what_is_cleared_anywhere_is_cleared_for_all_by_whom_is_recorded(place: 
     assert!(again.created, "there was none");
 }
 
-async fn a_late_one_takes_part_with_the_same_ranks(place: &Place) {
-    let first = Process::start(place, OFTEN).await;
+async fn a_late_one_takes_part_with_the_same_ranks(shared_database: &TestDatabase) {
+    let first = Process::start(shared_database, SHORT_POLL).await;
     first.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     first.fleet.put(new("b", "error", HOUR)).await.expect("it is stored");
     first.fleet.put(new("a", "debug", HOUR)).await.expect("it is extended");
     assert_eq!(first.level(), Level::Error, "the later one wins");
-    let late = Process::start(place, SELDOM).await;
+    let late = Process::start(shared_database, LONG_POLL).await;
     assert_eq!((late.version(), late.level(), late.overrides()), (Some(3), Level::Error, first.overrides()));
     assert_eq!(late.audit(), [["set", "a", "ada"], ["set", "b", "ada"]]);
 }
 
-async fn what_has_expired_is_recorded_once_and_stays_so(place: &Place) {
-    let (here, there) = (Process::start(place, OFTEN).await, Process::start(place, OFTEN).await);
+async fn what_has_expired_is_recorded_once_and_stays_so(shared_database: &TestDatabase) {
+    let (here, there) =
+        (Process::start(shared_database, SHORT_POLL).await, Process::start(shared_database, SHORT_POLL).await);
     here.fleet.put(new("a", "debug", Duration::from_secs(2))).await.expect("it is stored");
     until("the other one", || there.version() == Some(1)).await;
     for process in [&here, &there] {
@@ -86,7 +89,7 @@ async fn what_has_expired_is_recorded_once_and_stays_so(place: &Place) {
         assert_eq!((process.overrides(), process.level()), (vec!["b".to_owned()], Level::Warning));
         assert_eq!(process.audit(), [["set", "a", "ada"], ["expired", "a", "ada"], ["set", "b", "ada"]]);
     }
-    let late = Process::start(place, OFTEN).await;
+    let late = Process::start(shared_database, SHORT_POLL).await;
     assert_eq!(late.overrides(), ["b"]);
     let again = late.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     assert!(again.created, "the one before has expired");
@@ -95,8 +98,8 @@ async fn what_has_expired_is_recorded_once_and_stays_so(place: &Place) {
 /// One that nothing has expired yet, when its row goes.
 #[actix_web::test]
 async fn what_ends_while_it_is_read_has_expired() {
-    let place = Place::file();
-    let here = Process::start(&place, SELDOM).await;
+    let shared_database = TestDatabase::file();
+    let here = Process::start(&shared_database, LONG_POLL).await;
     let stored = here.fleet.put(new("a", "debug", Duration::from_secs(1))).await.expect("it is stored");
     until("its end", || stored.over.deadline <= Instant::now()).await;
     here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
@@ -104,8 +107,8 @@ async fn what_ends_while_it_is_read_has_expired() {
     assert_eq!(here.audit(), [["set", "a", "ada"], ["expired", "a", "ada"], ["set", "b", "ada"]]);
 }
 
-async fn they_are_bounded_in_number(place: &Place) {
-    let here = Process::start(place, SELDOM).await;
+async fn they_are_bounded_in_number(shared_database: &TestDatabase) {
+    let here = Process::start(shared_database, LONG_POLL).await;
     for n in 0..MAX_OVERRIDES {
         here.fleet.put(new(&n.to_string(), "debug", HOUR)).await.expect("there is room");
     }
@@ -117,9 +120,9 @@ async fn they_are_bounded_in_number(place: &Place) {
     here.fleet.put(new("more", "debug", HOUR)).await.expect("there is room again");
 }
 
-async fn rows_that_have_ended_go(place: &Place) {
+async fn rows_that_have_ended_go(shared_database: &TestDatabase) {
     use crate::database::Executor as _;
-    let here = Process::start(place, SELDOM).await;
+    let here = Process::start(shared_database, LONG_POLL).await;
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     assert!(here.fleet.clear("a", "ada").await.expect("it is cleared"));
     here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");

@@ -11,30 +11,30 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
-use super::responses::{of_fleet, of_policy, versioned};
-use crate::fleet::{NewFleetOverride, Stored};
+use super::responses::{fleet_problem, policy_problem, versioned};
+use crate::fleet::{NewFleetOverride, StoredOverride};
 use crate::handler::extract::{Json, Path, Query};
 use crate::handler::problem::{PROBLEM, Problem, Result};
-use crate::log_control::new_override::{self, Body, NewOverride};
+use crate::log_control::new_override::{self, NewOverride, OverrideBody};
 use crate::log_control::peer::Peer;
 use crate::log_control::precondition::expected_version;
 use crate::log_control::refusals::Requester;
-use crate::log_control::state::{LogControl, Shared};
-use crate::log_control::views::{OverrideBody, OverrideView, Preview};
+use crate::log_control::state::{LogControl, LogControlState};
+use crate::log_control::views::{NewOverrideView, OverrideView, PreviewView};
 use crate::time;
 
-/// How an override is set.
+/// Query parameters of setting an override.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct How {
+pub(crate) struct SetQuery {
     /// whether nothing is changed: the answer says what would be
     #[param(value_type = Option<bool>)]
     dry_run: Option<String>,
 }
 
-impl How {
+impl SetQuery {
     fn is_dry_run(&self) -> Result<bool> {
         match self.dry_run.as_deref() {
             None | Some("false") => Ok(false),
@@ -55,14 +55,14 @@ impl How {
     tag = "log",
     params(
         ("id" = String, Path, description = "The override's name: letters, digits and . _ : -", example = "INC-421"),
-        How,
+        SetQuery,
         ("if-match" = Option<String>, Header, description = "The version that the change is meant for, or *"),
     ),
-    request_body = OverrideBody,
+    request_body = NewOverrideView,
     security(("token" = [])),
     responses(
         (status = 200, description = "It is replaced or lasts longer; of a dry run: what would change",
-            content((OverrideView = "application/json"), (Preview = "application/json"))),
+            content((OverrideView = "application/json"), (PreviewView = "application/json"))),
         (status = 201, description = "It is set", body = OverrideView),
         (status = 400, description = "The id or the body cannot be read", body = Problem, content_type = PROBLEM),
         (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM),
@@ -81,12 +81,12 @@ pub(crate) async fn put(
     request: HttpRequest,
     control: Data<LogControl>,
     Path(id): Path<String>,
-    Query(how): Query<How>,
-    Json(Body(body)): Json<Body>,
+    Query(query): Query<SetQuery>,
+    Json(OverrideBody(body)): Json<OverrideBody>,
 ) -> Result {
     let control = &control.0;
     check_id(&id)?;
-    let is_dry_run = how.is_dry_run()?;
+    let is_dry_run = query.is_dry_run()?;
     let expected = expected_version(&request)?;
     let (by, source) = new_override::requester(&body);
     let by = by.unwrap_or_else(|| Peer::of(&request).name());
@@ -99,18 +99,18 @@ pub(crate) async fn put(
         control.check_version(expected)?;
         let NewOverride { set, scope, lasts, reason, .. } = new;
         let new = NewFleetOverride { id, set, scope, lasts, reason, by };
-        let Stored { over, created, fleet_version } = control.fleet.put(new).await.map_err(of_fleet)?;
+        let StoredOverride { over, created, fleet_version } = control.fleet.put(new).await.map_err(fleet_problem)?;
         let mut shown = over.to_json();
         shown.insert("fleet_version".to_owned(), fleet_version.into());
         return Ok(control.set(shown, created));
     }
     let over = override_of(id, new, by);
     if is_dry_run {
-        let preview = control.preview(&over, expected).map_err(|refused| of_policy(&refused))?;
+        let preview = control.preview(&over, expected).map_err(|refused| policy_problem(&refused))?;
         return Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(preview));
     }
     let shown = over.to_json();
-    let outcome = control.pipeline.set_override(&over, expected).map_err(|refused| of_policy(&refused))?;
+    let outcome = control.pipeline.set_override(&over, expected).map_err(|refused| policy_problem(&refused))?;
     Ok(control.set(shown, outcome.created))
 }
 
@@ -119,12 +119,12 @@ pub(crate) async fn put(
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Clearing {
+pub(crate) struct ClearQuery {
     /// who clears it, for the audit; the peer when not given
     by: Option<String>,
     /// why, for the audit
     reason: Option<String>,
-    /// how it came, for the audit: http or command
+    /// Channel of the request, for the audit: http or command
     source: Option<String>,
 }
 
@@ -138,7 +138,7 @@ pub(crate) struct Clearing {
     tag = "log",
     params(
         ("id" = String, Path, description = "The override's name", example = "INC-421"),
-        Clearing,
+        ClearQuery,
         ("if-match" = Option<String>, Header, description = "The version that the change is meant for, or *"),
     ),
     security(("token" = [])),
@@ -159,7 +159,7 @@ pub(crate) async fn clear(
     request: HttpRequest,
     control: Data<LogControl>,
     Path(id): Path<String>,
-    Query(clearing): Query<Clearing>,
+    Query(query): Query<ClearQuery>,
 ) -> Result {
     let control = &control.0;
     check_id(&id)?;
@@ -170,28 +170,32 @@ pub(crate) async fn clear(
             .map_err(|message| Problem::invalid_field(field, message)),
         None => Ok(None),
     };
-    let by = text("by", &clearing.by)?.unwrap_or_else(|| Peer::of(&request).name());
-    let reason = text("reason", &clearing.reason)?.unwrap_or_default();
-    let source = match clearing.source.as_deref() {
+    let by = text("by", &query.by)?.unwrap_or_else(|| Peer::of(&request).name());
+    let reason = text("reason", &query.reason)?.unwrap_or_default();
+    let source = match query.source.as_deref() {
         None | Some("http") => Source::Http,
         Some("command") => Source::Command,
         Some(_) => return Err(Problem::invalid_field("source", "allowed is one of http, command")),
     };
     request.extensions_mut().insert(Requester { by: by.clone(), source });
 
-    if control.pipeline.clear_override(&id, expected, &by, source, &reason).map_err(|refused| of_policy(&refused))? {
+    if control
+        .pipeline
+        .clear_override(&id, expected, &by, source, &reason)
+        .map_err(|refused| policy_problem(&refused))?
+    {
         return Ok(HttpResponse::NoContent().finish());
     }
     // This process may not have heard of it yet.
     let is_shared = control.pipeline.snapshot().overrides.iter().any(|it| it.fleet && it.id == id);
     match control.fleet.clear(&id, &by).await {
         Ok(true) => Ok(HttpResponse::NoContent().finish()),
-        Err(error) if is_shared => Err(of_fleet(error)),
+        Err(error) if is_shared => Err(fleet_problem(error)),
         Ok(false) | Err(_) => Err(Problem::not_found("override")),
     }
 }
 
-impl Shared {
+impl LogControlState {
     /// 201 or 200, with the override.
     fn set(&self, mut shown: Map<String, Value>, created: bool) -> HttpResponse {
         let version = self.pipeline.snapshot().version;
@@ -203,7 +207,9 @@ impl Shared {
     fn check_version(&self, expected: Option<u64>) -> Result<()> {
         let current = self.pipeline.snapshot().version;
         match expected {
-            Some(expected) if expected != current => Err(of_policy(&Refused::VersionMismatch { current, expected })),
+            Some(expected) if expected != current => {
+                Err(policy_problem(&Refused::VersionMismatch { current, expected }))
+            }
             _ => Ok(()),
         }
     }

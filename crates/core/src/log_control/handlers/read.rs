@@ -10,13 +10,13 @@ use garde::Validate;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::responses::{of_fleet, versioned};
-use crate::explained::Explained;
+use super::responses::{fleet_problem, versioned};
+use crate::explain_output::ExplainOutput;
 use crate::handler::extract::Query;
 use crate::handler::problem::{FieldError, PROBLEM, Problem, Result};
 use crate::log_control::scope::check_route;
-use crate::log_control::state::{LogControl, Shared};
-use crate::log_control::views::{FleetView, State, Table};
+use crate::log_control::state::{LogControl, LogControlState};
+use crate::log_control::views::{FleetView, LogView, TableView};
 
 /// What is on now.
 ///
@@ -29,7 +29,7 @@ use crate::log_control::views::{FleetView, State, Table};
     tag = "log",
     security(("token" = []), ()),
     responses(
-        (status = 200, description = "What is on", body = State, headers(("etag" = String, description = "The version"))),
+        (status = 200, description = "What is on", body = LogView, headers(("etag" = String, description = "The version"))),
         (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM),
     )
 )]
@@ -43,7 +43,7 @@ pub(crate) async fn show(control: Data<LogControl>) -> HttpResponse {
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Scope {
+pub(crate) struct ExplainQuery {
     /// of a request of this blueprint
     #[param(example = "orders")]
     blueprint: Option<String>,
@@ -63,15 +63,15 @@ pub(crate) struct Scope {
     path = "/log/explain",
     operation_id = "explain_log",
     tag = "log",
-    params(Scope),
+    params(ExplainQuery),
     security(("token" = []), ()),
     responses(
-        (status = 200, description = "The table", body = Table, headers(("etag" = String, description = "The version"))),
+        (status = 200, description = "The table", body = TableView, headers(("etag" = String, description = "The version"))),
         (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM),
         (status = 422, description = "There is no such blueprint or route", body = Problem, content_type = PROBLEM),
     )
 )]
-pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<Scope>) -> Result {
+pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<ExplainQuery>) -> Result {
     let control = &control.0;
     let module = scope.module.as_deref().map(|module| module.replace('-', "_"));
     let origin = control.origin(&scope, module.as_deref())?;
@@ -79,7 +79,8 @@ pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<Scope
     let policy = |origin: &Origin<'_>| snapshot.in_force(origin).policy;
     // A module's lines may have a level of their own, by `log.levels`.
     let lines = module.is_some().then(|| policy(&Origin { is_line: true, ..origin }));
-    Ok(versioned(HttpResponse::Ok(), snapshot.version).json(Explained::from(table(&policy(&origin), lines.as_ref()))))
+    Ok(versioned(HttpResponse::Ok(), snapshot.version)
+        .json(ExplainOutput::from(table(&policy(&origin), lines.as_ref()))))
 }
 
 fn table(policy: &Policy, lines: Option<&Policy>) -> Explanation {
@@ -108,12 +109,12 @@ fn table(policy: &Policy, lines: Option<&Policy>) -> Explanation {
     )
 )]
 pub(crate) async fn fleet(control: Data<LogControl>) -> Result {
-    let status = control.0.fleet.status().await.map_err(of_fleet)?;
+    let status = control.0.fleet.status().await.map_err(fleet_problem)?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(status))
 }
 
-impl Shared {
-    fn origin<'a>(&'a self, scope: &'a Scope, module: Option<&'a str>) -> Result<Origin<'a>> {
+impl LogControlState {
+    fn origin<'a>(&'a self, scope: &'a ExplainQuery, module: Option<&'a str>) -> Result<Origin<'a>> {
         let mut wrong: Vec<FieldError> = Vec::new();
         wrong.extend(scope.blueprint.as_deref().and_then(|name| self.check_blueprint(name).err()));
         wrong.extend(scope.route.as_deref().and_then(|rule| check_route(rule, &self.routes).err()));

@@ -13,16 +13,16 @@ pub(super) fn versioned(mut answer: HttpResponseBuilder, version: u64) -> HttpRe
     answer
 }
 
-pub(super) fn of_policy(refused: &Refused) -> Problem {
+pub(super) fn policy_problem(refused: &Refused) -> Problem {
     match refused {
         Refused::VersionMismatch { .. } => Problem::new(StatusCode::PRECONDITION_FAILED, refused.to_string()),
         Refused::TooMany => Problem::conflict(refused.to_string()),
     }
 }
 
-pub(super) fn of_fleet(error: FleetError) -> Problem {
+pub(super) fn fleet_problem(error: FleetError) -> Problem {
     match error {
-        FleetError::TooMany => of_policy(&Refused::TooMany),
+        FleetError::TooMany => policy_problem(&Refused::TooMany),
         FleetError::Unavailable(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "the fleet's overrides cannot be reached");
             let detail =

@@ -4,14 +4,14 @@ use crate::database::Database;
 
 /// The database's clock.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
+pub(super) struct SqlDialect {
     /// The time of the statement, not of its transaction, as a column has it.
     pub now: &'static str,
     /// Whether the database notifies of a change.
     pub notifies: bool,
 }
 
-impl Clock {
+impl SqlDialect {
     pub(super) fn of(database: &Database) -> Self {
         match database.kind() {
             "postgres" => Self { now: "clock_timestamp()", notifies: true },

@@ -7,7 +7,7 @@ use crate::sentry::SENTRY_COMPILED_IN;
 
 /// The table, and the features that it depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Explained {
+pub struct ExplainOutput {
     /// What is compiled in.
     pub features: Features,
     /// The table.
@@ -22,7 +22,7 @@ pub struct Features {
     pub sentry: bool,
 }
 
-impl From<Explanation> for Explained {
+impl From<Explanation> for ExplainOutput {
     /// The table of this program.
     fn from(table: Explanation) -> Self {
         Self { features: Features { sentry: SENTRY_COMPILED_IN }, table }
