@@ -128,7 +128,7 @@ fn a_new_reader_is_told_what_was_lost() {
         line
     });
     let service = service.start();
-    assert!(first.join().expect("the reader lives").contains("serves on"));
+    assert!(first.join().expect("the reader lives").contains("listening on"));
     // Longer than it waits for a reader to come back.
     let gone = Instant::now();
     while gone.elapsed() < Duration::from_secs(3) {
