@@ -27,7 +27,7 @@ fn with_too_few_files_the_start_names_the_limit_that_is_wanted() {
     let records = stopped.records();
     let [record] = records.as_slice() else { panic!("one line: {}", stopped.stderr) };
     let message = record["message"].as_str().expect("a message");
-    for said in ["the limit of open files is 20", "needs", "1024", "ulimit -n", "LimitNOFILE", "minfds"] {
+    for said in ["open file limit is 20", "needs", "1024", "ulimit -n", "LimitNOFILE", "minfds"] {
         assert!(message.contains(said), "{message}");
     }
 }
@@ -37,7 +37,7 @@ fn with_few_files_health_answers_while_the_api_has_no_connection_left() {
     let scratch = Scratch::new("descriptors");
     let app = limited(&scratch, 200).start();
     let said = app.wait_record("the warning", |record| record["level"] == "warning");
-    assert!(said["message"].as_str().is_some_and(|it| it.contains("the limit of open files is 200")), "{said}");
+    assert!(said["message"].as_str().is_some_and(|it| it.contains("the open file limit is 200")), "{said}");
     member(&app, "ada");
     // More than there are descriptors.
     let held: Vec<TcpStream> = (0..300).filter_map(|_| TcpStream::connect(("127.0.0.1", app.port)).ok()).collect();

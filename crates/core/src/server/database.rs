@@ -1,4 +1,4 @@
-//! The database as the settings describe it.
+//! Database options from the settings.
 
 use crate::database::Options;
 use crate::settings;
