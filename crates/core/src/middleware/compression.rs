@@ -1,4 +1,4 @@
-//! Answers are compressed for those who accept it; all others go by without a stop.
+//! Compresses responses for clients that accept it; other requests bypass the compressor.
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -12,18 +12,18 @@ use actix_web::middleware::Compress;
 use futures_util::future::{Either, LocalBoxFuture, MapOk};
 use futures_util::{FutureExt, TryFutureExt};
 
-/// actix-web's `Compress`, which passes on a body of its own kind even where there is nothing to compress. That body is
-/// large, and every layer outside moves it about.
+/// A wrapper of actix-web's `Compress`. `Compress` alone changes the body type even of uncompressed responses; that type is
+/// large, and every outer layer moves it.
 #[derive(Clone, Copy)]
 pub(crate) struct Compression {
     pub is_on: bool,
 }
 
-/// Whether a client takes no coding that there is, nor the answer as it is.
+/// Whether the client refuses every supported coding, including identity.
 pub(super) fn accepts_no_coding(request: &ServiceRequest) -> bool {
     const CODINGS: [Encoding; 5] =
         [Encoding::identity(), Encoding::brotli(), Encoding::gzip(), Encoding::deflate(), Encoding::zstd()];
-    // Only a weight of nothing refuses.
+    // Only a weight of zero refuses a coding.
     let header = request.headers().get(ACCEPT_ENCODING);
     if !header.is_some_and(|header| header.as_bytes().windows(2).any(|pair| pair == b"=0")) {
         return false;
@@ -77,17 +77,17 @@ where
     forward_ready!(plain);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        // What is refused is refused inside, where it is recorded.
+        // Unacceptable requests pass: an inner layer refuses them, where the refusal is recorded.
         if !self.is_on || !request.headers().contains_key(ACCEPT_ENCODING) || accepts_no_coding(&request) {
             return Either::Left(self.plain.call(request).map_ok(ServiceResponse::map_into_left_body));
         }
-        let boxed = |answer: ServiceResponse<D>| answer.map_into_boxed_body().map_into_right_body();
+        let boxed = |response: ServiceResponse<D>| response.map_into_boxed_body().map_into_right_body();
         Either::Right(self.compress.call(request).map_ok(boxed).boxed_local())
     }
 }
 
-/// What the compressor is put around. It keeps small chunks back until it has enough; a stream's chunks go out as they are
-/// made.
+/// The service inside the compressor. It marks streams as uncompressed: the compressor buffers small chunks, but a stream must
+/// send each chunk immediately.
 pub(crate) struct UncompressedStreams<S>(Rc<S>);
 
 impl<S, B> Service<ServiceRequest> for UncompressedStreams<S>

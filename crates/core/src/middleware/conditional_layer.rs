@@ -1,4 +1,4 @@
-//! Layers that requests pass or not, as it is decided for each of them.
+//! Middleware that is applied per request.
 
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -9,13 +9,13 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use futures_util::future::{Either, LocalBoxFuture, MapOk};
 use futures_util::{FutureExt, TryFutureExt};
 
-/// A layer that a request passes while `is_on` says so; without it a request pays for the question alone.
+/// A middleware that is applied to a request when `is_on` returns true; otherwise only that check costs time.
 pub(crate) struct ConditionalLayer<T, F, W, O> {
     pub layer: T,
     pub is_on: F,
-    /// Makes the layer's responses what all responses are.
+    /// Converts the layer's responses to the common response type.
     pub map_applied: W,
-    /// Makes the responses of requests that did not pass it what all responses are.
+    /// Converts the responses of requests that skip the layer to the common response type.
     pub map_skipped: O,
 }
 

@@ -1,4 +1,4 @@
-//! Every failure has an answer: an `Err` and a panic become a problem, and what nobody caught is reported, once.
+//! Turns errors and panics into problem responses, and reports uncaught failures once.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,7 +27,7 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
 {
     match catch_unwind(AssertUnwindSafe(|| inner.call(request))) {
-        Ok(answer) => Either::Left(AssertUnwindSafe(answer).catch_unwind().map(into_response_result)),
+        Ok(response) => Either::Left(AssertUnwindSafe(response).catch_unwind().map(into_response_result)),
         Err(panic) => Either::Right(ready(into_response_result(Err(panic)))),
     }
 }
@@ -36,37 +36,36 @@ fn into_response_result(called: std::thread::Result<Result<ServiceResponse, Erro
     match called {
         Ok(Ok(response)) => Ok(with_problem(response)),
         Ok(Err(error)) => Err(ProblemResponse::to(&error).into()),
-        // The panic hook has reported it.
+        // The panic hook has reported the panic.
         Err(panic) => Err(ProblemResponse::to_panic(&*panic).into()),
     }
 }
 
-/// A response to an error is the problem that it is, once.
+/// Replaces an error response by its problem, unless that has happened already.
 pub(super) fn with_problem(mut response: ServiceResponse) -> ServiceResponse {
     if response.response().extensions().contains::<AlreadyReported>() {
         return response;
     }
     let status = response.status();
-    let answer =
-        match response.response().error() {
-            Some(error) => problem_response(error, status),
-            // The router's own answer to a method that a route does not have.
-            None if status == StatusCode::METHOD_NOT_ALLOWED && is_empty(response.response().body().size()) => {
-                let allowed = allowed_methods(response.headers());
-                if let Ok(allowed) = HeaderValue::from_str(&allowed) {
-                    response.headers_mut().insert(ALLOW, allowed);
-                }
-                if response.request().method() == Method::OPTIONS {
-                    *response.response_mut().status_mut() = StatusCode::NO_CONTENT;
-                    return response;
-                }
-                Problem::new(status, "this route does not have that method; the header `allow` lists those it has")
-                    .answer(request::current().as_deref(), None, env())
+    let problem = match response.response().error() {
+        Some(error) => problem_response(error, status),
+        // The router's response to a method that the route does not support.
+        None if status == StatusCode::METHOD_NOT_ALLOWED && is_empty(response.response().body().size()) => {
+            let allowed = allowed_methods(response.headers());
+            if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+                response.headers_mut().insert(ALLOW, allowed);
             }
-            None => return response,
-        };
+            if response.request().method() == Method::OPTIONS {
+                *response.response_mut().status_mut() = StatusCode::NO_CONTENT;
+                return response;
+            }
+            Problem::new(status, "method not supported by this route; the header `allow` lists the supported methods")
+                .answer(request::current().as_deref(), None, env())
+        }
+        None => return response,
+    };
     let retained = retained_headers(response.headers());
-    let mut response = response.into_response(answer);
+    let mut response = response.into_response(problem);
     for (name, value) in retained {
         response.headers_mut().append(name, value);
     }
@@ -74,7 +73,7 @@ pub(super) fn with_problem(mut response: ServiceResponse) -> ServiceResponse {
     response
 }
 
-/// The problem that an error is answered with, the failure reported when it is the service's own.
+/// The problem response for an error. A failure of the service is reported.
 fn problem_response(error: &Error, status: StatusCode) -> HttpResponse {
     let request = request::current();
     let wrapped;
@@ -102,7 +101,7 @@ fn env() -> Env {
     pipeline().map_or(Env::Prod, |pipeline| pipeline.policy().env)
 }
 
-/// The methods that a route has, as the router lists them, and those that it has by them.
+/// The methods of a route as the router lists them, plus the implied HEAD and OPTIONS.
 fn allowed_methods(headers: &HeaderMap) -> String {
     let own = headers.get(ALLOW).and_then(|own| own.to_str().ok()).unwrap_or_default();
     let mut methods: Vec<&str> = own.split(',').map(str::trim).filter(|method| !method.is_empty()).collect();
@@ -115,19 +114,20 @@ fn is_empty(size: BodySize) -> bool {
     matches!(size, BodySize::None | BodySize::Sized(0))
 }
 
-/// What an error said beside its body: `allow`, `www-authenticate`, `retry-after`.
+/// The headers of an error response that remain, such as `allow` and `retry-after`.
 fn retained_headers(
     headers: &HeaderMap,
 ) -> Vec<(actix_web::http::header::HeaderName, actix_web::http::header::HeaderValue)> {
-    let of_body = [CONTENT_TYPE, CONTENT_LENGTH];
-    let kept = headers.iter().filter(|(name, _)| !of_body.contains(name));
-    // A problem's own headers are in its answer already.
-    kept.filter(|(name, _)| name.as_str() != "www-authenticate")
+    let body_headers = [CONTENT_TYPE, CONTENT_LENGTH];
+    let retained = headers.iter().filter(|(name, _)| !body_headers.contains(name));
+    // The problem response sets this header itself.
+    retained
+        .filter(|(name, _)| name.as_str() != "www-authenticate")
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }
 
-/// A whole answer that travels as an error, because the request that a response needs is gone with what failed.
+/// A complete response in the form of an error. A service response needs the request, which was lost with the failed call.
 #[derive(Debug)]
 struct ProblemResponse {
     status: StatusCode,

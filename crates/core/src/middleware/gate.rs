@@ -1,4 +1,4 @@
-//! What is answered before a handler is looked for.
+//! Checks before routing: invalid upgrades, unacceptable encodings, and redirects of trailing slashes.
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, UPGRADE, VARY};
@@ -11,7 +11,7 @@ use crate::handler::problem::Problem;
 use crate::middleware::routing::without_slash;
 use crate::settings::{ServerSettings, TrailingSlash};
 
-/// Its settings.
+/// The checks that are enabled.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gate {
     redirects: bool,
@@ -31,13 +31,13 @@ impl Gate {
     where
         S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
     {
-        match self.answer(&request) {
+        match self.response(&request) {
             None => Either::Left(inner.call(request)),
-            Some(answer) => Either::Right(ready(Ok(request.into_response(answer)))),
+            Some(response) => Either::Right(ready(Ok(request.into_response(response)))),
         }
     }
 
-    fn answer(self, request: &ServiceRequest) -> Option<HttpResponse> {
+    fn response(self, request: &ServiceRequest) -> Option<HttpResponse> {
         if has_invalid_upgrade(request.method(), request.headers()) {
             let detail =
                 "send a complete WebSocket handshake (GET, `connection: upgrade`, no body) or no `upgrade` header";
@@ -51,8 +51,8 @@ impl Gate {
             return Some(refusal.header(VARY, HeaderValue::from_static("accept-encoding")).error_response());
         }
         if self.redirects && request.path().ends_with('/') {
-            let address = without_slash(request)?.to_string();
-            return Some(HttpResponse::PermanentRedirect().insert_header((LOCATION, address)).finish());
+            let location = without_slash(request)?.to_string();
+            return Some(HttpResponse::PermanentRedirect().insert_header((LOCATION, location)).finish());
         }
         None
     }
@@ -78,7 +78,7 @@ mod tests {
 
     use super::*;
 
-    fn is_refused(method: &Method, sent: &[(&str, &str)]) -> bool {
+    fn is_invalid(method: &Method, sent: &[(&str, &str)]) -> bool {
         let mut headers = HeaderMap::new();
         for (name, value) in sent {
             let name: HeaderName = name.parse().expect("a name");
@@ -88,16 +88,16 @@ mod tests {
     }
 
     #[test]
-    fn a_handshake_is_whole_or_refused() {
+    fn an_incomplete_websocket_handshake_is_refused() {
         let upgrade = ("upgrade", "WebSocket");
-        assert!(!is_refused(&Method::GET, &[]));
-        assert!(!is_refused(&Method::POST, &[("upgrade", "h2c"), ("connection", "upgrade")]));
-        assert!(!is_refused(&Method::GET, &[upgrade, ("connection", "keep-alive, Upgrade")]));
-        assert!(!is_refused(&Method::GET, &[upgrade, ("connection", "keep-alive"), ("connection", "upgrade")]));
-        assert!(is_refused(&Method::GET, &[upgrade]));
-        assert!(is_refused(&Method::GET, &[("upgrade", "h2c"), ("upgrade", " websocket ")]));
-        assert!(is_refused(&Method::GET, &[upgrade, ("connection", "keep-alive")]));
-        assert!(is_refused(&Method::POST, &[upgrade, ("connection", "upgrade")]));
-        assert!(is_refused(&Method::GET, &[upgrade, ("connection", "upgrade"), ("content-length", "5")]));
+        assert!(!is_invalid(&Method::GET, &[]));
+        assert!(!is_invalid(&Method::POST, &[("upgrade", "h2c"), ("connection", "upgrade")]));
+        assert!(!is_invalid(&Method::GET, &[upgrade, ("connection", "keep-alive, Upgrade")]));
+        assert!(!is_invalid(&Method::GET, &[upgrade, ("connection", "keep-alive"), ("connection", "upgrade")]));
+        assert!(is_invalid(&Method::GET, &[upgrade]));
+        assert!(is_invalid(&Method::GET, &[("upgrade", "h2c"), ("upgrade", " websocket ")]));
+        assert!(is_invalid(&Method::GET, &[upgrade, ("connection", "keep-alive")]));
+        assert!(is_invalid(&Method::POST, &[upgrade, ("connection", "upgrade")]));
+        assert!(is_invalid(&Method::GET, &[upgrade, ("connection", "upgrade"), ("content-length", "5")]));
     }
 }

@@ -1,4 +1,4 @@
-//! The requests that are being answered: the stop waits for them, and tells their clients to connect anew.
+//! Counts the requests in flight. The shutdown waits for them, and closes their connections.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
-/// How often the stop looks whether there are any left.
+/// How often the shutdown checks for remaining requests.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// All requests of a service.
+/// The requests in flight of a service.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct InFlightRequests(Arc<Counters>);
 
@@ -23,7 +23,7 @@ struct Counters {
     stopping: AtomicBool,
 }
 
-/// A request, from its first layer to the end of its response's body.
+/// Counts one request, from its first middleware to the end of its response body.
 #[derive(Debug)]
 pub(crate) struct RequestGuard(Arc<Counters>);
 
@@ -33,7 +33,7 @@ impl InFlightRequests {
         RequestGuard(Arc::clone(&self.0))
     }
 
-    /// The service stops: from now on each response is the last one of its connection.
+    /// Marks the service as stopping: from now on each response closes its connection.
     pub(crate) fn stop(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
     }
@@ -42,7 +42,7 @@ impl InFlightRequests {
         self.0.stopping.load(Ordering::Relaxed)
     }
 
-    /// Waits until none is left, at most until the deadline.
+    /// Waits until no request is in flight, or the deadline is reached.
     pub(crate) async fn wait(&self, deadline: Instant) {
         while self.0.count.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
             tokio::time::sleep(POLL_INTERVAL).await;
@@ -51,7 +51,7 @@ impl InFlightRequests {
 }
 
 impl RequestGuard {
-    /// Whether the service stops, so that the connection must not be used again.
+    /// Whether the service is stopping, so that the connection must be closed.
     pub(crate) fn is_last(&self) -> bool {
         self.0.stopping.load(Ordering::Relaxed)
     }
@@ -64,12 +64,12 @@ impl Drop for RequestGuard {
 }
 
 pin_project! {
-    /// A body that counts as in flight until its end.
+    /// A body that counts as in flight until it ends.
     pub struct InFlightBody<B> {
         #[pin]
         body: B,
         guard: RequestGuard,
-        // Its headers are those of a body that is not sent.
+        // For HEAD: the headers describe a body that is not sent.
         headers_only: bool,
     }
 }
@@ -88,7 +88,7 @@ impl<B: MessageBody> MessageBody for InFlightBody<B> {
     }
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, B::Error>>> {
-        // A stream may have no end.
+        // A stream may be endless.
         if self.headers_only { Poll::Ready(None) } else { self.project().body.poll_next(cx) }
     }
 

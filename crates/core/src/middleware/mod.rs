@@ -1,4 +1,4 @@
-//! What stands between the server and the handlers; the order of these layers stands in `server/app.rs`.
+//! The middleware between the server and the handlers; `server/app.rs` sets its order.
 
 pub(crate) mod compression;
 pub(crate) mod conditional_layer;

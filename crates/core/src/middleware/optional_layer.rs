@@ -1,4 +1,4 @@
-//! Layers that the settings may leave out, and that then cost nothing.
+//! Middleware that the settings can disable without run-time cost.
 
 use std::task::{Context, Poll};
 
@@ -7,11 +7,11 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use futures_util::future::{Either, LocalBoxFuture};
 use futures_util::{FutureExt, TryFutureExt};
 
-/// A layer or none. actix-web's `Condition` has a body and a future of its own kind even where there is none, and every
-/// layer outside moves them about.
+/// A middleware, or none. actix-web's `Condition` changes the body and future types even when it is disabled, and every outer
+/// layer moves them.
 pub(crate) struct OptionalLayer<T, B, D> {
     pub layer: Option<T>,
-    /// Makes the layer's answers what responses are without it.
+    /// Converts the layer's responses to the type of responses without it.
     pub map_response: fn(ServiceResponse<D>) -> ServiceResponse<B>,
 }
 

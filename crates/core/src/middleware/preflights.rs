@@ -1,4 +1,4 @@
-//! Preflights, which the CORS layer answers itself: they count like other requests, and what it refuses is a problem.
+//! CORS preflights, which the CORS middleware answers itself: they count for rate limits, and refusals become problems.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use actix_web::middleware::Next;
 use super::errors::with_problem;
 use super::rate_limit::{Limiters, limit_rate};
 
-/// Stands outside the CORS layer; other requests are counted inside, where their refusals can be read by a page.
+/// Wraps the CORS middleware. Other requests are counted inside it, so that pages can read their refusals.
 pub(crate) async fn handle_preflights<B: MessageBody + 'static>(
     limits: Option<Arc<Limiters>>,
     request: ServiceRequest,
@@ -25,7 +25,7 @@ pub(crate) async fn handle_preflights<B: MessageBody + 'static>(
     response.map(with_problem)
 }
 
-/// As the CORS layer has it.
+/// Whether the request is a preflight, by the same rule as in the CORS middleware.
 fn is_preflight(request: &ServiceRequest) -> bool {
     let requested_method = || request.headers().get(ACCESS_CONTROL_REQUEST_METHOD);
     request.method() == Method::OPTIONS

@@ -1,6 +1,6 @@
-//! How many requests a client may make, at all, to a blueprint and to a route: counted by address, for the whole process.
+//! Rate limits per client for the API, a blueprint and a route. Requests are counted by client address in each process.
 //!
-//! The headers are those of draft-ietf-httpapi-ratelimit-headers-06, the last one with a header for each number.
+//! The headers follow draft-ietf-httpapi-ratelimit-headers-06, the last draft with one header per number.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -29,26 +29,26 @@ use crate::limits::{Rate, RateLimits};
 use crate::settings::{self, ServerSettings};
 use crate::time::whole_seconds;
 
-/// How much of its limit a client has left, and when it has all of it again or, once refused, a part.
+/// The limit, the remaining requests, and the seconds until the limit is restored or, after a refusal, until a retry.
 pub(crate) const HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("ratelimit-limit"),
     HeaderName::from_static("ratelimit-remaining"),
     HeaderName::from_static("ratelimit-reset"),
 ];
 
-/// How often clients are forgotten who have all of their limit again.
+/// How often clients with a fully restored limit are removed.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
-/// The most clients that are known after a sweep, some 20 MB; with more, all begin anew.
+/// Maximum number of clients after a sweep (about 20 MB). With more, all counters are reset.
 const MAX_CLIENTS: usize = 1 << 18;
 
 type Clients = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, DefaultClock, StateInformationMiddleware>;
 
-/// One limit, and what is left of it for each client.
+/// One limit, and its state per client.
 struct Limiter {
     quota: Quota,
     clients: RwLock<Clients>,
     began: Instant,
-    /// When the next sweep is due, in milliseconds from the beginning.
+    /// When the next sweep is due, in milliseconds since `began`.
     next_sweep: AtomicU64,
 }
 
@@ -65,16 +65,15 @@ struct BlueprintLimiters {
 }
 
 impl Limiters {
-    /// `None` when there is no limit at all.
-    /// Those of blueprints come with the prefix of each.
+    /// `None` when there is no limit at all. Each blueprint's limits come with its prefix.
     pub(crate) fn new(server: &ServerSettings, blueprints: impl Iterator<Item = (String, RateLimits)>) -> Option<Self> {
-        let of_blueprint = |(prefix, limits): (String, RateLimits)| {
+        let limiters_of = |(prefix, limits): (String, RateLimits)| {
             let routes = limits.routes.into_iter().filter_map(|(route, rate)| Some((route, Limiter::new(rate)?)));
             let (all, routes) = (limits.all.and_then(Limiter::new), routes.collect::<Vec<_>>());
             (all.is_some() || !routes.is_empty()).then_some(BlueprintLimiters { prefix, all, routes })
         };
         let server = Limiter::new(rate(&server.rate_limit));
-        let blueprints: Vec<BlueprintLimiters> = blueprints.filter_map(of_blueprint).collect();
+        let blueprints: Vec<BlueprintLimiters> = blueprints.filter_map(limiters_of).collect();
         (server.is_some() || !blueprints.is_empty()).then_some(Self { server, blueprints })
     }
 
@@ -90,7 +89,7 @@ impl Limiters {
             let context = request::current();
             let known = context.as_ref().and_then(|context| context.identity().route());
             let route = known.map(Cow::Borrowed).or_else(|| cyanotype_actix::route(request).map(Cow::Owned));
-            // A path that no route fits counts for the blueprint that it is below.
+            // A path without a route counts for the blueprint with its prefix.
             let path = route.as_deref().unwrap_or(request.match_info().as_str());
             if let Some(of) = self.blueprints.iter().find(|of| is_below(path, &of.prefix)) {
                 of.all.iter().for_each(&mut count);
@@ -117,7 +116,7 @@ fn stricter(
             let key = |it: &LimitStatus| (it.remaining, std::cmp::Reverse(it.reset));
             Ok(if key(&other) < key(&one) { other } else { one })
         }
-        // Who has to wait has to wait for the last of them.
+        // The client must wait for the longest of the limits.
         (Err(one), Err(other)) => Err(if other.reset > one.reset { other } else { one }),
         (Err(refused), Ok(_)) | (Ok(_), Err(refused)) => Err(refused),
     }
@@ -127,7 +126,7 @@ fn is_below(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// What a client is told of its limit.
+/// The state of a limit that response headers report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct LimitStatus {
     limit: u32,
@@ -137,7 +136,7 @@ struct LimitStatus {
 }
 
 impl Limiter {
-    /// `None` when the rate is no limit.
+    /// `None` when the rate means no limit.
     fn new(rate: Rate) -> Option<Self> {
         let requests = NonZeroU32::new(rate.requests)?;
         let burst = rate.burst.and_then(NonZeroU32::new).unwrap_or(requests);
@@ -150,7 +149,7 @@ impl Limiter {
         })
     }
 
-    /// Counts a request: what its client is told, and as an error when it is one too many.
+    /// Counts a request. Returns the state of the limit, as an error when the request exceeds it.
     fn count(&self, client: ClientAddress) -> Result<LimitStatus, LimitStatus> {
         self.sweep_when_due();
         let limit = self.quota.burst_size().get();
@@ -172,7 +171,7 @@ impl Limiter {
         let now = millis(self.began.elapsed());
         let due = self.next_sweep.load(Ordering::Relaxed);
         let next = now + millis(SWEEP_INTERVAL);
-        // One of those who see that it is due does it.
+        // Only one of the threads that find the sweep due runs it.
         let is_ours = || self.next_sweep.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if now >= due && is_ours() {
             self.sweep(MAX_CLIENTS);
@@ -188,7 +187,7 @@ impl Limiter {
         };
         if known > most {
             *self.clients.write() = new_clients(self.quota);
-            tracing::warn!(clients = known, "too many clients to count the requests of: all of them begin anew");
+            tracing::warn!(clients = known, "rate-limit table full; all counters reset");
         }
     }
 }
@@ -209,21 +208,21 @@ impl LimitStatus {
         headers.insert(reset, self.reset.into());
     }
 
-    /// 429
+    /// The 429 response.
     fn problem(self) -> Problem {
-        let detail = format!("these are too many requests: try again in {} s", self.reset);
+        let detail = format!("rate limit exceeded; retry after {} s", self.reset);
         Problem::too_many_requests(Duration::from_secs(self.reset), detail)
     }
 }
 
-/// Refuses what is one too many before anything else is done for it.
+/// Refuses requests over the limit before any further work is done for them.
 pub(crate) async fn limit_rate<B: MessageBody + 'static>(
     limits: Arc<Limiters>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
     let client = request::with_current(|current| current.identity().parts.client).flatten().map(ClientAddress::from);
-    let answer = match client.and_then(|client| limits.count(client, &request)) {
+    let response = match client.and_then(|client| limits.count(client, &request)) {
         None => next.call(request).await,
         Some(Ok(status)) => with_headers(next.call(request).await, move |headers| status.insert_headers(headers)),
         Some(Err(status)) => {
@@ -232,7 +231,7 @@ pub(crate) async fn limit_rate<B: MessageBody + 'static>(
             return Ok(request.into_response(refusal));
         }
     };
-    answer.map(ServiceResponse::map_into_boxed_body)
+    response.map(ServiceResponse::map_into_boxed_body)
 }
 
 #[cfg(test)]
@@ -241,7 +240,7 @@ mod tests {
     use crate::settings::Loader;
 
     fn limit(variables: &[(&str, &str)]) -> Option<Limiter> {
-        let settings = Loader::new("/nonexistent").variables(variables.iter().copied()).load().expect("good settings");
+        let settings = Loader::new("/nonexistent").variables(variables.iter().copied()).load().expect("valid settings");
         Limiter::new(rate(&settings.server.rate_limit))
     }
 
@@ -250,9 +249,9 @@ mod tests {
     }
 
     #[test]
-    fn a_client_has_its_limit_and_gets_it_back() {
+    fn requests_use_up_a_limit_that_is_restored_over_time() {
         let limit = limit(&[("APP__SERVER__RATE_LIMIT__REQUESTS", "3"), ("APP__SERVER__RATE_LIMIT__WINDOW_S", "3600")]);
-        let limit = limit.expect("there is a limit");
+        let limit = limit.expect("a limit");
         let one = address("192.0.2.1");
         let status = |remaining, reset| LimitStatus { limit: 3, remaining, reset };
         assert_eq!(limit.count(one), Ok(status(2, 1200)));
@@ -263,15 +262,15 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_may_be_smaller_than_what_a_window_allows() {
+    fn a_burst_can_be_smaller_than_the_window_limit() {
         let limit = limit(&[("APP__SERVER__RATE_LIMIT__REQUESTS", "60"), ("APP__SERVER__RATE_LIMIT__BURST", "1")]);
-        let limit = limit.expect("there is a limit");
+        let limit = limit.expect("a limit");
         assert_eq!(limit.count(address("192.0.2.1")), Ok(LimitStatus { limit: 1, remaining: 0, reset: 1 }));
         assert_eq!(limit.count(address("192.0.2.1")), Err(LimitStatus { limit: 1, remaining: 0, reset: 1 }));
     }
 
     #[test]
-    fn a_client_is_told_of_the_tightest_limit() {
+    fn the_strictest_limit_is_reported() {
         let status = |remaining, reset| LimitStatus { limit: 9, remaining, reset };
         let (loose, tight) = (status(3, 1), status(1, 1));
         for (a, b, expected) in [
@@ -286,14 +285,14 @@ mod tests {
     }
 
     #[test]
-    fn no_limit_is_the_default() {
+    fn there_is_no_limit_by_default() {
         assert!(limit(&[]).is_none());
     }
 
     #[test]
-    fn clients_are_forgotten_once_they_have_all_of_their_limit_again() {
+    fn clients_with_a_restored_limit_are_removed() {
         let limit = limit(&[("APP__SERVER__RATE_LIMIT__REQUESTS", "1000"), ("APP__SERVER__RATE_LIMIT__WINDOW_S", "1")]);
-        let limit = limit.expect("there is a limit");
+        let limit = limit.expect("a limit");
         let known = || limit.clients.read().len();
         for n in 0..200 {
             assert!(limit.count(IpAddr::from([192, 0, 2, n]).into()).is_ok());
@@ -305,9 +304,9 @@ mod tests {
     }
 
     #[test]
-    fn too_many_clients_begin_anew() {
+    fn too_many_clients_reset_all_counters() {
         let limit = limit(&[("APP__SERVER__RATE_LIMIT__REQUESTS", "1"), ("APP__SERVER__RATE_LIMIT__WINDOW_S", "3600")]);
-        let limit = limit.expect("there is a limit");
+        let limit = limit.expect("a limit");
         for n in 0..5 {
             assert!(limit.count(IpAddr::from([192, 0, 2, n]).into()).is_ok());
         }

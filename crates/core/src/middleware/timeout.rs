@@ -1,4 +1,4 @@
-//! A handler that does not answer in time is ended.
+//! Cancels handlers that exceed the time limit.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,7 +12,7 @@ use tokio::time::Sleep;
 
 use crate::handler::problem::Problem;
 
-/// Ends what has not answered after so long, if there is a limit. A body that streams has its own time.
+/// Cancels the inner service when it has not responded within the limit, if there is one. The limit does not include a streaming body.
 pub(crate) fn enforce_timeout<S, B>(
     limit: Option<Duration>,
     request: ServiceRequest,
@@ -29,7 +29,7 @@ pin_project! {
         #[pin]
         answer: F,
         limit: Option<Duration>,
-        // Most handlers answer at once, and never need it.
+        // Most handlers respond on the first poll, and need no timer.
         timer: Option<Pin<Box<Sleep>>>,
     }
 }
@@ -51,7 +51,7 @@ where
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the handler had not answered after {} s (server.handler_timeout_s)", .0.as_secs())]
+#[error("the handler did not respond within {} s (server.handler_timeout_s)", .0.as_secs())]
 struct HandlerTimeout(Duration);
 
 #[cfg(test)]
@@ -73,9 +73,9 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_handler_that_is_late_is_a_failure_of_the_service() {
+    async fn a_slow_handler_gets_503_as_a_service_failure() {
         let late = answer(Some(Duration::from_millis(1))).await.expect_err("is ended");
-        assert!(late.starts_with("503 Service Unavailable the handler had not answered after"), "{late}");
+        assert!(late.starts_with("503 Service Unavailable the handler did not respond within"), "{late}");
         assert_eq!(answer(Some(Duration::from_secs(10))).await, Ok(StatusCode::OK));
         assert_eq!(answer(None).await, Ok(StatusCode::OK));
     }
