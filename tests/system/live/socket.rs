@@ -71,7 +71,10 @@ fn one_that_is_in_use_is_an_error_that_names_it() {
     let _other = UnixListener::bind(&socket).expect("it can be made");
     let stopped = service().env("APP__MANAGEMENT__SOCKET", &socket).run();
     assert_eq!(stopped.code(), Some(69), "{}", stopped.stderr);
-    let expected = format!("cannot listen on {} (management.socket): another process listens there", socket.display());
+    let expected = format!(
+        "cannot listen on {} (management.socket): another process is listening on this socket",
+        socket.display()
+    );
     assert!(stopped.stderr.contains(&expected), "{}", stopped.stderr);
     assert!(exists(&socket), "it is the other one's");
 }

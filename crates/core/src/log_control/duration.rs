@@ -1,4 +1,4 @@
-//! How long an override lasts, as people write it.
+//! Parses the duration of an override.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 const MIN_DURATION: Duration = Duration::from_secs(1);
 
-/// Reads `"15m"`, `"1h30m"`, `"90s"`, or a number of seconds.
+/// Parses `"15m"`, `"1h30m"`, `"90s"`, or a number of seconds.
 ///
 /// # Errors
 /// What is allowed, when the value is not a duration, or exceeds `max`.
@@ -32,7 +32,7 @@ fn from_text(text: &str) -> Option<Duration> {
     text.parse::<SignedDuration>().ok().and_then(|duration| duration.try_into().ok())
 }
 
-/// As a person writes it.
+/// Formats a duration such as `1h 30m`.
 pub(super) fn format(duration: Duration) -> String {
     SignedDuration::try_from(duration).map_or_else(|_| format!("{} s", duration.as_secs()), |it| format!("{it:#}"))
 }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_is_written_as_people_do() {
+    fn common_duration_formats_are_accepted() {
         let day = Duration::from_secs(86_400);
         for (written, seconds) in [
             (json!("15m"), 900),
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_or_too_long_is_refused_with_what_is_allowed() {
+    fn an_invalid_duration_is_refused_with_the_allowed_range() {
         let most = Duration::from_secs(5_400);
         for other in [
             json!(""),

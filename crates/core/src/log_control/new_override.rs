@@ -25,7 +25,7 @@ const SCOPES: [&str; 3] = ["blueprint", "module", "route"];
 #[serde(transparent)]
 pub(crate) struct OverrideBody(#[garde(skip)] pub Map<String, Value>);
 
-/// An override that is requested, as far as it can be judged by itself.
+/// A requested override, validated as far as possible without the service's state.
 #[derive(Debug, PartialEq)]
 pub(super) struct NewOverride {
     pub set: LiveValues,
@@ -44,7 +44,7 @@ impl NewOverride {
     pub(super) fn parse(body: &Map<String, Value>, max: Duration) -> Result<Self, Vec<FieldError>> {
         let mut errors = FieldErrors::default();
         for key in body.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-            errors.add(key, format!("there is no such field; allowed are {}", KEYS.join(", ")));
+            errors.add(key, format!("unknown field; allowed are {}", KEYS.join(", ")));
         }
         let set = errors.set(body.get("set"));
         let lasts = match body.get("for") {
@@ -72,10 +72,10 @@ impl NewOverride {
         errors.into_result().map(|()| Self { set, scope, lasts, reason, source, fleet })
     }
 
-    /// Refuses to show more of bodies than the settings do.
+    /// Rejects body levels that record more than the settings allow.
     ///
     /// # Errors
-    /// Each field that asks for more.
+    /// Each field that exceeds the settings.
     pub(super) fn check_bodies(&self, configured: &LiveSettings) -> Result<(), Vec<FieldError>> {
         let mut errors = FieldErrors::default();
         let bodies = [
@@ -86,7 +86,7 @@ impl NewOverride {
             if let Some(body) = body.filter(|body| *body > max) {
                 let (body, max) = (body.setting(), max.setting());
                 let message = format!(
-                    "{body} shows more than the settings do: {key} is {max}; allowed is {}",
+                    "`{body}` records more than the settings allow: {key} is {max}; allowed is {}",
                     up_to(max).join(", ")
                 );
                 errors.add(&format!("set.{key}"), message);
@@ -96,14 +96,14 @@ impl NewOverride {
     }
 }
 
-/// The words that show no more than this one.
+/// The values up to and including this one.
 fn up_to(max: &str) -> Vec<&'static str> {
     let all = [ResponseLog::Off, ResponseLog::Metadata, ResponseLog::Body].map(ResponseLog::setting);
-    let end = all.iter().position(|word| *word == max).map_or(all.len(), |at| at + 1);
+    let end = all.iter().position(|value| *value == max).map_or(all.len(), |at| at + 1);
     all[..end].to_vec()
 }
 
-/// Who requests it, if the body names that, and how; as far as both can be read.
+/// The requester, if the body names one, and the channel, as far as they can be parsed.
 pub(super) fn requester(body: &Map<String, Value>) -> (Option<String>, Source) {
     let by = body.get("by").and_then(|by| text(by).ok());
     let is_command = body.get("source").is_some_and(|source| source == "command");
@@ -113,7 +113,7 @@ pub(super) fn requester(body: &Map<String, Value>) -> (Option<String>, Source) {
 /// Checks the id of an override.
 ///
 /// # Errors
-/// What is allowed.
+/// The allowed form.
 pub(super) fn check_id(id: &str) -> Result<(), FieldError> {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
     if id.is_empty() || id.len() > MAX_ID_BYTES || !id.bytes().all(is_part) {
@@ -123,10 +123,10 @@ pub(super) fn check_id(id: &str) -> Result<(), FieldError> {
     Ok(())
 }
 
-/// A text that a record can show.
+/// Checks a text for use in a record.
 ///
 /// # Errors
-/// What is allowed.
+/// The allowed form.
 pub(super) fn text(value: &Value) -> Result<String, String> {
     let allowed = || format!("allowed is a text of 1 to {MAX_TEXT_CHARS} characters without control characters");
     let text = value.as_str().map(str::trim).ok_or_else(allowed)?;
@@ -174,7 +174,7 @@ impl FieldErrors {
         let mut given = SCOPES.into_iter().filter_map(|kind| Some((kind, body.get(kind)?)));
         let Some((kind, value)) = given.next() else { return OverrideScope::Process };
         if let Some((other, _)) = given.next() {
-            self.add(other, format!("{kind} is given too; allowed is at most one of {}", SCOPES.join(", ")));
+            self.add(other, format!("`{kind}` is also set; allowed is at most one of {}", SCOPES.join(", ")));
         }
         let name = value.as_str().map(str::trim).filter(|name| !name.is_empty() && name.len() <= MAX_SCOPE_NAME_BYTES);
         let Some(name) = name.filter(|name| !name.contains(char::is_control)) else {
@@ -213,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_is_what_is_set_how_long_and_why() {
+    fn set_for_and_reason_are_required() {
         let read = parse(json!({"set": {"log.level": "debug"}, "for": "15m", "reason": " INC-421 "})).expect("is read");
         assert_eq!((read.set.level, read.lasts.as_secs(), &*read.reason), (Some(Level::Debug), 900, "INC-421"));
         assert_eq!((read.scope, read.source, read.fleet), (OverrideScope::Process, Source::Http, false));
     }
 
     #[test]
-    fn the_rest_says_where_and_who() {
+    fn optional_fields_set_scope_and_requester() {
         let full = json!({
             "set": {"log.mode": "stderr"}, "for": 60, "reason": "x", "module": "hyper-util", "fleet": true, "by": "ada",
             "source": "command",
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn one_answer_names_all_fields_that_are_wrong() {
+    fn one_response_lists_every_invalid_field() {
         assert_eq!(wrong_fields(json!({})), ["set", "for", "reason"]);
         let all = json!({
             "set": {"log.level": "loud", "log.format": "json"}, "for": "25h", "reason": "a\nb", "until": "now", "by": "",
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_of_bodies_is_shown_than_the_settings_show() {
+    fn an_override_cannot_record_more_of_bodies_than_the_settings() {
         let settings = crate::settings::Loader::new("/nonexistent")
             .flag("log.response.body", "metadata", "--set")
             .load()
@@ -268,12 +268,12 @@ mod tests {
         assert_eq!(refused[0].field, "set.log.response.body");
         assert_eq!(
             refused[0].message,
-            "redacted shows more than the settings do: log.response.body is metadata; allowed is off, metadata"
+            "`redacted` records more than the settings allow: log.response.body is metadata; allowed is off, metadata"
         );
     }
 
     #[test]
-    fn an_id_is_a_word_of_an_address() {
+    fn an_id_is_a_url_path_segment() {
         for good in ["INC-421", "a", "team:orders.debug_1"] {
             assert_eq!(check_id(good), Ok(()), "{good}");
         }

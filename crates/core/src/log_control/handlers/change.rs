@@ -29,7 +29,7 @@ use crate::time;
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SetQuery {
-    /// whether nothing is changed: the answer says what would be
+    /// Preview only: the response lists the changes, and nothing is changed
     #[param(value_type = Option<bool>)]
     dry_run: Option<String>,
 }
@@ -44,10 +44,10 @@ impl SetQuery {
     }
 }
 
-/// Sets an override, or replaces the one of this id.
+/// Sets an override, or replaces the override with this id.
 ///
-/// It applies at once, in this process alone or, with `fleet`, in all processes of the service. One that says the same again
-/// lasts longer. With `dry_run` the answer says which cells of the table and which values would change.
+/// It applies immediately, in this process or, with `fleet`, in all processes of the service. Repeating the same override
+/// extends it. With `dry_run` the response lists the policy cells and values that would change.
 #[utoipa::path(
     put,
     path = "/log/overrides/{id}",
@@ -56,24 +56,24 @@ impl SetQuery {
     params(
         ("id" = String, Path, description = "The override's name: letters, digits and . _ : -", example = "INC-421"),
         SetQuery,
-        ("if-match" = Option<String>, Header, description = "The version that the change is meant for, or *"),
+        ("if-match" = Option<String>, Header, description = "The policy version that the change expects, or *"),
     ),
     request_body = NewOverrideView,
     security(("token" = [])),
     responses(
-        (status = 200, description = "It is replaced or lasts longer; of a dry run: what would change",
+        (status = 200, description = "The override is replaced or extended; for a dry run, the changes",
             content((OverrideView = "application/json"), (PreviewView = "application/json"))),
-        (status = 201, description = "It is set", body = OverrideView),
-        (status = 400, description = "The id or the body cannot be read", body = Problem, content_type = PROBLEM),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM),
-        (status = 403, description = "No token is configured, or the request is a web page's", body = Problem,
+        (status = 201, description = "The override is set", body = OverrideView),
+        (status = 400, description = "The id or the body is malformed", body = Problem, content_type = PROBLEM),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM),
+        (status = 403, description = "No token is configured, or the request is from a web page", body = Problem,
             content_type = PROBLEM),
-        (status = 409, description = "There are too many overrides", body = Problem, content_type = PROBLEM),
-        (status = 412, description = "The version is another one", body = Problem, content_type = PROBLEM),
+        (status = 409, description = "The maximum number of overrides is reached", body = Problem, content_type = PROBLEM),
+        (status = 412, description = "The current version differs from `if-match`", body = Problem, content_type = PROBLEM),
         (status = 413, description = "The body is too large", body = Problem, content_type = PROBLEM),
-        (status = 415, description = "The body is no JSON", body = Problem, content_type = PROBLEM),
+        (status = 415, description = "The body is not JSON", body = Problem, content_type = PROBLEM),
         (status = 422, description = "Fields are invalid; `errors` lists them", body = Problem, content_type = PROBLEM),
-        (status = 503, description = "The database is away, for a fleet's override", body = Problem,
+        (status = 503, description = "The database is unavailable, for a fleet override", body = Problem,
             content_type = PROBLEM),
     )
 )]
@@ -114,15 +114,15 @@ pub(crate) async fn put(
     Ok(control.set(shown, outcome.created))
 }
 
-/// Who clears an override, and why.
+/// Query parameters of clearing an override.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ClearQuery {
-    /// who clears it, for the audit; the peer when not given
+    /// Who clears it, for the audit; defaults to the peer
     by: Option<String>,
-    /// why, for the audit
+    /// Reason, for the audit
     reason: Option<String>,
     /// Channel of the request, for the audit: http or command
     source: Option<String>,
@@ -130,7 +130,7 @@ pub(crate) struct ClearQuery {
 
 /// Clears an override.
 ///
-/// What the whole fleet shares is cleared in all its processes.
+/// A fleet override is cleared in all processes.
 #[utoipa::path(
     delete,
     path = "/log/overrides/{id}",
@@ -139,19 +139,19 @@ pub(crate) struct ClearQuery {
     params(
         ("id" = String, Path, description = "The override's name", example = "INC-421"),
         ClearQuery,
-        ("if-match" = Option<String>, Header, description = "The version that the change is meant for, or *"),
+        ("if-match" = Option<String>, Header, description = "The policy version that the change expects, or *"),
     ),
     security(("token" = [])),
     responses(
-        (status = 204, description = "It is cleared"),
-        (status = 400, description = "The id cannot be read", body = Problem, content_type = PROBLEM),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM),
-        (status = 403, description = "No token is configured, or the request is a web page's", body = Problem,
+        (status = 204, description = "The override is cleared"),
+        (status = 400, description = "The id is malformed", body = Problem, content_type = PROBLEM),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM),
+        (status = 403, description = "No token is configured, or the request is from a web page", body = Problem,
             content_type = PROBLEM),
-        (status = 404, description = "There is no such override", body = Problem, content_type = PROBLEM),
-        (status = 412, description = "The version is another one", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "There is no override with this id", body = Problem, content_type = PROBLEM),
+        (status = 412, description = "The current version differs from `if-match`", body = Problem, content_type = PROBLEM),
         (status = 422, description = "A parameter is invalid", body = Problem, content_type = PROBLEM),
-        (status = 503, description = "The database is away, for a fleet's override", body = Problem,
+        (status = 503, description = "The database is unavailable, for a fleet override", body = Problem,
             content_type = PROBLEM),
     )
 )]
@@ -186,7 +186,7 @@ pub(crate) async fn clear(
     {
         return Ok(HttpResponse::NoContent().finish());
     }
-    // This process may not have heard of it yet.
+    // A fleet override may not have reached this process yet.
     let is_shared = control.pipeline.snapshot().overrides.iter().any(|it| it.fleet && it.id == id);
     match control.fleet.clear(&id, &by).await {
         Ok(true) => Ok(HttpResponse::NoContent().finish()),
@@ -196,12 +196,12 @@ pub(crate) async fn clear(
 }
 
 impl LogControlState {
-    /// 201 or 200, with the override.
+    /// The response with the override: 201 when it is new, otherwise 200.
     fn set(&self, mut shown: Map<String, Value>, created: bool) -> HttpResponse {
         let version = self.pipeline.snapshot().version;
         shown.insert("version".to_owned(), version.into());
-        let answer = if created { HttpResponse::Created() } else { HttpResponse::Ok() };
-        versioned(answer, version).json(shown)
+        let response = if created { HttpResponse::Created() } else { HttpResponse::Ok() };
+        versioned(response, version).json(shown)
     }
 
     fn check_version(&self, expected: Option<u64>) -> Result<()> {
@@ -233,6 +233,6 @@ fn override_of(id: String, new: NewOverride, by: String) -> Override {
 }
 
 fn check_id(id: &str) -> Result<()> {
-    let unreadable = |field| Problem::bad_request("the path cannot be read").with_fields(vec![field]);
+    let unreadable = |field| Problem::bad_request("invalid path").with_fields(vec![field]);
     new_override::check_id(id).map_err(unreadable)
 }

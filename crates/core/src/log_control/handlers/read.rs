@@ -1,4 +1,4 @@
-//! Reading what is on.
+//! Reading the logging policy in effect.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
@@ -18,10 +18,10 @@ use crate::log_control::scope::check_route;
 use crate::log_control::state::{LogControl, LogControlState};
 use crate::log_control::views::{FleetView, LogView, TableView};
 
-/// What is on now.
+/// The logging policy in effect.
 ///
-/// The settings' values, the values in effect, and the overrides between the two. `effective` is for a record of no
-/// blueprint, module or route.
+/// The configured values, the values in effect, and the overrides that cause the difference. `effective` applies to a record
+/// without a blueprint, module or route.
 #[utoipa::path(
     get,
     path = "/log",
@@ -29,8 +29,8 @@ use crate::log_control::views::{FleetView, LogView, TableView};
     tag = "log",
     security(("token" = []), ()),
     responses(
-        (status = 200, description = "What is on", body = LogView, headers(("etag" = String, description = "The version"))),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM),
+        (status = 200, description = "The policy in effect", body = LogView, headers(("etag" = String, description = "The policy version"))),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM),
     )
 )]
 pub(crate) async fn show(control: Data<LogControl>) -> HttpResponse {
@@ -38,26 +38,26 @@ pub(crate) async fn show(control: Data<LogControl>) -> HttpResponse {
     versioned(HttpResponse::Ok(), snapshot.version).json(snapshot.to_json())
 }
 
-/// The kind of record that the table is for.
+/// Query parameters: the records for which the table is returned.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExplainQuery {
-    /// of a request of this blueprint
+    /// Records of requests of this blueprint
     #[param(example = "orders")]
     blueprint: Option<String>,
-    /// made by this crate or module
+    /// Records of this crate or module
     #[param(example = "blueprint_orders::store")]
     module: Option<String>,
-    /// of a request of this route
+    /// Records of requests of this route
     #[param(example = "GET /orders/{id}")]
     route: Option<String>,
 }
 
-/// The table in force.
+/// The policy table in effect.
 ///
-/// Which record goes where: of the whole process, or of a blueprint, module or route.
+/// The destinations of each record, for the process or for a blueprint, module or route.
 #[utoipa::path(
     get,
     path = "/log/explain",
@@ -66,9 +66,9 @@ pub(crate) struct ExplainQuery {
     params(ExplainQuery),
     security(("token" = []), ()),
     responses(
-        (status = 200, description = "The table", body = TableView, headers(("etag" = String, description = "The version"))),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM),
-        (status = 422, description = "There is no such blueprint or route", body = Problem, content_type = PROBLEM),
+        (status = 200, description = "The policy table", body = TableView, headers(("etag" = String, description = "The policy version"))),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM),
+        (status = 422, description = "The blueprint or route is unknown", body = Problem, content_type = PROBLEM),
     )
 )]
 pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<ExplainQuery>) -> Result {
@@ -77,7 +77,7 @@ pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<Expla
     let origin = control.origin(&scope, module.as_deref())?;
     let snapshot = control.pipeline.effective().load_full();
     let policy = |origin: &Origin<'_>| snapshot.in_force(origin).policy;
-    // A module's lines may have a level of their own, by `log.levels`.
+    // `log.levels` may set a level for the module's log events alone.
     let lines = module.is_some().then(|| policy(&Origin { is_line: true, ..origin }));
     Ok(versioned(HttpResponse::Ok(), snapshot.version)
         .json(ExplainOutput::from(table(&policy(&origin), lines.as_ref()))))
@@ -86,16 +86,16 @@ pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<Expla
 fn table(policy: &Policy, lines: Option<&Policy>) -> Explanation {
     let mut table = Explanation::of(policy);
     if let Some(lines) = lines {
-        let of_lines = Explanation::of(lines).rows.into_iter().filter(|row| row.kind == Kind::Line);
+        let line_rows = Explanation::of(lines).rows.into_iter().filter(|row| row.kind == Kind::Line);
         let others = table.rows.into_iter().filter(|row| row.kind != Kind::Line);
-        table.rows = of_lines.chain(others).collect();
+        table.rows = line_rows.chain(others).collect();
     }
     table
 }
 
-/// How far the processes of the service are.
+/// The versions that the processes of the service have applied.
 ///
-/// The version of the overrides that they share, and the one that each of them has applied.
+/// The version of the shared overrides, and the version that each process has applied.
 #[utoipa::path(
     get,
     path = "/log/fleet",
@@ -104,8 +104,8 @@ fn table(policy: &Policy, lines: Option<&Policy>) -> Explanation {
     security(("token" = []), ()),
     responses(
         (status = 200, description = "The processes", body = FleetView),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM),
-        (status = 503, description = "The database is away", body = Problem, content_type = PROBLEM),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM),
+        (status = 503, description = "The database is unavailable", body = Problem, content_type = PROBLEM),
     )
 )]
 pub(crate) async fn fleet(control: Data<LogControl>) -> Result {
