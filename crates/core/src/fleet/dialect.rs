@@ -1,13 +1,13 @@
-//! What the two databases do not have in common: how the time is written in a statement, and whether they notify.
+//! SQL differences between the two databases: the current time, and notifications.
 
 use crate::database::Database;
 
-/// The database's clock.
+/// The SQL dialect of a database.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SqlDialect {
-    /// The time of the statement, not of its transaction, as a column has it.
+    /// The time of the statement, not of its transaction, in the format of the columns.
     pub now: &'static str,
-    /// Whether the database notifies of a change.
+    /// Whether the database sends notifications of changes.
     pub notifies: bool,
 }
 
@@ -15,7 +15,7 @@ impl SqlDialect {
     pub(super) fn of(database: &Database) -> Self {
         match database.kind() {
             "postgres" => Self { now: "clock_timestamp()", notifies: true },
-            // With the three decimals that it has, and three more, as times are stored.
+            // SQLite has milliseconds; three zeros give the six decimals of stored times.
             _ => Self { now: "strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')", notifies: false },
         }
     }

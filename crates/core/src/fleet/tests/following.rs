@@ -1,13 +1,13 @@
-//! How processes follow, and know of each other.
+//! How processes receive changes, and know of each other.
 
 use super::*;
 use crate::database::Executor as _;
 
 on_both_databases! {
-    each_process_says_how_far_it_is => each_process_says_how_far_it_is_on_sqlite, each_process_says_how_far_it_is_on_postgres;
+    each_process_reports_its_version => each_process_reports_its_version_on_sqlite, each_process_reports_its_version_on_postgres;
 }
 
-async fn each_process_says_how_far_it_is(shared_database: &TestDatabase) {
+async fn each_process_reports_its_version(shared_database: &TestDatabase) {
     let (here, there) =
         (Process::start(shared_database, SHORT_POLL).await, Process::start(shared_database, SHORT_POLL).await);
     let select = "SELECT count(*) FROM log_processes";
@@ -32,20 +32,20 @@ async fn each_process_says_how_far_it_is(shared_database: &TestDatabase) {
     assert_eq!(status.processes.len(), 1, "{status:?}");
     let stopped = there.fleet.put(new("b", "debug", HOUR)).await.expect_err("it follows no more");
     assert!(matches!(stopped, FleetError::Unavailable(_)), "{stopped}");
-    // The old row goes with a change, which writes this process's.
+    // The old row is deleted with the next write of this process's row.
     here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
     here.fleet.status().await.expect("it answers");
     assert_eq!(rows().await, 1);
 }
 
 #[actix_web::test]
-async fn a_notification_is_followed_at_once() {
+async fn a_notification_triggers_an_immediate_poll() {
     let shared_database = TestDatabase::server();
     let mut processes = Vec::new();
     for _ in 0..8 {
         processes.push(Process::start(&shared_database, LONG_POLL).await);
     }
-    // Each listens as soon as it has looked once.
+    // Each process listens after its first poll.
     let listening = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%cyanotype_log'
         AND datname = current_database() AND state = 'idle' AND query NOT LIKE 'LISTEN%'";
     let began = Instant::now();
@@ -60,7 +60,7 @@ async fn a_notification_is_followed_at_once() {
 }
 
 #[actix_web::test]
-async fn a_change_without_a_notification_is_found_by_the_look() {
+async fn a_poll_finds_a_change_without_a_notification() {
     let shared_database = TestDatabase::server();
     let here = Process::start(&shared_database, Duration::from_secs(1)).await;
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");

@@ -1,4 +1,4 @@
-//! Connections that end, a pool without a free connection, and a server that is away.
+//! Closed connections, an exhausted pool, and an unavailable server.
 
 use super::*;
 use crate::database::Executor as _;
@@ -7,7 +7,7 @@ const KILL: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activit
     WHERE application_name LIKE '%cyanotype_log' AND datname = current_database()";
 
 #[actix_web::test]
-async fn one_whose_connection_ends_makes_another_and_follows() {
+async fn a_closed_connection_is_replaced() {
     let shared_database = TestDatabase::server();
     let (here, there) = (
         Process::start(&shared_database, Duration::from_secs(1)).await,
@@ -25,7 +25,7 @@ async fn one_whose_connection_ends_makes_another_and_follows() {
 }
 
 #[actix_web::test]
-async fn an_exhausted_pool_delays_no_override() {
+async fn an_exhausted_pool_does_not_delay_overrides() {
     let shared_database = TestDatabase::server();
     let here = Process::start(&shared_database, Duration::from_secs(1)).await;
     let (mut transaction, open) = here.database.begin().await.expect("the only connection");
@@ -38,7 +38,7 @@ async fn an_exhausted_pool_delays_no_override() {
 }
 
 #[actix_web::test]
-async fn while_the_database_is_away_nothing_changes_and_then_it_is_followed_again() {
+async fn polling_resumes_after_a_database_outage() {
     let mut server = Postgres::start_own();
     let shared_database = TestDatabase::Server(server.database());
     let (here, there) =
@@ -46,15 +46,15 @@ async fn while_the_database_is_away_nothing_changes_and_then_it_is_followed_agai
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     until("the other one", || there.version() == Some(1)).await;
     server.stop();
-    let away = here.fleet.put(new("b", "error", HOUR)).await.expect_err("it is away");
+    let away = here.fleet.put(new("b", "error", HOUR)).await.expect_err("it is unavailable");
     assert!(matches!(away, FleetError::Unavailable(DatabaseError::Unavailable(_))), "{away}");
-    here.fleet.clear("a", "ada").await.expect_err("it is away");
-    here.fleet.status().await.expect_err("it is away");
+    here.fleet.clear("a", "ada").await.expect_err("it is unavailable");
+    here.fleet.status().await.expect_err("it is unavailable");
     for process in [&here, &there] {
         assert_eq!((process.version(), process.level()), (Some(1), Level::Debug));
     }
     here.audit();
-    // What expires does so without it.
+    // Overrides expire without the database.
     assert!(here.pipeline.expire_overrides().is_some());
     server.restart();
     let began = Instant::now();
