@@ -1,23 +1,23 @@
-//! The first bytes of a body that passes, and how many it has.
+//! The first bytes of a body, and its size.
 
 use actix_web::web::Bytes;
 
-/// Keeps the beginning of a body, up to a limit.
+/// Collects the beginning of a body up to a limit, and counts its bytes.
 #[derive(Debug, Default)]
 pub(crate) struct BodyPrefix {
-    /// As it came, shared with who sends it, while there is no second chunk.
+    /// The first chunk, shared with the sender, until a second one arrives.
     first: Bytes,
-    /// The first chunk and those after it.
+    /// The first chunk and the following ones.
     joined: Vec<u8>,
     limit: usize,
-    /// Bytes that have gone by.
+    /// Number of bytes so far.
     pub size: u64,
-    /// Whether the body has come to its end.
+    /// Whether the body has ended.
     pub ended: bool,
 }
 
 impl BodyPrefix {
-    /// `wanted` is the most bytes of the beginning that are kept.
+    /// `limit` is the maximum number of stored bytes.
     pub(super) fn new(limit: usize) -> Self {
         Self { limit, ..Self::default() }
     }
@@ -38,7 +38,7 @@ impl BodyPrefix {
         self.joined.extend_from_slice(&chunk[..room]);
     }
 
-    /// A body that is there in one piece: whatever of it is shown, all of it may be read.
+    /// Adds a body that is available in one piece. It is stored completely, at no cost, so that redaction can read all of it.
     pub(super) fn push_complete(&mut self, body: &Bytes) {
         self.size += body.len() as u64;
         if self.limit > 0 {
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_beginning_is_kept_and_the_rest_counted() {
+    fn the_beginning_is_stored_and_the_rest_is_counted() {
         let mut prefix = BodyPrefix::new(5);
         for (chunk, beginning) in [("", ""), ("ab", "ab"), ("cd", "abcd"), ("ef", "abcde"), ("g", "abcde")] {
             prefix.push(&Bytes::from_static(chunk.as_bytes()));
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_in_one_piece_is_kept_whole_or_not_at_all() {
+    fn a_body_in_one_piece_is_stored_completely_or_not_at_all() {
         let body = Bytes::from_static(b"abcdef");
         for (limit, beginning) in [(0, &b""[..]), (1, b"abcdef"), (100, b"abcdef")] {
             let mut prefix = BodyPrefix::new(limit);

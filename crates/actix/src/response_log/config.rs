@@ -3,7 +3,7 @@ use cyanotype_telemetry::settings::Log;
 use super::Rules;
 use crate::client_address::ClientAddressResolver;
 
-/// What is recorded of responses and of their requests, as far as it does not change while the service runs.
+/// The part of the response-log configuration that is fixed at start.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(super) rules: Rules,
@@ -14,7 +14,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// As these settings have it, with these rules for single routes.
+    /// The configuration from these settings, with these rules for blueprints and routes.
     #[must_use]
     pub fn new(log: &Log, clients: ClientAddressResolver, rules: Rules) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! A response's body on its way out: chunks pass as they come, and no more of them is stored than the record shows.
+//! The body of a logged response: chunks pass unchanged and immediately, and only the recorded part is stored.
 
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +20,7 @@ pin_project! {
     pub struct LoggedBody<B> {
         #[pin]
         body: Body<B>,
-        // `None` where nothing is recorded. Boxed: layers outside move the body about.
+        // `None` when nothing is recorded. Boxed, because outer layers move the body.
         exchange: Option<Box<Exchange>>,
     }
 }
@@ -28,14 +28,14 @@ pin_project! {
 pin_project! {
     #[project = BodyProjection]
     enum Body<B> {
-        // All of it, as most bodies are.
+        // The complete body, the most common case.
         Complete { bytes: Bytes },
         Streaming { #[pin] body: B },
     }
 }
 
 impl<B: MessageBody> LoggedBody<B> {
-    /// `exchange` is `None` where the body is not recorded.
+    /// `exchange` is `None` when the body is not recorded.
     pub(super) fn of(body: B, exchange: Option<Box<Exchange>>) -> Self {
         let Some(exchange) = exchange else { return Self::passthrough(body) };
         let body = match body.size() {
@@ -98,7 +98,7 @@ impl<B: MessageBody> MessageBody for LoggedBody<B> {
     }
 }
 
-/// The body is made outside the handler's future, but for the same request.
+/// Polls the body within its request, because the body is polled outside the handler's future.
 fn poll_observed<B: MessageBody>(
     body: Pin<&mut B>,
     exchange: &mut Exchange,
@@ -121,10 +121,10 @@ fn poll_observed<B: MessageBody>(
             exchange.report(Failure::of_body(&*error));
             Poll::Ready(Some(Err(error)))
         }
-        // The panic hook has reported it; the connection ends, since the status has gone out.
+        // The panic hook has reported the panic. The status has been sent, so the connection must end.
         Err(_) => {
             exchange.end(Outcome::Error);
-            Poll::Ready(Some(Err("the body's stream panicked".into())))
+            Poll::Ready(Some(Err("the body stream panicked".into())))
         }
     })
 }

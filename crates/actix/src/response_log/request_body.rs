@@ -1,4 +1,4 @@
-//! A request's body on its way in, observed as the handler reads it; nothing is read that the handler does not read.
+//! The body of a logged request. It is observed while the handler reads it; nothing else is read.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -15,17 +15,17 @@ use futures_util::Stream;
 use super::body_prefix::BodyPrefix;
 use crate::content_type::ContentType;
 
-/// What the record of a response shows of the request's body.
+/// The observed request body, for the record of the response.
 #[derive(Debug)]
 pub(super) struct RequestBody {
-    /// How much of it is observed.
+    /// The detail that is observed.
     pub log: ResponseLog,
     pub content_type: ContentType,
     pub prefix: Rc<RefCell<BodyPrefix>>,
 }
 
 impl RequestBody {
-    /// Puts itself in the way of the request's body, if there is one and `log` is not off.
+    /// Wraps the payload of the request, if there is one and `log` is not off.
     pub(super) fn observe(request: &mut ServiceRequest, log: ResponseLog, max_bytes: usize) -> Option<Self> {
         if log == ResponseLog::Off {
             return None;

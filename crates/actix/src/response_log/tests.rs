@@ -1,4 +1,4 @@
-//! The wrapper around real handlers, with sinks in memory.
+//! The middleware around real handlers, with in-memory sinks.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -23,7 +23,7 @@ use super::*;
 use crate::client_address::ClientAddressResolver;
 use crate::test_support::{self, Fixture, SentEvent};
 
-/// An error whose response says that it needs no report.
+/// An error whose response needs no report.
 #[derive(Debug)]
 enum MarkedError {
     Reported,
@@ -51,31 +51,31 @@ impl actix_web::ResponseError for MarkedError {
 
 const MAX_CHUNKS: usize = 1000;
 
-/// A service of one wrapper and some routes.
+/// A service with the middleware and some routes.
 struct TestService {
     fixture: Fixture,
     config: Config,
 }
 
-/// What is done with the response's body.
+/// How the response body is read.
 #[derive(Clone, Copy)]
 enum ReadMode {
-    /// Chunks are read until the end.
+    /// All chunks, until the end.
     ToTheEnd,
-    /// So many chunks are read, and then the client leaves.
+    /// This number of chunks; then the client disconnects.
     Chunks(usize),
-    /// A layer outside takes all of it at once, where it can.
+    /// The complete body at once, where possible, as outer layers do.
     AtOnce,
 }
 
-/// The response as a client sees it, and what was recorded.
+/// The response as received by a client, and the recorded output.
 struct Observed {
     status: u16,
     body: String,
     body_failed: bool,
-    /// The record of the response, if there is one.
+    /// The response record, if there is one.
     record: Option<Value>,
-    /// The other lines.
+    /// The other records.
     lines: Vec<Value>,
     events: Vec<SentEvent>,
 }
@@ -95,7 +95,7 @@ impl Observed {
         (text("level"), text("outcome"), self.field("http.response.body.size").as_u64().expect("a number"))
     }
 
-    /// Content, and whether it is truncated; `None` where no content is shown.
+    /// Content, and whether it is truncated; `None` without content.
     fn content(&self) -> Option<(&str, bool)> {
         let text = self.field("http.response.body.content").as_str()?;
         Some((text, self.field("http.response.body.truncated").as_bool().expect("whether")))
@@ -129,7 +129,7 @@ impl TestService {
         > + use<R>,
     > {
         let logger = ResponseLogger::new(self.fixture.pipeline, self.config.clone());
-        // An error that passes the wrapper, as one from a layer inside does.
+        // An error from an inner layer, which passes through the middleware.
         let failing = async |request: ServiceRequest, next: actix_web::middleware::Next<BoxBody>| match request.path() {
             "/error/500" => Err(ErrorInternalServerError("no stock")),
             "/error/404" => Err(ErrorNotFound("no such order")),
@@ -156,10 +156,10 @@ impl TestService {
             }
             Err(error) => (error.as_response_error().status_code(), String::new(), false),
         };
-        self.observed(status, body, body_failed)
+        self.observe(status, body, body_failed)
     }
 
-    fn observed(&self, status: StatusCode, body: String, body_failed: bool) -> Observed {
+    fn observe(&self, status: StatusCode, body: String, body_failed: bool) -> Observed {
         let test_support::SinkOutput { lines, events } = self.fixture.output();
         let (mut records, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line["kind"] == "response");
         let record = records.pop();
@@ -167,8 +167,8 @@ impl TestService {
         Observed { status: status.as_u16(), body, body_failed, record, lines, events }
     }
 
-    /// The response to a GET of a handler that returns this one, read to its end.
-    async fn answer(&self, respond: fn() -> HttpResponse) -> Observed {
+    /// Sends a GET to a handler with this response, and reads it to the end.
+    async fn respond(&self, respond: fn() -> HttpResponse) -> Observed {
         self.read(respond, ReadMode::ToTheEnd).await
     }
 
@@ -180,7 +180,7 @@ impl TestService {
     }
 }
 
-/// Reads a body as far as is wanted; whether its stream failed.
+/// Reads a body in this mode. Returns its text, and whether the stream failed.
 async fn read(body: LoggedBody<BoxBody>, mode: ReadMode) -> (String, bool) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (body, most) = match mode {
@@ -207,13 +207,13 @@ async fn read(body: LoggedBody<BoxBody>, mode: ReadMode) -> (String, bool) {
     (text(&all), false)
 }
 
-/// A response whose body comes in these chunks.
+/// A response that streams these chunks.
 fn streamed(chunks: &'static [&'static str]) -> HttpResponse {
     let chunks = stream::iter(chunks).map(|chunk| Ok::<_, Infallible>(Bytes::from_static(chunk.as_bytes())));
     HttpResponse::Ok().content_type("application/json").body(BodyStream::new(chunks))
 }
 
-/// The same with its size in the head.
+/// The same, with the size in the head.
 fn sized(chunks: &'static [&'static str], size: u64) -> HttpResponse {
     let chunks = stream::iter(chunks).map(|chunk| Ok::<_, Infallible>(Bytes::from_static(chunk.as_bytes())));
     HttpResponse::Ok().content_type("application/json").body(SizedStream::new(size, chunks))
@@ -230,7 +230,7 @@ fn ok() -> HttpResponse {
 }
 
 #[actix_web::test]
-async fn a_response_is_recorded_with_what_its_request_was() {
+async fn a_response_is_recorded_with_its_request() {
     let service = service(&[]);
     let routes = |config: &mut ServiceConfig| {
         config.route("/orders/{id}", web::get().to(async || ok()));
@@ -261,17 +261,17 @@ async fn a_response_is_recorded_with_what_its_request_was() {
 }
 
 #[actix_web::test]
-async fn a_content_type_is_shown_as_it_is_and_redacted() {
+async fn content_type_and_coding_are_recorded() {
     let service = service(&[]);
-    let observed = service.answer(|| HttpResponse::Ok().content_type("text/plain; a=b").body("hello")).await;
+    let observed = service.respond(|| HttpResponse::Ok().content_type("text/plain; a=b").body("hello")).await;
     assert_eq!(observed.field("http.response.header.content-type"), &json!(["text/plain; a=b"]));
     assert_eq!(observed.content(), Some(("hello", false)));
     let observed =
-        service.answer(|| HttpResponse::Ok().insert_header(("content-type", &b"a/b\xff"[..])).body("x")).await;
+        service.respond(|| HttpResponse::Ok().insert_header(("content-type", &b"a/b\xff"[..])).body("x")).await;
     assert_eq!(observed.field("http.response.header.content-type"), &json!(["a/b\u{fffd}"]));
-    assert_eq!(observed.content(), None, "it is no text");
+    assert_eq!(observed.content(), None, "not a text type");
     let coded = || HttpResponse::Ok().content_type("text/plain").insert_header(("content-encoding", "br")).body("x");
-    let observed = service.answer(coded).await;
+    let observed = service.respond(coded).await;
     assert_eq!(observed.field("http.response.header.content-encoding"), &json!(["br"]));
     assert_eq!(observed.content(), None);
 }
@@ -279,7 +279,7 @@ async fn a_content_type_is_shown_as_it_is_and_redacted() {
 #[actix_web::test]
 async fn the_level_follows_the_status_and_the_outcome() {
     let service = service(&[]);
-    let level = async |respond: fn() -> HttpResponse| service.answer(respond).await.end().0.to_owned();
+    let level = async |respond: fn() -> HttpResponse| service.respond(respond).await.end().0.to_owned();
     assert_eq!(level(|| HttpResponse::Ok().finish()).await, "info");
     assert_eq!(level(|| HttpResponse::Found().finish()).await, "info");
     assert_eq!(level(|| HttpResponse::NotFound().finish()).await, "warning");
@@ -294,9 +294,9 @@ async fn the_level_follows_the_status_and_the_outcome() {
 }
 
 #[actix_web::test]
-async fn a_plain_5xx_is_an_uncaught_failure_and_its_event_tells_of_the_response() {
+async fn a_plain_5xx_is_uncaught_with_the_response_as_breadcrumb() {
     let service = service(&[]);
-    let observed = service.answer(|| HttpResponse::BadGateway().body("broken")).await;
+    let observed = service.respond(|| HttpResponse::BadGateway().body("broken")).await;
     assert_eq!(observed.end(), ("error", "complete", 6));
     let ([line], [event]) = (&observed.lines[..], &observed.events[..]) else {
         panic!("{:?} {:?}", observed.lines, observed.events)
@@ -312,7 +312,7 @@ async fn a_plain_5xx_is_an_uncaught_failure_and_its_event_tells_of_the_response(
 }
 
 #[actix_web::test]
-async fn what_is_reported_or_refused_is_no_further_failure() {
+async fn a_reported_or_refused_response_is_not_a_failure() {
     let service = service(&[("log.flood.window_s", "3600")]);
     let reported = || {
         let mut response = HttpResponse::InternalServerError().finish();
@@ -320,7 +320,7 @@ async fn what_is_reported_or_refused_is_no_further_failure() {
         response
     };
     for respond in [reported, refused, || HttpResponse::NotFound().finish(), ok] {
-        let observed = service.answer(respond).await;
+        let observed = service.respond(respond).await;
         assert!(observed.lines.is_empty() && observed.events.is_empty(), "{:?}", observed.record);
     }
     service.fixture.pipeline.finish(Instant::now() + Duration::from_secs(10));
@@ -330,7 +330,7 @@ async fn what_is_reported_or_refused_is_no_further_failure() {
 }
 
 #[actix_web::test]
-async fn an_error_that_passes_is_recorded_as_the_response_that_it_becomes() {
+async fn an_error_is_recorded_as_its_response() {
     let service = service(&[("log.flood.window_s", "3600")]);
     let send = async |method: Method, path: &str| {
         let request = TestRequest::with_uri(path).method(method);
@@ -359,7 +359,7 @@ async fn an_error_that_passes_is_recorded_as_the_response_that_it_becomes() {
 }
 
 #[actix_web::test]
-async fn a_body_is_recorded_however_it_is_read() {
+async fn a_body_is_recorded_in_every_read_mode() {
     let service = service(&[]);
     for reading in [ReadMode::ToTheEnd, ReadMode::AtOnce] {
         let observed = service.read(ok, reading).await;
@@ -379,7 +379,7 @@ async fn a_body_is_recorded_however_it_is_read() {
 }
 
 #[actix_web::test]
-async fn a_body_says_its_size() {
+async fn the_body_size_is_unchanged() {
     let service = service(&[]);
     let app = |respond: fn() -> HttpResponse| {
         service.app(move |config| {
@@ -399,7 +399,7 @@ async fn a_body_says_its_size() {
 }
 
 #[actix_web::test]
-async fn a_client_that_leaves_aborts_what_it_has_not_received() {
+async fn a_client_disconnect_aborts_an_incomplete_response() {
     let service = service(&[]);
     let end = async |respond: fn() -> HttpResponse, chunks: usize| {
         let observed = service.read(respond, ReadMode::Chunks(chunks)).await;
@@ -412,10 +412,10 @@ async fn a_client_that_leaves_aborts_what_it_has_not_received() {
     assert_eq!(end(ok, 1).await, complete(7));
     assert_eq!(end(|| streamed(&["ab", "cd"]), 0).await, aborted(0));
     assert_eq!(end(|| streamed(&["ab", "cd"]), 1).await, aborted(2));
-    assert_eq!(end(|| streamed(&["ab", "cd"]), 2).await, aborted(4), "its end has not come");
+    assert_eq!(end(|| streamed(&["ab", "cd"]), 2).await, aborted(4), "the end is pending");
     assert_eq!(end(|| streamed(&["ab", "cd"]), 3).await, complete(4));
     assert_eq!(end(|| sized(&["ab", "cd"], 4), 1).await, aborted(2));
-    assert_eq!(end(|| sized(&["ab", "cd"], 4), 2).await, complete(4), "all of it has been sent");
+    assert_eq!(end(|| sized(&["ab", "cd"], 4), 2).await, complete(4), "the body is complete");
     assert_eq!(end(|| HttpResponse::Ok().finish(), 0).await, complete(0));
     fn empty() -> impl futures_util::Stream<Item = Result<Bytes, Infallible>> + 'static {
         stream::pending()
@@ -426,34 +426,34 @@ async fn a_client_that_leaves_aborts_what_it_has_not_received() {
 }
 
 #[actix_web::test]
-async fn a_part_of_a_body_is_redacted_as_a_part() {
+async fn an_incomplete_body_is_redacted() {
     let mut service = service(&[]);
     let part = || streamed(&["{\"password\":\"hunter", "2\"}"]);
     let observed = service.read(part, ReadMode::Chunks(1)).await;
     let (text, _) = observed.content().expect("a content");
     assert!(text.contains("[redacted]") && !text.contains("hunter"), "{text}");
 
-    // No more than the beginning is stored.
+    // Only the beginning is stored.
     service.config.max_bytes = 16;
-    let observed = service.answer(part).await;
+    let observed = service.respond(part).await;
     let (text, truncated) = observed.content().expect("a content");
     assert!(truncated && text.starts_with("{\"password\"") && !text.contains("hunter"), "{text}");
-    let observed = service.answer(|| streamed(&["[1,2,3,4,", "5,6,7,8,9,10]"])).await;
+    let observed = service.respond(|| streamed(&["[1,2,3,4,", "5,6,7,8,9,10]"])).await;
     assert_eq!((observed.content(), observed.end().2), (Some(("[1,2,3,4,5,6,7,8", true)), 22));
-    // What is there in one piece is read as a whole, and shown in part.
+    // A body in one piece is redacted completely, and recorded up to the limit.
     let observed =
-        service.answer(|| HttpResponse::Ok().content_type("application/json").body("[1,2,3,4,5,6,7,8,9]")).await;
+        service.respond(|| HttpResponse::Ok().content_type("application/json").body("[1,2,3,4,5,6,7,8,9]")).await;
     assert_eq!(observed.content(), Some(("[1,2,3,4,5,6,7,8", true)));
 }
 
 #[actix_web::test]
-async fn a_body_whose_stream_fails_is_an_error() {
+async fn a_failing_body_stream_is_an_error() {
     let service = service(&[]);
     let failing = || {
         let chunks = stream::iter([Ok(Bytes::from_static(b"ab")), Err(std::io::Error::other("the disk is gone"))]);
         HttpResponse::Ok().body(BodyStream::new(chunks))
     };
-    let observed = service.answer(failing).await;
+    let observed = service.respond(failing).await;
     assert_eq!((observed.body.as_str(), observed.body_failed, observed.end()), ("ab", true, ("error", "error", 2)));
     let ([line], [event]) = (&observed.lines[..], &observed.events[..]) else {
         panic!("{:?} {:?}", observed.lines, observed.events)
@@ -463,19 +463,19 @@ async fn a_body_whose_stream_fails_is_an_error() {
 }
 
 #[actix_web::test]
-async fn a_body_whose_stream_panics_is_an_error_that_the_hook_reports() {
+async fn a_panicking_body_stream_is_reported_by_the_panic_hook() {
     let service = service(&[]);
     let panicking = || {
         let chunks = stream::poll_fn(|_| -> Poll<Option<Result<Bytes, Infallible>>> { panic!("in the stream") });
         HttpResponse::Ok().body(BodyStream::new(chunks))
     };
-    let observed = service.answer(panicking).await;
+    let observed = service.respond(panicking).await;
     assert_eq!((observed.body_failed, observed.end()), (true, ("error", "error", 0)));
     assert!(observed.lines.is_empty(), "{:?}", observed.lines);
 }
 
 #[actix_web::test]
-async fn a_body_is_made_for_its_request() {
+async fn a_body_stream_is_polled_within_its_request() {
     let service = service(&[]);
     let found = Rc::new(RefCell::new(Vec::new()));
     let inner = Rc::clone(&found);
@@ -511,7 +511,7 @@ async fn the_body_of_a_response_to_head_is_not_recorded() {
 }
 
 #[actix_web::test]
-async fn a_handler_that_never_answers_is_recorded_when_it_is_dropped() {
+async fn a_pending_handler_is_recorded_when_dropped() {
     let service = service(&[]);
     let app = init_service(service.app(|config| {
         config.route("/", web::get().to(async || std::future::pending::<HttpResponse>().await));
@@ -521,18 +521,18 @@ async fn a_handler_that_never_answers_is_recorded_when_it_is_dropped() {
     let mut answer = Box::pin(app.call(TestRequest::default().to_request()));
     assert!((&mut answer).now_or_never().is_none());
     drop(answer);
-    let observed = service.observed(StatusCode::OK, String::new(), false);
+    let observed = service.observe(StatusCode::OK, String::new(), false);
     assert_eq!((observed.end(), observed.field("message")), (("info", "aborted", 0), &json!("GET / aborted")));
 
-    // Without a layer that catches panics.
+    // Without a middleware that catches panics.
     let answer = || app.call(TestRequest::with_uri("/panic").to_request()).now_or_never();
     assert!(catch_unwind(AssertUnwindSafe(answer)).is_err());
-    let observed = service.observed(StatusCode::OK, String::new(), false);
+    let observed = service.observe(StatusCode::OK, String::new(), false);
     assert_eq!((observed.end(), observed.field("message")), (("error", "error", 0), &json!("GET /panic error")));
 }
 
 #[actix_web::test]
-async fn the_settings_say_which_bodies_are_shown() {
+async fn settings_select_the_recorded_bodies() {
     let error = || HttpResponse::BadRequest().content_type("application/json").body("[]");
     let unreadable = || HttpResponse::Ok().content_type("application/octet-stream").body("[]");
     let switching = || HttpResponse::SwitchingProtocols().content_type("text/plain").body("[]");
@@ -547,14 +547,14 @@ async fn the_settings_say_which_bodies_are_shown() {
         (&[("log.response.body_from_status", "401")], error, None),
     ] {
         let service = service(own);
-        let observed = service.answer(respond).await;
+        let observed = service.respond(respond).await;
         assert_eq!(observed.content(), content, "{own:?}");
         assert_ne!(observed.field("http.response.body.size"), &json!(0), "its size is known");
     }
 }
 
 #[actix_web::test]
-async fn responses_are_left_out_as_the_settings_have_it() {
+async fn settings_select_the_recorded_responses() {
     let failed = || HttpResponse::NotFound().finish();
     for (own, respond, recorded) in [
         (&[("log.response.body", "off")][..], ok as fn() -> HttpResponse, false),
@@ -576,7 +576,7 @@ async fn responses_are_left_out_as_the_settings_have_it() {
 }
 
 #[actix_web::test]
-async fn sampling_leaves_out_successes_alone() {
+async fn sampling_applies_to_successes_only() {
     let service = service(&[("log.response.sample_rate", "0")]);
     let observed = service.read(ok, ReadMode::Chunks(0)).await;
     assert_eq!(observed.end().1, "aborted");
@@ -593,14 +593,14 @@ async fn sampling_leaves_out_successes_alone() {
 }
 
 #[actix_web::test]
-async fn an_error_passes_where_nothing_is_recorded() {
+async fn an_error_passes_in_mode_off() {
     let service = service(&[("log.mode", "off")]);
     let observed = service.send(|_| {}, TestRequest::with_uri("/error/500"), ReadMode::ToTheEnd).await;
     assert_eq!((observed.status, observed.record.is_none()), (500, true));
 }
 
 #[actix_web::test]
-async fn of_the_requests_body_is_shown_what_the_handler_read() {
+async fn the_request_body_is_recorded_as_far_as_it_was_read() {
     let send = async |own: &[(&str, &str)], body: &'static str, read: bool, max: usize| {
         let mut service = service(own);
         service.config.request_max_bytes = max;
@@ -634,7 +634,7 @@ async fn of_the_requests_body_is_shown_what_the_handler_read() {
 }
 
 #[actix_web::test]
-async fn a_request_may_withhold_its_body() {
+async fn a_handler_can_withhold_the_request_body() {
     let service = service(&[("log.request.body", "redacted")]);
     let routes = |config: &mut ServiceConfig| {
         let secret = async |body: Bytes| {

@@ -81,7 +81,7 @@ fn listed(
         let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
         if item.resource_type == "resource" {
             routes.extend(methods.into_iter().map(|method| RouteInfo {
-                response_log: rules.of(most, Some(blueprint.name()), &method, Some(&item.full_path)),
+                response_log: rules.resolve(most, Some(blueprint.name()), &method, Some(&item.full_path)),
                 method,
                 path: item.full_path.clone(),
                 blueprint: blueprint.name(),
