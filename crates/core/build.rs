@@ -1,4 +1,4 @@
-//! Has a migration that was added noticed: the macro that embeds them knows only of those it has seen.
+//! Rebuilds when a migration is added: the macro that embeds them tracks only files that existed at the last build.
 
 fn main() {
     println!("cargo:rerun-if-changed=migrations");

@@ -26,7 +26,7 @@ impl Blueprint for Stock {
         scope.service(web::resource("/{sku}").route(web::get().to(read)));
     }
 
-    // To keep the example in one file; a crate of its own has files for `embed_migrations!`.
+    // Inline, so that the example is one file; a blueprint crate has migration files for `embed_migrations!`.
     fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
         Box::pin(async move {
             let table = "CREATE TABLE IF NOT EXISTS stock (sku TEXT PRIMARY KEY, count BIGINT NOT NULL)";

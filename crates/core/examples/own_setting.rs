@@ -1,4 +1,4 @@
-//! A blueprint with a setting of its own: declared once, with type, default, check and documentation.
+//! A blueprint with its own settings. Each is declared once, with type, default, check and documentation.
 //!
 //! `APP__BLUEPRINTS__GREETER__WORD=Welcome cargo run -p cyanotype --example own_setting`, then `curl localhost:8080/greeter`.
 
@@ -12,12 +12,12 @@ use cyanotype::settings::{BlueprintSettings, Loader, section};
 use cyanotype::{Blueprint, Resources, Service, Task};
 
 section! {
-    /// What can be set below `blueprints.greeter`.
+    /// Settings below `blueprints.greeter`.
     struct GreeterSettings {
-        /// the word that visitors are greeted with
+        /// Word of the greeting
         #[setting(Text, default = "Hello")]
         word: String,
-        /// how often it is repeated
+        /// Number of repetitions of the word
         #[setting(Whole(1, 10), default = 1)]
         times: usize,
     }
@@ -55,6 +55,6 @@ async fn greet(settings: Data<GreeterSettings>) -> HttpResponse {
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let settings = Loader::new("config").process_environment().load()?; // wrong values of known sections stop here
-    Ok(Service::new(settings).blueprint(Greeter).run()) // and those of blueprints here, with exit status 78
+    let settings = Loader::new("config").process_environment().load()?; // invalid settings of the framework stop here
+    Ok(Service::new(settings).blueprint(Greeter).run()) // invalid settings of blueprints stop here, with exit status 78
 }

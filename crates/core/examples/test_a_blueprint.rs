@@ -1,5 +1,5 @@
-//! A blueprint's test: it is served alone and in memory, and what it records is checked. In a crate of its own this is in
-//! `tests/`, as a function with `#[actix_web::test]`.
+//! A test of a single blueprint, served in memory, with checks of its records. In a blueprint crate this is in `tests/`, as a
+//! function with `#[actix_web::test]`.
 //!
 //! `cargo run -p cyanotype --features test --example test_a_blueprint`
 

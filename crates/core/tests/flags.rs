@@ -1,4 +1,4 @@
-//! Flags of a flag system, from their file to what is recorded of a request.
+//! Feature flags, from their file to the records of a request.
 
 use std::fs;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ async fn door() -> Result {
     Ok(HttpResponse::Ok().finish())
 }
 
-/// A flag that is the second of these values where a rule fits, and else the first, or none.
+/// A flag with the second value where the rule matches, and otherwise the first.
 fn flag(first: &Value, second: &Value, rule: &Value) -> Value {
     json!({
         "state": "ENABLED", "defaultVariant": "first", "variants": {"first": first, "second": second},
@@ -53,7 +53,7 @@ fn flag(first: &Value, second: &Value, rule: &Value) -> Value {
     })
 }
 
-/// Debug for the caller ada, and for one route; another route is recorded nowhere.
+/// Debug for the caller ada and for one route; logging off for another route.
 fn flags() -> Value {
     let is = |name: &str, value: &str| json!({"==": [{"var": name}, value]});
     let is_debug = json!({"or": [is("targetingKey", &ADA.to_string()), is("route", "GET /doors/{name}")]});
@@ -80,8 +80,8 @@ fn messages(reply: &Reply) -> Vec<&str> {
     reply.records_of("line").iter().filter_map(|line| line["message"].as_str()).collect()
 }
 
-/// Sends a request until what is recorded is as expected: on a busy machine an evaluation may be late, and sets nothing.
-async fn comes_to(send: impl AsyncFn() -> Reply, is: impl Fn(&Reply) -> bool) -> Reply {
+/// Repeats a request until its records are as expected: on a busy machine an evaluation may exceed its time limit.
+async fn send_until(send: impl AsyncFn() -> Reply, is: impl Fn(&Reply) -> bool) -> Reply {
     let began = Instant::now();
     loop {
         let reply = send().await;
@@ -97,14 +97,14 @@ async fn comes_to(send: impl AsyncFn() -> Reply, is: impl Fn(&Reply) -> bool) ->
 #[actix_web::test]
 async fn flags_apply_to_a_route_and_to_a_caller() {
     let service = serve().await;
-    // As soon as the route is known.
-    comes_to(async || service.get("/doors/back").send().await, |reply| messages(reply) == ["looked", "seen"]).await;
-    // As soon as the caller is known.
-    comes_to(async || service.get("/doors/mine").bearer("ada").send().await, |reply| messages(reply) == ["looked"])
+    // By route.
+    send_until(async || service.get("/doors/back").send().await, |reply| messages(reply) == ["looked", "seen"]).await;
+    // By caller.
+    send_until(async || service.get("/doors/mine").bearer("ada").send().await, |reply| messages(reply) == ["looked"])
         .await;
     let reply = service.get("/doors/mine").bearer("bob").send().await;
     assert_eq!((reply.status, messages(&reply)), (200, vec![]));
     assert_eq!(reply.response_record()["http.route"], "/doors/mine");
-    // The mode, too.
-    comes_to(async || service.get("/doors/back/secret").send().await, |reply| reply.records().is_empty()).await;
+    // The mode.
+    send_until(async || service.get("/doors/back/secret").send().await, |reply| reply.records().is_empty()).await;
 }

@@ -1,6 +1,6 @@
-//! What the stack of a handler shows: the service's own calls on top, and none of the framework's.
+//! The stack trace of a handler: the service's own calls on top, and no calls of the framework.
 //!
-//! Valid with and without optimization: a call that was inlined is shown too.
+//! The tests hold with and without optimization, because inlined calls are shown too.
 
 use std::num::ParseIntError;
 
@@ -63,7 +63,7 @@ fn expect(quantity: &str) -> u32 {
     parsed(quantity).expect("a quantity")
 }
 
-/// The reply of the service at this path, and the frames of its one event: function, and whether it is the service's own.
+/// Sends a request, and returns the reply and the frames of its event: function, and whether it is the service's own.
 async fn frames(path: &str) -> (Reply, Vec<(String, bool)>) {
     let service = test::serve(Shop).start().await;
     let reply = service.get(&format!("/shop/{path}/x")).send().await;
@@ -74,7 +74,7 @@ async fn frames(path: &str) -> (Reply, Vec<(String, bool)>) {
     (reply, frames)
 }
 
-/// Own calls on top, in this order; below them neither another of the service's own nor one of the framework's.
+/// Asserts that own calls are on top, in this order, and that no other own or framework calls are below them.
 async fn assert_shows(path: &str, own: &[&str]) -> Reply {
     let (reply, frames) = frames(path).await;
     for (at, name) in own.iter().enumerate() {
@@ -90,8 +90,8 @@ async fn assert_shows(path: &str, own: &[&str]) -> Reply {
     reply
 }
 
-/// The stack on the line of this kind begins with this function, at a line of this file.
-fn assert_line_begins(reply: &Reply, kind: &str, function: &str) {
+/// Asserts that the stack on the record of this kind starts with this function, at a line of this file.
+fn assert_record_starts_with(reply: &Reply, kind: &str, function: &str) {
     let records = reply.records_of(kind);
     let [record] = records[..] else { panic!("one record: {records:?}") };
     let stack = record["exception.stacktrace"].as_str().expect("a stack");
@@ -104,7 +104,7 @@ fn assert_line_begins(reply: &Reply, kind: &str, function: &str) {
 async fn a_converted_error_shows_the_line_that_returned_it() {
     let reply = assert_shows("converted", &["checked", "converted"]).await;
     assert_eq!(reply.status, 500);
-    assert_line_begins(&reply, "uncaught", "checked");
+    assert_record_starts_with(&reply, "uncaught", "checked");
 }
 
 #[actix_web::test]
@@ -118,5 +118,5 @@ async fn a_captured_error_shows_the_line_that_captured_it() {
 async fn a_panic_shows_the_line_that_panicked() {
     let reply = assert_shows("panicked", &["expect", "panicked"]).await;
     assert_eq!(reply.status, 500);
-    assert_line_begins(&reply, "uncaught", "expect");
+    assert_record_starts_with(&reply, "uncaught", "expect");
 }

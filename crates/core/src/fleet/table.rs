@@ -132,7 +132,7 @@ pub(super) async fn put(
     dialect: SqlDialect,
     new: &NewFleetOverride,
 ) -> Result<Option<Changed>, DatabaseError> {
-    let (version, now) = begin(on, dialect).await?;
+    let (version, now) = begin_change(on, dialect).await?;
     delete_ended(&mut *on, now, version - MAX_ENDED_ROWS).await?;
     let set = serde_json::Value::from(new.set.to_json()).to_string();
     let (kind, name) = new.scope.key_value().unwrap_or(("process", ""));
@@ -173,7 +173,7 @@ pub(super) async fn clear(
     id: &str,
     by: &str,
 ) -> Result<Option<SharedOverrides>, DatabaseError> {
-    let (version, now) = begin(on, dialect).await?;
+    let (version, now) = begin_change(on, dialect).await?;
     delete_ended(&mut *on, now, version - MAX_ENDED_ROWS).await?;
     let end = "UPDATE log_overrides SET cleared_by = $1, until = $2, version = $3
         WHERE id = $4 AND until > $2 AND cleared_by IS NULL";
@@ -186,7 +186,7 @@ pub(super) async fn clear(
 }
 
 /// Increments the version, which locks out changes of other processes, and returns it with the current time.
-async fn begin(on: &mut Transaction, dialect: SqlDialect) -> Result<(i64, Timestamp), DatabaseError> {
+async fn begin_change(on: &mut Transaction, dialect: SqlDialect) -> Result<(i64, Timestamp), DatabaseError> {
     let (version,) = on.query_one("UPDATE log_fleet SET version = version + 1 RETURNING version", &[]).await?;
     let (now,) = on.query_one(&format!("SELECT {}", dialect.now), &[]).await?;
     Ok((version, now))

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn an_invalid_duration_is_refused_with_the_allowed_range() {
-        let most = Duration::from_secs(5_400);
+        let max = Duration::from_secs(5_400);
         for other in [
             json!(""),
             json!("0s"),
@@ -79,7 +79,7 @@ mod tests {
             json!("99999999999999999999"),
             json!("99999999999999h"),
         ] {
-            let refusal = parse(&other, most).expect_err("is refused");
+            let refusal = parse(&other, max).expect_err("is refused");
             assert!(refusal.contains("from 1s to 1h 30m (log.override_max_s)"), "{other}: {refusal}");
         }
     }

@@ -257,7 +257,7 @@ mod tests {
         let settings = crate::settings::Loader::new("/nonexistent")
             .flag("log.response.body", "metadata", "--set")
             .load()
-            .expect("good settings");
+            .expect("valid settings");
         let configured = LiveSettings::from(&settings.telemetry());
         let check = |body: &str| {
             let set = json!({"log.response.body": body, "log.request.body": "off"});
@@ -274,11 +274,11 @@ mod tests {
 
     #[test]
     fn an_id_is_a_url_path_segment() {
-        for good in ["INC-421", "a", "team:orders.debug_1"] {
-            assert_eq!(check_id(good), Ok(()), "{good}");
+        for valid in ["INC-421", "a", "team:orders.debug_1"] {
+            assert_eq!(check_id(valid), Ok(()), "{valid}");
         }
-        for bad in ["", "a b", "a/b", "é", &"a".repeat(101)] {
-            assert!(check_id(bad).is_err(), "{bad}");
+        for invalid in ["", "a b", "a/b", "é", &"a".repeat(101)] {
+            assert!(check_id(invalid).is_err(), "{invalid}");
         }
     }
 }

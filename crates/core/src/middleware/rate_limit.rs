@@ -47,8 +47,8 @@ type Clients = RateLimiter<IpAddr, DashMapStateStore<IpAddr>, DefaultClock, Stat
 struct Limiter {
     quota: Quota,
     clients: RwLock<Clients>,
-    began: Instant,
-    /// When the next sweep is due, in milliseconds since `began`.
+    started: Instant,
+    /// When the next sweep is due, in milliseconds since `started`.
     next_sweep: AtomicU64,
 }
 
@@ -144,7 +144,7 @@ impl Limiter {
         Some(Self {
             quota,
             clients: RwLock::new(new_clients(quota)),
-            began: Instant::now(),
+            started: Instant::now(),
             next_sweep: AtomicU64::new(millis(SWEEP_INTERVAL)),
         })
     }
@@ -168,7 +168,7 @@ impl Limiter {
     }
 
     fn sweep_when_due(&self) {
-        let now = millis(self.began.elapsed());
+        let now = millis(self.started.elapsed());
         let due = self.next_sweep.load(Ordering::Relaxed);
         let next = now + millis(SWEEP_INTERVAL);
         // Only one of the threads that find the sweep due runs it.
@@ -178,14 +178,14 @@ impl Limiter {
         }
     }
 
-    fn sweep(&self, most: usize) {
+    fn sweep(&self, max_clients: usize) {
         let known = {
             let clients = self.clients.read();
             clients.retain_recent();
             clients.shrink_to_fit();
             clients.len()
         };
-        if known > most {
+        if known > max_clients {
             *self.clients.write() = new_clients(self.quota);
             tracing::warn!(clients = known, "rate-limit table full; all counters reset");
         }

@@ -29,7 +29,7 @@ impl DefaultHeaders {
             ]);
             if server.hsts_max_age_s > 0 {
                 let hsts = HeaderValue::from_str(&format!("max-age={}", server.hsts_max_age_s));
-                headers.push((STRICT_TRANSPORT_SECURITY, hsts.expect("a word and a number are a header")));
+                headers.push((STRICT_TRANSPORT_SECURITY, hsts.expect("ASCII text is a valid header value")));
             }
         }
         Self(headers.into())

@@ -21,13 +21,13 @@ pub(crate) fn enforce_timeout<S, B>(
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
-    WithTimeout { answer: inner.call(request), limit, timer: None }
+    WithTimeout { response: inner.call(request), limit, timer: None }
 }
 
 pin_project! {
     struct WithTimeout<F> {
         #[pin]
-        answer: F,
+        response: F,
         limit: Option<Duration>,
         // Most handlers respond on the first poll, and need no timer.
         timer: Option<Pin<Box<Sleep>>>,
@@ -42,8 +42,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let answer = this.answer.poll(cx);
-        let Some(limit) = this.limit.filter(|_| answer.is_pending()) else { return answer };
+        let response = this.response.poll(cx);
+        let Some(limit) = this.limit.filter(|_| response.is_pending()) else { return response };
         let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         std::task::ready!(timer.as_mut().poll(cx));
         Poll::Ready(Err(Problem::internal(HandlerTimeout(limit)).with_status(StatusCode::SERVICE_UNAVAILABLE).into()))
@@ -60,7 +60,7 @@ mod tests {
     use actix_web::test::{TestRequest, init_service, try_call_service};
     use actix_web::{App, web};
 
-    async fn answer(limit: Option<Duration>) -> Result<StatusCode, String> {
+    async fn respond(limit: Option<Duration>) -> Result<StatusCode, String> {
         let slow = async || {
             tokio::time::sleep(Duration::from_millis(30)).await;
             "late"
@@ -68,15 +68,17 @@ mod tests {
         let app = App::new().route("/", web::get().to(slow));
         let app = app.wrap_fn(move |request, inner| enforce_timeout(limit, request, inner));
         let app = init_service(app).await;
-        let answer = try_call_service(&app, TestRequest::get().to_request()).await;
-        answer.map(|answer| answer.status()).map_err(|error| format!("{} {error}", error.error_response().status()))
+        let response = try_call_service(&app, TestRequest::get().to_request()).await;
+        response
+            .map(|response| response.status())
+            .map_err(|error| format!("{} {error}", error.error_response().status()))
     }
 
     #[actix_web::test]
     async fn a_slow_handler_gets_503_as_a_service_failure() {
-        let late = answer(Some(Duration::from_millis(1))).await.expect_err("is ended");
+        let late = respond(Some(Duration::from_millis(1))).await.expect_err("is cancelled");
         assert!(late.starts_with("503 Service Unavailable the handler did not respond within"), "{late}");
-        assert_eq!(answer(Some(Duration::from_secs(10))).await, Ok(StatusCode::OK));
-        assert_eq!(answer(None).await, Ok(StatusCode::OK));
+        assert_eq!(respond(Some(Duration::from_secs(10))).await, Ok(StatusCode::OK));
+        assert_eq!(respond(None).await, Ok(StatusCode::OK));
     }
 }

@@ -91,17 +91,18 @@ pub(crate) async fn ready(health: Data<Health>) -> HttpResponse {
         tracing::warn!(error = &error as &dyn std::error::Error, "the database does not respond");
         return HttpResponse::ServiceUnavailable().json(json!({"status": "the database does not respond"}));
     }
-    let answers = health.blueprints.ready().await;
-    let shown = |answer: &Result<(), String>| Value::from(if answer.is_ok() { "ready" } else { "not ready" });
-    let blueprints: Map<String, Value> = answers.iter().map(|(name, it)| ((*name).to_owned(), shown(it))).collect();
+    let results = health.blueprints.ready().await;
+    let status_of = |result: &Result<(), String>| Value::from(if result.is_ok() { "ready" } else { "not ready" });
+    let blueprints: Map<String, Value> =
+        results.iter().map(|(name, result)| ((*name).to_owned(), status_of(result))).collect();
     let mut all_ready = true;
-    for (name, answer) in &answers {
-        if let Err(why) = answer {
+    for (name, result) in &results {
+        if let Err(why) = result {
             all_ready = false;
             tracing::warn!(why, "blueprint {name} is not ready");
         }
     }
     let status = if all_ready { "ready" } else { "a blueprint is not ready" };
-    let mut answer = if all_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    answer.json(json!({"status": status, "database": health.database.kind(), "blueprints": blueprints}))
+    let mut response = if all_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.json(json!({"status": status, "database": health.database.kind(), "blueprints": blueprints}))
 }

@@ -142,8 +142,8 @@ pub(crate) fn resolve(
     let mut sections = BTreeMap::new();
     let mut origins = Vec::new();
     for declaration in declarations {
-        let (section, of_section, errors) = values_of(settings, declaration);
-        origins.extend(of_section);
+        let (section, section_origins, errors) = values_of(settings, declaration);
+        origins.extend(section_origins);
         problems.extend(errors);
         sections.insert(declaration.name, section);
     }

@@ -82,13 +82,13 @@ mod tests {
 
     #[test]
     fn origins_have_the_form_that_browsers_send() {
-        for good in ["*", "https://shop.example", "http://localhost:3000", "http://[::1]:8080", "app://x"] {
-            assert_eq!(check_origin(good), Ok(()));
+        for valid in ["*", "https://shop.example", "http://localhost:3000", "http://[::1]:8080", "app://x"] {
+            assert_eq!(check_origin(valid), Ok(()));
         }
-        for bad in
+        for invalid in
             ["shop.example", "https://", "https://Shop.example", "https://u:p@a.example", "https://a/b", "null", "a b"]
         {
-            assert!(check_origin(bad).is_err(), "{bad}");
+            assert!(check_origin(invalid).is_err(), "{invalid}");
         }
         for pattern in ["https://*.example.com", "https://*", "*.example.com", "https://shop.example:*", "**"] {
             assert!(check_origin(pattern).is_err_and(|message| message.contains("matches no origin")), "{pattern}");

@@ -178,9 +178,10 @@ mod tests {
 
     #[test]
     fn off_means_no_level() {
-        for (word, expected) in Level::ALL.map(|level| (level.as_str(), Some(level))).into_iter().chain([("off", None)])
+        for (value, expected) in
+            Level::ALL.map(|level| (level.as_str(), Some(level))).into_iter().chain([("off", None)])
         {
-            let settings = load(&[("APP__LOG__ON_FAILURE__LEVEL", word)]).expect("valid settings");
+            let settings = load(&[("APP__LOG__ON_FAILURE__LEVEL", value)]).expect("valid settings");
             assert_eq!(settings.log.on_failure.level(), expected);
         }
     }

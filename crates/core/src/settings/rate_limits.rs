@@ -89,11 +89,11 @@ mod tests {
         let read = |text: &str| RouteRate::try_from(text.to_owned());
         let login = RouteRate { route: "POST /users/login".into(), rate: Rate::new(10, Duration::from_secs(60)) };
         assert_eq!(read("POST /users/login 10/60"), Ok(login));
-        assert_eq!(read("/users/{id} 0/1").expect("is one").route, "/users/{id}");
+        assert_eq!(read("/users/{id} 0/1").expect("valid").route, "/users/{id}");
         for wrong in
             ["POST /users/login", "POST /users/login 10", "/users x/60", "/users 1/0", "10/60", "POST 10/60", ""]
         {
-            assert!(read(wrong).expect_err("is none").contains("REQUESTS/SECONDS"), "{wrong}");
+            assert!(read(wrong).expect_err("invalid").contains("REQUESTS/SECONDS"), "{wrong}");
         }
     }
 

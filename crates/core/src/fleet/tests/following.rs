@@ -15,7 +15,7 @@ async fn each_process_reports_its_version(shared_database: &TestDatabase) {
     assert_eq!(rows().await, 0, "nothing is written before it is needed");
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     until("the other one", || there.version() == Some(1)).await;
-    let status = there.fleet.status().await.expect("it answers");
+    let status = there.fleet.status().await.expect("it responds");
     assert_eq!(status.version, Some(1));
     let versions: Vec<_> = status.processes.iter().map(|it| it.version).collect();
     assert_eq!(versions, [Some(1), Some(1)], "{status:?}");
@@ -25,16 +25,16 @@ async fn each_process_reports_its_version(shared_database: &TestDatabase) {
     let old = jiff::Timestamp::now() - Duration::from_secs(16);
     let insert = "INSERT INTO log_processes VALUES ($1, 'gone', 1, $2)";
     here.database.execute(insert, &[&Uuid::new_v4(), &old]).await.expect("it is stored");
-    assert_eq!(here.fleet.status().await.expect("it answers").processes.len(), 2, "an old row does not count");
+    assert_eq!(here.fleet.status().await.expect("it responds").processes.len(), 2, "an old row does not count");
 
     there.fleet.stop().await;
-    let status = here.fleet.status().await.expect("it answers");
+    let status = here.fleet.status().await.expect("it responds");
     assert_eq!(status.processes.len(), 1, "{status:?}");
     let stopped = there.fleet.put(new("b", "debug", HOUR)).await.expect_err("it follows no more");
     assert!(matches!(stopped, FleetError::Unavailable(_)), "{stopped}");
     // The old row is deleted with the next write of this process's row.
     here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
-    here.fleet.status().await.expect("it answers");
+    here.fleet.status().await.expect("it responds");
     assert_eq!(rows().await, 1);
 }
 

@@ -71,7 +71,7 @@ struct Process {
 
 impl Process {
     async fn start(shared_database: &TestDatabase, poll: Duration) -> Self {
-        let settings = Loader::new("/no/config/here").load().expect("the defaults are good");
+        let settings = Loader::new("/no/config/here").load().expect("valid defaults");
         let memory = Memory::default();
         let sinks = Sinks::none().line(Arc::new(memory.clone()));
         // Lives as long as the process, like the pipeline of a service.

@@ -18,7 +18,7 @@ async fn a_closed_connection_is_replaced() {
     for level in ["debug", "error", "debug"] {
         let killed: (i64,) = here.database.query_one(KILL, &[]).await.expect("they end");
         assert!(killed.0 > 0);
-        let stored = there.fleet.put(new("a", level, HOUR)).await.expect("it is stored all the same");
+        let stored = there.fleet.put(new("a", level, HOUR)).await.expect("it is stored");
         let took = until("the other one", || here.version() == Some(stored.fleet_version)).await;
         assert!(took < Duration::from_secs(1), "{took:?}");
     }
@@ -31,7 +31,7 @@ async fn an_exhausted_pool_does_not_delay_overrides() {
     let (mut transaction, open) = here.database.begin().await.expect("the only connection");
     transaction.execute("CREATE TABLE taken (id bigint)", &[]).await.expect("it is open");
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
-    assert_eq!(here.fleet.status().await.expect("it answers").processes.len(), 1);
+    assert_eq!(here.fleet.status().await.expect("it responds").processes.len(), 1);
     assert!(here.fleet.clear("a", "ada").await.expect("it is cleared"));
     transaction.rollback().await.expect("it ends");
     open.ended();
