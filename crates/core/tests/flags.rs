@@ -82,14 +82,14 @@ fn messages(reply: &Reply) -> Vec<&str> {
 
 /// Repeats a request until its records are as expected: on a busy machine an evaluation may exceed its time limit.
 async fn send_until(send: impl AsyncFn() -> Reply, is: impl Fn(&Reply) -> bool) -> Reply {
-    let began = Instant::now();
+    let started = Instant::now();
     loop {
         let reply = send().await;
         assert_eq!(reply.status, 200);
         if is(&reply) {
             return reply;
         }
-        assert!(began.elapsed() < Duration::from_secs(30), "{:#?}", reply.records());
+        assert!(started.elapsed() < Duration::from_secs(30), "{:#?}", reply.records());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Exchange {
     pipeline: &'static Pipeline,
     config: Rc<Config>,
     pub context: Arc<RequestContext>,
-    began: Instant,
+    started: Instant,
     request_body: Option<RequestBody>,
     response: Option<Response>,
     /// The response body that has been sent.
@@ -65,7 +65,7 @@ impl Exchange {
         Self {
             pipeline,
             context,
-            began: Instant::now(),
+            started: Instant::now(),
             request_body: RequestBody::observe(request, observed, config.request_max_bytes),
             config,
             response: None,
@@ -218,7 +218,7 @@ impl Exchange {
             path: redactor.path(uri.path()),
             query: uri.query().map(|query| redactor.query(query)),
             status: self.response.as_ref().map(|response| response.status.as_u16()),
-            duration: self.began.elapsed(),
+            duration: self.started.elapsed(),
             outcome,
             response,
             request_body,

@@ -518,15 +518,15 @@ async fn a_pending_handler_is_recorded_when_dropped() {
         config.route("/panic", web::get().to(async || -> HttpResponse { panic!("in the handler") }));
     }))
     .await;
-    let mut answer = Box::pin(app.call(TestRequest::default().to_request()));
-    assert!((&mut answer).now_or_never().is_none());
-    drop(answer);
+    let mut response = Box::pin(app.call(TestRequest::default().to_request()));
+    assert!((&mut response).now_or_never().is_none());
+    drop(response);
     let observed = service.observe(StatusCode::OK, String::new(), false);
     assert_eq!((observed.end(), observed.field("message")), (("info", "aborted", 0), &json!("GET / aborted")));
 
     // Without a middleware that catches panics.
-    let answer = || app.call(TestRequest::with_uri("/panic").to_request()).now_or_never();
-    assert!(catch_unwind(AssertUnwindSafe(answer)).is_err());
+    let response = || app.call(TestRequest::with_uri("/panic").to_request()).now_or_never();
+    assert!(catch_unwind(AssertUnwindSafe(response)).is_err());
     let observed = service.observe(StatusCode::OK, String::new(), false);
     assert_eq!((observed.end(), observed.field("message")), (("error", "error", 0), &json!("GET /panic error")));
 }

@@ -145,10 +145,10 @@ impl Follower {
         let put = async move |on: &mut Transaction| table::put(on, dialect, &new).await;
         let changed = self.change(put).await?.ok_or(FleetError::TooMany)?;
         let fleet_version = changed.shared.version;
-        let over = changed.shared.overrides.iter().find(|it| it.id == id).cloned();
+        let policy_override = changed.shared.overrides.iter().find(|it| it.id == id).cloned();
         self.applied.apply(changed.shared);
-        let over = over.ok_or(FleetError::Unavailable(DatabaseError::NoRow))?;
-        Ok(StoredOverride { over, created: changed.created, fleet_version })
+        let policy_override = policy_override.ok_or(FleetError::Unavailable(DatabaseError::NoRow))?;
+        Ok(StoredOverride { policy_override, created: changed.created, fleet_version })
     }
 
     async fn clear(&mut self, id: String, by: String) -> Result<bool, FleetError> {

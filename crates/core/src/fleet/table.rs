@@ -79,8 +79,8 @@ pub(super) async fn read(on: impl Executor, dialect: SqlDialect) -> Result<Share
         let Some(id) = row.id.take() else { continue };
         if let Some(by) = row.cleared_by.take() {
             shared.cleared_by.insert(id, by);
-        } else if let Some(over) = row.read(&id, queried_at) {
-            shared.overrides.push(over);
+        } else if let Some(policy_override) = row.read(&id, queried_at) {
+            shared.overrides.push(policy_override);
         } else {
             // Another version of the program, with more settings, may have written it.
             tracing::warn!("ignored fleet override {id}: this version cannot read it");
@@ -153,7 +153,7 @@ pub(super) async fn put(
         (old_set, old_kind.as_str(), old_name.as_str()) == (&set, kind, name)
     });
     let set_at = old.as_ref().filter(|_| repeats).map_or(now, |(.., set_at)| *set_at);
-    let until = now.checked_add(new.lasts).unwrap_or(Timestamp::MAX);
+    let until = now.checked_add(new.duration).unwrap_or(Timestamp::MAX);
     let insert = "INSERT INTO log_overrides
             (id, set_values, scope_kind, scope_name, set_at, until, reason, set_by, cleared_by, version)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, $9)

@@ -15,7 +15,7 @@ pub(crate) struct NewFleetOverride {
     pub set: LiveValues,
     pub scope: OverrideScope,
     /// Measured by the database's clock.
-    pub lasts: Duration,
+    pub duration: Duration,
     pub reason: String,
     pub by: String,
 }
@@ -23,7 +23,7 @@ pub(crate) struct NewFleetOverride {
 /// An override as stored for the fleet; this process has applied it.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredOverride {
-    pub over: Override,
+    pub policy_override: Override,
     /// Whether the id is new.
     pub created: bool,
     pub fleet_version: u64,

@@ -30,7 +30,7 @@ pub(crate) struct OverrideBody(#[garde(skip)] pub Map<String, Value>);
 pub(super) struct NewOverride {
     pub set: LiveValues,
     pub scope: OverrideScope,
-    pub lasts: Duration,
+    pub duration: Duration,
     pub reason: String,
     pub source: Source,
     pub fleet: bool,
@@ -47,11 +47,11 @@ impl NewOverride {
             errors.add(key, format!("unknown field; allowed are {}", KEYS.join(", ")));
         }
         let set = errors.set(body.get("set"));
-        let lasts = match body.get("for") {
+        let duration = match body.get("for") {
             Some(given) => duration::parse(given, max),
             None => duration::parse(&Value::Null, max).map_err(|allowed| format!("missing; {allowed}")),
         };
-        let lasts = lasts.map_err(|message| errors.add("for", message)).unwrap_or_default();
+        let duration = duration.map_err(|message| errors.add("for", message)).unwrap_or_default();
         let reason = errors.required_text("reason", body.get("reason"));
         if let Some(by) = body.get("by") {
             errors.required_text("by", Some(by));
@@ -69,7 +69,7 @@ impl NewOverride {
             }
         };
         let scope = errors.scope(body);
-        errors.into_result().map(|()| Self { set, scope, lasts, reason, source, fleet })
+        errors.into_result().map(|()| Self { set, scope, duration, reason, source, fleet })
     }
 
     /// Rejects body levels that record more than the settings allow.
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn set_for_and_reason_are_required() {
         let read = parse(json!({"set": {"log.level": "debug"}, "for": "15m", "reason": " INC-421 "})).expect("is read");
-        assert_eq!((read.set.level, read.lasts.as_secs(), &*read.reason), (Some(Level::Debug), 900, "INC-421"));
+        assert_eq!((read.set.level, read.duration.as_secs(), &*read.reason), (Some(Level::Debug), 900, "INC-421"));
         assert_eq!((read.scope, read.source, read.fleet), (OverrideScope::Process, Source::Http, false));
     }
 

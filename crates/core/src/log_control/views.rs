@@ -76,7 +76,7 @@ pub(super) struct NewOverrideView {
     set: BTreeMap<String, Value>,
     /// Duration: `15m`, `1h30m`, `90s`, or a number of seconds; at most `log.override_max_s`.
     #[schema(rename = "for", example = "15m")]
-    lasts: String,
+    duration: String,
     /// Reason, for the audit.
     #[schema(min_length = 1, max_length = 200, example = "INC-421")]
     reason: String,

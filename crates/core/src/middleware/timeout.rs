@@ -12,7 +12,8 @@ use tokio::time::Sleep;
 
 use crate::handler::problem::Problem;
 
-/// Cancels the inner service when it has not responded within the limit, if there is one. The limit does not include a streaming body.
+/// Cancels the inner service when it has not responded within the limit, if there is one. The limit does not include a
+/// streaming body.
 pub(crate) fn enforce_timeout<S, B>(
     limit: Option<Duration>,
     request: ServiceRequest,

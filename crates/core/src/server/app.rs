@@ -173,8 +173,8 @@ impl AppFactory {
                     inner,
                 )
             });
-        // Outside the context, which takes over the hub that this layer binds. Without transactions the context creates its own hub,
-        // at a tenth of the cost.
+        // Outside the context, which takes over the hub that this layer binds. Without transactions the context creates its own
+        // hub, at a tenth of the cost.
         let transactions = self.transactions.map(|layer| ConditionalLayer {
             layer,
             is_on: move || pipeline.snapshot().may_send(),

@@ -35,10 +35,10 @@ pub enum DebugTokenError {
         reason: String,
     },
     /// The duration is invalid or too long.
-    #[error("{lasts}: {reason}")]
+    #[error("{duration}: {reason}")]
     Duration {
         /// The duration.
-        lasts: String,
+        duration: String,
         /// What is allowed.
         reason: String,
     },
@@ -46,15 +46,15 @@ pub enum DebugTokenError {
 
 impl Service {
     /// Issues a token that raises the requests of a route, such as `GET /orders/{id}`, to a level. It is signed with
-    /// `log.debug_key`, and sent in the header `x-debug-log`. `lasts` is a duration such as `15m`.
+    /// `log.debug_key`, and sent in the header `x-debug-log`. `duration` is a text such as `15m`.
     ///
     /// # Errors
     /// When no key is set, the route does not exist, or the duration exceeds `log.override_max_s`.
-    pub fn debug_token(&self, level: Level, route: &str, lasts: &str) -> Result<String, DebugTokenError> {
+    pub fn debug_token(&self, level: Level, route: &str, duration: &str) -> Result<String, DebugTokenError> {
         let (settings, _) = self.enabled()?;
         let key = DebugKey::new(settings.log.debug_key.as_deref().ok_or(DebugTokenError::NoKey)?)?;
-        let duration = duration::parse(&lasts.into(), settings.log.override_max())
-            .map_err(|reason| DebugTokenError::Duration { lasts: lasts.to_owned(), reason })?;
+        let duration = duration::parse(&duration.into(), settings.log.override_max())
+            .map_err(|reason| DebugTokenError::Duration { duration: duration.to_owned(), reason })?;
         let grant = DebugGrant::for_route(route, level, Timestamp::now() + duration)?;
         check_route(route, &self.routes()?)
             .map_err(|error| DebugTokenError::UnknownRoute { route: route.to_owned(), reason: error.message })?;

@@ -80,7 +80,7 @@ pub(crate) async fn live() -> impl Responder {
     security(()),
     responses(
         (status = 200, description = "Ready", body = Status),
-        (status = 503, description = "Not ready: the process is stopping, or the database or a blueprint is not ready", body = Status),
+        (status = 503, description = "Stopping, or the database or a blueprint is not ready", body = Status),
     )
 )]
 pub(crate) async fn ready(health: Data<Health>) -> HttpResponse {

@@ -108,13 +108,13 @@ impl Process {
     }
 }
 
-fn new(id: &str, level: &str, lasts: Duration) -> NewFleetOverride {
+fn new(id: &str, level: &str, duration: Duration) -> NewFleetOverride {
     let Value::Object(set) = json!({"log.level": level}) else { unreachable!("it is an object") };
     NewFleetOverride {
         id: id.to_owned(),
         set: LiveValues::parse(&set).expect("a live setting"),
         scope: OverrideScope::Process,
-        lasts,
+        duration,
         reason: "INC-421".to_owned(),
         by: "ada".to_owned(),
     }

@@ -21,17 +21,17 @@ async fn an_override_is_applied_here_and_then_in_other_processes(shared_database
     assert_eq!((here.version(), there.version()), (None, None));
     let stored = here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     assert_eq!((stored.created, stored.fleet_version, here.version()), (true, 1, Some(1)));
-    assert_eq!((here.level(), stored.over.fleet, &*stored.over.by), (Level::Debug, true, "ada"));
-    let left = stored.over.deadline.saturating_duration_since(Instant::now());
+    assert_eq!((here.level(), stored.policy_override.fleet, &*stored.policy_override.by), (Level::Debug, true, "ada"));
+    let left = stored.policy_override.deadline.saturating_duration_since(Instant::now());
     assert!(left > HOUR - WAIT_LIMIT && left <= HOUR, "{left:?}");
     until("the other one", || there.version() == Some(1)).await;
     assert_eq!(there.level(), Level::Debug);
 
     let again = there.fleet.put(new("a", "debug", HOUR * 2)).await.expect("it is stored");
     assert_eq!((again.created, again.fleet_version), (false, 2));
-    assert_eq!(again.over.set_at, stored.over.set_at, "it has the same precedence");
+    assert_eq!(again.policy_override.set_at, stored.policy_override.set_at, "it has the same precedence");
     let changed = there.fleet.put(new("a", "error", HOUR)).await.expect("it is stored");
-    assert!(!changed.created && changed.over.set_at > stored.over.set_at);
+    assert!(!changed.created && changed.policy_override.set_at > stored.policy_override.set_at);
     until("the other one", || here.version() == Some(3)).await;
     let audit = [["set", "a", "ada"], ["extended", "a", "ada"], ["set", "a", "ada"]];
     assert_eq!(there.audit(), audit);
@@ -101,7 +101,7 @@ async fn an_override_that_ends_during_a_poll_has_expired() {
     let shared_database = TestDatabase::file();
     let here = Process::start(&shared_database, LONG_POLL).await;
     let stored = here.fleet.put(new("a", "debug", Duration::from_secs(1))).await.expect("it is stored");
-    until("its end", || stored.over.deadline <= Instant::now()).await;
+    until("its end", || stored.policy_override.deadline <= Instant::now()).await;
     here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
     assert_eq!(here.pipeline.expire_overrides(), Some(here.pipeline.snapshot().overrides[0].deadline));
     assert_eq!(here.audit(), [["set", "a", "ada"], ["expired", "a", "ada"], ["set", "b", "ada"]]);

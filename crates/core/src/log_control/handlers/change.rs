@@ -97,20 +97,22 @@ pub(crate) async fn put(
 
     if !is_dry_run && new.fleet {
         control.check_version(expected)?;
-        let NewOverride { set, scope, lasts, reason, .. } = new;
-        let new = NewFleetOverride { id, set, scope, lasts, reason, by };
-        let StoredOverride { over, created, fleet_version } = control.fleet.put(new).await.map_err(fleet_problem)?;
-        let mut shown = over.to_json();
+        let NewOverride { set, scope, duration, reason, .. } = new;
+        let new = NewFleetOverride { id, set, scope, duration, reason, by };
+        let StoredOverride { policy_override, created, fleet_version } =
+            control.fleet.put(new).await.map_err(fleet_problem)?;
+        let mut shown = policy_override.to_json();
         shown.insert("fleet_version".to_owned(), fleet_version.into());
         return Ok(control.set(shown, created));
     }
-    let over = override_of(id, new, by);
+    let policy_override = override_of(id, new, by);
     if is_dry_run {
-        let preview = control.preview(&over, expected).map_err(|refused| policy_problem(&refused))?;
+        let preview = control.preview(&policy_override, expected).map_err(|refused| policy_problem(&refused))?;
         return Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(preview));
     }
-    let shown = over.to_json();
-    let outcome = control.pipeline.set_override(&over, expected).map_err(|refused| policy_problem(&refused))?;
+    let shown = policy_override.to_json();
+    let outcome =
+        control.pipeline.set_override(&policy_override, expected).map_err(|refused| policy_problem(&refused))?;
     Ok(control.set(shown, outcome.created))
 }
 
@@ -216,15 +218,15 @@ impl LogControlState {
 }
 
 fn override_of(id: String, new: NewOverride, by: String) -> Override {
-    let NewOverride { set, scope, lasts, reason, source, fleet, .. } = new;
+    let NewOverride { set, scope, duration, reason, source, fleet, .. } = new;
     let set_at = time::now();
     Override {
         id,
         set,
         scope,
         set_at,
-        until: set_at + lasts,
-        deadline: Instant::now() + lasts,
+        until: set_at + duration,
+        deadline: Instant::now() + duration,
         reason,
         by,
         source,

@@ -29,7 +29,8 @@ use crate::log_control::views::{FleetView, LogView, TableView};
     tag = "log",
     security(("token" = []), ()),
     responses(
-        (status = 200, description = "The policy in effect", body = LogView, headers(("etag" = String, description = "The policy version"))),
+        (status = 200, description = "The policy in effect", body = LogView,
+            headers(("etag" = String, description = "The policy version"))),
         (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM),
     )
 )]
@@ -66,7 +67,8 @@ pub(crate) struct ExplainQuery {
     params(ExplainQuery),
     security(("token" = []), ()),
     responses(
-        (status = 200, description = "The policy table", body = TableView, headers(("etag" = String, description = "The policy version"))),
+        (status = 200, description = "The policy table", body = TableView,
+            headers(("etag" = String, description = "The policy version"))),
         (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM),
         (status = 422, description = "The blueprint or route is unknown", body = Problem, content_type = PROBLEM),
     )
