@@ -42,7 +42,7 @@ section! {
         #[serde(default)]
         #[setting(List, check = Network::check)]
         pub trusted_proxies: Vec<Network>,
-        /// Header in which server.trusted_proxies send the client's address; it is read from right to left, up to the first
+        /// header in which server.trusted_proxies send the client's address; it is read from right to left, up to the first
         /// address that is not a trusted proxy; choose the header that the proxy itself sets, because proxies forward all
         /// others unchanged; without trusted proxies all clients behind a proxy share its address, for rate limits and for
         /// login limits

@@ -14,10 +14,10 @@ use cyanotype::{Blueprint, Resources, Service, Task};
 section! {
     /// Settings below `blueprints.greeter`.
     struct GreeterSettings {
-        /// Word of the greeting
+        /// word of the greeting
         #[setting(Text, default = "Hello")]
         word: String,
-        /// Number of repetitions of the word
+        /// number of repetitions of the word
         #[setting(Whole(1, 10), default = 1)]
         times: usize,
     }

@@ -14,7 +14,7 @@ use super::{ResponseLog, Settings, SettingsError};
 section! {
     /// The blueprints that are served.
     pub struct Blueprints {
-        /// Names of the blueprints that this process serves; all when unset
+        /// names of the blueprints that this process serves; all when unset
         #[setting(List)]
         pub enabled: Option<Vec<String>>,
     }
@@ -35,7 +35,7 @@ section! {
 section! {
     #[derive(Default)]
     struct CommonLogSettings {
-        /// Minimum level for log events of the blueprint's crate, as log.levels sets it for any crate; log.levels takes
+        /// minimum level for log events of the blueprint's crate, as log.levels sets it for any crate; log.levels takes
         /// precedence
         #[setting(one_of::<Level>())]
         level: Option<Level>,
@@ -47,7 +47,7 @@ section! {
 section! {
     #[derive(Default)]
     struct CommonResponseSettings {
-        /// Maximum recorded detail of the blueprint's responses; log.response.body can only lower it
+        /// maximum recorded detail of the blueprint's responses; log.response.body can only lower it
         #[setting(one_of::<ResponseLog>())]
         body: Option<ResponseLog>,
     }
@@ -61,7 +61,7 @@ section! {
 /// section! {
 ///     /// Settings of the stock.
 ///     pub struct StockSettings {
-///         /// Quantity at or below which an article is low
+///         /// quantity at or below which an article is low
 ///         #[setting(Whole(1, 1000), default = 10)]
 ///         pub low: u64,
 ///     }
@@ -181,7 +181,7 @@ mod tests {
 
     section! {
         struct Stock {
-            /// Quantity below which stock is low
+            /// quantity below which stock is low
             #[setting(Whole(1, 1000), default = 10, check = is_few)]
             low: u64,
             /// URL of the warehouse

@@ -5,15 +5,15 @@ use cyanotype_settings::{Conflict, Values, section};
 section! {
     /// Access from pages of other origins.
     pub struct CorsSettings {
-        /// Origins (https://shop.example) whose pages may call the API from a browser; `*` allows any origin; no CORS headers
+        /// origins (https://shop.example) whose pages may call the API from a browser; `*` allows any origin; no CORS headers
         /// are sent when unset
         #[serde(default)]
         #[setting(List, check = check_origin)]
         pub origins: Vec<String>,
-        /// Time in seconds for which a browser may cache the response to a preflight request
+        /// time in seconds for which a browser may cache the response to a preflight request
         #[setting(Whole(0, 86400), default = 3600)]
         pub max_age_s: u64,
-        /// Whether pages may send credentials such as cookies; not allowed together with `*`
+        /// whether pages may send credentials such as cookies; not allowed together with `*`
         #[setting(Switch, default = false)]
         pub credentials: bool,
     }

@@ -13,24 +13,24 @@ section! {
         /// can be shared by several machines, and missing parts are taken from the PG… environment variables
         #[setting(Url, default = "sqlite://data/cyanotype.db", env = "DATABASE_URL", check = check_url)]
         pub url: String,
-        /// Maximum number of PostgreSQL connections of this process; SQLite always uses one connection for writes and one per
+        /// maximum number of PostgreSQL connections of this process; SQLite always uses one connection for writes and one per
         /// thread for reads
         #[setting(Whole(1, 10_000), default = 8)]
         pub max_connections: u32,
-        /// Number of PostgreSQL connections that stay open while idle; at most database.max_connections
+        /// number of PostgreSQL connections that stay open while idle; at most database.max_connections
         #[setting(Whole(0, 10_000), default = 0)]
         pub min_connections: u32,
-        /// Maximum time in seconds that a request waits for a connection (on SQLite: for the write lock), and that the start
+        /// maximum time in seconds that a request waits for a connection (on SQLite: for the write lock), and that the start
         /// waits for the first connection
         #[setting(Whole(1, 3600), default = 6)]
         acquire_timeout_s: u64,
-        /// Time in seconds after which an idle PostgreSQL connection is closed; 0 keeps it open
+        /// time in seconds after which an idle PostgreSQL connection is closed; 0 keeps it open
         #[setting(Whole(0, 86_400), default = 600)]
         idle_timeout_s: u64,
-        /// Maximum time in seconds of a PostgreSQL statement; then its connection is dropped; 0 disables the limit
+        /// maximum time in seconds of a PostgreSQL statement; then its connection is dropped; 0 disables the limit
         #[setting(Whole(0, 86_400), default = 20)]
         statement_timeout_s: u64,
-        /// Interval in seconds between deletions of expired sessions and idempotency keys, by one process at a time
+        /// interval in seconds between deletions of expired sessions and idempotency keys, by one process at a time
         #[setting(Whole(1, 86_400), default = 60)]
         sweep_interval_s: u64,
     }

@@ -7,18 +7,18 @@ use serde::Deserialize;
 section! {
     /// A feature-flag system whose flags `log-mode`, `log-level` and `log-debug-request` control logging.
     pub struct FlagSettings {
-        /// Source of the flags that replace log.mode and log.level for the process or for one request (`log-mode`,
+        /// source of the flags that replace log.mode and log.level for the process or for one request (`log-mode`,
         /// `log-level`), or raise one request to debug (`log-debug-request`): none, flagd for a file in flagd's format, or
         /// ofrep for a server with the OpenFeature Remote Evaluation Protocol; requires a build with the feature `flags`
         #[setting(one_of::<FlagProvider>(), default = "none")]
         pub provider: FlagProvider,
-        /// Path of the flag file for the provider flagd; a change applies within 3 s
+        /// path of the flag file for the provider flagd; a change applies within 3 s
         #[setting(Text)]
         pub file: Option<String>,
-        /// Base URL of the flag system for the provider ofrep; requests go to `/ofrep/v1` below it
+        /// base URL of the flag system for the provider ofrep; requests go to `/ofrep/v1` below it
         #[setting(Url, check = check_url)]
         pub url: Option<String>,
-        /// Bearer token for requests to the flag system
+        /// bearer token for requests to the flag system
         #[setting(Secret, check = check_token)]
         pub token: Option<String>,
     }

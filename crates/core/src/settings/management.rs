@@ -10,17 +10,17 @@ const MIN_TOKEN_LENGTH: usize = 8;
 section! {
     /// The management listener: health checks and log control.
     pub struct ManagementSettings {
-        /// Listen address of the management listener (health checks, log control)
+        /// listen address of the management listener (health checks, log control)
         #[setting(Text, default = "127.0.0.1", check = check_host)]
         pub host: String,
-        /// Listen port of the management listener; 0 selects a free port
+        /// listen port of the management listener; 0 selects a free port
         #[setting(Whole(0, 65535), default = 8081)]
         pub port: u16,
-        /// Bearer token for requests under /log over TCP: at least 8 visible ASCII characters (32 random ones are recommended);
+        /// bearer token for requests under /log over TCP: at least 8 visible ASCII characters (32 random ones are recommended);
         /// when unset, reads need no token and writes are refused
         #[setting(Secret, check = check_token)]
         pub token: Option<String>,
-        /// Path of a Unix socket (mode 0600) that serves the same requests without a token
+        /// path of a Unix socket (mode 0600) that serves the same requests without a token
         #[setting(Text)]
         pub socket: Option<String>,
     }

@@ -11,17 +11,17 @@ section! {
     /// Rate limits of a blueprint, where the settings have any.
     #[derive(Default)]
     pub(crate) struct BlueprintRateLimits {
-        /// Maximum average number of requests per client to all of the blueprint's routes together in rate_limit.window_s, in
+        /// maximum average number of requests per client to all of the blueprint's routes together in rate_limit.window_s, in
         /// addition to server.rate_limit; 0 disables the limit; the blueprint's own limit when unset
         #[setting(Whole(0, 1_000_000))]
         requests: Option<u32>,
-        /// Length in seconds of the window of rate_limit.requests; the blueprint's own window, or 60, when unset
+        /// length in seconds of the window of rate_limit.requests; the blueprint's own window, or 60, when unset
         #[setting(Whole(1, 86400))]
         window_s: Option<u64>,
-        /// Maximum number of requests that a client may send to the blueprint at once; rate_limit.requests when unset
+        /// maximum number of requests that a client may send to the blueprint at once; rate_limit.requests when unset
         #[setting(Whole(1, 100_000))]
         burst: Option<u32>,
-        /// Limits of single routes, in addition to the others: the route as `app routes` lists it, the requests and the
+        /// limits of single routes, in addition to the others: the route as `app routes` lists it, the requests and the
         /// seconds, as in `POST /users/login 10/60`; without a method the limit covers all methods together; 0 requests
         /// disable the limit
         #[serde(default)]
