@@ -1,4 +1,4 @@
-//! Rebuilds when a migration is added: the macro that embeds them tracks only files that existed at the last build.
+//! Rebuilds the crate when a migration is added: `embed_migrations!` tracks only the files that existed at the last build.
 
 fn main() {
     println!("cargo:rerun-if-changed=migrations");

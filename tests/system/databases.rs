@@ -70,20 +70,20 @@ fn a_postgresql_that_cannot_be_used_is_said_in_one_line() {
     let silent = silent.local_addr().expect("it listens").port();
     let at = |port: u16| format!("postgres://ada:pass-of-ada@127.0.0.1:{port}/shop");
     for (url, said) in [
-        (at(ports::free()), "refuses connections: does the server run, and are host and port right?"),
-        (at(silent), "does not answer within 1 s"),
-        ("postgres://ada:pass-of-ada@nowhere.invalid/shop".into(), "cannot be reached: is its host right?"),
+        (at(ports::free()), "refuses connections: check that the server is running, and check host and port"),
+        (at(silent), "did not respond within 1 s"),
+        ("postgres://ada:pass-of-ada@nowhere.invalid/shop".into(), "is unreachable: check the host"),
         (
             postgres.url_as("postgres", "pass-of-nobody", name),
-            "does not let this user in: are user and password right? (password authentication failed for user \"postgres\")",
+            "rejected the login: check user and password (password authentication failed for user \"postgres\")",
         ),
-        (postgres.url_as("nobody", PASSWORD, name), "does not let this user in: are user and password right?"),
-        (postgres.url("nowhere"), "does not exist: make it with CREATE DATABASE"),
+        (postgres.url_as("nobody", PASSWORD, name), "rejected the login: check user and password"),
+        (postgres.url("nowhere"), "does not exist: create it with CREATE DATABASE"),
         (
             postgres.url_as("guest", "pass-of-guest", name),
-            "denies this user a right: it must be able to connect, and to make tables",
+            "denied permission: the user needs the rights to connect and to create tables",
         ),
-        (database.clone() + "?sslmode=require", "cannot be reached over TLS: see sslmode and sslrootcert in its URL"),
+        (database.clone() + "?sslmode=require", "is unreachable over TLS: check sslmode and sslrootcert in the URL"),
         (database.clone() + "?options[default_transaction_read_only]=on", "is read-only"),
     ] {
         let stopped = app_on(&url).env("APP__DATABASE__ACQUIRE_TIMEOUT_S", "1").run();

@@ -170,7 +170,7 @@ fn a_bad_setting_is_not_tried_again() {
     let deployed = Deployed::start("plan-2.conf", &[("APP__LOG__RESPONSE__BODY", "everything")]);
     deployed.supervisor.wait_for("app", "EXITED");
     let said = scratch::read(&deployed.file("log/app.log"));
-    let expected = "log.response.body (set by APP__LOG__RESPONSE__BODY): `everything` is not allowed; allowed is one of off, metadata, redacted\n";
+    let expected = "log.response.body (set by APP__LOG__RESPONSE__BODY): `everything` is not allowed; expected one of off, metadata, redacted\n";
     assert_eq!(said, expected, "said once, so started once");
 }
 

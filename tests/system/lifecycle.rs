@@ -144,10 +144,10 @@ fn a_database_that_cannot_be_used_is_said_in_one_line() {
     scratch::write(&scratch.join("text.db"), "this is a text and no database ".repeat(100));
     scratch::write(&scratch.join("empty.db"), "");
     for (database, said) in [
-        (url("text.db"), "is not a database: another file is in its place"),
-        (url("missing.db") + "?mode=rw", "cannot be opened: is its path right, and may this user write there?"),
-        (url("text.db/inside.db"), "cannot be made: its directory"),
-        (url("empty.db") + "?mode=ro", "is read-only: it and its directory must be writable"),
+        (url("text.db"), "is not a SQLite database: check the path"),
+        (url("missing.db") + "?mode=rw", "cannot be opened: check the path and its permissions"),
+        (url("text.db/inside.db"), "cannot be created: directory"),
+        (url("empty.db") + "?mode=ro", "is read-only: the file and its directory must be writable"),
     ] {
         let refused = refusal(&probe().env("APP__DATABASE__URL", &database).run());
         assert!(refused.contains(said), "{database}: {refused}");

@@ -55,5 +55,5 @@ fn a_body_that_does_not_come_is_408() {
     let head = "POST /users HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
     let answer = half_a_request(&service, head);
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert!(answer.contains("the body did not come in time"), "{answer}");
+    assert!(answer.contains("the body did not arrive within 1 s"), "{answer}");
 }

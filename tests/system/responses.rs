@@ -68,7 +68,7 @@ fn what_cannot_be_read_is_withheld() {
     let service = probe().start();
     run(service.client(), json!([]), respond("application/json", r#"{"password" "t0psecret"}"#));
     let record = record_of(service);
-    assert_eq!(record["http.response.body.content"], "[withheld: it may hold a secret and could not be read]");
+    assert_eq!(record["http.response.body.content"], "[withheld: may contain a secret and could not be parsed]");
 }
 
 #[test]

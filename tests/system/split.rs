@@ -156,7 +156,7 @@ fn a_users_process_that_is_not_there_is_said_once_and_in_time() {
     let of = |kind: &str| records.iter().filter(|record| record["kind"] == kind).collect::<Vec<_>>();
     assert_eq!(of("breadcrumb").len(), 2, "a try and one again");
     let [uncaught] = of("uncaught")[..] else { panic!("not one uncaught record: {records:#?}") };
-    assert!(text(uncaught, "message").starts_with("no answer from http://127.0.0.1:"), "{uncaught}");
+    assert!(text(uncaught, "message").starts_with("request to http://127.0.0.1:"), "{uncaught}");
 }
 
 #[test]
@@ -223,15 +223,17 @@ fn orders_says_what_it_needs() {
     let app = || Service::new(&binaries::app());
     assert_eq!(
         refusal(app().env("APP__BLUEPRINTS__ENABLED", "orders")),
-        "the blueprint orders needs users, which blueprints.enabled leaves out: enable it, or set blueprints.orders.users_url"
+        "the blueprint orders depends on users, which is not enabled: add it to blueprints.enabled, or set \
+         blueprints.orders.users_url"
     );
     assert_eq!(
         refusal(app().env("APP__BLUEPRINTS__ORDERS__USERS_URL", "http://127.0.0.1:1")),
-        "blueprints.orders.users_url says that users runs elsewhere, but it is served here too: take one of them away"
+        "blueprints.orders.users_url is set, but the blueprint users also runs in this process: unset it, or remove users \
+         from blueprints.enabled"
     );
     assert_eq!(
         refusal(app().env("APP__BLUEPRINTS__ORDERS__USERS_URL", "users:hunter2")),
-        "blueprints.orders.users_url (set by APP__BLUEPRINTS__ORDERS__USERS_URL): this is no address of a process; allowed is \
+        "blueprints.orders.users_url (set by APP__BLUEPRINTS__ORDERS__USERS_URL): invalid base URL; allowed is \
          http://HOST:PORT or https://HOST"
     );
 }

@@ -42,11 +42,11 @@ fn near_misses_in_the_environment_are_warnings_of_the_start_record() {
     assert_eq!(
         started["warnings"],
         json!([
-            "APP_LOG_MODE is not read; did you mean APP__LOG__MODE?",
-            "DATABSE_URL is not read; did you mean DATABASE_URL?",
-            "LOG_LEVEL is not read; did you mean APP__LOG__LEVEL?",
-            "SENTRY_DNS is not read; did you mean SENTRY_DSN?",
-            "app__log__level is not read; did you mean APP__LOG__LEVEL?",
+            "APP_LOG_MODE is ignored; did you mean APP__LOG__MODE?",
+            "DATABSE_URL is ignored; did you mean DATABASE_URL?",
+            "LOG_LEVEL is ignored; did you mean APP__LOG__LEVEL?",
+            "SENTRY_DNS is ignored; did you mean SENTRY_DSN?",
+            "app__log__level is ignored; did you mean APP__LOG__LEVEL?",
         ])
     );
     assert!(!started.to_string().contains("hunter2"), "a value is never repeated: {started}");
@@ -78,8 +78,8 @@ fn config_check_prints_the_warnings() {
     assert_eq!((checked.code(), &*checked.stderr), (Some(0), ""));
     assert_eq!(
         checked.stdout,
-        "warning: RUST_LOG: part 1 is not used: it is neither LEVEL nor MODULE=LEVEL\n\
-         warning: LOG_LEVEL is not read; did you mean APP__LOG__LEVEL?\n\
+        "warning: RUST_LOG: part 1 is ignored: it is neither LEVEL nor MODULE=LEVEL\n\
+         warning: LOG_LEVEL is ignored; did you mean APP__LOG__LEVEL?\n\
          the settings are good\n"
     );
 }
@@ -106,18 +106,14 @@ fn a_directory_of_settings_that_is_given_must_be_there() {
 #[test]
 fn an_unknown_variable_of_ours_stops_the_start() {
     for (name, value, expected) in [
-        ("APP__FOO", "x", "foo (set by APP__FOO): there is no such setting"),
-        ("APP__FOO", "", "foo (set by APP__FOO): there is no such setting"),
-        ("APP__", "x", " (set by APP__): there is no such setting"),
-        ("APP__LOG", "x", "log (set by APP__LOG): there is no such setting"),
-        ("APP__LOG__MODE__X", "x", "log.mode.x (set by APP__LOG__MODE__X): there is no such setting"),
-        ("APP__LOG_MODE", "off", "log_mode (set by APP__LOG_MODE): there is no such setting; did you mean log.mode?"),
-        ("APP__LOG__LEVELS", "debug", "log.levels (set by APP__LOG__LEVELS): there is no such setting"),
-        (
-            "APP__log__modus",
-            "off",
-            "log.modus (set by APP__log__modus): there is no such setting; did you mean log.mode?",
-        ),
+        ("APP__FOO", "x", "foo (set by APP__FOO): unknown setting"),
+        ("APP__FOO", "", "foo (set by APP__FOO): unknown setting"),
+        ("APP__", "x", " (set by APP__): unknown setting"),
+        ("APP__LOG", "x", "log (set by APP__LOG): unknown setting"),
+        ("APP__LOG__MODE__X", "x", "log.mode.x (set by APP__LOG__MODE__X): unknown setting"),
+        ("APP__LOG_MODE", "off", "log_mode (set by APP__LOG_MODE): unknown setting; did you mean log.mode?"),
+        ("APP__LOG__LEVELS", "debug", "log.levels (set by APP__LOG__LEVELS): unknown setting"),
+        ("APP__log__modus", "off", "log.modus (set by APP__log__modus): unknown setting; did you mean log.mode?"),
         ("APP__BLUEPRINTS__STOCK__LOW", "", "blueprints.stock.low (set by APP__BLUEPRINTS__STOCK__LOW): no blueprint"),
         ("APP__BLUEPRINTS__ORDERS__X", "", "blueprints.orders.x (set by APP__BLUEPRINTS__ORDERS__X): there is no such"),
         (
@@ -148,7 +144,7 @@ fn a_name_that_is_no_utf8_or_differs_in_case_alone_is_not_passed_over() {
     assert_eq!(refused.status.code(), Some(78), "{}", String::from_utf8_lossy(&refused.stderr));
 
     let twice = app().arg("config").arg("--check").env("APP__LOG__MODE", "stderr").env("APP__log__Mode", "both");
-    assert_eq!(refusal(twice), "log.mode is set by APP__LOG__MODE and by APP__log__Mode: one of them must go");
+    assert_eq!(refusal(twice), "log.mode is set by APP__LOG__MODE and by APP__log__Mode: remove one of them");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use actix_web::http::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGE
 use cyanotype_redact::Redactor;
 use cyanotype_telemetry::Pipeline;
 use cyanotype_telemetry::effective::Snapshot;
-use cyanotype_telemetry::request::{DEBUG_LOG, REQUEST_ID, RequestContext, RequestIdentity, RequestParts};
+use cyanotype_telemetry::request::{DEBUG_LOG_HEADER, REQUEST_ID, RequestContext, RequestIdentity, RequestParts};
 use uuid::Uuid;
 
 use crate::client_address::ClientAddressResolver;
@@ -26,7 +26,7 @@ pub fn request_context(
     let parts = |snapshot: &Snapshot| parts(snapshot, clients, request);
     let context = pipeline.begin_request_with(id, incoming_trace(headers), parts);
     if pipeline.accepts_debug_tokens() {
-        pipeline.read_debug_tokens(&context, headers.get_all(DEBUG_LOG).map(HeaderValue::as_bytes));
+        pipeline.read_debug_tokens(&context, headers.get_all(DEBUG_LOG_HEADER).map(HeaderValue::as_bytes));
     }
     context
 }

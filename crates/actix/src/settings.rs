@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use cyanotype_settings::section;
 use cyanotype_telemetry::request::ClientAddressHeader;
-use cyanotype_telemetry::settings::{Env, Log, Sentry};
+use cyanotype_telemetry::settings::{Env, LogSettings, SentrySettings};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -16,10 +16,10 @@ section! {
         pub env: Env,
         /// What is recorded, and in which form.
         #[setting(section)]
-        pub log: Log,
+        pub log: LogSettings,
         /// The Sentry sink.
         #[setting(section)]
-        pub sentry: Sentry,
+        pub sentry: SentrySettings,
         /// Trusted proxies, and the header in which they send the client's address.
         #[setting(section)]
         pub server: ClientAddressSettings,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cyanotype_settings::Loader;
-use cyanotype_telemetry::memory::Memory;
+use cyanotype_telemetry::memory::MemorySink;
 use cyanotype_telemetry::request::{RequestContext, RequestParts};
 use cyanotype_telemetry::{Pipeline, Sinks};
 use serde_json::Value;
@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// A pipeline and its sinks. The pipeline is leaked, because the middleware borrows it for the life of the process.
 pub(crate) struct Fixture {
     pub pipeline: &'static Pipeline,
-    sinks: Memory,
+    sinks: MemorySink,
 }
 
 /// The output of the sinks since the last call of [`Fixture::output`].
@@ -44,7 +44,7 @@ pub(crate) fn settings(own: &[(&str, &str)]) -> Settings {
 impl Fixture {
     /// A pipeline with these settings.
     pub(crate) fn new(own: &[(&str, &str)]) -> Self {
-        let sinks = Memory::default();
+        let sinks = MemorySink::default();
         let all = Sinks::none().line(Arc::new(sinks.clone())).event(Arc::new(sinks.clone()));
         let pipeline = Box::leak(Box::new(Pipeline::new(&settings(own).telemetry(), None, all)));
         Self { pipeline, sinks }

@@ -1,8 +1,8 @@
-//! What the servers answer with: the same bytes from each of them.
+//! Response bodies, the same for all servers.
 
 use std::sync::LazyLock;
 
-/// An order; a file, so that the servers in other languages answer with it too.
+/// An order; a file, so that servers in other languages can read it.
 const ORDER: &str = include_str!("../bodies/order.json");
 /// The last digits of the order's id.
 const LAST_DIGITS: &str = "a1c884441021";
@@ -26,7 +26,7 @@ pub fn body(name: &str) -> Option<&'static str> {
     BODIES.iter().find(|(known, _)| *known == name).map(|(_, text)| text.as_str())
 }
 
-/// As many items as fit into so many bytes.
+/// A list of as many items as fit into this number of bytes.
 fn list(bytes: usize, item: impl Fn(usize) -> String) -> String {
     const END: &str = r#"],"next":null}"#;
     let mut text = String::from(r#"{"items":["#);
@@ -43,7 +43,7 @@ fn list(bytes: usize, item: impl Fn(usize) -> String) -> String {
     text + END
 }
 
-/// An account with a secret of every sort: by its key, by its looks, and inside another text.
+/// An account with every kind of secret: by key, by form, and inside another text.
 fn secret(n: usize) -> String {
     format!(
         r#"{{"id":{n},"email":"user{n}@example.org","password":"correct horse {n}","card":"4111 1111 1111 1111","session":{{"token":"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl","expires_in":3600}},"hook":"https://example.org/hook?api_key=k{n}&page=2","note":"sent with Authorization: Bearer abcdef{n}"}}"#
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bodies_are_json_of_the_sizes_that_they_are_named_for() {
+    fn bodies_are_json_of_the_expected_sizes() {
         for ((name, text), (least, most)) in
             BODIES.iter().zip([(450, 500), (16, 16), (7_700, 8_192), (65_000, 65_536), (7_700, 8_192)])
         {

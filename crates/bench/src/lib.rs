@@ -1,4 +1,4 @@
-//! What the servers of the bench share, and what its load measures of them.
+//! Shared parts of the benchmark's servers and its load generator.
 
 pub mod bodies;
 pub mod process;

@@ -1,31 +1,31 @@
-//! What Linux knows of a process: its time on a core, its writes, its memory.
+//! Resource usage of a process on Linux: CPU time, writes and memory.
 
 use std::fs;
 use std::time::Duration;
 
-/// What a process has used since it began.
+/// The usage of a process since its start.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Usage {
-    /// User and system time of all its threads; the kernel tells it in hundredths of a second.
+    /// User and system time of all threads, with a resolution of 10 ms.
     pub cpu: Duration,
-    /// Calls of `write` and its like. What goes out by `send`, as most sockets do, is not among them.
+    /// Calls of `write` and similar, but not `send`, which most servers use on sockets.
     pub writes: u64,
-    /// The most that it held in memory, in KiB.
+    /// Peak resident memory, in KiB.
     pub peak_kib: u64,
 }
 
 impl Usage {
-    /// Asks `/proc`.
+    /// Reads `/proc`.
     ///
     /// # Errors
-    /// In a sentence, when there is no such process or it is another user's.
+    /// The process does not exist, or belongs to another user.
     pub fn of(pid: u32) -> Result<Self, String> {
         let read = |name: &str| {
             let path = format!("/proc/{pid}/{name}");
             fs::read_to_string(&path).map_err(|error| format!("cannot read {path}: {error}"))
         };
         let (stat, io, status) = (read("stat")?, read("io")?, read("status")?);
-        // The name, in parentheses, may hold anything; user and system time are the 12th and 13th field after it.
+        // The name in parentheses may contain any character; user and system time are the 12th and 13th field after it.
         let ticks =
             stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().skip(11).take(2).map(str::parse::<u64>));
         let ticks = ticks.and_then(|ticks| ticks.sum::<Result<u64, _>>().ok());
@@ -33,7 +33,7 @@ impl Usage {
         Ok(Self {
             cpu: Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100),
             writes: field(&io, "syscw:").ok_or_else(|| format!("/proc/{pid}/io has no syscw"))?,
-            // A process that has ended, but was not waited for, has none.
+            // A zombie process has none.
             peak_kib: field(&status, "VmHWM:").unwrap_or(0),
         })
     }

@@ -1,7 +1,7 @@
 //! What goes over the wire.
 
 use cyanotype::conditional::ETag;
-use cyanotype::extract::whole;
+use cyanotype::extract::integer;
 use cyanotype::time;
 use garde::Validate;
 use jiff::Timestamp;
@@ -29,13 +29,13 @@ pub(crate) struct Line {
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._-]+$", example = "A-1")]
     #[garde(length(chars, min = 1, max = 64), custom(plain))]
     pub sku: String,
-    #[serde(deserialize_with = "whole")]
+    #[serde(deserialize_with = "integer")]
     #[schema(minimum = 1, maximum = 10_000, example = 2)]
     #[garde(range(min = 1, max = 10_000))]
     pub quantity: i64,
     // This example has no catalogue, so the client says what things cost. A shop must look the price up by the SKU.
     /// Price of one unit in cents, set by the client: this example has no catalogue.
-    #[serde(deserialize_with = "whole")]
+    #[serde(deserialize_with = "integer")]
     #[schema(minimum = 0, maximum = 100_000_000, example = 1250)]
     #[garde(range(min = 0, max = 100_000_000))]
     pub unit_price_cents: i64,

@@ -8,8 +8,8 @@ use cyanotype::auth::{Admin, Authenticated, Caller};
 use cyanotype::conditional::{self, IfMatch, IfNoneMatch};
 use cyanotype::extract::{Json, Path, Query};
 use cyanotype::idempotency::Idempotent;
-use cyanotype::paging::{Created, Page, Paging};
-use cyanotype::{Breadcrumb, Database, PROBLEM, Problem, Result, add_breadcrumb};
+use cyanotype::paging::{CreatedRange, Page, Paging};
+use cyanotype::{Breadcrumb, Database, PROBLEM_JSON, Problem, Result, add_breadcrumb};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -41,7 +41,7 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
     responses(
         (status = 201, description = "The order, placed", body = Order, headers(("etag" = String), ("location" = String))),
         (status = 409, description = "The user is gone, or a request with this key is in progress",
-            body = Problem, content_type = PROBLEM),
+            body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn place(
@@ -78,11 +78,11 @@ pub(crate) async fn place(
     get,
     path = "/orders",
     operation_id = "list_orders",
-    params(Filter, Created, Paging),
+    params(Filter, CreatedRange, Paging),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of orders", body = Page<Order>, headers(("link" = String))),
-        (status = 403, description = "Only admins list the orders of everyone", body = Problem, content_type = PROBLEM),
+        (status = 403, description = "Only admins list the orders of everyone", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn list(
@@ -90,7 +90,7 @@ pub(crate) async fn list(
     database: Database,
     request: HttpRequest,
     Query(filter): Query<Filter>,
-    Query(created): Query<Created>,
+    Query(created): Query<CreatedRange>,
     Query(paging): Query<Paging>,
 ) -> Result {
     if filter.everyone && !caller.is_admin() {
@@ -100,7 +100,7 @@ pub(crate) async fn list(
     let wanted = (filter.status, &created);
     let orders = store::list(&database, of, wanted, &paging).await?;
     let total = paging.count(store::count(&database, of, wanted)).await?;
-    Ok(paging.answer(&request, orders, total, |order| order.id))
+    Ok(paging.respond(&request, orders, total, |order| order.id))
 }
 
 /// Returns an order.
@@ -115,12 +115,12 @@ pub(crate) async fn list(
     responses(
         (status = 200, description = "The order", body = Order, headers(("etag" = String))),
         (status = 304, description = "The client's copy is current"),
-        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn read(caller: Caller, database: Database, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
     let order = store::find(&database, Of::seen_by(&caller), id).await?.ok_or_else(unknown)?;
-    Ok(known.answer(order.tag(), order))
+    Ok(known.respond(order.tag(), order))
 }
 
 /// Pays an order.
@@ -134,9 +134,9 @@ pub(crate) async fn read(caller: Caller, database: Database, Path(id): Path<Uuid
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The order, now paid", body = Order, headers(("etag" = String))),
-        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
-        (status = 409, description = "The order's status does not allow it", body = Problem, content_type = PROBLEM),
-        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "The order's status does not allow it", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, once: Idempotent) -> Result {
@@ -155,10 +155,10 @@ pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, o
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The order, now shipped", body = Order, headers(("etag" = String))),
-        (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM),
-        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
-        (status = 409, description = "The order's status does not allow it", body = Problem, content_type = PROBLEM),
-        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
+        (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "The order's status does not allow it", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn ship(Admin(caller): Admin, Path(id): Path<Uuid>, wanted: IfMatch, once: Idempotent) -> Result {
@@ -176,9 +176,9 @@ pub(crate) async fn ship(Admin(caller): Admin, Path(id): Path<Uuid>, wanted: IfM
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The order, now cancelled", body = Order, headers(("etag" = String))),
-        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM),
-        (status = 409, description = "The order's status does not allow it", body = Problem, content_type = PROBLEM),
-        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "There is no such order", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "The order's status does not allow it", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn cancel(caller: Caller, Path(id): Path<Uuid>, wanted: IfMatch, once: Idempotent) -> Result {
@@ -199,7 +199,7 @@ async fn advance(once: Idempotent, caller: Caller, (of, id, wanted): (Of, Uuid, 
         let Some(order) = store::advance(&mut *on, order, to).await? else {
             // Another request was faster. Even when the move is still possible it is not what the client has decided on.
             let now = store::find(&mut *on, of, id).await?.ok_or_else(unknown)?.status;
-            return Err(if wanted.is_given() { conditional::changed() } else { refused(id, by, now) });
+            return Err(if wanted.is_present() { conditional::precondition_failed() } else { refused(id, by, now) });
         };
         info!(order_id = %id, user_id = %user, %from, %to, "order moved");
         Ok(HttpResponse::Ok().insert_header(order.tag()).json(order))

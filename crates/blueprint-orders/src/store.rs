@@ -1,7 +1,7 @@
 //! All SQL of this blueprint. Each statement says whose orders it is about, so that no handler can forget it.
 
 use cyanotype::auth::Caller;
-use cyanotype::paging::{Created, Paging};
+use cyanotype::paging::{CreatedRange, Paging};
 use cyanotype::{DatabaseError, Executor, Transaction, placeholders, time};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -75,9 +75,9 @@ pub(crate) async fn insert(
     let positions: Vec<i64> = (0..).take(lines.len()).collect();
     let rows: Vec<String> = (0..lines.len()).map(|at| format!("($1, {})", placeholders(2 + 4 * at, 4))).collect();
     let into = "INSERT INTO order_lines (order_id, position, sku, quantity, unit_price_cents) VALUES";
-    let mut values: Vec<&dyn cyanotype::Value> = vec![&id];
+    let mut values: Vec<&dyn cyanotype::ToSql> = vec![&id];
     for (position, line) in positions.iter().zip(&lines) {
-        values.extend::<[&dyn cyanotype::Value; 4]>([position, &line.sku, &line.quantity, &line.unit_price_cents]);
+        values.extend::<[&dyn cyanotype::ToSql; 4]>([position, &line.sku, &line.quantity, &line.unit_price_cents]);
     }
     transaction.execute(&format!("{into} {}", rows.join(", ")), &values).await?;
     Ok(Order { id, user_id: user, status, lines, total_cents, created_at: now, updated_at: now, version: 1 })
@@ -94,7 +94,7 @@ pub(crate) async fn find(on: impl Executor, Of(user): Of, id: Uuid) -> Result<Op
 pub(crate) async fn list(
     on: impl Executor,
     of: Of,
-    (status, created): (Option<Status>, &Created),
+    (status, created): (Option<Status>, &CreatedRange),
     paging: &Paging,
 ) -> Result<Vec<Order>> {
     let sql = format!(
@@ -107,11 +107,15 @@ pub(crate) async fn list(
     );
     let (from, before) = created.range();
     let status = status.map(Status::as_str);
-    let values: [&dyn cyanotype::Value; 6] = [&of.0, &paging.before(), &status, &from, &before, &paging.to_read()];
+    let values: [&dyn cyanotype::ToSql; 6] = [&of.0, &paging.before(), &status, &from, &before, &paging.fetch_limit()];
     Ok(orders(on.query(&sql, &values).await?))
 }
 
-pub(crate) async fn count(on: impl Executor, of: Of, (status, created): (Option<Status>, &Created)) -> Result<i64> {
+pub(crate) async fn count(
+    on: impl Executor,
+    of: Of,
+    (status, created): (Option<Status>, &CreatedRange),
+) -> Result<i64> {
     let sql = format!(
         "SELECT count(*) FROM orders WHERE {} AND status = COALESCE($2, status) AND created_at >= $3 AND created_at < $4",
         of.condition()
@@ -177,7 +181,7 @@ mod tests {
         assert_eq!(find(&database, stranger, order.id).await.unwrap(), None);
         assert_eq!(find(&database, Of(None), order.id).await.unwrap(), Some(order.clone()));
 
-        let (all, paging) = ((None, &Created::default()), Paging { limit: 20, after: None, total: false });
+        let (all, paging) = ((None, &CreatedRange::default()), Paging { limit: 20, after: None, total: false });
         let newest_first = [other, order];
         assert_eq!(list(&database, owner, all, &paging).await.unwrap(), newest_first);
         assert_eq!(list(&database, stranger, all, &paging).await.unwrap(), []);
@@ -200,7 +204,7 @@ mod tests {
             (second_at, second_at, vec![]),
             (first_at, None, vec![second, first]),
         ] {
-            let filter = (None, &Created { created_from, created_before });
+            let filter = (None, &CreatedRange { created_from, created_before });
             let paging = Paging { limit: 20, after: None, total: true };
             assert_eq!(list(&database, user.into(), filter, &paging).await.unwrap(), expected);
             assert_eq!(count(&database, user.into(), filter).await.unwrap(), expected.len() as i64);

@@ -6,7 +6,7 @@ use blueprint_orders::Orders;
 use blueprint_users::{Exists, UserDirectory};
 use cyanotype::Executor;
 use cyanotype::auth::{Authenticator, Caller};
-use cyanotype::test::{self, Served, Tokens};
+use cyanotype::test::{self, TestService, Tokens};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ impl UserDirectory for OnlyAda {
     }
 }
 
-async fn start() -> Served {
+async fn start() -> TestService {
     let users = |resources: &cyanotype::Resources| {
         resources.provide::<dyn Authenticator>(Arc::new(Tokens::from([("of-ada", ADA), ("of-a-ghost", GHOST)])));
         resources.provide::<dyn UserDirectory>(Arc::new(OnlyAda));

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use cyanotype::Problem;
 use cyanotype::auth::{Authentication, Authenticator, Caller, Identity, Role};
-use cyanotype::remote::{BaseUrl, Remote, Reply};
+use cyanotype::remote::{BaseUrl, Remote, RemoteResponse};
 use serde::Deserialize;
 use std::time::Duration;
 use uuid::Uuid;
@@ -62,7 +62,7 @@ impl UserDirectory for RemoteUsers {
     }
 }
 
-fn unexpected(reply: &Reply) -> Problem {
+fn unexpected(reply: &RemoteResponse) -> Problem {
     if reply.status == StatusCode::TOO_MANY_REQUESTS {
         // It has counted the client that this process works for.
         let retry_after = reply.retry_after.unwrap_or_default();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::web::ServiceConfig;
 use cyanotype::auth::{Authentication, Authenticator, Caller, Identity};
 use cyanotype::settings::BlueprintSettings;
-use cyanotype::{Blueprint, Expiring, Migrations, Resources, Task, time};
+use cyanotype::{Blueprint, ExpiringTable, Migrations, Resources, Task, time};
 use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
@@ -57,8 +57,16 @@ impl Blueprint for Users {
             let known = Arc::new(LocalUsers { store });
             resources.provide::<dyn Authenticator>(Arc::clone(&known) as _);
             resources.provide::<dyn UserDirectory>(known);
-            resources.expire(Expiring { table: "sessions", key: "token_hash", expires_at: "expires_at" });
-            resources.expire(Expiring { table: "login_attempts", key: "key", expires_at: "expires_at" });
+            resources.delete_expired_rows(ExpiringTable {
+                table: "sessions",
+                key: "token_hash",
+                expires_at: "expires_at",
+            });
+            resources.delete_expired_rows(ExpiringTable {
+                table: "login_attempts",
+                key: "key",
+                expires_at: "expires_at",
+            });
             Ok(())
         })
     }

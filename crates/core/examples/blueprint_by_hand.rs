@@ -1,4 +1,4 @@
-//! A small blueprint written by hand, and served.
+//! Serves a small blueprint that is written by hand.
 //!
 //! `DATABASE_URL=sqlite::memory: cargo run -p cyanotype --example blueprint_by_hand`, then `curl localhost:8080/stock/bolt`.
 
@@ -26,7 +26,7 @@ impl Blueprint for Stock {
         scope.service(web::resource("/{sku}").route(web::get().to(read)));
     }
 
-    // Inline, so that the example is one file; a blueprint crate has migration files for `embed_migrations!`.
+    // Keeps the example in one file. A blueprint crate uses migration files and `embed_migrations!`.
     fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
         Box::pin(async move {
             let table = "CREATE TABLE IF NOT EXISTS stock (sku TEXT PRIMARY KEY, count BIGINT NOT NULL)";
@@ -42,9 +42,9 @@ impl Blueprint for Stock {
 async fn read(Path(sku): Path<String>, database: Database) -> Result {
     add_breadcrumb(format!("counts {sku}"));
     let sql = "SELECT count FROM stock WHERE sku = $1"; // for SQLite and PostgreSQL
-    let row: Option<(i64,)> = database.query_opt(sql, &[&sku]).await?; // an error: 500, one record, one event
+    let row: Option<(i64,)> = database.query_opt(sql, &[&sku]).await?; // on error: 500, one record, one event
     let Some((count,)) = row else { return Err(Problem::not_found("article")) }; // 404, no event
-    Ok(HttpResponse::Ok().json(json!({"sku": sku, "count": count}))) // recorded
+    Ok(HttpResponse::Ok().json(json!({"sku": sku, "count": count}))) // logged with its body
 }
 
 fn main() -> std::result::Result<ExitCode, Box<dyn std::error::Error>> {

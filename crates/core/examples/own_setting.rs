@@ -1,4 +1,4 @@
-//! A blueprint with its own settings. Each is declared once, with type, default, check and documentation.
+//! Serves a blueprint with its own settings, each declared once with type, default, check and documentation.
 //!
 //! `APP__BLUEPRINTS__GREETER__WORD=Welcome cargo run -p cyanotype --example own_setting`, then `curl localhost:8080/greeter`.
 
@@ -14,10 +14,10 @@ use cyanotype::{Blueprint, Resources, Service, Task};
 section! {
     /// Settings below `blueprints.greeter`.
     struct GreeterSettings {
-        /// word of the greeting
+        /// greeting for visitors
         #[setting(Text, default = "Hello")]
         word: String,
-        /// number of repetitions of the word
+        /// number of times that the greeting is repeated
         #[setting(Whole(1, 10), default = 1)]
         times: usize,
     }
@@ -55,6 +55,6 @@ async fn greet(settings: Data<GreeterSettings>) -> HttpResponse {
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let settings = Loader::new("config").process_environment().load()?; // invalid settings of the framework stop here
-    Ok(Service::new(settings).blueprint(Greeter).run()) // invalid settings of blueprints stop here, with exit status 78
+    let settings = Loader::new("config").process_environment().load()?; // rejects invalid values of the framework's settings
+    Ok(Service::new(settings).blueprint(Greeter).run()) // rejects those of blueprints, with exit status 78
 }

@@ -1,5 +1,5 @@
-//! A test of a single blueprint, served in memory, with checks of its records. In a blueprint crate this is in `tests/`, as a
-//! function with `#[actix_web::test]`.
+//! Tests a blueprint: serves it alone, in memory, and checks its responses, records and events. In a blueprint crate this is
+//! a function with `#[actix_web::test]` in `tests/`.
 //!
 //! `cargo run -p cyanotype --features test --example test_a_blueprint`
 
@@ -28,7 +28,7 @@ impl Blueprint for Doors {
 async fn read(Path(name): Path<String>) -> Result {
     match &*name {
         "back" => Ok(HttpResponse::Ok().json(json!({"door": "back", "pin": "2580"}))),
-        "jammed" => Err("twelve".parse::<u32>().expect_err("it is no number").into()),
+        "jammed" => Err("twelve".parse::<u32>().expect_err("not a number").into()),
         _ => Err(Problem::not_found("door")),
     }
 }
@@ -43,8 +43,8 @@ async fn main() {
     reply.assert_never_logged("2580");
 
     let reply = service.get("/doors/jammed").send().await;
-    assert_eq!((reply.status, reply.events().len()), (500, 1), "a failure is one event");
+    assert_eq!((reply.status, reply.events().len()), (500, 1), "a failure sends one event");
 
     let reply = service.get("/doors/front").send().await;
-    assert_eq!((reply.status, reply.events().len()), (404, 0), "a refusal is none");
+    assert_eq!((reply.status, reply.events().len()), (404, 0), "a client error sends none");
 }

@@ -1,5 +1,5 @@
-//! What every blueprint of the service is given: records of its responses, one place to say what went wrong, and one table
-//! that says what goes where.
+//! A framework for JSON APIs on actix-web: each response is logged, each failure is reported once, and one policy table
+//! decides which sinks (stderr, Sentry) receive each record.
 //!
 //! ```text
 //! request → context, headers → root span → compression → response log → CORS, limits, failures → blueprint
@@ -11,8 +11,9 @@
 //!                                                           record ──→ Policy::route (the table) ──→ stderr, Sentry
 //! ```
 //!
-//! A blueprint implements [`Blueprint`]; [`Service`] puts blueprints together and serves them. Handlers return
-//! [`Result`], whose [`Problem`] keeps apart what a client may see and what the log says.
+//! A blueprint is a set of routes under one prefix; it implements [`Blueprint`]. [`Service`] combines blueprints and serves
+//! them. Handlers return [`Result`]; its [`Problem`] separates the details that the client may see from those that are only
+//! logged.
 //!
 //! ```no_run
 //! # use std::process::ExitCode;
@@ -23,9 +24,9 @@
 //!
 //! # Features
 //!
-//! - `sentry` (on): events go to Sentry when a DSN is set.
-//! - `flags` (off): flags of a flag system say what is recorded when `flags.provider` is set. Its build needs protoc.
-//! - `test` (off): `cyanotype::test`, which runs a blueprint alone and reads what it records.
+//! - `sentry` (on): events are sent to Sentry when a DSN is set.
+//! - `flags` (off): feature flags control what is recorded when `flags.provider` is set. The build requires protoc.
+//! - `test` (off): `cyanotype::test`, which runs a blueprint in memory and exposes its records.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
@@ -60,11 +61,11 @@ pub use cyanotype_telemetry::{
     add_breadcrumb, capture_event, capture_exception, critical, spawn,
 };
 pub use database::{
-    Column, Database, DatabaseError, DriverError, Executor, Expiring, FromRow, Migrations, Outage, Row, Transaction,
-    Value, placeholders,
+    Database, DatabaseError, DriverError, Executor, ExpiringTable, FromRow, FromSql, Migrations, Outage, Row, ToSql,
+    Transaction, placeholders,
 };
 pub use explain_output::{ExplainOutput, Features};
-pub use handler::problem::{FieldError, PROBLEM, Problem, Result};
+pub use handler::problem::{FieldError, PROBLEM_JSON, Problem, Result};
 pub use handler::{auth, conditional, extract, fields, idempotency, paging, remote};
 pub use limits::{Rate, RateLimits};
 pub use recorder::Recorder;
@@ -74,5 +75,5 @@ pub use server::error::StartError;
 pub use server::service::Service;
 pub use settings::ResponseLog;
 
-/// A future that stays on its thread, as those of handlers do.
+/// A boxed future that is not `Send`: like handlers, it stays on the thread that created it.
 pub use futures_util::future::LocalBoxFuture;

@@ -26,7 +26,7 @@ pub(crate) fn sinks(settings: &Settings) -> Sinks {
     if policy(settings).sentry {
         use std::sync::Arc;
 
-        let stderr = Arc::new(cyanotype_telemetry::Stderr::start(&telemetry));
+        let stderr = Arc::new(cyanotype_telemetry::StderrSink::start(&telemetry));
         let sinks = Sinks::none().line(stderr.clone());
         return match cyanotype_sentry::Sentry::start(&telemetry, stderr) {
             Some(sentry) => sinks.event(Arc::new(sentry)),

@@ -1,23 +1,23 @@
-//! Times as the API and both databases have them: to the microsecond.
+//! Timestamps with microsecond precision, which the API and both databases share.
 
 use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
 use serde::Serializer;
 
-/// The time now, to the microsecond: what is stored is what is read again.
+/// The current time, rounded to the microsecond, so that a stored value equals the value read back.
 #[must_use]
 pub fn now() -> Timestamp {
     let now = Timestamp::now();
     now.round(Unit::Microsecond).unwrap_or(now)
 }
 
-/// Rounded up, as headers have it.
+/// Whole seconds, rounded up, for response headers.
 pub(crate) fn whole_seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
-/// Writes a time in RFC 3339 with six decimals always, so that times compare as texts.
+/// Serializes a time as RFC 3339 with exactly six decimals, so that times sort as strings.
 ///
 /// ```
 /// use jiff::Timestamp;
@@ -38,11 +38,11 @@ pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok
     serializer.collect_str(&format_args!("{time:.6}"))
 }
 
-/// The same, where there may be none: null then.
+/// Serializes an optional time like [`serialize`], or as null.
 ///
 /// # Errors
 /// When the serializer fails.
-pub fn serialize_or_none<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn serialize_optional<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => serialize(time, serializer),
         None => serializer.serialize_none(),

@@ -1,4 +1,4 @@
-//! Feature flags, from their file to the records of a request.
+//! Feature flags from a file control what is logged for a request.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 use cyanotype::auth::{Authenticator, Caller};
-use cyanotype::test::{self, Reply, Served, Tokens};
+use cyanotype::test::{self, TestResponse, TestService, Tokens};
 use cyanotype::{Blueprint, Result};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -41,7 +41,7 @@ async fn mine(_: Caller) -> Result {
 
 async fn door() -> Result {
     tracing::debug!("looked");
-    tracing::info!("seen");
+    tracing::info!("opened");
     Ok(HttpResponse::Ok().finish())
 }
 
@@ -53,7 +53,7 @@ fn flag(first: &Value, second: &Value, rule: &Value) -> Value {
     })
 }
 
-/// Debug for the caller ada and for one route; logging off for another route.
+/// Debug for the caller ada and for one route; mode `off` for another route.
 fn flags() -> Value {
     let is = |name: &str, value: &str| json!({"==": [{"var": name}, value]});
     let is_debug = json!({"or": [is("targetingKey", &ADA.to_string()), is("route", "GET /doors/{name}")]});
@@ -65,9 +65,9 @@ fn flags() -> Value {
     }})
 }
 
-async fn serve() -> Served {
+async fn serve() -> TestService {
     let file: PathBuf = std::env::temp_dir().join(format!("cyanotype-{}.flags.json", std::process::id()));
-    fs::write(&file, flags().to_string()).expect("it is written");
+    fs::write(&file, flags().to_string()).expect("the file is written");
     let tokens = || Arc::new(Tokens::from([("ada", ADA), ("bob", BOB)]));
     let service = test::serve(Doors)
         .fake("users", move |resources| resources.provide::<dyn Authenticator>(tokens()))
@@ -76,20 +76,20 @@ async fn serve() -> Served {
     service.start().await
 }
 
-fn messages(reply: &Reply) -> Vec<&str> {
+fn messages(reply: &TestResponse) -> Vec<&str> {
     reply.records_of("line").iter().filter_map(|line| line["message"].as_str()).collect()
 }
 
-/// Repeats a request until its records are as expected: on a busy machine an evaluation may exceed its time limit.
-async fn send_until(send: impl AsyncFn() -> Reply, is: impl Fn(&Reply) -> bool) -> Reply {
-    let started = Instant::now();
+/// Sends requests until the records are as expected: on a busy machine an evaluation may be late and have no effect.
+async fn eventually(send: impl AsyncFn() -> TestResponse, is: impl Fn(&TestResponse) -> bool) -> TestResponse {
+    let began = Instant::now();
     loop {
         let reply = send().await;
         assert_eq!(reply.status, 200);
         if is(&reply) {
             return reply;
         }
-        assert!(started.elapsed() < Duration::from_secs(30), "{:#?}", reply.records());
+        assert!(began.elapsed() < Duration::from_secs(30), "{:#?}", reply.records());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -97,14 +97,14 @@ async fn send_until(send: impl AsyncFn() -> Reply, is: impl Fn(&Reply) -> bool) 
 #[actix_web::test]
 async fn flags_apply_to_a_route_and_to_a_caller() {
     let service = serve().await;
-    // By route.
-    send_until(async || service.get("/doors/back").send().await, |reply| messages(reply) == ["looked", "seen"]).await;
-    // By caller.
-    send_until(async || service.get("/doors/mine").bearer("ada").send().await, |reply| messages(reply) == ["looked"])
+    // Evaluated when the route is known.
+    eventually(async || service.get("/doors/back").send().await, |reply| messages(reply) == ["looked", "opened"]).await;
+    // Evaluated when the caller is known.
+    eventually(async || service.get("/doors/mine").bearer("ada").send().await, |reply| messages(reply) == ["looked"])
         .await;
     let reply = service.get("/doors/mine").bearer("bob").send().await;
     assert_eq!((reply.status, messages(&reply)), (200, vec![]));
     assert_eq!(reply.response_record()["http.route"], "/doors/mine");
-    // The mode.
-    send_until(async || service.get("/doors/back/secret").send().await, |reply| reply.records().is_empty()).await;
+    // The mode can be set as well.
+    eventually(async || service.get("/doors/back/secret").send().await, |reply| reply.records().is_empty()).await;
 }

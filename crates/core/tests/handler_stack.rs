@@ -1,12 +1,12 @@
-//! The stack trace of a handler: the service's own calls on top, and no calls of the framework.
+//! The stack of a handler shows the frames of the service on top, and none of the framework.
 //!
-//! The tests hold with and without optimization, because inlined calls are shown too.
+//! Valid with and without optimization: inlined calls are shown as well.
 
 use std::num::ParseIntError;
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
-use cyanotype::test::{self, Reply};
+use cyanotype::test::{self, TestResponse};
 use cyanotype::{Blueprint, Result};
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ async fn converted(quantity: web::Path<String>) -> Result {
     Ok(HttpResponse::Ok().finish())
 }
 
-/// The error becomes a problem here.
+/// Converts the error to a problem.
 fn checked(quantity: &str) -> Result<u32> {
     let quantity = parsed(quantity)?;
     Ok(quantity)
@@ -63,8 +63,8 @@ fn expect(quantity: &str) -> u32 {
     parsed(quantity).expect("a quantity")
 }
 
-/// Sends a request, and returns the reply and the frames of its event: function, and whether it is the service's own.
-async fn frames(path: &str) -> (Reply, Vec<(String, bool)>) {
+/// The reply at this path, and the frames of its only event: the function, and whether it belongs to the service.
+async fn frames(path: &str) -> (TestResponse, Vec<(String, bool)>) {
     let service = test::serve(Shop).start().await;
     let reply = service.get(&format!("/shop/{path}/x")).send().await;
     let [event] = reply.events() else { panic!("one event: {:?}", reply.events()) };
@@ -74,8 +74,8 @@ async fn frames(path: &str) -> (Reply, Vec<(String, bool)>) {
     (reply, frames)
 }
 
-/// Asserts that own calls are on top, in this order, and that no other own or framework calls are below them.
-async fn assert_shows(path: &str, own: &[&str]) -> Reply {
+/// Asserts that the stack begins with these frames of the service, and that no other frame is of the service or framework.
+async fn assert_own_frames(path: &str, own: &[&str]) -> TestResponse {
     let (reply, frames) = frames(path).await;
     for (at, name) in own.iter().enumerate() {
         let (function, is_own) = &frames[at];
@@ -86,12 +86,12 @@ async fn assert_shows(path: &str, own: &[&str]) -> Reply {
         ["cyanotype::", "cyanotype_", "backtrace::", "core::panicking", "rust_begin_unwind", "tokio::runtime"];
     let is_framework = |function: &str| framework.iter().any(|part| function.contains(part));
     assert!(frames.iter().all(|(function, _)| !is_framework(function)), "{frames:#?}");
-    assert!(frames.len() < 20, "the server's own calls: {frames:#?}");
+    assert!(frames.len() < 20, "frames of the server: {frames:#?}");
     reply
 }
 
-/// Asserts that the stack on the record of this kind starts with this function, at a line of this file.
-fn assert_record_starts_with(reply: &Reply, kind: &str, function: &str) {
+/// Asserts that the stack in the record of this kind begins with this function, in this file.
+fn assert_stack_begins(reply: &TestResponse, kind: &str, function: &str) {
     let records = reply.records_of(kind);
     let [record] = records[..] else { panic!("one record: {records:?}") };
     let stack = record["exception.stacktrace"].as_str().expect("a stack");
@@ -102,21 +102,21 @@ fn assert_record_starts_with(reply: &Reply, kind: &str, function: &str) {
 
 #[actix_web::test]
 async fn a_converted_error_shows_the_line_that_returned_it() {
-    let reply = assert_shows("converted", &["checked", "converted"]).await;
+    let reply = assert_own_frames("converted", &["checked", "converted"]).await;
     assert_eq!(reply.status, 500);
-    assert_record_starts_with(&reply, "uncaught", "checked");
+    assert_stack_begins(&reply, "uncaught", "checked");
 }
 
 #[actix_web::test]
 async fn a_captured_error_shows_the_line_that_captured_it() {
-    let reply = assert_shows("captured", &["capture", "captured"]).await;
+    let reply = assert_own_frames("captured", &["capture", "captured"]).await;
     assert_eq!(reply.status, 200);
-    assert!(reply.records_of("exception")[0].get("exception.stacktrace").is_none(), "Sentry has it");
+    assert!(reply.records_of("exception")[0].get("exception.stacktrace").is_none(), "only Sentry receives the stack");
 }
 
 #[actix_web::test]
 async fn a_panic_shows_the_line_that_panicked() {
-    let reply = assert_shows("panicked", &["expect", "panicked"]).await;
+    let reply = assert_own_frames("panicked", &["expect", "panicked"]).await;
     assert_eq!(reply.status, 500);
-    assert_record_starts_with(&reply, "uncaught", "expect");
+    assert_stack_begins(&reply, "uncaught", "expect");
 }

@@ -1,11 +1,11 @@
-//! Response bodies that the benchmarks run on.
+//! Response bodies for the benchmarks.
 
 #![forbid(unsafe_code)]
 
-/// What the service is measured with as a whole.
+/// The order of `cargo xtask bench`.
 const ORDER: &str = include_str!("../../bench/bodies/order.json");
 
-/// A list of orders of at least so many bytes, with nothing to hide in it.
+/// A list of orders of at least this many bytes, without secrets.
 pub fn clean(bytes: usize) -> String {
     list(bytes, |n| {
         format!(
@@ -14,12 +14,12 @@ pub fn clean(bytes: usize) -> String {
     })
 }
 
-/// An order as a service has it: the words in it begin like sensitive keys, hold them, and are the first of their words.
+/// A list of realistic orders: some words contain a sensitive key or start like one.
 pub fn order(bytes: usize) -> String {
     list(bytes, |n| ORDER.replace("a1c884441021", &format!("{n:012}")))
 }
 
-/// A parcel, whose words do so more often.
+/// A list of parcels with more such words.
 pub fn parcel(bytes: usize) -> String {
     list(bytes, |n| {
         format!(
@@ -28,7 +28,7 @@ pub fn parcel(bytes: usize) -> String {
     })
 }
 
-/// A list of accounts, with secrets of every sort.
+/// A list of accounts with every kind of secret.
 pub fn secret(bytes: usize) -> String {
     list(bytes, |n| {
         format!(

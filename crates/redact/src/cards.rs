@@ -1,23 +1,23 @@
-//! Card numbers: digits that begin and add up as those of payment cards do, together or in groups.
+//! Payment card numbers: 13 to 19 digits with a known first digit and a valid check digit, together or in groups.
 
 use std::ops::Range;
 
-const SHORTEST_CARD: usize = 13;
-const LONGEST_CARD: usize = 19;
-/// Of a group after the first.
-const LONGEST_OF_GROUP: usize = 7;
-/// The digits of a card number that anyone may be shown (PCI DSS 3.4): they name the bank, not the account.
-const SHOWN_OF_CARD: usize = 6;
+const MIN_CARD_DIGITS: usize = 13;
+const MAX_CARD_DIGITS: usize = 19;
+/// In a group after the first.
+const MAX_GROUP_DIGITS: usize = 7;
+/// The leading digits of a card number that may be shown (PCI DSS 3.4): they identify the bank, not the account.
+const MAX_SHOWN_DIGITS: usize = 6;
 
-/// The card numbers of a text, some of which may overlap. Each stands by itself, unless its surroundings are not
-/// `strict`ly what they will be.
-pub(crate) fn cards(text: &[u8], open: bool, strict: bool) -> impl Iterator<Item = Range<usize>> {
+/// The card numbers of a text, some of which may overlap. If `strict`, each must not be part of a longer word or
+/// number.
+pub(crate) fn find_cards(text: &[u8], partial: bool, strict: bool) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         while let Some(next) = text[at..].iter().position(u8::is_ascii_digit) {
             let start = at + next;
             at = start + digits(&text[start..]).count();
-            if let Some(end) = card(text, start, open, strict) {
+            if let Some(end) = card_end(text, start, partial, strict) {
                 return Some(start..end);
             }
         }
@@ -25,37 +25,37 @@ pub(crate) fn cards(text: &[u8], open: bool, strict: bool) -> impl Iterator<Item
     })
 }
 
-/// Where the longest card number ends that begins with the group of digits that begins here.
+/// The end of the longest card number that starts here, at the start of a group of digits.
 #[inline]
-pub(crate) fn card(text: &[u8], start: usize, open: bool, strict: bool) -> Option<usize> {
-    if !matches!(text[start], b'2'..=b'6') || strict && !may_begin(text, start) {
+pub(crate) fn card_end(text: &[u8], start: usize, partial: bool, strict: bool) -> Option<usize> {
+    if !matches!(text[start], b'2'..=b'6') || strict && !may_start_card(text, start) {
         return None;
     }
-    // Most numbers that begin like one end before a card can, or are the beginning of a date.
-    let may_be_one = match text.get(start..start + SHORTEST_CARD) {
+    // Most other numbers are shorter, or contain another separator, as dates with times do.
+    let may_be_one = match text.get(start..start + MIN_CARD_DIGITS) {
         Some(least) => least.iter().all(|byte| byte.is_ascii_digit() || is_separator(*byte)),
-        None => open,
+        None => partial,
     };
     if !may_be_one {
         return None;
     }
-    let first = digits(&text[start..]).take(LONGEST_CARD + 1).count();
+    let first = digits(&text[start..]).take(MAX_CARD_DIGITS + 1).count();
     let mut length = first;
     let mut end = start + first;
     let mut found = None;
-    while length <= LONGEST_CARD {
+    while length <= MAX_CARD_DIGITS {
         let next = next_group(text, end);
-        // A separator that the text ends with may have a group after it in what was cut off.
+        // A partial text that ends with a separator may continue with another group.
         let after = if next.is_none() && end + 1 == text.len() && is_separator(text[end]) { end + 1 } else { end };
-        if open && after == text.len() && length > SHOWN_OF_CARD {
+        if partial && after == text.len() && length > MAX_SHOWN_DIGITS {
             found = Some(after);
-        } else if length >= SHORTEST_CARD && (!strict || may_end(text, end)) && passes_luhn(&text[start..end]) {
+        } else if length >= MIN_CARD_DIGITS && (!strict || may_end_card(text, end)) && passes_luhn(&text[start..end]) {
             found = Some(end);
         }
         let Some(next) = next else { break };
-        // As cards are printed: 4-4-4-4, 4-6-5, 4-4-4-4-3.
-        let count = digits(&text[next..]).take(LONGEST_OF_GROUP + 1).count();
-        if first != 4 || count > LONGEST_OF_GROUP {
+        // Cards are printed as 4-4-4-4, 4-6-5 or 4-4-4-4-3.
+        let count = digits(&text[next..]).take(MAX_GROUP_DIGITS + 1).count();
+        if first != 4 || count > MAX_GROUP_DIGITS {
             break;
         }
         length += count;
@@ -72,14 +72,14 @@ fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'-' | b'.')
 }
 
-/// Where the group of digits begins that one separator parts from the group that ends here.
+/// The start of the next group of digits, if exactly one separator follows the group that ends here.
 fn next_group(text: &[u8], end: usize) -> Option<usize> {
-    let parted = matches!(text[end..], [separator, b'0'..=b'9', ..] if is_separator(separator));
-    parted.then_some(end + 1)
+    let is_separated = matches!(text[end..], [separator, b'0'..=b'9', ..] if is_separator(separator));
+    is_separated.then_some(end + 1)
 }
 
-/// Not in the middle of a word, and not the decimals of a number.
-fn may_begin(text: &[u8], start: usize) -> bool {
+/// Whether a card number may start here: not inside a word, and not as the decimals of a number.
+fn may_start_card(text: &[u8], start: usize) -> bool {
     match text[..start] {
         [.., before, b'.'] => !before.is_ascii_digit(),
         [.., before] => !before.is_ascii_alphabetic(),
@@ -87,7 +87,7 @@ fn may_begin(text: &[u8], start: usize) -> bool {
     }
 }
 
-fn may_end(text: &[u8], end: usize) -> bool {
+fn may_end_card(text: &[u8], end: usize) -> bool {
     match text[end..] {
         [b'.', after, ..] => !after.is_ascii_digit(),
         [after, ..] => !after.is_ascii_alphabetic(),
@@ -95,9 +95,9 @@ fn may_end(text: &[u8], end: usize) -> bool {
     }
 }
 
-/// The check digit of ISO/IEC 7812, over the digits of a text.
+/// Whether the digits of a text have a valid check digit (Luhn, ISO/IEC 7812).
 fn passes_luhn(text: &[u8]) -> bool {
-    /// The sum of the digits of a digit's double.
+    /// The digit sum of each doubled digit.
     const DOUBLED: [u8; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
     let mut sum = 0;
     let mut is_doubled = false;
@@ -110,19 +110,19 @@ fn passes_luhn(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::SHOWN_OF_CARD;
-    use crate::patterns::{Finder, Patterns};
+    use super::MAX_SHOWN_DIGITS;
+    use crate::patterns::{PatternFinder, Patterns};
 
     fn shown(text: &str) -> String {
-        Finder::new(Patterns::default()).redacted(text, false).into_owned()
+        PatternFinder::new(Patterns::default()).redact(text, false).into_owned()
     }
 
     fn cut(text: &str) -> String {
-        Finder::new(Patterns::default()).redacted(text, true).into_owned()
+        PatternFinder::new(Patterns::default()).redact(text, true).into_owned()
     }
 
     #[test]
-    fn card_numbers() {
+    fn card_numbers_are_redacted() {
         for card in [
             "4111111111111111",
             "4111 1111 1111 1111",
@@ -146,14 +146,14 @@ mod tests {
             for end in 0..card.len() {
                 let shown = cut(&card[..end]);
                 let digits = shown.bytes().filter(u8::is_ascii_digit).count();
-                assert!(digits <= SHOWN_OF_CARD, "{shown} of {card}");
+                assert!(digits <= MAX_SHOWN_DIGITS, "{shown} of {card}");
             }
         }
         assert_eq!(shown("card 4111 1111 1111 1111 123."), "card [redacted] 123.");
     }
 
     #[test]
-    fn numbers_that_are_no_cards() {
+    fn other_numbers_are_not_redacted() {
         for number in [
             "4111111111111112",
             "1732305600000",

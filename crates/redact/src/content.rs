@@ -1,27 +1,26 @@
-//! What is shown of a body: borrowed from it where it is shown as it is.
+//! The recorded content of a body, borrowed from it where nothing is redacted.
 
 use std::borrow::Cow;
 
-/// A content as it may be recorded.
+/// Redacted content that may be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content<'a> {
-    /// The text, with [`REDACTED`](crate::REDACTED) in the place of secrets.
+    /// The text, with [`REDACTED`](crate::REDACTED) in place of secrets.
     pub text: Cow<'a, str>,
-    /// Whether there was more than was shown.
+    /// Whether the text was cut to the limit.
     pub truncated: bool,
 }
 
 #[cfg(test)]
 impl Content<'_> {
-    /// The same, for longer than the body is kept.
     pub(crate) fn into_owned(self) -> Content<'static> {
         Content { text: Cow::Owned(self.text.into_owned()), truncated: self.truncated }
     }
 }
 
-/// Whether a client may read this as UTF-16, in which a key has a zero between each two letters.
+/// Whether a client may decode this as UTF-16, in which a zero byte separates the letters of a key.
 pub(crate) fn is_utf16(text: &[u8]) -> bool {
-    // Tested many bytes at a time, and hardly ever so: UTF-8 has a zero for nothing else.
+    // The chunks let the compiler vectorize the search. Text in UTF-8 rarely contains a zero byte.
     let any_zero = text.chunks(64).any(|chunk| chunk.iter().fold(false, |any, byte| any | (*byte == 0)));
     let is_pair =
         |pair: &[u8]| matches!(pair, [a, 0, b, 0] | [0, a, 0, b] if a.is_ascii_graphic() && b.is_ascii_graphic());
@@ -41,17 +40,17 @@ pub(crate) fn cut(text: Cow<'_, str>, limit: usize) -> Content<'_> {
     Content { text, truncated }
 }
 
-/// Bytes as a text, of which no more than so much is shown.
+/// Bytes as text, of which at most `limit` bytes are shown.
 pub(crate) fn readable(bytes: &[u8], limit: usize) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
-        // What is cut in the middle of a character is valid as far as it is shown.
+        // The invalid bytes, such as a truncated character, are beyond the limit.
         Err(error) if error.valid_up_to() > limit => String::from_utf8_lossy(&bytes[..error.valid_up_to()]),
         Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 
-pub(crate) fn text_of(bytes: Vec<u8>) -> String {
+pub(crate) fn into_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_replaced_as_far_as_it_is_shown() {
+    fn invalid_utf8_is_replaced_in_the_shown_part() {
         for (limit, text) in [(2, "ab"), (4, "ab"), (5, "ab\u{fffd}"), (6, "ab\u{fffd}c"), (9, "ab\u{fffd}cd")] {
             let content = Redactor::default().content(b"ab\xffcd", Syntax::Text, limit, true);
             assert_eq!(content, Content { text: text.into(), truncated: limit < 7 });

@@ -1,5 +1,5 @@
-//! Text as JSON or for a terminal, in which nothing that a client sends forges a line, moves a cursor, or is an event to
-//! supervisord.
+//! Escaping of text for JSON or a terminal, so that text from a client cannot forge a line, move the cursor, or start a
+//! supervisord event.
 
 use std::io::Write;
 
@@ -11,14 +11,14 @@ use crate::{avx2, escape_avx2};
 
 pub use crate::hostile::is_hostile;
 
-/// So many bytes are tested at once, and copied whole when none of them is escaped.
-const CHUNK: usize = 32;
-/// So many bytes are escaped before they are tested again.
-const PIECE: usize = 128;
+/// The number of bytes tested at a time, and copied if none of them needs escaping.
+const CHUNK_LEN: usize = 32;
+/// The number of bytes escaped before the fast test is tried again.
+const BLOCK_LEN: usize = 128;
 
-/// What a byte becomes: up to two bytes, and how many bits of them count. Where that is [`INSPECT`], the character that it
-/// is or begins needs inspection: it may be hostile, or the first of supervisord's mark.
-const SHOWN: [u32; 256] = {
+/// The encoding of each byte: up to two bytes, and their length in bits. With the length [`INSPECT`], the character
+/// that starts with the byte needs inspection: it may be hostile, or start supervisord's mark.
+const ENCODED: [u32; 256] = {
     let mut shown = [0; 256];
     let mut byte = 0;
     while byte < shown.len() {
@@ -37,20 +37,20 @@ const SHOWN: [u32; 256] = {
     shown
 };
 
-/// More than the bits that four bytes become.
+/// More than the length of four encoded bytes.
 const INSPECT: u8 = 65;
 
-/// Appends a text as a JSON string, its quotes included.
+/// Appends a text as a JSON string, including its quotes.
 pub fn json_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     json_text(text, out);
     out.push(b'"');
 }
 
-/// Appends a text as it is shown within the quotes of a JSON string.
+/// Appends a text as the content of a JSON string, without quotes.
 pub fn json_text(text: &str, out: &mut Vec<u8>) {
-    // Most texts of a line are keys and names.
-    if text.len() <= CHUNK && text.bytes().all(|byte| SHOWN[usize::from(byte)] >> 16 == 8) {
+    // Fast path: most texts of a line are keys and names.
+    if text.len() <= CHUNK_LEN && text.bytes().all(|byte| ENCODED[usize::from(byte)] >> 16 == 8) {
         out.extend_from_slice(text.as_bytes());
     } else {
         json_characters(text, out);
@@ -59,48 +59,49 @@ pub fn json_text(text: &str, out: &mut Vec<u8>) {
 
 fn json_characters(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    // JSON in a string has a quote to escape every few bytes.
+    // JSON in a string has a quote every few bytes.
     out.reserve(bytes.len() + bytes.len() / 4 + 2);
-    let mut shown = [0; 2 * PIECE];
+    let mut shown = [0; 2 * BLOCK_LEN];
     let mut at = 0;
     while at < bytes.len() {
         let plain = plain_chunks(&bytes[at..]);
         out.extend_from_slice(&bytes[at..at + plain]);
         at += plain;
-        let piece = &bytes[at..bytes.len().min(at + PIECE)];
-        let (done, length) = escape(piece, &mut shown);
+        let block = &bytes[at..bytes.len().min(at + BLOCK_LEN)];
+        let (done, length) = escape(block, &mut shown);
         out.extend_from_slice(&shown[..length]);
         at += done;
-        if done < piece.len() {
+        if done < block.len() {
             at += json_character(&text[at..], out);
         }
     }
 }
 
-/// How many bytes of whole chunks a text begins with that are shown as they are.
+/// The total length of the leading chunks that need no escaping.
 fn plain_chunks(text: &[u8]) -> usize {
-    let (chunks, _) = text.as_chunks::<CHUNK>();
-    let is_plain_chunk = |chunk: &&[u8; CHUNK]| chunk.iter().fold(true, |all, byte| all & is_plain(*byte));
-    chunks.iter().take_while(is_plain_chunk).count() * CHUNK
+    let (chunks, _) = text.as_chunks::<CHUNK_LEN>();
+    let is_plain_chunk = |chunk: &&[u8; CHUNK_LEN]| chunk.iter().fold(true, |all, byte| all & is_plain(*byte));
+    chunks.iter().take_while(is_plain_chunk).count() * CHUNK_LEN
 }
 
-/// Writes what bytes become up to one that needs inspection. Returns how many bytes that are, and how long the result is.
-fn escape(piece: &[u8], shown: &mut [u8; 2 * PIECE]) -> (usize, usize) {
+/// Encodes bytes up to the first one that needs inspection. Returns the number of bytes read and the length of the
+/// result.
+fn escape(block: &[u8], shown: &mut [u8; 2 * BLOCK_LEN]) -> (usize, usize) {
     let mut length = 0;
     let mut done = 0;
     #[cfg(target_arch = "x86_64")]
     if avx2::is_available() {
-        // SAFETY: the processor has what it is compiled for.
-        #[expect(unsafe_code, reason = "32 bytes at once take less than half the time")]
-        let escaped = unsafe { escape_avx2::escape(piece, shown) };
+        // SAFETY: `is_available` checked the target features.
+        #[expect(unsafe_code, reason = "escaping 32 bytes at a time takes less than half the time")]
+        let escaped = unsafe { escape_avx2::escape(block, shown) };
         (done, length) = escaped;
     }
-    // Four are put together and written at once, which is quicker than a byte or two at a time.
-    for four in piece[done..].as_chunks::<4>().0 {
+    // Four bytes are combined into one write, which is faster than one or two at a time.
+    for four in block[done..].as_chunks::<4>().0 {
         let mut bytes = 0;
         let mut bits = 0;
         for byte in four {
-            let next = SHOWN[usize::from(*byte)];
+            let next = ENCODED[usize::from(*byte)];
             bytes |= u64::from(next as u16).wrapping_shl(bits);
             bits += next >> 16;
         }
@@ -111,8 +112,8 @@ fn escape(piece: &[u8], shown: &mut [u8; 2 * PIECE]) -> (usize, usize) {
         length += bits as usize / 8;
         done += four.len();
     }
-    for byte in &piece[done..] {
-        let next = SHOWN[usize::from(*byte)];
+    for byte in &block[done..] {
+        let next = ENCODED[usize::from(*byte)];
         if next >> 16 == u32::from(INSPECT) {
             break;
         }
@@ -136,7 +137,7 @@ fn json_character(text: &str, out: &mut Vec<u8>) -> usize {
     c.len_utf8()
 }
 
-/// Appends a value as JSON, its texts escaped like [`json_string`].
+/// Appends a value as JSON with its strings escaped by [`json_string`].
 pub fn json_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::String(text) => json_string(text, out),
@@ -158,7 +159,7 @@ pub fn json_value(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends an object as JSON, its texts escaped like [`json_string`].
+/// Appends an object as JSON with its strings escaped by [`json_string`].
 pub fn json_object(map: &Map<String, Value>, out: &mut Vec<u8>) {
     out.push(b'{');
     for (at, (key, value)) in map.iter().enumerate() {
@@ -172,11 +173,12 @@ pub fn json_object(map: &Map<String, Value>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Appends a text for a terminal, hostile characters as visible escapes. Line ends of a `block` stay.
-pub fn visible(text: &str, block: bool, out: &mut String) {
+/// Appends a text for a terminal, with hostile characters as visible escapes. With `multiline`, line feeds and tabs are
+/// unchanged.
+pub fn visible(text: &str, multiline: bool, out: &mut String) {
     for (at, c) in text.char_indices() {
-        let keep = block && matches!(c, '\n' | '\t');
-        if c == '<' && has_supervisor_mark(&text[at..]) || is_hostile(c) && !keep {
+        let is_unchanged = multiline && matches!(c, '\n' | '\t');
+        if c == '<' && has_supervisor_mark(&text[at..]) || is_hostile(c) && !is_unchanged {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);
@@ -191,7 +193,7 @@ mod tests {
     const HOSTILE: &str = "a\"\\\n\r\t\0\x1b[2J\x7f\u{9b}\u{2028}\u{202e}<!--XSUPERVISOR:BEGIN-->é";
 
     #[test]
-    fn a_json_string_reads_back_and_shows_nothing_hostile() {
+    fn a_json_string_parses_back_without_hostile_characters() {
         let mut out = Vec::new();
         json_string(HOSTILE, &mut out);
         let line = String::from_utf8(out).expect("stays UTF-8");
@@ -199,7 +201,7 @@ mod tests {
         assert!(!line.chars().any(is_hostile) && !line.contains("<!--XSUPERVISOR"), "{line}");
     }
 
-    /// What every text becomes, a character at a time.
+    /// The expected encoding, a character at a time.
     fn expected(text: &str) -> String {
         let mut shown = String::from("\"");
         for (at, c) in text.char_indices() {
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn each_character_becomes_what_it_should() {
+    fn each_character_is_encoded_as_expected() {
         for c in '\0'..=char::MAX {
             if u32::from(c) < 0x1_0000 || u32::from(c).is_multiple_of(0x1001) {
                 assert_expected(c.encode_utf8(&mut [0; 4]));
@@ -233,9 +235,9 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_matter_where_a_character_stands() {
+    fn encoding_does_not_depend_on_the_position() {
         for hostile in [HOSTILE, "\"", "é\u{2028}", "<!--XSUPERVISOR", "<!--", "\u{85}", "“”", "青", "😀"] {
-            for before in 0..=PIECE + CHUNK {
+            for before in 0..=BLOCK_LEN + CHUNK_LEN {
                 let plain = "p".repeat(before);
                 assert_expected(&format!("{plain}{hostile}"));
                 assert_expected(&format!("{plain}{hostile}{plain}{hostile}"));
@@ -244,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_sees_escapes() {
+    fn terminal_output_has_visible_escapes() {
         let mut out = String::new();
         visible(HOSTILE, false, &mut out);
         assert!(!out.chars().any(is_hostile) && !out.contains("<!--XSUPERVISOR"), "{out}");

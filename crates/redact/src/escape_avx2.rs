@@ -1,4 +1,4 @@
-//! Text in which many bytes are escaped, 32 of them at a time: they are moved apart, and backslashes put between them.
+//! Escaping of 32 bytes at a time in text with many escapes: bytes are shuffled apart and backslashes inserted.
 
 use std::arch::x86_64::{
     __m128i, _mm_and_si128, _mm_cmpgt_epi8, _mm_cvtsi128_si64, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
@@ -6,15 +6,15 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_testz_si256,
 };
 
-use crate::avx2::{Sets, load, words};
+use crate::avx2::{ByteSets, load, words};
 use crate::hostile::is_plain;
 
-/// What a backslash comes before.
+/// The sets of bytes that are escaped with a backslash.
 const ESCAPED: u8 = 0b11;
 
-/// The two bytes that are escaped, and in other sets all that are not plain.
-const SETS: Sets = {
-    let mut sets = Sets::NONE;
+/// The two bytes escaped with a backslash, and in other sets all other bytes that are not plain.
+const SETS: ByteSets = {
+    let mut sets = ByteSets::NONE;
     sets.add(1, 1 << 0x2, 1 << 0x2); // "
     sets.add(1 << 1, 1 << 0xc, 1 << 0x5); // \
     sets.add(1 << 2, u16::MAX, 1 << 0x0 | 1 << 0x1); // control characters
@@ -25,7 +25,7 @@ const SETS: Sets = {
     sets
 };
 
-// The definition is `is_plain`: a byte that is in no set here and not plain there would be written as it is.
+// `is_plain` is the definition: a byte missing from the sets would be written unescaped.
 const _: () = {
     let mut byte = 0;
     while byte <= u8::MAX as usize {
@@ -34,11 +34,11 @@ const _: () = {
     }
 };
 
-/// Stands for a backslash among the places of bytes.
+/// Marks the position of a backslash in a shuffle.
 const BACKSLASH: u8 = 1 << 7;
 
-/// Where each byte comes from when eight are moved apart, by which of them are escaped.
-static PLACES: [[u8; 16]; 256] = {
+/// For each combination of escaped bytes among eight, the shuffle that moves them apart.
+static SHUFFLES: [[u8; 16]; 256] = {
     let mut all = [[BACKSLASH; 16]; 256];
     let mut escaped = 0;
     while escaped < all.len() {
@@ -54,10 +54,10 @@ static PLACES: [[u8; 16]; 256] = {
     all
 };
 
-/// Writes what the bytes of whole chunks become, up to one that has others than plain and escaped ones. Returns how many
-/// bytes that are, and how long the result is.
+/// Encodes complete chunks, up to the first one with a byte that is neither plain nor escaped with a backslash. Returns
+/// the number of bytes read and the length of the result.
 #[target_feature(enable = "avx2,popcnt")]
-pub(crate) fn escape<const MOST: usize>(text: &[u8], shown: &mut [u8; MOST]) -> (usize, usize) {
+pub(crate) fn escape<const LEN: usize>(text: &[u8], shown: &mut [u8; LEN]) -> (usize, usize) {
     let mut length = 0;
     let mut done = 0;
     for chunk in text.as_chunks().0 {
@@ -68,8 +68,8 @@ pub(crate) fn escape<const MOST: usize>(text: &[u8], shown: &mut [u8; MOST]) -> 
         let escaped = _mm256_movemask_epi8(_mm256_cmpgt_epi8(sets, _mm256_setzero_si256()));
         let eights: [i64; 4] = words(chunk);
         for (eight, escaped) in eights.into_iter().zip(escaped.to_le_bytes()) {
-            let apart = apart(eight, escaped);
-            let halves = [_mm_cvtsi128_si64(apart), _mm_cvtsi128_si64(_mm_unpackhi_epi64(apart, apart))];
+            let result = insert_backslashes(eight, escaped);
+            let halves = [_mm_cvtsi128_si64(result), _mm_cvtsi128_si64(_mm_unpackhi_epi64(result, result))];
             shown[length..length + 8].copy_from_slice(&halves[0].to_le_bytes());
             shown[length + 8..length + 16].copy_from_slice(&halves[1].to_le_bytes());
             length += 8 + escaped.count_ones() as usize;
@@ -79,14 +79,14 @@ pub(crate) fn escape<const MOST: usize>(text: &[u8], shown: &mut [u8; MOST]) -> 
     (done, length)
 }
 
-/// Eight bytes with a backslash before each that is escaped.
+/// Inserts a backslash before each escaped byte among eight.
 #[target_feature(enable = "ssse3")]
 #[inline]
-fn apart(eight: i64, escaped: u8) -> __m128i {
-    let [low, high] = words(&PLACES[usize::from(escaped)]);
-    let places = _mm_set_epi64x(high, low);
-    let backslashes = _mm_and_si128(_mm_cmpgt_epi8(_mm_setzero_si128(), places), _mm_set1_epi8(b'\\'.cast_signed()));
-    _mm_or_si128(_mm_shuffle_epi8(_mm_set_epi64x(0, eight), places), backslashes)
+fn insert_backslashes(eight: i64, escaped: u8) -> __m128i {
+    let [low, high] = words(&SHUFFLES[usize::from(escaped)]);
+    let shuffle = _mm_set_epi64x(high, low);
+    let backslashes = _mm_and_si128(_mm_cmpgt_epi8(_mm_setzero_si128(), shuffle), _mm_set1_epi8(b'\\'.cast_signed()));
+    _mm_or_si128(_mm_shuffle_epi8(_mm_set_epi64x(0, eight), shuffle), backslashes)
 }
 
 #[cfg(test)]
@@ -96,14 +96,14 @@ mod tests {
 
     fn shown(text: &[u8]) -> (usize, Vec<u8>) {
         let mut shown = [0; 256];
-        // SAFETY: only where the processor has what it is compiled for.
-        #[expect(unsafe_code, reason = "as it is called")]
+        // SAFETY: callers check the target features first.
+        #[expect(unsafe_code, reason = "the function under test requires AVX2")]
         let (done, length) = unsafe { escape(text, &mut shown) };
         (done, shown[..length].to_vec())
     }
 
     #[test]
-    fn each_byte_is_moved_escaped_or_left_wherever_it_stands() {
+    fn each_byte_is_copied_escaped_or_left_at_any_position() {
         if !avx2::is_available() {
             return;
         }

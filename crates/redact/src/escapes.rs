@@ -1,17 +1,17 @@
-//! What a text is when its escapes are undone.
+//! Decoding of percent and backslash escapes.
 
 use std::borrow::Cow;
 
 use crate::byte_class::{ESCAPE, byte_classes};
 
-/// The text, and what it is when its escapes are undone, and those that were escaped themselves.
-pub(crate) fn readings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    const ESCAPED: usize = 3;
-    let undone = |text: &Cow<'_, str>| decoded(text).map(Cow::Owned);
-    std::iter::successors(Some(Cow::Borrowed(text)), undone).take(1 + ESCAPED)
+/// The text, then the text decoded once, twice and three times, as long as there are escapes.
+pub(crate) fn decodings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    const MAX_DECODINGS: usize = 3;
+    let next = |text: &Cow<'_, str>| decoded(text).map(Cow::Owned);
+    std::iter::successors(Some(Cow::Borrowed(text)), next).take(1 + MAX_DECODINGS)
 }
 
-/// The text with percent and backslash escapes undone, if it has any.
+/// The text with percent and backslash escapes decoded, if it has any.
 fn decoded(text: &str) -> Option<String> {
     if byte_classes(text.as_bytes()) & ESCAPE == 0 {
         return None;
@@ -43,7 +43,7 @@ enum Escaped {
     Char(char),
 }
 
-/// What the escape that a text begins with stands for, and its length.
+/// The value and the length of the escape at the start of a text.
 fn escape(text: &[u8]) -> Option<(Escaped, usize)> {
     let digits = |from: usize, count: usize| {
         let hex = text.get(from..from + count).filter(|hex| hex.iter().all(u8::is_ascii_hexdigit))?;

@@ -1,6 +1,6 @@
-//! Which request headers may be shown.
+//! The allow-list of request headers.
 
-/// No other header is shown.
+/// All other headers are omitted.
 const ALLOWED: [&str; 20] = [
     "accept",
     "accept-encoding",
@@ -24,7 +24,7 @@ const ALLOWED: [&str; 20] = [
     "x-request-id",
 ];
 
-/// Whether a request header of this name, in any case, may be shown; its value still goes through
+/// Whether a request header of this name, in any case, may be recorded. Its value must still be redacted with
 /// [`Redactor::header`](crate::Redactor::header).
 pub fn is_header_allowed(name: &str) -> bool {
     ALLOWED.iter().any(|allowed| name.eq_ignore_ascii_case(allowed))

@@ -1,6 +1,7 @@
-//! What is never shown as it is: characters that forge a line or control a terminal, and supervisord's event mark.
+//! Characters that are never written unescaped: those that forge a line or control a terminal, and supervisord's event
+//! mark.
 
-/// Whether a character is shown as an escape: it controls a terminal, ends a line, or turns the reading direction.
+/// Whether a character must be escaped: it controls a terminal, ends a line, or changes the text direction.
 pub fn is_hostile(c: char) -> bool {
     matches!(c,
         '\0'..='\x1f' | '\x7f'..='\u{9f}'
@@ -8,7 +9,7 @@ pub fn is_hostile(c: char) -> bool {
         | '\u{feff}')
 }
 
-/// What follows `<` in the mark that supervisord looks for in a child's output.
+/// The mark that supervisord looks for in a child's output, without its `<`.
 const SUPERVISOR_MARK: &str = "!--XSUPERVISOR";
 
 /// Whether a text begins with supervisord's mark.
@@ -16,9 +17,9 @@ pub(crate) fn has_supervisor_mark(text: &str) -> bool {
     text.strip_prefix('<').is_some_and(|rest| rest.starts_with(SUPERVISOR_MARK))
 }
 
-/// Whether a byte is shown as it is. Of those that are not ASCII some begin a hostile character.
+/// Whether a byte is written unescaped. Some non-ASCII bytes are the first byte of a hostile character.
 pub(crate) const fn is_plain(byte: u8) -> bool {
-    // Without a short cut between the tests, so that the compiler does them on a whole chunk at once.
+    // `&` instead of `&&`, so that the compiler can vectorize the tests.
     (byte >= b' ')
         & (byte != b'"')
         & (byte != b'\\')

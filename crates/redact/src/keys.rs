@@ -1,13 +1,13 @@
-//! Which keys are sensitive.
+//! Recognition of sensitive keys.
 
 use std::ops::Range;
 
-use crate::byte_class::{CAPITAL, ESCAPE, SIGN, byte_classes};
-use crate::escapes::readings;
-use crate::words::{Split, Words, folded, is_word};
+use crate::byte_class::{ASSIGNMENT, ESCAPE, UPPERCASE, byte_classes};
+use crate::escapes::decodings;
+use crate::words::{Split, Words, folded, matches_word};
 
-/// Keys whose values are never recorded. Each stands for itself as a run of whole words: `pin` is sensitive in
-/// `user_pin`, not in `shipping`.
+/// Keys whose values are never recorded. Each matches a sequence of complete words: `pin` matches `user_pin`, not
+/// `shipping`.
 const SENSITIVE: &str = "password passwd passphrase pwd passcode pass_word pass_phrase pass_code pin otp totp mfa secret \
     token jwt bearer authorization auth_header cookie session_id sessionid sid csrf xsrf api_key apikey access_key \
     private_key signing_key encryption_key credential credentials card_number cardnumber credit_card cvv cvc iban \
@@ -15,111 +15,115 @@ const SENSITIVE: &str = "password passwd passphrase pwd passcode pass_word pass_
 
 #[derive(Debug)]
 pub(crate) struct Keys {
-    /// Each as words in lower case.
+    /// Each split into words in lower case.
     entries: Vec<Vec<String>>,
-    /// The same by the first letter of their first word; those that do not begin with an ASCII letter come last.
-    by_letter: Vec<Vec<usize>>,
+    /// Indexes of entries by the first letter of their first word; non-ASCII ones are in the last bucket.
+    by_first_letter: Vec<Vec<usize>>,
 }
 
 impl Keys {
-    pub(crate) fn new(more: &[String]) -> Self {
-        let all = SENSITIVE.split_whitespace().chain(more.iter().map(String::as_str));
+    pub(crate) fn new(extra_keys: &[String]) -> Self {
+        let all = SENSITIVE.split_whitespace().chain(extra_keys.iter().map(String::as_str));
         let entries: Vec<Vec<String>> = all.map(words).filter(|words| !words.is_empty()).collect();
-        let mut by_letter = vec![Vec::new(); OTHER_LETTERS + 1];
+        let mut by_first_letter = vec![Vec::new(); OTHER_LETTERS + 1];
         for (nth, words) in entries.iter().enumerate() {
-            by_letter[letter(&words[0])].push(nth);
+            by_first_letter[first_letter(&words[0])].push(nth);
         }
-        Self { entries, by_letter }
+        Self { entries, by_first_letter }
     }
 
-    /// The keys, each as words in lower case.
+    /// The keys, each split into words in lower case.
     pub(crate) fn entries(&self) -> &[Vec<String>] {
         &self.entries
     }
 
-    /// Whether the value of this key is never shown.
+    /// Whether the value of this key must be redacted.
     pub(crate) fn is_sensitive(&self, key: &str) -> bool {
-        self.any_run(key, |_| true)
+        self.any_match(key, |_| true)
     }
 
-    /// Whether a text names a sensitive key anywhere, in any spelling: what cannot be read for keys is judged by that.
-    pub(crate) fn are_named_in(&self, text: &str) -> bool {
-        readings(text).any(|text| self.any_run(&text, |_| true))
+    /// Whether a text or one of its decodings mentions a sensitive key: the test for text whose keys cannot be parsed.
+    pub(crate) fn are_mentioned_in(&self, text: &str) -> bool {
+        decodings(text).any(|text| self.any_match(&text, |_| true))
     }
 
-    /// Whether a text gives a sensitive key a value: `password=…`, `"token": …`, `?api%5Fkey%3D…`. Prose that only names
-    /// one does not.
-    pub(crate) fn have_values_in(&self, text: &str) -> bool {
+    /// Whether a text or one of its decodings assigns a value to a sensitive key: `password=…`, `"token": …`,
+    /// `?api%5Fkey%3D…`. Prose that only mentions one does not.
+    pub(crate) fn are_assigned_in(&self, text: &str) -> bool {
         let classes = byte_classes(text.as_bytes());
-        let gives = |text: &str| self.any_run(text, |end| is_given(&text[end..]));
-        classes & SIGN != 0 && gives(text) || classes & ESCAPE != 0 && readings(text).skip(1).any(|text| gives(&text))
+        let assigns = |text: &str| self.any_match(text, |end| is_assignment(&text[end..]));
+        classes & ASSIGNMENT != 0 && assigns(text)
+            || classes & ESCAPE != 0 && decodings(text).skip(1).any(|text| assigns(&text))
     }
 
-    /// Whether this is so of any place where a run of words ends that makes a sensitive key, in any way to split the text.
-    fn any_run(&self, text: &str, is_so: impl Fn(usize) -> bool) -> bool {
+    /// Whether a sensitive key occurs, with any way of splitting words, for whose end `predicate` holds.
+    fn any_match(&self, text: &str, predicate: impl Fn(usize) -> bool) -> bool {
         let any = |split| {
             let mut words = Words::of(text, split);
             while let Some(first) = words.next() {
-                if self.run(text, &first, &words).is_some_and(&is_so) {
+                if self.key_end(text, &first, &words).is_some_and(&predicate) {
                     return true;
                 }
             }
             false
         };
-        let may_have_capitals = || byte_classes(text.as_bytes()) & CAPITAL != 0;
+        let may_have_capitals = || byte_classes(text.as_bytes()) & UPPERCASE != 0;
         any(Split::Camel)
-            || may_have_capitals() && text.contains(char::is_uppercase) && (any(Split::Capitals) || any(Split::Marks))
+            || may_have_capitals()
+                && text.contains(char::is_uppercase)
+                && (any(Split::Acronyms) || any(Split::Separators))
     }
 
-    /// Where the sensitive key ends that begins with this word, those after which are `rest`.
-    fn run(&self, text: &str, first: &Range<usize>, rest: &Words<'_>) -> Option<usize> {
-        let said = &text[first.clone()];
-        self.by_letter[letter(said)].iter().find_map(|entry| {
+    /// The end of the sensitive key that starts with the word `first`, which `rest` follows.
+    fn key_end(&self, text: &str, first: &Range<usize>, rest: &Words<'_>) -> Option<usize> {
+        let first_word = &text[first.clone()];
+        self.by_first_letter[first_letter(first_word)].iter().find_map(|entry| {
             let (word, others) = self.entries[*entry].split_first()?;
             let mut end = first.end;
             let mut next = rest.clone();
             let follows = |word: &String| {
-                next.next().is_some_and(|said| {
-                    end = said.end;
-                    is_word(word, &text[said])
+                next.next().is_some_and(|range| {
+                    end = range.end;
+                    matches_word(word, &text[range])
                 })
             };
-            (is_word(word, said) && others.iter().all(follows)).then_some(end)
+            (matches_word(word, first_word) && others.iter().all(follows)).then_some(end)
         })
     }
 }
 
 const OTHER_LETTERS: usize = 128;
 
-/// By which letter a word is found.
-fn letter(word: &str) -> usize {
+/// The bucket of a word.
+fn first_letter(word: &str) -> usize {
     if let Some(first @ 0..=0x7f) = word.as_bytes().first() {
         return usize::from(first.to_ascii_lowercase());
     }
     let first = word.chars().next().into_iter().flat_map(folded).next();
-    first.filter(char::is_ascii).map_or(OTHER_LETTERS, |letter| u32::from(letter) as usize)
+    first.filter(char::is_ascii).map_or(OTHER_LETTERS, |first_letter| u32::from(first_letter) as usize)
 }
 
-/// The words of a key in lower case: `userAPIKey` is user, api, key, and so is `user[api-key]`.
+/// The words of a key in lower case: user, api, key for both `userAPIKey` and `user[api-key]`.
 fn words(key: &str) -> Vec<String> {
     Words::of(key, Split::Camel).map(|word| key[word].chars().flat_map(folded).collect()).collect()
 }
 
-/// Whether what follows a key gives it a value.
-fn is_given(after: &str) -> bool {
+/// Whether the text after a key assigns it a value.
+fn is_assignment(after: &str) -> bool {
     const SIGNS: [char; 7] = ['=', ':', '：', '>', '|', '\t', '\n'];
-    const REACH: usize = 40;
-    /// A longer name, its quotes, and space are no distance, up to here.
-    const NO_DISTANCE: usize = 200;
+    /// The sign must be within this many characters, not counting the rest of a longer name, its quotes and spaces.
+    const MAX_DISTANCE: usize = 40;
+    /// The limit of each of those two.
+    const MAX_SKIPPED: usize = 200;
     let mut chars = after.chars().peekable();
     for is_passed in [|c: char| c.is_alphanumeric() || "_-.]\"'\\".contains(c), |c: char| c == ' '] {
-        for _ in 0..NO_DISTANCE {
+        for _ in 0..MAX_SKIPPED {
             if chars.next_if(|c| is_passed(*c)).is_none() {
                 break;
             }
         }
     }
-    chars.take(REACH).any(|c| SIGNS.contains(&c))
+    chars.take(MAX_DISTANCE).any(|c| SIGNS.contains(&c))
 }
 
 #[cfg(test)]
@@ -127,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_split_at_marks_and_case_changes() {
+    fn a_key_is_split_at_separators_and_case_changes() {
         assert_eq!(words("userAPIKey"), ["user", "api", "key"]);
         assert_eq!(words("Session-Id"), ["session", "id"]);
         assert_eq!(words("card.number"), ["card", "number"]);
@@ -163,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_names_a_key_is_distinguished_from_one_that_does_not() {
+    fn texts_that_mention_a_sensitive_key_are_recognized() {
         let keys = Keys::new(&[]);
         for text in [
             "wrong password",
@@ -175,15 +179,15 @@ mod tests {
             "<input name=csrfToken value=x>",
             "user[password]",
         ] {
-            assert!(keys.are_named_in(text), "{text}");
+            assert!(keys.are_mentioned_in(text), "{text}");
         }
         for text in ["shipping: 3 days", "hello, world: 1", "100 % sure", "tokenizer"] {
-            assert!(!keys.are_named_in(text), "{text}");
+            assert!(!keys.are_mentioned_in(text), "{text}");
         }
     }
 
     #[test]
-    fn a_text_that_assigns_a_value_to_a_key_is_distinguished_from_prose() {
+    fn assignments_are_distinguished_from_prose() {
         let keys = Keys::new(&[]);
         for text in [
             "password=x",
@@ -203,10 +207,10 @@ mod tests {
             "token_that_was_issued_by_the_identity_provider_v2=x",
             "\"password\"                                              : 1",
         ] {
-            assert!(keys.have_values_in(text), "{text}");
+            assert!(keys.are_assigned_in(text), "{text}");
         }
         for text in ["wrong password", "the token has expired", "the e-mail address or the password is wrong"] {
-            assert!(!keys.have_values_in(text), "{text}");
+            assert!(!keys.are_assigned_in(text), "{text}");
         }
     }
 }

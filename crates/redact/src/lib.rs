@@ -1,5 +1,5 @@
-//! Keeps secrets and control characters out of logs: a redactor for everything a sink may show, and an escaper for what it
-//! writes. Both work on bytes in memory, with AVX2 where the processor has it.
+//! Keeps secrets and control characters out of logs: a redactor for all data that reaches a sink, and an escaper for
+//! the lines that a sink writes. Both work on bytes in memory and use AVX2 where the processor supports it.
 //!
 //! ```
 //! use cyanotype_redact::{Redactor, Syntax, escape};
@@ -15,13 +15,14 @@
 //! assert_eq!(line, br#""a\n\u001b[2J""#);
 //! ```
 //!
-//! The value of a sensitive key becomes [`REDACTED`], and so does what looks like a secret under any key ([`Patterns`]),
-//! before anything is cut and before anything is queued. A body that seems to hold a secret but cannot be parsed becomes
-//! [`WITHHELD`].
+//! [`REDACTED`] replaces the value of a sensitive key, and values under other keys that match one of the [`Patterns`].
+//! Redaction precedes truncation and queueing. [`WITHHELD`] replaces a body that may contain a secret but cannot be
+//! parsed.
 //!
 //! # Features
 //!
-//! `reference` (off): the module `reference`, a slow implementation of the same rules, for fuzzers to compare with.
+//! `reference` (off by default): the module `reference`, a slow implementation of the same rules for fuzz targets to
+//! compare with.
 
 #![warn(missing_docs, unreachable_pub)]
 
@@ -30,8 +31,6 @@ mod avx2;
 mod byte_class;
 mod cards;
 mod content;
-#[cfg(test)]
-mod dismissals;
 pub mod escape;
 #[cfg(target_arch = "x86_64")]
 mod escape_avx2;
@@ -45,6 +44,8 @@ mod pairs;
 mod patterns;
 mod placeholder;
 mod prefilter;
+#[cfg(test)]
+mod prefilter_tests;
 #[cfg(test)]
 mod properties;
 mod redactor;

@@ -1,4 +1,4 @@
-//! Secrets that are known by their looks, whatever key they stand under: bearer tokens, JWTs, card numbers, private keys.
+//! Secrets that are recognized by their form under any key: bearer tokens, JWTs, card numbers, private keys.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,20 +6,20 @@ use std::ops::Range;
 use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
-use crate::byte_class::{OF_CARD, OF_MARK, byte_classes};
-use crate::cards::cards;
+use crate::byte_class::{CARD_START, PATTERN_START, byte_classes};
+use crate::cards::find_cards;
 use crate::placeholder::REDACTED;
 
-/// Which patterns are looked for; each of them unless it is switched off.
+/// The enabled patterns; by default all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 pub struct Patterns {
-    /// What follows the word `Bearer`.
+    /// The token after the word `Bearer`.
     pub bearer: bool,
     /// JSON Web Tokens: `eyJ….….…`.
     pub jwt: bool,
-    /// 13 to 19 digits that begin with 2 to 6 and pass Luhn's check, together or in groups as on a card.
+    /// Card numbers: 13 to 19 digits that start with 2 to 6 and have a valid check digit (Luhn), together or in groups.
     pub card: bool,
-    /// PEM and PGP blocks, from `-----BEGIN … PRIVATE KEY` to their end.
+    /// Private keys: PEM and PGP blocks from `-----BEGIN … PRIVATE KEY` to their end.
     pub private_key: bool,
 }
 
@@ -29,44 +29,43 @@ impl Default for Patterns {
     }
 }
 
-/// What a token, a JWT and a private key cannot be without, in lower case.
+/// The marks that a bearer token, a JWT and a private key contain, in lower case.
 const MARKS: [&str; 3] = ["bearer", "eyj", "private key"];
 
 #[derive(Debug)]
-pub(crate) struct Finder {
+pub(crate) struct PatternFinder {
     on: Patterns,
     marks: AhoCorasick,
 }
 
-impl Finder {
+impl PatternFinder {
     pub(crate) fn new(on: Patterns) -> Self {
         let marks = AhoCorasick::builder().ascii_case_insensitive(true).build(MARKS);
         Self { on, marks: marks.expect("three short patterns make a small automaton") }
     }
 
-    /// Where the secrets of a text are, in order and apart. The text may go on after an `open` end: what could be the
-    /// beginning of one there is one.
-    pub(crate) fn find(&self, text: &str, open: bool) -> Vec<Range<usize>> {
+    /// The ranges of the secrets in a text, in order and without overlaps. At the end of a `partial` text, the possible
+    /// start of a secret counts as one.
+    pub(crate) fn find(&self, text: &str, partial: bool) -> Vec<Range<usize>> {
         let bytes = text.as_bytes();
         let mut found = Vec::new();
-        // What a mark has been followed through, the next one is not followed through again: no text takes more than its
-        // length.
-        let mut tokens = Runs::of(is_of_token);
-        let mut dotted = Runs::of(is_of_jwt);
+        // Shared between marks, so that the search takes linear time.
+        let mut tokens = Runs::of(is_token_byte);
+        let mut dotted = Runs::of(is_jwt_byte);
         let mut ends = BlockEnds::default();
         let classes = byte_classes(bytes);
-        let marks = (classes & OF_MARK != 0).then(|| self.marks.find_iter(text));
+        let marks = (classes & PATTERN_START != 0).then(|| self.marks.find_iter(text));
         for mark in marks.into_iter().flatten() {
             let secret = match mark.pattern().as_usize() {
                 0 if self.on.bearer => bearer(bytes, mark.range(), &mut tokens),
-                1 if self.on.jwt => jwt(bytes, mark.start(), open, &mut dotted),
+                1 if self.on.jwt => jwt(bytes, mark.start(), partial, &mut dotted),
                 2 if self.on.private_key => private_key(bytes, mark.range(), &mut ends),
                 _ => None,
             };
             found.extend(secret);
         }
-        if self.on.card && classes & OF_CARD != 0 {
-            found.extend(cards(bytes, open, true));
+        if self.on.card && classes & CARD_START != 0 {
+            found.extend(find_cards(bytes, partial, true));
         }
         found.sort_by_key(|range| range.start);
         found.dedup_by(|next, before| {
@@ -79,21 +78,21 @@ impl Finder {
         found
     }
 
-    /// The text without the secrets that are found in it.
-    pub(crate) fn redacted<'a>(&self, text: &'a str, open: bool) -> Cow<'a, str> {
-        without(text, &self.find(text, open))
+    /// The text with the secrets redacted that are found in it.
+    pub(crate) fn redact<'a>(&self, text: &'a str, partial: bool) -> Cow<'a, str> {
+        redact_ranges(text, &self.find(text, partial))
     }
 
-    /// Whether a number is a card's.
-    pub(crate) fn is_card(&self, number: &[u8], open: bool) -> bool {
-        // One that went through floating point: `4111111111111111.0`.
-        let whole = number.strip_suffix(b".0").unwrap_or(number);
-        self.on.card && cards(whole, open, true).next().is_some()
+    /// Whether a number is a card number.
+    pub(crate) fn is_card(&self, number: &[u8], partial: bool) -> bool {
+        // A floating-point number such as `4111111111111111.0`.
+        let integer = number.strip_suffix(b".0").unwrap_or(number);
+        self.on.card && find_cards(integer, partial, true).next().is_some()
     }
 }
 
-/// The text with something else in some places.
-pub(crate) fn without<'a>(text: &'a str, found: &[Range<usize>]) -> Cow<'a, str> {
+/// The text with these ranges redacted.
+pub(crate) fn redact_ranges<'a>(text: &'a str, found: &[Range<usize>]) -> Cow<'a, str> {
     if found.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -108,23 +107,23 @@ pub(crate) fn without<'a>(text: &'a str, found: &[Range<usize>]) -> Cow<'a, str>
     Cow::Owned(shown)
 }
 
-/// Runs of bytes of one kind, each gone through once.
+/// Runs of bytes of one class, each scanned once.
 struct Runs {
-    is_of: fn(u8) -> bool,
+    is_in_class: fn(u8) -> bool,
     last: Range<usize>,
-    /// Where the last dot of the last run is; 0 without one.
+    /// The position of the last dot in the last run; 0 if there is none.
     last_dot: usize,
 }
 
 impl Runs {
-    fn of(is_of: fn(u8) -> bool) -> Self {
-        Self { is_of, last: 0..0, last_dot: 0 }
+    fn of(is_in_class: fn(u8) -> bool) -> Self {
+        Self { is_in_class, last: 0..0, last_dot: 0 }
     }
 
-    /// Where the run ends that this place is in; places must come in ascending order.
+    /// The end of the run that contains this position. Positions must be in ascending order.
     fn end(&mut self, text: &[u8], at: usize) -> usize {
         if !self.last.contains(&at) {
-            let length = text[at..].iter().take_while(|byte| (self.is_of)(**byte)).count();
+            let length = text[at..].iter().take_while(|byte| (self.is_in_class)(**byte)).count();
             self.last = at..at + length;
             self.last_dot = text[self.last.clone()].iter().rposition(|byte| *byte == b'.').map_or(0, |dot| at + dot);
         }
@@ -132,15 +131,15 @@ impl Runs {
     }
 }
 
-fn is_of_token(byte: u8) -> bool {
+fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/%=".contains(&byte)
 }
 
-fn is_of_jwt(byte: u8) -> bool {
+fn is_jwt_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
 }
 
-/// The token after the word.
+/// The token after the word `Bearer`.
 fn bearer(text: &[u8], word: Range<usize>, tokens: &mut Runs) -> Option<Range<usize>> {
     if text[..word.start].last().is_some_and(u8::is_ascii_alphanumeric) {
         return None;
@@ -152,16 +151,16 @@ fn bearer(text: &[u8], word: Range<usize>, tokens: &mut Runs) -> Option<Range<us
     (gap > 0 && end > start).then_some(start..end)
 }
 
-/// `{"` begins every header, and is `eyJ` in its coding. A JWT is parts with dots between them.
-fn jwt(text: &[u8], start: usize, open: bool, dotted: &mut Runs) -> Option<Range<usize>> {
+/// Base64url parts separated by dots. Every header starts with `{"`, which is encoded as `eyJ`.
+fn jwt(text: &[u8], start: usize, partial: bool, dotted: &mut Runs) -> Option<Range<usize>> {
     if !text[start..].starts_with(b"eyJ") {
         return None;
     }
     let end = dotted.end(text, start);
-    (dotted.last_dot > start || open && end == text.len()).then_some(start..end)
+    (dotted.last_dot > start || partial && end == text.len()).then_some(start..end)
 }
 
-/// Where blocks end, looked for from one mark on to the next.
+/// A search for the ends of blocks that continues from one mark to the next.
 #[derive(Default)]
 struct BlockEnds {
     end: Option<usize>,
@@ -169,7 +168,7 @@ struct BlockEnds {
 }
 
 impl BlockEnds {
-    /// After the words of the end that comes next after this place; the end of the text when none does.
+    /// The position after the next `END … PRIVATE KEY`, or the end of the text.
     fn after(&mut self, text: &[u8], at: usize) -> usize {
         let next = |known: Option<usize>, from: usize, what: &[u8]| match known {
             Some(known) if known >= from => known,
@@ -184,12 +183,12 @@ impl BlockEnds {
 }
 
 /// From the dashes before `BEGIN` to those after `END`, or to the end of the text.
-// Rare, and its searches are large: inlined, they make the search for the other patterns 3 % slower.
+// Rarely called, and large: inlining it makes the search for the other patterns 3 % slower.
 #[inline(never)]
 fn private_key(text: &[u8], words: Range<usize>, ends: &mut BlockEnds) -> Option<Range<usize>> {
-    /// As long as `-----BEGIN SSH2 ENCRYPTED ` and a little more.
-    const BEFORE: usize = 48;
-    let line = &text[words.start.saturating_sub(BEFORE)..words.start];
+    /// The longest known prefix, `-----BEGIN SSH2 ENCRYPTED `, and a margin.
+    const MAX_PREFIX: usize = 48;
+    let line = &text[words.start.saturating_sub(MAX_PREFIX)..words.start];
     let begin = memmem::rfind(line, b"BEGIN ")?;
     if !line[begin + b"BEGIN ".len()..].iter().all(|byte| byte.is_ascii_uppercase() || b"0123456789 ".contains(byte)) {
         return None;
@@ -209,15 +208,15 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        Finder::new(Patterns::default()).redacted(text, false).into_owned()
+        PatternFinder::new(Patterns::default()).redact(text, false).into_owned()
     }
 
     fn cut(text: &str) -> String {
-        Finder::new(Patterns::default()).redacted(text, true).into_owned()
+        PatternFinder::new(Patterns::default()).redact(text, true).into_owned()
     }
 
     #[test]
-    fn bearer_tokens() {
+    fn bearer_tokens_are_redacted() {
         assert_eq!(shown("sent Bearer abc.def~g/h+== to it"), "sent Bearer [redacted] to it");
         assert_eq!(shown("sent as bearer xyz"), "sent as bearer [redacted]");
         assert_eq!(shown("BEARER:  \"x\""), "BEARER:  \"[redacted]\"");
@@ -226,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn json_web_tokens() {
+    fn json_web_tokens_are_redacted() {
         let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln-_x";
         assert_eq!(shown(&format!("t={token};")), "t=[redacted];");
         assert_eq!(shown("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."), "[redacted]");
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn private_keys() {
+    fn private_keys_are_redacted() {
         let block = |kind: &str| format!("-----BEGIN {kind}-----\nMIIEow\nx==\n-----END {kind}-----");
         for kind in ["PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"] {
             assert_eq!(shown(&format!("a {}\nb", block(kind))), "a [redacted]\nb", "{kind}");
@@ -248,12 +247,12 @@ mod tests {
     }
 
     #[test]
-    fn no_text_takes_more_than_its_length() {
-        let finder = Finder::new(Patterns::default());
+    fn search_time_is_linear() {
+        let finder = PatternFinder::new(Patterns::default());
         for piece in
             ["eyJ.", "eyJeyJ", "bearer=", "bearer bearer=", "BEGIN PRIVATE KEY ", "-", "4111-", "4111 1111 1111 1112 "]
         {
-            // Gone through once for each mark, this would take minutes.
+            // With one scan per mark this would take minutes.
             let text = piece.repeat(400_000 / piece.len());
             finder.find(&text, false);
             finder.find(&text, true);
@@ -261,17 +260,17 @@ mod tests {
     }
 
     #[test]
-    fn each_is_switchable() {
+    fn each_pattern_can_be_disabled() {
         let all = Patterns::default();
         let text = "Bearer x, eyJh.eyJz.x, 4111111111111111, -----BEGIN PRIVATE KEY-----";
-        for (on, kept) in [
+        for (on, shown_part) in [
             (Patterns { bearer: false, ..all }, "Bearer x"),
             (Patterns { jwt: false, ..all }, "eyJh.eyJz.x"),
             (Patterns { card: false, ..all }, "4111111111111111"),
             (Patterns { private_key: false, ..all }, "-----BEGIN PRIVATE KEY-----"),
         ] {
-            let shown = Finder::new(on).redacted(text, false).into_owned();
-            assert!(shown.contains(kept) && shown.matches(REDACTED).count() == 3, "{shown}");
+            let shown = PatternFinder::new(on).redact(text, false).into_owned();
+            assert!(shown.contains(shown_part) && shown.matches(REDACTED).count() == 3, "{shown}");
         }
     }
 }

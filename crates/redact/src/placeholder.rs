@@ -1,7 +1,7 @@
-//! What is shown instead of what is not.
+//! Placeholders for redacted content.
 
-/// What stands in the place of a secret.
+/// Replaces a secret.
 pub const REDACTED: &str = "[redacted]";
 
-/// What stands in the place of a body that could not be parsed and may hold a secret.
-pub const WITHHELD: &str = "[withheld: it may hold a secret and could not be read]";
+/// Replaces a body that may contain a secret but could not be parsed.
+pub const WITHHELD: &str = "[withheld: may contain a secret and could not be parsed]";

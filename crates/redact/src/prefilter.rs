@@ -1,60 +1,60 @@
-//! What in a text could begin a sensitive key, or be a secret by its looks: found in one pass over its bytes, so that a
-//! text without any is not read closer.
+//! A prefilter: finds candidates for sensitive keys and secrets in one pass over a text's bytes, so that a text without
+//! candidates is not searched further.
 //!
-//! Four bytes tell most texts from those that hold a candidate: each pattern has a bit, and each byte has the bits of the
-//! patterns that it fits into. What fits is then looked at where it stands, and dismissed only if it is certain that
-//! a closer look would find nothing: `pin` in `shipping` is no word, and `2026` no card.
+//! Each pattern is four bytes long and has a bit; each byte has the bits of the patterns that it fits at each of the
+//! four positions. A match is then inspected and dismissed only if a full search would definitely find nothing there:
+//! `pin` in `shipping` is not a word, and `2026` not a card number.
 
 use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use crate::avx2;
-use crate::cards::card;
+use crate::cards::card_end;
 #[cfg(target_arch = "x86_64")]
-use crate::teddy::{Halves, READ, Teddy};
+use crate::teddy::{Nibbles, READ, Teddy};
 
-/// An escape can hide a letter from a search of the bytes.
+/// An escape can hide a letter from a search over bytes.
 const ESCAPE: u64 = 1;
 const PERCENT: u64 = 1 << 1;
-/// So can the two letters that are not ASCII but whose lower case is.
+/// So can the two non-ASCII letters with an ASCII lower case.
 const KELVIN: u64 = 1 << 2;
 const LONG_S: u64 = 1 << 3;
-/// Any byte that is not ASCII: keys may be set in letters that the search cannot fold.
-const FOREIGN: u64 = 1 << 4;
+/// Any non-ASCII byte: configured keys may contain letters that the search cannot fold.
+const NON_ASCII: u64 = 1 << 4;
 const JWT: u64 = 1 << 5;
 const CARD: u64 = 1 << 6;
 const PRIVATE_KEY: u64 = 1 << 7;
-/// Words of four letters or more, and shorter ones. They share bits when there are more of them.
-const LONG: Range<u32> = 8..38;
-const SHORT: Range<u32> = 38..64;
+/// Words of at least four letters, and shorter ones. Words share bits if there are more words than bits.
+const LONG_WORDS: Range<u32> = 8..38;
+const SHORT_WORDS: Range<u32> = 38..64;
 
-/// What needs no second look.
-const CERTAIN: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | FOREIGN | JWT;
-/// Patterns whose first byte is the one before what they are about.
-const LED: u64 = !(PRIVATE_KEY | LONG_BITS);
-const LONG_BITS: u64 = (1 << LONG.end) - (1 << LONG.start);
+/// Patterns whose matches are candidates without inspection.
+const ALWAYS_CANDIDATE: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | NON_ASCII | JWT;
+/// Patterns whose first byte is the one before the candidate.
+const HAS_LEADING_BYTE: u64 = !(PRIVATE_KEY | LONG_WORD_BITS);
+const LONG_WORD_BITS: u64 = (1 << LONG_WORDS.end) - (1 << LONG_WORDS.start);
 
-/// A pattern, as what each of its bytes may be.
+/// A pattern: a predicate for each of its bytes.
 type Pattern<'a> = [&'a dyn Fn(u8) -> bool; 4];
 
 #[derive(Debug)]
 pub(crate) struct Prefilter {
-    /// The patterns that a byte fits into, by where it stands in them.
+    /// For each byte, the patterns that it fits at each position.
     rows: Box<[[u64; 4]; 256]>,
-    /// By their bits: the keys, as words, that a bit stands for.
+    /// For each bit, its keys, split into words.
     keys: Vec<Vec<Vec<String>>>,
-    /// The same patterns, for a search that may find more than there are.
+    /// The same patterns for a vectorized search, which has false positives.
     #[cfg(target_arch = "x86_64")]
     teddy: Teddy,
 }
 
-/// Which patterns the last three bytes begin.
+/// The patterns matched so far by the last one, two and three bytes.
 #[derive(Clone, Copy)]
-struct Begun([u64; 3]);
+struct PartialMatches([u64; 3]);
 
-impl Begun {
-    /// The same a byte later, and which patterns end with that byte.
-    fn after(self, row: &[u64; 4]) -> (Self, u64) {
+impl PartialMatches {
+    /// Advances by a byte; also returns the patterns that the byte completes.
+    fn advance(self, row: &[u64; 4]) -> (Self, u64) {
         let [one, two, three] = self.0;
         (Self([row[0], one & row[1], two & row[2]]), three & row[3])
     }
@@ -66,7 +66,7 @@ impl Prefilter {
         let mut prefilter = Self::none();
         let any = |_: u8| true;
         prefilter.add(ESCAPE, [&any, &|byte| byte == b'\\', &|byte| matches!(byte, b'u' | b'x'), &any]);
-        // A text may end in the middle of one, and zeros stand behind its end.
+        // A text may end inside an escape, and is padded with zeros.
         let is_hex = |byte: u8| byte == 0 || byte.is_ascii_hexdigit();
         prefilter.add(PERCENT, [&any, &|byte| byte == b'%', &is_hex, &is_hex]);
         prefilter.add(KELVIN, [&any, &|byte| byte == 0xe2, &|byte| byte == 0x84, &|byte| byte == 0xaa]);
@@ -78,12 +78,12 @@ impl Prefilter {
             let is_first = |byte: u8| matches!(byte, b'2'..=b'6');
             prefilter.add(CARD, [&|byte| !byte.is_ascii_digit(), &is_first, &is_digit, &is_digit]);
         }
-        let mut long = Bits::of(LONG);
-        let mut short = Bits::of(SHORT);
+        let mut long = BitAllocator::of(LONG_WORDS);
+        let mut short = BitAllocator::of(SHORT_WORDS);
         for words in keys {
             let word = words[0].as_bytes();
             if !word.is_ascii() {
-                prefilter.add(FOREIGN, [&any, &|byte| !byte.is_ascii(), &any, &any]);
+                prefilter.add(NON_ASCII, [&any, &|byte| !byte.is_ascii(), &any, &any]);
             } else if let Some(beginning) = word.get(..4) {
                 let bit = long.bit(beginning);
                 prefilter.add_word(1 << bit, word);
@@ -91,9 +91,9 @@ impl Prefilter {
             } else {
                 let letter = |at: usize| move |byte: u8| word.get(at).is_none_or(|it| byte.eq_ignore_ascii_case(it));
                 let bit = short.bit(word);
-                prefilter.add(1 << bit, [&may_lead, &|byte| byte == word[0], &letter(1), &letter(2)]);
+                prefilter.add(1 << bit, [&may_precede_word, &|byte| byte == word[0], &letter(1), &letter(2)]);
                 prefilter.keys[bit as usize].push(words.clone());
-                // A capital begins a word after a letter too.
+                // An uppercase letter also starts a word after a letter.
                 let capital = word[0].to_ascii_uppercase();
                 let bit = short.bit(&[&[capital], &word[1..]].concat());
                 prefilter.add(1 << bit, [&any, &|byte| byte == capital, &letter(1), &letter(2)]);
@@ -112,7 +112,7 @@ impl Prefilter {
         }
     }
 
-    /// A word of at least four letters, in any case.
+    /// Adds a word of at least four letters, in any case.
     fn add_word(&mut self, bit: u64, word: &[u8]) {
         let letter = |at: usize| move |byte: u8| byte.eq_ignore_ascii_case(&word[at]);
         self.add(bit, [&letter(0), &letter(1), &letter(2), &letter(3)]);
@@ -125,69 +125,76 @@ impl Prefilter {
             }
         }
         #[cfg(target_arch = "x86_64")]
-        self.teddy.add(pattern.map(|fits| Halves::of((0..=u8::MAX).filter(|byte| fits(*byte)))));
+        self.teddy.add(pattern.map(|fits| Nibbles::of((0..=u8::MAX).filter(|byte| fits(*byte)))));
     }
 
-    /// Finds a candidate everywhere.
+    /// A prefilter that finds a candidate at every position.
     #[cfg(test)]
-    pub(crate) fn everywhere() -> Self {
+    pub(crate) fn match_all() -> Self {
         let mut prefilter = Self::none();
-        prefilter.add(FOREIGN, [&|_| true; 4]);
+        prefilter.add(NON_ASCII, [&|_| true; 4]);
         prefilter
     }
 
-    /// Whether there could be anything to redact; `false` is certain. The text may go on after an `open` end.
-    pub(crate) fn may_match(&self, text: &[u8], open: bool) -> bool {
-        self.first_candidate(text, 0, text.len(), open).is_some()
+    /// Whether there may be something to redact; `false` is definite. A `partial` text may continue beyond its end.
+    pub(crate) fn may_match(&self, text: &[u8], partial: bool) -> bool {
+        self.first_candidate(text, 0, text.len(), partial).is_some()
     }
 
-    /// Where the first candidate begins of those that begin between two places.
-    pub(crate) fn first_candidate(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
+    /// The start of the first candidate that starts in this range.
+    pub(crate) fn first_candidate(&self, text: &[u8], from: usize, to: usize, partial: bool) -> Option<usize> {
         let to = text.len().min(to + 3);
         #[cfg(target_arch = "x86_64")]
         if avx2::is_available() {
-            // SAFETY: the processor has what it is compiled for.
-            #[expect(unsafe_code, reason = "a search of 32 places at once takes half the time")]
-            return unsafe { self.first_avx2(text, from, to, open) };
+            // SAFETY: `is_available` checked the target features.
+            #[expect(unsafe_code, reason = "searching 32 positions at a time takes half the time")]
+            return unsafe { self.first_avx2(text, from, to, partial) };
         }
-        self.first_scalar(text, from, to, open)
+        self.first_scalar(text, from, to, partial)
     }
 
-    /// The same, of patterns that end before the second place.
-    pub(crate) fn first_scalar(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
-        let mut begun = Begun([self.led(text, from), 0, 0]);
+    /// The scalar search, for patterns that end before `to`.
+    pub(crate) fn first_scalar(&self, text: &[u8], from: usize, to: usize, partial: bool) -> Option<usize> {
+        let mut progress = PartialMatches([self.leading_fits(text, from), 0, 0]);
         let mut at = from;
         let (chunks, rest) = text[from..to].as_chunks::<8>();
         for chunk in chunks {
-            let mut next = begun;
+            let mut next = progress;
             let mut any = 0;
             for byte in chunk {
                 let fits;
-                (next, fits) = next.after(&self.rows[usize::from(*byte)]);
+                (next, fits) = next.advance(&self.rows[usize::from(*byte)]);
                 any |= fits;
             }
             if any != 0
-                && let Some(found) = self.first_of(text, chunk, at, begun, open)
+                && let Some(found) = self.first_in_chunk(text, chunk, at, progress, partial)
             {
                 return Some(found);
             }
-            begun = next;
+            progress = next;
             at += chunk.len();
         }
-        // A pattern may be shorter than its bytes.
+        // A short pattern may end up to two bytes before its fourth byte: pad the text with zeros.
         let mut last = [0; 10];
         last[..rest.len()].copy_from_slice(rest);
-        self.first_of(text, &last[..rest.len() + 2], at, begun, open)
+        self.first_in_chunk(text, &last[..rest.len() + 2], at, progress, partial)
     }
 
-    /// The same of a few bytes, the first of which stands here.
+    /// The first candidate among the patterns that end in these bytes, which start at `at`.
     #[inline(never)]
-    fn first_of(&self, text: &[u8], bytes: &[u8], at: usize, mut begun: Begun, open: bool) -> Option<usize> {
+    fn first_in_chunk(
+        &self,
+        text: &[u8],
+        bytes: &[u8],
+        at: usize,
+        mut progress: PartialMatches,
+        partial: bool,
+    ) -> Option<usize> {
         for (at, byte) in (at..).zip(bytes) {
             let fits;
-            (begun, fits) = begun.after(&self.rows[usize::from(*byte)]);
+            (progress, fits) = progress.advance(&self.rows[usize::from(*byte)]);
             if fits != 0
-                && let Some(found) = self.candidate(text, at, fits, open)
+                && let Some(found) = self.candidate(text, at, fits, partial)
             {
                 return Some(found);
             }
@@ -195,12 +202,12 @@ impl Prefilter {
         None
     }
 
-    /// The same, in many places at once.
+    /// The vectorized search.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,popcnt")]
-    fn first_avx2(&self, text: &[u8], from: usize, to: usize, open: bool) -> Option<usize> {
-        let fit = |led: u64, next: &[u8]| {
-            next.iter().zip(1..4).fold(led, |fits, (byte, nth)| fits & self.rows[usize::from(*byte)][nth])
+    fn first_avx2(&self, text: &[u8], from: usize, to: usize, partial: bool) -> Option<usize> {
+        let fit = |leading: u64, next: &[u8]| {
+            next.iter().zip(1..4).fold(leading, |fits, (byte, nth)| fits & self.rows[usize::from(*byte)][nth])
         };
         let mut at = from;
         loop {
@@ -213,9 +220,9 @@ impl Prefilter {
                     &padded
                 }
             };
-            let fits = if at == from { fit(self.led(text, from), read) } else { 0 };
+            let fits = if at == from { fit(self.leading_fits(text, from), read) } else { 0 };
             if fits != 0
-                && let Some(found) = self.candidate(text, from + 2, fits, open)
+                && let Some(found) = self.candidate(text, from + 2, fits, partial)
             {
                 return Some(found);
             }
@@ -224,50 +231,51 @@ impl Prefilter {
                 let place = places.trailing_zeros() as usize;
                 let fits = fit(self.rows[usize::from(read[place])][0], &read[place + 1..]);
                 if fits != 0
-                    && let Some(found) = self.candidate(text, at + place + 3, fits, open)
+                    && let Some(found) = self.candidate(text, at + place + 3, fits, partial)
                 {
                     return Some(found);
                 }
                 places &= places - 1;
             }
             at += avx2::WIDTH;
-            // The shortest pattern has a byte before it and one of its own.
+            // The shortest pattern has two bytes: the one before it and its own.
             if at + 2 > to {
                 return None;
             }
         }
     }
 
-    /// The patterns about what stands here that the byte before may lead to.
-    fn led(&self, text: &[u8], at: usize) -> u64 {
-        at.checked_sub(1).map_or(LED, |before| LED & self.rows[usize::from(text[before])][0])
+    /// The patterns with a candidate at `at` whose first byte, the one before, fits.
+    fn leading_fits(&self, text: &[u8], at: usize) -> u64 {
+        at.checked_sub(1).map_or(HAS_LEADING_BYTE, |before| HAS_LEADING_BYTE & self.rows[usize::from(text[before])][0])
     }
 
-    /// Where the candidate begins whose pattern's last byte is here, if it is one.
+    /// The start of the candidate whose pattern ends at `at`, unless it is dismissed.
     #[inline]
-    fn candidate(&self, text: &[u8], at: usize, fits: u64, open: bool) -> Option<usize> {
-        if fits & !LED != 0 && self.is_candidate(text, at - 3, fits & !LED, open) {
+    fn candidate(&self, text: &[u8], at: usize, fits: u64, partial: bool) -> Option<usize> {
+        if fits & !HAS_LEADING_BYTE != 0 && self.is_candidate(text, at - 3, fits & !HAS_LEADING_BYTE, partial) {
             return Some(at - 3);
         }
-        (fits & LED != 0 && self.is_candidate(text, at - 2, fits & LED, open)).then(|| at - 2)
+        (fits & HAS_LEADING_BYTE != 0 && self.is_candidate(text, at - 2, fits & HAS_LEADING_BYTE, partial))
+            .then(|| at - 2)
     }
 
     #[inline(never)]
-    fn is_candidate(&self, text: &[u8], at: usize, fits: u64, open: bool) -> bool {
-        if fits & CERTAIN != 0 || fits & PRIVATE_KEY != 0 && begins_with(&text[at..], PRIVATE) {
+    fn is_candidate(&self, text: &[u8], at: usize, fits: u64, partial: bool) -> bool {
+        if fits & ALWAYS_CANDIDATE != 0 || fits & PRIVATE_KEY != 0 && begins_with(&text[at..], PRIVATE) {
             return true;
         }
         if fits & CARD != 0 {
-            // At an open end a digit may have been cut in the middle of its escape.
-            let uncut = text.strip_suffix(b"\\").filter(|_| open).unwrap_or(text);
-            if card(uncut, at, open, false).is_some() {
+            // A partial text may end inside an escape that stands for a digit.
+            let uncut = text.strip_suffix(b"\\").filter(|_| partial).unwrap_or(text);
+            if card_end(uncut, at, partial, false).is_some() {
                 return true;
             }
         }
-        let mut bits = if may_part(text, at) { fits >> LONG.start } else { 0 };
+        let mut bits = if may_be_word_boundary(text, at) { fits >> LONG_WORDS.start } else { 0 };
         while bits != 0 {
-            let bit = LONG.start + bits.trailing_zeros();
-            if self.keys[bit as usize].iter().any(|words| may_be_at(text, at, words)) {
+            let bit = LONG_WORDS.start + bits.trailing_zeros();
+            if self.keys[bit as usize].iter().any(|words| may_match_at(text, at, words)) {
                 return true;
             }
             bits &= bits - 1;
@@ -276,16 +284,16 @@ impl Prefilter {
     }
 }
 
-/// What no private key is without.
+/// Every private key contains this.
 const PRIVATE: &[u8] = b"private key";
 
-/// Bits, each for one beginning of words for as long as there are any.
-struct Bits {
+/// Assigns bits to the beginnings of words, and reuses them when there are no more.
+struct BitAllocator {
     all: Range<u32>,
     beginnings: Vec<Vec<u8>>,
 }
 
-impl Bits {
+impl BitAllocator {
     fn of(all: Range<u32>) -> Self {
         Self { all, beginnings: Vec::new() }
     }
@@ -300,24 +308,24 @@ impl Bits {
     }
 }
 
-/// Whether a word in lower case may begin after this byte: it is no letter or digit, or could be the end of an escape.
-fn may_lead(byte: u8) -> bool {
+/// Whether a word in lower case may start after this byte: it is not a lowercase letter or digit, or may end an escape.
+fn may_precede_word(byte: u8) -> bool {
     !(byte.is_ascii_lowercase() || byte.is_ascii_digit()) || ends_escape(byte)
 }
 
-/// Whether this is the second byte of an escape that stands for what separates words.
+/// Whether this may be the second byte of an escape that stands for a separator of words.
 fn ends_escape(byte: u8) -> bool {
     matches!(byte, b'n' | b't' | b'r' | b'b' | b'f')
 }
 
-/// Whether a text begins with these letters in any case. It may say so of what is no letter at all.
+/// Whether a text starts with these letters in any case. False positives are possible: bytes other than letters.
 fn begins_with(text: &[u8], word: &[u8]) -> bool {
     const LOWER_CASE: u8 = 0x20;
-    text.len() >= word.len() && text.iter().zip(word).all(|(said, letter)| said | LOWER_CASE == *letter)
+    text.len() >= word.len() && text.iter().zip(word).all(|(byte, letter)| byte | LOWER_CASE == *letter)
 }
 
-/// Whether words may follow one another from here on, in any way to split the text.
-fn may_be_at(text: &[u8], start: usize, words: &[String]) -> bool {
+/// Whether a sequence of words may start here, with any way of splitting the text.
+fn may_match_at(text: &[u8], start: usize, words: &[String]) -> bool {
     let mut at = start;
     for (nth, word) in words.iter().enumerate() {
         if nth > 0 {
@@ -325,25 +333,25 @@ fn may_be_at(text: &[u8], start: usize, words: &[String]) -> bool {
             at += text[at..].iter().take_while(|byte| is_between(byte)).count();
         }
         let rest = &text[at..];
-        // What the next word is, is not certain then.
+        // The next word is incomplete, escaped or not ASCII: no definite answer.
         if nth > 0 && (rest.len() < word.len() || !word.is_ascii() || matches!(rest[0], b'\\' | b'%' | 0x80..)) {
             return true;
         }
         if !begins_with(rest, word.as_bytes()) {
             return false;
         }
-        // `password2` is a password too.
+        // Trailing digits are part of a word: `password2`.
         at += word.len();
         at += text[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if !may_part(text, at) {
+        if !may_be_word_boundary(text, at) {
             return false;
         }
     }
     true
 }
 
-/// Whether one word may end and another begin here. Of what is not ASCII it is not certain.
-fn may_part(text: &[u8], at: usize) -> bool {
+/// Whether a word may end and another start here; `true` next to non-ASCII bytes.
+fn may_be_word_boundary(text: &[u8], at: usize) -> bool {
     let (Some(before), Some(byte)) = (text[..at].last(), text.get(at)) else { return true };
     if !before.is_ascii_alphanumeric() || !byte.is_ascii_alphanumeric() {
         return true;

@@ -1,18 +1,18 @@
-//! The redactor has the same result as its slow reference, and no part of a secret in any part of a document.
+//! Property tests: the redactor returns the same result as its reference, and leaks no part of a secret.
 
 use proptest::prelude::*;
 
 use crate::reference::Document;
 use crate::{Redactor, Syntax};
 
-/// What stands under sensitive keys. No part of it but its first four letters is ever shown.
+/// The value of sensitive keys. At most its first three letters are ever shown.
 const SECRET: &str = "t0psecretvalue";
 const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r";
 const CARDS: [&str; 4] = ["4111111111111111", "5500 0055 5555 5559", "3782-822463-10005", "6011.0009.9013.9424"];
 const BLOCK: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE KEY-----";
 
-/// What betrays a secret: parts of it that nobody may see.
-fn betrayed(shown: &str) -> Vec<&'static str> {
+/// The parts of secrets that a text leaks.
+fn leaked(shown: &str) -> Vec<&'static str> {
     let parts = ["t0ps", "eyJh", "MIIEo", "5500 005", "3782-822", "6011.000", "4111111"];
     parts.into_iter().filter(|part| shown.contains(part)).collect()
 }
@@ -51,9 +51,9 @@ fn plain_text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A text that holds a secret which its looks, or a key inside it, give away.
-fn telling_text() -> impl Strategy<Value = String> {
-    let telling = prop_oneof![
+/// A text with a secret that is recognized by its form or by a key in the text.
+fn text_with_secret() -> impl Strategy<Value = String> {
+    let secret = prop_oneof![
         Just(format!("Bearer {SECRET}")),
         Just(format!("token={SECRET}")),
         Just(format!("p%61ssword%3D{SECRET}")),
@@ -62,7 +62,7 @@ fn telling_text() -> impl Strategy<Value = String> {
         Just(BLOCK.to_owned()),
         prop::sample::select(&CARDS[..]).prop_map(str::to_owned),
     ];
-    ("[ (,€]{0,3}", telling, "[ ),é]{0,3}").prop_map(|(before, telling, after)| before + &telling + &after)
+    ("[ (,€]{0,3}", secret, "[ ),é]{0,3}").prop_map(|(before, secret, after)| before + &secret + &after)
 }
 
 fn scalar() -> impl Strategy<Value = Document> {
@@ -79,10 +79,10 @@ fn scalar() -> impl Strategy<Value = Document> {
         ]
         .prop_map(|text| Document::Scalar(text.into())),
         any::<f64>()
-            .prop_filter("JSON has no other", |it| it.is_finite())
+            .prop_filter("JSON has only finite numbers", |it| it.is_finite())
             .prop_map(|it| Document::Scalar(serde_json::json!(it).to_string())),
         plain_text().prop_map(Document::String),
-        telling_text().prop_map(Document::String),
+        text_with_secret().prop_map(Document::String),
     ]
 }
 
@@ -110,7 +110,7 @@ fn document() -> impl Strategy<Value = Document> {
     })
 }
 
-/// The document's text, some of its letters as escapes and space wherever it may be.
+/// The document's text with random whitespace, and with some letters as escapes.
 fn written(document: &Document, noise: &[u8]) -> String {
     let mut noise = noise.iter().copied().cycle();
     let mut next = move || noise.next().unwrap_or(0);
@@ -135,7 +135,7 @@ fn written(document: &Document, noise: &[u8]) -> String {
     out
 }
 
-/// `PROPTEST_CASES=20000` looks longer.
+/// `PROPTEST_CASES=20000` runs more cases.
 pub(crate) fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
@@ -145,7 +145,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn it_says_what_the_reference_says(document in document(), noise in prop::collection::vec(any::<u8>(), 1..40)) {
+    fn the_result_equals_the_reference(document in document(), noise in prop::collection::vec(any::<u8>(), 1..40)) {
         let text = written(&document, &noise);
         let shown = Redactor::default().content(text.as_bytes(), Syntax::Json, usize::MAX, true);
         prop_assert!(!shown.truncated);
@@ -156,7 +156,7 @@ proptest! {
     #[test]
     fn data_is_redacted_like_a_body(document in document()) {
         let text = document.text();
-        // Data cannot have a key twice, nor write a number in its own way.
+        // `Value` preserves neither duplicate keys nor the notation of numbers.
         if let Ok(mut data) = serde_json::from_str::<serde_json::Value>(&text) && Document::parse(&data.to_string()) == Some(document.clone()) {
             Redactor::default().data(&mut data);
             let shown = Document::parse(&data.to_string()).map(|shown| shown.normal());
@@ -165,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn no_part_of_a_document_shows_a_part_of_a_secret(
+    fn no_part_of_a_document_leaks_a_secret(
         document in document(),
         noise in prop::collection::vec(any::<u8>(), 1..40),
         part in any::<prop::sample::Index>(),
@@ -174,18 +174,18 @@ proptest! {
         let cut = part.index(text.len() + 1);
         let redactor = Redactor::default();
         let whole = redactor.content(text.as_bytes(), Syntax::Json, usize::MAX, true).text;
-        // What the whole document shows, say of a text that only looks like a secret, a part may show too.
-        let allowed = betrayed(&whole);
+        // A part may show text that the complete document also shows, such as one that only resembles a secret.
+        let allowed = leaked(&whole);
         for (body, limit, complete) in [(&text.as_bytes()[..cut], usize::MAX, false), (text.as_bytes(), cut, true)] {
             let shown = redactor.content(body, Syntax::Json, limit, complete).text;
             prop_assert!(shown.len() <= limit);
-            let betrayed: Vec<_> = betrayed(&shown).into_iter().filter(|part| !allowed.contains(part)).collect();
-            prop_assert!(betrayed.is_empty(), "{:?} in {} of {}", betrayed, shown, text);
+            let leaked: Vec<_> = leaked(&shown).into_iter().filter(|part| !allowed.contains(part)).collect();
+            prop_assert!(leaked.is_empty(), "{:?} in {} of {}", leaked, shown, text);
         }
     }
 
     #[test]
-    fn a_text_shows_no_part_of_what_its_looks_give_away(
+    fn no_part_of_a_text_leaks_a_recognizable_secret(
         before in "[b-d ,]{0,30}",
         secret in prop_oneof![Just(JWT), prop::sample::select(&CARDS[..])],
         after in "[b-d ,]{0,30}",
@@ -198,27 +198,27 @@ proptest! {
         prop_assert_eq!(whole, format!("{before} [redacted] {after}"));
         for (body, limit, complete) in [(&text.as_bytes()[..cut], usize::MAX, false), (text.as_bytes(), cut, true)] {
             let shown = redactor.content(body, Syntax::Text, limit, complete).text;
-            prop_assert!(betrayed(&shown).is_empty(), "{} of {}", shown, text);
+            prop_assert!(leaked(&shown).is_empty(), "{} of {}", shown, text);
         }
     }
 
     #[test]
-    fn pairs_show_no_secret(
+    fn pairs_leak_no_secret(
         plain in "[a-z]{1,8}",
         key in sensitive_key(),
-        telling in telling_text(),
+        text in text_with_secret(),
         part in any::<prop::sample::Index>(),
     ) {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair(&plain, "shown")
             .append_pair(&key, SECRET)
-            .append_pair("next", &telling)
+            .append_pair("next", &text)
             .finish();
         let redactor = Redactor::default();
         let shown = redactor.query(&form);
-        prop_assert!(shown.starts_with(&format!("{plain}=")) && betrayed(&shown).is_empty(), "{} of {}", shown, form);
+        prop_assert!(shown.starts_with(&format!("{plain}=")) && leaked(&shown).is_empty(), "{} of {}", shown, form);
         let cut = part.index(form.len() + 1);
         let shown = redactor.content(&form.as_bytes()[..cut], Syntax::Form, usize::MAX, false).text;
-        prop_assert!(betrayed(&shown).is_empty(), "{} of {}", shown, form);
+        prop_assert!(leaked(&shown).is_empty(), "{} of {}", shown, form);
     }
 }

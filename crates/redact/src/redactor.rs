@@ -1,21 +1,21 @@
-//! The redactor: one set of rules for everything that a sink may show.
+//! The redactor: one set of rules for all data that reaches a sink.
 
 use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use crate::content::{Content, cut, is_utf16, readable, text_of};
+use crate::content::{Content, cut, into_text, is_utf16, readable};
 use crate::json;
 use crate::pairs::{redact_pairs, redact_path};
 use crate::patterns::Patterns;
 use crate::placeholder::{REDACTED, WITHHELD};
 use crate::rules::Rules;
-use crate::strings::Unreadable;
+use crate::strings::ParseError;
 
-/// How a body is parsed for keys.
+/// The syntax in which a body's keys are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Syntax {
-    /// JSON, or JSON documents on lines of their own.
+    /// JSON or newline-delimited JSON.
     Json,
     /// `application/x-www-form-urlencoded`.
     Form,
@@ -36,24 +36,24 @@ impl Default for Redactor {
 }
 
 impl Redactor {
-    /// A redactor for the built-in keys and `more` of them, and for these patterns.
-    pub fn new(more: &[String], patterns: Patterns) -> Self {
-        Self { rules: Rules::new(more, patterns) }
+    /// A redactor for the built-in sensitive keys, `extra_keys`, and `patterns`.
+    pub fn new(extra_keys: &[String], patterns: Patterns) -> Self {
+        Self { rules: Rules::new(extra_keys, patterns) }
     }
 
-    /// Redacts a body, then cuts it to `limit` bytes. `complete` is `false` when `body` is only the beginning of one.
+    /// Redacts a body, then truncates it to `limit` bytes. `complete` is `false` if `body` is only a prefix.
     pub fn content<'a>(&self, body: &'a [u8], syntax: Syntax, limit: usize, complete: bool) -> Content<'a> {
-        let near = &body[..body.len().min(limit.saturating_add(json::BEYOND))];
-        let open = !complete || near.len() < body.len();
+        let prefix = &body[..body.len().min(limit.saturating_add(json::MARGIN))];
+        let partial = !complete || prefix.len() < body.len();
         let withheld = cut(WITHHELD.into(), limit);
-        if is_utf16(near) {
+        if is_utf16(prefix) {
             return withheld;
         }
-        if !self.rules.may_match(near, open) && syntax != Syntax::Form {
-            return cut(readable(near, limit), limit);
+        if !self.rules.may_match(prefix, partial) && syntax != Syntax::Form {
+            return cut(readable(prefix, limit), limit);
         }
         match syntax {
-            // What no browser would have sent as a form is not parsed as one.
+            // A browser percent-encodes these bytes, so the body is not a form.
             Syntax::Form if body.trim_ascii_end().iter().any(|byte| *byte <= b' ' || b"\"<{\\".contains(byte)) => {
                 self.content(body, Syntax::Text, limit, complete)
             }
@@ -68,25 +68,25 @@ impl Redactor {
             Syntax::Json => {
                 let mut out = Vec::with_capacity(body.len().min(limit) + 32);
                 match json::redact(&self.rules, body, limit.saturating_add(1), complete, 0, &mut out) {
-                    Ok(()) => cut(text_of(out).into(), limit),
-                    Err(Unreadable) => withheld,
+                    Ok(()) => cut(into_text(out).into(), limit),
+                    Err(ParseError) => withheld,
                 }
             }
             Syntax::Text => {
-                let text = String::from_utf8_lossy(near);
-                // JSON has other content types too.
+                let text = String::from_utf8_lossy(prefix);
+                // JSON is also sent under other content types.
                 if text.trim_start().starts_with(['{', '[']) {
                     let read = self.content(body, Syntax::Json, limit, complete);
                     if read != withheld {
                         return read;
                     }
                 }
-                let shown = self.rules.patterns.redacted(&text, open);
-                if self.rules.keys.are_named_in(&text) || self.rules.is_found_in(&shown, open) {
+                let shown = self.rules.patterns.redact(&text, partial);
+                if self.rules.keys.are_mentioned_in(&text) || self.rules.contains_secret(&shown, partial) {
                     return withheld;
                 }
                 let content = cut(shown.into_owned().into(), limit);
-                Content { truncated: content.truncated || near.len() < body.len(), ..content }
+                Content { truncated: content.truncated || prefix.len() < body.len(), ..content }
             }
         }
     }
@@ -97,21 +97,21 @@ impl Redactor {
         redact_pairs(&self.rules, query, usize::MAX, false, is_sensitive)
     }
 
-    /// A path whose segments that hold a secret are redacted.
+    /// A path with the segments redacted that contain a secret.
     pub fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         redact_path(&self.rules, path)
     }
 
-    /// A header's value, or another short text that a client sets.
+    /// The redacted value of a header, or of another short text set by a client.
     pub fn header<'a>(&self, value: &'a str) -> Cow<'a, str> {
         let may_match = self.rules.may_match(value.as_bytes(), false);
-        let shown = may_match.then(|| json::redact_string(&self.rules, value, json::DEEPEST, false));
+        let shown = may_match.then(|| json::redact_string(&self.rules, value, json::MAX_DEPTH, false));
         shown.flatten().unwrap_or(Cow::Borrowed(value))
     }
 
-    /// Redacts what looks like a secret in a text made for people.
+    /// Redacts secrets that match a pattern in a human-readable text.
     pub fn text_in_place(&self, text: &mut String) {
-        if let Some(shown) = self.rules.without_found(text, false) {
+        if let Some(shown) = self.rules.redact_found(text, false) {
             *text = shown.into_owned();
         }
     }
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clean_body_is_cut_on_a_character_boundary() {
+    fn a_clean_body_is_truncated_at_a_character_boundary() {
         let content = redactor().content("äöü".as_bytes(), Syntax::Text, 3, true);
         assert_eq!(content, Content { text: "ä".into(), truncated: true });
         let whole = redactor().content("äöü".as_bytes(), Syntax::Text, 6, true);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn it_redacts_before_it_cuts() {
+    fn redaction_precedes_truncation() {
         let content = redactor().content(br#"{"password":"0123456789","a":1}"#, Syntax::Json, 26, true);
         assert_eq!(
             content,
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_withheld() {
+    fn unparsable_bodies_are_withheld() {
         for (body, syntax) in [
             ("password=x", Syntax::Json),
             ("password: x", Syntax::Text),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_and_queries_lose_the_values_of_sensitive_keys() {
+    fn sensitive_values_are_redacted_in_forms_and_queries() {
         let redactor = redactor();
         assert_eq!(redactor.query("a=1&pass%77ord=x&code=9&b"), "a=1&pass%77ord=[redacted]&code=[redacted]&b");
         for query in [

@@ -1,5 +1,5 @@
-//! A redactor for JSON without regard for speed: the document is parsed, every rule is tried everywhere, and the result is
-//! another document. [`Redactor`](crate::Redactor) must have the same result.
+//! A slow reference implementation for JSON: it parses the document, applies every rule at every position, and returns
+//! another document. [`Redactor`](crate::Redactor) must return the same result.
 
 use std::sync::LazyLock;
 
@@ -8,10 +8,10 @@ use regex::bytes::{Captures, Match};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A document as it stands: keys in their order, twice if they are there twice, numbers as they are written.
+/// A document that preserves the order of keys, duplicate keys and the notation of numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Document {
-    /// A number or a literal, as it is written.
+    /// A number or a literal, as written in the source.
     Scalar(String),
     /// A string, without its escapes.
     String(String),
@@ -22,7 +22,7 @@ pub enum Document {
 }
 
 impl Document {
-    /// `None` for what is not JSON.
+    /// Parses a document; `None` if the text is not JSON.
     pub fn parse(text: &str) -> Option<Self> {
         let raw: &RawValue = serde_json::from_str(text).ok()?;
         match raw.get().as_bytes()[0] {
@@ -40,7 +40,7 @@ impl Document {
         }
     }
 
-    /// The document that may be shown.
+    /// The redacted document.
     pub fn redacted(&self) -> Self {
         self.redacted_at(0)
     }
@@ -48,22 +48,22 @@ impl Document {
     fn redacted_at(&self, depth: u32) -> Self {
         match self {
             Document::Scalar(text) => {
-                let whole = text.strip_suffix(".0").unwrap_or(text);
-                if cards(whole).is_empty() { self.clone() } else { hidden() }
+                let integer = text.strip_suffix(".0").unwrap_or(text);
+                if cards(integer).is_empty() { self.clone() } else { hidden() }
             }
-            Document::String(text) => Document::String(string(text, depth)),
+            Document::String(text) => Document::String(redact_string(text, depth)),
             Document::Array(items) => Document::Array(items.iter().map(|item| item.redacted_at(depth)).collect()),
             Document::Object(pairs) => {
                 let shown = |(key, value): &(String, Document)| {
                     let value = if is_sensitive(key) { hidden() } else { value.redacted_at(depth) };
-                    (shown_of_key(key), value)
+                    (redact_key(key), value)
                 };
                 Document::Object(pairs.iter().map(shown).collect())
             }
         }
     }
 
-    /// The same, without the spacing of JSON inside strings, which is not compared.
+    /// The document with normalized whitespace of JSON inside strings, which is not compared.
     pub fn normal(&self) -> Self {
         match self {
             Document::Scalar(_) => self.clone(),
@@ -114,34 +114,34 @@ fn hidden() -> Document {
     Document::String("[redacted]".into())
 }
 
-fn string(text: &str, depth: u32) -> String {
-    let given = unescaped(text).iter().any(|text| gives_a_key_a_value(text));
+fn redact_string(text: &str, depth: u32) -> String {
+    let given = unescaped(text).iter().any(|text| assigns_sensitive_key(text));
     let named = unescaped(text).iter().any(|text| !sensitive_runs(text).is_empty());
     let looks_like_json = depth < 5 && text.trim_start().starts_with(['{', '[', '"']);
     let may_hold_inside = named && looks_like_json;
-    if !given && !may_hold_inside && !is_found(text) {
+    if !given && !may_hold_inside && !contains_secret(text) {
         return text.to_owned();
     }
     if let Some(inner) = Document::parse(text).filter(|_| looks_like_json) {
         let inner = inner.redacted_at(depth + 1).text();
-        if !is_found(&inner) {
+        if !contains_secret(&inner) {
             return inner;
         }
     }
-    if given { "[redacted]".into() } else { without_found(text) }
+    if given { "[redacted]".into() } else { redact_found(text) }
 }
 
-fn shown_of_key(key: &str) -> String {
-    let given = unescaped(key).iter().any(|key| gives_a_key_a_value(key));
-    if given { "[redacted]".into() } else { without_found(key) }
+fn redact_key(key: &str) -> String {
+    let given = unescaped(key).iter().any(|key| assigns_sensitive_key(key));
+    if given { "[redacted]".into() } else { redact_found(key) }
 }
 
-fn without_found(text: &str) -> String {
-    if !is_found(text) {
+fn redact_found(text: &str) -> String {
+    if !contains_secret(text) {
         return text.to_owned();
     }
-    let shown = without(text, &patterns(text));
-    if is_found(&shown) { "[redacted]".into() } else { shown }
+    let shown = redact_ranges(text, &patterns(text));
+    if contains_secret(&shown) { "[redacted]".into() } else { shown }
 }
 
 const KEYS: &str = "password passwd passphrase pwd passcode pin otp totp mfa secret token jwt bearer authorization auth_header \
@@ -153,8 +153,8 @@ fn is_sensitive(key: &str) -> bool {
     !sensitive_runs(key).is_empty()
 }
 
-/// Where runs of words that are a sensitive key end: the text is split into words in three ways, and whole words, without
-/// digits at their ends, are compared.
+/// The ends of word sequences that are a sensitive key. The text is split into words in three ways, and complete words
+/// are compared, without trailing digits.
 fn sensitive_runs(text: &str) -> Vec<usize> {
     (0..3).flat_map(|way| runs_of_words(text, way)).collect()
 }
@@ -196,21 +196,21 @@ fn runs_of_words(text: &str, way: u8) -> Vec<usize> {
     ends
 }
 
-/// Behind the rest of the name and any space, in forty characters.
-fn gives_a_key_a_value(text: &str) -> bool {
-    let is_given = |after: &str| {
+/// An assignment sign within forty characters after the rest of the name and any spaces.
+fn assigns_sensitive_key(text: &str) -> bool {
+    let is_assignment = |after: &str| {
         let name = after.chars().take(200).take_while(|c| c.is_alphanumeric() || "_-.]\"'\\".contains(*c)).count();
         let space = after.chars().skip(name).take(200).take_while(|c| *c == ' ').count();
         after.chars().skip(name + space).take(40).any(|c| "=:：>|\t\n".contains(c))
     };
-    sensitive_runs(text).into_iter().any(|end| is_given(&text[end..]))
+    sensitive_runs(text).into_iter().any(|end| is_assignment(&text[end..]))
 }
 
-fn is_found(text: &str) -> bool {
+fn contains_secret(text: &str) -> bool {
     unescaped(text).iter().any(|text| !patterns(text).is_empty())
 }
 
-/// The text, and the same with escapes undone once, twice and three times.
+/// The text, and the text decoded once, twice and three times.
 fn unescaped(text: &str) -> Vec<String> {
     let mut all = vec![text.to_owned()];
     while let Some(next) = decoded(all.last().expect("begins with one")).filter(|_| all.len() <= 3) {
@@ -246,7 +246,7 @@ fn decoded(text: &str) -> Option<String> {
     })
 }
 
-/// Every secret by its looks, as ranges that may overlap.
+/// The ranges of all secrets that match a pattern; they may overlap.
 fn patterns(text: &str) -> Vec<(usize, usize)> {
     static BEARER: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r#"^(?i:bearer)[ \t\n\x0c\r:="'+]+([A-Za-z0-9\-._~/%][A-Za-z0-9\-._~+/%=]*)"#).expect("is a pattern")
@@ -297,11 +297,11 @@ fn luhn(digits: &[u32]) -> bool {
     digits.iter().rev().enumerate().map(doubled).sum::<u32>() % 10 == 0
 }
 
-fn without(text: &str, found: &[(usize, usize)]) -> String {
+fn redact_ranges(text: &str, found: &[(usize, usize)]) -> String {
     let mut shown = String::new();
     let mut at = 0;
     while at < text.len() {
-        // What overlaps is one secret.
+        // Overlapping ranges are one secret.
         let mut end = at;
         while let Some((_, to)) = found.iter().find(|(from, to)| *from < end.max(at + 1) && *to > end && *from >= at) {
             end = *to;

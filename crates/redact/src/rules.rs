@@ -1,59 +1,60 @@
-//! What is a secret: sensitive keys, patterns, and the prefilter that dismisses most texts without a closer look.
+//! The definition of a secret: sensitive keys, patterns, and a prefilter that dismisses most texts without a full
+//! search.
 
 use std::borrow::Cow;
 
-use crate::escapes::readings;
+use crate::escapes::decodings;
 use crate::keys::Keys;
-use crate::patterns::{Finder, Patterns, without};
+use crate::patterns::{PatternFinder, Patterns, redact_ranges};
 use crate::placeholder::REDACTED;
 use crate::prefilter::Prefilter;
 
-/// What decides whether a text holds a secret.
+/// The rules by which a text is searched for secrets.
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub keys: Keys,
-    pub patterns: Finder,
+    pub patterns: PatternFinder,
     pub prefilter: Prefilter,
 }
 
 impl Rules {
-    /// `more` are keys that are sensitive beside the built-in ones.
-    pub(crate) fn new(more: &[String], patterns: Patterns) -> Self {
-        let keys = Keys::new(more);
+    /// `extra_keys` are sensitive in addition to the built-in ones.
+    pub(crate) fn new(extra_keys: &[String], patterns: Patterns) -> Self {
+        let keys = Keys::new(extra_keys);
         let prefilter = Prefilter::new(keys.entries(), patterns.card);
-        Self { keys, patterns: Finder::new(patterns), prefilter }
+        Self { keys, patterns: PatternFinder::new(patterns), prefilter }
     }
 
-    /// Whether there could be anything to redact; `false` is certain. The text may continue after an `open` end.
-    pub(crate) fn may_match(&self, text: &[u8], open: bool) -> bool {
-        self.prefilter.may_match(text, open)
+    /// Whether there may be something to redact; `false` is definite. A `partial` text may continue beyond its end.
+    pub(crate) fn may_match(&self, text: &[u8], partial: bool) -> bool {
+        self.prefilter.may_match(text, partial)
     }
 
-    /// Whether a secret is found in a text, or in what it is without its escapes.
-    pub(crate) fn is_found_in(&self, text: &str, open: bool) -> bool {
-        !self.patterns.find(text, open).is_empty() || self.is_hidden_in(text, open)
+    /// Whether a text, or one of its decodings, contains a secret that matches a pattern.
+    pub(crate) fn contains_secret(&self, text: &str, partial: bool) -> bool {
+        !self.patterns.find(text, partial).is_empty() || self.contains_encoded_secret(text, partial)
     }
 
-    /// Whether a secret is found in what a text is without its escapes.
-    fn is_hidden_in(&self, text: &str, open: bool) -> bool {
-        readings(text).skip(1).any(|text| !self.patterns.find(&text, open).is_empty())
+    /// Whether a decoding of a text contains such a secret.
+    fn contains_encoded_secret(&self, text: &str, partial: bool) -> bool {
+        decodings(text).skip(1).any(|text| !self.patterns.find(&text, partial).is_empty())
     }
 
-    /// Of a text that a secret is found in: the text without it, where nothing is found then, else nothing of it.
-    pub(crate) fn without_found(&self, text: &str, open: bool) -> Option<Cow<'static, str>> {
-        let found = self.patterns.find(text, open);
+    /// A text with its secrets redacted, or redacted entirely if they are encoded; `None` if it contains none.
+    pub(crate) fn redact_found(&self, text: &str, partial: bool) -> Option<Cow<'static, str>> {
+        let found = self.patterns.find(text, partial);
         if found.first() == Some(&(0..text.len())) {
             return Some(REDACTED.into());
         }
-        if found.is_empty() && !self.is_hidden_in(text, open) {
+        if found.is_empty() && !self.contains_encoded_secret(text, partial) {
             return None;
         }
-        let shown = without(text, &found);
-        Some(if self.is_found_in(&shown, open) { REDACTED.into() } else { shown.into_owned().into() })
+        let shown = redact_ranges(text, &found);
+        Some(if self.contains_secret(&shown, partial) { REDACTED.into() } else { shown.into_owned().into() })
     }
 
-    /// What is shown of a key that holds a secret itself.
+    /// The replacement of a key that contains a secret itself.
     pub(crate) fn key(&self, key: &str) -> Option<Cow<'static, str>> {
-        if self.keys.have_values_in(key) { Some(REDACTED.into()) } else { self.without_found(key, false) }
+        if self.keys.are_assigned_in(key) { Some(REDACTED.into()) } else { self.redact_found(key, false) }
     }
 }

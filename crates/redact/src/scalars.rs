@@ -1,6 +1,6 @@
-//! The numbers and literals of JSON, recognised without parsing their values.
+//! The numbers and literals of JSON, recognized without parsing their values.
 
-/// Whether this is a number or a literal as JSON has them.
+/// Whether this is a JSON number or literal.
 #[inline]
 pub(crate) fn is_scalar(text: &[u8]) -> bool {
     matches!(text, b"true" | b"false" | b"null") || is_number(text)
@@ -29,7 +29,7 @@ fn is_number(text: &[u8]) -> bool {
     }
 }
 
-/// What follows the digits that a text begins with, if it does.
+/// The rest after the leading digits, if there are any.
 fn after_digits(text: &[u8]) -> Option<&[u8]> {
     let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     (length > 0).then_some(&text[length..])
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scalars_are_those_that_a_parser_reads() {
+    fn scalars_match_those_of_a_json_parser() {
         let mut texts = vec![Vec::new()];
         for _ in 0..5 {
             let longer = texts.iter().flat_map(|text: &Vec<u8>| b"01-+.eE".iter().map(|c| [text, &[*c][..]].concat()));

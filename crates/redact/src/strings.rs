@@ -1,63 +1,63 @@
-//! The strings of a document as they are written.
+//! Scanning of JSON strings.
 
 use std::borrow::Cow;
 
-/// The document cannot be parsed where it would have to be.
+/// The document is malformed.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Unreadable;
+pub(crate) struct ParseError;
 
-/// Where a string ends, its quotes included, and whether there are escapes in it.
+/// The end of a string, including its quotes, and whether it contains escapes.
 #[derive(Clone, Copy)]
-pub(crate) struct Quoted {
+pub(crate) struct StringSpan {
     pub end: usize,
     pub has_escapes: bool,
 }
 
-/// The string that begins here; `None` when the input ends first.
+/// Scans the string that starts here; `None` if the input ends first.
 #[inline(always)]
-pub(crate) fn quoted(text: &[u8], start: usize) -> Result<Option<Quoted>, Unreadable> {
-    let at = after_plain(text, start + 1);
+pub(crate) fn scan_string(text: &[u8], start: usize) -> Result<Option<StringSpan>, ParseError> {
+    let at = skip_plain(text, start + 1);
     match text.get(at) {
-        Some(b'"') => Ok(Some(Quoted { end: at + 1, has_escapes: false })),
-        _ => quoted_with_escapes(text, at),
+        Some(b'"') => Ok(Some(StringSpan { end: at + 1, has_escapes: false })),
+        _ => scan_string_with_escapes(text, at),
     }
 }
 
-/// The same of a string that is plain up to here.
+/// Continues after the plain bytes at the start of the string.
 #[inline(never)]
-fn quoted_with_escapes(text: &[u8], mut at: usize) -> Result<Option<Quoted>, Unreadable> {
+fn scan_string_with_escapes(text: &[u8], mut at: usize) -> Result<Option<StringSpan>, ParseError> {
     let mut has_escapes = false;
     loop {
         match text.get(at) {
             None => return Ok(None),
-            Some(b'"') => return Ok(Some(Quoted { end: at + 1, has_escapes })),
+            Some(b'"') => return Ok(Some(StringSpan { end: at + 1, has_escapes })),
             Some(b'\\') => match text.get(at + 1) {
                 None => return Ok(None),
                 Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
                 Some(b'u') if text[at + 2..].iter().take(4).all(u8::is_ascii_hexdigit) => at += 6,
-                Some(_) => return Err(Unreadable),
+                Some(_) => return Err(ParseError),
             },
-            Some(_) => return Err(Unreadable),
+            Some(_) => return Err(ParseError),
         }
         has_escapes = true;
-        at = after_plain(text, at);
+        at = skip_plain(text, at);
     }
 }
 
-/// The value of a string, or of the beginning of one that is truncated.
+/// The value of a string, or of the prefix of one that is truncated.
 #[inline]
-pub(crate) fn unquoted(raw: &[u8], truncated: bool, has_escapes: bool) -> Result<Cow<'_, str>, Unreadable> {
+pub(crate) fn unescape(raw: &[u8], truncated: bool, has_escapes: bool) -> Result<Cow<'_, str>, ParseError> {
     if has_escapes {
         let closed = if truncated { Cow::Owned([raw, b"\""].concat()) } else { Cow::Borrowed(raw) };
-        return serde_json::from_slice(&closed).map(Cow::Owned).map_err(|_| Unreadable);
+        return serde_json::from_slice(&closed).map(Cow::Owned).map_err(|_| ParseError);
     }
     let end = if truncated { raw.len() } else { raw.len() - 1 };
-    std::str::from_utf8(&raw[1..end]).map(Cow::Borrowed).map_err(|_| Unreadable)
+    std::str::from_utf8(&raw[1..end]).map(Cow::Borrowed).map_err(|_| ParseError)
 }
 
-/// The beginning of a string, of about so many bytes, that no character and no escape is cut in.
+/// A prefix of a string of about `room` bytes that ends on a character and escape boundary.
 #[inline]
-pub(crate) fn beginning(raw: &[u8], room: usize) -> &[u8] {
+pub(crate) fn prefix(raw: &[u8], room: usize) -> &[u8] {
     if raw.len() <= room.saturating_add(16) {
         return raw;
     }
@@ -66,7 +66,7 @@ pub(crate) fn beginning(raw: &[u8], room: usize) -> &[u8] {
     while at < room {
         at += if is_unit(at) { 6 } else { 1 + usize::from(raw[at] == b'\\') };
     }
-    // The second half of a surrogate pair belongs to the first.
+    // Do not split a surrogate pair.
     if is_unit(at) {
         at += 6;
     }
@@ -76,9 +76,10 @@ pub(crate) fn beginning(raw: &[u8], room: usize) -> &[u8] {
     &raw[..at]
 }
 
-/// Where the plain bytes of a string end that are here: at a quote, a backslash, a control character or the end.
-fn after_plain(text: &[u8], mut at: usize) -> usize {
-    // The bytes of a word at once: of a byte that is 0 the borrow is seen in its highest bit, and in those above it.
+/// The position of the next quote, backslash or control character, or the end of the text.
+fn skip_plain(text: &[u8], mut at: usize) -> usize {
+    // Eight bytes at a time (SWAR): subtracting the limit sets the highest bit of each byte below it, and may set it in
+    // bytes above that one, which does not matter since only the lowest is used.
     const LOW: u64 = u64::MAX / 0xff;
     const HIGH: u64 = LOW << 7;
     let below = |word: u64, limit: u8| word.wrapping_sub(LOW * u64::from(limit)) & !word & HIGH;
@@ -110,10 +111,10 @@ mod tests {
                 for end in ["\"", "\\", "\n", "\0", "\x1f"] {
                     let text = format!("{before}{end}{end}{plain}\"\0\\");
                     for from in 0..=length {
-                        assert_eq!(after_plain(text.as_bytes(), from), before.len(), "{text:?}");
+                        assert_eq!(skip_plain(text.as_bytes(), from), before.len(), "{text:?}");
                     }
                 }
-                assert_eq!(after_plain(before.as_bytes(), 0), before.len());
+                assert_eq!(skip_plain(before.as_bytes(), 0), before.len());
             }
         }
     }

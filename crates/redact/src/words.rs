@@ -1,19 +1,19 @@
-//! The words of a text: whatever is no letter or digit separates them, and so may a change of case.
+//! Splitting of a text into words: at characters other than letters and digits, and optionally at changes of case.
 
 use std::ops::Range;
 
-/// Which changes of case separate words.
+/// The changes of case that separate words.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Split {
     /// `userAPIKey`: user, api, key.
     Camel,
     /// `CSRFtoken`: csrf, token.
-    Capitals,
-    /// None: `PaSsWoRd` is one word.
-    Marks,
+    Acronyms,
+    /// No change of case: `PaSsWoRd` is one word.
+    Separators,
 }
 
-/// Where the words of a text are.
+/// The ranges of the words of a text.
 #[derive(Clone)]
 pub(crate) struct Words<'a> {
     text: &'a str,
@@ -27,20 +27,20 @@ impl<'a> Words<'a> {
         Self { text, split, at: 0, before: None }
     }
 
-    /// Whether a word of so many letters ends before this character, the text from which on is `rest`.
-    fn is_parted(&self, c: char, rest: &str, length: usize) -> bool {
+    /// Whether a word of `length` letters ends before the character `c`, the first of `rest`.
+    fn is_boundary(&self, c: char, rest: &str, length: usize) -> bool {
         let is_upper = c.is_uppercase();
-        if !is_upper && self.split != Split::Capitals {
+        if !is_upper && self.split != Split::Acronyms {
             return false;
         }
         let rises = || is_upper && self.before.is_some_and(|before| !before.is_uppercase());
         let falls = || is_upper && rest[c.len_utf8()..].chars().next().is_some_and(char::is_lowercase);
-        // Of a lower case letter after a capital: whether that capital was not the word's first letter.
+        // A lowercase letter after two or more uppercase ones starts a new word.
         let drops = || length > 1 && c.is_lowercase() && self.before.is_some_and(char::is_uppercase);
         match self.split {
             Split::Camel => rises() || falls(),
-            Split::Capitals => rises() || drops(),
-            Split::Marks => false,
+            Split::Acronyms => rises() || drops(),
+            Split::Separators => false,
         }
     }
 }
@@ -51,11 +51,11 @@ impl Iterator for Words<'_> {
     #[inline]
     fn next(&mut self) -> Option<Range<usize>> {
         let mut start = self.at;
-        // Letters of the word so far, in lower case.
+        // Counted in lower case.
         let mut length = 0;
         while let Some(c) = self.text[self.at..].chars().next() {
             let separates = !c.is_alphanumeric();
-            if length > 0 && (separates || self.is_parted(c, &self.text[self.at..], length)) {
+            if length > 0 && (separates || self.is_boundary(c, &self.text[self.at..], length)) {
                 return Some(start..self.at);
             }
             self.before = Some(c);
@@ -65,7 +65,7 @@ impl Iterator for Words<'_> {
             } else {
                 length += if c.is_ascii() { 1 } else { folded(c).count() };
             }
-            // No word ends between two of these.
+            // Fast path: no word ends between two of these.
             let is_small = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
             if c.is_ascii_lowercase() || c.is_ascii_digit() {
                 let more = self.text.as_bytes()[self.at..].iter().take_while(|byte| is_small(byte)).count();
@@ -77,21 +77,21 @@ impl Iterator for Words<'_> {
     }
 }
 
-/// Lower case; the long s, which has it already, is an s in a comparison without regard to case.
+/// Case folding: lower case, and the long s as an s.
 pub(crate) fn folded(c: char) -> impl Iterator<Item = char> {
     if c == 'ſ' { 's' } else { c }.to_lowercase()
 }
 
-/// Whether a word, in lower case, is what is said. `password2` is a password too.
+/// Whether a candidate is a word, given in lower case, with optional digits at its end such as `password2`.
 #[inline]
-pub(crate) fn is_word(word: &str, said: &str) -> bool {
-    if said.is_ascii() {
-        let (said, word) = (said.as_bytes(), word.as_bytes());
-        return said.len() >= word.len()
-            && said[..word.len()].eq_ignore_ascii_case(word)
-            && said[word.len()..].iter().all(u8::is_ascii_digit);
+pub(crate) fn matches_word(word: &str, candidate: &str) -> bool {
+    if candidate.is_ascii() {
+        let (candidate, word) = (candidate.as_bytes(), word.as_bytes());
+        return candidate.len() >= word.len()
+            && candidate[..word.len()].eq_ignore_ascii_case(word)
+            && candidate[word.len()..].iter().all(u8::is_ascii_digit);
     }
-    let mut letters = said.chars().flat_map(folded);
+    let mut letters = candidate.chars().flat_map(folded);
     word.chars().all(|letter| letters.next() == Some(letter)) && letters.all(|letter| letter.is_ascii_digit())
 }
 
@@ -104,24 +104,24 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_split_at_marks_and_case_changes() {
+    fn a_key_is_split_at_separators_and_case_changes() {
         assert_eq!(words("userAPIKey", Split::Camel), ["user", "API", "Key"]);
         assert_eq!(words("Session-Id", Split::Camel), ["Session", "Id"]);
         assert_eq!(words("card.number", Split::Camel), ["card", "number"]);
         assert_eq!(words("PASSWORD", Split::Camel), ["PASSWORD"]);
-        assert_eq!(words(" CSRFtoken_é1", Split::Capitals), ["CSRF", "token", "é1"]);
-        assert_eq!(words("\"PaSs\":WoRd", Split::Marks), ["PaSs", "WoRd"]);
-        assert_eq!(words("--", Split::Marks), [""; 0]);
+        assert_eq!(words(" CSRFtoken_é1", Split::Acronyms), ["CSRF", "token", "é1"]);
+        assert_eq!(words("\"PaSs\":WoRd", Split::Separators), ["PaSs", "WoRd"]);
+        assert_eq!(words("--", Split::Separators), [""; 0]);
     }
 
     #[test]
-    fn a_word_is_known_in_any_case_and_with_digits_behind_it() {
-        for said in ["token", "TOKEN", "Token12", "to\u{212a}en"] {
-            assert!(is_word("token", said), "{said}");
+    fn a_word_matches_in_any_case_with_trailing_digits() {
+        for candidate in ["token", "TOKEN", "Token12", "to\u{212a}en"] {
+            assert!(matches_word("token", candidate), "{candidate}");
         }
-        for said in ["toke", "tokens", "token1s", "tokené", "to\u{212a}ens"] {
-            assert!(!is_word("token", said), "{said}");
+        for candidate in ["toke", "tokens", "token1s", "tokené", "to\u{212a}ens"] {
+            assert!(!matches_word("token", candidate), "{candidate}");
         }
-        assert!(is_word("ключ", "КЛЮЧ7") && !is_word("ключ", "ключи"));
+        assert!(matches_word("ключ", "КЛЮЧ7") && !matches_word("ключ", "ключи"));
     }
 }

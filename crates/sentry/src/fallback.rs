@@ -53,7 +53,7 @@ impl Fallback {
 
     pub(crate) fn new(lines: Arc<dyn LineSink>, policy: Policy, spool: Option<Spool>, clock: Clock) -> Self {
         let spool = spool.map(|spool| Arc::new(Mutex::new(spool)));
-        let policy = Arc::new(Mutex::new(RecordPolicy { policy, silent: policy.is_silent() }));
+        let policy = Arc::new(Mutex::new(RecordPolicy { policy, silent: policy.is_off() }));
         Self { lines, policy, spool, losses: Arc::default(), clock }
     }
 

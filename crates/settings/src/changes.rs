@@ -1,4 +1,4 @@
-//! What differs between two loads of the same settings.
+//! The differences between two loads of the same settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,99 +7,99 @@ use config::ValueKind;
 use serde_json::Value;
 
 use crate::Schema;
-use crate::checked::InForce;
 use crate::files::Files;
 use crate::layers::Leaf;
 use crate::schema::{Target, value_key};
 use crate::setting::FILE_SUFFIX;
+use crate::validation::EffectiveValue;
 use crate::value::text;
 
-/// What differs between settings and those that were loaded later.
+/// The differences between settings and later loaded ones.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Changes {
-    /// Each key whose value differs, by key.
+    /// The changed values, sorted by key.
     pub changed: Vec<Change>,
-    /// Each key that a file sets otherwise now, and whose value in force is not the file's, by key.
+    /// The changes of files without effect, because an environment variable or a flag sets the value; sorted by key.
     pub hidden: Vec<Hidden>,
 }
 
-/// A key whose value differs.
+/// A changed value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// The key. In a section that is declared after loading it is the one that a layer sets, which may be `…_file`.
+    /// The key. In a deferred section it is the key that a layer sets, which may be `…_file`.
     pub key: String,
-    /// The value before. `None`: it was not set; or it may be secret, which is so of each that is declared after loading.
+    /// The value before. `None` if it was unset, or may be secret, as any value of a deferred section.
     pub before: Option<Value>,
-    /// The value now, as `before`.
+    /// The value after, like `before`.
     pub after: Option<Value>,
 }
 
-/// A change of a file that has no effect.
+/// A change of a file without effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hidden {
     /// The key.
     pub key: String,
-    /// The environment variable or the flag that sets the value in force.
+    /// The environment variable or the flag that sets the effective value.
     pub by: String,
 }
 
-/// The values of a load.
+/// The values of a load, for comparison.
 pub(crate) struct Snapshot {
     declared: BTreeMap<String, (Value, bool)>,
-    /// As their layers have them, with the content of what may be a secret's file.
-    deferred: BTreeMap<String, (Set, Option<u64>)>,
-    in_files: BTreeMap<String, Set>,
-    /// The environment variable or the flag by the key that it sets.
+    /// Values of deferred sections from their layers, with a hash of the content of possible secret files.
+    deferred: BTreeMap<String, (LayerValue, Option<u64>)>,
+    in_files: BTreeMap<String, LayerValue>,
+    /// The environment variables and flags by the key that they set.
     above_files: BTreeMap<String, String>,
 }
 
-/// What a layer sets: the value, or the file that has it.
+/// A value or the path of its file, as set by a layer.
 #[derive(Clone, PartialEq)]
-struct Set {
+struct LayerValue {
     key: String,
     value: ValueKind,
 }
 
 impl Snapshot {
-    /// Takes those that are declared as they were checked, the layers of those that are deferred, and which layers are files
-    /// and which are above them.
+    /// `declared` are the validated values, `deferred` the layers of deferred sections, and `in_files` and
+    /// `above_files` the layers of files and those above them.
     pub(crate) fn of(
         schema: &Schema,
-        declared: Vec<InForce>,
+        declared: Vec<EffectiveValue>,
         deferred: &[Vec<Leaf>],
         [in_files, above_files]: [&[Vec<Leaf>]; 2],
         files: &mut Files,
     ) -> Self {
         let deferred_keys: BTreeSet<&str> = deferred.iter().flatten().map(|leaf| leaf.key.as_str()).collect();
-        let deferred = by_setting(schema, &deferred_keys, deferred).into_iter().map(|(key, leaf)| {
+        let deferred = effective_by_setting(schema, &deferred_keys, deferred).into_iter().map(|(key, leaf)| {
             let file = text(&leaf.value).filter(|_| leaf.key.ends_with(FILE_SUFFIX));
-            let content = file.map(|file| files.hash_of_value(Path::new(file)));
-            (key, (Set::from(leaf), content))
+            let content = file.map(|file| files.hash_value_file(Path::new(file)));
+            (key, (LayerValue::from(leaf), content))
         });
-        let declared = declared.into_iter().map(|InForce { key, value, is_secret }| (key, (value, is_secret)));
-        let in_files = by_setting(schema, &deferred_keys, in_files).into_iter();
-        let above_files = by_setting(schema, &deferred_keys, above_files).into_iter();
+        let declared = declared.into_iter().map(|EffectiveValue { key, value, is_secret }| (key, (value, is_secret)));
+        let in_files = effective_by_setting(schema, &deferred_keys, in_files).into_iter();
+        let above_files = effective_by_setting(schema, &deferred_keys, above_files).into_iter();
         Self {
             deferred: deferred.collect(),
             declared: declared.collect(),
-            in_files: in_files.map(|(key, leaf)| (key, Set::from(leaf))).collect(),
+            in_files: in_files.map(|(key, leaf)| (key, LayerValue::from(leaf))).collect(),
             above_files: above_files.map(|(key, leaf)| (key, leaf.origin.clone())).collect(),
         }
     }
 
     pub(crate) fn changes_to(&self, new: &Self) -> Changes {
-        let declared = differing(&self.declared, &new.declared).map(|key| {
+        let declared = differing_keys(&self.declared, &new.declared).map(|key| {
             let shown = |of: &Self| {
                 let (value, is_secret) = of.declared.get(key)?;
                 (!is_secret).then(|| value.clone())
             };
             Change { key: key.clone(), before: shown(self), after: shown(new) }
         });
-        let deferred = differing(&self.deferred, &new.deferred);
+        let deferred = differing_keys(&self.deferred, &new.deferred);
         let deferred = deferred.map(|key| Change { key: key.clone(), before: None, after: None });
         let mut changed: Vec<Change> = declared.chain(deferred).collect();
         changed.sort_by(|a, b| a.key.cmp(&b.key));
-        let hidden = differing(&self.in_files, &new.in_files).filter_map(|key| {
+        let hidden = differing_keys(&self.in_files, &new.in_files).filter_map(|key| {
             let by = new.above_files.get(key).filter(|_| changed.iter().all(|change| change.key != *key))?;
             Some(Hidden { key: key.clone(), by: by.clone() })
         });
@@ -107,14 +107,14 @@ impl Snapshot {
     }
 }
 
-impl From<&Leaf> for Set {
+impl From<&Leaf> for LayerValue {
     fn from(leaf: &Leaf) -> Self {
         Self { key: leaf.key.clone(), value: leaf.value.clone() }
     }
 }
 
-/// What is in force of layers, by the key of the setting that it is the value or the file of.
-fn by_setting<'a>(
+/// The effective leaves of layers, by the key of the setting for which they are the value or the file.
+fn effective_by_setting<'a>(
     schema: &Schema,
     deferred_keys: &BTreeSet<&str>,
     layers: &'a [Vec<Leaf>],
@@ -122,7 +122,7 @@ fn by_setting<'a>(
     let set = layers.iter().flatten().filter(|leaf| !leaf.is_empty()).map(|leaf| {
         let is_file = match schema.find(&leaf.key) {
             Some(Target { is_file, .. }) => is_file,
-            // Of one that is declared later it is known only when the setting itself is set too.
+            // In a deferred section a `…_file` key is only known as such if the setting itself is set too.
             None => deferred_keys.contains(leaf.key.strip_suffix(FILE_SUFFIX).unwrap_or_default()),
         };
         (value_key(&leaf.key, is_file).to_owned(), leaf)
@@ -131,7 +131,7 @@ fn by_setting<'a>(
 }
 
 /// The keys whose values differ.
-fn differing<'a, V: PartialEq>(
+fn differing_keys<'a, V: PartialEq>(
     before: &'a BTreeMap<String, V>,
     after: &'a BTreeMap<String, V>,
 ) -> impl Iterator<Item = &'a String> {

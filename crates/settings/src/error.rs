@@ -1,14 +1,14 @@
-//! Why settings cannot be used.
+//! Errors of loading.
 
 use std::path::Path;
 
-/// Settings that cannot be used: every problem of theirs, one a line when printed.
+/// All problems of the settings, printed one per line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct SettingsError(Vec<Problem>);
 
 impl SettingsError {
-    /// Each problem, in the order in which they are printed.
+    /// The problems, in the order in which they are printed.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.0
@@ -27,16 +27,16 @@ impl From<Vec<Problem>> for SettingsError {
     }
 }
 
-/// One thing that is wrong. A secret is never part of it.
+/// A problem. It never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// A file exists and cannot be read.
+    /// A file exists but cannot be read.
     #[error("{path} cannot be read: {reason}")]
     UnreadableFile {
         /// The file.
         path: String,
-        /// What the operating system answers.
+        /// The error of the operating system.
         reason: String,
     },
     /// A file is not TOML.
@@ -44,11 +44,11 @@ pub enum Problem {
     InvalidFile {
         /// The file.
         path: String,
-        /// The place in it and the parser's message.
+        /// The position and the parser's message.
         detail: String,
     },
-    /// Two environment variables that differ in case alone set the same key.
-    #[error("{key} is set by {} and by {}: one of them must go", variables[0], variables[1])]
+    /// Two environment variables that differ only in case set the same key.
+    #[error("{key} is set by {} and by {}: remove one of them", variables[0], variables[1])]
     Ambiguous {
         /// The key.
         key: String,
@@ -57,7 +57,7 @@ pub enum Problem {
     },
     /// A key that no section declares.
     #[error(
-        "{key} (set by {set_by}): there is no such setting{}",
+        "{key} (set by {set_by}): unknown setting{}",
         nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default()
     )]
     UnknownKey {
@@ -65,7 +65,7 @@ pub enum Problem {
         key: String,
         /// The layer that sets it.
         set_by: String,
-        /// The declared key that is spelled nearly like it.
+        /// The declared key with the most similar spelling.
         nearest: Option<String>,
     },
     /// A value that is not allowed for its setting.
@@ -75,43 +75,43 @@ pub enum Problem {
         key: String,
         /// The layer that sets it.
         set_by: String,
-        /// What is wrong with the value, and what is allowed.
+        /// The reason, with the allowed values.
         reason: String,
     },
-    /// One layer sets a setting and names a file for it.
-    #[error("{key} (set by {set_by}) and {key}_file (set by {file_set_by}) are both set: one of them must go")]
+    /// A layer sets both a setting and its file.
+    #[error("{key} (set by {set_by}) and {key}_file (set by {file_set_by}) are both set: remove one of them")]
     ValueAndFile {
         /// The setting's key.
         key: String,
-        /// What sets the value.
+        /// The origin of the value.
         set_by: String,
-        /// What sets the file.
+        /// The origin of the file.
         file_set_by: String,
     },
-    /// The file that a setting's value is to be read from cannot be used, or the value is not allowed for the setting.
+    /// The file with a setting's value is unusable, or contains an invalid value.
     #[error("{key} (set by {set_by}): {reason}")]
     InvalidFileValue {
         /// The setting's key.
         key: String,
-        /// The layer that names the file, and the file.
+        /// The layer that names the file, and the path.
         set_by: String,
         /// The file.
         path: String,
-        /// What is wrong with the file or its content, and what is allowed.
+        /// The reason, with the allowed values.
         reason: String,
     },
-    /// Values that their section's Rust type cannot be read from, although each of them is valid.
+    /// A section's Rust type cannot be deserialized, although each value is valid.
     #[error("{path}: {reason}")]
     Unreadable {
-        /// Where in the settings.
+        /// The path in the settings.
         path: String,
-        /// What the type answers.
+        /// The error of the deserialization.
         reason: String,
     },
 }
 
 impl Problem {
-    /// The key that is concerned; of a file that cannot be read as a whole there is none.
+    /// The affected key; `None` for an unreadable or invalid file.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         match self {
@@ -125,7 +125,7 @@ impl Problem {
         }
     }
 
-    /// The layer that set it: a file, an environment variable or a flag.
+    /// The layer with the problem: a file, an environment variable or a flag.
     #[must_use]
     pub fn set_by(&self) -> Option<&str> {
         match self {
@@ -139,31 +139,31 @@ impl Problem {
         }
     }
 
-    /// The file in which it is wrong, if that is in a file.
+    /// The file with the problem, if it is in a file.
     #[must_use]
     pub fn file(&self) -> Option<&str> {
         match self {
             Problem::InvalidFileValue { path, .. } => Some(path),
-            // The files among the layers are those of the configuration directory.
+            // The only layers with this extension are the files of the configuration directory.
             _ => self.set_by().filter(|layer| Path::new(layer).extension().is_some_and(|it| it == "toml")),
         }
     }
 
-    /// What is wrong, without the key and the layer.
+    /// The reason, without the key and the layer.
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
             Problem::UnreadableFile { reason, .. } => format!("cannot be read: {reason}"),
             Problem::InvalidFile { detail, .. } => detail.trim_start_matches([',', ':', ' ']).to_owned(),
             Problem::Ambiguous { variables: [one, other], .. } => {
-                format!("is set by {one} and by {other}: one of them must go")
+                format!("is set by {one} and by {other}: remove one of them")
             }
             Problem::UnknownKey { nearest: Some(near), .. } => {
-                format!("there is no such setting; did you mean {near}?")
+                format!("unknown setting; did you mean {near}?")
             }
-            Problem::UnknownKey { nearest: None, .. } => "there is no such setting".to_owned(),
+            Problem::UnknownKey { nearest: None, .. } => "unknown setting".to_owned(),
             Problem::ValueAndFile { key, set_by, file_set_by } => {
-                format!("is set by {set_by}, and {key}_file by {file_set_by}: one of them must go")
+                format!("is set by {set_by}, and {key}_file by {file_set_by}: remove one of them")
             }
             Problem::InvalidValue { reason, .. }
             | Problem::InvalidFileValue { reason, .. }

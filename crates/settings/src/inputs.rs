@@ -1,11 +1,11 @@
-//! Where settings are looked for.
+//! The inputs of a load.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::layers::Leaf;
 
-/// Where settings are looked for.
+/// The inputs of a load.
 #[derive(Clone)]
 pub(crate) struct Inputs {
     pub directory: PathBuf,
@@ -13,7 +13,7 @@ pub(crate) struct Inputs {
     pub flags: Vec<Leaf>,
 }
 
-/// Secrets are in the environment.
+/// Omits the environment and the flags, which may contain secrets.
 impl fmt::Debug for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inputs").field("directory", &self.directory).finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! The layers that settings come from; each value remembers which layer set it.
+//! The layers of settings. Each value records the layer that set it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,7 +14,7 @@ use crate::{Problem, Schema};
 /// One value of one layer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Leaf {
-    /// Dotted.
+    /// The dotted key.
     pub key: String,
     pub value: ValueKind,
     /// `default`, a file, an environment variable or a flag.
@@ -30,13 +30,13 @@ impl Leaf {
         if let ValueKind::String(text) = &self.value { Some(text) } else { None }
     }
 
-    /// An empty value sets nothing.
+    /// An empty value counts as unset.
     pub(crate) fn is_empty(&self) -> bool {
         self.text().is_some_and(|text| text.trim().is_empty())
     }
 }
 
-/// So that a list of them, a layer, is one too.
+/// Makes a list of leaves, a layer, a `Source` too.
 impl Source for Leaf {
     fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
         Box::new(self.clone())
@@ -47,7 +47,7 @@ impl Source for Leaf {
             return Ok(Map::new());
         }
         let value = Value::new(Some(&self.origin), self.value.clone());
-        // Tables and not a path, in which brackets would have a meaning.
+        // Nested tables instead of a path expression, in which brackets have a meaning.
         self.key.rsplit('.').fold(value, |value, name| Map::from([(name.to_owned(), value)]).into()).into_table()
     }
 }
@@ -56,8 +56,8 @@ pub(crate) fn defaults(schema: &Schema) -> Vec<Leaf> {
     schema.settings.iter().filter_map(|setting| Some(Leaf::new(&setting.key, setting.default?, "default"))).collect()
 }
 
-/// What the variables set that their sections read, and the warnings about them.
-pub(crate) fn own_variables(schema: &Schema, environment: &[(String, String)]) -> (Vec<Leaf>, Vec<String>) {
+/// The settings from variables that sections parse, and the warnings about them.
+pub(crate) fn custom_variables(schema: &Schema, environment: &[(String, String)]) -> (Vec<Leaf>, Vec<String>) {
     let (mut leaves, mut warnings) = (Vec::new(), Vec::new());
     for variable in &schema.variables {
         let Some((_, text)) = environment.iter().find(|(name, _)| name == variable.name) else { continue };
@@ -69,7 +69,7 @@ pub(crate) fn own_variables(schema: &Schema, environment: &[(String, String)]) -
     (leaves, warnings)
 }
 
-/// `SENTRY_DSN` and the others that have a name of their own, and `SENTRY_DSN_FILE`.
+/// Settings from aliases such as `SENTRY_DSN`, and from their files, such as `SENTRY_DSN_FILE`.
 pub(crate) fn env_aliases(schema: &Schema, environment: &[(String, String)]) -> Vec<Leaf> {
     let aliases = schema.settings.iter().flat_map(|setting| {
         let file = setting.file_key().zip(setting.file_alias());
@@ -82,7 +82,7 @@ pub(crate) fn env_aliases(schema: &Schema, environment: &[(String, String)]) -> 
     set.collect()
 }
 
-/// `APP__LOG__MODE` and its like. Of two variables that differ in case alone neither can win.
+/// Settings from variables such as `APP__LOG__MODE`. Two variables that differ only in case are ambiguous.
 pub(crate) fn app_variables(schema: &Schema, environment: &[(String, String)]) -> Result<Vec<Leaf>, Problem> {
     let mut found: BTreeMap<String, Leaf> = BTreeMap::new();
     for (name, text) in environment {
@@ -102,30 +102,30 @@ pub(crate) fn file(schema: &Schema, directory: &Path, name: &str, files: &mut Fi
     let file = directory.join(name);
     let path = file.display().to_string();
     match files.read(&file) {
-        Ok(text) => parsed(schema, &text, &path),
+        Ok(text) => parse(schema, &text, &path),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Problem::UnreadableFile { path, reason: error.to_string() }),
     }
 }
 
-fn parsed(schema: &Schema, text: &str, path: &str) -> Result<Vec<Leaf>, Problem> {
+fn parse(schema: &Schema, text: &str, path: &str) -> Result<Vec<Leaf>, Problem> {
     let table = FileFormat::Toml
         .parse(Some(&path.to_owned()), text)
-        .map_err(|error| Problem::InvalidFile { path: path.to_owned(), detail: without_excerpt(&*error) })?;
+        .map_err(|error| Problem::InvalidFile { path: path.to_owned(), detail: without_source_line(&*error) })?;
     Ok(leaves(table).into_iter().map(|leaf| Leaf { key: schema.normalized(&leaf.key), ..leaf }).collect())
 }
 
-/// The place and the message of an error, without the line that it repeats between them, which may hold a secret.
-fn without_excerpt(error: &dyn Error) -> String {
+/// The position and the message of an error, without the quoted source line, which may contain a secret.
+fn without_source_line(error: &dyn Error) -> String {
     let text = error.to_string();
     match text.lines().collect::<Vec<_>>()[..] {
-        [place, _, _, _, message] => format!(", {}: {message}", place.trim_start_matches("TOML parse error at ")),
+        [position, _, _, _, message] => format!(", {}: {message}", position.trim_start_matches("TOML parse error at ")),
         [message] => format!(": {message}"),
-        _ => " is no TOML".to_owned(),
+        _ => ": not valid TOML".to_owned(),
     }
 }
 
-/// A tree's values, by key.
+/// The values of a tree, sorted by key.
 fn leaves(tree: Map<String, Value>) -> Vec<Leaf> {
     let mut found = Vec::new();
     descend("", tree, &mut found);
@@ -144,9 +144,9 @@ fn descend(prefix: &str, table: Map<String, Value>, found: &mut Vec<Leaf>) {
     }
 }
 
-/// The values in force of layers of which later ones win, each with what it sets; and the values that are no setting's. Those
-/// are looked for in each layer, because an empty value or a key above them would hide them once the layers are merged.
-pub(crate) fn merged(
+/// The effective values of layers in ascending precedence, each with its target, and the values with unknown keys.
+/// Unknown keys are collected per layer, because merging may hide them behind an empty value or a key above them.
+pub(crate) fn merge(
     schema: &Schema,
     layers: impl IntoIterator<Item = Vec<Leaf>>,
 ) -> (Vec<(Leaf, Target<'_>)>, Vec<Leaf>) {
@@ -158,16 +158,16 @@ pub(crate) fn merged(
         builder = builder.add_source(known);
         unknown.extend(others);
     }
-    let tree = builder.build().and_then(|config| config.collect()).expect("what is in memory can be collected");
-    let in_force = leaves(tree).into_iter().filter_map(|leaf| schema.find(&leaf.key).map(|target| (leaf, target)));
-    (in_force.collect(), unknown)
+    let tree = builder.build().and_then(|config| config.collect()).expect("values in memory can be collected");
+    let effective = leaves(tree).into_iter().filter_map(|leaf| schema.find(&leaf.key).map(|target| (leaf, target)));
+    (effective.collect(), unknown)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::section;
-    use crate::value::validated;
+    use crate::value::validate_value;
 
     #[derive(Debug, Clone, serde::Deserialize)]
     #[serde(rename_all = "lowercase")]
@@ -179,10 +179,10 @@ mod tests {
     section! {
         #[expect(dead_code, reason = "only its schema is read")]
         pub(super) struct Log {
-            /// where it goes
+            /// output
             #[setting(OneOf(&["off", "on"]))]
             mode: Option<String>,
-            /// of one module
+            /// level of one module
             #[setting(each "<module>", one_of::<Level>())]
             levels: BTreeMap<String, Level>,
         }
@@ -199,53 +199,53 @@ mod tests {
             /// threads
             #[setting(Whole(1, 1024))]
             workers: Option<u16>,
-            /// where reports go
+            /// destination of reports
             #[setting(Secret)]
             dsn: Option<String>,
         }
     }
 
     #[test]
-    fn a_file_that_is_no_toml_is_named_with_the_line_but_not_its_text() {
+    fn a_toml_error_has_the_file_and_line_but_not_the_content() {
         for (text, expected) in [
             ("[log]\nmode = hunter2", "f, line 2, column 8: string values must be quoted, expected literal string"),
             ("[log]\nlevel = \"info\"\nlevel = \"hunter2\"", "f, line 3, column 1: duplicate key"),
             ("# hunter2\n[log", "f, line 2, column 5: unclosed table, expected `]`"),
             ("port = 99999999999999999999", "f: number too large to fit in target type"),
         ] {
-            let refused = parsed(&Schema::of::<Root>(), text, "f").expect_err("is refused");
+            let refused = parse(&Schema::of::<Root>(), text, "f").expect_err("is refused");
             assert_eq!(refused.to_string(), expected);
         }
     }
 
     #[test]
-    fn the_values_of_files_keep_their_types() {
+    fn values_from_files_retain_their_types() {
         let schema = Schema::of::<Root>();
         let text = "port = 80.0\nworkers = 1_0\ndsn = [\"hunter2\"]";
-        let (in_force, unknown) = merged(&schema, [parsed(&schema, text, "f").expect("it is TOML")]);
-        let checked: Vec<_> = in_force.iter().map(|(leaf, target)| validated(leaf, target.setting)).collect();
+        let (effective, unknown) = merge(&schema, [parse(&schema, text, "f").expect("it is TOML")]);
+        let checked: Vec<_> = effective.iter().map(|(leaf, target)| validate_value(leaf, target.setting)).collect();
         let wrong = |problem: &str| Err(problem.to_owned());
         assert_eq!(unknown, []);
         assert_eq!(
             checked,
             [
-                wrong("`a list` is not a text; write it in quotes"),
-                wrong("`80.0` is not allowed; allowed is a whole number from 0 to 65535"),
+                wrong("`a list` is not a string; write it in quotes"),
+                wrong("`80.0` is not allowed; expected a whole number from 0 to 65535"),
                 Ok(10.into()),
             ]
         );
     }
 
     #[test]
-    fn a_key_that_is_no_setting_is_found_in_every_layer() {
+    fn unknown_keys_are_found_in_every_layer() {
         let layer =
             |set: &[(&str, &str)]| -> Vec<Leaf> { set.iter().map(|(key, text)| Leaf::new(*key, *text, key)).collect() };
         let below = layer(&[("log.mode", "off"), ("log.mode.x", ""), ("log", "x"), ("log.levels.a[9]::b", "debug")]);
         let above = layer(&[("log", ""), ("log.mode", " "), ("log.mode.x", "x"), ("log.levels.a[9]::b", "info")]);
         let schema = Schema::of::<Root>();
-        let (in_force, unknown) = merged(&schema, [below, above]);
-        let in_force: Vec<_> = in_force.iter().map(|(leaf, _)| (&*leaf.key, leaf.text())).collect();
-        assert_eq!(in_force, [("log.levels.a[9]::b", Some("info")), ("log.mode", Some("off"))]);
+        let (effective, unknown) = merge(&schema, [below, above]);
+        let effective: Vec<_> = effective.iter().map(|(leaf, _)| (&*leaf.key, leaf.text())).collect();
+        assert_eq!(effective, [("log.levels.a[9]::b", Some("info")), ("log.mode", Some("off"))]);
         let unknown: Vec<_> = unknown.iter().map(|leaf| &*leaf.key).collect();
         assert_eq!(unknown, ["log.mode.x", "log", "log", "log.mode.x"]);
     }

@@ -1,5 +1,5 @@
-//! Settings that are declared once: a [`section!`] is a struct whose fields state what each setting takes, its default, its
-//! checks and its documentation, and a [`Loader`] fills it from files, environment variables and flags.
+//! Settings that are declared once: the fields of a [`section!`] struct declare the type, default, checks and
+//! documentation of each setting, and a [`Loader`] fills the struct from files, environment variables and flags.
 //!
 //! ```
 //! use cyanotype_settings::{Loader, one_of, section};
@@ -12,19 +12,19 @@
 //! }
 //!
 //! section! {
-//!     /// How records are written.
+//!     /// The log.
 //!     pub struct Log {
-//!         /// the format of a record
+//!         /// format of a record
 //!         #[setting(one_of::<Format>(), default = "json")]
 //!         pub format: Format,
-//!         /// bytes that may wait for a slow reader
+//!         /// queue of a slow reader, in bytes
 //!         #[setting(Whole(65536, 1 << 30), default = 8388608)]
 //!         pub queue_bytes: usize,
 //!     }
 //! }
 //!
 //! section! {
-//!     /// Everything that can be set.
+//!     /// All settings.
 //!     pub struct Settings {
 //!         #[setting(section)]
 //!         pub log: Log,
@@ -38,23 +38,24 @@
 //! let error = Loader::<Settings>::new("config").variables([("APP__LOG__FORMAT", "loud")]).load().unwrap_err();
 //! assert_eq!(
 //!     error.to_string(),
-//!     "log.format (set by APP__LOG__FORMAT): `loud` is not allowed; allowed is one of json, pretty"
+//!     "log.format (set by APP__LOG__FORMAT): `loud` is not allowed; expected one of json, pretty"
 //! );
 //! # Ok::<(), cyanotype_settings::SettingsError>(())
 //! ```
 //!
-//! A value that is wrong, and a key that no section declares, are refused with the key, the layer that set it and what is
-//! allowed: [`SettingsError`]. Variables that look as if they were meant for a setting are [warnings](Loaded::warnings).
-//! [`Schema::settings`] lists what can be set, for a reference.
+//! An invalid value or an unknown key is a [`SettingsError`] that names the key, the layer that set it and the allowed
+//! values. Misspelled environment variables are reported as [warnings](Loaded::warnings). [`Schema::settings`] lists
+//! all settings, for a reference document.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
-#![cfg_attr(test, expect(clippy::allow_attributes, reason = "not each use of `section!` needs what it allows"))]
+#![cfg_attr(
+    test,
+    expect(clippy::allow_attributes, reason = "not every use of `section!` triggers the lints that it allows")
+)]
 
 mod changes;
-mod checked;
 mod error;
-mod file_twins;
 mod files;
 mod inputs;
 mod layers;
@@ -67,7 +68,9 @@ mod origin;
 mod schema;
 mod section;
 mod setting;
+mod validation;
 mod value;
+mod value_files;
 
 pub use changes::{Change, Changes, Hidden};
 pub use error::{Problem, SettingsError};
@@ -79,6 +82,6 @@ pub use origin::Origin;
 pub use schema::{Combination, Conflict, Schema, Section, Values, VariableValues};
 pub use setting::{Check, Setting, ValueType};
 
-/// For [`section!`] alone.
+/// Used by [`section!`] only.
 #[doc(hidden)]
 pub use serde::Deserialize;

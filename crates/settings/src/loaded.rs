@@ -1,4 +1,4 @@
-//! Settings in force.
+//! Loaded settings.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -7,29 +7,29 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::changes::{Changes, Snapshot};
-use crate::checked::{Checked, check};
 use crate::files::{Files, Fingerprint};
 use crate::inputs::Inputs;
 use crate::layers::{self, Leaf};
 use crate::schema::pointer;
+use crate::validation::{Validated, validate};
 use crate::{Origin, Problem, Schema};
 
-/// Settings in force: the sections of `S`, and where each value was set.
+/// Loaded settings: the sections of `S`, and the origin of each value.
 #[derive(Debug, Clone)]
 pub struct Loaded<S> {
     /// The values.
     pub sections: S,
-    /// Each setting in force with the layer that set it, by key.
+    /// Each effective setting with the layer that set it, sorted by key.
     pub origins: Vec<Origin>,
-    /// What the environment was probably meant to set and does not.
+    /// Warnings about environment variables that are probably misspelled.
     pub warnings: Vec<String>,
-    /// What is set in sections that are declared later.
+    /// The values of deferred sections.
     pub deferred: Deferred,
-    /// What they were loaded from.
+    /// The inputs of the load.
     pub(crate) source: Source,
 }
 
-/// What settings were loaded from, to do it again and to compare.
+/// The inputs of a load and its result, to reload and compare.
 #[derive(Clone)]
 pub(crate) struct Source {
     pub inputs: Arc<Inputs>,
@@ -37,7 +37,7 @@ pub(crate) struct Source {
     pub fingerprint: Fingerprint,
 }
 
-/// Secrets are part of it.
+/// Omits all fields, which may contain secrets.
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source").finish_non_exhaustive()
@@ -45,14 +45,14 @@ impl fmt::Debug for Source {
 }
 
 impl<S> Loaded<S> {
-    /// The fingerprint of the files as they were when these settings were loaded.
+    /// The fingerprint of the files from which these settings were loaded.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.source.fingerprint
     }
 
-    /// What differs in settings that were loaded later, by [`reload`](Self::reload). What was done to
-    /// [`sections`](Self::sections) since then is not looked at.
+    /// The differences to settings that were loaded later by [`reload`](Self::reload). Modifications of
+    /// [`sections`](Self::sections) after loading are ignored.
     #[must_use]
     pub fn changes_to(&self, new: &Self) -> Changes {
         self.source.snapshot.changes_to(&new.source.snapshot)
@@ -73,36 +73,36 @@ impl<S> DerefMut for Loaded<S> {
     }
 }
 
-/// What the layers set in sections that are declared after loading, such as those of plug-ins.
+/// The values of sections that are declared after loading, such as those of plug-ins.
 #[derive(Debug, Clone, Default)]
 pub struct Deferred(pub(crate) Vec<Vec<Leaf>>);
 
 impl Deferred {
-    /// Each key with the layer that sets it, lowest layer first.
+    /// Each key with the layer that sets it, in ascending precedence.
     pub fn keys(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().flatten().map(|leaf| (leaf.key.as_str(), leaf.origin.as_str()))
     }
 
-    /// Merges and checks what is set below `key`, by its declaration.
+    /// Declares the section at `key`, and merges and validates its values.
     #[must_use]
     pub fn read(&self, key: &str, declare: impl FnOnce(&mut Schema)) -> DeferredValues {
         let schema = Schema::below(key, declare);
         let stem = format!("{key}.");
         let set = self.0.iter().map(|layer| layer.iter().filter(|leaf| leaf.key.starts_with(&stem)).cloned().collect());
         let layers = [layers::defaults(&schema)].into_iter().chain(set);
-        let Checked { mut tree, origins, problems, .. } = check(&schema, layers, &mut Files::default());
+        let Validated { mut tree, origins, problems, .. } = validate(&schema, layers, &mut Files::default());
         let values = tree.pointer_mut(&pointer(key)).map_or(Value::Null, Value::take);
         DeferredValues { values, origins, problems }
     }
 }
 
-/// The section of one who was declared after loading.
+/// The values of a deferred section.
 #[derive(Debug, Clone)]
 pub struct DeferredValues {
-    /// What its type is read from.
+    /// The values to deserialize.
     pub values: Value,
-    /// Each setting in force with the layer that set it.
+    /// Each effective setting with the layer that set it.
     pub origins: Vec<Origin>,
-    /// What is wrong.
+    /// The problems.
     pub problems: Vec<Problem>,
 }

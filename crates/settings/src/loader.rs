@@ -8,30 +8,30 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::changes::Snapshot;
-use crate::checked::{Checked, check};
 use crate::files::{Files, Fingerprint};
 use crate::inputs::Inputs;
 use crate::layers::{self, Leaf};
 use crate::loaded::Source;
 use crate::schema::pointer;
+use crate::validation::{Validated, validate};
 use crate::{Deferred, Loaded, Problem, Schema, Section, SettingsError, ValueType};
 
 /// Merges the layers of the settings `S`.
 ///
-/// Later ones win: defaults, variables that a section reads in its own way, `default.toml`, `{env}.toml` by the value of the
-/// setting `env` if there is such a one, variables by their aliases, `APP__…` and flags.
+/// In ascending precedence: defaults, variables that a section parses, `default.toml`, `{env}.toml` (by the value of
+/// the setting `env`, if it is declared), aliases, `APP__…` variables and flags.
 ///
-/// In each of them a setting that may hold a credential can be read from a file, which has at most 64 KiB: `dsn_file`, or
-/// `SENTRY_DSN_FILE` where `SENTRY_DSN` is its alias, is the file's name, as seen from the working directory. White space
-/// around its content is no part of the value. One layer cannot set both.
+/// In each layer, a setting that may contain credentials can be read from a file of at most 64 KiB: `dsn_file`, or
+/// `SENTRY_DSN_FILE` for the alias `SENTRY_DSN`, is its path, relative to the working directory. Whitespace around the
+/// content is trimmed. A layer cannot set both.
 ///
 /// ```
 /// use cyanotype_settings::{Loader, section};
 ///
 /// section! {
-///     /// Everything that can be set.
+///     /// All settings.
 ///     pub struct Settings {
-///         /// the port to listen on
+///         /// port to listen on
 ///         #[setting(Whole(0, 65535), default = 8080, env = "PORT")]
 ///         pub port: u16,
 ///     }
@@ -41,7 +41,7 @@ use crate::{Deferred, Loaded, Problem, Schema, Section, SettingsError, ValueType
 /// assert_eq!(loader.clone().flag("port", "2222", "--port").load()?.port, 2222);
 ///
 /// let error = loader.variables([("APP__PORTS", "1")]).load().unwrap_err();
-/// assert_eq!(error.to_string(), "ports (set by APP__PORTS): there is no such setting; did you mean port?");
+/// assert_eq!(error.to_string(), "ports (set by APP__PORTS): unknown setting; did you mean port?");
 /// # Ok::<(), cyanotype_settings::SettingsError>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -51,14 +51,14 @@ pub struct Loader<S> {
 }
 
 impl<S: Section> Loader<S> {
-    /// `directory` contains `default.toml` and a file for each value of the setting `env`; any of them, and the directory,
-    /// may be missing.
+    /// `directory` contains `default.toml` and a file for each value of the setting `env`. The files and the directory
+    /// are optional.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         let inputs = Inputs { directory: directory.into(), environment: Vec::new(), flags: Vec::new() };
         Self { inputs: Arc::new(inputs), root: PhantomData }
     }
 
-    /// The environment variables to read: the declared ones and `APP__…`. Of others, near misses are warnings.
+    /// Sets the environment variables: declared ones and `APP__…` are read, near misses are reported as warnings.
     #[must_use]
     pub fn variables<K: Into<String>, V: Into<String>>(mut self, all: impl IntoIterator<Item = (K, V)>) -> Self {
         Arc::make_mut(&mut self.inputs)
@@ -67,31 +67,31 @@ impl<S: Section> Loader<S> {
         self
     }
 
-    /// The environment variables of this process.
+    /// Uses the environment variables of this process.
     #[must_use]
     pub fn process_environment(self) -> Self {
-        // What is no UTF-8 is read as well as can be, and refused where it is a setting's.
+        // Invalid UTF-8 is replaced here, and rejected when it is a setting's value.
         let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         self.variables(std::env::vars_os().map(|(key, value)| (text(key), text(value))))
     }
 
-    /// A setting from the command line; `flag` is its name there.
+    /// Sets a setting from the command line; `flag` is the name of the option.
     #[must_use]
     pub fn flag(mut self, key: &str, text: &str, flag: &str) -> Self {
         Arc::make_mut(&mut self.inputs).flags.push(Leaf::new(key, text, flag));
         self
     }
 
-    /// Merges and checks.
+    /// Merges and validates the layers.
     ///
     /// # Errors
-    /// A file that is no TOML, an unknown key, or a value that its setting does not take.
+    /// An unreadable or invalid file, an unknown key, or an invalid value.
     pub fn load(&self) -> Result<Loaded<S>, SettingsError> {
         load(&self.inputs, &mut Files::default())
     }
 
-    /// The fingerprint of the files that [`load`](Self::load) would read now: `default.toml`, `{env}.toml`, and those with a
-    /// secret's value that are in force.
+    /// The fingerprint of the files that [`load`](Self::load) would read now: `default.toml`, `{env}.toml`, and the
+    /// effective files with values of secrets.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         fingerprint::<S>(&self.inputs)
@@ -99,18 +99,18 @@ impl<S: Section> Loader<S> {
 }
 
 impl<S: Section> Loaded<S> {
-    /// Loads again, with the same environment and flags: what the files contain now, those with a secret's value too.
+    /// Reads all files again, including those with values of secrets, with the same environment and flags.
     ///
     /// # Errors
-    /// Those of [`Loader::load`](crate::Loader::load). These settings stay as they are.
+    /// Those of [`Loader::load`](crate::Loader::load). These settings are not changed.
     ///
     /// ```
     /// use cyanotype_settings::{Loader, section};
     ///
     /// section! {
-    ///     /// Everything that can be set.
+    ///     /// All settings.
     ///     pub struct Settings {
-    ///         /// the port to listen on
+    ///         /// port to listen on
     ///         #[setting(Whole(0, 65535), default = 8080)]
     ///         pub port: u16,
     ///     }
@@ -128,8 +128,8 @@ impl<S: Section> Loaded<S> {
         load(&self.source.inputs, &mut Files::default())
     }
 
-    /// The fingerprint of the files as they are now. [`fingerprint`](Self::fingerprint) differs from it once a reload would
-    /// read something else.
+    /// The fingerprint of the current files. It differs from [`fingerprint`](Self::fingerprint) if a reload would read
+    /// other content.
     #[must_use]
     pub fn current_fingerprint(&self) -> Fingerprint {
         fingerprint::<S>(&self.source.inputs)
@@ -138,49 +138,49 @@ impl<S: Section> Loaded<S> {
 
 fn fingerprint<S: Section>(inputs: &Arc<Inputs>) -> Fingerprint {
     let mut files = Files::default();
-    // What stops the load stops it after the same files each time, so the fingerprint of those is enough.
+    // A failing load always fails after the same files, so their fingerprint is sufficient.
     let _: Result<Loaded<S>, _> = load(inputs, &mut files);
     files.fingerprint()
 }
 
 fn load<S: Section>(inputs: &Arc<Inputs>, files: &mut Files) -> Result<Loaded<S>, SettingsError> {
     let schema = Schema::of::<S>();
-    let (own_variables, mut warnings) = layers::own_variables(&schema, &inputs.environment);
+    let (custom_variables, mut warnings) = layers::custom_variables(&schema, &inputs.environment);
     warnings.extend(schema.near_misses(&inputs.environment));
     let mut file = |name: &str| layers::file(&schema, &inputs.directory, name, files);
-    let below = [layers::defaults(&schema), own_variables];
+    let below_files = [layers::defaults(&schema), custom_variables];
     let default_file = file("default.toml")?;
     let flags = inputs.flags.iter().map(|flag| Leaf { key: schema.normalized(&flag.key), ..flag.clone() });
-    let above = [
+    let above_files = [
         layers::env_aliases(&schema, &inputs.environment),
         layers::app_variables(&schema, &inputs.environment)?,
         flags.collect(),
     ];
-    // Which environment's file to read is itself a setting. Any other name is refused when the values are checked.
-    let without_env_file = below.iter().chain([&default_file]).chain(&above).cloned();
-    let (in_force, _) = layers::merged(&schema, without_env_file);
-    let env = in_force.iter().find(|(leaf, _)| leaf.key == "env");
+    // The name of the environment's file is itself a setting. Unknown names are rejected by the validation below.
+    let without_env_file = below_files.iter().chain([&default_file]).chain(&above_files).cloned();
+    let (effective, _) = layers::merge(&schema, without_env_file);
+    let env = effective.iter().find(|(leaf, _)| leaf.key == "env");
     let env_file = match env.map(|(leaf, target)| (leaf.text().map(str::trim), target.setting.value_type)) {
         Some((Some(env), ValueType::OneOf(words))) if words.contains(&env) => file(&format!("{env}.toml"))?,
         _ => Vec::new(),
     };
-    let of_files = [default_file, env_file];
-    let all = below.iter().chain(&of_files).chain(&above).cloned();
+    let from_files = [default_file, env_file];
+    let all = below_files.iter().chain(&from_files).chain(&above_files).cloned();
     let (deferred, layers): (Vec<Vec<Leaf>>, Vec<Vec<Leaf>>) =
         all.map(|layer| layer.into_iter().partition(|leaf: &Leaf| schema.is_deferred(&leaf.key))).unzip();
 
-    let Checked { tree, values, origins, problems } = check(&schema, layers, files);
+    let Validated { tree, values, origins, problems } = validate(&schema, layers, files);
     if !problems.is_empty() {
         return Err(problems.into());
     }
     let sections = read(&tree, "").map_err(|(path, reason)| Problem::Unreadable { path, reason })?;
-    let snapshot = Snapshot::of(&schema, values, &deferred, [&of_files, &above], files);
+    let snapshot = Snapshot::of(&schema, values, &deferred, [&from_files, &above_files], files);
     let fingerprint = files.fingerprint();
     let source = Source { inputs: Arc::clone(inputs), snapshot: Arc::new(snapshot), fingerprint };
     Ok(Loaded { sections, origins, warnings, deferred: Deferred(deferred), source })
 }
 
-/// Reads a section's type from its place in the tree, or says where in the section it cannot be and why.
+/// Deserializes a section from the tree, or returns the path in the section and the reason of the failure.
 pub(crate) fn read<T: DeserializeOwned>(tree: &Value, key: &str) -> Result<T, (String, String)> {
     let section = if key.is_empty() { tree } else { tree.pointer(&pointer(key)).unwrap_or(&Value::Null) };
     serde_path_to_error::deserialize(section).map_err(|error| (error.path().to_string(), error.inner().to_string()))

@@ -1,10 +1,10 @@
-//! What a person may see of a value.
+//! Masking of secrets in output.
 
 use serde_json::Value;
 
 use crate::Setting;
 
-/// A value as text, with the credentials of a secret masked.
+/// A value as text, with credentials masked.
 pub(crate) fn shown(setting: &Setting, value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
@@ -19,7 +19,7 @@ pub(crate) fn mask(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "[redacted]".into() };
     let rest = rest.split_once('?').map_or_else(|| rest.to_owned(), |(rest, _)| format!("{rest}?[redacted]"));
     match rest.rsplit_once('@') {
-        Some((_, place)) => format!("{scheme}://[redacted]@{place}"),
+        Some((_, host)) => format!("{scheme}://[redacted]@{host}"),
         None => format!("{scheme}://{rest}"),
     }
 }

@@ -1,4 +1,4 @@
-//! The words of an enum, from its own declaration.
+//! The variant names of an enum, obtained from its `Deserialize` implementation.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::forward_to_deserialize_any;
 
 use crate::ValueType;
 
-/// The names that an enum is deserialized from, as the values that a setting takes.
+/// The variant names of an enum as a [`ValueType`].
 ///
 /// ```
 /// use cyanotype_settings::{ValueType, one_of};
@@ -23,7 +23,7 @@ use crate::ValueType;
 /// ```
 ///
 /// # Panics
-/// For a type that is not an enum.
+/// If `T` is not an enum.
 #[must_use]
 pub fn one_of<T: for<'de> Deserialize<'de>>() -> ValueType {
     match T::deserialize(Variants) {
@@ -32,7 +32,7 @@ pub fn one_of<T: for<'de> Deserialize<'de>>() -> ValueType {
     }
 }
 
-/// Reads nothing: it answers with the names of the variants that it is asked for.
+/// A deserializer that only captures the variant names of the requested enum, and returns them as its error.
 struct Variants;
 
 impl<'de> de::Deserializer<'de> for Variants {
@@ -62,7 +62,7 @@ struct Found(Option<&'static [&'static str]>);
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("only the names of the variants are read")
+        f.write_str("only variant names are read")
     }
 }
 

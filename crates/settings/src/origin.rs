@@ -1,11 +1,11 @@
-//! Where a value comes from.
+//! The origin of a value.
 
-/// One setting in force, and the layer that set it.
+/// An effective setting and the layer that set it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Origin {
     /// The setting's key.
     pub key: String,
-    /// What a person may see of the value: secrets are masked.
+    /// The value, with secrets masked.
     pub value: String,
     /// `default`, a file, an environment variable or a flag.
     pub set_by: String,

@@ -1,4 +1,4 @@
-//! What sections declare, gathered.
+//! The declarations of all sections.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -6,39 +6,39 @@ use serde_json::Value;
 use crate::setting::FILE_SUFFIX;
 use crate::{Origin, Problem, Setting};
 
-/// A part of the settings: a type that they are read into, and what can be set in it. [`section!`](crate::section) declares
-/// both at once. A root is a section too, whose key is empty.
+/// A part of the settings: a type to deserialize, and the settings in it. [`section!`](crate::section) declares both at
+/// once. The root is a section with an empty key.
 pub trait Section: DeserializeOwned {
-    /// Adds the settings of this section, and of those within it.
+    /// Adds the settings of this section and of nested sections.
     fn declare(schema: &mut Schema);
 }
 
-/// Values that are valid alone and not together: the name of the setting to change, and what is wrong with it.
+/// An invalid combination of valid values: the name of the setting to change, and the reason.
 pub type Conflict = (&'static str, String);
 
-/// A check of several values of a section.
+/// A check of a combination of values in a section.
 pub type Combination = fn(&Values<'_>) -> Option<Conflict>;
 
-/// What an environment variable sets that is neither `APP__…` nor a setting's alias.
+/// The settings from an environment variable that is neither `APP__…` nor a setting's alias.
 #[derive(Debug, Default)]
 pub struct VariableValues {
-    /// Keys and values. Every other layer but the defaults wins.
+    /// Keys and values. Every other layer except the defaults takes precedence.
     pub values: Vec<(String, String)>,
-    /// What cannot be used of it.
+    /// Warnings about unusable parts.
     pub warnings: Vec<String>,
 }
 
-/// A variable that its section reads in its own way, such as `RUST_LOG`.
+/// A variable that its section parses, such as `RUST_LOG`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Variable {
     pub name: &'static str,
     pub read: fn(&str) -> VariableValues,
 }
 
-/// Everything that can be set: by a root, by a part of it, or by a part that is known only later.
+/// All settings of a root, of a part of it, or of a section declared after loading.
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
-    /// The keys of the sections around what is declared next, with a dot at the end of each.
+    /// The key of the current section, followed by a dot.
     prefix: String,
     pub(crate) settings: Vec<Setting>,
     pub(crate) variables: Vec<Variable>,
@@ -47,7 +47,7 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// What can be set of a root.
+    /// The settings of a root.
     #[must_use]
     pub fn of<S: Section>() -> Self {
         let mut schema = Self::default();
@@ -55,7 +55,7 @@ impl Schema {
         schema
     }
 
-    /// What can be set below a key.
+    /// The settings below a key.
     #[must_use]
     pub fn below(key: &str, declare: impl FnOnce(&mut Self)) -> Self {
         let mut schema = Self { prefix: format!("{key}."), ..Self::default() };
@@ -63,13 +63,13 @@ impl Schema {
         schema
     }
 
-    /// Every setting, in the order in which they are declared.
+    /// Every setting, in declaration order.
     #[must_use]
     pub fn settings(&self) -> &[Setting] {
         &self.settings
     }
 
-    /// Adds a setting. Its key is its name in the section; an empty one is that of the section itself.
+    /// Adds a setting. Its key is relative to the section; an empty key is that of the section itself.
     pub fn setting(&mut self, mut setting: Setting) {
         setting.key = format!("{}{}", self.prefix, setting.key).trim_end_matches('.').to_owned();
         self.settings.push(setting);
@@ -84,28 +84,28 @@ impl Schema {
         self.prefix.truncate(outer);
     }
 
-    /// Adds what another section declares to this one.
+    /// Adds the settings of another section to this one.
     pub fn flatten<S: Section>(&mut self) {
         S::declare(self);
     }
 
-    /// Adds a check of several values.
+    /// Adds a check of a combination of values.
     pub fn validate_combination(&mut self, check: Combination) {
         self.combinations.push((self.prefix.clone(), check));
     }
 
-    /// Adds an environment variable that is read in its own way. The keys that it sets are whole ones.
+    /// Adds an environment variable with its own syntax. It returns full keys.
     pub fn variable(&mut self, name: &'static str, read: fn(&str) -> VariableValues) {
         self.variables.push(Variable { name, read });
     }
 
-    /// Defers what is set below `<name>.`: the sections of that kind are declared after loading, and checked then, with
+    /// Defers the settings below `<name>.`: sections of that kind are declared and checked after loading, with
     /// [`Deferred::read`](crate::Deferred::read).
     pub fn defer(&mut self, names: &str) {
         self.deferred.push(format!("{}{names}", self.prefix));
     }
 
-    /// A declared name is never another setting's file; a free one that ends like it is.
+    /// A declared key takes precedence over another setting's file, and that over a key that matches a placeholder.
     pub(crate) fn find(&self, key: &str) -> Option<Target<'_>> {
         let declared = || self.settings.iter().find(|setting| setting.key == key);
         let with_file = || {
@@ -119,12 +119,12 @@ impl Schema {
             .or_else(|| Some(Target { setting: free()?, is_file: false }))
     }
 
-    /// The key of a section that is declared later.
+    /// Whether a key belongs to a deferred section.
     pub(crate) fn is_deferred(&self, key: &str) -> bool {
         self.deferred_name(key).is_some()
     }
 
-    /// What is before the name of such a section, the name, and what is after it.
+    /// The key split into the part before the name of a deferred section, the name, and the rest.
     fn deferred_name<'a>(&self, key: &'a str) -> Option<(&'a str, &'a str, &'a str)> {
         self.deferred.iter().find_map(|names| {
             let stem = names.split('<').next().unwrap_or_default();
@@ -133,7 +133,7 @@ impl Schema {
         })
     }
 
-    /// A variable's name has no hyphens, so free names have underscores in every layer.
+    /// Replaces hyphens in placeholder names by underscores in every layer, since variables cannot contain hyphens.
     pub(crate) fn normalized(&self, key: &str) -> String {
         let stems = self.settings.iter().filter_map(Setting::stem);
         if let Some((stem, name)) = stems.filter_map(|stem| Some((stem, key.strip_prefix(stem)?))).next() {
@@ -145,7 +145,7 @@ impl Schema {
         }
     }
 
-    /// The declared key nearest to a mistyped one, for a hint.
+    /// The declared key closest to an unknown one, for a suggestion.
     pub(crate) fn nearest(&self, key: &str) -> Option<String> {
         let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
         self.settings
@@ -153,16 +153,16 @@ impl Schema {
             .filter(|setting| !setting.has_free_name())
             .flat_map(|setting| [Some(setting.key.clone()), setting.file_key()].into_iter().flatten())
             .map(|known| {
-                let whole = strsim::levenshtein(key, &known);
-                // The right name in the wrong section is near too.
-                (if last(key) == last(&known) { whole.min(2) } else { whole }, known)
+                let distance = strsim::levenshtein(key, &known);
+                // The right name in the wrong section is close too.
+                (if last(key) == last(&known) { distance.min(2) } else { distance }, known)
             })
             .min()
             .filter(|(distance, _)| *distance <= 3)
             .map(|(_, known)| known)
     }
 
-    /// By key, as other problems of values are.
+    /// Failed checks of combinations, sorted by key.
     pub(crate) fn conflicts(&self, tree: &Value, origins: &[Origin]) -> Vec<Problem> {
         let conflicts = self.combinations.iter().filter_map(|(prefix, check)| {
             let values = Values { prefix, tree, origins };
@@ -176,20 +176,20 @@ impl Schema {
     }
 }
 
-/// What a layer's key sets.
+/// The target of a layer's key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target<'a> {
     pub setting: &'a Setting,
-    /// It names the file that has the setting's value.
+    /// Whether the key names a file that contains the setting's value.
     pub is_file: bool,
 }
 
-/// The key of the setting that a key sets, be it by a file.
+/// The key of the setting that a key sets, directly or by a file.
 pub(crate) fn value_key(key: &str, is_file: bool) -> &str {
     if is_file { key.strip_suffix(FILE_SUFFIX).unwrap_or(key) } else { key }
 }
 
-/// The values of a section that are valid alone, by their names in it.
+/// The individually valid values of a section, by their names in it.
 #[derive(Debug)]
 pub struct Values<'a> {
     prefix: &'a str,
@@ -204,7 +204,7 @@ impl<'a> Values<'a> {
         self.tree.pointer(&pointer(&self.key(name)))
     }
 
-    /// The whole key of a setting.
+    /// The full key of a setting.
     #[must_use]
     pub fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)

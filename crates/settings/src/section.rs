@@ -1,34 +1,33 @@
 //! The declaration of a section.
 
-/// Declares a section: a struct, how it is deserialized, and what can be set in it.
+/// Declares a section: a struct, its deserialization, and its settings.
 ///
-/// The doc comment of a field is the documentation of its setting, without a full stop. `#[setting(…)]` has the
-/// [type](crate::ValueType), then, each if there is one and in this order: `default = ` a literal, `env = "NAME"` for a
-/// variable that sets it beside `APP__…`, and `check = ` a [`Check`](crate::Check).
+/// The doc comment of a field is the documentation of its setting, without a full stop. `#[setting(…)]` contains the
+/// [type](crate::ValueType), followed by these options in this order: `default = ` a literal, `env = "NAME"` for an
+/// environment variable in addition to `APP__…`, and `check = ` a [`Check`](crate::Check).
 ///
-/// - `#[setting(section)]`: another section, below the field's name. With `#[serde(flatten)]` its settings are this
-///   section's own.
-/// - `#[setting(each "<module>", …)]`: a map, whose keys are free names.
-/// - A list has `#[serde(default)]`, because an empty one is no value.
+/// - `#[setting(section)]`: a nested section under the field's name, or with `#[serde(flatten)]` at the same level.
+/// - `#[setting(each "<module>", …)]`: a map with arbitrary keys.
+/// - A list requires `#[serde(default)]`, because an empty list counts as unset.
 ///
-/// After the struct, each if there is one and in this order:
+/// After the struct, these options in this order:
 ///
 /// - `validate_combination = ` a [`Combination`](crate::Combination) `;`
-/// - `variable "NAME" = ` a function that reads an environment variable in its own way `;`
-/// - `defer "<name>";`: the sections of such names are declared [after loading](crate::Deferred).
+/// - `variable "NAME" = ` a function that parses an environment variable with its own syntax `;`
+/// - `defer "<name>";`: sections with such names are declared [after loading](crate::Deferred).
 ///
-/// The struct is `Debug`, `Clone` and `Deserialize`; serde is a dependency of the crate that declares it.
+/// The struct derives `Debug`, `Clone` and `Deserialize`, so the declaring crate must depend on serde.
 ///
 /// ```
 /// use cyanotype_settings::{Conflict, Loader, Values, section};
 ///
 /// section! {
-///     /// How many connections there are.
+///     /// The connection pool.
 ///     pub struct Pool {
-///         /// connections that stay open; no more than pool.max
+///         /// minimum number of open connections; at most pool.max
 ///         #[setting(Whole(0, 100), default = 1)]
 ///         pub min: u32,
-///         /// the most connections
+///         /// maximum number of connections
 ///         #[setting(Whole(1, 100), default = 8, env = "POOL_SIZE")]
 ///         pub max: u32,
 ///     }
@@ -36,11 +35,11 @@
 /// }
 ///
 /// section! {
-///     /// Everything that can be set.
+///     /// All settings.
 ///     pub struct Settings {
 ///         #[setting(section)]
 ///         pub pool: Pool,
-///         /// the hosts that may connect; any when not set
+///         /// hosts that may connect; if unset, any
 ///         #[serde(default)]
 ///         #[setting(List, check = is_host)]
 ///         pub hosts: Vec<String>,
@@ -107,7 +106,7 @@ macro_rules! section {
     };
 }
 
-/// A field of [`section!`], declared.
+/// Declares a field of [`section!`].
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __field {

@@ -1,46 +1,46 @@
 //! One setting: its key, type, default, check and documentation.
 
-/// A check beyond the type, of a value written as text; of a list it checks each item. The error states what is wrong and
-/// what is allowed.
+/// A check of a value's text in addition to its type; for a list, of each item. The error states the reason and the
+/// allowed values.
 pub type Check = fn(&str) -> Result<(), String>;
 
-/// What the key of a setting's file has at its end.
+/// The suffix of the key that names a file with a setting's value.
 pub(crate) const FILE_SUFFIX: &str = "_file";
 
-/// The values that a setting takes.
+/// The type of a setting's value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ValueType {
-    /// One of these words; [`one_of`](crate::one_of) lists those of an enum.
+    /// One of these words; [`one_of`](crate::one_of) lists the variants of an enum.
     OneOf(&'static [&'static str]),
     /// `true` or `false`.
     Switch,
-    /// Any text.
+    /// Any string.
     Text,
-    /// A text that is never shown.
+    /// A string that is masked in output.
     Secret,
-    /// A URL that may contain credentials, which are never shown.
+    /// A URL that may contain credentials, which are masked in output.
     Url,
-    /// A whole number between the two, both included.
+    /// An integer in this inclusive range.
     Whole(u64, u64),
-    /// A number between the two, both included.
+    /// A number in this inclusive range.
     Number(f64, f64),
-    /// A list of texts: an array in TOML, separated by commas elsewhere.
+    /// A list of strings: an array in TOML, comma-separated in other layers.
     List,
 }
 
 impl ValueType {
-    /// What is allowed, as the end of a sentence that begins "allowed is …".
+    /// The allowed values, to follow "expected" in a message.
     #[must_use]
     pub fn allowed(self) -> String {
         match self {
             ValueType::OneOf(words) => format!("one of {}", words.join(", ")),
             ValueType::Switch => "true or false".into(),
-            ValueType::Text | ValueType::Secret => "a text".into(),
+            ValueType::Text | ValueType::Secret => "a string".into(),
             ValueType::Url => "a URL".into(),
             ValueType::Whole(low, u64::MAX) => format!("a whole number from {low}"),
             ValueType::Whole(low, high) => format!("a whole number from {low} to {high}"),
             ValueType::Number(low, high) => format!("a number from {low} to {high}"),
-            ValueType::List => "a list of texts, separated by commas".into(),
+            ValueType::List => "a comma-separated list".into(),
         }
     }
 
@@ -50,49 +50,49 @@ impl ValueType {
     }
 }
 
-/// One setting, as its section declares it.
+/// A setting as declared by its section.
 #[derive(Debug, Clone)]
 pub struct Setting {
-    /// Dotted. The last name in angle brackets is free: `log.levels.<module>`.
+    /// The dotted key. A last part in angle brackets is a placeholder for any name: `log.levels.<module>`.
     pub key: String,
-    /// The values that it takes.
+    /// The type of its value.
     pub value_type: ValueType,
-    /// As an operator would write it. `None`: unset by default.
+    /// The default as an operator would write it; `None` if unset by default.
     pub default: Option<&'static str>,
-    /// Its documentation: a phrase without a full stop.
+    /// Its documentation: a noun phrase without a full stop.
     pub about: &'static str,
-    /// An environment variable of another name that sets it, beside `APP__…`.
+    /// An environment variable that sets it in addition to `APP__…`.
     pub env_alias: Option<&'static str>,
-    /// What its type alone does not check.
+    /// A check in addition to the type.
     pub check: Option<Check>,
 }
 
 impl Setting {
-    /// Whether the last name of its key is free.
+    /// Whether the last part of its key is a placeholder.
     #[must_use]
     pub fn has_free_name(&self) -> bool {
         self.key.ends_with('>')
     }
 
-    /// The key that takes the name of a file with this setting's value instead, if that may hold a credential:
-    /// `sentry.dsn_file` for `sentry.dsn`.
+    /// The key of a file that contains this setting's value, if the value may contain credentials: `sentry.dsn_file`
+    /// for `sentry.dsn`.
     #[must_use]
     pub fn file_key(&self) -> Option<String> {
         self.value_type.is_secret().then(|| format!("{}{FILE_SUFFIX}", self.key))
     }
 
-    /// The variable beside its alias that takes such a file: `SENTRY_DSN_FILE`.
+    /// The alias with which the environment names such a file: `SENTRY_DSN_FILE`.
     pub(crate) fn file_alias(&self) -> Option<String> {
         let alias = self.env_alias.filter(|_| self.value_type.is_secret())?;
         Some(format!("{alias}{}", FILE_SUFFIX.to_uppercase()))
     }
 
-    /// Everything before the free name.
+    /// The key up to the placeholder.
     pub(crate) fn stem(&self) -> Option<&str> {
         self.has_free_name().then(|| self.key.rsplit_once('<').map_or("", |(stem, _)| stem))
     }
 
-    /// Whether a layer's key is this setting's.
+    /// Whether a layer's key sets this setting.
     pub(crate) fn matches(&self, key: &str) -> bool {
         match self.stem() {
             Some(stem) => key.strip_prefix(stem).is_some_and(|name| !name.is_empty() && !name.contains('.')),

@@ -1,4 +1,4 @@
-//! A value of a layer, as its setting takes it.
+//! Conversion of a layer's value to the type of its setting.
 
 use config::ValueKind;
 use serde_json::Value;
@@ -6,9 +6,9 @@ use serde_json::Value;
 use crate::layers::Leaf;
 use crate::{Setting, ValueType};
 
-/// The value as its setting takes it, or what is wrong with it.
-pub(crate) fn validated(leaf: &Leaf, setting: &Setting) -> Result<Value, String> {
-    let value = typed(leaf, setting.value_type)?;
+/// Converts and checks a value, or returns the reason why it is invalid.
+pub(crate) fn validate_value(leaf: &Leaf, setting: &Setting) -> Result<Value, String> {
+    let value = parse_value(leaf, setting.value_type)?;
     if let Some(check) = setting.check {
         match &value {
             Value::Array(items) => items.iter().filter_map(Value::as_str).try_for_each(check)?,
@@ -19,7 +19,7 @@ pub(crate) fn validated(leaf: &Leaf, setting: &Setting) -> Result<Value, String>
     Ok(value)
 }
 
-/// A text without the white space around it; `None` for another value, and for what is not UTF-8.
+/// A trimmed string; `None` for other types and invalid UTF-8.
 pub(crate) fn text(value: &ValueKind) -> Option<&str> {
     match value {
         ValueKind::String(text) if !text.contains(char::REPLACEMENT_CHARACTER) => Some(text.trim()),
@@ -27,19 +27,19 @@ pub(crate) fn text(value: &ValueKind) -> Option<&str> {
     }
 }
 
-fn typed(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
+fn parse_value(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
     let allowed = || value_type.allowed();
     let wrong = |shown: &str| {
-        // What was meant to be secret may be half of one: it is not repeated.
+        // Even an invalid value may contain most of a secret.
         if value_type.is_secret() {
-            format!("this value is not allowed; allowed is {}", allowed())
+            format!("this value is not allowed; expected {}", allowed())
         } else {
-            format!("`{shown}` is not allowed; allowed is {}", allowed())
+            format!("`{shown}` is not allowed; expected {}", allowed())
         }
     };
     let text = match (&leaf.value, value_type) {
         (ValueKind::String(text), _) if text.contains(char::REPLACEMENT_CHARACTER) => {
-            return Err("this value is not UTF-8".into());
+            return Err("this value is not valid UTF-8".into());
         }
         (ValueKind::String(text), _) => text.trim().to_owned(),
         (ValueKind::Array(items), ValueType::List) => {
@@ -47,17 +47,17 @@ fn typed(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
                 .iter()
                 .map(|item| if let ValueKind::String(text) = &item.kind { Some(text.as_str()) } else { None })
                 .collect();
-            return texts.map(|texts| list(texts.into_iter())).ok_or_else(|| wrong("a list of other things"));
+            return texts.map(|texts| to_list(texts.into_iter())).ok_or_else(|| wrong("a list of other things"));
         }
         (number @ (ValueKind::I64(_) | ValueKind::Float(_)), ValueType::Whole(..) | ValueType::Number(..)) => {
-            written(number)
+            as_written(number)
         }
         (ValueKind::Boolean(on), ValueType::Switch) => on.to_string(),
-        // TOML's 1.10 is the number 1.1: only quotes keep a text what it is.
+        // Without quotes TOML reads 1.10 as the number 1.1.
         (other, ValueType::Text | ValueType::Secret | ValueType::Url) => {
-            return Err(format!("`{}` is not a text; write it in quotes", written(other)));
+            return Err(format!("`{}` is not a string; write it in quotes", as_written(other)));
         }
-        (other, _) => return Err(wrong(&written(other))),
+        (other, _) => return Err(wrong(&as_written(other))),
     };
     match value_type {
         ValueType::OneOf(words) if !words.contains(&text.as_str()) => Err(wrong(&text)),
@@ -71,12 +71,12 @@ fn typed(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
             _ => Err(wrong(&text)),
         },
         ValueType::Switch => text.parse::<bool>().map(Into::into).map_err(|_| wrong(&text)),
-        ValueType::List => Ok(list(text.split(','))),
+        ValueType::List => Ok(to_list(text.split(','))),
     }
 }
 
-/// As a file has it: 1.0 is no whole number.
-fn written(value: &ValueKind) -> String {
+/// In the notation of the file: `1.0` is not a whole number.
+fn as_written(value: &ValueKind) -> String {
     match value {
         ValueKind::Float(number) => format!("{number:?}"),
         ValueKind::Array(_) => "a list".to_owned(),
@@ -84,6 +84,6 @@ fn written(value: &ValueKind) -> String {
     }
 }
 
-fn list<'a>(items: impl Iterator<Item = &'a str>) -> Value {
+fn to_list<'a>(items: impl Iterator<Item = &'a str>) -> Value {
     items.map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect()
 }

@@ -1,4 +1,4 @@
-//! Loading again, what has changed since, and whether a look at the files is due.
+//! Reloading, changes between loads, and fingerprints.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,20 +10,20 @@ use test_harness::scratch::{Scratch, make_dir, write};
 
 section! {
     struct Root {
-        /// where it runs
+        /// environment
         #[setting(OneOf(&["dev", "prod"]), default = "prod")]
         env: String,
-        /// the level
+        /// level
         #[setting(Text, default = "info")]
         level: String,
-        /// the port
+        /// port
         #[setting(Whole(0, 65535), default = 80)]
         port: u16,
         /// hosts
         #[serde(default)]
         #[setting(List)]
         hosts: Vec<String>,
-        /// where reports go
+        /// destination of reports
         #[setting(Secret)]
         dsn: Option<String>,
     }
@@ -67,13 +67,13 @@ fn hidden(key: &str, by: &str) -> Hidden {
 }
 
 #[test]
-fn a_reload_reads_the_files_again_with_the_same_environment_and_flags() {
+fn a_reload_reads_files_again_with_the_same_environment_and_flags() {
     let directory = Directory::new("reload-again");
     let before = directory.loader().variables([("APP__LEVEL", "debug")]).flag("env", "dev", "--env").load();
-    let before: Loaded<Root> = before.expect("it is good");
+    let before: Loaded<Root> = before.expect("settings are valid");
     directory.default("port = 1\nlevel = 'error'");
     write(&directory.path("dev.toml"), "hosts = ['a', 'b']");
-    let after = before.reload().expect("it is good");
+    let after = before.reload().expect("settings are valid");
     assert_eq!((after.port, after.level.as_str(), after.hosts.len(), after.env.as_str()), (1, "debug", 2, "dev"));
     let changes = before.changes_to(&after);
     assert_eq!(changes.changed, [change("hosts", None, json!(["a", "b"])), change("port", json!(80), json!(1))]);
@@ -83,21 +83,21 @@ fn a_reload_reads_the_files_again_with_the_same_environment_and_flags() {
 }
 
 #[test]
-fn what_is_written_otherwise_and_is_equal_is_no_change() {
+fn an_equal_value_in_other_notation_is_not_a_change() {
     let directory = Directory::new("reload-equal");
     directory.default("port = 80\nhosts = 'a,b'");
-    let before = directory.loader().load().expect("it is good");
+    let before = directory.loader().load().expect("settings are valid");
     directory.default("port = '80' # as by default\nhosts = ['a', 'b']");
-    let changes = before.changes_to(&before.reload().expect("it is good"));
+    let changes = before.changes_to(&before.reload().expect("settings are valid"));
     assert_eq!((changes.changed, changes.hidden), (vec![], vec![]));
 }
 
 #[test]
-fn of_a_secret_only_the_key_is_told() {
+fn a_changed_secret_is_reported_by_key_only() {
     let directory = Directory::new("reload-secret");
-    let before = directory.loader().load().expect("it is good");
+    let before = directory.loader().load().expect("settings are valid");
     directory.secret("hunter3");
-    let after = before.reload().expect("it is good");
+    let after = before.reload().expect("settings are valid");
     assert_eq!(after.dsn.as_deref(), Some("hunter3"));
     let changes = before.changes_to(&after);
     assert_eq!(changes.changed, [change("dsn", None, None)]);
@@ -108,24 +108,24 @@ fn of_a_secret_only_the_key_is_told() {
 }
 
 #[test]
-fn a_secret_of_a_file_that_is_hidden_is_named() {
+fn a_hidden_secret_in_a_file_is_reported() {
     let directory = Directory::new("reload-hidden");
-    let before = directory.loader().flag("dsn", "hunter2", "--set").load().expect("it is good");
+    let before = directory.loader().flag("dsn", "hunter2", "--set").load().expect("settings are valid");
     write(&directory.path("default.toml"), "dsn = 'hunter3'");
-    let changes = before.changes_to(&before.reload().expect("it is good"));
+    let changes = before.changes_to(&before.reload().expect("settings are valid"));
     assert_eq!((changes.changed, changes.hidden), (vec![], vec![hidden("dsn", "--set")]));
 
-    // Hidden, but by what has changed itself.
+    // Hidden by a value that has changed itself.
     let file = directory.path("dsn").display().to_string();
-    let before = directory.loader().flag("dsn_file", &file, "--set").load().expect("it is good");
+    let before = directory.loader().flag("dsn_file", &file, "--set").load().expect("settings are valid");
     write(&directory.path("default.toml"), "dsn = 'hunter4'");
     directory.secret("hunter5");
-    let changes = before.changes_to(&before.reload().expect("it is good"));
+    let changes = before.changes_to(&before.reload().expect("settings are valid"));
     assert_eq!((changes.changed, changes.hidden), (vec![change("dsn", None, None)], vec![]));
 }
 
 #[test]
-fn sections_that_are_declared_later_are_compared_as_they_are_set() {
+fn deferred_sections_are_compared_by_their_layer_values() {
     let directory = Directory::new("reload-deferred");
     let token = directory.path("token");
     write(&token, "hunter2");
@@ -133,10 +133,10 @@ fn sections_that_are_declared_later_are_compared_as_they_are_set() {
         |low| format!("[blueprints.stock]\nlow = {low}\nhigh = {low}\ntoken_file = {token:?}\nurl_file = '/{low}'");
     directory.default(&text(1));
     let set = [("APP__BLUEPRINTS__STOCK__HIGH", "5"), ("APP__BLUEPRINTS__STOCK__URL", "http://hunter2@a")];
-    let before = directory.loader().variables(set).load().expect("it is good");
+    let before = directory.loader().variables(set).load().expect("settings are valid");
     directory.default(&text(2));
     write(&token, "hunter3");
-    let changes = before.changes_to(&before.reload().expect("it is good"));
+    let changes = before.changes_to(&before.reload().expect("settings are valid"));
     assert_eq!(
         changes.changed,
         [change("blueprints.stock.low", None, None), change("blueprints.stock.token_file", None, None)]
@@ -151,29 +151,30 @@ fn sections_that_are_declared_later_are_compared_as_they_are_set() {
 }
 
 #[test]
-fn a_bad_file_is_named_with_the_reason_and_changes_nothing() {
+fn an_invalid_file_is_reported_and_changes_nothing() {
     let directory = Directory::new("reload-bad");
-    let before = directory.loader().load().expect("it is good");
+    let before = directory.loader().load().expect("settings are valid");
     let path = directory.path("default.toml").display().to_string();
     for (text, key, reason) in [
         ("port = hunter2", None, "line 2, column 8: string values must be quoted, expected literal string"),
-        ("port = 99999", Some("port"), "`99999` is not allowed; allowed is a whole number from 0 to 65535"),
-        ("ports = 1", Some("ports"), "there is no such setting; did you mean port?"),
+        ("port = 99999", Some("port"), "`99999` is not allowed; expected a whole number from 0 to 65535"),
+        ("ports = 1", Some("ports"), "unknown setting; did you mean port?"),
     ] {
         directory.default(text);
-        let error = before.reload().map(|_| ()).expect_err("is refused");
+        let error = before.reload().map(|_| ()).expect_err("settings are invalid");
         let [problem] = error.problems() else { panic!("{error}") };
         assert_eq!((problem.file(), problem.key(), problem.reason().as_str()), (Some(&*path), key, reason));
     }
     assert_eq!(before.port, 80);
-    // Where an environment variable is wrong there is no file.
+    // An invalid environment variable has no file.
     directory.default("");
-    let error = directory.loader().variables([("APP__PORTS", "1")]).load().map(|_| ()).expect_err("is refused");
+    let error =
+        directory.loader().variables([("APP__PORTS", "1")]).load().map(|_| ()).expect_err("settings are invalid");
     assert_eq!((error.problems()[0].file(), error.problems()[0].set_by()), (None, Some("APP__PORTS")));
 }
 
 #[test]
-fn a_fingerprint_is_that_of_the_contents_through_links() {
+fn a_fingerprint_covers_file_contents_through_links() {
     let directory = Directory::new("fingerprint");
     let (first, second) = (directory.path("first"), directory.path("second"));
     for (of, content) in [(&first, "hunter2"), (&second, "hunter2")] {
@@ -186,7 +187,7 @@ fn a_fingerprint_is_that_of_the_contents_through_links() {
         symlink(target.join("dsn"), &link).expect("a link is made");
     };
     point_to(&first);
-    let settings = directory.loader().load().expect("it is good");
+    let settings = directory.loader().load().expect("settings are valid");
     let loaded = settings.fingerprint();
     assert_eq!((directory.loader().fingerprint(), settings.current_fingerprint()), (loaded, loaded));
 
@@ -209,18 +210,18 @@ fn a_fingerprint_is_that_of_the_contents_through_links() {
     assert!(bad != loaded && bad != with_env_file);
     directory.default("");
     assert_eq!(settings.current_fingerprint(), with_env_file);
-    // Of another environment, and of no setting.
+    // The file of another environment is not read.
     write(&directory.path("dev.toml"), "port = 1");
     assert_eq!(settings.current_fingerprint(), with_env_file);
 }
 
 #[test]
-fn the_fingerprint_has_the_secrets_of_sections_that_are_declared_later() {
+fn the_fingerprint_includes_secret_files_of_deferred_sections() {
     let directory = Directory::new("fingerprint-deferred");
     let token = directory.path("token");
     write(&token, "hunter2");
     directory.default(&format!("[blueprints.stock]\ntoken_file = {token:?}"));
-    let settings = directory.loader().load().expect("it is good");
+    let settings = directory.loader().load().expect("settings are valid");
     write(&token, "hunter3");
     assert_ne!(settings.current_fingerprint(), settings.fingerprint());
 }

@@ -1,4 +1,4 @@
-//! A sink of one's own: events as lines of JSON in a file. It needs no Sentry and no DSN.
+//! A custom event sink, which writes events as JSON lines to a file. It needs neither Sentry nor a DSN.
 //!
 //! `cargo run -p cyanotype-telemetry --example custom_sink -- events.jsonl`
 
@@ -20,7 +20,7 @@ struct EventFile {
 }
 
 impl EventSink for EventFile {
-    // Called by a thread of its own, so it may wait for the disk.
+    // Called on a dedicated thread, so it may block on the disk.
     fn send(&self, event: &Event, _: Option<&Scope>) {
         let line = serde_json::to_string(event).map_err(io::Error::from);
         if line.and_then(|line| writeln!(&self.file, "{line}")).is_err() {

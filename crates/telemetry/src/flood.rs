@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::mute::mute_this_thread;
 use crate::policy::Kind;
-use crate::settings::Flood as Settings;
+use crate::settings::FloodSettings;
 
 /// Failures that are counted at the same time; more than these are all recorded.
 const MAX_FINGERPRINTS: usize = 10_000;
@@ -70,7 +70,7 @@ impl Window {
 
 impl FloodLimiter {
     /// `report` is called, on a thread of its own, when a window has ended in which something was suppressed.
-    pub(crate) fn start(settings: &Settings, report: impl Fn(Suppressed) + Send + 'static) -> Self {
+    pub(crate) fn start(settings: &FloodSettings, report: impl Fn(Suppressed) + Send + 'static) -> Self {
         let shared = Arc::<Shared>::default();
         let watched = Arc::clone(&shared);
         let work = move || {
@@ -162,7 +162,7 @@ mod tests {
 
     fn floods(window_s: u64) -> (FloodLimiter, mpsc::Receiver<Suppressed>) {
         let (told, tales) = mpsc::channel();
-        let settings: Settings =
+        let settings: FloodSettings =
             serde_json::from_value(serde_json::json!({"limit": 3, "window_s": window_s})).expect("good settings");
         (FloodLimiter::start(&settings, move |suppressed| told.send(suppressed).unwrap_or_default()), tales)
     }

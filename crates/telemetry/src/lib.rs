@@ -79,11 +79,11 @@ pub use pipeline::{BeforeBreadcrumb, Pipeline, pipeline};
 pub use policy::{Destinations, Kind, Policy, StackPlacement, ToSentry};
 pub use record::{Breadcrumb, EventId};
 pub use report::Report;
-pub use routes::is_for;
+pub use routes::rule_matches;
 pub use settings::Settings;
 pub use sinks::{EventSink, LineSink, Scope, Sinks};
 pub use start::start;
-pub use stderr::Stderr;
+pub use stderr::StderrSink;
 pub use subscriber::ROOT_SPAN;
 
 /// For [`critical!`] alone.

@@ -1,4 +1,4 @@
-//! A sink that stores everything in memory, for tests.
+//! A sink for tests, which stores records and events in memory.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,9 +11,9 @@ use crate::losses::Losses;
 use crate::record::{Event, Record, ResponseRecord};
 use crate::sinks::{EventSink, LineSink, Scope};
 
-/// Stores records and events as JSON, in the order they came. Clones share what they store.
+/// Stores records and events as JSON, in order of arrival. Clones share their contents.
 #[derive(Debug, Clone, Default)]
-pub struct Memory(Arc<Mutex<Stored>>);
+pub struct MemorySink(Arc<Mutex<Stored>>);
 
 #[derive(Debug, Default)]
 struct Stored {
@@ -21,7 +21,7 @@ struct Stored {
     events: Vec<Value>,
 }
 
-impl Memory {
+impl MemorySink {
     /// The records and events of one request.
     #[must_use]
     pub fn of_request(&self, id: &str) -> (Vec<Value>, Vec<Value>) {
@@ -31,7 +31,7 @@ impl Memory {
         (records.cloned().collect(), events.cloned().collect())
     }
 
-    /// All records and events so far, and forgets them.
+    /// Removes and returns all records and events.
     #[must_use]
     pub fn take(&self) -> (Vec<Value>, Vec<Value>) {
         let stored = std::mem::take(&mut *self.0.lock());
@@ -44,7 +44,7 @@ impl Memory {
     }
 }
 
-impl LineSink for Memory {
+impl LineSink for MemorySink {
     fn write(&self, record: &Record) {
         let mut line = Vec::new();
         json::line(record, &mut line);
@@ -62,7 +62,7 @@ impl LineSink for Memory {
     }
 }
 
-impl EventSink for Memory {
+impl EventSink for MemorySink {
     fn send(&self, event: &Event, _: Option<&Scope>) {
         let event = serde_json::to_value(event).unwrap_or_default();
         self.0.lock().events.push(event);

@@ -6,7 +6,8 @@ thread_local! {
     static MUTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Ignores the log lines of this thread from now on. For a sink's own thread: its lines would come back to it.
+/// Ignores the log lines of the current thread from now on. Call it on a sink's own thread: its lines would be sent back to
+/// the sink.
 pub fn mute_this_thread() {
     MUTED.set(true);
 }

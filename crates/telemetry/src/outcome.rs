@@ -1,11 +1,11 @@
 /// How a response ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// All of it was sent.
+    /// It was sent completely.
     Complete,
-    /// The client left before the end.
+    /// The client disconnected before the end.
     Aborted,
-    /// The body's stream failed.
+    /// The body stream failed.
     Error,
 }
 

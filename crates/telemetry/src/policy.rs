@@ -1,7 +1,7 @@
-//! The table: what goes where.
+//! The table: which sinks receive which records.
 //!
-//! [`Policy::route`] is the one place that decides. The running service calls it for every record, `app log explain`
-//! prints it, and the tests compare what supervisord and Sentry received with it.
+//! [`Policy::destinations`] is the only place that decides this. The running service calls it for every record, `app log
+//! explain` prints it, and system tests compare it with what supervisord and Sentry received.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,23 +9,23 @@ use crate::level::Level;
 use crate::outcome::Outcome;
 use crate::settings::{Env, Mode, Settings};
 
-/// What a record is about; the rows of the table.
+/// The kind of a record: a row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// A logger line: `tracing::info!` and its like.
+    /// A log line: `tracing::info!` and similar.
     Line,
-    /// The answer that a blueprint returned.
+    /// A response of a blueprint.
     Response,
-    /// What [`add_breadcrumb`](crate::add_breadcrumb) adds.
+    /// A breadcrumb, added with [`add_breadcrumb`](crate::add_breadcrumb).
     Breadcrumb,
     /// A caught error, reported with [`capture_exception`](crate::capture_exception).
     Exception,
-    /// What [`capture_event`](crate::capture_event) reports.
+    /// A message, reported with [`capture_event`](crate::capture_event).
     Message,
-    /// An error that nobody caught, a panic, or a plain 5xx answer.
+    /// An error that no code caught, a panic, or a plain 5xx response.
     Uncaught,
-    /// The service's own state: start, stop, losses.
+    /// The state of the service itself: start, stop, losses.
     Service,
 }
 
@@ -34,7 +34,7 @@ impl Kind {
     pub const ALL: [Kind; 7] =
         [Kind::Line, Kind::Response, Kind::Breadcrumb, Kind::Exception, Kind::Message, Kind::Uncaught, Kind::Service];
 
-    /// The name as it stands in a record's `kind`.
+    /// The name in a record's `kind`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -49,65 +49,64 @@ impl Kind {
     }
 }
 
-/// Whether a record's stack trace goes to stderr with its line.
+/// Whether a record's stack trace is written to stderr with its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StackPlacement {
-    /// It does not.
+    /// Never.
     Never,
-    /// It does.
+    /// Always, if the line is written.
     WithLine,
-    /// With the line, but only when no Sentry sink took the event: Sentry shows it better.
+    /// With the line, unless an event sink accepted the event: Sentry displays the stack better.
     UnlessSentryTakesIt,
 }
 
-/// What Sentry, and every other event sink, gets of a record.
+/// What Sentry, and every other event sink, receives of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ToSentry {
     /// Nothing.
     Nothing,
-    /// A breadcrumb: stored, and sent with the next event of the same request.
+    /// A breadcrumb, which is stored and sent with the next event of the same request.
     Breadcrumb,
     /// An event.
     Event,
 }
 
-/// Where one record goes: a row of the table.
+/// The destinations of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destinations {
-    /// Whether it is a line on stderr.
+    /// Whether a line is written to stderr.
     pub stderr: bool,
-    /// Whether its stack trace is on that line.
+    /// Whether that line has the stack trace.
     pub stack: StackPlacement,
-    /// What Sentry, and every other event sink, gets.
+    /// What Sentry, and every other event sink, receives.
     pub sentry: ToSentry,
 }
 
 impl Destinations {
-    const NOWHERE: Destinations =
-        Destinations { stderr: false, stack: StackPlacement::Never, sentry: ToSentry::Nothing };
+    const NONE: Destinations = Destinations { stderr: false, stack: StackPlacement::Never, sentry: ToSentry::Nothing };
 }
 
-/// The settings that the table depends on.
+/// The inputs of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// `env`.
     pub env: Env,
     /// `log.mode`.
     pub mode: Mode,
-    /// `log.level`; for a logger line from a module of its own in `log.levels`, that one.
+    /// `log.level`; for a log line of a module with its own level in `log.levels`, that level.
     pub level: Level,
     /// `sentry.breadcrumb_level`.
     pub breadcrumb_level: Level,
     /// `sentry.event_level`.
     pub event_level: Level,
-    /// Whether there is an event sink: Sentry when a DSN is set and the feature `sentry` is compiled in, or another one.
+    /// Whether there is an event sink: Sentry, if a DSN is set and the feature `sentry` is compiled in, or another one.
     pub sentry: bool,
 }
 
 impl Policy {
-    /// The policy of these settings, for a process with or without an event sink.
+    /// The policy of these settings. `sentry`: whether the process has an event sink.
     #[must_use]
     pub fn new(settings: &Settings, sentry: bool) -> Self {
         Self {
@@ -120,14 +119,14 @@ impl Policy {
         }
     }
 
-    /// Whether a logger line with an error reports a failure. Below warning it mentions an error in passing, such as one that
-    /// is tried again; if it counted as the failure's one record, a 500 would leave nothing above an info line.
+    /// Whether a log line with an error reports a failure. A line below warning mentions an error that is handled, such as one
+    /// that is retried. If it counted as the failure's only record, a 500 could leave nothing but an info line.
     #[must_use]
     pub fn line_reports_failure(&self, level: Level) -> bool {
         level >= Level::Warning.min(self.event_level)
     }
 
-    /// The level of a response's record. `for_load`: the request was refused for load.
+    /// The level of a response's record. `for_load`: the request was rejected by load shedding.
     #[must_use]
     pub fn response_level(status: Option<u16>, outcome: Outcome, for_load: bool) -> Level {
         match status {
@@ -139,32 +138,32 @@ impl Policy {
         }
     }
 
-    /// Whether stderr is a sink for records that follow the level.
+    /// Whether records that reach the level are written to stderr.
     #[must_use]
     pub fn has_stderr(&self) -> bool {
         matches!(self.mode, Mode::Stderr | Mode::Both)
     }
 
-    /// Whether Sentry is a sink.
+    /// Whether event sinks receive anything.
     #[must_use]
     pub fn has_sentry(&self) -> bool {
         self.sentry && matches!(self.mode, Mode::Sentry | Mode::Both)
     }
 
-    /// Whether nothing is recorded, whatever it is.
+    /// Whether the mode is `off`: nothing is recorded.
     #[must_use]
-    pub fn is_silent(&self) -> bool {
+    pub fn is_off(&self) -> bool {
         self.mode == Mode::Off
     }
 
-    /// The table: which sinks get a record of this kind and level.
+    /// The table: which sinks receive a record of this kind and level.
     #[must_use]
     pub fn destinations(&self, kind: Kind, level: Level) -> Destinations {
-        if self.is_silent() {
-            return Destinations::NOWHERE;
+        if self.is_off() {
+            return Destinations::NONE;
         }
         let line = self.has_stderr() && level >= self.level;
-        // N7: in dev a failure is always written with its stack.
+        // In dev a failure is always written, with its stack.
         let failure = line || self.env == Env::Dev;
         let event = if self.has_sentry() { ToSentry::Event } else { ToSentry::Nothing };
         let breadcrumb = if self.has_sentry() { ToSentry::Breadcrumb } else { ToSentry::Nothing };
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn both_at_info_in_prod_is_plan_2() {
+    fn prod_with_both_sinks_at_info() {
         check(
             PROD,
             &[
@@ -270,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn both_at_warning_keeps_only_what_is_grave_n21() {
+    fn prod_with_both_sinks_at_warning() {
         check(
             Policy { level: Warning, ..PROD },
             &[
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn critical_in_prod_closes_stderr_and_leaves_events_n22() {
+    fn critical_in_prod_silences_stderr_but_not_sentry() {
         check(
             Policy { level: Critical, ..PROD },
             &[
@@ -303,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn dev_writes_every_failure_with_its_stack_n7() {
+    fn dev_writes_every_failure_with_its_stack() {
         for mode in [Mode::Stderr, Mode::Sentry, Mode::Both] {
             for level in Level::ALL {
                 let policy = Policy { mode, level, ..DEV };
@@ -319,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn dev_changes_nothing_but_failures() {
+    fn dev_differs_from_prod_only_in_failures() {
         for mode in Mode::ALL {
             for threshold in Level::ALL {
                 for (kind, level) in Kind::ALL.iter().flat_map(|k| Level::ALL.map(|l| (*k, l))) {
@@ -335,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn sentry_alone_is_plan_1() {
+    fn prod_with_sentry_only_at_critical() {
         check(
             Policy { mode: Mode::Sentry, level: Critical, ..PROD },
             &[
@@ -352,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn the_two_sentry_levels_follow_the_higher_of_theirs_and_log_level_n14() {
+    fn sentry_levels_apply_only_above_the_log_level() {
         let quiet = Policy { breadcrumb_level: Warning, event_level: Critical, ..PROD };
         check(
             quiet,
@@ -371,32 +370,32 @@ mod tests {
     }
 
     #[test]
-    fn off_writes_nothing_even_in_dev() {
+    fn mode_off_disables_every_sink() {
         for env in [Env::Dev, Env::Prod] {
             for kind in Kind::ALL {
                 for level in Level::ALL {
                     let policy = Policy { env, mode: Mode::Off, ..PROD };
-                    assert_eq!(policy.destinations(kind, level), Destinations::NOWHERE);
+                    assert_eq!(policy.destinations(kind, level), Destinations::NONE);
                 }
             }
         }
     }
 
     #[test]
-    fn without_a_dsn_both_is_stderr_and_sentry_is_nothing() {
+    fn without_a_dsn_sentry_is_not_a_sink() {
         for kind in Kind::ALL {
             for level in Level::ALL {
                 let none = Policy { sentry: false, ..PROD };
                 let stderr = Policy { mode: Mode::Stderr, ..PROD };
                 assert_eq!(none.destinations(kind, level), stderr.destinations(kind, level));
                 let sentry = Policy { mode: Mode::Sentry, ..none };
-                assert_eq!(sentry.destinations(kind, level), Destinations::NOWHERE);
+                assert_eq!(sentry.destinations(kind, level), Destinations::NONE);
             }
         }
     }
 
     #[test]
-    fn adding_sentry_changes_no_line_on_stderr_n10() {
+    fn adding_sentry_does_not_change_stderr() {
         for env in [Env::Dev, Env::Prod] {
             for threshold in Level::ALL {
                 for (kind, level) in Kind::ALL.iter().flat_map(|k| Level::ALL.map(|l| (*k, l))) {
@@ -409,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_have_the_names_that_records_show() {
+    fn kind_names_match_their_serialization() {
         let names = Kind::ALL.map(Kind::as_str);
         assert_eq!(names, ["line", "response", "breadcrumb", "exception", "message", "uncaught", "service"]);
         for kind in Kind::ALL {
@@ -418,9 +417,9 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_are_where_the_policy_comes_from() {
+    fn policy_is_built_from_settings() {
         let load = |flags: &[(&str, &str)], sentry| Policy::new(&crate::pipeline::fixture::settings(flags), sentry);
-        let own = [
+        let values = [
             ("env", "dev"),
             ("log.mode", "sentry"),
             ("log.level", "warning"),
@@ -435,12 +434,12 @@ mod tests {
             event_level: Critical,
             sentry: false,
         };
-        assert_eq!(load(&own, false), expected);
-        assert_eq!(load(&own, true), Policy { sentry: true, ..expected });
+        assert_eq!(load(&values, false), expected);
+        assert_eq!(load(&values, true), Policy { sentry: true, ..expected });
     }
 
     #[test]
-    fn a_response_is_as_severe_as_its_status_and_its_end() {
+    fn response_level_follows_status_and_outcome() {
         use Outcome::{Aborted, Complete};
         for (status, outcome, for_load, level) in [
             (None, Aborted, false, Info),
@@ -462,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_with_an_error_reports_it_from_warning_or_the_event_level_up() {
+    fn a_line_reports_its_error_from_warning_or_the_event_level() {
         let reports = |event_level, level| Policy { event_level, ..PROD }.line_reports_failure(level);
         assert_eq!([Info, Warning, Error].map(|level| reports(Error, level)), [false, true, true]);
         assert_eq!([Debug, Info, Warning].map(|level| reports(Info, level)), [false, true, true]);

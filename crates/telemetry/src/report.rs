@@ -1,4 +1,4 @@
-//! Something to be recorded, before the table has decided where.
+//! A report: input of the pipeline, before the table selects its sinks.
 
 use std::sync::Arc;
 
@@ -12,24 +12,24 @@ use crate::level::Level;
 use crate::policy::Kind;
 use crate::record::{Breadcrumb, Detail, EventId, FailureDetail, Record, RecordedBreadcrumb};
 
-/// Something to be recorded.
+/// Something to record: a log line, a failure, a message, a breadcrumb or the state of the service.
 #[derive(Debug)]
 pub struct Report {
-    /// The row of the table that it is of.
+    /// The kind of its record.
     pub kind: Kind,
-    /// How severe it is.
+    /// The severity.
     pub level: Level,
-    /// The level it must reach, where that is not `log.level`: its module's own.
+    /// The minimum level to be recorded, if not `log.level`.
     pub threshold: Option<Level>,
-    /// What happened, in words.
+    /// A description of what happened.
     pub message: String,
-    /// The module it comes from; for a breadcrumb its category.
+    /// The module that reported it; for a breadcrumb its category.
     pub target: String,
-    /// The spans that a logger line was written in.
+    /// The spans around a log line.
     pub span: Option<String>,
-    /// The failure that it reports.
+    /// The reported failure.
     pub failure: Option<Failure>,
-    /// Fields of a logger line, data of a breadcrumb or a message.
+    /// The fields of a log line, or the data of a breadcrumb or message.
     pub data: Map<String, Value>,
 }
 
@@ -41,7 +41,7 @@ impl Report {
         Self { kind, level, threshold: None, message, target, span: None, failure: None, data: Map::new() }
     }
 
-    /// A report of the service's own state.
+    /// A report of the state of the service itself.
     #[must_use]
     pub fn service(level: Level, message: impl Into<String>) -> Self {
         Self::new(Kind::Service, level, "cyanotype", message.into())
@@ -60,14 +60,14 @@ impl Report {
         Self { data, ..Self::new(Kind::Breadcrumb, breadcrumb.level, &category, breadcrumb.message) }
     }
 
-    /// Adds a value to its data.
+    /// Adds a value to the data.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.data.insert(key.to_owned(), value.into());
         self
     }
 
-    /// Redacts everything in it that code or a client may have chosen.
+    /// Redacts all values that code or a client may have chosen.
     pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
         redactor.map(&mut self.data);
         redactor.text_in_place(&mut self.message);
@@ -78,7 +78,7 @@ impl Report {
         self
     }
 
-    /// Its record, ready to be written.
+    /// Converts the report into a record.
     pub(crate) fn into_record(
         self,
         at: Timestamp,
@@ -106,7 +106,7 @@ impl Report {
         }
     }
 
-    /// Its breadcrumb, ready to be stored.
+    /// The report as a breadcrumb.
     pub(crate) fn to_breadcrumb(&self, at: Timestamp) -> RecordedBreadcrumb {
         RecordedBreadcrumb {
             at,

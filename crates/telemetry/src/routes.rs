@@ -1,8 +1,8 @@
-//! Routes as rules name them.
+//! Rules that name routes.
 
-/// Whether a rule, `GET /users/{id}` or `/users/{id}`, is for a route. HEAD is routed as GET.
+/// Whether a rule, `GET /users/{id}` or `/users/{id}` for all methods, matches a route. HEAD is routed as GET.
 #[must_use]
-pub fn is_for(rule: &str, method: &str, route: &str) -> bool {
+pub fn rule_matches(rule: &str, method: &str, route: &str) -> bool {
     match rule.split_once(' ') {
         Some((of, path)) => (of == method || of == "GET" && method == "HEAD") && path == route,
         None => rule == route,
@@ -14,7 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_is_for_a_method_and_a_path_or_for_all_methods_of_a_path() {
+    fn a_rule_matches_one_method_or_all_methods_of_a_path() {
         for (rule, method, route, expected) in [
             ("GET /a", "GET", "/a", true),
             ("GET /a", "HEAD", "/a", true),
@@ -27,7 +27,7 @@ mod tests {
             ("/a", "PUT", "/a", true),
             ("/a", "PUT", "/b", false),
         ] {
-            assert_eq!(is_for(rule, method, route), expected, "{rule} for {method} {route}");
+            assert_eq!(rule_matches(rule, method, route), expected, "{rule} for {method} {route}");
         }
     }
 }

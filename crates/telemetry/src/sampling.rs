@@ -1,14 +1,14 @@
-//! Sampling.
+//! Random sampling.
 
-/// Whether one of a `share` (from 0 to 1) of all is drawn.
+/// Returns true with the probability `rate`, from 0 to 1.
 #[must_use]
-pub fn draws(share: f64) -> bool {
-    share >= 1.0 || random_fraction() < share
+pub fn is_sampled(rate: f64) -> bool {
+    rate >= 1.0 || random_fraction() < rate
 }
 
-/// A number from 0 to 1, below it.
+/// A random number from 0 (inclusive) to 1 (exclusive).
 fn random_fraction() -> f64 {
-    // 53 random bits are what a double holds; a random UUID brings 122.
+    // A double has 53 bits of precision; a random UUID has 122 random bits.
     (uuid::Uuid::new_v4().as_u128() >> 75) as u64 as f64 / (1u64 << 53) as f64
 }
 
@@ -17,9 +17,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn none_all_and_about_a_half() {
-        let drawn = |share| (0..1000).filter(|_| draws(share)).count();
-        assert_eq!((drawn(0.0), drawn(1.0)), (0, 1000));
-        assert!((350..650).contains(&drawn(0.5)));
+    fn the_sampled_share_follows_the_rate() {
+        let sampled = |rate| (0..1000).filter(|_| is_sampled(rate)).count();
+        assert_eq!((sampled(0.0), sampled(1.0)), (0, 1000));
+        assert!((350..650).contains(&sampled(0.5)));
     }
 }

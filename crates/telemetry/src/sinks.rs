@@ -1,4 +1,4 @@
-//! Where records and events leave the process. A sink is anything that implements one of the two traits.
+//! The sinks of records and events, as two traits.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use crate::effective::Snapshot;
 use crate::losses::Losses;
 use crate::record::{Event, Record, ResponseRecord};
 
-/// Takes records as lines, as the table's stderr column has it.
+/// A sink for records, which the table's stderr column applies to.
 ///
-/// Both `write` methods are called by the thread of a request: they must not block.
+/// Both `write` methods are called on the thread of a request, and must not block.
 pub trait LineSink: Send + Sync {
     /// Writes a record.
     fn write(&self, record: &Record);
@@ -18,49 +18,49 @@ pub trait LineSink: Send + Sync {
     /// Writes the record of a response.
     fn write_response(&self, response: &ResponseRecord<'_>);
 
-    /// Delivers what is queued, until the deadline at most; returns what was not delivered by then.
+    /// Delivers everything queued; returns the losses: everything not delivered by the deadline.
     fn flush(&self, deadline: Instant) -> Losses;
 
-    /// Follows the effective policy. Called at the start, and after each change.
+    /// Applies the effective policy. Called at start, and after each change.
     fn apply(&self, snapshot: &Arc<Snapshot>) {
         let _ = snapshot;
     }
 }
 
-/// Takes events, as the table's Sentry column has it.
+/// A sink for events, which the table's Sentry column applies to.
 pub trait EventSink: Send + Sync {
-    /// The sink's own scope of a request that has just come, if it has such a thing.
+    /// Creates the sink's scope of a new request, if it uses scopes.
     fn begin_request(&self) -> Option<Scope> {
         None
     }
 
-    /// Calls `f`, which is work for the request of this scope. Called for each poll of the request's future: it must be cheap,
-    /// and must call `f` once.
+    /// Calls `f` inside the scope of a request. Called for each poll of the request's future, so it must be cheap. It must call
+    /// `f` exactly once.
     fn enter(&self, scope: &Scope, f: &mut dyn FnMut()) {
         let _ = scope;
         f();
     }
 
-    /// The trace that this sink has begun for a request: `TRACE-SPAN-SAMPLED`, as in the header `sentry-trace`.
+    /// The trace that this sink has begun for a request, as a `sentry-trace` header: `TRACE-SPAN-SAMPLED`.
     fn trace_header(&self, scope: &Scope) -> Option<String> {
         let _ = scope;
         None
     }
 
-    /// Delivers or queues an event. Called by a thread of its own, which may wait; `scope` is the sink's scope of the event's
+    /// Delivers or queues an event. Called on a dedicated thread, and may block. `scope` is the sink's scope of the event's
     /// request.
     fn send(&self, event: &Event, scope: Option<&Scope>);
 
-    /// Delivers what is queued, until the deadline at most; returns what was not delivered by then.
+    /// Delivers everything queued; returns the losses: everything not delivered by the deadline.
     fn flush(&self, deadline: Instant) -> Losses;
 
-    /// Follows the effective policy: while [`Snapshot::may_send`] is false, what is queued waits. Called at the start, and after
-    /// each change.
+    /// Applies the effective policy: while [`Snapshot::may_send`] is false, the sink must not send queued events. Called at
+    /// start, and after each change.
     fn apply(&self, snapshot: &Arc<Snapshot>) {
         let _ = snapshot;
     }
 
-    /// Stores what the line sinks could not deliver before the process ends, for the next start. Called after `flush`.
+    /// Stores the line sinks' losses at shutdown, to report them at the next start. Called after `flush`.
     fn store_losses(&self, losses: &Losses) {
         let _ = losses;
     }

@@ -1,4 +1,4 @@
-//! Stack traces: taken cheaply where a failure happens, resolved to names on a thread that may take its time.
+//! Stack traces: captured as addresses where a failure occurs, and resolved to names later, on the symbolizer's thread.
 
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -8,10 +8,10 @@ use std::sync::{Arc, LazyLock, OnceLock};
 use parking_lot::Mutex;
 use serde::ser::{Serialize, Serializer};
 
-/// Frames beyond these are of no help and make a record long.
-const MOST_FRAMES: usize = 100;
+/// Maximum number of frames of a stack trace.
+const MAX_FRAMES: usize = 100;
 
-/// A stack trace; resolving it is put off until [`Stack::frames`], which no request's thread calls.
+/// A stack trace. It is resolved by the first call of [`Stack::frames`], which no request's thread makes.
 pub struct Stack {
     addresses: Vec<usize>,
     frames: OnceLock<Vec<Frame>>,
@@ -20,31 +20,31 @@ pub struct Stack {
 /// One call, innermost first.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Frame {
-    /// The path of the function.
+    /// The path and name of the function.
     pub function: String,
     /// The source file.
     pub file: Option<String>,
-    /// The line in it.
+    /// The line in the source file.
     pub line: Option<u32>,
-    /// Whether it is the service's own code, not a library's.
+    /// Whether it is code of the service, not of a library.
     pub own: bool,
 }
 
 impl Stack {
-    /// Takes the stack of the caller, whatever `RUST_BACKTRACE` says.
+    /// Captures the caller's stack, regardless of `RUST_BACKTRACE`.
     #[must_use]
     pub fn capture() -> Self {
-        let mut addresses = Vec::with_capacity(MOST_FRAMES);
+        let mut addresses = Vec::with_capacity(MAX_FRAMES);
         walk(|address| {
             addresses.push(address);
-            addresses.len() < 2 * MOST_FRAMES
+            addresses.len() < 2 * MAX_FRAMES
         });
         Self { addresses, frames: OnceLock::new() }
     }
 
-    /// Stands in for a stack that there was no time to resolve.
-    pub(crate) fn left_out() -> Self {
-        let function = "(left out: too many stacks were waiting for their names)".to_owned();
+    /// A placeholder for a stack that was not resolved.
+    pub(crate) fn omitted() -> Self {
+        let function = "(stack trace omitted: not resolved in time)".to_owned();
         let frames = OnceLock::from(vec![Frame { function, file: None, line: None, own: true }]);
         Self { addresses: Vec::new(), frames }
     }
@@ -55,26 +55,26 @@ impl Stack {
         Self { addresses: Vec::new(), frames: OnceLock::from(frames) }
     }
 
-    /// The frames by name. The first call in a process may take most of a second in a debug build.
+    /// The resolved frames. The first call in a process may take up to a second in a debug build.
     pub fn frames(&self) -> &[Frame] {
         self.frames.get_or_init(|| {
-            let all: Vec<Frame> = self.addresses.iter().flat_map(|address| resolved(*address).to_vec()).collect();
-            // The machinery that took the stack is no part of the story.
+            let all: Vec<Frame> = self.addresses.iter().flat_map(|address| resolve(*address).to_vec()).collect();
+            // The frames of the capture itself are omitted.
             let first = all.iter().rposition(|frame| is_capture_frame(&frame.function)).map_or(0, |at| at + 1);
-            let told = all.into_iter().skip(first).skip_while(|frame| is_conversion(&frame.function));
-            let mut told: Vec<Frame> = told.take(MOST_FRAMES).collect();
-            if let Some(end @ 1..) = told.iter().position(|frame| is_common_to_all(&frame.function)) {
-                told.truncate(end);
+            let frames = all.into_iter().skip(first).skip_while(|frame| is_conversion(&frame.function));
+            let mut frames: Vec<Frame> = frames.take(MAX_FRAMES).collect();
+            if let Some(end @ 1..) = frames.iter().position(|frame| is_outer_frame(&frame.function)) {
+                frames.truncate(end);
             }
-            told
+            frames
         })
     }
 }
 
-/// The frames at an address: more than one where calls were inlined. The same few recur, so they are kept.
-fn resolved(address: usize) -> Arc<[Frame]> {
-    static KNOWN: LazyLock<Mutex<HashMap<usize, Arc<[Frame]>>>> = LazyLock::new(Mutex::default);
-    if let Some(frames) = KNOWN.lock().get(&address) {
+/// The frames at an address; inlined calls have several. They are cached, because the same addresses recur.
+fn resolve(address: usize) -> Arc<[Frame]> {
+    static CACHE: LazyLock<Mutex<HashMap<usize, Arc<[Frame]>>>> = LazyLock::new(Mutex::default);
+    if let Some(frames) = CACHE.lock().get(&address) {
         return Arc::clone(frames);
     }
     let mut frames = Vec::new();
@@ -84,7 +84,7 @@ fn resolved(address: usize) -> Arc<[Frame]> {
         frames.push(Frame { own: is_own(&function, file.as_deref()), function, file, line: symbol.lineno() });
     });
     let frames: Arc<[Frame]> = frames.into();
-    KNOWN.lock().insert(address, Arc::clone(&frames));
+    CACHE.lock().insert(address, Arc::clone(&frames));
     frames
 }
 
@@ -100,19 +100,19 @@ impl fmt::Debug for Stack {
     }
 }
 
-/// Walks the calling thread's stack, innermost first, until there is no more or `step` has seen enough.
+/// Walks the calling thread's stack, innermost frame first, until its end or until `step` returns false.
 #[expect(
     unsafe_code,
-    reason = "the crate's safe walk waits for whatever thread is resolving, most of a second at worst"
+    reason = "the safe function waits for any thread that resolves a stack, which may take up to a second"
 )]
 fn walk(mut step: impl FnMut(usize) -> bool) {
-    // SAFETY: what the crate's lock protects is Windows' dbghelp, which is not used on any other system; the unwinder that
-    // is used instead may be entered by any number of threads at once. Nothing is resolved here.
+    // SAFETY: the crate's lock protects dbghelp, which is used only on Windows. The unwinder of other systems may be entered
+    // by several threads at once. Nothing is resolved here.
     unsafe { backtrace::trace_unsynchronized(|frame| step(frame.ip() as usize)) }
 }
 
-/// The modules that take a stack, or turn an error into a report: whatever calls them is what the stack is of.
-const CAPTURING: [&str; 9] = [
+/// The modules that capture a stack, or turn an error into a report. The stack trace begins at their caller.
+const CAPTURE_MODULES: [&str; 9] = [
     "backtrace::",
     "cyanotype::handler::problem::",
     "cyanotype_telemetry::capture::",
@@ -125,23 +125,23 @@ const CAPTURING: [&str; 9] = [
 ];
 
 fn is_capture_frame(function: &str) -> bool {
-    begins_in(function, &CAPTURING)
+    is_in_modules(function, &CAPTURE_MODULES)
 }
 
-/// From here on outwards every request's stack is the same: the service's layers, the server, the runtime.
-fn is_common_to_all(function: &str) -> bool {
-    const OUTSIDE: [&str; 4] =
+/// Whether a frame belongs to the layers, the server or the runtime, which are the same in every request's stack.
+fn is_outer_frame(function: &str) -> bool {
+    const OUTER_MODULES: [&str; 4] =
         ["cyanotype_actix::", "cyanotype::middleware::", "tokio::task::task_local::", "tokio::runtime::task::"];
-    begins_in(function, &OUTSIDE)
+    is_in_modules(function, &OUTER_MODULES)
 }
 
-/// Whether a function, or the type that an `impl`'s function is of, is in one of these modules.
-fn begins_in(function: &str, modules: &[&str]) -> bool {
+/// Whether a function, or the type that it is implemented for, is in one of these modules.
+fn is_in_modules(function: &str, modules: &[&str]) -> bool {
     let path = function.trim_start_matches('<');
     modules.iter().any(|module| path.starts_with(module))
 }
 
-/// What `?` and `into` put between an error and the line that returned it.
+/// Whether a function is part of the conversion of an error by `?` or `into`.
 fn is_conversion(function: &str) -> bool {
     ["core::convert::", "core::ops::try_trait::", "core::result::"].iter().any(|part| function.contains(part))
 }
@@ -149,11 +149,12 @@ fn is_conversion(function: &str) -> bool {
 fn is_own(function: &str, file: Option<&str>) -> bool {
     let library =
         |file: &str| file.contains("/registry/src/") || file.starts_with("/rustc/") || file.contains("/library/std/");
-    const FRAMEWORK: [&str; 4] = ["cyanotype::", "cyanotype_telemetry::", "cyanotype_actix::", "cyanotype_sentry::"];
-    !begins_in(function, &FRAMEWORK) && file.is_some_and(|file| !library(file))
+    const FRAMEWORK_MODULES: [&str; 4] =
+        ["cyanotype::", "cyanotype_telemetry::", "cyanotype_actix::", "cyanotype_sentry::"];
+    !is_in_modules(function, &FRAMEWORK_MODULES) && file.is_some_and(|file| !library(file))
 }
 
-/// The trace as text, as it stands in a record: a line for the function, a line for the place.
+/// The trace as text: for each frame a line with the function and a line with its location.
 #[must_use]
 pub fn text(frames: &[Frame]) -> String {
     let mut text = String::new();
@@ -171,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stack_begins_where_it_was_taken() {
+    fn capture_frames_are_removed() {
         let stack = Stack::capture();
         let text = text(stack.frames());
         assert!(!text.contains("cyanotype::stack::walk") && text.contains("core::ops::function"), "{text}");

@@ -4,9 +4,9 @@ use crate::settings::Settings;
 use crate::sinks::Sinks;
 use crate::subscriber;
 
-/// Starts the process's pipeline and what feeds it: the `tracing` subscriber, unless there is one, and the panic hook.
+/// Starts the process's pipeline, and installs the `tracing` subscriber, unless one is already installed, and the panic hook.
 ///
-/// The first call of a process wins. It must come before any runtime or thread that could report something.
+/// Further calls return the existing pipeline. Call it before any thread or runtime that may log.
 pub fn start(
     settings: &Settings,
     before_breadcrumb: Option<BeforeBreadcrumb>,

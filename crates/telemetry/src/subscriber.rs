@@ -1,4 +1,4 @@
-//! Logger lines: what `tracing`'s macros say (and the `log` crate's) becomes records.
+//! The `tracing` subscriber: events of `tracing` and of the `log` crate become records.
 
 use std::error::Error;
 use std::fmt;
@@ -22,36 +22,36 @@ use crate::policy::Kind;
 use crate::report::Report;
 use crate::stack::Stack;
 
-/// What [`critical!`](crate::critical) marks its events with.
-const CRITICAL_MARK: &str = "cyanotype.critical";
+/// The field with which [`critical!`](crate::critical) marks its events.
+const CRITICAL_FIELD: &str = "cyanotype.critical";
 
-/// Makes the pipeline what `tracing` and `log` speak to. The first call of a process wins.
+/// Installs the pipeline as the subscriber of `tracing` and `log`, unless one is installed.
 pub(crate) fn install(pipeline: &'static Pipeline) {
-    let registry = tracing_subscriber::registry().with(Lines { pipeline });
-    // Both fail only when they are already set, which the first call did.
+    let registry = tracing_subscriber::registry().with(LineLayer { pipeline });
+    // Both fail only if a subscriber or logger is already installed.
     let _ = tracing_log::LogTracer::init();
     let _ = tracing::subscriber::set_global_default(registry);
 }
 
-/// The name of a request's root span; logger lines show the spans inside it.
+/// The name of a request's root span. Log lines show only the spans inside it.
 pub const ROOT_SPAN: &str = "request";
 
-/// Libraries that say in lines what requests report anyway, or show the values of statements: passwords' hashes among them.
-/// No setting lets them through.
-const MUTE: [&str; 2] = ["deadpool.postgres", "tokio_postgres"];
+/// Libraries that log what requests report anyway, or the parameters of statements, such as password hashes. No setting
+/// enables them.
+const MUTED_MODULES: [&str; 2] = ["deadpool.postgres", "tokio_postgres"];
 
-struct Lines {
+struct LineLayer {
     pipeline: &'static Pipeline,
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
-    /// Called again whenever the filter changes, so that a disabled line costs one comparison.
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LineLayer {
+    /// Called again whenever the filter changes; its result is cached, so that a disabled line costs one comparison.
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if self.passes(metadata) { Interest::always() } else { Interest::never() }
+        if self.is_enabled(metadata) { Interest::always() } else { Interest::never() }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        self.passes(metadata)
+        self.is_enabled(metadata)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -59,17 +59,17 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
-        // Whether an error is critical is known only from its mark, so errors are let through here.
+        // An error may be marked as critical, which is known only from its fields.
         let metadata = event.metadata();
         let level = Level::from(*metadata.level());
-        !is_muted() && (level >= Level::Error || self.pipeline.wants_line(level, metadata.target()))
+        !is_muted() && (level >= Level::Error || self.pipeline.line_enabled(level, metadata.target()))
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let normalized = event.normalized_metadata();
         let metadata: &Metadata<'_> = normalized.as_ref().unwrap_or_else(|| event.metadata());
-        // Only now is the target of a line known that came by way of the crate `log`.
-        if MUTE.iter().any(|module| is_inside(metadata.target(), module)) {
+        // For events of the `log` crate, the target is known only here.
+        if MUTED_MODULES.iter().any(|module| is_inside(metadata.target(), module)) {
             return;
         }
         let mut fields = Fields::default();
@@ -77,7 +77,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
         let level = if fields.critical { Some(Level::Critical) } else { level_of(metadata, &fields.message) };
         let Some(level) = level else { return };
         self.pipeline.report(Report {
-            span: spans(event, &context),
+            span: span_path(event, &context),
             failure: fields.failure,
             data: fields.map,
             ..Report::new(Kind::Line, level, metadata.target(), fields.message)
@@ -85,21 +85,21 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
     }
 }
 
-impl Lines {
-    fn passes(&self, metadata: &Metadata<'_>) -> bool {
+impl LineLayer {
+    fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= self.pipeline.filter().tracing_filter()
     }
 }
 
-/// The spans that a line was said in, outermost first, but for the request's own.
-fn spans<S: Subscriber + for<'a> LookupSpan<'a>>(event: &Event<'_>, context: &Context<'_, S>) -> Option<String> {
+/// The names of the spans around a line, outermost first, without the request's root span.
+fn span_path<S: Subscriber + for<'a> LookupSpan<'a>>(event: &Event<'_>, context: &Context<'_, S>) -> Option<String> {
     let names = context.event_scope(event)?.from_root().map(|span| span.name()).filter(|name| *name != ROOT_SPAN);
     let names: Vec<&str> = names.collect();
     (!names.is_empty()).then(|| names.join(":"))
 }
 
-/// actix-http says at error what becomes of connections, clients that left included. A body's stream that failed has been
-/// reported by the response log: nothing more is said of it. The rest is routine.
+/// The level of an event. actix-http logs connection errors at level error, even client disconnects: they are debug lines. A
+/// failed response stream is not logged again, because the response log has reported it.
 fn level_of(metadata: &Metadata<'_>, message: &str) -> Option<Level> {
     match Level::from(*metadata.level()) {
         Level::Error if metadata.target().starts_with("actix_http") => {
@@ -118,8 +118,8 @@ struct Fields {
 }
 
 impl Fields {
-    fn put(&mut self, field: &Field, value: impl Into<Value>) {
-        // The `log` bridge's own fields are the metadata that was already read.
+    fn insert(&mut self, field: &Field, value: impl Into<Value>) {
+        // The fields `log.*` of the `log` bridge repeat the metadata.
         if !field.name().starts_with("log.") {
             self.map.insert(field.name().to_owned(), value.into());
         }
@@ -131,7 +131,7 @@ impl Visit for Fields {
         if field.name() == "message" {
             self.message = format!("{value:?}");
         } else {
-            self.put(field, format!("{value:?}"));
+            self.insert(field, format!("{value:?}"));
         }
     }
 
@@ -139,32 +139,32 @@ impl Visit for Fields {
         if field.name() == "message" {
             self.message = value.to_owned();
         } else {
-            self.put(field, value);
+            self.insert(field, value);
         }
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.put(field, value.to_string());
+        self.insert(field, value.to_string());
         self.failure.get_or_insert_with(|| Failure::of(value, Some(Stack::capture().into())));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        if field.name() == CRITICAL_MARK {
+        if field.name() == CRITICAL_FIELD {
             self.critical = value;
         } else {
-            self.put(field, value);
+            self.insert(field, value);
         }
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.put(field, value);
+        self.insert(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.put(field, value);
+        self.insert(field, value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.put(field, value);
+        self.insert(field, value);
     }
 }

@@ -1,4 +1,4 @@
-//! The thread that resolves stacks, so that no request waits for it.
+//! A thread that resolves stack traces, so that no request waits for it.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,15 +14,15 @@ use crate::record::Record;
 use crate::sinks::{LineSink, Sinks};
 use crate::stack::Stack;
 
-/// Failures whose stacks wait to be resolved; more than these go on without one.
-const MAX_WAITING: usize = 1024;
+/// Maximum number of queued jobs; further ones are done without their stack.
+const MAX_QUEUED: usize = 1024;
 
 pub(crate) struct Symbolizer {
     shared: Arc<Shared>,
     sinks: Sinks,
 }
 
-/// What is done once a stack has its names.
+/// The work to do once a stack is resolved.
 pub(crate) enum Job {
     Write(Record),
     Send(Delivery),
@@ -36,9 +36,9 @@ struct Shared {
 
 #[derive(Default)]
 pub(crate) struct State {
-    /// The first stays here while its stack is resolved, so that it is not lost when that takes too long.
+    /// The first job remains here while its stack is resolved, so that it is not lost at a shutdown in the meantime.
     waiting: VecDeque<Job>,
-    /// Whether a job is being done; its stack is resolved, so it will not take long.
+    /// Whether a job with a resolved stack is running.
     busy: bool,
     closed: bool,
 }
@@ -50,21 +50,21 @@ impl Symbolizer {
         let work = move || {
             mute_this_thread();
             while let Some(job) = worker.next() {
-                // A panic has been reported by its hook; the next job is another's.
+                // The panic hook has reported the panic; the next jobs must still run.
                 let _ = catch_unwind(AssertUnwindSafe(|| job.run(&sink)));
                 worker.state.lock().busy = false;
                 worker.changed.notify_all();
             }
         };
         let thread = std::thread::Builder::new().name("stacks".into()).spawn(work);
-        thread.expect("a process that cannot start a thread cannot serve");
+        thread.expect("the thread that resolves stack traces cannot be started");
         Self { shared, sinks }
     }
 
-    /// Does the job once its stack is resolved; without the stack when too many wait, or at the end.
+    /// Runs a job once its stack is resolved. If the queue is full or closed, runs it immediately, without the stack.
     pub(crate) fn resolve(&self, job: Job) {
         let mut state = self.shared.state.lock();
-        if state.closed || state.waiting.len() >= MAX_WAITING {
+        if state.closed || state.waiting.len() >= MAX_QUEUED {
             drop(state);
             return job.without_stack().run(&self.sinks);
         }
@@ -73,7 +73,7 @@ impl Symbolizer {
         self.shared.changed.notify_all();
     }
 
-    /// Waits for the jobs at hand, at most until the deadline.
+    /// Waits until all jobs are done, at most until the deadline.
     pub(crate) fn wait(&self, deadline: Instant) -> MutexGuard<'_, State> {
         let mut state = self.shared.state.lock();
         while !state.waiting.is_empty() || state.busy {
@@ -84,19 +84,19 @@ impl Symbolizer {
         state
     }
 
-    /// Waits for the jobs at hand, at most until the deadline; what is left then is done without stacks.
+    /// Closes the queue: waits until all jobs are done, at most until the deadline, and runs the remaining ones without stacks.
     pub(crate) fn finish(&self, deadline: Instant) {
         let mut state = self.wait(deadline);
         state.closed = true;
-        let left = std::mem::take(&mut state.waiting);
+        let remaining = std::mem::take(&mut state.waiting);
         drop(state);
         self.shared.changed.notify_all();
-        left.into_iter().for_each(|job| job.without_stack().run(&self.sinks));
+        remaining.into_iter().for_each(|job| job.without_stack().run(&self.sinks));
     }
 }
 
 impl Shared {
-    /// The next job, its stack resolved; `None` at the end.
+    /// Waits for the next job and resolves its stack; `None` once the queue is closed.
     fn next(&self) -> Option<Job> {
         let mut state = self.state.lock();
         loop {
@@ -145,7 +145,7 @@ impl Job {
 
     fn without_stack(mut self) -> Self {
         if let Some(stack) = self.failure().and_then(|failure| failure.stack.as_mut()) {
-            *stack = Arc::new(Stack::left_out());
+            *stack = Arc::new(Stack::omitted());
         }
         self
     }

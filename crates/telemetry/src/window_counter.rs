@@ -1,4 +1,4 @@
-//! Counts what happens in a window of time, and reports each window once.
+//! Counts occurrences in windows of time, with one report per window.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use parking_lot::Mutex;
 
 use crate::mute::mute_this_thread;
 
-/// Counts of one kind, `C`. A window opens with the first count, so that none costs anything while nothing happens.
+/// Counts `C` in windows of time. A window opens with its first count, so that there is no cost while nothing occurs.
 #[derive(Debug)]
 pub(crate) struct WindowCounter<C> {
-    /// The name of the thread that waits for a window's end.
+    /// The name of the thread that waits for the end of a window.
     thread: &'static str,
     window: Duration,
     open: Arc<Mutex<Option<C>>>,
@@ -21,7 +21,7 @@ impl<C: Default + Send + 'static> WindowCounter<C> {
         Self { thread, window, open: Arc::default() }
     }
 
-    /// Counts with `add`. The first count opens a window, at whose end `report` gets the counts.
+    /// Counts with `add`. The first count opens a window; at its end `report` is called with the counts.
     pub(crate) fn count(&self, add: impl FnOnce(&mut C), report: impl FnOnce(C) + Send + 'static) {
         let mut open = self.open.lock();
         let is_first = open.is_none();
@@ -36,12 +36,12 @@ impl<C: Default + Send + 'static> WindowCounter<C> {
                     report(counts);
                 }
             };
-            // Without a thread the window stays open until the process ends, and still counts.
+            // If the thread cannot be started, the window remains open until `end` is called.
             let _ = std::thread::Builder::new().name(self.thread.into()).spawn(work);
         }
     }
 
-    /// Ends the window now.
+    /// Ends the window; returns its counts.
     pub(crate) fn end(&self) -> Option<C> {
         take(&self.open)
     }
@@ -67,7 +67,7 @@ mod tests {
         let counter = counter(Duration::from_millis(300));
         let count = || {
             let sender = sender.clone();
-            counter.count(|count| *count += 1, move |count| sender.send(count).expect("is read"));
+            counter.count(|count| *count += 1, move |count| sender.send(count).expect("an open channel"));
         };
         (0..3).for_each(|_| count());
         assert_eq!(reports.recv_timeout(Duration::from_secs(10)), Ok(3));
@@ -77,15 +77,16 @@ mod tests {
     }
 
     #[test]
-    fn at_the_end_the_open_window_is_given_once() {
+    fn end_returns_the_open_window_once() {
         let counter = counter(Duration::from_secs(3600));
         assert_eq!(counter.end(), None);
         counter.count(|count| *count += 1, |_| panic!("the window has not ended"));
         assert_eq!(counter.end(), Some(1));
         assert_eq!(counter.end(), None);
     }
+
     #[test]
-    fn only_the_first_of_a_window_has_a_thread() {
+    fn a_window_starts_one_thread() {
         let counter = counter(Duration::from_secs(3600));
         let held = Arc::new(());
         for _ in 0..3 {

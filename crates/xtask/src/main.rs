@@ -1,4 +1,4 @@
-//! The workspace's own tasks, asked for by the aliases in `.cargo/config.toml`.
+//! Tasks for developing this workspace, run as `cargo xtask` by the alias in `.cargo/config.toml`.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// The workspace's own tasks
+/// Tasks for developing this workspace
 #[derive(Debug, Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask", about)]
 struct Command {
@@ -24,28 +24,28 @@ struct Command {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Measure what the service costs, beside others
+    /// Benchmark the service against other servers
     Bench(bench::Args),
     Blueprint(blueprint::Command),
-    /// Count the instructions that a request takes
+    /// Count the instructions and allocations of a request
     Instructions(bench::instructions::Args),
-    /// Run a test for long; without a name: what there is
+    /// Run a soak test; without a name, list them
     Soak(soak::Args),
 }
 
 fn main() -> ExitCode {
-    print::outcome(match Command::parse().task {
-        Task::Bench(args) => on_the_harness(|| bench::run(&args)),
+    print::exit_code(match Command::parse().task {
+        Task::Bench(args) => with_panic_message(|| bench::run(&args)),
         Task::Blueprint(command) => blueprint::run(command).and_then(|text| print::answer(&text)),
-        Task::Instructions(args) => on_the_harness(|| bench::instructions::run(&args)),
+        Task::Instructions(args) => with_panic_message(|| bench::instructions::run(&args)),
         Task::Soak(args) => soak::run(&args),
     })
 }
 
-/// The harness panics with a sentence that says what is wrong: that sentence alone is shown.
-fn on_the_harness(task: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+/// The test harness panics with an error message. Prints only that message.
+fn with_panic_message(task: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     std::panic::set_hook(Box::new(|panic| {
-        let reason = panic.payload_as_str().unwrap_or("a panic without words");
+        let reason = panic.payload_as_str().unwrap_or("a panic without a message");
         let _ = writeln!(io::stderr(), "{} {reason}", paint::red("error:"));
     }));
     task()

@@ -1,4 +1,4 @@
-//! Colour on stderr, where that is a terminal and nobody refuses it.
+//! Color on stderr, if that is a terminal and `NO_COLOR` is not set.
 
 use std::io::{self, IsTerminal};
 
@@ -16,8 +16,8 @@ pub fn dim(text: &str) -> String {
 
 fn paint(code: &str, text: &str) -> String {
     // https://no-color.org
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    match is_terminal() && !refused {
+    let disabled = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    match is_terminal() && !disabled {
         true => format!("\x1b[{code}m{text}\x1b[0m"),
         false => text.to_owned(),
     }

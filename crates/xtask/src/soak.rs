@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: a system test that runs for long, with its progress and its figures.
+//! `cargo xtask soak`: runs a system test for a long time and shows its progress and figures.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::print;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     name: Option<Name>,
-    /// How often it does what it is about
+    /// Number of repetitions
     #[arg(long, requires = "name")]
     count: Option<usize>,
 }
@@ -21,12 +21,12 @@ enum Name {
     Hangups,
 }
 
-/// A test that can run for long.
+/// A soak test.
 struct Soak {
     about: &'static str,
-    /// The tests that it is.
+    /// The filter that selects its tests.
     tests: &'static str,
-    /// The variable that tells them how often.
+    /// The environment variable with the number of repetitions.
     variable: &'static str,
     count: usize,
 }
@@ -35,7 +35,7 @@ impl Name {
     fn soak(self) -> Soak {
         match self {
             Self::Hangups => Soak {
-                about: "clients that leave in the middle of a write: what was acknowledged is stored",
+                about: "clients that disconnect during a write: every acknowledged write is stored",
                 tests: "faults::hangups::",
                 variable: "SOAK_HANGUPS",
                 count: 10_000,
@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> Result<(), String> {
     command.args(["test", "--package", "system-tests", "--test", "system", "--locked", "--", tests, "--nocapture"]);
     command.env(variable, args.count.unwrap_or(count).to_string()).current_dir(scratch::workspace());
     let ended = command.status().map_err(|error| format!("cannot run cargo: {error}"))?;
-    if ended.success() { Ok(()) } else { Err(format!("the tests {tests} failed ({ended}): see above")) }
+    if ended.success() { Ok(()) } else { Err(format!("the tests {tests} failed ({ended}); see the output above")) }
 }
 
 fn list() -> String {

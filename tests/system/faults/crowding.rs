@@ -37,7 +37,8 @@ fn a_flood_is_counted_and_crowds_nobody_out() {
     let of = |what: &str| events.iter().filter(|event| about(event) == what).count();
     assert_eq!((of("the same"), of("asked for")), (100, 5));
     assert_eq!((0..5).map(|n| of(&format!("other {n}"))).sum::<usize>(), 5, "others are not crowded out");
-    let summary: Vec<&Value> = events.iter().filter(|event| about(event).starts_with("suppressed: more of ")).collect();
+    let summary: Vec<&Value> =
+        events.iter().filter(|event| about(event).starts_with("suppressed repeats of ")).collect();
     assert_eq!(summary.len(), 1);
     assert_eq!(summary[0]["extra"]["suppressed"], counted);
 }
@@ -52,7 +53,7 @@ fn the_count_is_told_when_the_window_ends() {
     let said = service.wait_record("the count", |record| record["dropped"]["uncaught"].is_u64());
     assert_eq!((&said["transaction"], &said["exception.message"]), (&json!("POST /probe/run"), &json!("the same")));
     let events = project.wait_events(3, Duration::from_secs(10));
-    assert!(events.iter().any(|event| about(event).starts_with("suppressed: ")), "{events:?}");
+    assert!(events.iter().any(|event| about(event).starts_with("suppressed repeats of ")), "{events:?}");
     let reply = run(service.client(), json!([]), json!({"error": "the same"}));
     assert!(reply.json()["sentry_event_id"].is_string(), "a new window has begun");
 }

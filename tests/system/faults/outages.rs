@@ -150,7 +150,7 @@ fn a_password_that_changes_is_told_and_survived() {
     let (app, ada) = start(&role.url);
     role.change("PASSWORD 'pass-of-another'");
     let back = format!("PASSWORD '{ROLE_PASSWORD}'");
-    is_survived(app, &ada, &["does not let this user in", "password authentication failed"], || role.change(&back));
+    is_survived(app, &ada, &["rejected the login", "password authentication failed"], || role.change(&back));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_network_that_passes_nothing_on_is_told_and_survived() {
     let proxy = SlowProxy::start(postgres.port(), Duration::ZERO);
     let (app, ada) = start(&postgres.url_by(proxy.port(), &postgres.database()));
     proxy.stall(true);
-    is_survived(app, &ada, &["does not answer", "timed out"], || proxy.stall(false));
+    is_survived(app, &ada, &["does not respond", "timed out"], || proxy.stall(false));
 }
 
 #[test]

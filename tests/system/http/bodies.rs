@@ -25,13 +25,13 @@ fn an_array_is_no_object_at_any_depth() {
     let app = Service::new(&binaries::app()).env("APP__LOG__REQUEST__BODY", "redacted").start();
     let ada = member(&app, "ada");
     let login = || app.post("/users/login");
-    assert_eq!(wrong_fields(login().json(&json!(["ada@example.org", PASSWORD]))), ["(the whole)"]);
-    assert_eq!(wrong_fields(app.post("/users").json(&json!(["bob@example.org", PASSWORD, "Bob"]))), ["(the whole)"]);
+    assert_eq!(wrong_fields(login().json(&json!(["ada@example.org", PASSWORD]))), ["(root)"]);
+    assert_eq!(wrong_fields(app.post("/users").json(&json!(["bob@example.org", PASSWORD, "Bob"]))), ["(root)"]);
     assert_eq!(
         wrong_fields(app.patch(&format!("/users/{}", ada.id)).bearer(&ada.token).json(&json!(["Eve"]))),
-        ["(the whole)"]
+        ["(root)"]
     );
-    assert_eq!(wrong_fields(order(&app, &ada).json(&json!([good()["lines"]]))), ["(the whole)"]);
+    assert_eq!(wrong_fields(order(&app, &ada).json(&json!([good()["lines"]]))), ["(root)"]);
     assert_eq!(wrong_fields(order(&app, &ada).json(&json!({"lines": [["A-1", 2, 1250]]}))), ["lines[0]"]);
     assert_eq!(order(&app, &ada).json(&good()).send().status, 201);
     assert!(!app.stop().stderr.contains(PASSWORD), "what was sent as a password stands in no record");
@@ -77,7 +77,7 @@ fn what_is_wrong_is_said_without_types_and_not_at_any_length() {
     let ada = member(&app, "ada");
     let lines = |line: Value| json!({"lines": [line]});
     for (body, field, said) in [
-        (json!("x"), "(the whole)", "expected an object, got a string"),
+        (json!("x"), "(root)", "expected an object, got a string"),
         (json!({"lines": {}}), "lines", "expected an array, got an object"),
         (lines(json!(7)), "lines[0]", "expected an object, got a whole number"),
         (
@@ -97,7 +97,7 @@ fn what_is_wrong_is_said_without_types_and_not_at_any_length() {
     let empty = vec![json!({"sku": "", "quantity": 0, "unit_price_cents": -1}); 90];
     let refusal = problem(order(&app, &ada).json(&json!({"lines": empty})), 422);
     assert_eq!(refusal["errors"].as_array().map(Vec::len), Some(20), "{refusal}");
-    assert_eq!(refusal["detail"], "the request cannot be taken as it is; 250 more fields are wrong");
+    assert_eq!(refusal["detail"], "the request has invalid values; 250 more invalid fields are not listed");
     let long = problem(order(&app, &ada).json(&json!({"x".repeat(100_000): 1})), 422);
     assert!(long.to_string().len() < 2000, "{}", long.to_string().len());
 }

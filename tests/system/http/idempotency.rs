@@ -154,7 +154,7 @@ fn while_the_first_is_in_hand_the_next_is_told_so() {
     });
     let told = replies.iter().find(|reply| reply.status == 409).expect("one was told");
     assert_eq!(told.header("retry-after"), Some("1"));
-    assert!(text(&told.json(), "detail").contains("still in hand"), "{}", told.text());
+    assert!(text(&told.json(), "detail").contains("is in progress"), "{}", told.text());
     assert!(replies.iter().any(|reply| reply.status == 201), "the other one placed it");
     assert_eq!(count(&app, &ada), 1);
     assert!(!app.stop().stderr.contains(KEY), "the key is in what it wrote");

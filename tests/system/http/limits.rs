@@ -77,8 +77,8 @@ fn a_route_is_limited_by_the_settings() {
 #[test]
 fn a_limit_of_no_route_stops_the_start() {
     for (value, said) in [
-        ("GET /probe/run 1/60", "the blueprint probe has a rate limit for `GET /probe/run`, and no such route"),
-        ("/users 1/60", "the blueprint probe has a rate limit for `/users`, and no such route"),
+        ("GET /probe/run 1/60", "the blueprint probe has a rate limit for the unknown route `GET /probe/run`"),
+        ("/users 1/60", "the blueprint probe has a rate limit for the unknown route `/users`"),
         (
             "POST /probe/run",
             "blueprints.probe.rate_limit.routes (set by APP__BLUEPRINTS__PROBE__RATE_LIMIT__ROUTES): `POST /probe/run` is no \

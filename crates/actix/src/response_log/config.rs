@@ -1,4 +1,4 @@
-use cyanotype_telemetry::settings::Log;
+use cyanotype_telemetry::settings::LogSettings;
 
 use super::Rules;
 use crate::client_address::ClientAddressResolver;
@@ -16,7 +16,7 @@ pub struct Config {
 impl Config {
     /// The configuration from these settings, with these rules for blueprints and routes.
     #[must_use]
-    pub fn new(log: &Log, clients: ClientAddressResolver, rules: Rules) -> Self {
+    pub fn new(log: &LogSettings, clients: ClientAddressResolver, rules: Rules) -> Self {
         Self {
             rules,
             max_bytes: log.response.max_bytes,

@@ -60,7 +60,7 @@ impl Exchange {
     ) -> Self {
         // Looked up now: a panic or an abort drops the request.
         context.identity().set_route(route(request));
-        pipeline.settle_debug_token(&context);
+        pipeline.apply_debug_token(&context);
         let observed = context.snapshot().effective().request_body;
         Self {
             pipeline,
@@ -162,8 +162,8 @@ impl Exchange {
             self.context.mark_detached();
         }
         let recorded = log != ResponseLog::Off
-            && self.pipeline.wants_response(&in_force.policy, level, &self.context)
-            && (!succeeded || sampling::draws(in_force.response_sample_rate));
+            && self.pipeline.response_enabled(&in_force.policy, level, &self.context)
+            && (!succeeded || sampling::is_sampled(in_force.response_sample_rate));
         // Later reads of the request body are not recorded.
         let request_prefix = self.request_body.as_ref().map(|request| request.prefix.take());
         request::sync_scope(&self.context, || {

@@ -1,6 +1,6 @@
 //! Rules for the recorded detail of responses.
 
-use cyanotype_telemetry::is_for;
+use cyanotype_telemetry::rule_matches;
 use cyanotype_telemetry::settings::ResponseLog;
 
 /// The detail that a blueprint records of its responses: a default for all routes, and exceptions for single routes.
@@ -80,7 +80,7 @@ impl Rules {
             None => Some(&self.other),
         };
         let requested = rules.map_or(ResponseLog::Body, |rules| {
-            let own = route.and_then(|route| rules.routes.iter().find(|(rule, _)| is_for(rule, method, route)));
+            let own = route.and_then(|route| rules.routes.iter().find(|(rule, _)| rule_matches(rule, method, route)));
             own.map_or(rules.all, |(_, log)| *log)
         });
         requested.min(max)

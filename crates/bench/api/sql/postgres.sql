@@ -9,7 +9,7 @@ CREATE TABLE users (
 );
 
 CREATE TABLE sessions (
-    -- The SHA-256 of the token.
+    -- SHA-256 of the token
     token_hash BYTEA PRIMARY KEY,
     user_id    UUID NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     created_at TIMESTAMPTZ NOT NULL,

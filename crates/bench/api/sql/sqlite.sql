@@ -1,4 +1,4 @@
--- A UUID is its 16 bytes; a time is microseconds since 1970.
+-- UUIDs are stored as 16 bytes, times as microseconds since 1970.
 
 CREATE TABLE users (
     id            BLOB NOT NULL PRIMARY KEY,
@@ -11,7 +11,7 @@ CREATE TABLE users (
 );
 
 CREATE TABLE sessions (
-    -- The SHA-256 of the token.
+    -- SHA-256 of the token
     token_hash BLOB NOT NULL PRIMARY KEY,
     user_id    BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     created_at INTEGER NOT NULL,

@@ -1,5 +1,5 @@
-//! rusqlite on the thread that handles the request: each worker thread reads on a connection of its own, and all of them
-//! write on one.
+//! rusqlite on the thread that handles the request: each worker thread has its own connection for reads, and all share
+//! one for writes.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use crate::joined::{self, FIND, Head, LIST};
 use crate::model::{Line, Order};
-use crate::store::{self, Asked, Failed, Hash, Once, Seed};
+use crate::store::{self, Hash, IdempotentRequest, PlaceResult, Seed, StoreError};
 
-const OF_EACH_CONNECTION: &str =
+const CONNECTION_PRAGMAS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000";
 const TABLES: &str = include_str!("../sql/sqlite.sql");
 
-/// The connection that all workers write on.
+/// The connection for writes, shared by all workers.
 static WRITER: OnceLock<Mutex<Connection>> = OnceLock::new();
 
 pub struct Store {
@@ -24,7 +24,7 @@ pub struct Store {
 }
 
 impl store::Store for Store {
-    async fn seed(url: &str, seed: &Seed) -> Result<(), Failed> {
+    async fn seed(url: &str, seed: &Seed) -> Result<(), StoreError> {
         let connection = connect(url)?;
         connection.execute_batch(TABLES)?;
         let (now, expires_at) = (seed.now.timestamp_micros(), seed.expires_at.timestamp_micros());
@@ -36,15 +36,15 @@ impl store::Store for Store {
         Ok(())
     }
 
-    async fn open(url: &str) -> Result<Self, Failed> {
+    async fn open(url: &str) -> Result<Self, StoreError> {
         if WRITER.get().is_none() {
-            // When another worker was faster this one is closed again.
+            // If another worker was faster, this connection is closed again.
             let _ = WRITER.set(Mutex::new(connect(url)?));
         }
         Ok(Self { reader: connect(url)? })
     }
 
-    async fn caller(&self, token_hash: &Hash) -> Result<Option<Uuid>, Failed> {
+    async fn caller(&self, token_hash: &Hash) -> Result<Option<Uuid>, StoreError> {
         let sql = "SELECT users.id FROM sessions JOIN users ON users.id = sessions.user_id
                    WHERE sessions.token_hash = ?1 AND sessions.expires_at > ?2";
         let mut select = self.reader.prepare_cached(sql)?;
@@ -52,35 +52,40 @@ impl store::Store for Store {
         Ok(select.query_row(params![token_hash, now], |row| row.get(0)).optional()?)
     }
 
-    async fn find(&self, user: Uuid, id: Uuid) -> Result<Option<Order>, Failed> {
+    async fn find(&self, user: Uuid, id: Uuid) -> Result<Option<Order>, StoreError> {
         Ok(self.orders(FIND, params![id, user])?.pop())
     }
 
-    async fn list(&self, user: Uuid, after: Uuid, limit: i64) -> Result<Vec<Order>, Failed> {
+    async fn list(&self, user: Uuid, after: Uuid, limit: i64) -> Result<Vec<Order>, StoreError> {
         self.orders(LIST, params![user, after, limit])
     }
 
-    async fn place(&self, user: Uuid, order: &Order) -> Result<(), Failed> {
+    async fn place(&self, user: Uuid, order: &Order) -> Result<(), StoreError> {
         let mut writer = writer();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         insert(&transaction, user, order)?;
         Ok(transaction.commit()?)
     }
 
-    async fn place_once(&self, user: Uuid, order: &Order, asked: &Asked) -> Result<Once, Failed> {
+    async fn place_once(
+        &self,
+        user: Uuid,
+        order: &Order,
+        idempotent: &IdempotentRequest,
+    ) -> Result<PlaceResult, StoreError> {
         let mut writer = writer();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if let Some(before) = claim(&transaction, user, asked)? {
+        if let Some(before) = claim(&transaction, user, idempotent)? {
             return Ok(before);
         }
         insert(&transaction, user, order)?;
         transaction.commit()?;
-        Ok(Once::Done)
+        Ok(PlaceResult::Placed)
     }
 }
 
 impl Store {
-    fn orders(&self, sql: &str, params: impl Params) -> Result<Vec<Order>, Failed> {
+    fn orders(&self, sql: &str, params: impl Params) -> Result<Vec<Order>, StoreError> {
         let mut select = self.reader.prepare_cached(sql)?;
         let mut rows = select.query(params)?;
         let mut orders = Vec::new();
@@ -98,16 +103,16 @@ impl Store {
 
 fn connect(url: &str) -> rusqlite::Result<Connection> {
     let connection = Connection::open(Path::new(url.strip_prefix("sqlite://").unwrap_or(url)))?;
-    connection.execute_batch(OF_EACH_CONNECTION)?;
+    connection.execute_batch(CONNECTION_PRAGMAS)?;
     Ok(connection)
 }
 
-/// What another left unfinished when it panicked was undone as its transaction was dropped.
+/// A poisoned lock is safe to use: the transaction of the panicked worker was rolled back on drop.
 fn writer() -> MutexGuard<'static, Connection> {
-    WRITER.get().expect("no store is there that has not opened it").lock().unwrap_or_else(PoisonError::into_inner)
+    WRITER.get().expect("every store opens the writer first").lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn insert(on: &Connection, user: Uuid, order: &Order) -> Result<(), Failed> {
+fn insert(on: &Connection, user: Uuid, order: &Order) -> Result<(), StoreError> {
     let sql = "INSERT INTO orders (id, user_id, status, total_cents, created_at, updated_at)
                VALUES (?1, ?2, ?3, ?4, ?5, ?5)";
     let created_at = order.created_at.timestamp_micros();
@@ -121,22 +126,22 @@ fn insert(on: &Connection, user: Uuid, order: &Order) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Writes the key with its answer, or says what it was answered before.
-fn claim(on: &Connection, user: Uuid, asked: &Asked) -> Result<Option<Once>, Failed> {
+/// Inserts the key with its response, or returns the outcome of its earlier use.
+fn claim(on: &Connection, user: Uuid, idempotent: &IdempotentRequest) -> Result<Option<PlaceResult>, StoreError> {
     let sweep = "DELETE FROM idempotency_keys WHERE expires_at <= ?1";
     on.prepare_cached(sweep)?.execute([Utc::now().timestamp_micros()])?;
     let sql = "INSERT INTO idempotency_keys
                    (caller, key_hash, method, path, body_hash, status, headers, body, expires_at)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (caller, key_hash) DO NOTHING";
-    let Asked { key_hash, method, path, body_hash, status, headers, answer, expires_at } = asked;
+    let IdempotentRequest { key_hash, method, path, body_hash, status, headers, response, expires_at } = idempotent;
     let expires_at = expires_at.timestamp_micros();
-    let values = params![user, key_hash, method, path, body_hash, status, headers, answer, expires_at];
+    let values = params![user, key_hash, method, path, body_hash, status, headers, response, expires_at];
     if on.prepare_cached(sql)?.execute(values)? > 0 {
         return Ok(None);
     }
     let sql = "SELECT path, body_hash, body FROM idempotency_keys WHERE caller = ?1 AND key_hash = ?2";
     let mut select = on.prepare_cached(sql)?;
-    let (path, body_hash, answer): (String, Vec<u8>, String) =
+    let (path, body_hash, response): (String, Vec<u8>, String) =
         select.query_row(params![user, key_hash], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    Ok(Some(Once::of_stored(asked, &path, &body_hash, answer)))
+    Ok(Some(PlaceResult::of_stored(idempotent, &path, &body_hash, response)))
 }

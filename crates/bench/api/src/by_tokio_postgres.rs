@@ -1,5 +1,5 @@
-//! tokio-postgres: each worker has one connection, on which the statements of all its requests are sent without waiting
-//! for each other. So none of them may need a transaction of several: what is written together is one statement.
+//! tokio-postgres: each worker has one connection, on which the statements of all its requests are pipelined.
+//! Transactions of several statements are therefore impossible, and atomic writes are single statements.
 
 use chrono::Utc;
 use tokio_postgres::types::ToSql;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::joined::{self, FIND, Head, LIST};
 use crate::model::{Line, Order};
-use crate::store::{self, Asked, Failed, Hash, Once, Seed};
+use crate::store::{self, Hash, IdempotentRequest, PlaceResult, Seed, StoreError};
 
 const TABLES: &str = include_str!("../sql/postgres.sql");
 
@@ -22,7 +22,7 @@ const PLACE: &str = "WITH head AS (
     SELECT $1, place - 1, sku, quantity, cents
     FROM unnest($6::text[], $7::bigint[], $8::bigint[]) WITH ORDINALITY AS lines (sku, quantity, cents, place)";
 
-/// Writes no line when the key is there.
+/// Inserts nothing if the key exists.
 const PLACE_ONCE: &str = "WITH claimed AS (
         INSERT INTO idempotency_keys (caller, key_hash, method, path, body_hash, status, headers, body, expires_at)
         VALUES ($2, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT (caller, key_hash) DO NOTHING
@@ -52,7 +52,7 @@ pub struct Store {
 }
 
 impl store::Store for Store {
-    async fn seed(url: &str, seed: &Seed) -> Result<(), Failed> {
+    async fn seed(url: &str, seed: &Seed) -> Result<(), StoreError> {
         let client = connect(url).await?;
         client.batch_execute(TABLES).await?;
         let user = "INSERT INTO users (id, email, name, password_hash, created_at, updated_at)
@@ -63,7 +63,7 @@ impl store::Store for Store {
         Ok(())
     }
 
-    async fn open(url: &str) -> Result<Self, Failed> {
+    async fn open(url: &str) -> Result<Self, StoreError> {
         let client = connect(url).await?;
         Ok(Self {
             caller: client.prepare(CALLER).await?,
@@ -77,44 +77,50 @@ impl store::Store for Store {
         })
     }
 
-    async fn caller(&self, token_hash: &Hash) -> Result<Option<Uuid>, Failed> {
+    async fn caller(&self, token_hash: &Hash) -> Result<Option<Uuid>, StoreError> {
         let row = self.client.query_opt(&self.caller, &[&&token_hash[..], &Utc::now()]).await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
-    async fn find(&self, user: Uuid, id: Uuid) -> Result<Option<Order>, Failed> {
+    async fn find(&self, user: Uuid, id: Uuid) -> Result<Option<Order>, StoreError> {
         Ok(orders(&self.client.query(&self.find, &[&id, &user]).await?)?.pop())
     }
 
-    async fn list(&self, user: Uuid, after: Uuid, limit: i64) -> Result<Vec<Order>, Failed> {
+    async fn list(&self, user: Uuid, after: Uuid, limit: i64) -> Result<Vec<Order>, StoreError> {
         orders(&self.client.query(&self.list, &[&user, &after, &limit]).await?)
     }
 
-    async fn place(&self, user: Uuid, order: &Order) -> Result<(), Failed> {
+    async fn place(&self, user: Uuid, order: &Order) -> Result<(), StoreError> {
         let lines = Lines::of(order);
         self.client.execute(&self.place, &values(&user, order, &lines)).await?;
         Ok(())
     }
 
-    async fn place_once(&self, user: Uuid, order: &Order, asked: &Asked) -> Result<Once, Failed> {
-        let Asked { key_hash, method, path, body_hash, status, headers, answer, expires_at } = asked;
+    async fn place_once(
+        &self,
+        user: Uuid,
+        order: &Order,
+        idempotent: &IdempotentRequest,
+    ) -> Result<PlaceResult, StoreError> {
+        let IdempotentRequest { key_hash, method, path, body_hash, status, headers, response, expires_at } = idempotent;
         let (key_hash, body_hash, status) = (&key_hash[..], &body_hash[..], i64::from(*status));
         let (lines, now) = (Lines::of(order), Utc::now());
-        let key: [&(dyn ToSql + Sync); 8] = [&key_hash, method, path, &body_hash, &status, headers, answer, expires_at];
+        let key: [&(dyn ToSql + Sync); 8] =
+            [&key_hash, method, path, &body_hash, &status, headers, response, expires_at];
         let values = [&values(&user, order, &lines)[..], &key].concat();
         let sweep = [&now as &(dyn ToSql + Sync)];
-        // Sent together, and done one after the other.
+        // Pipelined, and executed in order.
         let (_, written) =
             tokio::try_join!(self.client.execute(&self.sweep, &sweep), self.client.execute(&self.place_once, &values))?;
         if written > 0 {
-            return Ok(Once::Done);
+            return Ok(PlaceResult::Placed);
         }
         let row = self.client.query_one(&self.before, &[&user, &key_hash]).await?;
-        Ok(Once::of_stored(asked, row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+        Ok(PlaceResult::of_stored(idempotent, row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
     }
 }
 
-/// The lines of an order, a column each.
+/// The lines of an order, as columns.
 struct Lines<'a> {
     skus: Vec<&'a str>,
     quantities: Vec<i64>,
@@ -132,25 +138,25 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// What both statements that place an order begin with.
+/// The first parameters of both statements that place an order.
 fn values<'a>(user: &'a Uuid, order: &'a Order, lines: &'a Lines<'a>) -> [&'a (dyn ToSql + Sync); 8] {
     let Lines { skus, quantities, prices } = lines;
     [&order.id, user, &order.status, &order.total_cents, &order.created_at, skus, quantities, prices]
 }
 
-async fn connect(url: &str) -> Result<Client, Failed> {
+async fn connect(url: &str) -> Result<Client, StoreError> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    // It ends with its client; what fails on it each statement says.
-    #[expect(clippy::disallowed_methods, reason = "a service without these crates")]
+    // The task ends with its client; statements report failures of the connection.
+    #[expect(clippy::disallowed_methods, reason = "this server does not use Cyanotype")]
     actix_web::rt::spawn(connection);
     Ok(client)
 }
 
-fn orders(rows: &[Row]) -> Result<Vec<Order>, Failed> {
+fn orders(rows: &[Row]) -> Result<Vec<Order>, StoreError> {
     let mut orders = Vec::new();
     for row in rows {
         let line = Line { sku: row.try_get(5)?, quantity: row.try_get(6)?, unit_price_cents: row.try_get(7)? };
-        joined::add(&mut orders, row.try_get(0)?, line, || -> Result<Head, Failed> {
+        joined::add(&mut orders, row.try_get(0)?, line, || -> Result<Head, StoreError> {
             let (status, total_cents) = (row.try_get(1)?, row.try_get(2)?);
             Ok(Head { status, total_cents, created_at: row.try_get(3)?, updated_at: row.try_get(4)? })
         })?;

@@ -1,22 +1,22 @@
-//! Orders joined with their lines: a row a line, the rows of an order beside each other.
+//! Orders joined with their lines: one row per line, with the rows of an order adjacent.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::model::{Line, Order};
 
-/// Of an order and a user.
+/// Parameters: the order and the user.
 pub const FIND: &str = "SELECT orders.id, status, total_cents, created_at, updated_at, sku, quantity, unit_price_cents
     FROM orders JOIN order_lines ON order_lines.order_id = orders.id
     WHERE orders.id = $1 AND user_id = $2 ORDER BY position";
 
-/// Of a user, the id that comes before, and the most orders.
+/// Parameters: the user, the last id of the previous page, and the maximum number of orders.
 pub const LIST: &str = "SELECT orders.id, status, total_cents, created_at, updated_at, sku, quantity, unit_price_cents
     FROM (SELECT * FROM orders WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3) AS orders
     JOIN order_lines ON order_lines.order_id = orders.id
     ORDER BY orders.id, position";
 
-/// What a row has of its order besides the id.
+/// The columns of the order in a row, except the id.
 pub struct Head {
     pub status: String,
     pub total_cents: i64,
@@ -24,7 +24,7 @@ pub struct Head {
     pub updated_at: DateTime<Utc>,
 }
 
-/// Adds a row to the orders so far; what it has of its order is read only when that is a new one.
+/// Adds a row to the orders. `head` is only called for the first row of an order.
 pub fn add<E>(orders: &mut Vec<Order>, id: Uuid, line: Line, head: impl FnOnce() -> Result<Head, E>) -> Result<(), E> {
     match orders.last_mut().filter(|order| order.id == id) {
         Some(order) => order.lines.push(line),

@@ -1,6 +1,6 @@
-//! The orders API on bare actix-web, over one data layer or another, as somebody would write it by hand for that driver.
+//! The orders API on bare actix-web, written by hand for one of several database drivers.
 //!
-//! It makes its tables in the empty database that it is given, with one user, a session and orders.
+//! At start it creates its tables in an empty database, with one user, a session and orders.
 
 mod by_rusqlite;
 mod by_sqlx;
@@ -21,11 +21,11 @@ use clap::{Parser, ValueEnum};
 use uuid::Uuid;
 
 use model::NewOrder;
-use store::{Failed, Seed, Store, hash};
+use store::{Seed, Store, StoreError, hash};
 
 #[derive(Parser)]
 struct Args {
-    kind: Kind,
+    data_layer: DataLayer,
     #[arg(long)]
     port: u16,
     #[arg(long, env = "DATABASE_URL")]
@@ -36,17 +36,17 @@ struct Args {
     /// The id of the first order
     #[arg(long, env = "BENCH_ORDER")]
     order: Uuid,
-    /// How many orders there are
+    /// The number of orders
     #[arg(long, env = "BENCH_ORDERS")]
     orders: u32,
-    /// The body that each order is placed with
+    /// The file with the body of a new order
     #[arg(long, env = "BENCH_NEW_ORDER")]
     new_order: PathBuf,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Kind {
-    /// A pool of sqlx, for SQLite or PostgreSQL as the URL says
+enum DataLayer {
+    /// A pool of sqlx, for SQLite or PostgreSQL depending on the URL
     Sqlx,
     Rusqlite,
     TokioPostgres,
@@ -55,11 +55,11 @@ enum Kind {
 fn main() -> ExitCode {
     let args = Args::parse();
     let served = actix_web::rt::System::new().block_on(async {
-        match args.kind {
-            Kind::Sqlx if args.database.starts_with("sqlite:") => serve::<by_sqlx::Sqlite>(&args).await,
-            Kind::Sqlx => serve::<by_sqlx::Postgres>(&args).await,
-            Kind::Rusqlite => serve::<by_rusqlite::Store>(&args).await,
-            Kind::TokioPostgres => serve::<by_tokio_postgres::Store>(&args).await,
+        match args.data_layer {
+            DataLayer::Sqlx if args.database.starts_with("sqlite:") => serve::<by_sqlx::Sqlite>(&args).await,
+            DataLayer::Sqlx => serve::<by_sqlx::Postgres>(&args).await,
+            DataLayer::Rusqlite => serve::<by_rusqlite::Store>(&args).await,
+            DataLayer::TokioPostgres => serve::<by_tokio_postgres::Store>(&args).await,
         }
     });
     match served {
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     }
 }
 
-async fn serve<S: Store>(args: &Args) -> Result<(), Failed> {
+async fn serve<S: Store>(args: &Args) -> Result<(), StoreError> {
     seed::<S>(args).await?;
     let url = args.database.clone();
     let app = move || {
@@ -82,11 +82,11 @@ async fn serve<S: Store>(args: &Args) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn open<S: Store>(url: String) -> Result<S, Failed> {
+async fn open<S: Store>(url: String) -> Result<S, StoreError> {
     S::open(&url).await
 }
 
-async fn seed<S: Store>(args: &Args) -> Result<(), Failed> {
+async fn seed<S: Store>(args: &Args) -> Result<(), StoreError> {
     let (user, now) = (Uuid::now_v7(), Utc::now());
     let token_hash = hash(args.token.as_bytes());
     let expires_at = now + TimeDelta::days(30);

@@ -1,13 +1,13 @@
-//! What goes over the wire: the JSON that the service answers with, too.
+//! The request and response bodies, the same JSON as those of the service.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
-/// The status of every order here: nobody pays.
+/// The status of every order here.
 pub const PLACED: &str = "placed";
 
-/// A body that asks for an order.
+/// The body of a request to place an order.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewOrder {
@@ -41,7 +41,7 @@ pub struct Page {
 }
 
 impl NewOrder {
-    /// The order that is to be written; `None` when it has no lines, or costs more than can be counted.
+    /// The order to insert; `None` if it has no lines or its total overflows.
     pub fn placed(self, id: Uuid) -> Option<Order> {
         let cost = |line: &Line| line.quantity.checked_mul(line.unit_price_cents);
         let total_cents = self.lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(cost(line)?))?;
@@ -53,7 +53,7 @@ impl NewOrder {
 }
 
 impl Page {
-    /// Of what was read: one more than the limit when there is a next page.
+    /// `items` contains one more than the limit if there is a next page.
     pub fn of(mut items: Vec<Order>, limit: usize) -> Self {
         let more = items.len() > limit;
         items.truncate(limit);

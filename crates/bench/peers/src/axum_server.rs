@@ -1,4 +1,4 @@
-//! axum, with a line of JSON for each response.
+//! axum with a JSON log line for each response.
 
 use std::io;
 
@@ -14,15 +14,15 @@ use crate::layers;
 pub fn serve(port: u16) -> io::Result<()> {
     layers::json_to_stderr();
     let routes = BODIES.iter().fold(Router::new(), |routes, (name, text)| {
-        let answer = async move || ([(CONTENT_TYPE, "application/json")], text.as_str());
-        routes.route(&format!("/bench/{name}"), get(answer))
+        let handler = async move || ([(CONTENT_TYPE, "application/json")], text.as_str());
+        routes.route(&format!("/bench/{name}"), get(handler))
     });
     let app = routes.layer(
         TraceLayer::new_for_http()
             .make_span_with(DefaultMakeSpan::new().level(Level::INFO))
             .on_response(DefaultOnResponse::new().level(Level::INFO)),
     );
-    // One thread, as the others have.
+    // One thread, like the other servers.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async { axum::serve(tokio::net::TcpListener::bind(("127.0.0.1", port)).await?, app).await })
 }

@@ -1,15 +1,15 @@
-//! What more than one of the servers is given.
+//! Layers shared by several servers.
 
 use std::io;
 
 use sentry::{ClientInitGuard, ClientOptions};
 
-/// Sentry as its document begins it.
+/// Sentry, set up as in its documentation.
 pub fn sentry(dsn: &str) -> ClientInitGuard {
     sentry::init(ClientOptions::new().dsn(dsn).maybe_release(sentry::release_name!()))
 }
 
-/// tracing-subscriber's lines of JSON, written as they are said.
+/// tracing-subscriber's JSON lines, written synchronously.
 pub fn json_to_stderr() {
     tracing_subscriber::fmt().json().with_writer(io::stderr).init();
 }

@@ -1,5 +1,5 @@
-//! The servers that the service is compared with; each is put together as its packages' documents say. Where those leave a
-//! choice, it is what costs the least.
+//! The servers to compare the service with, each set up as in the documentation of its packages. Where that leaves a
+//! choice, the cheapest option is used.
 
 mod axum_server;
 mod layers;
@@ -18,7 +18,7 @@ use tracing_actix_web::TracingLogger;
 
 #[derive(Parser)]
 struct Args {
-    kind: Kind,
+    server: Server,
     #[arg(long)]
     port: u16,
     #[arg(long)]
@@ -26,8 +26,8 @@ struct Args {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Kind {
-    /// actix-web and no layer at all
+enum Server {
+    /// actix-web without any middleware
     Bare,
     /// actix-web's own Logger
     Logger,
@@ -37,36 +37,36 @@ enum Kind {
     SentryActix,
     /// tracing-actix-web alone
     TracingActixWeb,
-    /// All of what does the same together
+    /// All packages that together do the work of the service
     Stock,
 }
 
 fn main() -> io::Result<()> {
     let args = Args::parse();
-    match args.kind {
-        Kind::Bare => serve(args.port, || App::new().configure(routes)),
-        Kind::Logger => {
+    match args.server {
+        Server::Bare => serve(args.port, || App::new().configure(routes)),
+        Server::Logger => {
             env_logger::init_from_env(env_logger::Env::new().default_filter_or("info"));
             serve(args.port, || App::new().configure(routes).wrap(Logger::default()))
         }
-        Kind::Axum => axum_server::serve(args.port),
-        Kind::SentryActix => {
+        Server::Axum => axum_server::serve(args.port),
+        Server::SentryActix => {
             let _guard = layers::sentry(&args.dsn);
             serve(args.port, || App::new().configure(routes).wrap(sentry::integrations::actix::Sentry::new()))
         }
-        Kind::TracingActixWeb => {
+        Server::TracingActixWeb => {
             layers::json_to_stderr();
             serve(args.port, || App::new().configure(routes).wrap(TracingLogger::default()))
         }
-        Kind::Stock => stock::serve(args.port, &args.dsn),
+        Server::Stock => stock::serve(args.port, &args.dsn),
     }
 }
 
 fn routes(config: &mut ServiceConfig) {
     for (name, text) in BODIES.iter() {
-        let answer =
+        let handler =
             async move || HttpResponse::Ok().content_type("application/json").body(Bytes::from_static(text.as_bytes()));
-        config.route(&format!("/bench/{name}"), web::get().to(answer));
+        config.route(&format!("/bench/{name}"), web::get().to(handler));
     }
 }
 

@@ -1,5 +1,5 @@
-//! What does the service's work with the packages that there are: a line of JSON with the body of each response, errors to
-//! Sentry, and lines as breadcrumbs.
+//! The work of the service done with existing packages: a JSON line with the body of each response, errors sent to
+//! Sentry, and log lines as breadcrumbs.
 
 use std::io;
 
@@ -17,7 +17,7 @@ use crate::layers;
 pub fn serve(port: u16, dsn: &str) -> io::Result<()> {
     let _sentry = layers::sentry(dsn);
     let (stderr, _appender) = tracing_appender::non_blocking(io::stderr());
-    // Without the layer for Sentry's own logs, which would send it every line.
+    // Without the layer for Sentry Logs, which would send every line.
     tracing_subscriber::registry()
         .with(LevelFilter::INFO)
         .with(tracing_subscriber::fmt::layer().json().with_writer(stderr))

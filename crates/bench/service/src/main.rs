@@ -24,23 +24,23 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let given = [
+    let fixed = [
         ("log.mode", args.mode.as_str()),
         ("server.port", &args.port),
         ("server.workers", "1"),
         ("management.port", "0"),
         ("sentry.dsn", &args.dsn),
         ("database.url", "sqlite::memory:"),
-        // Like the others, which have no such layer, and no such headers in their answers.
+        // The other servers have neither compression nor security headers.
         ("server.compression", "false"),
         ("server.security_headers", "false"),
     ];
     let more = args.settings.iter().filter_map(|setting| setting.split_once('='));
-    // No file and no variable of this machine has a say.
-    let loader = given
+    // No configuration files or environment variables.
+    let loader = fixed
         .into_iter()
         .chain(more)
-        .fold(Loader::new("/nonexistent"), |loader, (key, value)| loader.flag(key, value, "the bench"));
+        .fold(Loader::new("/nonexistent"), |loader, (key, value)| loader.flag(key, value, "the benchmark"));
     match loader.load() {
         Ok(settings) => Service::new(settings).program("bench", "0").blueprint(Bench).run(),
         Err(error) => {
@@ -64,16 +64,16 @@ impl Blueprint for Bench {
 
     fn routes(&self, scope: &mut ServiceConfig) {
         for (name, text) in BODIES.iter() {
-            let answer = async move || {
+            let handler = async move || {
                 HttpResponse::Ok().content_type("application/json").body(Bytes::from_static(text.as_bytes()))
             };
-            scope.route(&format!("/{name}"), web::get().to(answer));
+            scope.route(&format!("/{name}"), web::get().to(handler));
         }
         scope.route("/lines/{count}", web::get().to(lines));
     }
 }
 
-/// Says so many lines.
+/// Writes this number of log lines.
 async fn lines(count: web::Path<u32>) -> HttpResponse {
     for n in 0..*count {
         tracing::info!(n, order = "01a20497-2e54-7036-97b5-a1c884441021", "the order was placed");

@@ -1,6 +1,7 @@
-//! Asks one server over and over, on connections that are kept, and says in JSON what that took.
+//! A load generator: sends requests to one server on persistent connections, and prints the figures as JSON.
 //!
-//! One thread, so that it fits on the core that the server does not have. Each connection has one request under way.
+//! It has one thread, so that it needs only the core that the server does not use. Each connection has one request in
+//! flight.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -18,47 +19,47 @@ mod connection;
 mod request;
 
 use connection::{Connection, Expected, Progress};
-use request::{Asked, Request};
+use request::{Request, RequestSpec};
 
-/// So many answers that are not as expected are enough to know that the server does not do its work.
-const MOST_ERRORS: u64 = 1_000;
-/// The server answers nothing at all any more.
-const SILENCE: Duration = Duration::from_secs(10);
+/// The run is aborted after this many failed requests.
+const MAX_ERRORS: u64 = 1_000;
+/// The run is aborted after this time without any response.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Parser)]
 struct Args {
     /// The server's port on 127.0.0.1
     #[arg(long)]
     port: u16,
-    /// What to ask for
+    /// The path to request
     #[arg(long)]
     path: String,
     #[arg(long, default_value = "GET")]
     method: String,
-    /// `name: value`; `{unique}` in it is a number that no other request has
+    /// A header, `name: value`; `{unique}` in it is replaced by a number unique to each request
     #[arg(long = "header")]
     headers: Vec<String>,
     /// The body of each request
     #[arg(long)]
     body: Option<String>,
-    /// The status that each answer must have
+    /// The expected status of each response
     #[arg(long, default_value_t = 200)]
     status: u16,
-    /// How long the body of each answer must be
+    /// The expected length of each response body
     #[arg(long)]
     body_bytes: usize,
     #[arg(long, default_value_t = 1)]
     connections: usize,
-    /// Seconds before anything is measured
+    /// Seconds of warm-up, which are not measured
     #[arg(long, default_value_t = 0.0)]
     warm_up: f64,
-    /// Seconds that are measured
+    /// Seconds to measure
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// Measure so many requests instead, no more and no less
+    /// Measure exactly this number of requests instead
     #[arg(long, conflicts_with_all = ["warm_up", "seconds"])]
     requests: Option<u64>,
-    /// Processes whose time, writes and memory are told too
+    /// Processes whose CPU time, writes and memory are also reported
     #[arg(long, value_delimiter = ',')]
     watch: Vec<u32>,
 }
@@ -68,12 +69,12 @@ fn main() -> ExitCode {
         Ok(measured) => (measured.to_string(), ExitCode::SUCCESS),
         Err(reason) => (json!({"error": reason}).to_string(), ExitCode::FAILURE),
     };
-    // Whoever started it and does not read the answer needs none.
+    // A caller that has closed stdout does not read the result.
     let _ = writeln!(io::stdout(), "{text}");
     code
 }
 
-/// What is counted from the end of the warm-up on.
+/// The measurement after the warm-up.
 struct Window {
     began: Instant,
     before: Vec<Usage>,
@@ -83,7 +84,7 @@ struct Window {
 
 impl Window {
     fn open(watch: &[u32]) -> Result<Self, String> {
-        // A minute at most, in nanoseconds, to three digits.
+        // Up to a minute in nanoseconds, with three significant digits.
         let latencies = Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(|error| error.to_string())?;
         let before = watch.iter().map(|&pid| Usage::of(pid)).collect::<Result<_, _>>()?;
         Ok(Self { began: Instant::now(), before, latencies, errors: 0 })
@@ -114,10 +115,10 @@ impl Window {
 }
 
 fn run(args: &Args) -> Result<Value, String> {
-    let said = |error: io::Error| format!("127.0.0.1:{}{}: {error}", args.port, args.path);
-    let mut poll = Poll::new().map_err(said)?;
+    let failed = |error: io::Error| format!("127.0.0.1:{}{}: {error}", args.port, args.path);
+    let mut poll = Poll::new().map_err(failed)?;
     let mut events = Events::with_capacity(1024);
-    let mut request = Request::new(&Asked {
+    let mut request = Request::new(&RequestSpec {
         method: &args.method,
         path: &args.path,
         port: args.port,
@@ -125,55 +126,55 @@ fn run(args: &Args) -> Result<Value, String> {
         body: args.body.as_deref(),
     });
     let expected = Expected { status: args.status, body_bytes: args.body_bytes };
-    let connect = |poll: &Poll, n: usize| Connection::open(args.port, poll.registry(), n).map_err(said);
+    let connect = |poll: &Poll, n: usize| Connection::open(args.port, poll.registry(), n).map_err(failed);
     let mut connections = (0..args.connections).map(|n| connect(&poll, n)).collect::<Result<Vec<_>, _>>()?;
 
     let warm_until = Instant::now() + Duration::from_secs_f64(args.warm_up);
     let length = Duration::from_secs_f64(args.seconds);
     let mut is_warm = args.requests.is_some() || args.warm_up == 0.0;
     let mut window = Window::open(&args.watch)?;
-    // Requests that may still be sent.
+    // Remaining requests.
     let mut left = args.requests.unwrap_or(u64::MAX);
-    let mut under_way = 0;
+    let mut in_flight = 0;
     for connection in &mut connections {
         if left > 0 {
-            connection.ask(request.next()).map_err(said)?;
+            connection.send(request.next()).map_err(failed)?;
             left -= 1;
-            under_way += 1;
+            in_flight += 1;
         }
     }
-    let mut heard = Instant::now();
-    while under_way > 0 {
-        // It never sleeps: to wake it would take the server's time, which a client on another machine does not cost.
-        poll.poll(&mut events, Some(Duration::ZERO)).map_err(said)?;
+    let mut last_event = Instant::now();
+    while in_flight > 0 {
+        // Busy polling: waking this thread would cost the server CPU time, which a client on another machine would not.
+        poll.poll(&mut events, Some(Duration::ZERO)).map_err(failed)?;
         if events.is_empty() {
-            if heard.elapsed() > SILENCE {
-                return Err(format!("127.0.0.1:{}{}: no answer for {SILENCE:?}", args.port, args.path));
+            if last_event.elapsed() > RESPONSE_TIMEOUT {
+                return Err(format!("127.0.0.1:{}{}: no response for {RESPONSE_TIMEOUT:?}", args.port, args.path));
             }
-            // For whoever reads the server's stderr on the same core.
+            // Yields to the reader of the server's stderr on the same core.
             std::thread::yield_now();
             continue;
         }
-        heard = Instant::now();
+        last_event = Instant::now();
         for event in &events {
             let n = event.token().0;
             let connection = &mut connections[n];
             match connection.receive(expected) {
                 Ok(Progress::Waiting) => continue,
-                Ok(Progress::Answered(latency)) => window.latencies.saturating_record(latency.as_nanos() as u64),
+                Ok(Progress::Complete(latency)) => window.latencies.saturating_record(latency.as_nanos() as u64),
                 Err(error) => {
                     window.errors += 1;
-                    if window.errors > MOST_ERRORS {
-                        return Err(said(error));
+                    if window.errors > MAX_ERRORS {
+                        return Err(failed(error));
                     }
                     *connection = connect(&poll, n)?;
                 }
             }
-            under_way -= 1;
+            in_flight -= 1;
             if left > 0 {
-                connections[n].ask(request.next()).map_err(said)?;
+                connections[n].send(request.next()).map_err(failed)?;
                 left -= 1;
-                under_way += 1;
+                in_flight += 1;
             }
         }
         let now = Instant::now();

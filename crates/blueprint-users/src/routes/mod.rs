@@ -8,8 +8,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use cyanotype::auth::{Admin, Authenticated, Caller};
 use cyanotype::conditional::{self, IfMatch, IfNoneMatch};
 use cyanotype::extract::{Json, Path, Query};
-use cyanotype::paging::{Created, Page, Paging};
-use cyanotype::{ClientAddress, PROBLEM, Problem, Result};
+use cyanotype::paging::{CreatedRange, Page, Paging};
+use cyanotype::{ClientAddress, PROBLEM_JSON, Problem, Result};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -48,7 +48,7 @@ pub(crate) fn register(scope: &mut ServiceConfig) {
 /// The e-mail address is stored in lower case and identifies the user at login, so only one user can have it.
 #[utoipa::path(post, path = "/users", operation_id = "register_user", request_body = Registration, responses(
     (status = 201, description = "The new user", body = User, headers(("etag" = String), ("location" = String))),
-    (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM),
+    (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM_JSON),
 ))]
 pub(crate) async fn sign_up(store: Store, pool: Data<HashPool>, Json(new): Json<Registration>) -> Result {
     let password_hash = new.password.hash(pool.turn_to_register().await?).await?;
@@ -65,23 +65,23 @@ pub(crate) async fn sign_up(store: Store, pool: Data<HashPool>, Json(new): Json<
     get,
     path = "/users",
     operation_id = "list_users",
-    params(Created, Paging),
+    params(CreatedRange, Paging),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of users", body = Page<User>, headers(("link" = String))),
-        (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM),
+        (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn list(
     _: Admin,
     store: Store,
     request: HttpRequest,
-    Query(created): Query<Created>,
+    Query(created): Query<CreatedRange>,
     Query(paging): Query<Paging>,
 ) -> Result {
     let users = store.list(&created, &paging).await?;
     let total = paging.count(store.count(&created)).await?;
-    Ok(paging.answer(&request, users, total, |user| user.id))
+    Ok(paging.respond(&request, users, total, |user| user.id))
 }
 
 /// Returns the caller.
@@ -100,7 +100,7 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn me(caller: Caller, store: Store, known: IfNoneMatch) -> Result {
     let user = store.find(caller.id).await?.ok_or_else(unknown)?;
-    Ok(known.answer(user.tag(), user))
+    Ok(known.respond(user.tag(), user))
 }
 
 /// Returns a user.
@@ -115,7 +115,7 @@ pub(crate) async fn me(caller: Caller, store: Store, known: IfNoneMatch) -> Resu
     responses(
         (status = 200, description = "The user", body = User, headers(("etag" = String))),
         (status = 304, description = "The client's copy is current"),
-        (status = 404, description = "No such user, or not the caller", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "No such user, or not the caller", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>, known: IfNoneMatch) -> Result {
@@ -123,7 +123,7 @@ pub(crate) async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>, kno
         return Err(unknown());
     }
     let user = store.find(id).await?.ok_or_else(unknown)?;
-    Ok(known.answer(user.tag(), user))
+    Ok(known.respond(user.tag(), user))
 }
 
 /// Changes the caller.
@@ -139,10 +139,10 @@ pub(crate) async fn read(caller: Caller, store: Store, Path(id): Path<Uuid>, kno
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The user, changed", body = User, headers(("etag" = String))),
-        (status = 403, description = "An admin may not change another user", body = Problem, content_type = PROBLEM),
-        (status = 404, description = "No such user, or not the caller", body = Problem, content_type = PROBLEM),
-        (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM),
-        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
+        (status = 403, description = "An admin may not change another user", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "No such user, or not the caller", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "Another user has this e-mail address", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn change(
@@ -200,9 +200,9 @@ pub(crate) async fn change(
     security(("bearer" = [])),
     responses(
         (status = 204, description = "The user has been deleted"),
-        (status = 403, description = "An admin may not delete another user", body = Problem, content_type = PROBLEM),
-        (status = 404, description = "No such user, or not the caller", body = Problem, content_type = PROBLEM),
-        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM),
+        (status = 403, description = "An admin may not delete another user", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "No such user, or not the caller", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "It has changed since it was read", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn delete(caller: Caller, store: Store, Path(id): Path<Uuid>, wanted: IfMatch) -> Result {
@@ -230,7 +230,7 @@ async fn own(caller: &Caller, store: &Store, id: Uuid) -> Result<()> {
 
 /// The version that the client wants to change, if it names one.
 async fn wanted_version(store: &Store, id: Uuid, wanted: &IfMatch) -> Result<Option<i64>> {
-    if !wanted.is_given() {
+    if !wanted.is_present() {
         return Ok(None);
     }
     let user = store.find(id).await?.ok_or_else(unknown)?;
@@ -241,7 +241,7 @@ async fn wanted_version(store: &Store, id: Uuid, wanted: &IfMatch) -> Result<Opt
 /// Why a change has found nothing: the user is gone, or another request was faster since the version was checked.
 async fn gone_or_changed(store: &Store, id: Uuid) -> Problem {
     match store.find(id).await {
-        Ok(found) => found.map_or_else(unknown, |_| conditional::changed()),
+        Ok(found) => found.map_or_else(unknown, |_| conditional::precondition_failed()),
         Err(error) => error.into(),
     }
 }

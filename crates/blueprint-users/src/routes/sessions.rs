@@ -5,7 +5,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use cyanotype::auth::Caller;
 use cyanotype::extract::{Json, Path};
-use cyanotype::{Breadcrumb, ClientAddress, PROBLEM, Problem, Result, add_breadcrumb, time};
+use cyanotype::{Breadcrumb, ClientAddress, PROBLEM_JSON, Problem, Result, add_breadcrumb, time};
 use jiff::SignedDuration;
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -24,9 +24,9 @@ const LONGEST_USER_AGENT: usize = 200;
 /// Begins a session. Its bearer token authenticates requests until the session expires, is revoked, or is ended by a logout.
 #[utoipa::path(post, path = "/users/login", operation_id = "login", request_body = Login, responses(
     (status = 200, description = "The session", body = Session),
-    (status = 401, description = "The address or the password is wrong", body = Problem, content_type = PROBLEM),
+    (status = 401, description = "The address or the password is wrong", body = Problem, content_type = PROBLEM_JSON),
     (status = 429, description = "Too many failed logins or too many requests",
-        body = Problem, content_type = PROBLEM, headers(("retry-after" = u64))),
+        body = Problem, content_type = PROBLEM_JSON, headers(("retry-after" = u64))),
 ))]
 pub(crate) async fn login(
     store: Store,
@@ -133,7 +133,7 @@ pub(crate) async fn revoke_other_sessions(caller: Caller, store: Store, request:
     security(("bearer" = [])),
     responses(
         (status = 204, description = "The session has ended"),
-        (status = 404, description = "The caller has no such session", body = Problem, content_type = PROBLEM),
+        (status = 404, description = "The caller has no such session", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn revoke_session(caller: Caller, store: Store, Path(id): Path<Uuid>) -> Result {

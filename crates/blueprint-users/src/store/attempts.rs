@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cyanotype::{DatabaseError, Executor, Transaction, Value, placeholders, time};
+use cyanotype::{DatabaseError, Executor, ToSql, Transaction, placeholders, time};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Store;
@@ -23,8 +23,8 @@ impl Store {
         }
         let sql = "SELECT blocked_until FROM login_attempts WHERE expires_at > $1 AND key IN";
         let now = time::now();
-        let keys = counters.iter().map(|counter| &counter.key as &dyn Value);
-        let values: Vec<&dyn Value> = std::iter::once(&now as &dyn Value).chain(keys).collect();
+        let keys = counters.iter().map(|counter| &counter.key as &dyn ToSql);
+        let values: Vec<&dyn ToSql> = std::iter::once(&now as &dyn ToSql).chain(keys).collect();
         let rows: Vec<(Timestamp,)> =
             self.database.query(&format!("{sql} ({})", placeholders(2, counters.len())), &values).await?;
         let latest = rows.iter().map(|(until,)| *until).max().filter(|until| *until > now);

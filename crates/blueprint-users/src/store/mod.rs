@@ -8,7 +8,7 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use cyanotype::paging::{Created, Paging};
+use cyanotype::paging::{CreatedRange, Paging};
 use cyanotype::{Database, DatabaseError, Executor, Problem, time};
 use uuid::Uuid;
 
@@ -94,14 +94,14 @@ impl Store {
         self.database.query_opt(sql, &[&id]).await
     }
 
-    pub(crate) async fn list(&self, created: &Created, paging: &Paging) -> Result<Vec<User>, DatabaseError> {
+    pub(crate) async fn list(&self, created: &CreatedRange, paging: &Paging) -> Result<Vec<User>, DatabaseError> {
         let sql = "SELECT id, email, name, role, created_at, updated_at, version FROM users
                    WHERE id < $1 AND created_at >= $2 AND created_at < $3 ORDER BY id DESC LIMIT $4";
         let (from, before) = created.range();
-        self.database.query(sql, &[&paging.before(), &from, &before, &paging.to_read()]).await
+        self.database.query(sql, &[&paging.before(), &from, &before, &paging.fetch_limit()]).await
     }
 
-    pub(crate) async fn count(&self, created: &Created) -> Result<i64, DatabaseError> {
+    pub(crate) async fn count(&self, created: &CreatedRange) -> Result<i64, DatabaseError> {
         let sql = "SELECT count(*) FROM users WHERE created_at >= $1 AND created_at < $2";
         let (from, before) = created.range();
         let (count,): (i64,) = self.database.query_one(sql, &[&from, &before]).await?;

@@ -16,7 +16,7 @@ pub struct Admin {
     /// The user's e-mail address.
     pub email: String,
     /// When the role was granted.
-    #[serde(serialize_with = "time::serialize_or_none")]
+    #[serde(serialize_with = "time::serialize_optional")]
     pub granted_at: Option<Timestamp>,
     /// Who granted it, as the command was given it.
     pub granted_by: Option<String>,

@@ -1,4 +1,4 @@
-//! The headers of responses, by their names and by the status.
+//! Response headers in the OpenAPI document, by name and by status.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use crate::middleware::rate_limit;
 
 pub(super) const REQUEST_ID_EXAMPLE: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
-/// A header in the document's components.
-struct Described {
+/// A header in the components of the document.
+struct HeaderDoc {
     name: &'static str,
     component: &'static str,
     kind: Type,
@@ -22,66 +22,66 @@ struct Described {
     example: fn() -> Value,
 }
 
-const ALL: [Described; 9] = [
-    Described {
+const ALL: [HeaderDoc; 9] = [
+    HeaderDoc {
         name: "x-request-id",
         component: "RequestId",
         kind: Type::String,
-        description: "Names the request in the service's log",
+        description: "Request id; identifies the request in the service's log",
         example: || json!(REQUEST_ID_EXAMPLE),
     },
-    Described {
+    HeaderDoc {
         name: "retry-after",
         component: "RetryAfter",
         kind: Type::Integer,
-        description: "Seconds to wait before the next try",
+        description: "Seconds to wait before retrying",
         example: || json!(12),
     },
-    Described {
+    HeaderDoc {
         name: "ratelimit-limit",
         component: "RateLimitLimit",
         kind: Type::Integer,
-        description: "Requests that the client may make at once; sent only where the service limits requests",
+        description: "Maximum number of requests in a burst; sent only when a rate limit is set",
         example: || json!(100),
     },
-    Described {
+    HeaderDoc {
         name: "ratelimit-remaining",
         component: "RateLimitRemaining",
         kind: Type::Integer,
-        description: "Requests that the client has left",
+        description: "Number of requests that the client has left",
         example: || json!(42),
     },
-    Described {
+    HeaderDoc {
         name: "ratelimit-reset",
         component: "RateLimitReset",
         kind: Type::Integer,
-        description: "Seconds until the client has all of its requests again, or after a 429 the next one",
+        description: "Seconds until the full limit is available again; on a 429, seconds until the next request is allowed",
         example: || json!(35),
     },
-    Described {
+    HeaderDoc {
         name: "etag",
         component: "ETag",
         kind: Type::String,
         description: "Identifies this version of the resource, for `if-none-match` and `if-match`",
         example: || json!("\"6f1c0d3a9be24c75\""),
     },
-    Described {
+    HeaderDoc {
         name: "link",
         component: "Link",
         kind: Type::String,
-        description: "The addresses of the first page and, if there is one, of the next (RFC 8288)",
+        description: "URLs of the first page and of the next page, if there is one (RFC 8288)",
         example: || {
             json!("</orders?after=01890a5d-ac96-774b-bcce-b302099a8057>; rel=\"next\", </orders>; rel=\"first\"")
         },
     },
-    Described {
+    HeaderDoc {
         name: "location",
         component: "Location",
         kind: Type::String,
-        description: "The address of the new resource",
+        description: "URL of the new resource",
         example: || json!("/orders/01890a5d-ac96-774b-bcce-b302099a8057"),
     },
-    Described {
+    HeaderDoc {
         name: "www-authenticate",
         component: "WwwAuthenticate",
         kind: Type::String,
@@ -100,42 +100,42 @@ pub(super) fn all() -> impl Iterator<Item = (String, RefOr<Header>)> {
     })
 }
 
-/// Adds the headers that responses have by their status, and describes those that an operation names itself.
+/// Adds the headers that depend on the status, and documents those that an operation declares.
 pub(super) fn complete(responses: &mut BTreeMap<String, RefOr<Response>>) {
     let has_tag =
         responses.values().any(|response| matches!(response, RefOr::T(it) if it.headers.contains_key("etag")));
     for (status, response) in responses {
         let RefOr::T(response) = response else { continue };
         if has_tag && status == "304" {
-            refer(response, "etag");
+            add_header(response, "etag");
         }
         add_to(status, response);
     }
 }
 
-/// Adds those of one response.
+/// Adds the headers of one response.
 pub(super) fn add_to(status: &str, response: &mut Response) {
-    refer(response, REQUEST_ID.as_str());
+    add_header(response, REQUEST_ID.as_str());
     if status.starts_with('2') || matches!(status, "304" | "429") {
-        rate_limit::HEADERS.iter().for_each(|name| refer(response, name.as_str()));
+        rate_limit::HEADERS.iter().for_each(|name| add_header(response, name.as_str()));
     }
     match status {
-        "401" => refer(response, "www-authenticate"),
-        "429" | "503" => refer(response, "retry-after"),
+        "401" => add_header(response, "www-authenticate"),
+        "429" | "503" => add_header(response, "retry-after"),
         _ => {}
     }
     for (name, header) in &mut response.headers {
-        if let Some(described) = described(name) {
+        if let Some(described) = reference_to(name) {
             *header = described;
         }
     }
 }
 
-fn refer(response: &mut Response, name: &str) {
-    response.headers.extend(described(name).map(|header| (name.to_owned(), header)));
+fn add_header(response: &mut Response, name: &str) {
+    response.headers.extend(reference_to(name).map(|header| (name.to_owned(), header)));
 }
 
-fn described(name: &str) -> Option<RefOr<Header>> {
+fn reference_to(name: &str) -> Option<RefOr<Header>> {
     let it = ALL.iter().find(|it| it.name.eq_ignore_ascii_case(name))?;
     Some(RefOr::Ref(Ref::new(format!("#/components/headers/{}", it.component))))
 }

@@ -1,4 +1,4 @@
-//! The API document: each blueprint's part, and what they have in common: problems, who is calling, what any route answers.
+//! The OpenAPI document: the parts of all blueprints, and common problems, authentication and response headers.
 
 mod common;
 mod headers;
@@ -10,20 +10,20 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{Components, InfoBuilder, OpenApi, Server};
 
-/// What the program states of its API.
-pub(crate) struct About<'a> {
+/// Metadata of the API, set by the program.
+pub(crate) struct ApiInfo<'a> {
     pub name: &'a str,
     pub version: &'a str,
-    /// Where clients reach it; where the document came from when unset.
+    /// Base URL for clients; when unset, the server that served the document.
     pub public_url: Option<&'a str>,
     pub complete: Option<&'a Complete>,
 }
 
-/// What the program changes of the document.
+/// Changes that the program makes to the document.
 pub(crate) type Complete = Box<dyn Fn(&mut OpenApi) + Send + Sync>;
 
-/// The document of these blueprints.
-pub(crate) fn document(about: &About<'_>, blueprints: impl Iterator<Item = (&'static str, OpenApi)>) -> OpenApi {
+/// Builds the document of these blueprints.
+pub(crate) fn document(about: &ApiInfo<'_>, blueprints: impl Iterator<Item = (&'static str, OpenApi)>) -> OpenApi {
     let info = InfoBuilder::new().title(about.name).version(about.version).description(Some(common::DESCRIPTION));
     let mut document = OpenApi::new(info.build(), utoipa::openapi::Paths::new());
     let server = about.public_url.map_or("/", |url| url.trim_end_matches('/'));
@@ -48,12 +48,12 @@ pub(crate) fn document(about: &About<'_>, blueprints: impl Iterator<Item = (&'st
     document
 }
 
-/// Each blueprint's part, with names that are unique among all.
+/// Each blueprint's part, with unique names.
 fn parts(blueprints: impl Iterator<Item = (&'static str, OpenApi)>) -> impl Iterator<Item = (&'static str, OpenApi)> {
     let apis: Vec<(&'static str, OpenApi)> = blueprints.collect();
     let mut parts: Vec<Value> = apis.iter().map(|(_, api)| serde_json::to_value(api).unwrap_or_default()).collect();
     parts.iter_mut().for_each(names::tidy_generics);
-    let shared = names::Shared::of(&mut parts);
+    let shared = names::DuplicateNames::find(&mut parts);
     apis.into_iter().zip(parts).map(move |((blueprint, api), mut part)| {
         shared.rename(blueprint, &mut part);
         mark_any_values(&mut part, false);
@@ -61,7 +61,7 @@ fn parts(blueprints: impl Iterator<Item = (&'static str, OpenApi)>) -> impl Iter
     })
 }
 
-/// Gives a schema of any value the type null: utoipa writes it without a type, and reads it back with null alone.
+/// Sets the type null on schemas that allow any value: utoipa writes them without a type, and parses only null as such.
 fn mark_any_values(json: &mut Value, is_schema: bool) {
     const KINDS: [&str; 5] = ["type", "$ref", "oneOf", "allOf", "anyOf"];
     const SCHEMAS: [&str; 3] = ["schema", "items", "additionalProperties"];
@@ -96,7 +96,7 @@ mod tests {
     use utoipa::{OpenApi, ToSchema};
 
     #[derive(ToSchema)]
-    #[expect(dead_code, reason = "it is described alone")]
+    #[expect(dead_code, reason = "only its schema is used")]
     struct Any {
         value: Value,
         optional: Option<Value>,
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[derive(ToSchema)]
-    #[expect(dead_code, reason = "it is described alone")]
+    #[expect(dead_code, reason = "only its schema is used")]
     struct Part {
         value: Value,
     }
@@ -117,7 +117,7 @@ mod tests {
     struct Api;
 
     #[test]
-    fn a_document_is_the_same_after_it_was_read_as_json() {
+    fn a_document_survives_a_json_round_trip() {
         let before = serde_json::to_string(&Api::openapi()).unwrap();
         let mut json = serde_json::to_value(Api::openapi()).unwrap();
         mark_any_values(&mut json, false);

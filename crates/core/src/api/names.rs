@@ -1,5 +1,5 @@
-//! Names that are unique in the whole document. Blueprints choose theirs alone: two may each have a schema `Change` or an
-//! operation `list`. Such a name gets its blueprint's before it; all others stay as their blueprints wrote them.
+//! Makes names unique in the document. Two blueprints may both have a schema `Change` or an operation `list`: such a name is
+//! prefixed with the name of its blueprint. All other names stay unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,16 +9,16 @@ use super::common;
 
 const SCHEMA: &str = "#/components/schemas/";
 
-/// The names that more than one blueprint has.
+/// Names that more than one blueprint uses.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(super) struct DuplicateNames {
     schemas: BTreeSet<String>,
     operations: BTreeSet<String>,
 }
 
-impl Shared {
-    /// Of these parts of the document, as JSON.
-    pub(super) fn of(parts: &mut [Value]) -> Self {
+impl DuplicateNames {
+    /// Finds the duplicates in these parts of the document.
+    pub(super) fn find(parts: &mut [Value]) -> Self {
         let mut schemas = Vec::new();
         let mut operations = Vec::new();
         for part in parts {
@@ -30,7 +30,7 @@ impl Shared {
         Self { schemas: repeated(schemas), operations: repeated(operations) }
     }
 
-    /// Renames what a blueprint's part shares with others.
+    /// Prefixes the duplicate names in a blueprint's part.
     pub(super) fn rename(&self, blueprint: &str, part: &mut Value) {
         if let Some(schemas) = part.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
             let renamed = std::mem::take(schemas).into_iter().map(|(name, it)| (self.schema(blueprint, &name), it));
@@ -49,24 +49,24 @@ impl Shared {
     }
 }
 
-/// Writes generic schemas as clients want to read them. Of `Page<Order>` utoipa makes `Page_Order`, with a copy of `Order`
-/// inside: here it becomes `OrderPage`, which refers to `Order`.
+/// Renames generic schemas and removes their copies. utoipa names `Page<Order>` `Page_Order` and inlines `Order`: here it
+/// becomes `OrderPage`, with a reference to `Order`.
 pub(super) fn tidy_generics(part: &mut Value) {
     let Some(schemas) = part.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else { return };
     let known: Vec<(String, Value)> = schemas.iter().map(|(name, it)| (name.clone(), it.clone())).collect();
     for (generic, schema) in schemas.iter_mut().filter(|(name, _)| name.contains('_')) {
         let arguments: Vec<&(String, Value)> = known.iter().filter(|(name, _)| has_argument(generic, name)).collect();
-        refer_to(schema, &arguments);
+        replace_with_references(schema, &arguments);
     }
     let names: BTreeMap<String, String> =
-        known.iter().filter_map(|(name, _)| Some((name.clone(), plain(name)?))).collect();
+        known.iter().filter_map(|(name, _)| Some((name.clone(), tidy_name(name)?))).collect();
     let new_name = |name: &str| names.get(name).cloned().unwrap_or_else(|| name.to_owned());
     *schemas = std::mem::take(schemas).into_iter().map(|(name, it)| (new_name(&name), it)).collect();
     replace_references(part, &new_name);
 }
 
 /// `OrderPage` for `Page_Order`.
-fn plain(name: &str) -> Option<String> {
+fn tidy_name(name: &str) -> Option<String> {
     let (generic, argument) = name.split_once('_')?;
     Some(format!("{argument}{generic}"))
 }
@@ -75,14 +75,14 @@ fn has_argument(generic: &str, name: &str) -> bool {
     generic.split('_').skip(1).any(|argument| argument == name)
 }
 
-fn refer_to(json: &mut Value, schemas: &[&(String, Value)]) {
+fn replace_with_references(json: &mut Value, schemas: &[&(String, Value)]) {
     if let Some((name, _)) = schemas.iter().find(|(_, schema)| schema == json) {
         *json = serde_json::json!({ "$ref": format!("{SCHEMA}{name}") });
         return;
     }
     match json {
-        Value::Object(members) => members.values_mut().for_each(|value| refer_to(value, schemas)),
-        Value::Array(items) => items.iter_mut().for_each(|item| refer_to(item, schemas)),
+        Value::Object(members) => members.values_mut().for_each(|value| replace_with_references(value, schemas)),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_with_references(item, schemas)),
         _ => {}
     }
 }
@@ -119,25 +119,25 @@ mod tests {
     use serde_json::json;
 
     fn part(schemas: &Value, id: &str) -> Value {
-        let answer = json!({"schema": {"$ref": "#/components/schemas/Item"}});
-        json!({"paths": {"/it": {"get": {"operationId": id, "answer": answer}}}, "components": {"schemas": schemas}})
+        let response = json!({"schema": {"$ref": "#/components/schemas/Item"}});
+        json!({"paths": {"/it": {"get": {"operationId": id, "response": response}}}, "components": {"schemas": schemas}})
     }
 
     #[test]
-    fn names_of_one_blueprint_stay_and_those_of_two_get_the_blueprints() {
+    fn duplicate_names_are_prefixed_and_others_stay() {
         let mut parts = [
             part(&json!({"Item": {}, "Note": {}, "Problem": {}}), "list"),
             part(&json!({"Item": {}, "Problem": {}}), "list"),
         ];
-        let shared = Shared::of(&mut parts);
-        shared.rename("my-notes", &mut parts[0]);
+        let duplicates = DuplicateNames::find(&mut parts);
+        duplicates.rename("my-notes", &mut parts[0]);
         let mut expected = part(&json!({"my-notes.Item": {}, "Note": {}, "Problem": {}}), "my_notes_list");
-        expected["paths"]["/it"]["get"]["answer"]["schema"]["$ref"] = "#/components/schemas/my-notes.Item".into();
+        expected["paths"]["/it"]["get"]["response"]["schema"]["$ref"] = "#/components/schemas/my-notes.Item".into();
         assert_eq!(parts[0], expected);
 
         let mut alone = [part(&json!({"Item": {}}), "list")];
-        let shared = Shared::of(&mut alone);
-        shared.rename("notes", &mut alone[0]);
+        let duplicates = DuplicateNames::find(&mut alone);
+        duplicates.rename("notes", &mut alone[0]);
         assert_eq!(alone[0], part(&json!({"Item": {}}), "list"));
     }
 

@@ -1,4 +1,4 @@
-//! Where the document is served, and Swagger UI beside it; its files are in the binary.
+//! Serves the OpenAPI document, and Swagger UI, whose files are embedded in the binary.
 
 use std::sync::Arc;
 
@@ -12,31 +12,31 @@ use utoipa_swagger_ui::Config;
 use crate::handler::problem::{Problem, Result};
 use crate::settings::ResponseLog;
 
-/// Where the service itself answers, and no blueprint can.
+/// Paths that the service reserves for itself.
 pub(crate) const PATHS: [&str; 2] = [DOCUMENT, UI];
 
 const DOCUMENT: &str = "/openapi.json";
 pub(crate) const UI: &str = "/docs";
 const UI_FILES: &str = "/docs/{file:.*}";
 
-/// The page runs the scripts that it comes with; its styles are set by them.
+/// Content security policy of Swagger UI: it runs only its own scripts, and they set inline styles.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'self'; \
                       frame-ancestors 'none'";
 
-/// How much is recorded of them: everybody has their content anyway.
+/// Logs only metadata: the content is public and the same for all clients.
 pub(crate) fn response_log() -> ResponseLogRules {
     [DOCUMENT, UI, UI_FILES]
         .into_iter()
         .fold(ResponseLogRules::default(), |rules, route| rules.route(route, ResponseLog::Metadata))
 }
 
-/// The document as it is sent.
+/// The serialized document.
 #[derive(Clone)]
 pub(crate) struct Pages(Bytes);
 
 impl Pages {
     pub(crate) fn new(document: &OpenApi) -> Self {
-        Self(Bytes::from(document.to_json().expect("a document is made of texts, numbers and maps with text keys")))
+        Self(Bytes::from(document.to_json().expect("the document has only strings, numbers and maps with string keys")))
     }
 
     pub(crate) fn mount(self, config: &mut ServiceConfig) {
@@ -56,20 +56,20 @@ async fn document(json: Bytes) -> HttpResponse {
 }
 
 async fn index(ui: Data<Arc<Config<'static>>>) -> Result {
-    answer("index.html", &ui)
+    serve_file("index.html", &ui)
 }
 
 async fn file(ui: Data<Arc<Config<'static>>>, name: web::Path<String>) -> Result {
-    answer(if name.is_empty() { "index.html" } else { &name }, &ui)
+    serve_file(if name.is_empty() { "index.html" } else { &name }, &ui)
 }
 
-fn answer(name: &str, ui: &Arc<Config<'static>>) -> Result {
+fn serve_file(name: &str, ui: &Arc<Config<'static>>) -> Result {
     let served =
         utoipa_swagger_ui::serve(name, Arc::clone(ui)).map_err(|error| Problem::internal(error.to_string()))?;
     let file = served.ok_or_else(|| Problem::not_found("file of the documentation"))?;
     let mut body = file.bytes.into_owned();
     if name == "index.html" {
-        // Its files are named as seen from below `/docs/`, wherever it was asked for itself.
+        // Its links are relative to `/docs/`, but it is also served at `/docs`.
         body =
             String::from_utf8_lossy(&body).replacen("<head>", &format!("<head><base href=\"{UI}/\">"), 1).into_bytes();
     }

@@ -1,51 +1,53 @@
-//! Why blueprints cannot be served together.
+//! Conflicts between blueprints.
 
 use crate::settings::SettingsError;
 
-/// Blueprints that cannot be served together, or not as they are set. The message is a sentence that names both sides.
+/// Blueprints that conflict with each other or with their settings. The message names both sides.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
     /// `blueprints.enabled` names a blueprint that is not compiled in.
-    #[error("blueprints.enabled names {name}; this program has {}", available.join(", "))]
+    #[error("blueprints.enabled names the unknown blueprint {name}; compiled in are {}", available.join(", "))]
     UnknownBlueprint {
         /// The unknown name.
         name: String,
-        /// The names of those that are compiled in.
+        /// The names of all blueprints that are compiled in.
         available: Vec<&'static str>,
     },
-    /// A name is not in lower case with hyphens.
-    #[error("a blueprint has the name `{name}`: it must be lower case, in words with hyphens")]
+    /// A name does not consist of lower-case letters, digits and hyphens.
+    #[error("invalid blueprint name `{name}`: use lower-case letters, digits and hyphens")]
     InvalidName {
-        /// The name.
+        /// The invalid name.
         name: &'static str,
     },
     /// A prefix is not a path such as `/orders`.
-    #[error("the blueprint {blueprint} has the prefix `{prefix}`: it must look like /{blueprint}")]
+    #[error("the blueprint {blueprint} has the invalid prefix `{prefix}`: use a path such as /{blueprint}")]
     InvalidPrefix {
         /// The blueprint that has it.
         blueprint: &'static str,
         /// The prefix.
         prefix: String,
     },
-    /// A prefix hides a page of the service itself.
-    #[error("the prefix {prefix} of the blueprint {blueprint} shadows {page}, which is the service's own")]
+    /// A prefix hides a path that the service itself serves.
+    #[error(
+        "the prefix {prefix} of the blueprint {blueprint} shadows {page}, which the service reserves: choose another prefix"
+    )]
     PrefixShadowsPage {
         /// The blueprint that has it.
         blueprint: &'static str,
         /// The prefix.
         prefix: String,
-        /// The path of the page.
+        /// The reserved path.
         page: &'static str,
     },
-    /// Two blueprints have one name.
+    /// Two blueprints have the same name.
     #[error("two blueprints have the name {name}")]
     DuplicateName {
         /// The name.
         name: &'static str,
     },
-    /// One blueprint's prefix is the beginning of another's.
-    #[error("the prefix {prefix} of the blueprint {blueprint} and {other_prefix} of {other} shadow each other")]
+    /// The prefix of one blueprint contains that of another.
+    #[error("the prefix {prefix} of the blueprint {blueprint} overlaps {other_prefix} of {other}: change one of them")]
     PrefixConflict {
         /// One of the two.
         blueprint: &'static str,
@@ -53,46 +55,49 @@ pub enum RegistryError {
         prefix: String,
         /// The other one.
         other: &'static str,
-        /// The other one's prefix.
+        /// The prefix of the other one.
         other_prefix: String,
     },
-    /// A blueprint is served here, and a setting says that it runs in another process.
-    #[error("{setting} says that {needed} runs elsewhere, but it is served here too: take one of them away")]
-    ServedHereToo {
+    /// A blueprint is served in this process, and a setting places it in another process.
+    #[error(
+        "{setting} is set, but the blueprint {dependency} also runs in this process: unset it, or remove {dependency} from \
+         blueprints.enabled"
+    )]
+    DependencyRunsHere {
         /// The setting.
         setting: String,
         /// The blueprint that is served.
-        needed: &'static str,
+        dependency: &'static str,
     },
-    /// A blueprint that another one needs is not enabled.
-    #[error("the blueprint {blueprint} needs {needed}, which blueprints.enabled leaves out: enable it{}", or_set(.setting))]
-    NeedNotEnabled {
-        /// The blueprint that needs the other one.
+    /// A blueprint depends on one that is not enabled.
+    #[error("the blueprint {blueprint} depends on {dependency}, which is not enabled: add it to blueprints.enabled{}", or_set(.setting))]
+    DependencyNotEnabled {
+        /// The dependent blueprint.
         blueprint: &'static str,
-        /// The one that it needs.
-        needed: &'static str,
-        /// The setting that would do instead.
+        /// Its dependency.
+        dependency: &'static str,
+        /// The setting that replaces the dependency, if there is one.
         setting: Option<String>,
     },
-    /// A blueprint that another one needs is not compiled in.
-    #[error("the blueprint {blueprint} needs {needed}, which this program does not have: build it in{}", or_set(.setting))]
-    NeedNotBuilt {
-        /// The blueprint that needs the other one.
+    /// A blueprint depends on one that is not compiled in.
+    #[error("the blueprint {blueprint} depends on {dependency}, which is not compiled in: add it to the program{}", or_set(.setting))]
+    DependencyNotCompiledIn {
+        /// The dependent blueprint.
         blueprint: &'static str,
-        /// The one that it needs.
-        needed: &'static str,
-        /// The setting that would do instead.
+        /// Its dependency.
+        dependency: &'static str,
+        /// The setting that replaces the dependency, if there is one.
         setting: Option<String>,
     },
-    /// Blueprints need each other.
-    #[error("these blueprints need each other: {}", cycle.join(" → "))]
+    /// Blueprints depend on each other.
+    #[error("dependency cycle between blueprints: {}", cycle.join(" → "))]
     Cycle {
-        /// The names, the first one again at the end.
+        /// The names; the last equals the first.
         cycle: Vec<&'static str>,
     },
-    /// Two blueprints provide one type.
-    #[error("the blueprints {blueprint} and {other} both provide {provided}: one must not")]
-    ProvidedTwice {
+    /// Two blueprints provide a value of the same type.
+    #[error("the blueprints {blueprint} and {other} both provide {provided}: only one may")]
+    DuplicateProvider {
         /// The first of the two.
         blueprint: &'static str,
         /// The second.
@@ -100,16 +105,14 @@ pub enum RegistryError {
         /// The type.
         provided: &'static str,
     },
-    /// A resource has two routes with one method.
-    #[error("the route {path} is there twice with one method: one hides the other")]
+    /// A resource has two routes with the same method.
+    #[error("duplicate route: {path} is registered twice with the same method")]
     DuplicateMethod {
         /// The path of the resource.
         path: String,
     },
-    /// Two resources have one path, apart from the names of its parameters.
-    #[error(
-        "the route {route} of the blueprint {blueprint} is there twice, the other time as {other}: one hides the other"
-    )]
+    /// Two resources have the same path, apart from the names of its parameters.
+    #[error("duplicate route: {route} of the blueprint {blueprint} and {other} match the same paths")]
     DuplicateRoute {
         /// Method and path of the first.
         route: String,
@@ -118,27 +121,25 @@ pub enum RegistryError {
         /// Method and path of the second.
         other: String,
     },
-    /// A response-log rule is for a route that does not exist.
+    /// A response-log rule names a route that does not exist.
     #[error(
-        "the blueprint {blueprint} has a response-log rule for `{rule}`, and no such route; `app routes` lists those it has"
+        "the blueprint {blueprint} has a response-log rule for the unknown route `{rule}`; `app routes` lists its routes"
     )]
-    ResponseLogRule {
+    UnknownResponseLogRoute {
         /// The blueprint that has the rule.
         blueprint: &'static str,
         /// The route that the rule names.
         rule: String,
     },
-    /// A rate limit is for a route that does not exist.
-    #[error(
-        "the blueprint {blueprint} has a rate limit for `{rule}`, and no such route; `app routes` lists those it has"
-    )]
-    RateLimit {
+    /// A rate limit names a route that does not exist.
+    #[error("the blueprint {blueprint} has a rate limit for the unknown route `{rule}`; `app routes` lists its routes")]
+    UnknownRateLimitRoute {
         /// The blueprint that has the limit.
         blueprint: &'static str,
         /// The route that the limit names.
         rule: String,
     },
-    /// A blueprint's settings cannot be used.
+    /// A blueprint's settings are invalid.
     #[error("{0}")]
     Settings(#[from] SettingsError),
 }

@@ -1,4 +1,4 @@
-//! What a blueprint is: a crate that registers its routes on the one app.
+//! Blueprints: crates that register their routes on one app.
 
 pub(crate) mod error;
 pub(crate) mod mounting;
@@ -20,11 +20,11 @@ use crate::limits::RateLimits;
 use crate::settings::BlueprintSettings;
 use resources::Resources;
 
-/// What a blueprint does at the start, at the stop, or when it is asked whether it is ready; the error says why not.
+/// The future that [`Blueprint::start`], [`stop`](Blueprint::stop) and [`ready`](Blueprint::ready) return; the error states
+/// the reason of a failure.
 pub type Task<'a> = LocalBoxFuture<'a, Result<(), Box<dyn Error + Send + Sync>>>;
 
-/// A part of the API with routes under a prefix of its own. What is not said here has a default, so a small blueprint is
-/// small.
+/// A part of the API, with its routes under its own prefix. All other methods have defaults.
 ///
 /// ```
 /// use actix_web::web::{self, ServiceConfig};
@@ -45,87 +45,88 @@ pub type Task<'a> = LocalBoxFuture<'a, Result<(), Box<dyn Error + Send + Sync>>>
 /// }
 /// ```
 pub trait Blueprint: Send + Sync + 'static {
-    /// Its name in records, settings and `app routes`: lower case, in words with hyphens.
+    /// Name in records, settings and `app routes`: lower-case words with hyphens.
     fn name(&self) -> &'static str;
 
-    /// The path that all its routes begin with: `/users`.
+    /// Path prefix of all its routes, such as `/users`.
     fn prefix(&self) -> &str;
 
-    /// Registers its routes, as paths below the prefix.
+    /// Registers the routes, with paths relative to the prefix.
     fn routes(&self, scope: &mut ServiceConfig);
 
-    /// Its part of the API document, with whole paths: what `utoipa`'s `#[derive(OpenApi)]` makes. Problems that any
-    /// operation can answer, `security: []` of public operations and the headers of responses are added to it. A schema or
-    /// an operation that has the name of another blueprint's gets this blueprint's name before its own.
+    /// Its part of the OpenAPI document, with complete paths, as `utoipa`'s `#[derive(OpenApi)]` generates it.
+    ///
+    /// The service adds the problem responses that every operation can return, `security: []` for public operations, and
+    /// response headers. A schema or operation whose name another blueprint also uses is prefixed with the blueprint's name.
     fn api(&self) -> OpenApi {
         OpenApi::default()
     }
 
-    /// What makes its tables and brings them up to date, see [`embed_migrations!`](crate::embed_migrations); run at every
-    /// start.
+    /// Migrations of its tables, see [`embed_migrations!`](crate::embed_migrations); pending ones run at every start.
     fn migrations(&self) -> Option<Migrations> {
         None
     }
 
-    /// What can be set below `blueprints.<its name>`; read with [`Resources::settings`].
+    /// Settings below `blueprints.<name>`; read with [`Resources::settings`].
     fn settings(&self) -> BlueprintSettings {
         BlueprintSettings::NONE
     }
 
-    /// How much is recorded of its responses, where that is not all of them with their bodies.
+    /// How much of its responses is logged; by default all of them, with their bodies.
     fn response_log(&self) -> ResponseLogRules {
         ResponseLogRules::default()
     }
 
-    /// How many requests one client may make to it and to its routes; each limit counts beside `server.rate_limit`.
+    /// Rate limits for each client on the blueprint and on its routes, in addition to `server.rate_limit`.
     fn limits(&self) -> RateLimits {
         RateLimits::none()
     }
 
-    /// The level of its crate's logger lines, where that is not `log.level`. The settings have the last word.
+    /// Minimum level of the log events of its crate, instead of `log.level`. Settings take precedence.
     fn log_level(&self) -> Option<Level> {
         None
     }
 
-    /// The other blueprints that it reaches, by what they [provide](Resources::provide).
+    /// Other blueprints that it depends on, through the values that they [provide](Resources::provide).
     fn dependencies(&self) -> Vec<Dependency> {
         Vec::new()
     }
 
-    /// Builds its state and provides what others need of it, after those that it needs itself; an error stops the start.
+    /// Builds its state and [provides](Resources::provide) values to other blueprints. Runs after the `start` of its
+    /// dependencies; an error stops the start of the service.
     fn start<'a>(&'a self, _: &'a Resources) -> Task<'a> {
         Box::pin(async { Ok(()) })
     }
 
-    /// Ends what it has begun, once no request is left and before those that it needs.
+    /// Releases what `start` acquired. Runs after the last request, before the `stop` of its dependencies.
     fn stop<'a>(&'a self, _: &'a Resources) -> Task<'a> {
         Box::pin(async { Ok(()) })
     }
 
-    /// Whether it can answer requests, beside the database, which is asked anyway. Asked for `/health/ready`; two seconds
-    /// without an answer are a no.
+    /// Whether it can serve requests; called for `/health/ready`. The service checks the database itself. A call that lasts
+    /// longer than two seconds counts as not ready.
     fn ready<'a>(&'a self, _: &'a Resources) -> Task<'a> {
         Box::pin(async { Ok(()) })
     }
 }
 
-/// Another blueprint that one cannot do without.
+/// A dependency on another blueprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dependency {
     pub(crate) blueprint: &'static str,
-    pub(crate) unless: Option<&'static str>,
+    pub(crate) setting: Option<&'static str>,
 }
 
 impl Dependency {
-    /// The blueprint of that name, in the same process.
+    /// The blueprint with this name must run in the same process.
     #[must_use]
     pub const fn on(blueprint: &'static str) -> Self {
-        Self { blueprint, unless: None }
+        Self { blueprint, setting: None }
     }
 
-    /// Unless this setting of one's own says where the other process is that has it.
+    /// Alternatively, this setting below the dependent's `blueprints.<name>` is the URL of the process that runs it.
     #[must_use]
     pub const fn or_setting(self, setting: &'static str) -> Self {
-        Self { unless: Some(setting), ..self }
+        Self { setting: Some(setting), ..self }
     }
 }

@@ -1,4 +1,4 @@
-//! Blueprints on an app.
+//! Mounts blueprints on an app.
 
 use actix_web::dev::Service;
 use actix_web::middleware::from_fn;
@@ -10,7 +10,7 @@ use crate::flags::{RequestFlags, evaluate_request_flags};
 use crate::handler::problem::{Problem, Result};
 use crate::middleware::optional_layer::OptionalLayer;
 
-/// Puts each blueprint's routes below its prefix.
+/// Mounts each blueprint's routes below its prefix.
 pub(crate) fn mount(config: &mut ServiceConfig, blueprints: &[Enabled], flags: Option<&RequestFlags>) {
     for Enabled { blueprint, .. } in blueprints {
         let name = blueprint.name();
@@ -31,7 +31,7 @@ pub(crate) fn mount(config: &mut ServiceConfig, blueprints: &[Enabled], flags: O
     }
 }
 
-/// 404
+/// 404 for a path without a route.
 pub(crate) async fn no_such_route() -> Result {
     Err(Problem::not_found("route"))
 }

@@ -1,4 +1,4 @@
-//! Which blueprints are served together, in which order, and why some cannot be.
+//! Selects the enabled blueprints, checks them for conflicts and orders them by their dependencies.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::settings::{self, BlueprintDeclaration, BlueprintValues, ResponseLog, 
 #[derive(Clone)]
 pub(crate) struct Registered {
     pub blueprint: Arc<dyn Blueprint>,
-    /// The crate that it is from, whose logger lines are its own.
+    /// Its crate, for the level of its log events.
     module: &'static str,
 }
 
@@ -40,12 +40,12 @@ pub(crate) struct Enabled {
 }
 
 impl Enabled {
-    /// How much is recorded of its responses: what it asks for, as far as its settings allow it.
+    /// How much of its responses is logged: its own rules, limited by its settings.
     pub(crate) fn response_log(&self) -> ResponseLogRules {
         self.blueprint.response_log().at_most(self.section.response_log.unwrap_or(ResponseLog::Body))
     }
 
-    /// How many requests one client may make to it, as its settings have changed that.
+    /// Its rate limits, with those of its settings applied.
     pub(crate) fn limits(&self) -> RateLimits {
         let set = &self.section.rate_limit;
         let mut limits = self.blueprint.limits();
@@ -54,13 +54,12 @@ impl Enabled {
     }
 }
 
-/// Each blueprint's part of the API document, by its name.
+/// Each blueprint's name and its part of the OpenAPI document.
 pub(crate) fn apis(blueprints: &[Enabled]) -> impl Iterator<Item = (&'static str, OpenApi)> {
     blueprints.iter().map(|enabled| (enabled.blueprint.name(), enabled.blueprint.api()))
 }
 
-/// Picks the enabled blueprints, settles their settings, and checks that they go together. Each stands behind those that it
-/// needs.
+/// Selects the enabled blueprints, resolves their settings, and checks them for conflicts. Each follows its dependencies.
 pub(crate) fn enabled(all: &[Registered], settings: &mut Settings) -> Result<Vec<Enabled>, RegistryError> {
     check_names(all)?;
     let chosen = settings.blueprints.enabled.clone();
@@ -78,14 +77,18 @@ pub(crate) fn enabled(all: &[Registered], settings: &mut Settings) -> Result<Vec
     for Registered { blueprint, module } in all.iter().filter(|it| is_chosen(it.name())) {
         let section = sections.remove(blueprint.name()).unwrap_or_default();
         if section.log_level.is_some() {
-            cyanotype_telemetry::settings::forget_rust_log(&mut settings.sections.log, &mut settings.origins, module);
+            cyanotype_telemetry::settings::remove_rust_log_level(
+                &mut settings.sections.log,
+                &mut settings.origins,
+                module,
+            );
         }
         if let Some(level) = section.log_level.or(blueprint.log_level()) {
             settings.log.levels.entry((*module).to_owned()).or_insert(level);
         }
         enabled.push(Enabled { blueprint: Arc::clone(blueprint), section });
     }
-    enabled.iter().try_for_each(|one| check_needs(one, &enabled, all))?;
+    enabled.iter().try_for_each(|one| check_dependencies(one, &enabled, all))?;
     topological_order(enabled)
 }
 
@@ -127,27 +130,29 @@ fn check_names(all: &[Registered]) -> Result<(), RegistryError> {
     Ok(())
 }
 
-/// Whether one path is the beginning of the other, parameters fitting anything.
+/// Whether one path is a prefix of the other; a parameter matches any segment.
 fn shadows(a: &str, b: &str) -> bool {
     a.split('/').zip(b.split('/')).all(|(a, b)| a == b || a.starts_with('{') || b.starts_with('{'))
 }
 
-fn check_needs(one: &Enabled, enabled: &[Enabled], all: &[Registered]) -> Result<(), RegistryError> {
+fn check_dependencies(one: &Enabled, enabled: &[Enabled], all: &[Registered]) -> Result<(), RegistryError> {
     let name = one.blueprint.name();
-    for Dependency { blueprint: needed, unless } in one.blueprint.dependencies() {
-        let is_enabled = enabled.iter().any(|other| other.blueprint.name() == needed);
-        let is_set = unless
+    for Dependency { blueprint: dependency, setting: setting_key } in one.blueprint.dependencies() {
+        let is_enabled = enabled.iter().any(|other| other.blueprint.name() == dependency);
+        let is_set = setting_key
             .is_some_and(|setting| !matches!(one.section.own.pointer(&pointer(setting)), None | Some(Value::Null)));
-        let setting = unless.map(|setting| format!("blueprints.{}.{setting}", name.replace('-', "_")));
+        let setting = setting_key.map(|setting| format!("blueprints.{}.{setting}", name.replace('-', "_")));
         match (is_enabled, is_set) {
             (true, false) | (false, true) => {}
             (true, true) => {
-                return Err(RegistryError::ServedHereToo { setting: setting.unwrap_or_default(), needed });
+                return Err(RegistryError::DependencyRunsHere { setting: setting.unwrap_or_default(), dependency });
             }
-            (false, false) if names(all).contains(&needed) => {
-                return Err(RegistryError::NeedNotEnabled { blueprint: name, needed, setting });
+            (false, false) if names(all).contains(&dependency) => {
+                return Err(RegistryError::DependencyNotEnabled { blueprint: name, dependency, setting });
             }
-            (false, false) => return Err(RegistryError::NeedNotBuilt { blueprint: name, needed, setting }),
+            (false, false) => {
+                return Err(RegistryError::DependencyNotCompiledIn { blueprint: name, dependency, setting });
+            }
         }
     }
     Ok(())
@@ -157,13 +162,13 @@ fn pointer(key: &str) -> String {
     format!("/{}", key.replace('.', "/"))
 }
 
-/// Puts each blueprint behind those that it needs, otherwise in the order that they came in.
+/// Orders blueprints so that each follows its dependencies; otherwise keeps their order.
 fn topological_order(mut waiting: Vec<Enabled>) -> Result<Vec<Enabled>, RegistryError> {
     let mut ordered: Vec<Enabled> = Vec::new();
     while !waiting.is_empty() {
         let waits = |one: &Enabled| {
-            let needed = |need: &Dependency| waiting.iter().any(|other| other.blueprint.name() == need.blueprint);
-            one.blueprint.dependencies().iter().any(needed)
+            let is_waiting = |on: &Dependency| waiting.iter().any(|other| other.blueprint.name() == on.blueprint);
+            one.blueprint.dependencies().iter().any(is_waiting)
         };
         let Some(at) = waiting.iter().position(|one| !waits(one)) else {
             return Err(RegistryError::Cycle { cycle: find_cycle(&waiting) });
@@ -173,20 +178,20 @@ fn topological_order(mut waiting: Vec<Enabled>) -> Result<Vec<Enabled>, Registry
     Ok(ordered)
 }
 
-/// One cycle among blueprints that all wait for others.
+/// One cycle among blueprints that all wait for another.
 fn find_cycle(waiting: &[Enabled]) -> Vec<&'static str> {
-    let mut way: Vec<&'static str> = Vec::new();
+    let mut path: Vec<&'static str> = Vec::new();
     let mut at = waiting.first();
     while let Some(one) = at {
         let name = one.blueprint.name();
-        if let Some(begin) = way.iter().position(|before| *before == name) {
-            return [&way[begin..], &[name]].concat();
+        if let Some(begin) = path.iter().position(|before| *before == name) {
+            return [&path[begin..], &[name]].concat();
         }
-        way.push(name);
-        let needs = one.blueprint.dependencies();
-        at = waiting.iter().find(|other| needs.iter().any(|need| need.blueprint == other.blueprint.name()));
+        path.push(name);
+        let dependencies = one.blueprint.dependencies();
+        at = waiting.iter().find(|other| dependencies.iter().any(|on| on.blueprint == other.blueprint.name()));
     }
-    way
+    path
 }
 
 #[cfg(test)]
@@ -217,54 +222,59 @@ mod tests {
     fn check(blueprints: &[Named], chosen: &str) -> Result<Vec<&'static str>, String> {
         let all: Vec<Registered> = blueprints.iter().map(|it| Registered::new(*it)).collect();
         let loader = Loader::new("/nonexistent").variables([("APP__BLUEPRINTS__ENABLED", chosen)]);
-        let mut settings = loader.load().expect("the settings are good");
+        let mut settings = loader.load().expect("valid settings");
         let enabled = enabled(&all, &mut settings).map_err(|error| error.to_string())?;
         Ok(enabled.iter().map(|one| one.blueprint.name()).collect())
     }
 
     fn refusal(blueprints: &[Named], chosen: &str) -> String {
-        check(blueprints, chosen).expect_err("they do not go together")
+        check(blueprints, chosen).expect_err("a conflict")
     }
 
     #[test]
-    fn clashes_are_refused_and_both_sides_named() {
-        let clash = refusal(&[USERS, Named("staff", "/users/staff", &[])], "");
-        assert_eq!(clash, "the prefix /users of the blueprint users and /users/staff of staff shadow each other");
+    fn conflicts_are_rejected_and_name_both_sides() {
+        let overlap = refusal(&[USERS, Named("staff", "/users/staff", &[])], "");
+        let expected = "the prefix /users of the blueprint users overlaps /users/staff of staff: change one of them";
+        assert_eq!(overlap, expected);
         let all = refusal(&[Named("any", "/{any}", &[])], "");
-        assert_eq!(all, "the prefix /{any} of the blueprint any shadows /openapi.json, which is the service's own");
+        let expected = "the prefix /{any} of the blueprint any shadows /openapi.json, which the service reserves: choose \
+                        another prefix";
+        assert_eq!(all, expected);
         assert_eq!(refusal(&[USERS, Named("users", "/people", &[])], ""), "two blueprints have the name users");
         let own = refusal(&[Named("docs", "/docs", &[])], "");
-        assert_eq!(own, "the prefix /docs of the blueprint docs shadows /docs, which is the service's own");
-        assert!(refusal(&[Named("users", "users", &[])], "").contains("it must look like /users"));
-        assert!(refusal(&[Named("Users", "/users", &[])], "").contains("it must be lower case"));
+        let expected = "the prefix /docs of the blueprint docs shadows /docs, which the service reserves: choose another \
+                        prefix";
+        assert_eq!(own, expected);
+        assert!(refusal(&[Named("users", "users", &[])], "").contains("use a path such as /users"));
+        assert!(refusal(&[Named("Users", "/users", &[])], "").contains("use lower-case letters"));
         assert!(check(&[USERS, Named("user", "/user", &[])], "").is_ok());
     }
 
     #[test]
-    fn some_of_them_may_be_enabled() {
-        assert_eq!(check(&[USERS, ORDERS], "users").expect("it needs nobody"), ["users"]);
+    fn a_subset_of_blueprints_can_be_enabled() {
+        assert_eq!(check(&[USERS, ORDERS], "users").expect("no dependencies"), ["users"]);
         let unknown = refusal(&[USERS, ORDERS], "stock");
-        assert_eq!(unknown, "blueprints.enabled names stock; this program has users, orders");
+        assert_eq!(unknown, "blueprints.enabled names the unknown blueprint stock; compiled in are users, orders");
     }
 
     #[test]
-    fn each_stands_behind_those_that_it_needs() {
-        assert_eq!(check(&[ORDERS, USERS], "").expect("they go together"), ["users", "orders"]);
+    fn each_blueprint_follows_its_dependencies() {
+        assert_eq!(check(&[ORDERS, USERS], "").expect("no conflict"), ["users", "orders"]);
         assert_eq!(
             refusal(&[USERS, ORDERS], "orders"),
-            "the blueprint orders needs users, which blueprints.enabled leaves out: enable it"
+            "the blueprint orders depends on users, which is not enabled: add it to blueprints.enabled"
         );
         assert_eq!(
             refusal(&[ORDERS], ""),
-            "the blueprint orders needs users, which this program does not have: build it in"
+            "the blueprint orders depends on users, which is not compiled in: add it to the program"
         );
     }
 
     #[test]
-    fn a_cycle_is_named_whole() {
+    fn a_dependency_cycle_is_reported_in_full() {
         let a = Named("a", "/a", &["b"]);
         let b = Named("b", "/b", &["c"]);
         let c = Named("c", "/c", &["b"]);
-        assert_eq!(refusal(&[a, b, c], ""), "these blueprints need each other: b → c → b");
+        assert_eq!(refusal(&[a, b, c], ""), "dependency cycle between blueprints: b → c → b");
     }
 }

@@ -1,4 +1,4 @@
-//! What the service has for its blueprints, and they for each other.
+//! Resources that the service gives to blueprints, and that blueprints share with each other.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
@@ -11,16 +11,17 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::RegistryError;
-use crate::database::{Database, Expiring};
+use crate::database::{Database, ExpiringTable};
 
-/// What a blueprint builds its state from, and where it leaves what its handlers, and other blueprints, ask for.
+/// The database, the settings and the values of other blueprints, from which a blueprint builds its state. Values that it
+/// [provides](Self::provide) are available to handlers and to other blueprints.
 ///
 /// ```
 /// use actix_web::web::ServiceConfig;
 /// use cyanotype::{Blueprint, Resources, Task};
 /// use std::sync::Arc;
 ///
-/// /// What this blueprint tells others.
+/// /// The interface for other blueprints.
 /// pub trait Weather: Send + Sync {
 ///     fn is_fine(&self) -> bool;
 /// }
@@ -45,7 +46,7 @@ use crate::database::{Database, Expiring};
 ///     fn routes(&self, _: &mut ServiceConfig) {}
 ///     fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
 ///         Box::pin(async move {
-///             resources.provide::<dyn Weather>(Arc::new(Always)); // handlers ask for a `Data<dyn Weather>`
+///             resources.provide::<dyn Weather>(Arc::new(Always)); // handlers take a `Data<dyn Weather>`
 ///             Ok(())
 ///         })
 ///     }
@@ -55,24 +56,24 @@ use crate::database::{Database, Expiring};
 pub struct Resources {
     blueprint: &'static str,
     settings: Value,
-    shared: Shared,
+    shared: SharedResources,
 }
 
-/// What all blueprints of a process share.
+/// State that all blueprints of a process share.
 #[derive(Clone)]
-pub(crate) struct Shared {
+pub(crate) struct SharedResources {
     database: Database,
     provided: Arc<Mutex<Provided>>,
 }
 
-/// Makes one thing that is provided known to an app's handlers.
+/// Registers one provided value on an app, for its handlers.
 pub(crate) type Mount = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
 
 #[derive(Default)]
 struct Provided {
     by_type: HashMap<TypeId, (&'static str, Box<dyn Any + Send + Sync>)>,
     mounts: Vec<Mount>,
-    expiring: Vec<Expiring>,
+    expiring: Vec<ExpiringTable>,
     conflict: Option<RegistryError>,
 }
 
@@ -83,16 +84,17 @@ impl Resources {
         &self.shared.database
     }
 
-    /// The blueprint's settings in force, as the type that [`Blueprint::settings`](crate::Blueprint::settings) names.
+    /// The blueprint's settings, as the type that [`Blueprint::settings`](crate::Blueprint::settings) declares.
     ///
     /// # Errors
-    /// When it is another type than that one, which has been checked.
+    /// If `T` is a different type and the settings cannot be deserialized into it.
     pub fn settings<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         T::deserialize(&self.settings)
     }
 
-    /// Leaves something for handlers, which ask for it as [`Data<T>`](actix_web::web::Data), and for the other blueprints:
-    /// a state of one's own, or what a trait tells others. There is one of a type in a process; a second stops the start.
+    /// Shares a value with handlers, which take it as [`Data<T>`](actix_web::web::Data), and with other blueprints, which call
+    /// [`provided`](Self::provided): a blueprint's state, or a trait object that is its interface. Each type can be provided
+    /// once in a process; a second value of the same type stops the start.
     pub fn provide<T: ?Sized + Send + Sync + 'static>(&self, it: Arc<T>) {
         let mut provided = self.shared.lock();
         let data = Data::from(Arc::clone(&it));
@@ -102,17 +104,17 @@ impl Resources {
         let before = provided.by_type.insert(TypeId::of::<T>(), (self.blueprint, Box::new(it)));
         if let Some((other, _)) = before {
             let (blueprint, other) = (other, self.blueprint);
-            provided.conflict = Some(RegistryError::ProvidedTwice { blueprint, other, provided: type_name::<T>() });
+            provided.conflict = Some(RegistryError::DuplicateProvider { blueprint, other, provided: type_name::<T>() });
         }
     }
 
-    /// Has the rows of a table deleted when their time is over.
-    pub fn expire(&self, table: Expiring) {
+    /// Registers a table whose expired rows are deleted in the background.
+    pub fn delete_expired_rows(&self, table: ExpiringTable) {
         self.shared.lock().expiring.push(table);
     }
 
-    /// What another blueprint has provided; it has started already when it is one that this one
-    /// [needs](crate::Blueprint::dependencies).
+    /// A value that another blueprint has provided. Available for each blueprint that this one
+    /// [depends on](crate::Blueprint::dependencies): their `start` runs first.
     #[must_use]
     pub fn provided<T: ?Sized + Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         let provided = self.shared.lock();
@@ -127,7 +129,7 @@ impl fmt::Debug for Resources {
     }
 }
 
-impl Shared {
+impl SharedResources {
     pub(crate) fn new(database: Database) -> Self {
         Self { database, provided: Arc::default() }
     }
@@ -136,23 +138,23 @@ impl Shared {
         &self.database
     }
 
-    /// What one blueprint sees.
+    /// The resources of one blueprint.
     pub(crate) fn of(&self, blueprint: &'static str, settings: Value) -> Resources {
         Resources { blueprint, settings, shared: self.clone() }
     }
 
-    /// Why the blueprints do not go together after all.
+    /// The first conflict between blueprints during their start.
     pub(crate) fn conflict(&self) -> Option<RegistryError> {
         self.lock().conflict.clone()
     }
 
-    /// What makes all that is provided known to an app's handlers.
+    /// Functions that register all provided values on an app.
     pub(crate) fn mounts(&self) -> Vec<Mount> {
         self.lock().mounts.clone()
     }
 
     /// The tables whose rows expire.
-    pub(crate) fn expiring(&self) -> Vec<Expiring> {
+    pub(crate) fn expiring(&self) -> Vec<ExpiringTable> {
         self.lock().expiring.clone()
     }
 

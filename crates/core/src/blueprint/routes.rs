@@ -1,10 +1,10 @@
-//! The routes that blueprints register, as actix's introspection has them.
+//! The routes that blueprints register, read through actix-web's introspection.
 
 use actix_web::App;
 use actix_web::introspection::{IntrospectionReportItem, IntrospectionTree};
 use actix_web::web::Data;
 use cyanotype_actix::response_log::Rules;
-use cyanotype_telemetry::is_for;
+use cyanotype_telemetry::rule_matches;
 use serde::Serialize;
 
 use super::error::RegistryError;
@@ -16,36 +16,36 @@ use crate::settings::{ResponseLog, Settings};
 /// One route, as `app routes` lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RouteInfo {
-    /// The HTTP method, in capitals.
+    /// HTTP method in upper case, or `*` for any method.
     pub method: String,
-    /// The path as it is registered, with its parameters in braces.
+    /// Path pattern, with parameters in braces.
     pub path: String,
-    /// The name of its blueprint.
+    /// Name of its blueprint.
     pub blueprint: &'static str,
-    /// How much is recorded of its responses.
+    /// How much of its responses is logged.
     pub response_log: ResponseLog,
 }
 
 impl RouteInfo {
-    /// Whether a rule, `GET /users/{id}` or `/users/{id}`, is for this route.
-    pub(crate) fn has_rule(&self, rule: &str) -> bool {
+    /// Whether a rule such as `GET /users/{id}` or `/users/{id}` applies to this route.
+    pub(crate) fn matches_rule(&self, rule: &str) -> bool {
         let path = rule.split_once(' ').map_or(rule, |(_, path)| path);
-        // A resource without methods of its own answers to any.
-        is_for(rule, &self.method, &self.path) || self.method == "*" && self.path == path
+        // A resource without methods accepts any.
+        rule_matches(rule, &self.method, &self.path) || self.method == "*" && self.path == path
     }
 }
 
-/// The routes of these blueprints, and how much is recorded of them.
+/// The routes of these blueprints, and their response-log rules.
 pub(crate) async fn registered(
     settings: &Settings,
     blueprints: &[Enabled],
 ) -> Result<(Vec<RouteInfo>, Rules), RegistryError> {
     let app = App::new().configure(|config| mount(config, blueprints, None));
     let app = actix_web::test::init_service(app).await;
-    // actix hands the tree to requests alone.
-    let asked = actix_web::test::TestRequest::get().uri("/").to_request();
-    let answer = actix_web::test::call_service(&app, asked).await;
-    let tree = answer.request().app_data::<Data<IntrospectionTree>>();
+    // actix-web exposes the tree only through a request.
+    let request = actix_web::test::TestRequest::get().uri("/").to_request();
+    let response = actix_web::test::call_service(&app, request).await;
+    let tree = response.request().app_data::<Data<IntrospectionTree>>();
     let items = tree.map(|tree| Vec::<IntrospectionReportItem>::from(&tree.root)).unwrap_or_default();
     let hidden = |item: &&IntrospectionReportItem| item.reachability_notes.iter().any(|note| note == HIDDEN);
     if let Some(item) = items.iter().find(hidden) {
@@ -54,21 +54,21 @@ pub(crate) async fn registered(
     }
     let of_blueprints = blueprints.iter().map(|enabled| (enabled.blueprint.name(), enabled.response_log()));
     let rules = Rules::new(of_blueprints).with_other(pages::response_log());
-    let routes = listed(items, blueprints, &rules, settings.log.response.body);
+    let routes = list(items, blueprints, &rules, settings.log.response.body);
     check_routes(&routes)?;
     check_response_log(&rules, &routes)?;
     check_limits(blueprints, &routes)?;
     Ok((routes, rules))
 }
 
-/// actix's word for a route that another one hides.
+/// actix-web's note on a route that another one shadows.
 const HIDDEN: &str = "shadowed_by_route";
 
-fn listed(
+fn list(
     items: Vec<IntrospectionReportItem>,
     blueprints: &[Enabled],
     rules: &Rules,
-    most: ResponseLog,
+    max_detail: ResponseLog,
 ) -> Vec<RouteInfo> {
     let mut routes = Vec::new();
     for item in items {
@@ -77,11 +77,11 @@ fn listed(
         };
         let mut blueprints = blueprints.iter().map(|enabled| &enabled.blueprint);
         let Some(blueprint) = blueprints.find(|blueprint| is_below(blueprint.prefix())) else { continue };
-        // A resource without methods of its own answers to any.
+        // A resource without methods accepts any.
         let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
         if item.resource_type == "resource" {
             routes.extend(methods.into_iter().map(|method| RouteInfo {
-                response_log: rules.resolve(most, Some(blueprint.name()), &method, Some(&item.full_path)),
+                response_log: rules.resolve(max_detail, Some(blueprint.name()), &method, Some(&item.full_path)),
                 method,
                 path: item.full_path.clone(),
                 blueprint: blueprint.name(),
@@ -93,10 +93,10 @@ fn listed(
     routes
 }
 
-/// Refuses a route that is there twice.
+/// Rejects duplicate routes.
 fn check_routes(routes: &[RouteInfo]) -> Result<(), RegistryError> {
     for (at, one) in routes.iter().enumerate() {
-        // The router goes by the path alone: the second resource is never asked, whatever its methods.
+        // The router matches the path alone: the second resource never receives a request, whatever its methods.
         let same = |other: &&RouteInfo| one.path != other.path && shape(&one.path) == shape(&other.path);
         if let Some(other) = routes[at + 1..].iter().find(same) {
             return Err(RegistryError::DuplicateRoute {
@@ -109,35 +109,35 @@ fn check_routes(routes: &[RouteInfo]) -> Result<(), RegistryError> {
     Ok(())
 }
 
-/// A path without the names of its parameters: what the router goes by.
+/// A path without the names of its parameters, as the router compares it.
 fn shape(path: &str) -> Vec<&str> {
     let parameter = |segment| if str::starts_with(segment, '{') && !segment.contains(':') { "{}" } else { segment };
     path.split('/').map(parameter).collect()
 }
 
-/// Refuses a response-log rule for a route that does not exist.
+/// Rejects a response-log rule for an unknown route.
 fn check_response_log(rules: &Rules, routes: &[RouteInfo]) -> Result<(), RegistryError> {
     match rules.route_rules().find(|(blueprint, rule)| !exists(rule, blueprint, routes)) {
         None => Ok(()),
-        Some((blueprint, rule)) => Err(RegistryError::ResponseLogRule { blueprint, rule: rule.to_owned() }),
+        Some((blueprint, rule)) => Err(RegistryError::UnknownResponseLogRoute { blueprint, rule: rule.to_owned() }),
     }
 }
 
-/// Refuses a rate limit for a route that does not exist.
+/// Rejects a rate limit for an unknown route.
 fn check_limits(blueprints: &[Enabled], routes: &[RouteInfo]) -> Result<(), RegistryError> {
     for enabled in blueprints {
         let blueprint = enabled.blueprint.name();
         let mut rules = enabled.limits().routes.into_iter().map(|(rule, _)| rule);
         if let Some(rule) = rules.find(|rule| !exists(rule, blueprint, routes)) {
-            return Err(RegistryError::RateLimit { blueprint, rule });
+            return Err(RegistryError::UnknownRateLimitRoute { blueprint, rule });
         }
     }
     Ok(())
 }
 
-/// Whether a blueprint has a route that a rule is for.
+/// Whether a rule applies to a route of the blueprint.
 fn exists(rule: &str, blueprint: &str, routes: &[RouteInfo]) -> bool {
-    routes.iter().any(|route| route.blueprint == blueprint && route.has_rule(rule))
+    routes.iter().any(|route| route.blueprint == blueprint && route.matches_rule(rule))
 }
 
 #[cfg(test)]
@@ -165,49 +165,49 @@ mod tests {
     }
 
     async fn routes(register: fn(&mut ServiceConfig)) -> Result<Vec<String>, String> {
-        let mut settings = Loader::new("/nonexistent").load().expect("the defaults are good");
-        let enabled = registry::enabled(&[Registered::new(Stock(register))], &mut settings).expect("there is one");
+        let mut settings = Loader::new("/nonexistent").load().expect("valid defaults");
+        let enabled = registry::enabled(&[Registered::new(Stock(register))], &mut settings).expect("one blueprint");
         let (routes, _) = registered(&settings, &enabled).await.map_err(|error| error.to_string())?;
         Ok(routes.iter().map(|route| format!("{} {}", route.method, route.path)).collect())
     }
 
-    async fn answer() -> &'static str {
+    async fn handler() -> &'static str {
         ""
     }
 
     #[actix_web::test]
-    async fn they_are_listed_with_their_methods() {
+    async fn routes_are_listed_with_their_methods() {
         let listed = routes(|scope| {
-            scope.service(web::resource("").get(answer).route(web::post().to(answer)));
-            scope.service(web::resource("/{id}").route(web::get().to(answer)).route(web::put().to(answer)));
+            scope.service(web::resource("").get(handler).route(web::post().to(handler)));
+            scope.service(web::resource("/{id}").route(web::get().to(handler)).route(web::put().to(handler)));
         });
         assert_eq!(
-            listed.await.expect("they are good"),
+            listed.await.expect("valid routes"),
             ["GET /stock", "POST /stock", "GET /stock/{id}", "PUT /stock/{id}"]
         );
     }
 
     #[actix_web::test]
-    async fn one_that_is_there_twice_is_refused() {
+    async fn a_duplicate_route_is_rejected() {
         let same = routes(|scope| {
-            scope.service(web::resource("/{id}").route(web::get().to(answer)));
-            scope.service(web::resource("/{sku}").route(web::get().to(answer)));
+            scope.service(web::resource("/{id}").route(web::get().to(handler)));
+            scope.service(web::resource("/{sku}").route(web::get().to(handler)));
         });
-        assert!(same.await.expect_err("one hides the other").contains("is there twice"));
-        let very_same = routes(|scope| {
-            scope.service(web::resource("/{id}").route(web::get().to(answer)));
-            scope.service(web::resource("/{id}").route(web::get().to(answer)));
+        assert!(same.await.expect_err("a duplicate").contains("duplicate route"));
+        let identical = routes(|scope| {
+            scope.service(web::resource("/{id}").route(web::get().to(handler)));
+            scope.service(web::resource("/{id}").route(web::get().to(handler)));
         });
-        assert!(very_same.await.expect_err("one hides the other").contains("is there twice"));
+        assert!(identical.await.expect_err("a duplicate").contains("duplicate route"));
         let in_one = routes(|scope| {
-            scope.service(web::resource("/{id}").route(web::get().to(answer)).route(web::get().to(answer)));
+            scope.service(web::resource("/{id}").route(web::get().to(handler)).route(web::get().to(handler)));
         });
-        let refusal = in_one.await.expect_err("one hides the other");
-        assert_eq!(refusal, "the route /stock/{id} is there twice with one method: one hides the other");
+        let refusal = in_one.await.expect_err("a duplicate");
+        assert_eq!(refusal, "duplicate route: /stock/{id} is registered twice with the same method");
     }
 
     #[test]
-    fn a_route_that_hides_another_is_refused() {
+    fn a_route_that_shadows_another_is_rejected() {
         let route = |method: &str, path: &str| RouteInfo {
             method: method.into(),
             path: path.into(),
@@ -216,21 +216,22 @@ mod tests {
         };
         let check = |routes: &[RouteInfo]| check_routes(routes).map_err(|error| error.to_string());
         assert_eq!(check(&[route("GET", "/stock/{id}"), route("PUT", "/stock/{id}"), route("GET", "/stock")]), Ok(()));
-        // The second is never asked, whatever its methods.
+        // The second never receives a request, whatever its methods.
         for method in ["GET", "PUT"] {
-            let refusal = check(&[route("GET", "/stock/{id}"), route(method, "/stock/{sku}")]).expect_err("is refused");
+            let refusal =
+                check(&[route("GET", "/stock/{id}"), route(method, "/stock/{sku}")]).expect_err("a duplicate");
             assert_eq!(
                 refusal,
                 format!(
-                    "the route GET /stock/{{id}} of the blueprint stock is there twice, the other time as {method} \
-                     /stock/{{sku}}: one hides the other"
+                    "duplicate route: GET /stock/{{id}} of the blueprint stock and {method} /stock/{{sku}} match the same \
+                     paths"
                 )
             );
         }
     }
 
     #[test]
-    fn a_rule_for_no_route_is_refused() {
+    fn a_rule_for_an_unknown_route_is_rejected() {
         let route = |method: &str, path: &str| RouteInfo {
             method: method.into(),
             path: path.into(),
@@ -243,7 +244,7 @@ mod tests {
         let rules = Rules::new([("reports", own)]);
         let routes = [route("GET", "/reports/{id}"), route("GET", "/reports/status")];
         assert_eq!(check_response_log(&rules, &routes), Ok(()));
-        let refusal = check_response_log(&rules, &routes[..1]).expect_err("there is no such route").to_string();
-        assert!(refusal.contains("the blueprint reports has a response-log rule for `/reports/status`"), "{refusal}");
+        let refusal = check_response_log(&rules, &routes[..1]).expect_err("an unknown route").to_string();
+        assert!(refusal.contains("has a response-log rule for the unknown route `/reports/status`"), "{refusal}");
     }
 }

@@ -1,4 +1,4 @@
-//! The blueprints of a process, from their start to their stop.
+//! Starts and stops the blueprints of a process.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -9,33 +9,33 @@ use cyanotype_telemetry::failure::sentence;
 use super::Blueprint;
 use super::error::RegistryError;
 use super::registry::Enabled;
-use super::resources::{Mount, Resources, Shared};
-use crate::database::{Database, Expiring};
+use super::resources::{Mount, Resources, SharedResources};
+use crate::database::{Database, ExpiringTable};
 
-/// How long a blueprint may think about whether it is ready.
-const READY_LIMIT: Duration = Duration::from_secs(2);
+/// Maximum duration of a blueprint's readiness check.
+const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Blueprints that have started, each behind those that it needs.
+/// Blueprints that have started; each follows its dependencies.
 #[derive(Clone)]
 pub(crate) struct StartedBlueprints {
     started: Vec<(Arc<dyn Blueprint>, Resources)>,
-    shared: Shared,
+    shared: SharedResources,
 }
 
-/// Why one of them did not start.
+/// Why the blueprints did not start.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotStarted {
-    /// Its own error, with its sources.
+pub(crate) enum BlueprintStartError {
+    /// A blueprint returned an error; `reason` includes its sources.
     #[error("the blueprint {blueprint} did not start: {reason}")]
     Failed { blueprint: &'static str, reason: String },
-    /// They do not go together.
+    /// Blueprints conflict with each other.
     #[error("{0}")]
     Conflict(RegistryError),
 }
 
 impl StartedBlueprints {
-    /// Starts them in their order. When one does not, those before it are stopped again.
-    pub(crate) async fn start(blueprints: &[Enabled], shared: Shared) -> Result<Self, NotStarted> {
+    /// Starts the blueprints in order. When one fails, stops those that have started.
+    pub(crate) async fn start(blueprints: &[Enabled], shared: SharedResources) -> Result<Self, BlueprintStartError> {
         let mut started = Self { started: Vec::new(), shared };
         for Enabled { blueprint, section } in blueprints {
             let resources = started.shared.of(blueprint.name(), section.own.clone());
@@ -45,8 +45,10 @@ impl StartedBlueprints {
                     started.started.push((Arc::clone(blueprint), resources));
                     continue;
                 }
-                (Ok(()), Some(conflict)) => NotStarted::Conflict(conflict),
-                (Err(error), _) => NotStarted::Failed { blueprint: blueprint.name(), reason: sentence(&*error) },
+                (Ok(()), Some(conflict)) => BlueprintStartError::Conflict(conflict),
+                (Err(error), _) => {
+                    BlueprintStartError::Failed { blueprint: blueprint.name(), reason: sentence(&*error) }
+                }
             };
             started.stop(Duration::from_secs(1)).await;
             return Err(problem);
@@ -59,40 +61,40 @@ impl StartedBlueprints {
     }
 
     /// The tables whose rows expire.
-    pub(crate) fn expiring(&self) -> Vec<Expiring> {
+    pub(crate) fn expiring(&self) -> Vec<ExpiringTable> {
         self.shared.expiring()
     }
 
-    /// What makes all that they provide known to an app's handlers.
+    /// Functions that register all provided values on an app.
     pub(crate) fn mounts(&self) -> Vec<Mount> {
         self.shared.mounts()
     }
 
-    /// Stops them, the last one first, in no more time than that.
+    /// Stops the blueprints in reverse order, within `limit` in total.
     pub(crate) async fn stop(&self, limit: Duration) {
         let all = async {
             for (blueprint, resources) in self.started.iter().rev() {
                 if let Err(error) = blueprint.stop(resources).await {
                     let error = &*error as &dyn Error;
-                    tracing::warn!(error, "the blueprint {} did not stop in order", blueprint.name());
+                    tracing::warn!(error, "the blueprint {} failed to stop", blueprint.name());
                 }
             }
         };
         if tokio::time::timeout(limit, all).await.is_err() {
-            tracing::warn!("the blueprints did not stop in {} ms", limit.as_millis());
+            tracing::warn!("the blueprints did not stop within {} ms", limit.as_millis());
         }
     }
 
-    /// What each says when it is asked whether it is ready.
+    /// The readiness of each blueprint, by name.
     pub(crate) async fn ready(&self) -> Vec<(&'static str, Result<(), String>)> {
-        let asked = self.started.iter().map(async |(blueprint, resources)| {
-            let answer = match tokio::time::timeout(READY_LIMIT, blueprint.ready(resources)).await {
-                Ok(answer) => answer.map_err(|error| sentence(&*error)),
-                Err(_) => Err(format!("no answer in {} s", READY_LIMIT.as_secs())),
+        let checks = self.started.iter().map(async |(blueprint, resources)| {
+            let outcome = match tokio::time::timeout(READY_TIMEOUT, blueprint.ready(resources)).await {
+                Ok(outcome) => outcome.map_err(|error| sentence(&*error)),
+                Err(_) => Err(format!("readiness check timed out after {} s", READY_TIMEOUT.as_secs())),
             };
-            (blueprint.name(), answer)
+            (blueprint.name(), outcome)
         });
-        futures_util::future::join_all(asked).await
+        futures_util::future::join_all(checks).await
     }
 }
 
@@ -105,24 +107,24 @@ mod tests {
     use actix_web::web::ServiceConfig;
     use parking_lot::Mutex;
 
-    /// What has happened, in its order.
-    type Diary = Arc<Mutex<Vec<String>>>;
+    /// Calls in their order.
+    type Calls = Arc<Mutex<Vec<String>>>;
 
-    struct Told {
+    struct FakeBlueprint {
         name: &'static str,
-        needs: &'static [&'static str],
+        dependencies: &'static [&'static str],
         fails: bool,
-        clashes: bool,
-        diary: Diary,
+        conflicts: bool,
+        calls: Calls,
     }
 
-    impl Told {
-        fn note(&self, what: &str) {
-            self.diary.lock().push(format!("{} {what}", self.name));
+    impl FakeBlueprint {
+        fn record(&self, call: &str) {
+            self.calls.lock().push(format!("{} {call}", self.name));
         }
     }
 
-    impl Blueprint for Told {
+    impl Blueprint for FakeBlueprint {
         fn name(&self) -> &'static str {
             self.name
         }
@@ -134,12 +136,12 @@ mod tests {
         }
         fn routes(&self, _: &mut ServiceConfig) {}
         fn dependencies(&self) -> Vec<Dependency> {
-            self.needs.iter().map(|name| Dependency::on(name)).collect()
+            self.dependencies.iter().map(|name| Dependency::on(name)).collect()
         }
         fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
             Box::pin(async move {
-                self.note("start");
-                if self.clashes {
+                self.record("start");
+                if self.conflicts {
                     resources.provide(Arc::new(self.name.to_owned()));
                 }
                 if self.fails { Err("the warehouse is closed".into()) } else { Ok(()) }
@@ -147,55 +149,53 @@ mod tests {
         }
         fn stop<'a>(&'a self, _: &'a Resources) -> Task<'a> {
             Box::pin(async move {
-                self.note("stop");
+                self.record("stop");
                 Ok(())
             })
         }
         fn ready<'a>(&'a self, _: &'a Resources) -> Task<'a> {
             let ready = self.name != "orders";
-            Box::pin(async move { if ready { Ok(()) } else { Err("no stock is known yet".into()) } })
+            Box::pin(async move { if ready { Ok(()) } else { Err("stock is not loaded yet".into()) } })
         }
     }
 
-    /// Orders, which needs users and comes first, and users; how they start, and what they tell.
-    async fn start(fails: bool, clashes: bool) -> (Result<StartedBlueprints, NotStarted>, Diary) {
-        let diary = Diary::default();
-        let one = |name, needs, fails| Registered::new(Told { name, needs, fails, clashes, diary: Arc::clone(&diary) });
-        let told = [one("orders", &["users"], false), one("users", &[], fails)];
+    /// Starts orders, which depends on users and is registered first, and users; returns the outcome and their calls.
+    async fn start(fails: bool, conflicts: bool) -> (Result<StartedBlueprints, BlueprintStartError>, Calls) {
+        let calls = Calls::default();
+        let one = |name, dependencies, fails| {
+            Registered::new(FakeBlueprint { name, dependencies, fails, conflicts, calls: Arc::clone(&calls) })
+        };
+        let blueprints = [one("orders", &["users"], false), one("users", &[], fails)];
         let loader = Loader::new("/nonexistent").variables([("DATABASE_URL", "sqlite::memory:")]);
-        let mut settings = loader.load().expect("good settings");
-        let enabled = enabled(&told, &mut settings).expect("they go together");
+        let mut settings = loader.load().expect("valid settings");
+        let enabled = enabled(&blueprints, &mut settings).expect("no conflict");
         let database = crate::database::tests::in_memory().await;
-        (StartedBlueprints::start(&enabled, Shared::new(database)).await, diary)
-    }
-
-    fn told(diary: &Diary) -> Vec<String> {
-        diary.lock().clone()
+        (StartedBlueprints::start(&enabled, SharedResources::new(database)).await, calls)
     }
 
     #[actix_web::test]
-    async fn each_starts_after_and_stops_before_those_that_it_needs() {
-        let (started, diary) = start(false, false).await;
-        let Ok(running) = started else { panic!("they start") };
-        let ready = [("users", Ok(())), ("orders", Err("no stock is known yet".to_owned()))];
+    async fn each_blueprint_starts_after_its_dependencies_and_stops_before() {
+        let (started, calls) = start(false, false).await;
+        let Ok(running) = started else { panic!("a successful start") };
+        let ready = [("users", Ok(())), ("orders", Err("stock is not loaded yet".to_owned()))];
         assert_eq!(running.ready().await, ready);
         running.stop(Duration::from_secs(1)).await;
-        assert_eq!(told(&diary), ["users start", "orders start", "orders stop", "users stop"]);
+        assert_eq!(*calls.lock(), ["users start", "orders start", "orders stop", "users stop"]);
     }
 
     #[actix_web::test]
-    async fn two_that_provide_one_thing_do_not_go_together() {
-        let (started, diary) = start(false, true).await;
-        let Err(NotStarted::Conflict(why)) = started else { panic!("they clash") };
-        assert_eq!(why.to_string(), "the blueprints users and orders both provide alloc::string::String: one must not");
-        assert_eq!(told(&diary), ["users start", "orders start", "users stop"]);
+    async fn two_blueprints_that_provide_the_same_type_conflict() {
+        let (started, calls) = start(false, true).await;
+        let Err(BlueprintStartError::Conflict(why)) = started else { panic!("they conflict") };
+        assert_eq!(why.to_string(), "the blueprints users and orders both provide alloc::string::String: only one may");
+        assert_eq!(*calls.lock(), ["users start", "orders start", "users stop"]);
     }
 
     #[actix_web::test]
-    async fn one_that_does_not_start_says_why() {
-        let (started, diary) = start(true, false).await;
-        let Err(why @ NotStarted::Failed { .. }) = started else { panic!("it does not start") };
+    async fn a_failed_start_reports_the_reason() {
+        let (started, calls) = start(true, false).await;
+        let Err(why @ BlueprintStartError::Failed { .. }) = started else { panic!("a failed start") };
         assert_eq!(why.to_string(), "the blueprint users did not start: the warehouse is closed");
-        assert_eq!(told(&diary), ["users start"]);
+        assert_eq!(*calls.lock(), ["users start"]);
     }
 }

@@ -1,10 +1,10 @@
-//! The check of the setting `database.url`.
+//! Validates the setting `database.url`.
 
 use super::engine::{Engine, not_a_url};
 use super::postgres::PostgresUrl;
 use super::sqlite::SqliteUrl;
 
-/// Whether the URL names a database that can be opened. What is wrong is said without repeating it: it may hold a password.
+/// Checks that the URL is well-formed. The error does not repeat the URL: it may contain a password.
 pub(crate) fn check_url(url: &str) -> Result<(), String> {
     match Engine::of(url) {
         Some(Engine::Sqlite) => SqliteUrl::parse(url).map(|_| ()).map_err(|why| format!("this URL {why}")),

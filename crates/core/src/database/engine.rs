@@ -1,9 +1,9 @@
-//! Which kind of database a URL names.
+//! The database engine, from the scheme of the URL.
 
 const ALLOWED: &str = "allowed is sqlite://PATH, such as sqlite://data/cyanotype.db, or \
                        postgres://USER:PASSWORD@HOST:PORT/DATABASE";
 
-/// The kinds that there are.
+/// The supported engines.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Engine {
     Sqlite,
@@ -20,7 +20,7 @@ impl Engine {
     }
 }
 
-/// What is wrong with a URL of none of them.
+/// The message for a URL of any other kind.
 pub(super) fn not_a_url() -> String {
-    format!("this is no URL of a database; {ALLOWED}")
+    format!("not a database URL; {ALLOWED}")
 }

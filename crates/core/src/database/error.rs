@@ -1,56 +1,56 @@
-//! What can go wrong with a database: one variant for each case that a caller treats differently.
+//! Database errors, with one variant for each case that a caller handles differently.
 
 use std::error::Error;
 
 use cyanotype_telemetry::failure::chain;
 
-/// What the database's functions return.
+/// The return type of database functions.
 pub(super) type Result<T, E = DatabaseError> = std::result::Result<T, E>;
 
-/// A statement, a transaction or the start of the service failed at the database.
+/// A statement, a transaction or opening the database failed.
 ///
-/// It turns into a [`Problem`](crate::Problem) with `?`: a 503 with `Retry-After` when the database is unavailable, which is
-/// reported once a window for each cause, else a 500.
+/// The `?` operator converts it into a [`Problem`](crate::Problem): 503 with `Retry-After` if the database is unavailable,
+/// otherwise 500. An outage is reported once for each cause and `log.flood.window_s`.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// The database cannot be reached, or takes no more work at the moment. The next attempt may succeed.
+    /// The database cannot be reached or has no capacity at the moment; a retry may succeed.
     #[error("{0}")]
     Unavailable(#[from] Outage),
-    /// A row with such a unique value exists already.
-    #[error("a unique constraint is violated: {0}")]
+    /// A row with the same unique value already exists.
+    #[error("unique constraint violated: {0}")]
     UniqueViolation(#[source] DriverError),
-    /// The database refused the statement.
-    #[error("the database refused a statement: {0}")]
+    /// The database rejected the statement.
+    #[error("statement failed: {0}")]
     Statement(#[source] DriverError),
-    /// A column is missing or holds another type of value than the code reads.
-    #[error("the column `{column}` cannot be read as {wanted}: {reason}")]
+    /// A column is missing, or its value cannot be converted to the requested type.
+    #[error("cannot read the column `{column}` as {expected}: {reason}")]
     Column {
-        /// Its name, or its position in the row.
+        /// Name of the column, or its position in the row.
         column: String,
         /// The Rust type that was requested.
-        wanted: &'static str,
-        /// What the driver says.
+        expected: &'static str,
+        /// Error of the conversion.
         reason: String,
     },
     /// `query_one` found no row.
     #[error("the statement returned no row")]
     NoRow,
     /// `BEGIN`, `COMMIT`, `ROLLBACK` or `SAVEPOINT` was sent as a statement.
-    #[error("a transaction is begun with `Database::transaction`, never by a statement: {0}")]
-    ByStatement(String),
-    /// A statement of the transaction failed before, so its writes cannot be committed.
-    #[error("a statement of this transaction failed before; only a rollback is possible")]
+    #[error("{0} is not allowed as a statement: use `Database::transaction`")]
+    TransactionControl(String),
+    /// An earlier statement of the transaction failed, so it can only be rolled back.
+    #[error("an earlier statement of this transaction failed; it can only be rolled back")]
     TransactionFailed,
-    /// The service cannot start on this database; one sentence says why and what to do.
+    /// The database could not be opened; the message states the reason and the remedy.
     #[error("{0}")]
     Start(String),
-    /// A newer version of the program has changed the schema; one sentence says which, and what to do.
+    /// A newer version of the program has migrated the schema; the message names it and the remedy.
     #[error("{0}")]
     SchemaTooNew(String),
 }
 
 impl DatabaseError {
-    /// Whether the statement failed because another row has such a unique value.
+    /// Whether the statement violated a unique constraint.
     #[must_use]
     pub const fn is_unique_violation(&self) -> bool {
         matches!(self, Self::UniqueViolation(_))
@@ -60,8 +60,8 @@ impl DatabaseError {
         matches!(self, Self::Unavailable(outage) if outage.cause == OutageCause::ConnectionLost)
     }
 
-    pub(super) fn outage(place: &str, cause: OutageCause, source: Option<DriverError>) -> Self {
-        Self::Unavailable(Outage { place: place.to_owned(), cause, source: source.map(std::sync::Arc::new) })
+    pub(super) fn outage(address: &str, cause: OutageCause, source: Option<DriverError>) -> Self {
+        Self::Unavailable(Outage { address: address.to_owned(), cause, source: source.map(std::sync::Arc::new) })
     }
 }
 
@@ -83,61 +83,61 @@ pub(crate) enum OutageCause {
 }
 
 impl OutageCause {
-    /// The rest of a sentence that begins with the database, in words that an operator can act on.
+    /// The predicate of a sentence whose subject is the database, with a remedy for the operator.
     pub(super) const fn explanation(self) -> &'static str {
         match self {
-            Self::Refused => "refuses connections: does the server run, and are host and port right?",
-            Self::Unreachable => "cannot be reached: is its host right?",
-            Self::Tls => "cannot be reached over TLS: see sslmode and sslrootcert in its URL",
-            Self::Authentication => "does not let this user in: are user and password right?",
-            Self::MissingDatabase => "does not exist: make it with CREATE DATABASE",
+            Self::Refused => "refuses connections: check that the server is running, and check host and port",
+            Self::Unreachable => "is unreachable: check the host",
+            Self::Tls => "is unreachable over TLS: check sslmode and sslrootcert in the URL",
+            Self::Authentication => "rejected the login: check user and password",
+            Self::MissingDatabase => "does not exist: create it with CREATE DATABASE",
             Self::TooManyConnections => {
-                "has no connection left: lower database.max_connections, or raise the server's max_connections"
+                "has no free connection slots: lower database.max_connections, or raise max_connections of the server"
             }
             Self::NoAnswer => {
-                "does not answer: connecting or a statement timed out (database.acquire_timeout_s, database.statement_timeout_s)"
+                "does not respond: connecting or a statement timed out (database.acquire_timeout_s, database.statement_timeout_s)"
             }
-            Self::ConnectionLost => "closed the connection while a statement ran",
-            Self::StartingOrStopping => "is starting up or shutting down: wait until it is ready",
-            Self::ReadOnly => "is read-only: is it a standby, and not the primary?",
+            Self::ConnectionLost => "closed the connection during a statement",
+            Self::StartingOrStopping => "is starting up or shutting down",
+            Self::ReadOnly => "is read-only: check that it is the primary, not a standby",
             Self::PoolExhausted => {
-                "had no free connection in time: all are in use (database.max_connections, database.acquire_timeout_s)"
+                "had no free connection within the timeout: all are in use (database.max_connections, database.acquire_timeout_s)"
             }
-            Self::Locked => "is locked by another process: stop that one, or wait until it is done",
+            Self::Locked => "is locked by another process: stop it, or wait until it has finished",
         }
     }
 }
 
-/// The database is unavailable; its text names the database and the cause, and is the same for each failure of that cause.
+/// An outage of the database. The message names the database and the cause; it is the same for all failures of one cause.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("the database {place} {}", cause.explanation())]
+#[error("the database {address} {}", cause.explanation())]
 pub struct Outage {
-    place: String,
+    address: String,
     pub(super) cause: OutageCause,
     source: Option<std::sync::Arc<DriverError>>,
 }
 
-/// What the driver says.
+/// An error of the database driver.
 #[derive(Debug, thiserror::Error)]
 pub enum DriverError {
-    /// SQLite's.
+    /// SQLite.
     #[error("{0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// PostgreSQL's: the server's own words where there are any.
+    /// PostgreSQL; the message is that of the server, if there is one.
     #[error("{}", postgres_message(.0))]
     Postgres(#[from] tokio_postgres::Error),
 }
 
-/// tokio-postgres shows `db error` and leaves the server's words to the source.
+/// tokio-postgres displays only `db error`; the message of the server is in its source.
 fn postgres_message(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), error.source()) {
-        (Some(said), _) => said.message().to_owned(),
+        (Some(server), _) => server.message().to_owned(),
         (None, Some(source)) => format!("{error}: {source}"),
         (None, None) => error.to_string(),
     }
 }
 
-/// The outage behind an error, wherever it stands in its chain.
+/// The outage in the chain of an error, if there is one.
 pub(crate) fn outage_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Outage> {
     chain(error).find_map(|link| match link.downcast_ref::<DatabaseError>() {
         Some(DatabaseError::Unavailable(outage)) => Some(outage),

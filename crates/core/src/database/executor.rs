@@ -1,14 +1,13 @@
-//! How statements are sent, in a transaction or outside.
+//! Runs statements, inside and outside transactions.
 
 use super::error::{DatabaseError, Result};
 use super::row::FromRow;
-use super::value::Value;
+use super::value::ToSql;
 
-/// What runs statements: `&Database`, each statement by itself, or `&mut Transaction`, all of them or none.
+/// Runs SQL statements: each on its own with `&Database`, or all in one transaction with `&mut Transaction`.
 ///
-/// On PostgreSQL a statement of `&Database` that begins with `SELECT` is sent again when its connection turns out to be closed.
-///
-/// A function of a store that takes `impl Executor` serves both. Parameters are `$1`, `$2` …, on both databases.
+/// A function that takes `impl Executor` works with both. Parameters are `$1`, `$2` …, on both databases. On PostgreSQL, a
+/// statement of `&Database` that begins with `SELECT` is retried if its connection was closed.
 ///
 /// ```
 /// use cyanotype::{DatabaseError, Executor};
@@ -19,49 +18,49 @@ use super::value::Value;
 ///     Ok(row.map(|(title,)| title))
 /// }
 /// ```
-#[expect(async_fn_in_trait, reason = "handlers stay on their thread, so none needs Send")]
+#[expect(async_fn_in_trait, reason = "handlers stay on their thread, so futures need not be Send")]
 pub trait Executor: Sized {
-    /// Runs a statement and reads all its rows.
+    /// Runs a statement and returns all rows.
     ///
     /// # Errors
-    /// When the database is unavailable, refuses the statement, or a row cannot be read.
-    async fn query<T: FromRow>(self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>>;
+    /// If the database is unavailable or rejects the statement, or if a row cannot be converted.
+    async fn query<T: FromRow>(self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>>;
 
-    /// Runs a statement; gives the number of rows that it has changed.
+    /// Runs a statement and returns the number of affected rows.
     ///
     /// # Errors
-    /// When the database is unavailable or refuses the statement.
-    async fn execute(self, sql: &str, values: &[&dyn Value]) -> Result<u64>;
+    /// If the database is unavailable or rejects the statement.
+    async fn execute(self, sql: &str, values: &[&dyn ToSql]) -> Result<u64>;
 
-    /// The first row, if there is one.
+    /// Runs a statement and returns the first row, if there is one.
     ///
     /// # Errors
-    /// As [`query`](Self::query).
-    async fn query_opt<T: FromRow>(self, sql: &str, values: &[&dyn Value]) -> Result<Option<T>> {
+    /// As for [`query`](Self::query).
+    async fn query_opt<T: FromRow>(self, sql: &str, values: &[&dyn ToSql]) -> Result<Option<T>> {
         Ok(self.query(sql, values).await?.into_iter().next())
     }
 
-    /// The first row.
+    /// Runs a statement and returns the first row.
     ///
     /// # Errors
-    /// As [`query`](Self::query), and when there is none.
-    async fn query_one<T: FromRow>(self, sql: &str, values: &[&dyn Value]) -> Result<T> {
+    /// As for [`query`](Self::query), and if there is no row.
+    async fn query_one<T: FromRow>(self, sql: &str, values: &[&dyn ToSql]) -> Result<T> {
         self.query_opt(sql, values).await?.ok_or(DatabaseError::NoRow)
     }
 }
 
-/// Refuses what begins or ends a transaction: a statement that did would leave its connection in one.
+/// Rejects statements that begin or end a transaction: they would leave the connection inside one.
 pub(super) fn check(sql: &str) -> Result<()> {
     const CONTROL: [&str; 8] = ["begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"];
     let sql = sql.trim_start();
     let word = &sql[..sql.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(sql.len())];
     if CONTROL.iter().any(|control| control.eq_ignore_ascii_case(word)) {
-        return Err(DatabaseError::ByStatement(word.to_owned()));
+        return Err(DatabaseError::TransactionControl(word.to_owned()));
     }
     Ok(())
 }
 
-/// Numbered placeholders for a list of values, beginning with `$first`.
+/// Numbered placeholders for `count` values, starting at `$first`.
 ///
 /// ```
 /// assert_eq!(cyanotype::placeholders(2, 3), "$2, $3, $4");
@@ -76,10 +75,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_neither_begins_nor_ends_a_transaction() {
+    fn transaction_control_statements_are_rejected() {
         for sql in ["BEGIN", " begin immediate", "COMMIT;", "rollback to a", "SAVEPOINT a", "start transaction", "end"]
         {
-            assert!(matches!(check(sql), Err(DatabaseError::ByStatement(_))), "{sql}");
+            assert!(matches!(check(sql), Err(DatabaseError::TransactionControl(_))), "{sql}");
         }
         for sql in ["SELECT 1", "INSERT INTO begins VALUES (1)", "beginning", "", "-- begin\nSELECT 1"] {
             assert!(check(sql).is_ok(), "{sql}");

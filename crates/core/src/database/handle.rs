@@ -1,4 +1,4 @@
-//! The handle on the database that everything else is given.
+//! The handle to the database.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,12 +16,12 @@ use super::options::Options;
 use super::postgres::{self, Postgres};
 use super::row::FromRow;
 use super::sqlite::Sqlite;
-use super::value::Value;
+use super::value::ToSql;
 
-/// A readiness check must return soon.
+/// Maximum duration of a readiness check.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The connections to the database; a handler asks for it as an argument.
+/// A handle to the database and its connections, cheap to clone. Handlers take it as an argument.
 #[derive(Clone)]
 pub struct Database {
     pub(super) connections: Arc<Connections>,
@@ -34,11 +34,11 @@ pub(super) enum Connections {
 }
 
 impl Database {
-    /// Opens the database and brings each blueprint's tables up to date. SQLite's is created when it is missing.
+    /// Opens the database and runs pending migrations. A missing SQLite database is created.
     ///
     /// # Errors
-    /// When it cannot be reached, does not let this user in, is locked, cannot be written or created, is no database, a
-    /// newer version has changed its schema, or a migration fails.
+    /// If the database is unreachable, rejects the login, is locked, read-only or not a database, if its schema is too new, or
+    /// if a migration fails.
     pub(crate) async fn open(
         options: &Options,
         migrations: impl IntoIterator<Item = (&'static str, Migrations)>,
@@ -54,7 +54,7 @@ impl Database {
         Ok(Self { connections: Arc::new(connections), open_transactions: OpenTransactions::default() })
     }
 
-    /// What kind of database it is, for the start record: `sqlite` or `postgres`.
+    /// The engine, as in the start record: `sqlite` or `postgres`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match &*self.connections {
@@ -63,7 +63,7 @@ impl Database {
         }
     }
 
-    /// SQLite's file; `None` for one in memory and for PostgreSQL.
+    /// The file of a SQLite database; `None` in memory and for PostgreSQL.
     pub(crate) fn file(&self) -> Option<PathBuf> {
         match &*self.connections {
             Connections::Sqlite(sqlite) => sqlite.file(),
@@ -71,80 +71,80 @@ impl Database {
         }
     }
 
-    /// Whether it answers, within two seconds.
+    /// Checks that the database responds within two seconds.
     ///
     /// # Errors
-    /// When it does not.
+    /// If it does not.
     pub async fn ping(&self) -> Result<()> {
-        let answer = async {
+        let ping = async {
             match &*self.connections {
                 Connections::Sqlite(sqlite) => sqlite.ping().await,
                 Connections::Postgres(postgres) => postgres.ping().await,
             }
         };
-        tokio::time::timeout(PING_TIMEOUT, answer).await.unwrap_or_else(|_| Err(self.silent()))
+        tokio::time::timeout(PING_TIMEOUT, ping).await.unwrap_or_else(|_| Err(self.timed_out()))
     }
 
-    /// Waits until no transaction is open, at most until the deadline.
+    /// Waits until no transaction is open, or until the deadline.
     pub(crate) async fn wait_for_transactions(&self, deadline: Instant) {
         self.open_transactions.wait(deadline).await;
     }
 
-    /// How many transactions the stop has cut off, or is about to.
+    /// Number of transactions that are open or were aborted.
     pub(crate) fn unfinished_transactions(&self) -> u64 {
         self.open_transactions.unfinished()
     }
 
-    /// Makes the calling thread one that serves requests: it has connections of its own.
+    /// Marks the calling thread as a worker, which has its own connections.
     pub(crate) fn begin_worker(&self) {
         if let Connections::Postgres(_) = &*self.connections {
             postgres::begin_worker();
         }
     }
 
-    /// The same database for one task: on PostgreSQL by a connection of its own, outside of the pool, which is made when it is
-    /// needed and listens on this channel; the second one is called at each notification.
+    /// A handle for one task. On PostgreSQL it has a dedicated connection outside the pool, opened on demand, that listens on
+    /// `channel`; the returned `Notify` is notified for each notification.
     ///
     /// # Errors
-    /// When the connection cannot be set up.
-    pub(crate) fn apart(&self, channel: &'static str) -> Result<(Self, Arc<Notify>)> {
+    /// If the connection cannot be configured.
+    pub(crate) fn dedicated(&self, channel: &'static str) -> Result<(Self, Arc<Notify>)> {
         let notified = Arc::new(Notify::new());
-        let apart = match &*self.connections {
+        let dedicated = match &*self.connections {
             Connections::Sqlite(_) => self.clone(),
             Connections::Postgres(postgres) => {
-                let connections = Connections::Postgres(postgres.listening(channel, Arc::clone(&notified))?);
+                let connections = Connections::Postgres(postgres.dedicated_listener(channel, Arc::clone(&notified))?);
                 Self { connections: Arc::new(connections), open_transactions: OpenTransactions::default() }
             }
         };
-        Ok((apart, notified))
+        Ok((dedicated, notified))
     }
 
     pub(crate) fn close(&self) {
         match &*self.connections {
-            // Each write is in the file, and the last connection that closes folds the log into it.
+            // Every write is in the WAL, and the last connection that closes checkpoints it.
             Connections::Sqlite(_) => {}
             Connections::Postgres(postgres) => postgres.close(),
         }
     }
 
-    fn place(&self) -> &str {
+    fn address(&self) -> &str {
         match &*self.connections {
             Connections::Sqlite(sqlite) => sqlite.url(),
-            Connections::Postgres(postgres) => postgres.place(),
+            Connections::Postgres(postgres) => postgres.address(),
         }
     }
 
-    pub(super) fn silent(&self) -> DatabaseError {
-        DatabaseError::outage(self.place(), error::OutageCause::NoAnswer, None)
+    pub(super) fn timed_out(&self) -> DatabaseError {
+        DatabaseError::outage(self.address(), error::OutageCause::NoAnswer, None)
     }
 
     pub(crate) fn stopping(&self) -> DatabaseError {
-        DatabaseError::outage(self.place(), error::OutageCause::StartingOrStopping, None)
+        DatabaseError::outage(self.address(), error::OutageCause::StartingOrStopping, None)
     }
 }
 
 impl Executor for &Database {
-    async fn query<T: FromRow>(self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    async fn query<T: FromRow>(self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
         check(sql)?;
         match &*self.connections {
             Connections::Sqlite(sqlite) => sqlite.query(sql, values).await,
@@ -152,7 +152,7 @@ impl Executor for &Database {
         }
     }
 
-    async fn execute(self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    async fn execute(self, sql: &str, values: &[&dyn ToSql]) -> Result<u64> {
         check(sql)?;
         match &*self.connections {
             Connections::Sqlite(sqlite) => sqlite.execute(sql, values).await,

@@ -1,8 +1,8 @@
-//! Migrations: a directory of SQL files for each database, run at the start by refinery, one process after the other.
+//! Migrations: a directory of SQL files for each engine, which refinery runs at the start, in one process at a time.
 //!
-//! Each blueprint has a history of its own, in `_schema_<blueprint>`. Who changed a schema last stands in `schema_writers`, so
-//! that an older program can say what it met. Databases of version 0.1 have their history in `_migrations_<blueprint>`: it is
-//! taken over, and that table goes.
+//! Each blueprint has its own history, in `_schema_<blueprint>`. `schema_writers` records the program that last changed a
+//! schema, for the error message of an older program. Version 0.1 stored the history in `_migrations_<blueprint>`: it is
+//! converted, and that table is dropped.
 
 use refinery::error::Kind;
 use refinery::{Migration, Runner, Target};
@@ -10,10 +10,10 @@ use rusqlite::Connection;
 
 use super::error::DatabaseError;
 
-/// What brings a blueprint's tables up to date, on both databases.
+/// The migrations of a blueprint's tables, for both engines.
 ///
-/// [`embed_migrations!`](crate::embed_migrations) makes it of the files in `migrations/sqlite` and `migrations/postgres`,
-/// named `V1__what_it_does.sql`, `V2__…`.
+/// [`embed_migrations!`](crate::embed_migrations) embeds them from the files in `migrations/sqlite` and
+/// `migrations/postgres`, named `V1__description.sql`, `V2__…`.
 #[derive(Debug, Clone)]
 pub struct Migrations {
     sqlite: Vec<Migration>,
@@ -28,8 +28,8 @@ impl Migrations {
     }
 }
 
-/// Embeds the files in `migrations/sqlite` and `migrations/postgres` of the crate that calls it, as a function `migrations()`
-/// that gives [`Migrations`](crate::Migrations). The crate depends on `refinery`.
+/// Embeds the files in `migrations/sqlite` and `migrations/postgres` of the calling crate, and defines a function
+/// `migrations()` that returns [`Migrations`](crate::Migrations). The crate must depend on `refinery`.
 #[macro_export]
 macro_rules! embed_migrations {
     () => {
@@ -51,7 +51,7 @@ macro_rules! embed_migrations {
     };
 }
 
-/// The core's own tables.
+/// Migrations of the framework's tables.
 pub(super) mod core {
     mod sqlite {
         refinery::embed_migrations!("migrations/sqlite");
@@ -65,7 +65,7 @@ pub(super) mod core {
     }
 }
 
-/// A blueprint's migrations; the core's own are those of `cyanotype`.
+/// A blueprint's name and migrations; the framework's name is `cyanotype`.
 pub(super) type NamedMigrations = (String, Migrations);
 
 /// The name and version of the program that opens the database.
@@ -80,22 +80,22 @@ const CREATE_WRITERS: &str = "CREATE TABLE IF NOT EXISTS schema_writers (
     version BIGINT NOT NULL,
     program TEXT NOT NULL
 )";
-const NOTE_WRITER: &str = "INSERT INTO schema_writers (blueprint, version, program) VALUES ($1, $2, $3)
+const RECORD_WRITER: &str = "INSERT INTO schema_writers (blueprint, version, program) VALUES ($1, $2, $3)
     ON CONFLICT (blueprint) DO UPDATE SET version = excluded.version, program = excluded.program";
 const FIND_WRITER: &str = "SELECT program FROM schema_writers WHERE blueprint = $1";
 
-/// The tables of one blueprint's history.
-struct Names {
-    /// Ours.
+/// The tables with the history of one blueprint.
+struct HistoryTables {
+    /// The current table.
     history: String,
-    /// That of version 0.1.
-    former: String,
+    /// The table of version 0.1.
+    legacy: String,
 }
 
-impl Names {
-    fn of(blueprint: &str) -> Self {
+impl HistoryTables {
+    fn new(blueprint: &str) -> Self {
         let name = blueprint.replace('-', "_");
-        Self { history: format!("_schema_{name}"), former: format!("_migrations_{name}") }
+        Self { history: format!("_schema_{name}"), legacy: format!("_migrations_{name}") }
     }
 
     fn runner(&self, migrations: &[Migration]) -> Runner {
@@ -104,9 +104,9 @@ impl Names {
         runner
     }
 
-    /// How many of the migrations version 0.1 has run.
-    fn former_version(&self) -> String {
-        format!("SELECT max(version) FROM {} WHERE success", self.former)
+    /// A query for the last migration that version 0.1 ran.
+    fn legacy_version(&self) -> String {
+        format!("SELECT max(version) FROM {} WHERE success", self.legacy)
     }
 }
 
@@ -114,7 +114,7 @@ fn newest(runner: &Runner) -> i64 {
     runner.get_migrations().iter().map(|it| i64::from(it.version())).max().unwrap_or_default()
 }
 
-/// Brings a SQLite database up to date; the caller holds the lock that keeps other processes away.
+/// Migrates a SQLite database; the caller holds the lock that excludes other processes.
 pub(super) fn run_on_sqlite(
     connection: &mut Connection,
     migrations: Vec<NamedMigrations>,
@@ -122,26 +122,26 @@ pub(super) fn run_on_sqlite(
 ) -> Result<(), DatabaseError> {
     let plain = |error: rusqlite::Error| DatabaseError::Start(format!("the migrations: {error}"));
     connection.execute_batch(CREATE_WRITERS).map_err(plain)?;
-    // A table that is built anew is dropped for a moment, which deletes the rows that refer to it otherwise.
+    // A migration that rebuilds a table drops it temporarily; with foreign keys enabled that would delete referring rows.
     connection.execute_batch("PRAGMA foreign_keys = OFF").map_err(plain)?;
     for (blueprint, migrations) in migrations {
-        let names = Names::of(&blueprint);
-        let runner = names.runner(&migrations.sqlite);
-        let failed = |error: refinery::Error, writer| failure(&blueprint, program, &runner, &error, writer);
-        let has_former = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
-        let has_former =
-            connection.query_row(has_former, [&names.former], |row| row.get::<_, i64>(0)).map_err(plain)?;
-        if has_former > 0 {
+        let tables = HistoryTables::new(&blueprint);
+        let runner = tables.runner(&migrations.sqlite);
+        let failed = |error: refinery::Error, writer| migration_error(&blueprint, program, &runner, &error, writer);
+        let has_legacy = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
+        let has_legacy =
+            connection.query_row(has_legacy, [&tables.legacy], |row| row.get::<_, i64>(0)).map_err(plain)?;
+        if has_legacy > 0 {
             let version: Option<i64> =
-                connection.query_row(&names.former_version(), [], |row| row.get(0)).map_err(plain)?;
-            if let Some(target) = fake(version) {
-                names
+                connection.query_row(&tables.legacy_version(), [], |row| row.get(0)).map_err(plain)?;
+            if let Some(target) = fake_target(version) {
+                tables
                     .runner(&migrations.sqlite)
                     .set_target(target)
                     .run(connection)
                     .map_err(|error| failed(error, None))?;
             }
-            connection.execute_batch(&format!("DROP TABLE {}", names.former)).map_err(plain)?;
+            connection.execute_batch(&format!("DROP TABLE {}", tables.legacy)).map_err(plain)?;
         }
         let applied = match runner.run(connection) {
             Ok(report) => !report.applied_migrations().is_empty(),
@@ -152,17 +152,19 @@ pub(super) fn run_on_sqlite(
         };
         if applied {
             let values = (&blueprint, newest(&runner), written_by(program));
-            connection.execute(NOTE_WRITER, values).map_err(plain)?;
+            connection.execute(RECORD_WRITER, values).map_err(plain)?;
         }
     }
     let broken = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get::<_, i64>(0));
     if broken.map_err(plain)? > 0 {
-        return Err(DatabaseError::Start("the migrations left rows that refer to nothing (foreign_key_check)".into()));
+        return Err(DatabaseError::Start(
+            "the migrations left dangling foreign keys (PRAGMA foreign_key_check)".into(),
+        ));
     }
     connection.execute_batch("PRAGMA foreign_keys = ON").map_err(plain)
 }
 
-/// Brings a PostgreSQL database up to date; this connection holds the lock that keeps other processes away.
+/// Migrates a PostgreSQL database; the connection holds the lock that excludes other processes.
 pub(super) async fn run_on_postgres(
     client: &mut tokio_postgres::Client,
     migrations: Vec<NamedMigrations>,
@@ -170,49 +172,50 @@ pub(super) async fn run_on_postgres(
 ) -> Result<(), MigrationFailure> {
     client.batch_execute(CREATE_WRITERS).await?;
     for (blueprint, migrations) in migrations {
-        let names = Names::of(&blueprint);
-        let runner = names.runner(&migrations.postgres);
-        let failed = |error: refinery::Error, writer| MigrationFailure::of(&blueprint, program, &runner, error, writer);
-        let has_former = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&names.former]).await?;
-        if has_former.get(0) {
-            let version: Option<i64> = client.query_one(&names.former_version(), &[]).await?.get(0);
-            if let Some(target) = fake(version) {
-                names
+        let tables = HistoryTables::new(&blueprint);
+        let runner = tables.runner(&migrations.postgres);
+        let failed =
+            |error: refinery::Error, writer| MigrationFailure::new(&blueprint, program, &runner, error, writer);
+        let has_legacy = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&tables.legacy]).await?;
+        if has_legacy.get(0) {
+            let version: Option<i64> = client.query_one(&tables.legacy_version(), &[]).await?.get(0);
+            if let Some(target) = fake_target(version) {
+                tables
                     .runner(&migrations.postgres)
                     .set_target(target)
                     .run_async(client)
                     .await
                     .map_err(|error| failed(error, None))?;
             }
-            client.batch_execute(&format!("DROP TABLE {}", names.former)).await?;
+            client.batch_execute(&format!("DROP TABLE {}", tables.legacy)).await?;
         }
         let applied = match runner.run_async(client).await {
             Ok(report) => !report.applied_migrations().is_empty(),
             Err(error) => {
-                // Where the connection is lost as well, the error of the migration is the one that counts.
+                // If the connection is lost as well, the error of the migration is reported.
                 let writer = client.query_opt(FIND_WRITER, &[&blueprint]).await.ok().flatten();
                 return Err(failed(error, writer.map(|row| row.get(0))));
             }
         };
         if applied {
-            client.execute(NOTE_WRITER, &[&blueprint, &newest(&runner), &written_by(program)]).await?;
+            client.execute(RECORD_WRITER, &[&blueprint, &newest(&runner), &written_by(program)]).await?;
         }
     }
     Ok(())
 }
 
-/// Why the migrations did not run: what the server refused, which the caller explains, or a sentence.
+/// Why the migrations failed: an error of the server, which the caller explains, or an error with a complete message.
 pub(super) enum MigrationFailure {
     Server { what: String, error: Box<dyn std::error::Error + Send + Sync> },
-    Said(DatabaseError),
+    Explained(DatabaseError),
 }
 
 impl MigrationFailure {
-    fn of(blueprint: &str, program: Program, runner: &Runner, error: refinery::Error, writer: Option<String>) -> Self {
+    fn new(blueprint: &str, program: Program, runner: &Runner, error: refinery::Error, writer: Option<String>) -> Self {
         let what = format!("the migrations of {blueprint}");
         match error.kind() {
             Kind::Connection(..) => Self::Server { what, error: error.into() },
-            _ => Self::Said(failure(blueprint, program, runner, &error, writer)),
+            _ => Self::Explained(migration_error(blueprint, program, runner, &error, writer)),
         }
     }
 }
@@ -223,7 +226,7 @@ impl From<tokio_postgres::Error> for MigrationFailure {
     }
 }
 
-fn fake(version: Option<i64>) -> Option<Target> {
+fn fake_target(version: Option<i64>) -> Option<Target> {
     Some(Target::FakeVersion(i32::try_from(version?).ok()?))
 }
 
@@ -231,7 +234,7 @@ fn written_by(Program { name, version }: Program) -> String {
     format!("{name} {version}")
 }
 
-fn failure(
+fn migration_error(
     blueprint: &str,
     program: Program,
     runner: &Runner,
@@ -241,17 +244,17 @@ fn failure(
     if let Some(too_new) = too_new(blueprint, program, runner, error, writer) {
         return too_new;
     }
-    let said = match error.kind() {
+    let reason = match error.kind() {
         Kind::DivergentVersion(applied, _) => {
-            format!("{applied} was changed after it had run: restore the file, and write a new migration instead")
+            format!("{applied} was changed after it had run: restore the file, and add a new migration instead")
         }
         Kind::Connection(what, cause) => format!("{what}: {cause}"),
         _ => error.to_string(),
     };
-    DatabaseError::Start(format!("the migrations of {blueprint}: {said}"))
+    DatabaseError::Start(format!("the migrations of {blueprint}: {reason}"))
 }
 
-/// A migration has run that this program does not know: a newer one was here before.
+/// The error for an applied migration that this program does not contain, because a newer version ran it.
 fn too_new(
     blueprint: &str,
     program: Program,
@@ -266,7 +269,7 @@ fn too_new(
     }
     let writer = writer.unwrap_or_else(|| "a newer version".into());
     Some(DatabaseError::SchemaTooNew(format!(
-        "the schema of {blueprint} was written by {writer} (migration {unknown}), and {} knows it up to V{known} only: \
+        "the schema of {blueprint} was written by {writer} (migration {unknown}), and {} supports it only up to V{known}: \
          start that version or a newer one, or restore a backup from before the upgrade",
         written_by(program)
     )))

@@ -1,11 +1,12 @@
-//! The database that all blueprints share, each with tables and migrations of its own: SQLite or PostgreSQL, as its URL says.
+//! The database that all blueprints share, each with its own tables and migrations: SQLite or PostgreSQL, as selected by the
+//! URL.
 //!
-//! Statements are sent through [`Executor`], by a [`Database`] each by itself or in a [`Transaction`]. One set of SQL serves
-//! both databases. What that asks of a blueprint:
-//! - parameters are `$1`, `$2` …; a list of them is written by [`placeholders`];
-//! - columns have the types of [`value`], which are read into `Uuid`, `jiff::Timestamp`, `bool`, `i64` …;
-//! - migrations alone are written twice, since the databases declare columns differently;
-//! - a transaction begins with its write, which is where SQLite and PostgreSQL let others wait.
+//! Statements run through [`Executor`], each on its own with a [`Database`] or in a [`Transaction`]. The same SQL runs on both
+//! engines. Rules for blueprints:
+//! - parameters are `$1`, `$2` …; [`placeholders`] writes a list of them;
+//! - columns have the types of [`value`], which convert to `Uuid`, `jiff::Timestamp`, `bool`, `i64` …;
+//! - only migrations are written twice, because the engines declare columns differently;
+//! - a transaction begins with its write, where SQLite and PostgreSQL make other writers wait.
 
 mod check_url;
 mod engine;
@@ -32,10 +33,10 @@ pub(crate) use migrations::Program;
 pub(crate) use open_transactions::OpenTransaction;
 pub(crate) use options::Options;
 pub use row::{FromRow, Row};
-pub use sweeper::Expiring;
+pub use sweeper::ExpiringTable;
 pub(crate) use sweeper::Sweeper;
 pub use transaction::Transaction;
-pub use value::{Column, Value};
+pub use value::{FromSql, ToSql};
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -43,7 +44,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// An empty database in memory, with the core's own tables.
+    /// An empty in-memory database, with the framework's tables.
     pub(crate) async fn in_memory() -> Database {
         let options = Options {
             url: "sqlite::memory:".into(),
@@ -53,6 +54,6 @@ pub(crate) mod tests {
             idle_timeout: None,
             statement_timeout: None,
         };
-        Database::open(&options, [], Program { name: "test", version: "0" }).await.expect("it opens")
+        Database::open(&options, [], Program { name: "test", version: "0" }).await.expect("the database opens")
     }
 }

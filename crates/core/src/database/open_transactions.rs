@@ -1,4 +1,4 @@
-//! The transactions that are open: the stop waits for them, and counts those that it cuts off.
+//! Tracks open transactions: the shutdown waits for them, and counts those that it aborts.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,10 +7,10 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct OpenTransactions(Arc<Shared>);
+pub(super) struct OpenTransactions(Arc<State>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct State {
     counts: Mutex<Counts>,
     none_open: Notify,
 }
@@ -18,13 +18,13 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Counts {
     open: usize,
-    cut_off: u64,
+    aborted: u64,
 }
 
-/// An open transaction. Dropped without its [`end`](Self::ended) it was cut off, and is rolled back.
+/// Guard of an open transaction. If it is dropped without a call to [`ended`](Self::ended), the transaction was aborted.
 #[derive(Debug)]
 pub(crate) struct OpenTransaction {
-    shared: Arc<Shared>,
+    shared: Arc<State>,
     has_ended: bool,
 }
 
@@ -34,7 +34,7 @@ impl OpenTransactions {
         OpenTransaction { shared: Arc::clone(&self.0), has_ended: false }
     }
 
-    /// Waits until none is open, at most until the deadline.
+    /// Waits until none is open, or until the deadline.
     pub(super) async fn wait(&self, deadline: Instant) {
         let all_ended = async {
             loop {
@@ -45,14 +45,14 @@ impl OpenTransactions {
                 notified.await;
             }
         };
-        // What is open then is cut off.
+        // Transactions that are still open are aborted.
         let _ = tokio::time::timeout_at(deadline.into(), all_ended).await;
     }
 
-    /// How many are open, or were cut off.
+    /// Number of transactions that are open or were aborted.
     pub(super) fn unfinished(&self) -> u64 {
         let counts = self.0.counts.lock();
-        counts.open as u64 + counts.cut_off
+        counts.open as u64 + counts.aborted
     }
 }
 
@@ -66,7 +66,7 @@ impl Drop for OpenTransaction {
     fn drop(&mut self) {
         let mut counts = self.shared.counts.lock();
         counts.open -= 1;
-        counts.cut_off += u64::from(!self.has_ended);
+        counts.aborted += u64::from(!self.has_ended);
         if counts.open == 0 {
             self.shared.none_open.notify_waiters();
         }
@@ -79,7 +79,7 @@ mod tests {
     use std::time::Duration;
 
     #[actix_web::test]
-    async fn the_stop_waits_for_what_is_open_and_counts_what_it_cuts_off() {
+    async fn the_shutdown_waits_for_open_transactions_and_counts_aborted_ones() {
         let transactions = OpenTransactions::default();
         let first = transactions.begin();
         let second = transactions.begin();
@@ -89,8 +89,8 @@ mod tests {
         first.ended();
         assert_eq!(transactions.unfinished(), 1);
         drop(second);
-        waited.await.expect("it waits until none is open");
-        assert_eq!(transactions.unfinished(), 1, "one was cut off");
+        waited.await.expect("waits until none is open");
+        assert_eq!(transactions.unfinished(), 1, "one was aborted");
         let _third = transactions.begin();
         transactions.wait(Instant::now()).await;
         assert_eq!(transactions.unfinished(), 2);

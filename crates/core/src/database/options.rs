@@ -1,30 +1,30 @@
-//! What a database is opened with.
+//! Options for opening a database.
 
 use std::time::Duration;
 
 use super::engine::Engine;
 
-/// The URL of a database, and the limits of its connections.
+/// The URL of a database, and limits on its connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub url: String,
     pub max_connections: u32,
     pub min_connections: u32,
-    /// How long a request waits for a connection, and a start for the first one.
+    /// Maximum time that a request waits for a connection, and the start for the first one.
     pub acquire_timeout: Duration,
-    /// How long an unused connection stays open; for ever when `None`.
+    /// Time after which an idle connection is closed; never if `None`.
     pub idle_timeout: Option<Duration>,
-    /// How long PostgreSQL has to answer a statement; any time when `None`.
+    /// Timeout of a statement on PostgreSQL; unlimited if `None`.
     pub statement_timeout: Option<Duration>,
 }
 
 impl Options {
-    /// How many descriptors the connections take that do not belong to a worker.
-    pub(crate) fn most_descriptors(&self) -> u64 {
+    /// Maximum number of file descriptors of connections that do not belong to a worker.
+    pub(crate) fn max_descriptors(&self) -> u64 {
         match Engine::of(&self.url) {
-            // Those of the pool, and the one that is notified of shared overrides.
+            // The pool, and the dedicated connection that listens for shared overrides.
             Some(Engine::Postgres) => u64::from(self.max_connections) + 1,
-            // The connection that writes has the file, its log, its index and the lock.
+            // The writing connection: the file, its WAL, its index and the lock.
             _ => 4,
         }
     }

@@ -1,4 +1,4 @@
-//! Rows, and what they are read into.
+//! Rows and their conversion to Rust types.
 
 use std::any::type_name;
 use std::cell::Cell;
@@ -6,13 +6,13 @@ use std::error::Error as _;
 use std::fmt::Display;
 
 use super::error::DatabaseError;
-use super::value::Column;
+use super::value::FromSql;
 
-/// A row of either database.
+/// A row of a query result.
 #[derive(Debug)]
 pub struct Row<'a> {
     inner: Inner<'a>,
-    /// Where the next name is looked for first: fields are mostly read in the order of the columns.
+    /// The column to try first for the next name: fields are mostly read in the order of the columns.
     next: Cell<usize>,
 }
 
@@ -23,7 +23,7 @@ enum Inner<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// `names` are those of the statement's columns, which SQLite would give anew for each value.
+    /// `names` are the column names of the statement, which SQLite would otherwise look up for each value.
     pub(super) const fn sqlite(row: &'a rusqlite::Row<'a>, names: &'a [String]) -> Self {
         Self { inner: Inner::Sqlite { row, names }, next: Cell::new(0) }
     }
@@ -32,17 +32,17 @@ impl<'a> Row<'a> {
         Self { inner: Inner::Postgres(row), next: Cell::new(0) }
     }
 
-    /// The value of a column.
+    /// The value of the column with this name.
     ///
     /// # Errors
-    /// When there is no such column, or it holds another type of value.
-    pub fn get<T: Column>(&self, name: &str) -> Result<T, DatabaseError> {
+    /// If there is no such column, or its value cannot be converted.
+    pub fn get<T: FromSql>(&self, name: &str) -> Result<T, DatabaseError> {
         let next = self.next.get();
         let index = match self.name(next) {
             Some(found) if found == name => Some(next),
             _ => (0..self.len()).find(|index| self.name(*index) == Some(name)),
         };
-        let index = index.ok_or_else(|| unreadable::<T>(name.to_owned(), &"the row has no such column"))?;
+        let index = index.ok_or_else(|| column_error::<T>(name.to_owned(), &"the row has no such column"))?;
         self.next.set(index + 1);
         self.at(index)
     }
@@ -61,13 +61,13 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The value of the column at this position, counted from 0.
+    /// The value of the column at this index, starting at 0.
     ///
     /// # Errors
-    /// When there is no such column, or it holds another type of value.
-    pub fn at<T: Column>(&self, index: usize) -> Result<T, DatabaseError> {
+    /// If there is no such column, or its value cannot be converted.
+    pub fn at<T: FromSql>(&self, index: usize) -> Result<T, DatabaseError> {
         let failed = |reason: &dyn Display| {
-            unreadable::<T>(self.name(index).map_or_else(|| index.to_string(), str::to_owned), reason)
+            column_error::<T>(self.name(index).map_or_else(|| index.to_string(), str::to_owned), reason)
         };
         match self.inner {
             Inner::Sqlite { row, .. } => {
@@ -82,20 +82,22 @@ impl<'a> Row<'a> {
     }
 }
 
-fn unreadable<T>(column: String, reason: &dyn Display) -> DatabaseError {
-    DatabaseError::Column { column, wanted: type_name::<T>(), reason: reason.to_string() }
+fn column_error<T>(column: String, reason: &dyn Display) -> DatabaseError {
+    DatabaseError::Column { column, expected: type_name::<T>(), reason: reason.to_string() }
 }
 
-/// What a row is read into: a type of one's own, see [`from_row!`](crate::from_row), or a tuple of its columns in order.
+/// A type that can be built from a row: a struct, see [`from_row!`](crate::from_row), or a tuple of up to six columns in order.
 pub trait FromRow: Sized {
+    /// Builds the value from a row.
+    ///
     /// # Errors
-    /// When a column is missing or holds another type of value.
+    /// If a column is missing, or its value cannot be converted.
     fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError>;
 }
 
 macro_rules! tuples {
     ($(($($type:ident $index:tt),+))*) => {
-        $(impl<$($type: Column),+> FromRow for ($($type,)+) {
+        $(impl<$($type: FromSql),+> FromRow for ($($type,)+) {
             fn from_row(row: &Row<'_>) -> Result<Self, DatabaseError> {
                 Ok(($(row.at::<$type>($index)?,)+))
             }
@@ -112,8 +114,8 @@ tuples! {
     (A 0, B 1, C 2, D 3, E 4, F 5)
 }
 
-/// Reads a struct from a row whose columns have the names of its fields. A field that is stored as another type is written
-/// `name: Stored`, and is made of it by `TryFrom`.
+/// Implements [`FromRow`](crate::FromRow) for a struct whose fields have the names of the columns. A field that is stored as
+/// another type is written `name: Stored` and converted with `TryFrom`.
 ///
 /// ```
 /// use uuid::Uuid;
@@ -139,7 +141,7 @@ macro_rules! from_row {
     (@get $row:ident $field:ident $stored:ty) => {
         $row.get::<$stored>(stringify!($field))?.try_into().map_err(|error| $crate::DatabaseError::Column {
             column: stringify!($field).to_owned(),
-            wanted: ::std::any::type_name::<Self>(),
+            expected: ::std::any::type_name::<Self>(),
             reason: ::std::string::ToString::to_string(&error),
         })?
     };

@@ -1,4 +1,4 @@
-//! A database transaction: what was sent of it, and its end.
+//! A database transaction: its statements, savepoints and end.
 
 use super::error::{DatabaseError, Result};
 use super::executor::{Executor, check};
@@ -7,41 +7,41 @@ use super::open_transactions::OpenTransaction;
 use super::postgres::PostgresTransaction;
 use super::row::FromRow;
 use super::sqlite::SqliteTransaction;
-use super::value::Value;
+use super::value::ToSql;
 
 /// An open transaction; see [`Database::transaction`].
 pub struct Transaction {
     inner: Inner,
-    /// Once a statement has failed, PostgreSQL takes no other and answers `COMMIT` with a rollback.
+    /// After a failed statement PostgreSQL rejects all others, and `COMMIT` rolls back.
     failed: bool,
-    /// Whether the work wants nothing of it to stay, though it has an answer.
-    forgotten: bool,
+    /// Whether to roll back although the closure succeeds.
+    rollback_only: bool,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one a request: a box would cost an allocation")]
+#[expect(clippy::large_enum_variant, reason = "one per request: a box would cost an allocation")]
 enum Inner {
     Sqlite(SqliteTransaction),
     Postgres(PostgresTransaction),
 }
 
 impl Database {
-    /// Begins a transaction; the second one counts it until its end.
+    /// Begins a transaction; the guard counts it as open.
     pub(crate) async fn begin(&self) -> Result<(Transaction, OpenTransaction)> {
         let inner = match &*self.connections {
             Connections::Sqlite(sqlite) => Inner::Sqlite(sqlite.begin().await?),
             Connections::Postgres(postgres) => Inner::Postgres(postgres.begin().await?),
         };
-        Ok((Transaction { inner, failed: false, forgotten: false }, self.open_transactions.begin()))
+        Ok((Transaction { inner, failed: false, rollback_only: false }, self.open_transactions.begin()))
     }
 }
 
 impl Transaction {
-    /// Begins a part that can be undone by itself.
+    /// Sets a savepoint.
     pub(crate) fn savepoint(&mut self) -> Result<()> {
         self.control("SAVEPOINT part")
     }
 
-    /// Ends the part; what it did stays.
+    /// Releases the savepoint: the changes since remain part of the transaction.
     pub(crate) fn release(&mut self) -> Result<()> {
         if self.failed {
             return Err(DatabaseError::TransactionFailed);
@@ -49,16 +49,16 @@ impl Transaction {
         self.control("RELEASE SAVEPOINT part")
     }
 
-    /// Undoes the part, and that a statement of it failed.
-    pub(crate) fn undo(&mut self) -> Result<()> {
+    /// Rolls back to the savepoint, and clears the failure of a statement since.
+    pub(crate) fn rollback_to_savepoint(&mut self) -> Result<()> {
         self.control("ROLLBACK TO SAVEPOINT part")?;
         self.failed = false;
         self.control("RELEASE SAVEPOINT part")
     }
 
-    /// Has nothing of the transaction stored, whatever the work gives.
-    pub(crate) fn forget(&mut self) {
-        self.forgotten = true;
+    /// Rolls back at the end, even if the closure returns `Ok`.
+    pub(crate) fn set_rollback_only(&mut self) {
+        self.rollback_only = true;
     }
 
     fn check(&self, sql: &str) -> Result<()> {
@@ -79,7 +79,7 @@ impl Transaction {
     }
 
     pub(crate) async fn commit(self) -> Result<()> {
-        if self.forgotten {
+        if self.rollback_only {
             return self.rollback().await;
         }
         if self.failed {
@@ -101,7 +101,7 @@ impl Transaction {
 }
 
 impl Executor for &mut Transaction {
-    async fn query<T: FromRow>(self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    async fn query<T: FromRow>(self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
         self.check(sql)?;
         let rows = match &mut self.inner {
             Inner::Sqlite(transaction) => transaction.query(sql, values),
@@ -111,7 +111,7 @@ impl Executor for &mut Transaction {
         rows
     }
 
-    async fn execute(self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    async fn execute(self, sql: &str, values: &[&dyn ToSql]) -> Result<u64> {
         self.check(sql)?;
         let changed = match &mut self.inner {
             Inner::Sqlite(transaction) => transaction.execute(sql, values),

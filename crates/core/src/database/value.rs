@@ -1,9 +1,9 @@
-//! The types that columns and parameters have on both databases.
+//! Types of columns and parameters on both engines.
 //!
 //! | Rust | PostgreSQL | SQLite |
 //! | --- | --- | --- |
 //! | `Uuid` | `uuid` | `BLOB` of 16 bytes |
-//! | `jiff::Timestamp` | `timestamptz` | `TEXT`, RFC 3339 in UTC with six decimals, which sorts as it passes |
+//! | `jiff::Timestamp` | `timestamptz` | `TEXT`, RFC 3339 in UTC with six decimals, which sorts chronologically |
 //! | `jiff::civil::Date` | `date` | `TEXT`, `2026-01-31` |
 //! | `bool` | `boolean` | `INTEGER`, 0 or 1 |
 //! | `i64` | `bigint` | `INTEGER` |
@@ -13,30 +13,30 @@
 //! | `serde_json::Value` | `jsonb` | `TEXT` |
 //! | `rust_decimal::Decimal` | `numeric` | `TEXT` |
 //!
-//! `Option` of each is the same, or `NULL`. The drivers encode and decode them; three are written here for SQLite: decimals,
-//! which rusqlite does not know (zero is `0`, without sign and decimals, as on PostgreSQL); times, which it would write without
-//! the decimals that are zero, so that they would not sort; and JSON, of which it would write null as `NULL` and numbers as
-//! SQLite's own, which lose digits in a `TEXT`.
+//! `Option` adds `NULL`. The drivers convert most types. For SQLite three are converted here: decimals, which rusqlite does not
+//! support (zero is `0`, without sign and decimals, as on PostgreSQL); times, which it would write without trailing zeros, so
+//! that they would not sort; and JSON, where it would write null as `NULL` and numbers as SQLite numbers, which lose digits in
+//! a `TEXT` column.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::ToSql as _;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::types::{FromSql as SqliteFromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 use tokio_postgres::types as postgres;
 use uuid::Uuid;
 
-/// What a statement's parameter may be.
-pub trait Value: Sync {
+/// A type that can be a parameter of a statement.
+pub trait ToSql: Sync {
     #[doc(hidden)]
     fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>>;
     #[doc(hidden)]
     fn to_postgres(&self) -> &(dyn postgres::ToSql + Sync);
 }
 
-/// What a column may be read as.
-pub trait Column: Sized {
+/// A type that the value of a column can be converted to.
+pub trait FromSql: Sized {
     #[doc(hidden)]
     fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self>;
     #[doc(hidden)]
@@ -45,7 +45,7 @@ pub trait Column: Sized {
 
 macro_rules! value {
     ($type:ty, $value:ident => $sqlite:expr) => {
-        impl Value for $type {
+        impl ToSql for $type {
             fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
                 let $value = self;
                 $sqlite
@@ -59,7 +59,7 @@ macro_rules! value {
 
 macro_rules! column {
     ($type:ty, $value:ident => $sqlite:expr) => {
-        impl Column for $type {
+        impl FromSql for $type {
             fn from_sqlite($value: ValueRef<'_>) -> FromSqlResult<Self> {
                 $sqlite
             }
@@ -70,25 +70,25 @@ macro_rules! column {
     };
 }
 
-macro_rules! as_the_driver_does {
+macro_rules! delegate_to_driver {
     ($($type:ty),*) => {
         $(value!($type, value => value.to_sql());
-        column!($type, value => FromSql::column_result(value));)*
+        column!($type, value => SqliteFromSql::column_result(value));)*
     };
 }
 
-as_the_driver_does!(bool, i64, f64, String, Vec<u8>, Uuid, Date);
+delegate_to_driver!(bool, i64, f64, String, Vec<u8>, Uuid, Date);
 value!(&str, value => value.to_sql());
 value!(Json, value => Ok(value.to_string().into()));
-column!(Json, value => FromSql::column_result(value));
+column!(Json, value => SqliteFromSql::column_result(value));
 value!(Timestamp, value => Ok(format!("{value:.6}").into()));
-column!(Timestamp, value => FromSql::column_result(value));
+column!(Timestamp, value => SqliteFromSql::column_result(value));
 value!(Decimal, value => Ok(if value.is_zero() { "0".into() } else { value.to_string().into() }));
 column!(Decimal, value => value.as_str()?.parse().map_err(FromSqlError::other));
 
-impl<T: Value + postgres::ToSql> Value for Option<T> {
+impl<T: ToSql + postgres::ToSql> ToSql for Option<T> {
     fn to_sqlite(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        self.as_ref().map_or(Ok(ToSqlOutput::Owned(rusqlite::types::Value::Null)), Value::to_sqlite)
+        self.as_ref().map_or(Ok(ToSqlOutput::Owned(rusqlite::types::Value::Null)), ToSql::to_sqlite)
     }
 
     fn to_postgres(&self) -> &(dyn postgres::ToSql + Sync) {
@@ -96,7 +96,7 @@ impl<T: Value + postgres::ToSql> Value for Option<T> {
     }
 }
 
-impl<T: Column + for<'a> postgres::FromSql<'a>> Column for Option<T> {
+impl<T: FromSql + for<'a> postgres::FromSql<'a>> FromSql for Option<T> {
     fn from_sqlite(value: ValueRef<'_>) -> FromSqlResult<Self> {
         match value {
             ValueRef::Null => Ok(None),
@@ -117,7 +117,7 @@ mod tests {
     use serde_json::json;
 
     #[actix_web::test]
-    async fn a_decimal_has_the_digits_that_it_was_written_with_and_zero_has_one() {
+    async fn a_decimal_preserves_its_digits_and_zero_has_one() {
         let database = in_memory().await;
         for (written, stored) in [("12.50", "12.50"), ("-0.005", "-0.005"), ("0.00", "0"), ("-0", "0")] {
             let written: Decimal = written.parse().unwrap();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn json_comes_back_as_it_was() {
+    async fn json_survives_a_round_trip() {
         let database = in_memory().await;
         database.execute("CREATE TABLE stored (value TEXT NOT NULL)", &[]).await.unwrap();
         for value in [json!(null), json!(1), json!(0.1234567890123456), json!("1"), json!({"a": [true, null]})] {

@@ -50,12 +50,12 @@ impl Follower {
         let dialect = SqlDialect::of(database);
         let mut applied = AppliedOverrides::new(pipeline);
         applied.apply(table::read(database, dialect).await?);
-        let (apart, notified) = database.apart(CHANNEL)?;
+        let (dedicated, notified) = database.dedicated(CHANNEL)?;
         // Leaves time within the interval for the poll itself, and for a new connection.
         let poll_interval = poll_interval.mul_f64(0.8);
         let (row, next_poll) = (ProcessRow::new(), Instant::now());
         Ok(Self {
-            database: apart,
+            database: dedicated,
             notified,
             dialect,
             commands,

@@ -144,7 +144,7 @@ pub(super) async fn put(
         let count = "SELECT count(*) FROM log_overrides WHERE until > $1 AND cleared_by IS NULL";
         let (count,): (i64,) = on.query_one(count, &[&now]).await?;
         if count >= MAX_OVERRIDES as i64 {
-            on.forget();
+            on.set_rollback_only();
             return Ok(None);
         }
     }
@@ -178,7 +178,7 @@ pub(super) async fn clear(
     let end = "UPDATE log_overrides SET cleared_by = $1, until = $2, version = $3
         WHERE id = $4 AND until > $2 AND cleared_by IS NULL";
     if on.execute(end, &[&by, &now, &version, &id]).await? == 0 {
-        on.forget();
+        on.set_rollback_only();
         return Ok(None);
     }
     notify(on, dialect).await?;

@@ -1,5 +1,5 @@
-//! Who is calling: a blueprint that knows users provides an [`Authenticator`], and every handler may take a [`Caller`] or an
-//! [`Admin`].
+//! Authentication: one blueprint provides an [`Authenticator`], and any handler can take a [`Caller`] or an [`Admin`] as an
+//! argument.
 
 use std::fmt;
 use std::future::Future;
@@ -20,23 +20,23 @@ use uuid::Uuid;
 use super::problem::Problem;
 use crate::flags::RequestFlags;
 
-/// What an [`Authenticator`] answers with, in its own time.
+/// The future that [`Authenticator::authenticate`] returns.
 pub type Authentication<'a> = LocalBoxFuture<'a, Result<Option<Identity>, Problem>>;
 
-/// What a user may do beside their own things.
+/// A user's role: the rights beyond access to the user's own resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Role {
-    /// Nothing.
+    /// No further rights.
     #[default]
     Member,
-    /// Reads and does what a blueprint reserves for admins.
+    /// Access to everything that a blueprint reserves for admins.
     Admin,
 }
 
 impl Role {
-    /// As records, answers and databases have it.
+    /// The name in records, responses and databases.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl Role {
     }
 }
 
-/// The text is no role.
+/// The text is not the name of a role.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a role")]
 pub struct UnknownRole(String);
@@ -59,12 +59,12 @@ impl TryFrom<String> for Role {
     }
 }
 
-/// A user as an [`Authenticator`] knows them. A bare id is a member's.
+/// An authenticated user. Converting from an id alone results in a [`Role::Member`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// The user's id.
     pub id: Uuid,
-    /// The user's role now.
+    /// The user's current role.
     pub role: Role,
 }
 
@@ -74,16 +74,17 @@ impl From<Uuid> for Identity {
     }
 }
 
-/// Knows whose a bearer token is. The blueprint that does provides it: `resources.provide::<dyn Authenticator>(…)`.
+/// Resolves bearer tokens to users. The blueprint that manages users provides it:
+/// `resources.provide::<dyn Authenticator>(…)`.
 pub trait Authenticator: Send + Sync {
-    /// The user whom the token belongs to, or `None` when it is nobody's.
+    /// The owner of the token, or `None` if the token is invalid or expired.
     ///
     /// # Errors
-    /// When it cannot be found out.
+    /// If the token cannot be checked, for example because the database is unavailable.
     fn authenticate<'a>(&'a self, token: &'a str) -> Authentication<'a>;
 }
 
-/// The user whose bearer token came with the request; without one the answer is 401.
+/// The user whose bearer token the request carries. As an extractor it rejects a missing or invalid token with 401.
 #[derive(Clone)]
 pub struct Caller {
     /// The user's id.
@@ -94,7 +95,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The user who came with this token: an id alone is a member's.
+    /// A user who sent this token; an id alone means a member.
     pub fn new(user: impl Into<Identity>, token: impl Into<String>) -> Self {
         let Identity { id, role } = user.into();
         Self { id, role, token: token.into() }
@@ -106,14 +107,14 @@ impl Caller {
         self.role == Role::Admin
     }
 
-    /// The token, for what is asked elsewhere on the caller's behalf.
+    /// The bearer token, for requests to other services on the caller's behalf.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
     }
 }
 
-/// Without the token.
+/// Omits the token.
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Caller({}, {})", self.id, self.role.as_str())
@@ -131,7 +132,7 @@ impl FromRequest for Caller {
     }
 }
 
-/// A caller who is an admin; the answer to any other is 403.
+/// A caller with the role [`Role::Admin`]. As an extractor it rejects other callers with 403.
 ///
 /// ```
 /// use cyanotype::auth::Admin;
@@ -154,14 +155,14 @@ impl FromRequest for Admin {
             if caller.is_admin() {
                 return Ok(Self(caller));
             }
-            tracing::warn!(user_id = %caller.id, "refused: only for admins");
-            Err(Problem::forbidden("only admins may do this"))
+            tracing::warn!(user_id = %caller.id, "rejected: the admin role is required");
+            Err(Problem::forbidden("the admin role is required"))
         })
     }
 }
 
-/// A caller, and what else a handler asks for: read only once it is known who is calling, so that a stranger's body is
-/// neither read nor judged.
+/// A caller and another extractor, which runs only after authentication: the body of an unauthenticated request is neither
+/// read nor validated.
 ///
 /// ```
 /// use cyanotype::auth::Authenticated;
@@ -193,23 +194,26 @@ impl<T: FromRequest<Error = Problem> + 'static> FromRequest for Authenticated<T>
 
 async fn authenticated(
     token: Option<String>,
-    by: Option<Arc<dyn Authenticator>>,
+    authenticator: Option<Arc<dyn Authenticator>>,
     flags: Option<RequestFlags>,
 ) -> Result<Caller, Problem> {
-    // Whatever is answered now is for this caller, or for anyone without a token.
+    // From here on the response depends on the caller, also if it is a 401.
     request::with_current(|request| request.set_depends_on_caller());
     let token = token.ok_or_else(|| Problem::unauthorized("send a bearer token in the authorization header"))?;
-    let by = by.ok_or_else(|| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no blueprint that this process serves knows its callers")
+    let authenticator = authenticator.ok_or_else(|| {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "authentication is unavailable: this process serves no blueprint with users",
+        )
     })?;
-    let user = by.authenticate(&token).await?.ok_or_else(Problem::invalid_token)?;
+    let user = authenticator.authenticate(&token).await?.ok_or_else(Problem::invalid_token)?;
     if let Some(flags) = flags {
         flags.evaluate(Some(user.id)).await;
     }
     Ok(Caller::new(user, token))
 }
 
-/// The token of an `authorization: Bearer …` header.
+/// The token of the `authorization: Bearer …` header, if there is one.
 pub fn bearer_token(request: &HttpRequest) -> Option<String> {
     let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;

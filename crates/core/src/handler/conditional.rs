@@ -1,4 +1,4 @@
-//! Requests that ask about what the client knows already: entity tags, `If-None-Match` and `If-Match` (RFC 9110, 13).
+//! Conditional requests: entity tags, `If-None-Match` and `If-Match` (RFC 9110, section 13).
 
 use std::fmt::Display;
 use std::future::{Ready, ready};
@@ -17,8 +17,8 @@ use super::hash::sha256;
 use super::parameter;
 use super::problem::{Problem, Result};
 
-/// A strong entity tag: the same for as long as its resource has not changed, and never again once it has. No two resources
-/// share one, for what a path shows may depend on who reads it.
+/// A strong entity tag, unique to one version of one resource. It depends on the id of the resource, not on the path: one
+/// path may show different resources to different callers.
 ///
 /// ```
 /// use cyanotype::conditional::ETag;
@@ -32,8 +32,8 @@ use super::problem::{Problem, Result};
 pub struct ETag(String);
 
 impl ETag {
-    /// The tag of a version of the resource with this id: the first half of their SHA-256. Every change must make another
-    /// version: a number that counts them. A time does not do, for two changes can share one.
+    /// The tag of a version of a resource: the first half of the SHA-256 of id and version. Every change must increment the
+    /// version; a timestamp is not sufficient, because two changes can share one.
     pub fn of(id: impl Display, version: impl Display) -> Self {
         let mut hash = sha256(format!("{id}\0{version}").as_bytes());
         hash.truncate(32);
@@ -50,7 +50,7 @@ impl TryIntoHeaderPair for ETag {
     }
 }
 
-/// Tags that a client names.
+/// The entity tags of a header.
 #[derive(Debug, PartialEq, Eq)]
 enum Tags {
     Any,
@@ -63,7 +63,7 @@ struct Tag {
     opaque: String,
 }
 
-/// What a client has of a resource already: the answer to a GET is 304 when it still has it.
+/// The `If-None-Match` header: the versions that the client has cached. A GET for one of them is answered with 304.
 ///
 /// ```
 /// use actix_web::HttpResponse;
@@ -71,33 +71,33 @@ struct Tag {
 ///
 /// async fn read(known: IfNoneMatch) -> HttpResponse {
 ///     let (id, version, name) = (1, 7, "Ada");
-///     known.answer(ETag::of(id, version), name)
+///     known.respond(ETag::of(id, version), name)
 /// }
 /// ```
 #[derive(Debug)]
 pub struct IfNoneMatch(Option<Tags>);
 
 impl IfNoneMatch {
-    /// 304 to a client that has this, else 200 with it as JSON. Both carry the tag, and let the client keep what it got as
-    /// long as it asks again before each use.
-    pub fn answer(&self, tag: ETag, body: impl Serialize) -> HttpResponse {
+    /// 304 if the client has this version, otherwise 200 with `body` as JSON. Both carry the tag and
+    /// `cache-control: private, no-cache`, so that the client may cache the body and revalidates it before each use.
+    pub fn respond(&self, tag: ETag, body: impl Serialize) -> HttpResponse {
         let known = match &self.0 {
             None => false,
             Some(Tags::Any) => true,
             Some(Tags::These(tags)) => tags.iter().any(|known| known.opaque == tag.0),
         };
-        let mut answer = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-        answer.insert_header(tag).insert_header((CACHE_CONTROL, "private, no-cache"));
-        if known { answer.finish() } else { answer.json(body) }
+        let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response.insert_header(tag).insert_header((CACHE_CONTROL, "private, no-cache"));
+        if known { response.finish() } else { response.json(body) }
     }
 }
 
-/// For the API document.
+/// For the OpenAPI document.
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![parameter::header(
             "if-none-match",
-            "Entity tags that the client has already; the response is 304 when one of them is current",
+            "Entity tags of cached versions; the response is 304 when one of them is current",
         )]
     }
 }
@@ -107,64 +107,66 @@ impl FromRequest for IfNoneMatch {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // What cannot be read knows nothing: the answer is whole then.
+        // An invalid header counts as absent: the response is complete.
         ready(Ok(Self(tags(request.headers(), IF_NONE_MATCH).ok().flatten())))
     }
 }
 
-/// Which version of a resource a client wants to change.
+/// The `If-Match` header: the version of a resource that the client wants to change.
 ///
-/// To hold when the change is made, the version that was checked belongs into the change itself:
-/// `UPDATE … WHERE id = $1 AND version = $2`. What finds nothing then is answered [`changed`].
+/// To prevent a race, the change itself must check the version again: `UPDATE … WHERE id = $1 AND version = $2`. If it
+/// affects no row, return [`precondition_failed`].
 ///
 /// ```
 /// use cyanotype::Result;
 /// use cyanotype::conditional::{ETag, IfMatch};
 ///
-/// async fn change(wanted: IfMatch) -> Result<()> {
+/// async fn change(if_match: IfMatch) -> Result<()> {
 ///     let (id, stored_version) = (1, 7);
-///     wanted.required()?.check(&ETag::of(id, stored_version)) // 428 without a tag, 412 with another one
+///     if_match.required()?.check(&ETag::of(id, stored_version)) // 428 without a tag, 412 with another one
 /// }
 /// ```
 #[derive(Debug)]
 pub struct IfMatch(Option<Tags>);
 
 impl IfMatch {
-    /// Whether the client names a version at all.
+    /// Whether the header is present.
     #[must_use]
-    pub const fn is_given(&self) -> bool {
+    pub const fn is_present(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Insists on a version.
+    /// Requires the header.
     ///
     /// # Errors
-    /// 428 when the client names none.
+    /// 428 if it is absent.
     pub fn required(self) -> Result<Self> {
-        if self.is_given() {
+        if self.is_present() {
             return Ok(self);
         }
-        let detail = "say which version this changes: read it, and send its `etag` as `if-match`";
+        let detail = "`if-match` is required: send the `etag` of the version to change";
         Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, detail))
     }
 
-    /// Checks the resource's version as it is now.
+    /// Checks the header against the current version.
     ///
     /// # Errors
-    /// 412 when the client wants to change another.
-    pub fn check(&self, now: &ETag) -> Result<()> {
+    /// 412 if the header names only other versions, or is invalid.
+    pub fn check(&self, current: &ETag) -> Result<()> {
         match &self.0 {
             Some(Tags::These(tags)) if tags.is_empty() => {
-                let detail = "`if-match` names no version: send the `etag` as it was sent to you, in its double quotes";
+                let detail = "invalid `if-match`: send the `etag` unchanged, in its double quotes";
                 Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail))
             }
-            Some(Tags::These(tags)) if !tags.iter().any(|tag| !tag.weak && tag.opaque == now.0) => Err(changed()),
+            Some(Tags::These(tags)) if !tags.iter().any(|tag| !tag.weak && tag.opaque == current.0) => {
+                Err(precondition_failed())
+            }
             _ => Ok(()),
         }
     }
 }
 
-/// For the API document.
+/// For the OpenAPI document.
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![parameter::header(
@@ -179,36 +181,36 @@ impl FromRequest for IfMatch {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // What cannot be read names no version.
+        // An invalid header matches no version.
         ready(Ok(Self(tags(request.headers(), IF_MATCH).unwrap_or_else(|()| Some(Tags::These(Vec::new()))))))
     }
 }
 
-/// 412: what was to be changed is not any more what the client knew.
-pub fn changed() -> Problem {
-    let detail = "this has changed since you read it: read it again, and decide anew";
+/// 412: the resource has changed since the client read it.
+pub fn precondition_failed() -> Problem {
+    let detail = "the resource has changed since you read it; read it again and retry";
     Problem::new(StatusCode::PRECONDITION_FAILED, detail)
 }
 
-/// The tags of a header; `None` when it is not there.
+/// The tags of a header; `None` if it is absent.
 fn tags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Tags>, ()> {
-    let mut given = headers.get_all(name).peekable();
-    if given.peek().is_none() {
+    let mut values = headers.get_all(name).peekable();
+    if values.peek().is_none() {
         return Ok(None);
     }
     let mut tags = Vec::new();
-    for value in given {
+    for value in values {
         let value = value.to_str().map_err(drop)?.trim();
         if value == "*" {
             return Ok(Some(Tags::Any));
         }
-        listed(value, &mut tags)?;
+        parse_list(value, &mut tags)?;
     }
     if tags.is_empty() { Err(()) } else { Ok(Some(Tags::These(tags))) }
 }
 
-/// `"a", W/"b"`. Commas may stand inside a tag too.
-fn listed(mut list: &str, tags: &mut Vec<Tag>) -> Result<(), ()> {
+/// Parses a list such as `"a", W/"b"`. A tag may contain commas.
+fn parse_list(mut list: &str, tags: &mut Vec<Tag>) -> Result<(), ()> {
     loop {
         list = list.trim_start_matches([' ', '\t', ',']);
         if list.is_empty() {
@@ -244,12 +246,12 @@ mod tests {
     }
 
     async fn status_of_read(values: &[&str], opaque: &str) -> u16 {
-        let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("is never refused");
-        known.answer(tag(opaque), "body").status().as_u16()
+        let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("never rejected");
+        known.respond(tag(opaque), "body").status().as_u16()
     }
 
     #[test]
-    fn a_tag_is_of_one_resource_in_one_version() {
+    fn a_tag_identifies_one_version_of_one_resource() {
         let all = [ETag::of(1, 1), ETag::of(1, 2), ETag::of(2, 1), ETag::of(11, 1), ETag::of(1, 11)];
         for (at, one) in all.iter().enumerate() {
             assert!(all[at + 1..].iter().all(|other| other != one), "{all:?}");
@@ -258,7 +260,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_a_client_has_is_not_sent_again() {
+    async fn a_cached_version_is_not_sent_again() {
         for (values, version, status) in [
             (&[][..], "7", 200),
             (&["\"7\""], "7", 304),
@@ -275,21 +277,21 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn both_answers_carry_the_tag() {
+    async fn both_responses_carry_the_tag() {
         for (values, body) in [(&[][..], "\"body\""), (&["\"7\""][..], "")] {
-            let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("is never refused");
-            let answer = known.answer(tag("7"), "body");
-            assert_eq!(answer.headers().get(ETAG), Some(&HeaderValue::from_static("\"7\"")));
-            assert_eq!(answer.headers().get(CACHE_CONTROL), Some(&HeaderValue::from_static("private, no-cache")));
-            let bytes = actix_web::body::MessageBody::try_into_bytes(answer.into_body()).expect("is whole");
+            let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("never rejected");
+            let response = known.respond(tag("7"), "body");
+            assert_eq!(response.headers().get(ETAG), Some(&HeaderValue::from_static("\"7\"")));
+            assert_eq!(response.headers().get(CACHE_CONTROL), Some(&HeaderValue::from_static("private, no-cache")));
+            let bytes = actix_web::body::MessageBody::try_into_bytes(response.into_body()).expect("a complete body");
             assert_eq!(bytes, body);
         }
     }
 
     #[actix_web::test]
-    async fn a_change_is_of_the_version_that_it_names() {
+    async fn if_match_accepts_only_the_current_version() {
         let refusal = async |values: &[&str]| {
-            let checked = if_match(values).await.and_then(|wanted| wanted.check(&tag("7")));
+            let checked = if_match(values).await.and_then(|if_match| if_match.check(&tag("7")));
             checked.err().map(|problem| actix_web::ResponseError::status_code(&problem).as_u16())
         };
         for good in [&[][..], &["\"7\""], &["\"6\",\t\"7\""], &["*"]] {
@@ -304,25 +306,25 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_refusal_tells_an_outdated_tag_from_one_that_cannot_be_parsed() {
+    async fn a_rejection_distinguishes_an_outdated_tag_from_an_invalid_one() {
         let refusal = async |values: &[&str]| {
-            let checked = if_match(values).await.and_then(|wanted| wanted.check(&tag("7")));
-            checked.expect_err("is refused").to_string()
+            let checked = if_match(values).await.and_then(|if_match| if_match.check(&tag("7")));
+            checked.expect_err("a rejection").to_string()
         };
         assert!(refusal(&["\"6\""]).await.contains("has changed"));
-        assert!(refusal(&["6"]).await.contains("names no version"));
+        assert!(refusal(&["6"]).await.contains("invalid `if-match`"));
     }
 
     #[test]
-    fn the_document_names_both_headers() {
+    fn the_document_describes_both_headers() {
         let names = |parameters: Vec<Parameter>| parameters.into_iter().map(|it| it.name).collect::<Vec<_>>();
         assert_eq!(names(IfMatch::into_params(|| None)), ["if-match"]);
         assert_eq!(names(IfNoneMatch::into_params(|| None)), ["if-none-match"]);
     }
 
     #[actix_web::test]
-    async fn a_version_can_be_insisted_on() {
-        let without = if_match(&[]).await.and_then(IfMatch::required).expect_err("is refused");
+    async fn if_match_can_be_required() {
+        let without = if_match(&[]).await.and_then(IfMatch::required).expect_err("a rejection");
         assert_eq!(actix_web::ResponseError::status_code(&without).as_u16(), 428);
         assert!(without.to_string().contains("if-match"));
         assert!(if_match(&["*"]).await.and_then(IfMatch::required).is_ok());

@@ -1,4 +1,4 @@
-//! The database as an argument of handlers.
+//! The database as a handler argument.
 
 use std::future::{Ready, ready};
 
@@ -14,6 +14,6 @@ impl FromRequest for Database {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let database = request.app_data::<Database>().cloned();
-        ready(database.ok_or_else(|| Problem::internal("this service was started without a database")))
+        ready(database.ok_or_else(|| Problem::internal("the app has no database: register one with `app_data`")))
     }
 }

@@ -1,6 +1,6 @@
-//! What a handler asks of a request: bodies, queries and paths that are checked, and refused with the field's name.
+//! Extractors for validated bodies, queries and paths. A rejection names the invalid field.
 //!
-//! No answer repeats a value that the client sent: it may be a secret, and answers are recorded.
+//! No response repeats a value that the client sent: it may be a secret, and responses are logged.
 
 use std::fmt;
 use std::future::{Future, Ready, ready};
@@ -20,11 +20,11 @@ use serde::de::{self, DeserializeOwned, IgnoredAny, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::idempotency;
-use super::json_words;
-use super::objects::Objects;
 use super::problem::{FieldError, Problem};
+use super::serde_messages;
+use super::strict_structs::StrictStructs;
 
-/// What a request's body may be, from the settings.
+/// Limits on request bodies, from the settings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub max_body_bytes: usize,
@@ -37,13 +37,15 @@ impl Default for Limits {
     }
 }
 
-/// A JSON body, read and validated.
+/// A JSON body, deserialized and validated.
 ///
-/// Objects are objects: an array of the fields in their order is refused, at every depth.
+/// A struct must be a JSON object; an array of its fields is rejected at every depth. Rejections:
 ///
-/// Answers 415 for another content type and for a body with a `content-encoding`, 413 for a body over `server.max_body_bytes`, 408 for one that does not come in
-/// `server.request_timeout_s`, 400 with the position for what is no JSON, and 422 with the field's path for what is not as
-/// asked.
+/// - 400 for malformed JSON, with the position
+/// - 408 for a body that does not arrive within `server.request_timeout_s`
+/// - 413 for a body larger than `server.max_body_bytes`
+/// - 415 for another content type, and for a body with a `content-encoding`
+/// - 422 for invalid values, with the paths of their fields
 ///
 /// ```
 /// use cyanotype::extract::Json;
@@ -62,11 +64,11 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
-/// A query string, read and validated; 422 names the parameter.
+/// A query string, deserialized and validated. Rejects invalid values with 422 and the name of the parameter.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
-/// The parameters of a path; 400 names the one that is not as asked.
+/// The path parameters, deserialized. Rejects an invalid value with 400 and the name of the parameter.
 #[derive(Debug)]
 pub struct Path<T>(pub T);
 
@@ -76,12 +78,12 @@ impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Jso
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = content_type::is_json(request.content_type());
-        let coding = content_type::coding(request.headers()).is_some();
+        let is_encoded = content_type::coding(request.headers()).is_some();
         let limits = request.app_data::<Limits>().copied().unwrap_or_default();
         let payload = payload.take();
         let request = request.clone();
         Box::pin(async move {
-            if coding {
+            if is_encoded {
                 let refusal =
                     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body without `content-encoding`");
                 return Err(refusal.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
@@ -93,10 +95,14 @@ impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Jso
             if declared_length(&request).is_some_and(|length| length > limits.max_body_bytes as u64) {
                 return Err(too_large(limits.max_body_bytes));
             }
-            let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-            let body =
-                tokio::time::timeout(limits.timeout, read(payload, limits.max_body_bytes)).await.map_err(late)??;
-            idempotency::note_body(&request, &body);
+            let timed_out = |_| {
+                let detail = format!("the body did not arrive within {} s", limits.timeout.as_secs());
+                Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
+            };
+            let body = tokio::time::timeout(limits.timeout, read(payload, limits.max_body_bytes))
+                .await
+                .map_err(timed_out)??;
+            idempotency::record_body_hash(&request, &body);
             let value = parse(&body)?;
             validate(&value)?;
             Ok(Self(value))
@@ -115,7 +121,7 @@ fn too_large(limit: usize) -> Problem {
 async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::bad_request("the body ended before it was whole"))?;
+        let chunk = chunk.map_err(|_| Problem::bad_request("the body is incomplete"))?;
         if body.len() + chunk.len() > limit {
             return Err(too_large(limit));
         }
@@ -126,28 +132,29 @@ async fn read(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| {
+    let value = serde_path_to_error::deserialize(StrictStructs(&mut json)).map_err(|error| {
         let path = error.path().to_string();
-        refused(&path, error.inner(), body)
+        rejection(&path, error.inner(), body)
     })?;
-    json.end().map_err(|error| refused(".", &error, body))?;
+    json.end().map_err(|error| rejection(".", &error, body))?;
     Ok(value)
 }
 
-fn refused(path: &str, error: &serde_json::Error, body: &[u8]) -> Problem {
-    let said = error.to_string();
+fn rejection(path: &str, error: &serde_json::Error, body: &[u8]) -> Problem {
+    let message = error.to_string();
     let (line, column) = (error.line(), error.column());
-    let said = said.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&said);
-    // Without keys no record can tell which of the values are secrets: not in an array, nor where the whole is no object.
-    let is_object = body.trim_ascii_start().starts_with(b"{") && !said.starts_with("trailing characters");
-    if said.starts_with("invalid type: sequence") || !is_object {
+    let message = message.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&message);
+    // Redaction identifies secrets by their keys, so a body without keys is not logged: an array in place of an object, or a
+    // document that is not an object.
+    let is_object = body.trim_ascii_start().starts_with(b"{") && !message.starts_with("trailing characters");
+    if message.starts_with("invalid type: sequence") || !is_object {
         request::with_current(|request| request.withhold_body());
     }
-    // serde takes some JSON that does not fit for none, such as a number in the place of a name.
+    // serde reports some type errors as syntax errors, such as a number instead of a variant name.
     if error.is_data() || serde_json::from_slice::<IgnoredAny>(body).is_ok() {
-        return Problem::invalid_field(&field(path, said), json_words::of(said));
+        return Problem::invalid_field(&field(path, message), serde_messages::rewrite(message));
     }
-    Problem::bad_request(format!("the body is not JSON: {said} at line {line} column {column}"))
+    Problem::bad_request(format!("the body is not JSON: {message} at line {line} column {column}"))
 }
 
 impl<T: DeserializeOwned + Validate<Context = ()>> FromRequest for Query<T> {
@@ -157,8 +164,8 @@ impl<T: DeserializeOwned + Validate<Context = ()>> FromRequest for Query<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let query = serde_urlencoded::Deserializer::new(form_pairs(request.query_string()));
         let value = serde_path_to_error::deserialize(query).map_err(|error| {
-            let said = error.inner().to_string();
-            Problem::invalid_field(&field(&error.path().to_string(), &said), json_words::of(&said))
+            let message = error.inner().to_string();
+            Problem::invalid_field(&field(&error.path().to_string(), &message), serde_messages::rewrite(&message))
         });
         ready(value.and_then(|value| validate(&value).map(|()| Self(value))))
     }
@@ -176,11 +183,11 @@ impl<T: DeserializeOwned> FromRequest for Path<T> {
         let path = actix_router::PathDeserializer::new(request.match_info());
         let value = serde_path_to_error::deserialize(path).map_err(|error| {
             let named = error.path().to_string();
-            // A single parameter has no path of its own, but a name in the pattern.
+            // serde reports no path for a single parameter: its name is in the pattern.
             let only = request.match_info().iter().next().map(|(name, _)| name.to_owned());
             let name = if named == "." { only.unwrap_or(named) } else { named };
-            let fields = vec![FieldError { field: name, message: json_words::of(&error.inner().to_string()) }];
-            Problem::bad_request("the path cannot be read").with_fields(fields)
+            let fields = vec![FieldError { field: name, message: serde_messages::rewrite(&error.inner().to_string()) }];
+            Problem::bad_request("invalid path parameter").with_fields(fields)
         });
         ready(value.map(Self))
     }
@@ -189,21 +196,21 @@ impl<T: DeserializeOwned> FromRequest for Path<T> {
 fn validate<T: Validate<Context = ()>>(value: &T) -> Result<(), Problem> {
     value.validate().map_err(|report| {
         let fields = report.iter();
-        let wrong =
+        let errors =
             fields.map(|(path, error)| FieldError { field: path.to_string(), message: error.message().to_owned() });
-        Problem::invalid(wrong.collect())
+        Problem::invalid(errors.collect())
     })
 }
 
-/// A whole number, for `#[serde(deserialize_with = …)]`: `5` and, as JSON Schema has it, `5.0` too.
+/// Deserializes an integer, for `#[serde(deserialize_with = …)]`. Like JSON Schema it also accepts `5.0`.
 ///
 /// # Errors
-/// For any other value.
+/// If the value is not an integer.
 ///
 /// ```
 /// #[derive(serde::Deserialize)]
 /// struct Line {
-///     #[serde(deserialize_with = "cyanotype::extract::whole")]
+///     #[serde(deserialize_with = "cyanotype::extract::integer")]
 ///     quantity: i64,
 /// }
 /// let line: Line = serde_json::from_str(r#"{"quantity": 5.0}"#)?;
@@ -211,23 +218,23 @@ fn validate<T: Validate<Context = ()>>(value: &T) -> Result<(), Problem> {
 /// assert!(serde_json::from_str::<Line>(r#"{"quantity": 5.5}"#).is_err());
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-pub fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    deserializer.deserialize_any(Whole)
+pub fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    deserializer.deserialize_any(IntegerVisitor)
 }
 
-/// The same, where there may be none; with `#[serde(default)]` beside it.
+/// Deserializes an optional integer like [`integer`]; add `#[serde(default)]`.
 ///
 /// # Errors
-/// For any other value.
-pub fn whole_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+/// If the value is neither an integer nor null.
+pub fn optional_integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     #[derive(Deserialize)]
-    struct Wrapped(#[serde(deserialize_with = "whole")] i64);
+    struct Wrapped(#[serde(deserialize_with = "integer")] i64);
     Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|Wrapped(number)| number))
 }
 
-struct Whole;
+struct IntegerVisitor;
 
-impl Visitor<'_> for Whole {
+impl Visitor<'_> for IntegerVisitor {
     type Value = i64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -243,21 +250,21 @@ impl Visitor<'_> for Whole {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<i64, E> {
-        /// Above it, not every whole number is one of these.
-        const MOST: f64 = (1_u64 << 53) as f64;
-        match number.fract() == 0.0 && number.abs() <= MOST {
+        /// Larger floating-point numbers do not represent every integer.
+        const MAX_EXACT: f64 = (1_u64 << 53) as f64;
+        match number.fract() == 0.0 && number.abs() <= MAX_EXACT {
             true => Ok(number as i64),
             false => Err(E::invalid_type(Unexpected::Float(number), &self)),
         }
     }
 }
 
-/// The path of the field that is wrong; serde gives that of the object for a field that is not there.
-fn field(path: &str, said: &str) -> String {
-    let missing = said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+/// The path of the invalid field. For a missing field serde reports the path of the object, so its name is appended.
+fn field(path: &str, message: &str) -> String {
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
     match (path, missing) {
         ("." | "", Some(name)) => name.into(),
-        ("." | "", None) => "(the whole)".into(),
+        ("." | "", None) => "(root)".into(),
         (path, Some(name)) => format!("{path}.{name}"),
         (path, None) => path.into(),
     }
@@ -271,54 +278,54 @@ mod tests {
 
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "read by serde alone")]
+    #[expect(dead_code, reason = "only deserialized")]
     struct Line {
         sku: String,
         quantity: u32,
     }
 
     fn refusal(body: &str) -> String {
-        let problem = parse::<Vec<Line>>(body.as_bytes()).expect_err("is refused");
-        let answer = problem.answer(None, None, crate::settings::Env::Prod);
-        let bytes = actix_web::body::MessageBody::try_into_bytes(answer.into_body()).expect("is whole");
-        String::from_utf8(bytes.to_vec()).expect("is UTF-8")
+        let problem = parse::<Vec<Line>>(body.as_bytes()).expect_err("a rejection");
+        let response = problem.to_response(None, None, crate::settings::Env::Prod);
+        let bytes = actix_web::body::MessageBody::try_into_bytes(response.into_body()).expect("a complete body");
+        String::from_utf8(bytes.to_vec()).expect("UTF-8")
     }
 
     #[test]
-    fn malformed_json_is_told_by_its_position() {
+    fn malformed_json_is_reported_with_its_position() {
         assert!(refusal(r#"[{"sku": ]"#).contains("expected value at line 1 column 10"));
         assert!(refusal(r#"[] x"#).contains("trailing characters at line 1 column 4"));
     }
 
     #[test]
-    fn what_is_json_and_does_not_fit_is_no_malformed_json() {
+    fn valid_json_of_the_wrong_type_is_not_reported_as_malformed() {
         #[derive(Debug, serde::Deserialize)]
         enum Status {
             Paid,
         }
-        let refused =
-            |body: &str| parse::<Status>(body.as_bytes()).expect_err("is refused").error_response().status().as_u16();
-        assert_eq!([refused("5"), refused("[]"), refused("\"x\""), refused("5 5")], [422, 422, 422, 400]);
+        let rejection =
+            |body: &str| parse::<Status>(body.as_bytes()).expect_err("a rejection").error_response().status().as_u16();
+        assert_eq!([rejection("5"), rejection("[]"), rejection("\"x\""), rejection("5 5")], [422, 422, 422, 400]);
         assert!(matches!(parse("\"Paid\"".as_bytes()), Ok(Status::Paid)));
     }
 
     #[test]
-    fn the_fields_of_an_object_have_names() {
+    fn an_array_in_place_of_an_object_is_rejected() {
         for (body, field) in [(r#"[["A", 1]]"#, "[0]"), (r#"[{"sku": "A", "quantity": 1}, ["A", 1]]"#, "[1]")] {
-            let wrong = refusal(body);
-            assert!(wrong.contains(field) && wrong.contains("expected an object, got an array"), "{wrong}");
+            let errors = refusal(body);
+            assert!(errors.contains(field) && errors.contains("expected an object, got an array"), "{errors}");
         }
     }
 
     #[test]
-    fn a_wrong_field_is_told_by_its_path_and_without_its_value() {
-        let wrong = refusal(r#"[{"sku":"A","quantity":"hunter2"}]"#);
+    fn an_invalid_field_is_reported_with_its_path_and_without_its_value() {
+        let errors = refusal(r#"[{"sku":"A","quantity":"hunter2"}]"#);
         assert!(
-            wrong.contains("[0].quantity")
-                && wrong.contains("expected a whole number from 0 to 4294967295, got a string"),
-            "{wrong}"
+            errors.contains("[0].quantity")
+                && errors.contains("expected a whole number from 0 to 4294967295, got a string"),
+            "{errors}"
         );
-        assert!(!wrong.contains("hunter2"), "{wrong}");
+        assert!(!errors.contains("hunter2"), "{errors}");
         let missing = refusal(r#"[{"sku":"A"}]"#);
         assert!(missing.contains("[0].quantity") && missing.contains("missing field `quantity`"), "{missing}");
         let unknown = refusal(r#"[{"sku":"A","hunter2":1}]"#);

@@ -1,20 +1,20 @@
-//! What the fields of a body need beyond their types.
+//! Validators and deserializers for the fields of a request body.
 //!
-//! The checks, for garde's `custom`, refuse what one of the two databases cannot hold. The readers, for serde's
-//! `deserialize_with`, read what JSON has no type for. `cargo blueprint new --resource` uses all of them.
+//! The validators, for garde's `custom`, reject values that one of the two databases cannot store. The deserializers, for
+//! serde's `deserialize_with`, handle types that JSON does not have. `cargo blueprint new --resource` uses all of them.
 //!
 //! ```
 //! use cyanotype::fields;
 //! use garde::Validate;
 //! use rust_decimal::Decimal;
 //!
-//! /// A change: a field that is left out stays, and a null clears the note.
+//! /// A change: an absent field stays unchanged, and null clears the note.
 //! #[derive(serde::Deserialize, Validate)]
 //! struct Change {
-//!     #[serde(default, deserialize_with = "fields::decimal_or_none")]
+//!     #[serde(default, deserialize_with = "fields::optional_decimal")]
 //!     #[garde(skip)]
 //!     price: Option<Decimal>,
-//!     #[serde(default, deserialize_with = "fields::present")]
+//!     #[serde(default, deserialize_with = "fields::double_option")]
 //!     #[garde(inner(inner(custom(fields::text))))]
 //!     note: Option<Option<String>>,
 //! }
@@ -34,39 +34,39 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
-/// As many digits always fit into a [`Decimal`], wherever its point is.
-const LONGEST_DECIMAL: usize = 28;
+/// Maximum length of a decimal in characters: so many digits always fit into a [`Decimal`].
+const MAX_DECIMAL_CHARS: usize = 28;
 
-/// The first moment of the year 0.
+/// The first instant of the year 0.
 const YEAR_0: Timestamp = Timestamp::constant(-62_167_219_200, 0);
 
-/// Checks a text: PostgreSQL holds no null character.
+/// Validates a text: PostgreSQL does not store null characters.
 ///
 /// # Errors
-/// When it has one.
+/// If the text contains a null character.
 pub fn text<C>(text: &str, _: &C) -> garde::Result {
-    if text.contains('\0') { Err(garde::Error::new("may not hold a null character")) } else { Ok(()) }
+    if text.contains('\0') { Err(garde::Error::new("must not contain a null character")) } else { Ok(()) }
 }
 
-/// Checks a JSON value: not null, which would be no value, and without null characters, which PostgreSQL does not hold.
+/// Validates a JSON value: it must not be null, and PostgreSQL does not store null characters.
 ///
 /// # Errors
-/// When it is or has one of them.
+/// If the value is null, or a string or key in it contains a null character.
 pub fn json<C>(value: &Value, context: &C) -> garde::Result {
     if value.is_null() {
-        return Err(garde::Error::new("may not be null"));
+        return Err(garde::Error::new("must not be null"));
     }
     texts(value, &|part| text(part, context))
 }
 
-/// What [`json`] lets pass, for utoipa's `schema_with`: a value of any type but null.
+/// The schema of values that [`json`] accepts, for utoipa's `schema_with`: any type but null.
 #[must_use]
 pub fn json_schema() -> Object {
     let types = [Type::Object, Type::Array, Type::String, Type::Number, Type::Boolean];
     ObjectBuilder::new().schema_type(types.into_iter().collect::<SchemaType>()).build()
 }
 
-/// Shows each text inside a value to a check, the names of members among them.
+/// Applies a check to each string and each key in a value.
 fn texts(value: &Value, check: &impl Fn(&str) -> garde::Result) -> garde::Result {
     match value {
         Value::String(text) => check(text),
@@ -79,59 +79,60 @@ fn texts(value: &Value, check: &impl Fn(&str) -> garde::Result) -> garde::Result
     }
 }
 
-/// Checks a date: RFC 3339 writes years with four digits, and PostgreSQL holds few of those before.
+/// Validates a date: RFC 3339 has four-digit years, and PostgreSQL stores few dates before the year 0.
 ///
 /// # Errors
-/// When it is before the year 0.
+/// If the date is before the year 0.
 pub fn date<C>(date: &Date, _: &C) -> garde::Result {
     since_year_0(date.year() >= 0)
 }
 
-/// Checks a time, as [`date`] does.
+/// Validates a time like [`date`].
 ///
 /// # Errors
-/// When it is before the year 0.
+/// If the time is before the year 0.
 pub fn timestamp<C>(time: &Timestamp, _: &C) -> garde::Result {
     since_year_0(*time >= YEAR_0)
 }
 
 fn since_year_0(is_since: bool) -> garde::Result {
-    if is_since { Ok(()) } else { Err(garde::Error::new("may not be before the year 0")) }
+    if is_since { Ok(()) } else { Err(garde::Error::new("must not be before the year 0")) }
 }
 
-/// Reads a decimal number from a text such as `"12.50"`, since a JSON number need not be exact: at most 28 characters that
-/// match `^-?[0-9]+(\.[0-9]+)?$`.
+/// Deserializes a decimal number from a string such as `"12.50"`, because a JSON number may lose precision. The string has at
+/// most 28 characters and matches `^-?[0-9]+(\.[0-9]+)?$`.
 ///
 /// # Errors
-/// For any other value.
+/// If the value is not such a string.
 pub fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     deserializer.deserialize_str(DecimalText)
 }
 
-/// The same, where there may be none; with `#[serde(default)]` beside it.
+/// Deserializes an optional decimal like [`decimal`]; add `#[serde(default)]`.
 ///
 /// # Errors
-/// For any other value.
-pub fn decimal_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
+/// If the value is neither such a string nor null.
+pub fn optional_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
     #[derive(Deserialize)]
     struct Wrapped(#[serde(deserialize_with = "decimal")] Decimal);
     Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|Wrapped(number)| number))
 }
 
-/// Reads an `Option` in an `Option`: `Some(None)` is null. With `#[serde(default)]` beside it `None` is left out.
+/// Deserializes an `Option<Option<T>>` that distinguishes null from absence: `Some(None)` is null and, with
+/// `#[serde(default)]`, `None` is an absent field.
 ///
 /// # Errors
-/// When the value is of another type.
-pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+/// If the value has another type.
+pub fn double_option<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// The same of a [`decimal`].
+/// Deserializes an optional [`decimal`] that distinguishes null from absence, like [`double_option`].
 ///
 /// # Errors
-/// As there.
-pub fn present_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Decimal>>, D::Error> {
-    decimal_or_none(deserializer).map(Some)
+/// If the value is neither a decimal nor null.
+pub fn double_option_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Decimal>>, D::Error> {
+    optional_decimal(deserializer).map(Some)
 }
 
 struct DecimalText;
@@ -140,7 +141,7 @@ impl Visitor<'_> for DecimalText {
     type Value = Decimal;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a decimal number in quotes, such as \"12.50\", of at most {LONGEST_DECIMAL} characters")
+        write!(f, "a decimal number in quotes, such as \"12.50\", of at most {MAX_DECIMAL_CHARS} characters")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Decimal, E> {
@@ -149,12 +150,12 @@ impl Visitor<'_> for DecimalText {
     }
 }
 
-/// Whether it is written in digits alone, with a point between two of them and a minus in front if need be.
+/// Whether the text consists of digits, with an optional minus sign and an optional decimal point between digits.
 fn is_plain(text: &str) -> bool {
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = number.split_once('.').map_or((number, None), |(whole, rest)| (whole, Some(rest)));
-    text.len() <= LONGEST_DECIMAL && digits(whole) && fraction.is_none_or(digits)
+    text.len() <= MAX_DECIMAL_CHARS && digits(whole) && fraction.is_none_or(digits)
 }
 
 #[cfg(test)]
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decimal_is_as_it_was_written() {
+    fn a_decimal_preserves_its_digits() {
         for text in ["0", "12.50", "-0.005", "9999999999999999999999999999", "0.00000000000000000000000001", "10"] {
             assert_eq!(read(json!(text)).as_deref(), Some(text));
         }
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_exact_is_no_decimal() {
+    fn other_notations_are_not_decimals() {
         for text in ["", "-", ".5", "5.", "+1", "1e3", "1_000", "1,5", " 1", "1.2.3", "--1", "٣", "NaN"] {
             assert_eq!(read(json!(text)), None, "{text}");
         }
@@ -186,12 +187,12 @@ mod tests {
     }
 
     #[test]
-    fn null_and_left_out_are_told_apart() {
+    fn null_and_absence_are_distinguished() {
         #[derive(Debug, PartialEq, Deserialize)]
         struct Change {
-            #[serde(default, deserialize_with = "present")]
+            #[serde(default, deserialize_with = "double_option")]
             note: Option<Option<i64>>,
-            #[serde(default, deserialize_with = "present_decimal")]
+            #[serde(default, deserialize_with = "double_option_decimal")]
             price: Option<Option<Decimal>>,
         }
         let read = |value: Value| serde_json::from_value::<Change>(value).unwrap();
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_database_cannot_hold_is_refused() {
+    fn values_that_a_database_cannot_store_are_rejected() {
         assert!(text("", &()).is_ok() && text("a\0", &()).is_err());
         for value in [json!(0), json!([null, {"a": ""}])] {
             assert!(json(&value, &()).is_ok(), "{value}");

@@ -1,4 +1,4 @@
-//! What handlers use: problems, extractors, who is calling, conditional requests, idempotency keys, pages, remote calls.
+//! Tools for handlers: problems, extractors, authentication, conditional requests, idempotency keys, pagination, HTTP calls.
 
 pub mod auth;
 pub mod conditional;
@@ -7,10 +7,10 @@ pub mod extract;
 pub mod fields;
 mod hash;
 pub mod idempotency;
-mod json_words;
-mod objects;
 pub mod paging;
 mod parameter;
 pub(crate) mod problem;
 pub mod remote;
+mod serde_messages;
+mod strict_structs;
 mod transaction;

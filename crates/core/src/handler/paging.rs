@@ -1,5 +1,5 @@
-//! Lists, newest first and a page at a time: by the last id that was seen, so that what comes or goes meanwhile neither
-//! repeats nor hides anything. Ids are UUIDs of version 7, which sort by the time they were made.
+//! Keyset pagination, newest first: each page continues after the last id of the previous one, so that items that are added
+//! or deleted meanwhile cause neither duplicates nor gaps. Ids are UUIDs of version 7, which sort by creation time.
 
 use actix_web::http::header::{HeaderValue, LINK};
 use actix_web::{HttpRequest, HttpResponse};
@@ -10,51 +10,52 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-/// Which page of a list: `?limit=20&after=ID`, asked for as [`Query<Paging>`](crate::handler::extract::Query).
+/// The query parameters of a page, `?limit=20&after=ID&total=true`; extract them with
+/// [`Query<Paging>`](crate::handler::extract::Query).
 #[derive(Debug, Clone, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Paging {
     /// Maximum number of items on the page.
     #[param(minimum = 1, maximum = 100, default = 20)]
-    #[serde(default = "usual_limit")]
+    #[serde(default = "default_limit")]
     #[garde(range(min = 1, max = 100))]
     pub limit: u16,
-    /// The id of the last item of the page before: its `next`.
+    /// The id of the last item of the previous page: its `next`.
     #[garde(skip)]
     pub after: Option<Uuid>,
-    /// Whether to count all items of the list, whatever the page.
+    /// Whether to return the total number of items in the list.
     #[param(default = false)]
     #[serde(default)]
     #[garde(skip)]
     pub total: bool,
 }
 
-const fn usual_limit() -> u16 {
+const fn default_limit() -> u16 {
     20
 }
 
 impl Paging {
-    /// The id that those of the page come before: `WHERE id < $1 ORDER BY id DESC`.
+    /// The exclusive upper bound of the ids on the page: `WHERE id < $1 ORDER BY id DESC`.
     #[must_use]
     pub fn before(&self) -> Uuid {
         self.after.unwrap_or(Uuid::max())
     }
 
-    /// How many items to read: one more than asked for tells whether there is a next page.
+    /// The number of items to query: one more than `limit`, to detect whether there is a next page.
     #[must_use]
-    pub fn to_read(&self) -> i64 {
+    pub fn fetch_limit(&self) -> i64 {
         i64::from(self.limit) + 1
     }
 
-    /// How many items the list has, if the client requests it; the future is not polled otherwise.
+    /// The total number of items, if the client requests it; otherwise `count` is not polled.
     ///
     /// # Errors
-    /// Those of the count.
+    /// If `count` fails.
     pub async fn count<E>(&self, count: impl Future<Output = Result<i64, E>>) -> Result<Option<i64>, E> {
         if self.total { count.await.map(Some) } else { Ok(None) }
     }
 
-    /// The page that these items make, of as many as [`to_read`](Self::to_read) says.
+    /// Builds the page from up to [`fetch_limit`](Self::fetch_limit) items; `id` returns the id of an item.
     ///
     /// ```
     /// use cyanotype::paging::Paging;
@@ -73,8 +74,8 @@ impl Paging {
         Page { items, next, total }
     }
 
-    /// 200 with the page that these items make, and a `Link` header (RFC 8288) to the first page and to the next, if there
-    /// is one; what else the query asks for is asked for there too.
+    /// Responds with 200, the [`page`](Self::page) as JSON, and a `Link` header (RFC 8288) with the URLs of the first page
+    /// and of the next page, if there is one. The URLs repeat all other query parameters of the request.
     ///
     /// ```
     /// use actix_web::{HttpRequest, HttpResponse};
@@ -83,12 +84,12 @@ impl Paging {
     /// use uuid::Uuid;
     ///
     /// async fn list(request: HttpRequest, Query(paging): Query<Paging>) -> HttpResponse {
-    ///     let ids: Vec<Uuid> = Vec::new(); // of the store: the newest `paging.to_read()` before `paging.before()`
+    ///     let ids: Vec<Uuid> = Vec::new(); // from the store: up to `paging.fetch_limit()` ids before `paging.before()`
     ///     let total = None; // or `paging.count(store.count()).await?`
-    ///     paging.answer(&request, ids, total, |id| *id)
+    ///     paging.respond(&request, ids, total, |id| *id)
     /// }
     /// ```
-    pub fn answer<T: Serialize>(
+    pub fn respond<T: Serialize>(
         &self,
         request: &HttpRequest,
         items: Vec<T>,
@@ -96,12 +97,12 @@ impl Paging {
         id: impl Fn(&T) -> Uuid,
     ) -> HttpResponse {
         let page = self.page(items, total, id);
-        let mut answer = HttpResponse::Ok();
-        // A path can hold what a header cannot; the body says the same.
+        let mut response = HttpResponse::Ok();
+        // A path can contain characters that a header cannot; the body has `next` as well.
         if let Ok(links) = HeaderValue::from_str(&links(request, page.next)) {
-            answer.insert_header((LINK, links));
+            response.insert_header((LINK, links));
         }
-        answer.json(page)
+        response.json(page)
     }
 }
 
@@ -114,7 +115,7 @@ fn links(request: &HttpRequest, next: Option<Uuid>) -> String {
 }
 
 fn link(request: &HttpRequest, after: Option<Uuid>, rel: &str) -> String {
-    // Written anew: what a client wrote could end the link.
+    // Serialized again: raw client input could end the link.
     let mut query = Serializer::new(String::new());
     query.extend_pairs(form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name != "after"));
     if let Some(after) = after {
@@ -133,29 +134,29 @@ pub struct Page<T> {
     /// The `after` of the next page; null on the last page.
     #[schema(required)]
     pub next: Option<Uuid>,
-    /// How many items the list has, where the query has `total=true`.
+    /// The total number of items in the list; present only with `total=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<i64>,
 }
 
-/// When the items of a list were created: `?created_from=TIME&created_before=TIME`, taken as
-/// [`Query<Created>`](crate::handler::extract::Query); the times are RFC 3339's, the first included and the second not.
+/// A range of creation times, `?created_from=TIME&created_before=TIME`; extract it with
+/// [`Query<CreatedRange>`](crate::handler::extract::Query). Times are RFC 3339; the start is inclusive, the end exclusive.
 #[derive(Debug, Clone, Default, Deserialize, Validate, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Created {
-    /// The first instant of the range.
+pub struct CreatedRange {
+    /// Start of the range, inclusive.
     #[param(value_type = Option<String>, format = "date-time")]
     #[garde(skip)]
     pub created_from: Option<Timestamp>,
-    /// The first instant after the range.
+    /// End of the range, exclusive.
     #[param(value_type = Option<String>, format = "date-time")]
     #[garde(skip)]
     pub created_before: Option<Timestamp>,
 }
 
-impl Created {
-    /// The range for `created_at >= $1 AND created_at < $2`. Nothing was created before 1970, and the databases do not hold
-    /// every time before it.
+impl CreatedRange {
+    /// The bounds for `created_at >= $1 AND created_at < $2`. A missing start is 1970, and earlier times are raised to it:
+    /// nothing is older, and the databases do not store every earlier time.
     #[must_use]
     pub fn range(&self) -> (Timestamp, Timestamp) {
         let since_1970 = |time: Timestamp| time.max(Timestamp::UNIX_EPOCH);
@@ -171,7 +172,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     fn paging(query: &str) -> Paging {
-        serde_urlencoded::from_str(query).expect("is a query of a list")
+        serde_urlencoded::from_str(query).expect("a valid query")
     }
 
     fn ids(newest: u128) -> Vec<Uuid> {
@@ -179,17 +180,17 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_20_items_before_the_last_id_of_the_page_before() {
+    fn the_default_limit_is_20_and_after_sets_the_bound() {
         let first = paging("");
-        assert_eq!((first.limit, first.to_read(), first.total), (20, 21, false));
+        assert_eq!((first.limit, first.fetch_limit(), first.total), (20, 21, false));
         assert_eq!(first.before(), Uuid::max());
         let next = paging("limit=3&after=00000000-0000-0000-0000-000000000007&total=true");
-        assert_eq!((next.limit, next.to_read(), next.total), (3, 4, true));
+        assert_eq!((next.limit, next.fetch_limit(), next.total), (3, 4, true));
         assert_eq!(next.before(), Uuid::from_u128(7));
     }
 
     #[test]
-    fn a_limit_is_1_to_100() {
+    fn the_limit_ranges_from_1_to_100() {
         for (limit, is_valid) in [(0, false), (1, true), (100, true), (101, false)] {
             assert_eq!(paging(&format!("limit={limit}")).validate().is_ok(), is_valid, "{limit}");
         }
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_a_next_one_where_more_was_read_than_it_holds() {
+    fn an_extra_item_indicates_a_next_page() {
         for (read, items, next) in [(0, 0, None), (1, 1, None), (2, 2, None), (3, 2, Some(2))] {
             let page = paging("limit=2").page(ids(read), Some(9), |id| *id);
             assert_eq!((page.items, page.total), (ids(read)[..items].to_vec(), Some(9)));
@@ -214,22 +215,22 @@ mod tests {
     }
 
     #[test]
-    fn a_response_is_the_page_with_its_links() {
+    fn the_response_contains_the_page_and_its_links() {
         let request = TestRequest::with_uri("/users?limit=1").to_http_request();
-        let response = paging("limit=1").answer(&request, ids(2), Some(2), |id| *id);
+        let response = paging("limit=1").respond(&request, ids(2), Some(2), |id| *id);
         assert_eq!(response.status(), 200);
         let next = Uuid::from_u128(2);
         let links = format!("</users?limit=1&after={next}>; rel=\"next\", </users?limit=1>; rel=\"first\"");
         assert_eq!(response.headers().get(LINK).and_then(|links| links.to_str().ok()), Some(&*links));
-        let body = response.into_body().try_into_bytes().expect("is whole");
+        let body = response.into_body().try_into_bytes().expect("a complete body");
         assert_eq!(body, format!("{{\"items\":[\"{next}\"],\"next\":\"{next}\",\"total\":2}}"));
     }
 
     #[test]
-    fn a_range_of_times_is_open_where_no_time_is_given_and_begins_in_1970() {
+    fn an_absent_bound_is_open_and_the_range_starts_in_1970() {
         let range = |from: Option<i64>, before: Option<i64>| {
-            let time = |seconds| Timestamp::from_second(seconds).expect("is in range");
-            Created { created_from: from.map(time), created_before: before.map(time) }.range()
+            let time = |seconds| Timestamp::from_second(seconds).expect("a valid timestamp");
+            CreatedRange { created_from: from.map(time), created_before: before.map(time) }.range()
         };
         assert_eq!(range(None, None), (Timestamp::UNIX_EPOCH, Timestamp::MAX));
         assert_eq!(range(Some(-5), Some(-1)), (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH));
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_page_is_asked_for_as_this_one_was() {
+    fn links_repeat_the_other_query_parameters() {
         let next = Uuid::from_u128(7);
         assert_eq!(
             linked("/orders?status=paid&after=00000000-0000-0000-0000-000000000001&limit=3", Some(next)),
@@ -258,12 +259,12 @@ mod tests {
     }
 
     #[test]
-    fn the_last_page_has_no_next() {
+    fn the_last_page_has_no_next_link() {
         assert_eq!(linked("/users?limit=3&after=x", None), "</users?limit=3>; rel=\"first\"");
     }
 
     #[test]
-    fn no_query_ends_a_link() {
+    fn query_parameters_are_escaped_in_links() {
         assert_eq!(
             linked("/users?a=%3E;%20rel=%22next&b=%0d%0ax&c=%c3%a4", None),
             "</users?a=%3E%3B+rel%3D%22next&b=%0D%0Ax&c=%C3%A4>; rel=\"first\""

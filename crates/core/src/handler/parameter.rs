@@ -1,4 +1,4 @@
-//! Parameters of requests, as the API document describes them.
+//! Request parameters for the OpenAPI document.
 
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::Type;

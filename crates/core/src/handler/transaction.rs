@@ -1,7 +1,7 @@
-//! A database transaction runs to its end in a task that no client can cancel.
+//! A database transaction runs to completion in its own task, which a disconnected client cannot cancel.
 //!
-//! A handler is dropped when its client leaves, wherever it stands, and when it is late. A transaction that was dropped with it
-//! could be half sent, so it is not a part of the handler: it runs beside it, with its request, and the handler waits for it.
+//! A handler is dropped at any `.await` when its client disconnects or when it times out. A transaction that is dropped with
+//! it could be half sent. It therefore runs in a separate task, in the scope of the request, and the handler awaits the task.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
@@ -13,21 +13,21 @@ use tokio::sync::oneshot;
 use super::problem::Problem;
 use crate::database::{Database, DatabaseError, OpenTransaction, Transaction};
 
-/// What the work of a transaction came to: its own result, or the panic that ended it.
+/// The outcome of a transaction: the result of the closure, or its panic.
 type Outcome<T, E> = std::thread::Result<Result<T, E>>;
 
 impl Database {
-    /// Does the work in a transaction: all of it is stored when it gives `Ok`, nothing otherwise.
+    /// Runs `work` in a transaction: commits if it returns `Ok`, otherwise rolls back.
     ///
-    /// Once begun it runs to its end, though the client leaves or the handler is late; a failure after its
-    /// handler has gone is reported as uncaught, for the request that began it. Before it has begun, while it waits for a connection, it
-    /// is cancelled with its handler. On SQLite one transaction runs at a time, so it should wait for nothing but the database.
+    /// Once begun, the transaction runs to completion even if the client disconnects or the handler times out; a failure after
+    /// that is reported as uncaught, for the request that began it. While it waits for a connection, it is cancelled with its
+    /// handler. On SQLite only one transaction runs at a time, so `work` should await nothing but the database.
     ///
     /// # Errors
-    /// Those of the work; when the database is unavailable; when a statement of it failed, even if the work passed over that.
+    /// If `work` fails, if the database is unavailable, or if a statement failed, even if `work` ignored that.
     ///
     /// # Panics
-    /// When the work panics. All is rolled back then.
+    /// If `work` panics; the transaction is rolled back.
     ///
     /// ```
     /// use cyanotype::{Database, DatabaseError, Executor};
@@ -58,7 +58,7 @@ impl Database {
             let begun = tokio::select! {
                 biased;
                 begun = database.begin() => begun,
-                // The handler has gone, and nothing was done yet.
+                // The handler was dropped before the transaction began.
                 () = sender.closed() => return,
             };
             let outcome = match begun {
@@ -69,21 +69,18 @@ impl Database {
                 report_abandoned(outcome);
             }
         };
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "it enters the request's scope itself, and the request waits for it"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "the task enters the scope of the request, which awaits it")]
         match request::current() {
             Some(request) => drop(actix_web::rt::spawn(request::scope(request, task))),
             None => drop(actix_web::rt::spawn(task)),
         }
-        let waiting = Waiting { is_over: false };
+        let guard = DetachOnDrop { is_finished: false };
         let outcome = receiver.await;
-        waiting.over();
+        guard.finish();
         match outcome {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => resume_unwind(panic),
-            // The task ended with its worker: the service stops.
+            // The task was dropped with its worker: the service is stopping.
             Err(_) => Err(self.stopping().into()),
         }
     }
@@ -98,7 +95,7 @@ async fn run<T, E: From<DatabaseError>>(
     let outcome = match done {
         Ok(Ok(done)) => Ok(transaction.commit().await.map(|()| done).map_err(E::from)),
         failed => {
-            // Its error, or its panic, says what went wrong; a rollback that fails as well closes the connection.
+            // The error or panic is returned; if the rollback fails as well, the connection is closed.
             let _ = transaction.rollback().await;
             failed
         }
@@ -107,9 +104,9 @@ async fn run<T, E: From<DatabaseError>>(
     outcome
 }
 
-/// The handler that began it is gone: a failure of the service is reported here, for its request.
+/// Reports the failure of a transaction whose handler was dropped, for its request.
 fn report_abandoned<T, E: Into<Problem>>(outcome: Outcome<T, E>) {
-    // The hook has reported a panic.
+    // The panic hook has already reported a panic.
     let Ok(Err(error)) = outcome else { return };
     let problem: Problem = error.into();
     if !problem.is_server_error() {
@@ -121,21 +118,21 @@ fn report_abandoned<T, E: Into<Problem>>(outcome: Outcome<T, E>) {
     }
 }
 
-/// The handler's wait for its transaction. Dropped before its end the request goes on without its client, and what is recorded
-/// of its response belongs to what may yet be reported.
-struct Waiting {
-    is_over: bool,
+/// Marks the request as detached if the handler is dropped while it awaits its transaction: the request then continues
+/// without its client, and its response record remains available for a later report.
+struct DetachOnDrop {
+    is_finished: bool,
 }
 
-impl Waiting {
-    fn over(mut self) {
-        self.is_over = true;
+impl DetachOnDrop {
+    fn finish(mut self) {
+        self.is_finished = true;
     }
 }
 
-impl Drop for Waiting {
+impl Drop for DetachOnDrop {
     fn drop(&mut self) {
-        if !self.is_over {
+        if !self.is_finished {
             request::with_current(|request| request.mark_detached());
         }
     }
@@ -149,13 +146,13 @@ mod tests {
 
     async fn database() -> Database {
         let database = in_memory().await;
-        database.execute("CREATE TABLE notes (text TEXT NOT NULL UNIQUE)", &[]).await.expect("it is made");
+        database.execute("CREATE TABLE notes (text TEXT NOT NULL UNIQUE)", &[]).await.expect("the table is created");
         database
     }
 
     async fn notes(database: &Database) -> Vec<String> {
         let rows: Vec<(String,)> =
-            database.query("SELECT text FROM notes ORDER BY text", &[]).await.expect("it is read");
+            database.query("SELECT text FROM notes ORDER BY text", &[]).await.expect("the notes are read");
         rows.into_iter().map(|(text,)| text).collect()
     }
 
@@ -164,13 +161,13 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn all_of_it_is_stored_or_nothing() {
+    async fn a_transaction_commits_all_writes_or_none() {
         let database = database().await;
         let done = async |transaction: &mut Transaction| {
             write(transaction, "a").await?;
             write(transaction, "b").await
         };
-        database.transaction(done).await.expect("it is stored");
+        database.transaction(done).await.expect("a commit");
         let refused = async |transaction: &mut Transaction| {
             write(transaction, "c").await?;
             Err::<(), _>(DatabaseError::NoRow)
@@ -180,7 +177,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_statement_that_failed_is_not_passed_over() {
+    async fn a_failed_statement_fails_the_transaction() {
         let database = database().await;
         let careless = async |transaction: &mut Transaction| {
             write(transaction, "a").await?;
@@ -194,42 +191,42 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_part_can_be_undone() {
+    async fn a_savepoint_can_be_rolled_back() {
         let database = database().await;
         let parts = async |transaction: &mut Transaction| {
             write(transaction, "a").await?;
             transaction.savepoint()?;
             write(transaction, "b").await?;
             assert!(write(transaction, "a").await.is_err());
-            transaction.undo()?;
+            transaction.rollback_to_savepoint()?;
             transaction.savepoint()?;
             write(transaction, "c").await?;
             transaction.release()
         };
-        database.transaction(parts).await.expect("it is stored");
+        database.transaction(parts).await.expect("a commit");
         assert_eq!(notes(&database).await, ["a", "c"]);
     }
 
     #[actix_web::test]
-    async fn a_panic_rolls_back_and_is_the_callers() {
+    async fn a_panic_rolls_back_and_resumes_in_the_caller() {
         let database = database().await;
         let panics = async |transaction: &mut Transaction| {
             write(transaction, "a").await?;
             panic!("in the middle");
-            #[expect(unreachable_code, reason = "it says what the work gives")]
+            #[expect(unreachable_code, reason = "sets the return type")]
             Ok::<_, DatabaseError>(())
         };
         let caught = AssertUnwindSafe(database.transaction(panics)).catch_unwind().await;
-        assert_eq!(caught.expect_err("it panics").downcast_ref(), Some(&"in the middle"));
+        assert_eq!(caught.expect_err("a panic").downcast_ref(), Some(&"in the middle"));
         assert!(notes(&database).await.is_empty());
         assert_eq!(database.unfinished_transactions(), 0);
     }
 
     #[actix_web::test]
-    async fn a_connection_in_a_transaction_is_never_given_to_the_next() {
+    async fn a_connection_with_an_open_transaction_is_never_reused() {
         let database = database().await;
         for statement in ["BEGIN", "SAVEPOINT part", "COMMIT"] {
-            assert!(matches!(database.execute(statement, &[]).await, Err(DatabaseError::ByStatement(_))));
+            assert!(matches!(database.execute(statement, &[]).await, Err(DatabaseError::TransactionControl(_))));
         }
         let (begun, has_begun) = oneshot::channel();
         let work = async move |transaction: &mut Transaction| {
@@ -237,13 +234,13 @@ mod tests {
             let _ = begun.send(());
             std::future::pending::<Result<(), DatabaseError>>().await
         };
-        // As the end of a worker does: the task itself is dropped.
+        // Drops the task itself, as the end of a worker does.
         let local = tokio::task::LocalSet::new();
         let cut = database.clone();
         local.spawn_local(async move { cut.transaction(work).await });
-        local.run_until(async { has_begun.await.expect("it begins") }).await;
+        local.run_until(async { has_begun.await.expect("the transaction begins") }).await;
         drop(local);
-        assert_eq!(database.unfinished_transactions(), 1, "it is counted");
-        assert!(notes(&database).await.is_empty(), "it is rolled back, and the connection serves the next");
+        assert_eq!(database.unfinished_transactions(), 1, "the transaction is counted");
+        assert!(notes(&database).await.is_empty(), "the transaction is rolled back, and the connection is usable");
     }
 }

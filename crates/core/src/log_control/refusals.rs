@@ -51,7 +51,7 @@ impl Refusals {
         if more > 0 {
             reason.push_str(&format!("; {more} more changes were refused since the previous record"));
         }
-        let is_off = pipeline.policy().is_silent();
+        let is_off = pipeline.policy().is_off();
         pipeline.record_change(&PolicyChange::refused(by, source, reason, is_off));
     }
 

@@ -62,7 +62,7 @@ pub(crate) fn check_route(rule: &str, routes: &[RouteInfo]) -> Result<(), FieldE
 }
 
 fn is_rule_for(rule: &str, route: &RouteInfo) -> bool {
-    route.has_rule(rule) || route.method == "GET" && rule.strip_prefix("HEAD ") == Some(&route.path)
+    route.matches_rule(rule) || route.method == "GET" && rule.strip_prefix("HEAD ") == Some(&route.path)
 }
 
 #[cfg(test)]

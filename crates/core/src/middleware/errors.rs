@@ -60,7 +60,7 @@ pub(super) fn with_problem(mut response: ServiceResponse) -> ServiceResponse {
                 return response;
             }
             Problem::new(status, "method not supported by this route; the header `allow` lists the supported methods")
-                .answer(request::current().as_deref(), None, env())
+                .to_response(request::current().as_deref(), None, env())
         }
         None => return response,
     };
@@ -90,7 +90,7 @@ fn problem_response(error: &Error, status: StatusCode) -> HttpResponse {
     };
     let is_failure = status.is_server_error() && !problem.is_for_load();
     let event_id = if is_failure { report(problem.failure()) } else { None };
-    problem.answer(request.as_deref(), event_id, env())
+    problem.to_response(request.as_deref(), event_id, env())
 }
 
 fn report(failure: Failure) -> Option<EventId> {
@@ -145,7 +145,7 @@ impl ProblemResponse {
         let request = request::current();
         let event_id = request.as_ref().and_then(|request| request.panic_event());
         let problem = Problem::internal(format!("panicked: {}", cyanotype_telemetry::panic::message(panic)));
-        Self::from(problem.answer(request.as_deref(), event_id, env()))
+        Self::from(problem.to_response(request.as_deref(), event_id, env()))
     }
 }
 

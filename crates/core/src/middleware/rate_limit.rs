@@ -15,8 +15,8 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError};
 use cyanotype_actix::ClientAddress;
-use cyanotype_telemetry::is_for;
 use cyanotype_telemetry::request;
+use cyanotype_telemetry::rule_matches;
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
@@ -94,8 +94,10 @@ impl Limiters {
             if let Some(of) = self.blueprints.iter().find(|of| is_below(path, &of.prefix)) {
                 of.all.iter().for_each(&mut count);
                 let method = request.method().as_str();
-                let own =
-                    of.routes.iter().filter(|(rule, _)| route.as_deref().is_some_and(|it| is_for(rule, method, it)));
+                let own = of
+                    .routes
+                    .iter()
+                    .filter(|(rule, _)| route.as_deref().is_some_and(|it| rule_matches(rule, method, it)));
                 own.for_each(|(_, limit)| count(limit));
             }
         }

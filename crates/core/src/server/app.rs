@@ -74,7 +74,7 @@ impl AppFactory {
         blueprints: Vec<Enabled>,
         rules: Rules,
         running: &StartedBlueprints,
-        about: &api::About<'_>,
+        about: &api::ApiInfo<'_>,
     ) -> Self {
         let server = &settings.server;
         let clients = ClientAddressResolver::new(&server.client_address);

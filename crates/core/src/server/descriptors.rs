@@ -43,7 +43,7 @@ impl DescriptorBudget {
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let default = || available_parallelism().map_or(1, |count| count.get());
         let workers = settings.server.workers.unwrap_or_else(default) as u64;
-        let pooled = Options::from(&settings.database).most_descriptors();
+        let pooled = Options::from(&settings.database).max_descriptors();
         Self::share(limit, workers, pooled)
     }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::blueprint::error::RegistryError;
-use crate::blueprint::started::NotStarted;
+use crate::blueprint::started::BlueprintStartError;
 use crate::database::DatabaseError;
 
 /// Exit status of configuration errors; a restart cannot help, so process managers must not attempt one.
@@ -72,11 +72,11 @@ pub enum StartError {
     },
 }
 
-impl From<NotStarted> for StartError {
-    fn from(not: NotStarted) -> Self {
+impl From<BlueprintStartError> for StartError {
+    fn from(not: BlueprintStartError) -> Self {
         match not {
-            NotStarted::Failed { blueprint, reason } => Self::Blueprint { blueprint, reason },
-            NotStarted::Conflict(conflict) => Self::Registry(conflict),
+            BlueprintStartError::Failed { blueprint, reason } => Self::Blueprint { blueprint, reason },
+            BlueprintStartError::Conflict(conflict) => Self::Registry(conflict),
         }
     }
 }

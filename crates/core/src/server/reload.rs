@@ -101,7 +101,7 @@ impl Reloader {
 
     /// Records why the reload was rejected; nothing changes.
     fn refuse(&self, by: &str, source: Source, error: &ReloadError) {
-        let is_off = self.pipeline.policy().is_silent();
+        let is_off = self.pipeline.policy().is_off();
         let mut change = PolicyChange::refused(by, source, error.to_string(), is_off);
         let settings = match error {
             ReloadError::Settings(error) | ReloadError::Blueprints(RegistryError::Settings(error)) => Some(error),

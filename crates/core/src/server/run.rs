@@ -21,7 +21,7 @@ use super::signals::Signals;
 use super::start_record::{log_startup, report_startup_error};
 use crate::blueprint::error::RegistryError;
 use crate::blueprint::registry::Enabled;
-use crate::blueprint::resources::Shared;
+use crate::blueprint::resources::SharedResources;
 use crate::blueprint::routes;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, DatabaseError, Program, Sweeper};
@@ -105,7 +105,7 @@ async fn serve(
     let (routes, rules) = routes::registered(settings, &enabled).await?;
     let names: Vec<&'static str> = enabled.iter().map(|enabled| enabled.blueprint.name()).collect();
     let database = open_database(service, settings, &enabled).await?;
-    let blueprints = StartedBlueprints::start(&enabled, Shared::new(database.clone())).await?;
+    let blueprints = StartedBlueprints::start(&enabled, SharedResources::new(database.clone())).await?;
     let fleet = Fleet::start(&database, pipeline, settings.log.override_poll()).await.map_err(StartError::Database)?;
     let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.about(settings));
     let compiled_in = service.blueprints.iter().map(|it| it.blueprint.name()).collect();

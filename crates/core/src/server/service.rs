@@ -125,8 +125,8 @@ impl Service {
     }
 
     /// The program's part of the OpenAPI document.
-    pub(crate) fn about<'a>(&'a self, settings: &'a Settings) -> api::About<'a> {
-        api::About {
+    pub(crate) fn about<'a>(&'a self, settings: &'a Settings) -> api::ApiInfo<'a> {
+        api::ApiInfo {
             name: self.name,
             version: self.version,
             public_url: settings.server.public_url.as_deref(),

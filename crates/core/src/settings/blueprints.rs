@@ -226,7 +226,7 @@ mod tests {
             (
                 "APP__BLUEPRINTS__DRY_STOCK__LOW",
                 "none",
-                "blueprints.dry_stock.low (set by APP__BLUEPRINTS__DRY_STOCK__LOW): `none` is not allowed; allowed is a whole \
+                "blueprints.dry_stock.low (set by APP__BLUEPRINTS__DRY_STOCK__LOW): `none` is not allowed; expected a whole \
                  number from 1 to 1000",
             ),
             (
@@ -237,7 +237,7 @@ mod tests {
             (
                 "APP__BLUEPRINTS__DRY_STOCK__LOWS",
                 "5",
-                "blueprints.dry_stock.lows (set by APP__BLUEPRINTS__DRY_STOCK__LOWS): there is no such setting; did you mean \
+                "blueprints.dry_stock.lows (set by APP__BLUEPRINTS__DRY_STOCK__LOWS): unknown setting; did you mean \
                  blueprints.dry_stock.low?",
             ),
             (

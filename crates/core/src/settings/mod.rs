@@ -28,7 +28,8 @@ pub use cyanotype_settings::{
 };
 pub use cyanotype_telemetry::request::ClientAddressHeader;
 pub use cyanotype_telemetry::settings::{
-    Env, Flood, Format, Log, Mode, OnFailure, Redact, Request, Response, ResponseLog, Sentry, Stderr,
+    Env, FloodSettings, LogFormat, LogSettings, Mode, OnFailureSettings, RedactSettings, RequestLogSettings,
+    ResponseLog, ResponseLogSettings, SentrySettings, StderrSettings,
 };
 pub use database::DatabaseSettings;
 pub use flags::{FlagProvider, FlagSettings};
@@ -52,10 +53,10 @@ section! {
         pub management: ManagementSettings,
         /// What is recorded, and in which form.
         #[setting(section)]
-        pub log: Log,
+        pub log: LogSettings,
         /// The Sentry sink.
         #[setting(section)]
-        pub sentry: Sentry,
+        pub sentry: SentrySettings,
         /// A feature-flag system whose flags control logging.
         #[setting(section)]
         pub flags: FlagSettings,
@@ -102,7 +103,7 @@ impl Sections {
 /// let error = Loader::new("/no/such/directory").variables([("APP__LOG__MODE", "loud")]).load().unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "log.mode (set by APP__LOG__MODE): `loud` is not allowed; allowed is one of off, stderr, sentry, both"
+///     "log.mode (set by APP__LOG__MODE): `loud` is not allowed; expected one of off, stderr, sentry, both"
 /// );
 /// # Ok::<(), cyanotype::settings::SettingsError>(())
 /// ```
@@ -198,23 +199,19 @@ mod tests {
             (
                 "APP__SERVER__PORT",
                 "80a",
-                "server.port (set by APP__SERVER__PORT): `80a` is not allowed; allowed is a whole number from 0 to 65535",
+                "server.port (set by APP__SERVER__PORT): `80a` is not allowed; expected a whole number from 0 to 65535",
             ),
             (
                 "PORT",
                 "70000",
-                "server.port (set by PORT): `70000` is not allowed; allowed is a whole number from 0 to 65535",
+                "server.port (set by PORT): `70000` is not allowed; expected a whole number from 0 to 65535",
             ),
             (
                 "APP__SENTRY__SAMPLE_RATE",
                 "2",
-                "sentry.sample_rate (set by APP__SENTRY__SAMPLE_RATE): `2` is not allowed; allowed is a number from 0 to 1",
+                "sentry.sample_rate (set by APP__SENTRY__SAMPLE_RATE): `2` is not allowed; expected a number from 0 to 1",
             ),
-            (
-                "APP__LOG__MODUS",
-                "off",
-                "log.modus (set by APP__LOG__MODUS): there is no such setting; did you mean log.mode?",
-            ),
+            ("APP__LOG__MODUS", "off", "log.modus (set by APP__LOG__MODUS): unknown setting; did you mean log.mode?"),
             (
                 "APP__SERVER__TRUSTED_PROXIES",
                 "10.0.0.0/99",
@@ -233,7 +230,7 @@ mod tests {
             (
                 "SENTRY_DSN",
                 "https://sentry.example/1",
-                "sentry.dsn (set by SENTRY_DSN): this DSN has no key; allowed is https://KEY@HOST/PROJECT",
+                "sentry.dsn (set by SENTRY_DSN): invalid DSN: it has no key; expected https://KEY@HOST/PROJECT",
             ),
             (
                 "APP__MANAGEMENT__TOKEN",
@@ -248,7 +245,7 @@ mod tests {
             (
                 "APP__LOG__DEBUG_KEY",
                 "fifteen letters",
-                "log.debug_key (set by APP__LOG__DEBUG_KEY): this key has fewer than 16 bytes; allowed are 16 or more",
+                "log.debug_key (set by APP__LOG__DEBUG_KEY): the key is shorter than 16 bytes; expected 16 bytes or more",
             ),
         ] {
             assert_eq!(refusal(&[(variable, value)]), expected);
@@ -328,7 +325,7 @@ mod tests {
             let loader = Loader::new("/nonexistent").flag(key, "x", "--set");
             loader.load().map(|_| ()).expect_err("refused").to_string()
         };
-        let none = "there is no such setting";
+        let none = "unknown setting";
         assert_eq!(refused("log.mod"), format!("log.mod (set by --set): {none}; did you mean log.mode?"));
         assert_eq!(
             refused("log.queue_bytes"),

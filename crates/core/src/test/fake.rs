@@ -1,4 +1,4 @@
-//! What takes the place of other blueprints in a test.
+//! Fakes of other blueprints.
 
 use std::collections::HashMap;
 
@@ -37,14 +37,14 @@ impl<P: Fn(&Resources) + Send + Sync + 'static> Blueprint for FakeBackend<P> {
     }
 }
 
-/// Knows these tokens, each a user's: a member's when the user is an id alone.
+/// An [`Authenticator`] with fixed tokens, each mapped to a user; an id alone is a member.
 ///
 /// ```
 /// # use cyanotype::auth::Authenticator;
 /// # use cyanotype::{Blueprint, test};
 /// # use std::sync::Arc;
 /// # use uuid::Uuid;
-/// # fn example(orders: impl Blueprint) -> test::TestService {
+/// # fn example(orders: impl Blueprint) -> test::TestServiceBuilder {
 /// let ada = Uuid::from_u128(1);
 /// test::serve(orders).fake("users", move |resources| {
 ///     resources.provide::<dyn Authenticator>(Arc::new(test::Tokens::from([("token-of-ada", ada)])));

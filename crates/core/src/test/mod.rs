@@ -1,7 +1,7 @@
-//! For the tests of a blueprint: it is served alone, and what it records can be asked for, without a word on where it goes.
+//! A test kit for blueprints: serves a blueprint alone and exposes the records and events of each request.
 //!
-//! All layers are those of the service, and so are the records and the events; only their way out is another: they stay in
-//! memory. Each test has a database of its own, in memory, with the blueprint's migrations done.
+//! Requests pass through the same middleware as in the service, without a network; records and events are stored in memory.
+//! Each test has its own in-memory database, on which the blueprint's migrations have run.
 //!
 //! ```
 //! use actix_web::HttpResponse;
@@ -35,7 +35,7 @@
 //! ```
 
 mod fake;
-mod reply;
+mod response;
 
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
@@ -47,18 +47,18 @@ use actix_web::dev::{Service as _, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::test::{TestRequest, init_service};
 use cyanotype_telemetry::Sinks;
-use cyanotype_telemetry::memory::Memory;
+use cyanotype_telemetry::memory::MemorySink;
 use cyanotype_telemetry::panic::Panics;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
 pub use fake::Tokens;
-pub use reply::Reply;
+pub use response::TestResponse;
 
 use crate::api;
 use crate::blueprint::Blueprint;
 use crate::blueprint::registry::{self, Registered};
-use crate::blueprint::resources::{Resources, Shared};
+use crate::blueprint::resources::{Resources, SharedResources};
 use crate::blueprint::routes;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, Program};
@@ -68,19 +68,19 @@ use fake::FakeBackend;
 
 const PROGRAM: Program = Program { name: "test", version: "0" };
 
-/// The sinks of a process are there once, so all its tests share them; each reads those of its own requests.
-static MEMORY: LazyLock<Memory> = LazyLock::new(Memory::default);
+/// A process has one set of sinks, which all its tests share; each test reads the records of its own requests.
+static MEMORY: LazyLock<MemorySink> = LazyLock::new(MemorySink::default);
 
-/// A service of this blueprint, to be given what it needs and then started.
+/// Configures a service of this blueprint; call [`TestServiceBuilder::start`] to start it.
 #[must_use]
-pub fn serve(blueprint: impl Blueprint) -> TestService {
-    TestService { blueprints: vec![Registered::new(blueprint)], settings: Vec::new() }
+pub fn serve(blueprint: impl Blueprint) -> TestServiceBuilder {
+    TestServiceBuilder { blueprints: vec![Registered::new(blueprint)], settings: Vec::new() }
 }
 
-/// An empty database in memory with a blueprint's tables, for the tests of its store.
+/// An empty in-memory database with a blueprint's tables, for tests of its store.
 ///
 /// # Panics
-/// When the migrations fail.
+/// If a migration fails.
 pub async fn database(blueprint: &impl Blueprint) -> Database {
     let settings = Loader::new("/no/config/here").flag("database.url", "sqlite::memory:", "the test").load();
     let settings = settings.unwrap_or_else(|why| panic!("{why}")).sections.database;
@@ -88,44 +88,46 @@ pub async fn database(blueprint: &impl Blueprint) -> Database {
     Database::open(&(&settings).into(), migrations, PROGRAM).await.unwrap_or_else(|why| panic!("{why}"))
 }
 
-/// A service that is not started yet.
-pub struct TestService {
+/// A service that has not been started.
+pub struct TestServiceBuilder {
     blueprints: Vec<Registered>,
     settings: Vec<(String, String)>,
 }
 
-impl TestService {
-    /// Serves another blueprint beside it.
+impl TestServiceBuilder {
+    /// Serves another blueprint as well.
     #[must_use]
     pub fn with(mut self, blueprint: impl Blueprint) -> Self {
         self.blueprints.push(Registered::new(blueprint));
         self
     }
 
-    /// Something else in the place of a blueprint that this one needs: without routes, it provides what the closure does.
+    /// Replaces a dependency with a fake blueprint without routes; `provide` provides its values.
     #[must_use]
     pub fn fake(self, name: &'static str, provide: impl Fn(&Resources) + Send + Sync + 'static) -> Self {
         self.with(FakeBackend::new(name, provide))
     }
 
-    /// Sets a setting, such as `server.max_body_bytes` or one of the blueprint's own. Those of `log` and `sentry` are the
-    /// defaults in all tests.
+    /// Sets a setting, such as `server.max_body_bytes` or one of the blueprint's settings.
     ///
     /// # Panics
-    /// For one of those: the tests of a process share their sinks.
+    /// If the key begins with `log.` or `sentry.`: the tests of a process share their sinks and use the defaults.
     #[must_use]
     #[track_caller]
     pub fn set(mut self, key: &str, value: &str) -> Self {
-        assert!(!key.starts_with("log.") && !key.starts_with("sentry."), "{key} is the same in all tests of a process");
+        assert!(
+            !key.starts_with("log.") && !key.starts_with("sentry."),
+            "{key} cannot be set: all tests of a process share it"
+        );
         self.settings.push((key.to_owned(), value.to_owned()));
         self
     }
 
-    /// Starts it.
+    /// Starts the service.
     ///
     /// # Panics
-    /// With the reason, when the service itself would not start.
-    pub async fn start(self) -> Served {
+    /// If the service does not start; the message contains the reason.
+    pub async fn start(self) -> TestService {
         let mut settings = self.load();
         let enabled = registry::enabled(&self.blueprints, &mut settings).unwrap_or_else(|why| panic!("{why}"));
         let memory = Arc::new(MEMORY.clone());
@@ -138,16 +140,16 @@ impl TestService {
         let database = Database::open(&(&settings.database).into(), migrations, PROGRAM)
             .await
             .unwrap_or_else(|why| panic!("{why}"));
-        let running = StartedBlueprints::start(&enabled, Shared::new(database)).await;
+        let running = StartedBlueprints::start(&enabled, SharedResources::new(database)).await;
         let running = running.unwrap_or_else(|why| panic!("{why}"));
-        let about = api::About { name: "test", version: "0", public_url: None, complete: None };
+        let about = api::ApiInfo { name: "test", version: "0", public_url: None, complete: None };
         let app = AppFactory::new(&settings, pipeline, enabled, rules, &running, &about);
         let app = Rc::new(init_service(app.app()).await);
-        let call = move |request: TestRequest| -> Calling {
+        let call = move |request: TestRequest| -> CallFuture {
             let app = Rc::clone(&app);
             Box::pin(async move { app.call(request.to_request()).await.map(ServiceResponse::map_into_boxed_body) })
         };
-        Served { call: Rc::new(call), running }
+        TestService { call: Rc::new(call), running }
     }
 
     fn load(&self) -> Settings {
@@ -164,60 +166,60 @@ impl TestService {
     }
 }
 
-type Calling = LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>>;
+type CallFuture = LocalBoxFuture<'static, Result<ServiceResponse<BoxBody>, Error>>;
 
-/// A service that answers.
-pub struct Served {
-    call: Rc<dyn Fn(TestRequest) -> Calling>,
+/// A running service.
+pub struct TestService {
+    call: Rc<dyn Fn(TestRequest) -> CallFuture>,
     running: StartedBlueprints,
 }
 
-impl Served {
+impl TestService {
     /// The database of this test.
     #[must_use]
     pub fn database(&self) -> &Database {
         self.running.database()
     }
 
-    /// A `GET` request to a path with or without a query.
+    /// A `GET` request to a path, which may include a query.
     #[must_use]
     pub fn get(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::GET, path)
     }
 
-    /// A `POST` request to a path with or without a query.
+    /// A `POST` request to a path, which may include a query.
     #[must_use]
     pub fn post(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::POST, path)
     }
 
-    /// A `PATCH` request to a path with or without a query.
+    /// A `PATCH` request to a path, which may include a query.
     #[must_use]
     pub fn patch(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::PATCH, path)
     }
 
-    /// A `DELETE` request to a path with or without a query.
+    /// A `DELETE` request to a path, which may include a query.
     #[must_use]
     pub fn delete(&self, path: &str) -> RequestBuilder<'_> {
         self.request(Method::DELETE, path)
     }
 
-    /// A request with any method, to a path with or without a query.
+    /// A request with any method to a path, which may include a query.
     #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder<'_> {
-        RequestBuilder { served: self, request: TestRequest::with_uri(path).method(method) }
+        RequestBuilder { service: self, request: TestRequest::with_uri(path).method(method) }
     }
 
-    /// Stops the blueprints, as the end of the service does.
+    /// Stops the blueprints, as the service does when it stops.
     pub async fn stop(self) {
         self.running.stop(Duration::from_secs(5)).await;
     }
 }
 
-/// A request that is not sent yet.
+/// A request that has not been sent.
 pub struct RequestBuilder<'a> {
-    served: &'a Served,
+    service: &'a TestService,
     request: TestRequest,
 }
 
@@ -242,10 +244,10 @@ impl RequestBuilder<'_> {
         self
     }
 
-    /// Sends it, and reads the answer to its end.
-    pub async fn send(self) -> Reply {
-        let answered = (self.served.call)(self.request.peer_addr(([127, 0, 0, 1], 1).into())).await;
-        Reply::read(answered.map(|response| response.into_parts().1), &MEMORY).await
+    /// Sends the request and reads the complete response.
+    pub async fn send(self) -> TestResponse {
+        let outcome = (self.service.call)(self.request.peer_addr(([127, 0, 0, 1], 1).into())).await;
+        TestResponse::read(outcome.map(|response| response.into_parts().1), &MEMORY).await
     }
 }
 
@@ -278,7 +280,7 @@ mod tests {
     }
 
     /// The functions of a stack, innermost first.
-    fn functions(reply: &Reply) -> Vec<String> {
+    fn functions(reply: &TestResponse) -> Vec<String> {
         let record = reply.records_of("uncaught")[0];
         let stack = record["exception.stacktrace"].as_str().unwrap_or_else(|| panic!("no stack in {record}"));
         let functions = stack.lines().filter_map(|line| line.trim_start().split_once(": "));
@@ -286,7 +288,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_stack_begins_in_the_handler_and_ends_before_the_layers_of_the_service() {
+    async fn a_stack_begins_in_the_handler_and_omits_the_middleware() {
         let service = serve(Broken).start().await;
         for (path, handler) in [("/broken/error", "breaks"), ("/broken/panic", "panics")] {
             let functions = functions(&service.get(path).send().await);

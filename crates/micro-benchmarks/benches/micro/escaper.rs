@@ -1,4 +1,4 @@
-//! The escaper, in bytes a second.
+//! The escaper, in bytes per second.
 
 use cyanotype_redact::escape;
 use divan::counter::BytesCount;
@@ -14,7 +14,7 @@ fn write(bencher: Bencher<'_, '_>, text: &str) {
     });
 }
 
-/// JSON in JSON: each of its quotes is escaped.
+/// JSON in JSON, with every quote escaped.
 #[divan::bench(args = [500, 8_000])]
 fn json(bencher: Bencher<'_, '_>, bytes: usize) {
     write(bencher, &bodies::clean(bytes));

@@ -1,4 +1,4 @@
-//! What the parts cost that every request goes through: `cargo bench -p micro-benchmarks`.
+//! Micro-benchmarks of code that every request executes: `cargo bench -p micro-benchmarks`.
 
 mod escaper;
 mod policy;

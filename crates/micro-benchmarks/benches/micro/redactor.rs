@@ -1,4 +1,4 @@
-//! The redactor, in bytes a second.
+//! The redactor, in bytes per second.
 
 use cyanotype_redact::{Redactor, Syntax};
 use divan::counter::BytesCount;
@@ -34,7 +34,7 @@ fn secret(bencher: Bencher<'_, '_>, bytes: usize) {
     redact(bencher, &bodies::secret(bytes), usize::MAX);
 }
 
-/// As a response is: no more of it than `log.response.max_bytes`.
+/// Cut to the default of `log.response.max_bytes`, like a response.
 #[divan::bench(args = SIZES)]
 fn secret_cut(bencher: Bencher<'_, '_>, bytes: usize) {
     redact(bencher, &bodies::secret(bytes), 8192);

@@ -1,4 +1,4 @@
-//! Any text: as a JSON string it reads back, and in neither format is anything in it that forges, moves or switches.
+//! Escapes any text: the JSON string parses back, and neither format contains hostile characters or supervisord's mark.
 #![no_main]
 
 use cyanotype_redact::escape;

@@ -1,4 +1,4 @@
-//! Bodies: never a panic, never more than the limit, the result of the slow reference for JSON, and no secret in any part.
+//! Redacts bodies: no panic, never more than the limit, the same result as the reference for JSON, and no secret in any part.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use cyanotype_redact::reference::Document;
 use cyanotype_redact::{Redactor, Syntax};
 use libfuzzer_sys::fuzz_target;
 
-/// The corpus has this for a secret.
+/// The secret in the corpus.
 const SECRET: &str = "t0psecret";
 
 static REDACTOR: LazyLock<Redactor> = LazyLock::new(Redactor::default);
@@ -16,9 +16,10 @@ fn parts(body: &[u8]) -> impl Iterator<Item = usize> {
     (0..=8).map(|eighth| body.len() * eighth / 8)
 }
 
-/// Whether the reference shows the secret too, in a document that ends here: what makes it one comes later in its string.
+/// Whether the reference also shows the secret in a document that ends here, because the text that identifies it as a
+/// secret comes later in its string.
 fn is_no_secret_yet(part: &[u8]) -> bool {
-    // An escape may be cut off, and a character.
+    // The end may be inside an escape or a character.
     let beginnings = (0..=12.min(part.len())).filter_map(|less| std::str::from_utf8(&part[..part.len() - less]).ok());
     beginnings.flat_map(closed).any(|text| {
         let document = Document::parse(&text);
@@ -26,7 +27,7 @@ fn is_no_secret_yet(part: &[u8]) -> bool {
     })
 }
 
-/// The beginning of a document as a whole one, whether it ends in a text, in a key, or in neither.
+/// A prefix closed to a complete document: as if it ended in a string, in a key, or in neither.
 fn closed(beginning: &str) -> [String; 3] {
     let (mut open, mut in_string, mut is_escaped) = (Vec::new(), false, false);
     for c in beginning.chars() {

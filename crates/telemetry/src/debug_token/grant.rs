@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::level::Level;
-use crate::routes::is_for;
+use crate::routes::rule_matches;
 
 /// A level for the requests of one route or one trace, until it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl DebugGrant {
     pub fn is_for(&self, method: &str, route: Option<&str>, trace: Uuid) -> bool {
         match &self.limit {
             Limit::Trace(granted) => *granted == trace,
-            Limit::Route(granted) => route.is_some_and(|route| is_for(granted, method, route)),
+            Limit::Route(granted) => route.is_some_and(|route| rule_matches(granted, method, route)),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{DebugKey, Refusals};
-use crate::settings::Log;
+use crate::settings::LogSettings;
 
 /// The key of debug tokens, and what was refused.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct DebugRequests {
 
 impl DebugRequests {
     /// `None` when no key is set.
-    pub(crate) fn new(log: &Log) -> Option<Arc<Self>> {
+    pub(crate) fn new(log: &LogSettings) -> Option<Arc<Self>> {
         // The settings have checked it.
         let key = DebugKey::new(log.debug_key.as_deref()?).ok()?;
         Some(Arc::new(Self { key: Arc::new(key), refusals: Refusals::new(log.flood.window()) }))

@@ -23,7 +23,7 @@ impl Flags {
         let policy = values.mode.map(|mode| Policy { mode, ..base });
         Self {
             verbosest: self.verbosest.into_iter().chain(values.verbosest()).min(),
-            records: self.records || policy.is_some_and(|policy| !policy.is_silent()),
+            records: self.records || policy.is_some_and(|policy| !policy.is_off()),
             sends: self.sends || policy.is_some_and(|policy| policy.has_sentry()),
             ..self
         }

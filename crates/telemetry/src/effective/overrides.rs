@@ -10,7 +10,7 @@ use super::levels::is_inside;
 use super::live::LiveValues;
 use super::origin::Origin;
 use crate::identity::RequestIdentity;
-use crate::routes::is_for;
+use crate::routes::rule_matches;
 
 /// Where an override applies. From the widest to the narrowest; a narrower one wins.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +60,7 @@ impl OverrideScope {
             Self::Process => true,
             Self::Blueprint(name) => blueprint() == Some(name),
             Self::Module(path) => is_inside(target, path),
-            Self::Route(rule) => route().is_some_and(|(method, route)| is_for(rule, method, route)),
+            Self::Route(rule) => route().is_some_and(|(method, route)| rule_matches(rule, method, route)),
         }
     }
 

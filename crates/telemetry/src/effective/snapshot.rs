@@ -151,7 +151,7 @@ impl Snapshot {
             .chain([process.level]);
         let modes = scoped.iter().filter_map(|it| it.set.mode);
         let policies = || modes.clone().map(|mode| Policy { mode, ..base.policy }).chain([base.policy]);
-        let may_record = flags.records || policies().any(|policy| !policy.is_silent());
+        let may_record = flags.records || policies().any(|policy| !policy.is_off());
         let may_send = flags.sends || policies().any(|policy| policy.has_sentry());
         let has_flags = configured.flags.is_some();
         Self {
@@ -234,7 +234,7 @@ impl Snapshot {
     pub(crate) fn admits(&self, flags: FlagValues) -> bool {
         let policy = flags.mode.map(|mode| Policy { mode, ..self.base.policy });
         flags.verbosest().is_none_or(|level| level >= self.verbosest)
-            && policy.is_none_or(|policy| self.may_record || policy.is_silent())
+            && policy.is_none_or(|policy| self.may_record || policy.is_off())
             && policy.is_none_or(|policy| self.may_send || !policy.has_sentry())
     }
 

@@ -299,8 +299,8 @@ impl EffectivePolicy {
         (old.process != values).then(|| PolicyChange {
             before: shown(&before),
             after: shown(&after),
-            off_before: before.policy().is_silent(),
-            off_after: after.policy().is_silent(),
+            off_before: before.policy().is_off(),
+            off_after: after.policy().is_off(),
             ..PolicyChange::new(Action::Flag, by, Source::Flag, "")
         })
     }
@@ -379,9 +379,9 @@ fn of_override(
         }
         values
     };
-    let is_off = |snapshot: &Snapshot, scope: &OverrideScope| snapshot.in_force(&scope.example()).policy.is_silent();
+    let is_off = |snapshot: &Snapshot, scope: &OverrideScope| snapshot.in_force(&scope.example()).policy.is_off();
     let is_off = |snapshot: &Snapshot| {
-        snapshot.in_force(&Origin::default()).policy.is_silent()
+        snapshot.in_force(&Origin::default()).policy.is_off()
             && is_off(snapshot, &it.scope)
             && old.is_none_or(|old| is_off(snapshot, &old.scope))
     };

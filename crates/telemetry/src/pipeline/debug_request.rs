@@ -1,4 +1,4 @@
-//! Requests that a debug token raises: their own level, for their lines and breadcrumbs.
+//! Debug tokens: they raise the verbosity of one request's lines and breadcrumbs.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::report::Report;
 use crate::request::RequestContext;
 
 impl Pipeline {
-    /// Whether a request can be raised by a token.
+    /// Whether debug tokens are enabled: `log.debug_key` is set.
     #[must_use]
     pub fn accepts_debug_tokens(&self) -> bool {
         self.debug_requests.is_some()
     }
 
-    /// Reads the values of a request's header `x-debug-log`. A token for its trace raises it now, one for a route once the route
-    /// is known; any other changes nothing, and is counted.
+    /// Reads the values of a request's `x-debug-log` header. A token for its trace takes effect now, one for a route once the
+    /// route is known. Invalid tokens are counted, and have no effect.
     pub fn read_debug_tokens<'a>(&self, request: &RequestContext, tokens: impl IntoIterator<Item = &'a [u8]>) {
         let Some(requests) = &self.debug_requests else { return };
         let mut tokens = tokens.into_iter();
@@ -35,8 +35,8 @@ impl Pipeline {
         }
     }
 
-    /// Raises a request whose token is for its route, now that the route is known.
-    pub fn settle_debug_token(&self, request: &RequestContext) {
+    /// Applies a request's token for a route, once the request's route is known.
+    pub fn apply_debug_token(&self, request: &RequestContext) {
         let Some(requests) = &self.debug_requests else { return };
         let Some(grant) = request.take_debug_grant() else { return };
         let identity = request.identity();
@@ -53,13 +53,13 @@ impl Pipeline {
         request.set_raised(RaisedRequest::new(Arc::clone(&requests.key), self.filter.raise(level), level));
     }
 
-    /// Debug tokens that were refused since the start.
+    /// The number of debug tokens refused since the start.
     #[must_use]
     pub fn refused_debug_tokens(&self) -> u64 {
         self.debug_requests.as_ref().map_or(0, |requests| requests.refusals.total())
     }
 
-    /// Ends the window in which refused tokens are counted.
+    /// Ends the current window of refused tokens, and reports them.
     pub(super) fn end_refused_tokens(&self) {
         if let Some(refused) = self.debug_requests.as_ref().and_then(|requests| requests.refusals.end()) {
             self.report_refused_tokens(refused);
@@ -90,27 +90,27 @@ mod tests {
     use crate::debug_token::DebugKey;
     use crate::pipeline::fixture::{Fixture, pipeline};
     use crate::policy::Kind;
-    use crate::request::{DEBUG_LOG, sync_scope};
+    use crate::request::{DEBUG_LOG_HEADER, sync_scope};
 
     const KEY: &str = "a key of a test, of 32 bytes or more";
 
-    fn service(own: &[(&str, &str)]) -> Fixture {
-        pipeline(&[&[("log.debug_key", KEY)], own].concat())
+    fn service(values: &[(&str, &str)]) -> Fixture {
+        pipeline(&[&[("log.debug_key", KEY)], values].concat())
     }
 
     fn token(level: Level, route: &str) -> String {
         let expires_at = Timestamp::now() + Duration::from_secs(60);
         DebugKey::new(KEY)
-            .expect("long enough")
-            .issue(&DebugGrant::for_route(route, level, expires_at).expect("a route"))
+            .expect("a valid key")
+            .issue(&DebugGrant::for_route(route, level, expires_at).expect("a valid route"))
     }
 
-    /// What the lines of a request at debug and trace lead to, with these tokens.
+    /// Logs at three levels in a request with these tokens; returns message and `debug` of each line written.
     fn lines(service: &Fixture, route: &str, tokens: &[&str]) -> Vec<(String, bool)> {
         let request = service.request("one");
         service.pipeline.read_debug_tokens(&request, tokens.iter().map(|token| token.as_bytes()));
         request.identity().set_route(Some(route.to_owned()));
-        service.pipeline.settle_debug_token(&request);
+        service.pipeline.apply_debug_token(&request);
         sync_scope(&request, || {
             for (level, message) in [(Level::Debug, "debug"), (Level::Trace, "trace"), (Level::Error, "error")] {
                 service.pipeline.report(Report::new(Kind::Line, level, "test", message.to_owned()));
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_raises_the_request_of_its_route() {
+    fn a_token_raises_requests_of_its_route_only() {
         let service = service(&[]);
         let token = token(Level::Debug, "GET /orders/{id}");
         let raised = [("debug".to_owned(), true), ("error".to_owned(), true)];
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_with_two_tokens_or_another_keys_is_not_raised() {
+    fn two_tokens_or_a_foreign_token_are_refused() {
         let service = service(&[]);
         let token = token(Level::Debug, "GET /orders/{id}");
         assert_eq!(lines(&service, "/orders/{id}", &[&token, &token]), [("error".to_owned(), false)]);
@@ -160,27 +160,27 @@ mod tests {
         let request = service.request("one");
         let token = token(Level::Debug, "GET /orders/{id}");
         service.pipeline.read_debug_tokens(&request, [token.as_bytes()]);
-        assert_eq!(service.pipeline.filter(), Level::Info, "its route is not known");
+        assert_eq!(service.pipeline.filter(), Level::Info, "the route is not known yet");
         request.identity().set_route(Some("/orders/{id}".into()));
-        service.pipeline.settle_debug_token(&request);
+        service.pipeline.apply_debug_token(&request);
         assert_eq!(service.pipeline.filter(), Level::Debug);
         drop(request);
         assert_eq!(service.pipeline.filter(), Level::Info);
     }
 
     #[test]
-    fn another_process_gets_a_token_of_its_own_for_the_same_trace() {
+    fn an_outgoing_token_is_valid_for_the_same_trace_only() {
         let here = service(&[]);
         let request = here.request("one");
         let outgoing = |request: &RequestContext| {
-            request.outgoing().into_iter().find(|(name, _)| *name == DEBUG_LOG).map(|(_, token)| token)
+            request.outgoing().into_iter().find(|(name, _)| *name == DEBUG_LOG_HEADER).map(|(_, token)| token)
         };
         assert_eq!(outgoing(&request), None);
         let token = token(Level::Debug, "GET /orders/{id}");
         here.pipeline.read_debug_tokens(&request, [token.as_bytes()]);
         request.identity().set_route(Some("/orders/{id}".into()));
-        here.pipeline.settle_debug_token(&request);
-        let hop = outgoing(&request).expect("it is raised");
+        here.pipeline.apply_debug_token(&request);
+        let hop = outgoing(&request).expect("an outgoing token");
         assert_ne!(hop, token);
 
         let there = service(&[]);
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(same.identity().debug_level(), Some(Level::Debug));
         let other = there.request("other");
         there.pipeline.read_debug_tokens(&other, [hop.as_bytes()]);
-        there.pipeline.settle_debug_token(&other);
+        there.pipeline.apply_debug_token(&other);
         assert_eq!(other.identity().debug_level(), None);
         assert_eq!(there.pipeline.refused_debug_tokens(), 1);
     }

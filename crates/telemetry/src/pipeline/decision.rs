@@ -1,20 +1,20 @@
-//! What becomes of one report, once everything is known that it depends on.
+//! The decision on one report: whether it is a line, an event, a breadcrumb.
 
 use crate::policy::{Destinations, StackPlacement, ToSentry};
 use crate::request::Claim;
 
-/// What becomes of one report.
+/// The decision on one report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Decision {
     pub write_line: bool,
     pub send_event: bool,
     pub store_breadcrumb: bool,
-    /// Whether the line shows the failure's stack trace.
+    /// Whether the line has the failure's stack trace.
     pub with_stack: bool,
 }
 
-/// `route` is the table's; `claim` is what no earlier report of the same failure has; `allowed` is what the flood limit leaves;
-/// `accepted` whether any event sink takes the event.
+/// Decides on a report. `destinations` are those of the table; `claim` excludes what an earlier report of the same failure has
+/// claimed; `allowed` is the answer of the flood limit; `accepted` whether an event sink accepts the event.
 pub(super) fn decide(
     destinations: Destinations,
     claim: Claim,
@@ -24,7 +24,7 @@ pub(super) fn decide(
 ) -> Decision {
     let send_event = claim.event && allowed && accepted;
     Decision {
-        // A logger line is written however often it is repeated; only its events are limited.
+        // The flood limit applies to failures and events; repeated log lines are written.
         write_line: claim.line && (allowed || !is_failure),
         send_event,
         store_breadcrumb: destinations.sentry == ToSentry::Breadcrumb,
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_reported_once_and_its_stack_shown_where_no_event_has_it() {
+    fn the_stack_is_on_the_line_unless_an_event_has_it() {
         use StackPlacement::{Never, UnlessSentryTakesIt as Unless, WithLine};
         let new = Claim { line: true, event: true, event_id: None };
         let line_only = Claim { line: true, event: false, event_id: None };
@@ -78,14 +78,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_a_failure_is_written_in_a_flood() {
+    fn the_flood_limit_does_not_suppress_plain_lines() {
         let destinations = Destinations { stderr: true, stack: StackPlacement::Never, sentry: ToSentry::Event };
         let decision = decide(destinations, Claim { line: true, event: true, event_id: None }, false, false, true);
         assert_eq!((decision.write_line, decision.send_event), (true, false));
     }
 
     #[test]
-    fn a_breadcrumb_is_stored_whatever_is_written() {
+    fn a_breadcrumb_is_stored_with_or_without_a_line() {
         let destinations = Destinations { stderr: true, stack: StackPlacement::Never, sentry: ToSentry::Breadcrumb };
         for line in [false, true] {
             assert!(decide(destinations, Claim { line, ..Claim::default() }, false, true, false).store_breadcrumb);

@@ -1,4 +1,4 @@
-//! A pipeline of its own for a unit test, with sinks in memory. Construction and outcomes are here, and nowhere else.
+//! A pipeline for one unit test, with sinks in memory.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,22 +7,22 @@ use cyanotype_settings::Loader;
 use serde_json::Value;
 
 use super::{BeforeBreadcrumb, Pipeline};
-use crate::memory::Memory;
+use crate::memory::MemorySink;
 use crate::record::{RecordedBreadcrumb, ResponseRecord};
 use crate::request::{RequestContext, RequestParts};
 use crate::settings::Settings;
 use crate::sinks::Sinks;
 
-/// Jobs of the symbolizer's thread may wait this long on a busy machine.
+/// How long a test waits for the symbolizer's thread on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A pipeline and its sinks. It is never dropped: the middleware borrows a pipeline for as long as the process lives.
+/// A pipeline and its sinks. The pipeline is leaked, because the middleware requires a `'static` one.
 pub(crate) struct Fixture {
     pub pipeline: &'static Pipeline,
-    sinks: Memory,
+    sinks: MemorySink,
 }
 
-/// What has arrived in the sinks since the last call of [`Fixture::outcome`].
+/// The contents of the sinks since the last call of [`Fixture::outcome`].
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// The lines, parsed.
@@ -30,7 +30,7 @@ pub(crate) struct Outcome {
     pub events: Vec<SentEvent>,
 }
 
-/// An event as the event sink has received it.
+/// An event, as the event sink received it.
 #[derive(Debug)]
 pub(crate) struct SentEvent {
     pub id: String,
@@ -47,52 +47,52 @@ pub(crate) struct SentEvent {
     pub request_id: Option<String>,
 }
 
-/// Settings of production with both sinks, and these.
-pub(crate) fn settings(own: &[(&str, &str)]) -> Settings {
-    let all = [("env", "prod"), ("log.format", "json")].into_iter().chain(own.iter().copied());
+/// Production settings with both sinks, and these settings.
+pub(crate) fn settings(values: &[(&str, &str)]) -> Settings {
+    let all = [("env", "prod"), ("log.format", "json")].into_iter().chain(values.iter().copied());
     let loader = Loader::<Settings>::new("/no/config/here");
     let loader = all.fold(loader, |loader, (key, value)| loader.flag(key, value, "the test"));
     loader.load().expect("these settings are valid").sections
 }
 
 /// A pipeline with these settings.
-pub(crate) fn pipeline(own: &[(&str, &str)]) -> Fixture {
-    pipeline_with_hook(own, None)
+pub(crate) fn pipeline(values: &[(&str, &str)]) -> Fixture {
+    pipeline_with_hook(values, None)
 }
 
-/// The same with the service's hook for breadcrumbs.
-pub(crate) fn pipeline_with_hook(own: &[(&str, &str)], before_breadcrumb: Option<BeforeBreadcrumb>) -> Fixture {
-    let settings = settings(own);
-    let memory = Memory::default();
+/// A pipeline with these settings and a breadcrumb hook.
+pub(crate) fn pipeline_with_hook(values: &[(&str, &str)], before_breadcrumb: Option<BeforeBreadcrumb>) -> Fixture {
+    let settings = settings(values);
+    let memory = MemorySink::default();
     let sinks = Sinks::none().line(Arc::new(memory.clone())).event(Arc::new(memory.clone()));
     let pipeline = Pipeline::new(&settings, before_breadcrumb, sinks);
     Fixture { pipeline: Box::leak(Box::new(pipeline)), sinks: memory }
 }
 
 impl Fixture {
-    /// A request of this service, known by its id.
+    /// A new request with this id.
     pub(crate) fn request(&self, id: &str) -> Arc<RequestContext> {
         Arc::new(self.pipeline.begin_request(Some(id), None, RequestParts::default()))
     }
 
-    /// The end of a response, by the policy of now.
+    /// Ends a response under the current policy.
     pub(crate) fn end_response(&self, record: Option<&ResponseRecord<'_>>, request: &RequestContext) {
         self.pipeline.end_response(&self.pipeline.policy(), record, request);
     }
 
-    /// What has arrived in the sinks since the last call; waits for what is on its way.
+    /// The contents of the sinks since the last call, once no stack trace is pending.
     pub(crate) fn outcome(&self) -> Outcome {
         self.pipeline.wait_for_stacks(Instant::now() + LIMIT);
         let (lines, events) = self.sinks.take();
         Outcome { lines, events: events.iter().map(SentEvent::read).collect() }
     }
 
-    /// The lines that are written already, whatever is on its way.
+    /// The lines already written, without waiting.
     pub(crate) fn written(&self) -> Vec<Value> {
         self.sinks.take().0
     }
 
-    /// The breadcrumbs of this request, or those of what happens outside any.
+    /// The breadcrumbs of this request, or those added outside of requests.
     pub(crate) fn breadcrumbs(&self, request: Option<&RequestContext>) -> Vec<RecordedBreadcrumb> {
         self.pipeline.breadcrumbs(request)
     }

@@ -1,22 +1,22 @@
-//! Flags of a flag system: of the process, and of requests.
+//! Flags from a flag system, for the process or for single requests.
 
 use super::Pipeline;
 use crate::flag_values::FlagValues;
 use crate::request::RequestContext;
 
 impl Pipeline {
-    /// Sets the flags of the process, and records it when they are other ones. The first call says that there is a flag system:
-    /// requests that begin from then on may have [flags of their own](Self::set_request_flags). `by` names the flag system.
+    /// Sets the flags of the process, and records the change, if any. After the first call, new requests may have
+    /// [their own flags](Self::set_request_flags). `by` names the flag system.
     pub fn set_flags(&self, values: FlagValues, by: &str) {
-        let change = self.changed(|effective| effective.set_flags(values, by));
+        let change = self.apply_change(|effective| effective.set_flags(values, by));
         change.iter().for_each(|change| self.record_change(change));
     }
 
-    /// Sets the flags of a request, in place of those that it had. What was decided before stays, and so does what a sink has
-    /// of a request: one that began before there was a flag system has no more than it needed then.
+    /// Replaces the flags of a request. They apply to later records only. A request that began before the first call of
+    /// [`Self::set_flags`] has only the sink scopes that it needed without flags.
     pub fn set_request_flags(&self, request: &RequestContext, values: FlagValues) {
         if !self.snapshot_for(request).admits(values) {
-            self.changed(|effective| effective.admit(values));
+            self.apply_change(|effective| effective.admit(values));
         }
         request.identity().set_flags(values);
     }
@@ -34,8 +34,8 @@ mod tests {
     use crate::request::{RequestContext, sync_scope};
     use crate::settings::Mode;
 
-    fn with_flags(own: &[(&str, &str)]) -> Fixture {
-        let fixture = pipeline(own);
+    fn with_flags(values: &[(&str, &str)]) -> Fixture {
+        let fixture = pipeline(values);
         fixture.pipeline.set_flags(FlagValues::default(), "flagd");
         fixture
     }
@@ -44,7 +44,7 @@ mod tests {
         FlagValues { mode: Some(mode), ..FlagValues::default() }
     }
 
-    fn say(fixture: &Fixture, request: &std::sync::Arc<RequestContext>, level: Level, message: &str) {
+    fn log_line(fixture: &Fixture, request: &std::sync::Arc<RequestContext>, level: Level, message: &str) {
         let report = Report::new(Kind::Line, level, "shop", message.to_owned());
         sync_scope(request, || fixture.pipeline.report(report));
     }
@@ -54,14 +54,14 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_switches_the_mode_of_one_request_of_a_process_that_is_off() {
+    fn a_flag_enables_one_request_in_mode_off() {
         let fixture = with_flags(&[("log.mode", "off")]);
         let [flagged, other] = ["flagged", "other"].map(|id| fixture.request(id));
         assert!(flagged.is_recorded(), "its flags are not known yet");
         fixture.pipeline.set_request_flags(&flagged, mode(Mode::Both));
         for request in [&flagged, &other] {
-            say(&fixture, request, Level::Info, "a step");
-            say(&fixture, request, Level::Error, "a failure");
+            log_line(&fixture, request, Level::Info, "a step");
+            log_line(&fixture, request, Level::Error, "a failure");
         }
         let outcome = fixture.outcome();
         assert_eq!(messages(&outcome.lines), ["a step", "a failure"]);
@@ -69,9 +69,9 @@ mod tests {
         let [event] = &outcome.events[..] else { panic!("{:?}", outcome.events) };
         assert_eq!(event.request_id.as_deref(), Some("flagged"));
         assert_eq!(event.crumbs.iter().map(|(_, message)| message.as_str()).collect::<Vec<_>>(), ["a step"]);
-        // It is its own again: the caller turned out to be another one.
+        // The flags are evaluated again when the caller is known.
         fixture.pipeline.set_request_flags(&flagged, FlagValues::default());
-        say(&fixture, &flagged, Level::Error, "a failure");
+        log_line(&fixture, &flagged, Level::Error, "a failure");
         assert_eq!(fixture.outcome().lines, [] as [Value; 0]);
     }
 
@@ -82,18 +82,17 @@ mod tests {
         assert_eq!(fixture.pipeline.filter(), Level::Info);
         let debug = FlagValues { debug: Some(Level::Debug), ..FlagValues::default() };
         fixture.pipeline.set_request_flags(&flagged, debug);
-        // So far does `tracing` pass lines on.
         assert_eq!(fixture.pipeline.filter(), Level::Debug);
         for request in [&flagged, &other] {
-            say(&fixture, request, Level::Debug, "a step");
-            say(&fixture, request, Level::Trace, "a detail");
+            log_line(&fixture, request, Level::Debug, "a step");
+            log_line(&fixture, request, Level::Trace, "a detail");
         }
         let lines = fixture.outcome().lines;
         assert_eq!(lines.iter().map(|line| line["request_id"].as_str()).collect::<Vec<_>>(), [Some("flagged")]);
     }
 
     #[test]
-    fn a_change_of_the_processs_flags_is_recorded_whatever_the_level() {
+    fn a_change_of_process_flags_is_recorded_at_any_level() {
         let fixture = with_flags(&[("log.level", "critical")]);
         assert_eq!(fixture.written(), [] as [Value; 0]);
         let flags = FlagValues { level: Some(Level::Error), ..FlagValues::default() };

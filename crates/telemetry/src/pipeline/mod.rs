@@ -1,4 +1,5 @@
-//! From a report to its sinks. There is one pipeline in a process; the helpers, the wrapper and the subscriber feed it.
+//! The pipeline from reports to sinks. A process has one; the capture helpers, the response log, the `tracing` subscriber and
+//! the panic hook send reports to it.
 
 mod changes;
 mod debug_request;
@@ -41,7 +42,7 @@ use crate::symbolizer::{Job, Symbolizer};
 
 use decision::decide;
 
-/// Sees each breadcrumb before it is stored for event sinks; may change it, or drop it with `None`.
+/// A hook for each breadcrumb before it is stored for event sinks; it may change the breadcrumb, or drop it with `None`.
 pub type BeforeBreadcrumb = Box<dyn Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync>;
 
 static PIPELINE: OnceLock<Pipeline> = OnceLock::new();
@@ -52,18 +53,18 @@ pub fn pipeline() -> Option<&'static Pipeline> {
     PIPELINE.get()
 }
 
-/// Takes reports, asks the table, and hands records and events to the sinks.
+/// Receives reports, decides with the table which sinks receive them, and passes records and events to those sinks.
 pub struct Pipeline {
     /// The redactor of all sinks.
     pub redactor: Arc<Redactor>,
     effective: EffectivePolicy,
     filter: Arc<Filter>,
-    /// `None` when no key of debug tokens is set.
+    /// `None` if `log.debug_key` is unset.
     debug_requests: Option<Arc<DebugRequests>>,
     /// `log.on_failure.max_bytes`.
-    max_earlier_bytes: usize,
-    /// One change after the other reaches the sinks.
-    changing: Mutex<()>,
+    max_retroactive_bytes: usize,
+    /// Serializes changes of the effective policy, so that sinks receive them in order.
+    change_lock: Mutex<()>,
     policy_changed: Notify,
     max_breadcrumbs: usize,
     before_breadcrumb: Option<BeforeBreadcrumb>,
@@ -71,12 +72,12 @@ pub struct Pipeline {
     symbolizer: Symbolizer,
     floods: FloodLimiter,
     load_shedding: LoadShedding,
-    /// The breadcrumbs of what happens outside of requests.
+    /// The breadcrumbs added outside of requests.
     breadcrumbs: Mutex<Breadcrumbs>,
 }
 
 impl Pipeline {
-    /// Makes the process's pipeline of these sinks. The first call of a process wins.
+    /// Creates the process's pipeline with these sinks; further calls return the existing one.
     pub(crate) fn install(
         settings: &Settings,
         before_breadcrumb: Option<BeforeBreadcrumb>,
@@ -92,8 +93,8 @@ impl Pipeline {
         })
     }
 
-    /// A pipeline that neither the helpers nor the subscriber feed, for tests. What a flood limit suppresses is reported when
-    /// it [finishes](Self::finish).
+    /// A pipeline for tests: the capture helpers and the subscriber do not use it, and suppressed failures are reported only by
+    /// [`Self::finish`].
     #[must_use]
     pub fn new(settings: &Settings, before_breadcrumb: Option<BeforeBreadcrumb>, sinks: Sinks) -> Self {
         Self::with_flood_reports(settings, before_breadcrumb, sinks, drop)
@@ -110,9 +111,9 @@ impl Pipeline {
         Self {
             filter: Filter::new(effective.load().verbosest),
             debug_requests: DebugRequests::new(&settings.log),
-            max_earlier_bytes: settings.log.on_failure.max_bytes,
+            max_retroactive_bytes: settings.log.on_failure.max_bytes,
             effective,
-            changing: Mutex::default(),
+            change_lock: Mutex::default(),
             policy_changed: Notify::new(),
             redactor: Arc::new(settings.log.redactor()),
             max_breadcrumbs: settings.sentry.max_breadcrumbs,
@@ -125,13 +126,13 @@ impl Pipeline {
         }
     }
 
-    /// The context of a request that has just come. Without an id or a trace of the caller it gets new ones.
+    /// The context of a new request. An id or trace that the caller did not send is generated.
     #[must_use]
     pub fn begin_request(&self, id: Option<&str>, trace: Option<Uuid>, parts: RequestParts) -> RequestContext {
         self.begin_request_with(id, trace, |_| parts)
     }
 
-    /// The same, with the parts that the effective policy of this moment needs.
+    /// Like [`Self::begin_request`], with the request parts that the current effective policy needs.
     #[must_use]
     pub fn begin_request_with(
         &self,
@@ -145,47 +146,48 @@ impl Pipeline {
         RequestContext::new(sinks, snapshot, id, trace, parts)
     }
 
-    /// The effective policy of this moment, for a record of this request.
+    /// The current effective policy, for a record of this request.
     pub(crate) fn snapshot_for<'a>(&self, request: &'a RequestContext) -> Current<'a> {
         self.effective.load_or(request.snapshot())
     }
 
-    /// The effective policy of this moment. Load it once for each record.
+    /// The current effective policy. Load it once per record.
     #[must_use]
     pub fn snapshot(&self) -> Guard<Arc<Snapshot>> {
         self.effective.load()
     }
 
-    /// The table's inputs for a record of no blueprint, module or route.
+    /// The table's inputs for a record that belongs to no blueprint, module or route.
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.snapshot().policy()
     }
 
-    /// The event sinks; none when the table sends them nothing.
+    /// The event sinks; none if the policy sends them nothing.
     fn event_sinks(&self, policy: &Policy) -> &[Arc<dyn EventSink>] {
         if policy.has_sentry() { &self.sinks.events } else { &[] }
     }
 
-    /// The level below which `tracing` need not pass anything on.
+    /// The minimum level that `tracing` has to pass on.
     pub(crate) fn filter(&self) -> Level {
         self.filter.load()
     }
 
-    /// Whether a logger line of this level and target is recorded.
-    pub(crate) fn wants_line(&self, level: Level, target: &str) -> bool {
+    /// Whether a log line of this level and target is recorded.
+    pub(crate) fn line_enabled(&self, level: Level, target: &str) -> bool {
         let snapshot = self.snapshot();
-        let wants = |request: Option<&RequestContext>| {
+        let is_enabled = |request: Option<&RequestContext>| {
             let origin = Origin { is_line: true, ..Origin::new(request.map(|it| &**it.identity()), target) };
-            // Below it, a request's lines may be stored for the case that it fails.
+            // A request's lines below the level may be stored, and written if it fails.
             let stored = snapshot.on_failure().filter(|_| request.is_some());
             let level_in_force = snapshot.in_force(&origin).policy.level;
             level >= stored.map_or(level_in_force, |stored| stored.min(level_in_force))
         };
-        request::with_current(|request| wants(Some(request))).unwrap_or_else(|| wants(None))
+        request::with_current(|request| is_enabled(Some(request))).unwrap_or_else(|| is_enabled(None))
     }
 
-    /// Sends a report where the table says, once. Returns the id of its failure's event if any sink accepted that.
+    /// Records a report in the sinks that the table selects. A failure that its request has already reported is not recorded
+    /// again. Returns the id of the failure's event, if an event sink accepted it.
     pub fn report(&self, mut report: Report) -> Option<EventId> {
         let request = request::current();
         let request = request.as_deref();
@@ -196,8 +198,8 @@ impl Pipeline {
             self.request_failed(request);
         }
         if !destinations.stderr && destinations.sentry == ToSentry::Nothing {
-            if let Some(request) = request.filter(|_| self.stores_earlier_line(&policy, &report)) {
-                self.store_earlier_line(report, request);
+            if let Some(request) = request.filter(|_| self.stores_retroactively(&policy, &report)) {
+                self.store_retroactive_line(report, request);
             }
             return None;
         }
@@ -207,13 +209,13 @@ impl Pipeline {
         let report = report.redacted(&self.redactor);
 
         let messages = report.failure.as_ref().map(Failure::messages);
-        let wants_event = destinations.sentry == ToSentry::Event && !self.sinks.events.is_empty();
+        let is_event = destinations.sentry == ToSentry::Event && !self.sinks.events.is_empty();
         let claim = match (request, &messages) {
-            (Some(request), Some(messages)) => request.claim(messages, destinations.stderr, wants_event),
-            _ => Claim { line: destinations.stderr, event: wants_event, event_id: None },
+            (Some(request), Some(messages)) => request.claim(messages, destinations.stderr, is_event),
+            _ => Claim { line: destinations.stderr, event: is_event, event_id: None },
         };
-        let allowed = self.allows(&report, request, claim);
-        let accepting = if claim.event && allowed { self.accepting(&in_force, request) } else { Vec::new() };
+        let allowed = self.flood_limit_allows(&report, request, claim);
+        let accepting = if claim.event && allowed { self.accepting_sinks(&in_force, request) } else { Vec::new() };
         let decision = decide(destinations, claim, messages.is_some(), allowed, !accepting.is_empty());
 
         let event_id = claim.event_id.or_else(|| decision.send_event.then(EventId::random));
@@ -230,7 +232,7 @@ impl Pipeline {
         let id = event_id.filter(|_| decision.send_event);
         let delivery = id.map(|id| Delivery { event: self.event(id, at, &report, request), to: accepting });
         if decision.store_breadcrumb {
-            self.store(request, report.to_breadcrumb(at));
+            self.store_breadcrumb(request, report.to_breadcrumb(at));
         }
         if decision.write_line {
             self.write(report.into_record(at, request.map(RequestContext::identity), event_id, decision.with_stack));
@@ -244,7 +246,7 @@ impl Pipeline {
     /// The values in effect for a report.
     fn in_force(&self, report: &Report, request: Option<&RequestContext>) -> InForce {
         let is_line = report.kind == Kind::Line;
-        // A breadcrumb's target is its category, which is no module.
+        // A breadcrumb's target is its category, which is not a module.
         let target = if report.kind == Kind::Breadcrumb { "" } else { &report.target };
         let identity = request.map(|it| &**it.identity());
         let snapshot = self.snapshot();
@@ -256,23 +258,23 @@ impl Pipeline {
         in_force
     }
 
-    /// The event sinks that one more event goes to, each with its scope of the request; none when it is sampled out.
-    fn accepting(
+    /// The event sinks that accept another event, each with its scope of the request; none if sampling drops the event.
+    fn accepting_sinks(
         &self,
         in_force: &InForce,
         request: Option<&RequestContext>,
     ) -> Vec<(Arc<dyn EventSink>, Option<Scope>)> {
-        if !sampling::draws(in_force.event_sample_rate) {
+        if !sampling::is_sampled(in_force.event_sample_rate) {
             return Vec::new();
         }
         let sinks = self.event_sinks(&in_force.policy).iter();
         sinks.map(|sink| (Arc::clone(sink), request.and_then(|it| it.scope_of(sink).cloned()))).collect()
     }
 
-    /// Whether the flood limit lets a report pass. It always lets messages pass: code asked for each of them.
-    fn allows(&self, report: &Report, request: Option<&RequestContext>, claim: Claim) -> bool {
-        let nothing_to_limit = !claim.event && (!claim.line || report.failure.is_none());
-        if report.kind == Kind::Message || nothing_to_limit {
+    /// Whether the flood limit allows a report. Messages are exempt: the code requests each of them explicitly.
+    fn flood_limit_allows(&self, report: &Report, request: Option<&RequestContext>, claim: Claim) -> bool {
+        let is_unlimited = !claim.event && (!claim.line || report.failure.is_none());
+        if report.kind == Kind::Message || is_unlimited {
             return true;
         }
         let first = report.failure.as_ref().map(Failure::first);
@@ -284,18 +286,20 @@ impl Pipeline {
         };
         let record = (claim.line && first.is_some()).then_some(report.kind);
         if report.failure.as_ref().is_some_and(|failure| failure.outage) {
-            // Every request fails of it, whatever its route: one report is enough.
+            // An outage makes requests of every route fail: one report is enough.
             let fingerprint = Fingerprint { route: None, outage: true, ..fingerprint };
             return self.floods.allow_up_to(1, fingerprint, record, claim.event);
         }
         self.floods.allow(fingerprint, record, claim.event)
     }
 
-    /// Reports how often a failure was suppressed.
+    /// Reports how often the flood limit suppressed a failure.
     fn report_suppressed(&self, suppressed: Suppressed) {
         let Suppressed { fingerprint, records, events } = suppressed;
-        let place = fingerprint.route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
-        let message = format!("suppressed: more of {}: {}{place}", fingerprint.type_name, fingerprint.message);
+        let on_route = fingerprint.route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
+        let failure = format!("{}: {}{on_route}", fingerprint.type_name, fingerprint.message);
+        // Without the count, so that Sentry groups these events.
+        let message = format!("suppressed repeats of {failure}");
         let mut report = Report::new(Kind::Message, Level::Warning, "cyanotype::flood", message)
             .with("exception.type", fingerprint.type_name)
             .with("exception.message", fingerprint.message);
@@ -303,9 +307,10 @@ impl Pipeline {
             report = report.with("transaction", route);
         }
         let policy = self.policy();
-        if !records.is_empty() && !policy.is_silent() {
+        if !records.is_empty() && !policy.is_off() {
             let losses = Losses(records);
-            self.sinks.write(&Record::of_losses(&losses, report.message.as_str(), report.data.clone()));
+            let message = format!("suppressed {} repeats of {failure}", losses.total());
+            self.sinks.write(&Record::losses(&losses, message, report.data.clone()));
         }
         let accepting = self.event_sinks(&policy).iter().map(|sink| (Arc::clone(sink), None)).collect::<Vec<_>>();
         if events > 0 && !accepting.is_empty() {
@@ -315,7 +320,7 @@ impl Pipeline {
         }
     }
 
-    /// The event as it is now: breadcrumbs that come later are not its own, save the response of a failure nobody caught.
+    /// The event with the breadcrumbs added so far. Those of an uncaught failure are replaced when the response ends.
     fn event(&self, id: EventId, at: Timestamp, report: &Report, request: Option<&RequestContext>) -> Event {
         Event {
             id,
@@ -347,7 +352,7 @@ impl Pipeline {
         }
     }
 
-    /// Sends an event, once its stack is resolved; that of a failure nobody caught when the response has ended.
+    /// Sends an event, once its stack is resolved; for an uncaught failure of a request, once the response has ended.
     fn send(&self, delivery: Delivery, request: Option<&RequestContext>) {
         let delivery = match request.filter(|_| delivery.event.unhandled) {
             Some(request) => match request.hold(delivery) {
@@ -359,15 +364,15 @@ impl Pipeline {
         self.symbolizer.resolve(Job::Send(delivery));
     }
 
-    /// Adds a breadcrumb to the request's, or to the process's own.
-    fn store(&self, request: Option<&RequestContext>, breadcrumb: RecordedBreadcrumb) {
+    /// Adds a breadcrumb to the request's, or to the process's outside of requests.
+    fn store_breadcrumb(&self, request: Option<&RequestContext>, breadcrumb: RecordedBreadcrumb) {
         match request {
             Some(request) => request.breadcrumbs().push(breadcrumb, self.max_breadcrumbs),
             None => self.breadcrumbs.lock().push(breadcrumb, self.max_breadcrumbs),
         }
     }
 
-    /// Records a breadcrumb. For event sinks it passes the service's hook, which may change or drop it.
+    /// Records a breadcrumb. Before it is stored for event sinks, the service's hook may change or drop it.
     pub fn breadcrumb(&self, breadcrumb: Breadcrumb) {
         let request = request::current();
         let identity = request.as_deref().map(|it| &**it.identity());
@@ -385,7 +390,7 @@ impl Pipeline {
                 None => Some(breadcrumb),
             };
             if let Some(stored) = stored {
-                self.store(request.as_deref(), redacted(stored).to_breadcrumb(at));
+                self.store_breadcrumb(request.as_deref(), redacted(stored).to_breadcrumb(at));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What the end of a response leads to.
+//! The end of a response: its record, its breadcrumb, and the events that were held for it.
 
 use serde_json::Map;
 
@@ -13,7 +13,7 @@ use crate::request::RequestContext;
 use crate::sinks::LineSink;
 use crate::symbolizer::Job;
 
-/// The most of a response's content that a breadcrumb carries, in bytes.
+/// The maximum response content in a breadcrumb, in bytes.
 const BREADCRUMB_CONTENT_BYTES: usize = 1024;
 
 impl Pipeline {
@@ -23,20 +23,20 @@ impl Pipeline {
         self.snapshot_for(request).in_force_of(Some(request.identity()), ResponseRecord::TARGET)
     }
 
-    /// Whether a sink gets a response of this level.
+    /// Whether a sink receives a response of this level.
     #[must_use]
-    pub fn wants_response(&self, policy: &Policy, level: Level, request: &RequestContext) -> bool {
+    pub fn response_enabled(&self, policy: &Policy, level: Level, request: &RequestContext) -> bool {
         let destinations = policy.destinations(Kind::Response, level);
         destinations.stderr || destinations.sentry == ToSentry::Breadcrumb && request.may_send()
     }
 
-    /// Writes the record of a response that has ended, by this policy, and sends the events that waited for it.
+    /// Records a response that has ended under this policy, and sends the events that were held for it.
     pub fn end_response(&self, policy: &Policy, record: Option<&ResponseRecord<'_>>, request: &RequestContext) {
         if let Some(record) = record {
             let destinations = policy.destinations(Kind::Response, record.level);
-            // Most requests have no event that could show it.
+            // Most requests have no event that could carry it.
             if destinations.sentry == ToSentry::Breadcrumb && request.may_send() {
-                self.store(Some(request), breadcrumb(record));
+                self.store_breadcrumb(Some(request), breadcrumb(record));
             }
             if destinations.stderr {
                 self.sinks.write_response(record);
@@ -48,7 +48,7 @@ impl Pipeline {
         }
     }
 
-    /// Counts a request that was refused for load.
+    /// Counts a request rejected by load shedding.
     pub fn count_refused(&'static self, status: u16, request: &RequestContext) {
         let route = request.identity().transaction();
         self.load_shedding.count(status, route, |refused| self.report_refused(refused));

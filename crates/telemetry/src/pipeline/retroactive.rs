@@ -1,4 +1,4 @@
-//! Lines below the level, written after all when their request fails.
+//! Lines below the level that are stored with their request, and written only if it fails.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use crate::losses::Losses;
 use crate::policy::{Kind, Policy};
 use crate::record::{Record, ResponseRecord};
 use crate::report::Report;
-use crate::request::{EarlierLines, RequestContext};
+use crate::request::{RequestContext, RetroactiveLines};
 use crate::sinks::LineSink;
 
 impl Pipeline {
-    /// Stores a line that no sink gets, for the case that its request fails.
-    pub(super) fn store_earlier_line(&self, report: Report, request: &RequestContext) {
-        // What it mentions in passing is no failure, and its stack would be all that is stored.
+    /// Stores a line that is written only if its request fails.
+    pub(super) fn store_retroactive_line(&self, report: Report, request: &RequestContext) {
+        // Its error is not the request's failure, and a stack trace would fill the buffer.
         let report = Report { failure: None, ..report }.redacted(&self.redactor);
-        request.with_earlier_lines(|lines| lines.push(Timestamp::now(), report, self.max_earlier_bytes));
+        request.with_retroactive_lines(|lines| lines.push(Timestamp::now(), report, self.max_retroactive_bytes));
     }
 
-    /// A request has failed: the lines that led to it are written before the failure's own records, and are breadcrumbs of its
+    /// Writes the stored lines of a request that has failed. They precede the failure's records, and are breadcrumbs of its
     /// events.
     pub fn request_failed(&self, request: &RequestContext) {
         let snapshot = self.snapshot();
@@ -29,7 +29,7 @@ impl Pipeline {
             return;
         }
         let policy = snapshot.in_force_of(Some(request.identity()), ResponseRecord::TARGET).policy;
-        let (lines, dropped) = request.with_earlier_lines(EarlierLines::take);
+        let (lines, dropped) = request.with_retroactive_lines(RetroactiveLines::take);
         if dropped > 0 && policy.has_stderr() {
             self.sinks.write(&dropped_lines(dropped, request));
         }
@@ -45,20 +45,20 @@ impl Pipeline {
         }
     }
 
-    /// Whether a line below the level is stored for the case that its request fails.
-    pub(super) fn stores_earlier_line(&self, policy: &Policy, report: &Report) -> bool {
+    /// Whether a report is a line below the level that is to be stored.
+    pub(super) fn stores_retroactively(&self, policy: &Policy, report: &Report) -> bool {
         report.kind == Kind::Line
             && report.level < policy.level
-            && !policy.is_silent()
+            && !policy.is_off()
             && self.snapshot().on_failure().is_some_and(|from| report.level >= from)
     }
 }
 
 fn dropped_lines(count: u64, request: &RequestContext) -> Record {
-    let message = format!("dropped {count} earlier lines of this request: log.on_failure.max_bytes is full");
+    let message = format!("dropped {count} stored lines of this request: log.on_failure.max_bytes exceeded");
     let losses = Losses(vec![(Kind::Line, count)]);
     let request = Some(Arc::clone(request.identity()));
-    Record { request, retroactive: true, ..Record::of_losses(&losses, message, Map::new()) }
+    Record { request, retroactive: true, ..Record::losses(&losses, message, Map::new()) }
 }
 
 #[cfg(test)]
@@ -80,7 +80,7 @@ mod tests {
         service.pipeline.report(Report::failure(Kind::Uncaught, "test", Failure::plain("Broken", message.to_owned())));
     }
 
-    /// Level, message, and whether it is marked.
+    /// Level, message, and whether the line is marked `retroactive`.
     fn shown(lines: &[Value]) -> Vec<(String, String, bool)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         lines.iter().map(|line| (text(&line["level"]), text(&line["message"]), line["retroactive"] == true)).collect()
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_request_shows_what_led_to_it_before_the_failure() {
+    fn stored_lines_precede_the_failure() {
         let service = pipeline(&[("log.on_failure.level", "debug")]);
         let request = service.request("one");
         sync_scope(&request, || {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_succeeds_or_catches_its_error_shows_none_of_them() {
+    fn successful_requests_write_no_stored_lines() {
         let service = pipeline(&[("log.on_failure.level", "debug")]);
         let request = service.request("one");
         sync_scope(&request, || {
@@ -129,9 +129,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_stored_unless_it_is_on_and_there_is_a_request() {
-        for (own, in_request) in [("off", true), ("debug", false)] {
-            let service = pipeline(&[("log.on_failure.level", own)]);
+    fn lines_are_stored_only_in_requests_and_when_enabled() {
+        for (level, in_request) in [("off", true), ("debug", false)] {
+            let service = pipeline(&[("log.on_failure.level", level)]);
             let request = service.request("one");
             let work = || {
                 line(&service, Level::Debug, "below the level");
@@ -142,12 +142,12 @@ mod tests {
             } else {
                 work()
             }
-            assert_eq!(shown(&service.outcome().lines), [row("error", "broken", false)], "{own}");
+            assert_eq!(shown(&service.outcome().lines), [row("error", "broken", false)], "{level}");
         }
     }
 
     #[test]
-    fn lines_that_made_room_are_counted() {
+    fn dropped_lines_are_counted() {
         let service = pipeline(&[("log.on_failure.level", "debug"), ("log.on_failure.max_bytes", "1024")]);
         let request = service.request("one");
         sync_scope(&request, || {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn without_stderr_they_are_breadcrumbs_alone() {
+    fn without_stderr_stored_lines_are_only_breadcrumbs() {
         let service = pipeline(&[("log.on_failure.level", "debug"), ("log.mode", "sentry")]);
         let request = service.request("one");
         sync_scope(&request, || {

@@ -1,4 +1,4 @@
-//! The end of the pipeline.
+//! The shutdown of the pipeline.
 
 use std::time::{Duration, Instant};
 
@@ -6,17 +6,17 @@ use super::Pipeline;
 use crate::request;
 use crate::sinks::LineSink;
 
-/// Shares of the time that is left, each when its step begins: resolving stacks, then the event sinks; line sinks take the rest.
+/// The share of the remaining time that resolving stacks may take; then that of the event sinks. Line sinks have the rest.
 const SYMBOLIZER_SHARE: f64 = 0.3;
 const EVENTS_SHARE: f64 = 0.6;
 
 impl Pipeline {
-    /// Waits until what waits for its stack has been handed to the sinks.
+    /// Waits until records and events with pending stack traces have been passed to the sinks.
     pub fn wait_for_stacks(&self, deadline: Instant) {
         drop(self.symbolizer.wait(deadline));
     }
 
-    /// Ends in the middle of a request: events that wait for their response wait no longer.
+    /// Finishes in the middle of a request: sends the events that were held until the response ends.
     pub(crate) fn abort(&self, deadline: Instant) {
         if let Some(request) = request::current() {
             self.end_response(&self.policy(), None, &request);
@@ -24,8 +24,7 @@ impl Pipeline {
         self.finish(deadline);
     }
 
-    /// Delivers what is queued, in order: stacks are resolved, events sent, lines written; each until its share of the time is
-    /// over.
+    /// Delivers everything queued: resolves stacks, sends events, writes lines, each within its share of the time.
     pub fn finish(&self, deadline: Instant) {
         self.floods.end_all().into_iter().for_each(|suppressed| self.report_suppressed(suppressed));
         self.load_shedding.end().into_iter().for_each(|refused| self.report_refused(refused));
@@ -37,14 +36,14 @@ impl Pipeline {
         }
         let losses = self.sinks.flush(deadline);
         if !losses.is_empty() && self.snapshot().may_record() {
-            // The lines cannot report it any more.
+            // It is too late to report them as a line.
             self.sinks.events.iter().for_each(|sink| sink.store_losses(&losses));
         }
     }
 }
 
-/// The instant when this share of the time until the deadline is over.
+/// The end of this share of the time until the deadline.
 fn after(share: f64, deadline: Instant) -> Instant {
-    let left: Duration = deadline.saturating_duration_since(Instant::now());
-    Instant::now() + left.mul_f64(share)
+    let remaining: Duration = deadline.saturating_duration_since(Instant::now());
+    Instant::now() + remaining.mul_f64(share)
 }

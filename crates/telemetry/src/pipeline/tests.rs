@@ -1,4 +1,4 @@
-//! [`Pipeline::report`] as a table, and what the pipeline does over time.
+//! Table tests of [`Pipeline::report`], and tests of sequences of reports.
 
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicUsize;
@@ -14,16 +14,16 @@ use crate::record::ResponseRecord;
 use crate::sinks::{EventSink, Scope};
 use crate::stack::Stack;
 
-/// One row of a table: what is reported, under which circumstances, and what comes of it.
+/// One row of a table: a report, its circumstances, and the expected result.
 ///
-/// - `kind`: `line+error` is a logger line with an error as a field, `outage` a failure of something that all requests need
-/// - `reported`: what the same failure was reported to in the same request before: nothing, the line sink, the event sink,
-///   both, or (`refused`) the line sink while sampling refused the event
+/// - `kind`: `line+error` is a log line with an error as a field, `outage` a failure of a dependency of all requests
+/// - `reported`: the sinks that received the same failure earlier in the same request: none, the line sink, the event sink,
+///   both, or (`refused`) the line sink after sampling dropped the event
 /// - `flood`: whether the limit of `log.flood` is reached
 /// - `sampled`: whether sampling accepts events
 /// - `line`, `stack`: whether a line is written, and whether the stack is on it
 /// - `event`: whether an event is sent at once, or held until the response
-/// - `id`: the id that is returned: a new one, that of the event before, or none
+/// - `id`: the returned id: a new one, that of the earlier event, or none
 /// - `crumb`: whether a breadcrumb is stored
 struct Row<'a> {
     kind: &'a str,
@@ -38,7 +38,7 @@ impl<'a> Row<'a> {
     fn read(row: &'a str) -> Self {
         let cells: Vec<&str> = row.split_whitespace().collect();
         let &[kind, level, reported, flood, sampled, place] = &cells[..] else {
-            panic!("six cells before the bar: {row}")
+            panic!("expected six cells before the bar: {row}")
         };
         let is = |cell: &str, yes: &str| {
             cell == yes || {
@@ -58,7 +58,7 @@ impl<'a> Row<'a> {
 
     fn report(&self) -> Report {
         let failure =
-            || Failure { stack: Some(Arc::new(Stack::left_out())), ..Failure::plain("Timeout", "too late".into()) };
+            || Failure { stack: Some(Arc::new(Stack::omitted())), ..Failure::plain("Timeout", "too late".into()) };
         let (kind, failure) = match self.kind {
             "line" => (Kind::Line, None),
             "line+error" => (Kind::Line, Some(failure())),
@@ -68,12 +68,12 @@ impl<'a> Row<'a> {
             "panic" => (Kind::Uncaught, Some(Failure { panic: true, ..failure() })),
             "outage" => (Kind::Uncaught, Some(Failure { outage: true, ..failure() })),
             "service" => (Kind::Service, None),
-            other => panic!("no kind: {other}"),
+            other => panic!("unknown kind: {other}"),
         };
         Report { failure, ..Report::new(kind, self.level, "shop::orders", "too late".into()) }
     }
 
-    /// What the same failure was reported as before, in the same request.
+    /// The earlier report of the same failure in the same request.
     fn earlier(&self) -> Option<Report> {
         let exception = || Report { kind: Kind::Exception, level: Level::Error, ..self.report() };
         match self.reported {
@@ -81,15 +81,15 @@ impl<'a> Row<'a> {
             "line" => Some(Report { kind: Kind::Line, level: Level::Warning, ..self.report() }),
             "event" => Some(Report { threshold: Some(Level::Critical), ..exception() }),
             "both" | "refused" => Some(exception()),
-            other => panic!("no sink: {other}"),
+            other => panic!("unknown sink: {other}"),
         }
     }
 
-    /// Reports it, and says what came of it.
-    fn outcome(&self, own: &[(&str, &str)]) -> String {
+    /// Sends the report, and returns the result as the cells of the table.
+    fn outcome(&self, values: &[(&str, &str)]) -> String {
         let limit = if self.flood { "1" } else { "100" };
         let rate = if self.sampled { "1" } else { "0" };
-        let fixture = pipeline(&[own, &[("log.flood.limit", limit), ("sentry.sample_rate", rate)]].concat());
+        let fixture = pipeline(&[values, &[("log.flood.limit", limit), ("sentry.sample_rate", rate)]].concat());
         let request = self.in_request.then(|| fixture.request("one"));
         let scoped = |report: Report| match &request {
             Some(request) => request::sync_scope(request, || fixture.pipeline.report(report)),
@@ -98,7 +98,7 @@ impl<'a> Row<'a> {
         let before = match self.earlier() {
             Some(earlier) => scoped(earlier),
             None if self.flood => {
-                // Of another request, so that it is another report.
+                // In another request, so that it counts as a separate report.
                 request::sync_scope(&fixture.request("another"), || fixture.pipeline.report(self.report()));
                 None
             }
@@ -151,18 +151,18 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Each row of the table is one call of `report`.
-fn check(own: &[(&str, &str)], table: &str) {
+/// Checks a table; each row is one call of `report`.
+fn check(values: &[(&str, &str)], table: &str) {
     let mut wrong = String::new();
     for row in table.lines().skip(1).filter(|row| !row.is_empty()) {
-        let (given, expected) = row.split_once('|').expect("a bar");
+        let (row, expected) = row.split_once('|').expect("a bar");
         let expected = expected.split_whitespace().collect::<Vec<_>>().join(" ");
-        let outcome = Row::read(given).outcome(own);
+        let outcome = Row::read(row).outcome(values);
         if outcome != expected {
             let _ = writeln!(wrong, "{row}\n    is: {outcome}");
         }
     }
-    assert!(wrong.is_empty(), "under {own:?}\n{wrong}");
+    assert!(wrong.is_empty(), "under {values:?}\n{wrong}");
 }
 
 #[test]
@@ -245,7 +245,7 @@ service    error    -        flood sampled -       | line -     -     -   -",
 }
 
 #[test]
-fn production_with_stderr_alone() {
+fn production_with_stderr_only() {
     check(
         &[("log.mode", "stderr")],
         "\
@@ -264,7 +264,7 @@ uncaught   error    -        flood sampled -       | -    -     -     -   -",
 }
 
 #[test]
-fn production_with_sentry_alone() {
+fn production_with_sentry_only() {
     check(
         &[("log.mode", "sentry")],
         "\
@@ -316,7 +316,7 @@ service    critical -        -     sampled request | -    -     -     -   -",
     );
 }
 
-/// A failure with a message of its own.
+/// A failure with this message.
 fn failure(message: &str) -> Failure {
     Failure::plain("Timeout", message.to_owned())
 }
@@ -325,7 +325,7 @@ fn uncaught(message: &str) -> Report {
     Report::failure(Kind::Uncaught, "shop::orders", failure(message))
 }
 
-/// The same with a stack that has no names yet.
+/// An uncaught failure with an unresolved stack.
 fn with_stack(message: &str) -> Report {
     let failure = Failure { stack: Some(Arc::new(Stack::capture())), ..failure(message) };
     Report { failure: Some(failure), ..uncaught(message) }
@@ -339,7 +339,7 @@ fn in_request<R>(request: &Arc<RequestContext>, f: impl FnOnce() -> R) -> R {
     request::sync_scope(request, f)
 }
 
-/// The record of a response with this status, made by hand.
+/// A response record with this status.
 fn response(request: &RequestContext, status: u16) -> ResponseRecord<'_> {
     ResponseRecord {
         at: Timestamp::now(),
@@ -375,7 +375,7 @@ fn an_uncaught_failure_waits_for_the_response_and_carries_its_breadcrumb() {
     assert!(fixture.outcome().events.is_empty());
     fixture.end_response(Some(&response(&request, 500)), &request);
     let outcome = fixture.outcome();
-    let [event] = &outcome.events[..] else { panic!("one event: {outcome:?}") };
+    let [event] = &outcome.events[..] else { panic!("expected one event: {outcome:?}") };
     let crumbs: Vec<(&str, &str)> = event.crumbs.iter().map(|(category, message)| (&**category, &**message)).collect();
     let expected = [("breadcrumb", "before"), ("breadcrumb", "after"), ("response", "GET /orders/1 500")];
     assert_eq!(crumbs, expected);
@@ -386,7 +386,7 @@ fn an_uncaught_failure_waits_for_the_response_and_carries_its_breadcrumb() {
 }
 
 #[test]
-fn an_event_that_is_sent_at_once_has_the_breadcrumbs_until_then() {
+fn an_immediate_event_carries_only_earlier_breadcrumbs() {
     let fixture = pipeline(&[]);
     let request = fixture.request("one");
     in_request(&request, || {
@@ -397,7 +397,7 @@ fn an_event_that_is_sent_at_once_has_the_breadcrumbs_until_then() {
     fixture.pipeline.breadcrumb("of no request".into());
     fixture.pipeline.report(Report::new(Kind::Message, Level::Info, "shop", "hello".into()));
     let outcome = fixture.outcome();
-    let [caught, message] = &outcome.events[..] else { panic!("two events: {outcome:?}") };
+    let [caught, message] = &outcome.events[..] else { panic!("expected two events: {outcome:?}") };
     let messages = |event: &SentEvent| event.crumbs.iter().map(|it| it.1.clone()).collect::<Vec<_>>();
     assert_eq!((messages(caught), caught.handled), (vec!["before".to_owned()], Some(true)));
     assert_eq!((messages(message), message.handled), (vec!["of no request".to_owned()], None));
@@ -406,7 +406,7 @@ fn an_event_that_is_sent_at_once_has_the_breadcrumbs_until_then() {
 }
 
 #[test]
-fn after_the_response_an_uncaught_failure_is_sent_at_once() {
+fn an_uncaught_failure_after_the_response_is_sent_immediately() {
     let fixture = pipeline(&[]);
     let request = fixture.request("one");
     fixture.end_response(None, &request);
@@ -415,7 +415,7 @@ fn after_the_response_an_uncaught_failure_is_sent_at_once() {
 }
 
 #[test]
-fn a_panic_is_remembered_with_its_event() {
+fn a_panic_is_stored_with_its_event() {
     let fixture = pipeline(&[]);
     let request = fixture.request("one");
     let panic = Failure { panic: true, ..failure("out of range") };
@@ -477,7 +477,7 @@ fn everything_is_redacted_before_it_is_stored() {
 }
 
 #[test]
-fn a_breadcrumb_passes_the_hook_on_its_way_to_sentry_alone() {
+fn the_breadcrumb_hook_applies_only_to_event_sinks() {
     let hook: BeforeBreadcrumb = Box::new(|mut breadcrumb| {
         breadcrumb.message = breadcrumb.message.replace("warehouse", "Bearer abcdefghijklmnop");
         breadcrumb.level = Level::Error;
@@ -486,26 +486,26 @@ fn a_breadcrumb_passes_the_hook_on_its_way_to_sentry_alone() {
     let fixture = pipeline_with_hook(&[], Some(hook));
     let request = fixture.request("one");
     in_request(&request, || {
-        fixture.pipeline.breadcrumb(Breadcrumb::new("asked the warehouse").category("stock").data("sku", "A-1"));
+        fixture.pipeline.breadcrumb(Breadcrumb::new("queried the warehouse").category("stock").data("sku", "A-1"));
         fixture.pipeline.breadcrumb("dropped".into());
         fixture.pipeline.breadcrumb(Breadcrumb::new("not on stderr").level(Level::Debug));
     });
     let lines = fixture.outcome().lines;
     let shown: Vec<_> = lines.iter().map(|line| (&line["target"], &line["message"], &line["level"])).collect();
-    let words = ["stock", "asked the warehouse", "info", "breadcrumb", "dropped"].map(Value::from);
+    let words = ["stock", "queried the warehouse", "info", "breadcrumb", "dropped"].map(Value::from);
     assert_eq!(shown, [(&words[0], &words[1], &words[2]), (&words[3], &words[4], &words[2])]);
     assert_eq!((&lines[0]["data"], &lines[0]["kind"]), (&json!({"sku": "A-1"}), &json!("breadcrumb")));
 
     let stored = fixture.breadcrumbs(Some(&request));
     let stored: Vec<_> = stored.iter().map(|it| (it.category.as_str(), it.message.as_str(), it.level)).collect();
     let expected =
-        [("changed", "asked the Bearer [redacted]", Level::Error), ("changed", "not on stderr", Level::Error)];
+        [("changed", "queried the Bearer [redacted]", Level::Error), ("changed", "not on stderr", Level::Error)];
     assert_eq!(stored, expected);
     assert!(fixture.breadcrumbs(None).is_empty());
 }
 
 #[test]
-fn a_breadcrumb_is_stored_only_where_sentry_is_a_sink() {
+fn breadcrumbs_are_stored_only_when_sentry_is_a_sink() {
     let fixture = pipeline(&[("log.mode", "stderr")]);
     fixture.pipeline.breadcrumb("hello".into());
     assert_eq!((fixture.breadcrumbs(None).len(), fixture.outcome().lines.len()), (0, 1));
@@ -518,7 +518,7 @@ fn a_breadcrumb_is_stored_only_where_sentry_is_a_sink() {
 }
 
 #[test]
-fn the_newest_breadcrumbs_are_stored_up_to_the_setting() {
+fn max_breadcrumbs_limits_the_stored_breadcrumbs() {
     let fixture = pipeline(&[("sentry.max_breadcrumbs", "2")]);
     let request = fixture.request("one");
     for scope in [None, Some(&*request)] {
@@ -533,7 +533,7 @@ fn the_newest_breadcrumbs_are_stored_up_to_the_setting() {
 }
 
 #[test]
-fn finish_reports_what_was_suppressed() {
+fn finish_reports_suppressed_failures() {
     let fixture = pipeline(&[("log.flood.limit", "1"), ("log.flood.window_s", "3600")]);
     let [one, two, three] = ["one", "two", "three"].map(|id| fixture.request(id));
     one.identity().set_route(Some("/orders".into()));
@@ -548,15 +548,19 @@ fn finish_reports_what_was_suppressed() {
 
     fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
     let after = fixture.outcome();
-    let ([line], [event]) = (&after.lines[..], &after.events[..]) else { panic!("one of each: {after:?}") };
-    let message = "suppressed: more of Timeout: too late on GET /orders";
+    let ([line], [event]) = (&after.lines[..], &after.events[..]) else {
+        panic!("expected one line and one event: {after:?}")
+    };
     assert_eq!(
         (&line["message"], &line["kind"], &line["level"]),
-        (&json!(message), &json!("service"), &json!("warning"))
+        (&json!("suppressed 2 repeats of Timeout: too late on GET /orders"), &json!("service"), &json!("warning"))
     );
     assert_eq!((&line["dropped"], &line["transaction"]), (&json!({"uncaught": 2}), &json!("GET /orders")));
     assert_eq!((&line["exception.type"], &line["exception.message"]), (&json!("Timeout"), &json!("too late")));
-    assert_eq!((event.message.as_deref(), event.target.as_str()), (Some(message), "cyanotype::flood"));
+    assert_eq!(
+        (event.message.as_deref(), event.target.as_str()),
+        (Some("suppressed repeats of Timeout: too late on GET /orders"), "cyanotype::flood")
+    );
     assert_eq!((event.level.as_str(), &event.data["suppressed"]), ("warning", &json!(2)));
     assert_eq!(event.request_id, None);
 }
@@ -576,17 +580,17 @@ fn an_outage_is_reported_once_for_all_routes() {
 }
 
 #[test]
-fn finish_delivers_what_still_waits() {
+fn finish_delivers_queued_reports() {
     let fixture = pipeline(&[]);
     fixture.pipeline.report(with_stack("too late"));
-    // No time for the stack's names.
+    // No time to resolve the stack.
     fixture.pipeline.finish(Instant::now());
     let outcome = fixture.outcome();
     assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
 
-    // Later reports are delivered at once, without the names of their stacks.
+    // Later reports are delivered immediately, with unresolved stacks.
     fixture.pipeline.report(with_stack("later"));
-    assert!(stack_on(&fixture.outcome().lines[0]).contains("left out"));
+    assert!(stack_on(&fixture.outcome().lines[0]).contains("omitted"));
 }
 
 #[test]
@@ -597,11 +601,11 @@ fn finish_waits_for_stacks() {
     let outcome = fixture.outcome();
     assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
     let stack = stack_on(&outcome.lines[0]);
-    assert!(stack.contains("pipeline/tests.rs") && !stack.contains("left out"), "{stack}");
+    assert!(stack.contains("pipeline/tests.rs") && !stack.contains("omitted"), "{stack}");
 }
 
 #[test]
-fn a_failure_without_its_stack_is_written_at_once() {
+fn a_failure_without_a_stack_is_written_immediately() {
     let fixture = pipeline(&[]);
     let report = Report { kind: Kind::Exception, ..with_stack("too late") };
     fixture.pipeline.report(report);
@@ -609,7 +613,7 @@ fn a_failure_without_its_stack_is_written_at_once() {
 }
 
 #[test]
-fn at_the_end_of_the_process_no_event_waits_for_its_response() {
+fn abort_sends_events_held_for_the_response() {
     let fixture = pipeline(&[]);
     let request = fixture.request("one");
     in_request(&request, || {
@@ -620,7 +624,7 @@ fn at_the_end_of_the_process_no_event_waits_for_its_response() {
 }
 
 #[test]
-fn an_event_of_a_line_has_its_message_beside_its_error() {
+fn an_event_from_a_line_has_its_message_and_its_error() {
     let fixture = pipeline(&[]);
     let line =
         Report { failure: Some(failure("too late")), ..Report::new(Kind::Line, Level::Error, "shop", "hello".into()) };
@@ -631,7 +635,7 @@ fn an_event_of_a_line_has_its_message_beside_its_error() {
     assert_eq!((&event.data["sku"], &outcome.lines[0]["fields"]), (&json!("A-1"), &json!({"sku": "A-1"})));
 }
 
-/// Reports it twice with a limit of one, and what the end says of the second.
+/// Sends a report twice with a limit of one; returns the lines and events that `finish` adds.
 fn suppressed_once(report: impl Fn() -> Report) -> (Vec<Value>, Vec<SentEvent>) {
     let fixture = pipeline(&[("log.flood.limit", "1"), ("log.flood.window_s", "3600")]);
     for id in ["one", "two"] {
@@ -644,13 +648,13 @@ fn suppressed_once(report: impl Fn() -> Report) -> (Vec<Value>, Vec<SentEvent>) 
 }
 
 #[test]
-fn what_was_suppressed_is_told_to_the_sink_that_missed_it() {
+fn suppressed_reports_are_counted_in_the_sink_that_missed_them() {
     // No event: below sentry.event_level.
     let line = || Report::new(Kind::Line, Level::Warning, "shop", "hello".into());
     let (lines, events) = suppressed_once(|| Report { failure: Some(failure("too late")), ..line() });
     assert_eq!((lines.len(), events.len()), (1, 0));
     assert_eq!((&lines[0]["dropped"], lines[0].get("transaction")), (&json!({"line": 1}), None));
-    // No line: below the threshold.
+    // No line: below the level.
     let (lines, events) = suppressed_once(|| Report { threshold: Some(Level::Critical), ..exception("too late") });
     assert_eq!((lines.len(), events.len()), (0, 1));
     // The line was written, only its event was not sent.
@@ -664,7 +668,7 @@ fn exception(message: &str) -> Report {
 }
 
 #[test]
-fn only_what_would_be_a_report_counts_towards_the_flood_limit() {
+fn only_new_reports_count_towards_the_flood_limit() {
     let fixture = pipeline(&[("log.flood.limit", "1")]);
     // The same text as a line that is no event.
     for level in [Level::Info, Level::Info, Level::Error] {
@@ -684,7 +688,7 @@ fn only_what_would_be_a_report_counts_towards_the_flood_limit() {
 }
 
 #[test]
-fn an_outage_has_a_limit_of_its_own() {
+fn an_outage_has_its_own_limit() {
     let fixture = pipeline(&[]);
     let outage = Failure { outage: true, ..failure("no connection") };
     fixture.pipeline.report(exception("no connection"));
@@ -693,7 +697,7 @@ fn an_outage_has_a_limit_of_its_own() {
 }
 
 #[test]
-fn routes_are_limited_apart() {
+fn each_route_has_its_own_limit() {
     let fixture = pipeline(&[("log.flood.limit", "1")]);
     for route in ["/orders", "/users", "/orders"] {
         let request = fixture.request(route);
@@ -704,9 +708,9 @@ fn routes_are_limited_apart() {
 }
 
 #[test]
-fn a_response_is_wanted_where_a_sink_shows_it() {
-    // mode, level of the response, whether an event of the request may yet be sent
-    for (mode, level, may_send, wanted) in [
+fn a_response_is_enabled_if_a_sink_receives_it() {
+    // mode, level of the response, whether an event of the request may still be sent
+    for (mode, level, may_send, enabled) in [
         ("both", Level::Info, false, true),
         ("both", Level::Info, true, true),
         ("both", Level::Debug, true, false),
@@ -723,15 +727,15 @@ fn a_response_is_wanted_where_a_sink_shows_it() {
             request.mark_detached();
         }
         assert_eq!(
-            fixture.pipeline.wants_response(&fixture.pipeline.policy(), level, &request),
-            wanted,
+            fixture.pipeline.response_enabled(&fixture.pipeline.policy(), level, &request),
+            enabled,
             "{mode} {level} {may_send}"
         );
     }
 }
 
 #[test]
-fn a_response_is_a_breadcrumb_only_where_an_event_may_show_it() {
+fn a_response_is_a_breadcrumb_only_if_an_event_may_follow() {
     for (may_send, level, stored) in [(false, Level::Info, 0), (true, Level::Info, 1), (true, Level::Debug, 0)] {
         let fixture = pipeline(&[]);
         let request = fixture.request("one");
@@ -745,7 +749,7 @@ fn a_response_is_a_breadcrumb_only_where_an_event_may_show_it() {
 }
 
 #[test]
-fn the_breadcrumb_of_a_response_carries_the_beginning_of_its_content() {
+fn a_response_breadcrumb_truncates_the_content() {
     let fixture = pipeline(&[]);
     let request = fixture.request("one");
     request.mark_detached();
@@ -767,7 +771,7 @@ fn the_breadcrumb_of_a_response_carries_the_beginning_of_its_content() {
 }
 
 #[test]
-fn refusals_for_load_are_one_warning() {
+fn load_shedding_is_reported_in_one_warning() {
     let fixture = pipeline(&[("log.flood.window_s", "3600")]);
     let request = fixture.request("one");
     request.identity().set_route(Some("/orders".into()));
@@ -776,12 +780,12 @@ fn refusals_for_load_are_one_warning() {
     assert!(fixture.outcome().lines.is_empty());
     fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
     let lines = fixture.outcome().lines;
-    let [line] = &lines[..] else { panic!("one line: {lines:?}") };
+    let [line] = &lines[..] else { panic!("expected one line: {lines:?}") };
     assert_eq!((&line["level"], &line["kind"]), (&json!("warning"), &json!("service")));
     assert!(line.to_string().contains("\"GET /orders\":2"), "{line}");
 }
 
-/// An event sink with a scope of each request, which counts.
+/// Counts the calls of an event sink; also its scope of each request.
 #[derive(Default)]
 struct Counting {
     entered: AtomicUsize,
@@ -819,7 +823,7 @@ impl EventSink for CountingSink {
     }
 }
 
-/// A line sink that delivers nothing.
+/// A line sink that loses this many lines.
 struct Losing(u64);
 
 impl LineSink for Losing {
@@ -842,7 +846,7 @@ fn counting(lost: u64) -> (&'static Pipeline, [Arc<Counting>; 2]) {
 }
 
 #[test]
-fn work_for_a_request_is_in_the_scope_that_each_sink_has_of_it() {
+fn request_work_runs_in_the_scope_of_each_sink() {
     let (pipeline, counts) = counting(0);
     let request = Arc::new(pipeline.begin_request(None, None, crate::request::RequestParts::default()));
     assert_eq!(request.identity().trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
@@ -864,7 +868,7 @@ fn work_for_a_request_is_in_the_scope_that_each_sink_has_of_it() {
 }
 
 #[test]
-fn what_lines_were_lost_at_the_end_is_stored_and_nothing_else() {
+fn lines_lost_at_shutdown_are_stored_by_event_sinks() {
     for lost in [0, 3] {
         let (pipeline, counts) = counting(lost);
         pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));

@@ -4,16 +4,16 @@ use serde_json::{Map, Value};
 
 use crate::level::Level;
 
-/// What [`add_breadcrumb`](crate::add_breadcrumb) takes, and what the `before_breadcrumb` hook sees.
+/// A breadcrumb, as passed to [`add_breadcrumb`](crate::add_breadcrumb) and to the `before_breadcrumb` hook.
 #[derive(Debug, Clone)]
 pub struct Breadcrumb {
-    /// What happened, in words.
+    /// A description of what happened.
     pub message: String,
-    /// What it is about: `breadcrumb` when `None`.
+    /// The category; `None` is `breadcrumb`.
     pub category: Option<String>,
-    /// How severe it is.
+    /// The severity.
     pub level: Level,
-    /// Values that go with it.
+    /// Additional values.
     pub data: Map<String, Value>,
 }
 
@@ -37,7 +37,7 @@ impl Breadcrumb {
         self
     }
 
-    /// Adds a value; that of a sensitive key is redacted.
+    /// Adds a value. The values of sensitive keys are redacted.
     #[must_use]
     pub fn data(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.data.insert(key.into(), value.into());
@@ -61,12 +61,12 @@ pub struct RecordedBreadcrumb {
     /// When it was added.
     #[serde(rename = "timestamp")]
     pub at: Timestamp,
-    /// How severe it is.
+    /// The severity.
     pub level: Level,
-    /// What it is about.
+    /// The category.
     pub category: String,
-    /// What happened, in words.
+    /// A description of what happened.
     pub message: String,
-    /// Values that go with it.
+    /// Additional values.
     pub data: Map<String, Value>,
 }

@@ -9,32 +9,32 @@ use crate::failure::Failure;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 
-/// What an [`EventSink`](crate::EventSink) gets: an event, redacted, with the breadcrumbs that led to it.
+/// An event for an [`EventSink`](crate::EventSink): redacted, with the breadcrumbs that precede it.
 ///
-/// Serialized, it is one JSON object; its stack trace is resolved by then.
+/// It serializes to a JSON object. Its stack trace is resolved before sinks receive it.
 #[derive(Debug, Serialize)]
 pub struct Event {
-    /// The same for all sinks; the helpers return it.
+    /// The id, which is the same for all sinks; the capture helpers return it.
     #[serde(rename = "event_id")]
     pub id: EventId,
     /// When it happened.
     #[serde(rename = "timestamp")]
     pub at: Timestamp,
-    /// How severe it is.
+    /// The severity.
     pub level: Level,
-    /// The module it comes from.
+    /// The module that reported it.
     pub target: String,
-    /// The text of a message or a logger line; a failure has its own.
+    /// The text of a message or a log line; `None` for a failure, which has its own message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// The failure that it reports.
+    /// The reported failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
     /// Whether no code caught the failure.
     pub unhandled: bool,
-    /// Data of a message, fields of a logger line.
+    /// The data of a message, or the fields of a log line.
     pub data: Map<String, Value>,
-    /// Oldest first.
+    /// The breadcrumbs, oldest first.
     pub breadcrumbs: Vec<RecordedBreadcrumb>,
     /// The request it belongs to; `None` outside of requests.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-/// The id of an event: 32 hexadecimal digits. All event sinks get an event with the same id.
+/// The id of an event: 32 hexadecimal digits, the same in all event sinks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventId(Uuid);
 

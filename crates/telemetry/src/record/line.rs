@@ -1,4 +1,4 @@
-//! A record of any kind but `response`, which has a type of its own.
+//! A record of any kind but `response`, which has its own type.
 
 use std::sync::Arc;
 
@@ -17,42 +17,42 @@ use crate::policy::Kind;
 pub struct Record {
     /// When it happened.
     pub at: Timestamp,
-    /// How severe it is.
+    /// The severity.
     pub level: Level,
-    /// The row of the table that it is of.
+    /// The kind.
     pub kind: Kind,
-    /// What happened, in words.
+    /// A description of what happened.
     pub message: String,
-    /// The module it comes from; for a breadcrumb its category.
+    /// The module that reported it; for a breadcrumb its category.
     pub target: String,
-    /// The spans that a logger line was written in, outermost first, joined by `:`.
+    /// The spans around a log line, outermost first, joined by `:`.
     pub span: Option<String>,
     /// The request it belongs to; `None` outside of requests.
     pub request: Option<Arc<RequestIdentity>>,
-    /// The failure that it reports.
+    /// The reported failure.
     pub failure: Option<FailureDetail>,
-    /// The event of the same failure, if an event sink accepted one.
+    /// The event of the same failure, if an event sink accepted it.
     pub event_id: Option<EventId>,
-    /// What only some kinds have.
+    /// Values that depend on the kind.
     pub detail: Detail,
-    /// Whether it is below the level, and written because its request failed.
+    /// Whether it is below the level, and was written because its request failed.
     pub retroactive: bool,
 }
 
-/// What only some kinds of records have.
+/// The values of a record that depend on its kind.
 #[derive(Debug)]
 pub enum Detail {
-    /// Nothing more.
+    /// No values.
     None,
-    /// The fields of a logger line.
+    /// The fields of a log line.
     Fields(Map<String, Value>),
     /// The data of a breadcrumb or a message.
     Data(Map<String, Value>),
-    /// Keys of a service record, written among the record's own.
+    /// The data of a service record, written as keys of the record itself.
     Service(Map<String, Value>),
 }
 
-/// A failure as its record shows it.
+/// A failure in a record.
 #[derive(Debug)]
 pub struct FailureDetail {
     /// The failure.
@@ -62,7 +62,7 @@ pub struct FailureDetail {
 }
 
 impl Record {
-    /// A record of the service itself, written now: `data` becomes keys of the record.
+    /// A record of the service itself with the current time; `data` becomes keys of the record.
     #[must_use]
     pub fn service(level: Level, target: &str, message: impl Into<String>, data: Map<String, Value>) -> Self {
         Self {
@@ -80,9 +80,9 @@ impl Record {
         }
     }
 
-    /// The record of what was dropped, with the counts by kind in the key `dropped`.
+    /// A record of dropped records, with their counts by kind in the key `dropped`.
     #[must_use]
-    pub fn of_losses(losses: &Losses, message: impl Into<String>, mut data: Map<String, Value>) -> Self {
+    pub fn losses(losses: &Losses, message: impl Into<String>, mut data: Map<String, Value>) -> Self {
         data.insert("dropped".to_owned(), losses.to_json().into());
         Self::service(Level::Warning, "cyanotype::stderr", message, data)
     }

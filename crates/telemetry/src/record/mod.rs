@@ -1,4 +1,4 @@
-//! What is recorded, ready for the sinks.
+//! Records, events and breadcrumbs, as sinks receive them.
 
 mod breadcrumb;
 pub mod catalog;

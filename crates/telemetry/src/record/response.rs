@@ -1,4 +1,4 @@
-//! The record of a response. It borrows what it shows, since it is written at once: every request has one.
+//! The record of a response. Every request has one, so it borrows its values, and is written immediately.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -17,9 +17,9 @@ use crate::outcome::Outcome;
 pub struct ResponseRecord<'a> {
     /// When the response ended.
     pub at: Timestamp,
-    /// Follows from the status and the outcome.
+    /// The severity, which depends on the status and the outcome.
     pub level: Level,
-    /// The request that it answers.
+    /// The request.
     pub request: &'a RequestIdentity,
     /// The method.
     pub method: Cow<'a, str>,
@@ -31,7 +31,7 @@ pub struct ResponseRecord<'a> {
     pub status: Option<u16>,
     /// From the start of the request to the end of the response.
     pub duration: Duration,
-    /// How it ended.
+    /// How the response ended.
     pub outcome: Outcome,
     /// The response's body.
     pub response: BodyDetail<'a>,
@@ -39,7 +39,7 @@ pub struct ResponseRecord<'a> {
     pub request_body: Option<BodyDetail<'a>>,
     /// The address of the client.
     pub client_address: Option<IpAddr>,
-    /// The header `user-agent`.
+    /// The `user-agent` header.
     pub user_agent: Option<Cow<'a, str>>,
 }
 
@@ -47,7 +47,7 @@ impl ResponseRecord<'_> {
     /// The `target` of every response record.
     pub const TARGET: &'static str = "cyanotype::response_log";
 
-    /// The record in a few words: `GET /orders/1 200`.
+    /// A summary: `GET /orders/1 200`.
     #[must_use]
     pub fn message(&self) -> String {
         match self.status {
@@ -57,14 +57,14 @@ impl ResponseRecord<'_> {
     }
 }
 
-/// What a record shows of a body.
+/// A body in a record.
 #[derive(Debug)]
 pub struct BodyDetail<'a> {
-    /// The header `content-type`.
+    /// The `content-type` header.
     pub content_type: Option<Cow<'a, str>>,
-    /// The header `content-encoding`, unless a layer outside compressed it.
+    /// The `content-encoding` header, unless the service's own compression set it.
     pub coding: Option<Cow<'a, str>>,
-    /// Bytes of it that were passed on.
+    /// The number of bytes passed on.
     pub size: u64,
     /// The redacted content, where it is recorded.
     pub content: Option<Content<'a>>,

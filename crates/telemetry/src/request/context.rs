@@ -1,4 +1,4 @@
-//! The state of a request while work for it goes on.
+//! The mutable state of a request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use super::earlier_lines::EarlierLines;
 use super::reports::{Claim, Reports};
+use super::retroactive_lines::RetroactiveLines;
 use super::scopes::Scopes;
 use super::{Breadcrumbs, RequestIdentity, RequestParts};
 use crate::debug_token::DebugGrant;
@@ -17,31 +17,31 @@ use crate::effective::Snapshot;
 use crate::record::EventId;
 use crate::sinks::EventSink;
 
-/// The header of a debug token.
-pub const DEBUG_LOG: &str = "x-debug-log";
+/// The header that carries a debug token.
+pub const DEBUG_LOG_HEADER: &str = "x-debug-log";
 
-/// A request while work for it goes on: its identity, its breadcrumbs, and what it has reported.
+/// A request that is being processed: its identity, its breadcrumbs, and the failures that it has reported.
 ///
-/// Records and events hold its [`RequestIdentity`] alone, so that none of them holds what holds it.
+/// Records and events refer only to its [`RequestIdentity`], because the context holds events: there is no reference cycle.
 pub struct RequestContext {
     identity: Arc<RequestIdentity>,
     scopes: Scopes,
     breadcrumbs: Mutex<Breadcrumbs>,
     reports: Mutex<Reports>,
-    rare: Mutex<Option<Box<Rare>>>,
-    /// Whether work for it may go on after the response.
+    rare: Mutex<Option<Box<RareState>>>,
+    /// Whether work for the request may continue after the response.
     detached: AtomicBool,
-    /// The effective policy when it began.
+    /// The effective policy when the request began.
     snapshot: Arc<Snapshot>,
     depends_on_caller: AtomicBool,
     withholds_body: AtomicBool,
 }
 
-/// What few requests have: the others pay for its place alone.
+/// State that few requests have, allocated on first use.
 #[derive(Default)]
-struct Rare {
-    earlier_lines: EarlierLines,
-    /// A debug token that is valid, if the route turns out to be its own.
+struct RareState {
+    retroactive_lines: RetroactiveLines,
+    /// A valid debug token for a route, until the request's route is known.
     debug_grant: Option<DebugGrant>,
     raised: Option<RaisedRequest>,
 }
@@ -69,20 +69,20 @@ impl RequestContext {
         }
     }
 
-    /// What records and events refer to.
+    /// The part that records and events refer to.
     #[must_use]
     pub const fn identity(&self) -> &Arc<RequestIdentity> {
         &self.identity
     }
 
-    /// Whether anything was recorded when it began, or could yet be: its flags were not known. Another request that began in the
-    /// mode `off` has no response record.
+    /// Whether anything of the request may be recorded. A request that began in the mode `off` has no response record, unless
+    /// flags may enable it later.
     #[must_use]
     pub fn is_recorded(&self) -> bool {
         self.snapshot.may_yet_record()
     }
 
-    /// The effective policy when it began.
+    /// The effective policy when the request began.
     #[must_use]
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
@@ -92,52 +92,52 @@ impl RequestContext {
         &self.scopes
     }
 
-    /// The scope that a sink has of this request, as its [`EventSink::begin_request`] returned it.
+    /// A sink's scope of this request, as returned by [`EventSink::begin_request`].
     #[must_use]
     pub fn scope_of(&self, sink: &Arc<dyn EventSink>) -> Option<&crate::sinks::Scope> {
         self.scopes.of(sink)
     }
 
-    /// Work for this request goes on beside its handler.
+    /// Marks that work for this request continues outside its handler, such as in a spawned task.
     pub fn mark_detached(&self) {
         self.detached.store(true, Ordering::Relaxed);
     }
 
-    /// The response differs between callers.
+    /// Marks that the response depends on the caller.
     pub fn set_depends_on_caller(&self) {
         self.depends_on_caller.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the response differs between callers.
+    /// Whether the response depends on the caller.
     #[must_use]
     pub fn depends_on_caller(&self) -> bool {
         self.depends_on_caller.load(Ordering::Relaxed)
     }
 
-    /// Withholds the body's content from records: it has values without the keys that would show which are secrets.
+    /// Excludes the body's content from records, because its secrets cannot be recognized: its values have no keys.
     pub fn withhold_body(&self) {
         self.withholds_body.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the body's content is withheld from records.
+    /// Whether the body's content is excluded from records.
     #[must_use]
     pub fn withholds_body(&self) -> bool {
         self.withholds_body.load(Ordering::Relaxed)
     }
 
-    /// Whether an event of this request may yet be sent: one waits for the response, or its work goes on.
+    /// Whether an event of this request may still be sent: one is held until the response ends, or its work may continue.
     #[must_use]
     pub fn may_send(&self) -> bool {
         self.detached.load(Ordering::Relaxed) || !self.reports.lock().held.is_empty()
     }
 
-    /// Headers for a request to another process: the id, the trace that both are part of, and the client's address, in the
-    /// header that `server.client_address_header` names.
+    /// Headers for a request to another process: the request id, the trace, the client's address in the header named by
+    /// `server.client_address_header`, and a debug token if this request has one.
     #[must_use]
     pub fn outgoing(&self) -> Vec<(&'static str, String)> {
         let trace_id = self.identity.trace_id();
         let new_span = || Uuid::new_v4().simple().to_string()[..16].to_owned();
-        // Without a transaction there is no decision on sampling, and the other process samples for itself.
+        // Without a transaction there is no sampling decision: the other process makes its own.
         let sentry_trace = self.scopes.trace_header().unwrap_or_else(|| format!("{trace_id}-{}", new_span()));
         let mut parts = sentry_trace.split('-').skip(1);
         let span = parts.next().map_or_else(new_span, str::to_owned);
@@ -145,7 +145,7 @@ impl RequestContext {
         let traceparent = format!("00-{trace_id}-{span}-0{flag}");
         let id = self.identity.id().to_owned();
         let ids = [("x-request-id", id), ("traceparent", traceparent), ("sentry-trace", sentry_trace)];
-        let hop_token = |rare: &Rare| Some((DEBUG_LOG, rare.raised.as_ref()?.hop_token(&self.identity)));
+        let hop_token = |rare: &RareState| Some((DEBUG_LOG_HEADER, rare.raised.as_ref()?.hop_token(&self.identity)));
         let debug = self.rare.lock().as_deref().and_then(hop_token);
         ids.into_iter().chain(self.identity.parts.forwarded_client()).chain(debug).collect()
     }
@@ -154,9 +154,9 @@ impl RequestContext {
         self.breadcrumbs.lock()
     }
 
-    /// Calls a function with its lines that are below the level.
-    pub(crate) fn with_earlier_lines<R>(&self, f: impl FnOnce(&mut EarlierLines) -> R) -> R {
-        f(&mut self.rare.lock().get_or_insert_default().earlier_lines)
+    /// Calls a function with the stored lines below the level.
+    pub(crate) fn with_retroactive_lines<R>(&self, f: impl FnOnce(&mut RetroactiveLines) -> R) -> R {
+        f(&mut self.rare.lock().get_or_insert_default().retroactive_lines)
     }
 
     pub(crate) fn set_debug_grant(&self, grant: DebugGrant) {
@@ -171,20 +171,20 @@ impl RequestContext {
         self.rare.lock().get_or_insert_default().raised = Some(raised);
     }
 
-    /// Claims the line and the event of a failure, where they are wanted and no earlier report of the same failure has them.
+    /// Claims the requested outputs of a failure, line and event, unless an earlier report of the same failure has claimed them.
     pub(crate) fn claim(&self, messages: &[String], line: bool, event: bool) -> Claim {
         self.reports.lock().claim(messages, line, event)
     }
 
-    /// The event that a claim led to.
+    /// Stores the id of a failure's event.
     pub(crate) fn set_event(&self, messages: &[String], id: EventId) {
         self.reports.lock().set_event(messages, id);
     }
 
-    /// Holds an event until the response has ended.
+    /// Holds an event until the response ends.
     ///
     /// # Errors
-    /// The event, when the response already has.
+    /// Returns the event if the response has already ended.
     pub(crate) fn hold(&self, event: Delivery) -> Result<(), Box<Delivery>> {
         let mut reports = self.reports.lock();
         if reports.ended {
@@ -194,7 +194,7 @@ impl RequestContext {
         Ok(())
     }
 
-    /// The response has ended: the events that waited for it.
+    /// Marks the response as ended; returns the events that were held until then.
     pub(crate) fn end_response(&self) -> Vec<Delivery> {
         let mut reports = self.reports.lock();
         reports.ended = true;
@@ -207,12 +207,12 @@ impl RequestContext {
         !self.reports.lock().is_empty()
     }
 
-    /// This request's work panicked, and this event reports it.
+    /// Marks that the request's work panicked; the event, if any, reports the panic.
     pub(crate) fn set_panic(&self, event: Option<EventId>) {
         self.reports.lock().panic = Some(event);
     }
 
-    /// The event of the panic of this request's work.
+    /// The event that reports a panic of the request's work.
     #[must_use]
     pub fn panic_event(&self) -> Option<EventId> {
         self.reports.lock().panic.flatten()

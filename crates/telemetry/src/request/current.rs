@@ -12,7 +12,7 @@ tokio::task_local! {
     static CURRENT: Arc<RequestContext>;
 }
 
-/// The request that the calling code works for, if any.
+/// The current request; `None` outside of requests.
 #[must_use]
 pub fn current() -> Option<Arc<RequestContext>> {
     CURRENT.try_with(Arc::clone).ok()
@@ -23,12 +23,12 @@ pub fn with_current<R>(f: impl FnOnce(&Arc<RequestContext>) -> R) -> Option<R> {
     CURRENT.try_with(f).ok()
 }
 
-/// Runs a future as work for this request: it is the current one, and every sink is in its scope of it.
+/// Runs a future with this request as the current one, inside every sink's scope of it.
 pub fn scope<F: Future>(context: Arc<RequestContext>, future: F) -> impl Future<Output = F::Output> {
     CURRENT.scope(Arc::clone(&context), InScopes { future, context })
 }
 
-/// Runs a closure as work for this request, unless it is that already.
+/// Runs a closure with this request as the current one, inside every sink's scope of it.
 pub fn sync_scope<R>(context: &Arc<RequestContext>, f: impl FnOnce() -> R) -> R {
     if with_current(|current| Arc::ptr_eq(current, context)).unwrap_or_default() {
         return f();
@@ -37,7 +37,7 @@ pub fn sync_scope<R>(context: &Arc<RequestContext>, f: impl FnOnce() -> R) -> R 
 }
 
 pin_project! {
-    /// A future that is polled in the sinks' scopes of a request.
+    /// A future that is polled inside the sinks' scopes of a request.
     struct InScopes<F> {
         #[pin]
         future: F,

@@ -1,17 +1,17 @@
-//! The request that code works for: its identity, its breadcrumbs, and what it has already reported.
+//! The current request: its identity, its breadcrumbs, and the failures that it has reported.
 //!
-//! It travels with the request's future, across threads, spans and every `.await`; outside a request there is none.
+//! It is a task-local value of the request's future, so it is available across threads, spans and every `.await`.
 
 mod breadcrumbs;
 mod context;
 mod current;
-mod earlier_lines;
 mod reports;
+mod retroactive_lines;
 mod scopes;
 
 pub use crate::identity::{ClientAddressHeader, REQUEST_ID, RequestIdentity, RequestParts};
 pub use breadcrumbs::Breadcrumbs;
-pub use context::{DEBUG_LOG, RequestContext};
+pub use context::{DEBUG_LOG_HEADER, RequestContext};
 pub use current::{current, scope, sync_scope, with_current};
-pub(crate) use earlier_lines::EarlierLines;
 pub use reports::Claim;
+pub(crate) use retroactive_lines::RetroactiveLines;

@@ -1,73 +1,79 @@
-//! What a request has reported: one failure is one record and one event, whichever code reports it first.
+//! The failures that a request has reported. Each is one record and one event, no matter which code reports it first.
 
 use crate::delivery::Delivery;
 use crate::failure::is_same;
 use crate::record::EventId;
 
-/// What a request has reported.
+/// The failures that a request has reported.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
-    made: Vec<Reported>,
-    /// Events of failures that nobody caught: they wait for the response, their last breadcrumb.
+    reported: Vec<ReportedFailure>,
+    /// Events of uncaught failures, held until the response ends: it is their last breadcrumb.
     pub held: Vec<Delivery>,
     /// Whether the response has ended.
     pub ended: bool,
-    /// Whether its work panicked, and the event of that.
+    /// `Some` if the request's work panicked: the event that reports the panic, if any.
     pub panic: Option<Option<EventId>>,
 }
 
-/// One failure that has been reported.
+/// A failure that has been reported.
 #[derive(Debug)]
-struct Reported {
-    /// The messages of each report: a chain that is the end of any of them, or the other way round, is of the same failure.
+struct ReportedFailure {
+    /// The chain of messages of each report. Two reports are of the same failure if one chain is a suffix of the other.
     message_chains: Vec<Vec<String>>,
     line: bool,
     event: bool,
     event_id: Option<EventId>,
 }
 
-impl Reported {
+impl ReportedFailure {
     fn matches(&self, messages: &[String]) -> bool {
-        self.message_chains.iter().any(|known| is_same(known, messages))
+        self.message_chains.iter().any(|chain| is_same(chain, messages))
     }
 }
 
-/// What one report of a failure may still do.
+/// The outputs that a report of a failure has claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Claim {
-    /// It writes the failure's line.
+    /// Whether this report writes the failure's line.
     pub line: bool,
-    /// It decides on the failure's event.
+    /// Whether this report decides on the failure's event.
     pub event: bool,
-    /// The event that an earlier report sent.
+    /// The event of an earlier report.
     pub event_id: Option<EventId>,
 }
 
 impl Reports {
-    /// Claims the line and the event of a failure, where they are wanted and not claimed yet.
+    /// Claims the requested outputs of a failure, line and event, unless they are already claimed.
     pub(super) fn claim(&mut self, messages: &[String], line: bool, event: bool) -> Claim {
-        let Some(made) = self.made.iter_mut().find(|made| made.matches(messages)) else {
-            self.made.push(Reported { message_chains: vec![messages.to_vec()], line, event, event_id: None });
+        let Some(reported) = self.reported.iter_mut().find(|reported| reported.matches(messages)) else {
+            self.reported.push(ReportedFailure {
+                message_chains: vec![messages.to_vec()],
+                line,
+                event,
+                event_id: None,
+            });
             return Claim { line, event, event_id: None };
         };
-        let claim = Claim { line: line && !made.line, event: event && !made.event, event_id: made.event_id };
-        made.line |= line;
-        made.event |= event;
-        if !made.message_chains.iter().any(|known| known == messages) {
-            made.message_chains.push(messages.to_vec());
+        let claim =
+            Claim { line: line && !reported.line, event: event && !reported.event, event_id: reported.event_id };
+        reported.line |= line;
+        reported.event |= event;
+        if !reported.message_chains.iter().any(|chain| chain == messages) {
+            reported.message_chains.push(messages.to_vec());
         }
         claim
     }
 
-    /// The event that a claim led to.
+    /// Stores the id of a failure's event.
     pub(super) fn set_event(&mut self, messages: &[String], id: EventId) {
-        if let Some(made) = self.made.iter_mut().find(|made| made.matches(messages)) {
-            made.event_id.get_or_insert(id);
+        if let Some(reported) = self.reported.iter_mut().find(|reported| reported.matches(messages)) {
+            reported.event_id.get_or_insert(id);
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.made.is_empty()
+        self.reported.is_empty()
     }
 }
 
@@ -80,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_the_same_whichever_report_comes_first() {
+    fn reports_of_one_failure_share_its_claims() {
         let mut reports = Reports::default();
         let event = EventId::random();
         let first = reports.claim(&chain(&["cause"]), true, false);
@@ -97,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_wanted_is_not_claimed() {
+    fn unrequested_outputs_are_not_claimed() {
         let mut reports = Reports::default();
         assert!(reports.is_empty());
         reports.claim(&chain(&["cause"]), false, false);

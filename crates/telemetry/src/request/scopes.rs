@@ -1,4 +1,4 @@
-//! The scope that each event sink has of a request.
+//! The event sinks' scopes of a request.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::sinks::{EventSink, Scope};
 
-/// The event sinks, each with its scope of one request. One sink, the usual number, takes no allocation.
+/// The event sinks, each with its scope of one request. A single sink, the usual number, needs no allocation.
 #[derive(Default)]
 pub(crate) struct Scopes(SmallVec<[(Arc<dyn EventSink>, Scope); 1]>);
 
@@ -15,12 +15,12 @@ impl Scopes {
         Self(sinks.iter().filter_map(|sink| Some((Arc::clone(sink), sink.begin_request()?))).collect())
     }
 
-    /// The scope that a sink has of this request.
+    /// A sink's scope of this request.
     pub(crate) fn of(&self, sink: &Arc<dyn EventSink>) -> Option<&Scope> {
-        self.0.iter().find(|(own, _)| Arc::ptr_eq(own, sink)).map(|(_, scope)| scope)
+        self.0.iter().find(|(other, _)| Arc::ptr_eq(other, sink)).map(|(_, scope)| scope)
     }
 
-    /// The first trace that a sink has begun for this request, as a `sentry-trace` header.
+    /// The trace of the first sink that has begun one, as a `sentry-trace` header.
     pub(crate) fn trace_header(&self) -> Option<String> {
         self.0.iter().find_map(|(sink, scope)| sink.trace_header(scope))
     }
@@ -36,8 +36,8 @@ impl Scopes {
                 result = Some(f());
             }
         });
-        // A sink that did not call what it was given must not cost the request its handler.
-        result.unwrap_or_else(|| f.take().expect("a function that was called has a result")())
+        // The handler must run even if a sink did not call the function.
+        result.unwrap_or_else(|| f.take().expect("a function without a result was not called")())
     }
 }
 

@@ -1,15 +1,15 @@
-//! Where the service runs.
+//! The environment that the service runs in.
 
 use cyanotype_settings::{Schema, Section, Setting, one_of};
 use serde::{Deserialize, Serialize};
 
-/// Where the service runs: it changes stack traces, the log's format and what an error answer reveals.
+/// The environment that the service runs in. It determines stack traces, the log format and the detail of error responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Env {
-    /// On a developer's machine.
+    /// A developer's machine.
     Dev,
-    /// In production.
+    /// Production.
     Prod,
 }
 
@@ -24,14 +24,14 @@ impl Env {
     }
 }
 
-/// A section that is one setting, so that each root declares it alike.
+/// A section with one setting, so that every root section declares it in the same way.
 impl Section for Env {
     fn declare(schema: &mut Schema) {
         schema.setting(Setting {
             key: String::new(),
             value_type: one_of::<Self>(),
             default: Some("prod"),
-            about: "stack traces, the log's format and what an error answer reveals",
+            about: "environment; determines stack traces, the log format and the detail of error responses",
             env_alias: None,
             check: None,
         });

@@ -1,4 +1,4 @@
-//! What is recorded, and how.
+//! The settings `log.*`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,102 +11,104 @@ use super::{Env, rust_log};
 use crate::level::Level;
 
 section! {
-    /// What is recorded, and how.
-    pub struct Log {
-        /// which sinks there are
+    /// The settings `log.*`: which records are written, and how.
+    pub struct LogSettings {
+        /// enabled sinks; off disables all logging; without sentry.dsn, both writes to stderr only and sentry writes nothing
         #[setting(one_of::<Mode>(), default = "both")]
         pub mode: Mode,
-        /// what a logger says below it reaches no sink; a part LEVEL of RUST_LOG sets it below the files
+        /// minimum level of log lines; lower ones reach no sink; a LEVEL in RUST_LOG sets it too, with lower precedence than
+        /// files
         #[setting(one_of::<Level>(), default = "info")]
         pub level: Level,
-        /// how a record is written; auto is json in prod and pretty in dev
-        #[setting(one_of::<Format>(), default = "auto")]
-        format: Format,
-        /// a level of its own for the logger lines of one crate or module; the longest name that fits wins; actix_server
-        /// has warning, or log.level if that is higher, unless it is set here; a part MODULE=LEVEL of RUST_LOG sets it
-        /// below the files
+        /// format of records on stderr; auto is json in prod and pretty in dev
+        #[setting(one_of::<LogFormat>(), default = "auto")]
+        format: LogFormat,
+        /// minimum level of the log lines of one crate or module; the longest matching path takes precedence; actix_server
+        /// defaults to warning, or to log.level if that is higher; MODULE=LEVEL in RUST_LOG sets it too, with lower
+        /// precedence than files
         #[setting(each "<module>", one_of::<Level>())]
         pub levels: BTreeMap<String, Level>,
-        /// What is recorded of a response.
+        /// Response records.
         #[setting(section)]
-        pub response: Response,
-        /// What is recorded of a request.
+        pub response: ResponseLogSettings,
+        /// Request bodies in response records.
         #[setting(section)]
-        pub request: Request,
-        /// What is redacted in any text.
+        pub request: RequestLogSettings,
+        /// Patterns that are redacted in any text.
         #[setting(section)]
-        pub redact: Redact,
-        /// How many reports of one failure there are.
+        pub redact: RedactSettings,
+        /// The limit of reports of one failure.
         #[setting(section)]
-        pub flood: Flood,
-        /// What waits for stderr.
+        pub flood: FloodSettings,
+        /// The stderr queue.
         #[setting(section)]
-        pub stderr: Stderr,
-        /// What is stored for the case that a request fails.
+        pub stderr: StderrSettings,
+        /// Lines that are written only if their request fails.
         #[setting(section)]
-        pub on_failure: OnFailure,
+        pub on_failure: OnFailureSettings,
         /// maximum duration of a log override, in seconds
         #[setting(Whole(1, 604_800), default = 86400)]
         override_max_s: u64,
         /// interval, in seconds, at which the overrides of the fleet are read from the database; on PostgreSQL a notification
-        /// comes first
+        /// arrives earlier
         #[setting(Whole(1, 60), default = 1)]
         override_poll_s: u64,
-        /// key that signs the tokens of the header x-debug-log, 16 bytes or more (32 random ones are recommended); when not set,
-        /// no token is accepted
+        /// key that signs the tokens of the header x-debug-log, at least 16 bytes (32 random bytes are recommended); when
+        /// unset, no token is accepted
         #[setting(Secret, check = check_debug_key)]
         pub debug_key: Option<String>,
     }
     variable "RUST_LOG" = rust_log::read;
 }
 
-impl Log {
+impl LogSettings {
     /// The redactor of all sinks.
     #[must_use]
     pub fn redactor(&self) -> Redactor {
         Redactor::new(&self.response.redact, self.redact.into())
     }
 
-    /// The longest time that an override holds.
+    /// The maximum duration of an override.
     #[must_use]
     pub fn override_max(&self) -> Duration {
         Duration::from_secs(self.override_max_s)
     }
 
-    /// How often the overrides of the whole fleet are looked at.
+    /// The interval at which the overrides of the fleet are read.
     #[must_use]
     pub fn override_poll(&self) -> Duration {
         Duration::from_secs(self.override_poll_s)
     }
 
-    /// Whether records are JSON; `auto` is decided by the environment.
+    /// Whether records are written as JSON; `auto` depends on the environment.
     #[must_use]
     pub fn is_json(&self, env: Env) -> bool {
         match self.format {
-            Format::Auto => env == Env::Prod,
-            Format::Json => true,
-            Format::Pretty => false,
+            LogFormat::Auto => env == Env::Prod,
+            LogFormat::Json => true,
+            LogFormat::Pretty => false,
         }
     }
 }
 
 section! {
-    /// What is recorded of a response.
-    pub struct Response {
-        /// what is recorded of a response: nothing, all but its content, or its redacted content too
+    /// The settings `log.response.*`: response records.
+    pub struct ResponseLogSettings {
+        /// detail of response records: off writes none, metadata omits the body's content, redacted includes the redacted
+        /// content
         #[setting(one_of::<ResponseLog>(), default = "redacted")]
         pub body: ResponseLog,
-        /// the longest content that is recorded, in bytes
+        /// maximum body content in a response record, in bytes; longer content is truncated
         #[setting(Whole(0, 1 << 24), default = 8192)]
         pub max_bytes: usize,
-        /// the content of responses is recorded from this status up; of the others all but their content is
+        /// minimum status of responses whose body content is recorded; lower ones are recorded without it
         #[setting(Whole(100, 599), default = 100)]
         pub body_from_status: u16,
-        /// the share of successful requests whose responses are recorded; a request of status 400 and up, one that failed
-        /// and one that its client left always is
+        /// fraction of successful requests whose responses are recorded; responses of status 400 and up, failed requests and
+        /// client disconnects are always recorded
         #[setting(Number(0.0, 1.0), default = 1.0)]
         pub sample_rate: f64,
-        /// more keys whose values are never recorded
+        /// additional keys whose values are redacted
         #[serde(default)]
         #[setting(List)]
         pub redact: Vec<String>,
@@ -114,58 +116,58 @@ section! {
 }
 
 section! {
-    /// What is recorded of a request.
-    pub struct Request {
-        /// what the record of a response tells of the request's body: nothing, its type and size, or its redacted content
-        /// too
+    /// The settings `log.request.*`: request bodies in response records.
+    pub struct RequestLogSettings {
+        /// detail of the request body in a response record: off omits it, metadata records its type and size, redacted its
+        /// redacted content too
         #[setting(one_of::<ResponseLog>(), default = "off")]
         pub body: ResponseLog,
-        /// the longest content of a request that is recorded, in bytes
+        /// maximum request body content in a response record, in bytes; longer content is truncated
         #[setting(Whole(0, 1 << 24), default = 8192)]
         pub max_bytes: usize,
     }
 }
 
 section! {
-    /// What is redacted in any text.
+    /// The settings `log.redact.*`: patterns that are redacted in any text.
     #[derive(Copy)]
-    pub struct Redact {
-        /// redact what follows the word Bearer, in any text
+    pub struct RedactSettings {
+        /// redact credentials after the word Bearer, in any text
         #[setting(Switch, default = true)]
         pub bearer: bool,
         /// redact JSON Web Tokens, in any text
         #[setting(Switch, default = true)]
         pub jwt: bool,
-        /// redact card numbers, in any text: 13 to 19 digits that begin with 2 to 6 and pass Luhn's check
+        /// redact card numbers, in any text: 13 to 19 digits that begin with 2 to 6 and pass the Luhn check
         #[setting(Switch, default = true)]
         pub card: bool,
-        /// redact blocks of private keys, in any text
+        /// redact private key blocks, in any text
         #[setting(Switch, default = true)]
         pub private_key: bool,
     }
 }
 
-impl From<Redact> for Patterns {
-    fn from(Redact { bearer, jwt, card, private_key }: Redact) -> Self {
+impl From<RedactSettings> for Patterns {
+    fn from(RedactSettings { bearer, jwt, card, private_key }: RedactSettings) -> Self {
         Self { bearer, jwt, card, private_key }
     }
 }
 
 section! {
-    /// How many reports of one failure there are.
-    pub struct Flood {
-        /// reports of one failure (type, message and route) that are told in log.flood.window_s; of the others their count
-        /// is, on stderr and in Sentry; capture_event is exempt
+    /// The settings `log.flood.*`: the limit of reports of one failure.
+    pub struct FloodSettings {
+        /// maximum reports of one failure (same type, message and route) per log.flood.window_s; further ones are suppressed
+        /// and their count is reported, on stderr and in Sentry; capture_event is exempt
         #[setting(Whole(1, u64::MAX), default = 100)]
         pub limit: u64,
-        /// seconds that log.flood.limit is for
+        /// window of log.flood.limit, in seconds
         #[setting(Whole(1, 3600), default = 10)]
         window_s: u64,
     }
 }
 
-impl Flood {
-    /// The time in which no more than `limit` reports of one failure are told.
+impl FloodSettings {
+    /// The window in which at most `limit` reports of one failure are recorded.
     #[must_use]
     pub fn window(&self) -> Duration {
         Duration::from_secs(self.window_s)
@@ -173,29 +175,29 @@ impl Flood {
 }
 
 section! {
-    /// What waits for stderr.
-    pub struct Stderr {
-        /// bytes that may wait for a slow reader of stderr; what does not fit is counted
+    /// The settings `log.stderr.*`.
+    pub struct StderrSettings {
+        /// maximum size of the stderr queue, in bytes; records that do not fit are dropped and counted
         #[setting(Whole(65536, 1 << 30), default = 8388608)]
         pub queue_bytes: usize,
     }
 }
 
 section! {
-    /// What is stored for the case that a request fails.
-    pub struct OnFailure {
-        /// minimum level of the lines below log.level that are stored with their request, and written when it fails: a 5xx,
-        /// an uncaught failure or a timeout; off stores none
+    /// The settings `log.on_failure.*`: lines that are written only if their request fails.
+    pub struct OnFailureSettings {
+        /// minimum level of log lines below log.level that are stored with their request and written only if it fails (a 5xx,
+        /// an uncaught failure or a timeout); off stores none
         #[setting(OneOf(OFF_OR_LEVEL), default = "off")]
         level: OffOrLevel,
-        /// maximum size, in bytes, of the lines that are stored with one request; the oldest are dropped, and counted
+        /// maximum size of the lines stored with one request, in bytes; the oldest are dropped and counted
         #[setting(Whole(1024, 1 << 20), default = 16384)]
         pub max_bytes: usize,
     }
 }
 
-impl OnFailure {
-    /// The minimum level of lines that are stored; `None` stores none.
+impl OnFailureSettings {
+    /// The minimum level of stored lines; `None` stores none.
     #[must_use]
     pub fn level(&self) -> Option<Level> {
         match self.level {
@@ -205,7 +207,7 @@ impl OnFailure {
     }
 }
 
-/// The words of an [`OffOrLevel`].
+/// The names of [`OffOrLevel`]'s values.
 const OFF_OR_LEVEL: &[&str] = {
     let [trace, debug, info, warning, error, critical] = Level::NAMES;
     &["off", trace, debug, info, warning, error, critical]
@@ -220,29 +222,29 @@ enum OffOrLevel {
     Level(Level),
 }
 
-/// HMAC-SHA-256 is as strong as its key, up to the length of its hash.
-/// The shortest `log.debug_key`, in bytes. One as long as the MAC, 32 random bytes, is recommended.
+/// The minimum length of `log.debug_key`, in bytes. 32 random bytes are recommended: the length of an HMAC-SHA-256.
 pub const MIN_DEBUG_KEY_BYTES: usize = 16;
 
 fn check_debug_key(key: &str) -> Result<(), String> {
-    const SHORTEST: usize = MIN_DEBUG_KEY_BYTES;
-    if key.len() < SHORTEST {
-        return Err(format!("this key has fewer than {SHORTEST} bytes; allowed are {SHORTEST} or more"));
+    if key.len() < MIN_DEBUG_KEY_BYTES {
+        return Err(format!(
+            "the key is shorter than {MIN_DEBUG_KEY_BYTES} bytes; expected {MIN_DEBUG_KEY_BYTES} bytes or more"
+        ));
     }
     Ok(())
 }
 
-/// Which sinks there are.
+/// Which sinks are enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Plan 0: nothing is written anywhere.
+    /// None: nothing is written anywhere.
     Off,
-    /// Lines on stderr alone.
+    /// Lines on stderr.
     Stderr,
-    /// Plan 1.
+    /// Events in Sentry.
     Sentry,
-    /// Plan 2.
+    /// Lines on stderr, and events in Sentry.
     Both,
 }
 
@@ -262,19 +264,19 @@ impl Mode {
     }
 }
 
-/// How a record is written.
+/// The format of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Format {
+pub enum LogFormat {
     /// JSON in prod, pretty in dev.
     Auto,
-    /// One record is one line of JSON.
+    /// One line of JSON per record.
     Json,
-    /// Made for eyes.
+    /// For reading in a terminal.
     Pretty,
 }
 
-/// How much is recorded of a response, or of a request's body; each says more than the one before.
+/// The detail recorded of a response, or of a request's body, in increasing order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResponseLog {
@@ -288,7 +290,7 @@ pub enum ResponseLog {
 }
 
 impl ResponseLog {
-    /// Its name where it is listed.
+    /// The name in listings of routes.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -298,7 +300,7 @@ impl ResponseLog {
         }
     }
 
-    /// Its name in the settings.
+    /// The name in the settings.
     #[must_use]
     pub const fn setting(self) -> &'static str {
         match self {
@@ -308,8 +310,8 @@ impl ResponseLog {
     }
 }
 
-/// Removes the level that `RUST_LOG` gives a module, for a layer above it that sets the module's level otherwise.
-pub fn forget_rust_log(log: &mut Log, origins: &mut Vec<Origin>, module: &str) {
+/// Removes the level that `RUST_LOG` sets for a module, so that a layer of higher precedence can set it.
+pub fn remove_rust_log_level(log: &mut LogSettings, origins: &mut Vec<Origin>, module: &str) {
     let key = format!("log.levels.{module}");
     if origins.iter().any(|origin| origin.key == key && origin.set_by == rust_log::NAME) {
         origins.retain(|origin| origin.key != key);

@@ -1,4 +1,4 @@
-//! The settings of telemetry: `env`, `log.*` and `sentry.*`. They are declared and checked in every build, whatever its sinks.
+//! The settings `env`, `log.*` and `sentry.*`. They are declared and validated in every build, also one without Sentry.
 
 mod env;
 mod log;
@@ -9,22 +9,22 @@ use cyanotype_settings::section;
 
 pub use env::Env;
 pub use log::{
-    Flood, Format, Log, MIN_DEBUG_KEY_BYTES, Mode, OnFailure, Redact, Request, Response, ResponseLog, Stderr,
-    forget_rust_log,
+    FloodSettings, LogFormat, LogSettings, MIN_DEBUG_KEY_BYTES, Mode, OnFailureSettings, RedactSettings,
+    RequestLogSettings, ResponseLog, ResponseLogSettings, StderrSettings, remove_rust_log_level,
 };
-pub use sentry::Sentry;
+pub use sentry::SentrySettings;
 
 section! {
     /// The settings of telemetry.
     pub struct Settings {
-        /// where the service runs
+        /// environment
         #[setting(section)]
         pub env: Env,
-        /// what is recorded, and how
+        /// logging
         #[setting(section)]
-        pub log: Log,
+        pub log: LogSettings,
         /// Sentry
         #[setting(section)]
-        pub sentry: Sentry,
+        pub sentry: SentrySettings,
     }
 }

@@ -1,4 +1,4 @@
-//! `RUST_LOG`, which Rust programs commonly read, as `log.level` and `log.levels`. Every other layer but the defaults wins.
+//! `RUST_LOG`, as `log.level` and `log.levels`. Every layer but the defaults takes precedence over it.
 
 use cyanotype_settings::VariableValues;
 use tracing::metadata::LevelFilter;
@@ -7,20 +7,20 @@ use crate::level::Level;
 
 pub(super) const NAME: &str = "RUST_LOG";
 
-/// What it sets, and a warning for each part of it that cannot be a setting.
+/// The settings in the variable's value, and a warning for each part that has no equivalent setting.
 pub(super) fn read(text: &str) -> VariableValues {
     let mut read = VariableValues::default();
     for (at, part) in parts(text).into_iter().map(str::trim).enumerate().filter(|(_, part)| !part.is_empty()) {
         match setting(part) {
             Ok((key, level)) => read.values.push((key, level.to_owned())),
-            // A part's own text may be anything, so it is named by its place.
-            Err(problem) => read.warnings.push(format!("{NAME}: part {} is not used: {problem}", at + 1)),
+            // The text is not quoted, because it may be a secret.
+            Err(problem) => read.warnings.push(format!("{NAME}: part {} is ignored: {problem}", at + 1)),
         }
     }
     read
 }
 
-/// Between its commas, but for those within a span's fields: `[checkout{a=1,b=2}]=debug`.
+/// Splits at commas, except those inside a span's fields: `[checkout{a=1,b=2}]=debug`.
 fn parts(text: &str) -> Vec<&str> {
     let mut depth = 0_i32;
     let is_end = |character| {
@@ -30,7 +30,7 @@ fn parts(text: &str) -> Vec<&str> {
     text.split(is_end).collect()
 }
 
-/// The key and the level that a part sets: `debug`, `hyper=info`, or `hyper`, which is all of its lines.
+/// The key and the level that a part sets: `debug`, `hyper=info`, or `hyper`, which enables every level.
 fn setting(part: &str) -> Result<(String, &'static str), &'static str> {
     let (module, word) = match part.split_once('=') {
         Some((module, word)) => (Some(module.trim()), word.trim()),
@@ -42,26 +42,26 @@ fn setting(part: &str) -> Result<(String, &'static str), &'static str> {
         !module.is_empty() && module.chars().all(is_part)
     };
     match (module, level(word)) {
-        (None, Some("off")) => Err("it would hide failures; set APP__LOG__MODE=off to write nothing"),
+        (None, Some("off")) => Err("`off` would hide failures; set APP__LOG__MODE=off to disable all logging"),
         (None, Some(level)) => Ok(("log.level".to_owned(), level)),
-        // Libraries have no lines above error.
+        // Libraries log nothing above error, so this turns a library off.
         (Some(module), Some("off")) if is_path(module) => Ok((format!("log.levels.{}", path(module)), "critical")),
         (Some(module), Some(level)) if is_path(module) => Ok((format!("log.levels.{}", path(module)), level)),
         _ => Err("it is neither LEVEL nor MODULE=LEVEL"),
     }
 }
 
-/// A crate's name as its modules' paths have it.
+/// A crate's name in module paths.
 fn path(module: &str) -> String {
     module.replace('-', "_")
 }
 
-/// A level's name in the settings, or `off`: written as `RUST_LOG` has it (`WARN`, `2`) or as the settings do.
+/// The name in the settings of a level that is written as in `RUST_LOG` (`WARN`, `2`) or as in the settings; or `off`.
 fn level(word: &str) -> Option<&'static str> {
-    if let Some(own) = Level::NAMES.into_iter().find(|name| name.eq_ignore_ascii_case(word)) {
-        return Some(own);
+    if let Some(name) = Level::NAMES.into_iter().find(|name| name.eq_ignore_ascii_case(word)) {
+        return Some(name);
     }
-    // To tracing, an empty word is a level too.
+    // `tracing` parses an empty string as a level too.
     let filter: LevelFilter = (!word.is_empty()).then(|| word.parse().ok()).flatten()?;
     Some(filter.into_level().map_or("off", |level| Level::from(level).as_str()))
 }
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_a_level_or_a_modules_level() {
+    fn a_part_sets_the_level_or_a_module_level() {
         check("", &[], 0);
         check("debug", &[("log.level", "debug")], 0);
         check("WARN", &[("log.level", "warning")], 0);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_setting_is_a_warning() {
+    fn unsupported_parts_are_warnings() {
         for one in
             ["off", "[checkout]=debug", "a[b{c=1,d=2}]=debug", "a=loud", "a=", "=debug", "a.b=debug", "a=b=info", "a/b"]
         {
@@ -102,6 +102,6 @@ mod tests {
         }
         check("[a{b=1,c=2}]=info,hyper=info,[d]", &[("log.levels.hyper", "info")], 2);
         let warnings = read("info,hunter2 hunter2").warnings;
-        assert_eq!(warnings, ["RUST_LOG: part 2 is not used: it is neither LEVEL nor MODULE=LEVEL"]);
+        assert_eq!(warnings, ["RUST_LOG: part 2 is ignored: it is neither LEVEL nor MODULE=LEVEL"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Lines that wait for the writer, bounded in bytes: put together into batches as they come.
+//! Batches of lines for the writer, bounded in bytes.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,21 +9,21 @@ use parking_lot::{Condvar, Mutex};
 use crate::level::Level;
 use crate::policy::Kind;
 
-/// One write takes this much when more is waiting: what the pipe holds, and what supervisord reads at once.
+/// The maximum size of one write, in bytes: the capacity of the pipe, and the size of one read of supervisord.
 pub(super) const MAX_BATCH: usize = 1 << 17;
-/// Empty batches that are held for reuse when nothing is waiting.
+/// Maximum number of empty batches retained for reuse.
 const MAX_SPARE: usize = 16;
-/// What a line takes in memory beside its bytes.
+/// The memory of a line, without its bytes.
 const LINE_OVERHEAD: usize = size_of::<(Kind, usize)>();
 
-/// Records, by kind.
+/// Counts of records by kind.
 type Counts = [u64; Kind::ALL.len()];
 
-/// Lines, one after the other.
+/// Consecutive lines.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub bytes: Vec<u8>,
-    /// The kind of each, and where it ends.
+    /// The kind and the end offset of each line.
     pub lines: Vec<(Kind, usize)>,
 }
 
@@ -32,7 +32,7 @@ impl Batch {
         self.bytes.len() + line.len() <= MAX_BATCH
     }
 
-    /// What it counts for in the queue.
+    /// The size that counts towards the limit of the queue.
     pub(super) fn charge(&self) -> usize {
         self.bytes.len() + self.lines.len() * LINE_OVERHEAD
     }
@@ -43,22 +43,22 @@ pub(super) struct Batches {
     max_bytes: usize,
     state: Mutex<State>,
     drained: Condvar,
-    /// Whether nothing is recorded: losses are reported once something is again.
+    /// Whether nothing is recorded: losses are reported once recording resumes.
     silent: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<Batch>,
-    /// Those that have been written, to be filled again: memory that is new takes its time.
+    /// Written batches for reuse, because allocating and faulting in new memory is slow.
     spare: Vec<Batch>,
-    /// Bytes on their way, those that the writer has taken included.
+    /// Queued bytes, including those that the writer has taken.
     queued: usize,
-    /// What the writer has taken and not written yet.
+    /// Records that the writer has taken, but not written yet.
     in_flight: Counts,
     dropped: Counts,
-    /// Whether the writer is awake, and will look once more.
-    awake: bool,
+    /// Whether the writer is awake, and will take the next line without a wake-up.
+    writer_awake: bool,
 }
 
 impl Batches {
@@ -66,8 +66,8 @@ impl Batches {
         Self { max_bytes, state: Mutex::default(), drained: Condvar::new(), silent: AtomicBool::new(false) }
     }
 
-    /// Adds a line, or counts it as dropped. Returns whether the writer sleeps, and must be woken. The last eighth of the room
-    /// is reserved for warnings and above, and one more for everything but responses: those are dropped first.
+    /// Adds a line, or counts it as dropped. Returns whether the writer must be woken. The last eighth of the queue is reserved
+    /// for warnings and above, and the eighth before it for everything but responses, which are dropped first.
     pub(super) fn push(&self, kind: Kind, level: Level, line: &[u8]) -> bool {
         let limit = match kind {
             Kind::Response => self.max_bytes / 8 * 6,
@@ -79,23 +79,23 @@ impl Batches {
             state.dropped[kind as usize] += 1;
             return false;
         }
-        state.put(kind, line);
-        !std::mem::replace(&mut state.awake, true)
+        state.append(kind, line);
+        !std::mem::replace(&mut state.writer_awake, true)
     }
 
-    /// The lines that waited longest. After `None` the writer may sleep: it is woken for the next.
+    /// Takes the oldest batch. After `None` the writer may sleep, and is woken for the next line.
     pub(super) fn take(&self) -> Option<Batch> {
         let mut state = self.state.lock();
         let Some(batch) = state.waiting.pop_front() else {
-            state.awake = false;
+            state.writer_awake = false;
             return None;
         };
         batch.lines.iter().for_each(|(kind, _)| state.in_flight[*kind as usize] += 1);
         Some(batch)
     }
 
-    /// Ends what [`Self::take`] began: the batch is dealt with, and these of its lines were not written.
-    pub(super) fn done(&self, charge: usize, mut batch: Batch, lost: impl Iterator<Item = Kind>) {
+    /// Completes a batch from [`Self::take`]; `lost` are the kinds of its lines that were not written.
+    pub(super) fn complete(&self, charge: usize, mut batch: Batch, lost: impl Iterator<Item = Kind>) {
         let mut state = self.state.lock();
         lost.for_each(|kind| state.dropped[kind as usize] += 1);
         state.in_flight = Counts::default();
@@ -103,7 +103,7 @@ impl Batches {
         batch.bytes.clear();
         batch.lines.clear();
         if state.spare.len() < MAX_SPARE {
-            // One long line makes a batch of its own, as long as that.
+            // A long line forms its own batch, which may exceed the maximum.
             batch.bytes.shrink_to(MAX_BATCH);
             state.spare.push(batch);
         }
@@ -112,8 +112,8 @@ impl Batches {
         }
     }
 
-    /// Whether so much is waiting, half of what one write takes, that it need not gather more.
-    pub(super) fn is_full(&self) -> bool {
+    /// Whether at least half of a maximum write is queued: there is no need to wait for more lines.
+    pub(super) fn is_half_full(&self) -> bool {
         self.state.lock().waiting.iter().map(|batch| batch.bytes.len()).sum::<usize>() >= MAX_BATCH / 2
     }
 
@@ -126,7 +126,7 @@ impl Batches {
         self.silent.store(silent, Ordering::Relaxed);
     }
 
-    /// The counts since they were last taken, if there are any to be reported.
+    /// Takes the counts of dropped records, if there are any to report.
     pub(super) fn take_dropped(&self) -> Option<Vec<(Kind, u64)>> {
         if self.silent.load(Ordering::Relaxed) {
             return None;
@@ -135,7 +135,7 @@ impl Batches {
         (!counts.is_empty()).then_some(counts)
     }
 
-    /// Waits until every line has left, at most until the deadline. Returns whether that is so, and what was not delivered.
+    /// Waits until all lines are written, at most until the deadline. Returns whether they are, and the undelivered records.
     pub(super) fn wait_drained(&self, deadline: Instant) -> (bool, Vec<(Kind, u64)>) {
         let mut state = self.state.lock();
         self.drained.wait_while_until(&mut state, |state| state.queued > 0, deadline);
@@ -144,7 +144,7 @@ impl Batches {
 }
 
 impl State {
-    /// What has not been written, and not been reported as lost.
+    /// Records that have been neither written nor reported as lost.
     fn undelivered(&self) -> Vec<(Kind, u64)> {
         let mut counts = self.dropped;
         for (count, in_flight) in counts.iter_mut().zip(self.in_flight) {
@@ -155,13 +155,13 @@ impl State {
         by_kind(&counts)
     }
 
-    fn put(&mut self, kind: Kind, line: &[u8]) {
+    fn append(&mut self, kind: Kind, line: &[u8]) {
         if !self.waiting.back().is_some_and(|batch| batch.has_room(line)) {
             let batch =
                 self.spare.pop().unwrap_or_else(|| Batch { bytes: Vec::with_capacity(MAX_BATCH), lines: Vec::new() });
             self.waiting.push_back(batch);
         }
-        let batch = self.waiting.back_mut().expect("one has just been put there");
+        let batch = self.waiting.back_mut().expect("a batch has just been added");
         batch.bytes.extend_from_slice(line);
         batch.lines.push((kind, batch.bytes.len()));
         self.queued += line.len() + LINE_OVERHEAD;
@@ -178,10 +178,10 @@ mod tests {
     use std::time::Duration;
 
     fn take(batches: &Batches) -> (String, Vec<Kind>) {
-        let batch = batches.take().expect("lines are waiting");
+        let batch = batches.take().expect("lines are queued");
         let taken = (String::from_utf8_lossy(&batch.bytes).into_owned(), batch.lines.iter().map(|(kind, _)| *kind));
         let taken = (taken.0, taken.1.collect());
-        batches.done(batch.charge(), batch, [].into_iter());
+        batches.complete(batch.charge(), batch, [].into_iter());
         taken
     }
 
@@ -193,21 +193,21 @@ mod tests {
     fn responses_are_dropped_first_and_warnings_last() {
         let batches = Batches::new(800);
         let line = [b'x'; 100 - LINE_OVERHEAD];
-        let all = |kind, level| {
-            let add = |_: &u32| {
+        let accepted = |kind, level| {
+            let push = |_: &u32| {
                 batches.push(kind, level, &line);
                 batches.take_dropped().is_none()
             };
-            (0..10).take_while(add).count()
+            (0..10).take_while(push).count()
         };
-        assert_eq!(all(Kind::Response, Level::Error), 6);
-        assert_eq!(all(Kind::Line, Level::Info), 1);
-        assert_eq!(all(Kind::Line, Level::Warning), 1);
+        assert_eq!(accepted(Kind::Response, Level::Error), 6);
+        assert_eq!(accepted(Kind::Line, Level::Info), 1);
+        assert_eq!(accepted(Kind::Line, Level::Warning), 1);
         assert_eq!(undelivered(&batches), [(Kind::Line, 2), (Kind::Response, 6)]);
     }
 
     #[test]
-    fn a_line_that_fits_exactly_is_taken() {
+    fn a_line_that_fits_exactly_is_accepted() {
         let batches = Batches::new(10 + LINE_OVERHEAD);
         batches.push(Kind::Line, Level::Error, b"0123456789+");
         assert_eq!(batches.take_dropped(), Some(vec![(Kind::Line, 1)]));
@@ -224,35 +224,35 @@ mod tests {
         assert!(batches.push(Kind::Line, Level::Info, b"one\n"));
         assert!(!batches.push(Kind::Response, Level::Info, b"two\n"));
         assert_eq!(take(&batches), ("one\ntwo\n".into(), vec![Kind::Line, Kind::Response]));
-        assert!(!batches.push(Kind::Line, Level::Info, b"three\n"), "it looks once more");
+        assert!(!batches.push(Kind::Line, Level::Info, b"three\n"), "it is still awake");
         assert_eq!(take(&batches).0, "three\n");
         assert!(batches.take().is_none());
         assert!(batches.push(Kind::Line, Level::Info, b"four\n"));
     }
 
     #[test]
-    fn a_batch_is_as_long_as_one_write() {
+    fn a_batch_is_limited_to_one_write() {
         let batches = Batches::new(1 << 20);
         let half = vec![b'x'; MAX_BATCH / 2];
         batches.push(Kind::Line, Level::Info, &half[1..]);
-        assert!(!batches.is_full());
+        assert!(!batches.is_half_full());
         batches.push(Kind::Line, Level::Info, b"y");
-        assert!(batches.is_full());
+        assert!(batches.is_half_full());
         batches.push(Kind::Line, Level::Info, &half);
         batches.push(Kind::Line, Level::Info, b"z");
         assert_eq!(take(&batches).0.len(), MAX_BATCH);
         assert_eq!(take(&batches).0, "z");
-        assert!(!batches.is_full());
+        assert!(!batches.is_half_full());
     }
 
     #[test]
-    fn the_memory_of_batches_is_reused_but_not_that_of_a_long_line() {
+    fn batch_buffers_are_reused_and_shrunk() {
         let batches = Batches::new(1 << 30);
         let long = vec![b'x'; 2 * MAX_BATCH];
         (0..MAX_SPARE + 2).for_each(|_| _ = batches.push(Kind::Line, Level::Error, &long));
         while let Some(batch) = batches.take() {
             assert_eq!(batch.bytes.len(), long.len());
-            batches.done(batch.charge(), batch, [].into_iter());
+            batches.complete(batch.charge(), batch, [].into_iter());
         }
         let state = batches.state.lock();
         assert_eq!(state.spare.len(), MAX_SPARE);
@@ -264,24 +264,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_delivered_is_counted_by_kind() {
+    fn undelivered_records_are_counted_by_kind() {
         let batches = Batches::new(400);
         for kind in [Kind::Line, Kind::Service, Kind::Line] {
             batches.push(kind, Level::Info, b"in flight");
         }
-        let batch = batches.take().expect("three lines wait");
+        let batch = batches.take().expect("three lines are queued");
         batches.push(Kind::Response, Level::Info, b"waiting");
         batches.push(Kind::Response, Level::Info, &[b'x'; 400]);
         batches.count_dropped(&[(Kind::Line, 5), (Kind::Message, 2)]);
         let (is_empty, counts) = batches.wait_drained(Instant::now());
         assert!(!is_empty);
         assert_eq!(counts, [(Kind::Line, 7), (Kind::Response, 2), (Kind::Message, 2), (Kind::Service, 1)]);
-        batches.done(batch.charge(), batch, [Kind::Line].into_iter());
+        batches.complete(batch.charge(), batch, [Kind::Line].into_iter());
         assert_eq!(undelivered(&batches), [(Kind::Line, 6), (Kind::Response, 2), (Kind::Message, 2)]);
         assert_eq!(
             batches.take_dropped(),
             Some(vec![(Kind::Line, 6), (Kind::Response, 1), (Kind::Message, 2)]),
-            "what waits is not dropped"
+            "queued records are not dropped"
         );
         assert_eq!(batches.take_dropped(), None);
         take(&batches);
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_ends_with_the_last_line_or_at_the_deadline() {
+    fn wait_drained_ends_when_empty_or_at_the_deadline() {
         let batches = Batches::new(1 << 20);
         batches.push(Kind::Line, Level::Info, b"one");
         batches.push(Kind::Line, Level::Info, &[b'x'; MAX_BATCH]);

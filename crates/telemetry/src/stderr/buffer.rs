@@ -1,22 +1,22 @@
-//! The memory that a thread writes its lines into, one after the other.
+//! A buffer per thread, reused for each line that the thread formats.
 
 use std::cell::Cell;
 
-/// A line that is longer leaves its memory behind; that is freed with the next one.
-const MAX_KEPT_BYTES: usize = 1 << 17;
+/// The maximum capacity that is retained; the next line frees the memory of a longer one.
+const MAX_RETAINED_BYTES: usize = 1 << 17;
 
 thread_local! {
     static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Calls a function with this thread's line, empty. Inside of another call, and while the thread ends, it is a new one.
+/// Calls a function with the thread's empty buffer; with a new one in a nested call, and while the thread exits.
 pub(super) fn with_line(f: impl FnOnce(&mut Vec<u8>)) {
-    // Taken out meanwhile: a panic in here is a line too.
+    // The buffer is taken out for the call, because a panic in the function is a line as well.
     let mut line = LINE.try_with(Cell::take).unwrap_or_default();
     line.clear();
-    line.shrink_to(MAX_KEPT_BYTES);
+    line.shrink_to(MAX_RETAINED_BYTES);
     f(&mut line);
-    let _ = LINE.try_with(|own| own.set(line));
+    let _ = LINE.try_with(|buffer| buffer.set(line));
 }
 
 #[cfg(test)]
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_may_be_written_while_another_is() {
+    fn nested_lines_use_separate_buffers() {
         with_line(|outer| {
             outer.extend_from_slice(b"outer");
             with_line(|inner| {
@@ -37,8 +37,8 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_of_a_long_line_is_freed() {
-        with_line(|line| line.resize(4 * MAX_KEPT_BYTES, 0));
-        with_line(|line| assert!(line.capacity() < 2 * MAX_KEPT_BYTES, "{}", line.capacity()));
+    fn the_buffer_of_a_long_line_is_freed() {
+        with_line(|line| line.resize(4 * MAX_RETAINED_BYTES, 0));
+        with_line(|line| assert!(line.capacity() < 2 * MAX_RETAINED_BYTES, "{}", line.capacity()));
     }
 }

@@ -1,4 +1,4 @@
-//! The sink that supervisord, journald or a container runtime collects: lines on stderr, which no request waits for.
+//! The stderr sink, for supervisord, journald or a container runtime to collect. No request waits for it.
 
 mod batches;
 mod buffer;
@@ -21,23 +21,23 @@ use crate::sinks::{LineSink, Sinks};
 use buffer::with_line;
 use queue::Queue;
 
-/// Writes records to the process's stderr, by a thread of its own.
+/// Writes records to the process's stderr on a dedicated thread.
 #[derive(Debug)]
-pub struct Stderr {
+pub struct StderrSink {
     format: Format,
     queue: Queue,
 }
 
-impl Stderr {
-    /// Starts the writer.
+impl StderrSink {
+    /// Starts the writer's thread.
     #[must_use]
     pub fn start(settings: &Settings) -> Self {
         let format = Format::of(settings);
         let loss_line = move |counts: &[(Kind, u64)]| {
             let losses = Losses(counts.to_vec());
-            let message = format!("{} records were dropped: stderr took no more", losses.total());
+            let message = format!("dropped {} records: stderr queue full or write failed", losses.total());
             let mut line = Vec::new();
-            format.write(&Record::of_losses(&losses, message, Map::new()), &mut line);
+            format.write(&Record::losses(&losses, message, Map::new()), &mut line);
             line
         };
         Self { format, queue: Queue::start(settings.log.stderr.queue_bytes, loss_line) }
@@ -52,14 +52,14 @@ impl Stderr {
 }
 
 impl Sinks {
-    /// The process's stderr.
+    /// The process's stderr as the only sink.
     #[must_use]
     pub fn stderr(settings: &Settings) -> Self {
-        Self::none().line(Arc::new(Stderr::start(settings)))
+        Self::none().line(Arc::new(StderrSink::start(settings)))
     }
 }
 
-impl LineSink for Stderr {
+impl LineSink for StderrSink {
     fn write(&self, record: &Record) {
         self.push(record.kind, record.level, |line| self.format.write(record, line));
     }

@@ -1,9 +1,8 @@
-//! The queue in front of stderr: bounded in bytes, and never a reason to wait.
+//! The queue of lines for stderr: bounded in bytes, and never blocking.
 //!
-//! Lines are put together as they come, into batches that the writer's thread takes whole: what a request pays is one copy.
-//! tracing-appender's `non_blocking` has that thread, and wakes it when it has nothing to do. Its own queue would cost each
-//! line an allocation and a send, is limited in lines, and blocks or drops in silence when that is met; this one counts
-//! what it refuses, by kind.
+//! Lines are appended to batches, each of which the writer's thread takes as a unit, so a line costs the request one copy.
+//! tracing-appender's `non_blocking` provides that thread and its wake-up. Its own queue is not used: it needs an allocation
+//! and a send per line, is bounded in lines, and when full it blocks, or drops lines without counting them by kind.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use super::writer::Writer;
 use crate::level::Level;
 use crate::policy::Kind;
 
-/// One is sent to the writer when it sleeps, and it takes that before it sleeps again.
+/// The capacity of the wake-up channel. The writer receives each wake-up before it sleeps again.
 const MAX_WAKES: usize = 2;
 
 #[derive(Debug)]
@@ -28,7 +27,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// `loss_line` writes the record of what was dropped.
+    /// Starts the writer. `loss_line` formats the record of dropped lines.
     pub(super) fn start(max_bytes: usize, loss_line: impl Fn(&[(Kind, u64)]) -> Vec<u8> + Send + 'static) -> Self {
         let batches = Arc::new(Batches::new(max_bytes));
         let (writer, guard) = NonBlockingBuilder::default()
@@ -39,25 +38,25 @@ impl Queue {
         Self { writer, batches, guard: Mutex::new(Some(guard)) }
     }
 
-    /// Passes a line to the writer, or counts it as dropped.
+    /// Queues a line for the writer, or counts it as dropped.
     pub(super) fn push(&self, kind: Kind, level: Level, line: &[u8]) {
         if self.batches.push(kind, level, line) {
-            // The text is ignored; this fails only when the writer has ended, and then nothing could report it.
+            // Wakes the writer, which ignores the text. This fails only after the writer has ended.
             let _ = self.writer.clone().write_all(b"\n");
         }
     }
 
-    /// Has losses wait while nothing is recorded.
+    /// Defers the record of losses while nothing is recorded.
     pub(super) fn set_silent(&self, silent: bool) {
         self.batches.set_silent(silent);
     }
 
-    /// Waits until every line has left, at most until the deadline. Nothing is written after it; what was not is returned,
-    /// by kind.
+    /// Waits until all lines are written, at most until the deadline. Nothing is written after that; returns the undelivered
+    /// records by kind.
     pub(super) fn finish(&self, deadline: Instant) -> Vec<(Kind, u64)> {
         let (is_empty, undelivered) = self.batches.wait_drained(deadline);
         let guard = self.guard.lock().take();
-        // A guard that cannot stop a stalled thread says so on stdout, which stays empty.
+        // Dropping the guard of a stalled thread would print a message to stdout, which must stay empty.
         if !is_empty {
             std::mem::forget(guard);
         }
@@ -70,7 +69,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// Counts the wakes of a writer that takes nothing.
+    /// Counts the wake-ups of a writer that takes no lines.
     #[derive(Clone, Default)]
     struct Stalled(Arc<Mutex<usize>>);
 
@@ -95,8 +94,8 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_the_writer_costs_no_line_after_it() {
-        let queue = Queue::start(1 << 16, |_| panic!("nothing can report what was lost"));
+    fn the_writer_survives_a_panic() {
+        let queue = Queue::start(1 << 16, |_| panic!("cannot format losses"));
         for _ in 0..3 {
             queue.batches.count_dropped(&[(Kind::Line, 1)]);
             queue.push(Kind::Line, Level::Info, b"\n");
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_writer_is_woken_once_and_what_it_leaves_is_returned() {
+    fn finish_returns_undelivered_records() {
         let stalled = Stalled::default();
         let (writer, guard) = NonBlockingBuilder::default().finish(stalled.clone());
         let batches = Arc::new(Batches::new(1 << 16));
@@ -114,13 +113,13 @@ mod tests {
         for kind in [Kind::Line, Kind::Response, Kind::Line] {
             queue.push(kind, Level::Info, b"a line\n");
         }
-        eventually("it is woken", || *stalled.0.lock() > 0);
+        eventually("the writer is woken", || *stalled.0.lock() > 0);
         assert_eq!(queue.finish(Instant::now()), [(Kind::Line, 2), (Kind::Response, 1)]);
         assert_eq!(*stalled.0.lock(), 1);
     }
 
     #[test]
-    fn the_writer_ends_when_everything_is_written() {
+    fn the_writer_thread_ends_when_drained() {
         let owned = Arc::new(());
         let shared = Arc::clone(&owned);
         let queue = Queue::start(1 << 16, move |_| {
@@ -129,6 +128,6 @@ mod tests {
         });
         queue.push(Kind::Line, Level::Info, b"\n");
         assert_eq!(queue.finish(Instant::now() + Duration::from_secs(10)), []);
-        eventually("the thread has ended", || Arc::strong_count(&owned) == 1);
+        eventually("the thread ends", || Arc::strong_count(&owned) == 1);
     }
 }

@@ -1,4 +1,4 @@
-//! The consumer of the queue: writes batches of lines to fd 2 from the one thread that may block on it.
+//! The consumer of the queue: writes batches to stderr, on the only thread that may block on it.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,87 +12,87 @@ use rustix::pipe::fcntl_setpipe_size;
 use super::batches::{Batch, Batches, MAX_BATCH};
 use crate::policy::Kind;
 
-/// What a pipe is asked to hold: no more than supervisord reads once its child has ended (`os.read(fd, 2 << 16)`, once).
-const PIPE: usize = MAX_BATCH;
-/// How long lines may gather before the next write, once one has been written: under load a write takes many of them, and
-/// its reader wakes as rarely. The first line after a pause is written at once.
-const GATHER: Duration = Duration::from_millis(2);
-/// Between two tries at a pipe without a reader.
-const PAUSE: Duration = Duration::from_millis(200);
-/// Tries before a batch is given up and counted.
-const TRIES: u32 = 5;
+/// The requested capacity of the pipe: the size of supervisord's only read after its child has exited (`os.read(fd, 2 << 16)`).
+const PIPE_CAPACITY: usize = MAX_BATCH;
+/// The delay after each write, in which lines accumulate for the next one. Under load this reduces the number of writes, and of
+/// the reader's wake-ups. The first line after a pause is written without delay.
+const BATCH_DELAY: Duration = Duration::from_millis(2);
+/// The delay between attempts to write to a pipe without a reader.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
+/// Attempts before a batch is dropped and counted.
+const MAX_ATTEMPTS: u32 = 5;
 
 pub(super) struct Writer<F> {
     file: Option<File>,
     batches: Arc<Batches>,
     loss_line: F,
-    /// Whether the last batch was given up: then one try shows whether anything reads again.
+    /// Whether the last batch was dropped; then the next one gets a single attempt.
     broken: bool,
-    /// Whether it was given up in the middle of a line.
-    torn: bool,
+    /// Whether the last write ended in the middle of a line.
+    partial_line: bool,
 }
 
 impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
     pub(super) fn new(batches: Arc<Batches>, loss_line: F) -> Self {
-        // A descriptor of our own, so that no lock of the standard library's is held while a write blocks. The open file
-        // behind it stays the one that was inherited, with its flags.
+        // A duplicate of the descriptor, so that a blocked write does not hold the standard library's lock. It shares the
+        // inherited open file and its flags.
         let file = io::stderr().as_fd().try_clone_to_owned().ok().map(File::from);
         if let Some(file) = &file {
-            // Where it is a pipe, and the system allows: a reader that pauses is noticed later.
-            let _ = fcntl_setpipe_size(file, PIPE);
+            // If it is a pipe, and the system allows it: a larger pipe tolerates longer pauses of the reader.
+            let _ = fcntl_setpipe_size(file, PIPE_CAPACITY);
         }
-        Self { file, batches, loss_line, broken: false, torn: false }
+        Self { file, batches, loss_line, broken: false, partial_line: false }
     }
 
-    /// Writes all that waits, and what comes meanwhile. A panic, which its hook has reported, costs a batch and not the
-    /// thread.
+    /// Writes all queued lines, and those added in the meantime. A panic loses one batch and does not end the thread; the panic
+    /// hook reports it.
     fn write_waiting(&mut self) {
         while let Some(mut batch) = self.batches.take() {
             let charge = batch.charge();
             let written = catch_unwind(AssertUnwindSafe(|| self.write_batch(&mut batch))).unwrap_or(0);
             let lost: Vec<Kind> = batch.lines.iter().filter(|(_, end)| *end > written).map(|(kind, _)| *kind).collect();
-            self.batches.done(charge, batch, lost.into_iter());
+            self.batches.complete(charge, batch, lost.into_iter());
             if written > 0 {
                 let _ = catch_unwind(AssertUnwindSafe(|| self.report_losses()));
-                if !self.batches.is_full() {
-                    std::thread::sleep(GATHER);
+                if !self.batches.is_half_full() {
+                    std::thread::sleep(BATCH_DELAY);
                 }
             }
         }
     }
 
-    /// Returns how many of its bytes were written.
+    /// Writes a batch; returns the number of bytes written.
     fn write_batch(&mut self, batch: &mut Batch) -> usize {
-        if std::mem::take(&mut self.torn) {
-            // What was torn stays so, and no line after it.
+        if std::mem::take(&mut self.partial_line) {
+            // Terminates the partial line, so that it does not corrupt the next one.
             batch.bytes.insert(0, b'\n');
             batch.lines.iter_mut().for_each(|(_, end)| *end += 1);
         }
         let bytes = &batch.bytes;
         let mut written = 0;
-        let mut tries = 0;
-        let most = if self.broken { 1 } else { TRIES };
-        while written < bytes.len() && tries < most {
+        let mut attempts = 0;
+        let max_attempts = if self.broken { 1 } else { MAX_ATTEMPTS };
+        while written < bytes.len() && attempts < max_attempts {
             match self.file.as_mut().map(|file| file.write(&bytes[written..])) {
-                Some(Ok(0)) | None => tries = most,
+                Some(Ok(0)) | None => attempts = max_attempts,
                 Some(Ok(bytes)) => written += bytes,
                 Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                // A process that shares the pipe may have made it non-blocking: then it is full, not broken.
-                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(PAUSE / 20),
+                // Another process may have made the shared pipe non-blocking: it is full, not broken.
+                Some(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(RETRY_DELAY / 20),
                 Some(Err(_)) => {
-                    tries += 1;
-                    if tries < most {
-                        std::thread::sleep(PAUSE);
+                    attempts += 1;
+                    if attempts < max_attempts {
+                        std::thread::sleep(RETRY_DELAY);
                     }
                 }
             }
         }
         self.broken = written < bytes.len();
-        self.torn = self.broken && written > 0 && bytes[written - 1] != b'\n';
+        self.partial_line = self.broken && written > 0 && bytes[written - 1] != b'\n';
         written
     }
 
-    /// Reports what was dropped, now that lines are written again.
+    /// Reports dropped records after a successful write.
     fn report_losses(&mut self) {
         let (Some(counts), Some(file)) = (self.batches.take_dropped(), self.file.as_mut()) else { return };
         if file.write_all(&(self.loss_line)(&counts)).is_err() {
@@ -101,7 +101,7 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
     }
 }
 
-/// What the appender's thread calls when it is woken. It never fails: an error would end the thread.
+/// Called by the appender's thread when it is woken. It never fails, because an error would end the thread.
 impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Write for Writer<F> {
     fn write(&mut self, wake: &[u8]) -> io::Result<usize> {
         self.write_waiting();
@@ -126,7 +126,7 @@ mod tests {
 
     type TestWriter = Writer<fn(&[(Kind, u64)]) -> Vec<u8>>;
 
-    /// A writer to a pipe, and the end that reads.
+    /// A writer to a pipe, and the reading end.
     fn piped() -> (TestWriter, PipeReader) {
         let mut writer: TestWriter = Writer::new(Arc::new(Batches::new(1 << 20)), loss_line);
         let reader = repipe(&mut writer);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn repipe(writer: &mut TestWriter) -> PipeReader {
-        let (reader, end) = pipe().expect("it can be made");
+        let (reader, end) = pipe().expect("a pipe");
         writer.file = Some(File::from(std::os::fd::OwnedFd::from(end)));
         reader
     }
@@ -143,79 +143,79 @@ mod tests {
         writer.batches.push(Kind::Line, Level::Error, line);
     }
 
-    fn read_all(mut writer: TestWriter, mut reader: PipeReader) -> String {
+    fn read_to_end(mut writer: TestWriter, mut reader: PipeReader) -> String {
         writer.file = None;
         let mut text = String::new();
-        reader.read_to_string(&mut text).expect("it is text");
+        reader.read_to_string(&mut text).expect("valid UTF-8");
         text
     }
 
     #[test]
-    fn all_that_waits_is_written_and_losses_after_it() {
+    fn losses_are_reported_after_the_queued_lines() {
         let (mut writer, reader) = piped();
         push(&writer, b"one\n");
         push(&writer, b"two\n");
         writer.batches.count_dropped(&[(Kind::Response, 3)]);
         assert_eq!(writer.write(b"wake").ok(), Some(4));
         assert!(writer.batches.wait_drained(Instant::now()).0);
-        assert_eq!(read_all(writer, reader), "one\ntwo\nlost [(Response, 3)]\n");
+        assert_eq!(read_to_end(writer, reader), "one\ntwo\nlost [(Response, 3)]\n");
     }
 
     #[test]
-    fn without_a_reader_lines_are_counted_until_there_is_one() {
+    fn lines_are_counted_while_the_pipe_has_no_reader() {
         let (mut writer, reader) = piped();
         drop(reader);
         push(&writer, b"one\n");
         let begin = Instant::now();
         writer.write_waiting();
-        assert!(begin.elapsed() >= PAUSE * (TRIES - 1), "it is tried again");
+        assert!(begin.elapsed() >= RETRY_DELAY * (MAX_ATTEMPTS - 1), "the write is retried");
         push(&writer, b"two\n");
         let begin = Instant::now();
         writer.write_waiting();
-        assert!(begin.elapsed() < PAUSE * (TRIES - 1), "one try is enough now");
+        assert!(begin.elapsed() < RETRY_DELAY * (MAX_ATTEMPTS - 1), "a broken pipe gets one attempt");
         let reader = repipe(&mut writer);
         push(&writer, b"three\n");
         writer.write_waiting();
-        assert_eq!(read_all(writer, reader), "three\nlost [(Line, 2)]\n");
+        assert_eq!(read_to_end(writer, reader), "three\nlost [(Line, 2)]\n");
     }
 
     #[test]
-    fn a_torn_line_is_ended_before_the_next() {
+    fn a_partial_line_is_terminated_before_the_next() {
         let (mut writer, mut reader) = piped();
         push(&writer, b"whole\n");
         push(&writer, &[b'x'; 2 * MAX_BATCH / 3]);
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 let mut begin = [0; 1000];
-                reader.read_exact(&mut begin).expect("it is written");
+                reader.read_exact(&mut begin).expect("the bytes are written");
                 assert!(begin.starts_with(b"whole\nxxx"));
             });
             writer.write_waiting();
         });
-        assert!(writer.torn && writer.broken);
+        assert!(writer.partial_line && writer.broken);
         let reader = repipe(&mut writer);
         push(&writer, b"next\n");
         writer.write_waiting();
-        assert!(!writer.torn && !writer.broken);
-        assert_eq!(read_all(writer, reader), "\nnext\nlost [(Line, 1)]\n");
+        assert!(!writer.partial_line && !writer.broken);
+        assert_eq!(read_to_end(writer, reader), "\nnext\nlost [(Line, 1)]\n");
     }
 
     #[test]
-    fn a_pipe_that_is_full_for_a_while_costs_nothing() {
+    fn a_full_nonblocking_pipe_loses_nothing() {
         let (mut writer, mut reader) = piped();
-        let file = writer.file.as_ref().expect("it is there");
-        rustix::io::ioctl_fionbio(file, true).expect("it can be set");
+        let file = writer.file.as_ref().expect("an open file");
+        rustix::io::ioctl_fionbio(file, true).expect("non-blocking mode");
         push(&writer, &[b'x'; MAX_BATCH - 1]);
         push(&writer, b"\n");
         let text = std::thread::scope(|scope| {
             let read = scope.spawn(move || {
                 std::thread::sleep(Duration::from_millis(30));
                 let mut text = vec![0; MAX_BATCH];
-                reader.read_exact(&mut text).expect("it is written");
+                reader.read_exact(&mut text).expect("the bytes are written");
                 text
             });
             writer.write_waiting();
-            read.join().expect("it is read")
+            read.join().expect("the reader does not panic")
         });
         assert!(text.ends_with(b"x\n"));
         assert_eq!(writer.batches.take_dropped(), None);

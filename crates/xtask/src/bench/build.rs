@@ -1,4 +1,4 @@
-//! The bench's own binaries, and the service's, built for release.
+//! Release builds of the benchmark's binaries and the service.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,7 +7,7 @@ use test_harness::scratch;
 
 use crate::paint;
 
-/// Where the binaries are.
+/// The paths of the binaries.
 #[derive(Clone)]
 pub struct Built {
     pub load: PathBuf,
@@ -17,7 +17,7 @@ pub struct Built {
     pub app: PathBuf,
 }
 
-/// What is built, of which workspace, and where below the target directory.
+/// A package, its workspace, and its directory below the target directory.
 #[derive(Clone, Copy)]
 pub struct Package {
     name: &'static str,
@@ -25,8 +25,8 @@ pub struct Package {
     target: &'static str,
 }
 
-/// How the names of variables begin that cargo sets for what it runs.
-const OF_THIS_PACKAGE: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+/// Prefixes of the variables that cargo sets for the programs that it runs.
+const CARGO_VARIABLE_PREFIXES: [&str; 2] = ["CARGO_MANIFEST_", "CARGO_PKG_"];
 const BENCH: &str = "crates/bench";
 pub const LOAD: Package = Package { name: "bench", workspace: BENCH, target: "bench" };
 pub const SERVICE: Package = Package { name: "bench-service", workspace: BENCH, target: "bench" };
@@ -34,7 +34,7 @@ pub const PEERS: Package = Package { name: "bench-peers", workspace: BENCH, targ
 pub const API: Package = Package { name: "bench-api", workspace: "crates/bench/api", target: "bench" };
 pub const APP: Package = Package { name: "app", workspace: "", target: "" };
 
-/// Builds what is missing or stale of these packages. Each by itself: built together, each would have the others' features.
+/// Builds these packages. Separately, because in a common build each package would get the others' features.
 pub fn packages(packages: &[Package]) -> Result<Built, String> {
     for package in packages {
         build(package)?;
@@ -51,21 +51,20 @@ pub fn packages(packages: &[Package]) -> Result<Built, String> {
 
 fn build(package: &Package) -> Result<(), String> {
     let Package { name, workspace, target } = package;
-    super::say(&paint::dim(&format!("builds {name}, for minutes the first time")));
+    super::log(&paint::dim(&format!("building {name} (takes minutes the first time)")));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--release", "--package", name, "--target-dir"]);
     command.arg(scratch::target().join(target));
     command.arg("--manifest-path").arg(scratch::workspace().join(workspace).join("Cargo.toml"));
-    // What cargo told this process of its own package: a build script that asks for it would run anew, and what is built
-    // after it, whenever somebody has built the same without a task.
+    // Variables about this package: build scripts that depend on them would run again after each build without xtask.
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| OF_THIS_PACKAGE.iter().any(|known| name.starts_with(known))) {
+        if name.to_str().is_some_and(|name| CARGO_VARIABLE_PREFIXES.iter().any(|known| name.starts_with(known))) {
             command.env_remove(name);
         }
     }
     let status = command.status().map_err(|error| format!("cannot run cargo: {error}"))?;
-    status.success().then_some(()).ok_or_else(|| format!("{name} does not build"))
+    status.success().then_some(()).ok_or_else(|| format!("cannot build {name}"))
 }
 
 #[cfg(test)]
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_is_measured_with_the_crates_that_it_is_released_with() {
+    fn the_bench_uses_the_crate_versions_of_the_release() {
         let released = versions("Cargo.lock");
         for (name, measured) in versions("crates/bench/Cargo.lock") {
             let Some(released) = released.get(&name) else { continue };

@@ -1,5 +1,5 @@
-//! The chart of the README: a bar for each server, labelled where it stands. Its colours can be told from a light ground and
-//! from a dark one: which of them it lies on, a picture is not told.
+//! The chart in the README: a labelled bar for each server. Its colors are readable on light and dark backgrounds,
+//! because an embedded picture does not know which one it is on.
 
 use std::fmt::Write;
 
@@ -13,27 +13,27 @@ const HEAD: usize = 44;
 const STEP: usize = 30;
 const BAR: usize = 18;
 
-/// Requests a second as shares of what bare actix-web does.
+/// Requests per second, relative to bare actix-web.
 pub fn svg(rows: &[Row]) -> String {
     let rows = compared(rows);
     let height = HEAD + rows.len() * STEP + 8;
     let mut svg = format!(
         r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" aria-labelledby="title">
-<title id="title">Requests a second on one core, as a share of bare actix-web</title>
+<title id="title">Requests per second on one core, relative to bare actix-web</title>
 <style>
 text {{ font: 13px system-ui, sans-serif; fill: #737d87; }}
 .head, .ours {{ font-weight: 600; }}
 rect {{ fill: #8b949e; }}
 rect.ours {{ fill: #2f81f7; }}
 </style>
-<text class="head" x="0" y="18">Requests a second on one core, of bare actix-web, and CPU a request</text>
+<text class="head" x="0" y="18">Requests per second on one core, relative to bare actix-web, and CPU per request</text>
 "##
     );
     for (at, row) in rows.iter().enumerate() {
         let share = row.share_of_bare.unwrap_or(0.0);
         let top = HEAD + at * STEP;
         let (middle, length) = (top + BAR / 2 + 5, (share.min(1.2) * BARS as f64).max(1.0));
-        let class = if row.scenario.server.is_ours() { " class=\"ours\"" } else { "" };
+        let class = if row.scenario.server.is_cyanotype() { " class=\"ours\"" } else { "" };
         let label = escaped(&label(row));
         let _ = write!(
             svg,

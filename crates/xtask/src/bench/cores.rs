@@ -1,4 +1,4 @@
-//! Which core is the server's, and which the load's.
+//! Pinning of the server and the load generator to one core each.
 
 use std::fs;
 
@@ -11,31 +11,32 @@ pub struct Cores {
 }
 
 impl Cores {
-    /// The first two cores that this process may use.
+    /// Picks the first two cores that this process may use.
     pub fn pick() -> Result<Self, String> {
-        let allowed = sched_getaffinity(None).map_err(|error| format!("cannot ask for the cores: {error}"))?;
+        let allowed = sched_getaffinity(None).map_err(|error| format!("cannot query the available cores: {error}"))?;
         let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| allowed.is_set(core));
         match (cores.next(), cores.next()) {
             (Some(server), Some(load)) => Ok(Self { server, load }),
-            _ => Err("the bench needs two cores, one for the server and one for the load, and this process may use but one: see `taskset -p $$`".into()),
+            _ => Err("the benchmark needs two cores, one for the server and one for the load generator, but this process may use only one; see `taskset -p $$`".into()),
         }
     }
 
-    /// Puts this thread, and what it starts, onto the load's core.
-    pub fn take_load_core(self) -> Result<(), String> {
+    /// Pins this thread and its later children to the core of the load generator.
+    pub fn pin_to_load_core(self) -> Result<(), String> {
         sched_setaffinity(None, &only(self.load)).map_err(|error| format!("cannot pin to core {}: {error}", self.load))
     }
 
-    /// Puts all threads of a process onto the server's core; threads that they start later are there, too.
-    pub fn give_server_core(self, pid: u32) -> Result<(), String> {
-        let said = |error: &dyn std::fmt::Display| format!("cannot pin process {pid} to core {}: {error}", self.server);
-        for thread in fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| said(&error))? {
-            let thread = thread.map_err(|error| said(&error))?.file_name();
+    /// Pins all threads of a process to the core of the server; their later children inherit it.
+    pub fn pin_to_server_core(self, pid: u32) -> Result<(), String> {
+        let failed =
+            |error: &dyn std::fmt::Display| format!("cannot pin process {pid} to core {}: {error}", self.server);
+        for thread in fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| failed(&error))? {
+            let thread = thread.map_err(|error| failed(&error))?.file_name();
             let id = thread.to_str().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
             if let Err(error) = sched_setaffinity(id, &only(self.server))
                 && error != rustix::io::Errno::SRCH
             {
-                return Err(said(&error));
+                return Err(failed(&error));
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The load, run once.
+//! A run of the load generator.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 pub struct Load(Command);
 
-/// What it says.
+/// Its output.
 #[derive(Deserialize)]
-pub struct Said {
+pub struct LoadResult {
     pub requests: u64,
     pub seconds: f64,
     pub errors: u64,
@@ -40,7 +40,7 @@ impl Load {
         self
     }
 
-    /// Sends a header; `{unique}` in it is a number that no other request has.
+    /// Adds a header; `{unique}` in it is replaced by a number unique to each request.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.0.args(["--header", &format!("{name}: {value}")]);
@@ -53,28 +53,28 @@ impl Load {
         self
     }
 
-    /// The status that each answer must have, when that is not 200.
+    /// Sets the expected status of each response; 200 by default.
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.0.args(["--status", &status.to_string()]);
         self
     }
 
-    /// Measures for so many seconds.
+    /// Measures for this many seconds after the warm-up.
     #[must_use]
     pub fn window(mut self, warm_up: f64, seconds: f64) -> Self {
         self.0.args(["--warm-up", &warm_up.to_string(), "--seconds", &seconds.to_string()]);
         self
     }
 
-    /// Makes so many requests.
+    /// Sends this number of requests.
     #[must_use]
     pub fn requests(mut self, requests: u64) -> Self {
         self.0.args(["--requests", &requests.to_string()]);
         self
     }
 
-    /// Measures these processes, too.
+    /// Also measures these processes.
     #[must_use]
     pub fn watch(mut self, pids: &[u32]) -> Self {
         let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
@@ -82,9 +82,9 @@ impl Load {
         self
     }
 
-    pub fn run(mut self) -> Result<Said, String> {
-        let output = self.0.output().map_err(|error| format!("cannot run the load: {error}"))?;
+    pub fn run(mut self) -> Result<LoadResult, String> {
+        let output = self.0.output().map_err(|error| format!("cannot run the load generator: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout);
-        serde_json::from_str(&text).map_err(|_| format!("the load says {}", text.trim()))
+        serde_json::from_str(&text).map_err(|_| format!("invalid output of the load generator: {}", text.trim()))
     }
 }

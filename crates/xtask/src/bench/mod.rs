@@ -1,17 +1,17 @@
-//! `cargo xtask bench`: what the service costs, beside bare actix-web and what else does its work.
+//! `cargo xtask bench`: benchmarks of the service against bare actix-web and comparable servers.
 //!
-//! The server has one core, the load the other. Servers take turns, several rounds of it, each time as a fresh process; the
-//! medians count, and shares are of what bare actix-web did in the same round.
+//! The server runs on one core, the load generator on another. Each round runs every server once in a fresh process.
+//! Figures are medians over the rounds, and shares are relative to bare actix-web in the same round.
 
 mod api;
 mod build;
 mod chart;
 mod cores;
 mod drain;
-mod foreign;
 pub mod instructions;
 mod load;
 mod measure;
+mod other_languages;
 mod plan;
 mod program;
 mod report;
@@ -31,8 +31,8 @@ use serde_json::Value;
 
 use crate::{documents, paint, print};
 use cores::Cores;
-use foreign::Foreign;
 use measure::{Bench, Sample, Soak};
+use other_languages::OtherLanguages;
 use plan::{Length, Scenario};
 use row::Row;
 use server::Server;
@@ -40,22 +40,22 @@ use test_harness::scratch;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// In short rounds, without Node and Python: only an order on 32 connections; with --api each of its requests
+    /// Short rounds without Node and Python: only an order on 32 connections; with --api, each of its requests
     #[arg(long)]
     quick: bool,
-    /// Only what a request of the real API costs
+    /// Only measure requests of the real API
     #[arg(long)]
     api: bool,
-    /// Write what was measured to this file, too
+    /// Also write the figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write the tables into README.md and the chart into docs/
+    /// Write the tables into docs/BENCHMARKS.md and the chart into docs/bench.svg
     #[arg(long, conflicts_with_all = ["quick", "only"])]
     update_documents: bool,
-    /// Measure these servers alone, beside bare
+    /// Only measure these servers, and bare
     #[arg(long, value_name = "SERVER", value_delimiter = ',', value_parser = PossibleValuesParser::new(names()))]
     only: Vec<String>,
-    /// How often each is measured
+    /// Number of rounds
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(1..))]
     rounds: Option<u8>,
 }
@@ -66,7 +66,7 @@ fn names() -> impl Iterator<Item = &'static str> {
 
 pub fn run(args: &Args) -> Result<(), String> {
     let cores = Cores::pick()?;
-    // Now, and not when all has been measured: it may be a place that cannot be written to.
+    // Fail now, not after the measurements, if the file cannot be written.
     let json = args.json.as_ref().map(|path| (path, std::fs::write(path, "")));
     if let Some((path, Err(error))) = json {
         return Err(format!("cannot write {}: {error}", path.display()));
@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<(), String> {
     let mut scenarios = args.scenarios();
     let mut api = api::Plan::new(args.quick, |name| (args.api || !args.quick) && args.wants(name));
     if scenarios.is_empty() && api.is_empty() {
-        return Err(format!("there is nothing to measure of {}: see --api", args.only.join(", ")));
+        return Err(format!("nothing to measure for {}; see --api", args.only.join(", ")));
     }
     let mut packages = vec![build::LOAD];
     if !scenarios.is_empty() {
@@ -82,14 +82,15 @@ pub fn run(args: &Args) -> Result<(), String> {
     }
     packages.extend(api.packages());
     let built = build::packages(&packages)?;
-    let foreign = if args.quick || scenarios.is_empty() { Foreign::default() } else { found() };
-    scenarios.retain(|scenario| scenario.server.is_available(&foreign));
+    let other_languages =
+        if args.quick || scenarios.is_empty() { OtherLanguages::default() } else { set_up_other_languages() };
+    scenarios.retain(|scenario| scenario.server.is_available(&other_languages));
     api.prepare();
-    // Whatever this process starts is where the load is, until it is moved.
-    cores.take_load_core()?;
+    // Children inherit the load generator's core until they are pinned to another.
+    cores.pin_to_load_core()?;
     let mut measured = Vec::new();
     if !scenarios.is_empty() {
-        measured.extend(args.measure(&Bench::new(cores, built.clone(), foreign)?, &scenarios)?);
+        measured.extend(args.measure(&Bench::new(cores, built.clone(), other_languages)?, &scenarios)?);
     }
     if !api.is_empty() {
         let rows = api.run(cores, built, args.rounds)?;
@@ -110,7 +111,7 @@ impl Args {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
 
-    /// Of all but the real API.
+    /// The scenarios except those of the real API.
     fn scenarios(&self) -> Vec<Scenario> {
         let mut scenarios = if self.quick { plan::quick() } else { plan::full() };
         let is_wanted = |scenario: &Scenario| self.wants(scenario.server.name());
@@ -121,39 +122,39 @@ impl Args {
         scenarios
     }
 
-    /// Measures them, and prints the table.
+    /// Measures the scenarios and prints the table.
     fn measure(&self, bench: &Bench, scenarios: &[Scenario]) -> Result<Vec<Value>, String> {
         let mut length = if self.quick { Length::QUICK } else { Length::FULL };
         length.rounds = self.rounds.map_or(length.rounds, usize::from);
         let samples = rounds(scenarios, length.rounds, |scenario| bench.measure(scenario, length))?;
         let rows = row::rows(scenarios, &samples);
 
-        // A million requests take their time.
+        // The soak sends a million requests, so it is skipped in partial runs.
         let is_full = !self.quick && self.only.is_empty();
         let soak = if is_full { Some(bench.soak()?) } else { None };
 
         print::answer(&report::text(&rows, soak.as_ref()))?;
-        for doubt in row::doubts(&rows) {
-            say(&doubt);
+        for warning in row::warnings(&rows) {
+            log(&warning);
         }
         if self.update_documents {
-            documents::update("README.md", "bench", &report::markdown(&rows))?;
+            documents::update("docs/BENCHMARKS.md", "bench", &report::markdown(&rows))?;
             scratch::write(&scratch::workspace().join(report::CHART), chart::svg(&rows));
         }
         Ok(rows.iter().map(Row::json).chain(soak.as_ref().map(Soak::json)).collect())
     }
 }
 
-/// What of Node and Python is there; says what is not.
-fn found() -> Foreign {
-    let (foreign, missing) = Foreign::find();
+/// Sets up the servers in other languages, and logs those that are skipped.
+fn set_up_other_languages() -> OtherLanguages {
+    let (other_languages, missing) = OtherLanguages::set_up();
     for why in &missing {
-        say(why);
+        log(why);
     }
-    foreign
+    other_languages
 }
 
-/// Every scenario once a round, neighbours in the plan right after each other.
+/// Measures every scenario once per round, in the order of the plan.
 fn rounds<S: Display>(
     scenarios: &[S],
     count: usize,
@@ -179,7 +180,7 @@ fn rounds<S: Display>(
     Ok(samples)
 }
 
-/// One line, which the next takes the place of where stderr is a terminal.
+/// Shows a progress line; on a terminal it replaces the previous one.
 fn progress(line: &str) {
     let (before, after) = if paint::is_terminal() { ("\r\x1b[K", "") } else { ("", "\n") };
     let _ = write!(io::stderr(), "{before}{line}{after}");
@@ -191,6 +192,6 @@ fn end_progress() {
     }
 }
 
-fn say(line: &str) {
+fn log(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,13 +1,13 @@
-//! What is measured: not every combination, but each question that somebody would ask.
+//! The scenarios: not every combination, only the relevant ones.
 
 use std::fmt;
 
 use super::server::Server;
 
-/// Where stderr goes.
+/// The destination of stderr.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Sink {
-    /// A pipe that is read as fast as it fills.
+    /// A pipe that is drained continuously.
     Pipe,
     Supervisord,
 }
@@ -18,7 +18,7 @@ impl Sink {
     }
 }
 
-/// What is asked for, below `/bench/`.
+/// The requested path below `/bench/`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Content {
     pub path: &'static str,
@@ -54,7 +54,7 @@ pub fn of_connections(connections: usize) -> String {
     format!("{connections} connection{}", if connections == 1 { "" } else { "s" })
 }
 
-/// How long is measured, and how often.
+/// The number and the duration of rounds.
 #[derive(Clone, Copy)]
 pub struct Length {
     pub rounds: usize,
@@ -67,7 +67,7 @@ impl Length {
     pub const FULL: Self = Self { rounds: 5, warm_up: 0.5, seconds: 2.0 };
 }
 
-/// The connections that most is measured on.
+/// The number of connections in most scenarios.
 pub const CONNECTIONS: usize = 32;
 const NATIVE: [Server; 11] = [
     Server::Bare,
@@ -89,9 +89,9 @@ pub fn quick() -> Vec<Scenario> {
 }
 
 pub fn full() -> Vec<Scenario> {
-    let foreign = [Server::Fastify, Server::Flask];
+    let other_languages = [Server::Fastify, Server::Flask];
     let mut plan = quick();
-    plan.extend(of(&foreign, ORDER, CONNECTIONS, Sink::Pipe));
+    plan.extend(of(&other_languages, ORDER, CONNECTIONS, Sink::Pipe));
     plan.extend(of(&[Server::Both, Server::Stock], ORDER, CONNECTIONS, Sink::Supervisord));
     for content in [SMALL, LARGE, HUGE, SECRET] {
         plan.extend(of(&SOME, content, CONNECTIONS, Sink::Pipe));

@@ -1,4 +1,4 @@
-//! The tables: one of everything for the terminal, and what matters most for the README.
+//! The tables: one with all rows for the terminal, and a summary for docs/BENCHMARKS.md.
 
 use std::fmt::Write;
 
@@ -7,10 +7,10 @@ use super::plan::{CONNECTIONS, Content, NO_LINE, ONE_LINE, ORDER, Scenario, Sink
 use super::row::Row;
 use super::server::Server;
 
-/// Where the chart is.
+/// The path of the chart, which the README shows.
 pub const CHART: &str = "docs/bench.svg";
 
-/// All rows, aligned, and what follows from them.
+/// All rows, aligned, and derived figures.
 pub fn text(rows: &[Row], soak: Option<&Soak>) -> String {
     let heading = [
         "SERVER",
@@ -49,13 +49,13 @@ pub fn text(rows: &[Row], soak: Option<&Soak>) -> String {
     let mut text = columns(&table, &[0, 1, 3]);
     text.extend(soak.map(|soak| {
         let Soak { few_mib, many_mib } = soak;
-        format!("\n\nboth: {few_mib:.1} MiB held after 100,000 requests, {many_mib:.1} MiB after a million")
+        format!("\n\nboth: {few_mib:.1} MiB resident after 100,000 requests, {many_mib:.1} MiB after one million")
     }));
-    text.extend(lines(rows).map(|times| format!("\n\nboth: ten logger lines cost {times:.1} times what one costs")));
+    text.extend(lines(rows).map(|times| format!("\n\nboth: ten log lines cost {times:.1} times as much as one")));
     text
 }
 
-/// What ten logger lines of a request cost, in what one costs.
+/// The cost of ten log lines in a request, relative to one.
 fn lines(rows: &[Row]) -> Option<f64> {
     let cost = |content: Content| {
         let row = rows.iter().find(|row| row.scenario.content == content)?;
@@ -65,12 +65,11 @@ fn lines(rows: &[Row]) -> Option<f64> {
     Some((cost(TEN_LINES)? - none) / (cost(ONE_LINE)? - none))
 }
 
-/// The chart, the servers beside each other, then how the service fares with other bodies and connections.
+/// A comparison of the servers, and one of other bodies and connections.
 pub fn markdown(rows: &[Row]) -> String {
-    let mut text = format!(
-        "![Requests a second of each server, as a share of what bare actix-web does]({CHART})\n\n\
-         | server | requests/s | of bare | CPU a request | p99 | memory |\n\
-         | --- | ---: | ---: | ---: | ---: | ---: |\n"
+    let mut text = String::from(
+        "| server | requests/s | of bare | CPU per request | p99 | memory |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: |\n",
     );
     for row in compared(rows) {
         let _ = writeln!(
@@ -85,7 +84,7 @@ pub fn markdown(rows: &[Row]) -> String {
         );
     }
     text.push_str(
-        "\n| requests/s of bare | `off` | `stderr` | `both` | stock |\n| --- | ---: | ---: | ---: | ---: |\n",
+        "\n| requests/s, relative to bare | `off` | `stderr` | `both` | stock |\n| --- | ---: | ---: | ---: | ---: |\n",
     );
     for (content, connections, sink) in others(rows) {
         let cells = [Server::Off, Server::Stderr, Server::Both, Server::Stock].map(|server| {
@@ -106,7 +105,7 @@ pub fn markdown(rows: &[Row]) -> String {
     text
 }
 
-/// The servers as they are compared: an order, on the usual connections; the fastest first.
+/// The rows that are compared, with an order on the usual number of connections; the fastest first.
 pub fn compared(rows: &[Row]) -> Vec<&Row> {
     let mut rows: Vec<&Row> = rows
         .iter()
@@ -119,19 +118,19 @@ pub fn compared(rows: &[Row]) -> Vec<&Row> {
     rows
 }
 
-/// In what else the service was compared with the stock stack.
+/// The other scenarios in which the service is compared with the stock stack.
 fn others(rows: &[Row]) -> Vec<(Content, usize, Sink)> {
     let stock = rows.iter().map(|row| row.scenario).filter(|scenario| scenario.server == Server::Stock);
-    let asked = stock.map(|scenario| (scenario.content, scenario.connections, scenario.sink));
-    asked.filter(|asked| *asked != (ORDER, CONNECTIONS, Sink::Pipe)).collect()
+    let others = stock.map(|scenario| (scenario.content, scenario.connections, scenario.sink));
+    others.filter(|other| *other != (ORDER, CONNECTIONS, Sink::Pipe)).collect()
 }
 
-/// On what it was measured.
+/// The conditions of the measurement.
 fn circumstances() -> String {
     let model = cpu_model();
     format!(
-        "Measured with `cargo xtask bench`, the server on one core of {model}, the load on another; without compression and \
-         security headers, which the others do not have."
+        "Measured with `cargo xtask bench`, with the server on one core of {model} and the load generator on another; without \
+         compression and security headers, which the other servers lack."
     )
 }
 
@@ -154,7 +153,7 @@ pub fn duration(us: f64) -> String {
     if us < 1_000.0 { format!("{us:.0} µs") } else { format!("{:.1} ms", us / 1_000.0) }
 }
 
-/// A number with commas between its thousands.
+/// A number with commas as thousands separators.
 pub fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
@@ -167,7 +166,7 @@ pub fn grouped(number: f64) -> String {
     text
 }
 
-/// Words to the left, figures to the right: these columns hold words.
+/// An aligned table: the columns in `words` to the left, all others to the right.
 pub fn columns(table: &[Vec<String>], words: &[usize]) -> String {
     let widths: Vec<usize> = (0..table.first().map_or(0, Vec::len))
         .map(|column| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_is_given_every_server_and_what_the_service_was_asked() {
+    fn the_document_lists_every_server_and_scenario() {
         let text = markdown(&rows());
         for line in [
             "| bare actix-web | 100,000 | 100 % | 10.0 µs | 1.2 ms | 5 MiB |",
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_written_for_eyes() {
+    fn figures_are_human_readable() {
         assert_eq!([grouped(7.0), grouped(1234.4), grouped(1_234_567.0)], ["7", "1,234", "1,234,567"]);
         assert_eq!([percent(0.7812), percent(0.0123)], ["78 %", "1.2 %"]);
         assert_eq!([duration(84.4), duration(1234.0)], ["84 µs", "1.2 ms"]);

@@ -1,4 +1,4 @@
-//! What the rounds of one scenario came to.
+//! The results of a scenario over all rounds.
 
 use serde_json::{Value, json};
 
@@ -6,14 +6,15 @@ use super::measure::Sample;
 use super::plan::{Scenario, Sink};
 use super::server::Server;
 
-/// A server that is asked over several connections has no time left; one that has tells of the load, not of itself.
+/// With several connections a server should use its full core. Below this share, the load generator or another process
+/// may have limited it.
 pub const BUSY: f64 = 0.9;
 
 /// Medians over the rounds.
 pub struct Row {
     pub scenario: Scenario,
     pub body_bytes: usize,
-    /// What bare actix-web did in the same rounds is 1.
+    /// Requests per second, relative to bare actix-web in the same rounds.
     pub share_of_bare: Option<f64>,
     pub requests_per_s: f64,
     pub cpu_us_per_request: f64,
@@ -22,9 +23,9 @@ pub struct Row {
     pub peak_mib: f64,
     pub writes_per_request: f64,
     pub supervisord_cpu_ms_per_1000: Option<f64>,
-    /// All rounds together.
+    /// The total of all rounds.
     pub errors: u64,
-    /// How much of its core the server used.
+    /// The share of its core that the server used.
     pub server_busy: f64,
 }
 
@@ -59,7 +60,7 @@ impl Row {
         }
     }
 
-    /// Whether the server could not show all that it can.
+    /// Whether the server was not fully loaded.
     fn is_idle(&self) -> bool {
         self.scenario.connections > 1 && self.server_busy < BUSY
     }
@@ -85,16 +86,16 @@ impl Row {
     }
 }
 
-/// Why the figures may say something else than they seem to.
-pub fn doubts(rows: &[Row]) -> Vec<String> {
+/// Warnings about unreliable figures.
+pub fn warnings(rows: &[Row]) -> Vec<String> {
     let failed = rows.iter().filter(|row| row.errors > 0);
-    let mut doubts: Vec<String> =
-        failed.map(|row| format!("{}: {} answers were wrong or missing", row.scenario, row.errors)).collect();
+    let mut warnings: Vec<String> =
+        failed.map(|row| format!("{}: {} responses were wrong or missing", row.scenario, row.errors)).collect();
     let idle: Vec<&Row> = rows.iter().filter(|row| row.is_idle()).collect();
     if let Some(worst) = idle.iter().min_by(|a, b| a.server_busy.total_cmp(&b.server_busy)) {
-        doubts.push(format!(
-            "in {} of {} rows the server used less than {:.0} % of its core, the least ({:.0} %) in {}: if something else \
-             runs here, believe the CPU and not the requests/s",
+        warnings.push(format!(
+            "in {} of {} rows the server used less than {:.0} % of its core, the least ({:.0} %) in {}: if other processes \
+             run on this machine, rely on the CPU and not on the requests/s",
             idle.len(),
             rows.len(),
             BUSY * 100.0,
@@ -102,7 +103,7 @@ pub fn doubts(rows: &[Row]) -> Vec<String> {
             worst.scenario
         ));
     }
-    doubts
+    warnings
 }
 
 pub fn median(mut figures: Vec<f64>) -> f64 {
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_one_in_the_middle() {
+    fn the_median_is_the_middle_value() {
         assert_eq!(median(vec![]), 0.0);
         assert_eq!(median(vec![3.0, 1.0, 100.0]), 3.0);
         assert_eq!(median(vec![4.0, 1.0, 2.0, 100.0]), 3.0);

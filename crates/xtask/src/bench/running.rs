@@ -1,4 +1,4 @@
-//! A server that runs, until this is dropped.
+//! A running server, stopped on drop.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -16,39 +16,39 @@ use test_harness::scratch::Scratch;
 use super::drain::{self, Tail};
 use super::program::Program;
 
-/// Long enough for one that valgrind runs.
+/// Long enough for a server under valgrind.
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(5);
-/// Its name in supervisord.
+/// The name of the program in supervisord.
 const NAME: &str = "bench";
 
-/// A server that runs, in one of the ways there are.
-pub enum Running {
-    // Before the directory it runs in: fields are dropped in this order.
-    Alone { guard: ProcessGuard, tail: Tail, _scratch: Scratch },
+/// A running server.
+pub enum RunningServer {
+    // The directory comes last, because fields are dropped in declaration order.
+    Standalone { guard: ProcessGuard, tail: Tail, _scratch: Scratch },
     Supervised { supervisor: Supervisor, log: PathBuf, _scratch: Scratch },
 }
 
-impl Running {
-    /// Started by this process, its stderr a pipe that is drained.
-    pub fn alone(program: Program) -> Result<Self, String> {
-        let (reader, writer) = io::pipe().map_err(|error| format!("cannot make a pipe: {error}"))?;
-        let (name, args) = program.words.split_first().expect("a program has a name");
+impl RunningServer {
+    /// Starts it as a child of this process, which drains its stderr.
+    pub fn standalone(program: Program) -> Result<Self, String> {
+        let (reader, writer) = io::pipe().map_err(|error| format!("cannot create a pipe: {error}"))?;
+        let (name, args) = program.argv.split_first().expect("a program has a name");
         let mut command = process_guard::command(name);
         let scratch = Scratch::new("bench");
         command.args(args).envs(program.env).current_dir(scratch.path()).stdout(Stdio::null()).stderr(writer);
-        Ok(Self::Alone { guard: ProcessGuard::spawn(command), tail: drain::drain(reader), _scratch: scratch })
+        Ok(Self::Standalone { guard: ProcessGuard::spawn(command), tail: drain::drain(reader), _scratch: scratch })
     }
 
-    /// Started by a supervisord that keeps what it writes.
+    /// Starts it under supervisord, which writes its stderr to a file.
     pub fn supervised(program: &Program) -> Self {
         let scratch = Scratch::new("bench");
         let log = scratch.join("bench.log");
-        let words: Vec<String> = program.words.iter().map(|word| word.to_string_lossy().replace('%', "%%")).collect();
+        let words: Vec<String> = program.argv.iter().map(|word| word.to_string_lossy().replace('%', "%%")).collect();
         let mut supervised = supervisor_conf::Program::new(NAME, &words.join(" "));
         supervised.stdout_logfile = Some(log.clone());
-        // As deploy/supervisor has it, but for the files that stay.
+        // As in deploy/supervisor, except for the number of backups.
         supervised.extra =
             ["startsecs=0", "stdout_logfile_maxbytes=50MB", "stdout_logfile_backups=1"].map(str::to_owned).to_vec();
         let supervisor = Supervisor::start(scratch.path(), &supervisor_conf::conf(&[supervised]));
@@ -56,12 +56,12 @@ impl Running {
         Self::Supervised { supervisor, log, _scratch: scratch }
     }
 
-    /// Waits for the first answer, and gives the length of its body.
+    /// Waits for the first response, and returns the length of its body.
     pub fn wait_ready(&mut self, port: u16, path: &str) -> Result<usize, String> {
-        self.wait(&format!("answer from 127.0.0.1:{port}{path}"), || first_answer(port, path))
+        self.wait(&format!("response from 127.0.0.1:{port}{path}"), || first_response(port, path))
     }
 
-    /// Waits until there is one, while the server runs.
+    /// Waits until `ready` returns a value, as long as the server runs.
     pub fn wait<T>(&mut self, what: &str, ready: impl Fn() -> Option<T>) -> Result<T, String> {
         let began = Instant::now();
         loop {
@@ -69,21 +69,23 @@ impl Running {
                 return Ok(found);
             }
             let ended = match self {
-                Self::Alone { guard, .. } => guard.exited().map(|status| format!("the server ended with {status}")),
+                Self::Standalone { guard, .. } => {
+                    guard.exited().map(|status| format!("the server exited with {status}"))
+                }
                 Self::Supervised { .. } => None,
             };
             let late = (began.elapsed() > START_LIMIT).then(|| format!("no {what} after {START_LIMIT:?}"));
             if let Some(reason) = ended.or(late) {
-                return Err(format!("{reason}; its stderr ends with\n{}", self.said()));
+                return Err(format!("{reason}; its stderr ends with\n{}", self.stderr_tail()));
             }
             thread::sleep(PAUSE);
         }
     }
 
-    /// The end of what it wrote.
-    pub fn said(&self) -> String {
+    /// The end of its output on stderr.
+    pub fn stderr_tail(&self) -> String {
         match self {
-            Self::Alone { tail, .. } => tail.text(),
+            Self::Standalone { tail, .. } => tail.text(),
             Self::Supervised { log, .. } => {
                 let mut text = String::new();
                 let _ = File::open(log).and_then(|mut file| file.read_to_string(&mut text));
@@ -93,18 +95,18 @@ impl Running {
         }
     }
 
-    /// The server's processes: gunicorn has one for its workers and one for itself.
+    /// The server's processes: gunicorn has a master and a worker process.
     pub fn servers(&self) -> Vec<u32> {
         match self {
-            Self::Alone { guard, .. } => guard.family(),
+            Self::Standalone { guard, .. } => guard.family(),
             Self::Supervised { supervisor, .. } => vec![supervisor.program_pid(NAME)],
         }
     }
 
-    /// Asks it to stop, and waits for its end.
+    /// Terminates it and waits until it has exited.
     pub fn stop(self) {
         match self {
-            Self::Alone { mut guard, .. } => {
+            Self::Standalone { mut guard, .. } => {
                 guard.signal("TERM");
                 guard.wait_exit(STOP_LIMIT);
             }
@@ -114,22 +116,22 @@ impl Running {
         }
     }
 
-    /// The process that reads its stderr, when that is supervisord.
+    /// The process of supervisord, if that reads its stderr.
     pub fn supervisord(&self) -> Option<u32> {
         match self {
-            Self::Alone { .. } => None,
+            Self::Standalone { .. } => None,
             Self::Supervised { supervisor, .. } => Some(supervisor.pid()),
         }
     }
 }
 
-/// The length of the body, once there is an answer.
-fn first_answer(port: u16, path: &str) -> Option<usize> {
+/// The length of the body, once there is a response.
+fn first_response(port: u16, path: &str) -> Option<usize> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").ok()?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok()?;
-    let head = answer.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
-    answer.starts_with(b"HTTP/1.1 200").then_some(answer.len() - head)
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).ok()?;
+    let head = response.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+    response.starts_with(b"HTTP/1.1 200").then_some(response.len() - head)
 }

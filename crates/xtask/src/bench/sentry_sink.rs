@@ -1,16 +1,16 @@
-//! A Sentry that takes whatever it is sent.
+//! A fake Sentry that accepts and discards all requests.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-/// Listens until this process ends; gives back the DSN.
+/// Listens until this process exits, and returns the DSN.
 pub fn start() -> Result<String, String> {
-    let said = |error: io::Error| format!("cannot listen on 127.0.0.1: {error}");
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(said)?;
-    let port = listener.local_addr().map_err(said)?.port();
+    let failed = |error: io::Error| format!("cannot listen on 127.0.0.1: {error}");
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
+    let port = listener.local_addr().map_err(failed)?.port();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A client that breaks off is no concern of the bench's.
+            // A client that disconnects does not affect the benchmark.
             std::thread::spawn(move || answer(stream));
         }
     });
@@ -37,7 +37,7 @@ enum Body {
     Chunked,
 }
 
-/// How the body comes; `None` when there is no further request.
+/// The framing of the body; `None` if there is no further request.
 fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Body>> {
     let mut body = Body::Sized(0);
     let mut line = String::new();
@@ -63,7 +63,7 @@ fn skip_chunks(reader: &mut BufReader<TcpStream>) -> io::Result<()> {
         line.clear();
         reader.read_line(&mut line)?;
         let length = u64::from_str_radix(line.trim(), 16).map_err(|_| io::ErrorKind::InvalidData)?;
-        // Each chunk, the last and empty one too, ends with a line end of its own.
+        // Each chunk, including the last empty one, is followed by a line end.
         io::copy(&mut (&mut *reader).take(length + 2), &mut io::sink())?;
         if length == 0 {
             return Ok(());

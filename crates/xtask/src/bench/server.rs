@@ -1,9 +1,9 @@
-//! The servers, and how each is started.
+//! The servers and their command lines.
 
 use clap::ValueEnum;
 
 use super::build::Built;
-use super::foreign::Foreign;
+use super::other_languages::OtherLanguages;
 use super::program::Program;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, ValueEnum)]
@@ -43,7 +43,7 @@ impl Server {
         }
     }
 
-    /// What it is, for whoever reads the table; before a colon, in short.
+    /// Its description in tables; the part before a colon is a short form.
     pub fn about(self) -> &'static str {
         match self {
             Server::Bare => "bare actix-web",
@@ -51,7 +51,7 @@ impl Server {
             Server::Stderr => "Cyanotype, `stderr`",
             Server::Sentry => "Cyanotype, `sentry`",
             Server::Both => "Cyanotype, `both`",
-            Server::BothTraced => "Cyanotype, `both`, with transactions: one in a hundred sent",
+            Server::BothTraced => "Cyanotype, `both`, with transactions: 1 % sampled",
             Server::Logger => "actix `Logger`",
             Server::Axum => "axum, tower-http's `TraceLayer`",
             Server::SentryActix => "sentry-actix alone",
@@ -62,32 +62,32 @@ impl Server {
         }
     }
 
-    /// Whether the service's own core is in it.
-    pub fn is_ours(self) -> bool {
+    /// Whether it is built with Cyanotype.
+    pub fn is_cyanotype(self) -> bool {
         matches!(self, Server::Off | Server::Stderr | Server::Sentry | Server::Both | Server::BothTraced)
     }
 
-    /// Seconds until it is as fast as it gets.
+    /// Seconds until it reaches its full speed.
     pub fn warm_up(self, usual: f64) -> f64 {
         if matches!(self, Server::Fastify | Server::Flask) { usual.max(2.0) } else { usual }
     }
 
-    /// Calls of `write` that an answer takes and that do not go to stderr: hyper and Node write to a socket like to a file,
-    /// where others `send`, and gunicorn's threads wake each other by a pipe.
+    /// Calls of `write` per response that are not to stderr: hyper and Node use `write` on sockets where others use
+    /// `send`, and gunicorn's threads wake each other through a pipe.
     pub fn other_writes(self) -> f64 {
         if matches!(self, Server::Axum | Server::Fastify | Server::Flask) { 1.0 } else { 0.0 }
     }
 
-    /// Whether what it needs was found.
-    pub fn is_available(self, foreign: &Foreign) -> bool {
+    /// Whether its runtime is installed.
+    pub fn is_available(self, other_languages: &OtherLanguages) -> bool {
         match self {
-            Server::Fastify => foreign.has_fastify(),
-            Server::Flask => foreign.has_flask(),
+            Server::Fastify => other_languages.has_fastify(),
+            Server::Flask => other_languages.has_flask(),
             _ => true,
         }
     }
 
-    pub fn program(self, built: &Built, foreign: &Foreign, port: u16, dsn: &str) -> Program {
+    pub fn program(self, built: &Built, other_languages: &OtherLanguages, port: u16, dsn: &str) -> Program {
         let port = port.to_string();
         match self {
             Server::Off | Server::Stderr | Server::Sentry | Server::Both => {
@@ -98,8 +98,8 @@ impl Server {
                 let traced = "sentry.traces_sample_rate=0.01";
                 Program::new(&built.service, &[both, "--port", &port, "--dsn", dsn, "--set", traced])
             }
-            Server::Fastify => foreign.fastify(&port),
-            Server::Flask => foreign.flask(&port, dsn),
+            Server::Fastify => other_languages.fastify(&port),
+            Server::Flask => other_languages.flask(&port, dsn),
             _ => Program::new(&built.peers, &[self.name(), "--port", &port, "--dsn", dsn]),
         }
     }

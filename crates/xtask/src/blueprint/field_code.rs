@@ -105,7 +105,7 @@ impl Kind {
         let required = (options > 0).then(|| "required".to_owned());
         let schema = joined([self.schema_type(options), format, required]).map(|schema| format!("#[schema({schema})]"));
         let serde = (self == Self::Timestamp).then(|| {
-            let writer = if options == 0 { "serialize" } else { "serialize_or_none" };
+            let writer = if options == 0 { "serialize" } else { "serialize_optional" };
             format!("#[serde(serialize_with = \"time::{writer}\")]")
         });
         Member { r#type: within(options, self.rust()), attributes: schema.into_iter().chain(serde).collect() }
@@ -143,9 +143,9 @@ impl Kind {
     fn reader(self, options: usize) -> Option<String> {
         let reader = match (self, options) {
             (Self::Decimal, 0) => return Some("deserialize_with = \"fields::decimal\"".into()),
-            (Self::Decimal, 1) => "decimal_or_none",
-            (Self::Decimal, _) => "present_decimal",
-            (_, 2) => "present",
+            (Self::Decimal, 1) => "optional_decimal",
+            (Self::Decimal, _) => "double_option_decimal",
+            (_, 2) => "double_option",
             _ => return None,
         };
         // Otherwise a field that is read so has to be there.
@@ -219,19 +219,19 @@ mod tests {
         assert_member(&Kind::Integer.sent(0), "i64", &["#[garde(skip)]"]);
         let schema = "#[schema(value_type = Option<String>, format = \"date\")]";
         assert_member(&Kind::Date.sent(1), "Option<Date>", &[schema, "#[garde(inner(custom(fields::date)))]"]);
-        let serde = "#[serde(default, deserialize_with = \"fields::present\")]";
+        let serde = "#[serde(default, deserialize_with = \"fields::double_option\")]";
         let schema = "#[schema(value_type = Option<Value>)]";
         let garde = "#[garde(inner(inner(custom(fields::json))))]";
         assert_member(&Kind::Json.sent(2), "Option<Option<Value>>", &[serde, schema, garde]);
         let garde = "#[garde(inner(length(chars, min = 1, max = 200)), inner(inner(custom(fields::text))))]";
         assert_eq!(Kind::Text.sent(2).attributes.last().map(String::as_str), Some(garde));
-        let serde = "#[serde(default, deserialize_with = \"fields::decimal_or_none\")]";
+        let serde = "#[serde(default, deserialize_with = \"fields::optional_decimal\")]";
         assert_eq!(Kind::Decimal.sent(1).attributes[0], serde);
     }
 
     #[test]
     fn an_answer_says_in_the_document_what_its_json_is() {
-        let serde = "#[serde(serialize_with = \"time::serialize_or_none\")]";
+        let serde = "#[serde(serialize_with = \"time::serialize_optional\")]";
         let schema = "#[schema(value_type = Option<String>, format = \"date-time\", required)]";
         assert_member(&Kind::Timestamp.answered(1), "Option<Timestamp>", &[schema, serde]);
         assert_member(&Kind::Decimal.answered(0), "Decimal", &["#[schema(value_type = String)]"]);

@@ -115,7 +115,7 @@ fn columns(fields: &[Field], all: &[&str], typed: fn(Kind) -> &'static str) -> V
     declared.collect()
 }
 
-/// The types that `cyanotype::Value` writes and `cyanotype::Column` reads.
+/// The types that `cyanotype::ToSql` writes and `cyanotype::FromSql` reads.
 const fn sqlite(kind: Kind) -> &'static str {
     match kind {
         Kind::Integer | Kind::Boolean => "INTEGER",

@@ -1,4 +1,4 @@
-//! sqlx's typed pools, with the statements that the service has: once for each database.
+//! sqlx's typed pools, one for each database, with the statements of the service.
 
 mod postgres;
 mod sqlite;
@@ -6,5 +6,5 @@ mod sqlite;
 pub use postgres::Store as Postgres;
 pub use sqlite::Store as Sqlite;
 
-/// As many as the service opens.
+/// The same number as in the service.
 const MAX_CONNECTIONS: u32 = 8;

@@ -1,4 +1,4 @@
-//! PostgreSQL: a time is one.
+//! PostgreSQL: times are stored as timestamps.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-#[expect(clippy::duplicate_mod, reason = "one text for both databases")]
+#[expect(clippy::duplicate_mod, reason = "the statements serve both databases")]
 #[path = "statements.rs"]
 mod statements;
 

@@ -1,4 +1,4 @@
-//! SQLite: a time is a number.
+//! SQLite: times are stored as integers.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-#[expect(clippy::duplicate_mod, reason = "one text for both databases")]
+#[expect(clippy::duplicate_mod, reason = "the statements serve both databases")]
 #[path = "statements.rs"]
 mod statements;
 

@@ -1,4 +1,4 @@
-//! The statements of the service, which serve both databases. `super` says which one this is.
+//! The statements of the service, for both databases; `super` defines the database.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Database, TABLES, Time, open, read, stored};
 use crate::model::{Line, Order};
-use crate::store::{self, Asked, Failed, Hash, Once, Seed};
+use crate::store::{self, Hash, IdempotentRequest, PlaceResult, Seed, StoreError};
 
 pub struct Store {
     pool: Pool<Database>,
@@ -32,7 +32,7 @@ struct LineOfOrder {
 }
 
 impl store::Store for Store {
-    async fn seed(url: &str, seed: &Seed) -> Result<(), Failed> {
+    async fn seed(url: &str, seed: &Seed) -> Result<(), StoreError> {
         let pool = open(url).await?;
         sqlx::raw_sql(TABLES).execute(&pool).await?;
         let user = "INSERT INTO users (id, email, name, password_hash, created_at, updated_at)
@@ -44,18 +44,18 @@ impl store::Store for Store {
         Ok(())
     }
 
-    async fn open(url: &str) -> Result<Self, Failed> {
+    async fn open(url: &str) -> Result<Self, StoreError> {
         Ok(Self { pool: open(url).await? })
     }
 
-    async fn caller(&self, token_hash: &Hash) -> Result<Option<Uuid>, Failed> {
+    async fn caller(&self, token_hash: &Hash) -> Result<Option<Uuid>, StoreError> {
         let sql = "SELECT users.id FROM sessions JOIN users ON users.id = sessions.user_id
                    WHERE sessions.token_hash = $1 AND sessions.expires_at > $2";
         let select = sqlx::query_scalar(sql).bind(&token_hash[..]).bind(stored(Utc::now()));
         Ok(select.fetch_optional(&self.pool).await?)
     }
 
-    async fn find(&self, user: Uuid, id: Uuid) -> Result<Option<Order>, Failed> {
+    async fn find(&self, user: Uuid, id: Uuid) -> Result<Option<Order>, StoreError> {
         let sql = "SELECT id, status, total_cents, created_at, updated_at, version FROM orders
                    WHERE id = $1 AND user_id = $2";
         let mut connection = self.pool.acquire().await?;
@@ -63,7 +63,7 @@ impl store::Store for Store {
         Ok(with_lines(&mut connection, head.into_iter().collect()).await?.pop())
     }
 
-    async fn list(&self, user: Uuid, after: Uuid, limit: i64) -> Result<Vec<Order>, Failed> {
+    async fn list(&self, user: Uuid, after: Uuid, limit: i64) -> Result<Vec<Order>, StoreError> {
         let sql = "SELECT id, status, total_cents, created_at, updated_at, version FROM orders
                    WHERE user_id = $1 AND id > $2 AND status = COALESCE($3, status)
                    ORDER BY id LIMIT $4";
@@ -73,14 +73,19 @@ impl store::Store for Store {
         with_lines(&mut connection, heads).await
     }
 
-    async fn place(&self, user: Uuid, order: &Order) -> Result<(), Failed> {
+    async fn place(&self, user: Uuid, order: &Order) -> Result<(), StoreError> {
         self.require(user).await?;
         let mut transaction = self.pool.begin().await?;
         insert(&mut transaction, user, order).await?;
         Ok(transaction.commit().await?)
     }
 
-    async fn place_once(&self, user: Uuid, order: &Order, asked: &Asked) -> Result<Once, Failed> {
+    async fn place_once(
+        &self,
+        user: Uuid,
+        order: &Order,
+        idempotent: &IdempotentRequest,
+    ) -> Result<PlaceResult, StoreError> {
         self.require(user).await?;
         let mut transaction = self.pool.begin().await?;
         let sweep = sqlx::query("DELETE FROM idempotency_keys WHERE expires_at <= $1").bind(stored(Utc::now()));
@@ -88,34 +93,36 @@ impl store::Store for Store {
         let sql = "INSERT INTO idempotency_keys
                        (caller, key_hash, method, path, body_hash, status, headers, body, expires_at)
                    VALUES ($1, $2, $3, $4, $5, 0, '', '', $6) ON CONFLICT (caller, key_hash) DO NOTHING";
-        let claim = sqlx::query(sql).bind(user).bind(&asked.key_hash[..]).bind(&asked.method).bind(&asked.path);
-        let claim = claim.bind(&asked.body_hash[..]).bind(stored(asked.expires_at));
+        let claim =
+            sqlx::query(sql).bind(user).bind(&idempotent.key_hash[..]).bind(&idempotent.method).bind(&idempotent.path);
+        let claim = claim.bind(&idempotent.body_hash[..]).bind(stored(idempotent.expires_at));
         if claim.execute(&mut *transaction).await?.rows_affected() == 0 {
             let sql = "SELECT path, body_hash, body FROM idempotency_keys WHERE caller = $1 AND key_hash = $2";
-            let select = sqlx::query_as(sql).bind(user).bind(&asked.key_hash[..]);
-            let (path, body_hash, answer): (String, Vec<u8>, String) = select.fetch_one(&mut *transaction).await?;
-            return Ok(Once::of_stored(asked, &path, &body_hash, answer));
+            let select = sqlx::query_as(sql).bind(user).bind(&idempotent.key_hash[..]);
+            let (path, body_hash, response): (String, Vec<u8>, String) = select.fetch_one(&mut *transaction).await?;
+            return Ok(PlaceResult::of_stored(idempotent, &path, &body_hash, response));
         }
         insert(&mut transaction, user, order).await?;
         let sql = "UPDATE idempotency_keys SET status = $1, headers = $2, body = $3
                    WHERE caller = $4 AND key_hash = $5";
-        let keep = sqlx::query(sql).bind(i64::from(asked.status)).bind(&asked.headers).bind(&asked.answer);
-        keep.bind(user).bind(&asked.key_hash[..]).execute(&mut *transaction).await?;
+        let keep =
+            sqlx::query(sql).bind(i64::from(idempotent.status)).bind(&idempotent.headers).bind(&idempotent.response);
+        keep.bind(user).bind(&idempotent.key_hash[..]).execute(&mut *transaction).await?;
         transaction.commit().await?;
-        Ok(Once::Done)
+        Ok(PlaceResult::Placed)
     }
 }
 
 impl Store {
-    /// The service asks once more for the user of an order that is to be placed.
-    async fn require(&self, user: Uuid) -> Result<(), Failed> {
+    /// The service also queries the user again before it places an order.
+    async fn require(&self, user: Uuid) -> Result<(), StoreError> {
         let sql = "SELECT id, email, name, created_at, updated_at, version FROM users WHERE id = $1";
         sqlx::query(sql).bind(user).fetch_one(&self.pool).await?;
         Ok(())
     }
 }
 
-async fn insert(transaction: &mut Transaction<'_, Database>, user: Uuid, order: &Order) -> Result<(), Failed> {
+async fn insert(transaction: &mut Transaction<'_, Database>, user: Uuid, order: &Order) -> Result<(), StoreError> {
     let sql = "INSERT INTO orders (id, user_id, status, total_cents, created_at, updated_at)
                VALUES ($1, $2, $3, $4, $5, $5)
                RETURNING id, status, total_cents, created_at, updated_at, version";
@@ -135,7 +142,7 @@ async fn insert(transaction: &mut Transaction<'_, Database>, user: Uuid, order: 
 async fn with_lines(
     connection: &mut <Database as sqlx::Database>::Connection,
     heads: Vec<Head>,
-) -> Result<Vec<Order>, Failed> {
+) -> Result<Vec<Order>, StoreError> {
     if heads.is_empty() {
         return Ok(vec![]);
     }

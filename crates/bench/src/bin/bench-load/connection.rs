@@ -1,4 +1,4 @@
-//! One connection of the load: a request, its answer, and the next.
+//! A connection of the load generator, with one request in flight.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-/// More than any head, and enough of a long body that few reads take it.
-const BUFFER: usize = 64 * 1024;
+/// More than any head, and large enough to read a long body in few calls.
+const BUFFER_SIZE: usize = 64 * 1024;
 
 pub struct Connection {
     stream: TcpStream,
-    asked: Instant,
+    sent_at: Instant,
     buffer: Vec<u8>,
-    /// How much of the buffer holds the answer's head, until that is complete.
+    /// The length of the incomplete head in the buffer.
     filled: usize,
-    /// What is still to come of a body whose head has been read.
+    /// The remaining length of the body, once the head is complete.
     body_left: Option<usize>,
 }
 
-/// What each answer must be like.
+/// The expected response.
 #[derive(Clone, Copy)]
 pub struct Expected {
     pub status: u16,
@@ -29,8 +29,8 @@ pub struct Expected {
 
 pub enum Progress {
     Waiting,
-    /// The whole answer is there, so long after its request.
-    Answered(Duration),
+    /// The response is complete; with its latency.
+    Complete(Duration),
 }
 
 impl Connection {
@@ -40,17 +40,18 @@ impl Connection {
         stream.set_nonblocking(true)?;
         let mut stream = TcpStream::from_std(stream);
         registry.register(&mut stream, Token(n), Interest::READABLE)?;
-        Ok(Self { stream, asked: Instant::now(), buffer: vec![0; BUFFER], filled: 0, body_left: None })
+        Ok(Self { stream, sent_at: Instant::now(), buffer: vec![0; BUFFER_SIZE], filled: 0, body_left: None })
     }
 
-    /// A request is far shorter than what a socket takes at once, and none waits in it.
-    pub fn ask(&mut self, request: &[u8]) -> io::Result<()> {
-        self.asked = Instant::now();
+    /// Sends a request. It never blocks: a request is far shorter than the empty send buffer.
+    pub fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        self.sent_at = Instant::now();
         (self.filled, self.body_left) = (0, None);
         self.stream.write_all(request)
     }
 
-    /// Reads what is there. Once the answer is whole nothing more can come, so no further read is made to find that out.
+    /// Reads the available bytes. After a complete response it does not read again until `WouldBlock`, since no more
+    /// can come.
     pub fn receive(&mut self, expected: Expected) -> io::Result<Progress> {
         loop {
             let read = match self.stream.read(&mut self.buffer[self.filled..]) {
@@ -70,21 +71,21 @@ impl Connection {
                 }
             };
             let left = self.body_left.unwrap_or(0).checked_sub(of_body);
-            self.body_left = Some(left.ok_or_else(|| wrong("more came than the answer's length"))?);
+            self.body_left = Some(left.ok_or_else(|| wrong("more bytes than content-length"))?);
             if left == Some(0) {
-                return Ok(Progress::Answered(self.asked.elapsed()));
+                return Ok(Progress::Complete(self.sent_at.elapsed()));
             }
         }
     }
 }
 
-/// How long the head is, if it is whole.
+/// The length of the head, if it is complete.
 fn head_bytes(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4)
 }
 
 fn check(head: &[u8], expected: Expected) -> io::Result<()> {
-    let text = std::str::from_utf8(head).map_err(|_| wrong("a head that is no UTF-8"))?;
+    let text = std::str::from_utf8(head).map_err(|_| wrong("a head that is not valid UTF-8"))?;
     let mut lines = text.split("\r\n");
     let status = lines.next().unwrap_or_default();
     if status.get(9..12).and_then(|status| status.parse().ok()) != Some(expected.status) {
@@ -100,5 +101,5 @@ fn check(head: &[u8], expected: Expected) -> io::Result<()> {
 }
 
 fn wrong(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("answered {what}"))
+    io::Error::new(io::ErrorKind::InvalidData, format!("unexpected response: {what}"))
 }

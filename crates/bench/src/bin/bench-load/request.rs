@@ -1,12 +1,12 @@
-//! What the load sends: the same bytes each time, but for a place where each request has a number of its own.
+//! The requests of the load generator: always the same bytes, except for an optional unique number.
 
-/// Stands in a header for a number that no other request of this run has.
+/// The placeholder in a header for a number unique to each request of a run.
 pub const UNIQUE: &str = "{unique}";
-/// As many bytes as the placeholder, so that each request is as long.
+/// The same length as the placeholder, so that all requests have the same length.
 const DIGITS: usize = UNIQUE.len();
 
-/// What is asked for, from the command line.
-pub struct Asked<'a> {
+/// The request from the command line.
+pub struct RequestSpec<'a> {
     pub method: &'a str,
     pub path: &'a str,
     pub port: u16,
@@ -22,8 +22,8 @@ pub struct Request {
 }
 
 impl Request {
-    pub fn new(asked: &Asked<'_>) -> Self {
-        let Asked { method, path, port, headers, body } = asked;
+    pub fn new(spec: &RequestSpec<'_>) -> Self {
+        let RequestSpec { method, path, port, headers, body } = spec;
         let mut text =
             format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nuser-agent: bench-load\r\naccept: */*\r\n");
         for header in *headers {
@@ -58,10 +58,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_request_has_a_number_of_its_own() {
+    fn each_request_has_a_unique_number() {
         let headers = ["idempotency-key: k{unique}".to_owned()];
-        let asked = Asked { method: "POST", path: "/orders", port: 80, headers: &headers, body: Some("{}") };
-        let mut request = Request::new(&asked);
+        let spec = RequestSpec { method: "POST", path: "/orders", port: 80, headers: &headers, body: Some("{}") };
+        let mut request = Request::new(&spec);
         let next = |request: &mut Request| String::from_utf8(request.next().to_vec()).unwrap();
         let first = next(&mut request);
         assert!(first.starts_with("POST /orders HTTP/1.1\r\nhost: 127.0.0.1:80\r\n"), "{first}");

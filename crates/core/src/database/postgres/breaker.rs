@@ -1,4 +1,4 @@
-//! While the server is known to be away, requests fail at once; one of them a second tries to connect.
+//! A circuit breaker: during an outage requests fail at once, and one per second tries to connect.
 
 use std::time::{Duration, Instant};
 
@@ -9,24 +9,26 @@ use super::super::error::DatabaseError;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
-pub(super) struct Breaker(Mutex<Option<Away>>);
+pub(super) struct CircuitBreaker(Mutex<Option<OpenState>>);
 
-struct Away {
-    why: super::super::error::Outage,
+struct OpenState {
+    outage: super::super::error::Outage,
     next_attempt: Instant,
 }
 
-impl Breaker {
+impl CircuitBreaker {
+    /// Allows an attempt to connect.
+    ///
     /// # Errors
-    /// Why the server is away, when an attempt to connect has just failed or is under way. The caller that gets `Ok` may try.
+    /// The outage, if an attempt has failed within the last second or is in progress.
     pub(super) fn check(&self) -> Result<(), DatabaseError> {
-        let mut away = self.0.lock();
+        let mut open = self.0.lock();
         let now = Instant::now();
-        match &mut *away {
-            Some(away) if now < away.next_attempt => Err(away.why.clone().into()),
-            Some(away) => {
-                // The others fail on while this one tries.
-                away.next_attempt = now + RETRY_AFTER;
+        match &mut *open {
+            Some(open) if now < open.next_attempt => Err(open.outage.clone().into()),
+            Some(open) => {
+                // The others keep failing during this attempt.
+                open.next_attempt = now + RETRY_AFTER;
                 Ok(())
             }
             None => Ok(()),
@@ -38,8 +40,8 @@ impl Breaker {
     }
 
     pub(super) fn failed(&self, error: &DatabaseError) {
-        if let DatabaseError::Unavailable(why) = error {
-            *self.0.lock() = Some(Away { why: why.clone(), next_attempt: Instant::now() + RETRY_AFTER });
+        if let DatabaseError::Unavailable(outage) = error {
+            *self.0.lock() = Some(OpenState { outage: outage.clone(), next_attempt: Instant::now() + RETRY_AFTER });
         }
     }
 }
@@ -50,17 +52,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_tries_while_the_others_fail_at_once() {
-        let breaker = Breaker::default();
+    fn during_an_outage_one_attempt_per_second_is_allowed() {
+        let breaker = CircuitBreaker::default();
         assert!(breaker.check().is_ok());
         breaker.failed(&DatabaseError::outage("postgres://db", OutageCause::Refused, None));
-        let refused = breaker.check().expect_err("the server is away");
+        let refused = breaker.check().expect_err("an outage");
         assert!(refused.to_string().starts_with("the database postgres://db refuses connections"), "{refused}");
-        if let Some(away) = &mut *breaker.0.lock() {
-            away.next_attempt = Instant::now();
+        if let Some(open) = &mut *breaker.0.lock() {
+            open.next_attempt = Instant::now();
         }
-        assert!(breaker.check().is_ok(), "one tries");
-        assert!(breaker.check().is_err(), "the others do not");
+        assert!(breaker.check().is_ok(), "one attempt");
+        assert!(breaker.check().is_err(), "no other attempt");
         breaker.connected();
         assert!(breaker.check().is_ok());
     }

@@ -1,4 +1,4 @@
-//! What the driver's errors mean.
+//! Classifies errors of the driver.
 
 use std::io;
 
@@ -8,28 +8,28 @@ use tokio_postgres::error::SqlState;
 
 use super::super::error::{DatabaseError, DriverError, OutageCause};
 
-/// Why no connection could be had.
-pub(super) fn of_connecting(place: &str, error: tokio_postgres::Error) -> DatabaseError {
+/// The error of a failed connection attempt.
+pub(super) fn from_connect_error(address: &str, error: tokio_postgres::Error) -> DatabaseError {
     match connecting_cause(&error) {
-        Some(cause) => DatabaseError::outage(place, cause, Some(error.into())),
+        Some(cause) => DatabaseError::outage(address, cause, Some(error.into())),
         None => DatabaseError::Statement(DriverError::Postgres(error)),
     }
 }
 
-pub(super) fn of_pool(place: &str, error: PoolError) -> DatabaseError {
+pub(super) fn from_pool_error(address: &str, error: PoolError) -> DatabaseError {
     let cause = match error {
-        PoolError::Backend(error) => return of_connecting(place, error),
+        PoolError::Backend(error) => return from_connect_error(address, error),
         PoolError::Timeout(TimeoutType::Wait) => OutageCause::PoolExhausted,
         PoolError::Timeout(_) => OutageCause::NoAnswer,
         PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
             OutageCause::StartingOrStopping
         }
     };
-    DatabaseError::outage(place, cause, None)
+    DatabaseError::outage(address, cause, None)
 }
 
-/// Why a statement failed on a connection that was open.
-pub(super) fn of_statement(place: &str, error: tokio_postgres::Error) -> DatabaseError {
+/// The error of a statement on an open connection.
+pub(super) fn from_statement_error(address: &str, error: tokio_postgres::Error) -> DatabaseError {
     let lost = error.is_closed() || io_error(&error).is_some();
     let cause = match error.code() {
         _ if lost => Some(OutageCause::ConnectionLost),
@@ -37,23 +37,23 @@ pub(super) fn of_statement(place: &str, error: tokio_postgres::Error) -> Databas
         None => None,
     };
     match (cause, error.code()) {
-        (Some(cause), _) => DatabaseError::outage(place, cause, Some(error.into())),
+        (Some(cause), _) => DatabaseError::outage(address, cause, Some(error.into())),
         (None, Some(&SqlState::UNIQUE_VIOLATION)) => DatabaseError::UniqueViolation(error.into()),
         (None, _) => DatabaseError::Statement(error.into()),
     }
 }
 
-/// A plan that another process's migration has made stale: the connection must not be used again.
+/// Whether a migration by another process invalidated a cached plan: the connection must not be reused.
 pub(super) fn is_stale_plan(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED)
-        && error.as_db_error().is_some_and(|said| said.message().contains("cached plan"))
+        && error.as_db_error().is_some_and(|error| error.message().contains("cached plan"))
 }
 
 pub(super) fn connecting_cause(error: &tokio_postgres::Error) -> Option<OutageCause> {
     if let Some(code) = error.code() {
         return state_cause(code);
     }
-    // The driver keeps its kinds to itself; their texts are part of its documentation.
+    // The driver does not expose the kinds of its errors, but documents their messages.
     let text = error.to_string();
     if text.starts_with("error performing TLS handshake") {
         return Some(OutageCause::Tls);

@@ -1,11 +1,12 @@
-//! PostgreSQL: for any number of processes, which migrate one after the other.
+//! PostgreSQL, for any number of processes; they run migrations one at a time.
 //!
-//! Statements are prepared once for each connection. A connection is checked when it was idle for a while, and else only for
-//! being open. It is made in a task of its own, so that a client who leaves does not take it along.
+//! Statements are prepared once per connection. A connection that was idle for long is checked with a query before use; others
+//! are only checked for being open. A connection is opened in its own task, so that a client that disconnects does not
+//! cancel it.
 
 mod breaker;
 mod errors;
-mod listening;
+mod notifications;
 mod open;
 mod shared;
 mod statements;
@@ -25,39 +26,39 @@ use super::error::{DatabaseError, OutageCause, Result};
 use super::migrations::{NamedMigrations, Program};
 use super::options::Options;
 use super::row::FromRow;
-use super::value::Value;
-use breaker::Breaker;
-use listening::Listening;
+use super::value::ToSql;
+use breaker::CircuitBreaker;
+use notifications::NotificationConnector;
 pub(super) use shared::begin_worker;
-use shared::{SharedConnection, Shares};
+use shared::{SharedConnection, SharedSlots};
 use statements::{Statements, parameters, read_rows};
 pub(super) use transaction::PostgresTransaction;
 pub(super) use url::PostgresUrl;
 
-/// A connection that was idle for longer is checked before it is used.
-const TRUSTED_IDLE: Duration = Duration::from_secs(30);
-/// A connection that was idle for less has no time to have been closed in.
-const JUST_USED: Duration = Duration::from_millis(20);
-/// As often a read is sent whose connection was closed; the pool may have several such.
-const MOST_ATTEMPTS: u32 = 4;
+/// A connection that was idle for longer is checked with a query before use.
+const CHECK_AFTER_IDLE: Duration = Duration::from_secs(30);
+/// A connection that was idle for less is not checked for a pending close.
+const RECENTLY_USED: Duration = Duration::from_millis(20);
+/// Maximum number of attempts for a read whose connection was closed; the pool may have several closed ones.
+const MAX_ATTEMPTS: u32 = 4;
 const RECYCLING: ManagerConfig = ManagerConfig { recycling_method: RecyclingMethod::Fast };
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
-/// How often connections that were idle for too long are looked for.
+/// Interval at which idle connections are closed.
 const REAP_INTERVAL: Duration = Duration::from_secs(5);
 
 pub(super) struct Postgres {
-    place: Arc<str>,
+    address: Arc<str>,
     pool: Pool,
-    breaker: Arc<Breaker>,
+    breaker: Arc<CircuitBreaker>,
     statements: Statements,
-    shares: Shares,
-    /// For more connections to the same database.
+    slots: SharedSlots,
+    /// For further connections to the same database.
     target: Arc<Target>,
-    /// Whether it is one connection for one task, and not the pool of the requests.
-    is_apart: bool,
+    /// Whether this is the dedicated connection of one task, not the pool of the requests.
+    is_dedicated: bool,
 }
 
-/// What connections are made with.
+/// Parameters for opening connections.
 struct Target {
     config: Config,
     connector: MakeRustlsConnect,
@@ -67,47 +68,47 @@ struct Target {
 impl Postgres {
     pub(super) async fn open(options: &Options, migrations: Vec<NamedMigrations>, program: Program) -> Result<Self> {
         let url = PostgresUrl::parse(&options.url, &url::from_environment).map_err(DatabaseError::Start)?;
-        let place: Arc<str> = url::place(&url.config).into();
+        let address: Arc<str> = url::address(&url.config).into();
         let connector =
-            url.tls.connector().map_err(|why| DatabaseError::Start(format!("the database {place}: {why}")))?;
+            url.tls.connector().map_err(|why| DatabaseError::Start(format!("the database {address}: {why}")))?;
         let mut config = url.config;
         config.connect_timeout(options.acquire_timeout);
-        open::migrate(&place, &config, &connector, options.acquire_timeout, migrations, program).await?;
+        open::migrate(&address, &config, &connector, options.acquire_timeout, migrations, program).await?;
 
         let manager = Manager::from_config(config.clone(), connector.clone(), RECYCLING);
-        let pool = pool(&place, manager, options.max_connections, options.acquire_timeout)?;
+        let pool = pool(&address, manager, options.max_connections, options.acquire_timeout)?;
         let target = Target { config, connector, options: options.clone() };
-        let postgres = Self::new(place, pool, options.statement_timeout, target.into(), false);
+        let postgres = Self::new(address, pool, options.statement_timeout, target.into(), false);
         postgres.fill(options.min_connections).await?;
         postgres.reap(options);
         Ok(postgres)
     }
 
-    /// One connection for one task, beside those of the pool: it is made when it is needed, and listens on a channel.
-    pub(super) fn listening(&self, channel: &'static str, notified: Arc<Notify>) -> Result<Self> {
+    /// A dedicated connection for one task, outside the pool. It is opened on demand and listens on a channel.
+    pub(super) fn dedicated_listener(&self, channel: &'static str, notified: Arc<Notify>) -> Result<Self> {
         let Target { config, connector, options } = &*self.target;
         let mut config = config.clone();
         let name = config.get_application_name().unwrap_or("cyanotype").to_owned();
         config.application_name(format!("{name} {channel}"));
-        let listening = Listening { connector: connector.clone(), channel, notified };
+        let listening = NotificationConnector { connector: connector.clone(), channel, notified };
         let manager = Manager::from_connect(config, listening, RECYCLING);
-        let pool = pool(&self.place, manager, 1, options.acquire_timeout)?;
-        // A task that waited for ever would follow no more.
+        let pool = pool(&self.address, manager, 1, options.acquire_timeout)?;
+        // Without a timeout the task could hang forever.
         let timeout = options.statement_timeout.or(Some(options.acquire_timeout));
-        Ok(Self::new(Arc::clone(&self.place), pool, timeout, Arc::clone(&self.target), true))
+        Ok(Self::new(Arc::clone(&self.address), pool, timeout, Arc::clone(&self.target), true))
     }
 
-    fn new(place: Arc<str>, pool: Pool, timeout: Option<Duration>, target: Arc<Target>, is_apart: bool) -> Self {
-        let statements = Statements { place: Arc::clone(&place), timeout };
-        Self { place, pool, breaker: Arc::default(), statements, shares: Shares::default(), target, is_apart }
+    fn new(address: Arc<str>, pool: Pool, timeout: Option<Duration>, target: Arc<Target>, is_dedicated: bool) -> Self {
+        let statements = Statements { address: Arc::clone(&address), timeout };
+        Self { address, pool, breaker: Arc::default(), statements, slots: SharedSlots::default(), target, is_dedicated }
     }
 
     /// Host, port and name of the database.
-    pub(super) fn place(&self) -> &str {
-        &self.place
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
-    pub(super) async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    pub(super) async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
         let send = async |client: &Object| {
             let statement = client.prepare_cached(sql).await?;
             client.query(&statement, &parameters(values)).await
@@ -116,15 +117,15 @@ impl Postgres {
         loop {
             attempts += 1;
             match self.send(&send).await {
-                // Its connection was closed while idle, and that was not noticed. What only reads is sent again: on another
-                // connection, or to learn why there is none.
-                Err(error) if attempts < MOST_ATTEMPTS && error.is_lost_connection() && is_read(sql) => {}
+                // The connection was closed while idle, unnoticed. A read is safe to retry: on another connection, or to
+                // obtain the reason why there is none.
+                Err(error) if attempts < MAX_ATTEMPTS && error.is_lost_connection() && is_read(sql) => {}
                 rows => return read_rows(&rows?),
             }
         }
     }
 
-    pub(super) async fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    pub(super) async fn execute(&self, sql: &str, values: &[&dyn ToSql]) -> Result<u64> {
         let send = async |client: &Object| {
             let statement = client.prepare_cached(sql).await?;
             client.execute(&statement, &parameters(values)).await
@@ -132,7 +133,7 @@ impl Postgres {
         self.send(send).await
     }
 
-    /// Sends one statement, on the worker's shared connection where it can, else on one of the pool's.
+    /// Sends one statement, on the worker's shared connection if possible, otherwise on one from the pool.
     async fn send<R>(
         &self,
         send: impl AsyncFnOnce(&Object) -> std::result::Result<R, tokio_postgres::Error>,
@@ -141,22 +142,22 @@ impl Postgres {
             && let Some(client) = in_flight.client()
         {
             if is_alive(client, in_flight.idle).await {
-                let (sent, is_usable) = self.statements.answer(client, send).await;
+                let (sent, is_usable) = self.statements.run(client, send).await;
                 match is_usable {
-                    true => in_flight.answered(),
-                    false => in_flight.break_connection(),
+                    true => in_flight.complete(),
+                    false => in_flight.mark_broken(),
                 }
                 return sent;
             }
-            in_flight.break_connection();
+            in_flight.mark_broken();
         }
         let mut client = Some(self.acquire().await?);
         let sent = self.statements.send(&mut client, send).await?;
-        // What becomes of a connection that this thread has just made: a worker shares it among its requests, and one of another
-        // thread is closed, so that the pool's are the workers' own, whose answers need not come from thread to thread.
-        if let Some(client) = client.filter(|client| !self.is_apart && Object::metrics(client).recycle_count == 0) {
+        // For a new connection: a worker shares it among its requests; another thread closes it. Thus the connections in the
+        // pool are driven by workers, and their responses need not cross threads.
+        if let Some(client) = client.filter(|client| !self.is_dedicated && Object::metrics(client).recycle_count == 0) {
             if shared::is_worker() {
-                SharedConnection::adopt(self.id(), client, &self.shares, self.pool.status().max_size);
+                SharedConnection::adopt(self.id(), client, &self.slots, self.pool.status().max_size);
             } else {
                 drop(Object::take(client));
             }
@@ -164,7 +165,7 @@ impl Postgres {
         Ok(sent)
     }
 
-    /// What tells this pool from others of the same process.
+    /// Identifies this pool within the process.
     fn id(&self) -> usize {
         Arc::as_ptr(&self.breaker) as usize
     }
@@ -181,23 +182,20 @@ impl Postgres {
         self.pool.close();
     }
 
-    /// A connection of the pool's.
+    /// Acquires a connection from the pool.
     async fn acquire(&self) -> Result<Object> {
         let pool = self.pool.status();
         if pool.available > 0 {
-            return self.pool.get().await.map_err(|error| errors::of_pool(&self.place, error));
+            return self.pool.get().await.map_err(|error| errors::from_pool_error(&self.address, error));
         }
-        // A connection apart is tried at its task's own pace.
-        let connecting = pool.size < pool.max_size && !self.is_apart;
+        // The task of a dedicated connection paces its own attempts.
+        let connecting = pool.size < pool.max_size && !self.is_dedicated;
         if connecting {
             self.breaker.check()?;
         }
-        // In a task of its own: when this one is cancelled the connection is made all the same, and is the pool's.
-        let (pool, breaker, place) = (self.pool.clone(), Arc::clone(&self.breaker), Arc::clone(&self.place));
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the connection is the pool's, not the request's: it outlives it"
-        )]
+        // In a separate task: if the caller is cancelled, the connection is opened nevertheless and returns to the pool.
+        let (pool, breaker, address) = (self.pool.clone(), Arc::clone(&self.breaker), Arc::clone(&self.address));
+        #[expect(clippy::disallowed_methods, reason = "the connection belongs to the pool and outlives the request")]
         let acquired = tokio::spawn(async move {
             match pool.get().await {
                 Ok(client) => {
@@ -205,7 +203,7 @@ impl Postgres {
                     Ok(client)
                 }
                 Err(error) => {
-                    let error = errors::of_pool(&place, error);
+                    let error = errors::from_pool_error(&address, error);
                     if connecting {
                         breaker.failed(&error);
                     }
@@ -213,17 +211,17 @@ impl Postgres {
                 }
             }
         });
-        let stopped = |_| DatabaseError::outage(&self.place, OutageCause::StartingOrStopping, None);
+        let stopped = |_| DatabaseError::outage(&self.address, OutageCause::StartingOrStopping, None);
         acquired.await.map_err(stopped)?
     }
 
-    /// Opens so many connections at once.
+    /// Opens `count` connections concurrently.
     async fn fill(&self, count: u32) -> Result<()> {
         let opened = futures_util::future::join_all((0..count).map(|_| self.acquire())).await;
         opened.into_iter().collect::<Result<Vec<_>>>().map(drop)
     }
 
-    /// Closes connections that have been idle for too long, down to `min_connections`.
+    /// Starts a task that closes connections idle for longer than the timeout, down to `min_connections`.
     fn reap(&self, options: &Options) {
         let Some(idle_timeout) = options.idle_timeout else { return };
         let (pool, min) = (self.pool.clone(), options.min_connections as usize);
@@ -242,13 +240,13 @@ impl Postgres {
     }
 }
 
-fn pool(place: &str, manager: Manager, most: u32, acquire_timeout: Duration) -> Result<Pool> {
+fn pool(address: &str, manager: Manager, max_size: u32, acquire_timeout: Duration) -> Result<Pool> {
     let pool = Pool::builder(manager)
-        .max_size(most as usize)
+        .max_size(max_size as usize)
         .wait_timeout(Some(acquire_timeout))
         .create_timeout(Some(acquire_timeout))
         .recycle_timeout(Some(CHECK_TIMEOUT))
-        // The one that was used last is the one that is alive, and the others can become idle.
+        // The most recently used connection is most likely open, and the others can become idle.
         .queue_mode(QueueMode::Lifo)
         .pre_recycle(Hook::async_fn(|client, metrics| {
             let idle = metrics.last_used();
@@ -258,20 +256,20 @@ fn pool(place: &str, manager: Manager, most: u32, acquire_timeout: Duration) -> 
         }))
         .runtime(Runtime::Tokio1)
         .build();
-    pool.map_err(|error| DatabaseError::Start(format!("the database {place}: {error}")))
+    pool.map_err(|error| DatabaseError::Start(format!("the database {address}: {error}")))
 }
 
 fn is_read(sql: &str) -> bool {
     sql.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("select"))
 }
 
-/// Whether a connection that was idle for so long can be used.
+/// Whether a connection that was idle for this long can be used.
 async fn is_alive(client: &tokio_postgres::Client, idle: Duration) -> bool {
-    if idle >= TRUSTED_IDLE {
+    if idle >= CHECK_AFTER_IDLE {
         return tokio::time::timeout(CHECK_TIMEOUT, client.check_connection()).await.is_ok_and(|it| it.is_ok());
     }
-    if idle >= JUST_USED {
-        // If the server has closed it meanwhile, its task has not read that yet: it mostly runs on this thread, too.
+    if idle >= RECENTLY_USED {
+        // Lets the connection's task read a pending close: it mostly runs on this thread.
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
     }

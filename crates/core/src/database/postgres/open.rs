@@ -1,4 +1,4 @@
-//! The first connection: whether the server can be used, and the migrations.
+//! The first connection: checks the server and runs the migrations.
 
 use std::error::Error as _;
 use std::fmt::Display;
@@ -12,25 +12,26 @@ use super::super::error::DatabaseError;
 use super::super::migrations::{self, MigrationFailure, NamedMigrations, Program};
 use super::errors;
 
-/// Held while the migrations run; a number that no other program is likely to use.
+/// Id of the advisory lock that is held during migrations; unlikely to be used by another program.
 const MIGRATION_LOCK: i64 = 0x6379_616e_6f74_7970;
 
-/// What `COLLATE "binary"` means, which SQLite knows by itself; the first migrations need it.
+/// Defines `COLLATE "binary"`, which is built into SQLite; the first migrations use it.
 const COLLATION: &str = r#"CREATE COLLATION IF NOT EXISTS "binary" FROM "C""#;
 
-/// On a connection of its own, which ends with it: a migration that fails, or a process that dies, leaves no lock behind.
+/// Runs the migrations on a dedicated connection that is closed afterwards: a failed migration or a crashed process leaves no
+/// lock behind.
 pub(super) async fn migrate(
-    place: &str,
+    address: &str,
     config: &Config,
     connector: &MakeRustlsConnect,
     limit: Duration,
     migrations: Vec<NamedMigrations>,
     program: Program,
 ) -> Result<(), DatabaseError> {
-    let start = |what: &dyn Display| DatabaseError::Start(format!("the database {place} {what}"));
+    let start = |what: &dyn Display| DatabaseError::Start(format!("the database {address} {what}"));
     let connecting = tokio::time::timeout(limit, config.connect(connector.clone())).await;
-    let silent = || start(&format!("does not answer within {} s", limit.as_secs()));
-    let (mut client, connection) = connecting.map_err(|_| silent())?.map_err(|error| start(&explained(&error)))?;
+    let timed_out = || start(&format!("did not respond within {} s: check host and port", limit.as_secs()));
+    let (mut client, connection) = connecting.map_err(|_| timed_out())?.map_err(|error| start(&explain(&error)))?;
     #[expect(clippy::disallowed_methods, reason = "a connection of the start, which has no request")]
     let connection = tokio::spawn(connection);
     let migrated = async {
@@ -40,43 +41,43 @@ pub(super) async fn migrate(
     };
     let migrated = migrated.await;
     drop(client);
-    // How the connection ends is of no interest any more.
+    // Errors on closing are irrelevant.
     let _ = connection.await;
     migrated.map_err(|failure| match failure {
-        MigrationFailure::Said(error) => error,
+        MigrationFailure::Explained(error) => error,
         MigrationFailure::Server { what, error } => {
             match chain(&*error).filter_map(|it| it.downcast_ref::<tokio_postgres::Error>()).last() {
-                Some(error) if is_explained(error) => start(&explained(error)),
-                Some(error) => start(&format!("cannot be used: {what}: {}", words(error))),
-                None => start(&format!("cannot be used: {what}: {error}")),
+                Some(error) if is_explained(error) => start(&explain(error)),
+                Some(error) => start(&format!("is unusable: {what}: {}", server_message(error))),
+                None => start(&format!("is unusable: {what}: {error}")),
             }
         }
     })
 }
 
-/// Whether there is more to say of it than which migration it came up in.
+/// Whether the cause is the connection or the rights of the user, not the migration.
 fn is_explained(error: &tokio_postgres::Error) -> bool {
     error.code().is_none_or(|code| matches!(code.code(), "25006" | "42501" | "57P01"))
 }
 
-/// What is wrong, in words that an operator can act on. The server's own words name the user, and never the password.
-fn explained(error: &tokio_postgres::Error) -> String {
+/// The cause and the remedy, with the message of the server, which may name the user but not the password.
+fn explain(error: &tokio_postgres::Error) -> String {
     if error.code().is_some_and(|code| code.code() == "42501") {
         return format!(
-            "denies this user a right: it must be able to connect, and to make tables (GRANT CREATE ON SCHEMA) ({})",
-            words(error)
+            "denied permission: the user needs the rights to connect and to create tables (GRANT CREATE ON SCHEMA) ({})",
+            server_message(error)
         );
     }
     match errors::connecting_cause(error) {
-        Some(cause) => format!("{} ({})", cause.explanation(), words(error)),
-        None => format!("cannot be used: {}", words(error)),
+        Some(cause) => format!("{} ({})", cause.explanation(), server_message(error)),
+        None => format!("is unusable: {}", server_message(error)),
     }
 }
 
-/// The server's words, or else those of the innermost error.
-fn words(error: &tokio_postgres::Error) -> String {
+/// The message of the server, or else that of the source.
+fn server_message(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), error.source()) {
-        (Some(said), _) => said.message().to_owned(),
+        (Some(server), _) => server.message().to_owned(),
         (None, Some(source)) => source.to_string(),
         (None, None) => error.to_string(),
     }

@@ -1,8 +1,8 @@
-//! Each worker has one connection that its single statements share.
+//! Each worker has one connection that its single statements share, with pipelining.
 //!
-//! Statements are written to it one behind the other, before the answers to those in front have come: under load several
-//! travel together, and a request costs fewer calls of the kernel. A statement that takes long would hold up those behind it, so
-//! none is queued behind one that has not been answered for a while: it takes a connection of the pool for itself.
+//! A statement is written before the responses to earlier ones have arrived: under load several are sent together, and a
+//! request costs fewer system calls. A slow statement would delay those behind it, so none is queued behind one that has been
+//! waiting for a while: it uses a connection from the pool instead.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,18 +12,18 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::Object;
 
-/// So many statements travel on it at the same time.
-const MOST_IN_FLIGHT: u32 = 16;
-/// No statement is queued behind one that has been waiting for longer.
-const PATIENCE: Duration = Duration::from_millis(5);
+/// Maximum number of statements in flight on a shared connection.
+const MAX_IN_FLIGHT: u32 = 16;
+/// Maximum time that a statement may have been waiting for another to be queued behind it.
+const MAX_QUEUE_WAIT: Duration = Duration::from_millis(5);
 type Connections = Vec<(usize, Rc<SharedConnection>)>;
 
 thread_local! {
-    /// This worker's, each with the pool that it is of. `None` on threads that are no workers.
+    /// This worker's connections, each with the id of its pool. `None` on threads that are not workers.
     static WORKER: RefCell<Option<Connections>> = const { RefCell::new(None) };
 }
 
-/// Makes the calling thread a worker: connections that it makes are used by its own requests first.
+/// Marks the calling thread as a worker: its own requests share the connections that it opens.
 pub(in crate::database) fn begin_worker() {
     WORKER.with_borrow_mut(|worker| _ = worker.get_or_insert_default());
 }
@@ -33,64 +33,64 @@ pub(super) fn is_worker() -> bool {
 }
 
 pub(super) struct SharedConnection {
-    // `None` once it has been closed.
+    // `None` after it has been closed.
     client: Option<Object>,
-    /// Whether it must be closed, and not go back to the pool.
+    /// Whether it must be closed instead of being returned to the pool.
     broken: Cell<bool>,
-    _share: Share,
+    _slot: SharedSlot,
     in_flight: Cell<u32>,
-    /// Statements whose requests are gone, and that may not have been answered yet.
+    /// Statements whose requests were dropped and whose responses may be outstanding.
     abandoned: Cell<u32>,
-    /// When an answer came last, or a statement was sent while none was in flight.
+    /// Time of the last response, or of the last statement that was sent while none was in flight.
     progress: Cell<Instant>,
 }
 
-/// A statement on its way.
-pub(super) struct InFlight {
+/// A statement in flight.
+pub(super) struct InFlightStatement {
     connection: Rc<SharedConnection>,
-    /// How long nothing was sent before.
+    /// How long the connection was idle before.
     pub idle: Duration,
-    is_answered: bool,
+    is_complete: bool,
 }
 
-/// How many connections of a pool are shared by their workers.
+/// Counts the connections of a pool that workers share.
 #[derive(Default)]
-pub(super) struct Shares(Arc<AtomicUsize>);
+pub(super) struct SharedSlots(Arc<AtomicUsize>);
 
-/// One of them, until it is dropped.
-struct Share(Arc<AtomicUsize>);
+/// Counts one shared connection until it is dropped.
+struct SharedSlot(Arc<AtomicUsize>);
 
-impl Shares {
-    /// One more, so long as half of the pool is left for transactions.
-    fn take(&self, pool_size: usize) -> Option<Share> {
+impl SharedSlots {
+    /// Counts another one, as long as half of the pool remains for transactions.
+    fn take(&self, pool_size: usize) -> Option<SharedSlot> {
         let more = |taken| (2 * (taken + 1) <= pool_size).then_some(taken + 1);
         let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        taken.is_ok().then(|| Share(Arc::clone(&self.0)))
+        taken.is_ok().then(|| SharedSlot(Arc::clone(&self.0)))
     }
 }
 
-impl Drop for Share {
+impl Drop for SharedSlot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl SharedConnection {
-    /// This worker's connection of the pool of this identity, when a statement may travel on it now.
-    pub(super) fn of(pool: usize) -> Option<InFlight> {
+    /// This worker's connection of the pool with this id, if another statement may be sent on it now.
+    pub(super) fn of(pool: usize) -> Option<InFlightStatement> {
         WORKER.with_borrow_mut(|worker| {
             let connections = worker.as_mut()?;
             let at = connections.iter().position(|(of, _)| *of == pool)?;
             let shared = &connections[at].1;
             let (now, in_flight, abandoned) = (Instant::now(), shared.in_flight.get(), shared.abandoned.get());
             let waited = now.saturating_duration_since(shared.progress.get());
-            let is_stuck = in_flight == 0 && abandoned > 0 && waited > PATIENCE;
+            let is_stuck = in_flight == 0 && abandoned > 0 && waited > MAX_QUEUE_WAIT;
             if shared.is_closed() || is_stuck {
                 connections.remove(at);
                 return None;
             }
             let ahead = in_flight + abandoned;
-            if ahead >= MOST_IN_FLIGHT || ahead > 0 && waited > PATIENCE {
+            if ahead >= MAX_IN_FLIGHT || ahead > 0 && waited > MAX_QUEUE_WAIT {
                 return None;
             }
             if ahead == 0 {
@@ -98,20 +98,20 @@ impl SharedConnection {
             }
             shared.in_flight.set(in_flight + 1);
             let idle = if ahead == 0 { waited } else { Duration::ZERO };
-            Some(InFlight { connection: Rc::clone(shared), idle, is_answered: false })
+            Some(InFlightStatement { connection: Rc::clone(shared), idle, is_complete: false })
         })
     }
 
-    /// Keeps a connection that this worker has made, unless it has one of that pool or too many are shared; it goes to the
-    /// pool then.
-    pub(super) fn adopt(pool: usize, client: Object, shares: &Shares, pool_size: usize) {
+    /// Shares a connection that this worker has opened. If the worker has one already, or too many are shared, it is returned to
+    /// the pool.
+    pub(super) fn adopt(pool: usize, client: Object, slots: &SharedSlots, pool_size: usize) {
         WORKER.with_borrow_mut(|worker| {
             let connections = worker.as_mut().filter(|all| all.iter().all(|(of, _)| *of != pool));
-            if let Some((connections, share)) = connections.and_then(|all| Some((all, shares.take(pool_size)?))) {
+            if let Some((connections, slot)) = connections.and_then(|all| Some((all, slots.take(pool_size)?))) {
                 let shared = Self {
                     client: Some(client),
                     broken: Cell::new(false),
-                    _share: share,
+                    _slot: slot,
                     in_flight: Cell::new(0),
                     abandoned: Cell::new(0),
                     progress: Cell::new(Instant::now()),
@@ -134,28 +134,28 @@ impl Drop for SharedConnection {
     }
 }
 
-impl InFlight {
+impl InFlightStatement {
     pub(super) fn client(&self) -> Option<&Object> {
         self.connection.client.as_ref()
     }
 
-    /// The answer has come, and those to all that were sent before.
-    pub(super) fn answered(mut self) {
-        self.is_answered = true;
+    /// Records that the response has arrived, and thus those to all earlier statements.
+    pub(super) fn complete(mut self) {
+        self.is_complete = true;
         self.connection.abandoned.set(0);
         self.connection.progress.set(Instant::now());
     }
 
-    /// The connection must not be used again; it ends with the last statement on its way.
-    pub(super) fn break_connection(self) {
+    /// Marks the connection as broken; it is closed after the last statement in flight.
+    pub(super) fn mark_broken(self) {
         self.connection.broken.set(true);
     }
 }
 
-impl Drop for InFlight {
+impl Drop for InFlightStatement {
     fn drop(&mut self) {
         let SharedConnection { in_flight, abandoned, .. } = &*self.connection;
         in_flight.set(in_flight.get() - 1);
-        abandoned.set(abandoned.get() + u32::from(!self.is_answered));
+        abandoned.set(abandoned.get() + u32::from(!self.is_complete));
     }
 }

@@ -4,37 +4,37 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Object;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types;
 
 use super::errors;
 use crate::database::error::{DatabaseError, OutageCause, Result};
 use crate::database::row::{FromRow, Row};
-use crate::database::value::Value;
+use crate::database::value::ToSql;
 
-/// How statements are sent on a connection.
+/// Sends statements, with a timeout.
 #[derive(Clone)]
 pub(super) struct Statements {
-    pub place: Arc<str>,
+    pub address: Arc<str>,
     pub timeout: Option<Duration>,
 }
 
 impl Statements {
-    /// Sends something and waits for the answer. A connection that must not be used again is closed, and taken away.
+    /// Runs `send` and awaits its result. Closes and removes a connection that must not be reused.
     pub(super) async fn send<R>(
         &self,
         client: &mut Option<Object>,
         send: impl AsyncFnOnce(&Object) -> std::result::Result<R, tokio_postgres::Error>,
     ) -> Result<R> {
-        let lost = || DatabaseError::outage(&self.place, OutageCause::ConnectionLost, None);
-        let (sent, is_usable) = self.answer(client.as_ref().ok_or_else(lost)?, send).await;
+        let lost = || DatabaseError::outage(&self.address, OutageCause::ConnectionLost, None);
+        let (sent, is_usable) = self.run(client.as_ref().ok_or_else(lost)?, send).await;
         if !is_usable {
             drop(client.take().map(Object::take));
         }
         sent
     }
 
-    /// What is answered, and whether the connection can be used again.
-    pub(super) async fn answer<R>(
+    /// Runs `send`; returns its result, and whether the connection can be reused.
+    pub(super) async fn run<R>(
         &self,
         client: &Object,
         send: impl AsyncFnOnce(&Object) -> std::result::Result<R, tokio_postgres::Error>,
@@ -45,21 +45,21 @@ impl Statements {
             None => Ok(sending.await),
         };
         match sent {
-            Ok(Ok(answer)) => (Ok(answer), true),
+            Ok(Ok(result)) => (Ok(result), true),
             Ok(Err(error)) => {
                 let is_stale = errors::is_stale_plan(&error);
-                let error = errors::of_statement(&self.place, error);
-                // The server says that it ends a connection before it does.
+                let error = errors::from_statement_error(&self.address, error);
+                // The server announces that it will close the connection before it does so.
                 let is_usable = !is_stale && !error.is_lost_connection();
                 (Err(error), is_usable)
             }
-            // The server may still work on it; its answer has no reader any more.
-            Err(_) => (Err(DatabaseError::outage(&self.place, OutageCause::NoAnswer, None)), false),
+            // The server may still run the statement, and its response would have no reader.
+            Err(_) => (Err(DatabaseError::outage(&self.address, OutageCause::NoAnswer, None)), false),
         }
     }
 }
 
-pub(super) fn parameters<'a>(values: &[&'a dyn Value]) -> Vec<&'a (dyn ToSql + Sync)> {
+pub(super) fn parameters<'a>(values: &[&'a dyn ToSql]) -> Vec<&'a (dyn types::ToSql + Sync)> {
     values.iter().map(|value| value.to_postgres()).collect()
 }
 

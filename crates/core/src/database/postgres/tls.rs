@@ -1,4 +1,5 @@
-//! TLS as libpq's `sslmode` has it: rustls checks all or nothing by itself, and what lies between stands here.
+//! TLS with the modes of libpq's `sslmode`. rustls itself verifies everything or nothing; the modes between are implemented
+//! here.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootC
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// How much of the server's certificate is checked.
+/// How the certificate of the server is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verify {
     Nothing,
@@ -24,15 +25,17 @@ pub(super) enum Verify {
 pub(super) struct Tls {
     pub driver_mode: SslMode,
     pub verify: Verify,
-    /// The authorities that are trusted; Mozilla's when `None`.
+    /// Trusted root certificates; Mozilla's if `None`.
     pub root_certificate: Option<PathBuf>,
-    /// The client's certificate and its key.
+    /// Client certificate and key.
     pub client_certificate: Option<(PathBuf, PathBuf)>,
 }
 
 impl Tls {
+    /// Builds the TLS connector.
+    ///
     /// # Errors
-    /// In a sentence with the file that cannot be used.
+    /// A message that names the unusable file.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
@@ -68,7 +71,7 @@ impl Tls {
 fn certificates(file: &PathBuf, parameter: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let read = read.map_err(|error| format!("{parameter} {}: {error}", file.display()))?;
-    if read.is_empty() { Err(format!("{parameter} {} holds no certificate", file.display())) } else { Ok(read) }
+    if read.is_empty() { Err(format!("{parameter} {} contains no certificate", file.display())) } else { Ok(read) }
 }
 
 #[derive(Debug)]

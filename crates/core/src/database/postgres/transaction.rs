@@ -1,5 +1,5 @@
-//! A transaction on a connection of the pool's. `BEGIN` and savepoints travel with the statement that follows, so they cost
-//! no round trip of their own.
+//! A transaction on a connection from the pool. `BEGIN` and savepoints are pipelined with the next statement, so they cost no
+//! extra round trip.
 
 use deadpool_postgres::Object;
 use futures_util::future::join;
@@ -7,15 +7,15 @@ use futures_util::future::join;
 use super::statements::{Statements, parameters, read_rows};
 use crate::database::error::Result;
 use crate::database::row::FromRow;
-use crate::database::value::Value;
+use crate::database::value::ToSql;
 
 pub(in crate::database) struct PostgresTransaction {
     statements: Statements,
-    // `None` once the connection has gone back to the pool, or has been closed.
+    // `None` once the connection has been returned to the pool or closed.
     client: Option<Object>,
     /// Commands that have not been sent yet.
     pending: String,
-    /// Whether the server has an open transaction, as far as is known here.
+    /// Whether the server may have an open transaction.
     is_open: bool,
 }
 
@@ -24,16 +24,16 @@ impl PostgresTransaction {
         Self { statements, client: Some(client), pending: "BEGIN".into(), is_open: false }
     }
 
-    pub(crate) async fn query<T: FromRow>(&mut self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    pub(crate) async fn query<T: FromRow>(&mut self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
         let rows = self.run(sql, async |client, statement| client.query(statement, &parameters(values)).await).await?;
         read_rows(&rows)
     }
 
-    pub(crate) async fn execute(&mut self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    pub(crate) async fn execute(&mut self, sql: &str, values: &[&dyn ToSql]) -> Result<u64> {
         self.run(sql, async |client, statement| client.execute(statement, &parameters(values)).await).await
     }
 
-    /// `SAVEPOINT` and the like, sent with the next statement.
+    /// Queues a command such as `SAVEPOINT`, sent with the next statement.
     pub(crate) fn control(&mut self, command: &str) {
         if !self.pending.is_empty() {
             self.pending.push_str("; ");
@@ -54,17 +54,17 @@ impl PostgresTransaction {
         sql: &str,
         send: impl AsyncFnOnce(&Object, &tokio_postgres::Statement) -> std::result::Result<R, tokio_postgres::Error>,
     ) -> Result<R> {
-        // Before the commands are sent: a statement that cannot be prepared leaves them waiting.
+        // Prepared before the commands are sent: if it fails, they remain queued.
         let prepare = async |client: &Object| client.prepare_cached(sql).await;
         let statement = self.statements.send(&mut self.client, prepare).await?;
         let commands = std::mem::take(&mut self.pending);
-        // From here on it may be open, whatever becomes of this future.
+        // From here on the transaction may be open, even if this future is dropped.
         self.is_open |= !commands.is_empty();
         let send = async |client: &Object| {
             if commands.is_empty() {
                 return send(client, &statement).await;
             }
-            // Both are written before either is waited for, in this order.
+            // Pipelined: both are written in this order before either response is awaited.
             let (began, sent) = join(client.batch_execute(&commands), send(client, &statement)).await;
             began.and(sent)
         };
@@ -79,7 +79,7 @@ impl PostgresTransaction {
             self.statements.send(&mut self.client, end).await?;
             self.is_open = false;
         }
-        // Dropped in order it goes back to the pool.
+        // Returns the connection to the pool.
         self.client = None;
         Ok(())
     }
@@ -87,7 +87,7 @@ impl PostgresTransaction {
 
 impl Drop for PostgresTransaction {
     fn drop(&mut self) {
-        // A connection never goes back in a transaction: closed, the server rolls it back.
+        // Never returns a connection with an open transaction to the pool: closing it makes the server roll back.
         if let Some(client) = self.client.take().filter(|_| self.is_open) {
             drop(Object::take(client));
         }

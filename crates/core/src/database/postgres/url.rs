@@ -1,4 +1,5 @@
-//! A PostgreSQL URL: what libpq knows and the driver does not, the `PG…` variables, and how the database is named in messages.
+//! PostgreSQL URLs: parameters that libpq supports and the driver does not, the `PG…` variables, and the name of the database
+//! in messages.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -12,7 +13,7 @@ use crate::database::engine::not_a_url;
 const PARAMETERS: &str = "sslmode, sslrootcert, sslcert, sslkey, host, hostaddr, port, dbname, user, password, \
                           application_name, options, statement-cache-capacity";
 
-/// Where a server listens that a URL does not name.
+/// Default directories of the server's Unix socket.
 const SOCKET_DIRECTORIES: [&str; 3] = ["/var/run/postgresql", "/private/tmp", "/tmp"];
 
 pub(in crate::database) struct PostgresUrl {
@@ -20,7 +21,7 @@ pub(in crate::database) struct PostgresUrl {
     pub(super) tls: Tls,
 }
 
-/// Reads a variable of the environment.
+/// Reads an environment variable.
 type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 pub(super) fn from_environment(name: &str) -> Option<String> {
@@ -28,18 +29,20 @@ pub(super) fn from_environment(name: &str) -> Option<String> {
 }
 
 impl PostgresUrl {
+    /// Parses a URL; `variables` supplies what it omits.
+    ///
     /// # Errors
-    /// In a sentence that does not repeat the URL: it may hold a password.
+    /// A message that does not repeat the URL: it may contain a password.
     pub(crate) fn parse(url: &str, variables: Variables<'_>) -> Result<Self, String> {
         let rest = url.split_once("://").ok_or_else(not_a_url)?.1;
-        // The rest of a password, which would be taken for something that may be shown.
+        // An unescaped password: its rest would be parsed as the path and shown in messages.
         if rest.split_once(['/', '?', '#']).is_some_and(|(_, rest)| rest.contains('@')) {
-            return Err("this URL has an `@` behind its host; in user and password `/`, `?`, `#` and `@` are written \
+            return Err("this URL has an `@` after the host; in user and password write `/`, `?`, `#` and `@` as \
                         %2F, %3F, %23 and %40"
                 .into());
         }
-        let (place, parameters) = url.split_once('?').unwrap_or((url, ""));
-        let mut tls = Given::default();
+        let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+        let mut tls = TlsParameters::default();
         let mut options = Vec::new();
         let mut others = form_urlencoded::Serializer::new(String::new());
         for (key, value) in form_urlencoded::parse(parameters.as_bytes()) {
@@ -54,21 +57,21 @@ impl PostgresUrl {
                 }
                 key => match key.strip_prefix("options[").and_then(|key| key.strip_suffix(']')) {
                     Some(option) => options.push(format!("-c {option}={value}")),
-                    None => return Err(format!("this URL has a parameter that is not known; allowed is {PARAMETERS}")),
+                    None => return Err(format!("this URL has an unknown parameter; allowed are {PARAMETERS}")),
                 },
             }
         }
-        // The driver reads a plus sign as itself.
+        // The driver does not decode `+` as a space.
         let others = others.finish().replace('+', "%20");
         let separator = if others.is_empty() { "" } else { "?" };
-        let mut config = Config::from_str(&format!("{place}{separator}{others}")).map_err(|_| not_a_url())?;
+        let mut config = Config::from_str(&format!("{address}{separator}{others}")).map_err(|_| not_a_url())?;
         if let Some(given) = config.get_options() {
             options.insert(0, given.to_owned());
         }
         if !options.is_empty() {
             config.options(options.join(" "));
         }
-        let tls = tls.read(variables)?;
+        let tls = tls.resolve(variables)?;
         complete(&mut config, variables)?;
         config.ssl_mode(tls.driver_mode);
         Ok(Self { config, tls })
@@ -77,7 +80,7 @@ impl PostgresUrl {
 
 type Set = fn(&mut Config, String);
 
-/// Takes what the URL leaves out from the variables that libpq reads.
+/// Fills in what the URL omits from the variables that libpq reads.
 fn complete(config: &mut Config, variables: Variables<'_>) -> Result<(), String> {
     let port = match variables("PGPORT") {
         Some(port) => port.parse::<u16>().map_err(|_| "PGPORT is not a port from 0 to 65535")?,
@@ -106,8 +109,8 @@ fn complete(config: &mut Config, variables: Variables<'_>) -> Result<(), String>
     Ok(())
 }
 
-/// The database without user, password and parameters.
-pub(super) fn place(config: &Config) -> String {
+/// The URL of the database without user, password and parameters, for messages.
+pub(super) fn address(config: &Config) -> String {
     let database = config.get_dbname().or_else(|| config.get_user()).unwrap_or("postgres");
     let port = config.get_ports().first().copied().unwrap_or(5432);
     let address = config.get_hostaddrs().first().map(ToString::to_string);
@@ -121,15 +124,15 @@ pub(super) fn place(config: &Config) -> String {
 }
 
 #[derive(Default)]
-struct Given {
+struct TlsParameters {
     mode: Option<String>,
     root: Option<String>,
     certificate: Option<String>,
     key: Option<String>,
 }
 
-impl Given {
-    fn read(self, variables: Variables<'_>) -> Result<Tls, String> {
+impl TlsParameters {
+    fn resolve(self, variables: Variables<'_>) -> Result<Tls, String> {
         let path = |given: Option<String>, name: &str| given.or_else(|| variables(name)).map(PathBuf::from);
         let root_certificate = path(self.root, "PGSSLROOTCERT");
         let mode = self.mode.or_else(|| variables("PGSSLMODE"));
@@ -137,19 +140,19 @@ impl Given {
             (Some("disable"), _) => (SslMode::Disable, Verify::Nothing),
             (None | Some("prefer" | "allow"), _) => (SslMode::Prefer, Verify::Nothing),
             (Some("require"), None) => (SslMode::Require, Verify::Nothing),
-            // As libpq has it: a URL that names an authority wants it checked.
+            // Like libpq: a root certificate implies that it is verified.
             (Some("require"), Some(_)) | (Some("verify-ca"), _) => (SslMode::Require, Verify::Authority),
             (Some("verify-full"), _) => (SslMode::Require, Verify::AuthorityAndName),
             (Some(_), _) => {
                 return Err(
-                    "this URL's sslmode is none of disable, allow, prefer, require, verify-ca, verify-full".into()
+                    "invalid sslmode; allowed are disable, allow, prefer, require, verify-ca, verify-full".into()
                 );
             }
         };
         let client_certificate = match (path(self.certificate, "PGSSLCERT"), path(self.key, "PGSSLKEY")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
-            _ => return Err("this URL must have both of sslcert and sslkey, or neither".into()),
+            _ => return Err("sslcert and sslkey must be set together".into()),
         };
         Ok(Tls { driver_mode, verify, root_certificate, client_certificate })
     }
@@ -164,19 +167,19 @@ mod tests {
     }
 
     #[test]
-    fn a_url_names_its_place_without_user_and_password() {
+    fn the_name_of_a_database_omits_user_and_password() {
         for (url, expected) in [
             ("postgres://ada:secret@db.internal/shop", "postgres://db.internal:5432/shop"),
             ("postgresql://ada@10.0.0.1:6432/shop?sslmode=disable", "postgres://10.0.0.1:6432/shop"),
             ("postgres://ada@localhost", "postgres://localhost:5432/ada"),
             ("postgres:///shop?host=/run/pg&port=5433", "postgres:///shop?host=/run/pg&port=5433"),
         ] {
-            assert_eq!(place(&parse(url).expect(url).config), expected);
+            assert_eq!(address(&parse(url).expect(url).config), expected);
         }
     }
 
     #[test]
-    fn the_modes_of_tls_are_those_of_libpq() {
+    fn tls_modes_match_libpq() {
         let read = |parameters: &str| {
             let tls = parse(&format!("postgres://db/shop{parameters}")).expect(parameters).tls;
             (tls.driver_mode, tls.verify)
@@ -192,17 +195,17 @@ mod tests {
     }
 
     #[test]
-    fn options_are_handed_over_and_unknown_parameters_refused() {
+    fn options_are_passed_on_and_unknown_parameters_rejected() {
         let url = "postgres://db/shop?options[statement_timeout]=5s&options[search_path]=a&application_name=a%20b";
-        let config = parse(url).expect("it is valid").config;
+        let config = parse(url).expect("a valid URL").config;
         assert_eq!(config.get_options(), Some("-c statement_timeout=5s -c search_path=a"));
         assert_eq!(config.get_application_name(), Some("a b"));
-        assert!(parse("postgres://db/shop?pool=5").is_err_and(|why| why.contains("a parameter that is not known")));
+        assert!(parse("postgres://db/shop?pool=5").is_err_and(|why| why.contains("an unknown parameter")));
         assert!(parse("postgres://ada:a/b@db/shop").is_err_and(|why| why.contains("%2F")));
     }
 
     #[test]
-    fn what_a_url_leaves_out_is_taken_from_the_variables() {
+    fn omitted_parts_of_a_url_are_read_from_the_variables() {
         let variables = |name: &str| {
             let value = match name {
                 "PGHOST" => "db.internal",
@@ -215,11 +218,11 @@ mod tests {
             };
             Some(value.to_owned())
         };
-        let read = PostgresUrl::parse("postgres://", &variables).expect("it is valid");
-        assert_eq!(place(&read.config), "postgres://db.internal:6432/shop");
+        let read = PostgresUrl::parse("postgres://", &variables).expect("a valid URL");
+        assert_eq!(address(&read.config), "postgres://db.internal:6432/shop");
         assert_eq!(read.config.get_password(), Some(&b"secret"[..]));
         assert_eq!(read.tls.verify, Verify::AuthorityAndName);
-        let own = PostgresUrl::parse("postgres://bob:own@other:1/db?sslmode=disable", &variables).expect("it is valid");
-        assert_eq!((place(&own.config).as_str(), own.config.get_user()), ("postgres://other:1/db", Some("bob")));
+        let own = PostgresUrl::parse("postgres://bob:own@other:1/db?sslmode=disable", &variables).expect("a valid URL");
+        assert_eq!((address(&own.config).as_str(), own.config.get_user()), ("postgres://other:1/db", Some("bob")));
     }
 }

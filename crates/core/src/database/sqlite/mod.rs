@@ -1,8 +1,8 @@
-//! SQLite: a file in WAL mode. Reads run on the calling thread, each on a connection that it has for itself; writes run
-//! there too, one after the other, on the one connection that writes.
+//! SQLite: a file in WAL mode. Statements run on the calling thread: a read on a connection that it uses exclusively, writes
+//! one at a time on the single writing connection.
 //!
-//! A statement of SQLite takes microseconds and never waits for a network, so handing it to another thread would cost more
-//! than it does. What may take long, the wait for another process's write, does not block the thread.
+//! A SQLite statement lasts microseconds and never waits for a network, so moving it to another thread would cost more than
+//! the statement. Only waiting for a write by another process can last long, and that does not block the thread.
 
 mod open;
 mod statements;
@@ -20,25 +20,25 @@ use super::error::{DatabaseError, OutageCause, Result};
 use super::migrations::{NamedMigrations, Program};
 use super::options::Options;
 use super::row::FromRow;
-use super::value::Value;
+use super::value::ToSql;
 
-use statements::{Failed, Writer, changes, is_busy, rows, rows_if_readonly, statement_error};
+use statements::{StatementFailure, Writer, changes, is_busy, rows, rows_if_readonly, statement_error};
 pub(super) use transaction::SqliteTransaction;
 use url::Location;
 pub(super) use url::SqliteUrl;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(1);
+const MAX_BACKOFF: Duration = Duration::from_millis(20);
 
 pub(super) struct Sqlite {
     url: String,
     parsed: SqliteUrl,
-    /// Connections that read and are free; as many as threads have read at once.
+    /// Idle reading connections; as many as threads that have read at the same time.
     readers: Mutex<Vec<Connection>>,
-    /// The connection that writes. Its waiters are served in order.
+    /// The writing connection; waiters acquire it in order.
     writer: Arc<tokio::sync::Mutex<Connection>>,
-    /// How long another process's write is waited for.
-    patience: Duration,
+    /// Maximum wait for the writing connection, and for a write by another process.
+    busy_timeout: Duration,
 }
 
 impl Sqlite {
@@ -51,14 +51,14 @@ impl Sqlite {
         };
         let writer = opened.map_err(|error| DatabaseError::Start(format!("the database {url}: {error}")))??;
         let writer = Arc::new(tokio::sync::Mutex::new(writer));
-        Ok(Self { url, parsed, readers: Mutex::default(), writer, patience: options.acquire_timeout })
+        Ok(Self { url, parsed, readers: Mutex::default(), writer, busy_timeout: options.acquire_timeout })
     }
 
     pub(super) fn url(&self) -> &str {
         &self.url
     }
 
-    /// The file, as an absolute path; `None` in memory.
+    /// Absolute path of the file; `None` in memory.
     pub(super) fn file(&self) -> Option<PathBuf> {
         match &self.parsed.location {
             Location::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
@@ -66,7 +66,7 @@ impl Sqlite {
         }
     }
 
-    pub(super) async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    pub(super) async fn query<T: FromRow>(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
         if let Some(rows) = self.read(sql, values)? {
             return Ok(rows);
         }
@@ -74,7 +74,7 @@ impl Sqlite {
         self.retry_while_busy(&mut writer, |writer| rows(writer, sql, values)).await
     }
 
-    pub(super) async fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    pub(super) async fn execute(&self, sql: &str, values: &[&dyn ToSql]) -> Result<u64> {
         let mut writer = self.writer().await?;
         self.retry_while_busy(&mut writer, |writer| changes(writer, sql, values)).await
     }
@@ -89,10 +89,10 @@ impl Sqlite {
         self.query::<(i64,)>("SELECT 1", &[]).await.map(|_| ())
     }
 
-    /// Reads on the calling thread; `None` when the statement writes, or when there is one connection for everything.
-    fn read<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Option<Vec<T>>> {
+    /// Reads on the calling thread; `None` if the statement writes, or if the database is in memory.
+    fn read<T: FromRow>(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Option<Vec<T>>> {
         if self.parsed.location == Location::Memory {
-            // Each connection would have a memory of its own.
+            // Each connection to `:memory:` has a separate database, so there is only the writing one.
             return Ok(None);
         }
         let free = self.readers.lock().pop();
@@ -107,33 +107,33 @@ impl Sqlite {
 
     async fn writer(&self) -> Result<Writer> {
         let waiting = Arc::clone(&self.writer).lock_owned();
-        let waited = tokio::time::timeout(self.patience, waiting).await;
+        let waited = tokio::time::timeout(self.busy_timeout, waiting).await;
         waited.map_err(|_| DatabaseError::outage(&self.url, OutageCause::PoolExhausted, None))
     }
 
-    /// Runs a statement that another process's write may hold up, and waits for that without blocking the thread.
+    /// Runs a statement, and retries it while another process writes, without blocking the thread.
     async fn retry_while_busy<R>(
         &self,
         writer: &mut Writer,
-        mut attempt: impl FnMut(&Connection) -> std::result::Result<R, Failed>,
+        mut attempt: impl FnMut(&Connection) -> std::result::Result<R, StatementFailure>,
     ) -> Result<R> {
         let began = Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = INITIAL_BACKOFF;
         loop {
             match attempt(writer) {
-                Err(Failed::Driver(error)) if is_busy(&error) && began.elapsed() < self.patience => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                Err(StatementFailure::Driver(error)) if is_busy(&error) && began.elapsed() < self.busy_timeout => {
+                    tokio::time::sleep(backoff).await;
+                    backoff = (backoff * 2).min(MAX_BACKOFF);
                 }
                 outcome => return outcome.map_err(|failed| self.failed(failed)),
             }
         }
     }
 
-    fn failed(&self, failed: Failed) -> DatabaseError {
+    fn failed(&self, failed: StatementFailure) -> DatabaseError {
         match failed {
-            Failed::Driver(error) => self.error(error),
-            Failed::Row(error) => error,
+            StatementFailure::Driver(error) => self.error(error),
+            StatementFailure::Row(error) => error,
         }
     }
 

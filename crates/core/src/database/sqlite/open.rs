@@ -1,4 +1,4 @@
-//! Opening a SQLite database: private files, one process at a time, migrations.
+//! Opens a SQLite database: private files, a lock against other processes, migrations.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
@@ -13,15 +13,15 @@ use super::super::error::DatabaseError;
 use super::super::migrations::{self, NamedMigrations, Program};
 use super::url::{Location, SqliteUrl};
 
-/// The database holds passwords' hashes and personal data: only its own user may read it.
+/// The database contains password hashes and personal data: only its owner may read it.
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIRECTORY: u32 = 0o700;
-/// A reader meets a lock only while another process recovers or closes the file.
+/// A reader is blocked only while another process recovers or closes the file.
 const READER_BUSY_TIMEOUT: Duration = Duration::from_secs(1);
-/// Statements that stay prepared on each connection.
+/// Number of prepared statements cached on each connection.
 const CACHED_STATEMENTS: usize = 128;
 
-/// Opens the database and brings its schema up to date; gives the connection that writes. Blocks.
+/// Opens the database, runs the migrations, and returns the writing connection. Blocks.
 pub(super) fn open(
     url: &str,
     parsed: &SqliteUrl,
@@ -29,20 +29,20 @@ pub(super) fn open(
     program: Program,
 ) -> Result<Connection, DatabaseError> {
     let start = |what: String| DatabaseError::Start(format!("the database {url} {what}"));
-    // Several processes may start at once; setting WAL and migrating are for one at a time.
-    let _alone = match &parsed.location {
+    // Several processes may start at once; only one at a time may set WAL mode and migrate.
+    let _lock = match &parsed.location {
         Location::File(path) => Some(prepare(path, parsed.create).map_err(start)?),
         Location::Memory => None,
     };
-    let mut writer = connect(parsed).map_err(|error| start(explained(&error)))?;
-    configure_file(&writer).map_err(|error| start(explained(&error)))?;
+    let mut writer = connect(parsed).map_err(|error| start(explain(&error)))?;
+    configure_file(&writer).map_err(|error| start(explain(&error)))?;
     migrations::run_on_sqlite(&mut writer, migrations, program)?;
-    // The writer waits without blocking its thread: see `Sqlite::retry_while_busy`.
-    writer.busy_timeout(Duration::ZERO).map_err(|error| start(explained(&error)))?;
+    // `Sqlite::retry_while_busy` waits without blocking the thread.
+    writer.busy_timeout(Duration::ZERO).map_err(|error| start(explain(&error)))?;
     Ok(writer)
 }
 
-/// A connection of its own to the same file.
+/// Opens another connection to the same file.
 pub(super) fn reader(parsed: &SqliteUrl) -> rusqlite::Result<Connection> {
     let reader = connect(parsed)?;
     reader.busy_timeout(READER_BUSY_TIMEOUT)?;
@@ -50,7 +50,7 @@ pub(super) fn reader(parsed: &SqliteUrl) -> rusqlite::Result<Connection> {
 }
 
 fn connect(parsed: &SqliteUrl) -> rusqlite::Result<Connection> {
-    // One thread at a time has a connection, so SQLite needs no lock of its own; a path is a path, never a URI.
+    // Only one thread at a time uses a connection, so SQLite needs no mutex. Without the URI flag a path is never parsed as one.
     let access = if parsed.read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = match (&parsed.location, &parsed.vfs) {
@@ -59,34 +59,34 @@ fn connect(parsed: &SqliteUrl) -> rusqlite::Result<Connection> {
         (Location::File(path), Some(vfs)) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str())?,
     };
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-    // A prepared statement stays as it is, whatever its parameters: SQLite would plan it anew for some of them.
+    // Query planner stability guarantee: prevents SQLite from re-planning a prepared statement for certain parameters.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL")?;
     Ok(connection)
 }
 
-/// Sets WAL, and finds out at once what would fail at the first write otherwise: a database that can only be read.
+/// Sets WAL mode, and detects a read-only database now instead of at the first write.
 fn configure_file(writer: &Connection) -> rusqlite::Result<()> {
     writer.busy_timeout(Duration::from_secs(5))?;
     writer.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     writer.execute_batch("BEGIN IMMEDIATE; ROLLBACK")
 }
 
-/// Creates directory and file when they are missing, for this user alone, and holds a lock on a file beside the database.
+/// Creates a missing directory and file, accessible only to this user, and locks a file next to the database.
 fn prepare(database: &Path, create: bool) -> Result<File, String> {
     if let Some(directory) = database.parent().filter(|directory| !directory.as_os_str().is_empty() && create) {
         DirBuilder::new()
             .recursive(true)
             .mode(PRIVATE_DIRECTORY)
             .create(directory)
-            .map_err(|error| format!("cannot be made: its directory {}: {error}", directory.display()))?;
+            .map_err(|error| format!("cannot be created: directory {}: {error}", directory.display()))?;
     }
     if create && !database.exists() {
         match OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(database) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(format!("cannot be opened: is its path right, and may this user write there? ({error})"));
+                return Err(format!("cannot be opened: check the path and its permissions ({error})"));
             }
-            // Another process may have been faster.
+            // Another process may have created it first.
             _ => {}
         }
     }
@@ -104,16 +104,16 @@ fn lock_file(database: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// What is wrong, in words that an operator can act on.
-fn explained(error: &rusqlite::Error) -> String {
+/// The cause and the remedy.
+fn explain(error: &rusqlite::Error) -> String {
     use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, NotADatabase, ReadOnly};
     match error.sqlite_error_code() {
         Some(DatabaseBusy | DatabaseLocked) => {
-            "is locked by another process: stop that one, or wait until it is done".into()
+            "is locked by another process: stop it, or wait until it has finished".into()
         }
-        Some(ReadOnly) => "is read-only: it and its directory must be writable".into(),
-        Some(CannotOpen) => "cannot be opened: is its path right, and may this user write there?".into(),
-        Some(NotADatabase) => "is not a database: another file is in its place".into(),
-        _ => format!("cannot be used: {error}"),
+        Some(ReadOnly) => "is read-only: the file and its directory must be writable".into(),
+        Some(CannotOpen) => "cannot be opened: check the path and its permissions".into(),
+        Some(NotADatabase) => "is not a SQLite database: check the path".into(),
+        _ => format!("is unusable: {error}"),
     }
 }

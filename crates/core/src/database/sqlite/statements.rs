@@ -1,32 +1,32 @@
-//! Statements on a connection of SQLite's.
+//! Statements on a SQLite connection.
 
 use rusqlite::{Connection, ErrorCode, ffi};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::database::error::{DatabaseError, DriverError};
 use crate::database::row::{FromRow, Row};
-use crate::database::value::Value;
+use crate::database::value::ToSql;
 
-/// The connection that writes, for as long as this lives.
+/// Exclusive use of the writing connection.
 pub(super) type Writer = OwnedMutexGuard<Connection>;
 
-/// Why a statement gave no rows: the driver failed, or a row could not be read.
-pub(super) enum Failed {
+/// Why a statement failed: an error of the driver, or a row that cannot be converted.
+pub(super) enum StatementFailure {
     Driver(rusqlite::Error),
     Row(DatabaseError),
 }
 
-impl From<rusqlite::Error> for Failed {
+impl From<rusqlite::Error> for StatementFailure {
     fn from(error: rusqlite::Error) -> Self {
         Self::Driver(error)
     }
 }
 
-impl From<Failed> for DatabaseError {
-    fn from(failed: Failed) -> Self {
+impl From<StatementFailure> for DatabaseError {
+    fn from(failed: StatementFailure) -> Self {
         match failed {
-            Failed::Driver(error) => statement_error(error),
-            Failed::Row(error) => error,
+            StatementFailure::Driver(error) => statement_error(error),
+            StatementFailure::Row(error) => error,
         }
     }
 }
@@ -45,21 +45,21 @@ pub(super) fn statement_error(error: rusqlite::Error) -> DatabaseError {
     }
 }
 
-/// Runs a statement and reads its rows.
+/// Runs a statement and returns its rows.
 pub(super) fn rows<T: FromRow>(
     connection: &Connection,
     sql: &str,
-    values: &[&dyn Value],
-) -> std::result::Result<Vec<T>, Failed> {
+    values: &[&dyn ToSql],
+) -> std::result::Result<Vec<T>, StatementFailure> {
     read_rows(&mut connection.prepare_cached(sql)?, values)
 }
 
-/// The same of a statement that only reads; `None` when it writes, and then it is not run.
+/// Runs a statement if it only reads, and returns its rows; `None` if it writes.
 pub(super) fn rows_if_readonly<T: FromRow>(
     connection: &Connection,
     sql: &str,
-    values: &[&dyn Value],
-) -> std::result::Result<Option<Vec<T>>, Failed> {
+    values: &[&dyn ToSql],
+) -> std::result::Result<Option<Vec<T>>, StatementFailure> {
     let mut statement = connection.prepare_cached(sql)?;
     if !statement.readonly() {
         return Ok(None);
@@ -69,20 +69,24 @@ pub(super) fn rows_if_readonly<T: FromRow>(
 
 fn read_rows<T: FromRow>(
     statement: &mut rusqlite::CachedStatement<'_>,
-    values: &[&dyn Value],
-) -> std::result::Result<Vec<T>, Failed> {
+    values: &[&dyn ToSql],
+) -> std::result::Result<Vec<T>, StatementFailure> {
     bind(statement, values)?;
     let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let mut rows = statement.raw_query();
     let mut read = Vec::new();
     while let Some(row) = rows.next()? {
-        read.push(T::from_row(&Row::sqlite(row, &names)).map_err(Failed::Row)?);
+        read.push(T::from_row(&Row::sqlite(row, &names)).map_err(StatementFailure::Row)?);
     }
     Ok(read)
 }
 
-/// Runs a statement; gives the number of rows that it has changed.
-pub(super) fn changes(connection: &Connection, sql: &str, values: &[&dyn Value]) -> std::result::Result<u64, Failed> {
+/// Runs a statement and returns the number of affected rows.
+pub(super) fn changes(
+    connection: &Connection,
+    sql: &str,
+    values: &[&dyn ToSql],
+) -> std::result::Result<u64, StatementFailure> {
     let mut statement = connection.prepare_cached(sql)?;
     bind(&mut statement, values)?;
     if statement.column_count() > 0 {
@@ -93,13 +97,13 @@ pub(super) fn changes(connection: &Connection, sql: &str, values: &[&dyn Value])
     Ok(statement.raw_execute()? as u64)
 }
 
-/// Binds by number: to SQLite `$2` is a name, and its place is where it first stands.
-fn bind(statement: &mut rusqlite::CachedStatement<'_>, values: &[&dyn Value]) -> rusqlite::Result<()> {
-    for place in 1..=statement.parameter_count() {
-        let number = statement.parameter_name(place).and_then(|name| name[1..].parse::<usize>().ok());
+/// Binds parameters by number: SQLite treats `$2` as a name, and numbers names by their first occurrence.
+fn bind(statement: &mut rusqlite::CachedStatement<'_>, values: &[&dyn ToSql]) -> rusqlite::Result<()> {
+    for index in 1..=statement.parameter_count() {
+        let number = statement.parameter_name(index).and_then(|name| name[1..].parse::<usize>().ok());
         let value = number.and_then(|number| values.get(number.checked_sub(1)?));
         let value = value.ok_or(rusqlite::Error::InvalidParameterCount(values.len(), statement.parameter_count()))?;
-        statement.raw_bind_parameter(place, value.to_sqlite()?)?;
+        statement.raw_bind_parameter(index, value.to_sqlite()?)?;
     }
     Ok(())
 }

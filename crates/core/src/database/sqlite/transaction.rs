@@ -1,11 +1,11 @@
-//! A transaction on SQLite's one connection that writes.
+//! A transaction on the writing connection of SQLite.
 
 use super::statements::{Writer, changes, rows};
 use crate::database::error::{DatabaseError, Result};
 use crate::database::row::FromRow;
-use crate::database::value::Value;
+use crate::database::value::ToSql;
 
-/// Begun; dropped unfinished it is rolled back.
+/// An open transaction; rolled back if it is dropped before its end.
 pub(in crate::database) struct SqliteTransaction {
     writer: Writer,
 }
@@ -15,15 +15,15 @@ impl SqliteTransaction {
         Self { writer }
     }
 
-    pub(crate) fn query<T: FromRow>(&self, sql: &str, values: &[&dyn Value]) -> Result<Vec<T>> {
+    pub(crate) fn query<T: FromRow>(&self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
         Ok(rows(&self.writer, sql, values)?)
     }
 
-    pub(crate) fn execute(&self, sql: &str, values: &[&dyn Value]) -> Result<u64> {
+    pub(crate) fn execute(&self, sql: &str, values: &[&dyn ToSql]) -> Result<u64> {
         Ok(changes(&self.writer, sql, values)?)
     }
 
-    /// `COMMIT`, `SAVEPOINT` and the like.
+    /// Runs a command such as `COMMIT` or `SAVEPOINT`.
     pub(crate) fn control(&self, command: &str) -> Result<()> {
         self.writer.execute_batch(command).map_err(|error| DatabaseError::Statement(error.into()))
     }
@@ -31,7 +31,7 @@ impl SqliteTransaction {
 
 impl Drop for SqliteTransaction {
     fn drop(&mut self) {
-        // The connection never goes to the next one in a transaction.
+        // The connection must not be reused with an open transaction.
         if !self.writer.is_autocommit() {
             let _ = self.writer.execute_batch("ROLLBACK");
         }

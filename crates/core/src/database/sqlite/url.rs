@@ -1,13 +1,13 @@
-//! The forms of a SQLite URL: those of sqlx's documentation, each with one meaning or refused with the reason.
+//! SQLite URLs, in the forms that sqlx documents; each has one meaning or is rejected with the reason.
 //!
 //! | URL | database |
 //! | --- | --- |
 //! | `sqlite::memory:`, `sqlite://:memory:`, any name with `mode=memory` | in memory, for tests |
 //! | `sqlite:data.db`, `sqlite://data.db`, `sqlite:file:data.db` | the file `data.db` in the working directory |
 //! | `sqlite:///var/lib/data.db`, `sqlite:/var/lib/data.db`, `sqlite:file:///var/lib/data.db` | an absolute path |
-//! | `…?mode=rwc` (the default), `…?mode=rw` | created when missing, or refused then |
-//! | `…?mode=ro`, `…?immutable=1` | refused at the start: the service must write |
-//! | `…?vfs=NAME` | through another VFS of SQLite's |
+//! | `…?mode=rwc` (the default), `…?mode=rw` | a missing file is created, or is an error |
+//! | `…?mode=ro`, `…?immutable=1` | rejected at the start: the service must write |
+//! | `…?vfs=NAME` | through another SQLite VFS |
 
 use std::path::PathBuf;
 
@@ -25,14 +25,16 @@ pub(in crate::database) struct SqliteUrl {
     pub(super) location: Location,
     /// Whether a missing file is created.
     pub create: bool,
-    /// Opened so, it is refused at the start: the service must write.
+    /// Rejected at the start, because the service must write.
     pub read_only: bool,
     pub vfs: Option<String>,
 }
 
 impl SqliteUrl {
+    /// Parses a URL.
+    ///
     /// # Errors
-    /// In words that follow "the database URL".
+    /// A message that continues "the database URL".
     pub(crate) fn parse(url: &str) -> Result<Self, String> {
         let rest = url.strip_prefix("sqlite:").ok_or("does not begin with sqlite:")?;
         let (path, parameters) = rest.split_once('?').unwrap_or((rest, ""));
@@ -70,7 +72,9 @@ impl SqliteUrl {
                         sqlite://PATH, or sqlite::memory: for tests"
                 .into());
         } else if shared_cache {
-            return Err("has cache=shared, which locks whole tables: it is for databases in memory only".into());
+            return Err(
+                "has cache=shared, which locks entire tables: it is allowed for databases in memory only".into()
+            );
         }
         Ok(parsed)
     }
@@ -81,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_that_sqlx_documents_has_one_meaning() {
+    fn every_form_that_sqlx_documents_is_parsed() {
         let file =
             |path: &str| SqliteUrl { location: Location::File(path.into()), create: true, read_only: false, vfs: None };
         let memory = SqliteUrl { location: Location::Memory, ..file("") };
@@ -110,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_that_cannot_serve_is_refused_with_the_reason() {
+    fn an_unsupported_form_is_rejected_with_the_reason() {
         for (url, reason) in [
             ("sqlite:", "names no file"),
             ("sqlite://", "names no file"),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::effective::{LiveValues, MAX_OVERRIDES, OverrideScope};
-use cyanotype_telemetry::memory::Memory;
+use cyanotype_telemetry::memory::MemorySink;
 use cyanotype_telemetry::{Level, Pipeline, Sinks};
 use serde_json::{Value, json};
 use test_harness::peers::postgres::Postgres;
@@ -65,14 +65,14 @@ impl TestDatabase {
 struct Process {
     database: Database,
     pipeline: &'static Pipeline,
-    memory: Memory,
+    memory: MemorySink,
     fleet: Fleet,
 }
 
 impl Process {
     async fn start(shared_database: &TestDatabase, poll: Duration) -> Self {
         let settings = Loader::new("/no/config/here").load().expect("valid defaults");
-        let memory = Memory::default();
+        let memory = MemorySink::default();
         let sinks = Sinks::none().line(Arc::new(memory.clone()));
         // Lives as long as the process, like the pipeline of a service.
         let pipeline: &'static Pipeline = Box::leak(Box::new(Pipeline::new(&settings.telemetry(), None, sinks)));

@@ -1,8 +1,8 @@
-//! A request that changes something may be sent again, and is done once: the header `Idempotency-Key`
-//! (draft-ietf-httpapi-idempotency-key-header).
+//! Safe retries with the header `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a repeated request is executed
+//! once.
 //!
-//! The key and the answer are written in the transaction of what is done. Either all of it is there or nothing, whatever
-//! ends the handler or the process: a key is never locked for good, and nothing is done twice.
+//! The key and the response are stored in the same transaction as the changes of the request. Either all of them are
+//! committed or none, however the handler or the process ends: a key never stays locked, and nothing is executed twice.
 
 mod in_flight;
 mod store;
@@ -30,28 +30,30 @@ use crate::handler::problem::{Problem, Result};
 use crate::time;
 
 use in_flight::InFlight;
-use store::{Asked, Kept, Key};
+use store::{Key, RequestFingerprint, StoredResponse};
 
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// Marks an answer that was given before.
+/// Marks a stored response that is sent again.
 pub(crate) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// How long an answer is kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
-/// The headers that are kept with it.
-const HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
-const LONGEST_KEY: usize = 255;
+/// How long a response is stored.
+const RETENTION: SignedDuration = SignedDuration::from_hours(24);
+/// The response headers that are stored.
+const STORED_HEADERS: [HeaderName; 3] = [CONTENT_TYPE, LOCATION, ETAG];
+const MAX_KEY_BYTES: usize = 255;
 
-/// The SHA-256 of a request's body, left by who has read it.
+/// The SHA-256 of a request's body, set by the extractor that reads it.
 #[derive(Clone)]
 struct BodyHash(String);
 
-/// Does a request's work once for each idempotency key of a caller; without a key, whenever it is asked.
+/// Executes a request once for each `Idempotency-Key` of a caller. A request without a key is always executed.
 ///
-/// The same request with the same key is given the stored answer, with `idempotency-replayed: true`; another request with it
-/// is answered 422, and one that comes while the first is in hand in this process 409. (In another process it waits for the
-/// first.) An answer of 5xx is not kept, nor is anything that went with it: the client may try again. A key that is not 1 to
-/// 255 visible ASCII characters is answered 400.
+/// - A repeated request with the same key receives the stored response, with `idempotency-replayed: true`, for 24 hours.
+/// - A different request with the same key receives 422.
+/// - A request that arrives while the first one is in progress in this process receives 409; in another process it waits for
+///   the first one.
+/// - A 5xx response and the changes of its request are rolled back: the client may retry.
+/// - A key that is not 1 to 255 visible ASCII characters receives 400.
 ///
 /// ```
 /// use actix_web::HttpResponse;
@@ -59,8 +61,8 @@ struct BodyHash(String);
 /// use cyanotype::idempotency::Idempotent;
 /// use cyanotype::{Executor, Result};
 ///
-/// async fn count(caller: Caller, once: Idempotent) -> Result {
-///     once.run(&caller, async move |transaction| {
+/// async fn count(caller: Caller, idempotent: Idempotent) -> Result {
+///     idempotent.run(&caller, async move |transaction| {
 ///         transaction.execute("UPDATE counts SET count = count + 1", &[]).await?;
 ///         Ok(HttpResponse::NoContent().finish())
 ///     })
@@ -74,26 +76,26 @@ pub struct Idempotent {
 }
 
 impl Idempotent {
-    /// Does the work in a [transaction](Database::transaction), unless it was done before. What it has written is undone when
-    /// it fails; of a refusal (4xx) the answer is kept all the same.
+    /// Runs `work` in a [transaction](Database::transaction), unless the key has been used. If `work` fails, its changes are
+    /// rolled back; a client error (4xx) is stored nevertheless.
     ///
     /// # Errors
-    /// Those of the work; 409 and 422 as above; when the database fails.
+    /// If `work` fails, 409 or 422 as above, or if the database fails.
     pub async fn run(self, caller: &Caller, work: impl AsyncFnOnce(&mut Transaction) -> Result + 'static) -> Result {
         let Some(key_hash) = self.key_hash.clone() else { return self.database.transaction(work).await };
-        // Until the transaction has ended, though the client may have left before.
-        let in_flight = InFlight::take(caller.id, &key_hash).ok_or_else(in_flight)?;
-        let (key, asked) = (Key { caller: caller.id, hash: key_hash }, self.asked());
-        let answered = self.database.transaction(async move |transaction| {
-            let _in_hand = in_flight;
-            once(transaction, &key, &asked, work).await
+        // Held until the transaction ends, even if the client disconnects.
+        let in_flight = InFlight::acquire(caller.id, &key_hash).ok_or_else(in_flight)?;
+        let (key, fingerprint) = (Key { caller: caller.id, hash: key_hash }, self.fingerprint());
+        let outcome = self.database.transaction(async move |transaction| {
+            let _guard = in_flight;
+            execute(transaction, &key, &fingerprint, work).await
         });
-        answered.await?
+        outcome.await?
     }
 
-    fn asked(&self) -> Asked {
+    fn fingerprint(&self) -> RequestFingerprint {
         let body_hash = self.request.extensions().get::<BodyHash>().map(|hash| hash.0.clone());
-        Asked {
+        RequestFingerprint {
             method: self.request.method().to_string(),
             path: self.request.path().to_owned(),
             body_hash: body_hash.unwrap_or_else(|| sha256(b"")),
@@ -101,49 +103,50 @@ impl Idempotent {
     }
 }
 
-/// Does the work, or finds what was answered before. The outer error undoes everything; an inner one is an answer that is kept.
-async fn once(
+/// Runs the work, or finds the stored response. An outer error rolls everything back; an inner one is a response that is
+/// stored.
+async fn execute(
     transaction: &mut Transaction,
     key: &Key,
-    asked: &Asked,
+    fingerprint: &RequestFingerprint,
     work: impl AsyncFnOnce(&mut Transaction) -> Result,
 ) -> Result<Result> {
-    if !store::claim(transaction, key, asked, time::now() + KEPT).await? {
-        // Gone again when its time has just come.
-        let (before, kept) = store::find(transaction, key).await?.ok_or_else(in_flight)?;
-        return Ok(if before == *asked { replayed(&kept) } else { Err(of_another()) });
+    if !store::claim(transaction, key, fingerprint, time::now() + RETENTION).await? {
+        // The sweeper may have deleted the row since.
+        let (before, stored) = store::find(transaction, key).await?.ok_or_else(in_flight)?;
+        return Ok(if before == *fingerprint { replayed(&stored) } else { Err(key_reused()) });
     }
     transaction.savepoint()?;
     let done = work(transaction).await;
-    let (answer, kept) = match done {
-        Ok(answer) => {
+    let (response, stored) = match done {
+        Ok(response) => {
             transaction.release()?;
-            let (answer, kept) = kept(answer)?;
-            (Ok(answer), kept)
+            let (response, stored) = split(response)?;
+            (Ok(response), stored)
         }
-        // Both may be answered otherwise in a moment.
+        // Temporary: a retry may succeed.
         Err(problem) if problem.is_server_error() || problem.is_for_load() => return Err(problem),
         Err(problem) => {
-            transaction.undo()?;
-            let (_, kept) = kept(problem.error_response())?;
-            (Err(problem), kept)
+            transaction.rollback_to_savepoint()?;
+            let (_, stored) = split(problem.error_response())?;
+            (Err(problem), stored)
         }
     };
-    if kept.status >= 500 {
-        // Nothing of it stays, and the answer goes out as it is.
-        transaction.forget();
-        return Ok(answer);
+    if stored.status >= 500 {
+        // Rolls back without an error, so that the response is sent unchanged.
+        transaction.set_rollback_only();
+        return Ok(response);
     }
-    store::keep(transaction, key, &kept).await?;
-    Ok(answer)
+    store::save(transaction, key, &stored).await?;
+    Ok(response)
 }
 
-/// For the API document.
+/// For the OpenAPI document.
 impl IntoParams for Idempotent {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let mut key = parameter::header(
             "idempotency-key",
-            "Unique key of this request, a UUID for example: a request sent again with it is executed once",
+            "Unique key of this request, for example a UUID; a request that is repeated with the same key is executed once",
         );
         let pattern = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[!-~]{1,255}$"));
         key.schema = Some(pattern.into());
@@ -164,58 +167,58 @@ impl FromRequest for Idempotent {
     }
 }
 
-/// The key, which is its client's: it is repeated nowhere.
+/// The key. It is never logged or returned.
 fn key(request: &HttpRequest) -> Result<Option<&[u8]>> {
     let mut keys = request.headers().get_all(IDEMPOTENCY_KEY);
     let Some(key) = keys.next() else { return Ok(None) };
     let key = key.as_bytes();
-    let is_plain = key.iter().all(u8::is_ascii_graphic) && (1..=LONGEST_KEY).contains(&key.len());
+    let is_plain = key.iter().all(u8::is_ascii_graphic) && (1..=MAX_KEY_BYTES).contains(&key.len());
     if is_plain && keys.next().is_none() {
         return Ok(Some(key));
     }
-    Err(Problem::bad_request("`idempotency-key` must be one key of 1 to 255 visible ASCII characters"))
+    Err(Problem::bad_request("`idempotency-key` must be a single key of 1 to 255 visible ASCII characters"))
 }
 
-/// Leaves the hash of a body that was read for who asks whether this is the same request again.
-pub(crate) fn note_body(request: &HttpRequest, body: &[u8]) {
+/// Stores the hash of the body, which identifies a repeated request.
+pub(crate) fn record_body_hash(request: &HttpRequest, body: &[u8]) {
     if request.headers().contains_key(IDEMPOTENCY_KEY) {
         request.extensions_mut().insert(BodyHash(sha256(body)));
     }
 }
 
-/// An answer, and what is kept of it.
-fn kept(answer: HttpResponse) -> Result<(HttpResponse, Kept)> {
-    let (answer, body) = answer.into_parts();
-    let streams = |_| Problem::internal("an answer that streams cannot be kept for an idempotency key");
+/// Splits a response into itself and its stored form.
+fn split(response: HttpResponse) -> Result<(HttpResponse, StoredResponse)> {
+    let (response, body) = response.into_parts();
+    let streams = |_| Problem::internal("a streaming response cannot be stored for an idempotency key");
     let body = body.try_into_bytes().map_err(streams)?;
     let header = |name: HeaderName| {
-        let value = answer.headers().get(&name)?.to_str().ok()?;
+        let value = response.headers().get(&name)?.to_str().ok()?;
         Some((name.to_string(), value.to_owned()))
     };
-    let kept = Kept {
-        status: answer.status().as_u16(),
-        headers: HEADERS.into_iter().filter_map(header).collect(),
+    let stored = StoredResponse {
+        status: response.status().as_u16(),
+        headers: STORED_HEADERS.into_iter().filter_map(header).collect(),
         body: String::from_utf8(body.to_vec())?,
     };
-    Ok((answer.set_body(body).map_into_boxed_body(), kept))
+    Ok((response.set_body(body).map_into_boxed_body(), stored))
 }
 
-fn replayed(kept: &Kept) -> Result {
-    let mut answer = HttpResponse::build(StatusCode::from_u16(kept.status)?);
-    for (name, value) in &kept.headers {
-        answer.insert_header((name.as_str(), value.as_str()));
+fn replayed(stored: &StoredResponse) -> Result {
+    let mut response = HttpResponse::build(StatusCode::from_u16(stored.status)?);
+    for (name, value) in &stored.headers {
+        response.insert_header((name.as_str(), value.as_str()));
     }
-    Ok(answer.insert_header((IDEMPOTENCY_REPLAYED, "true")).body(kept.body.clone()))
+    Ok(response.insert_header((IDEMPOTENCY_REPLAYED, "true")).body(stored.body.clone()))
 }
 
-/// 409
+/// 409 while the first request with the key is in progress.
 fn in_flight() -> Problem {
-    Problem::conflict("the first request with this idempotency-key is still in hand: send this one again in a moment")
+    Problem::conflict("a request with this idempotency-key is in progress; retry shortly")
         .header(RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
-/// 422
-fn of_another() -> Problem {
-    let detail = "this idempotency-key came with another request before: each thing that is to be done needs a new one";
+/// 422 for a key that was used with another request.
+fn key_reused() -> Problem {
+    let detail = "this idempotency-key was used with a different request; use a new key for each request";
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
 }

@@ -1,4 +1,4 @@
-//! All SQL of idempotency keys.
+//! The SQL of idempotency keys.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -14,27 +14,27 @@ pub(super) struct Key {
     pub hash: String,
 }
 
-/// What tells whether a request is the same again.
+/// Identifies a request: a retry has the same values.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct RequestFingerprint {
     pub method: String,
     pub path: String,
     pub body_hash: String,
 }
 
-/// What is kept of an answer.
+/// A stored response.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct StoredResponse {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
-/// Whether the key is this transaction's own now. One that another transaction has is waited for.
+/// Claims the key for this transaction; `false` if it has been used. Waits while another transaction holds it.
 pub(super) async fn claim(
     transaction: &mut Transaction,
     key: &Key,
-    asked: &Asked,
+    fingerprint: &RequestFingerprint,
     expires_at: Timestamp,
 ) -> Result<bool, DatabaseError> {
     let sql = "INSERT INTO idempotency_keys
@@ -44,27 +44,30 @@ pub(super) async fn claim(
                SET method = excluded.method, path = excluded.path, body_hash = excluded.body_hash, status = 0,
                    expires_at = excluded.expires_at
                WHERE idempotency_keys.expires_at <= $7";
-    let Asked { method, path, body_hash } = asked;
+    let RequestFingerprint { method, path, body_hash } = fingerprint;
     let now = crate::time::now();
     let claimed =
         transaction.execute(sql, &[&key.caller, &key.hash, method, path, body_hash, &expires_at, &now]).await?;
     Ok(claimed > 0)
 }
 
-/// The request that the key came with first, and what was answered.
-pub(super) async fn find(transaction: &mut Transaction, key: &Key) -> Result<Option<(Asked, Kept)>> {
+/// The first request with the key, and its response.
+pub(super) async fn find(
+    transaction: &mut Transaction,
+    key: &Key,
+) -> Result<Option<(RequestFingerprint, StoredResponse)>> {
     let sql = "SELECT method, path, body_hash, status, headers, body FROM idempotency_keys
                WHERE caller = $1 AND key_hash = $2";
     type Columns = (String, String, String, i64, Value, String);
     let found: Option<Columns> = transaction.query_opt(sql, &[&key.caller, &key.hash]).await?;
     let Some((method, path, body_hash, status, headers, body)) = found else { return Ok(None) };
-    let kept = Kept { status: u16::try_from(status)?, headers: serde_json::from_value(headers)?, body };
-    Ok(Some((Asked { method, path, body_hash }, kept)))
+    let stored = StoredResponse { status: u16::try_from(status)?, headers: serde_json::from_value(headers)?, body };
+    Ok(Some((RequestFingerprint { method, path, body_hash }, stored)))
 }
 
-pub(super) async fn keep(transaction: &mut Transaction, key: &Key, kept: &Kept) -> Result<()> {
+pub(super) async fn save(transaction: &mut Transaction, key: &Key, stored: &StoredResponse) -> Result<()> {
     let sql = "UPDATE idempotency_keys SET status = $1, headers = $2, body = $3 WHERE caller = $4 AND key_hash = $5";
-    let (status, headers) = (i64::from(kept.status), serde_json::to_value(&kept.headers)?);
-    transaction.execute(sql, &[&status, &headers, &kept.body, &key.caller, &key.hash]).await?;
+    let (status, headers) = (i64::from(stored.status), serde_json::to_value(&stored.headers)?);
+    transaction.execute(sql, &[&status, &headers, &stored.body, &key.caller, &key.hash]).await?;
     Ok(())
 }

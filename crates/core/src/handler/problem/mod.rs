@@ -1,7 +1,7 @@
-//! What a handler returns when it cannot answer: a problem as RFC 9457 has it, and what the log is told beside it.
+//! Errors of handlers: problem responses (RFC 9457), with an internal cause for the log.
 //!
-//! A client's mistake says what the client may read. An internal error keeps its cause for the log and Sentry; the client
-//! sees no more than the request's id and the event's.
+//! A client error has a detail that the client may see. The cause of an internal error is written to the log and Sentry only;
+//! the client receives the request id and the event id.
 
 mod body;
 
@@ -26,12 +26,12 @@ use crate::database::outage_of;
 use crate::settings::Env;
 use crate::time::whole_seconds;
 pub use body::FieldError;
-use body::{MOST_FIELDS, ProblemBody};
+use body::{MAX_FIELDS, ProblemBody};
 
 /// The content type of problems.
-pub const PROBLEM: &str = "application/problem+json";
+pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// What a handler returns.
+/// The return type of a handler.
 ///
 /// ```
 /// use actix_web::HttpResponse;
@@ -40,23 +40,23 @@ pub const PROBLEM: &str = "application/problem+json";
 /// async fn read(stored: &str) -> Result<HttpResponse> {
 ///     let count: u32 = stored.parse()?; // an internal error: 500, reported
 ///     if count == 0 {
-///         return Err(Problem::not_found("article")); // a client's mistake: 404, not reported
+///         return Err(Problem::not_found("article")); // a client error: 404, not reported
 ///     }
 ///     Ok(HttpResponse::Ok().json(count))
 /// }
 /// ```
 pub type Result<T = HttpResponse, E = Problem> = std::result::Result<T, E>;
 
-/// A failure that is answered as `application/problem+json`.
+/// An error response of type `application/problem+json` (RFC 9457).
 ///
-/// Every error turns into an internal one with `?`; its stack is taken there.
+/// The `?` operator converts any error into an internal error (500) and captures a stack trace there.
 pub struct Problem {
     status: StatusCode,
     detail: Option<String>,
     fields: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Cause>,
-    /// Whether the request was refused for load: no failure, whatever the status.
+    /// Whether the request was rejected because of load: not a failure, even if the status is 503.
     for_load: bool,
 }
 
@@ -68,7 +68,7 @@ struct Cause {
 }
 
 impl Problem {
-    /// A problem whose detail the client may read.
+    /// A problem with a detail that the client may see.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             status,
@@ -80,54 +80,54 @@ impl Problem {
         }
     }
 
-    /// 400
+    /// 400 Bad Request.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// 401, which asks for a bearer token.
+    /// 401 Unauthorized, with a `WWW-Authenticate` challenge for a bearer token.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, detail).header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
-    /// 401 for a bearer token that is invalid or has expired (RFC 6750, 3.1).
+    /// 401 Unauthorized for an invalid or expired bearer token (RFC 6750, section 3.1).
     pub fn invalid_token() -> Self {
         let detail = "invalid or expired token";
         let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
         Self::new(StatusCode::UNAUTHORIZED, detail).header(header::WWW_AUTHENTICATE, challenge)
     }
 
-    /// 403
+    /// 403 Forbidden.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, detail)
     }
 
-    /// 404: there is no such `thing`.
+    /// 404 Not Found, with the detail "there is no such `thing`".
     pub fn not_found(thing: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, format!("there is no such {thing}"))
     }
 
-    /// 409
+    /// 409 Conflict.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, detail)
     }
 
-    /// 422: the request was understood, and these fields of it cannot be taken.
+    /// 422 Unprocessable Content, for invalid fields. The response lists up to 20 of them.
     pub fn invalid(fields: Vec<FieldError>) -> Self {
-        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "the request cannot be taken as it is");
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "the request has invalid values");
         Self { fields, ..problem }
     }
 
-    /// 422 for one field.
+    /// 422 Unprocessable Content, for one invalid field.
     pub fn invalid_field(field: &str, message: impl Into<String>) -> Self {
         Self::invalid(vec![FieldError { field: field.into(), message: message.into() }])
     }
 
-    /// 429: this client, account or address has reached a limit of its own, and may try again after `retry_after`, which is
-    /// sent in whole seconds, at least one.
+    /// 429 Too Many Requests: a client, account or address has reached its limit. `Retry-After` is `retry_after`, rounded up
+    /// to whole seconds, at least one.
     ///
-    /// Like [`overloaded`](Self::overloaded) it is a response of level warning and no failure: it is not reported, and one
-    /// warning a `log.flood.window_s` counts all of them.
+    /// Like [`overloaded`](Self::overloaded) it is logged at level warning and is not a failure: it is not reported as an
+    /// error, and one warning per `log.flood.window_s` contains the count.
     ///
     /// ```
     /// use std::time::Duration;
@@ -136,15 +136,15 @@ impl Problem {
     /// use cyanotype::Problem;
     ///
     /// let refusal = Problem::too_many_requests(Duration::from_millis(1500), "too many wrong passwords");
-    /// let answer = refusal.error_response();
-    /// assert_eq!(answer.status(), 429);
-    /// assert_eq!(answer.headers().get("retry-after").unwrap(), "2");
+    /// let response = refusal.error_response();
+    /// assert_eq!(response.status(), 429);
+    /// assert_eq!(response.headers().get("retry-after").unwrap(), "2");
     /// ```
     pub fn too_many_requests(retry_after: Duration, detail: impl Into<String>) -> Self {
         Self::for_load(StatusCode::TOO_MANY_REQUESTS, retry_after, detail)
     }
 
-    /// 503: the service sheds this request, since more are waiting than it can serve; otherwise as
+    /// 503 Service Unavailable: the service sheds this request because of load. Logged like
     /// [`too_many_requests`](Self::too_many_requests).
     pub fn overloaded(retry_after: Duration, detail: impl Into<String>) -> Self {
         Self::for_load(StatusCode::SERVICE_UNAVAILABLE, retry_after, detail)
@@ -155,12 +155,12 @@ impl Problem {
         problem.header(header::RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after).max(1)))
     }
 
-    /// Whether the request was refused for load.
+    /// Whether the request was rejected because of load.
     pub(crate) fn is_for_load(&self) -> bool {
         self.for_load
     }
 
-    /// 500: the error is for the log and Sentry alone. 503 when it is an outage of the database.
+    /// 500 Internal Server Error; only the log and Sentry receive the error. 503 if the error is an outage of the database.
     pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error = error.into();
         let outage = outage_of(&*error).is_some();
@@ -171,7 +171,7 @@ impl Problem {
         if outage { problem.into_unavailable() } else { problem }
     }
 
-    /// 503: something that is needed does not answer; the error is for the log and Sentry alone.
+    /// 503 Service Unavailable, because a dependency is unavailable; only the log and Sentry receive the error.
     pub fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::internal(error).into_unavailable()
     }
@@ -186,7 +186,7 @@ impl Problem {
         self.status.is_server_error()
     }
 
-    /// What the audit says of it: the status, the detail and the names of the fields, without a value that a client sent.
+    /// A summary for the audit record: status, detail and names of the fields, without values that the client sent.
     pub(crate) fn summary(&self) -> String {
         let mut summary = self.status.as_str().to_owned();
         if let Some(detail) = &self.detail {
@@ -194,14 +194,13 @@ impl Problem {
             summary.push_str(detail);
         }
         if !self.fields.is_empty() {
-            let names: Vec<String> =
-                self.fields.iter().take(MOST_FIELDS).map(|field| field.shortened().field).collect();
+            let names: Vec<String> = self.fields.iter().take(MAX_FIELDS).map(|field| field.shortened().field).collect();
             summary.push_str(&format!(" ({})", names.join(", ")));
         }
         summary
     }
 
-    /// Names the fields that the problem is about.
+    /// Sets the invalid fields.
     #[must_use]
     pub fn with_fields(mut self, fields: Vec<FieldError>) -> Self {
         self.fields = fields;
@@ -213,14 +212,14 @@ impl Problem {
         self
     }
 
-    /// Adds a header to the answer.
+    /// Adds a response header.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// What is reported when the answer is a 5xx.
+    /// The failure to report if the status is 5xx.
     pub(crate) fn failure(&self) -> Failure {
         match &self.cause {
             Some(cause) => {
@@ -230,19 +229,24 @@ impl Problem {
         }
     }
 
-    /// The answer, with what names the request and, in dev, with the cause.
-    pub(crate) fn answer(&self, request: Option<&RequestContext>, event_id: Option<EventId>, env: Env) -> HttpResponse {
+    /// The response, with the request id and, in dev, with the cause.
+    pub(crate) fn to_response(
+        &self,
+        request: Option<&RequestContext>,
+        event_id: Option<EventId>,
+        env: Env,
+    ) -> HttpResponse {
         let detail = match (&self.detail, &self.cause, env) {
             (Some(detail), ..) => Some(detail.clone()),
             (None, Some(_), Env::Dev) => Some(self.failure().messages().join(": ")),
             _ => None,
         };
-        let more = self.fields.len().saturating_sub(MOST_FIELDS);
+        let more = self.fields.len().saturating_sub(MAX_FIELDS);
         let detail = match detail {
-            Some(detail) if more > 0 => Some(format!("{detail}; {more} more fields are wrong")),
+            Some(detail) if more > 0 => Some(format!("{detail}; {more} more invalid fields are not listed")),
             detail => detail,
         };
-        let errors: Vec<FieldError> = self.fields.iter().take(MOST_FIELDS).map(FieldError::shortened).collect();
+        let errors: Vec<FieldError> = self.fields.iter().take(MAX_FIELDS).map(FieldError::shortened).collect();
         let mut response = HttpResponse::build(self.status);
         for (name, value) in &self.headers {
             response.append_header((name.clone(), value.clone()));
@@ -256,15 +260,15 @@ impl Problem {
             request_id: request.map(|request| request.identity().id()),
             sentry_event_id: event_id,
         };
-        let mut answer = response.content_type(PROBLEM).body(body.to_json());
+        let mut response = response.content_type(PROBLEM_JSON).body(body.to_json());
         if self.for_load {
-            answer.extensions_mut().insert(RefusedForLoad);
+            response.extensions_mut().insert(RefusedForLoad);
         }
-        answer
+        response
     }
 }
 
-/// For the API document.
+/// For the OpenAPI document.
 impl PartialSchema for Problem {
     fn schema() -> RefOr<Schema> {
         ProblemBody::schema()
@@ -287,7 +291,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for Problem {
     }
 }
 
-/// For the log: what the client is told, or the cause.
+/// For the log: the cause or, without one, the detail.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.cause, &self.detail) {
@@ -310,8 +314,8 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        // The service answers in full, with the event's id, where it reports the failure.
-        self.answer(request::current().as_deref(), None, Env::Prod)
+        // The errors middleware replaces this response by one with the event id when it reports the failure.
+        self.to_response(request::current().as_deref(), None, Env::Prod)
     }
 }
 
@@ -321,12 +325,12 @@ mod tests {
     use actix_web::body::MessageBody;
 
     fn body(problem: &Problem, env: Env) -> String {
-        let bytes = problem.answer(None, None, env).into_body().try_into_bytes().expect("is whole");
-        String::from_utf8(bytes.to_vec()).expect("is UTF-8")
+        let bytes = problem.to_response(None, None, env).into_body().try_into_bytes().expect("a complete body");
+        String::from_utf8(bytes.to_vec()).expect("UTF-8")
     }
 
     #[test]
-    fn an_internal_error_is_for_the_log_alone_in_prod() {
+    fn an_internal_error_is_hidden_from_the_client_in_prod() {
         let problem = Problem::from(std::io::Error::other("the disk at /secret is gone"));
         assert_eq!(body(&problem, Env::Prod), r#"{"type":"about:blank","title":"Internal Server Error","status":500}"#);
         assert!(body(&problem, Env::Dev).contains("the disk at /secret is gone"));
@@ -334,21 +338,21 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_names_some_fields_and_counts_the_others() {
+    fn a_response_lists_20_fields_and_counts_the_others() {
         let fields =
             (0..500).map(|n| FieldError { field: format!("lines[{n}].{}", "é".repeat(300)), message: "no".into() });
         let json: serde_json::Value =
-            serde_json::from_str(&body(&Problem::invalid(fields.collect()), Env::Prod)).expect("is JSON");
-        assert_eq!(json["detail"], "the request cannot be taken as it is; 480 more fields are wrong");
+            serde_json::from_str(&body(&Problem::invalid(fields.collect()), Env::Prod)).expect("JSON");
+        assert_eq!(json["detail"], "the request has invalid values; 480 more invalid fields are not listed");
         let errors = json["errors"].as_array().expect("a list");
         assert_eq!(errors.len(), 20);
         assert!(errors.iter().all(|error| error["field"].as_str().is_some_and(|field| field.chars().count() == 201)));
     }
 
     #[test]
-    fn a_clients_mistake_names_the_field() {
+    fn a_client_error_names_the_invalid_field() {
         let problem = Problem::invalid_field("lines[0].quantity", "must be at least 1");
-        let json: serde_json::Value = serde_json::from_str(&body(&problem, Env::Prod)).expect("is JSON");
+        let json: serde_json::Value = serde_json::from_str(&body(&problem, Env::Prod)).expect("JSON");
         assert_eq!(json["status"], 422);
         assert_eq!(json["errors"][0]["field"], "lines[0].quantity");
     }

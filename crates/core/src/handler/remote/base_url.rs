@@ -1,23 +1,23 @@
-//! The address of another process.
+//! The base URL of another service.
 
 use std::fmt;
 
 use actix_web::http::Uri;
 use serde::Deserialize;
 
-/// Where another process answers: `http://users.internal:8080`.
+/// The base URL of another service, such as `http://users.internal:8080`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct BaseUrl(String);
 
 impl BaseUrl {
-    /// Without a slash at its end.
+    /// The URL without a trailing slash.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The same without this path at its end, for those who write the whole of an address that is known in part.
+    /// The URL without this trailing path, so that a user may configure the URL with or without it.
     #[must_use]
     pub fn without(&self, path: &str) -> Self {
         Self(self.0.strip_suffix(path).unwrap_or(&self.0).to_owned())
@@ -40,8 +40,8 @@ impl TryFrom<String> for BaseUrl {
                 && url.query().is_none()
                 && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
         });
-        // It may hold what is not to be repeated.
+        // The message does not repeat the value: it may contain a password.
         good.then(|| Self(text.trim_end_matches('/').to_owned()))
-            .ok_or_else(|| "this is no address of a process; allowed is http://HOST:PORT or https://HOST".into())
+            .ok_or_else(|| "invalid base URL; allowed is http://HOST:PORT or https://HOST".into())
     }
 }

@@ -13,18 +13,18 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
 
-use super::reply::Reply;
+use super::response::RemoteResponse;
 
-/// How long an idle connection is kept for the next request.
-const IDLE: Duration = Duration::from_secs(15);
-/// The longest body that is read, in bytes.
-const MAX_BODY: usize = 2 << 20;
+/// How long an idle connection remains open for the next request.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Maximum size of a response body in bytes.
+const MAX_BODY_BYTES: usize = 2 << 20;
 
-/// It follows no redirect and adds no header but `host`.
+/// An HTTP client that does not follow redirects and adds no header but `host`.
 pub(super) type Client = legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 
 thread_local! {
-    /// A connection is driven by the runtime of the worker that opened it, so each worker has connections of its own.
+    /// Each worker has its own connections, because a connection is driven by the runtime of the worker that opened it.
     pub(super) static CLIENT: Client = client(RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()));
 }
 
@@ -41,24 +41,24 @@ pub(super) fn client(authorities: RootCertStore) -> Client {
     let connector =
         HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
     let mut builder = legacy::Client::builder(TokioExecutor::new());
-    builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector)
+    builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT).build(connector)
 }
 
-/// Sends a request and reads the whole answer.
-pub(super) async fn send(client: Client, request: hyper::Request<Empty<Bytes>>) -> Result<Reply, String> {
-    let answer = client.request(request).await.map_err(|error| sentence(&error))?;
-    // Two versions of the crate `http` meet here: actix-web's and hyper's.
-    let status = StatusCode::from_u16(answer.status().as_u16()).map_err(|error| error.to_string())?;
-    let retry_after = retry_after(answer.headers().get(RETRY_AFTER));
-    let body = Limited::new(answer.into_body(), MAX_BODY).collect().await;
+/// Sends a request and reads the complete response.
+pub(super) async fn send(client: Client, request: hyper::Request<Empty<Bytes>>) -> Result<RemoteResponse, String> {
+    let response = client.request(request).await.map_err(|error| sentence(&error))?;
+    // actix-web and hyper use different versions of the crate `http`.
+    let status = StatusCode::from_u16(response.status().as_u16()).map_err(|error| error.to_string())?;
+    let retry_after = retry_after(response.headers().get(RETRY_AFTER));
+    let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
     let body = body.map_err(|error| match error.is::<LengthLimitError>() {
-        true => format!("the answer is longer than {MAX_BODY} bytes"),
+        true => format!("response body larger than {MAX_BODY_BYTES} bytes"),
         false => sentence(&*error),
     })?;
-    Ok(Reply { status, retry_after, body: body.to_bytes() })
+    Ok(RemoteResponse { status, retry_after, body: body.to_bytes() })
 }
 
-/// The other form, a date, is not read.
+/// Parses the form in seconds; the form with a date is ignored.
 fn retry_after(header: Option<&HeaderValue>) -> Option<Duration> {
     header?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

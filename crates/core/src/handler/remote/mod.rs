@@ -1,10 +1,10 @@
-//! HTTP requests to another process, as part of the current request: its id and its trace go along.
+//! HTTP requests to another service on behalf of the current request, with its request id and trace headers.
 //!
-//! For a blueprint whose neighbour runs elsewhere. They are GETs, so that one may be sent again.
+//! For a blueprint whose dependency runs in another process. All requests are GETs, so that they can be retried.
 
 mod base_url;
 mod client;
-mod reply;
+mod response;
 #[cfg(test)]
 mod tests;
 
@@ -17,12 +17,12 @@ use hyper::header::AUTHORIZATION;
 
 pub use base_url::BaseUrl;
 use client::{CLIENT, send};
-pub use reply::Reply;
+pub use response::RemoteResponse;
 
-/// Before the first try again; twice as long before the next one.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Delay before the first retry; it doubles with each further retry.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
 
-/// Another process, and how long it is waited for.
+/// A client of another service, with a timeout and retries.
 #[derive(Debug, Clone)]
 pub struct Remote {
     base: BaseUrl,
@@ -31,74 +31,77 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// `timeout` is for each try, from the connection to the end of the body; after one that brought no answer, or 502, 503
-    /// or 504, up to `retries` more follow.
+    /// Creates a client. `timeout` limits each attempt, from the connection to the end of the body. An attempt without a
+    /// response, or with status 502, 503 or 504, is repeated up to `retries` times.
     #[must_use]
     pub fn new(base: BaseUrl, timeout: Duration, retries: u32) -> Self {
         Self { base, timeout, retries }
     }
 
-    /// Requests a path, with this bearer token. Any other answer than those above is an answer, a redirect too.
+    /// Sends a GET request for a path with a bearer token. Returns a response with any other status, including redirects.
     ///
     /// # Errors
-    /// When the last try brought none.
-    pub async fn get(&self, path: &str, token: &str) -> Result<Reply, RemoteError> {
-        let (mut pause, mut left) = (FIRST_PAUSE, self.retries);
+    /// If the last attempt failed as well.
+    pub async fn get(&self, path: &str, token: &str) -> Result<RemoteResponse, RemoteError> {
+        let (mut backoff, mut left) = (INITIAL_BACKOFF, self.retries);
         loop {
             let began = Instant::now();
             let outcome = self.try_once(path, token).await;
-            self.leave_breadcrumb(path, began, &outcome);
-            let why = match outcome {
-                Ok(reply) if !is_passing(reply.status) => return Ok(reply),
-                Ok(reply) => format!("it answered {}", reply.status),
-                Err(why) => why,
+            self.record_attempt(path, began, &outcome);
+            let reason = match outcome {
+                Ok(response) if !is_retryable(response.status) => return Ok(response),
+                Ok(response) => format!("status {}", response.status),
+                Err(reason) => reason,
             };
             if left == 0 {
-                return Err(RemoteError { base: self.base.to_string(), why: Why(why) });
+                return Err(RemoteError { base: self.base.to_string(), reason: Reason(reason) });
             }
-            tokio::time::sleep(pause).await;
-            (pause, left) = (pause * 2, left - 1);
+            tokio::time::sleep(backoff).await;
+            (backoff, left) = (backoff * 2, left - 1);
         }
     }
 
-    async fn try_once(&self, path: &str, token: &str) -> Result<Reply, String> {
+    async fn try_once(&self, path: &str, token: &str) -> Result<RemoteResponse, String> {
         let url = format!("{}{path}", self.base);
         let mut builder = hyper::Request::get(url).header(AUTHORIZATION, format!("Bearer {token}"));
         for (name, value) in request::current().iter().flat_map(|request| request.outgoing()) {
             builder = builder.header(name, value);
         }
         let request = builder.body(Empty::new()).map_err(|error| error.to_string())?;
-        let reply = send(CLIENT.with(Clone::clone), request);
-        let timed = tokio::time::timeout(self.timeout, reply).await;
-        timed.unwrap_or_else(|_| Err(format!("no complete answer within {} ms", self.timeout.as_millis())))
+        let response = send(CLIENT.with(Clone::clone), request);
+        let timed = tokio::time::timeout(self.timeout, response).await;
+        timed.unwrap_or_else(|_| Err(format!("timed out after {} ms", self.timeout.as_millis())))
     }
 
-    fn leave_breadcrumb(&self, path: &str, began: Instant, outcome: &Result<Reply, String>) {
-        let said = match outcome {
-            Ok(reply) => reply.status.as_u16().to_string(),
-            Err(why) => why.clone(),
+    fn record_attempt(&self, path: &str, began: Instant, outcome: &Result<RemoteResponse, String>) {
+        let result = match outcome {
+            Ok(response) => response.status.as_u16().to_string(),
+            Err(reason) => reason.clone(),
         };
-        let level =
-            if outcome.as_ref().is_ok_and(|reply| !is_passing(reply.status)) { Level::Info } else { Level::Warning };
-        let crumb = Breadcrumb::new(format!("GET {}{path} {said}", self.base)).category("http").level(level);
+        let level = if outcome.as_ref().is_ok_and(|response| !is_retryable(response.status)) {
+            Level::Info
+        } else {
+            Level::Warning
+        };
+        let crumb = Breadcrumb::new(format!("GET {}{path} {result}", self.base)).category("http").level(level);
         add_breadcrumb(crumb.data("duration_ms", began.elapsed().as_secs_f64() * 1000.0));
     }
 }
 
-/// Whether the process may answer better in a moment.
-fn is_passing(status: StatusCode) -> bool {
+/// Whether a retry may succeed.
+fn is_retryable(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
 }
 
-/// The other process did not answer; the source says what went wrong the last time.
+/// A request to another service failed; the source is the reason of the last attempt.
 #[derive(Debug, thiserror::Error)]
-#[error("no answer from {base}")]
+#[error("request to {base} failed")]
 pub struct RemoteError {
     base: String,
     #[source]
-    why: Why,
+    reason: Reason,
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct Why(String);
+struct Reason(String);

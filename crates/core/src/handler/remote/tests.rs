@@ -10,20 +10,20 @@ use super::client::client;
 use super::*;
 
 #[test]
-fn an_address_is_one_of_a_process() {
+fn a_base_url_has_scheme_and_host_without_credentials_or_query() {
     let url = |text: &str| BaseUrl::try_from(text.to_owned());
-    assert_eq!(url("http://127.0.0.1:8080/").expect("it is one").as_str(), "http://127.0.0.1:8080");
-    let with_path = url("https://users.example/api/users").expect("it is one");
+    assert_eq!(url("http://127.0.0.1:8080/").expect("a valid URL").as_str(), "http://127.0.0.1:8080");
+    let with_path = url("https://users.example/api/users").expect("a valid URL");
     assert_eq!(with_path.without("/users").as_str(), "https://users.example/api");
     for wrong in ["127.0.0.1:8080", "ftp://users.example", "http://a:b@users.example", "http://u/?q", "", "/users"] {
         assert!(url(wrong).is_err(), "{wrong}");
     }
 }
 
-/// A server that gives each connection to `answer`, and counts them.
+/// Starts a server that passes each connection to `answer`, and counts them.
 fn server(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> (BaseUrl, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    let port = listener.local_addr().expect("it is bound").port();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("a local address").port();
     let (count, answer) = (Arc::new(AtomicUsize::new(0)), Arc::new(answer));
     let accepted = Arc::clone(&count);
     std::thread::spawn(move || {
@@ -36,7 +36,7 @@ fn server(answer: impl Fn(TcpStream) + Send + Sync + 'static) -> (BaseUrl, Arc<A
     (BaseUrl::try_from(format!("http://127.0.0.1:{port}")).expect("an address"), count)
 }
 
-/// The head of the next request; none when the client has closed the connection.
+/// The head of the next request; `None` if the client has closed the connection.
 fn head(stream: &mut impl BufRead) -> Option<String> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -45,7 +45,7 @@ fn head(stream: &mut impl BufRead) -> Option<String> {
     Some(head)
 }
 
-/// Answers every request of a connection with this.
+/// Sends the same response to every request of a connection.
 fn always(answer: &'static str) -> impl Fn(TcpStream) + Send + Sync {
     move |stream| {
         let mut stream = BufReader::new(stream);
@@ -55,42 +55,42 @@ fn always(answer: &'static str) -> impl Fn(TcpStream) + Send + Sync {
     }
 }
 
-async fn get(base: BaseUrl, timeout_ms: u64, retries: u32) -> Result<Reply, RemoteError> {
+async fn get(base: BaseUrl, timeout_ms: u64, retries: u32) -> Result<RemoteResponse, RemoteError> {
     Remote::new(base, Duration::from_millis(timeout_ms), retries).get("/a?b=c", "token").await
 }
 
-fn reason(outcome: Result<Reply, RemoteError>) -> String {
-    outcome.expect_err("there is no answer").source().expect("it has a reason").to_string()
+fn reason(outcome: Result<RemoteResponse, RemoteError>) -> String {
+    outcome.expect_err("no response").source().expect("a source").to_string()
 }
 
 #[actix_web::test]
-async fn a_connection_is_used_again() {
+async fn a_connection_is_reused() {
     let (base, connections) = server(always("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue"));
     for _ in 0..3 {
-        let reply = get(base.clone(), 5000, 0).await.expect("it answers");
-        assert!(reply.json::<bool>().expect("it is JSON"));
+        let response = get(base.clone(), 5000, 0).await.expect("a response");
+        assert!(response.json::<bool>().expect("JSON"));
     }
     assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
 #[actix_web::test]
-async fn a_redirect_is_an_answer() {
+async fn a_redirect_is_returned_as_a_response() {
     let answer = "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n";
-    let reply = get(server(always(answer)).0, 5000, 0).await.expect("it answers");
-    assert_eq!(reply.status, StatusCode::FOUND);
+    let response = get(server(always(answer)).0, 5000, 0).await.expect("a response");
+    assert_eq!(response.status, StatusCode::FOUND);
 }
 
 #[actix_web::test]
-async fn a_request_has_a_token_and_nothing_of_the_client_library() {
+async fn a_request_has_no_headers_but_host_and_token() {
     let heads = Arc::new(Mutex::new(String::new()));
-    let seen = Arc::clone(&heads);
+    let received = Arc::clone(&heads);
     let (base, _) = server(move |stream| {
         let mut stream = BufReader::new(stream);
-        *seen.lock().expect("no test panics with it") = head(&mut stream).expect("there is a request");
+        *received.lock().expect("not poisoned") = head(&mut stream).expect("a request");
         let _ = stream.get_mut().write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
     });
-    get(base.clone(), 5000, 0).await.expect("it answers");
-    let head = heads.lock().expect("no test panics with it").to_lowercase();
+    get(base.clone(), 5000, 0).await.expect("a response");
+    let head = heads.lock().expect("not poisoned").to_lowercase();
     let mut lines: Vec<&str> = head.trim_end().lines().collect();
     lines.sort_unstable();
     let host = base.as_str().replace("http://", "host: ");
@@ -98,8 +98,8 @@ async fn a_request_has_a_token_and_nothing_of_the_client_library() {
 }
 
 #[actix_web::test]
-async fn the_time_of_a_try_includes_its_body() {
-    // The head after 0.2 s, the body 0.2 s later: each alone would be in time.
+async fn the_timeout_includes_the_body() {
+    // The head after 0.2 s, the body 0.2 s later: each alone would be within the timeout.
     let (base, connections) = server(|stream| {
         let mut stream = BufReader::new(stream);
         head(&mut stream);
@@ -108,28 +108,28 @@ async fn the_time_of_a_try_includes_its_body() {
             let _ = stream.get_mut().write_all(part.as_bytes());
         }
     });
-    assert_eq!(reason(get(base, 300, 1).await), "no complete answer within 300 ms");
-    assert_eq!(connections.load(Ordering::SeqCst), 2, "a try and one again");
+    assert_eq!(reason(get(base, 300, 1).await), "timed out after 300 ms");
+    assert_eq!(connections.load(Ordering::SeqCst), 2, "one attempt and one retry");
 }
 
 #[actix_web::test]
-async fn an_answer_that_is_too_long_is_none() {
+async fn an_oversized_response_is_an_error() {
     let (base, _) = server(|stream| {
         let mut stream = BufReader::new(stream);
         head(&mut stream);
         let _ = stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
         let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
-        // Until the client has had enough.
+        // Until the client closes the connection.
         while stream.get_mut().write_all(chunk.as_bytes()).is_ok() {}
     });
-    assert_eq!(reason(get(base, 5000, 0).await), "the answer is longer than 2097152 bytes");
+    assert_eq!(reason(get(base, 5000, 0).await), "response body larger than 2097152 bytes");
 }
 
-/// A server of `localhost` with a certificate of its own making, which is here.
+/// Starts a TLS server with a self-signed certificate for `localhost`; returns its port and certificate.
 fn tls_server() -> (u16, rustls::pki_types::CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate can be made");
     let certificate = made.cert.der().clone();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("it is a key");
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
     let provider = rustls::crypto::ring::default_provider();
     let config = rustls::ServerConfig::builder_with_provider(provider.into())
         .with_safe_default_protocol_versions()
@@ -150,7 +150,7 @@ fn tls_server() -> (u16, rustls::pki_types::CertificateDer<'static>) {
 }
 
 #[actix_web::test]
-async fn https_needs_a_certificate_of_a_known_authority() {
+async fn https_requires_a_certificate_from_a_trusted_authority() {
     let (port, certificate) = tls_server();
     let url = format!("https://localhost:{port}");
     let base = BaseUrl::try_from(url.clone()).expect("an address");
@@ -158,19 +158,20 @@ async fn https_needs_a_certificate_of_a_known_authority() {
     assert!(why.contains("invalid peer certificate"), "{why}");
 
     let mut authorities = RootCertStore::empty();
-    authorities.add(certificate).expect("it is a certificate");
-    let request = hyper::Request::get(url).body(Empty::new()).expect("it is a request");
-    let reply = send(client(authorities), request).await.expect("it answers");
-    assert!(reply.json::<bool>().expect("it is JSON"));
+    authorities.add(certificate).expect("a certificate");
+    let request = hyper::Request::get(url).body(Empty::new()).expect("a request");
+    let response = send(client(authorities), request).await.expect("a response");
+    assert!(response.json::<bool>().expect("JSON"));
 }
 
 #[actix_web::test]
-async fn nobody_there_is_told_by_the_address_and_the_reason() {
+async fn a_refused_connection_is_reported_with_url_and_reason() {
     for scheme in ["http", "https"] {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
         let base = BaseUrl::try_from(format!("{scheme}://127.0.0.1:{port}")).expect("an address");
-        let error = Remote::new(base, Duration::from_secs(5), 1).get("/", "token").await.expect_err("nobody is there");
-        assert_eq!(error.to_string(), format!("no answer from {scheme}://127.0.0.1:{port}"));
-        assert!(error.source().expect("the reason").to_string().contains("onnect"), "{:?}", error.source());
+        let error =
+            Remote::new(base, Duration::from_secs(5), 1).get("/", "token").await.expect_err("a refused connection");
+        assert_eq!(error.to_string(), format!("request to {scheme}://127.0.0.1:{port} failed"));
+        assert!(error.source().expect("a source").to_string().contains("onnect"), "{:?}", error.source());
     }
 }

@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 use super::responses::{fleet_problem, policy_problem, versioned};
 use crate::fleet::{NewFleetOverride, StoredOverride};
 use crate::handler::extract::{Json, Path, Query};
-use crate::handler::problem::{PROBLEM, Problem, Result};
+use crate::handler::problem::{PROBLEM_JSON, Problem, Result};
 use crate::log_control::new_override::{self, NewOverride, OverrideBody};
 use crate::log_control::peer::Peer;
 use crate::log_control::precondition::expected_version;
@@ -64,17 +64,17 @@ impl SetQuery {
         (status = 200, description = "The override is replaced or extended; for a dry run, the changes",
             content((OverrideView = "application/json"), (PreviewView = "application/json"))),
         (status = 201, description = "The override is set", body = OverrideView),
-        (status = 400, description = "The id or the body is malformed", body = Problem, content_type = PROBLEM),
-        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM),
+        (status = 400, description = "The id or the body is malformed", body = Problem, content_type = PROBLEM_JSON),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM_JSON),
         (status = 403, description = "No token is configured, or the request is from a web page", body = Problem,
-            content_type = PROBLEM),
-        (status = 409, description = "The maximum number of overrides is reached", body = Problem, content_type = PROBLEM),
-        (status = 412, description = "The current version differs from `if-match`", body = Problem, content_type = PROBLEM),
-        (status = 413, description = "The body is too large", body = Problem, content_type = PROBLEM),
-        (status = 415, description = "The body is not JSON", body = Problem, content_type = PROBLEM),
-        (status = 422, description = "Fields are invalid; `errors` lists them", body = Problem, content_type = PROBLEM),
+            content_type = PROBLEM_JSON),
+        (status = 409, description = "The maximum number of overrides is reached", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The current version differs from `if-match`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 413, description = "The body is too large", body = Problem, content_type = PROBLEM_JSON),
+        (status = 415, description = "The body is not JSON", body = Problem, content_type = PROBLEM_JSON),
+        (status = 422, description = "Fields are invalid; `errors` lists them", body = Problem, content_type = PROBLEM_JSON),
         (status = 503, description = "The database is unavailable, for a fleet override", body = Problem,
-            content_type = PROBLEM),
+            content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn put(
@@ -146,15 +146,15 @@ pub(crate) struct ClearQuery {
     security(("token" = [])),
     responses(
         (status = 204, description = "The override is cleared"),
-        (status = 400, description = "The id is malformed", body = Problem, content_type = PROBLEM),
-        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM),
+        (status = 400, description = "The id is malformed", body = Problem, content_type = PROBLEM_JSON),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM_JSON),
         (status = 403, description = "No token is configured, or the request is from a web page", body = Problem,
-            content_type = PROBLEM),
-        (status = 404, description = "There is no override with this id", body = Problem, content_type = PROBLEM),
-        (status = 412, description = "The current version differs from `if-match`", body = Problem, content_type = PROBLEM),
-        (status = 422, description = "A parameter is invalid", body = Problem, content_type = PROBLEM),
+            content_type = PROBLEM_JSON),
+        (status = 404, description = "There is no override with this id", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The current version differs from `if-match`", body = Problem, content_type = PROBLEM_JSON),
+        (status = 422, description = "A parameter is invalid", body = Problem, content_type = PROBLEM_JSON),
         (status = 503, description = "The database is unavailable, for a fleet override", body = Problem,
-            content_type = PROBLEM),
+            content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn clear(

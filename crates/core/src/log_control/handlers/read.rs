@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use super::responses::{fleet_problem, versioned};
 use crate::explain_output::ExplainOutput;
 use crate::handler::extract::Query;
-use crate::handler::problem::{FieldError, PROBLEM, Problem, Result};
+use crate::handler::problem::{FieldError, PROBLEM_JSON, Problem, Result};
 use crate::log_control::scope::check_route;
 use crate::log_control::state::{LogControl, LogControlState};
 use crate::log_control::views::{FleetView, LogView, TableView};
@@ -31,7 +31,7 @@ use crate::log_control::views::{FleetView, LogView, TableView};
     responses(
         (status = 200, description = "The policy in effect", body = LogView,
             headers(("etag" = String, description = "The policy version"))),
-        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn show(control: Data<LogControl>) -> HttpResponse {
@@ -69,8 +69,8 @@ pub(crate) struct ExplainQuery {
     responses(
         (status = 200, description = "The policy table", body = TableView,
             headers(("etag" = String, description = "The policy version"))),
-        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM),
-        (status = 422, description = "The blueprint or route is unknown", body = Problem, content_type = PROBLEM),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM_JSON),
+        (status = 422, description = "The blueprint or route is unknown", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<ExplainQuery>) -> Result {
@@ -106,8 +106,8 @@ fn table(policy: &Policy, lines: Option<&Policy>) -> Explanation {
     security(("token" = []), ()),
     responses(
         (status = 200, description = "The processes", body = FleetView),
-        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM),
-        (status = 503, description = "The database is unavailable", body = Problem, content_type = PROBLEM),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "The database is unavailable", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn fleet(control: Data<LogControl>) -> Result {

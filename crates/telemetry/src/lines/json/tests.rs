@@ -49,7 +49,7 @@ fn record(kind: Kind, level: Level) -> Record {
 fn failure(with_stack: bool) -> Option<FailureDetail> {
     let link = |type_name: &str, message: &str| Link { type_name: type_name.into(), message: message.into() };
     let chain = vec![link("Timeout", "no \"stock\""), link("Io", "line\nbreak")];
-    let failure = Failure { chain, stack: Some(Arc::new(Stack::left_out())), panic: false, outage: false };
+    let failure = Failure { chain, stack: Some(Arc::new(Stack::omitted())), panic: false, outage: false };
     Some(FailureDetail { failure, with_stack })
 }
 
@@ -108,7 +108,7 @@ fn a_line_with_all_it_can_have() {
         r#""request_id":"req-1","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","blueprint":"shop","#,
         r#""exception.type":"Timeout","exception.message":"no \"stock\"","#,
         r#""exception.chain":["no \"stock\"","line\nbreak"],"#,
-        r#""exception.stacktrace":"   0: (left out: too many stacks were waiting for their names)\n","#,
+        r#""exception.stacktrace":"   0: (stack trace omitted: not resolved in time)\n","#,
         r#""sentry.event_id":"ID","fields":{"sku":"A-1","left":0,"tags":["x",null],"rate":0.5}}"#,
     );
     assert_line(&record, &expected.replace("ID", &id.to_string()));
@@ -162,7 +162,7 @@ fn a_failure_has_its_stack_only_where_the_table_says_so() {
         r#""target":"shop::orders","exception.type":"Timeout","exception.message":"no \"stock\"","#,
         r#""exception.chain":["no \"stock\"","line\nbreak"]STACK}"#,
     );
-    let stack = r#","exception.stacktrace":"   0: (left out: too many stacks were waiting for their names)\n""#;
+    let stack = r#","exception.stacktrace":"   0: (stack trace omitted: not resolved in time)\n""#;
     for (kind, name) in [(Kind::Exception, "exception"), (Kind::Uncaught, "uncaught")] {
         for (with_stack, shown) in [(true, stack), (false, "")] {
             let record = Record { failure: failure(with_stack), ..record(kind, Level::Error) };

@@ -1,4 +1,4 @@
-//! One measurement: a fresh database, a fresh server that is filled, and its load.
+//! One measurement: a fresh database, a fresh server with initial data, and a load.
 
 use std::path::PathBuf;
 
@@ -12,18 +12,18 @@ use super::super::cores::Cores;
 use super::super::load::Load;
 use super::super::measure::Sample;
 use super::super::plan::{CONNECTIONS, Length};
-use super::super::running::Running;
+use super::super::running::RunningServer;
 use super::plan::{Database, Scenario};
-use super::request::Asks;
-use super::seed::{self, seeded};
+use super::request::RequestSpec;
+use super::seed::{self, seed_database};
 use super::server::{program, warm_up};
 
-/// What measurements need.
+/// The prerequisites of measurements.
 pub struct Bench {
     pub cores: Cores,
     pub built: Built,
     pub python: Option<PathBuf>,
-    /// On the load's core, like all that this process starts.
+    /// Runs on the load generator's core.
     pub postgres: Option<Postgres>,
 }
 
@@ -49,27 +49,28 @@ impl Bench {
     fn measure_on(&self, database: &str, scenario: &Scenario, length: Length) -> Result<Sample, String> {
         let Scenario { server, operation, .. } = *scenario;
         let port = ports::free();
-        let mut running = Running::alone(program(server, &self.built, self.python.as_deref(), port, database))?;
-        running.wait("answer of the API", || Client::new(port).get("/orders").try_send().ok())?;
+        let mut running =
+            RunningServer::standalone(program(server, &self.built, self.python.as_deref(), port, database))?;
+        running.wait("response of the API", || Client::new(port).get("/orders").try_send().ok())?;
         let servers = running.servers();
         for &pid in &servers {
-            self.cores.give_server_core(pid)?;
+            self.cores.pin_to_server_core(pid)?;
         }
-        let said = |why: String| format!("{why}; its stderr ends with\n{}", running.said());
-        let asks = Asks::of(operation, &seeded(server, port).map_err(said)?, &seed::new_order());
-        let body_bytes = asks.try_once(operation, port).map_err(said)?;
-        let load = Load::new(&self.built.load, port, &asks.path, body_bytes, CONNECTIONS);
-        let mut load = load.method(asks.method).status(asks.status);
-        for (name, value) in &asks.headers {
+        let with_stderr = |why: String| format!("{why}; its stderr ends with\n{}", running.stderr_tail());
+        let spec = RequestSpec::of(operation, &seed_database(server, port).map_err(with_stderr)?, &seed::new_order());
+        let body_bytes = spec.check_once(operation, port).map_err(with_stderr)?;
+        let load = Load::new(&self.built.load, port, &spec.path, body_bytes, CONNECTIONS);
+        let mut load = load.method(spec.method).status(spec.status);
+        for (name, value) in &spec.headers {
             load = load.header(name, value);
         }
-        if let Some(body) = &asks.body {
+        if let Some(body) = &spec.body {
             load = load.body(body);
         }
         let load = load.window(warm_up(server, length.warm_up), length.seconds).watch(&servers);
-        let measured = load.run().map_err(said)?;
+        let measured = load.run().map_err(with_stderr)?;
         if measured.requests == 0 {
-            return Err(said("no request was answered".into()));
+            return Err(with_stderr("no request succeeded".into()));
         }
         let sample = Sample::of(&measured, body_bytes, None);
         running.stop();

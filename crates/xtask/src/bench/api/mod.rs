@@ -1,6 +1,6 @@
-//! `cargo xtask bench --api`: what a request of the real API costs, data and all, beside the same API written by hand.
+//! `cargo xtask bench --api`: benchmarks of the real API with its database, against the same API written by hand.
 //!
-//! The server has one core; the load and PostgreSQL share the other, and only the server's CPU is counted.
+//! The server runs on one core; the load generator and PostgreSQL share another. Only the CPU of the server is counted.
 
 mod measure;
 mod plan;
@@ -17,18 +17,18 @@ use serde_json::Value;
 use super::build::{self, Built, Package};
 use super::cores::Cores;
 use super::plan::Length;
-use super::{rounds, say};
+use super::{log, rounds};
 use crate::{documents, print};
 use measure::Bench;
 use plan::{Database, Scenario, Server};
 use row::Row;
 use test_harness::peers::postgres::Postgres;
 
-/// Where the table is, and between which marks.
-const DOCUMENT: &str = "README.md";
+/// The document with the table, and the name of its marks.
+const DOCUMENT: &str = "docs/BENCHMARKS.md";
 const MARK: &str = "bench of the API";
 
-/// What is to be measured, and how long.
+/// The scenarios and their timing.
 pub struct Plan {
     scenarios: Vec<Scenario>,
     length: Length,
@@ -51,20 +51,20 @@ impl Plan {
         self.scenarios.is_empty()
     }
 
-    /// What must be built.
+    /// The packages to build.
     pub fn packages(&self) -> Vec<Package> {
-        let is_asked = |server| self.scenarios.iter().any(|scenario| scenario.server == server);
+        let is_requested = |server| self.scenarios.iter().any(|scenario| scenario.server == server);
         let mut packages = Vec::new();
-        if is_asked(Server::App) {
+        if is_requested(Server::App) {
             packages.push(build::APP);
         }
-        if [Server::Sqlx, Server::Rusqlite, Server::TokioPostgres].into_iter().any(is_asked) {
+        if [Server::Sqlx, Server::Rusqlite, Server::TokioPostgres].into_iter().any(is_requested) {
             packages.push(build::API);
         }
         packages
     }
 
-    /// Sets up what is not built here, and leaves out what cannot be.
+    /// Sets up FastAPI, or skips its scenarios.
     pub fn prepare(&mut self) {
         if !self.scenarios.iter().any(|scenario| scenario.server == Server::Fastapi) {
             return;
@@ -72,24 +72,24 @@ impl Plan {
         match server::python() {
             Ok(python) => self.python = Some(python),
             Err(why) => {
-                say(&format!("left out, FastAPI: {why}"));
+                log(&format!("skipping FastAPI: {why}"));
                 self.scenarios.retain(|scenario| scenario.server != Server::Fastapi);
             }
         }
     }
 
-    /// Measures all of it, and prints the table.
-    pub fn run(self, cores: Cores, built: Built, rounds_asked: Option<u8>) -> Result<Measured, String> {
+    /// Measures all scenarios and prints the table.
+    pub fn run(self, cores: Cores, built: Built, requested_rounds: Option<u8>) -> Result<Measured, String> {
         let needs_postgres = self.scenarios.iter().any(|scenario| scenario.database == Database::Postgres);
         let postgres = needs_postgres.then(Postgres::start_own);
         let bench = Bench { cores, built, python: self.python, postgres };
-        let count = rounds_asked.map_or(self.length.rounds, usize::from);
+        let count = requested_rounds.map_or(self.length.rounds, usize::from);
         let samples = rounds(&self.scenarios, count, |scenario| bench.measure(scenario, self.length))?;
         let rows: Vec<Row> =
             self.scenarios.iter().zip(&samples).map(|(scenario, samples)| Row::of(scenario, samples)).collect();
         print::answer(&report::text(&rows))?;
-        for doubt in row::doubts(&rows) {
-            say(&doubt);
+        for warning in row::warnings(&rows) {
+            log(&warning);
         }
         Ok(Measured(rows))
     }
@@ -102,10 +102,10 @@ impl Measured {
         self.0.iter().map(Row::json)
     }
 
-    /// Writes the table into its document, if that has a place for it.
+    /// Writes the table into its document.
     pub fn update_document(&self) {
         if let Err(why) = documents::update(DOCUMENT, MARK, &report::markdown(&self.0)) {
-            say(&format!("the table of the API is not written: {why}"));
+            log(&format!("cannot write the table of the API: {why}"));
         }
     }
 }

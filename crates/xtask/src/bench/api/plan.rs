@@ -1,10 +1,10 @@
-//! What is measured: each request of the API, on each database, from each server that can.
+//! The scenarios: each request of the API on each database that a server supports.
 
 use std::fmt;
 
 use super::super::plan::Length;
 
-/// Shorter rounds, and fewer.
+/// Fewer and shorter rounds.
 pub const QUICK: Length = Length { rounds: 3, warm_up: 0.3, seconds: 1.0 };
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,7 +22,7 @@ pub enum Database {
     Postgres,
 }
 
-/// What is asked for.
+/// The request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Operation {
     /// An order of two lines
@@ -33,7 +33,7 @@ pub enum Operation {
     Place,
     /// The same with an idempotency key that is new each time
     Key,
-    /// An order, with a token that is nobody's
+    /// An order with an invalid token
     Refused,
 }
 
@@ -52,7 +52,7 @@ impl Server {
         ["app", "sqlx", "rusqlite", "tokio-postgres", "fastapi"][self as usize]
     }
 
-    /// What it is, for whoever reads the table.
+    /// Its description in tables.
     pub fn about(self) -> &'static str {
         match self {
             Server::App => "Cyanotype",
@@ -103,7 +103,7 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// All of it; what is compared with each other comes right after each other.
+/// All scenarios; those compared with each other are adjacent.
 pub fn full() -> Vec<Scenario> {
     let mut plan = Vec::new();
     for operation in Operation::ALL {

@@ -1,4 +1,4 @@
-//! The tables: all of it for the terminal, and what a request costs for a document.
+//! The tables: one with all rows for the terminal, and a summary for a document.
 
 use std::fmt::Write;
 
@@ -29,9 +29,9 @@ pub fn text(rows: &[Row]) -> String {
     columns(&table, &[0, 1, 2])
 }
 
-/// A line for each server on each database, a column for each request.
+/// A row for each server and database, a column for each request.
 pub fn markdown(rows: &[Row]) -> String {
-    let mut text = String::from("| CPU a request, requests/s | database |");
+    let mut text = String::from("| CPU per request, requests/s | database |");
     for operation in Operation::ALL {
         let _ = write!(text, " {} |", operation.about());
     }
@@ -47,8 +47,8 @@ pub fn markdown(rows: &[Row]) -> String {
     }
     let _ = writeln!(
         text,
-        "\nMeasured with `cargo xtask bench --api` on {CONNECTIONS} connections, the server on one core of {}, the load and \
-         PostgreSQL on another; the CPU is the server's own. Each order has two lines.",
+        "\nMeasured with `cargo xtask bench --api` on {CONNECTIONS} connections, with the server on one core of {}, and the load \
+         generator and PostgreSQL on another. CPU is that of the server alone. Each order has two lines.",
         cpu_model()
     );
     text
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_is_given_every_server_on_each_database() {
+    fn the_document_lists_every_server_on_each_database() {
         let rows: Vec<Row> = plan::full()
             .iter()
             .map(|scenario| {
@@ -97,6 +97,6 @@ mod tests {
             8
         );
         assert!(text(&rows).lines().count() == rows.len() + 1);
-        assert!(row::doubts(&rows).is_empty());
+        assert!(row::warnings(&rows).is_empty());
     }
 }

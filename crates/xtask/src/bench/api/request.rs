@@ -1,27 +1,27 @@
-//! The requests, and what the answers to them are like.
+//! The requests and their expected responses.
 
 use serde_json::Value;
 use test_harness::http::{Client, Reply, Request};
 
 use super::plan::Operation;
-use super::seed::Seeded;
+use super::seed::SeedData;
 
-/// What the load puts a number of its own in the place of.
+/// The placeholder that the load generator replaces by a unique number.
 const UNIQUE: &str = "{unique}";
 const LINES: usize = 2;
 const PAGE: usize = 20;
 
-pub struct Asks {
+pub struct RequestSpec {
     pub method: &'static str,
     pub path: String,
     pub headers: Vec<(&'static str, String)>,
     pub body: Option<String>,
-    /// Of the answer.
+    /// The expected status.
     pub status: u16,
 }
 
-impl Asks {
-    pub fn of(operation: Operation, seeded: &Seeded, new_order: &str) -> Self {
+impl RequestSpec {
+    pub fn of(operation: Operation, seeded: &SeedData, new_order: &str) -> Self {
         let order = format!("/orders/{}", seeded.order);
         let (method, path, status) = match operation {
             Operation::Get => ("GET", order, 200),
@@ -29,7 +29,7 @@ impl Asks {
             Operation::Place | Operation::Key => ("POST", "/orders".to_owned(), 201),
             Operation::Refused => ("GET", order, 401),
         };
-        // As long as a good one.
+        // The same length as a valid token.
         let token = if operation == Operation::Refused { "0".repeat(64) } else { seeded.token.clone() };
         let mut headers = vec![("authorization", format!("Bearer {token}"))];
         if operation == Operation::Key {
@@ -42,9 +42,9 @@ impl Asks {
         Self { method, path, headers, body, status }
     }
 
-    /// Asks once, and gives the length of the answer's body, when it is as it must be.
-    pub fn try_once(&self, operation: Operation, port: u16) -> Result<usize, String> {
-        let reply = answer(self.request(port), self.status)?;
+    /// Sends one request and checks the response. Returns the length of its body.
+    pub fn check_once(&self, operation: Operation, port: u16) -> Result<usize, String> {
+        let reply = send(self.request(port), self.status)?;
         let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
         let count = |value: &Value| value.as_array().map(Vec::len);
         let is_right = match operation {
@@ -52,12 +52,14 @@ impl Asks {
             Operation::List => count(&body["items"]) == Some(PAGE) && body["next"].is_string(),
             Operation::Refused => body["status"] == self.status,
         };
-        is_right.then_some(reply.body.len()).ok_or_else(|| format!("{} is answered {body}", operation.name()))
+        is_right
+            .then_some(reply.body.len())
+            .ok_or_else(|| format!("unexpected response to {}: {body}", operation.name()))
     }
 
     fn request(&self, port: u16) -> Request {
         let request = Client::new(port).request(self.method, &self.path);
-        // The body brings its type along.
+        // `Request::body` sets the content type.
         let headers = self.headers.iter().filter(|(name, _)| *name != "content-type");
         let request =
             headers.fold(request, |request, (name, value)| request.header(name, value.replace(UNIQUE, "first")));
@@ -68,11 +70,11 @@ impl Asks {
     }
 }
 
-/// The answer, if it has this status.
-pub fn answer(request: Request, status: u16) -> Result<Reply, String> {
-    let reply = request.try_send().map_err(|error| format!("no answer: {error}"))?;
+/// Sends a request and checks the status of the response.
+pub fn send(request: Request, status: u16) -> Result<Reply, String> {
+    let reply = request.try_send().map_err(|error| format!("no response: {error}"))?;
     match reply.status == status {
         true => Ok(reply),
-        false => Err(format!("answered {} and not {status}: {}", reply.status, String::from_utf8_lossy(&reply.body))),
+        false => Err(format!("status {} instead of {status}: {}", reply.status, String::from_utf8_lossy(&reply.body))),
     }
 }

@@ -1,4 +1,4 @@
-//! What the rounds of one scenario came to.
+//! The results of a scenario over all rounds.
 
 use serde_json::{Value, json};
 
@@ -16,9 +16,9 @@ pub struct Row {
     pub p50_us: f64,
     pub p99_us: f64,
     pub peak_mib: f64,
-    /// All rounds together.
+    /// The total of all rounds.
     pub errors: u64,
-    /// How much of its core the server used.
+    /// The share of its core that the server used.
     pub server_busy: f64,
 }
 
@@ -56,29 +56,29 @@ impl Row {
     }
 }
 
-/// Why the figures may say something else than they seem to.
-pub fn doubts(rows: &[Row]) -> Vec<String> {
-    let mut doubts = Vec::new();
+/// Warnings about unreliable figures.
+pub fn warnings(rows: &[Row]) -> Vec<String> {
+    let mut warnings = Vec::new();
     for row in rows {
         if row.errors > 0 {
-            doubts.push(format!("{}: {} answers were wrong or missing", row.scenario, row.errors));
+            warnings.push(format!("{}: {} responses were wrong or missing", row.scenario, row.errors));
         }
         let same = rows.iter().find(|other| other.scenario.operation == row.scenario.operation);
         if let Some(other) = same.filter(|other| other.body_bytes != row.body_bytes) {
             let (bytes, others) = (row.body_bytes, other.body_bytes);
-            doubts.push(format!(
-                "{}: its answers have {bytes} bytes, those of {} {others}",
+            warnings.push(format!(
+                "{}: its responses have {bytes} bytes, those of {} {others}",
                 row.scenario, other.scenario
             ));
         }
     }
-    // With PostgreSQL it may well be that which is busy.
+    // With PostgreSQL, the database may be the bottleneck.
     let alone = || rows.iter().filter(|row| row.scenario.database == Database::Sqlite);
     let idle = alone().filter(|row| row.server_busy < BUSY);
     if let Some(worst) = idle.clone().min_by(|a, b| a.server_busy.total_cmp(&b.server_busy)) {
-        doubts.push(format!(
+        warnings.push(format!(
             "in {} of {} rows on SQLite the server used less than {:.0} % of its core, the least ({:.0} %) in {}: if \
-             something else runs here, the requests/s are too few, and the CPU is somewhat more than it would be",
+             other processes run on this machine, the requests/s are too low, and the CPU somewhat too high",
             idle.count(),
             alone().count(),
             BUSY * 100.0,
@@ -86,5 +86,5 @@ pub fn doubts(rows: &[Row]) -> Vec<String> {
             worst.scenario
         ));
     }
-    doubts
+    warnings
 }

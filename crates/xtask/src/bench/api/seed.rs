@@ -1,5 +1,5 @@
-//! What is in the database before anything is measured: a user with a session, and orders. The service is given them
-//! through its API; the others make them themselves.
+//! The initial data: a user with a session, and orders. The service receives them through its API; the other servers
+//! insert them themselves.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,24 +9,24 @@ use test_harness::http::Client;
 use test_harness::scratch;
 
 use super::plan::Server;
-use super::request::answer;
+use super::request::send;
 
 /// More than a page.
 const ORDERS: usize = 100;
 const EMAIL: &str = "ada@example.org";
 const PASSWORD: &str = "correct horse battery staple";
-// What the servers that make it themselves are told.
+// For the servers that insert the data themselves.
 const TOKEN: &str = "5f2d3c1a9b8e7f60415263748596a7b8c9d0e1f2031425364758697a8b9cadbe";
 const ORDER: &str = "01900000-0000-7000-8000-000000000001";
 
-/// What the requests need to know.
-pub struct Seeded {
+/// The data that requests refer to.
+pub struct SeedData {
     pub token: String,
     /// The first order.
     pub order: String,
 }
 
-/// The body that each order is placed with.
+/// The body of the request for each order.
 pub fn new_order() -> String {
     scratch::read(&new_order_file()).trim().to_owned()
 }
@@ -35,35 +35,36 @@ fn new_order_file() -> PathBuf {
     scratch::workspace().join("crates/bench/bodies/new-order.json")
 }
 
-/// What a server that fills its database itself is told.
+/// The environment of a server that inserts the data itself.
 pub fn environment() -> Vec<(String, OsString)> {
-    let told = [("BENCH_TOKEN", TOKEN.into()), ("BENCH_ORDER", ORDER.into()), ("BENCH_ORDERS", ORDERS.to_string())];
-    let told = told.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
-    told.chain([("BENCH_NEW_ORDER".to_owned(), new_order_file().into())]).collect()
+    let variables =
+        [("BENCH_TOKEN", TOKEN.into()), ("BENCH_ORDER", ORDER.into()), ("BENCH_ORDERS", ORDERS.to_string())];
+    let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+    variables.chain([("BENCH_NEW_ORDER".to_owned(), new_order_file().into())]).collect()
 }
 
-/// Fills the database of a server that serves.
-pub fn seeded(server: Server, port: u16) -> Result<Seeded, String> {
+/// Inserts the data through the API, if the server does not do so itself.
+pub fn seed_database(server: Server, port: u16) -> Result<SeedData, String> {
     if server != Server::App {
-        return Ok(Seeded { token: TOKEN.into(), order: ORDER.into() });
+        return Ok(SeedData { token: TOKEN.into(), order: ORDER.into() });
     }
     let client = Client::new(port);
     let registration = json!({"email": EMAIL, "password": PASSWORD, "name": "Ada"});
-    answer(client.post("/users").json(&registration), 201)?;
-    let session = answer(client.post("/users/login").json(&json!({"email": EMAIL, "password": PASSWORD})), 200)?;
+    send(client.post("/users").json(&registration), 201)?;
+    let session = send(client.post("/users/login").json(&json!({"email": EMAIL, "password": PASSWORD})), 200)?;
     let token = text(&session.json()["token"])?;
     let new_order = new_order();
     let place = || {
         let request = client.post("/orders").bearer(&token).body("application/json", new_order.as_str());
-        text(&answer(request, 201)?.json()["id"])
+        text(&send(request, 201)?.json()["id"])
     };
     let order = place()?;
     for _ in 1..ORDERS {
         place()?;
     }
-    Ok(Seeded { token, order })
+    Ok(SeedData { token, order })
 }
 
 fn text(value: &Value) -> Result<String, String> {
-    value.as_str().map(str::to_owned).ok_or_else(|| format!("{value} is no text"))
+    value.as_str().map(str::to_owned).ok_or_else(|| format!("{value} is not a string"))
 }

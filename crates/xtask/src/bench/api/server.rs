@@ -1,4 +1,4 @@
-//! How each server is started.
+//! The command lines of the servers.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ const PYTHON_PINS: [&str; 10] = [
     "aiosqlite==0.22.1",
 ];
 
-/// The Python that FastAPI is installed for.
+/// A Python with FastAPI installed.
 pub fn python() -> Result<PathBuf, String> {
     venv::python_with("fastapi", &PYTHON_PINS)
 }
@@ -32,10 +32,10 @@ pub fn program(server: Server, built: &Built, python: Option<&Path>, port: u16, 
     let port = port.to_string();
     let mut program = match server {
         Server::App => {
-            // As it is run, but for the one worker: with compression, security headers, and a record of each response.
+            // As in production except for the single worker: with compression, security headers and response records.
             let args = ["--env=prod", "--mode=stderr", "--port", &port, "--set=server.workers=1"];
             let mut program = Program::new(&built.app, &args);
-            program.words.push("--set=management.port=0".into());
+            program.argv.push("--set=management.port=0".into());
             program
         }
         Server::Sqlx | Server::Rusqlite | Server::TokioPostgres => {
@@ -44,8 +44,8 @@ pub fn program(server: Server, built: &Built, python: Option<&Path>, port: u16, 
         Server::Fastapi => {
             let args = ["-m", "uvicorn", "fastapi_app:app", "--port", &port, "--no-access-log", "--app-dir"];
             let mut program = Program::new(python.unwrap_or(Path::new("python3")), &args);
-            program.words.push(scratch::workspace().join("crates/bench/foreign").into());
-            // No files of its own in the checkout.
+            program.argv.push(scratch::workspace().join("crates/bench/other-languages").into());
+            // No `__pycache__` in the checkout.
             program.env.push(("PYTHONDONTWRITEBYTECODE".into(), "1".into()));
             program
         }
@@ -55,7 +55,7 @@ pub fn program(server: Server, built: &Built, python: Option<&Path>, port: u16, 
     program
 }
 
-/// Seconds until it is as fast as it gets.
+/// Seconds until it reaches its full speed.
 pub fn warm_up(server: Server, usual: f64) -> f64 {
     if server == Server::Fastapi { usual.max(1.0) } else { usual }
 }

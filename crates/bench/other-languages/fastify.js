@@ -1,4 +1,4 @@
-// Fastify with pino, as their documents say: a line of JSON with the body of each response, written in batches.
+// Fastify with pino, set up as in their documentation: a JSON line with the body of each response, written in batches.
 const fs = require('node:fs')
 const { fastify, LogController } = require('fastify')
 const pino = require('pino')

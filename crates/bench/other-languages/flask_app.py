@@ -1,4 +1,4 @@
-"""Flask behind gunicorn with sentry-sdk, as their documents say: a line of JSON with the body of each response."""
+"""Flask behind gunicorn with sentry-sdk, set up as in their documentation: a JSON line with the body of each response."""
 
 import json
 import logging

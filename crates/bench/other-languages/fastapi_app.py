@@ -1,4 +1,4 @@
-"""The orders API with FastAPI and SQLAlchemy's ORM, as their documents say; its tables are made and filled at its start."""
+"""The orders API with FastAPI and SQLAlchemy's ORM, set up as in their documentation. Creates and fills its tables at start."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ IS_SQLITE = SCHEME == "sqlite"
 URL = f"sqlite+aiosqlite:///{PLACE}" if IS_SQLITE else f"postgresql+asyncpg://{PLACE}"
 insert = (sqlite if IS_SQLITE else postgresql).insert
 
-# As many connections as the service opens.
+# The same number of connections as in the service.
 engine = create_async_engine(URL, pool_size=8, max_overflow=0)
 Sessions = async_sessionmaker(engine, expire_on_commit=False)
 
@@ -86,7 +86,7 @@ class Key(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
-# SQLite gives times back without their zone, which is UTC.
+# SQLite returns times without their time zone, which is UTC.
 Time = Annotated[datetime, PlainSerializer(lambda t: t.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z")]
 
 
@@ -117,7 +117,7 @@ class Page(BaseModel):
     next: UUID | None
 
 
-class Refused(Exception):
+class HttpProblem(Exception):
     def __init__(self, status, title, detail):
         self.body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
 
@@ -162,10 +162,10 @@ async def lifespan(_):
 app = FastAPI(lifespan=lifespan)
 
 
-@app.exception_handler(Refused)
-async def refuse(_, refused):
-    body = {**refused.body, "request_id": str(uuid7())}
-    return JSONResponse(body, refused.body["status"], media_type="application/problem+json")
+@app.exception_handler(HttpProblem)
+async def problem_response(_, problem):
+    body = {**problem.body, "request_id": str(uuid7())}
+    return JSONResponse(body, problem.body["status"], media_type="application/problem+json")
 
 
 async def database():
@@ -181,7 +181,7 @@ async def caller(session: Database, authorization: Annotated[str, Header()] = ""
     is_valid = (Session.token_hash == token_hash) & (Session.expires_at > datetime.now(UTC))
     user = await session.scalar(select(User.id).join(Session, Session.user_id == User.id).where(is_valid))
     if user is None:
-        raise Refused(401, "Unauthorized", "this token is not valid, or not any more")
+        raise HttpProblem(401, "Unauthorized", "invalid or expired token")
     return user
 
 
@@ -192,7 +192,7 @@ Caller = Annotated[UUID, Depends(caller)]
 async def read(id: UUID, user: Caller, session: Database):
     order = await session.scalar(select(Order).where(Order.id == id, Order.user_id == user))
     if order is None:
-        raise Refused(404, "Not Found", "there is no such order")
+        raise HttpProblem(404, "Not Found", "order not found")
     return order
 
 
@@ -224,13 +224,13 @@ async def place(
     key = {"caller": user, "key_hash": sha256(idempotency_key.encode())}
     body_hash, now = sha256(await request.body()), datetime.now(UTC)
     await session.execute(delete(Key).where(Key.expires_at <= now))
-    asked = {"path": request.url.path, "body_hash": body_hash, "answer": "", "expires_at": now + timedelta(hours=24)}
-    claimed = await session.execute(insert(Key).values(**key, **asked).on_conflict_do_nothing())
+    claim = {"path": request.url.path, "body_hash": body_hash, "answer": "", "expires_at": now + timedelta(hours=24)}
+    claimed = await session.execute(insert(Key).values(**key, **claim).on_conflict_do_nothing())
     if claimed.rowcount == 0:
         before = await session.get_one(Key, key)
         if (before.path, before.body_hash) != (request.url.path, body_hash):
-            detail = "this idempotency-key came with another request before"
-            raise Refused(422, "Unprocessable Entity", detail)
+            detail = "this idempotency-key was used with another request"
+            raise HttpProblem(422, "Unprocessable Entity", detail)
         return Response(before.answer, 201, media_type="application/json")
     session.add(order)
     answer = OrderBody.model_validate(order).model_dump_json()

@@ -1,4 +1,4 @@
-//! The lines of a request that are below the level, for the case that it fails.
+//! The lines of a request below the level, stored until it fails or ends.
 
 use std::collections::VecDeque;
 
@@ -7,20 +7,20 @@ use serde_json::Value;
 
 use crate::report::Report;
 
-/// What a line takes in memory beside its texts, about.
+/// The approximate memory of a line, without its texts.
 const LINE_OVERHEAD: usize = size_of::<(Timestamp, Report)>();
 
-/// The newest lines of a request that are below the level, up to a number of bytes. They are redacted.
+/// The newest lines of a request below the level, up to a limit in bytes. They are redacted.
 #[derive(Debug, Default)]
-pub(crate) struct EarlierLines {
+pub(crate) struct RetroactiveLines {
     lines: VecDeque<(Timestamp, Report)>,
     bytes: usize,
-    /// Lines that made room for later ones.
+    /// The number of lines dropped for newer ones.
     dropped: u64,
 }
 
-impl EarlierLines {
-    /// Adds a line, and drops the oldest beyond `max_bytes`.
+impl RetroactiveLines {
+    /// Adds a line, and drops the oldest ones beyond `max_bytes`.
     pub(crate) fn push(&mut self, at: Timestamp, line: Report, max_bytes: usize) {
         self.bytes += size(&line);
         self.lines.push_back((at, line));
@@ -31,7 +31,7 @@ impl EarlierLines {
         }
     }
 
-    /// All lines, oldest first, and how many made room for them.
+    /// Removes and returns all lines, oldest first, and the number of dropped ones.
     pub(crate) fn take(&mut self) -> (VecDeque<(Timestamp, Report)>, u64) {
         let Self { lines, dropped, .. } = std::mem::take(self);
         (lines, dropped)
@@ -45,12 +45,12 @@ fn size(line: &Report) -> usize {
 }
 
 fn size_of_value(value: &Value) -> usize {
-    let own = size_of::<Value>();
+    let base = size_of::<Value>();
     match value {
-        Value::String(text) => own + text.len(),
-        Value::Array(items) => own + items.iter().map(size_of_value).sum::<usize>(),
-        Value::Object(map) => own + map.iter().map(|(key, value)| key.len() + size_of_value(value)).sum::<usize>(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => own,
+        Value::String(text) => base + text.len(),
+        Value::Array(items) => base + items.iter().map(size_of_value).sum::<usize>(),
+        Value::Object(map) => base + map.iter().map(|(key, value)| key.len() + size_of_value(value)).sum::<usize>(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => base,
     }
 }
 
@@ -65,9 +65,9 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_lines_stay_and_the_others_are_counted() {
+    fn the_oldest_lines_are_dropped_and_counted() {
         let each = size(&line("one"));
-        let mut lines = EarlierLines::default();
+        let mut lines = RetroactiveLines::default();
         for message in ["one", "two", "six"] {
             lines.push(Timestamp::UNIX_EPOCH, line(message), 2 * each);
         }

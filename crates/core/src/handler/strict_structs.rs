@@ -1,7 +1,8 @@
-//! JSON whose objects are objects: an array in the place of a struct, which serde's derived code takes for its fields in their
-//! order, is refused at every depth.
+//! A deserializer that accepts a struct only as a JSON object. serde's derived code also accepts an array of the fields in
+//! their order; here that is rejected at every depth.
 //!
-//! Not seen are arrays that serde reads before it knows what they are for: inside `#[serde(flatten)]`, `untagged` and `tag`.
+//! Limitation: arrays that serde buffers before it knows their type are not checked: inside `#[serde(flatten)]`, `untagged`
+//! and `tag`.
 
 use std::fmt;
 
@@ -10,21 +11,21 @@ use serde::de::{
     Visitor,
 };
 
-/// A deserializer whose structs are objects; or, around what a deserializer hands out, the same for all that is inside.
-pub(crate) struct Objects<T>(pub T);
+/// Wraps a deserializer, and each visitor, seed and accessor below it, so that the rule applies at every depth.
+pub(crate) struct StrictStructs<T>(pub T);
 
-/// A visitor of a struct.
-struct OfStruct<V>(V);
+/// The visitor of a struct: accepts a map only.
+struct StructVisitor<V>(V);
 
 macro_rules! forward {
     ($($method:ident($($argument:ident: $type:ty),*);)*) => {
         $(fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
-            self.0.$method($($argument,)* Objects(visitor))
+            self.0.$method($($argument,)* StrictStructs(visitor))
         })*
     };
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for StrictStructs<D> {
     type Error = D::Error;
 
     forward! {
@@ -66,7 +67,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_struct(name, fields, OfStruct(visitor))
+        self.0.deserialize_struct(name, fields, StructVisitor(visitor))
     }
 
     fn is_human_readable(&self) -> bool {
@@ -74,7 +75,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Objects<D> {
     }
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for OfStruct<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for StructVisitor<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,7 +87,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for OfStruct<V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(Objects(map))
+        self.0.visit_map(StrictStructs(map))
     }
 }
 
@@ -98,7 +99,7 @@ macro_rules! forward_value {
     };
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Objects<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for StrictStructs<V> {
     type Value = V::Value;
 
     forward_value! {
@@ -137,39 +138,39 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Objects<V> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.0.visit_some(Objects(deserializer))
+        self.0.visit_some(StrictStructs(deserializer))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        self.0.visit_newtype_struct(Objects(deserializer))
+        self.0.visit_newtype_struct(StrictStructs(deserializer))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<V::Value, A::Error> {
-        self.0.visit_seq(Objects(seq))
+        self.0.visit_seq(StrictStructs(seq))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(Objects(map))
+        self.0.visit_map(StrictStructs(map))
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.0.visit_enum(Objects(access))
+        self.0.visit_enum(StrictStructs(access))
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Objects<S> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for StrictStructs<S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        self.0.deserialize(Objects(deserializer))
+        self.0.deserialize(StrictStructs(deserializer))
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Objects<A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for StrictStructs<A> {
     type Error = A::Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_element_seed(Objects(seed))
+        self.0.next_element_seed(StrictStructs(seed))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -177,15 +178,15 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Objects<A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Objects<A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for StrictStructs<A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_key_seed(Objects(seed))
+        self.0.next_key_seed(StrictStructs(seed))
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        self.0.next_value_seed(Objects(seed))
+        self.0.next_value_seed(StrictStructs(seed))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -193,17 +194,17 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Objects<A> {
     }
 }
 
-impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for Objects<A> {
+impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for StrictStructs<A> {
     type Error = A::Error;
-    type Variant = Objects<A::Variant>;
+    type Variant = StrictStructs<A::Variant>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), A::Error> {
-        let (value, variant) = self.0.variant_seed(Objects(seed))?;
-        Ok((value, Objects(variant)))
+        let (value, variant) = self.0.variant_seed(StrictStructs(seed))?;
+        Ok((value, StrictStructs(variant)))
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Objects<A> {
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for StrictStructs<A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
@@ -211,11 +212,11 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Objects<A> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
-        self.0.newtype_variant_seed(Objects(seed))
+        self.0.newtype_variant_seed(StrictStructs(seed))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.0.tuple_variant(len, Objects(visitor))
+        self.0.tuple_variant(len, StrictStructs(visitor))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -223,7 +224,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Objects<A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.0.struct_variant(fields, OfStruct(visitor))
+        self.0.struct_variant(fields, StructVisitor(visitor))
     }
 }
 
@@ -269,17 +270,17 @@ mod tests {
 
     fn read(json: &str) -> Result<All, String> {
         let mut json = serde_json::Deserializer::from_str(json);
-        All::deserialize(Objects(&mut json)).map_err(|error| error.to_string())
+        All::deserialize(StrictStructs(&mut json)).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn what_is_good_is_read_as_without() {
+    fn valid_json_deserializes_as_without_the_wrapper() {
         assert_eq!(read(GOOD), serde_json::from_str(GOOD).map_err(|error| error.to_string()));
         assert!(read(GOOD).is_ok());
     }
 
     #[test]
-    fn an_array_is_no_struct_at_any_depth() {
+    fn an_array_in_place_of_a_struct_is_rejected_at_any_depth() {
         for (object, array) in [
             (r#"[{"count": 1}]"#, "[[1]]"),
             (r#"{"a": {"count": 2}}"#, r#"{"a": [2]}"#),
@@ -290,7 +291,7 @@ mod tests {
         ] {
             let positional = GOOD.replace(object, array);
             assert_ne!(positional, GOOD);
-            assert!(serde_json::from_str::<All>(&positional).is_ok(), "{array} is taken by serde");
+            assert!(serde_json::from_str::<All>(&positional).is_ok(), "serde accepts {array}");
             let refusal = read(&positional).expect_err(array);
             assert!(refusal.contains("invalid type: sequence, expected struct"), "{refusal}");
         }

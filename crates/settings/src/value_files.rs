@@ -1,4 +1,4 @@
-//! The file beside a setting that may hold a credential: `sentry.dsn_file` names a file whose content is `sentry.dsn`.
+//! Values of secret settings from files: `sentry.dsn_file` names a file that contains the value of `sentry.dsn`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,12 +9,12 @@ use crate::schema::value_key;
 use crate::value::text;
 use crate::{Problem, Schema, mask};
 
-/// Of a setting and its file, the one that the higher layer sets is in force. Set in one layer they are a problem.
-pub(crate) fn settled(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf>>) -> (Vec<Vec<Leaf>>, Vec<Problem>) {
+/// Decides between a setting and its file: the higher layer wins. Setting both in one layer is a problem.
+pub(crate) fn resolve(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf>>) -> (Vec<Vec<Leaf>>, Vec<Problem>) {
     let mut layers: Vec<Vec<Leaf>> = layers.into_iter().collect();
     let mut problems = Vec::new();
-    // Whether it is the file that is in force, by the key of the setting.
-    let mut in_force: BTreeMap<String, bool> = BTreeMap::new();
+    // By the key of the setting: whether the file wins.
+    let mut effective: BTreeMap<String, bool> = BTreeMap::new();
     for layer in layers.iter_mut().rev() {
         let mut set: BTreeMap<String, (bool, String)> = BTreeMap::new();
         for leaf in layer.iter().filter(|leaf| !leaf.is_empty()) {
@@ -34,26 +34,26 @@ pub(crate) fn settled(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf
             }
         }
         for (key, (is_file, _)) in set {
-            in_force.entry(key).or_insert(is_file);
+            effective.entry(key).or_insert(is_file);
         }
     }
     for layer in &mut layers {
         layer.retain(|leaf| {
             let is_file = schema.find(&leaf.key).is_some_and(|target| target.is_file);
-            in_force.get(value_key(&leaf.key, is_file)).is_none_or(|file_is_in_force| *file_is_in_force == is_file)
+            effective.get(value_key(&leaf.key, is_file)).is_none_or(|file_wins| *file_wins == is_file)
         });
     }
     (layers, problems)
 }
 
-/// The value that a file has, as if its layer had set it, and the file as a person may see it.
+/// The value from a file, as if its layer had set it, and the path of the file, masked if it resembles a secret.
 pub(crate) fn read(leaf: &Leaf, files: &mut Files) -> Result<(Leaf, String), Problem> {
     let key = value_key(&leaf.key, true);
     let Some(path) = text(&leaf.value) else {
-        let reason = "a file's name is a text; write it in quotes".to_owned();
+        let reason = "a file name must be a string; write it in quotes".to_owned();
         return Err(Problem::InvalidValue { key: leaf.key.clone(), set_by: leaf.origin.clone(), reason });
     };
-    // The value itself in the place of its file is easily written.
+    // A URL here is probably the value itself, set by mistake instead of a path.
     let shown = if path.contains("://") { mask::mask(path) } else { path.to_owned() };
     let set_by = format!("{} ({shown})", leaf.origin);
     match files.read_value(Path::new(path)) {

@@ -1,4 +1,4 @@
-//! What another process answered.
+//! The response of another service.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use serde::de::DeserializeOwned;
 
-/// What the other process answered.
+/// The response of another service.
 #[derive(Debug)]
-pub struct Reply {
-    /// The status of the response.
+pub struct RemoteResponse {
+    /// Status code.
     pub status: StatusCode,
-    /// When it may be sent again, where the answer says so in seconds.
+    /// The `Retry-After` header, if it is present and in seconds.
     pub retry_after: Option<Duration>,
     pub(super) body: Bytes,
 }
 
-impl Reply {
-    /// Its body.
+impl RemoteResponse {
+    /// Deserializes the body.
     ///
     /// # Errors
-    /// When that is not JSON of this type.
+    /// If the body is not JSON of this type.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_slice(&self.body)
     }

@@ -1,4 +1,4 @@
-//! Servers in other languages, when those are there.
+//! Servers in other languages, if their runtimes are installed.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,22 +13,22 @@ use super::program::Program;
 const NODE_PINS: [&str; 2] = ["fastify@5.12.8", "pino@10.4.0"];
 const PYTHON_PINS: [&str; 3] = ["flask==3.1.3", "gunicorn==26.2.0", "sentry-sdk==2.75.0"];
 
-/// Where their packages are.
+/// The locations of their packages.
 #[derive(Default)]
-pub struct Foreign {
+pub struct OtherLanguages {
     node_modules: Option<PathBuf>,
     python: Option<PathBuf>,
 }
 
-impl Foreign {
-    /// Sets up what can be, and says in a line each what cannot.
-    pub fn find() -> (Self, Vec<String>) {
+impl OtherLanguages {
+    /// Installs the packages. Also returns a line for each server that cannot be set up.
+    pub fn set_up() -> (Self, Vec<String>) {
         let mut missing = Vec::new();
-        let mut or_say = |found: Result<PathBuf, String>, left_out: &str| {
-            found.map_err(|why| missing.push(format!("left out, {left_out}: {why}"))).ok()
+        let mut or_record = |found: Result<PathBuf, String>, server: &str| {
+            found.map_err(|why| missing.push(format!("skipping {server}: {why}"))).ok()
         };
-        let node_modules = or_say(node_modules(), "Fastify");
-        let python = or_say(venv::python_with("flask", &PYTHON_PINS), "Flask");
+        let node_modules = or_record(node_modules(), "Fastify");
+        let python = or_record(venv::python_with("flask", &PYTHON_PINS), "Flask");
         (Self { node_modules, python }, missing)
     }
 
@@ -42,7 +42,7 @@ impl Foreign {
 
     pub fn fastify(&self, port: &str) -> Program {
         let mut program = Program::new(Path::new("node"), &[]);
-        program.words.extend([bench("foreign/fastify.js"), port.into(), bench("bodies/order.json")]);
+        program.argv.extend([bench("other-languages/fastify.js"), port.into(), bench("bodies/order.json")]);
         program.env = vec![("NODE_PATH".into(), self.node_modules.clone().unwrap_or_default().into())];
         program.env.push(("NODE_ENV".into(), "production".into()));
         program
@@ -51,10 +51,10 @@ impl Foreign {
     pub fn flask(&self, port: &str, dsn: &str) -> Program {
         let args = ["-m", "gunicorn", "--workers=1", "--worker-class=gthread", "--threads=4", "--keep-alive=75"];
         let mut program = Program::new(self.python.as_deref().unwrap_or(Path::new("python3")), &args);
-        program.words.extend([format!("--bind=127.0.0.1:{port}").into(), "--no-control-socket".into()]);
-        program.words.extend(["--chdir".into(), bench("foreign"), "flask_app:app".into()]);
+        program.argv.extend([format!("--bind=127.0.0.1:{port}").into(), "--no-control-socket".into()]);
+        program.argv.extend(["--chdir".into(), bench("other-languages"), "flask_app:app".into()]);
         program.env = vec![("SENTRY_DSN".into(), dsn.into()), ("ORDER".into(), bench("bodies/order.json"))];
-        // No files of its own in the checkout.
+        // No `__pycache__` in the checkout.
         program.env.push(("PYTHONDONTWRITEBYTECODE".into(), "1".into()));
         program
     }
@@ -70,12 +70,13 @@ fn node_modules() -> Result<PathBuf, String> {
         let mut npm = Command::new("npm");
         npm.args(["install", "--save-exact", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
         let installed = npm.args(NODE_PINS).current_dir(dir).output();
-        let installed = installed.map_err(|error| format!("node and npm are needed: apt-get install npm ({error})"))?;
-        let said = String::from_utf8_lossy(&installed.stderr);
-        let mend = format!("npm must be able to install {}: see to the network", NODE_PINS.join(" "));
+        let installed =
+            installed.map_err(|error| format!("cannot run npm: {error}; install it with `apt-get install npm`"))?;
+        let stderr = String::from_utf8_lossy(&installed.stderr);
+        let hint = format!("npm cannot install {}; check the network", NODE_PINS.join(" "));
         match installed.status.success() {
             true => Ok(()),
-            false => Err(format!("{mend} ({})", said.trim().lines().next().unwrap_or_default())),
+            false => Err(format!("{hint} ({})", stderr.trim().lines().next().unwrap_or_default())),
         }
     })?;
     Ok(dir.join("node_modules"))

@@ -1,32 +1,35 @@
-//! What serde says of JSON that does not fit, in JSON's words: no value that a client sent, and no name of a Rust type.
+//! Rewrites serde's error messages in terms of JSON, without values that the client sent and without names of Rust types.
 
-/// serde's message in these words.
-pub(crate) fn of(said: &str) -> String {
-    if let Some(rest) = said.strip_prefix("invalid type: ") {
-        return expected(rest)
-            .map_or_else(|| "is of the wrong type".into(), |wanted| format!("expected {wanted}, got {}", got(rest)));
+/// Rewrites one message.
+pub(crate) fn rewrite(message: &str) -> String {
+    if let Some(rest) = message.strip_prefix("invalid type: ") {
+        return expected(rest).map_or_else(
+            || "is of the wrong type".into(),
+            |expected_type| format!("expected {expected_type}, got {}", found_type(rest)),
+        );
     }
-    if said.starts_with("missing field") || said.starts_with("duplicate field") {
-        return said.to_owned();
+    if message.starts_with("missing field") || message.starts_with("duplicate field") {
+        return message.to_owned();
     }
-    if said.starts_with("unknown field") || said.starts_with("unknown variant") {
-        let kind =
-            if said.starts_with("unknown field") { "there is no such field" } else { "is none of those allowed" };
-        return expected(said).map_or_else(|| kind.into(), |wanted| format!("{kind}; expected {wanted}"));
+    if message.starts_with("unknown field") || message.starts_with("unknown variant") {
+        let kind = if message.starts_with("unknown field") { "unknown field" } else { "unknown value" };
+        return expected(message)
+            .map_or_else(|| kind.into(), |expected_type| format!("{kind}; expected {expected_type}"));
     }
-    if said.starts_with("invalid value") || said.starts_with("invalid length") {
-        return expected(said).map_or_else(|| "is not a valid value".into(), |wanted| format!("expected {wanted}"));
+    if message.starts_with("invalid value") || message.starts_with("invalid length") {
+        return expected(message)
+            .map_or_else(|| "is not a valid value".into(), |expected_type| format!("expected {expected_type}"));
     }
     "is not a valid value".into()
 }
 
-/// What follows the last word of its kind: before it may stand what a client sent.
-fn expected(said: &str) -> Option<&str> {
-    said.rsplit_once("expected ").map(|(_, said)| wanted(said))
+/// The expected type. It follows the last `expected`: text from the client may precede it.
+fn expected(message: &str) -> Option<&str> {
+    message.rsplit_once("expected ").map(|(_, message)| expected_type(message))
 }
 
-/// What was found, by the first word of serde's for it.
-fn got(found: &str) -> &'static str {
+/// The type that was found, by the first word of serde's description.
+fn found_type(found: &str) -> &'static str {
     match found.split([' ', ',']).next().unwrap_or_default() {
         "boolean" => "a boolean",
         "integer" => "a whole number",
@@ -39,9 +42,9 @@ fn got(found: &str) -> &'static str {
     }
 }
 
-/// What was wanted.
-fn wanted(said: &str) -> &str {
-    match said {
+/// The expected type in terms of JSON.
+fn expected_type(message: &str) -> &str {
+    match message {
         "u8" => "a whole number from 0 to 255",
         "u16" => "a whole number from 0 to 65535",
         "u32" => "a whole number from 0 to 4294967295",
@@ -61,21 +64,21 @@ fn wanted(said: &str) -> &str {
         "string or map" => "a string or an object",
         _ if ["struct ", "map ", "struct variant ", "internally tagged enum ", "adjacently tagged enum "]
             .iter()
-            .any(|kind| said.starts_with(kind)) =>
+            .any(|kind| message.starts_with(kind)) =>
         {
             "an object"
         }
         _ if ["tuple ", "a tuple ", "an array of ", "tuple struct ", "tuple variant "]
             .iter()
-            .any(|kind| said.starts_with(kind)) =>
+            .any(|kind| message.starts_with(kind)) =>
         {
             "an array"
         }
-        // A blueprint's own words, names of fields, or one of serde's that names a type.
-        _ if said.contains("::") || ["unit ", "newtype ", "enum "].iter().any(|kind| said.starts_with(kind)) => {
+        // serde's other descriptions name a Rust type.
+        _ if message.contains("::") || ["unit ", "newtype ", "enum "].iter().any(|kind| message.starts_with(kind)) => {
             "another value"
         }
-        _ => said,
+        _ => message,
     }
 }
 
@@ -90,7 +93,7 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "read by serde alone")]
+    #[expect(dead_code, reason = "only deserialized")]
     struct NewOrder {
         quantity: u32,
     }
@@ -102,7 +105,7 @@ mod tests {
     }
 
     #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "read by serde alone")]
+    #[expect(dead_code, reason = "only deserialized")]
     enum Status {
         Paid,
         Held(u8),
@@ -112,7 +115,7 @@ mod tests {
     #[derive(Debug, Deserialize)]
     #[serde(untagged)]
     enum Either {
-        #[expect(dead_code, reason = "read by serde alone")]
+        #[expect(dead_code, reason = "only deserialized")]
         Number(u8),
     }
 
@@ -120,40 +123,37 @@ mod tests {
     struct UnitStruct;
 
     #[derive(Debug, Deserialize)]
-    #[expect(dead_code, reason = "read by serde alone")]
+    #[expect(dead_code, reason = "only deserialized")]
     struct TupleStruct(u8, u8);
 
-    fn said<T: DeserializeOwned + std::fmt::Debug>(value: Value) -> String {
-        of(&serde_json::from_value::<T>(value).expect_err("it does not fit").to_string())
+    fn rewritten<T: DeserializeOwned + std::fmt::Debug>(value: Value) -> String {
+        rewrite(&serde_json::from_value::<T>(value).expect_err("a type error").to_string())
     }
 
     #[test]
-    fn it_is_said_in_the_words_of_json() {
-        assert_eq!(said::<NewOrder>(json!("x")), "expected an object, got a string");
+    fn messages_use_the_terms_of_json() {
+        assert_eq!(rewritten::<NewOrder>(json!("x")), "expected an object, got a string");
         assert_eq!(
-            said::<NewOrder>(json!({"quantity": "hunter2"})),
+            rewritten::<NewOrder>(json!({"quantity": "hunter2"})),
             "expected a whole number from 0 to 4294967295, got a string"
         );
-        assert_eq!(said::<NewOrder>(json!({"quantity": -1})), "expected a whole number from 0 to 4294967295");
+        assert_eq!(rewritten::<NewOrder>(json!({"quantity": -1})), "expected a whole number from 0 to 4294967295");
         assert_eq!(
-            said::<NewOrder>(json!({"quantity": 1.5})),
+            rewritten::<NewOrder>(json!({"quantity": 1.5})),
             "expected a whole number from 0 to 4294967295, got a number"
         );
-        assert_eq!(said::<NewOrder>(json!({})), "missing field `quantity`");
-        assert_eq!(said::<Tagged>(json!(1)), "expected an object, got a whole number");
-        assert_eq!(said::<Vec<String>>(json!({})), "expected an array, got an object");
-        assert_eq!(said::<BTreeMap<String, u8>>(json!(null)), "expected an object, got null");
-        assert_eq!(said::<(u8, u8)>(json!([1])), "expected an array");
-        assert_eq!(said::<String>(json!(true)), "expected a string, got a boolean");
-        assert_eq!(said::<bool>(json!([])), "expected a boolean, got an array");
-        assert_eq!(
-            said::<Status>(json!("hunter2")),
-            "is none of those allowed; expected one of `Paid`, `Held`, `Moved`"
-        );
+        assert_eq!(rewritten::<NewOrder>(json!({})), "missing field `quantity`");
+        assert_eq!(rewritten::<Tagged>(json!(1)), "expected an object, got a whole number");
+        assert_eq!(rewritten::<Vec<String>>(json!({})), "expected an array, got an object");
+        assert_eq!(rewritten::<BTreeMap<String, u8>>(json!(null)), "expected an object, got null");
+        assert_eq!(rewritten::<(u8, u8)>(json!([1])), "expected an array");
+        assert_eq!(rewritten::<String>(json!(true)), "expected a string, got a boolean");
+        assert_eq!(rewritten::<bool>(json!([])), "expected a boolean, got an array");
+        assert_eq!(rewritten::<Status>(json!("hunter2")), "unknown value; expected one of `Paid`, `Held`, `Moved`");
     }
 
     #[test]
-    fn no_type_is_named() {
+    fn messages_contain_no_rust_types() {
         let values = [
             json!(1),
             json!(-1),
@@ -193,7 +193,7 @@ mod tests {
             ]
         };
         for error in values.iter().flat_map(refusals).flatten() {
-            let words = of(&error.to_string());
+            let words = rewrite(&error.to_string());
             for name in [
                 "struct", "enum", "variant", "tuple", "NewOrder", "Tagged", "Status", "Either", "u8", "u32",
                 "sequence", "map", "unit",

@@ -1,4 +1,4 @@
-//! How a connection is made that the server notifies.
+//! Opens connections that receive notifications (`LISTEN`).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// The end of a connection that was there for less is notified after a pause: a server may end each new one at once.
-const SETTLED: Duration = Duration::from_secs(1);
-const PAUSE: Duration = Duration::from_millis(200);
+/// After a connection with a shorter lifetime, the notification is delayed: a server may close each new connection at once.
+const MIN_LIFETIME: Duration = Duration::from_secs(1);
+const RECONNECT_DELAY: Duration = Duration::from_millis(200);
 
-/// Makes connections that listen on a channel.
-pub(super) struct Listening {
+/// Opens connections that listen on a channel.
+pub(super) struct NotificationConnector {
     pub connector: MakeRustlsConnect,
     pub channel: &'static str,
-    /// Called at each notification, and when the connection has ended.
+    /// Notified for each notification, and when the connection ends.
     pub notified: Arc<Notify>,
 }
 
 type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
 
-impl Connect for Listening {
+impl Connect for NotificationConnector {
     fn connect(&self, config: &Config) -> Connecting<'_> {
         let config = config.clone();
         Box::pin(async move {
@@ -33,14 +33,14 @@ impl Connect for Listening {
             let (notified, began) = (Arc::clone(&self.notified), Instant::now());
             let messages = async move {
                 let mut messages = stream::poll_fn(|context| connection.poll_message(context));
-                // Why it ended is learned by the next statement.
+                // The next statement reports why the connection ended.
                 while let Some(Ok(message)) = messages.next().await {
                     if matches!(message, AsyncMessage::Notification(_)) {
                         notified.notify_one();
                     }
                 }
-                if began.elapsed() < SETTLED {
-                    tokio::time::sleep(PAUSE).await;
+                if began.elapsed() < MIN_LIFETIME {
+                    tokio::time::sleep(RECONNECT_DELAY).await;
                 }
                 notified.notify_one();
             };

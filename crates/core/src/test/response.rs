@@ -1,30 +1,30 @@
-//! An answer, and all that its request has left in the sinks.
+//! A response, with the records and events of its request.
 
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, to_bytes};
 use actix_web::{Error, HttpResponse};
-use cyanotype_telemetry::memory::Memory;
+use cyanotype_telemetry::memory::MemorySink;
 use cyanotype_telemetry::pipeline;
 use serde_json::Value;
 
-/// Reading a process's debug information for its first stack takes its time.
+/// Symbolizing the first stack of a process loads its debug information, which is slow.
 const STACKS_LIMIT: Duration = Duration::from_secs(60);
 
-/// An answer that has been read.
+/// A complete response, with the records and events of its request.
 #[derive(Debug, Clone)]
-pub struct Reply {
-    /// The status code of the response.
+pub struct TestResponse {
+    /// Status code.
     pub status: u16,
-    /// The body as it came, as far as it did.
+    /// Body, up to the point where the stream ended or failed.
     pub body: Vec<u8>,
     headers: Vec<(String, String)>,
     records: Vec<Value>,
     events: Vec<Value>,
 }
 
-impl Reply {
-    pub(super) async fn read(answered: Result<HttpResponse<BoxBody>, Error>, memory: &Memory) -> Self {
+impl TestResponse {
+    pub(super) async fn read(answered: Result<HttpResponse<BoxBody>, Error>, memory: &MemorySink) -> Self {
         let response = answered.unwrap_or_else(|error| error.error_response());
         let status = response.status().as_u16();
         let shown = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
@@ -39,13 +39,13 @@ impl Reply {
         Self { status, body, headers, records, events }
     }
 
-    /// The first header of this name, given in lower case.
+    /// The first header with this name, in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as text; what is no UTF-8 in it is replaced.
+    /// The body as text; invalid UTF-8 is replaced.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
@@ -54,30 +54,31 @@ impl Reply {
     /// The body as JSON.
     ///
     /// # Panics
-    /// When it is none.
+    /// If the body is not JSON.
     #[must_use]
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("{} with a body that is no JSON ({error}): {}", self.status, self.text()))
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| {
+            panic!("the body of the {} response is not JSON ({error}): {}", self.status, self.text())
+        })
     }
 
-    /// All records of the request, in their order, as stderr has them: a line of JSON each.
+    /// All records of the request in order, each as the JSON line that stderr receives.
     #[must_use]
     pub fn records(&self) -> &[Value] {
         &self.records
     }
 
-    /// The records of this kind: `line`, `response`, `breadcrumb`, `exception`, `message`, `uncaught`.
+    /// The records of a kind: `line`, `response`, `breadcrumb`, `exception`, `message` or `uncaught`.
     #[must_use]
     pub fn records_of(&self, kind: &str) -> Vec<&Value> {
         self.records.iter().filter(|record| record["kind"] == kind).collect()
     }
 
-    /// The record of the response.
+    /// The response record.
     ///
     /// # Panics
-    /// When there is not exactly one.
+    /// If there is not exactly one.
     #[must_use]
     #[track_caller]
     pub fn response_record(&self) -> &Value {
@@ -87,10 +88,10 @@ impl Reply {
         }
     }
 
-    /// The content of the response, as its record shows it: redacted, as JSON.
+    /// The body in the response record, redacted, as JSON.
     ///
     /// # Panics
-    /// When there is none, or it is no JSON.
+    /// If the record has no body, or it is not JSON.
     #[must_use]
     #[track_caller]
     pub fn recorded_json(&self) -> Value {
@@ -99,16 +100,16 @@ impl Reply {
         serde_json::from_str(content).unwrap_or_else(|error| panic!("{error}: {content}"))
     }
 
-    /// The events of the request, as Sentry gets them. A build without Sentry has none.
+    /// The events of the request, as Sentry receives them; none in a build without the feature `sentry`.
     #[must_use]
     pub fn events(&self) -> &[Value] {
         &self.events
     }
 
-    /// Asserts that a text is in no record and no event of the request.
+    /// Asserts that no record and no event of the request contains a text.
     ///
     /// # Panics
-    /// With the first that shows it.
+    /// If one contains it; the message shows the first.
     #[track_caller]
     pub fn assert_never_logged(&self, secret: &str) {
         for shown in self.records.iter().chain(&self.events) {

@@ -1,45 +1,45 @@
-//! The layers merged and checked.
+//! Merging and validation of the layers.
 
 use serde_json::{Map, Value};
 
 use crate::files::Files;
 use crate::layers::{self, Leaf};
 use crate::schema::Target;
-use crate::value::validated;
-use crate::{Origin, Problem, Schema, file_twins, mask};
+use crate::value::validate_value;
+use crate::{Origin, Problem, Schema, mask, value_files};
 
-/// The values of layers that are good.
-pub(crate) struct Checked {
+/// The valid values of the layers, and the problems of the others.
+pub(crate) struct Validated {
     pub tree: Value,
-    /// The values in force, by key.
-    pub values: Vec<InForce>,
+    /// The effective values, sorted by key.
+    pub values: Vec<EffectiveValue>,
     pub origins: Vec<Origin>,
     pub problems: Vec<Problem>,
 }
 
-/// A value as it is, not masked.
-pub(crate) struct InForce {
+/// An effective value, not masked.
+pub(crate) struct EffectiveValue {
     pub key: String,
     pub value: Value,
     pub is_secret: bool,
 }
 
-pub(crate) fn check(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf>>, files: &mut Files) -> Checked {
-    let (layers, mut problems) = file_twins::settled(schema, layers);
-    let (in_force, unknown) = layers::merged(schema, layers);
+pub(crate) fn validate(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf>>, files: &mut Files) -> Validated {
+    let (layers, mut problems) = value_files::resolve(schema, layers);
+    let (effective, unknown) = layers::merge(schema, layers);
     for Leaf { key, origin, .. } in unknown {
         problems.push(Problem::UnknownKey { nearest: schema.nearest(&key), key, set_by: origin });
     }
-    // A section of which nothing is set can be read too.
+    // Sections without any values must deserialize too.
     let mut tree = Value::Object(Map::new());
     for setting in &schema.settings {
         if let Some((section, _)) = setting.key.rsplit_once('.') {
-            place(&mut tree, section, Value::Object(Map::new()));
+            insert(&mut tree, section, Value::Object(Map::new()));
         }
     }
     let (mut origins, mut values) = (Vec::new(), Vec::new());
-    for (leaf, Target { setting, is_file }) in in_force {
-        let (leaf, file) = match is_file.then(|| file_twins::read(&leaf, files)) {
+    for (leaf, Target { setting, is_file }) in effective {
+        let (leaf, file) = match is_file.then(|| value_files::read(&leaf, files)) {
             None => (leaf, None),
             Some(Ok((leaf, file))) => (leaf, Some(file)),
             Some(Err(problem)) => {
@@ -47,18 +47,18 @@ pub(crate) fn check(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf>>
                 continue;
             }
         };
-        match validated(&leaf, setting) {
-            // An empty list is no value.
+        match validate_value(&leaf, setting) {
+            // An empty list counts as unset.
             Ok(Value::Array(items)) if items.is_empty() => {}
             Ok(value) => {
                 let is_secret = setting.value_type.is_secret();
-                values.push(InForce { key: leaf.key.clone(), value: value.clone(), is_secret });
+                values.push(EffectiveValue { key: leaf.key.clone(), value: value.clone(), is_secret });
                 origins.push(Origin {
                     key: leaf.key.clone(),
                     value: mask::shown(setting, &value),
                     set_by: leaf.origin.clone(),
                 });
-                place(&mut tree, &leaf.key, value);
+                insert(&mut tree, &leaf.key, value);
             }
             Err(reason) => {
                 let (key, set_by) = (leaf.key, leaf.origin);
@@ -70,11 +70,11 @@ pub(crate) fn check(schema: &Schema, layers: impl IntoIterator<Item = Vec<Leaf>>
         }
     }
     problems.extend(schema.conflicts(&tree, &origins));
-    Checked { tree, values, origins, problems }
+    Validated { tree, values, origins, problems }
 }
 
-/// Puts a value at its dotted key; an object does not replace one that is there.
-fn place(tree: &mut Value, key: &str, value: Value) {
+/// Inserts a value at its dotted key. An object does not replace an existing one.
+fn insert(tree: &mut Value, key: &str, value: Value) {
     let mut at = tree;
     for name in key.split('.') {
         at = &mut at[name];

@@ -1,4 +1,4 @@
-//! What the prefilter dismisses has nothing to redact: a redactor without it has the same result.
+//! Texts that the prefilter dismisses contain nothing to redact: a redactor without it returns the same result.
 
 use std::sync::LazyLock;
 
@@ -12,21 +12,21 @@ use crate::properties::config;
 use crate::rules::Rules;
 use crate::{Patterns, Redactor, Syntax};
 
-/// Keys of all sorts beside the built-in ones, and more of them than there are bits.
-fn more() -> Vec<String> {
+/// Keys of all kinds in addition to the built-in ones, more than there are bits.
+fn extra_keys() -> Vec<String> {
     let named = ["id", "x", "2fa", "ключ", "straße", "ab_é", "fooBar", "n", "api", "card 2"].map(str::to_owned);
     named.into_iter().chain((0..80).map(|n| format!("k{n}v"))).chain((0..80).map(|n| format!("zone{n}key"))).collect()
 }
 
 fn redactors() -> [Redactor; 2] {
-    [Redactor::default(), Redactor::new(&more(), Patterns::default())]
+    [Redactor::default(), Redactor::new(&extra_keys(), Patterns::default())]
 }
 
-/// Redactors, and the same without a prefilter.
+/// Redactors, each with its equivalent without a prefilter.
 static PAIRS: LazyLock<Vec<(Redactor, Redactor)>> = LazyLock::new(|| {
-    let close =
-        redactors().map(|redactor| Redactor { rules: Rules { prefilter: Prefilter::everywhere(), ..redactor.rules } });
-    redactors().into_iter().zip(close).collect()
+    let unfiltered =
+        redactors().map(|redactor| Redactor { rules: Rules { prefilter: Prefilter::match_all(), ..redactor.rules } });
+    redactors().into_iter().zip(unfiltered).collect()
 });
 
 fn may_match(text: &str) -> bool {
@@ -34,7 +34,7 @@ fn may_match(text: &str) -> bool {
 }
 
 #[test]
-fn what_begins_or_holds_a_key_without_being_one_is_dismissed() {
+fn words_that_only_contain_a_key_are_dismissed() {
     for text in [
         r#"{"shipping":1,"opinion":"of the author","description":"pinned","discard":"secretary"}"#,
         r#"{"total_cents":1,"created_at":"","tokens":2,"passed":true,"compass":0,"accepted":1}"#,
@@ -52,7 +52,7 @@ fn what_begins_or_holds_a_key_without_being_one_is_dismissed() {
 }
 
 #[test]
-fn numbers_that_no_card_begins_with_are_dismissed() {
+fn numbers_that_are_not_cards_are_dismissed() {
     for text in [
         "2026-11-22T18:49:06.388200Z",
         r#"{"id":"01a20497-2e54-7036-97b5-a1c884441021","unit_price_cents":2500}"#,
@@ -67,7 +67,7 @@ fn numbers_that_no_card_begins_with_are_dismissed() {
 }
 
 #[test]
-fn what_may_be_a_key_or_a_secret_is_not_dismissed() {
+fn possible_keys_and_secrets_are_candidates() {
     for text in [
         "pin",
         "PIN",
@@ -110,13 +110,13 @@ fn what_may_be_a_key_or_a_secret_is_not_dismissed() {
         assert!(may_match(&format!("{text}{}", " -".repeat(20))), "{text} before others");
     }
     assert!(may_match("5 %") && may_match("%7"));
-    for (text, open) in [("4111111", true), ("4111111", false), ("4111 1111 ", true), ("4111111\\", true)] {
-        assert_eq!(Redactor::default().rules.may_match(text.as_bytes(), open), open, "{text}");
+    for (text, partial) in [("4111111", true), ("4111111", false), ("4111 1111 ", true), ("4111111\\", true)] {
+        assert_eq!(Redactor::default().rules.may_match(text.as_bytes(), partial), partial, "{text}");
     }
 }
 
 #[test]
-fn every_key_may_match_wherever_it_stands() {
+fn every_key_is_a_candidate_at_any_position() {
     for redactor in redactors() {
         for entry in redactor.rules.keys.entries() {
             let key = entry.join("_");
@@ -134,27 +134,27 @@ fn every_key_may_match_wherever_it_stands() {
 }
 
 #[test]
-fn what_escapes_stand_for_parts_no_groups_of_a_card() {
+fn escapes_do_not_separate_card_groups() {
     for escape in ["\\b", "\\f", "\\r", "\\n", "\\t"] {
         for text in [format!("4111-1111-0{escape}"), ["4111", "1111", "1111", "1111"].join(escape)] {
-            for (quick, close) in PAIRS.iter() {
+            for (filtered, unfiltered) in PAIRS.iter() {
                 let read =
                     |redactor: &Redactor| redactor.content(text.as_bytes(), Syntax::Text, 100, false).into_owned();
-                assert_eq!(read(close), read(quick), "{text}");
+                assert_eq!(read(unfiltered), read(filtered), "{text}");
             }
         }
     }
 }
 
-/// Letters in the case that the bits of a number say.
+/// The text with the letters in upper case whose bits are set.
 fn cased(text: &str, bits: u32) -> String {
     let case = |(at, c): (usize, char)| if bits >> (at % 32) & 1 == 1 { c.to_ascii_uppercase() } else { c };
     text.chars().enumerate().map(case).collect()
 }
 
-/// A key, a part of one, a secret, or what may stand beside one.
+/// A key, a part of one, a secret, or a separator.
 fn piece() -> impl Strategy<Value = String> {
-    let entries: Vec<String> = Keys::new(&more()[..12]).entries().iter().map(|words| words.join("_")).collect();
+    let entries: Vec<String> = Keys::new(&extra_keys()[..12]).entries().iter().map(|words| words.join("_")).collect();
     let words: Vec<String> = entries.iter().flat_map(|entry| entry.split('_')).map(str::to_owned).collect();
     let case = prop_oneof![3 => Just(0), 1 => Just(u32::MAX), 1 => Just(1), 1 => any::<u32>()];
     let keys = (prop::sample::select([entries, words].concat()), case);
@@ -184,70 +184,70 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn it_does_not_matter_how_many_places_are_looked_at_at_once(
+    fn scalar_and_vectorized_searches_agree(
         texts in prop::collection::vec(text(), 1..40),
         which in 0..2_usize,
         [from, to] in any::<[prop::sample::Index; 2]>(),
-        open in any::<bool>(),
+        partial in any::<bool>(),
     ) {
         let prefilter = &PAIRS[which].0.rules.prefilter;
         let text = texts.concat().into_bytes();
         let from = from.index(text.len() + 1);
         let to = from + to.index(text.len() + 1 - from);
-        // Either may see one more that begins later.
+        // Either may find a candidate that starts after the range.
         let within = |found: Option<usize>| found.filter(|found| *found < to);
-        let scalar = prefilter.first_scalar(&text, from, text.len().min(to + 3), open);
-        prop_assert_eq!(within(prefilter.first_candidate(&text, from, to, open)), within(scalar));
+        let scalar = prefilter.first_scalar(&text, from, text.len().min(to + 3), partial);
+        prop_assert_eq!(within(prefilter.first_candidate(&text, from, to, partial)), within(scalar));
     }
 
     #[test]
-    fn a_close_look_says_the_same_of_a_text(text in text(), which in 0..2_usize, goes_on in any::<bool>()) {
-        let (quick, close) = &PAIRS[which];
-        let read = |redactor: &Redactor, syntax| redactor.content(text.as_bytes(), syntax, usize::MAX, !goes_on).into_owned();
-        let is_clean = !quick.rules.may_match(text.as_bytes(), goes_on) && !is_utf16(text.as_bytes());
-        // Of a clean text that begins like JSON and is cut off all is shown, of others what can be read.
+    fn the_prefilter_does_not_change_results_for_text(text in text(), which in 0..2_usize, partial in any::<bool>()) {
+        let (filtered, unfiltered) = &PAIRS[which];
+        let read = |redactor: &Redactor, syntax| redactor.content(text.as_bytes(), syntax, usize::MAX, !partial).into_owned();
+        let is_clean = !filtered.rules.may_match(text.as_bytes(), partial) && !is_utf16(text.as_bytes());
+        // Of a truncated text that starts like JSON, the prefilter shows all and a full search only the parsable part.
         let may_be_part = is_clean && text.trim_start().starts_with(['{', '[']);
         for syntax in [Syntax::Form, Syntax::Text] {
-            let (quickly, closely) = (read(quick, syntax), read(close, syntax));
-            let is_part = may_be_part && text.starts_with(&*closely.text);
-            prop_assert!(is_part || quickly == closely, "{quickly:?}, {closely:?}");
+            let (with_filter, without_filter) = (read(filtered, syntax), read(unfiltered, syntax));
+            let is_part = may_be_part && text.starts_with(&*without_filter.text);
+            prop_assert!(is_part || with_filter == without_filter, "{with_filter:?}, {without_filter:?}");
         }
-        prop_assert_eq!(quick.query(&text), close.query(&text));
-        prop_assert_eq!(quick.path(&text), close.path(&text));
-        prop_assert_eq!(quick.header(&text), close.header(&text));
+        prop_assert_eq!(filtered.query(&text), unfiltered.query(&text));
+        prop_assert_eq!(filtered.path(&text), unfiltered.path(&text));
+        prop_assert_eq!(filtered.header(&text), unfiltered.header(&text));
         if is_clean {
-            prop_assert_eq!(read(quick, Syntax::Text).text, text.as_str());
-            prop_assert_eq!(close.header(&text), text.as_str());
+            prop_assert_eq!(read(filtered, Syntax::Text).text, text.as_str());
+            prop_assert_eq!(unfiltered.header(&text), text.as_str());
         }
     }
 
     #[test]
-    fn a_close_look_says_the_same_of_json(
+    fn the_prefilter_does_not_change_results_for_json(
         texts in prop::collection::vec(text(), 1..4),
         which in 0..2_usize,
         slashes in any::<bool>(),
         part in any::<prop::sample::Index>(),
     ) {
-        let (quick, close) = &PAIRS[which];
+        let (filtered, unfiltered) = &PAIRS[which];
         let mut data = json!({"a": texts, &texts[0]: {&texts[0]: 4111, "b": texts[0]}});
         let document = if slashes { data.to_string().replace('/', "\\/") } else { data.to_string() };
         let read = |redactor: &Redactor, limit| redactor.content(document.as_bytes(), Syntax::Json, limit, true).into_owned();
-        prop_assert_eq!(read(quick, usize::MAX), read(close, usize::MAX));
-        if !quick.rules.may_match(document.as_bytes(), false) {
-            prop_assert_eq!(read(close, usize::MAX).text, document.as_str());
+        prop_assert_eq!(read(filtered, usize::MAX), read(unfiltered, usize::MAX));
+        if !filtered.rules.may_match(document.as_bytes(), false) {
+            prop_assert_eq!(read(unfiltered, usize::MAX).text, document.as_str());
         }
         let cut = part.index(document.len() + 1);
         let part = |redactor: &Redactor| redactor.content(&document.as_bytes()[..cut], Syntax::Json, usize::MAX, false).into_owned();
-        let is_clean = !quick.rules.may_match(&document.as_bytes()[..cut], true);
-        // Of what is clean all is shown, of other documents what can be read.
+        let is_clean = !filtered.rules.may_match(&document.as_bytes()[..cut], true);
+        // Of a clean document the prefilter shows all, and a full search only the parsable part.
         if !is_clean {
-            prop_assert_eq!(part(quick), part(close));
+            prop_assert_eq!(part(filtered), part(unfiltered));
         } else {
-            prop_assert!(document.starts_with(&*part(close).text));
+            prop_assert!(document.starts_with(&*part(unfiltered).text));
         }
-        let mut looked_at = data.clone();
-        quick.data(&mut data);
-        close.data(&mut looked_at);
-        prop_assert_eq!(data, looked_at);
+        let mut expected = data.clone();
+        filtered.data(&mut data);
+        unfiltered.data(&mut expected);
+        prop_assert_eq!(data, expected);
     }
 }
