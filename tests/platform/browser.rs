@@ -1,4 +1,4 @@
-//! What a real browser gets: with its own cache, which the service's answers steer.
+//! A real browser, with its own cache, which the service's responses control.
 
 use serde_json::Value;
 use system_tests::binaries;
@@ -11,9 +11,9 @@ use crate::succeed;
 
 const TWO_USERS: &str = include_str!("browser/two_users.mjs");
 
-/// The tag of a resource is no other's, and no copy that is one user's answers another.
+/// Entity tags differ between resources, and a response cached for one user is not served to another.
 #[test]
-fn a_second_user_of_one_browser_gets_no_answer_of_the_first() {
+fn browser_caches_do_not_mix_users() {
     let chromium = program("chromium", "chromium");
     let app = Service::new(&binaries::app()).start();
     let scratch = Scratch::new("browser");
@@ -26,10 +26,10 @@ fn a_second_user_of_one_browser_gets_no_answer_of_the_first() {
         .arg(format!("http://127.0.0.1:{}", app.port))
         .arg(scratch.join("profile"));
     script.current_dir(scratch.path());
-    let seen: Vec<Value> = serde_json::from_str(&succeed(script, &scratch)).expect("the script prints an array");
+    let responses: Vec<Value> = serde_json::from_str(&succeed(script, &scratch)).expect("the script prints an array");
 
-    let emails: Vec<&str> = seen.iter().filter_map(|answer| answer["email"].as_str()).collect();
+    let emails: Vec<&str> = responses.iter().filter_map(|response| response["email"].as_str()).collect();
     let (ada, bob) = ("ada@example.org", "bob@example.org");
-    assert_eq!(emails, [ada, ada, bob, bob], "{seen:?}");
-    assert_ne!(seen[0]["tag"], seen[2]["tag"], "two users of the same version have different tags");
+    assert_eq!(emails, [ada, ada, bob, bob], "{responses:?}");
+    assert_ne!(responses[0]["tag"], responses[2]["tag"], "two users with the same version have different tags");
 }

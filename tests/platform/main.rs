@@ -1,12 +1,12 @@
-//! Tests with peers that come from Debian or npm: a browser, a proxy, linters, generators of clients. What is missing fails
-//! them: `.ci/run` installs it. `cargo test --workspace --features system-tests/platform --test platform`
+//! Tests with peers from Debian or npm: a browser, a proxy, linters, client generators. They fail if a peer is missing;
+//! `.ci/run` installs them. `cargo test --workspace --features system-tests/platform --test platform`
 
 #![forbid(unsafe_code)]
 
 mod browser;
-mod clients;
-mod document;
+mod generated_clients;
 mod nginx;
+mod openapi_linters;
 
 use std::fs::File;
 use std::process::Command;
@@ -15,10 +15,10 @@ use std::time::Duration;
 use system_tests::process_guard::ProcessGuard;
 use system_tests::scratch::{self, Scratch};
 
-/// For a tool that was just installed, on a busy machine.
+/// Long enough for a newly installed tool on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Runs what `process_guard::command` made to its end: it and all that it starts end with the test. Gives what it printed.
+/// Runs a command from `process_guard::command` and returns its stdout. It and its descendants end with the test.
 #[track_caller]
 fn succeed(mut command: Command, scratch: &Scratch) -> String {
     let output = |name| File::create(scratch.join(name)).expect("the test's own directory can be written");

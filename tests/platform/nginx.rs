@@ -1,4 +1,4 @@
-//! The service behind a stock nginx, which passes on what its clients claim of themselves.
+//! The service behind a stock nginx, which forwards its clients' own address headers.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,12 +14,12 @@ use system_tests::{binaries, ports, wait};
 
 const CONFIGURATION: &str = include_str!("nginx/nginx.conf");
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// What the clients may do before they are refused.
+/// The number of requests that a client may send.
 const LIMIT: usize = 5;
 
 /// A proxy in front of a service. Dropping it ends it.
 struct Nginx {
-    // Before the directory that it runs in: fields are dropped in this order.
+    // Before its working directory: fields are dropped in declaration order.
     _server: ProcessGuard,
     _scratch: Scratch,
     port: u16,
@@ -36,7 +36,7 @@ impl Nginx {
         scratch::write(&file, configuration.replace("{service}", &service.port.to_string()));
 
         let log = scratch.join("log");
-        let output = || File::options().create(true).append(true).open(&log).expect("a fresh directory takes a file");
+        let output = || File::options().create(true).append(true).open(&log).expect("a new directory is writable");
         let mut command = process_guard::command(nginx);
         command.arg("-p").arg(scratch.path()).args(["-e", "stderr"]).arg("-c").arg(&file);
         command.stdout(output()).stderr(output());
@@ -51,9 +51,9 @@ impl Nginx {
     }
 }
 
-/// Sends more requests than a client may, each with another claim of where it comes from, and gives their statuses and the
-/// addresses that the records have.
-fn claims(header: &str, claim: impl Fn(usize) -> String) -> (Vec<u16>, BTreeSet<String>) {
+/// Sends more requests than the limit allows, each with a different forged address; returns their statuses and the logged
+/// client addresses.
+fn send_forged(header: &str, forge: impl Fn(usize) -> String) -> (Vec<u16>, BTreeSet<String>) {
     let service = Service::new(&binaries::app())
         .env("APP__SERVER__TRUSTED_PROXIES", "127.0.0.2")
         .env("APP__SERVER__RATE_LIMIT__REQUESTS", LIMIT.to_string())
@@ -61,7 +61,7 @@ fn claims(header: &str, claim: impl Fn(usize) -> String) -> (Vec<u16>, BTreeSet<
         .start();
     let proxy = Nginx::start(&service);
     let client = Client::new(proxy.port);
-    let send = |n| client.get("/orders").header(header, claim(n)).send().status;
+    let send = |n| client.get("/orders").header(header, forge(n)).send().status;
     let statuses = (1..=2 * LIMIT).map(send).collect();
     let records = service.stop().records().into_iter().filter(|record| record["kind"] == "response");
     let addresses = records.map(|record| match &record["client.address"] {
@@ -71,26 +71,26 @@ fn claims(header: &str, claim: impl Fn(usize) -> String) -> (Vec<u16>, BTreeSet<
     (statuses, addresses.collect())
 }
 
-/// The proxy's own client is at 127.0.0.1, and that is who the service counts and records.
+/// The service must count and log the proxy's real client, 127.0.0.1.
 #[track_caller]
-fn changes_nothing(header: &str, claim: impl Fn(usize) -> String) {
-    let (statuses, addresses) = claims(header, claim);
+fn assert_ignored(header: &str, forge: impl Fn(usize) -> String) {
+    let (statuses, addresses) = send_forged(header, forge);
     let expected = [vec![401; LIMIT], vec![429; LIMIT]].concat();
     assert_eq!(statuses, expected, "`{header}` must not bypass the rate limit");
     assert_eq!(addresses, BTreeSet::from(["127.0.0.1".to_owned()]), "`{header}` must not forge the client's address");
 }
 
 #[test]
-fn a_clients_own_forwarded_header_changes_nothing() {
-    changes_nothing("forwarded", |n| format!("for=203.0.113.{n}"));
+fn a_forwarded_header_from_the_client_is_ignored() {
+    assert_ignored("forwarded", |n| format!("for=203.0.113.{n}"));
 }
 
 #[test]
-fn a_clients_own_x_forwarded_for_changes_nothing() {
-    changes_nothing("x-forwarded-for", |n| format!("203.0.113.{n}"));
+fn an_x_forwarded_for_from_the_client_is_ignored() {
+    assert_ignored("x-forwarded-for", |n| format!("203.0.113.{n}"));
 }
 
 #[test]
-fn a_clients_own_x_real_ip_changes_nothing() {
-    changes_nothing("x-real-ip", |n| format!("203.0.113.{n}"));
+fn an_x_real_ip_from_the_client_is_ignored() {
+    assert_ignored("x-real-ip", |n| format!("203.0.113.{n}"));
 }

@@ -8,15 +8,15 @@ use std::sync::OnceLock;
 
 use crate::scratch;
 
-/// Cargo, for a test that builds while others run: they have the processor first, since some of them look at the time.
-pub fn patient_cargo() -> Command {
+/// Cargo at low priority, for a test that builds while others run: some of those measure time.
+pub fn low_priority_cargo() -> Command {
     let mut nice = Command::new("nice");
     nice.args(["-n", "19"]).arg(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     without_own_package(nice)
 }
 
-/// Without what Cargo tells this process of its own package: build scripts that look at it would run again, and all that
-/// depends on theirs would be built again.
+/// Removes the variables that describe this process's own package: build scripts that read them would run again and cause
+/// rebuilds.
 fn without_own_package(mut command: Command) -> Command {
     let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     for name in names.filter(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
@@ -30,7 +30,7 @@ pub fn app() -> PathBuf {
     built("app")
 }
 
-/// The binary of the workspace's own tasks, likewise.
+/// The binary of the workspace's tasks, likewise.
 pub fn xtask() -> PathBuf {
     built("xtask")
 }
@@ -48,8 +48,8 @@ fn built(name: &str) -> PathBuf {
     scratch::target().join("debug").join(name)
 }
 
-// Always run, as Cargo knows best whether there is something to do. The whole workspace, for the same set of features
-// as `cargo test --workspace`: otherwise the two would rebuild each other's dependencies for ever.
+// Always run: Cargo determines whether a build is needed. It builds the complete workspace, with the same features as
+// `cargo test --workspace`; otherwise the two would invalidate each other's builds.
 fn build() -> Result<(), String> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = without_own_package(Command::new(cargo));
@@ -63,11 +63,11 @@ fn build() -> Result<(), String> {
     }
 }
 
-/// This binary of the tests' own, built with `panic=abort`: its dependencies, too, so it takes minutes the first time.
-pub fn aborting(binary: &Path) -> PathBuf {
+/// A binary of this package, built with `panic=abort`. The dependencies are rebuilt, too: the first build takes minutes.
+pub fn panic_abort(binary: &Path) -> PathBuf {
     let name = binary.file_name().and_then(|name| name.to_str()).expect("a binary has a name in ASCII");
     let target = scratch::target().join("abort");
-    let mut command = patient_cargo();
+    let mut command = low_priority_cargo();
     command.args(["build", "--quiet", "--locked", "-p", "system-tests", "--bin", name, "--target-dir"]).arg(&target);
     command
         .current_dir(scratch::workspace())

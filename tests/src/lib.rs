@@ -1,15 +1,15 @@
-//! Sets up and drives what the system tests run: the service's real binary, and its real peers.
+//! Starts and drives the service's real binary and its real peers for the system tests.
 
 #![forbid(unsafe_code)]
 
 pub mod binaries;
-pub mod copy;
 pub mod load;
 pub mod peers;
 pub mod probe;
 pub mod records;
 pub mod service;
 pub mod sql;
+pub mod workspace_copy;
 
 pub use test_harness::{figures, http, ports, process_guard, scratch, wait};
 

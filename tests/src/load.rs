@@ -1,4 +1,4 @@
-//! Requests that go on while something is done to the service, and how long their answers took.
+//! Background load on the service, with latency statistics.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -9,28 +9,28 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Clients that ask one after the other, each on a connection of its own that is kept.
+/// Clients that send requests one after the other, each on its own keep-alive connection.
 pub struct Load {
     stop: Arc<AtomicBool>,
-    seen: Arc<Mutex<Seen>>,
+    stats: Arc<Mutex<LoadStats>>,
     clients: Vec<JoinHandle<()>>,
 }
 
-/// What came of a part of the load.
+/// Statistics of a period of the load.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct LoadStats {
     latencies: Vec<Duration>,
-    /// Requests that no answer came to.
+    /// Requests without a response.
     pub failed: usize,
 }
 
-impl Seen {
-    /// How many answers came.
-    pub fn answered(&self) -> usize {
+impl LoadStats {
+    /// The number of responses.
+    pub fn completed(&self) -> usize {
         self.latencies.len()
     }
 
-    /// The time that so many of a hundred took at most, in milliseconds.
+    /// This percentile of the latency, in milliseconds.
     pub fn percentile(&self, percent: usize) -> f64 {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
@@ -40,50 +40,50 @@ impl Seen {
 }
 
 impl Load {
-    /// So many clients that all `POST /probe/run` with this script, with a pause between two requests.
+    /// Starts clients that send `POST /probe/run` with this script, with a pause between two requests.
     pub fn start(port: u16, clients: usize, pause: Duration, script: &Value) -> Self {
         let body = script.to_string();
         let request = format!(
             "POST /probe/run HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );
-        let (stop, seen) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Seen>>::default());
+        let (stop, stats) = (Arc::<AtomicBool>::default(), Arc::<Mutex<LoadStats>>::default());
         let clients = (0..clients).map(|_| {
-            let (stop, seen, request) = (Arc::clone(&stop), Arc::clone(&seen), request.clone());
+            let (stop, stats, request) = (Arc::clone(&stop), Arc::clone(&stats), request.clone());
             std::thread::spawn(move || {
                 let mut connection = None;
                 while !stop.load(Ordering::Relaxed) {
                     let began = Instant::now();
-                    let answered = ask(&mut connection, port, request.as_bytes());
-                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                    match answered {
-                        Ok(()) => seen.latencies.push(began.elapsed()),
+                    let result = send(&mut connection, port, request.as_bytes());
+                    let mut stats = stats.lock().unwrap_or_else(PoisonError::into_inner);
+                    match result {
+                        Ok(()) => stats.latencies.push(began.elapsed()),
                         Err(_) => {
                             connection = None;
-                            seen.failed += 1;
+                            stats.failed += 1;
                         }
                     }
-                    drop(seen);
+                    drop(stats);
                     std::thread::sleep(pause);
                 }
             })
         });
         let clients = clients.collect();
-        Self { stop, seen, clients }
+        Self { stop, stats, clients }
     }
 
-    /// What came since the start, or since this was last asked.
-    pub fn seen(&self) -> Seen {
-        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    /// The statistics since the start, or since the last call.
+    pub fn take_stats(&self) -> LoadStats {
+        std::mem::take(&mut *self.stats.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Lets the requests in hand finish, and gives what came since this was last asked.
-    pub fn stop(mut self) -> Seen {
-        self.end();
-        self.seen()
+    /// Lets the requests in flight finish, and returns the statistics since the last call of [`Self::take_stats`].
+    pub fn stop(mut self) -> LoadStats {
+        self.join();
+        self.take_stats()
     }
 
-    fn end(&mut self) {
+    fn join(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for client in self.clients.drain(..) {
             let _ = client.join();
@@ -93,11 +93,11 @@ impl Load {
 
 impl Drop for Load {
     fn drop(&mut self) {
-        self.end();
+        self.join();
     }
 }
 
-fn ask(connection: &mut Option<BufReader<TcpStream>>, port: u16, request: &[u8]) -> io::Result<()> {
+fn send(connection: &mut Option<BufReader<TcpStream>>, port: u16, request: &[u8]) -> io::Result<()> {
     let reader = match connection {
         Some(reader) => reader,
         None => {

@@ -1,20 +1,20 @@
-//! The service's records, read from what it wrote.
+//! Parses the service's records.
 
 use cyanotype::catalog;
 use serde_json::Value;
 
-/// The records in a text, one a line. A last line without its end is still being written, and left out; any other that
-/// is not JSON is a failure.
+/// Parses one record per line. An unterminated last line is still being written and is skipped; any other line that is not
+/// JSON panics.
 #[track_caller]
 pub fn parse(text: &str) -> Vec<Value> {
     let finished = text.rfind('\n').map_or("", |end| &text[..end]);
     finished.lines().map(record).collect()
 }
 
-/// As [`parse`], for a text that nobody writes to any more: its last line must have its end.
+/// Like [`parse`], for complete output: the last line must be terminated.
 #[track_caller]
 pub fn parse_all(text: &str) -> Vec<Value> {
-    assert!(text.is_empty() || text.ends_with('\n'), "the last line has no end: {:?}", text.lines().last());
+    assert!(text.is_empty() || text.ends_with('\n'), "the last line is not terminated: {:?}", text.lines().last());
     parse(text)
 }
 

@@ -15,7 +15,7 @@ use crate::process_guard::{self, ProcessGuard};
 use crate::scratch::{self, Scratch};
 use crate::{ports, records, wait};
 
-// Of the service and of its management.
+// The ports of the API and of management.
 const PORTS: [&str; 2] = ["APP__SERVER__PORT", "APP__MANAGEMENT__PORT"];
 
 const DATABASE_URL: &str = "APP__DATABASE__URL";
@@ -25,8 +25,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 const RUN_LIMIT: Duration = Duration::from_secs(60);
 const RECORD_LIMIT: Duration = Duration::from_secs(15);
 
-/// A service to be started, with an environment that holds little more than what is given here. Unless given, its
-/// ports are free ones and its database is a file in its scratch directory, where it also runs.
+/// Builds a service process with a minimal environment. By default its ports are free ones, and its working directory is a
+/// scratch directory that also holds its database.
 pub struct Service {
     binary: PathBuf,
     args: Vec<OsString>,
@@ -35,13 +35,13 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service that is this binary.
+    /// A service with this binary.
     pub fn new(binary: &Path) -> Self {
         let env = env::minimal().map(|(key, value)| (key.to_owned(), value)).collect();
         Self { binary: binary.to_owned(), args: vec![], env, dir: None }
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     #[must_use]
     pub fn env(mut self, key: &str, value: impl Into<OsString>) -> Self {
         self.env.insert(key.to_owned(), value.into());
@@ -55,7 +55,7 @@ impl Service {
         self
     }
 
-    /// Sets the directory it runs in.
+    /// Sets the working directory.
     #[must_use]
     pub fn dir(mut self, dir: &Path) -> Self {
         self.dir = Some(dir.to_owned());
@@ -79,10 +79,10 @@ impl Service {
             live.clone().try_send().ok().filter(|reply| reply.status == 200)
         });
         let database_url = env[DATABASE_URL].clone();
-        Running { port, management_port, pid: process.guard.pid(), process, binary, database_url, beside: None }
+        Running { port, management_port, pid: process.guard.pid(), process, binary, database_url, delegate: None }
     }
 
-    /// Runs it when it is expected to end by itself, and waits for that.
+    /// Runs it until it ends by itself.
     #[track_caller]
     pub fn run(self) -> Stopped {
         self.spawn().0.end(RUN_LIMIT)
@@ -103,7 +103,7 @@ impl Service {
     }
 }
 
-// The order of the fields is the order of their drop: the process must end before its directory goes.
+// Fields are dropped in declaration order: the process must end before its directory is removed.
 struct Process {
     guard: ProcessGuard,
     scratch: Scratch,
@@ -134,29 +134,29 @@ impl Process {
     }
 }
 
-/// A service that is live. Dropping it ends it.
+/// A running service. Dropping it ends it.
 pub struct Running {
-    /// Where it serves.
+    /// The port of its API.
     pub port: u16,
-    /// Where it tells its health.
+    /// The port of its management listener.
     pub management_port: u16,
     /// Its process id.
     pub pid: u32,
     process: Process,
     binary: PathBuf,
     database_url: OsString,
-    /// Another process, and the beginning of the paths that it serves.
-    beside: Option<(&'static str, Box<Running>)>,
+    /// Another process, and the path prefix that it serves.
+    delegate: Option<(&'static str, Box<Running>)>,
 }
 
 impl Running {
-    /// Has the requests to these paths go to another process, which ends with it.
+    /// Sends requests with this path prefix to another process, which ends together with this one.
     #[must_use]
-    pub fn beside(self, prefix: &'static str, other: Running) -> Self {
-        Self { beside: Some((prefix, Box::new(other))), ..self }
+    pub fn delegate(self, prefix: &'static str, other: Running) -> Self {
+        Self { delegate: Some((prefix, Box::new(other))), ..self }
     }
 
-    /// Another process of its binary on its database: another instance, or a command for the operator.
+    /// Another process of its binary on its database: a second instance, or an operator's command.
     pub fn sibling(&self) -> Service {
         Service::new(&self.binary).env(DATABASE_URL, &self.database_url)
     }
@@ -173,7 +173,7 @@ impl Running {
 
     /// A request with any method.
     pub fn request(&self, method: &str, path: &str) -> Request {
-        match &self.beside {
+        match &self.delegate {
             Some((prefix, other)) if path.starts_with(prefix) => other.request(method, path),
             _ => self.client().request(method, path),
         }
@@ -204,17 +204,17 @@ impl Running {
         self.process.scratch.path()
     }
 
-    /// What it has written to stdout.
+    /// Its stdout so far.
     pub fn stdout(&self) -> String {
         self.process.stdout()
     }
 
-    /// What it has written to stderr.
+    /// Its stderr so far.
     pub fn stderr(&self) -> String {
         self.process.stderr()
     }
 
-    /// The records it has written to stderr.
+    /// The records on stderr so far.
     #[track_caller]
     pub fn records(&self) -> Vec<Value> {
         records::parse(&self.stderr())
@@ -238,38 +238,38 @@ impl Running {
         self.process.guard.wait_exit(limit)
     }
 
-    /// Sends TERM if it still runs, waits for its end, and gives all that it wrote. A service never writes to stdout.
+    /// Sends TERM if it is still running, waits for the end, and returns its output. Asserts that stdout is empty.
     #[track_caller]
     pub fn stop(mut self) -> Stopped {
         if self.process.guard.exited().is_none() {
             self.signal("TERM");
         }
-        let beside = self.beside.take().map(|(_, other)| other.stop());
+        let delegate = self.delegate.take().map(|(_, other)| other.stop());
         let mut stopped = self.process.end(STOP_LIMIT);
         assert_eq!(stopped.stdout, "", "a serving process leaves stdout empty");
-        stopped.stderr.extend(beside.map(|other| other.stderr));
+        stopped.stderr.extend(delegate.map(|other| other.stderr));
         stopped
     }
 }
 
-/// What is left of a service that has ended.
+/// The exit status and output of a service that has ended.
 #[derive(Clone, Debug)]
 pub struct Stopped {
-    /// How it ended.
+    /// Its exit status.
     pub status: ExitStatus,
-    /// What it wrote to stdout.
+    /// Its stdout.
     pub stdout: String,
-    /// What it wrote to stderr.
+    /// Its stderr.
     pub stderr: String,
 }
 
 impl Stopped {
-    /// Its exit code; none when a signal ended it.
+    /// Its exit code; `None` if a signal ended it.
     pub fn code(&self) -> Option<i32> {
         self.status.code()
     }
 
-    /// The records it wrote to stderr, of which none may be unfinished.
+    /// The records on stderr, which must be complete.
     #[track_caller]
     pub fn records(&self) -> Vec<Value> {
         records::parse_all(&self.stderr)

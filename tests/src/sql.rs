@@ -1,17 +1,17 @@
-//! A connection of the test's own to the service's database, whichever that is.
+//! A direct connection from a test to the service's database.
 
 use tokio::runtime::{Builder, Runtime};
 
-/// A connection. Dropping it ends it, and undoes what it has not committed.
-pub struct Direct(Inner);
+/// A connection to SQLite or PostgreSQL. Dropping it closes it and rolls back an open transaction.
+pub struct DirectConnection(Inner);
 
 enum Inner {
     Sqlite(rusqlite::Connection),
     Postgres(Runtime, tokio_postgres::Client),
 }
 
-impl Direct {
-    /// Connects to the database of this URL, which must be there.
+impl DirectConnection {
+    /// Connects to the database at this URL, which must exist.
     #[track_caller]
     pub fn open(url: &str) -> Self {
         if let Some(path) = url.strip_prefix("sqlite://") {
@@ -35,7 +35,7 @@ impl Direct {
     /// Runs statements that may fail.
     ///
     /// # Errors
-    /// What the database says.
+    /// The database's error message.
     pub fn try_run(&mut self, sql: &str) -> Result<(), String> {
         match &self.0 {
             Inner::Sqlite(connection) => connection.execute_batch(sql).map_err(|error| error.to_string()),
@@ -45,7 +45,7 @@ impl Direct {
         }
     }
 
-    /// The rows of a query that has one column, which is a text.
+    /// The rows of a query with one text column.
     #[track_caller]
     pub fn texts(&mut self, sql: &str) -> Vec<String> {
         match &self.0 {
@@ -61,11 +61,11 @@ impl Direct {
         }
     }
 
-    /// A column with an id as SQL that gives its text.
+    /// An SQL expression for an id column as text.
     pub fn id(&self, column: &str) -> String {
         match &self.0 {
             Inner::Postgres(..) => format!("{column}::text"),
-            // SQLite has the 16 bytes.
+            // SQLite stores 16 bytes.
             Inner::Sqlite(_) => {
                 let parts = [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)];
                 let part = |(from, length): (u8, u8)| format!("substr(hex({column}), {from}, {length})");

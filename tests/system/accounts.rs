@@ -1,30 +1,30 @@
-//! What guards an account: its password, its sessions, its role and its version.
+//! Account protection: passwords, sessions, roles, and entity tags.
 
 use serde_json::{Value, json};
 
 use crate::api::{
-    Member, PASSWORD, Setup, admin, in_each_setup, login, member, problem, start, text, token, wrong_fields,
+    Member, PASSWORD, Setup, admin, in_each_setup, invalid_fields, login, member, problem, start, text, token,
 };
 
 const NEW_PASSWORD: &str = "staple battery horse correct";
 
-fn a_token_alone_does_not_take_an_account_over(on: Setup) {
+fn changing_email_or_password_requires_the_current_password(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let change = |body: Value| app.patch(&format!("/users/{}", ada.id)).bearer(&ada.token).json(&body);
-    for taking in [json!({"password": NEW_PASSWORD}), json!({"email": "eve@example.org"})] {
-        let mut taking = taking;
-        assert_eq!(wrong_fields(change(taking.clone())), ["current_password"]);
-        taking["current_password"] = json!("something else");
-        assert_eq!(wrong_fields(change(taking)), ["current_password"]);
+    for change_body in [json!({"password": NEW_PASSWORD}), json!({"email": "eve@example.org"})] {
+        let mut body = change_body;
+        assert_eq!(invalid_fields(change(body.clone())), ["current_password"]);
+        body["current_password"] = json!("something else");
+        assert_eq!(invalid_fields(change(body)), ["current_password"]);
     }
-    assert_eq!(change(json!({"name": "Countess"})).send().status, 200, "a name takes no password");
+    assert_eq!(change(json!({"name": "Countess"})).send().status, 200, "a new name requires no password");
     let new = json!({"password": NEW_PASSWORD, "current_password": PASSWORD});
     assert_eq!(change(new).send().status, 200);
     assert_eq!(login(&app, "ada@example.org", NEW_PASSWORD).status, 200);
     let stopped = app.stop();
     for secret in [PASSWORD, NEW_PASSWORD, "something else"] {
-        assert!(!stopped.stderr.contains(secret), "{secret} is in what it wrote");
+        assert!(!stopped.stderr.contains(secret), "stderr contains {secret}");
     }
 }
 
@@ -56,7 +56,7 @@ fn sessions_are_listed_and_revoked(on: Setup) {
     assert_eq!(list(&bob).as_array().map(Vec::len), Some(1));
 }
 
-fn roles_are_the_operators_alone(on: Setup) {
+fn only_the_operator_grants_roles(on: Setup) {
     let app = start(on);
     let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
     let role = || text(&app.get("/users/me").bearer(&ada.token).send().json(), "role");
@@ -67,11 +67,11 @@ fn roles_are_the_operators_alone(on: Setup) {
     };
     problem(app.patch(&format!("/users/{}", ada.id)).bearer(&ada.token).json(&json!({"role": "admin"})), 422);
 
-    let (code, said, _) = users(&["grant", "Ada@Example.org", "--by", "carol"]);
-    assert_eq!((code, said.trim()), (Some(0), format!("ada@example.org ({}) is now an admin", ada.id).as_str()));
-    assert_eq!(role(), "admin", "the session that there was");
-    let (code, said, _) = users(&["grant", &ada.id]);
-    assert!(code == Some(0) && said.contains("was already an admin"), "{said}");
+    let (code, stdout, _) = users(&["grant", "Ada@Example.org", "--by", "carol"]);
+    assert_eq!((code, stdout.trim()), (Some(0), format!("ada@example.org ({}) is now an admin", ada.id).as_str()));
+    assert_eq!(role(), "admin", "existing sessions have the new role");
+    let (code, stdout, _) = users(&["grant", &ada.id]);
+    assert!(code == Some(0) && stdout.contains("was already an admin"), "{stdout}");
     let (_, admins, _) = users(&["admins", "--json"]);
     let admins: Value = serde_json::from_str(&admins).expect("is JSON");
     assert_eq!((&admins[0]["email"], &admins[0]["granted_by"]), (&json!("ada@example.org"), &json!("carol")));
@@ -82,16 +82,16 @@ fn roles_are_the_operators_alone(on: Setup) {
     problem(app.patch(&path).bearer(&ada.token).json(&json!({"name": "Bobby"})), 403);
     problem(app.delete(&path).bearer(&ada.token), 403);
 
-    let (code, said, why) = users(&["grant", &bob.id, "--by", "eve\nroot@example.org"]);
-    assert!(code == Some(2) && said.is_empty() && why.contains("--by"), "{why}");
+    let (code, stdout, stderr) = users(&["grant", &bob.id, "--by", "eve\nroot@example.org"]);
+    assert!(code == Some(2) && stdout.is_empty() && stderr.contains("--by"), "{stderr}");
     assert_eq!(users(&["revoke", &ada.id]).0, Some(0));
     assert_eq!(role(), "member");
     problem(app.get(&path).bearer(&ada.token), 404);
-    let (code, said, why) = users(&["grant", "eve@example.org"]);
-    assert!(code == Some(1) && said.is_empty() && why.contains("there is no user eve@example.org"), "{why}");
+    let (code, stdout, stderr) = users(&["grant", "eve@example.org"]);
+    assert!(code == Some(1) && stdout.is_empty() && stderr.contains("there is no user eve@example.org"), "{stderr}");
 }
 
-fn a_deletion_is_of_the_version_that_it_names(on: Setup) {
+fn deletion_honours_if_match(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let path = format!("/users/{}", ada.id);
@@ -102,7 +102,7 @@ fn a_deletion_is_of_the_version_that_it_names(on: Setup) {
     assert_eq!(app.delete(&path).bearer(&ada.token).header("if-match", new).send().status, 204);
 }
 
-fn what_one_caller_has_cached_is_not_anothers(on: Setup) {
+fn etags_and_vary_separate_callers(on: Setup) {
     let app = start(on);
     let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
     let me = |token: &str| app.get("/users/me").bearer(token);
@@ -112,7 +112,7 @@ fn what_one_caller_has_cached_is_not_anothers(on: Setup) {
     let bobs = me(&bob.token).header("if-none-match", tag).send();
     assert_eq!((bobs.status, &bobs.json()["name"]), (200, &json!("bob")));
     let root = admin(&app, "root");
-    let depend = [
+    let caller_dependent = [
         me(&ada.token),
         app.get("/users").bearer(&root.token),
         app.get("/users/me/sessions").bearer(&ada.token),
@@ -120,14 +120,14 @@ fn what_one_caller_has_cached_is_not_anothers(on: Setup) {
         app.get("/users/me"),
         app.get("/users").bearer(&ada.token),
     ];
-    for request in depend {
+    for request in caller_dependent {
         let reply = request.send();
         let vary: Vec<_> = reply.headers.iter().filter(|(name, _)| name == "vary").map(|(_, value)| value).collect();
         assert!(vary.iter().any(|value| value.to_ascii_lowercase().contains("authorization")), "{:?}", reply.headers);
     }
 }
 
-fn an_invalid_token_is_told_from_none(on: Setup) {
+fn invalid_and_missing_tokens_get_different_challenges(on: Setup) {
     let app = start(on);
     let challenge = |reply: &system_tests::http::Reply| reply.header("www-authenticate").map(str::to_owned);
     assert_eq!(challenge(&app.get("/users/me").send()).as_deref(), Some("Bearer"));
@@ -136,10 +136,10 @@ fn an_invalid_token_is_told_from_none(on: Setup) {
 }
 
 in_each_setup!(
-    a_token_alone_does_not_take_an_account_over,
+    changing_email_or_password_requires_the_current_password,
     sessions_are_listed_and_revoked,
-    roles_are_the_operators_alone,
-    a_deletion_is_of_the_version_that_it_names,
-    what_one_caller_has_cached_is_not_anothers,
-    an_invalid_token_is_told_from_none,
+    only_the_operator_grants_roles,
+    deletion_honours_if_match,
+    etags_and_vary_separate_callers,
+    invalid_and_missing_tokens_get_different_challenges,
 );

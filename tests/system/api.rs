@@ -1,4 +1,4 @@
-//! What the tests of the API share: members of it, and what its refusals look like.
+//! Helpers for tests of the API: users, and assertions on problem responses.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use system_tests::peers::postgres::Postgres;
 use system_tests::service::{Running, Service, Stopped};
 
 pub const PASSWORD: &str = "correct horse battery staple";
-/// An id that nobody and nothing has.
-pub const NOBODY: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+/// An id that does not exist.
+pub const UNKNOWN_ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 /// A user who has logged in.
 pub struct Member {
@@ -18,7 +18,7 @@ pub struct Member {
     pub token: String,
 }
 
-/// What its database is, and in how many processes it runs.
+/// The database engine, and whether users and orders run in separate processes.
 #[derive(Debug, Clone, Copy)]
 pub struct Setup {
     pub engine: Engine,
@@ -31,17 +31,17 @@ pub enum Engine {
     Postgres,
 }
 
-/// Makes each of these functions, which take a [`Setup`], a test in each of them: on both databases, together and split.
+/// Turns each of these functions of a [`Setup`] into tests on both databases, in one process and in two.
 macro_rules! in_each_setup {
     ($($test:ident),* $(,)?) => {
         mod on_sqlite {
-            $(#[test] fn $test() { super::$test($crate::api::Engine::Sqlite.together()) })*
+            $(#[test] fn $test() { super::$test($crate::api::Engine::Sqlite.single_process()) })*
         }
         mod on_sqlite_split {
             $(#[test] fn $test() { super::$test($crate::api::Engine::Sqlite.split()) })*
         }
         mod on_postgres {
-            $(#[test] fn $test() { super::$test($crate::api::Engine::Postgres.together()) })*
+            $(#[test] fn $test() { super::$test($crate::api::Engine::Postgres.single_process()) })*
         }
         mod on_postgres_split {
             $(#[test] fn $test() { super::$test($crate::api::Engine::Postgres.split()) })*
@@ -50,7 +50,7 @@ macro_rules! in_each_setup {
 }
 pub(crate) use in_each_setup;
 
-/// Makes each of these functions, which take an [`Engine`], a test on both databases.
+/// Turns each of these functions of an [`Engine`] into tests on both databases.
 macro_rules! on_each_database {
     ($($test:ident),* $(,)?) => {
         mod on_sqlite {
@@ -64,7 +64,7 @@ macro_rules! on_each_database {
 pub(crate) use on_each_database;
 
 impl Engine {
-    pub fn together(self) -> Setup {
+    pub fn single_process(self) -> Setup {
         Setup { engine: self, split: false }
     }
 
@@ -72,12 +72,12 @@ impl Engine {
         Setup { engine: self, split: true }
     }
 
-    /// The app with an empty database of its own.
+    /// The app with an empty dedicated database.
     fn app(self) -> Service {
         self.service(&binaries::app())
     }
 
-    /// The same of another build of it.
+    /// Another build of the app with an empty dedicated database.
     pub fn service(self, binary: &Path) -> Service {
         let app = Service::new(binary);
         match self {
@@ -87,7 +87,7 @@ impl Engine {
     }
 }
 
-/// Starts the app, whose requests go to the process that serves them.
+/// Starts the app in one or two processes; requests are sent to the process that serves their path.
 #[track_caller]
 pub fn start(Setup { engine, split }: Setup) -> Running {
     if !split {
@@ -97,17 +97,17 @@ pub fn start(Setup { engine, split }: Setup) -> Running {
     let orders = engine.app().env("APP__BLUEPRINTS__ENABLED", "orders");
     let users_url = format!("http://127.0.0.1:{}", users.port);
     let orders = orders.env("APP__BLUEPRINTS__ORDERS__USERS_URL", users_url).start();
-    users.beside("/orders", orders)
+    users.delegate("/orders", orders)
 }
 
-/// Registers `<name>@example.org`, and logs in.
+/// Registers `<name>@example.org` and logs in.
 #[track_caller]
 pub fn member(app: &Running, name: &str) -> Member {
     let id = text(&register(app, name), "id");
     Member { id, token: token(app, &format!("{name}@example.org"), PASSWORD) }
 }
 
-/// The same, made an admin by the operator's command.
+/// The same, and makes the user an admin with the operator's command.
 #[track_caller]
 pub fn admin(app: &Running, name: &str) -> Member {
     let admin = member(app, name);
@@ -140,7 +140,7 @@ pub fn text(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_else(|| panic!("no text {key} in {value}")).to_owned()
 }
 
-/// Sends it and expects a problem of this status.
+/// Sends a request and expects a problem response with this status.
 #[track_caller]
 pub fn problem(request: Request, status: u16) -> Value {
     let reply = request.send();
@@ -157,23 +157,23 @@ pub fn problem(request: Request, status: u16) -> Value {
     problem
 }
 
-/// Sends it and expects a 422; gives the fields that it names.
+/// Sends a request and expects a 422; returns the invalid fields.
 #[track_caller]
-pub fn wrong_fields(request: Request) -> Vec<String> {
+pub fn invalid_fields(request: Request) -> Vec<String> {
     let problem = problem(request, 422);
     let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("no errors in {problem}"));
     errors.iter().map(|error| text(error, "field")).collect()
 }
 
-/// Sends it and expects a 405 that allows these methods, and those that every route has by them.
+/// Sends a request and expects a 405 that allows these methods, plus the implied HEAD and OPTIONS.
 #[track_caller]
-pub fn only_allows(request: Request, methods: &[&str]) {
+pub fn assert_allowed_methods(request: Request, methods: &[&str]) {
     let reply = request.clone().send();
     let allowed = reply.header("allow").unwrap_or_else(|| panic!("no allow in {:?}", reply.headers));
     let mut allowed: Vec<&str> = allowed.split(',').map(str::trim).collect();
     allowed.sort_unstable();
-    let by_them: &[&str] = if methods.contains(&"GET") { &["HEAD", "OPTIONS"] } else { &["OPTIONS"] };
-    let mut methods = [methods, by_them].concat();
+    let implied: &[&str] = if methods.contains(&"GET") { &["HEAD", "OPTIONS"] } else { &["OPTIONS"] };
+    let mut methods = [methods, implied].concat();
     methods.sort_unstable();
     assert_eq!(allowed, methods);
     problem(request, 405);

@@ -1,4 +1,4 @@
-//! What the command answers, and how it refuses.
+//! The command-line interface: its output and its errors.
 
 use serde_json::{Value, json};
 use system_tests::binaries;
@@ -6,42 +6,42 @@ use system_tests::peers::bugsink::Bugsink;
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::{Service, Stopped};
 
-use crate::support::about;
+use crate::support::event_message;
 
 fn app(arguments: &[&str]) -> Service {
     arguments.iter().fold(Service::new(&binaries::app()), |service, argument| service.arg(*argument))
 }
 
 #[track_caller]
-fn answer(arguments: &[&str]) -> String {
+fn stdout(arguments: &[&str]) -> String {
     let stopped = app(arguments).run();
     assert_eq!((stopped.code(), &*stopped.stderr), (Some(0), ""), "{arguments:?}");
     stopped.stdout
 }
 
 #[track_caller]
-fn json_answer(arguments: &[&str]) -> Value {
-    serde_json::from_str(&answer(arguments)).expect("--json is JSON")
+fn json_stdout(arguments: &[&str]) -> Value {
+    serde_json::from_str(&stdout(arguments)).expect("--json is JSON")
 }
 
 #[track_caller]
-fn refused(stopped: &Stopped) -> &str {
+fn startup_error(stopped: &Stopped) -> &str {
     assert_eq!(stopped.code(), Some(78), "{}", stopped.stderr);
     assert_eq!(stopped.stdout, "");
     stopped.stderr.trim_end()
 }
 
 #[test]
-fn help_names_every_question() {
-    let help = answer(&["--help"]);
-    for question in ["routes", "config", "log", "sentry", "--mode", "--level", "--env"] {
-        assert!(help.contains(question), "{question} is not in:\n{help}");
+fn help_lists_every_command_and_flag() {
+    let help = stdout(&["--help"]);
+    for word in ["routes", "config", "log", "sentry", "--mode", "--level", "--env"] {
+        assert!(help.contains(word), "{word} is not in:\n{help}");
     }
 }
 
 #[test]
-fn routes_are_listed_with_their_blueprints() {
-    let routes = json_answer(&["routes", "--json"]);
+fn routes_lists_each_route_with_its_blueprint() {
+    let routes = json_stdout(&["routes", "--json"]);
     for (method, path, blueprint) in [
         ("POST", "/users", "users"),
         ("POST", "/users/login", "users"),
@@ -53,23 +53,23 @@ fn routes_are_listed_with_their_blueprints() {
         assert!(routes.as_array().is_some_and(|routes| routes.contains(&route)), "{route} is not in {routes}");
     }
     let row = ["POST", "/orders/{id}/pay", "orders", "body"];
-    assert!(answer(&["routes"]).lines().any(|line| line.split_whitespace().eq(row)));
+    assert!(stdout(&["routes"]).lines().any(|line| line.split_whitespace().eq(row)));
 }
 
 #[test]
-fn blueprints_that_are_not_enabled_have_no_routes() {
-    let routes = answer(&["routes", "--set", "blueprints.enabled=users"]);
+fn disabled_blueprints_have_no_routes() {
+    let routes = stdout(&["routes", "--set", "blueprints.enabled=users"]);
     assert!(routes.contains("/users") && !routes.contains("/orders"), "{routes}");
     let unknown = app(&["routes", "--set", "blueprints.enabled=no-such"]).run();
-    let said = refused(&unknown);
+    let error = startup_error(&unknown);
     assert!(
-        said.starts_with("blueprints.enabled names the unknown blueprint no-such; compiled in are users, orders"),
-        "{said}"
+        error.starts_with("blueprints.enabled names the unknown blueprint no-such; compiled in are users, orders"),
+        "{error}"
     );
 }
 
 #[test]
-fn config_says_which_layer_set_what_and_masks_secrets() {
+fn config_shows_sources_and_masks_secrets() {
     let scratch = Scratch::new("config");
     scratch::make_dir(&scratch.join("config"));
     scratch::write(
@@ -104,20 +104,20 @@ fn config_says_which_layer_set_what_and_masks_secrets() {
 }
 
 #[test]
-fn config_check_only_checks() {
-    assert_eq!(answer(&["config", "--check"]), "the settings are good\n");
+fn config_check_prints_only_the_result() {
+    assert_eq!(stdout(&["config", "--check"]), "the settings are good\n");
     let bad = app(&["config", "--check"]).env("APP__LOG__LEVEL", "loud").run();
-    assert!(refused(&bad).starts_with("log.level (set by APP__LOG__LEVEL): `loud` is not allowed"));
+    assert!(startup_error(&bad).starts_with("log.level (set by APP__LOG__LEVEL): `loud` is not allowed"));
 }
 
 #[test]
-fn a_wrong_setting_is_named_with_its_layer_and_the_mend() {
+fn invalid_settings_are_reported_with_source_and_fix() {
     let scratch = Scratch::new("wrong");
     scratch::make_dir(&scratch.join("config"));
     scratch::write(&scratch.join("config/default.toml"), "[log]\nmodus = \"off\"\n[sentry]\nrelease = 1.10\n");
     let stopped = app(&["--port", "99999"]).dir(scratch.path()).env("SENTRY_DSN", "https://sentry.example/7").run();
     assert_eq!(
-        refused(&stopped).lines().collect::<Vec<_>>(),
+        startup_error(&stopped).lines().collect::<Vec<_>>(),
         [
             "log.modus (set by config/default.toml): unknown setting; did you mean log.mode?",
             "sentry.dsn (set by SENTRY_DSN): invalid DSN: it has no key; expected https://KEY@HOST/PROJECT",
@@ -128,7 +128,7 @@ fn a_wrong_setting_is_named_with_its_layer_and_the_mend() {
 }
 
 #[test]
-fn an_empty_value_leaves_the_layer_below_its_say() {
+fn an_empty_value_falls_back_to_the_lower_layer() {
     let scratch = Scratch::new("empty");
     scratch::make_dir(&scratch.join("config"));
     scratch::write(&scratch.join("config/default.toml"), "[log]\nmode = \"stderr\"\n");
@@ -140,19 +140,19 @@ fn an_empty_value_leaves_the_layer_below_its_say() {
 }
 
 #[test]
-fn a_file_that_is_there_and_cannot_be_read_is_named() {
+fn an_unreadable_settings_file_is_reported() {
     let scratch = Scratch::new("unreadable");
     scratch::make_dir(&scratch.join("config/default.toml"));
     let stopped = app(&["config", "--check"]).dir(scratch.path()).run();
-    assert!(refused(&stopped).contains("config/default.toml cannot be read"), "{}", stopped.stderr);
+    assert!(startup_error(&stopped).contains("config/default.toml cannot be read"), "{}", stopped.stderr);
 }
 
 #[test]
-fn a_dsn_that_the_sdk_cannot_read_is_refused() {
+fn an_invalid_dsn_is_rejected() {
     for dsn in ["http://k@256.1.1.1/1", "http://k@ho<st/1", "http://:@host/1", "nonsense"] {
         let stopped = app(&["config", "--check"]).env("SENTRY_DSN", dsn).run();
         assert!(
-            refused(&stopped).starts_with("sentry.dsn (set by SENTRY_DSN): invalid DSN"),
+            startup_error(&stopped).starts_with("sentry.dsn (set by SENTRY_DSN): invalid DSN"),
             "{dsn}: {}",
             stopped.stderr
         );
@@ -160,18 +160,18 @@ fn a_dsn_that_the_sdk_cannot_read_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_no_toml_is_named() {
+fn an_invalid_toml_file_is_reported() {
     let scratch = Scratch::new("no-toml");
     scratch::make_dir(&scratch.join("config"));
     scratch::write(&scratch.join("config/default.toml"), "[log\nlevel = 1");
     let stopped = app(&[]).dir(scratch.path()).run();
-    assert!(refused(&stopped).contains("config/default.toml"), "{}", stopped.stderr);
+    assert!(startup_error(&stopped).contains("config/default.toml"), "{}", stopped.stderr);
 }
 
 #[test]
-fn explain_prints_the_table_in_force() {
+fn explain_prints_the_effective_table() {
     let dsn = "--set=sentry.dsn=https://key@sentry.example/7";
-    let explained = answer(&["log", "explain", dsn]);
+    let explained = stdout(&["log", "explain", dsn]);
     let row = |what: &str, level: &str| {
         let mut lines = explained.lines().filter(|line| line.starts_with(what));
         let found = lines.find(|line| line[what.len()..].trim_start().starts_with(level));
@@ -190,7 +190,7 @@ fn explain_prints_the_table_in_force() {
     assert_eq!(row("capture_exception", "error")[2..], ["a line", "only if Sentry does not take it", "an event"]);
 
     let what_if =
-        json_answer(&["log", "explain", "--json", "--mode", "sentry", "--level", "critical", "--env", "dev", dsn]);
+        json_stdout(&["log", "explain", "--json", "--mode", "sentry", "--level", "critical", "--env", "dev", dsn]);
     assert_eq!(what_if["settings"]["mode"], "sentry");
     let exception =
         what_if["rows"].as_array().and_then(|rows| rows.iter().find(|row| row["kind"] == "exception")).expect("a row");
@@ -200,18 +200,18 @@ fn explain_prints_the_table_in_force() {
 }
 
 #[test]
-fn sentry_test_says_whether_an_event_arrived() {
+fn sentry_test_reports_delivery() {
     let project = Bugsink::shared().project();
     let sent = app(&["sentry", "test"]).env("SENTRY_DSN", &project.dsn).run();
     assert_eq!(sent.code(), Some(0), "{}", sent.stderr);
-    let id = sent.stdout.trim_end().rsplit(' ').next().expect("the answer ends with the id");
-    assert!(about(&project.event(id).expect("Bugsink has it")).starts_with("A test event"));
+    let id = sent.stdout.trim_end().rsplit(' ').next().expect("the output ends with the id");
+    assert!(event_message(&project.event(id).expect("Bugsink has it")).starts_with("Test event"));
 
     let wrong_key = project.dsn.replace(&project.key, "0123456789abcdef0123456789abcdef");
     let refused = app(&["sentry", "test"]).env("SENTRY_DSN", wrong_key).run();
     assert_eq!((refused.code(), &*refused.stdout), (Some(1), ""));
-    assert!(refused.stderr.starts_with("the test event did not arrive: Sentry answered 40"), "{}", refused.stderr);
+    assert!(refused.stderr.starts_with("the test event did not arrive: Sentry returned 40"), "{}", refused.stderr);
 
     let none = app(&["sentry", "test"]).run();
-    assert_eq!(none.stderr, "the test event did not arrive: no DSN is set: set SENTRY_DSN\n");
+    assert_eq!(none.stderr, "the test event did not arrive: no DSN is set; set SENTRY_DSN\n");
 }

@@ -1,4 +1,4 @@
-//! The files of deploy/supervisor, as they are, each with what its plan promises.
+//! The unmodified files of deploy/supervisor: each behaves as its plan specifies (docs/CONTRACT.md N8, N9, N18 to N22).
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +13,7 @@ use system_tests::scratch::{self, Scratch};
 use system_tests::{ports, records};
 
 use crate::supervised::wait_live;
-use crate::support::{about, probe_app, run};
+use crate::support::{event_message, probe_app, run};
 
 struct Deployed {
     home: Scratch,
@@ -49,8 +49,8 @@ impl Deployed {
         Self { home, supervisor, port, management_port, project }
     }
 
-    /// Says a line of each weight and fails in both ways; then stops.
-    fn live_through_a_day(&self) {
+    /// Logs lines at three levels, fails with a caught and an uncaught error, and stops.
+    fn log_fail_and_stop(&self) {
         wait_live(self.management_port);
         let log = |level: &str| json!({"do": "log", "level": level, "message": level});
         let caught = json!({"do": "capture_exception", "message": "caught"});
@@ -66,10 +66,10 @@ impl Deployed {
         self.home.join(name)
     }
 
-    /// What the log file holds, `kind message`, but for what the service says of itself; and whether it has a stack.
+    /// The records in the log file except those of kind `service`, as `kind message`, and whether each has a stack.
     fn written(&self) -> Vec<String> {
         let records = records::parse_all(&scratch::read(&self.file("log/app.log")));
-        let mut told: Vec<String> = records
+        let mut records_written: Vec<String> = records
             .iter()
             .filter(|record| record["kind"] != "service")
             .map(|record| {
@@ -78,21 +78,21 @@ impl Deployed {
                 format!("{} {}{stack}", text("kind"), text("message"))
             })
             .collect();
-        told.sort();
-        told
+        records_written.sort();
+        records_written
     }
 
     fn events(&self) -> Vec<String> {
-        let mut events: Vec<String> = self.project.events().iter().map(about).collect();
+        let mut events: Vec<String> = self.project.events().iter().map(event_message).collect();
         events.sort();
         events
     }
 }
 
-fn live_through(file: &str) -> Deployed {
+fn run_plan(file: &str) -> Deployed {
     let deployed = Deployed::start(file, &[]);
-    deployed.live_through_a_day();
-    // N4: the file is made, and holds nothing of the child.
+    deployed.log_fail_and_stop();
+    // N4: supervisord's own log exists, and does not contain the child's output.
     let own = fs::read_to_string(deployed.file("log/supervisord.log")).unwrap_or_default();
     assert!(!own.contains("\"kind\""), "{own}");
     deployed
@@ -100,22 +100,22 @@ fn live_through(file: &str) -> Deployed {
 
 #[test]
 fn plan_0_records_nothing_n18() {
-    let deployed = live_through("plan-0.conf");
+    let deployed = run_plan("plan-0.conf");
     assert_eq!(scratch::read(&deployed.file("log/app.log")), "");
     assert_eq!(deployed.events(), Vec::<String>::new());
 }
 
 #[test]
-fn plan_1_is_sentry_alone_n19() {
-    let deployed = live_through("plan-1.conf");
+fn plan_1_uses_sentry_only_n19() {
+    let deployed = run_plan("plan-1.conf");
     assert_eq!(scratch::read(&deployed.file("log/app.log")), "");
     assert_eq!(deployed.events(), ["caught", "uncaught"]);
 }
 
 #[test]
-fn plan_2_tells_the_story_in_the_file_and_the_failures_to_sentry_n20() {
-    let deployed = live_through("plan-2.conf");
-    let story = [
+fn plan_2_logs_to_the_file_and_reports_failures_to_sentry_n20() {
+    let deployed = run_plan("plan-2.conf");
+    let expected = [
         "exception caught",
         "line error",
         "line info",
@@ -123,66 +123,66 @@ fn plan_2_tells_the_story_in_the_file_and_the_failures_to_sentry_n20() {
         "response POST /probe/run 500",
         "uncaught uncaught with its stack",
     ];
-    assert_eq!(deployed.written(), story, "the stack of a caught error is Sentry's");
+    assert_eq!(deployed.written(), expected, "the stack of a caught error is only in Sentry");
     assert_eq!(deployed.events(), ["caught", "error", "uncaught"]);
     assert!(deployed.file("log/supervisord.log").exists());
 }
 
 #[test]
-fn plan_2_at_warning_keeps_what_went_wrong_n21() {
-    let deployed = live_through("plan-2-warning.conf");
-    let story = [
+fn plan_2_at_warning_logs_warnings_and_errors_n21() {
+    let deployed = run_plan("plan-2-warning.conf");
+    let expected = [
         "exception caught",
         "line error",
         "line warning",
         "response POST /probe/run 500",
         "uncaught uncaught with its stack",
     ];
-    assert_eq!(deployed.written(), story);
+    assert_eq!(deployed.written(), expected);
     assert_eq!(deployed.events(), ["caught", "error", "uncaught"]);
 }
 
 #[test]
-fn plan_2_at_critical_closes_the_file_n22() {
-    let deployed = live_through("plan-2-critical.conf");
+fn plan_2_at_critical_writes_nothing_to_the_file_n22() {
+    let deployed = run_plan("plan-2-critical.conf");
     assert_eq!(scratch::read(&deployed.file("log/app.log")), "");
     assert_eq!(deployed.events(), ["caught", "uncaught"]);
 }
 
 #[test]
-fn supervisords_own_log_can_be_turned_off_n8() {
-    let deployed = live_through("no-supervisord-log.conf");
+fn supervisords_own_log_can_be_disabled_n8() {
+    let deployed = run_plan("no-supervisord-log.conf");
     assert_eq!(deployed.written().len(), 6);
     for name in ["log/supervisord.log", "supervisord.log", "none"] {
-        assert!(!deployed.file(name).exists(), "{name} was made");
+        assert!(!deployed.file(name).exists(), "{name} was created");
     }
 }
 
 #[test]
-fn nothing_needs_to_be_kept_of_the_child_n9() {
-    let deployed = live_through("no-app-log.conf");
+fn the_child_log_can_be_disabled_n9() {
+    let deployed = run_plan("no-app-log.conf");
     assert!(!deployed.file("log/app.log").exists() && !deployed.file("none").exists());
     assert_eq!(deployed.events(), ["caught", "error", "uncaught"]);
 }
 
 #[test]
-fn a_bad_setting_is_not_tried_again() {
+fn an_invalid_setting_is_not_retried() {
     let deployed = Deployed::start("plan-2.conf", &[("APP__LOG__RESPONSE__BODY", "everything")]);
     deployed.supervisor.wait_for("app", "EXITED");
-    let said = scratch::read(&deployed.file("log/app.log"));
+    let log = scratch::read(&deployed.file("log/app.log"));
     let expected = "log.response.body (set by APP__LOG__RESPONSE__BODY): `everything` is not allowed; expected one of off, metadata, redacted\n";
-    assert_eq!(said, expected, "said once, so started once");
+    assert_eq!(log, expected, "one message, so one start");
 }
 
 #[test]
-fn what_is_not_to_be_had_for_now_is_tried_again() {
+fn an_unavailable_port_is_retried() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let port = taken.local_addr().expect("it is bound").port().to_string();
     let deployed = Deployed::start("plan-2.conf", &[("PORT", &port)]);
     let refusals = || {
-        let said = fs::read_to_string(deployed.file("log/app.log")).unwrap_or_default();
+        let log = fs::read_to_string(deployed.file("log/app.log")).unwrap_or_default();
         let refused: Vec<Value> =
-            records::parse(&said).into_iter().filter(|record| record["level"] == "critical").collect();
+            records::parse(&log).into_iter().filter(|record| record["level"] == "critical").collect();
         (refused.len() >= 2).then_some(refused)
     };
     let refused = system_tests::wait::until("a second start", std::time::Duration::from_secs(30), refusals);

@@ -12,7 +12,7 @@ use test_harness::documents;
 
 use crate::support::probe;
 
-fn answer(arguments: &[&str]) -> String {
+fn stdout(arguments: &[&str]) -> String {
     let stopped =
         arguments.iter().fold(Service::new(&binaries::app()), |service, argument| service.arg(*argument)).run();
     assert_eq!(stopped.code(), Some(0), "{}", stopped.stderr);
@@ -42,30 +42,30 @@ pub fn assert_test_exists(document: &str, test: &str) {
 
 #[test]
 fn the_readme_shows_the_table() {
-    let table = answer(&["log", "explain", "--set", "sentry.dsn=https://key@sentry.example/1"]);
+    let table = stdout(&["log", "explain", "--set", "sentry.dsn=https://key@sentry.example/1"]);
     check("README.md", "app log explain", &format!("```text\n$ app log explain\n{}\n```\n", table.trim_end()));
 }
 
 #[test]
 fn the_settings_reference_lists_every_setting() {
-    check("docs/SETTINGS.md", "app config --reference", &answer(&["config", "--reference"]));
+    check("docs/SETTINGS.md", "app config --reference", &stdout(&["config", "--reference"]));
 }
 
 #[test]
-fn the_api_document_is_that_of_the_code() {
+fn the_openapi_file_is_current() {
     let path = scratch::workspace().join("docs/openapi.json");
-    let expected = answer(&["openapi"]);
+    let expected = stdout(&["openapi"]);
     if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
         scratch::write(&path, &expected);
     }
     assert!(
         scratch::read(&path) == expected,
-        "docs/openapi.json is behind: run `UPDATE_DOCUMENTS=1 cargo test -p system-tests documents`"
+        "docs/openapi.json is out of date: run `UPDATE_DOCUMENTS=1 cargo test -p system-tests documents`"
     );
 }
 
 #[test]
-fn each_test_that_the_security_document_names_exists() {
+fn tests_named_in_security_md_exist() {
     let text = scratch::read(&scratch::workspace().join("docs/SECURITY.md"));
     let rows = text.lines().filter(|line| line.starts_with("| API"));
     let mut named = 0;

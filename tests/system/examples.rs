@@ -1,4 +1,4 @@
-//! Each example does what its head says.
+//! Each example works as its module documentation states.
 
 use std::path::Path;
 use std::process::Command;
@@ -62,7 +62,7 @@ fn own_setting_is_used_and_checked() {
     assert_eq!(refused.code(), Some(78), "{}", refused.stderr);
 }
 
-/// Runs one that ends by itself.
+/// Runs an example that ends by itself.
 #[track_caller]
 fn run(example: &Path, arguments: &[&str]) {
     let output = Command::new(example).args(arguments).output().expect("the example was built");

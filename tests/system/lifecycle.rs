@@ -1,4 +1,4 @@
-//! Start and stop.
+//! Startup and shutdown.
 
 use std::fs;
 use std::io::Write;
@@ -13,9 +13,9 @@ use system_tests::service::{Running, Stopped};
 use system_tests::{binaries, process_guard, wait};
 
 use crate::supervised::Supervised;
-use crate::support::{about, of_kind, probe, probe_with, run};
+use crate::support::{event_message, of_kind, probe, probe_with, run};
 
-/// Starts a request that says `began` and then takes its time.
+/// Starts a request that logs `began` and then sleeps.
 fn slow(service: &Running, ms: u64) -> thread::JoinHandle<std::io::Result<u16>> {
     let script = json!({"steps": [{"do": "log", "level": "info", "message": "began"}, {"do": "sleep", "ms": ms}]});
     let request = service.post("/probe/run").json(&script);
@@ -25,7 +25,7 @@ fn slow(service: &Running, ms: u64) -> thread::JoinHandle<std::io::Result<u16>> 
 }
 
 #[test]
-fn the_start_says_in_one_record_what_runs() {
+fn the_start_record_describes_the_service() {
     let service = probe().start();
     let records = service.records();
     let start = &records[0];
@@ -43,38 +43,38 @@ fn the_start_says_in_one_record_what_runs() {
 }
 
 #[test]
-fn a_signal_lets_the_requests_in_hand_finish() {
+fn a_signal_lets_in_flight_requests_finish() {
     for signal in ["TERM", "INT"] {
         let project = Bugsink::shared().project();
         let mut service = probe_with(&project).start();
-        let in_hand = slow(&service, 700);
+        let in_flight = slow(&service, 700);
         run(service.client(), json!([{"do": "capture_exception", "message": "just before the end"}]), Value::Null);
         service.signal(signal);
         let status = service.wait_exit(Duration::from_secs(8));
         assert_eq!(status.code(), Some(0), "on {signal}");
-        assert_eq!(in_hand.join().expect("the client lives").expect("an answer came"), 204);
+        assert_eq!(in_flight.join().expect("the client does not panic").expect("there is a response"), 204);
         let records = service.stop().records();
         assert_eq!(of_kind(&records, "response").len(), 2);
         assert_eq!(records.last().expect("records")["message"], "stopped");
-        assert_eq!(project.events().iter().map(about).collect::<Vec<_>>(), ["just before the end"]);
+        assert_eq!(project.events().iter().map(event_message).collect::<Vec<_>>(), ["just before the end"]);
     }
 }
 
 #[test]
-fn the_stop_is_bounded() {
+fn shutdown_is_bounded() {
     let mut service = probe().env("APP__SERVER__SHUTDOWN_TIMEOUT_S", "3").start();
     let endless = slow(&service, 600_000);
     let began = Instant::now();
     service.signal("TERM");
     assert_eq!(service.wait_exit(Duration::from_secs(10)).code(), Some(0));
-    assert!(began.elapsed() < Duration::from_millis(3500), "it took {:?}", began.elapsed());
-    assert!(endless.join().expect("the client lives").is_err(), "the connection was cut");
+    assert!(began.elapsed() < Duration::from_millis(3500), "shutdown took {:?}", began.elapsed());
+    assert!(endless.join().expect("the client does not panic").is_err(), "the connection was cut");
     let records = service.stop().records();
     assert_eq!(of_kind(&records, "response")[0]["outcome"], "aborted");
 }
 
 #[test]
-fn a_stop_logs_nothing_but_itself() {
+fn a_clean_shutdown_logs_two_records() {
     for _ in 0..10 {
         let records = probe().start().stop().records();
         let messages: Vec<_> = records.iter().skip(1).map(|record| &record["message"]).collect();
@@ -83,7 +83,7 @@ fn a_stop_logs_nothing_but_itself() {
 }
 
 #[test]
-fn a_second_signal_ends_at_once() {
+fn a_second_signal_exits_immediately() {
     let mut service = probe().start();
     let endless = slow(&service, 600_000);
     service.signal("TERM");
@@ -94,32 +94,32 @@ fn a_second_signal_ends_at_once() {
 }
 
 #[test]
-fn health_is_told_on_a_listener_of_its_own_and_never_recorded() {
+fn health_has_its_own_listener_and_is_not_logged() {
     let service = probe().start();
     let management = service.management();
     assert_eq!(management.get("/health/live").send().status, 200);
     let ready = management.get("/health/ready").send();
-    let said = ready.json();
-    assert_eq!((ready.status, &said["status"], &said["database"]), (200, &json!("ready"), &json!("sqlite")));
-    assert!(["users", "orders", "probe"].iter().all(|name| said["blueprints"][name] == "ready"), "{said}");
-    assert_eq!(service.get("/health/live").send().status, 404, "not on the API's");
+    let health = ready.json();
+    assert_eq!((ready.status, &health["status"], &health["database"]), (200, &json!("ready"), &json!("sqlite")));
+    assert!(["users", "orders", "probe"].iter().all(|name| health["blueprints"][name] == "ready"), "{health}");
+    assert_eq!(service.get("/health/live").send().status, 404, "health is not on the API's listener");
     assert_eq!(of_kind(&service.stop().records(), "response").len(), 1);
 }
 
 #[test]
-fn it_is_not_ready_while_it_stops() {
+fn readiness_fails_during_shutdown() {
     let mut service = probe().start();
-    let in_hand = slow(&service, 1000);
+    let in_flight = slow(&service, 1000);
     service.signal("TERM");
     let management = service.management();
     wait::until("readiness to end", Duration::from_secs(2), || {
         management.get("/health/ready").try_send().ok().filter(|reply| reply.status == 503)
     });
     service.wait_exit(Duration::from_secs(8));
-    drop(in_hand.join());
+    drop(in_flight.join());
 }
 
-/// The one record of a start that failed.
+/// The message of the only record of a failed start.
 #[track_caller]
 pub fn refusal(stopped: &Stopped) -> String {
     assert_eq!((stopped.code(), &*stopped.stdout), (Some(69), ""), "{}", stopped.stderr);
@@ -130,7 +130,7 @@ pub fn refusal(stopped: &Stopped) -> String {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named() {
+fn a_port_in_use_is_reported() {
     let running = probe().start();
     let port = running.port.to_string();
     let refused = refusal(&probe().env("APP__SERVER__PORT", &port).run());
@@ -138,19 +138,19 @@ fn a_port_that_is_taken_is_named() {
 }
 
 #[test]
-fn a_database_that_cannot_be_used_is_said_in_one_line() {
+fn an_unusable_database_is_reported_in_one_line() {
     let scratch = Scratch::new("databases");
     let url = |name: &str| format!("sqlite://{}", scratch.join(name).display());
     scratch::write(&scratch.join("text.db"), "this is a text and no database ".repeat(100));
     scratch::write(&scratch.join("empty.db"), "");
-    for (database, said) in [
+    for (database, expected) in [
         (url("text.db"), "is not a SQLite database: check the path"),
         (url("missing.db") + "?mode=rw", "cannot be opened: check the path and its permissions"),
         (url("text.db/inside.db"), "cannot be created: directory"),
         (url("empty.db") + "?mode=ro", "is read-only: the file and its directory must be writable"),
     ] {
         let refused = refusal(&probe().env("APP__DATABASE__URL", &database).run());
-        assert!(refused.contains(said), "{database}: {refused}");
+        assert!(refused.contains(expected), "{database}: {refused}");
     }
     let foreign = probe().env("DATABASE_URL", "mysql://root:s3cret@db/x").env("APP__DATABASE__URL", "").run();
     assert_eq!(foreign.code(), Some(78));
@@ -158,7 +158,7 @@ fn a_database_that_cannot_be_used_is_said_in_one_line() {
 }
 
 #[test]
-fn a_database_that_another_process_holds_is_said_in_one_line() {
+fn a_locked_database_is_reported_in_one_line() {
     let scratch = Scratch::new("locked");
     let path = scratch.join("held.db");
     let hold = format!(
@@ -174,24 +174,25 @@ fn a_database_that_another_process_holds_is_said_in_one_line() {
     wait::until("the lock", Duration::from_secs(10), || path.exists().then_some(()));
     let stopped = probe().env("APP__DATABASE__URL", format!("sqlite://{}", path.display())).run();
     assert!(refusal(&stopped).contains("is locked by another process"), "{}", stopped.stderr);
-    holder.stdin.take().expect("it is piped").flush().expect("it lives");
+    holder.stdin.take().expect("it is piped").flush().expect("the process is running");
     holder.wait().expect("it ends with its stdin");
 }
 
 #[test]
-fn the_death_of_supervisord_stops_no_request_and_no_stop() {
+fn killing_supervisord_affects_neither_requests_nor_shutdown() {
     let mut service = Supervised::start(&[]);
     let pid = service.supervisor.program_pid("probe");
     service.supervisor.kill9();
     for _ in 0..50 {
         assert_eq!(
-            run(service.child.client(), json!([{"do": "log", "level": "info", "message": "said"}]), Value::Null).status,
+            run(service.child.client(), json!([{"do": "log", "level": "info", "message": "a line"}]), Value::Null)
+                .status,
             204
         );
     }
     process_guard::signal(pid, "TERM");
     wait::until("the orphan's end", Duration::from_secs(5), || {
-        // Nobody may have asked yet how it ended.
+        // The orphan may not have been reaped yet.
         let state = fs::read_to_string(format!("/proc/{pid}/stat")).ok();
         state.is_none_or(|state| state.contains(") Z ")).then_some(())
     });
@@ -204,7 +205,7 @@ fn the_database_is_in_wal_mode() {
 }
 
 #[test]
-fn a_process_can_serve_some_of_the_blueprints() {
+fn a_process_can_serve_a_subset_of_blueprints() {
     let service =
         system_tests::service::Service::new(&binaries::app()).env("APP__BLUEPRINTS__ENABLED", "users").start();
     assert_eq!(service.get("/orders").send().status, 404);

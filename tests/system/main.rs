@@ -1,42 +1,41 @@
-//! The system tests: the real binary under real supervisord, with a real Sentry server. The tree mirrors the subject.
+//! The system tests: the real binary under a real supervisord, with a real Sentry server. Files are named by subject.
 
 #![forbid(unsafe_code)]
 
 mod accounts;
 mod architecture;
-mod choices;
+mod breadcrumbs;
 mod command;
+mod contract;
 mod database;
-mod databases;
 mod deploy;
-mod document;
 mod document_references;
 mod documents;
+mod error_reporting;
 mod examples;
-mod failures;
 mod faults;
-mod forgery;
 mod generator;
 mod http;
-mod hubs;
+mod large_bodies;
 mod lifecycle;
-mod limits;
 mod live;
-mod logins;
-mod notes;
+mod log_injection;
+mod login_throttling;
+mod openapi;
 mod orders;
+mod passthrough;
 mod password_hashing;
-mod requests;
-mod responses;
-mod secrets;
-mod silence;
+mod policy_table;
+mod redaction;
+mod request_limits;
+mod response_log_rules;
+mod response_records;
+mod sentry_fallback;
+mod sentry_scopes;
+mod split_processes;
 mod startup;
-mod table;
-mod untouched;
 mod users;
-mod volume;
 
 mod api;
-mod split;
 mod supervised;
 mod support;

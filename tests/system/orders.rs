@@ -1,4 +1,4 @@
-//! The orders blueprint, through the real binary, on both databases.
+//! The orders blueprint through the real binary, on both databases, in one process and in two.
 
 use std::sync::Barrier;
 use std::thread;
@@ -8,26 +8,26 @@ use system_tests::http::Reply;
 use system_tests::service::Running;
 
 use crate::api::{
-    Member, NOBODY, PASSWORD, Setup, admin, in_each_setup, member, only_allows, problem, responses, start, text,
-    wrong_fields,
+    Member, PASSWORD, Setup, UNKNOWN_ID, admin, assert_allowed_methods, in_each_setup, invalid_fields, member, problem,
+    responses, start, text,
 };
 
-/// Places an order of one line, and gives its path.
+/// Places an order with one line and returns its path.
 #[track_caller]
 fn place(app: &Running, by: &Member) -> String {
     let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
     let reply = app.post("/orders").bearer(&by.token).json(&lines).send();
     assert_eq!(reply.status, 201, "{}", reply.text());
-    reply.header("location").expect("a new order has a place").to_owned()
+    reply.header("location").expect("a new order has a location").to_owned()
 }
 
-fn go(app: &Running, by: &Member, path: &str, to: &str) -> Reply {
+fn transition(app: &Running, by: &Member, path: &str, to: &str) -> Reply {
     app.post(&format!("{path}/{to}")).bearer(&by.token).send()
 }
 
 #[track_caller]
-fn moved(app: &Running, by: &Member, path: &str, to: &str) -> Value {
-    let reply = go(app, by, path, to);
+fn transitioned(app: &Running, by: &Member, path: &str, to: &str) -> Value {
+    let reply = transition(app, by, path, to);
     assert_eq!(reply.status, 200, "{}", reply.text());
     reply.json()
 }
@@ -37,7 +37,7 @@ fn paths(page: &Value) -> Vec<String> {
     items.iter().map(|item| format!("/orders/{}", text(item, "id"))).collect()
 }
 
-fn the_whole_life_of_an_order(on: Setup) {
+fn the_order_lifecycle_works(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let lines = json!([
@@ -58,15 +58,15 @@ fn the_whole_life_of_an_order(on: Setup) {
     assert_eq!(app.get(&path).bearer(&ada.token).send().json(), order);
     assert_eq!(app.get("/orders").bearer(&ada.token).send().json(), json!({"items": [order], "next": null}));
 
-    let paid = moved(&app, &ada, &path, "pay");
+    let paid = transitioned(&app, &ada, &path, "pay");
     assert_eq!((&paid["status"], &paid["lines"]), (&json!("paid"), &lines));
     assert_eq!(paid["created_at"], order["created_at"]);
     assert!(text(&paid, "updated_at") > text(&order, "updated_at"));
     let root = admin(&app, "root");
-    assert_eq!(go(&app, &ada, &path, "ship").status, 403);
-    let shipped = moved(&app, &root, &path, "ship");
+    assert_eq!(transition(&app, &ada, &path, "ship").status, 403);
+    let shipped = transitioned(&app, &root, &path, "ship");
     assert_eq!(shipped["status"], "shipped");
-    assert_eq!(go(&app, &ada, &path, "cancel").status, 409);
+    assert_eq!(transition(&app, &ada, &path, "cancel").status, 409);
     assert_eq!(app.get(&path).bearer(&ada.token).send().json(), shipped);
 
     let stopped = app.stop();
@@ -82,15 +82,15 @@ fn the_whole_life_of_an_order(on: Setup) {
     ];
     assert_eq!(responses(&stopped, "orders"), expected);
     for secret in [PASSWORD, &ada.token] {
-        assert!(!stopped.stderr.contains(secret), "{secret} is in what it wrote");
+        assert!(!stopped.stderr.contains(secret), "stderr contains {secret}");
     }
 }
 
-fn a_wrong_move_is_told_what_is_possible(on: Setup) {
+fn an_invalid_transition_reports_the_valid_ones(on: Setup) {
     let app = start(on);
-    // An admin may make every move of their own orders.
+    // An admin may make every transition of their own orders.
     let ada = admin(&app, "ada");
-    // How to get there, what it is then, the moves that are wrong, and what is said to be possible.
+    // The previous transitions, the status, the invalid transitions, and the valid ones in the message.
     let table: [(&[&str], &str, &[&str], &str); 5] = [
         (&[], "placed", &["ship"], "pay or cancel"),
         (&["pay"], "paid", &["pay"], "ship or cancel"),
@@ -98,21 +98,21 @@ fn a_wrong_move_is_told_what_is_possible(on: Setup) {
         (&["cancel"], "cancelled", &["pay", "ship", "cancel"], "nothing"),
         (&["pay", "cancel"], "cancelled", &["pay", "ship", "cancel"], "nothing"),
     ];
-    for (way, status, wrong, possible) in table {
+    for (steps, status, invalid, valid) in table {
         let path = place(&app, &ada);
-        for step in way {
-            moved(&app, &ada, &path, step);
+        for step in steps {
+            transitioned(&app, &ada, &path, step);
         }
-        for step in wrong {
+        for step in invalid {
             let refused = problem(app.post(&format!("{path}/{step}")).bearer(&ada.token), 409);
             let detail = text(&refused, "detail");
-            assert!(detail.contains(&format!("is {status}")) && detail.contains(possible), "{detail}");
+            assert!(detail.contains(&format!("is {status}")) && detail.contains(valid), "{detail}");
         }
         assert_eq!(app.get(&path).bearer(&ada.token).send().json()["status"], status);
     }
 }
 
-fn of_two_that_pay_at_once_one_does(on: Setup) {
+fn only_one_of_two_concurrent_payments_succeeds(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     for _ in 0..20 {
@@ -120,18 +120,18 @@ fn of_two_that_pay_at_once_one_does(on: Setup) {
         let both = Barrier::new(2);
         let pay = || {
             both.wait();
-            go(&app, &ada, &path, "pay").status
+            transition(&app, &ada, &path, "pay").status
         };
         let mut statuses = thread::scope(|scope| {
             let one = scope.spawn(pay);
-            [pay(), one.join().expect("the other one has an answer")]
+            [pay(), one.join().expect("there is a response")]
         });
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 409]);
     }
 }
 
-fn anothers_order_is_unknown(on: Setup) {
+fn another_users_order_is_404(on: Setup) {
     let app = start(on);
     let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
     let path = place(&app, &ada);
@@ -140,8 +140,8 @@ fn anothers_order_is_unknown(on: Setup) {
         let all = moves.into_iter().chain([app.get(path)]);
         all.map(|request| text(&problem(request.bearer(&bob.token), 404), "detail")).collect::<Vec<_>>()
     };
-    // Word for word what is said of an order that is not there.
-    assert_eq!(refusals(&path), refusals(&format!("/orders/{NOBODY}")));
+    // The same message as for an order that does not exist.
+    assert_eq!(refusals(&path), refusals(&format!("/orders/{UNKNOWN_ID}")));
     assert_eq!(app.get("/orders").bearer(&bob.token).send().json(), json!({"items": [], "next": null}));
     assert_eq!(app.get(&path).bearer(&ada.token).send().json()["status"], "placed");
 }
@@ -152,8 +152,8 @@ fn orders_are_listed_newest_first_and_by_status(on: Setup) {
     let mut all: Vec<String> = (0..5).map(|_| place(&app, &ada)).collect();
     let bobs = place(&app, &bob);
     all.reverse();
-    moved(&app, &ada, &all[1], "pay");
-    moved(&app, &ada, &all[3], "pay");
+    transitioned(&app, &ada, &all[1], "pay");
+    transitioned(&app, &ada, &all[3], "pay");
 
     let page = |query: &str| app.get(&format!("/orders{query}")).bearer(&ada.token).send().json();
     let first = page("?limit=3");
@@ -178,7 +178,7 @@ fn orders_are_listed_newest_first_and_by_status(on: Setup) {
     assert_eq!((paths(&everyone), &everyone["total"]), (vec![bobs, all[0].clone()], &json!(6)));
     problem(app.get("/orders?everyone=true").bearer(&ada.token), 403);
 
-    let wrong = |query: &str| wrong_fields(app.get(&format!("/orders?{query}")).bearer(&ada.token));
+    let wrong = |query: &str| invalid_fields(app.get(&format!("/orders?{query}")).bearer(&ada.token));
     assert_eq!(wrong("status=lost"), ["status"]);
     assert_eq!(wrong("limit=0"), ["limit"]);
     assert_eq!(wrong("limit=101"), ["limit"]);
@@ -187,24 +187,25 @@ fn orders_are_listed_newest_first_and_by_status(on: Setup) {
     assert_eq!(wrong("total=maybe"), ["total"]);
 }
 
-fn a_move_is_of_the_version_that_it_names(on: Setup) {
+fn transitions_honour_if_match(on: Setup) {
     let app = start(on);
     let root = admin(&app, "root");
     let path = place(&app, &root);
     let tag = || app.get(&path).bearer(&root.token).send().header("etag").expect("an order has a tag").to_owned();
     let placed = tag();
-    let go = |to: &str, tag: &str| app.post(&format!("{path}/{to}")).bearer(&root.token).header("if-match", tag);
-    assert_eq!(go("pay", &placed).send().status, 200);
+    let transition =
+        |to: &str, tag: &str| app.post(&format!("{path}/{to}")).bearer(&root.token).header("if-match", tag);
+    assert_eq!(transition("pay", &placed).send().status, 200);
     for to in ["pay", "ship", "cancel"] {
-        problem(go(to, &placed), 412);
-        problem(go(to, "\"1\""), 412);
+        problem(transition(to, &placed), 412);
+        problem(transition(to, "\"1\""), 412);
     }
-    assert_eq!(go("ship", &tag()).send().status, 200);
+    assert_eq!(transition("ship", &tag()).send().status, 200);
     let cancelled = place(&app, &root);
     assert_eq!(app.post(&format!("{cancelled}/cancel")).bearer(&root.token).header("if-match", "*").send().status, 200);
 }
 
-fn an_order_outlasts_its_user(on: Setup) {
+fn an_order_survives_its_users_deletion(on: Setup) {
     let app = start(on);
     let (ada, root) = (member(&app, "ada"), admin(&app, "root"));
     let path = place(&app, &ada);
@@ -212,23 +213,23 @@ fn an_order_outlasts_its_user(on: Setup) {
     assert_eq!(app.delete(&format!("/users/{}", ada.id)).bearer(&ada.token).send().status, 204);
     problem(app.get(&path).bearer(&ada.token), 401);
     assert_eq!(app.get(&path).bearer(&root.token).send().json(), order);
-    assert_eq!(moved(&app, &root, &path, "cancel")["status"], "cancelled");
-    // Who registers the address again is another user, and sees none of it.
+    assert_eq!(transitioned(&app, &root, &path, "cancel")["status"], "cancelled");
+    // A new registration of the same address is another user.
     let again = member(&app, "ada");
     problem(app.get(&path).bearer(&again.token), 404);
 }
 
-fn what_is_wrong_with_an_order_is_named(on: Setup) {
+fn invalid_orders_are_rejected_by_field(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let post = |body: Value| app.post("/orders").bearer(&ada.token).json(&body);
     let line =
         |sku: &str, quantity: Value, price: Value| json!({"sku": sku, "quantity": quantity, "unit_price_cents": price});
     let good = || line("A-1", json!(1), json!(1));
-    let second = |line: Value| wrong_fields(post(json!({"lines": [good(), line]})));
+    let second = |line: Value| invalid_fields(post(json!({"lines": [good(), line]})));
 
-    assert_eq!(wrong_fields(post(json!({"lines": []}))), ["lines"]);
-    assert_eq!(wrong_fields(post(json!({"lines": vec![good(); 101]}))), ["lines"]);
+    assert_eq!(invalid_fields(post(json!({"lines": []}))), ["lines"]);
+    assert_eq!(invalid_fields(post(json!({"lines": vec![good(); 101]}))), ["lines"]);
     for sku in ["", "A 1", "ä", "A/1", &"x".repeat(65)] {
         let fields = second(line(sku, json!(1), json!(1)));
         assert!(!fields.is_empty() && fields.iter().all(|field| field == "lines[1].sku"), "{sku:?}: {fields:?}");
@@ -242,7 +243,7 @@ fn what_is_wrong_with_an_order_is_named(on: Setup) {
     let mut more = good();
     more["discount"] = json!(1);
     assert_eq!(second(more).len(), 1);
-    assert_eq!(wrong_fields(post(json!({"lines": [], "status": "paid"}))).len(), 1);
+    assert_eq!(invalid_fields(post(json!({"lines": [], "status": "paid"}))).len(), 1);
     assert_eq!(post(json!({"lines": vec![good(); 100]})).send().status, 201);
 
     let malformed = app.post("/orders").bearer(&ada.token).body("application/json", r#"{"lines": [}"#);
@@ -250,10 +251,10 @@ fn what_is_wrong_with_an_order_is_named(on: Setup) {
     assert!(text(&malformed, "detail").contains("line 1 column 12"), "{malformed}");
 }
 
-fn what_is_not_there_is_told_apart(on: Setup) {
+fn missing_resources_and_methods_are_distinguished(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
-    let (one, pay) = (format!("/orders/{NOBODY}"), format!("/orders/{NOBODY}/pay"));
+    let (one, pay) = (format!("/orders/{UNKNOWN_ID}"), format!("/orders/{UNKNOWN_ID}/pay"));
     for request in [app.get("/orders"), app.post("/orders"), app.get(&one), app.post(&pay)] {
         problem(request.clone(), 401);
         let body = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
@@ -262,22 +263,22 @@ fn what_is_not_there_is_told_apart(on: Setup) {
     let unreadable = problem(app.post("/orders/first/pay").bearer(&ada.token), 400);
     assert_eq!(unreadable["errors"][0]["field"], "id");
 
-    only_allows(app.delete("/orders"), &["GET", "POST"]);
-    only_allows(app.patch(&one), &["GET"]);
-    only_allows(app.get(&pay), &["POST"]);
+    assert_allowed_methods(app.delete("/orders"), &["GET", "POST"]);
+    assert_allowed_methods(app.patch(&one), &["GET"]);
+    assert_allowed_methods(app.get(&pay), &["POST"]);
 
     problem(app.post(&format!("{one}/lose")).bearer(&ada.token), 404);
     problem(app.get("/orders/").bearer(&ada.token), 404);
 }
 
 in_each_setup!(
-    the_whole_life_of_an_order,
-    a_wrong_move_is_told_what_is_possible,
-    of_two_that_pay_at_once_one_does,
-    anothers_order_is_unknown,
+    the_order_lifecycle_works,
+    an_invalid_transition_reports_the_valid_ones,
+    only_one_of_two_concurrent_payments_succeeds,
+    another_users_order_is_404,
     orders_are_listed_newest_first_and_by_status,
-    a_move_is_of_the_version_that_it_names,
-    an_order_outlasts_its_user,
-    what_is_wrong_with_an_order_is_named,
-    what_is_not_there_is_told_apart,
+    transitions_honour_if_match,
+    an_order_survives_its_users_deletion,
+    invalid_orders_are_rejected_by_field,
+    missing_resources_and_methods_are_distinguished,
 );

@@ -1,4 +1,4 @@
-//! What hashing passwords may take: memory, and the time of those who wait for it.
+//! Password hashing: memory use and waiting time.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use system_tests::{binaries, figures, wait};
 
 use crate::api::{PASSWORD, register, text};
 
-/// The app with so many hashing threads, and so many hashes that may wait for one.
+/// The app with this number of hashing threads and this queue length.
 fn start(threads: usize, queue: usize) -> Running {
     Service::new(&binaries::app())
         .env("APP__BLUEPRINTS__USERS__HASH_THREADS", threads.to_string())
@@ -22,25 +22,25 @@ fn login(app: &Running, password: &str) -> Request {
     app.post("/users/login").json(&json!({"email": "ada@example.org", "password": password}))
 }
 
-/// Sends so many logins at once, then waits for every response.
+/// Sends this many logins at once, then waits for all responses.
 fn burst(app: &Running, count: usize) -> Vec<Reply> {
-    let begin = |_| login(app, PASSWORD).begin().expect("it is sent");
-    let sent: Vec<_> = (0..count).map(begin).collect();
-    sent.into_iter().map(|sent| sent.receive().expect("a response comes")).collect()
+    let send = |_| login(app, PASSWORD).dispatch().expect("the request is sent");
+    let sent: Vec<_> = (0..count).map(send).collect();
+    sent.into_iter().map(|sent| sent.receive().expect("there is a response")).collect()
 }
 
 fn resident(app: &Running) -> f64 {
     figures::memory(app.pid).0
 }
 
-// In a release build 22 MiB become 61 and then 23; where each hash took memory of its own they became 708, for good. Of the
-// threads' memory 38 MiB are blocks of two hashes.
+// In a release build the resident memory is 22 MiB before the burst, 61 MiB at its end, of which 38 MiB are the blocks of two
+// hashes, and then 23 MiB. When each hash allocated its own block, it rose to 708 MiB and remained there.
 #[test]
-fn a_burst_of_logins_leaves_no_memory_behind() {
+fn memory_is_released_after_a_burst_of_logins() {
     let app = start(2, 50);
     let before = resident(&app);
     register(&app, "ada");
-    // Twice, since an allocator can serve what is freed once and needed again from memory that it does not return.
+    // Twice, since an allocator may reuse freed memory without returning it.
     for _ in 0..2 {
         assert!(burst(&app, 50).iter().all(|reply| reply.status == 200));
         let after = resident(&app);
@@ -48,12 +48,14 @@ fn a_burst_of_logins_leaves_no_memory_behind() {
         let released = wait::until("the memory to be released", Duration::from_secs(10), || {
             Some(resident(&app)).filter(|now| *now < before + 15.0)
         });
-        figures::print(&format!("resident: {before:.0} MiB, {after:.0} after 50 logins at once, then {released:.0}"));
+        figures::print(&format!(
+            "resident memory: {before:.0} MiB before, {after:.0} MiB after 50 concurrent logins, then {released:.0} MiB"
+        ));
     }
 }
 
 #[test]
-fn a_full_queue_answers_at_once() {
+fn a_full_queue_rejects_immediately() {
     let app = start(1, 1);
     register(&app, "ada");
     let replies = burst(&app, 40);
@@ -64,12 +66,12 @@ fn a_full_queue_answers_at_once() {
         assert_eq!(reply.header("retry-after"), Some("1"));
         assert_eq!(text(&reply.json(), "detail"), "too many logins and registrations at once; retry in a second");
     }
-    // Registrations and password changes wait in the same queue, and it is free again.
+    // The queue, which registrations and password changes share, is free again.
     assert_eq!(login(&app, PASSWORD).send().status, 200);
     register(&app, "bob");
 
     let records = app.stop().records();
-    let took = |record: &Value| record["duration_ms"].as_f64().expect("a response took some time");
+    let took = |record: &Value| record["duration_ms"].as_f64().expect("a response has a duration");
     let refusals = records.iter().filter(|record| record["http.response.status_code"] == 503);
     let longest = refusals.map(took).fold(0.0, f64::max);
     figures::print(&format!("the slowest refusal took {longest} ms"));
@@ -77,15 +79,19 @@ fn a_full_queue_answers_at_once() {
 }
 
 #[test]
-fn a_hash_that_an_earlier_version_stored_still_verifies() {
+fn hashes_of_earlier_versions_verify() {
     let app = start(1, 1);
     register(&app, "ada");
-    // By the reference implementation, at another cost, of a text that is not in its NFKC form.
+    // From the reference implementation, with other parameters, of a password that is not in NFKC form.
     let raw = "cafe\u{301} at the corner";
     let database = Connection::open(app.scratch().join("app.db")).expect("the database opens");
     let stored = "$argon2id$v=19$m=4096,t=3,p=2$YW4gZWFybGllciBzYWx0Lg$qWmf9gVSHbQecQ/hSTi0dG9PnZjgHqE60WaZH0oHYEA";
     database.execute("UPDATE users SET password_hash = ?1", [stored]).expect("the hash is stored");
     assert_eq!(login(&app, raw).send().status, 200);
-    assert_eq!(login(&app, "caf\u{e9} at the corner").send().status, 401, "it is another text to that hash");
+    assert_eq!(
+        login(&app, "caf\u{e9} at the corner").send().status,
+        401,
+        "the stored hash is of the unnormalised password"
+    );
     assert_eq!(login(&app, PASSWORD).send().status, 401);
 }

@@ -1,4 +1,4 @@
-//! What an operator meant to set and did not is named at the start.
+//! Settings at startup: mistyped and invalid settings are reported.
 
 use std::os::unix::ffi::OsStringExt;
 
@@ -30,7 +30,7 @@ fn refusal(service: Service) -> String {
 }
 
 #[test]
-fn near_misses_in_the_environment_are_warnings_of_the_start_record() {
+fn mistyped_variables_are_warnings_in_the_start_record() {
     let started = start_record(&[
         ("APP_LOG_MODE", "hunter2"),
         ("app__log__level", "hunter2"),
@@ -49,11 +49,11 @@ fn near_misses_in_the_environment_are_warnings_of_the_start_record() {
             "app__log__level is ignored; did you mean APP__LOG__LEVEL?",
         ])
     );
-    assert!(!started.to_string().contains("hunter2"), "a value is never repeated: {started}");
+    assert!(!started.to_string().contains("hunter2"), "values are never shown: {started}");
 }
 
 #[test]
-fn other_programs_variables_are_none_of_ours() {
+fn variables_of_other_programs_are_ignored() {
     let started = start_record(&[
         ("APP_NAME", "shop"),
         ("APP_PORT", "tcp://10.0.0.1:80"),
@@ -85,17 +85,17 @@ fn config_check_prints_the_warnings() {
 }
 
 #[test]
-fn a_directory_of_settings_that_is_given_must_be_there() {
+fn a_given_settings_directory_must_exist() {
     let scratch = Scratch::new("directories");
     scratch::write(&scratch.join("file"), "");
     for given in ["no-such", "file"] {
-        for question in [&["config", "--check"][..], &[]] {
-            let service = question.iter().fold(app(), |service, argument| service.arg(*argument));
-            let said = refusal(service.dir(scratch.path()).arg("--config").arg(given));
-            assert_eq!(said, format!("--config {given}: there is no such directory"));
+        for command in [&["config", "--check"][..], &[]] {
+            let service = command.iter().fold(app(), |service, argument| service.arg(*argument));
+            let error = refusal(service.dir(scratch.path()).arg("--config").arg(given));
+            assert_eq!(error, format!("--config {given}: there is no such directory"));
         }
     }
-    // The default one may be missing, and one that is there may hold no file.
+    // The default directory may be missing, and a directory may be empty.
     scratch::make_dir(&scratch.join("empty"));
     for arguments in [&["config", "--check"][..], &["config", "--check", "--config", "empty"]] {
         let service = arguments.iter().fold(app().dir(scratch.path()), |service, argument| service.arg(*argument));
@@ -104,7 +104,7 @@ fn a_directory_of_settings_that_is_given_must_be_there() {
 }
 
 #[test]
-fn an_unknown_variable_of_ours_stops_the_start() {
+fn an_unknown_app_variable_stops_the_start() {
     for (name, value, expected) in [
         ("APP__FOO", "x", "foo (set by APP__FOO): unknown setting"),
         ("APP__FOO", "", "foo (set by APP__FOO): unknown setting"),
@@ -122,22 +122,22 @@ fn an_unknown_variable_of_ours_stops_the_start() {
             "blueprints.orders.users_url.x (set by APP__BLUEPRINTS__ORDERS__USERS_URL__X): there is no such",
         ),
     ] {
-        // Neither a known key beside it nor a file hides it.
-        for beside in [
+        // A valid variable in addition does not hide it.
+        for other in [
             None,
             Some(("APP__LOG__MODE", "stderr")),
             Some(("APP__LOG__LEVELS__HYPER", "debug")),
             Some(("APP__BLUEPRINTS__ORDERS__USERS_URL", "http://127.0.0.1:1")),
         ] {
             let service = app().arg("config").arg("--check").env(name, value);
-            let said = refusal(beside.into_iter().fold(service, |service, (name, value)| service.env(name, value)));
-            assert!(said.starts_with(expected), "{name}={value}: {said}");
+            let error = refusal(other.into_iter().fold(service, |service, (name, value)| service.env(name, value)));
+            assert!(error.starts_with(expected), "{name}={value}: {error}");
         }
     }
 }
 
 #[test]
-fn a_name_that_is_no_utf8_or_differs_in_case_alone_is_not_passed_over() {
+fn non_utf8_and_duplicate_variables_are_rejected() {
     let name = std::ffi::OsString::from_vec(b"APP__LOG__MODE\xff".to_vec());
     let mut shell = std::process::Command::new(binaries::app());
     let refused = shell.args(["config", "--check"]).env_clear().env(name, "off").output().expect("it runs");
@@ -148,7 +148,7 @@ fn a_name_that_is_no_utf8_or_differs_in_case_alone_is_not_passed_over() {
 }
 
 #[test]
-fn rust_log_sets_levels_below_the_settings_of_ours() {
+fn rust_log_has_lower_precedence_than_settings() {
     let scratch = Scratch::new("rust-log");
     scratch::make_dir(&scratch.join("config"));
     scratch::write(&scratch.join("config/default.toml"), "[log.levels]\nhyper-util = \"error\"\n");
@@ -174,13 +174,13 @@ fn rust_log_sets_levels_below_the_settings_of_ours() {
 }
 
 #[test]
-fn rust_log_is_heeded_line_by_line() {
+fn rust_log_filters_lines() {
     let lines = |rust_log: &str| {
         let service = probe().env("RUST_LOG", rust_log).start();
-        let steps = json!([{"do": "log", "level": "debug", "message": "heeded"}]);
+        let steps = json!([{"do": "log", "level": "debug", "message": "filtered"}]);
         crate::support::run(service.client(), steps, Value::Null);
         let records = service.stop().records();
-        of_kind(&records, "line").iter().filter(|record| record["message"] == "heeded").count()
+        of_kind(&records, "line").iter().filter(|record| record["message"] == "filtered").count()
     };
     assert_eq!(
         [lines("debug"), lines("info"), lines("system_tests=debug"), lines("DEBUG,system_tests=warn")],
@@ -189,10 +189,10 @@ fn rust_log_is_heeded_line_by_line() {
 }
 
 #[test]
-fn an_origin_that_no_browser_sends_is_refused() {
+fn invalid_cors_origins_are_rejected() {
     for origin in ["https://*.example.com", "https://*", "*.example.com", "https://shop.example:*"] {
-        let said = refusal(app().arg("config").arg("--check").env("APP__SERVER__CORS__ORIGINS", origin));
+        let error = refusal(app().arg("config").arg("--check").env("APP__SERVER__CORS__ORIGINS", origin));
         let expected = format!("server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `{origin}` matches no origin");
-        assert!(said.starts_with(&expected), "{said}");
+        assert!(error.starts_with(&expected), "{error}");
     }
 }

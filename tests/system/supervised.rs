@@ -1,4 +1,4 @@
-//! The probe as supervisord's child.
+//! The probe as a child of supervisord.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use system_tests::{ports, records, wait};
 
 use crate::support::probe_app;
 
-/// One child: its directory, with its log, and its ports.
+/// One child: its directory, which contains its log, and its ports.
 pub struct Child {
     pub name: String,
     pub directory: PathBuf,
@@ -59,7 +59,7 @@ impl Child {
         self.directory.join("app.log")
     }
 
-    /// What supervisord collected; the child has ended.
+    /// The records that supervisord collected; requires that the child has ended.
     pub fn records(&self) -> Vec<Value> {
         records::parse_all(&scratch::read(&self.log()))
     }
@@ -70,7 +70,7 @@ pub fn wait_live(management_port: u16) {
     wait::until("the probe to be live", Duration::from_secs(60), || live.clone().try_send().ok());
 }
 
-/// One child and its supervisord.
+/// One child with its supervisord.
 pub struct Supervised {
     pub child: Child,
     pub supervisor: Supervisor,
@@ -78,7 +78,7 @@ pub struct Supervised {
 }
 
 impl Supervised {
-    /// Starts the probe, in production with JSON records unless told otherwise, and waits until it is live.
+    /// Starts the probe, by default in prod with JSON records, and waits until it is live.
     pub fn start(environment: &[(&str, &str)]) -> Self {
         let scratch = Scratch::new("supervised");
         let child = Child::new(&scratch, "probe", environment);
@@ -87,7 +87,7 @@ impl Supervised {
         Self { child, supervisor, scratch }
     }
 
-    /// Stops the child, which flushes it, and gives what supervisord collected.
+    /// Stops the child, which flushes its sinks, and returns the records that supervisord collected.
     pub fn stop(&self) -> Vec<Value> {
         self.supervisor.ctl(&["stop", "all"]);
         self.child.records()

@@ -1,4 +1,4 @@
-//! What most tests need: the probe's binary, and scripts for it.
+//! Helpers for most tests: the probe's binary, scripts for it, records and events.
 
 use std::path::Path;
 
@@ -12,17 +12,17 @@ pub fn probe_app() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_probe-app"))
 }
 
-/// The probe, in production and with JSON records, without Sentry.
+/// The probe in prod, with JSON records and without Sentry.
 pub fn probe() -> Service {
     Service::new(probe_app())
 }
 
-/// The probe with a Sentry project of its own.
+/// The probe with this Sentry project.
 pub fn probe_with(project: &Project) -> Service {
     probe().env("SENTRY_DSN", &project.dsn)
 }
 
-/// Has the probe do the steps and then finish.
+/// Sends a script to the probe: steps, then a finish.
 #[track_caller]
 pub fn run(client: Client, steps: Value, finish: Value) -> Reply {
     let mut script = Map::from_iter([("steps".to_owned(), steps)]);
@@ -38,7 +38,7 @@ pub fn of_kind<'a>(records: &'a [Value], kind: &str) -> Vec<&'a Value> {
 }
 
 /// The messages of an event's breadcrumbs, oldest first.
-pub fn crumbs(event: &Value) -> Vec<String> {
+pub fn breadcrumbs(event: &Value) -> Vec<String> {
     let crumbs = event["breadcrumbs"]["values"].as_array().or_else(|| event["breadcrumbs"].as_array());
     let messages = crumbs.into_iter().flatten().map(|crumb| crumb["message"].as_str().unwrap_or_default().to_owned());
     messages.collect()
@@ -50,8 +50,8 @@ pub fn exceptions(event: &Value) -> Vec<&Value> {
     exceptions.into_iter().flatten().collect()
 }
 
-/// What an event is about: the message of its exception, or its own.
-pub fn about(event: &Value) -> String {
+/// The message of an event's exception, or else the event's own message.
+pub fn event_message(event: &Value) -> String {
     let value = exceptions(event).last().and_then(|exception| exception["value"].as_str()).map(str::to_owned);
     let message = || event["message"].as_str().or_else(|| event["logentry"]["formatted"].as_str()).map(str::to_owned);
     value.or_else(message).unwrap_or_default()

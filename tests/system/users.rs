@@ -1,11 +1,11 @@
-//! The users blueprint, through the real binary, on both databases.
+//! The users blueprint through the real binary, on both databases, in one process and in two.
 
 use serde_json::{Value, json};
 use system_tests::http::Request;
 
 use crate::api::{
-    Member, NOBODY, PASSWORD, Setup, admin, in_each_setup, login, member, only_allows, problem, register, responses,
-    start, text, token, wrong_fields,
+    Member, PASSWORD, Setup, UNKNOWN_ID, admin, assert_allowed_methods, in_each_setup, invalid_fields, login, member,
+    problem, register, responses, start, text, token,
 };
 
 const NEW_PASSWORD: &str = "staple battery horse correct";
@@ -14,7 +14,7 @@ fn ids(page: &Value) -> Vec<String> {
     page["items"].as_array().expect("a page has items").iter().map(|item| text(item, "id")).collect()
 }
 
-fn the_whole_life_of_a_user(on: Setup) {
+fn the_user_lifecycle_works(on: Setup) {
     let app = start(on);
 
     let registration = json!({"email": "Ada@Example.org", "password": PASSWORD, "name": "Ada"});
@@ -34,11 +34,11 @@ fn the_whole_life_of_a_user(on: Setup) {
     let session = login(&app, "ADA@example.org", PASSWORD).json();
     assert_eq!((&session["token_type"], &session["user_id"]), (&json!("Bearer"), &user["id"]));
     assert!(text(&session, "expires_at") > text(&user, "created_at"));
-    let mine = text(&session, "token");
-    assert_eq!(app.get(&path).bearer(&mine).send().json(), user);
+    let own_token = text(&session, "token");
+    assert_eq!(app.get(&path).bearer(&own_token).send().json(), user);
 
     let change = json!({"name": "Countess", "email": "Countess@example.org", "current_password": PASSWORD});
-    let reply = app.patch(&path).bearer(&mine).json(&change).send();
+    let reply = app.patch(&path).bearer(&own_token).json(&change).send();
     assert_eq!(reply.status, 200, "{}", reply.text());
     let changed = reply.json();
     assert_eq!((&changed["email"], &changed["name"]), (&json!("countess@example.org"), &json!("Countess")));
@@ -47,14 +47,14 @@ fn the_whole_life_of_a_user(on: Setup) {
 
     let other = token(&app, "countess@example.org", PASSWORD);
     let change = json!({"password": NEW_PASSWORD, "current_password": PASSWORD});
-    assert_eq!(app.patch(&path).bearer(&mine).json(&change).send().status, 200);
+    assert_eq!(app.patch(&path).bearer(&own_token).json(&change).send().status, 200);
     problem(app.get(&path).bearer(&other), 401);
-    assert_eq!(app.get(&path).bearer(&mine).send().json()["name"], "Countess");
+    assert_eq!(app.get(&path).bearer(&own_token).send().json()["name"], "Countess");
     assert_eq!(login(&app, "countess@example.org", PASSWORD).status, 401);
     let last = token(&app, "countess@example.org", NEW_PASSWORD);
 
-    assert_eq!(app.post("/users/logout").bearer(&mine).send().status, 204);
-    problem(app.post("/users/logout").bearer(&mine), 401);
+    assert_eq!(app.post("/users/logout").bearer(&own_token).send().status, 204);
+    problem(app.post("/users/logout").bearer(&own_token), 401);
 
     assert_eq!(app.delete(&path).bearer(&last).send().status, 204);
     problem(app.get(&path).bearer(&last), 401);
@@ -79,15 +79,15 @@ fn the_whole_life_of_a_user(on: Setup) {
         "POST /users/login 401",
     ];
     assert_eq!(responses(&stopped, "users"), expected);
-    for secret in [PASSWORD, NEW_PASSWORD, &mine, &other, &last] {
-        assert!(!stopped.stderr.contains(secret), "{secret} is in what it wrote");
+    for secret in [PASSWORD, NEW_PASSWORD, &own_token, &other, &last] {
+        assert!(!stopped.stderr.contains(secret), "stderr contains {secret}");
     }
-    for said in
+    for prefix in
         ["user registered", "user logged in", "user changed", "login refused", "user logged out", "user deleted"]
     {
         let lines = stopped.records();
-        let heard = |line: &Value| line["kind"] == "line" && text(line, "message").starts_with(said);
-        assert!(lines.iter().any(heard), "nothing said that starts with {said}");
+        let matches = |line: &Value| line["kind"] == "line" && text(line, "message").starts_with(prefix);
+        assert!(lines.iter().any(matches), "no line starts with {prefix}");
     }
 }
 
@@ -105,7 +105,7 @@ fn users_are_listed_for_admins_newest_first(on: Setup) {
     assert_eq!((ids(&second), text(&second, "next")), (all[2..4].to_vec(), all[3].clone()));
     let third = page(&format!("?limit=2&after={}", all[3]));
     assert_eq!((ids(&third), &third["next"]), (all[4..].to_vec(), &Value::Null));
-    // A page that is full with nothing after it is the last one, too.
+    // A full page without a successor is the last one.
     let exact = page("?limit=5");
     assert_eq!((ids(&exact), &exact["next"], exact.get("total")), (all.clone(), &Value::Null, None));
     assert_eq!(ids(&page("")), all);
@@ -116,12 +116,12 @@ fn users_are_listed_for_admins_newest_first(on: Setup) {
     assert_eq!(page(&format!("?created_before={created}&total=true"))["total"], 4);
 
     for limit in ["0", "101", "-1", "many"] {
-        assert_eq!(wrong_fields(app.get(&format!("/users?limit={limit}")).bearer(&token)), ["limit"]);
+        assert_eq!(invalid_fields(app.get(&format!("/users?limit={limit}")).bearer(&token)), ["limit"]);
     }
-    assert_eq!(wrong_fields(app.get("/users?after=nobody").bearer(&token)), ["after"]);
+    assert_eq!(invalid_fields(app.get("/users?after=nobody").bearer(&token)), ["after"]);
 }
 
-fn what_is_wrong_with_a_registration_is_named(on: Setup) {
+fn invalid_registrations_are_rejected_by_field(on: Setup) {
     let app = start(on);
     let post = |body: &Value| app.post("/users").json(body);
     let with = |key: &str, value: Value| {
@@ -131,15 +131,15 @@ fn what_is_wrong_with_a_registration_is_named(on: Setup) {
     };
 
     let all = json!({"email": "nobody", "password": "1234567", "name": ""});
-    let mut fields = wrong_fields(post(&all));
+    let mut fields = invalid_fields(post(&all));
     fields.sort_unstable();
     assert_eq!(fields, ["email", "name", "password"]);
-    assert_eq!(wrong_fields(with("password", json!("x".repeat(1025)))), ["password"]);
-    assert_eq!(wrong_fields(with("name", json!("é".repeat(201)))), ["name"]);
-    assert_eq!(wrong_fields(with("name", json!("null\0"))), ["name"]);
-    assert_eq!(wrong_fields(with("email", json!("a b@example.org"))), ["email"]);
-    assert_eq!(wrong_fields(with("name", json!(7))), ["name"]);
-    assert_eq!(wrong_fields(with("role", json!("admin"))).len(), 1);
+    assert_eq!(invalid_fields(with("password", json!("x".repeat(1025)))), ["password"]);
+    assert_eq!(invalid_fields(with("name", json!("é".repeat(201)))), ["name"]);
+    assert_eq!(invalid_fields(with("name", json!("null\0"))), ["name"]);
+    assert_eq!(invalid_fields(with("email", json!("a b@example.org"))), ["email"]);
+    assert_eq!(invalid_fields(with("name", json!(7))), ["name"]);
+    assert_eq!(invalid_fields(with("role", json!("admin"))).len(), 1);
     let missing = problem(post(&json!({"email": "ada@example.org", "password": PASSWORD})), 422);
     assert!(missing["errors"][0].to_string().contains("name"), "{missing}");
 
@@ -149,7 +149,7 @@ fn what_is_wrong_with_a_registration_is_named(on: Setup) {
     problem(app.post("/users").body("application/json", ""), 400);
 }
 
-fn a_guessable_password_is_refused(on: Setup) {
+fn guessable_passwords_are_rejected(on: Setup) {
     let app = start(on);
     let guessable = ["password1", "QWERTYUIOP", "00000000", "Ada.Lovelace@EXAMPLE.org", "ADA.lovelace"];
     let refused = |request: Request, password: &str| {
@@ -172,12 +172,12 @@ fn a_guessable_password_is_refused(on: Setup) {
         "email": "countess@example.org", "password": "Countess@example.org", "current_password": PASSWORD
     });
     refused(patch(&both), "countess@example.org");
-    // To log in, any password can be tried.
+    // A login may use any password.
     assert_eq!(login(&app, "ada.lovelace@example.org", "password1").status, 401);
     token(&app, "ada.lovelace@example.org", PASSWORD);
 }
 
-fn equal_characters_are_one_password_however_they_are_typed(on: Setup) {
+fn passwords_are_compared_in_nfkc_form(on: Setup) {
     let app = start(on);
     let (composed, decomposed) = ("caf\u{e9} correct horse", "cafe\u{301} correct horse");
     let registration = |email: &str, password: &str| json!({"email": email, "password": password, "name": "Ada"});
@@ -188,10 +188,10 @@ fn equal_characters_are_one_password_however_they_are_typed(on: Setup) {
         assert_eq!(login(&app, email, "cafe correct horse").status, 401);
     }
     let shorter = registration("eve@example.org", &"e\u{301}".repeat(7));
-    assert_eq!(wrong_fields(app.post("/users").json(&shorter)), ["password"]);
+    assert_eq!(invalid_fields(app.post("/users").json(&shorter)), ["password"]);
 }
 
-fn an_email_address_is_one_users_whatever_its_case(on: Setup) {
+fn email_addresses_are_unique_ignoring_case(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     register(&app, "bob");
@@ -204,11 +204,11 @@ fn an_email_address_is_one_users_whatever_its_case(on: Setup) {
         |email: &str| app.patch(&path).bearer(&ada.token).json(&json!({"email": email, "current_password": PASSWORD}));
     let taken = problem(change("Bob@example.org"), 409);
     assert_eq!(taken["errors"][0]["field"], "email");
-    // One's own is free to take.
+    // The user's own address is not a conflict.
     assert_eq!(change("Ada@example.org").send().status, 200);
 }
 
-fn a_refused_login_does_not_say_what_was_wrong(on: Setup) {
+fn a_failed_login_does_not_reveal_the_reason(on: Setup) {
     let app = start(on);
     register(&app, "ada");
     let refused = |email: &str, password: &str| {
@@ -221,22 +221,22 @@ fn a_refused_login_does_not_say_what_was_wrong(on: Setup) {
     assert!(!app.stderr().contains("something else"));
 }
 
-fn without_a_valid_token_there_is_nothing_to_see(on: Setup) {
+fn requests_without_a_valid_token_are_401(on: Setup) {
     let app = start(on);
-    let one = format!("/users/{NOBODY}");
+    let one = format!("/users/{UNKNOWN_ID}");
     let requests = || [app.get("/users"), app.get(&one), app.patch(&one), app.delete(&one), app.post("/users/logout")];
     for request in requests() {
         problem(request, 401);
     }
     for request in requests() {
-        // With a body that could be taken: which of two mistakes is told first is not promised.
+        // With a valid body: the order of the two checks is not specified.
         problem(request.bearer("no-such-token").json(&json!({})), 401);
     }
     problem(app.get("/users").header("authorization", "Basic YWRhOmFkYQ=="), 401);
     assert!(!app.stderr().contains("no-such-token"));
 }
 
-fn another_user_is_unknown(on: Setup) {
+fn another_user_is_404(on: Setup) {
     let app = start(on);
     let ada = member(&app, "ada");
     let bob = text(&register(&app, "bob"), "id");
@@ -244,49 +244,49 @@ fn another_user_is_unknown(on: Setup) {
         let all = [app.get(path), app.patch(path).json(&json!({"name": "Bobby"})), app.delete(path)];
         all.map(|request| text(&problem(request.bearer(&ada.token), 404), "detail"))
     };
-    // Word for word what is said of a user that does not exist.
-    assert_eq!(refusals(&format!("/users/{bob}")), refusals(&format!("/users/{NOBODY}")));
+    // The same message as for a user that does not exist.
+    assert_eq!(refusals(&format!("/users/{bob}")), refusals(&format!("/users/{UNKNOWN_ID}")));
     problem(app.get("/users").bearer(&ada.token), 403);
 
     let own = format!("/users/{}", ada.id);
     let patch = |body: &Value| app.patch(&own).bearer(&ada.token).json(body);
-    assert_eq!(wrong_fields(patch(&json!({"name": ""}))), ["name"]);
-    assert_eq!(wrong_fields(patch(&json!({"name": "null\0"}))), ["name"]);
-    assert_eq!(wrong_fields(patch(&json!({"password": "short"}))), ["password"]);
-    assert_eq!(wrong_fields(patch(&json!({"email": "nobody"}))), ["email"]);
-    assert_eq!(wrong_fields(patch(&json!({"id": NOBODY}))).len(), 1);
+    assert_eq!(invalid_fields(patch(&json!({"name": ""}))), ["name"]);
+    assert_eq!(invalid_fields(patch(&json!({"name": "null\0"}))), ["name"]);
+    assert_eq!(invalid_fields(patch(&json!({"password": "short"}))), ["password"]);
+    assert_eq!(invalid_fields(patch(&json!({"email": "nobody"}))), ["email"]);
+    assert_eq!(invalid_fields(patch(&json!({"id": UNKNOWN_ID}))).len(), 1);
     assert_eq!(patch(&json!({})).send().json()["name"], "ada");
 }
 
-fn what_is_not_there_is_told_apart(on: Setup) {
+fn missing_resources_and_methods_are_distinguished(on: Setup) {
     let app = start(on);
     let Member { token, .. } = member(&app, "ada");
-    let nobody = format!("/users/{NOBODY}");
-    problem(app.get(&nobody).bearer(&token), 404);
-    problem(app.patch(&nobody).bearer(&token).json(&json!({"name": "Nobody"})), 404);
-    problem(app.delete(&nobody).bearer(&token), 404);
+    let unknown = format!("/users/{UNKNOWN_ID}");
+    problem(app.get(&unknown).bearer(&token), 404);
+    problem(app.patch(&unknown).bearer(&token).json(&json!({"name": "Nobody"})), 404);
+    problem(app.delete(&unknown).bearer(&token), 404);
 
     let unreadable = problem(app.get("/users/ada").bearer(&token), 400);
     assert_eq!(unreadable["errors"][0]["field"], "id");
 
-    only_allows(app.delete("/users"), &["GET", "POST"]);
-    only_allows(app.get("/users/login"), &["POST"]);
-    only_allows(app.get("/users/logout"), &["POST"]);
-    only_allows(app.post(&nobody), &["DELETE", "GET", "PATCH"]);
+    assert_allowed_methods(app.delete("/users"), &["GET", "POST"]);
+    assert_allowed_methods(app.get("/users/login"), &["POST"]);
+    assert_allowed_methods(app.get("/users/logout"), &["POST"]);
+    assert_allowed_methods(app.post(&unknown), &["DELETE", "GET", "PATCH"]);
 
-    problem(app.get(&format!("{nobody}/orders")).bearer(&token), 404);
+    problem(app.get(&format!("{unknown}/orders")).bearer(&token), 404);
     problem(app.get("/nowhere"), 404);
 }
 
 in_each_setup!(
-    the_whole_life_of_a_user,
+    the_user_lifecycle_works,
     users_are_listed_for_admins_newest_first,
-    what_is_wrong_with_a_registration_is_named,
-    a_guessable_password_is_refused,
-    equal_characters_are_one_password_however_they_are_typed,
-    an_email_address_is_one_users_whatever_its_case,
-    a_refused_login_does_not_say_what_was_wrong,
-    without_a_valid_token_there_is_nothing_to_see,
-    another_user_is_unknown,
-    what_is_not_there_is_told_apart,
+    invalid_registrations_are_rejected_by_field,
+    guessable_passwords_are_rejected,
+    passwords_are_compared_in_nfkc_form,
+    email_addresses_are_unique_ignoring_case,
+    a_failed_login_does_not_reveal_the_reason,
+    requests_without_a_valid_token_are_401,
+    another_user_is_404,
+    missing_resources_and_methods_are_distinguished,
 );

@@ -25,7 +25,7 @@ pub(crate) struct RequestFlags(std::convert::Infallible);
 /// Starts the evaluation of the process's flags, when `flags.provider` is set. `service` is the service's name.
 #[cfg(feature = "flags")]
 pub(crate) fn start(settings: &Settings, service: &str, pipeline: &'static Pipeline) -> Option<RequestFlags> {
-    use cyanotype_flags::{FlagSource, Flags, Notice, Process};
+    use cyanotype_flags::{FlagEvent, FlagSource, Flags, ProcessContext};
     use cyanotype_telemetry::effective::FlagValues;
 
     let section = &settings.flags;
@@ -37,7 +37,7 @@ pub(crate) fn start(settings: &Settings, service: &str, pipeline: &'static Pipel
         FlagProvider::Ofrep => FlagSource::Ofrep { url: section.url.clone()?, token: section.token.clone() },
     };
     let environment = settings.sentry.environment.clone();
-    let process = Process {
+    let process = ProcessContext {
         service: service.to_owned(),
         instance: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         environment: environment.unwrap_or_else(|| settings.env.as_str().to_owned()),
@@ -46,11 +46,13 @@ pub(crate) fn start(settings: &Settings, service: &str, pipeline: &'static Pipel
     let report = move |level, message: String| {
         pipeline.report(Report::service(level, message).with("provider", provider));
     };
-    let notify = move |notice| match notice {
-        Notice::Changed(values) => pipeline.set_flags(to_telemetry(values), provider),
-        Notice::Away(reason) => report(Level::Warning, format!("flag system unavailable, no flag applies: {reason}")),
-        Notice::Back => report(Level::Info, "flag system available again".to_owned()),
-        Notice::Ignored(reason) => report(Level::Warning, reason),
+    let notify = move |event| match event {
+        FlagEvent::Changed(values) => pipeline.set_flags(to_telemetry(values), provider),
+        FlagEvent::Unavailable(reason) => {
+            report(Level::Warning, format!("flag system unavailable, no flag applies: {reason}"))
+        }
+        FlagEvent::Available => report(Level::Info, "flag system available again".to_owned()),
+        FlagEvent::Ignored(reason) => report(Level::Warning, reason),
     };
     // Marks flags as active, so that each request evaluates its own.
     pipeline.set_flags(FlagValues::default(), provider);
@@ -70,7 +72,7 @@ pub(crate) fn start(settings: &Settings, _: &str, pipeline: &'static Pipeline) -
 }
 
 #[cfg(feature = "flags")]
-fn to_telemetry(values: cyanotype_flags::Values) -> cyanotype_telemetry::effective::FlagValues {
+fn to_telemetry(values: cyanotype_flags::EvaluatedFlags) -> cyanotype_telemetry::effective::FlagValues {
     let debug = values.debug.then_some(Level::Debug);
     cyanotype_telemetry::effective::FlagValues { mode: values.mode, level: values.level, debug }
 }

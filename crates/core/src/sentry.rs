@@ -28,7 +28,7 @@ pub(crate) fn sinks(settings: &Settings) -> Sinks {
 
         let stderr = Arc::new(cyanotype_telemetry::StderrSink::start(&telemetry));
         let sinks = Sinks::none().line(stderr.clone());
-        return match cyanotype_sentry::Sentry::start(&telemetry, stderr) {
+        return match cyanotype_sentry::SentrySink::start(&telemetry, stderr) {
             Some(sentry) => sinks.event(Arc::new(sentry)),
             None => sinks,
         };

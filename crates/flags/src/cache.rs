@@ -1,4 +1,4 @@
-//! Values that were evaluated a moment ago.
+//! A cache of recently evaluated flags.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -7,15 +7,15 @@ use lru::LruCache;
 use parking_lot::Mutex;
 
 use crate::context::Subject;
-use crate::values::Values;
+use crate::evaluated_flags::EvaluatedFlags;
 
-/// How long an evaluation is as good as a new one.
-const FRESH: Duration = Duration::from_secs(1);
+/// How long cached values are valid.
+const TTL: Duration = Duration::from_secs(1);
 
-/// The most subjects that are remembered.
+/// Maximum number of cached subjects.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
 
-pub(crate) struct Cache(Mutex<LruCache<Key, (Instant, Values)>>);
+pub(crate) struct Cache(Mutex<LruCache<Key, (Instant, EvaluatedFlags)>>);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key([Option<String>; 3]);
@@ -31,12 +31,12 @@ impl Cache {
         Self(Mutex::new(LruCache::new(CAPACITY)))
     }
 
-    pub(crate) fn get(&self, key: &Key) -> Option<Values> {
+    pub(crate) fn get(&self, key: &Key) -> Option<EvaluatedFlags> {
         let mut entries = self.0.lock();
-        entries.get(key).filter(|(at, _)| at.elapsed() < FRESH).map(|(_, values)| *values)
+        entries.get(key).filter(|(at, _)| at.elapsed() < TTL).map(|(_, values)| *values)
     }
 
-    pub(crate) fn put(&self, key: Key, values: Values) {
+    pub(crate) fn put(&self, key: Key, values: EvaluatedFlags) {
         self.0.lock().put(key, (Instant::now(), values));
     }
 

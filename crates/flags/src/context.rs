@@ -1,21 +1,21 @@
-//! What flags are evaluated for.
+//! Evaluation contexts: the attributes that targeting rules can use.
 
 use open_feature::EvaluationContext;
 
-/// The process, as targeting rules know it.
+/// Attributes of the process for targeting rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Process {
-    /// The service's name: `service`.
+pub struct ProcessContext {
+    /// `service`: the name of the service.
     pub service: String,
-    /// Which of its processes it is: `instance`.
+    /// `instance`: the name of this process among those of the service.
     pub instance: String,
-    /// `environment`, as Sentry has it.
+    /// `environment`: the same value as in Sentry.
     pub environment: String,
-    /// `release`, as Sentry has it.
+    /// `release`: the same value as in Sentry.
     pub release: String,
 }
 
-impl Process {
+impl ProcessContext {
     pub(crate) fn context(&self) -> EvaluationContext {
         EvaluationContext::default()
             .with_custom_field("service", self.service.as_str())
@@ -25,14 +25,14 @@ impl Process {
     }
 }
 
-/// A request, as targeting rules know it, as far as it is known yet.
+/// Attributes of a request for targeting rules, as far as they are known when its flags are evaluated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Subject<'a> {
-    /// The blueprint that it was routed to: `blueprint`.
+    /// `blueprint`: the blueprint that the request was routed to.
     pub blueprint: Option<&'a str>,
-    /// The method and the pattern that its path fits: `route`.
+    /// `route`: the method and the matched route pattern.
     pub route: Option<&'a str>,
-    /// The id of who is calling: `caller`, and OpenFeature's targeting key.
+    /// `caller`: the id of the authenticated caller, also used as OpenFeature's targeting key.
     pub caller: Option<&'a str>,
 }
 

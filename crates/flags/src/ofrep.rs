@@ -1,11 +1,11 @@
-//! The OpenFeature Remote Evaluation Protocol, as a provider.
+//! A provider for the OpenFeature Remote Evaluation Protocol (OFREP).
 //!
-//! The crate `open-feature-ofrep` cannot be used: it brings a second TLS library, and says every failure at error.
+//! The crate `open-feature-ofrep` is not used: it adds a second TLS library and logs every failure at error.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cyanotype_telemetry::failure::sentence;
+use cyanotype_telemetry::failure::display_chain;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -21,11 +21,11 @@ use open_feature::{
 use rustls::RootCertStore;
 use serde_json::{Map, Value, json};
 
-/// How long an idle connection is left open for the next evaluation.
-const IDLE: Duration = Duration::from_secs(15);
+/// How long an idle connection is reused.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The longest answer that is read, in bytes.
-const MAX_BODY: usize = 64 << 10;
+/// Maximum response body size in bytes.
+const MAX_BODY_BYTES: usize = 64 << 10;
 
 pub(crate) struct Ofrep {
     /// `https://flags.example/ofrep/v1/evaluate/flags`
@@ -39,7 +39,7 @@ impl Ofrep {
     pub(crate) fn new(url: &str, token: Option<&str>) -> Result<Self, String> {
         let authorization = token.map(|token| {
             let mut value = HeaderValue::try_from(format!("Bearer {token}"))
-                .map_err(|_| "the token of the flag system cannot stand in a header")?;
+                .map_err(|_| "the token of the flag provider contains characters that are not allowed in a header")?;
             value.set_sensitive(true);
             Ok::<_, &str>(value)
         });
@@ -51,7 +51,7 @@ impl Ofrep {
         })
     }
 
-    /// The value of a flag. It is `ProviderNotReady` when the flag system could not be reached.
+    /// Evaluates a flag. The error is `ProviderNotReady` if the provider cannot be reached.
     async fn resolve<T>(
         &self,
         flag: &str,
@@ -63,41 +63,42 @@ impl Ofrep {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        let request = request.body(Full::from(body)).map_err(|error| away(error.to_string()))?;
-        let answer = self.client.request(request).await.map_err(|error| away(sentence(&error)))?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_BODY).collect().await;
-        let body = body.map_err(|error| away(sentence(&*error)))?.to_bytes();
+        let request = request.body(Full::from(body)).map_err(|error| unavailable(error.to_string()))?;
+        let response = self.client.request(request).await.map_err(|error| unavailable(display_chain(&error)))?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
+        let body = body.map_err(|error| unavailable(display_chain(&*error)))?.to_bytes();
         match status {
             StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Err(wrong(EvaluationErrorCode::FlagNotFound, "")),
-            StatusCode::BAD_REQUEST => return Err(refusal(&body)),
-            _ => return Err(away(format!("the flag system answered {status}"))),
+            StatusCode::NOT_FOUND => return Err(evaluation_error(EvaluationErrorCode::FlagNotFound, "")),
+            StatusCode::BAD_REQUEST => return Err(error_response(&body)),
+            _ => return Err(unavailable(format!("flag provider returned {status}"))),
         }
-        let answer: Value = serde_json::from_slice(&body)
-            .map_err(|error| wrong(EvaluationErrorCode::ParseError, &format!("the answer is not JSON: {error}")))?;
-        match answer.get("value") {
-            // A flag without a default: the caller's own is meant.
-            None | Some(Value::Null) => Err(wrong(EvaluationErrorCode::FlagNotFound, "")),
+        let response: Value = serde_json::from_slice(&body).map_err(|error| {
+            evaluation_error(EvaluationErrorCode::ParseError, &format!("response is not JSON: {error}"))
+        })?;
+        match response.get("value") {
+            // The flag has no default variant: the caller's default applies.
+            None | Some(Value::Null) => Err(evaluation_error(EvaluationErrorCode::FlagNotFound, "")),
             Some(value) => read(value)
                 .map(ResolutionDetails::new)
-                .ok_or_else(|| wrong(EvaluationErrorCode::TypeMismatch, "its value is of another type")),
+                .ok_or_else(|| evaluation_error(EvaluationErrorCode::TypeMismatch, "unexpected value type")),
         }
     }
 }
 
-fn away(reason: String) -> EvaluationError {
+fn unavailable(reason: String) -> EvaluationError {
     EvaluationError { code: EvaluationErrorCode::ProviderNotReady, message: Some(reason) }
 }
 
-fn wrong(code: EvaluationErrorCode, message: &str) -> EvaluationError {
+fn evaluation_error(code: EvaluationErrorCode, message: &str) -> EvaluationError {
     EvaluationError { code, message: Some(message.to_owned()) }
 }
 
-/// What a flag system says when it cannot evaluate a flag.
-fn refusal(body: &[u8]) -> EvaluationError {
-    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+/// The error in the response of a provider that cannot evaluate a flag.
+fn error_response(body: &[u8]) -> EvaluationError {
+    let response: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |key: &str| response.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let code = match text("errorCode").as_str() {
         "FLAG_NOT_FOUND" => EvaluationErrorCode::FlagNotFound,
         "TARGETING_KEY_MISSING" => EvaluationErrorCode::TargetingKeyMissing,
@@ -115,7 +116,7 @@ fn context_json(context: &EvaluationContext) -> Map<String, Value> {
         map.insert("targetingKey".to_owned(), key.as_str().into());
     }
     for (name, value) in &context.custom_fields {
-        // All of ours are texts.
+        // This crate adds only string fields.
         if let EvaluationContextFieldValue::String(text) = value {
             map.insert(name.clone(), text.as_str().into());
         }
@@ -136,7 +137,7 @@ fn client() -> legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
     let connector =
         HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
     let mut builder = legacy::Client::builder(TokioExecutor::new());
-    builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).build(connector)
+    builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT).build(connector)
 }
 
 #[async_trait]
@@ -182,6 +183,6 @@ impl FeatureProvider for Ofrep {
         _: &str,
         _: &EvaluationContext,
     ) -> EvaluationResult<ResolutionDetails<StructValue>> {
-        Err(wrong(EvaluationErrorCode::TypeMismatch, "no flag of the log is an object"))
+        Err(evaluation_error(EvaluationErrorCode::TypeMismatch, "object flags are not supported"))
     }
 }

@@ -1,40 +1,40 @@
-//! The pause after a failure, in which nothing is sent to Sentry.
+//! Exponential backoff: after a failure, nothing is sent to Sentry for a while.
 
 use std::time::{Duration, Instant};
 
-/// The first pause; each one after it is twice as long, up to the longest.
-const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(30);
+/// The first pause. Each further pause is twice as long, up to [`MAX_PAUSE`].
+const INITIAL_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
 pub(crate) struct Backoff {
     until: Option<Instant>,
     reason: String,
-    /// The last pause; zero when there was none since the last success.
+    /// The last pause; zero if there was none since the last success.
     pause: Duration,
 }
 
 impl Backoff {
-    /// When the pause ends, or ended.
+    /// When the current pause ends, or the last one ended.
     pub(crate) fn until(&self) -> Option<Instant> {
         self.until
     }
 
-    /// Why nothing is sent now, while the pause lasts.
+    /// The reason of the current pause; `None` outside a pause.
     pub(crate) fn reason(&self, now: Instant) -> Option<&str> {
         self.until.filter(|until| now < *until).map(|_| self.reason.as_str())
     }
 
-    /// Begins a pause, for as long as the server said if it did. Returns whether this is the first one since a success.
+    /// Begins a pause, of length `retry_after` if the server specified it. Returns whether it is the first one since a success.
     pub(crate) fn back_off(&mut self, now: Instant, reason: &str, retry_after: Option<Duration>) -> bool {
         let is_first = self.pause.is_zero();
-        self.pause = (self.pause * 2).clamp(FIRST, LONGEST);
+        self.pause = (self.pause * 2).clamp(INITIAL_PAUSE, MAX_PAUSE);
         self.until = Some(now + retry_after.unwrap_or(self.pause));
         self.reason = reason.to_owned();
         is_first
     }
 
-    /// Ends the pauses after a success. Returns whether there were any.
+    /// Resets the backoff after a success. Returns whether there was a pause since the last success.
     pub(crate) fn reset(&mut self) -> bool {
         !std::mem::take(self).pause.is_zero()
     }
@@ -47,7 +47,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn pauses_double_up_to_the_longest() {
+    fn pauses_double_up_to_the_maximum() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
         assert_eq!((backoff.until(), backoff.reason(now)), (None, None));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_ends_them() {
+    fn a_success_resets_the_backoff() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
         assert!(!backoff.reset());
@@ -70,17 +70,17 @@ mod tests {
         assert!(backoff.reset());
         assert_eq!((backoff.until(), backoff.reason(now)), (None, None));
         assert!(!backoff.reset());
-        assert!(backoff.back_off(now, "anew", None));
+        assert!(backoff.back_off(now, "again", None));
         assert_eq!(backoff.until(), Some(now + SECOND));
     }
 
     #[test]
-    fn the_time_that_the_server_says_comes_first() {
+    fn the_retry_after_of_the_server_takes_precedence() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
         backoff.back_off(now, "limited", Some(60 * SECOND));
         assert_eq!(backoff.until(), Some(now + 60 * SECOND));
         backoff.back_off(now, "failed", None);
-        assert_eq!(backoff.until(), Some(now + 2 * SECOND), "it counts as one all the same");
+        assert_eq!(backoff.until(), Some(now + 2 * SECOND), "it counts as a pause");
     }
 }

@@ -1,12 +1,12 @@
-//! The time, as the transport reads it.
+//! The clock of the transport, which tests replace.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Returns the present; tests pass one that they advance.
+/// Returns the current time.
 pub(crate) type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
-/// The system's clock.
+/// The system clock.
 pub(crate) fn system() -> Clock {
     Arc::new(Instant::now)
 }

@@ -1,4 +1,4 @@
-//! Sends what is in the spool, a little at a time.
+//! Sends spooled envelopes at a limited rate.
 
 use std::time::{Duration, Instant};
 
@@ -6,22 +6,22 @@ use sentry::Envelope;
 
 use crate::backoff::Backoff;
 use crate::clock::Clock;
-use crate::endpoint::{Endpoint, Refusal};
+use crate::endpoint::{Endpoint, SendError};
 use crate::fallback::Fallback;
 use crate::queue::QueuedEnvelope;
 
-/// Between two envelopes of the spool: 50 a second, so that a day's worth does not look like an attack.
-const PACE: Duration = Duration::from_millis(20);
-/// How often an empty spool is looked at: another process may have left something.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// When the first of the spool has failed so often, another is tried before it.
+/// Interval between spooled envelopes: 50 per second, so that a full spool does not look like an attack.
+const SEND_INTERVAL: Duration = Duration::from_millis(20);
+/// How often an empty spool is checked for envelopes of other processes.
+const SCAN_INTERVAL: Duration = Duration::from_secs(5);
+/// After this many failures of the first envelope, the next one is tried before it.
 const MAX_FIRST_FAILURES: u32 = 3;
 
 pub(crate) struct SpoolDrain {
     clock: Clock,
-    /// When the spool's turn comes.
+    /// When the next envelope is to be sent.
     next: Instant,
-    /// How often the first of the spool was refused, one time after the other.
+    /// The number of consecutive failures of the first envelope.
     first_failures: u32,
 }
 
@@ -31,27 +31,27 @@ impl SpoolDrain {
         Self { clock, next, first_failures: 0 }
     }
 
-    /// When the spool is to be drained: at its pace, and not while Sentry is left alone.
+    /// When the next envelope is due: not before the interval and the backoff have passed.
     pub(crate) fn due(&self, backoff: &Backoff) -> Instant {
         backoff.until().map_or(self.next, |until| until.max(self.next))
     }
 
-    /// Has the spool drained as soon as the pause is over that began now.
+    /// Makes the next envelope due at the end of the backoff that has just begun.
     pub(crate) fn after_backoff(&mut self) {
         self.next = (self.clock)();
     }
 
-    /// Sends the oldest of the spool, if there is one. Returns whether Sentry took it, or why it cannot now; `None` when
-    /// nothing was sent, or nothing follows from it.
-    pub(crate) fn send_next(&mut self, endpoint: &mut Endpoint, fallback: &Fallback) -> Option<Drained> {
-        self.next = (self.clock)() + LOOK_EVERY;
-        // Sentry may be well and fail at this one event: then the one after it tells.
+    /// Sends the oldest envelope of the spool, if there is one. Returns `None` if nothing was sent, or if the response says
+    /// nothing about the availability of Sentry.
+    pub(crate) fn send_next(&mut self, endpoint: &mut Endpoint, fallback: &Fallback) -> Option<DrainOutcome> {
+        self.next = (self.clock)() + SCAN_INTERVAL;
+        // Sentry may be available and fail only on this envelope. The next one shows whether it is.
         let skips_first = self.first_failures >= MAX_FIRST_FAILURES;
         let claim = match skips_first {
             true => fallback.claim(1).or_else(|| fallback.claim(0)),
             false => fallback.claim(0),
         }?;
-        if let Some(wait) = endpoint.wait(claim.category) {
+        if let Some(wait) = endpoint.rate_limited_for(claim.category) {
             self.next = (self.clock)() + wait;
             return None;
         }
@@ -62,29 +62,29 @@ impl SpoolDrain {
                     fallback.postpone_first();
                 }
                 self.first_failures = 0;
-                self.next = (self.clock)() + PACE;
-                Some(Drained::Sent)
+                self.next = (self.clock)() + SEND_INTERVAL;
+                Some(DrainOutcome::Sent)
             }
-            Err(Refusal::ForGood(reason)) => {
+            Err(SendError::Permanent(reason)) => {
                 if let Some(envelope) = Envelope::from_slice(&claim.bytes).ok().as_ref().and_then(QueuedEnvelope::new) {
                     fallback.write_undeliverable(&envelope, &reason);
                 }
                 fallback.remove(claim);
-                self.next = (self.clock)() + PACE;
+                self.next = (self.clock)() + SEND_INTERVAL;
                 None
             }
-            Err(Refusal::ForNow(reason)) => {
+            Err(SendError::Temporary(reason)) => {
                 self.first_failures += 1;
-                Some(Drained::Refused { reason, retry_after: endpoint.wait(claim.category) })
+                Some(DrainOutcome::Failed { reason, retry_after: endpoint.rate_limited_for(claim.category) })
             }
         }
     }
 }
 
-/// What an envelope of the spool shows of Sentry.
-pub(crate) enum Drained {
+/// The result of sending a spooled envelope.
+pub(crate) enum DrainOutcome {
     Sent,
-    Refused { reason: String, retry_after: Option<Duration> },
+    Failed { reason: String, retry_after: Option<Duration> },
 }
 
 #[cfg(test)]

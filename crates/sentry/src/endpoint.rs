@@ -1,4 +1,4 @@
-//! Where envelopes go: one HTTP request each, with a timeout on everything.
+//! The HTTP client of Sentry's envelope endpoint. Every step has a timeout.
 
 use std::io::Write;
 use std::time::Duration;
@@ -8,17 +8,18 @@ use flate2::write::GzEncoder;
 use sentry::transports::{RateLimiter, RateLimitingCategory};
 use sentry::types::Dsn;
 
-/// Smaller envelopes would not get smaller.
-const WORTH_COMPRESSING: usize = 1024;
-/// However long Sentry says to wait, it is asked again after this.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// Minimum size of envelopes that are compressed.
+const MIN_COMPRESSED_BYTES: usize = 1024;
+/// Maximum duration of a rate limit that is respected.
+const MAX_RATE_LIMIT: Duration = Duration::from_secs(3600);
 
-/// Why Sentry did not take an envelope.
+/// Why an envelope was not delivered.
 #[derive(Debug)]
-pub(crate) enum Refusal {
-    /// Another try will meet the same answer.
-    ForGood(String),
-    ForNow(String),
+pub(crate) enum SendError {
+    /// A retry would fail in the same way.
+    Permanent(String),
+    /// A retry may succeed.
+    Temporary(String),
 }
 
 pub(crate) struct Endpoint {
@@ -30,7 +31,7 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(crate) fn new(dsn: &Dsn, user_agent: &str) -> Self {
-        // The proxy is the environment's, which is ureq's default.
+        // By default, ureq uses the proxy of the environment.
         let config = ureq::Agent::config_builder()
             .timeout_connect(Some(Duration::from_secs(2)))
             .timeout_global(Some(Duration::from_secs(5)))
@@ -46,43 +47,43 @@ impl Endpoint {
         }
     }
 
-    /// How long Sentry is to be left alone with envelopes of this kind, by its own word.
-    pub(crate) fn wait(&self, category: Category) -> Option<Duration> {
+    /// The remaining time of Sentry's rate limit for a category.
+    pub(crate) fn rate_limited_for(&self, category: Category) -> Option<Duration> {
         let category = match category {
             Category::Event => RateLimitingCategory::Error,
             Category::Transaction => RateLimitingCategory::Transaction,
             Category::Other => RateLimitingCategory::Any,
         };
-        self.limits.is_disabled(category).map(|wait| wait.min(LONGEST_WAIT))
+        self.limits.is_disabled(category).map(|wait| wait.min(MAX_RATE_LIMIT))
     }
 
-    pub(crate) fn post(&mut self, envelope: &[u8]) -> Result<(), Refusal> {
+    pub(crate) fn post(&mut self, envelope: &[u8]) -> Result<(), SendError> {
         let request = self.agent.post(&self.url).header("X-Sentry-Auth", &self.auth);
         let request = request.header("Content-Type", "application/x-sentry-envelope");
-        let answer = match compressed(envelope) {
+        let response = match compressed(envelope) {
             Some(smaller) => request.header("Content-Encoding", "gzip").send(&smaller[..]),
             None => request.send(envelope),
         };
-        let answer = answer.map_err(|error| Refusal::ForNow(error.to_string()))?;
-        let status = answer.status();
-        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        let response = response.map_err(|error| SendError::Temporary(error.to_string()))?;
+        let status = response.status();
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         match (header("x-sentry-rate-limits"), header("retry-after")) {
             (Some(limits), _) => self.limits.update_from_sentry_header(limits),
             (None, Some(wait)) if status != 200 => self.limits.update_from_retry_after(wait),
             _ if status == 429 => self.limits.update_from_429(),
             _ => {}
         }
-        let reason = format!("Sentry answered {status}");
+        let reason = format!("Sentry returned {status}");
         match status.as_u16() {
             200..=299 => Ok(()),
-            408 | 429 | 500..=599 => Err(Refusal::ForNow(reason)),
-            _ => Err(Refusal::ForGood(reason)),
+            408 | 429 | 500..=599 => Err(SendError::Temporary(reason)),
+            _ => Err(SendError::Permanent(reason)),
         }
     }
 }
 
 fn compressed(envelope: &[u8]) -> Option<Vec<u8>> {
-    if envelope.len() < WORTH_COMPRESSING {
+    if envelope.len() < MIN_COMPRESSED_BYTES {
         return None;
     }
     let mut encoder = GzEncoder::new(Vec::with_capacity(envelope.len() / 2), Compression::fast());
@@ -90,7 +91,7 @@ fn compressed(envelope: &[u8]) -> Option<Vec<u8>> {
     encoder.finish().ok()
 }
 
-/// What Sentry limits apart from each other.
+/// Envelope categories with separate rate limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Category {
     Event,
@@ -107,7 +108,7 @@ impl Category {
         }
     }
 
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         [Self::Event, Self::Transaction, Self::Other].into_iter().find(|category| category.as_str() == name)
     }
 }

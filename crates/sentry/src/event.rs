@@ -1,4 +1,4 @@
-//! Our event as Sentry's protocol has it.
+//! Conversion of events to Sentry's protocol.
 
 use std::collections::BTreeMap;
 
@@ -31,39 +31,42 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
     if let Some(request) = &event.request {
         built.tags = tags(request);
         built.contexts = trace(request).into_iter().map(|context| ("trace".to_owned(), context)).collect();
-        of_request(request, &mut built);
+        add_request(request, &mut built);
     }
     built
 }
 
-/// An event that code has made with the SDK itself, with the request that it is of. `transactions`: sentry-actix has begun one.
-pub(crate) fn in_request(mut event: SentryEvent<'static>, transactions: bool) -> SentryEvent<'static> {
-    // Our own have it already, and are sent by a thread that works for no request.
+/// Adds the current request to an event that was captured with the SDK directly. `transactions` is whether sentry-actix has begun
+/// a transaction.
+pub(crate) fn with_request(mut event: SentryEvent<'static>, transactions: bool) -> SentryEvent<'static> {
+    // Events built here already have it, and are sent by a thread without a current request.
     request::with_current(|request| {
         let request = request.identity();
         if !transactions {
-            // Its trace, and not the one that the SDK has for all that is none's.
+            // The trace of the request, instead of the SDK's default trace outside transactions.
             event.contexts.extend(trace(request).map(|context| ("trace".to_owned(), context)));
         }
-        of_request(request, &mut event);
+        add_request(request, &mut event);
     });
     event
 }
 
-fn of_request(request: &RequestIdentity, event: &mut SentryEvent<'static>) {
+fn add_request(request: &RequestIdentity, event: &mut SentryEvent<'static>) {
     if event.transaction.is_none() {
         event.transaction = request.transaction();
     }
     event.request.get_or_insert_with(|| parts(&request.parts));
 }
 
-/// What sentry-actix shows of a request.
+/// The same request data that sentry-actix sends.
 fn parts(parts: &RequestParts) -> Request {
-    let shown = parts.headers.iter().filter(|(name, _)| cyanotype_redact::is_header_allowed(name.as_str()));
+    let headers = parts.headers.iter().filter(|(name, _)| cyanotype_redact::is_header_allowed(name.as_str()));
     Request {
         url: parts.url().parse().ok(),
         method: Some(parts.method.to_string()),
-        headers: shown.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned())).collect(),
+        headers: headers
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+            .collect(),
         ..Default::default()
     }
 }
@@ -90,7 +93,7 @@ fn breadcrumb(crumb: &RecordedBreadcrumb) -> Breadcrumb {
     }
 }
 
-/// Sentry wants the innermost cause first, and the error itself, with the stack, last.
+/// Sentry's order is the innermost cause first; the error itself, with the stack trace, is last.
 fn exceptions(failure: &Failure, unhandled: bool) -> Vec<Exception> {
     let causes = failure.chain.iter().skip(1).rev().map(|link| Exception {
         ty: link.type_name.clone(),
@@ -109,7 +112,7 @@ fn exceptions(failure: &Failure, unhandled: bool) -> Vec<Exception> {
     causes.chain([error]).collect()
 }
 
-/// Sentry wants the outermost call first.
+/// Sentry's order is the outermost call first.
 fn stacktrace(stack: &Stack) -> Option<Stacktrace> {
     let frame = |frame: &Frame| SentryFrame {
         function: Some(frame.function.clone()),

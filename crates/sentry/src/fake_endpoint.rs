@@ -1,4 +1,4 @@
-//! A Sentry server for tests: it gives scripted replies on a port of its own and records what it receives.
+//! A fake Sentry server for tests: it returns scripted replies and records the requests.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use sentry::types::Dsn;
 
-/// What the server does with one request; without a script it replies 200.
+/// The reply to one request; after the end of the script the server replies with 200.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reply {
     Status(u16),
@@ -20,7 +20,7 @@ pub(crate) enum Reply {
     Hang,
 }
 
-/// One request as it was received.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     pub at: Instant,
@@ -55,14 +55,14 @@ impl FakeEndpoint {
                 if state.lock().stopped {
                     break;
                 }
-                // A client that leaves in the middle is that client's affair.
+                // Clients may disconnect at any time.
                 let _ = serve(stream.expect("it connects"), &state);
             }
         });
         Self { dsn: dsn(port), port, shared, thread: Some(thread) }
     }
 
-    /// Adds to the script.
+    /// Appends replies to the script.
     pub(crate) fn script(&self, replies: impl IntoIterator<Item = Reply>) {
         self.shared.lock().script.extend(replies);
     }
@@ -76,7 +76,7 @@ impl FakeEndpoint {
         self.received().iter().map(|received| message(&received.body)).collect()
     }
 
-    /// Closes the connections that hang.
+    /// Closes the hanging connections.
     pub(crate) fn release(&self) {
         self.shared.lock().hanging.clear();
     }
@@ -86,25 +86,25 @@ impl Drop for FakeEndpoint {
     fn drop(&mut self) {
         self.shared.lock().stopped = true;
         self.release();
-        // Wakes the thread, which then stops.
+        // Wakes up the thread, which then stops.
         let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
         let thread = self.thread.take().expect("it is joined once");
         assert!(thread.join().is_ok() || std::thread::panicking(), "the fake endpoint panicked");
     }
 }
 
-/// The DSN of a server on this port.
+/// The DSN of a server on a local port.
 pub(crate) fn dsn(port: u16) -> Dsn {
     format!("http://public@127.0.0.1:{port}/7").parse().expect("it is a DSN")
 }
 
-/// A DSN where no server listens.
+/// A DSN whose port refuses connections.
 pub(crate) fn refusing_dsn() -> Dsn {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     dsn(listener.local_addr().expect("it is bound").port())
 }
 
-/// The message of an event's envelope, or the name of a transaction's.
+/// The message of the event, or the name of the transaction, in an envelope.
 pub(crate) fn message(envelope: &[u8]) -> String {
     use sentry::protocol::EnvelopeItem;
     let envelope = sentry::Envelope::from_slice(envelope).expect("it is an envelope");
@@ -116,7 +116,7 @@ pub(crate) fn message(envelope: &[u8]) -> String {
     text.unwrap_or_default()
 }
 
-/// Waits for a condition that another thread brings about.
+/// Waits until a condition becomes true in another thread.
 #[track_caller]
 pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);

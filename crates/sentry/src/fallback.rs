@@ -1,4 +1,4 @@
-//! What becomes of an envelope that Sentry did not take: the spool where there is one, else stderr.
+//! Handling of undelivered envelopes: they are spooled, or written to stderr without a spool.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::clock::{self, Clock};
 use crate::queue::QueuedEnvelope;
 use crate::spool::{Claim, Losses, Spool};
 
-/// Losses of so long are reported together.
-const LOSSES_PERIOD: Duration = Duration::from_secs(1);
+/// Losses within this interval are logged together.
+const LOSS_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Stores or writes what was not delivered. Clones share the spool and the losses.
+/// Spools or writes undelivered envelopes. Clones share the spool and the losses.
 #[derive(Clone)]
 pub(crate) struct Fallback {
     lines: Arc<dyn LineSink>,
@@ -28,23 +28,23 @@ pub(crate) struct Fallback {
     clock: Clock,
 }
 
-/// What the effective policy says of the records of this sink.
+/// The effective policy for the service records of this sink.
 struct RecordPolicy {
     policy: Policy,
-    /// Whether nothing is recorded at all.
+    /// Whether the policy allows no records at all.
     silent: bool,
 }
 
-/// Losses that have not been reported.
+/// Losses that have not been logged yet.
 #[derive(Default)]
 struct PendingLosses {
     losses: Losses,
-    /// When they are to be; `None` while there are none.
+    /// When they are to be logged; `None` if there are none.
     due: Option<Instant>,
 }
 
 impl Fallback {
-    pub(crate) fn of(settings: &Settings, lines: Arc<dyn LineSink>) -> Self {
+    pub(crate) fn from_settings(settings: &Settings, lines: Arc<dyn LineSink>) -> Self {
         let sentry = &settings.sentry;
         let dir = sentry.spool_dir.as_deref().map(Path::new);
         let spool = dir.map(|dir| Spool::new(dir, sentry.spool_max_bytes, sentry.spool_max_age()));
@@ -57,7 +57,7 @@ impl Fallback {
         Self { lines, policy, spool, losses: Arc::default(), clock }
     }
 
-    /// Follows the effective policy.
+    /// Applies a change of the effective policy.
     pub(crate) fn apply(&self, snapshot: &Snapshot) {
         *self.policy.lock() = RecordPolicy { policy: snapshot.policy(), silent: !snapshot.may_record() };
     }
@@ -70,124 +70,134 @@ impl Fallback {
         self.spool.is_some()
     }
 
-    /// Spools an envelope until Sentry takes it; where that cannot be, it is written.
+    /// Spools an envelope for later delivery. If that fails, its event is written to stderr.
     pub(crate) fn spool(&self, envelope: &QueuedEnvelope, reason: &str) {
         let Some(mut spool) = self.lock_spool() else { return self.write_undeliverable(envelope, reason) };
         let put = spool.put(envelope.category, &envelope.bytes);
         drop(spool);
         match put {
-            Ok(losses) => self.count(losses),
+            Ok(losses) => self.add_losses(losses),
             Err(error) => {
-                self.write_undeliverable(envelope, &format!("{reason}, and it could not be kept: {error}"));
+                self.write_undeliverable(envelope, &format!("{reason}; spooling failed: {error}"));
             }
         }
     }
 
-    /// Spools one more when everything else has ended, and stderr too.
+    /// Spools an envelope after all other sinks, including stderr, have stopped.
     pub(crate) fn spool_last(&self, envelope: &Envelope) {
         if let (Some(mut spool), Some(envelope)) = (self.lock_spool(), QueuedEnvelope::new(envelope)) {
-            // No sink is left that could report an error.
+            // No sink is left to report an error to.
             let _ = spool.put(envelope.category, &envelope.bytes);
         }
     }
 
-    /// The process ends: what is spooled from now on is not synced.
+    /// Stops syncing spooled files to disk, because the process is stopping.
     pub(crate) fn skip_fsync(&self) {
         if let Some(mut spool) = self.lock_spool() {
             spool.fsync = false;
         }
     }
 
-    /// Claims the oldest of the spool but for the first `skip`.
+    /// Claims the oldest spooled envelope, after skipping `skip` envelopes.
     pub(crate) fn claim(&self, skip: usize) -> Option<Claim> {
-        let claimed = self.lock_spool()?.claim(skip);
+        let mut spool = self.lock_spool()?;
+        let claimed =
+            spool.claim(skip).map_err(|error| format!("cannot read the spool {}: {error}", spool.dir().display()));
+        drop(spool);
         match claimed {
             Ok((claim, losses)) => {
-                self.count(losses);
+                self.add_losses(losses);
                 claim
             }
-            Err(error) => {
-                self.write(Level::Warning, format!("the spool cannot be read: {error}"), Map::new());
+            Err(message) => {
+                self.write_service_record(Level::Warning, message, Map::new());
                 None
             }
         }
     }
 
-    /// Removes what was claimed.
+    /// Removes a claimed envelope.
     pub(crate) fn remove(&self, claim: Claim) {
         if let Some(Err(error)) = self.lock_spool().map(|mut spool| spool.remove(claim)) {
-            self.write(Level::Warning, format!("an event that was sent stays in the spool: {error}"), Map::new());
+            self.write_service_record(
+                Level::Warning,
+                format!("cannot remove an event from the spool; it may be sent again: {error}"),
+                Map::new(),
+            );
         }
     }
 
-    /// Puts the first of the spool behind the others.
+    /// Moves the first spooled envelope to the end.
     pub(crate) fn postpone_first(&self) {
         if let Some(mut spool) = self.lock_spool() {
             spool.postpone_first();
         }
     }
 
-    fn count(&self, losses: Losses) {
+    fn add_losses(&self, losses: Losses) {
         if losses != Losses::default() {
             let mut pending = self.losses.lock();
             pending.losses.add(losses);
-            pending.due.get_or_insert_with(|| (self.clock)() + LOSSES_PERIOD);
+            pending.due.get_or_insert_with(|| (self.clock)() + LOSS_REPORT_INTERVAL);
         }
     }
 
-    /// When losses are to be reported, if there are any.
+    /// When the pending losses are to be logged, if there are any.
     pub(crate) fn losses_due(&self) -> Option<Instant> {
-        // They wait until something is recorded again.
+        // They remain pending until the policy allows records again.
         if self.policy.lock().silent { None } else { self.losses.lock().due }
     }
 
-    /// Reports the losses since the last report.
+    /// Logs the losses since the last report.
     pub(crate) fn report_losses(&self) {
         let PendingLosses { losses, .. } = std::mem::take(&mut *self.losses.lock());
-        for (count, why) in [(losses.evicted, "the spool is full"), (losses.expired, "they were too old")] {
+        for (count, reason) in [
+            (losses.evicted, "spool full (sentry.spool_max_bytes)"),
+            (losses.expired, "older than sentry.spool_max_age_s"),
+        ] {
             if count > 0 {
                 let dropped = Map::from_iter([("event".to_owned(), Value::from(count))]);
                 let detail = Map::from_iter([("dropped".to_owned(), dropped.into())]);
-                self.write(Level::Warning, format!("{count} kept events were dropped: {why}"), detail);
+                self.write_service_record(Level::Warning, format!("dropped {count} spooled events: {reason}"), detail);
             }
         }
         for name in losses.quarantined {
-            self.write(Level::Warning, format!("{name} in the spool is no event and was put aside"), Map::new());
+            self.write_service_record(Level::Warning, format!("quarantined invalid spool file {name}"), Map::new());
         }
     }
 
-    /// Writes an event in full that can be neither sent nor spooled: none is lost in silence.
+    /// Writes an event in full if it can be neither sent nor spooled, so that no event is lost silently.
     pub(crate) fn write_undeliverable(&self, envelope: &QueuedEnvelope, reason: &str) {
         let Some(event) = &envelope.event else { return };
         let mut detail = Map::new();
         detail.insert("reason".into(), reason.into());
         detail.insert("event".into(), serde_json::to_value(&**event).unwrap_or_default());
-        self.write(Level::Error, format!("an event did not reach Sentry: {reason}"), detail);
+        self.write_service_record(Level::Error, format!("event not delivered to Sentry: {reason}"), detail);
     }
 
-    /// Logs that Sentry is unavailable; without a spool the events on stderr show it.
+    /// Logs that Sentry is unavailable. Without a spool, the events written to stderr show it.
     pub(crate) fn log_unavailable(&self, reason: &str) {
         if let Some(dir) = self.lock_spool().map(|spool| spool.dir().display().to_string()) {
             let detail = Map::from_iter([("reason".to_owned(), Value::from(reason))]);
-            self.log_service_event(Level::Warning, format!("Sentry takes no events; they are kept in {dir}"), detail);
+            self.log_service_event(Level::Warning, format!("Sentry unavailable; spooling events to {dir}"), detail);
         }
     }
 
     /// Logs that Sentry is available again.
     pub(crate) fn log_available(&self) {
-        self.log_service_event(Level::Info, "Sentry takes events again".into(), Map::new());
+        self.log_service_event(Level::Info, "Sentry available again".into(), Map::new());
     }
 
-    /// Logs what is no loss, where the table has it.
+    /// Logs a service record that is not a loss, if the policy routes it to stderr.
     fn log_service_event(&self, level: Level, message: String, detail: Map<String, Value>) {
         let policy = self.policy.lock().policy;
         if policy.destinations(Kind::Service, level).stderr {
-            self.write(level, message, detail);
+            self.write_service_record(level, message, detail);
         }
     }
 
-    /// Writes what is written in every mode but `off`.
-    fn write(&self, level: Level, message: String, detail: Map<String, Value>) {
+    /// Writes a service record in every mode except `off`.
+    fn write_service_record(&self, level: Level, message: String, detail: Map<String, Value>) {
         if self.policy.lock().silent {
             return;
         }

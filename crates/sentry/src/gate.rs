@@ -1,4 +1,4 @@
-//! Whether Sentry gets what code sends with the SDK itself. Our own events have passed the table already.
+//! Decides whether events captured with the SDK directly are sent. Events of this crate have already passed the policy.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use cyanotype_telemetry::request;
 use parking_lot::RwLock;
 
 thread_local! {
-    static SENDS_OUR_OWN: Cell<bool> = const { Cell::new(false) };
+    static SENDING_OWN_EVENT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The mode of the moment, as far as it decides about events that are not ours. Clones share it.
+/// The current policy, applied to events that were not built by this crate. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct Gate(Arc<RwLock<Option<Arc<Snapshot>>>>);
 
@@ -20,23 +20,23 @@ impl Gate {
         *self.0.write() = Some(Arc::clone(snapshot));
     }
 
-    /// Whether an event that is being sent on this thread may pass.
-    pub(crate) fn passes(&self) -> bool {
-        if SENDS_OUR_OWN.get() {
+    /// Whether the event that is being sent on this thread is allowed.
+    pub(crate) fn allows(&self) -> bool {
+        if SENDING_OWN_EVENT.get() {
             return true;
         }
         let snapshot = self.0.read();
-        // Before there is a policy there is no service that could have one.
+        // Without a policy there is no service yet, for instance in `send_test_event`.
         let Some(snapshot) = &*snapshot else { return true };
-        let has_sentry = |origin: &Origin<'_>| snapshot.in_force(origin).policy.has_sentry();
+        let has_sentry = |origin: &Origin<'_>| snapshot.values_for(origin).policy.has_sentry();
         request::with_current(|request| has_sentry(&Origin::new(Some(request.identity()), "")))
             .unwrap_or_else(|| has_sentry(&Origin::default()))
     }
 }
 
-/// Sends an event of our own.
-pub(crate) fn send_our_own(send: impl FnOnce()) {
-    SENDS_OUR_OWN.set(true);
+/// Sends an event built by this crate, which is always allowed.
+pub(crate) fn send_own_event(send: impl FnOnce()) {
+    SENDING_OWN_EVENT.set(true);
     send();
-    SENDS_OUR_OWN.set(false);
+    SENDING_OWN_EVENT.set(false);
 }

@@ -1,23 +1,26 @@
-//! Sentry as an event sink: the SDK's client and scopes, events built here, and a transport with bounded memory and a spool.
+//! A Sentry event sink.
+//!
+//! It uses the client and the scopes of the Sentry SDK, builds its own events, and replaces the SDK's transport with one that has
+//! bounded memory and an on-disk spool.
 //!
 //! ```no_run
 //! use std::sync::Arc;
 //!
-//! use cyanotype_sentry::Sentry;
-//! use cyanotype_telemetry::{Settings, Sinks, Stderr};
+//! use cyanotype_sentry::SentrySink;
+//! use cyanotype_telemetry::{Settings, Sinks, StderrSink};
 //!
-//! /// Stderr, and Sentry when a DSN is set.
+//! /// Logs to stderr, and sends events to Sentry if a DSN is set.
 //! fn sinks(settings: &Settings) -> Sinks {
-//!     let stderr = Arc::new(Stderr::start(settings));
+//!     let stderr = Arc::new(StderrSink::start(settings));
 //!     let sinks = Sinks::none().line(stderr.clone());
-//!     match Sentry::start(settings, stderr) {
+//!     match SentrySink::start(settings, stderr) {
 //!         Some(sentry) => sinks.event(Arc::new(sentry)),
 //!         None => sinks,
 //!     }
 //! }
 //! ```
 //!
-//! It has no features.
+//! This crate has no Cargo features.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
@@ -45,5 +48,5 @@ mod test_support;
 mod transport;
 mod worker;
 
-pub use sink::Sentry;
+pub use sink::SentrySink;
 pub use test_event::send_test_event;

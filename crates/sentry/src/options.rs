@@ -1,4 +1,4 @@
-//! What the SDK's client is made with.
+//! The options of the SDK's client.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use sentry::{ClientOptions, MaxRequestBodySize};
 use crate::gate::Gate;
 use crate::scrub;
 
-/// The SDK's options; `None` when no DSN is set, or it is none that the SDK can read.
+/// The SDK's options; `None` if no DSN is set or it is invalid.
 pub(crate) fn options(settings: &Settings, redactor: Arc<Redactor>, gate: Gate) -> Option<ClientOptions> {
     let traces_sample_rate = settings.sentry.traces_sample_rate;
     let dsn: sentry::types::Dsn = settings.sentry.dsn.as_deref()?.parse().ok()?;
@@ -18,14 +18,14 @@ pub(crate) fn options(settings: &Settings, redactor: Arc<Redactor>, gate: Gate) 
     let mut options = ClientOptions::new()
         .dsn(&dsn.to_string())
         .environment(environment)
-        // The share is ours to choose: a caller's `sentry-trace` header must not make us send every one of its requests.
-        .traces_sampler(move |_| if traces.passes() { traces_sample_rate } else { 0.0 })
+        // The sampler ignores the caller's `sentry-trace` header, which could otherwise force every request to be sampled.
+        .traces_sampler(move |_| if traces.allows() { traces_sample_rate } else { 0.0 })
         .max_breadcrumbs(settings.sentry.max_breadcrumbs)
-        // Request bodies hold passwords; the response log records them where that is set.
+        // Request bodies may contain passwords. The response log records them, redacted, if configured.
         .max_request_body_size(MaxRequestBodySize::None)
         .send_default_pii(false)
-        // The last gate: also for what code sends with the SDK itself.
-        .before_send(move |event| gate.passes().then(|| scrub::event(&redactor, event)));
+        // Applies also to events captured with the SDK directly.
+        .before_send(move |event| gate.allows().then(|| scrub::event(&redactor, event)));
     if let Some(release) = &settings.sentry.release {
         options = options.release(release.clone());
     }

@@ -1,4 +1,4 @@
-//! Envelopes on their way to the worker: a queue that is bounded in bytes.
+//! The queue of envelopes for the transport worker, with a limit in bytes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use sentry::protocol::{EnvelopeItem, Event};
 use crate::clock::Clock;
 use crate::endpoint::Category;
 
-/// An envelope as it is sent.
+/// A serialized envelope.
 #[derive(Clone)]
 pub(crate) struct QueuedEnvelope {
     pub bytes: Arc<[u8]>,
     pub category: Category,
-    /// The event in it, to be written to stderr when all else fails; other envelopes have none.
+    /// The event in the envelope, if any, which is written to stderr if it can be neither sent nor spooled.
     pub event: Option<Arc<Event<'static>>>,
 }
 
@@ -38,13 +38,13 @@ impl QueuedEnvelope {
     }
 }
 
-/// What the worker does next.
+/// The next action of the worker.
 pub(crate) enum Next {
-    /// Sends this one, and calls [`Queue::settle`] afterwards.
+    /// Send this envelope, then call [`Queue::finish_delivery`].
     Send(QueuedEnvelope),
-    /// The time that it waited for has come.
+    /// Do the work that is due.
     Due,
-    /// Ends.
+    /// Stop.
     Closed,
 }
 
@@ -57,27 +57,27 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<QueuedEnvelope>,
-    /// Bytes of those that wait.
+    /// Total size of the waiting envelopes.
     bytes: usize,
-    /// A copy of what is being sent; a shutdown takes it when that takes too long.
+    /// A copy of the envelope that is being sent. A shutdown takes it over if sending exceeds the deadline.
     in_flight: Option<QueuedEnvelope>,
-    /// Whether what was not delivered is being spooled or written.
-    settling: bool,
+    /// Whether an undelivered envelope is being spooled or written.
+    finishing: bool,
     closed: bool,
-    /// Whether the mode is without Sentry: what waits goes on waiting.
+    /// Whether the mode excludes Sentry. Queued envelopes remain queued.
     paused: bool,
-    /// Whether a pause has just ended: then there may be something due that was not before.
+    /// Whether a pause has just ended, which may make other work due.
     resumed: bool,
 }
 
 impl State {
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.rests()
+        self.waiting.is_empty() && self.has_none_in_flight()
     }
 
-    /// Whether nothing is being delivered or settled.
-    fn rests(&self) -> bool {
-        self.in_flight.is_none() && !self.settling
+    /// Whether no envelope is being sent, spooled or written.
+    fn has_none_in_flight(&self) -> bool {
+        self.in_flight.is_none() && !self.finishing
     }
 }
 
@@ -86,7 +86,7 @@ impl Queue {
         Self { max_bytes, state: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Queues an envelope; returns it when there is no room, or the queue is closed.
+    /// Queues an envelope, or returns it if the queue is full or closed.
     pub(crate) fn push(&self, envelope: QueuedEnvelope) -> Result<(), QueuedEnvelope> {
         let mut state = self.state.lock();
         if state.closed || state.bytes + envelope.bytes.len() > self.max_bytes {
@@ -99,7 +99,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for an envelope, at most until the time given; what is due goes first.
+    /// Waits for an envelope, at most until `due`. Due work precedes envelopes.
     pub(crate) fn next(&self, clock: &Clock, due: Option<Instant>) -> Next {
         let mut state = self.state.lock();
         loop {
@@ -126,30 +126,30 @@ impl Queue {
         }
     }
 
-    /// Ends the delivery of the envelope in flight. When a shutdown has not taken it over, `fallback` is called first: who
-    /// waits for the end must find what it did. It is called without the lock, for a disk takes its time.
-    pub(crate) fn settle(&self, fallback: impl FnOnce()) {
+    /// Finishes the delivery of the envelope in flight. Calls `fallback` first, unless a shutdown has taken the envelope over, so
+    /// that callers of [`Self::wait_idle`] observe its effects. The lock is not held during the call, which may write to disk.
+    pub(crate) fn finish_delivery(&self, fallback: impl FnOnce()) {
         let mut state = self.state.lock();
         let is_ours = state.in_flight.take().is_some();
-        state.settling = true;
+        state.finishing = true;
         drop(state);
         if is_ours {
             fallback();
         }
-        self.state.lock().settling = false;
+        self.state.lock().finishing = false;
         self.changed.notify_all();
     }
 
-    /// Waits until everything is delivered or settled, at most until the deadline; while it is paused, for no more than what is
-    /// in flight.
+    /// Waits until all envelopes are sent, spooled or written, at most until the deadline. While the queue is paused, waits only
+    /// for the envelope in flight.
     pub(crate) fn wait_idle(&self, deadline: Instant) -> bool {
         let mut state = self.state.lock();
-        let goes_on = |state: &mut State| !(state.is_idle() || state.paused && state.rests());
-        self.changed.wait_while_until(&mut state, goes_on, deadline);
+        let is_busy = |state: &mut State| !(state.is_idle() || state.paused && state.has_none_in_flight());
+        self.changed.wait_while_until(&mut state, is_busy, deadline);
         state.is_idle()
     }
 
-    /// Pauses, or goes on.
+    /// Pauses or resumes the queue.
     pub(crate) fn set_paused(&self, paused: bool) {
         let mut state = self.state.lock();
         state.resumed = state.paused && !paused;
@@ -162,7 +162,7 @@ impl Queue {
         self.state.lock().paused
     }
 
-    /// Puts the envelope in flight back, as the next one, if the queue is paused; returns whether it did.
+    /// If the queue is paused, returns the envelope in flight to the front of the queue. Returns whether the queue is paused.
     pub(crate) fn requeue_if_paused(&self) -> bool {
         let mut state = self.state.lock();
         if !state.paused {
@@ -178,14 +178,14 @@ impl Queue {
         true
     }
 
-    /// Waits for so long unless the queue is closed or paused; returns whether it is.
+    /// Waits for a duration. Returns early, with `true`, if the queue is closed or paused.
     pub(crate) fn wait_interrupted(&self, pause: Duration) -> bool {
         let mut state = self.state.lock();
         self.changed.wait_while_for(&mut state, |state| !state.closed && !state.paused, pause);
         state.closed || state.paused
     }
 
-    /// Closes the queue, and takes what is in flight and what waits.
+    /// Closes the queue, and returns the envelope in flight and the queued ones.
     pub(crate) fn close(&self) -> Vec<QueuedEnvelope> {
         let mut state = self.state.lock();
         state.closed = true;
@@ -195,16 +195,16 @@ impl Queue {
         left
     }
 
-    /// Whether nothing is being delivered or settled.
+    /// Whether no envelope is being sent, spooled or written.
     #[cfg(test)]
-    pub(crate) fn is_resting(&self) -> bool {
-        self.state.lock().rests()
+    pub(crate) fn is_quiescent(&self) -> bool {
+        self.state.lock().has_none_in_flight()
     }
 
-    /// Has the worker read the clock again, once it waits.
+    /// Makes the worker read the clock again, once it is waiting.
     #[cfg(test)]
     pub(crate) fn wake(&self) {
-        crate::fake_endpoint::eventually("the worker waits", || {
+        crate::fake_endpoint::eventually("the worker is waiting", || {
             drop(self.state.lock());
             self.changed.notify_all() > 0
         });
@@ -227,7 +227,7 @@ mod tests {
         queue.push(queued(message)).is_ok()
     }
 
-    /// The message of the next envelope; `due` or `closed` without one.
+    /// The message of the next envelope, or `due` or `closed`.
     fn next(queue: &Queue, due: Option<Instant>) -> String {
         let clock = TestClock::new();
         match queue.next(&clock.clock(), due) {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn an_envelope_has_the_category_of_what_is_in_it() {
+    fn the_category_is_that_of_the_content() {
         let envelope = queued("one");
         assert_eq!(envelope.category, Category::Event);
         assert_eq!(envelope.event.expect("it has one").message.as_deref(), Some("one"));
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn envelopes_come_in_order_after_what_is_due() {
+    fn due_work_precedes_envelopes_in_order() {
         let queue = Queue::new(1 << 20);
         assert!(push(&queue, "one") && push(&queue, "two"));
         let past = Instant::now() - SECOND;
@@ -266,13 +266,13 @@ mod tests {
     }
 
     #[test]
-    fn room_is_counted_in_bytes_and_returned() {
+    fn capacity_is_counted_in_bytes_and_released() {
         let size = queued("one").bytes.len();
         let queue = Queue::new(2 * size);
         assert!(push(&queue, "one") && push(&queue, "two"));
         assert!(!push(&queue, "six"));
         next(&queue, None);
-        assert!(!push(&queue, "seven"), "it is longer than what left");
+        assert!(!push(&queue, "seven"), "it is longer than the envelope that was removed");
         assert!(push(&queue, "six"));
         assert!(!push(&queue, "ten"));
         let envelope = queue.push(queued("ten")).expect_err("it is full");
@@ -280,29 +280,29 @@ mod tests {
     }
 
     #[test]
-    fn one_too_large_for_all_of_the_room_is_returned() {
+    fn an_envelope_larger_than_the_capacity_is_rejected() {
         let queue = Queue::new(queued("one").bytes.len() - 1);
         assert!(!push(&queue, "one"));
     }
 
     #[test]
-    fn a_queue_is_idle_when_nothing_waits_is_in_flight_or_settling() {
+    fn a_queue_is_idle_when_nothing_is_queued_in_flight_or_finishing() {
         let queue = Queue::new(1 << 20);
         assert!(is_idle(&queue));
         push(&queue, "one");
-        assert!(!is_idle(&queue), "it waits");
+        assert!(!is_idle(&queue), "it is queued");
         next(&queue, None);
         assert!(!is_idle(&queue), "it is in flight");
         let mut settled = false;
-        queue.settle(|| {
-            assert!(!is_idle(&queue), "it is settling");
+        queue.finish_delivery(|| {
+            assert!(!is_idle(&queue), "it is finishing");
             settled = true;
         });
         assert!(settled && is_idle(&queue));
     }
 
     #[test]
-    fn the_end_of_a_delivery_wakes_those_who_wait() {
+    fn the_end_of_a_delivery_wakes_waiters() {
         let queue = Queue::new(1 << 20);
         push(&queue, "one");
         next(&queue, None);
@@ -310,7 +310,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_millis(20));
-                queue.settle(|| {});
+                queue.finish_delivery(|| {});
             });
             assert!(queue.wait_idle(begin + 5 * SECOND));
         });
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_queue_takes_nothing_and_returns_what_is_left() {
+    fn closing_returns_the_remaining_envelopes_and_rejects_new_ones() {
         let queue = Queue::new(1 << 20);
         ["one", "two", "three"].iter().for_each(|message| _ = push(&queue, message));
         next(&queue, None);
@@ -330,12 +330,12 @@ mod tests {
         assert_eq!(left, ["one", "two", "three"]);
         assert_eq!(next(&queue, Some(Instant::now() - SECOND)), "closed");
         assert!(!push(&queue, "four"));
-        queue.settle(|| panic!("the shutdown has taken it over"));
+        queue.finish_delivery(|| panic!("the shutdown has taken it over"));
         assert!(is_idle(&queue) && queue.close().is_empty());
     }
 
     #[test]
-    fn a_pause_ends_early_when_the_queue_closes() {
+    fn closing_interrupts_a_wait() {
         let queue = Queue::new(1 << 20);
         let begin = Instant::now();
         assert!(!queue.wait_interrupted(Duration::from_millis(20)));

@@ -1,4 +1,4 @@
-//! The last gate before an event leaves: headers by an allow-list, the query and all data redacted.
+//! Scrubbing of outgoing events and transactions: only allowed headers are retained, and the query and all data are redacted.
 
 use cyanotype_redact::{REDACTED, Redactor};
 use sentry::protocol::{Event, Request, Transaction};
@@ -27,7 +27,7 @@ pub(crate) fn event(redactor: &Redactor, mut event: Event<'static>) -> Event<'st
     event
 }
 
-/// The SDK asks nobody before it sends a transaction, so this is done on its way out.
+/// The SDK has no `before_send` hook for transactions, so the transport calls this.
 pub(crate) fn transaction(redactor: &Redactor, transaction: &mut Transaction<'static>) {
     if let Some(request) = &mut transaction.request {
         scrub_request(redactor, request);
@@ -59,7 +59,7 @@ fn scrub_request(redactor: &Redactor, request: &mut Request) {
         url.set_query(query.as_deref());
         let path = redactor.path(url.path()).into_owned();
         url.set_path(&path);
-        // A password before the host is no part of where a request went.
+        // A password in the URL must not be sent.
         let _ = url.set_password(None);
         url.set_fragment(None);
     }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_transaction_is_scrubbed_like_an_event() {
+    fn transactions_are_scrubbed() {
         let request = Request { url: "https://shop.example/?token=t0p".parse().ok(), ..Default::default() };
         let mut sent = Transaction { request: Some(request), ..Default::default() };
         sent.extra.insert("secret".into(), "t0p".into());
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn no_header_cookie_body_or_query_value_passes_that_should_not() {
+    fn sensitive_parts_of_a_request_are_removed() {
         let mut request = Request {
             url: "https://shop.example/orders?status=paid&token=t0p".parse().ok(),
             cookies: Some("sid=t0p".into()),

@@ -1,4 +1,4 @@
-//! The sink.
+//! The Sentry sink.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,46 +15,47 @@ use crate::queue::Queue;
 use crate::{event, transport};
 
 /// Sends events to Sentry.
-pub struct Sentry {
+pub struct SentrySink {
     guard: ClientInitGuard,
     fallback: Fallback,
     queue: Arc<Queue>,
     gate: Gate,
-    /// The process's own hub, which the hub of each request begins as.
+    /// The hub of the process, from which the hub of each request is created.
     main: Arc<Hub>,
-    /// Whether sentry-actix is in the way of each request, and binds its hub.
+    /// Whether sentry-actix is installed as middleware and binds the hub of each request.
     transactions: bool,
 }
 
-impl Sentry {
-    /// Binds the process's hub, so it must be called before any thread or runtime that could touch that. `None` when no DSN is
-    /// set. What neither reaches Sentry nor the spool is written to `lines`.
+impl SentrySink {
+    /// Starts the sink. Returns `None` if no DSN is set. Events that can be neither sent nor spooled are written to `lines`.
+    ///
+    /// This binds the hub of the process, so it must be called before any thread or runtime that could use that hub is started.
     #[must_use]
     pub fn start(settings: &Settings, lines: Arc<dyn LineSink>) -> Option<Self> {
         let redactor = Arc::new(settings.log.redactor());
-        let fallback = Fallback::of(settings, lines);
+        let fallback = Fallback::from_settings(settings, lines);
         let queue = Arc::new(Queue::new(transport::QUEUE_BYTES));
         let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), Arc::clone(&redactor));
         let gate = Gate::default();
         let guard = sentry::init(options(settings, redactor, gate.clone())?.transport(factory));
         let transactions = settings.sentry.has_transactions();
-        // Before any other hub is made of this one.
+        // Must precede the creation of other hubs from this one.
         sentry::configure_scope(|scope| {
-            scope.add_event_processor(move |event| Some(event::in_request(event, transactions)));
+            scope.add_event_processor(move |event| Some(event::with_request(event, transactions)));
         });
         Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions })
     }
 }
 
-impl EventSink for Sentry {
+impl EventSink for SentrySink {
     fn begin_request(&self) -> Option<Scope> {
-        // A request that came just before the mode changed has not passed sentry-actix, and has no hub yet.
+        // A request that arrived just before a change of the mode has not passed sentry-actix, and has no hub of its own yet.
         let bound = self.transactions.then(Hub::current);
         let bound = bound.filter(|hub| hub.configure_scope(|scope| scope.get_span()).is_some());
         Some(bound.unwrap_or_else(|| Arc::new(Hub::new_from_top(&self.main))))
     }
 
-    /// Direct calls of the SDK go to the request's hub.
+    /// Binds the request's hub, so that direct calls of the SDK use it.
     fn enter(&self, scope: &Scope, f: &mut dyn FnMut()) {
         match hub(scope) {
             Some(hub) => Hub::run(hub, f),
@@ -62,7 +63,7 @@ impl EventSink for Sentry {
         }
     }
 
-    /// The transaction that sentry-actix has begun.
+    /// The header of the transaction that sentry-actix has begun.
     fn trace_header(&self, scope: &Scope) -> Option<String> {
         let span = hub(scope).filter(|_| self.transactions)?.configure_scope(|scope| scope.get_span())?;
         span.iter_headers().find(|(name, _)| *name == "sentry-trace").map(|(_, value)| value)
@@ -70,10 +71,10 @@ impl EventSink for Sentry {
 
     fn send(&self, event: &Event, scope: Option<&Scope>) {
         let hub = scope.and_then(hub).unwrap_or_else(Hub::main);
-        gate::send_our_own(|| _ = hub.capture_event(event::build(event)));
+        gate::send_own_event(|| _ = hub.capture_event(event::build(event)));
     }
 
-    /// What is not sent until the deadline is spooled, or written as a line.
+    /// Spools events that are not sent by the deadline, or writes them as lines.
     fn flush(&self, deadline: Instant) -> Losses {
         self.guard.close(Some(deadline.saturating_duration_since(Instant::now())));
         Losses::none()
@@ -82,13 +83,13 @@ impl EventSink for Sentry {
     fn apply(&self, snapshot: &Arc<Snapshot>) {
         self.gate.apply(snapshot);
         self.fallback.apply(snapshot);
-        // Last: what it sends from now on follows the rest.
+        // Last, so that resumed deliveries already use the new policy.
         self.queue.set_paused(!snapshot.may_send());
     }
 
     fn store_losses(&self, losses: &Losses) {
         let event = sentry::protocol::Event {
-            message: Some("records did not reach stderr before the stop".into()),
+            message: Some("records not written to stderr before shutdown".into()),
             level: event::level(Level::Warning, false),
             logger: Some("cyanotype::stderr".into()),
             extra: [("total".to_owned(), losses.total().into()), ("dropped".to_owned(), losses.to_json().into())]
@@ -103,8 +104,8 @@ fn hub(scope: &Scope) -> Option<Arc<Hub>> {
     Arc::clone(scope).downcast().ok()
 }
 
-impl std::fmt::Debug for Sentry {
+impl std::fmt::Debug for SentrySink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Sentry")
+        f.write_str("SentrySink")
     }
 }

@@ -1,7 +1,7 @@
-//! Envelopes that wait on disk until Sentry takes them: a file each, the oldest first, after a restart too.
+//! The spool: a directory with undelivered envelopes, one per file, which are sent later, oldest first, also after a restart.
 //!
-//! A file is complete once it has its name: it is written under another, synced and renamed. A process that sends one holds
-//! its lock, so several processes may share a directory, and the locks of one that dies are free.
+//! A file is written under a temporary name, synced and renamed, so that files with the final name are complete. A process locks
+//! the file that it sends. Several processes can share a directory; the locks of a process that dies are released.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -16,37 +16,37 @@ use jiff::Timestamp;
 use crate::endpoint::Category;
 use crate::spool_file::{Lock, create, is_envelope};
 
-/// The end of a complete file's name.
+/// File extension of complete files.
 const COMPLETE: &str = "envelope";
-/// The end of a name that is being written under.
+/// File extension of files that are being written.
 const UNFINISHED: &str = "unfinished";
-/// The directory of what is no envelope.
-const QUARANTINE: &str = "aside";
-/// Other processes' files are looked for this often.
-const SCAN_EVERY: Duration = Duration::from_secs(5);
-/// What has been unfinished for so long was left by a process that died.
-const FORGOTTEN: Duration = Duration::from_secs(3600);
+/// Subdirectory for files that are not valid envelopes.
+const QUARANTINE: &str = "quarantine";
+/// How often the directory is scanned for files of other processes.
+const SCAN_INTERVAL: Duration = Duration::from_secs(5);
+/// Unfinished files older than this were left by a process that died.
+const MAX_UNFINISHED_AGE: Duration = Duration::from_secs(3600);
 
 pub(crate) struct Spool {
     dir: PathBuf,
     max_bytes: u64,
     max_age: Duration,
-    /// The complete files, oldest first, as of the last look and what was added since.
+    /// The complete files with their sizes, oldest first, as of the last scan, with the files added since.
     files: VecDeque<(PathBuf, u64)>,
     scanned: Option<Instant>,
     count: u32,
-    /// Whether to wait for the disk; without it what is written survives the process, but no loss of power.
+    /// Whether to sync files to disk. Without it, files survive the process, but not a power failure.
     pub fsync: bool,
 }
 
-/// What was removed to make room, or for its age, and what was no envelope.
+/// Removed envelopes and quarantined files.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Losses {
-    /// Dropped because newer ones needed the room.
+    /// Envelopes removed to make room for newer ones.
     pub evicted: u64,
-    /// Dropped because they were too old.
+    /// Envelopes removed because of their age.
     pub expired: u64,
-    /// The names of those that were quarantined.
+    /// Names of the quarantined files.
     pub quarantined: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ impl Losses {
     }
 }
 
-/// A file that no other process sends meanwhile; its lock is free again when this is dropped.
+/// An envelope that no other process can send. Dropping the claim releases the lock of the file.
 pub(crate) struct Claim {
     path: PathBuf,
     _lock: File,
@@ -67,7 +67,7 @@ pub(crate) struct Claim {
 }
 
 impl Spool {
-    /// A spool in this directory, which is created when it is first needed.
+    /// Creates a spool in a directory, which is created on first use.
     pub(crate) fn new(dir: &Path, max_bytes: u64, max_age: Duration) -> Self {
         Self { dir: dir.to_owned(), max_bytes, max_age, files: VecDeque::new(), scanned: None, count: 0, fsync: true }
     }
@@ -76,12 +76,13 @@ impl Spool {
         &self.dir
     }
 
-    /// Stores an envelope, and makes room for it; returns what was removed for that.
+    /// Stores an envelope and removes the oldest ones to make room for it. Returns the losses.
     pub(crate) fn put(&mut self, category: Category, envelope: &[u8]) -> io::Result<Losses> {
         if envelope.len() as u64 > self.max_bytes {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than the whole spool may be"));
+            let message = format!("{} bytes exceed sentry.spool_max_bytes ({})", envelope.len(), self.max_bytes);
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
         }
-        let mut losses = self.look()?;
+        let mut losses = self.scan_if_due()?;
         self.count = self.count.wrapping_add(1);
         let now = Timestamp::now().as_microsecond();
         let name = format!("{now:016}-{:010}-{:08x}.{}", std::process::id(), self.count, category.as_str());
@@ -102,19 +103,19 @@ impl Spool {
         Ok(losses)
     }
 
-    /// Claims the oldest that no other process is sending, but for the first `skip`. Those that are too old are removed, and
-    /// what is no envelope is quarantined.
+    /// Claims the oldest envelope that no other process is sending, after skipping `skip` envelopes. Removes expired envelopes and
+    /// quarantines invalid files.
     pub(crate) fn claim(&mut self, skip: usize) -> io::Result<(Option<Claim>, Losses)> {
-        let mut losses = self.look()?;
+        let mut losses = self.scan_if_due()?;
         let mut at = skip;
         while let Some((path, _)) = self.files.get(at) {
-            let mut lock = match Lock::of(path)? {
+            let mut lock = match Lock::try_acquire(path)? {
                 Lock::Held(file) => file,
                 Lock::Busy => {
                     at += 1;
                     continue;
                 }
-                Lock::Gone => {
+                Lock::Removed => {
                     self.files.remove(at);
                     continue;
                 }
@@ -130,7 +131,7 @@ impl Spool {
             let mut bytes = Vec::new();
             lock.read_to_end(&mut bytes)?;
             let category = path.file_stem().map(Path::new).and_then(Path::extension).and_then(OsStr::to_str);
-            match category.and_then(Category::named).filter(|_| is_envelope(&bytes)) {
+            match category.and_then(Category::from_name).filter(|_| is_envelope(&bytes)) {
                 Some(category) => return Ok((Some(Claim { path, _lock: lock, category, bytes }), losses)),
                 None => {
                     losses.quarantined.push(self.quarantine(&path)?);
@@ -141,36 +142,36 @@ impl Spool {
         Ok((None, losses))
     }
 
-    /// Puts the first behind the others, until the directory is read anew.
+    /// Moves the first envelope to the end, until the next scan of the directory.
     pub(crate) fn postpone_first(&mut self) {
         if !self.files.is_empty() {
             self.files.rotate_left(1);
         }
     }
 
-    /// Removes what was claimed.
+    /// Removes a claimed envelope.
     pub(crate) fn remove(&mut self, claim: Claim) -> io::Result<()> {
-        // The lock is held until the file is gone.
+        // The lock is held until the file is removed.
         let Claim { path, _lock, .. } = claim;
         self.files.retain(|(file, _)| *file != path);
         fs::remove_file(&path)
     }
 
-    fn look(&mut self) -> io::Result<Losses> {
+    fn scan_if_due(&mut self) -> io::Result<Losses> {
         match self.scanned {
-            Some(at) if at.elapsed() < SCAN_EVERY => Ok(Losses::default()),
+            Some(at) if at.elapsed() < SCAN_INTERVAL => Ok(Losses::default()),
             _ => self.scan(),
         }
     }
 
-    /// Reads the directory anew.
+    /// Scans the directory.
     fn scan(&mut self) -> io::Result<Losses> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         let mut losses = Losses::default();
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
-            // Gone since it was listed: another process is at work here too.
+            // Another process removed it since it was listed.
             let Ok(metadata) = entry.metadata() else { continue };
             let path = entry.path();
             match path.extension().and_then(OsStr::to_str) {
@@ -178,21 +179,21 @@ impl Spool {
                 Some(COMPLETE) if metadata.is_file() => files.push((path, metadata.len())),
                 Some(UNFINISHED) => {
                     let age = metadata.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-                    if age.is_some_and(|age| age > FORGOTTEN) {
+                    if age.is_some_and(|age| age > MAX_UNFINISHED_AGE) {
                         fs::remove_file(&path)?;
                     }
                 }
                 _ => losses.quarantined.push(self.quarantine(&path)?),
             }
         }
-        // Names begin with the time.
+        // File names begin with the time.
         files.sort();
         self.files = files.into();
         self.scanned = Some(Instant::now());
         Ok(losses)
     }
 
-    /// Moves what is no envelope out of the way: it may be another program's, so it is not removed.
+    /// Moves an invalid file to the quarantine. It is not removed, since it may belong to another program.
     fn quarantine(&self, path: &Path) -> io::Result<String> {
         let quarantine = self.dir.join(QUARANTINE);
         DirBuilder::new().recursive(true).mode(0o700).create(&quarantine)?;
@@ -205,14 +206,14 @@ impl Spool {
 
     fn make_room(&mut self) -> u64 {
         let mut bytes: u64 = self.files.iter().map(|(_, bytes)| bytes).sum();
-        let mut gone = 0;
+        let mut evicted = 0;
         let mut at = 0;
         while bytes > self.max_bytes {
             let Some((path, size)) = self.files.get(at) else { break };
-            match Lock::of(path) {
-                Ok(Lock::Held(_lock)) if fs::remove_file(path).is_ok() => gone += 1,
-                Ok(Lock::Gone) => {}
-                // One that is being sent makes its room by itself.
+            match Lock::try_acquire(path) {
+                Ok(Lock::Held(_lock)) if fs::remove_file(path).is_ok() => evicted += 1,
+                Ok(Lock::Removed) => {}
+                // Another process is sending it and will remove it.
                 _ => {
                     at += 1;
                     continue;
@@ -221,7 +222,7 @@ impl Spool {
             bytes -= size;
             self.files.remove(at);
         }
-        gone
+        evicted
     }
 }
 

@@ -1,4 +1,4 @@
-//! A transport with all that it touches, for tests: a server on a port, a clock, a sink in memory.
+//! A transport for tests, with a fake endpoint, a test clock and an in-memory sink.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,20 +18,20 @@ pub(crate) const SPOOL_BYTES: u64 = 1 << 20;
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
 
-pub(crate) struct Delivery {
+pub(crate) struct TestDelivery {
     pub transport: Transport,
     pub sink: Arc<MemorySink>,
     pub clock: TestClock,
     pub endpoint: FakeEndpoint,
 }
 
-impl Delivery {
+impl TestDelivery {
     pub(crate) fn start(spool: Option<&TempDir>, script: impl IntoIterator<Item = Reply>) -> Self {
         let spool = spool.map(|dir| Spool::new(dir.path(), SPOOL_BYTES, 3600 * SECOND));
         Self::with_spool(spool, FakeEndpoint::start(script))
     }
 
-    /// One whose mode has no Sentry, over this spool.
+    /// A paused transport with a spool.
     pub(crate) fn paused(dir: &TempDir) -> Self {
         let queue = Queue::new(QUEUE_BYTES);
         queue.set_paused(true);
@@ -60,42 +60,42 @@ impl Delivery {
         self.transport.send_envelope(transaction(name));
     }
 
-    /// Sends an event and waits until it has been dealt with.
+    /// Sends an event and waits until it is sent, spooled or written.
     pub(crate) fn deliver(&self, message: &str) {
         self.send(message);
-        self.settled();
+        self.wait_idle();
     }
 
-    /// Waits until everything has been dealt with.
-    pub(crate) fn settled(&self) {
-        assert!(self.transport.flush(20 * SECOND), "it takes too long");
+    /// Waits until all envelopes are sent, spooled or written.
+    pub(crate) fn wait_idle(&self) {
+        assert!(self.transport.flush(20 * SECOND), "the transport is not idle in time");
     }
 
-    /// Advances the clock and has the worker read it.
+    /// Advances the clock and makes the worker read it.
     pub(crate) fn advance(&self, by: Duration) {
-        // Not before it has dealt with what it did.
+        // Waits until the worker has finished its current work.
         self.transport.queue.wake();
         self.clock.advance(by);
         self.transport.queue.wake();
     }
 
-    /// Waits until these have been received, and no other.
+    /// Waits until these envelopes, and no others, have been received.
     #[track_caller]
-    pub(crate) fn received(&self, expected: &[&str]) {
+    pub(crate) fn assert_received(&self, expected: &[&str]) {
         eventually(&format!("{expected:?} received"), || self.endpoint.received().len() >= expected.len());
         assert_eq!(self.endpoint.messages(), expected);
     }
 }
 
-impl Drop for Delivery {
+impl Drop for TestDelivery {
     fn drop(&mut self) {
-        // Ends the thread.
+        // Stops the thread.
         self.transport.shutdown(Duration::ZERO);
     }
 }
 
-/// Spools events, as a process before this one did.
-pub(crate) fn fill(dir: &TempDir, messages: &[&str]) {
+/// Spools events, as an earlier process would.
+pub(crate) fn fill_spool(dir: &TempDir, messages: &[&str]) {
     let mut spool = Spool::new(dir.path(), SPOOL_BYTES, 3600 * SECOND);
     for message in messages {
         spool.put(Category::Event, &bytes(&event(message))).expect("it is spooled");

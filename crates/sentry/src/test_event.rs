@@ -6,21 +6,21 @@ use crate::gate::Gate;
 use crate::options::options;
 use crate::{event, transport};
 
-/// Sends one event at once and waits for Sentry's response; what `app sentry test` does.
+/// Sends a test event, bypassing the queue, and waits for Sentry's response. Used by `app sentry test`.
 ///
 /// # Errors
-/// A sentence with the reason why it did not arrive.
+/// The reason why the event was not delivered.
 pub fn send_test_event(settings: &Settings) -> Result<EventId, String> {
     if settings.sentry.dsn.is_none() {
-        return Err("no DSN is set: set SENTRY_DSN".into());
+        return Err("no DSN is set; set SENTRY_DSN".into());
     }
     let options =
-        options(settings, Arc::new(settings.log.redactor()), Gate::default()).ok_or("the DSN cannot be read")?;
-    let dsn = options.dsn.clone().ok_or("no DSN is set: set SENTRY_DSN")?;
+        options(settings, Arc::new(settings.log.redactor()), Gate::default()).ok_or("sentry.dsn is not a valid DSN")?;
+    let dsn = options.dsn.clone().ok_or("no DSN is set; set SENTRY_DSN")?;
     let id = EventId::random();
     let event = sentry::protocol::Event {
         event_id: id.uuid(),
-        message: Some("A test event: this service can reach Sentry".into()),
+        message: Some("Test event: this service can reach Sentry".into()),
         level: event::level(Level::Info, false),
         release: options.release.clone(),
         environment: options.environment.clone(),

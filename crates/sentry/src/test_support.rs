@@ -1,4 +1,4 @@
-//! What the tests of this directory share: a clock that they advance, a sink in memory, a directory, envelopes.
+//! Test support: a test clock, an in-memory sink, a temporary directory, and envelopes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::Clock;
 
-/// A clock that stands still until it is advanced.
+/// A clock that changes only when it is advanced.
 #[derive(Clone)]
 pub(crate) struct TestClock(Arc<Mutex<Instant>>);
 
@@ -37,14 +37,14 @@ impl TestClock {
     }
 }
 
-/// A line as level, message and the service record's own keys.
+/// The level, the message and the additional keys of a service record.
 pub(crate) type Line = (Level, String, Map<String, Value>);
 
-/// The lines written.
+/// A line sink that stores the records.
 #[derive(Default)]
 pub(crate) struct MemorySink {
     lines: Mutex<Vec<Line>>,
-    /// A message at which the sink panics, once.
+    /// A message that makes the sink panic once.
     pub panic_at: Mutex<Option<&'static str>>,
 }
 
@@ -57,7 +57,7 @@ impl MemorySink {
         self.lines.lock().iter().map(|(_, message, _)| message.clone()).collect()
     }
 
-    /// The messages of the events that were written in full.
+    /// The messages of events that were written in full.
     pub(crate) fn events(&self) -> Vec<String> {
         let lines = self.lines.lock();
         let events = lines.iter().filter_map(|(_, _, detail)| detail.get("event")?.get("message")?.as_str());
@@ -70,7 +70,7 @@ impl LineSink for MemorySink {
         assert_eq!((record.kind, record.target.as_str()), (Kind::Service, "cyanotype::sentry"));
         let Detail::Service(detail) = &record.detail else { panic!("a service record has keys of its own") };
         if self.panic_at.lock().take_if(|at| *at == record.message).is_some() {
-            panic!("a test's");
+            panic!("requested by the test");
         }
         self.lines.lock().push((record.level, record.message.clone(), detail.clone()));
     }
@@ -82,7 +82,7 @@ impl LineSink for MemorySink {
     }
 }
 
-/// A directory that is removed at the end; it is not created.
+/// A path of a directory that is removed on drop. It is not created.
 pub(crate) struct TempDir(PathBuf);
 
 impl TempDir {
@@ -94,7 +94,7 @@ impl TempDir {
         &self.0
     }
 
-    /// The names in it, sorted; directories left out.
+    /// The files in the directory, sorted; without subdirectories.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(&self.0) else { return Vec::new() };
         let paths = entries.map(|entry| entry.expect("it is readable").path());
@@ -103,10 +103,10 @@ impl TempDir {
         files
     }
 
-    /// The messages of the envelopes in it, oldest first.
+    /// The messages of the spooled envelopes, oldest first.
     pub(crate) fn messages(&self) -> Vec<String> {
         let files = self.files().into_iter();
-        // One that is removed meanwhile is not in it any more.
+        // A file may be removed before it is read.
         files.filter_map(|file| Some(crate::fake_endpoint::message(&std::fs::read(file).ok()?))).collect()
     }
 }
@@ -117,7 +117,7 @@ impl Drop for TempDir {
     }
 }
 
-/// An event's envelope; all are as long as their messages make them.
+/// The envelope of an event. Its length depends only on the length of the message.
 pub(crate) fn event(message: &str) -> Envelope {
     let timestamp = SystemTime::UNIX_EPOCH;
     Event { message: Some(message.into()), timestamp, ..Default::default() }.into()
@@ -133,7 +133,7 @@ pub(crate) fn bytes(envelope: &Envelope) -> Vec<u8> {
     bytes
 }
 
-/// A table under which every service record from info up goes to stderr.
+/// A policy that routes service records with level info and above to stderr.
 pub(crate) fn policy() -> Policy {
     Policy {
         env: Env::Prod,

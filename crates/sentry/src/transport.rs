@@ -1,6 +1,6 @@
-//! The SDK's way to Sentry: a queue with a worker behind it.
+//! The transport of the SDK's client: a queue and a worker.
 //!
-//! The SDK's own transport holds 30 envelopes and then drops in silence, and can hang for good.
+//! It replaces the SDK's default transport, which silently drops envelopes when its queue of 30 is full, and can block forever.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,13 +11,13 @@ use sentry::types::Dsn;
 use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOptions};
 
 use crate::clock::{self, Clock};
-use crate::endpoint::{Endpoint, Refusal};
+use crate::endpoint::{Endpoint, SendError};
 use crate::fallback::Fallback;
 use crate::queue::{Queue, QueuedEnvelope};
 use crate::scrub;
 use crate::worker::TransportWorker;
 
-/// Envelopes that wait may take this much memory.
+/// Maximum total size of the queued envelopes.
 pub(crate) const QUEUE_BYTES: usize = 32 << 20;
 
 pub(crate) struct Factory {
@@ -48,7 +48,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Starts the thread that sends what is queued.
+    /// Starts the thread that sends the queued envelopes.
     pub(crate) fn start(
         queue: Arc<Queue>,
         endpoint: Endpoint,
@@ -67,7 +67,7 @@ impl Transport {
     }
 }
 
-/// The envelope with its transactions scrubbed; events have been.
+/// Scrubs the transactions of an envelope; its events are already scrubbed.
 fn scrubbed(redactor: &Redactor, envelope: Envelope) -> Envelope {
     if !envelope.items().any(|item| matches!(item, EnvelopeItem::Transaction(_))) {
         return envelope;
@@ -90,7 +90,7 @@ impl SdkTransport for Transport {
     fn send_envelope(&self, envelope: Envelope) {
         let Some(envelope) = QueuedEnvelope::new(&scrubbed(&self.redactor, envelope)) else { return };
         if let Err(envelope) = self.queue.push(envelope) {
-            self.fallback.spool(&envelope, "too many events were waiting");
+            self.fallback.spool(&envelope, "transport queue full or closed");
         }
     }
 
@@ -98,24 +98,24 @@ impl SdkTransport for Transport {
         self.queue.wait_idle(Instant::now() + timeout)
     }
 
-    /// Sends what is waiting until the timeout; what is left then is spooled, or written to stderr.
+    /// Sends queued envelopes until the timeout, then spools the remaining ones or writes them to stderr.
     fn shutdown(&self, timeout: Duration) -> bool {
         let all_sent = self.flush(timeout);
         let left = self.queue.close();
         self.fallback.skip_fsync();
         for envelope in left {
-            self.fallback.spool(&envelope, "the service stopped before Sentry took it");
+            self.fallback.spool(&envelope, "service stopped before delivery");
         }
         self.fallback.report_losses();
         all_sent
     }
 }
 
-/// Sends one event and waits for the response.
+/// Sends an event, bypassing the queue, and waits for the response.
 pub(crate) fn send_now(dsn: &Dsn, user_agent: &str, event: Event<'static>) -> Result<(), String> {
-    let envelope = QueuedEnvelope::new(&event.into()).ok_or("the event cannot be written")?;
-    Endpoint::new(dsn, user_agent).post(&envelope.bytes).map_err(|refusal| match refusal {
-        Refusal::ForGood(reason) | Refusal::ForNow(reason) => reason,
+    let envelope = QueuedEnvelope::new(&event.into()).ok_or("cannot serialize the event")?;
+    Endpoint::new(dsn, user_agent).post(&envelope.bytes).map_err(|error| match error {
+        SendError::Permanent(reason) | SendError::Temporary(reason) => reason,
     })
 }
 

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use crate::backoff::Backoff;
 use crate::clock::Clock;
-use crate::drain::{Drained, SpoolDrain};
-use crate::endpoint::{Endpoint, Refusal};
+use crate::drain::{DrainOutcome, SpoolDrain};
+use crate::endpoint::{Endpoint, SendError};
 use crate::fallback::Fallback;
 use crate::queue::{Next, Queue, QueuedEnvelope};
 
-/// The pauses between the tries for one envelope.
+/// Pauses between the attempts to send an envelope.
 const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(400)];
 
 pub(crate) struct TransportWorker {
@@ -29,7 +29,7 @@ impl TransportWorker {
         Self { queue, endpoint, fallback, clock, backoff: Backoff::default(), drain }
     }
 
-    /// Sends what is queued until the queue is closed, and drains the spool meanwhile.
+    /// Sends queued envelopes and drains the spool until the queue is closed.
     pub(crate) fn run(mut self) {
         loop {
             match self.queue.next(&self.clock, self.due()) {
@@ -52,32 +52,32 @@ impl TransportWorker {
         (self.fallback.has_spool() && !self.queue.is_paused()).then(|| self.drain.due(&self.backoff))
     }
 
-    /// When there is something to do without a new envelope.
+    /// When work is due that does not depend on a new envelope.
     fn due(&self) -> Option<Instant> {
         [self.drain_due(), self.fallback.losses_due()].into_iter().flatten().min()
     }
 
-    /// Sends an envelope; what is refused goes to the fallback. A panic has been reported by its hook, and ends no more than
-    /// the delivery it happened in.
+    /// Sends an envelope, or passes it to the fallback if that fails. A panic, which the panic hook has reported, ends only this
+    /// delivery.
     fn deliver(&mut self, envelope: &QueuedEnvelope) {
         let sent = catch_unwind(AssertUnwindSafe(|| self.send(envelope)));
-        let sent = sent.unwrap_or_else(|_| Err(Refusal::ForGood("the delivery panicked".into())));
-        if matches!(sent, Err(Refusal::ForNow(_))) && self.queue.requeue_if_paused() {
+        let sent = sent.unwrap_or_else(|_| Err(SendError::Permanent("delivery panicked".into())));
+        if matches!(sent, Err(SendError::Temporary(_))) && self.queue.requeue_if_paused() {
             return;
         }
-        self.queue.settle(|| match sent {
+        self.queue.finish_delivery(|| match sent {
             Ok(()) => {}
-            Err(Refusal::ForNow(reason)) => self.fallback.spool(envelope, &reason),
-            Err(Refusal::ForGood(reason)) => self.fallback.write_undeliverable(envelope, &reason),
+            Err(SendError::Temporary(reason)) => self.fallback.spool(envelope, &reason),
+            Err(SendError::Permanent(reason)) => self.fallback.write_undeliverable(envelope, &reason),
         });
     }
 
-    fn send(&mut self, envelope: &QueuedEnvelope) -> Result<(), Refusal> {
+    fn send(&mut self, envelope: &QueuedEnvelope) -> Result<(), SendError> {
         if let Some(reason) = self.backoff.reason((self.clock)()) {
-            return Err(Refusal::ForNow(reason.to_owned()));
+            return Err(SendError::Temporary(reason.to_owned()));
         }
-        if self.endpoint.wait(envelope.category).is_some() {
-            return Err(Refusal::ForNow("Sentry asked for fewer".into()));
+        if self.endpoint.rate_limited_for(envelope.category).is_some() {
+            return Err(SendError::Temporary("rate limited by Sentry".into()));
         }
         let mut pauses = RETRY_PAUSES.into_iter();
         loop {
@@ -86,17 +86,17 @@ impl TransportWorker {
                     self.succeeded();
                     return Ok(());
                 }
-                Err(Refusal::ForNow(reason)) => reason,
-                for_good => return for_good,
+                Err(SendError::Temporary(reason)) => reason,
+                permanent => return permanent,
             };
-            match (self.endpoint.wait(envelope.category), pauses.next()) {
+            match (self.endpoint.rate_limited_for(envelope.category), pauses.next()) {
                 (None, Some(pause)) if self.queue.wait_interrupted(pause) => {
-                    return Err(Refusal::ForNow("the service stopped before Sentry took it".into()));
+                    return Err(SendError::Temporary("service stopped before delivery".into()));
                 }
                 (None, Some(_)) => {}
                 (retry_after, _) => {
                     self.back_off(&reason, retry_after);
-                    return Err(Refusal::ForNow(reason));
+                    return Err(SendError::Temporary(reason));
                 }
             }
         }
@@ -104,10 +104,10 @@ impl TransportWorker {
 
     /// Sends one envelope of the spool.
     fn drain(&mut self) {
-        // As in a delivery, what panics here has been reported.
+        // As in `deliver`, a panic has already been reported.
         let _ = catch_unwind(AssertUnwindSafe(|| match self.drain.send_next(&mut self.endpoint, &self.fallback) {
-            Some(Drained::Sent) => self.succeeded(),
-            Some(Drained::Refused { reason, retry_after }) => self.back_off(&reason, retry_after),
+            Some(DrainOutcome::Sent) => self.succeeded(),
+            Some(DrainOutcome::Failed { reason, retry_after }) => self.back_off(&reason, retry_after),
             None => {}
         }));
     }

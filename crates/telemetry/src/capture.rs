@@ -1,4 +1,4 @@
-//! The helpers that code reports with: failures, messages and breadcrumbs go where the table says.
+//! Functions that application code calls to report errors, messages and breadcrumbs.
 
 use std::error::Error;
 use std::panic::Location;
@@ -16,9 +16,9 @@ use crate::report::Report;
 use crate::request;
 use crate::stack::Stack;
 
-/// Reports an error that was caught: one record on stderr and one event in Sentry, as the settings have it.
+/// Reports a caught error as one record on stderr and one event in Sentry, depending on the settings.
 ///
-/// Returns the event's id, or `None` when no Sentry sink took it. An error that this request has already reported is not
+/// Returns the event's id, or `None` if no event sink accepted it. An error that this request has already reported is not
 /// reported again.
 ///
 /// ```
@@ -29,11 +29,13 @@ use crate::stack::Stack;
 #[track_caller]
 pub fn capture_exception(error: &(dyn Error + 'static)) -> Option<EventId> {
     let pipeline = pipeline()?;
-    let failure = Failure::of(error, Some(Arc::new(Stack::capture())));
+    let failure = Failure::new(error, Some(Arc::new(Stack::capture())));
     pipeline.report(Report::failure(Kind::Exception, &target(Location::caller()), failure))
 }
 
-/// Reports a message as an event: always in Sentry where there is one, on stderr from `log.level` up.
+/// Reports a message as an event in Sentry, regardless of its level, and on stderr if its level is at least `log.level`.
+///
+/// Returns the event's id, or `None` if no event sink accepted it.
 ///
 /// ```
 /// use cyanotype_telemetry::{Level, Message, capture_event};
@@ -47,12 +49,13 @@ pub fn capture_event(message: impl Into<Message>) -> Option<EventId> {
     pipeline()?.report(Report { data, ..report })
 }
 
-/// Leaves a breadcrumb: sent with the next event of the same request, and a line on stderr from `log.level` up.
+/// Adds a breadcrumb: it is sent with later events of the same request, and written to stderr if its level is at least
+/// `log.level`.
 ///
 /// ```
 /// use cyanotype_telemetry::{Breadcrumb, add_breadcrumb};
-/// add_breadcrumb("asked the warehouse");
-/// add_breadcrumb(Breadcrumb::new("asked the warehouse").category("stock").data("sku", "A-1"));
+/// add_breadcrumb("queried the warehouse");
+/// add_breadcrumb(Breadcrumb::new("queried the warehouse").category("stock").data("sku", "A-1"));
 /// ```
 pub fn add_breadcrumb(crumb: impl Into<Breadcrumb>) {
     if let Some(pipeline) = pipeline() {
@@ -60,13 +63,13 @@ pub fn add_breadcrumb(crumb: impl Into<Breadcrumb>) {
     }
 }
 
-/// Spawns work that goes on beside the handler and keeps its request: ids, breadcrumbs, and reports that happen once.
+/// Spawns a task that inherits the current request: its ids, its breadcrumbs, and its deduplication of reports.
 ///
-/// The future runs on the worker's own thread and need not be `Send`. A panic in it is reported, and is the handle's
-/// error.
+/// The task runs on the current thread, so the future need not be `Send`. A panic in it is reported, and returned as the
+/// error of the handle.
 ///
 /// # Panics
-/// Outside of an actix runtime, or another `LocalSet` of tokio.
+/// If called outside an actix runtime or a tokio `LocalSet`.
 ///
 /// ```
 /// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -89,7 +92,7 @@ where
     }
 }
 
-/// Where a helper was called, as the record's target: the path of the file without its ending.
+/// The caller's module path as the record's target, derived from the path of its source file.
 fn target(caller: &Location<'_>) -> String {
     let file = caller.file().trim_end_matches(".rs");
     let from_crate = file.rfind("crates/").map_or(file, |at| &file[at + "crates/".len()..]);
@@ -97,7 +100,7 @@ fn target(caller: &Location<'_>) -> String {
     module.trim_end_matches("::lib").trim_end_matches("::mod").to_owned()
 }
 
-/// What [`capture_event`] takes.
+/// A message to be reported with [`capture_event`].
 #[derive(Debug, Clone)]
 pub struct Message {
     text: String,
@@ -106,7 +109,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message of level info.
+    /// Creates a message with level info.
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), level: Level::Info, data: Map::new() }
     }
@@ -118,7 +121,7 @@ impl Message {
         self
     }
 
-    /// Adds a value; that of a sensitive key is redacted.
+    /// Adds a value. The value of a sensitive key is redacted.
     #[must_use]
     pub fn data(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.data.insert(key.into(), value.into());
@@ -132,7 +135,7 @@ impl<T: Into<String>> From<T> for Message {
     }
 }
 
-/// Writes a line of level critical, the one above error; used like tracing's own macros.
+/// Logs a line at level critical, which is above error. Takes the same arguments as the macros of `tracing`.
 ///
 /// ```
 /// let sku = "A-1";
@@ -157,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_targeted_at_the_module_that_spoke() {
+    fn the_target_is_the_module_of_the_caller() {
         assert_eq!(target(Location::caller()), "telemetry::capture");
     }
 }

@@ -1,11 +1,11 @@
-//! An event on its way to the sinks that accepted it.
+//! An event to be sent, with the sinks that accepted it.
 
 use std::sync::Arc;
 
 use crate::record::Event;
 use crate::sinks::{EventSink, Scope};
 
-/// An event, and the sinks that accepted it, each with its scope of the event's request.
+/// An event and the sinks that accepted it, each with the scope that it created for the event's request.
 pub(crate) struct Delivery {
     pub event: Event,
     pub to: Vec<(Arc<dyn EventSink>, Option<Scope>)>,

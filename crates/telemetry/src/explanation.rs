@@ -1,11 +1,11 @@
-//! The table written out: what `app log explain` and the management API answer.
+//! The routing table of a policy, as shown by `app log explain` and the management API.
 
 use serde::{Deserialize, Serialize};
 
 use crate::level::Level;
 use crate::policy::{Destinations, Kind, Policy};
 
-/// Each kind, what it is, and the levels that it can have.
+/// Each kind of record with a description and its possible levels.
 pub const KINDS: [(Kind, &str, &[Level]); 7] = [
     (Kind::Line, "a logger line", &Level::ALL),
     (Kind::Response, "a blueprint's response", &[Level::Info, Level::Warning, Level::Error]),
@@ -16,37 +16,37 @@ pub const KINDS: [(Kind, &str, &[Level]); 7] = [
     (Kind::Service, "a record of the service itself", &[Level::Info, Level::Warning, Level::Error, Level::Critical]),
 ];
 
-/// One row of the table: the levels for which a kind goes the same way.
+/// A row of the table: a kind of record, and adjacent levels that have the same destinations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// The kind of record.
     pub kind: Kind,
-    /// Neighbouring levels.
+    /// Adjacent levels with the same destinations.
     pub levels: Vec<Level>,
     /// Where such records go.
     #[serde(flatten)]
     pub destinations: Destinations,
 }
 
-/// The table for one policy.
+/// The routing table of a policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
-    /// The table's inputs.
+    /// The inputs of the table.
     pub settings: Policy,
-    /// The table.
+    /// The rows of the table.
     pub rows: Vec<Row>,
 }
 
 impl Explanation {
-    /// The table of this policy.
+    /// Creates the table of a policy.
     #[must_use]
-    pub fn of(policy: &Policy) -> Self {
+    pub fn new(policy: &Policy) -> Self {
         let rows = KINDS.iter().flat_map(|(kind, _, levels)| rows(policy, *kind, levels)).collect();
         Self { settings: *policy, rows }
     }
 }
 
-/// Neighbouring levels that go the same way are one row.
+/// Merges adjacent levels that have the same destinations into one row.
 fn rows(policy: &Policy, kind: Kind, levels: &[Level]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for &level in levels {

@@ -1,4 +1,4 @@
-//! A failure as it is reported: the error's chain of messages, its type, and where it happened.
+//! Failures as reported: the chain of errors, their types, and the stack trace.
 
 use std::error::Error;
 use std::fmt::{self, Write};
@@ -8,63 +8,62 @@ use serde::Serialize;
 
 use crate::stack::Stack;
 
-/// One error of a chain.
+/// An error in a chain of sources.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Link {
-    /// The name of its type: `ParseIntError`.
+    /// The name of its type, such as `ParseIntError`.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// Its display text.
+    /// Its `Display` text.
     pub message: String,
 }
 
-/// A failure: an error with its sources, or a panic.
+/// An error with its sources, or a panic.
 #[derive(Debug, Clone, Serialize)]
 pub struct Failure {
     /// The error and its sources, outermost first; never empty.
     pub chain: Vec<Link>,
-    /// Where it happened.
+    /// The stack trace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stack: Option<Arc<Stack>>,
-    /// A panic ends what it happened in, so its event is fatal.
+    /// Whether it is a panic, whose event has the level fatal.
     pub panic: bool,
-    /// Something that every request needs is unavailable: one report a window is enough.
+    /// Whether it is an outage of something that every request needs; such failures have a flood limit of one report per window.
     pub outage: bool,
 }
 
-/// A source that is its own source would never end.
-const LONGEST_CHAIN: usize = 32;
+/// Maximum length of a chain: an error that is its own source would never end.
+const MAX_CHAIN: usize = 32;
 
 impl Failure {
-    /// The failure that an error is.
+    /// Creates a failure from an error and its sources.
     #[must_use]
-    pub fn of(error: &(dyn Error + 'static), stack: Option<Arc<Stack>>) -> Self {
-        let chain = chain(error)
-            .take(LONGEST_CHAIN)
-            .map(|error| Link { type_name: type_name(error), message: error.to_string() });
+    pub fn new(error: &(dyn Error + 'static), stack: Option<Arc<Stack>>) -> Self {
+        let chain =
+            chain(error).take(MAX_CHAIN).map(|error| Link { type_name: type_name(error), message: error.to_string() });
         Self { chain: chain.collect(), stack, panic: false, outage: false }
     }
 
-    /// The failure of a body's stream, without what actix wraps around it, once for each layer that it passed.
+    /// Creates a failure from an error of a body stream, without the wrappers that each layer of actix adds.
     #[must_use]
-    pub fn of_body(error: &(dyn Error + 'static)) -> Self {
-        let mut failure = Self::of(error, None);
+    pub fn from_body_error(error: &(dyn Error + 'static)) -> Self {
+        let mut failure = Self::new(error, None);
         let wrapped = failure.chain.iter().take_while(|link| link.type_name.starts_with("actix_http::")).count();
-        // Where there is nothing else, the innermost of them is what is known.
+        // If there are only wrappers, the innermost one remains.
         failure.chain.drain(..wrapped.min(failure.chain.len() - 1));
         failure
     }
 
-    /// A failure that comes with no error of its own.
+    /// Creates a failure that has no underlying error.
     #[must_use]
-    pub fn plain(type_name: &str, message: String) -> Self {
+    pub fn from_message(type_name: &str, message: String) -> Self {
         Self { chain: vec![Link { type_name: type_name.into(), message }], stack: None, panic: false, outage: false }
     }
 
-    /// A panic.
+    /// Creates a failure from a panic.
     #[must_use]
     pub fn panic(message: String, stack: Stack) -> Self {
-        Self { stack: Some(Arc::new(stack)), panic: true, ..Self::plain("panic", message) }
+        Self { stack: Some(Arc::new(stack)), panic: true, ..Self::from_message("panic", message) }
     }
 
     /// The outermost error.
@@ -85,20 +84,20 @@ pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (
     std::iter::successors(Some(error), |error: &&'a (dyn Error + 'static)| (*error).source())
 }
 
-/// An error and its sources in one sentence.
+/// Joins the messages of an error and its sources with `: `.
 #[must_use]
-pub fn sentence(error: &(dyn Error + 'static)) -> String {
+pub fn display_chain(error: &(dyn Error + 'static)) -> String {
     chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Whether two reports of one request are of the same failure: one's messages are the end of the other's.
-pub(crate) fn is_same(a: &[String], b: &[String]) -> bool {
+/// Whether two reports of one request are of the same failure: one list of messages is a suffix of the other.
+pub(crate) fn is_same_failure(a: &[String], b: &[String]) -> bool {
     a.ends_with(b) || b.ends_with(a)
 }
 
-/// The type of an error behind `dyn`, read off its debug form: `PoolTimedOut`, `ParseIntError`, `Database`.
+/// The type name of a `dyn Error`, taken from the start of its `Debug` output, such as `ParseIntError`.
 fn type_name(error: &(dyn Error + 'static)) -> String {
-    /// Takes the leading name and then stops the formatting, which may be long.
+    /// Collects the leading name, then stops the formatting, since the output may be long.
     struct Name(String);
     impl Write for Name {
         fn write_str(&mut self, piece: &str) -> fmt::Result {
@@ -121,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_chain_is_the_error_and_its_sources() {
+    fn the_chain_contains_the_error_and_its_sources() {
         #[derive(Debug)]
         struct Outer(std::num::ParseIntError);
         impl fmt::Display for Outer {
@@ -134,24 +133,24 @@ mod tests {
                 Some(&self.0)
             }
         }
-        let outer = Outer("x".parse::<i32>().expect_err("is no number"));
-        let failure = Failure::of(&outer, None);
+        let outer = Outer("x".parse::<i32>().expect_err("it is not a number"));
+        let failure = Failure::new(&outer, None);
         assert_eq!(failure.messages(), ["no quantity", "invalid digit found in string"]);
         let types: Vec<&str> = failure.chain.iter().map(|link| link.type_name.as_str()).collect();
         assert_eq!(types, ["Outer", "ParseIntError"]);
     }
 
     #[test]
-    fn an_error_without_a_name_is_an_error() {
+    fn an_error_without_a_type_name_is_named_error() {
         let error: Box<dyn Error + Send + Sync> = "plain text".into();
-        assert_eq!(Failure::of(&*error, None).first().type_name, "Error");
+        assert_eq!(Failure::new(&*error, None).first().type_name, "Error");
     }
 
     #[test]
-    fn a_failure_is_the_same_when_one_chain_is_the_end_of_the_other() {
+    fn failures_are_equal_when_one_chain_is_a_suffix_of_the_other() {
         let chain = |messages: &[&str]| messages.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>();
-        assert!(is_same(&chain(&["wrapped", "cause"]), &chain(&["cause"])));
-        assert!(is_same(&chain(&["cause"]), &chain(&["wrapped", "cause"])));
-        assert!(!is_same(&chain(&["wrapped", "cause"]), &chain(&["wrapped"])));
+        assert!(is_same_failure(&chain(&["wrapped", "cause"]), &chain(&["cause"])));
+        assert!(is_same_failure(&chain(&["cause"]), &chain(&["wrapped", "cause"])));
+        assert!(!is_same_failure(&chain(&["wrapped", "cause"]), &chain(&["wrapped"])));
     }
 }

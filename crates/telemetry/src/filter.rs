@@ -1,4 +1,4 @@
-//! The level below which `tracing` passes nothing on.
+//! The minimum level of the `tracing` subscriber.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use crate::level::{AtomicLevel, Level};
 
-/// The level below which `tracing` passes nothing on: the effective policy's, or that of a request that is raised above it.
+/// The minimum level of the `tracing` subscriber: the lower of the effective policy's level and the levels of raised requests.
 #[derive(Debug)]
 pub(crate) struct Filter {
     current: AtomicLevel,
@@ -16,7 +16,7 @@ pub(crate) struct Filter {
 #[derive(Debug)]
 struct State {
     policy: Level,
-    /// How many requests in flight are raised to each level, in the order of [`Level::ALL`].
+    /// The number of requests in flight raised to each level, in the order of [`Level::ALL`].
     raised: [usize; Level::ALL.len()],
 }
 
@@ -30,7 +30,7 @@ impl Filter {
         self.current.load()
     }
 
-    /// Follows the effective policy.
+    /// Sets the level of the effective policy.
     pub(crate) fn set_policy(&self, level: Level) {
         let mut state = self.state.lock();
         state.policy = level;
@@ -42,28 +42,28 @@ impl Filter {
         let level = raised.map_or(state.policy, |(level, _)| level.min(state.policy));
         if level != self.current.load() {
             self.current.store(level);
-            // Each call site asks the subscriber again, so that a disabled line costs one comparison.
+            // Each call site queries the subscriber again and caches the result, so that a disabled line costs one comparison.
             tracing::callsite::rebuild_interest_cache();
         }
     }
 
-    /// Lets lines from this level up pass for as long as the guard lives.
-    pub(crate) fn raise(self: &Arc<Self>, level: Level) -> Raised {
+    /// Raises the verbosity: lines with at least this level pass while the returned guard exists.
+    pub(crate) fn raise(self: &Arc<Self>, level: Level) -> RaisedLevel {
         let mut state = self.state.lock();
         state.raised[level as usize] += 1;
         self.refresh(&state);
-        Raised { filter: Arc::clone(self), level }
+        RaisedLevel { filter: Arc::clone(self), level }
     }
 }
 
-/// A request in flight that is raised to a level.
+/// Guard that holds the verbosity raised for a request.
 #[derive(Debug)]
-pub(crate) struct Raised {
+pub(crate) struct RaisedLevel {
     filter: Arc<Filter>,
     level: Level,
 }
 
-impl Drop for Raised {
+impl Drop for RaisedLevel {
     fn drop(&mut self) {
         let mut state = self.filter.state.lock();
         state.raised[self.level as usize] -= 1;
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_filter_is_as_open_as_the_policy_or_the_most_verbose_request_needs() {
+    fn the_filter_passes_the_most_verbose_of_policy_and_requests() {
         let filter = Filter::new(Level::Info);
         let debug = filter.raise(Level::Debug);
         let trace = filter.raise(Level::Trace);

@@ -1,69 +1,77 @@
-//! What the flags of a flag system set, whichever it is, and what a request has of its own.
+//! Values set by feature flags, and the values that one request has in addition to the policy.
 
 use crate::level::Level;
 use crate::settings::Mode;
 
-/// What flags set. Mode and level replace the settings' values, below all overrides; `debug` is as a debug token's level.
+/// Values set by feature flags. Mode and level replace those of the settings; overrides take precedence over them. `debug`
+/// raises a request like a debug token.
 ///
 /// ```
 /// use cyanotype_telemetry::Level;
 /// use cyanotype_telemetry::effective::FlagValues;
 ///
 /// let flags = FlagValues { debug: Some(Level::Debug), ..FlagValues::default() };
-/// assert_eq!(flags.verbosest(), Some(Level::Debug));
+/// assert_eq!(flags.min_level(), Some(Level::Debug));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FlagValues {
-    /// Instead of `log.mode`.
+    /// Replaces `log.mode`.
     pub mode: Option<Mode>,
-    /// Instead of `log.level`.
+    /// Replaces `log.level`.
     pub level: Option<Level>,
-    /// The level that its request is raised to; it means nothing for the process.
+    /// The level that a request is raised to. Ignored for the process.
     pub debug: Option<Level>,
 }
 
 impl FlagValues {
     /// The lowest level that is set.
     #[must_use]
-    pub fn verbosest(&self) -> Option<Level> {
+    pub fn min_level(&self) -> Option<Level> {
         self.level.into_iter().chain(self.debug).min()
     }
 }
 
-/// What one request has beside the policy: 3 bits each for the level of its debug token, and for mode, level and debug level of
-/// its flags; 0 where there is none, the place among all plus one otherwise.
+/// The log level of a request's debug token, and the values of its flags.
+///
+/// They are packed into an integer with 3 bits per value: 0 if the value is unset, otherwise its index plus one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct OwnValues {
+pub(crate) struct RequestLogValues {
     /// The level of its debug token.
     pub token: Option<Level>,
     pub flags: FlagValues,
 }
 
-const FIELD: u16 = 0b111;
-const TOKEN: u16 = 0;
-const MODE: u16 = 3;
-const LEVEL: u16 = 6;
-const DEBUG: u16 = 9;
+const FIELD_MASK: u16 = 0b111;
+const TOKEN_SHIFT: u16 = 0;
+const MODE_SHIFT: u16 = 3;
+const LEVEL_SHIFT: u16 = 6;
+const DEBUG_SHIFT: u16 = 9;
 
-impl OwnValues {
-    /// The bits of its flags.
-    pub(crate) const FLAGS: u16 = FIELD << MODE | FIELD << LEVEL | FIELD << DEBUG;
+impl RequestLogValues {
+    /// The mask of the flags' bits.
+    pub(crate) const FLAGS: u16 = FIELD_MASK << MODE_SHIFT | FIELD_MASK << LEVEL_SHIFT | FIELD_MASK << DEBUG_SHIFT;
 
     pub(crate) fn to_bits(self) -> u16 {
         let Self { token, flags } = self;
         let level = |level: Option<Level>| level.map_or(0, |level| level as u16 + 1);
         let mode = flags.mode.map_or(0, |mode| mode as u16 + 1);
-        level(token) << TOKEN | mode << MODE | level(flags.level) << LEVEL | level(flags.debug) << DEBUG
+        level(token) << TOKEN_SHIFT
+            | mode << MODE_SHIFT
+            | level(flags.level) << LEVEL_SHIFT
+            | level(flags.debug) << DEBUG_SHIFT
     }
 
     pub(crate) fn from_bits(bits: u16) -> Self {
         if bits == 0 {
             return Self::default();
         }
-        let place = |at: u16| usize::from(bits >> at & FIELD).checked_sub(1);
-        let level = |at| Level::ALL.get(place(at)?).copied();
-        let mode = place(MODE).and_then(|place| Mode::ALL.get(place).copied());
-        Self { token: level(TOKEN), flags: FlagValues { mode, level: level(LEVEL), debug: level(DEBUG) } }
+        let index = |at: u16| usize::from(bits >> at & FIELD_MASK).checked_sub(1);
+        let level = |at| Level::ALL.get(index(at)?).copied();
+        let mode = index(MODE_SHIFT).and_then(|index| Mode::ALL.get(index).copied());
+        Self {
+            token: level(TOKEN_SHIFT),
+            flags: FlagValues { mode, level: level(LEVEL_SHIFT), debug: level(DEBUG_SHIFT) },
+        }
     }
 
     /// The level that the request is raised to.

@@ -1,4 +1,4 @@
-//! The same failure over and over: its first reports are recorded, the others counted, and the count is reported.
+//! Flood limit: of repeated reports of a failure, the first ones per window are recorded; the others are counted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,57 +10,58 @@ use crate::mute::mute_this_thread;
 use crate::policy::Kind;
 use crate::settings::FloodSettings;
 
-/// Failures that are counted at the same time; more than these are all recorded.
-const MAX_FINGERPRINTS: usize = 10_000;
+/// Maximum number of concurrent windows. Failures beyond it are not limited.
+const MAX_WINDOWS: usize = 10_000;
 
-/// What makes two failures the same, whatever request they are of.
+/// Identifies repeated failures across requests.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Fingerprint {
     pub type_name: String,
     pub message: String,
-    /// `GET /orders/{id}`; `None` outside any request.
+    /// The route, such as `GET /orders/{id}`; `None` outside a request.
     pub route: Option<String>,
-    /// Whether it is one of something that all requests need, and has a limit of its own.
+    /// Whether the failure is an outage, which has a separate limit.
     pub outage: bool,
 }
 
-/// What was suppressed of one failure.
+/// The number of suppressed reports of a failure in a window.
 #[derive(Debug)]
-pub(crate) struct Suppressed {
+pub(crate) struct SuppressedCount {
     pub fingerprint: Fingerprint,
-    /// Records that would have been on stderr.
+    /// Suppressed records on stderr, by kind.
     pub records: Vec<(Kind, u64)>,
+    /// Suppressed events.
     pub events: u64,
 }
 
 pub(crate) struct FloodLimiter {
     limit: u64,
     window: Duration,
-    shared: Arc<Shared>,
+    windows: Arc<Windows>,
 }
 
 #[derive(Default)]
-struct Shared {
-    open: Mutex<HashMap<Fingerprint, Window>>,
+struct Windows {
+    by_fingerprint: Mutex<HashMap<Fingerprint, Window>>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
 struct Window {
-    ends: Instant,
-    seen: u64,
+    ends_at: Instant,
+    reports: u64,
     records: [u64; Kind::ALL.len()],
     events: u64,
 }
 
 impl Window {
     fn has_suppressed(&self) -> bool {
-        self.seen > 0 && (self.events > 0 || self.records.iter().any(|count| *count > 0))
+        self.reports > 0 && (self.events > 0 || self.records.iter().any(|count| *count > 0))
     }
 
-    fn suppressed(&self, fingerprint: Fingerprint) -> Suppressed {
+    fn suppressed(&self, fingerprint: Fingerprint) -> SuppressedCount {
         let records = Kind::ALL.map(|kind| (kind, self.records[kind as usize]));
-        Suppressed {
+        SuppressedCount {
             fingerprint,
             records: records.into_iter().filter(|(_, count)| *count > 0).collect(),
             events: self.events,
@@ -69,47 +70,47 @@ impl Window {
 }
 
 impl FloodLimiter {
-    /// `report` is called, on a thread of its own, when a window has ended in which something was suppressed.
-    pub(crate) fn start(settings: &FloodSettings, report: impl Fn(Suppressed) + Send + 'static) -> Self {
-        let shared = Arc::<Shared>::default();
-        let watched = Arc::clone(&shared);
+    /// Starts the limiter. `report` is called on a separate thread at the end of each window with suppressed reports.
+    pub(crate) fn start(settings: &FloodSettings, report: impl Fn(SuppressedCount) + Send + 'static) -> Self {
+        let windows = Arc::<Windows>::default();
+        let watched = Arc::clone(&windows);
         let work = move || {
             mute_this_thread();
             loop {
-                watched.wait_for_an_end().into_iter().for_each(&report);
+                watched.wait_for_expired().into_iter().for_each(&report);
             }
         };
         let thread = std::thread::Builder::new().name("floods".into()).spawn(work);
         thread.expect("a process that cannot start a thread cannot serve");
-        Self { limit: settings.limit, window: settings.window(), shared }
+        Self { limit: settings.limit, window: settings.window(), windows }
     }
 
-    /// Whether this report is recorded; if not, it is counted: as a record of this kind, as an event, or both.
+    /// Whether to record this report. If not, it is counted as a record of this kind, as an event, or both.
     pub(crate) fn allow(&self, fingerprint: Fingerprint, record: Option<Kind>, event: bool) -> bool {
         self.allow_up_to(self.limit, fingerprint, record, event)
     }
 
-    /// The same, with a limit of its own.
+    /// Like [`Self::allow`], with a separate limit.
     pub(crate) fn allow_up_to(&self, limit: u64, fingerprint: Fingerprint, record: Option<Kind>, event: bool) -> bool {
         let now = Instant::now();
-        let mut open = self.shared.open.lock();
-        if open.len() >= MAX_FINGERPRINTS {
-            open.retain(|_, window| window.ends > now || window.has_suppressed());
-            if open.len() >= MAX_FINGERPRINTS && !open.contains_key(&fingerprint) {
+        let mut windows = self.windows.by_fingerprint.lock();
+        if windows.len() >= MAX_WINDOWS {
+            windows.retain(|_, window| window.ends_at > now || window.has_suppressed());
+            if windows.len() >= MAX_WINDOWS && !windows.contains_key(&fingerprint) {
                 return true;
             }
         }
-        let window = open.entry(fingerprint).or_insert_with(|| Window {
-            ends: now + self.window,
-            seen: 0,
+        let window = windows.entry(fingerprint).or_insert_with(|| Window {
+            ends_at: now + self.window,
+            reports: 0,
             records: Default::default(),
             events: 0,
         });
-        if window.ends <= now && !window.has_suppressed() {
-            (window.ends, window.seen) = (now + self.window, 0);
+        if window.ends_at <= now && !window.has_suppressed() {
+            (window.ends_at, window.reports) = (now + self.window, 0);
         }
-        window.seen += 1;
-        if window.seen <= limit {
+        window.reports += 1;
+        if window.reports <= limit {
             return true;
         }
         let is_first = !window.has_suppressed();
@@ -117,36 +118,36 @@ impl FloodLimiter {
             window.records[kind as usize] += 1;
         }
         window.events += u64::from(event);
-        drop(open);
+        drop(windows);
         if is_first {
-            self.shared.changed.notify_all();
+            self.windows.changed.notify_all();
         }
         false
     }
 
-    /// Ends all windows now, and gives what was suppressed in them.
-    pub(crate) fn end_all(&self) -> Vec<Suppressed> {
-        let open = std::mem::take(&mut *self.shared.open.lock());
-        let ended = open.into_iter().filter(|(_, window)| window.has_suppressed());
+    /// Closes all windows and returns their counts.
+    pub(crate) fn close_all(&self) -> Vec<SuppressedCount> {
+        let windows = std::mem::take(&mut *self.windows.by_fingerprint.lock());
+        let ended = windows.into_iter().filter(|(_, window)| window.has_suppressed());
         ended.map(|(fingerprint, window)| window.suppressed(fingerprint)).collect()
     }
 }
 
-impl Shared {
-    /// Waits until windows end in which something was suppressed.
-    fn wait_for_an_end(&self) -> Vec<Suppressed> {
-        let mut open = self.open.lock();
+impl Windows {
+    /// Waits until a window with suppressed reports ends, and returns the counts of all such windows.
+    fn wait_for_expired(&self) -> Vec<SuppressedCount> {
+        let mut windows = self.by_fingerprint.lock();
         loop {
             let now = Instant::now();
-            let next = open.values().filter(|window| window.has_suppressed()).map(|window| window.ends).min();
+            let next = windows.values().filter(|window| window.has_suppressed()).map(|window| window.ends_at).min();
             match next {
                 Some(next) if next <= now => break,
-                Some(next) => drop(self.changed.wait_for(&mut open, next - now)),
-                None => self.changed.wait(&mut open),
+                Some(next) => drop(self.changed.wait_for(&mut windows, next - now)),
+                None => self.changed.wait(&mut windows),
             }
         }
         let now = Instant::now();
-        let ended = open.extract_if(|_, window| window.ends <= now && window.has_suppressed());
+        let ended = windows.extract_if(|_, window| window.ends_at <= now && window.has_suppressed());
         ended.map(|(fingerprint, window)| window.suppressed(fingerprint)).collect()
     }
 }
@@ -160,72 +161,75 @@ mod tests {
         Fingerprint { type_name: "Error".into(), message: message.into(), route: Some("GET /".into()), outage: false }
     }
 
-    fn floods(window_s: u64) -> (FloodLimiter, mpsc::Receiver<Suppressed>) {
-        let (told, tales) = mpsc::channel();
+    fn start(window_s: u64) -> (FloodLimiter, mpsc::Receiver<SuppressedCount>) {
+        let (sender, counts) = mpsc::channel();
         let settings: FloodSettings =
-            serde_json::from_value(serde_json::json!({"limit": 3, "window_s": window_s})).expect("good settings");
-        (FloodLimiter::start(&settings, move |suppressed| told.send(suppressed).unwrap_or_default()), tales)
+            serde_json::from_value(serde_json::json!({"limit": 3, "window_s": window_s})).expect("valid settings");
+        (FloodLimiter::start(&settings, move |suppressed| sender.send(suppressed).unwrap_or_default()), counts)
     }
 
     #[test]
-    fn the_first_are_told_and_the_others_counted() {
-        let (floods, tales) = floods(1);
-        let allowed = (0..10).filter(|_| floods.allow(fingerprint("a"), Some(Kind::Uncaught), true)).count();
+    fn reports_above_the_limit_are_counted() {
+        let (limiter, counts) = start(1);
+        let allowed = (0..10).filter(|_| limiter.allow(fingerprint("a"), Some(Kind::Uncaught), true)).count();
         assert_eq!(allowed, 3);
-        assert!(floods.allow(fingerprint("b"), Some(Kind::Uncaught), true), "others are not crowded out");
-        let told = tales.recv_timeout(Duration::from_secs(10)).expect("the window ends");
-        assert_eq!((told.fingerprint, told.records, told.events), (fingerprint("a"), vec![(Kind::Uncaught, 7)], 7));
-        assert!(floods.allow(fingerprint("a"), Some(Kind::Uncaught), true), "a new window begins");
+        assert!(limiter.allow(fingerprint("b"), Some(Kind::Uncaught), true), "other failures have their own limit");
+        let count = counts.recv_timeout(Duration::from_secs(10)).expect("the window ends");
+        assert_eq!((count.fingerprint, count.records, count.events), (fingerprint("a"), vec![(Kind::Uncaught, 7)], 7));
+        assert!(limiter.allow(fingerprint("a"), Some(Kind::Uncaught), true), "a new window begins");
     }
 
     #[test]
-    fn at_the_end_nothing_is_left_untold() {
-        let (floods, _tales) = floods(3600);
+    fn closing_returns_pending_counts() {
+        let (limiter, _counts) = start(3600);
         for _ in 0..5 {
-            floods.allow(fingerprint("a"), None, true);
+            limiter.allow(fingerprint("a"), None, true);
         }
-        let left = floods.end_all();
+        let left = limiter.close_all();
         assert_eq!((left.len(), left[0].events, left[0].records.len()), (1, 2, 0));
     }
 
-    /// Without the thread that watches, so that a test can wait for the end itself.
-    fn unwatched(window: Duration) -> FloodLimiter {
-        FloodLimiter { limit: 3, window, shared: Arc::default() }
+    /// A limiter without its thread, so that a test can wait for the end of a window itself.
+    fn without_thread(window: Duration) -> FloodLimiter {
+        FloodLimiter { limit: 3, window, windows: Arc::default() }
     }
 
     const LONG: Duration = Duration::from_secs(3600);
     const SHORT: Duration = Duration::from_millis(50);
 
-    /// Waits for the next end, and no longer than a test may take.
-    fn next_end(floods: &FloodLimiter) -> Vec<Suppressed> {
+    /// Waits for the next end of a window, with a timeout.
+    fn next_expired(limiter: &FloodLimiter) -> Vec<SuppressedCount> {
         let (done, ended) = mpsc::channel();
-        let shared = Arc::clone(&floods.shared);
-        std::thread::spawn(move || done.send(shared.wait_for_an_end()));
+        let windows = Arc::clone(&limiter.windows);
+        std::thread::spawn(move || done.send(windows.wait_for_expired()));
         ended.recv_timeout(Duration::from_secs(10)).expect("a window ends")
     }
 
-    fn allowed(floods: &FloodLimiter, message: &str, record: Option<Kind>, event: bool) -> bool {
-        floods.allow(fingerprint(message), record, event)
+    fn allowed(limiter: &FloodLimiter, message: &str, record: Option<Kind>, event: bool) -> bool {
+        limiter.allow(fingerprint(message), record, event)
     }
 
     #[test]
-    fn a_single_one_that_was_suppressed_is_told() {
-        let (floods, tales) = floods(1);
-        assert!(floods.allow(fingerprint("another"), None, true));
-        // The thread waits for the first by now.
+    fn a_single_suppressed_report_is_counted() {
+        let (limiter, counts) = start(1);
+        assert!(limiter.allow(fingerprint("another"), None, true));
+        // Lets the thread start to wait.
         std::thread::sleep(Duration::from_millis(200));
-        let count = (0..4).filter(|_| floods.allow(fingerprint("a"), Some(Kind::Line), false)).count();
+        let count = (0..4).filter(|_| limiter.allow(fingerprint("a"), Some(Kind::Line), false)).count();
         assert_eq!(count, 3);
-        let told = tales.recv_timeout(Duration::from_secs(10)).expect("the window ends");
-        assert_eq!((told.fingerprint, told.records, told.events), (fingerprint("a"), vec![(Kind::Line, 1)], 0));
-        assert!(tales.recv_timeout(Duration::from_millis(1500)).is_err(), "of the other nothing was suppressed");
+        let count = counts.recv_timeout(Duration::from_secs(10)).expect("the window ends");
+        assert_eq!((count.fingerprint, count.records, count.events), (fingerprint("a"), vec![(Kind::Line, 1)], 0));
+        assert!(
+            counts.recv_timeout(Duration::from_millis(1500)).is_err(),
+            "the other failure has no suppressed reports"
+        );
     }
 
     #[test]
-    fn records_and_events_are_counted_apart() {
-        let floods = unwatched(LONG);
+    fn records_and_events_are_counted_separately() {
+        let limiter = without_thread(LONG);
         for _ in 0..3 {
-            assert!(allowed(&floods, "a", None, false));
+            assert!(allowed(&limiter, "a", None, false));
         }
         for (record, event) in [
             (Some(Kind::Line), false),
@@ -234,49 +238,49 @@ mod tests {
             (None, true),
             (None, true),
         ] {
-            assert!(!allowed(&floods, "a", record, event));
+            assert!(!allowed(&limiter, "a", record, event));
         }
-        let ended = floods.end_all();
+        let ended = limiter.close_all();
         assert_eq!(ended[0].records, [(Kind::Line, 1), (Kind::Uncaught, 2)]);
         assert_eq!(ended[0].events, 3);
-        assert!(floods.end_all().is_empty());
+        assert!(limiter.close_all().is_empty());
     }
 
     #[test]
-    fn a_window_in_which_nothing_was_suppressed_begins_anew() {
-        let floods = unwatched(SHORT);
-        let allows = || allowed(&floods, "a", Some(Kind::Line), false);
+    fn a_window_without_suppressed_reports_restarts() {
+        let limiter = without_thread(SHORT);
+        let allows = || allowed(&limiter, "a", Some(Kind::Line), false);
         assert_eq!([allows(), allows()], [true; 2]);
         std::thread::sleep(SHORT * 2);
         assert_eq!([allows(), allows(), allows(), allows()], [true, true, true, false]);
     }
 
     #[test]
-    fn a_window_in_which_something_was_suppressed_ends_by_being_told() {
-        let floods = unwatched(SHORT);
-        assert!(allowed(&floods, "b", Some(Kind::Line), false));
-        let allows = || allowed(&floods, "a", Some(Kind::Line), false);
+    fn a_window_with_suppressed_reports_ends_when_its_count_is_returned() {
+        let limiter = without_thread(SHORT);
+        assert!(allowed(&limiter, "b", Some(Kind::Line), false));
+        let allows = || allowed(&limiter, "a", Some(Kind::Line), false);
         assert_eq!([allows(), allows(), allows(), allows()], [true, true, true, false]);
         std::thread::sleep(SHORT * 2);
-        assert!(!allows(), "it is still counted until then");
-        let ended = next_end(&floods);
-        assert_eq!(ended.len(), 1, "of b nothing was suppressed");
+        assert!(!allows(), "it is counted until then");
+        let ended = next_expired(&limiter);
+        assert_eq!(ended.len(), 1, "b has no suppressed reports");
         assert_eq!((&ended[0].fingerprint, ended[0].records[0].1), (&fingerprint("a"), 2));
         assert!(allows());
     }
 
     #[test]
-    fn an_end_is_waited_for() {
-        let floods = unwatched(Duration::from_millis(300));
+    fn expired_windows_are_waited_for() {
+        let limiter = without_thread(Duration::from_millis(300));
         let began = Instant::now();
         for _ in 0..4 {
-            allowed(&floods, "a", Some(Kind::Line), false);
+            allowed(&limiter, "a", Some(Kind::Line), false);
         }
         std::thread::sleep(Duration::from_millis(150));
         for _ in 0..4 {
-            allowed(&floods, "b", Some(Kind::Line), false);
+            allowed(&limiter, "b", Some(Kind::Line), false);
         }
-        let next = || next_end(&floods).into_iter().map(|it| it.fingerprint.message).collect::<Vec<_>>();
+        let next = || next_expired(&limiter).into_iter().map(|it| it.fingerprint.message).collect::<Vec<_>>();
         assert_eq!(next(), ["a"]);
         assert!(began.elapsed() >= Duration::from_millis(300));
         assert_eq!(next(), ["b"]);
@@ -284,32 +288,32 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_its_own_counts_from_there() {
-        let floods = unwatched(LONG);
-        assert!(floods.allow_up_to(1, fingerprint("a"), None, true));
-        assert!(!floods.allow_up_to(1, fingerprint("a"), None, true));
+    fn a_custom_limit_applies() {
+        let limiter = without_thread(LONG);
+        assert!(limiter.allow_up_to(1, fingerprint("a"), None, true));
+        assert!(!limiter.allow_up_to(1, fingerprint("a"), None, true));
     }
 
     #[test]
-    fn what_is_beyond_the_most_that_are_watched_is_told() {
-        let floods = unwatched(LONG);
-        for n in 0..MAX_FINGERPRINTS {
-            assert!(allowed(&floods, &n.to_string(), None, true));
+    fn failures_beyond_the_window_capacity_are_not_limited() {
+        let limiter = without_thread(LONG);
+        for n in 0..MAX_WINDOWS {
+            assert!(allowed(&limiter, &n.to_string(), None, true));
         }
-        let count = |message: &str| (0..10).filter(|_| allowed(&floods, message, None, true)).count();
+        let count = |message: &str| (0..10).filter(|_| allowed(&limiter, message, None, true)).count();
         assert_eq!(count("one more"), 10);
-        assert_eq!(count("5"), 2, "one that is watched has its limit");
-        assert_eq!(floods.shared.open.lock().len(), MAX_FINGERPRINTS);
+        assert_eq!(count("5"), 2, "a failure with a window is limited");
+        assert_eq!(limiter.windows.by_fingerprint.lock().len(), MAX_WINDOWS);
     }
 
     #[test]
-    fn windows_that_have_ended_make_room() {
-        let mut floods = unwatched(Duration::ZERO);
-        for n in 0..MAX_FINGERPRINTS {
-            assert!(allowed(&floods, &n.to_string(), None, true));
+    fn expired_windows_are_evicted() {
+        let mut limiter = without_thread(Duration::ZERO);
+        for n in 0..MAX_WINDOWS {
+            assert!(allowed(&limiter, &n.to_string(), None, true));
         }
-        floods.window = LONG;
-        let count = (0..10).filter(|_| allowed(&floods, "one more", None, true)).count();
-        assert_eq!((count, floods.shared.open.lock().len()), (3, 1));
+        limiter.window = LONG;
+        let count = (0..10).filter(|_| allowed(&limiter, "one more", None, true)).count();
+        assert_eq!((count, limiter.windows.by_fingerprint.lock().len()), (3, 1));
     }
 }

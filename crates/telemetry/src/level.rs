@@ -1,13 +1,15 @@
+//! Severity levels.
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// How severe a record is, in rising order.
+/// The severity of a record, in ascending order.
 ///
 /// `warning` and `error` are tracing's `WARN` and `ERROR`; `critical` is written with
-/// [`critical!`](crate::critical). As a threshold a level lets itself and everything above it through.
+/// [`critical!`](crate::critical). As a threshold, a level admits itself and all levels above it.
 ///
 /// ```
 /// use cyanotype_telemetry::Level;
@@ -17,22 +19,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Every step.
+    /// Fine-grained tracing of each step.
     Trace,
-    /// For who looks for a fault.
+    /// Details for debugging.
     Debug,
     /// Normal operation.
     Info,
-    /// Unexpected, and handled.
+    /// An unexpected condition that was handled.
     Warning,
-    /// Something failed.
+    /// A failure.
     Error,
-    /// The service itself is in danger.
+    /// A failure that threatens the whole service.
     Critical,
 }
 
 impl Level {
-    /// Every level, lowest first.
+    /// All levels, lowest first.
     pub const ALL: [Level; 6] =
         [Level::Trace, Level::Debug, Level::Info, Level::Warning, Level::Error, Level::Critical];
     /// The names of [`Level::ALL`], in the same order.
@@ -51,7 +53,7 @@ impl Level {
         }
     }
 
-    /// The least verbose filter that still lets this level's tracing events happen.
+    /// The least verbose `tracing` filter that admits this level.
     pub(crate) const fn tracing_filter(self) -> tracing::level_filters::LevelFilter {
         use tracing::level_filters::LevelFilter;
         match self {
@@ -59,7 +61,7 @@ impl Level {
             Level::Debug => LevelFilter::DEBUG,
             Level::Info => LevelFilter::INFO,
             Level::Warning => LevelFilter::WARN,
-            // tracing knows nothing above ERROR: `critical!` is an ERROR with a mark.
+            // tracing has no level above ERROR; `critical!` is an ERROR event with a marker field.
             Level::Error | Level::Critical => LevelFilter::ERROR,
         }
     }
@@ -83,7 +85,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// A level that changes while it is read.
+/// A level that can be read and changed concurrently.
 #[derive(Debug)]
 pub(crate) struct AtomicLevel(AtomicU8);
 
@@ -101,9 +103,9 @@ impl AtomicLevel {
     }
 }
 
-/// A level's name that is none of [`Level::NAMES`].
+/// A name that is not one of [`Level::NAMES`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no level: use one of {names}", names = Level::NAMES.join(", "))]
+#[error("unknown level `{0}`; expected one of {names}", names = Level::NAMES.join(", "))]
 pub struct UnknownLevel(String);
 
 impl FromStr for Level {

@@ -1,9 +1,11 @@
-//! Records, breadcrumbs and events: one table, [`Policy::route`], decides which sink gets what.
+//! Log records, breadcrumbs and events of a service, and the sinks that receive them.
+//!
+//! One function, [`Policy::destinations`], decides which sinks receive a record:
 //!
 //! ```text
 //! tracing::info! … critical!          ─┐
-//! add_breadcrumb                       ├─→ Pipeline ─→ Policy::route (the table) ─→ line sinks (stderr …)
-//! capture_exception, capture_event     │                                          └→ event sinks (Sentry …)
+//! add_breadcrumb                       ├─→ Pipeline ─→ Policy::destinations ─→ line sinks (stderr …)
+//! capture_exception, capture_event     │                                     └→ event sinks (Sentry …)
 //! panics, responses, uncaught errors  ─┘
 //! ```
 //!
@@ -31,7 +33,7 @@
 //! let sinks = Sinks::none().event(Arc::new(Counter(0.into())));
 //! ```
 //!
-//! It has no features; Sentry is a sink in the crate `cyanotype-sentry`.
+//! This crate has no Cargo features. The Sentry sink is in the crate `cyanotype-sentry`.
 
 #![warn(missing_docs, unreachable_pub)]
 
@@ -86,6 +88,6 @@ pub use start::start;
 pub use stderr::StderrSink;
 pub use subscriber::ROOT_SPAN;
 
-/// For [`critical!`] alone.
+/// Used only by [`critical!`].
 #[doc(hidden)]
 pub use tracing as __tracing;

@@ -1,4 +1,4 @@
-//! Requests that are refused for load: one warning a window counts them.
+//! Counts requests refused because of a rate limit or overload. One warning per window reports the counts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,22 +7,23 @@ use serde_json::{Map, Value};
 
 use crate::window_counter::WindowCounter;
 
-/// The most routes that a warning names.
+/// Maximum number of routes in a warning.
 const MAX_ROUTES: usize = 20;
 
-/// Marks the response to a request that was refused for load: it is no failure, whatever its status.
+/// Marks the response to a request that was refused because of a rate limit or overload. It does not count as a failure,
+/// regardless of its status.
 #[derive(Debug, Clone, Copy)]
 pub struct RefusedForLoad;
 
-/// Counts requests that are refused for load.
+/// Counts requests refused because of a rate limit or overload.
 #[derive(Debug)]
-pub(crate) struct LoadShedding(WindowCounter<Refused>);
+pub(crate) struct LoadShedding(WindowCounter<RefusedRequests>);
 
-/// What was refused in a window.
+/// The refused requests of a window, counted by status and route.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Refused {
+pub(crate) struct RefusedRequests {
     statuses: BTreeMap<u16, u64>,
-    /// Those that a route was found for.
+    /// Requests whose route is known.
     routes: BTreeMap<String, u64>,
 }
 
@@ -31,9 +32,14 @@ impl LoadShedding {
         Self(WindowCounter::new("refusals", window))
     }
 
-    /// Counts one. The first one opens a window, at whose end `report` gets the counts.
-    pub(crate) fn count(&self, status: u16, route: Option<String>, report: impl FnOnce(Refused) + Send + 'static) {
-        let add = |refused: &mut Refused| {
+    /// Counts a request. The first one opens a window; when it ends, `report` is called with the counts.
+    pub(crate) fn count(
+        &self,
+        status: u16,
+        route: Option<String>,
+        report: impl FnOnce(RefusedRequests) + Send + 'static,
+    ) {
+        let add = |refused: &mut RefusedRequests| {
             *refused.statuses.entry(status).or_default() += 1;
             if let Some(route) = route {
                 *refused.routes.entry(route).or_default() += 1;
@@ -42,17 +48,17 @@ impl LoadShedding {
         self.0.count(add, report);
     }
 
-    /// Ends the window now.
-    pub(crate) fn end(&self) -> Option<Refused> {
+    /// Closes the current window and returns its counts.
+    pub(crate) fn close(&self) -> Option<RefusedRequests> {
         self.0.end()
     }
 }
 
-impl Refused {
-    /// The message of the warning, and its data.
+impl RefusedRequests {
+    /// The message and the data of the warning.
     pub(crate) fn into_report(self) -> (String, Map<String, Value>) {
         let total: u64 = self.statuses.values().sum();
-        let message = format!("refused {total} requests for load");
+        let message = format!("refused {total} requests: rate limit or overload");
         let mut routes: Vec<(String, u64)> = self.routes.into_iter().collect();
         routes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         routes.truncate(MAX_ROUTES);
@@ -72,12 +78,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_has_one_report() {
+    fn a_window_has_one_report_with_counts_by_status() {
         let (sender, reports) = mpsc::channel();
         let refusals = LoadShedding::new(Duration::from_millis(50));
         let count = |status, route: Option<&str>| {
             let sender = sender.clone();
-            refusals.count(status, route.map(str::to_owned), move |refused| sender.send(refused).expect("is read"));
+            refusals
+                .count(status, route.map(str::to_owned), move |refused| sender.send(refused).expect("it is received"));
         };
         for _ in 0..3 {
             count(429, Some("POST /login"));
@@ -85,18 +92,21 @@ mod tests {
         count(503, None);
         let refused = reports.recv_timeout(Duration::from_secs(10)).expect("the window ends");
         let (message, data) = refused.into_report();
-        assert_eq!(message, "refused 4 requests for load");
+        assert_eq!(message, "refused 4 requests: rate limit or overload");
         assert_eq!(Value::from(data), json!({"refused": {"429": 3, "503": 1}, "routes": {"POST /login": 3}}));
         count(429, None);
-        assert_eq!(reports.recv_timeout(Duration::from_secs(10)).expect("another ends").statuses, [(429, 1)].into());
+        assert_eq!(
+            reports.recv_timeout(Duration::from_secs(10)).expect("the second window ends").statuses,
+            [(429, 1)].into()
+        );
         assert!(reports.try_recv().is_err());
     }
 
     #[test]
-    fn at_the_end_the_open_window_is_reported() {
+    fn closing_returns_the_open_window() {
         let refusals = LoadShedding::new(Duration::from_secs(3600));
         refusals.count(429, None, |_| panic!("the window has not ended"));
-        assert_eq!(refusals.end().expect("one was refused").statuses, [(429, 1)].into());
-        assert_eq!(refusals.end(), None);
+        assert_eq!(refusals.close().expect("one was refused").statuses, [(429, 1)].into());
+        assert_eq!(refusals.close(), None);
     }
 }

@@ -1,33 +1,33 @@
-//! What sinks did not deliver.
+//! Undelivered records.
 
 use serde_json::{Map, Value};
 
 use crate::policy::Kind;
 
-/// Records and events that were not delivered, by kind.
+/// Numbers of undelivered records and events, by kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Losses(pub Vec<(Kind, u64)>);
 
 impl Losses {
-    /// Nothing was lost.
+    /// No losses.
     #[must_use]
     pub const fn none() -> Self {
         Self(Vec::new())
     }
 
-    /// Whether nothing was lost.
+    /// Whether there are no losses.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The sum over all kinds.
+    /// The total over all kinds.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.iter().map(|(_, count)| count).sum()
     }
 
-    /// The counts, by the names of the kinds.
+    /// The counts by the name of the kind.
     #[must_use]
     pub fn to_json(&self) -> Map<String, Value> {
         self.0.iter().map(|(kind, count)| (kind.as_str().to_owned(), (*count).into())).collect()

@@ -13,7 +13,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::effective::is_inside;
+use crate::effective::is_in_module;
 use crate::failure::Failure;
 use crate::level::Level;
 use crate::mute::is_muted;
@@ -69,7 +69,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LineLayer {
         let normalized = event.normalized_metadata();
         let metadata: &Metadata<'_> = normalized.as_ref().unwrap_or_else(|| event.metadata());
         // For events of the `log` crate, the target is known only here.
-        if MUTED_MODULES.iter().any(|module| is_inside(metadata.target(), module)) {
+        if MUTED_MODULES.iter().any(|module| is_in_module(metadata.target(), module)) {
             return;
         }
         let mut fields = Fields::default();
@@ -145,7 +145,7 @@ impl Visit for Fields {
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         self.insert(field, value.to_string());
-        self.failure.get_or_insert_with(|| Failure::of(value, Some(Stack::capture().into())));
+        self.failure.get_or_insert_with(|| Failure::new(value, Some(Stack::capture().into())));
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {

@@ -1,15 +1,15 @@
-//! Figures that a test has measured, on stderr.
+//! Measured figures: printed on stderr.
 
 use std::fs;
 use std::io::Write;
 
-/// Prints a figure where the test runner does not capture it.
+/// Prints a figure past the test runner's output capture.
 pub fn print(figure: &str) {
-    // A figure that nobody can read fails no test.
+    // A failure to print a figure must not fail a test.
     let _ = writeln!(std::io::stderr(), "figure: {figure}");
 }
 
-/// What a process holds in memory now, and what it held at most, in MiB.
+/// The resident memory of a process and its peak, in MiB.
 #[track_caller]
 pub fn memory(pid: u32) -> (f64, f64) {
     let path = format!("/proc/{pid}/status");

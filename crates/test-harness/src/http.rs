@@ -1,8 +1,8 @@
 //! A small HTTP/1.1 client for loopback.
 //!
-//! It shows an answer as it came over the wire: any status is an answer, nothing is redirected, decompressed or
-//! retried, and a body that breaks off is kept. (ureq decompresses gzip and drops the headers that say so, and cannot be
-//! told not to.) Each request has a connection of its own, so that no test meets another's.
+//! It returns a response as received: any status is a response, nothing is redirected, decompressed or retried, and a
+//! truncated body is returned. (ureq decompresses gzip, drops the headers that state it, and has no option against it.) Each
+//! request opens a new connection, so that tests do not share any.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -12,9 +12,9 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::net::TcpSocket;
 
-const LIMIT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Makes requests to one port of 127.0.0.1.
+/// Sends requests to one port of 127.0.0.1.
 #[derive(Clone, Copy, Debug)]
 pub struct Client {
     port: u16,
@@ -26,7 +26,7 @@ impl Client {
         Self { port }
     }
 
-    /// A request with any method, to a path with or without a query.
+    /// A request with this method, to a path with an optional query.
     pub fn request(&self, method: &str, path: &str) -> Request {
         Request { port: self.port, method: method.to_owned(), path: path.to_owned(), headers: vec![], body: vec![] }
     }
@@ -52,7 +52,7 @@ impl Client {
     }
 }
 
-/// A request that is not sent yet.
+/// A request that has not been sent.
 #[derive(Clone, Debug)]
 pub struct Request {
     port: u16,
@@ -82,39 +82,39 @@ impl Request {
         self.body("application/json", value.to_string())
     }
 
-    /// Sets any body.
+    /// Sets the body.
     #[must_use]
     pub fn body(mut self, content_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.body = bytes.into();
         self.header("content-type", content_type)
     }
 
-    /// Sends it; panics when no answer comes.
+    /// Sends it; panics when there is no response.
     #[track_caller]
     pub fn send(self) -> Reply {
         let what = format!("{} http://127.0.0.1:{}{}", self.method, self.port, self.path);
-        self.try_send().unwrap_or_else(|e| panic!("no answer to {what}: {e}"))
+        self.try_send().unwrap_or_else(|e| panic!("no response to {what}: {e}"))
     }
 
-    /// Sends it, when no answer is to be expected: a server that is not there, or that ends the connection.
+    /// Sends it where a response may be missing: the server is down, or closes the connection.
     pub fn try_send(self) -> io::Result<Reply> {
         let mut stream = self.connect()?;
         let sent = stream.write_all(&self.bytes());
-        // A server may answer and close before it has read all, so a failed write is the outcome only without an answer.
-        receive(stream, self.method == "HEAD").map_err(|unanswered| sent.err().unwrap_or(unanswered))
+        // A server may respond and close before it has read everything: a write error counts only without a response.
+        receive(stream, self.method == "HEAD").map_err(|receive_error| sent.err().unwrap_or(receive_error))
     }
 
-    /// Sends it, and leaves open whether somebody waits for the answer.
-    pub fn begin(self) -> io::Result<Sent> {
+    /// Sends it without waiting for the response.
+    pub fn dispatch(self) -> io::Result<PendingReply> {
         let mut stream = self.connect()?;
         stream.write_all(&self.bytes())?;
-        Ok(Sent { stream, head_only: self.method == "HEAD" })
+        Ok(PendingReply { stream, head_only: self.method == "HEAD" })
     }
 
     fn connect(&self) -> io::Result<TcpStream> {
         let stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(LIMIT))?;
-        stream.set_write_timeout(Some(LIMIT))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
         Ok(stream)
     }
 
@@ -131,25 +131,25 @@ impl Request {
     }
 }
 
-/// A request that is sent, and whose client may leave.
+/// A request that was sent; its client can wait for the response or disconnect.
 #[derive(Debug)]
-pub struct Sent {
+pub struct PendingReply {
     stream: TcpStream,
     head_only: bool,
 }
 
-/// How a client leaves.
+/// How a client disconnects.
 #[derive(Clone, Copy, Debug)]
-pub enum Leave {
-    /// It closes its connection (FIN).
-    Closing,
-    /// It is gone (RST).
-    Breaking,
+pub enum Disconnect {
+    /// It closes the connection (FIN).
+    Close,
+    /// It resets the connection (RST).
+    Reset,
 }
 
-impl Sent {
-    /// Whether the answer has begun to come, or the server has ended the connection.
-    pub fn has_answer(&self) -> io::Result<bool> {
+impl PendingReply {
+    /// Whether the first bytes of the response have arrived, or the server has closed the connection.
+    pub fn is_answered(&self) -> io::Result<bool> {
         self.stream.set_nonblocking(true)?;
         let peeked = self.stream.peek(&mut [0]);
         self.stream.set_nonblocking(false)?;
@@ -159,38 +159,38 @@ impl Sent {
         }
     }
 
-    /// Waits for the answer.
+    /// Waits for the response.
     pub fn receive(self) -> io::Result<Reply> {
         receive(self.stream, self.head_only)
     }
 
-    /// Ends the connection, whether there is an answer or not.
-    pub fn leave(self, how: Leave) {
+    /// Closes the connection, with or without a response.
+    pub fn disconnect(self, how: Disconnect) {
         match how {
-            Leave::Closing => drop(self.stream),
-            Leave::Breaking => {
+            Disconnect::Close => drop(self.stream),
+            Disconnect::Reset => {
                 let socket = TcpSocket::from_std_stream(self.stream);
-                socket.set_zero_linger().expect("a socket can be told not to linger");
+                socket.set_zero_linger().expect("SO_LINGER can be set to zero");
             }
         }
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The status code.
     pub status: u16,
-    /// The headers in the order they came, their names in lower case.
+    /// The headers in the order received, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body without its chunking, otherwise as sent: still compressed if it was.
+    /// The body without chunked framing, otherwise as sent: compression is not undone.
     pub body: Vec<u8>,
-    /// Whether the body came to its end.
+    /// Whether the complete body was received.
     pub complete: bool,
 }
 
 impl Reply {
-    /// The first header of this name, given in lower case.
+    /// The first header with this name, in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
@@ -229,7 +229,7 @@ fn receive(stream: TcpStream, head_only: bool) -> io::Result<Reply> {
 }
 
 fn head(reader: &mut impl BufRead) -> io::Result<Reply> {
-    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP");
+    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "the response is not HTTP");
     let status = line(reader)?.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(invalid)?;
     let mut headers = vec![];
     loop {

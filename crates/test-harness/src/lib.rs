@@ -1,5 +1,5 @@
-//! What the system tests and the workspace's tasks need to start programs and their real peers: ports, directories, waiting,
-//! and processes that never outlive the one that started them. It does not depend on the service.
+//! Starts programs and their real peers for the system tests and `xtask`: ports, directories, waiting, and processes that
+//! never outlive the process that started them. It does not depend on the service.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]

@@ -1,11 +1,11 @@
 //! Processes that never outlive the test process, however it ends.
 //!
-//! A `Drop` does not run when the test process is killed, so something else must notice. Each process is started as a
-//! shell whose stdin is a pipe from the test process. The shell forks a watcher, which reads the pipe, and then becomes
-//! the program (`exec`: so the process id and the exit status are the program's own). When the pipe closes, by a drop or
-//! by the kernel, the watcher sends TERM to everything that carries the mark it was given, and KILL to what is still
-//! there after three seconds. The mark is an environment variable, which all descendants inherit: programs that a killed
-//! supervisord has left behind are found too. (For Linux: it reads `/proc`.)
+//! `Drop` does not run when the test process is killed. Therefore each process is started as a shell whose stdin is a pipe
+//! from the test process. The shell forks a watcher, which reads the pipe, and then becomes the program (`exec`, so the
+//! process id and the exit status are the program's). When the pipe closes, by a drop or by the kernel, the watcher sends
+//! TERM to every process with its mark, and KILL to those that remain after three seconds. The mark is an environment
+//! variable, which all descendants inherit, so orphans of a killed supervisord are found, too. (Linux only: it reads
+//! `/proc`.)
 
 use std::ffi::OsStr;
 use std::fs;
@@ -21,20 +21,20 @@ use crate::wait;
 const MARK: &str = "PROCESS_GUARD_MARK";
 const SCRIPT: &str = include_str!("process_guard.sh");
 const START_LIMIT: Duration = Duration::from_secs(30);
-/// Longer than the watcher's three seconds, with room for a busy machine.
+/// Longer than the watcher's three seconds, with a margin for a busy machine.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
-/// A command to be given arguments, environment, directory, stdout and stderr, and then to [`ProcessGuard::spawn`].
+/// A command for [`ProcessGuard::spawn`]; add arguments, environment, directory, stdout and stderr first.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", SCRIPT, "process-guard"]).arg(program);
     command
 }
 
-/// Sends a signal, named without `SIG`, to any process.
+/// Sends a signal, named without `SIG`, to a process.
 #[track_caller]
 pub fn signal(pid: u32, name: &str) {
-    // The shell's own `kill`: small images lack the program.
+    // The shell's builtin `kill`: minimal images lack the program.
     let sent = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &pid.to_string()]).output();
     let sent = sent.expect("`sh` is needed");
     assert!(sent.status.success(), "cannot send {name} to {pid}: {}", String::from_utf8_lossy(&sent.stderr).trim());
@@ -43,17 +43,17 @@ pub fn signal(pid: u32, name: &str) {
 /// A running process. Dropping it ends the process and all its descendants.
 pub struct ProcessGuard {
     child: Child,
-    line: Option<ChildStdin>,
+    watch_pipe: Option<ChildStdin>,
     mark: String,
 }
 
 impl ProcessGuard {
-    /// Starts what [`command`] made.
+    /// Starts a command from [`command`].
     pub fn spawn(command: Command) -> Self {
         Self::start(command, "")
     }
 
-    /// As [`Self::spawn`], and removes a directory when everything has ended: for what is never dropped, like a static.
+    /// Like [`Self::spawn`], and removes a directory at the end: for guards that are never dropped, such as statics.
     pub fn spawn_with_cleanup(command: Command, cleanup: &Path) -> Self {
         Self::start(command, cleanup.to_str().expect("the target directory's path must be UTF-8"))
     }
@@ -61,21 +61,21 @@ impl ProcessGuard {
     fn start(mut command: Command, cleanup: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let mark = format!("{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        // A group of its own, so that Ctrl-C reaches neither the watcher nor, out of turn, the program.
+        // Its own process group, so that Ctrl-C reaches neither the watcher nor the program.
         let mut child = command.stdin(Stdio::piped()).process_group(0).spawn().unwrap_or_else(|e| {
             panic!("cannot start {command:?}: {e}");
         });
-        let mut line = child.stdin.take().expect("stdin was just made a pipe");
-        writeln!(line, "{mark}\n{cleanup}").expect("the shell that was just started reads its stdin");
-        let mut guard = Self { child, line: Some(line), mark };
-        // From here on the process is the program, and no longer the shell.
+        let mut pipe = child.stdin.take().expect("stdin was just made a pipe");
+        writeln!(pipe, "{mark}\n{cleanup}").expect("the shell that was just started reads its stdin");
+        let mut guard = Self { child, watch_pipe: Some(pipe), mark };
+        // Once the mark is visible, the process is the program and no longer the shell.
         wait::until("a program to start", START_LIMIT, || {
-            (guard.marked(guard.pid()) || guard.exited().is_some()).then_some(())
+            (guard.has_mark(guard.pid()) || guard.exited().is_some()).then_some(())
         });
         guard
     }
 
-    /// The variable that makes another process one that ends with this: for what is started and stopped more than once.
+    /// The environment variable that ties another process to this guard: for processes that are restarted.
     pub fn mark(&self) -> (&'static str, &str) {
         (MARK, &self.mark)
     }
@@ -88,12 +88,12 @@ impl ProcessGuard {
     /// Sends the program a signal, named without `SIG`.
     #[track_caller]
     pub fn signal(&self, name: &str) {
-        // The id of a process that was waited for may be another's by now.
-        assert!(self.marked(self.pid()), "cannot send {name} to process {}: it has ended", self.pid());
+        // The id of a reaped process may have been reused.
+        assert!(self.has_mark(self.pid()), "cannot send {name} to process {}: it has ended", self.pid());
         signal(self.pid(), name);
     }
 
-    /// How the program ended, if it has.
+    /// The program's exit status, if it has ended.
     pub fn exited(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child of this process can be waited for")
     }
@@ -105,15 +105,15 @@ impl ProcessGuard {
         wait::until(&what, limit, || self.exited())
     }
 
-    /// The ids of all processes that the program has led to and that run, itself included, orphans too.
+    /// The ids of the program and all its running descendants, including orphans.
     pub fn family(&self) -> Vec<u32> {
         let entries = fs::read_dir("/proc").expect("the tests need Linux's /proc");
         let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        pids.filter(|&pid| self.marked(pid)).collect()
+        pids.filter(|&pid| self.has_mark(pid)).collect()
     }
 
-    // A process that has ended, but was not waited for, has no environment any more.
-    fn marked(&self, pid: u32) -> bool {
+    // A zombie has no environment.
+    fn has_mark(&self, pid: u32) -> bool {
         let mark = format!("{MARK}={}", self.mark);
         let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         environ.split(|&byte| byte == 0).any(|variable| variable == mark.as_bytes())
@@ -122,7 +122,7 @@ impl ProcessGuard {
 
 impl Drop for ProcessGuard {
     fn drop(&mut self) {
-        self.line.take();
+        self.watch_pipe.take();
         wait::until("processes of a test to end", END_LIMIT, || {
             (self.exited().is_some() && self.family().is_empty()).then_some(())
         });

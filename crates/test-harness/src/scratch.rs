@@ -1,4 +1,4 @@
-//! Directories for one test's files.
+//! Temporary directories for tests.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -27,15 +27,15 @@ pub fn write(path: &Path, content: impl AsRef<[u8]>) {
     fs::write(path, content).unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
 }
 
-/// Reads a file as text, or panics with its path. Another process may be in the middle of a character, so bytes that
-/// are no UTF-8 are replaced.
+/// Reads a file as text, or panics with its path. Another process may have written part of a character, so invalid UTF-8 is
+/// replaced.
 pub fn read(path: &Path) -> String {
     let bytes = fs::read(path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A fresh directory under `target/system-tests/`. It goes when this is dropped, unless the test is failing: then it
-/// stays to be read, and its path is printed.
+/// A new directory under `target/system-tests/`. It is removed on drop, unless the test is failing: then its path is
+/// printed.
 pub struct Scratch(PathBuf);
 
 impl Scratch {
@@ -44,7 +44,7 @@ impl Scratch {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let n = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = target().join("system-tests").join(format!("{name}-{}-{n}", process::id()));
-        // An earlier process may have had the same id, and a failing test whose directory was kept.
+        // A directory of a failed test in an earlier process with the same id.
         let _ = fs::remove_dir_all(&path);
         make_dir(&path);
         Self(path)
@@ -62,12 +62,12 @@ impl Scratch {
 }
 
 impl Drop for Scratch {
-    #[expect(clippy::print_stderr, reason = "for whoever reads the failed test")]
+    #[expect(clippy::print_stderr, reason = "helps to investigate the failed test")]
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("kept to be read: {}", self.0.display());
+            eprintln!("kept for inspection: {}", self.0.display());
         } else {
-            // What is still there can do no harm, and a panic in a drop would hide the test's own outcome.
+            // A leftover directory is harmless, and a panic in `drop` would hide the test's result.
             let _ = fs::remove_dir_all(&self.0);
         }
     }

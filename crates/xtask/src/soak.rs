@@ -36,7 +36,7 @@ impl Name {
         match self {
             Self::Hangups => Soak {
                 about: "clients that disconnect during a write: every acknowledged write is stored",
-                tests: "faults::hangups::",
+                tests: "faults::client_disconnects::",
                 variable: "SOAK_HANGUPS",
                 count: 10_000,
             },

@@ -1,5 +1,5 @@
-//! A service that nobody made of blueprints, and that answers in every way there is: with `--wrapped` it has the
-//! response-logging wrapper, without it has nothing of Cyanotype's.
+//! An actix-web service without blueprints that produces every kind of response. With `--wrapped` it uses the
+//! response-logging wrapper; otherwise it does not use Cyanotype.
 
 #![forbid(unsafe_code)]
 
@@ -79,7 +79,7 @@ fn routes(config: &mut ServiceConfig) {
         .service(Files::new("/files", files));
 }
 
-/// Five chunks, some of them ready at once and some later.
+/// This many chunks; every second one is delayed.
 fn chunks(count: usize) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
     stream::iter(0..count).then(|n| async move {
         if n % 2 == 1 {
@@ -89,7 +89,7 @@ fn chunks(count: usize) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
     })
 }
 
-/// Compressed by the handler itself.
+/// A response that declares a content coding itself.
 async fn coded() -> impl Responder {
     HttpResponse::Ok()
         .content_type(ContentType::plaintext())
@@ -111,7 +111,7 @@ async fn echo(request: HttpRequest, body: Bytes) -> impl Responder {
     HttpResponse::Ok().content_type(request.content_type().to_owned()).body(body)
 }
 
-/// Reads as it comes, and says how many bytes that were.
+/// Reads the body as a stream and returns its length.
 async fn count(mut body: Payload) -> actix_web::Result<String> {
     let mut bytes = 0;
     while let Some(chunk) = body.next().await {
@@ -120,10 +120,10 @@ async fn count(mut body: Payload) -> actix_web::Result<String> {
     Ok(bytes.to_string())
 }
 
-/// Sends back each text until the other side closes.
+/// Echoes text messages until the peer closes.
 async fn socket(request: HttpRequest, body: Payload) -> actix_web::Result<HttpResponse> {
     let (response, mut session, mut messages) = actix_ws::handle(&request, body)?;
-    #[expect(clippy::disallowed_methods, reason = "as a service does that was written without these crates")]
+    #[expect(clippy::disallowed_methods, reason = "typical of a service written without these crates")]
     actix_web::rt::spawn(async move {
         while let Some(Ok(message)) = messages.next().await {
             match message {

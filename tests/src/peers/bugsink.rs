@@ -1,7 +1,6 @@
-//! A real Bugsink: a server that takes events as Sentry does.
+//! A real Bugsink: a server that accepts events like Sentry.
 //!
-//! Its settings have it store an event within the request that brings it, so an event that it has accepted can be read
-//! at once.
+//! Its settings make it store an event within the request that delivers it, so an accepted event can be read immediately.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -21,17 +20,17 @@ use test_harness::{env, ports, wait};
 const CONF: &str = include_str!("bugsink/bugsink_conf.py");
 const URLS: &str = include_str!("bugsink/harness_urls.py");
 const SETUP: &str = include_str!("bugsink/setup.py");
-/// More than one test process asks for.
+/// More than one test process uses.
 const PROJECTS: usize = 400;
-/// What a server starts from, made once.
+/// The files that a server starts from, created once.
 const TEMPLATE: [&str; 5] = ["bugsink_conf.py", "harness_urls.py", "projects.json", "db.sqlite3", "snappea.sqlite3"];
 
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// A server on a port of its own, with a database of its own.
+/// A server with its own port and database.
 pub struct Bugsink {
-    // Before the directory that it runs in: fields are dropped in this order.
+    // Before its working directory: fields are dropped in declaration order.
     server: Option<ProcessGuard>,
     scratch: Scratch,
     port: u16,
@@ -40,7 +39,7 @@ pub struct Bugsink {
 }
 
 impl Bugsink {
-    /// The server that the tests of this process share.
+    /// The server that all tests of this process share.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Bugsink> = OnceLock::new();
         SHARED.get_or_init(|| {
@@ -51,7 +50,8 @@ impl Bugsink {
         })
     }
 
-    /// A server for one test. The lines of Python end its settings: `BUGSINK["MAX_EVENTS_PER_PROJECT_PER_5_MINUTES"] = 5`.
+    /// A dedicated server for one test. These lines of Python are appended to its settings, for example
+    /// `BUGSINK["MAX_EVENTS_PER_PROJECT_PER_5_MINUTES"] = 5`.
     pub fn start_own(settings: &str) -> Self {
         let mut bugsink = Self::new(settings);
         bugsink.restart();
@@ -94,7 +94,7 @@ impl Bugsink {
         self.server = Some(server);
     }
 
-    /// Where it listens, also while it is stopped.
+    /// Its port, also while it is stopped.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -107,14 +107,14 @@ impl Bugsink {
         server.wait_exit(STOP_LIMIT);
     }
 
-    /// Starts a stopped server again, on the same port, with all that it had.
+    /// Starts a stopped server again, on the same port, with its data.
     #[track_caller]
     pub fn restart(&mut self) {
-        assert!(self.server.is_none(), "Bugsink runs: stop it before");
+        assert!(self.server.is_none(), "Bugsink is running: stop it first");
         self.launch(|command, _| ProcessGuard::spawn(command));
     }
 
-    /// A project that nobody else uses.
+    /// A project that no other test uses.
     #[track_caller]
     pub fn project(&self) -> Project {
         let n = self.taken.fetch_add(1, Ordering::Relaxed);
@@ -142,10 +142,10 @@ fn template() -> PathBuf {
     made.unwrap_or_else(|why| panic!("{why}"))
 }
 
-/// A place for the events of one service.
+/// A project for the events of one service.
 #[derive(Clone, Debug)]
 pub struct Project {
-    /// What the service is to be given.
+    /// The DSN for the service.
     pub dsn: String,
     /// The project's number, in the DSN's path.
     pub id: u64,
@@ -155,13 +155,13 @@ pub struct Project {
 }
 
 impl Project {
-    /// All events as the service sent them, in the order in which they came. To see that no more come, stop the service
-    /// before, which flushes.
+    /// All events as the service sent them, in the order of arrival. To assert that no more arrive, stop the service first:
+    /// that flushes.
     #[track_caller]
     pub fn events(&self) -> Vec<Value> {
         match self.client.get(&format!("/harness/events/{}", self.id)).send().json() {
             Value::Array(events) => events,
-            other => panic!("Bugsink's list of events is no list: {other}"),
+            other => panic!("Bugsink's list of events is not a list: {other}"),
         }
     }
 
@@ -174,7 +174,7 @@ impl Project {
             .find(|event| event["event_id"].as_str().is_some_and(|other| plain(other) == plain(id)))
     }
 
-    /// Waits for `n` events or more, and gives all that are there then.
+    /// Waits for at least `n` events, and returns all that have arrived.
     #[track_caller]
     pub fn wait_events(&self, n: usize, limit: Duration) -> Vec<Value> {
         let start = Instant::now();
@@ -182,7 +182,7 @@ impl Project {
             let events = self.events();
             (events.len() >= n || start.elapsed() >= limit).then_some(events)
         });
-        assert!(events.len() >= n, "only {} of {n} events came to project {} in {limit:?}", events.len(), self.id);
+        assert!(events.len() >= n, "only {} of {n} events reached project {} within {limit:?}", events.len(), self.id);
         events
     }
 }

@@ -1,4 +1,4 @@
-//! The npm packages that the platform tests run, with their versions locked.
+//! The npm packages of the platform tests, with locked versions.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::symlink;
@@ -17,7 +17,7 @@ const LOCK: &str = include_str!("../../platform/npm/package-lock.json");
 /// The directory that holds `node_modules`.
 ///
 /// # Panics
-/// In a sentence with the remedy, when it cannot be made.
+/// With a remedy, if it cannot be created.
 #[track_caller]
 pub fn packages() -> &'static Path {
     static PACKAGES: OnceLock<Result<PathBuf, String>> = OnceLock::new();
@@ -26,7 +26,7 @@ pub fn packages() -> &'static Path {
         prepared("npm", (PACKAGE, LOCK), |dir| {
             scratch::write(&dir.join("package.json"), PACKAGE);
             scratch::write(&dir.join("package-lock.json"), LOCK);
-            // Behind a link npm does not find its lock.
+            // npm does not find its lock file through a symbolic link.
             let dir = dir.canonicalize().map_err(|e| format!("{}: {e}", dir.display()))?;
             let prefix = [OsStr::new("--prefix"), dir.as_os_str()];
             let arguments = [
@@ -39,14 +39,16 @@ pub fn packages() -> &'static Path {
                 "--logs-max=0",
             ];
             run(npm, prefix.into_iter().chain(arguments.map(OsStr::new))).map_err(|why| {
-                format!("npm must be able to install tests/platform/npm for node 20.19 or newer: see to both ({why})")
+                format!(
+                    "npm cannot install tests/platform/npm: check the network and that node is 20.19 or newer ({why})"
+                )
             })
         })
     });
     packages.as_deref().unwrap_or_else(|why| panic!("{why}"))
 }
 
-/// Node, to be given a script; see [`process_guard::command`].
+/// Node; add a script as an argument, see [`process_guard::command`].
 #[track_caller]
 pub fn node() -> Command {
     let mut command = process_guard::command(program("node", "nodejs"));

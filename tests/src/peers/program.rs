@@ -1,15 +1,15 @@
-//! Programs of Debian packages, for tests that cannot do without them.
+//! Programs from Debian packages that tests require.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// Where Debian has servers, which an ordinary user's `PATH` leaves out.
+/// Debian's directory for servers, which is not in an ordinary user's `PATH`.
 const SERVERS: &str = "/usr/sbin";
 
 /// The path of a program.
 ///
 /// # Panics
-/// When it is not installed, with the package that has it.
+/// If it is not installed, with the name of its package.
 #[track_caller]
 pub fn program(name: &str, package: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! An HTTP proxy that brings whatever it is asked for to one port of this machine.
+//! An HTTP proxy that forwards every request to one local port.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,38 +9,38 @@ use std::thread;
 /// A proxy; it listens until the test process ends.
 pub struct Proxy {
     port: u16,
-    asked: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Proxy {
-    /// Begins to listen on a free port, for a server on another.
+    /// Starts to listen on a free port, in front of a server on another port.
     pub fn start(upstream: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let asked = Arc::<AtomicUsize>::default();
-        let counter = Arc::clone(&asked);
+        let connections = Arc::<AtomicUsize>::default();
+        let counter = Arc::clone(&connections);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 counter.fetch_add(1, Ordering::Relaxed);
-                // A connection that breaks is the client's to notice.
-                thread::spawn(move || bring(client, upstream));
+                // A broken connection is the client's concern.
+                thread::spawn(move || forward(client, upstream));
             }
         });
-        Self { port, asked }
+        Self { port, connections }
     }
 
-    /// Its address, as `HTTP_PROXY` has it.
+    /// Its URL, in the form of `HTTP_PROXY`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// How many connections came.
-    pub fn asked(&self) -> usize {
-        self.asked.load(Ordering::Relaxed)
+    /// The number of connections.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 }
 
-fn bring(mut client: TcpStream, upstream: u16) -> io::Result<()> {
+fn forward(mut client: TcpStream, upstream: u16) -> io::Result<()> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {

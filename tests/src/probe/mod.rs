@@ -1,4 +1,5 @@
-//! The probe: a blueprint that does what it is told, so that tests, and anyone outside, can drive every row of the table.
+//! The probe: a blueprint that runs the steps of a script, so that tests, and developers, can exercise every row of the
+//! table in docs/CONTRACT.md.
 
 mod steps;
 
@@ -16,9 +17,9 @@ use serde::Deserialize;
 
 use steps::{ProbeError, Step};
 
-/// `POST /probe/run` does the steps of its body in order and then finishes; so does `/probe/run/quiet`, of which nothing is
-/// recorded, `/probe/run/brief`, of which no content is, and `/probe/run/limited`, which a client may use twice an hour.
-/// `POST /probe/echo` returns what it is sent; `GET /probe/endless` streams without end.
+/// `POST /probe/run` runs the steps of its body in order and then finishes. So do `/probe/run/quiet`, whose responses are not
+/// logged, `/probe/run/brief`, whose bodies are not logged, and `/probe/run/limited`, with a rate limit of two requests an
+/// hour. `POST /probe/echo` returns its request body; `GET /probe/endless` streams without end.
 pub struct Probe;
 
 impl Blueprint for Probe {
@@ -49,7 +50,7 @@ impl Blueprint for Probe {
     }
 }
 
-/// What probe-app does before a breadcrumb is kept.
+/// The `before_breadcrumb` hook of probe-app.
 #[must_use]
 pub fn before_breadcrumb(crumb: Breadcrumb) -> Option<Breadcrumb> {
     (crumb.category.as_deref() != Some("drop-me")).then_some(crumb)
@@ -78,7 +79,7 @@ enum Finish {
     },
     Panic {
         panic: String,
-        /// A second time, while the first unwinds: that ends the process.
+        /// Panics again while the first panic unwinds, which aborts the process.
         #[serde(default)]
         twice: bool,
     },
@@ -90,7 +91,7 @@ enum Finish {
     },
 }
 
-/// A refusal for load, to be tried again after so long.
+/// A rejection because of load, with the time until a retry.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Refuse {
@@ -126,7 +127,7 @@ struct Chunks {
     content_type: String,
     #[serde(default)]
     interval_ms: u64,
-    /// The stream fails after so many chunks.
+    /// The stream fails after this many chunks.
     fail_after: Option<u32>,
 }
 
@@ -142,7 +143,7 @@ async fn echo(request: HttpRequest, body: Bytes) -> HttpResponse {
     HttpResponse::Ok().content_type(request.content_type().to_owned()).body(body)
 }
 
-/// Chunks without end, or with `fail=true` none.
+/// An endless stream, or an error with `fail=true`.
 async fn endless(request: HttpRequest) -> Result {
     if request.query_string() == "fail=true" {
         return Err(ProbeError::of_stream().into());
@@ -153,10 +154,10 @@ async fn endless(request: HttpRequest) -> Result {
 
 async fn run(body: Bytes) -> Result {
     let script: Script = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
-    steps::all(script.steps).await;
+    steps::run_all(script.steps).await;
     match script.finish {
         None => Ok(HttpResponse::NoContent().finish()),
-        Some(Finish::Respond { respond }) => respond.answer(),
+        Some(Finish::Respond { respond }) => respond.into_response(),
         Some(Finish::Error { error, cause, report }) => {
             let error = ProbeError::new(error, cause);
             match report {
@@ -203,7 +204,7 @@ impl Refuse {
 }
 
 impl Respond {
-    fn answer(self) -> Result {
+    fn into_response(self) -> Result {
         let status = StatusCode::from_u16(self.status).map_err(|error| Problem::bad_request(error.to_string()))?;
         let mut response = HttpResponseBuilder::new(status);
         if let Some(content_type) = self.content_type {

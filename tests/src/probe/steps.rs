@@ -1,4 +1,4 @@
-//! The steps that the probe can be told to do.
+//! The steps of a probe script.
 
 use std::error::Error;
 use std::fmt;
@@ -44,22 +44,22 @@ pub(super) enum Step {
     Panic {
         message: String,
     },
-    /// On a thread that is none of actix's.
+    /// Panics on a thread outside actix.
     PanicThread {
         message: String,
     },
-    /// Said to the SDK, past the helpers.
+    /// Sends a message through the SDK, bypassing the helpers.
     SdkMessage {
         message: String,
     },
-    /// Set in the SDK's scope.
+    /// Sets a tag in the SDK's scope.
     SdkTag {
         key: String,
         value: String,
     },
 }
 
-pub(super) fn all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()>>> {
+pub(super) fn run_all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()>>> {
     Box::pin(async move {
         for step in steps {
             step.run().await;
@@ -69,7 +69,7 @@ pub(super) fn all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()>>> {
 
 #[tracing::instrument(skip_all)]
 async fn in_a_span(steps: Vec<Step>) {
-    all(steps).await;
+    run_all(steps).await;
 }
 
 impl Step {
@@ -93,18 +93,18 @@ impl Step {
             }
             Step::Sleep { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
             Step::Spawn { steps } => {
-                // A panic in it has been reported; the probe goes on.
-                let _ = cyanotype::spawn(all(steps)).await;
+                // A panic in the task is reported by the hook; the probe continues.
+                let _ = cyanotype::spawn(run_all(steps)).await;
             }
             Step::Span { steps } => in_a_span(steps).await,
             Step::Panic { message } => panic!("{message}"),
             Step::SdkMessage { message } => {
-                #[expect(clippy::disallowed_methods, reason = "the step is about a program that uses the SDK itself")]
+                #[expect(clippy::disallowed_methods, reason = "simulates a program that uses the SDK directly")]
                 sentry::capture_message(&message, sentry::Level::Error);
             }
             Step::SdkTag { key, value } => sentry::configure_scope(|scope| scope.set_tag(&key, value)),
             Step::PanicThread { message } => {
-                // The panic has been reported by its hook.
+                // The panic hook reports the panic.
                 let _ = std::thread::spawn(move || panic!("{message}")).join();
             }
         }

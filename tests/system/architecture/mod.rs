@@ -1,4 +1,4 @@
-//! The architecture as ARCHITECTURE.md draws it is the one of the code: crates, modules, and where the SDK of Sentry is.
+//! The code follows the architecture in ARCHITECTURE.md: crate dependencies, no import cycles, and use of the Sentry SDK.
 
 mod modules;
 
@@ -27,7 +27,7 @@ const CRATES: [&str; 10] = [
     "app",
 ];
 
-/// Lower crates first: each depends on those of lines above its own alone.
+/// Lower crates first: each crate depends only on crates of the lines above.
 const LAYERS: [&[&str]; 7] = [
     &["cyanotype-redact", "cyanotype-settings"],
     &["cyanotype-telemetry"],
@@ -38,22 +38,22 @@ const LAYERS: [&[&str]; 7] = [
     &["app"],
 ];
 
-/// The file of a blueprint's root has its implementation of the trait, which names its routes, and the prefix of its paths,
-/// which its routes use, as `cargo blueprint new` writes them.
+/// An allowed cycle: a blueprint's root file implements the trait, which names the routes, and defines the path prefix, which
+/// the routes use. `cargo blueprint new` generates the same structure.
 const ROOT_AND_ROUTES: (&str, &[&str]) = ("blueprint-orders", &["", "api", "routes"]);
 
 #[test]
-fn the_drawing_has_every_crate_with_its_dependencies() {
-    let drawn = drawn();
-    let (missing, superfluous) = differences(&crates(), &drawn);
+fn the_diagram_shows_every_crate_and_dependency() {
+    let diagram = diagram();
+    let (missing, superfluous) = differences(&crates(), &diagram);
     assert!(
         missing.is_empty() && superfluous.is_empty(),
-        "ARCHITECTURE.md's first drawing lacks {missing:?}, and has {superfluous:?} that are not in the code"
+        "ARCHITECTURE.md's first diagram lacks {missing:?}, and has {superfluous:?}, which are not in the code"
     );
 }
 
 #[test]
-fn crates_depend_one_way() {
+fn crate_dependencies_follow_the_layers() {
     let crates = crates();
     for (layer, names) in LAYERS.iter().enumerate() {
         let below: BTreeSet<&str> = LAYERS[..layer].concat().into_iter().collect();
@@ -66,22 +66,22 @@ fn crates_depend_one_way() {
 }
 
 #[test]
-fn no_modules_of_a_crate_import_each_other() {
+fn modules_have_no_import_cycles() {
     let mut found = BTreeSet::new();
     for name in CRATES {
         let files = modules::imports(&source(name));
         assert!(files.values().any(|others| !others.is_empty()), "no import was found in {name}");
-        found.extend(circles(name, &files));
-        found.extend(circles(name, &modules::by_top_module(&files)));
+        found.extend(cycles(name, &files));
+        found.extend(cycles(name, &modules::by_top_module(&files)));
     }
     let exceptions = [ROOT_AND_ROUTES].map(|(name, modules)| {
         (name.to_owned(), modules.iter().map(|module| (*module).to_owned()).collect::<Vec<_>>())
     });
-    assert_eq!(found, BTreeSet::from(exceptions), "circles of imports, left, and those that are allowed, right");
+    assert_eq!(found, BTreeSet::from(exceptions), "import cycles (left) and allowed cycles (right)");
 }
 
 #[test]
-fn one_file_of_the_core_and_one_crate_know_the_sdk_of_sentry() {
+fn only_the_sentry_crate_and_one_core_file_use_the_sdk() {
     let wiring = source("core").join("sentry.rs");
     let sources = directories().into_iter().filter(|directory| !directory.ends_with("sentry"));
     let files = sources.flat_map(|directory| rust_files(&directory.join("src"))).filter(|path| *path != wiring);
@@ -89,29 +89,33 @@ fn one_file_of_the_core_and_one_crate_know_the_sdk_of_sentry() {
     for path in files {
         let text = scratch::read(&path);
         let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        let lines = code.filter(|line| names_the_sdk(line) || line.contains("feature = \"sentry\""));
+        let lines = code.filter(|line| uses_the_sdk(line) || line.contains("feature = \"sentry\""));
         found.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
     }
-    assert!(found.is_empty(), "Sentry belongs into crates/sentry and crates/core/src/sentry.rs:\n{}", found.join("\n"));
     assert!(
-        names_the_sdk("use sentry::Hub;") && names_the_sdk("::sentry::init()") && names_the_sdk("sentry_actix::Sentry")
+        found.is_empty(),
+        "Sentry is used outside crates/sentry and crates/core/src/sentry.rs:\n{}",
+        found.join("\n")
     );
-    assert!(!names_the_sdk("use crate::sentry::policy;") && !names_the_sdk("pub use sentry::Sentry;"));
+    assert!(
+        uses_the_sdk("use sentry::Hub;") && uses_the_sdk("::sentry::init()") && uses_the_sdk("sentry_actix::Sentry")
+    );
+    assert!(!uses_the_sdk("use crate::sentry::policy;") && !uses_the_sdk("pub use sentry::Sentry;"));
 }
 
 #[test]
-fn no_module_is_included_by_its_path() {
+fn no_module_uses_a_path_attribute() {
     let mut found = vec![];
     for path in directories().iter().flat_map(|directory| rust_files(directory)) {
         let text = scratch::read(&path);
         let lines = text.lines().filter(|line| line.trim_start().starts_with("#[path"));
         found.extend(lines.map(|line| format!("{}: {}", path.display(), line.trim())));
     }
-    assert!(found.is_empty(), "a module has the place of its name:\n{}", found.join("\n"));
+    assert!(found.is_empty(), "modules with a #[path] attribute:\n{}", found.join("\n"));
 }
 
-/// A re-export of an own module is written `pub use sentry::…`, an import of the SDK `use sentry::…`.
-fn names_the_sdk(line: &str) -> bool {
+/// `use sentry::…` imports the SDK; `pub use sentry::…` re-exports the crate's own module.
+fn uses_the_sdk(line: &str) -> bool {
     let line = line.trim_start();
     let in_place = line.match_indices("::sentry::").any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric()));
     in_place
@@ -119,17 +123,17 @@ fn names_the_sdk(line: &str) -> bool {
         || ["use sentry::", "use sentry;", "extern crate sentry"].iter().any(|import| line.starts_with(import))
 }
 
-fn circles(name: &str, imports: &Imports) -> Vec<(String, Vec<String>)> {
+fn cycles(name: &str, imports: &Imports) -> Vec<(String, Vec<String>)> {
     let path = |module: Vec<String>| module.join("::");
-    let named = |circle: Vec<Vec<String>>| (name.to_owned(), circle.into_iter().map(path).collect());
-    modules::circles(imports).into_iter().map(named).collect()
+    let named = |cycle: Vec<Vec<String>>| (name.to_owned(), cycle.into_iter().map(path).collect());
+    modules::cycles(imports).into_iter().map(named).collect()
 }
 
-/// Each crate of the first drawing: a line is `name ← dependency, dependency`, or a name alone.
-fn drawn() -> Crates {
+/// The crates in the first diagram: each line is `name ← dependency, dependency`, or only a name.
+fn diagram() -> Crates {
     let text = scratch::read(&scratch::workspace().join("ARCHITECTURE.md"));
-    let drawing = text.split("```text\n").nth(1).and_then(|rest| rest.split("```").next());
-    let lines = drawing.expect("ARCHITECTURE.md begins with a drawing").lines().filter(|line| !line.trim().is_empty());
+    let diagram = text.split("```text\n").nth(1).and_then(|rest| rest.split("```").next());
+    let lines = diagram.expect("ARCHITECTURE.md begins with a diagram").lines().filter(|line| !line.trim().is_empty());
     let entry = |line: &str| {
         let (name, others) = line.split_once('←').unwrap_or((line, ""));
         let others = others.split(',').map(|other| other.trim().to_owned()).filter(|other| !other.is_empty());
@@ -154,13 +158,13 @@ fn crates() -> Crates {
         .collect()
 }
 
-fn differences(code: &Crates, drawing: &Crates) -> (BTreeSet<String>, BTreeSet<String>) {
+fn differences(code: &Crates, diagram: &Crates) -> (BTreeSet<String>, BTreeSet<String>) {
     let edges = |crates: &Crates| -> BTreeSet<String> {
         let own = crates.iter().flat_map(|(name, others)| others.iter().map(move |other| format!("{name} ← {other}")));
         own.chain(crates.keys().cloned()).collect()
     };
-    let (code, drawing) = (edges(code), edges(drawing));
-    (&code - &drawing, &drawing - &code)
+    let (code, diagram) = (edges(code), edges(diagram));
+    (&code - &diagram, &diagram - &code)
 }
 
 fn directories() -> Vec<PathBuf> {
@@ -174,7 +178,7 @@ fn packages() -> Vec<Value> {
     let arguments = ["metadata", "--no-deps", "--format-version", "1", "--offline"];
     let output = Command::new(cargo).args(arguments).current_dir(scratch::workspace()).output().expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo's metadata are JSON");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo's metadata is JSON");
     metadata["packages"].as_array().expect("there are packages").clone()
 }
 

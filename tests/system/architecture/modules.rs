@@ -1,22 +1,22 @@
 //! The imports between the files of one crate, read from its source text.
 //!
-//! An import of a name that a module re-exports counts as one of the file that the name comes from. Left out are comments,
-//! `#[cfg(test)]` items and the modules declared by them.
+//! An import of a re-exported name counts as an import of the defining file. Comments, `#[cfg(test)]` items and the modules
+//! that they declare are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// A module's path below its crate; the crate's root is the empty one.
+/// A module's path within its crate; the crate's root is the empty path.
 pub type Module = Vec<String>;
-/// What each module imports.
+/// The imports of each module.
 pub type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 #[derive(Default)]
 struct File {
-    /// Names in scope by `use`, re-exports among them, with where they come from.
+    /// Names imported or re-exported by `use`, with their origin.
     names: BTreeMap<String, Module>,
-    /// Paths that the code needs: those of `use` without re-exports, and those written in place.
+    /// Paths that the code uses: from `use` without re-exports, and written inline.
     needed: Vec<Module>,
 }
 
@@ -29,10 +29,10 @@ pub fn imports(source: &Path) -> Imports {
         .iter()
         .flat_map(|(module, tokens)| without_tests(tokens).1.into_iter().map(|name| child(module, name)))
         .collect();
-    let kept = tokens.iter().filter(|(module, _)| !only_tests.iter().any(|test| module.starts_with(test)));
-    let modules: BTreeSet<Module> = kept.clone().map(|(module, _)| module.clone()).collect();
+    let remaining = tokens.iter().filter(|(module, _)| !only_tests.iter().any(|test| module.starts_with(test)));
+    let modules: BTreeSet<Module> = remaining.clone().map(|(module, _)| module.clone()).collect();
     let files: BTreeMap<Module, File> =
-        kept.map(|(module, tokens)| (module.clone(), file(module, &without_tests(tokens).0, &modules))).collect();
+        remaining.map(|(module, tokens)| (module.clone(), file(module, &without_tests(tokens).0, &modules))).collect();
     let needed = |module: &Module, file: &File| {
         let files = file.needed.iter().map(|path| resolve(path, &files, 0)).filter(|other| other != module);
         (module.clone(), files.collect())
@@ -40,8 +40,8 @@ pub fn imports(source: &Path) -> Imports {
     files.iter().map(|(module, file)| needed(module, file)).collect()
 }
 
-/// The groups of modules that import each other, directly or by way of others.
-pub fn circles(imports: &Imports) -> Vec<Vec<Module>> {
+/// The groups of modules that import each other, directly or indirectly.
+pub fn cycles(imports: &Imports) -> Vec<Vec<Module>> {
     let reached: BTreeMap<&Module, BTreeSet<&Module>> =
         imports.keys().map(|from| (from, reach(from, imports))).collect();
     let mut groups = BTreeSet::new();
@@ -53,7 +53,7 @@ pub fn circles(imports: &Imports) -> Vec<Vec<Module>> {
     groups.into_iter().collect()
 }
 
-/// The same, with each file counted to its top module.
+/// The imports between top-level modules.
 pub fn by_top_module(imports: &Imports) -> Imports {
     let mut tops = Imports::new();
     let top = |module: &Module| module[..module.len().min(1)].to_vec();
@@ -95,7 +95,7 @@ fn child(module: &Module, name: String) -> Module {
     module.iter().cloned().chain([name]).collect()
 }
 
-/// Words, `::` and single characters.
+/// Splits source text into words, `::` and single characters, without comment lines.
 fn tokens(text: &str) -> Vec<String> {
     let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let code = code.join("\n");
@@ -114,13 +114,13 @@ fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-/// The tokens without items for tests, and the names of the modules declared by those.
+/// The tokens without `#[cfg(test)]` items, and the names of the modules that those declare.
 fn without_tests(tokens: &[String]) -> (Vec<String>, Vec<String>) {
     const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
-    let (mut kept, mut modules, mut at) = (vec![], vec![], 0);
+    let (mut remaining, mut modules, mut at) = (vec![], vec![], 0);
     while at < tokens.len() {
         if !tokens[at..].iter().take(MARK.len()).eq(MARK.iter()) {
-            kept.push(tokens[at].clone());
+            remaining.push(tokens[at].clone());
             at += 1;
             continue;
         }
@@ -143,7 +143,7 @@ fn without_tests(tokens: &[String]) -> (Vec<String>, Vec<String>) {
             modules.extend(item.get(declared + 1).cloned());
         }
     }
-    (kept, modules)
+    (remaining, modules)
 }
 
 fn file(module: &Module, tokens: &[String], modules: &BTreeSet<Module>) -> File {
@@ -173,7 +173,7 @@ fn file(module: &Module, tokens: &[String], modules: &BTreeSet<Module>) -> File 
     file
 }
 
-/// The leaves of a `use`: the name that each has here, and its path.
+/// The leaves of a `use` tree: the local name and the path of each.
 fn tree(tokens: &[String], at: &mut usize, before: &[String]) -> Vec<(String, Vec<String>)> {
     let mut path = before.to_vec();
     let mut leaves = vec![];
@@ -210,7 +210,7 @@ fn tree(tokens: &[String], at: &mut usize, before: &[String]) -> Vec<(String, Ve
     }
 }
 
-/// A path from the crate's root; `None` for one of another crate.
+/// The path from the crate's root; `None` for a path into another crate.
 fn absolute(module: &Module, path: &[String], modules: &BTreeSet<Module>) -> Option<Module> {
     let supers = path.iter().take_while(|word| *word == "super").count();
     match &**path.first()? {
@@ -221,7 +221,7 @@ fn absolute(module: &Module, path: &[String], modules: &BTreeSet<Module>) -> Opt
     }
 }
 
-/// The module that defines what a path names.
+/// The module that defines the item at a path.
 fn resolve(path: &[String], files: &BTreeMap<Module, File>, depth: usize) -> Module {
     let mut module = vec![];
     for (index, word) in path.iter().enumerate() {

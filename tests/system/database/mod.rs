@@ -1,10 +1,11 @@
-//! The database beyond what the blueprints do with it: where it is, who may read it, and what becomes of it over time.
+//! The database apart from the blueprints: its location, permissions, upgrades, and maintenance.
 
-mod carried_over;
-mod descriptors;
-mod files;
+mod file_descriptors;
+mod file_permissions;
+mod postgres;
 mod round_trips;
 mod schema_version;
 mod sqlite_urls;
 mod statement_values;
 mod sweeping;
+mod upgrade_from_0_1;

@@ -1,4 +1,4 @@
-//! How often a request waits for PostgreSQL, counted on the wire.
+//! The number of PostgreSQL round trips per request, counted on the wire.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use system_tests::service::Service;
 use crate::api::member;
 
 #[test]
-fn a_request_waits_for_postgresql_no_more_than_its_statements_must() {
+fn requests_use_no_extra_postgres_round_trips() {
     let postgres = Postgres::shared();
-    // Late enough that what is sent together arrives together.
+    // Long enough that pipelined messages count as one round trip.
     let proxy = SlowProxy::start(postgres.port(), Duration::from_millis(10));
-    let url = postgres.url_by(proxy.port(), &postgres.database());
+    let url = postgres.url_via(proxy.port(), &postgres.database());
     let app = Service::new(&binaries::app())
         .env("APP__DATABASE__URL", url)
         .env("APP__DATABASE__MAX_CONNECTIONS", "1")
@@ -29,9 +29,9 @@ fn a_request_waits_for_postgresql_no_more_than_its_statements_must() {
     let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100},
                                  {"sku": "B-1", "quantity": 2, "unit_price_cents": 50}]});
     let place = || app.post("/orders").bearer(&ada.token).json(&lines);
-    let order = place().send().header("location").expect("an order has a place").to_owned();
-    let count = |name: &str, most: usize, request: &dyn Fn(usize) -> Request| {
-        // The first one prepares its statements.
+    let order = place().send().header("location").expect("a new order has a location").to_owned();
+    let count = |name: &str, max: usize, request: &dyn Fn(usize) -> Request| {
+        // The first request prepares its statements.
         let trips: Vec<usize> = (0..4)
             .map(|n| {
                 let before = proxy.round_trips();
@@ -40,12 +40,12 @@ fn a_request_waits_for_postgresql_no_more_than_its_statements_must() {
                 proxy.round_trips() - before
             })
             .collect();
-        figures::print(&format!("round trips of {name}: {trips:?}"));
-        assert!(trips[1..].iter().all(|trips| *trips <= most), "{name}: {trips:?}, at most {most}");
+        figures::print(&format!("PostgreSQL round trips for {name}: {trips:?}"));
+        assert!(trips[1..].iter().all(|trips| *trips <= max), "{name}: {trips:?}, at most {max}");
     };
-    count("an order that is read", 2, &|_| app.get(&order).bearer(&ada.token));
-    count("a list", 2, &|_| app.get("/orders?limit=20").bearer(&ada.token));
-    count("an order that is placed", 4, &|_| place());
-    count("an order that is placed with a key", 6, &|n| place().header("idempotency-key", format!("key-{n}")));
+    count("reading an order", 2, &|_| app.get(&order).bearer(&ada.token));
+    count("listing orders", 2, &|_| app.get("/orders?limit=20").bearer(&ada.token));
+    count("placing an order", 4, &|_| place());
+    count("placing an order with a key", 6, &|n| place().header("idempotency-key", format!("key-{n}")));
     app.stop();
 }

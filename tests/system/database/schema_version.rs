@@ -1,14 +1,14 @@
-//! An older program on a schema that a newer one has changed.
+//! A downgrade: an older program on the schema of a newer one.
 
 use system_tests::binaries;
 use system_tests::peers::postgres::Postgres;
 use system_tests::scratch::Scratch;
 use system_tests::service::Service;
-use system_tests::sql::Direct;
+use system_tests::sql::DirectConnection;
 
 use crate::api::Engine;
 
-fn a_downgraded_program_names_who_wrote_the_schema(on: Engine) {
+fn a_downgrade_reports_the_version_that_wrote_the_schema(on: Engine) {
     let scratch = Scratch::new("downgrade");
     let url = match on {
         Engine::Sqlite => format!("sqlite://{}", scratch.join("app.db").display()),
@@ -16,8 +16,8 @@ fn a_downgraded_program_names_who_wrote_the_schema(on: Engine) {
     };
     let app = || Service::new(&binaries::app()).env("APP__DATABASE__URL", &url);
     app().start().stop();
-    // What the next version leaves behind.
-    let mut database = Direct::open(&url);
+    // The state that the next version leaves.
+    let mut database = DirectConnection::open(&url);
     database.run(
         "INSERT INTO _schema_orders (version, name, applied_on, checksum)
          VALUES (1000, 'next', '2030-01-01T00:00:00Z', '1');
@@ -25,20 +25,20 @@ fn a_downgraded_program_names_who_wrote_the_schema(on: Engine) {
     );
     drop(database);
     let stopped = app().run();
-    assert_eq!(stopped.code(), Some(78), "another start fares no better");
+    assert_eq!(stopped.code(), Some(78), "a restart does not help");
     let records = stopped.records();
     let message = records[0]["message"].as_str().expect("a message");
-    for said in ["the schema of orders was written by app 9.9.9", "start that version or a newer one", "backup"] {
-        assert!(message.contains(said), "{message}");
+    for expected in ["the schema of orders was written by app 9.9.9", "start that version or a newer one", "backup"] {
+        assert!(message.contains(expected), "{message}");
     }
 }
 
 #[test]
-fn a_downgraded_program_names_who_wrote_the_schema_on_sqlite() {
-    a_downgraded_program_names_who_wrote_the_schema(Engine::Sqlite);
+fn a_downgrade_reports_the_schemas_version_on_sqlite() {
+    a_downgrade_reports_the_version_that_wrote_the_schema(Engine::Sqlite);
 }
 
 #[test]
-fn a_downgraded_program_names_who_wrote_the_schema_on_postgres() {
-    a_downgraded_program_names_who_wrote_the_schema(Engine::Postgres);
+fn a_downgrade_reports_the_schemas_version_on_postgres() {
+    a_downgrade_reports_the_version_that_wrote_the_schema(Engine::Postgres);
 }

@@ -1,4 +1,4 @@
-//! Each form of a SQLite URL that sqlx documents: it serves, and the start record names the file, or the start is refused.
+//! Each form of SQLite URL that sqlx documents either works, with its file in the start record, or is rejected at startup.
 
 use std::thread;
 
@@ -8,9 +8,9 @@ use system_tests::service::Service;
 
 use crate::api::{login, member, register};
 
-/// Serves on it, several requests at once, and finds what was written; gives the file that the start record names.
+/// Starts the app with this URL, and reads written data in concurrent requests; returns the file in the start record.
 #[track_caller]
-fn serves(scratch: &Scratch, url: &str) -> Option<String> {
+fn database_file(scratch: &Scratch, url: &str) -> Option<String> {
     let app = Service::new(&binaries::app()).dir(scratch.path()).env("APP__DATABASE__URL", url).start();
     let ada = member(&app, "ada");
     thread::scope(|scope| {
@@ -29,7 +29,7 @@ fn serves(scratch: &Scratch, url: &str) -> Option<String> {
 }
 
 #[test]
-fn every_form_that_names_a_file_serves_on_that_file() {
+fn every_file_url_form_opens_that_file() {
     for (form, file) in [
         ("sqlite:a.db", "a.db"),
         ("sqlite://b.db", "b.db"),
@@ -43,20 +43,20 @@ fn every_form_that_names_a_file_serves_on_that_file() {
         let scratch = Scratch::new("urls");
         let url = form.replace("{}", &scratch.path().display().to_string());
         let path = scratch.join(file);
-        assert_eq!(serves(&scratch, &url).as_deref(), path.to_str(), "{url}");
-        assert!(path.exists(), "{url} made {}", path.display());
+        assert_eq!(database_file(&scratch, &url).as_deref(), path.to_str(), "{url}");
+        assert!(path.exists(), "{url} created {}", path.display());
     }
 }
 
 #[test]
-fn a_database_in_memory_is_one_for_all_connections() {
+fn an_in_memory_database_is_shared_by_all_connections() {
     for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite:any?mode=memory&cache=shared"] {
-        assert_eq!(serves(&Scratch::new("urls"), url), None, "{url}");
+        assert_eq!(database_file(&Scratch::new("urls"), url), None, "{url}");
     }
 }
 
 #[test]
-fn a_file_that_must_exist_is_not_created() {
+fn mode_rw_does_not_create_the_file() {
     let scratch = Scratch::new("urls");
     let app = || Service::new(&binaries::app()).dir(scratch.path()).env("APP__DATABASE__URL", "sqlite://x.db?mode=rw");
     assert_eq!(app().run().code(), Some(69));
@@ -66,7 +66,7 @@ fn a_file_that_must_exist_is_not_created() {
 }
 
 #[test]
-fn a_form_that_cannot_serve_is_refused_with_the_reason() {
+fn unsupported_urls_are_rejected_with_a_reason() {
     for (url, reason) in [
         ("sqlite:", "names no file"),
         ("sqlite://", "names no file"),

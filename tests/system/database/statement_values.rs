@@ -1,4 +1,4 @@
-//! What statements carry is in no line, whatever the levels.
+//! Values of SQL statements are never logged, at any level.
 
 use system_tests::binaries;
 use system_tests::peers::postgres::Postgres;
@@ -7,7 +7,7 @@ use system_tests::service::Service;
 use crate::api::member;
 
 #[test]
-fn the_values_of_statements_are_never_logged() {
+fn statement_values_are_never_logged() {
     let app = Service::new(&binaries::app())
         .env("APP__DATABASE__URL", Postgres::shared().database())
         .env("APP__LOG__LEVEL", "trace")
@@ -15,6 +15,6 @@ fn the_values_of_statements_are_never_logged() {
         .start();
     member(&app, "ada");
     let stderr = app.stop().stderr;
-    assert!(!stderr.contains("argon2"), "a password's hash is in what it wrote");
-    assert!(!stderr.contains("executing statement"), "the driver's own lines are in what it wrote");
+    assert!(!stderr.contains("argon2"), "stderr contains a password hash");
+    assert!(!stderr.contains("executing statement"), "stderr contains the driver's lines");
 }

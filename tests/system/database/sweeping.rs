@@ -1,4 +1,4 @@
-//! Expired sessions and idempotency keys are deleted in the background, and by nobody's request.
+//! Expired sessions and idempotency keys are deleted in the background, not by requests.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use system_tests::binaries;
 use system_tests::peers::postgres::Postgres;
 use system_tests::scratch::Scratch;
 use system_tests::service::Service;
-use system_tests::sql::Direct;
+use system_tests::sql::DirectConnection;
 use system_tests::wait;
 
 use crate::api::{Engine, member, token};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
-fn expired_rows_go_without_a_request(on: Engine) {
+fn expired_rows_are_deleted_in_the_background(on: Engine) {
     let scratch = Scratch::new("sweeping");
     let url = match on {
         Engine::Sqlite => format!("sqlite://{}", scratch.join("app.db").display()),
@@ -26,43 +26,43 @@ fn expired_rows_go_without_a_request(on: Engine) {
             .env("APP__DATABASE__SWEEP_INTERVAL_S", interval)
             .start()
     };
-    // One whose sweeper has just run sweeps no more in this test.
+    // Its sweeper has just run and does not run again during this test.
     let writer = app("3600");
     let ada = member(&writer, "ada");
     let order = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
     let placed = writer.post("/orders").bearer(&ada.token).header("idempotency-key", "k").json(&order).send();
     assert_eq!(placed.status, 201);
     token(&writer, "ada@example.org", crate::api::PASSWORD);
-    let mut database = Direct::open(&url);
+    let mut database = DirectConnection::open(&url);
     let mut rows = || {
         let count = |table: &str| format!("SELECT CAST(count(*) AS TEXT) FROM {table}");
         [database.texts(&count("sessions")).remove(0), database.texts(&count("idempotency_keys")).remove(0)]
     };
     assert_eq!(rows(), ["2", "1"]);
-    let mut expiring = Direct::open(&url);
+    let mut expiring = DirectConnection::open(&url);
     expiring.run(
         "UPDATE sessions SET expires_at = '2020-01-01T00:00:00.000000Z';
          UPDATE idempotency_keys SET expires_at = '2020-01-01T00:00:00.000000Z';
          DELETE FROM leases",
     );
-    // A login and a keyed request delete nothing of it.
+    // A login and a keyed request do not delete expired rows.
     let again = token(&writer, "ada@example.org", crate::api::PASSWORD);
     let placed = writer.post("/orders").bearer(&again).header("idempotency-key", "l").json(&order).send();
     assert_eq!(placed.status, 201);
     assert_eq!(rows(), ["3", "2"], "requests do not sweep");
     let sweeper = app("1");
-    wait::until("expired rows to go", LIMIT, || (rows() == ["1", "1"]).then_some(()));
-    assert_eq!(writer.get("/users/me").bearer(&again).send().status, 200, "what has not expired stays");
+    wait::until("expired rows to be deleted", LIMIT, || (rows() == ["1", "1"]).then_some(()));
+    assert_eq!(writer.get("/users/me").bearer(&again).send().status, 200, "valid sessions remain");
     sweeper.stop();
     writer.stop();
 }
 
 #[test]
-fn expired_rows_go_without_a_request_on_sqlite() {
-    expired_rows_go_without_a_request(Engine::Sqlite);
+fn expired_rows_are_deleted_in_the_background_on_sqlite() {
+    expired_rows_are_deleted_in_the_background(Engine::Sqlite);
 }
 
 #[test]
-fn expired_rows_go_without_a_request_on_postgres() {
-    expired_rows_go_without_a_request(Engine::Postgres);
+fn expired_rows_are_deleted_in_the_background_on_postgres() {
+    expired_rows_are_deleted_in_the_background(Engine::Postgres);
 }

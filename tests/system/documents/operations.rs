@@ -30,8 +30,8 @@ const FAULTS: &[Fault] = &[
                   in an event in the spool.",
         action: "Find the reader: is its disk full, is it stopped? No restart of the service is needed.",
         tests: &[
-            "faults::reader::a_reader_that_stalls_is_not_felt",
-            "faults::reader::a_stop_waits_neither_for_a_reader_that_stalls_nor_for_sentry",
+            "faults::stderr_reader::a_stalled_reader_does_not_delay_requests",
+            "faults::stderr_reader::shutdown_does_not_wait_for_a_stalled_reader_or_sentry",
         ],
     },
     Fault {
@@ -40,9 +40,9 @@ const FAULTS: &[Fault] = &[
         counted: "All records until something reads again; then `dropped` by kind.",
         action: "Restart the reader, free the disk. When supervisord died, stop the service (SIGTERM) first: it still has the port.",
         tests: &[
-            "faults::reader::a_new_reader_is_told_what_was_lost",
-            "faults::reader::a_supervisord_that_is_killed_takes_nothing_with_it",
-            "faults::reader::a_closed_stderr_is_no_reason_not_to_serve",
+            "faults::stderr_reader::a_new_reader_receives_the_count_of_lost_records",
+            "faults::stderr_reader::requests_continue_after_supervisord_is_killed",
+            "faults::stderr_reader::the_service_runs_with_a_closed_stderr",
         ],
     },
     Fault {
@@ -52,8 +52,8 @@ const FAULTS: &[Fault] = &[
         counted: "Nothing is lost. The spool's files are the events that wait.",
         action: "Nothing. Watch the spool's size against `sentry.spool_max_bytes` and `sentry.spool_max_age_s`.",
         tests: &[
-            "faults::sentry::what_it_missed_arrives_when_it_is_back",
-            "faults::spool::what_one_process_left_the_next_one_sends",
+            "faults::sentry::spooled_events_arrive_when_sentry_recovers",
+            "faults::spool::the_next_process_sends_spooled_events",
         ],
     },
     Fault {
@@ -63,8 +63,8 @@ const FAULTS: &[Fault] = &[
         counted: "Nothing is lost.",
         action: "For 429: raise the project's quota, or lower `sentry.sample_rate` (`app log set`).",
         tests: &[
-            "faults::sentry::whatever_it_does_requests_go_on_and_every_event_is_accounted_for",
-            "faults::sentry::over_its_quota_it_is_left_alone",
+            "faults::sentry::every_event_is_accounted_for_whatever_sentry_does",
+            "faults::sentry::a_quota_response_pauses_sending",
         ],
     },
     Fault {
@@ -73,8 +73,8 @@ const FAULTS: &[Fault] = &[
         counted: "Nothing is lost.",
         action: "403: check the DSN with `app sentry test`. 413: the event is too large; lower `sentry.max_breadcrumbs`.",
         tests: &[
-            "faults::sentry::whatever_it_does_requests_go_on_and_every_event_is_accounted_for",
-            "silence::sentry_refuses",
+            "faults::sentry::every_event_is_accounted_for_whatever_sentry_does",
+            "sentry_fallback::sentry_refuses",
         ],
     },
     Fault {
@@ -82,28 +82,28 @@ const FAULTS: &[Fault] = &[
         effect: "Each event that cannot be sent is written to stderr in full, as above; `reason` has the error of the disk.",
         counted: "Nothing is lost.",
         action: "Set `sentry.spool_dir`; free the disk; give the service's user the directory.",
-        tests: &["faults::spool::one_that_cannot_be_written_is_no_silence", "silence::nobody_listens"],
+        tests: &["faults::spool::an_unwritable_spool_sends_events_to_stderr", "sentry_fallback::nobody_listens"],
     },
     Fault {
         fault: "the spool is full, or its events are too old",
         effect: "The oldest events are deleted.",
         counted: "`dropped` with the key `event`, in a `service` warning once a second.",
         action: "Raise `sentry.spool_max_bytes` or `sentry.spool_max_age_s`; restore Sentry.",
-        tests: &["faults::spool::the_oldest_make_room_and_are_counted"],
+        tests: &["faults::spool::a_full_spool_evicts_and_counts_the_oldest_events"],
     },
     Fault {
         fault: "a file in the spool is damaged, or not an event",
-        effect: "It is moved to `aside/` in the spool; a `service` warning names it. The other events are sent.",
+        effect: "It is moved to `quarantine/` in the spool; a `service` warning names it. The other events are sent.",
         counted: "The damaged event.",
-        action: "Look at the file, then delete it: nothing reads `aside/`.",
-        tests: &["faults::spool::what_is_no_event_is_put_aside"],
+        action: "Look at the file, then delete it: nothing reads `quarantine/`.",
+        tests: &["faults::spool::invalid_spool_files_are_quarantined"],
     },
     Fault {
         fault: "Sentry fails on one event and accepts the others",
         effect: "After three failures the other events are sent before it.",
         counted: "Nothing, until the event is too old.",
         action: "Nothing, or delete the oldest file of the spool.",
-        tests: &["faults::spool::one_event_that_sentry_fails_at_does_not_keep_the_others"],
+        tests: &["faults::spool::one_failing_event_does_not_block_the_others"],
     },
     Fault {
         fault: "the same failure over and over",
@@ -112,8 +112,8 @@ const FAULTS: &[Fault] = &[
         counted: "The other reports: `dropped` by kind with `exception.type` and `transaction`, and `suppressed` in an event.",
         action: "Fix the failure. The counts tell how often it happened.",
         tests: &[
-            "faults::crowding::a_flood_is_counted_and_crowds_nobody_out",
-            "faults::crowding::the_count_is_told_when_the_window_ends",
+            "faults::flood_limit::a_flood_is_counted_and_other_errors_are_reported",
+            "faults::flood_limit::the_count_is_logged_when_the_window_ends",
         ],
     },
     Fault {
@@ -123,10 +123,10 @@ const FAULTS: &[Fault] = &[
         counted: "The other failures: `dropped` with the key `uncaught`.",
         action: "The `uncaught` record names the cause: refused, timeout, password, connections exhausted, read-only.",
         tests: &[
-            "faults::outages::a_server_that_does_not_run_is_told_and_survived",
-            "faults::outages::a_role_without_connections_left_is_told_and_survived",
-            "faults::outages::a_password_that_changes_is_told_and_survived",
-            "faults::outages::a_network_that_passes_nothing_on_is_told_and_survived",
+            "faults::database_outages::the_service_recovers_from_a_stopped_server",
+            "faults::database_outages::the_service_recovers_from_an_exhausted_connection_limit",
+            "faults::database_outages::the_service_recovers_from_a_changed_password",
+            "faults::database_outages::the_service_recovers_from_a_stalled_network",
         ],
     },
     Fault {
@@ -135,9 +135,9 @@ const FAULTS: &[Fault] = &[
         counted: "–",
         action: "The message names the setting, the database or the address.",
         tests: &[
-            "lifecycle::a_database_that_cannot_be_used_is_said_in_one_line",
-            "lifecycle::a_port_that_is_taken_is_named",
-            "deploy::what_is_not_to_be_had_for_now_is_tried_again",
+            "lifecycle::an_unusable_database_is_reported_in_one_line",
+            "lifecycle::a_port_in_use_is_reported",
+            "deploy::an_unavailable_port_is_retried",
         ],
     },
     Fault {
@@ -145,7 +145,7 @@ const FAULTS: &[Fault] = &[
         effect: "The start is refused with exit status 78; the message names the version.",
         counted: "–",
         action: "Start the newer version again, or restore a backup of the database.",
-        tests: &["database::schema_version::a_downgraded_program_names_who_wrote_the_schema_on_postgres"],
+        tests: &["database::schema_version::a_downgrade_reports_the_schemas_version_on_postgres"],
     },
     Fault {
         fault: "an invalid setting at the start",
@@ -154,8 +154,8 @@ const FAULTS: &[Fault] = &[
         counted: "–",
         action: "Correct it; `app config --check` tests it without a start.",
         tests: &[
-            "command::a_wrong_setting_is_named_with_its_layer_and_the_mend",
-            "deploy::a_bad_setting_is_not_tried_again",
+            "command::invalid_settings_are_reported_with_source_and_fix",
+            "deploy::an_invalid_setting_is_not_retried",
         ],
     },
     Fault {
@@ -163,7 +163,7 @@ const FAULTS: &[Fault] = &[
         effect: "Nothing changes. A `service` record of level error: `change.action` `refused`, with file, key and reason.",
         counted: "–",
         action: "Correct the file and send SIGHUP again.",
-        tests: &["live::reload::a_file_that_cannot_be_used_changes_nothing_and_says_why"],
+        tests: &["live::reload::an_invalid_file_is_rejected_with_a_reason"],
     },
     Fault {
         fault: "too few file descriptors",
@@ -172,8 +172,8 @@ const FAULTS: &[Fault] = &[
         counted: "–",
         action: "Raise the limit (`ulimit -n`, `LimitNOFILE=`, `minfds=`).",
         tests: &[
-            "database::descriptors::with_too_few_files_the_start_names_the_limit_that_is_wanted",
-            "database::descriptors::with_few_files_health_answers_while_the_api_has_no_connection_left",
+            "database::descriptors::too_low_a_descriptor_limit_stops_the_start",
+            "database::descriptors::health_responds_when_descriptors_are_exhausted",
         ],
     },
     Fault {
@@ -182,8 +182,8 @@ const FAULTS: &[Fault] = &[
         counted: "`refused` by status and `routes`, in a `service` warning each `log.flood.window_s`.",
         action: "`client.address` in the response records shows who it is. Adjust the limits, or add processes.",
         tests: &[
-            "http::refusals::both_say_when_to_come_back_and_are_no_failures",
-            "password_hashing::a_full_queue_answers_at_once",
+            "http::load_shedding::rejections_have_retry_after_and_are_not_failures",
+            "password_hashing::a_full_queue_rejects_immediately",
         ],
     },
     Fault {
@@ -191,7 +191,7 @@ const FAULTS: &[Fault] = &[
         effect: "It is ended after `server.handler_timeout_s`: 503, one `uncaught` record, one event.",
         counted: "–",
         action: "`http.route` names the handler; `log.on_failure.level` shows the lines before it.",
-        tests: &["http::late::a_handler_that_hangs_is_answered_503_and_told_of_once"],
+        tests: &["http::handler_timeout::a_hung_handler_gets_503_and_one_report"],
     },
     Fault {
         fault: "a client disconnects during a request",
@@ -200,9 +200,9 @@ const FAULTS: &[Fault] = &[
         counted: "Nothing that was acknowledged is lost.",
         action: "Nothing.",
         tests: &[
-            "faults::hangups::on_a_slow_postgresql_acknowledged_is_stored",
-            "faults::hangups::on_sqlite_acknowledged_is_stored",
-            "faults::left::a_commit_that_fails_after_its_client_has_left_is_reported_once",
+            "faults::client_disconnects::acknowledged_writes_are_stored_on_slow_postgres",
+            "faults::client_disconnects::acknowledged_writes_are_stored_on_sqlite",
+            "faults::detached_transactions::a_failed_commit_after_disconnect_is_reported_once",
         ],
     },
     Fault {
@@ -210,7 +210,7 @@ const FAULTS: &[Fault] = &[
         effect: "500 for its request; one `uncaught` record with the stack, and one event of level fatal. The process continues.",
         counted: "Nothing is lost.",
         action: "`exception.stacktrace` shows the place.",
-        tests: &["faults::panics::a_panic_on_any_thread_is_told"],
+        tests: &["faults::panics::a_panic_on_any_thread_is_reported"],
     },
     Fault {
         fault: "a panic during a panic, or a build with `panic=abort`",
@@ -218,8 +218,8 @@ const FAULTS: &[Fault] = &[
         counted: "The requests in flight, without a count.",
         action: "The last `uncaught` record is the cause.",
         tests: &[
-            "faults::panics::a_second_panic_has_its_last_words",
-            "faults::panics::with_panic_abort_the_last_words_are_written",
+            "faults::panics::a_double_panic_is_written_before_the_abort",
+            "faults::panics::panic_abort_writes_the_panic_before_the_abort",
         ],
     },
     Fault {
@@ -227,7 +227,7 @@ const FAULTS: &[Fault] = &[
         effect: "Nothing is written. Every complete line is valid; events in memory are lost, spooled ones are not.",
         counted: "At most the queue of stderr (`log.stderr.queue_bytes`) and the events in memory (32 MiB), without a count.",
         action: "Look at the kernel's log. The database needs no repair.",
-        tests: &["faults::reader::a_kill_loses_no_more_than_the_queue"],
+        tests: &["faults::stderr_reader::sigkill_loses_at_most_the_queue"],
     },
     Fault {
         fault: "SIGTERM while a transaction outlasts its share of the stop",
@@ -235,8 +235,8 @@ const FAULTS: &[Fault] = &[
         counted: "`rolled_back`.",
         action: "Raise `server.shutdown_timeout_s` (and supervisord's `stopwaitsecs`) where that happens regularly.",
         tests: &[
-            "faults::left::the_stop_waits_for_a_transaction_on_postgresql_whose_client_has_left",
-            "faults::left::what_outlasts_the_stop_on_postgresql_is_rolled_back_and_counted",
+            "faults::detached_transactions::shutdown_waits_for_a_detached_postgres_transaction",
+            "faults::detached_transactions::shutdown_rolls_back_and_counts_unfinished_transactions",
         ],
     },
     Fault {
@@ -244,14 +244,14 @@ const FAULTS: &[Fault] = &[
         effect: "`log set --fleet` gets 503 and nothing changes; overrides in force hold until they expire. One `line` warning.",
         counted: "–",
         action: "Set the override per process without `--fleet`.",
-        tests: &["live::fleet::while_the_database_is_away_an_override_is_refused_and_nothing_changes"],
+        tests: &["live::fleet::overrides_are_rejected_while_the_database_is_down"],
     },
     Fault {
         fault: "a flood of invalid debug tokens",
         effect: "They change nothing; valid tokens still work.",
         counted: "`refused` by reason, in a `service` warning each `log.flood.window_s`.",
         action: "Many `expired`: issue new tokens. Many `forged`: somebody guesses, or the processes have different keys.",
-        tests: &["live::debug_requests::a_thousand_forged_tokens_change_nothing_and_are_counted_in_one_warning"],
+        tests: &["live::debug_requests::forged_tokens_are_ignored_and_counted_in_one_warning"],
     },
 ];
 

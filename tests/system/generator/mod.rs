@@ -1,6 +1,6 @@
-//! `cargo blueprint`: from a name to a served route and back to the same tree, and all that it refuses. On copies of this
-//! workspace.
+//! `cargo blueprint` on copies of this workspace: generated blueprints are served, removal restores the tree, and invalid
+//! input is rejected.
 
 mod owned;
-mod refusals;
+mod rejections;
 mod served;

@@ -1,17 +1,17 @@
-//! What a generated blueprint with every type of field, and an owner for each item, answers through the app.
+//! The API of a generated blueprint with every field type and with an owner for each item.
 //!
-//! Each function registers users of its own, so all of them use one app.
+//! Each function registers its own users, so that all of them can share one app.
 
 use serde_json::{Value, json};
 use system_tests::http::Request;
 use system_tests::service::Running;
 
-use crate::api::{Member, NOBODY, member, problem, text, wrong_fields};
+use crate::api::{Member, UNKNOWN_ID, invalid_fields, member, problem, text};
 use crate::support::of_kind;
 
 const ALL: &str = "/sample-full";
 
-/// The optional fields, each with a value and what comes back for it.
+/// The optional fields, each with a value and its representation in responses.
 fn optional() -> Vec<(&'static str, Value, Value)> {
     let id = "018f3f6e-5ab8-7708-979c-4a9937d49941";
     vec![
@@ -47,15 +47,15 @@ fn path(item: &Value) -> String {
     format!("{ALL}/{}", text(item, "id"))
 }
 
-/// An item without its times, since a change writes a new one.
+/// An item without its timestamps, which change with each update.
 fn timeless(item: &Value) -> Value {
     let mut item = item.clone();
     item.as_object_mut().expect("an item is an object").retain(|name, _| !name.ends_with("ed_at"));
     item
 }
 
-/// Another user's items are not there for a caller, and nothing is for who is no user.
-pub fn each_user_has_their_own(app: &Running, body: &Value) {
+/// Another user's items are 404, and without a valid token everything is 401.
+pub fn items_are_visible_to_their_owner_only(app: &Running, body: &Value) {
     let (ada, bob) = (member(app, "owner-ada"), member(app, "owner-bob"));
     let first = add(app, &ada, body);
     let bobs = add(app, &bob, body);
@@ -63,7 +63,7 @@ pub fn each_user_has_their_own(app: &Running, body: &Value) {
     let path = path(&first);
 
     let no_change = json!({});
-    let one_by = |token: &str| -> Vec<Request> {
+    let requests_by = |token: &str| -> Vec<Request> {
         vec![
             app.get(&path).bearer(token),
             app.patch(&path).bearer(token).json(&no_change),
@@ -71,20 +71,22 @@ pub fn each_user_has_their_own(app: &Running, body: &Value) {
             app.delete(&path).bearer(token),
         ]
     };
-    for request in one_by(&bob.token) {
+    for request in requests_by(&bob.token) {
         assert_eq!(
             problem(request, 404)["detail"],
-            problem(app.get(&format!("{ALL}/{NOBODY}")).bearer(&bob.token), 404)["detail"]
+            problem(app.get(&format!("{ALL}/{UNKNOWN_ID}")).bearer(&bob.token), 404)["detail"]
         );
     }
-    for request in one_by("nobody's").into_iter().chain([app.get(ALL), app.post(ALL).json(body), app.get(&path)]) {
+    for request in
+        requests_by("no-such-token").into_iter().chain([app.get(ALL), app.post(ALL).json(body), app.get(&path)])
+    {
         problem(request, 401);
     }
     let list = |member: &Member, query: &str| app.get(&format!("{ALL}{query}")).bearer(&member.token).send().json();
     assert_eq!(list(&ada, ""), json!({"items": [second, first], "next": null}));
     assert_eq!(list(&bob, ""), json!({"items": [bobs], "next": null}));
     assert_eq!(list(&ada, "?limit=1"), json!({"items": [second], "next": second["id"]}));
-    // What comes after an item of another user is one's own all the same.
+    // A cursor from another user's item works, and lists only the caller's items.
     assert_eq!(list(&bob, &format!("?after={}", text(&second, "id")))["items"], json!([bobs]));
 
     assert_eq!(app.delete(&path).bearer(&ada.token).send().status, 204);
@@ -92,8 +94,8 @@ pub fn each_user_has_their_own(app: &Running, body: &Value) {
     assert_eq!(list(&ada, "")["items"], json!([second]));
 }
 
-/// What is sent, what is answered and what is read later are the same, whatever the database; and so says the document.
-pub fn every_type_comes_back_as_it_was(app: &Running, body: &Value) {
+/// Sent values, responses, and values read later are equal on both databases, and the API document describes them.
+pub fn every_field_type_round_trips(app: &Running, body: &Value) {
     let ada = member(app, "types-ada");
     let plain = add(app, &ada, body);
     for (name, ..) in optional() {
@@ -111,17 +113,17 @@ pub fn every_type_comes_back_as_it_was(app: &Running, body: &Value) {
     for (name, stored) in &expected {
         assert_eq!((*name, &plain[name]), (*name, stored));
     }
-    let mut whole = body.clone();
+    let mut complete = body.clone();
     for (name, value, _) in optional() {
-        whole[name] = value;
+        complete[name] = value;
     }
-    let item = add(app, &ada, &whole);
+    let item = add(app, &ada, &complete);
     for (name, _, stored) in optional() {
         assert_eq!((name, &item[name]), (name, &stored));
     }
     assert_eq!(app.get(&path(&item)).bearer(&ada.token).send().json(), item);
 
-    // The ends of what both databases hold.
+    // The limits of both databases.
     for (name, value, stored) in [
         ("price", "9999999999999999999999999.99", "9999999999999999999999999.99"),
         ("price", "-0.00", "0"),
@@ -142,7 +144,7 @@ pub fn every_type_comes_back_as_it_was(app: &Running, body: &Value) {
 
     let document = app.get("/openapi.json").send().json();
     let schema = &document["components"]["schemas"]["SampleFullItem"];
-    // An answer leaves nothing out: what has no value is null.
+    // A response contains every field; a missing value is null.
     let required = schema["required"].as_array().expect("some fields are required");
     let fields = schema["properties"].as_object().expect("an item has fields");
     assert!(required.iter().filter_map(Value::as_str).eq(fields.keys()), "{required:?}");
@@ -153,8 +155,8 @@ pub fn every_type_comes_back_as_it_was(app: &Running, body: &Value) {
     assert_eq!(fields["ends_on"], json!({"type": ["string", "null"], "format": "date"}));
 }
 
-/// A change leaves what it does not name, and a null clears what is optional.
-pub fn what_changes_is_what_a_change_names(app: &Running, body: &Value) {
+/// A change affects only the named fields, and null clears an optional field.
+pub fn a_patch_changes_only_the_named_fields(app: &Running, body: &Value) {
     let ada = member(app, "changes-ada");
     let mut item = add(app, &ada, body);
     assert_eq!(timeless(&change(app, &ada, &item, &json!({}))), timeless(&item));
@@ -173,7 +175,7 @@ pub fn what_changes_is_what_a_change_names(app: &Running, body: &Value) {
         ("active", json!(false)),
         ("day", json!("2027-01-01")),
         ("due_at", json!("2031-01-02T01:04:05.500000Z")),
-        ("owner", json!(NOBODY)),
+        ("owner", json!(UNKNOWN_ID)),
         ("data", json!([])),
         ("token", json!("hunter2")),
     ] {
@@ -201,8 +203,8 @@ pub fn what_changes_is_what_a_change_names(app: &Running, body: &Value) {
     assert!(!app.stderr().contains("hunter2"));
 }
 
-/// A 422 names the field, whether it is of a new item or of a change.
-pub fn a_wrong_value_is_refused(app: &Running, body: &Value) {
+/// A 422 names the field, both for a new item and for a change.
+pub fn invalid_values_are_rejected(app: &Running, body: &Value) {
     let ada = member(app, "wrong-ada");
     let item = add(app, &ada, body);
     for (name, value) in [
@@ -229,9 +231,9 @@ pub fn a_wrong_value_is_refused(app: &Running, body: &Value) {
     ] {
         let mut new = body.clone();
         new[name] = value.clone();
-        assert_eq!(wrong_fields(app.post(ALL).bearer(&ada.token).json(&new)), [name], "{value}");
+        assert_eq!(invalid_fields(app.post(ALL).bearer(&ada.token).json(&new)), [name], "{value}");
         let change = json!({name: value});
-        assert_eq!(wrong_fields(app.patch(&path(&item)).bearer(&ada.token).json(&change)), [name], "{value}");
+        assert_eq!(invalid_fields(app.patch(&path(&item)).bearer(&ada.token).json(&change)), [name], "{value}");
     }
     for (name, _) in body.as_object().expect("a body is an object") {
         for missing in [None, Some(Value::Null)] {
@@ -239,7 +241,7 @@ pub fn a_wrong_value_is_refused(app: &Running, body: &Value) {
             let members = new.as_object_mut().expect("a body is an object");
             members.remove(name);
             members.extend(missing.map(|null| (name.clone(), null)));
-            assert_eq!(wrong_fields(app.post(ALL).bearer(&ada.token).json(&new)), [name.as_str()]);
+            assert_eq!(invalid_fields(app.post(ALL).bearer(&ada.token).json(&new)), [name.as_str()]);
         }
     }
     assert_eq!(app.get(&path(&item)).bearer(&ada.token).send().json(), item);

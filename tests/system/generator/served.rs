@@ -1,79 +1,89 @@
-//! What the command makes: built, served, and taken back.
+//! Generated blueprints: built, served, and removed.
 
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use system_tests::copy::{Copy, assert_same, between, done};
 use system_tests::figures;
 use system_tests::service::{Running, Service};
+use system_tests::workspace_copy::{WorkspaceCopy, assert_same_files, between, expect_success};
 
 use super::owned;
 use crate::api::Engine;
 use crate::support::of_kind;
 
-/// Every type, optional and not, and keys whose values are no record's business.
+/// Every field type, required and optional, and two sensitive keys.
 const FIELDS: &str = "name:text note:text? count:integer spare:integer? price:decimal discount:decimal? active:boolean \
                       maybe:boolean? day:date ends_on:date? due_at:timestamp done_at:timestamp? owner:uuid other:uuid? \
                       data:json extra:json? pin:integer token:text";
 
-fn start(copy: &Copy) -> Running {
+fn start(copy: &WorkspaceCopy) -> Running {
     Service::new(&copy.build()).start()
 }
 
 #[test]
-fn from_a_name_to_a_served_route_and_back() {
-    let (copy, _lock) = Copy::kept();
+fn generated_blueprints_are_served_and_removed() {
+    let (copy, _lock) = WorkspaceCopy::cached();
     let before = copy.tree();
     drop(start(&copy));
-    assert!(done(copy.cargo(&["blueprint", "list"])).contains("crates/blueprint-users"));
+    assert!(expect_success(copy.cargo(&["blueprint", "list"])).contains("crates/blueprint-users"));
 
     let began = Instant::now();
-    done(copy.cargo(&["blueprint", "new", "sample-plain"]));
+    expect_success(copy.cargo(&["blueprint", "new", "sample-plain"]));
     let app = start(&copy);
     let first = app.get("/sample-plain").send();
     figures::print(&format!(
-        "from `cargo blueprint new` to its first 200, all else being built: {:.1?}",
+        "from `cargo blueprint new` to its first 200, with all else built: {:.1?}",
         began.elapsed()
     ));
     assert_eq!((first.status, first.json()), (200, json!({"items": [], "next": null})));
     drop(app);
 
-    done(copy.blueprint(&["new", "sample-open", "--resource", "count:integer"]));
+    expect_success(copy.blueprint(&["new", "sample-open", "--resource", "count:integer"]));
     let full = ["new", "sample-full", "--resource", FIELDS, "--owned"];
-    let said = done(copy.blueprint_in("crates/core/src", &full));
-    let body: Value = serde_json::from_str(between(&said, " -d '", "'")).expect("its body is JSON");
+    let stdout = expect_success(copy.blueprint_in("crates/core/src", &full));
+    let body: Value = serde_json::from_str(between(&stdout, " -d '", "'")).expect("the example body is JSON");
     let formatted = ["-p", "app", "-p", "blueprint-sample-plain", "-p", "blueprint-sample-open"];
-    done(copy.cargo(&[&["fmt"][..], &formatted, &["-p", "blueprint-sample-full", "--check"]].concat()));
-    // All of it, with the same features as ever; of the tests only those of the blueprints.
-    done(copy.cargo(&["clippy", "--quiet", "--workspace", "--lib", "--test", "alone", "--", "-D", "warnings"]));
-    done(copy.cargo(&["test", "--quiet", "--workspace", "--test", "alone"]));
+    expect_success(copy.cargo(&[&["fmt"][..], &formatted, &["-p", "blueprint-sample-full", "--check"]].concat()));
+    // The complete workspace, with the usual features; only the blueprints' tests.
+    expect_success(copy.cargo(&[
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--lib",
+        "--test",
+        "alone",
+        "--",
+        "-D",
+        "warnings",
+    ]));
+    expect_success(copy.cargo(&["test", "--quiet", "--workspace", "--test", "alone"]));
 
     let binary = copy.build();
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let app = engine.service(&binary).start();
-        open_routes_are_served(&app);
-        owned::each_user_has_their_own(&app, &body);
-        owned::every_type_comes_back_as_it_was(&app, &body);
-        owned::what_changes_is_what_a_change_names(&app, &body);
-        owned::a_wrong_value_is_refused(&app, &body);
+        check_open_routes(&app);
+        owned::items_are_visible_to_their_owner_only(&app, &body);
+        owned::every_field_type_round_trips(&app, &body);
+        owned::a_patch_changes_only_the_named_fields(&app, &body);
+        owned::invalid_values_are_rejected(&app, &body);
     }
-    let listed = done(copy.blueprint(&["list", "--json"]));
+    let listed = expect_success(copy.blueprint(&["list", "--json"]));
     let listed: Value = serde_json::from_str(&listed).expect("--json is JSON");
-    let place = "crates/blueprint-sample-full";
-    let own = json!({"name": "sample-full", "prefix": "/sample-full", "crate": place, "registered": true});
+    let directory = "crates/blueprint-sample-full";
+    let own = json!({"name": "sample-full", "prefix": "/sample-full", "crate": directory, "registered": true});
     assert!(listed.as_array().is_some_and(|all| all.contains(&own)), "{listed}");
 
     for name in ["sample-plain", "sample-open", "sample-full"] {
-        done(copy.blueprint(&["remove", name]));
+        expect_success(copy.blueprint(&["remove", name]));
     }
-    assert_same(&before, &copy.tree(), "after all were removed");
+    assert_same_files(&before, &copy.tree(), "after all were removed");
 }
 
-/// Sends requests to routes that are open to anybody, and looks at what they leave in the log.
-fn open_routes_are_served(app: &Running) {
+/// Sends requests to routes without authentication, and checks their response records.
+fn check_open_routes(app: &Running) {
     let added = app.post("/sample-open").json(&json!({"count": 1})).send();
     assert_eq!(added.status, 201, "{}", added.text());
-    let path = added.header("location").expect("a new item has a place").to_owned();
+    let path = added.header("location").expect("a new item has a location").to_owned();
     assert_eq!(app.get(&path).send().json(), added.json());
     let changed = app.patch(&path).json(&json!({"count": 2})).send();
     assert_eq!((changed.status, &changed.json()["count"]), (200, &json!(2)));
@@ -91,7 +101,7 @@ fn open_routes_are_served(app: &Running) {
     let records = app.records();
     let mut responses = of_kind(&records, "response");
     responses.retain(|record| record["blueprint"].is_string());
-    let said: Vec<_> = responses
+    let requests: Vec<_> = responses
         .iter()
         .map(|record| (record["http.request.method"].as_str(), record["http.route"].as_str()))
         .collect();
@@ -105,49 +115,49 @@ fn open_routes_are_served(app: &Running) {
         (Some("GET"), one),
         (Some("POST"), Some("/sample-plain")),
     ];
-    assert_eq!(said, expected);
+    assert_eq!(requests, expected);
 }
 
 #[test]
-fn what_would_be_done_is_said_and_not_done() {
-    let copy = Copy::fresh();
+fn dry_runs_list_changes_without_making_them() {
+    let copy = WorkspaceCopy::fresh();
     let before = copy.tree();
-    let said = done(copy.blueprint(&["new", "sample-plain", "--dry-run"]));
-    assert_same(&before, &copy.tree(), "after a dry run");
-    let made = done(copy.blueprint(&["new", "sample-plain"]));
-    for line in said.lines() {
+    let stdout = expect_success(copy.blueprint(&["new", "sample-plain", "--dry-run"]));
+    assert_same_files(&before, &copy.tree(), "after a dry run");
+    let made = expect_success(copy.blueprint(&["new", "sample-plain"]));
+    for line in stdout.lines() {
         let done = line.replace("would make", "made").replace("would change", "changed");
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         assert!(made.lines().any(|other| words(other) == words(&done)), "{line} is not in:\n{made}");
     }
     let with = copy.tree();
-    let said = done(copy.blueprint(&["remove", "sample-plain", "--dry-run"]));
-    assert!(said.contains("would remove  crates/blueprint-sample-plain/src/lib.rs"), "{said}");
-    assert_same(&with, &copy.tree(), "after a dry run");
+    let stdout = expect_success(copy.blueprint(&["remove", "sample-plain", "--dry-run"]));
+    assert!(stdout.contains("would remove  crates/blueprint-sample-plain/src/lib.rs"), "{stdout}");
+    assert_same_files(&with, &copy.tree(), "after a dry run");
 
-    // In another order than they were made in.
-    done(copy.blueprint(&["new", "sample-other"]));
-    done(copy.blueprint(&["remove", "sample-plain"]));
-    done(copy.blueprint(&["remove", "sample-other"]));
-    assert_same(&before, &copy.tree(), "after both were removed");
+    // Not in the order of their creation.
+    expect_success(copy.blueprint(&["new", "sample-other"]));
+    expect_success(copy.blueprint(&["remove", "sample-plain"]));
+    expect_success(copy.blueprint(&["remove", "sample-other"]));
+    assert_same_files(&before, &copy.tree(), "after both were removed");
 }
 
 #[test]
-fn the_readme_says_what_can_be_done() {
-    let copy = Copy::fresh();
+fn the_readme_command_works() {
+    let copy = WorkspaceCopy::fresh();
     let before = copy.tree();
     let readme = copy.read("README.md");
     let fields = between(&readme, "cargo blueprint new inventory --resource \"", "\"");
-    done(copy.blueprint(&["new", "sample", "--resource", fields]));
+    expect_success(copy.blueprint(&["new", "sample", "--resource", fields]));
     let body: Value =
         serde_json::from_str(between(&readme, "/inventory -H 'content-type: application/json' -d '", "'"))
-            .expect("its body is JSON");
+            .expect("the example body is JSON");
     let model = copy.read("crates/blueprint-sample/src/model.rs");
-    let wanted = between(&model, "struct NewItem {", "}");
+    let item_fields = between(&model, "struct NewItem {", "}");
     for field in fields.split_whitespace().filter(|field| !field.ends_with('?')) {
         let name = field.split(':').next().unwrap_or_default();
-        assert!(body.get(name).is_some() && wanted.contains(&format!("pub {name}: ")), "{name}");
+        assert!(body.get(name).is_some() && item_fields.contains(&format!("pub {name}: ")), "{name}");
     }
-    done(copy.blueprint(&["remove", "sample"]));
-    assert_same(&before, &copy.tree(), "after it was removed");
+    expect_success(copy.blueprint(&["remove", "sample"]));
+    assert_same_files(&before, &copy.tree(), "after it was removed");
 }

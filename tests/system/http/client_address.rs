@@ -1,4 +1,4 @@
-//! Whose address a request came from: the one header that the operator names is believed, from trusted proxies alone.
+//! The client address: only the configured header counts, and only from trusted proxies.
 
 use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
@@ -6,7 +6,7 @@ use system_tests::service::{Running, Service};
 
 use crate::support::{of_kind, probe, probe_with};
 
-/// What a client sends beside the header that the proxy sets.
+/// Forged headers that a client sends in addition to the one that the proxy sets.
 const FORGED: [(&str, &str); 5] = [
     ("forwarded", "for=6.6.6.1;host=evil.example;proto=https"),
     ("x-forwarded-for", "6.6.6.2"),
@@ -20,7 +20,7 @@ fn behind_a_proxy(header: &str) -> Service {
     service.env("APP__SERVER__CLIENT_ADDRESS_HEADER", header)
 }
 
-fn ask(service: &Running, sent: &[(&str, &str)]) -> u16 {
+fn send(service: &Running, sent: &[(&str, &str)]) -> u16 {
     sent.iter().fold(service.get("/nowhere"), |request, (name, value)| request.header(name, value)).send().status
 }
 
@@ -30,7 +30,7 @@ fn recorded(service: Running) -> Vec<Value> {
 }
 
 #[test]
-fn only_the_header_that_is_named_counts_and_only_from_its_end() {
+fn only_the_configured_header_sets_the_client_address() {
     for (header, sets) in [
         ("x-forwarded-for", "6.6.6.6, 198.51.100.1"),
         ("forwarded", "for=6.6.6.6, for=\"198.51.100.1:4711\";proto=https"),
@@ -38,35 +38,35 @@ fn only_the_header_that_is_named_counts_and_only_from_its_end() {
     ] {
         let service = behind_a_proxy(header).start();
         let forged: Vec<_> = FORGED.into_iter().filter(|(name, _)| *name != header).collect();
-        ask(&service, &[&forged[..], &[(header, sets)]].concat());
-        ask(&service, &forged);
+        send(&service, &[&forged[..], &[(header, sets)]].concat());
+        send(&service, &forged);
         assert_eq!(recorded(service), ["198.51.100.1", "127.0.0.1"], "{header}");
     }
     let service = behind_a_proxy("none").start();
-    ask(&service, &FORGED);
+    send(&service, &FORGED);
     assert_eq!(recorded(service), ["127.0.0.1"]);
 }
 
 #[test]
-fn a_peer_that_is_no_proxy_of_ours_is_the_client() {
+fn an_untrusted_peer_is_the_client() {
     for header in ["x-forwarded-for", "forwarded", "x-real-ip"] {
         let service = probe().env("APP__SERVER__CLIENT_ADDRESS_HEADER", header).start();
-        ask(&service, &FORGED);
+        send(&service, &FORGED);
         assert_eq!(recorded(service), ["127.0.0.1"], "{header}");
     }
 }
 
 #[test]
-fn a_client_does_not_escape_its_limit_by_a_header_that_the_proxy_passes_on() {
-    // As a stock nginx does: it sets the one, and passes on what it does not know.
+fn forwarded_headers_do_not_bypass_the_rate_limit() {
+    // Like a stock nginx, which sets one header and forwards the others.
     let service = behind_a_proxy("x-forwarded-for").env("APP__SERVER__RATE_LIMIT__REQUESTS", "1");
     let service = service.env("APP__SERVER__RATE_LIMIT__WINDOW_S", "3600").start();
-    let ask = |forged: &str| ask(&service, &[("forwarded", forged), ("x-forwarded-for", "198.51.100.1")]);
-    assert_eq!([ask("for=6.6.6.1"), ask("for=6.6.6.2")], [404, 429]);
+    let status = |forged: &str| send(&service, &[("forwarded", forged), ("x-forwarded-for", "198.51.100.1")]);
+    assert_eq!([status("for=6.6.6.1"), status("for=6.6.6.2")], [404, 429]);
 }
 
 #[test]
-fn where_an_event_says_it_happened_is_no_clients_to_say() {
+fn clients_cannot_forge_the_event_url() {
     for transactions in ["0", "0.000001"] {
         for (trusted, header, url) in [
             ("192.0.2.1", "x-forwarded-for", "http://127.0.0.1"),
@@ -77,20 +77,20 @@ fn where_an_event_says_it_happened_is_no_clients_to_say() {
             let service = probe_with(&project).env("APP__SERVER__TRUSTED_PROXIES", trusted);
             let service = service.env("APP__SENTRY__TRACES_SAMPLE_RATE", transactions);
             let service = service.env("APP__SERVER__CLIENT_ADDRESS_HEADER", header).start();
-            // One event of ours, and one of the SDK.
+            // One event from the helpers, and one from the SDK.
             let script = json!({"steps": [{"do": "sdk_message", "message": "direct"}], "finish": {"error": "broken"}});
             let request = service.post("/probe/run").json(&script);
             FORGED.iter().fold(request, |request, (name, value)| request.header(name, value)).send();
             service.stop();
             let urls: Vec<String> = project.events().iter().map(|event| event["request"]["url"].to_string()).collect();
             assert_eq!(urls.len(), 2);
-            assert!(urls.iter().all(|told| told.contains(url)), "{urls:?} for {trusted} {header}");
+            assert!(urls.iter().all(|event_url| event_url.contains(url)), "{urls:?} for {trusted} {header}");
         }
     }
 }
 
 #[test]
-fn another_header_than_these_is_refused() {
+fn unknown_address_headers_are_rejected() {
     let refused = probe().env("APP__SERVER__CLIENT_ADDRESS_HEADER", "cf-connecting-ip").run();
     assert_eq!(refused.code(), Some(78));
     assert!(refused.stderr.contains("one of x-forwarded-for, forwarded, x-real-ip, none"), "{}", refused.stderr);

@@ -1,4 +1,4 @@
-//! Pages of the origins that are set may call the API from a browser; without any there is no word of it.
+//! CORS: pages of the configured origins may call the API; without origins there are no CORS headers.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 use system_tests::http::{Reply, Request};
 use system_tests::service::{Running, Service};
 
-use super::of_every_kind;
+use super::responses_of_every_kind;
 use crate::support::{of_kind, probe};
 
 const SHOP: &str = "https://shop.example";
@@ -32,9 +32,9 @@ fn has_none(reply: &Reply) -> bool {
 }
 
 #[test]
-fn without_an_origin_in_the_settings_there_are_no_headers() {
+fn no_cors_headers_without_configured_origins() {
     let service = probe().start();
-    for reply in of_every_kind(&service, ("origin", SHOP)) {
+    for reply in responses_of_every_kind(&service, ("origin", SHOP)) {
         assert!(has_none(&reply), "{:?}", reply.headers);
     }
     let reply = preflight(&service, SHOP).send();
@@ -42,9 +42,9 @@ fn without_an_origin_in_the_settings_there_are_no_headers() {
 }
 
 #[test]
-fn every_answer_can_be_read_by_a_page_that_may() {
+fn every_response_allows_the_configured_origin() {
     let service = open_to("https://admin.example, https://shop.example").start();
-    for reply in of_every_kind(&service, ("origin", SHOP)) {
+    for reply in responses_of_every_kind(&service, ("origin", SHOP)) {
         assert_eq!(reply.header("access-control-allow-origin"), Some(SHOP), "{}", reply.text());
         assert_eq!(reply.header("access-control-allow-credentials"), None);
         let exposed = words(&reply, "access-control-expose-headers");
@@ -58,7 +58,7 @@ fn every_answer_can_be_read_by_a_page_that_may() {
 }
 
 #[test]
-fn a_preflight_is_answered_and_recorded() {
+fn preflights_are_answered_and_logged() {
     let service = open_to(SHOP).env("APP__SERVER__CORS__MAX_AGE_S", "77").start();
     let reply = preflight(&service, SHOP).send();
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -78,18 +78,18 @@ fn a_preflight_is_answered_and_recorded() {
 }
 
 #[test]
-fn a_page_of_another_origin_reads_nothing() {
+fn other_origins_get_no_cors_headers() {
     let service = open_to(SHOP).start();
     let reply = service.get("/nowhere").header("origin", "https://evil.example").send();
     assert_eq!((reply.status, reply.header("access-control-allow-origin")), (404, None));
     let reply = preflight(&service, "https://evil.example").send();
     assert_eq!((reply.status, reply.header("access-control-allow-origin")), (400, None));
-    // Who is no browser is served as ever.
+    // Clients other than browsers are not affected.
     assert_eq!(service.get("/nowhere").send().header("access-control-allow-origin"), None);
 }
 
 #[test]
-fn any_origin_is_a_star_and_without_credentials() {
+fn any_origin_is_a_wildcard_without_credentials() {
     let service = open_to("*").start();
     let reply = service.get("/nowhere").header("origin", SHOP).send();
     assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
@@ -102,7 +102,7 @@ fn any_origin_is_a_star_and_without_credentials() {
 }
 
 #[test]
-fn credentials_are_for_origins_that_are_named() {
+fn credentials_require_listed_origins() {
     let service = open_to(SHOP).env("APP__SERVER__CORS__CREDENTIALS", "true").start();
     for reply in [preflight(&service, SHOP).send(), service.get("/nowhere").header("origin", SHOP).send()] {
         assert_eq!(reply.header("access-control-allow-credentials"), Some("true"));
@@ -111,11 +111,11 @@ fn credentials_are_for_origins_that_are_named() {
 }
 
 #[test]
-fn a_refusal_for_asking_too_often_can_be_read_too() {
+fn rate_limited_responses_have_cors_headers() {
     let service = open_to(SHOP).env("APP__SERVER__RATE_LIMIT__REQUESTS", "1").start();
-    let ask = || service.get("/nowhere").header("origin", SHOP).send();
-    assert_eq!(ask().status, 404);
-    let reply = ask();
+    let get = || service.get("/nowhere").header("origin", SHOP).send();
+    assert_eq!(get().status, 404);
+    let reply = get();
     assert_eq!((reply.status, reply.header("access-control-allow-origin")), (429, Some(SHOP)));
     assert_eq!(preflight(&service, SHOP).send().status, 429, "a preflight is counted");
 }

@@ -1,4 +1,4 @@
-//! HEAD is answered as GET is, without the body, whatever the route, and recorded as HEAD.
+//! HEAD has the response of GET without the body, on every route, and is recorded as HEAD.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,29 +11,29 @@ use system_tests::service::Running;
 use crate::api::{Engine, member, start, text};
 use crate::support::{of_kind, probe, probe_with};
 
-/// What differs between two requests.
-const ITS_OWN: [&str; 2] = ["date", "x-request-id"];
+/// Headers that differ between any two responses.
+const VARYING: [&str; 2] = ["date", "x-request-id"];
 
 fn headers(reply: &Reply) -> Vec<&(String, String)> {
-    let mut headers: Vec<_> = reply.headers.iter().filter(|(name, _)| !ITS_OWN.contains(&name.as_str())).collect();
+    let mut headers: Vec<_> = reply.headers.iter().filter(|(name, _)| !VARYING.contains(&name.as_str())).collect();
     headers.sort_unstable();
     headers
 }
 
-/// The bytes of an answer to a HEAD request, until the connection ends.
+/// The raw response to a HEAD request.
 fn raw(port: u16, path: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time can be set");
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the service listens");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket accepts a timeout");
     let head = format!("HEAD {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).expect("it reads");
+    stream.write_all(head.as_bytes()).expect("the service reads the request");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it ends");
+    stream.read_to_string(&mut answer).expect("the connection ends");
     answer
 }
 
 #[test]
-fn it_has_the_status_and_the_headers_of_get_and_no_body() {
-    let app = start(Engine::Sqlite.together());
+fn head_matches_get_without_a_body() {
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     let order = json!({"lines": [{"sku": "A-1", "quantity": 2, "unit_price_cents": 1250}]});
     let order = text(&app.post("/orders").bearer(&ada.token).json(&order).send().json(), "id");
@@ -52,8 +52,8 @@ fn it_has_the_status_and_the_headers_of_get_and_no_body() {
     ];
     for path in &paths {
         for (name, value) in [("accept", "*/*"), ("accept-encoding", "gzip")] {
-            let ask = |method| app.request(method, path).bearer(&ada.token).header(name, value).send();
-            let (get, head) = (ask("GET"), ask("HEAD"));
+            let send = |method| app.request(method, path).bearer(&ada.token).header(name, value).send();
+            let (get, head) = (send("GET"), send("HEAD"));
             assert_eq!(get.status, head.status, "{path}");
             assert_eq!(headers(&get), headers(&head), "{path}");
             assert!(head.header("content-length").is_some() || head.header("transfer-encoding").is_some(), "{path}");
@@ -82,17 +82,17 @@ fn it_has_the_status_and_the_headers_of_get_and_no_body() {
 }
 
 #[test]
-fn health_answers_it_too() {
+fn health_endpoints_support_head() {
     let service = probe().start();
     for path in ["/health/live", "/health/ready"] {
-        let ask = |method| service.management().request(method, path).send();
-        let (get, head) = (ask("GET"), ask("HEAD"));
+        let send = |method| service.management().request(method, path).send();
+        let (get, head) = (send("GET"), send("HEAD"));
         assert_eq!((head.status, head.body.len(), headers(&head)), (200, 0, headers(&get)));
     }
 }
 
 #[test]
-fn an_event_of_it_is_that_of_its_route() {
+fn head_events_name_the_route() {
     let project = system_tests::peers::bugsink::Bugsink::shared().project();
     for transactions in ["0", "0.000001"] {
         let service = probe_with(&project).env("APP__SENTRY__TRACES_SAMPLE_RATE", transactions).start();
@@ -104,15 +104,15 @@ fn an_event_of_it_is_that_of_its_route() {
     assert_eq!(named, ["HEAD /probe/endless"; 2]);
 }
 
-fn ends(service: &Running) -> bool {
+fn head_ends(service: &Running) -> bool {
     let answer = raw(service.port, "/probe/endless");
     answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("\r\n\r\n")
 }
 
 #[test]
-fn a_stream_without_end_is_not_read() {
+fn head_does_not_read_an_endless_stream() {
     let service = probe().start();
-    assert!(ends(&service));
+    assert!(head_ends(&service));
     let records = service.stop().records();
     assert_eq!(of_kind(&records, "response")[0]["outcome"], "complete");
 }

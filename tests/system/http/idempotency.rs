@@ -1,4 +1,4 @@
-//! An order that is asked for again with the same key is placed, and paid, once.
+//! Idempotency keys: a repeated request with the same key is executed once.
 
 use std::sync::Barrier;
 use std::thread;
@@ -11,7 +11,7 @@ use system_tests::service::{Running, Service};
 
 use crate::api::{Engine, Member, admin, member, problem, start, text};
 
-/// Visible in what is written, if it ever is.
+/// Recognisable if it is ever logged.
 const KEY: &str = "t0psecret-8e03978e-40d5";
 
 fn place(app: &Running, by: &Member, key: &str, sku: &str) -> Request {
@@ -26,23 +26,23 @@ fn count(app: &Running, by: &Member) -> usize {
 }
 
 #[track_caller]
-fn same_again(first: &Reply, again: &Reply) {
+fn assert_replayed(first: &Reply, again: &Reply) {
     assert_eq!((again.status, again.text()), (first.status, first.text()));
     for name in ["location", "etag", "content-type"] {
         assert_eq!(again.header(name), first.header(name), "{name}");
     }
     assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), (None, Some("true")));
-    assert_ne!(first.header("x-request-id"), again.header("x-request-id"), "it is another request");
+    assert_ne!(first.header("x-request-id"), again.header("x-request-id"), "the request ids differ");
 }
 
 #[test]
 fn an_order_is_placed_once() {
-    let app = start(Engine::Sqlite.together());
+    let app = start(Engine::Sqlite.single_process());
     let (ada, bob) = (member(&app, "ada"), member(&app, "bob"));
     let first = place(&app, &ada, KEY, "A-1").send();
     assert_eq!(first.status, 201, "{}", first.text());
-    same_again(&first, &place(&app, &ada, KEY, "A-1").send());
-    same_again(&first, &place(&app, &ada, KEY, "A-1").send());
+    assert_replayed(&first, &place(&app, &ada, KEY, "A-1").send());
+    assert_replayed(&first, &place(&app, &ada, KEY, "A-1").send());
     assert_eq!(count(&app, &ada), 1);
 
     let refused = problem(place(&app, &ada, KEY, "A-2"), 422);
@@ -54,11 +54,11 @@ fn an_order_is_placed_once() {
     problem(place(&app, &ada, "two words", "A-1"), 400);
     assert_eq!(count(&app, &ada), 1);
 
-    // A key is its caller's: another's is another.
+    // Keys are separate for each caller.
     let others = place(&app, &bob, KEY, "A-1").send();
     assert_eq!((others.status, others.header("idempotency-replayed")), (201, None));
     assert_eq!((count(&app, &ada), count(&app, &bob)), (1, 1));
-    // And without one there is a new order each time.
+    // Without a key each request places an order.
     let lines = json!({"lines": [{"sku": "A-1", "quantity": 1, "unit_price_cents": 100}]});
     for _ in 0..2 {
         assert_eq!(app.post("/orders").bearer(&ada.token).json(&lines).send().status, 201);
@@ -66,64 +66,66 @@ fn an_order_is_placed_once() {
     assert_eq!(count(&app, &ada), 3);
 
     let stopped = app.stop();
-    assert!(!stopped.stderr.contains(KEY), "the key is in what it wrote");
+    assert!(!stopped.stderr.contains(KEY), "stderr contains the key");
     let placed = stopped.records().iter().filter(|record| record["message"] == "order placed").count();
-    assert_eq!(placed, 4, "what was not done is not told");
+    assert_eq!(placed, 4, "replays are not logged as placed");
 }
 
 #[test]
-fn an_order_is_paid_once_and_a_refusal_stays_one() {
-    let app = start(Engine::Sqlite.together());
+fn a_key_replays_successes_and_rejections() {
+    let app = start(Engine::Sqlite.single_process());
     let ada = admin(&app, "ada");
-    let path = place(&app, &ada, "place", "A-1").send().header("location").expect("it has a place").to_owned();
-    let go = |to: &str, key: &str| app.post(&format!("{path}/{to}")).bearer(&ada.token).header("idempotency-key", key);
-    let first = go("pay", "pay").send();
+    let path =
+        place(&app, &ada, "place", "A-1").send().header("location").expect("the order has a location").to_owned();
+    let transition =
+        |to: &str, key: &str| app.post(&format!("{path}/{to}")).bearer(&ada.token).header("idempotency-key", key);
+    let first = transition("pay", "pay").send();
     assert_eq!(first.json()["status"], "paid", "{}", first.text());
-    same_again(&first, &go("pay", "pay").send());
-    // Without the key, or with another, it is another attempt.
+    assert_replayed(&first, &transition("pay", "pay").send());
+    // Without the key, or with another one, it is a new request.
     problem(app.post(&format!("{path}/pay")).bearer(&ada.token), 409);
-    let refused = go("pay", "pay-again").send();
+    let refused = transition("pay", "pay-again").send();
     assert_eq!(refused.status, 409);
-    same_again(&refused, &go("pay", "pay-again").send());
-    assert_eq!(go("ship", "ship").send().json()["status"], "shipped");
-    // What was answered then is answered still.
-    assert_eq!(go("pay", "pay").send().json()["status"], "paid");
+    assert_replayed(&refused, &transition("pay", "pay-again").send());
+    assert_eq!(transition("ship", "ship").send().json()["status"], "shipped");
+    // The stored response is replayed although the order has changed.
+    assert_eq!(transition("pay", "pay").send().json()["status"], "paid");
     assert_eq!(app.get(&path).bearer(&ada.token).send().json()["status"], "shipped");
 }
 
 #[test]
-fn of_many_that_come_at_once_with_one_key_one_is_done() {
-    let app = start(Engine::Sqlite.together());
+fn concurrent_requests_with_one_key_run_once() {
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
     for round in 1..=5 {
         let key = format!("key-{round}");
         let all = Barrier::new(8);
-        let ask = || {
+        let send = || {
             all.wait();
             place(&app, &ada, &key, "A-1").send()
         };
         let replies: Vec<Reply> = thread::scope(|scope| {
-            let all: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
-            all.into_iter().map(|one| one.join().expect("it has an answer")).collect()
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(send)).collect();
+            all.into_iter().map(|one| one.join().expect("there is a response")).collect()
         });
         let new: Vec<&Reply> =
             replies.iter().filter(|it| it.status == 201 && it.header("idempotency-replayed").is_none()).collect();
         assert_eq!(new.len(), 1, "{:?}", replies.iter().map(|it| it.status).collect::<Vec<_>>());
         for reply in replies.iter().filter(|reply| reply.header("idempotency-replayed").is_some()) {
-            same_again(new[0], reply);
+            assert_replayed(new[0], reply);
         }
         for reply in replies.iter().filter(|reply| reply.status != 201) {
             assert_eq!((reply.status, reply.header("retry-after")), (409, Some("1")), "{}", reply.text());
         }
-        same_again(new[0], &place(&app, &ada, &key, "A-1").send());
+        assert_replayed(new[0], &place(&app, &ada, &key, "A-1").send());
         assert_eq!(count(&app, &ada), round);
     }
 }
 
-/// Holds the database's lock for writing, so that whoever writes waits.
-struct Held(Connection);
+/// Holds the database's write lock, so that writers wait.
+struct WriteLock(Connection);
 
-impl Held {
+impl WriteLock {
     fn new(app: &Running) -> Self {
         let connection = Connection::open(app.scratch().join("app.db")).expect("the database opens");
         connection.execute_batch("BEGIN IMMEDIATE").expect("the database can be locked");
@@ -131,52 +133,52 @@ impl Held {
     }
 
     fn release(self) {
-        self.0.execute_batch("ROLLBACK").expect("it can be undone");
+        self.0.execute_batch("ROLLBACK").expect("the transaction can be rolled back");
     }
 }
 
-/// Waits until one of two that came at once was told that the other is in hand.
+/// Waits until one of two concurrent requests was rejected because the other is in flight.
 #[track_caller]
-fn wait_told(app: &Running) -> Value {
-    app.wait_record("one of two to be told", |record| record["http.response.status_code"] == 409)
+fn wait_conflict(app: &Running) -> Value {
+    app.wait_record("a 409 response", |record| record["http.response.status_code"] == 409)
 }
 
 #[test]
-fn while_the_first_is_in_hand_the_next_is_told_so() {
-    let app = start(Engine::Sqlite.together());
+fn a_key_in_flight_gets_409() {
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
-    let held = Held::new(&app);
+    let lock = WriteLock::new(&app);
     let replies = thread::scope(|scope| {
         let both = [(); 2].map(|()| scope.spawn(|| place(&app, &ada, KEY, "A-1").send()));
-        assert_eq!(wait_told(&app)["level"], "warning");
-        held.release();
-        both.map(|one| one.join().expect("it has an answer"))
+        assert_eq!(wait_conflict(&app)["level"], "warning");
+        lock.release();
+        both.map(|one| one.join().expect("there is a response"))
     });
-    let told = replies.iter().find(|reply| reply.status == 409).expect("one was told");
-    assert_eq!(told.header("retry-after"), Some("1"));
-    assert!(text(&told.json(), "detail").contains("is in progress"), "{}", told.text());
-    assert!(replies.iter().any(|reply| reply.status == 201), "the other one placed it");
+    let conflict = replies.iter().find(|reply| reply.status == 409).expect("one was rejected");
+    assert_eq!(conflict.header("retry-after"), Some("1"));
+    assert!(text(&conflict.json(), "detail").contains("is in progress"), "{}", conflict.text());
+    assert!(replies.iter().any(|reply| reply.status == 201), "the other request placed the order");
     assert_eq!(count(&app, &ada), 1);
-    assert!(!app.stop().stderr.contains(KEY), "the key is in what it wrote");
+    assert!(!app.stop().stderr.contains(KEY), "stderr contains the key");
 }
 
 #[test]
-fn a_process_that_dies_in_the_middle_leaves_no_key_locked() {
-    let app = start(Engine::Sqlite.together());
+fn a_killed_process_leaves_no_key_locked() {
+    let app = start(Engine::Sqlite.single_process());
     let ada = member(&app, "ada");
-    let held = Held::new(&app);
+    let lock = WriteLock::new(&app);
     let answered = thread::scope(|scope| {
         let both = [(); 2].map(|()| scope.spawn(|| place(&app, &ada, KEY, "A-1").try_send()));
-        wait_told(&app);
+        wait_conflict(&app);
         app.signal("KILL");
-        both.map(|one| one.join().expect("it ended").map(|reply| reply.status))
+        both.map(|one| one.join().expect("the client does not panic").map(|reply| reply.status))
     });
-    assert!(answered.iter().any(Result::is_err), "the one that was in hand has no answer: {answered:?}");
-    held.release();
+    assert!(answered.iter().any(Result::is_err), "the request in flight has no response: {answered:?}");
+    lock.release();
     let database = format!("sqlite://{}", app.scratch().join("app.db").display());
     let again = Service::new(&binaries::app()).env("APP__DATABASE__URL", database).start();
     let first = place(&again, &ada, KEY, "A-1").send();
     assert_eq!(first.status, 201, "{}", first.text());
-    same_again(&first, &place(&again, &ada, KEY, "A-1").send());
+    assert_replayed(&first, &place(&again, &ada, KEY, "A-1").send());
     assert_eq!(count(&again, &ada), 1);
 }

@@ -1,29 +1,28 @@
-//! What users of an API expect of its HTTP layer, whatever the route.
+//! The HTTP layer of all routes.
 
-mod bodies;
 mod client_address;
-mod conditions;
+mod conditional_requests;
 mod cors;
+mod handler_timeout;
 mod head;
-mod headers;
 mod idempotency;
-mod ids;
-mod late;
-mod limits;
-mod links;
+mod load_shedding;
 mod options;
-mod rate;
-mod refusals;
-mod upgrade;
+mod pagination_links;
+mod rate_limit;
+mod request_bodies;
+mod request_ids;
+mod request_smuggling;
+mod route_rate_limits;
+mod security_headers;
 
 use serde_json::json;
 use system_tests::http::Reply;
 use system_tests::service::Running;
 
-/// An answer of each kind that the probe's service gives: of a handler, of an error, of a panic, of the router, and of none
-/// of these.
+/// One response of each kind: from a handler, an error, a panic, the router, and the middleware.
 #[track_caller]
-fn of_every_kind(service: &Running, header: (&str, &str)) -> Vec<Reply> {
+fn responses_of_every_kind(service: &Running, header: (&str, &str)) -> Vec<Reply> {
     let run = |finish| service.post("/probe/run").json(&json!({"finish": finish}));
     let requests = [
         (204, run(json!(null))),

@@ -1,10 +1,9 @@
-//! OPTIONS names a route's methods, and so does the answer to a method that it does not have. A slash at the end of a path is
-//! what the operator says.
+//! OPTIONS and 405 responses list a route's methods. `server.trailing_slash` determines how a trailing slash is handled.
 
 use serde_json::json;
 use system_tests::service::{Running, Service};
 
-use super::of_every_kind;
+use super::responses_of_every_kind;
 use crate::api::problem;
 use crate::support::{of_kind, probe};
 
@@ -16,7 +15,7 @@ fn allowed(service: &Running, method: &str, path: &str) -> (u16, String) {
 }
 
 #[test]
-fn a_routes_methods_are_named() {
+fn options_and_405_list_the_allowed_methods() {
     let service = probe().start();
     for (path, methods) in [
         ("/probe/run", "OPTIONS POST"),
@@ -32,7 +31,7 @@ fn a_routes_methods_are_named() {
     assert_eq!(allowed(&service, "HEAD", "/probe/run").0, 405);
     problem(service.request("OPTIONS", "/nowhere"), 404);
     problem(service.request("OPTIONS", "/probe/nowhere"), 404);
-    // Without an origin in the settings there are no preflights.
+    // Without configured origins a preflight is an ordinary OPTIONS request.
     let preflight = service.request("OPTIONS", "/probe/run").header("origin", "https://shop.example");
     let reply = preflight.header("access-control-request-method", "POST").send();
     assert_eq!((reply.status, reply.header("access-control-allow-origin"), reply.body.len()), (204, None, 0));
@@ -43,9 +42,9 @@ fn a_routes_methods_are_named() {
 }
 
 #[test]
-fn every_refusal_is_a_problem_with_the_requests_id_and_a_record() {
+fn every_error_is_a_problem_with_id_and_record() {
     let service = probe().env("APP__SERVER__CORS__ORIGINS", "https://shop.example").start();
-    for reply in of_every_kind(&service, ("x-request-id", "of-every-kind")) {
+    for reply in responses_of_every_kind(&service, ("x-request-id", "of-every-kind")) {
         if reply.status >= 400 {
             assert_eq!(reply.header("content-type"), Some("application/problem+json"), "{}", reply.text());
             assert_eq!(reply.json()["request_id"], "of-every-kind", "{}", reply.text());
@@ -71,7 +70,7 @@ fn slashes(trailing_slash: &str) -> Service {
 }
 
 #[test]
-fn a_slash_at_the_end_is_another_path_unless_it_is_set() {
+fn a_trailing_slash_is_404_by_default() {
     let service = probe().start();
     problem(service.post("/probe/run/").json(&json!({})), 404);
     problem(service.get("/openapi.json/"), 404);
@@ -79,11 +78,11 @@ fn a_slash_at_the_end_is_another_path_unless_it_is_set() {
 }
 
 #[test]
-fn a_slash_at_the_end_redirects_to_a_route_of_ours_alone() {
+fn trailing_slash_redirects_only_to_known_routes() {
     let service = slashes("redirect").start();
     let reply = service.post("/probe/run/?a=%2F&b=/").json(&json!({})).send();
     assert_eq!((reply.status, reply.header("location")), (308, Some("/probe/run?a=%2F&b=/")));
-    assert_eq!(service.get("/docs/").send().status, 200, "it has a route of its own");
+    assert_eq!(service.get("/docs/").send().status, 200, "it has its own route");
     for path in ["/", "//", "/nowhere/", "//evil.example/", "//probe/run/", "/\\evil.example/", "/probe/run//"] {
         let reply = service.get(path).send();
         assert_eq!((reply.status, reply.header("location")), (404, None), "{path}");
@@ -91,7 +90,7 @@ fn a_slash_at_the_end_redirects_to_a_route_of_ours_alone() {
 }
 
 #[test]
-fn a_slash_at_the_end_may_mean_nothing() {
+fn trailing_slash_equal_ignores_the_slash() {
     let service = slashes("equal").start();
     assert_eq!(service.post("/probe/run/?a=b").json(&json!({})).send().status, 204);
     assert_eq!(service.request("HEAD", "/openapi.json/").send().status, 200);

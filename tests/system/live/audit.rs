@@ -1,4 +1,4 @@
-//! Each change is a record.
+//! Audit records: each change of the log policy is a record.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,8 @@ use system_tests::wait;
 use super::{TOKEN, changes, level, operator_request, put, service};
 
 #[test]
-fn a_change_says_who_made_it_why_and_what_it_changed() {
-    // Whatever the level.
+fn a_change_record_names_who_why_and_what() {
+    // The record is written at any level.
     let service = service().env("APP__LOG__LEVEL", "critical").start();
     let mut body = level("debug", "1m");
     (body["by"], body["blueprint"], body["source"]) = ("ada".into(), "orders".into(), "command".into());
@@ -31,7 +31,7 @@ fn a_change_says_who_made_it_why_and_what_it_changed() {
 }
 
 #[test]
-fn a_refused_change_is_a_warning_without_what_was_sent() {
+fn a_rejected_change_is_a_warning_without_the_value() {
     let service = service().start();
     let refused =
         put(&service, "a", &json!({"set": {"log.level": "hunter2"}, "for": "1m", "reason": "x", "by": "ada"}));
@@ -45,7 +45,7 @@ fn a_refused_change_is_a_warning_without_what_was_sent() {
 }
 
 #[test]
-fn refusals_do_not_fill_the_log() {
+fn rejected_changes_are_logged_at_a_limited_rate() {
     let service = service().start();
     let start = Instant::now();
     let attempt = || {
@@ -71,7 +71,7 @@ fn refusals_do_not_fill_the_log() {
 }
 
 #[test]
-fn in_mode_off_only_what_enters_or_leaves_it_is_recorded() {
+fn mode_off_records_only_entering_and_leaving_it() {
     let service = service().env("APP__LOG__MODE", "off").start();
     assert_eq!(put(&service, "quiet", &level("debug", "1m")).status, 201);
     assert_eq!(put(&service, "bad", &level("loud", "1m")).status, 422);

@@ -1,4 +1,4 @@
-//! Who may read and change what is on.
+//! Authorization of log control.
 
 use system_tests::http::Reply;
 
@@ -11,7 +11,7 @@ fn detail(reply: &Reply) -> String {
 }
 
 #[test]
-fn without_a_token_it_is_read_and_not_changed() {
+fn without_a_token_log_control_is_read_only() {
     let service = probe().start();
     let management = service.management();
     for path in ["/log", "/log/explain", "/log/fleet", "/health/live", "/openapi.json"] {
@@ -28,7 +28,7 @@ fn without_a_token_it_is_read_and_not_changed() {
 }
 
 #[test]
-fn a_token_is_needed_for_everything_where_one_is_set() {
+fn a_configured_token_is_required_for_everything() {
     let service = service().start();
     let management = service.management();
     for wrong in [None, Some("s3cret-token-of-the-managemenT"), Some("s3cret"), Some("")] {
@@ -54,7 +54,7 @@ fn a_token_is_needed_for_everything_where_one_is_set() {
 }
 
 #[test]
-fn a_web_page_changes_nothing() {
+fn changes_from_web_pages_are_rejected() {
     let service = service().start();
     let request = operator_request(&service, "PUT", "/log/overrides/a").json(&level("debug", "1m"));
     let reply = request.header("origin", "http://127.0.0.1:8081").send();
@@ -63,7 +63,7 @@ fn a_web_page_changes_nothing() {
 }
 
 #[test]
-fn the_api_has_none_of_it() {
+fn the_api_listener_has_no_log_routes() {
     let service = service().start();
     for path in ["/log", "/log/explain", "/log/overrides/a"] {
         assert_eq!(service.get(path).bearer(TOKEN).send().status, 404, "{path}");
@@ -71,7 +71,7 @@ fn the_api_has_none_of_it() {
 }
 
 #[test]
-fn the_token_is_shown_nowhere() {
+fn the_token_is_never_shown() {
     let service = service().start();
     let management = service.management();
     let mut shown = String::new();

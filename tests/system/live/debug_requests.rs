@@ -1,11 +1,11 @@
-//! One request that a signed token raises: its level, and nothing else.
+//! Debug tokens: a signed token raises the log level of one request, and changes nothing else.
 
 use serde_json::{Value, json};
 use system_tests::http::Reply;
 use system_tests::peers::bugsink::Bugsink;
 use system_tests::service::{Running, Service, Stopped};
 
-use crate::support::{crumbs, of_kind, probe, probe_with};
+use crate::support::{breadcrumbs, of_kind, probe, probe_with};
 
 const KEY: &str = "a debug key of the tests, longer than 32 bytes";
 const ROUTE: &str = "POST /probe/run";
@@ -14,7 +14,7 @@ fn keyed(service: Service) -> Service {
     service.env("APP__LOG__DEBUG_KEY", KEY)
 }
 
-/// The command's answer.
+/// Runs `app log token`.
 fn command(args: &[&str], key: &str) -> Stopped {
     let command = probe().env("APP__LOG__DEBUG_KEY", key).arg("log").arg("token");
     args.iter().fold(command, |command, arg| command.arg(*arg)).run()
@@ -23,12 +23,12 @@ fn command(args: &[&str], key: &str) -> Stopped {
 fn token(level: &str, route: &str, lasts: &str) -> String {
     let made = command(&["--level", level, "--route", route, "--for", lasts], KEY);
     assert_eq!((made.code(), made.stderr.as_str()), (Some(0), ""));
-    let token = made.stdout.strip_suffix('\n').expect("a line feed ends it");
-    assert!(!token.contains(char::is_whitespace), "nothing else is written: {token:?}");
+    let token = made.stdout.strip_suffix('\n').expect("the output ends with a line feed");
+    assert!(!token.contains(char::is_whitespace), "the output is only the token: {token:?}");
     token.to_owned()
 }
 
-/// A request that says something at debug, info and error.
+/// Sends a request that logs at debug, info and error.
 fn send(service: &Running, id: &str, tokens: &[&str]) -> Reply {
     let lines =
         ["debug", "info"].map(|level| json!({"do": "log", "level": level, "message": format!("{level} of {id}")}));
@@ -42,15 +42,15 @@ fn send(service: &Running, id: &str, tokens: &[&str]) -> Reply {
     tokens.iter().fold(request, |request, token| request.header("x-debug-log", token)).send()
 }
 
-/// The records of a request: level, message, and whether each is marked.
+/// The records of a request: level, message, and whether each has `debug`.
 fn shown(records: &[Value], id: &str) -> Vec<(String, String, bool)> {
     let of_request = records.iter().filter(|record| record["request_id"] == id);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    // At debug and trace libraries speak too.
+    // At debug and trace, libraries log lines, too.
     let of_request = of_request.filter(|record| {
         record["kind"] != "line" || record["target"].as_str().is_some_and(|it| it.starts_with("system_tests"))
     });
-    // A failure is written once its stack is resolved, which may be after the response.
+    // The order varies: a failure is written when its stack is resolved, possibly after the response.
     let mut shown: Vec<_> =
         of_request.map(|record| (text(&record["level"]), text(&record["message"]), record["debug"] == true)).collect();
     shown.sort();
@@ -62,7 +62,7 @@ fn row(level: &str, message: &str, marked: bool) -> (String, String, bool) {
 }
 
 #[test]
-fn a_token_raises_the_requests_of_its_route() {
+fn a_debug_token_raises_the_level_on_its_route() {
     let service = keyed(probe()).start();
     let token = token("debug", ROUTE, "15m");
     send(&service, "raised", &[&token]);
@@ -91,7 +91,7 @@ fn a_token_raises_the_requests_of_its_route() {
 }
 
 #[test]
-fn it_adds_no_sink_and_no_body() {
+fn a_debug_token_adds_no_sink_and_no_body() {
     let token = token("trace", ROUTE, "1h");
     for (mode, lines) in [("off", 0), ("sentry", 0), ("stderr", 5)] {
         let service = keyed(probe()).env("APP__LOG__MODE", mode).env("APP__LOG__RESPONSE__BODY", "metadata").start();
@@ -103,7 +103,7 @@ fn it_adds_no_sink_and_no_body() {
 }
 
 #[test]
-fn in_sentry_it_raises_breadcrumbs() {
+fn a_debug_token_adds_sentry_breadcrumbs() {
     let project = Bugsink::shared().project();
     let service = keyed(probe_with(&project)).env("APP__SENTRY__BREADCRUMB_LEVEL", "warning").start();
     send(&service, "raised", &[&token("debug", ROUTE, "15m")]);
@@ -111,27 +111,27 @@ fn in_sentry_it_raises_breadcrumbs() {
     service.stop();
     let events = project.events();
     let of = |id: &str| {
-        let event = events.iter().find(|event| event["tags"]["request_id"] == id).expect("it has an event");
+        let event = events.iter().find(|event| event["tags"]["request_id"] == id).expect("the request has an event");
         assert!(!event.to_string().contains("x-debug-log"), "{event}");
-        crumbs(event).into_iter().filter(|crumb| crumb.ends_with(id)).collect::<Vec<_>>()
+        breadcrumbs(event).into_iter().filter(|crumb| crumb.ends_with(id)).collect::<Vec<_>>()
     };
     assert_eq!(of("raised"), ["debug of raised", "info of raised"]);
     assert!(of("plain").is_empty());
 }
 
 #[test]
-fn a_thousand_forged_tokens_change_nothing_and_are_counted_in_one_warning() {
+fn forged_tokens_are_ignored_and_counted_in_one_warning() {
     let service = keyed(probe()).env("APP__LOG__FLOOD__WINDOW_S", "3600").start();
-    let right = token("debug", ROUTE, "15m");
+    let valid = token("debug", ROUTE, "15m");
     let foreign = token("debug", "GET /orders", "15m");
     let other_key =
         command(&["--level", "debug", "--route", ROUTE], "another key of the tests, longer than 32 bytes").stdout;
-    let (head, mac) = right.rsplit_once('.').expect("it has parts");
+    let (head, mac) = valid.rsplit_once('.').expect("a token has parts");
     let forged: Vec<String> = (0..1000)
         .map(|n| match n % 5 {
             0 => format!("{head}.{}", mac.chars().rev().collect::<String>()),
-            1 => format!("{right}{n}"),
-            2 => right[..right.len() - 1 - n % 7].to_owned(),
+            1 => format!("{valid}{n}"),
+            2 => valid[..valid.len() - 1 - n % 7].to_owned(),
             3 => other_key.trim_end().to_owned(),
             _ => foreign.clone(),
         })
@@ -140,13 +140,13 @@ fn a_thousand_forged_tokens_change_nothing_and_are_counted_in_one_warning() {
     for token in &forged {
         assert_eq!(service.post("/probe/run").header("x-debug-log", token).json(&script).send().status, 204);
     }
-    // Two tokens are one too many, however right they are.
-    send(&service, "twice", &[&right, &right]);
-    send(&service, "right", &[&right]);
+    // Two tokens are rejected even if both are valid.
+    send(&service, "twice", &[&valid, &valid]);
+    send(&service, "valid", &[&valid]);
     let records = service.stop().records();
     assert!(records.iter().all(|record| record["message"] != "hidden"));
     assert!(shown(&records, "twice").iter().all(|(level, _, marked)| level != "debug" && !marked));
-    assert_eq!(shown(&records, "right")[0], row("debug", "debug of right", true));
+    assert_eq!(shown(&records, "valid")[0], row("debug", "debug of valid", true));
     let warnings: Vec<_> =
         of_kind(&records, "service").into_iter().filter(|record| record.get("refused").is_some()).collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -157,7 +157,7 @@ fn a_thousand_forged_tokens_change_nothing_and_are_counted_in_one_warning() {
 }
 
 #[test]
-fn an_expired_token_raises_nothing() {
+fn an_expired_token_is_ignored() {
     let service = keyed(probe()).start();
     let token = token("debug", ROUTE, "1s");
     let mut sent = 0;
@@ -165,23 +165,24 @@ fn an_expired_token_raises_nothing() {
         sent += 1;
         let id = format!("request-{sent}");
         send(&service, &id, &[&token]);
-        service
-            .wait_record("its response", |record| record["kind"] == "response" && record["request_id"] == id.as_str());
+        service.wait_record("the response record", |record| {
+            record["kind"] == "response" && record["request_id"] == id.as_str()
+        });
         shown(&service.records(), &id).iter().all(|(.., marked)| !marked).then_some(())
     });
 }
 
 #[test]
-fn the_command_names_what_is_wrong() {
+fn the_command_reports_invalid_arguments() {
     for (args, key, code, reason) in [
         (["--level", "debug", "--route", ROUTE], "", 78, "log.debug_key"),
         (["--level", "loud", "--route", ROUTE], KEY, 2, "loud"),
         (["--level", "debug", "--route", "POST /nowhere"], KEY, 1, "POST /nowhere"),
         (["--level", "debug", "--route", "/probe/run"], KEY, 1, "method"),
     ] {
-        let answer = command(&args, key);
-        assert_eq!((answer.code(), answer.stdout.as_str()), (Some(code), ""), "{args:?} {}", answer.stderr);
-        assert!(answer.stderr.contains(reason), "{args:?}: {}", answer.stderr);
+        let output = command(&args, key);
+        assert_eq!((output.code(), output.stdout.as_str()), (Some(code), ""), "{args:?} {}", output.stderr);
+        assert!(output.stderr.contains(reason), "{args:?}: {}", output.stderr);
     }
     let too_long = command(&["--level", "debug", "--route", ROUTE, "--for", "48h"], KEY);
     assert_eq!(too_long.code(), Some(1), "{}", too_long.stderr);

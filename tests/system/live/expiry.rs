@@ -1,4 +1,4 @@
-//! Overrides end by themselves.
+//! Overrides expire.
 
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,9 @@ use super::{changes, level, put, service, state};
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[test]
-fn an_override_ends_within_a_second_of_its_time() {
+fn an_override_expires_within_a_second() {
     let service = service().start();
-    // One that lasts longer is there first.
+    // There is already an override that lasts longer.
     put(&service, "long", &level("error", "1h"));
     let start = Instant::now();
     assert_eq!(put(&service, "short", &level("debug", "1s")).status, 201);
@@ -22,14 +22,14 @@ fn an_override_ends_within_a_second_of_its_time() {
     let took = start.elapsed();
     assert!((Duration::from_secs(1)..Duration::from_secs(2)).contains(&took), "{took:?}");
     assert_eq!(state(&service)["effective"]["log.level"], "error");
-    let expired = service.wait_record("its record", |record| record["change"]["action"] == "expired");
+    let expired = service.wait_record("the audit record", |record| record["change"]["action"] == "expired");
     assert_eq!((&expired["change"]["id"], &expired["level"]), (&json!("short"), &json!("info")));
-    let until = changes(&service.records())[1]["until"].as_str().expect("it has one").to_owned();
+    let until = changes(&service.records())[1]["until"].as_str().expect("the change has an expiry").to_owned();
     assert!(expired["timestamp"].as_str().is_some_and(|at| at[..19] >= until[..19]), "{expired}");
 }
 
 #[test]
-fn setting_it_again_makes_it_last_longer() {
+fn setting_an_override_again_extends_it() {
     let service = service().start();
     put(&service, "a", &level("debug", "1s"));
     let extended = put(&service, "a", &level("debug", "3s"));
@@ -43,7 +43,7 @@ fn setting_it_again_makes_it_last_longer() {
 }
 
 #[test]
-fn none_lasts_longer_than_the_setting_allows() {
+fn override_duration_is_limited() {
     let service = service().env("APP__LOG__OVERRIDE_MAX_S", "60").start();
     assert_eq!(put(&service, "a", &level("debug", "61s")).status, 422);
     assert_eq!(put(&service, "a", &level("debug", "1m")).status, 201);

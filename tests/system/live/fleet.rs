@@ -1,4 +1,4 @@
-//! An override that all processes of a service share by way of its database.
+//! Fleet overrides: all processes of a service share them through its database.
 
 use std::time::{Duration, Instant};
 
@@ -13,15 +13,15 @@ use system_tests::wait;
 
 const TOKEN: &str = "token-of-management";
 const PROCESSES: usize = 8;
-/// The contract's.
+/// The limit of the contract.
 const FOLLOWS_WITHIN: Duration = Duration::from_secs(1);
-/// After which it is of no interest how late a process is.
+/// The time after which a wait fails.
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn start(url: &str) -> Running {
     Service::new(&binaries::app())
         .env("APP__DATABASE__URL", url)
-        // The fleet's connection is not one of these.
+        // The fleet uses an additional connection.
         .env("APP__DATABASE__MAX_CONNECTIONS", "1")
         .env("APP__SERVER__WORKERS", "1")
         .env("APP__MANAGEMENT__TOKEN", TOKEN)
@@ -43,7 +43,7 @@ fn log(of: &Running) -> Value {
     reply.json()
 }
 
-/// Waits until each process has applied this version and has this level; gives how long that took since then.
+/// Waits until each process has applied this version and level; returns the time since `since`.
 #[track_caller]
 fn all_follow(processes: &[Running], version: u64, level: &str, since: Instant) -> Duration {
     let is_there = |it: &Running| {
@@ -57,8 +57,8 @@ fn all_follow(processes: &[Running], version: u64, level: &str, since: Instant) 
 }
 
 #[track_caller]
-fn in_time(what: &str, took: Duration) {
-    figures::print(&format!("{PROCESSES} processes on PostgreSQL, {what}: all of them after {} ms", took.as_millis()));
+fn assert_in_time(what: &str, took: Duration) {
+    figures::print(&format!("{PROCESSES} processes on PostgreSQL, {what}: all updated after {} ms", took.as_millis()));
     assert!(took < FOLLOWS_WITHIN, "{what}: {took:?}");
 }
 
@@ -68,9 +68,9 @@ fn changes(of: &Running, id: &str) -> Vec<String> {
     changes.map(|change| change["action"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// A reply does not wait for its audit record, which another thread writes.
+/// A response does not wait for its audit record, which another thread writes.
 fn changes_once_written(of: &Running, id: &str, expected: usize) -> Vec<String> {
-    wait::until("the audit", LIMIT, || Some(changes(of, id)).filter(|changes| changes.len() >= expected))
+    wait::until("the audit records", LIMIT, || Some(changes(of, id)).filter(|changes| changes.len() >= expected))
 }
 
 #[test]
@@ -78,13 +78,13 @@ fn eight_processes_on_postgres_follow_within_a_second() {
     let postgres = Postgres::shared();
     let url = postgres.database();
     let mut processes: Vec<Running> = (0..PROCESSES).map(|_| start(&url)).collect();
-    assert_eq!(log(&processes[0])["fleet_version"], Value::Null, "there is no fleet yet");
+    assert_eq!(log(&processes[0])["fleet_version"], Value::Null, "there is no fleet override yet");
 
     let reply = put(&processes[0], "incident", "debug");
     let since = Instant::now();
     assert_eq!(reply.status, 201, "{}", reply.text());
-    assert_eq!(log(&processes[0])["fleet_version"], 1, "it is applied where it was put");
-    in_time("notified", all_follow(&processes, 1, "debug", since));
+    assert_eq!(log(&processes[0])["fleet_version"], 1, "the receiving process applies it immediately");
+    assert_in_time("by notification", all_follow(&processes, 1, "debug", since));
     for process in &processes {
         let shown = &log(process)["overrides"][0];
         assert_eq!((&shown["id"], &shown["fleet"]), (&json!("incident"), &json!(true)), "{shown}");
@@ -96,19 +96,19 @@ fn eight_processes_on_postgres_follow_within_a_second() {
     let reply = put(&processes[1], "incident", "error");
     let since = Instant::now();
     assert_eq!(reply.status, 200, "{}", reply.text());
-    in_time("their listening connections killed", all_follow(&processes, 2, "error", since));
+    assert_in_time("with terminated listening connections", all_follow(&processes, 2, "error", since));
 
-    // Nothing is notified of this one.
-    let unseen = r#"UPDATE log_overrides SET set_values = '{"log.level":"debug"}', until = until + interval '1 minute';
+    // A change without a notification.
+    let update = r#"UPDATE log_overrides SET set_values = '{"log.level":"debug"}', until = until + interval '1 minute';
                     UPDATE log_fleet SET version = 3"#;
     let since = Instant::now();
-    postgres.sql(&url, unseen);
-    in_time("by poll alone", all_follow(&processes, 3, "debug", since));
+    postgres.sql(&url, update);
+    assert_in_time("by polling only", all_follow(&processes, 3, "debug", since));
 
-    let late = start(&url);
-    let seen = log(&late);
-    assert_eq!((&seen["fleet_version"], &seen["effective"]["log.level"]), (&json!(3), &json!("debug")), "{seen}");
-    processes.push(late);
+    let late_starter = start(&url);
+    let state = log(&late_starter);
+    assert_eq!((&state["fleet_version"], &state["effective"]["log.level"]), (&json!(3), &json!("debug")), "{state}");
+    processes.push(late_starter);
 
     let reply = delete(&processes[5], "incident");
     let since = Instant::now();
@@ -121,11 +121,11 @@ fn eight_processes_on_postgres_follow_within_a_second() {
     for process in processes {
         assert_eq!(process.stop().code(), Some(0));
     }
-    assert_eq!(postgres.sql(&url, "SELECT count(*) FROM log_processes"), "0", "each has removed its row");
+    assert_eq!(postgres.sql(&url, "SELECT count(*) FROM log_processes"), "0", "each process has removed its row");
 }
 
 #[test]
-fn while_the_database_is_away_an_override_is_refused_and_nothing_changes() {
+fn overrides_are_rejected_while_the_database_is_down() {
     let mut postgres = Postgres::start_own();
     let app = start(&postgres.database());
     assert_eq!(put(&app, "incident", "debug").status, 201);
@@ -134,11 +134,11 @@ fn while_the_database_is_away_an_override_is_refused_and_nothing_changes() {
         assert_eq!(reply.status, 503, "{}", reply.text());
         assert_eq!(reply.header("content-type"), Some("application/problem+json"));
     }
-    let seen = log(&app);
-    assert_eq!((&seen["fleet_version"], &seen["effective"]["log.level"]), (&json!(1), &json!("debug")), "{seen}");
-    assert_eq!(seen["overrides"].as_array().map(Vec::len), Some(1), "{seen}");
+    let state = log(&app);
+    assert_eq!((&state["fleet_version"], &state["effective"]["log.level"]), (&json!(1), &json!("debug")), "{state}");
+    assert_eq!(state["overrides"].as_array().map(Vec::len), Some(1), "{state}");
     postgres.restart();
-    let reply = wait::until("the database to be used again", LIMIT, || {
+    let reply = wait::until("the database connection to recover", LIMIT, || {
         Some(put(&app, "more", "error")).filter(|reply| reply.status != 503)
     });
     assert_eq!(reply.status, 201, "{}", reply.text());

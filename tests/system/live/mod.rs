@@ -1,12 +1,12 @@
-//! What is on now: read and changed while the service runs.
+//! Log control of a running service: reading and changing the effective log policy.
 
 mod audit;
 mod authorization;
 mod command;
 mod debug_requests;
-mod document;
 mod expiry;
 mod fleet;
+mod openapi;
 mod overrides;
 mod preview;
 mod reload;
@@ -25,17 +25,17 @@ use crate::support::probe;
 
 const TOKEN: &str = "s3cret-token-of-the-management";
 
-/// A service that can be changed.
+/// A probe with log control enabled.
 fn service() -> Service {
     controlled(probe())
 }
 
-/// Lets this service be changed.
+/// Enables log control.
 fn controlled(service: Service) -> Service {
     service.env("APP__MANAGEMENT__TOKEN", TOKEN)
 }
 
-/// A request of an operator to the management listener.
+/// An operator's request to the management listener.
 fn operator_request(service: &Running, method: &str, path: &str) -> Request {
     service.management().request(method, path).bearer(TOKEN)
 }
@@ -45,14 +45,14 @@ fn put(service: &Running, id: &str, body: &Value) -> Reply {
     operator_request(service, "PUT", &format!("/log/overrides/{id}")).json(body).send()
 }
 
-/// Sets an override of the whole process.
+/// Sets an override for the entire process.
 #[track_caller]
 fn set(service: &Running, id: &str, set: &Value) {
     let reply = put(service, id, &json!({"set": set, "for": "10m", "reason": "a test"}));
     assert!(matches!(reply.status, 200 | 201), "{}", reply.text());
 }
 
-/// The answer to `GET /log`.
+/// The response to `GET /log`.
 #[track_caller]
 fn state(service: &Running) -> Value {
     let reply = operator_request(service, "GET", "/log").send();
@@ -60,12 +60,12 @@ fn state(service: &Running) -> Value {
     reply.json()
 }
 
-/// The body of an override that sets `log.level`.
+/// The request body of an override of `log.level`.
 fn level(level: &str, lasts: &str) -> Value {
     json!({"set": {"log.level": level}, "for": lasts, "reason": "INC-421"})
 }
 
-/// The fields that a problem names.
+/// The invalid fields in a problem response.
 #[track_caller]
 fn fields(reply: &Reply) -> Vec<String> {
     let problem = reply.json();
@@ -80,7 +80,7 @@ fn changes(records: &[Value]) -> Vec<Value> {
     records.iter().filter_map(|record| record.get("change").cloned()).collect()
 }
 
-/// Runs `app log …` against a service, as its operator.
+/// Runs `app log …` against a service, with its token.
 #[track_caller]
 fn app_log(service: &Running, arguments: &[&str]) -> Stopped {
     let command = service.sibling().arg("log").env("APP__MANAGEMENT__PORT", service.management_port.to_string());

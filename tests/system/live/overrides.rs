@@ -6,7 +6,7 @@ use super::{fields, level, operator_request, put, service, state};
 use crate::support::run;
 
 #[test]
-fn one_that_is_set_applies_at_once_until_it_is_cleared() {
+fn an_override_applies_until_it_is_cleared() {
     let service = service().start();
     let log = |message: &str| {
         let steps = json!([{"do": "log", "level": "debug", "message": message}]);
@@ -34,7 +34,7 @@ fn one_that_is_set_applies_at_once_until_it_is_cleared() {
 }
 
 #[test]
-fn it_applies_to_a_blueprint_a_module_or_a_route_alone() {
+fn an_override_can_be_scoped() {
     let service = service().start();
     for (scope, name) in [("blueprint", "orders"), ("module", "blueprint_orders::store"), ("route", "GET /orders/{id}")]
     {
@@ -59,7 +59,7 @@ fn it_applies_to_a_blueprint_a_module_or_a_route_alone() {
 }
 
 #[test]
-fn what_is_wrong_is_named_and_changes_nothing() {
+fn invalid_overrides_are_rejected_by_field() {
     let service = service().start();
     let with = |key: &str, value: Value| {
         let mut body = level("debug", "15m");
@@ -107,7 +107,7 @@ fn what_is_wrong_is_named_and_changes_nothing() {
 }
 
 #[test]
-fn a_change_can_be_meant_for_one_version() {
+fn if_match_guards_overrides() {
     let service = service().start();
     let put_if = |version: &str| {
         let request = operator_request(&service, "PUT", "/log/overrides/a").header("if-match", version);
@@ -124,7 +124,7 @@ fn a_change_can_be_meant_for_one_version() {
 }
 
 #[test]
-fn there_are_not_more_than_64() {
+fn at_most_64_overrides_exist() {
     let service = service().start();
     for n in 0..64 {
         assert_eq!(put(&service, &n.to_string(), &level("debug", "1m")).status, 201);

@@ -1,11 +1,11 @@
-//! A dry run says what an override would change, and changes nothing.
+//! Dry runs: a preview of the changes of an override.
 
 use serde_json::{Value, json};
 
 use super::{level, operator_request, put, service, state};
 
 #[test]
-fn a_dry_run_names_the_cells_and_changes_nothing() {
+fn a_dry_run_lists_changed_cells() {
     let service = service().start();
     let reply = put(&service, "a?dry_run=true", &level("debug", "15m"));
     assert_eq!(reply.status, 200, "{}", reply.text());
@@ -22,7 +22,7 @@ fn a_dry_run_names_the_cells_and_changes_nothing() {
 }
 
 #[test]
-fn what_it_says_is_what_happens() {
+fn the_preview_matches_the_effect() {
     let service = service().start();
     let table =
         |service: &_| operator_request(service, "GET", "/log/explain?blueprint=orders").send().json()["rows"].clone();
@@ -50,7 +50,7 @@ fn what_it_says_is_what_happens() {
 }
 
 #[test]
-fn an_override_that_moves_says_what_ends_where_it_was() {
+fn moving_an_override_previews_both_scopes() {
     let service = service().start();
     let scoped = |blueprint: &str| {
         let mut body = level("debug", "1m");

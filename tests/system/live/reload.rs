@@ -1,4 +1,4 @@
-//! Settings that are read again: on a signal, or when the content of their files changes.
+//! Settings reload: on SIGHUP, or when the content of a settings file changes.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -12,16 +12,16 @@ use system_tests::service::Running;
 use super::{changes, service, state};
 use crate::support::run;
 
-fn start(config: &Path, own: &[(&str, &str)]) -> Running {
+fn start(config: &Path, variables: &[(&str, &str)]) -> Running {
     let service = service().arg("--config").arg(config);
-    own.iter().fold(service, |service, (key, value)| service.env(key, *value)).start()
+    variables.iter().fold(service, |service, (key, value)| service.env(key, *value)).start()
 }
 
 fn write(config: &Path, text: &str) {
     scratch::write(&config.join("default.toml"), text);
 }
 
-/// Reloads, and waits for the record of it.
+/// Reloads the settings, and waits for the audit record.
 fn reload(service: &Running, count: usize) -> Value {
     service.signal("HUP");
     wait_change(service, count)
@@ -36,7 +36,7 @@ fn wait_change(service: &Running, count: usize) -> Value {
 }
 
 #[test]
-fn a_signal_applies_what_can_change_and_names_what_cannot() {
+fn sighup_applies_changes_and_lists_settings_needing_restart() {
     let config = Scratch::new("reload");
     write(config.path(), "log.level = \"warning\"\n");
     let service = start(config.path(), &[]);
@@ -55,14 +55,14 @@ fn a_signal_applies_what_can_change_and_names_what_cannot() {
     assert_ne!(now["version"], version);
     run(service.client(), json!([{"do": "log", "level": "debug", "message": "now shown"}]), Value::Null);
     service.wait_record("the line", |record| record["message"] == "now shown");
-    // It is written also when nothing has changed, and a restart is still needed.
+    // A reload without changes is recorded, too, and still lists the settings that need a restart.
     let change = reload(&service, 2);
     assert_eq!((&change["before"], &change["after"]), (&json!({}), &json!({})));
     assert_eq!(change["needs_restart"], json!(["server.max_body_bytes"]));
 }
 
 #[test]
-fn what_the_environment_hides_is_named() {
+fn settings_hidden_by_the_environment_are_reported() {
     let config = Scratch::new("reload");
     write(config.path(), "");
     let service = start(config.path(), &[("APP__LOG__LEVEL", "info")]);
@@ -74,7 +74,7 @@ fn what_the_environment_hides_is_named() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_changes_nothing_and_says_why() {
+fn an_invalid_file_is_rejected_with_a_reason() {
     let config = Scratch::new("reload");
     write(config.path(), "log.level = \"warning\"\n");
     let service = start(config.path(), &[]);
@@ -98,7 +98,7 @@ fn a_file_that_cannot_be_used_changes_nothing_and_says_why() {
 }
 
 #[test]
-fn the_content_is_watched_through_links() {
+fn file_watching_follows_symlinks() {
     let scratch = Scratch::new("reload");
     for (name, text) in [
         ("one", "log.level = \"warning\"\n"),
@@ -106,15 +106,15 @@ fn the_content_is_watched_through_links() {
         ("two", "log.level = \"debug\"\n"),
     ] {
         let directory = scratch.join(name);
-        std::fs::create_dir(&directory).expect("it can be made");
+        std::fs::create_dir(&directory).expect("the scratch directory is writable");
         write(&directory, text);
     }
-    // As Kubernetes mounts a ConfigMap: a link that is replaced as a whole.
+    // Like a Kubernetes ConfigMap mount: a symbolic link that is replaced atomically.
     let config = scratch.join("config");
     let swap = |name: &str| {
         let new = scratch.join("new");
-        symlink(scratch.join(name), &new).expect("it can be linked");
-        std::fs::rename(&new, &config).expect("it can be replaced");
+        symlink(scratch.join(name), &new).expect("the scratch directory is writable");
+        std::fs::rename(&new, &config).expect("the link can be replaced");
     };
     swap("one");
     let service = start(&config, &[("APP__CONFIG__WATCH_S", "1")]);
@@ -137,7 +137,7 @@ fn a_reload_under_load_loses_no_request() {
         write(config.path(), if n % 2 == 0 { "log.level = \"warning\"\n" } else { "log.level = \"info\"\n" });
         reload(&service, n + 1);
     }
-    let seen = load.stop();
-    assert!(seen.answered() > 100, "{seen:?}");
-    assert_eq!(seen.failed, 0);
+    let stats = load.stop();
+    assert!(stats.completed() > 100, "{stats:?}");
+    assert_eq!(stats.failed, 0);
 }

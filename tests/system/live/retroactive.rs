@@ -1,12 +1,12 @@
-//! What led to a failure is shown with it, although it is below the level.
+//! Retroactive lines: lines below the log level are written when their request fails.
 
 use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
 use system_tests::service::Stopped;
 
-use crate::support::{crumbs, probe, probe_with, run};
+use crate::support::{breadcrumbs, probe, probe_with, run};
 
-/// Lines at debug, then the end.
+/// Steps that log lines at several levels.
 fn script() -> Value {
     json!([
         {"do": "log", "level": "trace", "message": "step trace"},
@@ -16,7 +16,7 @@ fn script() -> Value {
     ])
 }
 
-/// The steps on stderr, and whether each is marked; the failure's own record ends them.
+/// The steps on stderr, and whether each has `retroactive`; the failure's record is last.
 fn steps(stopped: &Stopped) -> Vec<(String, bool)> {
     let records = stopped.records();
     let of_request = records.iter().filter(|record| {
@@ -34,7 +34,7 @@ fn row(message: &str, marked: bool) -> (String, bool) {
 }
 
 #[test]
-fn every_end_that_is_a_failure_shows_them_before_its_record() {
+fn failures_write_retroactive_lines_before_their_record() {
     for (finish, failure) in [
         (json!({"error": "returned"}), "returned"),
         (json!({"panic": "panicked"}), "panicked"),
@@ -45,12 +45,12 @@ fn every_end_that_is_a_failure_shows_them_before_its_record() {
         let stopped = service.stop();
         let expected = [row("step two", false), row("step one", true), row("step three", true), row(failure, false)];
         assert_eq!(steps(&stopped), expected, "{}", stopped.stderr);
-        assert!(!stopped.stderr.contains("hunter2"), "they are redacted");
+        assert!(!stopped.stderr.contains("hunter2"), "retroactive lines are redacted");
     }
 }
 
 #[test]
-fn a_timeout_is_a_failure() {
+fn a_timeout_writes_retroactive_lines() {
     let service =
         probe().env("APP__LOG__ON_FAILURE__LEVEL", "debug").env("APP__SERVER__HANDLER_TIMEOUT_S", "1").start();
     let steps = json!([{"do": "log", "level": "debug", "message": "step one"}, {"do": "sleep", "ms": 5000}]);
@@ -59,7 +59,7 @@ fn a_timeout_is_a_failure() {
 }
 
 #[test]
-fn a_request_that_does_not_fail_shows_none_of_them() {
+fn successful_requests_write_no_retroactive_lines() {
     let service = probe().env("APP__LOG__ON_FAILURE__LEVEL", "debug").start();
     run(service.client(), script(), json!({"respond": {"status": 404}}));
     let mut caught = script();
@@ -70,21 +70,21 @@ fn a_request_that_does_not_fail_shows_none_of_them() {
 }
 
 #[test]
-fn it_is_off_unless_it_is_set() {
+fn retroactive_lines_are_off_by_default() {
     let service = probe().start();
     run(service.client(), script(), json!({"error": "returned"}));
     assert_eq!(steps(&service.stop()), [row("step two", false), row("returned", false)]);
 }
 
 #[test]
-fn in_sentry_they_are_breadcrumbs_in_their_place() {
+fn retroactive_lines_are_breadcrumbs_in_order() {
     let project = Bugsink::shared().project();
     let service = probe_with(&project).env("APP__LOG__ON_FAILURE__LEVEL", "debug").start();
     run(service.client(), script(), json!({"error": "returned"}));
     service.stop();
     let events = project.events();
     assert_eq!(events.len(), 1);
-    let own: Vec<_> = crumbs(&events[0]).into_iter().filter(|crumb| crumb.starts_with("step")).collect();
+    let own: Vec<_> = breadcrumbs(&events[0]).into_iter().filter(|crumb| crumb.starts_with("step")).collect();
     assert_eq!(own.len(), 3, "{own:?}");
     assert_eq!(own[..2], ["step one", "step two"]);
     assert!(!own[2].contains("hunter2"));

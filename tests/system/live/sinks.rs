@@ -1,18 +1,18 @@
-//! Sinks that are switched off and on.
+//! Sinks that overrides switch off and on.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use system_tests::peers::bad_sentry::{BadSentry, Manner};
+use system_tests::peers::bad_sentry::{BadSentry, Behaviour};
 use system_tests::peers::bugsink::Bugsink;
 
 use super::{changes, controlled, service, set};
-use crate::support::{about, of_kind, probe, probe_with, run};
+use crate::support::{event_message, of_kind, probe, probe_with, run};
 
 const SECRET: &str = "hunter2-of-the-canary";
 
 #[test]
-fn no_override_or_token_shows_a_secret() {
+fn overrides_and_debug_tokens_reveal_no_secret() {
     let key = "a debug key of the tests, longer than 32 bytes";
     let project = Bugsink::shared().project();
     let service = controlled(probe_with(&project))
@@ -59,7 +59,7 @@ fn caught(message: &str) -> Value {
 }
 
 #[test]
-fn a_sink_that_the_start_did_not_need_starts_when_it_is_needed() {
+fn sentry_starts_when_a_mode_first_needs_it() {
     let project = Bugsink::shared().project();
     let service = controlled(probe_with(&project)).env("APP__LOG__MODE", "stderr").start();
     run(
@@ -74,36 +74,38 @@ fn a_sink_that_the_start_did_not_need_starts_when_it_is_needed() {
         Value::Null,
     );
     service.stop();
-    let mut events: Vec<String> = project.events().iter().map(about).collect();
+    let mut events: Vec<String> = project.events().iter().map(event_message).collect();
     events.sort();
     assert_eq!(events, ["after", "direct after"]);
 }
 
 #[test]
-fn what_waits_for_sentry_goes_on_when_it_is_switched_on_again() {
-    let sentry = BadSentry::start(Manner::Answer("503 Service Unavailable"));
+fn spooled_events_are_sent_when_sentry_is_reenabled() {
+    let sentry = BadSentry::start(Behaviour::Respond("503 Service Unavailable"));
     let service = controlled(probe()).env("SENTRY_DSN", sentry.dsn()).env("APP__SENTRY__SPOOL_DIR", "spool").start();
     run(service.client(), caught("one"), Value::Null);
     service.wait_record("the spool in use", |record| record["target"] == "cyanotype::sentry");
     set(&service, "switch", &json!({"log.mode": "stderr"}));
-    let attempts = sentry.asked();
+    let attempts = sentry.connections();
     set(&service, "switch", &json!({"log.mode": "both"}));
-    system_tests::wait::until("another attempt", Duration::from_secs(30), || (sentry.asked() > attempts).then_some(()));
+    system_tests::wait::until("another attempt", Duration::from_secs(30), || {
+        (sentry.connections() > attempts).then_some(())
+    });
 }
 
 #[test]
-fn off_both_off_while_sentry_hangs() {
-    let sentry = BadSentry::start(Manner::Hang);
+fn mode_switches_work_while_sentry_hangs() {
+    let sentry = BadSentry::start(Behaviour::Hang);
     let service = service().env("SENTRY_DSN", sentry.dsn()).env("APP__LOG__MODE", "off").start();
     run(service.client(), caught("in off"), Value::Null);
-    assert_eq!(sentry.asked(), 0);
+    assert_eq!(sentry.connections(), 0);
     set(&service, "switch", &json!({"log.mode": "both"}));
     for n in 0..20 {
         let began = Instant::now();
         run(service.client(), caught(&format!("in both {n}")), Value::Null);
         assert!(began.elapsed() < Duration::from_secs(2), "a request never waits for a sink");
     }
-    system_tests::wait::until("an attempt", Duration::from_secs(10), || (sentry.asked() > 0).then_some(()));
+    system_tests::wait::until("an attempt", Duration::from_secs(10), || (sentry.connections() > 0).then_some(()));
     set(&service, "switch", &json!({"log.mode": "off"}));
     run(service.client(), caught("in off again"), Value::Null);
     let began = Instant::now();
@@ -115,7 +117,7 @@ fn off_both_off_while_sentry_hangs() {
         .map(|record| record["message"].as_str().unwrap_or_default().to_owned())
         .collect();
     assert_eq!(exceptions, (0..20).map(|n| format!("in both {n}")).collect::<Vec<_>>());
-    // Nothing else of itself: neither losses nor last words.
+    // No other service records: neither losses nor a stop record.
     let service_records = of_kind(&records, "service");
     assert_eq!(service_records.len(), 2, "{service_records:?}");
     let modes: Vec<_> = changes(&records).iter().map(|change| change["after"]["log.mode"].clone()).collect();

@@ -1,4 +1,4 @@
-//! `management.socket`.
+//! The Unix socket of the management listener (`management.socket`).
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -11,48 +11,48 @@ use system_tests::scratch::Scratch;
 
 use super::{TOKEN, exists, level, service};
 
-/// The status and the body of an answer over the socket.
+/// Sends a request over the socket; returns the status and the body.
 #[track_caller]
 fn send(socket: &Path, method: &str, path: &str, body: &str) -> (u16, Value) {
-    let mut stream = UnixStream::connect(socket).expect("the socket is there");
+    let mut stream = UnixStream::connect(socket).expect("the socket exists");
     let request = format!(
         "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );
-    stream.write_all(request.as_bytes()).expect("it can be sent");
+    stream.write_all(request.as_bytes()).expect("the request can be sent");
     let mut reply = String::new();
-    stream.read_to_string(&mut reply).expect("an answer in text");
+    stream.read_to_string(&mut reply).expect("the response is text");
     let (head, body) = reply.split_once("\r\n\r\n").expect("a head and a body");
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     (status, serde_json::from_str(body).unwrap_or_default())
 }
 
 #[test]
-fn its_owner_needs_no_token() {
+fn the_socket_owner_needs_no_token() {
     let scratch = Scratch::new("socket");
     let socket = scratch.join("app.sock");
-    // Whatever the umask.
+    // Independent of the umask.
     let service = service().env("APP__MANAGEMENT__SOCKET", &socket).start();
-    assert_eq!(socket.metadata().expect("it is there").permissions().mode() & 0o777, 0o600);
+    assert_eq!(socket.metadata().expect("the socket exists").permissions().mode() & 0o777, 0o600);
     assert_eq!(send(&socket, "GET", "/health/live", "").0, 200);
     assert_eq!(send(&socket, "GET", "/log", "").1["version"], 1);
     let (status, set) = send(&socket, "PUT", "/log/overrides/a", &level("debug", "1m").to_string());
     assert_eq!(status, 201);
     assert!(set["by"].as_str().is_some_and(|by| by.starts_with("uid ")), "{set}");
-    // The same policy, by TCP.
+    // The same policy over TCP.
     assert_eq!(super::state(&service)["version"], 2);
     assert_eq!(send(&socket, "DELETE", "/log/overrides/a", "").0, 204);
 
     let stopped = service.stop();
-    assert!(!exists(&socket), "it goes with its process");
+    assert!(!exists(&socket), "the socket is removed at shutdown");
     let started = stopped.records().into_iter().find(|record| record.get("management_address").is_some());
     let address = started.expect("a start record")["management_address"].as_str().expect("a text").to_owned();
     assert!(!address.contains(','), "{address}");
 }
 
 #[test]
-fn what_a_dead_process_left_is_replaced() {
+fn a_stale_socket_is_replaced() {
     let scratch = Scratch::new("socket");
     let socket = scratch.join("app.sock");
     let mut first = service().env("APP__MANAGEMENT__SOCKET", &socket).start();
@@ -65,10 +65,10 @@ fn what_a_dead_process_left_is_replaced() {
 }
 
 #[test]
-fn one_that_is_in_use_is_an_error_that_names_it() {
+fn a_socket_in_use_is_reported() {
     let scratch = Scratch::new("socket");
     let socket = scratch.join("app.sock");
-    let _other = UnixListener::bind(&socket).expect("it can be made");
+    let _other = UnixListener::bind(&socket).expect("the scratch directory is writable");
     let stopped = service().env("APP__MANAGEMENT__SOCKET", &socket).run();
     assert_eq!(stopped.code(), Some(69), "{}", stopped.stderr);
     let expected = format!(
@@ -76,11 +76,11 @@ fn one_that_is_in_use_is_an_error_that_names_it() {
         socket.display()
     );
     assert!(stopped.stderr.contains(&expected), "{}", stopped.stderr);
-    assert!(exists(&socket), "it is the other one's");
+    assert!(exists(&socket), "the socket of the other process remains");
 }
 
 #[test]
-fn the_command_finds_it() {
+fn the_command_uses_the_socket() {
     let scratch = Scratch::new("socket");
     let socket = scratch.join("app.sock");
     let service = service().env("APP__MANAGEMENT__SOCKET", &socket).start();

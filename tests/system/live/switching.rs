@@ -1,5 +1,4 @@
-//! The table while it changes: each record is decided by the version before a switch or by the one after it, by no other, and
-//! none is lost.
+//! Policy switches under load: each record follows the policy before or after a switch, and none is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,10 +13,10 @@ use system_tests::service::Running;
 use system_tests::wait;
 
 use super::{changes, controlled, put, set};
-use crate::support::{about, crumbs, probe_with};
+use crate::support::{breadcrumbs, event_message, probe_with};
 
 const CLIENTS: usize = 3;
-/// Requests that must be answered before the next switch, so that each setting is in force for some.
+/// The number of responses to wait for before the next switch, so that requests run under each setting.
 const REQUESTS_PER_SETTING: usize = 2;
 
 #[test]
@@ -30,7 +29,7 @@ fn dev() {
     check(Env::Dev);
 }
 
-/// Each of the 24 settings twice, by mode and then by level: 48 transitions, and back to where it began.
+/// Each of the 24 settings twice, by mode and then by level: 48 transitions that end at the first setting.
 fn walk() -> Vec<(Mode, Level)> {
     let mut walk = Vec::new();
     for (n, mode) in Mode::ALL.into_iter().enumerate() {
@@ -50,7 +49,7 @@ fn walk() -> Vec<(Mode, Level)> {
     walk
 }
 
-/// One request: the settings that were in force from before it was sent until after it was answered.
+/// A request, and the range of settings that were effective between sending it and its response.
 struct Sent {
     id: String,
     from: usize,
@@ -64,7 +63,7 @@ fn check(env: Env) {
     assert_eq!(settings.len(), 24, "each mode with each level");
     let project = Bugsink::shared().project();
     let service = controlled(probe_with(&project)).env("APP__ENV", env.as_str()).env("APP__LOG__FORMAT", "json");
-    // Before the first switch, too, the settings are those of the walk's last step.
+    // The initial settings are those of the walk's last step.
     let (mode, level) = walk[walk.len() - 1];
     let service = service.env("APP__LOG__MODE", mode.as_str()).env("APP__LOG__LEVEL", level.as_str()).start();
 
@@ -73,13 +72,13 @@ fn check(env: Env) {
         Policy { env, mode, level, breadcrumb_level: Level::Info, event_level: Level::Error, sentry: true }
     };
     let sent = drive(&service, &walk);
-    // What a switch held back is sent now.
+    // Events that a switch held back are sent now.
     set(&service, "switch", &json!({"log.mode": "both", "log.level": "info"}));
     let stopped = service.stop();
     let records = stopped.records();
-    // What Sentry was too slow for is on stderr in full.
+    // Events that could not be sent in time are on stderr in full.
     let written = records.iter().filter_map(|record| record.get("event")).cloned();
-    // One that was in flight at the stop may be in both.
+    // An event in flight at the shutdown may be in both.
     let events: BTreeMap<String, Value> = project
         .events()
         .into_iter()
@@ -101,21 +100,21 @@ fn check(env: Env) {
     let audited = modes.windows(2).filter(|pair| pair[0] != Mode::Off || pair[1] != Mode::Off).count();
     let switches = changes(&records);
     let of_walk = switches.iter().filter(|change| change["id"] == "switch" && change["reason"] == "walk").count();
-    assert_eq!(of_walk, audited, "each switch is recorded, but for those from off to off");
+    assert_eq!(of_walk, audited, "each switch is recorded, except from off to off");
     let (requests, events_sent) = (sent.len(), events.len());
-    figures::print(&format!("{env:?}: {requests} requests, {spanning} of them across a switch, {events_sent} events"));
+    figures::print(&format!("{env:?}: {requests} requests, {spanning} of them during a switch, {events_sent} events"));
     assert!(sent.len() - spanning >= walk.len() * REQUESTS_PER_SETTING / 2, "too few within one setting");
 }
 
 /// Switches through the walk under load.
 fn drive(service: &Running, walk: &[(Mode, Level)]) -> Vec<Sent> {
-    // A step is begun before its switch is sent, and settled once that was answered.
-    let (begun, settled, answered) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    // A step has started when its switch is sent, and is applied when the response arrives.
+    let (started, applied, answered) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
-                let (begun, settled, answered, stop) = (&begun, &settled, &answered, &stop);
+                let (started, applied, answered, stop) = (&started, &applied, &answered, &stop);
                 scope.spawn(move || {
                     let mut sent = Vec::new();
                     for n in 0.. {
@@ -123,9 +122,9 @@ fn drive(service: &Running, walk: &[(Mode, Level)]) -> Vec<Sent> {
                             break;
                         }
                         let id = format!("{client}-{n}");
-                        let from = settled.load(Ordering::SeqCst);
+                        let from = applied.load(Ordering::SeqCst);
                         request(service, &id);
-                        sent.push(Sent { id, from, to: begun.load(Ordering::SeqCst) });
+                        sent.push(Sent { id, from, to: started.load(Ordering::SeqCst) });
                         answered.fetch_add(1, Ordering::SeqCst);
                     }
                     sent
@@ -133,13 +132,13 @@ fn drive(service: &Running, walk: &[(Mode, Level)]) -> Vec<Sent> {
             })
             .collect();
         for (step, (mode, level)) in walk.iter().enumerate() {
-            begun.store(step + 1, Ordering::SeqCst);
+            started.store(step + 1, Ordering::SeqCst);
             let body = json!({
                 "set": {"log.mode": mode, "log.level": level}, "for": "10m", "reason": "walk",
             });
             let reply = put(service, "switch", &body);
             assert!(matches!(reply.status, 200 | 201), "{reply:?}");
-            settled.store(step + 1, Ordering::SeqCst);
+            applied.store(step + 1, Ordering::SeqCst);
             let goal = answered.load(Ordering::SeqCst) + CLIENTS + REQUESTS_PER_SETTING;
             wait::until("requests under this setting", std::time::Duration::from_secs(30), || {
                 (answered.load(Ordering::SeqCst) >= goal).then_some(())
@@ -150,7 +149,7 @@ fn drive(service: &Running, walk: &[(Mode, Level)]) -> Vec<Sent> {
     })
 }
 
-/// A request that records something of every kind, with messages of its own: no flood holds any back.
+/// Sends a request that produces a record of each kind, with unique messages, so that the flood limit does not apply.
 fn request(service: &Running, id: &str) {
     let mut steps: Vec<Value> = Vec::new();
     for level in [Level::Debug, Level::Info, Level::Warning, Level::Critical] {
@@ -164,7 +163,7 @@ fn request(service: &Running, id: &str) {
     assert_eq!(reply.status, 204, "{reply:?}");
 }
 
-/// What a request records: kind, level and message.
+/// The records of a request: kind, level and message.
 fn rows(id: &str) -> Vec<(Kind, Level, String)> {
     let lines = [Level::Debug, Level::Info, Level::Warning, Level::Critical];
     let mut rows: Vec<_> = lines.map(|level| (Kind::Line, level, format!("line-{level} {id}"))).to_vec();
@@ -175,14 +174,14 @@ fn rows(id: &str) -> Vec<(Kind, Level, String)> {
     rows
 }
 
-/// Whether something is there that all of the policies want, and absent what none of them does.
+/// Asserts that an item exists if all policies require it, and does not exist if none does.
 #[track_caller]
-fn check_cell(what: &str, wanted: &[bool], count: usize) {
-    assert!(count <= 1, "{what} is there {count} times");
-    if wanted.iter().all(|wanted| *wanted) {
+fn check_cell(what: &str, expected: &[bool], count: usize) {
+    assert!(count <= 1, "{what} exists {count} times");
+    if expected.iter().all(|expected| *expected) {
         assert_eq!(count, 1, "{what} is lost");
     }
-    if wanted.iter().all(|wanted| !*wanted) {
+    if expected.iter().all(|expected| !*expected) {
         assert_eq!(count, 0, "{what} belongs to neither policy");
     }
 }
@@ -194,7 +193,7 @@ fn check_request(id: &str, policies: &[Policy], records: &[&Value], events: &[&V
         *lines.entry(format!("{} {}", text("kind"), text("message"))).or_default() += 1;
     }
     let mut sent: BTreeMap<String, usize> = BTreeMap::new();
-    events.iter().for_each(|event| *sent.entry(about(event)).or_default() += 1);
+    events.iter().for_each(|event| *sent.entry(event_message(event)).or_default() += 1);
     for (kind, level, message) in rows(id) {
         let routes: Vec<_> = policies.iter().map(|policy| policy.destinations(kind, level)).collect();
         let line = format!("{} {message}", kind.as_str());
@@ -205,14 +204,16 @@ fn check_request(id: &str, policies: &[Policy], records: &[&Value], events: &[&V
     }
     let own = lines.keys().filter(|line| line.contains(id)).collect::<Vec<_>>();
     assert!(own.is_empty() && sent.is_empty(), "nothing else is recorded: {own:?} {sent:?}");
-    // The breadcrumbs of an event are those that the policies of its moment have stored.
-    if let ([policy], Some(caught)) = (policies, events.iter().find(|event| about(event) == format!("caught {id}"))) {
+    // An event has the breadcrumbs that the policy stores.
+    if let ([policy], Some(caught)) =
+        (policies, events.iter().find(|event| event_message(event) == format!("caught {id}")))
+    {
         let stored = rows(id).into_iter().filter(|(kind, level, _)| {
             matches!(kind, Kind::Line | Kind::Breadcrumb)
                 && policy.destinations(*kind, *level).sentry == ToSentry::Breadcrumb
         });
         let stored: BTreeSet<String> = stored.map(|(.., message)| message).collect();
-        let own = crumbs(caught).into_iter().filter(|crumb| crumb.contains(id)).collect::<BTreeSet<_>>();
+        let own = breadcrumbs(caught).into_iter().filter(|crumb| crumb.contains(id)).collect::<BTreeSet<_>>();
         assert_eq!(own, stored, "breadcrumbs under {policy:?}");
     }
 }

@@ -109,7 +109,7 @@ impl Exchange {
             content_type.syntax = None;
         }
         // The policy at the end of the response may only lower this.
-        let mut log = self.log(self.context.snapshot().most_response_body());
+        let mut log = self.log(self.context.snapshot().max_response_body());
         if status.as_u16() < self.config.body_from_status {
             log = log.min(ResponseLog::Metadata);
         }
@@ -152,7 +152,7 @@ impl Exchange {
         }
         let level = Policy::response_level(status, outcome, is_load_shedding);
         // One version of the policy decides about this record.
-        let in_force = self.pipeline.response_in_force(&self.context);
+        let in_force = self.pipeline.response_values(&self.context);
         let max = in_force.response_body;
         let log = self.response.as_ref().map_or_else(|| self.log(max), |response| response.log.min(max));
         let succeeded = level == Level::Info && outcome == Outcome::Complete && !self.context.has_failed();
@@ -280,8 +280,8 @@ impl Drop for Exchange {
 /// The failure behind an unreported 5xx; without an error, only the status is known.
 fn failure(status: StatusCode, error: Option<&Error>) -> Failure {
     match error {
-        Some(error) => Failure::of(&OpaqueError::of(error), None),
-        None => Failure::plain("HttpResponse", format!("answered {status}")),
+        Some(error) => Failure::new(&OpaqueError::of(error), None),
+        None => Failure::from_message("HttpResponse", format!("answered {status}")),
     }
 }
 

@@ -118,7 +118,7 @@ fn poll_observed<B: MessageBody>(
         Ok(Poll::Ready(Some(Err(error)))) => {
             let error: Box<dyn Error> = error.into();
             exchange.end(Outcome::Error);
-            exchange.report(Failure::of_body(&*error));
+            exchange.report(Failure::from_body_error(&*error));
             Poll::Ready(Some(Err(error)))
         }
         // The panic hook has reported the panic. The status has been sent, so the connection must end.

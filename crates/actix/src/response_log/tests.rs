@@ -583,7 +583,7 @@ async fn sampling_applies_to_successes_only() {
     let pipeline = service.fixture.pipeline;
     let routes = move |config: &mut ServiceConfig| {
         let caught = async move || {
-            pipeline.report(Report::failure(Kind::Exception, "shop", Failure::plain("Error", "caught".into())));
+            pipeline.report(Report::failure(Kind::Exception, "shop", Failure::from_message("Error", "caught".into())));
             ok()
         };
         config.route("/", web::get().to(caught));

@@ -32,7 +32,7 @@ pub(crate) struct Explain {
 impl Explain {
     pub(super) fn answer(&self, settings: &Settings) -> Result<(), Failed> {
         if !self.live {
-            let explained = ExplainOutput::from(Explanation::of(&cyanotype::policy(settings)));
+            let explained = ExplainOutput::from(Explanation::new(&cyanotype::policy(settings)));
             let layers = [
                 ("at start", inputs(&explained)),
                 ("now", "overrides of a running service are seen with --live".to_owned()),

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cyanotype_telemetry::failure::sentence;
+use cyanotype_telemetry::failure::display_chain;
 
 use super::Blueprint;
 use super::error::RegistryError;
@@ -47,7 +47,7 @@ impl StartedBlueprints {
                 }
                 (Ok(()), Some(conflict)) => BlueprintStartError::Conflict(conflict),
                 (Err(error), _) => {
-                    BlueprintStartError::Failed { blueprint: blueprint.name(), reason: sentence(&*error) }
+                    BlueprintStartError::Failed { blueprint: blueprint.name(), reason: display_chain(&*error) }
                 }
             };
             started.stop(Duration::from_secs(1)).await;
@@ -89,7 +89,7 @@ impl StartedBlueprints {
     pub(crate) async fn ready(&self) -> Vec<(&'static str, Result<(), String>)> {
         let checks = self.started.iter().map(async |(blueprint, resources)| {
             let outcome = match tokio::time::timeout(READY_TIMEOUT, blueprint.ready(resources)).await {
-                Ok(outcome) => outcome.map_err(|error| sentence(&*error)),
+                Ok(outcome) => outcome.map_err(|error| display_chain(&*error)),
                 Err(_) => Err(format!("readiness check timed out after {} s", READY_TIMEOUT.as_secs())),
             };
             (blueprint.name(), outcome)

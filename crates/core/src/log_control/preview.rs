@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use cyanotype_telemetry::Kind;
-use cyanotype_telemetry::effective::{Origin, Override, OverrideScope, Refused, Snapshot, changed_cells};
+use cyanotype_telemetry::effective::{Origin, Override, OverrideError, OverrideScope, Snapshot, changed_cells};
 use serde_json::{Value, json};
 
 use super::state::LogControlState;
 
 impl LogControlState {
     /// The response to a dry run; nothing changes.
-    pub(super) fn preview(&self, new: &Override, expected: Option<u64>) -> Result<Value, Refused> {
+    pub(super) fn preview(&self, new: &Override, expected: Option<u64>) -> Result<Value, OverrideError> {
         let (before, after) = self.pipeline.effective().preview(new.clone(), expected)?;
         // The override that it replaces no longer applies in its own scope.
         let old = before.overrides.iter().find(|old| old.id == new.id && old.fleet == new.fleet);
@@ -19,7 +19,7 @@ impl LogControlState {
         for it in old.into_iter().chain([new]) {
             // A change in the replaced override's scope names that scope.
             let other_scope = (it.scope != new.scope).then(|| it.scope.key_value().unwrap_or(("process", "")));
-            let [was, is] = [&before, &after].map(|snapshot: &Snapshot| snapshot.values(&it.set, &it.scope));
+            let [was, is] = [&before, &after].map(|snapshot: &Snapshot| snapshot.values_in_scope(&it.set, &it.scope));
             for (key, after) in is.iter().filter(|(key, after)| was.get(*key) != Some(after)) {
                 let change = with_scope(json!({"key": key, "before": was.get(key), "after": after}), other_scope);
                 if !settings.contains(&change) {
@@ -39,14 +39,14 @@ impl LogControlState {
 
     fn cells(&self, scope: &OverrideScope, before: &Snapshot, after: &Snapshot) -> Vec<Value> {
         let origin = self.example(scope);
-        let policy = |snapshot: &Snapshot| snapshot.in_force(&origin).policy;
+        let policy = |snapshot: &Snapshot| snapshot.values_for(&origin).policy;
         changed_cells(&policy(before), &policy(after)).iter().map(|cell| json!(cell)).collect()
     }
 
     /// The cells for log events of a module with its own level; each names the module.
     fn cells_of_module(&self, module: &str, scope: &OverrideScope, before: &Snapshot, after: &Snapshot) -> Vec<Value> {
         let origin = Origin { target: module, is_line: true, ..self.example(scope) };
-        let policy = |snapshot: &Snapshot| snapshot.in_force(&origin).policy;
+        let policy = |snapshot: &Snapshot| snapshot.values_for(&origin).policy;
         let cells = changed_cells(&policy(before), &policy(after));
         let line_cells = cells.into_iter().filter(|cell| cell.kind == Kind::Line);
         line_cells.map(|cell| with_scope(json!(cell), Some(("module", module)))).collect()

@@ -5,16 +5,16 @@ use cyanotype_telemetry::Level;
 use cyanotype_telemetry::settings::Mode;
 use serde_json::{Value, json};
 
-use super::{comes_to, notice, of, start};
-use crate::{FlagSource, Notice, Subject, Values};
+use super::{eventually_evaluates_to, of, start, wait_for_event};
+use crate::{EvaluatedFlags, FlagEvent, FlagSource, Subject};
 
 /// A directory of a test, removed with it.
-struct Directory(PathBuf);
+struct TempDir(PathBuf);
 
-impl Directory {
+impl TempDir {
     fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("cyanotype-flags-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("it is made");
+        fs::create_dir_all(&path).expect("it is created");
         Self(path)
     }
 
@@ -22,7 +22,7 @@ impl Directory {
         self.0.join("flags.json")
     }
 
-    /// In one step, as deployments do.
+    /// Replaces the file atomically, as deployments do.
     fn write(&self, flags: &Value) {
         let new = self.0.join("new");
         fs::write(&new, json!({"flags": flags}).to_string()).expect("it is written");
@@ -30,20 +30,20 @@ impl Directory {
     }
 }
 
-impl Drop for Directory {
+impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// A flag with these variants, the first of them unless a rule fits.
+/// A flag with these variants. The first one is the default unless the targeting rule matches.
 fn flag(variants: &[(&str, Value)], rule: &Value) -> Value {
     let names: serde_json::Map<_, _> =
         variants.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     json!({"state": "ENABLED", "variants": names, "defaultVariant": variants[0].0, "targeting": rule})
 }
 
-/// Only for the caller `ada` on the blueprint `orders` of the service `shop` in `prod`.
+/// True only for the caller `ada` on the blueprint `orders` of the service `shop` in `prod`.
 fn debug_for_ada() -> Value {
     let rule = json!({"if": [{"and": [
         {"==": [{"var": "targetingKey"}, "ada"]},
@@ -60,77 +60,77 @@ fn debug_for_ada() -> Value {
 
 #[tokio::test]
 async fn a_rule_raises_one_caller_to_debug() {
-    let directory = Directory::new("rule");
-    directory.write(&json!({"log-debug-request": debug_for_ada()}));
-    let (flags, notices) = start(FlagSource::File(directory.file()));
-    comes_to(&flags, &of("ada"), Values { debug: true, ..Values::default() }).await;
-    comes_to(&flags, &of("bob"), Values::default()).await;
-    comes_to(&flags, &Subject { blueprint: Some("users"), ..of("ada") }, Values::default()).await;
-    comes_to(&flags, &Subject { caller: None, ..of("ada") }, Values::default()).await;
-    // Flags that are not there are no mistake.
-    let mistakes: Vec<_> = notices.try_iter().filter(|it| matches!(it, Notice::Ignored(_))).collect();
-    assert_eq!(mistakes, []);
+    let dir = TempDir::new("rule");
+    dir.write(&json!({"log-debug-request": debug_for_ada()}));
+    let (flags, events) = start(FlagSource::File(dir.file()));
+    eventually_evaluates_to(&flags, &of("ada"), EvaluatedFlags { debug: true, ..EvaluatedFlags::default() }).await;
+    eventually_evaluates_to(&flags, &of("bob"), EvaluatedFlags::default()).await;
+    eventually_evaluates_to(&flags, &Subject { blueprint: Some("users"), ..of("ada") }, EvaluatedFlags::default())
+        .await;
+    eventually_evaluates_to(&flags, &Subject { caller: None, ..of("ada") }, EvaluatedFlags::default()).await;
+    // Flags that do not exist are not reported.
+    let ignored: Vec<_> = events.try_iter().filter(|it| matches!(it, FlagEvent::Ignored(_))).collect();
+    assert_eq!(ignored, []);
 }
 
 #[tokio::test]
-async fn a_change_of_the_file_is_followed_and_noticed() {
-    let directory = Directory::new("change");
+async fn a_changed_file_is_reloaded_and_reported() {
+    let dir = TempDir::new("change");
     let level = |name: &str| json!({"log-level": flag(&[(name, json!(name))], &json!({}))});
-    directory.write(&level("warning"));
-    let (flags, notices) = start(FlagSource::File(directory.file()));
-    let warning = Values { level: Some(Level::Warning), ..Values::default() };
-    notice(&notices, |it| *it == Notice::Changed(warning));
-    comes_to(&flags, &of("ada"), warning).await;
+    dir.write(&level("warning"));
+    let (flags, events) = start(FlagSource::File(dir.file()));
+    let warning = EvaluatedFlags { level: Some(Level::Warning), ..EvaluatedFlags::default() };
+    wait_for_event(&events, |it| *it == FlagEvent::Changed(warning));
+    eventually_evaluates_to(&flags, &of("ada"), warning).await;
 
-    directory.write(&level("trace"));
-    let trace = Values { level: Some(Level::Trace), ..Values::default() };
-    comes_to(&flags, &of("ada"), trace).await;
-    notice(&notices, |it| *it == Notice::Changed(trace));
+    dir.write(&level("trace"));
+    let trace = EvaluatedFlags { level: Some(Level::Trace), ..EvaluatedFlags::default() };
+    eventually_evaluates_to(&flags, &of("ada"), trace).await;
+    wait_for_event(&events, |it| *it == FlagEvent::Changed(trace));
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_used_sets_nothing_until_it_can() {
-    let directory = Directory::new("away");
+async fn an_unusable_file_sets_nothing_until_it_is_valid() {
+    let dir = TempDir::new("unavailable");
     let off = json!({"log-mode": flag(&[("off", json!("off"))], &json!({}))});
-    let (flags, notices) = start(FlagSource::File(directory.file()));
-    let Notice::Away(reason) = notice(&notices, |it| matches!(it, Notice::Away(_))) else { unreachable!() };
+    let (flags, events) = start(FlagSource::File(dir.file()));
+    let FlagEvent::Unavailable(reason) = wait_for_event(&events, |it| matches!(it, FlagEvent::Unavailable(_))) else {
+        unreachable!()
+    };
     assert!(reason.contains("flags.json"), "{reason}");
-    assert_eq!(flags.evaluate(&of("ada")).await, Values::default());
+    assert_eq!(flags.evaluate(&of("ada")).await, EvaluatedFlags::default());
 
-    directory.write(&off);
-    notice(&notices, |it| *it == Notice::Back);
-    let values = Values { mode: Some(Mode::Off), ..Values::default() };
-    comes_to(&flags, &of("ada"), values).await;
+    dir.write(&off);
+    wait_for_event(&events, |it| *it == FlagEvent::Available);
+    let values = EvaluatedFlags { mode: Some(Mode::Off), ..EvaluatedFlags::default() };
+    eventually_evaluates_to(&flags, &of("ada"), values).await;
 
-    fs::write(directory.file(), "{").expect("it is written");
-    notice(&notices, |it| matches!(it, Notice::Away(reason) if reason.contains("is not JSON")));
-    assert_eq!(flags.evaluate(&of("ada")).await, Values::default());
-    notice(&notices, |it| *it == Notice::Changed(Values::default()));
+    fs::write(dir.file(), "{").expect("it is written");
+    wait_for_event(&events, |it| matches!(it, FlagEvent::Unavailable(reason) if reason.contains("invalid JSON")));
+    assert_eq!(flags.evaluate(&of("ada")).await, EvaluatedFlags::default());
+    wait_for_event(&events, |it| *it == FlagEvent::Changed(EvaluatedFlags::default()));
 }
 
 #[tokio::test]
-async fn a_wrong_value_sets_nothing_and_is_noticed_once() {
-    let directory = Directory::new("wrong");
-    directory.write(&json!({
+async fn an_invalid_value_sets_nothing_and_is_reported_once() {
+    let dir = TempDir::new("wrong");
+    dir.write(&json!({
         "log-mode": flag(&[("loud", json!("loud"))], &json!({})),
         "log-level": flag(&[("number", json!(7))], &json!({})),
         "log-debug-request": flag(&[("text", json!("yes"))], &json!({})),
     }));
-    let (flags, notices) = start(FlagSource::File(directory.file()));
+    let (flags, events) = start(FlagSource::File(dir.file()));
     for caller in ["ada", "bob", "eve"] {
-        assert_eq!(flags.evaluate(&of(caller)).await, Values::default());
+        assert_eq!(flags.evaluate(&of(caller)).await, EvaluatedFlags::default());
     }
-    let ignored = |notice| match notice {
-        Notice::Ignored(reason) => Some(reason),
+    let ignored = |event| match event {
+        FlagEvent::Ignored(reason) => Some(reason),
         _ => None,
     };
-    let mut ignored: Vec<_> = notices.try_iter().filter_map(ignored).collect();
+    let mut ignored: Vec<_> = events.try_iter().filter_map(ignored).collect();
     ignored.sort();
     assert_eq!(ignored.len(), 3, "{ignored:?}");
-    assert!(ignored[0].starts_with("the flag log-debug-request cannot be evaluated: "), "{ignored:?}");
-    assert!(ignored[1].starts_with("the flag log-level cannot be evaluated: "), "{ignored:?}");
-    assert_eq!(
-        ignored[2],
-        "the flag log-mode is `loud`, which is not allowed; allowed is one of off, stderr, sentry, both"
-    );
+    assert!(ignored[0].starts_with("flag log-debug-request ignored: evaluation failed: "), "{ignored:?}");
+    assert!(ignored[1].starts_with("flag log-level ignored: evaluation failed: "), "{ignored:?}");
+    assert_eq!(ignored[2], "flag log-mode ignored: invalid value `loud`; expected one of off, stderr, sentry, both");
 }

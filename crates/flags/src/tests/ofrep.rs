@@ -4,37 +4,37 @@ use cyanotype_telemetry::Level;
 use cyanotype_telemetry::settings::Mode;
 use serde_json::json;
 
-use super::peer::{Answer, Evaluation, Peer};
-use super::{comes_to, notice, of, start};
-use crate::{LIMIT, Notice, Values};
+use super::fake_provider::{Evaluation, FakeProvider, Response};
+use super::{eventually_evaluates_to, of, start, wait_for_event};
+use crate::{EVALUATION_TIMEOUT, EvaluatedFlags, FlagEvent};
 
-fn at_once(status: u16, body: &(impl ToString + ?Sized)) -> Answer {
+fn immediately(status: u16, body: &(impl ToString + ?Sized)) -> Response {
     (status, body.to_string(), Duration::ZERO)
 }
 
-/// Mode stderr for all, and debug for `ada`; there is no flag `log-level`.
-fn flags_for_ada(it: &Evaluation) -> Answer {
+/// Mode `stderr` for all callers, and debug for `ada`. The flag `log-level` does not exist.
+fn flags_for_ada(it: &Evaluation) -> Response {
     let value = match it.flag.as_str() {
         "log-mode" => json!("stderr"),
         "log-debug-request" => json!(it.context["targetingKey"] == "ada"),
-        _ => return at_once(404, &json!({"key": it.flag, "errorCode": "FLAG_NOT_FOUND"})),
+        _ => return immediately(404, &json!({"key": it.flag, "errorCode": "FLAG_NOT_FOUND"})),
     };
-    at_once(200, &json!({"key": it.flag, "value": value, "variant": "it", "reason": "TARGETING_MATCH"}))
+    immediately(200, &json!({"key": it.flag, "value": value, "variant": "it", "reason": "TARGETING_MATCH"}))
 }
 
-const STDERR: Values = Values { mode: Some(Mode::Stderr), level: None, debug: false };
+const STDERR: EvaluatedFlags = EvaluatedFlags { mode: Some(Mode::Stderr), level: None, debug: false };
 
 #[tokio::test]
-async fn one_caller_gets_debug_from_a_flag_system() {
-    let peer = Peer::start(flags_for_ada);
-    let (flags, notices) = start(peer.source(Some("a-token")));
-    notice(&notices, |it| *it == Notice::Changed(STDERR));
-    comes_to(&flags, &of("ada"), Values { debug: true, ..STDERR }).await;
-    comes_to(&flags, &of("bob"), STDERR).await;
+async fn one_caller_is_raised_to_debug() {
+    let provider = FakeProvider::start(flags_for_ada);
+    let (flags, events) = start(provider.source(Some("a-token")));
+    wait_for_event(&events, |it| *it == FlagEvent::Changed(STDERR));
+    eventually_evaluates_to(&flags, &of("ada"), EvaluatedFlags { debug: true, ..STDERR }).await;
+    eventually_evaluates_to(&flags, &of("bob"), STDERR).await;
 
-    let received = peer.received();
+    let received = provider.received();
     assert!(received.iter().all(|it| it.authorization.as_deref() == Some("Bearer a-token")));
-    let of_ada = received.iter().find(|it| it.context["caller"] == "ada").expect("it was asked for");
+    let of_ada = received.iter().find(|it| it.context["caller"] == "ada").expect("it was evaluated");
     assert_eq!(
         of_ada.context,
         json!({
@@ -45,81 +45,93 @@ async fn one_caller_gets_debug_from_a_flag_system() {
 }
 
 #[tokio::test]
-async fn a_subject_is_evaluated_once_a_moment() {
-    let peer = Peer::start(flags_for_ada);
-    let (flags, _notices) = start(peer.source(None));
-    comes_to(&flags, &of("ada"), Values { debug: true, ..STDERR }).await;
-    let asked = |peer: &Peer| peer.received().iter().filter(|it| it.context["caller"] == "ada").count();
-    let before = asked(&peer);
+async fn evaluations_are_cached_for_a_second() {
+    let provider = FakeProvider::start(flags_for_ada);
+    let (flags, _events) = start(provider.source(None));
+    eventually_evaluates_to(&flags, &of("ada"), EvaluatedFlags { debug: true, ..STDERR }).await;
+    let evaluations =
+        |provider: &FakeProvider| provider.received().iter().filter(|it| it.context["caller"] == "ada").count();
+    let before = evaluations(&provider);
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(500) {
         flags.evaluate(&of("ada")).await;
     }
-    // Once more at most: a second may have ended.
-    assert!(asked(&peer) <= before + 3, "{} evaluations", asked(&peer));
+    // At most one more evaluation of three flags: the cached values may have expired.
+    assert!(evaluations(&provider) <= before + 3, "{} evaluations", evaluations(&provider));
 }
 
 #[tokio::test]
-async fn a_flag_system_that_is_away_is_noticed_once_and_sets_nothing() {
-    let peer = Peer::start(flags_for_ada);
-    let (flags, notices) = start(peer.source(None));
-    comes_to(&flags, &of("bob"), STDERR).await;
+async fn an_unavailable_provider_sets_nothing_and_is_reported_once() {
+    let provider = FakeProvider::start(flags_for_ada);
+    let (flags, events) = start(provider.source(None));
+    eventually_evaluates_to(&flags, &of("bob"), STDERR).await;
 
-    peer.behave(|_| at_once(503, "{}"));
-    let Notice::Away(reason) = notice(&notices, |it| matches!(it, Notice::Away(_))) else { unreachable!() };
-    assert_eq!(reason, "the flag system answered 503 Service Unavailable");
-    comes_to(&flags, &of("bob"), Values::default()).await;
-    // Tried again, and not said again.
-    let before = peer.received().len();
-    while peer.received().len() < before + 6 {
+    provider.behave(|_| immediately(503, "{}"));
+    let FlagEvent::Unavailable(reason) = wait_for_event(&events, |it| matches!(it, FlagEvent::Unavailable(_))) else {
+        unreachable!()
+    };
+    assert_eq!(reason, "flag provider returned 503 Service Unavailable");
+    eventually_evaluates_to(&flags, &of("bob"), EvaluatedFlags::default()).await;
+    // It is tried again, and not reported again.
+    let before = provider.received().len();
+    while provider.received().len() < before + 6 {
         flags.evaluate(&of("bob")).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let said: Vec<_> = notices.try_iter().collect();
-    assert_eq!(said, [Notice::Changed(Values::default())]);
+    let events_since: Vec<_> = events.try_iter().collect();
+    assert_eq!(events_since, [FlagEvent::Changed(EvaluatedFlags::default())]);
 
-    peer.behave(flags_for_ada);
-    notice(&notices, |it| *it == Notice::Back);
-    comes_to(&flags, &of("bob"), STDERR).await;
+    provider.behave(flags_for_ada);
+    wait_for_event(&events, |it| *it == FlagEvent::Available);
+    eventually_evaluates_to(&flags, &of("bob"), STDERR).await;
 }
 
 #[tokio::test]
-async fn a_slow_flag_system_holds_no_request_up() {
-    let peer = Peer::start(|it| (200, json!({"key": it.flag, "value": "off"}).to_string(), Duration::from_secs(60)));
-    let (flags, notices) = start(peer.source(None));
-    notice(&notices, |it| matches!(it, Notice::Away(reason) if reason.starts_with("no answer within")));
+async fn a_slow_provider_does_not_delay_requests() {
+    let provider =
+        FakeProvider::start(|it| (200, json!({"key": it.flag, "value": "off"}).to_string(), Duration::from_secs(60)));
+    let (flags, events) = start(provider.source(None));
+    wait_for_event(
+        &events,
+        |it| matches!(it, FlagEvent::Unavailable(reason) if reason.starts_with("no response within")),
+    );
     for _ in 0..20 {
         let began = Instant::now();
-        assert_eq!(flags.evaluate(&of("ada")).await, Values::default());
-        // Not even the limit is waited for again and again.
-        assert!(began.elapsed() < LIMIT);
+        assert_eq!(flags.evaluate(&of("ada")).await, EvaluatedFlags::default());
+        // Requests do not wait while the provider is unavailable.
+        assert!(began.elapsed() < EVALUATION_TIMEOUT);
     }
 }
 
 #[tokio::test]
-async fn a_flag_system_that_becomes_slow_costs_a_request_no_more_than_the_limit() {
-    let peer = Peer::start(flags_for_ada);
-    let (flags, notices) = start(peer.source(None));
-    comes_to(&flags, &of("ada"), Values { debug: true, ..STDERR }).await;
-    peer.behave(|_| (200, "{}".into(), Duration::from_secs(60)));
+async fn a_provider_that_becomes_slow_delays_requests_by_at_most_the_timeout() {
+    let provider = FakeProvider::start(flags_for_ada);
+    let (flags, events) = start(provider.source(None));
+    eventually_evaluates_to(&flags, &of("ada"), EvaluatedFlags { debug: true, ..STDERR }).await;
+    provider.behave(|_| (200, "{}".into(), Duration::from_secs(60)));
     let began = Instant::now();
-    assert_eq!(flags.evaluate(&of("eve")).await, Values::default());
-    assert!(began.elapsed() < LIMIT + Duration::from_millis(100), "{:?}", began.elapsed());
-    notice(&notices, |it| matches!(it, Notice::Away(_)));
+    assert_eq!(flags.evaluate(&of("eve")).await, EvaluatedFlags::default());
+    assert!(began.elapsed() < EVALUATION_TIMEOUT + Duration::from_millis(100), "{:?}", began.elapsed());
+    wait_for_event(&events, |it| matches!(it, FlagEvent::Unavailable(_)));
 }
 
 #[tokio::test]
-async fn nonsense_sets_nothing_and_the_other_flags_apply() {
-    let peer = Peer::start(|it| match it.flag.as_str() {
-        "log-mode" => at_once(200, "<html>"),
-        "log-level" => at_once(200, &json!({"key": it.flag, "value": "debug"})),
-        _ => at_once(400, &json!({"key": it.flag, "errorCode": "PARSE_ERROR", "errorDetails": "a bad rule"})),
+async fn invalid_responses_are_ignored_and_other_flags_apply() {
+    let provider = FakeProvider::start(|it| match it.flag.as_str() {
+        "log-mode" => immediately(200, "<html>"),
+        "log-level" => immediately(200, &json!({"key": it.flag, "value": "debug"})),
+        _ => immediately(400, &json!({"key": it.flag, "errorCode": "PARSE_ERROR", "errorDetails": "a bad rule"})),
     });
-    let (flags, notices) = start(peer.source(None));
-    comes_to(&flags, &of("ada"), Values { level: Some(Level::Debug), ..Values::default() }).await;
-    let mut ignored: Vec<_> = notices.try_iter().filter(|it| matches!(it, Notice::Ignored(_))).collect();
+    let (flags, events) = start(provider.source(None));
+    eventually_evaluates_to(
+        &flags,
+        &of("ada"),
+        EvaluatedFlags { level: Some(Level::Debug), ..EvaluatedFlags::default() },
+    )
+    .await;
+    let mut ignored: Vec<_> = events.try_iter().filter(|it| matches!(it, FlagEvent::Ignored(_))).collect();
     ignored.sort_by_key(|it| format!("{it:?}"));
-    let [Notice::Ignored(debug), Notice::Ignored(mode)] = &ignored[..] else { panic!("{ignored:?}") };
-    assert_eq!(debug, "the flag log-debug-request cannot be evaluated: PARSE_ERROR a bad rule");
-    assert!(mode.starts_with("the flag log-mode cannot be evaluated: the answer is not JSON"), "{mode}");
+    let [FlagEvent::Ignored(debug), FlagEvent::Ignored(mode)] = &ignored[..] else { panic!("{ignored:?}") };
+    assert_eq!(debug, "flag log-debug-request ignored: evaluation failed: PARSE_ERROR a bad rule");
+    assert!(mode.starts_with("flag log-mode ignored: evaluation failed: response is not JSON"), "{mode}");
 }

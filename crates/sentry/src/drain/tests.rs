@@ -1,66 +1,66 @@
 use super::super::fake_endpoint::Reply::{Header, Status};
 use super::super::fake_endpoint::eventually;
-use super::super::test_delivery::{Delivery, MILLISECOND, SECOND, fill};
+use super::super::test_delivery::{MILLISECOND, SECOND, TestDelivery, fill_spool};
 use super::super::test_support::TempDir;
 use super::*;
 
 #[test]
-fn the_spool_is_drained_between_new_events_at_fifty_a_second_oldest_first() {
+fn the_spool_is_drained_oldest_first_at_fifty_events_per_second() {
     let dir = TempDir::new();
-    fill(&dir, &["old 1", "old 2", "old 3"]);
-    let delivery = Delivery::start(Some(&dir), []);
-    delivery.received(&["old 1"]);
+    fill_spool(&dir, &["old 1", "old 2", "old 3"]);
+    let delivery = TestDelivery::start(Some(&dir), []);
+    delivery.assert_received(&["old 1"]);
     delivery.deliver("new 1");
     delivery.advance(Duration::from_millis(19));
     delivery.deliver("new 2");
-    delivery.received(&["old 1", "new 1", "new 2"]);
+    delivery.assert_received(&["old 1", "new 1", "new 2"]);
     delivery.advance(MILLISECOND);
-    delivery.received(&["old 1", "new 1", "new 2", "old 2"]);
+    delivery.assert_received(&["old 1", "new 1", "new 2", "old 2"]);
     eventually("it is removed", || dir.messages() == ["old 3"]);
     delivery.deliver("new 3");
     delivery.advance(Duration::from_millis(20));
-    delivery.received(&["old 1", "new 1", "new 2", "old 2", "new 3", "old 3"]);
+    delivery.assert_received(&["old 1", "new 1", "new 2", "old 2", "new 3", "old 3"]);
     eventually("the spool is empty", || dir.files().is_empty());
 }
 
 #[test]
-fn an_empty_spool_is_looked_at_every_five_seconds() {
+fn an_empty_spool_is_checked_every_five_seconds() {
     let dir = TempDir::new();
-    let delivery = Delivery::start(Some(&dir), [Header(200, "X-Sentry-Rate-Limits", "1:transaction:organization")]);
-    eventually("it is looked at", || dir.path().is_dir());
+    let delivery = TestDelivery::start(Some(&dir), [Header(200, "X-Sentry-Rate-Limits", "1:transaction:organization")]);
+    eventually("it is checked", || dir.path().is_dir());
     delivery.deliver("one");
     delivery.send_transaction("GET /");
-    delivery.settled();
+    delivery.wait_idle();
     assert_eq!(dir.messages(), ["GET /"]);
-    // The limit is one of the real time.
+    // The rate limit uses the system clock.
     std::thread::sleep(Duration::from_millis(1050));
     delivery.advance(5 * SECOND - MILLISECOND);
     delivery.deliver("two");
-    delivery.received(&["one", "two"]);
+    delivery.assert_received(&["one", "two"]);
     delivery.advance(MILLISECOND);
-    delivery.received(&["one", "two", "GET /"]);
+    delivery.assert_received(&["one", "two", "GET /"]);
 }
 
 #[test]
-fn what_is_refused_for_good_from_the_spool_goes_to_stderr_and_the_next_follows() {
+fn a_rejected_spooled_event_is_written_to_stderr_and_the_next_is_sent() {
     let dir = TempDir::new();
-    fill(&dir, &["old 1", "old 2"]);
-    let delivery = Delivery::start(Some(&dir), [Status(400)]);
+    fill_spool(&dir, &["old 1", "old 2"]);
+    let delivery = TestDelivery::start(Some(&dir), [Status(400)]);
     eventually("the first is written", || delivery.sink.events() == ["old 1"] && dir.messages() == ["old 2"]);
     delivery.deliver("new");
     delivery.advance(Duration::from_millis(20));
-    delivery.received(&["old 1", "new", "old 2"]);
+    delivery.assert_received(&["old 1", "new", "old 2"]);
     eventually("the spool is empty", || dir.files().is_empty());
 }
 
 #[test]
-fn an_event_that_fails_three_times_lets_the_next_go_first() {
+fn after_three_failures_the_next_spooled_event_is_tried() {
     let dir = TempDir::new();
-    fill(&dir, &["bad", "good", "better"]);
-    let delivery = Delivery::start(Some(&dir), [Status(500); 3]);
+    fill_spool(&dir, &["bad", "good", "better"]);
+    let delivery = TestDelivery::start(Some(&dir), [Status(500); 3]);
     for (attempt, seconds) in [1, 2, 4].into_iter().enumerate() {
         eventually("it is tried", || delivery.endpoint.received().len() == attempt + 1);
-        // Not before the failure is dealt with.
+        // Waits until the failure has been handled.
         delivery.deliver("new");
         delivery.advance(seconds * SECOND);
     }
@@ -70,30 +70,30 @@ fn an_event_that_fails_three_times_lets_the_next_go_first() {
     delivery.deliver("newer");
     delivery.advance(Duration::from_millis(20));
     eventually("another is sent", || delivery.endpoint.received().len() == 6);
-    assert_eq!(delivery.endpoint.messages()[4..], ["newer", "better"], "the bad one goes behind the others");
+    assert_eq!(delivery.endpoint.messages()[4..], ["newer", "better"], "the bad event is moved to the end");
 }
 
 #[test]
-fn the_spool_keeps_the_limits_too() {
+fn draining_respects_rate_limits() {
     let dir = TempDir::new();
-    fill(&dir, &["old 1", "old 2"]);
-    let delivery = Delivery::start(Some(&dir), [Header(200, "X-Sentry-Rate-Limits", "60:error:organization")]);
-    delivery.received(&["old 1"]);
+    fill_spool(&dir, &["old 1", "old 2"]);
+    let delivery = TestDelivery::start(Some(&dir), [Header(200, "X-Sentry-Rate-Limits", "60:error:organization")]);
+    delivery.assert_received(&["old 1"]);
     delivery.deliver("new");
     delivery.advance(Duration::from_millis(20));
     delivery.send_transaction("GET /");
-    delivery.received(&["old 1", "GET /"]);
+    delivery.assert_received(&["old 1", "GET /"]);
     assert_eq!(dir.messages(), ["old 2", "new"]);
 }
 
 #[test]
-fn the_pause_doubles_from_one_second_to_thirty() {
+fn the_backoff_doubles_from_one_second_to_thirty() {
     let dir = TempDir::new();
-    fill(&dir, &["old"]);
-    let delivery = Delivery::start(Some(&dir), [Status(500); 8]);
+    fill_spool(&dir, &["old"]);
+    let delivery = TestDelivery::start(Some(&dir), [Status(500); 8]);
     for (attempt, seconds) in [1, 2, 4, 8, 16, 30, 30].into_iter().enumerate() {
         eventually("it is tried", || delivery.endpoint.received().len() == attempt + 1);
-        // The worker takes a new one after it has dealt with the failure, and after it has looked at the clock again.
+        // Waits until the worker has handled the failure and read the clock again.
         delivery.deliver("new");
         delivery.advance(seconds * SECOND - MILLISECOND);
         delivery.deliver("new");
@@ -105,14 +105,14 @@ fn the_pause_doubles_from_one_second_to_thirty() {
 }
 
 #[test]
-fn the_only_event_is_tried_again_and_again() {
+fn a_single_spooled_event_is_retried() {
     let dir = TempDir::new();
-    fill(&dir, &["bad"]);
-    let delivery = Delivery::start(Some(&dir), [Status(500); 4]);
+    fill_spool(&dir, &["bad"]);
+    let delivery = TestDelivery::start(Some(&dir), [Status(500); 4]);
     for (attempt, seconds) in [1, 2, 4, 8].into_iter().enumerate() {
         eventually("it is tried", || delivery.endpoint.received().len() == attempt + 1);
         delivery.advance(seconds * SECOND);
     }
-    delivery.received(&["bad"; 5]);
+    delivery.assert_received(&["bad"; 5]);
     eventually("the spool is empty", || dir.files().is_empty());
 }

@@ -9,14 +9,14 @@ use super::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-struct Test {
+struct Fixture {
     dir: TempDir,
     sink: Arc<MemorySink>,
     clock: TestClock,
     fallback: Fallback,
 }
 
-impl Test {
+impl Fixture {
     fn new(max_bytes: Option<u64>) -> Self {
         Self::with_policy(max_bytes, policy())
     }
@@ -43,11 +43,11 @@ fn size(message: &str) -> u64 {
 
 #[test]
 fn without_a_spool_an_event_is_written_in_full() {
-    let test = Test::new(None);
+    let test = Fixture::new(None);
     assert!(!test.fallback.has_spool());
     test.spool("one");
     let (level, message, detail) = test.sink.lines().remove(0);
-    assert_eq!((level, message.as_str()), (Level::Error, "an event did not reach Sentry: it failed"));
+    assert_eq!((level, message.as_str()), (Level::Error, "event not delivered to Sentry: it failed"));
     assert_eq!((&detail["reason"], &detail["event"]["message"]), (&json!("it failed"), &json!("one")));
     test.fallback.spool(&queued(&transaction("GET /")), "it failed");
     assert_eq!(test.sink.lines().len(), 1, "a transaction is not written");
@@ -59,8 +59,8 @@ fn without_a_spool_an_event_is_written_in_full() {
 }
 
 #[test]
-fn with_a_spool_it_is_stored_and_claimed_in_order() {
-    let test = Test::new(Some(1 << 20));
+fn spooled_events_are_claimed_in_order() {
+    let test = Fixture::new(Some(1 << 20));
     assert!(test.fallback.has_spool());
     ["one", "two", "three"].iter().for_each(|message| test.spool(message));
     assert_eq!(test.dir.messages(), ["one", "two", "three"]);
@@ -75,18 +75,20 @@ fn with_a_spool_it_is_stored_and_claimed_in_order() {
 }
 
 #[test]
-fn what_cannot_be_spooled_is_written_with_the_reason() {
-    let test = Test::new(Some(10));
+fn an_event_that_cannot_be_spooled_is_written_with_the_reason() {
+    let test = Fixture::new(Some(10));
     test.spool("one");
-    let expected = "an event did not reach Sentry: it failed, and it could not be kept: it is larger than the whole spool may \
-                    be";
+    let expected = format!(
+        "event not delivered to Sentry: it failed; spooling failed: {} bytes exceed sentry.spool_max_bytes (10)",
+        size("one")
+    );
     assert_eq!(test.sink.messages(), [expected]);
     assert_eq!(test.sink.events(), ["one"]);
 }
 
 #[test]
-fn the_last_one_is_spooled_in_silence() {
-    let test = Test::new(Some(size("one")));
+fn the_last_event_is_spooled_without_logging() {
+    let test = Fixture::new(Some(size("one")));
     test.fallback.spool_last(&event("one"));
     assert_eq!(test.dir.messages(), ["one"]);
     test.fallback.spool_last(&event("longer"));
@@ -97,8 +99,8 @@ fn the_last_one_is_spooled_in_silence() {
 }
 
 #[test]
-fn at_the_end_nothing_is_synced() {
-    let test = Test::new(Some(1 << 20));
+fn fsync_is_skipped_at_shutdown() {
+    let test = Fixture::new(Some(1 << 20));
     assert!(test.fallback.lock_spool().expect("there is one").fsync);
     test.fallback.skip_fsync();
     assert!(!test.fallback.lock_spool().expect("there is one").fsync);
@@ -107,25 +109,25 @@ fn at_the_end_nothing_is_synced() {
 }
 
 #[test]
-fn errors_of_the_spool_are_reported() {
-    let test = Test::new(Some(1 << 20));
-    fs::write(test.dir.path(), "no directory").expect("it is written");
+fn spool_errors_are_logged() {
+    let test = Fixture::new(Some(1 << 20));
+    fs::write(test.dir.path(), "not a directory").expect("it is written");
     assert!(test.fallback.claim(0).is_none());
     let (level, message, _) = test.sink.lines().remove(0);
     assert_eq!(level, Level::Warning);
-    assert!(message.starts_with("the spool cannot be read: "), "{message}");
+    assert!(message.starts_with(&format!("cannot read the spool {}: ", test.dir.path().display())), "{message}");
     fs::remove_file(test.dir.path()).expect("it is there");
     test.spool("one");
     let claim = test.fallback.claim(0).expect("there is one");
     fs::remove_file(&test.dir.files()[0]).expect("it is there");
     test.fallback.remove(claim);
     let message = test.sink.messages().remove(1);
-    assert!(message.starts_with("an event that was sent stays in the spool: "), "{message}");
+    assert!(message.starts_with("cannot remove an event from the spool; it may be sent again: "), "{message}");
 }
 
 #[test]
-fn losses_are_reported_together_a_second_after_the_first() {
-    let test = Test::new(Some(2 * size("one")));
+fn losses_are_logged_together_one_second_after_the_first() {
+    let test = Fixture::new(Some(2 * size("one")));
     let begin = test.clock.now();
     assert_eq!(test.fallback.losses_due(), None);
     ["one", "two"].iter().for_each(|message| test.spool(message));
@@ -134,40 +136,40 @@ fn losses_are_reported_together_a_second_after_the_first() {
     test.clock.advance(Duration::from_millis(500));
     test.spool("end");
     assert_eq!(test.fallback.losses_due(), Some(begin + Duration::from_secs(1)));
-    test.fallback.count(Losses { expired: 1, quarantined: vec!["notes.txt".into()], ..Losses::default() });
-    test.fallback.count(Losses { expired: 1, quarantined: vec!["more.txt".into()], ..Losses::default() });
+    test.fallback.add_losses(Losses { expired: 1, quarantined: vec!["notes.txt".into()], ..Losses::default() });
+    test.fallback.add_losses(Losses { expired: 1, quarantined: vec!["more.txt".into()], ..Losses::default() });
     assert_eq!(test.sink.lines().len(), 0);
     test.fallback.report_losses();
     let expected = [
-        "3 kept events were dropped: the spool is full",
-        "2 kept events were dropped: they were too old",
-        "notes.txt in the spool is no event and was put aside",
-        "more.txt in the spool is no event and was put aside",
+        "dropped 3 spooled events: spool full (sentry.spool_max_bytes)",
+        "dropped 2 spooled events: older than sentry.spool_max_age_s",
+        "quarantined invalid spool file notes.txt",
+        "quarantined invalid spool file more.txt",
     ];
     assert_eq!(test.sink.messages(), expected);
     let (level, _, detail) = test.sink.lines().remove(1);
     assert_eq!((level, json!(detail)), (Level::Warning, json!({"dropped": {"event": 2}})));
     assert_eq!(test.fallback.losses_due(), None);
     test.fallback.report_losses();
-    assert_eq!(test.sink.lines().len(), expected.len(), "it is reported once");
+    assert_eq!(test.sink.lines().len(), expected.len(), "it is logged once");
 }
 
 #[test]
-fn availability_is_logged_where_the_table_has_it() {
-    let test = Test::new(Some(1 << 20));
+fn availability_is_logged_as_the_policy_allows() {
+    let test = Fixture::new(Some(1 << 20));
     test.fallback.log_unavailable("it failed");
     test.fallback.log_available();
     let lines = test.sink.lines();
-    let unavailable = format!("Sentry takes no events; they are kept in {}", test.dir.path().display());
+    let unavailable = format!("Sentry unavailable; spooling events to {}", test.dir.path().display());
     assert_eq!((lines[0].0, &lines[0].1, &lines[0].2["reason"]), (Level::Warning, &unavailable, &json!("it failed")));
-    assert_eq!((lines[1].0, lines[1].1.as_str()), (Level::Info, "Sentry takes events again"));
+    assert_eq!((lines[1].0, lines[1].1.as_str()), (Level::Info, "Sentry available again"));
 
-    let test = Test::with_policy(Some(1 << 20), Policy { level: Level::Warning, ..policy() });
+    let test = Fixture::with_policy(Some(1 << 20), Policy { level: Level::Warning, ..policy() });
     test.fallback.log_unavailable("it failed");
     test.fallback.log_available();
     assert_eq!(test.sink.messages().len(), 1);
 
-    let test = Test::new(None);
+    let test = Fixture::new(None);
     test.fallback.log_unavailable("it failed");
     assert_eq!(test.sink.messages(), [""; 0], "without a spool the events show it");
 }

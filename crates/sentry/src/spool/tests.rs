@@ -16,7 +16,7 @@ fn put(spool: &mut Spool, message: &str) -> Losses {
     spool.put(Category::Event, &envelope(message)).expect("it is stored")
 }
 
-/// Claims and removes the first.
+/// Claims and removes the first envelope.
 fn claimed(spool: &mut Spool) -> Option<String> {
     let claim = spool.claim(0).expect("it can be read").0?;
     let message = message(&claim.bytes);
@@ -24,13 +24,13 @@ fn claimed(spool: &mut Spool) -> Option<String> {
     Some(message)
 }
 
-/// Has the directory read anew.
+/// Makes the next scan due.
 fn expire_scan(spool: &mut Spool) {
-    spool.scanned = Instant::now().checked_sub(SCAN_EVERY);
+    spool.scanned = Instant::now().checked_sub(SCAN_INTERVAL);
 }
 
 #[test]
-fn what_was_stored_comes_back_in_order_to_another_process_too() {
+fn stored_envelopes_are_claimed_in_order_across_processes() {
     let dir = TempDir::new();
     let mut spool = open(&dir, 1 << 20);
     for message in ["first", "second", "third"] {
@@ -40,7 +40,7 @@ fn what_was_stored_comes_back_in_order_to_another_process_too() {
     assert_eq!(file.metadata().expect("is there").permissions().mode() & 0o777, 0o600);
     let mut other = open(&dir, 1 << 20);
     let held = spool.claim(0).expect("it can be read").0.expect("the first");
-    assert_eq!(claimed(&mut other).as_deref(), Some("second"), "the first is being sent by another");
+    assert_eq!(claimed(&mut other).as_deref(), Some("second"), "the first is locked by another process");
     drop(held);
     assert_eq!(claimed(&mut other).as_deref(), Some("first"));
     assert_eq!(claimed(&mut spool).as_deref(), Some("third"));
@@ -48,7 +48,7 @@ fn what_was_stored_comes_back_in_order_to_another_process_too() {
 }
 
 #[test]
-fn the_oldest_make_room_and_are_counted() {
+fn the_oldest_envelopes_are_evicted_and_counted() {
     let dir = TempDir::new();
     let size = envelope("message 0").len() as u64;
     let mut spool = open(&dir, 3 * size);
@@ -57,13 +57,13 @@ fn the_oldest_make_room_and_are_counted() {
     assert_eq!(claimed(&mut spool).as_deref(), Some("message 2"));
     assert!(
         spool.put(Category::Event, &vec![b' '; 4 * size as usize]).is_err(),
-        "and nothing is removed for one too large"
+        "nothing is removed for an envelope that is too large"
     );
     assert_eq!(spool.files.len(), 2);
 }
 
 #[test]
-fn what_is_too_old_is_removed() {
+fn expired_envelopes_are_removed() {
     let dir = TempDir::new();
     put(&mut open(&dir, 1 << 20), "old");
     let mut spool = Spool::new(dir.path(), 1 << 20, Duration::ZERO);
@@ -73,7 +73,7 @@ fn what_is_too_old_is_removed() {
 }
 
 #[test]
-fn what_is_no_envelope_is_quarantine_and_the_rest_goes_on() {
+fn invalid_files_are_quarantined_and_others_are_claimed() {
     let dir = TempDir::new();
     let mut spool = open(&dir, 1 << 20);
     put(&mut spool, "good");
@@ -88,7 +88,7 @@ fn what_is_no_envelope_is_quarantine_and_the_rest_goes_on() {
 }
 
 #[test]
-fn one_as_large_as_the_spool_is_stored_alone() {
+fn an_envelope_as_large_as_the_spool_is_stored() {
     let dir = TempDir::new();
     let mut spool = open(&dir, envelope("large").len() as u64);
     put(&mut spool, "one");
@@ -97,7 +97,7 @@ fn one_as_large_as_the_spool_is_stored_alone() {
 }
 
 #[test]
-fn a_large_one_makes_room_by_several() {
+fn a_large_envelope_evicts_several() {
     let dir = TempDir::new();
     let large = "large".repeat(50);
     let size = envelope("1").len() as u64;
@@ -110,7 +110,7 @@ fn a_large_one_makes_room_by_several() {
 }
 
 #[test]
-fn room_is_not_made_by_what_is_being_sent_or_is_gone() {
+fn envelopes_being_sent_are_not_evicted() {
     let dir = TempDir::new();
     let mut spool = open(&dir, 3 * envelope("1").len() as u64);
     ["1", "2", "3"].iter().for_each(|message| _ = put(&mut spool, message));
@@ -124,7 +124,7 @@ fn room_is_not_made_by_what_is_being_sent_or_is_gone() {
 }
 
 #[test]
-fn what_cannot_be_removed_is_not_counted() {
+fn failed_removals_are_not_counted() {
     let dir = TempDir::new();
     let mut spool = open(&dir, 2 * envelope("1").len() as u64);
     ["1", "2"].iter().for_each(|message| _ = put(&mut spool, message));
@@ -136,7 +136,7 @@ fn what_cannot_be_removed_is_not_counted() {
 }
 
 #[test]
-fn what_others_add_is_seen_with_the_next_reading() {
+fn envelopes_of_other_processes_are_found_by_the_next_scan() {
     let dir = TempDir::new();
     let mut ours = open(&dir, 1 << 20);
     assert_eq!(claimed(&mut ours), None);
@@ -146,12 +146,12 @@ fn what_others_add_is_seen_with_the_next_reading() {
     assert_eq!(claimed(&mut ours), None, "not yet");
     expire_scan(&mut ours);
     assert_eq!(claimed(&mut ours).as_deref(), Some("one"));
-    assert_eq!(claimed(&mut other).as_deref(), Some("two"), "one is gone");
-    assert_eq!(claimed(&mut ours), None, "two is gone");
+    assert_eq!(claimed(&mut other).as_deref(), Some("two"), "one was removed");
+    assert_eq!(claimed(&mut ours), None, "two was removed");
 }
 
 #[test]
-fn the_first_can_be_skipped_and_postponed() {
+fn the_first_envelope_can_be_skipped_and_postponed() {
     let dir = TempDir::new();
     let mut spool = open(&dir, 1 << 20);
     spool.postpone_first();
@@ -165,7 +165,7 @@ fn the_first_can_be_skipped_and_postponed() {
     spool.postpone_first();
     assert_eq!(claimed(&mut spool).as_deref(), Some("two"));
     expire_scan(&mut spool);
-    assert_eq!(claimed(&mut spool).as_deref(), Some("one"), "until the directory is read anew");
+    assert_eq!(claimed(&mut spool).as_deref(), Some("one"), "the order is restored by the next scan");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn an_unfinished_file_is_removed_after_an_hour() {
 }
 
 #[test]
-fn what_is_quarantined_is_reported_by_name_and_left_alone_after() {
+fn quarantined_files_are_reported_once_by_name() {
     let dir = TempDir::new();
     put(&mut open(&dir, 1 << 20), "good");
     fs::write(dir.path().join("notes.txt"), "mine").expect("it is written");
@@ -203,12 +203,12 @@ fn what_is_quarantined_is_reported_by_name_and_left_alone_after() {
 }
 
 #[test]
-fn what_cannot_be_quarantined_is_an_error_unless_it_is_gone() {
+fn quarantine_fails_unless_the_file_was_removed() {
     let dir = TempDir::new();
     let spool = open(&dir, 1 << 20);
     let notes = dir.path().join("notes.txt");
     assert_eq!(spool.quarantine(&notes).ok().as_deref(), Some("notes.txt"));
-    fs::create_dir(dir.path().join("aside/notes.txt")).expect("it is created");
+    fs::create_dir(dir.path().join("quarantine/notes.txt")).expect("it is created");
     fs::write(&notes, "mine").expect("it is written");
     assert!(spool.quarantine(&notes).is_err());
 }

@@ -1,15 +1,15 @@
 use super::super::fake_endpoint::Reply::{Hang, Status};
 use super::super::fake_endpoint::eventually;
-use super::super::test_delivery::{Delivery, SECOND};
+use super::super::test_delivery::{SECOND, TestDelivery};
 use super::super::test_support::{TempDir, event, transaction};
 use super::*;
 
 #[test]
-fn at_shutdown_what_is_in_flight_and_what_waits_is_spooled() {
+fn shutdown_spools_in_flight_and_queued_events() {
     let dir = TempDir::new();
-    let delivery = Delivery::start(Some(&dir), [Hang]);
+    let delivery = TestDelivery::start(Some(&dir), [Hang]);
     ["one", "two", "three"].iter().for_each(|message| delivery.send(message));
-    delivery.received(&["one"]);
+    delivery.assert_received(&["one"]);
     assert!(!delivery.transport.shutdown(Duration::from_millis(20)));
     assert_eq!(dir.messages(), ["one", "two", "three"]);
     delivery.endpoint.release();
@@ -21,51 +21,51 @@ fn at_shutdown_what_is_in_flight_and_what_waits_is_spooled() {
 }
 
 #[test]
-fn at_shutdown_without_a_spool_they_are_written() {
-    let delivery = Delivery::start(None, [Hang]);
+fn shutdown_without_a_spool_writes_undelivered_events() {
+    let delivery = TestDelivery::start(None, [Hang]);
     ["one", "two"].iter().for_each(|message| delivery.send(message));
-    delivery.received(&["one"]);
+    delivery.assert_received(&["one"]);
     assert!(!delivery.transport.shutdown(Duration::ZERO));
     assert_eq!(delivery.sink.events(), ["one", "two"]);
-    let message = "an event did not reach Sentry: the service stopped before Sentry took it";
+    let message = "event not delivered to Sentry: service stopped before delivery";
     assert_eq!(delivery.sink.messages(), [message; 2]);
     delivery.send("three");
-    let message = "an event did not reach Sentry: too many events were waiting";
+    let message = "event not delivered to Sentry: transport queue full or closed";
     assert_eq!(delivery.sink.messages()[2..], [message]);
 }
 
 #[test]
-fn the_pause_between_two_tries_ends_at_shutdown() {
+fn shutdown_interrupts_the_retry_pause() {
     let dir = TempDir::new();
-    let delivery = Delivery::start(Some(&dir), [Status(500)]);
+    let delivery = TestDelivery::start(Some(&dir), [Status(500)]);
     delivery.send("one");
-    delivery.received(&["one"]);
+    delivery.assert_received(&["one"]);
     assert!(!delivery.transport.shutdown(Duration::ZERO));
     eventually("the worker ends", || Arc::strong_count(&delivery.transport.queue) == 1);
     assert_eq!(dir.messages(), ["one"]);
-    delivery.received(&["one"]);
+    delivery.assert_received(&["one"]);
 }
 
 #[test]
-fn shutdown_waits_for_what_is_being_sent() {
-    let delivery = Delivery::start(None, []);
+fn shutdown_waits_for_queued_events() {
+    let delivery = TestDelivery::start(None, []);
     ["one", "two", "three"].iter().for_each(|message| delivery.send(message));
     assert!(delivery.transport.shutdown(20 * SECOND));
-    delivery.received(&["one", "two", "three"]);
+    delivery.assert_received(&["one", "two", "three"]);
     assert_eq!(delivery.sink.messages(), [""; 0]);
 }
 
 #[test]
-fn events_beyond_the_queue_are_written() {
-    let delivery = Delivery::start(None, [Hang]);
+fn events_beyond_the_queue_limit_are_written() {
+    let delivery = TestDelivery::start(None, [Hang]);
     delivery.send("in flight");
-    delivery.received(&["in flight"]);
+    delivery.assert_received(&["in flight"]);
     let large = "x".repeat(11 << 20);
     for _ in 0..3 {
         delivery.send(&large);
     }
-    let message = "an event did not reach Sentry: too many events were waiting";
-    assert_eq!(delivery.sink.messages(), [message], "the third has no room");
+    let message = "event not delivered to Sentry: transport queue full or closed";
+    assert_eq!(delivery.sink.messages(), [message], "the third does not fit");
 }
 
 #[test]
@@ -74,32 +74,32 @@ fn secrets_in_transactions_are_redacted() {
     secret.extra.insert("password".into(), "hunter2".into());
     let mut envelope = Envelope::from(secret);
     envelope.add_item(sentry::protocol::Attachment { filename: "notes.txt".into(), ..Default::default() });
-    let delivery = Delivery::start(None, []);
+    let delivery = TestDelivery::start(None, []);
     delivery.transport.send_envelope(envelope);
-    delivery.settled();
+    delivery.wait_idle();
     let body = String::from_utf8_lossy(&delivery.endpoint.received()[0].body).into_owned();
     assert!(body.contains("password") && !body.contains("hunter2"), "{body}");
     assert!(body.contains("notes.txt"), "{body}");
 }
 
 #[test]
-fn one_event_is_sent_at_once_and_the_refusal_returned() {
+fn send_now_returns_the_error_of_sentry() {
     let endpoint = super::super::fake_endpoint::FakeEndpoint::start([Status(200), Status(403), Status(500)]);
     let send = || {
         let event = event("test").event().cloned().expect("it is an event");
         send_now(&endpoint.dsn, "test", event)
     };
     assert_eq!(send(), Ok(()));
-    assert_eq!(send(), Err("Sentry answered 403 Forbidden".into()));
-    assert_eq!(send(), Err("Sentry answered 500 Internal Server Error".into()));
+    assert_eq!(send(), Err("Sentry returned 403 Forbidden".into()));
+    assert_eq!(send(), Err("Sentry returned 500 Internal Server Error".into()));
     assert_eq!(endpoint.messages(), ["test"; 3]);
 }
 
 #[test]
-fn a_transaction_that_waits_is_not_written() {
-    let delivery = Delivery::start(None, [Hang]);
+fn undelivered_transactions_are_not_written() {
+    let delivery = TestDelivery::start(None, [Hang]);
     delivery.send("in flight");
-    delivery.received(&["in flight"]);
+    delivery.assert_received(&["in flight"]);
     delivery.transport.send_envelope(transaction("GET /"));
     delivery.transport.shutdown(Duration::ZERO);
     assert_eq!(delivery.sink.events(), ["in flight"]);

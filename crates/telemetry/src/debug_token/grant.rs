@@ -1,4 +1,4 @@
-//! What a token allows.
+//! The contents of a debug token.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -6,34 +6,34 @@ use uuid::Uuid;
 use crate::level::Level;
 use crate::routes::rule_matches;
 
-/// A level for the requests of one route or one trace, until it expires.
+/// Permission to log the requests of one route or one trace at a given level, until it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DebugGrant {
     level: Level,
-    limit: Limit,
+    scope: GrantScope,
     expires_at: Timestamp,
 }
 
-/// The requests that a grant is for.
+/// The requests that a grant applies to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Limit {
-    /// Of one route, whatever the trace: what an operator hands out.
+enum GrantScope {
+    /// Requests of one route, in any trace. Operators issue these.
     Route(String),
-    /// Of one trace, whatever the route: a process sends it to the next one, whose routes it does not know.
+    /// Requests of one trace, on any route. A process sends these to the next one, whose routes it does not know.
     Trace(Uuid),
 }
 
 impl DebugGrant {
-    /// The longest route, in bytes: with it a token still has at most [`DebugKey::MAX_TOKEN_BYTES`].
+    /// Maximum length of a route in bytes. It keeps a token within [`DebugKey::MAX_TOKEN_BYTES`].
     ///
     /// [`DebugKey::MAX_TOKEN_BYTES`]: super::DebugKey::MAX_TOKEN_BYTES
     pub const MAX_ROUTE_BYTES: usize = 300;
 
-    /// A grant for one route, such as `GET /orders/{id}`. The expiry is rounded down to a whole second.
+    /// Creates a grant for one route, such as `GET /orders/{id}`. The expiry is rounded down to a whole second.
     ///
     /// # Errors
     ///
-    /// The route is not a method, a space and a pattern that begins with `/`, or is longer than
+    /// If the route is not a method, a space and a pattern that begins with `/`, or is longer than
     /// [`Self::MAX_ROUTE_BYTES`].
     pub fn for_route(route: &str, level: Level, expires_at: Timestamp) -> Result<Self, InvalidRoute> {
         if route.len() > Self::MAX_ROUTE_BYTES {
@@ -42,46 +42,47 @@ impl DebugGrant {
         if !is_route(route) {
             return Err(InvalidRoute::Form(route.to_owned()));
         }
-        Ok(Self { level, limit: Limit::Route(route.to_owned()), expires_at: whole_seconds(expires_at) })
+        Ok(Self { level, scope: GrantScope::Route(route.to_owned()), expires_at: whole_seconds(expires_at) })
     }
 
-    /// A grant for any route within one trace. The expiry is rounded down to a whole second.
+    /// Creates a grant for any route within one trace. The expiry is rounded down to a whole second.
     #[must_use]
     pub fn for_trace(trace: Uuid, level: Level, expires_at: Timestamp) -> Self {
-        Self { level, limit: Limit::Trace(trace), expires_at: whole_seconds(expires_at) }
+        Self { level, scope: GrantScope::Trace(trace), expires_at: whole_seconds(expires_at) }
     }
 
-    /// The level that the request is recorded at.
+    /// The level at which the request is logged.
     #[must_use]
     pub const fn level(&self) -> Level {
         self.level
     }
 
-    /// From this moment on the grant is void.
+    /// The time from which the grant is no longer valid.
     #[must_use]
     pub const fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
 
-    /// Whether it is for this request, of a method, the pattern that its path fits and a trace. `HEAD` counts as `GET`.
+    /// Whether the grant applies to a request with this method, matched route pattern and trace. A grant for `GET` also
+    /// applies to `HEAD`.
     #[must_use]
-    pub fn is_for(&self, method: &str, route: Option<&str>, trace: Uuid) -> bool {
-        match &self.limit {
-            Limit::Trace(granted) => *granted == trace,
-            Limit::Route(granted) => route.is_some_and(|route| rule_matches(granted, method, route)),
+    pub fn applies_to(&self, method: &str, route: Option<&str>, trace: Uuid) -> bool {
+        match &self.scope {
+            GrantScope::Trace(granted) => *granted == trace,
+            GrantScope::Route(granted) => route.is_some_and(|route| rule_matches(granted, method, route)),
         }
     }
 
-    /// The text that is signed.
+    /// The payload of the token, which is signed.
     pub(super) fn to_payload(&self) -> String {
         let (level, expires_at) = (self.level, self.expires_at.as_second());
-        match &self.limit {
-            Limit::Route(route) => format!("{level} {expires_at} route {route}"),
-            Limit::Trace(trace) => format!("{level} {expires_at} trace {}", trace.simple()),
+        match &self.scope {
+            GrantScope::Route(route) => format!("{level} {expires_at} route {route}"),
+            GrantScope::Trace(trace) => format!("{level} {expires_at} trace {}", trace.simple()),
         }
     }
 
-    /// Reads what [`Self::to_payload`] writes, and nothing else.
+    /// Parses a payload. Accepts only the exact output of [`Self::to_payload`].
     pub(super) fn from_payload(payload: &str) -> Option<Self> {
         let mut parts = payload.splitn(4, ' ');
         let level = parts.next()?.parse().ok()?;
@@ -91,19 +92,19 @@ impl DebugGrant {
             ("trace", trace) => Self::for_trace(trace.parse().ok()?, level, expires_at),
             _ => return None,
         };
-        // Numbers and ids are also read from other spellings.
+        // The parsers of numbers and ids accept several spellings; a token must have only one.
         (grant.to_payload() == payload).then_some(grant)
     }
 }
 
-/// A text that is no route of a [`DebugGrant`].
+/// An invalid route for a [`DebugGrant`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRoute {
-    /// It is not a method, a space and a pattern.
-    #[error("`{0}` is no route: write method, space and pattern as the service has them, such as `GET /orders/{{id}}`")]
+    /// The text is not a method, a space and a pattern.
+    #[error("invalid route `{0}`: expected METHOD /PATTERN as the service defines it, such as `GET /orders/{{id}}`")]
     Form(String),
-    /// It is too long, by its length in bytes.
-    #[error("a route has at most {max} bytes, this one has {0}", max = DebugGrant::MAX_ROUTE_BYTES)]
+    /// The text is too long. Contains its length in bytes.
+    #[error("route too long: {0} bytes, maximum {max}", max = DebugGrant::MAX_ROUTE_BYTES)]
     Length(usize),
 }
 
@@ -113,7 +114,7 @@ fn is_route(text: &str) -> bool {
     is_method && pattern.starts_with('/') && !pattern.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 
-/// A token has no fractions of a second.
+/// Tokens express times in whole seconds.
 fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
@@ -131,8 +132,11 @@ mod tests {
     #[test]
     fn a_route_is_compared_as_text() {
         let grant = for_route("GET /orders/{id}").expect("a route");
-        assert!(grant.is_for("GET", Some("/orders/{id}"), TRACE));
-        assert!(grant.is_for("HEAD", Some("/orders/{id}"), Uuid::nil()), "HEAD counts as GET, any trace");
+        assert!(grant.applies_to("GET", Some("/orders/{id}"), TRACE));
+        assert!(
+            grant.applies_to("HEAD", Some("/orders/{id}"), Uuid::nil()),
+            "a grant for GET applies to HEAD, in any trace"
+        );
         for (method, route) in [
             ("POST", Some("/orders/{id}")),
             ("get", Some("/orders/{id}")),
@@ -143,27 +147,27 @@ mod tests {
             ("GET", Some("")),
             ("GET", None),
         ] {
-            assert!(!grant.is_for(method, route, TRACE), "{method} {route:?}");
+            assert!(!grant.applies_to(method, route, TRACE), "{method} {route:?}");
         }
     }
 
     #[test]
-    fn a_grant_for_head_is_not_one_for_get() {
+    fn a_grant_for_head_does_not_apply_to_get() {
         let grant = for_route("HEAD /orders").expect("a route");
-        assert!(grant.is_for("HEAD", Some("/orders"), TRACE));
-        assert!(!grant.is_for("GET", Some("/orders"), TRACE));
+        assert!(grant.applies_to("HEAD", Some("/orders"), TRACE));
+        assert!(!grant.applies_to("GET", Some("/orders"), TRACE));
     }
 
     #[test]
-    fn a_trace_has_any_route() {
+    fn a_trace_grant_applies_to_any_route() {
         let grant = DebugGrant::for_trace(TRACE, Level::Trace, Timestamp::UNIX_EPOCH);
-        assert!(grant.is_for("GET", Some("/orders/{id}"), TRACE));
-        assert!(grant.is_for("POST", None, TRACE), "also before routing");
-        assert!(!grant.is_for("GET", Some("/orders/{id}"), Uuid::nil()));
+        assert!(grant.applies_to("GET", Some("/orders/{id}"), TRACE));
+        assert!(grant.applies_to("POST", None, TRACE), "also before the route is known");
+        assert!(!grant.applies_to("GET", Some("/orders/{id}"), Uuid::nil()));
     }
 
     #[test]
-    fn other_texts_are_no_routes() {
+    fn invalid_routes_are_rejected() {
         for text in [
             "",
             " ",
@@ -186,17 +190,18 @@ mod tests {
         ] {
             assert_eq!(for_route(text), Err(InvalidRoute::Form(text.into())));
         }
-        let (longest, longer) =
+        let (longest, too_long) =
             ("x".repeat(DebugGrant::MAX_ROUTE_BYTES - 5), "x".repeat(DebugGrant::MAX_ROUTE_BYTES - 4));
         assert!(for_route(&format!("GET /{longest}")).is_ok());
-        let error = for_route(&format!("GET /{longer}")).expect_err("is too long");
-        assert_eq!(error.to_string(), "a route has at most 300 bytes, this one has 301");
+        let error = for_route(&format!("GET /{too_long}")).expect_err("it is too long");
+        assert_eq!(error.to_string(), "route too long: 301 bytes, maximum 300");
     }
 
     #[test]
-    fn the_message_shows_how_a_route_is_written() {
-        let error = for_route("/orders").expect_err("has no method");
-        let expected = "`/orders` is no route: write method, space and pattern as the service has them, such as `GET /orders/{id}`";
+    fn the_error_shows_the_route_format() {
+        let error = for_route("/orders").expect_err("it has no method");
+        let expected =
+            "invalid route `/orders`: expected METHOD /PATTERN as the service defines it, such as `GET /orders/{id}`";
         assert_eq!(error.to_string(), expected);
     }
 

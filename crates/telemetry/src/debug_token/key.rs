@@ -1,4 +1,4 @@
-//! The key that signs tokens.
+//! The key that signs debug tokens.
 
 use std::fmt;
 
@@ -8,69 +8,69 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
 
-use super::{DebugGrant, Refused};
+use super::{DebugGrant, TokenError};
 use crate::settings::MIN_DEBUG_KEY_BYTES;
 
-/// What a token begins with. It is signed too.
+/// The prefix of every token. It is covered by the MAC.
 const VERSION: &str = "v1.";
 
-/// What is signed before a token: with the same key, nothing that another program signs is a token.
+/// Domain separator, prepended to the signed data: a MAC that another program computes with the same key is not valid here.
 const DOMAIN: &[u8] = b"cyanotype debug token\0";
 
-/// Signs debug tokens and verifies them. All processes that pass tokens on to each other have the same key.
+/// Signs and verifies debug tokens. All processes that forward requests to each other must share one key.
 #[derive(Clone)]
 pub struct DebugKey(Hmac<Sha256>);
 
 impl DebugKey {
-    /// The shortest secret, in bytes. One as long as the MAC, 32 random bytes, is recommended.
+    /// Minimum length of the secret in bytes. 32 random bytes, the length of the MAC, are recommended.
     pub const MIN_SECRET_BYTES: usize = MIN_DEBUG_KEY_BYTES;
-    /// The longest token, in bytes.
+    /// Maximum length of a token in bytes.
     pub const MAX_TOKEN_BYTES: usize = 512;
 
-    /// The key of a secret text.
+    /// Creates a key from a secret.
     ///
     /// # Errors
     ///
-    /// The secret is shorter than [`Self::MIN_SECRET_BYTES`].
+    /// If the secret is shorter than [`Self::MIN_SECRET_BYTES`].
     pub fn new(secret: &str) -> Result<Self, ShortKey> {
         if secret.len() < Self::MIN_SECRET_BYTES {
             return Err(ShortKey(secret.len()));
         }
-        // The only error is a length, of which HMAC refuses none.
+        // Cannot fail: HMAC accepts keys of any length.
         let hmac = Hmac::new_from_slice(secret.as_bytes()).map_err(|_| ShortKey(secret.len()))?;
         Ok(Self(hmac.chain_update(DOMAIN)))
     }
 
-    /// The token of a grant: visible ASCII, at most [`Self::MAX_TOKEN_BYTES`] long.
+    /// Issues a token for a grant: visible ASCII, at most [`Self::MAX_TOKEN_BYTES`] long.
     #[must_use]
     pub fn issue(&self, grant: &DebugGrant) -> String {
         self.sign(&grant.to_payload())
     }
 
-    /// What a token grants. The grant may be for other requests than the one that carries it:
-    /// [`DebugGrant::is_for`] decides that.
+    /// Verifies a token and returns its grant. Whether the grant applies to a given request is decided by
+    /// [`DebugGrant::applies_to`].
     ///
     /// # Errors
     ///
-    /// It is no token ([`Refused::Malformed`]), not signed with this key ([`Refused::Forged`]), or no longer valid
-    /// ([`Refused::Expired`]).
-    pub fn verify(&self, token: impl AsRef<[u8]>, now: Timestamp) -> Result<DebugGrant, Refused> {
+    /// If the text is not a token ([`TokenError::Malformed`]), is not signed with this key ([`TokenError::Forged`]), or has
+    /// expired ([`TokenError::Expired`]).
+    pub fn verify(&self, token: impl AsRef<[u8]>, now: Timestamp) -> Result<DebugGrant, TokenError> {
         let token = token.as_ref();
-        // Before any work that grows with its length.
+        // Checked before any work that grows with the length.
         if token.len() > Self::MAX_TOKEN_BYTES {
-            return Err(Refused::Malformed);
+            return Err(TokenError::Malformed);
         }
-        let token = std::str::from_utf8(token).map_err(|_| Refused::Malformed)?;
-        let (signed, mac) = token.rsplit_once('.').ok_or(Refused::Malformed)?;
-        let payload = signed.strip_prefix(VERSION).ok_or(Refused::Malformed)?;
-        // Padding and unused bits other than zero are refused here.
-        let mac = BASE64.decode(mac).map_err(|_| Refused::Malformed)?;
-        self.mac(signed).verify_slice(&mac).map_err(|_| Refused::Forged)?;
-        let payload = BASE64.decode(payload).map_err(|_| Refused::Malformed)?;
-        let payload = std::str::from_utf8(&payload).map_err(|_| Refused::Malformed)?;
-        let grant = DebugGrant::from_payload(payload).ok_or(Refused::Malformed)?;
+        let token = std::str::from_utf8(token).map_err(|_| TokenError::Malformed)?;
+        let (signed, mac) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let payload = signed.strip_prefix(VERSION).ok_or(TokenError::Malformed)?;
+        // Rejects padding and non-zero trailing bits.
+        let mac = BASE64.decode(mac).map_err(|_| TokenError::Malformed)?;
+        self.mac(signed).verify_slice(&mac).map_err(|_| TokenError::Forged)?;
+        let payload = BASE64.decode(payload).map_err(|_| TokenError::Malformed)?;
+        let payload = std::str::from_utf8(&payload).map_err(|_| TokenError::Malformed)?;
+        let grant = DebugGrant::from_payload(payload).ok_or(TokenError::Malformed)?;
         if now >= grant.expires_at() {
-            return Err(Refused::Expired);
+            return Err(TokenError::Expired);
         }
         Ok(grant)
     }
@@ -95,9 +95,9 @@ impl fmt::Debug for DebugKey {
     }
 }
 
-/// A secret that is too short for a [`DebugKey`], by its length in bytes.
+/// The secret is too short for a [`DebugKey`]. Contains its length in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a debug key has at least {min} bytes, this one has {0}", min = DebugKey::MIN_SECRET_BYTES)]
+#[error("debug key too short: {0} bytes, minimum {min}", min = DebugKey::MIN_SECRET_BYTES)]
 pub struct ShortKey(usize);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A request that is raised.
+//! A request that is logged at a lower level than the policy's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,29 +6,29 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{DebugGrant, DebugKey};
-use crate::filter::Raised;
+use crate::filter::RaisedLevel;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 
-/// How long a token for another process is valid.
-const HOP_VALIDITY: Duration = Duration::from_secs(60);
+/// Validity of a token that is sent to another process.
+const FORWARDED_TOKEN_TTL: Duration = Duration::from_secs(60);
 
-/// What is raised for a request, for as long as work for it goes on.
+/// Holds the raised level of a request until all work for the request has ended.
 #[derive(Debug)]
 pub(crate) struct RaisedRequest {
     key: Arc<DebugKey>,
     level: Level,
-    _filter: Raised,
+    _filter: RaisedLevel,
 }
 
 impl RaisedRequest {
-    pub(crate) fn new(key: Arc<DebugKey>, filter: Raised, level: Level) -> Self {
+    pub(crate) fn new(key: Arc<DebugKey>, filter: RaisedLevel, level: Level) -> Self {
         Self { key, level, _filter: filter }
     }
 
-    /// A token for the same request in another process: for any route, and this trace alone.
-    pub(crate) fn hop_token(&self, request: &RequestIdentity) -> String {
+    /// Issues a token for the same trace in another process, on any route.
+    pub(crate) fn forwarded_token(&self, request: &RequestIdentity) -> String {
         let trace = request.trace_id().into_uuid();
-        self.key.issue(&DebugGrant::for_trace(trace, self.level, Timestamp::now() + HOP_VALIDITY))
+        self.key.issue(&DebugGrant::for_trace(trace, self.level, Timestamp::now() + FORWARDED_TOKEN_TTL))
     }
 }

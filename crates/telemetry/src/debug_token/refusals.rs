@@ -1,4 +1,4 @@
-//! Tokens that are refused: one warning a window counts them.
+//! Counts refused debug tokens. One warning per window reports the counts.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,73 +8,74 @@ use serde_json::{Map, Value};
 
 use crate::window_counter::WindowCounter;
 
-/// Why a token changes nothing.
+/// Why a debug token was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 #[error("{} debug token", self.as_str())]
-pub enum Refused {
-    /// It is not written as a token is.
+pub enum TokenError {
+    /// It does not have the format of a token.
     Malformed,
-    /// It is not signed with this service's key.
+    /// It is not signed with the key of this service.
     Forged,
-    /// It was valid once.
+    /// It is past its expiry.
     Expired,
-    /// It is valid for another route or another trace. [`DebugKey::verify`](super::DebugKey::verify) does not know.
+    /// It is valid, but for another route or another trace. [`DebugKey::verify`](super::DebugKey::verify) does not check this.
     Foreign,
 }
 
-impl Refused {
+impl TokenError {
     /// The name in records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Refused::Malformed => "malformed",
-            Refused::Forged => "forged",
-            Refused::Expired => "expired",
-            Refused::Foreign => "foreign",
+            TokenError::Malformed => "malformed",
+            TokenError::Forged => "forged",
+            TokenError::Expired => "expired",
+            TokenError::Foreign => "foreign",
         }
     }
 }
 
-/// Counts refused tokens. It never holds one: their senders cannot write into a record.
+/// Counts refused tokens. It does not store them, so that no client can write into a record.
 #[derive(Debug)]
-pub struct Refusals {
+pub struct RefusedTokenCounter {
     total: AtomicU64,
     counter: WindowCounter<RefusedTokens>,
 }
 
-/// What was refused in a window.
+/// The refused tokens of a window, counted by reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RefusedTokens(BTreeMap<Refused, u64>);
+pub struct RefusedTokens(BTreeMap<TokenError, u64>);
 
-impl Refusals {
-    /// None yet. At most one report is made in each `window`.
+impl RefusedTokenCounter {
+    /// Creates a counter that reports at most once per `window`.
     #[must_use]
     pub fn new(window: Duration) -> Self {
         Self { total: AtomicU64::new(0), counter: WindowCounter::new("debug-tokens", window) }
     }
 
-    /// Counts one. The first one opens a window, at whose end `report` gets the counts on a thread of its own.
-    pub fn count(&self, reason: Refused, report: impl FnOnce(RefusedTokens) + Send + 'static) {
-        // Only a sum: nothing else is ordered by it.
+    /// Counts a refused token. The first one opens a window; when it ends, `report` is called with the counts, on a separate
+    /// thread.
+    pub fn count(&self, reason: TokenError, report: impl FnOnce(RefusedTokens) + Send + 'static) {
+        // A statistic: no other memory access is ordered by it.
         self.total.fetch_add(1, Ordering::Relaxed);
         self.counter.count(|refused| *refused.0.entry(reason).or_default() += 1, report);
     }
 
-    /// How many were refused since the start.
+    /// The number of tokens refused since the start.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed)
     }
 
-    /// Ends the window now: what a process that stops has not reported.
+    /// Closes the current window and returns its counts, which have not been reported.
     #[must_use]
-    pub fn end(&self) -> Option<RefusedTokens> {
+    pub fn close(&self) -> Option<RefusedTokens> {
         self.counter.end()
     }
 }
 
 impl RefusedTokens {
-    /// The message of the warning, and its data.
+    /// The message and the data of the warning.
     #[must_use]
     pub fn into_report(self) -> (String, Map<String, Value>) {
         let total: u64 = self.0.values().sum();
@@ -96,39 +97,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_has_one_report_that_names_the_reasons() {
+    fn a_window_has_one_report_with_counts_by_reason() {
         let (sender, reports) = mpsc::channel();
-        let refusals = Refusals::new(Duration::from_millis(300));
+        let refusals = RefusedTokenCounter::new(Duration::from_millis(300));
         let count = |reason| {
             let sender = sender.clone();
-            refusals.count(reason, move |refused| sender.send(refused).expect("is read"));
+            refusals.count(reason, move |refused| sender.send(refused).expect("it is received"));
         };
-        for reason in [Refused::Forged, Refused::Expired, Refused::Forged, Refused::Malformed, Refused::Foreign] {
+        for reason in
+            [TokenError::Forged, TokenError::Expired, TokenError::Forged, TokenError::Malformed, TokenError::Foreign]
+        {
             count(reason);
         }
         let (message, data) = reports.recv_timeout(Duration::from_secs(10)).expect("the window ends").into_report();
         assert_eq!(message, "refused 5 debug tokens (1 malformed, 2 forged, 1 expired, 1 foreign)");
         let expected = json!({"refused": {"malformed": 1, "forged": 2, "expired": 1, "foreign": 1}});
         assert_eq!(Value::from(data), expected);
-        count(Refused::Expired);
-        let next = reports.recv_timeout(Duration::from_secs(10)).expect("another ends");
-        assert_eq!(next, RefusedTokens([(Refused::Expired, 1)].into()));
+        count(TokenError::Expired);
+        let next = reports.recv_timeout(Duration::from_secs(10)).expect("the second window ends");
+        assert_eq!(next, RefusedTokens([(TokenError::Expired, 1)].into()));
         assert!(reports.try_recv().is_err());
-        assert_eq!(refusals.total(), 6, "over all windows");
+        assert_eq!(refusals.total(), 6, "across all windows");
     }
 
     #[test]
-    fn at_the_end_the_open_window_is_reported() {
-        let refusals = Refusals::new(Duration::from_secs(3600));
-        refusals.count(Refused::Forged, |_| panic!("the window has not ended"));
-        assert_eq!(refusals.end(), Some(RefusedTokens([(Refused::Forged, 1)].into())));
-        assert_eq!((refusals.end(), refusals.total()), (None, 1));
+    fn closing_returns_the_open_window() {
+        let refusals = RefusedTokenCounter::new(Duration::from_secs(3600));
+        refusals.count(TokenError::Forged, |_| panic!("the window has not ended"));
+        assert_eq!(refusals.close(), Some(RefusedTokens([(TokenError::Forged, 1)].into())));
+        assert_eq!((refusals.close(), refusals.total()), (None, 1));
     }
 
-    /// Tokens are what a redactor looks for.
+    /// The redactor looks for the word `token`.
     #[test]
     fn the_report_passes_the_redactor_unchanged() {
-        let refused = RefusedTokens([(Refused::Malformed, 1), (Refused::Forged, 12), (Refused::Expired, 3)].into());
+        let refused =
+            RefusedTokens([(TokenError::Malformed, 1), (TokenError::Forged, 12), (TokenError::Expired, 3)].into());
         let (message, data) = refused.into_report();
         let (mut redacted_message, mut redacted_data) = (message.clone(), data.clone());
         let redactor = Redactor::default();

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::PACKAGE;
-use crate::debug_token::{Refusals, Refused};
+use crate::debug_token::{RefusedTokenCounter, TokenError};
 use crate::effective::{Action, EffectivePolicy, LiveValues, Override, OverrideScope, PolicyChange, Source};
 use crate::failure::{Failure, Link};
 use crate::identity::{RequestIdentity, RequestParts};
@@ -210,27 +210,29 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
         "dropped earlier lines" => {
             ("dropped 12 earlier lines of this request", json!({"dropped": dropped(Kind::Line, 12)}))
         }
-        "lost events" => ("dropped 3 spooled events: the spool is full", json!({"dropped": {"event": 3}})),
+        "lost events" => {
+            ("dropped 3 spooled events: spool full (sentry.spool_max_bytes)", json!({"dropped": {"event": 3}}))
+        }
         "undelivered event" => (
-            "an event did not reach Sentry: Sentry answered 413 Payload Too Large",
-            json!({"reason": "Sentry answered 413 Payload Too Large", "event": {"event_id": EVENT_ID, "level": "error"}}),
+            "event not delivered to Sentry: Sentry returned 413 Payload Too Large",
+            json!({"reason": "Sentry returned 413 Payload Too Large", "event": {"event_id": EVENT_ID, "level": "error"}}),
         ),
         "Sentry unavailable" => (
             "Sentry unavailable; spooling events to /srv/app/data/spool",
-            json!({"reason": "Sentry answered 503 Service Unavailable"}),
+            json!({"reason": "Sentry returned 503 Service Unavailable"}),
         ),
         "Sentry available again" => ("Sentry available", json!({})),
         "spool trouble" => ("quarantined invalid spool file notes.txt", json!({})),
         "requests refused for load" => (
-            "refused 40 requests for load",
+            "refused 40 requests: rate limit or overload",
             json!({"refused": {"429": 38, "503": 2}, "routes": {"POST /users/login": 40}}),
         ),
         "refused debug tokens" => {
-            let refusals = Refusals::new(Duration::from_secs(3600));
-            for reason in [Refused::Malformed, Refused::Forged, Refused::Expired, Refused::Foreign] {
+            let refusals = RefusedTokenCounter::new(Duration::from_secs(3600));
+            for reason in [TokenError::Malformed, TokenError::Forged, TokenError::Expired, TokenError::Foreign] {
                 refusals.count(reason, drop);
             }
-            return refusals.end().expect("the window is open").into_report();
+            return refusals.close().expect("the window is open").into_report();
         }
         "flag system" => ("flag system unavailable: connection refused", json!({"provider": "ofrep"})),
         name => panic!("no example of the service record `{name}`"),

@@ -1,4 +1,4 @@
-//! Which cells of the table a change affects.
+//! The cells of the routing table that a change affects.
 
 use serde::Serialize;
 
@@ -6,34 +6,34 @@ use crate::explanation;
 use crate::level::Level;
 use crate::policy::{Kind, Policy};
 
-/// A column of the table.
+/// A column of the routing table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Column {
-    /// Whether there is a line on stderr.
+    /// Whether the record is written to stderr.
     Stderr,
-    /// Whether the line has the stack trace.
+    /// Whether the line on stderr includes the stack trace.
     Stack,
-    /// What Sentry gets.
+    /// What Sentry receives.
     Sentry,
 }
 
-/// A cell of the table whose content changes.
+/// A change of a cell of the routing table, or of the same cell for several levels.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CellChange {
-    /// The row's kind.
+    /// The kind of record.
     pub kind: Kind,
-    /// The levels for which it changes alike.
+    /// The adjacent levels that change in the same way.
     pub levels: Vec<Level>,
-    /// The column.
+    /// The column of the cell.
     pub column: Column,
-    /// What stood there: in the words of `app log explain --json`.
+    /// The value before the change, in the format of `app log explain --json`.
     pub before: serde_json::Value,
-    /// What stands there after it.
+    /// The value after the change.
     pub after: serde_json::Value,
 }
 
-/// The cells in which two tables differ.
+/// Returns the cells in which the tables of two policies differ.
 #[must_use]
 pub fn changed_cells(before: &Policy, after: &Policy) -> Vec<CellChange> {
     let mut changes: Vec<CellChange> = Vec::new();

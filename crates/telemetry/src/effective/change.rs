@@ -1,16 +1,16 @@
-//! A change of the effective policy, for the audit.
+//! Changes of the effective policy, as recorded for the audit log.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// What happened to the effective policy.
+/// The type of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// An override was set, or replaced.
     Set,
-    /// An override that was there was set again, and lasts longer.
+    /// An existing override was set again unchanged, with a new expiry.
     Extended,
     /// An override expired.
     Expired,
@@ -18,14 +18,14 @@ pub enum Action {
     Cleared,
     /// A change was refused.
     Refused,
-    /// The settings were read again.
+    /// The settings were reloaded.
     Reloaded,
     /// A feature flag changed.
     Flag,
 }
 
 impl Action {
-    /// Its name in records.
+    /// The name in records.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -40,19 +40,19 @@ impl Action {
     }
 }
 
-/// How a change came.
+/// Where a change came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     /// The management API.
     Http,
-    /// The command `app log`.
+    /// The `app log` command.
     Command,
     /// Another process of the service.
     Fleet,
-    /// A signal.
+    /// SIGHUP.
     Signal,
-    /// A file that changed.
+    /// A configuration file that changed.
     File,
     /// A feature flag.
     Flag,
@@ -61,38 +61,38 @@ pub enum Source {
 /// A change of the effective policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PolicyChange {
-    /// What happened.
+    /// The type of the change.
     pub action: Action,
-    /// The override's id.
+    /// The id of the override, if the change is of one.
     pub id: Option<String>,
-    /// The values in effect before, by key; where the override applies.
+    /// The effective values before the change, by key, in the scope of the override.
     pub before: Map<String, Value>,
-    /// The values in effect after it.
+    /// The effective values after the change.
     pub after: Map<String, Value>,
     /// When the override expires.
     pub until: Option<Timestamp>,
-    /// Who made it.
+    /// Who made the change.
     pub by: String,
-    /// How it came.
+    /// Where the change came from.
     pub source: Source,
-    /// Why it was made, or refused.
+    /// Why the change was made or refused.
     pub reason: String,
-    /// More keys of the record's `change`.
+    /// Additional keys of the record's `change` object.
     pub more: Map<String, Value>,
-    /// Whether the mode was `off` before, wherever the change applies.
+    /// Whether the mode was `off` before the change, everywhere that the change applies.
     pub off_before: bool,
-    /// Whether it is `off` after it.
+    /// Whether the mode is `off` after the change, everywhere that the change applies.
     pub off_after: bool,
 }
 
 impl PolicyChange {
-    /// A change that was refused: nothing differs after it.
+    /// Creates a refused change, which has no effect.
     #[must_use]
     pub fn refused(by: impl Into<String>, source: Source, reason: impl Into<String>, is_off: bool) -> Self {
         Self { off_before: is_off, off_after: is_off, ..Self::new(Action::Refused, by, source, reason) }
     }
 
-    /// A change without values.
+    /// Creates a change without values.
     #[must_use]
     pub fn new(action: Action, by: impl Into<String>, source: Source, reason: impl Into<String>) -> Self {
         Self {
@@ -110,7 +110,7 @@ impl PolicyChange {
         }
     }
 
-    /// Its record's message.
+    /// The message of the audit record.
     #[must_use]
     pub fn message(&self) -> String {
         let id = self.id.as_deref().unwrap_or_default();
@@ -128,7 +128,7 @@ impl PolicyChange {
         }
     }
 
-    /// The record's `change`.
+    /// The `change` object of the audit record.
     #[must_use]
     pub fn to_json(&self) -> Map<String, Value> {
         let mut map = Map::new();

@@ -1,30 +1,30 @@
-//! The flags of a process.
+//! The feature flags of a process.
 
 use crate::flag_values::FlagValues;
 use crate::level::Level;
 use crate::policy::Policy;
 
-/// The flags of a process, and what those of its requests have needed so far: that is known only when they are evaluated.
+/// The flags of a process, and the requirements of its requests' flags, which become known only when they are evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Flags {
-    /// For the whole process.
+    /// The values for the process.
     pub process: FlagValues,
-    /// The lowest level of a request.
-    pub verbosest: Option<Level>,
-    /// Whether a request had a mode that records something.
-    pub records: bool,
-    /// Whether a request had a mode with event sinks.
-    pub sends: bool,
+    /// The lowest level that a request's flags have set.
+    pub min_level: Option<Level>,
+    /// Whether a request's flags have set a mode that writes records.
+    pub may_record: bool,
+    /// Whether a request's flags have set a mode that sends events.
+    pub may_send: bool,
 }
 
 impl Flags {
-    /// The same, with what these values of a request need.
-    pub(super) fn with(self, values: FlagValues, base: Policy) -> Self {
+    /// Adds the requirements of a request with these values.
+    pub(super) fn with_request(self, values: FlagValues, base: Policy) -> Self {
         let policy = values.mode.map(|mode| Policy { mode, ..base });
         Self {
-            verbosest: self.verbosest.into_iter().chain(values.verbosest()).min(),
-            records: self.records || policy.is_some_and(|policy| !policy.is_off()),
-            sends: self.sends || policy.is_some_and(|policy| policy.has_sentry()),
+            min_level: self.min_level.into_iter().chain(values.min_level()).min(),
+            may_record: self.may_record || policy.is_some_and(|policy| !policy.is_off()),
+            may_send: self.may_send || policy.is_some_and(|policy| policy.has_sentry()),
             ..self
         }
     }

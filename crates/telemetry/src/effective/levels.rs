@@ -1,16 +1,17 @@
-//! The level that a logger line must reach.
+//! Minimum levels of log lines by module.
 
 use std::collections::BTreeMap;
 
 use crate::level::Level;
 
-/// Libraries whose routine is of no interest at info, unless `log.levels` says otherwise.
-const QUIET: [&str; 2] = ["actix_server", "refinery_core"];
+/// Libraries that are noisy at info. Their lines need at least warning, unless `log.levels` sets a level for them.
+const WARNING_AND_ABOVE: [&str; 2] = ["actix_server", "refinery_core"];
 
-/// A library that says on a thread of its own, again and again, what is recorded once, unless `log.levels` says otherwise.
-const SILENT: &str = "open_feature_flagd";
+/// A library that logs repeatedly, from its own thread, failures that this service records once. Its lines need critical,
+/// unless `log.levels` sets a level for it.
+const CRITICAL_ONLY: &str = "open_feature_flagd";
 
-/// The levels of modules, the longest path first.
+/// The levels of modules, longest path first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ModuleLevels(Vec<(String, Level)>);
 
@@ -21,26 +22,26 @@ impl ModuleLevels {
         Self(levels)
     }
 
-    /// The level of the longest path that the target is, or is inside of.
+    /// The level of the longest module path that contains the target.
     pub(super) fn of(&self, target: &str) -> Option<Level> {
-        self.0.iter().find(|(module, _)| is_inside(target, module)).map(|(_, level)| *level)
+        self.0.iter().find(|(module, _)| is_in_module(target, module)).map(|(_, level)| *level)
     }
 
-    pub(super) fn verbosest(&self) -> Option<Level> {
+    pub(super) fn min_level(&self) -> Option<Level> {
         self.0.iter().map(|(_, level)| *level).min()
     }
 }
 
-/// `log.level` as it is for the lines of a target that has no level of its own.
-pub(super) fn general(target: &str, level: Level) -> Level {
-    if is_inside(target, SILENT) {
+/// The minimum level of a target that `log.levels` has no entry for; `level` is `log.level`.
+pub(super) fn default_level(target: &str, level: Level) -> Level {
+    if is_in_module(target, CRITICAL_ONLY) {
         return Level::Critical;
     }
-    if QUIET.iter().any(|module| is_inside(target, module)) { level.max(Level::Warning) } else { level }
+    if WARNING_AND_ABOVE.iter().any(|module| is_in_module(target, module)) { level.max(Level::Warning) } else { level }
 }
 
-/// Whether a target is the module of that path, or in it.
-pub(crate) fn is_inside(target: &str, module: &str) -> bool {
+/// Whether a target is this module or one of its submodules.
+pub(crate) fn is_in_module(target: &str, module: &str) -> bool {
     target.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
@@ -49,20 +50,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_path_that_fits_wins() {
+    fn the_longest_matching_path_wins() {
         let levels = [("app::db", Level::Debug), ("app", Level::Error)];
         let levels = ModuleLevels::new(&levels.into_iter().map(|(module, level)| (module.to_owned(), level)).collect());
         assert_eq!(levels.of("app::db::pool"), Some(Level::Debug));
         assert_eq!(levels.of("app::http"), Some(Level::Error));
         assert_eq!(levels.of("application"), None);
-        assert_eq!(levels.verbosest(), Some(Level::Debug));
+        assert_eq!(levels.min_level(), Some(Level::Debug));
     }
 
     #[test]
-    fn libraries_with_noisy_routine_need_a_warning() {
-        assert_eq!(general("actix_server::worker", Level::Info), Level::Warning);
-        assert_eq!(general("actix_server", Level::Error), Level::Error);
-        assert_eq!(general("actix_server_x", Level::Info), Level::Info);
-        assert_eq!(general("open_feature_flagd::resolver", Level::Trace), Level::Critical);
+    fn noisy_libraries_have_a_higher_default_level() {
+        assert_eq!(default_level("actix_server::worker", Level::Info), Level::Warning);
+        assert_eq!(default_level("actix_server", Level::Error), Level::Error);
+        assert_eq!(default_level("actix_server_x", Level::Info), Level::Info);
+        assert_eq!(default_level("open_feature_flagd::resolver", Level::Trace), Level::Critical);
     }
 }

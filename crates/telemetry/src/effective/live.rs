@@ -1,4 +1,4 @@
-//! The settings that can change while the service runs.
+//! Live settings: those that can change while the service runs.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::level::Level;
 use crate::settings::{Mode, ResponseLog, Settings};
 
-/// The keys of the settings that can change while the service runs. `<module>` is the path of a crate or module.
+/// Keys of the live settings, which can change while the service runs. `<module>` is the path of a crate or module.
 pub const LIVE_KEYS: [&str; 9] = [
     "log.mode",
     "log.level",
@@ -20,7 +20,7 @@ pub const LIVE_KEYS: [&str; 9] = [
     "sentry.sample_rate",
 ];
 
-/// Whether this setting can change while the service runs.
+/// Whether this key is one of [`LIVE_KEYS`].
 #[must_use]
 pub fn is_live_key(key: &str) -> bool {
     LIVE_KEYS.contains(&key) || key.strip_prefix("log.levels.").is_some_and(|module| !module.is_empty())
@@ -67,14 +67,14 @@ impl From<&Settings> for LiveSettings {
 }
 
 impl LiveSettings {
-    /// Each key with its value.
+    /// The keys and values as JSON.
     #[must_use]
     pub fn to_json(&self) -> Map<String, Value> {
         LiveValues::from(self).to_json()
     }
 }
 
-/// Values for some of the live settings: what an override sets.
+/// Values for some of the live settings, as set by an override.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LiveValues {
     /// `log.mode`.
@@ -114,7 +114,7 @@ impl From<&LiveSettings> for LiveValues {
 }
 
 impl LiveValues {
-    /// Each key that it has with its value.
+    /// The keys and values that are set, as JSON.
     #[must_use]
     pub fn to_json(&self) -> Map<String, Value> {
         let mut map = Map::new();

@@ -1,11 +1,11 @@
-//! The effective policy: what decides now. Settings say what is on at the start, flags and overrides what is on at the moment.
+//! The effective policy: the settings of the process, with feature flags, overrides and debug tokens applied to them.
 //!
 //! ```text
 //! settings ─→ flags ─→ overrides: process ─→ blueprint ─→ module ─→ route ─→ debug token of one request
 //! ```
 //!
-//! All of it is one immutable [`Snapshot`] with a version. A change makes a new one; each record is decided by the snapshot of
-//! its moment, and by no other.
+//! Each step takes precedence over the ones before it. The result is an immutable, versioned [`Snapshot`]. A change publishes a
+//! new snapshot; each record is routed by exactly one snapshot.
 
 mod cells;
 mod change;
@@ -21,7 +21,7 @@ mod store;
 mod tests;
 
 pub use cells::{CellChange, Column, changed_cells};
-pub(crate) use levels::is_inside;
+pub(crate) use levels::is_in_module;
 pub(crate) use store::{Current, differences};
 
 pub use crate::flag_values::FlagValues;
@@ -30,5 +30,5 @@ pub use live::{LIVE_KEYS, LiveSettings, LiveValues, is_live_key};
 pub use origin::Origin;
 pub use overrides::{Override, OverrideScope};
 pub use parse::{InvalidValue, check_module};
-pub use snapshot::{InForce, Snapshot};
-pub use store::{EffectivePolicy, MAX_OVERRIDES, Refused, SetOutcome};
+pub use snapshot::{EffectiveValues, Snapshot};
+pub use store::{EffectivePolicy, MAX_OVERRIDES, OverrideError, SetOutcome};

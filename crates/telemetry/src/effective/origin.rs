@@ -1,23 +1,23 @@
-//! What overrides look at of a record.
+//! The properties of a record that overrides are matched against.
 
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::settings::Mode;
 
-/// Where a record comes from, as far as overrides depend on it.
+/// The properties of a record that determine which overrides and flags apply to it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Origin<'a> {
     /// The blueprint of its request.
     pub blueprint: Option<&'a str>,
     /// The method of its request.
     pub method: &'a str,
-    /// The pattern that the path of its request fits.
+    /// The route pattern that matched the path of its request.
     pub route: Option<&'a str>,
-    /// The module that made it; empty when there is none.
+    /// The module that created it; empty if there is none.
     pub target: &'a str,
-    /// Whether it is a logger line: those have levels by module in the settings, too.
+    /// Whether it is a log line: `log.levels` applies only to these.
     pub is_line: bool,
-    /// The level that a debug token or a flag raises its request to.
+    /// The level that a debug token or a flag sets for its request.
     pub debug: Option<Level>,
     /// The mode that flags set for its request.
     pub flag_mode: Option<Mode>,
@@ -26,21 +26,21 @@ pub struct Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
-    /// A record of this request, made by this module.
+    /// The properties of a record of this request, created by this module.
     #[must_use]
     pub fn new(request: Option<&'a RequestIdentity>, target: &'a str) -> Self {
         match request {
             Some(request) => {
-                let own = request.own_values();
+                let values = request.log_values();
                 Self {
                     blueprint: request.blueprint(),
                     method: request.parts.method.as_str(),
                     route: request.route(),
                     target,
                     is_line: false,
-                    debug: own.debug(),
-                    flag_mode: own.flags.mode,
-                    flag_level: own.flags.level,
+                    debug: values.debug(),
+                    flag_mode: values.flags.mode,
+                    flag_level: values.flags.level,
                 }
             }
             None => Self { target, ..Self::default() },

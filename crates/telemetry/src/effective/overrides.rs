@@ -1,4 +1,4 @@
-//! One override.
+//! Temporary overrides of live settings.
 
 use std::time::Instant;
 
@@ -6,27 +6,27 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::change::Source;
-use super::levels::is_inside;
+use super::levels::is_in_module;
 use super::live::LiveValues;
 use super::origin::Origin;
 use crate::identity::RequestIdentity;
 use crate::routes::rule_matches;
 
-/// Where an override applies. From the widest to the narrowest; a narrower one wins.
+/// The records that an override applies to. Ordered from the widest scope to the narrowest; a narrower scope takes precedence.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OverrideScope {
-    /// Everywhere.
+    /// All records of the process.
     Process,
-    /// To what is recorded of requests of this blueprint.
+    /// Records of requests to this blueprint.
     Blueprint(String),
-    /// To what is recorded by this crate or module, and the modules in it.
+    /// Records created by this crate or module, or its submodules.
     Module(String),
-    /// To what is recorded of requests of this route: `GET /orders/{id}`, or `/orders/{id}` for all methods.
+    /// Records of requests to this route: `GET /orders/{id}`, or `/orders/{id}` for all methods.
     Route(String),
 }
 
 impl OverrideScope {
-    /// Its place among the scopes: the higher one wins.
+    /// The precedence of the scope; the highest wins.
     pub(super) const fn rank(&self) -> u8 {
         match self {
             Self::Process => 0,
@@ -36,19 +36,19 @@ impl OverrideScope {
         }
     }
 
-    /// Whether it applies to a record.
+    /// Whether the scope contains a record.
     pub(super) fn applies_to(&self, origin: &Origin<'_>) -> bool {
         self.applies(origin.target, || origin.blueprint, || Some((origin.method, origin.route?)))
     }
 
-    /// Whether it applies to a record of this request, made by this module.
+    /// Whether the scope contains a record of this request, created by this module.
     #[inline]
     pub(super) fn applies_to_request(&self, request: Option<&RequestIdentity>, target: &str) -> bool {
         let route = || request.and_then(|request| Some((request.parts.method.as_str(), request.route()?)));
         self.applies(target, || request.and_then(RequestIdentity::blueprint), route)
     }
 
-    /// Looks only at what the scope needs.
+    /// Evaluates only the properties that the scope needs.
     #[inline]
     fn applies<'a>(
         &self,
@@ -59,12 +59,12 @@ impl OverrideScope {
         match self {
             Self::Process => true,
             Self::Blueprint(name) => blueprint() == Some(name),
-            Self::Module(path) => is_inside(target, path),
+            Self::Module(path) => is_in_module(target, path),
             Self::Route(rule) => route().is_some_and(|(method, route)| rule_matches(rule, method, route)),
         }
     }
 
-    /// Its kind as a key, and its name; `None` for the whole process.
+    /// The JSON key and value of the scope; `None` for the process.
     #[must_use]
     pub fn key_value(&self) -> Option<(&'static str, &str)> {
         match self {
@@ -75,7 +75,7 @@ impl OverrideScope {
         }
     }
 
-    /// A record that it applies to, as an example.
+    /// The properties of an example record in this scope.
     #[must_use]
     pub fn example(&self) -> Origin<'_> {
         let origin = Origin::default();
@@ -94,30 +94,30 @@ impl OverrideScope {
 /// Values that replace settings until they expire.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Override {
-    /// Its name, chosen by the caller.
+    /// The id, chosen by the caller.
     pub id: String,
-    /// What it sets.
+    /// The values that it sets.
     pub set: LiveValues,
-    /// Where it applies.
+    /// The records that it applies to.
     pub scope: OverrideScope,
-    /// When it was set: of two overrides of one scope the later one wins.
+    /// When it was set. Of two overrides with the same scope, the later one wins.
     pub set_at: Timestamp,
-    /// When it expires, as people read it.
+    /// When it expires, as shown to users.
     pub until: Timestamp,
-    /// When it expires, by this process's monotonic clock: a clock that is set back does not prolong it.
+    /// When it expires by the monotonic clock, so that setting the system clock back does not extend it.
     pub deadline: Instant,
     /// Why it was set.
     pub reason: String,
     /// Who set it.
     pub by: String,
-    /// How it was set.
+    /// Where it was set from.
     pub source: Source,
-    /// Whether it is shared by all processes of the service.
+    /// Whether it applies to all processes of the service.
     pub fleet: bool,
 }
 
 impl Override {
-    /// It as an API shows it.
+    /// The override as the management API returns it.
     #[must_use]
     pub fn to_json(&self) -> Map<String, Value> {
         let mut map = Map::new();
@@ -136,7 +136,7 @@ impl Override {
         map
     }
 
-    /// Whether it says the same as another, until whenever.
+    /// Whether both overrides are equal except for their expiry.
     pub(super) fn repeats(&self, other: &Self) -> bool {
         self.id == other.id && self.set == other.set && self.scope == other.scope && self.fleet == other.fleet
     }

@@ -1,4 +1,4 @@
-//! Reading what an override sets.
+//! Parsing the values of an override.
 
 use cyanotype_settings::{ValueType, one_of};
 use serde::de::DeserializeOwned;
@@ -8,7 +8,7 @@ use super::live::{LIVE_KEYS, LiveValues};
 use crate::level::Level;
 use crate::settings::{Mode, ResponseLog};
 
-/// The longest path of a module, in bytes.
+/// Maximum length of a module path in bytes.
 const MAX_MODULE_BYTES: usize = 200;
 
 /// A key or a value that an override cannot set.
@@ -17,15 +17,15 @@ const MAX_MODULE_BYTES: usize = 200;
 pub struct InvalidValue {
     /// The key of the setting.
     pub key: String,
-    /// What is wrong, and what is allowed.
+    /// Why it is invalid, and what is allowed.
     pub reason: String,
 }
 
 impl LiveValues {
-    /// Reads keys and values, as `{"log.level": "debug"}`.
+    /// Parses keys and values such as `{"log.level": "debug"}`.
     ///
     /// # Errors
-    /// Everything that is wrong: a key that is no live setting, or a value that its setting does not take.
+    /// Returns all invalid entries: keys that are not live settings, and values that are invalid for their setting.
     pub fn parse(set: &Map<String, Value>) -> Result<Self, Vec<InvalidValue>> {
         let mut values = Self::default();
         let mut invalid = Vec::new();
@@ -63,17 +63,17 @@ impl LiveValues {
         Ok(())
     }
 
-    /// Whether it sets nothing.
+    /// Whether no value is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Checks that a text can be the path of a crate or module.
+/// Checks that a text is a valid path of a crate or module.
 ///
 /// # Errors
-/// What is allowed, when it cannot.
+/// A message that states what is allowed.
 pub fn check_module(module: &str) -> Result<(), String> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':');
     if module.is_empty() || module.len() > MAX_MODULE_BYTES || !module.chars().all(is_part) {
@@ -85,12 +85,12 @@ pub fn check_module(module: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A word of an enum, as the settings have it.
+/// Parses a variant of a settings enum.
 fn word<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
     serde_json::from_value(value.clone()).map_err(|_| not_allowed(value, one_of::<T>()))
 }
 
-/// A number from 0 to 1, as a number or as text.
+/// Parses a number from 0 to 1, given as a JSON number or as text.
 fn rate(value: &Value) -> Result<f64, String> {
     let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
     number.filter(|number| (0.0..=1.0).contains(number)).ok_or_else(|| not_allowed(value, ValueType::Number(0.0, 1.0)))

@@ -1,11 +1,11 @@
-//! One version of the effective policy.
+//! Snapshots of the effective policy.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::flags::Flags;
-use super::levels::{self, ModuleLevels, is_inside};
+use super::levels::{self, ModuleLevels, is_in_module};
 use super::live::{LiveSettings, LiveValues};
 use super::origin::Origin;
 use super::overrides::{Override, OverrideScope};
@@ -15,10 +15,10 @@ use crate::level::Level;
 use crate::policy::Policy;
 use crate::settings::{Env, Mode, ResponseLog};
 
-/// The values in effect for one record.
+/// The effective values of the live settings for one record.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct InForce {
-    /// The table's inputs.
+pub struct EffectiveValues {
+    /// The inputs of the routing table.
     pub policy: Policy,
     /// `log.response.body`.
     pub response_body: ResponseLog,
@@ -30,7 +30,7 @@ pub struct InForce {
     pub event_sample_rate: f64,
 }
 
-impl InForce {
+impl EffectiveValues {
     fn new(env: Env, has_event_sink: bool, live: &LiveSettings) -> Self {
         Self {
             policy: Policy {
@@ -62,19 +62,19 @@ impl InForce {
         }
     }
 
-    /// Replaces mode and level.
+    /// Replaces the mode and the level, where flags set them.
     fn apply_flags(&mut self, mode: Option<Mode>, level: Option<Level>) {
         self.policy.mode = mode.unwrap_or(self.policy.mode);
         self.policy.level = level.unwrap_or(self.policy.level);
     }
 
-    /// Replaces all but the level.
+    /// Replaces all values that are set, except the level.
     fn apply(&mut self, set: &LiveValues) {
         let Self { policy, response_body, request_body, response_sample_rate, event_sample_rate } = self;
         policy.mode = set.mode.unwrap_or(policy.mode);
         policy.breadcrumb_level = set.breadcrumb_level.unwrap_or(policy.breadcrumb_level);
         policy.event_level = set.event_level.unwrap_or(policy.event_level);
-        // Towards less only: an override shows nothing that an operator turned off.
+        // An override must not record bodies that the settings exclude.
         *response_body = set.response_body.map_or(*response_body, |body| body.min(*response_body));
         *request_body = set.request_body.map_or(*request_body, |body| body.min(*request_body));
         *response_sample_rate = set.response_sample_rate.unwrap_or(*response_sample_rate);
@@ -82,39 +82,39 @@ impl InForce {
     }
 }
 
-/// What settings and flags say, as far as it decides about records.
+/// The settings and flags that a snapshot is computed from.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Configured {
     pub env: Env,
     pub live: LiveSettings,
-    /// Whether there is an event sink.
+    /// Whether the process has an event sink.
     pub has_event_sink: bool,
     /// `log.on_failure.level`.
     pub on_failure: Option<Level>,
-    /// What flags say; `None` where there is no flag system.
+    /// The flags; `None` without a flag provider.
     pub flags: Option<Flags>,
 }
 
-/// One version of the effective policy. It never changes.
+/// An immutable version of the effective policy.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// Grows by one with each change of this process's policy.
+    /// The version, incremented by each change of the policy of this process.
     pub version: u64,
-    /// The version of the overrides that the fleet shares; `None` while there is no fleet.
+    /// The version of the fleet overrides; `None` if there is no fleet.
     pub fleet_version: Option<u64>,
     pub(super) configured: Configured,
-    /// All overrides in force; a later one wins over those before it.
+    /// The active overrides, in ascending precedence.
     pub overrides: Vec<Override>,
-    /// Where those begin that are for a part of the process.
+    /// The index of the first override whose scope is narrower than the process.
     first_scoped: usize,
-    /// For a record of no blueprint, module or route.
+    /// The values for a record without blueprint, module or route.
     process: LiveSettings,
-    base: InForce,
-    /// Settings and the flags of the process, without overrides.
-    below_overrides: InForce,
+    base: EffectiveValues,
+    /// The values from the settings and the process flags, before overrides.
+    without_overrides: EffectiveValues,
     levels: ModuleLevels,
-    /// The level below which no record reaches any sink, wherever it comes from, debug tokens aside.
-    pub verbosest: Level,
+    /// The minimum level of a record that any sink could receive, except for requests with a debug token.
+    pub min_level: Level,
     may_record: bool,
     may_send: bool,
     may_yet_record: bool,
@@ -134,34 +134,34 @@ impl Snapshot {
         });
         let first_scoped = overrides.partition_point(|it| it.scope == OverrideScope::Process);
         let flags = configured.flags.unwrap_or_default();
-        let mut below_overrides = InForce::new(configured.env, configured.has_event_sink, &configured.live);
-        below_overrides.apply_flags(flags.process.mode, flags.process.level);
-        let of_process = &overrides[..first_scoped];
-        let base = with_overrides(below_overrides, of_process);
+        let mut without_overrides = EffectiveValues::new(configured.env, configured.has_event_sink, &configured.live);
+        without_overrides.apply_flags(flags.process.mode, flags.process.level);
+        let process_wide = &overrides[..first_scoped];
+        let base = with_overrides(without_overrides, process_wide);
         let mut levels = configured.live.levels.clone();
-        levels.extend(of_process.iter().flat_map(|it| it.set.levels.clone()));
+        levels.extend(process_wide.iter().flat_map(|it| it.set.levels.clone()));
         let process = base.live(levels);
         let levels = ModuleLevels::new(&process.levels);
         let scoped = &overrides[first_scoped..];
-        let of_overrides = scoped.iter().flat_map(|it| it.set.level.iter().chain(it.set.levels.values())).copied();
-        let verbosest = of_overrides
-            .chain(levels.verbosest())
+        let scoped_levels = scoped.iter().flat_map(|it| it.set.level.iter().chain(it.set.levels.values())).copied();
+        let minimum_levels = scoped_levels
+            .chain(levels.min_level())
             .chain(configured.on_failure)
-            .chain(flags.verbosest)
+            .chain(flags.min_level)
             .chain([process.level]);
         let modes = scoped.iter().filter_map(|it| it.set.mode);
         let policies = || modes.clone().map(|mode| Policy { mode, ..base.policy }).chain([base.policy]);
-        let may_record = flags.records || policies().any(|policy| !policy.is_off());
-        let may_send = flags.sends || policies().any(|policy| policy.has_sentry());
+        let may_record = flags.may_record || policies().any(|policy| !policy.is_off());
+        let may_send = flags.may_send || policies().any(|policy| policy.has_sentry());
         let has_flags = configured.flags.is_some();
         Self {
             version,
             fleet_version,
             first_scoped,
             base,
-            below_overrides,
+            without_overrides,
             levels,
-            verbosest: verbosest.min().unwrap_or(process.level),
+            min_level: minimum_levels.min().unwrap_or(process.level),
             may_record,
             may_send,
             may_yet_record: may_record || has_flags,
@@ -172,155 +172,156 @@ impl Snapshot {
         }
     }
 
-    /// The overrides that are for a part of the process.
+    /// The overrides whose scope is narrower than the process.
     fn scoped(&self) -> &[Override] {
         &self.overrides[self.first_scoped..]
     }
 
-    /// Whether all overrides are for the whole process.
+    /// Whether the same values apply to every record, except for requests with flags or a debug token.
     fn is_uniform(&self) -> bool {
         self.first_scoped == self.overrides.len()
     }
 
-    /// The settings' own values.
+    /// The values from the settings.
     #[must_use]
     pub fn configured(&self) -> &LiveSettings {
         &self.configured.live
     }
 
-    /// The values in effect for a record of no blueprint, module or route.
+    /// The effective values for a record without blueprint, module or route.
     #[must_use]
     pub fn effective(&self) -> &LiveSettings {
         &self.process
     }
 
-    /// The table's inputs for a record of no blueprint, module or route.
+    /// The inputs of the routing table for a record without blueprint, module or route.
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.base.policy
     }
 
-    /// The level from which lines are stored for the case that their request fails.
+    /// The minimum level of the lines that are buffered to be written if their request fails.
     #[must_use]
     pub fn on_failure(&self) -> Option<Level> {
         self.configured.on_failure
     }
 
-    /// Whether anything is recorded, for some record.
+    /// Whether the policy allows any record at all, in any scope.
     #[must_use]
     pub fn may_record(&self) -> bool {
         self.may_record
     }
 
-    /// Whether event sinks get anything, for some record.
+    /// Whether event sinks receive anything at all, in any scope.
     #[must_use]
     pub fn may_send(&self) -> bool {
         self.may_send
     }
 
-    /// Whether anything may be recorded of a request that begins now: its flags are known only later.
+    /// Whether a request that starts now may be recorded. Its flags, which are evaluated later, may allow that.
     #[must_use]
     pub fn may_yet_record(&self) -> bool {
         self.may_yet_record
     }
 
-    /// Whether event sinks may get anything of a request that begins now.
+    /// Whether event sinks may receive anything from a request that starts now. See [`Self::may_yet_record`].
     #[must_use]
     pub fn may_yet_send(&self) -> bool {
         self.may_yet_send
     }
 
-    /// Whether the sinks and `tracing` are ready for a request with these flags.
-    pub(crate) fn admits(&self, flags: FlagValues) -> bool {
+    /// Whether this snapshot has the sinks and the `tracing` filter active that a request with these flags needs.
+    pub(crate) fn supports(&self, flags: FlagValues) -> bool {
         let policy = flags.mode.map(|mode| Policy { mode, ..self.base.policy });
-        flags.verbosest().is_none_or(|level| level >= self.verbosest)
+        flags.min_level().is_none_or(|level| level >= self.min_level)
             && policy.is_none_or(|policy| self.may_record || policy.is_off())
             && policy.is_none_or(|policy| self.may_send || !policy.has_sentry())
     }
 
-    /// The most that any response's record shows, whatever overrides a part of the process has: they can only be for less.
+    /// The upper bound of `log.response.body` for any response: overrides with a narrower scope can only reduce it.
     #[must_use]
-    pub fn most_response_body(&self) -> ResponseLog {
+    pub fn max_response_body(&self) -> ResponseLog {
         self.base.response_body
     }
 
-    /// The values in effect for a record of this request, made by this module, that is no logger line.
+    /// The effective values for a record, other than a log line, of this request, created by this module.
     #[inline]
     #[must_use]
-    pub fn in_force_of(&self, request: Option<&RequestIdentity>, target: &str) -> InForce {
-        let has_own_values = request.is_some_and(RequestIdentity::has_own_values);
-        // So it is for all but a few requests, and the rest takes longer.
-        if self.is_uniform() && !has_own_values {
+    pub fn values_for_request(&self, request: Option<&RequestIdentity>, target: &str) -> EffectiveValues {
+        let has_log_values = request.is_some_and(RequestIdentity::has_log_values);
+        // Fast path: true for almost all requests.
+        if self.is_uniform() && !has_log_values {
             return self.base;
         }
         let scoped = self.scoped();
-        if !has_own_values && !scoped.iter().any(|it| it.scope.applies_to_request(request, target)) {
+        if !has_log_values && !scoped.iter().any(|it| it.scope.applies_to_request(request, target)) {
             return self.base;
         }
-        self.in_force(&Origin::new(request, target))
+        self.values_for(&Origin::new(request, target))
     }
 
-    /// The values in effect for a record: the settings', then those of flags, then overrides from the widest scope to the
-    /// narrowest, then the level of a debug token or of a flag.
+    /// The effective values for a record: the settings, then flags, then overrides from the widest scope to the narrowest,
+    /// then the level of a debug token or of the flag `log-debug-request`.
     ///
-    /// A module with a level of its own (`log.levels`) has that for its lines, whatever `log.level` is for their request; an
-    /// override of that module, or of the route of their request after one, is stronger.
+    /// For log lines, a level in `log.levels` takes precedence over `log.level`. An override for that module takes precedence
+    /// over both; if there is one, an override for the route of the request takes precedence over it.
     #[must_use]
-    pub fn in_force(&self, origin: &Origin<'_>) -> InForce {
-        let mut in_force = self.base;
+    pub fn values_for(&self, origin: &Origin<'_>) -> EffectiveValues {
+        let mut values = self.base;
         let scoped = self.scoped();
         if origin.flag_mode.is_some() || origin.flag_level.is_some() {
-            let mut by_flags = self.below_overrides;
-            by_flags.apply_flags(origin.flag_mode, origin.flag_level);
-            in_force = with_overrides(by_flags, &self.overrides[..self.first_scoped]);
+            let mut flagged = self.without_overrides;
+            flagged.apply_flags(origin.flag_mode, origin.flag_level);
+            values = with_overrides(flagged, &self.overrides[..self.first_scoped]);
         }
         if self.is_uniform() && !origin.is_line && origin.debug.is_none() {
-            return in_force;
+            return values;
         }
-        let mut level = in_force.policy.level;
-        let mut own = if origin.is_line { self.levels.of(origin.target) } else { None };
-        let mut own_is_of_override = false;
+        let mut level = values.policy.level;
+        let mut module_level = if origin.is_line { self.levels.of(origin.target) } else { None };
+        let mut module_level_is_overridden = false;
         for it in scoped.iter().filter(|it| it.scope.applies_to(origin)) {
-            in_force.apply(&it.set);
-            let is_of_module = matches!(it.scope, OverrideScope::Module(_));
+            values.apply(&it.set);
+            let is_module_scope = matches!(it.scope, OverrideScope::Module(_));
             match it.set.level {
-                Some(of_module) if is_of_module => (own, own_is_of_override) = (Some(of_module), true),
-                Some(of_requests) => {
-                    level = of_requests;
-                    if own_is_of_override {
-                        own = None;
+                Some(new) if is_module_scope => (module_level, module_level_is_overridden) = (Some(new), true),
+                Some(new) => {
+                    level = new;
+                    if module_level_is_overridden {
+                        module_level = None;
                     }
                 }
                 None => {}
             }
-            let set = it.set.levels.iter().filter(|(module, _)| origin.is_line && is_inside(origin.target, module));
-            if let Some((_, of_module)) = set.max_by_key(|(module, _)| module.len()) {
-                (own, own_is_of_override) = (Some(*of_module), true);
+            let matching =
+                it.set.levels.iter().filter(|(module, _)| origin.is_line && is_in_module(origin.target, module));
+            if let Some((_, new)) = matching.max_by_key(|(module, _)| module.len()) {
+                (module_level, module_level_is_overridden) = (Some(*new), true);
             }
         }
-        let general = if origin.is_line { levels::general(origin.target, level) } else { level };
-        in_force.policy.level = own.unwrap_or(general);
+        let default = if origin.is_line { levels::default_level(origin.target, level) } else { level };
+        values.policy.level = module_level.unwrap_or(default);
         if let Some(debug) = origin.debug {
-            in_force.policy.level = in_force.policy.level.min(debug);
-            in_force.policy.breadcrumb_level = in_force.policy.breadcrumb_level.min(debug);
+            values.policy.level = values.policy.level.min(debug);
+            values.policy.breadcrumb_level = values.policy.breadcrumb_level.min(debug);
         }
-        in_force
+        values
     }
 
-    /// The value in effect of each of these keys, where an override of this scope applies.
+    /// The effective values of these keys for records in this scope.
     #[must_use]
-    pub fn values(&self, keys: &LiveValues, scope: &OverrideScope) -> Map<String, Value> {
+    pub fn values_in_scope(&self, keys: &LiveValues, scope: &OverrideScope) -> Map<String, Value> {
         let example = scope.example();
         let level = |module: &String| (module.clone(), self.module_level(module, &example));
         let levels = keys.levels.keys().map(level).collect();
-        let mut values = self.in_force(&example).live(levels).to_json();
-        let wanted = keys.to_json();
-        values.retain(|key, _| wanted.contains_key(key));
+        let mut values = self.values_for(&example).live(levels).to_json();
+        let requested = keys.to_json();
+        values.retain(|key, _| requested.contains_key(key));
         values
     }
 
     fn module_level(&self, module: &str, example: &Origin<'_>) -> Level {
-        self.in_force(&Origin { target: module, is_line: true, ..*example }).policy.level
+        self.values_for(&Origin { target: module, is_line: true, ..*example }).policy.level
     }
 
     /// The snapshot as the management API shows it.
@@ -337,11 +338,11 @@ impl Snapshot {
     }
 }
 
-/// These values with overrides of the whole process.
-fn with_overrides(mut in_force: InForce, of_process: &[Override]) -> InForce {
-    for Override { set, .. } in of_process {
-        in_force.apply(set);
-        in_force.policy.level = set.level.unwrap_or(in_force.policy.level);
+/// Applies process-wide overrides.
+fn with_overrides(mut values: EffectiveValues, process_wide: &[Override]) -> EffectiveValues {
+    for Override { set, .. } in process_wide {
+        values.apply(set);
+        values.policy.level = set.level.unwrap_or(values.policy.level);
     }
-    in_force
+    values
 }

@@ -1,4 +1,4 @@
-//! Where the effective policy is changed.
+//! The effective policy of a process, and its changes.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -20,41 +20,41 @@ use super::snapshot::{Configured, Snapshot};
 use crate::flag_values::FlagValues;
 use crate::settings::Settings;
 
-/// The most overrides of one process, and the most that a fleet shares.
+/// Maximum number of overrides of a process, and of a fleet.
 pub const MAX_OVERRIDES: usize = 64;
 
-/// Why a change of the overrides is refused. Nothing has changed then.
+/// Why a change of an override was refused. The policy is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// The caller has seen another version.
-    #[error("the version is {current}, not {expected}; read it again with GET /log")]
+pub enum OverrideError {
+    /// The version that the caller expected is not the current one.
+    #[error("version conflict: expected {expected}, current version is {current}; reload with GET /log and retry")]
     VersionMismatch {
-        /// The version that there is.
+        /// The current version.
         current: u64,
-        /// The version that the caller has seen.
+        /// The version that the caller expected.
         expected: u64,
     },
-    /// There are [`MAX_OVERRIDES`] already.
-    #[error("there are {MAX_OVERRIDES} overrides already; clear one first")]
+    /// There are already [`MAX_OVERRIDES`] overrides.
+    #[error("limit of {MAX_OVERRIDES} overrides reached; clear one first")]
     TooMany,
 }
 
-/// What setting an override has done.
+/// The result of setting an override.
 #[derive(Debug)]
 pub struct SetOutcome {
-    /// Whether there was none of its id.
+    /// Whether the override is new, rather than a replacement of one with the same id.
     pub created: bool,
-    /// The change, for the audit.
+    /// The change, for the audit log.
     pub change: PolicyChange,
 }
 
 /// The effective policy of a process.
 #[derive(Debug)]
 pub struct EffectivePolicy {
-    /// Differs from that of any other one in the process.
+    /// Unique within the process; identifies the policy in thread-local caches.
     id: u64,
     current: ArcSwap<Snapshot>,
-    /// That of the current snapshot: a request compares it with the one that it has, which is cheaper than to load.
+    /// The version of the current snapshot. Comparing it is cheaper than loading the snapshot.
     version: AtomicU64,
     state: Mutex<State>,
 }
@@ -67,7 +67,7 @@ struct State {
     overrides: Vec<Override>,
 }
 
-/// The snapshot of a moment.
+/// The current snapshot.
 pub(crate) enum Current<'a> {
     Known(&'a Snapshot),
     Loaded(Guard<Arc<Snapshot>>),
@@ -93,7 +93,7 @@ impl State {
         self.overrides.iter().position(|it| it.id == id && it.fleet == fleet)
     }
 
-    /// Puts an override in its place. One that repeats what is there keeps its rank among those of its scope.
+    /// Adds or replaces an override. One that equals the existing override keeps its position within its scope.
     fn put(&mut self, mut new: Override) -> Option<Override> {
         match self.position(&new.id, new.fleet) {
             Some(at) => {
@@ -111,7 +111,7 @@ impl State {
 }
 
 impl EffectivePolicy {
-    /// The policy of these settings, at version 1.
+    /// Creates the policy for these settings, with version 1.
     #[must_use]
     pub fn new(settings: &Settings, has_event_sink: bool) -> Self {
         let configured = Configured {
@@ -131,20 +131,19 @@ impl EffectivePolicy {
         }
     }
 
-    /// The version of this moment, for one record or a few that belong together.
+    /// The current snapshot, for short use such as routing one record.
     #[must_use]
     pub fn load(&self) -> Guard<Arc<Snapshot>> {
         self.current.load()
     }
 
-    /// The version of this moment, to be stored.
+    /// The current snapshot, to be stored.
     #[must_use]
     pub fn load_full(&self) -> Arc<Snapshot> {
         self.current.load_full()
     }
 
-    /// The version of this moment, to be stored: at the price of a comparison, unless it has changed since this thread's last
-    /// call.
+    /// The current snapshot, to be stored. Costs one comparison unless the policy has changed since the last call on this thread.
     #[must_use]
     pub(crate) fn load_cached(&self) -> Arc<Snapshot> {
         thread_local! {
@@ -164,7 +163,7 @@ impl EffectivePolicy {
         })
     }
 
-    /// The version of this moment, which is `known` in all but a few cases.
+    /// The current snapshot, which is usually `known`.
     #[inline]
     pub(crate) fn load_or<'a>(&self, known: &'a Snapshot) -> Current<'a> {
         if self.version.load(Ordering::Acquire) == known.version {
@@ -174,21 +173,21 @@ impl EffectivePolicy {
         }
     }
 
-    /// Sets an override of this process, or refuses to. `expected` is the version that the caller has seen.
+    /// Sets an override of this process. If `expected` is given, it must be the current version.
     ///
     /// # Errors
-    /// When the version is another one, or there are too many overrides.
-    pub fn set(&self, new: &Override, expected: Option<u64>) -> Result<SetOutcome, Refused> {
+    /// If the version differs or the limit of overrides is reached.
+    pub fn set(&self, new: &Override, expected: Option<u64>) -> Result<SetOutcome, OverrideError> {
         let mut state = self.state.lock();
         state.check(new, expected)?;
         Ok(self.put(&mut state, new))
     }
 
-    /// The snapshots before and after an override would be set.
+    /// Returns the snapshots before and after setting an override, without setting it.
     ///
     /// # Errors
-    /// When it would be refused.
-    pub fn preview(&self, new: Override, expected: Option<u64>) -> Result<(Arc<Snapshot>, Snapshot), Refused> {
+    /// If [`Self::set`] would refuse it.
+    pub fn preview(&self, new: Override, expected: Option<u64>) -> Result<(Arc<Snapshot>, Snapshot), OverrideError> {
         let state = self.state.lock();
         state.check(&new, expected)?;
         let mut after = State { configured: state.configured.clone(), overrides: state.overrides.clone(), ..*state };
@@ -196,10 +195,10 @@ impl EffectivePolicy {
         Ok((self.load_full(), after.snapshot()))
     }
 
-    /// Removes an override of this process. `None` when there is none of this id.
+    /// Removes an override of this process. Returns `None` if there is none with this id.
     ///
     /// # Errors
-    /// When the version is another one.
+    /// If the version differs from `expected`.
     pub fn clear(
         &self,
         id: &str,
@@ -207,7 +206,7 @@ impl EffectivePolicy {
         by: &str,
         source: Source,
         reason: &str,
-    ) -> Result<Option<PolicyChange>, Refused> {
+    ) -> Result<Option<PolicyChange>, OverrideError> {
         let mut state = self.state.lock();
         state.check_version(expected)?;
         let Some(at) = state.position(id, false) else { return Ok(None) };
@@ -215,7 +214,7 @@ impl EffectivePolicy {
         Ok(Some(PolicyChange { by: by.to_owned(), source, reason: reason.to_owned(), ..change }))
     }
 
-    /// Removes the overrides that have expired by now.
+    /// Removes the overrides that have expired at `now`.
     pub fn expire(&self, now: Instant) -> Vec<PolicyChange> {
         let mut changes = Vec::new();
         let mut state = self.state.lock();
@@ -231,8 +230,9 @@ impl EffectivePolicy {
         self.state.lock().overrides.iter().map(|it| it.deadline).min()
     }
 
-    /// Replaces the overrides that the fleet shares. Each one that came, changed or went is a change of its own. One that went
-    /// was cleared by whom `cleared_by` names for its id, or has expired by its own deadline.
+    /// Replaces the fleet overrides. Returns one change for each override that was added, changed or removed. `cleared_by`
+    /// contains, by id, who removed an override; a removed override without an entry has expired if its deadline has passed,
+    /// otherwise it counts as cleared.
     pub fn set_fleet(
         &self,
         version: Option<u64>,
@@ -259,13 +259,13 @@ impl EffectivePolicy {
             }
         }
         if changes.is_empty() && self.load().fleet_version != version {
-            // Not a change of what is recorded.
+            // Only the fleet version differs: the process version stays, since no record is affected.
             self.current.store(Arc::new(state.snapshot()));
         }
         changes
     }
 
-    /// Applies settings that were read again. Returns the live keys that changed, with their values before and after.
+    /// Applies reloaded settings. Returns the live settings before and after.
     pub fn reconfigure(&self, settings: &Settings) -> (LiveSettings, LiveSettings) {
         let mut state = self.state.lock();
         let before = state.configured.live.clone();
@@ -277,8 +277,8 @@ impl EffectivePolicy {
         (before, after)
     }
 
-    /// Sets the flags of the process, and with that says that there is a flag system: from then on each request may have flags
-    /// of its own. `by` names it. `None` when the values are those that there are.
+    /// Sets the flags of the process. From the first call on, requests may have their own flags. `by` is the name of the flag
+    /// provider. Returns `None` if the values are unchanged.
     pub fn set_flags(&self, values: FlagValues, by: &str) -> Option<PolicyChange> {
         let mut state = self.state.lock();
         let old = state.configured.flags;
@@ -292,8 +292,8 @@ impl EffectivePolicy {
         drop(state);
         let flags = |values: FlagValues| LiveValues { mode: values.mode, level: values.level, ..LiveValues::default() };
         let shown = |snapshot: &Snapshot| {
-            let mut shown = snapshot.values(&flags(old.process), &OverrideScope::Process);
-            shown.extend(snapshot.values(&flags(values), &OverrideScope::Process));
+            let mut shown = snapshot.values_in_scope(&flags(old.process), &OverrideScope::Process);
+            shown.extend(snapshot.values_in_scope(&flags(values), &OverrideScope::Process));
             shown
         };
         (old.process != values).then(|| PolicyChange {
@@ -305,36 +305,37 @@ impl EffectivePolicy {
         })
     }
 
-    /// Makes sure that a record of a request with these flags can reach its sinks. It stays so: the next one may come soon.
-    pub(crate) fn admit(&self, values: FlagValues) {
+    /// Makes sure that records of a request with these flags can reach their sinks. This is permanent, since similar requests are
+    /// likely to follow.
+    pub(crate) fn add_support(&self, values: FlagValues) {
         let mut state = self.state.lock();
         let current = self.load_full();
-        if !current.admits(values) {
+        if !current.supports(values) {
             let flags = state.configured.flags.unwrap_or_default();
-            state.configured.flags = Some(flags.with(values, current.policy()));
+            state.configured.flags = Some(flags.with_request(values, current.policy()));
             self.publish(&mut state);
         }
     }
 
-    /// Puts an override in its place, in force at once.
+    /// Adds or replaces an override and publishes the result.
     fn put(&self, state: &mut State, new: &Override) -> SetOutcome {
         let before = self.load_full();
         let old = state.put(new.clone());
         let after = self.publish(state);
         let repeats = old.as_ref().is_some_and(|old| new.repeats(old));
         let action = if repeats { Action::Extended } else { Action::Set };
-        SetOutcome { created: old.is_none(), change: of_override(action, new, old.as_ref(), &before, &after) }
+        SetOutcome { created: old.is_none(), change: override_change(action, new, old.as_ref(), &before, &after) }
     }
 
-    /// Removes the override at this place, at once.
+    /// Removes the override at an index and publishes the result.
     fn remove(&self, state: &mut State, at: usize, action: Action) -> PolicyChange {
         let before = self.load_full();
         let old = state.overrides.remove(at);
         let after = self.publish(state);
-        of_override(action, &old, None, &before, &after)
+        override_change(action, &old, None, &before, &after)
     }
 
-    /// Makes the state the one that decides, with the next version.
+    /// Publishes the state as the current snapshot, with the next version.
     fn publish(&self, state: &mut State) -> Arc<Snapshot> {
         state.version += 1;
         let snapshot = Arc::new(state.snapshot());
@@ -345,27 +346,26 @@ impl EffectivePolicy {
 }
 
 impl State {
-    /// Whether an override may be set.
-    fn check(&self, new: &Override, expected: Option<u64>) -> Result<(), Refused> {
+    /// Checks that an override may be set.
+    fn check(&self, new: &Override, expected: Option<u64>) -> Result<(), OverrideError> {
         self.check_version(expected)?;
         let is_new = self.position(&new.id, new.fleet).is_none();
         let is_full = self.overrides.iter().filter(|it| it.fleet == new.fleet).count() >= MAX_OVERRIDES;
-        if is_new && is_full { Err(Refused::TooMany) } else { Ok(()) }
+        if is_new && is_full { Err(OverrideError::TooMany) } else { Ok(()) }
     }
 
-    fn check_version(&self, expected: Option<u64>) -> Result<(), Refused> {
+    fn check_version(&self, expected: Option<u64>) -> Result<(), OverrideError> {
         match expected {
             Some(expected) if expected != self.version => {
-                Err(Refused::VersionMismatch { current: self.version, expected })
+                Err(OverrideError::VersionMismatch { current: self.version, expected })
             }
             _ => Ok(()),
         }
     }
 }
 
-/// The change that an override made, with the values where it applies: of the keys that it sets, and of those that the one
-/// before it set.
-fn of_override(
+/// The change made by an override, with the values in its scope of the keys that it sets and that its predecessor set.
+fn override_change(
     action: Action,
     it: &Override,
     old: Option<&Override>,
@@ -375,13 +375,13 @@ fn of_override(
     let values = |snapshot: &Snapshot| {
         let mut values = Map::new();
         for it in old.into_iter().chain([it]) {
-            values.extend(snapshot.values(&it.set, &it.scope));
+            values.extend(snapshot.values_in_scope(&it.set, &it.scope));
         }
         values
     };
-    let is_off = |snapshot: &Snapshot, scope: &OverrideScope| snapshot.in_force(&scope.example()).policy.is_off();
+    let is_off = |snapshot: &Snapshot, scope: &OverrideScope| snapshot.values_for(&scope.example()).policy.is_off();
     let is_off = |snapshot: &Snapshot| {
-        snapshot.in_force(&Origin::default()).policy.is_off()
+        snapshot.values_for(&Origin::default()).policy.is_off()
             && is_off(snapshot, &it.scope)
             && old.is_none_or(|old| is_off(snapshot, &old.scope))
     };
@@ -408,7 +408,7 @@ fn scope_json(scope: &OverrideScope, fleet: bool) -> Map<String, serde_json::Val
     more
 }
 
-/// The live settings that differ, as values before and after.
+/// The values before and after of the live settings that differ.
 #[must_use]
 pub(crate) fn differences(before: &LiveSettings, after: &LiveSettings) -> [Map<String, serde_json::Value>; 2] {
     let (mut before, mut after) = (before.to_json(), after.to_json());

@@ -1,4 +1,4 @@
-//! The rules of "settings, then overrides from the widest scope to the narrowest, then a debug token".
+//! Precedence: settings, then overrides from the widest scope to the narrowest, then a debug token.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ fn values(set: Value) -> LiveValues {
     LiveValues::parse(&set).expect("valid values")
 }
 
-/// An override of this scope; `age` orders those of one scope.
-pub(super) fn over(id: &str, scope: OverrideScope, set: Value, age: i64) -> Override {
+/// An override with this scope; `age` orders the overrides of one scope.
+pub(super) fn override_of(id: &str, scope: OverrideScope, set: Value, age: i64) -> Override {
     Override {
         id: id.into(),
         set: values(set),
@@ -55,7 +55,7 @@ fn route(route: &str) -> OverrideScope {
 }
 
 fn level(policy: &EffectivePolicy, origin: Origin<'_>) -> Level {
-    policy.load().in_force(&origin).policy.level
+    policy.load().values_for(&origin).policy.level
 }
 
 const LINE: Origin<'static> = Origin {
@@ -70,14 +70,14 @@ const LINE: Origin<'static> = Origin {
 };
 
 #[test]
-fn the_narrower_scope_wins_whenever_it_was_set() {
+fn the_narrowest_scope_wins_regardless_of_time() {
     let policy = policy_of(
         &[],
         vec![
-            over("r", route("GET /orders/{id}"), json!({"log.level": "critical"}), 1),
-            over("m", module("blueprint_orders"), json!({"log.level": "error"}), 2),
-            over("b", blueprint("orders"), json!({"log.level": "warning"}), 3),
-            over("p", OverrideScope::Process, json!({"log.level": "debug"}), 4),
+            override_of("r", route("GET /orders/{id}"), json!({"log.level": "critical"}), 1),
+            override_of("m", module("blueprint_orders"), json!({"log.level": "error"}), 2),
+            override_of("b", blueprint("orders"), json!({"log.level": "warning"}), 3),
+            override_of("p", OverrideScope::Process, json!({"log.level": "debug"}), 4),
         ],
     );
     assert_eq!(level(&policy, LINE), Level::Critical);
@@ -90,43 +90,49 @@ fn the_narrower_scope_wins_whenever_it_was_set() {
 }
 
 #[test]
-fn of_two_overrides_of_one_scope_the_later_one_wins_and_a_repetition_is_not_later() {
-    let first = over("first", OverrideScope::Process, json!({"log.level": "debug"}), 1);
-    let second = over("second", OverrideScope::Process, json!({"log.level": "error"}), 2);
+fn the_later_override_of_a_scope_wins_and_extending_keeps_its_time() {
+    let first = override_of("first", OverrideScope::Process, json!({"log.level": "debug"}), 1);
+    let second = override_of("second", OverrideScope::Process, json!({"log.level": "error"}), 2);
     let policy = policy_of(&[], vec![first.clone(), second]);
     assert_eq!(level(&policy, Origin::default()), Level::Error);
     let repeated = Override { set_at: Timestamp::from_second(2_000_000).expect("a time"), ..first };
     let outcome = policy.set(&repeated, None).expect("it is set");
     assert_eq!((outcome.created, outcome.change.action), (false, Action::Extended));
     assert_eq!(level(&policy, Origin::default()), Level::Error);
-    let other = over("first", OverrideScope::Process, json!({"log.level": "trace"}), 3);
+    let other = override_of("first", OverrideScope::Process, json!({"log.level": "trace"}), 3);
     assert_eq!(policy.set(&other, None).expect("it is set").change.action, Action::Set);
     assert_eq!(level(&policy, Origin::default()), Level::Trace);
 }
 
 #[test]
-fn a_modules_own_level_stands_until_an_override_of_the_module_or_the_route() {
+fn a_module_level_applies_until_a_module_or_route_override() {
     let own = [("log.levels.hyper", "error")];
     let line = Origin { target: "hyper::client", ..LINE };
     let with = |overrides| level(&policy_of(&own, overrides), line);
-    assert_eq!(with(vec![over("p", OverrideScope::Process, json!({"log.level": "debug"}), 1)]), Level::Error);
-    assert_eq!(with(vec![over("b", blueprint("orders"), json!({"log.level": "debug"}), 1)]), Level::Error);
-    assert_eq!(with(vec![over("p", OverrideScope::Process, json!({"log.levels.hyper": "trace"}), 1)]), Level::Trace);
-    assert_eq!(with(vec![over("b", blueprint("orders"), json!({"log.levels.hyper": "trace"}), 1)]), Level::Trace);
-    let of_module = over("m", module("hyper"), json!({"log.level": "debug"}), 1);
+    assert_eq!(with(vec![override_of("p", OverrideScope::Process, json!({"log.level": "debug"}), 1)]), Level::Error);
+    assert_eq!(with(vec![override_of("b", blueprint("orders"), json!({"log.level": "debug"}), 1)]), Level::Error);
+    assert_eq!(
+        with(vec![override_of("p", OverrideScope::Process, json!({"log.levels.hyper": "trace"}), 1)]),
+        Level::Trace
+    );
+    assert_eq!(
+        with(vec![override_of("b", blueprint("orders"), json!({"log.levels.hyper": "trace"}), 1)]),
+        Level::Trace
+    );
+    let of_module = override_of("m", module("hyper"), json!({"log.level": "debug"}), 1);
     assert_eq!(with(vec![of_module.clone()]), Level::Debug);
     assert_eq!(
-        with(vec![of_module, over("r", route("/orders/{id}"), json!({"log.level": "warning"}), 1)]),
+        with(vec![of_module, override_of("r", route("/orders/{id}"), json!({"log.level": "warning"}), 1)]),
         Level::Warning
     );
-    // What is not a logger line has no level by module.
+    // Module levels apply to log lines only.
     assert_eq!(level(&policy_of(&own, vec![]), Origin { is_line: false, ..line }), Level::Info);
 }
 
 #[test]
-fn a_debug_token_raises_the_levels_of_its_request_and_never_lowers_them() {
+fn a_debug_token_never_makes_its_request_less_verbose() {
     let policy = policy_of(&[("log.level", "warning"), ("sentry.breadcrumb_level", "error")], vec![]);
-    let raised = |debug| policy.load().in_force(&Origin { debug: Some(debug), ..LINE }).policy;
+    let raised = |debug| policy.load().values_for(&Origin { debug: Some(debug), ..LINE }).policy;
     assert_eq!((raised(Level::Debug).level, raised(Level::Debug).breadcrumb_level), (Level::Debug, Level::Debug));
     assert_eq!(
         (raised(Level::Critical).level, raised(Level::Critical).breadcrumb_level),
@@ -139,40 +145,44 @@ fn a_debug_token_raises_the_levels_of_its_request_and_never_lowers_them() {
 }
 
 #[test]
-fn bodies_change_towards_less_only() {
+fn overrides_can_only_reduce_recorded_bodies() {
     let own = [("log.response.body", "metadata"), ("log.request.body", "redacted")];
     let set = json!({"log.response.body": "redacted", "log.request.body": "redacted"});
     let body = |overrides| {
-        let in_force = policy_of(&own, overrides).load().in_force(&LINE);
+        let in_force = policy_of(&own, overrides).load().values_for(&LINE);
         (in_force.response_body, in_force.request_body)
     };
-    let more = over("more", blueprint("orders"), set, 1);
+    let more = override_of("more", blueprint("orders"), set, 1);
     assert_eq!(body(vec![more.clone()]), (ResponseLog::Metadata, ResponseLog::Body));
-    let less = over("less", OverrideScope::Process, json!({"log.response.body": "off", "log.request.body": "off"}), 1);
+    let less =
+        override_of("less", OverrideScope::Process, json!({"log.response.body": "off", "log.request.body": "off"}), 1);
     assert_eq!(body(vec![less, more]), (ResponseLog::Off, ResponseLog::Off));
 }
 
 #[test]
-fn a_snapshot_knows_what_any_of_its_records_may_need() {
+fn a_snapshot_covers_the_needs_of_every_scope() {
     let of = |own: &[(&str, &str)], overrides| {
         let policy = policy_of(own, overrides);
         let snapshot = policy.load_full();
-        (snapshot.may_record(), snapshot.may_send(), snapshot.verbosest)
+        (snapshot.may_record(), snapshot.may_send(), snapshot.min_level)
     };
-    let orders = |set| vec![over("b", blueprint("orders"), set, 1)];
+    let orders = |set| vec![override_of("b", blueprint("orders"), set, 1)];
     assert_eq!(of(&[("log.mode", "off")], vec![]), (false, false, Level::Info));
     assert_eq!(of(&[("log.mode", "off")], orders(json!({"log.mode": "stderr"}))), (true, false, Level::Info));
     assert_eq!(of(&[("log.mode", "off")], orders(json!({"log.mode": "sentry"}))), (true, true, Level::Info));
     assert_eq!(of(&[("log.mode", "both")], orders(json!({"log.level": "debug"}))), (true, true, Level::Debug));
     assert_eq!(of(&[("log.levels.a", "trace")], vec![]).2, Level::Trace);
-    assert_eq!(of(&[], vec![over("p", OverrideScope::Process, json!({"log.level": "error"}), 1)]).2, Level::Error);
+    assert_eq!(
+        of(&[], vec![override_of("p", OverrideScope::Process, json!({"log.level": "error"}), 1)]).2,
+        Level::Error
+    );
 }
 
 #[test]
-fn each_change_has_a_version_and_the_values_before_and_after_it() {
+fn each_change_has_a_version_and_values_before_and_after() {
     let policy = policy_of(&[], vec![]);
     assert_eq!(policy.load().version, 1);
-    let set = over("INC-1", blueprint("orders"), json!({"log.level": "debug", "log.mode": "stderr"}), 1);
+    let set = override_of("INC-1", blueprint("orders"), json!({"log.level": "debug", "log.mode": "stderr"}), 1);
     let SetOutcome { created, change } = policy.set(&set, Some(1)).expect("it is set");
     assert!(created);
     assert_eq!(policy.load().version, 2);
@@ -180,7 +190,7 @@ fn each_change_has_a_version_and_the_values_before_and_after_it() {
     assert_eq!(Value::from(change.after.clone()), json!({"log.mode": "stderr", "log.level": "debug"}));
     assert_eq!(change.to_json()["blueprint"], "orders");
     let stale = policy.clear("INC-1", Some(1), "ada", Source::Http, "");
-    assert_eq!(stale, Err(Refused::VersionMismatch { current: 2, expected: 1 }));
+    assert_eq!(stale, Err(OverrideError::VersionMismatch { current: 2, expected: 1 }));
     let change =
         policy.clear("INC-1", Some(2), "bob", Source::Http, "over").expect("not refused").expect("it was there");
     assert_eq!((change.action, change.by.as_str(), policy.load().version), (Action::Cleared, "bob", 3));
@@ -190,10 +200,11 @@ fn each_change_has_a_version_and_the_values_before_and_after_it() {
 }
 
 #[test]
-fn what_expires_goes_and_the_rest_stays() {
-    let policy = policy_of(&[], vec![over("late", OverrideScope::Process, json!({"log.level": "error"}), 1)]);
+fn expired_overrides_are_removed_and_others_remain() {
+    let policy = policy_of(&[], vec![override_of("late", OverrideScope::Process, json!({"log.level": "error"}), 1)]);
     let now = Instant::now();
-    let soon = Override { deadline: now, ..over("soon", OverrideScope::Process, json!({"log.level": "debug"}), 2) };
+    let soon =
+        Override { deadline: now, ..override_of("soon", OverrideScope::Process, json!({"log.level": "debug"}), 2) };
     policy.set(&soon, None).expect("it is set");
     assert_eq!(policy.next_expiry(), Some(now));
     assert_eq!(level(&policy, Origin::default()), Level::Debug);
@@ -206,24 +217,24 @@ fn what_expires_goes_and_the_rest_stays() {
 }
 
 #[test]
-fn overrides_are_bounded_in_number() {
+fn the_number_of_overrides_is_limited() {
     let policy = policy_of(&[], vec![]);
-    let one = |n: usize| over(&n.to_string(), OverrideScope::Process, json!({"log.level": "error"}), n as i64);
+    let one = |n: usize| override_of(&n.to_string(), OverrideScope::Process, json!({"log.level": "error"}), n as i64);
     for n in 0..MAX_OVERRIDES {
         policy.set(&one(n), None).expect("there is room");
     }
-    assert_eq!(policy.set(&one(MAX_OVERRIDES), None).map(|_| ()), Err(Refused::TooMany));
+    assert_eq!(policy.set(&one(MAX_OVERRIDES), None).map(|_| ()), Err(OverrideError::TooMany));
     assert!(policy.preview(one(MAX_OVERRIDES), None).is_err());
-    assert!(policy.set(&one(3), None).is_ok(), "one that is there can be extended");
+    assert!(policy.set(&one(3), None).is_ok(), "an existing override can be extended");
 }
 
 #[test]
-fn the_overrides_of_a_fleet_replace_each_other_and_leave_those_of_the_process() {
-    let policy = policy_of(&[], vec![over("own", OverrideScope::Process, json!({"log.level": "error"}), 1)]);
+fn fleet_overrides_replace_only_fleet_overrides() {
+    let policy = policy_of(&[], vec![override_of("own", OverrideScope::Process, json!({"log.level": "error"}), 1)]);
     let shared = |id: &str, word: &str| Override {
         fleet: true,
         source: Source::Fleet,
-        ..over(id, blueprint("orders"), json!({"log.level": word}), 1)
+        ..override_of(id, blueprint("orders"), json!({"log.level": word}), 1)
     };
     let actions = |changes: Vec<PolicyChange>| -> Vec<_> {
         changes.into_iter().map(|it| (it.action, it.id.unwrap_or_default())).collect()
@@ -242,7 +253,7 @@ fn the_overrides_of_a_fleet_replace_each_other_and_leave_those_of_the_process() 
 }
 
 #[test]
-fn what_cannot_be_set_is_named_with_what_is_allowed() {
+fn invalid_values_are_reported_with_the_allowed_ones() {
     let refused = |set: Value| -> Vec<String> {
         let Value::Object(set) = set else { panic!("an object") };
         LiveValues::parse(&set).expect_err("refused").iter().map(ToString::to_string).collect()
@@ -268,7 +279,7 @@ fn what_cannot_be_set_is_named_with_what_is_allowed() {
 }
 
 #[test]
-fn the_cells_that_change_are_those_in_which_the_tables_differ() {
+fn changed_cells_are_the_differences_of_two_tables() {
     let policy = policy_of(&[("log.mode", "both"), ("log.level", "info")], vec![]);
     let before = policy.load().policy();
     let after = Policy { level: Level::Debug, ..before };
@@ -280,7 +291,7 @@ fn the_cells_that_change_are_those_in_which_the_tables_differ() {
 }
 
 #[test]
-fn every_key_is_written_as_it_is_read() {
+fn every_live_key_round_trips() {
     let all = json!({
         "log.mode": "stderr", "log.level": "debug", "log.levels.a::b": "trace", "log.response.body": "redacted",
         "log.request.body": "off", "log.response.sample_rate": 0.5, "sentry.breadcrumb_level": "warning",
@@ -292,14 +303,14 @@ fn every_key_is_written_as_it_is_read() {
 }
 
 proptest! {
-    /// The precedence as the contract words it, written a second time and as simply as can be.
+    /// Compares the result with a second, simple implementation of the precedence rules.
     #[test]
-    fn any_overrides_are_applied_from_the_widest_scope_to_the_narrowest(
+    fn overrides_apply_from_widest_to_narrowest_scope(
         overrides in proptest::collection::vec((0usize..7, 0usize..6, 0usize..4, 0i64..20), 0..12),
     ) {
         let scopes = [
             OverrideScope::Process, blueprint("orders"), blueprint("users"), module("blueprint_orders"),
-            module("elsewhere"), route("GET /orders/{id}"), route("POST /orders"),
+            module("other"), route("GET /orders/{id}"), route("POST /orders"),
         ];
         let applies = [true, true, false, true, false, true, false];
         let policy = policy_of(&[], vec![]);
@@ -308,7 +319,7 @@ proptest! {
             let (level, mode) = (Level::ALL[level], Mode::ALL[mode]);
             let id = format!("{n:02}");
             let set = json!({"log.level": level, "log.mode": mode});
-            policy.set(&over(&id, scopes[scope].clone(), set, age), None).expect("there is room");
+            policy.set(&override_of(&id, scopes[scope].clone(), set, age), None).expect("there is room");
             if applies[scope] {
                 let rank = [0, 1, 1, 2, 2, 3, 3][scope];
                 expected.push((rank, age, id, level, mode));
@@ -316,7 +327,7 @@ proptest! {
         }
         expected.sort_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
         let (level, mode) = expected.last().map_or((Level::Info, Mode::Both), |it| (it.3, it.4));
-        let in_force = policy.load().in_force(&LINE).policy;
+        let in_force = policy.load().values_for(&LINE).policy;
         prop_assert_eq!((in_force.level, in_force.mode), (level, mode));
     }
 }

@@ -1,4 +1,4 @@
-//! What a request is, as records and events refer to it.
+//! The identity of a request, which its records and events refer to.
 
 mod parts;
 
@@ -12,33 +12,36 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use uuid::Uuid;
 use uuid::fmt::Simple;
 
-use crate::flag_values::{FlagValues, OwnValues};
+use crate::flag_values::{FlagValues, RequestLogValues};
 use crate::level::Level;
 
 pub use parts::{ClientAddressHeader, RequestParts};
 
-/// The header of a request's id, in requests and responses.
+/// The header with the request id, in requests and responses.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A request: its id, its trace, where it was routed, and what it was. It holds nothing that holds it again.
+/// The identity of a request: its id, its trace, its route, and the parts that are logged.
+///
+/// Records and events share it. It does not reference them, so there is no cycle.
 #[derive(Debug)]
 pub struct RequestIdentity {
     id: ArrayString<{ Self::MAX_ID_BYTES }>,
-    /// The caller's trace, or one that begins here when it is first read.
+    /// The caller's trace id, or one that is generated when it is first read.
     trace_id: OnceLock<Uuid>,
     blueprint: OnceLock<&'static str>,
     route: OnceLock<Option<String>>,
-    /// The bits of [`OwnValues`]: what its debug token and its flags set, 0 without any.
-    own_values: AtomicU16,
-    /// What it was.
+    /// The bits of [`RequestLogValues`]: the values of its debug token and its flags.
+    log_values: AtomicU16,
+    /// The parts of the request that are logged.
     pub parts: RequestParts,
 }
 
 impl RequestIdentity {
-    /// The longest id, in bytes.
+    /// Maximum length of an id in bytes.
     pub const MAX_ID_BYTES: usize = 128;
 
-    /// An id that is missing, or longer than [`Self::MAX_ID_BYTES`], is replaced with a new one; a missing trace begins here.
+    /// Creates an identity. An id that is missing or longer than [`Self::MAX_ID_BYTES`] is replaced with a new one; a missing
+    /// trace id is generated.
     #[must_use]
     pub fn new(id: Option<&str>, trace: Option<Uuid>, parts: RequestParts) -> Self {
         Self {
@@ -46,81 +49,82 @@ impl RequestIdentity {
             trace_id: trace.map(OnceLock::from).unwrap_or_default(),
             blueprint: OnceLock::new(),
             route: OnceLock::new(),
-            own_values: AtomicU16::new(0),
+            log_values: AtomicU16::new(0),
             parts,
         }
     }
 
-    /// The id: the caller's, or a new one.
+    /// The request id: the caller's, or a new one.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The trace that it is part of, shown as 32 hexadecimal digits.
+    /// The id of the trace that the request is part of, formatted as 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> Simple {
         self.trace_id.get_or_init(Uuid::new_v4).simple()
     }
 
-    /// The blueprint that it was routed to.
+    /// The blueprint that the request was routed to.
     #[must_use]
     pub fn blueprint(&self) -> Option<&'static str> {
         self.blueprint.get().copied()
     }
 
-    /// Sets the blueprint, once.
+    /// Sets the blueprint. Later calls have no effect.
     pub fn set_blueprint(&self, name: &'static str) {
-        // A blueprint's scope is entered once a request.
+        // A request enters the scope of a blueprint once.
         let _ = self.blueprint.set(name);
     }
 
-    /// The pattern that its path fits, once the response log has looked it up.
+    /// The route pattern that matched the path, once the response log has looked it up.
     #[must_use]
     pub fn route(&self) -> Option<&str> {
         self.route.get()?.as_deref()
     }
 
-    /// Sets the pattern that its path fits, once.
+    /// Sets the route pattern. Later calls have no effect.
     pub fn set_route(&self, route: Option<String>) {
-        // A request passes one response log.
+        // A request passes through one response log.
         let _ = self.route.set(route);
     }
 
-    /// The level that a debug token or a flag raises it to.
+    /// The level that a debug token or a flag raises the request to.
     #[must_use]
     pub fn debug_level(&self) -> Option<Level> {
-        self.own_values().debug()
+        self.log_values().debug()
     }
 
-    /// Whether a debug token or flags set anything for it.
-    pub(crate) fn has_own_values(&self) -> bool {
-        self.own_values.load(Ordering::Relaxed) != 0
+    /// Whether a debug token or a flag sets a value for the request.
+    pub(crate) fn has_log_values(&self) -> bool {
+        self.log_values.load(Ordering::Relaxed) != 0
     }
 
-    /// What its debug token and its flags set.
-    pub(crate) fn own_values(&self) -> OwnValues {
-        OwnValues::from_bits(self.own_values.load(Ordering::Relaxed))
+    /// The values of its debug token and its flags.
+    pub(crate) fn log_values(&self) -> RequestLogValues {
+        RequestLogValues::from_bits(self.log_values.load(Ordering::Relaxed))
     }
 
-    /// Raises it to this level, which is what its debug token allows.
+    /// Sets the level of its debug token.
     pub(crate) fn set_debug_level(&self, level: Level) {
-        let token = OwnValues { token: Some(level), ..OwnValues::default() }.to_bits();
-        self.change_own_values(OwnValues::FLAGS, token);
+        let token = RequestLogValues { token: Some(level), ..RequestLogValues::default() }.to_bits();
+        self.update_log_values(RequestLogValues::FLAGS, token);
     }
 
-    /// Sets what its flags say, in place of what they said before.
+    /// Replaces the values of its flags.
     pub(crate) fn set_flags(&self, flags: FlagValues) {
-        let flags = OwnValues { flags, ..OwnValues::default() }.to_bits();
-        self.change_own_values(!OwnValues::FLAGS, flags);
+        let flags = RequestLogValues { flags, ..RequestLogValues::default() }.to_bits();
+        self.update_log_values(!RequestLogValues::FLAGS, flags);
     }
 
-    fn change_own_values(&self, same: u16, new: u16) {
-        // It always has a value to set.
-        let _ = self.own_values.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some(bits & same | new));
+    /// Retains the bits of the mask `retained` and sets those of `new`.
+    fn update_log_values(&self, retained: u16, new: u16) {
+        // The closure always returns a value, so this cannot fail.
+        let _ = self.log_values.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some(bits & retained | new));
     }
 
-    /// What Sentry calls the transaction: `GET /orders/{id}`.
+    /// The method and the route, such as `GET /orders/{id}`; Sentry's transaction name.
     #[must_use]
     pub fn transaction(&self) -> Option<String> {
         self.route().map(|route| format!("{} {route}", self.parts.method))
@@ -138,11 +142,12 @@ impl Serialize for RequestIdentity {
     }
 }
 
-/// A version 7 id: it sorts by the millisecond it was made in. Unlike `now_v7` it shares no counter with other threads.
+/// A version 7 UUID, which sorts by its creation time in milliseconds. Unlike `Uuid::now_v7`, it needs no counter shared between
+/// threads.
 fn new_id() -> ArrayString<{ RequestIdentity::MAX_ID_BYTES }> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut random = [0; 10];
-    // The last ten bytes of a version 4 id: all of them are random but for the two bits that both versions have there.
+    // The last ten bytes of a version 4 UUID are random, except for the two variant bits, which version 7 has too.
     random.copy_from_slice(&Uuid::new_v4().as_bytes()[6..]);
     let id = uuid::Builder::from_unix_timestamp_millis(now.as_millis() as u64, &random).into_uuid();
     let mut text = ArrayString::new();
@@ -155,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_the_callers_or_a_new_one() {
+    fn an_id_is_the_callers_or_generated() {
         let id = |id: Option<&str>| RequestIdentity::new(id, None, RequestParts::default()).id().to_owned();
         assert_eq!(id(Some("web-1")), "web-1");
         let longest = "x".repeat(RequestIdentity::MAX_ID_BYTES);
@@ -166,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_begins_once() {
+    fn a_trace_id_is_generated_once() {
         let request = RequestIdentity::new(None, None, RequestParts::default());
         assert_eq!(request.trace_id(), request.trace_id());
         let trace = Uuid::new_v4();
@@ -174,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_is_the_method_and_the_route() {
+    fn a_transaction_is_method_and_route() {
         let request = RequestIdentity::new(None, None, RequestParts::default());
         assert_eq!(request.transaction(), None);
         request.set_route(Some("/orders/{id}".into()));

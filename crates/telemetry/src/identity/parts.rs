@@ -1,4 +1,4 @@
-//! The parts of a request that records and events show, stored since the request itself goes with its handler.
+//! The parts of a request that records and events show. They are stored because they outlive the handler's request.
 
 use std::net::IpAddr;
 
@@ -6,31 +6,31 @@ use http::header::{HOST, HeaderName, HeaderValue};
 use http::{Method, Uri};
 use serde::Deserialize;
 
-/// The parts of a request that records and events show. Headers share their bytes with the request.
+/// The parts of a request that records and events show. The header values share their bytes with the request.
 #[derive(Debug, Default)]
 pub struct RequestParts {
     /// The method, as the client sent it.
     pub method: Method,
-    /// Path and query, as the client sent them.
+    /// The path and query, as the client sent them.
     pub uri: Uri,
     /// The address of the client.
     pub client: Option<IpAddr>,
-    /// Where another process of the service reads the client's address.
+    /// The header from which other processes of the service read the client's address.
     pub client_address_header: ClientAddressHeader,
     /// The headers that a sink may show.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Scheme and host, unless they are `http` and the header `host`.
+    /// Scheme and host; `None` means `http` and the value of the header `host`.
     pub origin: Option<String>,
 }
 
 impl RequestParts {
-    /// The first header of this name.
+    /// The first header with this name.
     #[must_use]
     pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value)
     }
 
-    /// The whole URL, as the client sent it if trusted proxies are right.
+    /// The full URL as the client requested it, if the trusted proxies report it correctly.
     #[must_use]
     pub fn url(&self) -> String {
         match &self.origin {
@@ -42,7 +42,7 @@ impl RequestParts {
         }
     }
 
-    /// The header that forwards the client's address to another process.
+    /// The name and value of the header that forwards the client's address to another process.
     #[must_use]
     pub fn forwarded_client(&self) -> Option<(&'static str, String)> {
         let ip = self.client?;
@@ -56,7 +56,7 @@ impl RequestParts {
     }
 }
 
-/// The header in which trusted proxies send their client's address.
+/// The header in which trusted proxies send the client's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientAddressHeader {
@@ -67,7 +67,7 @@ pub enum ClientAddressHeader {
     Forwarded,
     /// `X-Real-IP`.
     XRealIp,
-    /// None: the peer is the client.
+    /// No header: the peer is the client.
     None,
 }
 
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_has_the_origin_or_the_host() {
+    fn a_url_starts_with_the_origin_or_the_host() {
         let uri = Uri::from_static("/orders?page=2");
         let host = (HOST, HeaderValue::from_static("shop.example"));
         let parts = RequestParts { uri, headers: vec![host], ..RequestParts::default() };
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_forwarded_in_the_header_that_is_read() {
+    fn the_client_address_is_forwarded_in_the_configured_header() {
         let forwarded = |header, ip: &str| {
             let client = Some(ip.parse().expect("an address"));
             RequestParts { client, client_address_header: header, ..RequestParts::default() }.forwarded_client()

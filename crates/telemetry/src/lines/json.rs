@@ -1,4 +1,4 @@
-//! A record as one line of JSON.
+//! Records as lines of JSON.
 
 use std::io::Write;
 use std::net::IpAddr;
@@ -15,14 +15,14 @@ use crate::policy::Kind;
 use crate::record::{BodyDetail, Detail, FailureDetail, Record, ResponseRecord};
 use crate::stack;
 
-/// A key of ours, which has nothing to escape, with what stands around it in an object that has one before.
+/// A static key, which needs no escaping, with the comma before it and the colon after it. It cannot be the first key.
 macro_rules! key {
     ($name:literal) => {
         concat!(",\"", $name, "\":")
     };
 }
 
-/// Appends the record's line, its end included.
+/// Appends the line of a record, including the line feed.
 pub(crate) fn line(record: &Record, out: &mut Vec<u8>) {
     let mut line = Line { out };
     line.begin(record.at, record.level, record.kind);
@@ -48,8 +48,8 @@ pub(crate) fn line(record: &Record, out: &mut Vec<u8>) {
         Detail::Fields(fields) => line.object(key!("fields"), fields),
         Detail::Data(data) if data.is_empty() => {}
         Detail::Data(data) => line.object(key!("data"), data),
-        Detail::Service(said) => {
-            for (key, value) in said {
+        Detail::Service(fields) => {
+            for (key, value) in fields {
                 out.push(b',');
                 json_string(key, out);
                 out.push(b':');
@@ -60,7 +60,7 @@ pub(crate) fn line(record: &Record, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n");
 }
 
-/// The same for a response.
+/// Appends the line of a response record.
 pub(crate) fn response(response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
     let mut line = Line { out };
     line.begin(response.at, response.level, Kind::Response);
@@ -87,7 +87,7 @@ pub(crate) fn response(response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n");
 }
 
-/// The keys that tell of a body, as [`key!`] makes them.
+/// The keys of a body, made with [`key!`].
 struct BodyKeys {
     content_type: &'static str,
     coding: &'static str,
@@ -112,7 +112,7 @@ const REQUEST_KEYS: BodyKeys = BodyKeys {
     truncated: key!("http.request.body.truncated"),
 };
 
-/// Keys are what [`key!`] makes of them.
+/// Writes key-value pairs. The `key` parameters must be made with [`key!`].
 struct Line<'a> {
     out: &'a mut Vec<u8>,
 }
@@ -131,7 +131,7 @@ impl Line<'_> {
         self.word(key!("trace_id"), request.trace_id().encode_lower(&mut [0; 32]));
         match request.blueprint() {
             Some(name) => self.text(key!("blueprint"), name),
-            // A request that no blueprint answers for still has the key.
+            // The key is present even for a request that was not routed to a blueprint.
             None => {
                 self.raw(key!("blueprint"));
                 self.raw("null");
@@ -143,7 +143,7 @@ impl Line<'_> {
         }
     }
 
-    /// As [`ResponseRecord::message`] has it.
+    /// Writes [`ResponseRecord::message`] without allocating it.
     fn message(&mut self, response: &ResponseRecord<'_>) {
         self.raw(key!("message"));
         self.raw("\"");
@@ -184,7 +184,7 @@ impl Line<'_> {
         }
     }
 
-    /// OpenTelemetry has a header's values in a list.
+    /// Writes a header as a list, as OpenTelemetry's semantic conventions require.
     fn header(&mut self, key: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.raw(key);
@@ -194,7 +194,7 @@ impl Line<'_> {
         }
     }
 
-    /// Appends what is JSON already.
+    /// Appends text that is already JSON.
     fn raw(&mut self, json: &str) {
         self.out.extend_from_slice(json.as_bytes());
     }
@@ -204,7 +204,7 @@ impl Line<'_> {
         json_string(text, self.out);
     }
 
-    /// A text that has nothing to escape: one of ours, or an id.
+    /// Writes a text that needs no escaping: a constant or an id.
     fn word(&mut self, key: &str, word: &str) {
         self.raw(key);
         self.raw("\"");
@@ -223,7 +223,7 @@ impl Line<'_> {
         self.raw(itoa::Buffer::new().format(number));
     }
 
-    /// With three decimals.
+    /// Writes milliseconds with three decimals.
     fn milliseconds(&mut self, key: &str, time: Duration) {
         let micros = time.as_micros();
         self.number(key, micros / 1000);
@@ -236,7 +236,7 @@ impl Line<'_> {
         self.raw(key);
         self.out.push(b'"');
         match address {
-            // Without the formatter, which takes as long as the rest of a record's beginning.
+            // Avoids `fmt`, which costs as much as all preceding keys of a record together.
             IpAddr::V4(address) => {
                 for (at, octet) in address.octets().into_iter().enumerate() {
                     self.raw(if at > 0 { "." } else { "" });

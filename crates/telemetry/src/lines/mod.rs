@@ -1,4 +1,4 @@
-//! A record as text: one line of JSON, or lines for people.
+//! Formatting of records: one line of JSON, or human-readable lines.
 
 pub(crate) mod json;
 mod pretty;
@@ -10,7 +10,7 @@ use crate::record::{Record, ResponseRecord};
 use crate::settings::Settings;
 use pretty::Pretty;
 
-/// How a record is written.
+/// The format of records on stderr.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Format {
     Json,
@@ -23,11 +23,11 @@ impl Format {
             return Format::Json;
         }
         // https://no-color.org
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Format::Pretty { colour: std::io::stderr().is_terminal() && !refused }
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Format::Pretty { colour: std::io::stderr().is_terminal() && !no_color }
     }
 
-    /// Appends the record's line, its end included.
+    /// Appends the lines of a record, including the final line feed.
     pub(crate) fn write(self, record: &Record, out: &mut Vec<u8>) {
         match self {
             Format::Json => json::line(record, out),
@@ -35,7 +35,7 @@ impl Format {
         }
     }
 
-    /// The same for a response.
+    /// Appends the lines of a response record.
     pub(crate) fn write_response(self, response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
         match self {
             Format::Json => json::response(response, out),

@@ -1,4 +1,5 @@
-//! A record for eyes: aligned, coloured on a terminal, the body indented, a stack that shows the service's own frames.
+//! Human-readable records: aligned, coloured on a terminal, with indented bodies and stack traces reduced to the service's own
+//! frames.
 
 use std::fmt::Write;
 
@@ -20,7 +21,7 @@ pub(super) struct Pretty {
 }
 
 impl Pretty {
-    /// The record's lines, the last end included.
+    /// The lines of a record, including the final line feed.
     pub(super) fn lines(&self, record: &Record) -> String {
         let mut out = self.begin(record.at, record.level, record.kind);
         visible(&record.message, false, &mut out);
@@ -45,16 +46,16 @@ impl Pretty {
         out
     }
 
-    /// The same for a response.
+    /// The lines of a response record.
     pub(super) fn response(&self, response: &ResponseRecord<'_>) -> String {
         let mut out = self.begin(response.at, response.level, Kind::Response);
-        self.answer(&mut out, response);
+        self.response_summary(&mut out, response);
         self.origin(&mut out, Some(response.request), ResponseRecord::TARGET, None);
         out.push('\n');
         if let Some(request) = &response.request_body {
-            self.dim(&mut out, &format!("{INDENT}asked with {} B\n", request.size));
+            self.dim(&mut out, &format!("{INDENT}request body, {} B\n", request.size));
             self.body(&mut out, request);
-            self.dim(&mut out, &format!("{INDENT}answered\n"));
+            self.dim(&mut out, &format!("{INDENT}response body\n"));
         }
         self.body(&mut out, &response.response);
         out
@@ -70,7 +71,7 @@ impl Pretty {
         out
     }
 
-    /// Where it comes from: the blueprint or the module, and enough of the request's id to tell requests apart.
+    /// Writes the origin: the blueprint or the module, and enough of the request id to distinguish requests.
     fn origin(&self, out: &mut String, request: Option<&RequestIdentity>, target: &str, span: Option<&str>) {
         let mut origin = String::new();
         match request {
@@ -90,7 +91,7 @@ impl Pretty {
         self.dim(out, &origin);
     }
 
-    fn answer(&self, out: &mut String, response: &ResponseRecord<'_>) {
+    fn response_summary(&self, out: &mut String, response: &ResponseRecord<'_>) {
         visible(&format!("{} {}", response.method, response.path), false, out);
         if let Some(query) = &response.query {
             visible(&format!("?{query}"), false, out);
@@ -102,8 +103,8 @@ impl Pretty {
         }
         let _ = write!(out, " {:.1} ms {} B", response.duration.as_secs_f64() * 1000.0, response.response.size);
         if response.response.content.is_none() {
-            for said in [&response.response.content_type, &response.response.coding].into_iter().flatten() {
-                visible(&format!(" {said}"), false, out);
+            for value in [&response.response.content_type, &response.response.coding].into_iter().flatten() {
+                visible(&format!(" {value}"), false, out);
             }
         }
         if response.outcome != Outcome::Complete {
@@ -117,7 +118,7 @@ impl Pretty {
         let text = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok());
         self.block(out, text.as_deref().unwrap_or(&content.text));
         if content.truncated {
-            self.dim(out, &format!("{INDENT}… cut\n"));
+            self.dim(out, &format!("{INDENT}… truncated\n"));
         }
     }
 
@@ -136,7 +137,7 @@ impl Pretty {
 
     fn stack(&self, out: &mut String, frames: &[Frame]) {
         let own: Vec<&Frame> = frames.iter().filter(|frame| frame.own).collect();
-        // A stack of libraries alone is shown as far as it may help.
+        // If all frames are of libraries, the innermost ones are shown.
         let shown = if own.is_empty() { frames.iter().take(12).collect() } else { own };
         for frame in &shown {
             let _ = write!(out, "{INDENT}  at {}", frame.function.replace("::{{closure}}", ""));
@@ -147,7 +148,7 @@ impl Pretty {
         }
         let hidden = frames.len() - shown.len();
         if hidden > 0 {
-            self.dim(out, &format!("{INDENT}  … and {hidden} frames of libraries\n"));
+            self.dim(out, &format!("{INDENT}  … and {hidden} library frames\n"));
         }
     }
 
@@ -163,7 +164,7 @@ impl Pretty {
     fn block(&self, out: &mut String, text: &str) {
         for line in text.lines() {
             out.push_str(INDENT);
-            // Whoever wrote the body, it looks like no line of ours.
+            // The prefix prevents a body from imitating a log line.
             out.push_str("│ ");
             visible(line, true, out);
             out.push('\n');
@@ -176,7 +177,7 @@ impl Pretty {
 
     fn paint(&self, out: &mut String, code: &str, text: &str) {
         if self.colour && !text.is_empty() {
-            // The line end stays outside, so that no colour runs over it.
+            // The line feed stays outside the escape sequences, so that the colour ends with the line.
             let (body, end) = text.strip_suffix('\n').map_or((text, ""), |body| (body, "\n"));
             let _ = write!(out, "\x1b[{code}m{body}\x1b[0m{end}");
         } else {

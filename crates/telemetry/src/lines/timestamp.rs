@@ -1,4 +1,4 @@
-//! Points in time as RFC 3339 has them, to the microsecond.
+//! RFC 3339 timestamps with microseconds.
 
 use std::cell::Cell;
 use std::io::Write;
@@ -6,7 +6,7 @@ use std::io::Write;
 use jiff::Timestamp;
 
 thread_local! {
-    /// The second that was written last, and the text of it: the calendar is asked once a second.
+    /// The last second that was written, with its text, so that calendar conversion runs once per second and thread.
     static LAST: Cell<(i64, [u8; 19])> = const { Cell::new((i64::MIN, [0; 19])) };
 }
 
@@ -14,15 +14,15 @@ thread_local! {
 pub(super) fn write_timestamp(at: Timestamp, out: &mut Vec<u8>) {
     let (second, nanosecond) = (at.as_second(), at.subsec_nanosecond());
     let micros = match u32::try_from(nanosecond) {
-        Ok(nanoseconds) if (0..=LATEST).contains(&second) => nanoseconds / 1000,
-        // Before 1970 the fraction counts down, and after 9999 the year has five digits.
+        Ok(nanoseconds) if (0..=MAX_SECOND).contains(&second) => nanoseconds / 1000,
+        // Before 1970 the fraction is negative, and after 9999 the year has five digits.
         _ => {
             let _ = write!(out, "{at:.6}");
             return;
         }
     };
-    let (known, mut text) = LAST.get();
-    if known != second {
+    let (cached, mut text) = LAST.get();
+    if cached != second {
         let _ = write!(&mut text[..], "{at:.0}");
         LAST.set((second, text));
     }
@@ -33,14 +33,14 @@ pub(super) fn write_timestamp(at: Timestamp, out: &mut Vec<u8>) {
 }
 
 /// The last second of 9999.
-const LATEST: i64 = 253_402_300_799;
+const MAX_SECOND: i64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn it_is_what_the_calendar_says() {
+    fn cached_seconds_are_formatted_as_jiff_formats_them() {
         let at = |text: &str| text.parse::<Timestamp>().expect("a timestamp");
         for text in [
             "2026-11-22T18:49:06.388200Z",

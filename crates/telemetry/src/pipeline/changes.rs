@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::Pipeline;
-use crate::effective::{Action, EffectivePolicy, Override, PolicyChange, Refused, SetOutcome, Source, differences};
+use crate::effective::{
+    Action, EffectivePolicy, Override, OverrideError, PolicyChange, SetOutcome, Source, differences,
+};
 use crate::level::Level;
 use crate::report::Report;
 use crate::settings::Settings;
@@ -24,7 +26,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// If the current version is different, or there are too many overrides.
-    pub fn set_override(&self, new: &Override, expected: Option<u64>) -> Result<SetOutcome, Refused> {
+    pub fn set_override(&self, new: &Override, expected: Option<u64>) -> Result<SetOutcome, OverrideError> {
         let outcome = self.apply_change(|effective| effective.set(new, expected))?;
         self.record_change(&outcome.change);
         Ok(outcome)
@@ -41,7 +43,7 @@ impl Pipeline {
         by: &str,
         source: Source,
         reason: &str,
-    ) -> Result<bool, Refused> {
+    ) -> Result<bool, OverrideError> {
         let change = self.apply_change(|effective| effective.clear(id, expected, by, source, reason))?;
         change.iter().for_each(|change| self.record_change(change));
         Ok(change.is_some())
@@ -111,7 +113,7 @@ impl Pipeline {
         let snapshot = self.effective.load_full();
         if snapshot.version != version {
             self.sinks.apply(&snapshot);
-            self.filter.set_policy(snapshot.verbosest);
+            self.filter.set_policy(snapshot.min_level);
             self.policy_changed.notify_one();
         }
         outcome

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Pipeline, pipeline};
-use crate::debug_token::{DebugGrant, DebugRequests, RaisedRequest, Refused, RefusedTokens};
+use crate::debug_token::{DebugGrant, DebugTokens, RaisedRequest, RefusedTokens, TokenError};
 use crate::level::Level;
 use crate::report::Report;
 use crate::request::RequestContext;
@@ -14,20 +14,20 @@ impl Pipeline {
     /// Whether debug tokens are enabled: `log.debug_key` is set.
     #[must_use]
     pub fn accepts_debug_tokens(&self) -> bool {
-        self.debug_requests.is_some()
+        self.debug_tokens.is_some()
     }
 
     /// Reads the values of a request's `x-debug-log` header. A token for its trace takes effect now, one for a route once the
     /// route is known. Invalid tokens are counted, and have no effect.
     pub fn read_debug_tokens<'a>(&self, request: &RequestContext, tokens: impl IntoIterator<Item = &'a [u8]>) {
-        let Some(requests) = &self.debug_requests else { return };
+        let Some(requests) = &self.debug_tokens else { return };
         let mut tokens = tokens.into_iter();
         let Some(token) = tokens.next() else { return };
         if tokens.next().is_some() {
-            return refuse(requests, Refused::Malformed);
+            return refuse(requests, TokenError::Malformed);
         }
         match requests.key.verify(token, Timestamp::now()) {
-            Ok(grant) if grant.is_for("", None, request.identity().trace_id().into_uuid()) => {
+            Ok(grant) if grant.applies_to("", None, request.identity().trace_id().into_uuid()) => {
                 self.raise(requests, request, &grant);
             }
             Ok(grant) => request.set_debug_grant(grant),
@@ -37,17 +37,17 @@ impl Pipeline {
 
     /// Applies a request's token for a route, once the request's route is known.
     pub fn apply_debug_token(&self, request: &RequestContext) {
-        let Some(requests) = &self.debug_requests else { return };
+        let Some(requests) = &self.debug_tokens else { return };
         let Some(grant) = request.take_debug_grant() else { return };
         let identity = request.identity();
-        if grant.is_for(identity.parts.method.as_str(), identity.route(), identity.trace_id().into_uuid()) {
+        if grant.applies_to(identity.parts.method.as_str(), identity.route(), identity.trace_id().into_uuid()) {
             self.raise(requests, request, &grant);
         } else {
-            refuse(requests, Refused::Foreign);
+            refuse(requests, TokenError::Foreign);
         }
     }
 
-    fn raise(&self, requests: &DebugRequests, request: &RequestContext, grant: &DebugGrant) {
+    fn raise(&self, requests: &DebugTokens, request: &RequestContext, grant: &DebugGrant) {
         let level = grant.level();
         request.identity().set_debug_level(level);
         request.set_raised(RaisedRequest::new(Arc::clone(&requests.key), self.filter.raise(level), level));
@@ -56,12 +56,12 @@ impl Pipeline {
     /// The number of debug tokens refused since the start.
     #[must_use]
     pub fn refused_debug_tokens(&self) -> u64 {
-        self.debug_requests.as_ref().map_or(0, |requests| requests.refusals.total())
+        self.debug_tokens.as_ref().map_or(0, |requests| requests.refusals.total())
     }
 
     /// Ends the current window of refused tokens, and reports them.
     pub(super) fn end_refused_tokens(&self) {
-        if let Some(refused) = self.debug_requests.as_ref().and_then(|requests| requests.refusals.end()) {
+        if let Some(refused) = self.debug_tokens.as_ref().and_then(|requests| requests.refusals.close()) {
             self.report_refused_tokens(refused);
         }
     }
@@ -72,7 +72,7 @@ impl Pipeline {
     }
 }
 
-fn refuse(requests: &DebugRequests, reason: Refused) {
+fn refuse(requests: &DebugTokens, reason: TokenError) {
     requests.refusals.count(reason, |refused| {
         if let Some(pipeline) = pipeline() {
             pipeline.report_refused_tokens(refused);

@@ -15,8 +15,8 @@ impl Pipeline {
     /// Replaces the flags of a request. They apply to later records only. A request that began before the first call of
     /// [`Self::set_flags`] has only the sink scopes that it needed without flags.
     pub fn set_request_flags(&self, request: &RequestContext, values: FlagValues) {
-        if !self.snapshot_for(request).admits(values) {
-            self.apply_change(|effective| effective.admit(values));
+        if !self.snapshot_for(request).supports(values) {
+            self.apply_change(|effective| effective.add_support(values));
         }
         request.identity().set_flags(values);
     }

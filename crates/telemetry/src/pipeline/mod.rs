@@ -22,12 +22,12 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::debug_token::DebugRequests;
+use crate::debug_token::DebugTokens;
 use crate::delivery::Delivery;
-use crate::effective::{Current, EffectivePolicy, InForce, Origin, Snapshot};
+use crate::effective::{Current, EffectivePolicy, EffectiveValues, Origin, Snapshot};
 use crate::failure::Failure;
 use crate::filter::Filter;
-use crate::flood::{Fingerprint, FloodLimiter, Suppressed};
+use crate::flood::{Fingerprint, FloodLimiter, SuppressedCount};
 use crate::level::Level;
 use crate::load_shedding::LoadShedding;
 use crate::losses::Losses;
@@ -60,7 +60,7 @@ pub struct Pipeline {
     effective: EffectivePolicy,
     filter: Arc<Filter>,
     /// `None` if `log.debug_key` is unset.
-    debug_requests: Option<Arc<DebugRequests>>,
+    debug_tokens: Option<Arc<DebugTokens>>,
     /// `log.on_failure.max_bytes`.
     max_retroactive_bytes: usize,
     /// Serializes changes of the effective policy, so that sinks receive them in order.
@@ -104,13 +104,13 @@ impl Pipeline {
         settings: &Settings,
         before_breadcrumb: Option<BeforeBreadcrumb>,
         sinks: Sinks,
-        report_suppressed: impl Fn(Suppressed) + Send + 'static,
+        report_suppressed: impl Fn(SuppressedCount) + Send + 'static,
     ) -> Self {
         let effective = EffectivePolicy::new(settings, !sinks.events.is_empty());
         sinks.apply(&effective.load_full());
         Self {
-            filter: Filter::new(effective.load().verbosest),
-            debug_requests: DebugRequests::new(&settings.log),
+            filter: Filter::new(effective.load().min_level),
+            debug_tokens: DebugTokens::new(&settings.log),
             max_retroactive_bytes: settings.log.on_failure.max_bytes,
             effective,
             change_lock: Mutex::default(),
@@ -180,7 +180,7 @@ impl Pipeline {
             let origin = Origin { is_line: true, ..Origin::new(request.map(|it| &**it.identity()), target) };
             // A request's lines below the level may be stored, and written if it fails.
             let stored = snapshot.on_failure().filter(|_| request.is_some());
-            let level_in_force = snapshot.in_force(&origin).policy.level;
+            let level_in_force = snapshot.values_for(&origin).policy.level;
             level >= stored.map_or(level_in_force, |stored| stored.min(level_in_force))
         };
         request::with_current(|request| is_enabled(Some(request))).unwrap_or_else(|| is_enabled(None))
@@ -191,8 +191,8 @@ impl Pipeline {
     pub fn report(&self, mut report: Report) -> Option<EventId> {
         let request = request::current();
         let request = request.as_deref();
-        let in_force = self.in_force(&report, request);
-        let InForce { policy, .. } = in_force;
+        let in_force = self.values_for(&report, request);
+        let EffectiveValues { policy, .. } = in_force;
         let destinations = policy.destinations(report.kind, report.level);
         if let (Kind::Uncaught, Some(request)) = (report.kind, request) {
             self.request_failed(request);
@@ -244,15 +244,15 @@ impl Pipeline {
     }
 
     /// The values in effect for a report.
-    fn in_force(&self, report: &Report, request: Option<&RequestContext>) -> InForce {
+    fn values_for(&self, report: &Report, request: Option<&RequestContext>) -> EffectiveValues {
         let is_line = report.kind == Kind::Line;
         // A breadcrumb's target is its category, which is not a module.
         let target = if report.kind == Kind::Breadcrumb { "" } else { &report.target };
         let identity = request.map(|it| &**it.identity());
         let snapshot = self.snapshot();
         let mut in_force = match is_line {
-            true => snapshot.in_force(&Origin { is_line, ..Origin::new(identity, target) }),
-            false => snapshot.in_force_of(identity, target),
+            true => snapshot.values_for(&Origin { is_line, ..Origin::new(identity, target) }),
+            false => snapshot.values_for_request(identity, target),
         };
         in_force.policy.level = report.threshold.unwrap_or(in_force.policy.level);
         in_force
@@ -261,7 +261,7 @@ impl Pipeline {
     /// The event sinks that accept another event, each with its scope of the request; none if sampling drops the event.
     fn accepting_sinks(
         &self,
-        in_force: &InForce,
+        in_force: &EffectiveValues,
         request: Option<&RequestContext>,
     ) -> Vec<(Arc<dyn EventSink>, Option<Scope>)> {
         if !sampling::is_sampled(in_force.event_sample_rate) {
@@ -294,8 +294,8 @@ impl Pipeline {
     }
 
     /// Reports how often the flood limit suppressed a failure.
-    fn report_suppressed(&self, suppressed: Suppressed) {
-        let Suppressed { fingerprint, records, events } = suppressed;
+    fn report_suppressed(&self, suppressed: SuppressedCount) {
+        let SuppressedCount { fingerprint, records, events } = suppressed;
         let on_route = fingerprint.route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
         let failure = format!("{}: {}{on_route}", fingerprint.type_name, fingerprint.message);
         // Without the count, so that Sentry groups these events.
@@ -377,7 +377,7 @@ impl Pipeline {
         let request = request::current();
         let identity = request.as_deref().map(|it| &**it.identity());
         let destinations =
-            self.snapshot().in_force_of(identity, "").policy.destinations(Kind::Breadcrumb, breadcrumb.level);
+            self.snapshot().values_for_request(identity, "").policy.destinations(Kind::Breadcrumb, breadcrumb.level);
         let at = Timestamp::now();
         let redacted = |breadcrumb| Report::breadcrumb(breadcrumb).redacted(&self.redactor);
         if destinations.stderr {

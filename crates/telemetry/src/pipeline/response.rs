@@ -3,9 +3,9 @@
 use serde_json::Map;
 
 use super::Pipeline;
-use crate::effective::InForce;
+use crate::effective::EffectiveValues;
 use crate::level::Level;
-use crate::load_shedding::Refused;
+use crate::load_shedding::RefusedRequests;
 use crate::policy::{Kind, Policy, ToSentry};
 use crate::record::{RecordedBreadcrumb, ResponseRecord};
 use crate::report::Report;
@@ -19,8 +19,8 @@ const BREADCRUMB_CONTENT_BYTES: usize = 1024;
 impl Pipeline {
     /// The values in effect for the response of a request.
     #[must_use]
-    pub fn response_in_force(&self, request: &RequestContext) -> InForce {
-        self.snapshot_for(request).in_force_of(Some(request.identity()), ResponseRecord::TARGET)
+    pub fn response_values(&self, request: &RequestContext) -> EffectiveValues {
+        self.snapshot_for(request).values_for_request(Some(request.identity()), ResponseRecord::TARGET)
     }
 
     /// Whether a sink receives a response of this level.
@@ -54,7 +54,7 @@ impl Pipeline {
         self.load_shedding.count(status, route, |refused| self.report_refused(refused));
     }
 
-    pub(super) fn report_refused(&self, refused: Refused) {
+    pub(super) fn report_refused(&self, refused: RefusedRequests) {
         let (message, data) = refused.into_report();
         self.report(Report { data, ..Report::service(Level::Warning, message) });
     }

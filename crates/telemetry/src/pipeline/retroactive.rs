@@ -28,7 +28,7 @@ impl Pipeline {
         if snapshot.on_failure().is_none() {
             return;
         }
-        let policy = snapshot.in_force_of(Some(request.identity()), ResponseRecord::TARGET).policy;
+        let policy = snapshot.values_for_request(Some(request.identity()), ResponseRecord::TARGET).policy;
         let (lines, dropped) = request.with_retroactive_lines(RetroactiveLines::take);
         if dropped > 0 && policy.has_stderr() {
             self.sinks.write(&dropped_lines(dropped, request));
@@ -77,7 +77,11 @@ mod tests {
     }
 
     fn fail(service: &Fixture, message: &str) {
-        service.pipeline.report(Report::failure(Kind::Uncaught, "test", Failure::plain("Broken", message.to_owned())));
+        service.pipeline.report(Report::failure(
+            Kind::Uncaught,
+            "test",
+            Failure::from_message("Broken", message.to_owned()),
+        ));
     }
 
     /// Level, message, and whether the line is marked `retroactive`.
@@ -119,7 +123,7 @@ mod tests {
         let request = service.request("one");
         sync_scope(&request, || {
             line(&service, Level::Debug, "below the level");
-            let caught = Failure::plain("Broken", "caught".to_owned());
+            let caught = Failure::from_message("Broken", "caught".to_owned());
             service.pipeline.report(Report::failure(Kind::Exception, "test", caught));
             service.end_response(None, &request);
         });

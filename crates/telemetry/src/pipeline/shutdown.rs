@@ -26,8 +26,8 @@ impl Pipeline {
 
     /// Delivers everything queued: resolves stacks, sends events, writes lines, each within its share of the time.
     pub fn finish(&self, deadline: Instant) {
-        self.floods.end_all().into_iter().for_each(|suppressed| self.report_suppressed(suppressed));
-        self.load_shedding.end().into_iter().for_each(|refused| self.report_refused(refused));
+        self.floods.close_all().into_iter().for_each(|suppressed| self.report_suppressed(suppressed));
+        self.load_shedding.close().into_iter().for_each(|refused| self.report_refused(refused));
         self.end_refused_tokens();
         self.symbolizer.finish(after(SYMBOLIZER_SHARE, deadline));
         let events_deadline = after(EVENTS_SHARE, deadline);

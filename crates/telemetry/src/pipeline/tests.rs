@@ -57,8 +57,10 @@ impl<'a> Row<'a> {
     }
 
     fn report(&self) -> Report {
-        let failure =
-            || Failure { stack: Some(Arc::new(Stack::omitted())), ..Failure::plain("Timeout", "too late".into()) };
+        let failure = || Failure {
+            stack: Some(Arc::new(Stack::omitted())),
+            ..Failure::from_message("Timeout", "too late".into())
+        };
         let (kind, failure) = match self.kind {
             "line" => (Kind::Line, None),
             "line+error" => (Kind::Line, Some(failure())),
@@ -318,7 +320,7 @@ service    critical -        -     sampled request | -    -     -     -   -",
 
 /// A failure with this message.
 fn failure(message: &str) -> Failure {
-    Failure::plain("Timeout", message.to_owned())
+    Failure::from_message("Timeout", message.to_owned())
 }
 
 fn uncaught(message: &str) -> Report {

@@ -145,8 +145,9 @@ impl RequestContext {
         let traceparent = format!("00-{trace_id}-{span}-0{flag}");
         let id = self.identity.id().to_owned();
         let ids = [("x-request-id", id), ("traceparent", traceparent), ("sentry-trace", sentry_trace)];
-        let hop_token = |rare: &RareState| Some((DEBUG_LOG_HEADER, rare.raised.as_ref()?.hop_token(&self.identity)));
-        let debug = self.rare.lock().as_deref().and_then(hop_token);
+        let forwarded_token =
+            |rare: &RareState| Some((DEBUG_LOG_HEADER, rare.raised.as_ref()?.forwarded_token(&self.identity)));
+        let debug = self.rare.lock().as_deref().and_then(forwarded_token);
         ids.into_iter().chain(self.identity.parts.forwarded_client()).chain(debug).collect()
     }
 

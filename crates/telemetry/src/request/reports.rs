@@ -1,7 +1,7 @@
 //! The failures that a request has reported. Each is one record and one event, no matter which code reports it first.
 
 use crate::delivery::Delivery;
-use crate::failure::is_same;
+use crate::failure::is_same_failure;
 use crate::record::EventId;
 
 /// The failures that a request has reported.
@@ -28,7 +28,7 @@ struct ReportedFailure {
 
 impl ReportedFailure {
     fn matches(&self, messages: &[String]) -> bool {
-        self.message_chains.iter().any(|chain| is_same(chain, messages))
+        self.message_chains.iter().any(|chain| is_same_failure(chain, messages))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Directories that are made once and kept for later runs.
+//! Directories that are prepared once and reused by later runs.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -11,8 +11,8 @@ use crate::{scratch, wait};
 
 const LOCK_LIMIT: Duration = Duration::from_secs(600);
 
-/// The directory `target/peers/<name>-<hash of recipe>`, filled by `make` if no earlier run has. Test processes that run
-/// side by side take turns, and what a failed or killed one has left half done is made anew.
+/// The directory `target/peers/<name>-<hash of recipe>`, filled by `make` unless an earlier run did so. A lock serialises
+/// concurrent test processes; a directory that a failed or killed process left incomplete is made again.
 pub fn prepared(
     name: &str,
     recipe: impl Hash,
@@ -27,7 +27,7 @@ pub fn prepared(
     let io = |e| format!("cannot prepare {}: {e}", dir.display());
 
     scratch::make_dir(&peers);
-    // Beside the directory and not in it, as that may be removed. The kernel lifts the lock of a process that dies.
+    // Next to the directory, which may be removed. The kernel releases the lock of a process that dies.
     let lock = File::create(peers.join(name + ".lock")).map_err(io)?;
     wait::until(&format!("another process to prepare {}", dir.display()), LOCK_LIMIT, || lock.try_lock().ok());
     if !complete.exists() {
@@ -41,7 +41,7 @@ pub fn prepared(
     Ok(dir)
 }
 
-/// Runs a program; if it fails, says so with the last line that it printed.
+/// Runs a program; the error is the last line that it printed.
 pub fn run<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: impl IntoIterator<Item = A>) -> Result<(), String> {
     let output = Command::new(program).args(args).output().map_err(|e| e.to_string())?;
     if output.status.success() {

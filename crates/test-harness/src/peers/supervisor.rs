@@ -16,9 +16,9 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const STATE_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 
-/// A running supervisord. Dropping it ends it and all its programs, even those that its death has made orphans.
+/// A running supervisord. Dropping it ends it and all its programs, including orphans.
 pub struct Supervisor {
-    // Before the socket: fields are dropped in this order.
+    // Before the socket: fields are dropped in declaration order.
     guard: ProcessGuard,
     conf: PathBuf,
     env: Vec<(String, OsString)>,
@@ -26,14 +26,14 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Runs a configuration, say from [`super::supervisor_conf::conf`], as `supervisord.conf` in this directory.
+    /// Runs a configuration, for example from [`super::supervisor_conf::conf`], as `supervisord.conf` in this directory.
     pub fn start(scratch: &Path, conf: &str) -> Self {
         let file = scratch.join("supervisord.conf");
         scratch::write(&file, conf);
         Self::launch(scratch, &file, &[])
     }
 
-    /// Runs a configuration that is there already, in this directory. The variables are for its `%(ENV_X)s`, beside
+    /// Runs an existing configuration file in this directory. The variables are for its `%(ENV_X)s`, in addition to
     /// `SUPERVISOR_SOCKET`, which is always set: a path that is short enough for `[unix_http_server]`.
     pub fn start_file(scratch: &Path, conf: &Path, env: &[(&str, &str)]) -> Self {
         Self::launch(scratch, conf, env)
@@ -69,7 +69,7 @@ impl Supervisor {
         command.output().expect("the Python of the tests' own virtual environment runs")
     }
 
-    /// What `supervisorctl` prints for these arguments.
+    /// The output of `supervisorctl` with these arguments.
     pub fn ctl(&self, args: &[&str]) -> String {
         let output = self.run_ctl(args);
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
@@ -80,7 +80,7 @@ impl Supervisor {
     pub fn status(&self, program: &str) -> String {
         let line = self.ctl(&["status", program]);
         let state = line.split_whitespace().nth(1);
-        state.unwrap_or_else(|| panic!("supervisorctl knows no status of {program}: {line}")).to_owned()
+        state.unwrap_or_else(|| panic!("supervisorctl reports no status of {program}: {line}")).to_owned()
     }
 
     /// Waits for a program to be in this state.
@@ -89,13 +89,13 @@ impl Supervisor {
         let what = format!("{program} to be {state}");
         wait::until(&what, STATE_LIMIT, || {
             let now = self.status(program);
-            // Which supervisord never leaves by itself.
+            // supervisord never leaves this state by itself.
             assert!(now != "FATAL" || now == state, "{program} is not {state}: {}", self.ctl(&["status", program]));
             (now == state).then_some(())
         });
     }
 
-    /// The process id of a program that runs.
+    /// The process id of a running program.
     #[track_caller]
     pub fn program_pid(&self, program: &str) -> u32 {
         let pid = self.ctl(&["pid", program]);
@@ -110,7 +110,7 @@ impl Supervisor {
         self.guard.pid()
     }
 
-    /// The ids of all processes that run because of it: itself, its programs, and orphans of a killed one.
+    /// The ids of all its running processes: itself, its programs, and orphans.
     pub fn family(&self) -> Vec<u32> {
         self.guard.family()
     }
@@ -121,14 +121,14 @@ impl Supervisor {
         self.guard.signal(name);
     }
 
-    /// Sends TERM and waits: supervisord first stops its programs.
+    /// Sends TERM and waits. supervisord stops its programs first.
     #[track_caller]
     pub fn stop(&mut self) -> ExitStatus {
         self.signal("TERM");
         self.guard.wait_exit(STOP_LIMIT)
     }
 
-    /// Kills supervisord alone. Its programs live on, until this is dropped.
+    /// Kills only supervisord. Its programs keep running until this is dropped.
     #[track_caller]
     pub fn kill9(&mut self) {
         self.signal("KILL");
@@ -136,7 +136,7 @@ impl Supervisor {
     }
 }
 
-/// The path of supervisord's socket, in a short directory: the kernel takes no more than 107 bytes.
+/// The path of supervisord's socket, in a short directory: the kernel accepts at most 107 bytes.
 struct Socket(PathBuf);
 
 impl Socket {

@@ -2,25 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-/// One program for supervisord to run. Its stderr always goes where its stdout goes.
+/// One program for supervisord to run. Its stderr is redirected to its stdout.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     /// Its name in supervisord.
     pub name: String,
     /// The command, in supervisord's own syntax: `%` is written `%%`.
     pub command: String,
-    /// Variables added to its environment, as they are to arrive.
+    /// Variables added to its environment, unescaped.
     pub environment: Vec<(String, String)>,
-    /// Where it runs; supervisord's own directory if not given.
+    /// Its working directory; by default supervisord's.
     pub directory: Option<PathBuf>,
-    /// Where supervisord writes what the program prints; without it, supervisord reads it and keeps nothing.
+    /// The file for the program's output; by default the output is read and discarded.
     pub stdout_logfile: Option<PathBuf>,
     /// Further lines of its section, in supervisord's own syntax.
     pub extra: Vec<String>,
 }
 
 impl Program {
-    /// A program of this name and command, and no more.
+    /// A program with this name and command only.
     pub fn new(name: &str, command: &str) -> Self {
         Self { name: name.to_owned(), command: command.to_owned(), ..Self::default() }
     }
@@ -42,7 +42,7 @@ impl Program {
     }
 }
 
-/// A whole configuration for [`super::supervisor::Supervisor::start`] that runs these programs.
+/// A complete configuration for [`super::supervisor::Supervisor::start`] that runs these programs.
 pub fn conf(programs: &[Program]) -> String {
     let sections: Vec<_> = programs.iter().map(Program::section).collect();
     format!(
@@ -68,13 +68,13 @@ serverurl=unix://%(ENV_SUPERVISOR_SOCKET)s
 }
 
 fn path(path: &Path) -> &str {
-    let text = path.to_str().expect("supervisord's configuration takes UTF-8 paths only");
-    // Escaped once in `directory`, but twice in `stdout_logfile`: not worth telling apart.
-    assert!(!text.contains('%'), "a path for supervisord must be without `%`: {text}");
+    let text = path.to_str().expect("supervisord's configuration accepts only UTF-8 paths");
+    // `%` is escaped once in `directory` but twice in `stdout_logfile`; no test needs it.
+    assert!(!text.contains('%'), "a path for supervisord must not contain `%`: {text}");
     text
 }
 
-/// A variable for `environment=`. Supervisord's parser knows no escapes, so some values cannot be written at all.
+/// A variable for `environment=`. supervisord's parser has no escapes, so some values cannot be expressed.
 fn variable(key: &str, value: &str) -> String {
     let refuse = |why: &str| panic!("supervisord's environment= cannot hold {key}={value:?}: {why}");
     if value.contains(['"', '\n', '\r']) {

@@ -1,4 +1,4 @@
-//! The Python packages that the peers, and one of the tests' tools, come from.
+//! Python virtual environments with the packages of the peers and of test tools.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -6,25 +6,25 @@ use std::sync::OnceLock;
 
 use super::prepared::{prepared, run};
 
-// gunicorn comes with bugsink anyway, but is started with an option that came and may go.
+// bugsink depends on gunicorn anyway; it is pinned because a version-dependent option is used.
 const PEERS: [&str; 3] = ["supervisor==4.3.0", "bugsink==2.6.1", "gunicorn==26.2.0"];
 const SCHEMATHESIS: [&str; 1] = ["schemathesis==4.32.5"];
 const CLIENTS: [&str; 2] = ["openapi-python-client==0.29.1", "mypy==2.4.1"];
 
-/// The Python of a virtual environment that has the pinned packages. Start their programs with `-m`: the scripts beside
-/// it hold absolute paths, which break when the target directory is moved.
+/// The Python of a virtual environment with the peers. Start their programs with `-m`: the scripts next to it contain
+/// absolute paths, which break when the target directory is moved.
 pub fn python() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     set_up(&PYTHON, "venv", &PEERS)
 }
 
-/// The Python of another one, with schemathesis.
+/// The Python of a virtual environment with schemathesis.
 pub fn schemathesis() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     set_up(&PYTHON, "schemathesis", &SCHEMATHESIS)
 }
 
-/// The Python of another one, with a generator of clients and a type checker.
+/// The Python of a virtual environment with a client generator and a type checker.
 pub fn clients() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     set_up(&PYTHON, "clients", &CLIENTS)
@@ -34,19 +34,19 @@ fn set_up(python: &'static OnceLock<Result<PathBuf, String>>, name: &str, pins: 
     python.get_or_init(|| python_with(name, pins)).as_deref().unwrap_or_else(|why| panic!("{why}"))
 }
 
-/// The Python of a virtual environment of this name that has these packages.
+/// The Python of a virtual environment with this name and these packages.
 ///
 /// # Errors
-/// In a sentence with the mend, when it cannot be made.
+/// A sentence with a hint, if the environment cannot be created.
 pub fn python_with(name: &str, pins: &[&str]) -> Result<PathBuf, String> {
     Ok(prepared(name, pins, |dir| make(dir, pins))?.join("bin/python"))
 }
 
 fn make(dir: &Path, pins: &[&str]) -> Result<(), String> {
-    let mend = "python3 with its venv module is needed: apt-get install python3-venv";
-    run("python3", [OsStr::new("-m"), OsStr::new("venv"), dir.as_os_str()]).map_err(|why| format!("{mend} ({why})"))?;
+    let hint = "python3 with its venv module is needed: apt-get install python3-venv";
+    run("python3", [OsStr::new("-m"), OsStr::new("venv"), dir.as_os_str()]).map_err(|why| format!("{hint} ({why})"))?;
 
     let pip = ["-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install", "--retries=2"];
     run(dir.join("bin/python"), pip.iter().chain(pins))
-        .map_err(|why| format!("pip must be able to install {} from PyPI: see to the network ({why})", pins.join(" ")))
+        .map_err(|why| format!("pip must be able to install {} from PyPI: check the network ({why})", pins.join(" ")))
 }

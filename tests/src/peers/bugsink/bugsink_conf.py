@@ -1,4 +1,4 @@
-"""Bugsink for the system tests: on loopback, without quotas, and done with an event before it answers."""
+"""Bugsink for the system tests: on loopback, without quotas; an event is stored before the response."""
 import os
 
 from bugsink.settings.default import *  # noqa: F403
@@ -8,7 +8,7 @@ TIME_ZONE = "UTC"
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 SNAPPEA = {"TASK_ALWAYS_EAGER": True}
 
-# What a crash of the machine would lose is of no use to anybody.
+# The data need not survive a crash of the machine.
 for database in DATABASES.values():  # noqa: F405
     database["OPTIONS"]["init_command"] = "PRAGMA synchronous=OFF"
 

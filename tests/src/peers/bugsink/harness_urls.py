@@ -1,4 +1,4 @@
-"""Gives all events of a project at once, where Bugsink's own API takes a request for each."""
+"""Returns all events of a project at once; Bugsink's own API requires one request per event."""
 from bugsink.decorators import login_exempt
 from django.http import HttpResponse
 from django.urls import path

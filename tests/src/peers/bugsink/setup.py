@@ -1,6 +1,6 @@
-"""Makes Bugsink's databases and a pool of projects: `setup.py migrate COUNT`. Prints the projects as [[id, key], ...].
+"""Creates Bugsink's databases and a pool of projects: `setup.py migrate COUNT`. Prints the projects as [[id, key], ...].
 
-The word `migrate` is read by Bugsink's settings, which then let queries take their time.
+Bugsink's settings read the word `migrate` and then raise the query timeout.
 """
 import json
 import os

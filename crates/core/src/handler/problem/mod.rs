@@ -223,9 +223,9 @@ impl Problem {
     pub(crate) fn failure(&self) -> Failure {
         match &self.cause {
             Some(cause) => {
-                Failure { outage: cause.outage, ..Failure::of(&*cause.error, Some(Arc::clone(&cause.stack))) }
+                Failure { outage: cause.outage, ..Failure::new(&*cause.error, Some(Arc::clone(&cause.stack))) }
             }
-            None => Failure::plain("Problem", self.to_string()),
+            None => Failure::from_message("Problem", self.to_string()),
         }
     }
 

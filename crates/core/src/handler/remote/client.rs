@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
-use cyanotype_telemetry::failure::sentence;
+use cyanotype_telemetry::failure::display_chain;
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -46,14 +46,14 @@ pub(super) fn client(authorities: RootCertStore) -> Client {
 
 /// Sends a request and reads the complete response.
 pub(super) async fn send(client: Client, request: hyper::Request<Empty<Bytes>>) -> Result<RemoteResponse, String> {
-    let response = client.request(request).await.map_err(|error| sentence(&error))?;
+    let response = client.request(request).await.map_err(|error| display_chain(&error))?;
     // actix-web and hyper use different versions of the crate `http`.
     let status = StatusCode::from_u16(response.status().as_u16()).map_err(|error| error.to_string())?;
     let retry_after = retry_after(response.headers().get(RETRY_AFTER));
     let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
     let body = body.map_err(|error| match error.is::<LengthLimitError>() {
         true => format!("response body larger than {MAX_BODY_BYTES} bytes"),
-        false => sentence(&*error),
+        false => display_chain(&*error),
     })?;
     Ok(RemoteResponse { status, retry_after, body: body.to_bytes() })
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
-use cyanotype_telemetry::effective::{Override, Refused, Source};
+use cyanotype_telemetry::effective::{Override, OverrideError, Source};
 use garde::Validate;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -210,7 +210,7 @@ impl LogControlState {
         let current = self.pipeline.snapshot().version;
         match expected {
             Some(expected) if expected != current => {
-                Err(policy_problem(&Refused::VersionMismatch { current, expected }))
+                Err(policy_problem(&OverrideError::VersionMismatch { current, expected }))
             }
             _ => Ok(()),
         }

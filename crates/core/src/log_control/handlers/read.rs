@@ -78,7 +78,7 @@ pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<Expla
     let module = scope.module.as_deref().map(|module| module.replace('-', "_"));
     let origin = control.origin(&scope, module.as_deref())?;
     let snapshot = control.pipeline.effective().load_full();
-    let policy = |origin: &Origin<'_>| snapshot.in_force(origin).policy;
+    let policy = |origin: &Origin<'_>| snapshot.values_for(origin).policy;
     // `log.levels` may set a level for the module's log events alone.
     let lines = module.is_some().then(|| policy(&Origin { is_line: true, ..origin }));
     Ok(versioned(HttpResponse::Ok(), snapshot.version)
@@ -86,9 +86,9 @@ pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<Expla
 }
 
 fn table(policy: &Policy, lines: Option<&Policy>) -> Explanation {
-    let mut table = Explanation::of(policy);
+    let mut table = Explanation::new(policy);
     if let Some(lines) = lines {
-        let line_rows = Explanation::of(lines).rows.into_iter().filter(|row| row.kind == Kind::Line);
+        let line_rows = Explanation::new(lines).rows.into_iter().filter(|row| row.kind == Kind::Line);
         let others = table.rows.into_iter().filter(|row| row.kind != Kind::Line);
         table.rows = line_rows.chain(others).collect();
     }

@@ -3,7 +3,7 @@
 use actix_web::HttpResponseBuilder;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue, RETRY_AFTER};
-use cyanotype_telemetry::effective::Refused;
+use cyanotype_telemetry::effective::OverrideError;
 
 use crate::fleet::FleetError;
 use crate::handler::problem::Problem;
@@ -13,16 +13,16 @@ pub(super) fn versioned(mut response: HttpResponseBuilder, version: u64) -> Http
     response
 }
 
-pub(super) fn policy_problem(refused: &Refused) -> Problem {
+pub(super) fn policy_problem(refused: &OverrideError) -> Problem {
     match refused {
-        Refused::VersionMismatch { .. } => Problem::new(StatusCode::PRECONDITION_FAILED, refused.to_string()),
-        Refused::TooMany => Problem::conflict(refused.to_string()),
+        OverrideError::VersionMismatch { .. } => Problem::new(StatusCode::PRECONDITION_FAILED, refused.to_string()),
+        OverrideError::TooMany => Problem::conflict(refused.to_string()),
     }
 }
 
 pub(super) fn fleet_problem(error: FleetError) -> Problem {
     match error {
-        FleetError::TooMany => policy_problem(&Refused::TooMany),
+        FleetError::TooMany => policy_problem(&OverrideError::TooMany),
         FleetError::Unavailable(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "fleet overrides unavailable");
             let detail =

@@ -8,7 +8,7 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const EXPIRES: i64 = 1_767_225_600;
 
 fn key() -> DebugKey {
-    DebugKey::new(SECRET).expect("is long enough")
+    DebugKey::new(SECRET).expect("it is long enough")
 }
 
 fn at(second: i64) -> Timestamp {
@@ -24,13 +24,13 @@ fn trace_grant() -> DebugGrant {
     DebugGrant::for_trace(trace, Level::Trace, at(EXPIRES))
 }
 
-fn verify(token: impl AsRef<[u8]>) -> Result<DebugGrant, Refused> {
+fn verify(token: impl AsRef<[u8]>) -> Result<DebugGrant, TokenError> {
     key().verify(token, at(EXPIRES - 1))
 }
 
-/// Processes of two releases understand each other. Computed apart, with Python's `hmac`.
+/// Processes of different releases accept each other's tokens. The expected values were computed with Python's `hmac`.
 #[test]
-fn the_spelling_stays() {
+fn the_format_is_stable() {
     assert_eq!(
         key().issue(&route_grant()),
         "v1.ZGVidWcgMTc2NzIyNTYwMCByb3V0ZSBHRVQgL29yZGVycy97aWR9.OBEG5_1Pn0abds7KjJE8bHP5q2dLW4-xwBUNLisqXzk"
@@ -46,12 +46,12 @@ fn a_token_expires() {
     let token = key().issue(&route_grant());
     let just_before = at(EXPIRES) - jiff::SignedDuration::from_nanos(1);
     assert_eq!(key().verify(&token, just_before), Ok(route_grant()));
-    assert_eq!(key().verify(&token, at(EXPIRES)), Err(Refused::Expired));
-    assert_eq!(key().verify(&token, Timestamp::MAX), Err(Refused::Expired));
+    assert_eq!(key().verify(&token, at(EXPIRES)), Err(TokenError::Expired));
+    assert_eq!(key().verify(&token, Timestamp::MAX), Err(TokenError::Expired));
 }
 
 #[test]
-fn a_fraction_of_a_second_is_cut() {
+fn fractional_seconds_are_truncated() {
     let expires_at = at(EXPIRES) + jiff::SignedDuration::from_millis(999);
     let grant = DebugGrant::for_route("GET /orders/{id}", Level::Debug, expires_at);
     assert_eq!(grant, Ok(route_grant()));
@@ -59,21 +59,21 @@ fn a_fraction_of_a_second_is_cut() {
 
 #[test]
 fn another_key_is_refused() {
-    let token = DebugKey::new(&SECRET.replace('0', "1")).expect("is long enough").issue(&route_grant());
-    assert_eq!(verify(token), Err(Refused::Forged));
+    let token = DebugKey::new(&SECRET.replace('0', "1")).expect("it is long enough").issue(&route_grant());
+    assert_eq!(verify(token), Err(TokenError::Forged));
 }
 
 #[test]
-fn what_else_the_secret_signed_is_no_token() {
+fn a_mac_without_the_domain_is_refused() {
     let token = key().issue(&route_grant());
-    let (signed, _) = token.rsplit_once('.').expect("has a MAC");
+    let (signed, _) = token.rsplit_once('.').expect("it has a MAC");
     let plain = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any length");
     let mac = BASE64.encode(plain.chain_update(signed).finalize().into_bytes());
-    assert_eq!(verify(format!("{signed}.{mac}")), Err(Refused::Forged));
+    assert_eq!(verify(format!("{signed}.{mac}")), Err(TokenError::Forged));
 }
 
 #[test]
-fn every_change_of_a_byte_is_refused() {
+fn every_changed_byte_is_refused() {
     for token in [key().issue(&route_grant()), key().issue(&trace_grant())] {
         assert!(verify(&token).is_ok());
         for position in 0..token.len() {
@@ -87,7 +87,7 @@ fn every_change_of_a_byte_is_refused() {
 }
 
 #[test]
-fn every_missing_or_additional_byte_is_refused() {
+fn every_missing_or_extra_byte_is_refused() {
     for token in [key().issue(&route_grant()), key().issue(&trace_grant())] {
         for position in 0..token.len() {
             let (head, tail) = token.split_at(position);
@@ -106,10 +106,10 @@ fn every_missing_or_additional_byte_is_refused() {
 }
 
 #[test]
-fn other_spellings_are_refused() {
+fn other_encodings_are_refused() {
     let token = key().issue(&route_grant());
-    let (signed, mac) = token.rsplit_once('.').expect("has a MAC");
-    let payload = signed.strip_prefix(VERSION).expect("has a version");
+    let (signed, mac) = token.rsplit_once('.').expect("it has a MAC");
+    let payload = signed.strip_prefix(VERSION).expect("it has a version");
     for other in [
         String::new(),
         "v1..".into(),
@@ -136,30 +136,30 @@ fn other_spellings_are_refused() {
 #[test]
 fn a_signed_payload_is_still_checked() {
     for payload in ["", "debug", "debug 01767225600 route GET /", "debug 1767225600 route GET orders"] {
-        assert_eq!(verify(key().sign(payload)), Err(Refused::Malformed), "{payload}");
+        assert_eq!(verify(key().sign(payload)), Err(TokenError::Malformed), "{payload}");
     }
 }
 
 #[test]
-fn the_longest_token_is_accepted_and_a_longer_one_refused() {
+fn the_longest_token_is_accepted_and_longer_ones_are_refused() {
     let route = format!("GET /{}", "x".repeat(DebugGrant::MAX_ROUTE_BYTES - 5));
     let longest = DebugGrant::for_route(&route, Level::Critical, Timestamp::MAX).expect("a route");
     let token = key().issue(&longest);
     assert!(token.len() <= DebugKey::MAX_TOKEN_BYTES, "{}", token.len());
     assert_eq!(verify(&token), Ok(longest));
-    // With a wrong MAC, so that the answer shows whether it was computed.
+    // With a wrong MAC, so that the error shows whether the MAC was computed.
     let of_length = |length: usize| {
         let mac = "A".repeat(43);
         format!("{VERSION}{}.{mac}", "A".repeat(length - VERSION.len() - 1 - mac.len()))
     };
-    assert_eq!(verify(of_length(DebugKey::MAX_TOKEN_BYTES)), Err(Refused::Forged));
-    assert_eq!(verify(of_length(DebugKey::MAX_TOKEN_BYTES + 1)), Err(Refused::Malformed));
+    assert_eq!(verify(of_length(DebugKey::MAX_TOKEN_BYTES)), Err(TokenError::Forged));
+    assert_eq!(verify(of_length(DebugKey::MAX_TOKEN_BYTES + 1)), Err(TokenError::Malformed));
 }
 
 #[test]
-fn a_key_has_a_length_and_is_not_shown() {
-    let error = DebugKey::new(&SECRET[..15]).expect_err("is too short");
-    assert_eq!(error.to_string(), "a debug key has at least 16 bytes, this one has 15");
+fn a_short_key_is_rejected_and_debug_output_is_redacted() {
+    let error = DebugKey::new(&SECRET[..15]).expect_err("it is too short");
+    assert_eq!(error.to_string(), "debug key too short: 15 bytes, minimum 16");
     assert_eq!(format!("{:?}", key()), "DebugKey([redacted])");
 }
 
@@ -177,12 +177,12 @@ fn grants() -> impl Strategy<Value = DebugGrant> {
 
 proptest! {
     #[test]
-    fn what_was_issued_is_verified(grant in grants()) {
+    fn issued_tokens_verify(grant in grants()) {
         let token = key().issue(&grant);
         prop_assert!(token.bytes().all(|byte| byte.is_ascii_graphic()), "{}", token);
         prop_assert!(token.len() <= DebugKey::MAX_TOKEN_BYTES);
         prop_assert_eq!(key().verify(&token, at(EXPIRES - 1)), Ok(grant.clone()));
-        prop_assert_eq!(key().verify(&token, grant.expires_at()), Err(Refused::Expired));
+        prop_assert_eq!(key().verify(&token, grant.expires_at()), Err(TokenError::Expired));
     }
 
     #[test]
@@ -198,16 +198,16 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn arbitrary_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         prop_assert!(verify(&bytes).is_err());
     }
 
     #[test]
-    fn the_parts_of_two_tokens_make_no_third(one in grants(), other in grants()) {
+    fn parts_of_two_tokens_do_not_combine(one in grants(), other in grants()) {
         prop_assume!(one != other);
         let (one, other) = (key().issue(&one), key().issue(&other));
-        let (signed, _) = one.rsplit_once('.').expect("has a MAC");
-        let (_, mac) = other.rsplit_once('.').expect("has a MAC");
-        prop_assert_eq!(verify(format!("{signed}.{mac}")), Err(Refused::Forged));
+        let (signed, _) = one.rsplit_once('.').expect("it has a MAC");
+        let (_, mac) = other.rsplit_once('.').expect("it has a MAC");
+        prop_assert_eq!(verify(format!("{signed}.{mac}")), Err(TokenError::Forged));
     }
 }

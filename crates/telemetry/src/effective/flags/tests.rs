@@ -1,22 +1,22 @@
-//! The rule of "settings, then flags, then overrides, then a debug token".
+//! Precedence: settings, then flags, then overrides, then a debug token.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::effective::{Action, EffectivePolicy, InForce, Origin, Override, OverrideScope, Source};
-use crate::flag_values::OwnValues;
+use crate::effective::{Action, EffectivePolicy, EffectiveValues, Origin, Override, OverrideScope, Source};
+use crate::flag_values::RequestLogValues;
 use crate::identity::{RequestIdentity, RequestParts};
 use crate::pipeline::fixture::settings;
 use crate::settings::Mode;
 
 const STDERR_AT_ERROR: FlagValues = FlagValues { mode: Some(Mode::Stderr), level: Some(Level::Error), debug: None };
 
-fn over(scope: OverrideScope, set: &Value) -> Override {
-    crate::effective::tests::over("INC-1", scope, set.clone(), 0)
+fn override_of(scope: OverrideScope, set: &Value) -> Override {
+    crate::effective::tests::override_of("INC-1", scope, set.clone(), 0)
 }
 
-/// A policy where there is a flag system.
+/// A policy with a flag provider.
 fn policy_of(own: &[(&str, &str)], overrides: Vec<Override>) -> EffectivePolicy {
     let policy = EffectivePolicy::new(&settings(own), true);
     policy.set_flags(FlagValues::default(), "flagd");
@@ -33,20 +33,24 @@ fn request(flags: FlagValues) -> RequestIdentity {
     request
 }
 
-fn in_force(policy: &EffectivePolicy, flags: FlagValues) -> InForce {
+fn effective_values(policy: &EffectivePolicy, flags: FlagValues) -> EffectiveValues {
     let (snapshot, request) = (policy.load(), request(flags));
-    let in_force = snapshot.in_force_of(Some(&request), "blueprint_orders");
-    assert_eq!(in_force, snapshot.in_force(&Origin::new(Some(&request), "blueprint_orders")), "on both ways");
+    let in_force = snapshot.values_for_request(Some(&request), "blueprint_orders");
+    assert_eq!(
+        in_force,
+        snapshot.values_for(&Origin::new(Some(&request), "blueprint_orders")),
+        "both ways of computing the values agree"
+    );
     in_force
 }
 
 fn mode_and_level(policy: &EffectivePolicy, flags: FlagValues) -> (Mode, Level) {
-    let policy = in_force(policy, flags).policy;
+    let policy = effective_values(policy, flags).policy;
     (policy.mode, policy.level)
 }
 
 #[test]
-fn flags_of_a_request_replace_the_settings_and_those_of_the_process() {
+fn request_flags_replace_settings_and_process_flags() {
     let policy = policy_of(&[], vec![]);
     assert_eq!(mode_and_level(&policy, FlagValues::default()), (Mode::Both, Level::Info));
     assert_eq!(mode_and_level(&policy, STDERR_AT_ERROR), (Mode::Stderr, Level::Error));
@@ -58,7 +62,7 @@ fn flags_of_a_request_replace_the_settings_and_those_of_the_process() {
 }
 
 #[test]
-fn settings_that_are_read_again_stay_below_flags() {
+fn reloaded_settings_stay_below_flags() {
     let policy = policy_of(&[], vec![]);
     policy.set_flags(FlagValues { mode: Some(Mode::Stderr), ..FlagValues::default() }, "flagd");
     policy.reconfigure(&settings(&[("log.mode", "sentry"), ("log.level", "warning")]));
@@ -77,59 +81,59 @@ fn an_override_of_any_scope_wins_over_flags() {
     ];
     for scope in scopes {
         let set = json!({"log.mode": "both", "log.level": "warning"});
-        let policy = policy_of(&[], vec![over(scope.clone(), &set)]);
+        let policy = policy_of(&[], vec![override_of(scope.clone(), &set)]);
         policy.set_flags(FlagValues { mode: Some(Mode::Off), level: Some(Level::Trace), debug: None }, "flagd");
         assert_eq!(mode_and_level(&policy, STDERR_AT_ERROR).0, Mode::Both, "{scope:?}");
         let request = request(STDERR_AT_ERROR);
         let line = Origin { is_line: true, ..Origin::new(Some(&request), "blueprint_orders") };
-        assert_eq!(policy.load().in_force(&line).policy.level, Level::Warning, "{scope:?}");
+        assert_eq!(policy.load().values_for(&line).policy.level, Level::Warning, "{scope:?}");
     }
-    // Only in what it sets.
-    let policy = policy_of(&[], vec![over(OverrideScope::Process, &json!({"log.mode": "both"}))]);
+    // Only for the keys that it sets.
+    let policy = policy_of(&[], vec![override_of(OverrideScope::Process, &json!({"log.mode": "both"}))]);
     assert_eq!(mode_and_level(&policy, STDERR_AT_ERROR), (Mode::Both, Level::Error));
-    let elsewhere = over(OverrideScope::Blueprint("users".into()), &json!({"log.level": "trace"}));
-    assert_eq!(mode_and_level(&policy_of(&[], vec![elsewhere]), STDERR_AT_ERROR), (Mode::Stderr, Level::Error));
+    let other_blueprint = override_of(OverrideScope::Blueprint("users".into()), &json!({"log.level": "trace"}));
+    assert_eq!(mode_and_level(&policy_of(&[], vec![other_blueprint]), STDERR_AT_ERROR), (Mode::Stderr, Level::Error));
 }
 
 #[test]
-fn a_flag_raises_a_request_as_a_debug_token_does() {
+fn a_debug_flag_raises_a_request_like_a_debug_token() {
     let policy = policy_of(&[("log.mode", "stderr"), ("sentry.breadcrumb_level", "error")], vec![]);
-    let raised = in_force(&policy, FlagValues { debug: Some(Level::Debug), ..FlagValues::default() });
-    let before = policy.load().in_force(&Origin::default());
+    let raised = effective_values(&policy, FlagValues { debug: Some(Level::Debug), ..FlagValues::default() });
+    let before = policy.load().values_for(&Origin::default());
     assert_eq!((raised.policy.level, raised.policy.breadcrumb_level), (Level::Debug, Level::Debug));
-    // The level and nothing else.
+    // It raises the level and nothing else.
     let lowered = Policy { level: Level::Info, breadcrumb_level: Level::Error, ..raised.policy };
-    assert_eq!(InForce { policy: lowered, ..raised }, before);
-    // Above the flag `log-level`, and overrides.
-    let policy = policy_of(&[], vec![over(OverrideScope::Process, &json!({"log.level": "critical"}))]);
+    assert_eq!(EffectiveValues { policy: lowered, ..raised }, before);
+    // It takes precedence over the flag `log-level` and over overrides.
+    let policy = policy_of(&[], vec![override_of(OverrideScope::Process, &json!({"log.level": "critical"}))]);
     let both = FlagValues { debug: Some(Level::Debug), ..STDERR_AT_ERROR };
     assert_eq!(mode_and_level(&policy, both), (Mode::Stderr, Level::Debug));
 }
 
 #[test]
-fn a_token_and_a_flag_raise_a_request_to_the_lower_of_their_levels() {
+fn token_and_flag_raise_a_request_to_the_lower_level() {
     let request = request(FlagValues { debug: Some(Level::Debug), ..STDERR_AT_ERROR });
     assert_eq!(request.debug_level(), Some(Level::Debug));
     request.set_debug_level(Level::Trace);
     assert_eq!(request.debug_level(), Some(Level::Trace));
-    // Evaluated again, once the caller is known.
+    // The flags are evaluated again once the caller is known.
     request.set_flags(FlagValues::default());
-    assert_eq!(request.own_values(), OwnValues { token: Some(Level::Trace), flags: FlagValues::default() });
+    assert_eq!(request.log_values(), RequestLogValues { token: Some(Level::Trace), flags: FlagValues::default() });
 }
 
 #[test]
-fn a_modules_own_level_stands_whatever_the_flags_are() {
+fn a_module_level_takes_precedence_over_flags() {
     let policy = policy_of(&[("log.levels.hyper", "error")], vec![]);
     let request = request(FlagValues { level: Some(Level::Trace), ..FlagValues::default() });
     let level = |target| {
         let origin = Origin { is_line: true, ..Origin::new(Some(&request), target) };
-        policy.load().in_force(&origin).policy.level
+        policy.load().values_for(&origin).policy.level
     };
     assert_eq!((level("hyper::client"), level("other")), (Level::Error, Level::Trace));
 }
 
 #[test]
-fn where_there_is_a_flag_system_any_request_may_yet_be_recorded() {
+fn with_a_flag_provider_any_request_may_be_recorded() {
     let of = |policy: &EffectivePolicy| {
         let it = policy.load_full();
         [it.may_record(), it.may_send(), it.may_yet_record(), it.may_yet_send()]
@@ -143,35 +147,35 @@ fn where_there_is_a_flag_system_any_request_may_yet_be_recorded() {
     without_sink.set_flags(FlagValues::default(), "flagd");
     assert_eq!(of(&without_sink), [false, false, true, false]);
 
-    // Sinks start when a request needs them.
+    // Sinks are activated when a request needs them.
     let snapshot = policy.load_full();
     let [stderr, both] =
         [Mode::Stderr, Mode::Both].map(|mode| FlagValues { mode: Some(mode), ..FlagValues::default() });
-    assert!(!snapshot.admits(stderr) && snapshot.admits(FlagValues { mode: Some(Mode::Off), ..stderr }));
-    policy.admit(stderr);
+    assert!(!snapshot.supports(stderr) && snapshot.supports(FlagValues { mode: Some(Mode::Off), ..stderr }));
+    policy.add_support(stderr);
     assert_eq!(of(&policy), [true, false, true, true]);
-    assert!(policy.load().admits(stderr) && !policy.load().admits(both));
-    policy.admit(both);
+    assert!(policy.load().supports(stderr) && !policy.load().supports(both));
+    policy.add_support(both);
     assert_eq!(of(&policy), [true; 4]);
-    assert!(policy.load().admits(both));
+    assert!(policy.load().supports(both));
     assert_eq!(policy.load().policy().mode, Mode::Off);
 }
 
 #[test]
-fn the_verbosest_level_follows_the_requests() {
+fn the_minimum_level_follows_request_flags() {
     let policy = policy_of(&[], vec![]);
     let debug = FlagValues { debug: Some(Level::Debug), ..FlagValues::default() };
-    assert!(policy.load().admits(STDERR_AT_ERROR) && !policy.load().admits(debug));
-    policy.admit(debug);
-    assert!(policy.load().admits(debug));
-    assert_eq!(policy.load().verbosest, Level::Debug);
+    assert!(policy.load().supports(STDERR_AT_ERROR) && !policy.load().supports(debug));
+    policy.add_support(debug);
+    assert!(policy.load().supports(debug));
+    assert_eq!(policy.load().min_level, Level::Debug);
     let version = policy.load().version;
-    policy.admit(debug);
+    policy.add_support(debug);
     assert_eq!(policy.load().version, version, "nothing has changed");
 }
 
 #[test]
-fn a_change_of_the_processs_flags_has_the_values_before_and_after_it() {
+fn a_process_flag_change_has_values_before_and_after() {
     let policy = EffectivePolicy::new(&settings(&[]), true);
     assert_eq!(policy.set_flags(FlagValues::default(), "flagd"), None);
     let change = policy.set_flags(STDERR_AT_ERROR, "flagd").expect("a change");
@@ -196,9 +200,9 @@ fn flag_values() -> impl Strategy<Value = FlagValues> {
 
 proptest! {
     #[test]
-    fn a_requests_own_values_are_stored_as_they_are(token in a_level(), flags in flag_values()) {
-        let own = OwnValues { token, flags };
-        prop_assert_eq!(OwnValues::from_bits(own.to_bits()), own);
+    fn request_values_round_trip_through_bits(token in a_level(), flags in flag_values()) {
+        let own = RequestLogValues { token, flags };
+        prop_assert_eq!(RequestLogValues::from_bits(own.to_bits()), own);
     }
 
     #[test]
@@ -208,7 +212,7 @@ proptest! {
         let mut set = json!({});
         if mode { set["log.mode"] = json!("stderr"); }
         if level { set["log.level"] = json!("critical"); }
-        let policy = policy_of(&[], vec![over(OverrideScope::Process, &set)]);
+        let policy = policy_of(&[], vec![override_of(OverrideScope::Process, &set)]);
         policy.set_flags(process, "flagd");
         let request = FlagValues { debug: None, ..request };
         let of_mode = request.mode.or(process.mode).unwrap_or(Mode::Both);

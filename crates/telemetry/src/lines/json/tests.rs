@@ -1,4 +1,4 @@
-//! Lines of JSON, to the byte.
+//! The exact bytes of JSON lines.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ fn at() -> Timestamp {
     AT.parse().expect("a time")
 }
 
-/// A request of the blueprint `shop`, or of none.
+/// A request, optionally routed to a blueprint.
 fn request(blueprint: Option<&'static str>) -> Arc<RequestIdentity> {
     let trace = Uuid::try_parse(TRACE).expect("an id");
     let request = RequestIdentity::new(Some("req-1"), Some(trace), RequestParts::default());
@@ -54,17 +54,17 @@ fn failure(with_stack: bool) -> Option<FailureDetail> {
 }
 
 fn map(value: Value) -> Map<String, Value> {
-    let Value::Object(map) = value else { panic!("no object: {value}") };
+    let Value::Object(map) = value else { panic!("not an object: {value}") };
     map
 }
 
-/// The line is this text and its end, one line, and JSON.
+/// Asserts that the output is the expected text and a line feed, and that it is one line of valid JSON.
 #[track_caller]
 fn assert_written(write: impl FnOnce(&mut Vec<u8>), expected: &str) {
     let mut out = b"before".to_vec();
     write(&mut out);
     let text = String::from_utf8(out).expect("UTF-8");
-    let written = text.strip_prefix("before").expect("it is appended").strip_suffix('\n').expect("an end");
+    let written = text.strip_prefix("before").expect("it is appended").strip_suffix('\n').expect("a line feed");
     assert_eq!(written, expected);
     assert!(!written.contains('\n'));
     let parsed: Value = serde_json::from_str(written).expect("JSON");
@@ -91,7 +91,7 @@ fn a_line_outside_a_request() {
 }
 
 #[test]
-fn a_line_with_all_it_can_have() {
+fn a_line_with_every_field() {
     let record = Record {
         message: "a \"b\"\\\u{7}é".into(),
         span: Some("import:row{n=1}".into()),
@@ -115,7 +115,7 @@ fn a_line_with_all_it_can_have() {
 }
 
 #[test]
-fn empty_details_are_left_out() {
+fn empty_details_are_omitted() {
     for detail in [Detail::Fields(Map::new()), Detail::Data(Map::new()), Detail::Service(Map::new())] {
         let record = Record { detail, ..record(Kind::Message, Level::Debug) };
         assert_line(
@@ -143,7 +143,7 @@ fn a_breadcrumb_and_a_message_have_data() {
 }
 
 #[test]
-fn a_service_record_has_its_data_among_its_own_keys() {
+fn service_data_is_written_at_the_top_level() {
     let data = map(json!({"address": "127.0.0.1:80", "quoted \"key\"": {"n": 1}}));
     let record = Record { detail: Detail::Service(data), ..record(Kind::Service, Level::Critical) };
     assert_line(
@@ -156,7 +156,7 @@ fn a_service_record_has_its_data_among_its_own_keys() {
 }
 
 #[test]
-fn a_failure_has_its_stack_only_where_the_table_says_so() {
+fn a_failure_has_its_stack_only_when_the_policy_includes_it() {
     let expected = concat!(
         r#"{"timestamp":"2026-01-02T03:04:05.678901Z","level":"error","kind":"KIND","message":"hello","#,
         r#""target":"shop::orders","exception.type":"Timeout","exception.message":"no \"stock\"","#,
@@ -169,8 +169,8 @@ fn a_failure_has_its_stack_only_where_the_table_says_so() {
             assert_line(&record, &expected.replace("KIND", name).replace("STACK", shown));
         }
     }
-    // One that has none to show.
-    let plain = FailureDetail { failure: Failure::plain("Problem", "no stock".into()), with_stack: true };
+    // A failure without a stack.
+    let plain = FailureDetail { failure: Failure::from_message("Problem", "no stock".into()), with_stack: true };
     let record = Record { failure: Some(plain), ..record(Kind::Uncaught, Level::Error) };
     assert_line(
         &record,
@@ -182,8 +182,8 @@ fn a_failure_has_its_stack_only_where_the_table_says_so() {
     );
 }
 
-/// The record of a response with no more than every response has.
-fn least(request: &RequestIdentity) -> ResponseRecord<'_> {
+/// A response record with only the fields that every response has.
+fn minimal(request: &RequestIdentity) -> ResponseRecord<'_> {
     ResponseRecord {
         at: at(),
         level: Level::Info,
@@ -202,10 +202,10 @@ fn least(request: &RequestIdentity) -> ResponseRecord<'_> {
 }
 
 #[test]
-fn a_response_with_the_least() {
+fn a_response_with_required_fields_only() {
     let request = request(None);
     assert_response(
-        &least(&request),
+        &minimal(&request),
         concat!(
             r#"{"timestamp":"2026-01-02T03:04:05.678901Z","level":"info","kind":"response","message":"GET /orders 200","#,
             r#""target":"cyanotype::response_log","request_id":"req-1","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","#,
@@ -216,7 +216,7 @@ fn a_response_with_the_least() {
 }
 
 #[test]
-fn a_response_with_all_it_can_have() {
+fn a_response_with_every_field() {
     let request = request(Some("shop"));
     request.set_route(Some("/orders/{id}".into()));
     let body = |coding: Option<&'static str>, size: u64, text: &'static str, truncated: bool| BodyDetail {
@@ -237,7 +237,7 @@ fn a_response_with_all_it_can_have() {
         request_body: Some(body(None, 7, "{\"b\":2}", false)),
         client_address: Some("2001:db8::1".parse().expect("an address")),
         user_agent: Some("curl/8 \"x\"".into()),
-        ..least(&request)
+        ..minimal(&request)
     };
     assert_response(
         &record,
@@ -258,9 +258,9 @@ fn a_response_with_all_it_can_have() {
 }
 
 #[test]
-fn a_response_that_never_came() {
+fn an_aborted_request_without_a_response() {
     let request = request(None);
-    let record = ResponseRecord { status: None, outcome: Outcome::Aborted, ..least(&request) };
+    let record = ResponseRecord { status: None, outcome: Outcome::Aborted, ..minimal(&request) };
     assert_response(
         &record,
         concat!(
@@ -297,19 +297,19 @@ fn durations_are_milliseconds_with_three_decimals() {
         (1_050_000, "1.050"),
         (61_000_001_000, "61000.001"),
     ] {
-        let record = ResponseRecord { duration: Duration::from_nanos(nanos), ..least(&request) };
+        let record = ResponseRecord { duration: Duration::from_nanos(nanos), ..minimal(&request) };
         assert_eq!(raw(&record, "duration_ms"), shown);
     }
-    let longest = ResponseRecord { duration: Duration::MAX, ..least(&request) };
-    assert_eq!(raw(&longest, "duration_ms"), "18446744073709551615999.999");
+    let maximum = ResponseRecord { duration: Duration::MAX, ..minimal(&request) };
+    assert_eq!(raw(&maximum, "duration_ms"), "18446744073709551615999.999");
 }
 
 #[test]
-fn addresses_are_written_as_the_standard_library_has_them() {
+fn addresses_are_formatted_as_by_the_standard_library() {
     let request = request(None);
     for text in ["0.0.0.0", "10.1.20.255", "::1", "2001:db8::7:0:1", "::ffff:192.0.2.1"] {
         let address: IpAddr = text.parse().expect("an address");
-        let record = ResponseRecord { client_address: Some(address), ..least(&request) };
+        let record = ResponseRecord { client_address: Some(address), ..minimal(&request) };
         assert_eq!(raw(&record, "client.address"), format!("\"{address}\""));
         assert_eq!(address.to_string(), text);
     }

