@@ -1,4 +1,4 @@
-//! An actix-web service that exists already, with its responses recorded: two lines to start and finish, one to wrap.
+//! Adds response logging to an existing actix-web service: one line each to start, to wrap and to finish.
 //!
 //! `PORT=8080 cargo run -p cyanotype-actix --example existing_service`, then `curl localhost:8080/hello/ada` and
 //! `curl localhost:8080/error`.
@@ -13,8 +13,8 @@ use cyanotype_actix::{Loader, Recorder, Settings, Sinks};
 use serde_json::json;
 
 async fn hello(name: web::Path<String>) -> HttpResponse {
-    tracing::info!(%name, "greets");
-    // The value of a key such as `token` is redacted in the record, and sent to the client as it is.
+    tracing::info!(%name, "greeting");
+    // The value of a key such as `token` is redacted in the record, and sent to the client unchanged.
     HttpResponse::Ok().json(json!({"hello": *name, "token": "t0p-s3cret"}))
 }
 

@@ -1,4 +1,4 @@
-//! Whose address a request came from, through the proxies that the settings trust.
+//! The client address of a request behind trusted proxies.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -16,27 +16,27 @@ use crate::settings::{ClientAddressSettings, Network};
 
 static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
-/// The address of a request's client: the peer's or, when the peer is in `server.trusted_proxies`, the nearest one in
-/// `server.client_address_header` that is no trusted proxy's.
+/// The address of a request's client. It is the peer's address or, when the peer is in `server.trusted_proxies`, the last address
+/// in `server.client_address_header` that is not a trusted proxy.
 ///
 /// ```
 /// use cyanotype_actix::ClientAddress;
 ///
 /// async fn read(client: ClientAddress) -> String {
-///     format!("{} is one of {}", client.ip(), client.block())
+///     format!("{} in block {}", client.ip(), client.block())
 /// }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddress(IpAddr);
 
 impl ClientAddress {
-    /// An IPv4 address that is written as one of IPv6 is one of IPv4 here.
+    /// The IP address. An IPv4-mapped IPv6 address is returned as IPv4.
     #[must_use]
     pub fn ip(self) -> IpAddr {
         self.0
     }
 
-    /// What to count a client by: an address of IPv4, and the /64 of one of IPv6, whose 2^64 addresses one client has.
+    /// The block that identifies a client for rate limits: an IPv4 address, or an IPv6 /64, which one client usually has.
     #[must_use]
     pub fn block(self) -> IpAddr {
         match self.0 {
@@ -63,16 +63,16 @@ impl FromRequest for ClientAddress {
     }
 }
 
-/// Where clients' addresses are read, and from whom.
+/// Resolves client addresses, with the trusted proxies and their header.
 #[derive(Debug, Clone)]
-pub struct ClientAddresses {
-    /// The header that trusted proxies send the client's address in.
+pub struct ClientAddressResolver {
+    /// The header in which trusted proxies send the client's address.
     pub header: ClientAddressHeader,
     trusted: Arc<[Network]>,
 }
 
-impl ClientAddresses {
-    /// As these settings have it.
+impl ClientAddressResolver {
+    /// A resolver with these settings.
     #[must_use]
     pub fn new(settings: &ClientAddressSettings) -> Self {
         Self { header: settings.client_address_header, trusted: settings.trusted_proxies.clone().into() }
@@ -82,25 +82,25 @@ impl ClientAddresses {
         self.trusted.iter().any(|network| network.contains(address))
     }
 
-    /// Whether the peer is a proxy whose headers are believed.
+    /// Whether the peer is a trusted proxy.
     pub fn trusts_peer(&self, peer: Option<SocketAddr>) -> bool {
         peer.is_some_and(|peer| self.trusts(peer.ip()))
     }
 
-    /// The address of a request's client, if its peer has one.
-    pub fn of(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<ClientAddress> {
+    /// The client address of a request, if its peer has an address.
+    pub fn resolve(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> Option<ClientAddress> {
         let peer = peer?.ip();
         if !self.trusts(peer) {
             return Some(peer.into());
         }
-        Some(self.behind(peer, headers).into())
+        Some(self.forwarded(peer, headers).into())
     }
 
-    fn behind(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    fn forwarded(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         match self.header {
             ClientAddressHeader::None => peer,
             ClientAddressHeader::XRealIp => {
-                // It is one address; a proxy that adds a second header adds it behind those that came.
+                // One address. A proxy that adds a header appends it, so the last header is the proxy's.
                 headers.get_all(&X_REAL_IP).next_back().and_then(text).and_then(address).unwrap_or(peer)
             }
             ClientAddressHeader::XForwardedFor => self.nearest(peer, headers.get_all(&X_FORWARDED_FOR), Some),
@@ -110,8 +110,8 @@ impl ClientAddresses {
         }
     }
 
-    /// The last address of a list that is no trusted proxy's, as long as those behind it are. What is no address was not
-    /// written by a proxy that is trusted, and nothing before it is believed.
+    /// Reads the list from right to left, up to the first address that is not a trusted proxy. Reading stops at an invalid
+    /// address, because a trusted proxy did not write it, so the entries before it are untrusted.
     fn nearest<'a>(
         &self,
         peer: IpAddr,
@@ -132,12 +132,12 @@ impl ClientAddresses {
         nearest
     }
 
-    /// The scheme and the host that the client used, as far as a proxy that is believed says.
+    /// The scheme and host that the client used, when a trusted proxy sends them.
     pub fn origin<'a>(&self, peer: Option<SocketAddr>, headers: &'a HeaderMap) -> [Option<&'a str>; 2] {
         if !self.trusts_peer(peer) {
             return [None, None];
         }
-        // The last one was written by the peer.
+        // The peer wrote the last value.
         let last = |name: &HeaderName| {
             let line = headers.get_all(name).next_back().and_then(text)?;
             line.rsplit(',').next().map(str::trim)
@@ -154,29 +154,29 @@ impl ClientAddresses {
         }
     }
 
-    /// Makes actix's `connection_info`, which believes every client, follow the same rules: handlers read it, and so do layers
-    /// of other crates.
-    pub fn settle_connection_info(&self, request: &mut ServiceRequest) {
+    /// Makes actix's `connection_info` follow the same rules. By default it trusts the headers of every client, and handlers and
+    /// third-party middleware read it.
+    pub fn override_connection_info(&self, request: &mut ServiceRequest) {
         const READ_BY_ACTIX: [HeaderName; 4] = [FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO];
         if READ_BY_ACTIX.iter().all(|name| !request.headers().contains_key(name)) {
             return;
         }
         let peer = request.peer_addr();
-        // actix reads these headers and the host, and all others are back in their place in a moment.
+        // actix reads these headers and the host. All headers are restored below.
         let all = std::mem::take(request.headers_mut());
         let [scheme, host] = self.origin(peer, &all);
-        let client = self.of(peer, &all).map(|client| client.ip().to_string());
+        let client = self.resolve(peer, &all).map(|client| client.ip().to_string());
         let headers = request.headers_mut();
         if let Some(host) = all.get(HOST) {
             headers.insert(HOST, host.clone());
         }
-        let believed = [(X_FORWARDED_PROTO, scheme), (X_FORWARDED_HOST, host), (X_FORWARDED_FOR, client.as_deref())];
-        for (name, value) in believed {
+        let trusted = [(X_FORWARDED_PROTO, scheme), (X_FORWARDED_HOST, host), (X_FORWARDED_FOR, client.as_deref())];
+        for (name, value) in trusted {
             if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
                 headers.insert(name, value);
             }
         }
-        // actix caches it on first use.
+        // The first call caches the result.
         drop(request.connection_info());
         *request.headers_mut() = all;
     }
@@ -186,8 +186,8 @@ fn text(value: &HeaderValue) -> Option<&str> {
     value.to_str().ok()
 }
 
-/// A parameter of an element of RFC 7239's header. A quoted value that is not whole was split at a comma or a semicolon in it:
-/// such an element may hold a client's text, and is not read.
+/// A parameter of an element of `Forwarded` (RFC 7239). An incomplete quoted value was split at a comma or semicolon inside it.
+/// Such an element may contain text that the client chose, and is ignored.
 fn parameter<'a>(element: &'a str, wanted: &str) -> Option<&'a str> {
     let mut found = None;
     for pair in element.split(';').filter(|pair| !pair.trim().is_empty()) {
@@ -218,9 +218,9 @@ mod tests {
 
     use super::*;
 
-    fn addresses(header: ClientAddressHeader) -> ClientAddresses {
+    fn addresses(header: ClientAddressHeader) -> ClientAddressResolver {
         let trusted = Network::try_from("10.0.0.0/8".to_owned()).expect("a network");
-        ClientAddresses { header, trusted: [trusted].into() }
+        ClientAddressResolver { header, trusted: [trusted].into() }
     }
 
     fn client(header: ClientAddressHeader, peer: &str, sent: &[(&str, &[u8])]) -> String {
@@ -230,11 +230,11 @@ mod tests {
             headers.append(name, HeaderValue::from_bytes(value).expect("a value"));
         }
         let peer = format!("{peer}:1").parse().ok();
-        addresses(header).of(peer, &headers).expect("there is a peer").ip().to_string()
+        addresses(header).resolve(peer, &headers).expect("there is a peer").ip().to_string()
     }
 
     #[test]
-    fn only_a_trusted_peer_is_believed() {
+    fn only_a_trusted_peer_sets_the_client_address() {
         use ClientAddressHeader::{Forwarded, XForwardedFor, XRealIp};
         assert_eq!(client(XForwardedFor, "192.0.2.9", &[("x-forwarded-for", b"198.51.100.1")]), "192.0.2.9");
         assert_eq!(client(XForwardedFor, "10.0.0.1", &[("x-forwarded-for", b"198.51.100.1")]), "198.51.100.1");
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_header_that_is_named_is_believed() {
+    fn only_the_configured_header_is_read() {
         use ClientAddressHeader::{Forwarded, None, XForwardedFor, XRealIp};
         let all: [(&str, &[u8]); 3] =
             [("forwarded", b"for=6.6.6.1"), ("x-forwarded-for", b"6.6.6.2"), ("x-real-ip", b"6.6.6.3")];
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_wrote_itself_is_not_believed() {
+    fn addresses_that_the_client_wrote_are_ignored() {
         use ClientAddressHeader::{Forwarded, XForwardedFor, XRealIp};
         let listed = |lines: &[&[u8]]| {
             let sent: Vec<(&str, &[u8])> = lines.iter().map(|line| ("x-forwarded-for", *line)).collect();
@@ -272,13 +272,13 @@ mod tests {
             assert_eq!(listed(&[b"6.6.6.6", &[unreadable, b", 10.0.0.2"].concat()]), "10.0.0.2");
         }
         let elements = |line: &'static [u8]| client(Forwarded, "10.0.0.1", &[("forwarded", line)]);
-        // A comma, a semicolon and a quote in a value that the client chose, and its proxy quoted.
+        // A comma, a semicolon and a quote in a value that the client chose and its proxy quoted.
         assert_eq!(elements(b"for=198.51.100.1;host=\"a,for=6.6.6.6\""), "10.0.0.1");
         assert_eq!(elements(b"host=\"a;for=6.6.6.6\";for=198.51.100.1"), "10.0.0.1");
         assert_eq!(elements(b"for=198.51.100.1;host=\"a\""), "198.51.100.1");
         assert_eq!(elements(b"for=6.6.6.6, for=198.51.100.1;by=10.0.0.1"), "198.51.100.1");
         assert_eq!(elements(b"for=\"6.6.6.6, for=198.51.100.1"), "198.51.100.1");
-        // The proxy does not say for whom.
+        // The proxy does not name the client.
         assert_eq!(elements(b"for=6.6.6.6, proto=https"), "10.0.0.1");
         assert_eq!(elements(b"for=6.6.6.6, for=_hidden"), "10.0.0.1");
         let real: [(&str, &[u8]); 2] = [("x-real-ip", b"6.6.6.6"), ("x-real-ip", b"198.51.100.1")];
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_an_address_or_a_network_of_ipv6() {
+    fn a_block_is_an_ipv4_address_or_an_ipv6_network() {
         let block = |text: &str| ClientAddress::from(text.parse::<IpAddr>().expect("an address")).block().to_string();
         assert_eq!(block("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(block("::ffff:192.0.2.1"), "192.0.2.1");
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn another_process_reads_who_the_client_is() {
+    fn a_forwarded_client_address_is_read_by_another_process() {
         use ClientAddressHeader::{Forwarded, XForwardedFor, XRealIp};
         for ip in ["198.51.100.1", "2001:db8::1"] {
             for header in [Forwarded, XForwardedFor, XRealIp] {
@@ -312,14 +312,14 @@ mod tests {
         let request = request.insert_header(("host", "here"));
         let mut request = sent.iter().fold(request, |request, sent| request.append_header(*sent)).to_srv_request();
         let before = request.headers().clone();
-        addresses(header).settle_connection_info(&mut request);
+        addresses(header).override_connection_info(&mut request);
         assert_eq!(format!("{before:?}"), format!("{:?}", request.headers()));
         let info = request.connection_info();
         [info.scheme(), info.host(), info.realip_remote_addr().expect("there is a peer")].map(str::to_owned)
     }
 
     #[test]
-    fn connection_info_says_what_is_believed() {
+    fn connection_info_follows_trusted_proxies_only() {
         use ClientAddressHeader::{Forwarded, None, XForwardedFor};
         let sent = [
             ("forwarded", "for=6.6.6.1;host=evil;proto=wss, for=6.6.6.2;host=shop;proto=https"),
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_is_the_first_of_its_name() {
+    fn the_first_parameter_of_a_name_is_used() {
         assert_eq!(parameter("proto=https;for=1", "for"), Some("1"));
         assert_eq!(parameter("for=1;FOR=2", "for"), Some("1"));
         assert_eq!(parameter(" ;for = \"1\" ;", "For"), Some("1"));
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_handler_gets_the_address_of_its_request_or_else_the_peers() {
+    async fn the_extractor_falls_back_to_the_peer_address() {
         let extract = |peer: Option<&str>| {
             let request = TestRequest::get();
             let request = match peer {

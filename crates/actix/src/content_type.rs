@@ -1,16 +1,16 @@
-//! How a body is to be read, by what its headers say of it.
+//! The syntax and encoding of a body, from its headers.
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use cyanotype_redact::Syntax;
 
-/// What the headers say of a body.
+/// The type and encoding of a body.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ContentType {
-    /// How it is read for keys; `None` when only its type and size are for the record.
+    /// The syntax for redaction; `None` when only type and size are recorded.
     pub syntax: Option<Syntax>,
     pub content_type: Option<HeaderValue>,
-    /// How it is compressed.
+    /// The content coding, if the body is compressed.
     pub coding: Option<HeaderValue>,
 }
 
@@ -19,7 +19,7 @@ impl ContentType {
         let content_type = headers.get(CONTENT_TYPE).cloned();
         let coding = coding(headers);
         let syntax = match content_type.as_ref().filter(|_| coding.is_none()).map(HeaderValue::as_bytes) {
-            // What most answers say.
+            // The most common type, without allocation.
             Some(b"application/json") => Some(Syntax::Json),
             Some(other) => syntax(&String::from_utf8_lossy(other)),
             None => None,
@@ -28,7 +28,7 @@ impl ContentType {
     }
 }
 
-/// Whether a media type, without its parameters, is JSON or made of it.
+/// Whether a media type, without its parameters, is JSON or has the suffix `+json`.
 #[must_use]
 pub fn is_json(essence: &str) -> bool {
     let suffix = essence.len().checked_sub("+json".len()).and_then(|at| essence.get(at..));
@@ -36,7 +36,7 @@ pub fn is_json(essence: &str) -> bool {
         || essence.contains('/') && suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
 }
 
-/// How a body is compressed, by its headers.
+/// The content coding of a compressed body.
 #[must_use]
 pub fn coding(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get_all(CONTENT_ENCODING).find(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_shown_and_everything_else_is_not() {
+    fn only_text_types_have_a_syntax() {
         for (content_type, syntax) in [
             ("application/json", Syntax::Json),
             ("application/problem+json; charset=utf-8", Syntax::Json),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_handler_compressed_is_told_and_not_shown() {
+    fn a_compressed_body_has_a_coding_and_no_syntax() {
         let coded = read("application/json", Some("gzip"));
         assert_eq!((coded.syntax, coded.coding), (None, Some(HeaderValue::from_static("gzip"))));
         assert_eq!(coded.content_type, Some(HeaderValue::from_static("application/json")));

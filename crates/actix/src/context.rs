@@ -1,4 +1,4 @@
-//! The context of a request that has just come.
+//! The context of an incoming request.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
@@ -8,15 +8,19 @@ use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::request::{DEBUG_LOG_HEADER, REQUEST_ID, RequestContext, RequestIdentity, RequestParts};
 use uuid::Uuid;
 
-use crate::client_address::ClientAddresses;
+use crate::client_address::ClientAddressResolver;
 
 static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 static SENTRY_TRACE: HeaderName = HeaderName::from_static("sentry-trace");
 
-/// The context of a request that has just come: the caller's id and trace where it sent some, and what records and events show
-/// of the request.
+/// Creates the context of an incoming request: the caller's request id and trace id, if sent, and the request parts for records and
+/// events.
 #[must_use]
-pub fn request_context(pipeline: &Pipeline, clients: &ClientAddresses, request: &ServiceRequest) -> RequestContext {
+pub fn request_context(
+    pipeline: &Pipeline,
+    clients: &ClientAddressResolver,
+    request: &ServiceRequest,
+) -> RequestContext {
     let headers = request.headers();
     let id = incoming_id(headers, &pipeline.redactor);
     let parts = |snapshot: &Snapshot| parts(snapshot, clients, request);
@@ -27,12 +31,12 @@ pub fn request_context(pipeline: &Pipeline, clients: &ClientAddresses, request: 
     context
 }
 
-/// Each header shares its bytes with the request, and none is read before a record or an event shows it.
-fn parts(snapshot: &Snapshot, clients: &ClientAddresses, request: &ServiceRequest) -> RequestParts {
+/// Headers share their bytes with the request, and are not read until a record or an event needs them.
+fn parts(snapshot: &Snapshot, clients: &ClientAddressResolver, request: &ServiceRequest) -> RequestParts {
     let headers = request.headers();
     let mut parts = RequestParts {
         method: request.method().clone(),
-        client: clients.of(request.peer_addr(), headers).map(|client| client.ip()),
+        client: clients.resolve(request.peer_addr(), headers).map(|client| client.ip()),
         client_address_header: clients.header,
         ..RequestParts::default()
     };
@@ -49,18 +53,18 @@ fn parts(snapshot: &Snapshot, clients: &ClientAddresses, request: &ServiceReques
     parts
 }
 
-fn origin(request: &ServiceRequest, clients: &ClientAddresses, headers: &HeaderMap) -> Option<String> {
+fn origin(request: &ServiceRequest, clients: &ClientAddressResolver, headers: &HeaderMap) -> Option<String> {
     let [scheme, host] = clients.origin(request.peer_addr(), headers);
     if scheme.is_none() && host.is_none() && headers.contains_key(HOST) {
         return None;
     }
-    // A layer outside has made it follow the same rules.
+    // An outer middleware has made it follow the same trust rules.
     let connection = request.connection_info();
     Some(format!("{}://{}", connection.scheme(), connection.host()))
 }
 
-/// The caller's id, if it has one that records may show: 1 to 128 letters, digits and `._:/+=@-`, nothing that the redactor
-/// would hide, and no second one beside it.
+/// The caller's request id, if it is valid: a single header with 1 to 128 letters, digits and `._:/+=@-`, which the redactor does
+/// not change.
 fn incoming_id<'a>(headers: &'a HeaderMap, redactor: &Redactor) -> Option<&'a str> {
     let mut ids = headers.get_all(REQUEST_ID);
     let id = ids.next()?.to_str().ok().filter(|_| ids.next().is_none())?;
@@ -69,7 +73,7 @@ fn incoming_id<'a>(headers: &'a HeaderMap, redactor: &Redactor) -> Option<&'a st
     fits.then_some(id)
 }
 
-/// The trace that the caller is part of: W3C's `traceparent`, else Sentry's `sentry-trace`.
+/// The caller's trace id: from W3C `traceparent`, or else from `sentry-trace`.
 fn incoming_trace(headers: &HeaderMap) -> Option<Uuid> {
     let header = |name: &HeaderName| headers.get(name)?.to_str().ok();
     let w3c = header(&TRACEPARENT).and_then(|text| text.split('-').nth(1));
@@ -91,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callers_id_is_taken_over_when_records_may_show_it() {
+    fn a_valid_request_id_of_the_caller_is_used() {
         for good in ["7", "01a2051a-5ac3-7163-ae5e-95c0b385f426", "web.1:a/b+c=d@e_f", &"x".repeat(128)] {
             assert_eq!(id(&[good]).as_deref(), Some(good));
         }
@@ -111,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callers_trace_goes_on() {
+    fn the_callers_trace_is_continued() {
         let id = "4bf92f3577b34da6a3ce929d0e0e4736";
         assert_eq!(
             trace("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").as_deref(),
@@ -123,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn another_process_takes_over_the_id_and_the_trace() {
+    fn another_process_continues_the_id_and_the_trace() {
         let pipeline = crate::test_support::Fixture::new(&[]).pipeline;
         let context = |headers: &HeaderMap| {
             let id = incoming_id(headers, &pipeline.redactor);

@@ -1,4 +1,4 @@
-//! Records for any actix-web service: a response-logging wrapper, request contexts, client addresses behind proxies.
+//! Structured logging for any actix-web service: response-logging middleware, request contexts, client addresses behind proxies.
 //!
 //! ```no_run
 //! use actix_web::{App, web};
@@ -9,8 +9,8 @@
 //! let app = App::new().route("/", web::get().to(async || "Hello")).wrap(recorder.response_logger());
 //! ```
 //!
-//! It has no features. Sentry is a sink in the crate `cyanotype-sentry`; a sink of your own implements
-//! [`LineSink`] or [`EventSink`].
+//! The crate has no features. The Sentry sink is in the crate `cyanotype-sentry`. To add another sink, implement [`LineSink`] or
+//! [`EventSink`].
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
@@ -26,7 +26,7 @@ pub mod settings;
 #[cfg(test)]
 mod test_support;
 
-pub use client_address::{ClientAddress, ClientAddresses};
+pub use client_address::{ClientAddress, ClientAddressResolver};
 pub use context::request_context;
 pub use cyanotype_settings::Loader;
 pub use cyanotype_telemetry::settings::ResponseLog;

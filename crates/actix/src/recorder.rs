@@ -1,18 +1,18 @@
-//! Records for an actix-web service that exists already.
+//! Logging for an existing actix-web service.
 
 use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::panic::Panics;
 use cyanotype_telemetry::{Pipeline, Sinks};
 
-use crate::client_address::ClientAddresses;
+use crate::client_address::ClientAddressResolver;
 use crate::response_log::{Config, ResponseLogger, Rules};
 use crate::settings::Settings;
 
-/// The sinks, and the response-logging wrapper, for a service that exists already.
+/// The sinks and the response-logging middleware for an existing service.
 ///
-/// Responses stay as they are, to the byte; panics, logger lines and what the helpers report are recorded too. It replaces the
-/// process's panic hook and its `tracing` subscriber, unless there is one.
+/// Responses are unchanged, byte for byte. Panics, log events and the reports of the capture helpers are recorded too. It replaces
+/// the process's panic hook, and installs a `tracing` subscriber unless one is installed already.
 ///
 /// ```no_run
 /// use actix_web::middleware::Compress;
@@ -45,21 +45,21 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts recording to these sinks; once in a process, and before any runtime or thread that could report something.
+    /// Starts recording to these sinks. Call it once per process, before any runtime or thread that could report something.
     #[must_use]
     pub fn start(settings: &Settings, sinks: Sinks) -> Self {
-        let clients = ClientAddresses::new(&settings.server);
+        let clients = ClientAddressResolver::new(&settings.server);
         let response_log = Config::new(&settings.log, clients, Rules::new([]));
         Self { pipeline: cyanotype_telemetry::start(&settings.telemetry(), None, sinks, Panics::All), response_log }
     }
 
-    /// The wrapper; each worker's app takes one of its own.
+    /// The middleware. Each worker's app needs its own.
     #[must_use]
     pub fn response_logger(&self) -> ResponseLogger {
         ResponseLogger::new(self.pipeline, self.response_log.clone())
     }
 
-    /// Delivers what is queued, for at most this long.
+    /// Flushes the sinks, within this time.
     pub fn finish(&self, limit: Duration) {
         self.pipeline.finish(Instant::now() + limit);
     }

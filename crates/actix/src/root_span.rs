@@ -1,4 +1,4 @@
-//! The span that all spans of a request are inside of, and that its body is streamed in.
+//! The root span of a request, which is also active while its body streams.
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
@@ -8,15 +8,15 @@ use tracing::Span;
 use tracing::field::Empty;
 use tracing_actix_web::RootSpanBuilder;
 
-/// Names the request; what is said of its end stands in the response record. A record names its request without it, so it is
-/// there for who looks closer, from debug on.
+/// Builds the root span, which identifies the request. The end of a request is in the response record. Records identify their
+/// request without the span, so it has level debug.
 #[derive(Debug)]
 pub struct RootSpan;
 
 impl RootSpan {
-    /// Whether the levels in force show it. To make one that nobody sees takes a request 0.2 µs.
+    /// Whether the active levels enable the span. Creating a span that nothing records costs 0.2 µs per request.
     #[must_use]
-    pub fn is_shown() -> bool {
+    pub fn is_enabled() -> bool {
         tracing::span_enabled!(tracing::Level::DEBUG)
     }
 }

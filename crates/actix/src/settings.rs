@@ -1,4 +1,4 @@
-//! The settings of this crate: those of telemetry, and the two that a client's address depends on.
+//! The settings of this crate: the telemetry settings, and the trusted proxies.
 
 use std::net::IpAddr;
 
@@ -11,23 +11,23 @@ use serde::Deserialize;
 section! {
     /// The settings of this crate.
     pub struct Settings {
-        /// where the service runs
+        /// The environment of the service.
         #[setting(section)]
         pub env: Env,
-        /// what is recorded, and how
+        /// What is recorded, and in which form.
         #[setting(section)]
         pub log: LogSettings,
-        /// Sentry
+        /// The Sentry sink.
         #[setting(section)]
         pub sentry: SentrySettings,
-        /// the proxies in front
+        /// Trusted proxies, and the header in which they send the client's address.
         #[setting(section)]
         pub server: ClientAddressSettings,
     }
 }
 
 impl Settings {
-    /// The part that sinks are started with.
+    /// The settings of the sinks.
     #[must_use]
     pub fn telemetry(&self) -> cyanotype_telemetry::Settings {
         let Self { env, log, sentry, .. } = self;
@@ -36,28 +36,28 @@ impl Settings {
 }
 
 section! {
-    /// The proxies in front, and where they state their client's address.
+    /// Trusted proxies, and the header in which they send the client's address.
     pub struct ClientAddressSettings {
-        /// addresses or networks (10.0.0.0/8) of the proxies in front, whose server.client_address_header is believed
+        /// IP addresses or networks (10.0.0.0/8) of trusted proxies; server.client_address_header is read from these peers only
         #[serde(default)]
         #[setting(List, check = Network::check)]
         pub trusted_proxies: Vec<Network>,
-        /// the one header in which server.trusted_proxies send the client's address; read from right to left up to the
-        /// first address that is not a trusted proxy; name the header that the proxy itself sets, because proxies forward
-        /// all others unchanged; without trusted proxies all clients behind one share its address, for limits and for
-        /// logins alike
+        /// header in which server.trusted_proxies send the client's address; it is read from right to left, up to the first
+        /// address that is not a trusted proxy; choose the header that the proxy itself sets, because proxies forward all
+        /// others unchanged; without trusted proxies all clients behind a proxy share its address, for rate limits and for
+        /// login limits
         #[setting(one_of::<ClientAddressHeader>(), default = "x-forwarded-for")]
         pub client_address_header: ClientAddressHeader,
     }
 }
 
-/// An address or a network, as `10.0.0.1` or `10.0.0.0/8`.
+/// An IP address or network, such as `10.0.0.1` or `10.0.0.0/8`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Network(IpNet);
 
 impl Network {
-    /// Whether the address is one of it; an IPv4 address may be written as one of IPv6.
+    /// Whether the network contains the address; an IPv4-mapped IPv6 address counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())

@@ -1,4 +1,4 @@
-//! What the tests of this crate share: a pipeline of its own, with sinks in memory.
+//! Shared test support: a pipeline with in-memory sinks.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,30 +11,30 @@ use serde_json::Value;
 
 use crate::settings::Settings;
 
-/// Jobs of the symbolizer's thread may wait this long on a busy machine.
+/// Maximum wait for the symbolizer thread on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A pipeline and its sinks. It is never dropped: the wrapper borrows a pipeline for as long as the process lives.
+/// A pipeline and its sinks. The pipeline is leaked, because the middleware borrows it for the life of the process.
 pub(crate) struct Fixture {
     pub pipeline: &'static Pipeline,
     sinks: MemorySink,
 }
 
-/// What has arrived in the sinks since the last call of [`Fixture::outcome`].
-pub(crate) struct Outcome {
+/// The output of the sinks since the last call of [`Fixture::output`].
+pub(crate) struct SinkOutput {
     /// The lines, parsed.
     pub lines: Vec<Value>,
     pub events: Vec<SentEvent>,
 }
 
-/// An event as the event sink has received it.
+/// An event as received by the event sink.
 #[derive(Debug)]
 pub(crate) struct SentEvent {
-    /// Category and message.
+    /// Category and message of each breadcrumb.
     pub crumbs: Vec<(String, String)>,
 }
 
-/// The defaults, but for these.
+/// The default settings, with these changes.
 pub(crate) fn settings(own: &[(&str, &str)]) -> Settings {
     let loader = Loader::<Settings>::new("/no/config/here");
     let loader = own.iter().fold(loader, |loader, (key, value)| loader.flag(key, value, "the test"));
@@ -50,16 +50,16 @@ impl Fixture {
         Self { pipeline, sinks }
     }
 
-    /// A request of this service, known by its id.
+    /// A request with this id.
     pub(crate) fn request(&self, id: &str) -> Arc<RequestContext> {
         Arc::new(self.pipeline.begin_request(Some(id), None, RequestParts::default()))
     }
 
-    /// What has arrived in the sinks since the last call; waits for what is on its way.
-    pub(crate) fn outcome(&self) -> Outcome {
+    /// The output of the sinks since the last call, after pending stacks are resolved.
+    pub(crate) fn output(&self) -> SinkOutput {
         self.pipeline.wait_for_stacks(Instant::now() + LIMIT);
         let (lines, events) = self.sinks.take();
-        Outcome { lines, events: events.iter().map(SentEvent::read).collect() }
+        SinkOutput { lines, events: events.iter().map(SentEvent::read).collect() }
     }
 }
 

@@ -55,7 +55,7 @@ impl UsersCommand {
 impl Change {
     fn apply(&self, service: &Service, role: Role) -> Result<String, CommandError> {
         let by = operator::given_or_current(self.by.as_deref()).unwrap_or_else(|| "unknown".to_owned());
-        let result = service.on_database(async |database| admins::set_role(database, &self.user, role, &by).await);
+        let result = service.with_database(async |database| admins::set_role(database, &self.user, role, &by).await);
         self.format(result.map_err(CommandError::NotStarted)?)
     }
 
@@ -74,7 +74,7 @@ impl Change {
 }
 
 fn list(service: &Service, json: bool) -> Result<String, CommandError> {
-    let admins = service.on_database(admins::list).map_err(CommandError::NotStarted)?;
+    let admins = service.with_database(admins::list).map_err(CommandError::NotStarted)?;
     if json {
         return to_json(&admins);
     }

@@ -61,7 +61,7 @@ fn the_start_record_names_the_missing_feature() {
         let _ = fs::remove_file(format!("{}{end}", database.display()));
     }
     let record: serde_json::Value = serde_json::from_str(&start).expect("a record");
-    assert_eq!(record["sentry"], "this build has no Sentry in it");
+    assert_eq!(record["sentry"], "built without the `sentry` feature");
     assert_eq!(record["sinks"], serde_json::json!(["stderr"]));
 
     let test = run(&["sentry", "test"]);

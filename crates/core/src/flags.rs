@@ -1,4 +1,4 @@
-//! Where flags of a flag system are evaluated; the one file that the feature `flags` changes.
+//! Evaluates the flags of a feature-flag system. This is the only file that depends on the feature `flags`.
 
 use actix_web::HttpRequest;
 use actix_web::body::MessageBody;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::settings::{FlagProvider, Settings};
 
-/// The flags of requests.
+/// Evaluates the flags of requests.
 #[cfg(feature = "flags")]
 #[derive(Clone)]
 pub(crate) struct RequestFlags {
@@ -17,20 +17,20 @@ pub(crate) struct RequestFlags {
     pipeline: &'static Pipeline,
 }
 
-/// The flags of requests: there are none in this build.
+/// Evaluates the flags of requests; without the feature no value exists.
 #[cfg(not(feature = "flags"))]
 #[derive(Clone)]
 pub(crate) struct RequestFlags(std::convert::Infallible);
 
-/// Starts to evaluate the flags of the process, where the settings name a flag system. `service` is its name.
+/// Starts the evaluation of the process's flags, when `flags.provider` is set. `service` is the service's name.
 #[cfg(feature = "flags")]
 pub(crate) fn start(settings: &Settings, service: &str, pipeline: &'static Pipeline) -> Option<RequestFlags> {
     use cyanotype_flags::{FlagEvent, FlagSource, Flags, ProcessContext};
     use cyanotype_telemetry::effective::FlagValues;
 
     let section = &settings.flags;
-    let by = section.provider.as_str();
-    // The settings have checked that each provider has its place.
+    let provider = section.provider.as_str();
+    // The settings guarantee that the provider has its source.
     let source = match section.provider {
         FlagProvider::None => return None,
         FlagProvider::Flagd => FlagSource::File(section.file.clone()?.into()),
@@ -44,25 +44,28 @@ pub(crate) fn start(settings: &Settings, service: &str, pipeline: &'static Pipel
         release: settings.sentry.release.clone().unwrap_or_default(),
     };
     let report = move |level, message: String| {
-        pipeline.report(Report::service(level, message).with("provider", by));
+        pipeline.report(Report::service(level, message).with("provider", provider));
     };
     let notify = move |event| match event {
-        FlagEvent::Changed(values) => pipeline.set_flags(to_telemetry(values), by),
-        FlagEvent::Unavailable(reason) => report(Level::Warning, format!("the flag system cannot be used: {reason}")),
-        FlagEvent::Available => report(Level::Info, "the flag system can be used again".to_owned()),
+        FlagEvent::Changed(values) => pipeline.set_flags(to_telemetry(values), provider),
+        FlagEvent::Unavailable(reason) => {
+            report(Level::Warning, format!("flag system unavailable, no flag applies: {reason}"))
+        }
+        FlagEvent::Available => report(Level::Info, "flag system available again".to_owned()),
         FlagEvent::Ignored(reason) => report(Level::Warning, reason),
     };
-    // From now on each request may have flags.
-    pipeline.set_flags(FlagValues::default(), by);
+    // Marks flags as active, so that each request evaluates its own.
+    pipeline.set_flags(FlagValues::default(), provider);
     Some(RequestFlags { flags: Flags::start(source, process, notify), pipeline })
 }
 
-/// There is no flag system in this build, which is reported where the settings name one.
+/// Without the feature there are no flags; a configured provider is reported.
 #[cfg(not(feature = "flags"))]
 pub(crate) fn start(settings: &Settings, _: &str, pipeline: &'static Pipeline) -> Option<RequestFlags> {
     let provider = settings.flags.provider;
     if provider != FlagProvider::None {
-        let message = "flags.provider is set, and this build has no flag system in it: build with the feature `flags`";
+        let message =
+            "flags.provider is set, but this program has no flag system: rebuild with the feature `flags`, or unset it";
         pipeline.report(Report::service(Level::Warning, message).with("provider", provider.as_str()));
     }
     None
@@ -75,19 +78,19 @@ fn to_telemetry(values: cyanotype_flags::EvaluatedFlags) -> cyanotype_telemetry:
 }
 
 impl RequestFlags {
-    /// Those that an app evaluates.
+    /// The evaluator of the app, if it has one.
     #[cfg(feature = "flags")]
     pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
         request.app_data::<Self>().cloned()
     }
 
-    /// None in this build.
+    /// Always `None` in this build.
     #[cfg(not(feature = "flags"))]
     pub(crate) fn of(_: &HttpRequest) -> Option<Self> {
         None
     }
 
-    /// Evaluates the flags of the current request, as far as it is known yet.
+    /// Evaluates the flags of the current request, with the attributes known so far.
     #[cfg(feature = "flags")]
     pub(crate) async fn evaluate(&self, caller: Option<Uuid>) {
         let Some(request) = cyanotype_telemetry::request::current() else { return };
@@ -102,15 +105,15 @@ impl RequestFlags {
         self.pipeline.set_request_flags(&request, to_telemetry(values));
     }
 
-    /// There are none to evaluate.
+    /// Unreachable: no value exists.
     #[cfg(not(feature = "flags"))]
     pub(crate) async fn evaluate(&self, _: Option<Uuid>) {
         match self.0 {}
     }
 }
 
-/// Evaluates a request's flags before its handler is called.
-pub(crate) async fn evaluate_first<B: MessageBody + 'static>(
+/// Middleware that evaluates a request's flags before its handler runs.
+pub(crate) async fn evaluate_request_flags<B: MessageBody + 'static>(
     flags: RequestFlags,
     request: ServiceRequest,
     next: Next<B>,

@@ -34,7 +34,7 @@
 mod api;
 mod blueprint;
 mod database;
-mod explained;
+mod explain_output;
 mod flags;
 mod fleet;
 mod handler;
@@ -64,7 +64,7 @@ pub use database::{
     Database, DatabaseError, DriverError, Executor, ExpiringTable, FromRow, FromSql, Migrations, Outage, Row, ToSql,
     Transaction, placeholders,
 };
-pub use explained::{Explained, Features};
+pub use explain_output::{ExplainOutput, Features};
 pub use handler::problem::{FieldError, PROBLEM_JSON, Problem, Result};
 pub use handler::{auth, conditional, extract, fields, idempotency, paging, remote};
 pub use limits::{Rate, RateLimits};

@@ -1,8 +1,8 @@
-//! How many requests a client may make to a blueprint and to its routes.
+//! Rate limits of a blueprint and its routes.
 
 use std::time::Duration;
 
-/// So many requests of one client in a time, in the long run.
+/// Maximum average rate of requests from one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     pub(crate) requests: u32,
@@ -11,23 +11,23 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `requests` in `window`; 0 requests are no limit.
+    /// `requests` per `window`; 0 requests mean no limit.
     #[must_use]
     pub const fn new(requests: u32, window: Duration) -> Self {
         Self { requests, window, burst: None }
     }
 
-    /// How many of them a client may make at once; all of them unless it is set.
+    /// Limits how many requests a client may send at once; the default is all of them.
     #[must_use]
     pub const fn burst(self, burst: u32) -> Self {
         Self { burst: Some(burst), ..self }
     }
 }
 
-/// What a blueprint allows one client: requests to all of its routes together, and to single ones.
+/// Rate limits of a blueprint per client: for all of its routes together, and for single routes.
 ///
-/// Each limit that a request comes under counts it, and so does `server.rate_limit`. A client is counted by its
-/// [block of addresses](crate::ClientAddress::block). `blueprints.<name>.rate_limit` in the settings has the last word.
+/// A request counts against every limit that applies to it, including `server.rate_limit`. A client is identified by its
+/// [address block](crate::ClientAddress::block). The setting `blueprints.<name>.rate_limit` takes precedence.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,20 +46,20 @@ pub struct RateLimits {
 }
 
 impl RateLimits {
-    /// No limits but those of single routes.
+    /// No limit for all routes together; single routes can be added.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// This one for all routes together.
+    /// A limit for all routes together.
     #[must_use]
     pub fn all(rate: Rate) -> Self {
         Self { all: Some(rate), routes: Vec::new() }
     }
 
-    /// One for a route, written as `app routes` lists it; without a method it is for all of them together. HEAD is counted
-    /// as GET. A route that does not exist stops the start.
+    /// Adds a limit for one route, in the form of `app routes`. Without a method it covers all methods together. HEAD counts as
+    /// GET. A route that does not exist is a start-up error.
     #[must_use]
     pub fn route(mut self, route: &str, rate: Rate) -> Self {
         self.routes.retain(|(own, _)| own != route);

@@ -1,4 +1,4 @@
-//! Records for an actix-web service that is not made of blueprints, Sentry included.
+//! Logging for an actix-web service that is not built from blueprints, including Sentry.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use cyanotype_actix::ResponseLogger;
 use crate::sentry;
 use crate::settings::Settings;
 
-/// [`cyanotype_actix::Recorder`] with Sentry among its sinks.
+/// [`cyanotype_actix::Recorder`] with Sentry as a sink.
 ///
 /// ```no_run
 /// use actix_web::{App, HttpServer, web};
@@ -29,19 +29,19 @@ use crate::settings::Settings;
 pub struct Recorder(cyanotype_actix::Recorder);
 
 impl Recorder {
-    /// Starts the sinks of these settings; once in a process, and before any runtime or thread that could speak to Sentry.
+    /// Starts the configured sinks. Call it once per process, before any runtime or thread that could use Sentry.
     #[must_use]
     pub fn start(settings: &Settings) -> Self {
         Self(cyanotype_actix::Recorder::start(&settings.recorder(), sentry::sinks(settings)))
     }
 
-    /// The wrapper; each worker's app takes one of its own.
+    /// The middleware. Each worker's app needs its own.
     #[must_use]
     pub fn response_logger(&self) -> ResponseLogger {
         self.0.response_logger()
     }
 
-    /// Delivers what is queued, for at most this long.
+    /// Flushes the sinks, within this time.
     pub fn finish(&self, limit: Duration) {
         self.0.finish(limit);
     }

@@ -1,25 +1,25 @@
-//! Where Sentry is added to the sinks; the one file that the feature `sentry` changes.
+//! Adds Sentry to the sinks. This is the only file that depends on the feature `sentry`.
 
 use cyanotype_telemetry::{EventId, Policy, Sinks};
 
 use crate::settings::Settings;
 
-/// Whether this build has Sentry in it.
+/// Whether this build includes the Sentry sink.
 pub const SENTRY_COMPILED_IN: bool = cfg!(feature = "sentry");
 
-/// The layer that begins a transaction for each request.
+/// The middleware that starts a transaction for each request.
 #[cfg(feature = "sentry")]
 pub(crate) type Transactions = sentry_actix::Sentry;
 #[cfg(not(feature = "sentry"))]
 pub(crate) type Transactions = actix_web::middleware::Identity;
 
-/// The table's inputs of these settings.
+/// The inputs of the logging policy, from these settings.
 #[must_use]
 pub fn policy(settings: &Settings) -> Policy {
     Policy::new(&settings.telemetry(), SENTRY_COMPILED_IN && settings.sentry.dsn.is_some())
 }
 
-/// The sinks of a service: stderr, and Sentry where there is a DSN. While no mode uses Sentry, it touches no network.
+/// The sinks of a service: stderr, and Sentry when a DSN is set. Sentry opens no connection while the mode excludes it.
 pub(crate) fn sinks(settings: &Settings) -> Sinks {
     let telemetry = settings.telemetry();
     #[cfg(feature = "sentry")]
@@ -36,11 +36,11 @@ pub(crate) fn sinks(settings: &Settings) -> Sinks {
     Sinks::stderr(&telemetry)
 }
 
-/// The layer that begins a transaction for each request, where some are sent.
+/// The middleware that starts a transaction for each request, when transactions are sampled.
 pub(crate) fn transactions(settings: &Settings) -> Option<Transactions> {
     #[cfg(feature = "sentry")]
     if settings.sentry.has_transactions() && policy(settings).sentry {
-        // Failures are reported by the layer of errors, once.
+        // The error middleware reports failures.
         let layer = sentry_actix::Sentry::builder().capture_server_errors(false).start_transaction(true).finish();
         return Some(layer);
     }
@@ -54,8 +54,8 @@ pub(crate) fn send_test_event(settings: &Settings) -> Result<EventId, String> {
     cyanotype_sentry::send_test_event(&settings.telemetry())
 }
 
-/// Says that there is no Sentry to test.
+/// Fails, because this build has no Sentry sink.
 #[cfg(not(feature = "sentry"))]
 pub(crate) fn send_test_event(_: &Settings) -> Result<EventId, String> {
-    Err("this build has no Sentry in it: build with the feature `sentry`".into())
+    Err("this program has no Sentry sink: rebuild with the feature `sentry`".into())
 }

@@ -27,7 +27,7 @@ fn too_low_a_descriptor_limit_stops_the_start() {
     let records = stopped.records();
     let [record] = records.as_slice() else { panic!("one line: {}", stopped.stderr) };
     let message = record["message"].as_str().expect("a message");
-    for expected in ["the limit of open files is 20", "needs", "1024", "ulimit -n", "LimitNOFILE", "minfds"] {
+    for expected in ["open file limit is 20", "needs", "1024", "ulimit -n", "LimitNOFILE", "minfds"] {
         assert!(message.contains(expected), "{message}");
     }
 }
@@ -37,7 +37,7 @@ fn health_responds_when_descriptors_are_exhausted() {
     let scratch = Scratch::new("descriptors");
     let app = limited(&scratch, 200).start();
     let warning = app.wait_record("the warning", |record| record["level"] == "warning");
-    assert!(warning["message"].as_str().is_some_and(|it| it.contains("the limit of open files is 200")), "{warning}");
+    assert!(warning["message"].as_str().is_some_and(|it| it.contains("the open file limit is 200")), "{warning}");
     member(&app, "ada");
     // More than the available descriptors.
     let held: Vec<TcpStream> = (0..300).filter_map(|_| TcpStream::connect(("127.0.0.1", app.port)).ok()).collect();

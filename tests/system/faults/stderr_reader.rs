@@ -128,7 +128,7 @@ fn a_new_reader_receives_the_count_of_lost_records() {
         line
     });
     let service = service.start();
-    assert!(first.join().expect("the reader does not panic").contains("serves on"));
+    assert!(first.join().expect("the reader does not panic").contains("listening on"));
     // Longer than the service waits for a reader to return.
     let gone = Instant::now();
     while gone.elapsed() < Duration::from_secs(3) {

@@ -25,7 +25,7 @@ fn a_hung_handler_gets_503_and_one_report() {
     let records = service.stop().records();
     let uncaught = of_kind(&records, "uncaught");
     assert_eq!(uncaught.len(), 1);
-    assert_eq!(uncaught[0]["exception.message"], "the handler had not answered after 1 s (server.handler_timeout_s)");
+    assert_eq!(uncaught[0]["exception.message"], "the handler did not respond within 1 s (server.handler_timeout_s)");
     let responses = of_kind(&records, "response");
     assert_eq!(responses.len(), 1);
     let response = responses[0];
@@ -37,7 +37,7 @@ fn a_hung_handler_gets_503_and_one_report() {
 
     let events = project.events();
     assert_eq!(events.len(), 1);
-    assert_eq!(event_message(&events[0]), "the handler had not answered after 1 s (server.handler_timeout_s)");
+    assert_eq!(event_message(&events[0]), "the handler did not respond within 1 s (server.handler_timeout_s)");
     assert_eq!(exceptions(&events[0])[0]["mechanism"]["handled"], false);
     assert_eq!(breadcrumbs(&events[0]), ["before", "POST /probe/run 503"]);
     assert_eq!(reply.json()["sentry_event_id"], uncaught[0]["sentry.event_id"]);

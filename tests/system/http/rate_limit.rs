@@ -32,7 +32,7 @@ fn excess_requests_get_429_before_the_handler() {
     assert_eq!(reply.header("x-request-id"), Some("the-callers"));
     assert_eq!(reply.header("cache-control"), Some("no-store"));
     assert_eq!(reply.json()["request_id"], "the-callers");
-    assert!(reply.json()["detail"].as_str().is_some_and(|it| it.contains("try again in")), "{}", reply.text());
+    assert!(reply.json()["detail"].as_str().is_some_and(|it| it.contains("retry after")), "{}", reply.text());
 
     let records = service.stop().records();
     assert_eq!(of_kind(&records, "line").len(), 3, "the handler ran three times");

@@ -71,7 +71,10 @@ fn a_socket_in_use_is_reported() {
     let _other = UnixListener::bind(&socket).expect("the scratch directory is writable");
     let stopped = service().env("APP__MANAGEMENT__SOCKET", &socket).run();
     assert_eq!(stopped.code(), Some(69), "{}", stopped.stderr);
-    let expected = format!("cannot listen on {} (management.socket): another process listens there", socket.display());
+    let expected = format!(
+        "cannot listen on {} (management.socket): another process is listening on this socket",
+        socket.display()
+    );
     assert!(stopped.stderr.contains(&expected), "{}", stopped.stderr);
     assert!(exists(&socket), "the socket of the other process remains");
 }

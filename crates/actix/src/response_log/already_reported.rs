@@ -1,4 +1,4 @@
-//! What marks a response that needs no report of its own.
+//! A marker of responses whose failure has been reported.
 
-/// In the extensions of a response: its failure has been reported, so that its status is not taken for another.
+/// A response extension: the failure has been reported, so the 5xx status must not be reported as another failure.
 pub struct AlreadyReported;

@@ -1,30 +1,30 @@
-//! The first bytes of a body that passes, and how many it has.
+//! The first bytes of a body, and its size.
 
 use actix_web::web::Bytes;
 
-/// Keeps the beginning of a body, up to a limit.
+/// Collects the beginning of a body up to a limit, and counts its bytes.
 #[derive(Debug, Default)]
 pub(crate) struct BodyPrefix {
-    /// As it came, shared with who sends it, while there is no second chunk.
+    /// The first chunk, shared with the sender, until a second one arrives.
     first: Bytes,
-    /// The first chunk and those after it.
+    /// The first chunk and the following ones.
     joined: Vec<u8>,
-    wanted: usize,
-    /// Bytes that have gone by.
+    limit: usize,
+    /// Number of bytes so far.
     pub size: u64,
-    /// Whether the body has come to its end.
+    /// Whether the body has ended.
     pub ended: bool,
 }
 
 impl BodyPrefix {
-    /// `wanted` is the most bytes of the beginning that are kept.
-    pub(super) fn new(wanted: usize) -> Self {
-        Self { wanted, ..Self::default() }
+    /// `limit` is the maximum number of stored bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, ..Self::default() }
     }
 
-    pub(super) fn pass(&mut self, chunk: &Bytes) {
+    pub(super) fn push(&mut self, chunk: &Bytes) {
         self.size += chunk.len() as u64;
-        let room = self.wanted.saturating_sub(self.bytes().len()).min(chunk.len());
+        let room = self.limit.saturating_sub(self.bytes().len()).min(chunk.len());
         if room == 0 {
             return;
         }
@@ -38,10 +38,10 @@ impl BodyPrefix {
         self.joined.extend_from_slice(&chunk[..room]);
     }
 
-    /// A body that is there in one piece: whatever of it is shown, all of it may be read.
-    pub(super) fn pass_whole(&mut self, body: &Bytes) {
+    /// Adds a body that is available in one piece. It is stored completely, at no cost, so that redaction can read all of it.
+    pub(super) fn push_complete(&mut self, body: &Bytes) {
         self.size += body.len() as u64;
-        if self.wanted > 0 {
+        if self.limit > 0 {
             self.first = body.clone();
         }
     }
@@ -56,26 +56,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_beginning_is_kept_and_the_rest_counted() {
+    fn the_beginning_is_stored_and_the_rest_is_counted() {
         let mut prefix = BodyPrefix::new(5);
         for (chunk, beginning) in [("", ""), ("ab", "ab"), ("cd", "abcd"), ("ef", "abcde"), ("g", "abcde")] {
-            prefix.pass(&Bytes::from_static(chunk.as_bytes()));
+            prefix.push(&Bytes::from_static(chunk.as_bytes()));
             assert_eq!(prefix.bytes(), beginning.as_bytes());
         }
         assert_eq!(prefix.size, 7);
     }
 
     #[test]
-    fn a_body_in_one_piece_is_kept_whole_or_not_at_all() {
+    fn a_body_in_one_piece_is_stored_completely_or_not_at_all() {
         let body = Bytes::from_static(b"abcdef");
-        for (wanted, beginning) in [(0, &b""[..]), (1, b"abcdef"), (100, b"abcdef")] {
-            let mut prefix = BodyPrefix::new(wanted);
-            prefix.pass_whole(&body);
+        for (limit, beginning) in [(0, &b""[..]), (1, b"abcdef"), (100, b"abcdef")] {
+            let mut prefix = BodyPrefix::new(limit);
+            prefix.push_complete(&body);
             assert_eq!((prefix.bytes(), prefix.size, prefix.ended), (beginning, 6, false));
         }
         let mut prefix = BodyPrefix::new(0);
-        prefix.pass(&body);
-        prefix.pass_whole(&body);
+        prefix.push(&body);
+        prefix.push_complete(&body);
         assert_eq!((prefix.bytes(), prefix.size), (&b""[..], 12));
     }
 }

@@ -1,22 +1,22 @@
 use cyanotype_telemetry::settings::LogSettings;
 
 use super::Rules;
-use crate::client_address::ClientAddresses;
+use crate::client_address::ClientAddressResolver;
 
-/// What is recorded of responses and of their requests, as far as it does not change while the service runs.
+/// The part of the response-log configuration that is fixed at start.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(super) rules: Rules,
     pub(super) max_bytes: usize,
     pub(super) body_from_status: u16,
     pub(super) request_max_bytes: usize,
-    pub(super) clients: ClientAddresses,
+    pub(super) clients: ClientAddressResolver,
 }
 
 impl Config {
-    /// As these settings have it, with these rules for single routes.
+    /// The configuration from these settings, with these rules for blueprints and routes.
     #[must_use]
-    pub fn new(log: &LogSettings, clients: ClientAddresses, rules: Rules) -> Self {
+    pub fn new(log: &LogSettings, clients: ClientAddressResolver, rules: Rules) -> Self {
         Self {
             rules,
             max_bytes: log.response.max_bytes,

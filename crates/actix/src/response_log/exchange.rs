@@ -1,4 +1,4 @@
-//! One request and its response, and the record that is made of them.
+//! A request with its response, and the record of the two.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -26,29 +26,29 @@ use super::request_body::RequestBody;
 use crate::content_type::ContentType;
 use crate::route::route;
 
-/// Dropped before its end, it is recorded as what the client saw of it.
+/// A request with its response. When it is dropped before the end, it is recorded with the outcome so far.
 pub(super) struct Exchange {
     pipeline: &'static Pipeline,
     config: Rc<Config>,
     pub context: Arc<RequestContext>,
-    began: Instant,
+    started: Instant,
     request_body: Option<RequestBody>,
     response: Option<Response>,
-    /// What has passed of the response's body.
+    /// The response body that has been sent.
     pub prefix: BodyPrefix,
     ended: bool,
 }
 
-/// What is known once the handler has responded.
+/// The properties of the response, once the handler has responded.
 struct Response {
     status: StatusCode,
     content_type: ContentType,
     size: BodySize,
     log: ResponseLog,
-    /// The failure of a plain 5xx that nothing has reported yet.
+    /// The failure behind a 5xx, when it has not been reported yet.
     failure: Option<Failure>,
-    /// Whether the request was refused for load.
-    for_load: bool,
+    /// Whether the request was refused because of load.
+    is_load_shedding: bool,
 }
 
 impl Exchange {
@@ -58,15 +58,15 @@ impl Exchange {
         context: Arc<RequestContext>,
         request: &mut ServiceRequest,
     ) -> Self {
-        // Looked up now: a request that panics or is aborted is gone with its response.
+        // Looked up now: a panic or an abort drops the request.
         context.identity().set_route(route(request));
         pipeline.apply_debug_token(&context);
-        let watched = context.snapshot().effective().request_body;
+        let observed = context.snapshot().effective().request_body;
         Self {
             pipeline,
             context,
-            began: Instant::now(),
-            request_body: RequestBody::watch(request, watched, config.request_max_bytes),
+            started: Instant::now(),
+            request_body: RequestBody::observe(request, observed, config.request_max_bytes),
             config,
             response: None,
             prefix: BodyPrefix::default(),
@@ -74,63 +74,63 @@ impl Exchange {
         }
     }
 
-    /// The handler has responded. Returns itself unless that ends it.
+    /// Processes the handler's response. Returns itself unless the exchange has ended.
     pub(super) fn on_response<B: MessageBody>(mut self: Box<Self>, response: &ServiceResponse<B>) -> Option<Box<Self>> {
         let response = response.response();
         self.response = Some(self.response(response, response.error()));
         if self.context.identity().parts.method == Method::HEAD {
-            // Its body is not sent.
+            // The body of a response to HEAD is not sent.
             self.end(Outcome::Complete);
             return None;
         }
-        self.prefix = BodyPrefix::new(self.wanted());
+        self.prefix = BodyPrefix::new(self.prefix_limit());
         Some(self)
     }
 
-    /// The handler returned an error, which becomes a response further out.
+    /// Processes the handler's error, which an outer layer turns into a response.
     pub(super) fn on_error(mut self, error: &Error) {
         let response = error.as_response_error().error_response();
         self.response = Some(self.response(&response, Some(error)));
-        self.prefix = BodyPrefix::new(self.wanted());
+        self.prefix = BodyPrefix::new(self.prefix_limit());
         if self.context.identity().parts.method != Method::HEAD {
-            self.prefix.pass_whole(&response.into_body().try_into_bytes().unwrap_or_default());
+            self.prefix.push_complete(&response.into_body().try_into_bytes().unwrap_or_default());
         }
         self.end(Outcome::Complete);
     }
 
     fn response<B: MessageBody>(&self, response: &HttpResponse<B>, error: Option<&Error>) -> Response {
         let status = response.status();
-        let for_load = response.extensions().get::<RefusedForLoad>().is_some();
-        let is_reported = for_load || response.extensions().get::<AlreadyReported>().is_some();
+        let is_load_shedding = response.extensions().get::<RefusedForLoad>().is_some();
+        let is_reported = is_load_shedding || response.extensions().get::<AlreadyReported>().is_some();
         let failure = (!is_reported && status.is_server_error()).then(|| failure(status, error));
         let mut content_type = ContentType::of(response.headers());
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            // What follows is another protocol's.
+            // The following bytes belong to another protocol.
             content_type.syntax = None;
         }
-        // What is in force at the end has the last word; it may only be less.
+        // The policy at the end of the response may only lower this.
         let mut log = self.log(self.context.snapshot().max_response_body());
         if status.as_u16() < self.config.body_from_status {
             log = log.min(ResponseLog::Metadata);
         }
-        Response { status, content_type, size: response.body().size(), log, failure, for_load }
+        Response { status, content_type, size: response.body().size(), log, failure, is_load_shedding }
     }
 
-    /// How much is recorded, as far as it is known before there is a response: no more than `most`.
-    fn log(&self, most: ResponseLog) -> ResponseLog {
+    /// The recorded detail by the rules, before there is a response; at most `max`.
+    fn log(&self, max: ResponseLog) -> ResponseLog {
         let request = self.context.identity();
-        self.config.rules.of(most, request.blueprint(), request.parts.method.as_str(), request.route())
+        self.config.rules.resolve(max, request.blueprint(), request.parts.method.as_str(), request.route())
     }
 
-    /// The most bytes of the response's body that the record needs.
-    fn wanted(&self) -> usize {
+    /// The number of bytes of the response body that the record needs.
+    fn prefix_limit(&self) -> usize {
         let shown =
             self.response.as_ref().is_some_and(|it| it.log == ResponseLog::Body && it.content_type.syntax.is_some());
         if shown { self.config.max_bytes } else { 0 }
     }
 
-    /// Whether all of the response has been passed on, though its end was not polled.
-    fn is_whole(&self) -> bool {
+    /// Whether the complete response has been sent, although its end was not polled.
+    fn is_fully_sent(&self) -> bool {
         let Some(response) = &self.response else { return false };
         matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
             || match response.size {
@@ -146,25 +146,25 @@ impl Exchange {
             return;
         }
         let status = self.response.as_ref().map(|response| response.status.as_u16());
-        let for_load = self.response.as_ref().is_some_and(|response| response.for_load);
-        if let Some(status) = status.filter(|_| for_load) {
+        let is_load_shedding = self.response.as_ref().is_some_and(|response| response.is_load_shedding);
+        if let Some(status) = status.filter(|_| is_load_shedding) {
             self.pipeline.count_refused(status, &self.context);
         }
-        let level = Policy::response_level(status, outcome, for_load);
-        // What decides about this record, from here to its sinks.
+        let level = Policy::response_level(status, outcome, is_load_shedding);
+        // One version of the policy decides about this record.
         let in_force = self.pipeline.response_values(&self.context);
-        let most = in_force.response_body;
-        let log = self.response.as_ref().map_or_else(|| self.log(most), |response| response.log.min(most));
+        let max = in_force.response_body;
+        let log = self.response.as_ref().map_or_else(|| self.log(max), |response| response.log.min(max));
         let succeeded = level == Level::Info && outcome == Outcome::Complete && !self.context.has_failed();
         let failure = self.response.as_mut().and_then(|response| response.failure.take());
         if failure.is_some() || outcome == Outcome::Error {
-            // It is reported in a moment, and its event shows this response.
+            // Reported below, with an event that has this response as a breadcrumb.
             self.context.mark_detached();
         }
         let recorded = log != ResponseLog::Off
             && self.pipeline.response_enabled(&in_force.policy, level, &self.context)
             && (!succeeded || sampling::is_sampled(in_force.response_sample_rate));
-        // What is read of it from now on is no part of the record.
+        // Later reads of the request body are not recorded.
         let request_prefix = self.request_body.as_ref().map(|request| request.prefix.take());
         request::sync_scope(&self.context, || {
             if level >= Level::Error {
@@ -179,7 +179,7 @@ impl Exchange {
         });
     }
 
-    /// Reports what nobody caught.
+    /// Reports an uncaught failure.
     pub(super) fn report(&self, failure: Failure) {
         self.pipeline.report(Report::failure(Kind::Uncaught, "cyanotype::response_log", failure));
     }
@@ -188,7 +188,7 @@ impl Exchange {
         &'a self,
         level: Level,
         log: ResponseLog,
-        most_of_request: ResponseLog,
+        max_request_detail: ResponseLog,
         outcome: Outcome,
         request_prefix: Option<&'a BodyPrefix>,
     ) -> ResponseRecord<'a> {
@@ -198,14 +198,14 @@ impl Exchange {
         let content_type = self.response.as_ref().map(|response| &response.content_type);
         let ended = outcome == Outcome::Complete;
         let response = self.body(log, content_type, &self.prefix, ended, self.config.max_bytes);
-        let watched = self.request_body.as_ref().filter(|_| most_of_request != ResponseLog::Off);
-        let request_body = watched.zip(request_prefix).map(|(request, prefix)| {
-            let log = log.min(most_of_request).min(request.log);
+        let observed = self.request_body.as_ref().filter(|_| max_request_detail != ResponseLog::Off);
+        let request_body = observed.zip(request_prefix).map(|(request, prefix)| {
+            let log = log.min(max_request_detail).min(request.log);
             let log = if self.context.withholds_body() { log.min(ResponseLog::Metadata) } else { log };
             let max_bytes = self.config.request_max_bytes;
             let mut body = self.body(log, Some(&request.content_type), prefix, prefix.ended, max_bytes);
             if let Some(content) = &mut body.content {
-                // What the handler did not read, or the client did not send.
+                // The handler did not read the rest, or the client did not send it.
                 content.truncated |= !prefix.ended;
             }
             body
@@ -218,7 +218,7 @@ impl Exchange {
             path: redactor.path(uri.path()),
             query: uri.query().map(|query| redactor.query(query)),
             status: self.response.as_ref().map(|response| response.status.as_u16()),
-            duration: self.began.elapsed(),
+            duration: self.started.elapsed(),
             outcome,
             response,
             request_body,
@@ -227,7 +227,7 @@ impl Exchange {
         }
     }
 
-    /// What the record shows of a body; `ended` is whether all of it has passed.
+    /// The body's part of the record; `ended` is whether the body has ended.
     fn body<'a>(
         &'a self,
         log: ResponseLog,
@@ -251,11 +251,11 @@ impl Exchange {
         }
     }
 
-    /// A header's value, which a client may have chosen.
+    /// The redacted value of a header, which a client may have chosen.
     fn shown<'a>(&self, value: &'a HeaderValue) -> Cow<'a, str> {
-        const MOST_RESPONSES: &str = "application/json";
-        if value == MOST_RESPONSES {
-            return Cow::Borrowed(MOST_RESPONSES);
+        const COMMON_VALUE: &str = "application/json";
+        if value == COMMON_VALUE {
+            return Cow::Borrowed(COMMON_VALUE);
         }
         match String::from_utf8_lossy(value.as_bytes()) {
             Cow::Borrowed(text) => self.pipeline.redactor.header(text),
@@ -267,9 +267,9 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let outcome = match self.response {
-            Some(_) if self.is_whole() => Outcome::Complete,
+            Some(_) if self.is_fully_sent() => Outcome::Complete,
             Some(_) => Outcome::Aborted,
-            // A service may have no layer that catches panics.
+            // The service may have no middleware that catches panics.
             None if std::thread::panicking() => Outcome::Error,
             None => Outcome::Aborted,
         };
@@ -277,7 +277,7 @@ impl Drop for Exchange {
     }
 }
 
-/// The failure behind a 5xx that nothing has reported; where there is no error, the status is all that is known of it.
+/// The failure behind an unreported 5xx; without an error, only the status is known.
 fn failure(status: StatusCode, error: Option<&Error>) -> Failure {
     match error {
         Some(error) => Failure::new(&OpaqueError::of(error), None),
@@ -290,12 +290,12 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
-    use crate::client_address::ClientAddresses;
+    use crate::client_address::ClientAddressResolver;
     use crate::response_log::Rules;
     use crate::test_support::{self, Fixture};
 
     #[test]
-    fn no_more_of_a_body_is_stored_than_its_record_shows() {
+    fn only_the_recorded_part_of_a_body_is_stored() {
         for (body, content_type, expected) in [
             ("redacted", "application/json", 100),
             ("redacted", "application/octet-stream", 0),
@@ -303,14 +303,14 @@ mod tests {
             ("metadata", "application/octet-stream", 0),
         ] {
             let settings = test_support::settings(&[("log.response.body", body), ("log.response.max_bytes", "100")]);
-            let config = Config::new(&settings.log, ClientAddresses::new(&settings.server), Rules::new([]));
+            let config = Config::new(&settings.log, ClientAddressResolver::new(&settings.server), Rules::new([]));
             let service = Fixture::new(&[("log.response.body", body)]);
             let mut request = TestRequest::default().to_srv_request();
             let mut exchange = Exchange::begin(service.pipeline, Rc::new(config), service.request("one"), &mut request);
-            assert_eq!(exchange.wanted(), 0, "there is no response yet");
+            assert_eq!(exchange.prefix_limit(), 0, "there is no response yet");
             let response = HttpResponse::Ok().content_type(content_type).finish();
             exchange.response = Some(exchange.response(&response, None));
-            assert_eq!(exchange.wanted(), expected, "{body} {content_type}");
+            assert_eq!(exchange.prefix_limit(), expected, "{body} {content_type}");
         }
     }
 }

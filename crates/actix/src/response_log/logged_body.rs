@@ -1,4 +1,4 @@
-//! A response's body on its way out: chunks pass as they come, and no more of them is stored than the record shows.
+//! The body of a logged response: chunks pass unchanged and immediately, and only the recorded part is stored.
 
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +20,7 @@ pin_project! {
     pub struct LoggedBody<B> {
         #[pin]
         body: Body<B>,
-        // `None` where nothing is recorded. Boxed: layers outside move the body about.
+        // `None` when nothing is recorded. Boxed, because outer layers move the body.
         exchange: Option<Box<Exchange>>,
     }
 }
@@ -28,19 +28,19 @@ pin_project! {
 pin_project! {
     #[project = BodyProjection]
     enum Body<B> {
-        // All of it, as most bodies are.
-        Whole { bytes: Bytes },
+        // The complete body, the most common case.
+        Complete { bytes: Bytes },
         Streaming { #[pin] body: B },
     }
 }
 
 impl<B: MessageBody> LoggedBody<B> {
-    /// `exchange` is `None` where the body is not recorded.
+    /// `exchange` is `None` when the body is not recorded.
     pub(super) fn of(body: B, exchange: Option<Box<Exchange>>) -> Self {
         let Some(exchange) = exchange else { return Self::passthrough(body) };
         let body = match body.size() {
             BodySize::Sized(1..) => match body.try_into_bytes() {
-                Ok(bytes) => Body::Whole { bytes },
+                Ok(bytes) => Body::Complete { bytes },
                 Err(body) => Body::Streaming { body },
             },
             _ => Body::Streaming { body },
@@ -58,7 +58,7 @@ impl<B: MessageBody> MessageBody for LoggedBody<B> {
 
     fn size(&self) -> BodySize {
         match &self.body {
-            Body::Whole { bytes } => BodySize::Sized(bytes.len() as u64),
+            Body::Complete { bytes } => BodySize::Sized(bytes.len() as u64),
             Body::Streaming { body } => body.size(),
         }
     }
@@ -66,40 +66,40 @@ impl<B: MessageBody> MessageBody for LoggedBody<B> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = self.project();
         match (this.body.project(), this.exchange) {
-            (BodyProjection::Whole { bytes }, exchange) => {
+            (BodyProjection::Complete { bytes }, exchange) => {
                 if bytes.is_empty() {
                     return Poll::Ready(None);
                 }
                 if let Some(exchange) = exchange {
-                    exchange.prefix.pass_whole(bytes);
+                    exchange.prefix.push_complete(bytes);
                     exchange.end(Outcome::Complete);
                 }
                 Poll::Ready(Some(Ok(std::mem::take(bytes))))
             }
             (BodyProjection::Streaming { body }, None) => body.poll_next(cx).map_err(Into::into),
-            (BodyProjection::Streaming { body }, Some(exchange)) => poll_watched(body, exchange, cx),
+            (BodyProjection::Streaming { body }, Some(exchange)) => poll_observed(body, exchange, cx),
         }
     }
 
     fn try_into_bytes(self) -> Result<Bytes, Self> {
         let Self { body, mut exchange } = self;
         let bytes = match body {
-            Body::Whole { bytes } => bytes,
+            Body::Complete { bytes } => bytes,
             Body::Streaming { body } => match body.try_into_bytes() {
                 Ok(bytes) => bytes,
                 Err(body) => return Err(Self { body: Body::Streaming { body }, exchange }),
             },
         };
         if let Some(exchange) = &mut exchange {
-            exchange.prefix.pass_whole(&bytes);
+            exchange.prefix.push_complete(&bytes);
             exchange.end(Outcome::Complete);
         }
         Ok(bytes)
     }
 }
 
-/// The body is made outside the handler's future, but for the same request.
-fn poll_watched<B: MessageBody>(
+/// Polls the body within its request, because the body is polled outside the handler's future.
+fn poll_observed<B: MessageBody>(
     body: Pin<&mut B>,
     exchange: &mut Exchange,
     cx: &mut Context<'_>,
@@ -108,7 +108,7 @@ fn poll_watched<B: MessageBody>(
     request::sync_scope(&context, || match catch_unwind(AssertUnwindSafe(|| body.poll_next(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(Some(Ok(chunk)))) => {
-            exchange.prefix.pass(&chunk);
+            exchange.prefix.push(&chunk);
             Poll::Ready(Some(Ok(chunk)))
         }
         Ok(Poll::Ready(None)) => {
@@ -121,10 +121,10 @@ fn poll_watched<B: MessageBody>(
             exchange.report(Failure::from_body_error(&*error));
             Poll::Ready(Some(Err(error)))
         }
-        // The panic hook has reported it; the connection ends, since the status has gone out.
+        // The panic hook has reported the panic. The status has been sent, so the connection must end.
         Err(_) => {
             exchange.end(Outcome::Error);
-            Poll::Ready(Some(Err("the body's stream panicked".into())))
+            Poll::Ready(Some(Err("the body stream panicked".into())))
         }
     })
 }

@@ -1,7 +1,7 @@
-//! The response-logging wrapper: what every blueprint returns is recorded.
+//! Response-logging middleware: records every response.
 //!
-//! A response never waits for its record, and its record never changes how it is sent: a finished body is taken by
-//! reference count, anything else is watched as it goes by.
+//! A response never waits for its record, and the record never changes how the response is sent. A complete body is shared by
+//! reference count; a streaming body is observed chunk by chunk.
 
 mod already_reported;
 mod body_prefix;
@@ -34,7 +34,7 @@ pub use logged_body::LoggedBody;
 pub use opaque_error::OpaqueError;
 pub use rules::{ResponseLogRules, Rules};
 
-/// The wrapper, as `App::wrap` takes it. It belongs inside compression, so that it sees plain bytes.
+/// The middleware, for `App::wrap`. It must be inside compression, so that it receives uncompressed bytes.
 #[derive(Clone)]
 pub struct ResponseLogger {
     pipeline: &'static Pipeline,
@@ -42,7 +42,7 @@ pub struct ResponseLogger {
 }
 
 impl ResponseLogger {
-    /// Records through this pipeline, as the configuration has it.
+    /// Records through this pipeline, with this configuration.
     #[must_use]
     pub fn new(pipeline: &'static Pipeline, config: Config) -> Self {
         Self { pipeline, config: Rc::new(config) }
@@ -65,7 +65,7 @@ where
     }
 }
 
-/// The middleware that [`ResponseLogger`] makes.
+/// The service that [`ResponseLogger`] creates.
 pub struct ResponseLogMiddleware<S> {
     inner: S,
     logger: ResponseLogger,
@@ -84,21 +84,21 @@ where
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let ResponseLogger { pipeline, config } = &self.logger;
-        // In a service that is not made of blueprints nobody outside has given the request its context.
+        // Without blueprints there is no outer middleware that creates the request context.
         let new = || Arc::new(request_context(pipeline, &config.clients, &request));
         let context = request::current().unwrap_or_else(new);
         let exchange = context
             .is_recorded()
             .then(|| Box::new(Exchange::begin(pipeline, Rc::clone(config), Arc::clone(&context), &mut request)));
-        // The inner call itself, not only its future, belongs to the request.
+        // The synchronous part of the inner call also belongs to the request.
         let response = request::sync_scope(&context, || self.inner.call(request));
         ResponseLogFuture { response, context, exchange }
     }
 }
 
 pin_project! {
-    /// A request whose handler has not responded yet. Dropped before that, it is recorded as aborted by the client; where
-    /// nothing is recorded, there is no exchange.
+    /// A request whose handler has not responded yet. When it is dropped before the response, it is recorded as aborted by the
+    /// client. The exchange is `None` when nothing is recorded.
     pub struct ResponseLogFuture<F> {
         #[pin]
         response: F,

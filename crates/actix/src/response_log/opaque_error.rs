@@ -1,10 +1,10 @@
-//! The failure behind an error whose type is not known.
+//! An error of unknown type.
 
 use std::fmt;
 
 use actix_web::Error;
 
-/// An error of another type than ours, of which only its texts are known.
+/// An error of unknown type, of which only the `Display` and `Debug` texts are available.
 #[derive(thiserror::Error)]
 #[error("{display}")]
 pub struct OpaqueError {
@@ -13,7 +13,7 @@ pub struct OpaqueError {
 }
 
 impl OpaqueError {
-    /// The texts of this error.
+    /// Copies the texts of this error.
     #[must_use]
     pub fn of(error: &Error) -> Self {
         Self { display: error.to_string(), debug: format!("{error:?}") }

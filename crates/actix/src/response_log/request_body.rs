@@ -1,4 +1,4 @@
-//! A request's body on its way in, watched as the handler reads it; nothing is read that the handler does not read.
+//! The body of a logged request. It is observed while the handler reads it; nothing else is read.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -15,18 +15,18 @@ use futures_util::Stream;
 use super::body_prefix::BodyPrefix;
 use crate::content_type::ContentType;
 
-/// What the record of a response shows of the request's body.
+/// The observed request body, for the record of the response.
 #[derive(Debug)]
 pub(super) struct RequestBody {
-    /// How much of it is watched.
+    /// The detail that is observed.
     pub log: ResponseLog,
     pub content_type: ContentType,
     pub prefix: Rc<RefCell<BodyPrefix>>,
 }
 
 impl RequestBody {
-    /// Puts itself in the way of the request's body, if there is one and `log` is not off.
-    pub(super) fn watch(request: &mut ServiceRequest, log: ResponseLog, max_bytes: usize) -> Option<Self> {
+    /// Wraps the payload of the request, if there is one and `log` is not off.
+    pub(super) fn observe(request: &mut ServiceRequest, log: ResponseLog, max_bytes: usize) -> Option<Self> {
         if log == ResponseLog::Off {
             return None;
         }
@@ -37,24 +37,24 @@ impl RequestBody {
         let content_type = ContentType::of(request.headers());
         let shown = log == ResponseLog::Body && content_type.syntax.is_some();
         let prefix = Rc::new(RefCell::new(BodyPrefix::new(if shown { max_bytes } else { 0 })));
-        let watched = Watched { payload, prefix: Rc::clone(&prefix) };
-        request.set_payload(Payload::Stream { payload: Box::pin(watched) });
+        let observed = ObservedPayload { payload, prefix: Rc::clone(&prefix) };
+        request.set_payload(Payload::Stream { payload: Box::pin(observed) });
         Some(Self { log, content_type, prefix })
     }
 }
 
-struct Watched {
+struct ObservedPayload {
     payload: Payload,
     prefix: Rc<RefCell<BodyPrefix>>,
 }
 
-impl Stream for Watched {
+impl Stream for ObservedPayload {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = Pin::new(&mut self.payload).poll_next(cx);
         match &next {
-            Poll::Ready(Some(Ok(chunk))) => self.prefix.borrow_mut().pass(chunk),
+            Poll::Ready(Some(Ok(chunk))) => self.prefix.borrow_mut().push(chunk),
             Poll::Ready(None) => self.prefix.borrow_mut().ended = true,
             Poll::Ready(Some(Err(_))) | Poll::Pending => {}
         }

@@ -1,12 +1,11 @@
-//! How much is recorded of which response.
+//! Rules for the recorded detail of responses.
 
 use cyanotype_telemetry::rule_matches;
 use cyanotype_telemetry::settings::ResponseLog;
 
-/// What a blueprint asks to be recorded of its responses: one word for all of them, and others for single routes.
+/// The detail that a blueprint records of its responses: a default for all routes, and exceptions for single routes.
 ///
-/// The settings have the last word, and it can only be for less: with `log.response.body` at `metadata` nothing that is
-/// asked for here shows a body.
+/// The settings can only lower it: with `log.response.body` at `metadata` no rule records a body.
 ///
 /// ```
 /// use cyanotype_actix::{ResponseLog, ResponseLogRules};
@@ -34,8 +33,8 @@ impl ResponseLogRules {
         Self { all: log, routes: Vec::new() }
     }
 
-    /// Another word for one route, written as `app routes` lists it; without a method it is for all of them. One that
-    /// there is not stops the start.
+    /// Adds a rule for one route, in the form of `app routes`. Without a method it applies to all methods. A route that does not
+    /// exist is a start-up error.
     #[must_use]
     pub fn route(mut self, route: &str, log: ResponseLog) -> Self {
         self.routes.push((route.to_owned(), log));
@@ -44,51 +43,51 @@ impl ResponseLogRules {
 }
 
 impl ResponseLogRules {
-    /// The same with no more than this for any route.
+    /// Limits every rule to this detail.
     #[must_use]
-    pub fn at_most(mut self, most: ResponseLog) -> Self {
-        self.all = self.all.min(most);
-        self.routes.iter_mut().for_each(|(_, log)| *log = (*log).min(most));
+    pub fn at_most(mut self, max: ResponseLog) -> Self {
+        self.all = self.all.min(max);
+        self.routes.iter_mut().for_each(|(_, log)| *log = (*log).min(max));
         self
     }
 }
 
-/// The rules of all blueprints. What the settings and overrides have in effect is applied on top.
+/// The rules of all blueprints. Settings and overrides are applied on top.
 #[derive(Debug, Clone)]
 pub struct Rules {
     blueprints: Vec<(&'static str, ResponseLogRules)>,
-    /// For the routes of no blueprint.
+    /// Rules for routes without a blueprint.
     other: ResponseLogRules,
 }
 
 impl Rules {
-    /// The rules of each blueprint, by its name.
+    /// The rules of each blueprint, by name.
     pub fn new(blueprints: impl IntoIterator<Item = (&'static str, ResponseLogRules)>) -> Self {
         Self { blueprints: blueprints.into_iter().collect(), other: ResponseLogRules::default() }
     }
 
-    /// Sets the rules for the routes that belong to no blueprint.
+    /// Sets the rules for routes without a blueprint.
     #[must_use]
     pub fn with_other(self, other: ResponseLogRules) -> Self {
         Self { other, ..self }
     }
 
-    /// How much is recorded of what this blueprint answers on this route: no more than `most`.
+    /// The recorded detail of a response of this blueprint on this route; at most `max`.
     #[must_use]
-    pub fn of(&self, most: ResponseLog, blueprint: Option<&str>, method: &str, route: Option<&str>) -> ResponseLog {
+    pub fn resolve(&self, max: ResponseLog, blueprint: Option<&str>, method: &str, route: Option<&str>) -> ResponseLog {
         let rules = match blueprint {
             Some(blueprint) => self.blueprints.iter().find(|(name, _)| *name == blueprint).map(|(_, rules)| rules),
             None => Some(&self.other),
         };
-        let asked = rules.map_or(ResponseLog::Body, |rules| {
+        let requested = rules.map_or(ResponseLog::Body, |rules| {
             let own = route.and_then(|route| rules.routes.iter().find(|(rule, _)| rule_matches(rule, method, route)));
             own.map_or(rules.all, |(_, log)| *log)
         });
-        asked.min(most)
+        requested.min(max)
     }
 
     /// The rules for single routes, each with the name of its blueprint.
-    pub fn of_routes(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    pub fn route_rules(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.blueprints.iter().flat_map(|(name, rules)| rules.routes.iter().map(|(rule, _)| (*name, rule.as_str())))
     }
 }
@@ -105,8 +104,8 @@ mod tests {
     }
 
     #[test]
-    fn the_route_has_the_say_then_its_blueprint_and_the_settings_the_last() {
-        let of = |most, blueprint, method, route| rules().of(most, blueprint, method, route);
+    fn a_route_rule_precedes_its_blueprints_and_settings_limit_both() {
+        let of = |most, blueprint, method, route| rules().resolve(most, blueprint, method, route);
         let (blueprint, id) = (Some("reports"), Some("/reports/{id}"));
         assert_eq!(of(ResponseLog::Body, blueprint, "GET", id), ResponseLog::Body);
         assert_eq!(of(ResponseLog::Body, blueprint, "PUT", id), ResponseLog::Metadata);
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blueprints_section_lowers_all_of_its_rules() {
+    fn at_most_lowers_all_rules() {
         let own = ResponseLogRules::all(ResponseLog::Body).route("/a", ResponseLog::Body).route("/b", ResponseLog::Off);
         let most = own.at_most(ResponseLog::Metadata);
         assert_eq!(most.all, ResponseLog::Metadata);
@@ -127,10 +126,10 @@ mod tests {
     }
 
     #[test]
-    fn routes_of_no_blueprint_have_rules_of_their_own() {
+    fn routes_without_a_blueprint_have_their_own_rules() {
         let rules = rules().with_other(ResponseLogRules::default().route("/a", ResponseLog::Metadata));
-        assert_eq!(rules.of(ResponseLog::Body, None, "GET", Some("/a")), ResponseLog::Metadata);
-        assert_eq!(rules.of(ResponseLog::Body, None, "GET", Some("/b")), ResponseLog::Body);
-        assert_eq!(rules.of(ResponseLog::Body, Some("other"), "GET", Some("/a")), ResponseLog::Body);
+        assert_eq!(rules.resolve(ResponseLog::Body, None, "GET", Some("/a")), ResponseLog::Metadata);
+        assert_eq!(rules.resolve(ResponseLog::Body, None, "GET", Some("/b")), ResponseLog::Body);
+        assert_eq!(rules.resolve(ResponseLog::Body, Some("other"), "GET", Some("/a")), ResponseLog::Body);
     }
 }

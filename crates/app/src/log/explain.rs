@@ -3,7 +3,7 @@
 use clap::Args;
 use cyanotype::explanation::{Explanation, KINDS};
 use cyanotype::settings::{Env, Mode, Settings};
-use cyanotype::{Destinations, Explained, Level, Policy, StackPlacement, ToSentry};
+use cyanotype::{Destinations, ExplainOutput, Level, Policy, StackPlacement, ToSentry};
 
 use super::client::Client;
 use super::view::{State, read, text};
@@ -32,7 +32,7 @@ pub(crate) struct Explain {
 impl Explain {
     pub(super) fn run(&self, settings: &Settings) -> Result<(), CommandError> {
         if !self.live {
-            let explained = Explained::from(Explanation::new(&cyanotype::policy(settings)));
+            let explained = ExplainOutput::from(Explanation::new(&cyanotype::policy(settings)));
             let layers = [
                 ("at start", inputs(&explained)),
                 ("now", "use --live to include the overrides of the running service".to_owned()),
@@ -44,7 +44,7 @@ impl Explain {
         if self.json {
             return print(&to_json(&response)?);
         }
-        let explained: Explained = read(response)?;
+        let explained: ExplainOutput = read(response)?;
         let state = State::read(&client)?;
         let configured = state.configured.iter().map(|(key, value)| format!("{key} {}", text(value)));
         let env = explained.table.settings.env.as_str();
@@ -68,8 +68,8 @@ impl Explain {
 }
 
 /// Formats the features of the build, the layers of settings and the resulting table.
-fn format(explained: &Explained, layers: &[(&str, String)]) -> String {
-    let Explained { features, table } = explained;
+fn format(explained: &ExplainOutput, layers: &[(&str, String)]) -> String {
+    let ExplainOutput { features, table } = explained;
     let compiled_in = if features.sentry { "with Sentry" } else { "without Sentry (feature `sentry`)" };
     let mut rows = vec![vec!["built".to_owned(), compiled_in.to_owned()]];
     rows.extend(layers.iter().map(|(layer, what)| vec![(*layer).to_owned(), what.clone()]));
@@ -120,7 +120,7 @@ fn sentry(destinations: Destinations) -> String {
 }
 
 /// The settings that determine the table.
-fn inputs(explained: &Explained) -> String {
+fn inputs(explained: &ExplainOutput) -> String {
     let policy = &explained.table.settings;
     let sentry = match (policy.sentry, explained.features.sentry) {
         (true, _) => "a DSN is set",

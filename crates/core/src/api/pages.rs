@@ -16,7 +16,7 @@ use crate::settings::ResponseLog;
 pub(crate) const PATHS: [&str; 2] = [DOCUMENT, UI];
 
 const DOCUMENT: &str = "/openapi.json";
-const UI: &str = "/docs";
+pub(crate) const UI: &str = "/docs";
 const UI_FILES: &str = "/docs/{file:.*}";
 
 /// Content security policy of Swagger UI: it runs only its own scripts, and they set inline styles.

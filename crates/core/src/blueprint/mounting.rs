@@ -6,22 +6,23 @@ use actix_web::web::{self, ServiceConfig};
 use cyanotype_telemetry::request;
 
 use super::registry::Enabled;
-use crate::flags::{RequestFlags, evaluate_first};
+use crate::flags::{RequestFlags, evaluate_request_flags};
 use crate::handler::problem::{Problem, Result};
-use crate::middleware::optional::Optional;
+use crate::middleware::optional_layer::OptionalLayer;
 
 /// Mounts each blueprint's routes below its prefix.
 pub(crate) fn mount(config: &mut ServiceConfig, blueprints: &[Enabled], flags: Option<&RequestFlags>) {
     for Enabled { blueprint, .. } in blueprints {
         let name = blueprint.name();
-        let flags =
-            flags.cloned().map(|flags| from_fn(move |request, next| evaluate_first(flags.clone(), request, next)));
+        let flags = flags
+            .cloned()
+            .map(|flags| from_fn(move |request, next| evaluate_request_flags(flags.clone(), request, next)));
         config.service(
             web::scope(blueprint.prefix())
                 .configure(|scope| blueprint.routes(scope))
                 .default_service(web::to(no_such_route))
-                // Inside the layer that sets the blueprint: flags may depend on it.
-                .wrap(Optional { layer: flags, same: |answer| answer })
+                // Inside what sets the blueprint, which flags may depend on.
+                .wrap(OptionalLayer { layer: flags, map_response: |response| response })
                 .wrap_fn(move |request, inner| {
                     request::with_current(|context| context.identity().set_blueprint(name));
                     inner.call(request)

@@ -10,7 +10,7 @@ use super::error::RegistryError;
 use super::{Blueprint, Dependency};
 use crate::api::pages;
 use crate::limits::RateLimits;
-use crate::settings::{self, InForce, Owner, ResponseLog, Settings};
+use crate::settings::{self, BlueprintDeclaration, BlueprintValues, ResponseLog, Settings};
 
 /// A blueprint that is compiled in.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ impl Registered {
 #[derive(Clone)]
 pub(crate) struct Enabled {
     pub blueprint: Arc<dyn Blueprint>,
-    pub section: InForce,
+    pub section: BlueprintValues,
 }
 
 impl Enabled {
@@ -49,7 +49,7 @@ impl Enabled {
     pub(crate) fn limits(&self) -> RateLimits {
         let set = &self.section.rate_limit;
         let mut limits = self.blueprint.limits();
-        limits.all = set.over(limits.all);
+        limits.all = set.apply_to(limits.all);
         set.routes.iter().fold(limits, |limits, route| limits.route(&route.route, route.rate))
     }
 }
@@ -67,7 +67,7 @@ pub(crate) fn enabled(all: &[Registered], settings: &mut Settings) -> Result<Vec
         return Err(RegistryError::UnknownBlueprint { name: unknown.clone(), available: names(all) });
     }
     let is_chosen = |name: &str| chosen.as_ref().is_none_or(|chosen| chosen.iter().any(|one| one == name));
-    let owners = all.iter().map(|it| Owner {
+    let owners = all.iter().map(|it| BlueprintDeclaration {
         name: it.name(),
         settings: it.blueprint.settings(),
         enabled: is_chosen(it.name()),

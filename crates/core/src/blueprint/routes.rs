@@ -81,7 +81,7 @@ fn list(
         let methods = if item.methods.is_empty() { vec!["*".to_owned()] } else { item.methods };
         if item.resource_type == "resource" {
             routes.extend(methods.into_iter().map(|method| RouteInfo {
-                response_log: rules.of(max_detail, Some(blueprint.name()), &method, Some(&item.full_path)),
+                response_log: rules.resolve(max_detail, Some(blueprint.name()), &method, Some(&item.full_path)),
                 method,
                 path: item.full_path.clone(),
                 blueprint: blueprint.name(),
@@ -117,7 +117,7 @@ fn shape(path: &str) -> Vec<&str> {
 
 /// Rejects a response-log rule for an unknown route.
 fn check_response_log(rules: &Rules, routes: &[RouteInfo]) -> Result<(), RegistryError> {
-    match rules.of_routes().find(|(blueprint, rule)| !exists(rule, blueprint, routes)) {
+    match rules.route_rules().find(|(blueprint, rule)| !exists(rule, blueprint, routes)) {
         None => Ok(()),
         Some((blueprint, rule)) => Err(RegistryError::UnknownResponseLogRoute { blueprint, rule: rule.to_owned() }),
     }

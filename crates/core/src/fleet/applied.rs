@@ -1,22 +1,22 @@
-//! What this process has applied of what the fleet shares.
+//! The fleet overrides that this process has applied.
 
 use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::Pipeline;
 use cyanotype_telemetry::effective::Override;
 
-use super::table::Shared;
+use super::table::SharedOverrides;
 
-pub(super) struct Applied {
+pub(super) struct AppliedOverrides {
     pipeline: &'static Pipeline,
-    /// `None` before the first look.
+    /// `None` before the first poll.
     version: Option<u64>,
-    /// The overrides as they were read first, until their rows are gone: with the deadlines that they have had since.
+    /// The overrides, with the deadlines from their first read, until their rows are deleted.
     known: Vec<Override>,
 }
 
-impl Applied {
-    pub(super) const fn nothing(pipeline: &'static Pipeline) -> Self {
+impl AppliedOverrides {
+    pub(super) const fn new(pipeline: &'static Pipeline) -> Self {
         Self { pipeline, version: None, known: Vec::new() }
     }
 
@@ -24,23 +24,23 @@ impl Applied {
         self.version
     }
 
-    /// Whether there are overrides, or rows of some that have expired.
+    /// Whether there are overrides, including expired ones whose rows remain.
     pub(super) fn has_rows(&self) -> bool {
         !self.known.is_empty()
     }
 
-    /// Forgets the overrides that expired so long ago: their rows are deleted.
-    pub(super) fn forget_ended(&mut self, ago: Duration) {
+    /// Removes the overrides that expired at least this long ago, whose rows are deleted.
+    pub(super) fn remove_ended(&mut self, ago: Duration) {
         let now = Instant::now();
         self.known.retain(|it| now.saturating_duration_since(it.deadline) < ago);
     }
 
-    pub(super) fn apply(&mut self, shared: Shared) {
-        let Shared { version, mut overrides, cleared_by } = shared;
+    pub(super) fn apply(&mut self, shared: SharedOverrides) {
+        let SharedOverrides { version, mut overrides, cleared_by } = shared;
         for new in &mut overrides {
             let is_same = |old: &&Override| (&old.id, old.set_at, old.until) == (&new.id, new.set_at, new.until);
             if let Some(old) = self.known.iter().find(is_same) {
-                // Never later than it was: what has expired here stays so.
+                // Never later than before: an expired override must not become active again.
                 new.deadline = new.deadline.min(old.deadline);
             }
         }

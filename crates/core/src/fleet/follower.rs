@@ -1,4 +1,4 @@
-//! The task that follows: it looks at what the fleet shares, applies it, and changes it for this process's callers.
+//! The task that polls the fleet's overrides, applies them, and changes them for the callers in this process.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -7,73 +7,83 @@ use std::time::{Duration, Instant};
 use cyanotype_telemetry::Pipeline;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::applied::Applied;
-use super::clock::Clock;
-use super::processes::{self, OwnRow};
-use super::table::{self, CHANNEL, ENDED_STAYS};
-use super::types::{FleetError, FleetStatus, NewFleetOverride, Stored};
+use super::applied::AppliedOverrides;
+use super::dialect::SqlDialect;
+use super::processes::{self, ProcessRow};
+use super::table::{self, CHANNEL, ENDED_ROW_LIFETIME};
+use super::types::{FleetError, FleetStatus, NewFleetOverride, StoredOverride};
 use crate::database::{Database, DatabaseError, Transaction};
 
-type Answer<T> = oneshot::Sender<Result<T, FleetError>>;
+type Reply<T> = oneshot::Sender<Result<T, FleetError>>;
 
-/// What callers request of the task.
+/// A request of a caller to the task.
 pub(super) enum Command {
-    Put(NewFleetOverride, Answer<Stored>),
-    Clear { id: String, by: String, answer: Answer<bool> },
-    Status(Answer<FleetStatus>),
+    Put(NewFleetOverride, Reply<StoredOverride>),
+    Clear { id: String, by: String, reply: Reply<bool> },
+    Status(Reply<FleetStatus>),
     Stop(oneshot::Sender<()>),
 }
 
 pub(super) struct Follower {
-    /// On PostgreSQL one connection that is this task's alone.
+    /// On PostgreSQL, one dedicated connection.
     database: Database,
     notified: Arc<Notify>,
-    clock: Clock,
+    dialect: SqlDialect,
     commands: mpsc::Receiver<Command>,
-    poll: Duration,
-    applied: Applied,
-    row: OwnRow,
-    /// When the next look is due, without a notification.
-    next: Instant,
-    /// Whether the last look has failed.
-    is_away: bool,
+    poll_interval: Duration,
+    applied: AppliedOverrides,
+    row: ProcessRow,
+    /// When the next poll is due, unless a notification arrives first.
+    next_poll: Instant,
+    /// Whether the last poll failed.
+    is_unavailable: bool,
 }
 
 impl Follower {
-    /// Applies what the fleet shares now.
+    /// Applies the current overrides of the fleet.
     pub(super) async fn start(
         database: &Database,
         pipeline: &'static Pipeline,
-        poll: Duration,
+        poll_interval: Duration,
         commands: mpsc::Receiver<Command>,
     ) -> Result<Self, DatabaseError> {
-        let clock = Clock::of(database);
-        let mut applied = Applied::nothing(pipeline);
-        applied.apply(table::read(database, clock).await?);
-        let (apart, notified) = database.dedicated(CHANNEL)?;
-        // So that the look itself, and a new connection for it, fit into the interval.
-        let poll = poll.mul_f64(0.8);
-        let (row, next) = (OwnRow::new(), Instant::now());
-        Ok(Self { database: apart, notified, clock, commands, poll, applied, row, next, is_away: false })
+        let dialect = SqlDialect::of(database);
+        let mut applied = AppliedOverrides::new(pipeline);
+        applied.apply(table::read(database, dialect).await?);
+        let (dedicated, notified) = database.dedicated(CHANNEL)?;
+        // Leaves time within the interval for the poll itself, and for a new connection.
+        let poll_interval = poll_interval.mul_f64(0.8);
+        let (row, next_poll) = (ProcessRow::new(), Instant::now());
+        Ok(Self {
+            database: dedicated,
+            notified,
+            dialect,
+            commands,
+            poll_interval,
+            applied,
+            row,
+            next_poll,
+            is_unavailable: false,
+        })
     }
 
     pub(super) async fn run(mut self) {
         loop {
             let command = tokio::select! {
                 command = self.commands.recv() => command,
-                () = self.notified.notified() => { self.follow().await; continue }
-                () = tokio::time::sleep_until(self.next.into()) => { self.follow().await; continue }
+                () = self.notified.notified() => { self.poll().await; continue }
+                () = tokio::time::sleep_until(self.next_poll.into()) => { self.poll().await; continue }
             };
             match command {
-                Some(Command::Put(new, answer)) => self.answer(answer, async |it| it.put(new).await).await,
-                Some(Command::Clear { id, by, answer }) => {
-                    self.answer(answer, async |it| it.clear(id, by).await).await;
+                Some(Command::Put(new, reply)) => self.reply(reply, async |it| it.put(new).await).await,
+                Some(Command::Clear { id, by, reply }) => {
+                    self.reply(reply, async |it| it.clear(id, by).await).await;
                 }
-                Some(Command::Status(answer)) => self.answer(answer, async |it| it.status().await).await,
-                Some(Command::Stop(answer)) => {
-                    // Where that fails, the row is no longer counted soon.
+                Some(Command::Status(reply)) => self.reply(reply, async |it| it.status().await).await,
+                Some(Command::Stop(reply)) => {
+                    // If that fails, the row expires soon.
                     let _ = self.row.remove(&self.database).await;
-                    let _ = answer.send(());
+                    let _ = reply.send(());
                     return;
                 }
                 None => return,
@@ -81,72 +91,69 @@ impl Follower {
         }
     }
 
-    /// Does what a caller asks for, and answers before this process's row is written.
-    async fn answer<T>(&mut self, answer: Answer<T>, work: impl AsyncFnOnce(&mut Self) -> Result<T, FleetError>) {
+    /// Runs a caller's request, and replies before this process's row is written.
+    async fn reply<T>(&mut self, reply: Reply<T>, work: impl AsyncFnOnce(&mut Self) -> Result<T, FleetError>) {
         let done = work(self).await;
-        self.row.is_used();
+        self.row.mark_used();
         let is_done = done.is_ok();
-        // A caller that has left needs no answer; what was changed stays so.
-        let _ = answer.send(done);
+        // The caller may be gone; the change remains.
+        let _ = reply.send(done);
         if is_done {
-            self.follow().await;
+            self.poll().await;
         }
     }
 
-    /// Looks, and keeps this process's row up to date; an outage is logged once.
-    async fn follow(&mut self) {
+    /// Polls, and updates this process's row. An outage is logged once.
+    async fn poll(&mut self) {
         let now = Instant::now();
-        match self.look().await {
+        match self.poll_once().await {
             Ok(row_due) => {
-                if std::mem::take(&mut self.is_away) {
-                    tracing::info!("the log overrides of the fleet are followed again");
+                if std::mem::take(&mut self.is_unavailable) {
+                    tracing::info!("polling of fleet log overrides resumed");
                 }
-                self.next = row_due.into_iter().fold(now + self.poll, Instant::min);
+                self.next_poll = row_due.into_iter().fold(now + self.poll_interval, Instant::min);
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.is_away, true) {
+                if !std::mem::replace(&mut self.is_unavailable, true) {
                     let error = &error as &dyn Error;
-                    tracing::warn!(
-                        error,
-                        "the log overrides of the fleet are not followed; those in force stay so until they expire"
-                    );
+                    tracing::warn!(error, "cannot poll fleet log overrides; active overrides remain until they expire");
                 }
-                self.next = now + self.poll;
+                self.next_poll = now + self.poll_interval;
             }
         }
     }
 
-    /// Reads what has changed; gives when this process's row is due.
-    async fn look(&mut self) -> Result<Option<Instant>, DatabaseError> {
+    /// Reads and applies changes. Returns when this process's row is due.
+    async fn poll_once(&mut self) -> Result<Option<Instant>, DatabaseError> {
         let version = table::version(&self.database).await?;
         if self.applied.version() != Some(version) {
-            let shared = table::read(&self.database, self.clock).await?;
+            let shared = table::read(&self.database, self.dialect).await?;
             self.applied.apply(shared);
-            self.row.is_used();
+            self.row.mark_used();
         }
         let version = self.applied.version().unwrap_or_default();
-        let (due, is_written) = self.row.update(&self.database, self.clock, version, self.applied.has_rows()).await?;
+        let (due, is_written) = self.row.update(&self.database, self.dialect, version, self.applied.has_rows()).await?;
         if is_written {
-            table::clean(&self.database, self.clock).await?;
-            self.applied.forget_ended(ENDED_STAYS);
+            table::clean(&self.database, self.dialect).await?;
+            self.applied.remove_ended(ENDED_ROW_LIFETIME);
         }
         Ok(due)
     }
 
-    async fn put(&mut self, new: NewFleetOverride) -> Result<Stored, FleetError> {
-        let (clock, id) = (self.clock, new.id.clone());
-        let put = async move |on: &mut Transaction| table::put(on, clock, &new).await;
+    async fn put(&mut self, new: NewFleetOverride) -> Result<StoredOverride, FleetError> {
+        let (dialect, id) = (self.dialect, new.id.clone());
+        let put = async move |on: &mut Transaction| table::put(on, dialect, &new).await;
         let changed = self.change(put).await?.ok_or(FleetError::TooMany)?;
         let fleet_version = changed.shared.version;
-        let over = changed.shared.overrides.iter().find(|it| it.id == id).cloned();
+        let policy_override = changed.shared.overrides.iter().find(|it| it.id == id).cloned();
         self.applied.apply(changed.shared);
-        let over = over.ok_or(FleetError::Unavailable(DatabaseError::NoRow))?;
-        Ok(Stored { over, created: changed.created, fleet_version })
+        let policy_override = policy_override.ok_or(FleetError::Unavailable(DatabaseError::NoRow))?;
+        Ok(StoredOverride { policy_override, created: changed.created, fleet_version })
     }
 
     async fn clear(&mut self, id: String, by: String) -> Result<bool, FleetError> {
-        let clock = self.clock;
-        let clear = async move |on: &mut Transaction| table::clear(on, clock, &id, &by).await;
+        let dialect = self.dialect;
+        let clear = async move |on: &mut Transaction| table::clear(on, dialect, &id, &by).await;
         let cleared = self.change(clear).await?;
         let is_cleared = cleared.is_some();
         cleared.into_iter().for_each(|shared| self.applied.apply(shared));
@@ -154,13 +161,13 @@ impl Follower {
     }
 
     async fn status(&mut self) -> Result<FleetStatus, FleetError> {
-        self.row.is_used();
-        self.look().await?;
+        self.row.mark_used();
+        self.poll_once().await?;
         let version = self.applied.version().unwrap_or_default();
-        Ok(processes::read(&self.database, self.clock, version).await?)
+        Ok(processes::read(&self.database, self.dialect, version).await?)
     }
 
-    /// Does work in a transaction; once more when its connection turns out to be closed.
+    /// Runs work in a transaction, with one retry if its connection was closed.
     async fn change<T: 'static>(
         &self,
         work: impl AsyncFnOnce(&mut Transaction) -> Result<T, DatabaseError> + Clone + 'static,

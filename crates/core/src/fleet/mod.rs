@@ -1,18 +1,18 @@
-//! Overrides of what is recorded that all processes of a service share, by way of its database.
+//! Logging overrides that all processes of a service share through its database.
 //!
 //! ```text
-//! put, clear ─→ log_overrides, log_fleet (the version) ─→ NOTIFY, or a look each log.override_poll_s ─→ Pipeline
+//! put, clear ─→ log_overrides, log_fleet (the version) ─→ NOTIFY, or a poll every log.override_poll_s ─→ Pipeline
 //! ```
 //!
-//! One task a process follows: on PostgreSQL by a connection of its own, beside the pool, so that an override can be set when
-//! the pool is exhausted. It does one thing after the other; so what is put is applied before it is answered.
+//! One task per process polls. On PostgreSQL it has a dedicated connection outside the pool, so that an override can be set
+//! while the pool is exhausted. It handles one request after the other, and so applies a change before it replies.
 //!
-//! All times are of the database's clock. A process takes from it how long an override lasts, and expires it by its own
-//! monotonic clock, whether the database answers or not. Rows that have ended stay for a moment and are then deleted by a
-//! process that follows.
+//! Expiry times are set by the database's clock. A process reads the remaining time and expires the override by its own
+//! monotonic clock, so expiry does not depend on the database. Expired and cleared rows remain for some seconds; then a
+//! process that polls deletes them.
 
 mod applied;
-mod clock;
+mod dialect;
 mod follower;
 mod processes;
 mod table;
@@ -27,14 +27,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::database::{Database, DatabaseError};
 use follower::{Command, Follower};
-pub(crate) use types::{FleetError, FleetStatus, NewFleetOverride, Stored};
+pub(crate) use types::{FleetError, FleetStatus, NewFleetOverride, StoredOverride};
 
-/// So many calls wait for the task; more wait for their place.
+/// Capacity of the task's queue; further calls wait.
 const QUEUE: usize = 16;
-/// How long the stop waits for this process's row to be removed.
+/// Maximum time for the removal of this process's row at the stop.
 const STOP_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// The overrides that the processes of the service share; clones are the same.
+/// A handle to the overrides that the processes of the service share.
 #[derive(Debug, Clone)]
 pub(crate) struct Fleet {
     commands: mpsc::Sender<Command>,
@@ -42,41 +42,41 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// Applies what the fleet shares now, and follows it from then on: with a look each `poll`, and at each notification.
+    /// Applies the current overrides, and starts to poll: every `poll_interval`, and after each notification.
     ///
     /// # Errors
     /// When the database is unavailable.
     pub(crate) async fn start(
         database: &Database,
         pipeline: &'static Pipeline,
-        poll: Duration,
+        poll_interval: Duration,
     ) -> Result<Self, DatabaseError> {
         let (commands, receiver) = mpsc::channel(QUEUE);
-        // By the pool: whether the service starts does not depend on one more connection.
-        let follower = Follower::start(database, pipeline, poll, receiver).await?;
+        // Through the pool: the start must not depend on an additional connection.
+        let follower = Follower::start(database, pipeline, poll_interval, receiver).await?;
         #[expect(clippy::disallowed_methods, reason = "a task of the process, which has no request")]
         actix_web::rt::spawn(follower.run());
         Ok(Self { commands, database: database.clone() })
     }
 
-    /// Shares an override. Once answered its row is committed, and this process has applied it.
+    /// Sets an override for the fleet. When it returns, the row is committed, and this process has applied it.
     ///
     /// # Errors
     /// When the database is unavailable, or there are too many.
-    pub(crate) async fn put(&self, new: NewFleetOverride) -> Result<Stored, FleetError> {
-        self.call(|answer| Command::Put(new, answer)).await?
+    pub(crate) async fn put(&self, new: NewFleetOverride) -> Result<StoredOverride, FleetError> {
+        self.call(|reply| Command::Put(new, reply)).await?
     }
 
-    /// Ends an override for all; `false` when there is none of this id.
+    /// Clears an override in all processes; `false` when there is none with this id.
     ///
     /// # Errors
     /// When the database is unavailable.
     pub(crate) async fn clear(&self, id: &str, by: &str) -> Result<bool, FleetError> {
-        self.call(|answer| Command::Clear { id: id.to_owned(), by: by.to_owned(), answer }).await?
+        self.call(|reply| Command::Clear { id: id.to_owned(), by: by.to_owned(), reply }).await?
     }
 
-    /// How far each process is. Called within one `poll` of a change that was the first one for a while, others may be missing:
-    /// they have not looked yet.
+    /// The applied version of each process. Within one poll interval of a first change, processes that have not polled yet are
+    /// missing.
     ///
     /// # Errors
     /// When the database is unavailable.
@@ -84,16 +84,16 @@ impl Fleet {
         self.call(Command::Status).await?
     }
 
-    /// Follows no more, and removes this process's row. What is in force stays so until it expires.
+    /// Stops polling, and removes this process's row. Active overrides remain until they expire.
     pub(crate) async fn stop(&self) {
-        // Where the database is away, the row is no longer counted soon.
+        // If the database is unavailable, the row expires soon.
         let _ = tokio::time::timeout(STOP_TIMEOUT, self.call(Command::Stop)).await;
     }
 
     async fn call<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, DatabaseError> {
-        let (answer, answered) = oneshot::channel();
+        let (reply, received) = oneshot::channel();
         let stopped = || self.database.stopping();
-        self.commands.send(command(answer)).await.map_err(|_| stopped())?;
-        answered.await.map_err(|_| stopped())
+        self.commands.send(command(reply)).await.map_err(|_| stopped())?;
+        received.await.map_err(|_| stopped())
     }
 }

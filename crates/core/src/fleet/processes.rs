@@ -1,82 +1,87 @@
-//! The row of each process, by which the others know how far it is.
+//! The heartbeat row of each process, which reports its applied version to the others.
 //!
-//! It is written while there is something to follow: so long as an override exists, and for a moment after the last change or
-//! question. It is removed after that, and at the stop.
+//! It is written while an override exists, and for some seconds after the last change or query. It is removed after that, and at
+//! the stop.
 
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::clock::Clock;
+use super::dialect::SqlDialect;
 use super::types::{FleetStatus, ProcessStatus};
 use crate::database::{Database, DatabaseError, Executor};
 
-/// How often the row is written, changes aside.
-const INTERVAL: Duration = Duration::from_secs(5);
-/// A row that is older does not count; and so long after the last change or question the row is still written.
-pub(super) const COUNTS_FOR: Duration = Duration::from_secs(15);
+/// How often the row is written when nothing changes.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
+/// Age at which a row no longer counts, and how long after the last change or query it is still written.
+pub(super) const ROW_LIFETIME: Duration = Duration::from_secs(15);
 
 /// This process's row.
-pub(super) struct OwnRow {
+pub(super) struct ProcessRow {
     id: Uuid,
     name: String,
-    /// When there was a change or a question last.
+    /// When the last change or query was.
     used: Option<Instant>,
-    /// When it was written last, and with which version.
+    /// When the row was last written, and with which version.
     written: Option<(Instant, u64)>,
 }
 
-impl OwnRow {
+impl ProcessRow {
     pub(super) fn new() -> Self {
         let name = format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), std::process::id());
         Self { id: Uuid::new_v4(), name, used: None, written: None }
     }
 
-    /// There was a change or a question.
-    pub(super) fn is_used(&mut self) {
+    /// Notes a change or query.
+    pub(super) fn mark_used(&mut self) {
         self.used = Some(Instant::now());
     }
 
-    /// When it is to be written next, with this version; `None` when there is nothing to follow.
+    /// When the row is due, with this version; `None` when no row is needed.
     fn due(&self, version: u64, has_overrides: bool) -> Option<Instant> {
-        let is_used = self.used.is_some_and(|used| used.elapsed() < COUNTS_FOR);
+        let is_used = self.used.is_some_and(|used| used.elapsed() < ROW_LIFETIME);
         (has_overrides || is_used).then(|| match self.written {
-            Some((at, written)) if written == version => at + INTERVAL,
+            Some((at, written)) if written == version => at + HEARTBEAT_INTERVAL,
             _ => Instant::now(),
         })
     }
 
-    /// Writes or removes it, when that is due; gives when it is due next, and whether it was written.
+    /// Writes or removes the row when due. Returns when it is due next, and whether it was written.
     pub(super) async fn update(
         &mut self,
         on: &Database,
-        clock: Clock,
+        dialect: SqlDialect,
         version: u64,
         has_overrides: bool,
     ) -> Result<(Option<Instant>, bool), DatabaseError> {
         let due = self.due(version, has_overrides);
         let is_due = due.is_some_and(|due| due <= Instant::now());
         match due {
-            Some(_) if is_due => self.write(on, clock, version).await?,
+            Some(_) if is_due => self.write(on, dialect, version).await?,
             Some(_) => {}
             None => self.remove(on).await?,
         }
         Ok((self.due(version, has_overrides), is_due))
     }
 
-    pub(super) async fn write(&mut self, on: &Database, clock: Clock, version: u64) -> Result<(), DatabaseError> {
+    pub(super) async fn write(
+        &mut self,
+        on: &Database,
+        dialect: SqlDialect,
+        version: u64,
+    ) -> Result<(), DatabaseError> {
         let upsert = format!(
             "INSERT INTO log_processes (id, name, version, seen_at) VALUES ($1, $2, $3, {})
              ON CONFLICT (id) DO UPDATE SET version = excluded.version, seen_at = excluded.seen_at RETURNING seen_at",
-            clock.now
+            dialect.now
         );
         let (now,): (Timestamp,) = on.query_one(&upsert, &[&self.id, &self.name, &version.cast_signed()]).await?;
         self.written = Some((Instant::now(), version));
-        on.execute("DELETE FROM log_processes WHERE seen_at <= $1", &[&(now - COUNTS_FOR)]).await.map(drop)
+        on.execute("DELETE FROM log_processes WHERE seen_at <= $1", &[&(now - ROW_LIFETIME)]).await.map(drop)
     }
 
-    /// Removes it, where there is one.
+    /// Removes the row, if there is one.
     pub(super) async fn remove(&mut self, on: &Database) -> Result<(), DatabaseError> {
         if self.written.is_some() {
             on.execute("DELETE FROM log_processes WHERE id = $1", &[&self.id]).await?;
@@ -86,11 +91,11 @@ impl OwnRow {
     }
 }
 
-/// The processes whose rows count.
-pub(super) async fn read(on: &Database, clock: Clock, version: u64) -> Result<FleetStatus, DatabaseError> {
-    let (now,): (Timestamp,) = on.query_one(&format!("SELECT {}", clock.now), &[]).await?;
+/// The processes with a current row.
+pub(super) async fn read(on: &Database, dialect: SqlDialect, version: u64) -> Result<FleetStatus, DatabaseError> {
+    let (now,): (Timestamp,) = on.query_one(&format!("SELECT {}", dialect.now), &[]).await?;
     let select = "SELECT id, name, version, seen_at FROM log_processes WHERE seen_at > $1 ORDER BY name, id";
-    let rows: Vec<(Uuid, String, i64, Timestamp)> = on.query(select, &[&(now - COUNTS_FOR)]).await?;
+    let rows: Vec<(Uuid, String, i64, Timestamp)> = on.query(select, &[&(now - ROW_LIFETIME)]).await?;
     let some = |version: u64| (version > 0).then_some(version);
     let of_row = |(id, name, version, seen): (Uuid, String, i64, Timestamp)| ProcessStatus {
         id,

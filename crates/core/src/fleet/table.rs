@@ -1,4 +1,4 @@
-//! The tables of the overrides: what a look reads, and how a change is written.
+//! The tables of the overrides: reads of a poll, and writes of a change.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -6,35 +6,35 @@ use std::time::{Duration, Instant};
 use cyanotype_telemetry::effective::{LiveValues, MAX_OVERRIDES, Override, OverrideScope, Source};
 use jiff::Timestamp;
 
-use super::clock::Clock;
+use super::dialect::SqlDialect;
 use super::types::NewFleetOverride;
 use crate::database::{Database, DatabaseError, Executor, Transaction};
 use crate::from_row;
 
-/// The channel on which a change is notified; also the name of the connections that listen.
+/// The notification channel; also the application name of the listening connections.
 pub(super) const CHANNEL: &str = "cyanotype_log";
-/// A row that has ended stays so long: a process that reads it late must not take it for one that was cleared unseen.
-pub(super) const ENDED_STAYS: Duration = Duration::from_secs(10);
-/// At most so many stay, whatever their age.
-const MOST_ENDED: i64 = MAX_OVERRIDES as i64;
+/// How long an ended row remains. A process that polls late must find the row, or it would take the override for cleared.
+pub(super) const ENDED_ROW_LIFETIME: Duration = Duration::from_secs(10);
+/// Maximum number of ended rows, whatever their age.
+const MAX_ENDED_ROWS: i64 = MAX_OVERRIDES as i64;
 
-/// What the processes share at one moment.
+/// A snapshot of the shared overrides.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct SharedOverrides {
     pub version: u64,
     /// Some may have expired.
     pub overrides: Vec<Override>,
-    /// Ids of overrides that were cleared lately, and who did it.
+    /// Ids of recently cleared overrides, and who cleared them.
     pub cleared_by: BTreeMap<String, String>,
 }
 
-/// The version, which is all that a look reads while nothing changes.
+/// The version. A poll reads nothing else while it is unchanged.
 pub(super) async fn version(on: impl Executor) -> Result<u64, DatabaseError> {
     let (version,): (i64,) = on.query_one("SELECT version FROM log_fleet", &[]).await?;
     Ok(version.unsigned_abs())
 }
 
-struct Stored {
+struct OverrideRow {
     now: Timestamp,
     fleet_version: i64,
     id: Option<String>,
@@ -48,7 +48,7 @@ struct Stored {
     cleared_by: Option<String>,
 }
 
-from_row!(Stored {
+from_row!(OverrideRow {
     now,
     fleet_version,
     id,
@@ -62,34 +62,34 @@ from_row!(Stored {
     cleared_by
 });
 
-/// All of one moment, by one statement.
-pub(super) async fn read(on: impl Executor, clock: Clock) -> Result<Shared, DatabaseError> {
-    // Before the query: an override rather ends a little early here than late.
+/// A consistent snapshot, by one statement.
+pub(super) async fn read(on: impl Executor, dialect: SqlDialect) -> Result<SharedOverrides, DatabaseError> {
+    // Taken before the query: an override may expire slightly early here, but never late.
     let queried_at = Instant::now();
     let sql = format!(
         "SELECT {} AS now, log_fleet.version AS fleet_version, id, set_values, scope_kind, scope_name, set_at, until, reason, \
          set_by, cleared_by FROM log_fleet LEFT JOIN log_overrides ON TRUE ORDER BY set_at, id",
-        clock.now
+        dialect.now
     );
-    let rows: Vec<Stored> = on.query(&sql, &[]).await?;
+    let rows: Vec<OverrideRow> = on.query(&sql, &[]).await?;
     let version = rows.first().ok_or(DatabaseError::NoRow)?.fleet_version.unsigned_abs();
-    let mut shared = Shared { version, overrides: Vec::new(), cleared_by: BTreeMap::new() };
+    let mut shared = SharedOverrides { version, overrides: Vec::new(), cleared_by: BTreeMap::new() };
     for mut row in rows {
-        // Without any override there is one row with nothing of one.
+        // Without overrides there is one row, whose override columns are null.
         let Some(id) = row.id.take() else { continue };
         if let Some(by) = row.cleared_by.take() {
             shared.cleared_by.insert(id, by);
-        } else if let Some(over) = row.read(&id, queried_at) {
-            shared.overrides.push(over);
+        } else if let Some(policy_override) = row.read(&id, queried_at) {
+            shared.overrides.push(policy_override);
         } else {
-            // It may be of another version of the program, which knows more settings.
-            tracing::warn!("the fleet's override {id} is passed over: this version does not understand it");
+            // Another version of the program, with more settings, may have written it.
+            tracing::warn!("ignored fleet override {id}: this version cannot read it");
         }
     }
     Ok(shared)
 }
 
-impl Stored {
+impl OverrideRow {
     fn read(self, id: &str, queried_at: Instant) -> Option<Override> {
         let set = LiveValues::parse(&serde_json::from_str(&self.set_values?).ok()?).ok()?;
         let until = self.until?;
@@ -119,21 +119,21 @@ fn scope(kind: &str, name: String) -> Option<OverrideScope> {
     })
 }
 
-/// What a change has found, and what it has left.
+/// The result of a change.
 pub(super) struct Changed {
-    /// Whether there was none of this id.
+    /// Whether the id is new.
     pub created: bool,
-    pub shared: Shared,
+    pub shared: SharedOverrides,
 }
 
-/// Writes an override; `None`, and nothing is written, when there are too many.
+/// Writes an override. Returns `None`, and writes nothing, when there are too many.
 pub(super) async fn put(
     on: &mut Transaction,
-    clock: Clock,
+    dialect: SqlDialect,
     new: &NewFleetOverride,
 ) -> Result<Option<Changed>, DatabaseError> {
-    let (version, now) = begin(on, clock).await?;
-    delete_ended(&mut *on, now, version - MOST_ENDED).await?;
+    let (version, now) = begin_change(on, dialect).await?;
+    delete_ended(&mut *on, now, version - MAX_ENDED_ROWS).await?;
     let set = serde_json::Value::from(new.set.to_json()).to_string();
     let (kind, name) = new.scope.key_value().unwrap_or(("process", ""));
 
@@ -148,12 +148,12 @@ pub(super) async fn put(
             return Ok(None);
         }
     }
-    // One that repeats what is there has its rank among those of its scope, in a process that has just started, too.
+    // A repeated override keeps its precedence within the scope, also in processes that start later.
     let repeats = old.as_ref().is_some_and(|(old_set, old_kind, old_name, _)| {
         (old_set, old_kind.as_str(), old_name.as_str()) == (&set, kind, name)
     });
     let set_at = old.as_ref().filter(|_| repeats).map_or(now, |(.., set_at)| *set_at);
-    let until = now.checked_add(new.lasts).unwrap_or(Timestamp::MAX);
+    let until = now.checked_add(new.duration).unwrap_or(Timestamp::MAX);
     let insert = "INSERT INTO log_overrides
             (id, set_values, scope_kind, scope_name, set_at, until, reason, set_by, cleared_by, version)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, $9)
@@ -161,51 +161,52 @@ pub(super) async fn put(
             scope_name = excluded.scope_name, set_at = excluded.set_at, until = excluded.until, reason = excluded.reason,
             set_by = excluded.set_by, cleared_by = NULL, version = excluded.version";
     on.execute(insert, &[&new.id, &set, &kind, &name, &set_at, &until, &new.reason, &new.by, &version]).await?;
-    notify(on, clock).await?;
-    Ok(Some(Changed { created: old.is_none(), shared: read(on, clock).await? }))
+    notify(on, dialect).await?;
+    Ok(Some(Changed { created: old.is_none(), shared: read(on, dialect).await? }))
 }
 
-/// Ends an override; `None`, and nothing is written, when there is none of this id. Its row stays for a moment with who did it.
+/// Clears an override. Returns `None`, and writes nothing, when there is none with this id. The row remains for some seconds, and
+/// names who cleared it.
 pub(super) async fn clear(
     on: &mut Transaction,
-    clock: Clock,
+    dialect: SqlDialect,
     id: &str,
     by: &str,
-) -> Result<Option<Shared>, DatabaseError> {
-    let (version, now) = begin(on, clock).await?;
-    delete_ended(&mut *on, now, version - MOST_ENDED).await?;
+) -> Result<Option<SharedOverrides>, DatabaseError> {
+    let (version, now) = begin_change(on, dialect).await?;
+    delete_ended(&mut *on, now, version - MAX_ENDED_ROWS).await?;
     let end = "UPDATE log_overrides SET cleared_by = $1, until = $2, version = $3
         WHERE id = $4 AND until > $2 AND cleared_by IS NULL";
     if on.execute(end, &[&by, &now, &version, &id]).await? == 0 {
         on.set_rollback_only();
         return Ok(None);
     }
-    notify(on, clock).await?;
-    Ok(Some(read(on, clock).await?))
+    notify(on, dialect).await?;
+    Ok(Some(read(on, dialect).await?))
 }
 
-/// Counts the version up, after which no other process changes anything, and gives it with the time.
-async fn begin(on: &mut Transaction, clock: Clock) -> Result<(i64, Timestamp), DatabaseError> {
+/// Increments the version, which locks out changes of other processes, and returns it with the current time.
+async fn begin_change(on: &mut Transaction, dialect: SqlDialect) -> Result<(i64, Timestamp), DatabaseError> {
     let (version,) = on.query_one("UPDATE log_fleet SET version = version + 1 RETURNING version", &[]).await?;
-    let (now,) = on.query_one(&format!("SELECT {}", clock.now), &[]).await?;
+    let (now,) = on.query_one(&format!("SELECT {}", dialect.now), &[]).await?;
     Ok((version, now))
 }
 
-async fn notify(on: &mut Transaction, clock: Clock) -> Result<(), DatabaseError> {
-    if clock.notifies {
+async fn notify(on: &mut Transaction, dialect: SqlDialect) -> Result<(), DatabaseError> {
+    if dialect.notifies {
         on.execute(&format!("NOTIFY {CHANNEL}"), &[]).await?;
     }
     Ok(())
 }
 
-/// Deletes rows that ended a while ago.
-pub(super) async fn clean(on: &Database, clock: Clock) -> Result<(), DatabaseError> {
-    let (now,) = on.query_one(&format!("SELECT {}", clock.now), &[]).await?;
+/// Deletes rows that ended more than `ENDED_ROW_LIFETIME` ago.
+pub(super) async fn clean(on: &Database, dialect: SqlDialect) -> Result<(), DatabaseError> {
+    let (now,) = on.query_one(&format!("SELECT {}", dialect.now), &[]).await?;
     delete_ended(on, now, 0).await.map(drop)
 }
 
-/// Deletes rows that ended a while ago, and those that have ended since they were written with this version or before.
+/// Deletes rows that ended more than `ENDED_ROW_LIFETIME` ago, and ended rows of this version or older.
 async fn delete_ended(on: impl Executor, now: Timestamp, before: i64) -> Result<u64, DatabaseError> {
     let delete = "DELETE FROM log_overrides WHERE until <= $1 OR (until <= $2 AND version <= $3)";
-    on.execute(delete, &[&(now - ENDED_STAYS), &now, &before]).await
+    on.execute(delete, &[&(now - ENDED_ROW_LIFETIME), &now, &before]).await
 }

@@ -1,4 +1,4 @@
-//! What the callers of the fleet give and get.
+//! Parameters and results of the fleet's calls.
 
 use std::time::Duration;
 
@@ -8,53 +8,53 @@ use uuid::Uuid;
 
 use crate::database::DatabaseError;
 
-/// An override to be shared.
+/// An override to set for the fleet.
 #[derive(Debug, Clone)]
 pub(crate) struct NewFleetOverride {
     pub id: String,
     pub set: LiveValues,
     pub scope: OverrideScope,
-    /// By the database's clock.
-    pub lasts: Duration,
+    /// Measured by the database's clock.
+    pub duration: Duration,
     pub reason: String,
     pub by: String,
 }
 
-/// An override that all processes share from now on; this one has applied it.
+/// An override as stored for the fleet; this process has applied it.
 #[derive(Debug, Clone)]
-pub(crate) struct Stored {
-    pub over: Override,
-    /// Whether there was none of its id.
+pub(crate) struct StoredOverride {
+    pub policy_override: Override,
+    /// Whether the id is new.
     pub created: bool,
     pub fleet_version: u64,
 }
 
-/// How far the processes are.
+/// The applied versions of the processes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct FleetStatus {
     /// `None` until the first override.
     pub version: Option<u64>,
-    /// Those that were seen within the last 15 seconds.
+    /// The processes that reported within the last 15 seconds.
     pub processes: Vec<ProcessStatus>,
 }
 
-/// How far one process is.
+/// The applied version of one process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ProcessStatus {
     pub id: Uuid,
-    /// Its machine and its id there.
+    /// Host name and process id.
     pub name: String,
     /// The version that it has applied.
     pub version: Option<u64>,
-    /// When it said so last, by the database's clock.
+    /// When it last reported, by the database's clock.
     pub seen: String,
 }
 
-/// Why an override is not shared. Nothing has changed then.
+/// Why a fleet call failed. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FleetError {
     #[error("{0}")]
     Unavailable(#[from] DatabaseError),
-    #[error("the fleet shares {MAX_OVERRIDES} overrides already; clear one first")]
+    #[error("the fleet already has the maximum of {MAX_OVERRIDES} overrides; clear one first")]
     TooMany,
 }

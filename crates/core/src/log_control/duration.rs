@@ -1,26 +1,26 @@
-//! How long an override lasts, as people write it.
+//! Parses the duration of an override.
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::Value;
 
-const SHORTEST: Duration = Duration::from_secs(1);
+const MIN_DURATION: Duration = Duration::from_secs(1);
 
-/// Reads `"15m"`, `"1h30m"`, `"90s"`, or a number of seconds.
+/// Parses `"15m"`, `"1h30m"`, `"90s"`, or a number of seconds.
 ///
 /// # Errors
-/// What is allowed, when it is another, or more than `longest`.
-pub(crate) fn parse(value: &Value, longest: Duration) -> Result<Duration, String> {
+/// What is allowed, when the value is not a duration, or exceeds `max`.
+pub(crate) fn parse(value: &Value, max: Duration) -> Result<Duration, String> {
     let read = match value {
         Value::Number(seconds) => seconds.as_u64().map(Duration::from_secs),
         Value::String(text) => from_text(text.trim()),
         _ => None,
     };
-    read.filter(|read| (SHORTEST..=longest).contains(read)).ok_or_else(|| {
+    read.filter(|read| (MIN_DURATION..=max).contains(read)).ok_or_else(|| {
         format!(
             "allowed is a duration from 1s to {} (log.override_max_s), such as 15m, 1h30m or 90s, or a number of seconds",
-            shown(longest)
+            format(max)
         )
     })
 }
@@ -32,8 +32,8 @@ fn from_text(text: &str) -> Option<Duration> {
     text.parse::<SignedDuration>().ok().and_then(|duration| duration.try_into().ok())
 }
 
-/// As a person writes it.
-pub(super) fn shown(duration: Duration) -> String {
+/// Formats a duration such as `1h 30m`.
+pub(super) fn format(duration: Duration) -> String {
     SignedDuration::try_from(duration).map_or_else(|_| format!("{} s", duration.as_secs()), |it| format!("{it:#}"))
 }
 
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_is_written_as_people_do() {
+    fn common_duration_formats_are_accepted() {
         let day = Duration::from_secs(86_400);
         for (written, seconds) in [
             (json!("15m"), 900),
@@ -61,8 +61,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_or_too_long_is_refused_with_what_is_allowed() {
-        let most = Duration::from_secs(5_400);
+    fn an_invalid_duration_is_refused_with_the_allowed_range() {
+        let max = Duration::from_secs(5_400);
         for other in [
             json!(""),
             json!("0s"),
@@ -79,7 +79,7 @@ mod tests {
             json!("99999999999999999999"),
             json!("99999999999999h"),
         ] {
-            let refusal = parse(&other, most).expect_err("is refused");
+            let refusal = parse(&other, max).expect_err("is refused");
             assert!(refusal.contains("from 1s to 1h 30m (log.override_max_s)"), "{other}: {refusal}");
         }
     }

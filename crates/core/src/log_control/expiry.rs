@@ -1,4 +1,4 @@
-//! The end of overrides.
+//! Expiry of overrides.
 
 use cyanotype_telemetry::Pipeline;
 

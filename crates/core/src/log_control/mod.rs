@@ -1,7 +1,8 @@
-//! What is on now: read and changed on the management listener, over TCP with a token or over a Unix socket without one.
+//! Log control: the logging policy in effect is read and changed on the management listener, over TCP with a token or over a
+//! Unix socket without one.
 //!
-//! The data model, the rules of precedence and the audit records are telemetry's; what is here reads requests, decides who
-//! may change what, and answers.
+//! The data model, the precedence rules and the audit records are in the telemetry crate. This module parses requests,
+//! authorizes them, and responds.
 
 mod authorization;
 pub(crate) mod duration;
@@ -32,13 +33,13 @@ pub(crate) use scope::check_route;
 pub(crate) use socket::SocketFile;
 pub(crate) use state::LogControl;
 
-/// The longest body, in bytes.
+/// Maximum body size in bytes.
 const MAX_BODY_BYTES: usize = 16 << 10;
-/// How long a body may take to arrive.
+/// Maximum time to receive a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl LogControl {
-    /// Puts the routes under `/log` on the management listener's app.
+    /// Mounts the routes under `/log` on the management listener's app.
     pub(crate) fn mount(self, config: &mut ServiceConfig) {
         config.service(
             web::scope("/log")

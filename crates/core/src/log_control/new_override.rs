@@ -11,99 +11,99 @@ use super::duration;
 use crate::handler::problem::FieldError;
 use crate::settings::ResponseLog;
 
-/// The most characters of `reason` and `by`.
-const LONGEST_TEXT: usize = 200;
-/// The most bytes of a scope's name.
-const LONGEST_NAME: usize = 500;
-const LONGEST_ID: usize = 100;
+/// Maximum length of `reason` and `by`.
+const MAX_TEXT_CHARS: usize = 200;
+/// Maximum length of a scope's name.
+const MAX_SCOPE_NAME_BYTES: usize = 500;
+const MAX_ID_BYTES: usize = 100;
 
 const KEYS: [&str; 9] = ["set", "for", "reason", "blueprint", "module", "route", "fleet", "by", "source"];
 const SCOPES: [&str; 3] = ["blueprint", "module", "route"];
 
-/// The object as it was sent. All of it is read by hand, so that one answer names all fields that are wrong.
+/// The request body as received. It is parsed by hand, so that one response lists every invalid field.
 #[derive(Deserialize, Validate)]
 #[serde(transparent)]
-pub(crate) struct Body(#[garde(skip)] pub Map<String, Value>);
+pub(crate) struct OverrideBody(#[garde(skip)] pub Map<String, Value>);
 
-/// An override that is requested, as far as it can be judged by itself.
+/// A requested override, validated as far as possible without the service's state.
 #[derive(Debug, PartialEq)]
 pub(super) struct NewOverride {
     pub set: LiveValues,
     pub scope: OverrideScope,
-    pub lasts: Duration,
+    pub duration: Duration,
     pub reason: String,
     pub source: Source,
     pub fleet: bool,
 }
 
 impl NewOverride {
-    /// Reads it; `longest` is how long it may last.
+    /// Parses the body; `max` is the maximum duration.
     ///
     /// # Errors
-    /// Every field that is wrong.
-    pub(super) fn parse(body: &Map<String, Value>, longest: Duration) -> Result<Self, Vec<FieldError>> {
-        let mut wrong = Wrong::default();
+    /// Every invalid field.
+    pub(super) fn parse(body: &Map<String, Value>, max: Duration) -> Result<Self, Vec<FieldError>> {
+        let mut errors = FieldErrors::default();
         for key in body.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-            wrong.add(key, format!("there is no such field; allowed are {}", KEYS.join(", ")));
+            errors.add(key, format!("unknown field; allowed are {}", KEYS.join(", ")));
         }
-        let set = wrong.set(body.get("set"));
-        let lasts = match body.get("for") {
-            Some(given) => duration::parse(given, longest),
-            None => duration::parse(&Value::Null, longest).map_err(|allowed| format!("missing; {allowed}")),
+        let set = errors.set(body.get("set"));
+        let duration = match body.get("for") {
+            Some(given) => duration::parse(given, max),
+            None => duration::parse(&Value::Null, max).map_err(|allowed| format!("missing; {allowed}")),
         };
-        let lasts = lasts.map_err(|message| wrong.add("for", message)).unwrap_or_default();
-        let reason = wrong.required_text("reason", body.get("reason"));
+        let duration = duration.map_err(|message| errors.add("for", message)).unwrap_or_default();
+        let reason = errors.required_text("reason", body.get("reason"));
         if let Some(by) = body.get("by") {
-            wrong.required_text("by", Some(by));
+            errors.required_text("by", Some(by));
         }
         let (_, source) = requester(body);
         if body.get("source").is_some_and(|given| *given != json!(source)) {
-            wrong.add("source", "allowed is one of http, command");
+            errors.add("source", "allowed is one of http, command");
         }
         let fleet = match body.get("fleet") {
             None => false,
             Some(Value::Bool(fleet)) => *fleet,
             Some(_) => {
-                wrong.add("fleet", "allowed is true or false");
+                errors.add("fleet", "allowed is true or false");
                 false
             }
         };
-        let scope = wrong.scope(body);
-        wrong.none().map(|()| Self { set, scope, lasts, reason, source, fleet })
+        let scope = errors.scope(body);
+        errors.into_result().map(|()| Self { set, scope, duration, reason, source, fleet })
     }
 
-    /// Refuses to show more of bodies than the settings do.
+    /// Rejects body levels that record more than the settings allow.
     ///
     /// # Errors
-    /// Each field that asks for more.
+    /// Each field that exceeds the settings.
     pub(super) fn check_bodies(&self, configured: &LiveSettings) -> Result<(), Vec<FieldError>> {
-        let mut wrong = Wrong::default();
+        let mut errors = FieldErrors::default();
         let bodies = [
             ("log.response.body", self.set.response_body, configured.response_body),
             ("log.request.body", self.set.request_body, configured.request_body),
         ];
-        for (key, body, most) in bodies {
-            if let Some(body) = body.filter(|body| *body > most) {
-                let (body, most) = (body.setting(), most.setting());
+        for (key, body, max) in bodies {
+            if let Some(body) = body.filter(|body| *body > max) {
+                let (body, max) = (body.setting(), max.setting());
                 let message = format!(
-                    "{body} shows more than the settings do: {key} is {most}; allowed is {}",
-                    up_to(most).join(", ")
+                    "`{body}` records more than the settings allow: {key} is {max}; allowed is {}",
+                    up_to(max).join(", ")
                 );
-                wrong.add(&format!("set.{key}"), message);
+                errors.add(&format!("set.{key}"), message);
             }
         }
-        wrong.none()
+        errors.into_result()
     }
 }
 
-/// The words that show no more than this one.
-fn up_to(most: &str) -> Vec<&'static str> {
+/// The values up to and including this one.
+fn up_to(max: &str) -> Vec<&'static str> {
     let all = [ResponseLog::Off, ResponseLog::Metadata, ResponseLog::Body].map(ResponseLog::setting);
-    let end = all.iter().position(|word| *word == most).map_or(all.len(), |at| at + 1);
+    let end = all.iter().position(|value| *value == max).map_or(all.len(), |at| at + 1);
     all[..end].to_vec()
 }
 
-/// Who requests it, if the body names that, and how; as far as both can be read.
+/// The requester, if the body names one, and the channel, as far as they can be parsed.
 pub(super) fn requester(body: &Map<String, Value>) -> (Option<String>, Source) {
     let by = body.get("by").and_then(|by| text(by).ok());
     let is_command = body.get("source").is_some_and(|source| source == "command");
@@ -113,39 +113,39 @@ pub(super) fn requester(body: &Map<String, Value>) -> (Option<String>, Source) {
 /// Checks the id of an override.
 ///
 /// # Errors
-/// What is allowed.
+/// The allowed form.
 pub(super) fn check_id(id: &str) -> Result<(), FieldError> {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
-    if id.is_empty() || id.len() > LONGEST_ID || !id.bytes().all(is_part) {
-        let message = format!("allowed are 1 to {LONGEST_ID} letters, digits and characters of . _ : -");
+    if id.is_empty() || id.len() > MAX_ID_BYTES || !id.bytes().all(is_part) {
+        let message = format!("allowed are 1 to {MAX_ID_BYTES} letters, digits and characters of . _ : -");
         return Err(FieldError { field: "id".into(), message });
     }
     Ok(())
 }
 
-/// A text that a record can show.
+/// Checks a text for use in a record.
 ///
 /// # Errors
-/// What is allowed.
+/// The allowed form.
 pub(super) fn text(value: &Value) -> Result<String, String> {
-    let allowed = || format!("allowed is a text of 1 to {LONGEST_TEXT} characters without control characters");
+    let allowed = || format!("allowed is a text of 1 to {MAX_TEXT_CHARS} characters without control characters");
     let text = value.as_str().map(str::trim).ok_or_else(allowed)?;
-    match text.is_empty() || text.chars().count() > LONGEST_TEXT || text.contains(char::is_control) {
+    match text.is_empty() || text.chars().count() > MAX_TEXT_CHARS || text.contains(char::is_control) {
         true => Err(allowed()),
         false => Ok(text.to_owned()),
     }
 }
 
-/// Gathers what is wrong.
+/// Collects field errors.
 #[derive(Default)]
-struct Wrong(Vec<FieldError>);
+struct FieldErrors(Vec<FieldError>);
 
-impl Wrong {
+impl FieldErrors {
     fn add(&mut self, field: &str, message: impl Into<String>) {
         self.0.push(FieldError { field: field.to_owned(), message: message.into() });
     }
 
-    fn none(self) -> Result<(), Vec<FieldError>> {
+    fn into_result(self) -> Result<(), Vec<FieldError>> {
         if self.0.is_empty() { Ok(()) } else { Err(self.0) }
     }
 
@@ -174,11 +174,11 @@ impl Wrong {
         let mut given = SCOPES.into_iter().filter_map(|kind| Some((kind, body.get(kind)?)));
         let Some((kind, value)) = given.next() else { return OverrideScope::Process };
         if let Some((other, _)) = given.next() {
-            self.add(other, format!("{kind} is given too; allowed is at most one of {}", SCOPES.join(", ")));
+            self.add(other, format!("`{kind}` is also set; allowed is at most one of {}", SCOPES.join(", ")));
         }
-        let name = value.as_str().map(str::trim).filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME);
+        let name = value.as_str().map(str::trim).filter(|name| !name.is_empty() && name.len() <= MAX_SCOPE_NAME_BYTES);
         let Some(name) = name.filter(|name| !name.contains(char::is_control)) else {
-            let allowed = format!("allowed is a text of 1 to {LONGEST_NAME} bytes without control characters");
+            let allowed = format!("allowed is a text of 1 to {MAX_SCOPE_NAME_BYTES} bytes without control characters");
             self.add(kind, allowed);
             return OverrideScope::Process;
         };
@@ -204,7 +204,7 @@ mod tests {
 
     fn parse(body: Value) -> Result<NewOverride, Vec<(String, String)>> {
         let Value::Object(body) = body else { panic!("an object") };
-        let fields = |wrong: Vec<FieldError>| wrong.into_iter().map(|it| (it.field, it.message)).collect();
+        let fields = |errors: Vec<FieldError>| errors.into_iter().map(|it| (it.field, it.message)).collect();
         NewOverride::parse(&body, DAY).map_err(fields)
     }
 
@@ -213,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_is_what_is_set_how_long_and_why() {
+    fn set_for_and_reason_are_required() {
         let read = parse(json!({"set": {"log.level": "debug"}, "for": "15m", "reason": " INC-421 "})).expect("is read");
-        assert_eq!((read.set.level, read.lasts.as_secs(), &*read.reason), (Some(Level::Debug), 900, "INC-421"));
+        assert_eq!((read.set.level, read.duration.as_secs(), &*read.reason), (Some(Level::Debug), 900, "INC-421"));
         assert_eq!((read.scope, read.source, read.fleet), (OverrideScope::Process, Source::Http, false));
     }
 
     #[test]
-    fn the_rest_says_where_and_who() {
+    fn optional_fields_set_scope_and_requester() {
         let full = json!({
             "set": {"log.mode": "stderr"}, "for": 60, "reason": "x", "module": "hyper-util", "fleet": true, "by": "ada",
             "source": "command",
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn one_answer_names_all_fields_that_are_wrong() {
+    fn one_response_lists_every_invalid_field() {
         assert_eq!(wrong_fields(json!({})), ["set", "for", "reason"]);
         let all = json!({
             "set": {"log.level": "loud", "log.format": "json"}, "for": "25h", "reason": "a\nb", "until": "now", "by": "",
@@ -253,11 +253,11 @@ mod tests {
     }
 
     #[test]
-    fn no_more_of_bodies_is_shown_than_the_settings_show() {
+    fn an_override_cannot_record_more_of_bodies_than_the_settings() {
         let settings = crate::settings::Loader::new("/nonexistent")
             .flag("log.response.body", "metadata", "--set")
             .load()
-            .expect("good settings");
+            .expect("valid settings");
         let configured = LiveSettings::from(&settings.telemetry());
         let check = |body: &str| {
             let set = json!({"log.response.body": body, "log.request.body": "off"});
@@ -268,17 +268,17 @@ mod tests {
         assert_eq!(refused[0].field, "set.log.response.body");
         assert_eq!(
             refused[0].message,
-            "redacted shows more than the settings do: log.response.body is metadata; allowed is off, metadata"
+            "`redacted` records more than the settings allow: log.response.body is metadata; allowed is off, metadata"
         );
     }
 
     #[test]
-    fn an_id_is_a_word_of_an_address() {
-        for good in ["INC-421", "a", "team:orders.debug_1"] {
-            assert_eq!(check_id(good), Ok(()), "{good}");
+    fn an_id_is_a_url_path_segment() {
+        for valid in ["INC-421", "a", "team:orders.debug_1"] {
+            assert_eq!(check_id(valid), Ok(()), "{valid}");
         }
-        for bad in ["", "a b", "a/b", "é", &"a".repeat(101)] {
-            assert!(check_id(bad).is_err(), "{bad}");
+        for invalid in ["", "a b", "a/b", "é", &"a".repeat(101)] {
+            assert!(check_id(invalid).is_err(), "{invalid}");
         }
     }
 }

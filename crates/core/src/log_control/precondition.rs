@@ -1,4 +1,4 @@
-//! `If-Match`: the version of the policy that a change is meant for.
+//! `If-Match`: the policy version that a change expects.
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -6,10 +6,10 @@ use actix_web::http::header::IF_MATCH;
 
 use crate::handler::problem::{Problem, Result};
 
-/// The version that the client names: `"17"`, or 17 without quotes. `None` without one, and for `*`.
+/// The version in `If-Match`: `"17"`, or 17 without quotes. `None` without the header, and for `*`.
 ///
 /// # Errors
-/// 412 for what names no version: it cannot be the present one.
+/// 412 for a value that is not a version, and so cannot match.
 pub(super) fn expected_version(request: &HttpRequest) -> Result<Option<u64>> {
     let Some(given) = request.headers().get(IF_MATCH) else { return Ok(None) };
     let text = given.to_str().unwrap_or_default().trim();
@@ -22,7 +22,7 @@ pub(super) fn expected_version(request: &HttpRequest) -> Result<Option<u64>> {
         Ok(version) if is_number => Ok(Some(version)),
         _ => {
             let detail =
-                "`if-match` names no version; send `version` of GET /log in double quotes, such as \"17\", or *";
+                "`if-match` is not a version; send `version` of GET /log in double quotes, such as \"17\", or *";
             Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail))
         }
     }

@@ -1,4 +1,4 @@
-//! What an override would change: the cells of the table, and the values where it applies.
+//! The preview of an override: the policy cells and values that it would change.
 
 use std::collections::BTreeSet;
 
@@ -6,29 +6,29 @@ use cyanotype_telemetry::Kind;
 use cyanotype_telemetry::effective::{Origin, Override, OverrideError, OverrideScope, Snapshot, changed_cells};
 use serde_json::{Value, json};
 
-use super::state::Shared;
+use super::state::LogControlState;
 
-impl Shared {
-    /// The answer to a dry run; nothing changes.
+impl LogControlState {
+    /// The response to a dry run; nothing changes.
     pub(super) fn preview(&self, new: &Override, expected: Option<u64>) -> Result<Value, OverrideError> {
         let (before, after) = self.pipeline.effective().preview(new.clone(), expected)?;
-        // What it replaces does not apply any more, where that was.
+        // The override that it replaces no longer applies in its own scope.
         let old = before.overrides.iter().find(|old| old.id == new.id && old.fleet == new.fleet);
         let mut cells = Vec::new();
         let mut settings = Vec::new();
         for it in old.into_iter().chain([new]) {
-            // What changes where the override was, and is not any more, names that.
-            let elsewhere = (it.scope != new.scope).then(|| it.scope.key_value().unwrap_or(("process", "")));
+            // A change in the replaced override's scope names that scope.
+            let other_scope = (it.scope != new.scope).then(|| it.scope.key_value().unwrap_or(("process", "")));
             let [was, is] = [&before, &after].map(|snapshot: &Snapshot| snapshot.values_in_scope(&it.set, &it.scope));
             for (key, after) in is.iter().filter(|(key, after)| was.get(*key) != Some(after)) {
-                let change = with(json!({"key": key, "before": was.get(key), "after": after}), elsewhere);
+                let change = with_scope(json!({"key": key, "before": was.get(key), "after": after}), other_scope);
                 if !settings.contains(&change) {
                     settings.push(change);
                 }
             }
-            if elsewhere.is_some() || std::ptr::eq(it, new) {
+            if other_scope.is_some() || std::ptr::eq(it, new) {
                 let changed = self.cells(&it.scope, &before, &after);
-                cells.extend(changed.into_iter().map(|cell| with(cell, elsewhere)));
+                cells.extend(changed.into_iter().map(|cell| with_scope(cell, other_scope)));
             }
         }
         for module in modules(new, old) {
@@ -43,19 +43,19 @@ impl Shared {
         changed_cells(&policy(before), &policy(after)).iter().map(|cell| json!(cell)).collect()
     }
 
-    /// The cells of the lines of a module with a level of its own; each names the module.
+    /// The cells for log events of a module with its own level; each names the module.
     fn cells_of_module(&self, module: &str, scope: &OverrideScope, before: &Snapshot, after: &Snapshot) -> Vec<Value> {
         let origin = Origin { target: module, is_line: true, ..self.example(scope) };
         let policy = |snapshot: &Snapshot| snapshot.values_for(&origin).policy;
         let cells = changed_cells(&policy(before), &policy(after));
-        let of_lines = cells.into_iter().filter(|cell| cell.kind == Kind::Line);
-        of_lines.map(|cell| with(json!(cell), Some(("module", module)))).collect()
+        let line_cells = cells.into_iter().filter(|cell| cell.kind == Kind::Line);
+        line_cells.map(|cell| with_scope(json!(cell), Some(("module", module)))).collect()
     }
 }
 
-/// Adds where a change applies.
-fn with(mut change: Value, place: Option<(&str, &str)>) -> Value {
-    if let Some((kind, name)) = place {
+/// Adds the scope of a change.
+fn with_scope(mut change: Value, scope: Option<(&str, &str)>) -> Value {
+    if let Some((kind, name)) = scope {
         change[kind] = name.into();
     }
     change

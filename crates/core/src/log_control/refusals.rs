@@ -1,4 +1,4 @@
-//! The audit of changes that are refused: one record a second at most, so that a stranger cannot fill the log.
+//! Audit of refused changes: at most one record per second, so that a client cannot flood the log.
 
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,10 @@ use parking_lot::Mutex;
 use super::peer::Peer;
 use crate::handler::problem::Problem;
 
-/// There is one record in this time.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Minimum time between two records.
+const AUDIT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Stands in the request's extensions when it says how it came.
+/// The requester and channel that a request names, in its extensions.
 pub(super) struct Requester {
     pub by: String,
     pub source: Source,
@@ -27,47 +27,47 @@ pub(super) struct Refusals(Mutex<State>);
 #[derive(Default)]
 struct State {
     last: Option<Instant>,
-    /// Refused since then, without a record.
-    more: u64,
+    /// Refusals since then, without a record.
+    unrecorded: u64,
 }
 
 impl Refusals {
-    /// Records that a change was refused, if it was.
-    pub(super) fn audit<B>(&self, pipeline: &Pipeline, answered: &ServiceResponse<B>) {
-        let status = answered.status();
+    /// Records a refused change.
+    pub(super) fn audit<B>(&self, pipeline: &Pipeline, response: &ServiceResponse<B>) {
+        let status = response.status();
         if !is_refusal(status) {
             return;
         }
         let Some(more) = self.count(Instant::now()) else { return };
-        let request = answered.request();
+        let request = response.request();
         let requester = request.extensions_mut().remove::<Requester>();
         let Requester { by, source } =
             requester.unwrap_or_else(|| Requester { by: Peer::of(request).name(), source: Source::Http });
-        let problem = answered.response().error().and_then(|error| error.as_error::<Problem>());
+        let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
         let mut reason = match problem {
             Some(problem) => problem.summary(),
             None => status.to_string(),
         };
         if more > 0 {
-            reason.push_str(&format!("; {more} more changes were refused since the record before"));
+            reason.push_str(&format!("; {more} more changes were refused since the previous record"));
         }
         let is_off = pipeline.policy().is_off();
         pipeline.record_change(&PolicyChange::refused(by, source, reason, is_off));
     }
 
-    /// How many there were without a record, when there is one for this; `None` when it is to be counted alone.
+    /// Returns the number of unrecorded refusals, or `None` if this refusal is only counted.
     fn count(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock();
-        if state.last.is_some_and(|last| now.duration_since(last) < PAUSE) {
-            state.more += 1;
+        if state.last.is_some_and(|last| now.duration_since(last) < AUDIT_INTERVAL) {
+            state.unrecorded += 1;
             return None;
         }
         state.last = Some(now);
-        Some(std::mem::take(&mut state.more))
+        Some(std::mem::take(&mut state.unrecorded))
     }
 }
 
-/// Whether the change was refused: what is not there, or no route, is none.
+/// Whether the change was refused. A missing override or route is no refusal.
 fn is_refusal(status: StatusCode) -> bool {
     let is_absent = matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
     (status.is_client_error() || status.is_server_error()) && !is_absent
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_one_record_a_second_and_the_next_one_counts_the_rest() {
+    fn refusals_within_a_second_are_counted_in_the_next_record() {
         let refusals = Refusals::default();
         let start = Instant::now();
         let after = |milliseconds| refusals.count(start + Duration::from_millis(milliseconds));

@@ -1,16 +1,16 @@
-//! Whether there is what an override is for.
+//! Checks that the scope of an override exists.
 
 use cyanotype_telemetry::effective::{Origin, OverrideScope};
 
-use super::state::Shared;
+use super::state::LogControlState;
 use crate::blueprint::routes::RouteInfo;
 use crate::handler::problem::FieldError;
 
-/// Less alike than this, a route is not what was meant.
-const ALIKE: f64 = 0.6;
+/// Minimum similarity of a suggested route.
+const MIN_SIMILARITY: f64 = 0.6;
 
-impl Shared {
-    /// Refuses a blueprint or a route that there is not. Another process of the fleet may have other routes.
+impl LogControlState {
+    /// Rejects an unknown blueprint or route. For the fleet any route is accepted, because other processes may have other routes.
     pub(super) fn check_scope(&self, scope: &OverrideScope, fleet: bool) -> Result<(), FieldError> {
         match scope {
             OverrideScope::Process | OverrideScope::Module(_) => Ok(()),
@@ -24,11 +24,11 @@ impl Shared {
         if self.blueprints.contains(&name) {
             return Ok(());
         }
-        let message = format!("there is no such blueprint; this program has {}", self.blueprints.join(", "));
+        let message = format!("unknown blueprint; compiled-in blueprints are {}", self.blueprints.join(", "));
         Err(FieldError { field: "blueprint".into(), message })
     }
 
-    /// A record that the scope applies to. One of a route is one of the route's blueprint, too.
+    /// An example record in the scope. A route's record also belongs to the route's blueprint.
     pub(super) fn example<'a>(&'a self, scope: &'a OverrideScope) -> Origin<'a> {
         let origin = scope.example();
         let Some(path) = origin.route else { return origin };
@@ -40,7 +40,7 @@ impl Shared {
     }
 }
 
-/// Refuses a route that there is not, and names the one that was meant.
+/// Rejects an unknown route, and suggests a similar one.
 pub(crate) fn check_route(rule: &str, routes: &[RouteInfo]) -> Result<(), FieldError> {
     if routes.iter().any(|route| is_rule_for(rule, route)) {
         return Ok(());
@@ -52,7 +52,7 @@ pub(crate) fn check_route(rule: &str, routes: &[RouteInfo]) -> Result<(), FieldE
     let nearest = routes
         .iter()
         .map(|route| (strsim::normalized_levenshtein(rule, &named(route)), route))
-        .filter(|(alike, _)| *alike >= ALIKE)
+        .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
     let hint = match nearest {
         Some((_, route)) => format!("did you mean {}?", named(route)),
@@ -82,14 +82,14 @@ mod tests {
     }
 
     #[test]
-    fn a_route_is_a_path_with_or_without_a_method() {
+    fn a_route_is_a_path_with_an_optional_method() {
         for rule in ["GET /orders/{id}", "HEAD /orders/{id}", "/orders/{id}/pay", "/orders"] {
             assert_eq!(check(rule), Ok(()), "{rule}");
         }
     }
 
     #[test]
-    fn one_that_there_is_not_is_refused_with_its_neighbour() {
+    fn an_unknown_route_is_rejected_with_a_suggestion() {
         let neighbours = [
             ("GET /orders/{ID}", "GET /orders/{id}"),
             ("/order/{id}", "/orders/{id}"),

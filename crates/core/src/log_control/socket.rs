@@ -1,4 +1,4 @@
-//! `management.socket`: a Unix socket that its owner alone can reach.
+//! `management.socket`: a Unix socket that only its owner can open.
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata, Permissions};
@@ -9,38 +9,37 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::UnixSocket;
 
-const OWNER_ALONE: u32 = 0o600;
+const OWNER_ONLY: u32 = 0o600;
 const BACKLOG: u32 = 128;
 
-/// The file of a socket that is listened on; it is removed with this.
+/// The file of a listening socket; dropping this removes the file.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// Device and inode, to leave alone what another process has put there since.
+    /// Device and inode: a file that another process has put there since must remain.
     identity: (u64, u64),
 }
 
 impl SocketFile {
-    /// Listens on a path, whose directory is created when it is missing. What a process that has ended has left there is
-    /// replaced.
+    /// Listens on a path. A missing directory is created. A socket that an ended process left behind is replaced.
     ///
-    /// The socket gets its mode before it accepts connections, and its name last: no one else can ever connect to it.
+    /// The socket gets its mode before it listens, and its final name last, so that no other user can ever connect.
     ///
     /// # Errors
-    /// When another process listens there, something else is there, or it cannot be made.
+    /// When another process listens on the path, the path is not a socket, or the socket cannot be created.
     pub(crate) fn listen(path: &Path) -> io::Result<(Self, UnixListener)> {
-        check_place(path)?;
+        check_path(path)?;
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;
         }
-        let unready = unready_name(path);
-        let made = listen_unready(&unready).and_then(|listener| {
-            let identity = identity(&fs::symlink_metadata(&unready)?);
-            fs::rename(&unready, path)?;
+        let temporary = temporary_path(path);
+        let made = bind_temporary(&temporary).and_then(|listener| {
+            let identity = identity(&fs::symlink_metadata(&temporary)?);
+            fs::rename(&temporary, path)?;
             Ok((Self { path: path.to_owned(), identity }, listener))
         });
         if made.is_err() {
-            let _ = fs::remove_file(&unready);
+            let _ = fs::remove_file(&temporary);
         }
         made
     }
@@ -52,9 +51,9 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let is_own = fs::symlink_metadata(&self.path).is_ok_and(|there| identity(&there) == self.identity);
+        let is_own = fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.identity);
         if is_own {
-            // The next start replaces what is left.
+            // The next start replaces a remaining file.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -64,37 +63,37 @@ fn identity(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-fn check_place(path: &Path) -> io::Result<()> {
-    let there = match fs::symlink_metadata(path) {
-        Ok(there) => there,
+fn check_path(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    if !there.file_type().is_socket() {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something that is no socket is there"));
+    if !found.file_type().is_socket() {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the path exists and is not a socket"));
     }
     match UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
         Err(error) => Err(error),
-        Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there")),
+        Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process is listening on this socket")),
     }
 }
 
-/// In the same directory, so that it can be renamed.
-fn unready_name(path: &Path) -> PathBuf {
+/// A path in the same directory, so that the socket can be renamed.
+fn temporary_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(format!(".{}", std::process::id()));
     PathBuf::from(name)
 }
 
-fn listen_unready(path: &Path) -> io::Result<UnixListener> {
+fn bind_temporary(path: &Path) -> io::Result<UnixListener> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let socket = UnixSocket::new_stream()?;
     socket.bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(OWNER_ALONE))?;
+    fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY))?;
     socket.listen(BACKLOG)?.into_std()
 }
 
@@ -102,7 +101,7 @@ fn listen_unready(path: &Path) -> io::Result<UnixListener> {
 mod tests {
     use super::*;
 
-    /// A directory of this test's own; removed with it.
+    /// A directory of one test, removed when dropped.
     struct Directory(PathBuf);
 
     impl Directory {
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn its_owner_alone_can_use_it_and_it_goes_with_its_process() {
+    async fn only_the_owner_can_open_the_socket_and_it_is_removed() {
         let directory = Directory::new("mode");
         let path = directory.path();
         let (file, listener) = SocketFile::listen(&path).unwrap();
@@ -135,14 +134,14 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_a_dead_process_left_is_replaced_and_a_live_one_is_not() {
+    async fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
         let directory = Directory::new("stale");
         let path = directory.path();
         drop(UnixListener::bind(&path).unwrap());
         let (first, _listener) = SocketFile::listen(&path).unwrap();
         let refused = SocketFile::listen(&path).map(|_| ()).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
-        // Another process's, by now.
+        // Another process has replaced the socket.
         fs::remove_file(&path).unwrap();
         let _other = UnixListener::bind(&path).unwrap();
         drop(first);
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_file_that_is_no_socket_is_left_alone() {
+    async fn a_regular_file_is_not_replaced() {
         let directory = Directory::new("file");
         let path = directory.path();
         fs::write(&path, "precious").unwrap();

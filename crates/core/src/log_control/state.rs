@@ -1,4 +1,4 @@
-//! What the requests under `/log` are answered with.
+//! The state behind the requests under `/log`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use crate::blueprint::routes::RouteInfo;
 use crate::fleet::Fleet;
 use crate::settings::Settings;
 
-/// What the requests under `/log` are answered with.
+/// The state behind the requests under `/log`.
 #[derive(Clone)]
-pub(crate) struct LogControl(pub(super) Arc<Shared>);
+pub(crate) struct LogControl(pub(super) Arc<LogControlState>);
 
-pub(super) struct Shared {
+pub(super) struct LogControlState {
     pub pipeline: &'static Pipeline,
     pub fleet: Fleet,
-    /// `management.token`; without it nothing is changed over TCP.
+    /// `management.token`; without it changes over TCP are refused.
     pub token: Option<Token>,
     /// `log.override_max_s`.
     pub override_max: Duration,
-    /// Those that are compiled in.
+    /// The compiled-in blueprints.
     pub blueprints: Vec<&'static str>,
-    /// Those of the enabled blueprints.
+    /// The routes of the enabled blueprints.
     pub routes: Vec<RouteInfo>,
     pub refusals: Refusals,
 }
@@ -37,7 +37,7 @@ impl LogControl {
         blueprints: Vec<&'static str>,
         routes: Vec<RouteInfo>,
     ) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(LogControlState {
             pipeline,
             fleet,
             token: settings.management.token.as_deref().map(Token::new),

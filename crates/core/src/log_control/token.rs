@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// `management.token`, as its hash: nothing here can show it.
+/// The hash of `management.token`; the token itself is not stored.
 pub(super) struct Token([u8; 32]);
 
 impl Token {
@@ -11,9 +11,9 @@ impl Token {
         Self(Sha256::digest(text).into())
     }
 
-    /// Whether this is it; takes as long for any other.
-    pub(super) fn is(&self, given: &str) -> bool {
-        Sha256::digest(given).as_slice().ct_eq(&self.0).into()
+    /// Compares in constant time.
+    pub(super) fn matches(&self, token: &str) -> bool {
+        Sha256::digest(token).as_slice().ct_eq(&self.0).into()
     }
 }
 
@@ -22,11 +22,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_itself_alone() {
+    fn only_the_same_token_matches() {
         let token = Token::new("0123456789abcdef");
-        assert!(token.is("0123456789abcdef"));
+        assert!(token.matches("0123456789abcdef"));
         for other in ["", "0123456789abcde", "0123456789abcdeF", "0123456789abcdef0"] {
-            assert!(!token.is(other), "{other}");
+            assert!(!token.matches(other), "{other}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is read and sent, for the API document alone.
+//! Schemas of requests and responses, for the OpenAPI document.
 
 use std::collections::BTreeMap;
 
@@ -6,43 +6,43 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// What is on.
+/// The logging policy in effect.
 #[derive(ToSchema)]
 #[schema(as = Log)]
-#[expect(dead_code, reason = "it is described alone")]
-pub(super) struct State {
-    /// Grows by one with each change of this process's policy.
+#[expect(dead_code, reason = "describes the schema only")]
+pub(super) struct LogView {
+    /// Version of this process's policy; each change increments it.
     #[schema(example = 17)]
     version: u64,
-    /// That of the overrides that the fleet shares; null while there are none.
+    /// Version of the overrides shared by the fleet; null while there are none.
     fleet_version: Option<u64>,
-    /// The live settings as they are configured.
+    /// The live settings as configured.
     #[schema(example = json!({"log.mode": "both", "log.level": "info"}))]
     configured: BTreeMap<String, Value>,
-    /// The live settings in effect, for a record of no blueprint, module or route.
+    /// The live settings in effect for a record without a blueprint, module or route.
     #[schema(example = json!({"log.mode": "both", "log.level": "debug"}))]
     effective: BTreeMap<String, Value>,
-    /// Those in force; a later one wins over those before it.
+    /// The overrides in effect; a later one takes precedence.
     overrides: Vec<OverrideView>,
 }
 
-/// An override in force.
+/// An override in effect.
 #[derive(ToSchema)]
 #[schema(as = Override)]
-#[expect(dead_code, reason = "it is described alone")]
+#[expect(dead_code, reason = "describes the schema only")]
 pub(super) struct OverrideView {
     #[schema(example = "INC-421")]
     id: String,
-    /// What it sets.
+    /// Live settings and their values.
     #[schema(example = json!({"log.level": "debug"}))]
     set: BTreeMap<String, Value>,
-    /// The blueprint that it is for.
+    /// The blueprint to which it applies.
     #[schema(nullable = false, example = "orders")]
     blueprint: Option<String>,
-    /// The crate or module that it is for.
+    /// The crate or module to which it applies.
     #[schema(nullable = false)]
     module: Option<String>,
-    /// The route that it is for.
+    /// The route to which it applies.
     #[schema(nullable = false)]
     route: Option<String>,
     /// When it expires.
@@ -52,16 +52,16 @@ pub(super) struct OverrideView {
     reason: String,
     /// Who set it.
     by: String,
-    /// How it was set.
+    /// Channel through which it was set.
     #[schema(example = "http")]
     source: String,
-    /// Whether all processes of the service share it.
+    /// Whether it applies to all processes of the service.
     #[schema(nullable = false)]
     fleet: Option<bool>,
-    /// The process's version after it was set; in the answer to that alone.
+    /// The process's policy version after the change; only in the response to the change.
     #[schema(nullable = false)]
     version: Option<u64>,
-    /// The fleet's version with it; in the answer to setting a fleet's override alone.
+    /// The fleet's version after the change; only in the response to setting a fleet override.
     #[schema(nullable = false)]
     fleet_version: Option<u64>,
 }
@@ -69,71 +69,71 @@ pub(super) struct OverrideView {
 /// An override to set.
 #[derive(ToSchema)]
 #[schema(as = NewOverride)]
-#[expect(dead_code, reason = "it is described alone")]
-pub(super) struct OverrideBody {
+#[expect(dead_code, reason = "describes the schema only")]
+pub(super) struct NewOverrideView {
     /// Live settings and their values.
     #[schema(example = json!({"log.level": "debug"}))]
     set: BTreeMap<String, Value>,
-    /// How long: `15m`, `1h30m`, `90s`, or a number of seconds; at most `log.override_max_s`.
+    /// Duration: `15m`, `1h30m`, `90s`, or a number of seconds; at most `log.override_max_s`.
     #[schema(rename = "for", example = "15m")]
-    lasts: String,
-    /// Why; for the audit.
+    duration: String,
+    /// Reason, for the audit.
     #[schema(min_length = 1, max_length = 200, example = "INC-421")]
     reason: String,
-    /// For requests of this blueprint alone. At most one of `blueprint`, `module` and `route` is given.
+    /// Applies to requests of this blueprint only. At most one of `blueprint`, `module` and `route` is allowed.
     #[schema(nullable = false, example = "orders")]
     blueprint: Option<String>,
-    /// For what this crate or module records alone.
+    /// Applies to records of this crate or module only.
     #[schema(nullable = false)]
     module: Option<String>,
-    /// For requests of this route alone: `GET /orders/{id}`, or `/orders/{id}` for all methods.
+    /// Applies to requests of this route only: `GET /orders/{id}`, or `/orders/{id}` for all methods.
     #[schema(nullable = false)]
     route: Option<String>,
-    /// Whether all processes of the service share it.
+    /// Whether it applies to all processes of the service.
     #[schema(nullable = false)]
     fleet: Option<bool>,
-    /// Who sets it; the peer when not given.
+    /// Who sets it; defaults to the peer.
     #[schema(nullable = false, min_length = 1, max_length = 200)]
     by: Option<String>,
-    /// How it comes: `http` or `command`.
+    /// Channel of the request: `http` or `command`.
     #[schema(nullable = false)]
     source: Option<String>,
 }
 
-/// What an override would change.
+/// The changes that an override would make.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "it is described alone")]
-pub(super) struct Preview {
-    /// The cells of the table that change.
+#[expect(dead_code, reason = "describes the schema only")]
+pub(super) struct PreviewView {
+    /// The cells of the policy table that change.
     changes: Vec<Cell>,
-    /// The values that change, where the override applies.
+    /// The values that change where the override applies.
     settings: Vec<ChangedSetting>,
-    /// The version that it was compared with.
+    /// The version on which the preview is based.
     version: u64,
 }
 
-/// A cell of the table.
+/// A cell of the policy table.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "it is described alone")]
+#[expect(dead_code, reason = "describes the schema only")]
 struct Cell {
     /// The kind of record.
     #[schema(example = "line")]
     kind: String,
-    /// The levels for which it changes alike.
+    /// The levels with the same change.
     levels: Vec<String>,
-    /// stderr, stack or sentry.
+    /// The column: stderr, stack or sentry.
     #[schema(example = "stderr")]
     column: String,
     before: Value,
     after: Value,
-    /// The module whose lines it is about, where that has a level of its own.
+    /// The module whose log events change, when it has its own level.
     #[schema(nullable = false)]
     module: Option<String>,
 }
 
 /// A live setting that changes.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "it is described alone")]
+#[expect(dead_code, reason = "describes the schema only")]
 struct ChangedSetting {
     #[schema(example = "log.level")]
     key: String,
@@ -141,28 +141,28 @@ struct ChangedSetting {
     after: Value,
 }
 
-/// The table.
+/// The policy table.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "it is described alone")]
-pub(super) struct Table {
-    /// What is compiled in.
+#[expect(dead_code, reason = "describes the schema only")]
+pub(super) struct TableView {
+    /// The compiled-in features.
     #[schema(example = json!({"sentry": true}))]
     features: BTreeMap<String, bool>,
-    /// Its inputs.
+    /// The inputs of the policy.
     settings: BTreeMap<String, Value>,
     rows: Vec<TableRow>,
 }
 
-/// The levels for which records of one kind go the same way.
+/// The destinations of the records of one kind at some levels.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "it is described alone")]
+#[expect(dead_code, reason = "describes the schema only")]
 struct TableRow {
     #[schema(example = "line")]
     kind: String,
     levels: Vec<String>,
-    /// Whether it is a line on stderr.
+    /// Whether the record is written to stderr.
     stderr: bool,
-    /// Whether its stack trace is on that line: `never`, `with_line` or `unless_sentry_takes_it`.
+    /// When its stack trace is written to stderr: `never`, `with_line` or `unless_sentry_takes_it`.
     stack: String,
     /// What Sentry gets: `nothing`, `breadcrumb` or `event`.
     sentry: String,
@@ -171,9 +171,9 @@ struct TableRow {
 /// The processes of the service.
 #[derive(ToSchema)]
 #[schema(as = Fleet)]
-#[expect(dead_code, reason = "it is described alone")]
+#[expect(dead_code, reason = "describes the schema only")]
 pub(super) struct FleetView {
-    /// The version of the overrides that they share; null while there are none.
+    /// Version of the shared overrides; null while there are none.
     version: Option<u64>,
     processes: Vec<ProcessView>,
 }
@@ -181,13 +181,13 @@ pub(super) struct FleetView {
 /// A process of the service.
 #[derive(ToSchema)]
 #[schema(as = Process)]
-#[expect(dead_code, reason = "it is described alone")]
+#[expect(dead_code, reason = "describes the schema only")]
 struct ProcessView {
     id: Uuid,
     name: String,
     /// The version that it has applied.
     version: Option<u64>,
-    /// When it was last heard of.
+    /// When it last reported its version.
     #[schema(format = DateTime)]
     seen: String,
 }

@@ -1,4 +1,4 @@
-//! Answers are compressed for those who accept it; all others go by without a stop.
+//! Compresses responses for clients that accept it; other requests bypass the compressor.
 
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -12,18 +12,18 @@ use actix_web::middleware::Compress;
 use futures_util::future::{Either, LocalBoxFuture, MapOk};
 use futures_util::{FutureExt, TryFutureExt};
 
-/// actix-web's `Compress`, which passes on a body of its own kind even where there is nothing to compress. That body is
-/// large, and every layer outside moves it about.
+/// A wrapper of actix-web's `Compress`. `Compress` alone changes the body type even of uncompressed responses; that type is
+/// large, and every outer layer moves it.
 #[derive(Clone, Copy)]
 pub(crate) struct Compression {
     pub is_on: bool,
 }
 
-/// Whether a client takes no coding that there is, nor the answer as it is.
-pub(super) fn accepts_nothing(request: &ServiceRequest) -> bool {
+/// Whether the client refuses every supported coding, including identity.
+pub(super) fn accepts_no_coding(request: &ServiceRequest) -> bool {
     const CODINGS: [Encoding; 5] =
         [Encoding::identity(), Encoding::brotli(), Encoding::gzip(), Encoding::deflate(), Encoding::zstd()];
-    // Only a weight of nothing refuses.
+    // Only a weight of zero refuses a coding.
     let header = request.headers().get(ACCEPT_ENCODING);
     if !header.is_some_and(|header| header.as_bytes().windows(2).any(|pair| pair == b"=0")) {
         return false;
@@ -31,35 +31,35 @@ pub(super) fn accepts_nothing(request: &ServiceRequest) -> bool {
     request.get_header::<AcceptEncoding>().is_some_and(|accepted| accepted.negotiate(CODINGS.iter()).is_none())
 }
 
-pub(crate) struct Compressing<S, C> {
+pub(crate) struct CompressionService<S, C> {
     plain: Rc<S>,
     /// The same service behind the compressor.
     compress: C,
     is_on: bool,
 }
 
-type Sent<B> = ServiceResponse<EitherBody<B>>;
+type CompressedResponse<B> = ServiceResponse<EitherBody<B>>;
 
 impl<S, B> Transform<S, ServiceRequest> for Compression
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
-    type Response = Sent<B>;
+    type Response = CompressedResponse<B>;
     type Error = Error;
-    type Transform = Compressing<S, <Compress as Transform<StreamsUncoded<S>, ServiceRequest>>::Transform>;
+    type Transform = CompressionService<S, <Compress as Transform<UncompressedStreams<S>, ServiceRequest>>::Transform>;
     type InitError = ();
     type Future = LocalBoxFuture<'static, Result<Self::Transform, ()>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
         let plain = Rc::new(inner);
         let is_on = self.is_on;
-        let compress = Compress::default().new_transform(StreamsUncoded(Rc::clone(&plain)));
-        async move { Ok(Compressing { plain, compress: compress.await?, is_on }) }.boxed_local()
+        let compress = Compress::default().new_transform(UncompressedStreams(Rc::clone(&plain)));
+        async move { Ok(CompressionService { plain, compress: compress.await?, is_on }) }.boxed_local()
     }
 }
 
-impl<S, C, B, D> Service<ServiceRequest> for Compressing<S, C>
+impl<S, C, B, D> Service<ServiceRequest> for CompressionService<S, C>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     C: Service<ServiceRequest, Response = ServiceResponse<D>, Error = Error>,
@@ -67,28 +67,30 @@ where
     B: MessageBody + 'static,
     D: MessageBody + 'static,
 {
-    type Response = Sent<B>;
+    type Response = CompressedResponse<B>;
     type Error = Error;
-    type Future =
-        Either<MapOk<S::Future, fn(ServiceResponse<B>) -> Sent<B>>, LocalBoxFuture<'static, Result<Sent<B>, Error>>>;
+    type Future = Either<
+        MapOk<S::Future, fn(ServiceResponse<B>) -> CompressedResponse<B>>,
+        LocalBoxFuture<'static, Result<CompressedResponse<B>, Error>>,
+    >;
 
     forward_ready!(plain);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        // What is refused is refused inside, where it is recorded.
-        if !self.is_on || !request.headers().contains_key(ACCEPT_ENCODING) || accepts_nothing(&request) {
+        // Unacceptable requests pass: an inner layer refuses them, where the refusal is recorded.
+        if !self.is_on || !request.headers().contains_key(ACCEPT_ENCODING) || accepts_no_coding(&request) {
             return Either::Left(self.plain.call(request).map_ok(ServiceResponse::map_into_left_body));
         }
-        let boxed = |answer: ServiceResponse<D>| answer.map_into_boxed_body().map_into_right_body();
+        let boxed = |response: ServiceResponse<D>| response.map_into_boxed_body().map_into_right_body();
         Either::Right(self.compress.call(request).map_ok(boxed).boxed_local())
     }
 }
 
-/// What the compressor is put around. It keeps small chunks back until it has enough; a stream's chunks go out as they are
-/// made.
-pub(crate) struct StreamsUncoded<S>(Rc<S>);
+/// The service inside the compressor. It marks streams as uncompressed: the compressor buffers small chunks, but a stream must
+/// send each chunk immediately.
+pub(crate) struct UncompressedStreams<S>(Rc<S>);
 
-impl<S, B> Service<ServiceRequest> for StreamsUncoded<S>
+impl<S, B> Service<ServiceRequest> for UncompressedStreams<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody,

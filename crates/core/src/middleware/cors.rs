@@ -1,4 +1,4 @@
-//! Which pages of other origins may call the API, and what of an answer their scripts may read.
+//! CORS: which origins may call the API, and which response headers their scripts may read.
 
 use actix_cors::Cors;
 use actix_web::http::Method;
@@ -9,8 +9,8 @@ use super::rate_limit;
 use crate::handler::idempotency::IDEMPOTENCY_REPLAYED;
 use crate::settings;
 
-/// The layer for these settings; `None` when no origin may.
-pub(crate) fn layer(cors: &settings::Cors) -> Option<Cors> {
+/// The middleware for these settings; `None` when no origin is allowed.
+pub(crate) fn layer(cors: &settings::CorsSettings) -> Option<Cors> {
     const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     if cors.origins.is_empty() {
         return None;
@@ -21,7 +21,7 @@ pub(crate) fn layer(cors: &settings::Cors) -> Option<Cors> {
         "*" => layer.allow_any_origin().send_wildcard(),
         origin => layer.allowed_origin(origin),
     });
-    // A page of another origin is the browser's to refuse; to everybody else the origin means nothing.
+    // The browser blocks pages of other origins; for other clients the origin has no meaning.
     let layer = layer.block_on_origin_mismatch(false);
     Some(if cors.credentials { layer.supports_credentials() } else { layer })
 }

@@ -1,4 +1,4 @@
-//! Every failure has an answer: an `Err` and a panic become a problem, and what nobody caught is reported, once.
+//! Turns errors and panics into problem responses, and reports uncaught failures once.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +19,7 @@ use futures_util::future::{Either, ready};
 use crate::handler::problem::Problem;
 use crate::settings::Env;
 
-pub(crate) fn answer_failures<S>(
+pub(crate) fn convert_failures<S>(
     request: ServiceRequest,
     inner: &S,
 ) -> impl Future<Output = Result<ServiceResponse, Error>> + use<S>
@@ -27,31 +27,31 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
 {
     match catch_unwind(AssertUnwindSafe(|| inner.call(request))) {
-        Ok(answer) => Either::Left(AssertUnwindSafe(answer).catch_unwind().map(settled)),
-        Err(panic) => Either::Right(ready(settled(Err(panic)))),
+        Ok(response) => Either::Left(AssertUnwindSafe(response).catch_unwind().map(into_response_result)),
+        Err(panic) => Either::Right(ready(into_response_result(Err(panic)))),
     }
 }
 
-fn settled(called: std::thread::Result<Result<ServiceResponse, Error>>) -> Result<ServiceResponse, Error> {
+fn into_response_result(called: std::thread::Result<Result<ServiceResponse, Error>>) -> Result<ServiceResponse, Error> {
     match called {
-        Ok(Ok(response)) => Ok(answered(response)),
-        Ok(Err(error)) => Err(Answer::to(&error).into()),
-        // The panic hook has reported it.
-        Err(panic) => Err(Answer::to_panic(&*panic).into()),
+        Ok(Ok(response)) => Ok(with_problem(response)),
+        Ok(Err(error)) => Err(ProblemResponse::to(&error).into()),
+        // The panic hook has reported the panic.
+        Err(panic) => Err(ProblemResponse::to_panic(&*panic).into()),
     }
 }
 
-/// A response to an error is the problem that it is, once.
-pub(super) fn answered(mut response: ServiceResponse) -> ServiceResponse {
+/// Replaces an error response by its problem, unless that has happened already.
+pub(super) fn with_problem(mut response: ServiceResponse) -> ServiceResponse {
     if response.response().extensions().contains::<AlreadyReported>() {
         return response;
     }
     let status = response.status();
-    let answer = match response.response().error() {
-        Some(error) => to_problem(error, status),
-        // The router's own answer to a method that a route does not have.
+    let problem = match response.response().error() {
+        Some(error) => problem_response(error, status),
+        // The router's response to a method that the route does not support.
         None if status == StatusCode::METHOD_NOT_ALLOWED && is_empty(response.response().body().size()) => {
-            let allowed = allowed(response.headers());
+            let allowed = allowed_methods(response.headers());
             if let Ok(allowed) = HeaderValue::from_str(&allowed) {
                 response.headers_mut().insert(ALLOW, allowed);
             }
@@ -59,33 +59,33 @@ pub(super) fn answered(mut response: ServiceResponse) -> ServiceResponse {
                 *response.response_mut().status_mut() = StatusCode::NO_CONTENT;
                 return response;
             }
-            Problem::new(status, "this route does not have that method; the header `allow` lists those it has")
+            Problem::new(status, "method not supported by this route; the header `allow` lists the supported methods")
                 .to_response(request::current().as_deref(), None, env())
         }
         None => return response,
     };
-    let kept = headers_to_keep(response.headers());
-    let mut response = response.into_response(answer);
-    for (name, value) in kept {
+    let retained = retained_headers(response.headers());
+    let mut response = response.into_response(problem);
+    for (name, value) in retained {
         response.headers_mut().append(name, value);
     }
     response.response_mut().extensions_mut().insert(AlreadyReported);
     response
 }
 
-/// The problem that an error is answered with, the failure reported when it is the service's own.
-fn to_problem(error: &Error, status: StatusCode) -> HttpResponse {
+/// The problem response for an error. A failure of the service is reported.
+fn problem_response(error: &Error, status: StatusCode) -> HttpResponse {
     let request = request::current();
-    let foreign;
+    let wrapped;
     let problem = match error.as_error::<Problem>() {
         Some(problem) => problem,
         None => {
-            foreign = if status.is_server_error() {
+            wrapped = if status.is_server_error() {
                 Problem::internal(OpaqueError::of(error)).with_status(status)
             } else {
                 Problem::new(status, error.to_string())
             };
-            &foreign
+            &wrapped
         }
     };
     let is_failure = status.is_server_error() && !problem.is_for_load();
@@ -101,8 +101,8 @@ fn env() -> Env {
     pipeline().map_or(Env::Prod, |pipeline| pipeline.policy().env)
 }
 
-/// The methods that a route has, as the router lists them, and those that it has by them.
-fn allowed(headers: &HeaderMap) -> String {
+/// The methods of a route as the router lists them, plus the implied HEAD and OPTIONS.
+fn allowed_methods(headers: &HeaderMap) -> String {
     let own = headers.get(ALLOW).and_then(|own| own.to_str().ok()).unwrap_or_default();
     let mut methods: Vec<&str> = own.split(',').map(str::trim).filter(|method| !method.is_empty()).collect();
     let also: &[&str] = if methods.contains(&"GET") { &["HEAD", "OPTIONS"] } else { &["OPTIONS"] };
@@ -114,30 +114,31 @@ fn is_empty(size: BodySize) -> bool {
     matches!(size, BodySize::None | BodySize::Sized(0))
 }
 
-/// What an error said beside its body: `allow`, `www-authenticate`, `retry-after`.
-fn headers_to_keep(
+/// The headers of an error response that remain, such as `allow` and `retry-after`.
+fn retained_headers(
     headers: &HeaderMap,
 ) -> Vec<(actix_web::http::header::HeaderName, actix_web::http::header::HeaderValue)> {
-    let of_body = [CONTENT_TYPE, CONTENT_LENGTH];
-    let kept = headers.iter().filter(|(name, _)| !of_body.contains(name));
-    // A problem's own headers are in its answer already.
-    kept.filter(|(name, _)| name.as_str() != "www-authenticate")
+    let body_headers = [CONTENT_TYPE, CONTENT_LENGTH];
+    let retained = headers.iter().filter(|(name, _)| !body_headers.contains(name));
+    // The problem response sets this header itself.
+    retained
+        .filter(|(name, _)| name.as_str() != "www-authenticate")
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }
 
-/// A whole answer that travels as an error, because the request that a response needs is gone with what failed.
+/// A complete response in the form of an error. A service response needs the request, which was lost with the failed call.
 #[derive(Debug)]
-struct Answer {
+struct ProblemResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
     refused: Option<RefusedForLoad>,
 }
 
-impl Answer {
+impl ProblemResponse {
     fn to(error: &Error) -> Self {
-        Self::from(to_problem(error, error.as_response_error().status_code()))
+        Self::from(problem_response(error, error.as_response_error().status_code()))
     }
 
     fn to_panic(panic: &(dyn std::any::Any + Send)) -> Self {
@@ -148,7 +149,7 @@ impl Answer {
     }
 }
 
-impl From<HttpResponse> for Answer {
+impl From<HttpResponse> for ProblemResponse {
     fn from(response: HttpResponse) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let refused = response.extensions().get().copied();
@@ -156,13 +157,13 @@ impl From<HttpResponse> for Answer {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for ProblemResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.status.fmt(f)
     }
 }
 
-impl ResponseError for Answer {
+impl ResponseError for ProblemResponse {
     fn status_code(&self) -> StatusCode {
         self.status
     }

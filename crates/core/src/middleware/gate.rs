@@ -1,4 +1,4 @@
-//! What is answered before a handler is looked for.
+//! Checks before routing: invalid upgrades, unacceptable encodings, and redirects of trailing slashes.
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, UPGRADE, VARY};
@@ -9,9 +9,9 @@ use futures_util::future::{Either, ready};
 use super::compression;
 use crate::handler::problem::Problem;
 use crate::middleware::routing::without_slash;
-use crate::settings::{Server, TrailingSlash};
+use crate::settings::{ServerSettings, TrailingSlash};
 
-/// Its settings.
+/// The checks that are enabled.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gate {
     redirects: bool,
@@ -19,7 +19,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(server: &Server) -> Self {
+    pub(crate) fn new(server: &ServerSettings) -> Self {
         Self { redirects: server.trailing_slash == TrailingSlash::Redirect, compression: server.compression }
     }
 
@@ -31,36 +31,36 @@ impl Gate {
     where
         S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
     {
-        match self.answer(&request) {
+        match self.response(&request) {
             None => Either::Left(inner.call(request)),
-            Some(answer) => Either::Right(ready(Ok(request.into_response(answer)))),
+            Some(response) => Either::Right(ready(Ok(request.into_response(response)))),
         }
     }
 
-    fn answer(self, request: &ServiceRequest) -> Option<HttpResponse> {
-        if takes_what_follows(request.method(), request.headers()) {
+    fn response(self, request: &ServiceRequest) -> Option<HttpResponse> {
+        if has_invalid_upgrade(request.method(), request.headers()) {
             let detail =
                 "send a complete WebSocket handshake (GET, `connection: upgrade`, no body) or no `upgrade` header";
             let mut refusal = Problem::bad_request(detail).error_response();
             refusal.head_mut().set_connection_type(ConnectionType::Close);
             return Some(refusal);
         }
-        if self.compression && compression::accepts_nothing(request) {
+        if self.compression && compression::accepts_no_coding(request) {
             let detail = "`accept-encoding` excludes every supported coding: br, gzip, deflate, zstd and identity";
             let refusal = Problem::new(StatusCode::NOT_ACCEPTABLE, detail);
             return Some(refusal.header(VARY, HeaderValue::from_static("accept-encoding")).error_response());
         }
         if self.redirects && request.path().ends_with('/') {
-            let address = without_slash(request)?.to_string();
-            return Some(HttpResponse::PermanentRedirect().insert_header((LOCATION, address)).finish());
+            let location = without_slash(request)?.to_string();
+            return Some(HttpResponse::PermanentRedirect().insert_header((LOCATION, location)).finish());
         }
         None
     }
 }
 
-/// Whether actix's decoder takes all that follows on the connection for this request's body, the next request too, though the
-/// client, or a proxy in front, does not: it honours `upgrade: websocket` alone, without the rest of a handshake.
-fn takes_what_follows(method: &Method, headers: &HeaderMap) -> bool {
+/// Whether this is an incomplete WebSocket handshake. actix's decoder honours `upgrade: websocket` alone: it reads everything
+/// that follows on the connection as this request's body. A client or proxy that does not agree could smuggle a request.
+fn has_invalid_upgrade(method: &Method, headers: &HeaderMap) -> bool {
     let mut upgrades = headers.get_all(UPGRADE);
     let is_websocket = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket");
     if !upgrades.any(is_websocket) {
@@ -78,26 +78,26 @@ mod tests {
 
     use super::*;
 
-    fn takes(method: &Method, sent: &[(&str, &str)]) -> bool {
+    fn is_invalid(method: &Method, sent: &[(&str, &str)]) -> bool {
         let mut headers = HeaderMap::new();
         for (name, value) in sent {
             let name: HeaderName = name.parse().expect("a name");
             headers.append(name, value.parse().expect("a value"));
         }
-        takes_what_follows(method, &headers)
+        has_invalid_upgrade(method, &headers)
     }
 
     #[test]
-    fn a_handshake_is_whole_or_refused() {
+    fn an_incomplete_websocket_handshake_is_refused() {
         let upgrade = ("upgrade", "WebSocket");
-        assert!(!takes(&Method::GET, &[]));
-        assert!(!takes(&Method::POST, &[("upgrade", "h2c"), ("connection", "upgrade")]));
-        assert!(!takes(&Method::GET, &[upgrade, ("connection", "keep-alive, Upgrade")]));
-        assert!(!takes(&Method::GET, &[upgrade, ("connection", "keep-alive"), ("connection", "upgrade")]));
-        assert!(takes(&Method::GET, &[upgrade]));
-        assert!(takes(&Method::GET, &[("upgrade", "h2c"), ("upgrade", " websocket ")]));
-        assert!(takes(&Method::GET, &[upgrade, ("connection", "keep-alive")]));
-        assert!(takes(&Method::POST, &[upgrade, ("connection", "upgrade")]));
-        assert!(takes(&Method::GET, &[upgrade, ("connection", "upgrade"), ("content-length", "5")]));
+        assert!(!is_invalid(&Method::GET, &[]));
+        assert!(!is_invalid(&Method::POST, &[("upgrade", "h2c"), ("connection", "upgrade")]));
+        assert!(!is_invalid(&Method::GET, &[upgrade, ("connection", "keep-alive, Upgrade")]));
+        assert!(!is_invalid(&Method::GET, &[upgrade, ("connection", "keep-alive"), ("connection", "upgrade")]));
+        assert!(is_invalid(&Method::GET, &[upgrade]));
+        assert!(is_invalid(&Method::GET, &[("upgrade", "h2c"), ("upgrade", " websocket ")]));
+        assert!(is_invalid(&Method::GET, &[upgrade, ("connection", "keep-alive")]));
+        assert!(is_invalid(&Method::POST, &[upgrade, ("connection", "upgrade")]));
+        assert!(is_invalid(&Method::GET, &[upgrade, ("connection", "upgrade"), ("content-length", "5")]));
     }
 }

@@ -1,4 +1,4 @@
-//! The requests that are being answered: the stop waits for them, and tells their clients to connect anew.
+//! Counts the requests in flight. The shutdown waits for them, and closes their connections.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,30 +10,30 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
 use pin_project_lite::pin_project;
 
-/// How often the stop looks whether there are any left.
-const PAUSE: Duration = Duration::from_millis(5);
+/// How often the shutdown checks for remaining requests.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// All requests of a service.
+/// The requests in flight of a service.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct InFlight(Arc<Shared>);
+pub(crate) struct InFlightRequests(Arc<Counters>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct Counters {
     count: AtomicUsize,
     stopping: AtomicBool,
 }
 
-/// A request, from its first layer to the end of its response's body.
+/// Counts one request, from its first middleware to the end of its response body.
 #[derive(Debug)]
-pub(crate) struct Flight(Arc<Shared>);
+pub(crate) struct RequestGuard(Arc<Counters>);
 
-impl InFlight {
-    pub(crate) fn begin(&self) -> Flight {
+impl InFlightRequests {
+    pub(crate) fn begin(&self) -> RequestGuard {
         self.0.count.fetch_add(1, Ordering::Relaxed);
-        Flight(Arc::clone(&self.0))
+        RequestGuard(Arc::clone(&self.0))
     }
 
-    /// The service stops: from now on each response is the last one of its connection.
+    /// Marks the service as stopping: from now on each response closes its connection.
     pub(crate) fn stop(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
     }
@@ -42,45 +42,45 @@ impl InFlight {
         self.0.stopping.load(Ordering::Relaxed)
     }
 
-    /// Waits until none is left, at most until the deadline.
+    /// Waits until no request is in flight, or the deadline is reached.
     pub(crate) async fn wait(&self, deadline: Instant) {
         while self.0.count.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
 
-impl Flight {
-    /// Whether the service stops, so that the connection must not be used again.
+impl RequestGuard {
+    /// Whether the service is stopping, so that the connection must be closed.
     pub(crate) fn is_last(&self) -> bool {
         self.0.stopping.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for Flight {
+impl Drop for RequestGuard {
     fn drop(&mut self) {
         self.0.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 pin_project! {
-    /// A body that counts as in flight until its end.
-    pub struct FlightBody<B> {
+    /// A body that counts as in flight until it ends.
+    pub struct InFlightBody<B> {
         #[pin]
         body: B,
-        flight: Flight,
-        // Its headers are those of a body that is not sent.
+        guard: RequestGuard,
+        // For HEAD: the headers describe a body that is not sent.
         headers_only: bool,
     }
 }
 
-impl<B> FlightBody<B> {
-    pub(crate) const fn new(body: B, flight: Flight, headers_only: bool) -> Self {
-        Self { body, flight, headers_only }
+impl<B> InFlightBody<B> {
+    pub(crate) const fn new(body: B, guard: RequestGuard, headers_only: bool) -> Self {
+        Self { body, guard, headers_only }
     }
 }
 
-impl<B: MessageBody> MessageBody for FlightBody<B> {
+impl<B: MessageBody> MessageBody for InFlightBody<B> {
     type Error = B::Error;
 
     fn size(&self) -> BodySize {
@@ -88,7 +88,7 @@ impl<B: MessageBody> MessageBody for FlightBody<B> {
     }
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, B::Error>>> {
-        // A stream may have no end.
+        // A stream may be endless.
         if self.headers_only { Poll::Ready(None) } else { self.project().body.poll_next(cx) }
     }
 
@@ -96,7 +96,7 @@ impl<B: MessageBody> MessageBody for FlightBody<B> {
         if self.headers_only {
             return Err(self);
         }
-        let Self { body, flight, headers_only } = self;
-        body.try_into_bytes().map_err(|body| Self { body, flight, headers_only })
+        let Self { body, guard, headers_only } = self;
+        body.try_into_bytes().map_err(|body| Self { body, guard, headers_only })
     }
 }

@@ -1,4 +1,4 @@
-//! Preflights, which the CORS layer answers itself: they count like other requests, and what it refuses is a problem.
+//! CORS preflights, which the CORS middleware answers itself: they count for rate limits, and refusals become problems.
 
 use std::sync::Arc;
 
@@ -9,25 +9,25 @@ use actix_web::http::Method;
 use actix_web::http::header::ACCESS_CONTROL_REQUEST_METHOD;
 use actix_web::middleware::Next;
 
-use super::errors::answered;
+use super::errors::with_problem;
 use super::rate_limit::{Limiters, limit_rate};
 
-/// Stands outside the CORS layer; other requests are counted inside, where their refusals can be read by a page.
-pub(crate) async fn watch_preflights<B: MessageBody + 'static>(
+/// Wraps the CORS middleware. Other requests are counted inside it, so that pages can read their refusals.
+pub(crate) async fn handle_preflights<B: MessageBody + 'static>(
     limits: Option<Arc<Limiters>>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
-    let answer = match limits.filter(|_| is_preflight(&request)) {
+    let response = match limits.filter(|_| is_preflight(&request)) {
         Some(limits) => limit_rate(limits, request, next).await,
         None => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
     };
-    answer.map(answered)
+    response.map(with_problem)
 }
 
-/// As the CORS layer has it.
+/// Whether the request is a preflight, by the same rule as in the CORS middleware.
 fn is_preflight(request: &ServiceRequest) -> bool {
-    let asks_for = || request.headers().get(ACCESS_CONTROL_REQUEST_METHOD);
+    let requested_method = || request.headers().get(ACCESS_CONTROL_REQUEST_METHOD);
     request.method() == Method::OPTIONS
-        && asks_for().is_some_and(|method| Method::from_bytes(method.as_bytes()).is_ok())
+        && requested_method().is_some_and(|method| Method::from_bytes(method.as_bytes()).is_ok())
 }

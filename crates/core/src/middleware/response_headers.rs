@@ -1,4 +1,4 @@
-//! The headers of every answer: the request's id, and those that tell a browser what not to do with it.
+//! Headers of every response: the request id and the security headers.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use actix_web::http::header::{
 };
 use cyanotype_telemetry::request::{REQUEST_ID, RequestContext};
 
-use crate::settings::Server;
+use crate::settings::ServerSettings;
 
-/// What every answer says, unless its handler says otherwise.
+/// Default headers of every response; a header set by the handler takes precedence.
 #[derive(Debug, Clone)]
-pub(crate) struct Defaults(Arc<[(HeaderName, HeaderValue)]>);
+pub(crate) struct DefaultHeaders(Arc<[(HeaderName, HeaderValue)]>);
 
-impl Defaults {
-    pub(crate) fn new(server: &Server) -> Self {
+impl DefaultHeaders {
+    pub(crate) fn new(server: &ServerSettings) -> Self {
         let mut headers = Vec::new();
         if server.security_headers {
             headers.extend([
@@ -29,32 +29,32 @@ impl Defaults {
             ]);
             if server.hsts_max_age_s > 0 {
                 let hsts = HeaderValue::from_str(&format!("max-age={}", server.hsts_max_age_s));
-                headers.push((STRICT_TRANSPORT_SECURITY, hsts.expect("a word and a number are a header")));
+                headers.push((STRICT_TRANSPORT_SECURITY, hsts.expect("ASCII text is a valid header value")));
             }
         }
         Self(headers.into())
     }
 
-    /// Gives them to an answer, and the id of its request.
-    pub(crate) fn give<B>(
+    /// Adds the default headers and the request id to a response.
+    pub(crate) fn apply<B>(
         self,
-        answer: Result<ServiceResponse<B>, Error>,
+        response: Result<ServiceResponse<B>, Error>,
         request: Arc<RequestContext>,
     ) -> Result<ServiceResponse<B>, Error> {
-        with_headers(answer, move |headers| {
+        with_headers(response, move |headers| {
             self.insert(headers);
             if let Ok(id) = HeaderValue::from_str(request.identity().id()) {
                 headers.insert(REQUEST_ID, id);
             }
             if request.depends_on_caller() {
-                // A cache must not give one caller what another one got.
+                // A cache must not serve one caller's response to another.
                 headers.append(VARY, HeaderValue::from_static("authorization"));
             }
         })
     }
 
     fn insert(&self, headers: &mut HeaderMap) {
-        // Most answers have one header or two of their own: they are gone through once, and not asked for by each name.
+        // Most responses have only one or two headers: iterating over them is cheaper than a lookup per default.
         let mut own = 0_u32;
         for key in headers.keys() {
             let position = self.0.iter().position(|(name, _)| name == key);
@@ -68,20 +68,20 @@ impl Defaults {
     }
 }
 
-/// Changes the headers of an answer, whether it is one or still the error that it will be made of.
+/// Changes the headers of a response, or of the error that will become one.
 pub(crate) fn with_headers<B>(
-    answer: Result<ServiceResponse<B>, Error>,
+    response: Result<ServiceResponse<B>, Error>,
     change: impl Fn(&mut HeaderMap) + 'static,
 ) -> Result<ServiceResponse<B>, Error> {
-    with_head(answer, move |head| change(head.headers_mut()))
+    with_head(response, move |head| change(head.headers_mut()))
 }
 
-/// The same of all of its head.
+/// The same for the complete head.
 pub(crate) fn with_head<B>(
-    answer: Result<ServiceResponse<B>, Error>,
+    response: Result<ServiceResponse<B>, Error>,
     change: impl Fn(&mut ResponseHead) + 'static,
 ) -> Result<ServiceResponse<B>, Error> {
-    match answer {
+    match response {
         Ok(mut response) => {
             change(response.response_mut().head_mut());
             Ok(response)
@@ -101,13 +101,13 @@ mod tests {
     use super::*;
     use crate::settings::Loader;
 
-    fn given(variables: &[(&str, &str)], own: Option<(HeaderName, &'static str)>) -> Vec<String> {
-        let settings = Loader::new("/nonexistent").variables(variables.iter().copied()).load().expect("good settings");
+    fn applied(variables: &[(&str, &str)], own: Option<(HeaderName, &'static str)>) -> Vec<String> {
+        let settings = Loader::new("/nonexistent").variables(variables.iter().copied()).load().expect("valid settings");
         let mut headers = HeaderMap::new();
         if let Some((name, value)) = own {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        Defaults::new(&settings.server).insert(&mut headers);
+        DefaultHeaders::new(&settings.server).insert(&mut headers);
         let mut all: Vec<String> =
             headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().expect("is plain"))).collect();
         all.sort_unstable();
@@ -115,8 +115,8 @@ mod tests {
     }
 
     #[test]
-    fn a_handlers_own_header_wins() {
-        let usual = given(&[], None);
+    fn a_handlers_own_header_takes_precedence() {
+        let usual = applied(&[], None);
         assert_eq!(
             usual,
             [
@@ -127,23 +127,23 @@ mod tests {
                 "x-frame-options: DENY",
             ]
         );
-        let own = given(&[], Some((CONTENT_SECURITY_POLICY, "default-src 'self'")));
+        let own = applied(&[], Some((CONTENT_SECURITY_POLICY, "default-src 'self'")));
         assert_eq!((own.len(), own[1].as_str()), (5, "content-security-policy: default-src 'self'"));
     }
 
     #[test]
-    fn hsts_is_asked_for_and_all_can_be_left_out() {
+    fn hsts_is_optional_and_all_defaults_can_be_disabled() {
         let hsts = ("APP__SERVER__HSTS_MAX_AGE_S", "60");
-        assert!(given(&[hsts], None).contains(&"strict-transport-security: max-age=60".to_owned()));
-        assert_eq!(given(&[hsts, ("APP__SERVER__SECURITY_HEADERS", "false")], None), [""; 0]);
+        assert!(applied(&[hsts], None).contains(&"strict-transport-security: max-age=60".to_owned()));
+        assert_eq!(applied(&[hsts, ("APP__SERVER__SECURITY_HEADERS", "false")], None), [""; 0]);
     }
 
     #[test]
-    fn an_error_on_its_way_out_has_them_too() {
+    fn an_error_gets_the_headers_too() {
         let error = Err::<ServiceResponse, _>(actix_web::error::ErrorBadGateway("no"));
         let error =
             with_headers(error, |headers| headers.insert(REQUEST_ID, HeaderValue::from_static("7")).for_each(drop));
-        let answer = error.expect_err("is still an error").error_response();
-        assert_eq!(answer.headers().get(REQUEST_ID), Some(&HeaderValue::from_static("7")));
+        let response = error.expect_err("is still an error").error_response();
+        assert_eq!(response.headers().get(REQUEST_ID), Some(&HeaderValue::from_static("7")));
     }
 }

@@ -1,4 +1,4 @@
-//! A request as the routes know it: HEAD is a GET whose answer has no body, and a path may end with a slash.
+//! Normalizes a request before routing: HEAD becomes GET without a response body, and a trailing slash is removed if allowed.
 
 use actix_web::Error;
 use actix_web::dev::{Service, ServiceRequest};
@@ -6,8 +6,8 @@ use actix_web::http::{Method, Uri};
 
 use crate::settings::TrailingSlash;
 
-/// Changes a request to the one that is routed; what it was is known to its context.
-pub(crate) fn to_routed(request: &mut ServiceRequest, slash: TrailingSlash) {
+/// Changes a request to the one that is routed. The request context retains the original.
+pub(crate) fn normalize_request(request: &mut ServiceRequest, slash: TrailingSlash) {
     head_to_get(request);
     if slash == TrailingSlash::Equal
         && let Some(uri) = without_slash(request)
@@ -17,15 +17,15 @@ pub(crate) fn to_routed(request: &mut ServiceRequest, slash: TrailingSlash) {
     }
 }
 
-/// The connection knows that it was HEAD, and leaves the body out.
+/// actix's connection remembers that the request was HEAD, and omits the body.
 fn head_to_get(request: &mut ServiceRequest) {
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
 }
 
-/// As a layer of its own.
-pub(crate) fn answer_head<S: Service<ServiceRequest, Error = Error>>(
+/// `head_to_get` as middleware.
+pub(crate) fn head_as_get<S: Service<ServiceRequest, Error = Error>>(
     mut request: ServiceRequest,
     inner: &S,
 ) -> S::Future {
@@ -33,7 +33,7 @@ pub(crate) fn answer_head<S: Service<ServiceRequest, Error = Error>>(
     inner.call(request)
 }
 
-/// The address without the slash at its end, where a route fits only that.
+/// The URI without its trailing slash, if only that matches a route.
 pub(crate) fn without_slash(request: &ServiceRequest) -> Option<Uri> {
     let path = request.path().strip_suffix('/')?;
     let routes = request.resource_map();
@@ -42,7 +42,7 @@ pub(crate) fn without_slash(request: &ServiceRequest) -> Option<Uri> {
     }
     let uri = request.uri();
     let path = uri.path().strip_suffix('/')?;
-    // `//host` and its like are addresses of another host.
+    // `//host` and similar paths would refer to another host.
     let is_own = path.starts_with('/') && !path[1..].starts_with(['/', '\\']);
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     is_own.then(|| format!("{path}{query}").parse().ok()).flatten()

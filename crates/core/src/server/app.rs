@@ -1,4 +1,4 @@
-//! The app that each worker serves, and the order of its layers.
+//! The app of each worker, and the order of its middleware.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
 use actix_web::{App, Error, web};
 use cyanotype_actix::response_log::{Config, ResponseLogger, Rules};
-use cyanotype_actix::{ClientAddresses, RootSpan};
+use cyanotype_actix::{ClientAddressResolver, RootSpan};
 use cyanotype_telemetry::Pipeline;
 use tracing_actix_web::TracingLogger;
 
@@ -22,52 +22,52 @@ use crate::database::Database;
 use crate::flags::{self, RequestFlags};
 use crate::handler::extract::Limits;
 use crate::middleware::compression::Compression;
-use crate::middleware::context::give_context;
+use crate::middleware::conditional_layer::ConditionalLayer;
+use crate::middleware::context::with_request_context;
 use crate::middleware::cors;
-use crate::middleware::errors::answer_failures;
+use crate::middleware::errors::convert_failures;
 use crate::middleware::gate::Gate;
-use crate::middleware::in_flight::InFlight;
-use crate::middleware::optional::Optional;
-use crate::middleware::preflights::watch_preflights;
+use crate::middleware::in_flight::InFlightRequests;
+use crate::middleware::optional_layer::OptionalLayer;
+use crate::middleware::preflights::handle_preflights;
 use crate::middleware::rate_limit::{Limiters, limit_rate};
-use crate::middleware::response_headers::Defaults;
-use crate::middleware::switched::Switched;
-use crate::middleware::timeout::end_late;
+use crate::middleware::response_headers::DefaultHeaders;
+use crate::middleware::timeout::enforce_timeout;
 use crate::sentry::{self, Transactions};
-use crate::settings::{Cors, Settings, TrailingSlash};
+use crate::settings::{CorsSettings, Settings, TrailingSlash};
 
-/// What every worker's app is built from.
+/// Builds the app of each worker.
 #[derive(Clone)]
 pub(crate) struct AppFactory {
     pub blueprints: Vec<Enabled>,
     pub database: Database,
-    /// What the blueprints provide.
+    /// Resources of the blueprints.
     pub provided: Vec<Mount>,
-    /// The API document, where it is served.
+    /// The OpenAPI document and its pages, when they are served.
     pub pages: Option<Pages>,
     pub limits: Limits,
-    /// What a handler has to answer; zero when it may take any time.
+    /// Maximum time until a handler starts its response; zero for no limit.
     pub handler_timeout: Duration,
-    pub cors: Cors,
+    pub cors: CorsSettings,
     pub compression: bool,
     pub gate: Gate,
     pub trailing_slash: TrailingSlash,
-    /// One for all workers.
+    /// Shared by all workers.
     pub rate_limit: Option<Arc<Limiters>>,
     pub pipeline: &'static Pipeline,
     pub response_log: Config,
-    pub answer_headers: Defaults,
-    /// Of all workers.
-    pub in_flight: InFlight,
-    pub clients: ClientAddresses,
-    /// Those that requests have, where there is a flag system.
+    pub default_headers: DefaultHeaders,
+    /// The requests of all workers.
+    pub in_flight: InFlightRequests,
+    pub clients: ClientAddressResolver,
+    /// Evaluates the flags of a request, when a flag system is configured.
     pub flags: Option<RequestFlags>,
-    /// Begins transactions, where requests are sent to Sentry as such.
+    /// Starts Sentry transactions, when tracing is configured.
     pub transactions: Option<Transactions>,
 }
 
 impl AppFactory {
-    /// What these settings ask of an app, and what its blueprints have made ready.
+    /// A factory with these settings and the started blueprints.
     pub(crate) fn new(
         settings: &Settings,
         pipeline: &'static Pipeline,
@@ -77,12 +77,12 @@ impl AppFactory {
         about: &api::ApiInfo<'_>,
     ) -> Self {
         let server = &settings.server;
-        let clients = ClientAddresses::new(&server.client_address);
+        let clients = ClientAddressResolver::new(&server.client_address);
         let limits = |enabled: &Enabled| (enabled.blueprint.prefix().to_owned(), enabled.limits());
-        let of_clients = blueprints.iter().map(limits);
+        let blueprint_limits = blueprints.iter().map(limits);
         let pages = server.docs.then(|| Pages::new(&api::document(about, registry::apis(&blueprints))));
         Self {
-            rate_limit: Limiters::new(server, of_clients).map(Arc::new),
+            rate_limit: Limiters::new(server, blueprint_limits).map(Arc::new),
             blueprints,
             pages,
             database: running.database().clone(),
@@ -95,15 +95,15 @@ impl AppFactory {
             trailing_slash: server.trailing_slash,
             pipeline,
             response_log: Config::new(&settings.log, clients.clone(), rules),
-            answer_headers: Defaults::new(server),
-            in_flight: InFlight::default(),
+            default_headers: DefaultHeaders::new(server),
+            in_flight: InFlightRequests::default(),
             flags: flags::start(settings, about.name, pipeline),
             transactions: sentry::transactions(settings),
             clients,
         }
     }
 
-    /// The app, its layers innermost first, as actix has it: the last one wrapped sees a request first.
+    /// The app. As actix requires, the innermost middleware is wrapped first; the last one wrapped receives a request first.
     pub(crate) fn app(
         self,
     ) -> App<
@@ -121,7 +121,7 @@ impl AppFactory {
         let cors = cors::layer(&self.cors);
         let limits = self.rate_limit.clone();
         let preflights =
-            cors.as_ref().map(|_| from_fn(move |request, next| watch_preflights(limits.clone(), request, next)));
+            cors.as_ref().map(|_| from_fn(move |request, next| handle_preflights(limits.clone(), request, next)));
         let limited =
             |limits: Arc<Limiters>| from_fn(move |request, next| limit_rate(Arc::clone(&limits), request, next));
         let rate_limit = self.rate_limit.map(limited);
@@ -140,42 +140,51 @@ impl AppFactory {
                 }
             })
             .default_service(web::to(no_such_route))
-            // Innermost: what is late is the handler, and the failure is one like others.
-            .wrap_fn(move |request, inner| end_late(handler_timeout, request, inner))
-            // Outside of all that looks for a handler; what it answers is counted and recorded like any other answer.
+            // Innermost: the limit applies to the handler alone, and a timeout is a failure like any other.
+            .wrap_fn(move |request, inner| enforce_timeout(handler_timeout, request, inner))
+            // Before routing; its responses are counted and recorded like all others.
             .wrap_fn(move |request, inner| gate.pass(request, inner))
-            // Inside the rest, so that every layer outside sees an answer, never a panic.
-            .wrap_fn(answer_failures)
-            // Before any handler or extractor; what it refuses has a context, a record and all headers.
-            .wrap(Optional { layer: rate_limit, same: |answer| answer })
-            // Outside the limit and the failures, so that their answers can be read; inside the log, which has its preflights.
-            .wrap(Optional { layer: cors, same: ServiceResponse::map_into_boxed_body })
-            .wrap(Optional { layer: preflights, same: |answer| answer })
-            // Inside compression, so that it sees plain bytes; outside the failures, so that it records their answers.
+            // Inside the layers below, so that they receive a response and never a panic.
+            .wrap_fn(convert_failures)
+            // Before any handler or extractor; rejected requests have a context, a record and all headers.
+            .wrap(OptionalLayer { layer: rate_limit, map_response: |response| response })
+            // Outside the rate limit and the failures, so that pages can read their responses; inside the response log, which
+            // records preflights.
+            .wrap(OptionalLayer { layer: cors, map_response: ServiceResponse::map_into_boxed_body })
+            .wrap(OptionalLayer { layer: preflights, map_response: |response| response })
+            // Inside compression, so that it receives uncompressed bytes; outside the failures, so that it records them.
             .wrap(ResponseLogger::new(pipeline, self.response_log))
             .wrap(Compression { is_on: self.compression })
-            // Opens the span that handlers' spans are inside of; asks the context for the request's ids.
-            .wrap(Switched {
+            // Opens the root span of the request, with the ids of the request context.
+            .wrap(ConditionalLayer {
                 layer: TracingLogger::<RootSpan>::new(),
-                is_on: move || RootSpan::is_shown() && pipeline.snapshot().may_yet_record(),
-                with: ServiceResponse::map_into_left_body,
-                without: ServiceResponse::map_into_right_body,
+                is_on: move || RootSpan::is_enabled() && pipeline.snapshot().may_yet_record(),
+                map_applied: ServiceResponse::map_into_left_body,
+                map_skipped: ServiceResponse::map_into_right_body,
             })
             .wrap_fn(move |request, inner| {
-                give_context(pipeline, &self.answer_headers, &self.clients, &self.in_flight, slash, request, inner)
+                with_request_context(
+                    pipeline,
+                    &self.default_headers,
+                    &self.clients,
+                    &self.in_flight,
+                    slash,
+                    request,
+                    inner,
+                )
             });
-        // Outside the rest: it binds the hub that the context takes along. Without transactions the context brings a hub of its own,
-        // at a tenth of the price.
-        let transactions = self.transactions.map(|layer| Switched {
+        // Outside the context, which takes over the hub that this layer binds. Without transactions the context creates its own
+        // hub, at a tenth of the cost.
+        let transactions = self.transactions.map(|layer| ConditionalLayer {
             layer,
             is_on: move || pipeline.snapshot().may_send(),
-            with: |response| response,
-            without: |response| response,
+            map_applied: |response| response,
+            map_skipped: |response| response,
         });
-        let app = app.wrap(Optional { layer: transactions, same: |answer| answer });
-        // Outermost: what is inside may ask for the client's address, scheme or host.
+        let app = app.wrap(OptionalLayer { layer: transactions, map_response: |response| response });
+        // Outermost: the layers inside may read the client's address, scheme or host.
         app.wrap_fn(move |mut request, inner| {
-            connection.settle_connection_info(&mut request);
+            connection.override_connection_info(&mut request);
             inner.call(request)
         })
     }

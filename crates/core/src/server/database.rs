@@ -1,10 +1,10 @@
-//! The database as the settings describe it.
+//! Database options from the settings.
 
 use crate::database::Options;
 use crate::settings;
 
-impl From<&settings::Database> for Options {
-    fn from(settings: &settings::Database) -> Self {
+impl From<&settings::DatabaseSettings> for Options {
+    fn from(settings: &settings::DatabaseSettings) -> Self {
         Self {
             url: settings.url.clone(),
             max_connections: settings.max_connections,

@@ -1,4 +1,4 @@
-//! Why the service does not start, and the status that its process ends with.
+//! Start-up errors and their exit statuses.
 
 use std::io;
 use std::process::ExitCode;
@@ -7,68 +7,67 @@ use crate::blueprint::error::RegistryError;
 use crate::blueprint::started::BlueprintStartError;
 use crate::database::DatabaseError;
 
-/// `EX_CONFIG`: another start will fare no better, so nothing should try one.
-const BAD_CONFIGURATION: u8 = 78;
-/// `EX_UNAVAILABLE`: something that is needed was not to be had.
-const UNAVAILABLE: u8 = 69;
+/// Exit status of configuration errors; a restart cannot help, so process managers must not attempt one.
+const EX_CONFIG: u8 = 78;
+/// Exit status of an unavailable dependency; a restart may help.
+const EX_UNAVAILABLE: u8 = 69;
 
-/// Why the service does not serve, or a command did not reach the database. The message is one sentence.
+/// Why the service did not start, or why a command failed on the database. The message is one sentence.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The blueprints do not go together, or not as they are set.
+    /// The blueprints conflict, or their settings are invalid.
     #[error("{0}")]
     Registry(#[from] RegistryError),
-    /// The limit of open files leaves too few descriptors.
+    /// The limit on open files leaves too few descriptors.
     #[error(
-        "the limit of open files is {limit}, and the service needs {least} at least ({workers} workers, {pooled} \
-         connections to the database); wanted are {wanted} or more: raise it (ulimit -n, LimitNOFILE= in systemd, minfds= \
-         in supervisord)"
+        "the open file limit is {limit}, but the service needs at least {minimum} ({workers} workers, {pooled} database \
+         connections); raise it to {recommended} or more (ulimit -n, LimitNOFILE= in systemd, minfds= in supervisord)"
     )]
     TooFewDescriptors {
         /// The limit in force.
         limit: u64,
-        /// The lowest limit that the service starts with.
-        least: u64,
-        /// The limit from which on there is no warning.
-        wanted: u64,
-        /// How many workers serve requests.
+        /// The lowest limit with which the service starts.
+        minimum: u64,
+        /// The lowest limit without a warning.
+        recommended: u64,
+        /// Number of worker threads.
         workers: u64,
-        /// How many descriptors the connections to the database take.
+        /// Number of descriptors for database connections.
         pooled: u64,
     },
-    /// The database cannot be used, or a command's work on it failed.
+    /// The database is unavailable or unusable, or a command's work on it failed.
     #[error("{0}")]
     Database(DatabaseError),
-    /// A blueprint's own start failed.
-    #[error("the blueprint {blueprint} did not start: {reason}")]
+    /// The start of a blueprint failed.
+    #[error("blueprint {blueprint} failed to start: {reason}")]
     Blueprint {
-        /// Its name.
+        /// Name of the blueprint.
         blueprint: &'static str,
-        /// Its error, with the sources.
+        /// Its error, with all sources.
         reason: String,
     },
-    /// The process cannot be notified of signals.
-    #[error("{0}")]
+    /// The signal handlers cannot be installed.
+    #[error("cannot install signal handlers: {0}")]
     Signals(#[source] io::Error),
-    /// An address cannot be listened on.
+    /// A listen address cannot be bound.
     #[error("cannot listen on {host}:{port} ({section}.host, {section}.port): {source}")]
     Listen {
-        /// The section of the settings that has the address: `server` or `management`.
+        /// The settings section with the address: `server` or `management`.
         section: &'static str,
-        /// The host, as it is set.
+        /// The configured host.
         host: String,
-        /// The port, as it is set.
+        /// The configured port.
         port: u16,
-        /// What the operating system says.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The Unix socket of the management listener cannot be listened on.
+    /// The Unix socket of the management listener cannot be bound.
     #[error("cannot listen on {path} (management.socket): {source}")]
     Socket {
-        /// Its path.
+        /// The configured path.
         path: String,
-        /// What the operating system says, or what is there.
+        /// The operating system's error, or what occupies the path.
         source: io::Error,
     },
 }
@@ -83,27 +82,27 @@ impl From<BlueprintStartError> for StartError {
 }
 
 impl StartError {
-    /// The status that the process should end with: 78 for what is configured wrongly, 69 for what is unavailable.
+    /// The exit status of the process: 78 for configuration errors, 69 when a dependency is unavailable.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.status())
     }
 
-    /// Whether another start may fare better.
+    /// Whether a restart may succeed.
     pub(super) fn is_temporary(&self) -> bool {
-        self.status() == UNAVAILABLE
+        self.status() == EX_UNAVAILABLE
     }
 
     fn status(&self) -> u8 {
         match self {
-            Self::Registry(_) | Self::TooFewDescriptors { .. } => BAD_CONFIGURATION,
-            // Another start will fare no better on a schema that a newer version has written.
-            Self::Database(DatabaseError::SchemaTooNew(_)) => BAD_CONFIGURATION,
+            Self::Registry(_) | Self::TooFewDescriptors { .. } => EX_CONFIG,
+            // A newer version has written the schema; a restart of this version cannot help.
+            Self::Database(DatabaseError::SchemaTooNew(_)) => EX_CONFIG,
             Self::Database(_)
             | Self::Blueprint { .. }
             | Self::Signals(_)
             | Self::Listen { .. }
-            | Self::Socket { .. } => UNAVAILABLE,
+            | Self::Socket { .. } => EX_UNAVAILABLE,
         }
     }
 }

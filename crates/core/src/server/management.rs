@@ -1,4 +1,4 @@
-//! The management listener: the health checks, and what is on now. Its requests are never recorded.
+//! The management listener: health checks and log control. Its requests are never recorded.
 
 use actix_web::web::{self, Bytes, Data, ServiceConfig};
 use actix_web::{HttpResponse, Responder};
@@ -8,37 +8,37 @@ use utoipa::ToSchema;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::Database;
 use crate::log_control::LogControl;
-use crate::middleware::in_flight::InFlight;
+use crate::middleware::in_flight::InFlightRequests;
 
-/// What the checks ask.
+/// The state that health checks query.
 #[derive(Clone)]
 pub(crate) struct Health {
     pub database: Database,
     pub blueprints: StartedBlueprints,
-    /// They know whether the service stops.
-    pub in_flight: InFlight,
+    /// Reports whether the service is stopping.
+    pub in_flight: InFlightRequests,
 }
 
-/// An answer of a health check.
+/// Response of a health check.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "it is described alone")]
+#[expect(dead_code, reason = "describes the schema only")]
 struct Status {
     #[schema(example = "ready")]
     status: String,
-    /// The kind of database; of `/health/ready` alone.
+    /// The kind of database; only in `/health/ready`.
     #[schema(nullable = false, example = "sqlite")]
     database: Option<String>,
-    /// Whether each blueprint is ready; of `/health/ready` alone.
+    /// Readiness of each blueprint; only in `/health/ready`.
     #[schema(nullable = false)]
     blueprints: Option<Map<String, Value>>,
 }
 
-/// What the listener answers with.
+/// The state of the listener.
 #[derive(Clone)]
 pub(crate) struct Management {
     pub health: Health,
     pub log_control: LogControl,
-    /// The listener's API document, in JSON.
+    /// The OpenAPI document of the listener, as JSON.
     pub document: Bytes,
 }
 
@@ -56,22 +56,22 @@ async fn api_document(json: Bytes) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(json)
 }
 
-/// Whether the process runs.
+/// Liveness of the process.
 #[utoipa::path(
     get,
     path = "/health/live",
     operation_id = "live",
     tag = "health",
     security(()),
-    responses((status = 200, description = "It runs", body = Status))
+    responses((status = 200, description = "The process is running", body = Status))
 )]
 pub(crate) async fn live() -> impl Responder {
     web::Json(json!({"status": "live"}))
 }
 
-/// Whether the process can answer requests.
+/// Readiness of the process for requests.
 ///
-/// It is not stopping, the database answers, and each blueprint says that it can.
+/// The process is ready when it is not stopping, the database responds, and each blueprint reports that it is ready.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -79,8 +79,8 @@ pub(crate) async fn live() -> impl Responder {
     tag = "health",
     security(()),
     responses(
-        (status = 200, description = "It can", body = Status),
-        (status = 503, description = "It cannot, or not yet, or not any more", body = Status),
+        (status = 200, description = "Ready", body = Status),
+        (status = 503, description = "Stopping, or the database or a blueprint is not ready", body = Status),
     )
 )]
 pub(crate) async fn ready(health: Data<Health>) -> HttpResponse {
@@ -88,20 +88,21 @@ pub(crate) async fn ready(health: Data<Health>) -> HttpResponse {
         return HttpResponse::ServiceUnavailable().json(json!({"status": "stopping"}));
     }
     if let Err(error) = health.database.ping().await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the database does not answer");
-        return HttpResponse::ServiceUnavailable().json(json!({"status": "the database does not answer"}));
+        tracing::warn!(error = &error as &dyn std::error::Error, "the database does not respond");
+        return HttpResponse::ServiceUnavailable().json(json!({"status": "the database does not respond"}));
     }
-    let answers = health.blueprints.ready().await;
-    let shown = |answer: &Result<(), String>| Value::from(if answer.is_ok() { "ready" } else { "not ready" });
-    let blueprints: Map<String, Value> = answers.iter().map(|(name, it)| ((*name).to_owned(), shown(it))).collect();
+    let results = health.blueprints.ready().await;
+    let status_of = |result: &Result<(), String>| Value::from(if result.is_ok() { "ready" } else { "not ready" });
+    let blueprints: Map<String, Value> =
+        results.iter().map(|(name, result)| ((*name).to_owned(), status_of(result))).collect();
     let mut all_ready = true;
-    for (name, answer) in &answers {
-        if let Err(why) = answer {
+    for (name, result) in &results {
+        if let Err(why) = result {
             all_ready = false;
-            tracing::warn!(why, "the blueprint {name} is not ready");
+            tracing::warn!(why, "blueprint {name} is not ready");
         }
     }
     let status = if all_ready { "ready" } else { "a blueprint is not ready" };
-    let mut answer = if all_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    answer.json(json!({"status": status, "database": health.database.kind(), "blueprints": blueprints}))
+    let mut response = if all_ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.json(json!({"status": status, "database": health.database.kind(), "blueprints": blueprints}))
 }

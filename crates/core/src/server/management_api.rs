@@ -1,4 +1,4 @@
-//! The API document of the management listener.
+//! The OpenAPI document of the management listener.
 
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -22,20 +22,20 @@ use crate::log_control::handlers;
     ),
     components(schemas(Problem, FieldError)),
     tags(
-        (name = "health", description = "Whether the process runs, and whether it can answer requests"),
-        (name = "log", description = "What is recorded now, and where it goes"),
+        (name = "health", description = "Liveness and readiness of the process"),
+        (name = "log", description = "What is recorded now, and where records are sent"),
     )
 )]
 struct Management;
 
-/// The document.
+/// The OpenAPI document.
 pub(super) fn document(name: &str, version: &str) -> Document {
     let mut document = Management::openapi();
     document.info.title = format!("{name}: management");
     document.info.version = version.to_owned();
     document.info.description = Some(
-        "The health of the process, and what it records now. Every error under `/log` is `application/problem+json` \
-         (RFC 9457). Over the Unix socket `management.socket` no token is required."
+        "Health checks and log control of the process. Every error under `/log` is `application/problem+json` \
+         (RFC 9457). Over the Unix socket `management.socket` requests need no token."
             .to_owned(),
     );
     document.info.license = None;
@@ -43,7 +43,9 @@ pub(super) fn document(name: &str, version: &str) -> Document {
     document.servers = Some(vec![Server::new("/")]);
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("`management.token`. Without one nothing is changed over TCP, and everything is read."))
+        .description(Some(
+            "`management.token`. When it is unset, reads over TCP need no token and changes are refused.",
+        ))
         .build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("token", SecurityScheme::Http(token));
@@ -55,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_has_every_route_of_the_listener() {
+    fn the_document_has_every_route_of_the_listener() {
         let document = document("shop", "1.0");
         let paths: Vec<&str> = document.paths.paths.keys().map(String::as_str).collect();
         let expected = ["/health/live", "/health/ready", "/log", "/log/explain", "/log/fleet", "/log/overrides/{id}"];

@@ -1,4 +1,4 @@
-//! The service: what it is made of, the app of each worker, and its way from the start to the stop.
+//! The service: its builder, the app of each worker, start-up and shutdown.
 
 pub(crate) mod app;
 mod database;

@@ -1,4 +1,4 @@
-//! Reading the settings again: on SIGHUP, and when the content of their files changes.
+//! Reloads the settings on SIGHUP, and when the content of their files changes.
 
 use std::time::Duration;
 
@@ -14,21 +14,21 @@ use crate::blueprint::error::RegistryError;
 use crate::blueprint::registry::{self, Registered};
 use crate::settings::{Settings, SettingsError};
 
-/// Applies what is set anew, as far as it can change while the service runs.
+/// Reloads the settings, and applies the live ones to the running service.
 pub(super) struct Reloader {
     pipeline: &'static Pipeline,
     blueprints: Vec<Registered>,
-    /// As the service was started with.
+    /// The settings at start.
     started: Settings,
-    /// As it was loaded last.
+    /// The settings of the last successful load.
     current: Settings,
-    /// The content of the files that was looked at last.
-    seen: Fingerprint,
+    /// The fingerprint of the files at the last check.
+    last_content: Fingerprint,
 }
 
-/// Why settings that were read again are not used.
+/// Why reloaded settings are rejected.
 #[derive(Debug, thiserror::Error)]
-enum Unusable {
+enum ReloadError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
@@ -42,12 +42,12 @@ impl Reloader {
             pipeline,
             blueprints: service.blueprints.clone(),
             current: started.clone(),
-            seen: started.fingerprint(),
+            last_content: started.fingerprint(),
             started,
         }
     }
 
-    /// Reloads on each SIGHUP, and as often as `config.watch_s` finds other content.
+    /// Reloads on each SIGHUP, and when a check of `config.watch_s` finds changed content.
     pub(super) async fn run(mut self, mut hangup: Signal) {
         let mut ticks = self.started.config.watch().map(ticks);
         loop {
@@ -59,9 +59,10 @@ impl Reloader {
                 },
                 () = next(&mut ticks) => Source::File,
             };
-            // Which takes a load of its own.
+            // Checked on SIGHUP too: otherwise the next tick would reload the same content again.
             let content = ticks.is_some().then(|| self.current.current_fingerprint());
-            let has_changed = content.is_some_and(|content| content != std::mem::replace(&mut self.seen, content));
+            let has_changed =
+                content.is_some_and(|content| content != std::mem::replace(&mut self.last_content, content));
             if source == Source::Signal || has_changed {
                 self.reload(source);
             }
@@ -74,7 +75,7 @@ impl Reloader {
             Ok(loaded) => loaded,
             Err(error) => return self.refuse(by, source, &error),
         };
-        // What needs a restart does so until there is one, however often it is loaded.
+        // Compared with the start: a key needs a restart until there is one, however often it is reloaded.
         let since_start = self.started.changes_to(&new);
         let Changes { hidden, .. } = self.current.changes_to(&new);
         let needs_restart: Vec<String> =
@@ -90,21 +91,21 @@ impl Reloader {
         self.current = new;
     }
 
-    /// What the layers have now, and that with the blueprints' settings applied.
-    fn load(&self) -> Result<(Settings, Settings), Unusable> {
+    /// The new settings, without and with the blueprints' settings applied.
+    fn load(&self) -> Result<(Settings, Settings), ReloadError> {
         let new = self.current.reload()?;
         let mut in_force = new.clone();
         registry::enabled(&self.blueprints, &mut in_force)?;
         Ok((new, in_force))
     }
 
-    /// Records why nothing has changed.
-    fn refuse(&self, by: &str, source: Source, error: &Unusable) {
+    /// Records why the reload was rejected; nothing changes.
+    fn refuse(&self, by: &str, source: Source, error: &ReloadError) {
         let is_off = self.pipeline.policy().is_off();
         let mut change = PolicyChange::refused(by, source, error.to_string(), is_off);
         let settings = match error {
-            Unusable::Settings(error) | Unusable::Blueprints(RegistryError::Settings(error)) => Some(error),
-            Unusable::Blueprints(_) => None,
+            ReloadError::Settings(error) | ReloadError::Blueprints(RegistryError::Settings(error)) => Some(error),
+            ReloadError::Blueprints(_) => None,
         };
         if let Some(problem) = settings.and_then(|error| error.problems().first()) {
             change.more.insert("file".to_owned(), json!(problem.file()));
@@ -114,7 +115,7 @@ impl Reloader {
     }
 }
 
-/// Whether a key can change while the service runs; a blueprint's level is that of its crate in `log.levels`.
+/// Whether a key can change while the service runs; a blueprint's level is the level of its crate in `log.levels`.
 fn is_live(key: &str) -> bool {
     is_live_key(key) || key.starts_with("blueprints.") && key.ends_with(".log.level")
 }
@@ -125,7 +126,7 @@ fn ticks(every: Duration) -> Interval {
     ticks
 }
 
-/// Waits for the next tick; for ever without any.
+/// Waits for the next tick; without an interval, forever.
 async fn next(ticks: &mut Option<Interval>) {
     match ticks {
         Some(ticks) => {

@@ -1,4 +1,4 @@
-//! From the start to the stop: sinks first, then the database, the listeners, and back in the opposite order.
+//! Start-up and run: sinks first, then the database and the listeners. They stop in reverse order.
 
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -10,7 +10,7 @@ use cyanotype_telemetry::panic::Panics;
 use cyanotype_telemetry::{Level, Pipeline, Report};
 
 use super::app::AppFactory;
-use super::descriptors::Descriptors;
+use super::descriptors::DescriptorBudget;
 use super::error::StartError;
 use super::management::{self, Health, Management};
 use super::management_api;
@@ -27,31 +27,30 @@ use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, DatabaseError, Program, Sweeper};
 use crate::fleet::Fleet;
 use crate::log_control::{self, LogControl, SocketFile, expire_overrides};
-use crate::middleware::routing::answer_head;
+use crate::middleware::routing::head_as_get;
 use crate::sentry;
 use crate::settings::Settings;
 
-/// What a start that may fare better next time takes at least.
-const BEFORE_ANOTHER_START: Duration = Duration::from_secs(1);
+/// Minimum time before a process exits after a temporary start-up error.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 impl Service {
-    /// Serves until it is told to stop, and ends with the status that the process should end with: 0 after a stop, 78 for
-    /// blueprints that do not go together, 69 when the database or a port is not to be had.
+    /// Serves until a stop signal, and returns the exit status: 0 after a stop, 78 for configuration errors, 69 when the
+    /// database or a port is unavailable.
     #[must_use]
     pub fn run(self) -> ExitCode {
         run(self)
     }
 
-    /// Does an operator's work on the database, with the tables brought up to date as the start does; no other part of the
-    /// service runs.
+    /// Runs an operator's command on the database, after the same migrations as a start; no other part of the service runs.
     ///
     /// # Errors
-    /// When the blueprints do not go together, the database is unavailable, or the work fails.
-    pub fn on_database<T>(
+    /// When the blueprints conflict, the database is unavailable, or the work fails.
+    pub fn with_database<T>(
         &self,
         work: impl AsyncFnOnce(Database) -> Result<T, DatabaseError>,
     ) -> Result<T, StartError> {
-        run_on_database(self, work)
+        run_with_database(self, work)
     }
 }
 
@@ -60,10 +59,10 @@ fn run(mut service: Service) -> ExitCode {
     service.settings.sentry.release.get_or_insert(release);
     let (settings, enabled) = match service.enabled() {
         Ok((settings, enabled)) => (settings, Ok(enabled)),
-        // Why is said by way of the sinks, as far as they are known.
+        // Reported below, when the sinks have been started.
         Err(error) => (service.settings.clone(), Err(error)),
     };
-    // Before any runtime: Sentry's hub belongs to the first thread that touches it.
+    // Before any runtime: Sentry's main hub belongs to the first thread that uses it.
     let pipeline = cyanotype_telemetry::start(
         &settings.telemetry(),
         service.before_breadcrumb.take(),
@@ -71,8 +70,8 @@ fn run(mut service: Service) -> ExitCode {
         Panics::All,
     );
 
-    // Before any runtime: without descriptors it would not start, and could not say why.
-    let descriptors = Descriptors::claim(&settings);
+    // Before any runtime, which could not report why it fails without descriptors.
+    let descriptors = DescriptorBudget::claim(&settings);
     let served = descriptors.and_then(|descriptors| {
         actix_web::rt::System::new().block_on(serve(&service, &settings, enabled, pipeline, descriptors))
     });
@@ -82,8 +81,8 @@ fn run(mut service: Service) -> ExitCode {
             let deadline = Instant::now() + settings.server.shutdown_timeout();
             report_startup_error(pipeline, &error);
             if error.is_temporary() {
-                // Whoever starts the service again at once shall not spin.
-                std::thread::sleep(BEFORE_ANOTHER_START);
+                // Slows down a process manager that restarts the service immediately.
+                std::thread::sleep(RESTART_DELAY);
             }
             (deadline, error.exit_code())
         }
@@ -92,16 +91,16 @@ fn run(mut service: Service) -> ExitCode {
     code
 }
 
-/// Serves until it is told to stop; returns the instant by which the process must have ended.
+/// Serves until a stop signal; returns the deadline by which the process must end.
 async fn serve(
     service: &Service,
     settings: &Settings,
     enabled: Result<Vec<Enabled>, RegistryError>,
     pipeline: &'static Pipeline,
-    descriptors: Descriptors,
+    descriptors: DescriptorBudget,
 ) -> Result<Instant, StartError> {
     let enabled = enabled?;
-    // As early as can be: until then SIGHUP ends the process.
+    // As early as possible: without a handler SIGHUP ends the process.
     let signals = Signals::listen().map_err(StartError::Signals)?;
     let (routes, rules) = routes::registered(settings, &enabled).await?;
     let names: Vec<&'static str> = enabled.iter().map(|enabled| enabled.blueprint.name()).collect();
@@ -111,7 +110,7 @@ async fn serve(
     let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.about(settings));
     let compiled_in = service.blueprints.iter().map(|it| it.blueprint.name()).collect();
     let log_control = LogControl::new(settings, pipeline, fleet.clone(), compiled_in, routes);
-    let started = Started {
+    let started = StartedService {
         service,
         settings,
         pipeline,
@@ -137,8 +136,8 @@ async fn open_database(service: &Service, settings: &Settings, enabled: &[Enable
     Database::open(&(&settings.database).into(), migrations, program).await.map_err(StartError::Database)
 }
 
-/// Runs a command's work on the database alone.
-fn run_on_database<T>(
+/// Runs a command's work on the database, without the rest of the service.
+fn run_with_database<T>(
     service: &Service,
     work: impl AsyncFnOnce(Database) -> Result<T, DatabaseError>,
 ) -> Result<T, StartError> {
@@ -151,15 +150,15 @@ fn run_on_database<T>(
     })
 }
 
-/// Makes `management.socket`, where it is set.
+/// Binds `management.socket`, when it is set.
 fn socket(settings: &Settings) -> Result<Option<(SocketFile, UnixListener)>, StartError> {
     let Some(path) = &settings.management.socket else { return Ok(None) };
     let refused = |source| StartError::Socket { path: path.clone(), source };
     SocketFile::listen(Path::new(path)).map(Some).map_err(refused)
 }
 
-/// All that is there before the listeners.
-struct Started<'a> {
+/// The parts that are started before the listeners.
+struct StartedService<'a> {
     service: &'a Service,
     settings: &'a Settings,
     pipeline: &'static Pipeline,
@@ -168,11 +167,11 @@ struct Started<'a> {
     database: Database,
     fleet: Fleet,
     blueprints: StartedBlueprints,
-    descriptors: Descriptors,
+    descriptors: DescriptorBudget,
     log_control: LogControl,
 }
 
-impl Started<'_> {
+impl StartedService<'_> {
     #[expect(clippy::disallowed_methods, reason = "the tasks of the process, which have no request")]
     async fn listen(self, app: AppFactory) -> Result<Instant, StartError> {
         let Self {
@@ -196,14 +195,14 @@ impl Started<'_> {
         let management = Management { health, log_control, document: document.into() };
         let (host, port) = (settings.management.host.as_str(), settings.management.port);
         let management =
-            HttpServer::new(move || App::new().configure(management::routes(management.clone())).wrap_fn(answer_head))
+            HttpServer::new(move || App::new().configure(management::routes(management.clone())).wrap_fn(head_as_get))
                 .workers(1)
                 .on_connect(log_control::mark_socket)
                 .disable_signals()
                 .shutdown_timeout(0)
                 .bind((host, port))
                 .map_err(|source| StartError::Listen { section: "management", host: host.to_owned(), port, source })?;
-        // Before the socket is added, which actix lists with an address of its own making.
+        // Before the Unix socket is added, which actix lists with an invented address.
         let management_addresses = management.addrs();
         let (management, socket) = match socket(settings)? {
             Some((file, listener)) => {
@@ -219,11 +218,11 @@ impl Started<'_> {
             app.clone().app()
         })
         .disable_signals()
-        // For idle connections, and for requests that take longer than their share.
+        // Time for idle connections to close, and for requests that exceed their share.
         .shutdown_timeout(WORKER_SHUTDOWN.as_secs())
         .max_connections(descriptors.connections_per_worker)
         .client_request_timeout(settings.server.request_timeout())
-        // A client that closes its side has left: its handler is ended, not run in vain.
+        // A client that closes its side has disconnected: its handler is cancelled.
         .h1_allow_half_closed(false);
         if let Some(workers) = settings.server.workers {
             api = api.workers(workers);
@@ -242,7 +241,7 @@ impl Started<'_> {
         let sweeper = Sweeper::new(database.clone(), blueprints.expiring(), settings.database.sweep_interval());
         let sweeper = actix_web::rt::spawn(sweeper.run());
         if let Some(hangup) = signals.hangup.take() {
-            // It ends with the runtime.
+            // The task ends with the runtime.
             actix_web::rt::spawn(Reloader::new(service, pipeline).run(hangup));
         }
         let expiry = actix_web::rt::spawn(expire_overrides(pipeline));
@@ -268,7 +267,7 @@ impl Started<'_> {
             socket,
             expiry,
         };
-        // A second signal ends the process at once, whatever is in flight.
+        // A second signal ends the process immediately, even with requests in flight.
         actix_web::rt::spawn(async move {
             signals.next().await;
             std::process::exit(1);

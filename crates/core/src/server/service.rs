@@ -1,4 +1,4 @@
-//! The service: what it is made of.
+//! The builder of a service.
 
 use cyanotype_telemetry::{BeforeBreadcrumb, Breadcrumb, EventId};
 use utoipa::openapi::OpenApi;
@@ -11,7 +11,7 @@ use crate::blueprint::routes::{self, RouteInfo};
 use crate::sentry;
 use crate::settings::{self, Setting, Settings};
 
-/// The service: settings, blueprints, and what is done before a breadcrumb is kept.
+/// A service: settings, blueprints and hooks.
 ///
 /// ```no_run
 /// # use std::process::ExitCode;
@@ -45,7 +45,7 @@ impl Service {
         }
     }
 
-    /// The program's own name and version; the start says them, and they are Sentry's release when the settings have none.
+    /// Sets the program's name and version. They are in the start record, and the default release in Sentry.
     #[must_use]
     pub fn program(mut self, name: &'static str, version: &'static str) -> Self {
         (self.name, self.version) = (name, version);
@@ -59,8 +59,8 @@ impl Service {
         self
     }
 
-    /// Sees each breadcrumb said with [`add_breadcrumb`](crate::add_breadcrumb) before it is kept for Sentry, and may
-    /// change it or, with `None`, keep it from Sentry.
+    /// Sets a hook that receives each breadcrumb of [`add_breadcrumb`](crate::add_breadcrumb) before it is stored for Sentry.
+    /// The hook may change the breadcrumb, or discard it by returning `None`.
     #[must_use]
     pub fn before_breadcrumb(
         mut self,
@@ -70,8 +70,8 @@ impl Service {
         self
     }
 
-    /// Completes the API document, which has the program's name as its title: with a title, a contact and a licence for
-    /// readers, or whatever else the blueprints cannot state.
+    /// Completes the OpenAPI document with what the blueprints cannot state, such as a title, a contact and a licence. The
+    /// default title is the program's name.
     ///
     /// ```
     /// # fn complete(service: cyanotype::Service) -> cyanotype::Service {
@@ -90,40 +90,41 @@ impl Service {
         self
     }
 
-    /// The settings in force, those of the blueprints among them.
+    /// The effective settings, including those of the blueprints.
     ///
     /// # Errors
-    /// When the blueprints do not go together, or cannot be set so.
+    /// When the blueprints conflict, or their settings are invalid.
     pub fn settings(&self) -> Result<Settings, RegistryError> {
         self.enabled().map(|(settings, _)| settings)
     }
 
-    /// Everything that can be set, for each blueprint that is compiled in too, in the order of the settings reference.
+    /// All settings, including those of each compiled-in blueprint, in the order of the settings reference.
     #[must_use]
     pub fn declared_settings(&self) -> Vec<Setting> {
-        let of_blueprint = |it: &Registered| settings::of_blueprint(it.blueprint.name(), it.blueprint.settings());
+        let of_blueprint =
+            |it: &Registered| settings::own_blueprint_settings(it.blueprint.name(), it.blueprint.settings());
         let own = self.blueprints.iter().flat_map(of_blueprint);
-        settings::declared().into_iter().chain(settings::of_every_blueprint()).chain(own).collect()
+        settings::declared().into_iter().chain(settings::common_blueprint_settings()).chain(own).collect()
     }
 
     /// The routes of the enabled blueprints, by path.
     ///
     /// # Errors
-    /// When the blueprints do not go together, or cannot be set so.
+    /// When the blueprints conflict, or their settings are invalid.
     pub fn routes(&self) -> Result<Vec<RouteInfo>, RegistryError> {
         let (settings, blueprints) = self.enabled()?;
         actix_web::rt::System::new().block_on(routes::registered(&settings, &blueprints)).map(|(routes, _)| routes)
     }
 
-    /// The API document of the enabled blueprints.
+    /// The OpenAPI document of the enabled blueprints.
     ///
     /// # Errors
-    /// When the blueprints do not go together, or cannot be set so.
+    /// When the blueprints conflict, or their settings are invalid.
     pub fn api(&self) -> Result<OpenApi, RegistryError> {
         self.enabled().map(|(settings, blueprints)| api::document(&self.about(&settings), registry::apis(&blueprints)))
     }
 
-    /// What the document has of the program.
+    /// The program's part of the OpenAPI document.
     pub(crate) fn about<'a>(&'a self, settings: &'a Settings) -> api::ApiInfo<'a> {
         api::ApiInfo {
             name: self.name,
@@ -133,30 +134,30 @@ impl Service {
         }
     }
 
-    /// Whether the start would refuse the blueprints.
+    /// Checks the blueprints and their settings as a start does.
     ///
     /// # Errors
-    /// When they do not go together, or the settings name one that there is not.
+    /// When the blueprints conflict, or the settings name an unknown blueprint.
     pub fn check(&self) -> Result<(), RegistryError> {
         self.routes().map(|_| ())
     }
 
-    /// Sends one event to Sentry and waits for the answer; no other part of the service runs.
+    /// Sends one event to Sentry and waits for the response; no other part of the service runs.
     ///
     /// # Errors
-    /// In a sentence why it did not arrive.
+    /// One sentence with the reason of the failure.
     pub fn send_test_event(&self) -> Result<EventId, String> {
         let mut settings = self.settings.clone();
         settings.sentry.release.get_or_insert_with(|| self.release());
         sentry::send_test_event(&settings)
     }
 
-    /// What events are filed under when the settings do not say.
+    /// The release of events, unless `sentry.release` is set.
     pub(crate) fn release(&self) -> String {
         format!("{}@{}", self.name, self.version)
     }
 
-    /// The settings in force, and the blueprints that they enable.
+    /// The effective settings, and the blueprints that they enable.
     pub(crate) fn enabled(&self) -> Result<(Settings, Vec<Enabled>), RegistryError> {
         let mut settings = self.settings.clone();
         let blueprints = registry::enabled(&self.blueprints, &mut settings)?;

@@ -1,4 +1,4 @@
-//! The stop: its steps in their order, and how its time is shared out.
+//! Shutdown: its steps in order, and its time budget.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use crate::blueprint::started::StartedBlueprints;
 use crate::database::Database;
 use crate::fleet::Fleet;
 use crate::log_control::SocketFile;
-use crate::middleware::in_flight::InFlight;
+use crate::middleware::in_flight::InFlightRequests;
 
-/// How long a worker waits for its connections before it drops them; actix-web counts in whole seconds.
+/// How long a worker waits for its connections before it drops them; actix-web accepts whole seconds.
 pub(super) const WORKER_SHUTDOWN: Duration = Duration::from_secs(1);
-/// How long dropped requests have to be recorded.
+/// Time for dropped requests to be recorded.
 const DROPPED_REQUESTS: Duration = Duration::from_millis(500);
 
 /// The shares of `server.shutdown_timeout_s`.
@@ -28,7 +28,7 @@ const DROPPED_REQUESTS: Duration = Duration::from_millis(500);
 /// | 1 s | 0 s | 1 s | 0.5 s | 0.125 s | 0 s |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ShutdownBudget {
-    /// For the requests and transactions in flight to end by themselves.
+    /// For the requests and transactions in flight to finish.
     pub in_flight: Duration,
     /// For the workers to close idle connections and drop the rest.
     pub workers: Duration,
@@ -36,12 +36,12 @@ pub(super) struct ShutdownBudget {
     pub dropped_requests: Duration,
     /// For the blueprints to stop.
     pub blueprints: Duration,
-    /// What is left when each of the others takes its whole share; the sinks have all that is not used, too.
+    /// The rest. The sinks also get the time that the other steps do not use.
     pub sinks: Duration,
 }
 
 impl ShutdownBudget {
-    /// Five eighths, in whole seconds, are for requests, until the last connection is closed; an eighth is for blueprints.
+    /// Requests get five eighths, in whole seconds, until the last connection is closed; blueprints get one eighth.
     pub(super) fn of(timeout: Duration) -> Self {
         let seconds = timeout.as_secs();
         let requests = Duration::from_secs((seconds * 5 / 8).max(1).min(seconds.saturating_sub(1)));
@@ -60,37 +60,37 @@ impl ShutdownBudget {
     }
 }
 
-/// One step of the stop.
+/// One step of the shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// The service is not ready any more, and each response is the last one of its connection.
+    /// The service reports that it is not ready; each response from now on closes its connection.
     Announce,
-    /// Expired rows are not deleted any more.
+    /// Stops the deletion of expired rows.
     StopSweeper,
-    /// No connection is accepted any more.
+    /// Stops accepting connections.
     PauseApi,
-    /// Requests in flight end, and so do transactions whose client has left.
+    /// Waits for requests in flight, and for transactions whose client has disconnected.
     AwaitInFlight,
-    /// The workers end together, with the connections that are still open.
+    /// Stops all workers together, with the connections that are still open.
     StopApi,
-    /// What the workers dropped is recorded.
+    /// Records the requests that the workers dropped.
     ReportDropped,
-    /// The blueprints stop, the last one first.
+    /// Stops the blueprints in reverse order.
     StopBlueprints,
-    /// The overrides that the fleet shares are not followed any more.
+    /// Stops polling the overrides of the fleet.
     StopFleet,
-    /// The connections to the database are closed.
+    /// Closes the connections to the database.
     CloseDatabase,
-    /// Health checks are not answered any more.
+    /// Stops the management listener.
     StopManagement,
-    /// Overrides do not expire any more.
+    /// Stops the expiry of overrides.
     StopExpiry,
-    /// The last record; the sinks follow, outside of the runtime.
+    /// Writes the last record; the sinks are flushed afterwards, outside the runtime.
     ReportStopped,
 }
 
-/// The order of the stop. No worker may end while another one's request, or a transaction whose client has left, needs what
-/// it holds: so no connection is accepted any more, all of them finish, and then they end together.
+/// The order of the shutdown. A worker must not stop while a request of another worker, or a transaction whose client has
+/// disconnected, needs its connections. So the workers stop accepting, finish their requests, and then stop together.
 const STOP_ORDER: [Step; 12] = [
     Step::Announce,
     Step::StopSweeper,
@@ -109,13 +109,13 @@ const STOP_ORDER: [Step; 12] = [
 /// A server's handle, and the task that it runs in.
 type Server = (ServerHandle, JoinHandle<io::Result<()>>);
 
-/// All that is stopped.
+/// The parts that the shutdown stops.
 pub(super) struct Shutdown {
     pub pipeline: &'static Pipeline,
     /// The name of the signal.
     pub signal: &'static str,
     pub budget: ShutdownBudget,
-    pub in_flight: InFlight,
+    pub in_flight: InFlightRequests,
     pub sweeper: JoinHandle<()>,
     pub api: Server,
     pub database: Database,
@@ -129,7 +129,7 @@ pub(super) struct Shutdown {
 }
 
 impl Shutdown {
-    /// Stops all of it, in [order](STOP_ORDER).
+    /// Runs all steps, in [order](STOP_ORDER).
     pub(super) async fn run(mut self) {
         let in_flight_until = Instant::now() + self.budget.in_flight;
         let mut unfinished = 0;
@@ -146,7 +146,7 @@ impl Shutdown {
                     self.database.wait_for_transactions(in_flight_until).await;
                 }
                 Step::StopApi => {
-                    // These end with their workers: cut off, or by losing the connection that their worker has made.
+                    // These are rolled back with their workers, which own their connections.
                     unfinished = self.database.unfinished_transactions();
                     stop(&mut self.api, true).await;
                 }
@@ -170,7 +170,7 @@ impl Shutdown {
     fn report_rolled_back(&self, count: u64) {
         if count > 0 {
             let message =
-                format!("rolled back {count} database transactions that the stop did not wait for any longer");
+                format!("rolled back {count} database transactions that were still open when the shutdown wait ended");
             self.pipeline.report(Report::service(Level::Warning, message).with("rolled_back", count));
         }
     }
@@ -182,7 +182,7 @@ impl Shutdown {
 
 async fn stop((handle, task): &mut Server, graceful: bool) {
     handle.stop(graceful).await;
-    // It has ended by itself; how is of no interest any more.
+    // The server has stopped; its result is no longer needed.
     let _ = task.await;
 }
 
@@ -197,19 +197,19 @@ mod tests {
     }
 
     #[test]
-    fn the_time_is_shared_out() {
+    fn the_budget_is_split_into_shares() {
         assert_eq!(budget(8_000), [4_000, 1_000, 500, 1_000, 1_500]);
         assert_eq!(budget(30_000), [17_000, 1_000, 500, 3_750, 7_750]);
     }
 
     #[test]
-    fn the_share_of_requests_is_rounded_down_to_whole_seconds() {
+    fn the_request_share_is_rounded_down_to_seconds() {
         assert_eq!(budget(9_000)[0], budget(8_000)[0]);
         assert_eq!(budget(10_000)[0], 5_000);
     }
 
     #[test]
-    fn the_shares_are_all_of_the_time() {
+    fn the_shares_add_up_to_the_timeout() {
         for seconds in 2..=300 {
             let timeout = Duration::from_secs(seconds);
             assert_eq!(ShutdownBudget::of(timeout).total(), timeout, "{seconds} s");
@@ -217,15 +217,15 @@ mod tests {
     }
 
     #[test]
-    fn in_a_tiny_budget_nothing_waits_for_requests_and_the_fixed_shares_may_exceed_it() {
+    fn a_tiny_budget_has_no_request_share_and_may_be_exceeded() {
         assert_eq!(budget(2_000), [0, 1_000, 500, 250, 250]);
         assert_eq!(budget(1_000), [0, 1_000, 500, 125, 0]);
         assert_eq!(budget(0), [0, 1_000, 500, 0, 0]);
     }
 
     #[test]
-    fn what_is_needed_stops_after_what_needs_it() {
-        let position = |step| STOP_ORDER.iter().position(|other| *other == step).expect("each step is in the order");
+    fn a_dependency_stops_after_its_dependents() {
+        let position = |step| STOP_ORDER.iter().position(|other| *other == step).expect("the order has every step");
         for (first, then) in [
             (Step::Announce, Step::PauseApi),
             (Step::PauseApi, Step::AwaitInFlight),

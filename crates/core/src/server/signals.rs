@@ -1,10 +1,10 @@
-//! The signals that stop the service, and the one that has it read its settings again.
+//! Signals that stop the service, and SIGHUP, which reloads its settings.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM and SIGINT; SIGHUP until it is taken.
+/// SIGTERM and SIGINT, and SIGHUP until the reloader takes it.
 pub(super) struct Signals {
     pub hangup: Option<Signal>,
     terminate: Signal,
@@ -20,7 +20,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next stop signal, and returns its name.
     pub(super) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",

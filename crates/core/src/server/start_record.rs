@@ -1,17 +1,18 @@
-//! The record of a start, or of why there is none.
+//! The record of a start or of a start-up error.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use cyanotype_telemetry::{Level, Pipeline, Report};
 
 use super::error::StartError;
 use super::service::Service;
+use crate::api::pages;
 use crate::database::Database;
 use crate::sentry;
-use crate::settings::{Mode, Settings};
+use crate::settings::{Env, Mode, Settings};
 
-/// Logs what is served where, and how it is configured.
+/// Logs the addresses of the service and its main settings; in dev also the URLs to open next, one record each.
 pub(super) fn log_startup(
     service: &Service,
     settings: &Settings,
@@ -21,25 +22,25 @@ pub(super) fn log_startup(
     blueprints: &[&'static str],
     database: &Database,
 ) {
-    let shown = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let list = |addresses: &[SocketAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let policy = pipeline.policy();
     let sinks: Vec<&str> = [("stderr", policy.has_stderr()), ("sentry", policy.has_sentry())]
         .iter()
         .filter(|(_, on)| *on)
         .map(|(name, _)| *name)
         .collect();
-    let wants_sentry = matches!(policy.mode, Mode::Sentry | Mode::Both);
-    let why_not = match (wants_sentry && !policy.has_sentry(), sentry::SENTRY_COMPILED_IN) {
+    let needs_sentry = matches!(policy.mode, Mode::Sentry | Mode::Both);
+    let missing_sentry = match (needs_sentry && !policy.has_sentry(), sentry::SENTRY_COMPILED_IN) {
         (false, _) => None,
         (true, true) => Some("no DSN is set"),
-        (true, false) => Some("this build has no Sentry in it"),
+        (true, false) => Some("built without the `sentry` feature"),
     };
     let level = if settings.warnings.is_empty() { Level::Info } else { Level::Warning };
     let mut report =
-        Report::service(level, format!("{} {} serves on http://{}", service.name, service.version, shown(api)))
+        Report::service(level, format!("{} {} listening on http://{}", service.name, service.version, list(api)))
             .with("version", service.version)
-            .with("address", shown(api))
-            .with("management_address", shown(management))
+            .with("address", list(api))
+            .with("management_address", list(management))
             .with("env", settings.env.as_str())
             .with("mode", policy.mode.as_str())
             .with("log_level", policy.level.as_str())
@@ -49,21 +50,72 @@ pub(super) fn log_startup(
     if let Some(file) = database.file() {
         report = report.with("database_file", file.display().to_string());
     }
-    if let Some(why_not) = why_not {
-        report = report.with("sentry", why_not);
+    if let Some(reason) = missing_sentry {
+        report = report.with("sentry", reason);
     }
     if !settings.warnings.is_empty() {
         report = report.with("warnings", settings.warnings.clone());
     }
     pipeline.report(report);
+    if settings.env == Env::Dev {
+        for message in urls(api, management, settings.server.docs) {
+            pipeline.report(Report::service(Level::Info, message));
+        }
+    }
 }
 
-/// Reports why there is no service, whatever the mode and the level: it is the answer to the command.
+/// The URLs that a developer opens next, each with its name.
+fn urls(api: &[SocketAddr], management: &[SocketAddr], has_docs: bool) -> Vec<String> {
+    let url = |addresses: &[SocketAddr], name: &str, path: &str| {
+        addresses.first().map(|address| format!("{name}: http://{}{path}", reachable(*address)))
+    };
+    let docs = has_docs.then(|| url(api, "API documentation", pages::UI)).flatten();
+    [url(api, "API", ""), docs, url(management, "Health", "/health/ready")].into_iter().flatten().collect()
+}
+
+/// The address to connect to: the loopback address where the listener is bound to all addresses.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+/// Reports a start-up error. It is the result of the command, so it is written to stderr whatever the mode and level are.
 pub(super) fn report_startup_error(pipeline: &Pipeline, error: &StartError) {
     let record = Report::service(Level::Critical, error.to_string());
     if pipeline.policy().destinations(record.kind, record.level).stderr {
         pipeline.report(record);
     } else {
         let _ = writeln!(io::stderr(), "{error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(text: &str) -> [SocketAddr; 1] {
+        [text.parse().expect("an address")]
+    }
+
+    #[test]
+    fn urls_name_the_endpoints_that_are_enabled() {
+        let (api, management) = (addresses("127.0.0.1:8080"), addresses("127.0.0.1:8081"));
+        let all = [
+            "API: http://127.0.0.1:8080",
+            "API documentation: http://127.0.0.1:8080/docs",
+            "Health: http://127.0.0.1:8081/health/ready",
+        ];
+        assert_eq!(urls(&api, &management, true), all);
+        assert_eq!(urls(&api, &management, false), [all[0], all[2]]);
+    }
+
+    #[test]
+    fn an_unspecified_address_is_shown_as_loopback() {
+        assert_eq!(urls(&addresses("0.0.0.0:80"), &[], false), ["API: http://127.0.0.1:80"]);
+        assert_eq!(urls(&addresses("[::]:80"), &[], false), ["API: http://[::1]:80"]);
     }
 }

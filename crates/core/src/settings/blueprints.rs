@@ -1,7 +1,6 @@
-//! The settings of blueprints, each in a section of its own: `[blueprints.orders]`.
+//! The settings of blueprints. Each blueprint has a section, such as `[blueprints.orders]`.
 //!
-//! Which blueprints there are is known once they have been handed to the service, so their sections are checked then, like
-//! all other settings.
+//! The sections are checked when the service has its blueprints, because their settings are unknown before.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +8,13 @@ use cyanotype_settings::{Deferred, DeferredValues, Origin, Problem, Schema, Sect
 use cyanotype_telemetry::Level;
 use serde_json::Value;
 
-use super::rate_limits::RateLimitSet;
+use super::rate_limits::BlueprintRateLimits;
 use super::{ResponseLog, Settings, SettingsError};
 
 section! {
-    /// Which blueprints are served.
+    /// The blueprints that are served.
     pub struct Blueprints {
-        /// the blueprints that this process serves; all when not set
+        /// names of the blueprints that this process serves; all when unset
         #[setting(List)]
         pub enabled: Option<Vec<String>>,
     }
@@ -23,45 +22,46 @@ section! {
 }
 
 section! {
-    /// What can be set for every blueprint.
+    /// Settings that every blueprint has.
     #[derive(Default)]
-    struct OfEvery {
+    struct CommonSettings {
         #[setting(section)]
-        log: OfEveryLog,
+        log: CommonLogSettings,
         #[setting(section)]
-        rate_limit: RateLimitSet,
+        rate_limit: BlueprintRateLimits,
     }
 }
 
 section! {
     #[derive(Default)]
-    struct OfEveryLog {
-        /// the level of its crate's logger lines, as log.levels has it for any crate; that of log.levels wins
+    struct CommonLogSettings {
+        /// minimum level for log events of the blueprint's crate, as log.levels sets it for any crate; log.levels takes
+        /// precedence
         #[setting(one_of::<Level>())]
         level: Option<Level>,
         #[setting(section)]
-        response: OfEveryResponse,
+        response: CommonResponseSettings,
     }
 }
 
 section! {
     #[derive(Default)]
-    struct OfEveryResponse {
-        /// the most that is recorded of its responses; log.response.body can only be for less
+    struct CommonResponseSettings {
+        /// maximum recorded detail of the blueprint's responses; log.response.body can only lower it
         #[setting(one_of::<ResponseLog>())]
         body: Option<ResponseLog>,
     }
 }
 
-/// What can be set for one blueprint, below `blueprints.<its name>`.
+/// The declaration of a blueprint's own settings, below `blueprints.<name>`.
 ///
 /// ```
 /// use cyanotype::settings::{BlueprintSettings, section};
 ///
 /// section! {
-///     /// What can be set of the stock.
+///     /// Settings of the stock.
 ///     pub struct StockSettings {
-///         /// the count from which down an article is low
+///         /// quantity at or below which an article is low
 ///         #[setting(Whole(1, 1000), default = 10)]
 ///         pub low: u64,
 ///     }
@@ -72,15 +72,15 @@ section! {
 #[derive(Debug, Clone, Copy)]
 pub struct BlueprintSettings {
     declare: fn(&mut Schema),
-    /// Where its type cannot be read, and why.
+    /// Path and reason of a value that the type rejects.
     check: fn(&Value) -> Option<(String, String)>,
 }
 
 impl BlueprintSettings {
-    /// None of its own.
+    /// No settings.
     pub const NONE: Self = Self { declare: |_| {}, check: |_| None };
 
-    /// Those of a section. What a declaration does not check, its types may when they are read.
+    /// The settings of a section. Values are checked by the declaration, and then by deserialization.
     #[must_use]
     pub fn of<T: Section>() -> Self {
         let check = |values: &Value| match serde_path_to_error::deserialize::<_, T>(values) {
@@ -91,61 +91,61 @@ impl BlueprintSettings {
     }
 }
 
-/// What can be set for every blueprint.
-pub(crate) fn of_every_blueprint() -> Vec<Setting> {
-    Schema::below("blueprints.<name>", OfEvery::declare).settings().to_vec()
+/// The settings that every blueprint has.
+pub(crate) fn common_blueprint_settings() -> Vec<Setting> {
+    Schema::below("blueprints.<name>", CommonSettings::declare).settings().to_vec()
 }
 
-/// What can be set for this blueprint alone.
-pub(crate) fn of_blueprint(name: &str, settings: BlueprintSettings) -> Vec<Setting> {
+/// The settings of this blueprint alone.
+pub(crate) fn own_blueprint_settings(name: &str, settings: BlueprintSettings) -> Vec<Setting> {
     Schema::below(&key(name), settings.declare).settings().to_vec()
 }
 
-/// Where a blueprint's settings are: a variable's name has no hyphens.
+/// The section of a blueprint; hyphens become underscores, because environment variables have none.
 fn key(blueprint: &str) -> String {
     format!("blueprints.{}", blueprint.replace('-', "_"))
 }
 
-/// A blueprint's settings in force.
+/// The values of a blueprint's settings.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct InForce {
-    /// What its own type is read from.
+pub(crate) struct BlueprintValues {
+    /// Deserialized into the blueprint's own type.
     pub own: Value,
     pub log_level: Option<Level>,
     pub response_log: Option<ResponseLog>,
-    pub rate_limit: RateLimitSet,
+    pub rate_limit: BlueprintRateLimits,
 }
 
-/// A blueprint as its settings see it.
-pub(crate) struct Owner {
+/// A blueprint, and the settings that it declares.
+pub(crate) struct BlueprintDeclaration {
     pub name: &'static str,
     pub settings: BlueprintSettings,
     pub enabled: bool,
 }
 
-/// Checks what is set for these blueprints: their settings in force by their names.
+/// Checks the sections of these blueprints, and returns their values by blueprint name.
 ///
 /// # Errors
-/// A section of no blueprint, an unknown key, or a value that its setting does not take.
+/// A section without a blueprint, an unknown key, or an invalid value.
 pub(crate) fn resolve(
     settings: &mut Settings,
-    owners: &[Owner],
-) -> Result<BTreeMap<&'static str, InForce>, SettingsError> {
+    declarations: &[BlueprintDeclaration],
+) -> Result<BTreeMap<&'static str, BlueprintValues>, SettingsError> {
     let mut problems = Vec::new();
     for (set, layer) in settings.deferred.keys() {
-        if !owners.iter().any(|owner| set.starts_with(&format!("{}.", key(owner.name)))) {
-            let names: Vec<&str> = owners.iter().map(|owner| owner.name).collect();
-            let reason = format!("no blueprint of this program has that setting; it has {}", names.join(", "));
+        if !declarations.iter().any(|declaration| set.starts_with(&format!("{}.", key(declaration.name)))) {
+            let names: Vec<&str> = declarations.iter().map(|declaration| declaration.name).collect();
+            let reason = format!("no blueprint has this setting; compiled-in blueprints are {}", names.join(", "));
             problems.push(Problem::InvalidValue { key: set.to_owned(), set_by: layer.to_owned(), reason });
         }
     }
     let mut sections = BTreeMap::new();
     let mut origins = Vec::new();
-    for owner in owners {
-        let (section, of_section, wrong) = in_force(settings, owner);
-        origins.extend(of_section);
-        problems.extend(wrong);
-        sections.insert(owner.name, section);
+    for declaration in declarations {
+        let (section, section_origins, errors) = values_of(settings, declaration);
+        origins.extend(section_origins);
+        problems.extend(errors);
+        sections.insert(declaration.name, section);
     }
     if !problems.is_empty() {
         return Err(problems.into());
@@ -155,22 +155,22 @@ pub(crate) fn resolve(
     Ok(sections)
 }
 
-fn in_force(settings: &Settings, owner: &Owner) -> (InForce, Vec<Origin>, Vec<Problem>) {
-    let key = key(owner.name);
+fn values_of(settings: &Settings, declaration: &BlueprintDeclaration) -> (BlueprintValues, Vec<Origin>, Vec<Problem>) {
+    let key = key(declaration.name);
     let DeferredValues { values, origins, mut problems } = settings.deferred.read(&key, |schema| {
-        (owner.settings.declare)(schema);
-        OfEvery::declare(schema);
+        (declaration.settings.declare)(schema);
+        CommonSettings::declare(schema);
     });
-    if problems.is_empty() && owner.enabled {
-        problems.extend((owner.settings.check)(&values).map(|(path, reason)| {
+    if problems.is_empty() && declaration.enabled {
+        problems.extend((declaration.settings.check)(&values).map(|(path, reason)| {
             let key = format!("{key}.{path}");
-            let set_by = origins.iter().find(|origin| origin.key == key).map_or("nobody", |origin| &origin.set_by);
+            let set_by = origins.iter().find(|origin| origin.key == key).map_or("default", |origin| &origin.set_by);
             Problem::InvalidValue { set_by: set_by.to_owned(), key, reason }
         }));
     }
-    // What is wrong with it has been found already.
-    let OfEvery { log, rate_limit } = serde_json::from_value(values.clone()).unwrap_or_default();
-    let section = InForce { own: values, log_level: log.level, response_log: log.response.body, rate_limit };
+    // Errors have been collected above.
+    let CommonSettings { log, rate_limit } = serde_json::from_value(values.clone()).unwrap_or_default();
+    let section = BlueprintValues { own: values, log_level: log.level, response_log: log.response.body, rate_limit };
     (section, origins, problems)
 }
 
@@ -181,10 +181,10 @@ mod tests {
 
     section! {
         struct Stock {
-            /// how few are few
+            /// quantity below which stock is low
             #[setting(Whole(1, 1000), default = 10, check = is_few)]
             low: u64,
-            /// where the warehouse is
+            /// URL of the warehouse
             #[setting(Url)]
             warehouse_url: Option<String>,
         }
@@ -194,23 +194,24 @@ mod tests {
         if low.len() > 2 { Err("greater than 100".to_owned()) } else { Ok(()) }
     }
 
-    fn load(variables: &[(&str, &str)]) -> Result<(Settings, InForce), String> {
+    fn load(variables: &[(&str, &str)]) -> Result<(Settings, BlueprintValues), String> {
         let loaded = Loader::new("/nonexistent").variables(variables.iter().copied()).load();
         let mut settings = loaded.map_err(|error| error.to_string())?;
-        let owner = Owner { name: "dry-stock", settings: BlueprintSettings::of::<Stock>(), enabled: true };
-        let mut sections = resolve(&mut settings, &[owner]).map_err(|error| error.to_string())?;
+        let declaration =
+            BlueprintDeclaration { name: "dry-stock", settings: BlueprintSettings::of::<Stock>(), enabled: true };
+        let mut sections = resolve(&mut settings, &[declaration]).map_err(|error| error.to_string())?;
         Ok((settings, sections.remove("dry-stock").expect("it has a section")))
     }
 
     #[test]
-    fn a_blueprints_settings_are_typed_and_their_layers_known() {
+    fn a_blueprints_settings_are_typed_and_have_origins() {
         let set = [
             ("APP__BLUEPRINTS__DRY_STOCK__WAREHOUSE_URL", "http://user:hunter2@warehouse.example"),
             ("APP__BLUEPRINTS__DRY_STOCK__LOG__LEVEL", "debug"),
             ("APP__BLUEPRINTS__DRY_STOCK__LOG__RESPONSE__BODY", "metadata"),
         ];
-        let (settings, section) = load(&set).expect("they are good");
-        let stock: Stock = serde_json::from_value(section.own).expect("it is as its type has it");
+        let (settings, section) = load(&set).expect("valid settings");
+        let stock: Stock = serde_json::from_value(section.own).expect("matches its type");
         assert_eq!((stock.low, stock.warehouse_url.is_some()), (10, true));
         assert_eq!((section.log_level, section.response_log), (Some(Level::Debug), Some(ResponseLog::Metadata)));
         let origin =
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_layer_and_the_mend() {
+    fn an_error_names_the_key_the_layer_and_the_allowed_values() {
         for (variable, value, expected) in [
             (
                 "APP__BLUEPRINTS__DRY_STOCK__LOW",
@@ -242,8 +243,8 @@ mod tests {
             (
                 "APP__BLUEPRINTS__STOCK__LOW",
                 "5",
-                "blueprints.stock.low (set by APP__BLUEPRINTS__STOCK__LOW): no blueprint of this program has that setting; it \
-                 has dry-stock",
+                "blueprints.stock.low (set by APP__BLUEPRINTS__STOCK__LOW): no blueprint has this setting; compiled-in \
+                 blueprints are dry-stock",
             ),
         ] {
             assert_eq!(load(&[(variable, value)]).map(|_| ()).expect_err("is refused"), expected);

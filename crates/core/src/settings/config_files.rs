@@ -1,21 +1,21 @@
-//! The files that settings are read from.
+//! Watching the configuration files.
 
 use std::time::Duration;
 
 use cyanotype_settings::section;
 
 section! {
-    /// The files that settings are read from.
-    pub struct ConfigFiles {
-        /// seconds between two looks at the content of the files, those with secrets too, through symbolic links; a change
-        /// is applied as SIGHUP does it; 0 does not look
+    /// Watching the configuration files.
+    pub struct ConfigFileSettings {
+        /// interval in seconds between checks of the configuration and secret files for changed content; symbolic links are
+        /// followed; a change is applied as on SIGHUP; 0 disables the checks
         #[setting(Whole(0, 3600), default = 0)]
         watch_s: u64,
     }
 }
 
-impl ConfigFiles {
-    /// How often a look is taken at the files; `None`: never.
+impl ConfigFileSettings {
+    /// How often the files are checked for changes; `None`: never.
     #[must_use]
     pub fn watch(&self) -> Option<Duration> {
         (self.watch_s > 0).then(|| Duration::from_secs(self.watch_s))

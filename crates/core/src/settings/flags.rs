@@ -1,39 +1,39 @@
-//! A flag system whose flags say what is recorded.
+//! A feature-flag system whose flags control logging.
 
 use actix_web::http::Uri;
 use cyanotype_settings::{Conflict, Values, section};
 use serde::Deserialize;
 
 section! {
-    /// A flag system whose flags `log-mode`, `log-level` and `log-debug-request` say what is recorded.
-    pub struct Flags {
-        /// where flags come from that replace log.mode and log.level for the process or for one request (`log-mode`,
-        /// `log-level`), or raise one request to debug (`log-debug-request`): none, flagd for a file in its format, or ofrep
-        /// for a flag system that speaks that protocol; a build without the feature `flags` has none
+    /// A feature-flag system whose flags `log-mode`, `log-level` and `log-debug-request` control logging.
+    pub struct FlagSettings {
+        /// source of the flags that replace log.mode and log.level for the process or for one request (`log-mode`,
+        /// `log-level`), or raise one request to debug (`log-debug-request`): none, flagd for a file in flagd's format, or
+        /// ofrep for a server with the OpenFeature Remote Evaluation Protocol; requires a build with the feature `flags`
         #[setting(one_of::<FlagProvider>(), default = "none")]
         pub provider: FlagProvider,
-        /// the file with the flags, for the provider flagd; a change is followed within 3 s
+        /// path of the flag file for the provider flagd; a change applies within 3 s
         #[setting(Text)]
         pub file: Option<String>,
-        /// the address of the flag system, for the provider ofrep; `/ofrep/v1` is below it
+        /// base URL of the flag system for the provider ofrep; requests go to `/ofrep/v1` below it
         #[setting(Url, check = check_url)]
         pub url: Option<String>,
-        /// the bearer token that the flag system asks for
+        /// bearer token for requests to the flag system
         #[setting(Secret, check = check_token)]
         pub token: Option<String>,
     }
-    validate_combination = a_provider_has_its_place;
+    validate_combination = check_provider_source;
 }
 
-/// Where flags come from.
+/// The source of flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FlagProvider {
-    /// From nowhere: there are no flags.
+    /// No flags.
     None,
-    /// From a file in flagd's format.
+    /// A file in flagd's format.
     Flagd,
-    /// From a flag system that speaks the OpenFeature Remote Evaluation Protocol.
+    /// A server with the OpenFeature Remote Evaluation Protocol.
     Ofrep,
 }
 
@@ -55,28 +55,32 @@ fn check_url(url: &str) -> Result<(), String> {
             && url.query().is_none()
             && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
     });
-    // It may hold what is not to be repeated.
-    if is_base { Ok(()) } else { Err("this is no base URL; allowed is https://HOST or https://HOST/PATH".into()) }
+    // The message must not repeat the value, which may hold a password.
+    if is_base { Ok(()) } else { Err("not a base URL; allowed is https://HOST or https://HOST/PATH".into()) }
 }
 
-/// A token is sent in a header.
+/// The token is sent in a header, which limits its characters.
 fn check_token(token: &str) -> Result<(), String> {
     let is_visible = token.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_visible { Ok(()) } else { Err("this token is not allowed; allowed are visible ASCII characters".into()) }
+    if is_visible {
+        Ok(())
+    } else {
+        Err("the token has characters that are not allowed; allowed are visible ASCII characters".into())
+    }
 }
 
-fn a_provider_has_its_place(values: &Values<'_>) -> Option<Conflict> {
+fn check_provider_source(values: &Values<'_>) -> Option<Conflict> {
     const PROVIDER: &str = "provider";
     let provider = values.get(PROVIDER)?.as_str()?;
-    let place = match provider {
+    let source = match provider {
         "flagd" => "file",
         "ofrep" => "url",
         _ => return None,
     };
     values
-        .get(place)
+        .get(source)
         .is_none()
-        .then(|| (PROVIDER, format!("`{provider}` needs {}, which is not set", values.key(place))))
+        .then(|| (PROVIDER, format!("`{provider}` requires {}, which is unset", values.key(source))))
 }
 
 #[cfg(test)]
@@ -89,21 +93,22 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_needs_its_place() {
+    fn a_provider_requires_its_source() {
         assert_eq!(refused(&[]), None);
         assert_eq!(refused(&[("APP__FLAGS__PROVIDER", "flagd"), ("APP__FLAGS__FILE", "flags.json")]), None);
         assert_eq!(refused(&[("APP__FLAGS__PROVIDER", "ofrep"), ("APP__FLAGS__URL", "https://flags.example")]), None);
         for (provider, other, missing) in [("flagd", "URL", "flags.file"), ("ofrep", "FILE", "flags.url")] {
             let other = format!("APP__FLAGS__{other}");
             let refused = refused(&[("APP__FLAGS__PROVIDER", provider), (&other, "https://flags.example")]);
-            let expected =
-                format!("flags.provider (set by APP__FLAGS__PROVIDER): `{provider}` needs {missing}, which is not set");
+            let expected = format!(
+                "flags.provider (set by APP__FLAGS__PROVIDER): `{provider}` requires {missing}, which is unset"
+            );
             assert_eq!(refused, Some(expected));
         }
     }
 
     #[test]
-    fn what_cannot_be_used_is_refused_and_not_repeated() {
+    fn an_invalid_value_is_refused_and_not_repeated() {
         for (key, value) in [
             ("URL", "flags.example"),
             ("URL", "ftp://flags.example"),

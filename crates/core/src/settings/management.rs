@@ -1,36 +1,36 @@
-//! The listener of the health checks, and of what is on now.
+//! The management listener: health checks and log control.
 
 use cyanotype_settings::section;
 
 use super::server::check_host;
 
-/// The fewest characters of a token.
-const SHORTEST_TOKEN: usize = 8;
+/// Minimum length of `management.token`.
+const MIN_TOKEN_LENGTH: usize = 8;
 
 section! {
-    /// The listener of the health checks, and of log control.
-    pub struct Management {
-        /// the address of the health checks
+    /// The management listener: health checks and log control.
+    pub struct ManagementSettings {
+        /// listen address of the management listener (health checks, log control)
         #[setting(Text, default = "127.0.0.1", check = check_host)]
         pub host: String,
-        /// the port of the health checks; 0 takes a free one
+        /// listen port of the management listener; 0 selects a free port
         #[setting(Whole(0, 65535), default = 8081)]
         pub port: u16,
-        /// bearer token of the requests under /log over TCP, 8 visible ASCII characters or more (32 random ones are recommended);
-        /// when not set, reads are open and writes are refused
+        /// bearer token for requests under /log over TCP: at least 8 visible ASCII characters (32 random ones are recommended);
+        /// when unset, reads need no token and writes are refused
         #[setting(Secret, check = check_token)]
         pub token: Option<String>,
-        /// path of a Unix socket, of mode 0600, that answers the same requests without a token
+        /// path of a Unix socket (mode 0600) that serves the same requests without a token
         #[setting(Text)]
         pub socket: Option<String>,
     }
 }
 
-/// A token is sent in a header.
+/// The token is sent in a header, which limits its characters.
 fn check_token(token: &str) -> Result<(), String> {
-    if token.len() < SHORTEST_TOKEN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if token.len() < MIN_TOKEN_LENGTH || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(format!(
-            "this token is not allowed; allowed are {SHORTEST_TOKEN} visible ASCII characters or more"
+            "the token is too short or has other characters; allowed are {MIN_TOKEN_LENGTH} or more visible ASCII characters"
         ));
     }
     Ok(())

@@ -1,9 +1,9 @@
-//! What an operator can set: a section each file, declared once.
+//! The settings of a service. Each section is declared once, in its own file.
 //!
 //! [`Loader`] merges the layers, later ones winning: built-in defaults, `RUST_LOG`, `config/default.toml`,
-//! `config/{env}.toml`, the variables with usual names (`SENTRY_DSN`, `DATABASE_URL`, `PORT` …), `APP__LOG__MODE` and its
-//! like, and flags. A setting that is wrong or unknown stops the start with a message that names the key, where it was set
-//! and what is allowed. Other variables that look as if they were meant for a setting are warnings.
+//! `config/{env}.toml`, conventional variables (`SENTRY_DSN`, `DATABASE_URL`, `PORT` …), `APP__SECTION__KEY` variables such
+//! as `APP__LOG__MODE`, and command-line flags. An invalid or unknown setting stops the start with a message that names the
+//! key, where it was set, and what is allowed. Other variables that resemble a setting are reported as warnings.
 
 mod blueprints;
 mod config_files;
@@ -14,10 +14,12 @@ mod management;
 mod rate_limits;
 mod server;
 
+pub(crate) use blueprints::{
+    BlueprintDeclaration, BlueprintValues, common_blueprint_settings, own_blueprint_settings, resolve,
+};
 pub use blueprints::{BlueprintSettings, Blueprints};
-pub(crate) use blueprints::{InForce, Owner, of_blueprint, of_every_blueprint, resolve};
-pub use config_files::ConfigFiles;
-pub use cors::Cors;
+pub use config_files::ConfigFileSettings;
+pub use cors::CorsSettings;
 pub use cyanotype_actix::settings::{ClientAddressSettings, Network};
 pub use cyanotype_redact::Patterns;
 pub use cyanotype_settings::{
@@ -29,54 +31,54 @@ pub use cyanotype_telemetry::settings::{
     Env, FloodSettings, LogFormat, LogSettings, Mode, OnFailureSettings, RedactSettings, RequestLogSettings,
     ResponseLog, ResponseLogSettings, SentrySettings, StderrSettings,
 };
-pub use database::Database;
-pub use flags::{FlagProvider, Flags};
-pub use management::Management;
-pub use server::{RateLimit, Server, TrailingSlash};
+pub use database::DatabaseSettings;
+pub use flags::{FlagProvider, FlagSettings};
+pub use management::ManagementSettings;
+pub use server::{RateLimitSettings, ServerSettings, TrailingSlash};
 
 section! {
     /// The settings of a service.
     pub struct Sections {
-        /// Where the service runs.
+        /// The environment of the service.
         #[setting(section)]
         pub env: Env,
-        /// The files that settings are read from.
+        /// Watching the configuration files.
         #[setting(section)]
-        pub config: ConfigFiles,
-        /// The API's own server.
+        pub config: ConfigFileSettings,
+        /// The API server.
         #[setting(section)]
-        pub server: Server,
-        /// The listener of the health checks, and of what is on now.
+        pub server: ServerSettings,
+        /// The management listener: health checks and log control.
         #[setting(section)]
-        pub management: Management,
-        /// What is recorded, and how.
+        pub management: ManagementSettings,
+        /// What is recorded, and in which form.
         #[setting(section)]
         pub log: LogSettings,
-        /// Sentry: where it is, what it gets, and what waits for it.
+        /// The Sentry sink.
         #[setting(section)]
         pub sentry: SentrySettings,
-        /// A flag system whose flags say what is recorded.
+        /// A feature-flag system whose flags control logging.
         #[setting(section)]
-        pub flags: Flags,
-        /// The database, and its connections.
+        pub flags: FlagSettings,
+        /// The database and its connections.
         #[setting(section)]
-        pub database: Database,
-        /// Which blueprints are served.
+        pub database: DatabaseSettings,
+        /// The blueprints that are served, and their settings.
         #[setting(section)]
         pub blueprints: Blueprints,
     }
 }
 
-/// The settings of a service in force, one section a field, with where each was set.
+/// The loaded settings of a service: one field per section, and the origin of each value.
 pub type Settings = cyanotype_settings::Loaded<Sections>;
 
 impl Sections {
-    /// The part that sinks are started with.
+    /// The settings of the sinks.
     pub(crate) fn telemetry(&self) -> cyanotype_telemetry::Settings {
         self.recorder().telemetry()
     }
 
-    /// The part that a [`Recorder`](crate::Recorder) is started with.
+    /// The settings of a [`Recorder`](crate::Recorder).
     pub(crate) fn recorder(&self) -> cyanotype_actix::Settings {
         cyanotype_actix::Settings {
             env: self.env,
@@ -87,7 +89,7 @@ impl Sections {
     }
 }
 
-/// Gathers the layers of a service's settings.
+/// Loads the settings of a service from their layers.
 ///
 /// ```
 /// use cyanotype::settings::{Loader, Mode};
@@ -107,7 +109,7 @@ impl Sections {
 /// ```
 pub type Loader = cyanotype_settings::Loader<Sections>;
 
-/// Every setting of a service that is not a blueprint's own; those with a free name are last.
+/// All settings that do not belong to a blueprint; settings with a free name, such as `log.levels.<module>`, are last.
 pub(crate) fn declared() -> Vec<Setting> {
     let mut settings = Schema::of::<Sections>().settings().to_vec();
     settings.sort_by_key(Setting::has_free_name);
@@ -130,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_contract() {
-        let settings = load(&[]).expect("the defaults are good");
+    fn the_defaults_match_the_contract() {
+        let settings = load(&[]).expect("valid defaults");
         assert_eq!((settings.env, settings.log.mode, settings.log.level), (Env::Prod, Mode::Both, Level::Info));
         assert_eq!((settings.server.host.as_str(), settings.server.port), ("127.0.0.1", 8080));
         assert_eq!((settings.management.port, settings.server.shutdown_timeout().as_secs()), (8081, 8));
@@ -145,53 +147,54 @@ mod tests {
     }
 
     #[test]
-    fn later_layers_win_and_are_named() {
+    fn a_later_layer_wins_and_is_the_origin() {
         let settings = Loader::new("/nonexistent")
             .variables([("PORT", "1111"), ("APP__SERVER__PORT", "2222")])
             .flag("server.port", "3333", "--port")
             .load()
-            .expect("good settings");
+            .expect("valid settings");
         assert_eq!(settings.server.port, 3333);
         let origin = settings.origins.iter().find(|origin| origin.key == "server.port").expect("is set");
         assert_eq!((origin.value.as_str(), origin.set_by.as_str()), ("3333", "--port"));
     }
 
     #[test]
-    fn an_empty_value_is_no_value() {
-        let settings = load(&[("SENTRY_DSN", ""), ("APP__LOG__MODE", " ")]).expect("good settings");
+    fn an_empty_value_counts_as_unset() {
+        let settings = load(&[("SENTRY_DSN", ""), ("APP__LOG__MODE", " ")]).expect("valid settings");
         assert!(settings.sentry.dsn.is_none());
         assert_eq!(settings.log.mode, Mode::Both);
     }
 
     #[test]
-    fn a_text_that_looks_like_a_number_stays_a_text() {
-        let settings = load(&[("SENTRY_RELEASE", "1.10")]).expect("good settings");
+    fn a_numeric_string_stays_a_string() {
+        let settings = load(&[("SENTRY_RELEASE", "1.10")]).expect("valid settings");
         assert_eq!(settings.sentry.release.as_deref(), Some("1.10"));
     }
 
     #[test]
     fn lists_are_separated_by_commas() {
-        let settings = load(&[("APP__LOG__RESPONSE__REDACT", "email, phone")]).expect("good settings");
+        let settings = load(&[("APP__LOG__RESPONSE__REDACT", "email, phone")]).expect("valid settings");
         assert_eq!(settings.log.response.redact, ["email", "phone"]);
     }
 
     #[test]
-    fn off_is_the_word_for_no_level() {
-        for (word, expected) in Level::ALL.map(|level| (level.as_str(), Some(level))).into_iter().chain([("off", None)])
+    fn off_means_no_level() {
+        for (value, expected) in
+            Level::ALL.map(|level| (level.as_str(), Some(level))).into_iter().chain([("off", None)])
         {
-            let settings = load(&[("APP__LOG__ON_FAILURE__LEVEL", word)]).expect("good settings");
+            let settings = load(&[("APP__LOG__ON_FAILURE__LEVEL", value)]).expect("valid settings");
             assert_eq!(settings.log.on_failure.level(), expected);
         }
     }
 
     #[test]
-    fn a_module_has_a_level_of_its_own() {
-        let settings = load(&[("APP__LOG__LEVELS__HYPER_UTIL", "debug")]).expect("good settings");
+    fn a_module_can_have_its_own_level() {
+        let settings = load(&[("APP__LOG__LEVELS__HYPER_UTIL", "debug")]).expect("valid settings");
         assert_eq!(settings.log.levels["hyper_util"], Level::Debug);
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_layer_and_the_mend() {
+    fn an_error_names_the_key_the_layer_and_the_allowed_values() {
         for (variable, value, expected) in [
             (
                 "APP__SERVER__PORT",
@@ -217,12 +220,12 @@ mod tests {
             (
                 "APP__SERVER__CORS__ORIGINS",
                 "https://shop.example, https://shop.example/",
-                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `https://shop.example/` is no origin; allowed is `*`, or SCHEME://HOST[:PORT] in lower case, such as https://shop.example",
+                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `https://shop.example/` is not an origin; allowed is `*`, or SCHEME://HOST[:PORT] in lower case, such as https://shop.example",
             ),
             (
                 "APP__SERVER__CORS__ORIGINS",
                 "*, https://shop.example",
-                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `*` is every origin; allowed is `*` alone, or a list without it",
+                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `*` already allows every origin; allowed is `*` alone, or a list without it",
             ),
             (
                 "SENTRY_DSN",
@@ -232,12 +235,12 @@ mod tests {
             (
                 "APP__MANAGEMENT__TOKEN",
                 "letters",
-                "management.token (set by APP__MANAGEMENT__TOKEN): this token is not allowed; allowed are 8 visible ASCII characters or more",
+                "management.token (set by APP__MANAGEMENT__TOKEN): the token is too short or has other characters; allowed are 8 or more visible ASCII characters",
             ),
             (
                 "APP__MANAGEMENT__TOKEN",
                 "a token with spaces",
-                "management.token (set by APP__MANAGEMENT__TOKEN): this token is not allowed; allowed are 8 visible ASCII characters or more",
+                "management.token (set by APP__MANAGEMENT__TOKEN): the token is too short or has other characters; allowed are 8 or more visible ASCII characters",
             ),
             (
                 "APP__LOG__DEBUG_KEY",
@@ -250,13 +253,13 @@ mod tests {
     }
 
     #[test]
-    fn tokens_and_keys_of_the_shortest_length_are_accepted() {
+    fn tokens_and_keys_of_minimum_length_are_accepted() {
         let set = [
             ("APP__MANAGEMENT__TOKEN", "8letters"),
             ("APP__LOG__DEBUG_KEY", "sixteen letters!"),
             ("APP__CONFIG__WATCH_S", "5"),
         ];
-        let settings = load(&set).expect("good settings");
+        let settings = load(&set).expect("valid settings");
         assert_eq!(settings.management.token.as_deref(), Some(set[0].1));
         assert_eq!(settings.log.debug_key.as_deref(), Some(set[1].1));
         assert_eq!(settings.config.watch(), Some(Duration::from_secs(5)));
@@ -265,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_repeats_no_secret() {
+    fn an_error_message_contains_no_secret() {
         assert!(!refusal(&[("SENTRY_DSN", "hunter2")]).contains("hunter2"));
         for url in [
             "mysql://root:hunter2@db/x",
@@ -300,8 +303,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_keeps_no_more_connections_than_it_may_have() {
-        let settings = load(&[]).expect("the defaults are good").sections.database;
+    fn min_connections_cannot_exceed_max_connections() {
+        let settings = load(&[]).expect("valid defaults").sections.database;
         assert_eq!((settings.min_connections, settings.max_connections), (0, 8));
         assert_eq!(
             (settings.acquire_timeout().as_secs(), settings.idle_timeout()),
@@ -317,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_key_finds_its_neighbour() {
+    fn a_mistyped_key_gets_a_suggestion() {
         let refused = |key: &str| {
             let loader = Loader::new("/nonexistent").flag(key, "x", "--set");
             loader.load().map(|_| ()).expect_err("refused").to_string()
@@ -336,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_near_miss_is_known_by_its_words() {
+    fn near_misses_in_the_environment_are_recognized() {
         for (name, expected) in [
             ("APP_LOG_MODE", "APP__LOG__MODE"),
             ("APP_LOG__MODE", "APP__LOG__MODE"),
@@ -380,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_none_of_ours() {
+    fn unrelated_variables_are_ignored() {
         for (name, value) in [
             ("PATH", "/bin"),
             ("ENV", "/root/.profile"),

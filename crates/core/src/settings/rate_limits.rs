@@ -1,4 +1,4 @@
-//! How a blueprint's limits are set: `blueprints.<name>.rate_limit`.
+//! Rate limits of a blueprint: `blueprints.<name>.rate_limit`.
 
 use std::time::Duration;
 
@@ -8,21 +8,22 @@ use serde::Deserialize;
 use crate::limits::Rate;
 
 section! {
-    /// What is set of a blueprint's limits.
+    /// Rate limits of a blueprint, where the settings have any.
     #[derive(Default)]
-    pub(crate) struct RateLimitSet {
-        /// requests that one client may make to all of its routes together in rate_limit.window_s, counted beside
-        /// server.rate_limit; 0 is no limit; the blueprint's own when not set
+    pub(crate) struct BlueprintRateLimits {
+        /// maximum average number of requests per client to all of the blueprint's routes together in rate_limit.window_s, in
+        /// addition to server.rate_limit; 0 disables the limit; the blueprint's own limit when unset
         #[setting(Whole(0, 1_000_000))]
         requests: Option<u32>,
-        /// seconds that rate_limit.requests is for; the blueprint's own, or 60, when not set
+        /// length in seconds of the window of rate_limit.requests; the blueprint's own window, or 60, when unset
         #[setting(Whole(1, 86400))]
         window_s: Option<u64>,
-        /// requests that one client may make to it at once; as many as rate_limit.requests when not set
+        /// maximum number of requests that a client may send to the blueprint at once; rate_limit.requests when unset
         #[setting(Whole(1, 100_000))]
         burst: Option<u32>,
-        /// limits of single routes, counted too: the route as `app routes` lists it, the requests and the seconds, as in
-        /// `POST /users/login 10/60`; without a method for all of them together; 0 requests are no limit
+        /// limits of single routes, in addition to the others: the route as `app routes` lists it, the requests and the
+        /// seconds, as in `POST /users/login 10/60`; without a method the limit covers all methods together; 0 requests
+        /// disable the limit
         #[serde(default)]
         #[setting(List, check = RouteRate::check)]
         pub routes: Vec<RouteRate>,
@@ -37,9 +38,9 @@ pub(crate) struct RouteRate {
     pub rate: Rate,
 }
 
-impl RateLimitSet {
-    /// The blueprint's own limit for all routes together, as far as nothing else is set.
-    pub(crate) fn over(&self, own: Option<Rate>) -> Option<Rate> {
+impl BlueprintRateLimits {
+    /// The limit for all routes together: the blueprint's own, with the settings applied.
+    pub(crate) fn apply_to(&self, own: Option<Rate>) -> Option<Rate> {
         const DEFAULT: Rate = Rate::new(0, Duration::from_secs(60));
         let own = own.unwrap_or(DEFAULT);
         let requests = self.requests.unwrap_or(own.requests);
@@ -65,7 +66,7 @@ impl TryFrom<String> for RouteRate {
         };
         read().ok_or_else(|| {
             format!(
-                "`{text}` is no limit of a route; allowed is ROUTE REQUESTS/SECONDS, such as `POST /users/login 10/60`"
+                "`{text}` is not a route limit; allowed is ROUTE REQUESTS/SECONDS, such as `POST /users/login 10/60`"
             )
         })
     }
@@ -84,28 +85,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_routes_limit_is_read_or_refused() {
+    fn a_route_limit_is_parsed_or_refused() {
         let read = |text: &str| RouteRate::try_from(text.to_owned());
         let login = RouteRate { route: "POST /users/login".into(), rate: Rate::new(10, Duration::from_secs(60)) };
         assert_eq!(read("POST /users/login 10/60"), Ok(login));
-        assert_eq!(read("/users/{id} 0/1").expect("is one").route, "/users/{id}");
+        assert_eq!(read("/users/{id} 0/1").expect("valid").route, "/users/{id}");
         for wrong in
             ["POST /users/login", "POST /users/login 10", "/users x/60", "/users 1/0", "10/60", "POST 10/60", ""]
         {
-            assert!(read(wrong).expect_err("is none").contains("REQUESTS/SECONDS"), "{wrong}");
+            assert!(read(wrong).expect_err("invalid").contains("REQUESTS/SECONDS"), "{wrong}");
         }
     }
 
     #[test]
-    fn what_is_set_is_over_the_blueprints_own() {
-        let set = |json: Value| serde_json::from_value::<RateLimitSet>(json).expect("is read");
+    fn settings_override_the_blueprints_own_limit() {
+        let set = |json: Value| serde_json::from_value::<BlueprintRateLimits>(json).expect("is read");
         let own = Some(Rate::new(5, Duration::from_secs(1)).burst(2));
-        assert_eq!(set(serde_json::json!({})).over(own), own);
-        assert_eq!(set(serde_json::json!({})).over(None), None);
-        assert_eq!(set(serde_json::json!({"requests": 0})).over(own), None);
+        assert_eq!(set(serde_json::json!({})).apply_to(own), own);
+        assert_eq!(set(serde_json::json!({})).apply_to(None), None);
+        assert_eq!(set(serde_json::json!({"requests": 0})).apply_to(own), None);
         let minute = Duration::from_secs(60);
-        assert_eq!(set(serde_json::json!({"requests": 7})).over(None), Some(Rate::new(7, minute)));
-        assert_eq!(set(serde_json::json!({"requests": 7})).over(own), Some(Rate::new(7, Duration::from_secs(1))));
-        assert_eq!(set(serde_json::json!({"window_s": 60})).over(own), Some(Rate::new(5, minute).burst(2)));
+        assert_eq!(set(serde_json::json!({"requests": 7})).apply_to(None), Some(Rate::new(7, minute)));
+        assert_eq!(set(serde_json::json!({"requests": 7})).apply_to(own), Some(Rate::new(7, Duration::from_secs(1))));
+        assert_eq!(set(serde_json::json!({"window_s": 60})).apply_to(own), Some(Rate::new(5, minute).burst(2)));
     }
 }

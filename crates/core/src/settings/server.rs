@@ -1,4 +1,4 @@
-//! The API's own server.
+//! The API server.
 
 use std::time::Duration;
 
@@ -6,82 +6,83 @@ use actix_web::http::Uri;
 use cyanotype_settings::section;
 use serde::Deserialize;
 
-use super::{ClientAddressSettings, Cors};
+use super::{ClientAddressSettings, CorsSettings};
 
 section! {
-    /// The API's own server.
-    pub struct Server {
-        /// the address the API listens on
+    /// The API server.
+    pub struct ServerSettings {
+        /// listen address of the API
         #[setting(Text, default = "127.0.0.1", check = check_host)]
         pub host: String,
-        /// the port the API listens on; 0 takes a free one
+        /// listen port of the API; 0 selects a free port
         #[setting(Whole(0, 65535), default = 8080, env = "PORT")]
         pub port: u16,
-        /// worker threads; one per core when not set
+        /// number of worker threads; one per CPU core when unset
         #[setting(Whole(1, 1024))]
         pub workers: Option<usize>,
-        /// seconds from SIGTERM to the end, requests in hand and both sinks included
+        /// maximum time in seconds from the stop signal to the exit, including requests in flight and the flush of both sinks
         #[setting(Whole(1, 3600), default = 8)]
         shutdown_timeout_s: u64,
-        /// The proxies in front, and where they state their client's address.
+        /// Trusted proxies, and the header in which they send the client's address.
         #[serde(flatten)]
         #[setting(section)]
         pub client_address: ClientAddressSettings,
-        /// the largest request body that is read, in bytes; more is answered 413
+        /// maximum request body size in bytes; larger requests get 413
         #[setting(Whole(1, u64::MAX), default = 1048576)]
         pub max_body_bytes: usize,
-        /// what `/orders/` is where there is only `/orders`: strict answers 404, redirect 308, equal as for `/orders`
+        /// handling of `/orders/` where only `/orders` is a route: strict responds 404, redirect responds 308, equal serves
+        /// `/orders`
         #[setting(one_of::<TrailingSlash>(), default = "strict")]
         pub trailing_slash: TrailingSlash,
-        /// seconds a client has to send its request's head, and again its body; later is answered 408
+        /// maximum time in seconds for a client to send the request head, and again for the body; slower requests get 408
         #[setting(Whole(1, 3600), default = 10)]
         request_timeout_s: u64,
-        /// seconds a handler has to begin its answer, what it reads of the request's body included; then it is ended and
-        /// answered 503, a failure like others; 0 lets it take any time
+        /// maximum time in seconds until a handler starts its response, including the time to read the request body; a slower
+        /// handler is cancelled and the client gets 503, which is reported as a failure; 0 disables the limit
         #[setting(Whole(0, 86400), default = 30)]
         handler_timeout_s: u64,
-        /// whether answers are compressed as their clients accept it (brotli, gzip, zstd); off where a proxy in front does
-        /// it
+        /// whether responses are compressed with a coding that the client accepts (brotli, gzip, zstd); turn it off when a
+        /// proxy in front compresses
         #[setting(Switch, default = true)]
         pub compression: bool,
-        /// whether every answer forbids browsers to guess its type, frame it, load anything by it, tell where they came
-        /// from and store it; a handler's own header wins
+        /// whether every response has default security headers: browsers must not guess its content type, embed it in a frame,
+        /// load resources from it, send a referrer or cache it; a header set by the handler takes precedence
         #[setting(Switch, default = true)]
         pub security_headers: bool,
-        /// seconds for which browsers shall ask for this host by HTTPS alone (`strict-transport-security`); 0 says nothing
-        /// of it; needs server.security_headers
+        /// time in seconds for which browsers must use HTTPS for this host (`strict-transport-security`); 0 omits the header;
+        /// requires server.security_headers
         #[setting(Whole(0, u64::MAX), default = 0)]
         pub hsts_max_age_s: u64,
-        /// Which pages of other origins may call the API.
+        /// Access from pages of other origins.
         #[setting(section)]
-        pub cors: Cors,
-        /// How much a client may ask for.
+        pub cors: CorsSettings,
+        /// Request limit per client.
         #[setting(section)]
-        pub rate_limit: RateLimit,
-        /// whether the API document is served at /openapi.json, and as pages at /docs
+        pub rate_limit: RateLimitSettings,
+        /// whether the OpenAPI document is served at /openapi.json, and Swagger UI at /docs
         #[setting(Switch, default = true)]
         pub docs: bool,
-        /// the URL at which clients reach the API (https://api.shop.example), the server in the API document; without it
-        /// clients use the address that the document came from
+        /// URL at which clients reach the API (https://api.shop.example); it is the server in the OpenAPI document; when unset,
+        /// clients use the address that the document was loaded from
         #[setting(Text, check = check_base_url)]
         pub public_url: Option<String>,
     }
 }
 
-impl Server {
-    /// From SIGTERM to the end of the process.
+impl ServerSettings {
+    /// Maximum time from the stop signal to the end of the process.
     #[must_use]
     pub fn shutdown_timeout(&self) -> Duration {
         Duration::from_secs(self.shutdown_timeout_s)
     }
 
-    /// What a client has to send its request's head, and again its body.
+    /// Maximum time for a client to send the request head, and again for the body.
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         Duration::from_secs(self.request_timeout_s)
     }
 
-    /// What a handler has to answer; zero when it may take any time.
+    /// Maximum time until a handler starts its response; zero for no limit.
     #[must_use]
     pub fn handler_timeout(&self) -> Duration {
         Duration::from_secs(self.handler_timeout_s)
@@ -89,45 +90,45 @@ impl Server {
 }
 
 section! {
-    /// How much a client may ask for.
-    pub struct RateLimit {
-        /// requests that one client may make in server.rate_limit.window_s, in the long run; one more is answered 429; a
-        /// client is an address, of IPv6 a /64; each process counts its own; 0 is no limit
+    /// Request limit per client.
+    pub struct RateLimitSettings {
+        /// maximum average number of requests per client in server.rate_limit.window_s; further requests get 429; a client is
+        /// an IPv4 address or an IPv6 /64; each process counts separately; 0 disables the limit
         #[setting(Whole(0, 1_000_000), default = 0)]
         pub requests: u32,
-        /// seconds that server.rate_limit.requests is for
+        /// length in seconds of the window of server.rate_limit.requests
         #[setting(Whole(1, 86400), default = 60)]
         window_s: u64,
-        /// requests that a client may make at once; as many as server.rate_limit.requests when not set
+        /// maximum number of requests that a client may send at once; server.rate_limit.requests when unset
         #[setting(Whole(1, 100_000))]
         pub burst: Option<u32>,
     }
 }
 
-impl RateLimit {
-    /// The time that `requests` are for.
+impl RateLimitSettings {
+    /// The window in which `requests` are allowed.
     #[must_use]
     pub fn window(&self) -> Duration {
         Duration::from_secs(self.window_s)
     }
 }
 
-/// What a path with a slash at its end is, where a route has none.
+/// Handling of a path that ends with a slash, where the route has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TrailingSlash {
-    /// 404.
+    /// Responds 404.
     Strict,
-    /// 308 to the route.
+    /// Responds 308, with the location of the route.
     Redirect,
-    /// Served as the route.
+    /// Serves the route.
     Equal,
 }
 
-/// What a listener can be bound to, as far as its text shows.
+/// Checks the syntax of a listen address.
 pub(super) fn check_host(host: &str) -> Result<(), String> {
     if host.contains(['/', ' ']) {
-        return Err(format!("`{host}` is no address; allowed is an address or a host name"));
+        return Err(format!("`{host}` is not an address; allowed is an IP address or a host name"));
     }
     Ok(())
 }

@@ -190,7 +190,7 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
         "failed start" => {
             ("cannot listen on 127.0.0.1:8080 (server.host, server.port): Address already in use", json!({}))
         }
-        "low limit of open files" => ("the limit of open files is 256", json!({})),
+        "low limit of open files" => ("the open file limit is 256", json!({})),
         "stop" => ("stopping on SIGTERM", json!({})),
         "rolled-back transactions" => ("rolled back 1 database transaction", json!({"rolled_back": 1})),
         "policy change" => {

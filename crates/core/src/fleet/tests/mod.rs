@@ -1,4 +1,4 @@
-//! Processes that share a database, each with a pipeline of its own.
+//! Processes that share a database. Each process has its own pipeline.
 
 mod following;
 mod outages;
@@ -18,21 +18,21 @@ use super::*;
 use crate::database::{Options, Program};
 use crate::settings::Loader;
 
-/// Longer than any test waits on a machine that is not busy.
-const LIMIT: Duration = Duration::from_secs(20);
-/// Often enough that a test does not wait long.
-const OFTEN: Duration = Duration::from_millis(50);
-/// So seldom that what is seen before came by a notification.
-const SELDOM: Duration = Duration::from_secs(60);
+/// Upper limit of each wait, longer than any on an idle machine.
+const WAIT_LIMIT: Duration = Duration::from_secs(20);
+/// A poll interval that keeps waits short.
+const SHORT_POLL: Duration = Duration::from_millis(50);
+/// A poll interval so long that an earlier change must come from a notification.
+const LONG_POLL: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A database that several processes open: in a file, or on the server that the tests share.
-enum Place {
+/// A database that several processes open: a SQLite file, or one on the shared PostgreSQL server.
+enum TestDatabase {
     File(test_harness::scratch::Scratch),
     Server(String),
 }
 
-impl Place {
+impl TestDatabase {
     fn file() -> Self {
         Self::File(test_harness::scratch::Scratch::new("fleet"))
     }
@@ -70,13 +70,13 @@ struct Process {
 }
 
 impl Process {
-    async fn start(place: &Place, poll: Duration) -> Self {
-        let settings = Loader::new("/no/config/here").load().expect("the defaults are good");
+    async fn start(shared_database: &TestDatabase, poll: Duration) -> Self {
+        let settings = Loader::new("/no/config/here").load().expect("valid defaults");
         let memory = MemorySink::default();
         let sinks = Sinks::none().line(Arc::new(memory.clone()));
-        // As long as the process lives, like the one of a service.
+        // Lives as long as the process, like the pipeline of a service.
         let pipeline: &'static Pipeline = Box::leak(Box::new(Pipeline::new(&settings.telemetry(), None, sinks)));
-        let database = place.open().await;
+        let database = shared_database.open().await;
         let fleet = Fleet::start(&database, pipeline, poll).await.expect("the database is there");
         Self { database, pipeline, memory, fleet }
     }
@@ -89,12 +89,12 @@ impl Process {
         self.pipeline.policy().level
     }
 
-    /// Ids of the overrides in force.
+    /// Ids of the active overrides.
     fn overrides(&self) -> Vec<String> {
         self.pipeline.snapshot().overrides.iter().map(|it| it.id.clone()).collect()
     }
 
-    /// What was recorded of changes since the last call: action, id and who.
+    /// The audit records since the last call: action, id and author.
     fn audit(&self) -> Vec<[String; 3]> {
         let (records, _) = self.memory.take();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -108,40 +108,40 @@ impl Process {
     }
 }
 
-fn new(id: &str, level: &str, lasts: Duration) -> NewFleetOverride {
+fn new(id: &str, level: &str, duration: Duration) -> NewFleetOverride {
     let Value::Object(set) = json!({"log.level": level}) else { unreachable!("it is an object") };
     NewFleetOverride {
         id: id.to_owned(),
         set: LiveValues::parse(&set).expect("a live setting"),
         scope: OverrideScope::Process,
-        lasts,
+        duration,
         reason: "INC-421".to_owned(),
         by: "ada".to_owned(),
     }
 }
 
-/// Waits until it holds.
+/// Waits until the condition holds.
 async fn until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
     let began = Instant::now();
     while !holds() {
-        assert!(began.elapsed() < LIMIT, "waited in vain for {what}");
+        assert!(began.elapsed() < WAIT_LIMIT, "timed out waiting for {what}");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     began.elapsed()
 }
 
-/// A test on each database.
-macro_rules! on_both {
+/// Runs a test on each database.
+macro_rules! on_both_databases {
     ($($name:ident => $on_sqlite:ident, $on_postgres:ident;)*) => {$(
         #[actix_web::test]
         async fn $on_sqlite() {
-            $name(&Place::file()).await;
+            $name(&TestDatabase::file()).await;
         }
 
         #[actix_web::test]
         async fn $on_postgres() {
-            $name(&Place::server()).await;
+            $name(&TestDatabase::server()).await;
         }
     )*};
 }
-use on_both;
+use on_both_databases;

@@ -1,46 +1,48 @@
-//! What is shared, and what each process records of it.
+//! Setting, clearing and expiry of shared overrides, and their audit records.
 
 use super::*;
 
-on_both! {
-    what_is_put_is_applied_at_once_here_and_then_elsewhere =>
-        what_is_put_is_applied_on_sqlite, what_is_put_is_applied_on_postgres;
-    what_is_cleared_anywhere_is_cleared_for_all_by_whom_is_recorded =>
-        what_is_cleared_is_cleared_for_all_on_sqlite, what_is_cleared_is_cleared_for_all_on_postgres;
-    a_late_one_takes_part_with_the_same_ranks =>
-        a_late_one_takes_part_on_sqlite, a_late_one_takes_part_on_postgres;
-    what_has_expired_is_recorded_once_and_stays_so =>
-        what_has_expired_stays_so_on_sqlite, what_has_expired_stays_so_on_postgres;
-    they_are_bounded_in_number => they_are_bounded_on_sqlite, they_are_bounded_on_postgres;
-    rows_that_have_ended_go => rows_that_have_ended_go_on_sqlite, rows_that_have_ended_go_on_postgres;
+on_both_databases! {
+    an_override_is_applied_here_and_then_in_other_processes =>
+        an_override_is_applied_on_sqlite, an_override_is_applied_on_postgres;
+    clearing_applies_to_all_processes_and_is_audited =>
+        clearing_applies_to_all_processes_on_sqlite, clearing_applies_to_all_processes_on_postgres;
+    a_new_process_has_the_same_precedence =>
+        a_new_process_has_the_same_precedence_on_sqlite, a_new_process_has_the_same_precedence_on_postgres;
+    expiry_is_audited_once_and_is_final =>
+        expiry_is_final_on_sqlite, expiry_is_final_on_postgres;
+    the_number_of_overrides_is_limited => the_number_is_limited_on_sqlite, the_number_is_limited_on_postgres;
+    ended_rows_are_deleted => ended_rows_are_deleted_on_sqlite, ended_rows_are_deleted_on_postgres;
 }
 
-async fn what_is_put_is_applied_at_once_here_and_then_elsewhere(place: &Place) {
-    let (here, there) = (Process::start(place, OFTEN).await, Process::start(place, OFTEN).await);
+async fn an_override_is_applied_here_and_then_in_other_processes(shared_database: &TestDatabase) {
+    let (here, there) =
+        (Process::start(shared_database, SHORT_POLL).await, Process::start(shared_database, SHORT_POLL).await);
     assert_eq!((here.version(), there.version()), (None, None));
     let stored = here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     assert_eq!((stored.created, stored.fleet_version, here.version()), (true, 1, Some(1)));
-    assert_eq!((here.level(), stored.over.fleet, &*stored.over.by), (Level::Debug, true, "ada"));
-    let left = stored.over.deadline.saturating_duration_since(Instant::now());
-    assert!(left > HOUR - LIMIT && left <= HOUR, "{left:?}");
+    assert_eq!((here.level(), stored.policy_override.fleet, &*stored.policy_override.by), (Level::Debug, true, "ada"));
+    let left = stored.policy_override.deadline.saturating_duration_since(Instant::now());
+    assert!(left > HOUR - WAIT_LIMIT && left <= HOUR, "{left:?}");
     until("the other one", || there.version() == Some(1)).await;
     assert_eq!(there.level(), Level::Debug);
 
     let again = there.fleet.put(new("a", "debug", HOUR * 2)).await.expect("it is stored");
     assert_eq!((again.created, again.fleet_version), (false, 2));
-    assert_eq!(again.over.set_at, stored.over.set_at, "it has its rank");
+    assert_eq!(again.policy_override.set_at, stored.policy_override.set_at, "it has the same precedence");
     let changed = there.fleet.put(new("a", "error", HOUR)).await.expect("it is stored");
-    assert!(!changed.created && changed.over.set_at > stored.over.set_at);
+    assert!(!changed.created && changed.policy_override.set_at > stored.policy_override.set_at);
     until("the other one", || here.version() == Some(3)).await;
     let audit = [["set", "a", "ada"], ["extended", "a", "ada"], ["set", "a", "ada"]];
     assert_eq!(there.audit(), audit);
-    let seen = here.audit();
-    // It may have seen the last two at once.
-    assert!(seen == audit || seen == [["set", "a", "ada"], ["set", "a", "ada"]], "{seen:?}");
+    let recorded = here.audit();
+    // It may have read the last two changes in one poll.
+    assert!(recorded == audit || recorded == [["set", "a", "ada"], ["set", "a", "ada"]], "{recorded:?}");
 }
 
-async fn what_is_cleared_anywhere_is_cleared_for_all_by_whom_is_recorded(place: &Place) {
-    let (here, there) = (Process::start(place, OFTEN).await, Process::start(place, OFTEN).await);
+async fn clearing_applies_to_all_processes_and_is_audited(shared_database: &TestDatabase) {
+    let (here, there) =
+        (Process::start(shared_database, SHORT_POLL).await, Process::start(shared_database, SHORT_POLL).await);
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
     until("the other one", || there.version() == Some(2)).await;
@@ -58,25 +60,26 @@ async fn what_is_cleared_anywhere_is_cleared_for_all_by_whom_is_recorded(place: 
     assert!(again.created, "there was none");
 }
 
-async fn a_late_one_takes_part_with_the_same_ranks(place: &Place) {
-    let first = Process::start(place, OFTEN).await;
+async fn a_new_process_has_the_same_precedence(shared_database: &TestDatabase) {
+    let first = Process::start(shared_database, SHORT_POLL).await;
     first.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     first.fleet.put(new("b", "error", HOUR)).await.expect("it is stored");
     first.fleet.put(new("a", "debug", HOUR)).await.expect("it is extended");
     assert_eq!(first.level(), Level::Error, "the later one wins");
-    let late = Process::start(place, SELDOM).await;
+    let late = Process::start(shared_database, LONG_POLL).await;
     assert_eq!((late.version(), late.level(), late.overrides()), (Some(3), Level::Error, first.overrides()));
     assert_eq!(late.audit(), [["set", "a", "ada"], ["set", "b", "ada"]]);
 }
 
-async fn what_has_expired_is_recorded_once_and_stays_so(place: &Place) {
-    let (here, there) = (Process::start(place, OFTEN).await, Process::start(place, OFTEN).await);
+async fn expiry_is_audited_once_and_is_final(shared_database: &TestDatabase) {
+    let (here, there) =
+        (Process::start(shared_database, SHORT_POLL).await, Process::start(shared_database, SHORT_POLL).await);
     here.fleet.put(new("a", "debug", Duration::from_secs(2))).await.expect("it is stored");
     until("the other one", || there.version() == Some(1)).await;
     for process in [&here, &there] {
         until("its end", || process.pipeline.expire_overrides().is_none()).await;
     }
-    // The row is there still, and is read again.
+    // The row remains, and is read again.
     let rows = "SELECT count(*) FROM log_overrides";
     let (rows,): (i64,) = crate::database::Executor::query_one(&here.database, rows, &[]).await.expect("it counts");
     assert_eq!(rows, 1);
@@ -86,26 +89,26 @@ async fn what_has_expired_is_recorded_once_and_stays_so(place: &Place) {
         assert_eq!((process.overrides(), process.level()), (vec!["b".to_owned()], Level::Warning));
         assert_eq!(process.audit(), [["set", "a", "ada"], ["expired", "a", "ada"], ["set", "b", "ada"]]);
     }
-    let late = Process::start(place, OFTEN).await;
+    let late = Process::start(shared_database, SHORT_POLL).await;
     assert_eq!(late.overrides(), ["b"]);
     let again = late.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     assert!(again.created, "the one before has expired");
 }
 
-/// One that nothing has expired yet, when its row goes.
+/// An override whose row is deleted before the process has expired it.
 #[actix_web::test]
-async fn what_ends_while_it_is_read_has_expired() {
-    let place = Place::file();
-    let here = Process::start(&place, SELDOM).await;
+async fn an_override_that_ends_during_a_poll_has_expired() {
+    let shared_database = TestDatabase::file();
+    let here = Process::start(&shared_database, LONG_POLL).await;
     let stored = here.fleet.put(new("a", "debug", Duration::from_secs(1))).await.expect("it is stored");
-    until("its end", || stored.over.deadline <= Instant::now()).await;
+    until("its end", || stored.policy_override.deadline <= Instant::now()).await;
     here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
     assert_eq!(here.pipeline.expire_overrides(), Some(here.pipeline.snapshot().overrides[0].deadline));
     assert_eq!(here.audit(), [["set", "a", "ada"], ["expired", "a", "ada"], ["set", "b", "ada"]]);
 }
 
-async fn they_are_bounded_in_number(place: &Place) {
-    let here = Process::start(place, SELDOM).await;
+async fn the_number_of_overrides_is_limited(shared_database: &TestDatabase) {
+    let here = Process::start(shared_database, LONG_POLL).await;
     for n in 0..MAX_OVERRIDES {
         here.fleet.put(new(&n.to_string(), "debug", HOUR)).await.expect("there is room");
     }
@@ -117,9 +120,9 @@ async fn they_are_bounded_in_number(place: &Place) {
     here.fleet.put(new("more", "debug", HOUR)).await.expect("there is room again");
 }
 
-async fn rows_that_have_ended_go(place: &Place) {
+async fn ended_rows_are_deleted(shared_database: &TestDatabase) {
     use crate::database::Executor as _;
-    let here = Process::start(place, SELDOM).await;
+    let here = Process::start(shared_database, LONG_POLL).await;
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     assert!(here.fleet.clear("a", "ada").await.expect("it is cleared"));
     here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");

@@ -11,30 +11,30 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
-use super::responses::{of_fleet, of_policy, versioned};
-use crate::fleet::{NewFleetOverride, Stored};
+use super::responses::{fleet_problem, policy_problem, versioned};
+use crate::fleet::{NewFleetOverride, StoredOverride};
 use crate::handler::extract::{Json, Path, Query};
 use crate::handler::problem::{PROBLEM_JSON, Problem, Result};
-use crate::log_control::new_override::{self, Body, NewOverride};
+use crate::log_control::new_override::{self, NewOverride, OverrideBody};
 use crate::log_control::peer::Peer;
 use crate::log_control::precondition::expected_version;
 use crate::log_control::refusals::Requester;
-use crate::log_control::state::{LogControl, Shared};
-use crate::log_control::views::{OverrideBody, OverrideView, Preview};
+use crate::log_control::state::{LogControl, LogControlState};
+use crate::log_control::views::{NewOverrideView, OverrideView, PreviewView};
 use crate::time;
 
-/// How an override is set.
+/// Query parameters of setting an override.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct How {
-    /// whether nothing is changed: the answer says what would be
+pub(crate) struct SetQuery {
+    /// Preview only: the response lists the changes, and nothing is changed
     #[param(value_type = Option<bool>)]
     dry_run: Option<String>,
 }
 
-impl How {
+impl SetQuery {
     fn is_dry_run(&self) -> Result<bool> {
         match self.dry_run.as_deref() {
             None | Some("false") => Ok(false),
@@ -44,10 +44,10 @@ impl How {
     }
 }
 
-/// Sets an override, or replaces the one of this id.
+/// Sets an override, or replaces the override with this id.
 ///
-/// It applies at once, in this process alone or, with `fleet`, in all processes of the service. One that says the same again
-/// lasts longer. With `dry_run` the answer says which cells of the table and which values would change.
+/// It applies immediately, in this process or, with `fleet`, in all processes of the service. Repeating the same override
+/// extends it. With `dry_run` the response lists the policy cells and values that would change.
 #[utoipa::path(
     put,
     path = "/log/overrides/{id}",
@@ -55,25 +55,25 @@ impl How {
     tag = "log",
     params(
         ("id" = String, Path, description = "The override's name: letters, digits and . _ : -", example = "INC-421"),
-        How,
-        ("if-match" = Option<String>, Header, description = "The version that the change is meant for, or *"),
+        SetQuery,
+        ("if-match" = Option<String>, Header, description = "The policy version that the change expects, or *"),
     ),
-    request_body = OverrideBody,
+    request_body = NewOverrideView,
     security(("token" = [])),
     responses(
-        (status = 200, description = "It is replaced or lasts longer; of a dry run: what would change",
-            content((OverrideView = "application/json"), (Preview = "application/json"))),
-        (status = 201, description = "It is set", body = OverrideView),
-        (status = 400, description = "The id or the body cannot be read", body = Problem, content_type = PROBLEM_JSON),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM_JSON),
-        (status = 403, description = "No token is configured, or the request is a web page's", body = Problem,
+        (status = 200, description = "The override is replaced or extended; for a dry run, the changes",
+            content((OverrideView = "application/json"), (PreviewView = "application/json"))),
+        (status = 201, description = "The override is set", body = OverrideView),
+        (status = 400, description = "The id or the body is malformed", body = Problem, content_type = PROBLEM_JSON),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM_JSON),
+        (status = 403, description = "No token is configured, or the request is from a web page", body = Problem,
             content_type = PROBLEM_JSON),
-        (status = 409, description = "There are too many overrides", body = Problem, content_type = PROBLEM_JSON),
-        (status = 412, description = "The version is another one", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "The maximum number of overrides is reached", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The current version differs from `if-match`", body = Problem, content_type = PROBLEM_JSON),
         (status = 413, description = "The body is too large", body = Problem, content_type = PROBLEM_JSON),
-        (status = 415, description = "The body is no JSON", body = Problem, content_type = PROBLEM_JSON),
+        (status = 415, description = "The body is not JSON", body = Problem, content_type = PROBLEM_JSON),
         (status = 422, description = "Fields are invalid; `errors` lists them", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "The database is away, for a fleet's override", body = Problem,
+        (status = 503, description = "The database is unavailable, for a fleet override", body = Problem,
             content_type = PROBLEM_JSON),
     )
 )]
@@ -81,12 +81,12 @@ pub(crate) async fn put(
     request: HttpRequest,
     control: Data<LogControl>,
     Path(id): Path<String>,
-    Query(how): Query<How>,
-    Json(Body(body)): Json<Body>,
+    Query(query): Query<SetQuery>,
+    Json(OverrideBody(body)): Json<OverrideBody>,
 ) -> Result {
     let control = &control.0;
     check_id(&id)?;
-    let is_dry_run = how.is_dry_run()?;
+    let is_dry_run = query.is_dry_run()?;
     let expected = expected_version(&request)?;
     let (by, source) = new_override::requester(&body);
     let by = by.unwrap_or_else(|| Peer::of(&request).name());
@@ -97,40 +97,42 @@ pub(crate) async fn put(
 
     if !is_dry_run && new.fleet {
         control.check_version(expected)?;
-        let NewOverride { set, scope, lasts, reason, .. } = new;
-        let new = NewFleetOverride { id, set, scope, lasts, reason, by };
-        let Stored { over, created, fleet_version } = control.fleet.put(new).await.map_err(of_fleet)?;
-        let mut shown = over.to_json();
+        let NewOverride { set, scope, duration, reason, .. } = new;
+        let new = NewFleetOverride { id, set, scope, duration, reason, by };
+        let StoredOverride { policy_override, created, fleet_version } =
+            control.fleet.put(new).await.map_err(fleet_problem)?;
+        let mut shown = policy_override.to_json();
         shown.insert("fleet_version".to_owned(), fleet_version.into());
         return Ok(control.set(shown, created));
     }
-    let over = override_of(id, new, by);
+    let policy_override = override_of(id, new, by);
     if is_dry_run {
-        let preview = control.preview(&over, expected).map_err(|refused| of_policy(&refused))?;
+        let preview = control.preview(&policy_override, expected).map_err(|refused| policy_problem(&refused))?;
         return Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(preview));
     }
-    let shown = over.to_json();
-    let outcome = control.pipeline.set_override(&over, expected).map_err(|refused| of_policy(&refused))?;
+    let shown = policy_override.to_json();
+    let outcome =
+        control.pipeline.set_override(&policy_override, expected).map_err(|refused| policy_problem(&refused))?;
     Ok(control.set(shown, outcome.created))
 }
 
-/// Who clears an override, and why.
+/// Query parameters of clearing an override.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Clearing {
-    /// who clears it, for the audit; the peer when not given
+pub(crate) struct ClearQuery {
+    /// Who clears it, for the audit; defaults to the peer
     by: Option<String>,
-    /// why, for the audit
+    /// Reason, for the audit
     reason: Option<String>,
-    /// how it came, for the audit: http or command
+    /// Channel of the request, for the audit: http or command
     source: Option<String>,
 }
 
 /// Clears an override.
 ///
-/// What the whole fleet shares is cleared in all its processes.
+/// A fleet override is cleared in all processes.
 #[utoipa::path(
     delete,
     path = "/log/overrides/{id}",
@@ -138,20 +140,20 @@ pub(crate) struct Clearing {
     tag = "log",
     params(
         ("id" = String, Path, description = "The override's name", example = "INC-421"),
-        Clearing,
-        ("if-match" = Option<String>, Header, description = "The version that the change is meant for, or *"),
+        ClearQuery,
+        ("if-match" = Option<String>, Header, description = "The policy version that the change expects, or *"),
     ),
     security(("token" = [])),
     responses(
-        (status = 204, description = "It is cleared"),
-        (status = 400, description = "The id cannot be read", body = Problem, content_type = PROBLEM_JSON),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM_JSON),
-        (status = 403, description = "No token is configured, or the request is a web page's", body = Problem,
+        (status = 204, description = "The override is cleared"),
+        (status = 400, description = "The id is malformed", body = Problem, content_type = PROBLEM_JSON),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM_JSON),
+        (status = 403, description = "No token is configured, or the request is from a web page", body = Problem,
             content_type = PROBLEM_JSON),
-        (status = 404, description = "There is no such override", body = Problem, content_type = PROBLEM_JSON),
-        (status = 412, description = "The version is another one", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "There is no override with this id", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "The current version differs from `if-match`", body = Problem, content_type = PROBLEM_JSON),
         (status = 422, description = "A parameter is invalid", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "The database is away, for a fleet's override", body = Problem,
+        (status = 503, description = "The database is unavailable, for a fleet override", body = Problem,
             content_type = PROBLEM_JSON),
     )
 )]
@@ -159,7 +161,7 @@ pub(crate) async fn clear(
     request: HttpRequest,
     control: Data<LogControl>,
     Path(id): Path<String>,
-    Query(clearing): Query<Clearing>,
+    Query(query): Query<ClearQuery>,
 ) -> Result {
     let control = &control.0;
     check_id(&id)?;
@@ -170,41 +172,45 @@ pub(crate) async fn clear(
             .map_err(|message| Problem::invalid_field(field, message)),
         None => Ok(None),
     };
-    let by = text("by", &clearing.by)?.unwrap_or_else(|| Peer::of(&request).name());
-    let reason = text("reason", &clearing.reason)?.unwrap_or_default();
-    let source = match clearing.source.as_deref() {
+    let by = text("by", &query.by)?.unwrap_or_else(|| Peer::of(&request).name());
+    let reason = text("reason", &query.reason)?.unwrap_or_default();
+    let source = match query.source.as_deref() {
         None | Some("http") => Source::Http,
         Some("command") => Source::Command,
         Some(_) => return Err(Problem::invalid_field("source", "allowed is one of http, command")),
     };
     request.extensions_mut().insert(Requester { by: by.clone(), source });
 
-    if control.pipeline.clear_override(&id, expected, &by, source, &reason).map_err(|refused| of_policy(&refused))? {
+    if control
+        .pipeline
+        .clear_override(&id, expected, &by, source, &reason)
+        .map_err(|refused| policy_problem(&refused))?
+    {
         return Ok(HttpResponse::NoContent().finish());
     }
-    // This process may not have heard of it yet.
+    // A fleet override may not have reached this process yet.
     let is_shared = control.pipeline.snapshot().overrides.iter().any(|it| it.fleet && it.id == id);
     match control.fleet.clear(&id, &by).await {
         Ok(true) => Ok(HttpResponse::NoContent().finish()),
-        Err(error) if is_shared => Err(of_fleet(error)),
+        Err(error) if is_shared => Err(fleet_problem(error)),
         Ok(false) | Err(_) => Err(Problem::not_found("override")),
     }
 }
 
-impl Shared {
-    /// 201 or 200, with the override.
+impl LogControlState {
+    /// The response with the override: 201 when it is new, otherwise 200.
     fn set(&self, mut shown: Map<String, Value>, created: bool) -> HttpResponse {
         let version = self.pipeline.snapshot().version;
         shown.insert("version".to_owned(), version.into());
-        let answer = if created { HttpResponse::Created() } else { HttpResponse::Ok() };
-        versioned(answer, version).json(shown)
+        let response = if created { HttpResponse::Created() } else { HttpResponse::Ok() };
+        versioned(response, version).json(shown)
     }
 
     fn check_version(&self, expected: Option<u64>) -> Result<()> {
         let current = self.pipeline.snapshot().version;
         match expected {
             Some(expected) if expected != current => {
-                Err(of_policy(&OverrideError::VersionMismatch { current, expected }))
+                Err(policy_problem(&OverrideError::VersionMismatch { current, expected }))
             }
             _ => Ok(()),
         }
@@ -212,15 +218,15 @@ impl Shared {
 }
 
 fn override_of(id: String, new: NewOverride, by: String) -> Override {
-    let NewOverride { set, scope, lasts, reason, source, fleet, .. } = new;
+    let NewOverride { set, scope, duration, reason, source, fleet, .. } = new;
     let set_at = time::now();
     Override {
         id,
         set,
         scope,
         set_at,
-        until: set_at + lasts,
-        deadline: Instant::now() + lasts,
+        until: set_at + duration,
+        deadline: Instant::now() + duration,
         reason,
         by,
         source,
@@ -229,6 +235,6 @@ fn override_of(id: String, new: NewOverride, by: String) -> Override {
 }
 
 fn check_id(id: &str) -> Result<()> {
-    let unreadable = |field| Problem::bad_request("the path cannot be read").with_fields(vec![field]);
+    let unreadable = |field| Problem::bad_request("invalid path").with_fields(vec![field]);
     new_override::check_id(id).map_err(unreadable)
 }

@@ -1,4 +1,4 @@
-//! The handlers, one a route.
+//! The handlers of the routes under `/log`.
 
 pub(crate) mod change;
 pub(crate) mod read;

@@ -1,4 +1,4 @@
-//! Reading what is on.
+//! Reading the logging policy in effect.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
@@ -10,18 +10,18 @@ use garde::Validate;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::responses::{of_fleet, versioned};
-use crate::explained::Explained;
+use super::responses::{fleet_problem, versioned};
+use crate::explain_output::ExplainOutput;
 use crate::handler::extract::Query;
 use crate::handler::problem::{FieldError, PROBLEM_JSON, Problem, Result};
 use crate::log_control::scope::check_route;
-use crate::log_control::state::{LogControl, Shared};
-use crate::log_control::views::{FleetView, State, Table};
+use crate::log_control::state::{LogControl, LogControlState};
+use crate::log_control::views::{FleetView, LogView, TableView};
 
-/// What is on now.
+/// The logging policy in effect.
 ///
-/// The settings' values, the values in effect, and the overrides between the two. `effective` is for a record of no
-/// blueprint, module or route.
+/// The configured values, the values in effect, and the overrides that cause the difference. `effective` applies to a record
+/// without a blueprint, module or route.
 #[utoipa::path(
     get,
     path = "/log",
@@ -29,8 +29,9 @@ use crate::log_control::views::{FleetView, State, Table};
     tag = "log",
     security(("token" = []), ()),
     responses(
-        (status = 200, description = "What is on", body = State, headers(("etag" = String, description = "The version"))),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM_JSON),
+        (status = 200, description = "The policy in effect", body = LogView,
+            headers(("etag" = String, description = "The policy version"))),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn show(control: Data<LogControl>) -> HttpResponse {
@@ -38,63 +39,65 @@ pub(crate) async fn show(control: Data<LogControl>) -> HttpResponse {
     versioned(HttpResponse::Ok(), snapshot.version).json(snapshot.to_json())
 }
 
-/// The kind of record that the table is for.
+/// Query parameters: the records for which the table is returned.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Scope {
-    /// of a request of this blueprint
+pub(crate) struct ExplainQuery {
+    /// Records of requests of this blueprint
     #[param(example = "orders")]
     blueprint: Option<String>,
-    /// made by this crate or module
+    /// Records of this crate or module
     #[param(example = "blueprint_orders::store")]
     module: Option<String>,
-    /// of a request of this route
+    /// Records of requests of this route
     #[param(example = "GET /orders/{id}")]
     route: Option<String>,
 }
 
-/// The table in force.
+/// The policy table in effect.
 ///
-/// Which record goes where: of the whole process, or of a blueprint, module or route.
+/// The destinations of each record, for the process or for a blueprint, module or route.
 #[utoipa::path(
     get,
     path = "/log/explain",
     operation_id = "explain_log",
     tag = "log",
-    params(Scope),
+    params(ExplainQuery),
     security(("token" = []), ()),
     responses(
-        (status = 200, description = "The table", body = Table, headers(("etag" = String, description = "The version"))),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM_JSON),
-        (status = 422, description = "There is no such blueprint or route", body = Problem, content_type = PROBLEM_JSON),
+        (status = 200, description = "The policy table", body = TableView,
+            headers(("etag" = String, description = "The policy version"))),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM_JSON),
+        (status = 422, description = "The blueprint or route is unknown", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
-pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<Scope>) -> Result {
+pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<ExplainQuery>) -> Result {
     let control = &control.0;
     let module = scope.module.as_deref().map(|module| module.replace('-', "_"));
     let origin = control.origin(&scope, module.as_deref())?;
     let snapshot = control.pipeline.effective().load_full();
     let policy = |origin: &Origin<'_>| snapshot.values_for(origin).policy;
-    // A module's lines may have a level of their own, by `log.levels`.
+    // `log.levels` may set a level for the module's log events alone.
     let lines = module.is_some().then(|| policy(&Origin { is_line: true, ..origin }));
-    Ok(versioned(HttpResponse::Ok(), snapshot.version).json(Explained::from(table(&policy(&origin), lines.as_ref()))))
+    Ok(versioned(HttpResponse::Ok(), snapshot.version)
+        .json(ExplainOutput::from(table(&policy(&origin), lines.as_ref()))))
 }
 
 fn table(policy: &Policy, lines: Option<&Policy>) -> Explanation {
     let mut table = Explanation::new(policy);
     if let Some(lines) = lines {
-        let of_lines = Explanation::new(lines).rows.into_iter().filter(|row| row.kind == Kind::Line);
+        let line_rows = Explanation::new(lines).rows.into_iter().filter(|row| row.kind == Kind::Line);
         let others = table.rows.into_iter().filter(|row| row.kind != Kind::Line);
-        table.rows = of_lines.chain(others).collect();
+        table.rows = line_rows.chain(others).collect();
     }
     table
 }
 
-/// How far the processes of the service are.
+/// The versions that the processes of the service have applied.
 ///
-/// The version of the overrides that they share, and the one that each of them has applied.
+/// The version of the shared overrides, and the version that each process has applied.
 #[utoipa::path(
     get,
     path = "/log/fleet",
@@ -103,17 +106,17 @@ fn table(policy: &Policy, lines: Option<&Policy>) -> Explanation {
     security(("token" = []), ()),
     responses(
         (status = 200, description = "The processes", body = FleetView),
-        (status = 401, description = "The token is missing or wrong", body = Problem, content_type = PROBLEM_JSON),
-        (status = 503, description = "The database is away", body = Problem, content_type = PROBLEM_JSON),
+        (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "The database is unavailable", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn fleet(control: Data<LogControl>) -> Result {
-    let status = control.0.fleet.status().await.map_err(of_fleet)?;
+    let status = control.0.fleet.status().await.map_err(fleet_problem)?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(status))
 }
 
-impl Shared {
-    fn origin<'a>(&'a self, scope: &'a Scope, module: Option<&'a str>) -> Result<Origin<'a>> {
+impl LogControlState {
+    fn origin<'a>(&'a self, scope: &'a ExplainQuery, module: Option<&'a str>) -> Result<Origin<'a>> {
         let mut wrong: Vec<FieldError> = Vec::new();
         wrong.extend(scope.blueprint.as_deref().and_then(|name| self.check_blueprint(name).err()));
         wrong.extend(scope.route.as_deref().and_then(|rule| check_route(rule, &self.routes).err()));

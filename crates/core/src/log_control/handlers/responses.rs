@@ -1,4 +1,4 @@
-//! What responses have in common.
+//! Shared parts of responses.
 
 use actix_web::HttpResponseBuilder;
 use actix_web::http::StatusCode;
@@ -8,25 +8,25 @@ use cyanotype_telemetry::effective::OverrideError;
 use crate::fleet::FleetError;
 use crate::handler::problem::Problem;
 
-pub(super) fn versioned(mut answer: HttpResponseBuilder, version: u64) -> HttpResponseBuilder {
-    answer.insert_header((ETAG, format!("\"{version}\""))).insert_header((CACHE_CONTROL, "no-store"));
-    answer
+pub(super) fn versioned(mut response: HttpResponseBuilder, version: u64) -> HttpResponseBuilder {
+    response.insert_header((ETAG, format!("\"{version}\""))).insert_header((CACHE_CONTROL, "no-store"));
+    response
 }
 
-pub(super) fn of_policy(refused: &OverrideError) -> Problem {
+pub(super) fn policy_problem(refused: &OverrideError) -> Problem {
     match refused {
         OverrideError::VersionMismatch { .. } => Problem::new(StatusCode::PRECONDITION_FAILED, refused.to_string()),
         OverrideError::TooMany => Problem::conflict(refused.to_string()),
     }
 }
 
-pub(super) fn of_fleet(error: FleetError) -> Problem {
+pub(super) fn fleet_problem(error: FleetError) -> Problem {
     match error {
-        FleetError::TooMany => of_policy(&OverrideError::TooMany),
+        FleetError::TooMany => policy_problem(&OverrideError::TooMany),
         FleetError::Unavailable(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the fleet's overrides cannot be reached");
+            tracing::warn!(error = &error as &dyn std::error::Error, "fleet overrides unavailable");
             let detail =
-                "the database is away, so the fleet's overrides can neither be read nor changed; nothing has changed";
+                "the database is unavailable, so fleet overrides can be neither read nor changed; nothing has changed";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).header(RETRY_AFTER, HeaderValue::from_static("1"))
         }
     }

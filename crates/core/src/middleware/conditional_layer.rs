@@ -1,4 +1,4 @@
-//! Layers that requests pass or not, as it is decided for each of them.
+//! Middleware that is applied per request.
 
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -9,26 +9,26 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use futures_util::future::{Either, LocalBoxFuture, MapOk};
 use futures_util::{FutureExt, TryFutureExt};
 
-/// A layer that a request passes while `is_on` says so; without it a request pays for the question alone.
-pub(crate) struct Switched<T, F, W, O> {
+/// A middleware that is applied to a request when `is_on` returns true; otherwise only that check costs time.
+pub(crate) struct ConditionalLayer<T, F, W, O> {
     pub layer: T,
     pub is_on: F,
-    /// Makes the layer's responses what all responses are.
-    pub with: W,
-    /// Makes the responses of requests that did not pass it what all responses are.
-    pub without: O,
+    /// Converts the layer's responses to the common response type.
+    pub map_applied: W,
+    /// Converts the responses of requests that skip the layer to the common response type.
+    pub map_skipped: O,
 }
 
-pub(crate) struct SwitchedService<S, L, F, W, O, R> {
+pub(crate) struct ConditionalService<S, L, F, W, O, R> {
     inner: Rc<S>,
     layer: L,
     is_on: F,
-    with: W,
-    without: O,
+    map_applied: W,
+    map_skipped: O,
     response: PhantomData<R>,
 }
 
-impl<S, T, F, W, O, B, D, R> Transform<S, ServiceRequest> for Switched<T, F, W, O>
+impl<S, T, F, W, O, B, D, R> Transform<S, ServiceRequest> for ConditionalLayer<T, F, W, O>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     T: Transform<Rc<S>, ServiceRequest, Response = ServiceResponse<D>, Error = Error, InitError = ()>,
@@ -42,19 +42,21 @@ where
 {
     type Response = ServiceResponse<R>;
     type Error = Error;
-    type Transform = SwitchedService<S, T::Transform, F, W, O, R>;
+    type Transform = ConditionalService<S, T::Transform, F, W, O, R>;
     type InitError = ();
     type Future = LocalBoxFuture<'static, Result<Self::Transform, ()>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
-        let (inner, is_on, with, without) = (Rc::new(inner), self.is_on.clone(), self.with, self.without);
+        let (inner, is_on, map_applied, map_skipped) =
+            (Rc::new(inner), self.is_on.clone(), self.map_applied, self.map_skipped);
         let layer = self.layer.new_transform(Rc::clone(&inner));
-        let switched = move |layer| SwitchedService { inner, layer, is_on, with, without, response: PhantomData };
+        let switched =
+            move |layer| ConditionalService { inner, layer, is_on, map_applied, map_skipped, response: PhantomData };
         layer.map_ok(switched).boxed_local()
     }
 }
 
-impl<S, L, F, W, O, B, D, R> Service<ServiceRequest> for SwitchedService<S, L, F, W, O, R>
+impl<S, L, F, W, O, B, D, R> Service<ServiceRequest> for ConditionalService<S, L, F, W, O, R>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     L: Service<ServiceRequest, Response = ServiceResponse<D>, Error = Error>,
@@ -74,9 +76,9 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         if (self.is_on)() {
-            Either::Right(self.layer.call(request).map_ok(self.with).boxed_local())
+            Either::Right(self.layer.call(request).map_ok(self.map_applied).boxed_local())
         } else {
-            Either::Left(self.inner.call(request).map_ok(self.without))
+            Either::Left(self.inner.call(request).map_ok(self.map_skipped))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Layers that the settings may leave out, and that then cost nothing.
+//! Middleware that the settings can disable without run-time cost.
 
 use std::task::{Context, Poll};
 
@@ -7,20 +7,20 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use futures_util::future::{Either, LocalBoxFuture};
 use futures_util::{FutureExt, TryFutureExt};
 
-/// A layer or none. actix-web's `Condition` has a body and a future of its own kind even where there is none, and every
-/// layer outside moves them about.
-pub(crate) struct Optional<T, B, D> {
+/// A middleware, or none. actix-web's `Condition` changes the body and future types even when it is disabled, and every outer
+/// layer moves them.
+pub(crate) struct OptionalLayer<T, B, D> {
     pub layer: Option<T>,
-    /// Makes the layer's answers what answers are without it.
-    pub same: fn(ServiceResponse<D>) -> ServiceResponse<B>,
+    /// Converts the layer's responses to the type of responses without it.
+    pub map_response: fn(ServiceResponse<D>) -> ServiceResponse<B>,
 }
 
-pub(crate) enum Layered<S, L, B, D> {
+pub(crate) enum OptionalService<S, L, B, D> {
     Without(S),
     With(L, fn(ServiceResponse<D>) -> ServiceResponse<B>),
 }
 
-impl<S, T, B, D> Transform<S, ServiceRequest> for Optional<T, B, D>
+impl<S, T, B, D> Transform<S, ServiceRequest> for OptionalLayer<T, B, D>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     T: Transform<S, ServiceRequest, Response = ServiceResponse<D>, Error = Error, InitError = ()>,
@@ -32,20 +32,22 @@ where
 {
     type Response = ServiceResponse<B>;
     type Error = Error;
-    type Transform = Layered<S, T::Transform, B, D>;
+    type Transform = OptionalService<S, T::Transform, B, D>;
     type InitError = ();
     type Future = LocalBoxFuture<'static, Result<Self::Transform, ()>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
-        let same = self.same;
+        let map_response = self.map_response;
         match &self.layer {
-            None => std::future::ready(Ok(Layered::Without(inner))).boxed_local(),
-            Some(layer) => layer.new_transform(inner).map_ok(move |layer| Layered::With(layer, same)).boxed_local(),
+            None => std::future::ready(Ok(OptionalService::Without(inner))).boxed_local(),
+            Some(layer) => {
+                layer.new_transform(inner).map_ok(move |layer| OptionalService::With(layer, map_response)).boxed_local()
+            }
         }
     }
 }
 
-impl<S, L, B, D> Service<ServiceRequest> for Layered<S, L, B, D>
+impl<S, L, B, D> Service<ServiceRequest> for OptionalService<S, L, B, D>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     L: Service<ServiceRequest, Response = ServiceResponse<D>, Error = Error>,
@@ -67,7 +69,7 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         match self {
             Self::Without(inner) => Either::Left(inner.call(request)),
-            Self::With(layer, same) => Either::Right(layer.call(request).map_ok(*same).boxed_local()),
+            Self::With(layer, map_response) => Either::Right(layer.call(request).map_ok(*map_response).boxed_local()),
         }
     }
 }

@@ -1,29 +1,29 @@
-//! The table written out, with what of it is compiled in: what `app log explain --json` and `GET /log/explain` answer.
+//! The output of `app log explain --json` and `GET /log/explain`: the logging policy as a table.
 
 use cyanotype_telemetry::explanation::Explanation;
 use serde::{Deserialize, Serialize};
 
 use crate::sentry::SENTRY_COMPILED_IN;
 
-/// The table, and the features that it depends on.
+/// The policy table, and the compiled-in features that it depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Explained {
-    /// What is compiled in.
+pub struct ExplainOutput {
+    /// The compiled-in features.
     pub features: Features,
-    /// The table.
+    /// The policy table.
     #[serde(flatten)]
     pub table: Explanation,
 }
 
-/// What is compiled in.
+/// The compiled-in features.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Features {
-    /// Whether Sentry is.
+    /// Whether the Sentry sink is compiled in.
     pub sentry: bool,
 }
 
-impl From<Explanation> for Explained {
-    /// The table of this program.
+impl From<Explanation> for ExplainOutput {
+    /// Adds the features of this program.
     fn from(table: Explanation) -> Self {
         Self { features: Features { sentry: SENTRY_COMPILED_IN }, table }
     }
