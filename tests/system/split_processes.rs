@@ -240,7 +240,7 @@ fn orders_reports_missing_dependencies() {
     );
     assert_eq!(
         refusal(app().env("APP__BLUEPRINTS__ORDERS__USERS_URL", "users:hunter2")),
-        "blueprints.orders.users_url (set by APP__BLUEPRINTS__ORDERS__USERS_URL): invalid base URL; allowed is \
+        "blueprints.orders.users_url (set by APP__BLUEPRINTS__ORDERS__USERS_URL): invalid base URL; expected \
          http://HOST:PORT or https://HOST"
     );
 }

@@ -18,7 +18,7 @@ section! {
         #[setting(Text, default = "Hello")]
         word: String,
         /// number of times that the greeting is repeated
-        #[setting(Whole(1, 10), default = 1)]
+        #[setting(Integer(1, 10), default = 1)]
         times: usize,
     }
 }

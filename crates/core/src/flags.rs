@@ -1,4 +1,4 @@
-//! Evaluates the flags of a feature-flag system. This is the only file that depends on the feature `flags`.
+//! Evaluates the flags of a feature-flag provider. This is the only file that depends on the feature `flags`.
 
 use actix_web::HttpRequest;
 use actix_web::body::MessageBody;
@@ -49,9 +49,9 @@ pub(crate) fn start(settings: &Settings, service: &str, pipeline: &'static Pipel
     let notify = move |event| match event {
         FlagEvent::Changed(values) => pipeline.set_flags(to_telemetry(values), provider),
         FlagEvent::Unavailable(reason) => {
-            report(Level::Warning, format!("flag system unavailable, no flag applies: {reason}"))
+            report(Level::Warning, format!("flag provider unavailable, no flag applies: {reason}"))
         }
-        FlagEvent::Available => report(Level::Info, "flag system available again".to_owned()),
+        FlagEvent::Available => report(Level::Info, "flag provider available again".to_owned()),
         FlagEvent::Ignored(reason) => report(Level::Warning, reason),
     };
     // Marks flags as active, so that each request evaluates its own.
@@ -64,8 +64,7 @@ pub(crate) fn start(settings: &Settings, service: &str, pipeline: &'static Pipel
 pub(crate) fn start(settings: &Settings, _: &str, pipeline: &'static Pipeline) -> Option<RequestFlags> {
     let provider = settings.flags.provider;
     if provider != FlagProvider::None {
-        let message =
-            "flags.provider is set, but this program has no flag system: rebuild with the feature `flags`, or unset it";
+        let message = "flags.provider is set, but this program has no flag provider: rebuild with the feature `flags`, or unset it";
         pipeline.report(Report::service(Level::Warning, message).with("provider", provider.as_str()));
     }
     None

@@ -194,10 +194,10 @@ mod tests {
             #[setting(section)]
             log: Log,
             /// the port
-            #[setting(Whole(0, 65535), default = 1)]
+            #[setting(Integer(0, 65535), default = 1)]
             port: u16,
             /// threads
-            #[setting(Whole(1, 1024))]
+            #[setting(Integer(1, 1024))]
             workers: Option<u16>,
             /// destination of reports
             #[setting(Secret)]

@@ -18,7 +18,7 @@
 //!         #[setting(one_of::<Format>(), default = "json")]
 //!         pub format: Format,
 //!         /// queue of a slow reader, in bytes
-//!         #[setting(Whole(65536, 1 << 30), default = 8388608)]
+//!         #[setting(Integer(65536, 1 << 30), default = 8388608)]
 //!         pub queue_bytes: usize,
 //!     }
 //! }

@@ -32,7 +32,7 @@ use crate::{Deferred, Loaded, Problem, Schema, Section, SettingsError, ValueType
 ///     /// All settings.
 ///     pub struct Settings {
 ///         /// port to listen on
-///         #[setting(Whole(0, 65535), default = 8080, env = "PORT")]
+///         #[setting(Integer(0, 65535), default = 8080, env = "PORT")]
 ///         pub port: u16,
 ///     }
 /// }
@@ -111,7 +111,7 @@ impl<S: Section> Loaded<S> {
     ///     /// All settings.
     ///     pub struct Settings {
     ///         /// port to listen on
-    ///         #[setting(Whole(0, 65535), default = 8080)]
+    ///         #[setting(Integer(0, 65535), default = 8080)]
     ///         pub port: u16,
     ///     }
     /// }

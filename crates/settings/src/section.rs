@@ -25,10 +25,10 @@
 ///     /// The connection pool.
 ///     pub struct Pool {
 ///         /// minimum number of open connections; at most pool.max
-///         #[setting(Whole(0, 100), default = 1)]
+///         #[setting(Integer(0, 100), default = 1)]
 ///         pub min: u32,
 ///         /// maximum number of connections
-///         #[setting(Whole(1, 100), default = 8, env = "POOL_SIZE")]
+///         #[setting(Integer(1, 100), default = 8, env = "POOL_SIZE")]
 ///         pub max: u32,
 ///     }
 ///     validate_combination = min_is_below_max;

@@ -13,7 +13,7 @@ pub enum ValueType {
     /// One of these words; [`one_of`](crate::one_of) lists the variants of an enum.
     OneOf(&'static [&'static str]),
     /// `true` or `false`.
-    Switch,
+    Bool,
     /// Any string.
     Text,
     /// A string that is masked in output.
@@ -21,7 +21,7 @@ pub enum ValueType {
     /// A URL that may contain credentials, which are masked in output.
     Url,
     /// An integer in this inclusive range.
-    Whole(u64, u64),
+    Integer(u64, u64),
     /// A number in this inclusive range.
     Number(f64, f64),
     /// A list of strings: an array in TOML, comma-separated in other layers.
@@ -34,11 +34,11 @@ impl ValueType {
     pub fn allowed(self) -> String {
         match self {
             ValueType::OneOf(words) => format!("one of {}", words.join(", ")),
-            ValueType::Switch => "true or false".into(),
+            ValueType::Bool => "true or false".into(),
             ValueType::Text | ValueType::Secret => "a string".into(),
             ValueType::Url => "a URL".into(),
-            ValueType::Whole(low, u64::MAX) => format!("a whole number from {low}"),
-            ValueType::Whole(low, high) => format!("a whole number from {low} to {high}"),
+            ValueType::Integer(low, u64::MAX) => format!("a whole number from {low}"),
+            ValueType::Integer(low, high) => format!("a whole number from {low} to {high}"),
             ValueType::Number(low, high) => format!("a number from {low} to {high}"),
             ValueType::List => "a comma-separated list".into(),
         }

@@ -49,10 +49,10 @@ fn parse_value(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
                 .collect();
             return texts.map(|texts| to_list(texts.into_iter())).ok_or_else(|| wrong("a list of other things"));
         }
-        (number @ (ValueKind::I64(_) | ValueKind::Float(_)), ValueType::Whole(..) | ValueType::Number(..)) => {
+        (number @ (ValueKind::I64(_) | ValueKind::Float(_)), ValueType::Integer(..) | ValueType::Number(..)) => {
             as_written(number)
         }
-        (ValueKind::Boolean(on), ValueType::Switch) => on.to_string(),
+        (ValueKind::Boolean(on), ValueType::Bool) => on.to_string(),
         // Without quotes TOML reads 1.10 as the number 1.1.
         (other, ValueType::Text | ValueType::Secret | ValueType::Url) => {
             return Err(format!("`{}` is not a string; write it in quotes", as_written(other)));
@@ -62,7 +62,7 @@ fn parse_value(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
     match value_type {
         ValueType::OneOf(words) if !words.contains(&text.as_str()) => Err(wrong(&text)),
         ValueType::OneOf(_) | ValueType::Text | ValueType::Secret | ValueType::Url => Ok(text.into()),
-        ValueType::Whole(low, high) => match text.parse::<u64>() {
+        ValueType::Integer(low, high) => match text.parse::<u64>() {
             Ok(number) if (low..=high).contains(&number) => Ok(number.into()),
             _ => Err(wrong(&text)),
         },
@@ -70,7 +70,7 @@ fn parse_value(leaf: &Leaf, value_type: ValueType) -> Result<Value, String> {
             Ok(number) if (low..=high).contains(&number) => Ok(number.into()),
             _ => Err(wrong(&text)),
         },
-        ValueType::Switch => text.parse::<bool>().map(Into::into).map_err(|_| wrong(&text)),
+        ValueType::Bool => text.parse::<bool>().map(Into::into).map_err(|_| wrong(&text)),
         ValueType::List => Ok(to_list(text.split(','))),
     }
 }

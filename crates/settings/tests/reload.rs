@@ -17,7 +17,7 @@ section! {
         #[setting(Text, default = "info")]
         level: String,
         /// port
-        #[setting(Whole(0, 65535), default = 80)]
+        #[setting(Integer(0, 65535), default = 80)]
         port: u16,
         /// hosts
         #[serde(default)]

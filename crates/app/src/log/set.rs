@@ -166,7 +166,7 @@ pub(super) fn path_segment(id: &str) -> Result<&str, CommandError> {
         return Ok(id);
     }
     Err(CommandError::Usage(format!(
-        "invalid override id `{}`: allowed are letters, digits and . _ : -",
+        "invalid override id `{}`: expected letters, digits and . _ : -",
         id.escape_debug()
     )))
 }

@@ -1,6 +1,6 @@
 //! The database engine, from the scheme of the URL.
 
-const ALLOWED: &str = "allowed is sqlite://PATH, such as sqlite://data/cyanotype.db, or \
+const ALLOWED: &str = "expected sqlite://PATH, such as sqlite://data/cyanotype.db, or \
                        postgres://USER:PASSWORD@HOST:PORT/DATABASE";
 
 /// The supported engines.

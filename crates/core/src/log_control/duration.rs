@@ -19,7 +19,7 @@ pub(crate) fn parse(value: &Value, max: Duration) -> Result<Duration, String> {
     };
     read.filter(|read| (MIN_DURATION..=max).contains(read)).ok_or_else(|| {
         format!(
-            "allowed is a duration from 1s to {} (log.override_max_s), such as 15m, 1h30m or 90s, or a number of seconds",
+            "expected a duration from 1s to {} (log.override_max_s), such as 15m, 1h30m or 90s, or a number of seconds",
             format(max)
         )
     })

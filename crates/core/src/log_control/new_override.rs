@@ -44,7 +44,7 @@ impl NewOverride {
     pub(super) fn parse(body: &Map<String, Value>, max: Duration) -> Result<Self, Vec<FieldError>> {
         let mut errors = FieldErrors::default();
         for key in body.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-            errors.add(key, format!("unknown field; allowed are {}", KEYS.join(", ")));
+            errors.add(key, format!("unknown field; expected {}", KEYS.join(", ")));
         }
         let set = errors.set(body.get("set"));
         let duration = match body.get("for") {
@@ -58,13 +58,13 @@ impl NewOverride {
         }
         let (_, source) = requester(body);
         if body.get("source").is_some_and(|given| *given != json!(source)) {
-            errors.add("source", "allowed is one of http, command");
+            errors.add("source", "expected one of http, command");
         }
         let fleet = match body.get("fleet") {
             None => false,
             Some(Value::Bool(fleet)) => *fleet,
             Some(_) => {
-                errors.add("fleet", "allowed is true or false");
+                errors.add("fleet", "expected true or false");
                 false
             }
         };
@@ -86,7 +86,7 @@ impl NewOverride {
             if let Some(body) = body.filter(|body| *body > max) {
                 let (body, max) = (body.setting(), max.setting());
                 let message = format!(
-                    "`{body}` records more than the settings allow: {key} is {max}; allowed is {}",
+                    "`{body}` records more than the settings allow: {key} is {max}; expected {}",
                     up_to(max).join(", ")
                 );
                 errors.add(&format!("set.{key}"), message);
@@ -117,7 +117,7 @@ pub(super) fn requester(body: &Map<String, Value>) -> (Option<String>, Source) {
 pub(super) fn check_id(id: &str) -> Result<(), FieldError> {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
     if id.is_empty() || id.len() > MAX_ID_BYTES || !id.bytes().all(is_part) {
-        let message = format!("allowed are 1 to {MAX_ID_BYTES} letters, digits and characters of . _ : -");
+        let message = format!("expected 1 to {MAX_ID_BYTES} letters, digits and characters of . _ : -");
         return Err(FieldError { field: "id".into(), message });
     }
     Ok(())
@@ -128,7 +128,7 @@ pub(super) fn check_id(id: &str) -> Result<(), FieldError> {
 /// # Errors
 /// The allowed form.
 pub(super) fn text(value: &Value) -> Result<String, String> {
-    let allowed = || format!("allowed is a text of 1 to {MAX_TEXT_CHARS} characters without control characters");
+    let allowed = || format!("expected a text of 1 to {MAX_TEXT_CHARS} characters without control characters");
     let text = value.as_str().map(str::trim).ok_or_else(allowed)?;
     match text.is_empty() || text.chars().count() > MAX_TEXT_CHARS || text.contains(char::is_control) {
         true => Err(allowed()),
@@ -161,7 +161,7 @@ impl FieldErrors {
         let allowed = "an object of settings and values, such as {\"log.level\": \"debug\"}";
         let Some(Value::Object(set)) = value.filter(|set| set.as_object().is_none_or(|set| !set.is_empty())) else {
             let missing = if value.is_none() { "missing; " } else { "" };
-            self.add("set", format!("{missing}allowed is {allowed}"));
+            self.add("set", format!("{missing}expected {allowed}"));
             return LiveValues::default();
         };
         LiveValues::parse(set).unwrap_or_else(|invalid| {
@@ -174,11 +174,11 @@ impl FieldErrors {
         let mut given = SCOPES.into_iter().filter_map(|kind| Some((kind, body.get(kind)?)));
         let Some((kind, value)) = given.next() else { return OverrideScope::Process };
         if let Some((other, _)) = given.next() {
-            self.add(other, format!("`{kind}` is also set; allowed is at most one of {}", SCOPES.join(", ")));
+            self.add(other, format!("`{kind}` is also set; expected at most one of {}", SCOPES.join(", ")));
         }
         let name = value.as_str().map(str::trim).filter(|name| !name.is_empty() && name.len() <= MAX_SCOPE_NAME_BYTES);
         let Some(name) = name.filter(|name| !name.contains(char::is_control)) else {
-            let allowed = format!("allowed is a text of 1 to {MAX_SCOPE_NAME_BYTES} bytes without control characters");
+            let allowed = format!("expected a text of 1 to {MAX_SCOPE_NAME_BYTES} bytes without control characters");
             self.add(kind, allowed);
             return OverrideScope::Process;
         };
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(refused[0].field, "set.log.response.body");
         assert_eq!(
             refused[0].message,
-            "`redacted` records more than the settings allow: log.response.body is metadata; allowed is off, metadata"
+            "`redacted` records more than the settings allow: log.response.body is metadata; expected off, metadata"
         );
     }
 

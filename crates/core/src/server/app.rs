@@ -60,7 +60,7 @@ pub(crate) struct AppFactory {
     /// The requests of all workers.
     pub in_flight: InFlightRequests,
     pub clients: ClientAddressResolver,
-    /// Evaluates the flags of a request, when a flag system is configured.
+    /// Evaluates the flags of a request, when a flag provider is configured.
     pub flags: Option<RequestFlags>,
     /// Starts Sentry transactions, when tracing is configured.
     pub transactions: Option<Transactions>,

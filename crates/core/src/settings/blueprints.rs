@@ -62,7 +62,7 @@ section! {
 ///     /// Settings of the stock.
 ///     pub struct StockSettings {
 ///         /// quantity at or below which an article is low
-///         #[setting(Whole(1, 1000), default = 10)]
+///         #[setting(Integer(1, 1000), default = 10)]
 ///         pub low: u64,
 ///     }
 /// }
@@ -182,7 +182,7 @@ mod tests {
     section! {
         struct Stock {
             /// quantity below which stock is low
-            #[setting(Whole(1, 1000), default = 10, check = is_few)]
+            #[setting(Integer(1, 1000), default = 10, check = is_few)]
             low: u64,
             /// URL of the warehouse
             #[setting(Url)]

@@ -9,7 +9,7 @@ section! {
     pub struct ConfigFileSettings {
         /// interval in seconds between checks of the configuration and secret files for changed content; symbolic links are
         /// followed; a change is applied as on SIGHUP; 0 disables the checks
-        #[setting(Whole(0, 3600), default = 0)]
+        #[setting(Integer(0, 3600), default = 0)]
         watch_s: u64,
     }
 }

@@ -11,10 +11,10 @@ section! {
         #[setting(List, check = check_origin)]
         pub origins: Vec<String>,
         /// time in seconds for which a browser may cache the response to a preflight request
-        #[setting(Whole(0, 86400), default = 3600)]
+        #[setting(Integer(0, 86400), default = 3600)]
         pub max_age_s: u64,
         /// whether pages may send credentials such as cookies; not allowed together with `*`
-        #[setting(Switch, default = false)]
+        #[setting(Bool, default = false)]
         pub credentials: bool,
     }
     validate_combination = check_any_origin;
@@ -32,7 +32,7 @@ fn check_origin(origin: &str) -> Result<(), String> {
     }
     if origin.contains('*') {
         return Err(format!(
-            "`{origin}` matches no origin; allowed is `*` alone for any origin, or a list of complete origins"
+            "`{origin}` matches no origin; expected `*` alone for any origin, or a list of complete origins"
         ));
     }
     let default_port = [("https://", ":443"), ("http://", ":80")]
@@ -45,7 +45,7 @@ fn check_origin(origin: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "`{origin}` is not an origin; allowed is `*`, or SCHEME://HOST[:PORT] in lower case, such as https://shop.example"
+        "`{origin}` is not an origin; expected `*`, or SCHEME://HOST[:PORT] in lower case, such as https://shop.example"
     ))
 }
 
@@ -58,7 +58,7 @@ fn check_any_origin(values: &Values<'_>) -> Option<Conflict> {
                    list the origins, or unset server.cors.credentials";
         Some(("credentials", why.to_owned()))
     } else if origins.len() > 1 {
-        Some(("origins", "`*` already allows every origin; allowed is `*` alone, or a list without it".to_owned()))
+        Some(("origins", "`*` already allows every origin; expected `*` alone, or a list without it".to_owned()))
     } else {
         None
     }

@@ -15,23 +15,23 @@ section! {
         pub url: String,
         /// maximum number of PostgreSQL connections of this process; SQLite always uses one connection for writes and one per
         /// thread for reads
-        #[setting(Whole(1, 10_000), default = 8)]
+        #[setting(Integer(1, 10_000), default = 8)]
         pub max_connections: u32,
         /// number of PostgreSQL connections that stay open while idle; at most database.max_connections
-        #[setting(Whole(0, 10_000), default = 0)]
+        #[setting(Integer(0, 10_000), default = 0)]
         pub min_connections: u32,
         /// maximum time in seconds that a request waits for a connection (on SQLite: for the write lock), and that the start
         /// waits for the first connection
-        #[setting(Whole(1, 3600), default = 6)]
+        #[setting(Integer(1, 3600), default = 6)]
         acquire_timeout_s: u64,
         /// time in seconds after which an idle PostgreSQL connection is closed; 0 keeps it open
-        #[setting(Whole(0, 86_400), default = 600)]
+        #[setting(Integer(0, 86_400), default = 600)]
         idle_timeout_s: u64,
         /// maximum time in seconds of a PostgreSQL statement; then its connection is dropped; 0 disables the limit
-        #[setting(Whole(0, 86_400), default = 20)]
+        #[setting(Integer(0, 86_400), default = 20)]
         statement_timeout_s: u64,
         /// interval in seconds between deletions of expired sessions and idempotency keys, by one process at a time
-        #[setting(Whole(1, 86_400), default = 60)]
+        #[setting(Integer(1, 86_400), default = 60)]
         sweep_interval_s: u64,
     }
     validate_combination = check_min_connections;

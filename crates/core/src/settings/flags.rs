@@ -1,11 +1,11 @@
-//! A feature-flag system whose flags control logging.
+//! A feature-flag provider whose flags control logging.
 
 use actix_web::http::Uri;
 use cyanotype_settings::{Conflict, Values, section};
 use serde::Deserialize;
 
 section! {
-    /// A feature-flag system whose flags `log-mode`, `log-level` and `log-debug-request` control logging.
+    /// A feature-flag provider whose flags `log-mode`, `log-level` and `log-debug-request` control logging.
     pub struct FlagSettings {
         /// source of the flags that replace log.mode and log.level for the process or for one request (`log-mode`,
         /// `log-level`), or raise one request to debug (`log-debug-request`): none, flagd for a file in flagd's format, or
@@ -15,10 +15,10 @@ section! {
         /// path of the flag file for the provider flagd; a change applies within 3 s
         #[setting(Text)]
         pub file: Option<String>,
-        /// base URL of the flag system for the provider ofrep; requests go to `/ofrep/v1` below it
+        /// base URL of the flag provider for the provider ofrep; requests go to `/ofrep/v1` below it
         #[setting(Url, check = check_url)]
         pub url: Option<String>,
-        /// bearer token for requests to the flag system
+        /// bearer token for requests to the flag provider
         #[setting(Secret, check = check_token)]
         pub token: Option<String>,
     }
@@ -56,7 +56,7 @@ fn check_url(url: &str) -> Result<(), String> {
             && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
     });
     // The message must not repeat the value, which may hold a password.
-    if is_base { Ok(()) } else { Err("not a base URL; allowed is https://HOST or https://HOST/PATH".into()) }
+    if is_base { Ok(()) } else { Err("not a base URL; expected https://HOST or https://HOST/PATH".into()) }
 }
 
 /// The token is sent in a header, which limits its characters.
@@ -65,7 +65,7 @@ fn check_token(token: &str) -> Result<(), String> {
     if is_visible {
         Ok(())
     } else {
-        Err("the token has characters that are not allowed; allowed are visible ASCII characters".into())
+        Err("the token has characters that are not allowed; expected visible ASCII characters".into())
     }
 }
 

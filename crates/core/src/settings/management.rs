@@ -14,7 +14,7 @@ section! {
         #[setting(Text, default = "127.0.0.1", check = check_host)]
         pub host: String,
         /// listen port of the management listener; 0 selects a free port
-        #[setting(Whole(0, 65535), default = 8081)]
+        #[setting(Integer(0, 65535), default = 8081)]
         pub port: u16,
         /// bearer token for requests under /log over TCP: at least 8 visible ASCII characters (32 random ones are recommended);
         /// when unset, reads need no token and writes are refused
@@ -30,7 +30,7 @@ section! {
 fn check_token(token: &str) -> Result<(), String> {
     if token.len() < MIN_TOKEN_LENGTH || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(format!(
-            "the token is too short or has other characters; allowed are {MIN_TOKEN_LENGTH} or more visible ASCII characters"
+            "the token is too short or has other characters; expected {MIN_TOKEN_LENGTH} or more visible ASCII characters"
         ));
     }
     Ok(())

@@ -57,7 +57,7 @@ section! {
         /// The Sentry sink.
         #[setting(section)]
         pub sentry: SentrySettings,
-        /// A feature-flag system whose flags control logging.
+        /// A feature-flag provider whose flags control logging.
         #[setting(section)]
         pub flags: FlagSettings,
         /// The database and its connections.
@@ -220,12 +220,12 @@ mod tests {
             (
                 "APP__SERVER__CORS__ORIGINS",
                 "https://shop.example, https://shop.example/",
-                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `https://shop.example/` is not an origin; allowed is `*`, or SCHEME://HOST[:PORT] in lower case, such as https://shop.example",
+                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `https://shop.example/` is not an origin; expected `*`, or SCHEME://HOST[:PORT] in lower case, such as https://shop.example",
             ),
             (
                 "APP__SERVER__CORS__ORIGINS",
                 "*, https://shop.example",
-                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `*` already allows every origin; allowed is `*` alone, or a list without it",
+                "server.cors.origins (set by APP__SERVER__CORS__ORIGINS): `*` already allows every origin; expected `*` alone, or a list without it",
             ),
             (
                 "SENTRY_DSN",
@@ -235,12 +235,12 @@ mod tests {
             (
                 "APP__MANAGEMENT__TOKEN",
                 "letters",
-                "management.token (set by APP__MANAGEMENT__TOKEN): the token is too short or has other characters; allowed are 8 or more visible ASCII characters",
+                "management.token (set by APP__MANAGEMENT__TOKEN): the token is too short or has other characters; expected 8 or more visible ASCII characters",
             ),
             (
                 "APP__MANAGEMENT__TOKEN",
                 "a token with spaces",
-                "management.token (set by APP__MANAGEMENT__TOKEN): the token is too short or has other characters; allowed are 8 or more visible ASCII characters",
+                "management.token (set by APP__MANAGEMENT__TOKEN): the token is too short or has other characters; expected 8 or more visible ASCII characters",
             ),
             (
                 "APP__LOG__DEBUG_KEY",

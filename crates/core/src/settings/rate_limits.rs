@@ -13,13 +13,13 @@ section! {
     pub(crate) struct BlueprintRateLimits {
         /// maximum average number of requests per client to all of the blueprint's routes together in rate_limit.window_s, in
         /// addition to server.rate_limit; 0 disables the limit; the blueprint's own limit when unset
-        #[setting(Whole(0, 1_000_000))]
+        #[setting(Integer(0, 1_000_000))]
         requests: Option<u32>,
         /// length in seconds of the window of rate_limit.requests; the blueprint's own window, or 60, when unset
-        #[setting(Whole(1, 86400))]
+        #[setting(Integer(1, 86400))]
         window_s: Option<u64>,
         /// maximum number of requests that a client may send to the blueprint at once; rate_limit.requests when unset
-        #[setting(Whole(1, 100_000))]
+        #[setting(Integer(1, 100_000))]
         burst: Option<u32>,
         /// limits of single routes, in addition to the others: the route as `app routes` lists it, the requests and the
         /// seconds, as in `POST /users/login 10/60`; without a method the limit covers all methods together; 0 requests
@@ -65,9 +65,7 @@ impl TryFrom<String> for RouteRate {
             })
         };
         read().ok_or_else(|| {
-            format!(
-                "`{text}` is not a route limit; allowed is ROUTE REQUESTS/SECONDS, such as `POST /users/login 10/60`"
-            )
+            format!("`{text}` is not a route limit; expected ROUTE REQUESTS/SECONDS, such as `POST /users/login 10/60`")
         })
     }
 }

@@ -15,43 +15,43 @@ section! {
         #[setting(Text, default = "127.0.0.1", check = check_host)]
         pub host: String,
         /// listen port of the API; 0 selects a free port
-        #[setting(Whole(0, 65535), default = 8080, env = "PORT")]
+        #[setting(Integer(0, 65535), default = 8080, env = "PORT")]
         pub port: u16,
         /// number of worker threads; one per CPU core when unset
-        #[setting(Whole(1, 1024))]
+        #[setting(Integer(1, 1024))]
         pub workers: Option<usize>,
         /// maximum time in seconds from the stop signal to the exit, including requests in flight and the flush of both sinks
-        #[setting(Whole(1, 3600), default = 8)]
+        #[setting(Integer(1, 3600), default = 8)]
         shutdown_timeout_s: u64,
         /// Trusted proxies, and the header in which they send the client's address.
         #[serde(flatten)]
         #[setting(section)]
         pub client_address: ClientAddressSettings,
         /// maximum request body size in bytes; larger requests get 413
-        #[setting(Whole(1, u64::MAX), default = 1048576)]
+        #[setting(Integer(1, u64::MAX), default = 1048576)]
         pub max_body_bytes: usize,
         /// handling of `/orders/` where only `/orders` is a route: strict responds 404, redirect responds 308, equal serves
         /// `/orders`
         #[setting(one_of::<TrailingSlash>(), default = "strict")]
         pub trailing_slash: TrailingSlash,
         /// maximum time in seconds for a client to send the request head, and again for the body; slower requests get 408
-        #[setting(Whole(1, 3600), default = 10)]
+        #[setting(Integer(1, 3600), default = 10)]
         request_timeout_s: u64,
         /// maximum time in seconds until a handler starts its response, including the time to read the request body; a slower
         /// handler is cancelled and the client gets 503, which is reported as a failure; 0 disables the limit
-        #[setting(Whole(0, 86400), default = 30)]
+        #[setting(Integer(0, 86400), default = 30)]
         handler_timeout_s: u64,
         /// whether responses are compressed with a coding that the client accepts (brotli, gzip, zstd); turn it off when a
         /// proxy in front compresses
-        #[setting(Switch, default = true)]
+        #[setting(Bool, default = true)]
         pub compression: bool,
         /// whether every response has default security headers: browsers must not guess its content type, embed it in a frame,
         /// load resources from it, send a referrer or cache it; a header set by the handler takes precedence
-        #[setting(Switch, default = true)]
+        #[setting(Bool, default = true)]
         pub security_headers: bool,
         /// time in seconds for which browsers must use HTTPS for this host (`strict-transport-security`); 0 omits the header;
         /// requires server.security_headers
-        #[setting(Whole(0, u64::MAX), default = 0)]
+        #[setting(Integer(0, u64::MAX), default = 0)]
         pub hsts_max_age_s: u64,
         /// Access from pages of other origins.
         #[setting(section)]
@@ -60,7 +60,7 @@ section! {
         #[setting(section)]
         pub rate_limit: RateLimitSettings,
         /// whether the OpenAPI document is served at /openapi.json, and Swagger UI at /docs
-        #[setting(Switch, default = true)]
+        #[setting(Bool, default = true)]
         pub docs: bool,
         /// URL at which clients reach the API (https://api.shop.example); it is the server in the OpenAPI document; when unset,
         /// clients use the address that the document was loaded from
@@ -94,13 +94,13 @@ section! {
     pub struct RateLimitSettings {
         /// maximum average number of requests per client in server.rate_limit.window_s; further requests get 429; a client is
         /// an IPv4 address or an IPv6 /64; each process counts separately; 0 disables the limit
-        #[setting(Whole(0, 1_000_000), default = 0)]
+        #[setting(Integer(0, 1_000_000), default = 0)]
         pub requests: u32,
         /// length in seconds of the window of server.rate_limit.requests
-        #[setting(Whole(1, 86400), default = 60)]
+        #[setting(Integer(1, 86400), default = 60)]
         window_s: u64,
         /// maximum number of requests that a client may send at once; server.rate_limit.requests when unset
-        #[setting(Whole(1, 100_000))]
+        #[setting(Integer(1, 100_000))]
         pub burst: Option<u32>,
     }
 }
@@ -128,7 +128,7 @@ pub enum TrailingSlash {
 /// Checks the syntax of a listen address.
 pub(super) fn check_host(host: &str) -> Result<(), String> {
     if host.contains(['/', ' ']) {
-        return Err(format!("`{host}` is not an address; allowed is an IP address or a host name"));
+        return Err(format!("`{host}` is not an address; expected an IP address or a host name"));
     }
     Ok(())
 }
@@ -137,5 +137,5 @@ fn check_base_url(url: &str) -> Result<(), String> {
     let is_base = url.parse().is_ok_and(|url: Uri| {
         matches!(url.scheme_str(), Some("http" | "https")) && url.query().is_none() && url.host().is_some()
     });
-    if is_base { Ok(()) } else { Err("this is not a base URL; allowed is https://HOST or https://HOST/PATH".into()) }
+    if is_base { Ok(()) } else { Err("this is not a base URL; expected https://HOST or https://HOST/PATH".into()) }
 }

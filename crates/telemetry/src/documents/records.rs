@@ -234,7 +234,7 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
             }
             return refusals.close().expect("the window is open").into_report();
         }
-        "flag system" => ("flag system unavailable: connection refused", json!({"provider": "ofrep"})),
+        "flag provider" => ("flag provider unavailable: connection refused", json!({"provider": "ofrep"})),
         name => panic!("no example of the service record `{name}`"),
     };
     (message.to_owned(), map(data))

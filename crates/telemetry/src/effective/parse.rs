@@ -53,10 +53,7 @@ impl LiveValues {
                     self.levels.insert(module.replace('-', "_"), word::<Level>(value)?);
                 }
                 None => {
-                    return Err(format!(
-                        "it cannot change while the service runs; allowed are {}",
-                        LIVE_KEYS.join(", ")
-                    ));
+                    return Err(format!("it cannot change while the service runs; expected {}", LIVE_KEYS.join(", ")));
                 }
             },
         }
@@ -78,7 +75,7 @@ pub fn check_module(module: &str) -> Result<(), String> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':');
     if module.is_empty() || module.len() > MAX_MODULE_BYTES || !module.chars().all(is_part) {
         return Err(format!(
-            "`{}` is not the path of a crate or module; allowed is a path such as blueprint_orders::store",
+            "`{}` is not the path of a crate or module; expected a path such as blueprint_orders::store",
             module.escape_debug()
         ));
     }
@@ -101,5 +98,5 @@ fn not_allowed(value: &Value, value_type: ValueType) -> String {
         Value::String(text) => text.escape_debug().take(100).collect(),
         other => other.to_string().chars().take(100).collect(),
     };
-    format!("`{shown}` is not allowed; allowed is {}", value_type.allowed())
+    format!("`{shown}` is not allowed; expected {}", value_type.allowed())
 }

@@ -261,14 +261,14 @@ fn invalid_values_are_reported_with_the_allowed_ones() {
     assert_eq!(
         refused(json!({"log.level": "loud", "log.mode": 7, "sentry.sample_rate": 2})),
         [
-            "log.level: `loud` is not allowed; allowed is one of trace, debug, info, warning, error, critical",
-            "log.mode: `7` is not allowed; allowed is one of off, stderr, sentry, both",
-            "sentry.sample_rate: `2` is not allowed; allowed is a number from 0 to 1",
+            "log.level: `loud` is not allowed; expected one of trace, debug, info, warning, error, critical",
+            "log.mode: `7` is not allowed; expected one of off, stderr, sentry, both",
+            "sentry.sample_rate: `2` is not allowed; expected a number from 0 to 1",
         ]
     );
     assert_eq!(
         refused(json!({"log.format": "json"})),
-        ["log.format: it cannot change while the service runs; allowed are log.mode, log.level, log.levels.<module>, \
+        ["log.format: it cannot change while the service runs; expected log.mode, log.level, log.levels.<module>, \
           log.response.body, log.request.body, log.response.sample_rate, sentry.breadcrumb_level, sentry.event_level, \
           sentry.sample_rate"]
     );

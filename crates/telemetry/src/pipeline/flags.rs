@@ -1,4 +1,4 @@
-//! Flags from a flag system, for the process or for single requests.
+//! Flags from a flag provider, for the process or for single requests.
 
 use super::Pipeline;
 use crate::flag_values::FlagValues;
@@ -6,7 +6,7 @@ use crate::request::RequestContext;
 
 impl Pipeline {
     /// Sets the flags of the process, and records the change, if any. After the first call, new requests may have
-    /// [their own flags](Self::set_request_flags). `by` names the flag system.
+    /// [their own flags](Self::set_request_flags). `by` names the flag provider.
     pub fn set_flags(&self, values: FlagValues, by: &str) {
         let change = self.apply_change(|effective| effective.set_flags(values, by));
         change.iter().for_each(|change| self.record_change(change));

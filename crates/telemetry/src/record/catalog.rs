@@ -347,10 +347,10 @@ pub const SERVICE: &[ServiceRecord] = &[
         )],
     },
     ServiceRecord {
-        name: "flag system",
+        name: "flag provider",
         levels: "warning; info when it is available again",
         target: "cyanotype",
-        written: "when the flag system becomes unavailable or available, or a flag has an invalid value",
+        written: "when the flag provider becomes unavailable or available, or a flag has an invalid value",
         fields: &[field("provider", "string", "always", "`flags.provider`")],
     },
 ];

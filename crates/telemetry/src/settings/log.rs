@@ -47,11 +47,11 @@ section! {
         #[setting(section)]
         pub on_failure: OnFailureSettings,
         /// maximum duration of a log override, in seconds
-        #[setting(Whole(1, 604_800), default = 86400)]
+        #[setting(Integer(1, 604_800), default = 86400)]
         override_max_s: u64,
         /// interval, in seconds, at which the overrides of the fleet are read from the database; on PostgreSQL a notification
         /// arrives earlier
-        #[setting(Whole(1, 60), default = 1)]
+        #[setting(Integer(1, 60), default = 1)]
         override_poll_s: u64,
         /// key that signs the tokens of the header x-debug-log, at least 16 bytes (32 random bytes are recommended); when
         /// unset, no token is accepted
@@ -99,10 +99,10 @@ section! {
         #[setting(one_of::<ResponseLog>(), default = "redacted")]
         pub body: ResponseLog,
         /// maximum body content in a response record, in bytes; longer content is truncated
-        #[setting(Whole(0, 1 << 24), default = 8192)]
+        #[setting(Integer(0, 1 << 24), default = 8192)]
         pub max_bytes: usize,
         /// minimum status of responses whose body content is recorded; lower ones are recorded without it
-        #[setting(Whole(100, 599), default = 100)]
+        #[setting(Integer(100, 599), default = 100)]
         pub body_from_status: u16,
         /// fraction of successful requests whose responses are recorded; responses of status 400 and up, failed requests and
         /// client disconnects are always recorded
@@ -123,7 +123,7 @@ section! {
         #[setting(one_of::<ResponseLog>(), default = "off")]
         pub body: ResponseLog,
         /// maximum request body content in a response record, in bytes; longer content is truncated
-        #[setting(Whole(0, 1 << 24), default = 8192)]
+        #[setting(Integer(0, 1 << 24), default = 8192)]
         pub max_bytes: usize,
     }
 }
@@ -133,16 +133,16 @@ section! {
     #[derive(Copy)]
     pub struct RedactSettings {
         /// redact credentials after the word Bearer, in any text
-        #[setting(Switch, default = true)]
+        #[setting(Bool, default = true)]
         pub bearer: bool,
         /// redact JSON Web Tokens, in any text
-        #[setting(Switch, default = true)]
+        #[setting(Bool, default = true)]
         pub jwt: bool,
         /// redact card numbers, in any text: 13 to 19 digits that begin with 2 to 6 and pass the Luhn check
-        #[setting(Switch, default = true)]
+        #[setting(Bool, default = true)]
         pub card: bool,
         /// redact private key blocks, in any text
-        #[setting(Switch, default = true)]
+        #[setting(Bool, default = true)]
         pub private_key: bool,
     }
 }
@@ -158,10 +158,10 @@ section! {
     pub struct FloodSettings {
         /// maximum reports of one failure (same type, message and route) per log.flood.window_s; further ones are suppressed
         /// and their count is reported, on stderr and in Sentry; capture_event is exempt
-        #[setting(Whole(1, u64::MAX), default = 100)]
+        #[setting(Integer(1, u64::MAX), default = 100)]
         pub limit: u64,
         /// window of log.flood.limit, in seconds
-        #[setting(Whole(1, 3600), default = 10)]
+        #[setting(Integer(1, 3600), default = 10)]
         window_s: u64,
     }
 }
@@ -178,7 +178,7 @@ section! {
     /// The settings `log.stderr.*`.
     pub struct StderrSettings {
         /// maximum size of the stderr queue, in bytes; records that do not fit are dropped and counted
-        #[setting(Whole(65536, 1 << 30), default = 8388608)]
+        #[setting(Integer(65536, 1 << 30), default = 8388608)]
         pub queue_bytes: usize,
     }
 }
@@ -191,7 +191,7 @@ section! {
         #[setting(OneOf(OFF_OR_LEVEL), default = "off")]
         level: OffOrLevel,
         /// maximum size of the lines stored with one request, in bytes; the oldest are dropped and counted
-        #[setting(Whole(1024, 1 << 20), default = 16384)]
+        #[setting(Integer(1024, 1 << 20), default = 16384)]
         pub max_bytes: usize,
     }
 }

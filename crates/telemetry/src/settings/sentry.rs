@@ -25,7 +25,7 @@ section! {
         #[setting(one_of::<Level>(), default = "error")]
         pub event_level: Level,
         /// maximum number of breadcrumbs of an event; the oldest are dropped
-        #[setting(Whole(0, 1000), default = 100)]
+        #[setting(Integer(0, 1000), default = 100)]
         pub max_breadcrumbs: usize,
         /// fraction of events that are sent
         #[setting(Number(0.0, 1.0), default = 1.0)]
@@ -38,10 +38,10 @@ section! {
         #[setting(Text)]
         pub spool_dir: Option<String>,
         /// maximum size of the spool, in bytes; the oldest events are dropped
-        #[setting(Whole(0, u64::MAX), default = 67108864)]
+        #[setting(Integer(0, u64::MAX), default = 67108864)]
         pub spool_max_bytes: u64,
         /// maximum age of an event in the spool, in seconds; older events are dropped
-        #[setting(Whole(1, u64::MAX), default = 604800)]
+        #[setting(Integer(1, u64::MAX), default = 604800)]
         spool_max_age_s: u64,
     }
 }

@@ -57,7 +57,7 @@ impl PostgresUrl {
                 }
                 key => match key.strip_prefix("options[").and_then(|key| key.strip_suffix(']')) {
                     Some(option) => options.push(format!("-c {option}={value}")),
-                    None => return Err(format!("this URL has an unknown parameter; allowed are {PARAMETERS}")),
+                    None => return Err(format!("this URL has an unknown parameter; expected {PARAMETERS}")),
                 },
             }
         }
@@ -144,9 +144,7 @@ impl TlsParameters {
             (Some("require"), Some(_)) | (Some("verify-ca"), _) => (SslMode::Require, Verify::Authority),
             (Some("verify-full"), _) => (SslMode::Require, Verify::AuthorityAndName),
             (Some(_), _) => {
-                return Err(
-                    "invalid sslmode; allowed are disable, allow, prefer, require, verify-ca, verify-full".into()
-                );
+                return Err("invalid sslmode; expected disable, allow, prefer, require, verify-ca, verify-full".into());
             }
         };
         let client_certificate = match (path(self.certificate, "PGSSLCERT"), path(self.key, "PGSSLKEY")) {

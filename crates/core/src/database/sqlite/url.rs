@@ -61,7 +61,7 @@ impl SqliteUrl {
                     return Err(format!("has an unknown value: {key}={value}"));
                 }
                 (key, _) => {
-                    return Err(format!("has the unknown parameter {key}; allowed are mode, cache, immutable, vfs"));
+                    return Err(format!("has the unknown parameter {key}; expected mode, cache, immutable, vfs"));
                 }
             }
         }

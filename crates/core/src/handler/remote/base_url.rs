@@ -42,6 +42,6 @@ impl TryFrom<String> for BaseUrl {
         });
         // The message does not repeat the value: it may contain a password.
         good.then(|| Self(text.trim_end_matches('/').to_owned()))
-            .ok_or_else(|| "invalid base URL; allowed is http://HOST:PORT or https://HOST".into())
+            .ok_or_else(|| "invalid base URL; expected http://HOST:PORT or https://HOST".into())
     }
 }

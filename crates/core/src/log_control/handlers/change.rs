@@ -39,7 +39,7 @@ impl SetQuery {
         match self.dry_run.as_deref() {
             None | Some("false") => Ok(false),
             Some("true" | "") => Ok(true),
-            Some(_) => Err(Problem::invalid_field("dry_run", "allowed is true or false")),
+            Some(_) => Err(Problem::invalid_field("dry_run", "expected true or false")),
         }
     }
 }
@@ -177,7 +177,7 @@ pub(crate) async fn clear(
     let source = match query.source.as_deref() {
         None | Some("http") => Source::Http,
         Some("command") => Source::Command,
-        Some(_) => return Err(Problem::invalid_field("source", "allowed is one of http, command")),
+        Some(_) => return Err(Problem::invalid_field("source", "expected one of http, command")),
     };
     request.extensions_mut().insert(Requester { by: by.clone(), source });
 
