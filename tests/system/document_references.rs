@@ -40,6 +40,15 @@ fn for_each(mut check: impl FnMut(&Path, &str)) {
     }
 }
 
+/// All but the changelog, which mentions former names.
+fn for_each_current(mut check: impl FnMut(&Path, &str)) {
+    for_each(|path, text| {
+        if !path.ends_with("CHANGELOG.md") {
+            check(path, text);
+        }
+    });
+}
+
 #[test]
 fn every_relative_link_has_a_target() {
     let mut checked = 0;
@@ -110,11 +119,7 @@ fn invoked(line: &str) -> Option<(PathBuf, Vec<&str>, Vec<&str>)> {
 #[test]
 fn every_command_has_its_subcommand_and_options() {
     let mut checked = 0;
-    for_each(|path, text| {
-        // A changelog mentions commands of former versions.
-        if path.ends_with("CHANGELOG.md") {
-            return;
-        }
+    for_each_current(|path, text| {
         for line in code(text) {
             let Some((binary, subcommand, options)) = invoked(line) else { continue };
             // The last word may be an argument (`cargo xtask soak hangups`).
@@ -130,6 +135,50 @@ fn every_command_has_its_subcommand_and_options() {
         }
     });
     assert!(checked > 15, "only {checked} commands were checked");
+}
+
+#[test]
+fn every_path_in_the_repository_exists() {
+    let root = scratch::workspace();
+    let mut checked = 0;
+    for_each_current(|path, text| {
+        for named in code(text) {
+            let is_path =
+                ["crates/", "tests/", "docs/", "deploy/", ".ci/"].iter().any(|start| named.starts_with(start))
+                    && named.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+            if is_path {
+                let exists = root.join(named).exists() || root.join(format!("{named}.rs")).exists();
+                assert!(exists, "{} names {named}, which does not exist", path.display());
+                checked += 1;
+            }
+        }
+    });
+    assert!(checked > 20, "only {checked} paths were found");
+}
+
+#[test]
+fn every_item_of_the_code_exists() {
+    let tracked = Command::new("git").args(["ls-files", "*.rs"]).current_dir(scratch::workspace()).output();
+    let tracked = String::from_utf8(tracked.expect("git runs").stdout).expect("paths are UTF-8");
+    let sources = tracked.lines().map(|path| scratch::read(&scratch::workspace().join(path)));
+    let words = |text: String| {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let words: BTreeSet<String> = sources.flat_map(words).collect();
+    let mut checked = 0;
+    for_each_current(|path, text| {
+        for named in code(text) {
+            let named = named.split(['(', '<', '!', ' ']).next().unwrap_or_default();
+            let is_item = named.contains("::") && named.chars().all(|c| c.is_ascii_alphanumeric() || "_:".contains(c));
+            if is_item {
+                for part in named.split("::").filter(|part| !part.is_empty()) {
+                    assert!(words.contains(part), "{} names `{named}`; {part} does not exist", path.display());
+                }
+                checked += 1;
+            }
+        }
+    });
+    assert!(checked > 20, "only {checked} items were found");
 }
 
 #[test]

@@ -66,6 +66,21 @@ fn crate_dependencies_follow_the_layers() {
 }
 
 #[test]
+fn the_document_lists_the_steps_of_the_shutdown() {
+    let code = scratch::read(&source("core").join("server/shutdown.rs"));
+    let (_, order) = code.split_once("const STOP_ORDER").expect("shutdown.rs has STOP_ORDER");
+    let (order, _) = order.split_once("];").expect("it is an array");
+    let steps: Vec<&str> = order.split("Step::").skip(1).filter_map(|step| step.split(',').next()).collect();
+
+    let text = scratch::read(&scratch::workspace().join("ARCHITECTURE.md"));
+    let (_, section) = text.split_once("\n## Shutdown\n").expect("ARCHITECTURE.md has a section Shutdown");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let items = section.lines().filter_map(|line| line.split_once(". `"));
+    let listed: Vec<&str> = items.filter_map(|(_, item)| item.split('`').next()).collect();
+    assert_eq!(listed, steps, "ARCHITECTURE.md, left, and shutdown.rs, right");
+}
+
+#[test]
 fn modules_have_no_import_cycles() {
     let mut found = BTreeSet::new();
     for name in CRATES {
