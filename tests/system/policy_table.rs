@@ -167,7 +167,7 @@ impl Running {
             rows.push((Kind::Response, level, format!("POST /probe/run {status}")));
         }
         // An error, a panic and a plain 500: a response and a failure each.
-        for what in ["returned", "panicked", "answered 500 Internal Server Error"] {
+        for what in ["returned", "panicked", "responded with 500 Internal Server Error"] {
             rows.push((Kind::Response, Level::Error, "POST /probe/run 500".into()));
             rows.push((Kind::Uncaught, Level::Error, what.into()));
         }
@@ -182,7 +182,7 @@ impl Running {
                 let stack = match route.stack {
                     StackPlacement::Never => false,
                     // A plain 500 response has no stack.
-                    StackPlacement::WithLine => !message.starts_with("answered"),
+                    StackPlacement::WithLine => !message.starts_with("responded with"),
                     StackPlacement::UnlessSentryTakesIt => !self.policy.has_sentry(),
                 };
                 expected.push(format!("{} {level} {message} stack={stack}", kind.as_str()));
@@ -230,7 +230,7 @@ impl Running {
         }
         for failed in events
             .iter()
-            .filter(|event| event_message(event) == "returned" || event_message(event).starts_with("answered"))
+            .filter(|event| event_message(event) == "returned" || event_message(event).starts_with("responded with"))
         {
             let response = self.policy.destinations(Kind::Response, Level::Error).sentry == ToSentry::Breadcrumb;
             let last = breadcrumbs(failed).pop();

@@ -122,7 +122,7 @@ fn no_request_reveals_a_secret() {
 const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.t0psecret";
 const BLOCK: &str = "-----BEGIN PRIVATE KEY-----t0psecret-----END PRIVATE KEY-----";
 
-/// Texts with each kind of secret that is recognised by its form.
+/// Texts with each kind of secret that is recognized by its form.
 fn texts_with_secrets() -> Vec<String> {
     ["Bearer t0psecret", JWT, "4111 1111 1111 1111", BLOCK].iter().map(|secret| format!("sent {secret} on")).collect()
 }

@@ -218,7 +218,7 @@ mod tests {
 
     use super::*;
 
-    fn addresses(header: ClientAddressHeader) -> ClientAddressResolver {
+    fn resolver(header: ClientAddressHeader) -> ClientAddressResolver {
         let trusted = Network::try_from("10.0.0.0/8".to_owned()).expect("a network");
         ClientAddressResolver { header, trusted: [trusted].into() }
     }
@@ -230,7 +230,7 @@ mod tests {
             headers.append(name, HeaderValue::from_bytes(value).expect("a value"));
         }
         let peer = format!("{peer}:1").parse().ok();
-        addresses(header).resolve(peer, &headers).expect("there is a peer").ip().to_string()
+        resolver(header).resolve(peer, &headers).expect("there is a peer").ip().to_string()
     }
 
     #[test]
@@ -312,7 +312,7 @@ mod tests {
         let request = request.insert_header(("host", "here"));
         let mut request = sent.iter().fold(request, |request, sent| request.append_header(*sent)).to_srv_request();
         let before = request.headers().clone();
-        addresses(header).override_connection_info(&mut request);
+        resolver(header).override_connection_info(&mut request);
         assert_eq!(format!("{before:?}"), format!("{:?}", request.headers()));
         let info = request.connection_info();
         [info.scheme(), info.host(), info.realip_remote_addr().expect("there is a peer")].map(str::to_owned)

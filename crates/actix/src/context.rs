@@ -18,12 +18,12 @@ static SENTRY_TRACE: HeaderName = HeaderName::from_static("sentry-trace");
 #[must_use]
 pub fn request_context(
     pipeline: &Pipeline,
-    clients: &ClientAddressResolver,
+    address_resolver: &ClientAddressResolver,
     request: &ServiceRequest,
 ) -> RequestContext {
     let headers = request.headers();
     let id = incoming_id(headers, &pipeline.redactor);
-    let parts = |snapshot: &Snapshot| parts(snapshot, clients, request);
+    let parts = |snapshot: &Snapshot| parts(snapshot, address_resolver, request);
     let context = pipeline.begin_request_with(id, incoming_trace(headers), parts);
     if pipeline.accepts_debug_tokens() {
         pipeline.read_debug_tokens(&context, headers.get_all(DEBUG_LOG_HEADER).map(HeaderValue::as_bytes));
@@ -32,12 +32,12 @@ pub fn request_context(
 }
 
 /// Headers share their bytes with the request, and are not read until a record or an event needs them.
-fn parts(snapshot: &Snapshot, clients: &ClientAddressResolver, request: &ServiceRequest) -> RequestParts {
+fn parts(snapshot: &Snapshot, address_resolver: &ClientAddressResolver, request: &ServiceRequest) -> RequestParts {
     let headers = request.headers();
     let mut parts = RequestParts {
         method: request.method().clone(),
-        client: clients.resolve(request.peer_addr(), headers).map(|client| client.ip()),
-        client_address_header: clients.header,
+        client: address_resolver.resolve(request.peer_addr(), headers).map(|client| client.ip()),
+        client_address_header: address_resolver.header,
         ..RequestParts::default()
     };
     if !snapshot.may_yet_record() {
@@ -49,12 +49,12 @@ fn parts(snapshot: &Snapshot, clients: &ClientAddressResolver, request: &Service
         return parts;
     }
     parts.headers.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-    parts.origin = origin(request, clients, headers);
+    parts.origin = origin(request, address_resolver, headers);
     parts
 }
 
-fn origin(request: &ServiceRequest, clients: &ClientAddressResolver, headers: &HeaderMap) -> Option<String> {
-    let [scheme, host] = clients.origin(request.peer_addr(), headers);
+fn origin(request: &ServiceRequest, address_resolver: &ClientAddressResolver, headers: &HeaderMap) -> Option<String> {
+    let [scheme, host] = address_resolver.origin(request.peer_addr(), headers);
     if scheme.is_none() && host.is_none() && headers.contains_key(HOST) {
         return None;
     }

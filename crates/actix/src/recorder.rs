@@ -48,8 +48,8 @@ impl Recorder {
     /// Starts recording to these sinks. Call it once per process, before any runtime or thread that could report something.
     #[must_use]
     pub fn start(settings: &Settings, sinks: Sinks) -> Self {
-        let clients = ClientAddressResolver::new(&settings.server);
-        let response_log = Config::new(&settings.log, clients, Rules::new([]));
+        let address_resolver = ClientAddressResolver::new(&settings.server);
+        let response_log = Config::new(&settings.log, address_resolver, Rules::new([]));
         Self { pipeline: cyanotype_telemetry::start(&settings.telemetry(), None, sinks, Panics::All), response_log }
     }
 

@@ -8,8 +8,8 @@ use tracing::Span;
 use tracing::field::Empty;
 use tracing_actix_web::RootSpanBuilder;
 
-/// Builds the root span, which identifies the request. The end of a request is in the response record. Records identify their
-/// request without the span, so it has level debug.
+/// Builds the root span, which identifies the request. Its level is debug, because records identify their request without it, and
+/// the response record marks the end of the request.
 #[derive(Debug)]
 pub struct RootSpan;
 

@@ -45,7 +45,7 @@ section! {
         /// header in which server.trusted_proxies send the client's address; it is read from right to left, up to the first
         /// address that is not a trusted proxy; choose the header that the proxy itself sets, because proxies forward all
         /// others unchanged; without trusted proxies all clients behind a proxy share its address, for rate limits and for
-        /// login limits
+        /// login throttling
         #[setting(one_of::<ClientAddressHeader>(), default = "x-forwarded-for")]
         pub client_address_header: ClientAddressHeader,
     }

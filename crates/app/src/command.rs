@@ -213,7 +213,7 @@ fn routes(service: &Service, json: bool) -> Result<String, CommandError> {
 }
 
 fn openapi(service: &Service) -> Result<String, CommandError> {
-    to_json(&service.api().map_err(|error| CommandError::BadConfiguration(error.to_string()))?)
+    to_json(&service.openapi().map_err(|error| CommandError::BadConfiguration(error.to_string()))?)
 }
 
 fn config(service: &Service, json: bool) -> Result<String, CommandError> {

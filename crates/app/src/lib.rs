@@ -21,7 +21,7 @@ use cyanotype::settings::Settings;
 #[must_use]
 pub fn service(settings: Settings) -> Service {
     let service = Service::new(settings).program(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-    blueprints::all(service.document(document::complete))
+    blueprints::all(service.customize_openapi(document::complete))
 }
 
 /// Runs the command line of this process. `complete` can extend the service before it runs.

@@ -23,7 +23,7 @@ pub struct Features {
 }
 
 impl From<Explanation> for ExplainOutput {
-    /// Adds the features of this program.
+    /// Adds the features of this build.
     fn from(table: Explanation) -> Self {
         Self { features: Features { sentry: SENTRY_COMPILED_IN }, table }
     }

@@ -64,7 +64,7 @@ pub(crate) fn start(settings: &Settings, service: &str, pipeline: &'static Pipel
 pub(crate) fn start(settings: &Settings, _: &str, pipeline: &'static Pipeline) -> Option<RequestFlags> {
     let provider = settings.flags.provider;
     if provider != FlagProvider::None {
-        let message = "flags.provider is set, but this program has no flag provider: rebuild with the feature `flags`, or unset it";
+        let message = "flags.provider is set, but this build has no flag provider: rebuild with the feature `flags`, or unset flags.provider";
         pipeline.report(Report::service(Level::Warning, message).with("provider", provider.as_str()));
     }
     None

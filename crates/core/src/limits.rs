@@ -17,7 +17,7 @@ impl Rate {
         Self { requests, window, burst: None }
     }
 
-    /// Limits how many requests a client may send at once; the default is all of them.
+    /// Limits how many requests a client may send at once; by default the `requests` of the rate.
     #[must_use]
     pub const fn burst(self, burst: u32) -> Self {
         Self { burst: Some(burst), ..self }

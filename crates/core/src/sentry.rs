@@ -13,7 +13,7 @@ pub(crate) type Transactions = sentry_actix::Sentry;
 #[cfg(not(feature = "sentry"))]
 pub(crate) type Transactions = actix_web::middleware::Identity;
 
-/// The inputs of the logging policy, from these settings.
+/// The logging policy that these settings configure.
 #[must_use]
 pub fn policy(settings: &Settings) -> Policy {
     Policy::new(&settings.telemetry(), SENTRY_COMPILED_IN && settings.sentry.dsn.is_some())
@@ -57,5 +57,5 @@ pub(crate) fn send_test_event(settings: &Settings) -> Result<EventId, String> {
 /// Fails, because this build has no Sentry sink.
 #[cfg(not(feature = "sentry"))]
 pub(crate) fn send_test_event(_: &Settings) -> Result<EventId, String> {
-    Err("this program has no Sentry sink: rebuild with the feature `sentry`".into())
+    Err("this build has no Sentry sink: rebuild with the feature `sentry`".into())
 }

@@ -38,7 +38,7 @@ fn failures_write_retroactive_lines_before_their_record() {
     for (finish, failure) in [
         (json!({"error": "returned"}), "returned"),
         (json!({"panic": "panicked"}), "panicked"),
-        (json!({"respond": {"status": 500}}), "answered 500 Internal Server Error"),
+        (json!({"respond": {"status": 500}}), "responded with 500 Internal Server Error"),
     ] {
         let service = probe().env("APP__LOG__ON_FAILURE__LEVEL", "debug").start();
         run(service.client(), script(), finish);

@@ -3,26 +3,26 @@ use cyanotype_telemetry::settings::LogSettings;
 use super::Rules;
 use crate::client_address::ClientAddressResolver;
 
-/// The part of the response-log configuration that is fixed at start.
+/// The part of the response-log configuration that is fixed at start-up.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(super) rules: Rules,
     pub(super) max_bytes: usize,
     pub(super) body_from_status: u16,
     pub(super) request_max_bytes: usize,
-    pub(super) clients: ClientAddressResolver,
+    pub(super) address_resolver: ClientAddressResolver,
 }
 
 impl Config {
     /// The configuration from these settings, with these rules for blueprints and routes.
     #[must_use]
-    pub fn new(log: &LogSettings, clients: ClientAddressResolver, rules: Rules) -> Self {
+    pub fn new(log: &LogSettings, address_resolver: ClientAddressResolver, rules: Rules) -> Self {
         Self {
             rules,
             max_bytes: log.response.max_bytes,
             body_from_status: log.response.body_from_status,
             request_max_bytes: log.request.max_bytes,
-            clients,
+            address_resolver,
         }
     }
 }

@@ -223,7 +223,7 @@ impl Exchange {
             response,
             request_body,
             client_address: *client,
-            user_agent: request.parts.header(&USER_AGENT).map(|value| self.shown(value)),
+            user_agent: request.parts.header(&USER_AGENT).map(|value| self.redacted_header(value)),
         }
     }
 
@@ -231,28 +231,28 @@ impl Exchange {
     fn body<'a>(
         &'a self,
         log: ResponseLog,
-        of: Option<&'a ContentType>,
+        content_type: Option<&'a ContentType>,
         prefix: &'a BodyPrefix,
         ended: bool,
         max_bytes: usize,
     ) -> BodyDetail<'a> {
-        let is_all = prefix.bytes().len() as u64 >= prefix.size;
-        let shown = of.and_then(|of| of.syntax).filter(|_| log == ResponseLog::Body);
-        let content = shown.map(|syntax| {
-            let mut content = self.pipeline.redactor.content(prefix.bytes(), syntax, max_bytes, ended && is_all);
-            content.truncated |= !is_all;
+        let is_complete = prefix.bytes().len() as u64 >= prefix.size;
+        let syntax = content_type.and_then(|it| it.syntax).filter(|_| log == ResponseLog::Body);
+        let content = syntax.map(|syntax| {
+            let mut content = self.pipeline.redactor.content(prefix.bytes(), syntax, max_bytes, ended && is_complete);
+            content.truncated |= !is_complete;
             content
         });
         BodyDetail {
-            content_type: of.and_then(|of| Some(self.shown(of.content_type.as_ref()?))),
-            coding: of.and_then(|of| Some(self.shown(of.coding.as_ref()?))),
+            content_type: content_type.and_then(|it| Some(self.redacted_header(it.content_type.as_ref()?))),
+            coding: content_type.and_then(|it| Some(self.redacted_header(it.coding.as_ref()?))),
             size: prefix.size,
             content,
         }
     }
 
     /// The redacted value of a header, which a client may have chosen.
-    fn shown<'a>(&self, value: &'a HeaderValue) -> Cow<'a, str> {
+    fn redacted_header<'a>(&self, value: &'a HeaderValue) -> Cow<'a, str> {
         const COMMON_VALUE: &str = "application/json";
         if value == COMMON_VALUE {
             return Cow::Borrowed(COMMON_VALUE);
@@ -281,7 +281,7 @@ impl Drop for Exchange {
 fn failure(status: StatusCode, error: Option<&Error>) -> Failure {
     match error {
         Some(error) => Failure::new(&OpaqueError::of(error), None),
-        None => Failure::from_message("HttpResponse", format!("answered {status}")),
+        None => Failure::from_message("HttpResponse", format!("responded with {status}")),
     }
 }
 

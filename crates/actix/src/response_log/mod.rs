@@ -85,7 +85,7 @@ where
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
         let ResponseLogger { pipeline, config } = &self.logger;
         // Without blueprints there is no outer middleware that creates the request context.
-        let new = || Arc::new(request_context(pipeline, &config.clients, &request));
+        let new = || Arc::new(request_context(pipeline, &config.address_resolver, &request));
         let context = request::current().unwrap_or_else(new);
         let exchange = context
             .is_recorded()

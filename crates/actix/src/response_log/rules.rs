@@ -104,8 +104,8 @@ mod tests {
     }
 
     #[test]
-    fn a_route_rule_precedes_its_blueprints_and_settings_limit_both() {
-        let of = |most, blueprint, method, route| rules().resolve(most, blueprint, method, route);
+    fn a_route_rule_takes_precedence_and_settings_limit_all_rules() {
+        let of = |max, blueprint, method, route| rules().resolve(max, blueprint, method, route);
         let (blueprint, id) = (Some("reports"), Some("/reports/{id}"));
         assert_eq!(of(ResponseLog::Body, blueprint, "GET", id), ResponseLog::Body);
         assert_eq!(of(ResponseLog::Body, blueprint, "PUT", id), ResponseLog::Metadata);
@@ -119,9 +119,9 @@ mod tests {
     #[test]
     fn at_most_lowers_all_rules() {
         let own = ResponseLogRules::all(ResponseLog::Body).route("/a", ResponseLog::Body).route("/b", ResponseLog::Off);
-        let most = own.at_most(ResponseLog::Metadata);
-        assert_eq!(most.all, ResponseLog::Metadata);
-        assert_eq!(most.routes, [("/a".into(), ResponseLog::Metadata), ("/b".into(), ResponseLog::Off)]);
+        let limited = own.at_most(ResponseLog::Metadata);
+        assert_eq!(limited.all, ResponseLog::Metadata);
+        assert_eq!(limited.routes, [("/a".into(), ResponseLog::Metadata), ("/b".into(), ResponseLog::Off)]);
         assert_eq!(ResponseLogRules::default().all, ResponseLog::Body);
     }
 

@@ -98,13 +98,13 @@ impl Observed {
     /// Content, and whether it is truncated; `None` without content.
     fn content(&self) -> Option<(&str, bool)> {
         let text = self.field("http.response.body.content").as_str()?;
-        Some((text, self.field("http.response.body.truncated").as_bool().expect("whether")))
+        Some((text, self.field("http.response.body.truncated").as_bool().expect("a boolean")))
     }
 
     /// The same of the request's body.
     fn request_content(&self) -> Option<(&str, bool)> {
         let text = self.field("http.request.body.content").as_str()?;
-        Some((text, self.field("http.request.body.truncated").as_bool().expect("whether")))
+        Some((text, self.field("http.request.body.truncated").as_bool().expect("a boolean")))
     }
 }
 
@@ -183,9 +183,9 @@ impl TestService {
 /// Reads a body in this mode. Returns its text, and whether the stream failed.
 async fn read(body: LoggedBody<BoxBody>, mode: ReadMode) -> (String, bool) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (body, most) = match mode {
+    let (body, max_chunks) = match mode {
         ReadMode::ToTheEnd => (body, usize::MAX),
-        ReadMode::Chunks(most) => (body, most),
+        ReadMode::Chunks(max_chunks) => (body, max_chunks),
         ReadMode::AtOnce => match body.try_into_bytes() {
             Ok(bytes) => return (text(&bytes), false),
             Err(body) => (body, usize::MAX),
@@ -195,7 +195,7 @@ async fn read(body: LoggedBody<BoxBody>, mode: ReadMode) -> (String, bool) {
     let mut all = Vec::new();
     for chunks in 0.. {
         assert!(chunks < MAX_CHUNKS, "the body has no end");
-        if chunks == most {
+        if chunks == max_chunks {
             break;
         }
         match poll_fn(|cx| body.as_mut().poll_next(cx)).await {
@@ -304,7 +304,7 @@ async fn a_plain_5xx_is_uncaught_with_the_response_as_breadcrumb() {
     assert_eq!((&line["kind"], &line["target"]), (&json!("uncaught"), &json!("cyanotype::response_log")));
     assert_eq!(
         (&line["exception.type"], &line["message"]),
-        (&json!("HttpResponse"), &json!("answered 502 Bad Gateway"))
+        (&json!("HttpResponse"), &json!("responded with 502 Bad Gateway"))
     );
     assert_eq!(line["request_id"], observed.record()["request_id"]);
     let crumb = ("response".to_owned(), "GET /orders/1 502".to_owned());
@@ -430,13 +430,13 @@ async fn an_incomplete_body_is_redacted() {
     let mut service = service(&[]);
     let part = || streamed(&["{\"password\":\"hunter", "2\"}"]);
     let observed = service.read(part, ReadMode::Chunks(1)).await;
-    let (text, _) = observed.content().expect("a content");
+    let (text, _) = observed.content().expect("content");
     assert!(text.contains("[redacted]") && !text.contains("hunter"), "{text}");
 
     // Only the beginning is stored.
     service.config.max_bytes = 16;
     let observed = service.respond(part).await;
-    let (text, truncated) = observed.content().expect("a content");
+    let (text, truncated) = observed.content().expect("content");
     assert!(truncated && text.starts_with("{\"password\"") && !text.contains("hunter"), "{text}");
     let observed = service.respond(|| streamed(&["[1,2,3,4,", "5,6,7,8,9,10]"])).await;
     assert_eq!((observed.content(), observed.end().2), (Some(("[1,2,3,4,5,6,7,8", true)), 22));

@@ -93,7 +93,7 @@ pub trait Blueprint: Send + Sync + 'static {
     }
 
     /// Builds its state and [provides](Resources::provide) values to other blueprints. Runs after the `start` of its
-    /// dependencies; an error stops the start of the service.
+    /// dependencies; an error prevents the start of the service.
     fn start<'a>(&'a self, _: &'a Resources) -> Task<'a> {
         Box::pin(async { Ok(()) })
     }

@@ -1,4 +1,4 @@
-//! The task that polls the fleet's overrides, applies them, and changes them for the callers in this process.
+//! The task that polls the fleet's overrides, applies them, and changes them on behalf of callers in this process.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -93,12 +93,12 @@ impl Follower {
 
     /// Runs a caller's request, and replies before this process's row is written.
     async fn reply<T>(&mut self, reply: Reply<T>, work: impl AsyncFnOnce(&mut Self) -> Result<T, FleetError>) {
-        let done = work(self).await;
+        let result = work(self).await;
         self.row.mark_used();
-        let is_done = done.is_ok();
+        let succeeded = result.is_ok();
         // The caller may be gone; the change remains.
-        let _ = reply.send(done);
-        if is_done {
+        let _ = reply.send(result);
+        if succeeded {
             self.poll().await;
         }
     }
@@ -174,7 +174,7 @@ impl Follower {
     ) -> Result<T, DatabaseError> {
         match self.database.transaction(work.clone()).await {
             Err(error) if error.is_lost_connection() => self.database.transaction(work).await,
-            done => done,
+            result => result,
         }
     }
 }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! One task per process polls. On PostgreSQL it has a dedicated connection outside the pool, so that an override can be set
-//! while the pool is exhausted. It handles one request after the other, and so applies a change before it replies.
+//! while the pool is exhausted. It handles one request at a time, and applies a change before it replies.
 //!
 //! Expiry times are set by the database's clock. A process reads the remaining time and expires the override by its own
 //! monotonic clock, so expiry does not depend on the database. Expired and cleared rows remain for some seconds; then a
@@ -30,8 +30,8 @@ use follower::{Command, Follower};
 pub(crate) use types::{FleetError, FleetStatus, NewFleetOverride, StoredOverride};
 
 /// Capacity of the task's queue; further calls wait.
-const QUEUE: usize = 16;
-/// Maximum time for the removal of this process's row at the stop.
+const QUEUE_CAPACITY: usize = 16;
+/// Maximum time for the removal of this process's row at shutdown.
 const STOP_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// A handle to the overrides that the processes of the service share.
@@ -51,8 +51,8 @@ impl Fleet {
         pipeline: &'static Pipeline,
         poll_interval: Duration,
     ) -> Result<Self, DatabaseError> {
-        let (commands, receiver) = mpsc::channel(QUEUE);
-        // Through the pool: the start must not depend on an additional connection.
+        let (commands, receiver) = mpsc::channel(QUEUE_CAPACITY);
+        // Through the pool: start-up must not depend on an additional connection.
         let follower = Follower::start(database, pipeline, poll_interval, receiver).await?;
         #[expect(clippy::disallowed_methods, reason = "a task of the process, which has no request")]
         actix_web::rt::spawn(follower.run());
@@ -62,7 +62,7 @@ impl Fleet {
     /// Sets an override for the fleet. When it returns, the row is committed, and this process has applied it.
     ///
     /// # Errors
-    /// When the database is unavailable, or there are too many.
+    /// When the database is unavailable, or there are too many overrides.
     pub(crate) async fn put(&self, new: NewFleetOverride) -> Result<StoredOverride, FleetError> {
         self.call(|reply| Command::Put(new, reply)).await?
     }

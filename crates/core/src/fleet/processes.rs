@@ -1,7 +1,7 @@
 //! The heartbeat row of each process, which reports its applied version to the others.
 //!
 //! It is written while an override exists, and for some seconds after the last change or query. It is removed after that, and at
-//! the stop.
+//! shutdown.
 
 use std::time::{Duration, Instant};
 

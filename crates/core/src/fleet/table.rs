@@ -13,7 +13,7 @@ use crate::from_row;
 
 /// The notification channel; also the application name of the listening connections.
 pub(super) const CHANNEL: &str = "cyanotype_log";
-/// How long an ended row remains. A process that polls late must find the row, or it would take the override for cleared.
+/// How long an ended row remains. A process that polls late must find the row, or it would treat the override as cleared.
 pub(super) const ENDED_ROW_LIFETIME: Duration = Duration::from_secs(10);
 /// Maximum number of ended rows, whatever their age.
 const MAX_ENDED_ROWS: i64 = MAX_OVERRIDES as i64;
@@ -28,7 +28,7 @@ pub(super) struct SharedOverrides {
     pub cleared_by: BTreeMap<String, String>,
 }
 
-/// The version. A poll reads nothing else while it is unchanged.
+/// The version of the overrides. A poll reads nothing else while it is unchanged.
 pub(super) async fn version(on: impl Executor) -> Result<u64, DatabaseError> {
     let (version,): (i64,) = on.query_one("SELECT version FROM log_fleet", &[]).await?;
     Ok(version.unsigned_abs())
@@ -185,7 +185,7 @@ pub(super) async fn clear(
     Ok(Some(read(on, dialect).await?))
 }
 
-/// Increments the version, which locks out changes of other processes, and returns it with the current time.
+/// Increments the version, which blocks changes by other processes until the commit, and returns it with the current time.
 async fn begin_change(on: &mut Transaction, dialect: SqlDialect) -> Result<(i64, Timestamp), DatabaseError> {
     let (version,) = on.query_one("UPDATE log_fleet SET version = version + 1 RETURNING version", &[]).await?;
     let (now,) = on.query_one(&format!("SELECT {}", dialect.now), &[]).await?;
@@ -205,8 +205,8 @@ pub(super) async fn clean(on: &Database, dialect: SqlDialect) -> Result<(), Data
     delete_ended(on, now, 0).await.map(drop)
 }
 
-/// Deletes rows that ended more than `ENDED_ROW_LIFETIME` ago, and ended rows of this version or older.
-async fn delete_ended(on: impl Executor, now: Timestamp, before: i64) -> Result<u64, DatabaseError> {
+/// Deletes rows that ended more than `ENDED_ROW_LIFETIME` ago, and ended rows with this version or an older one.
+async fn delete_ended(on: impl Executor, now: Timestamp, up_to_version: i64) -> Result<u64, DatabaseError> {
     let delete = "DELETE FROM log_overrides WHERE until <= $1 OR (until <= $2 AND version <= $3)";
-    on.execute(delete, &[&(now - ENDED_ROW_LIFETIME), &now, &before]).await
+    on.execute(delete, &[&(now - ENDED_ROW_LIFETIME), &now, &up_to_version]).await
 }

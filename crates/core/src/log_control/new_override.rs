@@ -123,12 +123,12 @@ pub(super) fn check_id(id: &str) -> Result<(), FieldError> {
     Ok(())
 }
 
-/// Checks a text for use in a record.
+/// Checks a string for use in a record.
 ///
 /// # Errors
 /// The allowed form.
 pub(super) fn text(value: &Value) -> Result<String, String> {
-    let allowed = || format!("expected a text of 1 to {MAX_TEXT_CHARS} characters without control characters");
+    let allowed = || format!("expected a string of 1 to {MAX_TEXT_CHARS} characters without control characters");
     let text = value.as_str().map(str::trim).ok_or_else(allowed)?;
     match text.is_empty() || text.chars().count() > MAX_TEXT_CHARS || text.contains(char::is_control) {
         true => Err(allowed()),
@@ -178,7 +178,7 @@ impl FieldErrors {
         }
         let name = value.as_str().map(str::trim).filter(|name| !name.is_empty() && name.len() <= MAX_SCOPE_NAME_BYTES);
         let Some(name) = name.filter(|name| !name.contains(char::is_control)) else {
-            let allowed = format!("expected a text of 1 to {MAX_SCOPE_NAME_BYTES} bytes without control characters");
+            let allowed = format!("expected a string of 1 to {MAX_SCOPE_NAME_BYTES} bytes without control characters");
             self.add(kind, allowed);
             return OverrideScope::Process;
         };

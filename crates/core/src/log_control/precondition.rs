@@ -22,7 +22,7 @@ pub(super) fn expected_version(request: &HttpRequest) -> Result<Option<u64>> {
         Ok(version) if is_number => Ok(Some(version)),
         _ => {
             let detail =
-                "`if-match` is not a version; send `version` of GET /log in double quotes, such as \"17\", or *";
+                "`if-match` is not a version; send the `version` from GET /log in double quotes, such as \"17\", or *";
             Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail))
         }
     }

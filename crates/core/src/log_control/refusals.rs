@@ -15,7 +15,7 @@ use crate::handler::problem::Problem;
 /// Minimum time between two records.
 const AUDIT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The requester and channel that a request names, in its extensions.
+/// The requester and channel of a request, stored in its extensions.
 pub(super) struct Requester {
     pub by: String,
     pub source: Source,
@@ -67,7 +67,7 @@ impl Refusals {
     }
 }
 
-/// Whether the change was refused. A missing override or route is no refusal.
+/// Whether the change was refused. A missing override or route is not a refusal.
 fn is_refusal(status: StatusCode) -> bool {
     let is_absent = matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
     (status.is_client_error() || status.is_server_error()) && !is_absent

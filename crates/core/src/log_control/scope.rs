@@ -56,7 +56,9 @@ pub(crate) fn check_route(rule: &str, routes: &[RouteInfo]) -> Result<(), FieldE
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
     let hint = match nearest {
         Some((_, route)) => format!("did you mean {}?", named(route)),
-        None => "expected one of `app routes`, such as GET /orders/{id}, or /orders/{id} for all methods".to_owned(),
+        None => {
+            "expected a route of `app routes`, such as GET /orders/{id}, or /orders/{id} for all methods".to_owned()
+        }
     };
     Err(FieldError { field: "route".into(), message: format!("there is no such route; {hint}") })
 }

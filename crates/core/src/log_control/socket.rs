@@ -21,7 +21,7 @@ pub(crate) struct SocketFile {
 }
 
 impl SocketFile {
-    /// Listens on a path. A missing directory is created. A socket that an ended process left behind is replaced.
+    /// Listens on a path. A missing directory is created. A socket left behind by a process that has ended is replaced.
     ///
     /// The socket gets its mode before it listens, and its final name last, so that no other user can ever connect.
     ///

@@ -1,4 +1,4 @@
-//! The state behind the requests under `/log`.
+//! The shared state of log control.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::blueprint::routes::RouteInfo;
 use crate::fleet::Fleet;
 use crate::settings::Settings;
 
-/// The state behind the requests under `/log`.
+/// A handle to the state behind the requests under `/log`.
 #[derive(Clone)]
 pub(crate) struct LogControl(pub(super) Arc<LogControlState>);
 

@@ -1,4 +1,4 @@
-//! Middleware that is applied per request.
+//! Middleware that is applied to some requests only, as decided for each request.
 
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -50,9 +50,9 @@ where
         let (inner, is_on, map_applied, map_skipped) =
             (Rc::new(inner), self.is_on.clone(), self.map_applied, self.map_skipped);
         let layer = self.layer.new_transform(Rc::clone(&inner));
-        let switched =
+        let service =
             move |layer| ConditionalService { inner, layer, is_on, map_applied, map_skipped, response: PhantomData };
-        layer.map_ok(switched).boxed_local()
+        layer.map_ok(service).boxed_local()
     }
 }
 

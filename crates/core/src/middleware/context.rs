@@ -18,7 +18,7 @@ use crate::settings::TrailingSlash;
 pub(crate) fn with_request_context<S, B>(
     pipeline: &'static Pipeline,
     headers: &DefaultHeaders,
-    clients: &ClientAddressResolver,
+    address_resolver: &ClientAddressResolver,
     in_flight: &InFlightRequests,
     slash: TrailingSlash,
     mut request: ServiceRequest,
@@ -28,20 +28,20 @@ where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
 {
     let guard = in_flight.begin();
-    let context = Arc::new(request_context(pipeline, clients, &request));
+    let context = Arc::new(request_context(pipeline, address_resolver, &request));
     normalize_request(&mut request, slash);
     // The synchronous part of the inner call also belongs to the request.
-    let called = request::sync_scope(&context, || inner.call(request));
+    let response = request::sync_scope(&context, || inner.call(request));
     let headers = headers.clone();
     let request_context = Arc::clone(&context);
     let is_head = context.identity().parts.method == Method::HEAD;
     let respond = move |response| {
         let mut response = headers.apply(response, request_context);
-        if guard.is_last() {
+        if guard.must_close_connection() {
             response = with_head(response, |head| head.set_connection_type(ConnectionType::Close));
         }
         response
             .map(|response: ServiceResponse<B>| response.map_body(|_, body| InFlightBody::new(body, guard, is_head)))
     };
-    request::scope(context, called.map(respond))
+    request::scope(context, response.map(respond))
 }

@@ -21,7 +21,7 @@ pub(crate) fn layer(cors: &settings::CorsSettings) -> Option<Cors> {
         "*" => layer.allow_any_origin().send_wildcard(),
         origin => layer.allowed_origin(origin),
     });
-    // The browser blocks pages of other origins; for other clients the origin has no meaning.
+    // The browser blocks scripts of other origins; for other clients the origin has no meaning.
     let layer = layer.block_on_origin_mismatch(false);
     Some(if cors.credentials { layer.supports_credentials() } else { layer })
 }

@@ -32,16 +32,18 @@ where
     }
 }
 
-fn into_response_result(called: std::thread::Result<Result<ServiceResponse, Error>>) -> Result<ServiceResponse, Error> {
-    match called {
+fn into_response_result(
+    outcome: std::thread::Result<Result<ServiceResponse, Error>>,
+) -> Result<ServiceResponse, Error> {
+    match outcome {
         Ok(Ok(response)) => Ok(with_problem(response)),
-        Ok(Err(error)) => Err(ProblemResponse::to(&error).into()),
+        Ok(Err(error)) => Err(ProblemResponse::from_error(&error).into()),
         // The panic hook has reported the panic.
-        Err(panic) => Err(ProblemResponse::to_panic(&*panic).into()),
+        Err(panic) => Err(ProblemResponse::from_panic(&*panic).into()),
     }
 }
 
-/// Replaces an error response by its problem, unless that has happened already.
+/// Replaces an error response with a problem response, unless it already is one.
 pub(super) fn with_problem(mut response: ServiceResponse) -> ServiceResponse {
     if response.response().extensions().contains::<AlreadyReported>() {
         return response;
@@ -88,7 +90,7 @@ fn problem_response(error: &Error, status: StatusCode) -> HttpResponse {
             &wrapped
         }
     };
-    let is_failure = status.is_server_error() && !problem.is_for_load();
+    let is_failure = status.is_server_error() && !problem.is_load_shedding();
     let event_id = if is_failure { report(problem.failure()) } else { None };
     problem.to_response(request.as_deref(), event_id, env())
 }
@@ -114,7 +116,7 @@ fn is_empty(size: BodySize) -> bool {
     matches!(size, BodySize::None | BodySize::Sized(0))
 }
 
-/// The headers of an error response that remain, such as `allow` and `retry-after`.
+/// The headers of an error response that its problem response keeps, such as `allow` and `retry-after`.
 fn retained_headers(
     headers: &HeaderMap,
 ) -> Vec<(actix_web::http::header::HeaderName, actix_web::http::header::HeaderValue)> {
@@ -137,11 +139,11 @@ struct ProblemResponse {
 }
 
 impl ProblemResponse {
-    fn to(error: &Error) -> Self {
+    fn from_error(error: &Error) -> Self {
         Self::from(problem_response(error, error.as_response_error().status_code()))
     }
 
-    fn to_panic(panic: &(dyn std::any::Any + Send)) -> Self {
+    fn from_panic(panic: &(dyn std::any::Any + Send)) -> Self {
         let request = request::current();
         let event_id = request.as_ref().and_then(|request| request.panic_event());
         let problem = Problem::internal(format!("panicked: {}", cyanotype_telemetry::panic::message(panic)));

@@ -58,8 +58,9 @@ impl Gate {
     }
 }
 
-/// Whether this is an incomplete WebSocket handshake. actix's decoder honours `upgrade: websocket` alone: it reads everything
-/// that follows on the connection as this request's body. A client or proxy that does not agree could smuggle a request.
+/// Whether this is an incomplete WebSocket handshake. actix's decoder acts on `upgrade: websocket` even without the rest of the
+/// handshake: it reads everything that follows on the connection as this request's body. A proxy that reads the connection
+/// differently could be used to smuggle a request.
 fn has_invalid_upgrade(method: &Method, headers: &HeaderMap) -> bool {
     let mut upgrades = headers.get_all(UPGRADE);
     let is_websocket = |value: &HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket");

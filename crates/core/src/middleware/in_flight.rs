@@ -34,7 +34,7 @@ impl InFlightRequests {
     }
 
     /// Marks the service as stopping: from now on each response closes its connection.
-    pub(crate) fn stop(&self) {
+    pub(crate) fn mark_stopping(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);
     }
 
@@ -52,7 +52,7 @@ impl InFlightRequests {
 
 impl RequestGuard {
     /// Whether the service is stopping, so that the connection must be closed.
-    pub(crate) fn is_last(&self) -> bool {
+    pub(crate) fn must_close_connection(&self) -> bool {
         self.0.stopping.load(Ordering::Relaxed)
     }
 }

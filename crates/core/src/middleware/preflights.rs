@@ -1,4 +1,4 @@
-//! CORS preflights, which the CORS middleware answers itself: they count for rate limits, and refusals become problems.
+//! CORS preflights, which the CORS middleware answers itself: they count towards rate limits, and refusals become problems.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use actix_web::middleware::Next;
 use super::errors::with_problem;
 use super::rate_limit::{Limiters, limit_rate};
 
-/// Wraps the CORS middleware. Other requests are counted inside it, so that pages can read their refusals.
+/// Wraps the CORS middleware. Other requests are counted inside it, so that scripts can read a refusal.
 pub(crate) async fn handle_preflights<B: MessageBody + 'static>(
-    limits: Option<Arc<Limiters>>,
+    limiters: Option<Arc<Limiters>>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
-    let response = match limits.filter(|_| is_preflight(&request)) {
-        Some(limits) => limit_rate(limits, request, next).await,
+    let response = match limiters.filter(|_| is_preflight(&request)) {
+        Some(limiters) => limit_rate(limiters, request, next).await,
         None => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
     };
     response.map(with_problem)

@@ -77,8 +77,8 @@ impl Limiters {
         (server.is_some() || !blueprints.is_empty()).then_some(Self { server, blueprints })
     }
 
-    /// Counts a request by each limit that applies to it. The response headers describe the strictest one; it is an error when
-    /// the request exceeds any of them.
+    /// Counts a request against each limit that applies to it. Returns the strictest one, for the response headers: `Err` when the
+    /// request exceeds any of them.
     fn count(&self, client: ClientAddress, request: &ServiceRequest) -> Option<Result<LimitStatus, LimitStatus>> {
         let mut strictest = self.server.as_ref().map(|limit| limit.count(client));
         let mut count = |limit: &Limiter| {
@@ -89,16 +89,16 @@ impl Limiters {
             let context = request::current();
             let known = context.as_ref().and_then(|context| context.identity().route());
             let route = known.map(Cow::Borrowed).or_else(|| cyanotype_actix::route(request).map(Cow::Owned));
-            // A path without a route counts for the blueprint with its prefix.
+            // A path without a route counts towards the blueprint with its prefix.
             let path = route.as_deref().unwrap_or(request.match_info().as_str());
-            if let Some(of) = self.blueprints.iter().find(|of| is_below(path, &of.prefix)) {
-                of.all.iter().for_each(&mut count);
+            if let Some(blueprint) = self.blueprints.iter().find(|blueprint| is_below(path, &blueprint.prefix)) {
+                blueprint.all.iter().for_each(&mut count);
                 let method = request.method().as_str();
-                let own = of
+                let route_limits = blueprint
                     .routes
                     .iter()
                     .filter(|(rule, _)| route.as_deref().is_some_and(|it| rule_matches(rule, method, it)));
-                own.for_each(|(_, limit)| count(limit));
+                route_limits.for_each(|(_, limit)| count(limit));
             }
         }
         strictest
@@ -174,8 +174,8 @@ impl Limiter {
         let due = self.next_sweep.load(Ordering::Relaxed);
         let next = now + millis(SWEEP_INTERVAL);
         // Only one of the threads that find the sweep due runs it.
-        let is_ours = || self.next_sweep.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if now >= due && is_ours() {
+        let claims_sweep = || self.next_sweep.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if now >= due && claims_sweep() {
             self.sweep(MAX_CLIENTS);
         }
     }
@@ -219,12 +219,12 @@ impl LimitStatus {
 
 /// Refuses requests over the limit before any further work is done for them.
 pub(crate) async fn limit_rate<B: MessageBody + 'static>(
-    limits: Arc<Limiters>,
+    limiters: Arc<Limiters>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
     let client = request::with_current(|current| current.identity().parts.client).flatten().map(ClientAddress::from);
-    let response = match client.and_then(|client| limits.count(client, &request)) {
+    let response = match client.and_then(|client| limiters.count(client, &request)) {
         None => next.call(request).await,
         Some(Ok(status)) => with_headers(next.call(request).await, move |headers| status.insert_headers(headers)),
         Some(Err(status)) => {

@@ -76,7 +76,7 @@ pub(crate) fn with_headers<B>(
     with_head(response, move |head| change(head.headers_mut()))
 }
 
-/// The same for the complete head.
+/// Changes the complete head of a response, or of the error that will become one.
 pub(crate) fn with_head<B>(
     response: Result<ServiceResponse<B>, Error>,
     change: impl Fn(&mut ResponseHead) + 'static,

@@ -6,7 +6,7 @@ use actix_web::http::{Method, Uri};
 
 use crate::settings::TrailingSlash;
 
-/// Changes a request to the one that is routed. The request context retains the original.
+/// Rewrites a request for routing. The request context retains the original.
 pub(crate) fn normalize_request(request: &mut ServiceRequest, slash: TrailingSlash) {
     head_to_get(request);
     if slash == TrailingSlash::Equal
@@ -25,7 +25,7 @@ fn head_to_get(request: &mut ServiceRequest) {
 }
 
 /// `head_to_get` as middleware.
-pub(crate) fn head_as_get<S: Service<ServiceRequest, Error = Error>>(
+pub(crate) fn serve_head_as_get<S: Service<ServiceRequest, Error = Error>>(
     mut request: ServiceRequest,
     inner: &S,
 ) -> S::Future {

@@ -53,13 +53,13 @@ pub(crate) struct AppFactory {
     pub gate: Gate,
     pub trailing_slash: TrailingSlash,
     /// Shared by all workers.
-    pub rate_limit: Option<Arc<Limiters>>,
+    pub rate_limiters: Option<Arc<Limiters>>,
     pub pipeline: &'static Pipeline,
     pub response_log: Config,
     pub default_headers: DefaultHeaders,
     /// The requests of all workers.
     pub in_flight: InFlightRequests,
-    pub clients: ClientAddressResolver,
+    pub address_resolver: ClientAddressResolver,
     /// Evaluates the flags of a request, when a flag provider is configured.
     pub flags: Option<RequestFlags>,
     /// Starts Sentry transactions, when tracing is configured.
@@ -74,15 +74,15 @@ impl AppFactory {
         blueprints: Vec<Enabled>,
         rules: Rules,
         running: &StartedBlueprints,
-        about: &api::ApiInfo<'_>,
+        api_info: &api::ApiInfo<'_>,
     ) -> Self {
         let server = &settings.server;
-        let clients = ClientAddressResolver::new(&server.client_address);
+        let address_resolver = ClientAddressResolver::new(&server.client_address);
         let limits = |enabled: &Enabled| (enabled.blueprint.prefix().to_owned(), enabled.limits());
         let blueprint_limits = blueprints.iter().map(limits);
-        let pages = server.docs.then(|| Pages::new(&api::document(about, registry::apis(&blueprints))));
+        let pages = server.docs.then(|| Pages::new(&api::document(api_info, registry::apis(&blueprints))));
         Self {
-            rate_limit: Limiters::new(server, blueprint_limits).map(Arc::new),
+            rate_limiters: Limiters::new(server, blueprint_limits).map(Arc::new),
             blueprints,
             pages,
             database: running.database().clone(),
@@ -94,12 +94,12 @@ impl AppFactory {
             gate: Gate::new(server),
             trailing_slash: server.trailing_slash,
             pipeline,
-            response_log: Config::new(&settings.log, clients.clone(), rules),
+            response_log: Config::new(&settings.log, address_resolver.clone(), rules),
             default_headers: DefaultHeaders::new(server),
             in_flight: InFlightRequests::default(),
-            flags: flags::start(settings, about.name, pipeline),
+            flags: flags::start(settings, api_info.name, pipeline),
             transactions: sentry::transactions(settings),
-            clients,
+            address_resolver,
         }
     }
 
@@ -117,14 +117,14 @@ impl AppFactory {
     > {
         let pipeline = self.pipeline;
         let (gate, slash) = (self.gate, self.trailing_slash);
-        let connection = self.clients.clone();
+        let resolver = self.address_resolver.clone();
         let cors = cors::layer(&self.cors);
-        let limits = self.rate_limit.clone();
+        let limiters = self.rate_limiters.clone();
         let preflights =
-            cors.as_ref().map(|_| from_fn(move |request, next| handle_preflights(limits.clone(), request, next)));
+            cors.as_ref().map(|_| from_fn(move |request, next| handle_preflights(limiters.clone(), request, next)));
         let limited =
-            |limits: Arc<Limiters>| from_fn(move |request, next| limit_rate(Arc::clone(&limits), request, next));
-        let rate_limit = self.rate_limit.map(limited);
+            |limiters: Arc<Limiters>| from_fn(move |request, next| limit_rate(Arc::clone(&limiters), request, next));
+        let rate_limit = self.rate_limiters.map(limited);
         let handler_timeout = Some(self.handler_timeout).filter(|limit| !limit.is_zero());
         let app = App::new()
             .app_data(self.limits)
@@ -148,8 +148,8 @@ impl AppFactory {
             .wrap_fn(convert_failures)
             // Before any handler or extractor; rejected requests have a context, a record and all headers.
             .wrap(OptionalLayer { layer: rate_limit, map_response: |response| response })
-            // Outside the rate limit and the failures, so that pages can read their responses; inside the response log, which
-            // records preflights.
+            // Outside the rate limit and the failures, so that scripts of other origins can read these responses; inside the
+            // response log, which records preflights.
             .wrap(OptionalLayer { layer: cors, map_response: ServiceResponse::map_into_boxed_body })
             .wrap(OptionalLayer { layer: preflights, map_response: |response| response })
             // Inside compression, so that it receives uncompressed bytes; outside the failures, so that it records them.
@@ -166,7 +166,7 @@ impl AppFactory {
                 with_request_context(
                     pipeline,
                     &self.default_headers,
-                    &self.clients,
+                    &self.address_resolver,
                     &self.in_flight,
                     slash,
                     request,
@@ -184,7 +184,7 @@ impl AppFactory {
         let app = app.wrap(OptionalLayer { layer: transactions, map_response: |response| response });
         // Outermost: the layers inside may read the client's address, scheme or host.
         app.wrap_fn(move |mut request, inner| {
-            connection.override_connection_info(&mut request);
+            resolver.override_connection_info(&mut request);
             inner.call(request)
         })
     }

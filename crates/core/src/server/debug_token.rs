@@ -23,7 +23,7 @@ pub enum DebugTokenError {
     /// The blueprints conflict.
     #[error(transparent)]
     Blueprints(#[from] RegistryError),
-    /// The route is not in the form of a token's route.
+    /// The route is not a method and a path, such as `GET /orders/{id}`, or is too long.
     #[error(transparent)]
     RouteForm(#[from] InvalidRoute),
     /// No blueprint has the route.
@@ -46,7 +46,7 @@ pub enum DebugTokenError {
 
 impl Service {
     /// Issues a token that raises the requests of a route, such as `GET /orders/{id}`, to a level. It is signed with
-    /// `log.debug_key`, and sent in the header `x-debug-log`. `duration` is a text such as `15m`.
+    /// `log.debug_key`, and sent in the header `x-debug-log`. `duration` is a string such as `15m`.
     ///
     /// # Errors
     /// When no key is set, the route does not exist, or the duration exceeds `log.override_max_s`.

@@ -16,7 +16,7 @@ const PER_WORKER: u64 = 8;
 const MANAGEMENT_RESERVE: u64 = 16;
 /// The minimum number of client connections with which the service starts.
 const MIN_CONNECTIONS: u64 = 16;
-/// Limits below this are logged as a warning.
+/// A lower limit is logged as a warning.
 const RECOMMENDED_LIMIT: u64 = 1024;
 /// actix's default limit.
 const MAX_CONNECTIONS_PER_WORKER: u64 = 25_000;

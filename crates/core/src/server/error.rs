@@ -73,8 +73,8 @@ pub enum StartError {
 }
 
 impl From<BlueprintStartError> for StartError {
-    fn from(not: BlueprintStartError) -> Self {
-        match not {
+    fn from(error: BlueprintStartError) -> Self {
+        match error {
             BlueprintStartError::Failed { blueprint, reason } => Self::Blueprint { blueprint, reason },
             BlueprintStartError::Conflict(conflict) => Self::Registry(conflict),
         }

@@ -26,11 +26,11 @@ use crate::log_control::handlers;
         (name = "log", description = "What is recorded now, and where records are sent"),
     )
 )]
-struct Management;
+struct ManagementApi;
 
 /// The OpenAPI document.
 pub(super) fn document(name: &str, version: &str) -> Document {
-    let mut document = Management::openapi();
+    let mut document = ManagementApi::openapi();
     document.info.title = format!("{name}: management");
     document.info.version = version.to_owned();
     document.info.description = Some(
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_document_has_every_route_of_the_listener() {
+    fn the_document_describes_health_checks_and_log_control() {
         let document = document("shop", "1.0");
         let paths: Vec<&str> = document.paths.paths.keys().map(String::as_str).collect();
         let expected = ["/health/live", "/health/ready", "/log", "/log/explain", "/log/fleet", "/log/overrides/{id}"];

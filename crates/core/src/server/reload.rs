@@ -18,15 +18,15 @@ use crate::settings::{Settings, SettingsError};
 pub(super) struct Reloader {
     pipeline: &'static Pipeline,
     blueprints: Vec<Registered>,
-    /// The settings at start.
-    started: Settings,
+    /// The settings at start-up.
+    initial: Settings,
     /// The settings of the last successful load.
     current: Settings,
     /// The fingerprint of the files at the last check.
     last_content: Fingerprint,
 }
 
-/// Why reloaded settings are rejected.
+/// Why reloaded settings are refused.
 #[derive(Debug, thiserror::Error)]
 enum ReloadError {
     #[error(transparent)]
@@ -37,19 +37,19 @@ enum ReloadError {
 
 impl Reloader {
     pub(super) fn new(service: &Service, pipeline: &'static Pipeline) -> Self {
-        let started = service.settings.clone();
+        let initial = service.settings.clone();
         Self {
             pipeline,
             blueprints: service.blueprints.clone(),
-            current: started.clone(),
-            last_content: started.fingerprint(),
-            started,
+            current: initial.clone(),
+            last_content: initial.fingerprint(),
+            initial,
         }
     }
 
     /// Reloads on each SIGHUP, and when a check of `config.watch_s` finds changed content.
     pub(super) async fn run(mut self, mut hangup: Signal) {
-        let mut ticks = self.started.config.watch().map(ticks);
+        let mut ticks = self.initial.config.watch().map(ticks);
         loop {
             let source = tokio::select! {
                 received = hangup.recv() => match received {
@@ -75,8 +75,8 @@ impl Reloader {
             Ok(loaded) => loaded,
             Err(error) => return self.refuse(by, source, &error),
         };
-        // Compared with the start: a key needs a restart until there is one, however often it is reloaded.
-        let since_start = self.started.changes_to(&new);
+        // Compared with the settings at start-up: a changed key needs a restart until there is one, after any number of reloads.
+        let since_start = self.initial.changes_to(&new);
         let Changes { hidden, .. } = self.current.changes_to(&new);
         let needs_restart: Vec<String> =
             since_start.changed.into_iter().map(|change| change.key).filter(|key| !is_live(key)).collect();
@@ -99,7 +99,7 @@ impl Reloader {
         Ok((new, in_force))
     }
 
-    /// Records why the reload was rejected; nothing changes.
+    /// Records why the reload was refused; nothing changes.
     fn refuse(&self, by: &str, source: Source, error: &ReloadError) {
         let is_off = self.pipeline.policy().is_off();
         let mut change = PolicyChange::refused(by, source, error.to_string(), is_off);

@@ -27,7 +27,7 @@ use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, DatabaseError, Program, Sweeper};
 use crate::fleet::Fleet;
 use crate::log_control::{self, LogControl, SocketFile, expire_overrides};
-use crate::middleware::routing::head_as_get;
+use crate::middleware::routing::serve_head_as_get;
 use crate::sentry;
 use crate::settings::Settings;
 
@@ -42,7 +42,7 @@ impl Service {
         run(self)
     }
 
-    /// Runs an operator's command on the database, after the same migrations as a start; no other part of the service runs.
+    /// Runs an operator's command on the database, migrated as at start-up; no other part of the service runs.
     ///
     /// # Errors
     /// When the blueprints conflict, the database is unavailable, or the work fails.
@@ -70,7 +70,7 @@ fn run(mut service: Service) -> ExitCode {
         Panics::All,
     );
 
-    // Before any runtime, which could not report why it fails without descriptors.
+    // Before any runtime: with too few descriptors a runtime would fail without a clear reason.
     let descriptors = DescriptorBudget::claim(&settings);
     let served = descriptors.and_then(|descriptors| {
         actix_web::rt::System::new().block_on(serve(&service, &settings, enabled, pipeline, descriptors))
@@ -107,7 +107,7 @@ async fn serve(
     let database = open_database(service, settings, &enabled).await?;
     let blueprints = StartedBlueprints::start(&enabled, SharedResources::new(database.clone())).await?;
     let fleet = Fleet::start(&database, pipeline, settings.log.override_poll()).await.map_err(StartError::Database)?;
-    let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.about(settings));
+    let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.api_info(settings));
     let compiled_in = service.blueprints.iter().map(|it| it.blueprint.name()).collect();
     let log_control = LogControl::new(settings, pipeline, fleet.clone(), compiled_in, routes);
     let started = StartedService {
@@ -144,17 +144,17 @@ fn run_with_database<T>(
     let (settings, enabled) = service.enabled()?;
     actix_web::rt::System::new().block_on(async {
         let database = open_database(service, &settings, &enabled).await?;
-        let done = work(database.clone()).await;
+        let result = work(database.clone()).await;
         database.close();
-        done.map_err(StartError::Database)
+        result.map_err(StartError::Database)
     })
 }
 
 /// Binds `management.socket`, when it is set.
 fn socket(settings: &Settings) -> Result<Option<(SocketFile, UnixListener)>, StartError> {
     let Some(path) = &settings.management.socket else { return Ok(None) };
-    let refused = |source| StartError::Socket { path: path.clone(), source };
-    SocketFile::listen(Path::new(path)).map(Some).map_err(refused)
+    let socket_error = |source| StartError::Socket { path: path.clone(), source };
+    SocketFile::listen(Path::new(path)).map(Some).map_err(socket_error)
 }
 
 /// The parts that are started before the listeners.
@@ -191,23 +191,29 @@ impl StartedService<'_> {
         let health =
             Health { database: database.clone(), blueprints: blueprints.clone(), in_flight: in_flight.clone() };
         let document = management_api::document(service.name, service.version);
-        let document = document.to_json().expect("a document is made of texts, numbers and maps with text keys");
+        let document = document.to_json().expect("a document consists of strings, numbers and maps with string keys");
         let management = Management { health, log_control, document: document.into() };
         let (host, port) = (settings.management.host.as_str(), settings.management.port);
-        let management =
-            HttpServer::new(move || App::new().configure(management::routes(management.clone())).wrap_fn(head_as_get))
-                .workers(1)
-                .on_connect(log_control::mark_socket)
-                .disable_signals()
-                .shutdown_timeout(0)
-                .bind((host, port))
-                .map_err(|source| StartError::Listen { section: "management", host: host.to_owned(), port, source })?;
-        // Before the Unix socket is added, which actix lists with an invented address.
+        let management = HttpServer::new(move || {
+            App::new().configure(management::routes(management.clone())).wrap_fn(serve_head_as_get)
+        })
+        .workers(1)
+        .on_connect(log_control::mark_socket)
+        .disable_signals()
+        .shutdown_timeout(0)
+        .bind((host, port))
+        .map_err(|source| StartError::Listen {
+            section: "management",
+            host: host.to_owned(),
+            port,
+            source,
+        })?;
+        // Before the Unix socket is added: actix would list it with a placeholder address.
         let management_addresses = management.addrs();
         let (management, socket) = match socket(settings)? {
             Some((file, listener)) => {
-                let refused = |source| StartError::Socket { path: file.path().display().to_string(), source };
-                (management.listen_uds(listener).map_err(refused)?, Some(file))
+                let socket_error = |source| StartError::Socket { path: file.path().display().to_string(), source };
+                (management.listen_uds(listener).map_err(socket_error)?, Some(file))
             }
             None => (management, None),
         };

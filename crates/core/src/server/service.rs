@@ -45,7 +45,7 @@ impl Service {
         }
     }
 
-    /// Sets the program's name and version. They are in the start record, and the default release in Sentry.
+    /// Sets the program's name and version. They appear in the start record, and form the default release in Sentry.
     #[must_use]
     pub fn program(mut self, name: &'static str, version: &'static str) -> Self {
         (self.name, self.version) = (name, version);
@@ -70,14 +70,14 @@ impl Service {
         self
     }
 
-    /// Completes the OpenAPI document with what the blueprints cannot state, such as a title, a contact and a licence. The
+    /// Completes the OpenAPI document with what the blueprints cannot state, such as a title, a contact and a license. The
     /// default title is the program's name.
     ///
     /// ```
     /// # fn complete(service: cyanotype::Service) -> cyanotype::Service {
     /// use utoipa::openapi::{ContactBuilder, LicenseBuilder};
     ///
-    /// service.document(|document| {
+    /// service.customize_openapi(|document| {
     ///     document.info.title = "Shop".into();
     ///     document.info.contact = Some(ContactBuilder::new().name(Some("Shop API team")).build());
     ///     document.info.license = Some(LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build());
@@ -85,7 +85,7 @@ impl Service {
     /// # }
     /// ```
     #[must_use]
-    pub fn document(mut self, complete: impl Fn(&mut OpenApi) + Send + Sync + 'static) -> Self {
+    pub fn customize_openapi(mut self, complete: impl Fn(&mut OpenApi) + Send + Sync + 'static) -> Self {
         self.complete_document = Some(Box::new(complete));
         self
     }
@@ -120,12 +120,13 @@ impl Service {
     ///
     /// # Errors
     /// When the blueprints conflict, or their settings are invalid.
-    pub fn api(&self) -> Result<OpenApi, RegistryError> {
-        self.enabled().map(|(settings, blueprints)| api::document(&self.about(&settings), registry::apis(&blueprints)))
+    pub fn openapi(&self) -> Result<OpenApi, RegistryError> {
+        self.enabled()
+            .map(|(settings, blueprints)| api::document(&self.api_info(&settings), registry::apis(&blueprints)))
     }
 
     /// The program's part of the OpenAPI document.
-    pub(crate) fn about<'a>(&'a self, settings: &'a Settings) -> api::ApiInfo<'a> {
+    pub(crate) fn api_info<'a>(&'a self, settings: &'a Settings) -> api::ApiInfo<'a> {
         api::ApiInfo {
             name: self.name,
             version: self.version,
@@ -134,10 +135,10 @@ impl Service {
         }
     }
 
-    /// Checks the blueprints and their settings as a start does.
+    /// Checks the blueprints and their settings as at start-up.
     ///
     /// # Errors
-    /// When the blueprints conflict, or the settings name an unknown blueprint.
+    /// When the blueprints conflict, or their settings are invalid.
     pub fn check(&self) -> Result<(), RegistryError> {
         self.routes().map(|_| ())
     }
@@ -145,7 +146,7 @@ impl Service {
     /// Sends one event to Sentry and waits for the response; no other part of the service runs.
     ///
     /// # Errors
-    /// One sentence with the reason of the failure.
+    /// The reason for the failure, in one sentence.
     pub fn send_test_event(&self) -> Result<EventId, String> {
         let mut settings = self.settings.clone();
         settings.sentry.release.get_or_insert_with(|| self.release());

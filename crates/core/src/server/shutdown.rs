@@ -41,7 +41,8 @@ pub(super) struct ShutdownBudget {
 }
 
 impl ShutdownBudget {
-    /// Requests get five eighths, in whole seconds, until the last connection is closed; blueprints get one eighth.
+    /// Requests get five eighths, rounded down to whole seconds; the time to close connections is part of it. Blueprints get one
+    /// eighth.
     pub(super) fn of(timeout: Duration) -> Self {
         let seconds = timeout.as_secs();
         let requests = Duration::from_secs((seconds * 5 / 8).max(1).min(seconds.saturating_sub(1)));
@@ -136,7 +137,7 @@ impl Shutdown {
         for step in STOP_ORDER {
             match step {
                 Step::Announce => {
-                    self.in_flight.stop();
+                    self.in_flight.mark_stopping();
                     self.report(Level::Info, format!("stopping on {}", self.signal));
                 }
                 Step::StopSweeper => self.sweeper.abort(),

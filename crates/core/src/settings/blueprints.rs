@@ -1,6 +1,6 @@
 //! The settings of blueprints. Each blueprint has a section, such as `[blueprints.orders]`.
 //!
-//! The sections are checked when the service has its blueprints, because their settings are unknown before.
+//! The sections are checked once the blueprints are registered, because their settings are not known earlier.
 
 use std::collections::BTreeMap;
 
@@ -61,7 +61,7 @@ section! {
 /// section! {
 ///     /// Settings of the stock.
 ///     pub struct StockSettings {
-///         /// quantity at or below which an article is low
+///         /// quantity at or below which stock is low
 ///         #[setting(Integer(1, 1000), default = 10)]
 ///         pub low: u64,
 ///     }
@@ -101,7 +101,7 @@ pub(crate) fn own_blueprint_settings(name: &str, settings: BlueprintSettings) ->
     Schema::below(&key(name), settings.declare).settings().to_vec()
 }
 
-/// The section of a blueprint; hyphens become underscores, because environment variables have none.
+/// The section of a blueprint; hyphens become underscores, because names of environment variables cannot contain hyphens.
 fn key(blueprint: &str) -> String {
     format!("blueprints.{}", blueprint.replace('-', "_"))
 }

@@ -15,7 +15,7 @@ section! {
         /// path of the flag file for the provider flagd; a change applies within 3 s
         #[setting(Text)]
         pub file: Option<String>,
-        /// base URL of the flag provider for the provider ofrep; requests go to `/ofrep/v1` below it
+        /// base URL of the server for the provider ofrep; requests go to `/ofrep/v1` below it
         #[setting(Url, check = check_url)]
         pub url: Option<String>,
         /// bearer token for requests to the flag provider
@@ -65,7 +65,7 @@ fn check_token(token: &str) -> Result<(), String> {
     if is_visible {
         Ok(())
     } else {
-        Err("the token has characters that are not allowed; expected visible ASCII characters".into())
+        Err("the token contains invalid characters; expected visible ASCII characters".into())
     }
 }
 

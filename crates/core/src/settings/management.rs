@@ -30,7 +30,7 @@ section! {
 fn check_token(token: &str) -> Result<(), String> {
     if token.len() < MIN_TOKEN_LENGTH || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(format!(
-            "the token is too short or has other characters; expected {MIN_TOKEN_LENGTH} or more visible ASCII characters"
+            "the token is too short or contains invalid characters; expected {MIN_TOKEN_LENGTH} or more visible ASCII characters"
         ));
     }
     Ok(())

@@ -2,8 +2,8 @@
 //!
 //! [`Loader`] merges the layers, later ones winning: built-in defaults, `RUST_LOG`, `config/default.toml`,
 //! `config/{env}.toml`, conventional variables (`SENTRY_DSN`, `DATABASE_URL`, `PORT` …), `APP__SECTION__KEY` variables such
-//! as `APP__LOG__MODE`, and command-line flags. An invalid or unknown setting stops the start with a message that names the
-//! key, where it was set, and what is allowed. Other variables that resemble a setting are reported as warnings.
+//! as `APP__LOG__MODE`, and command-line flags. An invalid or unknown setting prevents start-up with a message that names
+//! the key, where it was set, and what is allowed. Other variables that resemble a setting are reported as warnings.
 
 mod blueprints;
 mod config_files;
@@ -235,12 +235,12 @@ mod tests {
             (
                 "APP__MANAGEMENT__TOKEN",
                 "letters",
-                "management.token (set by APP__MANAGEMENT__TOKEN): the token is too short or has other characters; expected 8 or more visible ASCII characters",
+                "management.token (set by APP__MANAGEMENT__TOKEN): the token is too short or contains invalid characters; expected 8 or more visible ASCII characters",
             ),
             (
                 "APP__MANAGEMENT__TOKEN",
                 "a token with spaces",
-                "management.token (set by APP__MANAGEMENT__TOKEN): the token is too short or has other characters; expected 8 or more visible ASCII characters",
+                "management.token (set by APP__MANAGEMENT__TOKEN): the token is too short or contains invalid characters; expected 8 or more visible ASCII characters",
             ),
             (
                 "APP__LOG__DEBUG_KEY",

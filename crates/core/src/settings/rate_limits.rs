@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::limits::Rate;
 
 section! {
-    /// Rate limits of a blueprint, where the settings have any.
+    /// Rate limits of a blueprint, as far as the settings specify them.
     #[derive(Default)]
     pub(crate) struct BlueprintRateLimits {
         /// maximum average number of requests per client to all of the blueprint's routes together in rate_limit.window_s, in

@@ -1,4 +1,4 @@
-//! How processes receive changes, and know of each other.
+//! How processes receive changes, and learn of each other.
 
 use super::*;
 use crate::database::Executor as _;
@@ -14,7 +14,7 @@ async fn each_process_reports_its_version(shared_database: &TestDatabase) {
     let rows = async || here.database.query_one::<(i64,)>(select, &[]).await.expect("it counts").0;
     assert_eq!(rows().await, 0, "nothing is written before it is needed");
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
-    until("the other one", || there.version() == Some(1)).await;
+    until("the other process", || there.version() == Some(1)).await;
     let status = there.fleet.status().await.expect("it responds");
     assert_eq!(status.version, Some(1));
     let versions: Vec<_> = status.processes.iter().map(|it| it.version).collect();
@@ -30,7 +30,7 @@ async fn each_process_reports_its_version(shared_database: &TestDatabase) {
     there.fleet.stop().await;
     let status = here.fleet.status().await.expect("it responds");
     assert_eq!(status.processes.len(), 1, "{status:?}");
-    let stopped = there.fleet.put(new("b", "debug", HOUR)).await.expect_err("it follows no more");
+    let stopped = there.fleet.put(new("b", "debug", HOUR)).await.expect_err("it has stopped");
     assert!(matches!(stopped, FleetError::Unavailable(_)), "{stopped}");
     // The old row is deleted with the next write of this process's row.
     here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
@@ -50,7 +50,7 @@ async fn a_notification_triggers_an_immediate_poll() {
         AND datname = current_database() AND state = 'idle' AND query NOT LIKE 'LISTEN%'";
     let began = Instant::now();
     while processes[0].database.query_one::<(i64,)>(listening, &[]).await.expect("it counts").0 < 8 {
-        assert!(began.elapsed() < WAIT_LIMIT, "they listen");
+        assert!(began.elapsed() < WAIT_LIMIT, "not every process is listening");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     processes[3].fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");

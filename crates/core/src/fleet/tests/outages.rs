@@ -19,7 +19,7 @@ async fn a_closed_connection_is_replaced() {
         let killed: (i64,) = here.database.query_one(KILL, &[]).await.expect("they end");
         assert!(killed.0 > 0);
         let stored = there.fleet.put(new("a", level, HOUR)).await.expect("it is stored");
-        let took = until("the other one", || here.version() == Some(stored.fleet_version)).await;
+        let took = until("the other process", || here.version() == Some(stored.fleet_version)).await;
         assert!(took < Duration::from_secs(1), "{took:?}");
     }
 }
@@ -44,10 +44,10 @@ async fn polling_resumes_after_a_database_outage() {
     let (here, there) =
         (Process::start(&shared_database, SHORT_POLL).await, Process::start(&shared_database, SHORT_POLL).await);
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
-    until("the other one", || there.version() == Some(1)).await;
+    until("the other process", || there.version() == Some(1)).await;
     server.stop();
-    let away = here.fleet.put(new("b", "error", HOUR)).await.expect_err("it is unavailable");
-    assert!(matches!(away, FleetError::Unavailable(DatabaseError::Unavailable(_))), "{away}");
+    let unavailable = here.fleet.put(new("b", "error", HOUR)).await.expect_err("it is unavailable");
+    assert!(matches!(unavailable, FleetError::Unavailable(DatabaseError::Unavailable(_))), "{unavailable}");
     here.fleet.clear("a", "ada").await.expect_err("it is unavailable");
     here.fleet.status().await.expect_err("it is unavailable");
     for process in [&here, &there] {
@@ -66,6 +66,6 @@ async fn polling_resumes_after_a_database_outage() {
         tokio::time::sleep(SHORT_POLL).await;
     };
     assert_eq!((stored.created, stored.fleet_version), (true, 2));
-    until("the other one", || here.version() == Some(2)).await;
+    until("the other process", || here.version() == Some(2)).await;
     assert_eq!(here.audit(), [["set", "b", "ada"]]);
 }

@@ -24,7 +24,7 @@ async fn an_override_is_applied_here_and_then_in_other_processes(shared_database
     assert_eq!((here.level(), stored.policy_override.fleet, &*stored.policy_override.by), (Level::Debug, true, "ada"));
     let left = stored.policy_override.deadline.saturating_duration_since(Instant::now());
     assert!(left > HOUR - WAIT_LIMIT && left <= HOUR, "{left:?}");
-    until("the other one", || there.version() == Some(1)).await;
+    until("the other process", || there.version() == Some(1)).await;
     assert_eq!(there.level(), Level::Debug);
 
     let again = there.fleet.put(new("a", "debug", HOUR * 2)).await.expect("it is stored");
@@ -32,7 +32,7 @@ async fn an_override_is_applied_here_and_then_in_other_processes(shared_database
     assert_eq!(again.policy_override.set_at, stored.policy_override.set_at, "it has the same precedence");
     let changed = there.fleet.put(new("a", "error", HOUR)).await.expect("it is stored");
     assert!(!changed.created && changed.policy_override.set_at > stored.policy_override.set_at);
-    until("the other one", || here.version() == Some(3)).await;
+    until("the other process", || here.version() == Some(3)).await;
     let audit = [["set", "a", "ada"], ["extended", "a", "ada"], ["set", "a", "ada"]];
     assert_eq!(there.audit(), audit);
     let recorded = here.audit();
@@ -45,13 +45,13 @@ async fn clearing_applies_to_all_processes_and_is_audited(shared_database: &Test
         (Process::start(shared_database, SHORT_POLL).await, Process::start(shared_database, SHORT_POLL).await);
     here.fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
-    until("the other one", || there.version() == Some(2)).await;
-    assert!(!there.fleet.clear("c", "grace").await.expect("it looks"), "there is none");
+    until("the other process", || there.version() == Some(2)).await;
+    assert!(!there.fleet.clear("c", "grace").await.expect("it responds"), "there is none");
     assert_eq!(there.version(), Some(2), "nothing has changed");
     assert!(there.fleet.clear("a", "grace").await.expect("it is cleared"));
     assert_eq!((there.version(), there.overrides()), (Some(3), vec!["b".to_owned()]));
-    assert!(!there.fleet.clear("a", "grace").await.expect("it looks"), "it is cleared already");
-    until("the other one", || here.version() == Some(3)).await;
+    assert!(!there.fleet.clear("a", "grace").await.expect("it responds"), "it is cleared already");
+    until("the other process", || here.version() == Some(3)).await;
     assert_eq!(here.overrides(), ["b"]);
     for process in [&here, &there] {
         assert_eq!(process.audit().last().expect("it is recorded"), &["cleared", "a", "grace"]);
@@ -75,16 +75,16 @@ async fn expiry_is_audited_once_and_is_final(shared_database: &TestDatabase) {
     let (here, there) =
         (Process::start(shared_database, SHORT_POLL).await, Process::start(shared_database, SHORT_POLL).await);
     here.fleet.put(new("a", "debug", Duration::from_secs(2))).await.expect("it is stored");
-    until("the other one", || there.version() == Some(1)).await;
+    until("the other process", || there.version() == Some(1)).await;
     for process in [&here, &there] {
-        until("its end", || process.pipeline.expire_overrides().is_none()).await;
+        until("its expiry", || process.pipeline.expire_overrides().is_none()).await;
     }
     // The row remains, and is read again.
     let rows = "SELECT count(*) FROM log_overrides";
     let (rows,): (i64,) = crate::database::Executor::query_one(&here.database, rows, &[]).await.expect("it counts");
     assert_eq!(rows, 1);
     there.fleet.put(new("b", "warning", HOUR)).await.expect("it is stored");
-    until("the other one", || here.version() == Some(2)).await;
+    until("the other process", || here.version() == Some(2)).await;
     for process in [&here, &there] {
         assert_eq!((process.overrides(), process.level()), (vec!["b".to_owned()], Level::Warning));
         assert_eq!(process.audit(), [["set", "a", "ada"], ["expired", "a", "ada"], ["set", "b", "ada"]]);
@@ -101,7 +101,7 @@ async fn an_override_that_ends_during_a_poll_has_expired() {
     let shared_database = TestDatabase::file();
     let here = Process::start(&shared_database, LONG_POLL).await;
     let stored = here.fleet.put(new("a", "debug", Duration::from_secs(1))).await.expect("it is stored");
-    until("its end", || stored.policy_override.deadline <= Instant::now()).await;
+    until("its expiry", || stored.policy_override.deadline <= Instant::now()).await;
     here.fleet.put(new("b", "debug", HOUR)).await.expect("it is stored");
     assert_eq!(here.pipeline.expire_overrides(), Some(here.pipeline.snapshot().overrides[0].deadline));
     assert_eq!(here.audit(), [["set", "a", "ada"], ["expired", "a", "ada"], ["set", "b", "ada"]]);
@@ -115,7 +115,7 @@ async fn the_number_of_overrides_is_limited(shared_database: &TestDatabase) {
     let refused = here.fleet.put(new("more", "debug", HOUR)).await.expect_err("there is no room");
     assert!(matches!(refused, FleetError::TooMany), "{refused}");
     assert_eq!((here.version(), here.overrides().len()), (Some(64), MAX_OVERRIDES));
-    here.fleet.put(new("7", "debug", HOUR)).await.expect("one that is there can be extended");
+    here.fleet.put(new("7", "debug", HOUR)).await.expect("an existing one can be extended");
     assert!(here.fleet.clear("8", "ada").await.expect("it is cleared"));
     here.fleet.put(new("more", "debug", HOUR)).await.expect("there is room again");
 }
@@ -132,8 +132,8 @@ async fn ended_rows_are_deleted(shared_database: &TestDatabase) {
     };
     assert_eq!(ids().await, ["a", "b"], "it stays for a moment");
     let ended = jiff::Timestamp::now() - Duration::from_secs(60);
-    let age = "UPDATE log_overrides SET until = $1 WHERE id = 'a'";
-    here.database.execute(age, &[&ended]).await.expect("it is changed");
+    let backdate = "UPDATE log_overrides SET until = $1 WHERE id = 'a'";
+    here.database.execute(backdate, &[&ended]).await.expect("it is changed");
     here.fleet.put(new("c", "debug", HOUR)).await.expect("it is stored");
     assert_eq!(ids().await, ["b", "c"]);
 }

@@ -156,7 +156,7 @@ impl Problem {
     }
 
     /// Whether the request was rejected because of load.
-    pub(crate) fn is_for_load(&self) -> bool {
+    pub(crate) fn is_load_shedding(&self) -> bool {
         self.for_load
     }
 

@@ -23,7 +23,7 @@ use crate::log_control::state::{LogControl, LogControlState};
 use crate::log_control::views::{NewOverrideView, OverrideView, PreviewView};
 use crate::time;
 
-/// Query parameters of setting an override.
+/// Query parameters for setting an override.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
@@ -103,7 +103,7 @@ pub(crate) async fn put(
             control.fleet.put(new).await.map_err(fleet_problem)?;
         let mut shown = policy_override.to_json();
         shown.insert("fleet_version".to_owned(), fleet_version.into());
-        return Ok(control.set(shown, created));
+        return Ok(control.override_response(shown, created));
     }
     let policy_override = override_of(id, new, by);
     if is_dry_run {
@@ -113,10 +113,10 @@ pub(crate) async fn put(
     let shown = policy_override.to_json();
     let outcome =
         control.pipeline.set_override(&policy_override, expected).map_err(|refused| policy_problem(&refused))?;
-    Ok(control.set(shown, outcome.created))
+    Ok(control.override_response(shown, outcome.created))
 }
 
-/// Query parameters of clearing an override.
+/// Query parameters for clearing an override.
 #[derive(Debug, Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
@@ -199,7 +199,7 @@ pub(crate) async fn clear(
 
 impl LogControlState {
     /// The response with the override: 201 when it is new, otherwise 200.
-    fn set(&self, mut shown: Map<String, Value>, created: bool) -> HttpResponse {
+    fn override_response(&self, mut shown: Map<String, Value>, created: bool) -> HttpResponse {
         let version = self.pipeline.snapshot().version;
         shown.insert("version".to_owned(), version.into());
         let response = if created { HttpResponse::Created() } else { HttpResponse::Ok() };
