@@ -78,8 +78,8 @@ fn config_check_prints_the_warnings() {
     assert_eq!((checked.code(), &*checked.stderr), (Some(0), ""));
     assert_eq!(
         checked.stdout,
-        "warning: RUST_LOG: part 1 is not used: it is neither LEVEL nor MODULE=LEVEL\n\
-         warning: LOG_LEVEL is not read; did you mean APP__LOG__LEVEL?\n\
+        "warning: RUST_LOG: part 1 is ignored: it is neither LEVEL nor MODULE=LEVEL\n\
+         warning: LOG_LEVEL is ignored; did you mean APP__LOG__LEVEL?\n\
          configuration OK\n"
     );
 }
@@ -115,11 +115,11 @@ fn an_unknown_app_variable_stops_the_start() {
         ("APP__LOG__LEVELS", "debug", "log.levels (set by APP__LOG__LEVELS): unknown setting"),
         ("APP__log__modus", "off", "log.modus (set by APP__log__modus): unknown setting; did you mean log.mode?"),
         ("APP__BLUEPRINTS__STOCK__LOW", "", "blueprints.stock.low (set by APP__BLUEPRINTS__STOCK__LOW): no blueprint"),
-        ("APP__BLUEPRINTS__ORDERS__X", "", "blueprints.orders.x (set by APP__BLUEPRINTS__ORDERS__X): there is no such"),
+        ("APP__BLUEPRINTS__ORDERS__X", "", "blueprints.orders.x (set by APP__BLUEPRINTS__ORDERS__X): unknown setting"),
         (
             "APP__BLUEPRINTS__ORDERS__USERS_URL__X",
             "x",
-            "blueprints.orders.users_url.x (set by APP__BLUEPRINTS__ORDERS__USERS_URL__X): there is no such",
+            "blueprints.orders.users_url.x (set by APP__BLUEPRINTS__ORDERS__USERS_URL__X): unknown setting",
         ),
     ] {
         // A valid variable in addition does not hide it.

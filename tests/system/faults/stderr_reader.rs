@@ -44,7 +44,7 @@ fn a_stalled_reader_does_not_delay_requests() {
         load.take_stats()
     };
     let before = part(2);
-    supervised.supervisor.signal("MAX_STOP_TIME");
+    supervised.supervisor.signal("STOP");
     let during = part(10);
     supervised.supervisor.signal("CONT");
     let after = part(2);
@@ -71,7 +71,7 @@ fn shutdown_does_not_wait_for_a_stalled_reader_or_sentry() {
     let environment = [QUEUE, ("SENTRY_DSN", &sentry.dsn()), ("APP__SENTRY__SPOOL_DIR", path)];
     let supervised = Supervised::start(&environment);
     let pid = supervised.supervisor.program_pid("probe");
-    supervised.supervisor.signal("MAX_STOP_TIME");
+    supervised.supervisor.signal("STOP");
     let mut script = healthy(3000);
     script["steps"] = capture()["steps"].clone();
     let load = Load::start(supervised.child.port(), 2, PAUSE, &script);

@@ -46,7 +46,7 @@ fn an_order_is_placed_once() {
     assert_eq!(count(&app, &ada), 1);
 
     let refused = problem(place(&app, &ada, KEY, "A-2"), 422);
-    assert!(text(&refused, "detail").contains("another request"), "{refused}");
+    assert!(text(&refused, "detail").contains("different request"), "{refused}");
     problem(
         app.post("/orders/01890a5d-ac96-774b-bcce-b302099a8057/pay").bearer(&ada.token).header("idempotency-key", KEY),
         422,

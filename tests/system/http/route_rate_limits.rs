@@ -81,8 +81,8 @@ fn a_limit_for_an_unknown_route_stops_the_start() {
         ("/users 1/60", "the blueprint probe has a rate limit for the unknown route `/users`"),
         (
             "POST /probe/run",
-            "blueprints.probe.rate_limit.routes (set by APP__BLUEPRINTS__PROBE__RATE_LIMIT__ROUTES): `POST /probe/run` is no \
-             limit of a route",
+            "blueprints.probe.rate_limit.routes (set by APP__BLUEPRINTS__PROBE__RATE_LIMIT__ROUTES): `POST /probe/run` is not a \
+             route limit",
         ),
     ] {
         let refused = set(&[("RATE_LIMIT__ROUTES", value)]).run();

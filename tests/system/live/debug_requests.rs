@@ -178,7 +178,7 @@ fn the_command_reports_invalid_arguments() {
         (["--level", "debug", "--route", ROUTE], "", 78, "log.debug_key"),
         (["--level", "loud", "--route", ROUTE], KEY, 2, "loud"),
         (["--level", "debug", "--route", "POST /nowhere"], KEY, 1, "POST /nowhere"),
-        (["--level", "debug", "--route", "/probe/run"], KEY, 1, "method"),
+        (["--level", "debug", "--route", "/probe/run"], KEY, 1, "METHOD"),
     ] {
         let output = command(&args, key);
         assert_eq!((output.code(), output.stdout.as_str()), (Some(code), ""), "{args:?} {}", output.stderr);
