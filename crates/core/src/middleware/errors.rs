@@ -88,7 +88,7 @@ fn problem_response(error: &Error, status: StatusCode) -> HttpResponse {
             &wrapped
         }
     };
-    let is_failure = status.is_server_error() && !problem.is_for_load();
+    let is_failure = status.is_server_error() && !problem.is_load_shedding();
     let event_id = if is_failure { report(problem.failure()) } else { None };
     problem.to_response(request.as_deref(), event_id, env())
 }
