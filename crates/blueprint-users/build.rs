@@ -1,4 +1,4 @@
-//! Rebuilds the crate when a migration is added: `embed_migrations!` reads the folder at compile time.
+//! Rebuilds the crate when a migration is added: `embed_migrations!` reads the directory at compile time.
 
 fn main() {
     println!("cargo:rerun-if-changed=migrations");

@@ -11,9 +11,9 @@ use crate::print::{columns, to_json};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UsersCommand {
-    /// Grant a user the role admin
+    /// Grant a user the admin role
     Grant(Change),
-    /// Revoke the role admin from a user
+    /// Revoke the admin role from a user
     Revoke(Change),
     /// List the admins, with the operator who granted the role and the time
     Admins {

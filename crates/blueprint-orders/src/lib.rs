@@ -9,10 +9,10 @@
 //! | `POST /orders/{id}/ship` | 200 with the shipped order; admins only |
 //! | `POST /orders/{id}/cancel` | 200 with the cancelled order |
 //!
-//! All routes require a bearer token and are limited to the caller's orders: another user's order returns 404, so that its
-//! existence stays private. Admins can also read, ship and cancel the orders of all users. Tokens are verified by the users
-//! blueprint, in this process or in the one at `blueprints.orders.users_url`. `POST` requests accept an `idempotency-key`, and
-//! those that change an order accept `if-match`. The allowed status changes are in `state.rs`.
+//! All routes require a bearer token and are limited to the caller's orders: a request for another user's order gets 404,
+//! so that its existence stays private. Admins can also read, ship and cancel the orders of all users. Tokens are verified
+//! by the users blueprint, in this process or in the one at `blueprints.orders.users_url`. `POST` requests accept an
+//! `idempotency-key`, and those that change an order accept `if-match`. The allowed status changes are in `state.rs`.
 //!
 //! Orders are retained after their user is deleted: they keep the user's id, and admins can ship or cancel them. In this
 //! example the client sets the prices; a real shop must look them up.

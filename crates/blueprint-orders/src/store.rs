@@ -1,4 +1,4 @@
-//! All SQL of this blueprint. Queries take an [`OwnerFilter`], so that no handler can omit the check of the owner.
+//! All SQL of this blueprint. Queries take an [`OwnerFilter`], so that no handler can omit the ownership check.
 
 use cyanotype::auth::Caller;
 use cyanotype::paging::{CreatedRange, Paging};

@@ -40,10 +40,10 @@ impl Blueprint for Stock {
 }
 
 async fn read(Path(sku): Path<String>, database: Database) -> Result {
-    add_breadcrumb(format!("counts {sku}"));
+    add_breadcrumb(format!("reading {sku}"));
     let sql = "SELECT count FROM stock WHERE sku = $1"; // for SQLite and PostgreSQL
     let row: Option<(i64,)> = database.query_opt(sql, &[&sku]).await?; // on error: 500, one record, one event
-    let Some((count,)) = row else { return Err(Problem::not_found("article")) }; // 404, no event
+    let Some((count,)) = row else { return Err(Problem::not_found("product")) }; // 404, no event
     Ok(HttpResponse::Ok().json(json!({"sku": sku, "count": count}))) // 200, logged with its body
 }
 

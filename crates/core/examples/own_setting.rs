@@ -14,10 +14,10 @@ use cyanotype::{Blueprint, Resources, Service, Task};
 section! {
     /// Settings below `blueprints.greeter`.
     struct GreeterSettings {
-        /// greeting for visitors
+        /// Greeting for visitors
         #[setting(Text, default = "Hello")]
         word: String,
-        /// number of times that the greeting is repeated
+        /// Number of times that the greeting is repeated
         #[setting(Integer(1, 10), default = 1)]
         times: usize,
     }

@@ -37,14 +37,14 @@ async fn read(Path(name): Path<String>) -> Result {
 async fn main() {
     let service = test::serve(Doors).start().await;
 
-    let reply = service.get("/doors/back").send().await;
-    assert_eq!((reply.status, reply.json()["pin"].as_str()), (200, Some("2580")));
-    assert_eq!(reply.response_record()["http.route"], "/doors/{name}");
-    reply.assert_never_logged("2580");
+    let response = service.get("/doors/back").send().await;
+    assert_eq!((response.status, response.json()["pin"].as_str()), (200, Some("2580")));
+    assert_eq!(response.response_record()["http.route"], "/doors/{name}");
+    response.assert_never_logged("2580");
 
-    let reply = service.get("/doors/jammed").send().await;
-    assert_eq!((reply.status, reply.events().len()), (500, 1), "a failure sends one event");
+    let response = service.get("/doors/jammed").send().await;
+    assert_eq!((response.status, response.events().len()), (500, 1), "a failure sends one event");
 
-    let reply = service.get("/doors/front").send().await;
-    assert_eq!((reply.status, reply.events().len()), (404, 0), "a client error sends none");
+    let response = service.get("/doors/front").send().await;
+    assert_eq!((response.status, response.events().len()), (404, 0), "a client error sends none");
 }

@@ -8,7 +8,7 @@
 //!                                                             │                         │          ├─ add_breadcrumb
 //!                                                             │                         │          └─ capture_exception, capture_event
 //!                                                             ▼                         ▼          ▼
-//!                                                           record ──→ Policy::route (the table) ──→ stderr, Sentry
+//!                                                           record ──→ Policy::destinations (the table) ──→ stderr, Sentry
 //! ```
 //!
 //! A blueprint is a set of routes under one prefix; it implements [`Blueprint`]. [`Service`] combines blueprints and serves
@@ -24,9 +24,9 @@
 //!
 //! # Features
 //!
-//! - `sentry` (on): events are sent to Sentry when a DSN is set.
-//! - `flags` (off): feature flags control what is recorded when `flags.provider` is set. The build requires protoc.
-//! - `test` (off): `cyanotype::test`, which runs a blueprint in memory and exposes its records.
+//! - `sentry` (on by default): events are sent to Sentry when a DSN is set.
+//! - `flags` (off by default): feature flags control what is recorded when `flags.provider` is set. Requires protoc to build.
+//! - `test` (off by default): `cyanotype::test`, which runs a blueprint in memory and exposes its records.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]

@@ -33,7 +33,7 @@ pub(crate) fn whole_seconds(time: Duration) -> u64 {
 /// ```
 ///
 /// # Errors
-/// When the serializer fails.
+/// If the serializer fails.
 pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{time:.6}"))
 }
@@ -41,7 +41,7 @@ pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok
 /// Serializes an optional time like [`serialize`], or as null.
 ///
 /// # Errors
-/// When the serializer fails.
+/// If the serializer fails.
 pub fn serialize_optional<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {
         Some(time) => serialize(time, serializer),

@@ -126,12 +126,12 @@ impl Policy {
         level >= Level::Warning.min(self.event_level)
     }
 
-    /// The level of a response's record. `for_load`: the request was rejected by load shedding.
+    /// The level of a response's record. `is_load_shedding`: the request was rejected by load shedding.
     #[must_use]
-    pub fn response_level(status: Option<u16>, outcome: Outcome, for_load: bool) -> Level {
+    pub fn response_level(status: Option<u16>, outcome: Outcome, is_load_shedding: bool) -> Level {
         match status {
             _ if outcome == Outcome::Error => Level::Error,
-            Some(_) if for_load => Level::Warning,
+            Some(_) if is_load_shedding => Level::Warning,
             Some(500..=599) => Level::Error,
             Some(400..=499) => Level::Warning,
             _ => Level::Info,
@@ -441,7 +441,7 @@ mod tests {
     #[test]
     fn response_level_follows_status_and_outcome() {
         use Outcome::{Aborted, Complete};
-        for (status, outcome, for_load, level) in [
+        for (status, outcome, is_load_shedding, level) in [
             (None, Aborted, false, Info),
             (Some(200), Complete, false, Info),
             (Some(399), Complete, false, Info),
@@ -455,8 +455,8 @@ mod tests {
             (Some(503), Outcome::Error, true, Error),
             (None, Outcome::Error, false, Error),
         ] {
-            let is = Policy::response_level(status, outcome, for_load);
-            assert_eq!(is, level, "{status:?} {outcome:?} {for_load}");
+            let is = Policy::response_level(status, outcome, is_load_shedding);
+            assert_eq!(is, level, "{status:?} {outcome:?} {is_load_shedding}");
         }
     }
 

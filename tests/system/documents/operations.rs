@@ -26,8 +26,8 @@ const FAULTS: &[Fault] = &[
         fault: "stderr's reader stalls (supervisord, journald)",
         effect: "Requests continue. The queue (`log.stderr.queue_bytes`) fills; then responses are dropped first, records below \
                  `warning` next.",
-        counted: "`dropped` by kind, in a `service` warning as soon as stderr is read again. What a stop cannot write is counted \
-                  in an event in the spool.",
+        counted: "`dropped` by kind, in a `service` warning as soon as stderr is read again. What shutdown cannot write is \
+                  counted in an event in the spool.",
         action: "Find the reader: is its disk full, is it stopped? No restart of the service is needed.",
         tests: &[
             "faults::stderr_reader::a_stalled_reader_does_not_delay_requests",
@@ -46,10 +46,10 @@ const FAULTS: &[Fault] = &[
         ],
     },
     Fault {
-        fault: "Sentry is down, at the start or later",
+        fault: "Sentry is down, at startup or later",
         effect: "Events are spooled and sent later, oldest first, with their ids. One `service` warning with `reason` at the \
                  beginning, one `service` info at the end.",
-        counted: "Nothing is lost. The spool's files are the events that wait.",
+        counted: "Nothing is lost. The spool's files are the waiting events.",
         action: "Nothing. Watch the spool's size against `sentry.spool_max_bytes` and `sentry.spool_max_age_s`.",
         tests: &[
             "faults::sentry::spooled_events_arrive_when_sentry_recovers",
@@ -120,7 +120,7 @@ const FAULTS: &[Fault] = &[
         ],
     },
     Fault {
-        fault: "the database is away while the service runs",
+        fault: "the database is unavailable while the service runs",
         effect: "503 with `Retry-After`, at once when it is known; `/health/ready` is 503. One `uncaught` record and one event for \
                  each cause and window; each response is recorded at level error. It recovers without a restart.",
         counted: "The other failures: `dropped` with the key `uncaught`.",
@@ -133,7 +133,7 @@ const FAULTS: &[Fault] = &[
         ],
     },
     Fault {
-        fault: "the database is unavailable at the start, or a port is taken",
+        fault: "the database is unavailable at startup, or a port is taken",
         effect: "One `service` record of level critical names it; exit status 69 after a second, and supervisord tries again.",
         counted: "–",
         action: "The message names the setting, the database or the address.",
@@ -151,7 +151,7 @@ const FAULTS: &[Fault] = &[
         tests: &["database::schema_version::a_downgrade_reports_the_schemas_version_on_postgres"],
     },
     Fault {
-        fault: "an invalid setting at the start",
+        fault: "an invalid setting at startup",
         effect: "One message on stderr, no JSON: the key, the layer that set it, and what is allowed. Exit status 78; supervisord \
                  does not try again.",
         counted: "–",
@@ -170,7 +170,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         fault: "too few file descriptors",
-        effect: "Few: a `service` warning after the start, further connections wait, health checks still work. Too few: exit \
+        effect: "Few: a `service` warning after startup, further connections wait, health checks still work. Too few: exit \
                  status 78.",
         counted: "–",
         action: "Raise the limit (`ulimit -n`, `LimitNOFILE=`, `minfds=`).",
@@ -182,7 +182,7 @@ const FAULTS: &[Fault] = &[
     Fault {
         fault: "more requests than a limit or the hashing queue allows",
         effect: "429, or 503, with `Retry-After`. Response records of level warning; no failure, no event.",
-        counted: "`refused` by status and `routes`, in a `service` warning each `log.flood.window_s`.",
+        counted: "`refused` by status and `routes`, in a `service` warning per `log.flood.window_s`.",
         action: "`client.address` in the response records shows who it is. Adjust the limits, or add processes.",
         tests: &[
             "http::load_shedding::rejections_have_retry_after_and_are_not_failures",
@@ -233,8 +233,8 @@ const FAULTS: &[Fault] = &[
         tests: &["faults::stderr_reader::sigkill_loses_at_most_the_queue"],
     },
     Fault {
-        fault: "SIGTERM while a transaction outlasts its share of the stop",
-        effect: "It is waited for as a request is, then rolled back; a `service` warning.",
+        fault: "SIGTERM while a transaction outlasts its share of the shutdown",
+        effect: "Shutdown waits for it as for a request, then rolls it back; a `service` warning.",
         counted: "`rolled_back`.",
         action: "Raise `server.shutdown_timeout_s` (and supervisord's `stopwaitsecs`) where that happens regularly.",
         tests: &[
@@ -243,7 +243,7 @@ const FAULTS: &[Fault] = &[
         ],
     },
     Fault {
-        fault: "the fleet's overrides cannot be reached (the database is away)",
+        fault: "the fleet's overrides cannot be reached (the database is unavailable)",
         effect: "`log set --fleet` gets 503 and nothing changes; overrides in force hold until they expire. One `line` warning.",
         counted: "–",
         action: "Set the override per process without `--fleet`.",
@@ -252,7 +252,7 @@ const FAULTS: &[Fault] = &[
     Fault {
         fault: "a flood of invalid debug tokens",
         effect: "They change nothing; valid tokens still work.",
-        counted: "`refused` by reason, in a `service` warning each `log.flood.window_s`.",
+        counted: "`refused` by reason, in a `service` warning per `log.flood.window_s`.",
         action: "Many `expired`: issue new tokens. Many `forged`: somebody guesses, or the processes have different keys.",
         tests: &["live::debug_requests::forged_tokens_are_ignored_and_counted_in_one_warning"],
     },
@@ -261,11 +261,11 @@ const FAULTS: &[Fault] = &[
 /// Each exit status, who exits with it, and what it means.
 const EXIT_STATUSES: &[(u8, &str, &str)] = &[
     (0, "service and commands", "success; of the service: stopped by a signal"),
-    (1, "service", "a second SIGTERM or SIGINT during the stop"),
+    (1, "service", "a second SIGTERM or SIGINT during shutdown"),
     (
         1,
         "commands",
-        "the answer is negative: the service refused the change, the fleet is incomplete, the test event did not arrive, there is no such user",
+        "the result is negative: the service refused the change, the fleet is incomplete, the test event did not arrive, there is no such user",
     ),
     (2, "commands", "wrong usage of the command line"),
     (
@@ -274,12 +274,12 @@ const EXIT_STATUSES: &[(u8, &str, &str)] = &[
         "something is unavailable that may be there at the next start: the database, a port, the socket, a blueprint's start",
     ),
     (69, "commands", "the running service or the database cannot be reached"),
-    (78, "service and commands", "invalid configuration: another start will not help before it is changed"),
+    (78, "service and commands", "invalid configuration: another start will not help until it is changed"),
 ];
 
 /// Each signal, and what it does.
 const SIGNALS: &[(&str, &str)] = &[
-    ("SIGTERM", "stops in order; a second one, or SIGINT, ends the process at once with exit status 1"),
+    ("SIGTERM", "shuts down gracefully; a second one, or SIGINT, ends the process at once with exit status 1"),
     ("SIGINT", "as SIGTERM"),
     ("SIGHUP", "reads the settings again; before the service has started it ends the process"),
 ];
@@ -323,7 +323,7 @@ fn the_exit_statuses_are_those_of_the_code() {
     let listed: BTreeSet<u8> = EXIT_STATUSES.iter().map(|(status, ..)| *status).collect();
     assert_eq!(listed, in_code, "left: {DOCUMENT}, right: the constants of {sources:?}");
     let statuses = EXIT_STATUSES.iter().map(|(status, of, meaning)| format!("| {status} | {of} | {meaning} |"));
-    check(DOCUMENT, "exit statuses", &rows("| status | of | meaning |", statuses));
+    check(DOCUMENT, "exit statuses", &rows("| status | returned by | meaning |", statuses));
 }
 
 #[test]

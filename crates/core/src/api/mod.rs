@@ -17,11 +17,11 @@ pub(crate) struct ApiInfo<'a> {
     pub version: &'a str,
     /// Base URL for clients; when unset, the server that served the document.
     pub public_url: Option<&'a str>,
-    pub complete: Option<&'a Complete>,
+    pub customize: Option<&'a CustomizeDocument>,
 }
 
 /// Changes that the program makes to the document.
-pub(crate) type Complete = Box<dyn Fn(&mut OpenApi) + Send + Sync>;
+pub(crate) type CustomizeDocument = Box<dyn Fn(&mut OpenApi) + Send + Sync>;
 
 /// Builds the document of these blueprints.
 pub(crate) fn document(about: &ApiInfo<'_>, blueprints: impl Iterator<Item = (&'static str, OpenApi)>) -> OpenApi {
@@ -43,8 +43,8 @@ pub(crate) fn document(about: &ApiInfo<'_>, blueprints: impl Iterator<Item = (&'
     }
     document.tags = Some(tags);
     common::add_to(document.components.get_or_insert_with(Components::new));
-    if let Some(complete) = about.complete {
-        complete(&mut document);
+    if let Some(customize) = about.customize {
+        customize(&mut document);
     }
     document
 }
@@ -63,7 +63,8 @@ fn parts(blueprints: impl Iterator<Item = (&'static str, OpenApi)>) -> impl Iter
     })
 }
 
-/// Sets the type null on schemas that allow any value: utoipa writes them without a type, and parses only null as such.
+/// Sets the type null on schemas that allow any value: utoipa writes them without a type, but parses them only with
+/// `"type": null`.
 fn mark_any_values(json: &mut Value, is_schema: bool) {
     const KINDS: [&str; 5] = ["type", "$ref", "oneOf", "allOf", "anyOf"];
     const SCHEMAS: [&str; 3] = ["schema", "items", "additionalProperties"];

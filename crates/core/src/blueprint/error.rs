@@ -96,7 +96,7 @@ pub enum RegistryError {
         cycle: Vec<&'static str>,
     },
     /// Two blueprints provide a value of the same type.
-    #[error("the blueprints {blueprint} and {other} both provide {provided}: only one may")]
+    #[error("the blueprints {blueprint} and {other} both provide {provided}: only one may provide it")]
     DuplicateProvider {
         /// The first of the two.
         blueprint: &'static str,

@@ -62,7 +62,7 @@ pub trait Blueprint: Send + Sync + 'static {
         OpenApi::default()
     }
 
-    /// Migrations of its tables, see [`embed_migrations!`](crate::embed_migrations); pending ones run at every start.
+    /// Migrations of its tables, see [`embed_migrations!`](crate::embed_migrations); pending ones run at startup.
     fn migrations(&self) -> Option<Migrations> {
         None
     }
@@ -93,7 +93,7 @@ pub trait Blueprint: Send + Sync + 'static {
     }
 
     /// Builds its state and [provides](Resources::provide) values to other blueprints. Runs after the `start` of its
-    /// dependencies; an error prevents the start of the service.
+    /// dependencies; an error makes the startup of the service fail.
     fn start<'a>(&'a self, _: &'a Resources) -> Task<'a> {
         Box::pin(async { Ok(()) })
     }

@@ -21,7 +21,7 @@ pub(crate) fn mount(config: &mut ServiceConfig, blueprints: &[Enabled], flags: O
             web::scope(blueprint.prefix())
                 .configure(|scope| blueprint.routes(scope))
                 .default_service(web::to(no_such_route))
-                // Inside what sets the blueprint, which flags may depend on.
+                // Wrapped by the layer that sets the blueprint's name, because flags may depend on it.
                 .wrap(OptionalLayer { layer: flags, map_response: |response| response })
                 .wrap_fn(move |request, inner| {
                     request::with_current(|context| context.identity().set_blueprint(name));

@@ -67,12 +67,12 @@ pub(crate) fn enabled(all: &[Registered], settings: &mut Settings) -> Result<Vec
         return Err(RegistryError::UnknownBlueprint { name: unknown.clone(), available: names(all) });
     }
     let is_chosen = |name: &str| chosen.as_ref().is_none_or(|chosen| chosen.iter().any(|one| one == name));
-    let owners = all.iter().map(|it| BlueprintDeclaration {
+    let declarations = all.iter().map(|it| BlueprintDeclaration {
         name: it.name(),
         settings: it.blueprint.settings(),
         enabled: is_chosen(it.name()),
     });
-    let mut sections = settings::resolve(settings, &owners.collect::<Vec<_>>())?;
+    let mut sections = settings::resolve(settings, &declarations.collect::<Vec<_>>())?;
     let mut enabled = Vec::new();
     for Registered { blueprint, module } in all.iter().filter(|it| is_chosen(it.name())) {
         let section = sections.remove(blueprint.name()).unwrap_or_default();
@@ -103,8 +103,8 @@ fn check_names(all: &[Registered]) -> Result<(), RegistryError> {
         if name.is_empty() || !is_word(name) {
             return Err(RegistryError::InvalidName { name });
         }
-        let fits = prefix.len() > 1 && prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains("//");
-        if !fits {
+        let is_valid = prefix.len() > 1 && prefix.starts_with('/') && !prefix.ends_with('/') && !prefix.contains("//");
+        if !is_valid {
             return Err(RegistryError::InvalidPrefix { blueprint: name, prefix: prefix.to_owned() });
         }
         if let Some(page) = pages::PATHS.into_iter().find(|page| shadows(prefix, page)) {
@@ -227,33 +227,33 @@ mod tests {
         Ok(enabled.iter().map(|one| one.blueprint.name()).collect())
     }
 
-    fn refusal(blueprints: &[Named], chosen: &str) -> String {
+    fn rejection(blueprints: &[Named], chosen: &str) -> String {
         check(blueprints, chosen).expect_err("a conflict")
     }
 
     #[test]
     fn conflicts_are_rejected_and_name_both_sides() {
-        let overlap = refusal(&[USERS, Named("staff", "/users/staff", &[])], "");
+        let overlap = rejection(&[USERS, Named("staff", "/users/staff", &[])], "");
         let expected = "the prefix /users of the blueprint users overlaps /users/staff of staff: change one of them";
         assert_eq!(overlap, expected);
-        let all = refusal(&[Named("any", "/{any}", &[])], "");
+        let all = rejection(&[Named("any", "/{any}", &[])], "");
         let expected = "the prefix /{any} of the blueprint any shadows /openapi.json, which the service reserves: choose \
                         another prefix";
         assert_eq!(all, expected);
-        assert_eq!(refusal(&[USERS, Named("users", "/people", &[])], ""), "two blueprints have the name users");
-        let own = refusal(&[Named("docs", "/docs", &[])], "");
+        assert_eq!(rejection(&[USERS, Named("users", "/people", &[])], ""), "two blueprints have the name users");
+        let own = rejection(&[Named("docs", "/docs", &[])], "");
         let expected = "the prefix /docs of the blueprint docs shadows /docs, which the service reserves: choose another \
                         prefix";
         assert_eq!(own, expected);
-        assert!(refusal(&[Named("users", "users", &[])], "").contains("use a path such as /users"));
-        assert!(refusal(&[Named("Users", "/users", &[])], "").contains("use lower-case letters"));
+        assert!(rejection(&[Named("users", "users", &[])], "").contains("use a path such as /users"));
+        assert!(rejection(&[Named("Users", "/users", &[])], "").contains("use lower-case letters"));
         assert!(check(&[USERS, Named("user", "/user", &[])], "").is_ok());
     }
 
     #[test]
     fn a_subset_of_blueprints_can_be_enabled() {
         assert_eq!(check(&[USERS, ORDERS], "users").expect("no dependencies"), ["users"]);
-        let unknown = refusal(&[USERS, ORDERS], "stock");
+        let unknown = rejection(&[USERS, ORDERS], "stock");
         assert_eq!(unknown, "blueprints.enabled names the unknown blueprint stock; compiled in are users, orders");
     }
 
@@ -261,11 +261,11 @@ mod tests {
     fn each_blueprint_follows_its_dependencies() {
         assert_eq!(check(&[ORDERS, USERS], "").expect("no conflict"), ["users", "orders"]);
         assert_eq!(
-            refusal(&[USERS, ORDERS], "orders"),
+            rejection(&[USERS, ORDERS], "orders"),
             "the blueprint orders depends on users, which is not enabled: add it to blueprints.enabled"
         );
         assert_eq!(
-            refusal(&[ORDERS], ""),
+            rejection(&[ORDERS], ""),
             "the blueprint orders depends on users, which is not compiled in: add it to the program"
         );
     }
@@ -275,6 +275,6 @@ mod tests {
         let a = Named("a", "/a", &["b"]);
         let b = Named("b", "/b", &["c"]);
         let c = Named("c", "/c", &["b"]);
-        assert_eq!(refusal(&[a, b, c], ""), "dependency cycle between blueprints: b → c → b");
+        assert_eq!(rejection(&[a, b, c], ""), "dependency cycle between blueprints: b → c → b");
     }
 }

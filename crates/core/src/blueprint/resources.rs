@@ -94,7 +94,7 @@ impl Resources {
 
     /// Shares a value with handlers, which take it as [`Data<T>`](actix_web::web::Data), and with other blueprints, which call
     /// [`provided`](Self::provided): a blueprint's state, or a trait object that is its interface. Each type can be provided
-    /// once in a process; a second value of the same type stops the start.
+    /// once in a process; with a second value of the same type the startup fails.
     pub fn provide<T: ?Sized + Send + Sync + 'static>(&self, it: Arc<T>) {
         let mut provided = self.shared.lock();
         let data = Data::from(Arc::clone(&it));
@@ -154,7 +154,7 @@ impl SharedResources {
     }
 
     /// The tables whose rows expire.
-    pub(crate) fn expiring(&self) -> Vec<ExpiringTable> {
+    pub(crate) fn expiring_tables(&self) -> Vec<ExpiringTable> {
         self.lock().expiring.clone()
     }
 

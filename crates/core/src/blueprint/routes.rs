@@ -202,8 +202,8 @@ mod tests {
         let in_one = routes(|scope| {
             scope.service(web::resource("/{id}").route(web::get().to(handler)).route(web::get().to(handler)));
         });
-        let refusal = in_one.await.expect_err("a duplicate");
-        assert_eq!(refusal, "duplicate route: /stock/{id} is registered twice with the same method");
+        let rejection = in_one.await.expect_err("a duplicate");
+        assert_eq!(rejection, "duplicate route: /stock/{id} is registered twice with the same method");
     }
 
     #[test]
@@ -218,10 +218,10 @@ mod tests {
         assert_eq!(check(&[route("GET", "/stock/{id}"), route("PUT", "/stock/{id}"), route("GET", "/stock")]), Ok(()));
         // The second never receives a request, whatever its methods.
         for method in ["GET", "PUT"] {
-            let refusal =
+            let rejection =
                 check(&[route("GET", "/stock/{id}"), route(method, "/stock/{sku}")]).expect_err("a duplicate");
             assert_eq!(
-                refusal,
+                rejection,
                 format!(
                     "duplicate route: GET /stock/{{id}} of the blueprint stock and {method} /stock/{{sku}} match the same \
                      paths"
@@ -244,7 +244,7 @@ mod tests {
         let rules = Rules::new([("reports", own)]);
         let routes = [route("GET", "/reports/{id}"), route("GET", "/reports/status")];
         assert_eq!(check_response_log(&rules, &routes), Ok(()));
-        let refusal = check_response_log(&rules, &routes[..1]).expect_err("an unknown route").to_string();
-        assert!(refusal.contains("has a response-log rule for the unknown route `/reports/status`"), "{refusal}");
+        let rejection = check_response_log(&rules, &routes[..1]).expect_err("an unknown route").to_string();
+        assert!(rejection.contains("has a response-log rule for the unknown route `/reports/status`"), "{rejection}");
     }
 }

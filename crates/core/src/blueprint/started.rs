@@ -61,8 +61,8 @@ impl StartedBlueprints {
     }
 
     /// The tables whose rows expire.
-    pub(crate) fn expiring(&self) -> Vec<ExpiringTable> {
-        self.shared.expiring()
+    pub(crate) fn expiring_tables(&self) -> Vec<ExpiringTable> {
+        self.shared.expiring_tables()
     }
 
     /// Functions that register all provided values on an app.
@@ -187,7 +187,10 @@ mod tests {
     async fn two_blueprints_that_provide_the_same_type_conflict() {
         let (started, calls) = start(false, true).await;
         let Err(BlueprintStartError::Conflict(why)) = started else { panic!("they conflict") };
-        assert_eq!(why.to_string(), "the blueprints users and orders both provide alloc::string::String: only one may");
+        assert_eq!(
+            why.to_string(),
+            "the blueprints users and orders both provide alloc::string::String: only one may provide it"
+        );
         assert_eq!(*calls.lock(), ["users start", "orders start", "users stop"]);
     }
 

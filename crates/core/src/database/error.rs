@@ -43,7 +43,7 @@ pub enum DatabaseError {
     TransactionFailed,
     /// The database could not be opened; the message states the reason and the remedy.
     #[error("{0}")]
-    Start(String),
+    OpenFailed(String),
     /// A newer version of the program has migrated the schema; the message names it and the remedy.
     #[error("{0}")]
     SchemaTooNew(String),
@@ -74,7 +74,7 @@ pub(crate) enum OutageCause {
     Authentication,
     MissingDatabase,
     TooManyConnections,
-    NoAnswer,
+    TimedOut,
     ConnectionLost,
     StartingOrStopping,
     ReadOnly,
@@ -94,7 +94,7 @@ impl OutageCause {
             Self::TooManyConnections => {
                 "has no free connection slots: lower database.max_connections, or raise max_connections of the server"
             }
-            Self::NoAnswer => {
+            Self::TimedOut => {
                 "does not respond: connecting or a statement timed out (database.acquire_timeout_s, database.statement_timeout_s)"
             }
             Self::ConnectionLost => "closed the connection during a statement",

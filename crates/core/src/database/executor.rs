@@ -13,8 +13,8 @@ use super::value::ToSql;
 /// use cyanotype::{DatabaseError, Executor};
 /// use uuid::Uuid;
 ///
-/// async fn title(on: impl Executor, id: Uuid) -> Result<Option<String>, DatabaseError> {
-///     let row: Option<(String,)> = on.query_opt("SELECT title FROM books WHERE id = $1", &[&id]).await?;
+/// async fn title(executor: impl Executor, id: Uuid) -> Result<Option<String>, DatabaseError> {
+///     let row: Option<(String,)> = executor.query_opt("SELECT title FROM books WHERE id = $1", &[&id]).await?;
 ///     Ok(row.map(|(title,)| title))
 /// }
 /// ```
@@ -50,7 +50,7 @@ pub trait Executor: Sized {
 }
 
 /// Rejects statements that begin or end a transaction: they would leave the connection inside one.
-pub(super) fn check(sql: &str) -> Result<()> {
+pub(super) fn reject_transaction_control(sql: &str) -> Result<()> {
     const CONTROL: [&str; 8] = ["begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"];
     let sql = sql.trim_start();
     let word = &sql[..sql.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(sql.len())];
@@ -78,10 +78,10 @@ mod tests {
     fn transaction_control_statements_are_rejected() {
         for sql in ["BEGIN", " begin immediate", "COMMIT;", "rollback to a", "SAVEPOINT a", "start transaction", "end"]
         {
-            assert!(matches!(check(sql), Err(DatabaseError::TransactionControl(_))), "{sql}");
+            assert!(matches!(reject_transaction_control(sql), Err(DatabaseError::TransactionControl(_))), "{sql}");
         }
         for sql in ["SELECT 1", "INSERT INTO begins VALUES (1)", "beginning", "", "-- begin\nSELECT 1"] {
-            assert!(check(sql).is_ok(), "{sql}");
+            assert!(reject_transaction_control(sql).is_ok(), "{sql}");
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::engine::{Engine, not_a_url};
 use super::error::{self, DatabaseError, Result};
-use super::executor::{Executor, check};
+use super::executor::{Executor, reject_transaction_control};
 use super::migrations::{self, Migrations, Program};
 use super::open_transactions::OpenTransactions;
 use super::options::Options;
@@ -46,7 +46,7 @@ impl Database {
     ) -> Result<Self> {
         let own = ("cyanotype", migrations::core::migrations());
         let migrations = std::iter::once(own).chain(migrations).map(|(name, it)| (name.to_owned(), it)).collect();
-        let engine = Engine::of(&options.url).ok_or_else(|| DatabaseError::Start(not_a_url()))?;
+        let engine = Engine::of(&options.url).ok_or_else(|| DatabaseError::OpenFailed(not_a_url()))?;
         let connections = match engine {
             Engine::Sqlite => Connections::Sqlite(Sqlite::open(options, migrations, program).await?),
             Engine::Postgres => Connections::Postgres(Postgres::open(options, migrations, program).await?),
@@ -96,9 +96,9 @@ impl Database {
     }
 
     /// Marks the calling thread as a worker, which has its own connections.
-    pub(crate) fn begin_worker(&self) {
+    pub(crate) fn mark_worker_thread(&self) {
         if let Connections::Postgres(_) = &*self.connections {
-            postgres::begin_worker();
+            postgres::mark_worker_thread();
         }
     }
 
@@ -135,7 +135,7 @@ impl Database {
     }
 
     pub(super) fn timed_out(&self) -> DatabaseError {
-        DatabaseError::outage(self.address(), error::OutageCause::NoAnswer, None)
+        DatabaseError::outage(self.address(), error::OutageCause::TimedOut, None)
     }
 
     pub(crate) fn stopping(&self) -> DatabaseError {
@@ -145,7 +145,7 @@ impl Database {
 
 impl Executor for &Database {
     async fn query<T: FromRow>(self, sql: &str, values: &[&dyn ToSql]) -> Result<Vec<T>> {
-        check(sql)?;
+        reject_transaction_control(sql)?;
         match &*self.connections {
             Connections::Sqlite(sqlite) => sqlite.query(sql, values).await,
             Connections::Postgres(postgres) => postgres.query(sql, values).await,
@@ -153,7 +153,7 @@ impl Executor for &Database {
     }
 
     async fn execute(self, sql: &str, values: &[&dyn ToSql]) -> Result<u64> {
-        check(sql)?;
+        reject_transaction_control(sql)?;
         match &*self.connections {
             Connections::Sqlite(sqlite) => sqlite.execute(sql, values).await,
             Connections::Postgres(postgres) => postgres.execute(sql, values).await,

@@ -120,20 +120,20 @@ pub(super) fn run_on_sqlite(
     migrations: Vec<NamedMigrations>,
     program: Program,
 ) -> Result<(), DatabaseError> {
-    let plain = |error: rusqlite::Error| DatabaseError::Start(format!("the migrations: {error}"));
-    connection.execute_batch(CREATE_WRITERS).map_err(plain)?;
+    let sql_failed = |error: rusqlite::Error| DatabaseError::OpenFailed(format!("the migrations failed: {error}"));
+    connection.execute_batch(CREATE_WRITERS).map_err(sql_failed)?;
     // A migration that rebuilds a table drops it temporarily; with foreign keys enabled that would delete referring rows.
-    connection.execute_batch("PRAGMA foreign_keys = OFF").map_err(plain)?;
+    connection.execute_batch("PRAGMA foreign_keys = OFF").map_err(sql_failed)?;
     for (blueprint, migrations) in migrations {
         let tables = HistoryTables::new(&blueprint);
         let runner = tables.runner(&migrations.sqlite);
         let failed = |error: refinery::Error, writer| migration_error(&blueprint, program, &runner, &error, writer);
         let has_legacy = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
         let has_legacy =
-            connection.query_row(has_legacy, [&tables.legacy], |row| row.get::<_, i64>(0)).map_err(plain)?;
+            connection.query_row(has_legacy, [&tables.legacy], |row| row.get::<_, i64>(0)).map_err(sql_failed)?;
         if has_legacy > 0 {
             let version: Option<i64> =
-                connection.query_row(&tables.legacy_version(), [], |row| row.get(0)).map_err(plain)?;
+                connection.query_row(&tables.legacy_version(), [], |row| row.get(0)).map_err(sql_failed)?;
             if let Some(target) = fake_target(version) {
                 tables
                     .runner(&migrations.sqlite)
@@ -141,7 +141,7 @@ pub(super) fn run_on_sqlite(
                     .run(connection)
                     .map_err(|error| failed(error, None))?;
             }
-            connection.execute_batch(&format!("DROP TABLE {}", tables.legacy)).map_err(plain)?;
+            connection.execute_batch(&format!("DROP TABLE {}", tables.legacy)).map_err(sql_failed)?;
         }
         let applied = match runner.run(connection) {
             Ok(report) => !report.applied_migrations().is_empty(),
@@ -152,16 +152,16 @@ pub(super) fn run_on_sqlite(
         };
         if applied {
             let values = (&blueprint, newest(&runner), written_by(program));
-            connection.execute(RECORD_WRITER, values).map_err(plain)?;
+            connection.execute(RECORD_WRITER, values).map_err(sql_failed)?;
         }
     }
     let broken = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get::<_, i64>(0));
-    if broken.map_err(plain)? > 0 {
-        return Err(DatabaseError::Start(
+    if broken.map_err(sql_failed)? > 0 {
+        return Err(DatabaseError::OpenFailed(
             "the migrations left dangling foreign keys (PRAGMA foreign_key_check)".into(),
         ));
     }
-    connection.execute_batch("PRAGMA foreign_keys = ON").map_err(plain)
+    connection.execute_batch("PRAGMA foreign_keys = ON").map_err(sql_failed)
 }
 
 /// Migrates a PostgreSQL database; the connection holds the lock that excludes other processes.
@@ -212,7 +212,7 @@ pub(super) enum MigrationFailure {
 
 impl MigrationFailure {
     fn new(blueprint: &str, program: Program, runner: &Runner, error: refinery::Error, writer: Option<String>) -> Self {
-        let what = format!("the migrations of {blueprint}");
+        let what = format!("the migrations of {blueprint} failed");
         match error.kind() {
             Kind::Connection(..) => Self::Server { what, error: error.into() },
             _ => Self::Explained(migration_error(blueprint, program, runner, &error, writer)),
@@ -222,7 +222,7 @@ impl MigrationFailure {
 
 impl From<tokio_postgres::Error> for MigrationFailure {
     fn from(error: tokio_postgres::Error) -> Self {
-        Self::Server { what: "the migrations".into(), error: error.into() }
+        Self::Server { what: "the migrations failed".into(), error: error.into() }
     }
 }
 
@@ -251,7 +251,7 @@ fn migration_error(
         Kind::Connection(what, cause) => format!("{what}: {cause}"),
         _ => error.to_string(),
     };
-    DatabaseError::Start(format!("the migrations of {blueprint}: {reason}"))
+    DatabaseError::OpenFailed(format!("the migrations of {blueprint} failed: {reason}"))
 }
 
 /// The error for an applied migration that this program does not contain, because a newer version ran it.

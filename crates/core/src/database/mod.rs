@@ -6,7 +6,8 @@
 //! - parameters are `$1`, `$2` …; [`placeholders`] writes a list of them;
 //! - columns have the types of [`value`], which convert to `Uuid`, `jiff::Timestamp`, `bool`, `i64` …;
 //! - only migrations are written twice, because the engines declare columns differently;
-//! - a transaction begins with its write, where SQLite and PostgreSQL make other writers wait.
+//! - a transaction writes first, so that concurrent writers wait for it, or checks a version when it writes
+//!   (`UPDATE … WHERE version = $1`).
 
 mod check_url;
 mod engine;

@@ -1,7 +1,7 @@
 //! A database transaction: its statements, savepoints and end.
 
 use super::error::{DatabaseError, Result};
-use super::executor::{Executor, check};
+use super::executor::{Executor, reject_transaction_control};
 use super::handle::{Connections, Database};
 use super::open_transactions::OpenTransaction;
 use super::postgres::PostgresTransaction;
@@ -41,7 +41,7 @@ impl Transaction {
         self.control("SAVEPOINT part")
     }
 
-    /// Releases the savepoint: the changes since remain part of the transaction.
+    /// Releases the savepoint: the changes since then remain part of the transaction.
     pub(crate) fn release(&mut self) -> Result<()> {
         if self.failed {
             return Err(DatabaseError::TransactionFailed);
@@ -49,7 +49,7 @@ impl Transaction {
         self.control("RELEASE SAVEPOINT part")
     }
 
-    /// Rolls back to the savepoint, and clears the failure of a statement since.
+    /// Rolls back to the savepoint, and clears the failure of a later statement.
     pub(crate) fn rollback_to_savepoint(&mut self) -> Result<()> {
         self.control("ROLLBACK TO SAVEPOINT part")?;
         self.failed = false;
@@ -65,7 +65,7 @@ impl Transaction {
         if self.failed {
             return Err(DatabaseError::TransactionFailed);
         }
-        check(sql)
+        reject_transaction_control(sql)
     }
 
     fn control(&mut self, command: &str) -> Result<()> {

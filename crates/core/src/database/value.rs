@@ -117,7 +117,7 @@ mod tests {
     use serde_json::json;
 
     #[actix_web::test]
-    async fn a_decimal_preserves_its_digits_and_zero_has_one() {
+    async fn a_decimal_preserves_its_digits_and_zero_has_no_fraction() {
         let database = in_memory().await;
         for (written, stored) in [("12.50", "12.50"), ("-0.005", "-0.005"), ("0.00", "0"), ("-0", "0")] {
             let written: Decimal = written.parse().unwrap();

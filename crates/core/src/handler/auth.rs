@@ -59,7 +59,7 @@ impl TryFrom<String> for Role {
     }
 }
 
-/// An authenticated user. Converting from an id alone results in a [`Role::Member`].
+/// An authenticated user. An id alone converts into a [`Role::Member`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// The user's id.
@@ -128,7 +128,7 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let token = bearer_token(request);
         let authenticator = request.app_data::<Data<dyn Authenticator>>().cloned().map(Data::into_inner);
-        Box::pin(authenticated(token, authenticator, RequestFlags::of(request)))
+        Box::pin(authenticate_caller(token, authenticator, RequestFlags::of(request)))
     }
 }
 
@@ -192,12 +192,12 @@ impl<T: FromRequest<Error = Problem> + 'static> FromRequest for Authenticated<T>
     }
 }
 
-async fn authenticated(
+async fn authenticate_caller(
     token: Option<String>,
     authenticator: Option<Arc<dyn Authenticator>>,
     flags: Option<RequestFlags>,
 ) -> Result<Caller, Problem> {
-    // From here on the response depends on the caller, also if it is a 401.
+    // From here on the response depends on the caller, even if it is a 401.
     request::with_current(|request| request.set_depends_on_caller());
     let token = token.ok_or_else(|| Problem::unauthorized("send a bearer token in the authorization header"))?;
     let authenticator = authenticator.ok_or_else(|| {

@@ -54,7 +54,7 @@ impl TryIntoHeaderPair for ETag {
 #[derive(Debug, PartialEq, Eq)]
 enum Tags {
     Any,
-    These(Vec<Tag>),
+    List(Vec<Tag>),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -63,15 +63,15 @@ struct Tag {
     opaque: String,
 }
 
-/// The `If-None-Match` header: the versions that the client has cached. A GET for one of them is answered with 304.
+/// The `If-None-Match` header: the versions that the client has cached. A GET for one of them gets 304.
 ///
 /// ```
 /// use actix_web::HttpResponse;
 /// use cyanotype::conditional::{ETag, IfNoneMatch};
 ///
-/// async fn read(known: IfNoneMatch) -> HttpResponse {
+/// async fn read(if_none_match: IfNoneMatch) -> HttpResponse {
 ///     let (id, version, name) = (1, 7, "Ada");
-///     known.respond(ETag::of(id, version), name)
+///     if_none_match.respond(ETag::of(id, version), name)
 /// }
 /// ```
 #[derive(Debug)]
@@ -81,14 +81,14 @@ impl IfNoneMatch {
     /// 304 if the client has this version, otherwise 200 with `body` as JSON. Both carry the tag and
     /// `cache-control: private, no-cache`, so that the client may cache the body and revalidates it before each use.
     pub fn respond(&self, tag: ETag, body: impl Serialize) -> HttpResponse {
-        let known = match &self.0 {
+        let is_cached = match &self.0 {
             None => false,
             Some(Tags::Any) => true,
-            Some(Tags::These(tags)) => tags.iter().any(|known| known.opaque == tag.0),
+            Some(Tags::List(tags)) => tags.iter().any(|cached| cached.opaque == tag.0),
         };
-        let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        let mut response = if is_cached { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response.insert_header(tag).insert_header((CACHE_CONTROL, "private, no-cache"));
-        if known { response.finish() } else { response.json(body) }
+        if is_cached { response.finish() } else { response.json(body) }
     }
 }
 
@@ -154,11 +154,11 @@ impl IfMatch {
     /// 412 if the header names only other versions, or is invalid.
     pub fn check(&self, current: &ETag) -> Result<()> {
         match &self.0 {
-            Some(Tags::These(tags)) if tags.is_empty() => {
+            Some(Tags::List(tags)) if tags.is_empty() => {
                 let detail = "invalid `if-match`: send the `etag` unchanged, in its double quotes";
                 Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail))
             }
-            Some(Tags::These(tags)) if !tags.iter().any(|tag| !tag.weak && tag.opaque == current.0) => {
+            Some(Tags::List(tags)) if !tags.iter().any(|tag| !tag.weak && tag.opaque == current.0) => {
                 Err(precondition_failed())
             }
             _ => Ok(()),
@@ -182,7 +182,7 @@ impl FromRequest for IfMatch {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         // An invalid header matches no version.
-        ready(Ok(Self(tags(request.headers(), IF_MATCH).unwrap_or_else(|()| Some(Tags::These(Vec::new()))))))
+        ready(Ok(Self(tags(request.headers(), IF_MATCH).unwrap_or_else(|()| Some(Tags::List(Vec::new()))))))
     }
 }
 
@@ -206,7 +206,7 @@ fn tags(headers: &HeaderMap, name: HeaderName) -> Result<Option<Tags>, ()> {
         }
         parse_list(value, &mut tags)?;
     }
-    if tags.is_empty() { Err(()) } else { Ok(Some(Tags::These(tags))) }
+    if tags.is_empty() { Err(()) } else { Ok(Some(Tags::List(tags))) }
 }
 
 /// Parses a list such as `"a", W/"b"`. A tag may contain commas.
@@ -246,8 +246,8 @@ mod tests {
     }
 
     async fn status_of_read(values: &[&str], opaque: &str) -> u16 {
-        let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("never rejected");
-        known.respond(tag(opaque), "body").status().as_u16()
+        let if_none_match = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("never rejected");
+        if_none_match.respond(tag(opaque), "body").status().as_u16()
     }
 
     #[test]
@@ -279,8 +279,8 @@ mod tests {
     #[actix_web::test]
     async fn both_responses_carry_the_tag() {
         for (values, body) in [(&[][..], "\"body\""), (&["\"7\""][..], "")] {
-            let known = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("never rejected");
-            let response = known.respond(tag("7"), "body");
+            let if_none_match = IfNoneMatch::extract(&request(&IF_NONE_MATCH, values)).await.expect("never rejected");
+            let response = if_none_match.respond(tag("7"), "body");
             assert_eq!(response.headers().get(ETAG), Some(&HeaderValue::from_static("\"7\"")));
             assert_eq!(response.headers().get(CACHE_CONTROL), Some(&HeaderValue::from_static("private, no-cache")));
             let bytes = actix_web::body::MessageBody::try_into_bytes(response.into_body()).expect("a complete body");
@@ -290,29 +290,29 @@ mod tests {
 
     #[actix_web::test]
     async fn if_match_accepts_only_the_current_version() {
-        let refusal = async |values: &[&str]| {
+        let rejection = async |values: &[&str]| {
             let checked = if_match(values).await.and_then(|if_match| if_match.check(&tag("7")));
             checked.err().map(|problem| actix_web::ResponseError::status_code(&problem).as_u16())
         };
         for good in [&[][..], &["\"7\""], &["\"6\",\t\"7\""], &["*"]] {
-            assert_eq!(refusal(good).await, None, "{good:?}");
+            assert_eq!(rejection(good).await, None, "{good:?}");
         }
         for other in [&["\"6\""][..], &["W/\"7\""], &["\"6\", W/\"7\""]] {
-            assert_eq!(refusal(other).await, Some(412), "{other:?}");
+            assert_eq!(rejection(other).await, Some(412), "{other:?}");
         }
-        for unreadable in [&["7"][..], &["\"7"], &["\"7\" \"8\""], &["w/\"7\""], &[""], &[","]] {
-            assert_eq!(refusal(unreadable).await, Some(412), "{unreadable:?}");
+        for invalid in [&["7"][..], &["\"7"], &["\"7\" \"8\""], &["w/\"7\""], &[""], &[","]] {
+            assert_eq!(rejection(invalid).await, Some(412), "{invalid:?}");
         }
     }
 
     #[actix_web::test]
     async fn a_rejection_distinguishes_an_outdated_tag_from_an_invalid_one() {
-        let refusal = async |values: &[&str]| {
+        let rejection = async |values: &[&str]| {
             let checked = if_match(values).await.and_then(|if_match| if_match.check(&tag("7")));
             checked.expect_err("a rejection").to_string()
         };
-        assert!(refusal(&["\"6\""]).await.contains("has changed"));
-        assert!(refusal(&["6"]).await.contains("invalid `if-match`"));
+        assert!(rejection(&["\"6\""]).await.contains("has changed"));
+        assert!(rejection(&["6"]).await.contains("invalid `if-match`"));
     }
 
     #[test]

@@ -84,9 +84,9 @@ impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Jso
         let request = request.clone();
         Box::pin(async move {
             if is_encoded {
-                let refusal =
+                let unsupported =
                     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body without `content-encoding`");
-                return Err(refusal.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+                return Err(unsupported.header(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
             }
             if !is_json {
                 let detail = "send the body as JSON, with `content-type: application/json`";
@@ -180,12 +180,12 @@ impl<T: DeserializeOwned> FromRequest for Path<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let path = actix_router::PathDeserializer::new(request.match_info());
-        let value = serde_path_to_error::deserialize(path).map_err(|error| {
-            let named = error.path().to_string();
+        let deserializer = actix_router::PathDeserializer::new(request.match_info());
+        let value = serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            let path = error.path().to_string();
             // serde reports no path for a single parameter: its name is in the pattern.
-            let only = request.match_info().iter().next().map(|(name, _)| name.to_owned());
-            let name = if named == "." { only.unwrap_or(named) } else { named };
+            let only_parameter = request.match_info().iter().next().map(|(name, _)| name.to_owned());
+            let name = if path == "." { only_parameter.unwrap_or(path) } else { path };
             let fields = vec![FieldError { field: name, message: serde_messages::rewrite(&error.inner().to_string()) }];
             Problem::bad_request("invalid path parameter").with_fields(fields)
         });
@@ -284,7 +284,7 @@ mod tests {
         quantity: u32,
     }
 
-    fn refusal(body: &str) -> String {
+    fn rejection_body(body: &str) -> String {
         let problem = parse::<Vec<Line>>(body.as_bytes()).expect_err("a rejection");
         let response = problem.to_response(None, None, crate::settings::Env::Prod);
         let bytes = actix_web::body::MessageBody::try_into_bytes(response.into_body()).expect("a complete body");
@@ -293,8 +293,8 @@ mod tests {
 
     #[test]
     fn malformed_json_is_reported_with_its_position() {
-        assert!(refusal(r#"[{"sku": ]"#).contains("expected value at line 1 column 10"));
-        assert!(refusal(r#"[] x"#).contains("trailing characters at line 1 column 4"));
+        assert!(rejection_body(r#"[{"sku": ]"#).contains("expected value at line 1 column 10"));
+        assert!(rejection_body(r#"[] x"#).contains("trailing characters at line 1 column 4"));
     }
 
     #[test]
@@ -303,32 +303,32 @@ mod tests {
         enum Status {
             Paid,
         }
-        let rejection =
+        let status =
             |body: &str| parse::<Status>(body.as_bytes()).expect_err("a rejection").error_response().status().as_u16();
-        assert_eq!([rejection("5"), rejection("[]"), rejection("\"x\""), rejection("5 5")], [422, 422, 422, 400]);
+        assert_eq!([status("5"), status("[]"), status("\"x\""), status("5 5")], [422, 422, 422, 400]);
         assert!(matches!(parse("\"Paid\"".as_bytes()), Ok(Status::Paid)));
     }
 
     #[test]
     fn an_array_in_place_of_an_object_is_rejected() {
         for (body, field) in [(r#"[["A", 1]]"#, "[0]"), (r#"[{"sku": "A", "quantity": 1}, ["A", 1]]"#, "[1]")] {
-            let errors = refusal(body);
+            let errors = rejection_body(body);
             assert!(errors.contains(field) && errors.contains("expected an object, got an array"), "{errors}");
         }
     }
 
     #[test]
     fn an_invalid_field_is_reported_with_its_path_and_without_its_value() {
-        let errors = refusal(r#"[{"sku":"A","quantity":"hunter2"}]"#);
+        let errors = rejection_body(r#"[{"sku":"A","quantity":"hunter2"}]"#);
         assert!(
             errors.contains("[0].quantity")
                 && errors.contains("expected a whole number from 0 to 4294967295, got a string"),
             "{errors}"
         );
         assert!(!errors.contains("hunter2"), "{errors}");
-        let missing = refusal(r#"[{"sku":"A"}]"#);
+        let missing = rejection_body(r#"[{"sku":"A"}]"#);
         assert!(missing.contains("[0].quantity") && missing.contains("missing field `quantity`"), "{missing}");
-        let unknown = refusal(r#"[{"sku":"A","hunter2":1}]"#);
+        let unknown = rejection_body(r#"[{"sku":"A","hunter2":1}]"#);
         assert!(unknown.contains("expected `sku` or `quantity`"), "{unknown}");
     }
 }

@@ -34,7 +34,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
-/// Maximum length of a decimal in characters: so many digits always fit into a [`Decimal`].
+/// Maximum length of a decimal in characters: that many digits always fit into a [`Decimal`].
 const MAX_DECIMAL_CHARS: usize = 28;
 
 /// The first instant of the year 0.
@@ -56,7 +56,7 @@ pub fn json<C>(value: &Value, context: &C) -> garde::Result {
     if value.is_null() {
         return Err(garde::Error::new("must not be null"));
     }
-    texts(value, &|part| text(part, context))
+    check_texts(value, &|part| text(part, context))
 }
 
 /// The schema of values that [`json`] accepts, for utoipa's `schema_with`: any type but null.
@@ -67,24 +67,24 @@ pub fn json_schema() -> Object {
 }
 
 /// Applies a check to each string and each key in a value.
-fn texts(value: &Value, check: &impl Fn(&str) -> garde::Result) -> garde::Result {
+fn check_texts(value: &Value, check: &impl Fn(&str) -> garde::Result) -> garde::Result {
     match value {
         Value::String(text) => check(text),
-        Value::Array(values) => values.iter().try_for_each(|value| texts(value, check)),
+        Value::Array(values) => values.iter().try_for_each(|value| check_texts(value, check)),
         Value::Object(members) => members.iter().try_for_each(|(name, value)| {
             check(name)?;
-            texts(value, check)
+            check_texts(value, check)
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }
 
-/// Validates a date: RFC 3339 has four-digit years, and PostgreSQL stores few dates before the year 0.
+/// Validates a date: RFC 3339 has four-digit years, and PostgreSQL cannot store every date before the year 0.
 ///
 /// # Errors
 /// If the date is before the year 0.
 pub fn date<C>(date: &Date, _: &C) -> garde::Result {
-    since_year_0(date.year() >= 0)
+    require_year_0(date.year() >= 0)
 }
 
 /// Validates a time like [`date`].
@@ -92,11 +92,11 @@ pub fn date<C>(date: &Date, _: &C) -> garde::Result {
 /// # Errors
 /// If the time is before the year 0.
 pub fn timestamp<C>(time: &Timestamp, _: &C) -> garde::Result {
-    since_year_0(*time >= YEAR_0)
+    require_year_0(*time >= YEAR_0)
 }
 
-fn since_year_0(is_since: bool) -> garde::Result {
-    if is_since { Ok(()) } else { Err(garde::Error::new("must not be before the year 0")) }
+fn require_year_0(is_valid: bool) -> garde::Result {
+    if is_valid { Ok(()) } else { Err(garde::Error::new("must not be before the year 0")) }
 }
 
 /// Deserializes a decimal number from a string such as `"12.50"`, because a JSON number may lose precision. The string has at

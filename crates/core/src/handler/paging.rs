@@ -1,5 +1,5 @@
 //! Keyset pagination, newest first: each page continues after the last id of the previous one, so that items that are added
-//! or deleted meanwhile cause neither duplicates nor gaps. Ids are UUIDs of version 7, which sort by creation time.
+//! or deleted in between cause neither duplicates nor gaps. Ids are UUIDs of version 7, which sort by creation time.
 
 use actix_web::http::header::{HeaderValue, LINK};
 use actix_web::{HttpRequest, HttpResponse};
@@ -68,9 +68,9 @@ impl Paging {
     #[must_use]
     pub fn page<T>(&self, mut items: Vec<T>, total: Option<i64>, id: impl Fn(&T) -> Uuid) -> Page<T> {
         let limit = usize::from(self.limit);
-        let more = items.len() > limit;
+        let has_more = items.len() > limit;
         items.truncate(limit);
-        let next = items.last().filter(|_| more).map(id);
+        let next = items.last().filter(|_| has_more).map(id);
         Page { items, next, total }
     }
 

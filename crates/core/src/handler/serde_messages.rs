@@ -48,7 +48,7 @@ fn expected_type(message: &str) -> &str {
         "u8" => "a whole number from 0 to 255",
         "u16" => "a whole number from 0 to 65535",
         "u32" => "a whole number from 0 to 4294967295",
-        "u64" | "u128" | "usize" => "a whole number from 0",
+        "u64" | "u128" | "usize" => "a whole number of at least 0",
         "i8" => "a whole number from -128 to 127",
         "i16" => "a whole number from -32768 to 32767",
         "i32" => "a whole number from -2147483648 to 2147483647",
@@ -76,7 +76,7 @@ fn expected_type(message: &str) -> &str {
         }
         // serde's other descriptions name a Rust type.
         _ if message.contains("::") || ["unit ", "newtype ", "enum "].iter().any(|kind| message.starts_with(kind)) => {
-            "another value"
+            "a different value"
         }
         _ => message,
     }
@@ -174,7 +174,7 @@ mod tests {
             json!({"a": 1, "b": 2}),
             json!({"quantity": []}),
         ];
-        let refusals = |value: &Value| {
+        let rejections = |value: &Value| {
             let value = || value.clone();
             [
                 serde_json::from_value::<NewOrder>(value()).err(),
@@ -192,15 +192,16 @@ mod tests {
                 serde_json::from_value::<std::net::IpAddr>(value()).err(),
             ]
         };
-        for error in values.iter().flat_map(refusals).flatten() {
+        for error in values.iter().flat_map(rejections).flatten() {
             let words = rewrite(&error.to_string());
             for name in [
                 "struct", "enum", "variant", "tuple", "NewOrder", "Tagged", "Status", "Either", "u8", "u32",
                 "sequence", "map", "unit",
             ] {
-                let own =
-                    ["`Paid`", "`Held`", "`Moved`"].iter().fold(words.clone(), |words, own| words.replace(own, ""));
-                assert!(!own.split(|c: char| !c.is_alphanumeric()).any(|word| word == name), "{words} of {error}");
+                let rest = ["`Paid`", "`Held`", "`Moved`"]
+                    .iter()
+                    .fold(words.clone(), |words, variant| words.replace(variant, ""));
+                assert!(!rest.split(|c: char| !c.is_alphanumeric()).any(|word| word == name), "{words} of {error}");
             }
         }
     }

@@ -292,8 +292,8 @@ mod tests {
             let positional = GOOD.replace(object, array);
             assert_ne!(positional, GOOD);
             assert!(serde_json::from_str::<All>(&positional).is_ok(), "serde accepts {array}");
-            let refusal = read(&positional).expect_err(array);
-            assert!(refusal.contains("invalid type: sequence, expected struct"), "{refusal}");
+            let rejection = read(&positional).expect_err(array);
+            assert!(rejection.contains("invalid type: sequence, expected struct"), "{rejection}");
         }
         assert!(read(r#"["a", null, [], {}, [1, null], [], null]"#).is_err());
     }

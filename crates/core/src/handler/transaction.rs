@@ -1,7 +1,8 @@
 //! A database transaction runs to completion in its own task, which a disconnected client cannot cancel.
 //!
 //! A handler is dropped at any `.await` when its client disconnects or when it times out. A transaction that is dropped with
-//! it could be half sent. It therefore runs in a separate task, in the scope of the request, and the handler awaits the task.
+//! it could have been sent only in part. It therefore runs in a separate task, in the scope of the request, and the handler
+//! awaits the task.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
@@ -168,11 +169,11 @@ mod tests {
             write(transaction, "b").await
         };
         database.transaction(done).await.expect("a commit");
-        let refused = async |transaction: &mut Transaction| {
+        let rejected = async |transaction: &mut Transaction| {
             write(transaction, "c").await?;
             Err::<(), _>(DatabaseError::NoRow)
         };
-        assert!(matches!(database.transaction(refused).await, Err(DatabaseError::NoRow)));
+        assert!(matches!(database.transaction(rejected).await, Err(DatabaseError::NoRow)));
         assert_eq!(notes(&database).await, ["a", "b"]);
     }
 

@@ -220,7 +220,7 @@ impl StartedService<'_> {
 
         let (host, port) = (settings.server.host.as_str(), settings.server.port);
         let mut api = HttpServer::new(move || {
-            app.database.begin_worker();
+            app.database.mark_worker_thread();
             app.clone().app()
         })
         .disable_signals()
@@ -244,7 +244,7 @@ impl StartedService<'_> {
         if let Some(warning) = descriptors.warning() {
             pipeline.report(Report::service(Level::Warning, warning));
         }
-        let sweeper = Sweeper::new(database.clone(), blueprints.expiring(), settings.database.sweep_interval());
+        let sweeper = Sweeper::new(database.clone(), blueprints.expiring_tables(), settings.database.sweep_interval());
         let sweeper = actix_web::rt::spawn(sweeper.run());
         if let Some(hangup) = signals.hangup.take() {
             // The task ends with the runtime.

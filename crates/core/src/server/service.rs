@@ -26,7 +26,7 @@ pub struct Service {
     pub(crate) settings: Settings,
     pub(crate) blueprints: Vec<Registered>,
     pub(crate) before_breadcrumb: Option<BeforeBreadcrumb>,
-    pub(crate) complete_document: Option<api::Complete>,
+    pub(crate) customize_document: Option<api::CustomizeDocument>,
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
 }
@@ -39,7 +39,7 @@ impl Service {
             settings,
             blueprints: Vec::new(),
             before_breadcrumb: None,
-            complete_document: None,
+            customize_document: None,
             name: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
         }
@@ -85,8 +85,8 @@ impl Service {
     /// # }
     /// ```
     #[must_use]
-    pub fn customize_openapi(mut self, complete: impl Fn(&mut OpenApi) + Send + Sync + 'static) -> Self {
-        self.complete_document = Some(Box::new(complete));
+    pub fn customize_openapi(mut self, customize: impl Fn(&mut OpenApi) + Send + Sync + 'static) -> Self {
+        self.customize_document = Some(Box::new(customize));
         self
     }
 
@@ -131,7 +131,7 @@ impl Service {
             name: self.name,
             version: self.version,
             public_url: settings.server.public_url.as_deref(),
-            complete: self.complete_document.as_ref(),
+            customize: self.customize_document.as_ref(),
         }
     }
 

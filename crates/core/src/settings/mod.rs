@@ -2,8 +2,8 @@
 //!
 //! [`Loader`] merges the layers, later ones winning: built-in defaults, `RUST_LOG`, `config/default.toml`,
 //! `config/{env}.toml`, conventional variables (`SENTRY_DSN`, `DATABASE_URL`, `PORT` …), `APP__SECTION__KEY` variables such
-//! as `APP__LOG__MODE`, and command-line flags. An invalid or unknown setting prevents start-up with a message that names
-//! the key, where it was set, and what is allowed. Other variables that resemble a setting are reported as warnings.
+//! as `APP__LOG__MODE`, and command-line flags. An invalid or unknown setting makes startup fail with a message that names the
+//! key, where it was set, and what is allowed. Other variables that resemble a setting are reported as warnings.
 
 mod blueprints;
 mod config_files;

@@ -8,19 +8,19 @@ use crate::blueprint::resources::Resources;
 use crate::blueprint::{Blueprint, Task};
 use crate::handler::auth::{Authentication, Authenticator, Identity};
 
-pub(super) struct FakeBackend<P> {
+pub(super) struct FakeBlueprint<P> {
     name: &'static str,
     prefix: String,
     provide: P,
 }
 
-impl<P> FakeBackend<P> {
+impl<P> FakeBlueprint<P> {
     pub(super) fn new(name: &'static str, provide: P) -> Self {
         Self { name, prefix: format!("/{name}"), provide }
     }
 }
 
-impl<P: Fn(&Resources) + Send + Sync + 'static> Blueprint for FakeBackend<P> {
+impl<P: Fn(&Resources) + Send + Sync + 'static> Blueprint for FakeBlueprint<P> {
     fn name(&self) -> &'static str {
         self.name
     }
@@ -37,7 +37,7 @@ impl<P: Fn(&Resources) + Send + Sync + 'static> Blueprint for FakeBackend<P> {
     }
 }
 
-/// An [`Authenticator`] with fixed tokens, each mapped to a user; an id alone is a member.
+/// An [`Authenticator`] with fixed tokens, each mapped to a user; an id alone means a member.
 ///
 /// ```
 /// # use cyanotype::auth::Authenticator;

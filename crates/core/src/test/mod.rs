@@ -26,11 +26,11 @@
 //!
 //! # #[actix_web::main] async fn main() {
 //! let service = test::serve(Doors).start().await;
-//! let reply = service.get("/doors/back").send().await;
-//! assert_eq!((reply.status, reply.json()["pin"].as_str()), (200, Some("2580")));
-//! assert_eq!(reply.response_record()["http.route"], "/doors/{name}");
-//! assert!(reply.events().is_empty());
-//! reply.assert_never_logged("2580");
+//! let response = service.get("/doors/back").send().await;
+//! assert_eq!((response.status, response.json()["pin"].as_str()), (200, Some("2580")));
+//! assert_eq!(response.response_record()["http.route"], "/doors/{name}");
+//! assert!(response.events().is_empty());
+//! response.assert_never_logged("2580");
 //! # }
 //! ```
 
@@ -64,7 +64,7 @@ use crate::blueprint::started::StartedBlueprints;
 use crate::database::{Database, Program};
 use crate::server::app::AppFactory;
 use crate::settings::{Loader, Settings};
-use fake::FakeBackend;
+use fake::FakeBlueprint;
 
 const PROGRAM: Program = Program { name: "test", version: "0" };
 
@@ -105,7 +105,7 @@ impl TestServiceBuilder {
     /// Replaces a dependency with a fake blueprint without routes; `provide` provides its values.
     #[must_use]
     pub fn fake(self, name: &'static str, provide: impl Fn(&Resources) + Send + Sync + 'static) -> Self {
-        self.with(FakeBackend::new(name, provide))
+        self.with(FakeBlueprint::new(name, provide))
     }
 
     /// Sets a setting, such as `server.max_body_bytes` or one of the blueprint's settings.
@@ -142,7 +142,7 @@ impl TestServiceBuilder {
             .unwrap_or_else(|why| panic!("{why}"));
         let running = StartedBlueprints::start(&enabled, SharedResources::new(database)).await;
         let running = running.unwrap_or_else(|why| panic!("{why}"));
-        let about = api::ApiInfo { name: "test", version: "0", public_url: None, complete: None };
+        let about = api::ApiInfo { name: "test", version: "0", public_url: None, customize: None };
         let app = AppFactory::new(&settings, pipeline, enabled, rules, &running, &about);
         let app = Rc::new(init_service(app.app()).await);
         let call = move |request: TestRequest| -> CallFuture {
@@ -280,8 +280,8 @@ mod tests {
     }
 
     /// The functions of a stack, innermost first.
-    fn functions(reply: &TestResponse) -> Vec<String> {
-        let record = reply.records_of("uncaught")[0];
+    fn functions(response: &TestResponse) -> Vec<String> {
+        let record = response.records_of("uncaught")[0];
         let stack = record["exception.stacktrace"].as_str().unwrap_or_else(|| panic!("no stack in {record}"));
         let functions = stack.lines().filter_map(|line| line.trim_start().split_once(": "));
         functions.map(|(_, function)| function.to_owned()).collect()

@@ -39,7 +39,7 @@ impl TestResponse {
         Self { status, body, headers, records, events }
     }
 
-    /// The first header with this name, in lower case.
+    /// The value of the first header with this name, which must be in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())

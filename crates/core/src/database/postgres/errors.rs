@@ -20,7 +20,7 @@ pub(super) fn from_pool_error(address: &str, error: PoolError) -> DatabaseError 
     let cause = match error {
         PoolError::Backend(error) => return from_connect_error(address, error),
         PoolError::Timeout(TimeoutType::Wait) => OutageCause::PoolExhausted,
-        PoolError::Timeout(_) => OutageCause::NoAnswer,
+        PoolError::Timeout(_) => OutageCause::TimedOut,
         PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
             OutageCause::StartingOrStopping
         }
@@ -63,7 +63,7 @@ pub(super) fn connecting_cause(error: &tokio_postgres::Error) -> Option<OutageCa
     }
     match io_error(error).map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionRefused) => Some(OutageCause::Refused),
-        Some(io::ErrorKind::TimedOut) => Some(OutageCause::NoAnswer),
+        Some(io::ErrorKind::TimedOut) => Some(OutageCause::TimedOut),
         Some(_) => Some(OutageCause::Unreachable),
         None if error.is_closed() => Some(OutageCause::ConnectionLost),
         None => Some(OutageCause::Unreachable),

@@ -29,7 +29,7 @@ use super::row::FromRow;
 use super::value::ToSql;
 use breaker::CircuitBreaker;
 use notifications::NotificationConnector;
-pub(super) use shared::begin_worker;
+pub(super) use shared::mark_worker_thread;
 use shared::{SharedConnection, SharedSlots};
 use statements::{Statements, parameters, read_rows};
 pub(super) use transaction::PostgresTransaction;
@@ -67,10 +67,10 @@ struct Target {
 
 impl Postgres {
     pub(super) async fn open(options: &Options, migrations: Vec<NamedMigrations>, program: Program) -> Result<Self> {
-        let url = PostgresUrl::parse(&options.url, &url::from_environment).map_err(DatabaseError::Start)?;
+        let url = PostgresUrl::parse(&options.url, &url::from_environment).map_err(DatabaseError::OpenFailed)?;
         let address: Arc<str> = url::address(&url.config).into();
         let connector =
-            url.tls.connector().map_err(|why| DatabaseError::Start(format!("the database {address}: {why}")))?;
+            url.tls.connector().map_err(|why| DatabaseError::OpenFailed(format!("the database {address}: {why}")))?;
         let mut config = url.config;
         config.connect_timeout(options.acquire_timeout);
         open::migrate(&address, &config, &connector, options.acquire_timeout, migrations, program).await?;
@@ -256,7 +256,7 @@ fn pool(address: &str, manager: Manager, max_size: u32, acquire_timeout: Duratio
         }))
         .runtime(Runtime::Tokio1)
         .build();
-    pool.map_err(|error| DatabaseError::Start(format!("the database {address}: {error}")))
+    pool.map_err(|error| DatabaseError::OpenFailed(format!("the database {address}: {error}")))
 }
 
 fn is_read(sql: &str) -> bool {

@@ -28,11 +28,11 @@ pub(super) async fn migrate(
     migrations: Vec<NamedMigrations>,
     program: Program,
 ) -> Result<(), DatabaseError> {
-    let start = |what: &dyn Display| DatabaseError::Start(format!("the database {address} {what}"));
+    let failed = |what: &dyn Display| DatabaseError::OpenFailed(format!("the database {address} {what}"));
     let connecting = tokio::time::timeout(limit, config.connect(connector.clone())).await;
-    let timed_out = || start(&format!("did not respond within {} s: check host and port", limit.as_secs()));
-    let (mut client, connection) = connecting.map_err(|_| timed_out())?.map_err(|error| start(&explain(&error)))?;
-    #[expect(clippy::disallowed_methods, reason = "a connection of the start, which has no request")]
+    let timed_out = || failed(&format!("did not respond within {} s: check host and port", limit.as_secs()));
+    let (mut client, connection) = connecting.map_err(|_| timed_out())?.map_err(|error| failed(&explain(&error)))?;
+    #[expect(clippy::disallowed_methods, reason = "a connection at startup, where there is no request")]
     let connection = tokio::spawn(connection);
     let migrated = async {
         client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
@@ -47,9 +47,9 @@ pub(super) async fn migrate(
         MigrationFailure::Explained(error) => error,
         MigrationFailure::Server { what, error } => {
             match chain(&*error).filter_map(|it| it.downcast_ref::<tokio_postgres::Error>()).last() {
-                Some(error) if is_explained(error) => start(&explain(error)),
-                Some(error) => start(&format!("is unusable: {what}: {}", server_message(error))),
-                None => start(&format!("is unusable: {what}: {error}")),
+                Some(error) if is_explained(error) => failed(&explain(error)),
+                Some(error) => failed(&format!("is unusable: {what}: {}", server_message(error))),
+                None => failed(&format!("is unusable: {what}: {error}")),
             }
         }
     })

@@ -24,7 +24,7 @@ thread_local! {
 }
 
 /// Marks the calling thread as a worker: its own requests share the connections that it opens.
-pub(in crate::database) fn begin_worker() {
+pub(in crate::database) fn mark_worker_thread() {
     WORKER.with_borrow_mut(|worker| _ = worker.get_or_insert_default());
 }
 

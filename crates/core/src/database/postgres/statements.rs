@@ -54,7 +54,7 @@ impl Statements {
                 (Err(error), is_usable)
             }
             // The server may still run the statement, and its response would have no reader.
-            Err(_) => (Err(DatabaseError::outage(&self.address, OutageCause::NoAnswer, None)), false),
+            Err(_) => (Err(DatabaseError::outage(&self.address, OutageCause::TimedOut, None)), false),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! TLS with the modes of libpq's `sslmode`. rustls itself verifies everything or nothing; the modes between are implemented
+//! TLS with the modes of libpq's `sslmode`. rustls itself verifies everything or nothing; the modes in between are implemented
 //! here.
 
 use std::path::PathBuf;

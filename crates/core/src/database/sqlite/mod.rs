@@ -44,12 +44,13 @@ pub(super) struct Sqlite {
 impl Sqlite {
     pub(super) async fn open(options: &Options, migrations: Vec<NamedMigrations>, program: Program) -> Result<Self> {
         let url = options.url.clone();
-        let parsed = SqliteUrl::parse(&url).map_err(|why| DatabaseError::Start(format!("the database URL {why}")))?;
+        let parsed =
+            SqliteUrl::parse(&url).map_err(|why| DatabaseError::OpenFailed(format!("the database URL {why}")))?;
         let opened = {
             let (url, parsed) = (url.clone(), parsed.clone());
             tokio::task::spawn_blocking(move || open::open(&url, &parsed, migrations, program)).await
         };
-        let writer = opened.map_err(|error| DatabaseError::Start(format!("the database {url}: {error}")))??;
+        let writer = opened.map_err(|error| DatabaseError::OpenFailed(format!("the database {url}: {error}")))??;
         let writer = Arc::new(tokio::sync::Mutex::new(writer));
         Ok(Self { url, parsed, readers: Mutex::default(), writer, busy_timeout: options.acquire_timeout })
     }

@@ -28,17 +28,17 @@ pub(super) fn open(
     migrations: Vec<NamedMigrations>,
     program: Program,
 ) -> Result<Connection, DatabaseError> {
-    let start = |what: String| DatabaseError::Start(format!("the database {url} {what}"));
+    let failed = |what: String| DatabaseError::OpenFailed(format!("the database {url} {what}"));
     // Several processes may start at once; only one at a time may set WAL mode and migrate.
     let _lock = match &parsed.location {
-        Location::File(path) => Some(prepare(path, parsed.create).map_err(start)?),
+        Location::File(path) => Some(prepare(path, parsed.create).map_err(failed)?),
         Location::Memory => None,
     };
-    let mut writer = connect(parsed).map_err(|error| start(explain(&error)))?;
-    configure_file(&writer).map_err(|error| start(explain(&error)))?;
+    let mut writer = connect(parsed).map_err(|error| failed(explain(&error)))?;
+    configure_file(&writer).map_err(|error| failed(explain(&error)))?;
     migrations::run_on_sqlite(&mut writer, migrations, program)?;
     // `Sqlite::retry_while_busy` waits without blocking the thread.
-    writer.busy_timeout(Duration::ZERO).map_err(|error| start(explain(&error)))?;
+    writer.busy_timeout(Duration::ZERO).map_err(|error| failed(explain(&error)))?;
     Ok(writer)
 }
 

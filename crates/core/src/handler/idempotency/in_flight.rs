@@ -1,4 +1,4 @@
-//! The keys whose first request is in progress in this process, so that a repeated request is rejected and does not wait.
+//! The keys whose first request is in progress in this process, so that a repeated request is rejected instead of waiting.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 static IN_FLIGHT: Mutex<BTreeSet<(Uuid, String)>> = Mutex::new(BTreeSet::new());
 
-/// Guard of a caller's key: the request is in flight until it is dropped.
+/// Guard of a caller's key: the request is in flight until the guard is dropped.
 pub(super) struct InFlight((Uuid, String));
 
 impl InFlight {

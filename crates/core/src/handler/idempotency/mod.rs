@@ -77,14 +77,14 @@ pub struct Idempotent {
 
 impl Idempotent {
     /// Runs `work` in a [transaction](Database::transaction), unless the key has been used. If `work` fails, its changes are
-    /// rolled back; a client error (4xx) is stored nevertheless.
+    /// rolled back; a client error (4xx) is still stored.
     ///
     /// # Errors
     /// If `work` fails, 409 or 422 as above, or if the database fails.
     pub async fn run(self, caller: &Caller, work: impl AsyncFnOnce(&mut Transaction) -> Result + 'static) -> Result {
         let Some(key_hash) = self.key_hash.clone() else { return self.database.transaction(work).await };
         // Held until the transaction ends, even if the client disconnects.
-        let in_flight = InFlight::acquire(caller.id, &key_hash).ok_or_else(in_flight)?;
+        let in_flight = InFlight::acquire(caller.id, &key_hash).ok_or_else(request_in_progress)?;
         let (key, fingerprint) = (Key { caller: caller.id, hash: key_hash }, self.fingerprint());
         let outcome = self.database.transaction(async move |transaction| {
             let _guard = in_flight;
@@ -112,23 +112,23 @@ async fn execute(
     work: impl AsyncFnOnce(&mut Transaction) -> Result,
 ) -> Result<Result> {
     if !store::claim(transaction, key, fingerprint, time::now() + RETENTION).await? {
-        // The sweeper may have deleted the row since.
-        let (before, stored) = store::find(transaction, key).await?.ok_or_else(in_flight)?;
-        return Ok(if before == *fingerprint { replayed(&stored) } else { Err(key_reused()) });
+        // The sweeper may have deleted the row in the meantime.
+        let (first, stored) = store::find(transaction, key).await?.ok_or_else(request_in_progress)?;
+        return Ok(if first == *fingerprint { replayed(&stored) } else { Err(key_reused()) });
     }
     transaction.savepoint()?;
     let done = work(transaction).await;
     let (response, stored) = match done {
         Ok(response) => {
             transaction.release()?;
-            let (response, stored) = split(response)?;
+            let (response, stored) = with_stored_form(response)?;
             (Ok(response), stored)
         }
         // Temporary: a retry may succeed.
         Err(problem) if problem.is_server_error() || problem.is_load_shedding() => return Err(problem),
         Err(problem) => {
             transaction.rollback_to_savepoint()?;
-            let (_, stored) = split(problem.error_response())?;
+            let (_, stored) = with_stored_form(problem.error_response())?;
             (Err(problem), stored)
         }
     };
@@ -186,11 +186,11 @@ pub(crate) fn record_body_hash(request: &HttpRequest, body: &[u8]) {
     }
 }
 
-/// Splits a response into itself and its stored form.
-fn split(response: HttpResponse) -> Result<(HttpResponse, StoredResponse)> {
+/// Reads the body of a response; returns the response unchanged, and the form in which it is stored.
+fn with_stored_form(response: HttpResponse) -> Result<(HttpResponse, StoredResponse)> {
     let (response, body) = response.into_parts();
-    let streams = |_| Problem::internal("a streaming response cannot be stored for an idempotency key");
-    let body = body.try_into_bytes().map_err(streams)?;
+    let not_storable = |_| Problem::internal("a streaming response cannot be stored for an idempotency key");
+    let body = body.try_into_bytes().map_err(not_storable)?;
     let header = |name: HeaderName| {
         let value = response.headers().get(&name)?.to_str().ok()?;
         Some((name.to_string(), value.to_owned()))
@@ -212,7 +212,7 @@ fn replayed(stored: &StoredResponse) -> Result {
 }
 
 /// 409 while the first request with the key is in progress.
-fn in_flight() -> Problem {
+fn request_in_progress() -> Problem {
     Problem::conflict("a request with this idempotency-key is in progress; retry shortly")
         .header(RETRY_AFTER, HeaderValue::from_static("1"))
 }

@@ -52,13 +52,13 @@ fn created() -> Result {
     Ok(HttpResponse::Created().insert_header((LOCATION, "/1")).insert_header(("x-other", "y")).json("made"))
 }
 
-async fn done(database: &Database) -> i64 {
+async fn executions(database: &Database) -> i64 {
     let (count,): (i64,) = database.query_one("SELECT count(*) FROM done", &[]).await.expect("a count");
     count
 }
 
-fn status(refusal: &Problem) -> u16 {
-    refusal.status_code().as_u16()
+fn status(rejection: &Problem) -> u16 {
+    rejection.status_code().as_u16()
 }
 
 #[actix_web::test]
@@ -69,7 +69,7 @@ async fn a_repeated_request_receives_the_stored_response() {
     assert_eq!(send(&first, ada, created).await.expect("a response"), expected);
     let again = send(&request("/a", Some("k"), b"x", &database), ada, || panic!("executed twice")).await;
     assert_eq!(again.expect("a stored response"), (201, true, expected.2));
-    assert_eq!(done(&database).await, 1);
+    assert_eq!(executions(&database).await, 1);
 }
 
 #[actix_web::test]
@@ -80,7 +80,7 @@ async fn requests_without_a_key_and_of_other_callers_are_executed() {
             send(&request("/a", key, b"x", &database), caller, created).await.expect("a response");
         assert_eq!((status, replayed), (201, false));
     }
-    assert_eq!(done(&database).await, 5);
+    assert_eq!(executions(&database).await, 5);
 }
 
 #[actix_web::test]
@@ -88,23 +88,24 @@ async fn a_different_request_with_the_same_key_is_rejected() {
     let (database, ada) = (database().await, caller());
     send(&request("/a", Some("k3y"), b"x", &database), ada, created).await.expect("a response");
     for (path, body) in [("/a", &b"y"[..]), ("/b", b"x")] {
-        let refusal = send(&request(path, Some("k3y"), body, &database), ada, created).await.expect_err("a rejection");
-        assert_eq!(status(&refusal), 422);
-        assert!(!refusal.to_string().contains("k3y"), "{refusal}");
+        let rejection =
+            send(&request(path, Some("k3y"), body, &database), ada, created).await.expect_err("a rejection");
+        assert_eq!(status(&rejection), 422);
+        assert!(!rejection.to_string().contains("k3y"), "{rejection}");
     }
-    assert_eq!(done(&database).await, 1);
+    assert_eq!(executions(&database).await, 1);
 }
 
 #[actix_web::test]
 async fn a_client_error_is_stored_and_its_changes_are_rolled_back() {
     let (database, ada) = (database().await, caller());
-    let refused = || Err(Problem::conflict("not now"));
-    let refusal = send(&request("/a", Some("k"), b"", &database), ada, refused).await.expect_err("a rejection");
-    assert_eq!(status(&refusal), 409);
+    let reject = || Err(Problem::conflict("not now"));
+    let rejection = send(&request("/a", Some("k"), b"", &database), ada, reject).await.expect_err("a rejection");
+    assert_eq!(status(&rejection), 409);
     let (status, replayed, text) =
         send(&request("/a", Some("k"), b"", &database), ada, created).await.expect("a stored response");
     assert!((status, replayed) == (409, true) && text.contains("problem+json") && text.contains("not now"), "{text}");
-    assert_eq!(done(&database).await, 0);
+    assert_eq!(executions(&database).await, 0);
 }
 
 #[actix_web::test]
@@ -115,10 +116,10 @@ async fn a_server_error_stores_nothing() {
     for failure in failures {
         // The response is irrelevant here.
         let _ = send(&request("/a", Some("k"), b"", &database), ada, failure).await;
-        assert_eq!(done(&database).await, 0);
+        assert_eq!(executions(&database).await, 0);
     }
     assert_eq!(send(&request("/a", Some("k"), b"", &database), ada, created).await.expect("a response").0, 201);
-    assert_eq!(done(&database).await, 1);
+    assert_eq!(executions(&database).await, 1);
 }
 
 #[actix_web::test]
@@ -140,9 +141,9 @@ async fn a_request_in_flight_is_not_executed_again_after_its_client_disconnects(
         _ = &mut first => panic!("it must wait"),
     }
     let in_flight = async || {
-        let refusal = send(&request(), ada, created).await.expect_err("a rejection");
-        assert_eq!(status(&refusal), 409);
-        assert_eq!(refusal.error_response().headers().get(RETRY_AFTER), Some(&HeaderValue::from_static("1")));
+        let rejection = send(&request(), ada, created).await.expect_err("a rejection");
+        assert_eq!(status(&rejection), 409);
+        assert_eq!(rejection.error_response().headers().get(RETRY_AFTER), Some(&HeaderValue::from_static("1")));
     };
     in_flight().await;
     drop(first);
@@ -151,7 +152,7 @@ async fn a_request_in_flight_is_not_executed_again_after_its_client_disconnects(
     database.wait_for_transactions(std::time::Instant::now() + std::time::Duration::from_secs(10)).await;
     let (status, replayed, _) = send(&request(), ada, || panic!("executed twice")).await.expect("a stored response");
     assert_eq!((status, replayed), (201, true));
-    assert_eq!(done(&database).await, 1);
+    assert_eq!(executions(&database).await, 1);
 }
 
 #[actix_web::test]
@@ -168,15 +169,16 @@ async fn a_response_is_stored_for_24_hours() {
     let count = "SELECT count(*) FROM idempotency_keys";
     let (count,): (i64,) = database.query_one(count, &[]).await.expect("a count");
     assert_eq!(count, 1);
-    assert_eq!(done(&database).await, 2);
+    assert_eq!(executions(&database).await, 2);
 }
 
 #[actix_web::test]
 async fn an_invalid_or_repeated_key_is_rejected() {
     let (database, ada) = (database().await, caller());
     for key in ["", "a b", "\u{e4}", &"x".repeat(256)] {
-        let refusal = send(&request("/a", Some(key), b"", &database), ada, created).await.expect_err("an invalid key");
-        assert_eq!(status(&refusal), 400);
+        let rejection =
+            send(&request("/a", Some(key), b"", &database), ada, created).await.expect_err("an invalid key");
+        assert_eq!(status(&rejection), 400);
     }
     let two = TestRequest::post().app_data(database.clone());
     let two = two.append_header((IDEMPOTENCY_KEY, "a")).append_header((IDEMPOTENCY_KEY, "b")).to_http_request();
@@ -188,15 +190,15 @@ async fn an_invalid_or_repeated_key_is_rejected() {
 async fn a_rejection_because_of_load_is_not_stored() {
     const SECOND: Duration = Duration::from_secs(1);
     let (database, ada) = (database().await, caller());
-    let refused_then_done = async |key: &str, refused: fn() -> Result| {
-        let refusal = send(&request("/a", Some(key), b"", &database), ada, refused).await.expect_err("a rejection");
-        assert_eq!(refusal.status_code().as_str(), key);
+    let rejected_then_executed = async |key: &str, reject: fn() -> Result| {
+        let rejection = send(&request("/a", Some(key), b"", &database), ada, reject).await.expect_err("a rejection");
+        assert_eq!(rejection.status_code().as_str(), key);
         let again = send(&request("/a", Some(key), b"", &database), ada, created).await.expect("a response");
         assert_eq!((again.0, again.1), (201, false));
     };
-    refused_then_done("429", || Err(Problem::too_many_requests(SECOND, "too many"))).await;
-    refused_then_done("503", || Err(Problem::overloaded(SECOND, "busy"))).await;
-    assert_eq!(done(&database).await, 2);
+    rejected_then_executed("429", || Err(Problem::too_many_requests(SECOND, "too many"))).await;
+    rejected_then_executed("503", || Err(Problem::overloaded(SECOND, "busy"))).await;
+    assert_eq!(executions(&database).await, 2);
 }
 
 #[test]

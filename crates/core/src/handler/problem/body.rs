@@ -22,12 +22,12 @@ pub struct FieldError {
 
 impl FieldError {
     /// Truncates both texts, because clients control parts of them.
-    pub(super) fn shortened(&self) -> Self {
-        let short = |text: &str| match text.char_indices().nth(MAX_TEXT_CHARS) {
+    pub(super) fn truncated(&self) -> Self {
+        let truncate = |text: &str| match text.char_indices().nth(MAX_TEXT_CHARS) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text.to_owned(),
         };
-        Self { field: short(&self.field), message: short(&self.message) }
+        Self { field: truncate(&self.field), message: truncate(&self.message) }
     }
 }
 

@@ -40,7 +40,7 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// async fn read(stored: &str) -> Result<HttpResponse> {
 ///     let count: u32 = stored.parse()?; // an internal error: 500, reported
 ///     if count == 0 {
-///         return Err(Problem::not_found("article")); // a client error: 404, not reported
+///         return Err(Problem::not_found("product")); // a client error: 404, not reported
 ///     }
 ///     Ok(HttpResponse::Ok().json(count))
 /// }
@@ -57,7 +57,7 @@ pub struct Problem {
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Cause>,
     /// Whether the request was rejected because of load: not a failure, even if the status is 503.
-    for_load: bool,
+    is_load_shedding: bool,
 }
 
 struct Cause {
@@ -76,7 +76,7 @@ impl Problem {
             fields: Vec::new(),
             headers: Vec::new(),
             cause: None,
-            for_load: false,
+            is_load_shedding: false,
         }
     }
 
@@ -135,29 +135,29 @@ impl Problem {
     /// use actix_web::ResponseError;
     /// use cyanotype::Problem;
     ///
-    /// let refusal = Problem::too_many_requests(Duration::from_millis(1500), "too many wrong passwords");
-    /// let response = refusal.error_response();
+    /// let problem = Problem::too_many_requests(Duration::from_millis(1500), "too many wrong passwords");
+    /// let response = problem.error_response();
     /// assert_eq!(response.status(), 429);
     /// assert_eq!(response.headers().get("retry-after").unwrap(), "2");
     /// ```
     pub fn too_many_requests(retry_after: Duration, detail: impl Into<String>) -> Self {
-        Self::for_load(StatusCode::TOO_MANY_REQUESTS, retry_after, detail)
+        Self::load_shedding(StatusCode::TOO_MANY_REQUESTS, retry_after, detail)
     }
 
     /// 503 Service Unavailable: the service sheds this request because of load. Logged like
     /// [`too_many_requests`](Self::too_many_requests).
     pub fn overloaded(retry_after: Duration, detail: impl Into<String>) -> Self {
-        Self::for_load(StatusCode::SERVICE_UNAVAILABLE, retry_after, detail)
+        Self::load_shedding(StatusCode::SERVICE_UNAVAILABLE, retry_after, detail)
     }
 
-    fn for_load(status: StatusCode, retry_after: Duration, detail: impl Into<String>) -> Self {
-        let problem = Self { for_load: true, ..Self::new(status, detail) };
+    fn load_shedding(status: StatusCode, retry_after: Duration, detail: impl Into<String>) -> Self {
+        let problem = Self { is_load_shedding: true, ..Self::new(status, detail) };
         problem.header(header::RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after).max(1)))
     }
 
     /// Whether the request was rejected because of load.
     pub(crate) fn is_load_shedding(&self) -> bool {
-        self.for_load
+        self.is_load_shedding
     }
 
     /// 500 Internal Server Error; only the log and Sentry receive the error. 503 if the error is an outage of the database.
@@ -167,7 +167,7 @@ impl Problem {
         let cause = Cause { error, stack: Arc::new(Stack::capture()), outage };
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         let (fields, headers) = (Vec::new(), Vec::new());
-        let problem = Self { status, detail: None, fields, headers, cause: Some(cause), for_load: false };
+        let problem = Self { status, detail: None, fields, headers, cause: Some(cause), is_load_shedding: false };
         if outage { problem.into_unavailable() } else { problem }
     }
 
@@ -194,7 +194,7 @@ impl Problem {
             summary.push_str(detail);
         }
         if !self.fields.is_empty() {
-            let names: Vec<String> = self.fields.iter().take(MAX_FIELDS).map(|field| field.shortened().field).collect();
+            let names: Vec<String> = self.fields.iter().take(MAX_FIELDS).map(|field| field.truncated().field).collect();
             summary.push_str(&format!(" ({})", names.join(", ")));
         }
         summary
@@ -246,7 +246,7 @@ impl Problem {
             Some(detail) if more > 0 => Some(format!("{detail}; {more} more invalid fields are not listed")),
             detail => detail,
         };
-        let errors: Vec<FieldError> = self.fields.iter().take(MAX_FIELDS).map(FieldError::shortened).collect();
+        let errors: Vec<FieldError> = self.fields.iter().take(MAX_FIELDS).map(FieldError::truncated).collect();
         let mut response = HttpResponse::build(self.status);
         for (name, value) in &self.headers {
             response.append_header((name.clone(), value.clone()));
@@ -261,7 +261,7 @@ impl Problem {
             sentry_event_id: event_id,
         };
         let mut response = response.content_type(PROBLEM_JSON).body(body.to_json());
-        if self.for_load {
+        if self.is_load_shedding {
             response.extensions_mut().insert(RefusedForLoad);
         }
         response

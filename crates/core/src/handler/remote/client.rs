@@ -20,7 +20,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Maximum size of a response body in bytes.
 const MAX_BODY_BYTES: usize = 2 << 20;
 
-/// An HTTP client that does not follow redirects and adds no header but `host`.
+/// An HTTP client that does not follow redirects and adds no header except `host`.
 pub(super) type Client = legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 
 thread_local! {
@@ -58,7 +58,7 @@ pub(super) async fn send(client: Client, request: hyper::Request<Empty<Bytes>>) 
     Ok(RemoteResponse { status, retry_after, body: body.to_bytes() })
 }
 
-/// Parses the form in seconds; the form with a date is ignored.
+/// Parses a delay in seconds; an HTTP date is ignored.
 fn retry_after(header: Option<&HeaderValue>) -> Option<Duration> {
     header?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

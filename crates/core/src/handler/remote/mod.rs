@@ -38,26 +38,27 @@ impl Remote {
         Self { base, timeout, retries }
     }
 
-    /// Sends a GET request for a path with a bearer token. Returns a response with any other status, including redirects.
+    /// Sends a GET request for a path with a bearer token. Returns any response that is not retried, including redirects and
+    /// errors.
     ///
     /// # Errors
-    /// If the last attempt failed as well.
+    /// If all attempts failed.
     pub async fn get(&self, path: &str, token: &str) -> Result<RemoteResponse, RemoteError> {
-        let (mut backoff, mut left) = (INITIAL_BACKOFF, self.retries);
+        let (mut backoff, mut retries_left) = (INITIAL_BACKOFF, self.retries);
         loop {
-            let began = Instant::now();
+            let started = Instant::now();
             let outcome = self.try_once(path, token).await;
-            self.record_attempt(path, began, &outcome);
+            self.record_attempt(path, started, &outcome);
             let reason = match outcome {
                 Ok(response) if !is_retryable(response.status) => return Ok(response),
                 Ok(response) => format!("status {}", response.status),
                 Err(reason) => reason,
             };
-            if left == 0 {
+            if retries_left == 0 {
                 return Err(RemoteError { base: self.base.to_string(), reason: Reason(reason) });
             }
             tokio::time::sleep(backoff).await;
-            (backoff, left) = (backoff * 2, left - 1);
+            (backoff, retries_left) = (backoff * 2, retries_left - 1);
         }
     }
 
@@ -69,11 +70,11 @@ impl Remote {
         }
         let request = builder.body(Empty::new()).map_err(|error| error.to_string())?;
         let response = send(CLIENT.with(Clone::clone), request);
-        let timed = tokio::time::timeout(self.timeout, response).await;
-        timed.unwrap_or_else(|_| Err(format!("timed out after {} ms", self.timeout.as_millis())))
+        let timed_response = tokio::time::timeout(self.timeout, response).await;
+        timed_response.unwrap_or_else(|_| Err(format!("timed out after {} ms", self.timeout.as_millis())))
     }
 
-    fn record_attempt(&self, path: &str, began: Instant, outcome: &Result<RemoteResponse, String>) {
+    fn record_attempt(&self, path: &str, started: Instant, outcome: &Result<RemoteResponse, String>) {
         let result = match outcome {
             Ok(response) => response.status.as_u16().to_string(),
             Err(reason) => reason.clone(),
@@ -84,7 +85,7 @@ impl Remote {
             Level::Warning
         };
         let crumb = Breadcrumb::new(format!("GET {}{path} {result}", self.base)).category("http").level(level);
-        add_breadcrumb(crumb.data("duration_ms", began.elapsed().as_secs_f64() * 1000.0));
+        add_breadcrumb(crumb.data("duration_ms", started.elapsed().as_secs_f64() * 1000.0));
     }
 }
 
