@@ -59,7 +59,7 @@ impl RateLimits {
     }
 
     /// Adds a limit for one route, in the form of `app routes`. Without a method it covers all methods together. HEAD counts as
-    /// GET. A route that does not exist is a start-up error.
+    /// GET. A route that does not exist is a startup error.
     #[must_use]
     pub fn route(mut self, route: &str, rate: Rate) -> Self {
         self.routes.retain(|(own, _)| own != route);

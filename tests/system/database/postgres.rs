@@ -1,4 +1,4 @@
-//! PostgreSQL: concurrent starts (of SQLite, too), start-up errors, a restart of the server, collation, and row locks.
+//! PostgreSQL: concurrent starts (of SQLite, too), startup errors, a restart of the server, collation, and row locks.
 
 use std::net::TcpListener;
 use std::thread;

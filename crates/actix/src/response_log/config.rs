@@ -3,7 +3,7 @@ use cyanotype_telemetry::settings::LogSettings;
 use super::Rules;
 use crate::client_address::ClientAddressResolver;
 
-/// The part of the response-log configuration that is fixed at start-up.
+/// The part of the response-log configuration that is fixed at startup.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(super) rules: Rules,

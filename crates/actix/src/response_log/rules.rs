@@ -34,7 +34,7 @@ impl ResponseLogRules {
     }
 
     /// Adds a rule for one route, in the form of `app routes`. Without a method it applies to all methods. A route that does not
-    /// exist is a start-up error.
+    /// exist is a startup error.
     #[must_use]
     pub fn route(mut self, route: &str, log: ResponseLog) -> Self {
         self.routes.push((route.to_owned(), log));

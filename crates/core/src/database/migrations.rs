@@ -1,4 +1,4 @@
-//! Migrations: a directory of SQL files for each engine, which refinery runs at start-up, in one process at a time.
+//! Migrations: a directory of SQL files for each engine, which refinery runs at startup, in one process at a time.
 //!
 //! Each blueprint has its own history, in `_schema_<blueprint>`. `schema_writers` records the program that last changed a
 //! schema, for the error message of an older program. Version 0.1 stored the history in `_migrations_<blueprint>`: it is

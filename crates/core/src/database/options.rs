@@ -10,7 +10,7 @@ pub(crate) struct Options {
     pub url: String,
     pub max_connections: u32,
     pub min_connections: u32,
-    /// Maximum time that a request waits for a connection, and start-up for the first one.
+    /// Maximum time that a request waits for a connection, and startup for the first one.
     pub acquire_timeout: Duration,
     /// Time after which an idle connection is closed; never if `None`.
     pub idle_timeout: Option<Duration>,

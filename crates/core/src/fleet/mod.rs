@@ -52,7 +52,7 @@ impl Fleet {
         poll_interval: Duration,
     ) -> Result<Self, DatabaseError> {
         let (commands, receiver) = mpsc::channel(QUEUE_CAPACITY);
-        // Through the pool: start-up must not depend on an additional connection.
+        // Through the pool: startup must not depend on an additional connection.
         let follower = Follower::start(database, pipeline, poll_interval, receiver).await?;
         #[expect(clippy::disallowed_methods, reason = "a task of the process, which has no request")]
         actix_web::rt::spawn(follower.run());

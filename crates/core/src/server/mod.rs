@@ -1,4 +1,4 @@
-//! The service: its builder, the app of each worker, start-up and shutdown.
+//! The service: its builder, the app of each worker, startup and shutdown.
 
 pub(crate) mod app;
 mod database;

@@ -18,7 +18,7 @@ use crate::settings::{Settings, SettingsError};
 pub(super) struct Reloader {
     pipeline: &'static Pipeline,
     blueprints: Vec<Registered>,
-    /// The settings at start-up.
+    /// The settings at startup.
     initial: Settings,
     /// The settings of the last successful load.
     current: Settings,
@@ -75,7 +75,7 @@ impl Reloader {
             Ok(loaded) => loaded,
             Err(error) => return self.refuse(by, source, &error),
         };
-        // Compared with the settings at start-up: a changed key needs a restart until there is one, after any number of reloads.
+        // Compared with the settings at startup: a changed key needs a restart until there is one, after any number of reloads.
         let since_start = self.initial.changes_to(&new);
         let Changes { hidden, .. } = self.current.changes_to(&new);
         let needs_restart: Vec<String> =

@@ -1,4 +1,4 @@
-//! Start-up and run: sinks first, then the database and the listeners. They stop in reverse order.
+//! Startup and run: sinks first, then the database and the listeners. They stop in reverse order.
 
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -31,7 +31,7 @@ use crate::middleware::routing::serve_head_as_get;
 use crate::sentry;
 use crate::settings::Settings;
 
-/// Minimum time before a process exits after a temporary start-up error.
+/// Minimum time before a process exits after a temporary startup error.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 impl Service {
@@ -42,7 +42,7 @@ impl Service {
         run(self)
     }
 
-    /// Runs an operator's command on the database, migrated as at start-up; no other part of the service runs.
+    /// Runs an operator's command on the database, migrated as at startup; no other part of the service runs.
     ///
     /// # Errors
     /// When the blueprints conflict, the database is unavailable, or the work fails.

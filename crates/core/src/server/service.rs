@@ -135,7 +135,7 @@ impl Service {
         }
     }
 
-    /// Checks the blueprints and their settings as at start-up.
+    /// Checks the blueprints and their settings as at startup.
     ///
     /// # Errors
     /// When the blueprints conflict, or their settings are invalid.

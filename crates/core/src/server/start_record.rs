@@ -1,4 +1,4 @@
-//! The record of a start or of a start-up error.
+//! The record of a start or of a startup error.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -83,7 +83,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Reports a start-up error. It is the result of the command, so it is written to stderr in every mode and at every level.
+/// Reports a startup error. It is the result of the command, so it is written to stderr in every mode and at every level.
 pub(super) fn report_startup_error(pipeline: &Pipeline, error: &StartError) {
     let record = Report::service(Level::Critical, error.to_string());
     if pipeline.policy().destinations(record.kind, record.level).stderr {

@@ -21,7 +21,7 @@ section! {
         #[setting(Integer(0, 10_000), default = 0)]
         pub min_connections: u32,
         /// maximum time in seconds that a request waits for a connection (on SQLite: for the write lock), and that
-        /// start-up waits for the first connection
+        /// startup waits for the first connection
         #[setting(Integer(1, 3600), default = 6)]
         acquire_timeout_s: u64,
         /// time in seconds after which an idle PostgreSQL connection is closed; 0 keeps it open
@@ -38,7 +38,7 @@ section! {
 }
 
 impl DatabaseSettings {
-    /// Maximum time that a request waits for a connection, and start-up for the first one.
+    /// Maximum time that a request waits for a connection, and startup for the first one.
     #[must_use]
     pub fn acquire_timeout(&self) -> Duration {
         Duration::from_secs(self.acquire_timeout_s)

@@ -1,7 +1,7 @@
 //! `cargo xtask instructions`: the instructions and allocations of one request, counted by valgrind's callgrind.
 //!
 //! The counts do not depend on the load of the machine, so a baseline is stored in the repository. Each server runs
-//! twice, with some and with more requests: the difference excludes start-up and shutdown.
+//! twice, with some and with more requests: the difference excludes startup and shutdown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;

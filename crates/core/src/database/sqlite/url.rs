@@ -6,7 +6,7 @@
 //! | `sqlite:data.db`, `sqlite://data.db`, `sqlite:file:data.db` | the file `data.db` in the working directory |
 //! | `sqlite:///var/lib/data.db`, `sqlite:/var/lib/data.db`, `sqlite:file:///var/lib/data.db` | an absolute path |
 //! | `…?mode=rwc` (the default), `…?mode=rw` | a missing file is created, or is an error |
-//! | `…?mode=ro`, `…?immutable=1` | rejected at start-up: the service must write |
+//! | `…?mode=ro`, `…?immutable=1` | rejected at startup: the service must write |
 //! | `…?vfs=NAME` | through another SQLite VFS |
 
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ pub(in crate::database) struct SqliteUrl {
     pub(super) location: Location,
     /// Whether a missing file is created.
     pub create: bool,
-    /// Rejected at start-up, because the service must write.
+    /// Rejected at startup, because the service must write.
     pub read_only: bool,
     pub vfs: Option<String>,
 }
