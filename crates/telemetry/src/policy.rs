@@ -1,4 +1,4 @@
-//! The table: which sinks receive which records.
+//! The destination table: which sinks receive which records.
 //!
 //! [`Policy::destinations`] is the only place that decides this. The running service calls it for every record, `app log
 //! explain` prints it, and system tests compare it with what supervisord and Sentry received.
@@ -78,7 +78,7 @@ pub enum ToSentry {
 pub struct Destinations {
     /// Whether a line is written to stderr.
     pub stderr: bool,
-    /// Whether that line has the stack trace.
+    /// Whether that line includes the stack trace.
     pub stack: StackPlacement,
     /// What Sentry, and every other event sink, receives.
     pub sentry: ToSentry,
@@ -106,7 +106,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The policy of these settings. `sentry`: whether the process has an event sink.
+    /// The policy of these settings. `sentry` is whether the process has an event sink.
     #[must_use]
     pub fn new(settings: &Settings, sentry: bool) -> Self {
         Self {
@@ -126,12 +126,13 @@ impl Policy {
         level >= Level::Warning.min(self.event_level)
     }
 
-    /// The level of a response's record. `for_load`: the request was rejected by load shedding.
+    /// The level of a response's record. `is_load_shedding` is whether the request was refused because of a rate limit or
+    /// overload.
     #[must_use]
-    pub fn response_level(status: Option<u16>, outcome: Outcome, for_load: bool) -> Level {
+    pub fn response_level(status: Option<u16>, outcome: Outcome, is_load_shedding: bool) -> Level {
         match status {
             _ if outcome == Outcome::Error => Level::Error,
-            Some(_) if for_load => Level::Warning,
+            Some(_) if is_load_shedding => Level::Warning,
             Some(500..=599) => Level::Error,
             Some(400..=499) => Level::Warning,
             _ => Level::Info,
@@ -441,7 +442,7 @@ mod tests {
     #[test]
     fn response_level_follows_status_and_outcome() {
         use Outcome::{Aborted, Complete};
-        for (status, outcome, for_load, level) in [
+        for (status, outcome, is_load_shedding, level) in [
             (None, Aborted, false, Info),
             (Some(200), Complete, false, Info),
             (Some(399), Complete, false, Info),
@@ -455,8 +456,8 @@ mod tests {
             (Some(503), Outcome::Error, true, Error),
             (None, Outcome::Error, false, Error),
         ] {
-            let is = Policy::response_level(status, outcome, for_load);
-            assert_eq!(is, level, "{status:?} {outcome:?} {for_load}");
+            let actual = Policy::response_level(status, outcome, is_load_shedding);
+            assert_eq!(actual, level, "{status:?} {outcome:?} {is_load_shedding}");
         }
     }
 
