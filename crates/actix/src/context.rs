@@ -40,11 +40,11 @@ fn parts(snapshot: &Snapshot, address_resolver: &ClientAddressResolver, request:
         client_address_header: address_resolver.header,
         ..RequestParts::default()
     };
-    if !snapshot.may_yet_record() {
+    if !snapshot.may_record_requests() {
         return parts;
     }
     parts.uri = request.uri().clone();
-    if !snapshot.may_yet_send() {
+    if !snapshot.may_send_for_requests() {
         parts.headers = headers.get_all(USER_AGENT).map(|value| (USER_AGENT, value.clone())).collect();
         return parts;
     }
@@ -135,7 +135,7 @@ mod tests {
         };
         let here = context(&HeaderMap::new());
         let mut headers = HeaderMap::new();
-        for (name, value) in here.outgoing() {
+        for (name, value) in here.outgoing_headers() {
             headers.insert(HeaderName::from_static(name), value.parse().expect("it is a header's value"));
         }
         let there = context(&headers);

@@ -2,41 +2,41 @@
 
 use std::time::{Duration, Instant};
 
-/// The first pause. Each further pause is twice as long, up to [`MAX_PAUSE`].
-const INITIAL_PAUSE: Duration = Duration::from_secs(1);
-const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// The first delay. Each further delay is twice as long, up to [`MAX_DELAY`].
+const INITIAL_DELAY: Duration = Duration::from_secs(1);
+const MAX_DELAY: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
 pub(crate) struct Backoff {
     until: Option<Instant>,
     reason: String,
-    /// The last pause; zero if there was none since the last success.
-    pause: Duration,
+    /// The last delay; zero if there was none since the last success.
+    delay: Duration,
 }
 
 impl Backoff {
-    /// When the current pause ends, or the last one ended.
+    /// When the current delay ends, or the last one ended.
     pub(crate) fn until(&self) -> Option<Instant> {
         self.until
     }
 
-    /// The reason of the current pause; `None` outside a pause.
+    /// The reason for the current delay; `None` if there is none.
     pub(crate) fn reason(&self, now: Instant) -> Option<&str> {
         self.until.filter(|until| now < *until).map(|_| self.reason.as_str())
     }
 
-    /// Begins a pause, of length `retry_after` if the server specified it. Returns whether it is the first one since a success.
+    /// Begins a delay, of `retry_after` if the server specified it. Returns whether it is the first one since a success.
     pub(crate) fn back_off(&mut self, now: Instant, reason: &str, retry_after: Option<Duration>) -> bool {
-        let is_first = self.pause.is_zero();
-        self.pause = (self.pause * 2).clamp(INITIAL_PAUSE, MAX_PAUSE);
-        self.until = Some(now + retry_after.unwrap_or(self.pause));
+        let is_first = self.delay.is_zero();
+        self.delay = (self.delay * 2).clamp(INITIAL_DELAY, MAX_DELAY);
+        self.until = Some(now + retry_after.unwrap_or(self.delay));
         self.reason = reason.to_owned();
         is_first
     }
 
-    /// Resets the backoff after a success. Returns whether there was a pause since the last success.
+    /// Resets the backoff after a success. Returns whether there was a delay since the last success.
     pub(crate) fn reset(&mut self) -> bool {
-        !std::mem::take(self).pause.is_zero()
+        !std::mem::take(self).delay.is_zero()
     }
 }
 
@@ -47,7 +47,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn pauses_double_up_to_the_maximum() {
+    fn delays_double_up_to_the_maximum() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
         assert_eq!((backoff.until(), backoff.reason(now)), (None, None));
@@ -75,12 +75,12 @@ mod tests {
     }
 
     #[test]
-    fn the_retry_after_of_the_server_takes_precedence() {
+    fn a_retry_after_from_the_server_takes_precedence() {
         let now = Instant::now();
         let mut backoff = Backoff::default();
         backoff.back_off(now, "limited", Some(60 * SECOND));
         assert_eq!(backoff.until(), Some(now + 60 * SECOND));
         backoff.back_off(now, "failed", None);
-        assert_eq!(backoff.until(), Some(now + 2 * SECOND), "it counts as a pause");
+        assert_eq!(backoff.until(), Some(now + 2 * SECOND), "it counts as a delay");
     }
 }

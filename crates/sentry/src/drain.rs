@@ -14,7 +14,7 @@ use crate::queue::QueuedEnvelope;
 const SEND_INTERVAL: Duration = Duration::from_millis(20);
 /// How often an empty spool is checked for envelopes of other processes.
 const SCAN_INTERVAL: Duration = Duration::from_secs(5);
-/// After this many failures of the first envelope, the next one is tried before it.
+/// After this many failures of the first envelope, the next one is tried first.
 const MAX_FIRST_FAILURES: u32 = 3;
 
 pub(crate) struct SpoolDrain {
@@ -37,7 +37,7 @@ impl SpoolDrain {
     }
 
     /// Makes the next envelope due at the end of the backoff that has just begun.
-    pub(crate) fn after_backoff(&mut self) {
+    pub(crate) fn resume_after_backoff(&mut self) {
         self.next = (self.clock)();
     }
 
@@ -45,7 +45,7 @@ impl SpoolDrain {
     /// nothing about the availability of Sentry.
     pub(crate) fn send_next(&mut self, endpoint: &mut Endpoint, fallback: &Fallback) -> Option<DrainOutcome> {
         self.next = (self.clock)() + SCAN_INTERVAL;
-        // Sentry may be available and fail only on this envelope. The next one shows whether it is.
+        // Sentry may be available and fail only on the first envelope. The next one shows whether that is so.
         let skips_first = self.first_failures >= MAX_FIRST_FAILURES;
         let claim = match skips_first {
             true => fallback.claim(1).or_else(|| fallback.claim(0)),

@@ -1,4 +1,4 @@
-//! Handling of undelivered envelopes: they are spooled, or written to stderr without a spool.
+//! Handling of undelivered envelopes: they are spooled, or written to stderr if there is no spool.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::{self, Clock};
 use crate::queue::QueuedEnvelope;
-use crate::spool::{Claim, Losses, Spool};
+use crate::spool::{Claim, Spool, SpoolLosses};
 
 /// Losses within this interval are logged together.
 const LOSS_REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ struct RecordPolicy {
 /// Losses that have not been logged yet.
 #[derive(Default)]
 struct PendingLosses {
-    losses: Losses,
+    losses: SpoolLosses,
     /// When they are to be logged; `None` if there are none.
     due: Option<Instant>,
 }
@@ -134,8 +134,8 @@ impl Fallback {
         }
     }
 
-    fn add_losses(&self, losses: Losses) {
-        if losses != Losses::default() {
+    fn add_losses(&self, losses: SpoolLosses) {
+        if losses != SpoolLosses::default() {
             let mut pending = self.losses.lock();
             pending.losses.add(losses);
             pending.due.get_or_insert_with(|| (self.clock)() + LOSS_REPORT_INTERVAL);
@@ -175,21 +175,25 @@ impl Fallback {
         self.write_service_record(Level::Error, format!("event not delivered to Sentry: {reason}"), detail);
     }
 
-    /// Logs that Sentry is unavailable. Without a spool, the events written to stderr show it.
+    /// Logs that Sentry is unavailable. Without a spool nothing is logged: the events written to stderr show it.
     pub(crate) fn log_unavailable(&self, reason: &str) {
         if let Some(dir) = self.lock_spool().map(|spool| spool.dir().display().to_string()) {
             let detail = Map::from_iter([("reason".to_owned(), Value::from(reason))]);
-            self.log_service_event(Level::Warning, format!("Sentry unavailable; spooling events to {dir}"), detail);
+            self.write_service_record_if_enabled(
+                Level::Warning,
+                format!("Sentry unavailable; spooling events to {dir}"),
+                detail,
+            );
         }
     }
 
     /// Logs that Sentry is available again.
     pub(crate) fn log_available(&self) {
-        self.log_service_event(Level::Info, "Sentry available again".into(), Map::new());
+        self.write_service_record_if_enabled(Level::Info, "Sentry available again".into(), Map::new());
     }
 
-    /// Logs a service record that is not a loss, if the policy routes it to stderr.
-    fn log_service_event(&self, level: Level, message: String, detail: Map<String, Value>) {
+    /// Writes a service record that reports no loss, if the policy sends it to stderr.
+    fn write_service_record_if_enabled(&self, level: Level, message: String, detail: Map<String, Value>) {
         let policy = self.policy.lock().policy;
         if policy.destinations(Kind::Service, level).stderr {
             self.write_service_record(level, message, detail);

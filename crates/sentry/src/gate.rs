@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use cyanotype_telemetry::effective::{Origin, Snapshot};
+use cyanotype_telemetry::effective::{RecordOrigin, Snapshot};
 use cyanotype_telemetry::request;
 use parking_lot::RwLock;
 
@@ -28,9 +28,9 @@ impl Gate {
         let snapshot = self.0.read();
         // Without a policy there is no service yet, for instance in `send_test_event`.
         let Some(snapshot) = &*snapshot else { return true };
-        let has_sentry = |origin: &Origin<'_>| snapshot.values_for(origin).policy.has_sentry();
-        request::with_current(|request| has_sentry(&Origin::new(Some(request.identity()), "")))
-            .unwrap_or_else(|| has_sentry(&Origin::default()))
+        let has_sentry = |origin: &RecordOrigin<'_>| snapshot.values_for(origin).policy.has_sentry();
+        request::with_current(|request| has_sentry(&RecordOrigin::new(Some(request.identity()), "")))
+            .unwrap_or_else(|| has_sentry(&RecordOrigin::default()))
     }
 }
 

@@ -179,9 +179,9 @@ impl Queue {
     }
 
     /// Waits for a duration. Returns early, with `true`, if the queue is closed or paused.
-    pub(crate) fn wait_interrupted(&self, pause: Duration) -> bool {
+    pub(crate) fn wait_interrupted(&self, duration: Duration) -> bool {
         let mut state = self.state.lock();
-        self.changed.wait_while_for(&mut state, |state| !state.closed && !state.paused, pause);
+        self.changed.wait_while_for(&mut state, |state| !state.closed && !state.paused, duration);
         state.closed || state.paused
     }
 

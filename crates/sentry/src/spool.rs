@@ -33,15 +33,17 @@ pub(crate) struct Spool {
     max_age: Duration,
     /// The complete files with their sizes, oldest first, as of the last scan, with the files added since.
     files: VecDeque<(PathBuf, u64)>,
-    scanned: Option<Instant>,
-    count: u32,
+    /// When the directory was last scanned.
+    scanned_at: Option<Instant>,
+    /// Part of each file name, so that two files of one microsecond differ.
+    sequence: u32,
     /// Whether to sync files to disk. Without it, files survive the process, but not a power failure.
     pub fsync: bool,
 }
 
 /// Removed envelopes and quarantined files.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Losses {
+pub(crate) struct SpoolLosses {
     /// Envelopes removed to make room for newer ones.
     pub evicted: u64,
     /// Envelopes removed because of their age.
@@ -50,7 +52,7 @@ pub(crate) struct Losses {
     pub quarantined: Vec<String>,
 }
 
-impl Losses {
+impl SpoolLosses {
     pub(crate) fn add(&mut self, more: Self) {
         self.evicted += more.evicted;
         self.expired += more.expired;
@@ -69,7 +71,15 @@ pub(crate) struct Claim {
 impl Spool {
     /// Creates a spool in a directory, which is created on first use.
     pub(crate) fn new(dir: &Path, max_bytes: u64, max_age: Duration) -> Self {
-        Self { dir: dir.to_owned(), max_bytes, max_age, files: VecDeque::new(), scanned: None, count: 0, fsync: true }
+        Self {
+            dir: dir.to_owned(),
+            max_bytes,
+            max_age,
+            files: VecDeque::new(),
+            scanned_at: None,
+            sequence: 0,
+            fsync: true,
+        }
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -77,15 +87,15 @@ impl Spool {
     }
 
     /// Stores an envelope and removes the oldest ones to make room for it. Returns the losses.
-    pub(crate) fn put(&mut self, category: Category, envelope: &[u8]) -> io::Result<Losses> {
+    pub(crate) fn put(&mut self, category: Category, envelope: &[u8]) -> io::Result<SpoolLosses> {
         if envelope.len() as u64 > self.max_bytes {
             let message = format!("{} bytes exceed sentry.spool_max_bytes ({})", envelope.len(), self.max_bytes);
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
         }
         let mut losses = self.scan_if_due()?;
-        self.count = self.count.wrapping_add(1);
+        self.sequence = self.sequence.wrapping_add(1);
         let now = Timestamp::now().as_microsecond();
-        let name = format!("{now:016}-{:010}-{:08x}.{}", std::process::id(), self.count, category.as_str());
+        let name = format!("{now:016}-{:010}-{:08x}.{}", std::process::id(), self.sequence, category.as_str());
         let unfinished = self.dir.join(format!("{name}.{UNFINISHED}"));
         let written = create(&unfinished, envelope, self.fsync).and_then(|()| {
             let path = self.dir.join(format!("{name}.{COMPLETE}"));
@@ -105,7 +115,7 @@ impl Spool {
 
     /// Claims the oldest envelope that no other process is sending, after skipping `skip` envelopes. Removes expired envelopes and
     /// quarantines invalid files.
-    pub(crate) fn claim(&mut self, skip: usize) -> io::Result<(Option<Claim>, Losses)> {
+    pub(crate) fn claim(&mut self, skip: usize) -> io::Result<(Option<Claim>, SpoolLosses)> {
         let mut losses = self.scan_if_due()?;
         let mut at = skip;
         while let Some((path, _)) = self.files.get(at) {
@@ -157,17 +167,17 @@ impl Spool {
         fs::remove_file(&path)
     }
 
-    fn scan_if_due(&mut self) -> io::Result<Losses> {
-        match self.scanned {
-            Some(at) if at.elapsed() < SCAN_INTERVAL => Ok(Losses::default()),
+    fn scan_if_due(&mut self) -> io::Result<SpoolLosses> {
+        match self.scanned_at {
+            Some(at) if at.elapsed() < SCAN_INTERVAL => Ok(SpoolLosses::default()),
             _ => self.scan(),
         }
     }
 
     /// Scans the directory.
-    fn scan(&mut self) -> io::Result<Losses> {
+    fn scan(&mut self) -> io::Result<SpoolLosses> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
-        let mut losses = Losses::default();
+        let mut losses = SpoolLosses::default();
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
@@ -189,7 +199,7 @@ impl Spool {
         // File names begin with the time.
         files.sort();
         self.files = files.into();
-        self.scanned = Some(Instant::now());
+        self.scanned_at = Some(Instant::now());
         Ok(losses)
     }
 

@@ -62,7 +62,7 @@ impl Transport {
             worker.run();
         };
         let thread = std::thread::Builder::new().name("sentry".into()).spawn(work);
-        thread.expect("a process that cannot start a thread cannot serve");
+        thread.expect("the thread that sends events to Sentry cannot be started");
         Self { queue, fallback, redactor }
     }
 }

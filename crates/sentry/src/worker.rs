@@ -11,8 +11,8 @@ use crate::endpoint::{Endpoint, SendError};
 use crate::fallback::Fallback;
 use crate::queue::{Next, Queue, QueuedEnvelope};
 
-/// Pauses between the attempts to send an envelope.
-const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(400)];
+/// Delays between the attempts to send an envelope.
+const RETRY_DELAYS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(400)];
 
 pub(crate) struct TransportWorker {
     queue: Arc<Queue>,
@@ -79,7 +79,7 @@ impl TransportWorker {
         if self.endpoint.rate_limited_for(envelope.category).is_some() {
             return Err(SendError::Temporary("rate limited by Sentry".into()));
         }
-        let mut pauses = RETRY_PAUSES.into_iter();
+        let mut delays = RETRY_DELAYS.into_iter();
         loop {
             let reason = match self.endpoint.post(&envelope.bytes) {
                 Ok(()) => {
@@ -89,8 +89,8 @@ impl TransportWorker {
                 Err(SendError::Temporary(reason)) => reason,
                 permanent => return permanent,
             };
-            match (self.endpoint.rate_limited_for(envelope.category), pauses.next()) {
-                (None, Some(pause)) if self.queue.wait_interrupted(pause) => {
+            match (self.endpoint.rate_limited_for(envelope.category), delays.next()) {
+                (None, Some(delay)) if self.queue.wait_interrupted(delay) => {
                     return Err(SendError::Temporary("service stopped before delivery".into()));
                 }
                 (None, Some(_)) => {}
@@ -122,7 +122,7 @@ impl TransportWorker {
         if self.backoff.back_off((self.clock)(), reason, retry_after) {
             self.fallback.log_unavailable(reason);
         }
-        self.drain.after_backoff();
+        self.drain.resume_after_backoff();
     }
 }
 

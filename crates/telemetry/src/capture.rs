@@ -63,7 +63,8 @@ pub fn add_breadcrumb(crumb: impl Into<Breadcrumb>) {
     }
 }
 
-/// Spawns a task that inherits the current request: its ids, its breadcrumbs, and its deduplication of reports.
+/// Spawns a task that inherits the current request: its ids, its breadcrumbs, and the failures that it has
+/// reported, so that none is reported twice.
 ///
 /// The task runs on the current thread, so the future need not be `Send`. A panic in it is reported, and returned as the
 /// error of the handle.

@@ -1,4 +1,4 @@
-//! The routing table of a policy, as shown by `app log explain` and the management API.
+//! The destination table of a policy, as shown by `app log explain` and the management API.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ pub struct Row {
     pub destinations: Destinations,
 }
 
-/// The routing table of a policy.
+/// The destination table of a policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The inputs of the table.

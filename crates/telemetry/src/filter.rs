@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 
 use crate::level::{AtomicLevel, Level};
 
-/// The minimum level of the `tracing` subscriber: the lower of the effective policy's level and the levels of raised requests.
+/// The minimum level of the `tracing` subscriber: the lowest of the effective policy's level and the levels of raised requests,
+/// which are those that a debug token or a flag makes more verbose.
 #[derive(Debug)]
 pub(crate) struct Filter {
     current: AtomicLevel,
@@ -15,15 +16,15 @@ pub(crate) struct Filter {
 
 #[derive(Debug)]
 struct State {
-    policy: Level,
+    policy_level: Level,
     /// The number of requests in flight raised to each level, in the order of [`Level::ALL`].
     raised: [usize; Level::ALL.len()],
 }
 
 impl Filter {
-    pub(crate) fn new(policy: Level) -> Arc<Self> {
-        let state = State { policy, raised: [0; Level::ALL.len()] };
-        Arc::new(Self { current: AtomicLevel::new(policy), state: Mutex::new(state) })
+    pub(crate) fn new(policy_level: Level) -> Arc<Self> {
+        let state = State { policy_level, raised: [0; Level::ALL.len()] };
+        Arc::new(Self { current: AtomicLevel::new(policy_level), state: Mutex::new(state) })
     }
 
     pub(crate) fn load(&self) -> Level {
@@ -31,15 +32,15 @@ impl Filter {
     }
 
     /// Sets the level of the effective policy.
-    pub(crate) fn set_policy(&self, level: Level) {
+    pub(crate) fn set_policy_level(&self, level: Level) {
         let mut state = self.state.lock();
-        state.policy = level;
+        state.policy_level = level;
         self.refresh(&state);
     }
 
     fn refresh(&self, state: &State) {
         let raised = Level::ALL.into_iter().zip(state.raised).find(|(_, requests)| *requests > 0);
-        let level = raised.map_or(state.policy, |(level, _)| level.min(state.policy));
+        let level = raised.map_or(state.policy_level, |(level, _)| level.min(state.policy_level));
         if level != self.current.load() {
             self.current.store(level);
             // Each call site queries the subscriber again and caches the result, so that a disabled line costs one comparison.
@@ -47,7 +48,7 @@ impl Filter {
         }
     }
 
-    /// Raises the verbosity: lines with at least this level pass while the returned guard exists.
+    /// Makes the filter more verbose: lines of at least this level pass while the returned guard exists.
     pub(crate) fn raise(self: &Arc<Self>, level: Level) -> RaisedLevel {
         let mut state = self.state.lock();
         state.raised[level as usize] += 1;
@@ -56,7 +57,7 @@ impl Filter {
     }
 }
 
-/// Guard that holds the verbosity raised for a request.
+/// Keeps the filter more verbose for a request until it is dropped.
 #[derive(Debug)]
 pub(crate) struct RaisedLevel {
     filter: Arc<Filter>,
@@ -86,12 +87,12 @@ mod tests {
         assert_eq!(filter.load(), Level::Trace);
         drop(other);
         assert_eq!(filter.load(), Level::Debug);
-        filter.set_policy(Level::Error);
+        filter.set_policy_level(Level::Error);
         assert_eq!(filter.load(), Level::Debug);
         drop(debug);
         assert_eq!(filter.load(), Level::Error);
         let quiet = filter.raise(Level::Critical);
-        assert_eq!(filter.load(), Level::Error, "a request is raised, never lowered");
+        assert_eq!(filter.load(), Level::Error, "a request never makes the filter less verbose");
         drop(quiet);
     }
 }

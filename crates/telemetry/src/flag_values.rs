@@ -4,7 +4,7 @@ use crate::level::Level;
 use crate::settings::Mode;
 
 /// Values set by feature flags. Mode and level replace those of the settings; overrides take precedence over them. `debug`
-/// raises a request like a debug token.
+/// makes a request more verbose, as a debug token does.
 ///
 /// ```
 /// use cyanotype_telemetry::Level;
@@ -19,7 +19,7 @@ pub struct FlagValues {
     pub mode: Option<Mode>,
     /// Replaces `log.level`.
     pub level: Option<Level>,
-    /// The level that a request is raised to. Ignored for the process.
+    /// The level from which a request is logged, if `log.level` is higher. Ignored for the process.
     pub debug: Option<Level>,
 }
 
@@ -36,7 +36,7 @@ impl FlagValues {
 /// They are packed into an integer with 3 bits per value: 0 if the value is unset, otherwise its index plus one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct RequestLogValues {
-    /// The level of its debug token.
+    /// The level of the request's debug token.
     pub token: Option<Level>,
     pub flags: FlagValues,
 }
@@ -74,7 +74,7 @@ impl RequestLogValues {
         }
     }
 
-    /// The level that the request is raised to.
+    /// The level from which the request is logged: the lower one of its debug token and its flag.
     pub(crate) fn debug(&self) -> Option<Level> {
         self.token.into_iter().chain(self.flags.debug).min()
     }

@@ -1,4 +1,4 @@
-//! Flood limit: of repeated reports of a failure, the first ones per window are recorded; the others are counted.
+//! Flood limit: only the first reports of a failure in each window are recorded; the others are counted.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::mute::mute_this_thread;
 use crate::policy::Kind;
 use crate::settings::FloodSettings;
 
-/// Maximum number of concurrent windows. Failures beyond it are not limited.
+/// Maximum number of concurrent windows. Further failures are not limited.
 const MAX_WINDOWS: usize = 10_000;
 
 /// Identifies repeated failures across requests.
@@ -81,7 +81,7 @@ impl FloodLimiter {
             }
         };
         let thread = std::thread::Builder::new().name("floods".into()).spawn(work);
-        thread.expect("a process that cannot start a thread cannot serve");
+        thread.expect("the thread that reports suppressed failures cannot be started");
         Self { limit: settings.limit, window: settings.window(), windows }
     }
 
@@ -90,7 +90,7 @@ impl FloodLimiter {
         self.allow_up_to(self.limit, fingerprint, record, event)
     }
 
-    /// Like [`Self::allow`], with a separate limit.
+    /// Like [`Self::allow`], with this limit.
     pub(crate) fn allow_up_to(&self, limit: u64, fingerprint: Fingerprint, record: Option<Kind>, event: bool) -> bool {
         let now = Instant::now();
         let mut windows = self.windows.by_fingerprint.lock();

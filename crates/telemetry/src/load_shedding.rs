@@ -1,4 +1,4 @@
-//! Counts requests refused because of a rate limit or overload. One warning per window reports the counts.
+//! Load shedding: counts requests refused because of a rate limit or overload. One warning per window reports the counts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl LoadShedding {
 
     /// Closes the current window and returns its counts.
     pub(crate) fn close(&self) -> Option<RefusedRequests> {
-        self.0.end()
+        self.0.close()
     }
 }
 

@@ -32,11 +32,11 @@ pub(crate) fn install_hook(panics: Panics) {
         let location = info.location().map_or_else(|| "unknown".into(), ToString::to_string);
         let Some(pipeline) = pipeline() else { return };
         let message = message(info.payload());
-        let is_the_end = cfg!(panic = "abort") || cannot_unwind(&message);
+        let will_abort = cfg!(panic = "abort") || cannot_unwind(&message);
         let failure = Failure::panic(message, Stack::capture());
         let report = Report::failure(Kind::Uncaught, "cyanotype::panic", failure);
         pipeline.report(report.with("location", location));
-        if is_the_end {
+        if will_abort {
             // The process ends after this hook, so it must wait for the sinks.
             pipeline.abort(Instant::now() + ABORT_BUDGET);
         }

@@ -1,4 +1,4 @@
-//! The table: which sinks receive which records.
+//! The destination table: which sinks receive which records.
 //!
 //! [`Policy::destinations`] is the only place that decides this. The running service calls it for every record, `app log
 //! explain` prints it, and system tests compare it with what supervisord and Sentry received.
@@ -78,7 +78,7 @@ pub enum ToSentry {
 pub struct Destinations {
     /// Whether a line is written to stderr.
     pub stderr: bool,
-    /// Whether that line has the stack trace.
+    /// Whether that line includes the stack trace.
     pub stack: StackPlacement,
     /// What Sentry, and every other event sink, receives.
     pub sentry: ToSentry,
@@ -106,7 +106,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The policy of these settings. `sentry`: whether the process has an event sink.
+    /// The policy of these settings. `sentry` is whether the process has an event sink.
     #[must_use]
     pub fn new(settings: &Settings, sentry: bool) -> Self {
         Self {
@@ -126,7 +126,8 @@ impl Policy {
         level >= Level::Warning.min(self.event_level)
     }
 
-    /// The level of a response's record. `is_load_shedding`: the request was rejected by load shedding.
+    /// The level of a response's record. `is_load_shedding` is whether the request was refused because of a rate limit or
+    /// overload.
     #[must_use]
     pub fn response_level(status: Option<u16>, outcome: Outcome, is_load_shedding: bool) -> Level {
         match status {
@@ -455,8 +456,8 @@ mod tests {
             (Some(503), Outcome::Error, true, Error),
             (None, Outcome::Error, false, Error),
         ] {
-            let is = Policy::response_level(status, outcome, is_load_shedding);
-            assert_eq!(is, level, "{status:?} {outcome:?} {is_load_shedding}");
+            let actual = Policy::response_level(status, outcome, is_load_shedding);
+            assert_eq!(actual, level, "{status:?} {outcome:?} {is_load_shedding}");
         }
     }
 

@@ -1,10 +1,12 @@
-//! Rules that name routes.
+//! Rules that match routes.
 
 /// Whether a rule, `GET /users/{id}` or `/users/{id}` for all methods, matches a route. HEAD is routed as GET.
 #[must_use]
 pub fn rule_matches(rule: &str, method: &str, route: &str) -> bool {
     match rule.split_once(' ') {
-        Some((of, path)) => (of == method || of == "GET" && method == "HEAD") && path == route,
+        Some((rule_method, path)) => {
+            (rule_method == method || rule_method == "GET" && method == "HEAD") && path == route
+        }
         None => rule == route,
     }
 }

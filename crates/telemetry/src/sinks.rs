@@ -8,7 +8,7 @@ use crate::effective::Snapshot;
 use crate::losses::Losses;
 use crate::record::{Event, Record, ResponseRecord};
 
-/// A sink for records, which the table's stderr column applies to.
+/// A sink for records. It receives those that the destination table sends to stderr.
 ///
 /// Both `write` methods are called on the thread of a request, and must not block.
 pub trait LineSink: Send + Sync {
@@ -27,9 +27,9 @@ pub trait LineSink: Send + Sync {
     }
 }
 
-/// A sink for events, which the table's Sentry column applies to.
+/// A sink for events. It receives those that the destination table sends to Sentry.
 pub trait EventSink: Send + Sync {
-    /// Creates the sink's scope of a new request, if it uses scopes.
+    /// Creates the sink's scope for a new request, if it uses scopes.
     fn begin_request(&self) -> Option<Scope> {
         None
     }
@@ -47,7 +47,7 @@ pub trait EventSink: Send + Sync {
         None
     }
 
-    /// Delivers or queues an event. Called on a dedicated thread, and may block. `scope` is the sink's scope of the event's
+    /// Delivers or queues an event. Called on a dedicated thread, and may block. `scope` is the sink's scope for the event's
     /// request.
     fn send(&self, event: &Event, scope: Option<&Scope>);
 
@@ -66,7 +66,7 @@ pub trait EventSink: Send + Sync {
     }
 }
 
-/// A sink's scope of a request.
+/// A sink's scope for a request.
 pub type Scope = Arc<dyn Any + Send + Sync>;
 
 /// The sinks of a process.

@@ -11,7 +11,7 @@ use serde::ser::{Serialize, Serializer};
 /// Maximum number of frames of a stack trace.
 const MAX_FRAMES: usize = 100;
 
-/// A stack trace. It is resolved by the first call of [`Stack::frames`], which no request's thread makes.
+/// A stack trace. The first call of [`Stack::frames`] resolves it; threads that handle requests never make that call.
 pub struct Stack {
     addresses: Vec<usize>,
     frames: OnceLock<Vec<Frame>>,
@@ -51,7 +51,7 @@ impl Stack {
 
     /// A resolved stack, for tests.
     #[cfg(test)]
-    pub(crate) fn of_frames(frames: Vec<Frame>) -> Self {
+    pub(crate) fn from_frames(frames: Vec<Frame>) -> Self {
         Self { addresses: Vec::new(), frames: OnceLock::from(frames) }
     }
 
@@ -175,6 +175,6 @@ mod tests {
     fn capture_frames_are_removed() {
         let stack = Stack::capture();
         let text = text(stack.frames());
-        assert!(!text.contains("cyanotype::stack::walk") && text.contains("core::ops::function"), "{text}");
+        assert!(!text.contains("cyanotype_telemetry::stack::walk") && text.contains("core::ops::function"), "{text}");
     }
 }

@@ -55,7 +55,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LineLayer {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.pipeline.filter().tracing_filter())
+        Some(self.pipeline.filter_level().tracing_filter())
     }
 
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
@@ -87,7 +87,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LineLayer {
 
 impl LineLayer {
     fn is_enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= self.pipeline.filter().tracing_filter()
+        *metadata.level() <= self.pipeline.filter_level().tracing_filter()
     }
 }
 

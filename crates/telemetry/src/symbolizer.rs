@@ -14,7 +14,7 @@ use crate::record::Record;
 use crate::sinks::{LineSink, Sinks};
 use crate::stack::Stack;
 
-/// Maximum number of queued jobs; further ones are done without their stack.
+/// Maximum number of queued jobs; further ones run without their stack.
 const MAX_QUEUED: usize = 1024;
 
 pub(crate) struct Symbolizer {
@@ -36,7 +36,7 @@ struct Shared {
 
 #[derive(Default)]
 pub(crate) struct State {
-    /// The first job remains here while its stack is resolved, so that it is not lost at a shutdown in the meantime.
+    /// The first job remains here while its stack is resolved, so that a shutdown in the meantime does not lose it.
     waiting: VecDeque<Job>,
     /// Whether a job with a resolved stack is running.
     busy: bool,

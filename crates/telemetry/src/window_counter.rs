@@ -1,4 +1,4 @@
-//! Counts occurrences in windows of time, with one report per window.
+//! Counts occurrences in time windows, with one report per window.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 
 use crate::mute::mute_this_thread;
 
-/// Counts `C` in windows of time. A window opens with its first count, so that there is no cost while nothing occurs.
+/// Counts occurrences in time windows; `C` holds the counts of one. A window opens with its first count, so that there is no
+/// cost while nothing occurs.
 #[derive(Debug)]
 pub(crate) struct WindowCounter<C> {
     /// The name of the thread that waits for the end of a window.
@@ -36,13 +37,13 @@ impl<C: Default + Send + 'static> WindowCounter<C> {
                     report(counts);
                 }
             };
-            // If the thread cannot be started, the window remains open until `end` is called.
+            // If the thread cannot be started, the window remains open until `close` is called.
             let _ = std::thread::Builder::new().name(self.thread.into()).spawn(work);
         }
     }
 
-    /// Ends the window; returns its counts.
-    pub(crate) fn end(&self) -> Option<C> {
+    /// Closes the window; returns its counts.
+    pub(crate) fn close(&self) -> Option<C> {
         take(&self.open)
     }
 }
@@ -77,12 +78,12 @@ mod tests {
     }
 
     #[test]
-    fn end_returns_the_open_window_once() {
+    fn close_returns_the_open_window_once() {
         let counter = counter(Duration::from_secs(3600));
-        assert_eq!(counter.end(), None);
+        assert_eq!(counter.close(), None);
         counter.count(|count| *count += 1, |_| panic!("the window has not ended"));
-        assert_eq!(counter.end(), Some(1));
-        assert_eq!(counter.end(), None);
+        assert_eq!(counter.close(), Some(1));
+        assert_eq!(counter.close(), None);
     }
 
     #[test]

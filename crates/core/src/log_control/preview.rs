@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use cyanotype_telemetry::Kind;
-use cyanotype_telemetry::effective::{Origin, Override, OverrideError, OverrideScope, Snapshot, changed_cells};
+use cyanotype_telemetry::effective::{Override, OverrideError, OverrideScope, RecordOrigin, Snapshot, changed_cells};
 use serde_json::{Value, json};
 
 use super::state::LogControlState;
@@ -45,7 +45,7 @@ impl LogControlState {
 
     /// The cells for log events of a module with its own level; each names the module.
     fn cells_of_module(&self, module: &str, scope: &OverrideScope, before: &Snapshot, after: &Snapshot) -> Vec<Value> {
-        let origin = Origin { target: module, is_line: true, ..self.example(scope) };
+        let origin = RecordOrigin { target: module, is_line: true, ..self.example(scope) };
         let policy = |snapshot: &Snapshot| snapshot.values_for(&origin).policy;
         let cells = changed_cells(&policy(before), &policy(after));
         let line_cells = cells.into_iter().filter(|cell| cell.kind == Kind::Line);

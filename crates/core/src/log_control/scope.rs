@@ -1,6 +1,6 @@
 //! Checks that the scope of an override exists.
 
-use cyanotype_telemetry::effective::{Origin, OverrideScope};
+use cyanotype_telemetry::effective::{OverrideScope, RecordOrigin};
 
 use super::state::LogControlState;
 use crate::blueprint::routes::RouteInfo;
@@ -29,10 +29,10 @@ impl LogControlState {
     }
 
     /// An example record in the scope. A route's record also belongs to the route's blueprint.
-    pub(super) fn example<'a>(&'a self, scope: &'a OverrideScope) -> Origin<'a> {
+    pub(super) fn example<'a>(&'a self, scope: &'a OverrideScope) -> RecordOrigin<'a> {
         let origin = scope.example();
         let Some(path) = origin.route else { return origin };
-        Origin { blueprint: self.blueprint_of(path), ..origin }
+        RecordOrigin { blueprint: self.blueprint_of(path), ..origin }
     }
 
     pub(super) fn blueprint_of(&self, path: &str) -> Option<&'static str> {

@@ -158,7 +158,7 @@ impl AppFactory {
             // Opens the root span of the request, with the ids of the request context.
             .wrap(ConditionalLayer {
                 layer: TracingLogger::<RootSpan>::new(),
-                is_on: move || RootSpan::is_enabled() && pipeline.snapshot().may_yet_record(),
+                is_on: move || RootSpan::is_enabled() && pipeline.snapshot().may_record_requests(),
                 map_applied: ServiceResponse::map_into_left_body,
                 map_skipped: ServiceResponse::map_into_right_body,
             })

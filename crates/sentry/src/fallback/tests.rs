@@ -136,8 +136,16 @@ fn losses_are_logged_together_one_second_after_the_first() {
     test.clock.advance(Duration::from_millis(500));
     test.spool("end");
     assert_eq!(test.fallback.losses_due(), Some(begin + Duration::from_secs(1)));
-    test.fallback.add_losses(Losses { expired: 1, quarantined: vec!["notes.txt".into()], ..Losses::default() });
-    test.fallback.add_losses(Losses { expired: 1, quarantined: vec!["more.txt".into()], ..Losses::default() });
+    test.fallback.add_losses(SpoolLosses {
+        expired: 1,
+        quarantined: vec!["notes.txt".into()],
+        ..SpoolLosses::default()
+    });
+    test.fallback.add_losses(SpoolLosses {
+        expired: 1,
+        quarantined: vec!["more.txt".into()],
+        ..SpoolLosses::default()
+    });
     assert_eq!(test.sink.lines().len(), 0);
     test.fallback.report_losses();
     let expected = [

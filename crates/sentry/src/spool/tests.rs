@@ -12,7 +12,7 @@ fn envelope(message: &str) -> Vec<u8> {
     bytes(&event(message))
 }
 
-fn put(spool: &mut Spool, message: &str) -> Losses {
+fn put(spool: &mut Spool, message: &str) -> SpoolLosses {
     spool.put(Category::Event, &envelope(message)).expect("it is stored")
 }
 
@@ -26,7 +26,7 @@ fn claimed(spool: &mut Spool) -> Option<String> {
 
 /// Makes the next scan due.
 fn expire_scan(spool: &mut Spool) {
-    spool.scanned = Instant::now().checked_sub(SCAN_INTERVAL);
+    spool.scanned_at = Instant::now().checked_sub(SCAN_INTERVAL);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn an_envelope_as_large_as_the_spool_is_stored() {
     let dir = TempDir::new();
     let mut spool = open(&dir, envelope("large").len() as u64);
     put(&mut spool, "one");
-    assert_eq!(put(&mut spool, "large"), Losses { evicted: 1, ..Losses::default() });
+    assert_eq!(put(&mut spool, "large"), SpoolLosses { evicted: 1, ..SpoolLosses::default() });
     assert_eq!(claimed(&mut spool).as_deref(), Some("large"));
 }
 
@@ -103,7 +103,7 @@ fn a_large_envelope_evicts_several() {
     let size = envelope("1").len() as u64;
     let mut spool = open(&dir, envelope(&large).len() as u64 + size);
     for message in ["1", "2", "3"] {
-        assert_eq!(put(&mut spool, message), Losses::default());
+        assert_eq!(put(&mut spool, message), SpoolLosses::default());
     }
     assert_eq!(put(&mut spool, &large).evicted, 2);
     assert_eq!(dir.messages(), ["3", &large]);
@@ -179,7 +179,7 @@ fn an_unfinished_file_is_removed_after_an_hour() {
     }
     let (claim, losses) = open(&dir, 1 << 20).claim(0).expect("it can be read");
     assert!(claim.is_none());
-    assert_eq!(losses, Losses::default());
+    assert_eq!(losses, SpoolLosses::default());
     let names = dir.files().into_iter().map(|file| file.file_name().map(OsStr::to_owned));
     assert_eq!(names.flatten().collect::<Vec<_>>(), ["1.unfinished", "2.unfinished"]);
 }
@@ -199,7 +199,7 @@ fn quarantined_files_are_reported_once_by_name() {
     assert_eq!(losses.quarantined, ["0-1-1.event.envelope", "1-1-1.cat.envelope", "notes.txt"]);
     assert!(dir.path().join("photos").is_dir());
     expire_scan(&mut spool);
-    assert_eq!(spool.claim(0).expect("it can be read").1, Losses::default());
+    assert_eq!(spool.claim(0).expect("it can be read").1, SpoolLosses::default());
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn quarantine_fails_unless_the_file_was_removed() {
 
 #[test]
 fn losses_add_up() {
-    let mut losses = Losses { evicted: 2, expired: 3, quarantined: vec!["a".into()] };
-    losses.add(Losses { evicted: 4, expired: 5, quarantined: vec!["b".into()] });
-    assert_eq!(losses, Losses { evicted: 6, expired: 8, quarantined: vec!["a".into(), "b".into()] });
+    let mut losses = SpoolLosses { evicted: 2, expired: 3, quarantined: vec!["a".into()] };
+    losses.add(SpoolLosses { evicted: 4, expired: 5, quarantined: vec!["b".into()] });
+    assert_eq!(losses, SpoolLosses { evicted: 6, expired: 8, quarantined: vec!["a".into(), "b".into()] });
 }

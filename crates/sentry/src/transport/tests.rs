@@ -83,7 +83,7 @@ fn secrets_in_transactions_are_redacted() {
 }
 
 #[test]
-fn send_now_returns_the_error_of_sentry() {
+fn send_now_returns_sentrys_error() {
     let endpoint = super::super::fake_endpoint::FakeEndpoint::start([Status(200), Status(403), Status(500)]);
     let send = || {
         let event = event("test").event().cloned().expect("it is an event");

@@ -148,7 +148,7 @@ fn a_rate_limit_applies_to_its_category_only() {
 }
 
 #[test]
-fn the_retry_after_of_sentry_is_respected() {
+fn sentrys_retry_after_is_respected() {
     let dir = TempDir::new();
     let delivery = TestDelivery::start(Some(&dir), [Header(429, "Retry-After", "1")]);
     delivery.deliver("one");
@@ -162,7 +162,7 @@ fn the_retry_after_of_sentry_is_respected() {
 }
 
 #[test]
-fn status_429_without_retry_after_is_a_limit_of_one_minute() {
+fn status_429_without_retry_after_means_a_limit_of_one_minute() {
     let delivery = TestDelivery::start(None, [Status(429)]);
     delivery.deliver("one");
     delivery.advance(59 * SECOND);

@@ -1,4 +1,4 @@
-//! A request that is logged at a lower level than the policy's.
+//! A raised request: a debug token makes it more verbose than the policy does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::filter::RaisedLevel;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 
-/// Validity of a token that is sent to another process.
+/// Lifetime of a token that is sent to another process.
 const FORWARDED_TOKEN_TTL: Duration = Duration::from_secs(60);
 
-/// Holds the raised level of a request until all work for the request has ended.
+/// Keeps a request more verbose until all work for the request has ended.
 #[derive(Debug)]
 pub(crate) struct RaisedRequest {
     key: Arc<DebugKey>,

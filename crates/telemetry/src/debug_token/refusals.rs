@@ -70,7 +70,7 @@ impl RefusedTokenCounter {
     /// Closes the current window and returns its counts, which have not been reported.
     #[must_use]
     pub fn close(&self) -> Option<RefusedTokens> {
-        self.counter.end()
+        self.counter.close()
     }
 }
 

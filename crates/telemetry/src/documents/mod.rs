@@ -3,5 +3,5 @@
 mod contract;
 mod records;
 
-/// Whose tests write them.
+/// The package whose tests generate them.
 const PACKAGE: &str = "cyanotype-telemetry";

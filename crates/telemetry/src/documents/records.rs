@@ -60,7 +60,7 @@ fn failure(with_stack: bool) -> Option<FailureDetail> {
         frame("blueprint_orders::routes::place::{{closure}}", 88),
     ];
     let chain = vec![link("ReserveError", "the stock cannot be reserved"), link("Timeout", "no response in 2 s")];
-    let failure = Failure { chain, stack: Some(Arc::new(Stack::of_frames(frames))), panic: false, outage: false };
+    let failure = Failure { chain, stack: Some(Arc::new(Stack::from_frames(frames))), panic: false, outage: false };
     Some(FailureDetail { failure, with_stack })
 }
 
@@ -81,10 +81,10 @@ fn record(kind: Kind, level: Level, message: &str) -> Record {
 }
 
 fn event_id() -> Option<EventId> {
-    Some(EventId::of(Uuid::try_parse(EVENT_ID).expect("an id")))
+    Some(EventId::from_uuid(Uuid::try_parse(EVENT_ID).expect("an id")))
 }
 
-/// A record with every key that its kind can have, but for those that exclude each other.
+/// A record with every key that its kind can have, except for mutually exclusive ones.
 fn complete(kind: Kind) -> Record {
     match kind {
         Kind::Line => Record {
@@ -190,16 +190,24 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
         "failed start" => {
             ("cannot listen on 127.0.0.1:8080 (server.host, server.port): Address already in use", json!({}))
         }
-        "low limit of open files" => ("the open file limit is 256", json!({})),
+        "low limit of open files" => (
+            "the open file limit is 256: at most 180 connections are served at a time and others wait; raise it to 1024 or \
+             more (ulimit -n, LimitNOFILE= in systemd, minfds= in supervisord)",
+            json!({}),
+        ),
         "stop" => ("stopping on SIGTERM", json!({})),
-        "rolled-back transactions" => ("rolled back 1 database transaction", json!({"rolled_back": 1})),
+        "rolled-back transactions" => (
+            "rolled back 2 database transactions that were still open when the shutdown wait ended",
+            json!({"rolled_back": 2}),
+        ),
         "policy change" => {
             let change = &changes()[0];
             return (change.message(), map(json!({"change": change.to_json()})));
         }
-        "lost records" => {
-            ("dropped 1041 records: stderr queue full", json!({"dropped": dropped(Kind::Response, 1041)}))
-        }
+        "lost records" => (
+            "dropped 1041 records: stderr queue full or write failed",
+            json!({"dropped": dropped(Kind::Response, 1041)}),
+        ),
         "suppressed repeats" => (
             "suppressed 412 repeats of ReserveError: the stock cannot be reserved on POST /orders",
             json!({
@@ -207,9 +215,10 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
                 "transaction": "POST /orders", "dropped": dropped(Kind::Uncaught, 412),
             }),
         ),
-        "dropped earlier lines" => {
-            ("dropped 12 earlier lines of this request", json!({"dropped": dropped(Kind::Line, 12)}))
-        }
+        "dropped stored lines" => (
+            "dropped 12 stored lines of this request: log.on_failure.max_bytes exceeded",
+            json!({"dropped": dropped(Kind::Line, 12)}),
+        ),
         "lost events" => {
             ("dropped 3 spooled events: spool full (sentry.spool_max_bytes)", json!({"dropped": {"event": 3}}))
         }
@@ -221,9 +230,9 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
             "Sentry unavailable; spooling events to /srv/app/data/spool",
             json!({"reason": "Sentry returned 503 Service Unavailable"}),
         ),
-        "Sentry available again" => ("Sentry available", json!({})),
-        "spool trouble" => ("quarantined invalid spool file notes.txt", json!({})),
-        "requests refused for load" => (
+        "Sentry available again" => ("Sentry available again", json!({})),
+        "spool error" => ("quarantined invalid spool file notes.txt", json!({})),
+        "refused requests" => (
             "refused 40 requests: rate limit or overload",
             json!({"refused": {"429": 38, "503": 2}, "routes": {"POST /users/login": 40}}),
         ),
@@ -234,7 +243,9 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
             }
             return refusals.close().expect("the window is open").into_report();
         }
-        "flag provider" => ("flag provider unavailable: connection refused", json!({"provider": "ofrep"})),
+        "flag provider" => {
+            ("flag provider unavailable, no flag applies: connection refused", json!({"provider": "ofrep"}))
+        }
         name => panic!("no example of the service record `{name}`"),
     };
     (message.to_owned(), map(data))
@@ -248,7 +259,7 @@ fn service_record(entry: &ServiceRecord) -> Record {
         Some("warning") => Level::Warning,
         _ => Level::Info,
     };
-    let of_request = entry.name == "dropped earlier lines";
+    let of_request = entry.name == "dropped stored lines";
     Record {
         at: at(),
         request: of_request.then(request),
@@ -306,7 +317,7 @@ fn kinds() -> impl Iterator<Item = Kind> {
 fn the_catalog_has_every_key_of_every_kind() {
     for kind in kinds() {
         let mut rendered = keys_of(&examples(kind).0);
-        let mut raised = complete_or_response_of_a_raised_request(kind);
+        let mut raised = keys_of_a_raised_request(kind);
         rendered.append(&mut raised);
         if kind == Kind::Line {
             rendered.extend(keys_of(&json_line(&Record { retroactive: true, ..complete(kind) })));
@@ -317,7 +328,7 @@ fn the_catalog_has_every_key_of_every_kind() {
 }
 
 /// The keys of a record whose request was raised by a debug token.
-fn complete_or_response_of_a_raised_request(kind: Kind) -> BTreeSet<String> {
+fn keys_of_a_raised_request(kind: Kind) -> BTreeSet<String> {
     let request = request();
     request.set_debug_level(Level::Debug);
     keys_of(&match kind {
@@ -361,10 +372,11 @@ fn block(text: &mut String, language: &str, content: &str) {
 /// What each kind is, and when it is written.
 const fn about(kind: Kind) -> &'static str {
     match kind {
-        Kind::Line => "A line of `tracing` or `log`: `tracing::info!` and its like, and `critical!`.",
+        Kind::Line => "A line of `tracing` or `log`: `tracing::info!` and similar macros, and `critical!`.",
         Kind::Response => {
-            "The response of a blueprint's route, or of no route, when its body has ended. Its level is `info`; `warning` for \
-             4xx and for requests refused for load; `error` for 5xx and for a body that failed."
+            "A response, by a blueprint's route or without a route; written when its body has ended. Its level is `info`; \
+             `warning` for 4xx and for requests refused because of a rate limit or overload; `error` for 5xx and for a body \
+             that failed."
         }
         Kind::Breadcrumb => "A call of `add_breadcrumb`. `target` is its category, `breadcrumb` when it has none.",
         Kind::Exception => "A caught error: a call of `capture_exception`. Its level is `error`.",

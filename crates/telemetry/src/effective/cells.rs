@@ -1,4 +1,4 @@
-//! The cells of the routing table that a change affects.
+//! The cells of the destination table that a change affects.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use crate::explanation;
 use crate::level::Level;
 use crate::policy::{Kind, Policy};
 
-/// A column of the routing table.
+/// A column of the destination table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Column {
@@ -18,7 +18,7 @@ pub enum Column {
     Sentry,
 }
 
-/// A change of a cell of the routing table, or of the same cell for several levels.
+/// A change of a cell of the destination table, or of the same cell for several levels.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CellChange {
     /// The kind of record.
@@ -41,11 +41,11 @@ pub fn changed_cells(before: &Policy, after: &Policy) -> Vec<CellChange> {
         for column in [Column::Stderr, Column::Stack, Column::Sentry] {
             for &level in levels {
                 let cell = |policy: &Policy| {
-                    let route = policy.destinations(kind, level);
+                    let destinations = policy.destinations(kind, level);
                     match column {
-                        Column::Stderr => serde_json::json!(route.stderr),
-                        Column::Stack => serde_json::json!(route.stack),
-                        Column::Sentry => serde_json::json!(route.sentry),
+                        Column::Stderr => serde_json::json!(destinations.stderr),
+                        Column::Stack => serde_json::json!(destinations.stack),
+                        Column::Sentry => serde_json::json!(destinations.sentry),
                     }
                 };
                 let (before, after) = (cell(before), cell(after));

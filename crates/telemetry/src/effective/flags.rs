@@ -4,7 +4,7 @@ use crate::flag_values::FlagValues;
 use crate::level::Level;
 use crate::policy::Policy;
 
-/// The flags of a process, and the requirements of its requests' flags, which become known only when they are evaluated.
+/// The flags of a process, and what the flags of its requests require, which is known only once they are evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Flags {
     /// The values for the process.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::level::Level;
 
-/// Libraries that are noisy at info. Their lines need at least warning, unless `log.levels` sets a level for them.
+/// Libraries that are noisy at info. Their minimum level is warning, unless `log.levels` sets one for them.
 const WARNING_AND_ABOVE: [&str; 2] = ["actix_server", "refinery_core"];
 
-/// A library that logs repeatedly, from its own thread, failures that this service records once. Its lines need critical,
-/// unless `log.levels` sets a level for it.
+/// A library whose own thread repeatedly logs failures that this service records once. Its minimum level is critical, unless
+/// `log.levels` sets one for it.
 const CRITICAL_ONLY: &str = "open_feature_flagd";
 
 /// The levels of modules, longest path first.

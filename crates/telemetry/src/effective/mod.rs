@@ -27,7 +27,7 @@ pub(crate) use store::{Current, differences};
 pub use crate::flag_values::FlagValues;
 pub use change::{Action, PolicyChange, Source};
 pub use live::{LIVE_KEYS, LiveSettings, LiveValues, is_live_key};
-pub use origin::Origin;
+pub use origin::RecordOrigin;
 pub use overrides::{Override, OverrideScope};
 pub use parse::{InvalidValue, check_module};
 pub use snapshot::{EffectiveValues, Snapshot};

@@ -6,7 +6,7 @@ use crate::settings::Mode;
 
 /// The properties of a record that determine which overrides and flags apply to it.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Origin<'a> {
+pub struct RecordOrigin<'a> {
     /// The blueprint of its request.
     pub blueprint: Option<&'a str>,
     /// The method of its request.
@@ -17,7 +17,7 @@ pub struct Origin<'a> {
     pub target: &'a str,
     /// Whether it is a log line: `log.levels` applies only to these.
     pub is_line: bool,
-    /// The level that a debug token or a flag sets for its request.
+    /// The level from which its request is logged because of a debug token or a flag.
     pub debug: Option<Level>,
     /// The mode that flags set for its request.
     pub flag_mode: Option<Mode>,
@@ -25,7 +25,7 @@ pub struct Origin<'a> {
     pub flag_level: Option<Level>,
 }
 
-impl<'a> Origin<'a> {
+impl<'a> RecordOrigin<'a> {
     /// The properties of a record of this request, created by this module.
     #[must_use]
     pub fn new(request: Option<&'a RequestIdentity>, target: &'a str) -> Self {

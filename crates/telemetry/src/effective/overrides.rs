@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::change::Source;
 use super::levels::is_in_module;
 use super::live::LiveValues;
-use super::origin::Origin;
+use super::origin::RecordOrigin;
 use crate::identity::RequestIdentity;
 use crate::routes::rule_matches;
 
@@ -37,7 +37,7 @@ impl OverrideScope {
     }
 
     /// Whether the scope contains a record.
-    pub(super) fn applies_to(&self, origin: &Origin<'_>) -> bool {
+    pub(super) fn applies_to(&self, origin: &RecordOrigin<'_>) -> bool {
         self.applies(origin.target, || origin.blueprint, || Some((origin.method, origin.route?)))
     }
 
@@ -77,15 +77,15 @@ impl OverrideScope {
 
     /// The properties of an example record in this scope.
     #[must_use]
-    pub fn example(&self) -> Origin<'_> {
-        let origin = Origin::default();
+    pub fn example(&self) -> RecordOrigin<'_> {
+        let origin = RecordOrigin::default();
         match self {
             Self::Process => origin,
-            Self::Blueprint(name) => Origin { blueprint: Some(name), ..origin },
-            Self::Module(path) => Origin { target: path, ..origin },
+            Self::Blueprint(name) => RecordOrigin { blueprint: Some(name), ..origin },
+            Self::Module(path) => RecordOrigin { target: path, ..origin },
             Self::Route(route) => {
                 let (method, path) = route.split_once(' ').unwrap_or(("", route));
-                Origin { method, route: Some(path), ..origin }
+                RecordOrigin { method, route: Some(path), ..origin }
             }
         }
     }

@@ -39,18 +39,18 @@ impl LiveValues {
 
     fn put(&mut self, key: &str, value: &Value) -> Result<(), String> {
         match key {
-            "log.mode" => self.mode = Some(word::<Mode>(value)?),
-            "log.level" => self.level = Some(word::<Level>(value)?),
-            "log.response.body" => self.response_body = Some(word::<ResponseLog>(value)?),
-            "log.request.body" => self.request_body = Some(word::<ResponseLog>(value)?),
-            "log.response.sample_rate" => self.response_sample_rate = Some(rate(value)?),
-            "sentry.breadcrumb_level" => self.breadcrumb_level = Some(word::<Level>(value)?),
-            "sentry.event_level" => self.event_level = Some(word::<Level>(value)?),
-            "sentry.sample_rate" => self.event_sample_rate = Some(rate(value)?),
+            "log.mode" => self.mode = Some(parse_variant::<Mode>(value)?),
+            "log.level" => self.level = Some(parse_variant::<Level>(value)?),
+            "log.response.body" => self.response_body = Some(parse_variant::<ResponseLog>(value)?),
+            "log.request.body" => self.request_body = Some(parse_variant::<ResponseLog>(value)?),
+            "log.response.sample_rate" => self.response_sample_rate = Some(parse_rate(value)?),
+            "sentry.breadcrumb_level" => self.breadcrumb_level = Some(parse_variant::<Level>(value)?),
+            "sentry.event_level" => self.event_level = Some(parse_variant::<Level>(value)?),
+            "sentry.sample_rate" => self.event_sample_rate = Some(parse_rate(value)?),
             _ => match key.strip_prefix("log.levels.") {
                 Some(module) => {
                     check_module(module)?;
-                    self.levels.insert(module.replace('-', "_"), word::<Level>(value)?);
+                    self.levels.insert(module.replace('-', "_"), parse_variant::<Level>(value)?);
                 }
                 None => {
                     return Err(format!("it cannot change while the service runs; expected {}", LIVE_KEYS.join(", ")));
@@ -83,12 +83,12 @@ pub fn check_module(module: &str) -> Result<(), String> {
 }
 
 /// Parses a variant of a settings enum.
-fn word<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+fn parse_variant<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
     serde_json::from_value(value.clone()).map_err(|_| not_allowed(value, one_of::<T>()))
 }
 
 /// Parses a number from 0 to 1, given as a JSON number or as text.
-fn rate(value: &Value) -> Result<f64, String> {
+fn parse_rate(value: &Value) -> Result<f64, String> {
     let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok());
     number.filter(|number| (0.0..=1.0).contains(number)).ok_or_else(|| not_allowed(value, ValueType::Number(0.0, 1.0)))
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::flags::Flags;
 use super::levels::{self, ModuleLevels, is_in_module};
 use super::live::{LiveSettings, LiveValues};
-use super::origin::Origin;
+use super::origin::RecordOrigin;
 use super::overrides::{Override, OverrideScope};
 use crate::flag_values::FlagValues;
 use crate::identity::RequestIdentity;
@@ -18,7 +18,7 @@ use crate::settings::{Env, Mode, ResponseLog};
 /// The effective values of the live settings for one record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EffectiveValues {
-    /// The inputs of the routing table.
+    /// The inputs of the destination table.
     pub policy: Policy,
     /// `log.response.body`.
     pub response_body: ResponseLog,
@@ -109,6 +109,7 @@ pub struct Snapshot {
     first_scoped: usize,
     /// The values for a record without blueprint, module or route.
     process: LiveSettings,
+    /// The same values, without the levels of modules.
     base: EffectiveValues,
     /// The values from the settings and the process flags, before overrides.
     without_overrides: EffectiveValues,
@@ -117,8 +118,8 @@ pub struct Snapshot {
     pub min_level: Level,
     may_record: bool,
     may_send: bool,
-    may_yet_record: bool,
-    may_yet_send: bool,
+    may_record_requests: bool,
+    may_send_for_requests: bool,
 }
 
 impl Snapshot {
@@ -164,8 +165,8 @@ impl Snapshot {
             min_level: minimum_levels.min().unwrap_or(process.level),
             may_record,
             may_send,
-            may_yet_record: may_record || has_flags,
-            may_yet_send: may_send || has_flags && configured.has_event_sink,
+            may_record_requests: may_record || has_flags,
+            may_send_for_requests: may_send || has_flags && configured.has_event_sink,
             process,
             configured,
             overrides,
@@ -194,7 +195,7 @@ impl Snapshot {
         &self.process
     }
 
-    /// The inputs of the routing table for a record without blueprint, module or route.
+    /// The inputs of the destination table for a record without blueprint, module or route.
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.base.policy
@@ -218,19 +219,19 @@ impl Snapshot {
         self.may_send
     }
 
-    /// Whether a request that starts now may be recorded. Its flags, which are evaluated later, may allow that.
+    /// Whether a request that starts now may be recorded: by this policy, or by its flags, which are evaluated later.
     #[must_use]
-    pub fn may_yet_record(&self) -> bool {
-        self.may_yet_record
+    pub fn may_record_requests(&self) -> bool {
+        self.may_record_requests
     }
 
-    /// Whether event sinks may receive anything from a request that starts now. See [`Self::may_yet_record`].
+    /// Whether event sinks may receive anything from a request that starts now. See [`Self::may_record_requests`].
     #[must_use]
-    pub fn may_yet_send(&self) -> bool {
-        self.may_yet_send
+    pub fn may_send_for_requests(&self) -> bool {
+        self.may_send_for_requests
     }
 
-    /// Whether this snapshot has the sinks and the `tracing` filter active that a request with these flags needs.
+    /// Whether the sinks and the `tracing` filter that a request with these flags needs are active in this snapshot.
     pub(crate) fn supports(&self, flags: FlagValues) -> bool {
         let policy = flags.mode.map(|mode| Policy { mode, ..self.base.policy });
         flags.min_level().is_none_or(|level| level >= self.min_level)
@@ -257,7 +258,7 @@ impl Snapshot {
         if !has_log_values && !scoped.iter().any(|it| it.scope.applies_to_request(request, target)) {
             return self.base;
         }
-        self.values_for(&Origin::new(request, target))
+        self.values_for(&RecordOrigin::new(request, target))
     }
 
     /// The effective values for a record: the settings, then flags, then overrides from the widest scope to the narrowest,
@@ -266,7 +267,7 @@ impl Snapshot {
     /// For log lines, a level in `log.levels` takes precedence over `log.level`. An override for that module takes precedence
     /// over both; if there is one, an override for the route of the request takes precedence over it.
     #[must_use]
-    pub fn values_for(&self, origin: &Origin<'_>) -> EffectiveValues {
+    pub fn values_for(&self, origin: &RecordOrigin<'_>) -> EffectiveValues {
         let mut values = self.base;
         let scoped = self.scoped();
         if origin.flag_mode.is_some() || origin.flag_level.is_some() {
@@ -320,8 +321,8 @@ impl Snapshot {
         values
     }
 
-    fn module_level(&self, module: &str, example: &Origin<'_>) -> Level {
-        self.values_for(&Origin { target: module, is_line: true, ..*example }).policy.level
+    fn module_level(&self, module: &str, example: &RecordOrigin<'_>) -> Level {
+        self.values_for(&RecordOrigin { target: module, is_line: true, ..*example }).policy.level
     }
 
     /// The snapshot as the management API shows it.

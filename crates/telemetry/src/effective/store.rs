@@ -14,7 +14,7 @@ use serde_json::Map;
 use super::change::{Action, PolicyChange, Source};
 use super::flags::Flags;
 use super::live::{LiveSettings, LiveValues};
-use super::origin::Origin;
+use super::origin::RecordOrigin;
 use super::overrides::{Override, OverrideScope};
 use super::snapshot::{Configured, Snapshot};
 use crate::flag_values::FlagValues;
@@ -305,8 +305,8 @@ impl EffectivePolicy {
         })
     }
 
-    /// Makes sure that records of a request with these flags can reach their sinks. This is permanent, since similar requests are
-    /// likely to follow.
+    /// Activates the sinks and the `tracing` filter that a request with these flags needs. They remain active, since similar
+    /// requests are likely to follow.
     pub(crate) fn add_support(&self, values: FlagValues) {
         let mut state = self.state.lock();
         let current = self.load_full();
@@ -364,7 +364,7 @@ impl State {
     }
 }
 
-/// The change made by an override, with the values in its scope of the keys that it sets and that its predecessor set.
+/// The change made by an override. Its values are those of the keys that it or its predecessor sets, in the scope of each.
 fn override_change(
     action: Action,
     it: &Override,
@@ -379,11 +379,11 @@ fn override_change(
         }
         values
     };
-    let is_off = |snapshot: &Snapshot, scope: &OverrideScope| snapshot.values_for(&scope.example()).policy.is_off();
+    let is_off_in = |snapshot: &Snapshot, scope: &OverrideScope| snapshot.values_for(&scope.example()).policy.is_off();
     let is_off = |snapshot: &Snapshot| {
-        snapshot.values_for(&Origin::default()).policy.is_off()
-            && is_off(snapshot, &it.scope)
-            && old.is_none_or(|old| is_off(snapshot, &old.scope))
+        snapshot.values_for(&RecordOrigin::default()).policy.is_off()
+            && is_off_in(snapshot, &it.scope)
+            && old.is_none_or(|old| is_off_in(snapshot, &old.scope))
     };
     PolicyChange {
         id: Some(it.id.clone()),
@@ -408,7 +408,7 @@ fn scope_json(scope: &OverrideScope, fleet: bool) -> Map<String, serde_json::Val
     more
 }
 
-/// The values before and after of the live settings that differ.
+/// The live settings that differ, with their values before and after.
 #[must_use]
 pub(crate) fn differences(before: &LiveSettings, after: &LiveSettings) -> [Map<String, serde_json::Value>; 2] {
     let (mut before, mut after) = (before.to_json(), after.to_json());

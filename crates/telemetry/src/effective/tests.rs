@@ -18,13 +18,13 @@ fn values(set: Value) -> LiveValues {
     LiveValues::parse(&set).expect("valid values")
 }
 
-/// An override with this scope; `age` orders the overrides of one scope.
-pub(super) fn override_of(id: &str, scope: OverrideScope, set: Value, age: i64) -> Override {
+/// An override with this scope. Of two overrides of one scope, the one with the higher `order` is later.
+pub(super) fn override_of(id: &str, scope: OverrideScope, set: Value, order: i64) -> Override {
     Override {
         id: id.into(),
         set: values(set),
         scope,
-        set_at: Timestamp::from_second(1_000_000 + age).expect("a time"),
+        set_at: Timestamp::from_second(1_000_000 + order).expect("a time"),
         until: Timestamp::MAX,
         deadline: Instant::now() + Duration::from_secs(600),
         reason: "INC-1".into(),
@@ -34,8 +34,8 @@ pub(super) fn override_of(id: &str, scope: OverrideScope, set: Value, age: i64) 
     }
 }
 
-fn policy_of(own: &[(&str, &str)], overrides: Vec<Override>) -> EffectivePolicy {
-    let policy = EffectivePolicy::new(&settings(own), true);
+fn policy_of(configured: &[(&str, &str)], overrides: Vec<Override>) -> EffectivePolicy {
+    let policy = EffectivePolicy::new(&settings(configured), true);
     for it in overrides {
         policy.set(&it, None).expect("it is set");
     }
@@ -54,11 +54,11 @@ fn route(route: &str) -> OverrideScope {
     OverrideScope::Route(route.into())
 }
 
-fn level(policy: &EffectivePolicy, origin: Origin<'_>) -> Level {
+fn level(policy: &EffectivePolicy, origin: RecordOrigin<'_>) -> Level {
     policy.load().values_for(&origin).policy.level
 }
 
-const LINE: Origin<'static> = Origin {
+const LINE: RecordOrigin<'static> = RecordOrigin {
     blueprint: Some("orders"),
     method: "GET",
     route: Some("/orders/{id}"),
@@ -81,34 +81,37 @@ fn the_narrowest_scope_wins_regardless_of_time() {
         ],
     );
     assert_eq!(level(&policy, LINE), Level::Critical);
-    assert_eq!(level(&policy, Origin { method: "POST", ..LINE }), Level::Error);
-    assert_eq!(level(&policy, Origin { method: "POST", target: "other", ..LINE }), Level::Warning);
-    assert_eq!(level(&policy, Origin { blueprint: Some("users"), target: "other", route: None, ..LINE }), Level::Debug);
-    assert_eq!(level(&policy, Origin::default()), Level::Debug);
+    assert_eq!(level(&policy, RecordOrigin { method: "POST", ..LINE }), Level::Error);
+    assert_eq!(level(&policy, RecordOrigin { method: "POST", target: "other", ..LINE }), Level::Warning);
+    assert_eq!(
+        level(&policy, RecordOrigin { blueprint: Some("users"), target: "other", route: None, ..LINE }),
+        Level::Debug
+    );
+    assert_eq!(level(&policy, RecordOrigin::default()), Level::Debug);
     assert_eq!(policy.load().effective().level, Level::Debug);
     assert_eq!(policy.load().configured().level, Level::Info);
 }
 
 #[test]
-fn the_later_override_of_a_scope_wins_and_extending_keeps_its_time() {
+fn the_later_override_of_a_scope_wins_and_extending_keeps_the_order() {
     let first = override_of("first", OverrideScope::Process, json!({"log.level": "debug"}), 1);
     let second = override_of("second", OverrideScope::Process, json!({"log.level": "error"}), 2);
     let policy = policy_of(&[], vec![first.clone(), second]);
-    assert_eq!(level(&policy, Origin::default()), Level::Error);
+    assert_eq!(level(&policy, RecordOrigin::default()), Level::Error);
     let repeated = Override { set_at: Timestamp::from_second(2_000_000).expect("a time"), ..first };
     let outcome = policy.set(&repeated, None).expect("it is set");
     assert_eq!((outcome.created, outcome.change.action), (false, Action::Extended));
-    assert_eq!(level(&policy, Origin::default()), Level::Error);
+    assert_eq!(level(&policy, RecordOrigin::default()), Level::Error);
     let other = override_of("first", OverrideScope::Process, json!({"log.level": "trace"}), 3);
     assert_eq!(policy.set(&other, None).expect("it is set").change.action, Action::Set);
-    assert_eq!(level(&policy, Origin::default()), Level::Trace);
+    assert_eq!(level(&policy, RecordOrigin::default()), Level::Trace);
 }
 
 #[test]
 fn a_module_level_applies_until_a_module_or_route_override() {
-    let own = [("log.levels.hyper", "error")];
-    let line = Origin { target: "hyper::client", ..LINE };
-    let with = |overrides| level(&policy_of(&own, overrides), line);
+    let configured = [("log.levels.hyper", "error")];
+    let line = RecordOrigin { target: "hyper::client", ..LINE };
+    let with = |overrides| level(&policy_of(&configured, overrides), line);
     assert_eq!(with(vec![override_of("p", OverrideScope::Process, json!({"log.level": "debug"}), 1)]), Level::Error);
     assert_eq!(with(vec![override_of("b", blueprint("orders"), json!({"log.level": "debug"}), 1)]), Level::Error);
     assert_eq!(
@@ -126,13 +129,13 @@ fn a_module_level_applies_until_a_module_or_route_override() {
         Level::Warning
     );
     // Module levels apply to log lines only.
-    assert_eq!(level(&policy_of(&own, vec![]), Origin { is_line: false, ..line }), Level::Info);
+    assert_eq!(level(&policy_of(&configured, vec![]), RecordOrigin { is_line: false, ..line }), Level::Info);
 }
 
 #[test]
 fn a_debug_token_never_makes_its_request_less_verbose() {
     let policy = policy_of(&[("log.level", "warning"), ("sentry.breadcrumb_level", "error")], vec![]);
-    let raised = |debug| policy.load().values_for(&Origin { debug: Some(debug), ..LINE }).policy;
+    let raised = |debug| policy.load().values_for(&RecordOrigin { debug: Some(debug), ..LINE }).policy;
     assert_eq!((raised(Level::Debug).level, raised(Level::Debug).breadcrumb_level), (Level::Debug, Level::Debug));
     assert_eq!(
         (raised(Level::Critical).level, raised(Level::Critical).breadcrumb_level),
@@ -146,11 +149,11 @@ fn a_debug_token_never_makes_its_request_less_verbose() {
 
 #[test]
 fn overrides_can_only_reduce_recorded_bodies() {
-    let own = [("log.response.body", "metadata"), ("log.request.body", "redacted")];
+    let configured = [("log.response.body", "metadata"), ("log.request.body", "redacted")];
     let set = json!({"log.response.body": "redacted", "log.request.body": "redacted"});
     let body = |overrides| {
-        let in_force = policy_of(&own, overrides).load().values_for(&LINE);
-        (in_force.response_body, in_force.request_body)
+        let effective = policy_of(&configured, overrides).load().values_for(&LINE);
+        (effective.response_body, effective.request_body)
     };
     let more = override_of("more", blueprint("orders"), set, 1);
     assert_eq!(body(vec![more.clone()]), (ResponseLog::Metadata, ResponseLog::Body));
@@ -161,8 +164,8 @@ fn overrides_can_only_reduce_recorded_bodies() {
 
 #[test]
 fn a_snapshot_covers_the_needs_of_every_scope() {
-    let of = |own: &[(&str, &str)], overrides| {
-        let policy = policy_of(own, overrides);
+    let of = |configured: &[(&str, &str)], overrides| {
+        let policy = policy_of(configured, overrides);
         let snapshot = policy.load_full();
         (snapshot.may_record(), snapshot.may_send(), snapshot.min_level)
     };
@@ -207,13 +210,13 @@ fn expired_overrides_are_removed_and_others_remain() {
         Override { deadline: now, ..override_of("soon", OverrideScope::Process, json!({"log.level": "debug"}), 2) };
     policy.set(&soon, None).expect("it is set");
     assert_eq!(policy.next_expiry(), Some(now));
-    assert_eq!(level(&policy, Origin::default()), Level::Debug);
+    assert_eq!(level(&policy, RecordOrigin::default()), Level::Debug);
     let changes = policy.expire(now);
     assert_eq!(
         changes.iter().map(|change| (change.action, change.id.as_deref())).collect::<Vec<_>>(),
         [(Action::Expired, Some("soon"))]
     );
-    assert_eq!(level(&policy, Origin::default()), Level::Error);
+    assert_eq!(level(&policy, RecordOrigin::default()), Level::Error);
 }
 
 #[test]
@@ -249,7 +252,7 @@ fn fleet_overrides_replace_only_fleet_overrides() {
     assert_eq!((cleared[0].by.as_str(), cleared[0].source), ("grace", Source::Fleet));
     assert_eq!(actions(cleared), [(Action::Cleared, "a".into())]);
     assert_eq!(level(&policy, LINE), Level::Trace);
-    assert_eq!(level(&policy, Origin::default()), Level::Error);
+    assert_eq!(level(&policy, RecordOrigin::default()), Level::Error);
 }
 
 #[test]
@@ -315,19 +318,19 @@ proptest! {
         let applies = [true, true, false, true, false, true, false];
         let policy = policy_of(&[], vec![]);
         let mut expected: Vec<(u8, i64, String, Level, Mode)> = Vec::new();
-        for (n, (scope, level, mode, age)) in overrides.into_iter().enumerate() {
+        for (n, (scope, level, mode, order)) in overrides.into_iter().enumerate() {
             let (level, mode) = (Level::ALL[level], Mode::ALL[mode]);
             let id = format!("{n:02}");
             let set = json!({"log.level": level, "log.mode": mode});
-            policy.set(&override_of(&id, scopes[scope].clone(), set, age), None).expect("there is room");
+            policy.set(&override_of(&id, scopes[scope].clone(), set, order), None).expect("there is room");
             if applies[scope] {
                 let rank = [0, 1, 1, 2, 2, 3, 3][scope];
-                expected.push((rank, age, id, level, mode));
+                expected.push((rank, order, id, level, mode));
             }
         }
         expected.sort_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
         let (level, mode) = expected.last().map_or((Level::Info, Mode::Both), |it| (it.3, it.4));
-        let in_force = policy.load().values_for(&LINE).policy;
-        prop_assert_eq!((in_force.level, in_force.mode), (level, mode));
+        let effective = policy.load().values_for(&LINE).policy;
+        prop_assert_eq!((effective.level, effective.mode), (level, mode));
     }
 }

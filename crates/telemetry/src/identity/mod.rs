@@ -30,7 +30,7 @@ pub struct RequestIdentity {
     trace_id: OnceLock<Uuid>,
     blueprint: OnceLock<&'static str>,
     route: OnceLock<Option<String>>,
-    /// The bits of [`RequestLogValues`]: the values of its debug token and its flags.
+    /// The bits of [`RequestLogValues`]: the values of the request's debug token and flags.
     log_values: AtomicU16,
     /// The parts of the request that are logged.
     pub parts: RequestParts,
@@ -90,7 +90,7 @@ impl RequestIdentity {
         let _ = self.route.set(route);
     }
 
-    /// The level that a debug token or a flag raises the request to.
+    /// The level from which the request is logged because of a debug token or a flag.
     #[must_use]
     pub fn debug_level(&self) -> Option<Level> {
         self.log_values().debug()
@@ -101,27 +101,27 @@ impl RequestIdentity {
         self.log_values.load(Ordering::Relaxed) != 0
     }
 
-    /// The values of its debug token and its flags.
+    /// The values of the request's debug token and flags.
     pub(crate) fn log_values(&self) -> RequestLogValues {
         RequestLogValues::from_bits(self.log_values.load(Ordering::Relaxed))
     }
 
-    /// Sets the level of its debug token.
+    /// Sets the level of the request's debug token.
     pub(crate) fn set_debug_level(&self, level: Level) {
         let token = RequestLogValues { token: Some(level), ..RequestLogValues::default() }.to_bits();
         self.update_log_values(RequestLogValues::FLAGS, token);
     }
 
-    /// Replaces the values of its flags.
+    /// Replaces the values of the request's flags.
     pub(crate) fn set_flags(&self, flags: FlagValues) {
         let flags = RequestLogValues { flags, ..RequestLogValues::default() }.to_bits();
         self.update_log_values(!RequestLogValues::FLAGS, flags);
     }
 
-    /// Retains the bits of the mask `retained` and sets those of `new`.
-    fn update_log_values(&self, retained: u16, new: u16) {
+    /// Keeps the bits in the mask `kept` and sets those in `new`.
+    fn update_log_values(&self, kept: u16, new: u16) {
         // The closure always returns a value, so this cannot fail.
-        let _ = self.log_values.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some(bits & retained | new));
+        let _ = self.log_values.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some(bits & kept | new));
     }
 
     /// The method and the route, such as `GET /orders/{id}`; Sentry's transaction name.

@@ -18,7 +18,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    pub(crate) fn of(settings: &Settings) -> Self {
+    pub(crate) fn from_settings(settings: &Settings) -> Self {
         if settings.log.is_json(settings.env) {
             return Format::Json;
         }

@@ -113,7 +113,7 @@ impl Pipeline {
         let snapshot = self.effective.load_full();
         if snapshot.version != version {
             self.sinks.apply(&snapshot);
-            self.filter.set_policy(snapshot.min_level);
+            self.filter.set_policy_level(snapshot.min_level);
             self.policy_changed.notify_one();
         }
         outcome

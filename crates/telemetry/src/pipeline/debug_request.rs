@@ -20,48 +20,48 @@ impl Pipeline {
     /// Reads the values of a request's `x-debug-log` header. A token for its trace takes effect now, one for a route once the
     /// route is known. Invalid tokens are counted, and have no effect.
     pub fn read_debug_tokens<'a>(&self, request: &RequestContext, tokens: impl IntoIterator<Item = &'a [u8]>) {
-        let Some(requests) = &self.debug_tokens else { return };
+        let Some(debug_tokens) = &self.debug_tokens else { return };
         let mut tokens = tokens.into_iter();
         let Some(token) = tokens.next() else { return };
         if tokens.next().is_some() {
-            return refuse(requests, TokenError::Malformed);
+            return refuse(debug_tokens, TokenError::Malformed);
         }
-        match requests.key.verify(token, Timestamp::now()) {
+        match debug_tokens.key.verify(token, Timestamp::now()) {
             Ok(grant) if grant.applies_to("", None, request.identity().trace_id().into_uuid()) => {
-                self.raise(requests, request, &grant);
+                self.raise(debug_tokens, request, &grant);
             }
             Ok(grant) => request.set_debug_grant(grant),
-            Err(reason) => refuse(requests, reason),
+            Err(reason) => refuse(debug_tokens, reason),
         }
     }
 
     /// Applies a request's token for a route, once the request's route is known.
     pub fn apply_debug_token(&self, request: &RequestContext) {
-        let Some(requests) = &self.debug_tokens else { return };
+        let Some(debug_tokens) = &self.debug_tokens else { return };
         let Some(grant) = request.take_debug_grant() else { return };
         let identity = request.identity();
         if grant.applies_to(identity.parts.method.as_str(), identity.route(), identity.trace_id().into_uuid()) {
-            self.raise(requests, request, &grant);
+            self.raise(debug_tokens, request, &grant);
         } else {
-            refuse(requests, TokenError::Foreign);
+            refuse(debug_tokens, TokenError::Foreign);
         }
     }
 
-    fn raise(&self, requests: &DebugTokens, request: &RequestContext, grant: &DebugGrant) {
+    fn raise(&self, debug_tokens: &DebugTokens, request: &RequestContext, grant: &DebugGrant) {
         let level = grant.level();
         request.identity().set_debug_level(level);
-        request.set_raised(RaisedRequest::new(Arc::clone(&requests.key), self.filter.raise(level), level));
+        request.set_raised(RaisedRequest::new(Arc::clone(&debug_tokens.key), self.filter.raise(level), level));
     }
 
     /// The number of debug tokens refused since the start.
     #[must_use]
     pub fn refused_debug_tokens(&self) -> u64 {
-        self.debug_tokens.as_ref().map_or(0, |requests| requests.refusals.total())
+        self.debug_tokens.as_ref().map_or(0, |debug_tokens| debug_tokens.refusals.total())
     }
 
     /// Ends the current window of refused tokens, and reports them.
-    pub(super) fn end_refused_tokens(&self) {
-        if let Some(refused) = self.debug_tokens.as_ref().and_then(|requests| requests.refusals.close()) {
+    pub(super) fn close_refused_tokens(&self) {
+        if let Some(refused) = self.debug_tokens.as_ref().and_then(|debug_tokens| debug_tokens.refusals.close()) {
             self.report_refused_tokens(refused);
         }
     }
@@ -72,8 +72,8 @@ impl Pipeline {
     }
 }
 
-fn refuse(requests: &DebugTokens, reason: TokenError) {
-    requests.refusals.count(reason, |refused| {
+fn refuse(debug_tokens: &DebugTokens, reason: TokenError) {
+    debug_tokens.refusals.count(reason, |refused| {
         if let Some(pipeline) = pipeline() {
             pipeline.report_refused_tokens(refused);
         }
@@ -116,7 +116,7 @@ mod tests {
                 service.pipeline.report(Report::new(Kind::Line, level, "test", message.to_owned()));
             }
         });
-        let lines = service.outcome().lines;
+        let lines = service.recorded().lines;
         lines.iter().map(|it| (it["message"].as_str().unwrap_or_default().to_owned(), it["debug"] == true)).collect()
     }
 
@@ -139,8 +139,8 @@ mod tests {
         let forged = token.replace("v1.", "v1.A");
         assert_eq!(lines(&service, "/orders/{id}", &[&forged]), [("error".to_owned(), false)]);
         assert_eq!(service.pipeline.refused_debug_tokens(), 2);
-        service.pipeline.end_refused_tokens();
-        assert_eq!(service.outcome().lines[0]["refused"].as_object().map(serde_json::Map::len), Some(2));
+        service.pipeline.close_refused_tokens();
+        assert_eq!(service.recorded().lines[0]["refused"].as_object().map(serde_json::Map::len), Some(2));
         let without_a_key = pipeline(&[]);
         assert_eq!(lines(&without_a_key, "/orders/{id}", &[&token]), [("error".to_owned(), false)]);
         assert_eq!(without_a_key.pipeline.refused_debug_tokens(), 0);
@@ -160,36 +160,36 @@ mod tests {
         let request = service.request("one");
         let token = token(Level::Debug, "GET /orders/{id}");
         service.pipeline.read_debug_tokens(&request, [token.as_bytes()]);
-        assert_eq!(service.pipeline.filter(), Level::Info, "the route is not known yet");
+        assert_eq!(service.pipeline.filter_level(), Level::Info, "the route is not known yet");
         request.identity().set_route(Some("/orders/{id}".into()));
         service.pipeline.apply_debug_token(&request);
-        assert_eq!(service.pipeline.filter(), Level::Debug);
+        assert_eq!(service.pipeline.filter_level(), Level::Debug);
         drop(request);
-        assert_eq!(service.pipeline.filter(), Level::Info);
+        assert_eq!(service.pipeline.filter_level(), Level::Info);
     }
 
     #[test]
     fn an_outgoing_token_is_valid_for_the_same_trace_only() {
         let here = service(&[]);
         let request = here.request("one");
-        let outgoing = |request: &RequestContext| {
-            request.outgoing().into_iter().find(|(name, _)| *name == DEBUG_LOG_HEADER).map(|(_, token)| token)
+        let outgoing_token = |request: &RequestContext| {
+            request.outgoing_headers().into_iter().find(|(name, _)| *name == DEBUG_LOG_HEADER).map(|(_, token)| token)
         };
-        assert_eq!(outgoing(&request), None);
+        assert_eq!(outgoing_token(&request), None);
         let token = token(Level::Debug, "GET /orders/{id}");
         here.pipeline.read_debug_tokens(&request, [token.as_bytes()]);
         request.identity().set_route(Some("/orders/{id}".into()));
         here.pipeline.apply_debug_token(&request);
-        let hop = outgoing(&request).expect("an outgoing token");
-        assert_ne!(hop, token);
+        let forwarded = outgoing_token(&request).expect("an outgoing token");
+        assert_ne!(forwarded, token);
 
         let there = service(&[]);
         let trace = request.identity().trace_id().into_uuid();
         let same = there.pipeline.begin_request(None, Some(trace), Default::default());
-        there.pipeline.read_debug_tokens(&same, [hop.as_bytes()]);
+        there.pipeline.read_debug_tokens(&same, [forwarded.as_bytes()]);
         assert_eq!(same.identity().debug_level(), Some(Level::Debug));
         let other = there.request("other");
-        there.pipeline.read_debug_tokens(&other, [hop.as_bytes()]);
+        there.pipeline.read_debug_tokens(&other, [forwarded.as_bytes()]);
         there.pipeline.apply_debug_token(&other);
         assert_eq!(other.identity().debug_level(), None);
         assert_eq!(there.pipeline.refused_debug_tokens(), 1);

@@ -14,7 +14,7 @@ pub(super) struct Decision {
 }
 
 /// Decides on a report. `destinations` are those of the table; `claim` excludes what an earlier report of the same failure has
-/// claimed; `allowed` is the answer of the flood limit; `accepted` whether an event sink accepts the event.
+/// claimed; `allowed` is whether the flood limit allows the report, and `accepted` whether an event sink accepts the event.
 pub(super) fn decide(
     destinations: Destinations,
     claim: Claim,

@@ -22,9 +22,9 @@ pub(crate) struct Fixture {
     sinks: MemorySink,
 }
 
-/// The contents of the sinks since the last call of [`Fixture::outcome`].
+/// The contents of the sinks since the last call of [`Fixture::recorded`].
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct Recorded {
     /// The lines, parsed.
     pub lines: Vec<Value>,
     pub events: Vec<SentEvent>,
@@ -81,10 +81,10 @@ impl Fixture {
     }
 
     /// The contents of the sinks since the last call, once no stack trace is pending.
-    pub(crate) fn outcome(&self) -> Outcome {
+    pub(crate) fn recorded(&self) -> Recorded {
         self.pipeline.wait_for_stacks(Instant::now() + LIMIT);
         let (lines, events) = self.sinks.take();
-        Outcome { lines, events: events.iter().map(SentEvent::read).collect() }
+        Recorded { lines, events: events.iter().map(SentEvent::read).collect() }
     }
 
     /// The lines already written, without waiting.

@@ -63,31 +63,31 @@ mod tests {
             log_line(&fixture, request, Level::Info, "a step");
             log_line(&fixture, request, Level::Error, "a failure");
         }
-        let outcome = fixture.outcome();
-        assert_eq!(messages(&outcome.lines), ["a step", "a failure"]);
-        assert!(outcome.lines.iter().all(|line| line["request_id"] == "flagged"));
-        let [event] = &outcome.events[..] else { panic!("{:?}", outcome.events) };
+        let recorded = fixture.recorded();
+        assert_eq!(messages(&recorded.lines), ["a step", "a failure"]);
+        assert!(recorded.lines.iter().all(|line| line["request_id"] == "flagged"));
+        let [event] = &recorded.events[..] else { panic!("{:?}", recorded.events) };
         assert_eq!(event.request_id.as_deref(), Some("flagged"));
         assert_eq!(event.crumbs.iter().map(|(_, message)| message.as_str()).collect::<Vec<_>>(), ["a step"]);
         // The flags are evaluated again when the caller is known.
         fixture.pipeline.set_request_flags(&flagged, FlagValues::default());
         log_line(&fixture, &flagged, Level::Error, "a failure");
-        assert_eq!(fixture.outcome().lines, [] as [Value; 0]);
+        assert_eq!(fixture.recorded().lines, [] as [Value; 0]);
     }
 
     #[test]
     fn a_flag_raises_one_request_to_debug() {
         let fixture = with_flags(&[]);
         let [flagged, other] = ["flagged", "other"].map(|id| fixture.request(id));
-        assert_eq!(fixture.pipeline.filter(), Level::Info);
+        assert_eq!(fixture.pipeline.filter_level(), Level::Info);
         let debug = FlagValues { debug: Some(Level::Debug), ..FlagValues::default() };
         fixture.pipeline.set_request_flags(&flagged, debug);
-        assert_eq!(fixture.pipeline.filter(), Level::Debug);
+        assert_eq!(fixture.pipeline.filter_level(), Level::Debug);
         for request in [&flagged, &other] {
             log_line(&fixture, request, Level::Debug, "a step");
             log_line(&fixture, request, Level::Trace, "a detail");
         }
-        let lines = fixture.outcome().lines;
+        let lines = fixture.recorded().lines;
         assert_eq!(lines.iter().map(|line| line["request_id"].as_str()).collect::<Vec<_>>(), [Some("flagged")]);
     }
 

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use crate::debug_token::DebugTokens;
 use crate::delivery::Delivery;
-use crate::effective::{Current, EffectivePolicy, EffectiveValues, Origin, Snapshot};
+use crate::effective::{Current, EffectivePolicy, EffectiveValues, RecordOrigin, Snapshot};
 use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::flood::{Fingerprint, FloodLimiter, SuppressedCount};
@@ -141,7 +141,7 @@ impl Pipeline {
         parts: impl FnOnce(&Snapshot) -> RequestParts,
     ) -> RequestContext {
         let snapshot = self.effective.load_cached();
-        let sinks: &[_] = if snapshot.may_yet_send() { &self.sinks.events } else { &[] };
+        let sinks: &[_] = if snapshot.may_send_for_requests() { &self.sinks.events } else { &[] };
         let parts = parts(&snapshot);
         RequestContext::new(sinks, snapshot, id, trace, parts)
     }
@@ -169,19 +169,20 @@ impl Pipeline {
     }
 
     /// The minimum level that `tracing` has to pass on.
-    pub(crate) fn filter(&self) -> Level {
+    pub(crate) fn filter_level(&self) -> Level {
         self.filter.load()
     }
 
-    /// Whether a log line of this level and target is recorded.
+    /// Whether a log line of this level and target is recorded, or stored in case its request fails.
     pub(crate) fn line_enabled(&self, level: Level, target: &str) -> bool {
         let snapshot = self.snapshot();
         let is_enabled = |request: Option<&RequestContext>| {
-            let origin = Origin { is_line: true, ..Origin::new(request.map(|it| &**it.identity()), target) };
-            // A request's lines below the level may be stored, and written if it fails.
-            let stored = snapshot.on_failure().filter(|_| request.is_some());
-            let level_in_force = snapshot.values_for(&origin).policy.level;
-            level >= stored.map_or(level_in_force, |stored| stored.min(level_in_force))
+            let origin =
+                RecordOrigin { is_line: true, ..RecordOrigin::new(request.map(|it| &**it.identity()), target) };
+            // A request's lines below the log level may be stored, and written if it fails.
+            let on_failure = snapshot.on_failure().filter(|_| request.is_some());
+            let log_level = snapshot.values_for(&origin).policy.level;
+            level >= on_failure.map_or(log_level, |on_failure| on_failure.min(log_level))
         };
         request::with_current(|request| is_enabled(Some(request))).unwrap_or_else(|| is_enabled(None))
     }
@@ -191,8 +192,8 @@ impl Pipeline {
     pub fn report(&self, mut report: Report) -> Option<EventId> {
         let request = request::current();
         let request = request.as_deref();
-        let in_force = self.values_for(&report, request);
-        let EffectiveValues { policy, .. } = in_force;
+        let effective = self.values_for(&report, request);
+        let EffectiveValues { policy, .. } = effective;
         let destinations = policy.destinations(report.kind, report.level);
         if let (Kind::Uncaught, Some(request)) = (report.kind, request) {
             self.request_failed(request);
@@ -215,7 +216,7 @@ impl Pipeline {
             _ => Claim { line: destinations.stderr, event: is_event, event_id: None },
         };
         let allowed = self.flood_limit_allows(&report, request, claim);
-        let accepting = if claim.event && allowed { self.accepting_sinks(&in_force, request) } else { Vec::new() };
+        let accepting = if claim.event && allowed { self.accepting_sinks(&effective, request) } else { Vec::new() };
         let decision = decide(destinations, claim, messages.is_some(), allowed, !accepting.is_empty());
 
         let event_id = claim.event_id.or_else(|| decision.send_event.then(EventId::random));
@@ -250,24 +251,24 @@ impl Pipeline {
         let target = if report.kind == Kind::Breadcrumb { "" } else { &report.target };
         let identity = request.map(|it| &**it.identity());
         let snapshot = self.snapshot();
-        let mut in_force = match is_line {
-            true => snapshot.values_for(&Origin { is_line, ..Origin::new(identity, target) }),
+        let mut effective = match is_line {
+            true => snapshot.values_for(&RecordOrigin { is_line, ..RecordOrigin::new(identity, target) }),
             false => snapshot.values_for_request(identity, target),
         };
-        in_force.policy.level = report.threshold.unwrap_or(in_force.policy.level);
-        in_force
+        effective.policy.level = report.threshold.unwrap_or(effective.policy.level);
+        effective
     }
 
-    /// The event sinks that accept another event, each with its scope of the request; none if sampling drops the event.
+    /// The event sinks that accept another event, each with its scope for the request; none if sampling drops the event.
     fn accepting_sinks(
         &self,
-        in_force: &EffectiveValues,
+        effective: &EffectiveValues,
         request: Option<&RequestContext>,
     ) -> Vec<(Arc<dyn EventSink>, Option<Scope>)> {
-        if !sampling::is_sampled(in_force.event_sample_rate) {
+        if !sampling::is_sampled(effective.event_sample_rate) {
             return Vec::new();
         }
-        let sinks = self.event_sinks(&in_force.policy).iter();
+        let sinks = self.event_sinks(&effective.policy).iter();
         sinks.map(|sink| (Arc::clone(sink), request.and_then(|it| it.scope_of(sink).cloned()))).collect()
     }
 
@@ -364,7 +365,7 @@ impl Pipeline {
         self.symbolizer.resolve(Job::Send(delivery));
     }
 
-    /// Adds a breadcrumb to the request's, or to the process's outside of requests.
+    /// Adds a breadcrumb to those of the request; outside of requests, to those of the process.
     fn store_breadcrumb(&self, request: Option<&RequestContext>, breadcrumb: RecordedBreadcrumb) {
         match request {
             Some(request) => request.breadcrumbs().push(breadcrumb, self.max_breadcrumbs),

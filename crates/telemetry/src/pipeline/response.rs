@@ -48,7 +48,7 @@ impl Pipeline {
         }
     }
 
-    /// Counts a request rejected by load shedding.
+    /// Counts a request refused because of a rate limit or overload.
     pub fn count_refused(&'static self, status: u16, request: &RequestContext) {
         let route = request.identity().transaction();
         self.load_shedding.count(status, route, |refused| self.report_refused(refused));

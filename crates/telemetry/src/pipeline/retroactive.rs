@@ -1,4 +1,4 @@
-//! Lines below the level that are stored with their request, and written only if it fails.
+//! Lines below the log level that are stored with their request, and written only if it fails.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ impl Pipeline {
         }
     }
 
-    /// Whether a report is a line below the level that is to be stored.
+    /// Whether a report is a line below the log level that is to be stored.
     pub(super) fn stores_retroactively(&self, policy: &Policy, report: &Report) -> bool {
         report.kind == Kind::Line
             && report.level < policy.level
@@ -107,12 +107,12 @@ mod tests {
             fail(&service, "broken");
             service.end_response(None, &request);
         });
-        let outcome = service.outcome();
-        let lines = shown(&outcome.lines);
+        let recorded = service.recorded();
+        let lines = shown(&recorded.lines);
         assert_eq!(lines.len(), 3, "{lines:?}");
         assert!(lines[0].1.starts_with("opens") && !lines[0].1.contains("hunter2"), "{lines:?}");
         assert_eq!(lines[1..], [row("debug", "closes", true), row("error", "broken", false)]);
-        let crumbs: Vec<_> = outcome.events[0].crumbs.iter().map(|(_, message)| message.as_str()).collect();
+        let crumbs: Vec<_> = recorded.events[0].crumbs.iter().map(|(_, message)| message.as_str()).collect();
         assert_eq!(crumbs.len(), 3, "{crumbs:?}");
         assert_eq!(crumbs[1..], ["works", "closes"], "they are in the order of time");
     }
@@ -127,9 +127,9 @@ mod tests {
             service.pipeline.report(Report::failure(Kind::Exception, "test", caught));
             service.end_response(None, &request);
         });
-        let outcome = service.outcome();
-        assert_eq!(shown(&outcome.lines), [row("error", "caught", false)]);
-        assert!(outcome.events[0].crumbs.is_empty());
+        let recorded = service.recorded();
+        assert_eq!(shown(&recorded.lines), [row("error", "caught", false)]);
+        assert!(recorded.events[0].crumbs.is_empty());
     }
 
     #[test]
@@ -146,7 +146,7 @@ mod tests {
             } else {
                 work()
             }
-            assert_eq!(shown(&service.outcome().lines), [row("error", "broken", false)], "{level}");
+            assert_eq!(shown(&service.recorded().lines), [row("error", "broken", false)], "{level}");
         }
     }
 
@@ -158,7 +158,7 @@ mod tests {
             (0..20).for_each(|n| line(&service, Level::Debug, &format!("step {n}")));
             fail(&service, "broken");
         });
-        let lines = service.outcome().lines;
+        let lines = service.recorded().lines;
         let shown = shown(&lines);
         let dropped = 20 - (lines.len() as u64 - 2);
         assert_eq!(lines[0]["dropped"]["line"], dropped, "{shown:?}");
@@ -175,8 +175,8 @@ mod tests {
             fail(&service, "broken");
             service.end_response(None, &request);
         });
-        let outcome = service.outcome();
-        assert!(outcome.lines.is_empty());
-        assert_eq!(outcome.events[0].crumbs.len(), 1);
+        let recorded = service.recorded();
+        assert!(recorded.lines.is_empty());
+        assert_eq!(recorded.events[0].crumbs.len(), 1);
     }
 }

@@ -6,8 +6,9 @@ use super::Pipeline;
 use crate::request;
 use crate::sinks::LineSink;
 
-/// The share of the remaining time that resolving stacks may take; then that of the event sinks. Line sinks have the rest.
+/// The share of the remaining time that resolving stacks may take.
 const SYMBOLIZER_SHARE: f64 = 0.3;
+/// The share of the time remaining after that which the event sinks may take. Line sinks have the rest.
 const EVENTS_SHARE: f64 = 0.6;
 
 impl Pipeline {
@@ -28,7 +29,7 @@ impl Pipeline {
     pub fn finish(&self, deadline: Instant) {
         self.floods.close_all().into_iter().for_each(|suppressed| self.report_suppressed(suppressed));
         self.load_shedding.close().into_iter().for_each(|refused| self.report_refused(refused));
-        self.end_refused_tokens();
+        self.close_refused_tokens();
         self.symbolizer.finish(after(SYMBOLIZER_SHARE, deadline));
         let events_deadline = after(EVENTS_SHARE, deadline);
         for sink in &self.sinks.events {
@@ -42,7 +43,7 @@ impl Pipeline {
     }
 }
 
-/// The end of this share of the time until the deadline.
+/// The time at which this share of the time until the deadline has passed.
 fn after(share: f64, deadline: Instant) -> Instant {
     let remaining: Duration = deadline.saturating_duration_since(Instant::now());
     Instant::now() + remaining.mul_f64(share)

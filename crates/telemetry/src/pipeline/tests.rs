@@ -106,16 +106,16 @@ impl<'a> Row<'a> {
             }
             None => None,
         };
-        fixture.outcome();
+        fixture.recorded();
         let crumbs = || fixture.breadcrumbs(request.as_deref()).len();
         let crumbs_before = crumbs();
 
         let id = scoped(self.report());
-        let now = fixture.outcome();
+        let now = fixture.recorded();
         if let Some(request) = &request {
             fixture.end_response(None, request);
         }
-        let later = fixture.outcome();
+        let later = fixture.recorded();
 
         assert!(now.lines.len() <= 1 && later.lines.is_empty(), "{now:?} {later:?}");
         let line = now.lines.first();
@@ -374,17 +374,17 @@ fn an_uncaught_failure_waits_for_the_response_and_carries_its_breadcrumb() {
         fixture.pipeline.report(uncaught("too late"));
         fixture.pipeline.breadcrumb("after".into());
     });
-    assert!(fixture.outcome().events.is_empty());
+    assert!(fixture.recorded().events.is_empty());
     fixture.end_response(Some(&response(&request, 500)), &request);
-    let outcome = fixture.outcome();
-    let [event] = &outcome.events[..] else { panic!("expected one event: {outcome:?}") };
+    let recorded = fixture.recorded();
+    let [event] = &recorded.events[..] else { panic!("expected one event: {recorded:?}") };
     let crumbs: Vec<(&str, &str)> = event.crumbs.iter().map(|(category, message)| (&**category, &**message)).collect();
     let expected = [("breadcrumb", "before"), ("breadcrumb", "after"), ("response", "GET /orders/1 500")];
     assert_eq!(crumbs, expected);
     assert_eq!((event.level.as_str(), event.handled, event.request_id.as_deref()), ("error", Some(false), Some("one")));
     assert_eq!(event.errors, [("Timeout".to_owned(), "too late".to_owned())]);
     assert_eq!((event.target.as_str(), &event.message), ("shop::orders", &None));
-    assert_eq!(outcome.lines.len(), 1, "the response's own line");
+    assert_eq!(recorded.lines.len(), 1, "the response's own line");
 }
 
 #[test]
@@ -398,8 +398,8 @@ fn an_immediate_event_carries_only_earlier_breadcrumbs() {
     });
     fixture.pipeline.breadcrumb("of no request".into());
     fixture.pipeline.report(Report::new(Kind::Message, Level::Info, "shop", "hello".into()));
-    let outcome = fixture.outcome();
-    let [caught, message] = &outcome.events[..] else { panic!("expected two events: {outcome:?}") };
+    let recorded = fixture.recorded();
+    let [caught, message] = &recorded.events[..] else { panic!("expected two events: {recorded:?}") };
     let messages = |event: &SentEvent| event.crumbs.iter().map(|it| it.1.clone()).collect::<Vec<_>>();
     assert_eq!((messages(caught), caught.handled), (vec!["before".to_owned()], Some(true)));
     assert_eq!((messages(message), message.handled), (vec!["of no request".to_owned()], None));
@@ -413,7 +413,7 @@ fn an_uncaught_failure_after_the_response_is_sent_immediately() {
     let request = fixture.request("one");
     fixture.end_response(None, &request);
     in_request(&request, || fixture.pipeline.report(uncaught("too late")));
-    assert_eq!(fixture.outcome().events.len(), 1);
+    assert_eq!(fixture.recorded().events.len(), 1);
 }
 
 #[test]
@@ -425,7 +425,7 @@ fn a_panic_is_stored_with_its_event() {
     assert!(id.is_some());
     assert_eq!(request.panic_event(), id);
     fixture.end_response(None, &request);
-    assert!(fixture.outcome().events[0].panicked);
+    assert!(fixture.recorded().events[0].panicked);
 
     let other = fixture.request("two");
     in_request(&other, || fixture.pipeline.report(uncaught("too late")));
@@ -443,10 +443,10 @@ fn one_failure_is_reported_once_whichever_of_its_errors_comes_first() {
         in_request(&request, || fixture.pipeline.report(Report::failure(Kind::Exception, "shop", failure)))
     });
     assert_eq!((first, first.is_some()), (second, true));
-    let outcome = fixture.outcome();
-    assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
-    assert_eq!(outcome.lines[0]["exception.chain"], json!(["no stock", "timeout"]));
-    assert_eq!(outcome.events[0].errors.len(), 2);
+    let recorded = fixture.recorded();
+    assert_eq!((recorded.lines.len(), recorded.events.len()), (1, 1));
+    assert_eq!(recorded.lines[0]["exception.chain"], json!(["no stock", "timeout"]));
+    assert_eq!(recorded.events[0].errors.len(), 2);
 }
 
 #[test]
@@ -466,7 +466,7 @@ fn everything_is_redacted_before_it_is_stored() {
     });
     let crumbs = fixture.breadcrumbs(Some(&request));
     let held = request.end_response();
-    let lines = fixture.outcome().lines;
+    let lines = fixture.recorded().lines;
     assert_eq!((crumbs.len(), held.len(), lines.len()), (2, 1, 3));
     for stored in [format!("{crumbs:?}"), format!("{held:?}"), format!("{lines:?}")] {
         assert!(
@@ -492,7 +492,7 @@ fn the_breadcrumb_hook_applies_only_to_event_sinks() {
         fixture.pipeline.breadcrumb("dropped".into());
         fixture.pipeline.breadcrumb(Breadcrumb::new("not on stderr").level(Level::Debug));
     });
-    let lines = fixture.outcome().lines;
+    let lines = fixture.recorded().lines;
     let shown: Vec<_> = lines.iter().map(|line| (&line["target"], &line["message"], &line["level"])).collect();
     let words = ["stock", "queried the warehouse", "info", "breadcrumb", "dropped"].map(Value::from);
     assert_eq!(shown, [(&words[0], &words[1], &words[2]), (&words[3], &words[4], &words[2])]);
@@ -510,13 +510,13 @@ fn the_breadcrumb_hook_applies_only_to_event_sinks() {
 fn breadcrumbs_are_stored_only_when_sentry_is_a_sink() {
     let fixture = pipeline(&[("log.mode", "stderr")]);
     fixture.pipeline.breadcrumb("hello".into());
-    assert_eq!((fixture.breadcrumbs(None).len(), fixture.outcome().lines.len()), (0, 1));
+    assert_eq!((fixture.breadcrumbs(None).len(), fixture.recorded().lines.len()), (0, 1));
     let fixture = pipeline(&[("log.mode", "sentry")]);
     fixture.pipeline.breadcrumb("hello".into());
-    assert_eq!((fixture.breadcrumbs(None).len(), fixture.outcome().lines.len()), (1, 0));
+    assert_eq!((fixture.breadcrumbs(None).len(), fixture.recorded().lines.len()), (1, 0));
     let fixture = pipeline(&[("log.mode", "off")]);
     fixture.pipeline.breadcrumb("hello".into());
-    assert_eq!((fixture.breadcrumbs(None).len(), fixture.outcome().lines.len()), (0, 0));
+    assert_eq!((fixture.breadcrumbs(None).len(), fixture.recorded().lines.len()), (0, 0));
 }
 
 #[test]
@@ -545,11 +545,11 @@ fn finish_reports_suppressed_failures() {
         in_request(request, || fixture.pipeline.report(uncaught("too late")));
         fixture.end_response(None, request);
     }
-    let before = fixture.outcome();
+    let before = fixture.recorded();
     assert_eq!((before.lines.len(), before.events.len()), (1, 1));
 
     fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
-    let after = fixture.outcome();
+    let after = fixture.recorded();
     let ([line], [event]) = (&after.lines[..], &after.events[..]) else {
         panic!("expected one line and one event: {after:?}")
     };
@@ -577,8 +577,8 @@ fn an_outage_is_reported_once_for_all_routes() {
         in_request(&request, || fixture.pipeline.report(Report::failure(Kind::Uncaught, "shop", outage)));
         fixture.end_response(None, &request);
     }
-    let outcome = fixture.outcome();
-    assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
+    let recorded = fixture.recorded();
+    assert_eq!((recorded.lines.len(), recorded.events.len()), (1, 1));
 }
 
 #[test]
@@ -587,12 +587,12 @@ fn finish_delivers_queued_reports() {
     fixture.pipeline.report(with_stack("too late"));
     // No time to resolve the stack.
     fixture.pipeline.finish(Instant::now());
-    let outcome = fixture.outcome();
-    assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
+    let recorded = fixture.recorded();
+    assert_eq!((recorded.lines.len(), recorded.events.len()), (1, 1));
 
     // Later reports are delivered immediately, with unresolved stacks.
     fixture.pipeline.report(with_stack("later"));
-    assert!(stack_on(&fixture.outcome().lines[0]).contains("omitted"));
+    assert!(stack_on(&fixture.recorded().lines[0]).contains("omitted"));
 }
 
 #[test]
@@ -600,9 +600,9 @@ fn finish_waits_for_stacks() {
     let fixture = pipeline(&[]);
     fixture.pipeline.report(with_stack("too late"));
     fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(100));
-    let outcome = fixture.outcome();
-    assert_eq!((outcome.lines.len(), outcome.events.len()), (1, 1));
-    let stack = stack_on(&outcome.lines[0]);
+    let recorded = fixture.recorded();
+    assert_eq!((recorded.lines.len(), recorded.events.len()), (1, 1));
+    let stack = stack_on(&recorded.lines[0]);
     assert!(stack.contains("pipeline/tests.rs") && !stack.contains("omitted"), "{stack}");
 }
 
@@ -622,7 +622,7 @@ fn abort_sends_events_held_for_the_response() {
         fixture.pipeline.report(uncaught("too late"));
         fixture.pipeline.abort(Instant::now() + std::time::Duration::from_secs(10));
     });
-    assert_eq!(fixture.outcome().events.len(), 1);
+    assert_eq!(fixture.recorded().events.len(), 1);
 }
 
 #[test]
@@ -631,10 +631,10 @@ fn an_event_from_a_line_has_its_message_and_its_error() {
     let line =
         Report { failure: Some(failure("too late")), ..Report::new(Kind::Line, Level::Error, "shop", "hello".into()) };
     fixture.pipeline.report(line.with("sku", "A-1"));
-    let outcome = fixture.outcome();
-    let event = &outcome.events[0];
+    let recorded = fixture.recorded();
+    let event = &recorded.events[0];
     assert_eq!((event.message.as_deref(), event.errors[0].1.as_str()), (Some("hello"), "too late"));
-    assert_eq!((&event.data["sku"], &outcome.lines[0]["fields"]), (&json!("A-1"), &json!({"sku": "A-1"})));
+    assert_eq!((&event.data["sku"], &recorded.lines[0]["fields"]), (&json!("A-1"), &json!({"sku": "A-1"})));
 }
 
 /// Sends a report twice with a limit of one; returns the lines and events that `finish` adds.
@@ -643,10 +643,10 @@ fn suppressed_once(report: impl Fn() -> Report) -> (Vec<Value>, Vec<SentEvent>) 
     for id in ["one", "two"] {
         in_request(&fixture.request(id), || fixture.pipeline.report(report()));
     }
-    fixture.outcome();
+    fixture.recorded();
     fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
-    let outcome = fixture.outcome();
-    (outcome.lines, outcome.events)
+    let recorded = fixture.recorded();
+    (recorded.lines, recorded.events)
 }
 
 #[test]
@@ -676,8 +676,8 @@ fn only_new_reports_count_towards_the_flood_limit() {
     for level in [Level::Info, Level::Info, Level::Error] {
         fixture.pipeline.report(Report::new(Kind::Line, level, "shop", "hello".into()));
     }
-    let outcome = fixture.outcome();
-    assert_eq!((outcome.lines.len(), outcome.events.len()), (3, 1));
+    let recorded = fixture.recorded();
+    assert_eq!((recorded.lines.len(), recorded.events.len()), (3, 1));
 
     // The same failure again in one request.
     let fixture = pipeline(&[("log.flood.limit", "2")]);
@@ -685,8 +685,8 @@ fn only_new_reports_count_towards_the_flood_limit() {
     for request in [&one, &one, &one, &two] {
         in_request(request, || fixture.pipeline.report(exception("too late")));
     }
-    let outcome = fixture.outcome();
-    assert_eq!((outcome.lines.len(), outcome.events.len()), (2, 2));
+    let recorded = fixture.recorded();
+    assert_eq!((recorded.lines.len(), recorded.events.len()), (2, 2));
 }
 
 #[test]
@@ -695,7 +695,7 @@ fn an_outage_has_its_own_limit() {
     let outage = Failure { outage: true, ..failure("no connection") };
     fixture.pipeline.report(exception("no connection"));
     fixture.pipeline.report(Report::failure(Kind::Exception, "shop", outage));
-    assert_eq!(fixture.outcome().lines.len(), 2);
+    assert_eq!(fixture.recorded().lines.len(), 2);
 }
 
 #[test]
@@ -706,7 +706,7 @@ fn each_route_has_its_own_limit() {
         request.identity().set_route(Some(route.into()));
         in_request(&request, || fixture.pipeline.report(exception("too late")));
     }
-    assert_eq!(fixture.outcome().lines.len(), 2);
+    assert_eq!(fixture.recorded().lines.len(), 2);
 }
 
 #[test]
@@ -746,7 +746,7 @@ fn a_response_is_a_breadcrumb_only_if_an_event_may_follow() {
         }
         fixture.end_response(Some(&ResponseRecord { level, ..response(&request, 200) }), &request);
         assert_eq!(fixture.breadcrumbs(Some(&request)).len(), stored, "{may_send} {level}");
-        assert_eq!(fixture.outcome().lines.len(), usize::from(level == Level::Info));
+        assert_eq!(fixture.recorded().lines.len(), usize::from(level == Level::Info));
     }
 }
 
@@ -779,9 +779,9 @@ fn load_shedding_is_reported_in_one_warning() {
     request.identity().set_route(Some("/orders".into()));
     fixture.pipeline.count_refused(429, &request);
     fixture.pipeline.count_refused(429, &request);
-    assert!(fixture.outcome().lines.is_empty());
+    assert!(fixture.recorded().lines.is_empty());
     fixture.pipeline.finish(Instant::now() + std::time::Duration::from_secs(10));
-    let lines = fixture.outcome().lines;
+    let lines = fixture.recorded().lines;
     let [line] = &lines[..] else { panic!("expected one line: {lines:?}") };
     assert_eq!((&line["level"], &line["kind"]), (&json!("warning"), &json!("service")));
     assert!(line.to_string().contains("\"GET /orders\":2"), "{line}");
@@ -854,7 +854,7 @@ fn request_work_runs_in_the_scope_of_each_sink() {
     assert_eq!(request.identity().trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
     assert!(
         request
-            .outgoing()
+            .outgoing_headers()
             .contains(&("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()))
     );
     let runs = AtomicUsize::new(0);

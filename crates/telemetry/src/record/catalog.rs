@@ -38,9 +38,9 @@ const fn field(key: &'static str, value: &'static str, present: &'static str, me
 pub const COMMON: &[Field] = &[
     field("timestamp", "string", "always", "RFC 3339, UTC, microseconds"),
     field("level", "string", "always", "`trace`, `debug`, `info`, `warning`, `error` or `critical`"),
-    field("kind", "string", "always", "the row of the table: one of the kinds below"),
+    field("kind", "string", "always", "one of the kinds below; it selects the row of the destination table"),
     field("message", "string", "always", "what happened"),
-    field("target", "string", "always", "the module that made the record; a breadcrumb's category"),
+    field("target", "string", "always", "the module that created the record; for a breadcrumb, its category"),
 ];
 
 /// The keys of every record that belongs to a request.
@@ -64,7 +64,7 @@ const EXCEPTION: &[Field] = &[
         "exception.stacktrace",
         "string",
         "when the table puts the stack on the line, and the error has one",
-        "a line for each function and a line for its place, innermost first",
+        "for each function a line with its name and a line with its location, innermost first",
     ),
     field(
         "sentry.event_id",
@@ -110,7 +110,7 @@ const RESPONSE: &[Field] = &[
         "http.response.status_code",
         "number",
         "when there was a response",
-        "the status; absent for an aborted handler",
+        "the status; absent if the handler was aborted",
     ),
     field("duration_ms", "number", "always", "from the start of the request to the end of the response's body"),
     field("http.response.header.content-type", "list of one string", "when the response has it", "its media type"),
@@ -118,16 +118,16 @@ const RESPONSE: &[Field] = &[
         "http.response.header.content-encoding",
         "list of one string",
         "when the handler encoded the body",
-        "its coding; compression by the service itself is not shown",
+        "its content coding; compression by the service itself is not shown",
     ),
     field("http.response.body.size", "number", "always", "bytes of the body that were passed on, before compression"),
     field(
         "http.response.body.content",
         "string",
         "for text bodies, where the settings and the blueprint allow it",
-        "the redacted body, cut to `log.response.max_bytes`",
+        "the redacted body, truncated to `log.response.max_bytes`",
     ),
-    field("http.response.body.truncated", "boolean", "with the content", "whether the content was cut"),
+    field("http.response.body.truncated", "boolean", "with the content", "whether the content was truncated"),
     field(
         "http.request.header.content-type",
         "list of one string",
@@ -138,7 +138,7 @@ const RESPONSE: &[Field] = &[
         "http.request.header.content-encoding",
         "list of one string",
         "when `log.request.body` is not `off`, and the request has it",
-        "the coding of the request's body",
+        "the content coding of the request's body",
     ),
     field(
         "http.request.body.size",
@@ -150,25 +150,25 @@ const RESPONSE: &[Field] = &[
         "http.request.body.content",
         "string",
         "when `log.request.body` is `redacted`, for text bodies",
-        "the redacted body, cut to `log.request.max_bytes`",
+        "the redacted body, truncated to `log.request.max_bytes`",
     ),
     field(
         "http.request.body.truncated",
         "boolean",
         "with the content",
-        "whether the content was cut, or the handler did not read all of the body",
+        "whether the content was truncated, or the handler did not read all of the body",
     ),
     field(
         "outcome",
         "string",
         "always",
-        "`complete`; `aborted`: the client left before the end; `error`: the body's stream failed",
+        "`complete`; `aborted`: the client disconnected before the end; `error`: the body stream failed",
     ),
     field("client.address", "string", "when it is known", "the client's IP address"),
     field("user_agent.original", "string", "when the request has it", "the header `user-agent`"),
 ];
 
-const DATA: Field = field("data", "object", "when there is any", "the values that code added");
+const DATA: Field = field("data", "object", "when there is any", "the values that the code passed");
 
 const BREADCRUMB: &[Field] = &[DATA];
 
@@ -237,19 +237,19 @@ pub const SERVICE: &[ServiceRecord] = &[
         name: "stop",
         levels: "info",
         target: "cyanotype",
-        written: "when a signal begins the stop, and as the last record",
+        written: "when a signal starts the shutdown, and as the last record",
         fields: &[],
     },
     ServiceRecord {
         name: "rolled-back transactions",
         levels: "warning",
         target: "cyanotype",
-        written: "during the stop, when database transactions outlast their share of the time",
+        written: "during the shutdown, when database transactions outlast their share of the time",
         fields: &[field("rolled_back", "number", "always", "the number of transactions")],
     },
     ServiceRecord {
         name: "policy change",
-        levels: "info; warning when refused; error when settings cannot be read again",
+        levels: "info; warning when refused; error when settings cannot be reloaded",
         target: "cyanotype",
         written: "for each change of what is recorded, whatever the level, unless the mode is `off` before and after",
         fields: &[field("change", "object", "always", "the change; its keys are listed below")],
@@ -265,21 +265,22 @@ pub const SERVICE: &[ServiceRecord] = &[
         name: "suppressed repeats",
         levels: "warning",
         target: "cyanotype::stderr",
-        written: "at the end of a `log.flood.window_s` in which reports of one failure were suppressed, whatever the level",
+        written: "at the end of a window (`log.flood.window_s`) in which reports of one failure were suppressed, whatever \
+                  the level",
         fields: &[
-            field("exception.type", "string", "always", "the failure's type; a logger line's target"),
+            field("exception.type", "string", "always", "the failure's type; for a logger line, its target"),
             field("exception.message", "string", "always", "the failure's message"),
             field(
                 "transaction",
                 "string",
-                "when the failure is of a route",
+                "when the failure occurred on a route",
                 "method and pattern, such as `GET /orders/{id}`",
             ),
             DROPPED,
         ],
     },
     ServiceRecord {
-        name: "dropped earlier lines",
+        name: "dropped stored lines",
         levels: "warning",
         target: "cyanotype::stderr",
         written: "before the retroactive lines of a failed request, when `log.on_failure.max_bytes` was exceeded; it has \
@@ -307,43 +308,48 @@ pub const SERVICE: &[ServiceRecord] = &[
         name: "Sentry unavailable",
         levels: "warning",
         target: "cyanotype::sentry",
-        written: "when events begin to be spooled; only with `sentry.spool_dir`",
+        written: "when the service starts to spool events; only with `sentry.spool_dir`",
         fields: &[field("reason", "string", "always", "why Sentry accepts no events")],
     },
     ServiceRecord {
         name: "Sentry available again",
         levels: "info",
         target: "cyanotype::sentry",
-        written: "after the first event that Sentry accepts",
+        written: "when Sentry accepts an event again",
         fields: &[],
     },
     ServiceRecord {
-        name: "spool trouble",
+        name: "spool error",
         levels: "warning",
         target: "cyanotype::sentry",
         written: "when a file of the spool is quarantined, or the spool cannot be read; `message` names the file or the error",
         fields: &[],
     },
     ServiceRecord {
-        name: "requests refused for load",
+        name: "refused requests",
         levels: "warning",
         target: "cyanotype",
-        written: "at the end of a `log.flood.window_s` in which requests were refused",
+        written: "at the end of a window (`log.flood.window_s`) in which a rate limit or overload refused requests",
         fields: &[
-            field("refused", "object", "always", "the number of requests, by status"),
-            field("routes", "object", "always", "the number of requests of the 20 most refused routes"),
+            field("refused", "object", "always", "the number of refused requests, by status"),
+            field(
+                "routes",
+                "object",
+                "always",
+                "the number of refused requests by route, for the 20 routes with the most",
+            ),
         ],
     },
     ServiceRecord {
         name: "refused debug tokens",
         levels: "warning",
         target: "cyanotype",
-        written: "at the end of a `log.flood.window_s` in which tokens were refused",
+        written: "at the end of a window (`log.flood.window_s`) in which tokens were refused",
         fields: &[field(
             "refused",
             "object",
             "always",
-            "the number of tokens: `malformed`, `forged`, `expired`, `foreign`",
+            "the number of refused tokens by reason: `malformed`, `forged`, `expired`, `foreign`",
         )],
     },
     ServiceRecord {
@@ -373,16 +379,16 @@ pub const CHANGE: &[Field] = &[
         "needs_restart",
         "list of strings",
         "for `reloaded`",
-        "changed settings that need a restart; keys without values",
+        "the keys of changed settings that take effect only after a restart",
     ),
     field(
         "hidden",
         "list of objects",
         "for `reloaded`, when there are any",
-        "`{key, set_by}`: settings that changed in a file, and the variable or flag that hides each",
+        "`{key, set_by}`: settings that changed in a file, and the variable or command-line flag that hides each",
     ),
     field("file", "string or null", "for a refused reload", "the file that cannot be used"),
-    field("key", "string or null", "for a refused reload", "the setting in it"),
+    field("key", "string or null", "for a refused reload", "the invalid setting in it"),
 ];
 
 /// Whether a record of this kind can have this key. Kinds are given by name, as records show them.

@@ -14,9 +14,9 @@ impl EventId {
         Self(Uuid::new_v4())
     }
 
-    /// An id that is known, for tests.
+    /// A given id, for tests.
     #[cfg(test)]
-    pub(crate) const fn of(id: Uuid) -> Self {
+    pub(crate) const fn from_uuid(id: Uuid) -> Self {
         Self(id)
     }
 

@@ -35,7 +35,7 @@ pub struct Record {
     pub event_id: Option<EventId>,
     /// Values that depend on the kind.
     pub detail: Detail,
-    /// Whether it is below the level, and was written because its request failed.
+    /// Whether it is below the log level, and was written because its request failed.
     pub retroactive: bool,
 }
 

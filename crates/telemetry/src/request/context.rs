@@ -79,7 +79,7 @@ impl RequestContext {
     /// flags may enable it later.
     #[must_use]
     pub fn is_recorded(&self) -> bool {
-        self.snapshot.may_yet_record()
+        self.snapshot.may_record_requests()
     }
 
     /// The effective policy when the request began.
@@ -92,7 +92,7 @@ impl RequestContext {
         &self.scopes
     }
 
-    /// A sink's scope of this request, as returned by [`EventSink::begin_request`].
+    /// A sink's scope for this request, as returned by [`EventSink::begin_request`].
     #[must_use]
     pub fn scope_of(&self, sink: &Arc<dyn EventSink>) -> Option<&crate::sinks::Scope> {
         self.scopes.of(sink)
@@ -103,12 +103,12 @@ impl RequestContext {
         self.detached.store(true, Ordering::Relaxed);
     }
 
-    /// Marks that the response depends on the caller.
+    /// Marks that the response depends on who the caller is, so that caches must not share it between callers.
     pub fn set_depends_on_caller(&self) {
         self.depends_on_caller.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the response depends on the caller.
+    /// Whether the response depends on who the caller is.
     #[must_use]
     pub fn depends_on_caller(&self) -> bool {
         self.depends_on_caller.load(Ordering::Relaxed)
@@ -134,7 +134,7 @@ impl RequestContext {
     /// Headers for a request to another process: the request id, the trace, the client's address in the header named by
     /// `server.client_address_header`, and a debug token if this request has one.
     #[must_use]
-    pub fn outgoing(&self) -> Vec<(&'static str, String)> {
+    pub fn outgoing_headers(&self) -> Vec<(&'static str, String)> {
         let trace_id = self.identity.trace_id();
         let new_span = || Uuid::new_v4().simple().to_string()[..16].to_owned();
         // Without a transaction there is no sampling decision: the other process makes its own.
@@ -155,7 +155,7 @@ impl RequestContext {
         self.breadcrumbs.lock()
     }
 
-    /// Calls a function with the stored lines below the level.
+    /// Calls a function with the stored lines that are below the log level.
     pub(crate) fn with_retroactive_lines<R>(&self, f: impl FnOnce(&mut RetroactiveLines) -> R) -> R {
         f(&mut self.rare.lock().get_or_insert_default().retroactive_lines)
     }
@@ -208,7 +208,7 @@ impl RequestContext {
         !self.reports.lock().is_empty()
     }
 
-    /// Marks that the request's work panicked; the event, if any, reports the panic.
+    /// Marks that the request's work panicked. `event` is the event that reports the panic, if any.
     pub(crate) fn set_panic(&self, event: Option<EventId>) {
         self.reports.lock().panic = Some(event);
     }

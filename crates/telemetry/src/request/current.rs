@@ -23,12 +23,12 @@ pub fn with_current<R>(f: impl FnOnce(&Arc<RequestContext>) -> R) -> Option<R> {
     CURRENT.try_with(f).ok()
 }
 
-/// Runs a future with this request as the current one, inside every sink's scope of it.
+/// Runs a future with this request as the current one, inside every sink's scope for it.
 pub fn scope<F: Future>(context: Arc<RequestContext>, future: F) -> impl Future<Output = F::Output> {
     CURRENT.scope(Arc::clone(&context), InScopes { future, context })
 }
 
-/// Runs a closure with this request as the current one, inside every sink's scope of it.
+/// Runs a closure with this request as the current one, inside every sink's scope for it.
 pub fn sync_scope<R>(context: &Arc<RequestContext>, f: impl FnOnce() -> R) -> R {
     if with_current(|current| Arc::ptr_eq(current, context)).unwrap_or_default() {
         return f();

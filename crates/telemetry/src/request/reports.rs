@@ -94,7 +94,7 @@ mod tests {
         let second = reports.claim(&chain(&["wrapped", "cause"]), false, true);
         assert_eq!(second, Claim { line: false, event: true, event_id: None });
         reports.set_event(&chain(&["wrapped", "cause"]), event);
-        for again in [&["wrapped", "cause"][..], &["cause"], &["wrapped otherwise", "cause"]] {
+        for again in [&["wrapped", "cause"][..], &["cause"], &["wrapped differently", "cause"]] {
             let claim = reports.claim(&chain(again), true, true);
             assert_eq!(claim, Claim { line: false, event: false, event_id: Some(event) }, "{again:?}");
         }

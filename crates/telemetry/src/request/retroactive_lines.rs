@@ -1,4 +1,4 @@
-//! The lines of a request below the level, stored until it fails or ends.
+//! A request's lines below the log level, stored until the request fails or ends.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use crate::report::Report;
 /// The approximate memory of a line, without its texts.
 const LINE_OVERHEAD: usize = size_of::<(Timestamp, Report)>();
 
-/// The newest lines of a request below the level, up to a limit in bytes. They are redacted.
+/// The newest lines of a request that are below the log level, up to a limit in bytes. They are redacted.
 #[derive(Debug, Default)]
 pub(crate) struct RetroactiveLines {
     lines: VecDeque<(Timestamp, Report)>,
@@ -75,7 +75,7 @@ mod tests {
         let stored: Vec<_> = stored.iter().map(|(_, line)| line.message.as_str()).collect();
         assert_eq!((stored, dropped), (vec!["two", "six"], 1));
         assert_eq!(lines.take().1, 0);
-        lines.push(Timestamp::UNIX_EPOCH, line("too long for all of the room"), each);
+        lines.push(Timestamp::UNIX_EPOCH, line("longer than the limit of all lines"), each);
         assert_eq!((lines.take().1, lines.bytes), (1, 0));
     }
 }

@@ -1,4 +1,4 @@
-//! The event sinks' scopes of a request.
+//! The event sinks' scopes for a request.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::sinks::{EventSink, Scope};
 
-/// The event sinks, each with its scope of one request. A single sink, the usual number, needs no allocation.
+/// The event sinks, each with its scope for one request. A single sink, the usual number, needs no allocation.
 #[derive(Default)]
 pub(crate) struct Scopes(SmallVec<[(Arc<dyn EventSink>, Scope); 1]>);
 
@@ -15,7 +15,7 @@ impl Scopes {
         Self(sinks.iter().filter_map(|sink| Some((Arc::clone(sink), sink.begin_request()?))).collect())
     }
 
-    /// A sink's scope of this request.
+    /// A sink's scope for this request.
     pub(crate) fn of(&self, sink: &Arc<dyn EventSink>) -> Option<&Scope> {
         self.0.iter().find(|(other, _)| Arc::ptr_eq(other, sink)).map(|(_, scope)| scope)
     }
@@ -37,7 +37,7 @@ impl Scopes {
             }
         });
         // The handler must run even if a sink did not call the function.
-        result.unwrap_or_else(|| f.take().expect("a function without a result was not called")())
+        result.unwrap_or_else(|| f.take().expect("without a result, the function has not been called")())
     }
 }
 

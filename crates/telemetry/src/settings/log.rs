@@ -118,8 +118,8 @@ section! {
 section! {
     /// The settings `log.request.*`: request bodies in response records.
     pub struct RequestLogSettings {
-        /// detail of the request body in a response record: off omits it, metadata records its type and size, redacted its
-        /// redacted content too
+        /// detail of the request body in a response record: off omits it, metadata records its type and size, redacted
+        /// records its redacted content too
         #[setting(one_of::<ResponseLog>(), default = "off")]
         pub body: ResponseLog,
         /// maximum request body content in a response record, in bytes; longer content is truncated

@@ -9,7 +9,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::level::Level;
 use crate::policy::Kind;
 
-/// The maximum size of one write, in bytes: the capacity of the pipe, and the size of one read of supervisord.
+/// The maximum size of one write, in bytes: the capacity of the pipe, and the size of one read by supervisord.
 pub(super) const MAX_BATCH: usize = 1 << 17;
 /// Maximum number of empty batches retained for reuse.
 const MAX_SPARE: usize = 16;
@@ -112,8 +112,8 @@ impl Batches {
         }
     }
 
-    /// Whether at least half of a maximum write is queued: there is no need to wait for more lines.
-    pub(super) fn is_half_full(&self) -> bool {
+    /// Whether at least half of [`MAX_BATCH`] is queued: there is no need to wait for more lines.
+    pub(super) fn has_half_batch(&self) -> bool {
         self.state.lock().waiting.iter().map(|batch| batch.bytes.len()).sum::<usize>() >= MAX_BATCH / 2
     }
 
@@ -235,14 +235,14 @@ mod tests {
         let batches = Batches::new(1 << 20);
         let half = vec![b'x'; MAX_BATCH / 2];
         batches.push(Kind::Line, Level::Info, &half[1..]);
-        assert!(!batches.is_half_full());
+        assert!(!batches.has_half_batch());
         batches.push(Kind::Line, Level::Info, b"y");
-        assert!(batches.is_half_full());
+        assert!(batches.has_half_batch());
         batches.push(Kind::Line, Level::Info, &half);
         batches.push(Kind::Line, Level::Info, b"z");
         assert_eq!(take(&batches).0.len(), MAX_BATCH);
         assert_eq!(take(&batches).0, "z");
-        assert!(!batches.is_half_full());
+        assert!(!batches.has_half_batch());
     }
 
     #[test]

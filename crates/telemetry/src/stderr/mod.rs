@@ -32,7 +32,7 @@ impl StderrSink {
     /// Starts the writer's thread.
     #[must_use]
     pub fn start(settings: &Settings) -> Self {
-        let format = Format::of(settings);
+        let format = Format::from_settings(settings);
         let loss_line = move |counts: &[(Kind, u64)]| {
             let losses = Losses(counts.to_vec());
             let message = format!("dropped {} records: stderr queue full or write failed", losses.total());

@@ -12,7 +12,8 @@ use rustix::pipe::fcntl_setpipe_size;
 use super::batches::{Batch, Batches, MAX_BATCH};
 use crate::policy::Kind;
 
-/// The requested capacity of the pipe: the size of supervisord's only read after its child has exited (`os.read(fd, 2 << 16)`).
+/// The requested capacity of the pipe: the size of the single read that supervisord does after its child has exited
+/// (`os.read(fd, 2 << 16)`).
 const PIPE_CAPACITY: usize = MAX_BATCH;
 /// The delay after each write, in which lines accumulate for the next one. Under load this reduces the number of writes, and of
 /// the reader's wake-ups. The first line after a pause is written without delay.
@@ -54,7 +55,7 @@ impl<F: Fn(&[(Kind, u64)]) -> Vec<u8>> Writer<F> {
             self.batches.complete(charge, batch, lost.into_iter());
             if written > 0 {
                 let _ = catch_unwind(AssertUnwindSafe(|| self.report_losses()));
-                if !self.batches.is_half_full() {
+                if !self.batches.has_half_batch() {
                     std::thread::sleep(BATCH_DELAY);
                 }
             }
@@ -129,11 +130,11 @@ mod tests {
     /// A writer to a pipe, and the reading end.
     fn piped() -> (TestWriter, PipeReader) {
         let mut writer: TestWriter = Writer::new(Arc::new(Batches::new(1 << 20)), loss_line);
-        let reader = repipe(&mut writer);
+        let reader = connect_new_pipe(&mut writer);
         (writer, reader)
     }
 
-    fn repipe(writer: &mut TestWriter) -> PipeReader {
+    fn connect_new_pipe(writer: &mut TestWriter) -> PipeReader {
         let (reader, end) = pipe().expect("a pipe");
         writer.file = Some(File::from(std::os::fd::OwnedFd::from(end)));
         reader
@@ -173,7 +174,7 @@ mod tests {
         let begin = Instant::now();
         writer.write_waiting();
         assert!(begin.elapsed() < RETRY_DELAY * (MAX_ATTEMPTS - 1), "a broken pipe gets one attempt");
-        let reader = repipe(&mut writer);
+        let reader = connect_new_pipe(&mut writer);
         push(&writer, b"three\n");
         writer.write_waiting();
         assert_eq!(read_to_end(writer, reader), "three\nlost [(Line, 2)]\n");
@@ -193,7 +194,7 @@ mod tests {
             writer.write_waiting();
         });
         assert!(writer.partial_line && writer.broken);
-        let reader = repipe(&mut writer);
+        let reader = connect_new_pipe(&mut writer);
         push(&writer, b"next\n");
         writer.write_waiting();
         assert!(!writer.partial_line && !writer.broken);

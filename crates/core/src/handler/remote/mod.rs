@@ -65,7 +65,7 @@ impl Remote {
     async fn try_once(&self, path: &str, token: &str) -> Result<RemoteResponse, String> {
         let url = format!("{}{path}", self.base);
         let mut builder = hyper::Request::get(url).header(AUTHORIZATION, format!("Bearer {token}"));
-        for (name, value) in request::current().iter().flat_map(|request| request.outgoing()) {
+        for (name, value) in request::current().iter().flat_map(|request| request.outgoing_headers()) {
             builder = builder.header(name, value);
         }
         let request = builder.body(Empty::new()).map_err(|error| error.to_string())?;

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
-use cyanotype_telemetry::effective::Origin;
+use cyanotype_telemetry::effective::RecordOrigin;
 use cyanotype_telemetry::explanation::Explanation;
 use cyanotype_telemetry::{Kind, Policy};
 use garde::Validate;
@@ -78,9 +78,9 @@ pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<Expla
     let module = scope.module.as_deref().map(|module| module.replace('-', "_"));
     let origin = control.origin(&scope, module.as_deref())?;
     let snapshot = control.pipeline.effective().load_full();
-    let policy = |origin: &Origin<'_>| snapshot.values_for(origin).policy;
+    let policy = |origin: &RecordOrigin<'_>| snapshot.values_for(origin).policy;
     // `log.levels` may set a level for the module's log events alone.
-    let lines = module.is_some().then(|| policy(&Origin { is_line: true, ..origin }));
+    let lines = module.is_some().then(|| policy(&RecordOrigin { is_line: true, ..origin }));
     Ok(versioned(HttpResponse::Ok(), snapshot.version)
         .json(ExplainOutput::from(table(&policy(&origin), lines.as_ref()))))
 }
@@ -116,7 +116,7 @@ pub(crate) async fn fleet(control: Data<LogControl>) -> Result {
 }
 
 impl LogControlState {
-    fn origin<'a>(&'a self, scope: &'a ExplainQuery, module: Option<&'a str>) -> Result<Origin<'a>> {
+    fn origin<'a>(&'a self, scope: &'a ExplainQuery, module: Option<&'a str>) -> Result<RecordOrigin<'a>> {
         let mut wrong: Vec<FieldError> = Vec::new();
         wrong.extend(scope.blueprint.as_deref().and_then(|name| self.check_blueprint(name).err()));
         wrong.extend(scope.route.as_deref().and_then(|rule| check_route(rule, &self.routes).err()));
@@ -129,6 +129,12 @@ impl LogControlState {
             None => ("", Some(rule)),
         });
         let blueprint = scope.blueprint.as_deref().or_else(|| path.and_then(|path| self.blueprint_of(path)));
-        Ok(Origin { blueprint, method, route: path, target: module.unwrap_or_default(), ..Origin::default() })
+        Ok(RecordOrigin {
+            blueprint,
+            method,
+            route: path,
+            target: module.unwrap_or_default(),
+            ..RecordOrigin::default()
+        })
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::effective::{Action, EffectivePolicy, EffectiveValues, Origin, Override, OverrideScope, Source};
+use crate::effective::{Action, EffectivePolicy, EffectiveValues, Override, OverrideScope, RecordOrigin, Source};
 use crate::flag_values::RequestLogValues;
 use crate::identity::{RequestIdentity, RequestParts};
 use crate::pipeline::fixture::settings;
@@ -17,8 +17,8 @@ fn override_of(scope: OverrideScope, set: &Value) -> Override {
 }
 
 /// A policy with a flag provider.
-fn policy_of(own: &[(&str, &str)], overrides: Vec<Override>) -> EffectivePolicy {
-    let policy = EffectivePolicy::new(&settings(own), true);
+fn policy_of(configured: &[(&str, &str)], overrides: Vec<Override>) -> EffectivePolicy {
+    let policy = EffectivePolicy::new(&settings(configured), true);
     policy.set_flags(FlagValues::default(), "flagd");
     for it in overrides {
         policy.set(&it, None).expect("it is set");
@@ -35,13 +35,13 @@ fn request(flags: FlagValues) -> RequestIdentity {
 
 fn effective_values(policy: &EffectivePolicy, flags: FlagValues) -> EffectiveValues {
     let (snapshot, request) = (policy.load(), request(flags));
-    let in_force = snapshot.values_for_request(Some(&request), "blueprint_orders");
+    let effective = snapshot.values_for_request(Some(&request), "blueprint_orders");
     assert_eq!(
-        in_force,
-        snapshot.values_for(&Origin::new(Some(&request), "blueprint_orders")),
+        effective,
+        snapshot.values_for(&RecordOrigin::new(Some(&request), "blueprint_orders")),
         "both ways of computing the values agree"
     );
-    in_force
+    effective
 }
 
 fn mode_and_level(policy: &EffectivePolicy, flags: FlagValues) -> (Mode, Level) {
@@ -62,7 +62,7 @@ fn request_flags_replace_settings_and_process_flags() {
 }
 
 #[test]
-fn reloaded_settings_stay_below_flags() {
+fn reloaded_settings_do_not_replace_flags() {
     let policy = policy_of(&[], vec![]);
     policy.set_flags(FlagValues { mode: Some(Mode::Stderr), ..FlagValues::default() }, "flagd");
     policy.reconfigure(&settings(&[("log.mode", "sentry"), ("log.level", "warning")]));
@@ -85,7 +85,7 @@ fn an_override_of_any_scope_wins_over_flags() {
         policy.set_flags(FlagValues { mode: Some(Mode::Off), level: Some(Level::Trace), debug: None }, "flagd");
         assert_eq!(mode_and_level(&policy, STDERR_AT_ERROR).0, Mode::Both, "{scope:?}");
         let request = request(STDERR_AT_ERROR);
-        let line = Origin { is_line: true, ..Origin::new(Some(&request), "blueprint_orders") };
+        let line = RecordOrigin { is_line: true, ..RecordOrigin::new(Some(&request), "blueprint_orders") };
         assert_eq!(policy.load().values_for(&line).policy.level, Level::Warning, "{scope:?}");
     }
     // Only for the keys that it sets.
@@ -99,7 +99,7 @@ fn an_override_of_any_scope_wins_over_flags() {
 fn a_debug_flag_raises_a_request_like_a_debug_token() {
     let policy = policy_of(&[("log.mode", "stderr"), ("sentry.breadcrumb_level", "error")], vec![]);
     let raised = effective_values(&policy, FlagValues { debug: Some(Level::Debug), ..FlagValues::default() });
-    let before = policy.load().values_for(&Origin::default());
+    let before = policy.load().values_for(&RecordOrigin::default());
     assert_eq!((raised.policy.level, raised.policy.breadcrumb_level), (Level::Debug, Level::Debug));
     // It raises the level and nothing else.
     let lowered = Policy { level: Level::Info, breadcrumb_level: Level::Error, ..raised.policy };
@@ -126,7 +126,7 @@ fn a_module_level_takes_precedence_over_flags() {
     let policy = policy_of(&[("log.levels.hyper", "error")], vec![]);
     let request = request(FlagValues { level: Some(Level::Trace), ..FlagValues::default() });
     let level = |target| {
-        let origin = Origin { is_line: true, ..Origin::new(Some(&request), target) };
+        let origin = RecordOrigin { is_line: true, ..RecordOrigin::new(Some(&request), target) };
         policy.load().values_for(&origin).policy.level
     };
     assert_eq!((level("hyper::client"), level("other")), (Level::Error, Level::Trace));
@@ -136,7 +136,7 @@ fn a_module_level_takes_precedence_over_flags() {
 fn with_a_flag_provider_any_request_may_be_recorded() {
     let of = |policy: &EffectivePolicy| {
         let it = policy.load_full();
-        [it.may_record(), it.may_send(), it.may_yet_record(), it.may_yet_send()]
+        [it.may_record(), it.may_send(), it.may_record_requests(), it.may_send_for_requests()]
     };
     let off = [("log.mode", "off")];
     let policy = EffectivePolicy::new(&settings(&off), true);
