@@ -13,7 +13,7 @@ const MAX_ROUTES: usize = 20;
 /// Marks the response to a request that was refused because of a rate limit or overload. It does not count as a failure,
 /// regardless of its status.
 #[derive(Debug, Clone, Copy)]
-pub struct RefusedForLoad;
+pub struct LoadShed;
 
 /// Counts requests refused because of a rate limit or overload.
 #[derive(Debug)]

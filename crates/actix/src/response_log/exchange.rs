@@ -11,7 +11,7 @@ use actix_web::http::header::{HeaderValue, USER_AGENT};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpResponse};
 use cyanotype_telemetry::failure::Failure;
-use cyanotype_telemetry::load_shedding::RefusedForLoad;
+use cyanotype_telemetry::load_shedding::LoadShed;
 use cyanotype_telemetry::record::{BodyDetail, Outcome, ResponseRecord};
 use cyanotype_telemetry::request::{self, RequestContext, RequestParts};
 use cyanotype_telemetry::settings::ResponseLog;
@@ -100,7 +100,7 @@ impl Exchange {
 
     fn response<B: MessageBody>(&self, response: &HttpResponse<B>, error: Option<&Error>) -> Response {
         let status = response.status();
-        let is_load_shedding = response.extensions().get::<RefusedForLoad>().is_some();
+        let is_load_shedding = response.extensions().get::<LoadShed>().is_some();
         let is_reported = is_load_shedding || response.extensions().get::<AlreadyReported>().is_some();
         let failure = (!is_reported && status.is_server_error()).then(|| failure(status, error));
         let mut content_type = ContentType::of(response.headers());

@@ -11,7 +11,7 @@ use actix_web::web::Bytes;
 use actix_web::{Error, HttpResponse, ResponseError};
 use cyanotype_actix::response_log::{AlreadyReported, OpaqueError};
 use cyanotype_telemetry::failure::Failure;
-use cyanotype_telemetry::load_shedding::RefusedForLoad;
+use cyanotype_telemetry::load_shedding::LoadShed;
 use cyanotype_telemetry::{EventId, Kind, Report, pipeline, request};
 use futures_util::FutureExt;
 use futures_util::future::{Either, ready};
@@ -135,7 +135,7 @@ struct ProblemResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
-    refused: Option<RefusedForLoad>,
+    refused: Option<LoadShed>,
 }
 
 impl ProblemResponse {

@@ -16,7 +16,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use cyanotype_telemetry::EventId;
 use cyanotype_telemetry::failure::Failure;
-use cyanotype_telemetry::load_shedding::RefusedForLoad;
+use cyanotype_telemetry::load_shedding::LoadShed;
 use cyanotype_telemetry::request::{self, RequestContext};
 use cyanotype_telemetry::stack::Stack;
 use utoipa::openapi::{RefOr, Schema};
@@ -262,7 +262,7 @@ impl Problem {
         };
         let mut response = response.content_type(PROBLEM_JSON).body(body.to_json());
         if self.is_load_shedding {
-            response.extensions_mut().insert(RefusedForLoad);
+            response.extensions_mut().insert(LoadShed);
         }
         response
     }
