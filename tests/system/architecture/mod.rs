@@ -75,8 +75,8 @@ fn the_document_lists_the_steps_of_the_shutdown() {
     let text = scratch::read(&scratch::workspace().join("ARCHITECTURE.md"));
     let (_, section) = text.split_once("\n## Shutdown\n").expect("ARCHITECTURE.md has a section Shutdown");
     let section = section.split("\n## ").next().unwrap_or_default();
-    let items = section.lines().filter_map(|line| line.split_once(". `"));
-    let listed: Vec<&str> = items.filter_map(|(_, item)| item.split('`').next()).collect();
+    let items = section.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit()));
+    let listed: Vec<&str> = items.filter_map(|item| item.split('`').nth(1)).collect();
     assert_eq!(listed, steps, "ARCHITECTURE.md, left, and shutdown.rs, right");
 }
 
