@@ -118,10 +118,10 @@ impl RequestIdentity {
         self.update_log_values(!RequestLogValues::FLAGS, flags);
     }
 
-    /// Keeps the bits in the mask `kept` and sets those in `new`.
-    fn update_log_values(&self, kept: u16, new: u16) {
+    /// Keeps the bits in the mask `preserved` and sets those in `new`.
+    fn update_log_values(&self, preserved: u16, new: u16) {
         // The closure always returns a value, so this cannot fail.
-        let _ = self.log_values.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some(bits & kept | new));
+        let _ = self.log_values.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bits| Some(bits & preserved | new));
     }
 
     /// The method and the route, such as `GET /orders/{id}`; Sentry's transaction name.
