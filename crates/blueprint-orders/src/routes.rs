@@ -84,7 +84,7 @@ pub(crate) async fn place(
     security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of orders", body = Page<Order>, headers(("link" = String))),
-        (status = 403, description = "`everyone=true` requires the role admin", body = Problem, content_type = PROBLEM_JSON),
+        (status = 403, description = "`everyone=true` requires the admin role", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 pub(crate) async fn list(
@@ -96,7 +96,7 @@ pub(crate) async fn list(
     Query(paging): Query<Paging>,
 ) -> Result {
     if filter.everyone && !caller.is_admin() {
-        return Err(Problem::forbidden("`everyone=true` requires the role admin"));
+        return Err(Problem::forbidden("`everyone=true` requires the admin role"));
     }
     let owner = if filter.everyone { OwnerFilter(None) } else { OwnerFilter::from(caller.id) };
     let filters = (filter.status, &created);
@@ -156,7 +156,7 @@ pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, if_match: IfMatch,
 
 /// Ship an order
 ///
-/// Requires the role admin. The order may belong to any user and must have the status `paid`.
+/// Requires the admin role. The order may belong to any user and must have the status `paid`.
 #[utoipa::path(
     post,
     path = "/orders/{id}/ship",
@@ -167,7 +167,7 @@ pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, if_match: IfMatch,
         (status = 200, description = "The shipped order", body = Order, headers(("etag" = String)),
             example = json!(Order::example(Status::Shipped))),
         (status = 403, description = "The caller is not an admin", body = Problem, content_type = PROBLEM_JSON),
-        (status = 404, description = "The order does not exist or belongs to another user", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "The order does not exist", body = Problem, content_type = PROBLEM_JSON),
         (status = 409, description = "The order's status does not allow it, or a request with this key is in progress",
             body = Problem, content_type = PROBLEM_JSON),
         (status = 412, description = "The order does not match `if-match`", body = Problem, content_type = PROBLEM_JSON),

@@ -61,7 +61,7 @@ pub(crate) async fn register(store: Store, pool: Data<HashPool>, Json(new): Json
 
 /// List users
 ///
-/// Requires the role admin. The users are sorted by creation time, newest first, and returned one page at a time.
+/// Requires the admin role. The users are sorted by creation time, newest first, and returned one page at a time.
 #[utoipa::path(
     get,
     path = "/users",
