@@ -78,8 +78,8 @@ fn config_check_prints_the_warnings() {
     assert_eq!((checked.code(), &*checked.stderr), (Some(0), ""));
     assert_eq!(
         checked.stdout,
-        "warning: RUST_LOG: part 1 is not used: it is neither LEVEL nor MODULE=LEVEL\n\
-         warning: LOG_LEVEL is not read; did you mean APP__LOG__LEVEL?\n\
+        "warning: RUST_LOG: part 1 is ignored: it is neither LEVEL nor MODULE=LEVEL\n\
+         warning: LOG_LEVEL is ignored; did you mean APP__LOG__LEVEL?\n\
          configuration OK\n"
     );
 }

@@ -184,7 +184,7 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
                 "version": "0.1.0", "address": "127.0.0.1:8080", "management_address": "127.0.0.1:8081", "env": "prod",
                 "mode": "both", "log_level": "info", "sinks": ["stderr"], "blueprints": ["users", "orders"],
                 "database": "sqlite", "database_file": "/srv/app/data/cyanotype.db", "sentry": "no DSN is set",
-                "warnings": ["LOG_LEVEL is not read; did you mean APP__LOG__LEVEL?"],
+                "warnings": ["LOG_LEVEL is ignored; did you mean APP__LOG__LEVEL?"],
             }),
         ),
         "failed start" => {
