@@ -11,11 +11,11 @@ use crate::print::{columns, to_json};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UsersCommand {
-    /// Grant a user the role admin
+    /// Grant a user the admin role
     Grant(Change),
-    /// Revoke the role admin from a user
+    /// Revoke the admin role from a user
     Revoke(Change),
-    /// List the admins, with the operator who granted the role and the time
+    /// List the admins, with the time of each grant and the operator who made it
     Admins {
         /// Print JSON
         #[arg(long)]
