@@ -137,5 +137,5 @@ fn check_base_url(url: &str) -> Result<(), String> {
     let is_base = url.parse().is_ok_and(|url: Uri| {
         matches!(url.scheme_str(), Some("http" | "https")) && url.query().is_none() && url.host().is_some()
     });
-    if is_base { Ok(()) } else { Err("this is not a base URL; expected https://HOST or https://HOST/PATH".into()) }
+    if is_base { Ok(()) } else { Err("not a base URL; expected https://HOST or https://HOST/PATH".into()) }
 }
