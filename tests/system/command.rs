@@ -63,7 +63,7 @@ fn disabled_blueprints_have_no_routes() {
     let unknown = app(&["routes", "--set", "blueprints.enabled=no-such"]).run();
     let error = startup_error(&unknown);
     assert!(
-        error.starts_with("blueprints.enabled names the unknown blueprint no-such; compiled in are users, orders"),
+        error.starts_with("blueprints.enabled: unknown blueprint `no-such`; compiled-in blueprints are users, orders"),
         "{error}"
     );
 }

@@ -45,7 +45,7 @@ struct Flags {
     /// Log sinks (log.mode): off, stderr, sentry or both
     #[arg(long, global = true, value_name = "MODE")]
     mode: Option<String>,
-    /// Minimum level for log events (log.level)
+    /// Minimum level of log lines (log.level)
     #[arg(long, global = true, value_name = "LEVEL")]
     level: Option<String>,
     /// Port of the API (server.port)

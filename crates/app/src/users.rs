@@ -15,7 +15,7 @@ pub(crate) enum UsersCommand {
     Grant(Change),
     /// Revoke the admin role from a user
     Revoke(Change),
-    /// List the admins, with the operator who granted the role and the time
+    /// List the admins, with the time of each grant and the operator who made it
     Admins {
         /// Print JSON
         #[arg(long)]

@@ -12,10 +12,10 @@ section! {
         /// not serve it
         #[setting(Url)]
         pub users_url: Option<BaseUrl>,
-        /// Timeout of each request to the users process in milliseconds
+        /// timeout of each request to the users process, in milliseconds
         #[setting(Integer(1, 60_000), default = 2000)]
         users_timeout_ms: u64,
-        /// Maximum number of retries of a request to the users process that failed or returned 502, 503 or 504
+        /// maximum number of retries of a request to the users process that failed or returned 502, 503 or 504
         #[setting(Integer(0, 10), default = 2)]
         pub users_retries: u32,
     }

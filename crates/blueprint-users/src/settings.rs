@@ -10,20 +10,21 @@ use crate::throttle::Limits;
 section! {
     /// The settings in `blueprints.users`.
     pub(crate) struct UsersSettings {
-        /// Maximum number of logins, registrations and password changes that wait for a hashing thread; further ones get 503
+        /// maximum number of logins, registrations and password changes that wait for a hashing thread; further ones get 503
         /// with `Retry-After`
         #[setting(Integer(0, 10_000), default = 32)]
         pub login_queue: usize,
-        /// Number of threads that hash passwords; each uses 19 MiB while it is active; one per core if unset
+        /// number of threads that hash passwords; each uses 19 MiB while it is active; one per CPU core when unset
         #[setting(Integer(1, 1024))]
         hash_threads: Option<NonZero<usize>>,
-        /// Number of wrong passwords for one account from one address block (IPv4 /24, IPv6 /48) that cause the first delay of
+        /// number of wrong passwords for one account from one address block (IPv4 /24, IPv6 /48) that cause the first delay of
         /// further attempts: 1 s, doubled by each further wrong password up to 15 minutes; attempts during a delay get 429; the
         /// count expires 15 minutes after the last delay and is shared by all processes with the same database; 0 disables the
         /// limit
         #[setting(Integer(0, 1_000_000), default = 5)]
         login_failures_per_account: u32,
-        /// The same for one address (IPv6: one /64) and any account, with delays up to 1 minute
+        /// number of wrong passwords for any accounts from one address (IPv6: one /64) that cause the first delay of further
+        /// attempts from it, as login_failures_per_account does, but with delays up to 1 minute; 0 disables the limit
         #[setting(Integer(0, 1_000_000), default = 50)]
         login_failures_per_address: u32,
     }

@@ -101,8 +101,9 @@ impl Fallback {
     /// Claims the oldest spooled envelope, after skipping `skip` envelopes.
     pub(crate) fn claim(&self, skip: usize) -> Option<Claim> {
         let mut spool = self.lock_spool()?;
-        let claimed =
-            spool.claim(skip).map_err(|error| format!("cannot read the spool {}: {error}", spool.dir().display()));
+        let claimed = spool
+            .claim(skip)
+            .map_err(|error| format!("cannot read the spool {} (sentry.spool_dir): {error}", spool.dir().display()));
         drop(spool);
         match claimed {
             Ok((claim, losses)) => {

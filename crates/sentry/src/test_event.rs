@@ -26,5 +26,7 @@ pub fn send_test_event(settings: &Settings) -> Result<EventId, String> {
         environment: options.environment.clone(),
         ..Default::default()
     };
-    transport::send_now(&dsn, &options.user_agent, event).map(|()| id)
+    let sent = transport::send_now(&dsn, &options.user_agent, event);
+    sent.map(|()| id)
+        .map_err(|reason| format!("{reason}; check sentry.dsn, whose host is {}:{}", dsn.host(), dsn.port()))
 }

@@ -84,7 +84,7 @@ fn invalid_overrides_are_rejected_by_field() {
         assert_eq!((reply.status, fields(&reply)), (422, wrong.iter().map(ToString::to_string).collect()), "{body}");
     }
     let hint = put(&service, "a", &with("route", json!("GET /order"))).json();
-    assert_eq!(hint["errors"][0]["message"], "there is no such route; did you mean GET /orders?");
+    assert_eq!(hint["errors"][0]["message"], "unknown route `GET /order`; did you mean GET /orders?");
     let hint = put(&service, "a", &with("blueprint", json!("order"))).json();
     assert!(hint["errors"][0]["message"].as_str().is_some_and(|text| text.contains("users, orders, probe")), "{hint}");
     let hint = put(&service, "a", &with("set", json!({"log.request.body": "metadata"}))).json();

@@ -70,7 +70,7 @@ impl Endpoint {
             }
             Self::Tcp { .. } => {
                 "check that the service is running, and that management.host and management.port (or management.socket) have \
-                 the same values as for the service"
+                 the same values as in the service"
             }
         }
     }
@@ -196,7 +196,7 @@ fn problem_text(status: StatusCode, problem: &Value) -> String {
         lines.push(format!("  {}: {}", part("field"), part("message")));
     }
     match status {
-        StatusCode::UNAUTHORIZED => lines.push("set management.token to the value that the service has".into()),
+        StatusCode::UNAUTHORIZED => lines.push("set management.token to the same value as in the service".into()),
         StatusCode::PRECONDITION_FAILED => lines
             .push("the overrides were changed in the meantime; check them with `app log show` and try again".into()),
         _ => {}

@@ -20,7 +20,7 @@ const MAX_ID_LENGTH: usize = 100;
 
 #[derive(Debug, Args)]
 pub(crate) struct Set {
-    /// Minimum level for log events (log.level)
+    /// Minimum level of log lines (log.level)
     #[arg(long, value_name = "LEVEL")]
     level: Option<String>,
     /// Log sinks (log.mode): off, stderr, sentry or both
@@ -38,7 +38,7 @@ pub(crate) struct Set {
     /// Apply only to requests of this route: "GET /orders/{id}", or /orders/{id} for all methods
     #[arg(long, value_name = "ROUTE", group = "scope")]
     route: Option<String>,
-    /// Duration of the override: 15m, 1h30m, 90s
+    /// Duration of the override, such as 15m, 1h30m or 90s; at most log.override_max_s
     #[arg(long = "for", value_name = "DURATION", default_value = "10m")]
     duration: String,
     /// Reason for the audit record

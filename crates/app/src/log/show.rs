@@ -33,8 +33,7 @@ fn text(state: &State) -> String {
     };
     let differences = state.differences();
     let settings = match differences.is_empty() {
-        true => "no setting differs from the configuration, except in the scopes of blueprints, modules and routes\n"
-            .to_owned(),
+        true => "no process-wide setting differs from the configuration\n".to_owned(),
         false => {
             let heading = ["SETTING", "CONFIGURED", "NOW"].map(str::to_owned);
             columns(&[heading].into_iter().chain(differences).map(Vec::from).collect::<Vec<_>>())

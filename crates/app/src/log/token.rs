@@ -8,13 +8,13 @@ use crate::print::print;
 
 #[derive(Debug, Args)]
 pub(crate) struct Token {
-    /// Minimum level for log events of the requests
+    /// Minimum level of the log lines of the requests
     #[arg(long, value_name = "LEVEL", default_value = "debug")]
     level: String,
     /// Route of the requests, as listed by `app routes`: "GET /orders/{id}"
     #[arg(long, value_name = "ROUTE")]
     route: String,
-    /// Validity of the token: 15m, 1h30m, 90s
+    /// Validity of the token, such as 15m, 1h30m or 90s; at most log.override_max_s
     #[arg(long = "for", value_name = "DURATION", default_value = "10m")]
     duration: String,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Token {
 impl Token {
     pub(super) fn run(&self, service: &Service) -> Result<(), CommandError> {
         let level: Level =
-            self.level.parse().map_err(|error: UnknownLevel| CommandError::Usage(format!("--level {error}")))?;
+            self.level.parse().map_err(|error: UnknownLevel| CommandError::Usage(format!("--level: {error}")))?;
         match service.debug_token(level, &self.route, &self.duration) {
             Ok(token) => print(&token),
             Err(error @ (DebugTokenError::NoKey | DebugTokenError::Key(_) | DebugTokenError::Blueprints(_))) => {

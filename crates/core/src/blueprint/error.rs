@@ -7,7 +7,7 @@ use crate::settings::SettingsError;
 #[non_exhaustive]
 pub enum RegistryError {
     /// `blueprints.enabled` names a blueprint that is not compiled in.
-    #[error("blueprints.enabled names the unknown blueprint {name}; compiled in are {}", available.join(", "))]
+    #[error("blueprints.enabled: unknown blueprint `{name}`; compiled-in blueprints are {}", available.join(", "))]
     UnknownBlueprint {
         /// The unknown name.
         name: String,

@@ -254,7 +254,7 @@ mod tests {
     fn a_subset_of_blueprints_can_be_enabled() {
         assert_eq!(check(&[USERS, ORDERS], "users").expect("no dependencies"), ["users"]);
         let unknown = rejection(&[USERS, ORDERS], "stock");
-        assert_eq!(unknown, "blueprints.enabled names the unknown blueprint stock; compiled in are users, orders");
+        assert_eq!(unknown, "blueprints.enabled: unknown blueprint `stock`; compiled-in blueprints are users, orders");
     }
 
     #[test]

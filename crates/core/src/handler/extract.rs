@@ -154,7 +154,7 @@ fn rejection(path: &str, error: &serde_json::Error, body: &[u8]) -> Problem {
     if error.is_data() || serde_json::from_slice::<IgnoredAny>(body).is_ok() {
         return Problem::invalid_field(&field(path, message), serde_messages::rewrite(message));
     }
-    Problem::bad_request(format!("the body is not JSON: {message} at line {line} column {column}"))
+    Problem::bad_request(format!("the body is not valid JSON: {message} at line {line} column {column}"))
 }
 
 impl<T: DeserializeOwned + Validate<Context = ()>> FromRequest for Query<T> {

@@ -24,7 +24,7 @@ impl LogControlState {
         if self.blueprints.contains(&name) {
             return Ok(());
         }
-        let message = format!("unknown blueprint; compiled-in blueprints are {}", self.blueprints.join(", "));
+        let message = format!("unknown blueprint `{name}`; compiled-in blueprints are {}", self.blueprints.join(", "));
         Err(FieldError { field: "blueprint".into(), message })
     }
 
@@ -56,11 +56,9 @@ pub(crate) fn check_route(rule: &str, routes: &[RouteInfo]) -> Result<(), FieldE
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
     let hint = match nearest {
         Some((_, route)) => format!("did you mean {}?", named(route)),
-        None => {
-            "expected a route of `app routes`, such as GET /orders/{id}, or /orders/{id} for all methods".to_owned()
-        }
+        None => "`app routes` lists the routes".to_owned(),
     };
-    Err(FieldError { field: "route".into(), message: format!("there is no such route; {hint}") })
+    Err(FieldError { field: "route".into(), message: format!("unknown route `{rule}`; {hint}") })
 }
 
 fn is_rule_for(rule: &str, route: &RouteInfo) -> bool {
@@ -100,7 +98,7 @@ mod tests {
         ];
         for (rule, meant) in neighbours {
             let refused = check(rule).expect_err("is refused");
-            assert_eq!(refused, format!("there is no such route; did you mean {meant}?"), "{rule}");
+            assert_eq!(refused, format!("unknown route `{rule}`; did you mean {meant}?"), "{rule}");
         }
         assert!(check("nonsense").expect_err("is refused").contains("`app routes`"));
     }

@@ -126,7 +126,7 @@ struct Cell {
     column: String,
     before: Value,
     after: Value,
-    /// The module whose log events change, when it has its own level.
+    /// The module whose log lines change, when it has its own level.
     #[schema(nullable = false)]
     module: Option<String>,
 }

@@ -27,11 +27,11 @@ pub enum DebugTokenError {
     #[error(transparent)]
     RouteForm(#[from] InvalidRoute),
     /// No blueprint has the route.
-    #[error("{route}: {reason}")]
+    #[error("{reason}")]
     UnknownRoute {
         /// The route.
         route: String,
-        /// Why it was not found.
+        /// The message, with the route.
         reason: String,
     },
     /// The duration is invalid or too long.

@@ -56,7 +56,7 @@ async fn api_document(json: Bytes) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(json)
 }
 
-/// Liveness of the process.
+/// Check that the process is running
 #[utoipa::path(
     get,
     path = "/health/live",
@@ -69,7 +69,7 @@ pub(crate) async fn live() -> impl Responder {
     web::Json(json!({"status": "live"}))
 }
 
-/// Readiness of the process for requests.
+/// Check that the process is ready for requests
 ///
 /// The process is ready when it is not stopping, the database responds, and each blueprint reports that it is ready.
 #[utoipa::path(

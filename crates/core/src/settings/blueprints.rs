@@ -35,7 +35,7 @@ section! {
 section! {
     #[derive(Default)]
     struct CommonLogSettings {
-        /// minimum level for log events of the blueprint's crate, as log.levels sets it for any crate; log.levels takes
+        /// minimum level of the log lines of the blueprint's crate, as log.levels sets it for any crate; log.levels takes
         /// precedence
         #[setting(one_of::<Level>())]
         level: Option<Level>,

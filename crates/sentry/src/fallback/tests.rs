@@ -115,7 +115,10 @@ fn spool_errors_are_logged() {
     assert!(test.fallback.claim(0).is_none());
     let (level, message, _) = test.sink.lines().remove(0);
     assert_eq!(level, Level::Warning);
-    assert!(message.starts_with(&format!("cannot read the spool {}: ", test.dir.path().display())), "{message}");
+    assert!(
+        message.starts_with(&format!("cannot read the spool {} (sentry.spool_dir): ", test.dir.path().display())),
+        "{message}"
+    );
     fs::remove_file(test.dir.path()).expect("it is there");
     test.spool("one");
     let claim = test.fallback.claim(0).expect("there is one");

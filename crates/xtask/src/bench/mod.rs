@@ -41,10 +41,10 @@ use test_harness::scratch;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Short rounds without Node and Python: only an order on 32 connections; with --api, each of its requests
+    /// Run short rounds without the Node and Python servers: orders on 32 connections only; with --api, all of its requests
     #[arg(long)]
     quick: bool,
-    /// Only measure requests of the real API
+    /// Measure only requests of the real API
     #[arg(long)]
     api: bool,
     /// Also write the figures to this file
@@ -53,7 +53,7 @@ pub struct Args {
     /// Write the tables into docs/BENCHMARKS.md and the chart into docs/bench.svg
     #[arg(long, conflicts_with_all = ["quick", "only"])]
     update_documents: bool,
-    /// Only measure these servers, and bare
+    /// Measure only these servers, and `bare` for comparison
     #[arg(long, value_name = "SERVER", value_delimiter = ',', value_parser = PossibleValuesParser::new(names()))]
     only: Vec<String>,
     /// Number of rounds

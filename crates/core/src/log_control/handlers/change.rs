@@ -44,7 +44,7 @@ impl SetQuery {
     }
 }
 
-/// Sets an override, or replaces the override with this id.
+/// Set or replace an override
 ///
 /// It applies immediately, in this process or, with `fleet`, in all processes of the service. Repeating the same override
 /// extends it. With `dry_run` the response lists the policy cells and values that would change.
@@ -130,7 +130,7 @@ pub(crate) struct ClearQuery {
     source: Option<String>,
 }
 
-/// Clears an override.
+/// Clear an override
 ///
 /// A fleet override is cleared in all processes.
 #[utoipa::path(

@@ -18,10 +18,10 @@ use crate::log_control::scope::check_route;
 use crate::log_control::state::{LogControl, LogControlState};
 use crate::log_control::views::{FleetView, LogView, TableView};
 
-/// The logging policy in effect.
+/// Get the logging policy in effect
 ///
-/// The configured values, the values in effect, and the overrides that cause the difference. `effective` applies to a record
-/// without a blueprint, module or route.
+/// Returns the configured values, the values in effect, and the overrides that cause the difference. `effective` applies to a
+/// record without a blueprint, module or route.
 #[utoipa::path(
     get,
     path = "/log",
@@ -56,9 +56,9 @@ pub(crate) struct ExplainQuery {
     route: Option<String>,
 }
 
-/// The policy table in effect.
+/// Get the policy table in effect
 ///
-/// The destinations of each record, for the process or for a blueprint, module or route.
+/// Returns the destinations of each record, for the process or for a blueprint, module or route.
 #[utoipa::path(
     get,
     path = "/log/explain",
@@ -95,9 +95,9 @@ fn table(policy: &Policy, lines: Option<&Policy>) -> Explanation {
     table
 }
 
-/// The versions that the processes of the service have applied.
+/// List the processes of the service
 ///
-/// The version of the shared overrides, and the version that each process has applied.
+/// Returns the version of the shared overrides, and the version that each process has applied.
 #[utoipa::path(
     get,
     path = "/log/fleet",
