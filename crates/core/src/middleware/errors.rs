@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpResponse, ResponseError};
@@ -66,7 +66,11 @@ pub(super) fn with_problem(mut response: ServiceResponse) -> ServiceResponse {
         }
         None => return response,
     };
-    let retained = retained_headers(response.headers());
+    // The other headers remain, such as `allow`. Those of the problem response take precedence.
+    let replaced = [CONTENT_TYPE, CONTENT_LENGTH];
+    let is_retained = |name: &HeaderName| !replaced.contains(name) && !problem.headers().contains_key(name);
+    let retained = response.headers().iter().filter(|(name, _)| is_retained(name));
+    let retained: Vec<_> = retained.map(|(name, value)| (name.clone(), value.clone())).collect();
     let mut response = response.into_response(problem);
     for (name, value) in retained {
         response.headers_mut().append(name, value);
@@ -114,19 +118,6 @@ fn allowed_methods(headers: &HeaderMap) -> String {
 
 fn is_empty(size: BodySize) -> bool {
     matches!(size, BodySize::None | BodySize::Sized(0))
-}
-
-/// The headers of an error response that its problem response keeps, such as `allow` and `retry-after`.
-fn retained_headers(
-    headers: &HeaderMap,
-) -> Vec<(actix_web::http::header::HeaderName, actix_web::http::header::HeaderValue)> {
-    let body_headers = [CONTENT_TYPE, CONTENT_LENGTH];
-    let retained = headers.iter().filter(|(name, _)| !body_headers.contains(name));
-    // The problem response sets this header itself.
-    retained
-        .filter(|(name, _)| name.as_str() != "www-authenticate")
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
 }
 
 /// A complete response in the form of an error. A service response needs the request, which was lost with the failed call.
