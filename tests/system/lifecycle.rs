@@ -134,7 +134,7 @@ fn a_port_in_use_is_reported() {
     let running = probe().start();
     let port = running.port.to_string();
     let refused = refusal(&probe().env("APP__SERVER__PORT", &port).run());
-    assert!(refused.starts_with(&format!("cannot listen on 127.0.0.1:{port} (server.host, server.port)")), "{refused}");
+    assert!(refused.starts_with(&format!("cannot listen on 127.0.0.1:{port}: ")), "{refused}");
 }
 
 #[test]

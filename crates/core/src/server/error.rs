@@ -51,7 +51,7 @@ pub enum StartError {
     #[error("cannot install signal handlers: {0}")]
     Signals(#[source] io::Error),
     /// A listen address cannot be bound.
-    #[error("cannot listen on {host}:{port} ({section}.host, {section}.port): {source}")]
+    #[error("cannot listen on {host}:{port}: {source}; set {section}.host and {section}.port to a free local address")]
     Listen {
         /// The settings section with the address: `server` or `management`.
         section: &'static str,

@@ -187,9 +187,10 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
                 "warnings": ["LOG_LEVEL is ignored; did you mean APP__LOG__LEVEL?"],
             }),
         ),
-        "failed start" => {
-            ("cannot listen on 127.0.0.1:8080 (server.host, server.port): Address already in use", json!({}))
-        }
+        "failed start" => (
+            "cannot listen on 127.0.0.1:8080: Address already in use (os error 98); set server.host and server.port to a free local address",
+            json!({}),
+        ),
         "low limit of open files" => (
             "the open file limit is 256: at most 180 connections are served at a time and others wait; raise it to 1024 or \
              more (ulimit -n, LimitNOFILE= in systemd, minfds= in supervisord)",
