@@ -11,7 +11,7 @@ use crate::settings::Settings;
 
 /// The sinks and the response-logging middleware for an existing service.
 ///
-/// Responses are unchanged, byte for byte. Panics, log events and the reports of the capture helpers are recorded too. It replaces
+/// Responses are unchanged, byte for byte. Panics, log lines and the reports of the capture helpers are recorded too. It replaces
 /// the process's panic hook, and installs a `tracing` subscriber unless one is installed already.
 ///
 /// ```no_run

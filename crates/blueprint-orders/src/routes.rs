@@ -151,7 +151,7 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn pay(caller: Caller, Path(id): Path<Uuid>, if_match: IfMatch, idempotent: Idempotent) -> Result {
     let owner = OwnerFilter::from(caller.id);
-    change_status(idempotent, caller, (owner, id, if_match), Action::Pay).await
+    change_status(idempotent, caller, owner, id, if_match, Action::Pay).await
 }
 
 /// Ship an order
@@ -179,7 +179,7 @@ pub(crate) async fn ship(
     if_match: IfMatch,
     idempotent: Idempotent,
 ) -> Result {
-    change_status(idempotent, caller, (OwnerFilter(None), id, if_match), Action::Ship).await
+    change_status(idempotent, caller, OwnerFilter(None), id, if_match, Action::Ship).await
 }
 
 /// Cancel an order
@@ -202,13 +202,15 @@ pub(crate) async fn ship(
 )]
 pub(crate) async fn cancel(caller: Caller, Path(id): Path<Uuid>, if_match: IfMatch, idempotent: Idempotent) -> Result {
     let owner = OwnerFilter::visible_to(&caller);
-    change_status(idempotent, caller, (owner, id, if_match), Action::Cancel).await
+    change_status(idempotent, caller, owner, id, if_match, Action::Cancel).await
 }
 
 async fn change_status(
     idempotent: Idempotent,
     caller: Caller,
-    (owner, id, if_match): (OwnerFilter, Uuid, IfMatch),
+    owner: OwnerFilter,
+    id: Uuid,
+    if_match: IfMatch,
     action: Action,
 ) -> Result {
     let user_id = caller.id;

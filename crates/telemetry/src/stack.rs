@@ -17,7 +17,7 @@ pub struct Stack {
     frames: OnceLock<Vec<Frame>>,
 }
 
-/// One call, innermost first.
+/// One frame of a stack trace.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Frame {
     /// The path and name of the function.

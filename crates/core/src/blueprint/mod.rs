@@ -82,7 +82,7 @@ pub trait Blueprint: Send + Sync + 'static {
         RateLimits::none()
     }
 
-    /// Minimum level of the log events of its crate, instead of `log.level`. Settings take precedence.
+    /// Minimum level of the log lines of its crate, instead of `log.level`. Settings take precedence.
     fn log_level(&self) -> Option<Level> {
         None
     }

@@ -16,7 +16,7 @@ use crate::settings::{self, BlueprintDeclaration, BlueprintValues, ResponseLog, 
 #[derive(Clone)]
 pub(crate) struct Registered {
     pub blueprint: Arc<dyn Blueprint>,
-    /// Its crate, for the level of its log events.
+    /// Its crate, for the level of its log lines.
     module: &'static str,
 }
 

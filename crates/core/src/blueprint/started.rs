@@ -176,7 +176,7 @@ mod tests {
     #[actix_web::test]
     async fn each_blueprint_starts_after_its_dependencies_and_stops_before() {
         let (started, calls) = start(false, false).await;
-        let Ok(running) = started else { panic!("a successful start") };
+        let Ok(running) = started else { panic!("the start failed") };
         let ready = [("users", Ok(())), ("orders", Err("stock is not loaded yet".to_owned()))];
         assert_eq!(running.ready().await, ready);
         running.stop(Duration::from_secs(1)).await;
@@ -186,7 +186,7 @@ mod tests {
     #[actix_web::test]
     async fn two_blueprints_that_provide_the_same_type_conflict() {
         let (started, calls) = start(false, true).await;
-        let Err(BlueprintStartError::Conflict(why)) = started else { panic!("they conflict") };
+        let Err(BlueprintStartError::Conflict(why)) = started else { panic!("expected a conflict") };
         assert_eq!(
             why.to_string(),
             "the blueprints users and orders both provide alloc::string::String: only one may provide it"

@@ -138,7 +138,7 @@ impl Database {
         DatabaseError::outage(self.address(), error::OutageCause::TimedOut, None)
     }
 
-    pub(crate) fn stopping(&self) -> DatabaseError {
+    pub(crate) fn stopping_error(&self) -> DatabaseError {
         DatabaseError::outage(self.address(), error::OutageCause::StartingOrStopping, None)
     }
 }

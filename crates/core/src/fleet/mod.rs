@@ -92,7 +92,7 @@ impl Fleet {
 
     async fn call<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, DatabaseError> {
         let (reply, received) = oneshot::channel();
-        let stopped = || self.database.stopping();
+        let stopped = || self.database.stopping_error();
         self.commands.send(command(reply)).await.map_err(|_| stopped())?;
         received.await.map_err(|_| stopped())
     }

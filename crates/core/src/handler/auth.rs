@@ -59,7 +59,7 @@ impl TryFrom<String> for Role {
     }
 }
 
-/// An authenticated user. An id alone converts into a [`Role::Member`].
+/// An authenticated user. An id alone converts into an identity with [`Role::Member`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// The user's id.

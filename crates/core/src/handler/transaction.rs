@@ -82,7 +82,7 @@ impl Database {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => resume_unwind(panic),
             // The task was dropped with its worker: the service is stopping.
-            Err(_) => Err(self.stopping().into()),
+            Err(_) => Err(self.stopping_error().into()),
         }
     }
 }
@@ -120,7 +120,7 @@ fn report_abandoned<T, E: Into<Problem>>(outcome: Outcome<T, E>) {
 }
 
 /// Marks the request as detached if the handler is dropped while it awaits its transaction: the request then continues
-/// without its client, and its response record remains available for a later report.
+/// without its client, and its response is available as a breadcrumb for a later event.
 struct DetachOnDrop {
     is_finished: bool,
 }

@@ -37,7 +37,7 @@ pub(super) async fn guard(
     Ok(response)
 }
 
-/// Adds a problem to actix's own response to an unsupported method.
+/// Replaces actix's response to an unsupported method with a problem.
 fn with_problem(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     if response.status() != StatusCode::METHOD_NOT_ALLOWED {
         return response;

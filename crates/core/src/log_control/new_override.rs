@@ -46,7 +46,7 @@ impl NewOverride {
         for key in body.keys().filter(|key| !KEYS.contains(&key.as_str())) {
             errors.add(key, format!("unknown field; expected {}", KEYS.join(", ")));
         }
-        let set = errors.set(body.get("set"));
+        let set = errors.parse_set(body.get("set"));
         let duration = match body.get("for") {
             Some(given) => duration::parse(given, max),
             None => duration::parse(&Value::Null, max).map_err(|allowed| format!("missing; {allowed}")),
@@ -68,7 +68,7 @@ impl NewOverride {
                 false
             }
         };
-        let scope = errors.scope(body);
+        let scope = errors.parse_scope(body);
         errors.into_result().map(|()| Self { set, scope, duration, reason, source, fleet })
     }
 
@@ -157,7 +157,7 @@ impl FieldErrors {
         read.map_err(|message| self.add(field, message)).unwrap_or_default()
     }
 
-    fn set(&mut self, value: Option<&Value>) -> LiveValues {
+    fn parse_set(&mut self, value: Option<&Value>) -> LiveValues {
         let allowed = "an object of settings and values, such as {\"log.level\": \"debug\"}";
         let Some(Value::Object(set)) = value.filter(|set| set.as_object().is_none_or(|set| !set.is_empty())) else {
             let missing = if value.is_none() { "missing; " } else { "" };
@@ -170,7 +170,7 @@ impl FieldErrors {
         })
     }
 
-    fn scope(&mut self, body: &Map<String, Value>) -> OverrideScope {
+    fn parse_scope(&mut self, body: &Map<String, Value>) -> OverrideScope {
         let mut given = SCOPES.into_iter().filter_map(|kind| Some((kind, body.get(kind)?)));
         let Some((kind, value)) = given.next() else { return OverrideScope::Process };
         if let Some((other, _)) = given.next() {
@@ -203,7 +203,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(86_400);
 
     fn parse(body: Value) -> Result<NewOverride, Vec<(String, String)>> {
-        let Value::Object(body) = body else { panic!("an object") };
+        let Value::Object(body) = body else { panic!("expected an object") };
         let fields = |errors: Vec<FieldError>| errors.into_iter().map(|it| (it.field, it.message)).collect();
         NewOverride::parse(&body, DAY).map_err(fields)
     }

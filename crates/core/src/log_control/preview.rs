@@ -43,7 +43,7 @@ impl LogControlState {
         changed_cells(&policy(before), &policy(after)).iter().map(|cell| json!(cell)).collect()
     }
 
-    /// The cells for log events of a module with its own level; each names the module.
+    /// The cells for log lines of a module with its own level; each names the module.
     fn cells_of_module(&self, module: &str, scope: &OverrideScope, before: &Snapshot, after: &Snapshot) -> Vec<Value> {
         let origin = RecordOrigin { target: module, is_line: true, ..self.example(scope) };
         let policy = |snapshot: &Snapshot| snapshot.values_for(&origin).policy;

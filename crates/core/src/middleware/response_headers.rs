@@ -54,7 +54,7 @@ impl DefaultHeaders {
     }
 
     fn insert(&self, headers: &mut HeaderMap) {
-        // Most responses have only one or two headers: iterating over them is cheaper than a lookup per default.
+        // Most responses have only one or two headers: iterating over them is cheaper than one lookup for each default header.
         let mut own = 0_u32;
         for key in headers.keys() {
             let position = self.0.iter().position(|(name, _)| name == key);

@@ -62,7 +62,7 @@ pub(crate) struct AppFactory {
     pub address_resolver: ClientAddressResolver,
     /// Evaluates the flags of a request, when a flag provider is configured.
     pub flags: Option<RequestFlags>,
-    /// Starts Sentry transactions, when tracing is configured.
+    /// Starts Sentry transactions, when `sentry.traces_sample_rate` is above 0.
     pub transactions: Option<Transactions>,
 }
 

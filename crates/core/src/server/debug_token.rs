@@ -25,7 +25,7 @@ pub enum DebugTokenError {
     Blueprints(#[from] RegistryError),
     /// The route is not a method and a path, such as `GET /orders/{id}`, or is too long.
     #[error(transparent)]
-    RouteForm(#[from] InvalidRoute),
+    RouteSyntax(#[from] InvalidRoute),
     /// No blueprint has the route.
     #[error("{reason}")]
     UnknownRoute {

@@ -40,7 +40,7 @@ impl DebugGrant {
             return Err(InvalidRoute::Length(route.len()));
         }
         if !is_route(route) {
-            return Err(InvalidRoute::Form(route.to_owned()));
+            return Err(InvalidRoute::Syntax(route.to_owned()));
         }
         Ok(Self { level, scope: GrantScope::Route(route.to_owned()), expires_at: whole_seconds(expires_at) })
     }
@@ -102,7 +102,7 @@ impl DebugGrant {
 pub enum InvalidRoute {
     /// The text is not a method, a space and a pattern.
     #[error("invalid route `{0}`: expected METHOD /PATTERN as the service defines it, such as `GET /orders/{{id}}`")]
-    Form(String),
+    Syntax(String),
     /// The text is too long. Contains its length in bytes.
     #[error("route too long: {0} bytes, maximum {max}", max = DebugGrant::MAX_ROUTE_BYTES)]
     Length(usize),
@@ -188,7 +188,7 @@ mod tests {
             "GET /a\u{0}",
             "GET /a\u{a0}",
         ] {
-            assert_eq!(for_route(text), Err(InvalidRoute::Form(text.into())));
+            assert_eq!(for_route(text), Err(InvalidRoute::Syntax(text.into())));
         }
         let (longest, too_long) =
             ("x".repeat(DebugGrant::MAX_ROUTE_BYTES - 5), "x".repeat(DebugGrant::MAX_ROUTE_BYTES - 4));

@@ -360,8 +360,8 @@ fn the_catalog_has_every_key_of_a_change() {
 
 fn table(text: &mut String, fields: &[Field]) {
     text.push_str("| key | type | present | meaning |\n| --- | --- | --- | --- |\n");
-    for Field { key, value, present, meaning } in fields {
-        let _ = writeln!(text, "| `{key}` | {value} | {present} | {meaning} |");
+    for Field { key, json_type, present, meaning } in fields {
+        let _ = writeln!(text, "| `{key}` | {json_type} | {present} | {meaning} |");
     }
     text.push('\n');
 }

@@ -136,8 +136,8 @@ impl Override {
         map
     }
 
-    /// Whether both overrides are equal except for their expiry.
-    pub(super) fn repeats(&self, other: &Self) -> bool {
+    /// Whether both have the same id, values and scope, in the same process or fleet.
+    pub(super) fn has_same_effect(&self, other: &Self) -> bool {
         self.id == other.id && self.set == other.set && self.scope == other.scope && self.fleet == other.fleet
     }
 }

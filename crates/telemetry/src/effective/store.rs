@@ -97,7 +97,7 @@ impl State {
     fn put(&mut self, mut new: Override) -> Option<Override> {
         match self.position(&new.id, new.fleet) {
             Some(at) => {
-                if new.repeats(&self.overrides[at]) {
+                if new.has_same_effect(&self.overrides[at]) {
                     new.set_at = self.overrides[at].set_at;
                 }
                 Some(std::mem::replace(&mut self.overrides[at], new))
@@ -254,7 +254,7 @@ impl EffectivePolicy {
         }
         for new in overrides {
             let old = state.position(&new.id, true).map(|at| &state.overrides[at]);
-            if old.is_none_or(|old| !old.repeats(&new) || old.until != new.until) {
+            if old.is_none_or(|old| !old.has_same_effect(&new) || old.until != new.until) {
                 changes.push(self.put(&mut state, &new).change);
             }
         }
@@ -322,7 +322,7 @@ impl EffectivePolicy {
         let before = self.load_full();
         let old = state.put(new.clone());
         let after = self.publish(state);
-        let repeats = old.as_ref().is_some_and(|old| new.repeats(old));
+        let repeats = old.as_ref().is_some_and(|old| new.has_same_effect(old));
         let action = if repeats { Action::Extended } else { Action::Set };
         SetOutcome { created: old.is_none(), change: override_change(action, new, old.as_ref(), &before, &after) }
     }
@@ -367,33 +367,33 @@ impl State {
 /// The change made by an override. Its values are those of the keys that it or its predecessor sets, in the scope of each.
 fn override_change(
     action: Action,
-    it: &Override,
+    target: &Override,
     old: Option<&Override>,
     before: &Snapshot,
     after: &Snapshot,
 ) -> PolicyChange {
     let values = |snapshot: &Snapshot| {
         let mut values = Map::new();
-        for it in old.into_iter().chain([it]) {
-            values.extend(snapshot.values_in_scope(&it.set, &it.scope));
+        for changed in old.into_iter().chain([target]) {
+            values.extend(snapshot.values_in_scope(&changed.set, &changed.scope));
         }
         values
     };
     let is_off_in = |snapshot: &Snapshot, scope: &OverrideScope| snapshot.values_for(&scope.example()).policy.is_off();
     let is_off = |snapshot: &Snapshot| {
         snapshot.values_for(&RecordOrigin::default()).policy.is_off()
-            && is_off_in(snapshot, &it.scope)
+            && is_off_in(snapshot, &target.scope)
             && old.is_none_or(|old| is_off_in(snapshot, &old.scope))
     };
     PolicyChange {
-        id: Some(it.id.clone()),
+        id: Some(target.id.clone()),
         before: values(before),
         after: values(after),
-        until: matches!(action, Action::Set | Action::Extended).then_some(it.until),
-        more: scope_json(&it.scope, it.fleet),
+        until: matches!(action, Action::Set | Action::Extended).then_some(target.until),
+        more: scope_json(&target.scope, target.fleet),
         off_before: is_off(before),
         off_after: is_off(after),
-        ..PolicyChange::new(action, it.by.as_str(), it.source, it.reason.as_str())
+        ..PolicyChange::new(action, target.by.as_str(), target.source, target.reason.as_str())
     }
 }
 

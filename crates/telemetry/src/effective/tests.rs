@@ -14,7 +14,7 @@ use crate::policy::Policy;
 use crate::settings::{Mode, ResponseLog};
 
 fn values(set: Value) -> LiveValues {
-    let Value::Object(set) = set else { panic!("an object") };
+    let Value::Object(set) = set else { panic!("expected an object") };
     LiveValues::parse(&set).expect("valid values")
 }
 
@@ -258,7 +258,7 @@ fn fleet_overrides_replace_only_fleet_overrides() {
 #[test]
 fn invalid_values_are_reported_with_the_allowed_ones() {
     let refused = |set: Value| -> Vec<String> {
-        let Value::Object(set) = set else { panic!("an object") };
+        let Value::Object(set) = set else { panic!("expected an object") };
         LiveValues::parse(&set).expect_err("refused").iter().map(ToString::to_string).collect()
     };
     assert_eq!(

@@ -8,7 +8,7 @@ use crate::sinks::LineSink;
 
 /// The share of the remaining time that resolving stacks may take.
 const SYMBOLIZER_SHARE: f64 = 0.3;
-/// The share of the time remaining after that which the event sinks may take. Line sinks have the rest.
+/// The share of the then remaining time that event sinks may take. Line sinks have the rest.
 const EVENTS_SHARE: f64 = 0.6;
 
 impl Pipeline {

@@ -8,7 +8,7 @@ pub struct Field {
     /// The literal key; dots do not nest.
     pub key: &'static str,
     /// The JSON type of its value.
-    pub value: &'static str,
+    pub json_type: &'static str,
     /// When it is present.
     pub present: &'static str,
     /// The value's meaning.
@@ -30,8 +30,8 @@ pub struct ServiceRecord {
     pub fields: &'static [Field],
 }
 
-const fn field(key: &'static str, value: &'static str, present: &'static str, meaning: &'static str) -> Field {
-    Field { key, value, present, meaning }
+const fn field(key: &'static str, json_type: &'static str, present: &'static str, meaning: &'static str) -> Field {
+    Field { key, json_type, present, meaning }
 }
 
 /// The keys of every record.

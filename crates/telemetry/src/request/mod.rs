@@ -1,6 +1,7 @@
 //! The current request: its identity, its breadcrumbs, and the failures that it has reported.
 //!
-//! It is a task-local value of the request's future, so it is available across threads, spans and every `.await`.
+//! It is a task-local value of the request's future: available after every `.await` and inside any span, but in another task or
+//! thread only if that enters its scope.
 
 mod breadcrumbs;
 mod context;

@@ -11,7 +11,7 @@ thread_local! {
 
 /// Calls a function with the thread's empty buffer; with a new one in a nested call, and while the thread exits.
 pub(super) fn with_line(f: impl FnOnce(&mut Vec<u8>)) {
-    // The buffer is taken out for the call, because a panic in the function is a line as well.
+    // The buffer is taken out for the call, because the panic hook formats a line on this thread, too.
     let mut line = LINE.try_with(Cell::take).unwrap_or_default();
     line.clear();
     line.shrink_to(MAX_RETAINED_BYTES);

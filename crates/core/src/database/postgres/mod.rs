@@ -117,8 +117,8 @@ impl Postgres {
         loop {
             attempts += 1;
             match self.send(&send).await {
-                // The connection was closed while idle, unnoticed. A read is safe to retry: on another connection, or to
-                // obtain the reason why there is none.
+                // The connection was closed while idle, unnoticed. A read is safe to retry: the retry
+                // succeeds on another connection, or reports why none can be opened.
                 Err(error) if attempts < MAX_ATTEMPTS && error.is_lost_connection() && is_read(sql) => {}
                 rows => return read_rows(&rows?),
             }
@@ -138,7 +138,7 @@ impl Postgres {
         &self,
         send: impl AsyncFnOnce(&Object) -> std::result::Result<R, tokio_postgres::Error>,
     ) -> Result<R> {
-        if let Some(in_flight) = SharedConnection::of(self.id())
+        if let Some(in_flight) = SharedConnection::try_begin_statement(self.id())
             && let Some(client) = in_flight.client()
         {
             if is_alive(client, in_flight.idle).await {

@@ -77,7 +77,7 @@ impl Drop for SharedSlot {
 
 impl SharedConnection {
     /// This worker's connection of the pool with this id, if another statement may be sent on it now.
-    pub(super) fn of(pool: usize) -> Option<InFlightStatement> {
+    pub(super) fn try_begin_statement(pool: usize) -> Option<InFlightStatement> {
         WORKER.with_borrow_mut(|worker| {
             let connections = worker.as_mut()?;
             let at = connections.iter().position(|(of, _)| *of == pool)?;

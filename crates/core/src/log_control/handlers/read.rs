@@ -79,7 +79,7 @@ pub(crate) async fn explain(control: Data<LogControl>, Query(scope): Query<Expla
     let origin = control.origin(&scope, module.as_deref())?;
     let snapshot = control.pipeline.effective().load_full();
     let policy = |origin: &RecordOrigin<'_>| snapshot.values_for(origin).policy;
-    // `log.levels` may set a level for the module's log events alone.
+    // `log.levels` may set a level for the module's log lines alone.
     let lines = module.is_some().then(|| policy(&RecordOrigin { is_line: true, ..origin }));
     Ok(versioned(HttpResponse::Ok(), snapshot.version)
         .json(ExplainOutput::from(table(&policy(&origin), lines.as_ref()))))
