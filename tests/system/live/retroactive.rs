@@ -23,8 +23,9 @@ fn steps(stopped: &Stopped) -> Vec<(String, bool)> {
         record["kind"] == "uncaught" || record["message"].as_str().is_some_and(|message| message.starts_with("step"))
     });
     let shown = of_request.map(|record| {
-        let message = record["message"].as_str().unwrap_or_default().split(" with").next().unwrap_or_default();
-        (message.to_owned(), record["retroactive"] == true)
+        let message = record["message"].as_str().unwrap_or_default();
+        let message = if message.starts_with("step") { message.split(" with").next() } else { Some(message) };
+        (message.unwrap_or_default().to_owned(), record["retroactive"] == true)
     });
     shown.collect()
 }
