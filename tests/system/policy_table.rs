@@ -183,7 +183,7 @@ impl Running {
                     StackPlacement::Never => false,
                     // A plain 500 response has no stack.
                     StackPlacement::WithLine => !message.starts_with("responded with"),
-                    StackPlacement::UnlessSentryTakesIt => !self.policy.has_sentry(),
+                    StackPlacement::UnlessSentToSentry => !self.policy.has_sentry(),
                 };
                 expected.push(format!("{} {level} {message} stack={stack}", kind.as_str()));
             }

@@ -9,8 +9,8 @@
 //! let app = App::new().route("/", web::get().to(async || "Hello")).wrap(recorder.response_logger());
 //! ```
 //!
-//! The crate has no features. The Sentry sink is in the crate `cyanotype-sentry`. To add another sink, implement [`LineSink`] or
-//! [`EventSink`].
+//! The crate has no features. The Sentry sink is in the crate `cyanotype-sentry`. To add another sink, implement
+//! [`RecordSink`] or [`EventSink`].
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
@@ -31,7 +31,7 @@ pub use context::request_context;
 pub use cyanotype_settings::Loader;
 pub use cyanotype_telemetry::settings::ResponseLog;
 pub use cyanotype_telemetry::{
-    Breadcrumb, EventId, EventSink, Level, LineSink, Losses, Message, Scope, Sinks, add_breadcrumb, capture_event,
+    Breadcrumb, EventId, EventSink, Level, Losses, Message, RecordSink, Scope, Sinks, add_breadcrumb, capture_event,
     capture_exception, critical, spawn,
 };
 pub use recorder::Recorder;

@@ -45,7 +45,7 @@ impl Fixture {
     /// A pipeline with these settings.
     pub(crate) fn new(own: &[(&str, &str)]) -> Self {
         let sinks = MemorySink::default();
-        let all = Sinks::none().line(Arc::new(sinks.clone())).event(Arc::new(sinks.clone()));
+        let all = Sinks::none().record(Arc::new(sinks.clone())).event(Arc::new(sinks.clone()));
         let pipeline = Box::leak(Box::new(Pipeline::new(&settings(own).telemetry(), None, all)));
         Self { pipeline, sinks }
     }

@@ -27,7 +27,7 @@ pub(crate) fn sinks(settings: &Settings) -> Sinks {
         use std::sync::Arc;
 
         let stderr = Arc::new(cyanotype_telemetry::StderrSink::start(&telemetry));
-        let sinks = Sinks::none().line(stderr.clone());
+        let sinks = Sinks::none().record(stderr.clone());
         return match cyanotype_sentry::SentrySink::start(&telemetry, stderr) {
             Some(sentry) => sinks.event(Arc::new(sentry)),
             None => sinks,

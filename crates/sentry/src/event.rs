@@ -119,7 +119,7 @@ fn stacktrace(stack: &Stack) -> Option<Stacktrace> {
         filename: frame.file.as_ref().and_then(|file| file.rsplit('/').next().map(str::to_owned)),
         abs_path: frame.file.clone(),
         lineno: frame.line.map(u64::from),
-        in_app: Some(frame.own),
+        in_app: Some(frame.in_app),
         ..Default::default()
     };
     let frames: Vec<SentryFrame> = stack.frames().iter().rev().map(frame).collect();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Record;
-use cyanotype_telemetry::{Kind, Level, LineSink, Policy, Settings};
+use cyanotype_telemetry::{Kind, Level, Policy, RecordSink, Settings};
 use parking_lot::{Mutex, MutexGuard};
 use sentry::Envelope;
 use serde_json::{Map, Value};
@@ -21,7 +21,7 @@ const LOSS_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Spools or writes undelivered envelopes. Clones share the spool and the losses.
 #[derive(Clone)]
 pub(crate) struct Fallback {
-    lines: Arc<dyn LineSink>,
+    lines: Arc<dyn RecordSink>,
     policy: Arc<Mutex<RecordPolicy>>,
     spool: Option<Arc<Mutex<Spool>>>,
     losses: Arc<Mutex<PendingLosses>>,
@@ -44,14 +44,14 @@ struct PendingLosses {
 }
 
 impl Fallback {
-    pub(crate) fn from_settings(settings: &Settings, lines: Arc<dyn LineSink>) -> Self {
+    pub(crate) fn from_settings(settings: &Settings, lines: Arc<dyn RecordSink>) -> Self {
         let sentry = &settings.sentry;
         let dir = sentry.spool_dir.as_deref().map(Path::new);
         let spool = dir.map(|dir| Spool::new(dir, sentry.spool_max_bytes, sentry.spool_max_age()));
         Self::new(lines, Policy::new(settings, true), spool, clock::system())
     }
 
-    pub(crate) fn new(lines: Arc<dyn LineSink>, policy: Policy, spool: Option<Spool>, clock: Clock) -> Self {
+    pub(crate) fn new(lines: Arc<dyn RecordSink>, policy: Policy, spool: Option<Spool>, clock: Clock) -> Self {
         let spool = spool.map(|spool| Arc::new(Mutex::new(spool)));
         let policy = Arc::new(Mutex::new(RecordPolicy { policy, silent: policy.is_off() }));
         Self { lines, policy, spool, losses: Arc::default(), clock }

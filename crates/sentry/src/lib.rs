@@ -12,7 +12,7 @@
 //! /// Logs to stderr, and sends events to Sentry if a DSN is set.
 //! fn sinks(settings: &Settings) -> Sinks {
 //!     let stderr = Arc::new(StderrSink::start(settings));
-//!     let sinks = Sinks::none().line(stderr.clone());
+//!     let sinks = Sinks::none().record(stderr.clone());
 //!     match SentrySink::start(settings, stderr) {
 //!         Some(sentry) => sinks.event(Arc::new(sentry)),
 //!         None => sinks,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Event;
-use cyanotype_telemetry::{EventSink, Level, LineSink, Losses, Scope, Settings};
+use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings};
 use sentry::{ClientInitGuard, Hub};
 
 use crate::fallback::Fallback;
@@ -31,7 +31,7 @@ impl SentrySink {
     ///
     /// This binds the hub of the process, so it must be called before any thread or runtime that could use that hub is started.
     #[must_use]
-    pub fn start(settings: &Settings, lines: Arc<dyn LineSink>) -> Option<Self> {
+    pub fn start(settings: &Settings, lines: Arc<dyn RecordSink>) -> Option<Self> {
         let redactor = Arc::new(settings.log.redactor());
         let fallback = Fallback::from_settings(settings, lines);
         let queue = Arc::new(Queue::new(transport::QUEUE_BYTES));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use cyanotype_telemetry::record::{Detail, Record, ResponseRecord};
 use cyanotype_telemetry::settings::{Env, Mode};
-use cyanotype_telemetry::{Kind, Level, LineSink, Losses, Policy};
+use cyanotype_telemetry::{Kind, Level, Losses, Policy, RecordSink};
 use parking_lot::Mutex;
 use sentry::Envelope;
 use sentry::protocol::{Event, Transaction};
@@ -40,7 +40,7 @@ impl TestClock {
 /// The level, the message and the additional keys of a service record.
 pub(crate) type Line = (Level, String, Map<String, Value>);
 
-/// A line sink that stores the records.
+/// A record sink that stores the records.
 #[derive(Default)]
 pub(crate) struct MemorySink {
     lines: Mutex<Vec<Line>>,
@@ -65,7 +65,7 @@ impl MemorySink {
     }
 }
 
-impl LineSink for MemorySink {
+impl RecordSink for MemorySink {
     fn write(&self, record: &Record) {
         assert_eq!((record.kind, record.target.as_str()), (Kind::Service, "cyanotype::sentry"));
         let Detail::Service(detail) = &record.detail else { panic!("a service record has keys of its own") };

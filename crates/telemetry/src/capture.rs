@@ -42,6 +42,7 @@ pub fn capture_exception(error: &(dyn Error + 'static)) -> Option<EventId> {
 /// capture_event("the stock is low");
 /// capture_event(Message::new("the stock is low").level(Level::Warning).data("sku", "A-1"));
 /// ```
+#[doc(alias = "capture_message")]
 #[track_caller]
 pub fn capture_event(message: impl Into<Message>) -> Option<EventId> {
     let Message { text, level, data } = message.into();
@@ -93,7 +94,7 @@ where
     }
 }
 
-/// The caller's module path as the record's target, derived from the path of its source file.
+/// The record's target: an approximation of the caller's module path, derived from the source file's path.
 fn target(caller: &Location<'_>) -> String {
     let file = caller.file().trim_end_matches(".rs");
     let from_crate = file.rfind("crates/").map_or(file, |at| &file[at + "crates/".len()..]);
@@ -161,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_target_is_the_module_of_the_caller() {
+    fn the_target_is_derived_from_the_source_path() {
         assert_eq!(target(Location::caller()), "telemetry::capture");
     }
 }

@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 
 use crate::level::{AtomicLevel, Level};
 
-/// The minimum level of the `tracing` subscriber: the lowest of the effective policy's level and the levels of raised requests,
-/// which are those that a debug token or a flag makes more verbose.
+/// The minimum level of the `tracing` subscriber: the lowest of the effective policy's level and the levels of the requests
+/// that a debug token or a flag makes more verbose.
 #[derive(Debug)]
 pub(crate) struct Filter {
     current: AtomicLevel,
@@ -17,13 +17,13 @@ pub(crate) struct Filter {
 #[derive(Debug)]
 struct State {
     policy_level: Level,
-    /// The number of requests in flight raised to each level, in the order of [`Level::ALL`].
-    raised: [usize; Level::ALL.len()],
+    /// The number of more verbose requests in flight at each level, in the order of [`Level::ALL`].
+    requests: [usize; Level::ALL.len()],
 }
 
 impl Filter {
     pub(crate) fn new(policy_level: Level) -> Arc<Self> {
-        let state = State { policy_level, raised: [0; Level::ALL.len()] };
+        let state = State { policy_level, requests: [0; Level::ALL.len()] };
         Arc::new(Self { current: AtomicLevel::new(policy_level), state: Mutex::new(state) })
     }
 
@@ -39,8 +39,8 @@ impl Filter {
     }
 
     fn refresh(&self, state: &State) {
-        let raised = Level::ALL.into_iter().zip(state.raised).find(|(_, requests)| *requests > 0);
-        let level = raised.map_or(state.policy_level, |(level, _)| level.min(state.policy_level));
+        let lowest = Level::ALL.into_iter().zip(state.requests).find(|(_, requests)| *requests > 0);
+        let level = lowest.map_or(state.policy_level, |(level, _)| level.min(state.policy_level));
         if level != self.current.load() {
             self.current.store(level);
             // Each call site queries the subscriber again and caches the result, so that a disabled line costs one comparison.
@@ -48,26 +48,27 @@ impl Filter {
         }
     }
 
-    /// Makes the filter more verbose: lines of at least this level pass while the returned guard exists.
-    pub(crate) fn raise(self: &Arc<Self>, level: Level) -> RaisedLevel {
+    /// Lowers the filter to a level, unless it is lower already: lines of at least this level pass while the returned guard
+    /// exists.
+    pub(crate) fn lower_to(self: &Arc<Self>, level: Level) -> VerbosityGuard {
         let mut state = self.state.lock();
-        state.raised[level as usize] += 1;
+        state.requests[level as usize] += 1;
         self.refresh(&state);
-        RaisedLevel { filter: Arc::clone(self), level }
+        VerbosityGuard { filter: Arc::clone(self), level }
     }
 }
 
 /// Keeps the filter more verbose for a request until it is dropped.
 #[derive(Debug)]
-pub(crate) struct RaisedLevel {
+pub(crate) struct VerbosityGuard {
     filter: Arc<Filter>,
     level: Level,
 }
 
-impl Drop for RaisedLevel {
+impl Drop for VerbosityGuard {
     fn drop(&mut self) {
         let mut state = self.filter.state.lock();
-        state.raised[self.level as usize] -= 1;
+        state.requests[self.level as usize] -= 1;
         self.filter.refresh(&state);
     }
 }
@@ -79,9 +80,9 @@ mod tests {
     #[test]
     fn the_filter_passes_the_most_verbose_of_policy_and_requests() {
         let filter = Filter::new(Level::Info);
-        let debug = filter.raise(Level::Debug);
-        let trace = filter.raise(Level::Trace);
-        let other = filter.raise(Level::Trace);
+        let debug = filter.lower_to(Level::Debug);
+        let trace = filter.lower_to(Level::Trace);
+        let other = filter.lower_to(Level::Trace);
         assert_eq!(filter.load(), Level::Trace);
         drop(trace);
         assert_eq!(filter.load(), Level::Trace);
@@ -91,7 +92,7 @@ mod tests {
         assert_eq!(filter.load(), Level::Debug);
         drop(debug);
         assert_eq!(filter.load(), Level::Error);
-        let quiet = filter.raise(Level::Critical);
+        let quiet = filter.lower_to(Level::Critical);
         assert_eq!(filter.load(), Level::Error, "a request never makes the filter less verbose");
         drop(quiet);
     }

@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn expired_windows_are_waited_for() {
+    fn windows_end_one_by_one() {
         let limiter = without_thread(Duration::from_millis(300));
         let began = Instant::now();
         for _ in 0..4 {

@@ -4,12 +4,12 @@
 //!
 //! ```text
 //! tracing::info! … critical!          ─┐
-//! add_breadcrumb                       ├─→ Pipeline ─→ Policy::destinations ─→ line sinks (stderr …)
+//! add_breadcrumb                       ├─→ Pipeline ─→ Policy::destinations ─→ record sinks (stderr …)
 //! capture_exception, capture_event     │                                     └→ event sinks (Sentry …)
 //! panics, responses, uncaught errors  ─┘
 //! ```
 //!
-//! A sink implements [`LineSink`] or [`EventSink`]:
+//! A sink implements [`RecordSink`] or [`EventSink`]:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -51,7 +51,6 @@ mod flood;
 mod identity;
 mod level;
 mod lines;
-pub mod load_shedding;
 mod losses;
 pub mod memory;
 mod mute;
@@ -60,6 +59,7 @@ pub mod panic;
 pub mod pipeline;
 mod policy;
 pub mod record;
+pub mod refused_requests;
 mod report;
 pub mod request;
 mod routes;
@@ -83,7 +83,7 @@ pub use record::{Breadcrumb, EventId};
 pub use report::Report;
 pub use routes::rule_matches;
 pub use settings::Settings;
-pub use sinks::{EventSink, LineSink, Scope, Sinks};
+pub use sinks::{EventSink, RecordSink, Scope, Sinks};
 pub use start::start;
 pub use stderr::StderrSink;
 pub use subscriber::ROOT_SPAN;

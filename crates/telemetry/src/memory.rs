@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::lines::json;
 use crate::losses::Losses;
 use crate::record::{Event, Record, ResponseRecord};
-use crate::sinks::{EventSink, LineSink, Scope};
+use crate::sinks::{EventSink, RecordSink, Scope};
 
 /// Stores records and events as JSON, in order of arrival. Clones share their contents.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +44,7 @@ impl MemorySink {
     }
 }
 
-impl LineSink for MemorySink {
+impl RecordSink for MemorySink {
     fn write(&self, record: &Record) {
         let mut line = Vec::new();
         json::line(record, &mut line);

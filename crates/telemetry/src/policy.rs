@@ -15,7 +15,7 @@ use crate::settings::{Env, Mode, Settings};
 pub enum Kind {
     /// A log line: `tracing::info!` and similar.
     Line,
-    /// A response of a blueprint.
+    /// A response of the API listener.
     Response,
     /// A breadcrumb, added with [`add_breadcrumb`](crate::add_breadcrumb).
     Breadcrumb,
@@ -58,7 +58,8 @@ pub enum StackPlacement {
     /// Always, if the line is written.
     WithLine,
     /// With the line, unless an event sink accepted the event: Sentry displays the stack better.
-    UnlessSentryTakesIt,
+    #[serde(rename = "unless_sentry_takes_it")]
+    UnlessSentToSentry,
 }
 
 /// What Sentry, and every other event sink, receives of a record.
@@ -126,13 +127,13 @@ impl Policy {
         level >= Level::Warning.min(self.event_level)
     }
 
-    /// The level of a response's record. `is_load_shedding` is whether the request was refused because of a rate limit or
+    /// The level of a response's record. `is_refused` is whether the request was refused because of a rate limit or
     /// overload.
     #[must_use]
-    pub fn response_level(status: Option<u16>, outcome: Outcome, is_load_shedding: bool) -> Level {
+    pub fn response_level(status: Option<u16>, outcome: Outcome, is_refused: bool) -> Level {
         match status {
             _ if outcome == Outcome::Error => Level::Error,
-            Some(_) if is_load_shedding => Level::Warning,
+            Some(_) if is_refused => Level::Warning,
             Some(500..=599) => Level::Error,
             Some(400..=499) => Level::Warning,
             _ => Level::Info,
@@ -184,7 +185,7 @@ impl Policy {
                 stack: match (failure, self.env) {
                     (false, _) => StackPlacement::Never,
                     (true, Env::Dev) => StackPlacement::WithLine,
-                    (true, Env::Prod) => StackPlacement::UnlessSentryTakesIt,
+                    (true, Env::Prod) => StackPlacement::UnlessSentToSentry,
                 },
                 sentry: event,
             },
@@ -225,7 +226,7 @@ mod tests {
             match destinations.stack {
                 StackPlacement::Never => "",
                 StackPlacement::WithLine => "stack",
-                StackPlacement::UnlessSentryTakesIt => "stack?",
+                StackPlacement::UnlessSentToSentry => "stack?",
             },
             match destinations.sentry {
                 ToSentry::Nothing => "",
@@ -442,7 +443,7 @@ mod tests {
     #[test]
     fn response_level_follows_status_and_outcome() {
         use Outcome::{Aborted, Complete};
-        for (status, outcome, is_load_shedding, level) in [
+        for (status, outcome, is_refused, level) in [
             (None, Aborted, false, Info),
             (Some(200), Complete, false, Info),
             (Some(399), Complete, false, Info),
@@ -456,8 +457,8 @@ mod tests {
             (Some(503), Outcome::Error, true, Error),
             (None, Outcome::Error, false, Error),
         ] {
-            let actual = Policy::response_level(status, outcome, is_load_shedding);
-            assert_eq!(actual, level, "{status:?} {outcome:?} {is_load_shedding}");
+            let actual = Policy::response_level(status, outcome, is_refused);
+            assert_eq!(actual, level, "{status:?} {outcome:?} {is_refused}");
         }
     }
 

@@ -10,8 +10,8 @@ use crate::record::{Event, Record, ResponseRecord};
 
 /// A sink for records. It receives those that the destination table sends to stderr.
 ///
-/// Both `write` methods are called on the thread of a request, and must not block.
-pub trait LineSink: Send + Sync {
+/// Both `write` methods may be called on a request's thread, so they must not block.
+pub trait RecordSink: Send + Sync {
     /// Writes a record.
     fn write(&self, record: &Record);
 
@@ -47,8 +47,8 @@ pub trait EventSink: Send + Sync {
         None
     }
 
-    /// Delivers or queues an event. Called on a dedicated thread, and may block. `scope` is the sink's scope for the event's
-    /// request.
+    /// Delivers or queues an event. Usually called on the thread that resolves stack traces; on the reporting thread when that
+    /// thread's queue is full or closed, so it must not block for long. `scope` is the sink's scope for the event's request.
     fn send(&self, event: &Event, scope: Option<&Scope>);
 
     /// Delivers everything queued; returns the losses: everything not delivered by the deadline.
@@ -60,7 +60,7 @@ pub trait EventSink: Send + Sync {
         let _ = snapshot;
     }
 
-    /// Stores the line sinks' losses at shutdown, to report them at the next start. Called after `flush`.
+    /// Stores the record sinks' losses at shutdown, to report them at the next start. Called after `flush`.
     fn store_losses(&self, losses: &Losses) {
         let _ = losses;
     }
@@ -72,7 +72,7 @@ pub type Scope = Arc<dyn Any + Send + Sync>;
 /// The sinks of a process.
 #[derive(Clone, Default)]
 pub struct Sinks {
-    pub(crate) lines: Vec<Arc<dyn LineSink>>,
+    pub(crate) records: Vec<Arc<dyn RecordSink>>,
     pub(crate) events: Vec<Arc<dyn EventSink>>,
 }
 
@@ -83,10 +83,10 @@ impl Sinks {
         Self::default()
     }
 
-    /// Adds a line sink.
+    /// Adds a record sink.
     #[must_use]
-    pub fn line(mut self, sink: Arc<dyn LineSink>) -> Self {
-        self.lines.push(sink);
+    pub fn record(mut self, sink: Arc<dyn RecordSink>) -> Self {
+        self.records.push(sink);
         self
     }
 
@@ -98,23 +98,23 @@ impl Sinks {
     }
 }
 
-impl LineSink for Sinks {
+impl RecordSink for Sinks {
     fn write(&self, record: &Record) {
-        self.lines.iter().for_each(|sink| sink.write(record));
+        self.records.iter().for_each(|sink| sink.write(record));
     }
 
     fn write_response(&self, response: &ResponseRecord<'_>) {
-        self.lines.iter().for_each(|sink| sink.write_response(response));
+        self.records.iter().for_each(|sink| sink.write_response(response));
     }
 
     fn flush(&self, deadline: Instant) -> Losses {
         let mut losses = Losses::none();
-        self.lines.iter().for_each(|sink| losses.add(sink.flush(deadline)));
+        self.records.iter().for_each(|sink| losses.add(sink.flush(deadline)));
         losses
     }
 
     fn apply(&self, snapshot: &Arc<Snapshot>) {
-        self.lines.iter().for_each(|sink| sink.apply(snapshot));
+        self.records.iter().for_each(|sink| sink.apply(snapshot));
         self.events.iter().for_each(|sink| sink.apply(snapshot));
     }
 }

@@ -27,7 +27,8 @@ pub struct Frame {
     /// The line in the source file.
     pub line: Option<u32>,
     /// Whether it is code of the service, not of a library.
-    pub own: bool,
+    #[serde(rename = "own")]
+    pub in_app: bool,
 }
 
 impl Stack {
@@ -45,7 +46,7 @@ impl Stack {
     /// A placeholder for a stack that was not resolved.
     pub(crate) fn omitted() -> Self {
         let function = "(stack trace omitted: not resolved in time)".to_owned();
-        let frames = OnceLock::from(vec![Frame { function, file: None, line: None, own: true }]);
+        let frames = OnceLock::from(vec![Frame { function, file: None, line: None, in_app: true }]);
         Self { addresses: Vec::new(), frames }
     }
 
@@ -81,7 +82,7 @@ fn resolve(address: usize) -> Arc<[Frame]> {
     backtrace::resolve(address as *mut c_void, |symbol| {
         let function = symbol.name().map_or_else(|| "<unknown>".into(), |name| format!("{name:#}"));
         let file = symbol.filename().map(|file| file.to_string_lossy().into_owned());
-        frames.push(Frame { own: is_own(&function, file.as_deref()), function, file, line: symbol.lineno() });
+        frames.push(Frame { in_app: is_in_app(&function, file.as_deref()), function, file, line: symbol.lineno() });
     });
     let frames: Arc<[Frame]> = frames.into();
     CACHE.lock().insert(address, Arc::clone(&frames));
@@ -146,7 +147,7 @@ fn is_conversion(function: &str) -> bool {
     ["core::convert::", "core::ops::try_trait::", "core::result::"].iter().any(|part| function.contains(part))
 }
 
-fn is_own(function: &str, file: Option<&str>) -> bool {
+fn is_in_app(function: &str, file: Option<&str>) -> bool {
     let library =
         |file: &str| file.contains("/registry/src/") || file.starts_with("/rustc/") || file.contains("/library/std/");
     const FRAMEWORK_MODULES: [&str; 4] =

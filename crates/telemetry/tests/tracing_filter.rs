@@ -38,7 +38,7 @@ fn log_line() {
 fn call_sites_follow_each_policy_change() {
     let settings = Loader::<Settings>::new("/no/config/here").load().expect("the defaults are valid").sections;
     let memory = MemorySink::default();
-    let sinks = Sinks::none().line(Arc::new(memory.clone()));
+    let sinks = Sinks::none().record(Arc::new(memory.clone()));
     let pipeline = cyanotype_telemetry::start(&settings, None, sinks, Panics::All);
     let written = || {
         log_line();

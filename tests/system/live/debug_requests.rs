@@ -1,4 +1,4 @@
-//! Debug tokens: a signed token raises the log level of one request, and changes nothing else.
+//! Debug tokens: a signed token lowers the minimum level of one request, and changes nothing else.
 
 use serde_json::{Value, json};
 use system_tests::http::Reply;
@@ -62,21 +62,21 @@ fn row(level: &str, message: &str, marked: bool) -> (String, String, bool) {
 }
 
 #[test]
-fn a_debug_token_raises_the_level_on_its_route() {
+fn a_debug_token_lowers_the_level_on_its_route() {
     let service = keyed(probe()).start();
     let token = token("debug", ROUTE, "15m");
-    send(&service, "raised", &[&token]);
+    send(&service, "verbose", &[&token]);
     send(&service, "plain", &[]);
     let stopped = service.stop();
     let records = stopped.records();
     assert_eq!(
-        shown(&records, "raised"),
+        shown(&records, "verbose"),
         [
-            row("debug", "debug of raised", true),
+            row("debug", "debug of verbose", true),
             row("debug", "left", true),
-            row("error", "caught in raised", true),
+            row("error", "caught in verbose", true),
             row("info", "POST /probe/run 200", true),
-            row("info", "info of raised", true),
+            row("info", "info of verbose", true),
         ]
     );
     assert_eq!(
@@ -95,9 +95,9 @@ fn a_debug_token_adds_no_sink_and_no_body() {
     let token = token("trace", ROUTE, "1h");
     for (mode, lines) in [("off", 0), ("sentry", 0), ("stderr", 5)] {
         let service = keyed(probe()).env("APP__LOG__MODE", mode).env("APP__LOG__RESPONSE__BODY", "metadata").start();
-        send(&service, "raised", &[&token]);
+        send(&service, "verbose", &[&token]);
         let records = service.stop().records();
-        assert_eq!(shown(&records, "raised").len(), lines, "{mode}");
+        assert_eq!(shown(&records, "verbose").len(), lines, "{mode}");
         assert!(records.iter().all(|record| record.get("http.response.body.content").is_none()));
     }
 }
@@ -106,7 +106,7 @@ fn a_debug_token_adds_no_sink_and_no_body() {
 fn a_debug_token_adds_sentry_breadcrumbs() {
     let project = Bugsink::shared().project();
     let service = keyed(probe_with(&project)).env("APP__SENTRY__BREADCRUMB_LEVEL", "warning").start();
-    send(&service, "raised", &[&token("debug", ROUTE, "15m")]);
+    send(&service, "verbose", &[&token("debug", ROUTE, "15m")]);
     send(&service, "plain", &[]);
     service.stop();
     let events = project.events();
@@ -115,7 +115,7 @@ fn a_debug_token_adds_sentry_breadcrumbs() {
         assert!(!event.to_string().contains("x-debug-log"), "{event}");
         breadcrumbs(event).into_iter().filter(|crumb| crumb.ends_with(id)).collect::<Vec<_>>()
     };
-    assert_eq!(of("raised"), ["debug of raised", "info of raised"]);
+    assert_eq!(of("verbose"), ["debug of verbose", "info of verbose"]);
     assert!(of("plain").is_empty());
 }
 

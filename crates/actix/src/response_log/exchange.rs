@@ -11,8 +11,8 @@ use actix_web::http::header::{HeaderValue, USER_AGENT};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpResponse};
 use cyanotype_telemetry::failure::Failure;
-use cyanotype_telemetry::load_shedding::LoadShed;
 use cyanotype_telemetry::record::{BodyDetail, Outcome, ResponseRecord};
+use cyanotype_telemetry::refused_requests::RefusedRequest;
 use cyanotype_telemetry::request::{self, RequestContext, RequestParts};
 use cyanotype_telemetry::settings::ResponseLog;
 use cyanotype_telemetry::{Kind, Level, Pipeline, Policy, Report, sampling};
@@ -47,8 +47,8 @@ struct Response {
     log: ResponseLog,
     /// The failure behind a 5xx, when it has not been reported yet.
     failure: Option<Failure>,
-    /// Whether the request was refused because of load.
-    is_load_shedding: bool,
+    /// Whether the request was refused because of a rate limit or overload.
+    is_refused: bool,
 }
 
 impl Exchange {
@@ -100,8 +100,8 @@ impl Exchange {
 
     fn response<B: MessageBody>(&self, response: &HttpResponse<B>, error: Option<&Error>) -> Response {
         let status = response.status();
-        let is_load_shedding = response.extensions().get::<LoadShed>().is_some();
-        let is_reported = is_load_shedding || response.extensions().get::<AlreadyReported>().is_some();
+        let is_refused = response.extensions().get::<RefusedRequest>().is_some();
+        let is_reported = is_refused || response.extensions().get::<AlreadyReported>().is_some();
         let failure = (!is_reported && status.is_server_error()).then(|| failure(status, error));
         let mut content_type = ContentType::of(response.headers());
         if status == StatusCode::SWITCHING_PROTOCOLS {
@@ -113,7 +113,7 @@ impl Exchange {
         if status.as_u16() < self.config.body_from_status {
             log = log.min(ResponseLog::Metadata);
         }
-        Response { status, content_type, size: response.body().size(), log, failure, is_load_shedding }
+        Response { status, content_type, size: response.body().size(), log, failure, is_refused }
     }
 
     /// The recorded detail by the rules, before there is a response; at most `max`.
@@ -146,11 +146,11 @@ impl Exchange {
             return;
         }
         let status = self.response.as_ref().map(|response| response.status.as_u16());
-        let is_load_shedding = self.response.as_ref().is_some_and(|response| response.is_load_shedding);
-        if let Some(status) = status.filter(|_| is_load_shedding) {
+        let is_refused = self.response.as_ref().is_some_and(|response| response.is_refused);
+        if let Some(status) = status.filter(|_| is_refused) {
             self.pipeline.count_refused(status, &self.context);
         }
-        let level = Policy::response_level(status, outcome, is_load_shedding);
+        let level = Policy::response_level(status, outcome, is_refused);
         // One version of the policy decides about this record.
         let in_force = self.pipeline.response_values(&self.context);
         let max = in_force.response_body;
@@ -168,7 +168,7 @@ impl Exchange {
         let request_prefix = self.request_body.as_ref().map(|request| request.prefix.take());
         request::sync_scope(&self.context, || {
             if level >= Level::Error {
-                self.pipeline.request_failed(&self.context);
+                self.pipeline.write_retroactive_lines(&self.context);
             }
             let record =
                 recorded.then(|| self.record(level, log, in_force.request_body, outcome, request_prefix.as_ref()));

@@ -14,7 +14,7 @@ use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{App, HttpResponse};
 use cyanotype_telemetry::failure::Failure;
-use cyanotype_telemetry::load_shedding::LoadShed;
+use cyanotype_telemetry::refused_requests::RefusedRequest;
 use cyanotype_telemetry::{Kind, Report};
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::{Value, json};
@@ -221,7 +221,7 @@ fn sized(chunks: &'static [&'static str], size: u64) -> HttpResponse {
 
 fn refused() -> HttpResponse {
     let mut response = HttpResponse::ServiceUnavailable().body("busy");
-    response.extensions_mut().insert(LoadShed);
+    response.extensions_mut().insert(RefusedRequest);
     response
 }
 
@@ -287,7 +287,7 @@ async fn the_level_follows_the_status_and_the_outcome() {
     assert_eq!(level(refused).await, "warning");
     let too_many = || {
         let mut response = HttpResponse::Ok().finish();
-        response.extensions_mut().insert(LoadShed);
+        response.extensions_mut().insert(RefusedRequest);
         response
     };
     assert_eq!(level(too_many).await, "warning");

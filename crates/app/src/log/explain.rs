@@ -105,7 +105,7 @@ fn stack(destinations: Destinations) -> String {
     match destinations.stack {
         StackPlacement::Never => "-",
         StackPlacement::WithLine => "with the line",
-        StackPlacement::UnlessSentryTakesIt => "only if not sent to Sentry",
+        StackPlacement::UnlessSentToSentry => "only if not sent to Sentry",
     }
     .to_owned()
 }

@@ -84,7 +84,7 @@ impl NewOverride {
         ];
         for (key, body, max) in bodies {
             if let Some(body) = body.filter(|body| *body > max) {
-                let (body, max) = (body.setting(), max.setting());
+                let (body, max) = (body.as_setting(), max.as_setting());
                 let message = format!(
                     "`{body}` records more than the settings allow: {key} is {max}; expected {}",
                     up_to(max).join(", ")
@@ -98,7 +98,7 @@ impl NewOverride {
 
 /// The values up to and including this one.
 fn up_to(max: &str) -> Vec<&'static str> {
-    let all = [ResponseLog::Off, ResponseLog::Metadata, ResponseLog::Body].map(ResponseLog::setting);
+    let all = [ResponseLog::Off, ResponseLog::Metadata, ResponseLog::Body].map(ResponseLog::as_setting);
     let end = all.iter().position(|value| *value == max).map_or(all.len(), |at| at + 1);
     all[..end].to_vec()
 }

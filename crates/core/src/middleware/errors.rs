@@ -11,7 +11,7 @@ use actix_web::web::Bytes;
 use actix_web::{Error, HttpResponse, ResponseError};
 use cyanotype_actix::response_log::{AlreadyReported, OpaqueError};
 use cyanotype_telemetry::failure::Failure;
-use cyanotype_telemetry::load_shedding::LoadShed;
+use cyanotype_telemetry::refused_requests::RefusedRequest;
 use cyanotype_telemetry::{EventId, Kind, Report, pipeline, request};
 use futures_util::FutureExt;
 use futures_util::future::{Either, ready};
@@ -94,7 +94,7 @@ fn problem_response(error: &Error, status: StatusCode) -> HttpResponse {
             &wrapped
         }
     };
-    let is_failure = status.is_server_error() && !problem.is_load_shedding();
+    let is_failure = status.is_server_error() && !problem.is_refusal();
     let event_id = if is_failure { report(problem.failure()) } else { None };
     problem.to_response(request.as_deref(), event_id, env())
 }
@@ -126,7 +126,7 @@ struct ProblemResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
-    refused: Option<LoadShed>,
+    refused: Option<RefusedRequest>,
 }
 
 impl ProblemResponse {

@@ -1,4 +1,4 @@
-//! Debug tokens: each raises the log level of single requests.
+//! Debug tokens: each makes single requests more verbose, by lowering their minimum level.
 
 use cyanotype_telemetry::Level;
 use cyanotype_telemetry::debug_token::{DebugGrant, DebugKey, InvalidRoute, ShortKey};
@@ -45,8 +45,8 @@ pub enum DebugTokenError {
 }
 
 impl Service {
-    /// Issues a token that raises the requests of a route, such as `GET /orders/{id}`, to a level. It is signed with
-    /// `log.debug_key`, and sent in the header `x-debug-log`. `duration` is a string such as `15m`.
+    /// Issues a token that lowers the minimum level for the requests of a route, such as `GET /orders/{id}`, that carry it. It is
+    /// signed with `log.debug_key`, and sent in the header `x-debug-log`. `duration` is a string such as `15m`.
     ///
     /// # Errors
     /// When no key is set, the route does not exist, or the duration exceeds `log.override_max_s`.

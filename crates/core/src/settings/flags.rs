@@ -8,8 +8,9 @@ section! {
     /// A feature-flag provider whose flags `log-mode`, `log-level` and `log-debug-request` control logging.
     pub struct FlagSettings {
         /// source of the flags that replace log.mode and log.level for the process or for one request (`log-mode`,
-        /// `log-level`), or raise one request to debug (`log-debug-request`): none, flagd for a file in flagd's format, or
-        /// ofrep for a server with the OpenFeature Remote Evaluation Protocol; requires a build with the feature `flags`
+        /// `log-level`), or lower the level of one request to debug (`log-debug-request`): none, flagd for a file in flagd's
+        /// format, or ofrep for a server with the OpenFeature Remote Evaluation Protocol; requires a build with the feature
+        /// `flags`
         #[setting(one_of::<FlagProvider>(), default = "none")]
         pub provider: FlagProvider,
         /// path of the flag file for the provider flagd; a change applies within 3 s

@@ -131,7 +131,7 @@ impl TestServiceBuilder {
         let mut settings = self.load();
         let enabled = registry::enabled(&self.blueprints, &mut settings).unwrap_or_else(|why| panic!("{why}"));
         let memory = Arc::new(MEMORY.clone());
-        let sinks = Sinks::none().line(memory.clone()).event(memory);
+        let sinks = Sinks::none().record(memory.clone()).event(memory);
         let pipeline = cyanotype_telemetry::start(&settings.telemetry(), None, sinks, Panics::InRequests);
         let registered = routes::registered(&settings, &enabled).await;
         let (_, rules) = registered.unwrap_or_else(|why| panic!("{why}"));

@@ -59,7 +59,7 @@ fn debug_for_ada() -> Value {
 }
 
 #[tokio::test]
-async fn a_rule_raises_one_caller_to_debug() {
+async fn a_rule_lowers_the_level_of_one_caller_to_debug() {
     let dir = TempDir::new("rule");
     dir.write(&json!({"log-debug-request": debug_for_ada()}));
     let (flags, events) = start(FlagSource::File(dir.file()));

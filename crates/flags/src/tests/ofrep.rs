@@ -25,7 +25,7 @@ fn flags_for_ada(it: &Evaluation) -> Response {
 const STDERR: EvaluatedFlags = EvaluatedFlags { mode: Some(Mode::Stderr), level: None, debug: false };
 
 #[tokio::test]
-async fn one_caller_is_raised_to_debug() {
+async fn the_level_of_one_caller_is_lowered_to_debug() {
     let provider = FakeProvider::start(flags_for_ada);
     let (flags, events) = start(provider.source(Some("a-token")));
     wait_for_event(&events, |it| *it == FlagEvent::Changed(STDERR));

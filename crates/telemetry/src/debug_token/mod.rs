@@ -24,12 +24,12 @@
 
 mod grant;
 mod key;
-mod raised;
 mod refusals;
 mod tokens;
+mod verbose_request;
 
 pub use grant::{DebugGrant, InvalidRoute};
 pub use key::{DebugKey, ShortKey};
-pub(crate) use raised::RaisedRequest;
 pub use refusals::{RefusedTokenCounter, RefusedTokens, TokenError};
 pub(crate) use tokens::DebugTokens;
+pub(crate) use verbose_request::VerboseRequest;

@@ -74,7 +74,7 @@ impl StackOnLine {
         match (self, env) {
             (Self::Never, _) => StackPlacement::Never,
             _ if !is_line => StackPlacement::Never,
-            (Self::InProdUnlessSent, Env::Prod) => StackPlacement::UnlessSentryTakesIt,
+            (Self::InProdUnlessSent, Env::Prod) => StackPlacement::UnlessSentToSentry,
             (Self::WithLine | Self::InProdUnlessSent, _) => StackPlacement::WithLine,
         }
     }

@@ -21,7 +21,7 @@ use crate::lines::Format;
 use crate::losses::Losses;
 use crate::outcome::Outcome;
 use crate::policy::Kind;
-use crate::record::catalog::{CHANGE, COMMON, Field, REQUEST, SERVICE, ServiceRecord, own_fields};
+use crate::record::catalog::{CHANGE, COMMON, Field, REQUEST, SERVICE, ServiceRecord, fields_of_kind};
 use crate::record::{BodyDetail, Detail, EventId, FailureDetail, Record, ResponseRecord};
 use crate::stack::{Frame, Stack};
 
@@ -53,7 +53,7 @@ fn failure(with_stack: bool) -> Option<FailureDetail> {
         function: function.into(),
         file: Some("crates/blueprint-orders/src/routes.rs".into()),
         line: Some(line),
-        own: true,
+        in_app: true,
     };
     let frames = vec![
         frame("blueprint_orders::routes::reserve::{{closure}}", 131),
@@ -318,18 +318,18 @@ fn kinds() -> impl Iterator<Item = Kind> {
 fn the_catalog_has_every_key_of_every_kind() {
     for kind in kinds() {
         let mut rendered = keys_of(&examples(kind).0);
-        let mut raised = keys_of_a_raised_request(kind);
-        rendered.append(&mut raised);
+        let mut of_verbose = keys_of_a_verbose_request(kind);
+        rendered.append(&mut of_verbose);
         if kind == Kind::Line {
             rendered.extend(keys_of(&json_line(&Record { retroactive: true, ..complete(kind) })));
         }
-        let listed = keys(COMMON.iter().chain(REQUEST).chain(own_fields(kind)));
+        let listed = keys(COMMON.iter().chain(REQUEST).chain(fields_of_kind(kind)));
         assert_eq!(rendered, listed, "{}", kind.as_str());
     }
 }
 
-/// The keys of a record whose request was raised by a debug token.
-fn keys_of_a_raised_request(kind: Kind) -> BTreeSet<String> {
+/// The keys of a record whose request a debug token makes more verbose.
+fn keys_of_a_verbose_request(kind: Kind) -> BTreeSet<String> {
     let request = request();
     request.set_debug_level(Level::Debug);
     keys_of(&match kind {
@@ -398,7 +398,7 @@ fn the_document_of_records_is_up_to_date() {
     table(&mut text, REQUEST);
     for kind in kinds() {
         let _ = write!(text, "## `{}`\n\n{}\n\n", kind.as_str(), about(kind));
-        table(&mut text, own_fields(kind));
+        table(&mut text, fields_of_kind(kind));
         let (json, pretty) = examples(kind);
         block(&mut text, "json", &json);
         block(&mut text, "text", &pretty);

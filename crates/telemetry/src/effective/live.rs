@@ -128,8 +128,8 @@ impl LiveValues {
         for (module, level) in &self.levels {
             put(&format!("log.levels.{module}"), Some(json!(level)));
         }
-        put("log.response.body", self.response_body.map(|body| body.setting().into()));
-        put("log.request.body", self.request_body.map(|body| body.setting().into()));
+        put("log.response.body", self.response_body.map(|body| body.as_setting().into()));
+        put("log.request.body", self.request_body.map(|body| body.as_setting().into()));
         put("log.response.sample_rate", self.response_sample_rate.map(|rate| json!(rate)));
         put("sentry.breadcrumb_level", self.breadcrumb_level.map(|level| json!(level)));
         put("sentry.event_level", self.event_level.map(|level| json!(level)));

@@ -84,7 +84,7 @@ impl EffectiveValues {
 
 /// The settings and flags that a snapshot is computed from.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Configured {
+pub(crate) struct PolicyInputs {
     pub env: Env,
     pub live: LiveSettings,
     /// Whether the process has an event sink.
@@ -100,9 +100,9 @@ pub(crate) struct Configured {
 pub struct Snapshot {
     /// The version, incremented by each change of the policy of this process.
     pub version: u64,
-    /// The version of the fleet overrides; `None` if there is no fleet.
+    /// The version of the fleet overrides; `None` until the first fleet override.
     pub fleet_version: Option<u64>,
-    pub(super) configured: Configured,
+    pub(super) inputs: PolicyInputs,
     /// The active overrides, in ascending precedence.
     pub overrides: Vec<Override>,
     /// The index of the first override whose scope is narrower than the process.
@@ -126,7 +126,7 @@ impl Snapshot {
     pub(super) fn new(
         version: u64,
         fleet_version: Option<u64>,
-        configured: Configured,
+        inputs: PolicyInputs,
         mut overrides: Vec<Override>,
     ) -> Self {
         overrides.sort_by(|a, b| {
@@ -134,12 +134,12 @@ impl Snapshot {
             key(a).cmp(&key(b)).then_with(|| a.id.cmp(&b.id))
         });
         let first_scoped = overrides.partition_point(|it| it.scope == OverrideScope::Process);
-        let flags = configured.flags.unwrap_or_default();
-        let mut without_overrides = EffectiveValues::new(configured.env, configured.has_event_sink, &configured.live);
+        let flags = inputs.flags.unwrap_or_default();
+        let mut without_overrides = EffectiveValues::new(inputs.env, inputs.has_event_sink, &inputs.live);
         without_overrides.apply_flags(flags.process.mode, flags.process.level);
         let process_wide = &overrides[..first_scoped];
         let base = with_overrides(without_overrides, process_wide);
-        let mut levels = configured.live.levels.clone();
+        let mut levels = inputs.live.levels.clone();
         levels.extend(process_wide.iter().flat_map(|it| it.set.levels.clone()));
         let process = base.live(levels);
         let levels = ModuleLevels::new(&process.levels);
@@ -147,14 +147,14 @@ impl Snapshot {
         let scoped_levels = scoped.iter().flat_map(|it| it.set.level.iter().chain(it.set.levels.values())).copied();
         let minimum_levels = scoped_levels
             .chain(levels.min_level())
-            .chain(configured.on_failure)
+            .chain(inputs.on_failure)
             .chain(flags.min_level)
             .chain([process.level]);
         let modes = scoped.iter().filter_map(|it| it.set.mode);
         let policies = || modes.clone().map(|mode| Policy { mode, ..base.policy }).chain([base.policy]);
         let may_record = flags.may_record || policies().any(|policy| !policy.is_off());
         let may_send = flags.may_send || policies().any(|policy| policy.has_sentry());
-        let has_flags = configured.flags.is_some();
+        let has_flags = inputs.flags.is_some();
         Self {
             version,
             fleet_version,
@@ -166,9 +166,9 @@ impl Snapshot {
             may_record,
             may_send,
             may_record_requests: may_record || has_flags,
-            may_send_for_requests: may_send || has_flags && configured.has_event_sink,
+            may_send_for_requests: may_send || has_flags && inputs.has_event_sink,
             process,
-            configured,
+            inputs,
             overrides,
         }
     }
@@ -186,7 +186,7 @@ impl Snapshot {
     /// The values from the settings.
     #[must_use]
     pub fn configured(&self) -> &LiveSettings {
-        &self.configured.live
+        &self.inputs.live
     }
 
     /// The effective values for a record without blueprint, module or route.
@@ -204,7 +204,7 @@ impl Snapshot {
     /// The minimum level of the lines that are buffered to be written if their request fails.
     #[must_use]
     pub fn on_failure(&self) -> Option<Level> {
-        self.configured.on_failure
+        self.inputs.on_failure
     }
 
     /// Whether the policy allows any record at all, in any scope.
@@ -332,7 +332,7 @@ impl Snapshot {
         let mut map = Map::new();
         map.insert("version".to_owned(), self.version.into());
         map.insert("fleet_version".to_owned(), json!(self.fleet_version));
-        map.insert("configured".to_owned(), self.configured.live.to_json().into());
+        map.insert("configured".to_owned(), self.inputs.live.to_json().into());
         map.insert("effective".to_owned(), self.process.to_json().into());
         map.insert("overrides".to_owned(), json!(overrides));
         map

@@ -16,7 +16,7 @@ use super::flags::Flags;
 use super::live::{LiveSettings, LiveValues};
 use super::origin::RecordOrigin;
 use super::overrides::{Override, OverrideScope};
-use super::snapshot::{Configured, Snapshot};
+use super::snapshot::{PolicyInputs, Snapshot};
 use crate::flag_values::FlagValues;
 use crate::settings::Settings;
 
@@ -63,7 +63,7 @@ pub struct EffectivePolicy {
 struct State {
     version: u64,
     fleet_version: Option<u64>,
-    configured: Configured,
+    inputs: PolicyInputs,
     overrides: Vec<Override>,
 }
 
@@ -86,7 +86,7 @@ impl Deref for Current<'_> {
 
 impl State {
     fn snapshot(&self) -> Snapshot {
-        Snapshot::new(self.version, self.fleet_version, self.configured.clone(), self.overrides.clone())
+        Snapshot::new(self.version, self.fleet_version, self.inputs.clone(), self.overrides.clone())
     }
 
     fn position(&self, id: &str, fleet: bool) -> Option<usize> {
@@ -114,14 +114,14 @@ impl EffectivePolicy {
     /// Creates the policy for these settings, with version 1.
     #[must_use]
     pub fn new(settings: &Settings, has_event_sink: bool) -> Self {
-        let configured = Configured {
+        let inputs = PolicyInputs {
             env: settings.env,
             live: LiveSettings::from(settings),
             has_event_sink,
             on_failure: settings.log.on_failure.level(),
             flags: None,
         };
-        let state = State { version: 1, fleet_version: None, configured, overrides: Vec::new() };
+        let state = State { version: 1, fleet_version: None, inputs, overrides: Vec::new() };
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -190,7 +190,7 @@ impl EffectivePolicy {
     pub fn preview(&self, new: Override, expected: Option<u64>) -> Result<(Arc<Snapshot>, Snapshot), OverrideError> {
         let state = self.state.lock();
         state.check(&new, expected)?;
-        let mut after = State { configured: state.configured.clone(), overrides: state.overrides.clone(), ..*state };
+        let mut after = State { inputs: state.inputs.clone(), overrides: state.overrides.clone(), ..*state };
         after.put(new);
         Ok((self.load_full(), after.snapshot()))
     }
@@ -268,10 +268,10 @@ impl EffectivePolicy {
     /// Applies reloaded settings. Returns the live settings before and after.
     pub fn reconfigure(&self, settings: &Settings) -> (LiveSettings, LiveSettings) {
         let mut state = self.state.lock();
-        let before = state.configured.live.clone();
+        let before = state.inputs.live.clone();
         let after = LiveSettings::from(settings);
         if before != after {
-            state.configured.live = after.clone();
+            state.inputs.live = after.clone();
             self.publish(&mut state);
         }
         (before, after)
@@ -281,13 +281,13 @@ impl EffectivePolicy {
     /// provider. Returns `None` if the values are unchanged.
     pub fn set_flags(&self, values: FlagValues, by: &str) -> Option<PolicyChange> {
         let mut state = self.state.lock();
-        let old = state.configured.flags;
+        let old = state.inputs.flags;
         if old.is_some_and(|old| old.process == values) {
             return None;
         }
         let before = self.load_full();
         let old = old.unwrap_or_default();
-        state.configured.flags = Some(Flags { process: values, ..old });
+        state.inputs.flags = Some(Flags { process: values, ..old });
         let after = self.publish(&mut state);
         drop(state);
         let flags = |values: FlagValues| LiveValues { mode: values.mode, level: values.level, ..LiveValues::default() };
@@ -311,8 +311,8 @@ impl EffectivePolicy {
         let mut state = self.state.lock();
         let current = self.load_full();
         if !current.supports(values) {
-            let flags = state.configured.flags.unwrap_or_default();
-            state.configured.flags = Some(flags.with_request(values, current.policy()));
+            let flags = state.inputs.flags.unwrap_or_default();
+            state.inputs.flags = Some(flags.with_request(values, current.policy()));
             self.publish(&mut state);
         }
     }

@@ -135,14 +135,14 @@ fn a_module_level_applies_until_a_module_or_route_override() {
 #[test]
 fn a_debug_token_never_makes_its_request_less_verbose() {
     let policy = policy_of(&[("log.level", "warning"), ("sentry.breadcrumb_level", "error")], vec![]);
-    let raised = |debug| policy.load().values_for(&RecordOrigin { debug: Some(debug), ..LINE }).policy;
-    assert_eq!((raised(Level::Debug).level, raised(Level::Debug).breadcrumb_level), (Level::Debug, Level::Debug));
+    let verbose = |debug| policy.load().values_for(&RecordOrigin { debug: Some(debug), ..LINE }).policy;
+    assert_eq!((verbose(Level::Debug).level, verbose(Level::Debug).breadcrumb_level), (Level::Debug, Level::Debug));
     assert_eq!(
-        (raised(Level::Critical).level, raised(Level::Critical).breadcrumb_level),
+        (verbose(Level::Critical).level, verbose(Level::Critical).breadcrumb_level),
         (Level::Warning, Level::Error)
     );
     assert_eq!(
-        Policy { level: Level::Warning, breadcrumb_level: Level::Error, ..raised(Level::Debug) },
+        Policy { level: Level::Warning, breadcrumb_level: Level::Error, ..verbose(Level::Debug) },
         policy.load().policy()
     );
 }

@@ -136,7 +136,7 @@ impl Pretty {
     }
 
     fn stack(&self, out: &mut String, frames: &[Frame]) {
-        let own: Vec<&Frame> = frames.iter().filter(|frame| frame.own).collect();
+        let own: Vec<&Frame> = frames.iter().filter(|frame| frame.in_app).collect();
         // If all frames are of libraries, the innermost ones are shown.
         let shown = if own.is_empty() { frames.iter().take(12).collect() } else { own };
         for frame in &shown {

@@ -1,11 +1,11 @@
-//! Debug tokens: they raise the verbosity of one request's lines and breadcrumbs.
+//! Debug tokens: each makes the lines and breadcrumbs of single requests more verbose.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::{Pipeline, pipeline};
-use crate::debug_token::{DebugGrant, DebugTokens, RaisedRequest, RefusedTokens, TokenError};
+use crate::debug_token::{DebugGrant, DebugTokens, RefusedTokens, TokenError, VerboseRequest};
 use crate::level::Level;
 use crate::report::Report;
 use crate::request::RequestContext;
@@ -28,7 +28,7 @@ impl Pipeline {
         }
         match debug_tokens.key.verify(token, Timestamp::now()) {
             Ok(grant) if grant.applies_to("", None, request.identity().trace_id().into_uuid()) => {
-                self.raise(debug_tokens, request, &grant);
+                self.make_verbose(debug_tokens, request, &grant);
             }
             Ok(grant) => request.set_debug_grant(grant),
             Err(reason) => refuse(debug_tokens, reason),
@@ -41,16 +41,16 @@ impl Pipeline {
         let Some(grant) = request.take_debug_grant() else { return };
         let identity = request.identity();
         if grant.applies_to(identity.parts.method.as_str(), identity.route(), identity.trace_id().into_uuid()) {
-            self.raise(debug_tokens, request, &grant);
+            self.make_verbose(debug_tokens, request, &grant);
         } else {
             refuse(debug_tokens, TokenError::Foreign);
         }
     }
 
-    fn raise(&self, debug_tokens: &DebugTokens, request: &RequestContext, grant: &DebugGrant) {
+    fn make_verbose(&self, debug_tokens: &DebugTokens, request: &RequestContext, grant: &DebugGrant) {
         let level = grant.level();
         request.identity().set_debug_level(level);
-        request.set_raised(RaisedRequest::new(Arc::clone(&debug_tokens.key), self.filter.raise(level), level));
+        request.set_verbose(VerboseRequest::new(Arc::clone(&debug_tokens.key), self.filter.lower_to(level), level));
     }
 
     /// The number of debug tokens refused since the start.
@@ -121,18 +121,18 @@ mod tests {
     }
 
     #[test]
-    fn a_token_raises_requests_of_its_route_only() {
+    fn a_token_lowers_the_level_on_its_route_only() {
         let service = service(&[]);
         let token = token(Level::Debug, "GET /orders/{id}");
-        let raised = [("debug".to_owned(), true), ("error".to_owned(), true)];
-        assert_eq!(lines(&service, "/orders/{id}", &[&token]), raised);
+        let verbose = [("debug".to_owned(), true), ("error".to_owned(), true)];
+        assert_eq!(lines(&service, "/orders/{id}", &[&token]), verbose);
         assert_eq!(lines(&service, "/orders", &[&token]), [("error".to_owned(), false)]);
         assert_eq!(lines(&service, "/orders/{id}", &[]), [("error".to_owned(), false)]);
         assert_eq!(service.pipeline.refused_debug_tokens(), 1);
     }
 
     #[test]
-    fn two_tokens_or_a_foreign_token_are_refused() {
+    fn two_tokens_or_a_forged_token_are_refused() {
         let service = service(&[]);
         let token = token(Level::Debug, "GET /orders/{id}");
         assert_eq!(lines(&service, "/orders/{id}", &[&token, &token]), [("error".to_owned(), false)]);

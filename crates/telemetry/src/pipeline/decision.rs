@@ -31,7 +31,7 @@ pub(super) fn decide(
         with_stack: match destinations.stack {
             StackPlacement::Never => false,
             StackPlacement::WithLine => true,
-            StackPlacement::UnlessSentryTakesIt => !send_event && claim.event_id.is_none(),
+            StackPlacement::UnlessSentToSentry => !send_event && claim.event_id.is_none(),
         },
     }
 }
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn the_stack_is_on_the_line_unless_an_event_has_it() {
-        use StackPlacement::{Never, UnlessSentryTakesIt as Unless, WithLine};
+        use StackPlacement::{Never, UnlessSentToSentry as Unless, WithLine};
         let new = Claim { line: true, event: true, event_id: None };
         let line_only = Claim { line: true, event: false, event_id: None };
         let event_only = Claim { line: false, event: true, event_id: None };

@@ -64,7 +64,7 @@ pub(crate) fn pipeline(values: &[(&str, &str)]) -> Fixture {
 pub(crate) fn pipeline_with_hook(values: &[(&str, &str)], before_breadcrumb: Option<BeforeBreadcrumb>) -> Fixture {
     let settings = settings(values);
     let memory = MemorySink::default();
-    let sinks = Sinks::none().line(Arc::new(memory.clone())).event(Arc::new(memory.clone()));
+    let sinks = Sinks::none().record(Arc::new(memory.clone())).event(Arc::new(memory.clone()));
     let pipeline = Pipeline::new(&settings, before_breadcrumb, sinks);
     Fixture { pipeline: Box::leak(Box::new(pipeline)), sinks: memory }
 }

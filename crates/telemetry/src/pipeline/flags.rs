@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_raises_one_request_to_debug() {
+    fn a_flag_lowers_the_level_of_one_request_to_debug() {
         let fixture = with_flags(&[]);
         let [flagged, other] = ["flagged", "other"].map(|id| fixture.request(id));
         assert_eq!(fixture.pipeline.filter_level(), Level::Info);

@@ -29,15 +29,15 @@ use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::flood::{Fingerprint, FloodLimiter, SuppressedCount};
 use crate::level::Level;
-use crate::load_shedding::LoadShedding;
 use crate::losses::Losses;
 use crate::policy::{Kind, Policy, ToSentry};
 use crate::record::{Breadcrumb, Event, EventId, Record, RecordedBreadcrumb};
+use crate::refused_requests::RefusedRequestCounter;
 use crate::report::Report;
 use crate::request::{self, Breadcrumbs, Claim, RequestContext, RequestParts};
 use crate::sampling;
 use crate::settings::Settings;
-use crate::sinks::{EventSink, LineSink, Scope, Sinks};
+use crate::sinks::{EventSink, RecordSink, Scope, Sinks};
 use crate::symbolizer::{Job, Symbolizer};
 
 use decision::decide;
@@ -71,7 +71,7 @@ pub struct Pipeline {
     sinks: Sinks,
     symbolizer: Symbolizer,
     floods: FloodLimiter,
-    load_shedding: LoadShedding,
+    refused_requests: RefusedRequestCounter,
     /// The breadcrumbs added outside of requests.
     breadcrumbs: Mutex<Breadcrumbs>,
 }
@@ -121,7 +121,7 @@ impl Pipeline {
             symbolizer: Symbolizer::start(sinks.clone()),
             sinks,
             floods: FloodLimiter::start(&settings.log.flood, report_suppressed),
-            load_shedding: LoadShedding::new(settings.log.flood.window()),
+            refused_requests: RefusedRequestCounter::new(settings.log.flood.window()),
             breadcrumbs: Mutex::default(),
         }
     }
@@ -196,7 +196,7 @@ impl Pipeline {
         let EffectiveValues { policy, .. } = effective;
         let destinations = policy.destinations(report.kind, report.level);
         if let (Kind::Uncaught, Some(request)) = (report.kind, request) {
-            self.request_failed(request);
+            self.write_retroactive_lines(request);
         }
         if !destinations.stderr && destinations.sentry == ToSentry::Nothing {
             if let Some(request) = request.filter(|_| self.stores_retroactively(&policy, &report)) {

@@ -5,12 +5,12 @@ use serde_json::Map;
 use super::Pipeline;
 use crate::effective::EffectiveValues;
 use crate::level::Level;
-use crate::load_shedding::RefusedRequests;
 use crate::policy::{Kind, Policy, ToSentry};
 use crate::record::{RecordedBreadcrumb, ResponseRecord};
+use crate::refused_requests::RefusedRequests;
 use crate::report::Report;
 use crate::request::RequestContext;
-use crate::sinks::LineSink;
+use crate::sinks::RecordSink;
 use crate::symbolizer::Job;
 
 /// The maximum response content in a breadcrumb, in bytes.
@@ -51,7 +51,7 @@ impl Pipeline {
     /// Counts a request refused because of a rate limit or overload.
     pub fn count_refused(&'static self, status: u16, request: &RequestContext) {
         let route = request.identity().transaction();
-        self.load_shedding.count(status, route, |refused| self.report_refused(refused));
+        self.refused_requests.count(status, route, |refused| self.report_refused(refused));
     }
 
     pub(super) fn report_refused(&self, refused: RefusedRequests) {

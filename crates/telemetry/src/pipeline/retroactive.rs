@@ -11,7 +11,7 @@ use crate::policy::{Kind, Policy};
 use crate::record::{Record, ResponseRecord};
 use crate::report::Report;
 use crate::request::{RequestContext, RetroactiveLines};
-use crate::sinks::LineSink;
+use crate::sinks::RecordSink;
 
 impl Pipeline {
     /// Stores a line that is written only if its request fails.
@@ -23,7 +23,7 @@ impl Pipeline {
 
     /// Writes the stored lines of a request that has failed. They precede the failure's records, and are breadcrumbs of its
     /// events.
-    pub fn request_failed(&self, request: &RequestContext) {
+    pub fn write_retroactive_lines(&self, request: &RequestContext) {
         let snapshot = self.snapshot();
         if snapshot.on_failure().is_none() {
             return;

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::Pipeline;
 use crate::request;
-use crate::sinks::LineSink;
+use crate::sinks::RecordSink;
 
 /// The share of the remaining time that resolving stacks may take.
 const SYMBOLIZER_SHARE: f64 = 0.3;
-/// The share of the then remaining time that event sinks may take. Line sinks have the rest.
+/// The share of the then remaining time that event sinks may take. Record sinks have the rest.
 const EVENTS_SHARE: f64 = 0.6;
 
 impl Pipeline {
@@ -28,7 +28,7 @@ impl Pipeline {
     /// Delivers everything queued: resolves stacks, sends events, writes lines, each within its share of the time.
     pub fn finish(&self, deadline: Instant) {
         self.floods.close_all().into_iter().for_each(|suppressed| self.report_suppressed(suppressed));
-        self.load_shedding.close().into_iter().for_each(|refused| self.report_refused(refused));
+        self.refused_requests.close().into_iter().for_each(|refused| self.report_refused(refused));
         self.close_refused_tokens();
         self.symbolizer.finish(after(SYMBOLIZER_SHARE, deadline));
         let events_deadline = after(EVENTS_SHARE, deadline);

@@ -17,8 +17,8 @@ use crate::stack::Stack;
 /// One row of a table: a report, its circumstances, and the expected result.
 ///
 /// - `kind`: `line+error` is a log line with an error as a field, `outage` a failure of a dependency of all requests
-/// - `reported`: the sinks that received the same failure earlier in the same request: none, the line sink, the event sink,
-///   both, or (`refused`) the line sink after sampling dropped the event
+/// - `reported`: the sinks that received the same failure earlier in the same request: none, the record sink, the event sink,
+///   both, or (`refused`) the record sink after sampling dropped the event
 /// - `flood`: whether the limit of `log.flood` is reached
 /// - `sampled`: whether sampling accepts events
 /// - `line`, `stack`: whether a line is written, and whether the stack is on it
@@ -607,7 +607,7 @@ fn finish_waits_for_stacks() {
 }
 
 #[test]
-fn a_failure_without_a_stack_is_written_immediately() {
+fn a_line_that_omits_its_stack_is_written_immediately() {
     let fixture = pipeline(&[]);
     let report = Report { kind: Kind::Exception, ..with_stack("too late") };
     fixture.pipeline.report(report);
@@ -773,7 +773,7 @@ fn a_response_breadcrumb_truncates_the_content() {
 }
 
 #[test]
-fn load_shedding_is_reported_in_one_warning() {
+fn refused_requests_are_reported_in_one_warning() {
     let fixture = pipeline(&[("log.flood.window_s", "3600")]);
     let request = fixture.request("one");
     request.identity().set_route(Some("/orders".into()));
@@ -825,10 +825,10 @@ impl EventSink for CountingSink {
     }
 }
 
-/// A line sink that loses this many lines.
+/// A record sink that loses this many lines.
 struct Losing(u64);
 
-impl LineSink for Losing {
+impl RecordSink for Losing {
     fn write(&self, _: &Record) {}
 
     fn write_response(&self, _: &ResponseRecord<'_>) {}
@@ -840,7 +840,7 @@ impl LineSink for Losing {
 
 fn counting(lost: u64) -> (&'static Pipeline, [Arc<Counting>; 2]) {
     let counts = [Arc::<Counting>::default(), Arc::default()];
-    let sinks = counts.iter().fold(Sinks::none().line(Arc::new(Losing(lost))), |sinks, count| {
+    let sinks = counts.iter().fold(Sinks::none().record(Arc::new(Losing(lost))), |sinks, count| {
         sinks.event(Arc::new(CountingSink(Arc::clone(count))))
     });
     let pipeline = Pipeline::new(&super::fixture::settings(&[]), None, sinks);

@@ -53,7 +53,12 @@ pub const REQUEST: &[Field] = &[
         "32 hexadecimal digits, from `traceparent`, else `sentry-trace`, else new",
     ),
     field("blueprint", "string or null", "in a request", "the blueprint that the request was routed to; null for none"),
-    field("debug", "true", "when a debug token or a flag raised the request", "the record may be below `log.level`"),
+    field(
+        "debug",
+        "true",
+        "when a debug token or a flag lowered the minimum level",
+        "the record may be below `log.level`",
+    ),
 ];
 
 const EXCEPTION: &[Field] = &[
@@ -186,7 +191,7 @@ const DROPPED: Field = field("dropped", "object", "always", "the number of lost 
 
 /// The keys of one kind besides [`COMMON`] and [`REQUEST`]; of `service`, see [`SERVICE`].
 #[must_use]
-pub const fn own_fields(kind: Kind) -> &'static [Field] {
+pub const fn fields_of_kind(kind: Kind) -> &'static [Field] {
     match kind {
         Kind::Line => LINE,
         Kind::Response => RESPONSE,
@@ -385,7 +390,7 @@ pub const CHANGE: &[Field] = &[
         "hidden",
         "list of objects",
         "for `reloaded`, when there are any",
-        "`{key, set_by}`: settings that changed in a file, and the variable or command-line flag that hides each",
+        "`{key, set_by}`: settings that changed in a file, and the variable or command-line flag that takes precedence",
     ),
     field("file", "string or null", "for a refused reload", "the file that cannot be used"),
     field("key", "string or null", "for a refused reload", "the invalid setting in it"),
@@ -396,5 +401,5 @@ pub const CHANGE: &[Field] = &[
 pub fn has_key(kind: &str, key: &str) -> bool {
     let Some(kind) = Kind::ALL.into_iter().find(|known| known.as_str() == kind) else { return false };
     let service = SERVICE.iter().filter(|_| kind == Kind::Service).flat_map(|record| record.fields);
-    COMMON.iter().chain(REQUEST).chain(own_fields(kind)).chain(service).any(|field| field.key == key)
+    COMMON.iter().chain(REQUEST).chain(fields_of_kind(kind)).chain(service).any(|field| field.key == key)
 }

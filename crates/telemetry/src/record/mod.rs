@@ -4,12 +4,12 @@ mod breadcrumb;
 pub mod catalog;
 mod event;
 mod event_id;
-mod line;
+mod log_record;
 mod response;
 
 pub use crate::outcome::Outcome;
 pub use breadcrumb::{Breadcrumb, RecordedBreadcrumb};
 pub use event::Event;
 pub use event_id::EventId;
-pub use line::{Detail, FailureDetail, Record};
+pub use log_record::{Detail, FailureDetail, Record};
 pub use response::{BodyDetail, ResponseRecord};

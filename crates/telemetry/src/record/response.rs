@@ -12,7 +12,7 @@ use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::outcome::Outcome;
 
-/// The record of a response, redacted, as a [`LineSink`](crate::LineSink) writes it.
+/// The record of a response, redacted, as a [`RecordSink`](crate::RecordSink) writes it.
 #[derive(Debug)]
 pub struct ResponseRecord<'a> {
     /// When the response ended.

@@ -11,7 +11,7 @@ use super::retroactive_lines::RetroactiveLines;
 use super::scopes::Scopes;
 use super::{Breadcrumbs, RequestIdentity, RequestParts};
 use crate::debug_token::DebugGrant;
-use crate::debug_token::RaisedRequest;
+use crate::debug_token::VerboseRequest;
 use crate::delivery::Delivery;
 use crate::effective::Snapshot;
 use crate::record::EventId;
@@ -43,7 +43,7 @@ struct RareState {
     retroactive_lines: RetroactiveLines,
     /// A valid debug token for a route, until the request's route is known.
     debug_grant: Option<DebugGrant>,
-    raised: Option<RaisedRequest>,
+    verbose: Option<VerboseRequest>,
 }
 
 impl RequestContext {
@@ -146,7 +146,7 @@ impl RequestContext {
         let id = self.identity.id().to_owned();
         let ids = [("x-request-id", id), ("traceparent", traceparent), ("sentry-trace", sentry_trace)];
         let forwarded_token =
-            |rare: &RareState| Some((DEBUG_LOG_HEADER, rare.raised.as_ref()?.forwarded_token(&self.identity)));
+            |rare: &RareState| Some((DEBUG_LOG_HEADER, rare.verbose.as_ref()?.forwarded_token(&self.identity)));
         let debug = self.rare.lock().as_deref().and_then(forwarded_token);
         ids.into_iter().chain(self.identity.parts.forwarded_client()).chain(debug).collect()
     }
@@ -168,8 +168,8 @@ impl RequestContext {
         self.rare.lock().as_mut()?.debug_grant.take()
     }
 
-    pub(crate) fn set_raised(&self, raised: RaisedRequest) {
-        self.rare.lock().get_or_insert_default().raised = Some(raised);
+    pub(crate) fn set_verbose(&self, verbose: VerboseRequest) {
+        self.rare.lock().get_or_insert_default().verbose = Some(verbose);
     }
 
     /// Claims the requested outputs of a failure, line and event, unless an earlier report of the same failure has claimed them.

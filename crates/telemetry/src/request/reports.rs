@@ -8,7 +8,7 @@ use crate::record::EventId;
 #[derive(Debug, Default)]
 pub(super) struct Reports {
     reported: Vec<ReportedFailure>,
-    /// Events of uncaught failures, held until the response ends: it is their last breadcrumb.
+    /// Events of uncaught failures, held until the response ends, so that the response can be their last breadcrumb.
     pub held: Vec<Delivery>,
     /// Whether the response has ended.
     pub ended: bool,

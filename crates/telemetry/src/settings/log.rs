@@ -13,19 +13,20 @@ use crate::level::Level;
 section! {
     /// The settings `log.*`: which records are written, and how.
     pub struct LogSettings {
-        /// enabled sinks; off disables all logging; without sentry.dsn, both writes to stderr only and sentry writes nothing
+        /// enabled sinks; `off` disables all logging; without sentry.dsn, `both` writes to stderr only and `sentry` writes
+        /// nothing
         #[setting(one_of::<Mode>(), default = "both")]
         pub mode: Mode,
         /// minimum level of log lines; lower ones reach no sink; a LEVEL in RUST_LOG sets it too, with lower precedence than
         /// files
         #[setting(one_of::<Level>(), default = "info")]
         pub level: Level,
-        /// format of records on stderr; auto is json in prod and pretty in dev
+        /// format of records on stderr; `auto` is `json` in prod and `pretty` in dev
         #[setting(one_of::<LogFormat>(), default = "auto")]
         format: LogFormat,
         /// minimum level of the log lines of one crate or module; the longest matching path takes precedence; actix_server
-        /// defaults to warning, or to log.level if that is higher; MODULE=LEVEL in RUST_LOG sets it too, with lower
-        /// precedence than files
+        /// and refinery_core default to warning, or to log.level if that is higher, and open_feature_flagd to critical;
+        /// MODULE=LEVEL in RUST_LOG sets it too, with lower precedence than files
         #[setting(each "<module>", one_of::<Level>())]
         pub levels: BTreeMap<String, Level>,
         /// Response records.
@@ -94,7 +95,7 @@ impl LogSettings {
 section! {
     /// The settings `log.response.*`: response records.
     pub struct ResponseLogSettings {
-        /// detail of response records: off writes none, metadata omits the body's content, redacted includes the redacted
+        /// detail of response records: `off` writes none, `metadata` omits the body's content, `redacted` includes the redacted
         /// content
         #[setting(one_of::<ResponseLog>(), default = "redacted")]
         pub body: ResponseLog,
@@ -118,7 +119,7 @@ section! {
 section! {
     /// The settings `log.request.*`: request bodies in response records.
     pub struct RequestLogSettings {
-        /// detail of the request body in a response record: off omits it, metadata records its type and size, redacted
+        /// detail of the request body in a response record: `off` omits it, `metadata` records its type and size, `redacted`
         /// records its redacted content too
         #[setting(one_of::<ResponseLog>(), default = "off")]
         pub body: ResponseLog,
@@ -300,9 +301,10 @@ impl ResponseLog {
         }
     }
 
-    /// The name in the settings.
+    /// The name in the settings: `Body` is `redacted` there, because the setting says what happens to the content, while a
+    /// listing of routes says what a record contains.
     #[must_use]
-    pub const fn setting(self) -> &'static str {
+    pub const fn as_setting(self) -> &'static str {
         match self {
             ResponseLog::Body => "redacted",
             other => other.as_str(),

@@ -1,4 +1,4 @@
-//! The settings `env`, `log.*` and `sentry.*`. They are declared and validated in every build, also one without Sentry.
+//! The settings `env`, `log.*` and `sentry.*`. They are declared and validated in every build, including one without Sentry.
 
 mod env;
 mod log;

@@ -56,7 +56,7 @@ fn path(module: &str) -> String {
     module.replace('-', "_")
 }
 
-/// The name in the settings of a level that is written as in `RUST_LOG` (`WARN`, `2`) or as in the settings; or `off`.
+/// Normalizes a level in either spelling (`WARN`, `2`, `warning`) to its name in the settings; `off` stays `off`.
 fn level(word: &str) -> Option<&'static str> {
     if let Some(name) = Level::NAMES.into_iter().find(|name| name.eq_ignore_ascii_case(word)) {
         return Some(name);

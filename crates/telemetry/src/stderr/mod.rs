@@ -17,7 +17,7 @@ use crate::losses::Losses;
 use crate::policy::Kind;
 use crate::record::{Record, ResponseRecord};
 use crate::settings::Settings;
-use crate::sinks::{LineSink, Sinks};
+use crate::sinks::{RecordSink, Sinks};
 use buffer::with_line;
 use queue::Queue;
 
@@ -55,11 +55,11 @@ impl Sinks {
     /// The process's stderr as the only sink.
     #[must_use]
     pub fn stderr(settings: &Settings) -> Self {
-        Self::none().line(Arc::new(StderrSink::start(settings)))
+        Self::none().record(Arc::new(StderrSink::start(settings)))
     }
 }
 
-impl LineSink for StderrSink {
+impl RecordSink for StderrSink {
     fn write(&self, record: &Record) {
         self.push(record.kind, record.level, |line| self.format.write(record, line));
     }

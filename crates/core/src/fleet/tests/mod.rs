@@ -73,7 +73,7 @@ impl Process {
     async fn start(shared_database: &TestDatabase, poll: Duration) -> Self {
         let settings = Loader::new("/no/config/here").load().expect("valid defaults");
         let memory = MemorySink::default();
-        let sinks = Sinks::none().line(Arc::new(memory.clone()));
+        let sinks = Sinks::none().record(Arc::new(memory.clone()));
         // Lives as long as the process, like the pipeline of a service.
         let pipeline: &'static Pipeline = Box::leak(Box::new(Pipeline::new(&settings.telemetry(), None, sinks)));
         let database = shared_database.open().await;

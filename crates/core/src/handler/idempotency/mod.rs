@@ -125,7 +125,7 @@ async fn execute(
             (Ok(response), stored)
         }
         // Temporary: a retry may succeed.
-        Err(problem) if problem.is_server_error() || problem.is_load_shedding() => return Err(problem),
+        Err(problem) if problem.is_server_error() || problem.is_refusal() => return Err(problem),
         Err(problem) => {
             transaction.rollback_to_savepoint()?;
             let (_, stored) = with_stored_form(problem.error_response())?;

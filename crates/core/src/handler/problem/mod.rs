@@ -16,7 +16,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use cyanotype_telemetry::EventId;
 use cyanotype_telemetry::failure::Failure;
-use cyanotype_telemetry::load_shedding::LoadShed;
+use cyanotype_telemetry::refused_requests::RefusedRequest;
 use cyanotype_telemetry::request::{self, RequestContext};
 use cyanotype_telemetry::stack::Stack;
 use utoipa::openapi::{RefOr, Schema};
@@ -56,8 +56,8 @@ pub struct Problem {
     fields: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Cause>,
-    /// Whether the request was rejected because of load: not a failure, even if the status is 503.
-    is_load_shedding: bool,
+    /// Whether the request was refused because of a rate limit or overload: not a failure, even if the status is 503.
+    is_refusal: bool,
 }
 
 struct Cause {
@@ -76,7 +76,7 @@ impl Problem {
             fields: Vec::new(),
             headers: Vec::new(),
             cause: None,
-            is_load_shedding: false,
+            is_refusal: false,
         }
     }
 
@@ -141,23 +141,23 @@ impl Problem {
     /// assert_eq!(response.headers().get("retry-after").unwrap(), "2");
     /// ```
     pub fn too_many_requests(retry_after: Duration, detail: impl Into<String>) -> Self {
-        Self::load_shedding(StatusCode::TOO_MANY_REQUESTS, retry_after, detail)
+        Self::refusal(StatusCode::TOO_MANY_REQUESTS, retry_after, detail)
     }
 
     /// 503 Service Unavailable: the service sheds this request because of load. Logged like
     /// [`too_many_requests`](Self::too_many_requests).
     pub fn overloaded(retry_after: Duration, detail: impl Into<String>) -> Self {
-        Self::load_shedding(StatusCode::SERVICE_UNAVAILABLE, retry_after, detail)
+        Self::refusal(StatusCode::SERVICE_UNAVAILABLE, retry_after, detail)
     }
 
-    fn load_shedding(status: StatusCode, retry_after: Duration, detail: impl Into<String>) -> Self {
-        let problem = Self { is_load_shedding: true, ..Self::new(status, detail) };
+    fn refusal(status: StatusCode, retry_after: Duration, detail: impl Into<String>) -> Self {
+        let problem = Self { is_refusal: true, ..Self::new(status, detail) };
         problem.header(header::RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after).max(1)))
     }
 
-    /// Whether the request was rejected because of load.
-    pub(crate) fn is_load_shedding(&self) -> bool {
-        self.is_load_shedding
+    /// Whether the request was refused because of a rate limit or overload.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.is_refusal
     }
 
     /// 500 Internal Server Error; only the log and Sentry receive the error. 503 if the error is an outage of the database.
@@ -167,7 +167,7 @@ impl Problem {
         let cause = Cause { error, stack: Arc::new(Stack::capture()), outage };
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         let (fields, headers) = (Vec::new(), Vec::new());
-        let problem = Self { status, detail: None, fields, headers, cause: Some(cause), is_load_shedding: false };
+        let problem = Self { status, detail: None, fields, headers, cause: Some(cause), is_refusal: false };
         if outage { problem.into_unavailable() } else { problem }
     }
 
@@ -261,8 +261,8 @@ impl Problem {
             sentry_event_id: event_id,
         };
         let mut response = response.content_type(PROBLEM_JSON).body(body.to_json());
-        if self.is_load_shedding {
-            response.extensions_mut().insert(LoadShed);
+        if self.is_refusal {
+            response.extensions_mut().insert(RefusedRequest);
         }
         response
     }

@@ -96,14 +96,14 @@ fn an_override_of_any_scope_wins_over_flags() {
 }
 
 #[test]
-fn a_debug_flag_raises_a_request_like_a_debug_token() {
+fn a_debug_flag_lowers_the_level_of_a_request_like_a_debug_token() {
     let policy = policy_of(&[("log.mode", "stderr"), ("sentry.breadcrumb_level", "error")], vec![]);
-    let raised = effective_values(&policy, FlagValues { debug: Some(Level::Debug), ..FlagValues::default() });
+    let verbose = effective_values(&policy, FlagValues { debug: Some(Level::Debug), ..FlagValues::default() });
     let before = policy.load().values_for(&RecordOrigin::default());
-    assert_eq!((raised.policy.level, raised.policy.breadcrumb_level), (Level::Debug, Level::Debug));
-    // It raises the level and nothing else.
-    let lowered = Policy { level: Level::Info, breadcrumb_level: Level::Error, ..raised.policy };
-    assert_eq!(EffectiveValues { policy: lowered, ..raised }, before);
+    assert_eq!((verbose.policy.level, verbose.policy.breadcrumb_level), (Level::Debug, Level::Debug));
+    // It lowers the levels and nothing else.
+    let restored = Policy { level: Level::Info, breadcrumb_level: Level::Error, ..verbose.policy };
+    assert_eq!(EffectiveValues { policy: restored, ..verbose }, before);
     // It takes precedence over the flag `log-level` and over overrides.
     let policy = policy_of(&[], vec![override_of(OverrideScope::Process, &json!({"log.level": "critical"}))]);
     let both = FlagValues { debug: Some(Level::Debug), ..STDERR_AT_ERROR };
@@ -111,7 +111,7 @@ fn a_debug_flag_raises_a_request_like_a_debug_token() {
 }
 
 #[test]
-fn token_and_flag_raise_a_request_to_the_lower_level() {
+fn the_lower_of_token_and_flag_level_applies() {
     let request = request(FlagValues { debug: Some(Level::Debug), ..STDERR_AT_ERROR });
     assert_eq!(request.debug_level(), Some(Level::Debug));
     request.set_debug_level(Level::Trace);

@@ -1,4 +1,4 @@
-//! A raised request: a debug token makes it more verbose than the policy does.
+//! A verbose request: a debug token makes it more verbose than the policy does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{DebugGrant, DebugKey};
-use crate::filter::RaisedLevel;
+use crate::filter::VerbosityGuard;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 
@@ -15,14 +15,14 @@ const FORWARDED_TOKEN_TTL: Duration = Duration::from_secs(60);
 
 /// Keeps a request more verbose until all work for the request has ended.
 #[derive(Debug)]
-pub(crate) struct RaisedRequest {
+pub(crate) struct VerboseRequest {
     key: Arc<DebugKey>,
     level: Level,
-    _filter: RaisedLevel,
+    _filter: VerbosityGuard,
 }
 
-impl RaisedRequest {
-    pub(crate) fn new(key: Arc<DebugKey>, filter: RaisedLevel, level: Level) -> Self {
+impl VerboseRequest {
+    pub(crate) fn new(key: Arc<DebugKey>, filter: VerbosityGuard, level: Level) -> Self {
         Self { key, level, _filter: filter }
     }
 

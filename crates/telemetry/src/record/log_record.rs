@@ -12,7 +12,7 @@ use crate::level::Level;
 use crate::losses::Losses;
 use crate::policy::Kind;
 
-/// One record, redacted, as a [`LineSink`](crate::LineSink) writes it.
+/// One record, redacted, as a [`RecordSink`](crate::RecordSink) writes it.
 #[derive(Debug)]
 pub struct Record {
     /// When it happened.

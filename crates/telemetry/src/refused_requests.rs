@@ -1,4 +1,4 @@
-//! Load shedding: counts requests refused because of a rate limit or overload. One warning per window reports the counts.
+//! Counts the requests refused because of a rate limit or overload. One warning per window reports the counts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,11 +13,11 @@ const MAX_ROUTES: usize = 20;
 /// Marks the response to a request that was refused because of a rate limit or overload. It does not count as a failure,
 /// regardless of its status.
 #[derive(Debug, Clone, Copy)]
-pub struct LoadShed;
+pub struct RefusedRequest;
 
 /// Counts requests refused because of a rate limit or overload.
 #[derive(Debug)]
-pub(crate) struct LoadShedding(WindowCounter<RefusedRequests>);
+pub(crate) struct RefusedRequestCounter(WindowCounter<RefusedRequests>);
 
 /// The refused requests of a window, counted by status and route.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) struct RefusedRequests {
     routes: BTreeMap<String, u64>,
 }
 
-impl LoadShedding {
+impl RefusedRequestCounter {
     pub(crate) fn new(window: Duration) -> Self {
         Self(WindowCounter::new("refusals", window))
     }
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn a_window_has_one_report_with_counts_by_status() {
         let (sender, reports) = mpsc::channel();
-        let refusals = LoadShedding::new(Duration::from_millis(50));
+        let refusals = RefusedRequestCounter::new(Duration::from_millis(50));
         let count = |status, route: Option<&str>| {
             let sender = sender.clone();
             refusals
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn closing_returns_the_open_window() {
-        let refusals = LoadShedding::new(Duration::from_secs(3600));
+        let refusals = RefusedRequestCounter::new(Duration::from_secs(3600));
         refusals.count(429, None, |_| panic!("the window has not ended"));
         assert_eq!(refusals.close().expect("one was refused").statuses, [(429, 1)].into());
         assert_eq!(refusals.close(), None);
