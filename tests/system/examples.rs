@@ -53,8 +53,8 @@ fn blueprint_by_hand_reads_its_table() {
 }
 
 #[test]
-fn own_setting_is_used_and_checked() {
-    let example = binaries::example("own_setting");
+fn blueprint_settings_are_used_and_checked() {
+    let example = binaries::example("blueprint_settings");
     let service = Service::new(&example).env("APP__BLUEPRINTS__GREETER__TIMES", "2").start();
     assert_eq!(Client::new(service.port).get("/greeter").send().text(), "Hello Hello");
     assert_eq!(service.stop().code(), Some(0));

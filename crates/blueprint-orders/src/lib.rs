@@ -33,7 +33,7 @@ use actix_web::web::ServiceConfig;
 use blueprint_users::{RemoteUsers, UserDirectory};
 use cyanotype::auth::Authenticator;
 use cyanotype::settings::BlueprintSettings;
-use cyanotype::{Blueprint, Dependency, Migrations, Resources, Task};
+use cyanotype::{Blueprint, Dependency, LifecycleFuture, Migrations, Resources};
 use utoipa::openapi::OpenApi;
 
 use crate::settings::OrdersSettings;
@@ -75,7 +75,7 @@ impl Blueprint for Orders {
         vec![Dependency::on("users").or_setting("users_url")]
     }
 
-    fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
+    fn start<'a>(&'a self, resources: &'a Resources) -> LifecycleFuture<'a> {
         Box::pin(async move {
             let settings: OrdersSettings = resources.settings()?;
             if let Some(url) = &settings.users_url {

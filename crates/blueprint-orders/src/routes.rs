@@ -247,7 +247,7 @@ fn rejected(id: Uuid, action: Action, status: Status) -> Problem {
     Problem::conflict(rejection(status, action))
 }
 
-/// The same for another user's order, so that its existence stays private.
+/// 404, also for another user's order, so that its existence stays private.
 fn not_found() -> Problem {
     Problem::not_found("order")
 }

@@ -21,7 +21,7 @@ impl OwnerFilter {
         Self((!caller.is_admin()).then_some(caller.id))
     }
 
-    /// The equality lets the database use the index on `user_id` for a single user; for all users it uses the primary key.
+    /// The SQL condition. A plain equality (`user_id = $1`) lets the database use the index on `user_id`.
     const fn condition(self) -> &'static str {
         if self.0.is_some() { "user_id = $1" } else { "user_id = COALESCE($1, user_id)" }
     }

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use cyanotype::Problem;
 use cyanotype::auth::{Authentication, Authenticator, Caller, Identity, Role};
-use cyanotype::remote::{BaseUrl, Remote, RemoteResponse};
+use cyanotype::remote::{BaseUrl, RemoteClient, RemoteResponse};
 use serde::Deserialize;
 use std::time::Duration;
 use uuid::Uuid;
@@ -14,14 +14,14 @@ use crate::directory::{Exists, UserDirectory};
 /// Client for a process that serves this blueprint.
 #[derive(Debug)]
 pub struct RemoteUsers {
-    remote: Remote,
+    remote: RemoteClient,
 }
 
 impl RemoteUsers {
     /// A client for the process at this URL, with or without `/users` at the end.
     #[must_use]
     pub fn new(url: &BaseUrl, timeout: Duration, retries: u32) -> Self {
-        Self { remote: Remote::new(url.without(PREFIX), timeout, retries) }
+        Self { remote: RemoteClient::new(url.without(PREFIX), timeout, retries) }
     }
 }
 

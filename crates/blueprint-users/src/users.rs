@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::web::ServiceConfig;
 use cyanotype::auth::{Authentication, Authenticator, Caller, Identity};
 use cyanotype::settings::BlueprintSettings;
-use cyanotype::{Blueprint, ExpiringTable, Migrations, Resources, Task, time};
+use cyanotype::{Blueprint, ExpiringTable, LifecycleFuture, Migrations, Resources, time};
 use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ impl Blueprint for Users {
         BlueprintSettings::of::<UsersSettings>()
     }
 
-    fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
+    fn start<'a>(&'a self, resources: &'a Resources) -> LifecycleFuture<'a> {
         Box::pin(async move {
             let settings: UsersSettings = resources.settings()?;
             let pool = Arc::new(HashPool::start(settings.hash_threads(), settings.login_queue)?);

@@ -8,7 +8,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 use cyanotype::extract::Path;
 use cyanotype::settings::Loader;
-use cyanotype::{Blueprint, Database, Executor, Problem, Resources, Result, Service, Task, add_breadcrumb};
+use cyanotype::{Blueprint, Database, Executor, LifecycleFuture, Problem, Resources, Result, Service, add_breadcrumb};
 use serde_json::json;
 
 struct Stock;
@@ -27,7 +27,7 @@ impl Blueprint for Stock {
     }
 
     // Keeps the example in one file. A blueprint crate uses migration files and `embed_migrations!`.
-    fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
+    fn start<'a>(&'a self, resources: &'a Resources) -> LifecycleFuture<'a> {
         Box::pin(async move {
             let table = "CREATE TABLE IF NOT EXISTS stock (sku TEXT PRIMARY KEY, count BIGINT NOT NULL)";
             let item = "INSERT INTO stock (sku, count) VALUES ('bolt', 12) ON CONFLICT DO NOTHING";

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::sentry::SENTRY_COMPILED_IN;
 
-/// The policy table, and the compiled-in features that it depends on.
+/// The destination table, and the compiled-in features that it depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExplainOutput {
     /// The compiled-in features.
     pub features: Features,
-    /// The policy table.
+    /// The destination table.
     #[serde(flatten)]
     pub table: Explanation,
 }

@@ -1,4 +1,4 @@
-//! A framework for JSON APIs on actix-web: each response is logged, each failure is reported once, and one policy table
+//! A framework for JSON APIs on actix-web: each response is logged, each failure is reported once, and one destination table
 //! decides which sinks (stderr, Sentry) receive each record.
 //!
 //! ```text
@@ -52,7 +52,7 @@ pub mod time;
 pub use blueprint::error::RegistryError;
 pub use blueprint::resources::Resources;
 pub use blueprint::routes::RouteInfo;
-pub use blueprint::{Blueprint, Dependency, Task};
+pub use blueprint::{Blueprint, Dependency, LifecycleFuture};
 pub use cyanotype_actix::{ClientAddress, ResponseLogRules, ResponseLogger};
 pub use cyanotype_telemetry::explanation;
 pub use cyanotype_telemetry::record::catalog;

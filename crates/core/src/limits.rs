@@ -46,7 +46,7 @@ pub struct RateLimits {
 }
 
 impl RateLimits {
-    /// No limit for all routes together; single routes can be added.
+    /// Without a limit shared by all routes; limits for single routes can be added.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
@@ -58,8 +58,8 @@ impl RateLimits {
         Self { all: Some(rate), routes: Vec::new() }
     }
 
-    /// Adds a limit for one route, in the form of `app routes`. Without a method it covers all methods together. HEAD counts as
-    /// GET. A route that does not exist is a startup error.
+    /// Adds a limit for one route, written as `app routes` prints it. Without a method it covers all methods together. HEAD counts
+    /// as GET. A route that does not exist is a startup error.
     #[must_use]
     pub fn route(mut self, route: &str, rate: Rate) -> Self {
         self.routes.retain(|(own, _)| own != route);

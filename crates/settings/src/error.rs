@@ -5,24 +5,24 @@ use std::path::Path;
 /// All problems of the settings, printed one per line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct SettingsError(Vec<Problem>);
+pub struct SettingsError(Vec<SettingsProblem>);
 
 impl SettingsError {
     /// The problems, in the order in which they are printed.
     #[must_use]
-    pub fn problems(&self) -> &[Problem] {
+    pub fn problems(&self) -> &[SettingsProblem] {
         &self.0
     }
 }
 
-impl From<Problem> for SettingsError {
-    fn from(problem: Problem) -> Self {
+impl From<SettingsProblem> for SettingsError {
+    fn from(problem: SettingsProblem) -> Self {
         Self(vec![problem])
     }
 }
 
-impl From<Vec<Problem>> for SettingsError {
-    fn from(problems: Vec<Problem>) -> Self {
+impl From<Vec<SettingsProblem>> for SettingsError {
+    fn from(problems: Vec<SettingsProblem>) -> Self {
         Self(problems)
     }
 }
@@ -30,7 +30,7 @@ impl From<Vec<Problem>> for SettingsError {
 /// A problem. It never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Problem {
+pub enum SettingsProblem {
     /// A file exists but cannot be read.
     #[error("{path} cannot be read: {reason}")]
     UnreadableFile {
@@ -110,18 +110,18 @@ pub enum Problem {
     },
 }
 
-impl Problem {
+impl SettingsProblem {
     /// The affected key; `None` for an unreadable or invalid file.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         match self {
-            Problem::UnreadableFile { .. } | Problem::InvalidFile { .. } => None,
-            Problem::Ambiguous { key, .. }
-            | Problem::UnknownKey { key, .. }
-            | Problem::InvalidValue { key, .. }
-            | Problem::ValueAndFile { key, .. }
-            | Problem::InvalidFileValue { key, .. } => Some(key),
-            Problem::Unreadable { path, .. } => Some(path),
+            SettingsProblem::UnreadableFile { .. } | SettingsProblem::InvalidFile { .. } => None,
+            SettingsProblem::Ambiguous { key, .. }
+            | SettingsProblem::UnknownKey { key, .. }
+            | SettingsProblem::InvalidValue { key, .. }
+            | SettingsProblem::ValueAndFile { key, .. }
+            | SettingsProblem::InvalidFileValue { key, .. } => Some(key),
+            SettingsProblem::Unreadable { path, .. } => Some(path),
         }
     }
 
@@ -129,13 +129,13 @@ impl Problem {
     #[must_use]
     pub fn set_by(&self) -> Option<&str> {
         match self {
-            Problem::UnreadableFile { path, .. } | Problem::InvalidFile { path, .. } => Some(path),
-            Problem::Ambiguous { variables, .. } => Some(&variables[1]),
-            Problem::UnknownKey { set_by, .. }
-            | Problem::InvalidValue { set_by, .. }
-            | Problem::ValueAndFile { set_by, .. }
-            | Problem::InvalidFileValue { set_by, .. } => Some(set_by),
-            Problem::Unreadable { .. } => None,
+            SettingsProblem::UnreadableFile { path, .. } | SettingsProblem::InvalidFile { path, .. } => Some(path),
+            SettingsProblem::Ambiguous { variables, .. } => Some(&variables[1]),
+            SettingsProblem::UnknownKey { set_by, .. }
+            | SettingsProblem::InvalidValue { set_by, .. }
+            | SettingsProblem::ValueAndFile { set_by, .. }
+            | SettingsProblem::InvalidFileValue { set_by, .. } => Some(set_by),
+            SettingsProblem::Unreadable { .. } => None,
         }
     }
 
@@ -143,7 +143,7 @@ impl Problem {
     #[must_use]
     pub fn file(&self) -> Option<&str> {
         match self {
-            Problem::InvalidFileValue { path, .. } => Some(path),
+            SettingsProblem::InvalidFileValue { path, .. } => Some(path),
             // The only layers with this extension are the files of the configuration directory.
             _ => self.set_by().filter(|layer| Path::new(layer).extension().is_some_and(|it| it == "toml")),
         }
@@ -153,21 +153,21 @@ impl Problem {
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
-            Problem::UnreadableFile { reason, .. } => format!("cannot be read: {reason}"),
-            Problem::InvalidFile { detail, .. } => detail.trim_start_matches([',', ':', ' ']).to_owned(),
-            Problem::Ambiguous { variables: [one, other], .. } => {
+            SettingsProblem::UnreadableFile { reason, .. } => format!("cannot be read: {reason}"),
+            SettingsProblem::InvalidFile { detail, .. } => detail.trim_start_matches([',', ':', ' ']).to_owned(),
+            SettingsProblem::Ambiguous { variables: [one, other], .. } => {
                 format!("is set by {one} and by {other}: remove one of them")
             }
-            Problem::UnknownKey { nearest: Some(near), .. } => {
+            SettingsProblem::UnknownKey { nearest: Some(near), .. } => {
                 format!("unknown setting; did you mean {near}?")
             }
-            Problem::UnknownKey { nearest: None, .. } => "unknown setting".to_owned(),
-            Problem::ValueAndFile { key, set_by, file_set_by } => {
+            SettingsProblem::UnknownKey { nearest: None, .. } => "unknown setting".to_owned(),
+            SettingsProblem::ValueAndFile { key, set_by, file_set_by } => {
                 format!("is set by {set_by}, and {key}_file by {file_set_by}: remove one of them")
             }
-            Problem::InvalidValue { reason, .. }
-            | Problem::InvalidFileValue { reason, .. }
-            | Problem::Unreadable { reason, .. } => reason.clone(),
+            SettingsProblem::InvalidValue { reason, .. }
+            | SettingsProblem::InvalidFileValue { reason, .. }
+            | SettingsProblem::Unreadable { reason, .. } => reason.clone(),
         }
     }
 }

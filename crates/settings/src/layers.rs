@@ -9,7 +9,7 @@ use config::{Config, ConfigError, FileFormat, Format, Map, Source, Value, ValueK
 
 use crate::files::Files;
 use crate::schema::Target;
-use crate::{Problem, Schema};
+use crate::{Schema, SettingsProblem};
 
 /// One value of one layer.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,7 +83,7 @@ pub(crate) fn env_aliases(schema: &Schema, environment: &[(String, String)]) -> 
 }
 
 /// Settings from variables such as `APP__LOG__MODE`. Two variables that differ only in case are ambiguous.
-pub(crate) fn app_variables(schema: &Schema, environment: &[(String, String)]) -> Result<Vec<Leaf>, Problem> {
+pub(crate) fn app_variables(schema: &Schema, environment: &[(String, String)]) -> Result<Vec<Leaf>, SettingsProblem> {
     let mut found: BTreeMap<String, Leaf> = BTreeMap::new();
     for (name, text) in environment {
         let Some(path) = name.strip_prefix("APP__") else { continue };
@@ -91,27 +91,33 @@ pub(crate) fn app_variables(schema: &Schema, environment: &[(String, String)]) -
         if let Some(other) = found.insert(key.clone(), Leaf::new(key, text.as_str(), name)) {
             let mut variables = [other.origin, name.clone()];
             variables.sort_unstable();
-            return Err(Problem::Ambiguous { key: other.key, variables });
+            return Err(SettingsProblem::Ambiguous { key: other.key, variables });
         }
     }
     Ok(found.into_values().collect())
 }
 
 /// A file of the configuration directory. A missing one sets nothing.
-pub(crate) fn file(schema: &Schema, directory: &Path, name: &str, files: &mut Files) -> Result<Vec<Leaf>, Problem> {
+pub(crate) fn file(
+    schema: &Schema,
+    directory: &Path,
+    name: &str,
+    files: &mut Files,
+) -> Result<Vec<Leaf>, SettingsProblem> {
     let file = directory.join(name);
     let path = file.display().to_string();
     match files.read(&file) {
         Ok(text) => parse(schema, &text, &path),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Problem::UnreadableFile { path, reason: error.to_string() }),
+        Err(error) => Err(SettingsProblem::UnreadableFile { path, reason: error.to_string() }),
     }
 }
 
-fn parse(schema: &Schema, text: &str, path: &str) -> Result<Vec<Leaf>, Problem> {
-    let table = FileFormat::Toml
-        .parse(Some(&path.to_owned()), text)
-        .map_err(|error| Problem::InvalidFile { path: path.to_owned(), detail: without_source_line(&*error) })?;
+fn parse(schema: &Schema, text: &str, path: &str) -> Result<Vec<Leaf>, SettingsProblem> {
+    let table = FileFormat::Toml.parse(Some(&path.to_owned()), text).map_err(|error| SettingsProblem::InvalidFile {
+        path: path.to_owned(),
+        detail: without_source_line(&*error),
+    })?;
     Ok(leaves(table).into_iter().map(|leaf| Leaf { key: schema.normalized(&leaf.key), ..leaf }).collect())
 }
 

@@ -73,7 +73,7 @@ mod value;
 mod value_files;
 
 pub use changes::{Change, Changes, Hidden};
-pub use error::{Problem, SettingsError};
+pub use error::{SettingsError, SettingsProblem};
 pub use files::Fingerprint;
 pub use loaded::{Deferred, DeferredValues, Loaded};
 pub use loader::Loader;

@@ -12,7 +12,7 @@ use crate::inputs::Inputs;
 use crate::layers::{self, Leaf};
 use crate::schema::pointer;
 use crate::validation::{Validated, validate};
-use crate::{Origin, Problem, Schema};
+use crate::{Origin, Schema, SettingsProblem};
 
 /// Loaded settings: the sections of `S`, and the origin of each value.
 #[derive(Debug, Clone)]
@@ -104,5 +104,5 @@ pub struct DeferredValues {
     /// Each effective setting with the layer that set it.
     pub origins: Vec<Origin>,
     /// The problems.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<SettingsProblem>,
 }

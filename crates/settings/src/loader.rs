@@ -14,7 +14,7 @@ use crate::layers::{self, Leaf};
 use crate::loaded::Source;
 use crate::schema::pointer;
 use crate::validation::{Validated, validate};
-use crate::{Deferred, Loaded, Problem, Schema, Section, SettingsError, ValueType};
+use crate::{Deferred, Loaded, Schema, Section, SettingsError, SettingsProblem, ValueType};
 
 /// Merges the layers of the settings `S`.
 ///
@@ -173,7 +173,7 @@ fn load<S: Section>(inputs: &Arc<Inputs>, files: &mut Files) -> Result<Loaded<S>
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    let sections = read(&tree, "").map_err(|(path, reason)| Problem::Unreadable { path, reason })?;
+    let sections = read(&tree, "").map_err(|(path, reason)| SettingsProblem::Unreadable { path, reason })?;
     let snapshot = Snapshot::of(&schema, values, &deferred, [&from_files, &above_files], files);
     let fingerprint = files.fingerprint();
     let source = Source { inputs: Arc::clone(inputs), snapshot: Arc::new(snapshot), fingerprint };

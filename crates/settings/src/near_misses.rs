@@ -33,7 +33,7 @@ impl Schema {
     }
 
     fn known(&self) -> Vec<KnownVariable<'_>> {
-        let of_settings = self.settings.iter().filter(|setting| !setting.has_free_name()).flat_map(|setting| {
+        let of_settings = self.settings.iter().filter(|setting| !setting.has_placeholder()).flat_map(|setting| {
             let own = [(Some(setting.key.clone()), setting.env_alias.map(str::to_owned))];
             let all = own.into_iter().chain([(setting.file_key(), setting.file_alias())]);
             all.filter_map(|(key, alias)| Some((key?, alias))).flat_map(move |(key, alias)| {
@@ -81,8 +81,11 @@ impl Schema {
         };
         let deferred = self.deferred.iter().find(|names| has_prefix(&format!("app.{}", before_name(names)), &spelled));
         let unprefixed = spelled.strip_prefix("APP_").unwrap_or(&spelled);
-        let mut free = self.settings.iter().filter(|setting| setting.has_free_name()).map(|setting| &setting.key);
-        deferred.or_else(|| free.find(|key| has_prefix(before_name(key), unprefixed))).map(|key| variable(key))
+        let mut with_placeholder =
+            self.settings.iter().filter(|setting| setting.has_placeholder()).map(|setting| &setting.key);
+        deferred
+            .or_else(|| with_placeholder.find(|key| has_prefix(before_name(key), unprefixed)))
+            .map(|key| variable(key))
     }
 }
 

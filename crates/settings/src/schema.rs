@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::setting::FILE_SUFFIX;
-use crate::{Origin, Problem, Setting};
+use crate::{Origin, Setting, SettingsProblem};
 
 /// A part of the settings: a type to deserialize, and the settings in it. [`section!`](crate::section) declares both at
 /// once. The root is a section with an empty key.
@@ -150,7 +150,7 @@ impl Schema {
         let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
         self.settings
             .iter()
-            .filter(|setting| !setting.has_free_name())
+            .filter(|setting| !setting.has_placeholder())
             .flat_map(|setting| [Some(setting.key.clone()), setting.file_key()].into_iter().flatten())
             .map(|known| {
                 let distance = strsim::levenshtein(key, &known);
@@ -163,7 +163,7 @@ impl Schema {
     }
 
     /// Failed checks of combinations, sorted by key.
-    pub(crate) fn conflicts(&self, tree: &Value, origins: &[Origin]) -> Vec<Problem> {
+    pub(crate) fn conflicts(&self, tree: &Value, origins: &[Origin]) -> Vec<SettingsProblem> {
         let conflicts = self.combinations.iter().filter_map(|(prefix, check)| {
             let values = Values { prefix, tree, origins };
             let (name, reason) = check(&values)?;
@@ -172,7 +172,10 @@ impl Schema {
         });
         let mut conflicts: Vec<_> = conflicts.collect();
         conflicts.sort();
-        conflicts.into_iter().map(|(key, set_by, reason)| Problem::InvalidValue { key, set_by, reason }).collect()
+        conflicts
+            .into_iter()
+            .map(|(key, set_by, reason)| SettingsProblem::InvalidValue { key, set_by, reason })
+            .collect()
     }
 }
 

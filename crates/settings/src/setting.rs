@@ -70,7 +70,7 @@ pub struct Setting {
 impl Setting {
     /// Whether the last part of its key is a placeholder.
     #[must_use]
-    pub fn has_free_name(&self) -> bool {
+    pub fn has_placeholder(&self) -> bool {
         self.key.ends_with('>')
     }
 
@@ -89,7 +89,7 @@ impl Setting {
 
     /// The key up to the placeholder.
     pub(crate) fn stem(&self) -> Option<&str> {
-        self.has_free_name().then(|| self.key.rsplit_once('<').map_or("", |(stem, _)| stem))
+        self.has_placeholder().then(|| self.key.rsplit_once('<').map_or("", |(stem, _)| stem))
     }
 
     /// Whether a layer's key sets this setting.

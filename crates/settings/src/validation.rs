@@ -6,7 +6,7 @@ use crate::files::Files;
 use crate::layers::{self, Leaf};
 use crate::schema::Target;
 use crate::value::validate_value;
-use crate::{Origin, Problem, Schema, mask, value_files};
+use crate::{Origin, Schema, SettingsProblem, mask, value_files};
 
 /// The valid values of the layers, and the problems of the others.
 pub(crate) struct Validated {
@@ -14,7 +14,7 @@ pub(crate) struct Validated {
     /// The effective values, sorted by key.
     pub values: Vec<EffectiveValue>,
     pub origins: Vec<Origin>,
-    pub problems: Vec<Problem>,
+    pub problems: Vec<SettingsProblem>,
 }
 
 /// An effective value, not masked.
@@ -28,7 +28,7 @@ pub(crate) fn validate(schema: &Schema, layers: impl IntoIterator<Item = Vec<Lea
     let (layers, mut problems) = value_files::resolve(schema, layers);
     let (effective, unknown) = layers::merge(schema, layers);
     for Leaf { key, origin, .. } in unknown {
-        problems.push(Problem::UnknownKey { nearest: schema.nearest(&key), key, set_by: origin });
+        problems.push(SettingsProblem::UnknownKey { nearest: schema.nearest(&key), key, set_by: origin });
     }
     // Sections without any values must deserialize too.
     let mut tree = Value::Object(Map::new());
@@ -63,8 +63,8 @@ pub(crate) fn validate(schema: &Schema, layers: impl IntoIterator<Item = Vec<Lea
             Err(reason) => {
                 let (key, set_by) = (leaf.key, leaf.origin);
                 problems.push(match file {
-                    Some(path) => Problem::InvalidFileValue { key, set_by, path, reason },
-                    None => Problem::InvalidValue { key, set_by, reason },
+                    Some(path) => SettingsProblem::InvalidFileValue { key, set_by, path, reason },
+                    None => SettingsProblem::InvalidValue { key, set_by, reason },
                 });
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 
-use cyanotype_settings::{Deferred, Loaded, Loader, Problem, Schema, Section, SettingsError, section};
+use cyanotype_settings::{Deferred, Loaded, Loader, Schema, Section, SettingsError, SettingsProblem, section};
 use test_harness::scratch::{Scratch, write};
 
 section! {
@@ -147,7 +147,7 @@ fn an_unusable_file_is_reported_without_its_content() {
 fn only_secret_settings_have_a_file() {
     let scratch = Scratch::new("twin-none");
     let error = rejected(&scratch, &[("APP__SENTRY__RELEASE_FILE", "/x")]);
-    assert!(matches!(error.problems(), [Problem::UnknownKey { .. }]), "{error}");
+    assert!(matches!(error.problems(), [SettingsProblem::UnknownKey { .. }]), "{error}");
     let settings = load(&scratch, &[("APP__KEY_FILE", "/no/such/file")]).expect("it is a text");
     assert_eq!(settings.key_file.as_deref(), Some("/no/such/file"));
 }

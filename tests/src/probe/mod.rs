@@ -40,7 +40,7 @@ impl Blueprint for Probe {
         scope.service(web::resource("/echo").route(web::post().to(echo)));
     }
 
-    fn limits(&self) -> RateLimits {
+    fn rate_limits(&self) -> RateLimits {
         RateLimits::none().route("POST /probe/run/limited", Rate::new(2, Duration::from_secs(3600)))
     }
 

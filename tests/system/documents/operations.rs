@@ -244,7 +244,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         fault: "the fleet's overrides cannot be reached (the database is unavailable)",
-        effect: "`log set --fleet` gets 503 and nothing changes; overrides in force hold until they expire. One `line` warning.",
+        effect: "`log set --fleet` gets 503 and nothing changes; overrides in effect hold until they expire. One `line` warning.",
         counted: "–",
         action: "Set the override per process without `--fleet`.",
         tests: &["live::fleet::overrides_are_rejected_while_the_database_is_down"],

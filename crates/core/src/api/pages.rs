@@ -66,7 +66,7 @@ async fn file(ui: Data<Arc<Config<'static>>>, name: web::Path<String>) -> Result
 fn serve_file(name: &str, ui: &Arc<Config<'static>>) -> Result {
     let served =
         utoipa_swagger_ui::serve(name, Arc::clone(ui)).map_err(|error| Problem::internal(error.to_string()))?;
-    let file = served.ok_or_else(|| Problem::not_found("file of the documentation"))?;
+    let file = served.ok_or_else(|| Problem::not_found("documentation file"))?;
     let mut body = file.bytes.into_owned();
     if name == "index.html" {
         // Its links are relative to `/docs/`, but it is also served at `/docs`.

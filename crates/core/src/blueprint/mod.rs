@@ -22,7 +22,7 @@ use resources::Resources;
 
 /// The future that [`Blueprint::start`], [`stop`](Blueprint::stop) and [`ready`](Blueprint::ready) return; the error states
 /// the reason of a failure.
-pub type Task<'a> = LocalBoxFuture<'a, Result<(), Box<dyn Error + Send + Sync>>>;
+pub type LifecycleFuture<'a> = LocalBoxFuture<'a, Result<(), Box<dyn Error + Send + Sync>>>;
 
 /// A part of the API, with its routes under its own prefix. All other methods have defaults.
 ///
@@ -78,7 +78,7 @@ pub trait Blueprint: Send + Sync + 'static {
     }
 
     /// Rate limits for each client on the blueprint and on its routes, in addition to `server.rate_limit`.
-    fn limits(&self) -> RateLimits {
+    fn rate_limits(&self) -> RateLimits {
         RateLimits::none()
     }
 
@@ -94,18 +94,18 @@ pub trait Blueprint: Send + Sync + 'static {
 
     /// Builds its state and [provides](Resources::provide) values to other blueprints. Runs after the `start` of its
     /// dependencies; an error makes the startup of the service fail.
-    fn start<'a>(&'a self, _: &'a Resources) -> Task<'a> {
+    fn start<'a>(&'a self, _: &'a Resources) -> LifecycleFuture<'a> {
         Box::pin(async { Ok(()) })
     }
 
     /// Releases what `start` acquired. Runs after the last request, before the `stop` of its dependencies.
-    fn stop<'a>(&'a self, _: &'a Resources) -> Task<'a> {
+    fn stop<'a>(&'a self, _: &'a Resources) -> LifecycleFuture<'a> {
         Box::pin(async { Ok(()) })
     }
 
     /// Whether it can serve requests; called for `/health/ready`. The service checks the database itself. A call that lasts
     /// longer than two seconds counts as not ready.
-    fn ready<'a>(&'a self, _: &'a Resources) -> Task<'a> {
+    fn ready<'a>(&'a self, _: &'a Resources) -> LifecycleFuture<'a> {
         Box::pin(async { Ok(()) })
     }
 }

@@ -5,14 +5,14 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use cyanotype_telemetry::request;
 
-use super::registry::Enabled;
+use super::registry::EnabledBlueprint;
 use crate::flags::{RequestFlags, evaluate_request_flags};
 use crate::handler::problem::{Problem, Result};
 use crate::middleware::optional_layer::OptionalLayer;
 
 /// Mounts each blueprint's routes below its prefix.
-pub(crate) fn mount(config: &mut ServiceConfig, blueprints: &[Enabled], flags: Option<&RequestFlags>) {
-    for Enabled { blueprint, .. } in blueprints {
+pub(crate) fn mount(config: &mut ServiceConfig, blueprints: &[EnabledBlueprint], flags: Option<&RequestFlags>) {
+    for EnabledBlueprint { blueprint, .. } in blueprints {
         let name = blueprint.name();
         let flags = flags
             .cloned()

@@ -14,13 +14,13 @@ use crate::settings::{self, BlueprintDeclaration, BlueprintValues, ResponseLog, 
 
 /// A blueprint that is compiled in.
 #[derive(Clone)]
-pub(crate) struct Registered {
+pub(crate) struct RegisteredBlueprint {
     pub blueprint: Arc<dyn Blueprint>,
     /// Its crate, for the level of its log lines.
     module: &'static str,
 }
 
-impl Registered {
+impl RegisteredBlueprint {
     pub(crate) fn new<B: Blueprint>(blueprint: B) -> Self {
         let type_name = std::any::type_name::<B>();
         let module = type_name.split("::").next().unwrap_or(type_name);
@@ -32,35 +32,39 @@ impl Registered {
     }
 }
 
-/// A blueprint that is served, with its settings in force.
+/// A blueprint that is served, with its effective settings.
 #[derive(Clone)]
-pub(crate) struct Enabled {
+pub(crate) struct EnabledBlueprint {
     pub blueprint: Arc<dyn Blueprint>,
     pub section: BlueprintValues,
 }
 
-impl Enabled {
+impl EnabledBlueprint {
     /// How much of its responses is logged: its own rules, limited by its settings.
     pub(crate) fn response_log(&self) -> ResponseLogRules {
         self.blueprint.response_log().at_most(self.section.response_log.unwrap_or(ResponseLog::Body))
     }
 
     /// Its rate limits, with those of its settings applied.
-    pub(crate) fn limits(&self) -> RateLimits {
+    pub(crate) fn rate_limits(&self) -> RateLimits {
         let set = &self.section.rate_limit;
-        let mut limits = self.blueprint.limits();
+        let mut limits = self.blueprint.rate_limits();
         limits.all = set.apply_to(limits.all);
         set.routes.iter().fold(limits, |limits, route| limits.route(&route.route, route.rate))
     }
 }
 
 /// Each blueprint's name and its part of the OpenAPI document.
-pub(crate) fn apis(blueprints: &[Enabled]) -> impl Iterator<Item = (&'static str, OpenApi)> {
+pub(crate) fn apis(blueprints: &[EnabledBlueprint]) -> impl Iterator<Item = (&'static str, OpenApi)> {
     blueprints.iter().map(|enabled| (enabled.blueprint.name(), enabled.blueprint.api()))
 }
 
-/// Selects the enabled blueprints, resolves their settings, and checks them for conflicts. Each follows its dependencies.
-pub(crate) fn enabled(all: &[Registered], settings: &mut Settings) -> Result<Vec<Enabled>, RegistryError> {
+/// Selects the enabled blueprints, resolves their settings, and checks them for conflicts. Returns them
+/// in dependency order: dependencies first.
+pub(crate) fn select_enabled(
+    all: &[RegisteredBlueprint],
+    settings: &mut Settings,
+) -> Result<Vec<EnabledBlueprint>, RegistryError> {
     check_names(all)?;
     let chosen = settings.blueprints.enabled.clone();
     if let Some(unknown) = chosen.iter().flatten().find(|name| all.iter().all(|it| it.name() != *name)) {
@@ -74,7 +78,7 @@ pub(crate) fn enabled(all: &[Registered], settings: &mut Settings) -> Result<Vec
     });
     let mut sections = settings::resolve(settings, &declarations.collect::<Vec<_>>())?;
     let mut enabled = Vec::new();
-    for Registered { blueprint, module } in all.iter().filter(|it| is_chosen(it.name())) {
+    for RegisteredBlueprint { blueprint, module } in all.iter().filter(|it| is_chosen(it.name())) {
         let section = sections.remove(blueprint.name()).unwrap_or_default();
         if section.log_level.is_some() {
             cyanotype_telemetry::settings::remove_rust_log_level(
@@ -86,17 +90,17 @@ pub(crate) fn enabled(all: &[Registered], settings: &mut Settings) -> Result<Vec
         if let Some(level) = section.log_level.or(blueprint.log_level()) {
             settings.log.levels.entry((*module).to_owned()).or_insert(level);
         }
-        enabled.push(Enabled { blueprint: Arc::clone(blueprint), section });
+        enabled.push(EnabledBlueprint { blueprint: Arc::clone(blueprint), section });
     }
     enabled.iter().try_for_each(|one| check_dependencies(one, &enabled, all))?;
     topological_order(enabled)
 }
 
-fn names(all: &[Registered]) -> Vec<&'static str> {
-    all.iter().map(Registered::name).collect()
+fn names(all: &[RegisteredBlueprint]) -> Vec<&'static str> {
+    all.iter().map(RegisteredBlueprint::name).collect()
 }
 
-fn check_names(all: &[Registered]) -> Result<(), RegistryError> {
+fn check_names(all: &[RegisteredBlueprint]) -> Result<(), RegistryError> {
     for one in all {
         let (name, prefix) = (one.name(), one.blueprint.prefix());
         let is_word = |word: &str| word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
@@ -135,7 +139,11 @@ fn shadows(a: &str, b: &str) -> bool {
     a.split('/').zip(b.split('/')).all(|(a, b)| a == b || a.starts_with('{') || b.starts_with('{'))
 }
 
-fn check_dependencies(one: &Enabled, enabled: &[Enabled], all: &[Registered]) -> Result<(), RegistryError> {
+fn check_dependencies(
+    one: &EnabledBlueprint,
+    enabled: &[EnabledBlueprint],
+    all: &[RegisteredBlueprint],
+) -> Result<(), RegistryError> {
     let name = one.blueprint.name();
     for Dependency { blueprint: dependency, setting: setting_key } in one.blueprint.dependencies() {
         let is_enabled = enabled.iter().any(|other| other.blueprint.name() == dependency);
@@ -162,11 +170,11 @@ fn pointer(key: &str) -> String {
     format!("/{}", key.replace('.', "/"))
 }
 
-/// Orders blueprints so that each follows its dependencies; otherwise keeps their order.
-fn topological_order(mut waiting: Vec<Enabled>) -> Result<Vec<Enabled>, RegistryError> {
-    let mut ordered: Vec<Enabled> = Vec::new();
+/// Puts blueprints in dependency order: dependencies first; otherwise keeps their order.
+fn topological_order(mut waiting: Vec<EnabledBlueprint>) -> Result<Vec<EnabledBlueprint>, RegistryError> {
+    let mut ordered: Vec<EnabledBlueprint> = Vec::new();
     while !waiting.is_empty() {
-        let waits = |one: &Enabled| {
+        let waits = |one: &EnabledBlueprint| {
             let is_waiting = |on: &Dependency| waiting.iter().any(|other| other.blueprint.name() == on.blueprint);
             one.blueprint.dependencies().iter().any(is_waiting)
         };
@@ -179,7 +187,7 @@ fn topological_order(mut waiting: Vec<Enabled>) -> Result<Vec<Enabled>, Registry
 }
 
 /// One cycle among blueprints that all wait for another.
-fn find_cycle(waiting: &[Enabled]) -> Vec<&'static str> {
+fn find_cycle(waiting: &[EnabledBlueprint]) -> Vec<&'static str> {
     let mut path: Vec<&'static str> = Vec::new();
     let mut at = waiting.first();
     while let Some(one) = at {
@@ -220,10 +228,10 @@ mod tests {
     const ORDERS: Named = Named("orders", "/orders", &["users"]);
 
     fn check(blueprints: &[Named], chosen: &str) -> Result<Vec<&'static str>, String> {
-        let all: Vec<Registered> = blueprints.iter().map(|it| Registered::new(*it)).collect();
+        let all: Vec<RegisteredBlueprint> = blueprints.iter().map(|it| RegisteredBlueprint::new(*it)).collect();
         let loader = Loader::new("/nonexistent").variables([("APP__BLUEPRINTS__ENABLED", chosen)]);
         let mut settings = loader.load().expect("valid settings");
-        let enabled = enabled(&all, &mut settings).map_err(|error| error.to_string())?;
+        let enabled = select_enabled(&all, &mut settings).map_err(|error| error.to_string())?;
         Ok(enabled.iter().map(|one| one.blueprint.name()).collect())
     }
 
@@ -258,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn each_blueprint_follows_its_dependencies() {
+    fn dependencies_come_first() {
         assert_eq!(check(&[ORDERS, USERS], "").expect("no conflict"), ["users", "orders"]);
         assert_eq!(
             rejection(&[USERS, ORDERS], "orders"),

@@ -18,7 +18,7 @@ use crate::database::{Database, ExpiringTable};
 ///
 /// ```
 /// use actix_web::web::ServiceConfig;
-/// use cyanotype::{Blueprint, Resources, Task};
+/// use cyanotype::{Blueprint, LifecycleFuture, Resources};
 /// use std::sync::Arc;
 ///
 /// /// The interface for other blueprints.
@@ -44,7 +44,7 @@ use crate::database::{Database, ExpiringTable};
 ///         "/forecast"
 ///     }
 ///     fn routes(&self, _: &mut ServiceConfig) {}
-///     fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
+///     fn start<'a>(&'a self, resources: &'a Resources) -> LifecycleFuture<'a> {
 ///         Box::pin(async move {
 ///             resources.provide::<dyn Weather>(Arc::new(Always)); // handlers take a `Data<dyn Weather>`
 ///             Ok(())
@@ -67,12 +67,12 @@ pub(crate) struct SharedResources {
 }
 
 /// Registers one provided value on an app, for its handlers.
-pub(crate) type Mount = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
+pub(crate) type RegisterValue = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
 
 #[derive(Default)]
 struct Provided {
     by_type: HashMap<TypeId, (&'static str, Box<dyn Any + Send + Sync>)>,
-    mounts: Vec<Mount>,
+    registrations: Vec<RegisterValue>,
     expiring: Vec<ExpiringTable>,
     conflict: Option<RegistryError>,
 }
@@ -95,15 +95,15 @@ impl Resources {
     /// Shares a value with handlers, which take it as [`Data<T>`](actix_web::web::Data), and with other blueprints, which call
     /// [`provided`](Self::provided): a blueprint's state, or a trait object that is its interface. Each type can be provided
     /// once in a process; with a second value of the same type the startup fails.
-    pub fn provide<T: ?Sized + Send + Sync + 'static>(&self, it: Arc<T>) {
+    pub fn provide<T: ?Sized + Send + Sync + 'static>(&self, value: Arc<T>) {
         let mut provided = self.shared.lock();
-        let data = Data::from(Arc::clone(&it));
-        provided.mounts.push(Arc::new(move |config| {
+        let data = Data::from(Arc::clone(&value));
+        provided.registrations.push(Arc::new(move |config| {
             config.app_data(data.clone());
         }));
-        let before = provided.by_type.insert(TypeId::of::<T>(), (self.blueprint, Box::new(it)));
-        if let Some((other, _)) = before {
-            let (blueprint, other) = (other, self.blueprint);
+        let earlier = provided.by_type.insert(TypeId::of::<T>(), (self.blueprint, Box::new(value)));
+        if let Some((first, _)) = earlier {
+            let (blueprint, other) = (first, self.blueprint);
             provided.conflict = Some(RegistryError::DuplicateProvider { blueprint, other, provided: type_name::<T>() });
         }
     }
@@ -118,8 +118,8 @@ impl Resources {
     #[must_use]
     pub fn provided<T: ?Sized + Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         let provided = self.shared.lock();
-        let (_, it) = provided.by_type.get(&TypeId::of::<T>())?;
-        it.downcast_ref::<Arc<T>>().cloned()
+        let (_, value) = provided.by_type.get(&TypeId::of::<T>())?;
+        value.downcast_ref::<Arc<T>>().cloned()
     }
 }
 
@@ -148,9 +148,9 @@ impl SharedResources {
         self.lock().conflict.clone()
     }
 
-    /// Functions that register all provided values on an app.
-    pub(crate) fn mounts(&self) -> Vec<Mount> {
-        self.lock().mounts.clone()
+    /// Functions that register the provided values on an app.
+    pub(crate) fn registrations(&self) -> Vec<RegisterValue> {
+        self.lock().registrations.clone()
     }
 
     /// The tables whose rows expire.

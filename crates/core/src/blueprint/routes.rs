@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::error::RegistryError;
 use super::mounting::mount;
-use super::registry::Enabled;
+use super::registry::EnabledBlueprint;
 use crate::api::pages;
 use crate::settings::{ResponseLog, Settings};
 
@@ -35,10 +35,10 @@ impl RouteInfo {
     }
 }
 
-/// The routes of these blueprints, and their response-log rules.
-pub(crate) async fn registered(
+/// Collects the routes of these blueprints and their response-log rules, and checks them for conflicts.
+pub(crate) async fn collect_and_check(
     settings: &Settings,
-    blueprints: &[Enabled],
+    blueprints: &[EnabledBlueprint],
 ) -> Result<(Vec<RouteInfo>, Rules), RegistryError> {
     let app = App::new().configure(|config| mount(config, blueprints, None));
     let app = actix_web::test::init_service(app).await;
@@ -66,7 +66,7 @@ const HIDDEN: &str = "shadowed_by_route";
 
 fn list(
     items: Vec<IntrospectionReportItem>,
-    blueprints: &[Enabled],
+    blueprints: &[EnabledBlueprint],
     rules: &Rules,
     max_detail: ResponseLog,
 ) -> Vec<RouteInfo> {
@@ -124,10 +124,10 @@ fn check_response_log(rules: &Rules, routes: &[RouteInfo]) -> Result<(), Registr
 }
 
 /// Rejects a rate limit for an unknown route.
-fn check_limits(blueprints: &[Enabled], routes: &[RouteInfo]) -> Result<(), RegistryError> {
+fn check_limits(blueprints: &[EnabledBlueprint], routes: &[RouteInfo]) -> Result<(), RegistryError> {
     for enabled in blueprints {
         let blueprint = enabled.blueprint.name();
-        let mut rules = enabled.limits().routes.into_iter().map(|(rule, _)| rule);
+        let mut rules = enabled.rate_limits().routes.into_iter().map(|(rule, _)| rule);
         if let Some(rule) = rules.find(|rule| !exists(rule, blueprint, routes)) {
             return Err(RegistryError::UnknownRateLimitRoute { blueprint, rule });
         }
@@ -144,7 +144,7 @@ fn exists(rule: &str, blueprint: &str, routes: &[RouteInfo]) -> bool {
 mod tests {
     use super::*;
     use crate::blueprint::Blueprint;
-    use crate::blueprint::registry::{self, Registered};
+    use crate::blueprint::registry::{self, RegisteredBlueprint};
     use crate::settings::Loader;
     use actix_web::web::{self, ServiceConfig};
     use cyanotype_actix::response_log::ResponseLogRules;
@@ -166,8 +166,9 @@ mod tests {
 
     async fn routes(register: fn(&mut ServiceConfig)) -> Result<Vec<String>, String> {
         let mut settings = Loader::new("/nonexistent").load().expect("valid defaults");
-        let enabled = registry::enabled(&[Registered::new(Stock(register))], &mut settings).expect("one blueprint");
-        let (routes, _) = registered(&settings, &enabled).await.map_err(|error| error.to_string())?;
+        let enabled = registry::select_enabled(&[RegisteredBlueprint::new(Stock(register))], &mut settings)
+            .expect("one blueprint");
+        let (routes, _) = collect_and_check(&settings, &enabled).await.map_err(|error| error.to_string())?;
         Ok(routes.iter().map(|route| format!("{} {}", route.method, route.path)).collect())
     }
 

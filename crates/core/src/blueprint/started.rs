@@ -8,14 +8,14 @@ use cyanotype_telemetry::failure::display_chain;
 
 use super::Blueprint;
 use super::error::RegistryError;
-use super::registry::Enabled;
-use super::resources::{Mount, Resources, SharedResources};
+use super::registry::EnabledBlueprint;
+use super::resources::{RegisterValue, Resources, SharedResources};
 use crate::database::{Database, ExpiringTable};
 
 /// Maximum duration of a blueprint's readiness check.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Blueprints that have started; each follows its dependencies.
+/// Blueprints that have started, in dependency order: dependencies first.
 #[derive(Clone)]
 pub(crate) struct StartedBlueprints {
     started: Vec<(Arc<dyn Blueprint>, Resources)>,
@@ -35,9 +35,12 @@ pub(crate) enum BlueprintStartError {
 
 impl StartedBlueprints {
     /// Starts the blueprints in order. When one fails, stops those that have started.
-    pub(crate) async fn start(blueprints: &[Enabled], shared: SharedResources) -> Result<Self, BlueprintStartError> {
+    pub(crate) async fn start(
+        blueprints: &[EnabledBlueprint],
+        shared: SharedResources,
+    ) -> Result<Self, BlueprintStartError> {
         let mut started = Self { started: Vec::new(), shared };
-        for Enabled { blueprint, section } in blueprints {
+        for EnabledBlueprint { blueprint, section } in blueprints {
             let resources = started.shared.of(blueprint.name(), section.own.clone());
             let outcome = blueprint.start(&resources).await;
             let problem = match (outcome, started.shared.conflict()) {
@@ -65,9 +68,9 @@ impl StartedBlueprints {
         self.shared.expiring_tables()
     }
 
-    /// Functions that register all provided values on an app.
-    pub(crate) fn mounts(&self) -> Vec<Mount> {
-        self.shared.mounts()
+    /// Functions that register the provided values on an app.
+    pub(crate) fn registrations(&self) -> Vec<RegisterValue> {
+        self.shared.registrations()
     }
 
     /// Stops the blueprints in reverse order, within `limit` in total.
@@ -101,8 +104,8 @@ impl StartedBlueprints {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blueprint::registry::{Registered, enabled};
-    use crate::blueprint::{Dependency, Task};
+    use crate::blueprint::registry::{RegisteredBlueprint, select_enabled};
+    use crate::blueprint::{Dependency, LifecycleFuture};
     use crate::settings::Loader;
     use actix_web::web::ServiceConfig;
     use parking_lot::Mutex;
@@ -138,7 +141,7 @@ mod tests {
         fn dependencies(&self) -> Vec<Dependency> {
             self.dependencies.iter().map(|name| Dependency::on(name)).collect()
         }
-        fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
+        fn start<'a>(&'a self, resources: &'a Resources) -> LifecycleFuture<'a> {
             Box::pin(async move {
                 self.record("start");
                 if self.conflicts {
@@ -147,13 +150,13 @@ mod tests {
                 if self.fails { Err("the warehouse is closed".into()) } else { Ok(()) }
             })
         }
-        fn stop<'a>(&'a self, _: &'a Resources) -> Task<'a> {
+        fn stop<'a>(&'a self, _: &'a Resources) -> LifecycleFuture<'a> {
             Box::pin(async move {
                 self.record("stop");
                 Ok(())
             })
         }
-        fn ready<'a>(&'a self, _: &'a Resources) -> Task<'a> {
+        fn ready<'a>(&'a self, _: &'a Resources) -> LifecycleFuture<'a> {
             let ready = self.name != "orders";
             Box::pin(async move { if ready { Ok(()) } else { Err("stock is not loaded yet".into()) } })
         }
@@ -163,12 +166,12 @@ mod tests {
     async fn start(fails: bool, conflicts: bool) -> (Result<StartedBlueprints, BlueprintStartError>, Calls) {
         let calls = Calls::default();
         let one = |name, dependencies, fails| {
-            Registered::new(FakeBlueprint { name, dependencies, fails, conflicts, calls: Arc::clone(&calls) })
+            RegisteredBlueprint::new(FakeBlueprint { name, dependencies, fails, conflicts, calls: Arc::clone(&calls) })
         };
         let blueprints = [one("orders", &["users"], false), one("users", &[], fails)];
         let loader = Loader::new("/nonexistent").variables([("DATABASE_URL", "sqlite::memory:")]);
         let mut settings = loader.load().expect("valid settings");
-        let enabled = enabled(&blueprints, &mut settings).expect("no conflict");
+        let enabled = select_enabled(&blueprints, &mut settings).expect("no conflict");
         let database = crate::database::tests::in_memory().await;
         (StartedBlueprints::start(&enabled, SharedResources::new(database)).await, calls)
     }

@@ -10,7 +10,7 @@ pub(super) type Result<T, E = DatabaseError> = std::result::Result<T, E>;
 /// A statement, a transaction or opening the database failed.
 ///
 /// The `?` operator converts it into a [`Problem`](crate::Problem): 503 with `Retry-After` if the database is unavailable,
-/// otherwise 500. An outage is reported once for each cause and `log.flood.window_s`.
+/// otherwise 500. An outage is reported at most once per cause in each `log.flood.window_s`.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The database cannot be reached or has no capacity at the moment; a retry may succeed.

@@ -21,7 +21,7 @@ struct Counts {
     aborted: u64,
 }
 
-/// Guard of an open transaction. If it is dropped without a call to [`ended`](Self::ended), the transaction was aborted.
+/// Guard of an open transaction. If it is dropped without a call to [`finish`](Self::finish), the transaction was aborted.
 #[derive(Debug)]
 pub(crate) struct OpenTransaction {
     shared: Arc<State>,
@@ -57,7 +57,7 @@ impl OpenTransactions {
 }
 
 impl OpenTransaction {
-    pub(crate) fn ended(mut self) {
+    pub(crate) fn finish(mut self) {
         self.has_ended = true;
     }
 }
@@ -86,7 +86,7 @@ mod tests {
         let waiting = transactions.clone();
         #[expect(clippy::disallowed_methods, reason = "a test, with no request")]
         let waited = actix_web::rt::spawn(async move { waiting.wait(Instant::now() + Duration::from_secs(60)).await });
-        first.ended();
+        first.finish();
         assert_eq!(transactions.unfinished(), 1);
         drop(second);
         waited.await.expect("waits until none is open");

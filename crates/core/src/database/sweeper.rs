@@ -39,7 +39,7 @@ pub struct ExpiringTable {
 }
 
 /// The framework's table with expiring rows.
-const OWN: ExpiringTable =
+const FRAMEWORK_TABLE: ExpiringTable =
     ExpiringTable { table: "idempotency_keys", key: "caller, key_hash", expires_at: "expires_at" };
 
 pub(crate) struct Sweeper {
@@ -52,7 +52,7 @@ pub(crate) struct Sweeper {
 
 impl Sweeper {
     pub(crate) fn new(database: Database, tables: Vec<ExpiringTable>, interval: Duration) -> Self {
-        let tables = std::iter::once(OWN).chain(tables).collect();
+        let tables = std::iter::once(FRAMEWORK_TABLE).chain(tables).collect();
         Self { database, tables, interval, holder: Uuid::new_v4() }
     }
 

@@ -14,7 +14,7 @@ pub struct Transaction {
     inner: Inner,
     /// After a failed statement PostgreSQL rejects all others, and `COMMIT` rolls back.
     failed: bool,
-    /// Whether to roll back although the closure succeeds.
+    /// Whether to roll back even if the closure succeeds.
     rollback_only: bool,
 }
 

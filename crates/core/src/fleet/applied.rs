@@ -45,9 +45,9 @@ impl AppliedOverrides {
             }
         }
         let now = Instant::now();
-        let in_force = overrides.iter().filter(|it| it.deadline > now).cloned().collect();
+        let active = overrides.iter().filter(|it| it.deadline > now).cloned().collect();
         self.known = overrides;
         self.version = Some(version);
-        self.pipeline.set_fleet_overrides((version > 0).then_some(version), in_force, &cleared_by);
+        self.pipeline.set_fleet_overrides((version > 0).then_some(version), active, &cleared_by);
     }
 }

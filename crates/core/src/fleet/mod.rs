@@ -13,7 +13,7 @@
 
 mod applied;
 mod dialect;
-mod follower;
+mod override_task;
 mod processes;
 mod table;
 #[cfg(test)]
@@ -26,7 +26,7 @@ use cyanotype_telemetry::Pipeline;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::database::{Database, DatabaseError};
-use follower::{Command, Follower};
+use override_task::{Command, OverrideTask};
 pub(crate) use types::{FleetError, FleetStatus, NewFleetOverride, StoredOverride};
 
 /// Capacity of the task's queue; further calls wait.
@@ -53,9 +53,9 @@ impl Fleet {
     ) -> Result<Self, DatabaseError> {
         let (commands, receiver) = mpsc::channel(QUEUE_CAPACITY);
         // Through the pool: startup must not depend on an additional connection.
-        let follower = Follower::start(database, pipeline, poll_interval, receiver).await?;
+        let task = OverrideTask::start(database, pipeline, poll_interval, receiver).await?;
         #[expect(clippy::disallowed_methods, reason = "a task of the process, which has no request")]
-        actix_web::rt::spawn(follower.run());
+        actix_web::rt::spawn(task.run());
         Ok(Self { commands, database: database.clone() })
     }
 

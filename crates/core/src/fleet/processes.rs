@@ -33,7 +33,7 @@ impl ProcessRow {
         Self { id: Uuid::new_v4(), name, used: None, written: None }
     }
 
-    /// Notes a change or query.
+    /// Records that a change or query happened.
     pub(super) fn mark_used(&mut self) {
         self.used = Some(Instant::now());
     }
@@ -47,7 +47,7 @@ impl ProcessRow {
         })
     }
 
-    /// Writes or removes the row when due. Returns when it is due next, and whether it was written.
+    /// Writes or removes the row when due. Returns the time at which the row is due next, and whether it was written.
     pub(super) async fn update(
         &mut self,
         on: &Database,

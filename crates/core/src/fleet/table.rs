@@ -1,4 +1,4 @@
-//! The tables of the overrides: reads of a poll, and writes of a change.
+//! SQL of the override tables: what a poll reads and a change writes.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

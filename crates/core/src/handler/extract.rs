@@ -26,12 +26,12 @@ use super::strict_structs::StrictStructs;
 
 /// Limits on request bodies, from the settings.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct BodyLimits {
     pub max_body_bytes: usize,
     pub timeout: Duration,
 }
 
-impl Default for Limits {
+impl Default for BodyLimits {
     fn default() -> Self {
         Self { max_body_bytes: 1 << 20, timeout: Duration::from_secs(10) }
     }
@@ -79,7 +79,7 @@ impl<T: DeserializeOwned + Validate<Context = ()> + 'static> FromRequest for Jso
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = content_type::is_json(request.content_type());
         let is_encoded = content_type::coding(request.headers()).is_some();
-        let limits = request.app_data::<Limits>().copied().unwrap_or_default();
+        let limits = request.app_data::<BodyLimits>().copied().unwrap_or_default();
         let payload = payload.take();
         let request = request.clone();
         Box::pin(async move {

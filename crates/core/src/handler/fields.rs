@@ -105,7 +105,7 @@ fn require_year_0(is_valid: bool) -> garde::Result {
 /// # Errors
 /// If the value is not such a string.
 pub fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
-    deserializer.deserialize_str(DecimalText)
+    deserializer.deserialize_str(DecimalVisitor)
 }
 
 /// Deserializes an optional decimal like [`decimal`]; add `#[serde(default)]`.
@@ -135,9 +135,9 @@ pub fn double_option_decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     optional_decimal(deserializer).map(Some)
 }
 
-struct DecimalText;
+struct DecimalVisitor;
 
-impl Visitor<'_> for DecimalText {
+impl Visitor<'_> for DecimalVisitor {
     type Value = Decimal;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

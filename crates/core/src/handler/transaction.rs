@@ -1,7 +1,7 @@
 //! A database transaction runs to completion in its own task, which a disconnected client cannot cancel.
 //!
 //! A handler is dropped at any `.await` when its client disconnects or when it times out. A transaction that is dropped with
-//! it could have been sent only in part. It therefore runs in a separate task, in the scope of the request, and the handler
+//! it might have been sent only partially. It therefore runs in a separate task, in the scope of the request, and the handler
 //! awaits the task.
 
 use std::panic::{AssertUnwindSafe, resume_unwind};
@@ -101,7 +101,7 @@ async fn run<T, E: From<DatabaseError>>(
             failed
         }
     };
-    open.ended();
+    open.finish();
     outcome
 }
 

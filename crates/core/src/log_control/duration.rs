@@ -10,7 +10,7 @@ const MIN_DURATION: Duration = Duration::from_secs(1);
 /// Parses `"15m"`, `"1h30m"`, `"90s"`, or a number of seconds.
 ///
 /// # Errors
-/// What is allowed, when the value is not a duration, or exceeds `max`.
+/// If the value is not a duration, or exceeds `max`; the message states what is allowed.
 pub(crate) fn parse(value: &Value, max: Duration) -> Result<Duration, String> {
     let read = match value {
         Value::Number(seconds) => seconds.as_u64().map(Duration::from_secs),

@@ -25,7 +25,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
 
 use crate::blueprint::mounting::no_such_route;
-use crate::handler::extract::Limits;
+use crate::handler::extract::BodyLimits;
 
 pub(crate) use expiry::expire_overrides;
 pub(crate) use peer::mark_socket;
@@ -44,7 +44,7 @@ impl LogControl {
         config.service(
             web::scope("/log")
                 .app_data(Data::new(self))
-                .app_data(Limits { max_body_bytes: MAX_BODY_BYTES, timeout: BODY_TIMEOUT })
+                .app_data(BodyLimits { max_body_bytes: MAX_BODY_BYTES, timeout: BODY_TIMEOUT })
                 .configure(handlers::register)
                 .default_service(web::to(no_such_route))
                 .wrap(from_fn(authorization::guard)),

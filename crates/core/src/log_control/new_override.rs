@@ -113,7 +113,7 @@ pub(super) fn requester(body: &Map<String, Value>) -> (Option<String>, Source) {
 /// Checks the id of an override.
 ///
 /// # Errors
-/// The allowed form.
+/// If the value is invalid; the message states what is allowed.
 pub(super) fn check_id(id: &str) -> Result<(), FieldError> {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'-');
     if id.is_empty() || id.len() > MAX_ID_BYTES || !id.bytes().all(is_part) {
@@ -126,7 +126,7 @@ pub(super) fn check_id(id: &str) -> Result<(), FieldError> {
 /// Checks a string for use in a record.
 ///
 /// # Errors
-/// The allowed form.
+/// If the value is invalid; the message states what is allowed.
 pub(super) fn text(value: &Value) -> Result<String, String> {
     let allowed = || format!("expected a string of 1 to {MAX_TEXT_CHARS} characters without control characters");
     let text = value.as_str().map(str::trim).ok_or_else(allowed)?;

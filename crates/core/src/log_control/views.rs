@@ -14,7 +14,7 @@ pub(super) struct LogView {
     /// Version of this process's policy; each change increments it.
     #[schema(example = 17)]
     version: u64,
-    /// Version of the overrides shared by the fleet; null while there are none.
+    /// Version of the overrides shared by the fleet; null until the first fleet override.
     fleet_version: Option<u64>,
     /// The live settings as configured.
     #[schema(example = json!({"log.mode": "both", "log.level": "info"}))]
@@ -104,7 +104,7 @@ pub(super) struct NewOverrideView {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the schema only")]
 pub(super) struct PreviewView {
-    /// The cells of the policy table that change.
+    /// The cells of the destination table that change.
     changes: Vec<Cell>,
     /// The values that change where the override applies.
     settings: Vec<ChangedSetting>,
@@ -112,7 +112,7 @@ pub(super) struct PreviewView {
     version: u64,
 }
 
-/// A cell of the policy table.
+/// A cell of the destination table.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the schema only")]
 struct Cell {
@@ -141,7 +141,7 @@ struct ChangedSetting {
     after: Value,
 }
 
-/// The policy table.
+/// The destination table.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the schema only")]
 pub(super) struct TableView {
@@ -173,7 +173,7 @@ struct TableRow {
 #[schema(as = Fleet)]
 #[expect(dead_code, reason = "describes the schema only")]
 pub(super) struct FleetView {
-    /// Version of the shared overrides; null while there are none.
+    /// Version of the shared overrides; null until the first fleet override.
     version: Option<u64>,
     processes: Vec<ProcessView>,
 }

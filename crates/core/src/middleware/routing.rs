@@ -9,7 +9,7 @@ use crate::settings::TrailingSlash;
 /// Rewrites a request for routing. The request context retains the original.
 pub(crate) fn normalize_request(request: &mut ServiceRequest, slash: TrailingSlash) {
     head_to_get(request);
-    if slash == TrailingSlash::Equal
+    if slash == TrailingSlash::Ignore
         && let Some(uri) = without_slash(request)
     {
         request.match_info_mut().get_mut().update(&uri);

@@ -15,12 +15,12 @@ use tracing_actix_web::TracingLogger;
 use crate::api;
 use crate::api::pages::Pages;
 use crate::blueprint::mounting::{mount, no_such_route};
-use crate::blueprint::registry::{self, Enabled};
-use crate::blueprint::resources::Mount;
+use crate::blueprint::registry::{self, EnabledBlueprint};
+use crate::blueprint::resources::RegisterValue;
 use crate::blueprint::started::StartedBlueprints;
 use crate::database::Database;
 use crate::flags::{self, RequestFlags};
-use crate::handler::extract::Limits;
+use crate::handler::extract::BodyLimits;
 use crate::middleware::compression::Compression;
 use crate::middleware::conditional_layer::ConditionalLayer;
 use crate::middleware::context::with_request_context;
@@ -39,13 +39,13 @@ use crate::settings::{CorsSettings, Settings, TrailingSlash};
 /// Builds the app of each worker.
 #[derive(Clone)]
 pub(crate) struct AppFactory {
-    pub blueprints: Vec<Enabled>,
+    pub blueprints: Vec<EnabledBlueprint>,
     pub database: Database,
-    /// Resources of the blueprints.
-    pub provided: Vec<Mount>,
+    /// Functions that register the provided values.
+    pub registrations: Vec<RegisterValue>,
     /// The OpenAPI document and its pages, when they are served.
     pub pages: Option<Pages>,
-    pub limits: Limits,
+    pub body_limits: BodyLimits,
     /// Maximum time until a handler starts its response; zero for no limit.
     pub handler_timeout: Duration,
     pub cors: CorsSettings,
@@ -71,23 +71,23 @@ impl AppFactory {
     pub(crate) fn new(
         settings: &Settings,
         pipeline: &'static Pipeline,
-        blueprints: Vec<Enabled>,
+        blueprints: Vec<EnabledBlueprint>,
         rules: Rules,
         running: &StartedBlueprints,
         api_info: &api::ApiInfo<'_>,
     ) -> Self {
         let server = &settings.server;
         let address_resolver = ClientAddressResolver::new(&server.client_address);
-        let limits = |enabled: &Enabled| (enabled.blueprint.prefix().to_owned(), enabled.limits());
-        let blueprint_limits = blueprints.iter().map(limits);
+        let rate_limits = |enabled: &EnabledBlueprint| (enabled.blueprint.prefix().to_owned(), enabled.rate_limits());
+        let rate_limits = blueprints.iter().map(rate_limits);
         let pages = server.docs.then(|| Pages::new(&api::document(api_info, registry::apis(&blueprints))));
         Self {
-            rate_limiters: Limiters::new(server, blueprint_limits).map(Arc::new),
+            rate_limiters: Limiters::new(server, rate_limits).map(Arc::new),
             blueprints,
             pages,
             database: running.database().clone(),
-            provided: running.mounts(),
-            limits: Limits { max_body_bytes: server.max_body_bytes, timeout: server.request_timeout() },
+            registrations: running.registrations(),
+            body_limits: BodyLimits { max_body_bytes: server.max_body_bytes, timeout: server.request_timeout() },
             handler_timeout: server.handler_timeout(),
             cors: server.cors.clone(),
             compression: server.compression,
@@ -127,10 +127,10 @@ impl AppFactory {
         let rate_limit = self.rate_limiters.map(limited);
         let handler_timeout = Some(self.handler_timeout).filter(|limit| !limit.is_zero());
         let app = App::new()
-            .app_data(self.limits)
+            .app_data(self.body_limits)
             .app_data(self.database)
             .configure(|config| {
-                self.provided.iter().for_each(|mount| mount(config));
+                self.registrations.iter().for_each(|register| register(config));
                 if let Some(flags) = self.flags.clone() {
                     config.app_data(flags);
                 }

@@ -51,7 +51,7 @@ impl Service {
     /// # Errors
     /// When no key is set, the route does not exist, or the duration exceeds `log.override_max_s`.
     pub fn debug_token(&self, level: Level, route: &str, duration: &str) -> Result<String, DebugTokenError> {
-        let (settings, _) = self.enabled()?;
+        let (settings, _) = self.select_enabled()?;
         let key = DebugKey::new(settings.log.debug_key.as_deref().ok_or(DebugTokenError::NoKey)?)?;
         let duration = duration::parse(&duration.into(), settings.log.override_max())
             .map_err(|reason| DebugTokenError::Duration { duration: duration.to_owned(), reason })?;

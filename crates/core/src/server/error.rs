@@ -21,11 +21,11 @@ pub enum StartError {
     Registry(#[from] RegistryError),
     /// The limit on open files leaves too few descriptors.
     #[error(
-        "the open file limit is {limit}, but the service needs at least {minimum} ({workers} workers, {pooled} database \
-         connections); raise it to {recommended} or more (ulimit -n, LimitNOFILE= in systemd, minfds= in supervisord)"
+        "the open file limit is {limit}, but the service needs at least {minimum} ({workers} workers, {pooled} descriptors \
+         for the database); raise it to {recommended} or more (ulimit -n, LimitNOFILE= in systemd, minfds= in supervisord)"
     )]
     TooFewDescriptors {
-        /// The limit in force.
+        /// The effective limit.
         limit: u64,
         /// The lowest limit with which the service starts.
         minimum: u64,
@@ -33,7 +33,7 @@ pub enum StartError {
         recommended: u64,
         /// Number of worker threads.
         workers: u64,
-        /// Number of descriptors for database connections.
+        /// Number of descriptors for the database.
         pooled: u64,
     },
     /// The database is unavailable or unusable, or a command's work on it failed.

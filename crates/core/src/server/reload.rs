@@ -11,13 +11,13 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::service::Service;
 use crate::blueprint::error::RegistryError;
-use crate::blueprint::registry::{self, Registered};
+use crate::blueprint::registry::{self, RegisteredBlueprint};
 use crate::settings::{Settings, SettingsError};
 
 /// Reloads the settings, and applies the live ones to the running service.
 pub(super) struct Reloader {
     pipeline: &'static Pipeline,
-    blueprints: Vec<Registered>,
+    blueprints: Vec<RegisteredBlueprint>,
     /// The settings at startup.
     initial: Settings,
     /// The settings of the last successful load.
@@ -71,11 +71,11 @@ impl Reloader {
 
     fn reload(&mut self, source: Source) {
         let by = if source == Source::Signal { "SIGHUP" } else { "config.watch_s" };
-        let (new, in_force) = match self.load() {
+        let (new, effective) = match self.load() {
             Ok(loaded) => loaded,
             Err(error) => return self.refuse(by, source, &error),
         };
-        // Compared with the settings at startup: a changed key needs a restart until there is one, after any number of reloads.
+        // Compared with the settings at startup: a key that changed since startup stays in the list until a restart.
         let since_start = self.initial.changes_to(&new);
         let Changes { hidden, .. } = self.current.changes_to(&new);
         let needs_restart: Vec<String> =
@@ -87,16 +87,16 @@ impl Reloader {
             more.insert("hidden".to_owned(), json!(hidden));
         }
         let change = PolicyChange { more, ..PolicyChange::new(Action::Reloaded, by, source, "") };
-        self.pipeline.reconfigure(&in_force.telemetry(), change);
+        self.pipeline.reconfigure(&effective.telemetry(), change);
         self.current = new;
     }
 
     /// The new settings, without and with the blueprints' settings applied.
     fn load(&self) -> Result<(Settings, Settings), ReloadError> {
         let new = self.current.reload()?;
-        let mut in_force = new.clone();
-        registry::enabled(&self.blueprints, &mut in_force)?;
-        Ok((new, in_force))
+        let mut effective = new.clone();
+        registry::select_enabled(&self.blueprints, &mut effective)?;
+        Ok((new, effective))
     }
 
     /// Records why the reload was refused; nothing changes.

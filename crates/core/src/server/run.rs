@@ -1,4 +1,4 @@
-//! Startup and run: sinks first, then the database and the listeners. They stop in reverse order.
+//! Startup and run: sinks first, then the database and the listeners. `shutdown.rs` has the order in which they stop.
 
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -20,7 +20,7 @@ use super::shutdown::{Shutdown, ShutdownBudget, WORKER_SHUTDOWN};
 use super::signals::Signals;
 use super::start_record::{log_startup, report_startup_error};
 use crate::blueprint::error::RegistryError;
-use crate::blueprint::registry::Enabled;
+use crate::blueprint::registry::EnabledBlueprint;
 use crate::blueprint::resources::SharedResources;
 use crate::blueprint::routes;
 use crate::blueprint::started::StartedBlueprints;
@@ -57,7 +57,7 @@ impl Service {
 fn run(mut service: Service) -> ExitCode {
     let release = service.release();
     service.settings.sentry.release.get_or_insert(release);
-    let (settings, enabled) = match service.enabled() {
+    let (settings, enabled) = match service.select_enabled() {
         Ok((settings, enabled)) => (settings, Ok(enabled)),
         // Reported below, when the sinks have been started.
         Err(error) => (service.settings.clone(), Err(error)),
@@ -95,14 +95,14 @@ fn run(mut service: Service) -> ExitCode {
 async fn serve(
     service: &Service,
     settings: &Settings,
-    enabled: Result<Vec<Enabled>, RegistryError>,
+    enabled: Result<Vec<EnabledBlueprint>, RegistryError>,
     pipeline: &'static Pipeline,
     descriptors: DescriptorBudget,
 ) -> Result<Instant, StartError> {
     let enabled = enabled?;
     // As early as possible: without a handler SIGHUP ends the process.
     let signals = Signals::listen().map_err(StartError::Signals)?;
-    let (routes, rules) = routes::registered(settings, &enabled).await?;
+    let (routes, rules) = routes::collect_and_check(settings, &enabled).await?;
     let names: Vec<&'static str> = enabled.iter().map(|enabled| enabled.blueprint.name()).collect();
     let database = open_database(service, settings, &enabled).await?;
     let blueprints = StartedBlueprints::start(&enabled, SharedResources::new(database.clone())).await?;
@@ -129,7 +129,11 @@ async fn serve(
     served
 }
 
-async fn open_database(service: &Service, settings: &Settings, enabled: &[Enabled]) -> Result<Database, StartError> {
+async fn open_database(
+    service: &Service,
+    settings: &Settings,
+    enabled: &[EnabledBlueprint],
+) -> Result<Database, StartError> {
     let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
     let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));
     let program = Program { name: service.name, version: service.version };
@@ -141,7 +145,7 @@ fn run_with_database<T>(
     service: &Service,
     work: impl AsyncFnOnce(Database) -> Result<T, DatabaseError>,
 ) -> Result<T, StartError> {
-    let (settings, enabled) = service.enabled()?;
+    let (settings, enabled) = service.select_enabled()?;
     actix_web::rt::System::new().block_on(async {
         let database = open_database(service, &settings, &enabled).await?;
         let result = work(database.clone()).await;

@@ -6,7 +6,7 @@ use utoipa::openapi::OpenApi;
 use crate::api;
 use crate::blueprint::Blueprint;
 use crate::blueprint::error::RegistryError;
-use crate::blueprint::registry::{self, Enabled, Registered};
+use crate::blueprint::registry::{self, EnabledBlueprint, RegisteredBlueprint};
 use crate::blueprint::routes::{self, RouteInfo};
 use crate::sentry;
 use crate::settings::{self, Setting, Settings};
@@ -24,7 +24,7 @@ use crate::settings::{self, Setting, Settings};
 /// ```
 pub struct Service {
     pub(crate) settings: Settings,
-    pub(crate) blueprints: Vec<Registered>,
+    pub(crate) blueprints: Vec<RegisteredBlueprint>,
     pub(crate) before_breadcrumb: Option<BeforeBreadcrumb>,
     pub(crate) customize_document: Option<api::CustomizeDocument>,
     pub(crate) name: &'static str,
@@ -55,7 +55,7 @@ impl Service {
     /// Adds a blueprint.
     #[must_use]
     pub fn blueprint(mut self, blueprint: impl Blueprint) -> Self {
-        self.blueprints.push(Registered::new(blueprint));
+        self.blueprints.push(RegisteredBlueprint::new(blueprint));
         self
     }
 
@@ -95,14 +95,14 @@ impl Service {
     /// # Errors
     /// When the blueprints conflict, or their settings are invalid.
     pub fn settings(&self) -> Result<Settings, RegistryError> {
-        self.enabled().map(|(settings, _)| settings)
+        self.select_enabled().map(|(settings, _)| settings)
     }
 
     /// All settings, including those of each compiled-in blueprint, in the order of the settings reference.
     #[must_use]
     pub fn declared_settings(&self) -> Vec<Setting> {
         let of_blueprint =
-            |it: &Registered| settings::own_blueprint_settings(it.blueprint.name(), it.blueprint.settings());
+            |it: &RegisteredBlueprint| settings::own_blueprint_settings(it.blueprint.name(), it.blueprint.settings());
         let own = self.blueprints.iter().flat_map(of_blueprint);
         settings::declared().into_iter().chain(settings::common_blueprint_settings()).chain(own).collect()
     }
@@ -112,8 +112,10 @@ impl Service {
     /// # Errors
     /// When the blueprints conflict, or their settings are invalid.
     pub fn routes(&self) -> Result<Vec<RouteInfo>, RegistryError> {
-        let (settings, blueprints) = self.enabled()?;
-        actix_web::rt::System::new().block_on(routes::registered(&settings, &blueprints)).map(|(routes, _)| routes)
+        let (settings, blueprints) = self.select_enabled()?;
+        actix_web::rt::System::new()
+            .block_on(routes::collect_and_check(&settings, &blueprints))
+            .map(|(routes, _)| routes)
     }
 
     /// The OpenAPI document of the enabled blueprints.
@@ -121,7 +123,7 @@ impl Service {
     /// # Errors
     /// When the blueprints conflict, or their settings are invalid.
     pub fn openapi(&self) -> Result<OpenApi, RegistryError> {
-        self.enabled()
+        self.select_enabled()
             .map(|(settings, blueprints)| api::document(&self.api_info(&settings), registry::apis(&blueprints)))
     }
 
@@ -158,10 +160,10 @@ impl Service {
         format!("{}@{}", self.name, self.version)
     }
 
-    /// The effective settings, and the blueprints that they enable.
-    pub(crate) fn enabled(&self) -> Result<(Settings, Vec<Enabled>), RegistryError> {
+    /// Selects and checks the enabled blueprints; returns them and the effective settings.
+    pub(crate) fn select_enabled(&self) -> Result<(Settings, Vec<EnabledBlueprint>), RegistryError> {
         let mut settings = self.settings.clone();
-        let blueprints = registry::enabled(&self.blueprints, &mut settings)?;
+        let blueprints = registry::select_enabled(&self.blueprints, &mut settings)?;
         Ok((settings, blueprints))
     }
 }

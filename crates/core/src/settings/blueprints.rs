@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use cyanotype_settings::{Deferred, DeferredValues, Origin, Problem, Schema, Section, Setting, section};
+use cyanotype_settings::{Deferred, DeferredValues, Origin, Schema, Section, Setting, SettingsProblem, section};
 use cyanotype_telemetry::Level;
 use serde_json::Value;
 
@@ -136,7 +136,7 @@ pub(crate) fn resolve(
         if !declarations.iter().any(|declaration| set.starts_with(&format!("{}.", key(declaration.name)))) {
             let names: Vec<&str> = declarations.iter().map(|declaration| declaration.name).collect();
             let reason = format!("no blueprint has this setting; compiled-in blueprints are {}", names.join(", "));
-            problems.push(Problem::InvalidValue { key: set.to_owned(), set_by: layer.to_owned(), reason });
+            problems.push(SettingsProblem::InvalidValue { key: set.to_owned(), set_by: layer.to_owned(), reason });
         }
     }
     let mut sections = BTreeMap::new();
@@ -155,7 +155,10 @@ pub(crate) fn resolve(
     Ok(sections)
 }
 
-fn values_of(settings: &Settings, declaration: &BlueprintDeclaration) -> (BlueprintValues, Vec<Origin>, Vec<Problem>) {
+fn values_of(
+    settings: &Settings,
+    declaration: &BlueprintDeclaration,
+) -> (BlueprintValues, Vec<Origin>, Vec<SettingsProblem>) {
     let key = key(declaration.name);
     let DeferredValues { values, origins, mut problems } = settings.deferred.read(&key, |schema| {
         (declaration.settings.declare)(schema);
@@ -165,7 +168,7 @@ fn values_of(settings: &Settings, declaration: &BlueprintDeclaration) -> (Bluepr
         problems.extend((declaration.settings.check)(&values).map(|(path, reason)| {
             let key = format!("{key}.{path}");
             let set_by = origins.iter().find(|origin| origin.key == key).map_or("default", |origin| &origin.set_by);
-            Problem::InvalidValue { set_by: set_by.to_owned(), key, reason }
+            SettingsProblem::InvalidValue { set_by: set_by.to_owned(), key, reason }
         }));
     }
     // Errors have been collected above.

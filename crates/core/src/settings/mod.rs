@@ -23,8 +23,8 @@ pub use cors::CorsSettings;
 pub use cyanotype_actix::settings::{ClientAddressSettings, Network};
 pub use cyanotype_redact::Patterns;
 pub use cyanotype_settings::{
-    Change, Changes, Fingerprint, Hidden, Origin, Problem, Schema, Section, Setting, SettingsError, ValueType, one_of,
-    section,
+    Change, Changes, Fingerprint, Hidden, Origin, Schema, Section, Setting, SettingsError, SettingsProblem, ValueType,
+    one_of, section,
 };
 pub use cyanotype_telemetry::request::ClientAddressHeader;
 pub use cyanotype_telemetry::settings::{
@@ -109,10 +109,10 @@ impl Sections {
 /// ```
 pub type Loader = cyanotype_settings::Loader<Sections>;
 
-/// All settings that do not belong to a blueprint; settings with a free name, such as `log.levels.<module>`, are last.
+/// All settings that do not belong to a blueprint; those with a placeholder in the key (`log.levels.<module>`) are last.
 pub(crate) fn declared() -> Vec<Setting> {
     let mut settings = Schema::of::<Sections>().settings().to_vec();
-    settings.sort_by_key(Setting::has_free_name);
+    settings.sort_by_key(Setting::has_placeholder);
     settings
 }
 

@@ -121,8 +121,9 @@ pub enum TrailingSlash {
     Strict,
     /// Responds 308, with the location of the route.
     Redirect,
-    /// Serves the route.
-    Equal,
+    /// Serves the route, as if the path had no slash at its end.
+    #[serde(rename = "equal")]
+    Ignore,
 }
 
 /// Checks the syntax of a listen address.

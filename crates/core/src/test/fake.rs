@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use actix_web::web::ServiceConfig;
 
 use crate::blueprint::resources::Resources;
-use crate::blueprint::{Blueprint, Task};
+use crate::blueprint::{Blueprint, LifecycleFuture};
 use crate::handler::auth::{Authentication, Authenticator, Identity};
 
 pub(super) struct FakeBlueprint<P> {
@@ -31,7 +31,7 @@ impl<P: Fn(&Resources) + Send + Sync + 'static> Blueprint for FakeBlueprint<P> {
 
     fn routes(&self, _: &mut ServiceConfig) {}
 
-    fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
+    fn start<'a>(&'a self, resources: &'a Resources) -> LifecycleFuture<'a> {
         (self.provide)(resources);
         Box::pin(async { Ok(()) })
     }

@@ -57,7 +57,7 @@ pub use response::TestResponse;
 
 use crate::api;
 use crate::blueprint::Blueprint;
-use crate::blueprint::registry::{self, Registered};
+use crate::blueprint::registry::{self, RegisteredBlueprint};
 use crate::blueprint::resources::{Resources, SharedResources};
 use crate::blueprint::routes;
 use crate::blueprint::started::StartedBlueprints;
@@ -74,7 +74,7 @@ static MEMORY: LazyLock<MemorySink> = LazyLock::new(MemorySink::default);
 /// Configures a service of this blueprint; call [`TestServiceBuilder::start`] to start it.
 #[must_use]
 pub fn serve(blueprint: impl Blueprint) -> TestServiceBuilder {
-    TestServiceBuilder { blueprints: vec![Registered::new(blueprint)], settings: Vec::new() }
+    TestServiceBuilder { blueprints: vec![RegisteredBlueprint::new(blueprint)], settings: Vec::new() }
 }
 
 /// An empty in-memory database with a blueprint's tables, for tests of its store.
@@ -90,7 +90,7 @@ pub async fn database(blueprint: &impl Blueprint) -> Database {
 
 /// A service that has not been started.
 pub struct TestServiceBuilder {
-    blueprints: Vec<Registered>,
+    blueprints: Vec<RegisteredBlueprint>,
     settings: Vec<(String, String)>,
 }
 
@@ -98,7 +98,7 @@ impl TestServiceBuilder {
     /// Serves another blueprint as well.
     #[must_use]
     pub fn with(mut self, blueprint: impl Blueprint) -> Self {
-        self.blueprints.push(Registered::new(blueprint));
+        self.blueprints.push(RegisteredBlueprint::new(blueprint));
         self
     }
 
@@ -129,11 +129,11 @@ impl TestServiceBuilder {
     /// If the service does not start; the message contains the reason.
     pub async fn start(self) -> TestService {
         let mut settings = self.load();
-        let enabled = registry::enabled(&self.blueprints, &mut settings).unwrap_or_else(|why| panic!("{why}"));
+        let enabled = registry::select_enabled(&self.blueprints, &mut settings).unwrap_or_else(|why| panic!("{why}"));
         let memory = Arc::new(MEMORY.clone());
         let sinks = Sinks::none().record(memory.clone()).event(memory);
         let pipeline = cyanotype_telemetry::start(&settings.telemetry(), None, sinks, Panics::InRequests);
-        let registered = routes::registered(&settings, &enabled).await;
+        let registered = routes::collect_and_check(&settings, &enabled).await;
         let (_, rules) = registered.unwrap_or_else(|why| panic!("{why}"));
         let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);
         let migrations = blueprints.filter_map(|blueprint| Some((blueprint.name(), blueprint.migrations()?)));

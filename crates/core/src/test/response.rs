@@ -100,7 +100,7 @@ impl TestResponse {
         serde_json::from_str(content).unwrap_or_else(|error| panic!("{error}: {content}"))
     }
 
-    /// The events of the request, as Sentry receives them; none in a build without the feature `sentry`.
+    /// The events of the request, as Sentry receives them.
     #[must_use]
     pub fn events(&self) -> &[Value] {
         &self.events

@@ -35,11 +35,11 @@ impl CircuitBreaker {
         }
     }
 
-    pub(super) fn connected(&self) {
+    pub(super) fn record_success(&self) {
         *self.0.lock() = None;
     }
 
-    pub(super) fn failed(&self, error: &DatabaseError) {
+    pub(super) fn record_failure(&self, error: &DatabaseError) {
         if let DatabaseError::Unavailable(outage) = error {
             *self.0.lock() = Some(OpenState { outage: outage.clone(), next_attempt: Instant::now() + RETRY_AFTER });
         }
@@ -55,7 +55,7 @@ mod tests {
     fn during_an_outage_one_attempt_per_second_is_allowed() {
         let breaker = CircuitBreaker::default();
         assert!(breaker.check().is_ok());
-        breaker.failed(&DatabaseError::outage("postgres://db", OutageCause::Refused, None));
+        breaker.record_failure(&DatabaseError::outage("postgres://db", OutageCause::Refused, None));
         let refused = breaker.check().expect_err("an outage");
         assert!(refused.to_string().starts_with("the database postgres://db refuses connections"), "{refused}");
         if let Some(open) = &mut *breaker.0.lock() {
@@ -63,7 +63,7 @@ mod tests {
         }
         assert!(breaker.check().is_ok(), "one attempt");
         assert!(breaker.check().is_err(), "no other attempt");
-        breaker.connected();
+        breaker.record_success();
         assert!(breaker.check().is_ok());
     }
 }

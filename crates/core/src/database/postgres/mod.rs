@@ -153,8 +153,8 @@ impl Postgres {
         }
         let mut client = Some(self.acquire().await?);
         let sent = self.statements.send(&mut client, send).await?;
-        // For a new connection: a worker shares it among its requests; another thread closes it. Thus the connections in the
-        // pool are driven by workers, and their responses need not cross threads.
+        // A worker keeps a connection that it opened as its shared one; a thread that is not a worker closes its own, so that
+        // pooled connections are always driven by workers and their responses need not cross threads.
         if let Some(client) = client.filter(|client| !self.is_dedicated && Object::metrics(client).recycle_count == 0) {
             if shared::is_worker() {
                 SharedConnection::adopt(self.id(), client, &self.slots, self.pool.status().max_size);
@@ -199,13 +199,13 @@ impl Postgres {
         let acquired = tokio::spawn(async move {
             match pool.get().await {
                 Ok(client) => {
-                    breaker.connected();
+                    breaker.record_success();
                     Ok(client)
                 }
                 Err(error) => {
                     let error = errors::from_pool_error(&address, error);
                     if connecting {
-                        breaker.failed(&error);
+                        breaker.record_failure(&error);
                     }
                     Err(error)
                 }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// After a connection with a shorter lifetime, the notification is delayed: a server may close each new connection at once.
+/// If a connection ends sooner than this, waking the task is delayed, so that it does not reconnect in a tight loop.
 const MIN_LIFETIME: Duration = Duration::from_secs(1);
 const RECONNECT_DELAY: Duration = Duration::from_millis(200);
 

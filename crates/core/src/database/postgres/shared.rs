@@ -1,8 +1,8 @@
-//! Each worker has one connection that its single statements share, with pipelining.
+//! Each worker has one connection that its statements outside transactions share, with pipelining.
 //!
 //! A statement is written before the responses to earlier ones have arrived: under load several are sent together, and a
-//! request costs fewer system calls. A slow statement would delay those behind it, so none is queued behind one that has been
-//! waiting for a while: it uses a connection from the pool instead.
+//! request costs fewer system calls. A slow statement would delay those behind it: a new statement is not queued behind one
+//! that has waited too long, but uses a pooled connection.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use deadpool_postgres::Object;
 
 /// Maximum number of statements in flight on a shared connection.
 const MAX_IN_FLIGHT: u32 = 16;
-/// Maximum time that a statement may have been waiting for another to be queued behind it.
+/// No statement is queued behind one that has already waited longer than this.
 const MAX_QUEUE_WAIT: Duration = Duration::from_millis(5);
 type Connections = Vec<(usize, Rc<SharedConnection>)>;
 

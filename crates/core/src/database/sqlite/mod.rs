@@ -33,7 +33,7 @@ const MAX_BACKOFF: Duration = Duration::from_millis(20);
 pub(super) struct Sqlite {
     url: String,
     parsed: SqliteUrl,
-    /// Idle reading connections; as many as threads that have read at the same time.
+    /// Idle reading connections; at most one per thread that has read concurrently.
     readers: Mutex<Vec<Connection>>,
     /// The writing connection; waiters acquire it in order.
     writer: Arc<tokio::sync::Mutex<Connection>>,

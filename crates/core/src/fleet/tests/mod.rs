@@ -1,7 +1,7 @@
 //! Processes that share a database. Each process has its own pipeline.
 
-mod following;
 mod outages;
+mod propagation;
 mod sharing;
 
 use std::sync::Arc;

@@ -34,7 +34,7 @@ async fn an_exhausted_pool_does_not_delay_overrides() {
     assert_eq!(here.fleet.status().await.expect("it responds").processes.len(), 1);
     assert!(here.fleet.clear("a", "ada").await.expect("it is cleared"));
     transaction.rollback().await.expect("it ends");
-    open.ended();
+    open.finish();
 }
 
 #[actix_web::test]

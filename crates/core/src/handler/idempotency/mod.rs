@@ -80,7 +80,7 @@ impl Idempotent {
     /// rolled back; a client error (4xx) is still stored.
     ///
     /// # Errors
-    /// If `work` fails, 409 or 422 as above, or if the database fails.
+    /// If `work` fails; 409 or 422, as described for [`Idempotent`]; or if the database fails.
     pub async fn run(self, caller: &Caller, work: impl AsyncFnOnce(&mut Transaction) -> Result + 'static) -> Result {
         let Some(key_hash) = self.key_hash.clone() else { return self.database.transaction(work).await };
         // Held until the transaction ends, even if the client disconnects.

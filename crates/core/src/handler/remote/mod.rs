@@ -24,13 +24,13 @@ const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
 
 /// A client of another service, with a timeout and retries.
 #[derive(Debug, Clone)]
-pub struct Remote {
+pub struct RemoteClient {
     base: BaseUrl,
     timeout: Duration,
     retries: u32,
 }
 
-impl Remote {
+impl RemoteClient {
     /// Creates a client. `timeout` limits each attempt, from the connection to the end of the body. An attempt without a
     /// response, or with status 502, 503 or 504, is repeated up to `retries` times.
     #[must_use]

@@ -56,7 +56,7 @@ fn always(answer: &'static str) -> impl Fn(TcpStream) + Send + Sync {
 }
 
 async fn get(base: BaseUrl, timeout_ms: u64, retries: u32) -> Result<RemoteResponse, RemoteError> {
-    Remote::new(base, Duration::from_millis(timeout_ms), retries).get("/a?b=c", "token").await
+    RemoteClient::new(base, Duration::from_millis(timeout_ms), retries).get("/a?b=c", "token").await
 }
 
 fn reason(outcome: Result<RemoteResponse, RemoteError>) -> String {
@@ -169,8 +169,10 @@ async fn a_refused_connection_is_reported_with_url_and_reason() {
     for scheme in ["http", "https"] {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
         let base = BaseUrl::try_from(format!("{scheme}://127.0.0.1:{port}")).expect("an address");
-        let error =
-            Remote::new(base, Duration::from_secs(5), 1).get("/", "token").await.expect_err("a refused connection");
+        let error = RemoteClient::new(base, Duration::from_secs(5), 1)
+            .get("/", "token")
+            .await
+            .expect_err("a refused connection");
         assert_eq!(error.to_string(), format!("request to {scheme}://127.0.0.1:{port} failed"));
         assert!(error.source().expect("a source").to_string().contains("onnect"), "{:?}", error.source());
     }

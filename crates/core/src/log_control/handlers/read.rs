@@ -56,7 +56,7 @@ pub(crate) struct ExplainQuery {
     route: Option<String>,
 }
 
-/// Get the policy table in effect
+/// Get the destination table in effect
 ///
 /// Returns the destinations of each record, for the process or for a blueprint, module or route.
 #[utoipa::path(
@@ -67,7 +67,7 @@ pub(crate) struct ExplainQuery {
     params(ExplainQuery),
     security(("token" = []), ()),
     responses(
-        (status = 200, description = "The policy table", body = TableView,
+        (status = 200, description = "The destination table", body = TableView,
             headers(("etag" = String, description = "The policy version"))),
         (status = 401, description = "The token is missing or invalid", body = Problem, content_type = PROBLEM_JSON),
         (status = 422, description = "The blueprint or route is unknown", body = Problem, content_type = PROBLEM_JSON),

@@ -55,7 +55,7 @@ async fn a_notification_triggers_an_immediate_poll() {
     }
     processes[3].fleet.put(new("a", "debug", HOUR)).await.expect("it is stored");
     let took = until("all of them", || processes.iter().all(|it| it.level() == Level::Debug)).await;
-    test_harness::figures::print(&format!("8 followers in one process converge in {took:?}"));
+    test_harness::figures::print(&format!("8 override tasks in one process converge in {took:?}"));
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 

@@ -24,7 +24,7 @@ pub(super) enum Command {
     Stop(oneshot::Sender<()>),
 }
 
-pub(super) struct Follower {
+pub(super) struct OverrideTask {
     /// On PostgreSQL, one dedicated connection.
     database: Database,
     notified: Arc<Notify>,
@@ -39,7 +39,7 @@ pub(super) struct Follower {
     is_unavailable: bool,
 }
 
-impl Follower {
+impl OverrideTask {
     /// Applies the current overrides of the fleet.
     pub(super) async fn start(
         database: &Database,
@@ -123,7 +123,7 @@ impl Follower {
         }
     }
 
-    /// Reads and applies changes. Returns when this process's row is due.
+    /// Reads and applies changes. Returns the time at which this process's row is due next.
     async fn poll_once(&mut self) -> Result<Option<Instant>, DatabaseError> {
         let version = table::version(&self.database).await?;
         if self.applied.version() != Some(version) {

@@ -1,6 +1,7 @@
 //! Serves a blueprint with its own settings, each declared once with type, default, check and documentation.
 //!
-//! `APP__BLUEPRINTS__GREETER__WORD=Welcome cargo run -p cyanotype --example own_setting`, then `curl localhost:8080/greeter`.
+//! `APP__BLUEPRINTS__GREETER__WORD=Welcome cargo run -p cyanotype --example blueprint_settings`, then
+//! `curl localhost:8080/greeter`.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use actix_web::HttpResponse;
 use actix_web::web::{self, Data, ServiceConfig};
 use cyanotype::settings::{BlueprintSettings, Loader, section};
-use cyanotype::{Blueprint, Resources, Service, Task};
+use cyanotype::{Blueprint, LifecycleFuture, Resources, Service};
 
 section! {
     /// Settings below `blueprints.greeter`.
@@ -42,7 +43,7 @@ impl Blueprint for Greeter {
         BlueprintSettings::of::<GreeterSettings>()
     }
 
-    fn start<'a>(&'a self, resources: &'a Resources) -> Task<'a> {
+    fn start<'a>(&'a self, resources: &'a Resources) -> LifecycleFuture<'a> {
         Box::pin(async move {
             resources.provide(Arc::new(resources.settings::<GreeterSettings>()?));
             Ok(())
