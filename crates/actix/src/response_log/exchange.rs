@@ -152,8 +152,8 @@ impl Exchange {
         }
         let level = Policy::response_level(status, outcome, is_refused);
         // One version of the policy decides about this record.
-        let in_force = self.pipeline.response_values(&self.context);
-        let max = in_force.response_body;
+        let effective = self.pipeline.response_values(&self.context);
+        let max = effective.response_body;
         let log = self.response.as_ref().map_or_else(|| self.log(max), |response| response.log.min(max));
         let succeeded = level == Level::Info && outcome == Outcome::Complete && !self.context.has_failed();
         let failure = self.response.as_mut().and_then(|response| response.failure.take());
@@ -162,8 +162,8 @@ impl Exchange {
             self.context.mark_detached();
         }
         let recorded = log != ResponseLog::Off
-            && self.pipeline.response_enabled(&in_force.policy, level, &self.context)
-            && (!succeeded || sampling::is_sampled(in_force.response_sample_rate));
+            && self.pipeline.response_enabled(&effective.policy, level, &self.context)
+            && (!succeeded || sampling::is_sampled(effective.response_sample_rate));
         // Later reads of the request body are not recorded.
         let request_prefix = self.request_body.as_ref().map(|request| request.prefix.take());
         request::sync_scope(&self.context, || {
@@ -171,8 +171,8 @@ impl Exchange {
                 self.pipeline.write_retroactive_lines(&self.context);
             }
             let record =
-                recorded.then(|| self.record(level, log, in_force.request_body, outcome, request_prefix.as_ref()));
-            self.pipeline.end_response(&in_force.policy, record.as_ref(), &self.context);
+                recorded.then(|| self.record(level, log, effective.request_body, outcome, request_prefix.as_ref()));
+            self.pipeline.end_response(&effective.policy, record.as_ref(), &self.context);
             if let Some(failure) = failure {
                 self.report(failure);
             }
