@@ -182,11 +182,8 @@ fn explain_prints_the_effective_table() {
             .filter(|cell| !cell.is_empty())
             .collect::<Vec<_>>()
     };
-    assert_eq!(
-        row("a logger line", "info..warning"),
-        ["a logger line", "info..warning", "a line", "-", "a breadcrumb"]
-    );
-    assert_eq!(row("a logger line", "error..critical")[4], "an event");
+    assert_eq!(row("a log line", "info..warning"), ["a log line", "info..warning", "a line", "-", "a breadcrumb"]);
+    assert_eq!(row("a log line", "error..critical")[4], "an event");
     assert_eq!(row("capture_exception", "error")[2..], ["a line", "only if not sent to Sentry", "an event"]);
 
     let what_if =

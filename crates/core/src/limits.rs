@@ -24,7 +24,7 @@ impl Rate {
     }
 }
 
-/// Rate limits of a blueprint per client: for all of its routes together, and for single routes.
+/// Rate limits of a blueprint per client: for all of its routes together, and for individual routes.
 ///
 /// A request counts against every limit that applies to it, including `server.rate_limit`. A client is identified by its
 /// [address block](crate::ClientAddress::block). The setting `blueprints.<name>.rate_limit` takes precedence.
@@ -46,7 +46,7 @@ pub struct RateLimits {
 }
 
 impl RateLimits {
-    /// Without a limit shared by all routes; limits for single routes can be added.
+    /// Without a limit shared by all routes; limits for individual routes can be added.
     #[must_use]
     pub fn none() -> Self {
         Self::default()

@@ -180,7 +180,7 @@ fn load<S: Section>(inputs: &Arc<Inputs>, files: &mut Files) -> Result<Loaded<S>
     Ok(Loaded { sections, origins, warnings, deferred: Deferred(deferred), source })
 }
 
-/// Deserializes a section from the tree, or returns the path in the section and the reason of the failure.
+/// Deserializes a section from the tree, or returns the path in the section and the reason for the failure.
 pub(crate) fn read<T: DeserializeOwned>(tree: &Value, key: &str) -> Result<T, (String, String)> {
     let section = if key.is_empty() { tree } else { tree.pointer(&pointer(key)).unwrap_or(&Value::Null) };
     serde_path_to_error::deserialize(section).map_err(|error| (error.path().to_string(), error.inner().to_string()))

@@ -20,8 +20,8 @@ struct EventFile {
 }
 
 impl EventSink for EventFile {
-    // Usually called on the thread that resolves stack traces, but on the reporting thread when that thread's queue is full or
-    // closed: it may wait for the disk, but not for long.
+    // Usually called on the thread that resolves stack traces, but on the reporting thread if the queue of the resolving thread
+    // is full or closed: it may wait for the disk, but not for long.
     fn send(&self, event: &Event, _: Option<&Scope>) {
         let line = serde_json::to_string(event).map_err(io::Error::from);
         if line.and_then(|line| writeln!(&self.file, "{line}")).is_err() {

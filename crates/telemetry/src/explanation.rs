@@ -7,7 +7,7 @@ use crate::policy::{Destinations, Kind, Policy};
 
 /// Each kind of record with a description and its possible levels.
 pub const KINDS: [(Kind, &str, &[Level]); 7] = [
-    (Kind::Line, "a logger line", &Level::ALL),
+    (Kind::Line, "a log line", &Level::ALL),
     (Kind::Response, "a response", &[Level::Info, Level::Warning, Level::Error]),
     (Kind::Breadcrumb, "add_breadcrumb", &Level::ALL),
     (Kind::Exception, "capture_exception", &[Level::Error]),

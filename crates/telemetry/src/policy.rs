@@ -57,7 +57,8 @@ pub enum StackPlacement {
     Never,
     /// Always, if the line is written.
     WithLine,
-    /// With the line, unless an event sink accepted the event: Sentry displays the stack better.
+    /// With the line, unless an event sink accepted the event: Sentry displays the stack better. The
+    /// serialized name is public.
     #[serde(rename = "unless_sentry_takes_it")]
     UnlessSentToSentry,
 }

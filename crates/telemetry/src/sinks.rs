@@ -47,8 +47,8 @@ pub trait EventSink: Send + Sync {
         None
     }
 
-    /// Delivers or queues an event. Usually called on the thread that resolves stack traces; on the reporting thread when that
-    /// thread's queue is full or closed, so it must not block for long. `scope` is the sink's scope for the event's request.
+    /// Delivers or queues an event. Usually called on the thread that resolves stack traces; on the reporting thread if the
+    /// queue of the resolving thread is full or closed, so it must not block for long. `scope` is the sink's scope for the event's request.
     fn send(&self, event: &Event, scope: Option<&Scope>);
 
     /// Delivers everything queued; returns the losses: everything not delivered by the deadline.

@@ -4,7 +4,7 @@ use crate::settings::Settings;
 use crate::sinks::Sinks;
 use crate::subscriber;
 
-/// Starts the process's pipeline, and installs the `tracing` subscriber, unless one is already installed, and the panic hook.
+/// Starts the process's pipeline, installs the panic hook and, unless one is already installed, the `tracing` subscriber.
 ///
 /// Further calls return the existing pipeline. Call it before any thread or runtime that may log.
 pub fn start(

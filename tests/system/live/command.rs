@@ -31,7 +31,7 @@ fn set_shows_changes_and_expiry() {
     let words: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
     assert!(words.contains(&vec!["SETTING", "NOW", "THEN"]), "{shown}");
     assert!(words.contains(&vec!["log.level", "info", "debug"]), "{shown}");
-    assert!(words.contains(&vec!["a", "logger", "line", "debug", "stderr", "-", "a", "line"]), "{shown}");
+    assert!(words.contains(&vec!["a", "log", "line", "debug", "stderr", "-", "a", "line"]), "{shown}");
     assert!(shown.contains("INC-421:orders: log.level debug (blueprint orders) until "), "{shown}");
     assert!(shown.contains("(15m)") && shown.contains("app log clear INC-421:orders"), "{shown}");
     let state = state(&service);
@@ -105,7 +105,7 @@ fn explain_shows_three_layers() {
     assert!(layer(&live, "built").contains("Sentry"));
     assert!(layer(&live, "at start").contains("log.level info"), "{live}");
     assert!(layer(&live, "now").contains("INC-421: log.level debug (blueprint orders)"), "{live}");
-    assert!(live.lines().any(|line| line.split_whitespace().take(4).eq(["a", "logger", "line", "debug..critical"])));
+    assert!(live.lines().any(|line| line.split_whitespace().take(4).eq(["a", "log", "line", "debug..critical"])));
 
     let own = stdout(&service, &["explain"]);
     assert!(layer(&own, "now").contains("--live"), "{own}");

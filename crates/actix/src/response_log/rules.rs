@@ -3,7 +3,7 @@
 use cyanotype_telemetry::rule_matches;
 use cyanotype_telemetry::settings::ResponseLog;
 
-/// The detail that a blueprint records of its responses: a default for all routes, and exceptions for single routes.
+/// The detail that a blueprint records of its responses: a default for all routes, and exceptions for individual routes.
 ///
 /// The settings can only lower it: with `log.response.body` at `metadata` no rule records a body.
 ///
@@ -86,7 +86,7 @@ impl Rules {
         requested.min(max)
     }
 
-    /// The rules for single routes, each with the name of its blueprint.
+    /// The rules for individual routes, each with the name of its blueprint.
     pub fn route_rules(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.blueprints.iter().flat_map(|(name, rules)| rules.routes.iter().map(|(rule, _)| (*name, rule.as_str())))
     }

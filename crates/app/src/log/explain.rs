@@ -156,7 +156,7 @@ fn reasons(policy: &Policy) -> Vec<String> {
     if policy.has_sentry() {
         let (breadcrumbs, events) = (policy.level.max(policy.breadcrumb_level), policy.level.max(policy.event_level));
         reasons.push(format!(
-            "Sentry receives logger lines from {breadcrumbs} up as breadcrumbs and from {events} up as events: the higher of log.level and sentry.breadcrumb_level or sentry.event_level."
+            "Sentry receives log lines as breadcrumbs from {breadcrumbs} up (the higher of log.level and sentry.breadcrumb_level), and as events from {events} up (the higher of log.level and sentry.event_level)."
         ));
         reasons.push("Breadcrumbs are stored in their request and sent only with its next event.".to_owned());
         reasons

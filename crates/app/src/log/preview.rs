@@ -130,8 +130,8 @@ mod tests {
         let preview: Preview = serde_json::from_value(preview).expect("a preview");
         let expected = "SETTING    NOW   THEN\nlog.level  info  debug\n\n\
                         RECORD                    LEVEL        DESTINATION  NOW  THEN\n\
-                        a logger line             debug        stderr       -    a line\n\
-                        a logger line (module a)  debug..info  sentry       -    an event\n";
+                        a log line             debug        stderr       -    a line\n\
+                        a log line (module a)  debug..info  sentry       -    an event\n";
         assert_eq!(preview.table(), expected);
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 const SCHEMA_REFERENCE: &str = "#/components/schemas/";
 
-/// Schemas nested more deeply than this are recursive.
+/// Schemas nested more deeply than this are assumed to be recursive, and get no example.
 const MAX_DEPTH: usize = 16;
 
 /// Adds an example to each request body and successful response of a blueprint's part that has none.

@@ -63,7 +63,7 @@ const ALL: [HeaderDoc; 9] = [
         component: "ETag",
         kind: Type::String,
         description: "Identifies this version of the resource, for `if-none-match` and `if-match`",
-        example: || json!("\"6f1c0d3a9be24c75\""),
+        example: || json!("\"6f1c0d3a9be24c756f1c0d3a9be24c75\""),
     },
     HeaderDoc {
         name: "link",

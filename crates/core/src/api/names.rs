@@ -49,7 +49,7 @@ impl DuplicateNames {
     }
 }
 
-/// Renames generic schemas and removes their copies. utoipa names `Page<Order>` `Page_Order` and inlines `Order`: here it
+/// Renames generic schemas, and replaces the copies of their type arguments with references. utoipa names `Page<Order>` `Page_Order` and inlines `Order`: here it
 /// becomes `OrderPage`, with a reference to `Order`.
 pub(super) fn tidy_generics(part: &mut Value) {
     let Some(schemas) = part.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else { return };

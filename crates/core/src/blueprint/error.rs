@@ -111,7 +111,7 @@ pub enum RegistryError {
         /// The path of the resource.
         path: String,
     },
-    /// Two resources have the same path, apart from the names of its parameters.
+    /// Two resources have the same path, apart from their parameter names.
     #[error("duplicate route: {route} of the blueprint {blueprint} and {other} match the same paths")]
     DuplicateRoute {
         /// Method and path of the first.

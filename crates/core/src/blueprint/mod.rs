@@ -21,7 +21,7 @@ use crate::settings::BlueprintSettings;
 use resources::Resources;
 
 /// The future that [`Blueprint::start`], [`stop`](Blueprint::stop) and [`ready`](Blueprint::ready) return; the error states
-/// the reason of a failure.
+/// the reason for a failure.
 pub type LifecycleFuture<'a> = LocalBoxFuture<'a, Result<(), Box<dyn Error + Send + Sync>>>;
 
 /// A part of the API, with its routes under its own prefix. All other methods have defaults.

@@ -143,7 +143,7 @@ impl SharedResources {
         Resources { blueprint, settings, shared: self.clone() }
     }
 
-    /// The first conflict between blueprints during their start.
+    /// The latest conflict between blueprints during their start.
     pub(crate) fn conflict(&self) -> Option<RegistryError> {
         self.lock().conflict.clone()
     }

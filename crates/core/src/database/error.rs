@@ -77,8 +77,10 @@ pub(crate) enum OutageCause {
     TimedOut,
     ConnectionLost,
     StartingOrStopping,
+    ServiceStopping,
     ReadOnly,
     PoolExhausted,
+    WriterBusy,
     Locked,
 }
 
@@ -99,9 +101,13 @@ impl OutageCause {
             }
             Self::ConnectionLost => "closed the connection during a statement",
             Self::StartingOrStopping => "is starting up or shutting down",
+            Self::ServiceStopping => "is no longer available to this process, which is shutting down",
             Self::ReadOnly => "is read-only: check that it is the primary, not a standby",
             Self::PoolExhausted => {
                 "had no free connection within the timeout: all are in use (database.max_connections, database.acquire_timeout_s)"
+            }
+            Self::WriterBusy => {
+                "had no free write connection within the timeout: another statement or transaction is using it (database.acquire_timeout_s)"
             }
             Self::Locked => "is locked by another process: stop it, or wait until it has finished",
         }

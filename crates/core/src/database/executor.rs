@@ -49,7 +49,8 @@ pub trait Executor: Sized {
     }
 }
 
-/// Rejects statements that begin or end a transaction: they would leave the connection inside one.
+/// Rejects statements that begin or end a transaction: outside
+/// `Database::transaction` they would change the transaction of a shared or pooled connection.
 pub(super) fn reject_transaction_control(sql: &str) -> Result<()> {
     const CONTROL: [&str; 8] = ["begin", "start", "commit", "end", "rollback", "abort", "savepoint", "release"];
     let sql = sql.trim_start();

@@ -139,7 +139,7 @@ impl Database {
     }
 
     pub(crate) fn stopping_error(&self) -> DatabaseError {
-        DatabaseError::outage(self.address(), error::OutageCause::StartingOrStopping, None)
+        DatabaseError::outage(self.address(), error::OutageCause::ServiceStopping, None)
     }
 }
 

@@ -207,7 +207,7 @@ pub(super) async fn run_on_postgres(
 /// Why the migrations failed: an error of the server, which the caller explains, or an error with a complete message.
 pub(super) enum MigrationFailure {
     Server { what: String, error: Box<dyn std::error::Error + Send + Sync> },
-    Explained(DatabaseError),
+    Complete(DatabaseError),
 }
 
 impl MigrationFailure {
@@ -215,7 +215,7 @@ impl MigrationFailure {
         let what = format!("the migrations of {blueprint} failed");
         match error.kind() {
             Kind::Connection(..) => Self::Server { what, error: error.into() },
-            _ => Self::Explained(migration_error(blueprint, program, runner, &error, writer)),
+            _ => Self::Complete(migration_error(blueprint, program, runner, &error, writer)),
         }
     }
 }

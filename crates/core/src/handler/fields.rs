@@ -40,7 +40,7 @@ const MAX_DECIMAL_CHARS: usize = 28;
 /// The first instant of the year 0.
 const YEAR_0: Timestamp = Timestamp::constant(-62_167_219_200, 0);
 
-/// Validates a text: PostgreSQL does not store null characters.
+/// Validates a string: PostgreSQL does not store null characters.
 ///
 /// # Errors
 /// If the text contains a null character.
@@ -56,7 +56,7 @@ pub fn json<C>(value: &Value, context: &C) -> garde::Result {
     if value.is_null() {
         return Err(garde::Error::new("must not be null"));
     }
-    check_texts(value, &|part| text(part, context))
+    check_strings(value, &|part| text(part, context))
 }
 
 /// The schema of values that [`json`] accepts, for utoipa's `schema_with`: any type but null.
@@ -67,13 +67,13 @@ pub fn json_schema() -> Object {
 }
 
 /// Applies a check to each string and each key in a value.
-fn check_texts(value: &Value, check: &impl Fn(&str) -> garde::Result) -> garde::Result {
+fn check_strings(value: &Value, check: &impl Fn(&str) -> garde::Result) -> garde::Result {
     match value {
         Value::String(text) => check(text),
-        Value::Array(values) => values.iter().try_for_each(|value| check_texts(value, check)),
+        Value::Array(values) => values.iter().try_for_each(|value| check_strings(value, check)),
         Value::Object(members) => members.iter().try_for_each(|(name, value)| {
             check(name)?;
-            check_texts(value, check)
+            check_strings(value, check)
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
@@ -84,19 +84,19 @@ fn check_texts(value: &Value, check: &impl Fn(&str) -> garde::Result) -> garde::
 /// # Errors
 /// If the date is before the year 0.
 pub fn date<C>(date: &Date, _: &C) -> garde::Result {
-    require_year_0(date.year() >= 0)
+    reject_before_year_0(date.year() < 0)
 }
 
-/// Validates a time like [`date`].
+/// Validates a time, with the same limit as [`date`].
 ///
 /// # Errors
 /// If the time is before the year 0.
 pub fn timestamp<C>(time: &Timestamp, _: &C) -> garde::Result {
-    require_year_0(*time >= YEAR_0)
+    reject_before_year_0(*time < YEAR_0)
 }
 
-fn require_year_0(is_valid: bool) -> garde::Result {
-    if is_valid { Ok(()) } else { Err(garde::Error::new("must not be before the year 0")) }
+fn reject_before_year_0(is_before: bool) -> garde::Result {
+    if is_before { Err(garde::Error::new("must not be before the year 0")) } else { Ok(()) }
 }
 
 /// Deserializes a decimal number from a string such as `"12.50"`, because a JSON number may lose precision. The string has at

@@ -240,7 +240,7 @@ mod tests {
     #[derive(Debug, PartialEq, Deserialize)]
     struct All {
         text: String,
-        borrowed: Option<u8>,
+        optional: Option<u8>,
         lines: Vec<Line>,
         by_name: BTreeMap<String, Line>,
         pair: (i64, Wrapped),
@@ -264,7 +264,7 @@ mod tests {
         Named { count: f64 },
     }
 
-    const GOOD: &str = r#"{"text": "a\n", "borrowed": null, "lines": [{"count": 1}], "by_name": {"a": {"count": 2}},
+    const GOOD: &str = r#"{"text": "a\n", "optional": null, "lines": [{"count": 1}], "by_name": {"a": {"count": 2}},
         "pair": [-3, {"count": 3}], "kinds": ["Plain", {"One": {"count": 4}}, {"Two": [5, {"count": 5}]},
         {"Named": {"count": 6.5}}], "any": [[1], {"a": [true, null]}]}"#;
 

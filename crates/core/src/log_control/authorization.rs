@@ -16,7 +16,7 @@ use crate::handler::problem::{Problem, Result};
 const HOW_TO_ENABLE: &str = "changes over TCP require a token, but management.token is unset: set management.token \
                              (APP__MANAGEMENT__TOKEN) and send it as a `Bearer` token in the header `authorization`, or \
                              set management.socket and use that Unix socket";
-// Without a word after `Bearer`, which redaction would replace in the audit record.
+// `Bearer` is in backticks: otherwise redaction would take the next word for a credential and replace it in the audit record.
 const SEND_TOKEN: &str = "send management.token as a `Bearer` token in the header `authorization`";
 const FROM_WEB_PAGE: &str = "changes from web pages are not accepted: send the request without the header `origin`";
 

@@ -126,7 +126,7 @@ struct Cell {
     column: String,
     before: Value,
     after: Value,
-    /// The module whose log lines change, when it has its own level.
+    /// The module to which the change applies: one with its own level, or the scope of the replaced override.
     #[schema(nullable = false)]
     module: Option<String>,
 }
@@ -148,7 +148,7 @@ pub(super) struct TableView {
     /// The compiled-in features.
     #[schema(example = json!({"sentry": true}))]
     features: BTreeMap<String, bool>,
-    /// The inputs of the policy.
+    /// The inputs of the table.
     settings: BTreeMap<String, Value>,
     rows: Vec<TableRow>,
 }

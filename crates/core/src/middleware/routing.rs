@@ -33,7 +33,7 @@ pub(crate) fn serve_head_as_get<S: Service<ServiceRequest, Error = Error>>(
     inner.call(request)
 }
 
-/// The URI without its trailing slash, if only that matches a route.
+/// The URI without its trailing slash, if a route matches the path without it and none matches the path with it.
 pub(crate) fn without_slash(request: &ServiceRequest) -> Option<Uri> {
     let path = request.path().strip_suffix('/')?;
     let routes = request.resource_map();

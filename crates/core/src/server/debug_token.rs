@@ -1,4 +1,4 @@
-//! Debug tokens: each makes single requests more verbose, by lowering their minimum level.
+//! Debug tokens: each makes individual requests more verbose, by lowering their minimum level.
 
 use cyanotype_telemetry::Level;
 use cyanotype_telemetry::debug_token::{DebugGrant, DebugKey, InvalidRoute, ShortKey};

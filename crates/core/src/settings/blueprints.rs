@@ -72,7 +72,7 @@ section! {
 #[derive(Debug, Clone, Copy)]
 pub struct BlueprintSettings {
     declare: fn(&mut Schema),
-    /// Path and reason of a value that the type rejects.
+    /// Path of a value that the type rejects, and the reason.
     check: fn(&Value) -> Option<(String, String)>,
 }
 

@@ -30,7 +30,8 @@ section! {
         /// maximum time in seconds of a PostgreSQL statement; then its connection is dropped; 0 disables the limit
         #[setting(Integer(0, 86_400), default = 20)]
         statement_timeout_s: u64,
-        /// interval in seconds between deletions of expired sessions and idempotency keys, by one process at a time
+        /// interval in seconds between deletions of expired rows, such as sessions and idempotency keys, by one process at a
+        /// time
         #[setting(Integer(1, 86_400), default = 60)]
         sweep_interval_s: u64,
     }

@@ -21,7 +21,7 @@ section! {
         /// maximum number of requests that a client may send to the blueprint at once; rate_limit.requests when unset
         #[setting(Integer(1, 100_000))]
         burst: Option<u32>,
-        /// limits of single routes, in addition to the others: the route as `app routes` lists it, the requests and the
+        /// limits of individual routes, in addition to the others: the route as `app routes` lists it, the requests and the
         /// seconds, as in `POST /users/login 10/60`; without a method the limit covers all methods together; 0 requests
         /// disable the limit
         #[serde(default)]

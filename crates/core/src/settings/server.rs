@@ -41,7 +41,7 @@ section! {
         /// handler is cancelled and the client gets 503, which is reported as a failure; 0 disables the limit
         #[setting(Integer(0, 86400), default = 30)]
         handler_timeout_s: u64,
-        /// whether responses are compressed with a coding that the client accepts (brotli, gzip, zstd); turn it off when a
+        /// whether responses are compressed with a coding that the client accepts (brotli, gzip, deflate, zstd); turn it off when a
         /// proxy in front compresses
         #[setting(Bool, default = true)]
         pub compression: bool,
@@ -121,7 +121,7 @@ pub enum TrailingSlash {
     Strict,
     /// Responds 308, with the location of the route.
     Redirect,
-    /// Serves the route, as if the path had no slash at its end.
+    /// Serves the route, as if the path had no slash at its end. The setting has the value `equal`.
     #[serde(rename = "equal")]
     Ignore,
 }

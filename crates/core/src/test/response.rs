@@ -106,7 +106,7 @@ impl TestResponse {
         &self.events
     }
 
-    /// Asserts that no record and no event of the request contains a text.
+    /// Asserts that no record and no event of the request contains the given string.
     ///
     /// # Panics
     /// If one contains it; the message shows the first.

@@ -1,6 +1,6 @@
 //! Signed tokens that make the logs of one request more verbose.
 //!
-//! A token has the form `v1.PAYLOAD.MAC`; both parts are unpadded base64url. The payload is a text such as
+//! A token has the form `v1.PAYLOAD.MAC`; both parts are unpadded base64url. The payload is a string such as
 //! `debug 1767225600 route GET /orders/{id}`: the level, the expiry in Unix seconds, and the route or trace that the
 //! token is limited to. The MAC is HMAC-SHA-256 over everything before the second dot. Each token has exactly one valid
 //! encoding.

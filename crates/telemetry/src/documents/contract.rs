@@ -107,7 +107,7 @@ impl Sent {
     }
 }
 
-/// Every policy that records anything.
+/// Every policy whose mode is not `off`.
 fn policies() -> impl Iterator<Item = Policy> {
     let levels = || Level::ALL.into_iter();
     let inputs = [Env::Dev, Env::Prod].into_iter().flat_map(|env| [true, false].map(|sentry| (env, sentry)));

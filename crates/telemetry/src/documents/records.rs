@@ -191,7 +191,7 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
             "cannot listen on 127.0.0.1:8080: Address already in use (os error 98); set server.host and server.port to a free local address",
             json!({}),
         ),
-        "low limit of open files" => (
+        "low open file limit" => (
             "the open file limit is 256: at most 180 connections are served at a time and others wait; raise it to 1024 or \
              more (ulimit -n, LimitNOFILE= in systemd, minfds= in supervisord)",
             json!({}),

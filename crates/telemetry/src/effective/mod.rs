@@ -4,7 +4,8 @@
 //! settings ─→ flags ─→ overrides: process ─→ blueprint ─→ module ─→ route ─→ debug token of one request
 //! ```
 //!
-//! Each step takes precedence over the ones before it. The result is an immutable, versioned [`Snapshot`]. A change publishes a
+//! Each step takes precedence over the ones before it. For log lines, a level in `log.levels` yields only to an override for
+//! that module, and a debug token only lowers the level. The result is an immutable, versioned [`Snapshot`]. A change publishes a
 //! new snapshot; each record is routed by exactly one snapshot.
 
 mod cells;

@@ -67,7 +67,7 @@ impl LiveValues {
     }
 }
 
-/// Checks that a text is a valid path of a crate or module.
+/// Checks that a string is a valid path of a crate or module.
 ///
 /// # Errors
 /// A message that states what is allowed.

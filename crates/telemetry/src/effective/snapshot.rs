@@ -265,7 +265,8 @@ impl Snapshot {
     /// then the level of a debug token or of the flag `log-debug-request`.
     ///
     /// For log lines, a level in `log.levels` takes precedence over `log.level`. An override for that module takes precedence
-    /// over both; if there is one, an override for the route of the request takes precedence over it.
+    /// over both. An override for the route of the request takes precedence over the override for the module, but not over
+    /// `log.levels` alone.
     #[must_use]
     pub fn values_for(&self, origin: &RecordOrigin<'_>) -> EffectiveValues {
         let mut values = self.base;

@@ -27,7 +27,9 @@ pub const MAX_OVERRIDES: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OverrideError {
     /// The version that the caller expected is not the current one.
-    #[error("version conflict: expected {expected}, current version is {current}; reload with GET /log and retry")]
+    #[error(
+        "version conflict: expected {expected}, current version is {current}; get the current version with GET /log and retry"
+    )]
     VersionMismatch {
         /// The current version.
         current: u64,

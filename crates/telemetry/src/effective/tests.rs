@@ -108,7 +108,7 @@ fn the_later_override_of_a_scope_wins_and_extending_keeps_the_order() {
 }
 
 #[test]
-fn a_module_level_applies_until_a_module_or_route_override() {
+fn a_module_level_applies_until_an_override_of_the_module() {
     let configured = [("log.levels.hyper", "error")];
     let line = RecordOrigin { target: "hyper::client", ..LINE };
     let with = |overrides| level(&policy_of(&configured, overrides), line);

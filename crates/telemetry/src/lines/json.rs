@@ -168,8 +168,8 @@ impl Line<'_> {
             json_string(&link.message, self.out);
         }
         self.out.push(b']');
-        if let (true, Some(taken)) = (detail.with_stack, &detail.failure.stack) {
-            self.text(key!("exception.stacktrace"), &stack::text(taken.frames()));
+        if let (true, Some(trace)) = (detail.with_stack, &detail.failure.stack) {
+            self.text(key!("exception.stacktrace"), &stack::text(trace.frames()));
         }
     }
 
@@ -204,7 +204,7 @@ impl Line<'_> {
         json_string(text, self.out);
     }
 
-    /// Writes a text that needs no escaping: a constant or an id.
+    /// Writes a string that needs no escaping: a constant or an id.
     fn word(&mut self, key: &str, word: &str) {
         self.raw(key);
         self.raw("\"");

@@ -1,4 +1,4 @@
-//! Debug tokens: each makes the lines and breadcrumbs of single requests more verbose.
+//! Debug tokens: each makes the lines and breadcrumbs of individual requests more verbose.
 
 use std::sync::Arc;
 

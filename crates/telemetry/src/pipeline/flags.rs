@@ -1,4 +1,4 @@
-//! Flags from a flag provider, for the process or for single requests.
+//! Flags from a flag provider, for the process or for individual requests.
 
 use super::Pipeline;
 use crate::flag_values::FlagValues;

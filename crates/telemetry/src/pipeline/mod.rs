@@ -42,7 +42,7 @@ use crate::symbolizer::{Job, Symbolizer};
 
 use decision::decide;
 
-/// A hook for each breadcrumb before it is stored for event sinks; it may change the breadcrumb, or drop it with `None`.
+/// A hook for each breadcrumb of `add_breadcrumb`, called before it is stored for event sinks; it may change the breadcrumb, or drop it with `None`.
 pub type BeforeBreadcrumb = Box<dyn Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync>;
 
 static PIPELINE: OnceLock<Pipeline> = OnceLock::new();

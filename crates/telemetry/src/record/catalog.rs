@@ -232,7 +232,7 @@ pub const SERVICE: &[ServiceRecord] = &[
         fields: &[],
     },
     ServiceRecord {
-        name: "low limit of open files",
+        name: "low open file limit",
         levels: "warning",
         target: "cyanotype",
         written: "after the start, when the limit leaves room for few connections",
@@ -273,7 +273,7 @@ pub const SERVICE: &[ServiceRecord] = &[
         written: "at the end of a window (`log.flood.window_s`) in which reports of one failure were suppressed, whatever \
                   the level",
         fields: &[
-            field("exception.type", "string", "always", "the failure's type; for a logger line, its target"),
+            field("exception.type", "string", "always", "the failure's type; for a log line, its target"),
             field("exception.message", "string", "always", "the failure's message"),
             field(
                 "transaction",

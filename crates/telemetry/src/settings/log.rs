@@ -14,7 +14,7 @@ section! {
     /// The settings `log.*`: which records are written, and how.
     pub struct LogSettings {
         /// enabled sinks; `off` disables all logging; without sentry.dsn, `both` writes to stderr only and `sentry` writes
-        /// nothing
+        /// nothing, except failures in dev
         #[setting(one_of::<Mode>(), default = "both")]
         pub mode: Mode,
         /// minimum level of log lines; lower ones reach no sink; a LEVEL in RUST_LOG sets it too, with lower precedence than

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-/// The maximum capacity that is retained; the next line frees the memory of a longer one.
+/// The maximum capacity that is retained; a larger buffer is shrunk before the next line is formatted.
 const MAX_RETAINED_BYTES: usize = 1 << 17;
 
 thread_local! {

@@ -113,8 +113,8 @@ pub fn summary(rows: &[Row]) -> String {
     };
     format!(
         "![Requests per second of each server, relative to bare actix-web]({CHART})\n\n\
-         With response records, bodies included, on stderr and Sentry on, Cyanotype serves {} of the requests per second of bare \
-         actix-web;\nactix's `Logger` alone serves {}, sentry-actix with tracing-actix-web and tracing-appender {}.\n",
+         With Sentry enabled and response records, including bodies, written to stderr, Cyanotype serves {} of the requests per second of\n\
+         bare actix-web; actix's `Logger` alone serves {}, sentry-actix with tracing-actix-web and tracing-appender {}.\n",
         of_bare(Server::Both),
         of_bare(Server::Logger),
         of_bare(Server::Stock),

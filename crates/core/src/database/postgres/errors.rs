@@ -22,7 +22,7 @@ pub(super) fn from_pool_error(address: &str, error: PoolError) -> DatabaseError 
         PoolError::Timeout(TimeoutType::Wait) => OutageCause::PoolExhausted,
         PoolError::Timeout(_) => OutageCause::TimedOut,
         PoolError::Closed | PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_) => {
-            OutageCause::StartingOrStopping
+            OutageCause::ServiceStopping
         }
     };
     DatabaseError::outage(address, cause, None)

@@ -1,6 +1,6 @@
 //! PostgreSQL, for any number of processes; they run migrations one at a time.
 //!
-//! Statements are prepared once per connection. A connection that was idle for long is checked with a query before use; others
+//! Statements are prepared once per connection. A connection that has been idle for more than 30 s is checked with a query before use; others
 //! are only checked for being open. A connection is opened in its own task, so that a client that disconnects does not
 //! cancel it.
 
@@ -211,7 +211,7 @@ impl Postgres {
                 }
             }
         });
-        let stopped = |_| DatabaseError::outage(&self.address, OutageCause::StartingOrStopping, None);
+        let stopped = |_| DatabaseError::outage(&self.address, OutageCause::ServiceStopping, None);
         acquired.await.map_err(stopped)?
     }
 

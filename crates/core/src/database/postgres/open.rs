@@ -44,10 +44,10 @@ pub(super) async fn migrate(
     // Errors on closing are irrelevant.
     let _ = connection.await;
     migrated.map_err(|failure| match failure {
-        MigrationFailure::Explained(error) => error,
+        MigrationFailure::Complete(error) => error,
         MigrationFailure::Server { what, error } => {
             match chain(&*error).filter_map(|it| it.downcast_ref::<tokio_postgres::Error>()).last() {
-                Some(error) if is_explained(error) => failed(&explain(error)),
+                Some(error) if is_connection_or_permission_error(error) => failed(&explain(error)),
                 Some(error) => failed(&format!("is unusable: {what}: {}", server_message(error))),
                 None => failed(&format!("is unusable: {what}: {error}")),
             }
@@ -56,7 +56,7 @@ pub(super) async fn migrate(
 }
 
 /// Whether the cause is the connection or the rights of the user, not the migration.
-fn is_explained(error: &tokio_postgres::Error) -> bool {
+fn is_connection_or_permission_error(error: &tokio_postgres::Error) -> bool {
     error.code().is_none_or(|code| matches!(code.code(), "25006" | "42501" | "57P01"))
 }
 

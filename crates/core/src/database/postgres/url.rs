@@ -1,5 +1,5 @@
-//! PostgreSQL URLs: parameters that libpq supports and the driver does not, the `PG…` variables, and the name of the database
-//! in messages.
+//! PostgreSQL URLs: parameters that libpq supports and the driver does not, the `PG…` variables, and the address of the
+//! database in messages.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_database_omits_user_and_password() {
+    fn an_address_omits_user_and_password() {
         for (url, expected) in [
             ("postgres://ada:secret@db.internal/shop", "postgres://db.internal:5432/shop"),
             ("postgresql://ada@10.0.0.1:6432/shop?sslmode=disable", "postgres://10.0.0.1:6432/shop"),

@@ -109,7 +109,7 @@ impl Sqlite {
     async fn writer(&self) -> Result<Writer> {
         let waiting = Arc::clone(&self.writer).lock_owned();
         let waited = tokio::time::timeout(self.busy_timeout, waiting).await;
-        waited.map_err(|_| DatabaseError::outage(&self.url, OutageCause::PoolExhausted, None))
+        waited.map_err(|_| DatabaseError::outage(&self.url, OutageCause::WriterBusy, None))
     }
 
     /// Runs a statement, and retries it while another process writes, without blocking the thread.

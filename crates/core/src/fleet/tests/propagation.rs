@@ -19,8 +19,8 @@ async fn each_process_reports_its_version(shared_database: &TestDatabase) {
     assert_eq!(status.version, Some(1));
     let versions: Vec<_> = status.processes.iter().map(|it| it.version).collect();
     assert_eq!(versions, [Some(1), Some(1)], "{status:?}");
-    let host_and_id = format!(":{}", std::process::id());
-    assert!(status.processes.iter().all(|it| it.name.ends_with(&host_and_id)), "{status:?}");
+    let pid_suffix = format!(":{}", std::process::id());
+    assert!(status.processes.iter().all(|it| it.name.ends_with(&pid_suffix)), "{status:?}");
 
     let old = jiff::Timestamp::now() - Duration::from_secs(16);
     let insert = "INSERT INTO log_processes VALUES ($1, 'gone', 1, $2)";

@@ -95,9 +95,9 @@ async fn expiry_is_audited_once_and_is_final(shared_database: &TestDatabase) {
     assert!(again.created, "the one before has expired");
 }
 
-/// An override whose row is deleted before the process has expired it.
+/// An override whose deadline passes before the process has expired it: the next read of the rows audits it as expired.
 #[actix_web::test]
-async fn an_override_that_ends_during_a_poll_has_expired() {
+async fn an_override_found_expired_by_a_read_is_audited_as_expired() {
     let shared_database = TestDatabase::file();
     let here = Process::start(&shared_database, LONG_POLL).await;
     let stored = here.fleet.put(new("a", "debug", Duration::from_secs(1))).await.expect("it is stored");

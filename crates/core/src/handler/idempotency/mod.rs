@@ -52,7 +52,7 @@ struct BodyHash(String);
 /// - A different request with the same key receives 422.
 /// - A request that arrives while the first one is in progress in this process receives 409; in another process it waits for
 ///   the first one.
-/// - A 5xx response and the changes of its request are rolled back: the client may retry.
+/// - A 5xx response is not stored, and the changes of its request are rolled back: the client may retry.
 /// - A key that is not 1 to 255 visible ASCII characters receives 400.
 ///
 /// ```
@@ -77,7 +77,7 @@ pub struct Idempotent {
 
 impl Idempotent {
     /// Runs `work` in a [transaction](Database::transaction), unless the key has been used. If `work` fails, its changes are
-    /// rolled back; a client error (4xx) is still stored.
+    /// rolled back; a client error (4xx) other than a refusal is still stored.
     ///
     /// # Errors
     /// If `work` fails; 409 or 422, as described for [`Idempotent`]; or if the database fails.
@@ -103,8 +103,8 @@ impl Idempotent {
     }
 }
 
-/// Runs the work, or finds the stored response. An outer error rolls everything back; an inner one is a response that is
-/// stored.
+/// Runs the work, or finds the stored response. An outer error rolls everything back; an inner one is only the
+/// response.
 async fn execute(
     transaction: &mut Transaction,
     key: &Key,

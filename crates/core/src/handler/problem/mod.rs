@@ -314,7 +314,7 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        // The errors middleware replaces this response by one with the event id when it reports the failure.
+        // The errors middleware replaces this response with one that contains the event id when it reports the failure.
         self.to_response(request::current().as_deref(), None, Env::Prod)
     }
 }

@@ -94,7 +94,7 @@ fn is_retryable(status: StatusCode) -> bool {
     matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT)
 }
 
-/// A request to another service failed; the source is the reason of the last attempt.
+/// A request to another service failed; the source states why the last attempt failed.
 #[derive(Debug, thiserror::Error)]
 #[error("request to {base} failed")]
 pub struct RemoteError {
