@@ -129,7 +129,7 @@ mod tests {
         });
         let preview: Preview = serde_json::from_value(preview).expect("a preview");
         let expected = "SETTING    NOW   THEN\nlog.level  info  debug\n\n\
-                        RECORD                    LEVEL        DESTINATION  NOW  THEN\n\
+                        RECORD                 LEVEL        DESTINATION  NOW  THEN\n\
                         a log line             debug        stderr       -    a line\n\
                         a log line (module a)  debug..info  sentry       -    an event\n";
         assert_eq!(preview.table(), expected);
