@@ -26,6 +26,8 @@ mod orders;
 mod passthrough;
 mod password_hashing;
 mod policy_table;
+mod priority_prefix;
+mod record_size;
 mod redaction;
 mod request_limits;
 mod response_log_rules;
