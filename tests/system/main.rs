@@ -20,6 +20,7 @@ mod large_bodies;
 mod lifecycle;
 mod live;
 mod log_injection;
+mod log_schemas;
 mod login_throttling;
 mod openapi;
 mod orders;

@@ -164,6 +164,23 @@ fn an_undelivered_event_is_written_in_parts() {
 }
 
 #[test]
+fn lost_parts_of_an_event_are_counted() {
+    let dsn = format!("http://0123456789abcdef0123456789abcdef@127.0.0.1:{}/1", ports::free());
+    let service = probe().env("SENTRY_DSN", &dsn).env("APP__LOG__STDERR__QUEUE_BYTES", "65536").start();
+    // Of each character, three bytes become six.
+    let steps = json!([{"do": "capture_exception", "message": "\u{2028}".repeat(60_000)}]);
+    run(service.client(), steps, Value::Null);
+    let stopped = service.stop();
+    assert_bounded(&stopped, MAX_LINE_BYTES);
+    let records = stopped.records();
+    let delivered: Vec<&Value> = records.iter().filter(|record| record["event_part"].is_string()).collect();
+    let dropped: u64 = records.iter().filter_map(|record| record["dropped"]["service"].as_u64()).sum();
+    let parts = delivered[0]["parts"].as_u64().expect("a part has the number of parts");
+    assert!(parts > 20, "{parts}");
+    assert_eq!(delivered.len() as u64 + dropped, parts);
+}
+
+#[test]
 fn limits_that_do_not_fit_are_named_at_the_start() {
     let service = probe().env("APP__LOG__RESPONSE__MAX_BYTES", "16000").start();
     let start = service.wait_record("the start", |record| record.get("warnings").is_some());

@@ -42,6 +42,10 @@ impl Scrubber {
                 self.scrub_value(key, value);
             }
         }
+        // It begins with the method.
+        if let Some(name) = &mut event.transaction {
+            cut(name, self.limits.header);
+        }
         event.server_name = None;
         event
     }
@@ -56,6 +60,9 @@ impl Scrubber {
         }
         for (key, value) in transaction.spans.iter_mut().flat_map(|span| &mut span.data) {
             self.scrub_value(key, value);
+        }
+        if let Some(name) = &mut transaction.name {
+            cut(name, self.limits.header);
         }
         transaction.server_name = None;
     }
@@ -123,7 +130,9 @@ mod tests {
             ..Default::default()
         };
         request.headers.insert("User-Agent".into(), format!("ää{long}"));
-        let event = Scrubber::for_tests().event(Event { request: Some(request), ..Default::default() });
+        let event = Event { request: Some(request), transaction: Some(long), ..Default::default() };
+        let event = Scrubber::for_tests().event(event);
+        assert_eq!(event.transaction, Some("x".repeat(8)));
         let request = event.request.expect("it has a request");
         let url = request.url.expect("it has a URL");
         assert_eq!((url.path().len(), url.query()), (24, Some("token=[redacted]&a=xxxxx")));

@@ -34,7 +34,7 @@ impl Renderer {
     fn new(format: Format, lines: &LineSettings, prefix: bool) -> Self {
         let schema = Schema::from_settings(lines);
         let is_plain = match format {
-            Format::Json => !prefix && !lines.ascii && schema.is_default(),
+            Format::Json => !lines.ascii && schema.is_default(),
             Format::Pretty { .. } => !prefix,
         };
         Self { format, schema, ascii: lines.ascii, prefix, is_plain, max_line_bytes: lines.max_line_bytes }
@@ -54,12 +54,14 @@ impl Renderer {
 
     /// Appends the lines of a record, including the final line feed, to an empty buffer.
     pub(crate) fn write(&self, record: &Record, out: &mut Vec<u8>) {
+        self.begin(record.level, out);
         self.format.write(record, out);
         self.finish(record.level, self.max_line_bytes, out);
     }
 
     /// Appends the lines of a response record to an empty buffer.
     pub(crate) fn write_response(&self, response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
+        self.begin(response.level, out);
         self.format.write_response(response, out);
         self.finish(response.level, self.max_line_bytes, out);
     }
@@ -67,6 +69,7 @@ impl Renderer {
     /// The length of a record's longest line, if there were no limit.
     pub(crate) fn full_len(&self, record: &Record) -> usize {
         let mut out = Vec::new();
+        self.begin(record.level, &mut out);
         self.format.write(record, &mut out);
         self.finish(record.level, usize::MAX, &mut out);
         out.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0)
@@ -82,6 +85,14 @@ impl Renderer {
             Format::Json => max,
             // Its escapes are at most twice as long: `\u{2028}` instead of three bytes.
             Format::Pretty { .. } => max / 2,
+        }
+    }
+
+    /// Begins a line of JSON; the lines of other formats get their prefix when they are complete.
+    #[inline]
+    fn begin(&self, level: Level, out: &mut Vec<u8>) {
+        if self.prefix && matches!(self.format, Format::Json) {
+            out.extend_from_slice(priority::prefix(level).as_bytes());
         }
     }
 
@@ -101,7 +112,7 @@ impl Renderer {
         match self.format {
             Format::Json => {
                 line.push_str(prefix);
-                self.rewrite_json(rendered, max, &mut line);
+                self.rewrite_json(rendered[prefix.len()..].to_owned(), max, &mut line);
             }
             Format::Pretty { .. } => write_lines(&rendered, prefix, max, &mut line),
         }

@@ -177,8 +177,12 @@ impl Schema {
         const SEPARATOR: &str = "\",\"";
         // The list is never empty. Its keys stay as they are escaped in the line.
         let keys = json[2..json.len() - 2].split(SEPARATOR);
-        let mut names: Vec<&str> = keys.map(|key| self.name(key)).collect();
-        names.dedup();
+        let mut names: Vec<&str> = Vec::new();
+        for name in keys.map(|key| self.name(key)) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         format!("[\"{}\"]", names.join(SEPARATOR))
     }
 }
