@@ -33,7 +33,7 @@ const DEFAULT: Preset = Preset {
 };
 
 /// The fields that Cloud Logging's agents move to the entry itself. It accepts a trace id without the project on stderr.
-/// https://docs.cloud.google.com/logging/docs/structured-logging
+/// <https://docs.cloud.google.com/logging/docs/structured-logging>
 const GCP: Preset = Preset {
     severity_key: "severity",
     level_names: LevelNames::Gcp,
@@ -46,7 +46,7 @@ const GCP: Preset = Preset {
     ..DEFAULT
 };
 
-/// https://www.elastic.co/docs/reference/ecs/ecs-field-reference
+/// <https://www.elastic.co/docs/reference/ecs/ecs-field-reference>
 const ECS: Preset = Preset {
     severity_key: "log.level",
     keys: &[
@@ -66,7 +66,7 @@ const ECS: Preset = Preset {
     ..DEFAULT
 };
 
-/// https://docs.datadoghq.com/standard-attributes/
+/// <https://docs.datadoghq.com/standard-attributes/>
 const DATADOG: Preset = Preset {
     severity_key: "status",
     keys: &[

@@ -94,8 +94,23 @@ pub enum LevelNames {
     Pino,
 }
 
-/// Keys of every record, in any schema.
-const OTHER_KEYS: [&str; 6] = ["timestamp", "@timestamp", "time", "kind", "message", "target"];
+/// Other keys of many records, in any schema.
+const OTHER_KEYS: [&str; 14] = [
+    "timestamp",
+    "@timestamp",
+    "time",
+    "kind",
+    "message",
+    "target",
+    "log.logger",
+    "logger.name",
+    "request_id",
+    "trace_id",
+    "blueprint",
+    "fields",
+    "data",
+    "truncated",
+];
 const MAX_SEVERITY_KEY_BYTES: usize = 64;
 
 fn check_severity_key(key: &str) -> Result<(), String> {
@@ -106,7 +121,7 @@ fn check_severity_key(key: &str) -> Result<(), String> {
         ));
     }
     if OTHER_KEYS.contains(&key) {
-        return Err(format!("`{key}` is another key of each record"));
+        return Err(format!("`{key}` is the key of another value"));
     }
     Ok(())
 }
