@@ -89,6 +89,19 @@ fn json_records_escape_hostile_input_without_loss() {
 }
 
 #[test]
+fn ascii_records_escape_hostile_input_without_loss() {
+    let service = probe().env("APP__LOG__ASCII", "true").env("APP__LOG__REQUEST__BODY", "redacted").start();
+    attack(&service);
+    let stopped = service.stop();
+    assert!(stopped.stderr.is_ascii());
+    assert!(!stopped.stderr.contains(is_hostile) && !stopped.stderr.contains("<!--XSUPERVISOR"));
+    let records = stopped.records();
+    assert_eq!(of_kind(&records, "line")[0]["message"], HOSTILE, "the message is complete");
+    let echoed = records.iter().find(|record| record["url.path"] == "/probe/echo").expect("is recorded");
+    assert_eq!(echoed["http.response.body.content"], HOSTILE);
+}
+
+#[test]
 fn pretty_output_shows_hostile_input_as_escapes() {
     let service = service("pretty");
     attack(&service);

@@ -1,5 +1,6 @@
 //! The command line: `app` serves the API, and its subcommands inspect and control it.
 
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -103,7 +104,15 @@ enum SentryCommand {
 }
 
 pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
-    let command = Cli::parse();
+    let command = match Cli::try_parse() {
+        Ok(command) => command,
+        // Plain text, so that each line can have the prefix that journald reads.
+        Err(error) if error.use_stderr() && !io::stderr().is_terminal() => {
+            print_error(&error.to_string());
+            return ExitCode::from(BAD_USAGE);
+        }
+        Err(error) => error.exit(),
+    };
     let settings = command.flags.load(command.log_command());
     let outcome = settings.and_then(|settings| match command.command {
         None => Ok(service(settings).run()),

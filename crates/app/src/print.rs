@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use cyanotype::Level;
+
 use crate::error::CommandError;
 
 /// Writes text and a newline to stdout.
@@ -20,8 +22,7 @@ pub(crate) fn print(text: &str) -> Result<(), CommandError> {
 
 /// Writes text and a newline to stderr.
 pub(crate) fn print_error(text: &str) {
-    // If stderr is closed, the error cannot be reported.
-    let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
+    cyanotype::write_to_stderr(Level::Error, text, None);
 }
 
 /// Aligns the cells of rows in columns.

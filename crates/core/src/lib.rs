@@ -58,7 +58,7 @@ pub use cyanotype_telemetry::explanation;
 pub use cyanotype_telemetry::record::catalog;
 pub use cyanotype_telemetry::{
     Breadcrumb, Destinations, EventId, Kind, Level, Message, Policy, StackPlacement, ToSentry, UnknownLevel,
-    add_breadcrumb, capture_event, capture_exception, critical, spawn,
+    add_breadcrumb, capture_event, capture_exception, critical, spawn, write_to_stderr,
 };
 pub use database::{
     Database, DatabaseError, DriverError, Executor, ExpiringTable, FromRow, FromSql, Migrations, Outage, Row, ToSql,

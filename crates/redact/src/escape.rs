@@ -129,7 +129,7 @@ fn json_character(text: &str, out: &mut Vec<u8>) -> usize {
     let Some(c) = text.chars().next() else { return 0 };
     if is_hostile(c) || has_supervisor_mark(text) {
         let code = u32::from(c);
-        let digit = |shift: u32| b"0123456789abcdef"[(code >> shift & 0xf) as usize];
+        let digit = |shift: u32| hex_digit(code >> shift);
         out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
     } else {
         out.extend_from_slice(&text.as_bytes()[..c.len_utf8()]);
@@ -171,6 +171,47 @@ pub fn json_object(map: &Map<String, Value>, out: &mut Vec<u8>) {
         json_value(value, out);
     }
     out.push(b'}');
+}
+
+/// Replaces each character of JSON text that is not ASCII with `\uXXXX`, a surrogate pair above U+FFFF. Such characters occur
+/// only in strings, so the text keeps its meaning.
+pub fn to_ascii(json: &mut String) {
+    if json.is_ascii() {
+        return;
+    }
+    let mut ascii = String::with_capacity(json.len() * 2);
+    for c in json.chars() {
+        if c.is_ascii() {
+            ascii.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write_unit(*unit, &mut ascii);
+            }
+        }
+    }
+    *json = ascii;
+}
+
+fn write_unit(unit: u16, out: &mut String) {
+    out.push_str("\\u");
+    out.extend([12, 8, 4, 0].map(|shift| char::from(hex_digit(u32::from(unit) >> shift))));
+}
+
+fn hex_digit(value: u32) -> u8 {
+    b"0123456789abcdef"[(value & 0xf) as usize]
+}
+
+/// The number of bytes that [`json_text`] needs for a character in any context; with `ascii`, after [`to_ascii`].
+#[must_use]
+pub fn max_json_len(c: char, ascii: bool) -> usize {
+    match c {
+        '"' | '\\' | '\n' | '\r' | '\t' => 2,
+        // It may start supervisord's mark.
+        '<' => 6,
+        _ if is_hostile(c) => 6,
+        _ if ascii && !c.is_ascii() => 6 * c.len_utf16(),
+        _ => c.len_utf8(),
+    }
 }
 
 /// Appends a text for a terminal, with hostile characters as visible escapes. With `multiline`, line feeds and tabs are
@@ -242,6 +283,28 @@ mod tests {
                 assert_expected(&format!("{plain}{hostile}"));
                 assert_expected(&format!("{plain}{hostile}{plain}{hostile}"));
             }
+        }
+    }
+
+    #[test]
+    fn ascii_output_parses_back() {
+        let mut out = Vec::new();
+        json_string(&format!("{HOSTILE} “青😀”"), &mut out);
+        let mut line = String::from_utf8(out).expect("stays UTF-8");
+        to_ascii(&mut line);
+        assert!(line.is_ascii() && line.ends_with(r#" \u201c\u9752\ud83d\ude00\u201d""#), "{line}");
+        assert_eq!(serde_json::from_str::<String>(&line).expect("is JSON"), format!("{HOSTILE} “青😀”"));
+    }
+
+    #[test]
+    fn no_character_needs_more_than_its_maximum_length() {
+        for c in '\0'..=char::MAX {
+            let mut out = Vec::new();
+            json_text(c.encode_utf8(&mut [0; 4]), &mut out);
+            let mut text = String::from_utf8(out).expect("stays UTF-8");
+            assert!(text.len() <= max_json_len(c, false), "{c:?}");
+            to_ascii(&mut text);
+            assert!(text.len() <= max_json_len(c, true), "{c:?}");
         }
     }
 

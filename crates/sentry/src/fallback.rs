@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Record;
-use cyanotype_telemetry::{Kind, Level, Policy, RecordSink, Settings};
+use cyanotype_telemetry::{FullEventRecords, Kind, Level, Policy, RecordSink, Settings};
 use parking_lot::{Mutex, MutexGuard};
 use sentry::Envelope;
 use serde_json::{Map, Value};
@@ -22,6 +22,7 @@ const LOSS_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Fallback {
     lines: Arc<dyn RecordSink>,
+    full_events: Arc<FullEventRecords>,
     policy: Arc<Mutex<RecordPolicy>>,
     spool: Option<Arc<Mutex<Spool>>>,
     losses: Arc<Mutex<PendingLosses>>,
@@ -48,13 +49,19 @@ impl Fallback {
         let sentry = &settings.sentry;
         let dir = sentry.spool_dir.as_deref().map(Path::new);
         let spool = dir.map(|dir| Spool::new(dir, sentry.spool_max_bytes, sentry.spool_max_age()));
-        Self::new(lines, Policy::new(settings, true), spool, clock::system())
+        Self::new(lines, FullEventRecords::new(settings), Policy::new(settings, true), spool, clock::system())
     }
 
-    pub(crate) fn new(lines: Arc<dyn RecordSink>, policy: Policy, spool: Option<Spool>, clock: Clock) -> Self {
+    pub(crate) fn new(
+        lines: Arc<dyn RecordSink>,
+        full_events: FullEventRecords,
+        policy: Policy,
+        spool: Option<Spool>,
+        clock: Clock,
+    ) -> Self {
         let spool = spool.map(|spool| Arc::new(Mutex::new(spool)));
         let policy = Arc::new(Mutex::new(RecordPolicy { policy, silent: policy.is_off() }));
-        Self { lines, policy, spool, losses: Arc::default(), clock }
+        Self { lines, full_events: Arc::new(full_events), policy, spool, losses: Arc::default(), clock }
     }
 
     /// Applies a change of the effective policy.
@@ -170,10 +177,11 @@ impl Fallback {
     /// Writes an event in full if it can be neither sent nor spooled, so that no event is lost silently.
     pub(crate) fn write_undeliverable(&self, envelope: &QueuedEnvelope, reason: &str) {
         let Some(event) = &envelope.event else { return };
-        let mut detail = Map::new();
-        detail.insert("reason".into(), reason.into());
-        detail.insert("event".into(), serde_json::to_value(&**event).unwrap_or_default());
-        self.write_service_record(Level::Error, format!("event not delivered to Sentry: {reason}"), detail);
+        if self.policy.lock().silent {
+            return;
+        }
+        let event = serde_json::to_value(&**event).unwrap_or_default();
+        self.full_events.records(Level::Error, reason, event).iter().for_each(|record| self.lines.write(record));
     }
 
     /// Logs that Sentry is unavailable. Without a spool nothing is logged: the events written to stderr show it.

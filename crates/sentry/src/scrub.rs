@@ -1,76 +1,119 @@
-//! Scrubbing of outgoing events and transactions: only allowed headers are retained, and the query and all data are redacted.
+//! Scrubbing of outgoing events and transactions: only allowed headers are retained, the query and all data are redacted, and
+//! the texts that a client chose are cut.
 
 use cyanotype_redact::{REDACTED, Redactor};
+use cyanotype_telemetry::Settings;
+use cyanotype_telemetry::settings::ClientTextLimits;
 use sentry::protocol::{Event, Request, Transaction};
 
-pub(crate) fn event(redactor: &Redactor, mut event: Event<'static>) -> Event<'static> {
-    if let Some(request) = &mut event.request {
-        scrub_request(redactor, request);
-    }
-    for (key, value) in &mut event.extra {
-        scrub_value(redactor, key, value);
-    }
-    let logged = event.logentry.iter_mut().map(|entry| &mut entry.message);
-    let raised = event.exception.values.iter_mut().filter_map(|exception| exception.value.as_mut());
-    for text in event.message.iter_mut().chain(logged).chain(raised) {
-        redactor.text_in_place(text);
-    }
-    for crumb in &mut event.breadcrumbs.values {
-        if let Some(message) = &mut crumb.message {
-            redactor.text_in_place(message);
-        }
-        for (key, value) in &mut crumb.data {
-            scrub_value(redactor, key, value);
-        }
-    }
-    event.server_name = None;
-    event
+/// Scrubs what is sent.
+pub(crate) struct Scrubber {
+    redactor: Redactor,
+    limits: ClientTextLimits,
 }
 
-/// The SDK has no `before_send` hook for transactions, so the transport calls this.
-pub(crate) fn transaction(redactor: &Redactor, transaction: &mut Transaction<'static>) {
-    if let Some(request) = &mut transaction.request {
-        scrub_request(redactor, request);
+impl Scrubber {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self { redactor: settings.log.redactor(), limits: settings.log.lines.client_text_limits() }
     }
-    for (key, value) in &mut transaction.extra {
-        scrub_value(redactor, key, value);
-    }
-    for (key, value) in transaction.spans.iter_mut().flat_map(|span| &mut span.data) {
-        scrub_value(redactor, key, value);
-    }
-    transaction.server_name = None;
-}
 
-fn scrub_value(redactor: &Redactor, key: &str, value: &mut serde_json::Value) {
-    let mut one = serde_json::Map::from_iter([(key.to_owned(), value.take())]);
-    redactor.map(&mut one);
-    *value = one.remove(key).unwrap_or_default();
-}
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        Self { redactor: Redactor::default(), limits: ClientTextLimits { path: 24, header: 8 } }
+    }
 
-fn scrub_request(redactor: &Redactor, request: &mut Request) {
-    request.headers.retain(|name, _| cyanotype_redact::is_header_allowed(name));
-    for value in request.headers.values_mut() {
-        *value = redactor.header(value).into_owned();
+    pub(crate) fn event(&self, mut event: Event<'static>) -> Event<'static> {
+        if let Some(request) = &mut event.request {
+            self.scrub_request(request);
+        }
+        for (key, value) in &mut event.extra {
+            self.scrub_value(key, value);
+        }
+        let logged = event.logentry.iter_mut().map(|entry| &mut entry.message);
+        let raised = event.exception.values.iter_mut().filter_map(|exception| exception.value.as_mut());
+        for text in event.message.iter_mut().chain(logged).chain(raised) {
+            self.redactor.text_in_place(text);
+        }
+        for crumb in &mut event.breadcrumbs.values {
+            if let Some(message) = &mut crumb.message {
+                self.redactor.text_in_place(message);
+            }
+            for (key, value) in &mut crumb.data {
+                self.scrub_value(key, value);
+            }
+        }
+        // It begins with the method.
+        if let Some(name) = &mut event.transaction {
+            cut(name, self.limits.header);
+        }
+        event.server_name = None;
+        event
     }
-    request.cookies = None;
-    request.data = None;
-    if let Some(url) = &mut request.url {
-        let query = url.query().map(|query| redactor.query(query));
-        url.set_query(query.as_deref());
-        let path = redactor.path(url.path()).into_owned();
-        url.set_path(&path);
-        // A password in the URL must not be sent.
-        let _ = url.set_password(None);
-        url.set_fragment(None);
+
+    /// The SDK has no `before_send` hook for transactions, so the transport calls this.
+    pub(crate) fn transaction(&self, transaction: &mut Transaction<'static>) {
+        if let Some(request) = &mut transaction.request {
+            self.scrub_request(request);
+        }
+        for (key, value) in &mut transaction.extra {
+            self.scrub_value(key, value);
+        }
+        for (key, value) in transaction.spans.iter_mut().flat_map(|span| &mut span.data) {
+            self.scrub_value(key, value);
+        }
+        if let Some(name) = &mut transaction.name {
+            cut(name, self.limits.header);
+        }
+        transaction.server_name = None;
     }
-    if let Some(query) = &mut request.query_string {
-        *query = redactor.query(query);
+
+    fn scrub_value(&self, key: &str, value: &mut serde_json::Value) {
+        let mut one = serde_json::Map::from_iter([(key.to_owned(), value.take())]);
+        self.redactor.map(&mut one);
+        *value = one.remove(key).unwrap_or_default();
     }
-    for (key, value) in &mut request.env {
-        if !matches!(key.as_str(), "SERVER_NAME" | "SERVER_PORT") {
-            *value = REDACTED.to_owned();
+
+    fn query(&self, query: &str) -> String {
+        let mut query = self.redactor.query(query);
+        cut(&mut query, self.limits.path);
+        query
+    }
+
+    fn scrub_request(&self, request: &mut Request) {
+        if let Some(method) = &mut request.method {
+            cut(method, self.limits.header);
+        }
+        request.headers.retain(|name, _| cyanotype_redact::is_header_allowed(name));
+        for value in request.headers.values_mut() {
+            *value = self.redactor.header(value).into_owned();
+            cut(value, self.limits.header);
+        }
+        request.cookies = None;
+        request.data = None;
+        if let Some(url) = &mut request.url {
+            let query = url.query().map(|query| self.query(query));
+            url.set_query(query.as_deref());
+            let mut path = self.redactor.path(url.path()).into_owned();
+            cut(&mut path, self.limits.path);
+            url.set_path(&path);
+            // A password in the URL must not be sent.
+            let _ = url.set_password(None);
+            url.set_fragment(None);
+        }
+        if let Some(query) = &mut request.query_string {
+            *query = self.query(query);
+        }
+        for (key, value) in &mut request.env {
+            if !matches!(key.as_str(), "SERVER_NAME" | "SERVER_PORT") {
+                *value = REDACTED.to_owned();
+            }
         }
     }
+}
+
+/// Cuts a redacted text on a character boundary.
+fn cut(text: &mut String, max: usize) {
+    text.truncate(text.floor_char_boundary(max));
 }
 
 #[cfg(test)]
@@ -78,11 +121,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn texts_that_a_client_chose_are_cut() {
+        let long = "x".repeat(100);
+        let mut request = Request {
+            url: format!("https://shop.example/{long}?token=t0p&a={long}").parse().ok(),
+            method: Some(long.clone()),
+            query_string: Some(long.clone()),
+            ..Default::default()
+        };
+        request.headers.insert("User-Agent".into(), format!("ää{long}"));
+        let event = Event { request: Some(request), transaction: Some(long), ..Default::default() };
+        let event = Scrubber::for_tests().event(event);
+        assert_eq!(event.transaction, Some("x".repeat(8)));
+        let request = event.request.expect("it has a request");
+        let url = request.url.expect("it has a URL");
+        assert_eq!((url.path().len(), url.query()), (24, Some("token=[redacted]&a=xxxxx")));
+        assert_eq!((request.method, request.query_string), (Some("x".repeat(8)), Some("x".repeat(24))));
+        assert_eq!(request.headers["User-Agent"], "ääxxxx");
+    }
+
+    #[test]
     fn transactions_are_scrubbed() {
         let request = Request { url: "https://shop.example/?token=t0p".parse().ok(), ..Default::default() };
         let mut sent = Transaction { request: Some(request), ..Default::default() };
         sent.extra.insert("secret".into(), "t0p".into());
-        transaction(&Redactor::default(), &mut sent);
+        Scrubber::for_tests().transaction(&mut sent);
         let sent = serde_json::to_string(&sent).expect("a transaction is JSON");
         assert!(!sent.contains("t0p") && sent.contains("shop.example"), "{sent}");
     }
@@ -101,7 +164,7 @@ mod tests {
         }
         let mut before = Event { request: Some(request), ..Default::default() };
         before.extra.insert("secret".into(), "t0p".into());
-        let after = serde_json::to_string(&event(&Redactor::default(), before)).expect("an event is JSON");
+        let after = serde_json::to_string(&Scrubber::for_tests().event(before)).expect("an event is JSON");
         assert!(!after.contains("t0p"), "{after}");
         assert!(after.contains("status=paid") && after.contains("curl"), "{after}");
     }

@@ -12,6 +12,7 @@ use crate::fallback::Fallback;
 use crate::gate::{self, Gate};
 use crate::options::options;
 use crate::queue::Queue;
+use crate::scrub::Scrubber;
 use crate::{event, transport};
 
 /// Sends events to Sentry.
@@ -32,12 +33,12 @@ impl SentrySink {
     /// This binds the hub of the process, so it must be called before any thread or runtime that could use that hub is started.
     #[must_use]
     pub fn start(settings: &Settings, lines: Arc<dyn RecordSink>) -> Option<Self> {
-        let redactor = Arc::new(settings.log.redactor());
+        let scrubber = Arc::new(Scrubber::new(settings));
         let fallback = Fallback::from_settings(settings, lines);
         let queue = Arc::new(Queue::new(transport::QUEUE_BYTES));
-        let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), Arc::clone(&redactor));
+        let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), Arc::clone(&scrubber));
         let gate = Gate::default();
-        let guard = sentry::init(options(settings, redactor, gate.clone())?.transport(factory));
+        let guard = sentry::init(options(settings, scrubber, gate.clone())?.transport(factory));
         let transactions = settings.sentry.has_transactions();
         // Must precede the creation of other hubs from this one.
         sentry::configure_scope(|scope| {

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cyanotype_telemetry::FullEventRecords;
 use sentry::Transport as _;
 
 use super::endpoint::{Category, Endpoint};
 use super::fake_endpoint::{FakeEndpoint, Reply, eventually};
 use super::fallback::Fallback;
 use super::queue::Queue;
+use super::scrub::Scrubber;
 use super::spool::Spool;
 use super::test_support::{MemorySink, TempDir, TestClock, bytes, event, policy, transaction};
 use super::transport::{QUEUE_BYTES, Transport};
-use cyanotype_redact::Redactor;
 
 pub(crate) const SPOOL_BYTES: u64 = 1 << 20;
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
@@ -44,11 +45,12 @@ impl TestDelivery {
 
     fn with_queue(queue: Queue, spool: Option<Spool>, endpoint: FakeEndpoint) -> Self {
         let (sink, clock) = (Arc::new(MemorySink::default()), TestClock::new());
-        let fallback = Fallback::new(Arc::clone(&sink) as _, policy(), spool, clock.clock());
-        let redactor = Arc::new(Redactor::default());
+        let fallback =
+            Fallback::new(Arc::clone(&sink) as _, FullEventRecords::json(usize::MAX), policy(), spool, clock.clock());
+        let scrubber = Arc::new(Scrubber::for_tests());
         let queue = Arc::new(queue);
         let to = Endpoint::new(&endpoint.dsn, "test");
-        let transport = Transport::start(queue, to, fallback, redactor, clock.clock());
+        let transport = Transport::start(queue, to, fallback, scrubber, clock.clock());
         Self { transport, sink, clock, endpoint }
     }
 

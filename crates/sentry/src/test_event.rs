@@ -4,6 +4,7 @@ use cyanotype_telemetry::{EventId, Level, Settings};
 
 use crate::gate::Gate;
 use crate::options::options;
+use crate::scrub::Scrubber;
 use crate::{event, transport};
 
 /// Sends a test event, bypassing the queue, and waits for Sentry's response. Used by `app sentry test`.
@@ -15,7 +16,7 @@ pub fn send_test_event(settings: &Settings) -> Result<EventId, String> {
         return Err("no DSN is set; set SENTRY_DSN".into());
     }
     let options =
-        options(settings, Arc::new(settings.log.redactor()), Gate::default()).ok_or("sentry.dsn is not a valid DSN")?;
+        options(settings, Arc::new(Scrubber::new(settings)), Gate::default()).ok_or("sentry.dsn is not a valid DSN")?;
     let dsn = options.dsn.clone().ok_or("no DSN is set; set SENTRY_DSN")?;
     let id = EventId::random();
     let event = sentry::protocol::Event {

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cyanotype_redact::Redactor;
 use sentry::protocol::{EnvelopeItem, Event};
 use sentry::types::Dsn;
 use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOptions};
@@ -14,7 +13,7 @@ use crate::clock::{self, Clock};
 use crate::endpoint::{Endpoint, SendError};
 use crate::fallback::Fallback;
 use crate::queue::{Queue, QueuedEnvelope};
-use crate::scrub;
+use crate::scrub::Scrubber;
 use crate::worker::TransportWorker;
 
 /// Maximum total size of the queued envelopes.
@@ -23,28 +22,28 @@ pub(crate) const QUEUE_BYTES: usize = 32 << 20;
 pub(crate) struct Factory {
     queue: Arc<Queue>,
     fallback: Fallback,
-    redactor: Arc<Redactor>,
+    scrubber: Arc<Scrubber>,
 }
 
 impl Factory {
-    pub(crate) fn new(queue: Arc<Queue>, fallback: Fallback, redactor: Arc<Redactor>) -> Self {
-        Self { queue, fallback, redactor }
+    pub(crate) fn new(queue: Arc<Queue>, fallback: Fallback, scrubber: Arc<Scrubber>) -> Self {
+        Self { queue, fallback, scrubber }
     }
 }
 
 impl TransportFactory for Factory {
     fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn SdkTransport> {
         let endpoint = Endpoint::new(&options.dsn, &options.user_agent);
-        let redactor = Arc::clone(&self.redactor);
+        let scrubber = Arc::clone(&self.scrubber);
         let queue = Arc::clone(&self.queue);
-        Arc::new(Transport::start(queue, endpoint, self.fallback.clone(), redactor, clock::system()))
+        Arc::new(Transport::start(queue, endpoint, self.fallback.clone(), scrubber, clock::system()))
     }
 }
 
 pub(crate) struct Transport {
     pub queue: Arc<Queue>,
     fallback: Fallback,
-    redactor: Arc<Redactor>,
+    scrubber: Arc<Scrubber>,
 }
 
 impl Transport {
@@ -53,7 +52,7 @@ impl Transport {
         queue: Arc<Queue>,
         endpoint: Endpoint,
         fallback: Fallback,
-        redactor: Arc<Redactor>,
+        scrubber: Arc<Scrubber>,
         clock: Clock,
     ) -> Self {
         let worker = TransportWorker::new(Arc::clone(&queue), endpoint, fallback.clone(), clock);
@@ -63,12 +62,12 @@ impl Transport {
         };
         let thread = std::thread::Builder::new().name("sentry".into()).spawn(work);
         thread.expect("the thread that sends events to Sentry cannot be started");
-        Self { queue, fallback, redactor }
+        Self { queue, fallback, scrubber }
     }
 }
 
 /// Scrubs the transactions of an envelope; its events are already scrubbed.
-fn scrubbed(redactor: &Redactor, envelope: Envelope) -> Envelope {
+fn scrubbed(scrubber: &Scrubber, envelope: Envelope) -> Envelope {
     if !envelope.items().any(|item| matches!(item, EnvelopeItem::Transaction(_))) {
         return envelope;
     }
@@ -77,7 +76,7 @@ fn scrubbed(redactor: &Redactor, envelope: Envelope) -> Envelope {
         match item {
             EnvelopeItem::Transaction(transaction) => {
                 let mut transaction = (**transaction).clone();
-                scrub::transaction(redactor, &mut transaction);
+                scrubber.transaction(&mut transaction);
                 clean.add_item(transaction);
             }
             other => clean.add_item(other.clone()),
@@ -88,7 +87,7 @@ fn scrubbed(redactor: &Redactor, envelope: Envelope) -> Envelope {
 
 impl SdkTransport for Transport {
     fn send_envelope(&self, envelope: Envelope) {
-        let Some(envelope) = QueuedEnvelope::new(&scrubbed(&self.redactor, envelope)) else { return };
+        let Some(envelope) = QueuedEnvelope::new(&scrubbed(&self.scrubber, envelope)) else { return };
         if let Err(envelope) = self.queue.push(envelope) {
             self.fallback.spool(&envelope, "transport queue full or closed");
         }

@@ -6,10 +6,13 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::lines::json;
+use crate::lines::Renderer;
 use crate::losses::Losses;
 use crate::record::{Event, Record, ResponseRecord};
 use crate::sinks::{EventSink, RecordSink, Scope};
+
+/// The lines as stderr has them with the default settings.
+const LINES: Renderer = Renderer::json(16_000);
 
 /// Stores records and events as JSON, in order of arrival. Clones share their contents.
 #[derive(Debug, Clone, Default)]
@@ -47,13 +50,13 @@ impl MemorySink {
 impl RecordSink for MemorySink {
     fn write(&self, record: &Record) {
         let mut line = Vec::new();
-        json::line(record, &mut line);
+        LINES.write(record, &mut line);
         self.store_line(&line);
     }
 
     fn write_response(&self, response: &ResponseRecord<'_>) {
         let mut line = Vec::new();
-        json::response(response, &mut line);
+        LINES.write_response(response, &mut line);
         self.store_line(&line);
     }
 

@@ -78,6 +78,24 @@ const FAULTS: &[Fault] = &[
         ],
     },
     Fault {
+        fault: "an event that is written to stderr is longer than `log.max_line_bytes`",
+        effect: "It is written in parts: `service` records with `event_id`, `part`, `parts` and `event_part`.",
+        counted: "Nothing is lost. A part that stderr does not accept is counted in `dropped`.",
+        action: "Join the texts in `event_part` in the order of `part`; the command is below, at the spool.",
+        tests: &["record_size::an_undelivered_event_is_written_in_parts"],
+    },
+    Fault {
+        fault: "a client sends a very long path, header or body",
+        effect: "The record is cut to `log.max_path_bytes`, `log.max_header_bytes` and `log.max_line_bytes`; `truncated` names \
+                 what was cut.",
+        counted: "The rest of the text.",
+        action: "Nothing. `client.address` shows who it is.",
+        tests: &[
+            "record_size::a_long_user_agent_cannot_forge_a_journal_entry",
+            "record_size::a_long_path_and_query_are_cut_and_named",
+        ],
+    },
+    Fault {
         fault: "there is no spool, its disk is full, or it cannot be written",
         effect: "Each event that cannot be sent is written to stderr in full, as above; `reason` has the error of the disk.",
         counted: "Nothing is lost.",

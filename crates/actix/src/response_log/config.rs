@@ -1,4 +1,4 @@
-use cyanotype_telemetry::settings::LogSettings;
+use cyanotype_telemetry::settings::{ClientTextLimits, LogSettings};
 
 use super::Rules;
 use crate::client_address::ClientAddressResolver;
@@ -10,6 +10,7 @@ pub struct Config {
     pub(super) max_bytes: usize,
     pub(super) body_from_status: u16,
     pub(super) request_max_bytes: usize,
+    pub(super) client_text_limits: ClientTextLimits,
     pub(super) address_resolver: ClientAddressResolver,
 }
 
@@ -22,6 +23,7 @@ impl Config {
             max_bytes: log.response.max_bytes,
             body_from_status: log.response.body_from_status,
             request_max_bytes: log.request.max_bytes,
+            client_text_limits: log.lines.client_text_limits(),
             address_resolver,
         }
     }

@@ -210,13 +210,13 @@ impl Exchange {
             }
             body
         });
-        ResponseRecord {
+        let mut record = ResponseRecord {
             at: Timestamp::now(),
             level,
             request,
             method: redactor.header(method.as_str()),
             path: redactor.path(uri.path()),
-            query: uri.query().map(|query| redactor.query(query)),
+            query: uri.query().map(|query| redactor.query(query).into()),
             status: self.response.as_ref().map(|response| response.status.as_u16()),
             duration: self.started.elapsed(),
             outcome,
@@ -224,7 +224,10 @@ impl Exchange {
             request_body,
             client_address: *client,
             user_agent: request.parts.header(&USER_AGENT).map(|value| self.redacted_header(value)),
-        }
+            truncated: Vec::new(),
+        };
+        record.cut_client_texts(self.config.client_text_limits);
+        record
     }
 
     /// The body's part of the record; `ended` is whether the body has ended.

@@ -79,7 +79,7 @@ fn run(mut service: Service) -> ExitCode {
         Ok(deadline) => (deadline, ExitCode::SUCCESS),
         Err(error) => {
             let deadline = Instant::now() + settings.server.shutdown_timeout();
-            report_startup_error(pipeline, &error);
+            report_startup_error(pipeline, &settings, &error);
             if error.is_temporary() {
                 // Slows down a process manager that restarts the service immediately.
                 std::thread::sleep(RESTART_DELAY);

@@ -1,9 +1,8 @@
 //! The record of a start or of a startup error.
 
-use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use cyanotype_telemetry::{Level, Pipeline, Report};
+use cyanotype_telemetry::{Level, Pipeline, Report, write_to_stderr};
 
 use super::error::StartError;
 use super::service::Service;
@@ -35,7 +34,8 @@ pub(super) fn log_startup(
         (true, true) => Some("no DSN is set"),
         (true, false) => Some("built without the `sentry` feature"),
     };
-    let level = if settings.warnings.is_empty() { Level::Info } else { Level::Warning };
+    let warnings = [settings.warnings.clone(), settings.log.size_warnings()].concat();
+    let level = if warnings.is_empty() { Level::Info } else { Level::Warning };
     let mut report =
         Report::service(level, format!("{} {} listening on http://{}", service.name, service.version, list(api)))
             .with("version", service.version)
@@ -53,8 +53,8 @@ pub(super) fn log_startup(
     if let Some(reason) = missing_sentry {
         report = report.with("sentry", reason);
     }
-    if !settings.warnings.is_empty() {
-        report = report.with("warnings", settings.warnings.clone());
+    if !warnings.is_empty() {
+        report = report.with("warnings", warnings);
     }
     pipeline.report(report);
     if settings.env == Env::Dev {
@@ -84,12 +84,12 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 /// Reports a startup error. It is the result of the command, so it is written to stderr in every mode and at every level.
-pub(super) fn report_startup_error(pipeline: &Pipeline, error: &StartError) {
+pub(super) fn report_startup_error(pipeline: &Pipeline, settings: &Settings, error: &StartError) {
     let record = Report::service(Level::Critical, error.to_string());
     if pipeline.policy().destinations(record.kind, record.level).stderr {
         pipeline.report(record);
     } else {
-        let _ = writeln!(io::stderr(), "{error}");
+        write_to_stderr(record.level, &error.to_string(), Some(&settings.log.lines));
     }
 }
 

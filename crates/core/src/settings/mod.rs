@@ -28,8 +28,9 @@ pub use cyanotype_settings::{
 };
 pub use cyanotype_telemetry::request::ClientAddressHeader;
 pub use cyanotype_telemetry::settings::{
-    Env, FloodSettings, LogFormat, LogSettings, Mode, OnFailureSettings, RedactSettings, RequestLogSettings,
-    ResponseLog, ResponseLogSettings, SentrySettings, StderrSettings,
+    Env, FloodSettings, LevelNames, LineSettings, LogFormat, LogSettings, Mode, OnFailureSettings, PriorityPrefix,
+    RedactSettings, RequestLogSettings, ResponseLog, ResponseLogSettings, Schema as LogSchema, SentrySettings,
+    StderrSettings,
 };
 pub use database::DatabaseSettings;
 pub use flags::{FlagProvider, FlagSettings};

@@ -24,7 +24,8 @@ impl Fixture {
     fn with_policy(max_bytes: Option<u64>, policy: Policy) -> Self {
         let (dir, sink, clock) = (TempDir::new(), Arc::new(MemorySink::default()), TestClock::new());
         let spool = max_bytes.map(|max_bytes| Spool::new(dir.path(), max_bytes, HOUR));
-        let fallback = Fallback::new(Arc::clone(&sink) as _, policy, spool, clock.clock());
+        let fallback =
+            Fallback::new(Arc::clone(&sink) as _, FullEventRecords::json(16_000), policy, spool, clock.clock());
         Self { dir, sink, clock, fallback }
     }
 

@@ -2,6 +2,7 @@
 
 mod contract;
 mod records;
+mod schemas;
 
 /// The package whose tests generate them.
 const PACKAGE: &str = "cyanotype-telemetry";

@@ -17,16 +17,17 @@ use crate::effective::{Action, EffectivePolicy, LiveValues, Override, OverrideSc
 use crate::failure::{Failure, Link};
 use crate::identity::{RequestIdentity, RequestParts};
 use crate::level::Level;
-use crate::lines::Format;
+use crate::lines::{Format, Renderer};
 use crate::losses::Losses;
 use crate::outcome::Outcome;
 use crate::policy::Kind;
-use crate::record::catalog::{CHANGE, COMMON, Field, REQUEST, SERVICE, ServiceRecord, fields_of_kind};
+use crate::record::catalog::{CHANGE, COMMON, Field, REQUEST, SERVICE, ServiceRecord, TRUNCATED, fields_of_kind};
 use crate::record::{BodyDetail, Detail, EventId, FailureDetail, Record, ResponseRecord};
 use crate::stack::{Frame, Stack};
 
-const DOCUMENT: &str = "docs/RECORDS.md";
+pub(super) const DOCUMENT: &str = "docs/RECORDS.md";
 const AT: &str = "2026-01-02T03:04:05.678901Z";
+const MAX_LINE_BYTES: usize = 16_000;
 const EVENT_ID: &str = "9ec79c33ec9942ab8353589fcb2e04dc";
 
 fn at() -> Timestamp {
@@ -38,7 +39,7 @@ fn map(value: Value) -> Map<String, Value> {
     map
 }
 
-fn request() -> Arc<RequestIdentity> {
+pub(super) fn request() -> Arc<RequestIdentity> {
     let trace = Uuid::try_parse("4bf92f3577b34da6a3ce929d0e0e4736").expect("an id");
     let id = "01a2051a-5ac3-7163-ae5e-95c0b385f426";
     let request = RequestIdentity::new(Some(id), Some(trace), RequestParts::default());
@@ -85,7 +86,7 @@ fn event_id() -> Option<EventId> {
 }
 
 /// A record with every key that its kind can have, except for mutually exclusive ones.
-fn complete(kind: Kind) -> Record {
+pub(super) fn complete(kind: Kind) -> Record {
     match kind {
         Kind::Line => Record {
             span: Some("import:row".into()),
@@ -123,7 +124,7 @@ fn body(coding: Option<&'static str>, text: &'static str, truncated: bool) -> Bo
 }
 
 /// A response with every key.
-fn complete_response(request: &RequestIdentity) -> ResponseRecord<'_> {
+pub(super) fn complete_response(request: &RequestIdentity) -> ResponseRecord<'_> {
     ResponseRecord {
         at: at(),
         level: Level::Info,
@@ -138,6 +139,7 @@ fn complete_response(request: &RequestIdentity) -> ResponseRecord<'_> {
         request_body: Some(body(Some("gzip"), r#"{"status":"paid"}"#, false)),
         client_address: Some("192.0.2.7".parse().expect("an address")),
         user_agent: Some("curl/8.5.0".into()),
+        truncated: Vec::new(),
     }
 }
 
@@ -227,6 +229,13 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
             "event not delivered to Sentry: Sentry returned 413 Payload Too Large",
             json!({"reason": "Sentry returned 413 Payload Too Large", "event": {"event_id": EVENT_ID, "level": "error"}}),
         ),
+        "part of an undelivered event" => (
+            "event not delivered to Sentry: part 1 of 2",
+            json!({
+                "reason": "Sentry returned 413 Payload Too Large", "event_id": EVENT_ID, "part": 1, "parts": 2,
+                "event_part": "{\"event_id\":\"9ec79c33",
+            }),
+        ),
         "Sentry unavailable" => (
             "Sentry unavailable; spooling events to /srv/app/data/spool",
             json!({"reason": "Sentry returned 503 Service Unavailable"}),
@@ -269,7 +278,7 @@ fn service_record(entry: &ServiceRecord) -> Record {
     }
 }
 
-fn render(write: impl FnOnce(&mut Vec<u8>)) -> String {
+pub(super) fn render(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut line = Vec::new();
     write(&mut line);
     String::from_utf8(line).expect("a line is UTF-8")
@@ -323,9 +332,24 @@ fn the_catalog_has_every_key_of_every_kind() {
         if kind == Kind::Line {
             rendered.extend(keys_of(&json_line(&Record { retroactive: true, ..complete(kind) })));
         }
+        assert!(has_truncated(kind), "{}", kind.as_str());
         let listed = keys(COMMON.iter().chain(REQUEST).chain(fields_of_kind(kind)));
         assert_eq!(rendered, listed, "{}", kind.as_str());
     }
+}
+
+/// Whether a record of this kind names what was cut.
+fn has_truncated(kind: Kind) -> bool {
+    let request = request();
+    let long = "x".repeat(20_000);
+    let line = match kind {
+        Kind::Response => {
+            let response = ResponseRecord { path: long.into(), ..complete_response(&request) };
+            render(|out| Renderer::json(MAX_LINE_BYTES).write_response(&response, out))
+        }
+        _ => render(|out| Renderer::json(MAX_LINE_BYTES).write(&Record { message: long, ..complete(kind) }, out)),
+    };
+    keys_of(&line).contains(TRUNCATED.key)
 }
 
 /// The keys of a record whose request a debug token makes more verbose.
@@ -366,7 +390,7 @@ fn table(text: &mut String, fields: &[Field]) {
     text.push('\n');
 }
 
-fn block(text: &mut String, language: &str, content: &str) {
+pub(super) fn block(text: &mut String, language: &str, content: &str) {
     let _ = write!(text, "```{language}\n{content}```\n\n");
 }
 
@@ -393,7 +417,7 @@ const fn about(kind: Kind) -> &'static str {
 #[test]
 fn the_document_of_records_is_up_to_date() {
     let mut text = String::from("## Every record\n\n");
-    table(&mut text, COMMON);
+    table(&mut text, &[COMMON, &[TRUNCATED]].concat());
     text.push_str("## Records of a request\n\n");
     table(&mut text, REQUEST);
     for kind in kinds() {

@@ -84,6 +84,7 @@ pub(crate) fn response(response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
         line.address(key!("client.address"), address);
     }
     line.optional(key!("user_agent.original"), response.user_agent.as_deref());
+    line.list(key!("truncated"), &response.truncated);
     out.extend_from_slice(b"}\n");
 }
 
@@ -216,6 +217,17 @@ impl Line<'_> {
         if let Some(text) = text {
             self.text(key, text);
         }
+    }
+
+    /// Writes a list of constants, unless it is empty.
+    fn list(&mut self, key: &str, words: &[&str]) {
+        for (at, word) in words.iter().enumerate() {
+            self.raw(if at == 0 { key } else { "," });
+            self.raw(if at == 0 { "[\"" } else { "\"" });
+            self.raw(word);
+            self.raw("\"");
+        }
+        self.raw(if words.is_empty() { "" } else { "]" });
     }
 
     fn number(&mut self, key: &str, number: impl itoa::Integer) {

@@ -1,7 +1,13 @@
 //! Formatting of records: one line of JSON, or human-readable lines.
 
+mod entries;
+mod fit;
 pub(crate) mod json;
+mod limit;
+pub(crate) mod physical;
 mod pretty;
+mod renderer;
+mod schema;
 mod timestamp;
 
 use std::io::IsTerminal;
@@ -9,6 +15,10 @@ use std::io::IsTerminal;
 use crate::record::{Record, ResponseRecord};
 use crate::settings::Settings;
 use pretty::Pretty;
+
+pub(crate) use renderer::Renderer;
+#[cfg(test)]
+pub(crate) use schema::Schema;
 
 /// The format of records on stderr.
 #[derive(Debug, Clone, Copy)]

@@ -362,6 +362,7 @@ fn response(request: &RequestContext, status: u16) -> ResponseRecord<'_> {
         request_body: None,
         client_address: None,
         user_agent: None,
+        truncated: Vec::new(),
     }
 }
 

@@ -43,6 +43,15 @@ pub const COMMON: &[Field] = &[
     field("target", "string", "always", "the module that created the record; for a breadcrumb, its category"),
 ];
 
+/// The key of any record of which something was cut.
+pub const TRUNCATED: Field = field(
+    "truncated",
+    "list of strings",
+    "when a text was cut",
+    "the keys whose values were cut to `log.max_path_bytes`, `log.max_header_bytes` or `log.max_line_bytes`; a body's cut has \
+     its own key",
+);
+
 /// The keys of every record that belongs to a request.
 pub const REQUEST: &[Field] = &[
     field("request_id", "string", "in a request", "the caller's `x-request-id` if it is usable, else a new UUID"),
@@ -310,6 +319,20 @@ pub const SERVICE: &[ServiceRecord] = &[
         ],
     },
     ServiceRecord {
+        name: "part of an undelivered event",
+        levels: "error",
+        target: "cyanotype::sentry",
+        written: "instead of the record of an undelivered event, when that is longer than `log.max_line_bytes`: one for each \
+                  part, in order",
+        fields: &[
+            field("reason", "string", "always", "why Sentry did not accept the event"),
+            field("event_id", "string", "always", "32 hexadecimal digits, Sentry's event id"),
+            field("part", "number", "always", "the number of the part, from 1"),
+            field("parts", "number", "always", "the number of parts"),
+            field("event_part", "string", "always", "joined in order: the event's JSON, in Sentry's format"),
+        ],
+    },
+    ServiceRecord {
         name: "Sentry unavailable",
         levels: "warning",
         target: "cyanotype::sentry",
@@ -401,5 +424,11 @@ pub const CHANGE: &[Field] = &[
 pub fn has_key(kind: &str, key: &str) -> bool {
     let Some(kind) = Kind::ALL.into_iter().find(|known| known.as_str() == kind) else { return false };
     let service = SERVICE.iter().filter(|_| kind == Kind::Service).flat_map(|record| record.fields);
-    COMMON.iter().chain(REQUEST).chain(fields_of_kind(kind)).chain(service).any(|field| field.key == key)
+    COMMON
+        .iter()
+        .chain([&TRUNCATED])
+        .chain(REQUEST)
+        .chain(fields_of_kind(kind))
+        .chain(service)
+        .any(|field| field.key == key)
 }

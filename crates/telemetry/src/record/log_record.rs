@@ -80,6 +80,14 @@ impl Record {
         }
     }
 
+    /// A value of a service record's own.
+    pub(crate) fn value(&self, key: &str) -> Option<&Value> {
+        match &self.detail {
+            Detail::Service(data) => data.get(key),
+            _ => None,
+        }
+    }
+
     /// A record of dropped records, with their counts by kind in the key `dropped`.
     #[must_use]
     pub fn losses(losses: &Losses, message: impl Into<String>, mut data: Map<String, Value>) -> Self {

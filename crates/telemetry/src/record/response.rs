@@ -11,6 +11,7 @@ use cyanotype_redact::Content;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::outcome::Outcome;
+use crate::settings::ClientTextLimits;
 
 /// The record of a response, redacted, as a [`RecordSink`](crate::RecordSink) writes it.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub struct ResponseRecord<'a> {
     /// The path, without the query.
     pub path: Cow<'a, str>,
     /// The query.
-    pub query: Option<String>,
+    pub query: Option<Cow<'a, str>>,
     /// The status; `None` when the handler did not respond.
     pub status: Option<u16>,
     /// From the start of the request to the end of the response.
@@ -41,6 +42,8 @@ pub struct ResponseRecord<'a> {
     pub client_address: Option<IpAddr>,
     /// The `user-agent` header.
     pub user_agent: Option<Cow<'a, str>>,
+    /// The keys of texts that were cut because the client chose them too long.
+    pub truncated: Vec<&'static str>,
 }
 
 impl ResponseRecord<'_> {
@@ -54,6 +57,37 @@ impl ResponseRecord<'_> {
             Some(status) => format!("{} {} {status}", self.method, self.path),
             None => format!("{} {} {}", self.method, self.path, self.outcome.as_str()),
         }
+    }
+
+    /// Cuts the texts that a client may have chosen, and lists their keys. They must be redacted, so that a cut does not leave a
+    /// part of a secret that the redactor no longer recognizes.
+    pub fn cut_client_texts(&mut self, limits: ClientTextLimits) {
+        let truncated = &mut self.truncated;
+        let mut cut = |key, text: Option<&mut Cow<'_, str>>, max: usize| {
+            if let Some(text) = text.filter(|text| text.len() > max) {
+                truncate(text, max);
+                truncated.push(key);
+            }
+        };
+        cut("http.request.method", Some(&mut self.method), limits.header);
+        cut("url.path", Some(&mut self.path), limits.path);
+        cut("url.query", self.query.as_mut(), limits.path);
+        cut("user_agent.original", self.user_agent.as_mut(), limits.header);
+        cut("http.response.header.content-type", self.response.content_type.as_mut(), limits.header);
+        cut("http.response.header.content-encoding", self.response.coding.as_mut(), limits.header);
+        if let Some(body) = &mut self.request_body {
+            cut("http.request.header.content-type", body.content_type.as_mut(), limits.header);
+            cut("http.request.header.content-encoding", body.coding.as_mut(), limits.header);
+        }
+    }
+}
+
+/// Cuts a text on a character boundary.
+fn truncate(text: &mut Cow<'_, str>, max: usize) {
+    let end = text.floor_char_boundary(max);
+    match text {
+        Cow::Borrowed(text) => *text = &text[..end],
+        Cow::Owned(text) => text.truncate(end),
     }
 }
 

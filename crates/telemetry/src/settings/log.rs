@@ -7,7 +7,7 @@ use cyanotype_redact::{Patterns, Redactor};
 use cyanotype_settings::{Origin, section};
 use serde::{Deserialize, Serialize};
 
-use super::{Env, rust_log};
+use super::{Env, LineSettings, rust_log};
 use crate::level::Level;
 
 section! {
@@ -24,6 +24,10 @@ section! {
         /// format of records on stderr; `auto` is `json` in prod and `pretty` in dev
         #[setting(one_of::<LogFormat>(), default = "auto")]
         format: LogFormat,
+        /// The lines themselves.
+        #[serde(flatten)]
+        #[setting(section)]
+        pub lines: LineSettings,
         /// minimum level of the log lines of one crate or module; the longest matching path takes precedence; actix_server
         /// and refinery_core default to warning, or to log.level if that is higher, and open_feature_flagd to critical;
         /// MODULE=LEVEL in RUST_LOG sets it too, with lower precedence than files
@@ -67,6 +71,25 @@ impl LogSettings {
     #[must_use]
     pub fn redactor(&self) -> Redactor {
         Redactor::new(&self.response.redact, self.redact.into())
+    }
+
+    /// Warnings about limits of parts of a record that exceed the limit of its line.
+    #[must_use]
+    pub fn size_warnings(&self) -> Vec<String> {
+        /// The space for the other keys of a record.
+        const OTHER_KEYS_BYTES: usize = 1024;
+        let max = self.lines.max_line_bytes;
+        let parts = [
+            ("log.response.max_bytes", self.response.max_bytes, self.response.body == ResponseLog::Body),
+            ("log.request.max_bytes", self.request.max_bytes, self.request.body == ResponseLog::Body),
+            ("log.max_path_bytes", self.lines.max_path_bytes, true),
+            ("log.max_header_bytes", self.lines.max_header_bytes, true),
+        ];
+        let exceeding = parts.iter().filter(|(_, bytes, is_on)| *is_on && bytes + OTHER_KEYS_BYTES > max);
+        let warning = |(key, bytes, _): &(&str, usize, bool)| {
+            format!("{key} ({bytes}) does not fit in log.max_line_bytes ({max}): longer content is truncated")
+        };
+        exceeding.map(warning).collect()
     }
 
     /// The maximum duration of an override.

@@ -1,6 +1,7 @@
 //! The settings `env`, `log.*` and `sentry.*`. They are declared and validated in every build, including one without Sentry.
 
 mod env;
+mod lines;
 mod log;
 mod rust_log;
 mod sentry;
@@ -8,6 +9,7 @@ mod sentry;
 use cyanotype_settings::section;
 
 pub use env::Env;
+pub use lines::{ClientTextLimits, LevelNames, LineSettings, PriorityPrefix, Schema};
 pub use log::{
     FloodSettings, LogFormat, LogSettings, MIN_DEBUG_KEY_BYTES, Mode, OnFailureSettings, RedactSettings,
     RequestLogSettings, ResponseLog, ResponseLogSettings, StderrSettings, remove_rust_log_level,

@@ -12,7 +12,7 @@ use serde_json::Map;
 
 use crate::effective::Snapshot;
 use crate::level::Level;
-use crate::lines::Format;
+use crate::lines::Renderer;
 use crate::losses::Losses;
 use crate::policy::Kind;
 use crate::record::{Record, ResponseRecord};
@@ -24,7 +24,7 @@ use queue::Queue;
 /// Writes records to the process's stderr on a dedicated thread.
 #[derive(Debug)]
 pub struct StderrSink {
-    format: Format,
+    renderer: Arc<Renderer>,
     queue: Queue,
 }
 
@@ -32,15 +32,16 @@ impl StderrSink {
     /// Starts the writer's thread.
     #[must_use]
     pub fn start(settings: &Settings) -> Self {
-        let format = Format::from_settings(settings);
+        let renderer = Arc::new(Renderer::from_settings(settings));
+        let of_losses = Arc::clone(&renderer);
         let loss_line = move |counts: &[(Kind, u64)]| {
             let losses = Losses(counts.to_vec());
             let message = format!("dropped {} records: stderr queue full or write failed", losses.total());
             let mut line = Vec::new();
-            format.write(&Record::losses(&losses, message, Map::new()), &mut line);
+            of_losses.write(&Record::losses(&losses, message, Map::new()), &mut line);
             line
         };
-        Self { format, queue: Queue::start(settings.log.stderr.queue_bytes, loss_line) }
+        Self { renderer, queue: Queue::start(settings.log.stderr.queue_bytes, loss_line) }
     }
 
     fn push(&self, kind: Kind, level: Level, write: impl FnOnce(&mut Vec<u8>)) {
@@ -61,11 +62,11 @@ impl Sinks {
 
 impl RecordSink for StderrSink {
     fn write(&self, record: &Record) {
-        self.push(record.kind, record.level, |line| self.format.write(record, line));
+        self.push(record.kind, record.level, |line| self.renderer.write(record, line));
     }
 
     fn write_response(&self, response: &ResponseRecord<'_>) {
-        self.push(Kind::Response, response.level, |line| self.format.write_response(response, line));
+        self.push(Kind::Response, response.level, |line| self.renderer.write_response(response, line));
     }
 
     fn flush(&self, deadline: Instant) -> Losses {

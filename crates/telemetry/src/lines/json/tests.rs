@@ -198,6 +198,7 @@ fn minimal(request: &RequestIdentity) -> ResponseRecord<'_> {
         request_body: None,
         client_address: None,
         user_agent: None,
+        truncated: Vec::new(),
     }
 }
 
@@ -237,6 +238,7 @@ fn a_response_with_every_field() {
         request_body: Some(body(None, 7, "{\"b\":2}", false)),
         client_address: Some("2001:db8::1".parse().expect("an address")),
         user_agent: Some("curl/8 \"x\"".into()),
+        truncated: vec!["url.path", "url.query"],
         ..minimal(&request)
     };
     assert_response(
@@ -252,7 +254,8 @@ fn a_response_with_every_field() {
             r#""http.response.body.content":"{\"a\":1","http.response.body.truncated":true,"#,
             r#""http.request.header.content-type":["application/json"],"http.request.body.size":7,"#,
             r#""http.request.body.content":"{\"b\":2}","http.request.body.truncated":false,"#,
-            r#""outcome":"error","client.address":"2001:db8::1","user_agent.original":"curl/8 \"x\""}"#,
+            r#""outcome":"error","client.address":"2001:db8::1","user_agent.original":"curl/8 \"x\"","#,
+            r#""truncated":["url.path","url.query"]}"#,
         ),
     );
 }
