@@ -197,6 +197,7 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
             json!({}),
         ),
         "stop" => ("stopping on SIGTERM", json!({})),
+        "signal" => ("received SIGUSR1, which has no effect", json!({"signal": "SIGUSR1"})),
         "rolled-back transactions" => (
             "rolled back 2 database transactions that were still open when the shutdown wait ended",
             json!({"rolled_back": 2}),
