@@ -17,7 +17,7 @@ use crate::effective::{Action, EffectivePolicy, LiveValues, Override, OverrideSc
 use crate::failure::{Failure, Link};
 use crate::identity::{RequestIdentity, RequestParts};
 use crate::level::Level;
-use crate::lines::Format;
+use crate::lines::{Format, Pretty};
 use crate::losses::Losses;
 use crate::outcome::Outcome;
 use crate::policy::Kind;
@@ -281,7 +281,7 @@ fn json_line(record: &Record) -> String {
 }
 
 fn pretty(record: &Record) -> String {
-    render(|out| Format::Pretty { colour: false }.write(record, out))
+    render(|out| Format::Pretty(Pretty { colour: false, terminal: None }).write(record, out))
 }
 
 fn keys_of(line: &str) -> BTreeSet<String> {
@@ -298,7 +298,7 @@ fn examples(kind: Kind) -> (String, String) {
     match kind {
         Kind::Response => {
             let response = complete_response(&request);
-            let pretty = Format::Pretty { colour: false };
+            let pretty = Format::Pretty(Pretty { colour: false, terminal: None });
             (
                 render(|out| Format::Json.write_response(&response, out)),
                 render(|out| pretty.write_response(&response, out)),
