@@ -65,18 +65,25 @@ impl Service {
     /// Starts it and waits until it is live.
     #[track_caller]
     pub fn start(self) -> Running {
+        let mut running = self.spawn_starting();
+        let live = running.management().get("/health/live");
+        wait::until("the service to be live", START_LIMIT, || {
+            if let Some(status) = running.process.guard.exited() {
+                panic!("the service ended with {status} instead of starting:\n{}", running.stderr());
+            }
+            live.clone().try_send().ok().filter(|reply| reply.status == 200)
+        });
+        running
+    }
+
+    /// Starts it without waiting.
+    #[track_caller]
+    pub fn spawn_starting(self) -> Running {
         let binary = self.binary.clone();
-        let (mut process, env) = self.spawn();
+        let (process, env) = self.spawn();
         let [port, management_port] = PORTS.map(|key| {
             let port = env[key].to_str().and_then(|port| port.parse().ok());
             port.unwrap_or_else(|| panic!("{key} must be a port, but is {:?}", env[key]))
-        });
-        let live = Client::new(management_port).get("/health/live");
-        wait::until("the service to be live", START_LIMIT, || {
-            if let Some(status) = process.guard.exited() {
-                panic!("the service ended with {status} instead of starting:\n{}", process.stderr());
-            }
-            live.clone().try_send().ok().filter(|reply| reply.status == 200)
         });
         let database_url = env[DATABASE_URL].clone();
         Running { port, management_port, pid: process.guard.pid(), process, binary, database_url, delegate: None }
@@ -230,6 +237,18 @@ impl Running {
     #[track_caller]
     pub fn signal(&self, name: &str) {
         self.process.guard.signal(name);
+    }
+
+    /// Waits until the process has a handler for SIGUSR2: those of the other signals that stop or reload it are installed before.
+    #[track_caller]
+    pub fn wait_signal_handlers(&self) {
+        const USR2: u64 = 1 << (12 - 1);
+        wait::until("the signal handlers", START_LIMIT, || {
+            let status = scratch::read(Path::new(&format!("/proc/{}/status", self.pid)));
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+            let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+            (caught & USR2 != 0).then_some(())
+        });
     }
 
     /// Waits for it to end by itself.

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -44,7 +45,7 @@ fn the_start_record_describes_the_service() {
 
 #[test]
 fn a_signal_lets_in_flight_requests_finish() {
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "QUIT"] {
         let project = Bugsink::shared().project();
         let mut service = probe_with(&project).start();
         let in_flight = slow(&service, 700);
@@ -91,6 +92,48 @@ fn a_second_signal_exits_immediately() {
     service.signal("INT");
     assert_eq!(service.wait_exit(Duration::from_secs(2)).code(), Some(1));
     drop(endless.join());
+    let records = service.stop().records();
+    let last = records.last().expect("records");
+    assert_eq!((&last["signal"], &last["level"]), (&json!("SIGINT"), &json!("warning")), "{last}");
+}
+
+#[test]
+fn other_signals_end_neither_the_service_nor_its_requests() {
+    let mut service = probe().start();
+    let in_flight = slow(&service, 1000);
+    for signal in ["USR1", "USR2"] {
+        service.signal(signal);
+        let name = format!("SIG{signal}");
+        let record = service.wait_record(&name, |record| record["signal"] == *name);
+        assert_eq!((&record["kind"], &record["level"]), (&json!("service"), &json!("info")));
+    }
+    service.signal("XFSZ");
+    service.signal("PIPE");
+    service.signal("TERM");
+    // These do not end the process at once, as a second stop signal does.
+    ["HUP", "USR1", "USR2"].iter().for_each(|signal| service.signal(signal));
+    assert_eq!(in_flight.join().expect("the client does not panic").expect("there is a response"), 204);
+    assert_eq!(service.wait_exit(Duration::from_secs(8)).code(), Some(0));
+}
+
+#[test]
+fn a_signal_during_startup_is_recorded() {
+    let scratch = Scratch::new("locked");
+    let path = scratch.join("held.db");
+    let mut holder = hold_lock(&path);
+    let mut service = probe().env("APP__DATABASE__URL", format!("sqlite://{}", path.display())).spawn_starting();
+    // Until the handlers are installed, any signal would end the process: the first effect shows that they are.
+    service.wait_signal_handlers();
+    for signal in ["USR1", "USR2", "HUP"] {
+        service.signal(signal);
+    }
+    service.wait_record("SIGUSR2", |record| record["signal"] == "SIGUSR2");
+    service.signal("QUIT");
+    assert_eq!(service.wait_exit(Duration::from_secs(4)).code(), Some(0));
+    release_lock(&mut holder);
+    let records = service.stop().records();
+    let messages: Vec<&Value> = records.iter().map(|record| &record["message"]).collect();
+    assert!(messages.ends_with(&[&json!("stopping on SIGQUIT"), &json!("stopped")]), "{messages:?}");
 }
 
 #[test]
@@ -161,19 +204,29 @@ fn an_unusable_database_is_reported_in_one_line() {
 fn a_locked_database_is_reported_in_one_line() {
     let scratch = Scratch::new("locked");
     let path = scratch.join("held.db");
+    let mut holder = hold_lock(&path);
+    let stopped = probe().env("APP__DATABASE__URL", format!("sqlite://{}", path.display())).run();
+    assert!(refusal(&stopped).contains("is locked by another process"), "{}", stopped.stderr);
+    release_lock(&mut holder);
+}
+
+/// Starts a process that creates this database and holds its lock until [`release_lock`].
+fn hold_lock(path: &Path) -> Child {
     let hold = format!(
         "import sqlite3, sys; c = sqlite3.connect({:?}, isolation_level=None); c.execute('BEGIN EXCLUSIVE'); print('held', flush=True); sys.stdin.read()",
         path.display().to_string()
     );
-    let mut holder = Command::new("python3")
+    let holder = Command::new("python3")
         .args(["-c", &hold])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("python3 runs");
     wait::until("the lock", Duration::from_secs(10), || path.exists().then_some(()));
-    let stopped = probe().env("APP__DATABASE__URL", format!("sqlite://{}", path.display())).run();
-    assert!(refusal(&stopped).contains("is locked by another process"), "{}", stopped.stderr);
+    holder
+}
+
+fn release_lock(holder: &mut Child) {
     holder.stdin.take().expect("it is piped").flush().expect("the process is running");
     holder.wait().expect("it ends with its stdin");
 }

@@ -2,12 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use system_tests::service::Running;
+use system_tests::service::{Running, Service};
 
-use crate::support::{of_kind, probe, run};
+use crate::support::{of_kind, probe, probe_app, run};
 
 /// Clears the screen, sets the title, forges a line, changes the text direction, and starts supervisord's capture mode.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\n{\"kind\":\"forged\"}\n\u{0}\u{8}\u{7f}\u{85}\u{9b}1A\u{202e}\u{2066}\u{200f}\u{61c}\u{2028}\u{2029}\u{feff}<!--XSUPERVISOR:BEGIN--><!--XSUPERVISOR:END-->";
@@ -115,5 +116,43 @@ fn pretty_output_shows_hostile_input_as_escapes() {
         let is_own = line.starts_with("      ")
             || line.get(..12).is_some_and(|it| it.bytes().filter(u8::is_ascii_digit).count() == 9);
         assert!(is_own, "{line}");
+    }
+}
+
+/// Runs a program with a terminal of 40 columns as its stderr, and copies what the terminal receives.
+const IN_TERMINAL: &str = "
+import fcntl, os, pty, signal, struct, subprocess, sys, termios
+master, slave = pty.openpty()
+fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 40, 0, 0))
+child = subprocess.Popen(sys.argv[1:], stderr=slave)
+os.close(slave)
+signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+try:
+    while data := os.read(master, 65536):
+        os.write(2, data)
+except OSError:
+    pass
+sys.exit(child.wait())
+";
+
+#[test]
+fn a_narrow_terminal_shows_no_text_of_a_client_in_its_first_column() {
+    let python = Service::new(Path::new("python3")).arg("-c").arg(IN_TERMINAL).arg(probe_app());
+    let service = python.env("APP__LOG__FORMAT", "pretty").env("TERM", "xterm").start();
+    for padding in 0..40 {
+        let forged = format!("{}12:00:00.000Z critical line forged", "x".repeat(padding));
+        run(service.client(), json!([{"do": "log", "level": "warning", "message": forged}]), json!(null));
+    }
+    let body = json!({"id": "x".repeat(30), "forged": "12:00:00.000Z critical line forged ".repeat(5)}).to_string();
+    let respond = json!({"respond": {"status": 200, "content_type": "application/json", "body": body}});
+    run(service.client(), json!([]), respond);
+    let written = service.stop().stderr;
+    assert!(written.contains("\x1b[33mwarning \x1b[0m"), "a terminal is coloured: {written}");
+    for line in written.lines() {
+        let mut parts = line.split('\x1b');
+        let first = parts.next().unwrap_or_default().to_owned();
+        let shown = parts.fold(first, |shown, part| shown + part.split_once('m').map_or(part, |(_, text)| text));
+        assert!(shown.trim_end_matches('\r').chars().count() <= 40, "{shown}");
+        assert!(shown.starts_with("      ") || line.starts_with("\x1b[2m"), "only the service writes there: {line:?}");
     }
 }

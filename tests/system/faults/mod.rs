@@ -8,6 +8,7 @@ mod panics;
 mod sentry;
 mod spool;
 mod starvation;
+mod stderr_file;
 mod stderr_reader;
 
 use std::time::Duration;

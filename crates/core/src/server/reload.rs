@@ -1,12 +1,13 @@
 //! Reloads the settings on SIGHUP, and when the content of their files changes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cyanotype_settings::{Changes, Fingerprint};
 use cyanotype_telemetry::Pipeline;
 use cyanotype_telemetry::effective::{Action, PolicyChange, Source, is_live_key};
 use serde_json::{Map, Value, json};
-use tokio::signal::unix::Signal;
+use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::service::Service;
@@ -48,15 +49,11 @@ impl Reloader {
     }
 
     /// Reloads on each SIGHUP, and when a check of `config.watch_s` finds changed content.
-    pub(super) async fn run(mut self, mut hangup: Signal) {
+    pub(super) async fn run(mut self, hangup: Arc<Notify>) {
         let mut ticks = self.initial.config.watch().map(ticks);
         loop {
             let source = tokio::select! {
-                received = hangup.recv() => match received {
-                    Some(()) => Source::Signal,
-                    // The runtime is ending.
-                    None => return,
-                },
+                () = hangup.notified() => Source::Signal,
                 () = next(&mut ticks) => Source::File,
             };
             // Checked on SIGHUP too: otherwise the next tick would reload the same content again.

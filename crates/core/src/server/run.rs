@@ -17,7 +17,7 @@ use super::management_api;
 use super::reload::Reloader;
 use super::service::Service;
 use super::shutdown::{Shutdown, ShutdownBudget, WORKER_SHUTDOWN};
-use super::signals::Signals;
+use super::signals::{Handlers, Signals};
 use super::start_record::{log_startup, report_startup_error};
 use crate::blueprint::error::RegistryError;
 use crate::blueprint::registry::EnabledBlueprint;
@@ -33,6 +33,9 @@ use crate::settings::Settings;
 
 /// Minimum time before a process exits after a temporary startup error.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
+
+/// The name of the stop signal when the thread that waits for signals has ended, for example by a panic.
+const NO_SIGNAL: &str = "the end of the signal thread";
 
 impl Service {
     /// Serves until a stop signal, and returns the exit status: 0 after a stop, 78 for configuration errors, 69 when the
@@ -55,6 +58,8 @@ impl Service {
 }
 
 fn run(mut service: Service) -> ExitCode {
+    // First: without a handler most signals end the process, and nothing is written.
+    let handlers = Handlers::install();
     let release = service.release();
     service.settings.sentry.release.get_or_insert(release);
     let (settings, enabled) = match service.select_enabled() {
@@ -73,7 +78,8 @@ fn run(mut service: Service) -> ExitCode {
     // Before any runtime: with too few descriptors a runtime would fail without a clear reason.
     let descriptors = DescriptorBudget::claim(&settings);
     let served = descriptors.and_then(|descriptors| {
-        actix_web::rt::System::new().block_on(serve(&service, &settings, enabled, pipeline, descriptors))
+        let signals = handlers.and_then(|handlers| handlers.watch(pipeline)).map_err(StartError::Signals)?;
+        actix_web::rt::System::new().block_on(serve(&service, &settings, enabled, pipeline, descriptors, signals))
     });
     let (deadline, code) = match served {
         Ok(deadline) => (deadline, ExitCode::SUCCESS),
@@ -98,13 +104,16 @@ async fn serve(
     enabled: Result<Vec<EnabledBlueprint>, RegistryError>,
     pipeline: &'static Pipeline,
     descriptors: DescriptorBudget,
+    mut signals: Signals,
 ) -> Result<Instant, StartError> {
     let enabled = enabled?;
-    // As early as possible: without a handler SIGHUP ends the process.
-    let signals = Signals::listen().map_err(StartError::Signals)?;
     let (routes, rules) = routes::collect_and_check(settings, &enabled).await?;
     let names: Vec<&'static str> = enabled.iter().map(|enabled| enabled.blueprint.name()).collect();
-    let database = open_database(service, settings, &enabled).await?;
+    let database = tokio::select! {
+        opened = open_database(service, settings, &enabled) => opened?,
+        // A database that does not answer must not delay the stop. No blueprint has started yet.
+        signal = &mut signals.stop => return Ok(stop_before_start(settings, pipeline, signal.unwrap_or(NO_SIGNAL))),
+    };
     let blueprints = StartedBlueprints::start(&enabled, SharedResources::new(database.clone())).await?;
     let fleet = Fleet::start(&database, pipeline, settings.log.override_poll()).await.map_err(StartError::Database)?;
     let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.api_info(settings));
@@ -127,6 +136,14 @@ async fn serve(
         blueprints.stop(ShutdownBudget::of(settings.server.shutdown_timeout()).blueprints).await;
     }
     served
+}
+
+/// Records that a signal ended the process while it was starting; returns the deadline for its sinks.
+fn stop_before_start(settings: &Settings, pipeline: &Pipeline, signal: &str) -> Instant {
+    for message in [format!("stopping on {signal}"), "stopped".to_owned()] {
+        pipeline.report(Report::service(Level::Info, message));
+    }
+    Instant::now() + settings.server.shutdown_timeout()
 }
 
 async fn open_database(
@@ -178,18 +195,8 @@ struct StartedService<'a> {
 impl StartedService<'_> {
     #[expect(clippy::disallowed_methods, reason = "the tasks of the process, which have no request")]
     async fn listen(self, app: AppFactory) -> Result<Instant, StartError> {
-        let Self {
-            service,
-            settings,
-            pipeline,
-            mut signals,
-            names,
-            database,
-            fleet,
-            blueprints,
-            descriptors,
-            log_control,
-        } = self;
+        let Self { service, settings, pipeline, signals, names, database, fleet, blueprints, descriptors, log_control } =
+            self;
 
         let in_flight = app.in_flight.clone();
         let health =
@@ -250,17 +257,15 @@ impl StartedService<'_> {
         }
         let sweeper = Sweeper::new(database.clone(), blueprints.expiring_tables(), settings.database.sweep_interval());
         let sweeper = actix_web::rt::spawn(sweeper.run());
-        if let Some(hangup) = signals.hangup.take() {
-            // The task ends with the runtime.
-            actix_web::rt::spawn(Reloader::new(service, pipeline).run(hangup));
-        }
+        // The task ends with the runtime.
+        actix_web::rt::spawn(Reloader::new(service, pipeline).run(signals.hangup));
         let expiry = actix_web::rt::spawn(expire_overrides(pipeline));
         let (api, management) = (api.run(), management.run());
         let (api_handle, management_handle) = (api.handle(), management.handle());
         let management = actix_web::rt::spawn(management);
         let api = actix_web::rt::spawn(api);
 
-        let signal = signals.next().await;
+        let signal = signals.stop.await.unwrap_or(NO_SIGNAL);
         let timeout = settings.server.shutdown_timeout();
         let deadline = Instant::now() + timeout;
         let shutdown = Shutdown {
@@ -277,11 +282,6 @@ impl StartedService<'_> {
             socket,
             expiry,
         };
-        // A second signal ends the process immediately, even with requests in flight.
-        actix_web::rt::spawn(async move {
-            signals.next().await;
-            std::process::exit(1);
-        });
         shutdown.run().await;
         Ok(deadline)
     }

@@ -17,7 +17,7 @@ use crate::effective::{Action, EffectivePolicy, LiveValues, Override, OverrideSc
 use crate::failure::{Failure, Link};
 use crate::identity::{RequestIdentity, RequestParts};
 use crate::level::Level;
-use crate::lines::{Format, Renderer};
+use crate::lines::{Format, Pretty, Renderer};
 use crate::losses::Losses;
 use crate::outcome::Outcome;
 use crate::policy::Kind;
@@ -199,6 +199,7 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
             json!({}),
         ),
         "stop" => ("stopping on SIGTERM", json!({})),
+        "signal" => ("received SIGUSR1, which has no effect", json!({"signal": "SIGUSR1"})),
         "rolled-back transactions" => (
             "rolled back 2 database transactions that were still open when the shutdown wait ended",
             json!({"rolled_back": 2}),
@@ -289,7 +290,7 @@ fn json_line(record: &Record) -> String {
 }
 
 fn pretty(record: &Record) -> String {
-    render(|out| Format::Pretty { colour: false }.write(record, out))
+    render(|out| Format::Pretty(Pretty { colour: false, terminal: None }).write(record, out))
 }
 
 fn keys_of(line: &str) -> BTreeSet<String> {
@@ -306,7 +307,7 @@ fn examples(kind: Kind) -> (String, String) {
     match kind {
         Kind::Response => {
             let response = complete_response(&request);
-            let pretty = Format::Pretty { colour: false };
+            let pretty = Format::Pretty(Pretty { colour: false, terminal: None });
             (
                 render(|out| Format::Json.write_response(&response, out)),
                 render(|out| pretty.write_response(&response, out)),

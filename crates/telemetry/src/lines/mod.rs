@@ -2,19 +2,21 @@
 
 mod entries;
 mod fit;
+mod indented;
 pub(crate) mod json;
 mod limit;
 pub(crate) mod physical;
 mod pretty;
 mod renderer;
 mod schema;
+mod terminal;
 mod timestamp;
-
-use std::io::IsTerminal;
+mod wrap;
 
 use crate::record::{Record, ResponseRecord};
 use crate::settings::Settings;
-use pretty::Pretty;
+pub(crate) use pretty::Pretty;
+use wrap::Terminal;
 
 pub(crate) use renderer::Renderer;
 #[cfg(test)]
@@ -24,7 +26,7 @@ pub(crate) use schema::Schema;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Format {
     Json,
-    Pretty { colour: bool },
+    Pretty(Pretty),
 }
 
 impl Format {
@@ -32,16 +34,14 @@ impl Format {
         if settings.log.is_json(settings.env) {
             return Format::Json;
         }
-        // https://no-color.org
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Format::Pretty { colour: std::io::stderr().is_terminal() && !no_color }
+        Format::Pretty(Pretty { colour: terminal::has_color(settings.log.color), terminal: Terminal::of_stderr() })
     }
 
     /// Appends the lines of a record, including the final line feed.
     pub(crate) fn write(self, record: &Record, out: &mut Vec<u8>) {
         match self {
             Format::Json => json::line(record, out),
-            Format::Pretty { colour } => out.extend_from_slice(Pretty { colour }.lines(record).as_bytes()),
+            Format::Pretty(pretty) => out.extend_from_slice(pretty.record(record).as_bytes()),
         }
     }
 
@@ -49,7 +49,7 @@ impl Format {
     pub(crate) fn write_response(self, response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
         match self {
             Format::Json => json::response(response, out),
-            Format::Pretty { colour } => out.extend_from_slice(Pretty { colour }.response(response).as_bytes()),
+            Format::Pretty(pretty) => out.extend_from_slice(pretty.response(response).as_bytes()),
         }
     }
 }

@@ -1,13 +1,16 @@
-//! Human-readable records: aligned, coloured on a terminal, with indented bodies and stack traces reduced to the service's own
-//! frames.
+//! Human-readable records: aligned, coloured and wrapped on a terminal, with indented bodies and stack traces reduced to the
+//! service's own frames.
 
 use std::fmt::Write;
 
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use cyanotype_redact::escape::visible;
 
+use super::indented::indented;
+use super::wrap::{GUTTER, Terminal};
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::policy::Kind;
@@ -16,13 +19,17 @@ use crate::stack::Frame;
 
 const INDENT: &str = "      ";
 
-pub(super) struct Pretty {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pretty {
+    /// Whether escape sequences set colours.
     pub colour: bool,
+    /// The terminal whose width the lines must not exceed.
+    pub terminal: Option<Terminal>,
 }
 
 impl Pretty {
     /// The lines of a record, including the final line feed.
-    pub(super) fn lines(&self, record: &Record) -> String {
+    pub(super) fn record(&self, record: &Record) -> String {
         let mut out = self.begin(record.at, record.level, record.kind);
         visible(&record.message, false, &mut out);
         self.origin(&mut out, record.request.as_deref(), &record.target, record.span.as_deref());
@@ -43,7 +50,7 @@ impl Pretty {
         if let Some(id) = record.event_id {
             self.dim(&mut out, &format!("{INDENT}sentry event {id}\n"));
         }
-        out
+        self.finish(out)
     }
 
     /// The lines of a response record.
@@ -58,13 +65,20 @@ impl Pretty {
             self.dim(&mut out, &format!("{INDENT}response body\n"));
         }
         self.body(&mut out, &response.response);
-        out
+        self.finish(out)
+    }
+
+    fn finish(&self, lines: String) -> String {
+        match self.terminal {
+            Some(terminal) => terminal.wrap(&lines),
+            None => lines,
+        }
     }
 
     fn begin(&self, at: Timestamp, level: Level, kind: Kind) -> String {
         let mut out = String::with_capacity(256);
         let at = at.to_zoned(jiff::tz::TimeZone::UTC);
-        self.dim(&mut out, &at.strftime("%H:%M:%S%.3f").to_string());
+        self.dim(&mut out, &at.strftime("%H:%M:%S%.3fZ").to_string());
         out.push(' ');
         self.paint(&mut out, colour_of(level), &format!("{:<8}", level.as_str()));
         self.dim(&mut out, &format!(" {:<10} ", kind.as_str()));
@@ -114,9 +128,14 @@ impl Pretty {
 
     fn body(&self, out: &mut String, body: &BodyDetail<'_>) {
         let Some(content) = body.content.as_ref().filter(|content| !content.text.is_empty()) else { return };
-        let parsed = serde_json::from_str::<Value>(&content.text).ok();
-        let text = parsed.and_then(|value| serde_json::to_string_pretty(&value).ok());
-        self.block(out, text.as_deref().unwrap_or(&content.text));
+        // A type that says so, since a cut body cannot be parsed.
+        let is_json = body.content_type.as_deref().is_some_and(has_json_type)
+            || serde_json::from_str::<IgnoredAny>(&content.text).is_ok();
+        if is_json {
+            self.block(out, &indented(&content.text));
+        } else {
+            self.block(out, &content.text);
+        }
         if content.truncated {
             self.dim(out, &format!("{INDENT}… truncated\n"));
         }
@@ -163,9 +182,8 @@ impl Pretty {
 
     fn block(&self, out: &mut String, text: &str) {
         for line in text.lines() {
-            out.push_str(INDENT);
-            // The prefix prevents a body from imitating a log line.
-            out.push_str("│ ");
+            // It prevents a body from imitating a record.
+            out.push_str(GUTTER);
             visible(line, true, out);
             out.push('\n');
         }
@@ -184,6 +202,12 @@ impl Pretty {
             out.push_str(text);
         }
     }
+}
+
+/// Whether a media type is `application/json` or ends in `+json`.
+fn has_json_type(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence.ends_with("/json") || essence.ends_with("+json")
 }
 
 fn colour_of(level: Level) -> &'static str {

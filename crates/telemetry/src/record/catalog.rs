@@ -255,6 +255,13 @@ pub const SERVICE: &[ServiceRecord] = &[
         fields: &[],
     },
     ServiceRecord {
+        name: "signal",
+        levels: "info when the signal is ignored; warning when it ends the process",
+        target: "cyanotype",
+        written: "for SIGUSR1 and SIGUSR2, which have no effect, and for a second stop signal, which ends the process at once",
+        fields: &[field("signal", "string", "always", "the name, such as `SIGUSR1`")],
+    },
+    ServiceRecord {
         name: "rolled-back transactions",
         levels: "warning",
         target: "cyanotype",

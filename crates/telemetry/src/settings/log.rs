@@ -28,6 +28,9 @@ section! {
         #[serde(flatten)]
         #[setting(section)]
         pub lines: LineSettings,
+        /// colour of the pretty format: `auto` colours a terminal, unless NO_COLOR, FORCE_COLOR or TERM=dumb says otherwise
+        #[setting(one_of::<Color>(), default = "auto")]
+        pub color: Color,
         /// minimum level of the log lines of one crate or module; the longest matching path takes precedence; actix_server
         /// and refinery_core default to warning, or to log.level if that is higher, and open_feature_flagd to critical;
         /// MODULE=LEVEL in RUST_LOG sets it too, with lower precedence than files
@@ -298,6 +301,18 @@ pub enum LogFormat {
     Json,
     /// For reading in a terminal.
     Pretty,
+}
+
+/// When records in the pretty format are coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Color {
+    /// On a terminal, unless a variable of the environment says otherwise.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// The detail recorded of a response, or of a request's body, in increasing order.

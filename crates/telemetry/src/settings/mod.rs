@@ -11,7 +11,7 @@ use cyanotype_settings::section;
 pub use env::Env;
 pub use lines::{ClientTextLimits, LevelNames, LineSettings, PriorityPrefix, Schema};
 pub use log::{
-    FloodSettings, LogFormat, LogSettings, MIN_DEBUG_KEY_BYTES, Mode, OnFailureSettings, RedactSettings,
+    Color, FloodSettings, LogFormat, LogSettings, MIN_DEBUG_KEY_BYTES, Mode, OnFailureSettings, RedactSettings,
     RequestLogSettings, ResponseLog, ResponseLogSettings, StderrSettings, remove_rust_log_level,
 };
 pub use sentry::SentrySettings;
