@@ -246,3 +246,18 @@ fn a_sampled_out_event_has_no_id_and_its_stack_is_logged() {
     assert!(caught.get("sentry.event_id").is_none() && caught.get("exception.stacktrace").is_some(), "{caught}");
     assert_eq!(project.events(), Vec::<Value>::new());
 }
+
+#[test]
+fn in_development_the_reason_precedes_a_failed_response() {
+    let service = probe().env("APP__ENV", "dev").env("APP__LOG__FORMAT", "json").start();
+    // The first stack takes the longest to resolve.
+    for finish in [json!({"error": "the reason"}), json!({"panic": "the reason"}), json!({"error": "the reason"})] {
+        assert_eq!(run(service.client(), json!([]), finish).status, 500);
+    }
+    let plain = json!({"respond": {"status": 500, "body": ""}});
+    run(service.client(), json!([]), plain);
+    let records = service.stop().records();
+    let kinds = records.iter().map(|record| record["kind"].as_str().expect("a kind"));
+    let kinds: Vec<&str> = kinds.filter(|kind| ["uncaught", "response"].contains(kind)).collect();
+    assert_eq!(kinds, ["uncaught", "response"].repeat(4));
+}

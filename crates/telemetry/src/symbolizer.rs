@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use crate::delivery::Delivery;
 use crate::failure::Failure;
 use crate::mute::mute_this_thread;
-use crate::record::Record;
+use crate::record::{Record, ResponseRecord};
 use crate::sinks::{RecordSink, Sinks};
 use crate::stack::Stack;
 
@@ -25,6 +25,8 @@ pub(crate) struct Symbolizer {
 /// The work to do once a stack is resolved.
 pub(crate) enum Job {
     Write(Record),
+    /// A response whose line must follow that of its failure, which may wait for its stack.
+    Respond(Box<ResponseRecord<'static>>),
     Send(Delivery),
 }
 
@@ -125,6 +127,7 @@ impl Job {
     fn run(self, sinks: &Sinks) {
         match self {
             Job::Write(record) => sinks.write(&record),
+            Job::Respond(response) => sinks.write_response(&response),
             Job::Send(delivery) => delivery.send(),
         }
     }
@@ -132,6 +135,7 @@ impl Job {
     fn failure(&mut self) -> Option<&mut Failure> {
         match self {
             Job::Write(record) => record.failure.as_mut().map(|detail| &mut detail.failure),
+            Job::Respond(_) => None,
             Job::Send(delivery) => delivery.event.failure.as_mut(),
         }
     }
@@ -139,6 +143,7 @@ impl Job {
     fn stack(&self) -> Option<Arc<Stack>> {
         match self {
             Job::Write(record) => record.failure.as_ref().and_then(|detail| detail.failure.stack.clone()),
+            Job::Respond(_) => None,
             Job::Send(delivery) => delivery.event.failure.as_ref().and_then(|failure| failure.stack.clone()),
         }
     }

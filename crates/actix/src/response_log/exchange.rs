@@ -14,7 +14,7 @@ use cyanotype_telemetry::failure::Failure;
 use cyanotype_telemetry::record::{BodyDetail, Outcome, ResponseRecord};
 use cyanotype_telemetry::refused_requests::RefusedRequest;
 use cyanotype_telemetry::request::{self, RequestContext, RequestParts};
-use cyanotype_telemetry::settings::ResponseLog;
+use cyanotype_telemetry::settings::{Env, ResponseLog};
 use cyanotype_telemetry::{Kind, Level, Pipeline, Policy, Report, sampling};
 use jiff::Timestamp;
 
@@ -170,10 +170,15 @@ impl Exchange {
             if level >= Level::Error {
                 self.pipeline.write_retroactive_lines(&self.context);
             }
+            // In development, the reason of a failed response is read before the response.
+            let (before, after) = if effective.policy.env == Env::Dev { (failure, None) } else { (None, failure) };
+            if let Some(failure) = before {
+                self.report(failure);
+            }
             let record =
                 recorded.then(|| self.record(level, log, effective.request_body, outcome, request_prefix.as_ref()));
             self.pipeline.end_response(&effective.policy, record.as_ref(), &self.context);
-            if let Some(failure) = failure {
+            if let Some(failure) = after {
                 self.report(failure);
             }
         });
@@ -213,7 +218,7 @@ impl Exchange {
         let mut record = ResponseRecord {
             at: Timestamp::now(),
             level,
-            request,
+            request: Arc::clone(request),
             method: redactor.header(method.as_str()),
             path: redactor.path(uri.path()),
             query: uri.query().map(|query| redactor.query(query).into()),

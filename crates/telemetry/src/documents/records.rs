@@ -124,11 +124,11 @@ fn body(coding: Option<&'static str>, text: &'static str, truncated: bool) -> Bo
 }
 
 /// A response with every key.
-pub(super) fn complete_response(request: &RequestIdentity) -> ResponseRecord<'_> {
+pub(super) fn complete_response(request: &Arc<RequestIdentity>) -> ResponseRecord<'static> {
     ResponseRecord {
         at: at(),
         level: Level::Info,
-        request,
+        request: Arc::clone(request),
         method: "PATCH".into(),
         path: "/orders/7".into(),
         query: Some("token=[redacted]".into()),

@@ -66,7 +66,7 @@ pub(crate) fn response(response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
     line.begin(response.at, response.level, Kind::Response);
     line.message(response);
     line.word(key!("target"), ResponseRecord::TARGET);
-    line.request(response.request);
+    line.request(&response.request);
     line.text(key!("http.request.method"), &response.method);
     line.optional(key!("http.route"), response.request.route());
     line.text(key!("url.path"), &response.path);

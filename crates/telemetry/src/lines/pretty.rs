@@ -57,7 +57,7 @@ impl Pretty {
     pub(super) fn response(&self, response: &ResponseRecord<'_>) -> String {
         let mut out = self.begin(response.at, response.level, Kind::Response);
         self.response_summary(&mut out, response);
-        self.origin(&mut out, Some(response.request), ResponseRecord::TARGET, None);
+        self.origin(&mut out, Some(&response.request), ResponseRecord::TARGET, None);
         out.push('\n');
         if let Some(request) = &response.request_body {
             self.dim(&mut out, &format!("{INDENT}request body, {} B\n", request.size));

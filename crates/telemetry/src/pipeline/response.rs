@@ -10,6 +10,7 @@ use crate::record::{RecordedBreadcrumb, ResponseRecord};
 use crate::refused_requests::RefusedRequests;
 use crate::report::Report;
 use crate::request::RequestContext;
+use crate::settings::Env;
 use crate::sinks::RecordSink;
 use crate::symbolizer::Job;
 
@@ -38,7 +39,9 @@ impl Pipeline {
             if destinations.sentry == ToSentry::Breadcrumb && request.may_send() {
                 self.store_breadcrumb(Some(request), breadcrumb(record));
             }
-            if destinations.stderr {
+            if destinations.stderr && policy.env == Env::Dev && record.level >= Level::Error {
+                self.symbolizer.resolve(Job::Respond(Box::new(record.to_static())));
+            } else if destinations.stderr {
                 self.sinks.write_response(record);
             }
         }

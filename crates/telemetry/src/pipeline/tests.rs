@@ -346,7 +346,7 @@ fn response(request: &RequestContext, status: u16) -> ResponseRecord<'_> {
     ResponseRecord {
         at: Timestamp::now(),
         level: if status < 500 { Level::Info } else { Level::Error },
-        request: request.identity(),
+        request: Arc::clone(request.identity()),
         method: "GET".into(),
         path: "/orders/1".into(),
         query: None,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,7 +22,7 @@ pub struct ResponseRecord<'a> {
     /// The severity, which depends on the status and the outcome.
     pub level: Level,
     /// The request.
-    pub request: &'a RequestIdentity,
+    pub request: Arc<RequestIdentity>,
     /// The method.
     pub method: Cow<'a, str>,
     /// The path, without the query.
@@ -49,6 +50,26 @@ pub struct ResponseRecord<'a> {
 impl ResponseRecord<'_> {
     /// The `target` of every response record.
     pub const TARGET: &'static str = "cyanotype::response_log";
+
+    /// A copy that borrows nothing.
+    pub(crate) fn to_static(&self) -> ResponseRecord<'static> {
+        ResponseRecord {
+            request: Arc::clone(&self.request),
+            method: owned(&self.method),
+            path: owned(&self.path),
+            query: self.query.as_deref().map(owned),
+            response: self.response.to_static(),
+            request_body: self.request_body.as_ref().map(BodyDetail::to_static),
+            user_agent: self.user_agent.as_deref().map(owned),
+            at: self.at,
+            level: self.level,
+            status: self.status,
+            duration: self.duration,
+            outcome: self.outcome,
+            client_address: self.client_address,
+            truncated: self.truncated.clone(),
+        }
+    }
 
     /// A summary: `GET /orders/1 200`.
     #[must_use]
@@ -102,4 +123,20 @@ pub struct BodyDetail<'a> {
     pub size: u64,
     /// The redacted content, where it is recorded.
     pub content: Option<Content<'a>>,
+}
+
+impl BodyDetail<'_> {
+    fn to_static(&self) -> BodyDetail<'static> {
+        let content = self.content.as_ref();
+        BodyDetail {
+            content_type: self.content_type.as_deref().map(owned),
+            coding: self.coding.as_deref().map(owned),
+            size: self.size,
+            content: content.map(|content| Content { text: owned(&content.text), truncated: content.truncated }),
+        }
+    }
+}
+
+fn owned(text: &str) -> Cow<'static, str> {
+    Cow::Owned(text.to_owned())
 }

@@ -183,11 +183,11 @@ fn a_failure_has_its_stack_only_when_the_policy_includes_it() {
 }
 
 /// A response record with only the fields that every response has.
-fn minimal(request: &RequestIdentity) -> ResponseRecord<'_> {
+fn minimal(request: &Arc<RequestIdentity>) -> ResponseRecord<'static> {
     ResponseRecord {
         at: at(),
         level: Level::Info,
-        request,
+        request: Arc::clone(request),
         method: "GET".into(),
         path: "/orders".into(),
         query: None,

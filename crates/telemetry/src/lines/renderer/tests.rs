@@ -180,7 +180,7 @@ proptest! {
     }
 }
 
-fn response<'a>(request: &'a RequestIdentity, texts: &'a [String]) -> ResponseRecord<'a> {
+fn response<'a>(request: &Arc<RequestIdentity>, texts: &'a [String]) -> ResponseRecord<'a> {
     let text = |at: usize| Cow::Borrowed(texts[at].as_str());
     let body = |at: usize| BodyDetail {
         content_type: Some(text(at)),
@@ -191,7 +191,7 @@ fn response<'a>(request: &'a RequestIdentity, texts: &'a [String]) -> ResponseRe
     ResponseRecord {
         at: Timestamp::UNIX_EPOCH,
         level: Level::Error,
-        request,
+        request: Arc::clone(request),
         method: text(0),
         path: text(1),
         query: Some(text(2)),
