@@ -31,6 +31,7 @@ mod avx2;
 mod byte_class;
 mod cards;
 mod content;
+mod data;
 pub mod escape;
 #[cfg(target_arch = "x86_64")]
 mod escape_avx2;
@@ -40,6 +41,7 @@ mod hostile;
 mod json;
 mod keys;
 mod lookahead;
+mod names;
 mod pairs;
 mod patterns;
 mod placeholder;
@@ -56,6 +58,8 @@ mod scalars;
 mod strings;
 #[cfg(target_arch = "x86_64")]
 mod teddy;
+mod text;
+mod vocabulary;
 mod words;
 
 pub use content::Content;
