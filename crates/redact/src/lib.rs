@@ -31,6 +31,8 @@ mod avx2;
 mod byte_class;
 mod cards;
 mod content;
+#[cfg(test)]
+mod corpus_tests;
 pub mod escape;
 #[cfg(target_arch = "x86_64")]
 mod escape_avx2;
@@ -51,6 +53,8 @@ mod properties;
 mod redactor;
 #[cfg(any(test, feature = "reference"))]
 pub mod reference;
+#[cfg(test)]
+mod replaced;
 mod rules;
 mod scalars;
 mod strings;
