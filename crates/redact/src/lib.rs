@@ -37,6 +37,7 @@ pub mod escape;
 #[cfg(target_arch = "x86_64")]
 mod escape_avx2;
 mod escapes;
+mod findings;
 mod headers;
 mod hostile;
 mod json;
@@ -50,10 +51,10 @@ mod prefilter;
 mod prefilter_tests;
 #[cfg(test)]
 mod properties;
+mod reasons;
 mod redactor;
 #[cfg(any(test, feature = "reference"))]
 pub mod reference;
-#[cfg(test)]
 mod replaced;
 mod rules;
 mod scalars;
@@ -63,6 +64,7 @@ mod teddy;
 mod words;
 
 pub use content::Content;
+pub use findings::{Finding, Rule};
 pub use headers::is_header_allowed;
 pub use patterns::Patterns;
 pub use placeholder::{REDACTED, WITHHELD};
