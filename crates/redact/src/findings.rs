@@ -186,14 +186,16 @@ fn is_json(text: &str) -> bool {
 fn excerpt(shown: &str, part: Range<usize>) -> String {
     const BEFORE: usize = 40;
     const AFTER: usize = 20;
-    let line = shown[..part.start].rfind('\n').map_or(0, |end| end + 1);
-    let line_end = shown[part.end..].find('\n').map_or(shown.len(), |end| part.end + end);
-    let start =
-        shown[line..part.start].char_indices().rev().take(BEFORE).last().map_or(part.start, |(at, _)| line + at);
-    let end = shown[part.end..line_end].char_indices().nth(AFTER).map_or(line_end, |(at, _)| part.end + at);
+    let first = |chars: &mut dyn Iterator<Item = (usize, char)>, count| chars.nth(count).map(|(at, _)| at);
+    let before = first(&mut shown[..part.start].char_indices().rev(), BEFORE - 1).unwrap_or(0);
+    let start = shown[before..part.start].rfind('\n').map_or(before, |end| before + end + 1);
+    let after = first(&mut shown[part.end..].char_indices(), AFTER).map_or(shown.len(), |at| part.end + at);
+    let end = shown[part.end..after].find('\n').map_or(after, |end| part.end + end);
+    let is_line_end = |text: &str| text.is_empty() || text.starts_with('\n');
+    let is_line_start = |text: &str| text.is_empty() || text.ends_with('\n');
     let text = shown[start..end].trim().chars().map(|c| if is_hostile(c) { ' ' } else { c });
     let mark = |is_cut: bool| is_cut.then_some('…');
-    mark(start > line).into_iter().chain(text).chain(mark(end < line_end)).collect()
+    mark(!is_line_start(&shown[..start])).into_iter().chain(text).chain(mark(!is_line_end(&shown[end..]))).collect()
 }
 
 #[cfg(test)]
