@@ -29,10 +29,10 @@ fn each_finding_of_a_log_is_listed_without_the_secret() {
     assert_eq!((stopped.code(), stopped.stderr.trim_end()), (Some(1), "3 values are redacted"));
     assert_eq!(
         stopped.stdout,
-        "LINE:COLUMN  RULE            OUTPUT\n\
-         2:49         key token       …:\"warn\",\"msg\":\"wrong password\",\"token\":\"[redacted]\"}\n\
-         3:34         pattern bearer  {\"level\":\"warn\",\"header\":\"Bearer [redacted]\",\"pin\":\"[redacted]\"…\n\
-         3:51         key pin         …rn\",\"header\":\"Bearer [redacted]\",\"pin\":\"[redacted]\"}\n"
+        "LINE:COLUMN  RULE               OUTPUT\n\
+         2:49         key token          …:\"warn\",\"msg\":\"wrong password\",\"token\":\"[redacted]\"}\n\
+         3:34         log.redact.bearer  {\"level\":\"warn\",\"header\":\"Bearer [redacted]\",\"pin\":\"[redacted]\"…\n\
+         3:51         key pin            …rn\",\"header\":\"Bearer [redacted]\",\"pin\":\"[redacted]\"}\n"
     );
 }
 
@@ -88,6 +88,9 @@ fn standard_input_is_read_without_a_file() {
         let output = child.wait_with_output().expect("the app ends");
         assert_eq!(output.status.code(), Some(1));
         let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(shown.contains("1:12") && shown.contains("pattern bearer") && !shown.contains("t0psecret"), "{shown}");
+        assert!(
+            shown.contains("1:12") && shown.contains("log.redact.bearer") && !shown.contains("t0psecret"),
+            "{shown}"
+        );
     }
 }

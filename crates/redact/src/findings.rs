@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 
 use crate::hostile::is_hostile;
 use crate::placeholder::REDACTED;
-use crate::reasons::rule_of;
+use crate::reasons::Reasons;
 use crate::redactor::{Redactor, Syntax};
 use crate::replaced::replaced_ranges;
 
@@ -64,7 +64,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(key) => write!(f, "key {key}"),
-            Self::Pattern(name) => write!(f, "pattern {name}"),
+            Self::Pattern(name) => write!(f, "log.redact.{name}"),
             Self::UrlPassword => f.write_str("password of a URL"),
             Self::Uncertain => f.write_str("encoded, or its end is not certain"),
         }
@@ -94,14 +94,15 @@ impl Redactor {
         let text = String::from_utf8_lossy(body);
         let mut findings = Vec::new();
         let mut place = Place { line: 1, column: 1 };
+        let reasons = Reasons::new(&self.rules);
         for (part, syntax) in parts(&text, syntax) {
-            self.find_in(part, syntax, place, &mut findings);
+            self.find_in(part, syntax, place, &reasons, &mut findings);
             place = place.after(part);
         }
         findings
     }
 
-    fn find_in(&self, text: &str, syntax: Syntax, start: Place, findings: &mut Vec<Finding>) {
+    fn find_in(&self, text: &str, syntax: Syntax, start: Place, reasons: &Reasons<'_>, findings: &mut Vec<Finding>) {
         let content = self.content(text.as_bytes(), syntax, usize::MAX, true);
         let shown = content.text;
         if shown == text {
@@ -113,7 +114,7 @@ impl Redactor {
             let at = text.floor_char_boundary(at);
             let Place { line, column } = start.after(&text[..at]);
             let shown = excerpt(&shown, shown.floor_char_boundary(at)..shown.floor_char_boundary(at));
-            findings.push(Finding { line, column, rule: rule_of(&self.rules, text, &(at..at)), shown });
+            findings.push(Finding { line, column, rule: reasons.rule_of(text, &(at..at)), shown });
             return;
         };
         let (mut place, mut at) = (start, 0);
@@ -125,7 +126,7 @@ impl Redactor {
                 continue;
             }
             let Place { line, column } = place;
-            let rule = rule_of(&self.rules, text, &range);
+            let rule = reasons.rule_of(text, &range);
             findings.push(Finding { line, column, rule, shown: excerpt(&shown, found..found + REDACTED.len()) });
         }
     }
@@ -211,10 +212,10 @@ mod tests {
     fn each_finding_has_its_place_and_its_rule() {
         assert_eq!(
             found("{\n  \"user\": \"ada\",\n  \"apiKey\": \"x1\", \"é\": {\"pin\": 4711},\n  \"n\": \"Bearer abc\"}"),
-            [(3, 14, "key apiKey".to_owned()), (3, 32, "key pin".to_owned()), (4, 16, "pattern bearer".to_owned()),]
+            [(3, 14, "key apiKey".to_owned()), (3, 32, "key pin".to_owned()), (4, 16, "log.redact.bearer".to_owned()),]
         );
         assert_eq!(found("a=1&token=x&b=2"), [(1, 11, "key token".to_owned())]);
-        assert_eq!(found("{\"card\":\"4111 1111 1111 1111\"}"), [(1, 10, "pattern card".to_owned())]);
+        assert_eq!(found("{\"card\":\"4111 1111 1111 1111\"}"), [(1, 10, "log.redact.card".to_owned())]);
     }
 
     #[test]
@@ -223,7 +224,7 @@ mod tests {
             "{\"a\":1,\"token\":\"t1\"}\nplain Bearer abc\nmore\n{\"b\":\"x\"}\n{\"pin\":\"[redacted]\",\"otp\":7}\n";
         assert_eq!(
             found(log),
-            [(1, 17, "key token".to_owned()), (2, 14, "pattern bearer".to_owned()), (5, 27, "key otp".to_owned())]
+            [(1, 17, "key token".to_owned()), (2, 14, "log.redact.bearer".to_owned()), (5, 27, "key otp".to_owned())]
         );
     }
 

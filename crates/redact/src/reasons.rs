@@ -1,5 +1,6 @@
 //! The rule by which a part of a text is redacted, from the text around it.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use crate::findings::Rule;
@@ -12,23 +13,60 @@ const CONTEXT: usize = 4096;
 /// The text before a secret that belongs to its form, such as `Bearer`, in bytes.
 const MARGIN: usize = 64;
 
-/// The rule by which this range of a text is redacted.
-pub(crate) fn rule_of(rules: &Rules, text: &str, range: &Range<usize>) -> Rule {
-    let before = &text[text.ceil_char_boundary(range.start.saturating_sub(CONTEXT))..range.start];
-    let after = &text[range.end..];
-    if let Some(key) = key_before(rules, before) {
-        return Rule::Key(key);
-    }
-    if is_url_password(before, after) {
-        return Rule::UrlPassword;
-    }
-    if let Some(name) = pattern(text, range) {
-        return Rule::Pattern(name);
-    }
-    let after = &after[..after.floor_char_boundary(MARGIN)];
-    let mentioned = tokens(before).rev().chain(tokens(after)).find(|token| rules.keys.is_sensitive(token));
-    mentioned.map_or(Rule::Uncertain, |key| Rule::Key(harmless(rules, key)))
+/// Finds the rules by which parts of a text are redacted.
+pub(crate) struct Reasons<'a> {
+    rules: &'a Rules,
+    /// A search for each pattern alone, made when it is needed.
+    patterns: OnceCell<Vec<(&'static str, PatternFinder)>>,
 }
+
+impl<'a> Reasons<'a> {
+    pub(crate) fn new(rules: &'a Rules) -> Self {
+        Self { rules, patterns: OnceCell::new() }
+    }
+
+    /// The rule by which this range of a text is redacted.
+    pub(crate) fn rule_of(&self, text: &str, range: &Range<usize>) -> Rule {
+        let before = &text[text.ceil_char_boundary(range.start.saturating_sub(CONTEXT))..range.start];
+        let after = &text[range.end..];
+        if let Some(key) = key_before(self.rules, before) {
+            return Rule::Key(key);
+        }
+        if is_url_password(before, after) {
+            return Rule::UrlPassword;
+        }
+        if let Some(name) = self.pattern(text, range) {
+            return Rule::Pattern(name);
+        }
+        let after = &after[..after.floor_char_boundary(MARGIN)];
+        let mentioned = tokens(before).rev().chain(tokens(after)).find(|token| self.rules.keys.is_sensitive(token));
+        mentioned.map_or(Rule::Uncertain, |key| Rule::Key(harmless(self.rules, key)))
+    }
+
+    /// The name of the pattern that finds a secret here.
+    fn pattern(&self, text: &str, range: &Range<usize>) -> Option<&'static str> {
+        let start = text.floor_char_boundary(range.start.saturating_sub(MARGIN));
+        let part = &text[start..range.end];
+        let finds =
+            |finder: &PatternFinder| finder.find(part, false).iter().any(|found| start + found.end > range.start);
+        let each = self
+            .patterns
+            .get_or_init(|| each_pattern().into_iter().map(|(name, on)| (name, PatternFinder::new(on))).collect());
+        each.iter().find(|(_, finder)| finds(finder)).map(|(name, _)| *name)
+    }
+}
+
+macro_rules! patterns_by_name {
+    ($($name:ident)*) => {
+        /// Each pattern alone, with its name.
+        fn each_pattern() -> Vec<(&'static str, Patterns)> {
+            const NONE: Patterns = Patterns { $($name: false),* };
+            vec![$((stringify!($name), Patterns { $name: true, ..NONE })),*]
+        }
+    };
+}
+
+patterns_by_name!(bearer jwt card private_key);
 
 /// The key that directly precedes a value: it is sensitive, or the parameter of a URL.
 fn key_before(rules: &Rules, before: &str) -> Option<String> {
@@ -47,24 +85,6 @@ fn key_before(rules: &Rules, before: &str) -> Option<String> {
 fn is_url_password(before: &str, after: &str) -> bool {
     let url = before.rsplit(char::is_whitespace).next().unwrap_or_default();
     after.starts_with('@') && url.ends_with(':') && url.contains("//")
-}
-
-/// The name of the pattern that finds a secret here.
-fn pattern(text: &str, range: &Range<usize>) -> Option<&'static str> {
-    let off = Patterns { bearer: false, jwt: false, card: false, private_key: false };
-    let each = [
-        ("bearer", Patterns { bearer: true, ..off }),
-        ("jwt", Patterns { jwt: true, ..off }),
-        ("card", Patterns { card: true, ..off }),
-        ("private_key", Patterns { private_key: true, ..off }),
-    ];
-    let start = text.floor_char_boundary(range.start.saturating_sub(MARGIN));
-    let part = &text[start..range.end];
-    let finds = |on| {
-        let found = PatternFinder::new(on).find(part, false);
-        found.iter().any(|found| start + found.end > range.start)
-    };
-    each.into_iter().find(|(_, on)| finds(*on)).map(|(name, _)| name)
 }
 
 /// The parts of a text that may be keys.
@@ -87,7 +107,7 @@ mod tests {
     fn assert_rule(text: &str, secret: &str, rule: &str) {
         let start = text.find(secret).expect("the text contains it");
         let rules = Rules::new(&[], Patterns::default());
-        assert_eq!(rule_of(&rules, text, &(start..start + secret.len())).to_string(), rule, "{text}");
+        assert_eq!(Reasons::new(&rules).rule_of(text, &(start..start + secret.len())).to_string(), rule, "{text}");
     }
 
     #[test]
@@ -117,8 +137,8 @@ mod tests {
     #[test]
     fn a_form_is_the_rule_where_no_key_is() {
         assert_rule("at postgres://app:s3@db/x", "s3", "password of a URL");
-        assert_rule("sent Bearer s3-xyz to it", "s3-xyz", "pattern bearer");
-        assert_rule("see 4111111111111111", "4111111111111111", "pattern card");
+        assert_rule("sent Bearer s3-xyz to it", "s3-xyz", "log.redact.bearer");
+        assert_rule("see 4111111111111111", "4111111111111111", "log.redact.card");
         assert_rule("nothing s3 here", "s3", "encoded, or its end is not certain");
     }
 
