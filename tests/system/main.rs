@@ -26,6 +26,7 @@ mod orders;
 mod passthrough;
 mod password_hashing;
 mod policy_table;
+mod redact_check;
 mod redaction;
 mod request_limits;
 mod response_log_rules;

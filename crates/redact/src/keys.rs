@@ -63,7 +63,8 @@ impl Keys {
     pub(crate) fn is_exempt_path<'k>(&self, key: &str, around: impl Iterator<Item = &'k str> + Clone) -> bool {
         self.exempt_paths.iter().filter_map(|path| path.split_last()).any(|(last, outer)| {
             let mut around = around.clone();
-            words(key) == *last && outer.iter().rev().all(|words_of| around.next().is_some_and(|key| words(key) == *words_of))
+            words(key) == *last
+                && outer.iter().rev().all(|words_of| around.next().is_some_and(|key| words(key) == *words_of))
         })
     }
 
@@ -94,7 +95,13 @@ impl Keys {
     }
 
     /// The entries that start with the word `first`, which `rest` follows.
-    fn starting_with(&self, text: &str, first: &Range<usize>, rest: &Words<'_>, found: &mut Vec<(Range<usize>, usize)>) {
+    fn starting_with(
+        &self,
+        text: &str,
+        first: &Range<usize>,
+        rest: &Words<'_>,
+        found: &mut Vec<(Range<usize>, usize)>,
+    ) {
         let first_word = &text[first.clone()];
         for entry in &self.by_first_letter[first_letter(first_word)] {
             let Some((word, others)) = self.entries[*entry].split_first() else { continue };
@@ -189,7 +196,8 @@ mod tests {
         ] {
             assert!(keys.is_sensitive(key), "{key}");
         }
-        for key in ["shipping", "tokens_used_total", "opinion", "keyboard", "code", "author", "session", "key", "auth"] {
+        for key in ["shipping", "tokens_used_total", "opinion", "keyboard", "code", "author", "session", "key", "auth"]
+        {
             assert!(!keys.is_sensitive(key), "{key}");
         }
         assert!(keys.is_sensitive("email_address"));

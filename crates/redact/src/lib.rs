@@ -31,11 +31,14 @@ mod avx2;
 mod byte_class;
 mod cards;
 mod content;
+#[cfg(test)]
+mod corpus_tests;
 mod data;
 pub mod escape;
 #[cfg(target_arch = "x86_64")]
 mod escape_avx2;
 mod escapes;
+mod findings;
 mod headers;
 mod hostile;
 mod json;
@@ -50,9 +53,11 @@ mod prefilter;
 mod prefilter_tests;
 #[cfg(test)]
 mod properties;
+mod reasons;
 mod redactor;
 #[cfg(any(test, feature = "reference"))]
 pub mod reference;
+mod replaced;
 mod rules;
 mod scalars;
 mod strings;
@@ -63,6 +68,7 @@ mod vocabulary;
 mod words;
 
 pub use content::Content;
+pub use findings::{Finding, Rule};
 pub use headers::is_header_allowed;
 pub use patterns::Patterns;
 pub use placeholder::{REDACTED, WITHHELD};

@@ -12,7 +12,7 @@ use crate::avx2;
 use crate::cards::card_end;
 #[cfg(target_arch = "x86_64")]
 use crate::teddy::{Nibbles, READ, Teddy};
-use crate::vocabulary::{JOINED_BEFORE, QUERY, REGISTRIES, SIGNATURES};
+use crate::vocabulary::{JOINED_BEFORE, KEY_TYPE, QUERY, REGISTRIES, SIGNATURES};
 
 /// An escape can hide a letter from a search over bytes.
 const ESCAPE: u64 = 1;
@@ -95,7 +95,7 @@ impl Prefilter {
         let mut long = BitAllocator::of(LONG_WORDS);
         let mut short = BitAllocator::of(SHORT_WORDS);
         let builtin = |word: &str| (vec![word.to_owned()], true);
-        let others = ["basic", "digest", REGISTRIES].map(builtin);
+        let others = ["basic", "digest", REGISTRIES, KEY_TYPE].map(builtin);
         for (words, is_builtin) in keys.map(|(words, is_builtin)| (words.to_vec(), is_builtin)).chain(others) {
             let word = words[0].as_bytes();
             let begins_foreign = word.get(..4).is_none_or(|beginning| !beginning.is_ascii());
@@ -289,7 +289,9 @@ impl Prefilter {
         if fits & ALWAYS_CANDIDATE != 0 || fits & PRIVATE_KEY != 0 && begins_with(&text[at..], PRIVATE) {
             return true;
         }
-        if fits & URL != 0 && may_have_password(&text[at..], partial) || fits & PARAMETER != 0 && is_parameter(&text[at..]) {
+        if fits & URL != 0 && may_have_password(&text[at..], partial)
+            || fits & PARAMETER != 0 && is_parameter(&text[at..])
+        {
             return true;
         }
         if fits & CARD != 0 {
@@ -316,12 +318,14 @@ impl Prefilter {
 const PRIVATE: &[u8] = b"private key";
 
 /// The first three letters of the names that [`is_query_secret`](crate::text::is_query_secret) recognizes.
-const PARAMETERS: [&[u8; 3]; 4] = [b"cod", b"key", b"hma", b"sig"];
+const PARAMETERS: [&[u8; 3]; 5] = [b"cod", b"key", b"hma", b"sig", b"aut"];
 
 /// Whether a parameter that may be secret starts here.
 fn is_parameter(text: &[u8]) -> bool {
-    let names = QUERY.iter().chain(&SIGNATURES).map(|name| name.as_bytes());
-    names.into_iter().any(|name| begins_with(text, name) && text.get(name.len()).is_none_or(|next| !next.is_ascii_alphanumeric()))
+    let names = QUERY.iter().chain(&SIGNATURES).chain(&["auth"]).map(|name| name.as_bytes());
+    names
+        .into_iter()
+        .any(|name| begins_with(text, name) && text.get(name.len()).is_none_or(|next| !next.is_ascii_alphanumeric()))
 }
 
 /// Whether the URL whose authority starts here may contain a password.
@@ -336,7 +340,9 @@ fn may_have_password(text: &[u8], partial: bool) -> bool {
 fn may_be_joined(text: &[u8], at: usize) -> bool {
     JOINED_BEFORE.iter().any(|before| {
         let start = at.checked_sub(before.len());
-        start.is_some_and(|start| text[start..at].eq_ignore_ascii_case(before.as_bytes()) && may_be_word_boundary(text, start))
+        start.is_some_and(|start| {
+            text[start..at].eq_ignore_ascii_case(before.as_bytes()) && may_be_word_boundary(text, start)
+        })
     })
 }
 

@@ -154,7 +154,8 @@ fn cased(text: &str, bits: u32) -> String {
 
 /// A key, a part of one, a secret, or a separator.
 fn piece() -> impl Strategy<Value = String> {
-    let entries: Vec<String> = Keys::new(&extra_keys()[..12], &[]).entries().map(|(words, _)| words.join("_")).collect();
+    let entries: Vec<String> =
+        Keys::new(&extra_keys()[..12], &[]).entries().map(|(words, _)| words.join("_")).collect();
     let words: Vec<String> = entries.iter().flat_map(|entry| entry.split('_')).map(str::to_owned).collect();
     let case = prop_oneof![3 => Just(0), 1 => Just(u32::MAX), 1 => Just(1), 1 => any::<u32>()];
     let keys = (prop::sample::select([entries, words].concat()), case);

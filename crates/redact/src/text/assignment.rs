@@ -18,7 +18,8 @@ impl Name {
     /// The name around an occurrence of a key; `None` if it only describes a secret.
     pub(super) fn around(rules: &Rules, text: &str, key: &Range<usize>) -> Option<Self> {
         let is_part = |c: &char| c.is_alphanumeric() || "_-.[]$".contains(*c);
-        let before: usize = text[..key.start].chars().rev().take(MAX_SKIPPED).take_while(is_part).map(char::len_utf8).sum();
+        let before: usize =
+            text[..key.start].chars().rev().take(MAX_SKIPPED).take_while(is_part).map(char::len_utf8).sum();
         let after: usize = text[key.end..].chars().take(MAX_SKIPPED).take_while(is_part).map(char::len_utf8).sum();
         let mut range = key.start - before..key.end + after;
         // A bracket around the name is not a part of it, except in `user[password]`.
@@ -50,6 +51,10 @@ pub(super) fn find(rules: &Rules, searched: &Searched<'_>, found: &mut Vec<Range
 
 /// The value that a text assigns to a name.
 fn assigned(text: &str, name: &Name) -> Option<Range<usize>> {
+    // The user name of a URL, whose password another rule finds.
+    if text[..name.range.start].ends_with("//") {
+        return None;
+    }
     let end = name.range.end;
     let closers = text[end..].bytes().take(4).take_while(|byte| b"\"'`])".contains(byte)).count();
     let closed = end + closers;
@@ -84,6 +89,10 @@ fn after_sign(text: &str, name: &Name, after: usize, is_quoted: bool) -> Option<
         return header_value(text, name, start);
     }
     let first = rest.chars().next()?;
+    if let Some(tag) = rest.strip_prefix('<').filter(|tag| tag.starts_with(|c: char| c.is_ascii_alphabetic())) {
+        let from = start + 1 + tag.find('>')? + 1;
+        return text[from..].find("</").filter(|length| *length > 0).map(|length| from..from + length);
+    }
     if let ('|' | '>', Some(line)) = (first, rest.find('\n'))
         && rest[1..line].trim().bytes().all(|byte| b"+-".contains(&byte) || byte.is_ascii_digit())
     {
@@ -112,7 +121,10 @@ fn header_value(text: &str, name: &Name, start: usize) -> Option<Range<usize>> {
     if sentence::is_sentence_word(word) && sentence::words_follow(&text[start + word.len()..]) {
         return None;
     }
+    // The attributes of a cookie that is set are data.
+    let sets = text[name.range.clone()].to_ascii_lowercase().contains("set");
     let length = line_length(&text[start..]);
+    let length = text[start..start + length].find(';').filter(|_| sets).unwrap_or(length);
     let around = text[..name.range.start].chars().next_back().filter(|c| "\"'`".contains(*c));
     let length = around.and_then(|quote| text[start..start + length].find(quote)).unwrap_or(length);
     (length > 0).then_some(start..start + length)
@@ -160,6 +172,7 @@ fn next_to(text: &str, name: &Name, at: usize) -> Option<Range<usize>> {
     }
     let is_flag = text[name.range.clone()].starts_with("--") && !rest.starts_with(['-', '\n', '\r', '[', '<']);
     let value = is_flag.then(|| value::at(text, at)).flatten()?;
-    let is_word = sentence::is_sentence_word(&text[value.clone()]) || ["flag", "option", "argument"].contains(&&text[value.clone()]);
+    let is_word = sentence::is_sentence_word(&text[value.clone()])
+        || ["flag", "option", "argument"].contains(&&text[value.clone()]);
     (!is_word).then_some(value)
 }

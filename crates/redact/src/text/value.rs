@@ -46,7 +46,8 @@ pub(super) fn at(text: &str, start: usize) -> Option<Range<usize>> {
 pub(super) fn quoted(text: &str, start: usize) -> Option<Range<usize>> {
     let rest = &text[start..];
     // Prefixes of literals in Python and Rust: `b"…"`.
-    let prefix = rest.bytes().take(2).take_while(|byte| matches!(byte, b'b' | b'r' | b'u' | b'f' | b'B' | b'R')).count();
+    let prefix =
+        rest.bytes().take(2).take_while(|byte| matches!(byte, b'b' | b'r' | b'u' | b'f' | b'B' | b'R')).count();
     let rest = &rest[prefix..];
     let (open, close) = QUOTES.into_iter().find(|(open, _)| rest.starts_with(open))?;
     let from = start + prefix + open.len();
