@@ -29,7 +29,6 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod byte_class;
-mod cards;
 mod content;
 pub mod escape;
 #[cfg(target_arch = "x86_64")]
@@ -60,6 +59,6 @@ mod words;
 
 pub use content::Content;
 pub use headers::is_header_allowed;
-pub use patterns::Patterns;
+pub use patterns::{OwnPattern, PatternError, Patterns};
 pub use placeholder::{REDACTED, WITHHELD};
 pub use redactor::{Redactor, Syntax};

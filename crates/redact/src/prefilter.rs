@@ -9,7 +9,11 @@ use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use crate::avx2;
-use crate::cards::card_end;
+use crate::patterns::Patterns;
+use crate::patterns::cards::card_end;
+use crate::patterns::ssn::number_end;
+use crate::patterns::telegram::number_before;
+use crate::patterns::tokens::may_start_token;
 #[cfg(target_arch = "x86_64")]
 use crate::teddy::{Nibbles, READ, Teddy};
 
@@ -24,15 +28,48 @@ const NON_ASCII: u64 = 1 << 4;
 const JWT: u64 = 1 << 5;
 const CARD: u64 = 1 << 6;
 const PRIVATE_KEY: u64 = 1 << 7;
+/// The groups of [`TOKEN_STARTS`].
+const TOKENS: [u64; 4] = [1 << 8, 1 << 9, 1 << 10, 1 << 11];
+const ANY_TOKEN: u64 = 0b1111 << 8;
+const TELEGRAM: u64 = 1 << 12;
+const SSN: u64 = 1 << 13;
+const JWK: u64 = 1 << 14;
 /// Words of at least four letters, and shorter ones. Words share bits if there are more words than bits.
-const LONG_WORDS: Range<u32> = 8..38;
+const LONG_WORDS: Range<u32> = 15..38;
 const SHORT_WORDS: Range<u32> = 38..64;
 
 /// Patterns whose matches are candidates without inspection.
-const ALWAYS_CANDIDATE: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | NON_ASCII | JWT;
+const ALWAYS_CANDIDATE: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | NON_ASCII | JWT | JWK;
 /// Patterns whose first byte is the one before the candidate.
-const HAS_LEADING_BYTE: u64 = !(PRIVATE_KEY | LONG_WORD_BITS);
+const HAS_LEADING_BYTE: u64 = !(PRIVATE_KEY | ANY_TOKEN | TELEGRAM | SSN | JWK | LONG_WORD_BITS);
 const LONG_WORD_BITS: u64 = (1 << LONG_WORDS.end) - (1 << LONG_WORDS.start);
+
+/// The first four bytes of all tokens, by group: the possible bytes at each position. Only similar ones share a group,
+/// because any combination of a group's bytes is inspected.
+const TOKEN_STARTS: [(usize, [&[u8]; 4]); 19] = [
+    (0, [b"A", b"KSBC", b"IC", b"A"]),
+    (0, [b"A", b"I", b"z", b"a"]),
+    (0, [b"A", b"G", b"E", b"-"]),
+    (0, [b"A", b"c", b"c", b"o"]),
+    (1, [b"g", b"h", b"pousr", b"_"]),
+    (1, [b"g", b"i", b"t", b"h"]),
+    (1, [b"g", b"l", b"podrcfiasw", b"atrbpfgmoc"]),
+    (2, [b"sr", b"k", b"_", b"lt"]),
+    (2, [b"s", b"k", b"-", ALPHANUMERIC]),
+    (2, [b"S", b"K", HEX, HEX]),
+    (2, [b"S", b"G", b".", URL]),
+    (2, [b"S", b"h", b"a", b"r"]),
+    (2, [b"s", b"i", b"g", b"="]),
+    (3, [b"x", b"oa", b"xp", b"abcdeoprsp"]),
+    (3, [b"h", b"o", b"o", b"k"]),
+    (3, [b"w", b"h", b"s", b"e"]),
+    (3, [b"y", b"a", b"2", b"9"]),
+    (3, [b"n", b"p", b"m", b"_"]),
+    (3, [b"p", b"y", b"p", b"i"]),
+];
+const ALPHANUMERIC: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const URL: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+const HEX: &[u8] = b"0123456789abcdef";
 
 /// A pattern: a predicate for each of its bytes.
 type Pattern<'a> = [&'a dyn Fn(u8) -> bool; 4];
@@ -62,7 +99,7 @@ impl PartialMatches {
 
 impl Prefilter {
     /// `keys` are split into words, in lower case.
-    pub(crate) fn new(keys: &[Vec<String>], cards: bool) -> Self {
+    pub(crate) fn new(keys: &[Vec<String>], patterns: &Patterns) -> Self {
         let mut prefilter = Self::none();
         let any = |_: u8| true;
         prefilter.add(ESCAPE, [&any, &|byte| byte == b'\\', &|byte| matches!(byte, b'u' | b'x'), &any]);
@@ -73,8 +110,24 @@ impl Prefilter {
         prefilter.add(LONG_S, [&any, &|byte| byte == 0xc5, &|byte| byte == 0xbf, &any]);
         prefilter.add(JWT, [&any, &|byte| byte == b'e', &|byte| byte == b'y', &|byte| byte == b'J']);
         prefilter.add_word(PRIVATE_KEY, PRIVATE);
-        if cards {
-            let is_digit = |byte: u8| byte.is_ascii_digit();
+        let is_digit = |byte: u8| byte.is_ascii_digit();
+        for (group, bytes) in TOKEN_STARTS {
+            let is_in = |at: usize| move |byte: u8| bytes[at].contains(&byte);
+            prefilter.add(TOKENS[group], [&is_in(0), &is_in(1), &is_in(2), &is_in(3)]);
+        }
+        if patterns.telegram {
+            prefilter.add(TELEGRAM, [&is_digit, &|byte| byte == b':', &|byte| byte == b'A', &|byte| byte == b'A']);
+        }
+        if patterns.ssn {
+            // From the first hyphen: most dates have none before two digits and another one. A text may end here.
+            let is_hyphen = |byte: u8| byte == b'-';
+            let is_hyphen_or_end = |byte: u8| byte == b'-' || byte == 0;
+            prefilter.add(SSN, [&is_hyphen, &is_digit, &is_digit, &is_hyphen_or_end]);
+        }
+        if patterns.jwk {
+            prefilter.add(JWK, [&|byte| byte == b'"', &|byte| byte == b'k', &|byte| byte == b't', &|byte| byte == b'y']);
+        }
+        if patterns.card {
             let is_first = |byte: u8| matches!(byte, b'2'..=b'6');
             prefilter.add(CARD, [&|byte| !byte.is_ascii_digit(), &is_first, &is_digit, &is_digit]);
         }
@@ -129,7 +182,6 @@ impl Prefilter {
     }
 
     /// A prefilter that finds a candidate at every position.
-    #[cfg(test)]
     pub(crate) fn match_all() -> Self {
         let mut prefilter = Self::none();
         prefilter.add(NON_ASCII, [&|_| true; 4]);
@@ -263,6 +315,12 @@ impl Prefilter {
     #[inline(never)]
     fn is_candidate(&self, text: &[u8], at: usize, fits: u64, partial: bool) -> bool {
         if fits & ALWAYS_CANDIDATE != 0 || fits & PRIVATE_KEY != 0 && begins_with(&text[at..], PRIVATE) {
+            return true;
+        }
+        if fits & ANY_TOKEN != 0 && may_start_token(text, at)
+            || fits & TELEGRAM != 0 && number_before(text, at + 1).is_some()
+            || fits & SSN != 0 && at.checked_sub(3).is_some_and(|start| number_end(text, start, partial).is_some())
+        {
             return true;
         }
         if fits & CARD != 0 {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::content::{Content, cut, into_text, is_utf16, readable};
 use crate::json;
 use crate::pairs::{redact_pairs, redact_path};
-use crate::patterns::Patterns;
+use crate::patterns::{OwnPattern, Patterns, is_private_member};
 use crate::placeholder::{REDACTED, WITHHELD};
 use crate::rules::Rules;
 use crate::strings::ParseError;
@@ -39,6 +39,12 @@ impl Redactor {
     /// A redactor for the built-in sensitive keys, `extra_keys`, and `patterns`.
     pub fn new(extra_keys: &[String], patterns: Patterns) -> Self {
         Self { rules: Rules::new(extra_keys, patterns) }
+    }
+
+    /// Redacts what these patterns match, too. Every text is then searched in full.
+    #[must_use]
+    pub fn with_own_patterns(self, own: Vec<OwnPattern>) -> Self {
+        if own.is_empty() { self } else { Self { rules: self.rules.with_own_patterns(own) } }
     }
 
     /// Redacts a body, then truncates it to `limit` bytes. `complete` is `false` if `body` is only a prefix.
@@ -135,8 +141,9 @@ impl Redactor {
 
     /// Redacts named values in place, at any depth.
     pub fn map(&self, map: &mut Map<String, Value>) {
+        let is_json_web_key = self.rules.patterns.on.jwk && map.contains_key("kty");
         for (key, value) in map.iter_mut() {
-            if self.rules.keys.is_sensitive(key) {
+            if self.rules.keys.is_sensitive(key) || is_json_web_key && is_private_member(key) {
                 *value = REDACTED.into();
             } else {
                 self.data(value);
@@ -213,6 +220,16 @@ mod tests {
         assert_eq!(cut.text, "a=[redacted]");
         let form = redactor.content(b"code=9&api%2Dkey=x", Syntax::Form, 100, true);
         assert_eq!(form.text, "code=9&api%2Dkey=[redacted]");
+    }
+
+    #[test]
+    fn private_members_of_json_web_keys_are_redacted_in_data() {
+        let mut data = json!({"keys": [{"d": "x", "kty": "EC", "crv": "P-256"}], "d": "shown", "k": 1});
+        redactor().data(&mut data);
+        assert_eq!(
+            data,
+            json!({"keys": [{"d": "[redacted]", "kty": "EC", "crv": "P-256"}], "d": "shown", "k": 1})
+        );
     }
 
     #[test]

@@ -1,0 +1,33 @@
+//! The token after the word `Bearer`.
+
+use std::ops::Range;
+
+use super::runs::{Alphabet, Runs};
+
+/// The token after this word.
+pub(super) fn bearer(text: &[u8], word: Range<usize>, runs: &mut Runs) -> Option<Range<usize>> {
+    if text[..word.start].last().is_some_and(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b':' | b'=' | b'"' | b'\'' | b'+');
+    let gap = text[word.end..].iter().take_while(|byte| between(byte)).count();
+    let start = word.end + gap;
+    let end = runs.end(text, start, Alphabet::Bearer);
+    (gap > 0 && end > start).then_some(start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::patterns::{PatternFinder, Patterns};
+
+    #[test]
+    fn bearer_tokens_are_redacted() {
+        let finder = PatternFinder::new(Patterns::default());
+        let shown = |text| finder.redact(text, false).into_owned();
+        assert_eq!(shown("sent Bearer abc.def~g/h+== to it"), "sent Bearer [redacted] to it");
+        assert_eq!(shown("sent as bearer xyz"), "sent as bearer [redacted]");
+        assert_eq!(shown("BEARER:  \"x\""), "BEARER:  \"[redacted]\"");
+        assert_eq!(shown("the bearer, the forbearer x"), "the bearer, the forbearer x");
+        assert_eq!(finder.redact("Bearer", true), "Bearer");
+    }
+}
