@@ -39,6 +39,7 @@ mod hostile;
 mod json;
 mod keys;
 mod lookahead;
+mod opaque_id;
 mod pairs;
 mod patterns;
 mod placeholder;
@@ -59,6 +60,7 @@ mod words;
 
 pub use content::Content;
 pub use headers::is_header_allowed;
+pub use opaque_id::is_opaque_id;
 pub use patterns::{OwnPattern, PatternError, Patterns};
 pub use placeholder::{REDACTED, WITHHELD};
 pub use redactor::{Redactor, Syntax};

@@ -226,10 +226,7 @@ mod tests {
     fn private_members_of_json_web_keys_are_redacted_in_data() {
         let mut data = json!({"keys": [{"d": "x", "kty": "EC", "crv": "P-256"}], "d": "shown", "k": 1});
         redactor().data(&mut data);
-        assert_eq!(
-            data,
-            json!({"keys": [{"d": "[redacted]", "kty": "EC", "crv": "P-256"}], "d": "shown", "k": 1})
-        );
+        assert_eq!(data, json!({"keys": [{"d": "[redacted]", "kty": "EC", "crv": "P-256"}], "d": "shown", "k": 1}));
     }
 
     #[test]

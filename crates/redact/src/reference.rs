@@ -330,10 +330,7 @@ fn cards(text: &str) -> Vec<(usize, usize)> {
 const TOKENS: &[(&str, &str)] = &[
     ("", r"(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}"),
     ("", r"(?:gh[pousr]_|github_pat_)[0-9A-Za-z_]{36,}"),
-    (
-        "",
-        r"gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct|wt)-[0-9A-Za-z_.-]{19,}[0-9A-Za-z_-]",
-    ),
+    ("", r"gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct|wt)-[0-9A-Za-z_.-]{19,}[0-9A-Za-z_-]"),
     ("", r"xox[abceoprs]-[0-9A-Za-z_-]{16,}"),
     ("", r"xoxd-[0-9A-Za-z_+/=%-]{16,}"),
     ("", r"xapp-[0-9A-Za-z_-]{40,}"),
@@ -356,10 +353,12 @@ const TOKENS: &[(&str, &str)] = &[
 /// The tokens with a known prefix that are not part of a longer word or run.
 fn tokens(text: &str) -> Vec<(usize, usize)> {
     static ALL: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-        let compile = |(prefix, secret): &(&str, &str)| Regex::new(&format!("^{prefix}({secret})")).expect("is a pattern");
+        let compile =
+            |(prefix, secret): &(&str, &str)| Regex::new(&format!("^{prefix}({secret})")).expect("is a pattern");
         TOKENS.iter().map(compile).collect()
     });
-    static TELEGRAM: LazyLock<Regex> = LazyLock::new(|| Regex::new("^[0-9]{8,10}:AA[0-9A-Za-z_-]{33}").expect("is a pattern"));
+    static TELEGRAM: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("^[0-9]{8,10}:AA[0-9A-Za-z_-]{33}").expect("is a pattern"));
     static ANY: LazyLock<Regex> = LazyLock::new(|| {
         let all: Vec<String> = TOKENS.iter().map(|(prefix, secret)| format!("{prefix}{secret}")).collect();
         Regex::new(&format!("{}|:AA", all.join("|"))).expect("is a pattern")
@@ -407,8 +406,9 @@ fn social_security_numbers(text: &str) -> Vec<(usize, usize)> {
 /// The values of the private members of JSON Web Keys.
 fn private_members(text: &str) -> Vec<(usize, usize)> {
     static KEY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"[^{}]*"kty"[^}]*"#).expect("is a pattern"));
-    static MEMBER: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r#""(?:d|p|q|dp|dq|qi|k)"[ \t\n\x0c\r]*:[ \t\n\x0c\r]*"([^"]+)"#).expect("is a pattern"));
+    static MEMBER: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#""(?:d|p|q|dp|dq|qi|k)"[ \t\n\x0c\r]*:[ \t\n\x0c\r]*"([^"]+)"#).expect("is a pattern")
+    });
     let values = |object: regex::Match<'_>| {
         let members = MEMBER.captures_iter(object.as_str()).filter_map(|it| it.get(1)).collect::<Vec<_>>();
         let hidden = members.into_iter().filter(|it| !it.as_str().starts_with("[redacted]"));

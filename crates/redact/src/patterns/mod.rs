@@ -212,7 +212,8 @@ impl PatternFinder {
         // A floating-point number such as `4111111111111111.0`.
         let integer = number.strip_suffix(b".0").unwrap_or(number);
         self.on.card && find_cards(integer, partial, true).next().is_some()
-            || std::str::from_utf8(number).is_ok_and(|number| self.own.iter().any(|own| own.find(number).next().is_some()))
+            || std::str::from_utf8(number)
+                .is_ok_and(|number| self.own.iter().any(|own| own.find(number).next().is_some()))
     }
 }
 
@@ -284,18 +285,27 @@ mod tests {
             (Patterns { card: false, ..all }, "4111111111111111"),
             (Patterns { private_key: false, ..all }, "-----BEGIN PRIVATE KEY-----"),
             (Patterns { jwk: false, ..all }, r#"{"kty":"oct","k":"x"}"#),
-            (Patterns { age: false, ..all }, concat!("AGE-SECRET-", "KEY-1", "QQQQQQQQQQQQQQQQQQQQQQQQQQQQQ", "QQQQQQQQQQQQQQQQQQQQQQQQQQQQQ")),
+            (
+                Patterns { age: false, ..all },
+                concat!("AGE-SECRET-", "KEY-1", "QQQQQQQQQQQQQQQQQQQQQQQQQQQQQ", "QQQQQQQQQQQQQQQQQQQQQQQQQQQQQ"),
+            ),
             (Patterns { aws: false, ..all }, concat!("AK", "IAQQQQQQQQQQQQQQQQ")),
             (Patterns { azure: false, ..all }, "AccountKey=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=="),
             (Patterns { google: false, ..all }, concat!("ya", "29.aaaaaaaaaaaaaaaaaaaaaaaa")),
             (Patterns { github: false, ..all }, concat!("gh", "p_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")),
             (Patterns { gitlab: false, ..all }, concat!("gl", "pat-aaaaaaaaaaaaaaaaaaaa")),
             (Patterns { npm: false, ..all }, concat!("np", "m_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")),
-            (Patterns { pypi: false, ..all }, concat!("py", "pi-AgEIaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")),
+            (
+                Patterns { pypi: false, ..all },
+                concat!("py", "pi-AgEIaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+            ),
             (Patterns { slack: false, ..all }, concat!("xo", "xb-aaaaaaaaaaaaaaaaaaaa")),
             (Patterns { telegram: false, ..all }, concat!("123456789:", "AAF0aZ-_9xYwVuTsRqPoNmLkJiHgFeDcBa1")),
             (Patterns { twilio: false, ..all }, concat!("S", "K00000000000000000000000000000000")),
-            (Patterns { sendgrid: false, ..all }, concat!("S", "G.aaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")),
+            (
+                Patterns { sendgrid: false, ..all },
+                concat!("S", "G.aaaaaaaaaaaaaaaaaaaaaa.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+            ),
             (Patterns { stripe: false, ..all }, concat!("sk_", "live_aaaaaaaaaaaaaaaa")),
             (Patterns { openai: false, ..all }, concat!("sk-", "proj-aaaaaaaaaaaaaaaaaaaa")),
             (Patterns { anthropic: false, ..all }, concat!("sk-", "ant-aaaaaaaaaaaaaaaaaaaa")),

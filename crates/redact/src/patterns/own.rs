@@ -27,7 +27,8 @@ impl OwnPattern {
         if pattern.len() > MAX_BYTES {
             return Err(PatternError(format!("the pattern is longer than {MAX_BYTES} bytes")));
         }
-        let regex = RegexBuilder::new(pattern).size_limit(MAX_COMPILED_BYTES).dfa_size_limit(MAX_COMPILED_BYTES).build();
+        let regex =
+            RegexBuilder::new(pattern).size_limit(MAX_COMPILED_BYTES).dfa_size_limit(MAX_COMPILED_BYTES).build();
         match regex {
             Ok(regex) if regex.is_match("") => Err(PatternError(format!("`{pattern}` matches the empty text"))),
             Ok(regex) => Ok(Self(regex)),
