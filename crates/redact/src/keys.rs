@@ -104,7 +104,7 @@ fn first_letter(word: &str) -> usize {
 }
 
 /// The words of a key in lower case: user, api, key for both `userAPIKey` and `user[api-key]`.
-fn words(key: &str) -> Vec<String> {
+pub(crate) fn words(key: &str) -> Vec<String> {
     Words::of(key, Split::Camel).map(|word| key[word].chars().flat_map(folded).collect()).collect()
 }
 

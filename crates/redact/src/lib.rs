@@ -48,6 +48,7 @@ mod prefilter;
 mod prefilter_tests;
 #[cfg(test)]
 mod properties;
+mod pseudonyms;
 mod redactor;
 #[cfg(any(test, feature = "reference"))]
 pub mod reference;
@@ -63,4 +64,5 @@ pub use headers::is_header_allowed;
 pub use opaque_id::is_opaque_id;
 pub use patterns::{OwnPattern, PatternError, Patterns};
 pub use placeholder::{REDACTED, WITHHELD};
+pub use pseudonyms::{PseudonymError, Pseudonyms};
 pub use redactor::{Redactor, Syntax};

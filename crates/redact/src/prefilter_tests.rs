@@ -25,8 +25,10 @@ fn redactors() -> [Redactor; 2] {
 
 /// Redactors, each with its equivalent without a prefilter.
 static PAIRS: LazyLock<Vec<(Redactor, Redactor)>> = LazyLock::new(|| {
-    let unfiltered =
-        redactors().map(|redactor| Redactor { rules: Rules { prefilter: Prefilter::match_all(), ..redactor.rules } });
+    let unfiltered = redactors().map(|redactor| Redactor {
+        rules: Rules { prefilter: Prefilter::match_all(), ..redactor.rules },
+        pseudonyms: None,
+    });
     redactors().into_iter().zip(unfiltered).collect()
 });
 

@@ -1,6 +1,7 @@
 //! The redactor: one set of rules for all data that reaches a sink.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use serde_json::{Map, Value};
 
@@ -9,6 +10,7 @@ use crate::json;
 use crate::pairs::{redact_pairs, redact_path};
 use crate::patterns::{OwnPattern, Patterns, is_private_member};
 use crate::placeholder::{REDACTED, WITHHELD};
+use crate::pseudonyms::Pseudonyms;
 use crate::rules::Rules;
 use crate::strings::ParseError;
 
@@ -27,6 +29,7 @@ pub enum Syntax {
 #[derive(Debug)]
 pub struct Redactor {
     pub(crate) rules: Rules,
+    pub(crate) pseudonyms: Option<Pseudonyms>,
 }
 
 impl Default for Redactor {
@@ -38,13 +41,29 @@ impl Default for Redactor {
 impl Redactor {
     /// A redactor for the built-in sensitive keys, `extra_keys`, and `patterns`.
     pub fn new(extra_keys: &[String], patterns: Patterns) -> Self {
-        Self { rules: Rules::new(extra_keys, patterns) }
+        Self { rules: Rules::new(extra_keys, patterns), pseudonyms: None }
     }
 
     /// Redacts what these patterns match, too. Every text is then searched in full.
     #[must_use]
     pub fn with_own_patterns(self, own: Vec<OwnPattern>) -> Self {
-        if own.is_empty() { self } else { Self { rules: self.rules.with_own_patterns(own) } }
+        if own.is_empty() { self } else { Self { rules: self.rules.with_own_patterns(own), ..self } }
+    }
+
+    /// Replaces the values of some keys by pseudonyms, unless the keys are sensitive.
+    #[must_use]
+    pub fn with_pseudonyms(self, pseudonyms: Pseudonyms) -> Self {
+        Self { pseudonyms: Some(pseudonyms), ..self }
+    }
+
+    /// The pseudonym of a value, if its key has pseudonyms.
+    pub fn pseudonym(&self, key: &str, value: &dyn Display) -> Option<String> {
+        self.pseudonyms.as_ref().filter(|them| them.is_listed(key)).map(|them| them.token(&value.to_string()))
+    }
+
+    /// Whether the values of this key are redacted.
+    pub fn is_sensitive(&self, key: &str) -> bool {
+        self.rules.keys.is_sensitive(key)
     }
 
     /// Redacts a body, then truncates it to `limit` bytes. `complete` is `false` if `body` is only a prefix.
@@ -139,12 +158,25 @@ impl Redactor {
         }
     }
 
+    /// Replaces a value, or the items of a list, by pseudonyms. An object may contain sensitive keys.
+    fn pseudonymize(&self, pseudonyms: &Pseudonyms, value: &mut Value) {
+        if let Value::Array(items) = value {
+            items.iter_mut().for_each(|item| self.pseudonymize(pseudonyms, item));
+        } else if let Some(token) = pseudonyms.of(value) {
+            *value = token;
+        } else {
+            self.data(value);
+        }
+    }
+
     /// Redacts named values in place, at any depth.
     pub fn map(&self, map: &mut Map<String, Value>) {
         let is_json_web_key = self.rules.patterns.on.jwk && map.contains_key("kty");
         for (key, value) in map.iter_mut() {
             if self.rules.keys.is_sensitive(key) || is_json_web_key && is_private_member(key) {
                 *value = REDACTED.into();
+            } else if let Some(pseudonyms) = self.pseudonyms.as_ref().filter(|them| them.is_listed(key)) {
+                self.pseudonymize(pseudonyms, value);
             } else {
                 self.data(value);
             }

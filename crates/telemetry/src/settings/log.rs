@@ -66,7 +66,12 @@ impl LogSettings {
     /// The redactor of all sinks.
     #[must_use]
     pub fn redactor(&self) -> Redactor {
-        Redactor::new(&self.response.redact, self.redact.looks.into()).with_own_patterns(self.redact.own_patterns())
+        let redactor = Redactor::new(&self.response.redact, self.redact.looks.into());
+        let redactor = redactor.with_own_patterns(self.redact.own_patterns());
+        match self.redact.pseudonyms() {
+            Some(pseudonyms) => redactor.with_pseudonyms(pseudonyms),
+            None => redactor,
+        }
     }
 
     /// The maximum duration of an override.

@@ -1,6 +1,6 @@
 //! The settings `log.redact.*`.
 
-use cyanotype_redact::{OwnPattern, Patterns};
+use cyanotype_redact::{OwnPattern, Patterns, Pseudonyms, Redactor};
 use cyanotype_settings::{Conflict, Values, section};
 
 section! {
@@ -16,8 +16,18 @@ section! {
         #[serde(default)]
         #[setting(List, check = check_pattern)]
         patterns: Vec<String>,
+        /// keys whose values are replaced by pseudonyms, such as email, user_id, client.address: equal values have equal
+        /// pseudonyms on stderr and in Sentry; keys that are redacted are not allowed; requires
+        /// log.redact.pseudonym_key_file
+        #[serde(default)]
+        #[setting(List, check = check_pseudonymized)]
+        pseudonymize: Vec<String>,
+        /// keys of the pseudonyms, a line `id:key` for each with a key of at least 16 bytes in hexadecimal; the last one is in
+        /// use, so that keys can be rotated
+        #[setting(Secret, check = check_pseudonym_key)]
+        pseudonym_key: Option<String>,
     }
-    validate_combination = are_few;
+    validate_combination = are_usable;
 }
 
 impl RedactSettings {
@@ -26,16 +36,38 @@ impl RedactSettings {
         let compile = |pattern: &String| OwnPattern::new(pattern).expect("a setting's value was checked");
         self.patterns.iter().map(compile).collect()
     }
+
+    /// The pseudonyms, if any keys have them.
+    pub(super) fn pseudonyms(&self) -> Option<Pseudonyms> {
+        let key = self.pseudonym_key.as_ref().filter(|_| !self.pseudonymize.is_empty())?;
+        Some(Pseudonyms::new(&self.pseudonymize, key).expect("a setting's value was checked"))
+    }
 }
 
 fn check_pattern(pattern: &str) -> Result<(), String> {
     OwnPattern::new(pattern).map(drop).map_err(|error| error.to_string())
 }
 
-fn are_few(values: &Values<'_>) -> Option<Conflict> {
-    let count = values.get("patterns")?.as_array()?.len();
+fn check_pseudonymized(key: &str) -> Result<(), String> {
+    if Redactor::default().is_sensitive(key) {
+        return Err(format!("values of `{key}` are redacted; expected keys of values that are no secret"));
+    }
+    Ok(())
+}
+
+fn check_pseudonym_key(keys: &str) -> Result<(), String> {
+    Pseudonyms::new(&[], keys).map(drop).map_err(|error| error.to_string())
+}
+
+fn are_usable(values: &Values<'_>) -> Option<Conflict> {
     let most = OwnPattern::MAX_COUNT;
-    (count > most).then(|| ("patterns", format!("{count} patterns are too many; expected at most {most}")))
+    let count = values.get("patterns").and_then(|patterns| patterns.as_array()).map_or(0, Vec::len);
+    if count > most {
+        return Some(("patterns", format!("{count} patterns are too many; expected at most {most}")));
+    }
+    let has_keys = values.get("pseudonymize").is_some();
+    let file = values.key("pseudonym_key_file");
+    (has_keys && values.get("pseudonym_key").is_none()).then(|| ("pseudonymize", format!("{file} is not set")))
 }
 
 section! {
