@@ -33,6 +33,7 @@ mod cards;
 mod content;
 #[cfg(test)]
 mod corpus_tests;
+mod data;
 pub mod escape;
 #[cfg(target_arch = "x86_64")]
 mod escape_avx2;
@@ -43,6 +44,7 @@ mod hostile;
 mod json;
 mod keys;
 mod lookahead;
+mod names;
 mod pairs;
 mod patterns;
 mod placeholder;
@@ -61,6 +63,8 @@ mod scalars;
 mod strings;
 #[cfg(target_arch = "x86_64")]
 mod teddy;
+mod text;
+mod vocabulary;
 mod words;
 
 pub use content::Content;

@@ -79,6 +79,7 @@ impl PatternFinder {
     }
 
     /// The text with the secrets redacted that are found in it.
+    #[cfg(test)]
     pub(crate) fn redact<'a>(&self, text: &'a str, partial: bool) -> Cow<'a, str> {
         redact_ranges(text, &self.find(text, partial))
     }

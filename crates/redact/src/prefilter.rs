@@ -12,6 +12,7 @@ use crate::avx2;
 use crate::cards::card_end;
 #[cfg(target_arch = "x86_64")]
 use crate::teddy::{Nibbles, READ, Teddy};
+use crate::vocabulary::{JOINED_BEFORE, QUERY, REGISTRIES, SIGNATURES};
 
 /// An escape can hide a letter from a search over bytes.
 const ESCAPE: u64 = 1;
@@ -24,14 +25,20 @@ const NON_ASCII: u64 = 1 << 4;
 const JWT: u64 = 1 << 5;
 const CARD: u64 = 1 << 6;
 const PRIVATE_KEY: u64 = 1 << 7;
+/// The start of a URL's authority, also with escaped slashes.
+const URL: u64 = 1 << 8;
+/// The name of a parameter that is secret in the query of a URL.
+const PARAMETER: u64 = 1 << 9;
+/// The first four bytes of a built-in key that contains others than ASCII letters.
+const FOREIGN: u64 = 1 << 10;
 /// Words of at least four letters, and shorter ones. Words share bits if there are more words than bits.
-const LONG_WORDS: Range<u32> = 8..38;
-const SHORT_WORDS: Range<u32> = 38..64;
+const LONG_WORDS: Range<u32> = 11..40;
+const SHORT_WORDS: Range<u32> = 40..64;
 
 /// Patterns whose matches are candidates without inspection.
-const ALWAYS_CANDIDATE: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | NON_ASCII | JWT;
+const ALWAYS_CANDIDATE: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | NON_ASCII | JWT | FOREIGN;
 /// Patterns whose first byte is the one before the candidate.
-const HAS_LEADING_BYTE: u64 = !(PRIVATE_KEY | LONG_WORD_BITS);
+const HAS_LEADING_BYTE: u64 = !(PRIVATE_KEY | URL | FOREIGN | LONG_WORD_BITS);
 const LONG_WORD_BITS: u64 = (1 << LONG_WORDS.end) - (1 << LONG_WORDS.start);
 
 /// A pattern: a predicate for each of its bytes.
@@ -61,8 +68,8 @@ impl PartialMatches {
 }
 
 impl Prefilter {
-    /// `keys` are split into words, in lower case.
-    pub(crate) fn new(keys: &[Vec<String>], cards: bool) -> Self {
+    /// `keys` are split into words, in lower case, and each says whether it is a built-in one.
+    pub(crate) fn new<'k>(keys: impl Iterator<Item = (&'k [String], bool)>, cards: bool) -> Self {
         let mut prefilter = Self::none();
         let any = |_: u8| true;
         prefilter.add(ESCAPE, [&any, &|byte| byte == b'\\', &|byte| matches!(byte, b'u' | b'x'), &any]);
@@ -73,6 +80,13 @@ impl Prefilter {
         prefilter.add(LONG_S, [&any, &|byte| byte == 0xc5, &|byte| byte == 0xbf, &any]);
         prefilter.add(JWT, [&any, &|byte| byte == b'e', &|byte| byte == b'y', &|byte| byte == b'J']);
         prefilter.add_word(PRIVATE_KEY, PRIVATE);
+        prefilter.add(URL, [&|byte| byte == b':', &|byte| byte == b'/', &|byte| byte == b'/', &any]);
+        prefilter.add(URL, [&|byte| byte == b':', &|byte| byte == b'\\', &|byte| byte == b'/', &|byte| byte == b'\\']);
+        let is_separator = |byte: u8| b"?&;-_.".contains(&byte);
+        for name in PARAMETERS {
+            let letter = |at: usize| move |byte: u8| byte.eq_ignore_ascii_case(&name[at]);
+            prefilter.add(PARAMETER, [&is_separator, &letter(0), &letter(1), &letter(2)]);
+        }
         if cards {
             let is_digit = |byte: u8| byte.is_ascii_digit();
             let is_first = |byte: u8| matches!(byte, b'2'..=b'6');
@@ -80,9 +94,19 @@ impl Prefilter {
         }
         let mut long = BitAllocator::of(LONG_WORDS);
         let mut short = BitAllocator::of(SHORT_WORDS);
-        for words in keys {
+        let builtin = |word: &str| (vec![word.to_owned()], true);
+        let others = ["basic", "digest", REGISTRIES].map(builtin);
+        for (words, is_builtin) in keys.map(|(words, is_builtin)| (words.to_vec(), is_builtin)).chain(others) {
             let word = words[0].as_bytes();
-            if !word.is_ascii() {
+            let begins_foreign = word.get(..4).is_none_or(|beginning| !beginning.is_ascii());
+            if !word.is_ascii() && is_builtin && begins_foreign {
+                let upper = words[0].to_uppercase();
+                let letter = |at: usize| {
+                    let [lower, upper] = [word[at], upper.as_bytes()[at]];
+                    move |byte: u8| byte == lower || byte == upper
+                };
+                prefilter.add(FOREIGN, [&letter(0), &letter(1), &letter(2), &letter(3)]);
+            } else if !word.is_ascii() && !is_builtin {
                 prefilter.add(NON_ASCII, [&any, &|byte| !byte.is_ascii(), &any, &any]);
             } else if let Some(beginning) = word.get(..4) {
                 let bit = long.bit(beginning);
@@ -265,6 +289,11 @@ impl Prefilter {
         if fits & ALWAYS_CANDIDATE != 0 || fits & PRIVATE_KEY != 0 && begins_with(&text[at..], PRIVATE) {
             return true;
         }
+        if fits & URL != 0 && may_have_password(&text[at..], partial)
+            || fits & PARAMETER != 0 && is_parameter(&text[at..])
+        {
+            return true;
+        }
         if fits & CARD != 0 {
             // A partial text may end inside an escape that stands for a digit.
             let uncut = text.strip_suffix(b"\\").filter(|_| partial).unwrap_or(text);
@@ -272,7 +301,8 @@ impl Prefilter {
                 return true;
             }
         }
-        let mut bits = if may_be_word_boundary(text, at) { fits >> LONG_WORDS.start } else { 0 };
+        let may_start = may_be_word_boundary(text, at) || may_be_joined(text, at);
+        let mut bits = if may_start { fits >> LONG_WORDS.start } else { 0 };
         while bits != 0 {
             let bit = LONG_WORDS.start + bits.trailing_zeros();
             if self.keys[bit as usize].iter().any(|words| may_match_at(text, at, words)) {
@@ -286,6 +316,35 @@ impl Prefilter {
 
 /// Every private key contains this.
 const PRIVATE: &[u8] = b"private key";
+
+/// The first three letters of the names that [`is_query_secret`](crate::text::is_query_secret) recognizes.
+const PARAMETERS: [&[u8; 3]; 4] = [b"cod", b"key", b"hma", b"sig"];
+
+/// Whether a parameter that may be secret starts here.
+fn is_parameter(text: &[u8]) -> bool {
+    let names = QUERY.iter().chain(&SIGNATURES).map(|name| name.as_bytes());
+    names
+        .into_iter()
+        .any(|name| begins_with(text, name) && text.get(name.len()).is_none_or(|next| !next.is_ascii_alphanumeric()))
+}
+
+/// Whether the URL whose authority starts here may contain a password.
+fn may_have_password(text: &[u8], partial: bool) -> bool {
+    let is_end = |byte: &u8| *byte <= b' ' || matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'`');
+    let start = 3.min(text.len());
+    let mut run = text[start..].iter().take_while(|byte| !is_end(byte));
+    run.any(|byte| *byte == b'@') || partial && !text[start..].iter().any(is_end)
+}
+
+/// Whether the letters before a word may join it: `access` in `accesstoken`.
+fn may_be_joined(text: &[u8], at: usize) -> bool {
+    JOINED_BEFORE.iter().any(|before| {
+        let start = at.checked_sub(before.len());
+        start.is_some_and(|start| {
+            text[start..at].eq_ignore_ascii_case(before.as_bytes()) && may_be_word_boundary(text, start)
+        })
+    })
+}
 
 /// Assigns bits to the beginnings of words, and reuses them when there are no more.
 struct BitAllocator {
@@ -337,8 +396,13 @@ fn may_match_at(text: &[u8], start: usize, words: &[String]) -> bool {
         if nth > 0 && (rest.len() < word.len() || !word.is_ascii() || matches!(rest[0], b'\\' | b'%' | 0x80..)) {
             return true;
         }
-        if !begins_with(rest, word.as_bytes()) {
+        let ascii = word.bytes().take_while(u8::is_ascii).count();
+        if !begins_with(rest, &word.as_bytes()[..ascii]) {
             return false;
+        }
+        // The rest is not compared.
+        if ascii < word.len() {
+            return true;
         }
         // Trailing digits are part of a word: `password2`.
         at += word.len();

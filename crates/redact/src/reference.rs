@@ -1,12 +1,16 @@
 //! A slow reference implementation for JSON: it parses the document, applies every rule at every position, and returns
 //! another document. [`Redactor`](crate::Redactor) must return the same result.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
-use regex::bytes::{Captures, Match};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use crate::text::is_message;
+use crate::vocabulary::{DESCRIBING, ERRORS, HARMLESS, JOINED, JOINED_BEFORE, NAMES, SENSITIVE, VALUES};
+use crate::{REDACTED, Redactor};
 
 /// A document that preserves the order of keys, duplicate keys and the notation of numbers.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,21 +46,40 @@ impl Document {
 
     /// The redacted document.
     pub fn redacted(&self) -> Self {
-        self.redacted_at(0)
+        self.redacted_at(0, &[], false)
     }
 
-    fn redacted_at(&self, depth: u32) -> Self {
+    fn redacted_at(&self, depth: u32, around: &[&str], strict: bool) -> Self {
         match self {
+            Document::Scalar(text) if text.starts_with(['t', 'f', 'n']) => self.clone(),
             Document::Scalar(text) => {
                 let integer = text.strip_suffix(".0").unwrap_or(text);
-                if cards(integer).is_empty() { self.clone() } else { hidden() }
+                if strict || !cards(integer).is_empty() { hidden() } else { self.clone() }
             }
+            Document::String(text) if strict && !is_message(text) => hidden(),
             Document::String(text) => Document::String(redact_string(text, depth)),
-            Document::Array(items) => Document::Array(items.iter().map(|item| item.redacted_at(depth)).collect()),
+            Document::Array(items) => {
+                Document::Array(items.iter().map(|item| item.redacted_at(depth, around, strict)).collect())
+            }
             Document::Object(pairs) => {
+                let is_secret_name = |name: &Document| matches!(name, Document::String(name) if is_sensitive(name));
+                let names_secret = pairs.iter().any(|(key, name)| {
+                    NAMES.contains(&key.as_str())
+                        && (is_secret_name(name)
+                            || matches!(name, Document::Array(items) if items.iter().any(is_secret_name)))
+                });
                 let shown = |(key, value): &(String, Document)| {
-                    let value = if is_sensitive(key) { hidden() } else { value.redacted_at(depth) };
-                    (redact_key(key), value)
+                    let is_secret = is_sensitive(key)
+                        || names_secret && VALUES.contains(&key.as_str())
+                        || key == "auth" && around.contains(&"auths");
+                    let is_error = is_secret && around.iter().any(|key| ERRORS.contains(key));
+                    let is_literal = matches!(value, Document::Scalar(text) if text.starts_with(['t', 'f', 'n']));
+                    let value = if is_secret && !is_error && !is_literal {
+                        hidden()
+                    } else {
+                        value.redacted_at(depth, &[around, &[key]].concat(), strict || is_error)
+                    };
+                    (redact_text(key), value)
                 };
                 Document::Object(pairs.iter().map(shown).collect())
             }
@@ -115,135 +138,77 @@ fn hidden() -> Document {
 }
 
 fn redact_string(text: &str, depth: u32) -> String {
-    let given = unescaped(text).iter().any(|text| assigns_sensitive_key(text));
-    let named = unescaped(text).iter().any(|text| !sensitive_runs(text).is_empty());
     let looks_like_json = depth < 5 && text.trim_start().starts_with(['{', '[', '"']);
-    let may_hold_inside = named && looks_like_json;
-    if !given && !may_hold_inside && !contains_secret(text) {
-        return text.to_owned();
+    match Document::parse(text).filter(|_| looks_like_json) {
+        Some(inner) => {
+            let redacted = inner.redacted_at(depth + 1, &[], false);
+            if redacted == inner { text.to_owned() } else { redacted.text() }
+        }
+        None => redact_text(text),
     }
-    if let Some(inner) = Document::parse(text).filter(|_| looks_like_json) {
-        let inner = inner.redacted_at(depth + 1).text();
-        if !contains_secret(&inner) {
-            return inner;
+}
+
+/// The rule for text itself, which must redact at least all that [`patterns`] finds.
+fn redact_text(text: &str) -> String {
+    static REDACTOR: LazyLock<Redactor> = LazyLock::new(Redactor::default);
+    let shown = REDACTOR.rules.redact_text(text, false).map_or_else(|| text.to_owned(), Cow::into_owned);
+    let left = patterns(&shown);
+    assert!(left.iter().all(|(from, to)| &shown[*from..*to] == REDACTED), "{left:?} in {shown:?} of {text:?}");
+    shown
+}
+
+/// Whether the words of a key contain those of a sensitive key, and its last word does not describe them.
+fn is_sensitive(key: &str) -> bool {
+    static ENTRIES: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
+        let joined = JOINED_BEFORE.iter().flat_map(|before| JOINED.map(|end| format!("{before}{end}")));
+        SENSITIVE.split_whitespace().map(str::to_owned).chain(joined).map(|key| words_of(&key, 0)).collect()
+    });
+    let is_word = |word: &String, entry: &str| {
+        word.strip_prefix(entry).is_some_and(|digits| digits.chars().all(|c| c.is_ascii_digit()))
+    };
+    // The number of words after each sensitive key.
+    let mut after = Vec::new();
+    for words in (0..3).map(|way| words_of(key, way)) {
+        for from in 0..words.len() {
+            let rest = &words[from..];
+            let fits = |entry: &&Vec<String>| {
+                rest.len() >= entry.len() && rest.iter().zip(*entry).all(|(word, entry)| is_word(word, entry))
+            };
+            after.extend(ENTRIES.iter().filter(fits).map(|entry| rest.len() - entry.len()));
         }
     }
-    if given { "[redacted]".into() } else { redact_found(text) }
+    let words = words_of(key, 0);
+    let describes = |last: &String| DESCRIBING.split_whitespace().any(|describing| is_word(last, describing));
+    let is_described = !after.contains(&0) && words.last().is_some_and(describes);
+    let is_harmless = HARMLESS.split_whitespace().any(|harmless| words.ends_with(&words_of(harmless, 0)));
+    !after.is_empty() && !is_described && !is_harmless
 }
 
-fn redact_key(key: &str) -> String {
-    let given = unescaped(key).iter().any(|key| assigns_sensitive_key(key));
-    if given { "[redacted]".into() } else { redact_found(key) }
-}
-
-fn redact_found(text: &str) -> String {
-    if !contains_secret(text) {
-        return text.to_owned();
-    }
-    let shown = redact_ranges(text, &patterns(text));
-    if contains_secret(&shown) { "[redacted]".into() } else { shown }
-}
-
-const KEYS: &str = "password passwd passphrase pwd passcode pin otp totp mfa secret token jwt bearer authorization auth_header \
-    cookie session_id sessionid sid csrf xsrf api_key apikey access_key private_key signing_key encryption_key credential \
-    credentials card_number cardnumber credit_card cvv cvc iban account_number routing_number ssn social_security tax_id \
-    pass_word pass_phrase pass_code";
-
-fn is_sensitive(key: &str) -> bool {
-    !sensitive_runs(key).is_empty()
-}
-
-/// The ends of word sequences that are a sensitive key. The text is split into words in three ways, and complete words
-/// are compared, without trailing digits.
-fn sensitive_runs(text: &str) -> Vec<usize> {
-    (0..3).flat_map(|way| runs_of_words(text, way)).collect()
-}
-
-fn runs_of_words(text: &str, way: u8) -> Vec<usize> {
-    let chars: Vec<(usize, char)> = text.char_indices().collect();
-    let mut words: Vec<(String, usize)> = vec![(String::new(), 0)];
-    for (n, (at, c)) in chars.iter().enumerate() {
-        let before = n.checked_sub(1).map(|n| chars[n].1);
-        let after = chars.get(n + 1).map(|(_, c)| *c);
+/// The words of a text in lower case, split in one of three ways: at capitals, at the end of capitals, or at neither.
+fn words_of(text: &str, way: u8) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    let mut words = vec![String::new()];
+    for (n, c) in chars.iter().enumerate() {
+        let before = n.checked_sub(1).map(|n| chars[n]);
+        let after = chars.get(n + 1).copied();
         let upper = |c: Option<char>| c.is_some_and(char::is_uppercase);
         let rises = c.is_uppercase() && before.is_some() && !upper(before);
-        let in_word = words.last().map_or(0, |(word, _)| word.chars().count());
+        let in_word = words.last().map_or(0, |word| word.chars().count());
         let begins = match way {
             0 => rises || c.is_uppercase() && after.is_some_and(char::is_lowercase),
             1 => rises || c.is_lowercase() && upper(before) && in_word > 1,
             _ => false,
         };
         if !c.is_alphanumeric() || begins {
-            words.push((String::new(), 0));
+            words.push(String::new());
         }
         if c.is_alphanumeric() {
             let word = words.last_mut().expect("begins with one");
-            word.0.extend(c.to_lowercase().map(|c| if c == 'ſ' { 's' } else { c }));
-            word.1 = at + c.len_utf8();
+            word.extend(c.to_lowercase().map(|c| if c == 'ſ' { 's' } else { c }));
         }
     }
-    words.retain(|(word, _)| !word.is_empty());
-    let mut ends = Vec::new();
-    for from in 0..words.len() {
-        for to in from + 1..=words.len().min(from + 2) {
-            let run: Vec<&str> =
-                words[from..to].iter().map(|(word, _)| word.trim_end_matches(|c: char| c.is_ascii_digit())).collect();
-            if KEYS.split_whitespace().any(|key| key == run.join("_")) {
-                ends.push(words[to - 1].1);
-            }
-        }
-    }
-    ends
-}
-
-/// An assignment sign within forty characters after the rest of the name and any spaces.
-fn assigns_sensitive_key(text: &str) -> bool {
-    let is_assignment = |after: &str| {
-        let name = after.chars().take(200).take_while(|c| c.is_alphanumeric() || "_-.]\"'\\".contains(*c)).count();
-        let space = after.chars().skip(name).take(200).take_while(|c| *c == ' ').count();
-        after.chars().skip(name + space).take(40).any(|c| "=:：>|\t\n".contains(c))
-    };
-    sensitive_runs(text).into_iter().any(|end| is_assignment(&text[end..]))
-}
-
-fn contains_secret(text: &str) -> bool {
-    unescaped(text).iter().any(|text| !patterns(text).is_empty())
-}
-
-/// The text, and the text decoded once, twice and three times.
-fn unescaped(text: &str) -> Vec<String> {
-    let mut all = vec![text.to_owned()];
-    while let Some(next) = decoded(all.last().expect("begins with one")).filter(|_| all.len() <= 3) {
-        all.push(next);
-    }
-    all
-}
-
-fn decoded(text: &str) -> Option<String> {
-    static ESCAPE: LazyLock<regex::bytes::Regex> = LazyLock::new(|| {
-        let pattern = r#"%([0-9A-Fa-f]{2})|\\x([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})|\\([ntrbf"'\\/])"#;
-        regex::bytes::Regex::new(pattern).expect("is a pattern")
-    });
-    ESCAPE.is_match(text.as_bytes()).then(|| {
-        let shown = ESCAPE.replace_all(text.as_bytes(), |found: &Captures<'_>| {
-            let code = |digits: Match<'_>| {
-                let digits = std::str::from_utf8(digits.as_bytes()).expect("they are ASCII");
-                u32::from_str_radix(digits, 16).expect("they are hexadecimal")
-            };
-            match (found.get(1).or(found.get(2)), found.get(3), found.get(4)) {
-                (Some(byte), _, _) => vec![code(byte) as u8],
-                (_, Some(unit), _) => char::from_u32(code(unit)).unwrap_or(' ').to_string().into_bytes(),
-                (_, _, Some(c)) => match c.as_bytes() {
-                    b"n" => b"\n".to_vec(),
-                    b"t" => b"\t".to_vec(),
-                    b"r" | b"b" | b"f" => b" ".to_vec(),
-                    c => c.to_vec(),
-                },
-                _ => unreachable!("one of them is there"),
-            }
-        });
-        String::from_utf8_lossy(&shown).into_owned()
-    })
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// The ranges of all secrets that match a pattern; they may overlap.
@@ -295,25 +260,4 @@ fn cards(text: &str) -> Vec<(usize, usize)> {
 fn luhn(digits: &[u32]) -> bool {
     let doubled = |(at, digit): (usize, &u32)| if at % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { *digit };
     digits.iter().rev().enumerate().map(doubled).sum::<u32>() % 10 == 0
-}
-
-fn redact_ranges(text: &str, found: &[(usize, usize)]) -> String {
-    let mut shown = String::new();
-    let mut at = 0;
-    while at < text.len() {
-        // Overlapping ranges are one secret.
-        let mut end = at;
-        while let Some((_, to)) = found.iter().find(|(from, to)| *from < end.max(at + 1) && *to > end && *from >= at) {
-            end = *to;
-        }
-        if end > at {
-            shown.push_str("[redacted]");
-            at = end;
-        } else {
-            let c = text[at..].chars().next().expect("is not at the end");
-            shown.push(c);
-            at += c.len_utf8();
-        }
-    }
-    shown
 }
