@@ -7,13 +7,13 @@ use std::borrow::Cow;
 
 use crate::content::readable;
 use crate::lookahead::Lookahead;
-use crate::names::names_in;
+use crate::names::{keys_in, names_in};
 use crate::placeholder::REDACTED;
 use crate::rules::Rules;
 use crate::scalars::is_scalar;
 use crate::strings::{ParseError, StringSpan, prefix, scan_string, unescape};
 use crate::text::is_message;
-use crate::vocabulary::{ERRORS, REGISTRIES, VALUES};
+use crate::vocabulary::{ERRORS, KEY_TYPE, PRIVATE_MEMBERS, REGISTRIES, VALUES};
 
 /// The maximum nesting depth of JSON in strings.
 pub(crate) const MAX_DEPTH: u8 = 5;
@@ -303,16 +303,27 @@ impl<'a> Scanner<'a> {
     /// Whether a key is sensitive because of the object that it is in.
     fn is_sensitive_by_context(&self, key: &[u8]) -> bool {
         let may_be_value = matches!(key.len(), 5 | 6 | 13 | 14) && VALUES.iter().any(|value| value.as_bytes() == key);
-        may_be_value && self.object_names_secret() || key == b"auth" && self.keys_around().any(|key| key == REGISTRIES)
+        may_be_value && self.object_names_secret()
+            || key.len() <= 3 && PRIVATE_MEMBERS.iter().any(|member| member.as_bytes() == key) && self.is_web_key()
+            || key == b"auth" && self.keys_around().any(|key| key == REGISTRIES)
+    }
+
+    /// Whether the object is a JSON Web Key.
+    fn is_web_key(&self) -> bool {
+        keys_in(self.searched_object()).any(|key| key == KEY_TYPE.as_bytes())
+    }
+
+    /// The start of the innermost container.
+    fn searched_object(&self) -> &'a [u8] {
+        /// A key of three moduli of 16,384 bits is shorter.
+        const MAX_SEARCHED: usize = 16 * 1024;
+        let start = self.open.last().map_or(self.at, |object| object.start);
+        &self.input[start..self.input.len().min(start.saturating_add(MAX_SEARCHED))]
     }
 
     /// Whether another value of the object is the name of a secret: `{"name": "DB_PASSWORD", "value": "…"}`.
     fn object_names_secret(&self) -> bool {
-        /// The most bytes of an object that are searched.
-        const MAX_SEARCHED: usize = 4096;
-        let Some(object) = self.open.last() else { return false };
-        let end = self.input.len().min(object.start.saturating_add(MAX_SEARCHED));
-        let object = &self.input[object.start..end];
+        let object = self.searched_object();
         self.rules.may_match(object, false)
             && names_in(object).any(|name| self.rules.keys.is_sensitive(&readable(name, usize::MAX)))
     }

@@ -1,16 +1,39 @@
-//! Names that an object gives to its values.
+//! The strings of an object, to recognize what its other values are. The object may be cut.
 
 use crate::strings::scan_string;
 use crate::vocabulary::NAMES;
 
-/// The strings, without their quotes, under the keys of the object that starts here which name another value:
-/// `{"name": "DB_PASSWORD", …}`, `{"loc": ["body", "password"], …}`. The object may be cut.
+/// A string of an object, without its quotes.
+enum Item<'a> {
+    Key(&'a [u8]),
+    /// A value, or an item of a value that is an array.
+    Value(&'a [u8]),
+}
+
+/// The keys of the object that starts here.
+pub(crate) fn keys_in(object: &[u8]) -> impl Iterator<Item = &[u8]> {
+    items(object).filter_map(|item| match item {
+        Item::Key(key) => Some(key),
+        Item::Value(_) => None,
+    })
+}
+
+/// The strings under the keys that name another value: `{"name": "DB_PASSWORD", …}`, `{"loc": ["body", "pin"], …}`.
 pub(crate) fn names_in(object: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut is_name = false;
+    items(object).filter_map(move |item| match item {
+        Item::Key(key) => {
+            is_name = NAMES.iter().any(|name| name.as_bytes() == key);
+            None
+        }
+        Item::Value(value) => is_name.then_some(value),
+    })
+}
+
+fn items(object: &[u8]) -> impl Iterator<Item = Item<'_>> {
     let mut at = 0;
     let mut depth = 0_usize;
-    // Whether the next string is a key, and whether the last key was one of a name.
-    let mut is_key = false;
-    let mut is_name = false;
+    let mut expects_key = false;
     std::iter::from_fn(move || {
         while let Some(byte) = object.get(at) {
             match byte {
@@ -18,20 +41,19 @@ pub(crate) fn names_in(object: &[u8]) -> impl Iterator<Item = &[u8]> {
                     let end = scan_string(object, at).ok().flatten()?.end;
                     let string = &object[at + 1..end - 1];
                     at = end;
-                    if depth == 1 && is_key {
-                        is_key = false;
-                        is_name = NAMES.iter().any(|name| name.as_bytes() == string);
-                    } else if is_name && depth <= 2 {
-                        return Some(string);
+                    if depth == 1 && std::mem::take(&mut expects_key) {
+                        return Some(Item::Key(string));
+                    }
+                    if depth <= 2 {
+                        return Some(Item::Value(string));
                     }
                     continue;
                 }
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' => depth = depth.saturating_sub(1),
-                b',' if depth == 1 => is_name = false,
                 _ => {}
             }
-            is_key |= depth == 1 && matches!(byte, b'{' | b',');
+            expects_key |= depth == 1 && matches!(byte, b'{' | b',');
             if depth == 0 {
                 return None;
             }
@@ -45,13 +67,22 @@ pub(crate) fn names_in(object: &[u8]) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
 
+    fn texts<'a>(found: impl Iterator<Item = &'a [u8]>) -> Vec<&'a str> {
+        found.map(|text| std::str::from_utf8(text).expect("is text")).collect()
+    }
+
     #[test]
-    fn only_the_names_of_the_object_are_returned() {
-        let names = |object: &'static str| -> Vec<&str> {
-            names_in(object.as_bytes()).map(|name| std::str::from_utf8(name).expect("is text")).collect()
-        };
-        assert_eq!(names(r#"{"name": "a", "b": {"name": "c"}, "value": "name", "key":"d"} {"name":"e"}"#), ["a", "d"]);
-        assert_eq!(names(r#"{"loc":["body","pin"],"x":["y"]}"#), ["body", "pin"]);
-        assert_eq!(names(r#"{"value":1,"name":"cu"#), [""; 0]);
+    fn only_the_keys_of_the_object_itself_are_returned() {
+        let object = br#"{"a": "b", "c": {"d": 1}, "e": [{"f": 2}]} {"g": 3}"#;
+        assert_eq!(texts(keys_in(object)), ["a", "c", "e"]);
+        assert_eq!(texts(keys_in(br#"{"a":1,"b"#)), ["a"]);
+    }
+
+    #[test]
+    fn the_names_of_other_values_are_returned() {
+        let object = br#"{"name": "a", "value": "name", "key":"d", "x": "y"} {"name":"e"}"#;
+        assert_eq!(texts(names_in(object)), ["a", "d"]);
+        assert_eq!(texts(names_in(br#"{"loc":["body","pin"],"x":["y"]}"#)), ["body", "pin"]);
+        assert_eq!(texts(names_in(br#"{"value":1,"name":"cu"#)), [""; 0]);
     }
 }

@@ -12,7 +12,7 @@ use crate::avx2;
 use crate::cards::card_end;
 #[cfg(target_arch = "x86_64")]
 use crate::teddy::{Nibbles, READ, Teddy};
-use crate::vocabulary::{JOINED_BEFORE, QUERY, REGISTRIES, SIGNATURES};
+use crate::vocabulary::{JOINED_BEFORE, KEY_TYPE, QUERY, REGISTRIES, SIGNATURES};
 
 /// An escape can hide a letter from a search over bytes.
 const ESCAPE: u64 = 1;
@@ -95,7 +95,7 @@ impl Prefilter {
         let mut long = BitAllocator::of(LONG_WORDS);
         let mut short = BitAllocator::of(SHORT_WORDS);
         let builtin = |word: &str| (vec![word.to_owned()], true);
-        let others = ["basic", "digest", REGISTRIES].map(builtin);
+        let others = ["basic", "digest", REGISTRIES, KEY_TYPE].map(builtin);
         for (words, is_builtin) in keys.map(|(words, is_builtin)| (words.to_vec(), is_builtin)).chain(others) {
             let word = words[0].as_bytes();
             let begins_foreign = word.get(..4).is_none_or(|beginning| !beginning.is_ascii());
@@ -318,11 +318,11 @@ impl Prefilter {
 const PRIVATE: &[u8] = b"private key";
 
 /// The first three letters of the names that [`is_query_secret`](crate::text::is_query_secret) recognizes.
-const PARAMETERS: [&[u8; 3]; 4] = [b"cod", b"key", b"hma", b"sig"];
+const PARAMETERS: [&[u8; 3]; 5] = [b"cod", b"key", b"hma", b"sig", b"aut"];
 
 /// Whether a parameter that may be secret starts here.
 fn is_parameter(text: &[u8]) -> bool {
-    let names = QUERY.iter().chain(&SIGNATURES).map(|name| name.as_bytes());
+    let names = QUERY.iter().chain(&SIGNATURES).chain(&["auth"]).map(|name| name.as_bytes());
     names
         .into_iter()
         .any(|name| begins_with(text, name) && text.get(name.len()).is_none_or(|next| !next.is_ascii_alphanumeric()))

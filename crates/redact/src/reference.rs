@@ -9,7 +9,9 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::text::is_message;
-use crate::vocabulary::{DESCRIBING, ERRORS, HARMLESS, JOINED, JOINED_BEFORE, NAMES, SENSITIVE, VALUES};
+use crate::vocabulary::{
+    DESCRIBING, ERRORS, HARMLESS, JOINED, JOINED_BEFORE, NAMES, PRIVATE_MEMBERS, SENSITIVE, VALUES,
+};
 use crate::{REDACTED, Redactor};
 
 /// A document that preserves the order of keys, duplicate keys and the notation of numbers.
@@ -71,6 +73,7 @@ impl Document {
                 let shown = |(key, value): &(String, Document)| {
                     let is_secret = is_sensitive(key)
                         || names_secret && VALUES.contains(&key.as_str())
+                        || PRIVATE_MEMBERS.contains(&key.as_str()) && pairs.iter().any(|(key, _)| key == "kty")
                         || key == "auth" && around.contains(&"auths");
                     let is_error = is_secret && around.iter().any(|key| ERRORS.contains(key));
                     let is_literal = matches!(value, Document::Scalar(text) if text.starts_with(['t', 'f', 'n']));

@@ -17,10 +17,39 @@ pub(crate) const SENSITIVE: &str = "password passwords passwd passwds passphrase
     wachtwoord lösenord adgangskode salasana hasło haslo heslo jelszó şifre пароль пароли 密码 密碼 口令 パスワード 비밀번호";
 
 /// The beginnings of words such as `accesstoken` and `userpassword`.
-pub(crate) const JOINED_BEFORE: [&str; 30] = [
-    "access", "refresh", "id", "auth", "client", "user", "db", "new", "old", "current", "session", "csrf", "xsrf",
-    "api", "bearer", "admin", "root", "login", "account", "my", "master", "app", "consumer", "webhook", "shared",
-    "device", "reset", "bot", "oauth", "database",
+pub(crate) const JOINED_BEFORE: [&str; 32] = [
+    "access",
+    "refresh",
+    "id",
+    "auth",
+    "client",
+    "user",
+    "db",
+    "new",
+    "old",
+    "current",
+    "session",
+    "csrf",
+    "xsrf",
+    "api",
+    "bearer",
+    "admin",
+    "root",
+    "login",
+    "account",
+    "my",
+    "master",
+    "app",
+    "consumer",
+    "webhook",
+    "shared",
+    "device",
+    "reset",
+    "bot",
+    "oauth",
+    "database",
+    "identity",
+    "csrfmiddleware",
 ];
 
 /// The ends of such words.
@@ -32,14 +61,15 @@ pub(crate) const DESCRIBING: &str = "type types endpoint endpoints supported cou
     expires expiry expiration ttl lifetime age length policy check checks checked name names status state strength format \
     algorithm alg algs method methods present configured verified valid version rotation limit limits used remaining \
     usage size total per attempts attempt failures hint_enabled created updated changed issuer scope scopes scheme \
-    header label prefix";
+    header label prefix seconds secs minutes hours days ms millis in time lifespan ref refs arn left policies details \
+    alerts scanning error errors exception";
 
 /// Keys whose sensitive word stands for something else: cursors of lists, counts of words, and policies.
 pub(crate) const HARMLESS: &str = "page_token next_page_token prev_page_token previous_page_token next_token \
     prev_token continuation_token sync_token max_tokens min_tokens prompt_tokens completion_tokens total_tokens \
     input_tokens output_tokens cached_tokens reasoning_tokens audio_tokens num_tokens cookie_policy_url \
     cookie_policy_uri password_policy_url max_completion_tokens max_output_tokens max_new_tokens tokens_per_minute \
-    tokens_per_second";
+    tokens_per_second last_password_reset last_password_change token_uri token_url image_pull_secrets username_token";
 
 /// Keys below which a text that reads like a sentence is a message, and not a secret.
 pub(crate) const ERRORS: [&str; 3] = ["errors", "error", "violations"];
@@ -53,6 +83,12 @@ pub(crate) const VALUES: [&str; 5] = ["value", "input", "actual", "rejectedValue
 /// The key around the logins of container registries, of which `auth` is a credential.
 pub(crate) const REGISTRIES: &str = "auths";
 
+/// The members of a JSON Web Key that are private. An object with [`KEY_TYPE`] is such a key.
+pub(crate) const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "k", "oth"];
+
+/// The key that each JSON Web Key has.
+pub(crate) const KEY_TYPE: &str = "kty";
+
 /// Names of parameters that are secrets in the query of a URL, in addition to sensitive keys.
 pub(crate) const QUERY: [&str; 3] = ["code", "key", "hmac"];
 
@@ -63,9 +99,9 @@ pub(crate) const SIGNATURES: [&str; 2] = ["sig", "signature"];
 /// no secret: `password: must be at least 12 characters`.
 pub(crate) const SENTENCE: &str = "a about above absent add address all already also always an and any are aren't as at \
     authentication authorization bad be been before being below between but by can can't cannot change check choose client \
-    confirmation connection contains could couldn't creating deleting denied did didn't do does doesn't don't due either \
+    confirmation connection contains converting could couldn't creating deleting denied did didn't do does doesn't don't due either \
     empty enter error every exceeded exceeds expected expired expires failed failing failure fetching for forbidden format \
-    found from got had has have header help if in incorrect insufficient invalid is isn't issued it its key length lookup \
+    found from got had has have header help if in incorrect insufficient invalid is isn't issued it its key length line lookup \
     malformed may maximum might minimum mismatch mismatched missing more must need needs neither never new no none nor not \
     null of on only or or-else parameter parse parsing permission please provided reading received rejected request require \
     required requires reset reuse revoked see server service set should signature so some such than that the their then \

@@ -51,6 +51,10 @@ pub(super) fn find(rules: &Rules, searched: &Searched<'_>, found: &mut Vec<Range
 
 /// The value that a text assigns to a name.
 fn assigned(text: &str, name: &Name) -> Option<Range<usize>> {
+    // The user name of a URL, whose password another rule finds.
+    if text[..name.range.start].ends_with("//") {
+        return None;
+    }
     let end = name.range.end;
     let closers = text[end..].bytes().take(4).take_while(|byte| b"\"'`])".contains(byte)).count();
     let closed = end + closers;
@@ -85,6 +89,10 @@ fn after_sign(text: &str, name: &Name, after: usize, is_quoted: bool) -> Option<
         return header_value(text, name, start);
     }
     let first = rest.chars().next()?;
+    if let Some(tag) = rest.strip_prefix('<').filter(|tag| tag.starts_with(|c: char| c.is_ascii_alphabetic())) {
+        let from = start + 1 + tag.find('>')? + 1;
+        return text[from..].find("</").filter(|length| *length > 0).map(|length| from..from + length);
+    }
     if let ('|' | '>', Some(line)) = (first, rest.find('\n'))
         && rest[1..line].trim().bytes().all(|byte| b"+-".contains(&byte) || byte.is_ascii_digit())
     {
@@ -113,7 +121,10 @@ fn header_value(text: &str, name: &Name, start: usize) -> Option<Range<usize>> {
     if sentence::is_sentence_word(word) && sentence::words_follow(&text[start + word.len()..]) {
         return None;
     }
+    // The attributes of a cookie that is set are data.
+    let sets = text[name.range.clone()].to_ascii_lowercase().contains("set");
     let length = line_length(&text[start..]);
+    let length = text[start..start + length].find(';').filter(|_| sets).unwrap_or(length);
     let around = text[..name.range.start].chars().next_back().filter(|c| "\"'`".contains(*c));
     let length = around.and_then(|quote| text[start..start + length].find(quote)).unwrap_or(length);
     (length > 0).then_some(start..start + length)

@@ -1,14 +1,20 @@
-//! Credentials after `Basic` and `Digest`. Those after `Bearer` are a pattern.
+//! Credentials after `Basic`, `Digest` and `_auth=`. Those after `Bearer` are a pattern.
 
 use std::ops::Range;
 
-use super::Searched;
+use super::{Searched, value};
 
 /// The parameters that digest credentials begin with.
 const DIGEST: [&str; 9] = ["username", "realm", "nonce", "uri", "response", "qop", "cnonce", "nc", "opaque"];
 
 pub(super) fn find(searched: &Searched<'_>, found: &mut Vec<Range<usize>>) {
     let text = searched.text;
+    // The credentials of a registry in .npmrc.
+    for (at, key) in text.match_indices("_auth=") {
+        if !text[..at].ends_with(|c: char| c.is_alphanumeric()) {
+            found.extend(value::at(text, at + key.len()));
+        }
+    }
     for (at, word) in text.match_indices(['B', 'b', 'D', 'd']) {
         if text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
             continue;
@@ -40,6 +46,10 @@ fn basic(searched: &Searched<'_>, start: usize) -> Option<Range<usize>> {
     let token = &text[start..start + length];
     let has_digit = token.bytes().any(|byte| byte.is_ascii_digit());
     let has_inner_capital = token.bytes().skip(1).any(|byte| byte.is_ascii_uppercase());
+    // `Basic realm="…"` is a challenge.
+    if token.ends_with('=') && text[start + length..].starts_with(['"', '\'']) {
+        return None;
+    }
     let is_cut = searched.partial && start + length == text.len();
     let is_token = length >= 6 && (has_digit || has_inner_capital || token.ends_with('=')) || is_cut;
     (length > 0 && is_token).then_some(start..start + length)

@@ -25,7 +25,7 @@ pub(super) fn find(rules: &Rules, searched: &Searched<'_>, found: &mut Vec<Range
         done = name.range.end;
         let before = found.len();
         if may_be_markup {
-            found.extend(element(text, &name.range));
+            found.extend(element(searched, &name.range));
             attributes(searched, &name.range, found);
             found.extend(next_element(text, &name.range));
         }
@@ -37,7 +37,8 @@ pub(super) fn find(rules: &Rules, searched: &Searched<'_>, found: &mut Vec<Range
 }
 
 /// The content of the element whose name this is.
-fn element(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
+fn element(searched: &Searched<'_>, name: &Range<usize>) -> Option<Range<usize>> {
+    let text = searched.text;
     let before = text[..name.start].trim_end_matches(|c: char| c.is_ascii_alphanumeric() || c == ':');
     let prefix = &text[before.len()..name.start];
     if !before.ends_with('<') || !(prefix.is_empty() || prefix.ends_with(':')) {
@@ -52,7 +53,8 @@ fn element(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
     let rest = &text[start..];
     let end = match find_ignoring_case(rest, &close) {
         Some(end) => end,
-        // A placeholder in prose, such as `<password>`, is no element. A text may also end before the closing tag.
+        // A placeholder in prose, such as `<password>`, is no element.
+        None if !searched.partial && !text.contains("</") => return None,
         None => rest.find(['<', '\n']).unwrap_or(rest.len()),
     };
     (!rest[..end].trim().is_empty()).then_some(start..start + end)
@@ -98,10 +100,10 @@ fn attributes(searched: &Searched<'_>, name: &Range<usize>, found: &mut Vec<Rang
 
 /// The content of the element after the one that contains the name: `<key>password</key><string>…</string>`.
 fn next_element(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
-    let after = text[name.end..].strip_prefix("</")?;
+    let after = text[name.end..].strip_prefix("</").filter(|_| text[..name.start].ends_with('>'))?;
     let tag_length = after.find('>').filter(|length| *length <= MAX_DISTANCE)?;
     let tag = after[..tag_length].rsplit(':').next()?;
-    if !NAMES.iter().any(|known| tag.eq_ignore_ascii_case(known)) {
+    if !NAMES.iter().chain(&["th", "td", "dt"]).any(|known| tag.eq_ignore_ascii_case(known)) {
         return None;
     }
     let next = after[tag_length + 1..].trim_start();

@@ -56,7 +56,13 @@ fn find_in_view(rules: &Rules, text: &str, partial: bool, found: &mut Vec<Range<
 
 /// Ranges in order, with those combined that overlap or touch. Text that is redacted already is none.
 fn merge(text: &str, mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
-    found.retain(|range| !range.is_empty() && &text[range.clone()] != REDACTED);
+    let is_redacted = |range: &Range<usize>| {
+        // Another rule may end the placeholder at its bracket.
+        !range.is_empty()
+            && REDACTED.contains(&text[range.clone()])
+            && text[..range.end + 1.min(text.len() - range.end)].contains(REDACTED)
+    };
+    found.retain(|range| !range.is_empty() && !is_redacted(range));
     found.sort_by_key(|range| range.start);
     found.dedup_by(|next, before| {
         let touches = next.start <= before.end;
