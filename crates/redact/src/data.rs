@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value};
 
+use crate::patterns::is_private_member;
 use crate::placeholder::REDACTED;
 use crate::rules::Rules;
 use crate::text::is_message;
-use crate::vocabulary::{ERRORS, KEY_TYPE, NAMES, PRIVATE_MEMBERS, REGISTRIES, VALUES};
+use crate::vocabulary::{ERRORS, KEY_TYPE, NAMES, REGISTRIES, VALUES};
 
 /// The keys around a value.
 #[derive(Clone, Copy)]
@@ -49,11 +50,11 @@ fn redact_value(rules: &Rules, value: &mut Value, around: Option<&Around<'_>>, s
 
 fn redact_object(rules: &Rules, map: &mut Map<String, Value>, around: Option<&Around<'_>>, strict: bool) {
     let names_secret = map.keys().any(|key| VALUES.contains(&key.as_str())) && names_secret(rules, map);
-    let is_web_key = map.contains_key(KEY_TYPE);
+    let is_web_key = rules.patterns.on.jwk && map.contains_key(KEY_TYPE);
     for (key, value) in map.iter_mut() {
         let is_sensitive = names_secret && VALUES.contains(&key.as_str())
             || rules.keys.is_sensitive(key) && !rules.keys.is_exempt_path(key, Around::keys(around))
-            || is_web_key && PRIVATE_MEMBERS.contains(&key.as_str())
+            || is_web_key && is_private_member(key)
             || key == "auth" && Around::keys(around).any(|key| key == REGISTRIES);
         let is_error = is_sensitive && Around::keys(around).any(|key| ERRORS.contains(&key));
         if is_sensitive && !is_error && !matches!(value, Value::Null | Value::Bool(_)) {

@@ -8,12 +8,13 @@ use std::borrow::Cow;
 use crate::content::readable;
 use crate::lookahead::Lookahead;
 use crate::names::{keys_in, names_in};
+use crate::patterns::is_private_member;
 use crate::placeholder::REDACTED;
 use crate::rules::Rules;
 use crate::scalars::is_scalar;
 use crate::strings::{ParseError, StringSpan, prefix, scan_string, unescape};
 use crate::text::is_message;
-use crate::vocabulary::{ERRORS, KEY_TYPE, PRIVATE_MEMBERS, REGISTRIES, VALUES};
+use crate::vocabulary::{ERRORS, KEY_TYPE, REGISTRIES, VALUES};
 
 /// The maximum nesting depth of JSON in strings.
 pub(crate) const MAX_DEPTH: u8 = 5;
@@ -304,7 +305,10 @@ impl<'a> Scanner<'a> {
     fn is_sensitive_by_context(&self, key: &[u8]) -> bool {
         let may_be_value = matches!(key.len(), 5 | 6 | 13 | 14) && VALUES.iter().any(|value| value.as_bytes() == key);
         may_be_value && self.object_names_secret()
-            || key.len() <= 3 && PRIVATE_MEMBERS.iter().any(|member| member.as_bytes() == key) && self.is_web_key()
+            || key.len() <= 2
+                && self.rules.patterns.on.jwk
+                && std::str::from_utf8(key).is_ok_and(is_private_member)
+                && self.is_web_key()
             || key == b"auth" && self.keys_around().any(|key| key == REGISTRIES)
     }
 

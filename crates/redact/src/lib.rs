@@ -29,7 +29,6 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod byte_class;
-mod cards;
 mod content;
 #[cfg(test)]
 mod corpus_tests;
@@ -70,6 +69,6 @@ mod words;
 pub use content::Content;
 pub use findings::{Finding, Rule};
 pub use headers::is_header_allowed;
-pub use patterns::Patterns;
+pub use patterns::{OwnPattern, PatternError, Patterns};
 pub use placeholder::{REDACTED, WITHHELD};
 pub use redactor::{Redactor, Syntax};

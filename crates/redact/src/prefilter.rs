@@ -9,10 +9,14 @@ use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use crate::avx2;
-use crate::cards::card_end;
+use crate::patterns::Patterns;
+use crate::patterns::cards::card_end;
+use crate::patterns::ssn::number_end;
+use crate::patterns::telegram::number_before;
+use crate::patterns::tokens::may_start_token;
 #[cfg(target_arch = "x86_64")]
 use crate::teddy::{Nibbles, READ, Teddy};
-use crate::vocabulary::{JOINED_BEFORE, KEY_TYPE, QUERY, REGISTRIES, SIGNATURES};
+use crate::vocabulary::{JOINED_BEFORE, QUERY, REGISTRIES, SIGNATURES};
 
 /// An escape can hide a letter from a search over bytes.
 const ESCAPE: u64 = 1;
@@ -25,21 +29,54 @@ const NON_ASCII: u64 = 1 << 4;
 const JWT: u64 = 1 << 5;
 const CARD: u64 = 1 << 6;
 const PRIVATE_KEY: u64 = 1 << 7;
+/// The groups of [`TOKEN_STARTS`].
+const TOKENS: [u64; 4] = [1 << 8, 1 << 9, 1 << 10, 1 << 11];
+const ANY_TOKEN: u64 = 0b1111 << 8;
+const TELEGRAM: u64 = 1 << 12;
+const SSN: u64 = 1 << 13;
+const JWK: u64 = 1 << 14;
 /// The start of a URL's authority, also with escaped slashes.
-const URL: u64 = 1 << 8;
+const AUTHORITY: u64 = 1 << 15;
 /// The name of a parameter that is secret in the query of a URL.
-const PARAMETER: u64 = 1 << 9;
+const PARAMETER: u64 = 1 << 16;
 /// The first four bytes of a built-in key that contains others than ASCII letters.
-const FOREIGN: u64 = 1 << 10;
+const FOREIGN: u64 = 1 << 17;
 /// Words of at least four letters, and shorter ones. Words share bits if there are more words than bits.
-const LONG_WORDS: Range<u32> = 11..40;
-const SHORT_WORDS: Range<u32> = 40..64;
+const LONG_WORDS: Range<u32> = 18..44;
+const SHORT_WORDS: Range<u32> = 44..64;
 
 /// Patterns whose matches are candidates without inspection.
-const ALWAYS_CANDIDATE: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | NON_ASCII | JWT | FOREIGN;
+const ALWAYS_CANDIDATE: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | NON_ASCII | JWT | JWK | FOREIGN;
 /// Patterns whose first byte is the one before the candidate.
-const HAS_LEADING_BYTE: u64 = !(PRIVATE_KEY | URL | FOREIGN | LONG_WORD_BITS);
+const HAS_LEADING_BYTE: u64 = !(PRIVATE_KEY | ANY_TOKEN | TELEGRAM | SSN | JWK | AUTHORITY | FOREIGN | LONG_WORD_BITS);
 const LONG_WORD_BITS: u64 = (1 << LONG_WORDS.end) - (1 << LONG_WORDS.start);
+
+/// The first four bytes of all tokens, by group: the possible bytes at each position. Only similar ones share a group,
+/// because any combination of a group's bytes is inspected.
+const TOKEN_STARTS: [(usize, [&[u8]; 4]); 19] = [
+    (0, [b"A", b"KSBC", b"IC", b"A"]),
+    (0, [b"A", b"I", b"z", b"a"]),
+    (0, [b"A", b"G", b"E", b"-"]),
+    (0, [b"A", b"c", b"c", b"o"]),
+    (1, [b"g", b"h", b"pousr", b"_"]),
+    (1, [b"g", b"i", b"t", b"h"]),
+    (1, [b"g", b"l", b"podrcfiasw", b"atrbpfgmoc"]),
+    (2, [b"sr", b"k", b"_", b"lt"]),
+    (2, [b"s", b"k", b"-", ALPHANUMERIC]),
+    (2, [b"S", b"K", HEX, HEX]),
+    (2, [b"S", b"G", b".", URL]),
+    (2, [b"S", b"h", b"a", b"r"]),
+    (2, [b"s", b"i", b"g", b"="]),
+    (3, [b"x", b"oa", b"xp", b"abcdeoprsp"]),
+    (3, [b"h", b"o", b"o", b"k"]),
+    (3, [b"w", b"h", b"s", b"e"]),
+    (3, [b"y", b"a", b"2", b"9"]),
+    (3, [b"n", b"p", b"m", b"_"]),
+    (3, [b"p", b"y", b"p", b"i"]),
+];
+const ALPHANUMERIC: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const URL: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+const HEX: &[u8] = b"0123456789abcdef";
 
 /// A pattern: a predicate for each of its bytes.
 type Pattern<'a> = [&'a dyn Fn(u8) -> bool; 4];
@@ -69,7 +106,7 @@ impl PartialMatches {
 
 impl Prefilter {
     /// `keys` are split into words, in lower case, and each says whether it is a built-in one.
-    pub(crate) fn new<'k>(keys: impl Iterator<Item = (&'k [String], bool)>, cards: bool) -> Self {
+    pub(crate) fn new<'k>(keys: impl Iterator<Item = (&'k [String], bool)>, patterns: &Patterns) -> Self {
         let mut prefilter = Self::none();
         let any = |_: u8| true;
         prefilter.add(ESCAPE, [&any, &|byte| byte == b'\\', &|byte| matches!(byte, b'u' | b'x'), &any]);
@@ -80,22 +117,40 @@ impl Prefilter {
         prefilter.add(LONG_S, [&any, &|byte| byte == 0xc5, &|byte| byte == 0xbf, &any]);
         prefilter.add(JWT, [&any, &|byte| byte == b'e', &|byte| byte == b'y', &|byte| byte == b'J']);
         prefilter.add_word(PRIVATE_KEY, PRIVATE);
-        prefilter.add(URL, [&|byte| byte == b':', &|byte| byte == b'/', &|byte| byte == b'/', &any]);
-        prefilter.add(URL, [&|byte| byte == b':', &|byte| byte == b'\\', &|byte| byte == b'/', &|byte| byte == b'\\']);
+        let is_digit = |byte: u8| byte.is_ascii_digit();
+        for (group, bytes) in TOKEN_STARTS {
+            let is_in = |at: usize| move |byte: u8| bytes[at].contains(&byte);
+            prefilter.add(TOKENS[group], [&is_in(0), &is_in(1), &is_in(2), &is_in(3)]);
+        }
+        if patterns.telegram {
+            prefilter.add(TELEGRAM, [&is_digit, &|byte| byte == b':', &|byte| byte == b'A', &|byte| byte == b'A']);
+        }
+        if patterns.ssn {
+            // From the first hyphen: most dates have none before two digits and another one. A text may end here.
+            let is_hyphen = |byte: u8| byte == b'-';
+            let is_hyphen_or_end = |byte: u8| byte == b'-' || byte == 0;
+            prefilter.add(SSN, [&is_hyphen, &is_digit, &is_digit, &is_hyphen_or_end]);
+        }
+        if patterns.jwk {
+            prefilter
+                .add(JWK, [&|byte| byte == b'"', &|byte| byte == b'k', &|byte| byte == b't', &|byte| byte == b'y']);
+        }
+        prefilter.add(AUTHORITY, [&|byte| byte == b':', &|byte| byte == b'/', &|byte| byte == b'/', &any]);
+        let slash = |at: usize| move |byte: u8| byte == b":\\/\\"[at];
+        prefilter.add(AUTHORITY, [&slash(0), &slash(1), &slash(2), &slash(3)]);
         let is_separator = |byte: u8| b"?&;-_.".contains(&byte);
         for name in PARAMETERS {
             let letter = |at: usize| move |byte: u8| byte.eq_ignore_ascii_case(&name[at]);
             prefilter.add(PARAMETER, [&is_separator, &letter(0), &letter(1), &letter(2)]);
         }
-        if cards {
-            let is_digit = |byte: u8| byte.is_ascii_digit();
+        if patterns.card {
             let is_first = |byte: u8| matches!(byte, b'2'..=b'6');
             prefilter.add(CARD, [&|byte| !byte.is_ascii_digit(), &is_first, &is_digit, &is_digit]);
         }
         let mut long = BitAllocator::of(LONG_WORDS);
         let mut short = BitAllocator::of(SHORT_WORDS);
         let builtin = |word: &str| (vec![word.to_owned()], true);
-        let others = ["basic", "digest", REGISTRIES, KEY_TYPE].map(builtin);
+        let others = ["basic", "digest", REGISTRIES].map(builtin);
         for (words, is_builtin) in keys.map(|(words, is_builtin)| (words.to_vec(), is_builtin)).chain(others) {
             let word = words[0].as_bytes();
             let begins_foreign = word.get(..4).is_none_or(|beginning| !beginning.is_ascii());
@@ -153,7 +208,6 @@ impl Prefilter {
     }
 
     /// A prefilter that finds a candidate at every position.
-    #[cfg(test)]
     pub(crate) fn match_all() -> Self {
         let mut prefilter = Self::none();
         prefilter.add(NON_ASCII, [&|_| true; 4]);
@@ -289,7 +343,10 @@ impl Prefilter {
         if fits & ALWAYS_CANDIDATE != 0 || fits & PRIVATE_KEY != 0 && begins_with(&text[at..], PRIVATE) {
             return true;
         }
-        if fits & URL != 0 && may_have_password(&text[at..], partial)
+        if fits & ANY_TOKEN != 0 && may_start_token(text, at)
+            || fits & TELEGRAM != 0 && number_before(text, at + 1).is_some()
+            || fits & SSN != 0 && at.checked_sub(3).is_some_and(|start| number_end(text, start, partial).is_some())
+            || fits & AUTHORITY != 0 && may_have_password(&text[at..], partial)
             || fits & PARAMETER != 0 && is_parameter(&text[at..])
         {
             return true;

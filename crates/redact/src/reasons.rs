@@ -66,7 +66,7 @@ macro_rules! patterns_by_name {
     };
 }
 
-patterns_by_name!(bearer jwt card private_key);
+patterns_by_name!(bearer jwt card private_key jwk age aws azure google github gitlab npm pypi slack telegram twilio sendgrid stripe openai anthropic ssn);
 
 /// The key that directly precedes a value: it is sensitive, or the parameter of a URL.
 fn key_before(rules: &Rules, before: &str) -> Option<String> {

@@ -8,7 +8,7 @@ use crate::content::{Content, cut, into_text, is_utf16, readable};
 use crate::data;
 use crate::json;
 use crate::pairs::{redact_pairs, redact_path};
-use crate::patterns::Patterns;
+use crate::patterns::{OwnPattern, Patterns};
 use crate::placeholder::WITHHELD;
 use crate::rules::Rules;
 use crate::text::is_query_secret;
@@ -45,6 +45,12 @@ impl Redactor {
     /// The same without the keys in `keep`: a key in any notation, or the path to one: keys joined with dots.
     pub fn with_exceptions(extra_keys: &[String], keep: &[String], patterns: Patterns) -> Self {
         Self { rules: Rules::new(extra_keys, keep, patterns) }
+    }
+
+    /// Redacts what these patterns match, too. Every text is then searched in full.
+    #[must_use]
+    pub fn with_own_patterns(self, own: Vec<OwnPattern>) -> Self {
+        if own.is_empty() { self } else { Self { rules: self.rules.with_own_patterns(own) } }
     }
 
     /// Redacts a body, then truncates it to `limit` bytes. `complete` is `false` if `body` is only a prefix.
@@ -201,6 +207,13 @@ mod tests {
         assert_eq!(cut.text, "a=[redacted]");
         let form = redactor.content(b"code=9&api%2Dkey=x", Syntax::Form, 100, true);
         assert_eq!(form.text, "code=9&api%2Dkey=[redacted]");
+    }
+
+    #[test]
+    fn private_members_of_json_web_keys_are_redacted_in_data() {
+        let mut data = json!({"keys": [{"d": "x", "kty": "EC", "crv": "P-256"}], "d": "shown", "k": 1});
+        redactor().data(&mut data);
+        assert_eq!(data, json!({"keys": [{"d": "[redacted]", "kty": "EC", "crv": "P-256"}], "d": "shown", "k": 1}));
     }
 
     #[test]

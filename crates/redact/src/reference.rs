@@ -9,9 +9,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::text::is_message;
-use crate::vocabulary::{
-    DESCRIBING, ERRORS, HARMLESS, JOINED, JOINED_BEFORE, NAMES, PRIVATE_MEMBERS, SENSITIVE, VALUES,
-};
+use crate::vocabulary::{DESCRIBING, ERRORS, HARMLESS, JOINED, JOINED_BEFORE, NAMES, SENSITIVE, VALUES};
 use crate::{REDACTED, Redactor};
 
 /// A document that preserves the order of keys, duplicate keys and the notation of numbers.
@@ -73,7 +71,8 @@ impl Document {
                 let shown = |(key, value): &(String, Document)| {
                     let is_secret = is_sensitive(key)
                         || names_secret && VALUES.contains(&key.as_str())
-                        || PRIVATE_MEMBERS.contains(&key.as_str()) && pairs.iter().any(|(key, _)| key == "kty")
+                        || ["d", "p", "q", "dp", "dq", "qi", "k"].contains(&key.as_str())
+                            && pairs.iter().any(|(key, _)| key == "kty")
                         || key == "auth" && around.contains(&"auths");
                     let is_error = is_secret && around.iter().any(|key| ERRORS.contains(key));
                     let is_literal = matches!(value, Document::Scalar(text) if text.starts_with(['t', 'f', 'n']));
@@ -225,7 +224,7 @@ fn patterns(text: &str) -> Vec<(usize, usize)> {
         let pattern = r"(?s)^(?:-+ ?)?BEGIN [A-Z0-9 ]{0,42}?(?i:private key)(?:.*?END .*?PRIVATE KEY(?: BLOCK)?-*|.*)";
         Regex::new(pattern).expect("is a pattern")
     });
-    let mut found = cards(text);
+    let mut found = [cards(text), tokens(text), social_security_numbers(text), private_members(text)].concat();
     for (at, _) in text.char_indices() {
         let rest = &text[at..];
         let glued = text[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
@@ -237,18 +236,52 @@ fn patterns(text: &str) -> Vec<(usize, usize)> {
 }
 
 fn cards(text: &str) -> Vec<(usize, usize)> {
-    static CARD: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"^(?:[2-6]\d{12,18}|[2-6]\d{3}(?:[ .-]\d{1,7})+)$").expect("is a pattern"));
+    static GROUPS: LazyLock<Regex> = LazyLock::new(|| {
+        let groupings = [
+            r"\d{4}(?:[ .-]\d{4}){3}(?:[ .-]\d{1,3})?",
+            r"\d{4}[ .-]\d{6}[ .-]\d{4,5}",
+            r"\d{6}[ .-]\d{13}",
+            r"\d{4}(?:[ .-]\d{3}){3}",
+            r"\d{4}[ .-]\d{4}[ .-]\d{5}",
+        ];
+        Regex::new(&format!("^(?:{})$", groupings.join("|"))).expect("is a pattern")
+    });
+    static ISSUED: LazyLock<Regex> = LazyLock::new(|| {
+        let ranges = [
+            r"4(?:\d{12}|\d{15}|\d{18})",
+            r"5[1-5]\d{14}",
+            r"(?:222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720|220[0-4])\d{12}",
+            r"3[47]\d{13}",
+            r"(?:30[0-5]\d|3095|36\d\d|38\d\d|39\d\d)\d{10}",
+            r"35(?:2[89]|[3-8]\d)\d{12}",
+            r"(?:62\d\d|6011|64[4-9]\d|65\d\d)(?:\d{12}|\d{15})",
+            r"(?:50\d\d|5[6-8]\d\d|6304|67\d\d)(?:\d{9,10}|\d{12}|\d{15})",
+        ];
+        Regex::new(&format!("^(?:{})$", ranges.join("|"))).expect("is a pattern")
+    });
+    // Only in groups.
+    static RARE: LazyLock<Regex> = LazyLock::new(|| {
+        let ranges = [
+            r"35(?:2[89]|[3-8]\d)\d{13,15}",
+            r"(?:62\d\d|6011|64[4-9]\d|65\d\d|50\d\d|5[6-8]\d\d|6304|67\d\d)\d{13,14}",
+        ];
+        Regex::new(&format!("^(?:{})$", ranges.join("|"))).expect("is a pattern")
+    });
     static BEFORE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?:[0-9A-Za-z]|[0-9]\.)$").expect("is a pattern"));
     static AFTER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(?:[0-9A-Za-z]|\.[0-9])").expect("is a pattern"));
     let mut found = Vec::new();
     let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-    for (n, from) in ends.iter().enumerate() {
-        // The longest card number has 19 digits and 15 separators.
-        for to in ends[n..].iter().take(40) {
-            let digits: Vec<u32> = text[*from..*to].chars().filter_map(|c| c.to_digit(10)).collect();
-            if (13..=19).contains(&digits.len())
-                && CARD.is_match(&text[*from..*to])
+    let starts = ends.iter().enumerate().filter(|(_, at)| text[**at..].starts_with(|c: char| c.is_ascii_digit()));
+    for (n, from) in starts {
+        // The longest card number has 19 digits and 4 separators.
+        for to in ends[n..].iter().take(24) {
+            let number = &text[*from..*to];
+            let joined: String = number.chars().filter(char::is_ascii_digit).collect();
+            let is_grouped = GROUPS.is_match(number);
+            let is_issued = ISSUED.is_match(&joined) || is_grouped && RARE.is_match(&joined);
+            let digits: Vec<u32> = joined.chars().filter_map(|c| c.to_digit(10)).collect();
+            if (is_grouped || joined == number)
+                && is_issued
                 && !BEFORE.is_match(&text[..*from])
                 && !AFTER.is_match(&text[*to..])
                 && luhn(&digits)
@@ -258,6 +291,97 @@ fn cards(text: &str) -> Vec<(usize, usize)> {
         }
     }
     found
+}
+
+/// Tokens with a prefix: the prefix if it is shown, and the secret.
+const TOKENS: &[(&str, &str)] = &[
+    ("", r"(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}"),
+    ("", r"(?:gh[pousr]_|github_pat_)[0-9A-Za-z_]{36,}"),
+    ("", r"gl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct|wt)-[0-9A-Za-z_.-]{19,}[0-9A-Za-z_-]"),
+    ("", r"xox[abceoprs]-[0-9A-Za-z_-]{16,}"),
+    ("", r"xoxd-[0-9A-Za-z_+/=%-]{16,}"),
+    ("", r"xapp-[0-9A-Za-z_-]{40,}"),
+    (r"hooks\.slack\.com/(?:services|workflows|triggers)/", r"[0-9A-Za-z_+/-]{20,}"),
+    ("", r"[sr]k_(?:live|test)_[0-9A-Za-z]{16,}"),
+    ("", r"whsec_[0-9A-Za-z_+/=%-]{24,}"),
+    ("", r"AIza[0-9A-Za-z_-]{35}"),
+    ("", r"ya29\.[0-9A-Za-z_.-]{19,}[0-9A-Za-z_-]"),
+    ("", r"GOCSPX-[0-9A-Za-z_-]{28,}"),
+    ("", r"sk-[0-9A-Za-z]{32,}"),
+    ("", r"sk-(?:proj|svcacct|admin|None|ant)-[0-9A-Za-z_-]{20,}"),
+    ("", r"SG\.[0-9A-Za-z_.-]{65,}[0-9A-Za-z_-]"),
+    ("", r"SK[0-9a-f]{32}"),
+    ("", r"npm_[0-9A-Za-z]{36,}"),
+    ("", r"pypi-AgE[0-9A-Za-z_-]{50,}"),
+    ("(?:AccountKey|SharedAccessKey|sig)=", r"[0-9A-Za-z_+/=%-]{40,}"),
+    ("", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
+];
+
+/// The tokens with a known prefix that are not part of a longer word or run.
+fn tokens(text: &str) -> Vec<(usize, usize)> {
+    static ALL: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+        let compile =
+            |(prefix, secret): &(&str, &str)| Regex::new(&format!("^{prefix}({secret})")).expect("is a pattern");
+        TOKENS.iter().map(compile).collect()
+    });
+    static TELEGRAM: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("^[0-9]{8,10}:AA[0-9A-Za-z_-]{33}").expect("is a pattern"));
+    static ANY: LazyLock<Regex> = LazyLock::new(|| {
+        let all: Vec<String> = TOKENS.iter().map(|(prefix, secret)| format!("{prefix}{secret}")).collect();
+        Regex::new(&format!("{}|:AA", all.join("|"))).expect("is a pattern")
+    });
+    let mut found = Vec::new();
+    if !ANY.is_match(text) {
+        return found;
+    }
+    for (at, _) in text.char_indices() {
+        let before = text[..at].chars().next_back();
+        let token = ALL.iter().filter(|_| !before.is_some_and(|c| c.is_ascii_alphanumeric()));
+        for secret in token.filter_map(|token| token.captures(&text[at..])?.get(1)) {
+            let after = text[at + secret.end()..].chars().next();
+            let has_length = secret.as_str().starts_with("AIza");
+            let continues = |c: char| c.is_ascii_alphanumeric() || has_length && "_-".contains(c);
+            if !after.is_some_and(continues) {
+                found.push((at + secret.start(), at + secret.end()));
+            }
+        }
+        if let Some(token) = TELEGRAM.find(&text[at..]).filter(|_| !before.is_some_and(|c| c.is_ascii_digit())) {
+            let after = text[at + token.end()..].chars().next();
+            if !after.is_some_and(|c| c.is_ascii_alphanumeric() || "_-".contains(c)) {
+                found.push((at, at + token.end()));
+            }
+        }
+    }
+    found
+}
+
+/// US social security numbers.
+fn social_security_numbers(text: &str) -> Vec<(usize, usize)> {
+    static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
+        let area = "(?:00[1-9]|0[1-9][0-9]|[1-578][0-9]{2}|6(?:[0-57-9][0-9]|6[0-57-9]))";
+        let group = "(?:0[1-9]|[1-9][0-9])";
+        let serial = "(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})";
+        Regex::new(&format!("^{area}-{group}-{serial}")).expect("is a pattern")
+    });
+    static BEFORE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?:[0-9A-Za-z_-]|[0-9]\.)$").expect("is a pattern"));
+    static AFTER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(?:[0-9A-Za-z_-]|\.[0-9])").expect("is a pattern"));
+    let starts = text.char_indices().map(|(at, _)| at).filter(|at| !BEFORE.is_match(&text[..*at]));
+    let found = starts.filter_map(|at| Some((at, at + NUMBER.find(&text[at..])?.end())));
+    found.filter(|(_, end)| !AFTER.is_match(&text[*end..])).collect()
+}
+
+/// The values of the private members of JSON Web Keys.
+fn private_members(text: &str) -> Vec<(usize, usize)> {
+    static KEY: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"[^{}]*"kty"[^}]*"#).expect("is a pattern"));
+    static MEMBER: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#""(?:d|p|q|dp|dq|qi|k)"[ \t\n\x0c\r]*:[ \t\n\x0c\r]*"([^"]+)"#).expect("is a pattern")
+    });
+    let values = |object: regex::Match<'_>| {
+        let members = MEMBER.captures_iter(object.as_str()).filter_map(|it| it.get(1)).collect::<Vec<_>>();
+        let hidden = members.into_iter().filter(|it| !it.as_str().starts_with("[redacted]"));
+        hidden.map(|it| (object.start() + it.start(), object.start() + it.end())).collect::<Vec<_>>()
+    };
+    KEY.find_iter(text).flat_map(values).collect()
 }
 
 fn luhn(digits: &[u32]) -> bool {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::json;
 use crate::keys::Keys;
-use crate::patterns::{PatternFinder, Patterns, redact_ranges};
+use crate::patterns::{OwnPattern, PatternFinder, Patterns, redact_ranges};
 use crate::placeholder::REDACTED;
 use crate::prefilter::Prefilter;
 use crate::text;
@@ -22,8 +22,13 @@ impl Rules {
     /// `extra_keys` are sensitive in addition to the built-in ones, `keep` are not.
     pub(crate) fn new(extra_keys: &[String], keep: &[String], patterns: Patterns) -> Self {
         let keys = Keys::new(extra_keys, keep);
-        let prefilter = Prefilter::new(keys.entries(), patterns.card);
+        let prefilter = Prefilter::new(keys.entries(), &patterns);
         Self { keys, patterns: PatternFinder::new(patterns), prefilter }
+    }
+
+    /// The same rules and these patterns. No text can be dismissed, because nothing is known about what they match.
+    pub(crate) fn with_own_patterns(self, own: Vec<OwnPattern>) -> Self {
+        Self { patterns: self.patterns.with_own(own), prefilter: Prefilter::match_all(), ..self }
     }
 
     /// Whether there may be something to redact; `false` is definite. A `partial` text may continue beyond its end.

@@ -83,10 +83,7 @@ pub(crate) const VALUES: [&str; 5] = ["value", "input", "actual", "rejectedValue
 /// The key around the logins of container registries, of which `auth` is a credential.
 pub(crate) const REGISTRIES: &str = "auths";
 
-/// The members of a JSON Web Key that are private. An object with [`KEY_TYPE`] is such a key.
-pub(crate) const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "k", "oth"];
-
-/// The key that each JSON Web Key has.
+/// The key that each JSON Web Key has; other keys of such an object are private.
 pub(crate) const KEY_TYPE: &str = "kty";
 
 /// Names of parameters that are secrets in the query of a URL, in addition to sensitive keys.

@@ -10,9 +10,12 @@ const DIGEST: [&str; 9] = ["username", "realm", "nonce", "uri", "response", "qop
 pub(super) fn find(searched: &Searched<'_>, found: &mut Vec<Range<usize>>) {
     let text = searched.text;
     // The credentials of a registry in .npmrc.
+    let mut done = 0;
     for (at, key) in text.match_indices("_auth=") {
-        if !text[..at].ends_with(|c: char| c.is_alphanumeric()) {
-            found.extend(value::at(text, at + key.len()));
+        if at >= done && !text[..at].ends_with(|c: char| c.is_alphanumeric()) {
+            let value = value::at(text, at + key.len());
+            done = value.as_ref().map_or(done, |value| value.end);
+            found.extend(value);
         }
     }
     for (at, word) in text.match_indices(['B', 'b', 'D', 'd']) {

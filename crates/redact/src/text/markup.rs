@@ -10,6 +10,8 @@ use crate::vocabulary::{NAMES, VALUES};
 
 /// The most bytes between a name and its value.
 const MAX_DISTANCE: usize = 200;
+/// The most bytes of an element's content.
+const MAX_ELEMENT: usize = 16 * 1024;
 /// The most bytes of a tag that are searched.
 const MAX_TAG: usize = 2000;
 
@@ -50,11 +52,12 @@ fn element(searched: &Searched<'_>, name: &Range<usize>) -> Option<Range<usize>>
     }
     let start = open + 1;
     let close = format!("</{prefix}{}", &text[name.clone()]);
-    let rest = &text[start..];
+    let rest = &text[start..text.floor_char_boundary(start.saturating_add(MAX_ELEMENT))];
     let end = match find_ignoring_case(rest, &close) {
         Some(end) => end,
+        None if start + rest.len() < text.len() => rest.len(),
         // A placeholder in prose, such as `<password>`, is no element.
-        None if !searched.partial && !text.contains("</") => return None,
+        None if !searched.partial && !rest.contains("</") => return None,
         None => rest.find(['<', '\n']).unwrap_or(rest.len()),
     };
     (!rest[..end].trim().is_empty()).then_some(start..start + end)

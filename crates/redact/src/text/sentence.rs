@@ -19,6 +19,15 @@ pub(super) fn words_follow(after: &str) -> bool {
     trimmed.len() < rest.len() && trimmed.starts_with(|c: char| c.is_alphanumeric() || "\"'`“‘(<[{".contains(c))
 }
 
+/// Whether a word begins a sentence, of which the rest follows.
+pub(crate) fn is_sentence(word: &str, after: &[u8]) -> bool {
+    let length = after.len().min(MAX_FOLLOWING);
+    is_sentence_word(word) && words_follow(&String::from_utf8_lossy(&after[..length]))
+}
+
+/// The bytes that decide whether more words follow.
+const MAX_FOLLOWING: usize = 16;
+
 /// Whether a text under a sensitive key of an error reads like a message: three or more words that begin with a listed one.
 pub(crate) fn is_message(text: &str) -> bool {
     let mut words = text.split_whitespace();

@@ -31,9 +31,9 @@ pub(super) fn find(searched: &Searched<'_>, found: &mut Vec<Range<usize>>) {
 /// The password in the authority that starts here.
 fn password(searched: &Searched<'_>, start: usize) -> Option<Range<usize>> {
     let text = searched.text;
-    let run = &text[start..start + text[start..].find(is_end).unwrap_or(text.len() - start)];
-    // Another URL starts within the run.
-    let run = &run[..run.find("://").unwrap_or(run.len())];
+    // Another URL may follow without a space.
+    let rest = &text[start..memmem::find(&text.as_bytes()[start..], b"://").map_or(text.len(), |next| start + next)];
+    let run = &rest[..rest.find(is_end).unwrap_or(rest.len())];
     let authority = &run[..run.find(['/', '?', '#']).unwrap_or(run.len())];
     let colon = run.find(':')?;
     // A password may contain the characters that end an authority.
