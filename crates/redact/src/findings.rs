@@ -194,9 +194,13 @@ fn excerpt(shown: &str, part: Range<usize>) -> String {
     let end = shown[part.end..after].find('\n').map_or(after, |end| part.end + end);
     let is_line_end = |text: &str| text.is_empty() || text.starts_with('\n');
     let is_line_start = |text: &str| text.is_empty() || text.ends_with('\n');
-    let text = shown[start..end].trim().chars().map(|c| if is_hostile(c) { ' ' } else { c });
+    let text: String = shown[start..end].chars().map(|c| if is_hostile(c) { ' ' } else { c }).collect();
     let mark = |is_cut: bool| is_cut.then_some('…');
-    mark(!is_line_start(&shown[..start])).into_iter().chain(text).chain(mark(!is_line_end(&shown[end..]))).collect()
+    mark(!is_line_start(&shown[..start]))
+        .into_iter()
+        .chain(text.trim().chars())
+        .chain(mark(!is_line_end(&shown[end..])))
+        .collect()
 }
 
 #[cfg(test)]
