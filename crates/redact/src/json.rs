@@ -45,7 +45,7 @@ pub(crate) fn redact(
         open: Vec::new(),
         redacted_depth: None,
         strict_depth: None,
-        pseudonym_depth: None,
+        pseudonym_depths: Vec::new(),
         flushed: 0,
         lookahead: Lookahead::of(&rules.prefilter, input),
         out,
@@ -93,8 +93,8 @@ struct Scanner<'a> {
     /// Inside the value of a sensitive key of an error, of which only messages are copied: the number of containers
     /// around that value.
     strict_depth: Option<usize>,
-    /// Inside the value of a key with pseudonyms: the number of containers around that value.
-    pseudonym_depth: Option<usize>,
+    /// The keys with pseudonyms around the current value: the number of containers around the value of each.
+    pseudonym_depths: Vec<usize>,
     /// The end of the input that was copied or skipped.
     flushed: usize,
     lookahead: Lookahead<'a>,
@@ -115,7 +115,7 @@ impl<'a> Scanner<'a> {
                     let Some(text) = scan_string(self.input, self.at)? else { return self.end_of_input() };
                     if self.redacted_depth.is_none() {
                         let may_match = self.lookahead.has_candidate(self.at, text.end);
-                        let may_match = may_match || self.strict_depth.is_some() || self.pseudonym_depth.is_some();
+                        let may_match = may_match || self.strict_depth.is_some() || self.pseudonyms().is_some();
                         self.string(text, may_match, |it, text, partial| {
                             if let Some(pseudonyms) = it.pseudonyms() {
                                 // The pseudonym of a part would be that of another value.
@@ -220,7 +220,7 @@ impl<'a> Scanner<'a> {
 
     /// The pseudonyms, if the next value has one: it is that of a listed key, or in a list of such values.
     fn pseudonyms(&self) -> Option<&'a Pseudonyms> {
-        let depth = self.pseudonym_depth?;
+        let depth = *self.pseudonym_depths.last()?;
         let is_item = self.open[depth..].iter().all(|container| container.closing == b']');
         self.rules.pseudonyms.as_ref().filter(|_| is_item)
     }
@@ -249,10 +249,11 @@ impl<'a> Scanner<'a> {
             self.redacted_depth = None;
             self.flushed = self.at;
         }
-        for depth in [&mut self.strict_depth, &mut self.pseudonym_depth] {
-            if *depth == Some(self.open.len()) {
-                *depth = None;
-            }
+        if self.strict_depth == Some(self.open.len()) {
+            self.strict_depth = None;
+        }
+        if self.pseudonym_depths.last() == Some(&self.open.len()) {
+            self.pseudonym_depths.pop();
         }
         match (self.input.get(self.at), self.closing()) {
             (Some(b','), Some(end)) => {
@@ -316,7 +317,7 @@ impl<'a> Scanner<'a> {
         if !sensitive && self.rules.pseudonyms.is_some() {
             let name = unescape(raw, false, key.has_escapes)?;
             if self.rules.pseudonyms_of(&name).is_some() {
-                self.pseudonym_depth.get_or_insert(self.open.len());
+                self.pseudonym_depths.push(self.open.len());
             }
         }
         self.string(key, may_match, |it, key, _| it.rules.redact_text(key, false))?;
