@@ -29,6 +29,7 @@ mod password_hashing;
 mod policy_table;
 mod priority_prefix;
 mod record_size;
+mod redact_check;
 mod redaction;
 mod request_limits;
 mod response_log_rules;

@@ -42,7 +42,9 @@ pub fn coding(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get_all(CONTENT_ENCODING).find(|coding| !coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
-fn syntax(content_type: &str) -> Option<Syntax> {
+/// The syntax in which a body of this content type is redacted; `None` when only its type and size are recorded.
+#[must_use]
+pub fn syntax(content_type: &str) -> Option<Syntax> {
     let content_type = content_type.to_ascii_lowercase();
     let (essence, parameters) = content_type.split_once(';').unwrap_or((&content_type, ""));
     let mut parameters = parameters.split(';').filter_map(|parameter| parameter.split_once('='));

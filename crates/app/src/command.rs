@@ -11,11 +11,14 @@ use cyanotype::settings::{Loader, Setting, Settings};
 use crate::error::CommandError;
 use crate::log::{self, LogCommand};
 use crate::print::{columns, print, print_error, to_json};
+use crate::redact::RedactCommand;
 #[cfg(feature = "users")]
 use crate::users::UsersCommand;
 
 /// Exit status of a usage error.
 const BAD_USAGE: u8 = 2;
+/// Exit status if an input cannot be read: `EX_NOINPUT`.
+const UNREADABLE_INPUT: u8 = 66;
 /// Exit status if the service cannot be reached: `EX_UNAVAILABLE`.
 const UNAVAILABLE: u8 = 69;
 /// Exit status for invalid settings: `EX_CONFIG`.
@@ -84,6 +87,11 @@ enum Command {
         #[command(subcommand)]
         command: Box<LogCommand>,
     },
+    /// Check what is redacted
+    Redact {
+        #[command(subcommand)]
+        command: RedactCommand,
+    },
     /// Check the connection to Sentry
     Sentry {
         #[command(subcommand)]
@@ -132,6 +140,10 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
         Err(CommandError::Usage(reason)) => {
             print_error(&reason);
             ExitCode::from(BAD_USAGE)
+        }
+        Err(CommandError::UnreadableInput(reason)) => {
+            print_error(&reason);
+            ExitCode::from(UNREADABLE_INPUT)
         }
         Err(CommandError::Unavailable(reason)) => {
             print_error(&reason);
@@ -201,6 +213,7 @@ impl Command {
             Command::Config { reference: true, .. } => reference(&service(settings)),
             Command::Config { json, .. } => config(&service(settings), json)?,
             Command::Log { command } => return (*command).run(settings, service),
+            Command::Redact { command } => return command.run(&settings),
             Command::Sentry { command: SentryCommand::Test } => sentry_test(&service(settings))?,
             #[cfg(feature = "users")]
             Command::Users { command } => command.run(&service(settings))?,

@@ -8,6 +8,8 @@ pub(crate) enum CommandError {
     /// The parts of the service that the command requires could not be started.
     #[cfg(feature = "users")]
     NotStarted(cyanotype::StartError),
+    /// The file or standard input that the command reads cannot be read.
+    UnreadableInput(String),
     /// The running service could not be reached.
     Unavailable(String),
     Other(String),

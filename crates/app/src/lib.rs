@@ -9,6 +9,7 @@ mod error;
 mod log;
 mod operator;
 mod print;
+mod redact;
 #[cfg(feature = "users")]
 mod users;
 

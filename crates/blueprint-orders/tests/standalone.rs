@@ -59,6 +59,17 @@ async fn a_deleted_user_cannot_place_an_order() {
 }
 
 #[actix_web::test]
+async fn sensitive_fields_are_never_logged() {
+    let service = start().await;
+    let placed = service.post("/orders").bearer("token-of-ada").json(&order()).send().await.json();
+    let id = placed["id"].as_str().expect("an order has an id");
+    service.plant_canaries(Some("token-of-ada"), id).await.assert_never_logged();
+    // A failure has more records, and an event.
+    service.database().execute("DROP TABLE order_lines", &[]).await.expect("the table exists");
+    service.plant_canaries(Some("token-of-ada"), id).await.assert_never_logged();
+}
+
+#[actix_web::test]
 async fn a_failure_produces_one_record_and_one_event() {
     let service = start().await;
     service.database().execute("DROP TABLE order_lines", &[]).await.expect("the table exists");

@@ -42,6 +42,7 @@ mod limits;
 mod log_control;
 mod middleware;
 mod recorder;
+pub mod redaction;
 mod sentry;
 mod server;
 pub mod settings;

@@ -4,7 +4,7 @@
 pub(crate) const ASSIGNMENT: u8 = 1;
 /// Starts an escape sequence.
 pub(crate) const ESCAPE: u8 = 1 << 1;
-/// Occurs in the marker of every pattern but card numbers, and rarely in short texts.
+/// Occurs in the mark of every pattern with a mark. Card numbers and social security numbers have none.
 pub(crate) const PATTERN_START: u8 = 1 << 2;
 /// Starts a card number.
 pub(crate) const CARD_START: u8 = 1 << 3;
@@ -16,10 +16,11 @@ const CLASSES: [u8; 256] = {
     let mut byte = 0;
     while byte < classes.len() {
         classes[byte] = match byte as u8 {
-            b'=' | b':' | b'>' | b'|' | b'\t' | b'\n' => ASSIGNMENT,
+            b'=' => ASSIGNMENT | PATTERN_START,
+            b':' | b'>' | b'|' | b'\t' | b'\n' => ASSIGNMENT,
             b'%' | b'\\' => ESCAPE,
-            b'b' => PATTERN_START,
-            b'B' | b'J' => PATTERN_START | UPPERCASE,
+            b'b' | b'_' | b'-' | b'.' | b'"' => PATTERN_START,
+            b'A' | b'B' | b'J' | b'K' => PATTERN_START | UPPERCASE,
             b'2'..=b'6' => CARD_START,
             b'A'..=b'Z' => UPPERCASE,
             0xef => ASSIGNMENT | UPPERCASE,

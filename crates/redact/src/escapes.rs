@@ -1,41 +1,87 @@
-//! Decoding of percent and backslash escapes.
+//! Views of a text: itself, and with its percent and backslash escapes decoded. A range of a view has a range in the
+//! text, so that a secret is replaced where it is written.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::byte_class::{ESCAPE, byte_classes};
 
-/// The text, then the text decoded once, twice and three times, as long as there are escapes.
-pub(crate) fn decodings(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    const MAX_DECODINGS: usize = 3;
-    let next = |text: &Cow<'_, str>| decoded(text).map(Cow::Owned);
-    std::iter::successors(Some(Cow::Borrowed(text)), next).take(1 + MAX_DECODINGS)
+/// A text as one of its readers may see it.
+pub(crate) struct View<'a> {
+    pub text: Cow<'a, str>,
+    /// The position in the source of each byte and of the end; `None` if they are equal.
+    sources: Option<Vec<usize>>,
 }
 
-/// The text with percent and backslash escapes decoded, if it has any.
-fn decoded(text: &str) -> Option<String> {
+impl View<'_> {
+    /// The range of the source that a range of this view stands for.
+    pub(crate) fn source(&self, range: &Range<usize>) -> Range<usize> {
+        match &self.sources {
+            Some(sources) => sources[range.start]..sources[range.end],
+            None => range.clone(),
+        }
+    }
+
+    /// This view with its escapes decoded, if it has any.
+    fn decoded<'a>(&self) -> Option<View<'a>> {
+        let (bytes, positions) = decoded(&self.text)?;
+        let mut text = String::with_capacity(bytes.len());
+        let mut sources = Vec::with_capacity(bytes.len() + 1);
+        let mut at = 0;
+        let source = |position: usize| self.sources.as_ref().map_or(position, |sources| sources[position]);
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            sources.extend(positions[at..at + chunk.valid().len()].iter().map(|position| source(*position)));
+            at += chunk.valid().len();
+            if !chunk.invalid().is_empty() {
+                text.push(char::REPLACEMENT_CHARACTER);
+                sources.extend([source(positions[at]); char::REPLACEMENT_CHARACTER.len_utf8()]);
+                at += chunk.invalid().len();
+            }
+        }
+        sources.push(source(self.text.len()));
+        Some(View { text: text.into(), sources: Some(sources) })
+    }
+}
+
+/// The text, then the text decoded once, twice and three times, as long as there are escapes.
+pub(crate) fn views(text: &str) -> impl Iterator<Item = View<'_>> {
+    const MAX_DECODINGS: usize = 3;
+    let first = View { text: Cow::Borrowed(text), sources: None };
+    std::iter::successors(Some(first), View::decoded).take(1 + MAX_DECODINGS)
+}
+
+/// The bytes of a text with its escapes decoded, and the position of each byte in the text; `None` if it has no escapes.
+fn decoded(text: &str) -> Option<(Vec<u8>, Vec<usize>)> {
     if byte_classes(text.as_bytes()) & ESCAPE == 0 {
         return None;
     }
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut positions = Vec::with_capacity(text.len());
+    let text = text.as_bytes();
+    let mut at = 0;
     let mut any = false;
-    while !rest.is_empty() {
-        match escape(rest) {
-            Some((c, length)) => {
-                match c {
-                    Escaped::Byte(byte) => bytes.push(byte),
-                    Escaped::Char(c) => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-                }
-                rest = &rest[length..];
+    while at < text.len() {
+        let length = match escape(&text[at..]) {
+            Some((Escaped::Byte(byte), length)) => {
+                bytes.push(byte);
                 any = true;
+                length
+            }
+            Some((Escaped::Char(c), length)) => {
+                bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                any = true;
+                length
             }
             None => {
-                bytes.push(rest[0]);
-                rest = &rest[1..];
+                bytes.push(text[at]);
+                1
             }
-        }
+        };
+        positions.resize(bytes.len(), at);
+        at += length;
     }
-    any.then(|| String::from_utf8_lossy(&bytes).into_owned())
+    any.then_some((bytes, positions))
 }
 
 enum Escaped {
@@ -61,5 +107,26 @@ fn escape(text: &[u8]) -> Option<(Escaped, usize)> {
         [b'\\', b'f', ..] => Some((Escaped::Byte(0xc), 2)),
         [b'\\', c @ (b'"' | b'\'' | b'\\' | b'/'), ..] => Some((Escaped::Byte(*c), 2)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_part_of_a_view_has_a_source() {
+        let text = "a%2562%5Cu00e9c\\\"%ff!";
+        let views: Vec<View<'_>> = views(text).collect();
+        let read: Vec<&str> = views.iter().map(|view| &*view.text).collect();
+        assert_eq!(read, [text, "a%62\\u00e9c\"\u{fffd}!", "ab\u{e9}c\"\u{fffd}!"]);
+        for view in &views {
+            assert_eq!(view.source(&(0..view.text.len())), 0..text.len());
+            let c = view.text.find("c").expect("no view hides it");
+            assert_eq!(&text[view.source(&(c..c + 1))], "c");
+        }
+        let last = &views[2];
+        let b = last.text.find('b').expect("it is decoded twice");
+        assert_eq!(&text[last.source(&(b..b + 1))], "%2562");
     }
 }

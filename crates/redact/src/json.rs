@@ -5,12 +5,17 @@
 
 use std::borrow::Cow;
 
-use crate::content::{into_text, readable};
+use crate::content::readable;
 use crate::lookahead::Lookahead;
+use crate::names::{keys_in, names_in};
+use crate::patterns::is_private_member;
 use crate::placeholder::REDACTED;
+use crate::pseudonyms::Pseudonyms;
 use crate::rules::Rules;
 use crate::scalars::is_scalar;
 use crate::strings::{ParseError, StringSpan, prefix, scan_string, unescape};
+use crate::text::is_message;
+use crate::vocabulary::{ERRORS, KEY_TYPE, REGISTRIES, VALUES};
 
 /// The maximum nesting depth of JSON in strings.
 pub(crate) const MAX_DEPTH: u8 = 5;
@@ -37,8 +42,10 @@ pub(crate) fn redact(
         complete,
         limit,
         depth,
-        closing: Vec::new(),
+        open: Vec::new(),
         redacted_depth: None,
+        strict_depth: None,
+        pseudonym_depths: Vec::new(),
         flushed: 0,
         lookahead: Lookahead::of(&rules.prefilter, input),
         out,
@@ -46,22 +53,6 @@ pub(crate) fn redact(
     let read = scanner.run();
     scanner.flush();
     read
-}
-
-/// The replacement of a string that contains secrets: JSON in it is redacted inside; a string that assigns a value to a
-/// sensitive key in another syntax is redacted entirely. A `partial` string is the prefix of a longer one.
-pub(crate) fn redact_string(rules: &Rules, text: &str, depth: u8, partial: bool) -> Option<Cow<'static, str>> {
-    let is_json = depth < MAX_DEPTH && text.trim_start().starts_with(['{', '[', '"']);
-    let assigns = rules.keys.are_assigned_in(text);
-    if is_json && (assigns || rules.keys.are_mentioned_in(text) || rules.contains_secret(text, partial)) {
-        let mut inner = Vec::with_capacity(text.len());
-        let read = redact(rules, text.as_bytes(), usize::MAX, !partial, depth + 1, &mut inner);
-        let inner = into_text(inner);
-        if read.is_ok() && !rules.contains_secret(&inner, partial) {
-            return Some(inner.into());
-        }
-    }
-    if assigns { Some(REDACTED.into()) } else { rules.redact_found(text, partial) }
 }
 
 /// The placeholder as a JSON string.
@@ -77,6 +68,15 @@ enum Expect {
     CommaOrEnd,
 }
 
+/// An open container.
+struct Container {
+    /// The byte that closes it.
+    closing: u8,
+    start: usize,
+    /// The position of its last key; 0 if there is none.
+    key: usize,
+}
+
 struct Scanner<'a> {
     rules: &'a Rules,
     input: &'a [u8],
@@ -87,10 +87,14 @@ struct Scanner<'a> {
     limit: usize,
     /// The number of strings around this document.
     depth: u8,
-    /// The closing bytes of the open containers.
-    closing: Vec<u8>,
+    open: Vec<Container>,
     /// Inside the value of a sensitive key, which is not copied: the number of containers around that value.
     redacted_depth: Option<usize>,
+    /// Inside the value of a sensitive key of an error, of which only messages are copied: the number of containers
+    /// around that value.
+    strict_depth: Option<usize>,
+    /// The keys with pseudonyms around the current value: the number of containers around the value of each.
+    pseudonym_depths: Vec<usize>,
     /// The end of the input that was copied or skipped.
     flushed: usize,
     lookahead: Lookahead<'a>,
@@ -103,7 +107,7 @@ impl<'a> Scanner<'a> {
         while self.output_length() < self.limit {
             let new_line = self.skip_whitespace();
             let Some(&byte) = self.input.get(self.at) else {
-                let ended = self.closing.is_empty() && expect == Expect::CommaOrEnd;
+                let ended = self.open.is_empty() && expect == Expect::CommaOrEnd;
                 return if ended { Ok(()) } else { self.end_of_input() };
             };
             expect = match (expect, byte) {
@@ -111,8 +115,16 @@ impl<'a> Scanner<'a> {
                     let Some(text) = scan_string(self.input, self.at)? else { return self.end_of_input() };
                     if self.redacted_depth.is_none() {
                         let may_match = self.lookahead.has_candidate(self.at, text.end);
+                        let may_match = may_match || self.strict_depth.is_some() || self.pseudonyms().is_some();
                         self.string(text, may_match, |it, text, partial| {
-                            redact_string(it.rules, text, it.depth, partial)
+                            if let Some(pseudonyms) = it.pseudonyms() {
+                                // The pseudonym of a part would be that of another value.
+                                return Some(if partial { REDACTED.into() } else { pseudonyms.token(text).into() });
+                            }
+                            if it.strict_depth.is_some() && !is_message(text) {
+                                return Some(REDACTED.into());
+                            }
+                            it.rules.redact_string(text, it.depth, partial)
                         })?;
                     }
                     self.at = text.end;
@@ -120,6 +132,9 @@ impl<'a> Scanner<'a> {
                 }
                 (Expect::Key | Expect::FirstKeyOrEnd, b'"') => {
                     let Some(key) = scan_string(self.input, self.at)? else { return self.end_of_input() };
+                    if let Some(object) = self.open.last_mut() {
+                        object.key = self.at;
+                    }
                     let sensitive = self.redacted_depth.is_none() && self.key(key)?;
                     self.at = key.end;
                     self.skip_whitespace();
@@ -130,19 +145,18 @@ impl<'a> Scanner<'a> {
                     }
                     if sensitive {
                         self.skip_whitespace();
-                        self.replace_with(REDACTED);
-                        self.redacted_depth = Some(self.closing.len());
+                        self.begin_sensitive_value();
                     }
                     Expect::Value
                 }
-                (Expect::CommaOrEnd, b',') if !self.closing.is_empty() => {
+                (Expect::CommaOrEnd, b',') if !self.open.is_empty() => {
                     self.at += 1;
-                    if self.closing.last() == Some(&b'}') { Expect::Key } else { Expect::Value }
+                    if self.closing() == Some(b'}') { Expect::Key } else { Expect::Value }
                 }
                 (Expect::Value | Expect::FirstValueOrEnd, b'{') => self.open_container(b'}', Expect::FirstKeyOrEnd),
                 (Expect::Value | Expect::FirstValueOrEnd, b'[') => self.open_container(b']', Expect::FirstValueOrEnd),
                 (Expect::FirstValueOrEnd, b']') | (Expect::FirstKeyOrEnd, b'}') | (Expect::CommaOrEnd, b']' | b'}') => {
-                    if self.closing.pop() != Some(byte) {
+                    if self.open.pop().is_none_or(|container| container.closing != byte) {
                         return Err(ParseError);
                     }
                     self.at += 1;
@@ -154,7 +168,7 @@ impl<'a> Scanner<'a> {
                 }
                 // Newline-delimited JSON. Several documents on one line are refused: another parser may read one secret
                 // there.
-                (Expect::CommaOrEnd, _) if self.closing.is_empty() && new_line && self.depth == 0 => Expect::Value,
+                (Expect::CommaOrEnd, _) if self.open.is_empty() && new_line && self.depth == 0 => Expect::Value,
                 _ => return Err(ParseError),
             };
         }
@@ -189,21 +203,62 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// The byte that closes the innermost container.
+    fn closing(&self) -> Option<u8> {
+        self.open.last().map(|container| container.closing)
+    }
+
+    /// The keys around the current one, the innermost first.
+    fn keys_around(&self) -> impl Iterator<Item = &'a str> + Clone {
+        let input = self.input;
+        let objects = self.open.iter().rev().skip(1).filter(|container| container.closing == b'}');
+        objects.filter_map(move |object| {
+            let end = scan_string(input, object.key).ok().flatten()?.end;
+            std::str::from_utf8(&input[object.key + 1..end - 1]).ok()
+        })
+    }
+
+    /// The pseudonyms, if the next value has one: it is that of a listed key, or in a list of such values.
+    fn pseudonyms(&self) -> Option<&'a Pseudonyms> {
+        let depth = *self.pseudonym_depths.last()?;
+        let is_item = self.open[depth..].iter().all(|container| container.closing == b']');
+        self.rules.pseudonyms.as_ref().filter(|_| is_item)
+    }
+
+    /// The value of a sensitive key starts here: a literal is data, and the messages of an error are.
+    fn begin_sensitive_value(&mut self) {
+        if matches!(self.input.get(self.at), Some(b't' | b'f' | b'n')) {
+            return;
+        }
+        if self.keys_around().any(|key| ERRORS.contains(&key)) {
+            self.strict_depth.get_or_insert(self.open.len());
+            return;
+        }
+        self.replace_with(REDACTED);
+        self.redacted_depth = Some(self.open.len());
+    }
+
     fn open_container(&mut self, end: u8, expect: Expect) -> Expect {
-        self.closing.push(end);
+        self.open.push(Container { closing: end, start: self.at, key: 0 });
         self.at += 1;
         expect
     }
 
     fn end_value(&mut self) -> Expect {
-        if self.redacted_depth == Some(self.closing.len()) {
+        if self.redacted_depth == Some(self.open.len()) {
             self.redacted_depth = None;
             self.flushed = self.at;
         }
-        match (self.input.get(self.at), self.closing.last()) {
+        if self.strict_depth == Some(self.open.len()) {
+            self.strict_depth = None;
+        }
+        if self.pseudonym_depths.last() == Some(&self.open.len()) {
+            self.pseudonym_depths.pop();
+        }
+        match (self.input.get(self.at), self.closing()) {
             (Some(b','), Some(end)) => {
                 self.at += 1;
-                if *end == b'}' { Expect::Key } else { Expect::Value }
+                if end == b'}' { Expect::Key } else { Expect::Value }
             }
             _ => Expect::CommaOrEnd,
         }
@@ -230,10 +285,16 @@ impl<'a> Scanner<'a> {
             return Err(ParseError);
         }
         let end = self.at + length;
-        let is_card = self.redacted_depth.is_none()
-            && (truncated || self.lookahead.has_candidate(self.at, end))
-            && self.rules.patterns.is_card(scalar, truncated);
-        if is_card {
+        let is_secret = self.redacted_depth.is_none()
+            && (self.strict_depth.is_some() && !is_literal(scalar)
+                || (truncated || self.lookahead.has_candidate(self.at, end))
+                    && self.rules.patterns.is_card(scalar, truncated));
+        let token = self.pseudonyms().filter(|_| self.redacted_depth.is_none() && !is_literal(scalar));
+        if let Some(pseudonyms) = token {
+            let token = pseudonyms.token(&readable(scalar, usize::MAX));
+            self.replace_with(if truncated { REDACTED } else { &token });
+            self.flushed = end;
+        } else if is_secret {
             self.replace_with(REDACTED);
             self.flushed = end;
         }
@@ -247,12 +308,57 @@ impl<'a> Scanner<'a> {
         let may_match = self.lookahead.has_candidate(self.at, key.end);
         let sensitive = if key.has_escapes {
             let key: String = serde_json::from_slice(raw).map_err(|_| ParseError)?;
-            self.rules.keys.is_sensitive(&key)
+            self.is_sensitive(&key)
+        } else if may_match {
+            self.is_sensitive(&readable(&raw[1..raw.len() - 1], usize::MAX))
         } else {
-            may_match && self.rules.keys.is_sensitive(&readable(&raw[1..raw.len() - 1], usize::MAX))
+            self.is_sensitive_by_context(&raw[1..raw.len() - 1])
         };
-        self.string(key, may_match, |it, key, _| it.rules.key(key))?;
+        if !sensitive && self.rules.pseudonyms.is_some() {
+            let name = unescape(raw, false, key.has_escapes)?;
+            if self.rules.pseudonyms_of(&name).is_some() {
+                self.pseudonym_depths.push(self.open.len());
+            }
+        }
+        self.string(key, may_match, |it, key, _| it.rules.redact_text(key, false))?;
         Ok(sensitive)
+    }
+
+    fn is_sensitive(&self, key: &str) -> bool {
+        let rules = self.rules;
+        rules.keys.is_sensitive(key) && !rules.keys.is_exempt_path(key, &self.keys_around())
+            || self.is_sensitive_by_context(key.as_bytes())
+    }
+
+    /// Whether a key is sensitive because of the object that it is in.
+    fn is_sensitive_by_context(&self, key: &[u8]) -> bool {
+        let may_be_value = matches!(key.len(), 5 | 6 | 13 | 14) && VALUES.iter().any(|value| value.as_bytes() == key);
+        may_be_value && self.object_names_secret()
+            || key.len() <= 2
+                && self.rules.patterns.on.jwk
+                && std::str::from_utf8(key).is_ok_and(is_private_member)
+                && self.is_web_key()
+            || key == b"auth" && self.keys_around().any(|key| key == REGISTRIES)
+    }
+
+    /// Whether the object is a JSON Web Key.
+    fn is_web_key(&self) -> bool {
+        keys_in(self.searched_object()).any(|key| key == KEY_TYPE.as_bytes())
+    }
+
+    /// The start of the innermost container.
+    fn searched_object(&self) -> &'a [u8] {
+        /// A key of three moduli of 16,384 bits is shorter.
+        const MAX_SEARCHED: usize = 16 * 1024;
+        let start = self.open.last().map_or(self.at, |object| object.start);
+        &self.input[start..self.input.len().min(start.saturating_add(MAX_SEARCHED))]
+    }
+
+    /// Whether another value of the object is the name of a secret: `{"name": "DB_PASSWORD", "value": "…"}`.
+    fn object_names_secret(&self) -> bool {
+        let object = self.searched_object();
+        self.rules.may_match(object, false)
+            && names_in(object).any(|name| self.rules.keys.is_sensitive(&readable(name, usize::MAX)))
     }
 
     /// Processes a string: replaces it with the result of `redacted`, if any, when it may match. A string that exceeds
@@ -290,6 +396,10 @@ impl<'a> Scanner<'a> {
     }
 }
 
+fn is_literal(scalar: &[u8]) -> bool {
+    matches!(scalar.first(), Some(b't' | b'f' | b'n'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,7 +407,7 @@ mod tests {
 
     fn shown(input: &str, limit: usize, complete: bool) -> Result<String, ParseError> {
         let mut out = Vec::new();
-        redact(&Rules::new(&[], Patterns::default()), input.as_bytes(), limit, complete, 0, &mut out)?;
+        redact(&Rules::new(&[], &[], Patterns::default()), input.as_bytes(), limit, complete, 0, &mut out)?;
         Ok(String::from_utf8(out).expect("stays UTF-8"))
     }
 
@@ -306,8 +416,12 @@ mod tests {
     }
 
     #[test]
-    fn values_of_sensitive_keys_are_redacted_whatever_their_type() {
-        for value in [r#""hunter2""#, "12.5e3", "true", "null", "[1,[2]]", r#"{"a":{"b":"}"}}"#, r#""\"x""#] {
+    fn values_of_sensitive_keys_are_redacted_unless_they_are_literals() {
+        for literal in ["true", "false", "null"] {
+            let document = format!(r#"{{"a":1,"password":{literal},"b":2}}"#);
+            assert_eq!(whole(&document), document);
+        }
+        for value in [r#""hunter2""#, "12.5e3", "[1,[2]]", r#"{"a":{"b":"}"}}"#, r#""\"x""#] {
             assert_eq!(
                 whole(&format!(r#"{{"a":1,"password":{value},"b":2}}"#)),
                 r#"{"a":1,"password":"[redacted]","b":2}"#
@@ -330,18 +444,40 @@ mod tests {
     #[test]
     fn json_inside_a_string_is_redacted() {
         assert_eq!(whole(r#"{"log":"{\"token\":\"t\"}"}"#), r#"{"log":"{\"token\":\"[redacted]\"}"}"#);
-        for hidden in [
-            r#"{\"token\":t"#,
-            r#"\"{\\\"token\\\":\\\"t\\\"}"#,
-            r"/cb?token=t",
-            r#"POST {\"token\":1}"#,
-            r#"\ufeff{\"token\":1}"#,
+        for (written, shown) in [
+            (r#"{\"token\":t"#, r#"{\"token\":[redacted]"#),
+            (r#"\"{\\\"token\\\":\\\"t\\\"}"#, r#"\"{\\\"token\\\":\\\"[redacted]\\\"}"#),
+            (r"/cb?token=t", "/cb?token=[redacted]"),
+            (r#"POST {\"token\":1}"#, r#"POST {\"token\":[redacted]}"#),
+            (r#"\ufeff{\"token\":1}"#, "\u{feff}{\\\"token\\\":[redacted]}"),
         ] {
-            assert_eq!(whole(&format!(r#"{{"log":"{hidden}"}}"#)), r#"{"log":"[redacted]"}"#, "{hidden}");
+            assert_eq!(whole(&format!(r#"{{"log":"{written}"}}"#)), format!(r#"{{"log":"{shown}"}}"#));
         }
         assert_eq!(whole(r#"{"log":"wrong password"}"#), r#"{"log":"wrong password"}"#);
         let twice = whole(r#"{"log":"\"{\\\"token\\\":\\\"t0p\\\"}\""}"#);
         assert!(!twice.contains("t0p"), "{twice}");
+    }
+
+    #[test]
+    fn messages_of_errors_are_shown() {
+        let errors =
+            r#"{"errors":{"password":["must be at least 12 characters","hunter2 is too short",5,null],"pin":"is"}}"#;
+        let shown = r#"{"errors":{"password":["must be at least 12 characters","[redacted]","[redacted]",null],"pin":"[redacted]"}}"#;
+        assert_eq!(whole(errors), shown);
+        assert_eq!(whole(r#"{"token":"must be at least 12"}"#), r#"{"token":"[redacted]"}"#);
+    }
+
+    #[test]
+    fn the_value_beside_the_name_of_a_secret_is_redacted() {
+        for (before, after) in [
+            (r#"{"name":"DB_PASSWORD","value":"x"}"#, r#"{"name":"DB_PASSWORD","value":"[redacted]"}"#),
+            (r#"{"value":"x","key":"apiKey"}"#, r#"{"value":"[redacted]","key":"apiKey"}"#),
+            (r#"{"loc":["body","pin"],"input":[1]}"#, r#"{"loc":["body","pin"],"input":"[redacted]"}"#),
+            (r#"[{"name":"a","value":"x"},{"name":"pin"}]"#, r#"[{"name":"a","value":"x"},{"name":"pin"}]"#),
+            (r#"{"auths":{"r":{"auth":"x"}},"auth":"y"}"#, r#"{"auths":{"r":{"auth":"[redacted]"}},"auth":"y"}"#),
+        ] {
+            assert_eq!(whole(before), after);
+        }
     }
 
     #[test]

@@ -2,83 +2,112 @@
 
 use std::ops::Range;
 
-use crate::byte_class::{ASSIGNMENT, ESCAPE, UPPERCASE, byte_classes};
-use crate::escapes::decodings;
+use crate::byte_class::{UPPERCASE, byte_classes};
+use crate::vocabulary::{DESCRIBING, HARMLESS, JOINED, JOINED_BEFORE, SENSITIVE};
 use crate::words::{Split, Words, folded, matches_word};
-
-/// Keys whose values are never recorded. Each matches a sequence of complete words: `pin` matches `user_pin`, not
-/// `shipping`.
-const SENSITIVE: &str = "password passwd passphrase pwd passcode pass_word pass_phrase pass_code pin otp totp mfa secret \
-    token jwt bearer authorization auth_header cookie session_id sessionid sid csrf xsrf api_key apikey access_key \
-    private_key signing_key encryption_key credential credentials card_number cardnumber credit_card cvv cvc iban \
-    account_number routing_number ssn social_security tax_id";
 
 #[derive(Debug)]
 pub(crate) struct Keys {
     /// Each split into words in lower case.
     entries: Vec<Vec<String>>,
+    /// The number of entries at the end that an operator added, which no rule exempts.
+    extra: usize,
     /// Indexes of entries by the first letter of their first word; non-ASCII ones are in the last bucket.
     by_first_letter: Vec<Vec<usize>>,
+    /// Keys that are not sensitive, each split into words.
+    exempt: Vec<Vec<String>>,
+    /// Paths of keys that are not sensitive: each key split into words, the outermost first.
+    exempt_paths: Vec<Vec<Vec<String>>>,
 }
 
 impl Keys {
-    pub(crate) fn new(extra_keys: &[String]) -> Self {
-        let all = SENSITIVE.split_whitespace().chain(extra_keys.iter().map(String::as_str));
-        let entries: Vec<Vec<String>> = all.map(words).filter(|words| !words.is_empty()).collect();
+    /// `extra` keys are sensitive; `keep` are keys, or paths of keys joined with dots, that are not.
+    pub(crate) fn new(extra: &[String], keep: &[String]) -> Self {
+        let joined = JOINED_BEFORE.iter().flat_map(|before| JOINED.map(|end| format!("{before}{end}")));
+        let builtin = SENSITIVE.split_whitespace().map(str::to_owned).chain(joined).map(|key| words(&key));
+        let mut entries: Vec<Vec<String>> = builtin.collect();
+        let first_extra = entries.len();
+        entries.extend(extra.iter().map(|key| words(key)).filter(|words| !words.is_empty()));
         let mut by_first_letter = vec![Vec::new(); OTHER_LETTERS + 1];
         for (nth, words) in entries.iter().enumerate() {
             by_first_letter[first_letter(&words[0])].push(nth);
         }
-        Self { entries, by_first_letter }
+        let (paths, names): (Vec<&String>, Vec<&String>) = keep.iter().partition(|key| key.contains('.'));
+        let exempt = HARMLESS.split_whitespace().chain(names.into_iter().map(String::as_str)).map(words).collect();
+        let exempt_paths = paths.into_iter().map(|path| path.split('.').map(words).collect()).collect();
+        Self { extra: entries.len() - first_extra, entries, by_first_letter, exempt, exempt_paths }
     }
 
-    /// The keys, each split into words in lower case.
-    pub(crate) fn entries(&self) -> &[Vec<String>] {
-        &self.entries
+    /// The keys that a search must find, each split into words in lower case, and whether it is a built-in one. Words that
+    /// end with one of [`JOINED`] are found by that end.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&[String], bool)> {
+        let builtin = self.entries.len() - self.extra;
+        let all = self.entries.iter().enumerate().map(move |(nth, words)| (words.as_slice(), nth < builtin));
+        all.filter(|(words, is_builtin)| !(*is_builtin && words.len() == 1 && joins(&words[0])))
     }
 
     /// Whether the value of this key must be redacted.
     pub(crate) fn is_sensitive(&self, key: &str) -> bool {
-        self.any_match(key, |_| true)
+        let mut found = Vec::new();
+        self.occurrences_in(key, &mut found);
+        if found.is_empty() {
+            return false;
+        }
+        if found.iter().any(|(_, entry)| self.is_extra(*entry)) {
+            return true;
+        }
+        !self.is_described(key, &found) && !self.is_exempt(key)
     }
 
-    /// Whether a text or one of its decodings mentions a sensitive key: the test for text whose keys cannot be parsed.
-    pub(crate) fn are_mentioned_in(&self, text: &str) -> bool {
-        decodings(text).any(|text| self.any_match(&text, |_| true))
+    /// Whether a key with these keys around it, the innermost first, is exempt from redaction.
+    pub(crate) fn is_exempt_path<'k>(&self, key: &str, around: &(impl Iterator<Item = &'k str> + Clone)) -> bool {
+        self.exempt_paths.iter().filter_map(|path| path.split_last()).any(|(last, outer)| {
+            let mut around = around.clone();
+            words(key) == *last
+                && outer.iter().rev().all(|words_of| around.next().is_some_and(|key| words(key) == *words_of))
+        })
     }
 
-    /// Whether a text or one of its decodings assigns a value to a sensitive key: `password=…`, `"token": …`,
-    /// `?api%5Fkey%3D…`. Prose that only mentions one does not.
-    pub(crate) fn are_assigned_in(&self, text: &str) -> bool {
-        let classes = byte_classes(text.as_bytes());
-        let assigns = |text: &str| self.any_match(text, |end| is_assignment(&text[end..]));
-        classes & ASSIGNMENT != 0 && assigns(text)
-            || classes & ESCAPE != 0 && decodings(text).skip(1).any(|text| assigns(&text))
+    /// The sensitive keys that occur in a text as complete words, in order.
+    pub(crate) fn occurrences(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        self.occurrences_in(text, &mut found);
+        let mut found: Vec<Range<usize>> = found.into_iter().map(|(range, _)| range).collect();
+        found.sort_by_key(|range| (range.start, range.end));
+        found.dedup();
+        found
     }
 
-    /// Whether a sensitive key occurs, with any way of splitting words, for whose end `predicate` holds.
-    fn any_match(&self, text: &str, predicate: impl Fn(usize) -> bool) -> bool {
-        let any = |split| {
-            let mut words = Words::of(text, split);
-            while let Some(first) = words.next() {
-                if self.key_end(text, &first, &words).is_some_and(&predicate) {
-                    return true;
-                }
-            }
-            false
-        };
-        let may_have_capitals = || byte_classes(text.as_bytes()) & UPPERCASE != 0;
-        any(Split::Camel)
-            || may_have_capitals()
-                && text.contains(char::is_uppercase)
-                && (any(Split::Acronyms) || any(Split::Separators))
+    /// With any way of splitting words; each with its entry.
+    fn occurrences_in(&self, text: &str, found: &mut Vec<(Range<usize>, usize)>) {
+        self.occurrences_split(text, Split::Camel, found);
+        if byte_classes(text.as_bytes()) & UPPERCASE != 0 && text.contains(char::is_uppercase) {
+            self.occurrences_split(text, Split::Acronyms, found);
+            self.occurrences_split(text, Split::Separators, found);
+        }
     }
 
-    /// The end of the sensitive key that starts with the word `first`, which `rest` follows.
-    fn key_end(&self, text: &str, first: &Range<usize>, rest: &Words<'_>) -> Option<usize> {
+    fn occurrences_split(&self, text: &str, split: Split, found: &mut Vec<(Range<usize>, usize)>) {
+        let mut words = Words::of(text, split);
+        while let Some(first) = words.next() {
+            self.starting_with(text, &first, &words, found);
+        }
+    }
+
+    /// The entries that start with the word `first`, which `rest` follows.
+    fn starting_with(
+        &self,
+        text: &str,
+        first: &Range<usize>,
+        rest: &Words<'_>,
+        found: &mut Vec<(Range<usize>, usize)>,
+    ) {
         let first_word = &text[first.clone()];
-        self.by_first_letter[first_letter(first_word)].iter().find_map(|entry| {
-            let (word, others) = self.entries[*entry].split_first()?;
+        for entry in &self.by_first_letter[first_letter(first_word)] {
+            let Some((word, others)) = self.entries[*entry].split_first() else { continue };
+            if !matches_word(word, first_word) {
+                continue;
+            }
             let mut end = first.end;
             let mut next = rest.clone();
             let follows = |word: &String| {
@@ -87,9 +116,34 @@ impl Keys {
                     matches_word(word, &text[range])
                 })
             };
-            (matches_word(word, first_word) && others.iter().all(follows)).then_some(end)
-        })
+            if others.iter().all(follows) {
+                found.push((first.start..end, *entry));
+            }
+        }
     }
+
+    fn is_extra(&self, entry: usize) -> bool {
+        entry >= self.entries.len() - self.extra
+    }
+
+    /// Whether the last word of a key describes the sensitive words before it.
+    fn is_described(&self, key: &str, found: &[(Range<usize>, usize)]) -> bool {
+        let end = key.trim_end_matches(|c: char| !c.is_alphanumeric()).len();
+        !found.iter().any(|(range, _)| range.end >= end)
+            && words(&key[..end])
+                .last()
+                .is_some_and(|last| DESCRIBING.split_whitespace().any(|describing| matches_word(describing, last)))
+    }
+
+    fn is_exempt(&self, key: &str) -> bool {
+        let words = words(key);
+        self.exempt.iter().any(|exempt| words.ends_with(exempt))
+    }
+}
+
+/// Whether a word, in lower case, consists of two words that [`JOINED_BEFORE`] and [`JOINED`] list.
+fn joins(word: &str) -> bool {
+    JOINED.iter().any(|end| word.strip_suffix(end).is_some_and(|before| JOINED_BEFORE.contains(&before)))
 }
 
 const OTHER_LETTERS: usize = 128;
@@ -104,26 +158,8 @@ fn first_letter(word: &str) -> usize {
 }
 
 /// The words of a key in lower case: user, api, key for both `userAPIKey` and `user[api-key]`.
-fn words(key: &str) -> Vec<String> {
+pub(crate) fn words(key: &str) -> Vec<String> {
     Words::of(key, Split::Camel).map(|word| key[word].chars().flat_map(folded).collect()).collect()
-}
-
-/// Whether the text after a key assigns it a value.
-fn is_assignment(after: &str) -> bool {
-    const SIGNS: [char; 7] = ['=', ':', '：', '>', '|', '\t', '\n'];
-    /// The sign must be within this many characters, not counting the rest of a longer name, its quotes and spaces.
-    const MAX_DISTANCE: usize = 40;
-    /// The limit of each of those two.
-    const MAX_SKIPPED: usize = 200;
-    let mut chars = after.chars().peekable();
-    for is_passed in [|c: char| c.is_alphanumeric() || "_-.]\"'\\".contains(c), |c: char| c == ' '] {
-        for _ in 0..MAX_SKIPPED {
-            if chars.next_if(|c| is_passed(*c)).is_none() {
-                break;
-            }
-        }
-    }
-    chars.take(MAX_DISTANCE).any(|c| SIGNS.contains(&c))
 }
 
 #[cfg(test)]
@@ -140,7 +176,7 @@ mod tests {
 
     #[test]
     fn whole_words_are_sensitive_and_parts_of_words_are_not() {
-        let keys = Keys::new(&["email".into()]);
+        let keys = Keys::new(&["email".into()], &[]);
         for key in [
             "password",
             "user_password",
@@ -160,57 +196,88 @@ mod tests {
         ] {
             assert!(keys.is_sensitive(key), "{key}");
         }
-        for key in ["shipping", "tokens_used_total", "opinion", "keyboard", "code", "author", "session", "key"] {
+        for key in ["shipping", "tokens_used_total", "opinion", "keyboard", "code", "author", "session", "key", "auth"]
+        {
             assert!(!keys.is_sensitive(key), "{key}");
         }
         assert!(keys.is_sensitive("email_address"));
     }
 
     #[test]
-    fn texts_that_mention_a_sensitive_key_are_recognized() {
-        let keys = Keys::new(&[]);
-        for text in [
-            "wrong password",
-            "<password type='x'>",
-            "user,password\nbob,x",
-            "pass%77ord",
-            "api key",
-            "p\\u0061ssword",
-            "<input name=csrfToken value=x>",
-            "user[password]",
+    fn joined_plural_and_foreign_keys_are_sensitive() {
+        let keys = Keys::new(&[], &[]);
+        for key in [
+            "accesstoken",
+            "AccessToken",
+            "clientsecret",
+            "secretkey",
+            "userpassword",
+            "DB_PASS",
+            "tokens",
+            "passwords",
+            "api_keys",
+            "recovery_codes",
+            "device_code",
+            "user_code",
+            "code_verifier",
+            "Passwort",
+            "contraseña",
+            "CONTRASEÑA",
+            "пароль",
+            "Пароль",
+            "密码",
+            "パスワード",
         ] {
-            assert!(keys.are_mentioned_in(text), "{text}");
+            assert!(keys.is_sensitive(key), "{key}");
         }
-        for text in ["shipping: 3 days", "hello, world: 1", "100 % sure", "tokenizer"] {
-            assert!(!keys.are_mentioned_in(text), "{text}");
+        for key in ["boarding_pass", "pass_rate", "passenger", "secretary", "tokenizer", "myopia", "contrast"] {
+            assert!(!keys.is_sensitive(key), "{key}");
         }
     }
 
     #[test]
-    fn assignments_are_distinguished_from_prose() {
-        let keys = Keys::new(&[]);
-        for text in [
-            "password=x",
-            "Password : x",
-            "token：x",
-            "<pin>1</pin>",
-            "/cb?access_token=x",
-            "%7B%22password%22%3A%22x%22%7D",
-            "POST {\"password\":\"x\"}",
-            "<input name=password value=x>",
-            "user,password\nbob,x",
-            "token%3Dx",
-            "a=b?password=x",
-            "user[password]=x",
-            "a\\npassword: x",
-            "\\x70assword=x",
-            "token_that_was_issued_by_the_identity_provider_v2=x",
-            "\"password\"                                              : 1",
+    fn keys_that_describe_a_secret_are_not_sensitive() {
+        let keys = Keys::new(&["token_type_id".into()], &["id_token".into(), "usage.tokens".into()]);
+        for key in [
+            "token_type",
+            "tokenType",
+            "token_endpoint",
+            "token_endpoint_auth_methods_supported",
+            "password_changed_at",
+            "passwordChangedAt",
+            "token_count",
+            "secret_name",
+            "cvc_check",
+            "next_page_token",
+            "nextPageToken",
+            "cookie_policy_url",
+            "max_tokens",
+            "mfa_enabled",
+            "password_required",
+            "id_token",
         ] {
-            assert!(keys.are_assigned_in(text), "{text}");
+            assert!(!keys.is_sensitive(key), "{key}");
         }
-        for text in ["wrong password", "the token has expired", "the e-mail address or the password is wrong"] {
-            assert!(!keys.are_assigned_in(text), "{text}");
+        for key in ["token_type_id", "token_type_password", "password_at_secret", "type_token", "page_tokens"] {
+            assert!(keys.is_sensitive(key), "{key}");
+        }
+        assert!(keys.is_exempt_path("tokens", &["usage"].into_iter()));
+        assert!(!keys.is_exempt_path("tokens", &["user"].into_iter()));
+    }
+
+    #[test]
+    fn each_occurrence_in_a_text_is_found() {
+        let keys = Keys::new(&[], &[]);
+        for (text, found) in [
+            ("wrong password", vec!["password"]),
+            ("<password type='x'>", vec!["password"]),
+            ("user,password\nbob,x", vec!["password"]),
+            ("an api key", vec!["api key"]),
+            ("<input name=csrfToken value=x>", vec!["csrf", "csrfToken", "Token"]),
+            ("shipping: 3 days, tokenizer", vec![]),
+        ] {
+            let occurrences = keys.occurrences(text);
+            assert_eq!(occurrences.into_iter().map(|range| &text[range]).collect::<Vec<_>>(), found, "{text}");
         }
     }
 }

@@ -29,17 +29,22 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod byte_class;
-mod cards;
 mod content;
+#[cfg(test)]
+mod corpus_tests;
+mod data;
 pub mod escape;
 #[cfg(target_arch = "x86_64")]
 mod escape_avx2;
 mod escapes;
+mod findings;
 mod headers;
 mod hostile;
 mod json;
 mod keys;
 mod lookahead;
+mod names;
+mod opaque_id;
 mod pairs;
 mod patterns;
 mod placeholder;
@@ -48,18 +53,26 @@ mod prefilter;
 mod prefilter_tests;
 #[cfg(test)]
 mod properties;
+mod pseudonyms;
+mod reasons;
 mod redactor;
 #[cfg(any(test, feature = "reference"))]
 pub mod reference;
+mod replaced;
 mod rules;
 mod scalars;
 mod strings;
 #[cfg(target_arch = "x86_64")]
 mod teddy;
+mod text;
+mod vocabulary;
 mod words;
 
 pub use content::Content;
+pub use findings::{Finding, Rule};
 pub use headers::is_header_allowed;
-pub use patterns::Patterns;
+pub use opaque_id::is_opaque_id;
+pub use patterns::{OwnPattern, PatternError, Patterns};
 pub use placeholder::{REDACTED, WITHHELD};
+pub use pseudonyms::{PseudonymError, Pseudonyms};
 pub use redactor::{Redactor, Syntax};

@@ -1,10 +1,12 @@
-//! Forms, query strings and paths. A value or segment that contains a secret is redacted entirely.
+//! Forms, query strings and paths.
 
 use std::borrow::Cow;
 
-use crate::escapes::decodings;
+use crate::escapes::views;
+use crate::patterns::redact_ranges;
 use crate::placeholder::REDACTED;
 use crate::rules::Rules;
+use crate::text;
 
 /// Redacts pairs until `limit` bytes are written. The last pair of a `partial` text may continue beyond its end.
 pub(crate) fn redact_pairs(
@@ -32,54 +34,63 @@ pub(crate) fn redact_pairs(
 /// Some parsers treat a semicolon as a separator of pairs, others as part of the value. So a new pair starts after it,
 /// but redaction of a value does not stop at it.
 fn redact_pair(rules: &Rules, pair: &str, partial: bool, is_sensitive: &impl Fn(&str) -> bool, shown: &mut String) {
-    for (at, part) in pair.split(';').enumerate() {
-        if at > 0 {
+    let mut at = 0;
+    for (nth, part) in pair.split(';').enumerate() {
+        if nth > 0 {
             shown.push(';');
         }
         match part.split_once('=') {
-            Some((key, _)) if is_secret(rules, key, false) => return shown.push_str(REDACTED),
-            Some((key, value))
-                if decodings(&spaced(key)).any(|key| is_sensitive(&key))
-                    // A value may itself contain a query, a form or JSON.
-                    || is_secret(rules, value, partial) =>
-            {
-                return shown.extend([key, "=", REDACTED]);
+            Some((key, _)) if views(&spaced(key)).any(|key| is_sensitive(&key.text)) => {
+                shown.push_str(&redact_part(rules, key, false));
+                if at + key.len() + 1 < pair.len() {
+                    return shown.extend(["=", REDACTED]);
+                }
+                return shown.push('=');
             }
-            None if is_secret(rules, part, partial) => return shown.push_str(REDACTED),
-            _ => shown.push_str(part),
+            Some((key, value)) if let Some(pseudonyms) = rules.pseudonyms_of(&decoded(key)) => {
+                shown.extend([key, "=", &pseudonyms.token(&decoded(value))]);
+            }
+            Some((key, value)) => {
+                let partial = partial && at + part.len() == pair.len();
+                shown.extend([&redact_part(rules, key, false), "=", &redact_part(rules, value, partial)]);
+            }
+            None => shown.push_str(&redact_part(rules, part, partial)),
         }
+        at += part.len() + 1;
     }
 }
 
-/// A path with the segments redacted that contain a secret.
+/// A path with its secrets redacted.
 pub(crate) fn redact_path<'a>(rules: &Rules, path: &'a str) -> Cow<'a, str> {
-    // A slash separates words, so no segment can match if the complete path does not. A plus sign may stand for a
-    // space, which the prefilter does not know.
-    if !path.contains('+') && !rules.may_match(path.as_bytes(), false) {
-        return Cow::Borrowed(path);
-    }
-    // A token may contain slashes, and the block of a private key does.
-    let is_across = |text: &str| rules.patterns.find(text, false).iter().any(|found| text[found.clone()].contains('/'));
-    if decodings(&spaced(path)).any(|path| is_across(&path)) {
-        return Cow::Owned(format!("/{REDACTED}"));
-    }
-    if !path.split('/').any(|segment| is_secret(rules, segment, false)) {
-        return Cow::Borrowed(path);
-    }
-    let shown = path.split('/').map(|segment| if is_secret(rules, segment, false) { REDACTED } else { segment });
-    Cow::Owned(shown.collect::<Vec<_>>().join("/"))
+    redact_part(rules, path, false)
 }
 
-/// Whether a part of a URL or a form contains a secret.
-fn is_secret(rules: &Rules, encoded: &str, partial: bool) -> bool {
+/// A part of a URL or a form with its secrets redacted where they are written.
+fn redact_part<'a>(rules: &Rules, encoded: &'a str, partial: bool) -> Cow<'a, str> {
     // A truncated escape does not end the text before it.
-    let near_end = encoded.len().saturating_sub(2);
-    let percent = encoded.as_bytes()[near_end..].iter().position(|byte| *byte == b'%');
-    let cut_off = percent.filter(|_| partial);
+    let near_end = encoded.floor_char_boundary(encoded.len().saturating_sub(2));
+    let cut_off = encoded[near_end..].find('%').filter(|_| partial).map(|at| near_end + at);
+    let uncut = cut_off.map_or(encoded, |at| &encoded[..at]);
     // A plus sign is a space in a query, which the prefilter does not know.
-    let needs_search = cut_off.is_some() || encoded.contains('+') || rules.may_match(encoded.as_bytes(), partial);
-    let encoded = cut_off.map_or(encoded, |at| &encoded[..near_end + at]);
-    needs_search && (rules.keys.are_assigned_in(encoded) || rules.contains_secret(&spaced(encoded), partial))
+    let has_plus = encoded.contains('+');
+    if cut_off.is_none() && !has_plus && !rules.may_match(encoded.as_bytes(), partial) {
+        return Cow::Borrowed(encoded);
+    }
+    let shown = match rules.redact_text(uncut, partial) {
+        Some(shown) => shown,
+        None => Cow::Borrowed(encoded),
+    };
+    if !has_plus {
+        return shown;
+    }
+    let found = text::find(rules, &spaced(&shown), partial);
+    if found.is_empty() { shown } else { Cow::Owned(redact_ranges(&shown, &found).into_owned()) }
+}
+
+/// A part of a form or a query without its encoding.
+fn decoded(encoded: &str) -> String {
+    let spaced = spaced(encoded);
+    views(&spaced).nth(1).map_or_else(|| spaced.to_string(), |view| view.text.into_owned())
 }
 
 /// A part of a form or a query with its plus signs replaced by spaces.

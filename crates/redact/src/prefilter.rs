@@ -9,9 +9,14 @@ use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use crate::avx2;
-use crate::cards::card_end;
+use crate::patterns::Patterns;
+use crate::patterns::cards::card_end;
+use crate::patterns::ssn::number_end;
+use crate::patterns::telegram::number_before;
+use crate::patterns::tokens::may_start_token;
 #[cfg(target_arch = "x86_64")]
 use crate::teddy::{Nibbles, READ, Teddy};
+use crate::vocabulary::{JOINED_BEFORE, QUERY, REGISTRIES, SIGNATURES};
 
 /// An escape can hide a letter from a search over bytes.
 const ESCAPE: u64 = 1;
@@ -24,15 +29,55 @@ const NON_ASCII: u64 = 1 << 4;
 const JWT: u64 = 1 << 5;
 const CARD: u64 = 1 << 6;
 const PRIVATE_KEY: u64 = 1 << 7;
+/// The groups of [`TOKEN_STARTS`].
+const TOKENS: [u64; 6] = [1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13];
+const ANY_TOKEN: u64 = 0b11_1111 << 8;
+const TELEGRAM: u64 = 1 << 14;
+const SSN: u64 = 1 << 15;
+const JWK: u64 = 1 << 16;
+/// The start of a URL's authority, also with escaped slashes.
+const AUTHORITY: u64 = 1 << 17;
+/// The name of a parameter that is secret in the query of a URL.
+const PARAMETER: u64 = 1 << 18;
+/// The first four bytes of a built-in key that contains others than ASCII letters.
+const FOREIGN: u64 = 1 << 19;
 /// Words of at least four letters, and shorter ones. Words share bits if there are more words than bits.
-const LONG_WORDS: Range<u32> = 8..38;
-const SHORT_WORDS: Range<u32> = 38..64;
+const LONG_WORDS: Range<u32> = 20..44;
+const SHORT_WORDS: Range<u32> = 44..64;
 
 /// Patterns whose matches are candidates without inspection.
-const ALWAYS_CANDIDATE: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | NON_ASCII | JWT;
+const ALWAYS_CANDIDATE: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | NON_ASCII | JWT | JWK | FOREIGN;
 /// Patterns whose first byte is the one before the candidate.
-const HAS_LEADING_BYTE: u64 = !(PRIVATE_KEY | LONG_WORD_BITS);
+const HAS_LEADING_BYTE: u64 = !(PRIVATE_KEY | ANY_TOKEN | TELEGRAM | SSN | JWK | AUTHORITY | FOREIGN | LONG_WORD_BITS);
 const LONG_WORD_BITS: u64 = (1 << LONG_WORDS.end) - (1 << LONG_WORDS.start);
+
+/// The first four bytes of all tokens, by group: the possible bytes at each position. Only similar ones share a group,
+/// because any combination of a group's bytes is inspected.
+const TOKEN_STARTS: [(usize, [&[u8]; 4]); 20] = [
+    (0, [b"A", b"KSBC", b"IC", b"A"]),
+    (0, [b"A", b"I", b"z", b"a"]),
+    (0, [b"A", b"G", b"E", b"-"]),
+    (0, [b"A", b"c", b"c", b"o"]),
+    (0, [b"G", b"O", b"C", b"S"]),
+    (1, [b"g", b"h", b"pousr", b"_"]),
+    (1, [b"g", b"i", b"t", b"h"]),
+    (1, [b"g", b"l", b"podrcfiasw", b"atrbpfgmoc"]),
+    (2, [b"sr", b"k", b"_", b"lt"]),
+    (2, [b"s", b"k", b"-", ALPHANUMERIC]),
+    (0, [b"S", b"K", HEX, HEX]),
+    (0, [b"S", b"G", b".", URL]),
+    (0, [b"S", b"h", b"a", b"r"]),
+    (3, [b"s", b"i", b"g", b"="]),
+    (4, [b"x", b"oa", b"xp", b"abcdeoprsp"]),
+    (4, [b"h", b"o", b"o", b"k"]),
+    (3, [b"w", b"h", b"s", b"e"]),
+    (5, [b"y", b"a", b"2", b"9"]),
+    (5, [b"n", b"p", b"m", b"_"]),
+    (5, [b"p", b"y", b"p", b"i"]),
+];
+const ALPHANUMERIC: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+const URL: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
+const HEX: &[u8] = b"0123456789abcdef";
 
 /// A pattern: a predicate for each of its bytes.
 type Pattern<'a> = [&'a dyn Fn(u8) -> bool; 4];
@@ -61,8 +106,8 @@ impl PartialMatches {
 }
 
 impl Prefilter {
-    /// `keys` are split into words, in lower case.
-    pub(crate) fn new(keys: &[Vec<String>], cards: bool) -> Self {
+    /// `keys` are split into words, in lower case, and each says whether it is a built-in one.
+    pub(crate) fn new<'k>(keys: impl Iterator<Item = (&'k [String], bool)>, patterns: &Patterns) -> Self {
         let mut prefilter = Self::none();
         let any = |_: u8| true;
         prefilter.add(ESCAPE, [&any, &|byte| byte == b'\\', &|byte| matches!(byte, b'u' | b'x'), &any]);
@@ -73,16 +118,52 @@ impl Prefilter {
         prefilter.add(LONG_S, [&any, &|byte| byte == 0xc5, &|byte| byte == 0xbf, &any]);
         prefilter.add(JWT, [&any, &|byte| byte == b'e', &|byte| byte == b'y', &|byte| byte == b'J']);
         prefilter.add_word(PRIVATE_KEY, PRIVATE);
-        if cards {
-            let is_digit = |byte: u8| byte.is_ascii_digit();
+        let is_digit = |byte: u8| byte.is_ascii_digit();
+        for (group, bytes) in TOKEN_STARTS {
+            let is_in = |at: usize| move |byte: u8| bytes[at].contains(&byte);
+            prefilter.add(TOKENS[group], [&is_in(0), &is_in(1), &is_in(2), &is_in(3)]);
+        }
+        if patterns.telegram {
+            let is_a = |byte: u8| byte == b'A';
+            prefilter.add(TELEGRAM, [&|byte| byte == b':', &is_a, &is_a, &any]);
+        }
+        if patterns.ssn {
+            // From the first hyphen: most dates have none before two digits and another one. A text may end here.
+            let is_hyphen = |byte: u8| byte == b'-';
+            let is_hyphen_or_end = |byte: u8| byte == b'-' || byte == 0;
+            prefilter.add(SSN, [&is_hyphen, &is_digit, &is_digit, &is_hyphen_or_end]);
+        }
+        if patterns.jwk {
+            prefilter
+                .add(JWK, [&|byte| byte == b'"', &|byte| byte == b'k', &|byte| byte == b't', &|byte| byte == b'y']);
+        }
+        prefilter.add(AUTHORITY, [&|byte| byte == b':', &|byte| byte == b'/', &|byte| byte == b'/', &any]);
+        let slash = |at: usize| move |byte: u8| byte == b":\\/\\"[at];
+        prefilter.add(AUTHORITY, [&slash(0), &slash(1), &slash(2), &slash(3)]);
+        let is_separator = |byte: u8| b"?&;-_.".contains(&byte);
+        for name in PARAMETERS {
+            let letter = |at: usize| move |byte: u8| byte.eq_ignore_ascii_case(&name[at]);
+            prefilter.add(PARAMETER, [&is_separator, &letter(0), &letter(1), &letter(2)]);
+        }
+        if patterns.card {
             let is_first = |byte: u8| matches!(byte, b'2'..=b'6');
             prefilter.add(CARD, [&|byte| !byte.is_ascii_digit(), &is_first, &is_digit, &is_digit]);
         }
         let mut long = BitAllocator::of(LONG_WORDS);
         let mut short = BitAllocator::of(SHORT_WORDS);
-        for words in keys {
+        let builtin = |word: &str| (vec![word.to_owned()], true);
+        let others = ["basic", "digest", REGISTRIES].map(builtin);
+        for (words, is_builtin) in keys.map(|(words, is_builtin)| (words.to_vec(), is_builtin)).chain(others) {
             let word = words[0].as_bytes();
-            if !word.is_ascii() {
+            let begins_foreign = word.get(..4).is_none_or(|beginning| !beginning.is_ascii());
+            if !word.is_ascii() && is_builtin && begins_foreign {
+                let upper = words[0].to_uppercase();
+                let letter = |at: usize| {
+                    let [lower, upper] = [word[at], upper.as_bytes()[at]];
+                    move |byte: u8| byte == lower || byte == upper
+                };
+                prefilter.add(FOREIGN, [&letter(0), &letter(1), &letter(2), &letter(3)]);
+            } else if !word.is_ascii() && !is_builtin {
                 prefilter.add(NON_ASCII, [&any, &|byte| !byte.is_ascii(), &any, &any]);
             } else if let Some(beginning) = word.get(..4) {
                 let bit = long.bit(beginning);
@@ -129,7 +210,6 @@ impl Prefilter {
     }
 
     /// A prefilter that finds a candidate at every position.
-    #[cfg(test)]
     pub(crate) fn match_all() -> Self {
         let mut prefilter = Self::none();
         prefilter.add(NON_ASCII, [&|_| true; 4]);
@@ -253,6 +333,9 @@ impl Prefilter {
     /// The start of the candidate whose pattern ends at `at`, unless it is dismissed.
     #[inline]
     fn candidate(&self, text: &[u8], at: usize, fits: u64, partial: bool) -> Option<usize> {
+        // Dates are frequent: `22T1` follows `2026-11-`.
+        let is_date = fits & SSN != 0 && text.get(at + 3).is_some_and(|byte| !byte.is_ascii_digit());
+        let fits = if is_date { fits & !SSN } else { fits };
         if fits & !HAS_LEADING_BYTE != 0 && self.is_candidate(text, at - 3, fits & !HAS_LEADING_BYTE, partial) {
             return Some(at - 3);
         }
@@ -265,6 +348,14 @@ impl Prefilter {
         if fits & ALWAYS_CANDIDATE != 0 || fits & PRIVATE_KEY != 0 && begins_with(&text[at..], PRIVATE) {
             return true;
         }
+        if fits & ANY_TOKEN != 0 && may_start_token(text, at)
+            || fits & TELEGRAM != 0 && number_before(text, at).is_some()
+            || fits & SSN != 0 && at.checked_sub(3).is_some_and(|start| number_end(text, start, partial).is_some())
+            || fits & AUTHORITY != 0 && may_have_password(&text[at..], partial)
+            || fits & PARAMETER != 0 && is_parameter(&text[at..])
+        {
+            return true;
+        }
         if fits & CARD != 0 {
             // A partial text may end inside an escape that stands for a digit.
             let uncut = text.strip_suffix(b"\\").filter(|_| partial).unwrap_or(text);
@@ -272,7 +363,8 @@ impl Prefilter {
                 return true;
             }
         }
-        let mut bits = if may_be_word_boundary(text, at) { fits >> LONG_WORDS.start } else { 0 };
+        let may_start = may_be_word_boundary(text, at) || may_be_joined(text, at);
+        let mut bits = if may_start { fits >> LONG_WORDS.start } else { 0 };
         while bits != 0 {
             let bit = LONG_WORDS.start + bits.trailing_zeros();
             if self.keys[bit as usize].iter().any(|words| may_match_at(text, at, words)) {
@@ -286,6 +378,35 @@ impl Prefilter {
 
 /// Every private key contains this.
 const PRIVATE: &[u8] = b"private key";
+
+/// The first three letters of the names that [`is_query_secret`](crate::text::is_query_secret) recognizes.
+const PARAMETERS: [&[u8; 3]; 5] = [b"cod", b"key", b"hma", b"sig", b"aut"];
+
+/// Whether a parameter that may be secret starts here.
+fn is_parameter(text: &[u8]) -> bool {
+    let names = QUERY.iter().chain(&SIGNATURES).chain(&["auth"]).map(|name| name.as_bytes());
+    names
+        .into_iter()
+        .any(|name| begins_with(text, name) && text.get(name.len()).is_none_or(|next| !next.is_ascii_alphanumeric()))
+}
+
+/// Whether the URL whose authority starts here may contain a password.
+fn may_have_password(text: &[u8], partial: bool) -> bool {
+    let is_end = |byte: &u8| *byte <= b' ' || matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'`');
+    let start = 3.min(text.len());
+    let mut run = text[start..].iter().take_while(|byte| !is_end(byte));
+    run.any(|byte| *byte == b'@') || partial && !text[start..].iter().any(is_end)
+}
+
+/// Whether the letters before a word may join it: `access` in `accesstoken`.
+fn may_be_joined(text: &[u8], at: usize) -> bool {
+    JOINED_BEFORE.iter().any(|before| {
+        let start = at.checked_sub(before.len());
+        start.is_some_and(|start| {
+            text[start..at].eq_ignore_ascii_case(before.as_bytes()) && may_be_word_boundary(text, start)
+        })
+    })
+}
 
 /// Assigns bits to the beginnings of words, and reuses them when there are no more.
 struct BitAllocator {
@@ -337,8 +458,13 @@ fn may_match_at(text: &[u8], start: usize, words: &[String]) -> bool {
         if nth > 0 && (rest.len() < word.len() || !word.is_ascii() || matches!(rest[0], b'\\' | b'%' | 0x80..)) {
             return true;
         }
-        if !begins_with(rest, word.as_bytes()) {
+        let ascii = word.bytes().take_while(u8::is_ascii).count();
+        if !begins_with(rest, &word.as_bytes()[..ascii]) {
             return false;
+        }
+        // The rest is not compared.
+        if ascii < word.len() {
+            return true;
         }
         // Trailing digits are part of a word: `password2`.
         at += word.len();

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::content::is_utf16;
 use crate::keys::Keys;
+use crate::patterns::tokens::prefixes;
 use crate::prefilter::Prefilter;
 use crate::properties::config;
 use crate::rules::Rules;
@@ -37,8 +38,8 @@ fn may_match(text: &str) -> bool {
 fn words_that_only_contain_a_key_are_dismissed() {
     for text in [
         r#"{"shipping":1,"opinion":"of the author","description":"pinned","discard":"secretary"}"#,
-        r#"{"total_cents":1,"created_at":"","tokens":2,"passed":true,"compass":0,"accepted":1}"#,
-        "OPINION Pinned PINS pins1x",
+        r#"{"total_cents":1,"created_at":"","tokenized":2,"passed":true,"compass":0,"accepted":1}"#,
+        "OPINION Pinned PINS pins1x, content of a contract",
         r#"{"account":1,"card":"visa","access":"all","tax":2,"session":{"open":1},"private":[],"api":"v1"}"#,
         "accounts number, account holder, tax identifier, card 2 numbers",
         "a private room, BEGIN private lessons",
@@ -118,7 +119,7 @@ fn possible_keys_and_secrets_are_candidates() {
 #[test]
 fn every_key_is_a_candidate_at_any_position() {
     for redactor in redactors() {
-        for entry in redactor.rules.keys.entries() {
+        for (entry, _) in redactor.rules.keys.entries() {
             let key = entry.join("_");
             for key in [key.clone(), key.to_ascii_uppercase(), entry.join("\": \"")] {
                 for before in 0..20 {
@@ -146,6 +147,28 @@ fn escapes_do_not_separate_card_groups() {
     }
 }
 
+#[test]
+fn every_token_is_a_candidate_at_any_position() {
+    let redactor = Redactor::default();
+    let may_match = |text: &str| redactor.rules.may_match(text.as_bytes(), false);
+    let rest = "aA0".repeat(30);
+    let tokens = prefixes().map(|prefix| format!("{prefix}{rest}"));
+    let twilio = format!("SK{}", "0f".repeat(16));
+    let others = [&twilio, concat!("123456789:", "AAF0aZ"), "\"kty\"", "123-45-6789"];
+    for token in tokens.filter(|token| !token.starts_with("SKa")).chain(others.map(str::to_owned)) {
+        for before in 0..40 {
+            let text = format!("{}{token}", " ".repeat(before));
+            assert!(may_match(&text), "{text}");
+            assert!(may_match(&format!("{text}, ")), "{text}");
+            let json = format!("{}\\n{token}", " ".repeat(before));
+            assert!(may_match(&json) || token.starts_with(['1', '"']), "{json}");
+        }
+    }
+    for (text, partial) in [("123-45", true), ("123-45", false), ("123-45-", true), ("2026-11-22T18", false)] {
+        assert_eq!(Redactor::default().rules.may_match(text.as_bytes(), partial), partial, "{text}");
+    }
+}
+
 /// The text with the letters in upper case whose bits are set.
 fn cased(text: &str, bits: u32) -> String {
     let case = |(at, c): (usize, char)| if bits >> (at % 32) & 1 == 1 { c.to_ascii_uppercase() } else { c };
@@ -154,7 +177,8 @@ fn cased(text: &str, bits: u32) -> String {
 
 /// A key, a part of one, a secret, or a separator.
 fn piece() -> impl Strategy<Value = String> {
-    let entries: Vec<String> = Keys::new(&extra_keys()[..12]).entries().iter().map(|words| words.join("_")).collect();
+    let entries: Vec<String> =
+        Keys::new(&extra_keys()[..12], &[]).entries().map(|(words, _)| words.join("_")).collect();
     let words: Vec<String> = entries.iter().flat_map(|entry| entry.split('_')).map(str::to_owned).collect();
     let case = prop_oneof![3 => Just(0), 1 => Just(u32::MAX), 1 => Just(1), 1 => any::<u32>()];
     let keys = (prop::sample::select([entries, words].concat()), case);
@@ -162,7 +186,9 @@ fn piece() -> impl Strategy<Value = String> {
         4 => keys.prop_map(|(key, bits)| cased(&key, bits)),
         1 => prop::sample::select(vec![
             "Bearer", "Bearer abc", "eyJa.b", "eyJ", "private key", "BEGIN PRIVATE KEY", "BEGIN RSA ", "4111 1111 1111 1111",
-            "4111", "1111", "-4111-1111-", "378282246310005", "2026-11-22", "388200", ".5",
+            "4111", "1111", "-4111-1111-", "378282246310005", "2026-11-22", "388200", ".5", "123-45-6789", "123-45-",
+            concat!("gh", "p_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), "ghp_", "sk-", concat!("xo", "xb-0123456789012345678"),
+            "12345678:AA", "\"kty\":1,\"d\":\"x\"", "sig=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         ])
         .prop_map(str::to_owned),
         4 => prop::sample::select(vec![

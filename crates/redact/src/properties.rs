@@ -9,11 +9,18 @@ use crate::{Redactor, Syntax};
 const SECRET: &str = "t0psecretvalue";
 const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r";
 const CARDS: [&str; 4] = ["4111111111111111", "5500 0055 5555 5559", "3782-822463-10005", "6011.0009.9013.9424"];
+const TOKENS: [&str; 5] = [
+    concat!("gh", "p_t0psecretvalue0123456789abcdefghijklmnop"),
+    concat!("xo", "xb-t0psecretvalue-012345678901"),
+    concat!("sk-", "ant-api03-t0psecretvalue-_012345678901"),
+    concat!("https://hooks.slack.", "com/services/T0123/B0123/t0psecretvalue"),
+    concat!("AccountKey=t0psecretvalue", "0123456789+/0123456789abcdefghijklmnop=="),
+];
 const BLOCK: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END RSA PRIVATE KEY-----";
 
 /// The parts of secrets that a text leaks.
 fn leaked(shown: &str) -> Vec<&'static str> {
-    let parts = ["t0ps", "eyJh", "MIIEo", "5500 005", "3782-822", "6011.000", "4111111"];
+    let parts = ["t0ps", "eyJh", "MIIEo", "5500 005", "3782-822", "6011.000", "4111111", "523-45-6"];
     parts.into_iter().filter(|part| shown.contains(part)).collect()
 }
 
@@ -61,6 +68,9 @@ fn text_with_secret() -> impl Strategy<Value = String> {
         Just(JWT.to_owned()),
         Just(BLOCK.to_owned()),
         prop::sample::select(&CARDS[..]).prop_map(str::to_owned),
+        prop::sample::select(&TOKENS[..]).prop_map(str::to_owned),
+        Just(r#"{"kty":"oct","k":"t0psecretvalue"}"#.to_owned()),
+        Just("523-45-6789".to_owned()),
     ];
     ("[ (,€]{0,3}", secret, "[ ),é]{0,3}").prop_map(|(before, secret, after)| before + &secret + &after)
 }

@@ -1,16 +1,19 @@
 //! The redactor: one set of rules for all data that reaches a sink.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use serde_json::{Map, Value};
 
 use crate::content::{Content, cut, into_text, is_utf16, readable};
+use crate::data;
 use crate::json;
 use crate::pairs::{redact_pairs, redact_path};
-use crate::patterns::Patterns;
-use crate::placeholder::{REDACTED, WITHHELD};
+use crate::patterns::{OwnPattern, Patterns};
+use crate::placeholder::WITHHELD;
+use crate::pseudonyms::Pseudonyms;
 use crate::rules::Rules;
-use crate::strings::ParseError;
+use crate::text::is_query_secret;
 
 /// The syntax in which a body's keys are looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,120 +41,120 @@ impl Default for Redactor {
 impl Redactor {
     /// A redactor for the built-in sensitive keys, `extra_keys`, and `patterns`.
     pub fn new(extra_keys: &[String], patterns: Patterns) -> Self {
-        Self { rules: Rules::new(extra_keys, patterns) }
+        Self::with_exceptions(extra_keys, &[], patterns)
+    }
+
+    /// The same without the keys in `keep`: a key in any notation, or the path to one: keys joined with dots.
+    pub fn with_exceptions(extra_keys: &[String], keep: &[String], patterns: Patterns) -> Self {
+        Self { rules: Rules::new(extra_keys, keep, patterns) }
+    }
+
+    /// Redacts what these patterns match, too. Every text is then searched in full.
+    #[must_use]
+    pub fn with_own_patterns(self, own: Vec<OwnPattern>) -> Self {
+        if own.is_empty() { self } else { Self { rules: self.rules.with_own_patterns(own) } }
+    }
+
+    /// Replaces the values of some keys by pseudonyms, unless the keys are sensitive.
+    #[must_use]
+    pub fn with_pseudonyms(self, pseudonyms: Pseudonyms) -> Self {
+        Self { rules: self.rules.with_pseudonyms(pseudonyms) }
+    }
+
+    /// The pseudonym of a value, if its key has pseudonyms.
+    pub fn pseudonym(&self, key: &str, value: &dyn Display) -> Option<String> {
+        self.rules.pseudonyms_of(key).map(|them| them.token(&value.to_string()))
+    }
+
+    /// Whether the values of this key are redacted.
+    pub fn is_sensitive(&self, key: &str) -> bool {
+        self.rules.keys.is_sensitive(key)
     }
 
     /// Redacts a body, then truncates it to `limit` bytes. `complete` is `false` if `body` is only a prefix.
     pub fn content<'a>(&self, body: &'a [u8], syntax: Syntax, limit: usize, complete: bool) -> Content<'a> {
         let prefix = &body[..body.len().min(limit.saturating_add(json::MARGIN))];
         let partial = !complete || prefix.len() < body.len();
-        let withheld = cut(WITHHELD.into(), limit);
         if is_utf16(prefix) {
-            return withheld;
+            return cut(WITHHELD.into(), limit);
         }
         if !self.rules.may_match(prefix, partial) && syntax != Syntax::Form {
             return cut(readable(prefix, limit), limit);
         }
-        match syntax {
-            // A browser percent-encodes these bytes, so the body is not a form.
-            Syntax::Form if body.trim_ascii_end().iter().any(|byte| *byte <= b' ' || b"\"<{\\".contains(byte)) => {
-                self.content(body, Syntax::Text, limit, complete)
+        match (syntax, std::str::from_utf8(body)) {
+            // A browser percent-encodes these bytes, so a body with one is not a form.
+            (Syntax::Form, Ok(form))
+                if !form.trim_ascii_end().bytes().any(|byte| byte <= b' ' || b"\"<{\\".contains(&byte)) =>
+            {
+                let shown = redact_pairs(&self.rules, form, limit, !complete, |key| self.rules.keys.is_sensitive(key));
+                return cut(shown.into(), limit);
             }
-            Syntax::Form => match std::str::from_utf8(body) {
-                Ok(form) => {
-                    let shown =
-                        redact_pairs(&self.rules, form, limit, !complete, |key| self.rules.keys.is_sensitive(key));
-                    cut(shown.into(), limit)
-                }
-                Err(_) => withheld,
-            },
-            Syntax::Json => {
-                let mut out = Vec::with_capacity(body.len().min(limit) + 32);
-                match json::redact(&self.rules, body, limit.saturating_add(1), complete, 0, &mut out) {
-                    Ok(()) => cut(into_text(out).into(), limit),
-                    Err(ParseError) => withheld,
-                }
-            }
-            Syntax::Text => {
-                let text = String::from_utf8_lossy(prefix);
-                // JSON is also sent under other content types.
-                if text.trim_start().starts_with(['{', '[']) {
-                    let read = self.content(body, Syntax::Json, limit, complete);
-                    if read != withheld {
-                        return read;
-                    }
-                }
-                let shown = self.rules.patterns.redact(&text, partial);
-                if self.rules.keys.are_mentioned_in(&text) || self.rules.contains_secret(&shown, partial) {
-                    return withheld;
-                }
-                let content = cut(shown.into_owned().into(), limit);
-                Content { truncated: content.truncated || prefix.len() < body.len(), ..content }
-            }
+            (Syntax::Json, _) => {}
+            // JSON is also sent under other content types.
+            _ if prefix.trim_ascii_start().starts_with(b"{") || prefix.trim_ascii_start().starts_with(b"[") => {}
+            _ => return self.text_content(prefix, limit, partial, body.len()),
+        }
+        let mut out = Vec::with_capacity(body.len().min(limit) + 32);
+        match json::redact(&self.rules, body, limit.saturating_add(1), complete, 0, &mut out) {
+            Ok(()) => cut(into_text(out).into(), limit),
+            Err(_) => self.text_content(prefix, limit, partial, body.len()),
         }
     }
 
-    /// A query string with the values of sensitive keys, and of `code`, redacted.
+    /// The text of a body of `length` bytes, of which this is the start.
+    fn text_content<'a>(&self, prefix: &'a [u8], limit: usize, partial: bool, length: usize) -> Content<'a> {
+        let text = String::from_utf8_lossy(prefix);
+        let shown = match self.rules.redact_text(&text, partial) {
+            Some(shown) => shown,
+            None => text,
+        };
+        let content = cut(shown, limit);
+        Content { truncated: content.truncated || prefix.len() < length, ..content }
+    }
+
+    /// A query string with the values of sensitive keys, and of parameters that grant access, redacted.
     pub fn query(&self, query: &str) -> String {
-        let is_sensitive = |key: &str| key.eq_ignore_ascii_case("code") || self.rules.keys.is_sensitive(key);
+        let is_sensitive = |key: &str| is_query_secret(key) || self.rules.keys.is_sensitive(key);
         redact_pairs(&self.rules, query, usize::MAX, false, is_sensitive)
     }
 
-    /// A path with the segments redacted that contain a secret.
+    /// A path with its secrets redacted.
     pub fn path<'a>(&self, path: &'a str) -> Cow<'a, str> {
         redact_path(&self.rules, path)
     }
 
-    /// The redacted value of a header, or of another short text set by a client.
+    /// The redacted value of a header, or of another short text.
     pub fn header<'a>(&self, value: &'a str) -> Cow<'a, str> {
-        let may_match = self.rules.may_match(value.as_bytes(), false);
-        let shown = may_match.then(|| json::redact_string(&self.rules, value, json::MAX_DEPTH, false));
-        shown.flatten().unwrap_or(Cow::Borrowed(value))
+        self.text(value).unwrap_or(Cow::Borrowed(value))
     }
 
-    /// Redacts secrets that match a pattern in a human-readable text.
+    /// Redacts the secrets of a text where they are written.
     pub fn text_in_place(&self, text: &mut String) {
-        if let Some(shown) = self.rules.redact_found(text, false) {
+        if let Some(shown) = self.text(text) {
             *text = shown.into_owned();
         }
     }
 
+    /// A redacted text; `None` if it contains no secret.
+    fn text(&self, text: &str) -> Option<Cow<'static, str>> {
+        self.rules.may_match(text.as_bytes(), false).then(|| self.rules.redact_string(text, 0, false)).flatten()
+    }
+
     /// Redacts data in place, at any depth.
     pub fn data(&self, value: &mut Value) {
-        match value {
-            Value::Object(map) => self.map(map),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.data(item)),
-            Value::String(text) if self.rules.may_match(text.as_bytes(), false) => {
-                if let Some(shown) = json::redact_string(&self.rules, text, 0, false) {
-                    *text = shown.into_owned();
-                }
-            }
-            Value::Number(number) if self.rules.patterns.is_card(number.to_string().as_bytes(), false) => {
-                *value = REDACTED.into();
-            }
-            _ => {}
-        }
+        data::redact(&self.rules, value);
     }
 
     /// Redacts named values in place, at any depth.
     pub fn map(&self, map: &mut Map<String, Value>) {
-        for (key, value) in map.iter_mut() {
-            if self.rules.keys.is_sensitive(key) {
-                *value = REDACTED.into();
-            } else {
-                self.data(value);
-            }
-        }
-        if map.keys().any(|key| self.rules.key(key).is_some()) {
-            let all = std::mem::take(map).into_iter();
-            map.extend(all.map(|(key, value)| (self.rules.key(&key).map_or(key, Cow::into_owned), value)));
-        }
+        data::redact_map(&self.rules, map);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::REDACTED;
     use serde_json::json;
 
     fn redactor() -> Redactor {
@@ -176,15 +179,24 @@ mod tests {
     }
 
     #[test]
-    fn unparsable_bodies_are_withheld() {
-        for (body, syntax) in [
-            ("password=x", Syntax::Json),
-            ("password: x", Syntax::Text),
-            ("p\0i\0n\0:\0x\0", Syntax::Json),
-            ("h\0i\0,\0 \0p\0i\0n\0", Syntax::Text),
-            ("{\"pin\" 1}", Syntax::Text),
+    fn secrets_are_redacted_in_place_in_malformed_bodies() {
+        for (body, syntax, shown) in [
+            ("password=x", Syntax::Json, "password=[redacted]"),
+            ("password: x", Syntax::Text, "password: [redacted]"),
+            ("{\"password\" \"x\"}", Syntax::Json, "{\"password\" \"[redacted]\"}"),
+            ("\u{feff}{\"pin\":1,\"a\":NaN,}", Syntax::Json, "\u{feff}{\"pin\":[redacted],\"a\":NaN,}"),
+            (")]}',\n{\"token\":\"x\"}", Syntax::Json, ")]}',\n{\"token\":\"[redacted]\"}"),
+            ("{\"a\":1}{\"token\":[\"x\"]} // b", Syntax::Json, "{\"a\":1}{\"token\":[redacted]} // b"),
+            ("<pin>1</pin><a>b</a>", Syntax::Text, "<pin>[redacted]</pin><a>b</a>"),
         ] {
-            assert_eq!(redactor().content(body.as_bytes(), syntax, 100, true).text, WITHHELD, "{body}");
+            assert_eq!(redactor().content(body.as_bytes(), syntax, 100, true).text, shown);
+        }
+    }
+
+    #[test]
+    fn utf16_that_may_hold_a_secret_is_withheld() {
+        for body in ["p\0i\0n\0:\0x\0", "h\0i\0,\0 \0p\0i\0n\0"] {
+            assert_eq!(redactor().content(body.as_bytes(), Syntax::Text, 100, true).text, WITHHELD, "{body}");
         }
     }
 
@@ -195,7 +207,7 @@ mod tests {
         for query in [
             "a=1;password=x",
             "password=a;x",
-            "a=1;b=Bearer%20a;x",
+            "a=1;b=Bearer%20x",
             "n=b=Bearer+x",
             "p%2561ssword=x",
             "user[password]=x",
@@ -216,12 +228,19 @@ mod tests {
     }
 
     #[test]
+    fn private_members_of_json_web_keys_are_redacted_in_data() {
+        let mut data = json!({"keys": [{"d": "x", "kty": "EC", "crv": "P-256"}], "d": "shown", "k": 1});
+        redactor().data(&mut data);
+        assert_eq!(data, json!({"keys": [{"d": "[redacted]", "kty": "EC", "crv": "P-256"}], "d": "shown", "k": 1}));
+    }
+
+    #[test]
     fn data_is_redacted_at_any_depth() {
         let mut data = json!({"a": [{"sessionId": {"x": 1}}], "b": "{\"pwd\":1}", "c": "pin", "u": "/x?token=1"});
         redactor().data(&mut data);
         assert_eq!(
             data,
-            json!({"a": [{"sessionId": "[redacted]"}], "b": "{\"pwd\":\"[redacted]\"}", "c": "pin", "u": "[redacted]"})
+            json!({"a": [{"sessionId": "[redacted]"}], "b": "{\"pwd\":\"[redacted]\"}", "c": "pin", "u": "/x?token=[redacted]"})
         );
     }
 }

@@ -3,11 +3,13 @@
 
 use std::borrow::Cow;
 
-use crate::escapes::decodings;
+use crate::json;
 use crate::keys::Keys;
-use crate::patterns::{PatternFinder, Patterns, redact_ranges};
+use crate::patterns::{OwnPattern, PatternFinder, Patterns, redact_ranges};
 use crate::placeholder::REDACTED;
 use crate::prefilter::Prefilter;
+use crate::pseudonyms::Pseudonyms;
+use crate::text;
 
 /// The rules by which a text is searched for secrets.
 #[derive(Debug)]
@@ -15,14 +17,30 @@ pub(crate) struct Rules {
     pub keys: Keys,
     pub patterns: PatternFinder,
     pub prefilter: Prefilter,
+    pub pseudonyms: Option<Pseudonyms>,
 }
 
 impl Rules {
-    /// `extra_keys` are sensitive in addition to the built-in ones.
-    pub(crate) fn new(extra_keys: &[String], patterns: Patterns) -> Self {
-        let keys = Keys::new(extra_keys);
-        let prefilter = Prefilter::new(keys.entries(), patterns.card);
-        Self { keys, patterns: PatternFinder::new(patterns), prefilter }
+    /// `extra_keys` are sensitive in addition to the built-in ones, `keep` are not.
+    pub(crate) fn new(extra_keys: &[String], keep: &[String], patterns: Patterns) -> Self {
+        let keys = Keys::new(extra_keys, keep);
+        let prefilter = Prefilter::new(keys.entries(), &patterns);
+        Self { keys, patterns: PatternFinder::new(patterns), prefilter, pseudonyms: None }
+    }
+
+    /// The same rules and these patterns. No text can be dismissed, because nothing is known about what they match.
+    pub(crate) fn with_own_patterns(self, own: Vec<OwnPattern>) -> Self {
+        Self { patterns: self.patterns.with_own(own), prefilter: Prefilter::match_all(), ..self }
+    }
+
+    /// The same rules, and these pseudonyms. Their keys may be any, so no text is dismissed.
+    pub(crate) fn with_pseudonyms(self, pseudonyms: Pseudonyms) -> Self {
+        Self { prefilter: Prefilter::match_all(), pseudonyms: Some(pseudonyms), ..self }
+    }
+
+    /// The pseudonyms, if the values of this key have some.
+    pub(crate) fn pseudonyms_of(&self, key: &str) -> Option<&Pseudonyms> {
+        self.pseudonyms.as_ref().filter(|pseudonyms| pseudonyms.is_listed(key))
     }
 
     /// Whether there may be something to redact; `false` is definite. A `partial` text may continue beyond its end.
@@ -30,31 +48,34 @@ impl Rules {
         self.prefilter.may_match(text, partial)
     }
 
-    /// Whether a text, or one of its decodings, contains a secret that matches a pattern.
-    pub(crate) fn contains_secret(&self, text: &str, partial: bool) -> bool {
-        !self.patterns.find(text, partial).is_empty() || self.contains_encoded_secret(text, partial)
-    }
-
-    /// Whether a decoding of a text contains such a secret.
-    fn contains_encoded_secret(&self, text: &str, partial: bool) -> bool {
-        decodings(text).skip(1).any(|text| !self.patterns.find(&text, partial).is_empty())
-    }
-
-    /// A text with its secrets redacted, or redacted entirely if they are encoded; `None` if it contains none.
-    pub(crate) fn redact_found(&self, text: &str, partial: bool) -> Option<Cow<'static, str>> {
-        let found = self.patterns.find(text, partial);
-        if found.first() == Some(&(0..text.len())) {
-            return Some(REDACTED.into());
+    /// A text with its secrets redacted where they are written; `None` if it contains none.
+    pub(crate) fn redact_text(&self, text: &str, partial: bool) -> Option<Cow<'static, str>> {
+        /// A placeholder can complete another secret.
+        const MAX_PASSES: usize = 3;
+        let mut shown: Option<String> = None;
+        for _ in 0..MAX_PASSES {
+            let current = shown.as_deref().unwrap_or(text);
+            let found = text::find(self, current, partial);
+            if found.is_empty() {
+                return shown.map(Cow::Owned);
+            }
+            shown = Some(redact_ranges(current, &found).into_owned());
         }
-        if found.is_empty() && !self.contains_encoded_secret(text, partial) {
-            return None;
-        }
-        let shown = redact_ranges(text, &found);
-        Some(if self.contains_secret(&shown, partial) { REDACTED.into() } else { shown.into_owned().into() })
+        Some(REDACTED.into())
     }
 
-    /// The replacement of a key that contains a secret itself.
-    pub(crate) fn key(&self, key: &str) -> Option<Cow<'static, str>> {
-        if self.keys.are_assigned_in(key) { Some(REDACTED.into()) } else { self.redact_found(key, false) }
+    /// The same for a text that may contain JSON, whose keys are then looked up at any depth. `depth` is the number of
+    /// strings around it.
+    pub(crate) fn redact_string(&self, text: &str, depth: u8, partial: bool) -> Option<Cow<'static, str>> {
+        let is_json = depth < json::MAX_DEPTH && text.trim_start().starts_with(['{', '[', '"']);
+        if !is_json {
+            return self.redact_text(text, partial);
+        }
+        let mut inner = Vec::with_capacity(text.len());
+        match json::redact(self, text.as_bytes(), usize::MAX, !partial, depth + 1, &mut inner) {
+            Ok(()) if inner == text.as_bytes() => None,
+            Ok(()) => Some(crate::content::into_text(inner).into()),
+            Err(_) => self.redact_text(text, partial),
+        }
     }
 }

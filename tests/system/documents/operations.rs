@@ -285,9 +285,10 @@ const EXIT_STATUSES: &[(u8, &str, &str)] = &[
     (
         1,
         "commands",
-        "the result is negative: the service refused the change, the fleet is incomplete, the test event did not arrive, there is no such user",
+        "the result is negative: the service refused the change, the fleet is incomplete, `redact check` found something, the test event did not arrive, there is no such user",
     ),
     (2, "commands", "wrong usage of the command line"),
+    (66, "commands", "the input cannot be read: the file of `redact check`"),
     (
         69,
         "service",

@@ -34,6 +34,7 @@
 //! # }
 //! ```
 
+mod canaries;
 mod fake;
 mod response;
 
@@ -52,6 +53,7 @@ use cyanotype_telemetry::panic::Panics;
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
+pub use canaries::Canaries;
 pub use fake::Tokens;
 pub use response::TestResponse;
 

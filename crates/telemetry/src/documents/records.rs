@@ -138,6 +138,7 @@ pub(super) fn complete_response(request: &Arc<RequestIdentity>) -> ResponseRecor
         response: body(Some("gzip"), r#"{"id":7,"status":"paid"}"#, false),
         request_body: Some(body(Some("gzip"), r#"{"status":"paid"}"#, false)),
         client_address: Some("192.0.2.7".parse().expect("an address")),
+        client_pseudonym: None,
         user_agent: Some("curl/8.5.0".into()),
         truncated: Vec::new(),
     }

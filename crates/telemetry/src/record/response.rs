@@ -41,6 +41,8 @@ pub struct ResponseRecord<'a> {
     pub request_body: Option<BodyDetail<'a>>,
     /// The address of the client.
     pub client_address: Option<IpAddr>,
+    /// Replaces the address, if `log.redact.pseudonymize` lists `client.address`.
+    pub client_pseudonym: Option<String>,
     /// The `user-agent` header.
     pub user_agent: Option<Cow<'a, str>>,
     /// The keys of texts that were cut because the client chose them too long.
@@ -67,6 +69,7 @@ impl ResponseRecord<'_> {
             duration: self.duration,
             outcome: self.outcome,
             client_address: self.client_address,
+            client_pseudonym: self.client_pseudonym.clone(),
             truncated: self.truncated.clone(),
         }
     }

@@ -3,6 +3,7 @@
 mod env;
 mod lines;
 mod log;
+mod redact;
 mod rust_log;
 mod sentry;
 
@@ -11,9 +12,10 @@ use cyanotype_settings::section;
 pub use env::Env;
 pub use lines::{ClientTextLimits, LevelNames, LineSettings, PriorityPrefix, Schema};
 pub use log::{
-    Color, FloodSettings, LogFormat, LogSettings, MIN_DEBUG_KEY_BYTES, Mode, OnFailureSettings, RedactSettings,
-    RequestLogSettings, ResponseLog, ResponseLogSettings, StderrSettings, remove_rust_log_level,
+    Color, FloodSettings, LogFormat, LogSettings, MIN_DEBUG_KEY_BYTES, Mode, OnFailureSettings, RequestLogSettings,
+    ResponseLog, ResponseLogSettings, StderrSettings, remove_rust_log_level,
 };
+pub use redact::{PatternSettings, RedactSettings};
 pub use sentry::SentrySettings;
 
 section! {

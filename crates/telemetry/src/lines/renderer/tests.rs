@@ -201,6 +201,7 @@ fn response<'a>(request: &Arc<RequestIdentity>, texts: &'a [String]) -> Response
         response: body(3),
         request_body: Some(body(5)),
         client_address: Some([192, 0, 2, 7].into()),
+        client_pseudonym: None,
         user_agent: Some(text(7)),
         truncated: Vec::new(),
     }

@@ -1,0 +1,116 @@
+//! Secrets in tables: the cells below a sensitive name in a header of columns.
+
+use std::ops::Range;
+
+use super::Searched;
+use crate::rules::Rules;
+
+/// The longest cell of a header, in bytes.
+const MAX_HEADER: usize = 60;
+
+pub(super) fn find(rules: &Rules, searched: &Searched<'_>, found: &mut Vec<Range<usize>>) {
+    let text = searched.text;
+    if !text.contains('\n') {
+        return;
+    }
+    let mut done = 0;
+    for key in searched.keys {
+        if key.start < done {
+            continue;
+        }
+        let start = text[..key.start].rfind('\n').map_or(0, |at| at + 1);
+        let Some(length) = text[key.start..].find('\n') else { break };
+        let end = key.start + length;
+        done = end;
+        let header = &text[start..end];
+        let Some((separator, columns)) = sensitive_columns(rules, header) else { continue };
+        done = cells(text, end + 1, separator, &columns, split(header, separator).len(), found);
+    }
+}
+
+/// The separator of a header and its sensitive columns.
+fn sensitive_columns(rules: &Rules, header: &str) -> Option<(char, Vec<usize>)> {
+    for separator in ['\t', ',', ';', '|'] {
+        let cells = split(header, separator);
+        let is_header = cells.len() > 1 && cells.iter().all(|cell| is_column_name(trim(&header[cell.clone()])));
+        if !is_header {
+            continue;
+        }
+        let names = cells.iter().map(|cell| trim(&header[cell.clone()]));
+        let columns: Vec<usize> =
+            names.enumerate().filter(|(_, name)| rules.keys.is_sensitive(name)).map(|(nth, _)| nth).collect();
+        if !columns.is_empty() {
+            return Some((separator, columns));
+        }
+    }
+    None
+}
+
+fn trim(cell: &str) -> &str {
+    cell.trim().trim_matches(['"', '\''])
+}
+
+fn is_column_name(cell: &str) -> bool {
+    cell.len() <= MAX_HEADER
+        && cell.split_whitespace().count() <= 3
+        && cell.chars().all(|c| c.is_alphanumeric() || " _-.()/#".contains(c))
+}
+
+/// The cells of a line; a separator in quotes is a part of a cell.
+fn split(line: &str, separator: char) -> Vec<Range<usize>> {
+    let mut cells = Vec::new();
+    let mut from = 0;
+    let mut in_quotes = false;
+    for (at, c) in line.char_indices() {
+        if c == '"' {
+            in_quotes = !in_quotes;
+        } else if c == separator && !in_quotes {
+            cells.push(from..at);
+            from = at + c.len_utf8();
+        }
+    }
+    cells.push(from..line.len());
+    cells
+}
+
+/// Adds the cells of the lines from `start` up to an empty line, and returns where the table ends. A line with another
+/// number of cells is added entirely if it has more than one.
+fn cells(
+    text: &str,
+    start: usize,
+    separator: char,
+    columns: &[usize],
+    width: usize,
+    found: &mut Vec<Range<usize>>,
+) -> usize {
+    let mut at = start;
+    while at < text.len() {
+        // A cell in quotes may contain line ends.
+        let mut end = line_end(text, at);
+        while text[at..end].matches('"').count() % 2 == 1 && end < text.len() {
+            end = line_end(text, end + 1);
+        }
+        let line = text[at..end].trim_end_matches('\r');
+        if line.trim().is_empty() || !line.contains(separator) {
+            return at;
+        }
+        let cells = split(line, separator);
+        if cells.len() == width || cells.len() < width && end == text.len() {
+            for cell in columns.iter().filter_map(|column| cells.get(*column)) {
+                let inner = trim(&line[cell.clone()]);
+                let from = at + cell.start + line[cell.clone()].find(inner).unwrap_or(0);
+                if !inner.chars().all(|c| "-:= ".contains(c)) {
+                    found.push(from..from + inner.len());
+                }
+            }
+        } else {
+            found.push(at..at + line.len());
+        }
+        at = (end + 1).min(text.len());
+    }
+    at
+}
+
+fn line_end(text: &str, at: usize) -> usize {
+    text[at.min(text.len())..].find('\n').map_or(text.len(), |length| at + length)
+}
