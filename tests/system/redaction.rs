@@ -4,7 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
-use system_tests::scratch;
+use system_tests::scratch::{self, Scratch};
+use system_tests::service::Stopped;
 
 use crate::support::{of_kind, probe, probe_with, run};
 
@@ -172,5 +173,55 @@ fn each_pattern_can_be_disabled() {
         let records = service.stop().records();
         let shown = of_kind(&records, "response")[0]["http.response.body.content"].as_str().expect("a text").to_owned();
         assert!(shown.contains(unredacted) && shown.matches("[redacted]").count() == 3, "{pattern}: {shown}");
+    }
+}
+
+#[test]
+fn own_patterns_hide_matches_in_every_record() {
+    let service = probe().env("APP__LOG__REDACT__PATTERNS", "EMP-[0-9]{4}, badge ([a-z]+)").start();
+    let steps = json!([{"do": "log", "level": "info", "message": "EMP-1234 has badge blue"}]);
+    let body = json!({"employee": "EMP-1234", "note": "badge blue"}).to_string();
+    run(service.client(), steps, json!({"respond": {"status": 200, "content_type": "application/json", "body": body}}));
+    let records = service.stop().records();
+    assert_eq!(of_kind(&records, "line")[0]["message"], "[redacted] has badge [redacted]");
+    assert_eq!(
+        of_kind(&records, "response")[0]["http.response.body.content"],
+        r#"{"employee":"[redacted]","note":"badge [redacted]"}"#
+    );
+}
+
+#[test]
+fn an_invalid_own_pattern_prevents_startup() {
+    for (pattern, reason) in
+        [("a(", "`a(` is not a regular expression: unclosed group"), ("a*", "`a*` matches the empty text")]
+    {
+        let Stopped { status, stderr, .. } = probe().env("APP__LOG__REDACT__PATTERNS", pattern).run();
+        assert_eq!(status.code(), Some(78), "{stderr}");
+        let expected = format!("log.redact.patterns (set by APP__LOG__REDACT__PATTERNS): {reason}");
+        assert!(stderr.contains(&expected), "{stderr}");
+    }
+}
+
+#[test]
+fn pseudonym_settings_are_checked_at_startup() {
+    let scratch = Scratch::new("pseudonyms");
+    scratch::write(&scratch.join("keys"), "k1:0001");
+    let file = scratch.join("keys").display().to_string();
+    for (keys, file, reason) in [
+        (
+            "email",
+            None,
+            "log.redact.pseudonymize (set by APP__LOG__REDACT__PSEUDONYMIZE): log.redact.pseudonym_key_file is not set",
+        ),
+        ("password", None, "values of `password` are redacted"),
+        ("email", Some(&file), "line 1: the key is shorter than 16 bytes"),
+    ] {
+        let mut service = probe().env("APP__LOG__REDACT__PSEUDONYMIZE", keys);
+        if let Some(file) = file {
+            service = service.env("APP__LOG__REDACT__PSEUDONYM_KEY_FILE", file);
+        }
+        let Stopped { status, stderr, .. } = service.run();
+        assert!(status.code() == Some(78) && stderr.contains(reason), "{stderr}");
+        assert!(file.is_none_or(|file| stderr.contains(file.as_str())), "{stderr}");
     }
 }

@@ -2,7 +2,7 @@
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use cyanotype_redact::Redactor;
+use cyanotype_redact::{Redactor, is_opaque_id};
 use cyanotype_telemetry::Pipeline;
 use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::request::{DEBUG_LOG_HEADER, REQUEST_ID, RequestContext, RequestIdentity, RequestParts};
@@ -63,14 +63,14 @@ fn origin(request: &ServiceRequest, address_resolver: &ClientAddressResolver, he
     Some(format!("{}://{}", connection.scheme(), connection.host()))
 }
 
-/// The caller's request id, if it is valid: a single header with 1 to 128 letters, digits and `._:/+=@-`, which the redactor does
-/// not change.
+/// The caller's request id, if it is valid: a single header with 1 to 128 letters, digits and `._:/+=@-`, which is a
+/// usual identifier or which the redactor does not change.
 fn incoming_id<'a>(headers: &'a HeaderMap, redactor: &Redactor) -> Option<&'a str> {
     let mut ids = headers.get_all(REQUEST_ID);
     let id = ids.next()?.to_str().ok().filter(|_| ids.next().is_none())?;
     let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:/+=@-".contains(&byte));
-    let fits = is_plain && (1..=RequestIdentity::MAX_ID_BYTES).contains(&id.len()) && redactor.header(id) == id;
-    fits.then_some(id)
+    let has_length = (1..=RequestIdentity::MAX_ID_BYTES).contains(&id.len());
+    (is_plain && has_length && (is_opaque_id(id) || redactor.header(id) == id)).then_some(id)
 }
 
 /// The caller's trace id: from W3C `traceparent`, or else from `sentry-trace`.
@@ -85,6 +85,7 @@ fn incoming_trace(headers: &HeaderMap) -> Option<Uuid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cyanotype_redact::OwnPattern;
 
     fn id(values: &[&str]) -> Option<String> {
         let mut headers = HeaderMap::new();
@@ -98,6 +99,13 @@ mod tests {
     fn a_valid_request_id_of_the_caller_is_used() {
         for good in ["7", "01a2051a-5ac3-7163-ae5e-95c0b385f426", "web.1:a/b+c=d@e_f", &"x".repeat(128)] {
             assert_eq!(id(&[good]).as_deref(), Some(good));
+        }
+        let redactor = Redactor::default().with_own_patterns(vec![OwnPattern::new("[0-9a-f]{8}").expect("a pattern")]);
+        for opaque in
+            ["41111111-1111-4111-8111-111111111111", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "4bf92f3577b34da6a3ce929d0e0e4736"]
+        {
+            let headers = HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_static(opaque))]);
+            assert_eq!(incoming_id(&headers, &redactor), Some(opaque), "whatever the patterns are");
         }
         let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln";
         for bad in

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::patterns::is_private_member;
 use crate::placeholder::REDACTED;
+use crate::pseudonyms::Pseudonyms;
 use crate::rules::Rules;
 use crate::text::is_message;
 use crate::vocabulary::{ERRORS, KEY_TYPE, NAMES, REGISTRIES, VALUES};
@@ -53,12 +54,14 @@ fn redact_object(rules: &Rules, map: &mut Map<String, Value>, around: Option<&Ar
     let is_web_key = rules.patterns.on.jwk && map.contains_key(KEY_TYPE);
     for (key, value) in map.iter_mut() {
         let is_sensitive = names_secret && VALUES.contains(&key.as_str())
-            || rules.keys.is_sensitive(key) && !rules.keys.is_exempt_path(key, Around::keys(around))
+            || rules.keys.is_sensitive(key) && !rules.keys.is_exempt_path(key, &Around::keys(around))
             || is_web_key && is_private_member(key)
             || key == "auth" && Around::keys(around).any(|key| key == REGISTRIES);
         let is_error = is_sensitive && Around::keys(around).any(|key| ERRORS.contains(&key));
         if is_sensitive && !is_error && !matches!(value, Value::Null | Value::Bool(_)) {
             *value = REDACTED.into();
+        } else if let Some(pseudonyms) = rules.pseudonyms_of(key).filter(|_| !is_sensitive) {
+            pseudonymize(rules, pseudonyms, value, &Around { key, outer: around });
         } else {
             redact_value(rules, value, Some(&Around { key, outer: around }), strict || is_error);
         }
@@ -67,6 +70,17 @@ fn redact_object(rules: &Rules, map: &mut Map<String, Value>, around: Option<&Ar
     if map.keys().any(|key| shown(key).is_some()) {
         let all = std::mem::take(map).into_iter();
         map.extend(all.map(|(key, value)| (shown(&key).map_or(key, |shown| shown.into_owned()), value)));
+    }
+}
+
+/// Replaces a value, or the items of a list, by pseudonyms. An object may contain sensitive keys.
+fn pseudonymize(rules: &Rules, pseudonyms: &Pseudonyms, value: &mut Value, around: &Around<'_>) {
+    if let Value::Array(items) = value {
+        items.iter_mut().for_each(|item| pseudonymize(rules, pseudonyms, item, around));
+    } else if let Some(token) = pseudonyms.of(value) {
+        *value = token;
+    } else {
+        redact_value(rules, value, Some(around), false);
     }
 }
 

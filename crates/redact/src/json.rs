@@ -10,6 +10,7 @@ use crate::lookahead::Lookahead;
 use crate::names::{keys_in, names_in};
 use crate::patterns::is_private_member;
 use crate::placeholder::REDACTED;
+use crate::pseudonyms::Pseudonyms;
 use crate::rules::Rules;
 use crate::scalars::is_scalar;
 use crate::strings::{ParseError, StringSpan, prefix, scan_string, unescape};
@@ -44,6 +45,7 @@ pub(crate) fn redact(
         open: Vec::new(),
         redacted_depth: None,
         strict_depth: None,
+        pseudonym_depths: Vec::new(),
         flushed: 0,
         lookahead: Lookahead::of(&rules.prefilter, input),
         out,
@@ -91,6 +93,8 @@ struct Scanner<'a> {
     /// Inside the value of a sensitive key of an error, of which only messages are copied: the number of containers
     /// around that value.
     strict_depth: Option<usize>,
+    /// The keys with pseudonyms around the current value: the number of containers around the value of each.
+    pseudonym_depths: Vec<usize>,
     /// The end of the input that was copied or skipped.
     flushed: usize,
     lookahead: Lookahead<'a>,
@@ -111,8 +115,12 @@ impl<'a> Scanner<'a> {
                     let Some(text) = scan_string(self.input, self.at)? else { return self.end_of_input() };
                     if self.redacted_depth.is_none() {
                         let may_match = self.lookahead.has_candidate(self.at, text.end);
-                        let may_match = may_match || self.strict_depth.is_some();
+                        let may_match = may_match || self.strict_depth.is_some() || self.pseudonyms().is_some();
                         self.string(text, may_match, |it, text, partial| {
+                            if let Some(pseudonyms) = it.pseudonyms() {
+                                // The pseudonym of a part would be that of another value.
+                                return Some(if partial { REDACTED.into() } else { pseudonyms.token(text).into() });
+                            }
                             if it.strict_depth.is_some() && !is_message(text) {
                                 return Some(REDACTED.into());
                             }
@@ -210,6 +218,13 @@ impl<'a> Scanner<'a> {
         })
     }
 
+    /// The pseudonyms, if the next value has one: it is that of a listed key, or in a list of such values.
+    fn pseudonyms(&self) -> Option<&'a Pseudonyms> {
+        let depth = *self.pseudonym_depths.last()?;
+        let is_item = self.open[depth..].iter().all(|container| container.closing == b']');
+        self.rules.pseudonyms.as_ref().filter(|_| is_item)
+    }
+
     /// The value of a sensitive key starts here: a literal is data, and the messages of an error are.
     fn begin_sensitive_value(&mut self) {
         if matches!(self.input.get(self.at), Some(b't' | b'f' | b'n')) {
@@ -236,6 +251,9 @@ impl<'a> Scanner<'a> {
         }
         if self.strict_depth == Some(self.open.len()) {
             self.strict_depth = None;
+        }
+        if self.pseudonym_depths.last() == Some(&self.open.len()) {
+            self.pseudonym_depths.pop();
         }
         match (self.input.get(self.at), self.closing()) {
             (Some(b','), Some(end)) => {
@@ -268,10 +286,15 @@ impl<'a> Scanner<'a> {
         }
         let end = self.at + length;
         let is_secret = self.redacted_depth.is_none()
-            && (self.strict_depth.is_some() && !matches!(scalar[0], b't' | b'f' | b'n')
+            && (self.strict_depth.is_some() && !is_literal(scalar)
                 || (truncated || self.lookahead.has_candidate(self.at, end))
                     && self.rules.patterns.is_card(scalar, truncated));
-        if is_secret {
+        let token = self.pseudonyms().filter(|_| self.redacted_depth.is_none() && !is_literal(scalar));
+        if let Some(pseudonyms) = token {
+            let token = pseudonyms.token(&readable(scalar, usize::MAX));
+            self.replace_with(if truncated { REDACTED } else { &token });
+            self.flushed = end;
+        } else if is_secret {
             self.replace_with(REDACTED);
             self.flushed = end;
         }
@@ -291,13 +314,19 @@ impl<'a> Scanner<'a> {
         } else {
             self.is_sensitive_by_context(&raw[1..raw.len() - 1])
         };
+        if !sensitive && self.rules.pseudonyms.is_some() {
+            let name = unescape(raw, false, key.has_escapes)?;
+            if self.rules.pseudonyms_of(&name).is_some() {
+                self.pseudonym_depths.push(self.open.len());
+            }
+        }
         self.string(key, may_match, |it, key, _| it.rules.redact_text(key, false))?;
         Ok(sensitive)
     }
 
     fn is_sensitive(&self, key: &str) -> bool {
         let rules = self.rules;
-        rules.keys.is_sensitive(key) && !rules.keys.is_exempt_path(key, self.keys_around())
+        rules.keys.is_sensitive(key) && !rules.keys.is_exempt_path(key, &self.keys_around())
             || self.is_sensitive_by_context(key.as_bytes())
     }
 
@@ -365,6 +394,10 @@ impl<'a> Scanner<'a> {
         self.flushed = text.end;
         Ok(())
     }
+}
+
+fn is_literal(scalar: &[u8]) -> bool {
+    matches!(scalar.first(), Some(b't' | b'f' | b'n'))
 }
 
 #[cfg(test)]

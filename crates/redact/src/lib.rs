@@ -44,6 +44,7 @@ mod json;
 mod keys;
 mod lookahead;
 mod names;
+mod opaque_id;
 mod pairs;
 mod patterns;
 mod placeholder;
@@ -53,6 +54,7 @@ mod prefilter_tests;
 #[cfg(test)]
 mod properties;
 mod reasons;
+mod pseudonyms;
 mod redactor;
 #[cfg(any(test, feature = "reference"))]
 pub mod reference;
@@ -69,6 +71,8 @@ mod words;
 pub use content::Content;
 pub use findings::{Finding, Rule};
 pub use headers::is_header_allowed;
+pub use opaque_id::is_opaque_id;
 pub use patterns::{OwnPattern, PatternError, Patterns};
 pub use placeholder::{REDACTED, WITHHELD};
+pub use pseudonyms::{PseudonymError, Pseudonyms};
 pub use redactor::{Redactor, Syntax};

@@ -47,6 +47,9 @@ fn redact_pair(rules: &Rules, pair: &str, partial: bool, is_sensitive: &impl Fn(
                 }
                 return shown.push('=');
             }
+            Some((key, value)) if let Some(pseudonyms) = rules.pseudonyms_of(&decoded(key)) => {
+                shown.extend([key, "=", &pseudonyms.token(&decoded(value))]);
+            }
             Some((key, value)) => {
                 let partial = partial && at + part.len() == pair.len();
                 shown.extend([&redact_part(rules, key, false), "=", &redact_part(rules, value, partial)]);
@@ -82,6 +85,12 @@ fn redact_part<'a>(rules: &Rules, encoded: &'a str, partial: bool) -> Cow<'a, st
     }
     let found = text::find(rules, &spaced(&shown), partial);
     if found.is_empty() { shown } else { Cow::Owned(redact_ranges(&shown, &found).into_owned()) }
+}
+
+/// A part of a form or a query without its encoding.
+fn decoded(encoded: &str) -> String {
+    let spaced = spaced(encoded);
+    views(&spaced).nth(1).map_or_else(|| spaced.to_string(), |view| view.text.into_owned())
 }
 
 /// A part of a form or a query with its plus signs replaced by spaces.

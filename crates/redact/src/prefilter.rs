@@ -30,19 +30,19 @@ const JWT: u64 = 1 << 5;
 const CARD: u64 = 1 << 6;
 const PRIVATE_KEY: u64 = 1 << 7;
 /// The groups of [`TOKEN_STARTS`].
-const TOKENS: [u64; 4] = [1 << 8, 1 << 9, 1 << 10, 1 << 11];
-const ANY_TOKEN: u64 = 0b1111 << 8;
-const TELEGRAM: u64 = 1 << 12;
-const SSN: u64 = 1 << 13;
-const JWK: u64 = 1 << 14;
+const TOKENS: [u64; 6] = [1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13];
+const ANY_TOKEN: u64 = 0b11_1111 << 8;
+const TELEGRAM: u64 = 1 << 14;
+const SSN: u64 = 1 << 15;
+const JWK: u64 = 1 << 16;
 /// The start of a URL's authority, also with escaped slashes.
-const AUTHORITY: u64 = 1 << 15;
+const AUTHORITY: u64 = 1 << 17;
 /// The name of a parameter that is secret in the query of a URL.
-const PARAMETER: u64 = 1 << 16;
+const PARAMETER: u64 = 1 << 18;
 /// The first four bytes of a built-in key that contains others than ASCII letters.
-const FOREIGN: u64 = 1 << 17;
+const FOREIGN: u64 = 1 << 19;
 /// Words of at least four letters, and shorter ones. Words share bits if there are more words than bits.
-const LONG_WORDS: Range<u32> = 18..44;
+const LONG_WORDS: Range<u32> = 20..44;
 const SHORT_WORDS: Range<u32> = 44..64;
 
 /// Patterns whose matches are candidates without inspection.
@@ -53,26 +53,27 @@ const LONG_WORD_BITS: u64 = (1 << LONG_WORDS.end) - (1 << LONG_WORDS.start);
 
 /// The first four bytes of all tokens, by group: the possible bytes at each position. Only similar ones share a group,
 /// because any combination of a group's bytes is inspected.
-const TOKEN_STARTS: [(usize, [&[u8]; 4]); 19] = [
+const TOKEN_STARTS: [(usize, [&[u8]; 4]); 20] = [
     (0, [b"A", b"KSBC", b"IC", b"A"]),
     (0, [b"A", b"I", b"z", b"a"]),
     (0, [b"A", b"G", b"E", b"-"]),
     (0, [b"A", b"c", b"c", b"o"]),
+    (0, [b"G", b"O", b"C", b"S"]),
     (1, [b"g", b"h", b"pousr", b"_"]),
     (1, [b"g", b"i", b"t", b"h"]),
     (1, [b"g", b"l", b"podrcfiasw", b"atrbpfgmoc"]),
     (2, [b"sr", b"k", b"_", b"lt"]),
     (2, [b"s", b"k", b"-", ALPHANUMERIC]),
-    (2, [b"S", b"K", HEX, HEX]),
-    (2, [b"S", b"G", b".", URL]),
-    (2, [b"S", b"h", b"a", b"r"]),
-    (2, [b"s", b"i", b"g", b"="]),
-    (3, [b"x", b"oa", b"xp", b"abcdeoprsp"]),
-    (3, [b"h", b"o", b"o", b"k"]),
+    (0, [b"S", b"K", HEX, HEX]),
+    (0, [b"S", b"G", b".", URL]),
+    (0, [b"S", b"h", b"a", b"r"]),
+    (3, [b"s", b"i", b"g", b"="]),
+    (4, [b"x", b"oa", b"xp", b"abcdeoprsp"]),
+    (4, [b"h", b"o", b"o", b"k"]),
     (3, [b"w", b"h", b"s", b"e"]),
-    (3, [b"y", b"a", b"2", b"9"]),
-    (3, [b"n", b"p", b"m", b"_"]),
-    (3, [b"p", b"y", b"p", b"i"]),
+    (5, [b"y", b"a", b"2", b"9"]),
+    (5, [b"n", b"p", b"m", b"_"]),
+    (5, [b"p", b"y", b"p", b"i"]),
 ];
 const ALPHANUMERIC: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const URL: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
@@ -123,7 +124,8 @@ impl Prefilter {
             prefilter.add(TOKENS[group], [&is_in(0), &is_in(1), &is_in(2), &is_in(3)]);
         }
         if patterns.telegram {
-            prefilter.add(TELEGRAM, [&is_digit, &|byte| byte == b':', &|byte| byte == b'A', &|byte| byte == b'A']);
+            let is_a = |byte: u8| byte == b'A';
+            prefilter.add(TELEGRAM, [&|byte| byte == b':', &is_a, &is_a, &any]);
         }
         if patterns.ssn {
             // From the first hyphen: most dates have none before two digits and another one. A text may end here.
@@ -331,6 +333,9 @@ impl Prefilter {
     /// The start of the candidate whose pattern ends at `at`, unless it is dismissed.
     #[inline]
     fn candidate(&self, text: &[u8], at: usize, fits: u64, partial: bool) -> Option<usize> {
+        // Dates are frequent: `22T1` follows `2026-11-`.
+        let is_date = fits & SSN != 0 && text.get(at + 3).is_some_and(|byte| !byte.is_ascii_digit());
+        let fits = if is_date { fits & !SSN } else { fits };
         if fits & !HAS_LEADING_BYTE != 0 && self.is_candidate(text, at - 3, fits & !HAS_LEADING_BYTE, partial) {
             return Some(at - 3);
         }
@@ -344,7 +349,7 @@ impl Prefilter {
             return true;
         }
         if fits & ANY_TOKEN != 0 && may_start_token(text, at)
-            || fits & TELEGRAM != 0 && number_before(text, at + 1).is_some()
+            || fits & TELEGRAM != 0 && number_before(text, at).is_some()
             || fits & SSN != 0 && at.checked_sub(3).is_some_and(|start| number_end(text, start, partial).is_some())
             || fits & AUTHORITY != 0 && may_have_password(&text[at..], partial)
             || fits & PARAMETER != 0 && is_parameter(&text[at..])

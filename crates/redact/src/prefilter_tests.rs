@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::content::is_utf16;
 use crate::keys::Keys;
+use crate::patterns::tokens::prefixes;
 use crate::prefilter::Prefilter;
 use crate::properties::config;
 use crate::rules::Rules;
@@ -24,8 +25,9 @@ fn redactors() -> [Redactor; 2] {
 
 /// Redactors, each with its equivalent without a prefilter.
 static PAIRS: LazyLock<Vec<(Redactor, Redactor)>> = LazyLock::new(|| {
-    let unfiltered =
-        redactors().map(|redactor| Redactor { rules: Rules { prefilter: Prefilter::match_all(), ..redactor.rules } });
+    let unfiltered = redactors().map(|redactor| Redactor {
+        rules: Rules { prefilter: Prefilter::match_all(), ..redactor.rules },
+    });
     redactors().into_iter().zip(unfiltered).collect()
 });
 
@@ -146,6 +148,28 @@ fn escapes_do_not_separate_card_groups() {
     }
 }
 
+#[test]
+fn every_token_is_a_candidate_at_any_position() {
+    let redactor = Redactor::default();
+    let may_match = |text: &str| redactor.rules.may_match(text.as_bytes(), false);
+    let rest = "aA0".repeat(30);
+    let tokens = prefixes().map(|prefix| format!("{prefix}{rest}"));
+    let twilio = format!("SK{}", "0f".repeat(16));
+    let others = [&twilio, concat!("123456789:", "AAF0aZ"), "\"kty\"", "123-45-6789"];
+    for token in tokens.filter(|token| !token.starts_with("SKa")).chain(others.map(str::to_owned)) {
+        for before in 0..40 {
+            let text = format!("{}{token}", " ".repeat(before));
+            assert!(may_match(&text), "{text}");
+            assert!(may_match(&format!("{text}, ")), "{text}");
+            let json = format!("{}\\n{token}", " ".repeat(before));
+            assert!(may_match(&json) || token.starts_with(['1', '"']), "{json}");
+        }
+    }
+    for (text, partial) in [("123-45", true), ("123-45", false), ("123-45-", true), ("2026-11-22T18", false)] {
+        assert_eq!(Redactor::default().rules.may_match(text.as_bytes(), partial), partial, "{text}");
+    }
+}
+
 /// The text with the letters in upper case whose bits are set.
 fn cased(text: &str, bits: u32) -> String {
     let case = |(at, c): (usize, char)| if bits >> (at % 32) & 1 == 1 { c.to_ascii_uppercase() } else { c };
@@ -163,7 +187,9 @@ fn piece() -> impl Strategy<Value = String> {
         4 => keys.prop_map(|(key, bits)| cased(&key, bits)),
         1 => prop::sample::select(vec![
             "Bearer", "Bearer abc", "eyJa.b", "eyJ", "private key", "BEGIN PRIVATE KEY", "BEGIN RSA ", "4111 1111 1111 1111",
-            "4111", "1111", "-4111-1111-", "378282246310005", "2026-11-22", "388200", ".5",
+            "4111", "1111", "-4111-1111-", "378282246310005", "2026-11-22", "388200", ".5", "123-45-6789", "123-45-",
+            concat!("gh", "p_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), "ghp_", "sk-", concat!("xo", "xb-0123456789012345678"),
+            "12345678:AA", "\"kty\":1,\"d\":\"x\"", "sig=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         ])
         .prop_map(str::to_owned),
         4 => prop::sample::select(vec![

@@ -1,6 +1,7 @@
 //! The redactor: one set of rules for all data that reaches a sink.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use serde_json::{Map, Value};
 
@@ -10,6 +11,7 @@ use crate::json;
 use crate::pairs::{redact_pairs, redact_path};
 use crate::patterns::{OwnPattern, Patterns};
 use crate::placeholder::WITHHELD;
+use crate::pseudonyms::Pseudonyms;
 use crate::rules::Rules;
 use crate::text::is_query_secret;
 
@@ -51,6 +53,22 @@ impl Redactor {
     #[must_use]
     pub fn with_own_patterns(self, own: Vec<OwnPattern>) -> Self {
         if own.is_empty() { self } else { Self { rules: self.rules.with_own_patterns(own) } }
+    }
+
+    /// Replaces the values of some keys by pseudonyms, unless the keys are sensitive.
+    #[must_use]
+    pub fn with_pseudonyms(self, pseudonyms: Pseudonyms) -> Self {
+        Self { rules: self.rules.with_pseudonyms(pseudonyms) }
+    }
+
+    /// The pseudonym of a value, if its key has pseudonyms.
+    pub fn pseudonym(&self, key: &str, value: &dyn Display) -> Option<String> {
+        self.rules.pseudonyms_of(key).map(|them| them.token(&value.to_string()))
+    }
+
+    /// Whether the values of this key are redacted.
+    pub fn is_sensitive(&self, key: &str) -> bool {
+        self.rules.keys.is_sensitive(key)
     }
 
     /// Redacts a body, then truncates it to `limit` bytes. `complete` is `false` if `body` is only a prefix.

@@ -8,6 +8,7 @@ use crate::keys::Keys;
 use crate::patterns::{OwnPattern, PatternFinder, Patterns, redact_ranges};
 use crate::placeholder::REDACTED;
 use crate::prefilter::Prefilter;
+use crate::pseudonyms::Pseudonyms;
 use crate::text;
 
 /// The rules by which a text is searched for secrets.
@@ -16,6 +17,7 @@ pub(crate) struct Rules {
     pub keys: Keys,
     pub patterns: PatternFinder,
     pub prefilter: Prefilter,
+    pub pseudonyms: Option<Pseudonyms>,
 }
 
 impl Rules {
@@ -23,12 +25,22 @@ impl Rules {
     pub(crate) fn new(extra_keys: &[String], keep: &[String], patterns: Patterns) -> Self {
         let keys = Keys::new(extra_keys, keep);
         let prefilter = Prefilter::new(keys.entries(), &patterns);
-        Self { keys, patterns: PatternFinder::new(patterns), prefilter }
+        Self { keys, patterns: PatternFinder::new(patterns), prefilter, pseudonyms: None }
     }
 
     /// The same rules and these patterns. No text can be dismissed, because nothing is known about what they match.
     pub(crate) fn with_own_patterns(self, own: Vec<OwnPattern>) -> Self {
         Self { patterns: self.patterns.with_own(own), prefilter: Prefilter::match_all(), ..self }
+    }
+
+    /// The same rules, and these pseudonyms. Their keys may be any, so no text is dismissed.
+    pub(crate) fn with_pseudonyms(self, pseudonyms: Pseudonyms) -> Self {
+        Self { prefilter: Prefilter::match_all(), pseudonyms: Some(pseudonyms), ..self }
+    }
+
+    /// The pseudonyms, if the values of this key have some.
+    pub(crate) fn pseudonyms_of(&self, key: &str) -> Option<&Pseudonyms> {
+        self.pseudonyms.as_ref().filter(|pseudonyms| pseudonyms.is_listed(key))
     }
 
     /// Whether there may be something to redact; `false` is definite. A `partial` text may continue beyond its end.

@@ -223,6 +223,7 @@ impl Exchange {
             response,
             request_body,
             client_address: *client,
+            client_pseudonym: client.and_then(|address| redactor.pseudonym("client.address", &address)),
             user_agent: request.parts.header(&USER_AGENT).map(|value| self.redacted_header(value)),
         }
     }

@@ -28,8 +28,8 @@ pub use cyanotype_settings::{
 };
 pub use cyanotype_telemetry::request::ClientAddressHeader;
 pub use cyanotype_telemetry::settings::{
-    Env, FloodSettings, LogFormat, LogSettings, Mode, OnFailureSettings, RedactSettings, RequestLogSettings,
-    ResponseLog, ResponseLogSettings, SentrySettings, StderrSettings,
+    Env, FloodSettings, LogFormat, LogSettings, Mode, OnFailureSettings, PatternSettings, RedactSettings,
+    RequestLogSettings, ResponseLog, ResponseLogSettings, SentrySettings, StderrSettings,
 };
 pub use database::DatabaseSettings;
 pub use flags::{FlagProvider, FlagSettings};

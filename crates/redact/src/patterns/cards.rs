@@ -10,18 +10,10 @@ const MAX_CARD_DIGITS: usize = 19;
 /// The leading digits of a card number that may be shown (PCI DSS 3.4): they identify the bank, not the account.
 const MAX_SHOWN_DIGITS: usize = 6;
 
-/// The groups in which cards show their numbers.
-const GROUPINGS: [&[usize]; 9] = [
-    &[4, 4, 4, 4],
-    &[4, 6, 5],
-    &[4, 6, 4],
-    &[4, 4, 4, 4, 3],
-    &[6, 13],
-    &[4, 4, 4, 4, 1],
-    &[4, 4, 4, 4, 2],
-    &[4, 3, 3, 3],
-    &[4, 4, 5],
-];
+/// The groups in which cards show their numbers, a hexadecimal digit for the length of each.
+const GROUPINGS: [u32; 9] = [0x4444, 0x465, 0x464, 0x44443, 0x6d, 0x44441, 0x44442, 0x4333, 0x445];
+/// Their beginnings.
+const INCOMPLETE_GROUPINGS: [u32; 8] = [0x4, 0x44, 0x444, 0x4444, 0x46, 0x6, 0x43, 0x433];
 
 /// The card numbers of a text, some of which may overlap. If `strict`, each must not be part of a longer word or
 /// number.
@@ -80,8 +72,8 @@ pub(crate) fn card_end(text: &[u8], start: usize, partial: bool, strict: bool) -
 struct Number {
     digits: [u8; MAX_CARD_DIGITS],
     length: usize,
-    groups: [usize; 5],
-    group_count: usize,
+    /// A hexadecimal digit for each.
+    groups: u32,
 }
 
 impl Number {
@@ -89,9 +81,9 @@ impl Number {
     fn read_group(&mut self, text: &[u8]) -> Option<usize> {
         let count = digits(text).take(MAX_CARD_DIGITS + 1).count();
         self.digits.get_mut(self.length..self.length + count)?.copy_from_slice(&text[..count]);
-        *self.groups.get_mut(self.group_count)? = count;
         self.length += count;
-        self.group_count += 1;
+        // No group but the only one is longer.
+        self.groups = self.groups << 4 | count.min(0xf) as u32;
         Some(count)
     }
 
@@ -99,33 +91,34 @@ impl Number {
         &self.digits[..self.length]
     }
 
+    fn is_one_group(&self) -> bool {
+        self.groups <= 0xf
+    }
+
     /// Whether another group may follow.
     fn may_continue(&self) -> bool {
-        let groups = &self.groups[..self.group_count];
-        GROUPINGS.iter().any(|grouping| grouping.len() > groups.len() && grouping.starts_with(groups))
+        INCOMPLETE_GROUPINGS.contains(&self.groups)
     }
 
     fn is_card(&self) -> bool {
-        let groups = &self.groups[..self.group_count];
-        let is_grouped = GROUPINGS.contains(&groups);
+        let is_grouped = GROUPINGS.contains(&self.groups);
         self.length >= MIN_CARD_DIGITS
-            && (is_grouped || self.group_count == 1)
+            && (is_grouped || self.is_one_group())
             && is_issued(self.digits(), is_grouped)
             && passes_luhn(self.digits())
     }
 
     /// Whether these may be more than the leading digits of a card number.
     fn may_begin_card(&self) -> bool {
-        let (last, before) = self.groups[..self.group_count].split_last().expect("a group was read");
-        let is_grouped = GROUPINGS.iter().any(|grouping| {
-            grouping.starts_with(before) && grouping.get(before.len()).is_some_and(|length| last <= length)
-        });
+        if self.length <= MAX_SHOWN_DIGITS {
+            return false;
+        }
+        let mut longer = self.groups..=self.groups | 0xf;
+        let may_be_grouped = longer.any(|groups| GROUPINGS.contains(&groups) || INCOMPLETE_GROUPINGS.contains(&groups));
         // The digits that follow do not matter.
-        let any_issued = || {
-            let mut lengths = self.length.max(MIN_CARD_DIGITS)..=MAX_CARD_DIGITS;
-            lengths.any(|length| is_issued(&self.digits[..length], self.group_count > 1))
-        };
-        self.length > MAX_SHOWN_DIGITS && (is_grouped || self.group_count == 1) && any_issued()
+        let mut lengths = self.length.max(MIN_CARD_DIGITS)..=MAX_CARD_DIGITS;
+        (may_be_grouped || self.is_one_group())
+            && lengths.any(|length| is_issued(&self.digits[..length], !self.is_one_group()))
     }
 }
 

@@ -137,6 +137,7 @@ fn complete_response(request: &RequestIdentity) -> ResponseRecord<'_> {
         response: body(Some("gzip"), r#"{"id":7,"status":"paid"}"#, false),
         request_body: Some(body(Some("gzip"), r#"{"status":"paid"}"#, false)),
         client_address: Some("192.0.2.7".parse().expect("an address")),
+        client_pseudonym: None,
         user_agent: Some("curl/8.5.0".into()),
     }
 }

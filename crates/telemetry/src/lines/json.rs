@@ -80,7 +80,9 @@ pub(crate) fn response(response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
         line.body(&REQUEST_KEYS, body);
     }
     line.word(key!("outcome"), response.outcome.as_str());
-    if let Some(address) = response.client_address {
+    if response.client_pseudonym.is_some() {
+        line.optional(key!("client.address"), response.client_pseudonym.as_deref());
+    } else if let Some(address) = response.client_address {
         line.address(key!("client.address"), address);
     }
     line.optional(key!("user_agent.original"), response.user_agent.as_deref());

@@ -361,6 +361,7 @@ fn response(request: &RequestContext, status: u16) -> ResponseRecord<'_> {
         },
         request_body: None,
         client_address: None,
+        client_pseudonym: None,
         user_agent: None,
     }
 }

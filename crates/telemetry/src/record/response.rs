@@ -39,6 +39,8 @@ pub struct ResponseRecord<'a> {
     pub request_body: Option<BodyDetail<'a>>,
     /// The address of the client.
     pub client_address: Option<IpAddr>,
+    /// Replaces the address, if `log.redact.pseudonymize` lists `client.address`.
+    pub client_pseudonym: Option<String>,
     /// The `user-agent` header.
     pub user_agent: Option<Cow<'a, str>>,
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cyanotype_redact::{Patterns, Redactor};
+use cyanotype_redact::Redactor;
 use cyanotype_settings::{Origin, section};
 use serde::{Deserialize, Serialize};
 
-use super::{Env, rust_log};
+use super::{Env, RedactSettings, rust_log};
 use crate::level::Level;
 
 section! {
@@ -66,7 +66,12 @@ impl LogSettings {
     /// The redactor of all sinks.
     #[must_use]
     pub fn redactor(&self) -> Redactor {
-        Redactor::new(&self.response.redact, self.redact.into())
+        let redactor = Redactor::new(&self.response.redact, self.redact.looks.into());
+        let redactor = redactor.with_own_patterns(self.redact.own_patterns());
+        match self.redact.pseudonyms() {
+            Some(pseudonyms) => redactor.with_pseudonyms(pseudonyms),
+            None => redactor,
+        }
     }
 
     /// The maximum duration of an override.
@@ -126,31 +131,6 @@ section! {
         /// maximum request body content in a response record, in bytes; longer content is truncated
         #[setting(Integer(0, 1 << 24), default = 8192)]
         pub max_bytes: usize,
-    }
-}
-
-section! {
-    /// The settings `log.redact.*`: patterns that are redacted in any text.
-    #[derive(Copy)]
-    pub struct RedactSettings {
-        /// redact credentials after the word Bearer, in any text
-        #[setting(Bool, default = true)]
-        pub bearer: bool,
-        /// redact JSON Web Tokens, in any text
-        #[setting(Bool, default = true)]
-        pub jwt: bool,
-        /// redact card numbers, in any text: 13 to 19 digits that begin with 2 to 6 and pass the Luhn check
-        #[setting(Bool, default = true)]
-        pub card: bool,
-        /// redact private key blocks, in any text
-        #[setting(Bool, default = true)]
-        pub private_key: bool,
-    }
-}
-
-impl From<RedactSettings> for Patterns {
-    fn from(RedactSettings { bearer, jwt, card, private_key }: RedactSettings) -> Self {
-        Self { bearer, jwt, card, private_key }
     }
 }
 

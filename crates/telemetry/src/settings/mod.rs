@@ -2,6 +2,7 @@
 
 mod env;
 mod log;
+mod redact;
 mod rust_log;
 mod sentry;
 
@@ -9,9 +10,10 @@ use cyanotype_settings::section;
 
 pub use env::Env;
 pub use log::{
-    FloodSettings, LogFormat, LogSettings, MIN_DEBUG_KEY_BYTES, Mode, OnFailureSettings, RedactSettings,
-    RequestLogSettings, ResponseLog, ResponseLogSettings, StderrSettings, remove_rust_log_level,
+    FloodSettings, LogFormat, LogSettings, MIN_DEBUG_KEY_BYTES, Mode, OnFailureSettings, RequestLogSettings,
+    ResponseLog, ResponseLogSettings, StderrSettings, remove_rust_log_level,
 };
+pub use redact::{PatternSettings, RedactSettings};
 pub use sentry::SentrySettings;
 
 section! {

@@ -197,6 +197,7 @@ fn minimal(request: &RequestIdentity) -> ResponseRecord<'_> {
         response: BodyDetail { content_type: None, coding: None, size: 0, content: None },
         request_body: None,
         client_address: None,
+        client_pseudonym: None,
         user_agent: None,
     }
 }
@@ -236,6 +237,7 @@ fn a_response_with_every_field() {
         response: body(Some("br"), 12345678901, "{\"a\":1", true),
         request_body: Some(body(None, 7, "{\"b\":2}", false)),
         client_address: Some("2001:db8::1".parse().expect("an address")),
+        client_pseudonym: None,
         user_agent: Some("curl/8 \"x\"".into()),
         ..minimal(&request)
     };
@@ -302,6 +304,15 @@ fn durations_are_milliseconds_with_three_decimals() {
     }
     let maximum = ResponseRecord { duration: Duration::MAX, ..minimal(&request) };
     assert_eq!(raw(&maximum, "duration_ms"), "18446744073709551615999.999");
+}
+
+#[test]
+fn a_pseudonym_replaces_the_address() {
+    let request = request(None);
+    let address = Some("192.0.2.1".parse().expect("an address"));
+    let record =
+        ResponseRecord { client_address: address, client_pseudonym: Some("~k1:00".into()), ..minimal(&request) };
+    assert_eq!(raw(&record, "client.address"), r#""~k1:00""#);
 }
 
 #[test]
