@@ -233,6 +233,14 @@ mod tests {
     }
 
     #[test]
+    fn own_patterns_are_named_by_their_setting() {
+        let own = crate::OwnPattern::new("CUST-[0-9]+").expect("is valid");
+        let findings = Redactor::default().with_own_patterns(vec![own]).findings(b"see CUST-123456", Syntax::Text);
+        let found: Vec<_> = findings.iter().map(|it| (it.column, it.rule.to_string())).collect();
+        assert_eq!(found, [(5, "log.redact.patterns".to_owned())]);
+    }
+
+    #[test]
     fn a_clean_text_has_no_findings() {
         for text in ["", "hello", "{\"a\":[1,2]}", "a=1&b=2", "{\"token\":\"[redacted]\"}", "the token has expired"] {
             assert_eq!(found(text), [], "{text}");

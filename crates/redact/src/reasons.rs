@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
+use crate::escapes::views;
 use crate::findings::Rule;
 use crate::patterns::{PatternFinder, Patterns};
 use crate::placeholder::REDACTED;
@@ -28,19 +29,33 @@ impl<'a> Reasons<'a> {
     /// The rule by which this range of a text is redacted.
     pub(crate) fn rule_of(&self, text: &str, range: &Range<usize>) -> Rule {
         let before = &text[text.ceil_char_boundary(range.start.saturating_sub(CONTEXT))..range.start];
+        let before = views(before).last().map_or(before.into(), |view| view.text);
         let after = &text[range.end..];
-        if let Some(key) = key_before(self.rules, before) {
-            return Rule::Key(key);
+        let key = key_before(&before);
+        if let Some((key, _)) = key.filter(|(key, is_parameter)| *is_parameter || self.rules.keys.is_sensitive(key)) {
+            return self.key(key);
         }
-        if is_url_password(before, after) {
+        if is_url_password(&before, after) {
             return Rule::UrlPassword;
         }
         if let Some(name) = self.pattern(text, range) {
             return Rule::Pattern(name);
         }
-        let after = &after[..after.floor_char_boundary(MARGIN)];
-        let mentioned = tokens(before).rev().chain(tokens(after)).find(|token| self.rules.keys.is_sensitive(token));
-        mentioned.map_or(Rule::Uncertain, |key| Rule::Key(harmless(self.rules, key)))
+        // The element, the object or the line around it, and then all that precedes it.
+        let near = before.rfind(['{', '<', '\n']).map_or(&*before, |start| &before[start..]);
+        let after = &after[..after.find(['}', '>', '\n']).unwrap_or(0)];
+        let is_sensitive = |token: &&str| self.rules.keys.is_sensitive(token);
+        let mut mentioned = tokens(near).rev().chain(tokens(after)).filter(is_sensitive);
+        let named = mentioned.next().or(key.map(|(key, _)| key));
+        let named = named.or_else(|| tokens(&before).rev().find(is_sensitive));
+        named.map_or(Rule::Uncertain, |key| self.key(key))
+    }
+
+    /// A key as it is shown: cut, and redacted if it contains a secret itself.
+    fn key(&self, key: &str) -> Rule {
+        const MAX_LENGTH: usize = 60;
+        let is_secret = self.rules.redact_text(key, false).is_some();
+        Rule::Key(if is_secret { REDACTED.to_owned() } else { key.chars().take(MAX_LENGTH).collect() })
     }
 
     /// The name of the pattern that finds a secret here.
@@ -52,7 +67,9 @@ impl<'a> Reasons<'a> {
         let each = self
             .patterns
             .get_or_init(|| each_pattern().into_iter().map(|(name, on)| (name, PatternFinder::new(on))).collect());
-        each.iter().find(|(_, finder)| finds(finder)).map(|(name, _)| *name)
+        let name = each.iter().find(|(_, finder)| finds(finder)).map(|(name, _)| *name);
+        // Only own patterns are left.
+        name.or_else(|| finds(&self.rules.patterns).then_some("patterns"))
     }
 }
 
@@ -60,16 +77,20 @@ macro_rules! patterns_by_name {
     ($($name:ident)*) => {
         /// Each pattern alone, with its name.
         fn each_pattern() -> Vec<(&'static str, Patterns)> {
+            // Names every field, so that a new pattern must be listed.
             const NONE: Patterns = Patterns { $($name: false),* };
             vec![$((stringify!($name), Patterns { $name: true, ..NONE })),*]
         }
     };
 }
 
-patterns_by_name!(bearer jwt card private_key jwk age aws azure google github gitlab npm pypi slack telegram twilio sendgrid stripe openai anthropic ssn);
+patterns_by_name! {
+    bearer jwt card private_key jwk age aws azure google github gitlab npm pypi slack telegram twilio sendgrid stripe openai
+    anthropic ssn
+}
 
-/// The key that directly precedes a value: it is sensitive, or the parameter of a URL.
-fn key_before(rules: &Rules, before: &str) -> Option<String> {
+/// The key that directly precedes a value, and whether it is a parameter of a URL.
+fn key_before(before: &str) -> Option<(&str, bool)> {
     let is_around = |c: char| c.is_whitespace() || "\"'`\\[({".contains(c);
     let assigned = before.trim_end_matches(is_around);
     let named = assigned.trim_end_matches(['=', ':', '：', '>']);
@@ -78,8 +99,7 @@ fn key_before(rules: &Rules, before: &str) -> Option<String> {
     }
     let named = named.trim_end_matches(|c: char| c.is_whitespace() || "\"'`\\".contains(c));
     let key = tokens(named).next_back().filter(|key| named.ends_with(key))?;
-    let is_parameter = || named[..named.len() - key.len()].ends_with(['?', '&', ';']);
-    (rules.keys.is_sensitive(key) || is_parameter()).then(|| harmless(rules, key))
+    Some((key, named[..named.len() - key.len()].ends_with(['?', '&', ';'])))
 }
 
 fn is_url_password(before: &str, after: &str) -> bool {
@@ -91,12 +111,6 @@ fn is_url_password(before: &str, after: &str) -> bool {
 fn tokens(text: &str) -> impl DoubleEndedIterator<Item = &str> {
     let is_part = |c: char| c.is_alphanumeric() || "_-.%".contains(c);
     text.split(move |c| !is_part(c)).filter(|token| !token.is_empty())
-}
-
-/// A key as it is shown: cut, and redacted if it contains a secret itself.
-fn harmless(rules: &Rules, key: &str) -> String {
-    const MAX_LENGTH: usize = 60;
-    if rules.redact_text(key, false).is_some() { REDACTED.to_owned() } else { key.chars().take(MAX_LENGTH).collect() }
 }
 
 #[cfg(test)]
@@ -120,6 +134,7 @@ mod tests {
             ("{\\\"pwd\\\":\\\"s3\\\"}", "pwd"),
             ("<n1:Password>s3</n1:Password>", "Password"),
             ("/cb?a=1&sig=s3", "sig"),
+            ("/?next=%2Fcb%3Ftoken%3Ds3", "token"),
             ("spring.datasource.password=s3", "spring.datasource.password"),
         ] {
             assert_rule(text, "s3", &format!("key {key}"));
@@ -132,6 +147,8 @@ mod tests {
         assert_rule("<input name=\"csrf_token\" value=\"s3\">", "s3", "key csrf_token");
         assert_rule("{\"value\":\"s3\",\"name\":\"DB_PASSWORD\"}", "s3", "key DB_PASSWORD");
         assert_rule("user,api_key\nada,s3\n", "s3", "key api_key");
+        assert_rule("<meta name=\"csrf-token\" content=\"s3\">", "s3", "key csrf-token");
+        assert_rule("{\"password\":\"x\",\"ghcr.io\":{\"auth\":\"s3\"}}", "s3", "key auth");
     }
 
     #[test]
