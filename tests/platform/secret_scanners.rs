@@ -1,10 +1,10 @@
 //! Scanners for secrets, on output that is full of planted ones. They must find nothing in the output, and the plants in the
-//! input. Rules that measure entropy are off: the redactor has none, because ids and hashes would be hidden as well.
+//! input. Rules that measure entropy are off: the redactor has none, because they would hide ids and hashes as well.
 
 mod plants;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 
@@ -22,11 +22,8 @@ use plants::{Plant, plants};
 const LINES: usize = 100_000;
 /// The lines of one request.
 const BATCH: usize = 500;
-/// Each scanner reads the output as this many files: both use one processor for each file.
-const PARTS: usize = 2;
 const SECRETLINT: &str = r#"{"rules": [{"id": "@secretlint/secretlint-rule-preset-recommend"}]}"#;
-/// Addresses are data.
-const DETECT_SECRETS_OFF: [&str; 3] = ["Base64HighEntropyString", "HexHighEntropyString", "IPPublicDetector"];
+const PLUGINS: &str = include_str!("secret_scanners/detect_secrets_plugins.py");
 
 /// A sentence with the secret.
 fn sentence(plant: &Plant, n: usize) -> String {
@@ -82,60 +79,45 @@ fn output(plants: &[Plant]) -> String {
     service.stop().stderr
 }
 
-/// The lines, from 1, where a scanner found something, in each file of a directory.
-type Found = BTreeSet<(String, u64)>;
-
-fn file_name(path: &str) -> String {
-    Path::new(path).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
+/// The lines, from 1, where a scanner found something.
+type Found = BTreeSet<u64>;
 
 #[track_caller]
-fn detect_secrets(files: &[PathBuf], output: &Scratch) -> Found {
+fn detect_secrets(file: &Path, output: &Scratch) -> Found {
     let mut command = process_guard::command(venv::scanners());
-    command.args(["-m", "detect_secrets", "--cores", "2", "scan", "--all-files", "--no-verify"]);
-    command.args(["--exclude-secrets", r"^\[redacted\]$"]);
-    command.args(DETECT_SECRETS_OFF.iter().flat_map(|plugin| ["--disable-plugin", plugin]));
-    let shown: Value = serde_json::from_str(&succeed_in(command, files, output)).expect("detect-secrets prints JSON");
-    let files = shown["results"].as_object().expect("detect-secrets prints results by file");
-    let lines = |(file, found): (&String, &Value)| {
-        let found = found.as_array().into_iter().flatten();
-        found.filter_map(|found| Some((file_name(file), found["line_number"].as_u64()?))).collect::<Vec<_>>()
-    };
-    files.iter().flat_map(lines).collect()
+    command.args(["-c", PLUGINS]);
+    let shown = succeed_in(command, file, output);
+    serde_json::from_str(&shown).unwrap_or_else(|e| panic!("the findings are not JSON ({e}): {shown}"))
 }
 
 /// Secretlint, which ends with 1 when it has found something.
 #[track_caller]
-fn secretlint(files: &[PathBuf], output: &Scratch) -> Found {
+fn secretlint(file: &Path, output: &Scratch) -> Found {
     let configuration = output.join("secretlint.json");
     scratch::write(&configuration, SECRETLINT);
     let mut command = process_guard::command("sh");
     command.args(["-c", r#""$@" || [ $? = 1 ]"#, "sh"]).arg(npm::packages().join("node_modules/.bin/secretlint"));
     command.args(["--format", "json", "--no-glob", "--secretlintrc"]).arg(configuration);
-    let shown: Value = serde_json::from_str(&succeed_in(command, files, output)).expect("secretlint prints JSON");
-    let lines = |file: &Value| {
-        let name = file_name(file["filePath"].as_str().unwrap_or_default());
-        let messages = file["messages"].as_array().into_iter().flatten();
-        messages.filter_map(|found| Some((name.clone(), found["loc"]["start"]["line"].as_u64()?))).collect::<Vec<_>>()
-    };
-    shown.as_array().expect("secretlint prints a list of files").iter().flat_map(lines).collect()
+    let shown: Value = serde_json::from_str(&succeed_in(command, file, output)).expect("secretlint prints JSON");
+    let messages = shown[0]["messages"].as_array().expect("secretlint prints a list of messages");
+    messages.iter().filter_map(|found| found["loc"]["start"]["line"].as_u64()).collect()
 }
 
-/// Runs a scanner in the directory of the files: secretlint reads no others.
+/// Runs a scanner in the directory of the file: secretlint reads no other.
 #[track_caller]
-fn succeed_in(mut command: Command, files: &[PathBuf], output: &Scratch) -> String {
-    let directory = files.first().and_then(|file| file.parent()).expect("there are files to scan");
-    command.args(files.iter().filter_map(|file| file.file_name())).current_dir(directory);
+fn succeed_in(mut command: Command, file: &Path, output: &Scratch) -> String {
+    let directory = file.parent().expect("the file lies in a directory");
+    command.args(file.file_name()).current_dir(directory);
     succeed(command, output)
 }
 
-/// What both scanners find in these files.
+/// What the scanners find in a file.
 #[track_caller]
-fn scan(files: &[PathBuf]) -> [Found; 2] {
+fn scan(file: &Path) -> [Found; 2] {
     let [first, second] = ["detect-secrets", "secretlint"].map(Scratch::new);
     thread::scope(|scope| {
-        let first = scope.spawn(|| detect_secrets(files, &first));
-        let second = scope.spawn(|| secretlint(files, &second));
+        let first = scope.spawn(|| detect_secrets(file, &first));
+        let second = scope.spawn(|| secretlint(file, &second));
         [first, second].map(|scan| scan.join().expect("a scanner failed, as shown above"))
     })
 }
@@ -152,11 +134,11 @@ fn scanners_find_the_plants_in_the_input_and_none_in_the_output() {
     }
     let file = scratch.join("input.txt");
     scratch::write(&file, &input);
-    let found = scan(&[file]);
+    let found = scan(&file);
     let missed: Vec<&str> = plants
         .iter()
         .zip(&places)
-        .filter(|(plant, lines)| plant.is_known && !found.iter().flatten().any(|(_, line)| lines.contains(line)))
+        .filter(|(plant, lines)| plant.is_known && !found.iter().flatten().any(|line| lines.contains(line)))
         .map(|(plant, _)| &*plant.text)
         .collect();
     assert!(missed.is_empty(), "no scanner finds {missed:#?}");
@@ -172,16 +154,10 @@ fn scanners_find_the_plants_in_the_input_and_none_in_the_output() {
     };
     let leaks: Vec<String> = plants.iter().filter_map(leak).collect();
     assert!(leaks.is_empty(), "the output shows {leaks:#?}");
-    let files = lines.chunks(lines.len().div_ceil(PARTS)).enumerate().map(|(n, lines)| {
-        let file = scratch.join(format!("output-{n}.log"));
-        scratch::write(&file, lines.join("\n") + "\n");
-        file
-    });
-    let found = scan(&files.collect::<Vec<_>>());
-    let shown = |(file, line): &(String, u64)| {
-        let text = scratch::read(&scratch.join(file));
-        text.lines().nth(*line as usize - 1).unwrap_or_default().to_owned()
-    };
+    let file = scratch.join("output.log");
+    scratch::write(&file, &output);
+    let found = scan(&file);
+    let shown = |line: &u64| lines.get(*line as usize - 1).copied().unwrap_or_default().to_owned();
     let shown: Vec<String> = found.iter().flatten().take(10).map(shown).collect();
     assert!(shown.is_empty(), "scanners found secrets in the output: {shown:#?}");
 }
