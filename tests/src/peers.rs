@@ -2,6 +2,7 @@
 
 pub mod bad_sentry;
 pub mod bugsink;
+pub mod journald;
 pub mod npm;
 pub mod program;
 pub mod proxy;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -32,13 +33,14 @@ pub struct Service {
     args: Vec<OsString>,
     env: BTreeMap<String, OsString>,
     dir: Option<PathBuf>,
+    stderr: Option<OwnedFd>,
 }
 
 impl Service {
     /// A service with this binary.
     pub fn new(binary: &Path) -> Self {
         let env = env::minimal().map(|(key, value)| (key.to_owned(), value)).collect();
-        Self { binary: binary.to_owned(), args: vec![], env, dir: None }
+        Self { binary: binary.to_owned(), args: vec![], env, dir: None, stderr: None }
     }
 
     /// Sets an environment variable.
@@ -59,6 +61,13 @@ impl Service {
     #[must_use]
     pub fn dir(mut self, dir: &Path) -> Self {
         self.dir = Some(dir.to_owned());
+        self
+    }
+
+    /// Connects its stderr to a collector instead of a file: what a test reads as its stderr is then empty.
+    #[must_use]
+    pub fn stderr(mut self, collector: OwnedFd) -> Self {
+        self.stderr = Some(collector);
         self
     }
 
@@ -96,7 +105,7 @@ impl Service {
     }
 
     fn spawn(self) -> (Process, BTreeMap<String, OsString>) {
-        let Self { binary, args, mut env, dir } = self;
+        let Self { binary, args, mut env, dir, stderr } = self;
         let scratch = Scratch::new("service");
         for key in PORTS {
             env.entry(key.to_owned()).or_insert_with(|| ports::free().to_string().into());
@@ -106,7 +115,7 @@ impl Service {
 
         let mut command = process_guard::command(&binary);
         command.args(&args).env_clear().envs(&env).current_dir(dir.as_deref().unwrap_or(scratch.path()));
-        (Process::start(command, scratch), env)
+        (Process::start(command, scratch, stderr), env)
     }
 }
 
@@ -117,12 +126,13 @@ struct Process {
 }
 
 impl Process {
-    fn start(mut command: Command, scratch: Scratch) -> Self {
+    fn start(mut command: Command, scratch: Scratch, collector: Option<OwnedFd>) -> Self {
         let create = |name| {
             let path = scratch.join(name);
             File::create(&path).unwrap_or_else(|e| panic!("cannot make {}: {e}", path.display()))
         };
-        command.stdout(create("stdout")).stderr(create("stderr"));
+        let stderr = create("stderr");
+        command.stdout(create("stdout")).stderr(collector.unwrap_or_else(|| stderr.into()));
         Self { guard: ProcessGuard::spawn(command), scratch }
     }
 

@@ -10,6 +10,7 @@ use super::prepared::{prepared, run};
 const PEERS: [&str; 3] = ["supervisor==4.3.0", "bugsink==2.6.1", "gunicorn==26.2.0"];
 const SCHEMATHESIS: [&str; 1] = ["schemathesis==4.32.5"];
 const CLIENTS: [&str; 2] = ["openapi-python-client==0.29.1", "mypy==2.4.1"];
+const SCANNERS: [&str; 1] = ["detect-secrets==1.5.0"];
 
 /// The Python of a virtual environment with the peers. Start their programs with `-m`: the scripts next to it contain
 /// absolute paths, which break when the target directory is moved.
@@ -28,6 +29,12 @@ pub fn schemathesis() -> &'static Path {
 pub fn clients() -> &'static Path {
     static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     set_up(&PYTHON, "clients", &CLIENTS)
+}
+
+/// The Python of a virtual environment with a scanner for secrets.
+pub fn scanners() -> &'static Path {
+    static PYTHON: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    set_up(&PYTHON, "scanners", &SCANNERS)
 }
 
 fn set_up(python: &'static OnceLock<Result<PathBuf, String>>, name: &str, pins: &[&str]) -> &'static Path {
