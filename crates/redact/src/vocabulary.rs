@@ -105,3 +105,30 @@ pub(crate) const SENTENCE: &str = "a about above absent add address all already 
     there these this timeout to too try unable unauthorized unexpected unknown unreadable unsupported updated use used user \
     using validation value verification verify was wasn't were when which while will with within without won't wrong you \
     your";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_harness::documents::check;
+
+    /// The words, in lines of a document's width.
+    fn block(words: &str) -> String {
+        let mut lines = vec![String::new()];
+        for word in words.split_whitespace() {
+            if lines.last().is_some_and(|line| line.len() + word.len() > 120) {
+                lines.push(String::new());
+            }
+            let line = lines.last_mut().expect("begins with one");
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(word);
+        }
+        format!("```text\n{}\n```\n", lines.join("\n"))
+    }
+
+    #[test]
+    fn documents_list_the_words() {
+        check("docs/CONTRACT.md", "sensitive keys", &block(SENSITIVE), "cyanotype-redact");
+        check("docs/SECURITY.md", "describing words", &block(DESCRIBING), "cyanotype-redact");
+        check("docs/SECURITY.md", "sentence words", &block(SENTENCE), "cyanotype-redact");
+    }
+}

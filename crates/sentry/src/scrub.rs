@@ -1,10 +1,10 @@
 //! Scrubbing of outgoing events and transactions: only allowed headers are retained, the query and all data are redacted, and
 //! the texts that a client chose are cut.
 
-use cyanotype_redact::{REDACTED, Redactor};
+use cyanotype_redact::{REDACTED, Redactor, is_opaque_id};
 use cyanotype_telemetry::Settings;
 use cyanotype_telemetry::settings::ClientTextLimits;
-use sentry::protocol::{Event, Request, Transaction};
+use sentry::protocol::{Event, IpAddress, Request, Transaction, User};
 
 /// Scrubs what is sent.
 pub(crate) struct Scrubber {
@@ -42,6 +42,9 @@ impl Scrubber {
                 self.scrub_value(key, value);
             }
         }
+        if let Some(user) = &mut event.user {
+            self.scrub_user(user);
+        }
         // It begins with the method.
         if let Some(name) = &mut event.transaction {
             cut(name, self.limits.header);
@@ -73,6 +76,34 @@ impl Scrubber {
         *value = one.remove(key).unwrap_or_default();
     }
 
+    /// Pseudonyms by the names that records have for these values, or by the SDK's.
+    fn scrub_user(&self, user: &mut User) {
+        let pseudonym = |keys: [&str; 2], value: &str| keys.iter().find_map(|key| self.redactor.pseudonym(key, &value));
+        let fields = [
+            (["user_id", "id"], &mut user.id),
+            (["email", "email"], &mut user.email),
+            (["username", "user_name"], &mut user.username),
+        ];
+        for (keys, field) in fields {
+            if let Some(text) = field {
+                match pseudonym(keys, text) {
+                    Some(token) => *text = token,
+                    None => self.redactor.text_in_place(text),
+                }
+            }
+        }
+        if let Some(IpAddress::Exact(address)) = user.ip_address
+            && let Some(token) = pseudonym(["client.address", "ip_address"], &address.to_string())
+        {
+            // The protocol's own field accepts only an address.
+            user.ip_address = None;
+            user.other.insert("client.address".into(), token.into());
+        }
+        for (key, value) in &mut user.other {
+            self.scrub_value(key, value);
+        }
+    }
+
     fn query(&self, query: &str) -> String {
         let mut query = self.redactor.query(query);
         cut(&mut query, self.limits.path);
@@ -84,7 +115,11 @@ impl Scrubber {
             cut(method, self.limits.header);
         }
         request.headers.retain(|name, _| cyanotype_redact::is_header_allowed(name));
-        for value in request.headers.values_mut() {
+        for (name, value) in &mut request.headers {
+            // A UUID can contain the digits of a card number.
+            if name.eq_ignore_ascii_case("x-request-id") && is_opaque_id(value) {
+                continue;
+            }
             *value = self.redactor.header(value).into_owned();
             cut(value, self.limits.header);
         }
@@ -119,6 +154,7 @@ fn cut(text: &mut String, max: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cyanotype_redact::Pseudonyms;
 
     #[test]
     fn texts_that_a_client_chose_are_cut() {
@@ -138,6 +174,34 @@ mod tests {
         assert_eq!((url.path().len(), url.query()), (24, Some("token=[redacted]&a=xxxxx")));
         assert_eq!((request.method, request.query_string), (Some("x".repeat(8)), Some("x".repeat(24))));
         assert_eq!(request.headers["User-Agent"], "ääxxxx");
+    }
+
+    #[test]
+    fn a_request_id_that_is_a_uuid_is_unchanged() {
+        let id = "41111111-1111-1111-8111-111111111111";
+        let mut request = Request::default();
+        request.headers.insert("X-Request-Id".into(), id.into());
+        request.headers.insert("Referer".into(), id.into());
+        let event = Scrubber::for_tests().event(Event { request: Some(request), ..Default::default() });
+        assert_eq!(event.request.expect("it has a request").headers["X-Request-Id"], id);
+    }
+
+    #[test]
+    fn a_user_has_the_pseudonyms_of_records() {
+        let keys = ["email", "client.address"].map(str::to_owned);
+        let pseudonyms = || Pseudonyms::new(&keys, "k1:000102030405060708090a0b0c0d0e0f").expect("the key is valid");
+        let token = |value: &str| pseudonyms().token(value);
+        let redactor = Redactor::default().with_pseudonyms(pseudonyms());
+        let scrubber = Scrubber { redactor, ..Scrubber::for_tests() };
+        let user = User {
+            id: Some("7".into()),
+            email: Some("ada@example.org".into()),
+            ip_address: Some(IpAddress::Exact([192, 0, 2, 7].into())),
+            ..User::default()
+        };
+        let user = scrubber.event(Event { user: Some(user), ..Default::default() }).user.expect("it has a user");
+        assert_eq!((user.id.as_deref(), user.email), (Some("7"), Some(token("ada@example.org"))));
+        assert_eq!((user.ip_address, user.other["client.address"].as_str()), (None, Some(&*token("192.0.2.7"))));
     }
 
     #[test]
