@@ -11,7 +11,7 @@ use crate::hostile::is_hostile;
 use crate::placeholder::REDACTED;
 use crate::reasons::Reasons;
 use crate::redactor::{Redactor, Syntax};
-use crate::replaced::replaced_ranges;
+use crate::replaced::{placeholders, replaced_ranges};
 
 /// Something that is redacted in a text. It never contains the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum Rule {
     Key(String),
     /// The text has the form of a secret: the name of the setting `log.redact.*` that finds it.
     Pattern(&'static str),
+    /// The value has a pseudonym, because `log.redact.pseudonymize` lists this key.
+    Pseudonym(String),
     /// The password in a URL.
     UrlPassword,
     /// A secret that is encoded, or whose end is not certain.
@@ -40,11 +42,12 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// The kind of the rule, for programs: `key`, `pattern`, `url_password` or `uncertain`.
+    /// The kind of the rule, for programs: `key`, `pattern`, `pseudonym`, `url_password` or `uncertain`.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
             Self::Pattern(_) => "pattern",
+            Self::Pseudonym(_) => "pseudonym",
             Self::UrlPassword => "url_password",
             Self::Uncertain => "uncertain",
         }
@@ -53,7 +56,7 @@ impl Rule {
     /// The key, or the name of the pattern.
     pub fn name(&self) -> Option<&str> {
         match self {
-            Self::Key(key) => Some(key),
+            Self::Key(key) | Self::Pseudonym(key) => Some(key),
             Self::Pattern(name) => Some(name),
             Self::UrlPassword | Self::Uncertain => None,
         }
@@ -65,6 +68,7 @@ impl fmt::Display for Rule {
         match self {
             Self::Key(key) => write!(f, "key {key}"),
             Self::Pattern(name) => write!(f, "log.redact.{name}"),
+            Self::Pseudonym(key) => write!(f, "pseudonym of {key}"),
             Self::UrlPassword => f.write_str("password of a URL"),
             Self::Uncertain => f.write_str("encoded, or its end is not certain"),
         }
@@ -118,16 +122,20 @@ impl Redactor {
             return;
         };
         let (mut place, mut at) = (start, 0);
-        for (range, (found, _)) in ranges.into_iter().zip(shown.match_indices(REDACTED)) {
+        for (range, found) in ranges.into_iter().zip(placeholders(&shown)) {
             place = place.after(&text[at..range.start]);
             at = range.start;
+            let placeholder = &shown[found.clone()];
             // A log has been redacted before.
-            if text[range.clone()].trim_matches('"') == REDACTED {
+            if text[range.clone()].trim_matches('"') == placeholder {
                 continue;
             }
             let Place { line, column } = place;
-            let rule = reasons.rule_of(text, &range);
-            findings.push(Finding { line, column, rule, shown: excerpt(&shown, found..found + REDACTED.len()) });
+            let rule = match placeholder {
+                REDACTED => reasons.rule_of(text, &range),
+                _ => reasons.pseudonym_rule(text, &range),
+            };
+            findings.push(Finding { line, column, rule, shown: excerpt(&shown, found) });
         }
     }
 }
@@ -238,6 +246,19 @@ mod tests {
         let findings = Redactor::default().with_own_patterns(vec![own]).findings(b"see CUST-123456", Syntax::Text);
         let found: Vec<_> = findings.iter().map(|it| (it.column, it.rule.to_string())).collect();
         assert_eq!(found, [(5, "log.redact.patterns".to_owned())]);
+    }
+
+    #[test]
+    fn pseudonyms_are_findings_of_their_key() {
+        let key = "k1:000102030405060708090a0b0c0d0e0f";
+        let pseudonyms = crate::Pseudonyms::new(&["email".into()], key).expect("is valid");
+        let redactor = Redactor::default().with_pseudonyms(pseudonyms);
+        let text = r#"{"email":"ada@example.org","n":1,"pin":7}"#;
+        let findings = redactor.findings(text.as_bytes(), Syntax::Json);
+        let found: Vec<_> = findings.iter().map(|it| (it.column, it.rule.to_string())).collect();
+        assert_eq!(found, [(11, "pseudonym of email".to_owned()), (40, "key pin".to_owned())]);
+        let shown = redactor.content(text.as_bytes(), Syntax::Json, 1000, true);
+        assert_eq!(redactor.findings(shown.text.as_bytes(), Syntax::Json), []);
     }
 
     #[test]

@@ -85,6 +85,14 @@ impl Pseudonyms {
         }
     }
 
+    /// The length of the token with which a text begins, whatever its key.
+    pub(crate) fn token_length(text: &str) -> Option<usize> {
+        let (id, rest) = text.strip_prefix('~')?.split_once(':')?;
+        let is_id = (1..=16).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let digits = rest.bytes().take_while(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).count();
+        (is_id && digits == 2 * TOKEN_BYTES).then(|| 2 + id.len() + digits)
+    }
+
     fn is_token(&self, value: &str) -> bool {
         let parts = value.strip_prefix('~').and_then(|rest| rest.split_once(':'));
         parts.is_some_and(|(id, digits)| {

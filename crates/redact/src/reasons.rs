@@ -1,5 +1,6 @@
 //! The rule by which a part of a text is redacted, from the text around it.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
 
@@ -28,12 +29,11 @@ impl<'a> Reasons<'a> {
 
     /// The rule by which this range of a text is redacted.
     pub(crate) fn rule_of(&self, text: &str, range: &Range<usize>) -> Rule {
-        let before = &text[text.ceil_char_boundary(range.start.saturating_sub(CONTEXT))..range.start];
-        let before = views(before).last().map_or(before.into(), |view| view.text);
+        let before = context(text, range);
         let after = &text[range.end..];
         let key = key_before(&before);
         if let Some((key, _)) = key.filter(|(key, is_parameter)| *is_parameter || self.rules.keys.is_sensitive(key)) {
-            return self.key(key);
+            return Rule::Key(self.harmless(key));
         }
         if is_url_password(&before, after) {
             return Rule::UrlPassword;
@@ -48,14 +48,19 @@ impl<'a> Reasons<'a> {
         let mut mentioned = tokens(near).rev().chain(tokens(after)).filter(is_sensitive);
         let named = mentioned.next().or(key.map(|(key, _)| key));
         let named = named.or_else(|| tokens(&before).rev().find(is_sensitive));
-        named.map_or(Rule::Uncertain, |key| self.key(key))
+        named.map_or(Rule::Uncertain, |key| Rule::Key(self.harmless(key)))
+    }
+
+    /// The rule by which this range has a pseudonym.
+    pub(crate) fn pseudonym_rule(&self, text: &str, range: &Range<usize>) -> Rule {
+        key_before(&context(text, range)).map_or(Rule::Uncertain, |(key, _)| Rule::Pseudonym(self.harmless(key)))
     }
 
     /// A key as it is shown: cut, and redacted if it contains a secret itself.
-    fn key(&self, key: &str) -> Rule {
+    fn harmless(&self, key: &str) -> String {
         const MAX_LENGTH: usize = 60;
         let is_secret = self.rules.redact_text(key, false).is_some();
-        Rule::Key(if is_secret { REDACTED.to_owned() } else { key.chars().take(MAX_LENGTH).collect() })
+        if is_secret { REDACTED.to_owned() } else { key.chars().take(MAX_LENGTH).collect() }
     }
 
     /// The name of the pattern that finds a secret here.
@@ -87,6 +92,12 @@ macro_rules! patterns_by_name {
 patterns_by_name! {
     bearer jwt card private_key jwk age aws azure google github gitlab npm pypi slack telegram twilio sendgrid stripe openai
     anthropic ssn
+}
+
+/// The text before a range, decoded.
+fn context<'t>(text: &'t str, range: &Range<usize>) -> Cow<'t, str> {
+    let before = &text[text.ceil_char_boundary(range.start.saturating_sub(CONTEXT))..range.start];
+    views(before).last().map_or(before.into(), |view| view.text)
 }
 
 /// The key that directly precedes a value, and whether it is a parameter of a URL.

@@ -3,14 +3,22 @@
 use std::ops::Range;
 
 use crate::placeholder::REDACTED;
+use crate::pseudonyms::Pseudonyms;
 
-/// The ranges of `input` that [`REDACTED`] stands for in `shown`, in order. `None` if `shown` is not `input` with ranges
+/// The ranges of `input` that [`placeholders`] stand for in `shown`, in order. `None` if `shown` is not `input` with ranges
 /// replaced: a withheld body, or JSON in a string that was written again.
 ///
 /// A placeholder may bring quotes, as in place of a number. Where a text fits in several places the first one counts, so
 /// that each range is as short as possible.
 pub(crate) fn replaced_ranges(input: &str, shown: &str) -> Option<Vec<Range<usize>>> {
-    let mut pieces = shown.split(REDACTED).peekable();
+    let mut at = 0;
+    let mut pieces = Vec::new();
+    for placeholder in placeholders(shown) {
+        pieces.push(&shown[at..placeholder.start]);
+        at = placeholder.end;
+    }
+    pieces.push(&shown[at..]);
+    let mut pieces = pieces.into_iter().peekable();
     let mut ranges = Vec::new();
     let mut start = 0;
     let mut brings_quotes = false;
@@ -39,6 +47,20 @@ pub(crate) fn replaced_ranges(input: &str, shown: &str) -> Option<Vec<Range<usiz
         start += usize::from(may_bring_quotes && !brings_quotes);
     }
     None
+}
+
+/// The places of [`REDACTED`] and of pseudonyms in an output.
+pub(crate) fn placeholders(shown: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(at) = shown[from..].find(['[', '~']) {
+        let start = from + at;
+        let rest = &shown[start..];
+        let length = if rest.starts_with(REDACTED) { Some(REDACTED.len()) } else { Pseudonyms::token_length(rest) };
+        from = start + length.unwrap_or(1);
+        found.extend(length.map(|_| start..from));
+    }
+    found
 }
 
 #[cfg(test)]
