@@ -54,14 +54,17 @@ fn requests(client: Client) -> Vec<Request> {
         requests.push(client.post("/probe/echo").body("text/plain", text.clone()));
         requests.push(client.post("/probe/echo").json(&json!({ "text": &text, &text: &text })));
         requests.push(client.post("/probe/echo").body("text/html", format!("<p>{text}</p>")));
-        let steps = json!([
-            {"do": "log", "level": "info", "message": &text},
-            {"do": "log", "level": "error", "message": "m", "error": &text},
-            {"do": "breadcrumb", "message": &text, "data": {&text: [&text]}},
-            {"do": "capture_event", "message": &text},
-            {"do": "capture_exception", "message": &text, "cause": &text},
-        ]);
-        requests.push(run(steps, json!({"respond": {"status": 200, "content_type": "text/plain", "body": &text}})));
+        // One at a time: a larger body is refused.
+        let steps = [
+            json!({"do": "log", "level": "info", "message": &text}),
+            json!({"do": "log", "level": "error", "message": "m", "error": &text}),
+            json!({"do": "breadcrumb", "message": &text, "data": {&text: 1}}),
+            json!({"do": "capture_event", "message": &text}),
+            json!({"do": "capture_exception", "message": &text, "cause": &text}),
+        ];
+        requests.extend(steps.map(|step| run(json!([step]), json!({"respond": {"status": 200}}))));
+        let body = json!({"respond": {"status": 200, "content_type": "text/plain", "body": &text}});
+        requests.push(run(json!([]), body));
         requests.push(run(json!([]), json!({"error": &text, "cause": &text})));
         requests.push(run(json!([]), json!({"panic": &text})));
     }

@@ -19,15 +19,21 @@ WORD = re.compile("|".join(keyword.DENYLIST), re.IGNORECASE)
 CHUNK = 1000
 
 
-def secrets(text):
-    for plugin in PLUGINS:
-        if not isinstance(plugin, keyword.KeywordDetector) or WORD.search(text):
-            yield from (secret for secret in plugin.analyze_string(text) if secret != "[redacted]")
+def finds(plugin, text):
+    return any(secret != "[redacted]" for secret in plugin.analyze_string(text))
 
 
 def scan(chunk):
     first, lines = chunk
-    return [first + n for n, line in enumerate(lines) if any(True for _ in secrets(line))]
+    found = set()
+    for plugin in PLUGINS:
+        if isinstance(plugin, keyword.KeywordDetector):
+            # It reports the first finding of a text only.
+            suspects = [n for n, line in enumerate(lines) if WORD.search(line)]
+        else:
+            suspects = range(len(lines)) if finds(plugin, "\n".join(lines)) else []
+        found.update(first + n for n in suspects if finds(plugin, lines[n]))
+    return sorted(found)
 
 
 if __name__ == "__main__":
