@@ -84,6 +84,14 @@ fn decoded(text: &str) -> Option<(Vec<u8>, Vec<usize>)> {
     any.then_some((bytes, positions))
 }
 
+/// Whether the last bytes of a text may be an escape that stands for a separator of words.
+pub(crate) fn may_be_escaped(text: &[u8]) -> bool {
+    matches!(
+        text,
+        [.., b'\\', b'n' | b't' | b'r' | b'b' | b'f'] | [.., b'\\' | b'%'] | [.., b'%', _] | [.., b'%', _, _]
+    )
+}
+
 enum Escaped {
     Byte(u8),
     Char(char),

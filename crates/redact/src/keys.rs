@@ -16,6 +16,10 @@ pub(crate) struct Keys {
     by_first_letter: Vec<Vec<usize>>,
     /// Keys that are not sensitive, each split into words.
     exempt: Vec<Vec<String>>,
+    /// Whether one of these is a single word.
+    exempts_words: bool,
+    /// The words of [`DESCRIBING`] by their first letter.
+    describing: Vec<Vec<&'static str>>,
     /// Paths of keys that are not sensitive: each key split into words, the outermost first.
     exempt_paths: Vec<Vec<Vec<String>>>,
 }
@@ -23,9 +27,7 @@ pub(crate) struct Keys {
 impl Keys {
     /// `extra` keys are sensitive; `keep` are keys, or paths of keys joined with dots, that are not.
     pub(crate) fn new(extra: &[String], keep: &[String]) -> Self {
-        let joined = JOINED_BEFORE.iter().flat_map(|before| JOINED.map(|end| format!("{before}{end}")));
-        let builtin = SENSITIVE.split_whitespace().map(str::to_owned).chain(joined).map(|key| words(&key));
-        let mut entries: Vec<Vec<String>> = builtin.collect();
+        let mut entries: Vec<Vec<String>> = SENSITIVE.split_whitespace().map(words).collect();
         let first_extra = entries.len();
         entries.extend(extra.iter().map(|key| words(key)).filter(|words| !words.is_empty()));
         let mut by_first_letter = vec![Vec::new(); OTHER_LETTERS + 1];
@@ -33,9 +35,23 @@ impl Keys {
             by_first_letter[first_letter(&words[0])].push(nth);
         }
         let (paths, names): (Vec<&String>, Vec<&String>) = keep.iter().partition(|key| key.contains('.'));
-        let exempt = HARMLESS.split_whitespace().chain(names.into_iter().map(String::as_str)).map(words).collect();
+        let mut describing = vec![Vec::new(); OTHER_LETTERS + 1];
+        for word in DESCRIBING.split_whitespace() {
+            describing[first_letter(word)].push(word);
+        }
+        let exempt: Vec<Vec<String>> =
+            HARMLESS.split_whitespace().chain(names.into_iter().map(String::as_str)).map(words).collect();
         let exempt_paths = paths.into_iter().map(|path| path.split('.').map(words).collect()).collect();
-        Self { extra: entries.len() - first_extra, entries, by_first_letter, exempt, exempt_paths }
+        let exempts_words = exempt.iter().any(|words| words.len() == 1);
+        Self {
+            extra: entries.len() - first_extra,
+            entries,
+            by_first_letter,
+            exempt,
+            exempts_words,
+            describing,
+            exempt_paths,
+        }
     }
 
     /// The keys that a search must find, each split into words in lower case, and whether it is a built-in one. Words that
@@ -43,7 +59,7 @@ impl Keys {
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&[String], bool)> {
         let builtin = self.entries.len() - self.extra;
         let all = self.entries.iter().enumerate().map(move |(nth, words)| (words.as_slice(), nth < builtin));
-        all.filter(|(words, is_builtin)| !(*is_builtin && words.len() == 1 && joins(&words[0])))
+        all
     }
 
     /// Whether the value of this key must be redacted.
@@ -56,7 +72,11 @@ impl Keys {
         if found.iter().any(|(_, entry)| self.is_extra(*entry)) {
             return true;
         }
-        !self.is_described(key, &found) && !self.is_exempt(key)
+        let last = key.trim_end_matches(|c: char| !c.is_alphanumeric()).len();
+        let ends_sensitive = found.iter().any(|(range, _)| range.end >= last);
+        let is_one_word = found[0].0 == (0..key.len());
+        (ends_sensitive || !self.is_described(&key[..last]))
+            && (is_one_word && !self.exempts_words || !self.is_exempt(key))
     }
 
     /// Whether a key with these keys around it, the innermost first, is exempt from redaction.
@@ -105,7 +125,14 @@ impl Keys {
         let first_word = &text[first.clone()];
         for entry in &self.by_first_letter[first_letter(first_word)] {
             let Some((word, others)) = self.entries[*entry].split_first() else { continue };
-            if !matches_word(word, first_word) {
+            // Most words differ in their second letter.
+            let differs = match (word.as_bytes().get(1), first_word.as_bytes().get(1)) {
+                (Some(letter), Some(byte)) => {
+                    byte.is_ascii() && letter.is_ascii() && !byte.eq_ignore_ascii_case(letter)
+                }
+                _ => false,
+            };
+            if differs || !matches_word(word, first_word) {
                 continue;
             }
             let mut end = first.end;
@@ -120,6 +147,9 @@ impl Keys {
                 found.push((first.start..end, *entry));
             }
         }
+        if is_joined(first_word) {
+            found.push((first.clone(), 0));
+        }
     }
 
     fn is_extra(&self, entry: usize) -> bool {
@@ -127,23 +157,49 @@ impl Keys {
     }
 
     /// Whether the last word of a key describes the sensitive words before it.
-    fn is_described(&self, key: &str, found: &[(Range<usize>, usize)]) -> bool {
-        let end = key.trim_end_matches(|c: char| !c.is_alphanumeric()).len();
-        !found.iter().any(|(range, _)| range.end >= end)
-            && words(&key[..end])
-                .last()
-                .is_some_and(|last| DESCRIBING.split_whitespace().any(|describing| matches_word(describing, last)))
+    fn is_described(&self, key: &str) -> bool {
+        let last = Words::of(key, Split::Camel).last().unwrap_or_default();
+        self.describing[first_letter(&key[last.clone()])].iter().any(|word| matches_word(word, &key[last.clone()]))
     }
 
     fn is_exempt(&self, key: &str) -> bool {
-        let words = words(key);
-        self.exempt.iter().any(|exempt| words.ends_with(exempt))
+        let mut last_words: [Range<usize>; MAX_EXEMPT_WORDS] = Default::default();
+        let mut count = 0;
+        for word in Words::of(key, Split::Camel) {
+            last_words.rotate_left(1);
+            last_words[MAX_EXEMPT_WORDS - 1] = word;
+            count += 1;
+        }
+        let last_words = &last_words[MAX_EXEMPT_WORDS - count.min(MAX_EXEMPT_WORDS)..];
+        self.exempt.iter().any(|exempt| {
+            last_words.len() >= exempt.len()
+                && last_words[last_words.len() - exempt.len()..]
+                    .iter()
+                    .zip(exempt)
+                    .all(|(range, word)| is_word(word, &key[range.clone()]))
+        })
     }
 }
 
-/// Whether a word, in lower case, consists of two words that [`JOINED_BEFORE`] and [`JOINED`] list.
-fn joins(word: &str) -> bool {
-    JOINED.iter().any(|end| word.strip_suffix(end).is_some_and(|before| JOINED_BEFORE.contains(&before)))
+/// Whether a word, in any case and with digits at its end, consists of two words that [`JOINED_BEFORE`] and [`JOINED`] list.
+fn is_joined(word: &str) -> bool {
+    let digits = word.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let word = &word.as_bytes()[..word.len() - digits];
+    JOINED.iter().any(|end| {
+        let start = word.len().checked_sub(end.len());
+        start.is_some_and(|start| {
+            word[start..].eq_ignore_ascii_case(end.as_bytes())
+                && JOINED_BEFORE.iter().any(|before| before.as_bytes().eq_ignore_ascii_case(&word[..start]))
+        })
+    })
+}
+
+/// The most words of an exempt key that are compared, from its end.
+const MAX_EXEMPT_WORDS: usize = 8;
+
+/// Whether a word, in any case, is this one, in lower case.
+fn is_word(word: &str, candidate: &str) -> bool {
+    matches_word(word, candidate) && !(candidate.is_ascii() && candidate.len() != word.len())
 }
 
 const OTHER_LETTERS: usize = 128;

@@ -26,6 +26,7 @@
 
 #![warn(missing_docs, unreachable_pub)]
 
+mod anchors;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod byte_class;

@@ -9,13 +9,16 @@ use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use crate::avx2;
+use memchr::{memchr, memchr3};
+
+use crate::anchors::Anchor;
 use crate::patterns::Patterns;
 use crate::patterns::cards::card_end;
 use crate::patterns::ssn::number_end;
 use crate::patterns::telegram::number_before;
 use crate::patterns::tokens::may_start_token;
 #[cfg(target_arch = "x86_64")]
-use crate::teddy::{Nibbles, READ, Teddy};
+use crate::teddy::{Bucket, Nibbles, READ, Teddy};
 use crate::vocabulary::{JOINED_BEFORE, QUERY, REGISTRIES, SIGNATURES};
 
 /// An escape can hide a letter from a search over bytes.
@@ -48,7 +51,8 @@ const SHORT_WORDS: Range<u32> = 44..64;
 /// Patterns whose matches are candidates without inspection.
 const ALWAYS_CANDIDATE: u64 = ESCAPE | PERCENT | KELVIN | LONG_S | NON_ASCII | JWT | JWK | FOREIGN;
 /// Patterns whose first byte is the one before the candidate.
-const HAS_LEADING_BYTE: u64 = !(PRIVATE_KEY | ANY_TOKEN | TELEGRAM | SSN | JWK | AUTHORITY | FOREIGN | LONG_WORD_BITS);
+const HAS_LEADING_BYTE: u64 =
+    !(PRIVATE_KEY | ANY_TOKEN | TELEGRAM | SSN | JWK | AUTHORITY | PARAMETER | FOREIGN | LONG_WORD_BITS);
 const LONG_WORD_BITS: u64 = (1 << LONG_WORDS.end) - (1 << LONG_WORDS.start);
 
 /// The first four bytes of all tokens, by group: the possible bytes at each position. Only similar ones share a group,
@@ -86,11 +90,13 @@ type Pattern<'a> = [&'a dyn Fn(u8) -> bool; 4];
 pub(crate) struct Prefilter {
     /// For each byte, the patterns that it fits at each position.
     rows: Box<[[u64; 4]; 256]>,
-    /// For each bit, its keys, split into words.
-    keys: Vec<Vec<Vec<String>>>,
+    /// For each bit, its keys.
+    keys: Vec<Vec<Anchor>>,
     /// The same patterns for a vectorized search, which has false positives.
     #[cfg(target_arch = "x86_64")]
     teddy: Teddy,
+    #[cfg(target_arch = "x86_64")]
+    patterns: Vec<Bucket>,
 }
 
 /// The patterns matched so far by the last one, two and three bytes.
@@ -128,10 +134,9 @@ impl Prefilter {
             prefilter.add(TELEGRAM, [&|byte| byte == b':', &is_a, &is_a, &any]);
         }
         if patterns.ssn {
-            // From the first hyphen: most dates have none before two digits and another one. A text may end here.
-            let is_hyphen = |byte: u8| byte == b'-';
-            let is_hyphen_or_end = |byte: u8| byte == b'-' || byte == 0;
-            prefilter.add(SSN, [&is_hyphen, &is_digit, &is_digit, &is_hyphen_or_end]);
+            // From the second hyphen: dates have two digits there. A text may end before, and is padded with zeros.
+            let is_digit_or_end = |byte: u8| byte == 0 || byte.is_ascii_digit();
+            prefilter.add(SSN, [&|byte| byte == b'-', &is_digit_or_end, &is_digit_or_end, &is_digit_or_end]);
         }
         if patterns.jwk {
             prefilter
@@ -140,10 +145,9 @@ impl Prefilter {
         prefilter.add(AUTHORITY, [&|byte| byte == b':', &|byte| byte == b'/', &|byte| byte == b'/', &any]);
         let slash = |at: usize| move |byte: u8| byte == b":\\/\\"[at];
         prefilter.add(AUTHORITY, [&slash(0), &slash(1), &slash(2), &slash(3)]);
-        let is_separator = |byte: u8| b"?&;-_.".contains(&byte);
-        for name in PARAMETERS {
-            let letter = |at: usize| move |byte: u8| byte.eq_ignore_ascii_case(&name[at]);
-            prefilter.add(PARAMETER, [&is_separator, &letter(0), &letter(1), &letter(2)]);
+        for end in PARAMETER_ENDS {
+            let letter = |at: usize| move |byte: u8| byte.eq_ignore_ascii_case(&end[at]);
+            prefilter.add(PARAMETER, [&letter(0), &letter(1), &letter(2), &letter(3)]);
         }
         if patterns.card {
             let is_first = |byte: u8| matches!(byte, b'2'..=b'6');
@@ -154,7 +158,9 @@ impl Prefilter {
         let builtin = |word: &str| (vec![word.to_owned()], true);
         let others = ["basic", "digest", REGISTRIES].map(builtin);
         for (words, is_builtin) in keys.map(|(words, is_builtin)| (words.to_vec(), is_builtin)).chain(others) {
-            let word = words[0].as_bytes();
+            let anchor = Anchor::of(&words);
+            let word = anchor.words[0].clone();
+            let word = &word.as_bytes()[anchor.offset..];
             let begins_foreign = word.get(..4).is_none_or(|beginning| !beginning.is_ascii());
             if !word.is_ascii() && is_builtin && begins_foreign {
                 let upper = words[0].to_uppercase();
@@ -168,20 +174,29 @@ impl Prefilter {
             } else if let Some(beginning) = word.get(..4) {
                 let bit = long.bit(beginning);
                 prefilter.add_word(1 << bit, word);
-                prefilter.keys[bit as usize].push(words.clone());
+                prefilter.add_anchor(bit, anchor);
             } else {
                 let letter = |at: usize| move |byte: u8| word.get(at).is_none_or(|it| byte.eq_ignore_ascii_case(it));
                 let bit = short.bit(word);
                 prefilter.add(1 << bit, [&may_precede_word, &|byte| byte == word[0], &letter(1), &letter(2)]);
-                prefilter.keys[bit as usize].push(words.clone());
+                prefilter.add_anchor(bit, anchor.clone());
                 // An uppercase letter also starts a word after a letter.
                 let capital = word[0].to_ascii_uppercase();
                 let bit = short.bit(&[&[capital], &word[1..]].concat());
                 prefilter.add(1 << bit, [&any, &|byte| byte == capital, &letter(1), &letter(2)]);
-                prefilter.keys[bit as usize].push(words.clone());
+                prefilter.add_anchor(bit, anchor);
             }
         }
-        prefilter
+        prefilter.finished()
+    }
+
+    /// The prefilter for all added patterns.
+    fn finished(self) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        let this = Self { teddy: Teddy::new(self.patterns), patterns: Vec::new(), ..self };
+        #[cfg(not(target_arch = "x86_64"))]
+        let this = self;
+        this
     }
 
     fn none() -> Self {
@@ -190,6 +205,15 @@ impl Prefilter {
             keys: vec![Vec::new(); 64],
             #[cfg(target_arch = "x86_64")]
             teddy: Teddy::default(),
+            #[cfg(target_arch = "x86_64")]
+            patterns: Vec::new(),
+        }
+    }
+
+    fn add_anchor(&mut self, bit: u32, anchor: Anchor) {
+        let anchors = &mut self.keys[bit as usize];
+        if !anchors.contains(&anchor) {
+            anchors.push(anchor);
         }
     }
 
@@ -206,14 +230,14 @@ impl Prefilter {
             }
         }
         #[cfg(target_arch = "x86_64")]
-        self.teddy.add(pattern.map(|fits| Nibbles::of((0..=u8::MAX).filter(|byte| fits(*byte)))));
+        self.patterns.push(pattern.map(|fits| Nibbles::of((0..=u8::MAX).filter(|byte| fits(*byte)))));
     }
 
     /// A prefilter that finds a candidate at every position.
     pub(crate) fn match_all() -> Self {
         let mut prefilter = Self::none();
         prefilter.add(NON_ASCII, [&|_| true; 4]);
-        prefilter
+        prefilter.finished()
     }
 
     /// Whether there may be something to redact; `false` is definite. A `partial` text may continue beyond its end.
@@ -333,9 +357,6 @@ impl Prefilter {
     /// The start of the candidate whose pattern ends at `at`, unless it is dismissed.
     #[inline]
     fn candidate(&self, text: &[u8], at: usize, fits: u64, partial: bool) -> Option<usize> {
-        // Dates are frequent: `22T1` follows `2026-11-`.
-        let is_date = fits & SSN != 0 && text.get(at + 3).is_some_and(|byte| !byte.is_ascii_digit());
-        let fits = if is_date { fits & !SSN } else { fits };
         if fits & !HAS_LEADING_BYTE != 0 && self.is_candidate(text, at - 3, fits & !HAS_LEADING_BYTE, partial) {
             return Some(at - 3);
         }
@@ -350,9 +371,9 @@ impl Prefilter {
         }
         if fits & ANY_TOKEN != 0 && may_start_token(text, at)
             || fits & TELEGRAM != 0 && number_before(text, at).is_some()
-            || fits & SSN != 0 && at.checked_sub(3).is_some_and(|start| number_end(text, start, partial).is_some())
+            || fits & SSN != 0 && may_be_ssn(text, at, partial)
             || fits & AUTHORITY != 0 && may_have_password(&text[at..], partial)
-            || fits & PARAMETER != 0 && is_parameter(&text[at..])
+            || fits & PARAMETER != 0 && text.get(at + 3) == Some(&b'=') && is_parameter(text, at + 3)
         {
             return true;
         }
@@ -363,11 +384,10 @@ impl Prefilter {
                 return true;
             }
         }
-        let may_start = may_be_word_boundary(text, at) || may_be_joined(text, at);
-        let mut bits = if may_start { fits >> LONG_WORDS.start } else { 0 };
+        let mut bits = fits >> LONG_WORDS.start;
         while bits != 0 {
             let bit = LONG_WORDS.start + bits.trailing_zeros();
-            if self.keys[bit as usize].iter().any(|words| may_match_at(text, at, words)) {
+            if self.keys[bit as usize].iter().any(|anchor| may_match_at(text, at, anchor)) {
                 return true;
             }
             bits &= bits - 1;
@@ -379,23 +399,34 @@ impl Prefilter {
 /// Every private key contains this.
 const PRIVATE: &[u8] = b"private key";
 
-/// The first three letters of the names that [`is_query_secret`](crate::text::is_query_secret) recognizes.
-const PARAMETERS: [&[u8; 3]; 5] = [b"cod", b"key", b"hma", b"sig", b"aut"];
+/// The last letters and the sign of the parameters that [`is_query_secret`](crate::text::is_query_secret) recognizes, and
+/// of `_auth=`.
+const PARAMETER_ENDS: [&[u8; 4]; 6] = [b"ode=", b"key=", b"mac=", b"sig=", b"ure=", b"uth="];
 
-/// Whether a parameter that may be secret starts here.
-fn is_parameter(text: &[u8]) -> bool {
-    let names = QUERY.iter().chain(&SIGNATURES).chain(&["auth"]).map(|name| name.as_bytes());
-    names
-        .into_iter()
-        .any(|name| begins_with(text, name) && text.get(name.len()).is_none_or(|next| !next.is_ascii_alphanumeric()))
+/// Whether the name of a parameter that may be secret ends before this sign.
+fn is_parameter(text: &[u8], sign: usize) -> bool {
+    let length = text[..sign].iter().rev().take(12).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let name = &text[sign - length..sign];
+    let names = QUERY.iter().chain(&SIGNATURES).chain(&["auth"]);
+    // An escape may stand for the character before the name.
+    names.into_iter().any(|known| {
+        name.len() >= known.len() && name[name.len() - known.len()..].eq_ignore_ascii_case(known.as_bytes())
+    })
+}
+
+/// Whether this hyphen may be one of a social security number.
+fn may_be_ssn(text: &[u8], hyphen: usize, partial: bool) -> bool {
+    let starts_before =
+        |digits: usize| hyphen.checked_sub(digits).is_some_and(|start| number_end(text, start, partial).is_some());
+    text.get(hyphen.wrapping_sub(3)) == Some(&b'-') && starts_before("123-45".len())
+        || partial && starts_before("123".len())
 }
 
 /// Whether the URL whose authority starts here may contain a password.
 fn may_have_password(text: &[u8], partial: bool) -> bool {
-    let is_end = |byte: &u8| *byte <= b' ' || matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'`');
-    let start = 3.min(text.len());
-    let mut run = text[start..].iter().take_while(|byte| !is_end(byte));
-    run.any(|byte| *byte == b'@') || partial && !text[start..].iter().any(is_end)
+    // The run may be longer than the URL.
+    let end = memchr3(b'"', b' ', b'\n', text);
+    memchr(b'@', &text[..end.unwrap_or(text.len())]).is_some() || partial && end.is_none()
 }
 
 /// Whether the letters before a word may join it: `access` in `accesstoken`.
@@ -446,9 +477,10 @@ fn begins_with(text: &[u8], word: &[u8]) -> bool {
 }
 
 /// Whether a sequence of words may start here, with any way of splitting the text.
-fn may_match_at(text: &[u8], start: usize, words: &[String]) -> bool {
+fn may_match_at(text: &[u8], at: usize, anchor: &Anchor) -> bool {
+    let Some(start) = at.checked_sub(anchor.offset) else { return false };
     let mut at = start;
-    for (nth, word) in words.iter().enumerate() {
+    for (nth, word) in anchor.words.iter().enumerate() {
         if nth > 0 {
             let is_between = |byte: &u8| byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\\%".contains(byte);
             at += text[at..].iter().take_while(|byte| is_between(byte)).count();
@@ -462,6 +494,9 @@ fn may_match_at(text: &[u8], start: usize, words: &[String]) -> bool {
         if !begins_with(rest, &word.as_bytes()[..ascii]) {
             return false;
         }
+        if nth == 0 && !(may_be_word_boundary(text, start) || may_be_joined(text, start)) {
+            return false;
+        }
         // The rest is not compared.
         if ascii < word.len() {
             return true;
@@ -473,7 +508,7 @@ fn may_match_at(text: &[u8], start: usize, words: &[String]) -> bool {
             return false;
         }
     }
-    true
+    anchor.may_follow(&text[..start]) && anchor.may_precede(&text[at..])
 }
 
 /// Whether a word may end and another start here; `true` next to non-ASCII bytes.

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::byte_class::{ESCAPE, byte_classes};
 use crate::json;
 use crate::keys::Keys;
 use crate::patterns::{OwnPattern, PatternFinder, Patterns, redact_ranges};
@@ -60,6 +61,9 @@ impl Rules {
                 return shown.map(Cow::Owned);
             }
             shown = Some(redact_ranges(current, &found).into_owned());
+            if byte_classes(text.as_bytes()) & ESCAPE == 0 {
+                return shown.map(Cow::Owned);
+            }
         }
         Some(REDACTED.into())
     }

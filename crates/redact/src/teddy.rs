@@ -4,13 +4,15 @@ use std::arch::x86_64::{
     _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
 };
 
+use std::cmp::Reverse;
+
 use crate::avx2::{ByteSets, WIDTH, load};
 
 /// The number of bytes read to search [`WIDTH`] positions.
 pub(crate) const READ: usize = WIDTH + 3;
 
 /// The low and high nibbles of a set of bytes, a bit per value.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Nibbles {
     low: u16,
     high: u16,
@@ -28,12 +30,10 @@ impl Nibbles {
 
     /// How often a byte of a text has these nibbles: letters in lower case, digits and punctuation are the most frequent.
     fn frequency(self) -> u64 {
-        let of_high = |high: u16| match high {
-            2 | 3 | 6 | 7 => 16,
-            4 | 5 => 4,
-            _ => 1,
-        };
-        let highs = (0..16).filter(|high| self.high >> high & 1 == 1).map(of_high).sum::<u64>();
+        const FREQUENT: u16 = 1 << 2 | 1 << 3 | 1 << 6 | 1 << 7;
+        const CAPITALS: u16 = 1 << 4 | 1 << 5;
+        let count = |mask: u16| u64::from((self.high & mask).count_ones());
+        let highs = 16 * count(FREQUENT) + 4 * count(CAPITALS) + count(!(FREQUENT | CAPITALS));
         u64::from(self.low.count_ones()) * highs
     }
 }
@@ -44,27 +44,53 @@ const GROUPS: usize = 2;
 const GROUP_SIZE: usize = 8;
 
 /// The possible nibbles of each byte of the patterns in a bucket.
-type Bucket = [Nibbles; 4];
+pub(crate) type Bucket = [Nibbles; 4];
+
+fn union(bucket: &Bucket, pattern: &Bucket) -> Bucket {
+    std::array::from_fn(|nth| bucket[nth].union(pattern[nth]))
+}
+
+/// How often a text fits all bytes of a bucket.
+fn frequency(bucket: &Bucket) -> u64 {
+    bucket.iter().map(|nibbles| nibbles.frequency()).product()
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Teddy {
-    buckets: [Bucket; GROUPS * GROUP_SIZE],
     /// The groups of buckets, by the position of a byte.
     sets: [[ByteSets; 4]; GROUPS],
 }
 
 impl Teddy {
-    /// Adds a pattern to the bucket in which it causes the fewest additional matches.
-    pub(crate) fn add(&mut self, pattern: Bucket) {
-        let with = |bucket: &Bucket| std::array::from_fn(|n| bucket[n].union(pattern[n]));
-        let fitting = |bucket: &Bucket| bucket.iter().map(|nibbles| nibbles.frequency()).product::<u64>();
-        let more = |bucket: &Bucket| fitting(&with(bucket)) - fitting(bucket);
-        let (nth, bucket) =
-            self.buckets.iter_mut().enumerate().min_by_key(|(_, bucket)| more(bucket)).expect("there are buckets");
-        *bucket = with(bucket);
-        for (sets, nibbles) in self.sets[nth / GROUP_SIZE].iter_mut().zip(bucket) {
-            sets.add(1 << (nth % GROUP_SIZE), nibbles.low, nibbles.high);
+    /// A search for these patterns, distributed so that a text fits few buckets by chance.
+    pub(crate) fn new(mut patterns: Vec<Bucket>) -> Self {
+        /// Later patterns make other buckets better for the earlier ones.
+        const ROUNDS: usize = 4;
+        patterns.sort_by_key(|pattern| Reverse(frequency(pattern)));
+        patterns.dedup();
+        let mut places: Vec<usize> = Vec::new();
+        let mut buckets = [Bucket::default(); GROUPS * GROUP_SIZE];
+        for round in 0..ROUNDS {
+            for (nth, pattern) in patterns.iter().enumerate() {
+                if round > 0 {
+                    let others =
+                        places.iter().enumerate().filter(|(other, place)| *other != nth && **place == places[nth]);
+                    buckets[places[nth]] =
+                        others.fold(Bucket::default(), |bucket, (other, _)| union(&bucket, &patterns[other]));
+                }
+                let more = |bucket: &Bucket| frequency(&union(bucket, pattern)) - frequency(bucket);
+                let place = (0..buckets.len()).min_by_key(|place| more(&buckets[*place])).expect("there are buckets");
+                buckets[place] = union(&buckets[place], pattern);
+                if round == 0 { places.push(place) } else { places[nth] = place }
+            }
         }
+        let mut sets = <[[ByteSets; 4]; GROUPS]>::default();
+        for (nth, bucket) in buckets.iter().enumerate() {
+            for (sets, nibbles) in sets[nth / GROUP_SIZE].iter_mut().zip(bucket) {
+                sets.add(1 << (nth % GROUP_SIZE), nibbles.low, nibbles.high);
+            }
+        }
+        Self { sets }
     }
 
     /// The positions at which a pattern may start, a bit for each of the first [`WIDTH`].

@@ -3,16 +3,15 @@
 /// Keys whose values are never recorded. Each matches a sequence of complete words: `pin` matches `user_pin`, not
 /// `shipping`.
 pub(crate) const SENSITIVE: &str = "password passwords passwd passwds passphrase passphrases pwd passcode passcodes \
-    pass_word pass_phrase pass_code pw pswd pin otp totp mfa secret secrets secretkey secret_access_key token tokens jwt \
+    pass_word pass_phrase pass_code pw pswd pin otp totp mfa secret secrets secretkey  token tokens jwt \
     bearer authorization auth_header cookie cookies session_id session_ids sessionid sessionkey session_key sid csrf xsrf \
-    api_key api_keys apikey apikeys access_key access_keys accesskey accesskeyid private_key private_keys privatekey \
+    api_key api_keys apikey apikeys access_key access_keys accesskey private_key private_keys privatekey \
     signing_key signing_keys signingkey encryption_key encryption_keys encryptionkey master_key masterkey account_key \
     recovery_code recovery_codes backup_code backup_codes device_code user_code code_verifier verification_code \
     auth_code authcode one_time_code credential credentials card_number card_numbers cardnumber credit_card credit_cards \
     cvv cvc iban account_number account_numbers routing_number ssn social_security tax_id \
     db_pass user_pass mysql_pass postgres_pass pg_pass sql_pass redis_pass mongo_pass smtp_pass imap_pass mail_pass \
     email_pass ftp_pass ssh_pass ldap_pass admin_pass root_pass auth_pass basic_pass proxy_pass http_pass login_pass \
-    dbpass userpass \
     passwort passwörter kennwort contraseña contraseñas contrasena contrasenas senha senhas mot_de_passe motdepasse \
     wachtwoord lösenord adgangskode salasana hasło haslo heslo jelszó şifre пароль пароли 密码 密碼 口令 パスワード 비밀번호";
 
@@ -53,7 +52,7 @@ pub(crate) const JOINED_BEFORE: [&str; 32] = [
 ];
 
 /// The ends of such words.
-pub(crate) const JOINED: [&str; 6] = ["token", "tokens", "secret", "secrets", "password", "passwd"];
+pub(crate) const JOINED: [&str; 7] = ["token", "tokens", "secret", "secrets", "password", "passwd", "pass"];
 
 /// A key that ends with one of these describes a secret and is not one: `token_type`, `password_changed_at`. Its other
 /// words are a sensitive key.

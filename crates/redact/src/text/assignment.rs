@@ -4,58 +4,34 @@ use std::ops::Range;
 
 use super::value::{self, line_length, quoted};
 use super::{Searched, sentence};
-use crate::rules::Rules;
 
-/// The most bytes of a name around its sensitive words, and of white space after it.
+/// The most bytes of white space after a name.
 const MAX_SKIPPED: usize = 200;
 
-/// A name that contains a sensitive key, and where it is written.
-pub(super) struct Name {
-    pub range: Range<usize>,
-}
-
-impl Name {
-    /// The name around an occurrence of a key; `None` if it only describes a secret.
-    pub(super) fn around(rules: &Rules, text: &str, key: &Range<usize>) -> Option<Self> {
-        let is_part = |c: &char| c.is_alphanumeric() || "_-.[]$".contains(*c);
-        let before: usize =
-            text[..key.start].chars().rev().take(MAX_SKIPPED).take_while(is_part).map(char::len_utf8).sum();
-        let after: usize = text[key.end..].chars().take(MAX_SKIPPED).take_while(is_part).map(char::len_utf8).sum();
-        let mut range = key.start - before..key.end + after;
-        // A bracket around the name is not a part of it, except in `user[password]`.
-        let name = &text[range.clone()];
-        let opened = name.matches('[').count();
-        if name.matches(']').count() > opened {
-            range.end = range.start + name.rfind(']').unwrap_or(name.len());
-        }
-        let name = text[range.clone()].trim_end_matches(['.', '-']);
-        range.end = (range.start + name.len()).max(key.end);
-        let is_whole = range == *key;
-        (is_whole || rules.keys.is_sensitive(&text[range.clone()])).then_some(Self { range })
-    }
-}
-
-pub(super) fn find(rules: &Rules, searched: &Searched<'_>, found: &mut Vec<Range<usize>>) {
+pub(super) fn find(searched: &Searched<'_>, names: &[Range<usize>], found: &mut Vec<Range<usize>>) {
+    let text = searched.text;
     let mut done = 0;
-    for key in searched.keys {
-        // The rest of a long name, and what is redacted already, is not searched again.
-        if key.end <= done {
+    for name in names {
+        // What is redacted already is not searched again.
+        if name.end <= done {
             continue;
         }
-        let Some(name) = Name::around(rules, searched.text, key) else { continue };
-        let value = assigned(searched.text, &name);
-        done = value.as_ref().map_or(name.range.end, |value| value.end);
+        let value = assigned(text, name);
+        // A value such as `password:` is a key itself.
+        done = value
+            .as_ref()
+            .map_or(done, |value| if text[..value.end].ends_with([':', '=']) { name.end } else { value.end });
         found.extend(value);
     }
 }
 
 /// The value that a text assigns to a name.
-fn assigned(text: &str, name: &Name) -> Option<Range<usize>> {
+fn assigned(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
     // The user name of a URL, whose password another rule finds.
-    if text[..name.range.start].ends_with("//") {
+    if text[..name.start].ends_with("//") {
         return None;
     }
-    let end = name.range.end;
+    let end = name.end;
     let closers = text[end..].bytes().take(4).take_while(|byte| b"\"'`])".contains(byte)).count();
     let closed = end + closers;
     let is_quoted = closers > 0;
@@ -82,10 +58,10 @@ fn blank_length(text: &str, lines: bool) -> usize {
     text.bytes().take(MAX_SKIPPED).take_while(is_blank).count()
 }
 
-fn after_sign(text: &str, name: &Name, after: usize, is_quoted: bool) -> Option<Range<usize>> {
+fn after_sign(text: &str, name: &Range<usize>, after: usize, is_quoted: bool) -> Option<Range<usize>> {
     let start = after + text[after..].bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let rest = &text[start..];
-    if is_line_header(&text[name.range.clone()]) {
+    if is_line_header(&text[name.clone()]) {
         return header_value(text, name, start);
     }
     let first = rest.chars().next()?;
@@ -113,7 +89,7 @@ fn is_line_header(name: &str) -> bool {
 }
 
 /// The value of a header, which may contain spaces and separators: to the quote around it, or to the end of the line.
-fn header_value(text: &str, name: &Name, start: usize) -> Option<Range<usize>> {
+fn header_value(text: &str, name: &Range<usize>, start: usize) -> Option<Range<usize>> {
     if let Some(inside) = quoted(text, start) {
         return Some(inside);
     }
@@ -122,10 +98,10 @@ fn header_value(text: &str, name: &Name, start: usize) -> Option<Range<usize>> {
         return None;
     }
     // The attributes of a cookie that is set are data.
-    let sets = text[name.range.clone()].to_ascii_lowercase().contains("set");
+    let sets = text[name.clone()].to_ascii_lowercase().contains("set");
     let length = line_length(&text[start..]);
     let length = text[start..start + length].find(';').filter(|_| sets).unwrap_or(length);
-    let around = text[..name.range.start].chars().next_back().filter(|c| "\"'`".contains(*c));
+    let around = text[..name.start].chars().next_back().filter(|c| "\"'`".contains(*c));
     let length = around.and_then(|quote| text[start..start + length].find(quote)).unwrap_or(length);
     (length > 0).then_some(start..start + length)
 }
@@ -135,9 +111,9 @@ fn next_line(text: &str, at: usize) -> usize {
 }
 
 /// The lines from `start` that are indented more than the line of the name, or are items of its list.
-fn block(text: &str, name: &Name, start: usize) -> Option<Range<usize>> {
-    let line = text[..name.range.start].rfind('\n').map_or(0, |at| at + 1);
-    let indent = indent_of(&text[line..name.range.start]);
+fn block(text: &str, name: &Range<usize>, start: usize) -> Option<Range<usize>> {
+    let line = text[..name.start].rfind('\n').map_or(0, |at| at + 1);
+    let indent = indent_of(&text[line..name.start]);
     let mut end = start;
     for line in text[start..].split_inclusive('\n') {
         let is_item = line.trim_start().starts_with("- ") && indent_of(line) >= indent;
@@ -165,12 +141,12 @@ fn indent_of(line: &str) -> usize {
 }
 
 /// A value without a sign: what is quoted right after the name, or the argument of a flag.
-fn next_to(text: &str, name: &Name, at: usize) -> Option<Range<usize>> {
+fn next_to(text: &str, name: &Range<usize>, at: usize) -> Option<Range<usize>> {
     let rest = &text[at..];
     if rest.starts_with(['"', '\'', '`', '“', '‘', '«']) || rest.starts_with("\\\"") || rest.starts_with("\\'") {
         return quoted(text, at).filter(|range| !range.is_empty());
     }
-    let is_flag = text[name.range.clone()].starts_with("--") && !rest.starts_with(['-', '\n', '\r', '[', '<']);
+    let is_flag = text[name.clone()].starts_with("--") && !rest.starts_with(['-', '\n', '\r', '[', '<']);
     let value = is_flag.then(|| value::at(text, at)).flatten()?;
     let is_word = sentence::is_sentence_word(&text[value.clone()])
         || ["flag", "option", "argument"].contains(&&text[value.clone()]);

@@ -1,6 +1,9 @@
 //! Credentials after `Basic`, `Digest` and `_auth=`. Those after `Bearer` are a pattern.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::{Searched, value};
 
@@ -18,24 +21,26 @@ pub(super) fn find(searched: &Searched<'_>, found: &mut Vec<Range<usize>>) {
             found.extend(value);
         }
     }
-    for (at, word) in text.match_indices(['B', 'b', 'D', 'd']) {
-        if text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
-            continue;
+    for (scheme, end) in SCHEME_ENDS.iter() {
+        for at in end.find_iter(text.as_bytes()).filter_map(|at| at.checked_sub(1)) {
+            let is_scheme = text.get(at..at + scheme.len()).is_some_and(|word| word.eq_ignore_ascii_case(scheme));
+            if !is_scheme || text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+                continue;
+            }
+            let after = at + scheme.len();
+            let start = after + blank(&text[after..]);
+            if start > after {
+                found.extend(if *scheme == "basic" { basic(searched, start) } else { digest(text, start) });
+            }
         }
-        let rest = &text[at..];
-        let after = |scheme: &str| {
-            let is_scheme = rest.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-            is_scheme
-                .then(|| at + scheme.len() + blank(&rest[scheme.len()..]))
-                .filter(|start| *start > at + scheme.len())
-        };
-        let range = match word {
-            "B" | "b" => after("basic").and_then(|start| basic(searched, start)),
-            _ => after("digest").and_then(|start| digest(text, start)),
-        };
-        found.extend(range);
     }
 }
+
+/// The schemes, each with a search for its letters after the first, which may be a capital.
+static SCHEME_ENDS: LazyLock<[(&str, Finder<'static>); 4]> = LazyLock::new(|| {
+    [("basic", "asic"), ("basic", "ASIC"), ("digest", "igest"), ("digest", "IGEST")]
+        .map(|(scheme, end)| (scheme, Finder::new(end)))
+});
 
 fn blank(text: &str) -> usize {
     text.bytes().take_while(|byte| matches!(byte, b' ' | b'+')).count()

@@ -3,9 +3,7 @@
 use std::ops::Range;
 
 use super::Searched;
-use super::assignment::Name;
 use super::value::{self, quoted};
-use crate::rules::Rules;
 use crate::vocabulary::{NAMES, VALUES};
 
 /// The most bytes between a name and its value.
@@ -15,24 +13,22 @@ const MAX_ELEMENT: usize = 16 * 1024;
 /// The most bytes of a tag that are searched.
 const MAX_TAG: usize = 2000;
 
-pub(super) fn find(rules: &Rules, searched: &Searched<'_>, found: &mut Vec<Range<usize>>) {
+pub(super) fn find(searched: &Searched<'_>, names: &[Range<usize>], found: &mut Vec<Range<usize>>) {
     let text = searched.text;
     let may_be_markup = text.contains('<');
     let mut done = 0;
-    for key in searched.keys {
-        if key.end <= done {
+    for name in names {
+        if name.end <= done {
             continue;
         }
-        let Some(name) = Name::around(rules, text, key) else { continue };
-        done = name.range.end;
         let before = found.len();
         if may_be_markup {
-            found.extend(element(searched, &name.range));
-            attributes(searched, &name.range, found);
-            found.extend(next_element(text, &name.range));
+            found.extend(element(searched, name));
+            attributes(searched, name, found);
+            found.extend(next_element(text, name));
         }
         if found.len() == before {
-            found.extend(named_value(text, &name.range));
+            found.extend(named_value(text, name));
         }
         done = found[before..].iter().map(|range| range.end).fold(done, usize::max);
     }

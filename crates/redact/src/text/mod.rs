@@ -4,6 +4,7 @@
 mod assignment;
 mod credentials;
 mod markup;
+mod name;
 mod sentence;
 mod table;
 mod url;
@@ -46,8 +47,9 @@ fn find_in_view(rules: &Rules, text: &str, partial: bool, found: &mut Vec<Range<
     let occurrences = rules.keys.occurrences(text);
     let searched = Searched { text, keys: &occurrences, partial };
     if !occurrences.is_empty() {
-        assignment::find(rules, &searched, found);
-        markup::find(rules, &searched, found);
+        let names = name::all(rules, &searched);
+        assignment::find(&searched, &names, found);
+        markup::find(&searched, &names, found);
         table::find(rules, &searched, found);
     }
     url::find(&searched, found);
