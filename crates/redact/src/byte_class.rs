@@ -18,7 +18,7 @@ const CLASSES: [u8; 256] = {
         classes[byte] = match byte as u8 {
             b'=' => ASSIGNMENT | PATTERN_START,
             b':' | b'>' | b'|' | b'\t' | b'\n' => ASSIGNMENT,
-            b'%' | b'\\' => ESCAPE,
+            b'%' | b'\\' | b'&' => ESCAPE,
             b'b' | b'_' | b'-' | b'.' | b'"' => PATTERN_START,
             b'A' | b'B' | b'J' | b'K' => PATTERN_START | UPPERCASE,
             b'2'..=b'6' => CARD_START,

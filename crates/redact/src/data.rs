@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value};
 
+use crate::json;
 use crate::patterns::is_private_member;
 use crate::placeholder::REDACTED;
 use crate::pseudonyms::Pseudonyms;
 use crate::rules::Rules;
-use crate::text::is_message;
+use crate::sentence::is_message;
 use crate::vocabulary::{ERRORS, KEY_TYPE, NAMES, REGISTRIES, VALUES};
 
 /// The keys around a value.
@@ -38,7 +39,7 @@ fn redact_value(rules: &Rules, value: &mut Value, around: Option<&Around<'_>>, s
         Value::Array(items) => items.iter_mut().for_each(|item| redact_value(rules, item, around, strict)),
         Value::String(text) if strict && !is_message(text) => *value = REDACTED.into(),
         Value::String(text) if rules.may_match(text.as_bytes(), false) => {
-            if let Some(shown) = rules.redact_string(text, 0, false) {
+            if let Some(shown) = json::redact_string(rules, text, 0, false) {
                 *text = shown.into_owned();
             }
         }

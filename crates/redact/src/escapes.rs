@@ -1,4 +1,4 @@
-//! Views of a text: itself, and with its percent and backslash escapes decoded. A range of a view has a range in the
+//! Views of a text: itself, and with its percent and backslash escapes and HTML entities decoded. A range of a view has a range in the
 //! text, so that a secret is replaced where it is written.
 
 use std::borrow::Cow;
@@ -114,9 +114,25 @@ fn escape(text: &[u8]) -> Option<(Escaped, usize)> {
         [b'\\', b'b', ..] => Some((Escaped::Byte(0x8), 2)),
         [b'\\', b'f', ..] => Some((Escaped::Byte(0xc), 2)),
         [b'\\', c @ (b'"' | b'\'' | b'\\' | b'/'), ..] => Some((Escaped::Byte(*c), 2)),
+        [b'&', ..] => {
+            let entity = ENTITIES.iter().find(|(entity, _)| text.starts_with(entity.as_bytes()));
+            entity.map(|(entity, byte)| (Escaped::Byte(*byte), entity.len()))
+        }
         _ => None,
     }
 }
+
+/// The entities of HTML that stand for quotes and signs.
+const ENTITIES: [(&str, u8); 8] = [
+    ("&quot;", b'"'),
+    ("&#34;", b'"'),
+    ("&#x22;", b'"'),
+    ("&apos;", b'\''),
+    ("&#39;", b'\''),
+    ("&#x27;", b'\''),
+    ("&#61;", b'='),
+    ("&amp;", b'&'),
+];
 
 #[cfg(test)]
 mod tests {

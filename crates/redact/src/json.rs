@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::content::readable;
+use crate::content::{into_text, readable};
 use crate::lookahead::Lookahead;
 use crate::names::{keys_in, names_in};
 use crate::patterns::is_private_member;
@@ -13,8 +13,8 @@ use crate::placeholder::REDACTED;
 use crate::pseudonyms::Pseudonyms;
 use crate::rules::Rules;
 use crate::scalars::is_scalar;
+use crate::sentence::is_message;
 use crate::strings::{ParseError, StringSpan, prefix, scan_string, unescape};
-use crate::text::is_message;
 use crate::vocabulary::{ERRORS, KEY_TYPE, REGISTRIES, VALUES};
 
 /// The maximum nesting depth of JSON in strings.
@@ -53,6 +53,21 @@ pub(crate) fn redact(
     let read = scanner.run();
     scanner.flush();
     read
+}
+
+/// The replacement of a string that contains secrets: the keys of JSON in it are looked up at any depth. A `partial` string is
+/// the prefix of a longer one.
+pub(crate) fn redact_string(rules: &Rules, text: &str, depth: u8, partial: bool) -> Option<Cow<'static, str>> {
+    let is_json = depth < MAX_DEPTH && text.trim_start().starts_with(['{', '[', '"']);
+    if !is_json {
+        return rules.redact_text(text, partial);
+    }
+    let mut inner = Vec::with_capacity(text.len());
+    match redact(rules, text.as_bytes(), usize::MAX, !partial, depth + 1, &mut inner) {
+        Ok(()) if inner == text.as_bytes() => None,
+        Ok(()) => Some(into_text(inner).into()),
+        Err(ParseError) => rules.redact_text(text, partial),
+    }
 }
 
 /// The placeholder as a JSON string.
@@ -124,7 +139,7 @@ impl<'a> Scanner<'a> {
                             if it.strict_depth.is_some() && !is_message(text) {
                                 return Some(REDACTED.into());
                             }
-                            it.rules.redact_string(text, it.depth, partial)
+                            redact_string(it.rules, text, it.depth, partial)
                         })?;
                     }
                     self.at = text.end;

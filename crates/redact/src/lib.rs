@@ -62,6 +62,7 @@ pub mod reference;
 mod replaced;
 mod rules;
 mod scalars;
+mod sentence;
 mod strings;
 #[cfg(target_arch = "x86_64")]
 mod teddy;
@@ -70,10 +71,11 @@ mod vocabulary;
 mod words;
 
 pub use content::Content;
-pub use findings::{Finding, Rule};
+pub use findings::Finding;
 pub use headers::is_header_allowed;
 pub use opaque_id::is_opaque_id;
 pub use patterns::{OwnPattern, PatternError, Patterns};
 pub use placeholder::{REDACTED, WITHHELD};
 pub use pseudonyms::{PseudonymError, Pseudonyms};
+pub use reasons::Rule;
 pub use redactor::{Redactor, Syntax};

@@ -34,6 +34,8 @@ pub(crate) fn redact_pairs(
 /// Some parsers treat a semicolon as a separator of pairs, others as part of the value. So a new pair starts after it,
 /// but redaction of a value does not stop at it.
 fn redact_pair(rules: &Rules, pair: &str, partial: bool, is_sensitive: &impl Fn(&str) -> bool, shown: &mut String) {
+    // A value may itself contain a query, a form or JSON, in which a semicolon separates nothing.
+    let pair = redact_part(rules, pair, partial);
     let mut at = 0;
     for (nth, part) in pair.split(';').enumerate() {
         if nth > 0 {
@@ -41,20 +43,21 @@ fn redact_pair(rules: &Rules, pair: &str, partial: bool, is_sensitive: &impl Fn(
         }
         match part.split_once('=') {
             Some((key, _)) if views(&spaced(key)).any(|key| is_sensitive(&key.text)) => {
-                shown.push_str(&redact_part(rules, key, false));
+                shown.extend([key, "="]);
                 if at + key.len() + 1 < pair.len() {
-                    return shown.extend(["=", REDACTED]);
+                    shown.push_str(REDACTED);
                 }
-                return shown.push('=');
+                return;
             }
             Some((key, value)) if let Some(pseudonyms) = rules.pseudonyms_of(&decoded(key)) => {
                 shown.extend([key, "=", &pseudonyms.token(&decoded(value))]);
             }
+            // The key is not a part of a table in the value.
             Some((key, value)) => {
                 let partial = partial && at + part.len() == pair.len();
-                shown.extend([&redact_part(rules, key, false), "=", &redact_part(rules, value, partial)]);
+                shown.extend([key, "=", &redact_part(rules, value, partial)]);
             }
-            None => shown.push_str(&redact_part(rules, part, partial)),
+            None => shown.push_str(part),
         }
         at += part.len() + 1;
     }
@@ -83,7 +86,7 @@ fn redact_part<'a>(rules: &Rules, encoded: &'a str, partial: bool) -> Cow<'a, st
     if !has_plus {
         return shown;
     }
-    let found = text::find(rules, &spaced(&shown), partial);
+    let found = text::find(&rules.keys, &rules.patterns, &spaced(&shown), partial);
     if found.is_empty() { shown } else { Cow::Owned(redact_ranges(&shown, &found).into_owned()) }
 }
 

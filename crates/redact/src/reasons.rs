@@ -2,13 +2,62 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
+use std::fmt;
 use std::ops::Range;
 
 use crate::escapes::views;
-use crate::findings::Rule;
 use crate::patterns::{PatternFinder, Patterns};
 use crate::placeholder::REDACTED;
 use crate::rules::Rules;
+
+/// Why a text is redacted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// The value belongs to this sensitive key.
+    Key(String),
+    /// The text has the form of a secret: the name of the setting `log.redact.*` that finds it.
+    Pattern(&'static str),
+    /// The value has a pseudonym, because `log.redact.pseudonymize` lists this key.
+    Pseudonym(String),
+    /// The password in a URL.
+    UrlPassword,
+    /// A secret that is encoded, or whose end is not certain.
+    Uncertain,
+}
+
+impl Rule {
+    /// The kind of the rule, for programs: `key`, `pattern`, `pseudonym`, `url_password` or `uncertain`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "key",
+            Self::Pattern(_) => "pattern",
+            Self::Pseudonym(_) => "pseudonym",
+            Self::UrlPassword => "url_password",
+            Self::Uncertain => "uncertain",
+        }
+    }
+
+    /// The key, or the name of the pattern.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Key(key) | Self::Pseudonym(key) => Some(key),
+            Self::Pattern(name) => Some(name),
+            Self::UrlPassword | Self::Uncertain => None,
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, "key {key}"),
+            Self::Pattern(name) => write!(f, "log.redact.{name}"),
+            Self::Pseudonym(key) => write!(f, "pseudonym of {key}"),
+            Self::UrlPassword => f.write_str("password of a URL"),
+            Self::Uncertain => f.write_str("encoded, or its end is not certain"),
+        }
+    }
+}
 
 /// The text before a secret that is searched for its key, in bytes.
 const CONTEXT: usize = 4096;

@@ -137,7 +137,7 @@ impl Redactor {
 
     /// A redacted text; `None` if it contains no secret.
     fn text(&self, text: &str) -> Option<Cow<'static, str>> {
-        self.rules.may_match(text.as_bytes(), false).then(|| self.rules.redact_string(text, 0, false)).flatten()
+        self.rules.may_match(text.as_bytes(), false).then(|| json::redact_string(&self.rules, text, 0, false)).flatten()
     }
 
     /// Redacts data in place, at any depth.

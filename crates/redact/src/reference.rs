@@ -8,7 +8,7 @@ use regex::Regex;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::text::is_message;
+use crate::sentence::is_message;
 use crate::vocabulary::{DESCRIBING, ERRORS, HARMLESS, JOINED, JOINED_BEFORE, NAMES, SENSITIVE, VALUES};
 use crate::{REDACTED, Redactor};
 

@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 
 use crate::byte_class::{ESCAPE, byte_classes};
-use crate::json;
 use crate::keys::Keys;
 use crate::patterns::{OwnPattern, PatternFinder, Patterns, redact_ranges};
 use crate::placeholder::REDACTED;
@@ -56,7 +55,7 @@ impl Rules {
         let mut shown: Option<String> = None;
         for _ in 0..MAX_PASSES {
             let current = shown.as_deref().unwrap_or(text);
-            let found = text::find(self, current, partial);
+            let found = text::find(&self.keys, &self.patterns, current, partial);
             if found.is_empty() {
                 return shown.map(Cow::Owned);
             }
@@ -66,20 +65,5 @@ impl Rules {
             }
         }
         Some(REDACTED.into())
-    }
-
-    /// The same for a text that may contain JSON, whose keys are then looked up at any depth. `depth` is the number of
-    /// strings around it.
-    pub(crate) fn redact_string(&self, text: &str, depth: u8, partial: bool) -> Option<Cow<'static, str>> {
-        let is_json = depth < json::MAX_DEPTH && text.trim_start().starts_with(['{', '[', '"']);
-        if !is_json {
-            return self.redact_text(text, partial);
-        }
-        let mut inner = Vec::with_capacity(text.len());
-        match json::redact(self, text.as_bytes(), usize::MAX, !partial, depth + 1, &mut inner) {
-            Ok(()) if inner == text.as_bytes() => None,
-            Ok(()) => Some(crate::content::into_text(inner).into()),
-            Err(_) => self.redact_text(text, partial),
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::runs::{Alphabet, Runs};
-use crate::text::is_sentence;
+use crate::sentence::is_sentence;
 
 /// The token after this word.
 pub(super) fn bearer(text: &[u8], word: Range<usize>, runs: &mut Runs) -> Option<Range<usize>> {

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Patterns;
 use super::runs::{Alphabet, Runs};
+use super::switches::Patterns;
 
 /// A kind of token: a prefix, and then a run of bytes of one alphabet.
 pub(super) struct Token {

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::searched::Searched;
 use super::value::{self, line_length, quoted};
-use super::{Searched, sentence};
+use crate::sentence;
 
 /// The most bytes of white space after a name.
 const MAX_SKIPPED: usize = 200;
@@ -32,9 +33,8 @@ fn assigned(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let end = name.end;
-    let closers = text[end..].bytes().take(4).take_while(|byte| b"\"'`])".contains(byte)).count();
-    let closed = end + closers;
-    let is_quoted = closers > 0;
+    let closed = end + closers_length(&text[end..]);
+    let is_quoted = closed > end;
     let space = blank_length(&text[closed..], is_quoted);
     let at = closed + space;
     let rest = &text[at..];
@@ -43,6 +43,13 @@ fn assigned(text: &str, name: &Range<usize>) -> Option<Range<usize>> {
         None if space > 0 => next_to(text, name, at),
         None => None,
     }
+}
+
+/// The length of what closes a name: quotes, brackets, marks of emphasis and a tag.
+fn closers_length(text: &str) -> usize {
+    let marks = text.bytes().take(4).take_while(|byte| b"\"'`])*".contains(byte)).count();
+    let tag = text[marks..].strip_prefix("</").and_then(|tag| tag.find('>').filter(|length| *length <= 20));
+    marks + tag.map_or(0, |length| "</>".len() + length)
 }
 
 /// The length of the sign that assigns a value.

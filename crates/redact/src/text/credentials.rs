@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::{Searched, value};
+use super::searched::Searched;
+use super::value;
 
 /// The parameters that digest credentials begin with.
 const DIGEST: [&str; 9] = ["username", "realm", "nonce", "uri", "response", "qop", "cnonce", "nc", "opaque"];

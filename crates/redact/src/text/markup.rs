@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Searched;
+use super::searched::Searched;
 use super::value::{self, quoted};
 use crate::vocabulary::{NAMES, VALUES};
 

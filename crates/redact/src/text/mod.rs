@@ -5,7 +5,7 @@ mod assignment;
 mod credentials;
 mod markup;
 mod name;
-mod sentence;
+mod searched;
 mod table;
 mod url;
 mod value;
@@ -13,28 +13,20 @@ mod value;
 use std::ops::Range;
 
 use crate::escapes::views;
+use crate::keys::Keys;
+use crate::patterns::PatternFinder;
 use crate::placeholder::REDACTED;
-use crate::rules::Rules;
 
-pub(crate) use sentence::{is_message, is_sentence};
+use searched::Searched;
 pub(crate) use url::is_query_secret;
-
-/// A text with its sensitive keys.
-struct Searched<'a> {
-    text: &'a str,
-    /// Sensitive keys that occur in it, in order.
-    keys: &'a [Range<usize>],
-    /// Whether it may continue beyond its end.
-    partial: bool,
-}
 
 /// The secrets of a text, in order and without overlaps. At the end of a `partial` text, the possible start of a secret
 /// counts as one.
-pub(crate) fn find(rules: &Rules, text: &str, partial: bool) -> Vec<Range<usize>> {
+pub(crate) fn find(keys: &Keys, patterns: &PatternFinder, text: &str, partial: bool) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for view in views(text) {
         let first = found.len();
-        find_in_view(rules, &view.text, partial, &mut found);
+        find_in_view(keys, patterns, &view.text, partial, &mut found);
         for range in &mut found[first..] {
             *range = view.source(range);
         }
@@ -42,15 +34,15 @@ pub(crate) fn find(rules: &Rules, text: &str, partial: bool) -> Vec<Range<usize>
     merge(text, found)
 }
 
-fn find_in_view(rules: &Rules, text: &str, partial: bool, found: &mut Vec<Range<usize>>) {
-    found.extend(rules.patterns.find(text, partial));
-    let occurrences = rules.keys.occurrences(text);
-    let searched = Searched { text, keys: &occurrences, partial };
+fn find_in_view(keys: &Keys, patterns: &PatternFinder, text: &str, partial: bool, found: &mut Vec<Range<usize>>) {
+    found.extend(patterns.find(text, partial));
+    let occurrences = keys.occurrences(text);
+    let searched = Searched { text, keys, occurrences: &occurrences, partial };
     if !occurrences.is_empty() {
-        let names = name::all(rules, &searched);
+        let names = name::all(&searched);
         assignment::find(&searched, &names, found);
         markup::find(&searched, &names, found);
-        table::find(rules, &searched, found);
+        table::find(&searched, found);
     }
     url::find(&searched, found);
     credentials::find(&searched, found);
@@ -78,8 +70,9 @@ fn merge(text: &str, mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::json;
     use crate::patterns::Patterns;
+    use crate::rules::Rules;
 
     fn shown(text: &str) -> String {
         let rules = Rules::new(&[], &[], Patterns::default());
@@ -154,7 +147,7 @@ mod tests {
             // With a search from each start to the end this would take minutes.
             let text = piece.repeat(60_000 / piece.len());
             for partial in [false, true] {
-                rules.redact_string(&text, 0, partial);
+                json::redact_string(&rules, &text, 0, partial);
             }
         }
     }

@@ -2,34 +2,42 @@
 
 use std::ops::Range;
 
-use super::Searched;
-use crate::rules::Rules;
+use super::searched::Searched;
 
+/// What separates the lines of a table.
+const LINE_ENDS: [char; 2] = ['\n', '\t'];
 /// The longest cell of a header, in bytes.
 const MAX_HEADER: usize = 60;
 
-pub(super) fn find(rules: &Rules, searched: &Searched<'_>, found: &mut Vec<Range<usize>>) {
+pub(super) fn find(searched: &Searched<'_>, found: &mut Vec<Range<usize>>) {
     let text = searched.text;
-    if !text.contains('\n') {
+    if !text.contains(LINE_ENDS) {
         return;
     }
     let mut done = 0;
-    for key in searched.keys {
+    for key in searched.occurrences {
         if key.start < done {
             continue;
         }
-        let start = text[..key.start].rfind('\n').map_or(0, |at| at + 1);
-        let Some(length) = text[key.start..].find('\n') else { break };
-        let end = key.start + length;
-        done = end;
-        let header = &text[start..end];
-        let Some((separator, columns)) = sensitive_columns(rules, header) else { continue };
-        done = cells(text, end + 1, separator, &columns, split(header, separator).len(), found);
+        // A header's value cannot contain a line feed; a tab may stand for it.
+        for line_end in LINE_ENDS {
+            let start = text[..key.start].rfind(line_end).map_or(0, |at| at + 1);
+            let Some(length) = text[key.start..].find(line_end) else { continue };
+            let end = key.start + length;
+            done = done.max(end);
+            let header = &text[start..end];
+            if let Some((separator, columns)) = sensitive_columns(searched, header)
+                && separator != line_end
+            {
+                let table = Table { separator, line_end, columns, width: split(header, separator).len() };
+                done = table.cells(text, end + 1, found);
+            }
+        }
     }
 }
 
 /// The separator of a header and its sensitive columns.
-fn sensitive_columns(rules: &Rules, header: &str) -> Option<(char, Vec<usize>)> {
+fn sensitive_columns(searched: &Searched<'_>, header: &str) -> Option<(char, Vec<usize>)> {
     for separator in ['\t', ',', ';', '|'] {
         let cells = split(header, separator);
         let is_header = cells.len() > 1 && cells.iter().all(|cell| is_column_name(trim(&header[cell.clone()])));
@@ -38,7 +46,7 @@ fn sensitive_columns(rules: &Rules, header: &str) -> Option<(char, Vec<usize>)> 
         }
         let names = cells.iter().map(|cell| trim(&header[cell.clone()]));
         let columns: Vec<usize> =
-            names.enumerate().filter(|(_, name)| rules.keys.is_sensitive(name)).map(|(nth, _)| nth).collect();
+            names.enumerate().filter(|(_, name)| searched.keys.is_sensitive(name)).map(|(nth, _)| nth).collect();
         if !columns.is_empty() {
             return Some((separator, columns));
         }
@@ -73,44 +81,46 @@ fn split(line: &str, separator: char) -> Vec<Range<usize>> {
     cells
 }
 
-/// Adds the cells of the lines from `start` up to an empty line, and returns where the table ends. A line with another
-/// number of cells is added entirely if it has more than one.
-fn cells(
-    text: &str,
-    start: usize,
+struct Table {
     separator: char,
-    columns: &[usize],
+    line_end: char,
+    /// The sensitive ones.
+    columns: Vec<usize>,
+    /// The number of columns.
     width: usize,
-    found: &mut Vec<Range<usize>>,
-) -> usize {
-    let mut at = start;
-    while at < text.len() {
-        // A cell in quotes may contain line ends.
-        let mut end = line_end(text, at);
-        while text[at..end].matches('"').count() % 2 == 1 && end < text.len() {
-            end = line_end(text, end + 1);
-        }
-        let line = text[at..end].trim_end_matches('\r');
-        if line.trim().is_empty() || !line.contains(separator) {
-            return at;
-        }
-        let cells = split(line, separator);
-        if cells.len() == width || cells.len() < width && end == text.len() {
-            for cell in columns.iter().filter_map(|column| cells.get(*column)) {
-                let inner = trim(&line[cell.clone()]);
-                let from = at + cell.start + line[cell.clone()].find(inner).unwrap_or(0);
-                if !inner.chars().all(|c| "-:= ".contains(c)) {
-                    found.push(from..from + inner.len());
-                }
-            }
-        } else {
-            found.push(at..at + line.len());
-        }
-        at = (end + 1).min(text.len());
-    }
-    at
 }
 
-fn line_end(text: &str, at: usize) -> usize {
-    text[at.min(text.len())..].find('\n').map_or(text.len(), |length| at + length)
+impl Table {
+    /// Adds the cells of the lines from `start` up to an empty line, and returns where the table ends. A line with another
+    /// number of cells is added entirely.
+    fn cells(&self, text: &str, start: usize, found: &mut Vec<Range<usize>>) -> usize {
+        let line_end =
+            |at: usize| text[at.min(text.len())..].find(self.line_end).map_or(text.len(), |length| at + length);
+        let mut at = start;
+        while at < text.len() {
+            // A cell in quotes may contain line ends.
+            let mut end = line_end(at);
+            while text[at..end].matches('"').count() % 2 == 1 && end < text.len() {
+                end = line_end(end + 1);
+            }
+            let line = text[at..end].trim_end_matches('\r');
+            if line.trim().is_empty() || !line.contains(self.separator) {
+                return at;
+            }
+            let cells = split(line, self.separator);
+            if cells.len() == self.width || cells.len() < self.width && end == text.len() {
+                for cell in self.columns.iter().filter_map(|column| cells.get(*column)) {
+                    let inner = trim(&line[cell.clone()]);
+                    let from = at + cell.start + line[cell.clone()].find(inner).unwrap_or(0);
+                    if !inner.chars().all(|c| "-:= ".contains(c)) {
+                        found.push(from..from + inner.len());
+                    }
+                }
+            } else {
+                found.push(at..at + line.len());
+            }
+            at = (end + 1).min(text.len());
+        }
+        at
+    }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::Searched;
+use super::searched::Searched;
 use super::value::LITERAL_END;
 use crate::vocabulary::{QUERY, SIGNATURES};
 
@@ -78,10 +78,12 @@ fn parameters(searched: &Searched<'_>, start: usize, found: &mut Vec<Range<usize
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::Keys;
 
     fn secrets(text: &str, partial: bool) -> Vec<&str> {
         let mut found = Vec::new();
-        find(&Searched { text, keys: &[], partial }, &mut found);
+        let keys = Keys::new(&[], &[]);
+        find(&Searched { text, keys: &keys, occurrences: &[], partial }, &mut found);
         found.into_iter().map(|range| &text[range]).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::sentence::{is_sentence_word, words_follow};
+use crate::sentence::{is_sentence_word, words_follow};
 
 /// Values that are data under any key.
 const LITERALS: [&str; 8] = ["true", "false", "null", "None", "nil", "undefined", "NULL", "True"];
@@ -125,6 +125,7 @@ fn unquoted_length(text: &str) -> usize {
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
         match c {
+            ';' if continues(&text[at + 1..]) => at += 1,
             ',' | ';' | '&' | '<' | ')' | ']' | '}' => break,
             c if c.is_whitespace() => break,
             '"' | '\'' | '`' if ends_quote(&text[at + 1..]) => break,
@@ -136,6 +137,12 @@ fn unquoted_length(text: &str) -> usize {
     }
     // The backslash of an escaped quote is not a part of the value.
     if text[at..].starts_with(['"', '\'']) { text[..at].trim_end_matches('\\').len() } else { at }
+}
+
+/// Whether a value continues after a semicolon: neither a space nor another assignment follows.
+fn continues(after: &str) -> bool {
+    let next = after.split(|c: char| c.is_whitespace() || ",;&<>)]}\"'".contains(c)).next().unwrap_or_default();
+    !next.is_empty() && !next.contains(['=', ':'])
 }
 
 /// Whether a quote that this text follows closes a text around the value.
@@ -160,6 +167,8 @@ mod tests {
             ("hunter2, next", Some("hunter2")),
             ("hunter2", Some("hunter2")),
             ("hunter2\")", Some("hunter2")),
+            ("hun;ter2;user=a", Some("hun;ter2")),
+            ("hunter2; a", Some("hunter2")),
             ("hun\"ter2 x", Some("hun\"ter2")),
             ("\"hun ter\\\"2\" x", Some("hun ter\\\"2")),
             ("'it''s' x", Some("it''s")),

@@ -6,14 +6,14 @@ use std::sync::LazyLock;
 use crate::vocabulary::SENTENCE;
 
 /// Whether a word, in any case, is one that sentences about secrets begin with.
-pub(super) fn is_sentence_word(word: &str) -> bool {
+pub(crate) fn is_sentence_word(word: &str) -> bool {
     static WORDS: LazyLock<HashSet<&str>> = LazyLock::new(|| SENTENCE.split_whitespace().collect());
     let word = word.trim_end_matches(['.', '!', '?']);
     WORDS.contains(word.to_lowercase().replace('’', "'").as_str())
 }
 
 /// Whether more words follow: after optional punctuation and white space.
-pub(super) fn words_follow(after: &str) -> bool {
+pub(crate) fn words_follow(after: &str) -> bool {
     let rest = after.trim_start_matches([',', ';', '.', ')']);
     let trimmed = rest.trim_start_matches([' ', '\t']);
     trimmed.len() < rest.len() && trimmed.starts_with(|c: char| c.is_alphanumeric() || "\"'`“‘(<[{".contains(c))
