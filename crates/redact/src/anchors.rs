@@ -26,7 +26,9 @@ impl Anchor {
             }
             "pass" => Self { words: vec![last.clone()], ..anchor },
             // Not the beginning of `content`.
-            word if word.starts_with("contrase") => Self { offset: "cont".len(), ..anchor },
+            word if word.starts_with("contrasen") || word.starts_with("contraseñ") => {
+                Self { offset: "cont".len(), ..anchor }
+            }
             "basic" | "digest" => Self { before_space: true, ..anchor },
             _ => anchor,
         }

@@ -1,6 +1,7 @@
 //! Classes of bytes: most texts contain no byte that a full search would start at, so the search is skipped.
 
-/// Separates a key from its value, or is the first byte of the fullwidth colon.
+/// Separates a key from its value or quotes a value, or is the first byte of such a character. Every value of a key but the
+/// argument of a flag has one.
 pub(crate) const ASSIGNMENT: u8 = 1;
 /// Starts an escape sequence.
 pub(crate) const ESCAPE: u8 = 1 << 1;
@@ -17,13 +18,15 @@ const CLASSES: [u8; 256] = {
     while byte < classes.len() {
         classes[byte] = match byte as u8 {
             b'=' => ASSIGNMENT | PATTERN_START,
+            b'"' => ASSIGNMENT | PATTERN_START,
+            b'\'' | b'`' => ASSIGNMENT,
             b':' | b'>' | b'|' | b'\t' | b'\n' => ASSIGNMENT,
             b'%' | b'\\' | b'&' => ESCAPE,
-            b'b' | b'_' | b'-' | b'.' | b'"' => PATTERN_START,
+            b'b' | b'_' | b'-' | b'.' => PATTERN_START,
             b'A' | b'B' | b'J' | b'K' => PATTERN_START | UPPERCASE,
             b'2'..=b'6' => CARD_START,
             b'A'..=b'Z' => UPPERCASE,
-            0xef => ASSIGNMENT | UPPERCASE,
+            0xc2 | 0xe2 | 0xef => ASSIGNMENT | UPPERCASE,
             0x80.. => UPPERCASE,
             _ => 0,
         };

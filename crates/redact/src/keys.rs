@@ -1,5 +1,6 @@
 //! Recognition of sensitive keys.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::byte_class::{UPPERCASE, byte_classes};
@@ -14,6 +15,8 @@ pub(crate) struct Keys {
     extra: usize,
     /// Indexes of entries by the first letter of their first word; non-ASCII ones are in the last bucket.
     by_first_letter: Vec<Vec<usize>>,
+    /// The most frequent sensitive keys: the entries as they are listed, without those that are exempt.
+    exact: HashSet<String>,
     /// Keys that are not sensitive, each split into words.
     exempt: Vec<Vec<String>>,
     /// Whether one of these is a single word.
@@ -43,15 +46,12 @@ impl Keys {
             HARMLESS.split_whitespace().chain(names.into_iter().map(String::as_str)).map(words).collect();
         let exempt_paths = paths.into_iter().map(|path| path.split('.').map(words).collect()).collect();
         let exempts_words = exempt.iter().any(|words| words.len() == 1);
-        Self {
-            extra: entries.len() - first_extra,
-            entries,
-            by_first_letter,
-            exempt,
-            exempts_words,
-            describing,
-            exempt_paths,
-        }
+        let extra = entries.len() - first_extra;
+        let exact = HashSet::new();
+        let mut keys = Self { entries, extra, by_first_letter, exact, exempt, exempts_words, describing, exempt_paths };
+        let listed = SENSITIVE.split_whitespace().filter(|key| keys.is_sensitive(key)).map(str::to_owned);
+        keys.exact = listed.collect();
+        keys
     }
 
     /// The keys that a search must find, each split into words in lower case, and whether it is a built-in one. Words that
@@ -64,6 +64,9 @@ impl Keys {
 
     /// Whether the value of this key must be redacted.
     pub(crate) fn is_sensitive(&self, key: &str) -> bool {
+        if self.exact.contains(key) {
+            return true;
+        }
         let mut found = Vec::new();
         self.occurrences_in(key, &mut found);
         if found.is_empty() {

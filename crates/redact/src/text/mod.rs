@@ -12,6 +12,7 @@ mod value;
 
 use std::ops::Range;
 
+use crate::byte_class::{ASSIGNMENT, byte_classes};
 use crate::escapes::views;
 use crate::keys::Keys;
 use crate::patterns::PatternFinder;
@@ -36,7 +37,8 @@ pub(crate) fn find(keys: &Keys, patterns: &PatternFinder, text: &str, partial: b
 
 fn find_in_view(keys: &Keys, patterns: &PatternFinder, text: &str, partial: bool, found: &mut Vec<Range<usize>>) {
     found.extend(patterns.find(text, partial));
-    let occurrences = keys.occurrences(text);
+    let may_assign = byte_classes(text.as_bytes()) & ASSIGNMENT != 0 || text.contains("--");
+    let occurrences = if may_assign { keys.occurrences(text) } else { Vec::new() };
     let searched = Searched { text, keys, occurrences: &occurrences, partial };
     if !occurrences.is_empty() {
         let names = name::all(&searched);
