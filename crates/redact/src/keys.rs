@@ -58,8 +58,7 @@ impl Keys {
     /// end with one of [`JOINED`] are found by that end.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&[String], bool)> {
         let builtin = self.entries.len() - self.extra;
-        let all = self.entries.iter().enumerate().map(move |(nth, words)| (words.as_slice(), nth < builtin));
-        all
+        self.entries.iter().enumerate().map(move |(nth, words)| (words.as_slice(), nth < builtin))
     }
 
     /// Whether the value of this key must be redacted.
