@@ -16,8 +16,8 @@
 //! ```
 //!
 //! [`REDACTED`] replaces the value of a sensitive key, and values under other keys that match one of the [`Patterns`].
-//! Redaction precedes truncation and queueing. [`WITHHELD`] replaces a body that may contain a secret but cannot be
-//! parsed.
+//! Redaction precedes truncation and queueing. [`WITHHELD`] replaces a body in UTF-16, in
+//! which no key can be recognized.
 //!
 //! # Features
 //!

@@ -20,8 +20,6 @@ fuzz_target!(|text: &str| {
     }
     let path = REDACTOR.path(text);
     assert_eq!(REDACTOR.path(&path), path);
-    let slashes = |path: &str| path.matches('/').count();
-    assert!(path == "/[redacted]" || slashes(&path) == slashes(text), "{path}");
     // Not idempotent for headers: the rest may be closer to a key than before, and is then redacted too.
     let _ = REDACTOR.header(&REDACTOR.header(text));
 });

@@ -16,7 +16,6 @@ use crate::byte_class::{ASSIGNMENT, byte_classes};
 use crate::escapes::views;
 use crate::keys::Keys;
 use crate::patterns::PatternFinder;
-use crate::placeholder::REDACTED;
 
 use searched::Searched;
 pub(crate) use url::is_query_secret;
@@ -53,10 +52,10 @@ fn find_in_view(keys: &Keys, patterns: &PatternFinder, text: &str, partial: bool
 /// Ranges in order, with those combined that overlap or touch. Text that is redacted already is none.
 fn merge(text: &str, mut found: Vec<Range<usize>>) -> Vec<Range<usize>> {
     let is_redacted = |range: &Range<usize>| {
+        let open = text[range.clone()].starts_with('[') || text[..range.start].ends_with('[');
+        let closed = text[range.clone()].ends_with(']') || text[range.end..].starts_with(']');
         // Another rule may end the placeholder at its bracket.
-        !range.is_empty()
-            && REDACTED.contains(&text[range.clone()])
-            && text[..range.end + 1.min(text.len() - range.end)].contains(REDACTED)
+        open && closed && text[range.clone()].trim_matches(['[', ']']) == "redacted"
     };
     found.retain(|range| !range.is_empty() && !is_redacted(range));
     found.sort_by_key(|range| range.start);
@@ -114,6 +113,18 @@ mod tests {
         ] {
             assert_eq!(shown(text), expected.unwrap_or(text));
             assert_eq!(shown(&shown(text)), shown(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn any_characters_may_surround_a_secret() {
+        for c in ['\u{fffd}', 'é', '€', '\u{1f600}', '\u{0}'] {
+            for text in
+                ["{\"token\":[1]#", "pin=[redacted#", "#token#=#x#", "//a:#b@c", "?code=#&", "Basic a1b2c3#", "<pin>#"]
+            {
+                let text = text.replace('#', &c.to_string().repeat(2));
+                assert_eq!(shown(&shown(&text)), shown(&text), "{text}");
+            }
         }
     }
 
