@@ -94,14 +94,14 @@ pub(crate) const SIGNATURES: [&str; 2] = ["sig", "signature"];
 /// The first words of a sentence about a secret. An unquoted value that is one of these and is followed by more words is
 /// no secret: `password: must be at least 12 characters`.
 pub(crate) const SENTENCE: &str = "a about above absent add address all already also always an and any are aren't as at \
-    authentication authorization bad be been before being below between but by can can't cannot change check choose client \
+    authentication authorization bad be been before being below between but by can can't cannot change check choose client credential credentials \
     confirmation connection contains converting could couldn't creating deleting denied did didn't do does doesn't don't due either \
     empty enter error every exceeded exceeds expected expired expires failed failing failure fetching for forbidden format \
     found from got had has have header help if in incorrect insufficient invalid is isn't issued it its key length line lookup \
     malformed may maximum might minimum mismatch mismatched missing more must need needs neither never new no none nor not \
     null of on only or or-else parameter parse parsing permission please provided reading received rejected request require \
     required requires reset reuse revoked see server service set should signature so some such than that the their then \
-    there these this timeout to too try unable unauthorized unexpected unknown unreadable unsupported updated use used user \
+    there these this timeout to token tokens too try unable unauthorized unexpected unknown unreadable unsupported updated use used user \
     using validation value verification verify was wasn't were when which while will with within without won't wrong you \
     your";
 

@@ -41,6 +41,7 @@ mod tests {
         assert_eq!(shown("BEARER:  \"x\""), "BEARER:  \"[redacted]\"");
         assert_eq!(shown("Bearer realm=\"api\""), "Bearer realm=\"api\"");
         assert_eq!(shown("bearer authentication is required"), "bearer authentication is required");
+        assert_eq!(shown("send a bearer token in the header"), "send a bearer token in the header");
         assert_eq!(shown("the bearer, the forbearer x"), "the bearer, the forbearer x");
         assert_eq!(finder.redact("Bearer", true), "Bearer");
     }
