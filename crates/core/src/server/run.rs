@@ -79,10 +79,16 @@ fn run(mut service: Service) -> ExitCode {
     let descriptors = DescriptorBudget::claim(&settings);
     let served = descriptors.and_then(|descriptors| {
         let signals = handlers.and_then(|handlers| handlers.watch(pipeline)).map_err(StartError::Signals)?;
-        actix_web::rt::System::new().block_on(serve(&service, &settings, enabled, pipeline, descriptors, signals))
+        let runtime = actix_web::rt::System::new();
+        let stopped = runtime.block_on(serve(&service, &settings, enabled, pipeline, descriptors, signals));
+        if matches!(stopped, Ok(Stopped { opens_database: true, .. })) {
+            // It would wait for the thread that waits for a lock of SQLite.
+            std::mem::forget(runtime);
+        }
+        stopped
     });
     let (deadline, code) = match served {
-        Ok(deadline) => (deadline, ExitCode::SUCCESS),
+        Ok(stopped) => (stopped.deadline, ExitCode::SUCCESS),
         Err(error) => {
             let deadline = Instant::now() + settings.server.shutdown_timeout();
             report_startup_error(pipeline, &settings, &error);
@@ -97,7 +103,15 @@ fn run(mut service: Service) -> ExitCode {
     code
 }
 
-/// Serves until a stop signal; returns the deadline by which the process must end.
+/// A service that a signal stopped.
+struct Stopped {
+    /// The time by which the process must end.
+    deadline: Instant,
+    /// Whether it was still opening its database.
+    opens_database: bool,
+}
+
+/// Serves until a stop signal.
 async fn serve(
     service: &Service,
     settings: &Settings,
@@ -105,7 +119,7 @@ async fn serve(
     pipeline: &'static Pipeline,
     descriptors: DescriptorBudget,
     mut signals: Signals,
-) -> Result<Instant, StartError> {
+) -> Result<Stopped, StartError> {
     let enabled = enabled?;
     let (routes, rules) = routes::collect_and_check(settings, &enabled).await?;
     let names: Vec<&'static str> = enabled.iter().map(|enabled| enabled.blueprint.name()).collect();
@@ -135,15 +149,15 @@ async fn serve(
     if served.is_err() {
         blueprints.stop(ShutdownBudget::of(settings.server.shutdown_timeout()).blueprints).await;
     }
-    served
+    served.map(|deadline| Stopped { deadline, opens_database: false })
 }
 
-/// Records that a signal ended the process while it was starting; returns the deadline for its sinks.
-fn stop_before_start(settings: &Settings, pipeline: &Pipeline, signal: &str) -> Instant {
+/// Records that a signal ended the process while it opened its database.
+fn stop_before_start(settings: &Settings, pipeline: &Pipeline, signal: &str) -> Stopped {
     for message in [format!("stopping on {signal}"), "stopped".to_owned()] {
         pipeline.report(Report::service(Level::Info, message));
     }
-    Instant::now() + settings.server.shutdown_timeout()
+    Stopped { deadline: Instant::now() + settings.server.shutdown_timeout(), opens_database: true }
 }
 
 async fn open_database(
