@@ -19,8 +19,6 @@ pub(crate) struct Keys {
     exact: HashSet<String>,
     /// Keys that are not sensitive, each split into words.
     exempt: Vec<Vec<String>>,
-    /// Whether one of these is a single word.
-    exempts_words: bool,
     /// The words of [`DESCRIBING`] by their first letter.
     describing: Vec<Vec<&'static str>>,
     /// Paths of keys that are not sensitive: each key split into words, the outermost first.
@@ -45,10 +43,9 @@ impl Keys {
         let exempt: Vec<Vec<String>> =
             HARMLESS.split_whitespace().chain(names.into_iter().map(String::as_str)).map(words).collect();
         let exempt_paths = paths.into_iter().map(|path| path.split('.').map(words).collect()).collect();
-        let exempts_words = exempt.iter().any(|words| words.len() == 1);
         let extra = entries.len() - first_extra;
         let exact = HashSet::new();
-        let mut keys = Self { entries, extra, by_first_letter, exact, exempt, exempts_words, describing, exempt_paths };
+        let mut keys = Self { entries, extra, by_first_letter, exact, exempt, describing, exempt_paths };
         let listed = SENSITIVE.split_whitespace().filter(|key| keys.is_sensitive(key)).map(str::to_owned);
         keys.exact = listed.collect();
         keys
@@ -76,9 +73,7 @@ impl Keys {
         }
         let last = key.trim_end_matches(|c: char| !c.is_alphanumeric()).len();
         let ends_sensitive = found.iter().any(|(range, _)| range.end >= last);
-        let is_one_word = found[0].0 == (0..key.len());
-        (ends_sensitive || !self.is_described(&key[..last]))
-            && (is_one_word && !self.exempts_words || !self.is_exempt(key))
+        (ends_sensitive || !self.is_described(&key[..last])) && !self.is_exempt(key)
     }
 
     /// Whether a key with these keys around it, the innermost first, is exempt from redaction.

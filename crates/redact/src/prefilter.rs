@@ -7,11 +7,11 @@
 
 use std::ops::Range;
 
-#[cfg(target_arch = "x86_64")]
-use crate::avx2;
 use memchr::{memchr, memchr3};
 
 use crate::anchors::Anchor;
+#[cfg(target_arch = "x86_64")]
+use crate::avx2;
 use crate::patterns::Patterns;
 use crate::patterns::cards::card_end;
 use crate::patterns::ssn::number_end;
@@ -56,12 +56,11 @@ const HAS_LEADING_BYTE: u64 =
 const LONG_WORD_BITS: u64 = (1 << LONG_WORDS.end) - (1 << LONG_WORDS.start);
 
 /// The first four bytes of all tokens, by group: the possible bytes at each position. Only similar ones share a group,
-/// because any combination of a group's bytes is inspected.
-const TOKEN_STARTS: [(usize, [&[u8]; 4]); 20] = [
+/// because any combination of a group's bytes is inspected. Azure's are found by [`PARAMETER_ENDS`].
+const TOKEN_STARTS: [(usize, [&[u8]; 4]); 17] = [
     (0, [b"A", b"KSBC", b"IC", b"A"]),
     (0, [b"A", b"I", b"z", b"a"]),
     (0, [b"A", b"G", b"E", b"-"]),
-    (0, [b"A", b"c", b"c", b"o"]),
     (0, [b"G", b"O", b"C", b"S"]),
     (1, [b"g", b"h", b"pousr", b"_"]),
     (1, [b"g", b"i", b"t", b"h"]),
@@ -70,8 +69,6 @@ const TOKEN_STARTS: [(usize, [&[u8]; 4]); 20] = [
     (2, [b"s", b"k", b"-", ALPHANUMERIC]),
     (0, [b"S", b"K", HEX, HEX]),
     (0, [b"S", b"G", b".", URL]),
-    (0, [b"S", b"h", b"a", b"r"]),
-    (3, [b"s", b"i", b"g", b"="]),
     (4, [b"x", b"oa", b"xp", b"abcdeoprsp"]),
     (4, [b"h", b"o", b"o", b"k"]),
     (3, [b"w", b"h", b"s", b"e"]),
@@ -373,7 +370,7 @@ impl Prefilter {
             || fits & TELEGRAM != 0 && number_before(text, at).is_some()
             || fits & SSN != 0 && may_be_ssn(text, at, partial)
             || fits & AUTHORITY != 0 && may_have_password(&text[at..], partial)
-            || fits & PARAMETER != 0 && text.get(at + 3) == Some(&b'=') && is_parameter(text, at + 3)
+            || fits & PARAMETER != 0 && is_parameter(text, at + 3)
         {
             return true;
         }

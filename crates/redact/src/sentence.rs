@@ -13,20 +13,16 @@ pub(crate) fn is_sentence_word(word: &str) -> bool {
 }
 
 /// Whether more words follow: after optional punctuation and white space.
-pub(crate) fn words_follow(after: &str) -> bool {
+fn words_follow(after: &str) -> bool {
     let rest = after.trim_start_matches([',', ';', '.', ')']);
     let trimmed = rest.trim_start_matches([' ', '\t']);
     trimmed.len() < rest.len() && trimmed.starts_with(|c: char| c.is_alphanumeric() || "\"'`“‘(<[{".contains(c))
 }
 
 /// Whether a word begins a sentence, of which the rest follows.
-pub(crate) fn is_sentence(word: &str, after: &[u8]) -> bool {
-    let length = after.len().min(MAX_FOLLOWING);
-    is_sentence_word(word) && words_follow(&String::from_utf8_lossy(&after[..length]))
+pub(crate) fn is_sentence(word: &str, after: &str) -> bool {
+    is_sentence_word(word) && words_follow(after)
 }
-
-/// The bytes that decide whether more words follow.
-const MAX_FOLLOWING: usize = 16;
 
 /// Whether a text under a sensitive key of an error reads like a message: three or more words that begin with a listed one.
 pub(crate) fn is_message(text: &str) -> bool {

@@ -19,20 +19,19 @@ const MAX_REASON_BYTES: usize = 256;
 #[derive(Debug)]
 pub struct FullEventRecords {
     renderer: Renderer,
-    max_line_bytes: usize,
 }
 
 impl FullEventRecords {
     /// For lines as these settings have them.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        Self { renderer: Renderer::from_settings(settings), max_line_bytes: settings.log.lines.max_line_bytes }
+        Self { renderer: Renderer::from_settings(settings) }
     }
 
     /// For lines of JSON of at most this length, with our own names.
     #[must_use]
     pub const fn json(max_line_bytes: usize) -> Self {
-        Self { renderer: Renderer::json(max_line_bytes), max_line_bytes }
+        Self { renderer: Renderer::json(max_line_bytes) }
     }
 
     /// The records of an event in a sink's own format: a JSON object with `event_id`.
@@ -41,7 +40,7 @@ impl FullEventRecords {
         let whole = Map::from_iter([("reason".to_owned(), Value::from(reason)), ("event".to_owned(), event)]);
         let message = format!("event not delivered to Sentry: {reason}");
         let whole = Record::service(level, TARGET, message, whole);
-        if self.renderer.full_len(&whole) <= self.max_line_bytes {
+        if self.renderer.full_len(&whole) <= self.renderer.max_line_bytes() {
             return vec![whole];
         }
         self.parts(level, reason, &whole)
@@ -63,7 +62,7 @@ impl FullEventRecords {
             Record { at: whole.at, ..Record::service(level, TARGET, message, Map::from_iter(data)) }
         };
         let others = self.renderer.full_len(&record(MANY_PARTS, MANY_PARTS, ""));
-        let texts = self.split(&event.to_string(), self.max_line_bytes.saturating_sub(others));
+        let texts = self.split(&event.to_string(), self.renderer.max_line_bytes().saturating_sub(others));
         let parts = texts.len();
         texts.iter().enumerate().map(|(at, text)| record(at + 1, parts, text)).collect()
     }

@@ -21,11 +21,14 @@ pub(super) fn bearer(text: &[u8], word: Range<usize>, runs: &mut Runs) -> Option
 fn is_prose(token: &[u8], after: &[u8]) -> bool {
     /// Longer than each word that begins a sentence.
     const MAX_LENGTH: usize = 40;
+    /// The bytes that decide whether more words follow.
+    const MAX_FOLLOWING: usize = 16;
     if token.len() > MAX_LENGTH {
         return false;
     }
     let is_challenge = token.last() == Some(&b'=') && after.first() == Some(&b'"');
-    is_challenge || std::str::from_utf8(token).is_ok_and(|word| is_sentence(word, after))
+    let after = String::from_utf8_lossy(&after[..after.len().min(MAX_FOLLOWING)]);
+    is_challenge || std::str::from_utf8(token).is_ok_and(|word| is_sentence(word, &after))
 }
 
 #[cfg(test)]

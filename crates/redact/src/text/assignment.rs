@@ -101,7 +101,7 @@ fn header_value(text: &str, name: &Range<usize>, start: usize) -> Option<Range<u
         return Some(inside);
     }
     let word = text[start..].split(char::is_whitespace).next().unwrap_or_default();
-    if sentence::is_sentence_word(word) && sentence::words_follow(&text[start + word.len()..]) {
+    if sentence::is_sentence(word, &text[start + word.len()..]) {
         return None;
     }
     // The attributes of a cookie that is set are data.

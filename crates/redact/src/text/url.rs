@@ -5,7 +5,6 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::searched::Searched;
-use super::value::LITERAL_END;
 use crate::vocabulary::{QUERY, SIGNATURES};
 
 /// Whether a parameter of a query that is no sensitive key is a secret there.
@@ -52,8 +51,9 @@ fn password(searched: &Searched<'_>, start: usize) -> Option<Range<usize>> {
     (colon + 1 < end).then(|| start + colon + 1..start + end)
 }
 
+/// Whether a character ends a URL in a text.
 fn is_end(c: char) -> bool {
-    c.is_whitespace() || LITERAL_END.contains(c)
+    c.is_whitespace() || "\"'`<>{}|\\^".contains(c)
 }
 
 /// Adds the values of secret parameters in the query that starts here, and returns its end.

@@ -2,13 +2,10 @@
 
 use std::ops::Range;
 
-use crate::sentence::{is_sentence_word, words_follow};
+use crate::sentence::is_sentence;
 
 /// Values that are data under any key.
 const LITERALS: [&str; 8] = ["true", "false", "null", "None", "nil", "undefined", "NULL", "True"];
-
-/// Characters that end a URL in a text.
-pub(super) const LITERAL_END: &str = "\"'`<>{}|\\^";
 
 /// Schemes that precede a credential.
 const SCHEMES: [&str; 9] =
@@ -26,7 +23,7 @@ pub(super) fn at(text: &str, start: usize) -> Option<Range<usize>> {
     }
     let end = start + unquoted_length(rest);
     let value = &text[start..end];
-    if LITERALS.contains(&value) || is_sentence_word(value) && words_follow(&text[end..]) {
+    if LITERALS.contains(&value) || is_sentence(value, &text[end..]) {
         return None;
     }
     if SCHEMES.iter().any(|scheme| value.eq_ignore_ascii_case(scheme)) {
@@ -150,7 +147,7 @@ fn ends_quote(after: &str) -> bool {
     after.chars().next().is_none_or(|c| c.is_whitespace() || ",;.:)]}<>&|\\/".contains(c))
 }
 
-/// The length of the rest of the line, or of what a quote closes before.
+/// The length of the rest of the line, without white space at its end.
 pub(super) fn line_length(text: &str) -> usize {
     let line = text.find(['\r', '\n']).unwrap_or(text.len());
     text[..line].trim_end().len()

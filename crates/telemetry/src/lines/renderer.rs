@@ -75,6 +75,10 @@ impl Renderer {
         out.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::len).max().unwrap_or(0)
     }
 
+    pub(crate) const fn max_line_bytes(&self) -> usize {
+        self.max_line_bytes
+    }
+
     pub(crate) const fn is_ascii(&self) -> bool {
         self.ascii
     }

@@ -73,7 +73,7 @@ impl LogSettings {
     /// The redactor of all sinks.
     #[must_use]
     pub fn redactor(&self) -> Redactor {
-        let redactor = Redactor::with_exceptions(&self.response.redact, &self.redact.keep, self.redact.looks.into());
+        let redactor = Redactor::with_exceptions(&self.response.redact, &self.redact.keep, self.redact.switches.into());
         let redactor = redactor.with_own_patterns(self.redact.own_patterns());
         match self.redact.pseudonyms() {
             Some(pseudonyms) => redactor.with_pseudonyms(pseudonyms),

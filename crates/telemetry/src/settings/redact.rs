@@ -9,7 +9,7 @@ section! {
         /// The switches of the built-in patterns.
         #[serde(flatten)]
         #[setting(section)]
-        pub looks: PatternSettings,
+        pub switches: PatternSettings,
         /// keys that are not redacted although they look sensitive, such as id_token; a key with dots is the path to one, such as
         /// usage.tokens; keys of log.response.redact are redacted all the same
         #[serde(default)]
