@@ -8,7 +8,7 @@ use sentry::protocol::{
 };
 
 use cyanotype_telemetry::Level;
-use cyanotype_telemetry::failure::Failure;
+use cyanotype_telemetry::failure::{Failure, PanicPlace};
 use cyanotype_telemetry::record::{Event, RecordedBreadcrumb};
 use cyanotype_telemetry::request::{self, RequestIdentity, RequestParts};
 use cyanotype_telemetry::stack::{Frame, Stack};
@@ -27,6 +27,10 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
     };
     if let Some(failure) = &event.failure {
         built.exception = exceptions(failure, event.unhandled).into();
+        if let Some(PanicPlace { location, thread }) = &failure.place {
+            built.extra.insert("exception.location".to_owned(), location.clone().into());
+            built.extra.extend(thread.clone().map(|thread| ("thread".to_owned(), thread.into())));
+        }
     }
     if let Some(request) = &event.request {
         built.tags = tags(request);
