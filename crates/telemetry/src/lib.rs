@@ -87,6 +87,7 @@ pub use plain_text::write_to_stderr;
 pub use policy::{Destinations, Kind, Policy, StackPlacement, ToSentry};
 pub use record::{Breadcrumb, EventId};
 pub use report::Report;
+pub use request::{KeptRequest, keep_request};
 pub use routes::rule_matches;
 pub use settings::Settings;
 pub use sinks::{EventSink, RecordSink, Scope, Sinks};

@@ -186,7 +186,7 @@ async fn endless(request: HttpRequest) -> Result {
 
 async fn run(body: Bytes) -> Result {
     let script: Script = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
-    steps::run_all(script.steps).await;
+    steps::run_all(script.steps).await?;
     match script.finish {
         None => Ok(HttpResponse::NoContent().finish()),
         Some(Finish::Respond { respond }) => respond.into_response(),

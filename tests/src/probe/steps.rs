@@ -7,9 +7,10 @@ use std::panic::{panic_any, resume_unwind};
 use std::pin::Pin;
 use std::time::Duration;
 
-use cyanotype::{Breadcrumb, Level, Message, add_breadcrumb, capture_event, capture_exception, critical};
+use cyanotype::{BlockError, Breadcrumb, Level, Message, add_breadcrumb, capture_event, capture_exception, critical};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tokio::runtime::Handle;
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -40,6 +41,14 @@ pub(super) enum Step {
         steps: Vec<Step>,
     },
     Span {
+        steps: Vec<Step>,
+    },
+    /// In blocking work that keeps the request. Its panic is the error of the handler.
+    Block {
+        steps: Vec<Step>,
+    },
+    /// In blocking work that loses the request.
+    WebBlock {
         steps: Vec<Step>,
     },
     Panic {
@@ -89,21 +98,22 @@ impl Payload {
     }
 }
 
-pub(super) fn run_all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()>>> {
+pub(super) fn run_all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = Result<(), BlockError>>>> {
     Box::pin(async move {
         for step in steps {
-            step.run().await;
+            step.run().await?;
         }
+        Ok(())
     })
 }
 
 #[tracing::instrument(skip_all)]
-async fn in_a_span(steps: Vec<Step>) {
-    run_all(steps).await;
+async fn in_a_span(steps: Vec<Step>) -> Result<(), BlockError> {
+    run_all(steps).await
 }
 
 impl Step {
-    async fn run(self) {
+    async fn run(self) -> Result<(), BlockError> {
         match self {
             Step::Log { level, message, error: None } => log(level, &message),
             Step::Log { level, message, error: Some(error) } => {
@@ -126,7 +136,16 @@ impl Step {
                 // A panic in the task is reported by the hook; the probe continues.
                 let _ = cyanotype::spawn(run_all(steps)).await;
             }
-            Step::Span { steps } => in_a_span(steps).await,
+            Step::Span { steps } => in_a_span(steps).await?,
+            Step::Block { steps } => {
+                let runtime = Handle::current();
+                cyanotype::block(move || runtime.block_on(run_all(steps))).await??;
+            }
+            Step::WebBlock { steps } => {
+                let runtime = Handle::current();
+                #[expect(clippy::disallowed_methods, reason = "simulates a program that loses the request")]
+                let _ = actix_web::web::block(move || runtime.block_on(run_all(steps))).await;
+            }
             Step::Panic { message } => panic!("{message}"),
             Step::PanicAny { payload } => payload.panic(),
             Step::SdkMessage { message } => {
@@ -139,6 +158,7 @@ impl Step {
                 let _ = std::thread::spawn(move || panic!("{message}")).join();
             }
         }
+        Ok(())
     }
 }
 

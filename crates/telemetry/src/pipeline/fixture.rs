@@ -92,7 +92,7 @@ impl Fixture {
         self.sinks.take().0
     }
 
-    /// The breadcrumbs of this request, or those added outside of requests.
+    /// The breadcrumbs of this request, or those of the current work outside requests.
     pub(crate) fn breadcrumbs(&self, request: Option<&RequestContext>) -> Vec<RecordedBreadcrumb> {
         self.pipeline.breadcrumbs(request)
     }

@@ -13,6 +13,7 @@ mod shutdown;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::Guard;
@@ -34,7 +35,7 @@ use crate::policy::{Kind, Policy, ToSentry};
 use crate::record::{Breadcrumb, Event, EventId, Record, RecordedBreadcrumb};
 use crate::refused_requests::RefusedRequestCounter;
 use crate::report::Report;
-use crate::request::{self, Breadcrumbs, Claim, RequestContext, RequestParts};
+use crate::request::{self, Claim, RequestContext, RequestParts};
 use crate::sampling;
 use crate::settings::Settings;
 use crate::sinks::{EventSink, RecordSink, Scope, Sinks};
@@ -72,8 +73,8 @@ pub struct Pipeline {
     symbolizer: Symbolizer,
     floods: FloodLimiter,
     refused_requests: RefusedRequestCounter,
-    /// The breadcrumbs added outside of requests.
-    breadcrumbs: Mutex<Breadcrumbs>,
+    /// Whether a record has said that a breadcrumb could not be stored.
+    reported_unstored: AtomicBool,
 }
 
 impl Pipeline {
@@ -122,7 +123,7 @@ impl Pipeline {
             sinks,
             floods: FloodLimiter::start(&settings.log.flood, report_suppressed),
             refused_requests: RefusedRequestCounter::new(settings.log.flood.window()),
-            breadcrumbs: Mutex::default(),
+            reported_unstored: AtomicBool::new(false),
         }
     }
 
@@ -335,7 +336,7 @@ impl Pipeline {
     fn breadcrumbs(&self, request: Option<&RequestContext>) -> Vec<RecordedBreadcrumb> {
         match request {
             Some(request) => request.breadcrumbs().to_vec(),
-            None => self.breadcrumbs.lock().to_vec(),
+            None => request::with_current_breadcrumbs(|own| own.to_vec()).unwrap_or_default(),
         }
     }
 
@@ -360,11 +361,25 @@ impl Pipeline {
         self.symbolizer.resolve(Job::Send(delivery));
     }
 
-    /// Adds a breadcrumb to those of the request; outside of requests, to those of the process.
-    fn store_breadcrumb(&self, request: Option<&RequestContext>, breadcrumb: RecordedBreadcrumb) {
+    /// Adds a breadcrumb to those of the request; outside of requests, to those of the current work. Returns whether there are
+    /// any: breadcrumbs of the process would mix requests whose work runs on threads without them.
+    fn store_breadcrumb(&self, request: Option<&RequestContext>, breadcrumb: RecordedBreadcrumb) -> bool {
+        let max = self.max_breadcrumbs;
         match request {
-            Some(request) => request.breadcrumbs().push(breadcrumb, self.max_breadcrumbs),
-            None => self.breadcrumbs.lock().push(breadcrumb, self.max_breadcrumbs),
+            Some(request) => {
+                request.breadcrumbs().push(breadcrumb, max);
+                true
+            }
+            None => request::with_current_breadcrumbs(|own| own.push(breadcrumb, max)).is_some(),
+        }
+    }
+
+    /// Says once that a breadcrumb is not stored.
+    fn report_unstored_breadcrumb(&self) {
+        if !self.reported_unstored.swap(true, Ordering::Relaxed) {
+            let message = "a breadcrumb outside requests is not stored for Sentry, nor are later ones: use `block`, `spawn` or \
+                           `keep_request` for work of a request on another thread or in a task";
+            self.report(Report::service(Level::Warning, message));
         }
     }
 
@@ -385,8 +400,9 @@ impl Pipeline {
                 Some(hook) => hook(breadcrumb),
                 None => Some(breadcrumb),
             };
-            if let Some(stored) = stored {
-                self.store_breadcrumb(request.as_deref(), redacted(stored).to_breadcrumb(at));
+            let is_stored = |stored| self.store_breadcrumb(request.as_deref(), redacted(stored).to_breadcrumb(at));
+            if stored.is_some_and(|stored| !is_stored(stored)) {
+                self.report_unstored_breadcrumb();
             }
         }
     }

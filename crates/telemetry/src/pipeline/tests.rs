@@ -404,7 +404,7 @@ fn an_immediate_event_carries_only_earlier_breadcrumbs() {
     let [caught, message] = &recorded.events[..] else { panic!("expected two events: {recorded:?}") };
     let messages = |event: &SentEvent| event.crumbs.iter().map(|it| it.1.clone()).collect::<Vec<_>>();
     assert_eq!((messages(caught), caught.handled), (vec!["before".to_owned()], Some(true)));
-    assert_eq!((messages(message), message.handled), (vec!["of no request".to_owned()], None));
+    assert_eq!((messages(message), message.handled), (vec![], None));
     assert_eq!((message.message.as_deref(), message.level.as_str()), (Some("hello"), "info"));
     assert_eq!(message.request_id, None);
 }
@@ -503,20 +503,45 @@ fn the_breadcrumb_hook_applies_only_to_event_sinks() {
     let expected =
         [("changed", "queried the Bearer [redacted]", Level::Error), ("changed", "not on stderr", Level::Error)];
     assert_eq!(stored, expected);
-    assert!(fixture.breadcrumbs(None).is_empty());
 }
 
 #[test]
 fn breadcrumbs_are_stored_only_when_sentry_is_a_sink() {
-    let fixture = pipeline(&[("log.mode", "stderr")]);
-    fixture.pipeline.breadcrumb("hello".into());
-    assert_eq!((fixture.breadcrumbs(None).len(), fixture.recorded().lines.len()), (0, 1));
-    let fixture = pipeline(&[("log.mode", "sentry")]);
-    fixture.pipeline.breadcrumb("hello".into());
-    assert_eq!((fixture.breadcrumbs(None).len(), fixture.recorded().lines.len()), (1, 0));
-    let fixture = pipeline(&[("log.mode", "off")]);
-    fixture.pipeline.breadcrumb("hello".into());
-    assert_eq!((fixture.breadcrumbs(None).len(), fixture.recorded().lines.len()), (0, 0));
+    for (mode, stored, written) in [("stderr", 0, 1), ("sentry", 1, 0), ("off", 0, 0)] {
+        let fixture = pipeline(&[("log.mode", mode)]);
+        let request = fixture.request("one");
+        in_request(&request, || fixture.pipeline.breadcrumb("hello".into()));
+        let recorded = (fixture.breadcrumbs(Some(&request)).len(), fixture.recorded().lines.len());
+        assert_eq!(recorded, (stored, written), "{mode}");
+    }
+}
+
+#[test]
+fn breadcrumbs_outside_requests_are_stored_only_for_work_of_its_own() {
+    let fixture = pipeline(&[]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let message = || fixture.pipeline.report(Report::new(Kind::Message, Level::Info, "shop", "hello".into()));
+    for name in ["first", "second"] {
+        runtime.block_on(request::with_own_breadcrumbs(async {
+            fixture.pipeline.breadcrumb(name.into());
+            message();
+            // On a thread that keeps the breadcrumbs, too.
+            let kept = request::keep_request();
+            let work = || kept.run(|| fixture.pipeline.breadcrumb(format!("{name}, blocking").into()));
+            std::thread::scope(|scope| scope.spawn(work).join()).expect("it does not panic");
+            message();
+        }));
+    }
+    fixture.pipeline.breadcrumb("of no work".into());
+    fixture.pipeline.breadcrumb("of no work".into());
+    message();
+    let recorded = fixture.recorded();
+    let crumbs = recorded.events.iter().map(|event| event.crumbs.iter().map(|crumb| &*crumb.1).collect::<Vec<_>>());
+    let expected: [&[&str]; 5] =
+        [&["first"], &["first", "first, blocking"], &["second"], &["second", "second, blocking"], &[]];
+    assert_eq!(crumbs.collect::<Vec<_>>(), expected);
+    let warnings = recorded.lines.iter().filter(|line| line["kind"] == "service");
+    assert_eq!(warnings.map(|line| &line["level"]).collect::<Vec<_>>(), ["warning"]);
 }
 
 #[test]

@@ -249,7 +249,15 @@ pub const SERVICE: &[ServiceRecord] = &[
         name: "failed start",
         levels: "critical",
         target: "cyanotype",
-        written: "when the service cannot start after its settings were read; `message` has the reason",
+        written: "when the service cannot start after its settings were read, or ends without a signal; `message` has the \
+                  reason",
+        fields: &[],
+    },
+    ServiceRecord {
+        name: "unstored breadcrumb",
+        levels: "warning",
+        target: "cyanotype",
+        written: "once, when a breadcrumb outside requests is not stored for Sentry",
         fields: &[],
     },
     ServiceRecord {
