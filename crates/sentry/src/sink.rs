@@ -6,8 +6,10 @@ use std::time::Instant;
 use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Event;
 use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings};
+use sentry::protocol::client_report::Reason;
 use sentry::{ClientInitGuard, Hub};
 
+use crate::delivery_counts::DeliveryCounts;
 use crate::fallback::Fallback;
 use crate::gate::{self, Gate};
 use crate::options::options;
@@ -46,6 +48,12 @@ impl SentrySink {
         });
         Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions })
     }
+
+    /// The number of envelopes by outcome, since the start of the process.
+    #[must_use]
+    pub fn delivery_counts(&self) -> Arc<DeliveryCounts> {
+        Arc::clone(&self.fallback.counts)
+    }
 }
 
 impl EventSink for SentrySink {
@@ -73,6 +81,10 @@ impl EventSink for SentrySink {
     fn send(&self, event: &Event, scope: Option<&Scope>) {
         let hub = scope.and_then(hub).unwrap_or_else(Hub::main);
         gate::send_own_event(|| _ = hub.capture_event(event::build(event)));
+    }
+
+    fn sampled_out(&self) {
+        self.fallback.reports.discard_events(1, Reason::SampleRate);
     }
 
     /// Spools events that are not sent by the deadline, or writes them as lines.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use cyanotype_telemetry::FullEventRecords;
 use sentry::Transport as _;
 
-use super::endpoint::{Category, Endpoint};
+use super::category::Category;
+use super::endpoint::Endpoint;
 use super::fake_endpoint::{FakeEndpoint, Reply, eventually};
 use super::fallback::Fallback;
 use super::queue::Queue;
@@ -49,7 +50,7 @@ impl TestDelivery {
             Fallback::new(Arc::clone(&sink) as _, FullEventRecords::json(usize::MAX), policy(), spool, clock.clock());
         let scrubber = Arc::new(Scrubber::for_tests());
         let queue = Arc::new(queue);
-        let to = Endpoint::new(&endpoint.dsn, "test");
+        let to = Endpoint::new(&endpoint.dsn, "test", clock.clock());
         let transport = Transport::start(queue, to, fallback, scrubber, clock.clock());
         Self { transport, sink, clock, endpoint }
     }

@@ -51,6 +51,9 @@ pub trait EventSink: Send + Sync {
     /// queue of the resolving thread is full or closed, so it must not block for long. `scope` is the sink's scope for the event's request.
     fn send(&self, event: &Event, scope: Option<&Scope>);
 
+    /// Called instead of [`Self::send`] for an event that sampling drops.
+    fn sampled_out(&self) {}
+
     /// Delivers everything queued; returns the losses: everything not delivered by the deadline.
     fn flush(&self, deadline: Instant) -> Losses;
 

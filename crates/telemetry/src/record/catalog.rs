@@ -316,6 +316,14 @@ pub const SERVICE: &[ServiceRecord] = &[
         fields: &[DROPPED],
     },
     ServiceRecord {
+        name: "dropped envelopes",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "when transactions, sessions, logs or metrics cannot be sent, at most once a minute, whatever the level; \
+                  `message` has the category and the reason",
+        fields: &[DROPPED],
+    },
+    ServiceRecord {
         name: "undelivered event",
         levels: "error",
         target: "cyanotype::sentry",
