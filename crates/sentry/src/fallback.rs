@@ -12,6 +12,7 @@ use sentry::Envelope;
 use serde_json::{Map, Value};
 
 use crate::clock::{self, Clock};
+use crate::items::DroppedItems;
 use crate::queue::QueuedEnvelope;
 use crate::spool::{Claim, Spool, SpoolLosses};
 
@@ -172,6 +173,16 @@ impl Fallback {
         for name in losses.quarantined {
             self.write_service_record(Level::Warning, format!("quarantined invalid spool file {name}"), Map::new());
         }
+    }
+
+    /// Logs which items of envelopes were dropped.
+    pub(crate) fn report_dropped_items(&self, dropped: &DroppedItems) {
+        let total: u64 = dropped.values().sum();
+        let dropped: Map<String, Value> =
+            dropped.iter().map(|(kind, count)| ((*kind).to_owned(), (*count).into())).collect();
+        let message = format!("dropped {total} items sent with the Sentry SDK, which cannot be redacted");
+        let detail = Map::from_iter([("dropped".to_owned(), dropped.into())]);
+        self.write_service_record(Level::Warning, message, detail);
     }
 
     /// Writes an event in full if it can be neither sent nor spooled, so that no event is lost silently.

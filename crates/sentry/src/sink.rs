@@ -10,6 +10,7 @@ use sentry::{ClientInitGuard, Hub};
 
 use crate::fallback::Fallback;
 use crate::gate::{self, Gate};
+use crate::items::ItemFilter;
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
@@ -33,12 +34,12 @@ impl SentrySink {
     /// This binds the hub of the process, so it must be called before any thread or runtime that could use that hub is started.
     #[must_use]
     pub fn start(settings: &Settings, lines: Arc<dyn RecordSink>) -> Option<Self> {
-        let scrubber = Arc::new(Scrubber::new(settings));
+        let items = Arc::new(ItemFilter::new(Scrubber::new(settings), settings.log.flood.window()));
         let fallback = Fallback::from_settings(settings, lines);
         let queue = Arc::new(Queue::new(transport::QUEUE_BYTES));
-        let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), Arc::clone(&scrubber));
+        let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), items);
         let gate = Gate::default();
-        let guard = sentry::init(options(settings, scrubber, gate.clone())?.transport(factory));
+        let guard = sentry::init(options(settings, gate.clone())?.transport(factory));
         let transactions = settings.sentry.has_transactions();
         // Must precede the creation of other hubs from this one.
         sentry::configure_scope(|scope| {

@@ -235,6 +235,10 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
         "lost events" => {
             ("dropped 3 spooled events: spool full (sentry.spool_max_bytes)", json!({"dropped": {"event": 3}}))
         }
+        "dropped items" => (
+            "dropped 2 items sent with the Sentry SDK, which cannot be redacted",
+            json!({"dropped": {"attachment": 2}}),
+        ),
         "undelivered event" => (
             "event not delivered to Sentry: Sentry returned 413 Payload Too Large",
             json!({"reason": "Sentry returned 413 Payload Too Large", "event": {"event_id": EVENT_ID, "level": "error"}}),

@@ -328,6 +328,14 @@ pub const SERVICE: &[ServiceRecord] = &[
         fields: &[DROPPED],
     },
     ServiceRecord {
+        name: "dropped items",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "at the end of a window (`log.flood.window_s`) in which code passed items to the Sentry SDK that cannot be \
+                  redacted, such as attachments, whatever the level",
+        fields: &[DROPPED],
+    },
+    ServiceRecord {
         name: "undelivered event",
         levels: "error",
         target: "cyanotype::sentry",
