@@ -12,10 +12,11 @@ use sentry::{ClientInitGuard, Hub};
 use crate::delivery_counts::DeliveryCounts;
 use crate::fallback::Fallback;
 use crate::gate::{self, Gate};
+use crate::items::ItemFilter;
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
-use crate::{event, transport};
+use crate::{direct, event, transport};
 
 /// Sends events to Sentry.
 pub struct SentrySink {
@@ -35,16 +36,16 @@ impl SentrySink {
     /// This binds the hub of the process, so it must be called before any thread or runtime that could use that hub is started.
     #[must_use]
     pub fn start(settings: &Settings, lines: Arc<dyn RecordSink>) -> Option<Self> {
-        let scrubber = Arc::new(Scrubber::new(settings));
+        let items = Arc::new(ItemFilter::new(Scrubber::new(settings), settings.log.flood.window()));
         let fallback = Fallback::from_settings(settings, lines);
         let queue = Arc::new(Queue::new(transport::QUEUE_BYTES));
-        let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), Arc::clone(&scrubber));
+        let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), items);
         let gate = Gate::default();
-        let guard = sentry::init(options(settings, scrubber, gate.clone())?.transport(factory));
+        let guard = sentry::init(options(settings, gate.clone())?.transport(factory));
         let transactions = settings.sentry.has_transactions();
         // Must precede the creation of other hubs from this one.
         sentry::configure_scope(|scope| {
-            scope.add_event_processor(move |event| Some(event::with_request(event, transactions)));
+            scope.add_event_processor(move |event| Some(direct::with_request(event, transactions)));
         });
         Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions })
     }
@@ -76,6 +77,16 @@ impl EventSink for SentrySink {
     fn trace_header(&self, scope: &Scope) -> Option<String> {
         let span = hub(scope).filter(|_| self.transactions)?.configure_scope(|scope| scope.get_span())?;
         span.iter_headers().find(|(name, _)| *name == "sentry-trace").map(|(_, value)| value)
+    }
+
+    /// A copy of the current hub's scope, such as that of `sentry::with_scope`. Hubs share their scopes until one of them changes.
+    fn capture_scope(&self, request: Option<&Scope>) -> Option<Scope> {
+        let client = self.main.client();
+        let has_our_client =
+            |hub: &Arc<Hub>| hub.client().as_ref().map(Arc::as_ptr) == client.as_ref().map(Arc::as_ptr);
+        let current = Some(Hub::current()).filter(has_our_client);
+        let hub = current.or_else(|| hub(request?)).unwrap_or_else(|| Arc::clone(&self.main));
+        Some(Arc::new(Hub::new_from_top(hub)))
     }
 
     fn send(&self, event: &Event, scope: Option<&Scope>) {

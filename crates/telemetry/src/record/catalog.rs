@@ -68,6 +68,18 @@ pub const REQUEST: &[Field] = &[
         "when a debug token or a flag lowered the minimum level",
         "the record may be below `log.level`",
     ),
+    field(
+        "tags",
+        "object",
+        "when `cyanotype::scope` or the capture has set some",
+        "the tags, which are also those of events; a record outside of requests has only those of its own capture",
+    ),
+    field(
+        "user",
+        "object",
+        "when `cyanotype::scope` or the capture has set one",
+        "`id`, `email`, `username`, `ip_address` and further values, redacted",
+    ),
 ];
 
 const EXCEPTION: &[Field] = &[
@@ -321,6 +333,14 @@ pub const SERVICE: &[ServiceRecord] = &[
         target: "cyanotype::sentry",
         written: "when transactions, sessions, logs or metrics cannot be sent, at most once a minute, whatever the level; \
                   `message` has the category and the reason",
+        fields: &[DROPPED],
+    },
+    ServiceRecord {
+        name: "dropped items",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "at the end of a window (`log.flood.window_s`) in which code passed items to the Sentry SDK that cannot be \
+                  redacted, such as attachments, whatever the level",
         fields: &[DROPPED],
     },
     ServiceRecord {
