@@ -155,11 +155,14 @@ fn a_limit_of_transactions_never_delays_events() {
     let delivery = TestDelivery::start(Some(&dir), [limits(), Status(200), Status(200), limits()]);
     for (transaction, event) in [("GET /1", "one"), ("GET /2", "two")] {
         delivery.send_transaction(transaction);
+        // Else the event would overtake it in the queue.
+        delivery.wait_idle();
         delivery.deliver(event);
     }
     delivery.assert_received(&["GET /1", "one", "two"]);
     delivery.advance(5 * SECOND);
     delivery.send_transaction("GET /3");
+    delivery.wait_idle();
     delivery.deliver("three");
     delivery.wait_idle();
     delivery.assert_received(&["GET /1", "one", "two", "GET /3", "three"]);
