@@ -12,6 +12,7 @@ mod deploy;
 mod document_references;
 mod documents;
 mod error_reporting;
+mod event_scope;
 mod examples;
 mod faults;
 mod generator;

@@ -27,6 +27,7 @@
 
 mod backoff;
 mod clock;
+mod direct;
 mod drain;
 mod endpoint;
 mod event;

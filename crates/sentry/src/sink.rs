@@ -13,7 +13,7 @@ use crate::gate::{self, Gate};
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
-use crate::{event, transport};
+use crate::{direct, event, transport};
 
 /// Sends events to Sentry.
 pub struct SentrySink {
@@ -42,7 +42,7 @@ impl SentrySink {
         let transactions = settings.sentry.has_transactions();
         // Must precede the creation of other hubs from this one.
         sentry::configure_scope(|scope| {
-            scope.add_event_processor(move |event| Some(event::with_request(event, transactions)));
+            scope.add_event_processor(move |event| Some(direct::with_request(event, transactions)));
         });
         Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions })
     }
@@ -68,6 +68,16 @@ impl EventSink for SentrySink {
     fn trace_header(&self, scope: &Scope) -> Option<String> {
         let span = hub(scope).filter(|_| self.transactions)?.configure_scope(|scope| scope.get_span())?;
         span.iter_headers().find(|(name, _)| *name == "sentry-trace").map(|(_, value)| value)
+    }
+
+    /// A copy of the current hub's scope, such as that of `sentry::with_scope`. Hubs share their scopes until one of them changes.
+    fn capture_scope(&self, request: Option<&Scope>) -> Option<Scope> {
+        let client = self.main.client();
+        let has_our_client =
+            |hub: &Arc<Hub>| hub.client().as_ref().map(Arc::as_ptr) == client.as_ref().map(Arc::as_ptr);
+        let current = Some(Hub::current()).filter(has_our_client);
+        let hub = current.or_else(|| hub(request?)).unwrap_or_else(|| Arc::clone(&self.main));
+        Some(Arc::new(Hub::new_from_top(hub)))
     }
 
     fn send(&self, event: &Event, scope: Option<&Scope>) {

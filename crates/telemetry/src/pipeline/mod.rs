@@ -31,7 +31,7 @@ use crate::flood::{Fingerprint, FloodLimiter, SuppressedCount, SuppressedFailure
 use crate::level::Level;
 use crate::losses::Losses;
 use crate::policy::{Kind, Policy, ToSentry};
-use crate::record::{Breadcrumb, Event, EventId, Record, RecordedBreadcrumb};
+use crate::record::{Breadcrumb, Event, EventId, EventScope, Record, RecordedBreadcrumb};
 use crate::refused_requests::RefusedRequestCounter;
 use crate::report::Report;
 use crate::request::{self, Breadcrumbs, Claim, RequestContext, RequestParts};
@@ -207,12 +207,12 @@ impl Pipeline {
         if report.kind == Kind::Line && !policy.line_reports_failure(report.level) {
             report.failure = None;
         }
-        let report = report.redacted(&self.redactor);
+        let report = report.redacted(&self.redactor).in_scope(request.and_then(RequestContext::event_scope));
 
         let messages = report.failure.as_ref().map(Failure::messages);
         let is_event = destinations.sentry == ToSentry::Event && !self.sinks.events.is_empty();
         let claim = match (request, &messages) {
-            (Some(request), Some(messages)) => request.claim(messages, destinations.stderr, is_event),
+            (Some(request), Some(messages)) => request.claim(messages, report.place, destinations.stderr, is_event),
             _ => Claim { line: destinations.stderr, event: is_event, event_id: None },
         };
         let allowed = self.flood_limit_allows(&report, request, claim);
@@ -222,7 +222,7 @@ impl Pipeline {
         let event_id = claim.event_id.or_else(|| decision.send_event.then(EventId::random));
         if let Some(request) = request {
             if let (true, Some(messages), Some(id)) = (decision.send_event, &messages, event_id) {
-                request.set_event(messages, id);
+                request.set_event(messages, report.place, id);
             }
             if report.failure.as_ref().is_some_and(|failure| failure.panic) {
                 request.set_panic(event_id);
@@ -259,7 +259,7 @@ impl Pipeline {
         effective
     }
 
-    /// The event sinks that accept another event, each with its scope for the request; none if sampling drops the event.
+    /// The event sinks that accept another event, each with its scope at this moment; none if sampling drops the event.
     fn accepting_sinks(
         &self,
         effective: &EffectiveValues,
@@ -269,7 +269,7 @@ impl Pipeline {
             return Vec::new();
         }
         let sinks = self.event_sinks(&effective.policy).iter();
-        sinks.map(|sink| (Arc::clone(sink), request.and_then(|it| it.scope_of(sink).cloned()))).collect()
+        sinks.map(|sink| (Arc::clone(sink), sink.capture_scope(request.and_then(|it| it.scope_of(sink))))).collect()
     }
 
     /// Whether the flood limit allows a report. Messages are exempt: the code requests each of them explicitly.
@@ -334,6 +334,7 @@ impl Pipeline {
             failure: report.failure.clone(),
             unhandled: report.kind == Kind::Uncaught,
             data: report.data.clone(),
+            scope: report.scope.clone(),
             breadcrumbs: self.breadcrumbs(request),
             request: request.map(|request| Arc::clone(request.identity())),
         }
@@ -375,6 +376,14 @@ impl Pipeline {
         }
     }
 
+    /// Sets values for the rest of the current request.
+    pub(crate) fn set_scope(&self, mut scope: EventScope) {
+        request::with_current(|request| {
+            scope.redact(&self.redactor);
+            request.merge_event_scope(scope);
+        });
+    }
+
     /// Records a breadcrumb. Before it is stored for event sinks, the service's hook may change or drop it.
     pub fn breadcrumb(&self, breadcrumb: Breadcrumb) {
         let request = request::current();
@@ -385,7 +394,8 @@ impl Pipeline {
         let redacted = |breadcrumb| Report::breadcrumb(breadcrumb).redacted(&self.redactor);
         if destinations.stderr {
             let identity = request.as_deref().map(RequestContext::identity);
-            self.sinks.write(&redacted(breadcrumb.clone()).into_record(at, identity, None, false));
+            let scope = request.as_deref().and_then(RequestContext::event_scope);
+            self.sinks.write(&redacted(breadcrumb.clone()).in_scope(scope).into_record(at, identity, None, false));
         }
         if destinations.sentry == ToSentry::Breadcrumb {
             let stored = match &self.before_breadcrumb {
