@@ -35,6 +35,7 @@ mod event;
 mod fake_endpoint;
 mod fallback;
 mod gate;
+mod grouping;
 mod options;
 mod queue;
 mod scrub;

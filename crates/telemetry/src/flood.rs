@@ -29,15 +29,23 @@ pub(crate) struct Fingerprint<'a> {
     pub route: Option<&'a str>,
     /// Whether the failure is an outage, which has a separate limit.
     pub outage: bool,
+    /// The fingerprint that code has set, or nothing. It takes the place of the others, but where it names them as Sentry's default.
+    pub chosen: &'a [String],
 }
+
+/// The part of a chosen fingerprint that stands for the default.
+const DEFAULT: &str = "{{ default }}";
 
 impl Fingerprint<'_> {
     /// Its hash: windows hold no text, however long the messages are. The random state keeps clients from choosing messages that
     /// collide.
     fn hash(&self, state: &RandomState) -> u64 {
         let mut hasher = state.build_hasher();
-        (self.type_name, self.target, self.route, self.outage).hash(&mut hasher);
-        template::hash(self.message, &mut hasher);
+        (self.outage, self.chosen).hash(&mut hasher);
+        if self.chosen.is_empty() || self.chosen.iter().any(|part| part == DEFAULT) {
+            (self.type_name, self.target, self.route).hash(&mut hasher);
+            template::hash(self.message, &mut hasher);
+        }
         hasher.finish()
     }
 }
@@ -242,7 +250,7 @@ mod tests {
     use std::sync::mpsc;
 
     fn fingerprint(message: &str) -> Fingerprint<'_> {
-        Fingerprint { type_name: "Error", message, target: "test", route: Some("GET /"), outage: false }
+        Fingerprint { type_name: "Error", message, target: "test", route: Some("GET /"), outage: false, chosen: &[] }
     }
 
     fn failure(message: &str) -> SuppressedFailure {
@@ -425,6 +433,18 @@ mod tests {
         let counts = limiter.close_all();
         assert_eq!((counts.len(), counts[0].records[0].1, counts[0].events), (1, 1497, 1497));
         assert_eq!(counts[0].failure.message, "order %s of user \"%s\" (%s) not found");
+    }
+
+    #[test]
+    fn the_callers_fingerprint_takes_precedence() {
+        let limiter = without_thread(LONG);
+        let allows = |message: &str, chosen: &[&str]| {
+            let chosen: Vec<String> = chosen.iter().map(|part| (*part).to_owned()).collect();
+            limiter.allow_up_to(1, Fingerprint { chosen: &chosen, ..fingerprint(message) }, None, true)
+        };
+        assert!(allows("a", &["stock"]) && !allows("b", &["stock"]), "two messages are one failure");
+        assert!(allows("a", &["users"]), "one message is two failures");
+        assert!(allows("a", &["eu", DEFAULT]) && allows("b", &["eu", DEFAULT]) && !allows("a", &["eu", DEFAULT]));
     }
 
     #[test]

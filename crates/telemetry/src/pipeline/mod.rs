@@ -286,6 +286,7 @@ impl Pipeline {
             target: &report.target,
             route: route.as_deref(),
             outage: false,
+            chosen: report.scope.as_ref().map_or(&[], |scope| &scope.fingerprint),
         };
         let record = (claim.line && first.is_some()).then_some(report.kind);
         if report.failure.as_ref().is_some_and(|failure| failure.outage) {
