@@ -16,6 +16,7 @@ mod event_scope;
 mod examples;
 mod faults;
 mod generator;
+mod grouping;
 mod http;
 mod large_bodies;
 mod lifecycle;

@@ -14,6 +14,8 @@ use cyanotype_telemetry::record::{Event, EventScope, RecordedBreadcrumb};
 use cyanotype_telemetry::request::{RequestIdentity, RequestParts};
 use cyanotype_telemetry::stack::{Frame, Stack};
 
+use crate::grouping;
+
 pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
     let panic = event.failure.as_ref().is_some_and(|failure| failure.panic);
     let mut built = SentryEvent {
@@ -22,6 +24,7 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
         timestamp: event.at.into(),
         logger: Some(event.target.clone()),
         message: event.message.clone(),
+        logentry: event.message.as_deref().map(grouping::log_entry),
         extra: event.data.clone().into_iter().collect(),
         breadcrumbs: event.breadcrumbs.iter().map(breadcrumb).collect::<Vec<_>>().into(),
         ..Default::default()

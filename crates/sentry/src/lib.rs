@@ -40,6 +40,7 @@ mod fallback;
 mod gate;
 mod items;
 mod losses;
+mod grouping;
 mod options;
 mod queue;
 mod rate_limits;

@@ -16,7 +16,7 @@ use crate::items::ItemFilter;
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
-use crate::{direct, event, transport};
+use crate::{direct, event, grouping, transport};
 
 /// Sends events to Sentry.
 pub struct SentrySink {
@@ -90,7 +90,10 @@ impl EventSink for SentrySink {
     }
 
     fn send(&self, event: &Event, scope: Option<&Scope>) {
-        let hub = scope.and_then(hub).unwrap_or_else(Hub::main);
+        let hub = Hub::new_from_top(scope.and_then(hub).unwrap_or_else(Hub::main));
+        let fingerprint = grouping::fingerprint(event);
+        // After the SDK has added the fingerprint of its scope.
+        hub.configure_scope(|scope| scope.add_event_processor(move |event| Some(fingerprint.add_to(event))));
         gate::send_own_event(|| _ = hub.capture_event(event::build(event)));
     }
 

@@ -75,6 +75,7 @@ mod start;
 mod stderr;
 mod subscriber;
 mod symbolizer;
+pub mod template;
 mod window_counter;
 
 pub use capture::{Message, add_breadcrumb, capture_event, capture_exception, capture_exception_with, scope, spawn};

@@ -83,6 +83,10 @@ pub(super) enum Step {
         message: String,
     },
     /// Captures an error with the helper, inside a scope of the SDK that has this tag.
+    /// Sets the fingerprint in the SDK's scope.
+    SdkFingerprint {
+        fingerprint: Vec<String>,
+    },
     SdkWithScope {
         key: String,
         value: String,
@@ -160,6 +164,10 @@ impl Step {
             Step::SdkCapture { message } => {
                 #[expect(clippy::disallowed_methods, reason = "simulates a program that uses the SDK directly")]
                 sentry::capture_error(&ProbeError::new(message, None));
+            }
+            Step::SdkFingerprint { fingerprint } => {
+                let parts: Vec<&str> = fingerprint.iter().map(String::as_str).collect();
+                sentry::configure_scope(|scope| scope.set_fingerprint(Some(&parts)));
             }
             Step::SdkWithScope { key, value, message } => {
                 let capture = || capture_exception(&ProbeError::new(message, None));

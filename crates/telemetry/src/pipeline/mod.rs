@@ -27,7 +27,7 @@ use crate::delivery::Delivery;
 use crate::effective::{Current, EffectivePolicy, EffectiveValues, RecordOrigin, Snapshot};
 use crate::failure::Failure;
 use crate::filter::Filter;
-use crate::flood::{Fingerprint, FloodLimiter, SuppressedCount};
+use crate::flood::{Fingerprint, FloodLimiter, SuppressedCount, SuppressedFailure};
 use crate::level::Level;
 use crate::losses::Losses;
 use crate::policy::{Kind, Policy, ToSentry};
@@ -280,16 +280,19 @@ impl Pipeline {
             return true;
         }
         let first = report.failure.as_ref().map(Failure::first);
+        let route = request.and_then(|request| request.identity().transaction());
         let fingerprint = Fingerprint {
-            type_name: first.map_or_else(|| report.target.clone(), |link| link.type_name.clone()),
-            message: first.map_or_else(|| report.message.clone(), |link| link.message.clone()),
-            route: request.and_then(|request| request.identity().transaction()),
+            type_name: first.map_or(&report.target, |link| &link.type_name),
+            message: first.map_or(&report.message, |link| &link.message),
+            target: &report.target,
+            route: route.as_deref(),
             outage: false,
+            chosen: report.scope.as_ref().map_or(&[], |scope| &scope.fingerprint),
         };
         let record = (claim.line && first.is_some()).then_some(report.kind);
         if report.failure.as_ref().is_some_and(|failure| failure.outage) {
             // An outage makes requests of every route fail: one report is enough.
-            let fingerprint = Fingerprint { route: None, outage: true, ..fingerprint };
+            let fingerprint = Fingerprint { target: "", route: None, outage: true, ..fingerprint };
             return self.floods.allow_up_to(1, fingerprint, record, claim.event);
         }
         self.floods.allow(fingerprint, record, claim.event)
@@ -297,15 +300,15 @@ impl Pipeline {
 
     /// Reports how often the flood limit suppressed a failure.
     fn report_suppressed(&self, suppressed: SuppressedCount) {
-        let SuppressedCount { fingerprint, records, events } = suppressed;
-        let on_route = fingerprint.route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
-        let failure = format!("{}: {}{on_route}", fingerprint.type_name, fingerprint.message);
+        let SuppressedCount { failure: SuppressedFailure { type_name, message, route }, records, events } = suppressed;
+        let on_route = route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
+        let failure = format!("{type_name}: {message}{on_route}");
         // Without the count, so that Sentry groups these events.
-        let message = format!("suppressed repeats of {failure}");
-        let mut report = Report::new(Kind::Message, Level::Warning, "cyanotype::flood", message)
-            .with("exception.type", fingerprint.type_name)
-            .with("exception.message", fingerprint.message);
-        if let Some(route) = fingerprint.route {
+        let text = format!("suppressed repeats of {failure}");
+        let mut report = Report::new(Kind::Message, Level::Warning, "cyanotype::flood", text)
+            .with("exception.type", type_name)
+            .with("exception.message", message);
+        if let Some(route) = route {
             report = report.with("transaction", route);
         }
         let policy = self.policy();

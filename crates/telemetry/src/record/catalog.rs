@@ -302,7 +302,12 @@ pub const SERVICE: &[ServiceRecord] = &[
                   the level",
         fields: &[
             field("exception.type", "string", "always", "the failure's type; for a log line, its target"),
-            field("exception.message", "string", "always", "the failure's message"),
+            field(
+                "exception.message",
+                "string",
+                "always",
+                "the failure's message, with `%s` for numbers, ids and quoted texts",
+            ),
             field(
                 "transaction",
                 "string",
