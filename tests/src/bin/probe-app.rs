@@ -7,5 +7,5 @@ use std::process::ExitCode;
 use system_tests::probe::{Probe, before_breadcrumb};
 
 fn main() -> ExitCode {
-    app::main(|service| service.blueprint(Probe).before_breadcrumb(before_breadcrumb))
+    app::main(|service| service.blueprint(Probe::new()).before_breadcrumb(before_breadcrumb))
 }

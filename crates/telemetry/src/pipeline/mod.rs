@@ -224,9 +224,6 @@ impl Pipeline {
             if let (true, Some(messages), Some(id)) = (decision.send_event, &messages, event_id) {
                 request.set_event(messages, report.place, id);
             }
-            if report.failure.as_ref().is_some_and(|failure| failure.panic) {
-                request.set_panic(event_id);
-            }
         }
 
         let at = Timestamp::now();

@@ -100,6 +100,17 @@ const EXCEPTION: &[Field] = &[
     ),
 ];
 
+/// As [`EXCEPTION`], with the place of a panic.
+const UNCAUGHT: &[Field] = &[
+    EXCEPTION[0],
+    EXCEPTION[1],
+    EXCEPTION[2],
+    field("exception.location", "string", "for a panic", "where it panicked: `file:line:column`"),
+    field("thread", "string", "for a panic on a thread with a name", "the thread's name"),
+    EXCEPTION[3],
+    EXCEPTION[4],
+];
+
 const RETROACTIVE: Field = field(
     "retroactive",
     "true",
@@ -217,7 +228,8 @@ pub const fn fields_of_kind(kind: Kind) -> &'static [Field] {
         Kind::Line => LINE,
         Kind::Response => RESPONSE,
         Kind::Breadcrumb => BREADCRUMB,
-        Kind::Exception | Kind::Uncaught => EXCEPTION,
+        Kind::Exception => EXCEPTION,
+        Kind::Uncaught => UNCAUGHT,
         Kind::Message => MESSAGE,
         Kind::Service => &[],
     }
