@@ -14,6 +14,7 @@ mod documents;
 mod error_reporting;
 mod examples;
 mod faults;
+mod foreign_errors;
 mod generator;
 mod http;
 mod large_bodies;

@@ -13,6 +13,8 @@ use cyanotype_telemetry::record::{Event, RecordedBreadcrumb};
 use cyanotype_telemetry::request::{self, RequestIdentity, RequestParts};
 use cyanotype_telemetry::stack::{Frame, Stack};
 
+use crate::fingerprint;
+
 pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
     let panic = event.failure.as_ref().is_some_and(|failure| failure.panic);
     let mut built = SentryEvent {
@@ -25,6 +27,9 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
         breadcrumbs: event.breadcrumbs.iter().map(breadcrumb).collect::<Vec<_>>().into(),
         ..Default::default()
     };
+    if let Some(fingerprint) = fingerprint::of(event) {
+        built.fingerprint = fingerprint.into_iter().map(Into::into).collect::<Vec<_>>().into();
+    }
     if let Some(failure) = &event.failure {
         built.exception = exceptions(failure, event.unhandled).into();
     }

@@ -33,6 +33,7 @@ mod event;
 #[cfg(test)]
 mod fake_endpoint;
 mod fallback;
+mod fingerprint;
 mod gate;
 mod options;
 mod queue;
