@@ -60,8 +60,9 @@ pub use cyanotype_actix::{ClientAddress, ResponseLogRules, ResponseLogger};
 pub use cyanotype_telemetry::explanation;
 pub use cyanotype_telemetry::record::catalog;
 pub use cyanotype_telemetry::{
-    Breadcrumb, Destinations, EventId, Kind, Level, Message, Policy, StackPlacement, ToSentry, UnknownLevel,
-    add_breadcrumb, capture_event, capture_exception, critical, spawn, write_to_stderr,
+    Breadcrumb, Destinations, EventId, EventScope, Kind, Level, Message, Policy, StackPlacement, ToSentry,
+    UnknownLevel, User, add_breadcrumb, capture_event, capture_exception, capture_exception_with, critical, scope,
+    spawn, write_to_stderr,
 };
 pub use database::{
     Database, DatabaseError, DriverError, Executor, ExpiringTable, FromRow, FromSql, Migrations, Outage, Row, ToSql,

@@ -27,14 +27,15 @@
 
 mod backoff;
 mod clock;
+mod direct;
 mod drain;
 mod endpoint;
 mod event;
 #[cfg(test)]
 mod fake_endpoint;
 mod fallback;
-mod fingerprint;
 mod gate;
+mod grouping;
 mod options;
 mod queue;
 mod scrub;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cyanotype_telemetry::Settings;
 use sentry::{ClientOptions, MaxRequestBodySize};
 
+use crate::direct;
 use crate::gate::Gate;
 use crate::scrub::Scrubber;
 
@@ -24,7 +25,10 @@ pub(crate) fn options(settings: &Settings, scrubber: Arc<Scrubber>, gate: Gate) 
         .max_request_body_size(MaxRequestBodySize::None)
         .send_default_pii(false)
         // Applies also to events captured with the SDK directly.
-        .before_send(move |event| gate.allows().then(|| scrubber.event(event)));
+        .before_send(move |event| {
+            let event = gate.allows().then(|| scrubber.event(event))?;
+            direct::claim(&event).then_some(event)
+        });
     if let Some(release) = &settings.sentry.release {
         options = options.release(release.clone());
     }

@@ -13,7 +13,7 @@ use crate::gate::{self, Gate};
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
-use crate::{event, transport};
+use crate::{direct, event, grouping, transport};
 
 /// Sends events to Sentry.
 pub struct SentrySink {
@@ -42,7 +42,7 @@ impl SentrySink {
         let transactions = settings.sentry.has_transactions();
         // Must precede the creation of other hubs from this one.
         sentry::configure_scope(|scope| {
-            scope.add_event_processor(move |event| Some(event::with_request(event, transactions)));
+            scope.add_event_processor(move |event| Some(direct::with_request(event, transactions)));
         });
         Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions })
     }
@@ -70,8 +70,21 @@ impl EventSink for SentrySink {
         span.iter_headers().find(|(name, _)| *name == "sentry-trace").map(|(_, value)| value)
     }
 
+    /// A copy of the current hub's scope, such as that of `sentry::with_scope`. Hubs share their scopes until one of them changes.
+    fn capture_scope(&self, request: Option<&Scope>) -> Option<Scope> {
+        let client = self.main.client();
+        let has_our_client =
+            |hub: &Arc<Hub>| hub.client().as_ref().map(Arc::as_ptr) == client.as_ref().map(Arc::as_ptr);
+        let current = Some(Hub::current()).filter(has_our_client);
+        let hub = current.or_else(|| hub(request?)).unwrap_or_else(|| Arc::clone(&self.main));
+        Some(Arc::new(Hub::new_from_top(hub)))
+    }
+
     fn send(&self, event: &Event, scope: Option<&Scope>) {
-        let hub = scope.and_then(hub).unwrap_or_else(Hub::main);
+        let hub = Hub::new_from_top(scope.and_then(hub).unwrap_or_else(Hub::main));
+        let fingerprint = grouping::fingerprint(event);
+        // After the SDK has added the fingerprint of its scope.
+        hub.configure_scope(|scope| scope.add_event_processor(move |event| Some(fingerprint.add_to(event))));
         gate::send_own_event(|| _ = hub.capture_event(event::build(event)));
     }
 

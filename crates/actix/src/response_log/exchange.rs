@@ -219,6 +219,7 @@ impl Exchange {
             at: Timestamp::now(),
             level,
             request: Arc::clone(request),
+            scope: self.context.event_scope(),
             method: redactor.header(method.as_str()),
             path: redactor.path(uri.path()),
             query: uri.query().map(|query| redactor.query(query).into()),

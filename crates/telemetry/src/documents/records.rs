@@ -22,7 +22,7 @@ use crate::losses::Losses;
 use crate::outcome::Outcome;
 use crate::policy::Kind;
 use crate::record::catalog::{CHANGE, COMMON, Field, REQUEST, SERVICE, ServiceRecord, TRUNCATED, fields_of_kind};
-use crate::record::{BodyDetail, Detail, EventId, FailureDetail, Record, ResponseRecord};
+use crate::record::{BodyDetail, Detail, EventId, EventScope, FailureDetail, Record, ResponseRecord, User};
 use crate::stack::{Frame, Stack};
 
 pub(super) const DOCUMENT: &str = "docs/RECORDS.md";
@@ -65,6 +65,12 @@ fn failure(with_stack: bool) -> Option<FailureDetail> {
     Some(FailureDetail { failure, with_stack })
 }
 
+fn scope() -> Option<Arc<EventScope>> {
+    let mut scope = EventScope::default();
+    scope.tag("plan", "free").user(User::new("7"));
+    Some(Arc::new(scope))
+}
+
 fn record(kind: Kind, level: Level, message: &str) -> Record {
     Record {
         at: at(),
@@ -74,6 +80,7 @@ fn record(kind: Kind, level: Level, message: &str) -> Record {
         target: "blueprint_orders::routes".into(),
         span: None,
         request: Some(request()),
+        scope: scope(),
         failure: None,
         event_id: None,
         detail: Detail::None,
@@ -129,6 +136,7 @@ pub(super) fn complete_response(request: &Arc<RequestIdentity>) -> ResponseRecor
         at: at(),
         level: Level::Info,
         request: Arc::clone(request),
+        scope: scope(),
         method: "PATCH".into(),
         path: "/orders/7".into(),
         query: Some("token=[redacted]".into()),

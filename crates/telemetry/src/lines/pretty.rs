@@ -14,7 +14,7 @@ use super::wrap::{GUTTER, Terminal};
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::policy::Kind;
-use crate::record::{BodyDetail, Detail, FailureDetail, Outcome, Record, ResponseRecord};
+use crate::record::{BodyDetail, Detail, EventScope, FailureDetail, Outcome, Record, ResponseRecord};
 use crate::stack::Frame;
 
 const INDENT: &str = "      ";
@@ -43,6 +43,7 @@ impl Pretty {
         for (key, value) in pairs.into_iter().flatten() {
             self.pair(&mut out, key, value);
         }
+        self.scope(&mut out, record.scope.as_deref());
         out.push('\n');
         if let Some(failure) = &record.failure {
             self.failure(&mut out, failure);
@@ -58,6 +59,7 @@ impl Pretty {
         let mut out = self.begin(response.at, response.level, Kind::Response);
         self.response_summary(&mut out, response);
         self.origin(&mut out, Some(&response.request), ResponseRecord::TARGET, None);
+        self.scope(&mut out, response.scope.as_deref());
         out.push('\n');
         if let Some(request) = &response.request_body {
             self.dim(&mut out, &format!("{INDENT}request body, {} B\n", request.size));
@@ -178,6 +180,16 @@ impl Pretty {
             value => visible(&format!(" {key}={value}"), false, &mut text),
         }
         self.dim(out, &text);
+    }
+
+    /// Writes the tags and the user, each value as a pair.
+    fn scope(&self, out: &mut String, scope: Option<&EventScope>) {
+        let Some(EventScope { tags, user, .. }) = scope else { return };
+        for (name, map) in [("tags", tags), ("user", user)] {
+            for (key, value) in map {
+                self.pair(out, &format!("{name}.{key}"), value);
+            }
+        }
     }
 
     fn block(&self, out: &mut String, text: &str) {

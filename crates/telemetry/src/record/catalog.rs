@@ -68,6 +68,18 @@ pub const REQUEST: &[Field] = &[
         "when a debug token or a flag lowered the minimum level",
         "the record may be below `log.level`",
     ),
+    field(
+        "tags",
+        "object",
+        "when `cyanotype::scope` or the capture has set some",
+        "the tags, which are also those of events; a record outside of requests has only those of its own capture",
+    ),
+    field(
+        "user",
+        "object",
+        "when `cyanotype::scope` or the capture has set one",
+        "`id`, `email`, `username`, `ip_address` and further values, redacted",
+    ),
 ];
 
 const EXCEPTION: &[Field] = &[
@@ -290,7 +302,12 @@ pub const SERVICE: &[ServiceRecord] = &[
                   the level",
         fields: &[
             field("exception.type", "string", "always", "the failure's type; for a log line, its target"),
-            field("exception.message", "string", "always", "the failure's message"),
+            field(
+                "exception.message",
+                "string",
+                "always",
+                "the failure's message, with `%s` for numbers, ids and quoted texts",
+            ),
             field(
                 "transaction",
                 "string",

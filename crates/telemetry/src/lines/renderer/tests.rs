@@ -192,6 +192,7 @@ fn response<'a>(request: &Arc<RequestIdentity>, texts: &'a [String]) -> Response
         at: Timestamp::UNIX_EPOCH,
         level: Level::Error,
         request: Arc::clone(request),
+        scope: None,
         method: text(0),
         path: text(1),
         query: Some(text(2)),
