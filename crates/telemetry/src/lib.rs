@@ -96,6 +96,7 @@ pub use sinks::{EventSink, RecordSink, Scope, Sinks};
 pub use start::start;
 pub use stderr::StderrSink;
 pub use subscriber::ROOT_SPAN;
+pub use window_counter::WindowCounter;
 
 /// Used only by [`critical!`].
 #[doc(hidden)]

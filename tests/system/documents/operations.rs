@@ -70,6 +70,14 @@ const FAULTS: &[Fault] = &[
         ],
     },
     Fault {
+        fault: "Sentry limits transactions, sessions or logs, or fails on them",
+        effect: "They are dropped, not spooled. Events are sent before them and are not delayed.",
+        counted: "`dropped` by category, in a `service` warning at most once a minute, and in Sentry's own statistics of \
+                  discarded items.",
+        action: "Raise the project's quota, or lower `sentry.traces_sample_rate`.",
+        tests: &["faults::sentry_limits::a_limit_of_transactions_delays_no_error"],
+    },
+    Fault {
         fault: "Sentry refuses an event for good (400, 403, 413)",
         effect: "The event is written to stderr in full: `service`, level error, with `reason` and `event`.",
         counted: "Nothing is lost.",

@@ -6,6 +6,7 @@ mod detached_transactions;
 mod flood_limit;
 mod panics;
 mod sentry;
+mod sentry_limits;
 mod spool;
 mod starvation;
 mod stderr_file;

@@ -235,6 +235,14 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
         "lost events" => {
             ("dropped 3 spooled events: spool full (sentry.spool_max_bytes)", json!({"dropped": {"event": 3}}))
         }
+        "dropped envelopes" => (
+            "dropped 151 envelopes for Sentry (transaction): rate limited by Sentry",
+            json!({"dropped": {"transaction": 151}}),
+        ),
+        "dropped items" => (
+            "dropped 2 items sent with the Sentry SDK, which cannot be redacted",
+            json!({"dropped": {"attachment": 2}}),
+        ),
         "undelivered event" => (
             "event not delivered to Sentry: Sentry returned 413 Payload Too Large",
             json!({"reason": "Sentry returned 413 Payload Too Large", "event": {"event_id": EVENT_ID, "level": "error"}}),

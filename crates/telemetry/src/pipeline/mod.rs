@@ -265,10 +265,11 @@ impl Pipeline {
         effective: &EffectiveValues,
         request: Option<&RequestContext>,
     ) -> Vec<(Arc<dyn EventSink>, Option<Scope>)> {
+        let sinks = self.event_sinks(&effective.policy).iter();
         if !sampling::is_sampled(effective.event_sample_rate) {
+            sinks.for_each(|sink| sink.sampled_out());
             return Vec::new();
         }
-        let sinks = self.event_sinks(&effective.policy).iter();
         sinks.map(|sink| (Arc::clone(sink), sink.capture_scope(request.and_then(|it| it.scope_of(sink))))).collect()
     }
 

@@ -333,6 +333,22 @@ pub const SERVICE: &[ServiceRecord] = &[
         fields: &[DROPPED],
     },
     ServiceRecord {
+        name: "dropped envelopes",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "when transactions, sessions, logs or metrics cannot be sent, at most once a minute, whatever the level; \
+                  `message` has the category and the reason",
+        fields: &[DROPPED],
+    },
+    ServiceRecord {
+        name: "dropped items",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "at the end of a window (`log.flood.window_s`) in which code passed items to the Sentry SDK that cannot be \
+                  redacted, such as attachments, whatever the level",
+        fields: &[DROPPED],
+    },
+    ServiceRecord {
         name: "undelivered event",
         levels: "error",
         target: "cyanotype::sentry",
