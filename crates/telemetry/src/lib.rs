@@ -43,6 +43,7 @@ mod delivery;
 #[cfg(test)]
 mod documents;
 pub mod effective;
+pub mod error_name;
 pub mod explanation;
 pub mod failure;
 mod filter;

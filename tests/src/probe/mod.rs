@@ -1,6 +1,7 @@
 //! The probe: a blueprint that runs the steps of a script, so that tests, and developers, can exercise every row of the
 //! table in docs/CONTRACT.md.
 
+mod errors;
 mod faults;
 mod steps;
 
@@ -18,11 +19,13 @@ use futures_util::Stream;
 use futures_util::stream;
 use serde::Deserialize;
 
+pub use errors::RegisteredError;
 use steps::{ProbeError, Step};
 
 /// `POST /probe/run` runs the steps of its body in order and then finishes. So do `/probe/run/quiet`, whose responses are not
 /// logged, `/probe/run/brief`, whose bodies are not logged, and `/probe/run/limited`, with a rate limit of two requests an
-/// hour. `POST /probe/echo` returns its request body; `GET /probe/endless` streams without end.
+/// hour. `POST /probe/echo` returns its request body; `GET /probe/endless` streams without end. The module
+/// [`errors`] has routes that fail.
 pub struct Probe(());
 
 impl Probe {
@@ -70,6 +73,7 @@ impl Blueprint for Probe {
         scope.service(web::resource("/run/limited").route(web::post().to(run)).route(web::put().to(run)));
         scope.service(web::resource("/endless").route(web::get().to(endless)));
         scope.service(web::resource("/echo").route(web::post().to(echo)));
+        errors::routes(scope);
     }
 
     fn rate_limits(&self) -> RateLimits {
