@@ -10,16 +10,25 @@ use sentry::protocol::{Event, IpAddress, Request, Transaction, User};
 pub(crate) struct Scrubber {
     redactor: Redactor,
     limits: ClientTextLimits,
+    /// The only server name that is sent; the SDK would send the host name where it is to be omitted.
+    server_name: Option<String>,
+    dist: Option<String>,
 }
 
 impl Scrubber {
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self { redactor: settings.log.redactor(), limits: settings.log.lines.client_text_limits() }
+        Self {
+            redactor: settings.log.redactor(),
+            limits: settings.log.lines.client_text_limits(),
+            server_name: settings.sentry.server_name(),
+            dist: settings.sentry.dist.clone(),
+        }
     }
 
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
-        Self { redactor: Redactor::default(), limits: ClientTextLimits { path: 24, header: 8 } }
+        let limits = ClientTextLimits { path: 24, header: 8 };
+        Self { redactor: Redactor::default(), limits, server_name: Some("web-1".into()), dist: Some("14".into()) }
     }
 
     pub(crate) fn event(&self, mut event: Event<'static>) -> Event<'static> {
@@ -49,7 +58,8 @@ impl Scrubber {
         if let Some(name) = &mut event.transaction {
             cut(name, self.limits.header);
         }
-        event.server_name = None;
+        event.server_name = self.server_name.clone().map(Into::into);
+        event.dist = event.dist.or_else(|| self.dist.clone().map(Into::into));
         event
     }
 
@@ -67,7 +77,7 @@ impl Scrubber {
         if let Some(name) = &mut transaction.name {
             cut(name, self.limits.header);
         }
-        transaction.server_name = None;
+        transaction.server_name = self.server_name.clone().map(Into::into);
     }
 
     fn scrub_value(&self, key: &str, value: &mut serde_json::Value) {
@@ -174,6 +184,19 @@ mod tests {
         assert_eq!((url.path().len(), url.query()), (24, Some("token=[redacted]&a=xxxxx")));
         assert_eq!((request.method, request.query_string), (Some("x".repeat(8)), Some("x".repeat(24))));
         assert_eq!(request.headers["User-Agent"], "ääxxxx");
+    }
+
+    #[test]
+    fn the_server_name_and_the_dist_are_those_of_the_settings() {
+        let from_sdk = || Event { server_name: Some("host".into()), ..Default::default() };
+        let event = Scrubber::for_tests().event(from_sdk());
+        assert_eq!((event.server_name.as_deref(), event.dist.as_deref()), (Some("web-1"), Some("14")));
+        let none = Scrubber { server_name: None, dist: None, ..Scrubber::for_tests() };
+        let event = none.event(from_sdk());
+        assert_eq!((event.server_name, event.dist), (None, None));
+        let mut transaction = Transaction { server_name: Some("host".into()), ..Default::default() };
+        none.transaction(&mut transaction);
+        assert_eq!(transaction.server_name, None);
     }
 
     #[test]

@@ -155,13 +155,15 @@ fn a_limit_of_transactions_never_delays_events() {
     let delivery = TestDelivery::start(Some(&dir), [limits(), Status(200), Status(200), limits()]);
     for (transaction, event) in [("GET /1", "one"), ("GET /2", "two")] {
         delivery.send_transaction(transaction);
+        // Otherwise the event might precede it.
+        delivery.wait_idle();
         delivery.deliver(event);
     }
     delivery.assert_received(&["GET /1", "one", "two"]);
     delivery.advance(5 * SECOND);
     delivery.send_transaction("GET /3");
-    delivery.deliver("three");
     delivery.wait_idle();
+    delivery.deliver("three");
     delivery.assert_received(&["GET /1", "one", "two", "GET /3", "three"]);
     assert_eq!(dir.files().len(), 0, "nothing is spooled");
     eventually("drops are logged", || !delivery.sink.lines().is_empty());
@@ -186,6 +188,7 @@ fn failures_of_transactions_never_delay_events() {
     delivery.send_transaction("GET /1");
     delivery.wait_idle();
     delivery.send_transaction("GET /2");
+    delivery.wait_idle();
     delivery.deliver("one");
     delivery.assert_received(&["GET /1", "one"]);
     delivery.advance(SECOND);
