@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use crate::client_reports::ClientReports;
 use crate::clock::{self, Clock};
 use crate::delivery_counts::DeliveryCounts;
+use crate::items::DroppedItems;
 use crate::losses::PendingLosses;
 use crate::queued_envelope::QueuedEnvelope;
 use crate::spool::{Claim, Spool, SpoolLosses};
@@ -185,6 +186,16 @@ impl Fallback {
         for (message, detail) in lines {
             self.write_service_record(Level::Warning, message, detail);
         }
+    }
+
+    /// Logs which items of envelopes were dropped.
+    pub(crate) fn report_dropped_items(&self, dropped: &DroppedItems) {
+        let total: u64 = dropped.values().sum();
+        let dropped: Map<String, Value> =
+            dropped.iter().map(|(kind, count)| ((*kind).to_owned(), (*count).into())).collect();
+        let message = format!("dropped {total} items sent with the Sentry SDK, which cannot be redacted");
+        let detail = Map::from_iter([("dropped".to_owned(), dropped.into())]);
+        self.write_service_record(Level::Warning, message, detail);
     }
 
     /// Writes an event in full if it can be neither sent nor spooled, so that no event is lost silently.

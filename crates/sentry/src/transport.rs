@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::Settings;
-use sentry::protocol::{EnvelopeItem, Event};
+use sentry::protocol::Event;
 use sentry::types::Dsn;
 use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOptions};
 
 use crate::clock::{self, Clock};
 use crate::endpoint::Endpoint;
 use crate::fallback::Fallback;
+use crate::items::ItemFilter;
 use crate::queue::Queue;
 use crate::queued_envelope::QueuedEnvelope;
-use crate::scrub::Scrubber;
 use crate::spotlight::Spotlight;
 use crate::undelivered::Undelivered;
 use crate::worker::TransportWorker;
@@ -27,7 +27,7 @@ pub(crate) const QUEUE_BYTES: usize = 32 << 20;
 pub(crate) struct Factory {
     queue: Arc<Queue>,
     fallback: Fallback,
-    scrubber: Arc<Scrubber>,
+    items: Arc<ItemFilter>,
     connection: Connection,
 }
 
@@ -52,8 +52,8 @@ impl Connection {
 }
 
 impl Factory {
-    pub(crate) fn new(queue: Arc<Queue>, fallback: Fallback, scrubber: Arc<Scrubber>, connection: Connection) -> Self {
-        Self { queue, fallback, scrubber, connection }
+    pub(crate) fn new(queue: Arc<Queue>, fallback: Fallback, items: Arc<ItemFilter>, connection: Connection) -> Self {
+        Self { queue, fallback, items, connection }
     }
 }
 
@@ -63,9 +63,9 @@ impl TransportFactory for Factory {
         let (endpoint, problems) =
             Endpoint::new(&options.dsn, &options.user_agent, self.connection.ca_file.as_deref(), clock::system());
         problems.into_iter().for_each(|problem| self.fallback.log_connection_problem(problem));
-        let scrubber = Arc::clone(&self.scrubber);
+        let items = Arc::clone(&self.items);
         let queue = Arc::clone(&self.queue);
-        let mut transport = Transport::start(queue, endpoint, self.fallback.clone(), scrubber, clock::system());
+        let mut transport = Transport::start(queue, endpoint, self.fallback.clone(), items, clock::system());
         transport.spotlight = self.connection.spotlight.clone().map(|url| {
             let fallback = self.fallback.clone();
             Spotlight::start(url, move |problem| fallback.log_connection_problem(problem))
@@ -78,7 +78,7 @@ impl TransportFactory for Factory {
 pub(crate) struct Transport {
     pub queue: Arc<Queue>,
     pub fallback: Fallback,
-    scrubber: Arc<Scrubber>,
+    items: Arc<ItemFilter>,
     spotlight: Option<Spotlight>,
     spotlight_only: bool,
 }
@@ -89,7 +89,7 @@ impl Transport {
         queue: Arc<Queue>,
         endpoint: Endpoint,
         fallback: Fallback,
-        scrubber: Arc<Scrubber>,
+        items: Arc<ItemFilter>,
         clock: Clock,
     ) -> Self {
         let worker = TransportWorker::new(Arc::clone(&queue), endpoint, fallback.clone(), clock);
@@ -99,32 +99,14 @@ impl Transport {
         };
         let thread = std::thread::Builder::new().name("sentry".into()).spawn(work);
         thread.expect("the thread that sends events to Sentry cannot be started");
-        Self { queue, fallback, scrubber, spotlight: None, spotlight_only: false }
+        Self { queue, fallback, items, spotlight: None, spotlight_only: false }
     }
-}
-
-/// Scrubs the transactions of an envelope; its events are already scrubbed.
-fn scrubbed(scrubber: &Scrubber, envelope: Envelope) -> Envelope {
-    if !envelope.items().any(|item| matches!(item, EnvelopeItem::Transaction(_))) {
-        return envelope;
-    }
-    let mut clean = Envelope::new();
-    for item in envelope.items() {
-        match item {
-            EnvelopeItem::Transaction(transaction) => {
-                let mut transaction = (**transaction).clone();
-                scrubber.transaction(&mut transaction);
-                clean.add_item(transaction);
-            }
-            other => clean.add_item(other.clone()),
-        }
-    }
-    clean
 }
 
 impl SdkTransport for Transport {
     fn send_envelope(&self, envelope: Envelope) {
-        let Some(envelope) = QueuedEnvelope::new(&scrubbed(&self.scrubber, envelope)) else { return };
+        let Some(envelope) = self.items.scrubbed(envelope, &self.fallback) else { return };
+        let Some(envelope) = QueuedEnvelope::new(&envelope) else { return };
         if let Some(spotlight) = &self.spotlight {
             spotlight.copy(&envelope.bytes);
         }
@@ -148,6 +130,7 @@ impl SdkTransport for Transport {
         for envelope in left {
             self.fallback.undelivered(&envelope, &Undelivered::Stopped);
         }
+        self.items.report_dropped(&self.fallback);
         self.fallback.report_losses();
         all_sent
     }

@@ -155,7 +155,7 @@ fn a_limit_of_transactions_never_delays_events() {
     let delivery = TestDelivery::start(Some(&dir), [limits(), Status(200), Status(200), limits()]);
     for (transaction, event) in [("GET /1", "one"), ("GET /2", "two")] {
         delivery.send_transaction(transaction);
-        // Otherwise the event might precede it.
+        // Else the event would overtake it in the queue.
         delivery.wait_idle();
         delivery.deliver(event);
     }
