@@ -220,10 +220,15 @@ impl Pipeline {
         let decision = decide(destinations, claim, messages.is_some(), allowed, !accepting.is_empty());
 
         let event_id = claim.event_id.or_else(|| decision.send_event.then(EventId::random));
+<<<<<<< HEAD
         if let Some(request) = request {
             if let (true, Some(messages), Some(id)) = (decision.send_event, &messages, event_id) {
                 request.set_event(messages, report.place, id);
             }
+=======
+        if let (true, Some(request), Some(messages), Some(id)) = (decision.send_event, request, &messages, event_id) {
+            request.set_event(messages, id);
+>>>>>>> wt-process
         }
 
         let at = Timestamp::now();
