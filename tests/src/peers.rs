@@ -1,11 +1,13 @@
 //! The service's real peers. Each is set up on first use, in `target/peers/`.
 
+pub mod authority;
 pub mod bad_sentry;
 pub mod bugsink;
 pub mod journald;
 pub mod npm;
 pub mod program;
 pub mod proxy;
+pub mod recording_sentry;
 pub mod slow_proxy;
 
 pub use test_harness::peers::{postgres, supervisor, supervisor_conf, venv};

@@ -33,8 +33,8 @@ pub use context::request_context;
 pub use cyanotype_settings::Loader;
 pub use cyanotype_telemetry::settings::ResponseLog;
 pub use cyanotype_telemetry::{
-    Breadcrumb, EventId, EventSink, KeptRequest, Level, Losses, Message, RecordSink, Scope, Sinks, add_breadcrumb,
-    capture_event, capture_exception, critical, keep_request, spawn,
+    Breadcrumb, EventId, EventScope, EventSink, KeptRequest, Level, Losses, Message, RecordSink, Scope, Sinks, User,
+    add_breadcrumb, capture_event, capture_exception, capture_exception_with, critical, keep_request, scope, spawn,
 };
 pub use recorder::Recorder;
 pub use response_log::{ResponseLogRules, ResponseLogger};

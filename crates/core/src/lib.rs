@@ -25,6 +25,8 @@
 //! # Features
 //!
 //! - `sentry` (on by default): events are sent to Sentry when a DSN is set.
+//! - `anyhow`, `eyre` (off by default): an `anyhow::Error` or `eyre::Report` in a handler is reported with the type of the error in
+//!   it, and with anyhow's backtrace.
 //! - `flags` (off by default): feature flags control what is recorded when `flags.provider` is set. Requires protoc to build.
 //! - `test` (off by default): `cyanotype::test`, which runs a blueprint in memory and exposes its records.
 
@@ -58,8 +60,9 @@ pub use cyanotype_actix::{BlockError, ClientAddress, ResponseLogRules, ResponseL
 pub use cyanotype_telemetry::explanation;
 pub use cyanotype_telemetry::record::catalog;
 pub use cyanotype_telemetry::{
-    Breadcrumb, Destinations, EventId, KeptRequest, Kind, Level, Message, Policy, StackPlacement, ToSentry,
-    UnknownLevel, add_breadcrumb, capture_event, capture_exception, critical, keep_request, spawn, write_to_stderr,
+    Breadcrumb, Destinations, EventId, EventScope, KeptRequest, Kind, Level, Message, Policy, StackPlacement, ToSentry,
+    UnknownLevel, User, add_breadcrumb, capture_event, capture_exception, capture_exception_with, critical,
+    keep_request, scope, spawn, write_to_stderr,
 };
 pub use database::{
     Database, DatabaseError, DriverError, Executor, ExpiringTable, FromRow, FromSql, Migrations, Outage, Row, ToSql,

@@ -1,17 +1,20 @@
 //! Conversion of events to Sentry's protocol.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use sentry::protocol::{
-    Breadcrumb, Context, Event as SentryEvent, Exception, Frame as SentryFrame, Map, Mechanism, Request, Stacktrace,
-    TraceContext,
+    Breadcrumb, Context, Event as SentryEvent, Exception, Frame as SentryFrame, IpAddress, Map, Mechanism, Request,
+    Stacktrace, TraceContext, User, Value,
 };
 
 use cyanotype_telemetry::Level;
 use cyanotype_telemetry::failure::{Failure, PanicPlace};
-use cyanotype_telemetry::record::{Event, RecordedBreadcrumb};
-use cyanotype_telemetry::request::{self, RequestIdentity, RequestParts};
+use cyanotype_telemetry::record::{CodeLocation, Event, EventScope, RecordedBreadcrumb, Spans};
+use cyanotype_telemetry::request::{RequestIdentity, RequestParts};
 use cyanotype_telemetry::stack::{Frame, Stack};
+
+use crate::grouping;
 
 pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
     let panic = event.failure.as_ref().is_some_and(|failure| failure.panic);
@@ -21,6 +24,7 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
         timestamp: event.at.into(),
         logger: Some(event.target.clone()),
         message: event.message.clone(),
+        logentry: event.message.as_deref().map(grouping::log_entry),
         extra: event.data.clone().into_iter().collect(),
         breadcrumbs: event.breadcrumbs.iter().map(breadcrumb).collect::<Vec<_>>().into(),
         ..Default::default()
@@ -32,34 +36,79 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
             built.extra.extend(thread.clone().map(|thread| ("thread".to_owned(), thread.into())));
         }
     }
+    built.contexts.extend(event.location.as_ref().map(location));
+    built.contexts.extend(event.spans.as_ref().map(spans));
+    if let Some(scope) = &event.scope {
+        add_scope(scope, &mut built);
+    }
     if let Some(request) = &event.request {
-        built.tags = tags(request);
-        built.contexts = trace(request).into_iter().map(|context| ("trace".to_owned(), context)).collect();
+        built.tags.extend(tags(request));
+        built.contexts.extend(trace(request).map(|context| ("trace".to_owned(), context)));
         add_request(request, &mut built);
     }
     built
 }
 
-/// Adds the current request to an event that was captured with the SDK directly. `transactions` is whether sentry-actix has begun
-/// a transaction.
-pub(crate) fn with_request(mut event: SentryEvent<'static>, transactions: bool) -> SentryEvent<'static> {
-    // Events built here already have it, and are sent by a thread without a current request.
-    request::with_current(|request| {
-        let request = request.identity();
-        if !transactions {
-            // The trace of the request, instead of the SDK's default trace outside transactions.
-            event.contexts.extend(trace(request).map(|context| ("trace".to_owned(), context)));
-        }
-        add_request(request, &mut event);
-    });
-    event
+/// The context of the stock integration for `tracing`.
+fn location(location: &CodeLocation) -> (String, Context) {
+    let values = [
+        ("file", Some(location.file.as_ref().into())),
+        ("line", location.line.map(Value::from)),
+        ("module_path", location.module.as_deref().map(Value::from)),
+    ];
+    let values = values.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    ("Rust Tracing Location".to_owned(), Context::Other(values.collect()))
 }
 
-fn add_request(request: &RequestIdentity, event: &mut SentryEvent<'static>) {
+fn spans(spans: &Spans) -> (String, Context) {
+    let values = [("names", spans.names.clone().into()), ("fields", spans.fields.clone().into())];
+    ("span".to_owned(), Context::Other(values.map(|(key, value)| (key.to_owned(), value)).into()))
+}
+
+pub(crate) fn add_request(request: &RequestIdentity, event: &mut SentryEvent<'static>) {
     if event.transaction.is_none() {
         event.transaction = request.transaction();
     }
     event.request.get_or_insert_with(|| parts(&request.parts));
+}
+
+/// Adds what code has set, except for what the event already has.
+pub(crate) fn add_scope(scope: &EventScope, event: &mut SentryEvent<'static>) {
+    for (key, value) in &scope.tags {
+        event.tags.entry(key.clone()).or_insert_with(|| text(value));
+    }
+    for (name, values) in &scope.contexts {
+        let values = values.as_object().cloned().unwrap_or_default();
+        event.contexts.entry(name.clone()).or_insert_with(|| Context::Other(values.into_iter().collect()));
+    }
+    if event.user.is_none() && !scope.user.is_empty() {
+        event.user = Some(user(scope));
+    }
+    if event.fingerprint == SentryEvent::default().fingerprint && !scope.fingerprint.is_empty() {
+        event.fingerprint = scope.fingerprint.iter().map(|part| Cow::Owned(part.clone())).collect();
+    }
+}
+
+fn user(scope: &EventScope) -> User {
+    let mut user = User::default();
+    for (key, value) in &scope.user {
+        match key.as_str() {
+            "id" => user.id = Some(text(value)),
+            "email" => user.email = Some(text(value)),
+            "username" => user.username = Some(text(value)),
+            "ip_address" => match text(value).parse() {
+                Ok(address) => user.ip_address = Some(IpAddress::Exact(address)),
+                // A pseudonym, which the protocol's own field does not accept.
+                Err(_) => _ = user.other.insert("client.address".into(), value.clone()),
+            },
+            _ => _ = user.other.insert(key.clone(), value.clone()),
+        }
+    }
+    user
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The same request data that sentry-actix sends.
@@ -130,7 +179,7 @@ fn stacktrace(stack: &Stack) -> Option<Stacktrace> {
     (!frames.is_empty()).then(|| Stacktrace { frames, ..Default::default() })
 }
 
-fn tags(request: &RequestIdentity) -> Map<String, String> {
+pub(crate) fn tags(request: &RequestIdentity) -> Map<String, String> {
     let mut tags = BTreeMap::from([("request_id".to_owned(), request.id().to_owned())]);
     if let Some(blueprint) = request.blueprint() {
         tags.insert("blueprint".to_owned(), blueprint.to_owned());
@@ -138,7 +187,7 @@ fn tags(request: &RequestIdentity) -> Map<String, String> {
     tags
 }
 
-fn trace(request: &RequestIdentity) -> Option<Context> {
+pub(crate) fn trace(request: &RequestIdentity) -> Option<Context> {
     let trace_id = request.trace_id().to_string().parse().ok()?;
     Some(TraceContext { trace_id, ..Default::default() }.into())
 }

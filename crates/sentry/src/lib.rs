@@ -26,7 +26,11 @@
 #![warn(missing_docs, unreachable_pub)]
 
 mod backoff;
+mod category;
+mod client_reports;
 mod clock;
+mod delivery_counts;
+mod direct;
 mod drain;
 mod endpoint;
 mod event;
@@ -34,19 +38,30 @@ mod event;
 mod fake_endpoint;
 mod fallback;
 mod gate;
+mod grouping;
+mod items;
+mod losses;
 mod options;
+mod proxy;
 mod queue;
+mod queued_envelope;
+mod rate_limits;
 mod scrub;
 mod sink;
 mod spool;
 mod spool_file;
+mod spotlight;
 #[cfg(test)]
 mod test_delivery;
 mod test_event;
 #[cfg(test)]
 mod test_support;
+mod tls_roots;
 mod transport;
+mod trim;
+mod undelivered;
 mod worker;
 
+pub use delivery_counts::{Count, DeliveryCounts};
 pub use sink::SentrySink;
 pub use test_event::send_test_event;

@@ -6,9 +6,11 @@ use std::time::Duration;
 use cyanotype_telemetry::FullEventRecords;
 use sentry::Transport as _;
 
-use super::endpoint::{Category, Endpoint};
+use super::category::Category;
+use super::endpoint::Endpoint;
 use super::fake_endpoint::{FakeEndpoint, Reply, eventually};
 use super::fallback::Fallback;
+use super::items::ItemFilter;
 use super::queue::Queue;
 use super::scrub::Scrubber;
 use super::spool::Spool;
@@ -39,6 +41,11 @@ impl TestDelivery {
         Self::with_queue(queue, Some(Spool::new(dir.path(), SPOOL_BYTES, 3600 * SECOND)), FakeEndpoint::start([]))
     }
 
+    /// A transport without a spool, whose queue has this size.
+    pub(crate) fn with_queue_bytes(max_bytes: usize, script: impl IntoIterator<Item = Reply>) -> Self {
+        Self::with_queue(Queue::new(max_bytes), None, FakeEndpoint::start(script))
+    }
+
     pub(crate) fn with_spool(spool: Option<Spool>, endpoint: FakeEndpoint) -> Self {
         Self::with_queue(Queue::new(QUEUE_BYTES), spool, endpoint)
     }
@@ -47,10 +54,10 @@ impl TestDelivery {
         let (sink, clock) = (Arc::new(MemorySink::default()), TestClock::new());
         let fallback =
             Fallback::new(Arc::clone(&sink) as _, FullEventRecords::json(usize::MAX), policy(), spool, clock.clock());
-        let scrubber = Arc::new(Scrubber::for_tests());
+        let items = Arc::new(ItemFilter::new(Scrubber::for_tests(), 3600 * SECOND));
         let queue = Arc::new(queue);
-        let to = Endpoint::new(&endpoint.dsn, "test");
-        let transport = Transport::start(queue, to, fallback, scrubber, clock.clock());
+        let (to, _) = Endpoint::new(&endpoint.dsn, "test", None, clock.clock());
+        let transport = Transport::start(queue, to, fallback, items, clock.clock());
         Self { transport, sink, clock, endpoint }
     }
 

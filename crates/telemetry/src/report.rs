@@ -9,8 +9,11 @@ use serde_json::{Map, Value};
 use crate::failure::Failure;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
+use crate::place::Place;
 use crate::policy::Kind;
-use crate::record::{Breadcrumb, Detail, EventId, FailureDetail, Record, RecordedBreadcrumb};
+use crate::record::{
+    Breadcrumb, CodeLocation, Detail, EventId, EventScope, FailureDetail, Record, RecordedBreadcrumb, Spans,
+};
 
 /// Something to record: a log line, a failure, a message, a breadcrumb or the state of the service.
 #[derive(Debug)]
@@ -26,9 +29,15 @@ pub struct Report {
     /// The module that reported it; for a breadcrumb its category.
     pub target: String,
     /// The spans around a log line.
-    pub span: Option<String>,
+    pub spans: Option<Spans>,
+    /// The code that logged the line.
+    pub location: Option<CodeLocation>,
     /// The reported failure.
     pub failure: Option<Failure>,
+    /// Where the failure was captured; `None` if no code captured it explicitly.
+    pub place: Option<Place>,
+    /// The tags, the user, the contexts and the fingerprint of this report, besides those of its request.
+    pub scope: Option<Arc<EventScope>>,
     /// The fields of a log line, or the data of a breadcrumb or message.
     pub data: Map<String, Value>,
 }
@@ -38,7 +47,19 @@ impl Report {
     #[must_use]
     pub fn new(kind: Kind, level: Level, target: &str, message: String) -> Self {
         let target = target.to_owned();
-        Self { kind, level, threshold: None, message, target, span: None, failure: None, data: Map::new() }
+        Self {
+            kind,
+            level,
+            threshold: None,
+            message,
+            target,
+            spans: None,
+            location: None,
+            failure: None,
+            place: None,
+            scope: None,
+            data: Map::new(),
+        }
     }
 
     /// A report of the state of the service itself.
@@ -70,11 +91,29 @@ impl Report {
     /// Redacts all values that code or a client may have chosen.
     pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
         redactor.map(&mut self.data);
+        if let Some(spans) = &mut self.spans {
+            redactor.map(&mut spans.fields);
+        }
         redactor.text_in_place(&mut self.message);
         redactor.text_in_place(&mut self.target);
+        if let Some(scope) = &mut self.scope {
+            Arc::make_mut(scope).redact(redactor);
+        }
         for link in self.failure.iter_mut().flat_map(|failure| &mut failure.chain) {
             redactor.text_in_place(&mut link.message);
         }
+        self
+    }
+
+    /// Adds the scope of its request, which is redacted, as this report must be. The report's own scope takes precedence.
+    pub(crate) fn in_scope(mut self, outer: Option<Arc<EventScope>>) -> Self {
+        self.scope = match (outer, self.scope) {
+            (Some(mut outer), Some(own)) => {
+                Arc::make_mut(&mut outer).merge(Arc::unwrap_or_clone(own));
+                Some(outer)
+            }
+            (outer, own) => own.or(outer),
+        };
         self
     }
 
@@ -92,8 +131,9 @@ impl Report {
             kind: self.kind,
             message: self.message,
             target: self.target,
-            span: self.span,
+            spans: self.spans,
             request: request.cloned(),
+            scope: self.scope,
             failure: self.failure.map(|failure| FailureDetail { failure, with_stack }),
             event_id,
             detail: match self.kind {

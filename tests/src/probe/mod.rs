@@ -1,6 +1,7 @@
 //! The probe: a blueprint that runs the steps of a script, so that tests, and developers, can exercise every row of the
 //! table in docs/CONTRACT.md.
 
+mod errors;
 mod faults;
 mod steps;
 
@@ -18,11 +19,13 @@ use futures_util::Stream;
 use futures_util::stream;
 use serde::Deserialize;
 
+pub use errors::RegisteredError;
 use steps::{ProbeError, Step};
 
 /// `POST /probe/run` runs the steps of its body in order and then finishes. So do `/probe/run/quiet`, whose responses are not
 /// logged, `/probe/run/brief`, whose bodies are not logged, and `/probe/run/limited`, with a rate limit of two requests an
-/// hour. `POST /probe/echo` returns its request body; `GET /probe/endless` streams without end.
+/// hour. `POST /probe/echo` returns its request body; `GET /probe/endless` streams without end. The module
+/// [`errors`] has routes that fail.
 pub struct Probe(());
 
 impl Probe {
@@ -64,12 +67,15 @@ impl Blueprint for Probe {
     fn routes(&self, scope: &mut ServiceConfig) {
         faults::panic_if("routes panic");
         faults::panic_on_worker_if("worker panic");
-        scope.service(web::resource("/run").route(web::post().to(run)));
+        // A script may cause an event that is too large for Sentry.
+        let large = web::PayloadConfig::new(16 << 20);
+        scope.service(web::resource("/run").app_data(large).route(web::post().to(run)));
         scope.service(web::resource("/run/quiet").route(web::post().to(run)));
         scope.service(web::resource("/run/brief").route(web::post().to(run)).route(web::put().to(run)));
         scope.service(web::resource("/run/limited").route(web::post().to(run)).route(web::put().to(run)));
         scope.service(web::resource("/endless").route(web::get().to(endless)));
         scope.service(web::resource("/echo").route(web::post().to(echo)));
+        errors::routes(scope);
     }
 
     fn rate_limits(&self) -> RateLimits {

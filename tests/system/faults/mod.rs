@@ -7,6 +7,7 @@ mod flood_limit;
 mod last_words;
 mod panics;
 mod sentry;
+mod sentry_limits;
 mod spool;
 mod starvation;
 mod stderr_file;

@@ -9,8 +9,7 @@ use actix_web::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, He
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpResponse, ResponseError};
-use cyanotype_actix::BlockError;
-use cyanotype_actix::response_log::{AlreadyReported, OpaqueError};
+use cyanotype_actix::response_log::{AlreadyReported, failure_of};
 use cyanotype_telemetry::failure::Failure;
 use cyanotype_telemetry::refused_requests::RefusedRequest;
 use cyanotype_telemetry::{EventId, Kind, Report, panic, pipeline, request};
@@ -86,10 +85,8 @@ fn problem_response(error: &Error, status: StatusCode) -> HttpResponse {
     let problem = match error.as_error::<Problem>() {
         Some(problem) => problem,
         None => {
-            wrapped = if let Some(panic) = error.as_error::<BlockError>() {
-                Problem::internal(panic.clone())
-            } else if status.is_server_error() {
-                Problem::internal(OpaqueError::of(error)).with_status(status)
+            wrapped = if status.is_server_error() {
+                Problem::of_failure(status, failure_of(error))
             } else {
                 Problem::new(status, error.to_string())
             };

@@ -22,7 +22,7 @@ use crate::losses::Losses;
 use crate::outcome::Outcome;
 use crate::policy::Kind;
 use crate::record::catalog::{CHANGE, COMMON, Field, REQUEST, SERVICE, ServiceRecord, TRUNCATED, fields_of_kind};
-use crate::record::{BodyDetail, Detail, EventId, FailureDetail, Record, ResponseRecord};
+use crate::record::{BodyDetail, Detail, EventId, EventScope, FailureDetail, Record, ResponseRecord, Spans, User};
 use crate::stack::{Frame, Stack};
 
 pub(super) const DOCUMENT: &str = "docs/RECORDS.md";
@@ -66,6 +66,12 @@ fn failure(with_stack: bool) -> Option<FailureDetail> {
     Some(FailureDetail { failure, with_stack })
 }
 
+fn scope() -> Option<Arc<EventScope>> {
+    let mut scope = EventScope::default();
+    scope.tag("plan", "free").user(User::new("7"));
+    Some(Arc::new(scope))
+}
+
 const PANIC: &str = "index out of bounds: the len is 3 but the index is 3";
 
 fn panicked(failure: Failure) -> Failure {
@@ -84,8 +90,9 @@ fn record(kind: Kind, level: Level, message: &str) -> Record {
         kind,
         message: message.into(),
         target: "blueprint_orders::routes".into(),
-        span: None,
+        spans: None,
         request: Some(request()),
+        scope: scope(),
         failure: None,
         event_id: None,
         detail: Detail::None,
@@ -101,7 +108,7 @@ fn event_id() -> Option<EventId> {
 pub(super) fn complete(kind: Kind) -> Record {
     match kind {
         Kind::Line => Record {
-            span: Some("import:row".into()),
+            spans: Some(Spans { fields: map(json!({"row": 7})), ..Spans::from("import:row") }),
             failure: failure(false),
             event_id: event_id(),
             detail: Detail::Fields(map(json!({"sku": "A-1", "left": 0}))),
@@ -147,6 +154,7 @@ pub(super) fn complete_response(request: &Arc<RequestIdentity>) -> ResponseRecor
         at: at(),
         level: Level::Info,
         request: Arc::clone(request),
+        scope: scope(),
         method: "PATCH".into(),
         path: "/orders/7".into(),
         query: Some("token=[redacted]".into()),
@@ -250,6 +258,17 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
         "lost events" => {
             ("dropped 3 spooled events: spool full (sentry.spool_max_bytes)", json!({"dropped": {"event": 3}}))
         }
+        "connection settings for Sentry" => {
+            ("cannot use all of the connection settings for Sentry: HTTPS_PROXY is not the URL of a proxy", json!({}))
+        }
+        "dropped envelopes" => (
+            "dropped 151 envelopes for Sentry (transaction): rate limited by Sentry",
+            json!({"dropped": {"transaction": 151}}),
+        ),
+        "dropped items" => (
+            "dropped 2 items sent with the Sentry SDK, which cannot be redacted",
+            json!({"dropped": {"attachment": 2}}),
+        ),
         "undelivered event" => (
             "event not delivered to Sentry: Sentry returned 413 Payload Too Large",
             json!({"reason": "Sentry returned 413 Payload Too Large", "event": {"event_id": EVENT_ID, "level": "error"}}),

@@ -12,7 +12,7 @@ use super::timestamp::write_timestamp;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::policy::Kind;
-use crate::record::{BodyDetail, Detail, FailureDetail, Record, ResponseRecord};
+use crate::record::{BodyDetail, Detail, EventScope, FailureDetail, Record, ResponseRecord};
 use crate::stack;
 
 /// A static key, which needs no escaping, with the comma before it and the colon after it. It cannot be the first key.
@@ -28,10 +28,16 @@ pub(crate) fn line(record: &Record, out: &mut Vec<u8>) {
     line.begin(record.at, record.level, record.kind);
     line.text(key!("message"), &record.message);
     line.text(key!("target"), &record.target);
-    line.optional(key!("span"), record.span.as_deref());
+    if let Some(spans) = &record.spans {
+        line.text(key!("span"), &spans.names);
+        if !spans.fields.is_empty() {
+            line.object(key!("span_fields"), &spans.fields);
+        }
+    }
     if let Some(request) = &record.request {
         line.request(request);
     }
+    line.scope(record.scope.as_deref());
     if record.retroactive {
         line.raw(key!("retroactive"));
         line.raw("true");
@@ -67,6 +73,7 @@ pub(crate) fn response(response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
     line.message(response);
     line.word(key!("target"), ResponseRecord::TARGET);
     line.request(&response.request);
+    line.scope(response.scope.as_deref());
     line.text(key!("http.request.method"), &response.method);
     line.optional(key!("http.route"), response.request.route());
     line.text(key!("url.path"), &response.path);
@@ -143,6 +150,15 @@ impl Line<'_> {
         if request.debug_level().is_some() {
             self.raw(key!("debug"));
             self.raw("true");
+        }
+    }
+
+    fn scope(&mut self, scope: Option<&EventScope>) {
+        let Some(EventScope { tags, user, .. }) = scope else { return };
+        for (key, map) in [(key!("tags"), tags), (key!("user"), user)] {
+            if !map.is_empty() {
+                self.object(key, map);
+            }
         }
     }
 

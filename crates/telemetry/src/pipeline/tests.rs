@@ -347,6 +347,7 @@ fn response(request: &RequestContext, status: u16) -> ResponseRecord<'_> {
         at: Timestamp::now(),
         level: if status < 500 { Level::Info } else { Level::Error },
         request: Arc::clone(request.identity()),
+        scope: request.event_scope(),
         method: "GET".into(),
         path: "/orders/1".into(),
         query: None,

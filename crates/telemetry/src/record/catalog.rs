@@ -68,6 +68,18 @@ pub const REQUEST: &[Field] = &[
         "when a debug token or a flag lowered the minimum level",
         "the record may be below `log.level`",
     ),
+    field(
+        "tags",
+        "object",
+        "when `cyanotype::scope` or the capture has set some",
+        "the tags, which are also those of events; a record outside of requests has only those of its own capture",
+    ),
+    field(
+        "user",
+        "object",
+        "when `cyanotype::scope` or the capture has set one",
+        "`id`, `email`, `username`, `ip_address` and further values, redacted",
+    ),
 ];
 
 const EXCEPTION: &[Field] = &[
@@ -108,6 +120,12 @@ const RETROACTIVE: Field = field(
 
 const LINE: &[Field] = &[
     field("span", "string", "inside spans", "the names of the `tracing` spans, outermost first, joined by `:`"),
+    field(
+        "span_fields",
+        "object",
+        "when the spans have fields",
+        "the fields of the spans, such as those of `#[instrument]`, redacted; of two with one name that of the inner span",
+    ),
     RETROACTIVE,
     field(
         "exception.type",
@@ -310,7 +328,12 @@ pub const SERVICE: &[ServiceRecord] = &[
                   the level",
         fields: &[
             field("exception.type", "string", "always", "the failure's type; for a log line, its target"),
-            field("exception.message", "string", "always", "the failure's message"),
+            field(
+                "exception.message",
+                "string",
+                "always",
+                "the failure's message, with `%s` for numbers, ids and quoted texts",
+            ),
             field(
                 "transaction",
                 "string",
@@ -336,6 +359,22 @@ pub const SERVICE: &[ServiceRecord] = &[
         fields: &[DROPPED],
     },
     ServiceRecord {
+        name: "dropped envelopes",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "when transactions, sessions, logs or metrics cannot be sent, at most once a minute, whatever the level; \
+                  `message` has the category and the reason",
+        fields: &[DROPPED],
+    },
+    ServiceRecord {
+        name: "dropped items",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "at the end of a window (`log.flood.window_s`) in which code passed items to the Sentry SDK that cannot be \
+                  redacted, such as attachments, whatever the level",
+        fields: &[DROPPED],
+    },
+    ServiceRecord {
         name: "undelivered event",
         levels: "error",
         target: "cyanotype::sentry",
@@ -358,6 +397,14 @@ pub const SERVICE: &[ServiceRecord] = &[
             field("parts", "number", "always", "the number of parts"),
             field("event_part", "string", "always", "joined in order: the event's JSON, in Sentry's format"),
         ],
+    },
+    ServiceRecord {
+        name: "connection settings for Sentry",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "at startup, when a proxy of the environment or certificates of the system cannot be used, and when Spotlight \
+                  cannot be reached, once; `message` names them",
+        fields: &[],
     },
     ServiceRecord {
         name: "Sentry unavailable",

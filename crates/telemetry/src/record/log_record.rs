@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::EventId;
+use super::{EventId, EventScope, Spans};
 use crate::failure::Failure;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
@@ -25,10 +25,12 @@ pub struct Record {
     pub message: String,
     /// The module that reported it; for a breadcrumb its category.
     pub target: String,
-    /// The spans around a log line, outermost first, joined by `:`.
-    pub span: Option<String>,
+    /// The spans around a log line.
+    pub spans: Option<Spans>,
     /// The request it belongs to; `None` outside of requests.
     pub request: Option<Arc<RequestIdentity>>,
+    /// The tags and the user that code has set; other values are for events only.
+    pub scope: Option<Arc<EventScope>>,
     /// The reported failure.
     pub failure: Option<FailureDetail>,
     /// The event of the same failure, if an event sink accepted it.
@@ -71,8 +73,9 @@ impl Record {
             kind: Kind::Service,
             message: message.into(),
             target: target.to_owned(),
-            span: None,
+            spans: None,
             request: None,
+            scope: None,
             failure: None,
             event_id: None,
             detail: Detail::Service(data),

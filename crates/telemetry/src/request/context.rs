@@ -14,7 +14,8 @@ use crate::debug_token::DebugGrant;
 use crate::debug_token::VerboseRequest;
 use crate::delivery::Delivery;
 use crate::effective::Snapshot;
-use crate::record::EventId;
+use crate::place::Place;
+use crate::record::{EventId, EventScope};
 use crate::sinks::EventSink;
 
 /// The header that carries a debug token.
@@ -35,6 +36,8 @@ pub struct RequestContext {
     snapshot: Arc<Snapshot>,
     depends_on_caller: AtomicBool,
     withholds_body: AtomicBool,
+    /// Whether code has set tags or a user, so that other requests need not lock `rare`.
+    has_event_scope: AtomicBool,
 }
 
 /// State that few requests have, allocated on first use.
@@ -44,6 +47,7 @@ struct RareState {
     /// A valid debug token for a route, until the request's route is known.
     debug_grant: Option<DebugGrant>,
     verbose: Option<VerboseRequest>,
+    event_scope: Arc<EventScope>,
 }
 
 impl RequestContext {
@@ -66,6 +70,7 @@ impl RequestContext {
             snapshot,
             depends_on_caller: AtomicBool::new(false),
             withholds_body: AtomicBool::new(false),
+            has_event_scope: AtomicBool::new(false),
         }
     }
 
@@ -96,6 +101,21 @@ impl RequestContext {
     #[must_use]
     pub fn scope_of(&self, sink: &Arc<dyn EventSink>) -> Option<&crate::sinks::Scope> {
         self.scopes.of(sink)
+    }
+
+    /// The tags, the user, the contexts and the fingerprint that code has set so far.
+    #[must_use]
+    pub fn event_scope(&self) -> Option<Arc<EventScope>> {
+        if !self.has_event_scope.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.rare.lock().as_ref().map(|rare| Arc::clone(&rare.event_scope))
+    }
+
+    /// Adds redacted values, which take precedence over those set before.
+    pub(crate) fn merge_event_scope(&self, scope: EventScope) {
+        Arc::make_mut(&mut self.rare.lock().get_or_insert_default().event_scope).merge(scope);
+        self.has_event_scope.store(true, Ordering::Relaxed);
     }
 
     /// Marks that work for this request continues outside its handler, such as in a spawned task.
@@ -173,13 +193,25 @@ impl RequestContext {
     }
 
     /// Claims the requested outputs of a failure, line and event, unless an earlier report of the same failure has claimed them.
-    pub(crate) fn claim(&self, messages: &[String], line: bool, event: bool) -> Claim {
-        self.reports.lock().claim(messages, line, event)
+    pub(crate) fn claim(&self, messages: &[String], place: Option<Place>, line: bool, event: bool) -> Claim {
+        self.reports.lock().claim(messages, place, line, event)
     }
 
     /// Stores the id of a failure's event.
-    pub(crate) fn set_event(&self, messages: &[String], id: EventId) {
-        self.reports.lock().set_event(messages, id);
+    pub(crate) fn set_event(&self, messages: &[String], place: Option<Place>, id: EventId) {
+        self.reports.lock().set_event(messages, place, id);
+    }
+
+    /// Claims a failure's event for one that code captured with a sink's own SDK. Returns false if an event of this request has
+    /// already reported the failure.
+    pub fn claim_sdk_event(&self, messages: &[String], id: EventId) -> bool {
+        let mut reports = self.reports.lock();
+        let place = Some(Place::Sdk(id));
+        let is_new = reports.claim(messages, place, false, true).event;
+        if is_new {
+            reports.set_event(messages, place, id);
+        }
+        is_new
     }
 
     /// Holds an event until the response ends.

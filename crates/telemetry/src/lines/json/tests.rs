@@ -38,8 +38,9 @@ fn record(kind: Kind, level: Level) -> Record {
         kind,
         message: "hello".into(),
         target: "shop::orders".into(),
-        span: None,
+        spans: None,
         request: None,
+        scope: None,
         failure: None,
         event_id: None,
         detail: Detail::None,
@@ -94,7 +95,7 @@ fn a_line_outside_a_request() {
 fn a_line_with_every_field() {
     let record = Record {
         message: "a \"b\"\\\u{7}é".into(),
-        span: Some("import:row{n=1}".into()),
+        spans: Some("import:row{n=1}".into()),
         request: Some(request(Some("shop"))),
         failure: failure(true),
         event_id: Some(EventId::random()),
@@ -188,6 +189,7 @@ fn minimal(request: &Arc<RequestIdentity>) -> ResponseRecord<'static> {
         at: at(),
         level: Level::Info,
         request: Arc::clone(request),
+        scope: None,
         method: "GET".into(),
         path: "/orders".into(),
         query: None,

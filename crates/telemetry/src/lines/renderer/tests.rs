@@ -118,7 +118,7 @@ prop_compose! {
     ) -> Record {
         Record {
             target,
-            span: Some(span),
+            spans: Some(span.into()),
             request: in_request.then(|| identity(&"i".repeat(128))),
             failure: failure.map(|failure| FailureDetail { failure, with_stack: true }),
             event_id: Some(EventId::random()),
@@ -192,6 +192,7 @@ fn response<'a>(request: &Arc<RequestIdentity>, texts: &'a [String]) -> Response
         at: Timestamp::UNIX_EPOCH,
         level: Level::Error,
         request: Arc::clone(request),
+        scope: None,
         method: text(0),
         path: text(1),
         query: Some(text(2)),
