@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use tracing::Span;
 
-use super::own_breadcrumbs::OwnBreadcrumbs;
-use super::{RequestContext, current, sync_scope};
 use crate::panic;
+use crate::request::{OwnBreadcrumbs, RequestContext, current, sync_scope};
 
 /// The current request and `tracing` span, for work on another thread.
 ///
