@@ -527,8 +527,8 @@ fn breadcrumbs_outside_requests_are_stored_only_for_work_of_its_own() {
             fixture.pipeline.breadcrumb(name.into());
             message();
             // On a thread that keeps the breadcrumbs, too.
-            let kept = crate::keep_request();
-            let work = || kept.run(|| fixture.pipeline.breadcrumb(format!("{name}, blocking").into()));
+            let handle = crate::keep_request();
+            let work = || handle.run(|| fixture.pipeline.breadcrumb(format!("{name}, blocking").into()));
             std::thread::scope(|scope| scope.spawn(work).join()).expect("it does not panic");
             message();
         }));
