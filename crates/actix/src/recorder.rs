@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::panic::Panics;
-use cyanotype_telemetry::{Pipeline, Sinks};
+use cyanotype_telemetry::{Hooks, Pipeline, Sinks};
 
 use crate::client_address::ClientAddressResolver;
 use crate::response_log::{Config, ResponseLogger, Rules};
@@ -50,7 +50,10 @@ impl Recorder {
     pub fn start(settings: &Settings, sinks: Sinks) -> Self {
         let address_resolver = ClientAddressResolver::new(&settings.server);
         let response_log = Config::new(&settings.log, address_resolver, Rules::new([]));
-        Self { pipeline: cyanotype_telemetry::start(&settings.telemetry(), None, sinks, Panics::All), response_log }
+        Self {
+            pipeline: cyanotype_telemetry::start(&settings.telemetry(), Hooks::default(), sinks, Panics::All),
+            response_log,
+        }
     }
 
     /// The middleware. Each worker's app needs its own.

@@ -11,6 +11,7 @@ pub(crate) fn options(settings: &Settings, gate: Gate) -> Option<ClientOptions> 
     let traces_sample_rate = settings.sentry.traces_sample_rate;
     let dsn: sentry::types::Dsn = settings.sentry.dsn.as_deref()?.parse().ok()?;
     let traces = gate.clone();
+    let ignored = settings.sentry.ignored_types();
     let environment = settings.sentry.environment.clone().unwrap_or_else(|| settings.env.as_str().to_owned());
     let mut options = ClientOptions::new()
         .dsn(&dsn.to_string())
@@ -22,7 +23,7 @@ pub(crate) fn options(settings: &Settings, gate: Gate) -> Option<ClientOptions> 
         .max_request_body_size(MaxRequestBodySize::None)
         .send_default_pii(false)
         // Applies also to events captured with the SDK directly.
-        .before_send(move |event| (gate.allows() && direct::claim(&event)).then_some(event));
+        .before_send(move |event| (gate.allows() && direct::claim(&event, &ignored)).then_some(event));
     if let Some(release) = &settings.sentry.release {
         options = options.release(release.clone());
     }

@@ -4,8 +4,8 @@
 
 use std::process::ExitCode;
 
-use system_tests::probe::{Probe, before_breadcrumb};
+use system_tests::probe::{Probe, before_breadcrumb, before_send};
 
 fn main() -> ExitCode {
-    app::main(|service| service.blueprint(Probe).before_breadcrumb(before_breadcrumb))
+    app::main(|service| service.blueprint(Probe).before_breadcrumb(before_breadcrumb).before_send(before_send))
 }

@@ -70,7 +70,7 @@ fn run(mut service: Service) -> ExitCode {
     // Before any runtime: Sentry's main hub belongs to the first thread that uses it.
     let pipeline = cyanotype_telemetry::start(
         &settings.telemetry(),
-        service.before_breadcrumb.take(),
+        std::mem::take(&mut service.hooks),
         sentry::sinks(&settings),
         Panics::All,
     );
