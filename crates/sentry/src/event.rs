@@ -9,10 +9,12 @@ use sentry::protocol::{
 };
 
 use cyanotype_telemetry::Level;
-use cyanotype_telemetry::failure::Failure;
+use cyanotype_telemetry::failure::{Failure, PanicPlace};
 use cyanotype_telemetry::record::{Event, EventScope, RecordedBreadcrumb};
 use cyanotype_telemetry::request::{RequestIdentity, RequestParts};
 use cyanotype_telemetry::stack::{Frame, Stack};
+
+use crate::grouping;
 
 pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
     let panic = event.failure.as_ref().is_some_and(|failure| failure.panic);
@@ -22,12 +24,17 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
         timestamp: event.at.into(),
         logger: Some(event.target.clone()),
         message: event.message.clone(),
+        logentry: event.message.as_deref().map(grouping::log_entry),
         extra: event.data.clone().into_iter().collect(),
         breadcrumbs: event.breadcrumbs.iter().map(breadcrumb).collect::<Vec<_>>().into(),
         ..Default::default()
     };
     if let Some(failure) = &event.failure {
         built.exception = exceptions(failure, event.unhandled).into();
+        if let Some(PanicPlace { location, thread }) = &failure.place {
+            built.extra.insert("exception.location".to_owned(), location.clone().into());
+            built.extra.extend(thread.clone().map(|thread| ("thread".to_owned(), thread.into())));
+        }
     }
     if let Some(scope) = &event.scope {
         add_scope(scope, &mut built);

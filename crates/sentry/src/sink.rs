@@ -6,15 +6,17 @@ use std::time::Instant;
 use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Event;
 use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings};
+use sentry::protocol::client_report::Reason;
 use sentry::{ClientInitGuard, Hub};
 
+use crate::delivery_counts::DeliveryCounts;
 use crate::fallback::Fallback;
 use crate::gate::{self, Gate};
 use crate::items::ItemFilter;
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
-use crate::{direct, event, transport};
+use crate::{direct, event, grouping, transport};
 
 /// Sends events to Sentry.
 pub struct SentrySink {
@@ -34,7 +36,7 @@ impl SentrySink {
     /// This binds the hub of the process, so it must be called before any thread or runtime that could use that hub is started.
     #[must_use]
     pub fn start(settings: &Settings, lines: Arc<dyn RecordSink>) -> Option<Self> {
-        let items = Arc::new(ItemFilter::new(Scrubber::new(settings), settings.log.flood.window()));
+        let items = Arc::new(ItemFilter::new(Scrubber::new(settings)));
         let fallback = Fallback::from_settings(settings, lines);
         let queue = Arc::new(Queue::new(transport::QUEUE_BYTES));
         let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), items);
@@ -46,6 +48,12 @@ impl SentrySink {
             scope.add_event_processor(move |event| Some(direct::with_request(event, transactions)));
         });
         Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions })
+    }
+
+    /// The number of envelopes by outcome, since the start of the process.
+    #[must_use]
+    pub fn delivery_counts(&self) -> Arc<DeliveryCounts> {
+        Arc::clone(&self.fallback.counts)
     }
 }
 
@@ -82,8 +90,19 @@ impl EventSink for SentrySink {
     }
 
     fn send(&self, event: &Event, scope: Option<&Scope>) {
-        let hub = scope.and_then(hub).unwrap_or_else(Hub::main);
+        let hub = Hub::new_from_top(scope.and_then(hub).unwrap_or_else(Hub::main));
+        let fingerprint = grouping::fingerprint(event);
+        // After the SDK has added the fingerprint of its scope.
+        hub.configure_scope(|scope| scope.add_event_processor(move |event| Some(fingerprint.add_to(event))));
         gate::send_own_event(|| _ = hub.capture_event(event::build(event)));
+    }
+
+    fn held_back(&self) {
+        self.fallback.reports.discard_events(1, Reason::BeforeSend);
+    }
+
+    fn sampled_out(&self) {
+        self.fallback.reports.discard_events(1, Reason::SampleRate);
     }
 
     /// Spools events that are not sent by the deadline, or writes them as lines.

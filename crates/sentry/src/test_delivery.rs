@@ -6,7 +6,8 @@ use std::time::Duration;
 use cyanotype_telemetry::FullEventRecords;
 use sentry::Transport as _;
 
-use super::endpoint::{Category, Endpoint};
+use super::category::Category;
+use super::endpoint::Endpoint;
 use super::fake_endpoint::{FakeEndpoint, Reply, eventually};
 use super::fallback::Fallback;
 use super::items::ItemFilter;
@@ -48,9 +49,9 @@ impl TestDelivery {
         let (sink, clock) = (Arc::new(MemorySink::default()), TestClock::new());
         let fallback =
             Fallback::new(Arc::clone(&sink) as _, FullEventRecords::json(usize::MAX), policy(), spool, clock.clock());
-        let items = Arc::new(ItemFilter::new(Scrubber::for_tests(), 3600 * SECOND));
+        let items = Arc::new(ItemFilter::new(Scrubber::for_tests()));
         let queue = Arc::new(queue);
-        let to = Endpoint::new(&endpoint.dsn, "test");
+        let to = Endpoint::new(&endpoint.dsn, "test", clock.clock());
         let transport = Transport::start(queue, to, fallback, items, clock.clock());
         Self { transport, sink, clock, endpoint }
     }

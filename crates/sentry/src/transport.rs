@@ -10,10 +10,11 @@ use sentry::types::Dsn;
 use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOptions};
 
 use crate::clock::{self, Clock};
-use crate::endpoint::{Endpoint, SendError};
+use crate::endpoint::Endpoint;
 use crate::fallback::Fallback;
 use crate::items::ItemFilter;
 use crate::queue::{Queue, QueuedEnvelope};
+use crate::undelivered::Undelivered;
 use crate::worker::TransportWorker;
 
 /// Maximum total size of the queued envelopes.
@@ -33,7 +34,8 @@ impl Factory {
 
 impl TransportFactory for Factory {
     fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn SdkTransport> {
-        let endpoint = Endpoint::new(&options.dsn, &options.user_agent);
+        self.fallback.reports.connect(options.client_report_recorder);
+        let endpoint = Endpoint::new(&options.dsn, &options.user_agent, clock::system());
         let items = Arc::clone(&self.items);
         let queue = Arc::clone(&self.queue);
         Arc::new(Transport::start(queue, endpoint, self.fallback.clone(), items, clock::system()))
@@ -42,7 +44,7 @@ impl TransportFactory for Factory {
 
 pub(crate) struct Transport {
     pub queue: Arc<Queue>,
-    fallback: Fallback,
+    pub fallback: Fallback,
     items: Arc<ItemFilter>,
 }
 
@@ -70,8 +72,8 @@ impl SdkTransport for Transport {
     fn send_envelope(&self, envelope: Envelope) {
         let Some(envelope) = self.items.scrubbed(envelope, &self.fallback) else { return };
         let Some(envelope) = QueuedEnvelope::new(&envelope) else { return };
-        if let Err(envelope) = self.queue.push(envelope) {
-            self.fallback.spool(&envelope, "transport queue full or closed");
+        for rejected in self.queue.push(envelope) {
+            self.fallback.undelivered(&rejected, &Undelivered::QueueFull);
         }
     }
 
@@ -79,15 +81,14 @@ impl SdkTransport for Transport {
         self.queue.wait_idle(Instant::now() + timeout)
     }
 
-    /// Sends queued envelopes until the timeout, then spools the remaining ones or writes them to stderr.
+    /// Sends queued envelopes until the timeout, then spools the remaining events or writes them to stderr.
     fn shutdown(&self, timeout: Duration) -> bool {
         let all_sent = self.flush(timeout);
         let left = self.queue.close();
         self.fallback.skip_fsync();
         for envelope in left {
-            self.fallback.spool(&envelope, "service stopped before delivery");
+            self.fallback.undelivered(&envelope, &Undelivered::Stopped);
         }
-        self.items.report_dropped(&self.fallback);
         self.fallback.report_losses();
         all_sent
     }
@@ -96,9 +97,8 @@ impl SdkTransport for Transport {
 /// Sends an event, bypassing the queue, and waits for the response.
 pub(crate) fn send_now(dsn: &Dsn, user_agent: &str, event: Event<'static>) -> Result<(), String> {
     let envelope = QueuedEnvelope::new(&event.into()).ok_or("cannot serialize the event")?;
-    Endpoint::new(dsn, user_agent).post(&envelope.bytes).map_err(|error| match error {
-        SendError::Permanent(reason) | SendError::Temporary(reason) => reason,
-    })
+    let mut endpoint = Endpoint::new(dsn, user_agent, clock::system());
+    endpoint.post(&envelope.bytes).map_err(|why| why.reason().to_owned())
 }
 
 #[cfg(test)]

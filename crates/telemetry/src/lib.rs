@@ -43,6 +43,7 @@ mod delivery;
 #[cfg(test)]
 mod documents;
 pub mod effective;
+pub mod error_name;
 pub mod explanation;
 pub mod failure;
 mod filter;
@@ -58,6 +59,7 @@ pub mod memory;
 mod mute;
 mod outcome;
 pub mod panic;
+mod panic_payload;
 pub mod pipeline;
 mod place;
 mod plain_text;
@@ -76,6 +78,7 @@ mod start;
 mod stderr;
 mod subscriber;
 mod symbolizer;
+pub mod template;
 mod window_counter;
 
 pub use capture::{Message, add_breadcrumb, capture_event, capture_exception, capture_exception_with, scope, spawn};
@@ -96,7 +99,6 @@ pub use sinks::{EventSink, RecordSink, Scope, Sinks};
 pub use start::start;
 pub use stderr::StderrSink;
 pub use subscriber::ROOT_SPAN;
-pub use window_counter::WindowCounter;
 
 /// Used only by [`critical!`].
 #[doc(hidden)]

@@ -11,5 +11,6 @@ pub fn start(settings: &Settings, hooks: Hooks, sinks: Sinks, panics: Panics) ->
     let pipeline = Pipeline::install(settings, hooks, sinks);
     subscriber::install(pipeline);
     panic::install_hook(panics);
+    panic::report_early(pipeline);
     pipeline
 }

@@ -4,8 +4,11 @@
 
 use std::process::ExitCode;
 
-use system_tests::probe::{Probe, before_breadcrumb, before_send};
+use system_tests::probe::{Probe, RegisteredError, before_breadcrumb, before_send};
 
 fn main() -> ExitCode {
-    app::main(|service| service.blueprint(Probe).before_breadcrumb(before_breadcrumb).before_send(before_send))
+    app::main(|service| {
+        let service = service.before_breadcrumb(before_breadcrumb).before_send(before_send);
+        service.blueprint(Probe::new()).error_type::<RegisteredError>()
+    })
 }

@@ -28,7 +28,7 @@ use crate::delivery::Delivery;
 use crate::effective::{Current, EffectivePolicy, EffectiveValues, RecordOrigin, Snapshot};
 use crate::failure::Failure;
 use crate::filter::Filter;
-use crate::flood::{Fingerprint, FloodLimiter, SuppressedCount};
+use crate::flood::{Fingerprint, FloodLimiter, SuppressedCount, SuppressedFailure};
 use crate::ignored::IgnoredTypes;
 use crate::level::Level;
 use crate::losses::Losses;
@@ -219,16 +219,14 @@ impl Pipeline {
         let at = Timestamp::now();
         let new_event = || self.event(EventId::random(), at, &report, request);
         let event = (!accepting.is_empty()).then(new_event).and_then(|event| self.hooks.event(event));
+        if event.is_none() {
+            accepting.iter().for_each(|(sink, _)| sink.held_back());
+        }
         let decision = decide(destinations, claim, messages.is_some(), allowed, event.is_some());
 
         let event_id = claim.event_id.or(event.as_ref().map(|event| event.id));
-        if let Some(request) = request {
-            if let (true, Some(messages), Some(id)) = (decision.send_event, &messages, event_id) {
-                request.set_event(messages, report.place, id);
-            }
-            if report.failure.as_ref().is_some_and(|failure| failure.panic) {
-                request.set_panic(event_id);
-            }
+        if let (Some(request), true, Some(messages), Some(id)) = (request, decision.send_event, &messages, event_id) {
+            request.set_event(messages, report.place, id);
         }
 
         if decision.store_breadcrumb {
@@ -264,10 +262,11 @@ impl Pipeline {
         effective: &EffectiveValues,
         request: Option<&RequestContext>,
     ) -> Vec<(Arc<dyn EventSink>, Option<Scope>)> {
+        let sinks = self.event_sinks(&effective.policy).iter();
         if !sampling::is_sampled(effective.event_sample_rate) {
+            sinks.for_each(|sink| sink.sampled_out());
             return Vec::new();
         }
-        let sinks = self.event_sinks(&effective.policy).iter();
         sinks.map(|sink| (Arc::clone(sink), sink.capture_scope(request.and_then(|it| it.scope_of(sink))))).collect()
     }
 
@@ -278,16 +277,19 @@ impl Pipeline {
             return true;
         }
         let first = report.failure.as_ref().map(Failure::first);
+        let route = request.and_then(|request| request.identity().transaction());
         let fingerprint = Fingerprint {
-            type_name: first.map_or_else(|| report.target.clone(), |link| link.type_name.clone()),
-            message: first.map_or_else(|| report.message.clone(), |link| link.message.clone()),
-            route: request.and_then(|request| request.identity().transaction()),
+            type_name: first.map_or(&report.target, |link| &link.type_name),
+            message: first.map_or(&report.message, |link| &link.message),
+            target: &report.target,
+            route: route.as_deref(),
             outage: false,
+            chosen: report.scope.as_ref().map_or(&[], |scope| &scope.fingerprint),
         };
         let record = (claim.line && first.is_some()).then_some(report.kind);
         if report.failure.as_ref().is_some_and(|failure| failure.outage) {
             // An outage makes requests of every route fail: one report is enough.
-            let fingerprint = Fingerprint { route: None, outage: true, ..fingerprint };
+            let fingerprint = Fingerprint { target: "", route: None, outage: true, ..fingerprint };
             return self.floods.allow_up_to(1, fingerprint, record, claim.event);
         }
         self.floods.allow(fingerprint, record, claim.event)
@@ -295,15 +297,15 @@ impl Pipeline {
 
     /// Reports how often the flood limit suppressed a failure.
     fn report_suppressed(&self, suppressed: SuppressedCount) {
-        let SuppressedCount { fingerprint, records, events } = suppressed;
-        let on_route = fingerprint.route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
-        let failure = format!("{}: {}{on_route}", fingerprint.type_name, fingerprint.message);
+        let SuppressedCount { failure: SuppressedFailure { type_name, message, route }, records, events } = suppressed;
+        let on_route = route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
+        let failure = format!("{type_name}: {message}{on_route}");
         // Without the count, so that Sentry groups these events.
-        let message = format!("suppressed repeats of {failure}");
-        let mut report = Report::new(Kind::Message, Level::Warning, "cyanotype::flood", message)
-            .with("exception.type", fingerprint.type_name)
-            .with("exception.message", fingerprint.message);
-        if let Some(route) = fingerprint.route {
+        let text = format!("suppressed repeats of {failure}");
+        let mut report = Report::new(Kind::Message, Level::Warning, "cyanotype::flood", text)
+            .with("exception.type", type_name)
+            .with("exception.message", message);
+        if let Some(route) = route {
             report = report.with("transaction", route);
         }
         let policy = self.policy();
