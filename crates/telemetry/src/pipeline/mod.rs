@@ -225,7 +225,7 @@ impl Pipeline {
         let decision = decide(destinations, claim, messages.is_some(), allowed, event.is_some());
 
         let event_id = claim.event_id.or(event.as_ref().map(|event| event.id));
-        if let (Some(request), true, Some(messages), Some(id)) = (request, decision.send_event, &messages, event_id) {
+        if let (true, Some(request), Some(messages), Some(id)) = (decision.send_event, request, &messages, event_id) {
             request.set_event(messages, report.place, id);
         }
 
