@@ -50,7 +50,7 @@ pub fn serve(settings: Settings, build: impl FnOnce(Settings) -> Service) -> Exi
             Ok(service) => run(service, handlers),
             Err(payload) => {
                 panic::report_caught(&*payload);
-                let pipeline = start_pipeline(&settings, None);
+                let pipeline = start_pipeline(&settings, Hooks::default());
                 refuse_start(pipeline, &settings, &StartError::panicked(&*payload))
             }
         }
