@@ -1,3 +1,4 @@
+use crate::in_app;
 use crate::panic::{self, Panics};
 use crate::pipeline::{BeforeBreadcrumb, Pipeline};
 use crate::settings::Settings;
@@ -13,6 +14,7 @@ pub fn start(
     sinks: Sinks,
     panics: Panics,
 ) -> &'static Pipeline {
+    in_app::configure(&settings.sentry);
     let pipeline = Pipeline::install(settings, before_breadcrumb, sinks);
     subscriber::install(pipeline);
     panic::install_hook(panics);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpServer};
+use cyanotype_telemetry::in_app;
 use cyanotype_telemetry::panic::Panics;
 use cyanotype_telemetry::{Level, Pipeline, Report};
 
@@ -41,7 +42,9 @@ impl Service {
     /// Serves until a stop signal, and returns the exit status: 0 after a stop, 78 for configuration errors, 69 when the
     /// database or a port is unavailable.
     #[must_use]
+    #[track_caller]
     pub fn run(self) -> ExitCode {
+        in_app::set_workspace_of_caller();
         run(self)
     }
 
