@@ -1,11 +1,13 @@
 //! Failures as reported: the chain of errors, their types, and the stack trace.
 
+use std::any::Any;
 use std::error::Error;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::error_name;
+use crate::panic_payload;
 use crate::stack::Stack;
 
 /// An error in a chain of sources.
@@ -28,8 +30,21 @@ pub struct Failure {
     pub stack: Option<Arc<Stack>>,
     /// Whether it is a panic, whose event has the level fatal.
     pub panic: bool,
+    /// Where it panicked, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<PanicPlace>,
     /// Whether it is an outage of something that every request needs; such failures have a flood limit of one report per window.
     pub outage: bool,
+}
+
+/// Where a panic happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PanicPlace {
+    /// `file:line:column`.
+    pub location: String,
+    /// The name of the thread; `None` for a thread without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
 }
 
 /// Maximum length of a chain: an error that is its own source would never end.
@@ -54,7 +69,7 @@ impl Failure {
         });
         let mut chain: Vec<Link> = innermost_first.collect();
         chain.reverse();
-        Self { chain, stack, panic: false, outage: false }
+        Self { chain, stack, panic: false, place: None, outage: false }
     }
 
     /// Sets the name of the outermost error's type, if it is known.
@@ -79,13 +94,19 @@ impl Failure {
     /// Creates a failure that has no underlying error.
     #[must_use]
     pub fn from_message(type_name: &str, message: String) -> Self {
-        Self { chain: vec![Link { type_name: type_name.into(), message }], stack: None, panic: false, outage: false }
+        let chain = vec![Link { type_name: type_name.into(), message }];
+        Self { chain, stack: None, panic: false, place: None, outage: false }
     }
 
-    /// Creates a failure from a panic.
+    /// Creates a failure from a panic's payload: a text, a number, or a boxed error with its sources.
     #[must_use]
-    pub fn panic(message: String, stack: Stack) -> Self {
-        Self { stack: Some(Arc::new(stack)), panic: true, ..Self::from_message("panic", message) }
+    pub fn from_panic(payload: &(dyn Any + Send)) -> Self {
+        let mut failure = match panic_payload::error(payload) {
+            Some(error) => Self::new(error, None),
+            None => Self::from_message("", panic_payload::text(payload)),
+        };
+        failure.chain[0].type_name = "panic".to_owned();
+        Self { panic: true, ..failure }
     }
 
     /// The outermost error.

@@ -60,6 +60,7 @@ pub mod memory;
 mod mute;
 mod outcome;
 pub mod panic;
+mod panic_payload;
 pub mod pipeline;
 mod place;
 mod plain_text;

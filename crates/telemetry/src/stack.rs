@@ -91,7 +91,8 @@ impl Stack {
             let addresses = if rendered.is_empty() { &self.addresses } else { &rendered };
             let all: Vec<Frame> = addresses.iter().flat_map(|address| resolve(*address).to_vec()).collect();
             // The frames of the capture itself are omitted.
-            let first = all.iter().rposition(|frame| is_capture_frame(&frame.function)).map_or(0, |at| at + 1);
+            let capture_end = || all.iter().rposition(|frame| is_capture_frame(&frame.function)).map_or(0, |at| at + 1);
+            let first = panicking_frame(&all).unwrap_or_else(capture_end);
             let frames = all.into_iter().skip(first).skip_while(|frame| is_conversion(&frame.function));
             let mut frames: Vec<Frame> = frames.take(MAX_FRAMES).collect();
             if let Some(end @ 1..) = frames.iter().position(|frame| is_outer_frame(&frame.function)) {
@@ -175,20 +176,30 @@ fn walk(mut step: impl FnMut(usize) -> bool) {
 }
 
 /// The modules that capture a stack, or turn an error into a report. The stack trace begins at their caller.
-const CAPTURE_MODULES: [&str; 9] = [
+const CAPTURE_MODULES: [&str; 6] = [
     "backtrace::",
     "cyanotype::handler::problem::",
     "cyanotype_telemetry::capture::",
     "cyanotype_telemetry::failure::",
     "cyanotype_telemetry::stack::",
     "cyanotype_telemetry::subscriber::",
-    "rust_begin_unwind",
-    "__rustc::rust_begin_unwind",
-    "core::panicking::panic_fmt",
 ];
 
 fn is_capture_frame(function: &str) -> bool {
     is_in_modules(function, &CAPTURE_MODULES)
+}
+
+/// The position of the frame that panicked, in a stack that the panic hook captured: the first one outside the standard library.
+fn panicking_frame(frames: &[Frame]) -> Option<usize> {
+    let is_hook =
+        |frame: &Frame| frame.function.starts_with("std::panicking::") && frame.function.contains("with_hook");
+    let hook = frames.iter().position(is_hook)?;
+    let is_std = |frame: &Frame| {
+        is_in_modules(&frame.function, &["std::", "core::", "alloc::", "rust_begin_unwind", "__rustc::"])
+            || frame.file.as_deref().is_some_and(|file| file.starts_with("/rustc/") || file.contains("/library/std/"))
+    };
+    let panicking = frames[hook..].iter().position(|frame| !is_std(frame))?;
+    Some(hook + panicking)
 }
 
 /// Whether a frame belongs to the layers, the server or the runtime, which are the same in every request's stack.
@@ -265,5 +276,28 @@ mod tests {
         let stack = Stack::capture();
         let text = text(stack.frames());
         assert!(!text.contains("cyanotype_telemetry::stack::walk") && text.contains("core::ops::function"), "{text}");
+    }
+
+    #[test]
+    fn the_panicking_frame_is_the_first_one_outside_the_standard_library() {
+        let frame = |function: &str, file: Option<&str>| Frame {
+            function: function.into(),
+            file: file.map(str::to_owned),
+            in_app: true,
+            ..Frame::default()
+        };
+        let library = Some("/rustc/5980/library/core/src/slice/index.rs");
+        let frames = [
+            frame("cyanotype_telemetry::panic::install_hook::{{closure}}", None),
+            frame("<alloc::boxed::Box<F,A> as core::ops::function::Fn<Args>>::call", library),
+            frame("std::panicking::panic_with_hook", None),
+            frame("__rustc::rust_begin_unwind", None),
+            frame("core::panicking::panic_bounds_check", None),
+            frame("<usize as core::slice::index::SliceIndex<[T]>>::index", library),
+            frame("shop::stock::take", Some("src/stock.rs")),
+            frame("std::panicking::catch_unwind", None),
+        ];
+        assert_eq!(panicking_frame(&frames), Some(6));
+        assert_eq!(panicking_frame(&frames[3..]), None);
     }
 }

@@ -78,10 +78,18 @@ const FAULTS: &[Fault] = &[
         tests: &["faults::sentry_limits::a_limit_of_transactions_delays_no_error"],
     },
     Fault {
+        fault: "an event is over 1 MiB, which Sentry refuses",
+        effect: "It is trimmed before it is sent: the longest texts, which then end with `…`, then the oldest breadcrumbs, then \
+                 extra data.",
+        counted: "`truncated` in the event's extra data names what is incomplete.",
+        action: "Capture less: lower `sentry.max_breadcrumbs`, shorten messages.",
+        tests: &["sentry_event_size::an_event_over_a_mebibyte_is_stored"],
+    },
+    Fault {
         fault: "Sentry refuses an event for good (400, 403, 413)",
         effect: "The event is written to stderr in full: `service`, level error, with `reason` and `event`.",
         counted: "Nothing is lost.",
-        action: "403: check the DSN with `app sentry test`. 413: the event is too large; lower `sentry.max_breadcrumbs`.",
+        action: "403: check the DSN with `app sentry test`. 413: this server's limit is below Sentry's 1 MiB; lower `sentry.max_breadcrumbs`.",
         tests: &[
             "faults::sentry::every_event_is_accounted_for_whatever_sentry_does",
             "sentry_fallback::a_rejected_event_is_written_to_stderr",
@@ -135,6 +143,13 @@ const FAULTS: &[Fault] = &[
         counted: "Nothing, until the event is too old.",
         action: "Nothing, or delete the oldest file of the spool.",
         tests: &["faults::spool::one_failing_event_does_not_block_the_others"],
+    },
+    Fault {
+        fault: "1,000 failures within the limit",
+        effect: "All are written and sent: up to `log.flood.limit` reports of one failure, and any number of different ones.",
+        counted: "Nothing is lost.",
+        action: "Nothing.",
+        tests: &["faults::sentry::a_thousand_failures_in_a_burst_all_arrive"],
     },
     Fault {
         fault: "the same failure over and over",
@@ -238,10 +253,33 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         fault: "a panic on any thread",
-        effect: "500 for its request; one `uncaught` record with the stack, and one event of level fatal. The process continues.",
+        effect: "500 for its request; one `uncaught` record with place, thread and stack, and one event of level fatal. The \
+                 process continues.",
         counted: "Nothing is lost.",
-        action: "`exception.stacktrace` shows the place.",
-        tests: &["faults::panics::a_panic_on_any_thread_is_reported"],
+        action: "`exception.location` and `exception.stacktrace` show the place.",
+        tests: &[
+            "faults::panics::a_panic_on_any_thread_is_reported",
+            "faults::panics::the_text_of_any_payload_is_reported_once",
+        ],
+    },
+    Fault {
+        fault: "a panic while the service starts or stops",
+        effect: "The other blueprints stop, what was captured is delivered. One `uncaught` record, one event, then one `service` \
+                 record of level critical with the reason; exit status 70.",
+        counted: "Nothing is lost.",
+        action: "`exception.location` and `exception.stacktrace` show the place.",
+        tests: &[
+            "faults::last_words::a_panic_before_serving_is_recorded_and_sent",
+            "faults::last_words::a_panic_while_a_blueprint_stops_is_recorded_and_sent",
+            "faults::last_words::an_event_captured_before_a_failed_start_arrives",
+        ],
+    },
+    Fault {
+        fault: "a listener ends by itself, or a worker cannot start",
+        effect: "The service stops as after a signal; the last record names the listener; exit status 70.",
+        counted: "Nothing is lost.",
+        action: "An `uncaught` record before it shows the cause.",
+        tests: &["faults::last_words::a_panic_on_a_worker_that_cannot_start_ends_the_process"],
     },
     Fault {
         fault: "a panic during a panic, or a build with `panic=abort`",
@@ -303,6 +341,11 @@ const EXIT_STATUSES: &[(u8, &str, &str)] = &[
         "something is unavailable that may be there at the next start: the database, a port, the socket, a blueprint's start",
     ),
     (69, "commands", "the running service or the database cannot be reached"),
+    (
+        70,
+        "service and commands",
+        "a panic outside requests, or a listener that ended by itself: an error of the program",
+    ),
     (78, "service and commands", "invalid configuration: another start will not help until it is changed"),
 ];
 

@@ -4,6 +4,7 @@ mod client_disconnects;
 pub mod database_outages;
 mod detached_transactions;
 mod flood_limit;
+mod last_words;
 mod panics;
 mod sentry;
 mod sentry_limits;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::PACKAGE;
 use crate::debug_token::{RefusedTokenCounter, TokenError};
 use crate::effective::{Action, EffectivePolicy, LiveValues, Override, OverrideScope, PolicyChange, Source};
-use crate::failure::{Failure, Link};
+use crate::failure::{Failure, Link, PanicPlace};
 use crate::identity::{RequestIdentity, RequestParts};
 use crate::level::Level;
 use crate::lines::{Format, Pretty, Renderer};
@@ -22,7 +22,7 @@ use crate::losses::Losses;
 use crate::outcome::Outcome;
 use crate::policy::Kind;
 use crate::record::catalog::{CHANGE, COMMON, Field, REQUEST, SERVICE, ServiceRecord, TRUNCATED, fields_of_kind};
-use crate::record::{BodyDetail, Detail, EventId, EventScope, FailureDetail, Record, ResponseRecord, User};
+use crate::record::{BodyDetail, Detail, EventId, EventScope, FailureDetail, Record, ResponseRecord, Spans, User};
 use crate::stack::{Frame, Stack};
 
 pub(super) const DOCUMENT: &str = "docs/RECORDS.md";
@@ -62,7 +62,8 @@ fn failure(with_stack: bool) -> Option<FailureDetail> {
         frame("blueprint_orders::routes::place::{{closure}}", 88),
     ];
     let chain = vec![link("ReserveError", "the stock cannot be reserved"), link("Timeout", "no response in 2 s")];
-    let failure = Failure { chain, stack: Some(Arc::new(Stack::from_frames(frames))), panic: false, outage: false };
+    let failure =
+        Failure { chain, stack: Some(Arc::new(Stack::from_frames(frames))), panic: false, place: None, outage: false };
     Some(FailureDetail { failure, with_stack })
 }
 
@@ -72,6 +73,17 @@ fn scope() -> Option<Arc<EventScope>> {
     Some(Arc::new(scope))
 }
 
+const PANIC: &str = "index out of bounds: the len is 3 but the index is 3";
+
+fn panicked(failure: Failure) -> Failure {
+    let place = PanicPlace {
+        location: "crates/blueprint-orders/src/routes.rs:131:17".into(),
+        thread: Some("actix-rt|system:0|arbiter:1".into()),
+    };
+    let chain = vec![Link { type_name: "panic".into(), message: PANIC.into() }];
+    Failure { chain, panic: true, place: Some(place), ..failure }
+}
+
 fn record(kind: Kind, level: Level, message: &str) -> Record {
     Record {
         at: at(),
@@ -79,7 +91,7 @@ fn record(kind: Kind, level: Level, message: &str) -> Record {
         kind,
         message: message.into(),
         target: "blueprint_orders::routes".into(),
-        span: None,
+        spans: None,
         request: Some(request()),
         scope: scope(),
         failure: None,
@@ -97,7 +109,7 @@ fn event_id() -> Option<EventId> {
 pub(super) fn complete(kind: Kind) -> Record {
     match kind {
         Kind::Line => Record {
-            span: Some("import:row".into()),
+            spans: Some(Spans { fields: map(json!({"row": 7})), ..Spans::from("import:row") }),
             failure: failure(false),
             event_id: event_id(),
             detail: Detail::Fields(map(json!({"sku": "A-1", "left": 0}))),
@@ -108,10 +120,16 @@ pub(super) fn complete(kind: Kind) -> Record {
             detail: Detail::Data(map(json!({"sku": "A-1"}))),
             ..record(kind, Level::Info, "stock requested")
         },
-        Kind::Exception | Kind::Uncaught => Record {
+        Kind::Exception => Record {
             failure: failure(true),
             event_id: event_id(),
             ..record(kind, Level::Error, "the stock cannot be reserved")
+        },
+        Kind::Uncaught => Record {
+            failure: failure(true).map(|detail| FailureDetail { failure: panicked(detail.failure), ..detail }),
+            event_id: event_id(),
+            target: "cyanotype::panic".into(),
+            ..record(kind, Level::Error, PANIC)
         },
         Kind::Message => Record {
             event_id: event_id(),
@@ -235,6 +253,9 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
         ),
         "lost events" => {
             ("dropped 3 spooled events: spool full (sentry.spool_max_bytes)", json!({"dropped": {"event": 3}}))
+        }
+        "connection settings for Sentry" => {
+            ("cannot use all of the connection settings for Sentry: HTTPS_PROXY is not the URL of a proxy", json!({}))
         }
         "dropped envelopes" => (
             "dropped 151 envelopes for Sentry (transaction): rate limited by Sentry",

@@ -11,10 +11,11 @@ use cyanotype_redact::escape::visible;
 
 use super::indented::indented;
 use super::wrap::{GUTTER, Terminal};
+use crate::failure::PanicPlace;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::policy::Kind;
-use crate::record::{BodyDetail, Detail, EventScope, FailureDetail, Outcome, Record, ResponseRecord};
+use crate::record::{BodyDetail, Detail, EventScope, FailureDetail, Outcome, Record, ResponseRecord, Spans};
 use crate::stack::Frame;
 
 const INDENT: &str = "      ";
@@ -32,7 +33,7 @@ impl Pretty {
     pub(super) fn record(&self, record: &Record) -> String {
         let mut out = self.begin(record.at, record.level, record.kind);
         visible(&record.message, false, &mut out);
-        self.origin(&mut out, record.request.as_deref(), &record.target, record.span.as_deref());
+        self.origin(&mut out, record.request.as_deref(), &record.target, record.spans.as_ref());
         if record.retroactive {
             self.dim(&mut out, " (retroactive)");
         }
@@ -88,7 +89,7 @@ impl Pretty {
     }
 
     /// Writes the origin: the blueprint or the module, and enough of the request id to distinguish requests.
-    fn origin(&self, out: &mut String, request: Option<&RequestIdentity>, target: &str, span: Option<&str>) {
+    fn origin(&self, out: &mut String, request: Option<&RequestIdentity>, target: &str, spans: Option<&Spans>) {
         let mut origin = String::new();
         match request {
             Some(request) => {
@@ -101,10 +102,13 @@ impl Pretty {
             }
             None => visible(&format!("  {target}"), false, &mut origin),
         }
-        if let Some(span) = span {
-            visible(&format!(" in {span}"), false, &mut origin);
+        if let Some(spans) = spans {
+            visible(&format!(" in {}", spans.names), false, &mut origin);
         }
         self.dim(out, &origin);
+        for (key, value) in spans.into_iter().flat_map(|spans| &spans.fields) {
+            self.pair(out, &format!("span.{key}"), value);
+        }
     }
 
     fn response_summary(&self, out: &mut String, response: &ResponseRecord<'_>) {
@@ -150,6 +154,13 @@ impl Pretty {
             visible(&format!("{}: {}", link.type_name, link.message), false, &mut line);
             line.push('\n');
             self.paint(out, if depth == 0 { "31" } else { "0" }, &line);
+        }
+        if let Some(PanicPlace { location, thread }) = &detail.failure.place {
+            let mut line = INDENT.to_owned();
+            let thread = thread.as_ref().map(|thread| format!(" on the thread {thread}")).unwrap_or_default();
+            visible(&format!("panicked at {location}{thread}"), false, &mut line);
+            line.push('\n');
+            self.dim(out, &line);
         }
         if let (true, Some(stack)) = (detail.with_stack, &detail.failure.stack) {
             self.stack(out, stack.frames());

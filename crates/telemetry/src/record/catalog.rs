@@ -100,6 +100,17 @@ const EXCEPTION: &[Field] = &[
     ),
 ];
 
+/// As [`EXCEPTION`], with the place of a panic.
+const UNCAUGHT: &[Field] = &[
+    EXCEPTION[0],
+    EXCEPTION[1],
+    EXCEPTION[2],
+    field("exception.location", "string", "for a panic", "where it panicked: `file:line:column`"),
+    field("thread", "string", "for a panic on a thread with a name", "the thread's name"),
+    EXCEPTION[3],
+    EXCEPTION[4],
+];
+
 const RETROACTIVE: Field = field(
     "retroactive",
     "true",
@@ -109,6 +120,12 @@ const RETROACTIVE: Field = field(
 
 const LINE: &[Field] = &[
     field("span", "string", "inside spans", "the names of the `tracing` spans, outermost first, joined by `:`"),
+    field(
+        "span_fields",
+        "object",
+        "when the spans have fields",
+        "the fields of the spans, such as those of `#[instrument]`, redacted; of two with one name that of the inner span",
+    ),
     RETROACTIVE,
     field(
         "exception.type",
@@ -217,7 +234,8 @@ pub const fn fields_of_kind(kind: Kind) -> &'static [Field] {
         Kind::Line => LINE,
         Kind::Response => RESPONSE,
         Kind::Breadcrumb => BREADCRUMB,
-        Kind::Exception | Kind::Uncaught => EXCEPTION,
+        Kind::Exception => EXCEPTION,
+        Kind::Uncaught => UNCAUGHT,
         Kind::Message => MESSAGE,
         Kind::Service => &[],
     }
@@ -371,6 +389,14 @@ pub const SERVICE: &[ServiceRecord] = &[
             field("parts", "number", "always", "the number of parts"),
             field("event_part", "string", "always", "joined in order: the event's JSON, in Sentry's format"),
         ],
+    },
+    ServiceRecord {
+        name: "connection settings for Sentry",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "at startup, when a proxy of the environment or certificates of the system cannot be used, and when Spotlight \
+                  cannot be reached, once; `message` names them",
+        fields: &[],
     },
     ServiceRecord {
         name: "Sentry unavailable",

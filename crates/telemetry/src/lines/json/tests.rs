@@ -38,7 +38,7 @@ fn record(kind: Kind, level: Level) -> Record {
         kind,
         message: "hello".into(),
         target: "shop::orders".into(),
-        span: None,
+        spans: None,
         request: None,
         scope: None,
         failure: None,
@@ -50,7 +50,7 @@ fn record(kind: Kind, level: Level) -> Record {
 fn failure(with_stack: bool) -> Option<FailureDetail> {
     let link = |type_name: &str, message: &str| Link { type_name: type_name.into(), message: message.into() };
     let chain = vec![link("Timeout", "no \"stock\""), link("Io", "line\nbreak")];
-    let failure = Failure { chain, stack: Some(Arc::new(Stack::omitted())), panic: false, outage: false };
+    let failure = Failure { chain, stack: Some(Arc::new(Stack::omitted())), panic: false, place: None, outage: false };
     Some(FailureDetail { failure, with_stack })
 }
 
@@ -95,7 +95,7 @@ fn a_line_outside_a_request() {
 fn a_line_with_every_field() {
     let record = Record {
         message: "a \"b\"\\\u{7}é".into(),
-        span: Some("import:row{n=1}".into()),
+        spans: Some("import:row{n=1}".into()),
         request: Some(request(Some("shop"))),
         failure: failure(true),
         event_id: Some(EventId::random()),
