@@ -1,3 +1,4 @@
+use crate::in_app;
 use crate::panic::{self, Panics};
 use crate::pipeline::{Hooks, Pipeline};
 use crate::settings::Settings;
@@ -8,6 +9,7 @@ use crate::subscriber;
 ///
 /// Further calls return the existing pipeline. Call it before any thread or runtime that may log.
 pub fn start(settings: &Settings, hooks: Hooks, sinks: Sinks, panics: Panics) -> &'static Pipeline {
+    in_app::configure(&settings.sentry);
     let pipeline = Pipeline::install(settings, hooks, sinks);
     subscriber::install(pipeline);
     panic::install_hook(panics);

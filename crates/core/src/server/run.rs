@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use cyanotype_telemetry::in_app;
 use cyanotype_telemetry::panic::{self, Panics};
 use cyanotype_telemetry::{Hooks, Level, Pipeline, Report};
 use tokio::sync::oneshot::error::RecvError;
@@ -42,7 +43,9 @@ const RESTART_DELAY: Duration = Duration::from_secs(1);
 /// # }
 /// ```
 #[must_use]
+#[track_caller]
 pub fn serve(settings: Settings, build: impl FnOnce(Settings) -> Service) -> ExitCode {
+    in_app::set_workspace_of_caller();
     last_words::main(|| {
         // First: without a handler most signals end the process, and nothing is written.
         let handlers = Handlers::install();
@@ -61,7 +64,9 @@ impl Service {
     /// Serves until a stop signal, and returns the exit status: 0 after a stop, 78 for configuration errors, 69 when the
     /// database or a port is unavailable, 70 after a panic outside requests.
     #[must_use]
+    #[track_caller]
     pub fn run(self) -> ExitCode {
+        in_app::set_workspace_of_caller();
         last_words::main(|| run(self, Handlers::install()))
     }
 

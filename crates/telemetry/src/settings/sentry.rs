@@ -66,6 +66,14 @@ section! {
         /// maximum age of an event in the spool, in seconds; older events are dropped
         #[setting(Integer(1, u64::MAX), default = 604800)]
         spool_max_age_s: u64,
+        /// crates and modules whose frames are code of the application, such as shop::orders; wins over in_app_exclude
+        #[serde(default)]
+        #[setting(List)]
+        pub in_app_include: Vec<String>,
+        /// crates and modules whose frames are not code of the application; by default those outside the program's workspace
+        #[serde(default)]
+        #[setting(List)]
+        pub in_app_exclude: Vec<String>,
     }
 }
 
