@@ -21,6 +21,7 @@ mod grouping;
 mod http;
 mod large_bodies;
 mod lifecycle;
+mod line_events;
 mod live;
 mod log_injection;
 mod log_schemas;

@@ -145,6 +145,13 @@ const FAULTS: &[Fault] = &[
         tests: &["faults::spool::one_failing_event_does_not_block_the_others"],
     },
     Fault {
+        fault: "1,000 failures within the limit",
+        effect: "All are written and sent: up to `log.flood.limit` reports of one failure, and any number of different ones.",
+        counted: "Nothing is lost.",
+        action: "Nothing.",
+        tests: &["faults::sentry::a_thousand_failures_in_a_burst_all_arrive"],
+    },
+    Fault {
         fault: "the same failure over and over",
         effect: "In each `log.flood.window_s` the first `log.flood.limit` reports are written and sent; all responses are \
                  recorded.",

@@ -334,6 +334,8 @@ impl Pipeline {
             message: (report.kind == Kind::Line || report.failure.is_none()).then(|| report.message.clone()),
             failure: report.failure.clone(),
             unhandled: report.kind == Kind::Uncaught,
+            location: report.location.clone(),
+            spans: report.spans.clone(),
             data: report.data.clone(),
             scope: report.scope.clone(),
             breadcrumbs: self.breadcrumbs(request),

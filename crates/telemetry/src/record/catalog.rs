@@ -120,6 +120,12 @@ const RETROACTIVE: Field = field(
 
 const LINE: &[Field] = &[
     field("span", "string", "inside spans", "the names of the `tracing` spans, outermost first, joined by `:`"),
+    field(
+        "span_fields",
+        "object",
+        "when the spans have fields",
+        "the fields of the spans, such as those of `#[instrument]`, redacted; of two with one name that of the inner span",
+    ),
     RETROACTIVE,
     field(
         "exception.type",
