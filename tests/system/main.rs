@@ -15,6 +15,7 @@ mod error_reporting;
 mod event_scope;
 mod examples;
 mod faults;
+mod foreign_errors;
 mod generator;
 mod grouping;
 mod http;

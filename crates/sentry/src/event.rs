@@ -9,7 +9,7 @@ use sentry::protocol::{
 };
 
 use cyanotype_telemetry::Level;
-use cyanotype_telemetry::failure::Failure;
+use cyanotype_telemetry::failure::{Failure, PanicPlace};
 use cyanotype_telemetry::record::{CodeLocation, Event, EventScope, RecordedBreadcrumb, Spans};
 use cyanotype_telemetry::request::{RequestIdentity, RequestParts};
 use cyanotype_telemetry::stack::{Frame, Stack};
@@ -31,6 +31,10 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
     };
     if let Some(failure) = &event.failure {
         built.exception = exceptions(failure, event.unhandled).into();
+        if let Some(PanicPlace { location, thread }) = &failure.place {
+            built.extra.insert("exception.location".to_owned(), location.clone().into());
+            built.extra.extend(thread.clone().map(|thread| ("thread".to_owned(), thread.into())));
+        }
     }
     built.contexts.extend(event.location.as_ref().map(location));
     built.contexts.extend(event.spans.as_ref().map(spans));

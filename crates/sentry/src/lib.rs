@@ -26,7 +26,10 @@
 #![warn(missing_docs, unreachable_pub)]
 
 mod backoff;
+mod category;
+mod client_reports;
 mod clock;
+mod delivery_counts;
 mod direct;
 mod drain;
 mod endpoint;
@@ -36,8 +39,11 @@ mod fake_endpoint;
 mod fallback;
 mod gate;
 mod grouping;
+mod items;
+mod losses;
 mod options;
 mod queue;
+mod rate_limits;
 mod scrub;
 mod sink;
 mod spool;
@@ -48,7 +54,9 @@ mod test_event;
 #[cfg(test)]
 mod test_support;
 mod transport;
+mod undelivered;
 mod worker;
 
+pub use delivery_counts::{Count, DeliveryCounts};
 pub use sink::SentrySink;
 pub use test_event::send_test_event;

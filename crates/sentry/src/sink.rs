@@ -6,10 +6,13 @@ use std::time::Instant;
 use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Event;
 use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings};
+use sentry::protocol::client_report::Reason;
 use sentry::{ClientInitGuard, Hub};
 
+use crate::delivery_counts::DeliveryCounts;
 use crate::fallback::Fallback;
 use crate::gate::{self, Gate};
+use crate::items::ItemFilter;
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
@@ -33,18 +36,24 @@ impl SentrySink {
     /// This binds the hub of the process, so it must be called before any thread or runtime that could use that hub is started.
     #[must_use]
     pub fn start(settings: &Settings, lines: Arc<dyn RecordSink>) -> Option<Self> {
-        let scrubber = Arc::new(Scrubber::new(settings));
+        let items = Arc::new(ItemFilter::new(Scrubber::new(settings), settings.log.flood.window()));
         let fallback = Fallback::from_settings(settings, lines);
         let queue = Arc::new(Queue::new(transport::QUEUE_BYTES));
-        let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), Arc::clone(&scrubber));
+        let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), items);
         let gate = Gate::default();
-        let guard = sentry::init(options(settings, scrubber, gate.clone())?.transport(factory));
+        let guard = sentry::init(options(settings, gate.clone())?.transport(factory));
         let transactions = settings.sentry.has_transactions();
         // Must precede the creation of other hubs from this one.
         sentry::configure_scope(|scope| {
             scope.add_event_processor(move |event| Some(direct::with_request(event, transactions)));
         });
         Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions })
+    }
+
+    /// The number of envelopes by outcome, since the start of the process.
+    #[must_use]
+    pub fn delivery_counts(&self) -> Arc<DeliveryCounts> {
+        Arc::clone(&self.fallback.counts)
     }
 }
 
@@ -86,6 +95,10 @@ impl EventSink for SentrySink {
         // After the SDK has added the fingerprint of its scope.
         hub.configure_scope(|scope| scope.add_event_processor(move |event| Some(fingerprint.add_to(event))));
         gate::send_own_event(|| _ = hub.capture_event(event::build(event)));
+    }
+
+    fn sampled_out(&self) {
+        self.fallback.reports.discard_events(1, Reason::SampleRate);
     }
 
     /// Spools events that are not sent by the deadline, or writes them as lines.

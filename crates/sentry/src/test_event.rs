@@ -1,10 +1,7 @@
-use std::sync::Arc;
-
 use cyanotype_telemetry::{EventId, Level, Settings};
 
 use crate::gate::Gate;
 use crate::options::options;
-use crate::scrub::Scrubber;
 use crate::{event, transport};
 
 /// Sends a test event, bypassing the queue, and waits for Sentry's response. Used by `app sentry test`.
@@ -15,8 +12,7 @@ pub fn send_test_event(settings: &Settings) -> Result<EventId, String> {
     if settings.sentry.dsn.is_none() {
         return Err("no DSN is set; set SENTRY_DSN".into());
     }
-    let options =
-        options(settings, Arc::new(Scrubber::new(settings)), Gate::default()).ok_or("sentry.dsn is not a valid DSN")?;
+    let options = options(settings, Gate::default()).ok_or("sentry.dsn is not a valid DSN")?;
     let dsn = options.dsn.clone().ok_or("no DSN is set; set SENTRY_DSN")?;
     let id = EventId::random();
     let event = sentry::protocol::Event {

@@ -1,7 +1,7 @@
 //! Functions that application code calls to report errors, messages and breadcrumbs.
 
 use std::error::Error;
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
 use crate::level::Level;
+use crate::panic;
 use crate::pipeline::pipeline;
 use crate::place::Place;
 use crate::policy::Kind;
@@ -136,12 +137,18 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
+    let reported = async {
+        match panic::catch(future).await {
+            Ok(output) => output,
+            Err(payload) => resume_unwind(payload),
+        }
+    };
     match request::current() {
         Some(request) => {
             request.mark_detached();
-            tokio::task::spawn_local(request::scope(request, future))
+            tokio::task::spawn_local(request::scope(request, reported))
         }
-        None => tokio::task::spawn_local(future),
+        None => tokio::task::spawn_local(reported),
     }
 }
 

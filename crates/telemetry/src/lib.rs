@@ -43,6 +43,7 @@ mod delivery;
 #[cfg(test)]
 mod documents;
 pub mod effective;
+pub mod error_name;
 pub mod explanation;
 pub mod failure;
 mod filter;
@@ -57,6 +58,7 @@ pub mod memory;
 mod mute;
 mod outcome;
 pub mod panic;
+mod panic_payload;
 pub mod pipeline;
 mod place;
 mod plain_text;
@@ -95,6 +97,7 @@ pub use sinks::{EventSink, RecordSink, Scope, Sinks};
 pub use start::start;
 pub use stderr::StderrSink;
 pub use subscriber::ROOT_SPAN;
+pub use window_counter::WindowCounter;
 
 /// Used only by [`critical!`].
 #[doc(hidden)]

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
+use std::panic::{panic_any, resume_unwind};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -65,6 +66,10 @@ pub(super) enum Step {
     Panic {
         message: String,
     },
+    /// Panics with a payload that is no text.
+    PanicAny {
+        payload: Payload,
+    },
     /// Panics on a thread outside actix.
     PanicThread {
         message: String,
@@ -92,6 +97,31 @@ pub(super) enum Step {
         value: String,
         message: String,
     },
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Payload {
+    Number,
+    Text,
+    BoxedError,
+    /// An error that is not boxed: its type is not known.
+    Error,
+    /// Resumes a panic, without a call of the panic hook.
+    Resumed,
+}
+
+impl Payload {
+    fn panic(self) -> ! {
+        let error = || ProbeError::new("the payload is an error".into(), Some("its cause".into()));
+        match self {
+            Self::Number => panic_any(42),
+            Self::Text => panic_any("an owned text".to_owned()),
+            Self::BoxedError => panic_any(Box::<dyn Error + Send + Sync>::from(error())),
+            Self::Error => panic_any(error()),
+            Self::Resumed => resume_unwind(Box::new("a resumed text")),
+        }
+    }
 }
 
 pub(super) fn run_all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()>>> {
@@ -156,6 +186,7 @@ impl Step {
             }
             Step::Span { steps } => in_a_span(steps).await,
             Step::Panic { message } => panic!("{message}"),
+            Step::PanicAny { payload } => payload.panic(),
             Step::SdkMessage { message } => {
                 #[expect(clippy::disallowed_methods, reason = "simulates a program that uses the SDK directly")]
                 sentry::capture_message(&message, sentry::Level::Error);

@@ -18,10 +18,10 @@ use cyanotype_telemetry::settings::{Env, ResponseLog};
 use cyanotype_telemetry::{Kind, Level, Pipeline, Policy, Report, sampling};
 use jiff::Timestamp;
 
+use super::actix_error::failure_of;
 use super::already_reported::AlreadyReported;
 use super::body_prefix::BodyPrefix;
 use super::config::Config;
-use super::opaque_error::OpaqueError;
 use super::request_body::RequestBody;
 use crate::content_type::ContentType;
 use crate::route::route;
@@ -290,7 +290,7 @@ impl Drop for Exchange {
 /// The failure behind an unreported 5xx; without an error, only the status is known.
 fn failure(status: StatusCode, error: Option<&Error>) -> Failure {
     match error {
-        Some(error) => Failure::new(&OpaqueError::of(error), None),
+        Some(error) => failure_of(error),
         None => Failure::from_message("HttpResponse", format!("responded with {status}")),
     }
 }

@@ -187,6 +187,10 @@ impl Line<'_> {
             json_string(&link.message, self.out);
         }
         self.out.push(b']');
+        if let Some(place) = &detail.failure.place {
+            self.text(key!("exception.location"), &place.location);
+            self.optional(key!("thread"), place.thread.as_deref());
+        }
         if let (true, Some(trace)) = (detail.with_stack, &detail.failure.stack) {
             self.text(key!("exception.stacktrace"), &stack::text(trace.frames()));
         }

@@ -11,6 +11,7 @@ use cyanotype_redact::escape::visible;
 
 use super::indented::indented;
 use super::wrap::{GUTTER, Terminal};
+use crate::failure::PanicPlace;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::policy::Kind;
@@ -153,6 +154,13 @@ impl Pretty {
             visible(&format!("{}: {}", link.type_name, link.message), false, &mut line);
             line.push('\n');
             self.paint(out, if depth == 0 { "31" } else { "0" }, &line);
+        }
+        if let Some(PanicPlace { location, thread }) = &detail.failure.place {
+            let mut line = INDENT.to_owned();
+            let thread = thread.as_ref().map(|thread| format!(" on the thread {thread}")).unwrap_or_default();
+            visible(&format!("panicked at {location}{thread}"), false, &mut line);
+            line.push('\n');
+            self.dim(out, &line);
         }
         if let (true, Some(stack)) = (detail.with_stack, &detail.failure.stack) {
             self.stack(out, stack.frames());

@@ -220,13 +220,8 @@ impl Pipeline {
         let decision = decide(destinations, claim, messages.is_some(), allowed, !accepting.is_empty());
 
         let event_id = claim.event_id.or_else(|| decision.send_event.then(EventId::random));
-        if let Some(request) = request {
-            if let (true, Some(messages), Some(id)) = (decision.send_event, &messages, event_id) {
-                request.set_event(messages, report.place, id);
-            }
-            if report.failure.as_ref().is_some_and(|failure| failure.panic) {
-                request.set_panic(event_id);
-            }
+        if let (true, Some(request), Some(messages), Some(id)) = (decision.send_event, request, &messages, event_id) {
+            request.set_event(messages, report.place, id);
         }
 
         let at = Timestamp::now();
@@ -265,10 +260,11 @@ impl Pipeline {
         effective: &EffectiveValues,
         request: Option<&RequestContext>,
     ) -> Vec<(Arc<dyn EventSink>, Option<Scope>)> {
+        let sinks = self.event_sinks(&effective.policy).iter();
         if !sampling::is_sampled(effective.event_sample_rate) {
+            sinks.for_each(|sink| sink.sampled_out());
             return Vec::new();
         }
-        let sinks = self.event_sinks(&effective.policy).iter();
         sinks.map(|sink| (Arc::clone(sink), sink.capture_scope(request.and_then(|it| it.scope_of(sink))))).collect()
     }
 

@@ -100,6 +100,17 @@ const EXCEPTION: &[Field] = &[
     ),
 ];
 
+/// As [`EXCEPTION`], with the place of a panic.
+const UNCAUGHT: &[Field] = &[
+    EXCEPTION[0],
+    EXCEPTION[1],
+    EXCEPTION[2],
+    field("exception.location", "string", "for a panic", "where it panicked: `file:line:column`"),
+    field("thread", "string", "for a panic on a thread with a name", "the thread's name"),
+    EXCEPTION[3],
+    EXCEPTION[4],
+];
+
 const RETROACTIVE: Field = field(
     "retroactive",
     "true",
@@ -223,7 +234,8 @@ pub const fn fields_of_kind(kind: Kind) -> &'static [Field] {
         Kind::Line => LINE,
         Kind::Response => RESPONSE,
         Kind::Breadcrumb => BREADCRUMB,
-        Kind::Exception | Kind::Uncaught => EXCEPTION,
+        Kind::Exception => EXCEPTION,
+        Kind::Uncaught => UNCAUGHT,
         Kind::Message => MESSAGE,
         Kind::Service => &[],
     }
@@ -336,6 +348,22 @@ pub const SERVICE: &[ServiceRecord] = &[
         levels: "warning",
         target: "cyanotype::sentry",
         written: "when the spool is full or its events are too old, whatever the level",
+        fields: &[DROPPED],
+    },
+    ServiceRecord {
+        name: "dropped envelopes",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "when transactions, sessions, logs or metrics cannot be sent, at most once a minute, whatever the level; \
+                  `message` has the category and the reason",
+        fields: &[DROPPED],
+    },
+    ServiceRecord {
+        name: "dropped items",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "at the end of a window (`log.flood.window_s`) in which code passed items to the Sentry SDK that cannot be \
+                  redacted, such as attachments, whatever the level",
         fields: &[DROPPED],
     },
     ServiceRecord {

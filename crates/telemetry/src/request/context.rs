@@ -239,17 +239,6 @@ impl RequestContext {
     pub fn has_failed(&self) -> bool {
         !self.reports.lock().is_empty()
     }
-
-    /// Marks that the request's work panicked. `event` is the event that reports the panic, if any.
-    pub(crate) fn set_panic(&self, event: Option<EventId>) {
-        self.reports.lock().panic = Some(event);
-    }
-
-    /// The event that reports a panic of the request's work.
-    #[must_use]
-    pub fn panic_event(&self) -> Option<EventId> {
-        self.reports.lock().panic.flatten()
-    }
 }
 
 impl std::fmt::Debug for RequestContext {

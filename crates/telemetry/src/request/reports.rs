@@ -13,8 +13,6 @@ pub(super) struct Reports {
     pub held: Vec<Delivery>,
     /// Whether the response has ended.
     pub ended: bool,
-    /// `Some` if the request's work panicked: the event that reports the panic, if any.
-    pub panic: Option<Option<EventId>>,
 }
 
 /// A failure that has been reported.
