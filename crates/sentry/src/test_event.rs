@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use cyanotype_telemetry::{EventId, Level, Settings};
 
 use crate::gate::Gate;
@@ -21,9 +23,12 @@ pub fn send_test_event(settings: &Settings) -> Result<EventId, String> {
         level: event::level(Level::Info, false),
         release: options.release.clone(),
         environment: options.environment.clone(),
+        server_name: options.server_name.clone(),
+        dist: settings.sentry.dist.clone().map(Into::into),
         ..Default::default()
     };
-    let sent = transport::send_now(&dsn, &options.user_agent, event);
+    let ca_file = settings.sentry.ca_file.as_deref().map(Path::new);
+    let sent = transport::send_now(&dsn, &options.user_agent, ca_file, event);
     sent.map(|()| id)
         .map_err(|reason| format!("{reason}; check sentry.dsn, whose host is {}:{}", dsn.host(), dsn.port()))
 }

@@ -253,6 +253,9 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
         "lost events" => {
             ("dropped 3 spooled events: spool full (sentry.spool_max_bytes)", json!({"dropped": {"event": 3}}))
         }
+        "connection settings for Sentry" => {
+            ("cannot use all of the connection settings for Sentry: HTTPS_PROXY is not the URL of a proxy", json!({}))
+        }
         "dropped envelopes" => (
             "dropped 151 envelopes for Sentry (transaction): rate limited by Sentry",
             json!({"dropped": {"transaction": 151}}),

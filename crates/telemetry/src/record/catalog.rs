@@ -391,6 +391,14 @@ pub const SERVICE: &[ServiceRecord] = &[
         ],
     },
     ServiceRecord {
+        name: "connection settings for Sentry",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "at startup, when a proxy of the environment or certificates of the system cannot be used, and when Spotlight \
+                  cannot be reached, once; `message` names them",
+        fields: &[],
+    },
+    ServiceRecord {
         name: "Sentry unavailable",
         levels: "warning",
         target: "cyanotype::sentry",
