@@ -1,6 +1,5 @@
 //! The items of outgoing envelopes: each is scrubbed, or dropped and counted if its content cannot be redacted.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cyanotype_telemetry::WindowCounter;
@@ -8,10 +7,8 @@ use sentry::Envelope;
 use sentry::protocol::{EnvelopeItem, ItemContainer, LogAttribute, SessionAttributes};
 
 use crate::fallback::Fallback;
+use crate::losses::DroppedItems;
 use crate::scrub::Scrubber;
-
-/// The number of dropped items, by kind.
-pub(crate) type DroppedItems = BTreeMap<&'static str, u64>;
 
 /// Scrubs the items of envelopes, and counts those that it drops.
 pub(crate) struct ItemFilter {

@@ -13,6 +13,9 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// Drops of other things than events are logged at most this often: a rate limit can last for hours.
 const DROPS_REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
+/// The number of dropped items, by kind.
+pub(crate) type DroppedItems = BTreeMap<&'static str, u64>;
+
 /// The message and the additional keys of a service record.
 pub(crate) type LossLine = (String, Map<String, Value>);
 
