@@ -9,6 +9,7 @@ mod breadcrumbs;
 mod command;
 mod contract;
 mod database;
+mod debug_files;
 mod deploy;
 mod document_references;
 mod documents;

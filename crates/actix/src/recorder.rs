@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::panic::Panics;
-use cyanotype_telemetry::{Pipeline, Sinks};
+use cyanotype_telemetry::{Hooks, Pipeline, Sinks};
 
 use crate::client_address::ClientAddressResolver;
 use crate::response_log::{Config, ResponseLogger, Rules};
@@ -51,7 +51,7 @@ impl Recorder {
     pub fn start(settings: &Settings, sinks: Sinks) -> Self {
         let address_resolver = ClientAddressResolver::new(&settings.server);
         let response_log = Config::new(&settings.log, address_resolver, Rules::new([]));
-        let pipeline = cyanotype_telemetry::start(&settings.telemetry(), None, sinks, Panics::All);
+        let pipeline = cyanotype_telemetry::start(&settings.telemetry(), Hooks::default(), sinks, Panics::All);
         Self { pipeline, response_log, flush_limit: Self::FLUSH_LIMIT }
     }
 

@@ -58,7 +58,7 @@ pub use blueprint::routes::RouteInfo;
 pub use blueprint::{Blueprint, Dependency, LifecycleFuture};
 pub use cyanotype_actix::{BlockError, ClientAddress, ResponseLogRules, ResponseLogger, block};
 pub use cyanotype_telemetry::explanation;
-pub use cyanotype_telemetry::record::catalog;
+pub use cyanotype_telemetry::record::{Event, catalog};
 pub use cyanotype_telemetry::{
     Breadcrumb, Destinations, EventId, EventScope, Kind, Level, Message, Policy, RequestHandle, StackPlacement,
     ToSentry, UnknownLevel, User, add_breadcrumb, capture_event, capture_exception, capture_exception_with, critical,

@@ -14,7 +14,7 @@ use cyanotype_telemetry::record::{CodeLocation, Event, EventScope, RecordedBread
 use cyanotype_telemetry::request::{RequestIdentity, RequestParts};
 use cyanotype_telemetry::stack::{Frame, Stack};
 
-use crate::grouping;
+use crate::{debug_meta, grouping};
 
 pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
     let panic = event.failure.as_ref().is_some_and(|failure| failure.panic);
@@ -31,6 +31,9 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
     };
     if let Some(failure) = &event.failure {
         built.exception = exceptions(failure, event.unhandled).into();
+        if let Some(stack) = &failure.stack {
+            built.debug_meta = debug_meta::of(stack);
+        }
         if let Some(PanicPlace { location, thread }) = &failure.place {
             built.extra.insert("exception.location".to_owned(), location.clone().into());
             built.extra.extend(thread.clone().map(|thread| ("thread".to_owned(), thread.into())));
@@ -168,7 +171,11 @@ fn exceptions(failure: &Failure, unhandled: bool) -> Vec<Exception> {
 /// Sentry's order is the outermost call first.
 fn stacktrace(stack: &Stack) -> Option<Stacktrace> {
     let frame = |frame: &Frame| SentryFrame {
-        function: Some(frame.function.clone()),
+        function: (!frame.is_unnamed).then(|| frame.function.clone()),
+        module: frame.module.clone(),
+        package: frame.image.map(|image| image.path.clone()),
+        instruction_addr: frame.address.map(debug_meta::address),
+        image_addr: frame.image.map(|image| debug_meta::address(image.address)),
         filename: frame.file.as_ref().and_then(|file| file.rsplit('/').next().map(str::to_owned)),
         abs_path: frame.file.clone(),
         lineno: frame.line.map(u64::from),

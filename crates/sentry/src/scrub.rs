@@ -1,5 +1,5 @@
-//! Scrubbing of outgoing events and transactions, whoever made them: only allowed headers are retained, the query, texts and
-//! all data are redacted, and the texts that a client chose are cut.
+//! Scrubbing of outgoing events and transactions, also of those that code makes itself: only allowed headers are retained, the
+//! query, texts and all data are redacted, and the texts that a client chose are cut.
 
 use std::net::IpAddr;
 
@@ -165,10 +165,14 @@ impl Scrubber {
         }
     }
 
-    /// Only variables are data.
+    /// Only variables and source lines are data.
     fn scrub_stacks<'a>(&self, stacks: impl IntoIterator<Item = &'a mut Option<Stacktrace>>) {
         let frames = stacks.into_iter().flatten().flat_map(|stack| &mut stack.frames);
-        frames.for_each(|frame| self.scrub_values(&mut frame.vars));
+        for frame in frames {
+            self.scrub_values(&mut frame.vars);
+            let lines = frame.pre_context.iter_mut().chain(&mut frame.context_line).chain(&mut frame.post_context);
+            lines.for_each(|line| self.text(line));
+        }
     }
 
     /// Those of the helper and of the SDK become one list in order of time, of which the newest remain.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Event;
+use cyanotype_telemetry::settings::Env;
 use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings};
 use sentry::protocol::client_report::Reason;
 use sentry::{ClientInitGuard, Hub};
@@ -16,7 +17,7 @@ use crate::items::ItemFilter;
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
-use crate::{direct, event, grouping, transport};
+use crate::{direct, event, grouping, source_context, transport};
 
 /// Sends events to Sentry.
 pub struct SentrySink {
@@ -28,6 +29,8 @@ pub struct SentrySink {
     main: Arc<Hub>,
     /// Whether sentry-actix is installed as middleware and binds the hub of each request.
     transactions: bool,
+    /// Whether frames have the source lines around them: in development.
+    has_source_context: bool,
 }
 
 impl SentrySink {
@@ -36,7 +39,7 @@ impl SentrySink {
     /// This binds the hub of the process, so it must be called before any thread or runtime that could use that hub is started.
     #[must_use]
     pub fn start(settings: &Settings, lines: Arc<dyn RecordSink>) -> Option<Self> {
-        let items = Arc::new(ItemFilter::new(Scrubber::new(settings), settings.log.flood.window()));
+        let items = Arc::new(ItemFilter::new(Scrubber::new(settings)));
         let fallback = Fallback::from_settings(settings, lines);
         let queue = Arc::new(Queue::new(transport::QUEUE_BYTES));
         let connection = transport::Connection::from_settings(settings);
@@ -48,7 +51,8 @@ impl SentrySink {
         sentry::configure_scope(|scope| {
             scope.add_event_processor(move |event| Some(direct::with_request(event, transactions)));
         });
-        Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions })
+        let has_source_context = settings.env == Env::Dev;
+        Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions, has_source_context })
     }
 
     /// The number of envelopes by outcome, since the start of the process.
@@ -95,7 +99,15 @@ impl EventSink for SentrySink {
         let fingerprint = grouping::fingerprint(event);
         // After the SDK has added the fingerprint of its scope.
         hub.configure_scope(|scope| scope.add_event_processor(move |event| Some(fingerprint.add_to(event))));
-        gate::send_own_event(|| _ = hub.capture_event(event::build(event)));
+        let mut event = event::build(event);
+        if self.has_source_context {
+            source_context::add_to(&mut event);
+        }
+        gate::send_own_event(|| _ = hub.capture_event(event));
+    }
+
+    fn held_back(&self) {
+        self.fallback.reports.discard_events(1, Reason::BeforeSend);
     }
 
     fn sampled_out(&self) {

@@ -51,6 +51,9 @@ mod flag_values;
 mod flood;
 mod full_event;
 mod identity;
+mod ignored;
+pub mod image;
+pub mod in_app;
 mod level;
 mod lines;
 mod losses;
@@ -77,16 +80,18 @@ pub mod stack;
 mod start;
 mod stderr;
 mod subscriber;
+mod symbol;
 mod symbolizer;
 pub mod template;
 mod window_counter;
 
 pub use capture::{Message, add_breadcrumb, capture_event, capture_exception, capture_exception_with, scope, spawn};
 pub use full_event::FullEventRecords;
+pub use ignored::IgnoredTypes;
 pub use level::{Level, UnknownLevel};
 pub use losses::Losses;
 pub use mute::mute_this_thread;
-pub use pipeline::{BeforeBreadcrumb, Pipeline, pipeline};
+pub use pipeline::{BeforeBreadcrumb, BeforeSend, Hooks, Pipeline, pipeline};
 pub use place::Place;
 pub use plain_text::write_to_stderr;
 pub use policy::{Destinations, Kind, Policy, StackPlacement, ToSentry};
@@ -99,7 +104,6 @@ pub use sinks::{EventSink, RecordSink, Scope, Sinks};
 pub use start::start;
 pub use stderr::StderrSink;
 pub use subscriber::ROOT_SPAN;
-pub use window_counter::WindowCounter;
 
 /// Used only by [`critical!`].
 #[doc(hidden)]

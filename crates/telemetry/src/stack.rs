@@ -1,12 +1,15 @@
 //! Stack traces: captured as addresses where a failure occurs, and resolved to names later, on the symbolizer's thread.
 
 use std::collections::HashMap;
-use std::ffi::c_void;
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use parking_lot::Mutex;
 use serde::ser::{Serialize, Serializer};
+
+use crate::image::{self, Image};
+use crate::in_app;
+use crate::symbol;
 
 /// Maximum number of frames of a stack trace.
 const MAX_FRAMES: usize = 100;
@@ -23,9 +26,10 @@ pub struct Stack {
 type RenderBacktrace = Box<dyn Fn() -> String + Send + Sync>;
 
 /// One frame of a stack trace.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Frame {
-    /// The path and name of the function.
+    /// The path and name of the function. Where the binary does not contain it: the binary's name and the offset in it, such as
+    /// `app+0x1f2e`.
     pub function: String,
     /// The source file.
     pub file: Option<String>,
@@ -34,6 +38,18 @@ pub struct Frame {
     /// Whether it is code of the service, not of a library.
     #[serde(rename = "own")]
     pub in_app: bool,
+    /// The module of the function.
+    #[serde(skip)]
+    pub module: Option<String>,
+    /// Whether the binary does not contain the function's name.
+    #[serde(skip)]
+    pub is_unnamed: bool,
+    /// The address of the call, or of the instruction that failed.
+    #[serde(skip)]
+    pub address: Option<usize>,
+    /// The executable or library that contains the address.
+    #[serde(skip)]
+    pub image: Option<&'static Image>,
 }
 
 impl Stack {
@@ -58,7 +74,7 @@ impl Stack {
     /// A placeholder for a stack that was not resolved.
     pub(crate) fn omitted() -> Self {
         let function = "(stack trace omitted: not resolved in time)".to_owned();
-        let frames = OnceLock::from(vec![Frame { function, file: None, line: None, in_app: true }]);
+        let frames = OnceLock::from(vec![Frame { function, in_app: true, ..Frame::default() }]);
         Self { addresses: Vec::new(), backtrace: None, frames }
     }
 
@@ -103,15 +119,37 @@ fn resolve(address: usize) -> Arc<[Frame]> {
     if let Some(frames) = CACHE.lock().get(&address) {
         return Arc::clone(frames);
     }
-    let mut frames = Vec::new();
-    backtrace::resolve(address as *mut c_void, |symbol| {
-        let function = symbol.name().map_or_else(|| "<unknown>".into(), |name| format!("{name:#}"));
-        let file = symbol.filename().map(|file| file.to_string_lossy().into_owned());
-        frames.push(Frame { in_app: is_in_app(&function, file.as_deref()), function, file, line: symbol.lineno() });
-    });
+    let frames = frames_at(address);
     let frames: Arc<[Frame]> = frames.into();
     CACHE.lock().insert(address, Arc::clone(&frames));
     frames
+}
+
+fn frames_at(address: usize) -> Vec<Frame> {
+    // Almost all are return addresses, which follow the call, and can belong to the next line or function.
+    let call = address.saturating_sub(1);
+    let image = image::at(call);
+    let mut frames = Vec::new();
+    symbol::for_each_at(address, |name, file, line| {
+        let module = name.as_deref().and_then(symbol::module);
+        let in_app = in_app::is_in_app(name.as_deref(), file.as_deref(), image);
+        let (is_unnamed, function) = (name.is_none(), name.unwrap_or_else(|| unnamed(call, image)));
+        frames.push(Frame { function, file, line, in_app, module, is_unnamed, address: Some(call), image });
+    });
+    if frames.is_empty() {
+        let in_app = in_app::is_in_app(None, None, image);
+        let function = unnamed(call, image);
+        frames.push(Frame { function, in_app, is_unnamed: true, address: Some(call), image, ..Frame::default() });
+    }
+    frames
+}
+
+/// The binary's name and the offset in it, by which `addr2line` finds the function in a debug file.
+fn unnamed(address: usize, image: Option<&Image>) -> String {
+    match image {
+        Some(image) => format!("{}+{:#x}", image.name(), address - image.address),
+        None => format!("{address:#x}"),
+    }
 }
 
 impl Serialize for Stack {
@@ -187,14 +225,6 @@ fn is_conversion(function: &str) -> bool {
         || is_in_modules(path, &ERROR_LIBRARIES)
 }
 
-fn is_in_app(function: &str, file: Option<&str>) -> bool {
-    let library =
-        |file: &str| file.contains("/registry/src/") || file.starts_with("/rustc/") || file.contains("/library/std/");
-    const FRAMEWORK_MODULES: [&str; 4] =
-        ["cyanotype::", "cyanotype_telemetry::", "cyanotype_actix::", "cyanotype_sentry::"];
-    !is_in_modules(function, &FRAMEWORK_MODULES) && file.is_some_and(|file| !library(file))
-}
-
 /// The trace as text: for each frame a line with the function and a line with its location.
 #[must_use]
 pub fn text(frames: &[Frame]) -> String {
@@ -223,6 +253,25 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_has_its_module_address_and_image() {
+        let stack = Stack::capture();
+        let frame = stack.frames().first().expect("it has frames");
+        assert_eq!(frame.module.as_deref(), Some("core::ops::function::FnOnce"), "{frame:?}");
+        assert!(frame.image.is_some_and(|image| image.is_executable) && frame.address.is_some(), "{frame:?}");
+        assert!(
+            stack.frames().iter().all(|frame| frame.image.is_none_or(|image| image.is_executable) || !frame.in_app)
+        );
+    }
+
+    #[test]
+    fn an_address_without_a_name_shows_binary_and_offset() {
+        let image =
+            Image { path: "/usr/bin/app".into(), address: 0x1000, size: 9, build_id: None, is_executable: true };
+        assert_eq!(unnamed(0x1f2e, Some(&image)), "app+0xf2e");
+        assert_eq!(unnamed(0x1f2e, None), "0x1f2e");
+    }
+
+    #[test]
     fn capture_frames_are_removed() {
         let stack = Stack::capture();
         let text = text(stack.frames());
@@ -234,8 +283,8 @@ mod tests {
         let frame = |function: &str, file: Option<&str>| Frame {
             function: function.into(),
             file: file.map(str::to_owned),
-            line: None,
             in_app: true,
+            ..Frame::default()
         };
         let library = Some("/rustc/5980/library/core/src/slice/index.rs");
         let frames = [

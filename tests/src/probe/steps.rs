@@ -92,6 +92,10 @@ pub(super) enum Step {
         key: String,
         value: String,
     },
+    /// Adds a breadcrumb with the SDK.
+    SdkBreadcrumb {
+        message: String,
+    },
     /// Captures an error with the SDK, bypassing the helpers.
     SdkCapture {
         message: String,
@@ -211,6 +215,9 @@ impl Step {
                 sentry::capture_message(&message, sentry::Level::Error);
             }
             Step::SdkTag { key, value } => sentry::configure_scope(|scope| scope.set_tag(&key, value)),
+            Step::SdkBreadcrumb { message } => {
+                sentry::add_breadcrumb(sentry::Breadcrumb { message: Some(message), ..Default::default() });
+            }
             Step::SdkCapture { message } => {
                 #[expect(clippy::disallowed_methods, reason = "simulates a program that uses the SDK directly")]
                 sentry::capture_error(&ProbeError::new(message, None));

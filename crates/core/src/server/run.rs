@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use cyanotype_telemetry::in_app;
 use cyanotype_telemetry::panic::{self, Panics};
-use cyanotype_telemetry::{BeforeBreadcrumb, Level, Pipeline, Report};
+use cyanotype_telemetry::{Hooks, Level, Pipeline, Report};
 
 use super::app::AppFactory;
 use super::descriptors::DescriptorBudget;
@@ -41,7 +42,9 @@ const RESTART_DELAY: Duration = Duration::from_secs(1);
 /// # }
 /// ```
 #[must_use]
+#[track_caller]
 pub fn serve(settings: &Settings, build: impl FnOnce(Settings) -> Service) -> ExitCode {
+    in_app::set_workspace_of_caller();
     last_words::main(|| {
         // First: without a handler most signals end the process, and nothing is written.
         let handlers = Handlers::install();
@@ -49,7 +52,7 @@ pub fn serve(settings: &Settings, build: impl FnOnce(Settings) -> Service) -> Ex
             Ok(service) => run(service, handlers),
             Err(payload) => {
                 panic::report_caught(&*payload);
-                let pipeline = start_pipeline(settings, None);
+                let pipeline = start_pipeline(settings, Hooks::default());
                 refuse_start(pipeline, settings, &StartError::panicked(&*payload))
             }
         }
@@ -60,7 +63,9 @@ impl Service {
     /// Serves until a stop signal, and returns the exit status: 0 after a stop, 78 for configuration errors, 69 when the
     /// database or a port is unavailable, 70 after a panic outside requests.
     #[must_use]
+    #[track_caller]
     pub fn run(self) -> ExitCode {
+        in_app::set_workspace_of_caller();
         last_words::main(|| run(self, Handlers::install()))
     }
 
@@ -85,7 +90,7 @@ fn run(mut service: Service, handlers: io::Result<Handlers>) -> ExitCode {
         Ok(Err(error)) => (service.settings.clone(), Err(error.into())),
         Err(payload) => (service.settings.clone(), Err(StartError::panicked(&*payload))),
     };
-    let pipeline = start_pipeline(&settings, service.before_breadcrumb.take());
+    let pipeline = start_pipeline(&settings, std::mem::take(&mut service.hooks));
 
     // Before any runtime: with too few descriptors a runtime would fail without a clear reason.
     let descriptors = DescriptorBudget::claim(&settings);
@@ -115,8 +120,8 @@ fn run(mut service: Service, handlers: io::Result<Handlers>) -> ExitCode {
 }
 
 /// Starts the sinks, before any runtime: Sentry's main hub belongs to the first thread that uses it.
-fn start_pipeline(settings: &Settings, before_breadcrumb: Option<BeforeBreadcrumb>) -> &'static Pipeline {
-    cyanotype_telemetry::start(&settings.telemetry(), before_breadcrumb, sentry::sinks(settings), Panics::All)
+fn start_pipeline(settings: &Settings, hooks: Hooks) -> &'static Pipeline {
+    cyanotype_telemetry::start(&settings.telemetry(), hooks, sentry::sinks(settings), Panics::All)
 }
 
 /// Reports why the start failed, and returns the exit status.

@@ -55,6 +55,7 @@ fn failure(with_stack: bool) -> Option<FailureDetail> {
         file: Some("crates/blueprint-orders/src/routes.rs".into()),
         line: Some(line),
         in_app: true,
+        ..Frame::default()
     };
     let frames = vec![
         frame("blueprint_orders::routes::reserve::{{closure}}", 131),

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::fixture::{SentEvent, pipeline, pipeline_with_hook};
+use super::fixture::{SentEvent, pipeline, pipeline_with_hooks};
 use super::*;
 use crate::failure::Link;
 use crate::record::ResponseRecord;
@@ -486,7 +486,7 @@ fn the_breadcrumb_hook_applies_only_to_event_sinks() {
         breadcrumb.level = Level::Error;
         Some(breadcrumb.category("changed")).filter(|breadcrumb| breadcrumb.message != "dropped")
     });
-    let fixture = pipeline_with_hook(&[], Some(hook));
+    let fixture = pipeline_with_hooks(&[], Hooks { before_breadcrumb: Some(hook), ..Hooks::default() });
     let request = fixture.request("one");
     in_request(&request, || {
         fixture.pipeline.breadcrumb(Breadcrumb::new("queried the warehouse").category("stock").data("sku", "A-1"));
@@ -504,6 +504,69 @@ fn the_breadcrumb_hook_applies_only_to_event_sinks() {
     let expected =
         [("changed", "queried the Bearer [redacted]", Level::Error), ("changed", "not on stderr", Level::Error)];
     assert_eq!(stored, expected);
+}
+
+#[test]
+fn the_event_hook_changes_or_holds_back_events() {
+    let hook: BeforeSend = Box::new(|mut event| {
+        event.id = EventId::random();
+        event.scope_mut().tag("by", "the hook");
+        event.failure.as_ref().is_none_or(|failure| failure.first().message != "noise").then_some(event)
+    });
+    let fixture = pipeline_with_hooks(&[], Hooks { before_send: Some(hook), ..Hooks::default() });
+    let request = fixture.request("one");
+    in_request(&request, || {
+        let held_back = fixture.pipeline.report(Report { kind: Kind::Exception, ..with_stack("noise") });
+        assert_eq!(held_back, None);
+        let sent = fixture.pipeline.report(Report { kind: Kind::Exception, ..with_stack("a failure") });
+        let recorded = fixture.recorded();
+        assert_eq!(recorded.events.len(), 1);
+        assert_eq!(Some(recorded.events[0].id.clone()), sent.map(|id| id.to_string()), "the hook cannot change the id");
+        // A line with a stack waits for its frames.
+        let mut lines = recorded.lines;
+        lines.sort_by_key(|line| line["message"].to_string());
+        let [other, noise] = &lines[..] else { panic!("two lines: {lines:?}") };
+        assert!(noise.get("sentry.event_id").is_none() && noise.get("exception.stacktrace").is_some(), "{noise}");
+        assert!(other.get("sentry.event_id").is_some() && other.get("exception.stacktrace").is_none(), "{other}");
+    });
+}
+
+#[test]
+fn what_the_event_hook_reports_is_not_sent() {
+    static NESTED: OnceLock<&'static Pipeline> = OnceLock::new();
+    let hook: BeforeSend = Box::new(|event| {
+        let line = Report::new(Kind::Line, Level::Error, "test", "from the hook".into());
+        assert_eq!(NESTED.get().expect("it is set").report(line), None);
+        Some(event)
+    });
+    let fixture = pipeline_with_hooks(&[], Hooks { before_send: Some(hook), ..Hooks::default() });
+    NESTED.get_or_init(|| fixture.pipeline);
+    for _ in 0..2 {
+        assert!(fixture.pipeline.report(with_stack("a failure")).is_some());
+        let recorded = fixture.recorded();
+        assert_eq!((recorded.lines.len(), recorded.events.len()), (2, 1));
+    }
+}
+
+#[test]
+fn ignored_types_are_logged_but_not_sent() {
+    let fixture = pipeline(&[("sentry.ignore", "Late"), ("log.flood.limit", "1")]);
+    let request = fixture.request("one");
+    in_request(&request, || {
+        for message in ["one", "two"] {
+            let mut failure = Failure::from_message("shop::Late", message.into());
+            failure.stack = Some(Stack::capture().into());
+            assert_eq!(fixture.pipeline.report(Report::failure(Kind::Uncaught, "test", failure)), None);
+        }
+        let mut failure = Failure::from_message("Outer", "outer".into());
+        failure.chain.push(Link { type_name: "Late".into(), message: "root".into() });
+        assert_eq!(fixture.pipeline.report(Report::failure(Kind::Exception, "test", failure)), None);
+        fixture.end_response(None, &request);
+    });
+    let recorded = fixture.recorded();
+    assert_eq!((recorded.lines.len(), recorded.events.len()), (3, 0));
+    assert!(recorded.lines.iter().all(|line| line.get("sentry.event_id").is_none()));
+    assert!(recorded.lines[0].get("exception.stacktrace").is_some(), "{:?}", recorded.lines[0]);
 }
 
 #[test]
@@ -868,7 +931,7 @@ fn counting(lost: u64) -> (&'static Pipeline, [Arc<Counting>; 2]) {
     let sinks = counts.iter().fold(Sinks::none().record(Arc::new(Losing(lost))), |sinks, count| {
         sinks.event(Arc::new(CountingSink(Arc::clone(count))))
     });
-    let pipeline = Pipeline::new(&super::fixture::settings(&[]), None, sinks);
+    let pipeline = Pipeline::new(&super::fixture::settings(&[]), Hooks::default(), sinks);
     (Box::leak(Box::new(pipeline)), counts)
 }
 

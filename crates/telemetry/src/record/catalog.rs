@@ -370,8 +370,8 @@ pub const SERVICE: &[ServiceRecord] = &[
         name: "dropped items",
         levels: "warning",
         target: "cyanotype::sentry",
-        written: "at the end of a window (`log.flood.window_s`) in which code passed items to the Sentry SDK that cannot be \
-                  redacted, such as attachments, whatever the level",
+        written: "when code has passed items to the Sentry SDK that cannot be redacted, such as attachments; at most once a minute, \
+                  whatever the level",
         fields: &[DROPPED],
     },
     ServiceRecord {

@@ -7,6 +7,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::{Env, sentry_names as names};
+use crate::ignored::IgnoredTypes;
 use crate::level::Level;
 
 section! {
@@ -47,6 +48,11 @@ section! {
         /// fraction of events that are sent
         #[setting(Number(0.0, 1.0), default = 1.0)]
         pub sample_rate: f64,
+        /// types of errors that are not sent, such as sqlx::Error or Timeout: the name in exception.type or that of the root
+        /// cause, in full or its last segment; they are logged as errors that sampling excludes
+        #[serde(default)]
+        #[setting(List)]
+        ignore: Vec<String>,
         /// fraction of requests that are sent as transactions
         #[setting(Number(0.0, 1.0), default = 0)]
         pub traces_sample_rate: f32,
@@ -60,6 +66,14 @@ section! {
         /// maximum age of an event in the spool, in seconds; older events are dropped
         #[setting(Integer(1, u64::MAX), default = 604800)]
         spool_max_age_s: u64,
+        /// crates and modules whose frames are code of the application, such as shop::orders; wins over in_app_exclude
+        #[serde(default)]
+        #[setting(List)]
+        pub in_app_include: Vec<String>,
+        /// crates and modules whose frames are not code of the application; by default those outside the program's workspace
+        #[serde(default)]
+        #[setting(List)]
+        pub in_app_exclude: Vec<String>,
     }
 }
 
@@ -88,6 +102,12 @@ impl SentrySettings {
     #[must_use]
     pub fn has_transactions(&self) -> bool {
         self.traces_sample_rate > 0.0
+    }
+
+    /// The types of errors that are not sent.
+    #[must_use]
+    pub fn ignored_types(&self) -> IgnoredTypes {
+        IgnoredTypes::new(&self.ignore)
     }
 
     /// The maximum age of an event in the spool.

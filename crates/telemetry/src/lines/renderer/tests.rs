@@ -77,6 +77,7 @@ fn failure() -> impl Strategy<Value = Failure> {
         file: Some(file),
         line: Some(7),
         in_app: true,
+        ..Frame::default()
     });
     (vec(link, 1..8), vec(frame, 0..60)).prop_map(|(chain, frames)| {
         let stack = Some(Arc::new(Stack::from_frames(frames)));
@@ -263,6 +264,7 @@ fn a_stack_is_cut_before_fields_and_fields_before_the_message() {
             file: Some("a.rs".into()),
             line: Some(1),
             in_app: true,
+            ..Frame::default()
         };
         Some(Arc::new(Stack::from_frames((0..count).map(frame).collect())))
     };
