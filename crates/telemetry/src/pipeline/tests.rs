@@ -178,7 +178,7 @@ line       debug    -        -     sampled request | -    -     -     -   -
 line       info     -        -     sampled request | line -     -     -   crumb
 line       info     -        -     -       request | line -     -     -   crumb
 line       info     -        flood sampled request | line -     -     -   crumb
-line       info     -        -     sampled -       | line -     -     -   crumb
+line       info     -        -     sampled -       | line -     -     -   -
 line       error    -        -     sampled request | line -     sent  new -
 line       error    -        -     -       request | line -     -     -   -
 line       error    -        flood sampled request | line -     -     -   -
