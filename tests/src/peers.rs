@@ -6,6 +6,7 @@ pub mod journald;
 pub mod npm;
 pub mod program;
 pub mod proxy;
+pub mod recording_server;
 pub mod slow_proxy;
 
 pub use test_harness::peers::{postgres, supervisor, supervisor_conf, venv};

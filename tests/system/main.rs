@@ -38,6 +38,7 @@ mod sentry_fallback;
 mod sentry_scopes;
 mod split_processes;
 mod startup;
+mod traces;
 mod users;
 
 mod api;

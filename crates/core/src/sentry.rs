@@ -7,12 +7,6 @@ use crate::settings::Settings;
 /// Whether this build includes the Sentry sink.
 pub const SENTRY_COMPILED_IN: bool = cfg!(feature = "sentry");
 
-/// The middleware that starts a transaction for each request.
-#[cfg(feature = "sentry")]
-pub(crate) type Transactions = sentry_actix::Sentry;
-#[cfg(not(feature = "sentry"))]
-pub(crate) type Transactions = actix_web::middleware::Identity;
-
 /// The logging policy that these settings configure.
 #[must_use]
 pub fn policy(settings: &Settings) -> Policy {
@@ -34,18 +28,6 @@ pub(crate) fn sinks(settings: &Settings) -> Sinks {
         };
     }
     Sinks::stderr(&telemetry)
-}
-
-/// The middleware that starts a transaction for each request, when transactions are sampled.
-pub(crate) fn transactions(settings: &Settings) -> Option<Transactions> {
-    #[cfg(feature = "sentry")]
-    if settings.sentry.has_transactions() && policy(settings).sentry {
-        // The error middleware reports failures.
-        let layer = sentry_actix::Sentry::builder().capture_server_errors(false).start_transaction(true).finish();
-        return Some(layer);
-    }
-    let _ = settings;
-    None
 }
 
 /// Sends one event and waits for Sentry's response.

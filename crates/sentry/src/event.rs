@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use sentry::protocol::{
     Breadcrumb, Context, Event as SentryEvent, Exception, Frame as SentryFrame, Map, Mechanism, Request, Stacktrace,
-    TraceContext,
+    TraceContext, TraceId,
 };
 
 use cyanotype_telemetry::Level;
 use cyanotype_telemetry::failure::Failure;
 use cyanotype_telemetry::record::{Event, RecordedBreadcrumb};
-use cyanotype_telemetry::request::{self, RequestIdentity, RequestParts};
+use cyanotype_telemetry::request::{self, RequestIdentity, RequestParts, SpanId};
 use cyanotype_telemetry::stack::{Frame, Stack};
 
 pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
@@ -30,21 +30,20 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
     }
     if let Some(request) = &event.request {
         built.tags = tags(request);
-        built.contexts = trace(request).into_iter().map(|context| ("trace".to_owned(), context)).collect();
+        built.contexts.insert("trace".to_owned(), trace(request));
         add_request(request, &mut built);
     }
     built
 }
 
-/// Adds the current request to an event that was captured with the SDK directly. `transactions` is whether sentry-actix has begun
-/// a transaction.
-pub(crate) fn with_request(mut event: SentryEvent<'static>, transactions: bool) -> SentryEvent<'static> {
+/// Adds the current request to an event that was captured with the SDK directly.
+pub(crate) fn with_request(mut event: SentryEvent<'static>) -> SentryEvent<'static> {
     // Events built here already have it, and are sent by a thread without a current request.
     request::with_current(|request| {
         let request = request.identity();
-        if !transactions {
-            // The trace of the request, instead of the SDK's default trace outside transactions.
-            event.contexts.extend(trace(request).map(|context| ("trace".to_owned(), context)));
+        // Outside transactions, the SDK has a trace of its own.
+        if !matches!(event.contexts.get("trace"), Some(Context::Trace(trace)) if trace.trace_id == trace_id(request)) {
+            event.contexts.insert("trace".to_owned(), trace(request));
         }
         add_request(request, &mut event);
     });
@@ -58,8 +57,8 @@ fn add_request(request: &RequestIdentity, event: &mut SentryEvent<'static>) {
     event.request.get_or_insert_with(|| parts(&request.parts));
 }
 
-/// The same request data that sentry-actix sends.
-fn parts(parts: &RequestParts) -> Request {
+/// The request data of events and transactions.
+pub(crate) fn parts(parts: &RequestParts) -> Request {
     let headers = parts.headers.iter().filter(|(name, _)| cyanotype_redact::is_header_allowed(name.as_str()));
     Request {
         url: parts.url().parse().ok(),
@@ -126,7 +125,7 @@ fn stacktrace(stack: &Stack) -> Option<Stacktrace> {
     (!frames.is_empty()).then(|| Stacktrace { frames, ..Default::default() })
 }
 
-fn tags(request: &RequestIdentity) -> Map<String, String> {
+pub(crate) fn tags(request: &RequestIdentity) -> Map<String, String> {
     let mut tags = BTreeMap::from([("request_id".to_owned(), request.id().to_owned())]);
     if let Some(blueprint) = request.blueprint() {
         tags.insert("blueprint".to_owned(), blueprint.to_owned());
@@ -134,7 +133,23 @@ fn tags(request: &RequestIdentity) -> Map<String, String> {
     tags
 }
 
-fn trace(request: &RequestIdentity) -> Option<Context> {
-    let trace_id = request.trace_id().to_string().parse().ok()?;
-    Some(TraceContext { trace_id, ..Default::default() }.into())
+/// The request's own span.
+fn trace(request: &RequestIdentity) -> Context {
+    let parent_span_id = request.caller_trace().span_id.map(span_id);
+    let context = TraceContext {
+        trace_id: trace_id(request),
+        span_id: span_id(request.span_id()),
+        parent_span_id,
+        op: Some("http.server".to_owned()),
+        ..Default::default()
+    };
+    context.into()
+}
+
+pub(crate) fn trace_id(request: &RequestIdentity) -> TraceId {
+    request.trace_id().into_uuid().into_bytes().into()
+}
+
+pub(crate) fn span_id(id: SpanId) -> sentry::protocol::SpanId {
+    id.to_bytes().into()
 }

@@ -45,6 +45,7 @@ mod test_delivery;
 mod test_event;
 #[cfg(test)]
 mod test_support;
+mod transaction;
 mod transport;
 mod worker;
 

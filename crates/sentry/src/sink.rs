@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Event;
+use cyanotype_telemetry::request::{ActiveSpan, RequestIdentity};
 use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings};
 use sentry::{ClientInitGuard, Hub};
 
@@ -13,6 +14,7 @@ use crate::gate::{self, Gate};
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
+use crate::transaction::TracedRequest;
 use crate::{event, transport};
 
 /// Sends events to Sentry.
@@ -23,7 +25,7 @@ pub struct SentrySink {
     gate: Gate,
     /// The hub of the process, from which the hub of each request is created.
     main: Arc<Hub>,
-    /// Whether sentry-actix is installed as middleware and binds the hub of each request.
+    /// Whether each request is a transaction.
     transactions: bool,
 }
 
@@ -42,7 +44,7 @@ impl SentrySink {
         let transactions = settings.sentry.has_transactions();
         // Must precede the creation of other hubs from this one.
         sentry::configure_scope(|scope| {
-            scope.add_event_processor(move |event| Some(event::with_request(event, transactions)));
+            scope.add_event_processor(move |event| Some(event::with_request(event)));
         });
         Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions })
     }
@@ -50,10 +52,8 @@ impl SentrySink {
 
 impl EventSink for SentrySink {
     fn begin_request(&self) -> Option<Scope> {
-        // A request that arrived just before a change of the mode has not passed sentry-actix, and has no hub of its own yet.
-        let bound = self.transactions.then(Hub::current);
-        let bound = bound.filter(|hub| hub.configure_scope(|scope| scope.get_span()).is_some());
-        Some(bound.unwrap_or_else(|| Arc::new(Hub::new_from_top(&self.main))))
+        let hub = Arc::new(Hub::new_from_top(&self.main));
+        Some(if self.transactions { Arc::new(TracedRequest::new(hub)) } else { hub })
     }
 
     /// Binds the request's hub, so that direct calls of the SDK use it.
@@ -64,10 +64,20 @@ impl EventSink for SentrySink {
         }
     }
 
-    /// The header of the transaction that sentry-actix has begun.
-    fn trace_header(&self, scope: &Scope) -> Option<String> {
-        let span = hub(scope).filter(|_| self.transactions)?.configure_scope(|scope| scope.get_span())?;
-        span.iter_headers().find(|(name, _)| *name == "sentry-trace").map(|(_, value)| value)
+    fn begin_transaction(&self, scope: &Scope, request: &RequestIdentity) {
+        if let Some(traced) = scope.downcast_ref::<TracedRequest>() {
+            traced.begin(request);
+        }
+    }
+
+    fn end_transaction(&self, scope: &Scope, request: &RequestIdentity, status: Option<u16>) {
+        if let Some(traced) = scope.downcast_ref::<TracedRequest>() {
+            traced.end(request, status);
+        }
+    }
+
+    fn active_span(&self, scope: &Scope) -> Option<ActiveSpan> {
+        scope.downcast_ref::<TracedRequest>()?.active_span()
     }
 
     fn send(&self, event: &Event, scope: Option<&Scope>) {
@@ -102,7 +112,8 @@ impl EventSink for SentrySink {
 }
 
 fn hub(scope: &Scope) -> Option<Arc<Hub>> {
-    Arc::clone(scope).downcast().ok()
+    let traced = |scope: Scope| scope.downcast_ref().map(|traced: &TracedRequest| Arc::clone(&traced.hub));
+    Arc::clone(scope).downcast().map_or_else(traced, Some)
 }
 
 impl std::fmt::Debug for SentrySink {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::effective::Snapshot;
 use crate::losses::Losses;
 use crate::record::{Event, Record, ResponseRecord};
+use crate::request::{ActiveSpan, RequestIdentity};
 
 /// A sink for records. It receives those that the destination table sends to stderr.
 ///
@@ -41,8 +42,18 @@ pub trait EventSink: Send + Sync {
         f();
     }
 
-    /// The trace that this sink has begun for a request, as a `sentry-trace` header: `TRACE-SPAN-SAMPLED`.
-    fn trace_header(&self, scope: &Scope) -> Option<String> {
+    /// Starts to record the processing of a request as a transaction, once its route is known.
+    fn begin_transaction(&self, scope: &Scope, request: &RequestIdentity) {
+        let _ = (scope, request);
+    }
+
+    /// Ends the transaction of a request. `status` is `None` if the client left before there was a response.
+    fn end_transaction(&self, scope: &Scope, request: &RequestIdentity, status: Option<u16>) {
+        let _ = (scope, request, status);
+    }
+
+    /// The span that this sink records for a request at this time, if any.
+    fn active_span(&self, scope: &Scope) -> Option<ActiveSpan> {
         let _ = scope;
         None
     }

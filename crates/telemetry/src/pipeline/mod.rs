@@ -20,7 +20,6 @@ use cyanotype_redact::Redactor;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 use crate::debug_token::DebugTokens;
 use crate::delivery::Delivery;
@@ -34,7 +33,7 @@ use crate::policy::{Kind, Policy, ToSentry};
 use crate::record::{Breadcrumb, Event, EventId, Record, RecordedBreadcrumb};
 use crate::refused_requests::RefusedRequestCounter;
 use crate::report::Report;
-use crate::request::{self, Breadcrumbs, Claim, RequestContext, RequestParts};
+use crate::request::{self, Breadcrumbs, CallerTrace, Claim, RequestContext, RequestParts};
 use crate::sampling;
 use crate::settings::Settings;
 use crate::sinks::{EventSink, RecordSink, Scope, Sinks};
@@ -67,6 +66,8 @@ pub struct Pipeline {
     change_lock: Mutex<()>,
     policy_changed: Notify,
     max_breadcrumbs: usize,
+    /// `sentry.traces_follow_caller`.
+    follows_caller: bool,
     before_breadcrumb: Option<BeforeBreadcrumb>,
     sinks: Sinks,
     symbolizer: Symbolizer,
@@ -117,6 +118,7 @@ impl Pipeline {
             policy_changed: Notify::new(),
             redactor: Arc::new(settings.log.redactor()),
             max_breadcrumbs: settings.sentry.max_breadcrumbs,
+            follows_caller: settings.sentry.traces_follow_caller,
             before_breadcrumb,
             symbolizer: Symbolizer::start(sinks.clone()),
             sinks,
@@ -128,7 +130,7 @@ impl Pipeline {
 
     /// The context of a new request. An id or trace that the caller did not send is generated.
     #[must_use]
-    pub fn begin_request(&self, id: Option<&str>, trace: Option<Uuid>, parts: RequestParts) -> RequestContext {
+    pub fn begin_request(&self, id: Option<&str>, trace: CallerTrace, parts: RequestParts) -> RequestContext {
         self.begin_request_with(id, trace, |_| parts)
     }
 
@@ -137,12 +139,15 @@ impl Pipeline {
     pub fn begin_request_with(
         &self,
         id: Option<&str>,
-        trace: Option<Uuid>,
+        mut trace: CallerTrace,
         parts: impl FnOnce(&Snapshot) -> RequestParts,
     ) -> RequestContext {
         let snapshot = self.effective.load_cached();
         let sinks: &[_] = if snapshot.may_send_for_requests() { &self.sinks.events } else { &[] };
         let parts = parts(&snapshot);
+        if !self.follows_caller {
+            trace.sampled = None;
+        }
         RequestContext::new(sinks, snapshot, id, trace, parts)
     }
 

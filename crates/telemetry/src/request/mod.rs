@@ -10,7 +10,9 @@ mod reports;
 mod retroactive_lines;
 mod scopes;
 
-pub use crate::identity::{ClientAddressHeader, REQUEST_ID, RequestIdentity, RequestParts};
+pub use crate::identity::{
+    ActiveSpan, CallerTrace, ClientAddressHeader, REQUEST_ID, RequestIdentity, RequestParts, SpanId,
+};
 pub use breadcrumbs::Breadcrumbs;
 pub use context::{DEBUG_LOG_HEADER, RequestContext};
 pub use current::{current, scope, sync_scope, with_current};
