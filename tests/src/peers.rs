@@ -8,5 +8,6 @@ pub mod program;
 pub mod proxy;
 pub mod recording_server;
 pub mod slow_proxy;
+pub mod spotlight;
 
 pub use test_harness::peers::{postgres, supervisor, supervisor_conf, venv};

@@ -31,6 +31,7 @@ mod priority_prefix;
 mod record_size;
 mod redact_check;
 mod redaction;
+mod release_health;
 mod request_limits;
 mod response_log_rules;
 mod response_records;

@@ -1,6 +1,6 @@
 //! Adds Sentry to the sinks. This is the only file that depends on the feature `sentry`.
 
-use cyanotype_telemetry::{EventId, Policy, Sinks};
+use cyanotype_telemetry::{Policy, Sinks};
 
 use crate::settings::Settings;
 
@@ -30,14 +30,14 @@ pub(crate) fn sinks(settings: &Settings) -> Sinks {
     Sinks::stderr(&telemetry)
 }
 
-/// Sends one event and waits for Sentry's response.
+/// Sends one event and waits for Sentry's response; returns the event as it was sent.
 #[cfg(feature = "sentry")]
-pub(crate) fn send_test_event(settings: &Settings) -> Result<EventId, String> {
+pub(crate) fn send_test_event(settings: &Settings) -> Result<serde_json::Value, String> {
     cyanotype_sentry::send_test_event(&settings.telemetry())
 }
 
 /// Fails, because this build has no Sentry sink.
 #[cfg(not(feature = "sentry"))]
-pub(crate) fn send_test_event(_: &Settings) -> Result<EventId, String> {
+pub(crate) fn send_test_event(_: &Settings) -> Result<serde_json::Value, String> {
     Err("this build has no Sentry sink: rebuild with the feature `sentry`".into())
 }

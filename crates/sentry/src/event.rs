@@ -93,7 +93,7 @@ fn breadcrumb(crumb: &RecordedBreadcrumb) -> Breadcrumb {
 }
 
 /// Sentry's order is the innermost cause first; the error itself, with the stack trace, is last.
-fn exceptions(failure: &Failure, unhandled: bool) -> Vec<Exception> {
+pub(crate) fn exceptions(failure: &Failure, unhandled: bool) -> Vec<Exception> {
     let causes = failure.chain.iter().skip(1).rev().map(|link| Exception {
         ty: link.type_name.clone(),
         value: Some(link.message.clone()),

@@ -37,6 +37,7 @@ mod gate;
 mod options;
 mod queue;
 mod scrub;
+mod sessions;
 mod sink;
 mod spool;
 mod spool_file;

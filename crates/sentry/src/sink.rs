@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Event;
-use cyanotype_telemetry::request::{ActiveSpan, RequestIdentity};
+use cyanotype_telemetry::request::{ActiveSpan, RequestEnd, RequestIdentity};
 use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings};
 use sentry::{ClientInitGuard, Hub};
 
@@ -14,6 +14,7 @@ use crate::gate::{self, Gate};
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
+use crate::sessions::Sessions;
 use crate::transaction::TracedRequest;
 use crate::{event, transport};
 
@@ -27,6 +28,8 @@ pub struct SentrySink {
     main: Arc<Hub>,
     /// Whether each request is a transaction.
     transactions: bool,
+    /// With `sentry.sessions`.
+    sessions: Option<Arc<Sessions>>,
 }
 
 impl SentrySink {
@@ -46,7 +49,8 @@ impl SentrySink {
         sentry::configure_scope(|scope| {
             scope.add_event_processor(move |event| Some(event::with_request(event)));
         });
-        Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions })
+        let sessions = Hub::main().client().filter(|_| settings.sentry.sessions).map(Sessions::start);
+        Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions, sessions })
     }
 }
 
@@ -70,9 +74,12 @@ impl EventSink for SentrySink {
         }
     }
 
-    fn end_transaction(&self, scope: &Scope, request: &RequestIdentity, status: Option<u16>) {
+    fn end_request(&self, scope: &Scope, request: &RequestIdentity, end: &RequestEnd) {
         if let Some(traced) = scope.downcast_ref::<TracedRequest>() {
-            traced.end(request, status);
+            traced.end(request, end.status);
+        }
+        if let Some(sessions) = &self.sessions {
+            sessions.count(end);
         }
     }
 
@@ -87,6 +94,7 @@ impl EventSink for SentrySink {
 
     /// Spools events that are not sent by the deadline, or writes them as lines.
     fn flush(&self, deadline: Instant) -> Losses {
+        self.sessions.iter().for_each(|sessions| sessions.close());
         self.guard.close(Some(deadline.saturating_duration_since(Instant::now())));
         Losses::none()
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sentry::protocol::{EnvelopeItem, Event};
+use sentry::protocol::EnvelopeItem;
 use sentry::types::Dsn;
 use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOptions};
 
@@ -110,9 +110,9 @@ impl SdkTransport for Transport {
     }
 }
 
-/// Sends an event, bypassing the queue, and waits for the response.
-pub(crate) fn send_now(dsn: &Dsn, user_agent: &str, event: Event<'static>) -> Result<(), String> {
-    let envelope = QueuedEnvelope::new(&event.into()).ok_or("cannot serialize the event")?;
+/// Sends an envelope, bypassing the queue, and waits for the response.
+pub(crate) fn send_now(dsn: &Dsn, user_agent: &str, envelope: &Envelope) -> Result<(), String> {
+    let envelope = QueuedEnvelope::new(envelope).ok_or("cannot serialize the event")?;
     Endpoint::new(dsn, user_agent).post(&envelope.bytes).map_err(|error| match error {
         SendError::Permanent(reason) | SendError::Temporary(reason) => reason,
     })

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::effective::Snapshot;
 use crate::losses::Losses;
 use crate::record::{Event, Record, ResponseRecord};
-use crate::request::{ActiveSpan, RequestIdentity};
+use crate::request::{ActiveSpan, RequestEnd, RequestIdentity};
 
 /// A sink for records. It receives those that the destination table sends to stderr.
 ///
@@ -47,9 +47,9 @@ pub trait EventSink: Send + Sync {
         let _ = (scope, request);
     }
 
-    /// Ends the transaction of a request. `status` is `None` if the client left before there was a response.
-    fn end_transaction(&self, scope: &Scope, request: &RequestIdentity, status: Option<u16>) {
-        let _ = (scope, request, status);
+    /// Ends the processing of a request.
+    fn end_request(&self, scope: &Scope, request: &RequestIdentity, end: &RequestEnd) {
+        let _ = (scope, request, end);
     }
 
     /// The span that this sink records for a request at this time, if any.

@@ -182,7 +182,7 @@ impl Exchange {
             if let Some(failure) = after {
                 self.report(failure);
             }
-            self.context.end_transaction(status);
+            self.context.end(status);
         });
     }
 

@@ -1,6 +1,6 @@
 //! The builder of a service.
 
-use cyanotype_telemetry::{BeforeBreadcrumb, Breadcrumb, EventId};
+use cyanotype_telemetry::{BeforeBreadcrumb, Breadcrumb};
 use utoipa::openapi::OpenApi;
 
 use crate::api;
@@ -145,11 +145,12 @@ impl Service {
         self.routes().map(|_| ())
     }
 
-    /// Sends one event to Sentry and waits for the response; no other part of the service runs.
+    /// Sends one event to Sentry and waits for the response; no other part of the service runs. Returns the event as it was
+    /// sent, in the JSON of Sentry's protocol.
     ///
     /// # Errors
     /// The reason for the failure, in one sentence.
-    pub fn send_test_event(&self) -> Result<EventId, String> {
+    pub fn send_test_event(&self) -> Result<serde_json::Value, String> {
         let mut settings = self.settings.clone();
         settings.sentry.release.get_or_insert_with(|| self.release());
         sentry::send_test_event(&settings)

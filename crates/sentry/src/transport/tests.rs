@@ -85,10 +85,7 @@ fn secrets_in_transactions_are_redacted() {
 #[test]
 fn send_now_returns_sentrys_error() {
     let endpoint = super::super::fake_endpoint::FakeEndpoint::start([Status(200), Status(403), Status(500)]);
-    let send = || {
-        let event = event("test").event().cloned().expect("it is an event");
-        send_now(&endpoint.dsn, "test", event)
-    };
+    let send = || send_now(&endpoint.dsn, "test", &event("test"));
     assert_eq!(send(), Ok(()));
     assert_eq!(send(), Err("Sentry returned 403 Forbidden".into()));
     assert_eq!(send(), Err("Sentry returned 500 Internal Server Error".into()));

@@ -11,7 +11,7 @@ use super::fixture::{SentEvent, pipeline, pipeline_with_hook};
 use super::*;
 use crate::failure::Link;
 use crate::record::ResponseRecord;
-use crate::request::{ActiveSpan, RequestIdentity, SpanId};
+use crate::request::{ActiveSpan, RequestEnd, RequestIdentity, SpanId};
 use crate::sinks::{EventSink, Scope};
 use crate::stack::Stack;
 
@@ -816,8 +816,8 @@ impl EventSink for CountingSink {
         scope.clone().downcast::<Counting>().expect("its own scope").begun.fetch_add(1, Relaxed);
     }
 
-    fn end_transaction(&self, scope: &Scope, _: &RequestIdentity, status: Option<u16>) {
-        assert_eq!(status, Some(200));
+    fn end_request(&self, scope: &Scope, _: &RequestIdentity, end: &RequestEnd) {
+        assert_eq!(*end, RequestEnd { status: Some(200), has_failed: false, has_panicked: false });
         scope.clone().downcast::<Counting>().expect("its own scope").begun.fetch_sub(1, Relaxed);
     }
 
@@ -871,7 +871,7 @@ fn request_work_runs_in_the_scope_of_each_sink() {
     assert_eq!(begun(), [1, 1]);
     let traceparent = format!("00-{}-00f067aa0ba902b7-01", request.identity().trace_id());
     assert!(request.outgoing_headers().contains(&("traceparent", traceparent)));
-    request.end_transaction(Some(200));
+    request.end(Some(200));
     assert_eq!(begun(), [0, 0]);
     let runs = AtomicUsize::new(0);
     in_request(&request, || {

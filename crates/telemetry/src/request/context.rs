@@ -36,6 +36,17 @@ pub struct RequestContext {
     withholds_body: AtomicBool,
 }
 
+/// How the processing of a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestEnd {
+    /// The status of the response; `None` if the client left before there was one.
+    pub status: Option<u16>,
+    /// Whether the request has reported a failure.
+    pub has_failed: bool,
+    /// Whether its work panicked.
+    pub has_panicked: bool,
+}
+
 /// State that few requests have, allocated on first use.
 #[derive(Default)]
 struct RareState {
@@ -133,9 +144,12 @@ impl RequestContext {
         self.scopes.begin_transaction(&self.identity);
     }
 
-    /// Ends the event sinks' transactions for this request. `status` is `None` if the client left before there was a response.
-    pub fn end_transaction(&self, status: Option<u16>) {
-        self.scopes.end_transaction(&self.identity, status);
+    /// Ends the request in the event sinks. `status` is `None` if the client left before there was a response.
+    pub fn end(&self, status: Option<u16>) {
+        let reports = self.reports.lock();
+        let end = RequestEnd { status, has_failed: !reports.is_empty(), has_panicked: reports.panic.is_some() };
+        drop(reports);
+        self.scopes.end_request(&self.identity, &end);
     }
 
     /// Headers for a request to another process: the request id, the trace, the client's address in the header named by

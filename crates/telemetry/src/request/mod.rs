@@ -14,7 +14,7 @@ pub use crate::identity::{
     ActiveSpan, CallerTrace, ClientAddressHeader, REQUEST_ID, RequestIdentity, RequestParts, SpanId,
 };
 pub use breadcrumbs::Breadcrumbs;
-pub use context::{DEBUG_LOG_HEADER, RequestContext};
+pub use context::{DEBUG_LOG_HEADER, RequestContext, RequestEnd};
 pub use current::{current, scope, sync_scope, with_current};
 pub use reports::Claim;
 pub(crate) use retroactive_lines::RetroactiveLines;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::RequestEnd;
 use crate::identity::{ActiveSpan, RequestIdentity};
 use crate::sinks::{EventSink, Scope};
 
@@ -31,9 +32,9 @@ impl Scopes {
         self.0.iter().for_each(|(sink, scope)| sink.begin_transaction(scope, request));
     }
 
-    /// Ends the transaction of each sink.
-    pub(crate) fn end_transaction(&self, request: &RequestIdentity, status: Option<u16>) {
-        self.0.iter().for_each(|(sink, scope)| sink.end_transaction(scope, request, status));
+    /// Ends the request in each sink.
+    pub(crate) fn end_request(&self, request: &RequestIdentity, end: &RequestEnd) {
+        self.0.iter().for_each(|(sink, scope)| sink.end_request(scope, request, end));
     }
 
     /// Calls a function inside all scopes.

@@ -36,6 +36,9 @@ section! {
         /// whether a caller's sampling decision (`traceparent`, `sentry-trace`) takes precedence over the rate, and is passed on
         #[setting(Bool, default = true)]
         pub traces_follow_caller: bool,
+        /// whether the outcomes of requests are counted, and sent once a minute as sessions (release health); needs a release
+        #[setting(Bool, default = false)]
+        pub sessions: bool,
         /// directory that stores events while Sentry is unavailable; created if missing; several processes may share it; when
         /// unset, such events are written to stderr in full
         #[setting(Text)]
