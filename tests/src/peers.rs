@@ -2,11 +2,12 @@
 
 pub mod bad_sentry;
 pub mod bugsink;
+pub mod flask;
 pub mod journald;
 pub mod npm;
 pub mod program;
 pub mod proxy;
-pub mod recording_server;
+pub mod recording_sentry;
 pub mod slow_proxy;
 pub mod spotlight;
 

@@ -117,6 +117,48 @@ fn an_error_captured_twice_is_reported_once() {
 }
 
 #[test]
+fn errors_captured_at_two_places_are_two_failures() {
+    let capture = |elsewhere: bool| json!({"do": "capture_exception", "message": "no stock", "elsewhere": elsewhere});
+    let steps = json!([capture(false), capture(true), capture(true), capture(false)]);
+    let (reply, stopped, events) = fail(steps, json!({"error": "no stock"}));
+    let records = stopped.records();
+    let ids = |records: Vec<&Value>| -> Vec<Value> { records.iter().map(|it| it["sentry.event_id"].clone()).collect() };
+    let captured = ids(of_kind(&records, "exception"));
+    assert_eq!(captured.len(), 2, "{}", stopped.stderr);
+    assert_eq!(of_kind(&records, "uncaught").len(), 0, "the returned error is one of them");
+    let mut sent: Vec<String> =
+        events.iter().map(|event| event["event_id"].as_str().unwrap_or_default().replace('-', "")).collect();
+    sent.sort();
+    let mut expected: Vec<&str> = captured.iter().filter_map(Value::as_str).collect();
+    expected.sort_unstable();
+    assert_eq!(sent, expected);
+    assert_eq!(reply.json()["sentry_event_id"], captured[1], "that of the latest capture");
+}
+
+#[test]
+fn an_error_captured_with_the_sdk_is_one_event() {
+    let steps = json!([{"do": "sdk_capture", "message": "no stock"}]);
+    let (reply, stopped, events) = fail(steps, json!({"error": "no stock"}));
+    let (record, event) = single_report(&stopped, &events);
+    check_problem(&reply, &event);
+    assert_eq!(record["kind"], "uncaught", "the SDK writes no record");
+    assert_eq!(record["sentry.event_id"], reply.json()["sentry_event_id"]);
+    assert!(record["exception.stacktrace"].is_string(), "the SDK's event has no stack");
+}
+
+#[test]
+fn an_error_captured_with_the_sdk_then_logged_is_one_event() {
+    let steps = json!([
+        {"do": "sdk_capture", "message": "no stock"},
+        {"do": "log", "level": "error", "message": "it fails", "error": "no stock"},
+    ]);
+    let (reply, stopped, events) = fail(steps, json!({"error": "no stock"}));
+    let (record, event) = single_report(&stopped, &events);
+    check_problem(&reply, &event);
+    assert_eq!((&record["kind"], &record["sentry.event_id"]), (&json!("line"), &reply.json()["sentry_event_id"]));
+}
+
+#[test]
 fn an_error_captured_in_a_spawned_task_is_reported_once() {
     let steps = json!([{"do": "spawn", "steps": [{"do": "capture_exception", "message": "no stock"}]}]);
     let (_, stopped, events) = fail(steps, json!({"error": "no stock"}));

@@ -155,3 +155,57 @@ fn sdk_scope_changes_stay_within_the_request() {
         assert!(project.events().iter().all(|event| breadcrumbs(event).is_empty()));
     }
 }
+
+/// The events of one request, by message.
+fn events_of(transactions: &str, steps: &Value, finish: &Value, count: usize) -> Vec<(String, Value)> {
+    let project = Bugsink::shared().project();
+    let app = probe_with(&project).env("APP__SENTRY__TRACES_SAMPLE_RATE", transactions).start();
+    request(&app, steps, finish).send();
+    project.wait_events(count, ARRIVAL);
+    app.stop();
+    let mut events: Vec<_> = project.events().into_iter().map(|event| (event_message(&event), event)).collect();
+    assert_eq!(events.len(), count, "{events:?}");
+    events.sort_by_key(|(about, _)| about.clone());
+    events
+}
+
+fn tags(events: &[(String, Value)], key: &str) -> Vec<(String, Value)> {
+    events.iter().map(|(about, event)| (about.clone(), event["tags"][key].clone())).collect()
+}
+
+#[test]
+fn an_event_has_the_sdk_scope_of_its_capture() {
+    for transactions in ["0", "0.000001"] {
+        let tag = |value: &str| json!({"do": "sdk_tag", "key": "stage", "value": value});
+        let steps = json!([
+            tag("one"), {"do": "capture_exception", "message": "1 caught"},
+            tag("two"), {"do": "log", "level": "error", "message": "2 logged"},
+            {"do": "sdk_with_scope", "key": "stage", "value": "inner", "message": "3 scoped"},
+            {"do": "capture_event", "message": "4 after the scope"},
+            {"do": "spawn", "steps": [tag("three"), {"do": "capture_event", "message": "5 spawned"}]},
+            tag("four"),
+        ]);
+        let events = events_of(transactions, &steps, &json!({"error": "6 returned"}), 6);
+        let expected = [
+            ("1 caught", "one"),
+            ("2 logged", "two"),
+            ("3 scoped", "inner"),
+            ("4 after the scope", "two"),
+            ("5 spawned", "three"),
+            ("6 returned", "four"),
+        ];
+        assert_eq!(tags(&events, "stage"), expected.map(|(about, stage)| (about.to_owned(), json!(stage))));
+    }
+}
+
+#[test]
+fn direct_sdk_events_have_the_tags_of_their_request() {
+    for transactions in ["0", "0.000001"] {
+        let steps =
+            json!([{"do": "sdk_message", "message": "direct"}, {"do": "sdk_capture", "message": "direct error"}]);
+        let events = events_of(transactions, &steps, &Value::Null, 2);
+        let expected = |tag: &str| ["direct", "direct error"].map(|about| (about.to_owned(), json!(tag)));
+        assert_eq!(tags(&events, "request_id"), expected("one"));
+        assert_eq!(tags(&events, "blueprint"), expected("probe"));
+    }
+}

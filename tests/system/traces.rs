@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use system_tests::http::Request;
-use system_tests::peers::recording_server::{Received, RecordingServer};
+use system_tests::peers::recording_sentry::{Envelope, RecordingSentry};
 use system_tests::service::{Running, Stopped};
 
 use crate::api::text;
@@ -15,15 +15,15 @@ const BAGGAGE: &str = "tenant=7;ttl=1, sentry-trace_id=4bf92f3577b34da6a3ce929d0
 
 /// A service that calls the users of another process, which fails, and what the three say of the request.
 struct Traced {
-    sentry: RecordingServer,
-    users: RecordingServer,
+    sentry: RecordingSentry,
+    users: RecordingSentry,
     service: Running,
 }
 
 /// What one request left behind.
 struct Trail {
     /// The request to the other process.
-    outgoing: Received,
+    outgoing: Envelope,
     event: Value,
     transactions: Vec<Value>,
     stopped: Stopped,
@@ -31,7 +31,7 @@ struct Trail {
 
 impl Traced {
     fn start(traces_sample_rate: &str, settings: &[(&str, &str)]) -> Self {
-        let (sentry, users) = (RecordingServer::start("200 OK"), RecordingServer::start("404 Not Found"));
+        let (sentry, users) = (RecordingSentry::start(|_| "200 OK"), RecordingSentry::start(|_| "404 Not Found"));
         let service = probe().env("SENTRY_DSN", sentry.dsn()).env("APP__BLUEPRINTS__ENABLED", "orders,probe");
         let service = service.env("APP__SENTRY__TRACES_SAMPLE_RATE", traces_sample_rate);
         let service = service.env("APP__BLUEPRINTS__ORDERS__USERS_URL", format!("http://127.0.0.1:{}", users.port()));
@@ -45,10 +45,10 @@ impl Traced {
         let request = self.service.get("/orders").bearer("any");
         let add = |request: Request, (name, value): &(&str, &str)| request.header(name, value);
         assert_eq!(headers.iter().fold(request, add).send().status, 503);
-        let event = self.sentry.wait_items("event", 1).remove(0);
+        let event = self.sentry.wait_payloads("event", 1).remove(0);
         let stopped = self.service.stop();
-        let outgoing = self.users.received().remove(0);
-        Trail { outgoing, event, transactions: self.sentry.items("transaction"), stopped }
+        let outgoing = self.users.envelopes().remove(0);
+        Trail { outgoing, event, transactions: self.sentry.payloads("transaction"), stopped }
     }
 }
 

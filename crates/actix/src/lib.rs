@@ -31,8 +31,8 @@ pub use context::request_context;
 pub use cyanotype_settings::Loader;
 pub use cyanotype_telemetry::settings::ResponseLog;
 pub use cyanotype_telemetry::{
-    Breadcrumb, EventId, EventSink, Level, Losses, Message, RecordSink, Scope, Sinks, add_breadcrumb, capture_event,
-    capture_exception, critical, spawn,
+    Breadcrumb, EventId, EventScope, EventSink, Level, Losses, Message, RecordSink, Scope, Sinks, User, add_breadcrumb,
+    capture_event, capture_exception, capture_exception_with, critical, scope, spawn,
 };
 pub use recorder::Recorder;
 pub use response_log::{ResponseLogRules, ResponseLogger};

@@ -128,7 +128,7 @@ pub(crate) fn main(service: impl FnOnce(Settings) -> Service) -> ExitCode {
     };
     let settings = command.flags.load(command.log_command());
     let outcome = settings.and_then(|settings| match command.command {
-        None => Ok(service(settings).run()),
+        None => Ok(cyanotype::serve(settings, service)),
         Some(command) => command.run(settings, service).map(|()| ExitCode::SUCCESS),
     });
     match outcome {

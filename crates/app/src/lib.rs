@@ -29,5 +29,5 @@ pub fn service(settings: Settings) -> Service {
 /// Runs the command line of this process. `complete` can extend the service before it runs.
 #[must_use]
 pub fn main(complete: impl FnOnce(Service) -> Service) -> ExitCode {
-    command::main(|settings| complete(service(settings)))
+    cyanotype::main(|| command::main(|settings| complete(service(settings))))
 }

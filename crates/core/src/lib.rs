@@ -25,6 +25,8 @@
 //! # Features
 //!
 //! - `sentry` (on by default): events are sent to Sentry when a DSN is set.
+//! - `anyhow`, `eyre` (off by default): an `anyhow::Error` or `eyre::Report` in a handler is reported with the type of the error in
+//!   it, and with anyhow's backtrace.
 //! - `flags` (off by default): feature flags control what is recorded when `flags.provider` is set. Requires protoc to build.
 //! - `test` (off by default): `cyanotype::test`, which runs a blueprint in memory and exposes its records.
 
@@ -58,8 +60,9 @@ pub use cyanotype_actix::{ClientAddress, ResponseLogRules, ResponseLogger};
 pub use cyanotype_telemetry::explanation;
 pub use cyanotype_telemetry::record::catalog;
 pub use cyanotype_telemetry::{
-    Breadcrumb, Destinations, EventId, Kind, Level, Message, Policy, StackPlacement, ToSentry, UnknownLevel,
-    add_breadcrumb, capture_event, capture_exception, critical, spawn, write_to_stderr,
+    Breadcrumb, Destinations, EventId, EventScope, Kind, Level, Message, Policy, StackPlacement, ToSentry,
+    UnknownLevel, User, add_breadcrumb, capture_event, capture_exception, capture_exception_with, critical, scope,
+    spawn, write_to_stderr,
 };
 pub use database::{
     Database, DatabaseError, DriverError, Executor, ExpiringTable, FromRow, FromSql, Migrations, Outage, Row, ToSql,
@@ -73,6 +76,8 @@ pub use recorder::Recorder;
 pub use sentry::{SENTRY_COMPILED_IN, policy};
 pub use server::debug_token::DebugTokenError;
 pub use server::error::StartError;
+pub use server::last_words::main;
+pub use server::run::serve;
 pub use server::service::Service;
 pub use settings::ResponseLog;
 

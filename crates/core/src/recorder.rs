@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use actix_web::ResponseError;
 use cyanotype_actix::ResponseLogger;
+use cyanotype_actix::response_log::register_error_type;
 
 use crate::sentry;
 use crate::settings::Settings;
@@ -39,6 +41,11 @@ impl Recorder {
     #[must_use]
     pub fn response_logger(&self) -> ResponseLogger {
         self.0.response_logger()
+    }
+
+    /// Registers a type of response errors, as [`Service::error_type`](crate::Service::error_type) does.
+    pub fn error_type<T: ResponseError + std::error::Error + 'static>(&self) {
+        register_error_type::<T>();
     }
 
     /// Flushes the sinks, within this time.

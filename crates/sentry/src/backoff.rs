@@ -12,6 +12,8 @@ pub(crate) struct Backoff {
     reason: String,
     /// The last delay; zero if there was none since the last success.
     delay: Duration,
+    /// Whether the server specified the current delay.
+    limited: bool,
 }
 
 impl Backoff {
@@ -25,12 +27,18 @@ impl Backoff {
         self.until.filter(|until| now < *until).map(|_| self.reason.as_str())
     }
 
+    /// The reason for the current delay, if the server has not specified it: it fails, or cannot be reached.
+    pub(crate) fn outage(&self, now: Instant) -> Option<&str> {
+        self.reason(now).filter(|_| !self.limited)
+    }
+
     /// Begins a delay, of `retry_after` if the server specified it. Returns whether it is the first one since a success.
     pub(crate) fn back_off(&mut self, now: Instant, reason: &str, retry_after: Option<Duration>) -> bool {
         let is_first = self.delay.is_zero();
         self.delay = (self.delay * 2).clamp(INITIAL_DELAY, MAX_DELAY);
         self.until = Some(now + retry_after.unwrap_or(self.delay));
         self.reason = reason.to_owned();
+        self.limited = retry_after.is_some();
         is_first
     }
 
@@ -80,7 +88,9 @@ mod tests {
         let mut backoff = Backoff::default();
         backoff.back_off(now, "limited", Some(60 * SECOND));
         assert_eq!(backoff.until(), Some(now + 60 * SECOND));
+        assert_eq!((backoff.reason(now), backoff.outage(now)), (Some("limited"), None));
         backoff.back_off(now, "failed", None);
         assert_eq!(backoff.until(), Some(now + 2 * SECOND), "it counts as a delay");
+        assert_eq!(backoff.outage(now), Some("failed"));
     }
 }

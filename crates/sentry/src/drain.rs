@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 use sentry::Envelope;
 
 use crate::backoff::Backoff;
+use crate::category::Category;
 use crate::clock::Clock;
-use crate::endpoint::{Endpoint, SendError};
+use crate::endpoint::Endpoint;
 use crate::fallback::Fallback;
 use crate::queue::QueuedEnvelope;
+use crate::undelivered::Undelivered;
 
 /// Interval between spooled envelopes: 50 per second, so that a full spool does not look like an attack.
 const SEND_INTERVAL: Duration = Duration::from_millis(20);
@@ -51,7 +53,7 @@ impl SpoolDrain {
             true => fallback.claim(1).or_else(|| fallback.claim(0)),
             false => fallback.claim(0),
         }?;
-        if let Some(wait) = endpoint.rate_limited_for(claim.category) {
+        if let Some(wait) = endpoint.rate_limited_for(Category::Event) {
             self.next = (self.clock)() + wait;
             return None;
         }
@@ -65,17 +67,17 @@ impl SpoolDrain {
                 self.next = (self.clock)() + SEND_INTERVAL;
                 Some(DrainOutcome::Sent)
             }
-            Err(SendError::Permanent(reason)) => {
+            Err(why @ Undelivered::Refused(_)) => {
                 if let Some(envelope) = Envelope::from_slice(&claim.bytes).ok().as_ref().and_then(QueuedEnvelope::new) {
-                    fallback.write_undeliverable(&envelope, &reason);
+                    fallback.undelivered(&envelope, &why);
                 }
                 fallback.remove(claim);
                 self.next = (self.clock)() + SEND_INTERVAL;
                 None
             }
-            Err(SendError::Temporary(reason)) => {
+            Err(why) => {
                 self.first_failures += 1;
-                Some(DrainOutcome::Failed { reason, retry_after: endpoint.rate_limited_for(claim.category) })
+                Some(DrainOutcome::Failed { why, retry_after: endpoint.rate_limited_for(Category::Event) })
             }
         }
     }
@@ -84,7 +86,7 @@ impl SpoolDrain {
 /// The result of sending a spooled envelope.
 pub(crate) enum DrainOutcome {
     Sent,
-    Failed { reason: String, retry_after: Option<Duration> },
+    Failed { why: Undelivered, retry_after: Option<Duration> },
 }
 
 #[cfg(test)]

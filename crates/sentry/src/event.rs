@@ -1,17 +1,20 @@
 //! Conversion of events to Sentry's protocol.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use sentry::protocol::{
-    Breadcrumb, Context, Event as SentryEvent, Exception, Frame as SentryFrame, Map, Mechanism, Request, Stacktrace,
-    TraceContext, TraceId,
+    Breadcrumb, Context, Event as SentryEvent, Exception, Frame as SentryFrame, IpAddress, Map, Mechanism, Request,
+    Stacktrace, TraceContext, TraceId, User, Value,
 };
 
 use cyanotype_telemetry::Level;
-use cyanotype_telemetry::failure::Failure;
-use cyanotype_telemetry::record::{Event, RecordedBreadcrumb};
-use cyanotype_telemetry::request::{self, RequestIdentity, RequestParts, SpanId};
+use cyanotype_telemetry::failure::{Failure, PanicPlace};
+use cyanotype_telemetry::record::{Event, EventScope, RecordedBreadcrumb};
+use cyanotype_telemetry::request::{RequestIdentity, RequestParts, SpanId};
 use cyanotype_telemetry::stack::{Frame, Stack};
+
+use crate::grouping;
 
 pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
     let panic = event.failure.as_ref().is_some_and(|failure| failure.panic);
@@ -21,40 +24,73 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
         timestamp: event.at.into(),
         logger: Some(event.target.clone()),
         message: event.message.clone(),
+        logentry: event.message.as_deref().map(grouping::log_entry),
         extra: event.data.clone().into_iter().collect(),
         breadcrumbs: event.breadcrumbs.iter().map(breadcrumb).collect::<Vec<_>>().into(),
         ..Default::default()
     };
     if let Some(failure) = &event.failure {
         built.exception = exceptions(failure, event.unhandled).into();
+        if let Some(PanicPlace { location, thread }) = &failure.place {
+            built.extra.insert("exception.location".to_owned(), location.clone().into());
+            built.extra.extend(thread.clone().map(|thread| ("thread".to_owned(), thread.into())));
+        }
+    }
+    if let Some(scope) = &event.scope {
+        add_scope(scope, &mut built);
     }
     if let Some(request) = &event.request {
-        built.tags = tags(request);
+        built.tags.extend(tags(request));
         built.contexts.insert("trace".to_owned(), trace(request));
         add_request(request, &mut built);
     }
     built
 }
 
-/// Adds the current request to an event that was captured with the SDK directly.
-pub(crate) fn with_request(mut event: SentryEvent<'static>) -> SentryEvent<'static> {
-    // Events built here already have it, and are sent by a thread without a current request.
-    request::with_current(|request| {
-        let request = request.identity();
-        // Outside transactions, the SDK has a trace of its own.
-        if !matches!(event.contexts.get("trace"), Some(Context::Trace(trace)) if trace.trace_id == trace_id(request)) {
-            event.contexts.insert("trace".to_owned(), trace(request));
-        }
-        add_request(request, &mut event);
-    });
-    event
-}
-
-fn add_request(request: &RequestIdentity, event: &mut SentryEvent<'static>) {
+pub(crate) fn add_request(request: &RequestIdentity, event: &mut SentryEvent<'static>) {
     if event.transaction.is_none() {
         event.transaction = request.transaction();
     }
     event.request.get_or_insert_with(|| parts(&request.parts));
+}
+
+/// Adds what code has set, except for what the event already has.
+pub(crate) fn add_scope(scope: &EventScope, event: &mut SentryEvent<'static>) {
+    for (key, value) in &scope.tags {
+        event.tags.entry(key.clone()).or_insert_with(|| text(value));
+    }
+    for (name, values) in &scope.contexts {
+        let values = values.as_object().cloned().unwrap_or_default();
+        event.contexts.entry(name.clone()).or_insert_with(|| Context::Other(values.into_iter().collect()));
+    }
+    if event.user.is_none() && !scope.user.is_empty() {
+        event.user = Some(user(scope));
+    }
+    if event.fingerprint == SentryEvent::default().fingerprint && !scope.fingerprint.is_empty() {
+        event.fingerprint = scope.fingerprint.iter().map(|part| Cow::Owned(part.clone())).collect();
+    }
+}
+
+fn user(scope: &EventScope) -> User {
+    let mut user = User::default();
+    for (key, value) in &scope.user {
+        match key.as_str() {
+            "id" => user.id = Some(text(value)),
+            "email" => user.email = Some(text(value)),
+            "username" => user.username = Some(text(value)),
+            "ip_address" => match text(value).parse() {
+                Ok(address) => user.ip_address = Some(IpAddress::Exact(address)),
+                // A pseudonym, which the protocol's own field does not accept.
+                Err(_) => _ = user.other.insert("client.address".into(), value.clone()),
+            },
+            _ => _ = user.other.insert(key.clone(), value.clone()),
+        }
+    }
+    user
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The request data of events and transactions.
@@ -134,7 +170,7 @@ pub(crate) fn tags(request: &RequestIdentity) -> Map<String, String> {
 }
 
 /// The request's own span.
-fn trace(request: &RequestIdentity) -> Context {
+pub(crate) fn trace(request: &RequestIdentity) -> Context {
     let parent_span_id = request.caller_trace().span_id.map(span_id);
     let context = TraceContext {
         trace_id: trace_id(request),

@@ -1,22 +1,26 @@
-//! Handling of undelivered envelopes: they are spooled, or written to stderr if there is no spool.
+//! Handling of undelivered envelopes: events are spooled, or written to stderr if there is no spool; anything else is dropped and
+//! counted.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Record;
 use cyanotype_telemetry::{FullEventRecords, Kind, Level, Policy, RecordSink, Settings};
 use parking_lot::{Mutex, MutexGuard};
 use sentry::Envelope;
+use sentry::protocol::client_report::Reason;
 use serde_json::{Map, Value};
 
+use crate::client_reports::ClientReports;
 use crate::clock::{self, Clock};
+use crate::delivery_counts::DeliveryCounts;
+use crate::items::DroppedItems;
+use crate::losses::PendingLosses;
 use crate::queue::QueuedEnvelope;
 use crate::spool::{Claim, Spool, SpoolLosses};
-
-/// Losses within this interval are logged together.
-const LOSS_REPORT_INTERVAL: Duration = Duration::from_secs(1);
+use crate::undelivered::Undelivered;
 
 /// Spools or writes undelivered envelopes. Clones share the spool and the losses.
 #[derive(Clone)]
@@ -26,6 +30,9 @@ pub(crate) struct Fallback {
     policy: Arc<Mutex<RecordPolicy>>,
     spool: Option<Arc<Mutex<Spool>>>,
     losses: Arc<Mutex<PendingLosses>>,
+    /// Where losses are reported to Sentry.
+    pub reports: ClientReports,
+    pub counts: Arc<DeliveryCounts>,
     clock: Clock,
 }
 
@@ -34,14 +41,6 @@ struct RecordPolicy {
     policy: Policy,
     /// Whether the policy allows no records at all.
     silent: bool,
-}
-
-/// Losses that have not been logged yet.
-#[derive(Default)]
-struct PendingLosses {
-    losses: SpoolLosses,
-    /// When they are to be logged; `None` if there are none.
-    due: Option<Instant>,
 }
 
 impl Fallback {
@@ -61,7 +60,16 @@ impl Fallback {
     ) -> Self {
         let spool = spool.map(|spool| Arc::new(Mutex::new(spool)));
         let policy = Arc::new(Mutex::new(RecordPolicy { policy, silent: policy.is_off() }));
-        Self { lines, full_events: Arc::new(full_events), policy, spool, losses: Arc::default(), clock }
+        Self {
+            lines,
+            full_events: Arc::new(full_events),
+            policy,
+            spool,
+            losses: Arc::default(),
+            reports: ClientReports::default(),
+            counts: Arc::default(),
+            clock,
+        }
     }
 
     /// Applies a change of the effective policy.
@@ -77,17 +85,34 @@ impl Fallback {
         self.spool.is_some()
     }
 
-    /// Spools an envelope for later delivery. If that fails, its event is written to stderr.
-    pub(crate) fn spool(&self, envelope: &QueuedEnvelope, reason: &str) {
-        let Some(mut spool) = self.lock_spool() else { return self.write_undeliverable(envelope, reason) };
+    /// Spools an event for later delivery, or writes it to stderr if that fails or would not help. Drops anything else.
+    pub(crate) fn undelivered(&self, envelope: &QueuedEnvelope, why: &Undelivered) {
+        if !envelope.is_event() {
+            return self.drop(envelope, why);
+        }
+        let spool = self.lock_spool().filter(|_| !matches!(why, Undelivered::Refused(_)));
+        let Some(mut spool) = spool else { return self.write_undeliverable(envelope, why.reason(), why) };
         let put = spool.put(envelope.category, &envelope.bytes);
         drop(spool);
         match put {
-            Ok(losses) => self.add_losses(losses),
+            Ok(losses) => {
+                self.counts.spooled.add(1);
+                self.add_losses(losses);
+            }
             Err(error) => {
-                self.write_undeliverable(envelope, &format!("{reason}; spooling failed: {error}"));
+                self.write_undeliverable(envelope, &format!("{}; spooling failed: {error}", why.reason()), why);
             }
         }
+    }
+
+    /// Drops an envelope without an event.
+    fn drop(&self, envelope: &QueuedEnvelope, why: &Undelivered) {
+        let count = if why.is_rate_limit() { &self.counts.limited } else { &self.counts.refused };
+        count.add(1);
+        if let Some(reason) = why.reported_as() {
+            self.reports.discard(&envelope.losses, reason);
+        }
+        self.losses.lock().add_dropped(envelope.category, why.kind(), (self.clock)());
     }
 
     /// Spools an envelope after all other sinks, including stderr, have stopped.
@@ -143,39 +168,42 @@ impl Fallback {
     }
 
     fn add_losses(&self, losses: SpoolLosses) {
+        self.reports.discard_events(losses.evicted + losses.expired, Reason::QueueOverflow);
         if losses != SpoolLosses::default() {
-            let mut pending = self.losses.lock();
-            pending.losses.add(losses);
-            pending.due.get_or_insert_with(|| (self.clock)() + LOSS_REPORT_INTERVAL);
+            self.losses.lock().add_spool(losses, (self.clock)());
         }
     }
 
     /// When the pending losses are to be logged, if there are any.
     pub(crate) fn losses_due(&self) -> Option<Instant> {
         // They remain pending until the policy allows records again.
-        if self.policy.lock().silent { None } else { self.losses.lock().due }
+        if self.policy.lock().silent { None } else { self.losses.lock().due() }
     }
 
     /// Logs the losses since the last report.
     pub(crate) fn report_losses(&self) {
-        let PendingLosses { losses, .. } = std::mem::take(&mut *self.losses.lock());
-        for (count, reason) in [
-            (losses.evicted, "spool full (sentry.spool_max_bytes)"),
-            (losses.expired, "older than sentry.spool_max_age_s"),
-        ] {
-            if count > 0 {
-                let dropped = Map::from_iter([("event".to_owned(), Value::from(count))]);
-                let detail = Map::from_iter([("dropped".to_owned(), dropped.into())]);
-                self.write_service_record(Level::Warning, format!("dropped {count} spooled events: {reason}"), detail);
-            }
-        }
-        for name in losses.quarantined {
-            self.write_service_record(Level::Warning, format!("quarantined invalid spool file {name}"), Map::new());
+        let lines = self.losses.lock().take((self.clock)());
+        for (message, detail) in lines {
+            self.write_service_record(Level::Warning, message, detail);
         }
     }
 
+    /// Logs which items of envelopes were dropped.
+    pub(crate) fn report_dropped_items(&self, dropped: &DroppedItems) {
+        let total: u64 = dropped.values().sum();
+        let dropped: Map<String, Value> =
+            dropped.iter().map(|(kind, count)| ((*kind).to_owned(), (*count).into())).collect();
+        let message = format!("dropped {total} items sent with the Sentry SDK, which cannot be redacted");
+        let detail = Map::from_iter([("dropped".to_owned(), dropped.into())]);
+        self.write_service_record(Level::Warning, message, detail);
+    }
+
     /// Writes an event in full if it can be neither sent nor spooled, so that no event is lost silently.
-    pub(crate) fn write_undeliverable(&self, envelope: &QueuedEnvelope, reason: &str) {
+    fn write_undeliverable(&self, envelope: &QueuedEnvelope, reason: &str, why: &Undelivered) {
+        self.counts.refused.add(1);
+        if let Some(reason) = why.reported_as() {
+            self.reports.discard(&envelope.losses, reason);
+        }
         let Some(event) = &envelope.event else { return };
         if self.policy.lock().silent {
             return;

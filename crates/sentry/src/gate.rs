@@ -22,7 +22,7 @@ impl Gate {
 
     /// Whether the event that is being sent on this thread is allowed.
     pub(crate) fn allows(&self) -> bool {
-        if SENDING_OWN_EVENT.get() {
+        if is_sending_own_event() {
             return true;
         }
         let snapshot = self.0.read();
@@ -32,6 +32,11 @@ impl Gate {
         request::with_current(|request| has_sentry(&RecordOrigin::new(Some(request.identity()), "")))
             .unwrap_or_else(|| has_sentry(&RecordOrigin::default()))
     }
+}
+
+/// Whether this thread is sending an event built by this crate.
+pub(crate) fn is_sending_own_event() -> bool {
+    SENDING_OWN_EVENT.get()
 }
 
 /// Sends an event built by this crate, which is always allowed.

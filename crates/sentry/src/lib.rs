@@ -26,7 +26,11 @@
 #![warn(missing_docs, unreachable_pub)]
 
 mod backoff;
+mod category;
+mod client_reports;
 mod clock;
+mod delivery_counts;
+mod direct;
 mod drain;
 mod endpoint;
 mod event;
@@ -34,8 +38,12 @@ mod event;
 mod fake_endpoint;
 mod fallback;
 mod gate;
+mod grouping;
+mod items;
+mod losses;
 mod options;
 mod queue;
+mod rate_limits;
 mod scrub;
 mod sessions;
 mod sink;
@@ -48,7 +56,9 @@ mod test_event;
 mod test_support;
 mod transaction;
 mod transport;
+mod undelivered;
 mod worker;
 
+pub use delivery_counts::{Count, DeliveryCounts};
 pub use sink::SentrySink;
 pub use test_event::send_test_event;

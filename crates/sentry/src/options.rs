@@ -1,15 +1,13 @@
 //! The options of the SDK's client.
 
-use std::sync::Arc;
-
 use cyanotype_telemetry::Settings;
 use sentry::{ClientOptions, MaxRequestBodySize};
 
+use crate::direct;
 use crate::gate::Gate;
-use crate::scrub::Scrubber;
 
 /// The SDK's options; `None` if no DSN is set or it is invalid.
-pub(crate) fn options(settings: &Settings, scrubber: Arc<Scrubber>, gate: Gate) -> Option<ClientOptions> {
+pub(crate) fn options(settings: &Settings, gate: Gate) -> Option<ClientOptions> {
     let traces_sample_rate = settings.sentry.traces_sample_rate;
     let dsn: sentry::types::Dsn = settings.sentry.dsn.as_deref()?.parse().ok()?;
     let traces = gate.clone();
@@ -28,7 +26,7 @@ pub(crate) fn options(settings: &Settings, scrubber: Arc<Scrubber>, gate: Gate) 
         .max_request_body_size(MaxRequestBodySize::None)
         .send_default_pii(false)
         // Applies also to events captured with the SDK directly.
-        .before_send(move |event| gate.allows().then(|| scrubber.event(event)));
+        .before_send(move |event| (gate.allows() && direct::claim(&event)).then_some(event));
     if let Some(release) = &settings.sentry.release {
         options = options.release(release.clone());
     }

@@ -1,4 +1,4 @@
-//! The queue of envelopes for the transport worker, with a limit in bytes.
+//! The queue of envelopes for the transport worker, with a limit in bytes. Events precede everything else.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use sentry::Envelope;
+use sentry::protocol::client_report::{ItemLoss, LossSource};
 use sentry::protocol::{EnvelopeItem, Event};
 
+use crate::category::Category;
 use crate::clock::Clock;
-use crate::endpoint::Category;
 
 /// A serialized envelope.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub(crate) struct QueuedEnvelope {
     pub category: Category,
     /// The event in the envelope, if any, which is written to stderr if it can be neither sent nor spooled.
     pub event: Option<Arc<Event<'static>>>,
+    /// What Sentry's client reports count if the envelope is discarded.
+    pub losses: Arc<[ItemLoss]>,
 }
 
 impl QueuedEnvelope {
@@ -28,13 +31,12 @@ impl QueuedEnvelope {
             EnvelopeItem::Event(event) => Some(Arc::new((**event).clone())),
             _ => None,
         });
-        let has_transaction = || envelope.items().any(|item| matches!(item, EnvelopeItem::Transaction(_)));
-        let category = match event {
-            Some(_) => Category::Event,
-            None if has_transaction() => Category::Transaction,
-            None => Category::Other,
-        };
-        Some(Self { bytes: bytes.into(), category, event })
+        let losses = envelope.losses().collect();
+        Some(Self { bytes: bytes.into(), category: Category::of(envelope), event, losses })
+    }
+
+    pub(crate) fn is_event(&self) -> bool {
+        self.category == Category::Event
     }
 }
 
@@ -56,9 +58,10 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<QueuedEnvelope>,
-    /// Total size of the waiting envelopes.
-    bytes: usize,
+    /// The waiting envelopes with an event.
+    events: Lane,
+    /// The other waiting envelopes.
+    others: Lane,
     /// A copy of the envelope that is being sent. A shutdown takes it over if sending exceeds the deadline.
     in_flight: Option<QueuedEnvelope>,
     /// Whether an undelivered envelope is being spooled or written.
@@ -70,9 +73,39 @@ struct State {
     resumed: bool,
 }
 
+/// Envelopes in order.
+#[derive(Default)]
+struct Lane {
+    waiting: VecDeque<QueuedEnvelope>,
+    /// Their total size.
+    bytes: usize,
+}
+
+impl Lane {
+    fn push_back(&mut self, envelope: QueuedEnvelope) {
+        self.bytes += envelope.bytes.len();
+        self.waiting.push_back(envelope);
+    }
+
+    fn push_front(&mut self, envelope: QueuedEnvelope) {
+        self.bytes += envelope.bytes.len();
+        self.waiting.push_front(envelope);
+    }
+
+    fn pop_front(&mut self) -> Option<QueuedEnvelope> {
+        let envelope = self.waiting.pop_front()?;
+        self.bytes -= envelope.bytes.len();
+        Some(envelope)
+    }
+}
+
 impl State {
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.has_none_in_flight()
+        self.events.waiting.is_empty() && self.others.waiting.is_empty() && self.has_none_in_flight()
+    }
+
+    fn lane(&mut self, envelope: &QueuedEnvelope) -> &mut Lane {
+        if envelope.is_event() { &mut self.events } else { &mut self.others }
     }
 
     /// Whether no envelope is being sent, spooled or written.
@@ -86,17 +119,23 @@ impl Queue {
         Self { max_bytes, state: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Queues an envelope, or returns it if the queue is full or closed.
-    pub(crate) fn push(&self, envelope: QueuedEnvelope) -> Result<(), QueuedEnvelope> {
+    /// Queues an envelope. Returns what does not fit: the envelope itself, or the oldest others that gave way to an event.
+    #[must_use]
+    pub(crate) fn push(&self, envelope: QueuedEnvelope) -> Vec<QueuedEnvelope> {
+        let size = envelope.bytes.len();
         let mut state = self.state.lock();
-        if state.closed || state.bytes + envelope.bytes.len() > self.max_bytes {
-            return Err(envelope);
+        let displaceable = if envelope.is_event() { state.others.bytes } else { 0 };
+        if state.closed || state.events.bytes + state.others.bytes - displaceable + size > self.max_bytes {
+            return vec![envelope];
         }
-        state.bytes += envelope.bytes.len();
-        state.waiting.push_back(envelope);
+        let mut displaced = Vec::new();
+        while state.events.bytes + state.others.bytes + size > self.max_bytes {
+            displaced.extend(state.others.pop_front());
+        }
+        state.lane(&envelope).push_back(envelope);
         drop(state);
         self.changed.notify_all();
-        Ok(())
+        displaced
     }
 
     /// Waits for an envelope, at most until `due`. Due work precedes envelopes.
@@ -111,9 +150,8 @@ impl Queue {
                 return Next::Due;
             }
             if !state.paused
-                && let Some(envelope) = state.waiting.pop_front()
+                && let Some(envelope) = state.events.pop_front().or_else(|| state.others.pop_front())
             {
-                state.bytes -= envelope.bytes.len();
                 state.in_flight = Some(envelope.clone());
                 return Next::Send(envelope);
             }
@@ -170,8 +208,7 @@ impl Queue {
         }
         // A shutdown may have taken it over.
         if let Some(envelope) = state.in_flight.take() {
-            state.bytes += envelope.bytes.len();
-            state.waiting.push_front(envelope);
+            state.lane(&envelope).push_front(envelope);
         }
         drop(state);
         self.changed.notify_all();
@@ -189,7 +226,8 @@ impl Queue {
     pub(crate) fn close(&self) -> Vec<QueuedEnvelope> {
         let mut state = self.state.lock();
         state.closed = true;
-        let left = state.in_flight.take().into_iter().chain(std::mem::take(&mut state.waiting)).collect();
+        let (events, others) = (std::mem::take(&mut state.events), std::mem::take(&mut state.others));
+        let left = state.in_flight.take().into_iter().chain(events.waiting).chain(others.waiting).collect();
         drop(state);
         self.changed.notify_all();
         left
@@ -224,7 +262,7 @@ mod tests {
     }
 
     fn push(queue: &Queue, message: &str) -> bool {
-        queue.push(queued(message)).is_ok()
+        queue.push(queued(message)).is_empty()
     }
 
     /// The message of the next envelope, or `due` or `closed`.
@@ -275,8 +313,26 @@ mod tests {
         assert!(!push(&queue, "seven"), "it is longer than the envelope that was removed");
         assert!(push(&queue, "six"));
         assert!(!push(&queue, "ten"));
-        let envelope = queue.push(queued("ten")).expect_err("it is full");
-        assert_eq!(message(&envelope.bytes), "ten", "it is returned");
+        let rejected = queue.push(queued("ten"));
+        assert_eq!(message(&rejected[0].bytes), "ten", "it is returned");
+    }
+
+    #[test]
+    fn events_precede_and_displace_others() {
+        let named = |name: &str| QueuedEnvelope::new(&transaction(name)).expect("it can be written");
+        let (event_size, other_size) = (queued("one").bytes.len(), named("GET /1").bytes.len());
+        let queue = Queue::new(event_size + 2 * other_size);
+        assert!(queue.push(named("GET /1")).is_empty() && queue.push(named("GET /2")).is_empty());
+        assert!(push(&queue, "one"));
+        assert_eq!(message(&queue.push(named("GET /3"))[0].bytes), "GET /3", "it displaces nothing");
+        let displaced = queue.push(queued("two"));
+        let displaced: Vec<_> = displaced.iter().map(|envelope| message(&envelope.bytes)).collect();
+        assert_eq!(displaced[0], "GET /1", "the oldest gives way");
+        let large = queued(&"x".repeat(event_size + 2 * other_size));
+        assert_eq!(queue.push(large).len(), 1, "nothing gives way to an event that cannot fit");
+        let left = 2 - displaced.len();
+        assert_eq!([next(&queue, None), next(&queue, None)], ["one", "two"]);
+        assert_eq!(queue.close().len(), 1 + left, "the envelope in flight, and what was not displaced");
     }
 
     #[test]

@@ -7,16 +7,19 @@ use cyanotype_telemetry::effective::Snapshot;
 use cyanotype_telemetry::record::Event;
 use cyanotype_telemetry::request::{ActiveSpan, RequestEnd, RequestIdentity};
 use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings};
+use sentry::protocol::client_report::Reason;
 use sentry::{ClientInitGuard, Hub};
 
+use crate::delivery_counts::DeliveryCounts;
 use crate::fallback::Fallback;
 use crate::gate::{self, Gate};
+use crate::items::ItemFilter;
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
 use crate::sessions::Sessions;
 use crate::transaction::TracedRequest;
-use crate::{event, transport};
+use crate::{direct, event, grouping, transport};
 
 /// Sends events to Sentry.
 pub struct SentrySink {
@@ -38,19 +41,25 @@ impl SentrySink {
     /// This binds the hub of the process, so it must be called before any thread or runtime that could use that hub is started.
     #[must_use]
     pub fn start(settings: &Settings, lines: Arc<dyn RecordSink>) -> Option<Self> {
-        let scrubber = Arc::new(Scrubber::new(settings));
+        let items = Arc::new(ItemFilter::new(Scrubber::new(settings), settings.log.flood.window()));
         let fallback = Fallback::from_settings(settings, lines);
         let queue = Arc::new(Queue::new(transport::QUEUE_BYTES));
-        let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), Arc::clone(&scrubber));
+        let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), items);
         let gate = Gate::default();
-        let guard = sentry::init(options(settings, scrubber, gate.clone())?.transport(factory));
+        let guard = sentry::init(options(settings, gate.clone())?.transport(factory));
         let transactions = settings.sentry.has_transactions();
         // Must precede the creation of other hubs from this one.
         sentry::configure_scope(|scope| {
-            scope.add_event_processor(move |event| Some(event::with_request(event)));
+            scope.add_event_processor(move |event| Some(direct::with_request(event)));
         });
         let sessions = Hub::main().client().filter(|_| settings.sentry.sessions).map(Sessions::start);
         Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions, sessions })
+    }
+
+    /// The number of envelopes by outcome, since the start of the process.
+    #[must_use]
+    pub fn delivery_counts(&self) -> Arc<DeliveryCounts> {
+        Arc::clone(&self.fallback.counts)
     }
 }
 
@@ -87,9 +96,26 @@ impl EventSink for SentrySink {
         scope.downcast_ref::<TracedRequest>()?.active_span()
     }
 
+    /// A copy of the current hub's scope, such as that of `sentry::with_scope`. Hubs share their scopes until one of them changes.
+    fn capture_scope(&self, request: Option<&Scope>) -> Option<Scope> {
+        let client = self.main.client();
+        let has_our_client =
+            |hub: &Arc<Hub>| hub.client().as_ref().map(Arc::as_ptr) == client.as_ref().map(Arc::as_ptr);
+        let current = Some(Hub::current()).filter(has_our_client);
+        let hub = current.or_else(|| hub(request?)).unwrap_or_else(|| Arc::clone(&self.main));
+        Some(Arc::new(Hub::new_from_top(hub)))
+    }
+
     fn send(&self, event: &Event, scope: Option<&Scope>) {
-        let hub = scope.and_then(hub).unwrap_or_else(Hub::main);
+        let hub = Hub::new_from_top(scope.and_then(hub).unwrap_or_else(Hub::main));
+        let fingerprint = grouping::fingerprint(event);
+        // After the SDK has added the fingerprint of its scope.
+        hub.configure_scope(|scope| scope.add_event_processor(move |event| Some(fingerprint.add_to(event))));
         gate::send_own_event(|| _ = hub.capture_event(event::build(event)));
+    }
+
+    fn sampled_out(&self) {
+        self.fallback.reports.discard_events(1, Reason::SampleRate);
     }
 
     /// Spools events that are not sent by the deadline, or writes them as lines.

@@ -1,4 +1,4 @@
-//! The spool: a directory with undelivered envelopes, one per file, which are sent later, oldest first, also after a restart.
+//! The spool: a directory with undelivered events, one per file, which are sent later, oldest first, also after a restart.
 //!
 //! A file is written under a temporary name, synced and renamed, so that files with the final name are complete. A process locks
 //! the file that it sends. Several processes can share a directory; the locks of a process that dies are released.
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 
-use crate::endpoint::Category;
+use crate::category::Category;
 use crate::spool_file::{Lock, create, is_envelope};
 
 /// File extension of complete files.
@@ -50,6 +50,8 @@ pub(crate) struct SpoolLosses {
     pub expired: u64,
     /// Names of the quarantined files.
     pub quarantined: Vec<String>,
+    /// The categories of removed envelopes without an event, which an earlier version has spooled.
+    pub unsent: Vec<Category>,
 }
 
 impl SpoolLosses {
@@ -57,6 +59,7 @@ impl SpoolLosses {
         self.evicted += more.evicted;
         self.expired += more.expired;
         self.quarantined.extend(more.quarantined);
+        self.unsent.extend(more.unsent);
     }
 }
 
@@ -64,7 +67,6 @@ impl SpoolLosses {
 pub(crate) struct Claim {
     path: PathBuf,
     _lock: File,
-    pub category: Category,
     pub bytes: Vec<u8>,
 }
 
@@ -142,7 +144,12 @@ impl Spool {
             lock.read_to_end(&mut bytes)?;
             let category = path.file_stem().map(Path::new).and_then(Path::extension).and_then(OsStr::to_str);
             match category.and_then(Category::from_name).filter(|_| is_envelope(&bytes)) {
-                Some(category) => return Ok((Some(Claim { path, _lock: lock, category, bytes }), losses)),
+                Some(Category::Event) => return Ok((Some(Claim { path, _lock: lock, bytes }), losses)),
+                Some(other) => {
+                    fs::remove_file(&path)?;
+                    losses.unsent.push(other);
+                    self.files.remove(at);
+                }
                 None => {
                     losses.quarantined.push(self.quarantine(&path)?);
                     self.files.remove(at);

@@ -6,9 +6,11 @@ use std::time::Duration;
 use cyanotype_telemetry::FullEventRecords;
 use sentry::Transport as _;
 
-use super::endpoint::{Category, Endpoint};
+use super::category::Category;
+use super::endpoint::Endpoint;
 use super::fake_endpoint::{FakeEndpoint, Reply, eventually};
 use super::fallback::Fallback;
+use super::items::ItemFilter;
 use super::queue::Queue;
 use super::scrub::Scrubber;
 use super::spool::Spool;
@@ -47,10 +49,10 @@ impl TestDelivery {
         let (sink, clock) = (Arc::new(MemorySink::default()), TestClock::new());
         let fallback =
             Fallback::new(Arc::clone(&sink) as _, FullEventRecords::json(usize::MAX), policy(), spool, clock.clock());
-        let scrubber = Arc::new(Scrubber::for_tests());
+        let items = Arc::new(ItemFilter::new(Scrubber::for_tests(), 3600 * SECOND));
         let queue = Arc::new(queue);
-        let to = Endpoint::new(&endpoint.dsn, "test");
-        let transport = Transport::start(queue, to, fallback, scrubber, clock.clock());
+        let to = Endpoint::new(&endpoint.dsn, "test", clock.clock());
+        let transport = Transport::start(queue, to, fallback, items, clock.clock());
         Self { transport, sink, clock, endpoint }
     }
 

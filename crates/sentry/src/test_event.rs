@@ -35,8 +35,7 @@ pub fn send_test_event(settings: &Settings) -> Result<serde_json::Value, String>
     if settings.sentry.dsn.is_none() {
         return Err("no DSN is set; set SENTRY_DSN".into());
     }
-    let options =
-        options(settings, Arc::new(Scrubber::new(settings)), Gate::default()).ok_or("sentry.dsn is not a valid DSN")?;
+    let options = options(settings, Gate::default()).ok_or("sentry.dsn is not a valid DSN")?;
     let captured = Arc::new(Captured::default());
     let client = Client::with_options(sentry::apply_defaults(options.transport(Arc::clone(&captured))));
     let dsn = client.options().dsn.clone().ok_or("no DSN is set; set SENTRY_DSN")?;
@@ -48,9 +47,11 @@ pub fn send_test_event(settings: &Settings) -> Result<serde_json::Value, String>
         ..Default::default()
     };
     client.capture_event(event, None);
-    let envelope = captured.0.lock().take().ok_or("the SDK dropped the event")?;
-    let sent = serde_json::to_value(envelope.event()).map_err(|error| error.to_string())?;
-    transport::send_now(&dsn, &client.options().user_agent, &envelope)
+    let envelope = captured.0.lock().take();
+    let mut event = envelope.as_ref().and_then(Envelope::event).cloned().ok_or("the SDK dropped the event")?;
+    Scrubber::new(settings).event(&mut event);
+    let sent = serde_json::to_value(&event).map_err(|error| error.to_string())?;
+    transport::send_now(&dsn, &client.options().user_agent, &event.into())
         .map_err(|reason| format!("{reason}; check sentry.dsn, whose host is {}:{}", dsn.host(), dsn.port()))?;
     Ok(sent)
 }

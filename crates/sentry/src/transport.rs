@@ -5,15 +5,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sentry::protocol::EnvelopeItem;
 use sentry::types::Dsn;
 use sentry::{Envelope, Transport as SdkTransport, TransportFactory, TransportOptions};
 
 use crate::clock::{self, Clock};
-use crate::endpoint::{Endpoint, SendError};
+use crate::endpoint::Endpoint;
 use crate::fallback::Fallback;
+use crate::items::ItemFilter;
 use crate::queue::{Queue, QueuedEnvelope};
-use crate::scrub::Scrubber;
+use crate::undelivered::Undelivered;
 use crate::worker::TransportWorker;
 
 /// Maximum total size of the queued envelopes.
@@ -22,28 +22,29 @@ pub(crate) const QUEUE_BYTES: usize = 32 << 20;
 pub(crate) struct Factory {
     queue: Arc<Queue>,
     fallback: Fallback,
-    scrubber: Arc<Scrubber>,
+    items: Arc<ItemFilter>,
 }
 
 impl Factory {
-    pub(crate) fn new(queue: Arc<Queue>, fallback: Fallback, scrubber: Arc<Scrubber>) -> Self {
-        Self { queue, fallback, scrubber }
+    pub(crate) fn new(queue: Arc<Queue>, fallback: Fallback, items: Arc<ItemFilter>) -> Self {
+        Self { queue, fallback, items }
     }
 }
 
 impl TransportFactory for Factory {
     fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn SdkTransport> {
-        let endpoint = Endpoint::new(&options.dsn, &options.user_agent);
-        let scrubber = Arc::clone(&self.scrubber);
+        self.fallback.reports.connect(options.client_report_recorder);
+        let endpoint = Endpoint::new(&options.dsn, &options.user_agent, clock::system());
+        let items = Arc::clone(&self.items);
         let queue = Arc::clone(&self.queue);
-        Arc::new(Transport::start(queue, endpoint, self.fallback.clone(), scrubber, clock::system()))
+        Arc::new(Transport::start(queue, endpoint, self.fallback.clone(), items, clock::system()))
     }
 }
 
 pub(crate) struct Transport {
     pub queue: Arc<Queue>,
-    fallback: Fallback,
-    scrubber: Arc<Scrubber>,
+    pub fallback: Fallback,
+    items: Arc<ItemFilter>,
 }
 
 impl Transport {
@@ -52,7 +53,7 @@ impl Transport {
         queue: Arc<Queue>,
         endpoint: Endpoint,
         fallback: Fallback,
-        scrubber: Arc<Scrubber>,
+        items: Arc<ItemFilter>,
         clock: Clock,
     ) -> Self {
         let worker = TransportWorker::new(Arc::clone(&queue), endpoint, fallback.clone(), clock);
@@ -62,34 +63,16 @@ impl Transport {
         };
         let thread = std::thread::Builder::new().name("sentry".into()).spawn(work);
         thread.expect("the thread that sends events to Sentry cannot be started");
-        Self { queue, fallback, scrubber }
+        Self { queue, fallback, items }
     }
-}
-
-/// Scrubs the transactions of an envelope; its events are already scrubbed.
-fn scrubbed(scrubber: &Scrubber, envelope: Envelope) -> Envelope {
-    if !envelope.items().any(|item| matches!(item, EnvelopeItem::Transaction(_))) {
-        return envelope;
-    }
-    let mut clean = Envelope::new();
-    for item in envelope.items() {
-        match item {
-            EnvelopeItem::Transaction(transaction) => {
-                let mut transaction = (**transaction).clone();
-                scrubber.transaction(&mut transaction);
-                clean.add_item(transaction);
-            }
-            other => clean.add_item(other.clone()),
-        }
-    }
-    clean
 }
 
 impl SdkTransport for Transport {
     fn send_envelope(&self, envelope: Envelope) {
-        let Some(envelope) = QueuedEnvelope::new(&scrubbed(&self.scrubber, envelope)) else { return };
-        if let Err(envelope) = self.queue.push(envelope) {
-            self.fallback.spool(&envelope, "transport queue full or closed");
+        let Some(envelope) = self.items.scrubbed(envelope, &self.fallback) else { return };
+        let Some(envelope) = QueuedEnvelope::new(&envelope) else { return };
+        for rejected in self.queue.push(envelope) {
+            self.fallback.undelivered(&rejected, &Undelivered::QueueFull);
         }
     }
 
@@ -97,14 +80,15 @@ impl SdkTransport for Transport {
         self.queue.wait_idle(Instant::now() + timeout)
     }
 
-    /// Sends queued envelopes until the timeout, then spools the remaining ones or writes them to stderr.
+    /// Sends queued envelopes until the timeout, then spools the remaining events or writes them to stderr.
     fn shutdown(&self, timeout: Duration) -> bool {
         let all_sent = self.flush(timeout);
         let left = self.queue.close();
         self.fallback.skip_fsync();
         for envelope in left {
-            self.fallback.spool(&envelope, "service stopped before delivery");
+            self.fallback.undelivered(&envelope, &Undelivered::Stopped);
         }
+        self.items.report_dropped(&self.fallback);
         self.fallback.report_losses();
         all_sent
     }
@@ -113,9 +97,8 @@ impl SdkTransport for Transport {
 /// Sends an envelope, bypassing the queue, and waits for the response.
 pub(crate) fn send_now(dsn: &Dsn, user_agent: &str, envelope: &Envelope) -> Result<(), String> {
     let envelope = QueuedEnvelope::new(envelope).ok_or("cannot serialize the event")?;
-    Endpoint::new(dsn, user_agent).post(&envelope.bytes).map_err(|error| match error {
-        SendError::Permanent(reason) | SendError::Temporary(reason) => reason,
-    })
+    let mut endpoint = Endpoint::new(dsn, user_agent, clock::system());
+    endpoint.post(&envelope.bytes).map_err(|why| why.reason().to_owned())
 }
 
 #[cfg(test)]

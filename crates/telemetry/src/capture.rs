@@ -1,7 +1,7 @@
 //! Functions that application code calls to report errors, messages and breadcrumbs.
 
 use std::error::Error;
-use std::panic::Location;
+use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -9,9 +9,11 @@ use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
 use crate::level::Level;
+use crate::panic;
 use crate::pipeline::pipeline;
+use crate::place::Place;
 use crate::policy::Kind;
-use crate::record::{Breadcrumb, EventId};
+use crate::record::{Breadcrumb, EventId, EventScope, User};
 use crate::report::Report;
 use crate::request;
 use crate::stack::Stack;
@@ -19,7 +21,7 @@ use crate::stack::Stack;
 /// Reports a caught error as one record on stderr and one event in Sentry, depending on the settings.
 ///
 /// Returns the event's id, or `None` if no event sink accepted it. An error that this request has already reported is not
-/// reported again.
+/// reported again, unless it was captured at another place of the code.
 ///
 /// ```
 /// if let Err(error) = "x".parse::<u32>() {
@@ -28,9 +30,58 @@ use crate::stack::Stack;
 /// ```
 #[track_caller]
 pub fn capture_exception(error: &(dyn Error + 'static)) -> Option<EventId> {
+    capture(error, Location::caller(), None)
+}
+
+/// Like [`capture_exception`], with tags, a user, contexts or a fingerprint of this event. Those of the request are set with
+/// [`scope`].
+///
+/// ```
+/// if let Err(error) = "x".parse::<u32>() {
+///     cyanotype_telemetry::capture_exception_with(&error, |scope| {
+///         scope.tag("sku", "A-1").fingerprint(["bad quantity"]);
+///     });
+/// }
+/// ```
+#[track_caller]
+pub fn capture_exception_with(error: &(dyn Error + 'static), set: impl FnOnce(&mut EventScope)) -> Option<EventId> {
+    capture(error, Location::caller(), Some(built(set)))
+}
+
+fn capture(
+    error: &(dyn Error + 'static),
+    place: &'static Location<'static>,
+    scope: Option<EventScope>,
+) -> Option<EventId> {
     let pipeline = pipeline()?;
     let failure = Failure::new(error, Some(Arc::new(Stack::capture())));
-    pipeline.report(Report::failure(Kind::Exception, &target(Location::caller()), failure))
+    let report = Report::failure(Kind::Exception, &target(place), failure);
+    pipeline.report(Report { place: Some(Place::Code(place)), scope: scope.map(Arc::new), ..report })
+}
+
+fn built(set: impl FnOnce(&mut EventScope)) -> EventScope {
+    let mut scope = EventScope::default();
+    set(&mut scope);
+    scope
+}
+
+/// Sets tags, a user, contexts or a fingerprint for the rest of the current request: its later events have them, and its later
+/// records on stderr the tags and the user. Values set before remain, unless the same tag, context, user or fingerprint is set
+/// again.
+///
+/// Outside of requests this has no effect.
+///
+/// ```
+/// use cyanotype_telemetry::{User, scope};
+/// scope(|scope| {
+///     scope.tag("plan", "free").user(User::new("7").email("ada@example.org"));
+///     scope.context("cart", [("items", 3)]).fingerprint(["{{ default }}", "free"]);
+/// });
+/// ```
+pub fn scope(set: impl FnOnce(&mut EventScope)) {
+    if let Some(pipeline) = pipeline() {
+        pipeline.set_scope(built(set));
+    }
 }
 
 /// Reports a message as an event in Sentry, regardless of its level, and on stderr if its level is at least `log.level`.
@@ -40,14 +91,15 @@ pub fn capture_exception(error: &(dyn Error + 'static)) -> Option<EventId> {
 /// ```
 /// use cyanotype_telemetry::{Level, Message, capture_event};
 /// capture_event("the stock is low");
-/// capture_event(Message::new("the stock is low").level(Level::Warning).data("sku", "A-1"));
+/// capture_event(Message::new("the stock is low").level(Level::Warning).data("sku", "A-1").tag("shop", "Paris"));
 /// ```
 #[doc(alias = "capture_message")]
 #[track_caller]
 pub fn capture_event(message: impl Into<Message>) -> Option<EventId> {
-    let Message { text, level, data } = message.into();
+    let Message { text, level, data, scope } = message.into();
     let report = Report::new(Kind::Message, level, &target(Location::caller()), text);
-    pipeline()?.report(Report { data, ..report })
+    let scope = (!scope.is_empty()).then(|| Arc::new(scope));
+    pipeline()?.report(Report { data, scope, ..report })
 }
 
 /// Adds a breadcrumb: it is sent with later events of the same request, and written to stderr if its level is at least
@@ -85,12 +137,18 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
+    let reported = async {
+        match panic::catch(future).await {
+            Ok(output) => output,
+            Err(payload) => resume_unwind(payload),
+        }
+    };
     match request::current() {
         Some(request) => {
             request.mark_detached();
-            tokio::task::spawn_local(request::scope(request, future))
+            tokio::task::spawn_local(request::scope(request, reported))
         }
-        None => tokio::task::spawn_local(future),
+        None => tokio::task::spawn_local(reported),
     }
 }
 
@@ -108,12 +166,13 @@ pub struct Message {
     text: String,
     level: Level,
     data: Map<String, Value>,
+    scope: EventScope,
 }
 
 impl Message {
     /// Creates a message with level info.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), level: Level::Info, data: Map::new() }
+        Self { text: text.into(), level: Level::Info, data: Map::new(), scope: EventScope::default() }
     }
 
     /// Sets the level.
@@ -127,6 +186,38 @@ impl Message {
     #[must_use]
     pub fn data(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.data.insert(key.into(), value.into());
+        self
+    }
+
+    /// Sets a tag of this event. The value of a sensitive key is redacted.
+    #[must_use]
+    pub fn tag(mut self, key: impl Into<String>, value: impl ToString) -> Self {
+        self.scope.tag(key, value);
+        self
+    }
+
+    /// Sets the user of this event.
+    #[must_use]
+    pub fn user(mut self, user: User) -> Self {
+        self.scope.user(user);
+        self
+    }
+
+    /// Adds an object of further values to this event.
+    #[must_use]
+    pub fn context<K, V>(mut self, name: impl Into<String>, values: impl IntoIterator<Item = (K, V)>) -> Self
+    where
+        K: Into<String>,
+        V: Into<Value>,
+    {
+        self.scope.context(name, values);
+        self
+    }
+
+    /// Sets the fingerprint of this event: events with equal fingerprints are grouped.
+    #[must_use]
+    pub fn fingerprint<P: Into<String>>(mut self, parts: impl IntoIterator<Item = P>) -> Self {
+        self.scope.fingerprint(parts);
         self
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::record::Event;
 use crate::sinks::{EventSink, Scope};
 
-/// An event and the sinks that accepted it, each with the scope that it created for the event's request.
+/// An event and the sinks that accepted it, each with its scope at the capture.
 pub(crate) struct Delivery {
     pub event: Event,
     pub to: Vec<(Arc<dyn EventSink>, Option<Scope>)>,

@@ -1,11 +1,13 @@
 //! Failures as reported: the chain of errors, their types, and the stack trace.
 
+use std::any::Any;
 use std::error::Error;
-use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::error_name;
+use crate::panic_payload;
 use crate::stack::Stack;
 
 /// An error in a chain of sources.
@@ -28,20 +30,55 @@ pub struct Failure {
     pub stack: Option<Arc<Stack>>,
     /// Whether it is a panic, whose event has the level fatal.
     pub panic: bool,
+    /// Where it panicked, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<PanicPlace>,
     /// Whether it is an outage of something that every request needs; such failures have a flood limit of one report per window.
     pub outage: bool,
+}
+
+/// Where a panic happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PanicPlace {
+    /// `file:line:column`.
+    pub location: String,
+    /// The name of the thread; `None` for a thread without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
 }
 
 /// Maximum length of a chain: an error that is its own source would never end.
 const MAX_CHAIN: usize = 32;
 
 impl Failure {
-    /// Creates a failure from an error and its sources.
+    /// Creates a failure from an error and its sources. An error whose type is unknown, such as a context of anyhow, has the
+    /// type of its source.
     #[must_use]
     pub fn new(error: &(dyn Error + 'static), stack: Option<Arc<Stack>>) -> Self {
-        let chain =
-            chain(error).take(MAX_CHAIN).map(|error| Link { type_name: type_name(error), message: error.to_string() });
-        Self { chain: chain.collect(), stack, panic: false, outage: false }
+        let link = |error: &(dyn Error + 'static)| {
+            let message = error.to_string();
+            (error_name::of(error, &message), message)
+        };
+        let named: Vec<(Option<String>, String)> = chain(error).take(MAX_CHAIN).map(link).collect();
+        let mut known = error_name::UNKNOWN.to_owned();
+        let innermost_first = named.into_iter().rev().map(|(name, message)| {
+            if let Some(name) = name {
+                known = name;
+            }
+            Link { type_name: known.clone(), message }
+        });
+        let mut chain: Vec<Link> = innermost_first.collect();
+        chain.reverse();
+        Self { chain, stack, panic: false, place: None, outage: false }
+    }
+
+    /// Sets the name of the outermost error's type, if it is known.
+    #[must_use]
+    pub fn with_type(mut self, name: Option<&str>) -> Self {
+        if let Some(name) = name {
+            name.clone_into(&mut self.chain[0].type_name);
+        }
+        self
     }
 
     /// Creates a failure from an error of a body stream, without the wrappers that each layer of actix adds.
@@ -57,13 +94,19 @@ impl Failure {
     /// Creates a failure that has no underlying error.
     #[must_use]
     pub fn from_message(type_name: &str, message: String) -> Self {
-        Self { chain: vec![Link { type_name: type_name.into(), message }], stack: None, panic: false, outage: false }
+        let chain = vec![Link { type_name: type_name.into(), message }];
+        Self { chain, stack: None, panic: false, place: None, outage: false }
     }
 
-    /// Creates a failure from a panic.
+    /// Creates a failure from a panic's payload: a text, a number, or a boxed error with its sources.
     #[must_use]
-    pub fn panic(message: String, stack: Stack) -> Self {
-        Self { stack: Some(Arc::new(stack)), panic: true, ..Self::from_message("panic", message) }
+    pub fn from_panic(payload: &(dyn Any + Send)) -> Self {
+        let mut failure = match panic_payload::error(payload) {
+            Some(error) => Self::new(error, None),
+            None => Self::from_message("", panic_payload::text(payload)),
+        };
+        failure.chain[0].type_name = "panic".to_owned();
+        Self { panic: true, ..failure }
     }
 
     /// The outermost error.
@@ -95,28 +138,10 @@ pub(crate) fn is_same_failure(a: &[String], b: &[String]) -> bool {
     a.ends_with(b) || b.ends_with(a)
 }
 
-/// The type name of a `dyn Error`, taken from the start of its `Debug` output, such as `ParseIntError`.
-fn type_name(error: &(dyn Error + 'static)) -> String {
-    /// Collects the leading name, then stops the formatting, since the output may be long.
-    struct Name(String);
-    impl Write for Name {
-        fn write_str(&mut self, piece: &str) -> fmt::Result {
-            for c in piece.chars() {
-                if !(c.is_alphanumeric() || matches!(c, '_' | ':')) || self.0.len() > 100 {
-                    return Err(fmt::Error);
-                }
-                self.0.push(c);
-            }
-            Ok(())
-        }
-    }
-    let mut name = Name(String::new());
-    let _ = write!(name, "{error:?}");
-    if name.0.starts_with(|c: char| c.is_alphabetic()) { name.0 } else { "Error".into() }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fmt;
+
     use super::*;
 
     #[test]
@@ -144,6 +169,25 @@ mod tests {
     fn an_error_without_a_type_name_is_named_error() {
         let error: Box<dyn Error + Send + Sync> = "plain text".into();
         assert_eq!(Failure::new(&*error, None).first().type_name, "Error");
+    }
+
+    #[test]
+    fn an_error_of_unknown_type_is_named_after_its_source() {
+        #[derive(Debug)]
+        struct Error(std::num::ParseIntError);
+        impl fmt::Display for Error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("no quantity")
+            }
+        }
+        impl std::error::Error for Error {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let error = Error("x".parse::<i32>().expect_err("it is not a number"));
+        assert_eq!(Failure::new(&error, None).first().type_name, "ParseIntError");
+        assert_eq!(Failure::new(&error, None).with_type(Some("Known")).first().type_name, "Known");
     }
 
     #[test]

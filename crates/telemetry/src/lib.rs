@@ -43,6 +43,7 @@ mod delivery;
 #[cfg(test)]
 mod documents;
 pub mod effective;
+pub mod error_name;
 pub mod explanation;
 pub mod failure;
 mod filter;
@@ -57,7 +58,9 @@ pub mod memory;
 mod mute;
 mod outcome;
 pub mod panic;
+mod panic_payload;
 pub mod pipeline;
+mod place;
 mod plain_text;
 mod policy;
 mod priority;
@@ -74,17 +77,19 @@ mod start;
 mod stderr;
 mod subscriber;
 mod symbolizer;
+pub mod template;
 mod window_counter;
 
-pub use capture::{Message, add_breadcrumb, capture_event, capture_exception, spawn};
+pub use capture::{Message, add_breadcrumb, capture_event, capture_exception, capture_exception_with, scope, spawn};
 pub use full_event::FullEventRecords;
 pub use level::{Level, UnknownLevel};
 pub use losses::Losses;
 pub use mute::mute_this_thread;
 pub use pipeline::{BeforeBreadcrumb, Pipeline, pipeline};
+pub use place::Place;
 pub use plain_text::write_to_stderr;
 pub use policy::{Destinations, Kind, Policy, StackPlacement, ToSentry};
-pub use record::{Breadcrumb, EventId};
+pub use record::{Breadcrumb, EventId, EventScope, User};
 pub use report::Report;
 pub use routes::rule_matches;
 pub use settings::Settings;
@@ -92,6 +97,7 @@ pub use sinks::{EventSink, RecordSink, Scope, Sinks};
 pub use start::start;
 pub use stderr::StderrSink;
 pub use subscriber::ROOT_SPAN;
+pub use window_counter::WindowCounter;
 
 /// Used only by [`critical!`].
 #[doc(hidden)]

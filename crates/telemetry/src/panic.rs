@@ -1,18 +1,40 @@
 //! The panic hook: it reports panics of all threads as uncaught failures. The thread then unwinds as usual.
 
 use std::any::Any;
-use std::panic::{PanicHookInfo, set_hook, take_hook};
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::failure::Failure;
-use crate::pipeline::pipeline;
+use cyanotype_redact::Redactor;
+use parking_lot::Mutex;
+
+use crate::failure::{Failure, PanicPlace};
+use crate::level::Level;
+use crate::pipeline::{Pipeline, pipeline};
+use crate::plain_text::write_to_stderr;
 use crate::policy::Kind;
+use crate::record::EventId;
 use crate::report::Report;
 use crate::request;
 use crate::stack::Stack;
 
 /// The time for the sinks to deliver, after a panic that ends the process.
-const ABORT_BUDGET: Duration = Duration::from_secs(2);
+pub const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Maximum number of panics that are remembered: those outside requests, and those before the pipeline has started.
+const MAX_REMEMBERED: usize = 16;
+/// Maximum length of the text of a panic before the pipeline has started, in bytes.
+const MAX_TEXT_BYTES: usize = 4096;
+
+/// The chains of the latest panics outside requests that the hook has reported.
+static REPORTED: Mutex<VecDeque<Failure>> = Mutex::new(VecDeque::new());
+/// Panics before the pipeline has started.
+static EARLY: Mutex<VecDeque<Failure>> = Mutex::new(VecDeque::new());
 
 /// Which panics the hook reports. The standard hook would write to stderr directly, not through the sinks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,31 +45,130 @@ pub enum Panics {
     InRequests,
 }
 
-pub(crate) fn install_hook(panics: Panics) {
+/// Installs the hook. Panics before the pipeline starts are stored until then, or until [`write_early`].
+pub fn install_hook(panics: Panics) {
     let before = (panics == Panics::InRequests).then(take_hook);
     set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
         if let Some(before) = before.as_ref().filter(|_| request::current().is_none()) {
             return before(info);
         }
-        let location = info.location().map_or_else(|| "unknown".into(), ToString::to_string);
-        let Some(pipeline) = pipeline() else { return };
-        let message = message(info.payload());
-        let will_abort = cfg!(panic = "abort") || cannot_unwind(&message);
-        let failure = Failure::panic(message, Stack::capture());
-        let report = Report::failure(Kind::Uncaught, "cyanotype::panic", failure);
-        pipeline.report(report.with("location", location));
-        if will_abort {
-            // The process ends after this hook, so it must wait for the sinks.
-            pipeline.abort(Instant::now() + ABORT_BUDGET);
+        let place = PanicPlace {
+            location: info.location().map_or_else(|| "unknown".into(), ToString::to_string),
+            thread: thread::current().name().map(str::to_owned),
+        };
+        let stack = Some(Arc::new(Stack::capture()));
+        let failure = Failure { stack, place: Some(place), ..Failure::from_panic(info.payload()) };
+        let will_abort = cfg!(panic = "abort") || cannot_unwind(&failure.first().message);
+        if request::current().is_none() {
+            remember(&REPORTED, failure.clone());
+        }
+        match pipeline() {
+            Some(pipeline) => {
+                report(pipeline, failure);
+                if will_abort {
+                    // The process ends after this hook, so it must wait for the sinks.
+                    pipeline.abort(Instant::now() + LAST_WORDS);
+                }
+            }
+            None => {
+                remember(&EARLY, failure);
+                if will_abort {
+                    write_early();
+                }
+            }
         }
     }));
 }
 
-/// The message of a panic.
+fn remember(list: &Mutex<VecDeque<Failure>>, failure: Failure) {
+    let mut list = list.lock();
+    list.truncate(MAX_REMEMBERED - 1);
+    list.push_front(failure);
+}
+
+fn report(pipeline: &Pipeline, failure: Failure) -> Option<EventId> {
+    pipeline.report(Report::failure(Kind::Uncaught, "cyanotype::panic", failure))
+}
+
+/// Reports the panics before the pipeline started.
+pub(crate) fn report_early(pipeline: &Pipeline) {
+    let early = std::mem::take(&mut *EARLY.lock());
+    for failure in early.into_iter().rev() {
+        report(pipeline, failure);
+    }
+}
+
+/// Writes the panics before the pipeline started to stderr, each as one line: the process ends without a pipeline.
+pub fn write_early() {
+    let early = std::mem::take(&mut *EARLY.lock());
+    for failure in early.iter().rev() {
+        let text = describe(failure);
+        write_to_stderr(Level::Critical, &text, None);
+    }
+}
+
+/// A panic in one line of limited length, with the place where it happened.
+fn describe(failure: &Failure) -> String {
+    let mut message = failure.messages().join(": ");
+    match pipeline() {
+        Some(pipeline) => pipeline.redactor.text_in_place(&mut message),
+        None => Redactor::default().text_in_place(&mut message),
+    }
+    message.truncate(message.floor_char_boundary(MAX_TEXT_BYTES));
+    let mut text = String::from("panicked: ");
+    for c in message.chars() {
+        if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
+    }
+    if let Some(PanicPlace { location, thread }) = &failure.place {
+        let thread = thread.as_deref().unwrap_or("without a name");
+        let _ = write!(text, " (at {location}, thread {thread})");
+    }
+    text
+}
+
+/// Describes a panic that was caught outside requests in one line of limited length, with its place.
 #[must_use]
-pub fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".into())
+pub fn description(payload: &(dyn Any + Send)) -> String {
+    let failure = Failure::from_panic(payload);
+    let reported = REPORTED.lock().iter().find(|reported| reported.messages() == failure.messages()).cloned();
+    describe(&reported.unwrap_or(failure))
+}
+
+/// Reports a panic that was caught, unless the hook has reported it: `resume_unwind` does not call the hook. Returns the id of
+/// its event, if an event sink accepted it.
+pub fn report_caught(payload: &(dyn Any + Send)) -> Option<EventId> {
+    let failure = Failure::from_panic(payload);
+    let is_same = |reported: &Failure| reported.messages() == failure.messages();
+    // In a request, the request knows which failures are reported.
+    if request::current().is_none() {
+        if REPORTED.lock().iter().any(is_same) {
+            return None;
+        }
+        remember(&REPORTED, failure.clone());
+    }
+    let Some(pipeline) = pipeline() else {
+        remember(&EARLY, failure);
+        return None;
+    };
+    report(pipeline, failure)
+}
+
+/// Awaits a future, and reports its panic.
+///
+/// # Errors
+/// The payload of the panic.
+pub async fn catch<F: Future>(future: F) -> thread::Result<F::Output> {
+    let mut future = pin!(future);
+    let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Err(payload) => Poll::Ready(Err(payload)),
+    });
+    let outcome = caught.await;
+    if let Err(payload) = &outcome {
+        report_caught(&**payload);
+    }
+    outcome
 }
 
 /// Whether the process aborts after this panic: a panic in a destructor during unwinding, or in a function that cannot unwind.

@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 use crate::failure::Failure;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
+use crate::place::Place;
 use crate::policy::Kind;
-use crate::record::{Breadcrumb, Detail, EventId, FailureDetail, Record, RecordedBreadcrumb};
+use crate::record::{Breadcrumb, Detail, EventId, EventScope, FailureDetail, Record, RecordedBreadcrumb};
 
 /// Something to record: a log line, a failure, a message, a breadcrumb or the state of the service.
 #[derive(Debug)]
@@ -29,6 +30,10 @@ pub struct Report {
     pub span: Option<String>,
     /// The reported failure.
     pub failure: Option<Failure>,
+    /// Where the failure was captured; `None` if no code captured it explicitly.
+    pub place: Option<Place>,
+    /// The tags, the user, the contexts and the fingerprint of this report, besides those of its request.
+    pub scope: Option<Arc<EventScope>>,
     /// The fields of a log line, or the data of a breadcrumb or message.
     pub data: Map<String, Value>,
 }
@@ -38,7 +43,18 @@ impl Report {
     #[must_use]
     pub fn new(kind: Kind, level: Level, target: &str, message: String) -> Self {
         let target = target.to_owned();
-        Self { kind, level, threshold: None, message, target, span: None, failure: None, data: Map::new() }
+        Self {
+            kind,
+            level,
+            threshold: None,
+            message,
+            target,
+            span: None,
+            failure: None,
+            place: None,
+            scope: None,
+            data: Map::new(),
+        }
     }
 
     /// A report of the state of the service itself.
@@ -72,9 +88,24 @@ impl Report {
         redactor.map(&mut self.data);
         redactor.text_in_place(&mut self.message);
         redactor.text_in_place(&mut self.target);
+        if let Some(scope) = &mut self.scope {
+            Arc::make_mut(scope).redact(redactor);
+        }
         for link in self.failure.iter_mut().flat_map(|failure| &mut failure.chain) {
             redactor.text_in_place(&mut link.message);
         }
+        self
+    }
+
+    /// Adds the scope of its request, which is redacted, as this report must be. The report's own scope takes precedence.
+    pub(crate) fn in_scope(mut self, outer: Option<Arc<EventScope>>) -> Self {
+        self.scope = match (outer, self.scope) {
+            (Some(mut outer), Some(own)) => {
+                Arc::make_mut(&mut outer).merge(Arc::unwrap_or_clone(own));
+                Some(outer)
+            }
+            (outer, own) => own.or(outer),
+        };
         self
     }
 
@@ -94,6 +125,7 @@ impl Report {
             target: self.target,
             span: self.span,
             request: request.cloned(),
+            scope: self.scope,
             failure: self.failure.map(|failure| FailureDetail { failure, with_stack }),
             event_id,
             detail: match self.kind {

@@ -42,6 +42,12 @@ pub trait EventSink: Send + Sync {
         f();
     }
 
+    /// The state of this sink's scope at the capture of an event, which [`Self::send`] receives later: changes after the capture
+    /// do not affect the event. Called on the capturing thread. `request` is the scope for the event's request.
+    fn capture_scope(&self, request: Option<&Scope>) -> Option<Scope> {
+        request.cloned()
+    }
+
     /// Starts to record the processing of a request as a transaction, once its route is known.
     fn begin_transaction(&self, scope: &Scope, request: &RequestIdentity) {
         let _ = (scope, request);
@@ -59,8 +65,12 @@ pub trait EventSink: Send + Sync {
     }
 
     /// Delivers or queues an event. Usually called on the thread that resolves stack traces; on the reporting thread if the
-    /// queue of the resolving thread is full or closed, so it must not block for long. `scope` is the sink's scope for the event's request.
+    /// queue of the resolving thread is full or closed, so it must not block for long. `scope` is the one that
+    /// [`Self::capture_scope`] returned.
     fn send(&self, event: &Event, scope: Option<&Scope>);
+
+    /// Called instead of [`Self::send`] for an event that sampling drops.
+    fn sampled_out(&self) {}
 
     /// Delivers everything queued; returns the losses: everything not delivered by the deadline.
     fn flush(&self, deadline: Instant) -> Losses;

@@ -14,8 +14,13 @@ const MAX_FRAMES: usize = 100;
 /// A stack trace. The first call of [`Stack::frames`] resolves it; threads that handle requests never make that call.
 pub struct Stack {
     addresses: Vec<usize>,
+    /// The text of a backtrace that was captured earlier, instead of the addresses.
+    backtrace: Option<RenderBacktrace>,
     frames: OnceLock<Vec<Frame>>,
 }
+
+/// Renders a backtrace as text, which takes as long as resolving it.
+type RenderBacktrace = Box<dyn Fn() -> String + Send + Sync>;
 
 /// One frame of a stack trace.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -40,28 +45,38 @@ impl Stack {
             addresses.push(address);
             addresses.len() < 2 * MAX_FRAMES
         });
-        Self { addresses, frames: OnceLock::new() }
+        Self { addresses, backtrace: None, frames: OnceLock::new() }
+    }
+
+    /// A backtrace of the standard library, which `render` formats with `{:#}`. Its addresses are resolved like those of other
+    /// stacks. If it shows none, the stack is the caller's.
+    #[must_use]
+    pub fn from_backtrace(render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self { backtrace: Some(Box::new(render)), ..Self::capture() }
     }
 
     /// A placeholder for a stack that was not resolved.
     pub(crate) fn omitted() -> Self {
         let function = "(stack trace omitted: not resolved in time)".to_owned();
         let frames = OnceLock::from(vec![Frame { function, file: None, line: None, in_app: true }]);
-        Self { addresses: Vec::new(), frames }
+        Self { addresses: Vec::new(), backtrace: None, frames }
     }
 
     /// A resolved stack, for tests.
     #[cfg(test)]
     pub(crate) fn from_frames(frames: Vec<Frame>) -> Self {
-        Self { addresses: Vec::new(), frames: OnceLock::from(frames) }
+        Self { addresses: Vec::new(), backtrace: None, frames: OnceLock::from(frames) }
     }
 
     /// The resolved frames. The first call in a process may take up to a second in a debug build.
     pub fn frames(&self) -> &[Frame] {
         self.frames.get_or_init(|| {
-            let all: Vec<Frame> = self.addresses.iter().flat_map(|address| resolve(*address).to_vec()).collect();
+            let rendered = self.backtrace.as_ref().map(|render| addresses_in(&render())).unwrap_or_default();
+            let addresses = if rendered.is_empty() { &self.addresses } else { &rendered };
+            let all: Vec<Frame> = addresses.iter().flat_map(|address| resolve(*address).to_vec()).collect();
             // The frames of the capture itself are omitted.
-            let first = all.iter().rposition(|frame| is_capture_frame(&frame.function)).map_or(0, |at| at + 1);
+            let capture_end = || all.iter().rposition(|frame| is_capture_frame(&frame.function)).map_or(0, |at| at + 1);
+            let first = panicking_frame(&all).unwrap_or_else(capture_end);
             let frames = all.into_iter().skip(first).skip_while(|frame| is_conversion(&frame.function));
             let mut frames: Vec<Frame> = frames.take(MAX_FRAMES).collect();
             if let Some(end @ 1..) = frames.iter().position(|frame| is_outer_frame(&frame.function)) {
@@ -70,6 +85,16 @@ impl Stack {
             frames
         })
     }
+}
+
+/// The addresses in a backtrace's text, whose frames begin with lines such as `3:     0x55d0c0a8 - core::ops::call`.
+fn addresses_in(backtrace: &str) -> Vec<usize> {
+    let address = |line: &str| {
+        let (number, frame) = line.trim_start().split_once(':')?;
+        let digits = frame.trim_start().strip_prefix("0x")?.split(' ').next()?;
+        number.parse::<u32>().ok().and_then(|_| usize::from_str_radix(digits, 16).ok())
+    };
+    backtrace.lines().filter_map(address).collect()
 }
 
 /// The frames at an address; inlined calls have several. They are cached, because the same addresses recur.
@@ -113,20 +138,30 @@ fn walk(mut step: impl FnMut(usize) -> bool) {
 }
 
 /// The modules that capture a stack, or turn an error into a report. The stack trace begins at their caller.
-const CAPTURE_MODULES: [&str; 9] = [
+const CAPTURE_MODULES: [&str; 6] = [
     "backtrace::",
     "cyanotype::handler::problem::",
     "cyanotype_telemetry::capture::",
     "cyanotype_telemetry::failure::",
     "cyanotype_telemetry::stack::",
     "cyanotype_telemetry::subscriber::",
-    "rust_begin_unwind",
-    "__rustc::rust_begin_unwind",
-    "core::panicking::panic_fmt",
 ];
 
 fn is_capture_frame(function: &str) -> bool {
     is_in_modules(function, &CAPTURE_MODULES)
+}
+
+/// The position of the frame that panicked, in a stack that the panic hook captured: the first one outside the standard library.
+fn panicking_frame(frames: &[Frame]) -> Option<usize> {
+    let is_hook =
+        |frame: &Frame| frame.function.starts_with("std::panicking::") && frame.function.contains("with_hook");
+    let hook = frames.iter().position(is_hook)?;
+    let is_std = |frame: &Frame| {
+        is_in_modules(&frame.function, &["std::", "core::", "alloc::", "rust_begin_unwind", "__rustc::"])
+            || frame.file.as_deref().is_some_and(|file| file.starts_with("/rustc/") || file.contains("/library/std/"))
+    };
+    let panicking = frames[hook..].iter().position(|frame| !is_std(frame))?;
+    Some(hook + panicking)
 }
 
 /// Whether a frame belongs to the layers, the server or the runtime, which are the same in every request's stack.
@@ -142,9 +177,14 @@ fn is_in_modules(function: &str, modules: &[&str]) -> bool {
     modules.iter().any(|module| path.starts_with(module))
 }
 
-/// Whether a function is part of the conversion of an error by `?` or `into`.
+/// Whether a function is part of the creation of an error, or of its conversion by `?` or `into`.
 fn is_conversion(function: &str) -> bool {
-    ["core::convert::", "core::ops::try_trait::", "core::result::"].iter().any(|part| function.contains(part))
+    const CONVERSIONS: [&str; 3] = ["core::convert::", "core::ops::try_trait::", "core::result::"];
+    const ERROR_LIBRARIES: [&str; 3] = ["anyhow::", "eyre::", "std::backtrace"];
+    let path = function.split_once(" as ").map_or(function, |(_, implemented)| implemented);
+    CONVERSIONS.iter().any(|part| function.contains(part))
+        || is_in_modules(function, &ERROR_LIBRARIES)
+        || is_in_modules(path, &ERROR_LIBRARIES)
 }
 
 fn is_in_app(function: &str, file: Option<&str>) -> bool {
@@ -173,9 +213,42 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_backtrace_of_std_has_the_same_frames() {
+        let backtrace = std::backtrace::Backtrace::force_capture();
+        let stack = Stack::from_backtrace(move || format!("{backtrace:#}"));
+        assert!(!addresses_in(&stack.backtrace.as_ref().expect("it has one")()).is_empty());
+        let text = text(stack.frames());
+        assert!(text.contains("core::ops::function") && !text.contains("std::backtrace"), "{text}");
+        assert_eq!(addresses_in("   0:     0x1f - a\n             at ./src/x.rs:0x2:1\n  1: b").as_slice(), [0x1f]);
+    }
+
+    #[test]
     fn capture_frames_are_removed() {
         let stack = Stack::capture();
         let text = text(stack.frames());
         assert!(!text.contains("cyanotype_telemetry::stack::walk") && text.contains("core::ops::function"), "{text}");
+    }
+
+    #[test]
+    fn the_panicking_frame_is_the_first_one_outside_the_standard_library() {
+        let frame = |function: &str, file: Option<&str>| Frame {
+            function: function.into(),
+            file: file.map(str::to_owned),
+            line: None,
+            in_app: true,
+        };
+        let library = Some("/rustc/5980/library/core/src/slice/index.rs");
+        let frames = [
+            frame("cyanotype_telemetry::panic::install_hook::{{closure}}", None),
+            frame("<alloc::boxed::Box<F,A> as core::ops::function::Fn<Args>>::call", library),
+            frame("std::panicking::panic_with_hook", None),
+            frame("__rustc::rust_begin_unwind", None),
+            frame("core::panicking::panic_bounds_check", None),
+            frame("<usize as core::slice::index::SliceIndex<[T]>>::index", library),
+            frame("shop::stock::take", Some("src/stock.rs")),
+            frame("std::panicking::catch_unwind", None),
+        ];
+        assert_eq!(panicking_frame(&frames), Some(6));
+        assert_eq!(panicking_frame(&frames[3..]), None);
     }
 }

@@ -16,5 +16,6 @@ pub fn start(
     let pipeline = Pipeline::install(settings, before_breadcrumb, sinks);
     subscriber::install(pipeline);
     panic::install_hook(panics);
+    panic::report_early(pipeline);
     pipeline
 }

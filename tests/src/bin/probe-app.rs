@@ -4,8 +4,10 @@
 
 use std::process::ExitCode;
 
-use system_tests::probe::{Probe, before_breadcrumb};
+use system_tests::probe::{Probe, RegisteredError, before_breadcrumb};
 
 fn main() -> ExitCode {
-    app::main(|service| service.blueprint(Probe).before_breadcrumb(before_breadcrumb))
+    app::main(|service| {
+        service.blueprint(Probe::new()).before_breadcrumb(before_breadcrumb).error_type::<RegisteredError>()
+    })
 }

@@ -165,6 +165,14 @@ impl Project {
         }
     }
 
+    /// The number of events of each issue, in ascending order.
+    #[track_caller]
+    pub fn issue_sizes(&self) -> Vec<u64> {
+        let sizes = self.client.get(&format!("/harness/issues/{}", self.id)).send().json();
+        let sizes = sizes.as_array().unwrap_or_else(|| panic!("Bugsink's list of issues is not a list: {sizes}"));
+        sizes.iter().filter_map(Value::as_u64).collect()
+    }
+
     /// The event with this id, written with or without dashes.
     #[track_caller]
     pub fn event(&self, id: &str) -> Option<Value> {

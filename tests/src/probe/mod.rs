@@ -1,6 +1,8 @@
 //! The probe: a blueprint that runs the steps of a script, so that tests, and developers, can exercise every row of the
 //! table in docs/CONTRACT.md.
 
+mod errors;
+mod faults;
 mod steps;
 
 use std::time::Duration;
@@ -8,19 +10,32 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
+use cyanotype::settings::BlueprintSettings;
 use cyanotype::{
-    Blueprint, Breadcrumb, Problem, Rate, RateLimits, ResponseLog, ResponseLogRules, Result, capture_exception,
+    Blueprint, Breadcrumb, LifecycleFuture, Migrations, Problem, Rate, RateLimits, Resources, ResponseLog,
+    ResponseLogRules, Result, capture_exception,
 };
 use futures_util::Stream;
 use futures_util::stream;
 use serde::Deserialize;
 
+pub use errors::RegisteredError;
 use steps::{ProbeError, Step};
 
 /// `POST /probe/run` runs the steps of its body in order and then finishes. So do `/probe/run/quiet`, whose responses are not
 /// logged, `/probe/run/brief`, whose bodies are not logged, and `/probe/run/limited`, with a rate limit of two requests an
-/// hour. `POST /probe/echo` returns its request body; `GET /probe/endless` streams without end.
-pub struct Probe;
+/// hour. `POST /probe/echo` returns its request body; `GET /probe/endless` streams without end. The module
+/// [`errors`] has routes that fail.
+pub struct Probe(());
+
+impl Probe {
+    /// The probe. The environment variable `PROBE_FAULT` selects a fault outside requests.
+    #[expect(clippy::new_without_default, reason = "it may panic")]
+    pub fn new() -> Self {
+        faults::panic_if("factory panic");
+        Self(())
+    }
+}
 
 impl Blueprint for Probe {
     fn name(&self) -> &'static str {
@@ -31,13 +46,34 @@ impl Blueprint for Probe {
         "/probe"
     }
 
+    fn settings(&self) -> BlueprintSettings {
+        faults::panic_if("settings panic");
+        BlueprintSettings::NONE
+    }
+
+    fn migrations(&self) -> Option<Migrations> {
+        faults::panic_if("migrations panic");
+        None
+    }
+
+    fn start<'a>(&'a self, _: &'a Resources) -> LifecycleFuture<'a> {
+        faults::start()
+    }
+
+    fn stop<'a>(&'a self, _: &'a Resources) -> LifecycleFuture<'a> {
+        faults::stop()
+    }
+
     fn routes(&self, scope: &mut ServiceConfig) {
+        faults::panic_if("routes panic");
+        faults::panic_on_worker_if("worker panic");
         scope.service(web::resource("/run").route(web::post().to(run)));
         scope.service(web::resource("/run/quiet").route(web::post().to(run)));
         scope.service(web::resource("/run/brief").route(web::post().to(run)).route(web::put().to(run)));
         scope.service(web::resource("/run/limited").route(web::post().to(run)).route(web::put().to(run)));
         scope.service(web::resource("/endless").route(web::get().to(endless)));
         scope.service(web::resource("/echo").route(web::post().to(echo)));
+        errors::routes(scope);
     }
 
     fn rate_limits(&self) -> RateLimits {

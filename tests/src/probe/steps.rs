@@ -3,10 +3,14 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
+use std::panic::{panic_any, resume_unwind};
 use std::pin::Pin;
 use std::time::Duration;
 
-use cyanotype::{Breadcrumb, Level, Message, add_breadcrumb, capture_event, capture_exception, critical};
+use cyanotype::{
+    Breadcrumb, EventScope, Level, Message, User, add_breadcrumb, capture_event, capture_exception,
+    capture_exception_with, critical,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -27,10 +31,28 @@ pub(super) enum Step {
     CaptureException {
         message: String,
         cause: Option<String>,
+        /// Captures it at a second place of this file.
+        #[serde(default)]
+        elsewhere: bool,
+        /// Tags of this event alone.
+        #[serde(default)]
+        tags: Map<String, Value>,
     },
     CaptureEvent {
         message: String,
         level: Option<Level>,
+        /// Tags of this event alone.
+        #[serde(default)]
+        tags: Map<String, Value>,
+    },
+    /// Sets what the rest of the request has. An entry of `context` that is an object is a context of that name; the others form
+    /// the context `probe`.
+    Scope {
+        #[serde(default)]
+        tags: Map<String, Value>,
+        user: Option<Map<String, Value>>,
+        context: Option<Map<String, Value>>,
+        fingerprint: Option<Vec<String>>,
     },
     Sleep {
         ms: u64,
@@ -43,6 +65,10 @@ pub(super) enum Step {
     },
     Panic {
         message: String,
+    },
+    /// Panics with a payload that is no text.
+    PanicAny {
+        payload: Payload,
     },
     /// Panics on a thread outside actix.
     PanicThread {
@@ -57,6 +83,45 @@ pub(super) enum Step {
         key: String,
         value: String,
     },
+    /// Captures an error with the SDK, bypassing the helpers.
+    SdkCapture {
+        message: String,
+    },
+    /// Captures an error with the helper, inside a scope of the SDK that has this tag.
+    /// Sets the fingerprint in the SDK's scope.
+    SdkFingerprint {
+        fingerprint: Vec<String>,
+    },
+    SdkWithScope {
+        key: String,
+        value: String,
+        message: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Payload {
+    Number,
+    Text,
+    BoxedError,
+    /// An error that is not boxed: its type is not known.
+    Error,
+    /// Resumes a panic, without a call of the panic hook.
+    Resumed,
+}
+
+impl Payload {
+    fn panic(self) -> ! {
+        let error = || ProbeError::new("the payload is an error".into(), Some("its cause".into()));
+        match self {
+            Self::Number => panic_any(42),
+            Self::Text => panic_any("an owned text".to_owned()),
+            Self::BoxedError => panic_any(Box::<dyn Error + Send + Sync>::from(error())),
+            Self::Error => panic_any(error()),
+            Self::Resumed => resume_unwind(Box::new("a resumed text")),
+        }
+    }
 }
 
 pub(super) fn run_all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()>>> {
@@ -85,12 +150,35 @@ impl Step {
                 crumb.data = data.unwrap_or_default();
                 add_breadcrumb(crumb);
             }
-            Step::CaptureException { message, cause } => {
-                let _ = capture_exception(&ProbeError::new(message, cause));
+            Step::CaptureException { message, cause, elsewhere, tags } => {
+                let error = ProbeError::new(message, cause);
+                let _ = match (elsewhere, tags.is_empty()) {
+                    (false, true) => capture_exception(&error),
+                    (true, true) => capture_exception(&error),
+                    (_, false) => capture_exception_with(&error, |scope| set_tags(scope, tags)),
+                };
             }
-            Step::CaptureEvent { message, level } => {
-                let _ = capture_event(Message::new(message).level(level.unwrap_or(Level::Info)));
+            Step::CaptureEvent { message, level, tags } => {
+                let message = Message::new(message).level(level.unwrap_or(Level::Info));
+                let _ = capture_event(tags.iter().fold(message, |it, (key, value)| it.tag(key, text(value))));
             }
+            Step::Scope { tags, user, context, fingerprint } => cyanotype::scope(|scope| {
+                set_tags(scope, tags);
+                if let Some(user) = user {
+                    scope.user(user.into_iter().fold(User::default(), |user, (key, value)| user.data(key, value)));
+                }
+                let (contexts, values): (Map<_, _>, Map<_, _>) =
+                    context.unwrap_or_default().into_iter().partition(|(_, value)| value.is_object());
+                for (name, values) in contexts {
+                    scope.context(name, values.as_object().cloned().unwrap_or_default());
+                }
+                if !values.is_empty() {
+                    scope.context("probe", values);
+                }
+                if let Some(fingerprint) = fingerprint {
+                    scope.fingerprint(fingerprint);
+                }
+            }),
             Step::Sleep { ms } => tokio::time::sleep(Duration::from_millis(ms)).await,
             Step::Spawn { steps } => {
                 // A panic in the task is reported by the hook; the probe continues.
@@ -98,17 +186,40 @@ impl Step {
             }
             Step::Span { steps } => in_a_span(steps).await,
             Step::Panic { message } => panic!("{message}"),
+            Step::PanicAny { payload } => payload.panic(),
             Step::SdkMessage { message } => {
                 #[expect(clippy::disallowed_methods, reason = "simulates a program that uses the SDK directly")]
                 sentry::capture_message(&message, sentry::Level::Error);
             }
             Step::SdkTag { key, value } => sentry::configure_scope(|scope| scope.set_tag(&key, value)),
+            Step::SdkCapture { message } => {
+                #[expect(clippy::disallowed_methods, reason = "simulates a program that uses the SDK directly")]
+                sentry::capture_error(&ProbeError::new(message, None));
+            }
+            Step::SdkFingerprint { fingerprint } => {
+                let parts: Vec<&str> = fingerprint.iter().map(String::as_str).collect();
+                sentry::configure_scope(|scope| scope.set_fingerprint(Some(&parts)));
+            }
+            Step::SdkWithScope { key, value, message } => {
+                let capture = || capture_exception(&ProbeError::new(message, None));
+                let _ = sentry::with_scope(|scope| scope.set_tag(&key, value), capture);
+            }
             Step::PanicThread { message } => {
                 // The panic hook reports the panic.
                 let _ = std::thread::spawn(move || panic!("{message}")).join();
             }
         }
     }
+}
+
+fn set_tags(scope: &mut EventScope, tags: Map<String, Value>) {
+    for (key, value) in tags {
+        scope.tag(key, text(&value));
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn log(level: Level, message: &str) {

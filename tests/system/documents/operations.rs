@@ -70,6 +70,14 @@ const FAULTS: &[Fault] = &[
         ],
     },
     Fault {
+        fault: "Sentry limits transactions, sessions or logs, or fails on them",
+        effect: "They are dropped, not spooled. Events are sent before them and are not delayed.",
+        counted: "`dropped` by category, in a `service` warning at most once a minute, and in Sentry's own statistics of \
+                  discarded items.",
+        action: "Raise the project's quota, or lower `sentry.traces_sample_rate`.",
+        tests: &["faults::sentry_limits::a_limit_of_transactions_delays_no_error"],
+    },
+    Fault {
         fault: "Sentry refuses an event for good (400, 403, 413)",
         effect: "The event is written to stderr in full: `service`, level error, with `reason` and `event`.",
         counted: "Nothing is lost.",
@@ -230,10 +238,33 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         fault: "a panic on any thread",
-        effect: "500 for its request; one `uncaught` record with the stack, and one event of level fatal. The process continues.",
+        effect: "500 for its request; one `uncaught` record with place, thread and stack, and one event of level fatal. The \
+                 process continues.",
         counted: "Nothing is lost.",
-        action: "`exception.stacktrace` shows the place.",
-        tests: &["faults::panics::a_panic_on_any_thread_is_reported"],
+        action: "`exception.location` and `exception.stacktrace` show the place.",
+        tests: &[
+            "faults::panics::a_panic_on_any_thread_is_reported",
+            "faults::panics::the_text_of_any_payload_is_reported_once",
+        ],
+    },
+    Fault {
+        fault: "a panic while the service starts or stops",
+        effect: "The other blueprints stop, what was captured is delivered. One `uncaught` record, one event, then one `service` \
+                 record of level critical with the reason; exit status 70.",
+        counted: "Nothing is lost.",
+        action: "`exception.location` and `exception.stacktrace` show the place.",
+        tests: &[
+            "faults::last_words::a_panic_before_serving_is_recorded_and_sent",
+            "faults::last_words::a_panic_while_a_blueprint_stops_is_recorded_and_sent",
+            "faults::last_words::an_event_captured_before_a_failed_start_arrives",
+        ],
+    },
+    Fault {
+        fault: "a listener ends by itself, or a worker cannot start",
+        effect: "The service stops as after a signal; the last record names the listener; exit status 70.",
+        counted: "Nothing is lost.",
+        action: "An `uncaught` record before it shows the cause.",
+        tests: &["faults::last_words::a_panic_on_a_worker_that_cannot_start_ends_the_process"],
     },
     Fault {
         fault: "a panic during a panic, or a build with `panic=abort`",
@@ -295,6 +326,11 @@ const EXIT_STATUSES: &[(u8, &str, &str)] = &[
         "something is unavailable that may be there at the next start: the database, a port, the socket, a blueprint's start",
     ),
     (69, "commands", "the running service or the database cannot be reached"),
+    (
+        70,
+        "service and commands",
+        "a panic outside requests, or a listener that ended by itself: an error of the program",
+    ),
     (78, "service and commands", "invalid configuration: another start will not help until it is changed"),
 ];
 

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use system_tests::binaries;
 use system_tests::peers::bugsink::Bugsink;
 use system_tests::service::{Service, Stopped};
+use system_tests::wait;
 
-use crate::support::{event_message, of_kind, probe_app, probe_with, run};
+use crate::support::{event_message, exceptions, of_kind, probe_app, probe_with, run};
 
 fn uncaught(stopped: &Stopped) -> Vec<String> {
     // The standard library prints a final line that is not a record.
@@ -27,6 +28,48 @@ fn a_panic_on_any_thread_is_reported() {
     let expected = ["on a thread of its own", "in the handler"];
     assert_eq!(uncaught(&stopped), expected);
     assert_eq!(project.events().iter().map(event_message).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_text_of_any_payload_is_reported_once() {
+    for (payload, chain) in [
+        ("number", json!(["42"])),
+        ("text", json!(["an owned text"])),
+        ("boxed_error", json!(["the payload is an error", "its cause"])),
+        ("error", json!(["panic payload is not text"])),
+        ("resumed", json!(["a resumed text"])),
+    ] {
+        let project = Bugsink::shared().project();
+        let service = probe_with(&project).start();
+        let reply = run(service.client(), json!([{"do": "panic_any", "payload": payload}]), Value::Null);
+        assert_eq!(reply.status, 500);
+        // In a task, and on a thread of its own.
+        let task = json!([{"do": "spawn", "steps": [{"do": "panic_any", "payload": payload}]}]);
+        assert_eq!(run(service.client(), task, Value::Null).status, 204);
+        wait::until("both records, with their stacks", Duration::from_secs(20), || {
+            (of_kind(&service.records(), "uncaught").len() == 2).then_some(())
+        });
+        let records = service.stop().records();
+        let uncaught = of_kind(&records, "uncaught");
+        assert_eq!(uncaught.len(), 2, "{payload}: {uncaught:#?}");
+        for record in uncaught {
+            assert_eq!((&record["exception.type"], &record["exception.chain"]), (&json!("panic"), &chain));
+            // A resumed panic has no place: the hook that would know it is not called.
+            let is_known = payload != "resumed";
+            let place = record["exception.location"].as_str();
+            assert_eq!(place.is_some_and(|place| place.starts_with("tests/src/probe/steps.rs:")), is_known, "{record}");
+            let thread = record["thread"].as_str();
+            assert_eq!(thread.is_some_and(|thread| thread.starts_with("actix-rt|")), is_known, "{record}");
+        }
+        let events = project.events();
+        assert_eq!(events.iter().map(event_message).collect::<Vec<_>>(), [chain[0].clone(), chain[0].clone()]);
+        for event in events.iter().filter(|_| payload != "resumed") {
+            let frames = exceptions(event).last().expect("an exception")["stacktrace"]["frames"].clone();
+            let top = frames.as_array().and_then(|frames| frames.last()?["function"].as_str()).unwrap_or_default();
+            assert!(top.contains("steps::Payload::panic"), "{payload}: {top}");
+            assert!(event["extra"]["exception.location"].as_str().is_some_and(|place| place.contains("steps.rs:")));
+        }
+    }
 }
 
 /// Runs a script that aborts the service; returns its output.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use system_tests::peers::bugsink::Bugsink;
-use system_tests::peers::recording_server::RecordingServer;
+use system_tests::peers::recording_sentry::RecordingSentry;
 use system_tests::service::{Running, Service};
 
 use crate::support::{of_kind, probe, probe_with};
@@ -100,7 +100,7 @@ fn unknown_address_headers_are_rejected() {
 #[test]
 fn an_absolute_target_does_not_set_the_url() {
     for transactions in ["0", "1"] {
-        let sentry = RecordingServer::start("200 OK");
+        let sentry = RecordingSentry::start(|_| "200 OK");
         let service = probe().env("SENTRY_DSN", sentry.dsn());
         let service = service.env("APP__SENTRY__TRACES_SAMPLE_RATE", transactions).start();
         let script = json!({"steps": [{"do": "sdk_message", "message": "direct"}], "finish": {"error": "broken"}});
@@ -112,7 +112,8 @@ fn an_absolute_target_does_not_set_the_url() {
         let records = service.stop().records();
         let paths: Vec<&Value> = of_kind(&records, "response").iter().map(|record| &record["url.path"]).collect();
         assert_eq!(paths, ["/probe/run", "/probe/run", "*"]);
-        let urls = |kind| -> Vec<Value> { sentry.items(kind).iter().map(|it| it["request"]["url"].clone()).collect() };
+        let urls =
+            |kind| -> Vec<Value> { sentry.payloads(kind).iter().map(|it| it["request"]["url"].clone()).collect() };
         assert_eq!(urls("event"), [url.as_str(); 4], "{transactions}");
         let root = url.replace("/probe/run?page=2", "/*");
         let expected = if transactions == "1" { vec![url.as_str(), &url, &root] } else { vec![] };

@@ -18,10 +18,10 @@ use cyanotype_telemetry::settings::{Env, ResponseLog};
 use cyanotype_telemetry::{Kind, Level, Pipeline, Policy, Report, sampling};
 use jiff::Timestamp;
 
+use super::actix_error::failure_of;
 use super::already_reported::AlreadyReported;
 use super::body_prefix::BodyPrefix;
 use super::config::Config;
-use super::opaque_error::OpaqueError;
 use super::request_body::RequestBody;
 use crate::content_type::ContentType;
 use crate::route::route;
@@ -182,7 +182,7 @@ impl Exchange {
             if let Some(failure) = after {
                 self.report(failure);
             }
-            self.context.end(status);
+            self.context.end(status, outcome == Outcome::Error);
         });
     }
 
@@ -221,6 +221,7 @@ impl Exchange {
             at: Timestamp::now(),
             level,
             request: Arc::clone(request),
+            scope: self.context.event_scope(),
             method: redactor.header(method.as_str()),
             path: redactor.path(uri.path()),
             query: uri.query().map(|query| redactor.query(query).into()),
@@ -291,7 +292,7 @@ impl Drop for Exchange {
 /// The failure behind an unreported 5xx; without an error, only the status is known.
 fn failure(status: StatusCode, error: Option<&Error>) -> Failure {
     match error {
-        Some(error) => Failure::new(&OpaqueError::of(error), None),
+        Some(error) => failure_of(error),
         None => Failure::from_message("HttpResponse", format!("responded with {status}")),
     }
 }

@@ -121,9 +121,11 @@ fn poll_observed<B: MessageBody>(
             exchange.report(Failure::from_body_error(&*error));
             Poll::Ready(Some(Err(error)))
         }
-        // The panic hook has reported the panic. The status has been sent, so the connection must end.
-        Err(_) => {
+        // The status has been sent, so the connection must end.
+        Err(payload) => {
             exchange.end(Outcome::Error);
+            // The panic hook has reported it, unless it was resumed.
+            exchange.report(Failure::from_panic(&*payload));
             Poll::Ready(Some(Err("the body stream panicked".into())))
         }
     })

@@ -3,12 +3,12 @@
 //! A response never waits for its record, and the record never changes how the response is sent. A complete body is shared by
 //! reference count; a streaming body is observed chunk by chunk.
 
+mod actix_error;
 mod already_reported;
 mod body_prefix;
 mod config;
 mod exchange;
 mod logged_body;
-mod opaque_error;
 mod request_body;
 mod rules;
 
@@ -28,10 +28,10 @@ use pin_project_lite::pin_project;
 use crate::context::request_context;
 use exchange::Exchange;
 
+pub use actix_error::{failure_of, register_error_type};
 pub use already_reported::AlreadyReported;
 pub use config::Config;
 pub use logged_body::LoggedBody;
-pub use opaque_error::OpaqueError;
 pub use rules::{ResponseLogRules, Rules};
 
 /// The middleware, for `App::wrap`. It must be inside compression, so that it receives uncompressed bytes.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cyanotype_telemetry::failure::display_chain;
+use cyanotype_telemetry::panic;
 
 use super::Blueprint;
 use super::error::RegistryError;
@@ -31,32 +32,37 @@ pub(crate) enum BlueprintStartError {
     /// Blueprints conflict with each other.
     #[error("{0}")]
     Conflict(RegistryError),
+    /// A blueprint panicked, as the text describes.
+    #[error("{0}")]
+    Panicked(String),
 }
 
 impl StartedBlueprints {
+    /// No blueprints, before [`Self::start`].
+    pub(crate) fn none(shared: SharedResources) -> Self {
+        Self { started: Vec::new(), shared }
+    }
+
     /// Starts the blueprints in order. When one fails, stops those that have started.
-    pub(crate) async fn start(
-        blueprints: &[EnabledBlueprint],
-        shared: SharedResources,
-    ) -> Result<Self, BlueprintStartError> {
-        let mut started = Self { started: Vec::new(), shared };
+    pub(crate) async fn start(&mut self, blueprints: &[EnabledBlueprint]) -> Result<(), BlueprintStartError> {
         for EnabledBlueprint { blueprint, section } in blueprints {
-            let resources = started.shared.of(blueprint.name(), section.own.clone());
-            let outcome = blueprint.start(&resources).await;
-            let problem = match (outcome, started.shared.conflict()) {
-                (Ok(()), None) => {
-                    started.started.push((Arc::clone(blueprint), resources));
+            let resources = self.shared.of(blueprint.name(), section.own.clone());
+            let outcome = panic::catch(async { blueprint.start(&resources).await }).await;
+            let problem = match (outcome, self.shared.conflict()) {
+                (Ok(Ok(())), None) => {
+                    self.started.push((Arc::clone(blueprint), resources));
                     continue;
                 }
-                (Ok(()), Some(conflict)) => BlueprintStartError::Conflict(conflict),
-                (Err(error), _) => {
+                (Ok(Ok(())), Some(conflict)) => BlueprintStartError::Conflict(conflict),
+                (Ok(Err(error)), _) => {
                     BlueprintStartError::Failed { blueprint: blueprint.name(), reason: display_chain(&*error) }
                 }
+                (Err(payload), _) => BlueprintStartError::Panicked(panic::description(&*payload)),
             };
-            started.stop(Duration::from_secs(1)).await;
+            self.stop(Duration::from_secs(1)).await;
             return Err(problem);
         }
-        Ok(started)
+        Ok(())
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -73,19 +79,25 @@ impl StartedBlueprints {
         self.shared.registrations()
     }
 
-    /// Stops the blueprints in reverse order, within `limit` in total.
-    pub(crate) async fn stop(&self, limit: Duration) {
+    /// Stops the blueprints in reverse order, within `limit` in total. Returns the description of a panic among them.
+    pub(crate) async fn stop(&self, limit: Duration) -> Option<String> {
+        let mut panicked = None;
         let all = async {
             for (blueprint, resources) in self.started.iter().rev() {
-                if let Err(error) = blueprint.stop(resources).await {
-                    let error = &*error as &dyn Error;
-                    tracing::warn!(error, "the blueprint {} failed to stop", blueprint.name());
+                match panic::catch(async { blueprint.stop(resources).await }).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        let error = &*error as &dyn Error;
+                        tracing::warn!(error, "the blueprint {} failed to stop", blueprint.name());
+                    }
+                    Err(payload) => panicked = Some(panic::description(&*payload)),
                 }
             }
         };
         if tokio::time::timeout(limit, all).await.is_err() {
             tracing::warn!("the blueprints did not stop within {} ms", limit.as_millis());
         }
+        panicked
     }
 
     /// The readiness of each blueprint, by name.
@@ -173,7 +185,8 @@ mod tests {
         let mut settings = loader.load().expect("valid settings");
         let enabled = select_enabled(&blueprints, &mut settings).expect("no conflict");
         let database = crate::database::tests::in_memory().await;
-        (StartedBlueprints::start(&enabled, SharedResources::new(database)).await, calls)
+        let mut blueprints = StartedBlueprints::none(SharedResources::new(database));
+        (blueprints.start(&enabled).await.map(|()| blueprints), calls)
     }
 
     #[actix_web::test]

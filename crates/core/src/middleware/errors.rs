@@ -9,10 +9,10 @@ use actix_web::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, He
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpResponse, ResponseError};
-use cyanotype_actix::response_log::{AlreadyReported, OpaqueError};
+use cyanotype_actix::response_log::{AlreadyReported, failure_of};
 use cyanotype_telemetry::failure::Failure;
 use cyanotype_telemetry::refused_requests::RefusedRequest;
-use cyanotype_telemetry::{EventId, Kind, Report, pipeline, request};
+use cyanotype_telemetry::{EventId, Kind, Report, panic, pipeline, request};
 use futures_util::FutureExt;
 use futures_util::future::{Either, ready};
 
@@ -38,7 +38,6 @@ fn into_response_result(
     match outcome {
         Ok(Ok(response)) => Ok(with_problem(response)),
         Ok(Err(error)) => Err(ProblemResponse::from_error(&error).into()),
-        // The panic hook has reported the panic.
         Err(panic) => Err(ProblemResponse::from_panic(&*panic).into()),
     }
 }
@@ -87,7 +86,7 @@ fn problem_response(error: &Error, status: StatusCode) -> HttpResponse {
         Some(problem) => problem,
         None => {
             wrapped = if status.is_server_error() {
-                Problem::internal(OpaqueError::of(error)).with_status(status)
+                Problem::of_failure(status, failure_of(error))
             } else {
                 Problem::new(status, error.to_string())
             };
@@ -134,10 +133,11 @@ impl ProblemResponse {
         Self::from(problem_response(error, error.as_response_error().status_code()))
     }
 
-    fn from_panic(panic: &(dyn std::any::Any + Send)) -> Self {
+    fn from_panic(payload: &(dyn std::any::Any + Send)) -> Self {
         let request = request::current();
-        let event_id = request.as_ref().and_then(|request| request.panic_event());
-        let problem = Problem::internal(format!("panicked: {}", cyanotype_telemetry::panic::message(panic)));
+        // The panic hook has reported it, unless it was resumed: then it is reported here.
+        let event_id = panic::report_caught(payload);
+        let problem = Problem::internal(format!("panicked: {}", Failure::from_panic(payload).first().message));
         Self::from(problem.to_response(request.as_deref(), event_id, env()))
     }
 }

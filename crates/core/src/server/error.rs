@@ -1,7 +1,10 @@
 //! Start-up errors and their exit statuses.
 
+use std::any::Any;
 use std::io;
 use std::process::ExitCode;
+
+use cyanotype_telemetry::panic;
 
 use crate::blueprint::error::RegistryError;
 use crate::blueprint::started::BlueprintStartError;
@@ -11,6 +14,8 @@ use crate::database::DatabaseError;
 const EX_CONFIG: u8 = 78;
 /// Exit status of an unavailable dependency; a restart may help.
 const EX_UNAVAILABLE: u8 = 69;
+/// Exit status of a panic outside requests, and of other faults of the program itself.
+pub(super) const EX_SOFTWARE: u8 = 70;
 
 /// Why the service did not start, or why a command failed on the database. The message is one sentence.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +75,9 @@ pub enum StartError {
         /// The operating system's error, or what occupies the path.
         source: io::Error,
     },
+    /// A part of the program panicked outside requests, or ended by itself.
+    #[error("the process ends: {0}")]
+    Fault(String),
 }
 
 impl From<BlueprintStartError> for StartError {
@@ -77,12 +85,18 @@ impl From<BlueprintStartError> for StartError {
         match error {
             BlueprintStartError::Failed { blueprint, reason } => Self::Blueprint { blueprint, reason },
             BlueprintStartError::Conflict(conflict) => Self::Registry(conflict),
+            BlueprintStartError::Panicked(panic) => Self::Fault(panic),
         }
     }
 }
 
 impl StartError {
-    /// The exit status of the process: 78 for configuration errors, 69 when a dependency is unavailable.
+    /// The error for a panic that was caught.
+    pub(super) fn panicked(payload: &(dyn Any + Send)) -> Self {
+        Self::Fault(panic::description(payload))
+    }
+
+    /// The exit status of the process: 78 for configuration errors, 69 when a dependency is unavailable, 70 after a panic.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.status())
@@ -90,7 +104,7 @@ impl StartError {
 
     /// Whether a restart may succeed.
     pub(super) fn is_temporary(&self) -> bool {
-        self.status() == EX_UNAVAILABLE
+        self.status() != EX_CONFIG
     }
 
     fn status(&self) -> u8 {
@@ -103,6 +117,7 @@ impl StartError {
             | Self::Signals(_)
             | Self::Listen { .. }
             | Self::Socket { .. } => EX_UNAVAILABLE,
+            Self::Fault(_) => EX_SOFTWARE,
         }
     }
 }

@@ -1,17 +1,23 @@
 //! Startup and run: sinks first, then the database and the listeners. `shutdown.rs` has the order in which they stop.
 
+use std::future::pending;
+use std::io;
 use std::os::unix::net::UnixListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpServer};
-use cyanotype_telemetry::panic::Panics;
-use cyanotype_telemetry::{Level, Pipeline, Report};
+use cyanotype_telemetry::panic::{self, Panics};
+use cyanotype_telemetry::{BeforeBreadcrumb, Level, Pipeline, Report};
+use tokio::sync::oneshot::error::RecvError;
+use tokio::task::{JoinError, JoinHandle};
 
 use super::app::AppFactory;
 use super::descriptors::DescriptorBudget;
 use super::error::StartError;
+use super::last_words;
 use super::management::{self, Health, Management};
 use super::management_api;
 use super::reload::Reloader;
@@ -19,7 +25,6 @@ use super::service::Service;
 use super::shutdown::{Shutdown, ShutdownBudget, WORKER_SHUTDOWN};
 use super::signals::{Handlers, Signals};
 use super::start_record::{log_startup, report_startup_error};
-use crate::blueprint::error::RegistryError;
 use crate::blueprint::registry::EnabledBlueprint;
 use crate::blueprint::resources::SharedResources;
 use crate::blueprint::routes;
@@ -34,15 +39,40 @@ use crate::settings::Settings;
 /// Minimum time before a process exits after a temporary startup error.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// The name of the stop signal when the thread that waits for signals has ended, for example by a panic.
+/// The reason for the stop when the thread that waits for signals has ended, for example by a panic.
 const NO_SIGNAL: &str = "the end of the signal thread";
+
+/// Builds a service with these settings and [runs](Service::run) it. A panic while it is built is recorded, too, and sent to
+/// Sentry.
+///
+/// ```no_run
+/// # use std::process::ExitCode;
+/// # fn serve(settings: cyanotype::settings::Settings, orders: impl cyanotype::Blueprint) -> ExitCode {
+/// cyanotype::serve(settings, |settings| cyanotype::Service::new(settings).blueprint(orders))
+/// # }
+/// ```
+#[must_use]
+pub fn serve(settings: Settings, build: impl FnOnce(Settings) -> Service) -> ExitCode {
+    last_words::main(|| {
+        // First: without a handler most signals end the process, and nothing is written.
+        let handlers = Handlers::install();
+        match catch_unwind(AssertUnwindSafe(|| build(settings.clone()))) {
+            Ok(service) => run(service, handlers),
+            Err(payload) => {
+                panic::report_caught(&*payload);
+                let pipeline = start_pipeline(&settings, None);
+                refuse_start(pipeline, &settings, &StartError::panicked(&*payload))
+            }
+        }
+    })
+}
 
 impl Service {
     /// Serves until a stop signal, and returns the exit status: 0 after a stop, 78 for configuration errors, 69 when the
-    /// database or a port is unavailable.
+    /// database or a port is unavailable, 70 after a panic outside requests.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        run(self)
+        last_words::main(|| run(self, Handlers::install()))
     }
 
     /// Runs an operator's command on the database, migrated as at startup; no other part of the service runs.
@@ -57,65 +87,76 @@ impl Service {
     }
 }
 
-fn run(mut service: Service) -> ExitCode {
-    // First: without a handler most signals end the process, and nothing is written.
-    let handlers = Handlers::install();
+fn run(mut service: Service, handlers: io::Result<Handlers>) -> ExitCode {
     let release = service.release();
     service.settings.sentry.release.get_or_insert(release);
-    let (settings, enabled) = match service.select_enabled() {
-        Ok((settings, enabled)) => (settings, Ok(enabled)),
-        // Reported below, when the sinks have been started.
-        Err(error) => (service.settings.clone(), Err(error)),
+    // An error is reported below, when the sinks have been started.
+    let (settings, enabled) = match catch_unwind(AssertUnwindSafe(|| service.select_enabled())) {
+        Ok(Ok((settings, enabled))) => (settings, Ok(enabled)),
+        Ok(Err(error)) => (service.settings.clone(), Err(error.into())),
+        Err(payload) => (service.settings.clone(), Err(StartError::panicked(&*payload))),
     };
-    // Before any runtime: Sentry's main hub belongs to the first thread that uses it.
-    let pipeline = cyanotype_telemetry::start(
-        &settings.telemetry(),
-        service.before_breadcrumb.take(),
-        sentry::sinks(&settings),
-        Panics::All,
-    );
+    let pipeline = start_pipeline(&settings, service.before_breadcrumb.take());
 
     // Before any runtime: with too few descriptors a runtime would fail without a clear reason.
     let descriptors = DescriptorBudget::claim(&settings);
     let served = descriptors.and_then(|descriptors| {
         let signals = handlers.and_then(|handlers| handlers.watch(pipeline)).map_err(StartError::Signals)?;
         let runtime = actix_web::rt::System::new();
-        let stopped = runtime.block_on(serve(&service, &settings, enabled, pipeline, descriptors, signals));
-        if matches!(stopped, Ok(Stopped { opens_database: true, .. })) {
-            // It would wait for the thread that waits for a lock of SQLite.
+        let service = serve_until_stopped(&service, &settings, enabled, pipeline, descriptors, signals);
+        let stopped = match runtime.block_on(panic::catch(service)) {
+            Ok(stopped) => stopped,
+            Err(payload) => Err(StartError::panicked(&*payload)),
+        };
+        if !matches!(stopped, Ok(Stopped { has_served: true, .. })) {
+            // It would wait for threads that may be blocked, such as one that waits for a lock of SQLite.
             std::mem::forget(runtime);
         }
         stopped
     });
-    let (deadline, code) = match served {
-        Ok(stopped) => (stopped.deadline, ExitCode::SUCCESS),
-        Err(error) => {
-            let deadline = Instant::now() + settings.server.shutdown_timeout();
-            report_startup_error(pipeline, &settings, &error);
-            if error.is_temporary() {
-                // Slows down a process manager that restarts the service immediately.
-                std::thread::sleep(RESTART_DELAY);
-            }
-            (deadline, error.exit_code())
+    match served {
+        Ok(Stopped { deadline, fault, .. }) => {
+            let error = fault.map(StartError::Fault);
+            error.iter().for_each(|error| report_startup_error(pipeline, &settings, error, deadline));
+            pipeline.finish(deadline);
+            error.map_or(ExitCode::SUCCESS, |error| error.exit_code())
         }
-    };
-    pipeline.finish(deadline);
-    code
+        Err(error) => refuse_start(pipeline, &settings, &error),
+    }
 }
 
-/// A service that a signal stopped.
+/// Starts the sinks, before any runtime: Sentry's main hub belongs to the first thread that uses it.
+fn start_pipeline(settings: &Settings, before_breadcrumb: Option<BeforeBreadcrumb>) -> &'static Pipeline {
+    cyanotype_telemetry::start(&settings.telemetry(), before_breadcrumb, sentry::sinks(settings), Panics::All)
+}
+
+/// Reports why the start failed, and returns the exit status.
+fn refuse_start(pipeline: &Pipeline, settings: &Settings, error: &StartError) -> ExitCode {
+    let deadline = Instant::now() + settings.server.shutdown_timeout();
+    report_startup_error(pipeline, settings, error, deadline);
+    if error.is_temporary() {
+        // Slows down a process manager that restarts the service immediately.
+        std::thread::sleep(RESTART_DELAY);
+    }
+    pipeline.finish(deadline);
+    error.exit_code()
+}
+
+/// A service that has stopped.
 struct Stopped {
     /// The time by which the process must end.
     deadline: Instant,
-    /// Whether it was still opening its database.
-    opens_database: bool,
+    /// Whether it has served requests: a signal may stop it before.
+    has_served: bool,
+    /// Why it stopped without a signal, or what panicked during its stop.
+    fault: Option<String>,
 }
 
 /// Serves until a stop signal.
-async fn serve(
+async fn serve_until_stopped(
     service: &Service,
     settings: &Settings,
-    enabled: Result<Vec<EnabledBlueprint>, RegistryError>,
+    enabled: Result<Vec<EnabledBlueprint>, StartError>,
     pipeline: &'static Pipeline,
     descriptors: DescriptorBudget,
     mut signals: Signals,
@@ -126,10 +167,24 @@ async fn serve(
     let database = tokio::select! {
         opened = open_database(service, settings, &enabled) => opened?,
         // A database that does not answer must not delay the stop. No blueprint has started yet.
-        signal = &mut signals.stop => return Ok(stop_before_start(settings, pipeline, signal.unwrap_or(NO_SIGNAL))),
+        signal = &mut signals.stop => return Ok(stop_before_serving(settings, pipeline, signal, None).await),
     };
-    let blueprints = StartedBlueprints::start(&enabled, SharedResources::new(database.clone())).await?;
-    let fleet = Fleet::start(&database, pipeline, settings.log.override_poll()).await.map_err(StartError::Database)?;
+    let mut blueprints = StartedBlueprints::none(SharedResources::new(database.clone()));
+    tokio::select! {
+        started = blueprints.start(&enabled) => started?,
+        // Nor must a blueprint that does not finish its start.
+        signal = &mut signals.stop => {
+            return Ok(stop_before_serving(settings, pipeline, signal, Some((blueprints, database))).await);
+        }
+    }
+    let blueprint_share = ShutdownBudget::of(settings.server.shutdown_timeout()).blueprints;
+    let fleet = match Fleet::start(&database, pipeline, settings.log.override_poll()).await {
+        Ok(fleet) => fleet,
+        Err(error) => {
+            blueprints.stop(blueprint_share).await;
+            return Err(StartError::Database(error));
+        }
+    };
     let app = AppFactory::new(settings, pipeline, enabled, rules, &blueprints, &service.api_info(settings));
     let compiled_in = service.blueprints.iter().map(|it| it.blueprint.name()).collect();
     let log_control = LogControl::new(settings, pipeline, fleet.clone(), compiled_in, routes);
@@ -147,17 +202,47 @@ async fn serve(
     };
     let served = started.listen(app).await;
     if served.is_err() {
-        blueprints.stop(ShutdownBudget::of(settings.server.shutdown_timeout()).blueprints).await;
+        blueprints.stop(blueprint_share).await;
     }
-    served.map(|deadline| Stopped { deadline, opens_database: false })
+    served
 }
 
-/// Records that a signal ended the process while it opened its database.
-fn stop_before_start(settings: &Settings, pipeline: &Pipeline, signal: &str) -> Stopped {
-    for message in [format!("stopping on {signal}"), "stopped".to_owned()] {
-        pipeline.report(Report::service(Level::Info, message));
+/// Stops a service that has not served yet: what it has started, if it had come so far.
+async fn stop_before_serving(
+    settings: &Settings,
+    pipeline: &Pipeline,
+    signal: Result<&'static str, RecvError>,
+    started: Option<(StartedBlueprints, Database)>,
+) -> Stopped {
+    let timeout = settings.server.shutdown_timeout();
+    let deadline = Instant::now() + timeout;
+    let (name, no_signal) = stop_reason(signal);
+    pipeline.report(Report::service(Level::Info, format!("stopping on {name}")));
+    let mut panic = None;
+    if let Some((blueprints, database)) = started {
+        panic = blueprints.stop(ShutdownBudget::of(timeout).blueprints).await;
+        database.close();
     }
-    Stopped { deadline: Instant::now() + settings.server.shutdown_timeout(), opens_database: true }
+    pipeline.report(Report::service(Level::Info, "stopped"));
+    Stopped { deadline, has_served: false, fault: no_signal.or(panic) }
+}
+
+/// The name of the stop signal, and the fault if there was none.
+fn stop_reason(signal: Result<&'static str, RecvError>) -> (&'static str, Option<String>) {
+    match signal {
+        Ok(name) => (name, None),
+        Err(_) => (NO_SIGNAL, Some("the thread that waits for signals has ended".to_owned())),
+    }
+}
+
+/// The fault of a server that ended without a signal.
+fn ended(server: &str, outcome: Result<io::Result<()>, JoinError>) -> Option<String> {
+    let reason = match outcome {
+        Ok(Ok(())) => String::new(),
+        Ok(Err(error)) => format!(": {error}"),
+        Err(error) => format!(": {error}"),
+    };
+    Some(format!("the {server} server has ended{reason}"))
 }
 
 async fn open_database(
@@ -208,7 +293,7 @@ struct StartedService<'a> {
 
 impl StartedService<'_> {
     #[expect(clippy::disallowed_methods, reason = "the tasks of the process, which have no request")]
-    async fn listen(self, app: AppFactory) -> Result<Instant, StartError> {
+    async fn listen(self, app: AppFactory) -> Result<Stopped, StartError> {
         let Self { service, settings, pipeline, signals, names, database, fleet, blueprints, descriptors, log_control } =
             self;
 
@@ -276,15 +361,20 @@ impl StartedService<'_> {
         let expiry = actix_web::rt::spawn(expire_overrides(pipeline));
         let (api, management) = (api.run(), management.run());
         let (api_handle, management_handle) = (api.handle(), management.handle());
-        let management = actix_web::rt::spawn(management);
-        let api = actix_web::rt::spawn(api);
+        let mut management = Some(actix_web::rt::spawn(management));
+        let mut api = Some(actix_web::rt::spawn(api));
 
-        let signal = signals.stop.await.unwrap_or(NO_SIGNAL);
+        // A server's task must not be awaited again once it has ended.
+        let (reason, fault) = tokio::select! {
+            signal = signals.stop => stop_reason(signal),
+            outcome = wait(&mut api) => ("the end of the API server", ended("API", outcome)),
+            outcome = wait(&mut management) => ("the end of the management server", ended("management", outcome)),
+        };
         let timeout = settings.server.shutdown_timeout();
         let deadline = Instant::now() + timeout;
         let shutdown = Shutdown {
             pipeline,
-            signal,
+            reason,
             budget: ShutdownBudget::of(timeout),
             in_flight,
             sweeper,
@@ -296,7 +386,15 @@ impl StartedService<'_> {
             socket,
             expiry,
         };
-        shutdown.run().await;
-        Ok(deadline)
+        let panic = shutdown.run().await;
+        Ok(Stopped { deadline, has_served: true, fault: fault.or(panic) })
     }
+}
+
+/// Waits for a server to end, and removes its task then.
+async fn wait(server: &mut Option<JoinHandle<io::Result<()>>>) -> Result<io::Result<()>, JoinError> {
+    let Some(task) = server else { return pending().await };
+    let outcome = task.await;
+    *server = None;
+    outcome
 }

@@ -1,5 +1,7 @@
 //! The builder of a service.
 
+use actix_web::ResponseError;
+use cyanotype_actix::response_log::register_error_type;
 use cyanotype_telemetry::{BeforeBreadcrumb, Breadcrumb};
 use utoipa::openapi::OpenApi;
 
@@ -67,6 +69,37 @@ impl Service {
         hook: impl Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync + 'static,
     ) -> Self {
         self.before_breadcrumb = Some(Box::new(hook));
+        self
+    }
+
+    /// Registers a type of errors that handlers or extractors return as `actix_web::Error`. Failures with such an error are reported
+    /// with its type and its sources, which `actix_web::Error` hides. actix-web's own types are known.
+    ///
+    /// ```
+    /// #[derive(Debug)]
+    /// struct NoStock(std::num::ParseIntError);
+    ///
+    /// impl std::fmt::Display for NoStock {
+    ///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    ///         f.write_str("no stock")
+    ///     }
+    /// }
+    ///
+    /// impl std::error::Error for NoStock {
+    ///     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+    ///         Some(&self.0)
+    ///     }
+    /// }
+    ///
+    /// impl actix_web::ResponseError for NoStock {}
+    ///
+    /// # fn complete(service: cyanotype::Service) -> cyanotype::Service {
+    /// service.error_type::<NoStock>()
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn error_type<T: ResponseError + std::error::Error + 'static>(self) -> Self {
+        register_error_type::<T>();
         self
     }
 

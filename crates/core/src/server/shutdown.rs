@@ -107,14 +107,14 @@ const STOP_ORDER: [Step; 12] = [
     Step::ReportStopped,
 ];
 
-/// A server's handle, and the task that it runs in.
-type Server = (ServerHandle, JoinHandle<io::Result<()>>);
+/// A server's handle, and the task that it runs in, unless that has ended.
+type Server = (ServerHandle, Option<JoinHandle<io::Result<()>>>);
 
 /// The parts that the shutdown stops.
 pub(super) struct Shutdown {
     pub pipeline: &'static Pipeline,
-    /// The name of the signal.
-    pub signal: &'static str,
+    /// The name of the signal, or what else stops the service.
+    pub reason: &'static str,
     pub budget: ShutdownBudget,
     pub in_flight: InFlightRequests,
     pub sweeper: JoinHandle<()>,
@@ -130,15 +130,16 @@ pub(super) struct Shutdown {
 }
 
 impl Shutdown {
-    /// Runs all steps, in [order](STOP_ORDER).
-    pub(super) async fn run(mut self) {
+    /// Runs all steps, in [order](STOP_ORDER). Returns the description of a panic in the stop of a blueprint.
+    pub(super) async fn run(mut self) -> Option<String> {
+        let mut panic = None;
         let in_flight_until = Instant::now() + self.budget.in_flight;
         let mut unfinished = 0;
         for step in STOP_ORDER {
             match step {
                 Step::Announce => {
                     self.in_flight.mark_stopping();
-                    self.report(Level::Info, format!("stopping on {}", self.signal));
+                    self.report(Level::Info, format!("stopping on {}", self.reason));
                 }
                 Step::StopSweeper => self.sweeper.abort(),
                 Step::PauseApi => self.api.0.pause().await,
@@ -155,7 +156,7 @@ impl Shutdown {
                     self.in_flight.wait(Instant::now() + self.budget.dropped_requests).await;
                     self.report_rolled_back(unfinished.max(self.database.unfinished_transactions()));
                 }
-                Step::StopBlueprints => self.blueprints.stop(self.budget.blueprints).await,
+                Step::StopBlueprints => panic = self.blueprints.stop(self.budget.blueprints).await,
                 Step::StopFleet => self.fleet.stop().await,
                 Step::CloseDatabase => self.database.close(),
                 Step::StopManagement => {
@@ -166,6 +167,7 @@ impl Shutdown {
                 Step::ReportStopped => self.report(Level::Info, "stopped".into()),
             }
         }
+        panic
     }
 
     fn report_rolled_back(&self, count: u64) {
@@ -183,8 +185,10 @@ impl Shutdown {
 
 async fn stop((handle, task): &mut Server, graceful: bool) {
     handle.stop(graceful).await;
-    // The server has stopped; its result is no longer needed.
-    let _ = task.await;
+    if let Some(task) = task {
+        // The server has stopped; its result is no longer needed.
+        let _ = task.await;
+    }
 }
 
 #[cfg(test)]

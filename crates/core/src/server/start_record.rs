@@ -1,6 +1,7 @@
 //! The record of a start or of a startup error.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Instant;
 
 use cyanotype_telemetry::{Level, Pipeline, Report, write_to_stderr};
 
@@ -83,8 +84,10 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Reports a startup error. It is the result of the command, so it is written to stderr in every mode and at every level.
-pub(super) fn report_startup_error(pipeline: &Pipeline, settings: &Settings, error: &StartError) {
+/// Reports why a start failed, or why the process ends without a signal. It is the result of the command, so it is written to stderr in every mode and at every level.
+pub(super) fn report_startup_error(pipeline: &Pipeline, settings: &Settings, error: &StartError, deadline: Instant) {
+    // The record of a panic waits for its stack; it must precede this one.
+    pipeline.finish_stacks(deadline);
     let record = Report::service(Level::Critical, error.to_string());
     if pipeline.policy().destinations(record.kind, record.level).stderr {
         pipeline.report(record);

@@ -142,8 +142,8 @@ impl TestServiceBuilder {
         let database = Database::open(&(&settings.database).into(), migrations, PROGRAM)
             .await
             .unwrap_or_else(|why| panic!("{why}"));
-        let running = StartedBlueprints::start(&enabled, SharedResources::new(database)).await;
-        let running = running.unwrap_or_else(|why| panic!("{why}"));
+        let mut running = StartedBlueprints::none(SharedResources::new(database));
+        running.start(&enabled).await.unwrap_or_else(|why| panic!("{why}"));
         let about = api::ApiInfo { name: "test", version: "0", public_url: None, customize: None };
         let app = AppFactory::new(&settings, pipeline, enabled, rules, &running, &about);
         let app = Rc::new(init_service(app.app()).await);

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::runs::{Alphabet, Runs};
+use crate::placeholder::REDACTED;
 use crate::sentence::is_sentence;
 
 /// The token after this word.
@@ -17,7 +18,7 @@ pub(super) fn bearer(text: &[u8], word: Range<usize>, runs: &mut Runs) -> Option
     (gap > 0 && end > start && !is_prose(&text[start..end], &text[end..])).then_some(start..end)
 }
 
-/// Whether this is a challenge, `Bearer realm="…"`, or a sentence: `Bearer authentication is required`.
+/// Whether this is a challenge, `Bearer realm="…"` (also one whose value is redacted), or a sentence: `Bearer authentication is required`.
 fn is_prose(token: &[u8], after: &[u8]) -> bool {
     /// Longer than each word that begins a sentence.
     const MAX_LENGTH: usize = 40;
@@ -26,7 +27,8 @@ fn is_prose(token: &[u8], after: &[u8]) -> bool {
     if token.len() > MAX_LENGTH {
         return false;
     }
-    let is_challenge = token.last() == Some(&b'=') && after.first() == Some(&b'"');
+    let is_challenge =
+        token.last() == Some(&b'=') && (after.first() == Some(&b'"') || after.starts_with(REDACTED.as_bytes()));
     let after = String::from_utf8_lossy(&after[..after.len().min(MAX_FOLLOWING)]);
     is_challenge || std::str::from_utf8(token).is_ok_and(|word| is_sentence(word, &after))
 }
@@ -43,6 +45,7 @@ mod tests {
         assert_eq!(shown("sent as bearer xyz"), "sent as bearer [redacted]");
         assert_eq!(shown("BEARER:  \"x\""), "BEARER:  \"[redacted]\"");
         assert_eq!(shown("Bearer realm=\"api\""), "Bearer realm=\"api\"");
+        assert_eq!(shown("Bearer realm=[redacted]"), "Bearer realm=[redacted]");
         assert_eq!(shown("bearer authentication is required"), "bearer authentication is required");
         assert_eq!(shown("send a bearer token in the header"), "send a bearer token in the header");
         assert_eq!(shown("the bearer, the forbearer x"), "the bearer, the forbearer x");

@@ -26,19 +26,16 @@ fn the_spool_is_drained_oldest_first_at_fifty_events_per_second() {
 #[test]
 fn an_empty_spool_is_checked_every_five_seconds() {
     let dir = TempDir::new();
-    let delivery = TestDelivery::start(Some(&dir), [Header(200, "X-Sentry-Rate-Limits", "1:transaction:organization")]);
+    let delivery = TestDelivery::start(Some(&dir), [Header(200, "X-Sentry-Rate-Limits", "1:error:organization")]);
     eventually("it is checked", || dir.path().is_dir());
     delivery.deliver("one");
-    delivery.send_transaction("GET /");
-    delivery.wait_idle();
-    assert_eq!(dir.messages(), ["GET /"]);
-    // The rate limit uses the system clock.
-    std::thread::sleep(Duration::from_millis(1050));
+    delivery.deliver("limited");
+    assert_eq!(dir.messages(), ["limited"]);
     delivery.advance(5 * SECOND - MILLISECOND);
     delivery.deliver("two");
     delivery.assert_received(&["one", "two"]);
     delivery.advance(MILLISECOND);
-    delivery.assert_received(&["one", "two", "GET /"]);
+    delivery.assert_received(&["one", "two", "limited"]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 use std::fs;
+use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::endpoint::Category;
 use super::super::fake_endpoint::message;
 use super::super::test_support::{MemorySink, TempDir, TestClock, bytes, event, policy, transaction};
 use super::*;
@@ -30,8 +30,12 @@ impl Fixture {
     }
 
     fn spool(&self, message: &str) {
-        self.fallback.spool(&queued(&event(message)), "it failed");
+        self.fallback.undelivered(&queued(&event(message)), &failed());
     }
+}
+
+fn failed() -> Undelivered {
+    Undelivered::Unavailable("it failed".into())
 }
 
 fn queued(envelope: &Envelope) -> QueuedEnvelope {
@@ -50,7 +54,7 @@ fn without_a_spool_an_event_is_written_in_full() {
     let (level, message, detail) = test.sink.lines().remove(0);
     assert_eq!((level, message.as_str()), (Level::Error, "event not delivered to Sentry: it failed"));
     assert_eq!((&detail["reason"], &detail["event"]["message"]), (&json!("it failed"), &json!("one")));
-    test.fallback.spool(&queued(&transaction("GET /")), "it failed");
+    test.fallback.undelivered(&queued(&transaction("GET /")), &failed());
     assert_eq!(test.sink.lines().len(), 1, "a transaction is not written");
     assert!(test.fallback.claim(0).is_none());
     test.fallback.spool_last(&event("last"));
@@ -66,7 +70,7 @@ fn spooled_events_are_claimed_in_order() {
     ["one", "two", "three"].iter().for_each(|message| test.spool(message));
     assert_eq!(test.dir.messages(), ["one", "two", "three"]);
     let second = test.fallback.claim(1).expect("there are three");
-    assert_eq!((second.category, message(&second.bytes)), (Category::Event, "two".to_owned()));
+    assert_eq!(message(&second.bytes), "two");
     test.fallback.remove(second);
     assert_eq!(test.dir.messages(), ["one", "three"]);
     test.fallback.postpone_first();
@@ -184,4 +188,26 @@ fn availability_is_logged_as_the_policy_allows() {
     let test = Fixture::new(None);
     test.fallback.log_unavailable("it failed");
     assert_eq!(test.sink.messages(), [""; 0], "without a spool the events show it");
+}
+
+#[test]
+fn anything_but_an_event_is_dropped_and_counted() {
+    let test = Fixture::new(Some(1 << 20));
+    let transaction = queued(&transaction("GET /"));
+    for why in [Undelivered::Limited("429".into()), Undelivered::HeldBack, failed(), Undelivered::QueueFull] {
+        test.fallback.undelivered(&transaction, &why);
+    }
+    assert_eq!((test.dir.files().len(), test.sink.lines().len()), (0, 0), "nothing is spooled, nothing logged at once");
+    test.spool("one");
+    test.clock.advance(Duration::from_secs(1));
+    assert!(test.fallback.losses_due().is_some_and(|due| due <= test.clock.now()));
+    test.fallback.report_losses();
+    let expected = [
+        "dropped 1 envelopes for Sentry (transaction): Sentry unavailable",
+        "dropped 2 envelopes for Sentry (transaction): rate limited by Sentry",
+        "dropped 1 envelopes for Sentry (transaction): transport queue full or closed",
+    ];
+    assert_eq!(test.sink.messages(), expected);
+    let counts = &test.fallback.counts;
+    assert_eq!((counts.limited.get(), counts.refused.get(), counts.spooled.get()), (2, 2, 1));
 }

@@ -1,7 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::super::fake_endpoint::message;
-use super::super::test_support::{TempDir, bytes, event};
+use super::super::test_support::{TempDir, bytes, event, transaction};
 use super::*;
 
 fn open(dir: &TempDir, max_bytes: u64) -> Spool {
@@ -169,6 +169,18 @@ fn the_first_envelope_can_be_skipped_and_postponed() {
 }
 
 #[test]
+fn envelopes_without_an_event_are_removed_and_counted() {
+    let dir = TempDir::new();
+    let mut spool = open(&dir, 1 << 20);
+    spool.put(Category::Transaction, &bytes(&transaction("GET /"))).expect("it is stored");
+    put(&mut spool, "one");
+    let (claim, losses) = spool.claim(0).expect("it can be read");
+    assert_eq!(claim.map(|claim| message(&claim.bytes)).as_deref(), Some("one"), "it does not wait");
+    assert_eq!(losses, SpoolLosses { unsent: vec![Category::Transaction], ..SpoolLosses::default() });
+    assert_eq!(dir.messages(), ["one"]);
+}
+
+#[test]
 fn an_unfinished_file_is_removed_after_an_hour() {
     let dir = TempDir::new();
     fs::create_dir(dir.path()).expect("it is created");
@@ -215,7 +227,9 @@ fn quarantine_fails_unless_the_file_was_removed() {
 
 #[test]
 fn losses_add_up() {
-    let mut losses = SpoolLosses { evicted: 2, expired: 3, quarantined: vec!["a".into()] };
-    losses.add(SpoolLosses { evicted: 4, expired: 5, quarantined: vec!["b".into()] });
-    assert_eq!(losses, SpoolLosses { evicted: 6, expired: 8, quarantined: vec!["a".into(), "b".into()] });
+    let (session, log) = (Category::Session, Category::Log);
+    let mut losses = SpoolLosses { evicted: 2, expired: 3, quarantined: vec!["a".into()], unsent: vec![session] };
+    losses.add(SpoolLosses { evicted: 4, expired: 5, quarantined: vec!["b".into()], unsent: vec![log] });
+    let quarantined = vec!["a".into(), "b".into()];
+    assert_eq!(losses, SpoolLosses { evicted: 6, expired: 8, quarantined, unsent: vec![session, log] });
 }

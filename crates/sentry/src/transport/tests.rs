@@ -3,6 +3,7 @@ use super::super::fake_endpoint::eventually;
 use super::super::test_delivery::{SECOND, TestDelivery};
 use super::super::test_support::{TempDir, event, transaction};
 use super::*;
+use sentry::protocol::Event;
 
 #[test]
 fn shutdown_spools_in_flight_and_queued_events() {
@@ -60,9 +61,10 @@ fn events_beyond_the_queue_limit_are_written() {
     let delivery = TestDelivery::start(None, [Hang]);
     delivery.send("in flight");
     delivery.assert_received(&["in flight"]);
-    let large = "x".repeat(11 << 20);
+    // A release is not searched for secrets, which would take longer than the request in flight may.
+    let large = Event { release: Some("x".repeat(11 << 20).into()), ..Default::default() };
     for _ in 0..3 {
-        delivery.send(&large);
+        delivery.transport.send_envelope(large.clone().into());
     }
     let message = "event not delivered to Sentry: transport queue full or closed";
     assert_eq!(delivery.sink.messages(), [message], "the third does not fit");
@@ -79,7 +81,61 @@ fn secrets_in_transactions_are_redacted() {
     delivery.wait_idle();
     let body = String::from_utf8_lossy(&delivery.endpoint.received()[0].body).into_owned();
     assert!(body.contains("password") && !body.contains("hunter2"), "{body}");
-    assert!(body.contains("notes.txt"), "{body}");
+    assert!(!body.contains("notes.txt"), "an attachment cannot be redacted: {body}");
+}
+
+#[test]
+fn items_that_code_sends_are_redacted_or_dropped_and_counted() {
+    use sentry::protocol::{Attachment, Log, LogLevel, Metric, MetricType, SessionUpdate};
+    let text = "password=hunter2".to_owned();
+    let attribute = || sentry::protocol::LogAttribute::from(text.clone());
+    let now = std::time::SystemTime::now();
+    let log = Log {
+        level: LogLevel::Info,
+        body: text.clone(),
+        trace_id: None,
+        timestamp: now,
+        severity_number: None,
+        attributes: [("note".to_owned(), attribute()), ("api_key".to_owned(), "hunter2".into())].into(),
+    };
+    let metric = Metric {
+        r#type: MetricType::Counter,
+        name: "orders".into(),
+        value: 1.0,
+        timestamp: now,
+        trace_id: Default::default(),
+        span_id: None,
+        unit: None,
+        attributes: [("note".into(), attribute()), ("pin".into(), "hunter2".into())].into(),
+    };
+    let session: SessionUpdate<'_> = serde_json::from_value(serde_json::json!({
+        "did": text, "attrs": {"release": "app@1", "user_agent": text},
+    }))
+    .expect("a session");
+    let mut envelope = Envelope::new();
+    envelope.add_item(vec![log]);
+    envelope.add_item(vec![metric]);
+    envelope.add_item(session);
+    envelope.add_item(event(&text).event().expect("it has one").clone());
+    envelope.add_item(Attachment { buffer: b"hunter2".to_vec(), filename: "notes.txt".into(), ..Default::default() });
+    let delivery = TestDelivery::start(None, []);
+    delivery.transport.send_envelope(envelope);
+    let raw = b"{}\n{\"type\":\"feedback\"}\n{\"note\":\"hunter2\"}\n";
+    delivery.transport.send_envelope(Envelope::from_bytes_raw(raw.to_vec()).expect("it is accepted"));
+    delivery.wait_idle();
+    let bodies: Vec<String> =
+        delivery.endpoint.received().iter().map(|it| String::from_utf8_lossy(&it.body).into_owned()).collect();
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+    assert!(!bodies[0].contains("hunter2"), "{bodies:?}");
+    for kind in ["log", "trace_metric", "session", "event"] {
+        assert!(bodies[0].contains(&format!("\"type\":\"{kind}\"")), "{kind}: {bodies:?}");
+    }
+    delivery.transport.shutdown(SECOND);
+    let lines = delivery.sink.lines();
+    let (level, message, detail) = &lines[0];
+    assert_eq!((lines.len(), *level), (1, cyanotype_telemetry::Level::Warning), "{lines:?}");
+    assert_eq!(message, "dropped 2 items sent with the Sentry SDK, which cannot be redacted");
+    assert_eq!(detail["dropped"], serde_json::json!({"attachment": 1, "raw": 1}));
 }
 
 #[test]
@@ -100,5 +156,6 @@ fn undelivered_transactions_are_not_written() {
     delivery.transport.send_envelope(transaction("GET /"));
     delivery.transport.shutdown(Duration::ZERO);
     assert_eq!(delivery.sink.events(), ["in flight"]);
-    assert_eq!(delivery.sink.lines().len(), 1);
+    let dropped = "dropped 1 envelopes for Sentry (transaction): service stopped before delivery";
+    assert_eq!(delivery.sink.messages()[1..], [dropped]);
 }

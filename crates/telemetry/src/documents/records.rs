@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::PACKAGE;
 use crate::debug_token::{RefusedTokenCounter, TokenError};
 use crate::effective::{Action, EffectivePolicy, LiveValues, Override, OverrideScope, PolicyChange, Source};
-use crate::failure::{Failure, Link};
+use crate::failure::{Failure, Link, PanicPlace};
 use crate::identity::{RequestIdentity, RequestParts};
 use crate::level::Level;
 use crate::lines::{Format, Pretty, Renderer};
@@ -22,7 +22,7 @@ use crate::losses::Losses;
 use crate::outcome::Outcome;
 use crate::policy::Kind;
 use crate::record::catalog::{CHANGE, COMMON, Field, REQUEST, SERVICE, ServiceRecord, TRUNCATED, fields_of_kind};
-use crate::record::{BodyDetail, Detail, EventId, FailureDetail, Record, ResponseRecord};
+use crate::record::{BodyDetail, Detail, EventId, EventScope, FailureDetail, Record, ResponseRecord, User};
 use crate::stack::{Frame, Stack};
 
 pub(super) const DOCUMENT: &str = "docs/RECORDS.md";
@@ -61,8 +61,26 @@ fn failure(with_stack: bool) -> Option<FailureDetail> {
         frame("blueprint_orders::routes::place::{{closure}}", 88),
     ];
     let chain = vec![link("ReserveError", "the stock cannot be reserved"), link("Timeout", "no response in 2 s")];
-    let failure = Failure { chain, stack: Some(Arc::new(Stack::from_frames(frames))), panic: false, outage: false };
+    let failure =
+        Failure { chain, stack: Some(Arc::new(Stack::from_frames(frames))), panic: false, place: None, outage: false };
     Some(FailureDetail { failure, with_stack })
+}
+
+fn scope() -> Option<Arc<EventScope>> {
+    let mut scope = EventScope::default();
+    scope.tag("plan", "free").user(User::new("7"));
+    Some(Arc::new(scope))
+}
+
+const PANIC: &str = "index out of bounds: the len is 3 but the index is 3";
+
+fn panicked(failure: Failure) -> Failure {
+    let place = PanicPlace {
+        location: "crates/blueprint-orders/src/routes.rs:131:17".into(),
+        thread: Some("actix-rt|system:0|arbiter:1".into()),
+    };
+    let chain = vec![Link { type_name: "panic".into(), message: PANIC.into() }];
+    Failure { chain, panic: true, place: Some(place), ..failure }
 }
 
 fn record(kind: Kind, level: Level, message: &str) -> Record {
@@ -74,6 +92,7 @@ fn record(kind: Kind, level: Level, message: &str) -> Record {
         target: "blueprint_orders::routes".into(),
         span: None,
         request: Some(request()),
+        scope: scope(),
         failure: None,
         event_id: None,
         detail: Detail::None,
@@ -100,10 +119,16 @@ pub(super) fn complete(kind: Kind) -> Record {
             detail: Detail::Data(map(json!({"sku": "A-1"}))),
             ..record(kind, Level::Info, "stock requested")
         },
-        Kind::Exception | Kind::Uncaught => Record {
+        Kind::Exception => Record {
             failure: failure(true),
             event_id: event_id(),
             ..record(kind, Level::Error, "the stock cannot be reserved")
+        },
+        Kind::Uncaught => Record {
+            failure: failure(true).map(|detail| FailureDetail { failure: panicked(detail.failure), ..detail }),
+            event_id: event_id(),
+            target: "cyanotype::panic".into(),
+            ..record(kind, Level::Error, PANIC)
         },
         Kind::Message => Record {
             event_id: event_id(),
@@ -129,6 +154,7 @@ pub(super) fn complete_response(request: &Arc<RequestIdentity>) -> ResponseRecor
         at: at(),
         level: Level::Info,
         request: Arc::clone(request),
+        scope: scope(),
         method: "PATCH".into(),
         path: "/orders/7".into(),
         query: Some("token=[redacted]".into()),
@@ -227,6 +253,14 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
         "lost events" => {
             ("dropped 3 spooled events: spool full (sentry.spool_max_bytes)", json!({"dropped": {"event": 3}}))
         }
+        "dropped envelopes" => (
+            "dropped 151 envelopes for Sentry (transaction): rate limited by Sentry",
+            json!({"dropped": {"transaction": 151}}),
+        ),
+        "dropped items" => (
+            "dropped 2 items sent with the Sentry SDK, which cannot be redacted",
+            json!({"dropped": {"attachment": 2}}),
+        ),
         "undelivered event" => (
             "event not delivered to Sentry: Sentry returned 413 Payload Too Large",
             json!({"reason": "Sentry returned 413 Payload Too Large", "event": {"event_id": EVENT_ID, "level": "error"}}),

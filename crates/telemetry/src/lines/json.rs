@@ -12,7 +12,7 @@ use super::timestamp::write_timestamp;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::policy::Kind;
-use crate::record::{BodyDetail, Detail, FailureDetail, Record, ResponseRecord};
+use crate::record::{BodyDetail, Detail, EventScope, FailureDetail, Record, ResponseRecord};
 use crate::stack;
 
 /// A static key, which needs no escaping, with the comma before it and the colon after it. It cannot be the first key.
@@ -32,6 +32,7 @@ pub(crate) fn line(record: &Record, out: &mut Vec<u8>) {
     if let Some(request) = &record.request {
         line.request(request);
     }
+    line.scope(record.scope.as_deref());
     if record.retroactive {
         line.raw(key!("retroactive"));
         line.raw("true");
@@ -67,6 +68,7 @@ pub(crate) fn response(response: &ResponseRecord<'_>, out: &mut Vec<u8>) {
     line.message(response);
     line.word(key!("target"), ResponseRecord::TARGET);
     line.request(&response.request);
+    line.scope(response.scope.as_deref());
     line.text(key!("http.request.method"), &response.method);
     line.optional(key!("http.route"), response.request.route());
     line.text(key!("url.path"), &response.path);
@@ -146,6 +148,15 @@ impl Line<'_> {
         }
     }
 
+    fn scope(&mut self, scope: Option<&EventScope>) {
+        let Some(EventScope { tags, user, .. }) = scope else { return };
+        for (key, map) in [(key!("tags"), tags), (key!("user"), user)] {
+            if !map.is_empty() {
+                self.object(key, map);
+            }
+        }
+    }
+
     /// Writes [`ResponseRecord::message`] without allocating it.
     fn message(&mut self, response: &ResponseRecord<'_>) {
         self.raw(key!("message"));
@@ -171,6 +182,10 @@ impl Line<'_> {
             json_string(&link.message, self.out);
         }
         self.out.push(b']');
+        if let Some(place) = &detail.failure.place {
+            self.text(key!("exception.location"), &place.location);
+            self.optional(key!("thread"), place.thread.as_deref());
+        }
         if let (true, Some(trace)) = (detail.with_stack, &detail.failure.stack) {
             self.text(key!("exception.stacktrace"), &stack::text(trace.frames()));
         }

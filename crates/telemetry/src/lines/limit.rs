@@ -41,7 +41,14 @@ fn part(key: &str) -> Option<Part> {
         "exception.stacktrace" => Part::Stack,
         "exception.message" | "exception.chain" => Part::Exception,
         "message" => Part::Message,
-        "target" | "span" | "outcome" | "exception.type" | "user_agent.original" | "client.address" => Part::Other,
+        "target"
+        | "span"
+        | "outcome"
+        | "exception.type"
+        | "exception.location"
+        | "thread"
+        | "user_agent.original"
+        | "client.address" => Part::Other,
         _ if key.starts_with("http.") || key.starts_with("url.") => Part::Other,
         _ => Part::Detail,
     })

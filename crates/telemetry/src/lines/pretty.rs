@@ -11,10 +11,11 @@ use cyanotype_redact::escape::visible;
 
 use super::indented::indented;
 use super::wrap::{GUTTER, Terminal};
+use crate::failure::PanicPlace;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::policy::Kind;
-use crate::record::{BodyDetail, Detail, FailureDetail, Outcome, Record, ResponseRecord};
+use crate::record::{BodyDetail, Detail, EventScope, FailureDetail, Outcome, Record, ResponseRecord};
 use crate::stack::Frame;
 
 const INDENT: &str = "      ";
@@ -43,6 +44,7 @@ impl Pretty {
         for (key, value) in pairs.into_iter().flatten() {
             self.pair(&mut out, key, value);
         }
+        self.scope(&mut out, record.scope.as_deref());
         out.push('\n');
         if let Some(failure) = &record.failure {
             self.failure(&mut out, failure);
@@ -58,6 +60,7 @@ impl Pretty {
         let mut out = self.begin(response.at, response.level, Kind::Response);
         self.response_summary(&mut out, response);
         self.origin(&mut out, Some(&response.request), ResponseRecord::TARGET, None);
+        self.scope(&mut out, response.scope.as_deref());
         out.push('\n');
         if let Some(request) = &response.request_body {
             self.dim(&mut out, &format!("{INDENT}request body, {} B\n", request.size));
@@ -149,6 +152,13 @@ impl Pretty {
             line.push('\n');
             self.paint(out, if depth == 0 { "31" } else { "0" }, &line);
         }
+        if let Some(PanicPlace { location, thread }) = &detail.failure.place {
+            let mut line = INDENT.to_owned();
+            let thread = thread.as_ref().map(|thread| format!(" on the thread {thread}")).unwrap_or_default();
+            visible(&format!("panicked at {location}{thread}"), false, &mut line);
+            line.push('\n');
+            self.dim(out, &line);
+        }
         if let (true, Some(stack)) = (detail.with_stack, &detail.failure.stack) {
             self.stack(out, stack.frames());
         }
@@ -178,6 +188,16 @@ impl Pretty {
             value => visible(&format!(" {key}={value}"), false, &mut text),
         }
         self.dim(out, &text);
+    }
+
+    /// Writes the tags and the user, each value as a pair.
+    fn scope(&self, out: &mut String, scope: Option<&EventScope>) {
+        let Some(EventScope { tags, user, .. }) = scope else { return };
+        for (name, map) in [("tags", tags), ("user", user)] {
+            for (key, value) in map {
+                self.pair(out, &format!("{name}.{key}"), value);
+            }
+        }
     }
 
     fn block(&self, out: &mut String, text: &str) {

@@ -41,6 +41,7 @@ const GCP: Preset = Preset {
         ("timestamp", "time"),
         ("trace_id", "logging.googleapis.com/trace"),
         ("exception.stacktrace", "stack_trace"),
+        ("tags", "logging.googleapis.com/labels"),
     ],
     http_request: Some("httpRequest"),
     ..DEFAULT
@@ -53,6 +54,7 @@ const ECS: Preset = Preset {
         ("timestamp", "@timestamp"),
         ("target", "log.logger"),
         ("request_id", "http.request.id"),
+        ("tags", "labels"),
         ("trace_id", "trace.id"),
         ("exception.type", "error.type"),
         ("exception.message", "error.message"),
@@ -73,6 +75,7 @@ const DATADOG: Preset = Preset {
         ("target", "logger.name"),
         ("request_id", "http.request_id"),
         ("trace_id", "dd.trace_id"),
+        ("user", "usr"),
         ("exception.type", "error.kind"),
         ("exception.message", "error.message"),
         ("exception.stacktrace", "error.stack"),

@@ -26,11 +26,11 @@ use crate::delivery::Delivery;
 use crate::effective::{Current, EffectivePolicy, EffectiveValues, RecordOrigin, Snapshot};
 use crate::failure::Failure;
 use crate::filter::Filter;
-use crate::flood::{Fingerprint, FloodLimiter, SuppressedCount};
+use crate::flood::{Fingerprint, FloodLimiter, SuppressedCount, SuppressedFailure};
 use crate::level::Level;
 use crate::losses::Losses;
 use crate::policy::{Kind, Policy, ToSentry};
-use crate::record::{Breadcrumb, Event, EventId, Record, RecordedBreadcrumb};
+use crate::record::{Breadcrumb, Event, EventId, EventScope, Record, RecordedBreadcrumb};
 use crate::refused_requests::RefusedRequestCounter;
 use crate::report::Report;
 use crate::request::{self, Breadcrumbs, CallerTrace, Claim, RequestContext, RequestParts};
@@ -202,6 +202,9 @@ impl Pipeline {
         let destinations = policy.destinations(report.kind, report.level);
         if let (Kind::Uncaught, Some(request)) = (report.kind, request) {
             self.write_retroactive_lines(request);
+            if report.failure.as_ref().is_some_and(|failure| failure.panic) {
+                request.mark_panicked();
+            }
         }
         if !destinations.stderr && destinations.sentry == ToSentry::Nothing {
             if let Some(request) = request.filter(|_| self.stores_retroactively(&policy, &report)) {
@@ -212,12 +215,12 @@ impl Pipeline {
         if report.kind == Kind::Line && !policy.line_reports_failure(report.level) {
             report.failure = None;
         }
-        let report = report.redacted(&self.redactor);
+        let report = report.redacted(&self.redactor).in_scope(request.and_then(RequestContext::event_scope));
 
         let messages = report.failure.as_ref().map(Failure::messages);
         let is_event = destinations.sentry == ToSentry::Event && !self.sinks.events.is_empty();
         let claim = match (request, &messages) {
-            (Some(request), Some(messages)) => request.claim(messages, destinations.stderr, is_event),
+            (Some(request), Some(messages)) => request.claim(messages, report.place, destinations.stderr, is_event),
             _ => Claim { line: destinations.stderr, event: is_event, event_id: None },
         };
         let allowed = self.flood_limit_allows(&report, request, claim);
@@ -227,10 +230,7 @@ impl Pipeline {
         let event_id = claim.event_id.or_else(|| decision.send_event.then(EventId::random));
         if let Some(request) = request {
             if let (true, Some(messages), Some(id)) = (decision.send_event, &messages, event_id) {
-                request.set_event(messages, id);
-            }
-            if report.failure.as_ref().is_some_and(|failure| failure.panic) {
-                request.set_panic(event_id);
+                request.set_event(messages, report.place, id);
             }
         }
 
@@ -264,17 +264,18 @@ impl Pipeline {
         effective
     }
 
-    /// The event sinks that accept another event, each with its scope for the request; none if sampling drops the event.
+    /// The event sinks that accept another event, each with its scope at this moment; none if sampling drops the event.
     fn accepting_sinks(
         &self,
         effective: &EffectiveValues,
         request: Option<&RequestContext>,
     ) -> Vec<(Arc<dyn EventSink>, Option<Scope>)> {
+        let sinks = self.event_sinks(&effective.policy).iter();
         if !sampling::is_sampled(effective.event_sample_rate) {
+            sinks.for_each(|sink| sink.sampled_out());
             return Vec::new();
         }
-        let sinks = self.event_sinks(&effective.policy).iter();
-        sinks.map(|sink| (Arc::clone(sink), request.and_then(|it| it.scope_of(sink).cloned()))).collect()
+        sinks.map(|sink| (Arc::clone(sink), sink.capture_scope(request.and_then(|it| it.scope_of(sink))))).collect()
     }
 
     /// Whether the flood limit allows a report. Messages are exempt: the code requests each of them explicitly.
@@ -284,16 +285,19 @@ impl Pipeline {
             return true;
         }
         let first = report.failure.as_ref().map(Failure::first);
+        let route = request.and_then(|request| request.identity().transaction());
         let fingerprint = Fingerprint {
-            type_name: first.map_or_else(|| report.target.clone(), |link| link.type_name.clone()),
-            message: first.map_or_else(|| report.message.clone(), |link| link.message.clone()),
-            route: request.and_then(|request| request.identity().transaction()),
+            type_name: first.map_or(&report.target, |link| &link.type_name),
+            message: first.map_or(&report.message, |link| &link.message),
+            target: &report.target,
+            route: route.as_deref(),
             outage: false,
+            chosen: report.scope.as_ref().map_or(&[], |scope| &scope.fingerprint),
         };
         let record = (claim.line && first.is_some()).then_some(report.kind);
         if report.failure.as_ref().is_some_and(|failure| failure.outage) {
             // An outage makes requests of every route fail: one report is enough.
-            let fingerprint = Fingerprint { route: None, outage: true, ..fingerprint };
+            let fingerprint = Fingerprint { target: "", route: None, outage: true, ..fingerprint };
             return self.floods.allow_up_to(1, fingerprint, record, claim.event);
         }
         self.floods.allow(fingerprint, record, claim.event)
@@ -301,15 +305,15 @@ impl Pipeline {
 
     /// Reports how often the flood limit suppressed a failure.
     fn report_suppressed(&self, suppressed: SuppressedCount) {
-        let SuppressedCount { fingerprint, records, events } = suppressed;
-        let on_route = fingerprint.route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
-        let failure = format!("{}: {}{on_route}", fingerprint.type_name, fingerprint.message);
+        let SuppressedCount { failure: SuppressedFailure { type_name, message, route }, records, events } = suppressed;
+        let on_route = route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
+        let failure = format!("{type_name}: {message}{on_route}");
         // Without the count, so that Sentry groups these events.
-        let message = format!("suppressed repeats of {failure}");
-        let mut report = Report::new(Kind::Message, Level::Warning, "cyanotype::flood", message)
-            .with("exception.type", fingerprint.type_name)
-            .with("exception.message", fingerprint.message);
-        if let Some(route) = fingerprint.route {
+        let text = format!("suppressed repeats of {failure}");
+        let mut report = Report::new(Kind::Message, Level::Warning, "cyanotype::flood", text)
+            .with("exception.type", type_name)
+            .with("exception.message", message);
+        if let Some(route) = route {
             report = report.with("transaction", route);
         }
         let policy = self.policy();
@@ -337,6 +341,7 @@ impl Pipeline {
             failure: report.failure.clone(),
             unhandled: report.kind == Kind::Uncaught,
             data: report.data.clone(),
+            scope: report.scope.clone(),
             breadcrumbs: self.breadcrumbs(request),
             request: request.map(|request| Arc::clone(request.identity())),
         }
@@ -378,6 +383,14 @@ impl Pipeline {
         }
     }
 
+    /// Sets values for the rest of the current request.
+    pub(crate) fn set_scope(&self, mut scope: EventScope) {
+        request::with_current(|request| {
+            scope.redact(&self.redactor);
+            request.merge_event_scope(scope);
+        });
+    }
+
     /// Records a breadcrumb. Before it is stored for event sinks, the service's hook may change or drop it.
     pub fn breadcrumb(&self, breadcrumb: Breadcrumb) {
         let request = request::current();
@@ -388,7 +401,8 @@ impl Pipeline {
         let redacted = |breadcrumb| Report::breadcrumb(breadcrumb).redacted(&self.redactor);
         if destinations.stderr {
             let identity = request.as_deref().map(RequestContext::identity);
-            self.sinks.write(&redacted(breadcrumb.clone()).into_record(at, identity, None, false));
+            let scope = request.as_deref().and_then(RequestContext::event_scope);
+            self.sinks.write(&redacted(breadcrumb.clone()).in_scope(scope).into_record(at, identity, None, false));
         }
         if destinations.sentry == ToSentry::Breadcrumb {
             let stored = match &self.before_breadcrumb {

@@ -17,7 +17,7 @@ impl Pipeline {
     /// Stores a line that is written only if its request fails.
     pub(super) fn store_retroactive_line(&self, report: Report, request: &RequestContext) {
         // Its error is not the request's failure, and a stack trace would fill the buffer.
-        let report = Report { failure: None, ..report }.redacted(&self.redactor);
+        let report = Report { failure: None, ..report }.redacted(&self.redactor).in_scope(request.event_scope());
         request.with_retroactive_lines(|lines| lines.push(Timestamp::now(), report, self.max_retroactive_bytes));
     }
 
@@ -57,8 +57,8 @@ impl Pipeline {
 fn dropped_lines(count: u64, request: &RequestContext) -> Record {
     let message = format!("dropped {count} stored lines of this request: log.on_failure.max_bytes exceeded");
     let losses = Losses(vec![(Kind::Line, count)]);
-    let request = Some(Arc::clone(request.identity()));
-    Record { request, retroactive: true, ..Record::losses(&losses, message, Map::new()) }
+    let (request, scope) = (Some(Arc::clone(request.identity())), request.event_scope());
+    Record { request, scope, retroactive: true, ..Record::losses(&losses, message, Map::new()) }
 }
 
 #[cfg(test)]

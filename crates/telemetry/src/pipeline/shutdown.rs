@@ -17,6 +17,12 @@ impl Pipeline {
         drop(self.symbolizer.wait(deadline));
     }
 
+    /// Passes records and events with pending stack traces to the sinks, without their stacks after a share of the time until the
+    /// deadline. What is reported afterwards follows them.
+    pub fn finish_stacks(&self, deadline: Instant) {
+        self.symbolizer.finish(after(SYMBOLIZER_SHARE, deadline));
+    }
+
     /// Finishes in the middle of a request: sends the events that were held until the response ends.
     pub(crate) fn abort(&self, deadline: Instant) {
         if let Some(request) = request::current() {
@@ -30,7 +36,7 @@ impl Pipeline {
         self.floods.close_all().into_iter().for_each(|suppressed| self.report_suppressed(suppressed));
         self.refused_requests.close().into_iter().for_each(|refused| self.report_refused(refused));
         self.close_refused_tokens();
-        self.symbolizer.finish(after(SYMBOLIZER_SHARE, deadline));
+        self.finish_stacks(deadline);
         let events_deadline = after(EVENTS_SHARE, deadline);
         for sink in &self.sinks.events {
             sink.flush(events_deadline);

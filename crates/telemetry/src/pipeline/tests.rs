@@ -348,6 +348,7 @@ fn response(request: &RequestContext, status: u16) -> ResponseRecord<'_> {
         at: Timestamp::now(),
         level: if status < 500 { Level::Info } else { Level::Error },
         request: Arc::clone(request.identity()),
+        scope: request.event_scope(),
         method: "GET".into(),
         path: "/orders/1".into(),
         query: None,
@@ -420,19 +421,17 @@ fn an_uncaught_failure_after_the_response_is_sent_immediately() {
 }
 
 #[test]
-fn a_panic_is_stored_with_its_event() {
+fn a_panic_that_is_caught_has_the_event_of_the_hook() {
     let fixture = pipeline(&[]);
     let request = fixture.request("one");
-    let panic = Failure { panic: true, ..failure("out of range") };
-    let id = in_request(&request, || fixture.pipeline.report(Report::failure(Kind::Uncaught, "shop", panic)));
-    assert!(id.is_some());
-    assert_eq!(request.panic_event(), id);
+    let panic = || Report::failure(Kind::Uncaught, "shop", Failure::from_panic(&"out of range"));
+    let [hook, caught] = [(), ()].map(|()| in_request(&request, || fixture.pipeline.report(panic())));
+    assert!(hook.is_some());
+    assert_eq!(caught, hook);
     fixture.end_response(None, &request);
-    assert!(fixture.recorded().events[0].panicked);
-
-    let other = fixture.request("two");
-    in_request(&other, || fixture.pipeline.report(uncaught("too late")));
-    assert_eq!((other.panic_event(), other.has_failed()), (None, true));
+    let recorded = fixture.recorded();
+    assert_eq!((recorded.lines.len(), recorded.events.len()), (1, 1));
+    assert!(recorded.events[0].panicked);
 }
 
 #[test]
@@ -871,7 +870,7 @@ fn request_work_runs_in_the_scope_of_each_sink() {
     assert_eq!(begun(), [1, 1]);
     let traceparent = format!("00-{}-00f067aa0ba902b7-01", request.identity().trace_id());
     assert!(request.outgoing_headers().contains(&("traceparent", traceparent)));
-    request.end(Some(200));
+    request.end(Some(200), false);
     assert_eq!(begun(), [0, 0]);
     let runs = AtomicUsize::new(0);
     in_request(&request, || {

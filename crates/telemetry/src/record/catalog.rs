@@ -68,6 +68,18 @@ pub const REQUEST: &[Field] = &[
         "when a debug token or a flag lowered the minimum level",
         "the record may be below `log.level`",
     ),
+    field(
+        "tags",
+        "object",
+        "when `cyanotype::scope` or the capture has set some",
+        "the tags, which are also those of events; a record outside of requests has only those of its own capture",
+    ),
+    field(
+        "user",
+        "object",
+        "when `cyanotype::scope` or the capture has set one",
+        "`id`, `email`, `username`, `ip_address` and further values, redacted",
+    ),
 ];
 
 const EXCEPTION: &[Field] = &[
@@ -86,6 +98,17 @@ const EXCEPTION: &[Field] = &[
         "when an event sink accepted the event",
         "32 hexadecimal digits, Sentry's event id",
     ),
+];
+
+/// As [`EXCEPTION`], with the place of a panic.
+const UNCAUGHT: &[Field] = &[
+    EXCEPTION[0],
+    EXCEPTION[1],
+    EXCEPTION[2],
+    field("exception.location", "string", "for a panic", "where it panicked: `file:line:column`"),
+    field("thread", "string", "for a panic on a thread with a name", "the thread's name"),
+    EXCEPTION[3],
+    EXCEPTION[4],
 ];
 
 const RETROACTIVE: Field = field(
@@ -205,7 +228,8 @@ pub const fn fields_of_kind(kind: Kind) -> &'static [Field] {
         Kind::Line => LINE,
         Kind::Response => RESPONSE,
         Kind::Breadcrumb => BREADCRUMB,
-        Kind::Exception | Kind::Uncaught => EXCEPTION,
+        Kind::Exception => EXCEPTION,
+        Kind::Uncaught => UNCAUGHT,
         Kind::Message => MESSAGE,
         Kind::Service => &[],
     }
@@ -290,7 +314,12 @@ pub const SERVICE: &[ServiceRecord] = &[
                   the level",
         fields: &[
             field("exception.type", "string", "always", "the failure's type; for a log line, its target"),
-            field("exception.message", "string", "always", "the failure's message"),
+            field(
+                "exception.message",
+                "string",
+                "always",
+                "the failure's message, with `%s` for numbers, ids and quoted texts",
+            ),
             field(
                 "transaction",
                 "string",
@@ -313,6 +342,22 @@ pub const SERVICE: &[ServiceRecord] = &[
         levels: "warning",
         target: "cyanotype::sentry",
         written: "when the spool is full or its events are too old, whatever the level",
+        fields: &[DROPPED],
+    },
+    ServiceRecord {
+        name: "dropped envelopes",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "when transactions, sessions, logs or metrics cannot be sent, at most once a minute, whatever the level; \
+                  `message` has the category and the reason",
+        fields: &[DROPPED],
+    },
+    ServiceRecord {
+        name: "dropped items",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "at the end of a window (`log.flood.window_s`) in which code passed items to the Sentry SDK that cannot be \
+                  redacted, such as attachments, whatever the level",
         fields: &[DROPPED],
     },
     ServiceRecord {

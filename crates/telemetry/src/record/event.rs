@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{EventId, RecordedBreadcrumb};
+use super::{EventId, EventScope, RecordedBreadcrumb};
 use crate::failure::Failure;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
@@ -34,6 +34,9 @@ pub struct Event {
     pub unhandled: bool,
     /// The data of a message, or the fields of a log line.
     pub data: Map<String, Value>,
+    /// The tags, the user, the contexts and the fingerprint that code has set.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Arc<EventScope>>,
     /// The breadcrumbs, oldest first.
     pub breadcrumbs: Vec<RecordedBreadcrumb>,
     /// The request it belongs to; `None` outside of requests.

@@ -14,9 +14,9 @@ impl EventId {
         Self(Uuid::new_v4())
     }
 
-    /// A given id, for tests.
-    #[cfg(test)]
-    pub(crate) const fn from_uuid(id: Uuid) -> Self {
+    /// An id that already exists, such as that of an event of a sink's own SDK.
+    #[must_use]
+    pub const fn from_uuid(id: Uuid) -> Self {
         Self(id)
     }
 

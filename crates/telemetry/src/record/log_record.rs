@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::EventId;
+use super::{EventId, EventScope};
 use crate::failure::Failure;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
@@ -29,6 +29,8 @@ pub struct Record {
     pub span: Option<String>,
     /// The request it belongs to; `None` outside of requests.
     pub request: Option<Arc<RequestIdentity>>,
+    /// The tags and the user that code has set; other values are for events only.
+    pub scope: Option<Arc<EventScope>>,
     /// The reported failure.
     pub failure: Option<FailureDetail>,
     /// The event of the same failure, if an event sink accepted it.
@@ -73,6 +75,7 @@ impl Record {
             target: target.to_owned(),
             span: None,
             request: None,
+            scope: None,
             failure: None,
             event_id: None,
             detail: Detail::Service(data),

@@ -4,6 +4,7 @@ mod breadcrumb;
 pub mod catalog;
 mod event;
 mod event_id;
+mod event_scope;
 mod log_record;
 mod response;
 
@@ -11,5 +12,6 @@ pub use crate::outcome::Outcome;
 pub use breadcrumb::{Breadcrumb, RecordedBreadcrumb};
 pub use event::Event;
 pub use event_id::EventId;
+pub use event_scope::{EventScope, User};
 pub use log_record::{Detail, FailureDetail, Record};
 pub use response::{BodyDetail, ResponseRecord};

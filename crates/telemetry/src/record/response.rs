@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use cyanotype_redact::Content;
 
+use super::EventScope;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::outcome::Outcome;
@@ -23,6 +24,8 @@ pub struct ResponseRecord<'a> {
     pub level: Level,
     /// The request.
     pub request: Arc<RequestIdentity>,
+    /// The tags and the user that code has set.
+    pub scope: Option<Arc<EventScope>>,
     /// The method.
     pub method: Cow<'a, str>,
     /// The path, without the query.
@@ -57,6 +60,7 @@ impl ResponseRecord<'_> {
     pub(crate) fn to_static(&self) -> ResponseRecord<'static> {
         ResponseRecord {
             request: Arc::clone(&self.request),
+            scope: self.scope.clone(),
             method: owned(&self.method),
             path: owned(&self.path),
             query: self.query.as_deref().map(owned),

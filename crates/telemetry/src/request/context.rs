@@ -13,7 +13,8 @@ use crate::debug_token::DebugGrant;
 use crate::debug_token::VerboseRequest;
 use crate::delivery::Delivery;
 use crate::effective::Snapshot;
-use crate::record::EventId;
+use crate::place::Place;
+use crate::record::{EventId, EventScope};
 use crate::sinks::EventSink;
 
 /// The header that carries a debug token.
@@ -30,10 +31,14 @@ pub struct RequestContext {
     rare: Mutex<Option<Box<RareState>>>,
     /// Whether work for the request may continue after the response.
     detached: AtomicBool,
+    /// Whether its work panicked.
+    panicked: AtomicBool,
     /// The effective policy when the request began.
     snapshot: Arc<Snapshot>,
     depends_on_caller: AtomicBool,
     withholds_body: AtomicBool,
+    /// Whether code has set tags or a user, so that other requests need not lock `rare`.
+    has_event_scope: AtomicBool,
 }
 
 /// How the processing of a request ended.
@@ -54,6 +59,7 @@ struct RareState {
     /// A valid debug token for a route, until the request's route is known.
     debug_grant: Option<DebugGrant>,
     verbose: Option<VerboseRequest>,
+    event_scope: Arc<EventScope>,
 }
 
 impl RequestContext {
@@ -71,9 +77,11 @@ impl RequestContext {
             reports: Mutex::default(),
             rare: Mutex::default(),
             detached: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
             snapshot,
             depends_on_caller: AtomicBool::new(false),
             withholds_body: AtomicBool::new(false),
+            has_event_scope: AtomicBool::new(false),
         }
     }
 
@@ -106,9 +114,29 @@ impl RequestContext {
         self.scopes.of(sink)
     }
 
+    /// The tags, the user, the contexts and the fingerprint that code has set so far.
+    #[must_use]
+    pub fn event_scope(&self) -> Option<Arc<EventScope>> {
+        if !self.has_event_scope.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.rare.lock().as_ref().map(|rare| Arc::clone(&rare.event_scope))
+    }
+
+    /// Adds redacted values, which take precedence over those set before.
+    pub(crate) fn merge_event_scope(&self, scope: EventScope) {
+        Arc::make_mut(&mut self.rare.lock().get_or_insert_default().event_scope).merge(scope);
+        self.has_event_scope.store(true, Ordering::Relaxed);
+    }
+
     /// Marks that work for this request continues outside its handler, such as in a spawned task.
     pub fn mark_detached(&self) {
         self.detached.store(true, Ordering::Relaxed);
+    }
+
+    /// Marks that the request's work panicked.
+    pub(crate) fn mark_panicked(&self) {
+        self.panicked.store(true, Ordering::Relaxed);
     }
 
     /// Marks that the response depends on who the caller is, so that caches must not share it between callers.
@@ -144,11 +172,11 @@ impl RequestContext {
         self.scopes.begin_transaction(&self.identity);
     }
 
-    /// Ends the request in the event sinks. `status` is `None` if the client left before there was a response.
-    pub fn end(&self, status: Option<u16>) {
-        let reports = self.reports.lock();
-        let end = RequestEnd { status, has_failed: !reports.is_empty(), has_panicked: reports.panic.is_some() };
-        drop(reports);
+    /// Ends the request in the event sinks. `status` is `None` if the client left before there was a response; `body_failed` is
+    /// whether the body ended with an error, which is reported later.
+    pub fn end(&self, status: Option<u16>, body_failed: bool) {
+        let has_panicked = self.panicked.load(Ordering::Relaxed);
+        let end = RequestEnd { status, has_failed: body_failed || self.has_failed(), has_panicked };
         self.scopes.end_request(&self.identity, &end);
     }
 
@@ -187,13 +215,25 @@ impl RequestContext {
     }
 
     /// Claims the requested outputs of a failure, line and event, unless an earlier report of the same failure has claimed them.
-    pub(crate) fn claim(&self, messages: &[String], line: bool, event: bool) -> Claim {
-        self.reports.lock().claim(messages, line, event)
+    pub(crate) fn claim(&self, messages: &[String], place: Option<Place>, line: bool, event: bool) -> Claim {
+        self.reports.lock().claim(messages, place, line, event)
     }
 
     /// Stores the id of a failure's event.
-    pub(crate) fn set_event(&self, messages: &[String], id: EventId) {
-        self.reports.lock().set_event(messages, id);
+    pub(crate) fn set_event(&self, messages: &[String], place: Option<Place>, id: EventId) {
+        self.reports.lock().set_event(messages, place, id);
+    }
+
+    /// Claims a failure's event for one that code captured with a sink's own SDK. Returns false if an event of this request has
+    /// already reported the failure.
+    pub fn claim_sdk_event(&self, messages: &[String], id: EventId) -> bool {
+        let mut reports = self.reports.lock();
+        let place = Some(Place::Sdk(id));
+        let is_new = reports.claim(messages, place, false, true).event;
+        if is_new {
+            reports.set_event(messages, place, id);
+        }
+        is_new
     }
 
     /// Holds an event until the response ends.
@@ -220,17 +260,6 @@ impl RequestContext {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         !self.reports.lock().is_empty()
-    }
-
-    /// Marks that the request's work panicked. `event` is the event that reports the panic, if any.
-    pub(crate) fn set_panic(&self, event: Option<EventId>) {
-        self.reports.lock().panic = Some(event);
-    }
-
-    /// The event that reports a panic of the request's work.
-    #[must_use]
-    pub fn panic_event(&self) -> Option<EventId> {
-        self.reports.lock().panic.flatten()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::delivery::Delivery;
 use crate::failure::is_same_failure;
+use crate::place::Place;
 use crate::record::EventId;
 
 /// The failures that a request has reported.
@@ -12,23 +13,26 @@ pub(super) struct Reports {
     pub held: Vec<Delivery>,
     /// Whether the response has ended.
     pub ended: bool,
-    /// `Some` if the request's work panicked: the event that reports the panic, if any.
-    pub panic: Option<Option<EventId>>,
 }
 
 /// A failure that has been reported.
 #[derive(Debug)]
 struct ReportedFailure {
-    /// The chain of messages of each report. Two reports are of the same failure if one chain is a suffix of the other.
-    message_chains: Vec<Vec<String>>,
+    /// The chain of messages of each report, and where it was captured. Two reports are of the same failure if one chain is a
+    /// suffix of the other, except for captures of equal chains at different places.
+    reports: Vec<(Vec<String>, Option<Place>)>,
     line: bool,
     event: bool,
     event_id: Option<EventId>,
 }
 
 impl ReportedFailure {
-    fn matches(&self, messages: &[String]) -> bool {
-        self.message_chains.iter().any(|chain| is_same_failure(chain, messages))
+    fn matches(&self, messages: &[String], place: Option<Place>) -> bool {
+        let is_another = |chain: &[String], at: Option<Place>| {
+            chain == messages && at.zip(place).is_some_and(|(one, other)| one != other)
+        };
+        self.reports.iter().any(|(chain, _)| is_same_failure(chain, messages))
+            && !self.reports.iter().any(|(chain, at)| is_another(chain, *at))
     }
 }
 
@@ -45,10 +49,10 @@ pub struct Claim {
 
 impl Reports {
     /// Claims the requested outputs of a failure, line and event, unless they are already claimed.
-    pub(super) fn claim(&mut self, messages: &[String], line: bool, event: bool) -> Claim {
-        let Some(reported) = self.reported.iter_mut().find(|reported| reported.matches(messages)) else {
+    pub(super) fn claim(&mut self, messages: &[String], place: Option<Place>, line: bool, event: bool) -> Claim {
+        let Some(reported) = self.find(messages, place) else {
             self.reported.push(ReportedFailure {
-                message_chains: vec![messages.to_vec()],
+                reports: vec![(messages.to_vec(), place)],
                 line,
                 event,
                 event_id: None,
@@ -59,17 +63,22 @@ impl Reports {
             Claim { line: line && !reported.line, event: event && !reported.event, event_id: reported.event_id };
         reported.line |= line;
         reported.event |= event;
-        if !reported.message_chains.iter().any(|chain| chain == messages) {
-            reported.message_chains.push(messages.to_vec());
+        if !reported.reports.iter().any(|(chain, at)| chain == messages && (place.is_none() || *at == place)) {
+            reported.reports.push((messages.to_vec(), place));
         }
         claim
     }
 
     /// Stores the id of a failure's event.
-    pub(super) fn set_event(&mut self, messages: &[String], id: EventId) {
-        if let Some(reported) = self.reported.iter_mut().find(|reported| reported.matches(messages)) {
+    pub(super) fn set_event(&mut self, messages: &[String], place: Option<Place>, id: EventId) {
+        if let Some(reported) = self.find(messages, place) {
             reported.event_id.get_or_insert(id);
         }
+    }
+
+    /// The latest matching failure: of several captures of one error, the last is the most likely one to be returned.
+    fn find(&mut self, messages: &[String], place: Option<Place>) -> Option<&mut ReportedFailure> {
+        self.reported.iter_mut().rev().find(|reported| reported.matches(messages, place))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -79,6 +88,8 @@ impl Reports {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::Location;
+
     use super::*;
 
     fn chain(messages: &[&str]) -> Vec<String> {
@@ -89,16 +100,16 @@ mod tests {
     fn reports_of_one_failure_share_its_claims() {
         let mut reports = Reports::default();
         let event = EventId::random();
-        let first = reports.claim(&chain(&["cause"]), true, false);
+        let first = reports.claim(&chain(&["cause"]), None, true, false);
         assert_eq!(first, Claim { line: true, event: false, event_id: None });
-        let second = reports.claim(&chain(&["wrapped", "cause"]), false, true);
+        let second = reports.claim(&chain(&["wrapped", "cause"]), None, false, true);
         assert_eq!(second, Claim { line: false, event: true, event_id: None });
-        reports.set_event(&chain(&["wrapped", "cause"]), event);
+        reports.set_event(&chain(&["wrapped", "cause"]), None, event);
         for again in [&["wrapped", "cause"][..], &["cause"], &["wrapped differently", "cause"]] {
-            let claim = reports.claim(&chain(again), true, true);
+            let claim = reports.claim(&chain(again), None, true, true);
             assert_eq!(claim, Claim { line: false, event: false, event_id: Some(event) }, "{again:?}");
         }
-        let other = reports.claim(&chain(&["another"]), true, true);
+        let other = reports.claim(&chain(&["another"]), None, true, true);
         assert_eq!(other, Claim { line: true, event: true, event_id: None });
     }
 
@@ -106,8 +117,59 @@ mod tests {
     fn unrequested_outputs_are_not_claimed() {
         let mut reports = Reports::default();
         assert!(reports.is_empty());
-        reports.claim(&chain(&["cause"]), false, false);
+        reports.claim(&chain(&["cause"]), None, false, false);
         assert!(!reports.is_empty());
-        assert_eq!(reports.claim(&chain(&["cause"]), true, true), Claim { line: true, event: true, event_id: None });
+        assert_eq!(
+            reports.claim(&chain(&["cause"]), None, true, true),
+            Claim { line: true, event: true, event_id: None }
+        );
+    }
+
+    /// Claims the event of a captured error; returns whether it is a new failure.
+    fn captured(reports: &mut Reports, messages: &[&str], place: Option<Place>) -> bool {
+        reports.claim(&chain(messages), place, true, true).event
+    }
+
+    #[test]
+    fn equal_captures_at_different_places_are_two_failures() {
+        let mut reports = Reports::default();
+        let [one, other] = [Place::Code(Location::caller()), Place::Code(Location::caller())].map(Some);
+        let sdk = Some(Place::Sdk(EventId::random()));
+        assert!(captured(&mut reports, &["cause"], one));
+        assert!(captured(&mut reports, &["cause"], other));
+        assert!(captured(&mut reports, &["cause"], sdk));
+        for place in [one, other, sdk, None] {
+            assert!(!captured(&mut reports, &["cause"], place), "{place:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrapper_captured_at_another_place_is_the_same_failure() {
+        let mut reports = Reports::default();
+        let [one, two, three] = [1, 2, 3].map(|_| Some(Place::Sdk(EventId::random())));
+        assert!(captured(&mut reports, &["cause"], one));
+        assert!(!captured(&mut reports, &["wrapped", "cause"], two));
+        assert!(captured(&mut reports, &["cause"], three));
+    }
+
+    #[test]
+    fn a_logged_error_and_its_capture_are_one_failure() {
+        let mut reports = Reports::default();
+        let [one, other] = [1, 2].map(|_| Some(Place::Sdk(EventId::random())));
+        assert!(captured(&mut reports, &["cause"], None));
+        assert!(!captured(&mut reports, &["cause"], one));
+        assert!(captured(&mut reports, &["cause"], other));
+    }
+
+    #[test]
+    fn a_returned_error_has_the_event_of_its_last_capture() {
+        let mut reports = Reports::default();
+        let captures = [1, 2].map(|_| EventId::random());
+        for id in captures {
+            let place = Some(Place::Sdk(id));
+            captured(&mut reports, &["cause"], place);
+            reports.set_event(&chain(&["cause"]), place, id);
+        }
+        assert_eq!(reports.claim(&chain(&["cause"]), None, true, true).event_id, Some(captures[1]));
     }
 }

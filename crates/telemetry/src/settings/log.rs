@@ -163,8 +163,9 @@ section! {
 section! {
     /// The settings `log.flood.*`: the limit of reports of one failure.
     pub struct FloodSettings {
-        /// maximum reports of one failure (same type, message and route) per log.flood.window_s; further ones are suppressed
-        /// and their count is reported, on stderr and in Sentry; capture_event is exempt
+        /// maximum reports of one failure (same type, module and route, and a message that differs at most in numbers, ids and
+        /// quoted texts) per log.flood.window_s; further ones are suppressed and their count is reported, on stderr and in
+        /// Sentry; capture_event is exempt
         #[setting(Integer(1, u64::MAX), default = 100)]
         pub limit: u64,
         /// window of log.flood.limit, in seconds

@@ -9,6 +9,7 @@ mod statements;
 mod transaction;
 mod url;
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,7 +51,11 @@ impl Sqlite {
             let (url, parsed) = (url.clone(), parsed.clone());
             tokio::task::spawn_blocking(move || open::open(&url, &parsed, migrations, program)).await
         };
-        let writer = opened.map_err(|error| DatabaseError::OpenFailed(format!("the database {url}: {error}")))??;
+        let writer = opened.unwrap_or_else(|error| match error.try_into_panic() {
+            // The panic hook has reported it.
+            Ok(payload) => resume_unwind(payload),
+            Err(error) => Err(DatabaseError::OpenFailed(format!("the database {url}: {error}"))),
+        })?;
         let writer = Arc::new(tokio::sync::Mutex::new(writer));
         Ok(Self { url, parsed, readers: Mutex::default(), writer, busy_timeout: options.acquire_timeout })
     }

@@ -4,11 +4,11 @@
 //! the client receives the request id and the event id.
 
 mod body;
+mod cause;
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -18,15 +18,14 @@ use cyanotype_telemetry::EventId;
 use cyanotype_telemetry::failure::Failure;
 use cyanotype_telemetry::refused_requests::RefusedRequest;
 use cyanotype_telemetry::request::{self, RequestContext};
-use cyanotype_telemetry::stack::Stack;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::database::outage_of;
 use crate::settings::Env;
 use crate::time::whole_seconds;
 pub use body::FieldError;
 use body::{MAX_FIELDS, ProblemBody};
+use cause::Cause;
 
 /// The content type of problems.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -49,22 +48,17 @@ pub type Result<T = HttpResponse, E = Problem> = std::result::Result<T, E>;
 
 /// An error response of type `application/problem+json` (RFC 9457).
 ///
-/// The `?` operator converts any error into an internal error (500) and captures a stack trace there.
+/// The `?` operator converts any error into an internal error (500) and captures a stack trace there. That includes
+/// `anyhow::Error`, `eyre::Report` and boxed errors. With the features `anyhow` and `eyre` the problem has the type of the error in
+/// them, and the backtrace that anyhow captured, if `RUST_BACKTRACE` or `RUST_LIB_BACKTRACE` enables that.
 pub struct Problem {
     status: StatusCode,
     detail: Option<String>,
     fields: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    cause: Option<Cause>,
+    cause: Option<Box<Cause>>,
     /// Whether the request was refused because of a rate limit or overload: not a failure, even if the status is 503.
     is_refusal: bool,
-}
-
-struct Cause {
-    error: Box<dyn Error + Send + Sync>,
-    stack: Arc<Stack>,
-    /// Whether the database is unavailable.
-    outage: bool,
 }
 
 impl Problem {
@@ -161,18 +155,43 @@ impl Problem {
     }
 
     /// 500 Internal Server Error; only the log and Sentry receive the error. 503 if the error is an outage of the database.
-    pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let error = error.into();
-        let outage = outage_of(&*error).is_some();
-        let cause = Cause { error, stack: Arc::new(Stack::capture()), outage };
-        let status = StatusCode::INTERNAL_SERVER_ERROR;
+    pub fn internal(error: impl Into<Box<dyn Error + Send + Sync>> + 'static) -> Self {
+        Self::of_cause(Cause::new(error))
+    }
+
+    /// Like [`internal`](Self::internal), for an error that is borrowed or cannot be sent to another thread: its texts and
+    /// those of its sources are copied.
+    ///
+    /// ```
+    /// use cyanotype::{Problem, Result};
+    ///
+    /// fn load() -> std::result::Result<u8, Box<dyn std::error::Error>> {
+    ///     Ok("7".parse()?)
+    /// }
+    ///
+    /// async fn read() -> Result<String> {
+    ///     let loaded = load().map_err(|error| Problem::internal_from(&*error))?;
+    ///     Ok(loaded.to_string())
+    /// }
+    /// ```
+    pub fn internal_from(error: &(dyn Error + 'static)) -> Self {
+        Self::of_cause(Cause::texts_of(error))
+    }
+
+    /// A server error that causes this failure.
+    pub(crate) fn of_failure(status: StatusCode, failure: Failure) -> Self {
+        Self::of_cause(Cause::of_failure(failure)).with_status(status)
+    }
+
+    fn of_cause(cause: Cause) -> Self {
+        let (status, outage) = (StatusCode::INTERNAL_SERVER_ERROR, cause.outage);
         let (fields, headers) = (Vec::new(), Vec::new());
-        let problem = Self { status, detail: None, fields, headers, cause: Some(cause), is_refusal: false };
+        let problem = Self { status, detail: None, fields, headers, cause: Some(cause.into()), is_refusal: false };
         if outage { problem.into_unavailable() } else { problem }
     }
 
     /// 503 Service Unavailable, because a dependency is unavailable; only the log and Sentry receive the error.
-    pub fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn unavailable(error: impl Into<Box<dyn Error + Send + Sync>> + 'static) -> Self {
         Self::internal(error).into_unavailable()
     }
 
@@ -222,9 +241,7 @@ impl Problem {
     /// The failure to report if the status is 5xx.
     pub(crate) fn failure(&self) -> Failure {
         match &self.cause {
-            Some(cause) => {
-                Failure { outage: cause.outage, ..Failure::new(&*cause.error, Some(Arc::clone(&cause.stack))) }
-            }
+            Some(cause) => cause.failure(),
             None => Failure::from_message("Problem", self.to_string()),
         }
     }
@@ -285,7 +302,9 @@ impl ToSchema for Problem {
     }
 }
 
-impl<E: Error + Send + Sync + 'static> From<E> for Problem {
+/// Every error, including those that only convert into one, such as `anyhow::Error`, `eyre::Report` and `Box<dyn Error + Send +
+/// Sync>`.
+impl<E: Into<Box<dyn Error + Send + Sync>> + 'static> From<E> for Problem {
     fn from(error: E) -> Self {
         Self::internal(error)
     }
@@ -295,7 +314,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.cause, &self.detail) {
-            (Some(cause), _) => cause.error.fmt(f),
+            (Some(cause), _) => cause.fmt(f),
             (None, Some(detail)) => f.write_str(detail),
             (None, None) => self.status.fmt(f),
         }

@@ -40,6 +40,7 @@ fn record(kind: Kind, level: Level) -> Record {
         target: "shop::orders".into(),
         span: None,
         request: None,
+        scope: None,
         failure: None,
         event_id: None,
         detail: Detail::None,
@@ -49,7 +50,7 @@ fn record(kind: Kind, level: Level) -> Record {
 fn failure(with_stack: bool) -> Option<FailureDetail> {
     let link = |type_name: &str, message: &str| Link { type_name: type_name.into(), message: message.into() };
     let chain = vec![link("Timeout", "no \"stock\""), link("Io", "line\nbreak")];
-    let failure = Failure { chain, stack: Some(Arc::new(Stack::omitted())), panic: false, outage: false };
+    let failure = Failure { chain, stack: Some(Arc::new(Stack::omitted())), panic: false, place: None, outage: false };
     Some(FailureDetail { failure, with_stack })
 }
 
@@ -188,6 +189,7 @@ fn minimal(request: &Arc<RequestIdentity>) -> ResponseRecord<'static> {
         at: at(),
         level: Level::Info,
         request: Arc::clone(request),
+        scope: None,
         method: "GET".into(),
         path: "/orders".into(),
         query: None,

@@ -80,7 +80,7 @@ fn failure() -> impl Strategy<Value = Failure> {
     });
     (vec(link, 1..8), vec(frame, 0..60)).prop_map(|(chain, frames)| {
         let stack = Some(Arc::new(Stack::from_frames(frames)));
-        Failure { chain, stack, panic: false, outage: false }
+        Failure { chain, stack, panic: false, place: None, outage: false }
     })
 }
 
@@ -192,6 +192,7 @@ fn response<'a>(request: &Arc<RequestIdentity>, texts: &'a [String]) -> Response
         at: Timestamp::UNIX_EPOCH,
         level: Level::Error,
         request: Arc::clone(request),
+        scope: None,
         method: text(0),
         path: text(1),
         query: Some(text(2)),
@@ -267,7 +268,7 @@ fn a_stack_is_cut_before_fields_and_fields_before_the_message() {
     };
     let shown = |stack: usize, field: usize, error: usize| {
         let link = Link { type_name: "Broken".into(), message: "e".repeat(error) };
-        let failure = Failure { chain: vec![link], stack: frames(stack), panic: false, outage: false };
+        let failure = Failure { chain: vec![link], stack: frames(stack), panic: false, place: None, outage: false };
         let record = Record {
             failure: Some(FailureDetail { failure, with_stack: true }),
             detail: Detail::Fields(Map::from_iter([
