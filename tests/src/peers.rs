@@ -1,5 +1,6 @@
 //! The service's real peers. Each is set up on first use, in `target/peers/`.
 
+pub mod authority;
 pub mod bad_sentry;
 pub mod bugsink;
 pub mod flask;

@@ -10,10 +10,11 @@ pub const SENTRY_COMPILED_IN: bool = cfg!(feature = "sentry");
 /// The logging policy that these settings configure.
 #[must_use]
 pub fn policy(settings: &Settings) -> Policy {
-    Policy::new(&settings.telemetry(), SENTRY_COMPILED_IN && settings.sentry.dsn.is_some())
+    let has_destination = settings.sentry.dsn.is_some() || settings.sentry.spotlight(settings.env).is_some();
+    Policy::new(&settings.telemetry(), SENTRY_COMPILED_IN && has_destination)
 }
 
-/// The sinks of a service: stderr, and Sentry when a DSN is set. Sentry opens no connection while the mode excludes it.
+/// The sinks of a service: stderr, and Sentry when a DSN or Spotlight is set. Sentry opens no connection while the mode excludes it.
 pub(crate) fn sinks(settings: &Settings) -> Sinks {
     let telemetry = settings.telemetry();
     #[cfg(feature = "sentry")]

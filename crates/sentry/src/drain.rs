@@ -9,7 +9,7 @@ use crate::category::Category;
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
 use crate::fallback::Fallback;
-use crate::queue::QueuedEnvelope;
+use crate::queued_envelope::QueuedEnvelope;
 use crate::undelivered::Undelivered;
 
 /// Interval between spooled envelopes: 50 per second, so that a full spool does not look like an attack.

@@ -10,7 +10,7 @@ use sentry::protocol::{
 
 use cyanotype_telemetry::Level;
 use cyanotype_telemetry::failure::{Failure, PanicPlace};
-use cyanotype_telemetry::record::{Event, EventScope, RecordedBreadcrumb};
+use cyanotype_telemetry::record::{CodeLocation, Event, EventScope, RecordedBreadcrumb, Spans};
 use cyanotype_telemetry::request::{RequestIdentity, RequestParts, SpanId};
 use cyanotype_telemetry::stack::{Frame, Stack};
 
@@ -36,6 +36,8 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
             built.extra.extend(thread.clone().map(|thread| ("thread".to_owned(), thread.into())));
         }
     }
+    built.contexts.extend(event.location.as_ref().map(location));
+    built.contexts.extend(event.spans.as_ref().map(spans));
     if let Some(scope) = &event.scope {
         add_scope(scope, &mut built);
     }
@@ -45,6 +47,22 @@ pub(crate) fn build(event: &Event) -> SentryEvent<'static> {
         add_request(request, &mut built);
     }
     built
+}
+
+/// The context of the stock integration for `tracing`.
+fn location(location: &CodeLocation) -> (String, Context) {
+    let values = [
+        ("file", Some(location.file.as_ref().into())),
+        ("line", location.line.map(Value::from)),
+        ("module_path", location.module.as_deref().map(Value::from)),
+    ];
+    let values = values.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    ("Rust Tracing Location".to_owned(), Context::Other(values.collect()))
+}
+
+fn spans(spans: &Spans) -> (String, Context) {
+    let values = [("names", spans.names.clone().into()), ("fields", spans.fields.clone().into())];
+    ("span".to_owned(), Context::Other(values.map(|(key, value)| (key.to_owned(), value)).into()))
 }
 
 pub(crate) fn add_request(request: &RequestIdentity, event: &mut SentryEvent<'static>) {

@@ -18,7 +18,7 @@ use crate::clock::{self, Clock};
 use crate::delivery_counts::DeliveryCounts;
 use crate::items::DroppedItems;
 use crate::losses::PendingLosses;
-use crate::queue::QueuedEnvelope;
+use crate::queued_envelope::QueuedEnvelope;
 use crate::spool::{Claim, Spool, SpoolLosses};
 use crate::undelivered::Undelivered;
 
@@ -210,6 +210,11 @@ impl Fallback {
         }
         let event = serde_json::to_value(&**event).unwrap_or_default();
         self.full_events.records(Level::Error, reason, event).iter().for_each(|record| self.lines.write(record));
+    }
+
+    /// Logs what cannot be used of the environment's proxy, of the certificate authorities, or of Spotlight.
+    pub(crate) fn log_connection_problem(&self, problem: String) {
+        self.write_service_record_if_enabled(Level::Warning, problem, Map::new());
     }
 
     /// Logs that Sentry is unavailable. Without a spool nothing is logged: the events written to stderr show it.

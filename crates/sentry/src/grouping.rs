@@ -32,16 +32,11 @@ pub(crate) fn fingerprint(event: &Event) -> Fingerprint {
 }
 
 impl Fingerprint {
-    /// Replaces the default in the fingerprint of an event; what code has set otherwise takes precedence.
+    /// Sets the fingerprint of an event, unless code has set one.
     pub(crate) fn add_to(&self, mut event: SentryEvent<'static>) -> SentryEvent<'static> {
-        let mut parts = Vec::with_capacity(self.0.len());
-        for part in event.fingerprint.iter() {
-            match part.as_ref() {
-                DEFAULT | "{{default}}" => parts.extend_from_slice(&self.0),
-                _ => parts.push(part.clone()),
-            }
+        if matches!(event.fingerprint.as_ref(), [part] if [DEFAULT, "{{default}}"].contains(&part.as_ref())) {
+            event.fingerprint = self.0.clone().into();
         }
-        event.fingerprint = parts.into();
         event
     }
 }
@@ -83,6 +78,8 @@ mod tests {
             message: None,
             failure: Some(Failure::from_message("Missing", message.to_owned())),
             unhandled: false,
+            location: None,
+            spans: None,
             data: Default::default(),
             scope: None,
             breadcrumbs: Vec::new(),
@@ -119,7 +116,7 @@ mod tests {
     #[test]
     fn the_callers_fingerprint_takes_precedence() {
         assert_eq!(of(&event("sku 17"), &["stock"]), ["stock"]);
-        assert_eq!(of(&event("sku 17"), &["eu", DEFAULT]), ["eu", "Missing", "shop::stock", "sku %s"]);
+        assert_eq!(of(&event("sku 17"), &["eu", DEFAULT]), ["eu", DEFAULT]);
     }
 
     #[test]

@@ -42,20 +42,25 @@ mod grouping;
 mod items;
 mod losses;
 mod options;
+mod proxy;
 mod queue;
+mod queued_envelope;
 mod rate_limits;
 mod scrub;
 mod sessions;
 mod sink;
 mod spool;
 mod spool_file;
+mod spotlight;
 #[cfg(test)]
 mod test_delivery;
 mod test_event;
 #[cfg(test)]
 mod test_support;
+mod tls_roots;
 mod transaction;
 mod transport;
+mod trim;
 mod undelivered;
 mod worker;
 

@@ -6,10 +6,14 @@ use sentry::{ClientOptions, MaxRequestBodySize};
 use crate::direct;
 use crate::gate::Gate;
 
-/// The SDK's options; `None` if no DSN is set or it is invalid.
+/// The SDK needs a DSN, also where only Spotlight gets events.
+const SPOTLIGHT_ONLY_DSN: &str = "http://spotlight@localhost/0";
+
+/// The SDK's options; `None` if the DSN is invalid, or neither a DSN nor Spotlight is set.
 pub(crate) fn options(settings: &Settings, gate: Gate) -> Option<ClientOptions> {
     let traces_sample_rate = settings.sentry.traces_sample_rate;
-    let dsn: sentry::types::Dsn = settings.sentry.dsn.as_deref()?.parse().ok()?;
+    let without_dsn = || settings.sentry.spotlight(settings.env).map(|_| SPOTLIGHT_ONLY_DSN);
+    let dsn: sentry::types::Dsn = settings.sentry.dsn.as_deref().or_else(without_dsn)?.parse().ok()?;
     let traces = gate.clone();
     let environment = settings.sentry.environment.clone().unwrap_or_else(|| settings.env.as_str().to_owned());
     let mut options = ClientOptions::new()
@@ -27,6 +31,9 @@ pub(crate) fn options(settings: &Settings, gate: Gate) -> Option<ClientOptions> 
         .send_default_pii(false)
         // Applies also to events captured with the SDK directly.
         .before_send(move |event| (gate.allows() && direct::claim(&event)).then_some(event));
+    if let Some(name) = settings.sentry.server_name() {
+        options = options.server_name(name);
+    }
     if let Some(release) = &settings.sentry.release {
         options = options.release(release.clone());
     }

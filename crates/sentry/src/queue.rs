@@ -1,44 +1,12 @@
 //! The queue of envelopes for the transport worker, with a limit in bytes. Events precede everything else.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use sentry::Envelope;
-use sentry::protocol::client_report::{ItemLoss, LossSource};
-use sentry::protocol::{EnvelopeItem, Event};
 
-use crate::category::Category;
 use crate::clock::Clock;
-
-/// A serialized envelope.
-#[derive(Clone)]
-pub(crate) struct QueuedEnvelope {
-    pub bytes: Arc<[u8]>,
-    pub category: Category,
-    /// The event in the envelope, if any, which is written to stderr if it can be neither sent nor spooled.
-    pub event: Option<Arc<Event<'static>>>,
-    /// What Sentry's client reports count if the envelope is discarded.
-    pub losses: Arc<[ItemLoss]>,
-}
-
-impl QueuedEnvelope {
-    pub(crate) fn new(envelope: &Envelope) -> Option<Self> {
-        let mut bytes = Vec::new();
-        envelope.to_writer(&mut bytes).ok()?;
-        let event = envelope.items().find_map(|item| match item {
-            EnvelopeItem::Event(event) => Some(Arc::new((**event).clone())),
-            _ => None,
-        });
-        let losses = envelope.losses().collect();
-        Some(Self { bytes: bytes.into(), category: Category::of(envelope), event, losses })
-    }
-
-    pub(crate) fn is_event(&self) -> bool {
-        self.category == Category::Event
-    }
-}
+use crate::queued_envelope::QueuedEnvelope;
 
 /// The next action of the worker.
 pub(crate) enum Next {
@@ -277,20 +245,6 @@ mod tests {
 
     fn is_idle(queue: &Queue) -> bool {
         queue.wait_idle(Instant::now())
-    }
-
-    #[test]
-    fn the_category_is_that_of_the_content() {
-        let envelope = queued("one");
-        assert_eq!(envelope.category, Category::Event);
-        assert_eq!(envelope.event.expect("it has one").message.as_deref(), Some("one"));
-        let envelope = QueuedEnvelope::new(&transaction("GET /")).expect("it can be written");
-        assert_eq!((envelope.category, envelope.event.is_some()), (Category::Transaction, false));
-        let attachment = sentry::protocol::Attachment::default();
-        let mut envelope = Envelope::new();
-        envelope.add_item(attachment);
-        let envelope = QueuedEnvelope::new(&envelope).expect("it can be written");
-        assert_eq!((envelope.category, envelope.event.is_some()), (Category::Other, false));
     }
 
     #[test]

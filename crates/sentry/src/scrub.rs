@@ -15,6 +15,9 @@ pub(crate) struct Scrubber {
     redactor: Redactor,
     limits: ClientTextLimits,
     max_breadcrumbs: usize,
+    /// The only server name that is sent; the SDK would send the host name where it is to be omitted.
+    server_name: Option<String>,
+    dist: Option<String>,
 }
 
 impl Scrubber {
@@ -23,12 +26,20 @@ impl Scrubber {
             redactor: settings.log.redactor(),
             limits: settings.log.lines.client_text_limits(),
             max_breadcrumbs: settings.sentry.max_breadcrumbs,
+            server_name: settings.sentry.server_name(),
+            dist: settings.sentry.dist.clone(),
         }
     }
 
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
-        Self { redactor: Redactor::default(), limits: ClientTextLimits { path: 24, header: 8 }, max_breadcrumbs: 4 }
+        Self {
+            redactor: Redactor::default(),
+            limits: ClientTextLimits { path: 24, header: 8 },
+            max_breadcrumbs: 4,
+            server_name: None,
+            dist: None,
+        }
     }
 
     pub(crate) fn event(&self, event: &mut Event<'static>) {
@@ -60,7 +71,8 @@ impl Scrubber {
         if let Some(name) = &mut event.transaction {
             self.scrub_name(name);
         }
-        event.server_name = None;
+        event.server_name = self.server_name.clone().map(Into::into);
+        event.dist = event.dist.take().or_else(|| self.dist.clone().map(Into::into));
     }
 
     pub(crate) fn transaction(&self, transaction: &mut Transaction<'static>) {
@@ -81,7 +93,7 @@ impl Scrubber {
         if let Some(name) = &mut transaction.name {
             self.scrub_name(name);
         }
-        transaction.server_name = None;
+        transaction.server_name = self.server_name.clone().map(Into::into);
     }
 
     pub(crate) fn text(&self, text: &mut String) {

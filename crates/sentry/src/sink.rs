@@ -36,7 +36,7 @@ pub struct SentrySink {
 }
 
 impl SentrySink {
-    /// Starts the sink. Returns `None` if no DSN is set. Events that can be neither sent nor spooled are written to `lines`.
+    /// Starts the sink. Returns `None` if neither a DSN nor Spotlight is set. Events that can be neither sent nor spooled are written to `lines`.
     ///
     /// This binds the hub of the process, so it must be called before any thread or runtime that could use that hub is started.
     #[must_use]
@@ -44,7 +44,8 @@ impl SentrySink {
         let items = Arc::new(ItemFilter::new(Scrubber::new(settings), settings.log.flood.window()));
         let fallback = Fallback::from_settings(settings, lines);
         let queue = Arc::new(Queue::new(transport::QUEUE_BYTES));
-        let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), items);
+        let connection = transport::Connection::from_settings(settings);
+        let factory = transport::Factory::new(Arc::clone(&queue), fallback.clone(), items, connection);
         let gate = Gate::default();
         let guard = sentry::init(options(settings, gate.clone())?.transport(factory));
         let transactions = settings.sentry.has_transactions();

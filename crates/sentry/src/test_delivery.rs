@@ -41,6 +41,11 @@ impl TestDelivery {
         Self::with_queue(queue, Some(Spool::new(dir.path(), SPOOL_BYTES, 3600 * SECOND)), FakeEndpoint::start([]))
     }
 
+    /// A transport without a spool, whose queue has this size.
+    pub(crate) fn with_queue_bytes(max_bytes: usize, script: impl IntoIterator<Item = Reply>) -> Self {
+        Self::with_queue(Queue::new(max_bytes), None, FakeEndpoint::start(script))
+    }
+
     pub(crate) fn with_spool(spool: Option<Spool>, endpoint: FakeEndpoint) -> Self {
         Self::with_queue(Queue::new(QUEUE_BYTES), spool, endpoint)
     }
@@ -51,7 +56,7 @@ impl TestDelivery {
             Fallback::new(Arc::clone(&sink) as _, FullEventRecords::json(usize::MAX), policy(), spool, clock.clock());
         let items = Arc::new(ItemFilter::new(Scrubber::for_tests(), 3600 * SECOND));
         let queue = Arc::new(queue);
-        let to = Endpoint::new(&endpoint.dsn, "test", clock.clock());
+        let (to, _) = Endpoint::new(&endpoint.dsn, "test", None, clock.clock());
         let transport = Transport::start(queue, to, fallback, items, clock.clock());
         Self { transport, sink, clock, endpoint }
     }

@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::Arc;
 
 use cyanotype_telemetry::failure::Failure;
@@ -51,7 +52,8 @@ pub fn send_test_event(settings: &Settings) -> Result<serde_json::Value, String>
     let mut event = envelope.as_ref().and_then(Envelope::event).cloned().ok_or("the SDK dropped the event")?;
     Scrubber::new(settings).event(&mut event);
     let sent = serde_json::to_value(&event).map_err(|error| error.to_string())?;
-    transport::send_now(&dsn, &client.options().user_agent, &event.into())
+    let ca_file = settings.sentry.ca_file.as_deref().map(Path::new);
+    transport::send_now(&dsn, &client.options().user_agent, ca_file, &event.into())
         .map_err(|reason| format!("{reason}; check sentry.dsn, whose host is {}:{}", dsn.host(), dsn.port()))?;
     Ok(sent)
 }

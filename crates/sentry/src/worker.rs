@@ -9,7 +9,8 @@ use crate::clock::Clock;
 use crate::drain::{DrainOutcome, SpoolDrain};
 use crate::endpoint::Endpoint;
 use crate::fallback::Fallback;
-use crate::queue::{Next, Queue, QueuedEnvelope};
+use crate::queue::{Next, Queue};
+use crate::queued_envelope::QueuedEnvelope;
 use crate::undelivered::Undelivered;
 
 /// Delays between the attempts to send an event. Anything else is tried once.

@@ -11,7 +11,9 @@ use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::place::Place;
 use crate::policy::Kind;
-use crate::record::{Breadcrumb, Detail, EventId, EventScope, FailureDetail, Record, RecordedBreadcrumb};
+use crate::record::{
+    Breadcrumb, CodeLocation, Detail, EventId, EventScope, FailureDetail, Record, RecordedBreadcrumb, Spans,
+};
 
 /// Something to record: a log line, a failure, a message, a breadcrumb or the state of the service.
 #[derive(Debug)]
@@ -27,7 +29,9 @@ pub struct Report {
     /// The module that reported it; for a breadcrumb its category.
     pub target: String,
     /// The spans around a log line.
-    pub span: Option<String>,
+    pub spans: Option<Spans>,
+    /// The code that logged the line.
+    pub location: Option<CodeLocation>,
     /// The reported failure.
     pub failure: Option<Failure>,
     /// Where the failure was captured; `None` if no code captured it explicitly.
@@ -49,7 +53,8 @@ impl Report {
             threshold: None,
             message,
             target,
-            span: None,
+            spans: None,
+            location: None,
             failure: None,
             place: None,
             scope: None,
@@ -86,6 +91,9 @@ impl Report {
     /// Redacts all values that code or a client may have chosen.
     pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
         redactor.map(&mut self.data);
+        if let Some(spans) = &mut self.spans {
+            redactor.map(&mut spans.fields);
+        }
         redactor.text_in_place(&mut self.message);
         redactor.text_in_place(&mut self.target);
         if let Some(scope) = &mut self.scope {
@@ -123,7 +131,7 @@ impl Report {
             kind: self.kind,
             message: self.message,
             target: self.target,
-            span: self.span,
+            spans: self.spans,
             request: request.cloned(),
             scope: self.scope,
             failure: self.failure.map(|failure| FailureDetail { failure, with_stack }),

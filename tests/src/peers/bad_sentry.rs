@@ -54,6 +54,11 @@ impl BadSentry {
         Self { port, connections, stop }
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The DSN for the service.
     pub fn dsn(&self) -> String {
         format!("http://0123456789abcdef0123456789abcdef@127.0.0.1:{}/1", self.port)

@@ -8,11 +8,14 @@ use std::thread;
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 use test_harness::wait;
 
 /// Long enough for a busy machine.
 const ARRIVAL: Duration = Duration::from_secs(20);
+
+use super::authority::Authority;
 
 /// One item of an envelope.
 #[derive(Clone, Debug)]
@@ -62,6 +65,15 @@ pub struct RecordingSentry {
 impl RecordingSentry {
     /// Starts to listen on a free port.
     pub fn start(respond: Respond) -> Self {
+        Self::listen(respond, None)
+    }
+
+    /// Starts to listen on a free port with TLS, as `localhost`.
+    pub fn start_tls(respond: Respond, authority: &Authority) -> Self {
+        Self::listen(respond, Some(authority.server_config()))
+    }
+
+    fn listen(respond: Respond, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let (received, stop) = (Arc::<Mutex<Vec<Envelope>>>::default(), Arc::<AtomicBool>::default());
@@ -71,22 +83,28 @@ impl RecordingSentry {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
-                let store = Arc::clone(&store);
+                let (store, tls) = (Arc::clone(&store), tls.clone());
                 // A broken connection is the client's concern.
-                thread::spawn(move || serve(stream, &store, respond));
+                thread::spawn(move || match tls.map(ServerConnection::new) {
+                    None => serve(stream, &store, respond),
+                    Some(session) => {
+                        let session = session.expect("the configuration is valid");
+                        serve(StreamOwned::new(session, stream), &store, respond)
+                    }
+                });
             }
         });
         Self { port, received, stop }
     }
 
-    /// The DSN for the service.
-    pub fn dsn(&self) -> String {
-        format!("http://0123456789abcdef0123456789abcdef@127.0.0.1:{}/1", self.port)
-    }
-
     /// Its port.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The DSN for the service, without TLS.
+    pub fn dsn(&self) -> String {
+        format!("http://0123456789abcdef0123456789abcdef@127.0.0.1:{}/1", self.port)
     }
 
     /// Waits for at least `n` items of one type, and returns their payloads.
@@ -116,15 +134,16 @@ impl Drop for RecordingSentry {
     }
 }
 
-fn serve(mut stream: TcpStream, store: &Mutex<Vec<Envelope>>, respond: Respond) -> std::io::Result<()> {
+fn serve(mut stream: impl Read + Write, store: &Mutex<Vec<Envelope>>, respond: Respond) -> std::io::Result<()> {
     let envelope = read(&mut stream)?;
     let status = respond(&envelope);
     store.lock().unwrap_or_else(PoisonError::into_inner).push(envelope);
-    write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+    write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")?;
+    stream.flush()
 }
 
 /// Reads one request.
-pub(crate) fn read(stream: &mut impl Read) -> std::io::Result<Envelope> {
+fn read(stream: &mut impl Read) -> std::io::Result<Envelope> {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head)? > 0 {}

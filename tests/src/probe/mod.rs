@@ -67,7 +67,9 @@ impl Blueprint for Probe {
     fn routes(&self, scope: &mut ServiceConfig) {
         faults::panic_if("routes panic");
         faults::panic_on_worker_if("worker panic");
-        scope.service(web::resource("/run").route(web::post().to(run)));
+        // A script may cause an event that is too large for Sentry.
+        let large = web::PayloadConfig::new(16 << 20);
+        scope.service(web::resource("/run").app_data(large).route(web::post().to(run)));
         scope.service(web::resource("/run/quiet").route(web::post().to(run)));
         scope.service(web::resource("/run/brief").route(web::post().to(run)).route(web::put().to(run)));
         scope.service(web::resource("/run/limited").route(web::post().to(run)).route(web::put().to(run)));

@@ -132,7 +132,7 @@ pub(super) fn run_all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()>>> {
     })
 }
 
-#[tracing::instrument(skip_all)]
+#[tracing::instrument(skip_all, fields(steps = steps.len(), access_token = "t0psecret"))]
 async fn in_a_span(steps: Vec<Step>) {
     run_all(steps).await;
 }

@@ -78,10 +78,18 @@ const FAULTS: &[Fault] = &[
         tests: &["faults::sentry_limits::a_limit_of_transactions_delays_no_error"],
     },
     Fault {
+        fault: "an event is over 1 MiB, which Sentry refuses",
+        effect: "It is trimmed before it is sent: the longest texts, which then end with `…`, then the oldest breadcrumbs, then \
+                 extra data.",
+        counted: "`truncated` in the event's extra data names what is incomplete.",
+        action: "Capture less: lower `sentry.max_breadcrumbs`, shorten messages.",
+        tests: &["sentry_event_size::an_event_over_a_mebibyte_is_stored"],
+    },
+    Fault {
         fault: "Sentry refuses an event for good (400, 403, 413)",
         effect: "The event is written to stderr in full: `service`, level error, with `reason` and `event`.",
         counted: "Nothing is lost.",
-        action: "403: check the DSN with `app sentry test`. 413: the event is too large; lower `sentry.max_breadcrumbs`.",
+        action: "403: check the DSN with `app sentry test`. 413: this server's limit is below Sentry's 1 MiB; lower `sentry.max_breadcrumbs`.",
         tests: &[
             "faults::sentry::every_event_is_accounted_for_whatever_sentry_does",
             "sentry_fallback::a_rejected_event_is_written_to_stderr",
@@ -135,6 +143,13 @@ const FAULTS: &[Fault] = &[
         counted: "Nothing, until the event is too old.",
         action: "Nothing, or delete the oldest file of the spool.",
         tests: &["faults::spool::one_failing_event_does_not_block_the_others"],
+    },
+    Fault {
+        fault: "1,000 failures within the limit",
+        effect: "All are written and sent: up to `log.flood.limit` reports of one failure, and any number of different ones.",
+        counted: "Nothing is lost.",
+        action: "Nothing.",
+        tests: &["faults::sentry::a_thousand_failures_in_a_burst_all_arrive"],
     },
     Fault {
         fault: "the same failure over and over",

@@ -1,46 +1,36 @@
 //! Startup and run: sinks first, then the database and the listeners. `shutdown.rs` has the order in which they stop.
 
-use std::future::pending;
 use std::io;
-use std::os::unix::net::UnixListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use actix_web::{App, HttpServer};
 use cyanotype_telemetry::panic::{self, Panics};
 use cyanotype_telemetry::{BeforeBreadcrumb, Level, Pipeline, Report};
 use tokio::sync::oneshot::error::RecvError;
-use tokio::task::{JoinError, JoinHandle};
 
 use super::app::AppFactory;
 use super::descriptors::DescriptorBudget;
 use super::error::StartError;
 use super::last_words;
-use super::management::{self, Health, Management};
-use super::management_api;
-use super::reload::Reloader;
+use super::listen::StartedService;
 use super::service::Service;
-use super::shutdown::{Shutdown, ShutdownBudget, WORKER_SHUTDOWN};
+use super::shutdown::ShutdownBudget;
 use super::signals::{Handlers, Signals};
-use super::start_record::{log_startup, report_startup_error};
+use super::start_record::report_startup_error;
+use super::stopped::{Stopped, stop_reason};
 use crate::blueprint::registry::EnabledBlueprint;
 use crate::blueprint::resources::SharedResources;
 use crate::blueprint::routes;
 use crate::blueprint::started::StartedBlueprints;
-use crate::database::{Database, DatabaseError, Program, Sweeper};
+use crate::database::{Database, DatabaseError, Program};
 use crate::fleet::Fleet;
-use crate::log_control::{self, LogControl, SocketFile, expire_overrides};
-use crate::middleware::routing::serve_head_as_get;
+use crate::log_control::LogControl;
 use crate::sentry;
 use crate::settings::Settings;
 
 /// Minimum time before a process exits after a temporary startup error.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
-
-/// The reason for the stop when the thread that waits for signals has ended, for example by a panic.
-const NO_SIGNAL: &str = "the end of the signal thread";
 
 /// Builds a service with these settings and [runs](Service::run) it. A panic while it is built is recorded, too, and sent to
 /// Sentry.
@@ -142,16 +132,6 @@ fn refuse_start(pipeline: &Pipeline, settings: &Settings, error: &StartError) ->
     error.exit_code()
 }
 
-/// A service that has stopped.
-struct Stopped {
-    /// The time by which the process must end.
-    deadline: Instant,
-    /// Whether it has served requests: a signal may stop it before.
-    has_served: bool,
-    /// Why it stopped without a signal, or what panicked during its stop.
-    fault: Option<String>,
-}
-
 /// Serves until a stop signal.
 async fn serve_until_stopped(
     service: &Service,
@@ -227,24 +207,6 @@ async fn stop_before_serving(
     Stopped { deadline, has_served: false, fault: no_signal.or(panic) }
 }
 
-/// The name of the stop signal, and the fault if there was none.
-fn stop_reason(signal: Result<&'static str, RecvError>) -> (&'static str, Option<String>) {
-    match signal {
-        Ok(name) => (name, None),
-        Err(_) => (NO_SIGNAL, Some("the thread that waits for signals has ended".to_owned())),
-    }
-}
-
-/// The fault of a server that ended without a signal.
-fn ended(server: &str, outcome: Result<io::Result<()>, JoinError>) -> Option<String> {
-    let reason = match outcome {
-        Ok(Ok(())) => String::new(),
-        Ok(Err(error)) => format!(": {error}"),
-        Err(error) => format!(": {error}"),
-    };
-    Some(format!("the {server} server has ended{reason}"))
-}
-
 async fn open_database(
     service: &Service,
     settings: &Settings,
@@ -268,133 +230,4 @@ fn run_with_database<T>(
         database.close();
         result.map_err(StartError::Database)
     })
-}
-
-/// Binds `management.socket`, when it is set.
-fn socket(settings: &Settings) -> Result<Option<(SocketFile, UnixListener)>, StartError> {
-    let Some(path) = &settings.management.socket else { return Ok(None) };
-    let socket_error = |source| StartError::Socket { path: path.clone(), source };
-    SocketFile::listen(Path::new(path)).map(Some).map_err(socket_error)
-}
-
-/// The parts that are started before the listeners.
-struct StartedService<'a> {
-    service: &'a Service,
-    settings: &'a Settings,
-    pipeline: &'static Pipeline,
-    signals: Signals,
-    names: Vec<&'static str>,
-    database: Database,
-    fleet: Fleet,
-    blueprints: StartedBlueprints,
-    descriptors: DescriptorBudget,
-    log_control: LogControl,
-}
-
-impl StartedService<'_> {
-    #[expect(clippy::disallowed_methods, reason = "the tasks of the process, which have no request")]
-    async fn listen(self, app: AppFactory) -> Result<Stopped, StartError> {
-        let Self { service, settings, pipeline, signals, names, database, fleet, blueprints, descriptors, log_control } =
-            self;
-
-        let in_flight = app.in_flight.clone();
-        let health =
-            Health { database: database.clone(), blueprints: blueprints.clone(), in_flight: in_flight.clone() };
-        let document = management_api::document(service.name, service.version);
-        let document = document.to_json().expect("a document consists of strings, numbers and maps with string keys");
-        let management = Management { health, log_control, document: document.into() };
-        let (host, port) = (settings.management.host.as_str(), settings.management.port);
-        let management = HttpServer::new(move || {
-            App::new().configure(management::routes(management.clone())).wrap_fn(serve_head_as_get)
-        })
-        .workers(1)
-        .on_connect(log_control::mark_socket)
-        .disable_signals()
-        .shutdown_timeout(0)
-        .bind((host, port))
-        .map_err(|source| StartError::Listen {
-            section: "management",
-            host: host.to_owned(),
-            port,
-            source,
-        })?;
-        // Before the Unix socket is added: actix would list it with a placeholder address.
-        let management_addresses = management.addrs();
-        let (management, socket) = match socket(settings)? {
-            Some((file, listener)) => {
-                let socket_error = |source| StartError::Socket { path: file.path().display().to_string(), source };
-                (management.listen_uds(listener).map_err(socket_error)?, Some(file))
-            }
-            None => (management, None),
-        };
-
-        let (host, port) = (settings.server.host.as_str(), settings.server.port);
-        let mut api = HttpServer::new(move || {
-            app.database.mark_worker_thread();
-            app.clone().app()
-        })
-        .disable_signals()
-        // Time for idle connections to close, and for requests that exceed their share.
-        .shutdown_timeout(WORKER_SHUTDOWN.as_secs())
-        .max_connections(descriptors.connections_per_worker)
-        .client_request_timeout(settings.server.request_timeout())
-        // A client that closes its side has disconnected: its handler is cancelled.
-        .h1_allow_half_closed(false);
-        if let Some(workers) = settings.server.workers {
-            api = api.workers(workers);
-        }
-        let api = api.bind((host, port)).map_err(|source| StartError::Listen {
-            section: "server",
-            host: host.to_owned(),
-            port,
-            source,
-        })?;
-
-        log_startup(service, settings, pipeline, &api.addrs(), &management_addresses, &names, &database);
-        if let Some(warning) = descriptors.warning() {
-            pipeline.report(Report::service(Level::Warning, warning));
-        }
-        let sweeper = Sweeper::new(database.clone(), blueprints.expiring_tables(), settings.database.sweep_interval());
-        let sweeper = actix_web::rt::spawn(sweeper.run());
-        // The task ends with the runtime.
-        actix_web::rt::spawn(Reloader::new(service, pipeline).run(signals.hangup));
-        let expiry = actix_web::rt::spawn(expire_overrides(pipeline));
-        let (api, management) = (api.run(), management.run());
-        let (api_handle, management_handle) = (api.handle(), management.handle());
-        let mut management = Some(actix_web::rt::spawn(management));
-        let mut api = Some(actix_web::rt::spawn(api));
-
-        // A server's task must not be awaited again once it has ended.
-        let (reason, fault) = tokio::select! {
-            signal = signals.stop => stop_reason(signal),
-            outcome = wait(&mut api) => ("the end of the API server", ended("API", outcome)),
-            outcome = wait(&mut management) => ("the end of the management server", ended("management", outcome)),
-        };
-        let timeout = settings.server.shutdown_timeout();
-        let deadline = Instant::now() + timeout;
-        let shutdown = Shutdown {
-            pipeline,
-            reason,
-            budget: ShutdownBudget::of(timeout),
-            in_flight,
-            sweeper,
-            api: (api_handle, api),
-            database,
-            fleet,
-            blueprints,
-            management: (management_handle, management),
-            socket,
-            expiry,
-        };
-        let panic = shutdown.run().await;
-        Ok(Stopped { deadline, has_served: true, fault: fault.or(panic) })
-    }
-}
-
-/// Waits for a server to end, and removes its task then.
-async fn wait(server: &mut Option<JoinHandle<io::Result<()>>>) -> Result<io::Result<()>, JoinError> {
-    let Some(task) = server else { return pending().await };
-    let outcome = task.await;
-    *server = None;
-    outcome
 }

@@ -202,3 +202,19 @@ fn breadcrumbs_are_in_order_of_time_and_the_newest_remain() {
     let messages: Vec<_> = event.breadcrumbs.iter().filter_map(|crumb| crumb.message.as_deref()).collect();
     assert_eq!(messages, ["3", "4", "5", "6"]);
 }
+
+#[test]
+fn the_server_name_and_the_dist_are_those_of_the_settings() {
+    let from_sdk = || Event { server_name: Some("host".into()), ..Default::default() };
+    let mut event = from_sdk();
+    let named = Scrubber { server_name: Some("web-1".into()), dist: Some("14".into()), ..Scrubber::for_tests() };
+    named.event(&mut event);
+    assert_eq!((event.server_name.as_deref(), event.dist.as_deref()), (Some("web-1"), Some("14")));
+    let none = Scrubber::for_tests();
+    let mut event = from_sdk();
+    none.event(&mut event);
+    assert_eq!((event.server_name, event.dist), (None, None));
+    let mut transaction = Transaction { server_name: Some("host".into()), ..Default::default() };
+    none.transaction(&mut transaction);
+    assert_eq!(transaction.server_name, None);
+}

@@ -58,11 +58,11 @@ fn shutdown_waits_for_queued_events() {
 
 #[test]
 fn events_beyond_the_queue_limit_are_written() {
-    let delivery = TestDelivery::start(None, [Hang]);
+    let delivery = TestDelivery::with_queue_bytes(32 << 10, [Hang]);
     delivery.send("in flight");
     delivery.assert_received(&["in flight"]);
-    // A release is not searched for secrets, which would take longer than the request in flight may.
-    let large = Event { release: Some("x".repeat(11 << 20).into()), ..Default::default() };
+    // A larger event would be trimmed.
+    let large = Event { release: Some("x".repeat(11 << 10).into()), ..Default::default() };
     for _ in 0..3 {
         delivery.transport.send_envelope(large.clone().into());
     }
@@ -141,7 +141,7 @@ fn items_that_code_sends_are_redacted_or_dropped_and_counted() {
 #[test]
 fn send_now_returns_sentrys_error() {
     let endpoint = super::super::fake_endpoint::FakeEndpoint::start([Status(200), Status(403), Status(500)]);
-    let send = || send_now(&endpoint.dsn, "test", &event("test"));
+    let send = || send_now(&endpoint.dsn, "test", None, &event("test"));
     assert_eq!(send(), Ok(()));
     assert_eq!(send(), Err("Sentry returned 403 Forbidden".into()));
     assert_eq!(send(), Err("Sentry returned 500 Internal Server Error".into()));

@@ -22,7 +22,7 @@ use crate::losses::Losses;
 use crate::outcome::Outcome;
 use crate::policy::Kind;
 use crate::record::catalog::{CHANGE, COMMON, Field, REQUEST, SERVICE, ServiceRecord, TRUNCATED, fields_of_kind};
-use crate::record::{BodyDetail, Detail, EventId, EventScope, FailureDetail, Record, ResponseRecord, User};
+use crate::record::{BodyDetail, Detail, EventId, EventScope, FailureDetail, Record, ResponseRecord, Spans, User};
 use crate::stack::{Frame, Stack};
 
 pub(super) const DOCUMENT: &str = "docs/RECORDS.md";
@@ -90,7 +90,7 @@ fn record(kind: Kind, level: Level, message: &str) -> Record {
         kind,
         message: message.into(),
         target: "blueprint_orders::routes".into(),
-        span: None,
+        spans: None,
         request: Some(request()),
         scope: scope(),
         failure: None,
@@ -108,7 +108,7 @@ fn event_id() -> Option<EventId> {
 pub(super) fn complete(kind: Kind) -> Record {
     match kind {
         Kind::Line => Record {
-            span: Some("import:row".into()),
+            spans: Some(Spans { fields: map(json!({"row": 7})), ..Spans::from("import:row") }),
             failure: failure(false),
             event_id: event_id(),
             detail: Detail::Fields(map(json!({"sku": "A-1", "left": 0}))),
@@ -252,6 +252,9 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
         ),
         "lost events" => {
             ("dropped 3 spooled events: spool full (sentry.spool_max_bytes)", json!({"dropped": {"event": 3}}))
+        }
+        "connection settings for Sentry" => {
+            ("cannot use all of the connection settings for Sentry: HTTPS_PROXY is not the URL of a proxy", json!({}))
         }
         "dropped envelopes" => (
             "dropped 151 envelopes for Sentry (transaction): rate limited by Sentry",

@@ -28,7 +28,12 @@ pub(crate) fn line(record: &Record, out: &mut Vec<u8>) {
     line.begin(record.at, record.level, record.kind);
     line.text(key!("message"), &record.message);
     line.text(key!("target"), &record.target);
-    line.optional(key!("span"), record.span.as_deref());
+    if let Some(spans) = &record.spans {
+        line.text(key!("span"), &spans.names);
+        if !spans.fields.is_empty() {
+            line.object(key!("span_fields"), &spans.fields);
+        }
+    }
     if let Some(request) = &record.request {
         line.request(request);
     }

@@ -15,7 +15,7 @@ use crate::failure::PanicPlace;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
 use crate::policy::Kind;
-use crate::record::{BodyDetail, Detail, EventScope, FailureDetail, Outcome, Record, ResponseRecord};
+use crate::record::{BodyDetail, Detail, EventScope, FailureDetail, Outcome, Record, ResponseRecord, Spans};
 use crate::stack::Frame;
 
 const INDENT: &str = "      ";
@@ -33,7 +33,7 @@ impl Pretty {
     pub(super) fn record(&self, record: &Record) -> String {
         let mut out = self.begin(record.at, record.level, record.kind);
         visible(&record.message, false, &mut out);
-        self.origin(&mut out, record.request.as_deref(), &record.target, record.span.as_deref());
+        self.origin(&mut out, record.request.as_deref(), &record.target, record.spans.as_ref());
         if record.retroactive {
             self.dim(&mut out, " (retroactive)");
         }
@@ -89,7 +89,7 @@ impl Pretty {
     }
 
     /// Writes the origin: the blueprint or the module, and enough of the request id to distinguish requests.
-    fn origin(&self, out: &mut String, request: Option<&RequestIdentity>, target: &str, span: Option<&str>) {
+    fn origin(&self, out: &mut String, request: Option<&RequestIdentity>, target: &str, spans: Option<&Spans>) {
         let mut origin = String::new();
         match request {
             Some(request) => {
@@ -102,10 +102,13 @@ impl Pretty {
             }
             None => visible(&format!("  {target}"), false, &mut origin),
         }
-        if let Some(span) = span {
-            visible(&format!(" in {span}"), false, &mut origin);
+        if let Some(spans) = spans {
+            visible(&format!(" in {}", spans.names), false, &mut origin);
         }
         self.dim(out, &origin);
+        for (key, value) in spans.into_iter().flat_map(|spans| &spans.fields) {
+            self.pair(out, &format!("span.{key}"), value);
+        }
     }
 
     fn response_summary(&self, out: &mut String, response: &ResponseRecord<'_>) {

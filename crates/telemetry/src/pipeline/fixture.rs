@@ -82,9 +82,14 @@ impl Fixture {
 
     /// The contents of the sinks since the last call, once no stack trace is pending.
     pub(crate) fn recorded(&self) -> Recorded {
-        self.pipeline.wait_for_stacks(Instant::now() + LIMIT);
-        let (lines, events) = self.sinks.take();
+        let (lines, events) = self.taken();
         Recorded { lines, events: events.iter().map(SentEvent::read).collect() }
+    }
+
+    /// The lines and events since the last call, as JSON.
+    pub(crate) fn taken(&self) -> (Vec<Value>, Vec<Value>) {
+        self.pipeline.wait_for_stacks(Instant::now() + LIMIT);
+        self.sinks.take()
     }
 
     /// The lines already written, without waiting.

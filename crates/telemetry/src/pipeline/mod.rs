@@ -228,10 +228,8 @@ impl Pipeline {
         let decision = decide(destinations, claim, messages.is_some(), allowed, !accepting.is_empty());
 
         let event_id = claim.event_id.or_else(|| decision.send_event.then(EventId::random));
-        if let Some(request) = request {
-            if let (true, Some(messages), Some(id)) = (decision.send_event, &messages, event_id) {
-                request.set_event(messages, report.place, id);
-            }
+        if let (true, Some(request), Some(messages), Some(id)) = (decision.send_event, request, &messages, event_id) {
+            request.set_event(messages, report.place, id);
         }
 
         let at = Timestamp::now();
@@ -340,6 +338,8 @@ impl Pipeline {
             message: (report.kind == Kind::Line || report.failure.is_none()).then(|| report.message.clone()),
             failure: report.failure.clone(),
             unhandled: report.kind == Kind::Uncaught,
+            location: report.location.clone(),
+            spans: report.spans.clone(),
             data: report.data.clone(),
             scope: report.scope.clone(),
             breadcrumbs: self.breadcrumbs(request),

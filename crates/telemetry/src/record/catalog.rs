@@ -120,6 +120,12 @@ const RETROACTIVE: Field = field(
 
 const LINE: &[Field] = &[
     field("span", "string", "inside spans", "the names of the `tracing` spans, outermost first, joined by `:`"),
+    field(
+        "span_fields",
+        "object",
+        "when the spans have fields",
+        "the fields of the spans, such as those of `#[instrument]`, redacted; of two with one name that of the inner span",
+    ),
     RETROACTIVE,
     field(
         "exception.type",
@@ -383,6 +389,14 @@ pub const SERVICE: &[ServiceRecord] = &[
             field("parts", "number", "always", "the number of parts"),
             field("event_part", "string", "always", "joined in order: the event's JSON, in Sentry's format"),
         ],
+    },
+    ServiceRecord {
+        name: "connection settings for Sentry",
+        levels: "warning",
+        target: "cyanotype::sentry",
+        written: "at startup, when a proxy of the environment or certificates of the system cannot be used, and when Spotlight \
+                  cannot be reached, once; `message` names them",
+        fields: &[],
     },
     ServiceRecord {
         name: "Sentry unavailable",

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{EventId, EventScope, RecordedBreadcrumb};
+use super::{CodeLocation, EventId, EventScope, RecordedBreadcrumb, Spans};
 use crate::failure::Failure;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
@@ -32,6 +32,12 @@ pub struct Event {
     pub failure: Option<Failure>,
     /// Whether no code caught the failure.
     pub unhandled: bool,
+    /// The code that logged the line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<CodeLocation>,
+    /// The spans around the line.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub spans: Option<Spans>,
     /// The data of a message, or the fields of a log line.
     pub data: Map<String, Value>,
     /// The tags, the user, the contexts and the fingerprint that code has set.

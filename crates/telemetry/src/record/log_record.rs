@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{EventId, EventScope};
+use super::{EventId, EventScope, Spans};
 use crate::failure::Failure;
 use crate::identity::RequestIdentity;
 use crate::level::Level;
@@ -25,8 +25,8 @@ pub struct Record {
     pub message: String,
     /// The module that reported it; for a breadcrumb its category.
     pub target: String,
-    /// The spans around a log line, outermost first, joined by `:`.
-    pub span: Option<String>,
+    /// The spans around a log line.
+    pub spans: Option<Spans>,
     /// The request it belongs to; `None` outside of requests.
     pub request: Option<Arc<RequestIdentity>>,
     /// The tags and the user that code has set; other values are for events only.
@@ -73,7 +73,7 @@ impl Record {
             kind: Kind::Service,
             message: message.into(),
             target: target.to_owned(),
-            span: None,
+            spans: None,
             request: None,
             scope: None,
             failure: None,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::report::Report;
 
@@ -39,9 +39,12 @@ impl RetroactiveLines {
 }
 
 fn size(line: &Report) -> usize {
-    let fields: usize = line.data.iter().map(|(key, value)| key.len() + size_of_value(value)).sum();
-    let span = line.span.as_ref().map_or(0, String::len);
-    LINE_OVERHEAD + line.message.len() + line.target.len() + span + fields
+    let span = line.spans.as_ref().map_or(0, |spans| spans.names.len() + size_of_map(&spans.fields));
+    LINE_OVERHEAD + line.message.len() + line.target.len() + span + size_of_map(&line.data)
+}
+
+fn size_of_map(map: &Map<String, Value>) -> usize {
+    map.iter().map(|(key, value)| key.len() + size_of_value(value)).sum()
 }
 
 fn size_of_value(value: &Value) -> usize {
@@ -49,7 +52,7 @@ fn size_of_value(value: &Value) -> usize {
     match value {
         Value::String(text) => base + text.len(),
         Value::Array(items) => base + items.iter().map(size_of_value).sum::<usize>(),
-        Value::Object(map) => base + map.iter().map(|(key, value)| key.len() + size_of_value(value)).sum::<usize>(),
+        Value::Object(map) => base + size_of_map(map),
         Value::Null | Value::Bool(_) | Value::Number(_) => base,
     }
 }

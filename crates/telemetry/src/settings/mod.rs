@@ -6,6 +6,7 @@ mod log;
 mod redact;
 mod rust_log;
 mod sentry;
+mod sentry_names;
 
 use cyanotype_settings::section;
 

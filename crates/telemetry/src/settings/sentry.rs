@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use cyanotype_settings::section;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
+use super::{Env, sentry_names as names};
 use crate::level::Level;
 
 section! {
@@ -12,12 +15,26 @@ section! {
         /// DSN of the Sentry project; when unset, Sentry is disabled
         #[setting(Secret, env = "SENTRY_DSN", check = check_dsn)]
         pub dsn: Option<String>,
-        /// environment of events in Sentry; `env` when unset
-        #[setting(Text, env = "SENTRY_ENVIRONMENT")]
+        /// PEM file with certificates of authorities that Sentry's certificate may be signed by, in addition to the system's;
+        /// read at startup
+        #[setting(Text, check = check_ca_file)]
+        pub ca_file: Option<String>,
+        /// environment of events in Sentry; `env` when unset; at most 64 characters, and none that Sentry rejects
+        #[setting(Text, env = "SENTRY_ENVIRONMENT", check = names::check_environment)]
         pub environment: Option<String>,
-        /// release of events in Sentry; name@version when unset
-        #[setting(Text, env = "SENTRY_RELEASE")]
+        /// release of events in Sentry; name@version when unset; at most 200 characters, and none that Sentry rejects
+        #[setting(Text, env = "SENTRY_RELEASE", check = names::check_release)]
         pub release: Option<String>,
+        /// distribution of the release, for example a build number; at most 64 characters
+        #[setting(Text, check = names::check_dist)]
+        pub dist: Option<String>,
+        /// name of this machine in events; the host name when unset; `off` sends none
+        #[setting(Text)]
+        server_name: Option<String>,
+        /// in dev, copies what is sent to Sentry to Spotlight, Sentry's viewer for development: its URL, or `true` for
+        /// http://localhost:8969/stream; also works without sentry.dsn
+        #[setting(Text, env = "SENTRY_SPOTLIGHT", check = check_spotlight)]
+        spotlight: Option<String>,
         /// minimum level of log lines and responses that become breadcrumbs
         #[setting(one_of::<Level>(), default = "info")]
         pub breadcrumb_level: Level,
@@ -53,6 +70,26 @@ section! {
 }
 
 impl SentrySettings {
+    /// The name of this machine in events; `None` if none is to be sent.
+    #[must_use]
+    pub fn server_name(&self) -> Option<String> {
+        match self.server_name.as_deref() {
+            Some("" | "off") => None,
+            Some(name) => Some(name.to_owned()),
+            None => rustix::system::uname().nodename().to_str().ok().filter(|name| !name.is_empty()).map(str::to_owned),
+        }
+    }
+
+    /// The URL of a local Spotlight, if it gets copies; only in dev.
+    #[must_use]
+    pub fn spotlight(&self, env: Env) -> Option<String> {
+        let value = self.spotlight.as_deref().filter(|_| env == Env::Dev)?;
+        if is_switch(value, SPOTLIGHT_OFF) {
+            return None;
+        }
+        Some(if is_switch(value, SPOTLIGHT_ON) { SPOTLIGHT_URL } else { value }.to_owned())
+    }
+
     /// Whether some requests are sent as transactions.
     #[must_use]
     pub fn has_transactions(&self) -> bool {
@@ -66,7 +103,7 @@ impl SentrySettings {
     }
 }
 
-/// Checks that a DSN has the form `https://KEY@HOST/PROJECT`.
+/// Checks that a DSN has the form `https://KEY@HOST/PROJECT`; a port, and a path before the project, may follow the host.
 fn check_dsn(dsn: &str) -> Result<(), String> {
     let invalid = |problem: &str| Err(format!("invalid DSN: {problem}; expected https://KEY@HOST/PROJECT"));
     let Some((scheme, rest)) = dsn.split_once("://") else { return invalid("it is not a URL") };
@@ -74,18 +111,103 @@ fn check_dsn(dsn: &str) -> Result<(), String> {
         return invalid("its scheme is neither http nor https");
     }
     let Some((key, location)) = rest.rsplit_once('@') else { return invalid("it has no key") };
-    let Some((host, project)) = location.rsplit_once('/') else { return invalid("it has no project") };
+    let Some((host, path)) = location.split_once('/') else { return invalid("it has no project") };
+    let project = path.strip_suffix('/').unwrap_or(path).rsplit('/').next().unwrap_or_default();
     let port_is_bad =
         host.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']') && port.parse::<u16>().is_err());
     if key.trim_matches(':').is_empty() {
         invalid("it has no key")
     } else if host.is_empty() || port_is_bad || dsn.contains(char::is_whitespace) {
         invalid("it has no valid host")
-    } else if project.is_empty() || project.contains(['?', '#']) {
+    } else if project.is_empty() || path.contains(['?', '#']) {
         invalid("it has no project")
     } else if url::Url::parse(dsn).is_err() {
         invalid("it is not a valid URL")
     } else {
         Ok(())
+    }
+}
+
+/// Where Spotlight listens by default.
+const SPOTLIGHT_URL: &str = "http://localhost:8969/stream";
+const SPOTLIGHT_ON: &[&str] = &["true", "1", "yes", "on", "y", "t"];
+const SPOTLIGHT_OFF: &[&str] = &["", "false", "0", "no", "off", "n", "f"];
+
+fn is_switch(value: &str, switch: &[&str]) -> bool {
+    switch.iter().any(|word| value.trim().eq_ignore_ascii_case(word))
+}
+
+fn check_spotlight(value: &str) -> Result<(), String> {
+    let is_url = || url::Url::parse(value).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if is_switch(value, SPOTLIGHT_ON) || is_switch(value, SPOTLIGHT_OFF) || is_url() {
+        return Ok(());
+    }
+    Err(format!("`{value}` is neither true, false nor a URL"))
+}
+
+/// Checks that a file has certificates of authorities.
+fn check_ca_file(path: &str) -> Result<(), String> {
+    let unusable = |problem: String| format!("cannot use `{path}`: {problem}");
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?;
+    let mut count = 0;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+        webpki::anchor_from_trusted_cert(&certificate)
+            .map_err(|error| unusable(format!("invalid certificate: {error}")))?;
+        count += 1;
+    }
+    if count == 0 { Err(unusable("it has no certificate in PEM format".into())) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dsn_may_have_a_port_and_a_path() {
+        for dsn in [
+            "https://k@host/1",
+            "https://k@host:9000/sentry/1",
+            "http://k:secret@[::1]:9000/a/b/1",
+            "https://k@host/1/",
+        ] {
+            assert_eq!(check_dsn(dsn), Ok(()), "{dsn}");
+        }
+        for (dsn, problem) in [
+            ("https://k@host:port/sentry/1", "no valid host"),
+            ("https://k@/1", "no valid host"),
+            ("https://k@host", "no project"),
+            ("https://k@host/", "no project"),
+            ("https://k@host/sentry//", "no project"),
+            ("https://k@host/sentry/1?a=b", "no project"),
+            ("https://host/1", "no key"),
+            ("ftp://k@host/1", "scheme"),
+        ] {
+            let error = check_dsn(dsn).expect_err("it is invalid");
+            assert!(error.contains(problem), "{dsn}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_ca_file_must_have_valid_certificates() {
+        let dir = std::env::temp_dir().join(format!("ca-file-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&dir).expect("it is created");
+        let error = |name: &str, content: Option<&str>| {
+            let path = dir.join(name);
+            if let Some(content) = content {
+                std::fs::write(&path, content).expect("it is written");
+            }
+            let error = check_ca_file(path.to_str().expect("it is text")).expect_err("it is unusable");
+            assert!(error.contains(name), "{error}");
+            error
+        };
+        error("missing.pem", None);
+        let no_certificate = error("empty.pem", Some("not PEM"));
+        assert!(no_certificate.ends_with("it has no certificate in PEM format"), "{no_certificate}");
+        let block = |content: &str| format!("-----BEGIN CERTIFICATE-----\n{content}\n-----END CERTIFICATE-----\n");
+        let invalid = error("invalid.pem", Some(&block("AAAA")));
+        assert!(invalid.contains("invalid certificate"), "{invalid}");
+        error("broken.pem", Some(&block("!")));
+        std::fs::remove_dir_all(&dir).expect("it is removed");
     }
 }

@@ -38,7 +38,7 @@ fn record(kind: Kind, level: Level) -> Record {
         kind,
         message: "hello".into(),
         target: "shop::orders".into(),
-        span: None,
+        spans: None,
         request: None,
         scope: None,
         failure: None,
@@ -95,7 +95,7 @@ fn a_line_outside_a_request() {
 fn a_line_with_every_field() {
     let record = Record {
         message: "a \"b\"\\\u{7}é".into(),
-        span: Some("import:row{n=1}".into()),
+        spans: Some("import:row{n=1}".into()),
         request: Some(request(Some("shop"))),
         failure: failure(true),
         event_id: Some(EventId::random()),

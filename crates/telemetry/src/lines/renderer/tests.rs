@@ -118,7 +118,7 @@ prop_compose! {
     ) -> Record {
         Record {
             target,
-            span: Some(span),
+            spans: Some(span.into()),
             request: in_request.then(|| identity(&"i".repeat(128))),
             failure: failure.map(|failure| FailureDetail { failure, with_stack: true }),
             event_id: Some(EventId::random()),
