@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 use system_tests::http::Reply;
-use system_tests::peers::bugsink::Bugsink;
-use system_tests::service::Stopped;
+use system_tests::peers::bugsink::{Bugsink, Project};
+use system_tests::service::{Service, Stopped};
 
 use crate::support::{breadcrumbs, event_message, exceptions, of_kind, probe, probe_with, run};
 
@@ -287,6 +287,44 @@ fn a_sampled_out_event_has_no_id_and_its_stack_is_logged() {
     let caught = of_kind(&records, "exception")[0];
     assert!(caught.get("sentry.event_id").is_none() && caught.get("exception.stacktrace").is_some(), "{caught}");
     assert_eq!(project.events(), Vec::<Value>::new());
+}
+
+/// A service whose only failure is not sent: a line with its stack, and no promise of an event.
+#[track_caller]
+fn check_held_back(service: Service, project: &Project, message: &str) {
+    let service = service.start();
+    let captured = json!([{"do": "capture_exception", "message": message}, {"do": "sdk_capture", "message": "sent"}]);
+    run(service.client(), captured, Value::Null);
+    let reply = run(service.client(), json!([]), json!({"error": message}));
+    assert_eq!((reply.status, reply.json().get("sentry_event_id")), (500, None));
+    let records = service.stop().records();
+    for kind in ["exception", "uncaught"] {
+        let record = of_kind(&records, kind)[0];
+        assert!(record.get("sentry.event_id").is_none(), "{record}");
+        assert!(record.get("exception.stacktrace").is_some(), "{record}");
+    }
+    assert!(project.events().iter().all(|event| event_message(event) == "sent"));
+}
+
+#[test]
+fn an_event_that_the_hook_holds_back_has_no_id() {
+    let project = Bugsink::shared().project();
+    check_held_back(probe_with(&project), &project, "hold-back this");
+}
+
+#[test]
+fn an_ignored_type_is_not_sent() {
+    let project = Bugsink::shared().project();
+    let service = probe_with(&project).env("APP__SENTRY__IGNORE", "Other,ProbeError");
+    check_held_back(service, &project, "no stock");
+    assert_eq!(project.events(), Vec::<Value>::new(), "nor is one that the SDK captured");
+}
+
+#[test]
+fn the_hook_changes_events() {
+    let (_, _, events) = fail(json!([{"do": "capture_event", "message": "a message"}]), json!({"error": "no stock"}));
+    assert_eq!(events.len(), 2);
+    assert!(events.iter().all(|event| event["tags"]["hook"] == "before_send"), "{events:?}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn everything() -> Value {
         "tags": {"plan": "free", "api_key": "t0psecret"},
         "user": {"id": "7", "email": "ada@example.org", "ip_address": "192.0.2.7", "password": "t0psecret"},
         "context": {"cart": {"items": 3, "pin": "t0psecret"}},
-        "fingerprint": ["{{ default }}", "token=t0psecret"],
+        "fingerprint": ["of the caller", "token=t0psecret"],
     })
 }
 
@@ -110,7 +110,7 @@ fn a_scope_is_on_the_later_events_of_its_request() {
         assert_eq!((&user["ip_address"], &user["password"]), (&json!("192.0.2.7"), &json!("[redacted]")), "{event}");
         let cart = &event["contexts"]["cart"];
         assert_eq!((&cart["items"], &cart["pin"]), (&json!(3), &json!("[redacted]")), "{event}");
-        assert_eq!(event["fingerprint"], json!(["{{ default }}", "token=[redacted]"]), "{event}");
+        assert_eq!(event["fingerprint"], json!(["of the caller", "token=[redacted]"]), "{event}");
         assert!(!event.to_string().contains("t0psecret"), "{event}");
     }
     assert_eq!(exceptions(&events[5]).last().map(|error| &error["mechanism"]["handled"]), Some(&json!(false)));

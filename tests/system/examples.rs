@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use system_tests::http::Client;
+use system_tests::peers::bugsink::Bugsink;
 use system_tests::process_guard::{self, ProcessGuard};
 use system_tests::scratch::{self, Scratch};
 use system_tests::service::Service;
 use system_tests::{binaries, ports, wait};
+
+use crate::support::event_message;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -42,6 +45,16 @@ fn existing_service_responds_and_records() {
     assert!(guard.wait_exit(LIMIT).success());
     let lines = scratch::read(&stderr);
     assert!(lines.contains("GET /hello/ada 200") && !lines.contains("t0p-s3cret"), "{lines}");
+}
+
+#[test]
+fn an_early_return_from_main_loses_nothing() {
+    let project = Bugsink::shared().project();
+    let service = Service::new(Path::new(env!("CARGO_BIN_EXE_existing-app"))).arg("--wrapped");
+    let stopped = service.env("SENTRY_DSN", &project.dsn).env("FAIL_EARLY", "1").run();
+    assert_eq!(stopped.code(), Some(1), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("about to fail"), "{}", stopped.stderr);
+    assert_eq!(project.events().iter().map(event_message).collect::<Vec<_>>(), ["captured before the failure"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod architecture;
+mod blocking_work;
 mod breadcrumbs;
 mod command;
 mod contract;

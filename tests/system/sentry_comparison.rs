@@ -104,7 +104,7 @@ fn fields(event: &Value) -> Vec<(&'static str, String)> {
     let trace = &event["contexts"]["trace"];
     let number = |n: usize| if n == 0 { String::new() } else { n.to_string() };
     vec![
-        ("title", if chain.is_empty() { message.clone() } else { name(&last) }),
+        ("title", if chain.is_empty() { message } else { name(&last) }),
         ("causes", chain.iter().rev().skip(1).map(|it| name(it)).collect::<Vec<_>>().join(", ")),
         ("message template", text(&event["logentry"]["message"])),
         ("level", event["level"].as_str().unwrap_or("error").to_owned()),

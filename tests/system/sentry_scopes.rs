@@ -199,6 +199,37 @@ fn an_event_has_the_sdk_scope_of_its_capture() {
 }
 
 #[test]
+fn breadcrumbs_of_the_helper_and_the_sdk_are_in_order() {
+    let project = Bugsink::shared().project();
+    let app = probe_with(&project).env("APP__SENTRY__MAX_BREADCRUMBS", "5").start();
+    let add = |step: &str, message: &str| json!({"do": step, "message": message});
+    let steps = json!([
+        add("sdk_breadcrumb", "1"), add("breadcrumb", "2"), add("sdk_breadcrumb", "3"), add("breadcrumb", "4"),
+        add("sdk_breadcrumb", "5"), {"do": "log", "level": "info", "message": "6"},
+        add("capture_exception", "caught"), add("sdk_breadcrumb", "7"), add("breadcrumb", "8"),
+    ]);
+    request(&app, &steps, &Value::Null).send();
+    let events = project.wait_events(1, ARRIVAL);
+    app.stop();
+    assert_eq!(breadcrumbs(&events[0]), ["2", "3", "4", "5", "6"]);
+}
+
+#[test]
+fn what_code_says_to_the_sdk_is_redacted() {
+    let steps = json!([
+        {"do": "sdk_tag", "key": "api_key", "value": "t0psecret"},
+        {"do": "sdk_tag", "key": "note", "value": "password=t0psecret"},
+        {"do": "sdk_breadcrumb", "message": "password=t0psecret"},
+        {"do": "sdk_message", "message": "1 password=t0psecret"},
+        {"do": "capture_event", "message": "2 helper"},
+    ]);
+    for (about, event) in events_of("0", &steps, &Value::Null, 2) {
+        assert_eq!(event["tags"]["api_key"], "[redacted]", "{about}");
+        assert!(!event.to_string().contains("t0psecret"), "{event}");
+    }
+}
+
+#[test]
 fn direct_sdk_events_have_the_tags_of_their_request() {
     for transactions in ["0", "0.000001"] {
         let steps =

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
 
+mod block;
 mod client_address;
 pub mod content_type;
 mod context;
@@ -26,13 +27,14 @@ pub mod settings;
 #[cfg(test)]
 mod test_support;
 
+pub use block::{BlockError, block};
 pub use client_address::{ClientAddress, ClientAddressResolver};
 pub use context::request_context;
 pub use cyanotype_settings::Loader;
 pub use cyanotype_telemetry::settings::ResponseLog;
 pub use cyanotype_telemetry::{
-    Breadcrumb, EventId, EventScope, EventSink, Level, Losses, Message, RecordSink, Scope, Sinks, User, add_breadcrumb,
-    capture_event, capture_exception, capture_exception_with, critical, scope, spawn,
+    Breadcrumb, EventId, EventScope, EventSink, KeptRequest, Level, Losses, Message, RecordSink, Scope, Sinks, User,
+    add_breadcrumb, capture_event, capture_exception, capture_exception_with, critical, keep_request, scope, spawn,
 };
 pub use recorder::Recorder;
 pub use response_log::{ResponseLogRules, ResponseLogger};

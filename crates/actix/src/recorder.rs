@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::panic::Panics;
-use cyanotype_telemetry::{Pipeline, Sinks};
+use cyanotype_telemetry::{Hooks, Pipeline, Sinks};
 
 use crate::client_address::ClientAddressResolver;
 use crate::response_log::{Config, ResponseLogger, Rules};
@@ -18,49 +18,58 @@ use crate::settings::Settings;
 /// use actix_web::middleware::Compress;
 /// use actix_web::{App, HttpServer, web};
 /// use cyanotype_actix::{Loader, Recorder, Settings, Sinks};
-/// use std::time::Duration;
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
 ///     let settings = Loader::<Settings>::new("config").process_environment().load()?;
 ///     let recorder = Recorder::start(&settings, Sinks::stderr(&settings.telemetry())); // before any runtime
-///     let layers = recorder.clone();
+///     let logger = recorder.response_logger();
 ///     actix_web::rt::System::new().block_on(
 ///         HttpServer::new(move || {
 ///             App::new()
 ///                 .route("/", web::get().to(async || "Hello"))
-///                 .wrap(layers.response_logger()) // inside compression
+///                 .wrap(logger.clone()) // inside compression
 ///                 .wrap(Compress::default())
 ///         })
 ///         .bind(("127.0.0.1", 8080))?
 ///         .run(),
 ///     )?;
-///     recorder.finish(Duration::from_secs(3));
 ///     Ok(())
-/// }
+/// } // `recorder` is dropped, also after an early return: the sinks are flushed
 /// ```
-#[derive(Clone)]
+#[must_use = "dropping the recorder flushes the sinks, so it must live as long as the service"]
 pub struct Recorder {
     pipeline: &'static Pipeline,
     response_log: Config,
+    flush_limit: Duration,
 }
 
 impl Recorder {
+    /// How long dropping a recorder may take.
+    pub const FLUSH_LIMIT: Duration = Duration::from_secs(3);
+
     /// Starts recording to these sinks. Call it once per process, before any runtime or thread that could report something.
-    #[must_use]
     pub fn start(settings: &Settings, sinks: Sinks) -> Self {
         let address_resolver = ClientAddressResolver::new(&settings.server);
         let response_log = Config::new(&settings.log, address_resolver, Rules::new([]));
-        Self { pipeline: cyanotype_telemetry::start(&settings.telemetry(), None, sinks, Panics::All), response_log }
+        let pipeline = cyanotype_telemetry::start(&settings.telemetry(), Hooks::default(), sinks, Panics::All);
+        Self { pipeline, response_log, flush_limit: Self::FLUSH_LIMIT }
     }
 
-    /// The middleware. Each worker's app needs its own.
+    /// The middleware, to be cloned for the app of each worker.
     #[must_use]
     pub fn response_logger(&self) -> ResponseLogger {
         ResponseLogger::new(self.pipeline, self.response_log.clone())
     }
 
-    /// Flushes the sinks, within this time.
-    pub fn finish(&self, limit: Duration) {
-        self.pipeline.finish(Instant::now() + limit);
+    /// Flushes the sinks, within this time instead of [`FLUSH_LIMIT`](Self::FLUSH_LIMIT).
+    pub fn finish(mut self, limit: Duration) {
+        self.flush_limit = limit;
+    }
+}
+
+/// Flushes the sinks: resolves stacks, sends or spools events, and writes lines, within the limit.
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.pipeline.finish(Instant::now() + self.flush_limit);
     }
 }

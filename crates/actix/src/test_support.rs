@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cyanotype_settings::Loader;
 use cyanotype_telemetry::memory::MemorySink;
 use cyanotype_telemetry::request::{CallerTrace, RequestContext, RequestParts};
-use cyanotype_telemetry::{Pipeline, Sinks};
+use cyanotype_telemetry::{Hooks, Pipeline, Sinks};
 use serde_json::Value;
 
 use crate::settings::Settings;
@@ -46,7 +46,7 @@ impl Fixture {
     pub(crate) fn new(own: &[(&str, &str)]) -> Self {
         let sinks = MemorySink::default();
         let all = Sinks::none().record(Arc::new(sinks.clone())).event(Arc::new(sinks.clone()));
-        let pipeline = Box::leak(Box::new(Pipeline::new(&settings(own).telemetry(), None, all)));
+        let pipeline = Box::leak(Box::new(Pipeline::new(&settings(own).telemetry(), Hooks::default(), all)));
         Self { pipeline, sinks }
     }
 

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-use cyanotype::Problem;
+use cyanotype::{Problem, keep_request};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::hasher::Hasher;
@@ -98,8 +98,9 @@ impl ThreadPermit<'_> {
     pub(crate) async fn run<T: Send + 'static>(self, hash: impl FnOnce(&mut Hasher) -> T + Send + 'static) -> T {
         let (sender, receiver) = oneshot::channel();
         let permits = self.permits;
+        let request = keep_request();
         let job: Job = Box::new(move |hasher: &mut Hasher| {
-            let outcome = catch_unwind(AssertUnwindSafe(|| hash(hasher)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| request.run(|| hash(hasher))));
             // Released before the response is sent, so that the next request of the same client finds them free.
             drop(permits);
             // The receiver is closed if the request was cancelled.

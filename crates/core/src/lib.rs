@@ -56,13 +56,13 @@ pub use blueprint::error::RegistryError;
 pub use blueprint::resources::Resources;
 pub use blueprint::routes::RouteInfo;
 pub use blueprint::{Blueprint, Dependency, LifecycleFuture};
-pub use cyanotype_actix::{ClientAddress, ResponseLogRules, ResponseLogger};
+pub use cyanotype_actix::{BlockError, ClientAddress, ResponseLogRules, ResponseLogger, block};
 pub use cyanotype_telemetry::explanation;
-pub use cyanotype_telemetry::record::catalog;
+pub use cyanotype_telemetry::record::{Event, catalog};
 pub use cyanotype_telemetry::{
-    Breadcrumb, Destinations, EventId, EventScope, Kind, Level, Message, Policy, StackPlacement, ToSentry,
-    UnknownLevel, User, add_breadcrumb, capture_event, capture_exception, capture_exception_with, critical, scope,
-    spawn, write_to_stderr,
+    Breadcrumb, Destinations, EventId, EventScope, KeptRequest, Kind, Level, Message, Policy, StackPlacement, ToSentry,
+    UnknownLevel, User, add_breadcrumb, capture_event, capture_exception, capture_exception_with, critical,
+    keep_request, scope, spawn, write_to_stderr,
 };
 pub use database::{
     Database, DatabaseError, DriverError, Executor, ExpiringTable, FromRow, FromSql, Migrations, Outage, Row, ToSql,

@@ -15,29 +15,29 @@ use crate::settings::Settings;
 /// use actix_web::{App, HttpServer, web};
 /// use cyanotype::Recorder;
 /// use cyanotype::settings::Loader;
-/// use std::time::Duration;
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
 ///     let settings = Loader::new("config").process_environment().load()?;
 ///     let recorder = Recorder::start(&settings); // before any runtime
-///     let layers = recorder.clone();
-///     let app = move || App::new().route("/", web::get().to(async || "Hello")).wrap(layers.response_logger());
+///     let logger = recorder.response_logger();
+///     let app = move || App::new().route("/", web::get().to(async || "Hello")).wrap(logger.clone());
 ///     actix_web::rt::System::new().block_on(HttpServer::new(app).bind(("127.0.0.1", 8080))?.run())?;
-///     recorder.finish(Duration::from_secs(3));
 ///     Ok(())
-/// }
+/// } // `recorder` is dropped, also after an early return: the sinks are flushed
 /// ```
-#[derive(Clone)]
+#[must_use = "dropping the recorder flushes the sinks, so it must live as long as the service"]
 pub struct Recorder(cyanotype_actix::Recorder);
 
 impl Recorder {
+    /// How long dropping a recorder may take.
+    pub const FLUSH_LIMIT: Duration = cyanotype_actix::Recorder::FLUSH_LIMIT;
+
     /// Starts the configured sinks. Call it once per process, before any runtime or thread that could use Sentry.
-    #[must_use]
     pub fn start(settings: &Settings) -> Self {
         Self(cyanotype_actix::Recorder::start(&settings.recorder(), sentry::sinks(settings)))
     }
 
-    /// The middleware. Each worker's app needs its own.
+    /// The middleware, to be cloned for the app of each worker.
     #[must_use]
     pub fn response_logger(&self) -> ResponseLogger {
         self.0.response_logger()
@@ -48,8 +48,8 @@ impl Recorder {
         register_error_type::<T>();
     }
 
-    /// Flushes the sinks, within this time.
-    pub fn finish(&self, limit: Duration) {
+    /// Flushes the sinks, within this time instead of [`FLUSH_LIMIT`](Self::FLUSH_LIMIT).
+    pub fn finish(self, limit: Duration) {
         self.0.finish(limit);
     }
 }

@@ -10,13 +10,12 @@ use cyanotype_telemetry::record::Record;
 use cyanotype_telemetry::{FullEventRecords, Kind, Level, Policy, RecordSink, Settings};
 use parking_lot::{Mutex, MutexGuard};
 use sentry::Envelope;
-use sentry::protocol::client_report::Reason;
+use sentry::protocol::client_report::{LossSource, Reason};
 use serde_json::{Map, Value};
 
 use crate::client_reports::ClientReports;
 use crate::clock::{self, Clock};
 use crate::delivery_counts::DeliveryCounts;
-use crate::items::DroppedItems;
 use crate::losses::PendingLosses;
 use crate::queued_envelope::QueuedEnvelope;
 use crate::spool::{Claim, Spool, SpoolLosses};
@@ -115,6 +114,12 @@ impl Fallback {
         self.losses.lock().add_dropped(envelope.category, why.kind(), (self.clock)());
     }
 
+    /// Counts an item that is dropped because its content cannot be redacted.
+    pub(crate) fn drop_item(&self, kind: &'static str, item: &impl LossSource) {
+        self.reports.discard(&item.losses().collect::<Vec<_>>(), Reason::BeforeSend);
+        self.losses.lock().add_item(kind, (self.clock)());
+    }
+
     /// Spools an envelope after all other sinks, including stderr, have stopped.
     pub(crate) fn spool_last(&self, envelope: &Envelope) {
         if let (Some(mut spool), Some(envelope)) = (self.lock_spool(), QueuedEnvelope::new(envelope)) {
@@ -186,16 +191,6 @@ impl Fallback {
         for (message, detail) in lines {
             self.write_service_record(Level::Warning, message, detail);
         }
-    }
-
-    /// Logs which items of envelopes were dropped.
-    pub(crate) fn report_dropped_items(&self, dropped: &DroppedItems) {
-        let total: u64 = dropped.values().sum();
-        let dropped: Map<String, Value> =
-            dropped.iter().map(|(kind, count)| ((*kind).to_owned(), (*count).into())).collect();
-        let message = format!("dropped {total} items sent with the Sentry SDK, which cannot be redacted");
-        let detail = Map::from_iter([("dropped".to_owned(), dropped.into())]);
-        self.write_service_record(Level::Warning, message, detail);
     }
 
     /// Writes an event in full if it can be neither sent nor spooled, so that no event is lost silently.

@@ -1,67 +1,39 @@
 //! The items of outgoing envelopes: each is scrubbed, or dropped and counted if its content cannot be redacted.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use cyanotype_telemetry::WindowCounter;
 use sentry::Envelope;
 use sentry::protocol::{EnvelopeItem, ItemContainer, LogAttribute, SessionAttributes};
 
 use crate::fallback::Fallback;
 use crate::scrub::Scrubber;
 
-/// The number of dropped items, by kind.
-pub(crate) type DroppedItems = BTreeMap<&'static str, u64>;
-
-/// Scrubs the items of envelopes, and counts those that it drops.
+/// Scrubs the items of envelopes.
 pub(crate) struct ItemFilter {
     scrubber: Scrubber,
-    dropped: WindowCounter<DroppedItems>,
 }
 
 impl ItemFilter {
-    /// Dropped items are reported once per `window`.
-    pub(crate) fn new(scrubber: Scrubber, window: Duration) -> Self {
-        Self { scrubber, dropped: WindowCounter::new("dropped-items", window) }
+    pub(crate) fn new(scrubber: Scrubber) -> Self {
+        Self { scrubber }
     }
 
-    /// The scrubbed envelope; `None` if no item remains.
+    /// The scrubbed envelope; `None` if no item remains. What is dropped is counted.
     pub(crate) fn scrubbed(&self, envelope: Envelope, fallback: &Fallback) -> Option<Envelope> {
         let mut clean = Envelope::new().with_headers(envelope.headers().clone());
-        let mut is_raw = true;
-        let mut has_items = false;
-        for item in envelope.into_items() {
-            is_raw = false;
-            match self.scrubbed_item(item) {
-                Ok(item) => {
-                    has_items = true;
-                    clean.add_item(item);
-                }
-                Err(kind) => self.count(kind, fallback),
+        if envelope.items().next().is_none() {
+            fallback.drop_item("raw", &envelope);
+        }
+        for mut item in envelope.into_items() {
+            match self.scrub(&mut item) {
+                Ok(()) => clean.add_item(item),
+                Err(kind) => fallback.drop_item(kind, &item),
             }
         }
-        if is_raw {
-            self.count("raw", fallback);
-        }
-        has_items.then_some(clean)
+        clean.items().next().is_some().then_some(clean)
     }
 
-    /// Reports the items dropped in the current window.
-    pub(crate) fn report_dropped(&self, fallback: &Fallback) {
-        if let Some(dropped) = self.dropped.close() {
-            fallback.report_dropped_items(&dropped);
-        }
-    }
-
-    fn count(&self, kind: &'static str, fallback: &Fallback) {
-        let fallback = fallback.clone();
-        let report = move |dropped| fallback.report_dropped_items(&dropped);
-        self.dropped.count(|dropped| *dropped.entry(kind).or_default() += 1, report);
-    }
-
-    /// The scrubbed item, or the kind of one whose content cannot be redacted.
-    fn scrubbed_item(&self, mut item: EnvelopeItem) -> Result<EnvelopeItem, &'static str> {
-        match &mut item {
+    /// Scrubs an item; fails with the kind of one whose content cannot be redacted.
+    fn scrub(&self, item: &mut EnvelopeItem) -> Result<(), &'static str> {
+        match item {
             EnvelopeItem::Event(event) => self.scrubber.event(event),
             EnvelopeItem::Transaction(transaction) => self.scrubber.transaction(transaction),
             EnvelopeItem::SessionUpdate(session) => {
@@ -91,7 +63,7 @@ impl ItemFilter {
             EnvelopeItem::ItemContainer(other) => return Err(other.ty()),
             _ => return Err("other"),
         }
-        Ok(item)
+        Ok(())
     }
 
     fn scrub_attributes<'a>(

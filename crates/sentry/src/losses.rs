@@ -21,6 +21,8 @@ pub(crate) struct PendingLosses {
     spool: SpoolLosses,
     /// The number of dropped envelopes by kind of reason and category.
     dropped: BTreeMap<(&'static str, Category), u64>,
+    /// The number of dropped items by kind.
+    items: BTreeMap<&'static str, u64>,
     /// When they are to be logged; `None` if there are none.
     due: Option<Instant>,
     /// When drops may be logged again.
@@ -42,6 +44,16 @@ impl PendingLosses {
 
     pub(crate) fn add_dropped(&mut self, category: Category, reason: &'static str, now: Instant) {
         *self.dropped.entry((reason, category)).or_default() += 1;
+        self.log_drops(now);
+    }
+
+    /// Counts an item that was dropped because its content cannot be redacted.
+    pub(crate) fn add_item(&mut self, kind: &'static str, now: Instant) {
+        *self.items.entry(kind).or_default() += 1;
+        self.log_drops(now);
+    }
+
+    fn log_drops(&mut self, now: Instant) {
         let soon = now + REPORT_INTERVAL;
         self.log_at(self.next_drops.map_or(soon, |next| next.max(soon)));
     }
@@ -67,12 +79,20 @@ impl PendingLosses {
         lines.extend(
             spool.quarantined.into_iter().map(|name| (format!("quarantined invalid spool file {name}"), Map::new())),
         );
-        if !self.dropped.is_empty() {
+        if !self.dropped.is_empty() || !self.items.is_empty() {
             self.next_drops = Some(now + DROPS_REPORT_INTERVAL);
         }
         for ((reason, category), count) in std::mem::take(&mut self.dropped) {
             let message = format!("dropped {count} envelopes for Sentry ({}): {reason}", category.as_str());
             lines.push((message, dropped(category, count)));
+        }
+        let items = std::mem::take(&mut self.items);
+        if !items.is_empty() {
+            let total: u64 = items.values().sum();
+            let counts: Map<String, Value> =
+                items.into_iter().map(|(kind, count)| (kind.into(), count.into())).collect();
+            let message = format!("dropped {total} items sent with the Sentry SDK, which cannot be redacted");
+            lines.push((message, Map::from_iter([("dropped".to_owned(), counts.into())])));
         }
         lines
     }

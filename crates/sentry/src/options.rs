@@ -15,6 +15,7 @@ pub(crate) fn options(settings: &Settings, gate: Gate) -> Option<ClientOptions> 
     let without_dsn = || settings.sentry.spotlight(settings.env).map(|_| SPOTLIGHT_ONLY_DSN);
     let dsn: sentry::types::Dsn = settings.sentry.dsn.as_deref().or_else(without_dsn)?.parse().ok()?;
     let traces = gate.clone();
+    let ignored = settings.sentry.ignored_types();
     let environment = settings.sentry.environment.clone().unwrap_or_else(|| settings.env.as_str().to_owned());
     let mut options = ClientOptions::new()
         .dsn(&dsn.to_string())
@@ -30,7 +31,7 @@ pub(crate) fn options(settings: &Settings, gate: Gate) -> Option<ClientOptions> 
         .max_request_body_size(MaxRequestBodySize::None)
         .send_default_pii(false)
         // Applies also to events captured with the SDK directly.
-        .before_send(move |event| (gate.allows() && direct::claim(&event)).then_some(event));
+        .before_send(move |event| (gate.allows() && direct::claim(&event, &ignored)).then_some(event));
     if let Some(name) = settings.sentry.server_name() {
         options = options.server_name(name);
     }

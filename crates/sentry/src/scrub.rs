@@ -1,5 +1,5 @@
-//! Scrubbing of outgoing events and transactions, whoever made them: only allowed headers are retained, the query, texts and
-//! all data are redacted, and the texts that a client chose are cut.
+//! Scrubbing of outgoing events and transactions, also of those that code makes itself: only allowed headers are retained, the
+//! query, texts and all data are redacted, and the texts that a client chose are cut.
 
 use std::net::IpAddr;
 

@@ -41,7 +41,7 @@ impl SentrySink {
     /// This binds the hub of the process, so it must be called before any thread or runtime that could use that hub is started.
     #[must_use]
     pub fn start(settings: &Settings, lines: Arc<dyn RecordSink>) -> Option<Self> {
-        let items = Arc::new(ItemFilter::new(Scrubber::new(settings), settings.log.flood.window()));
+        let items = Arc::new(ItemFilter::new(Scrubber::new(settings)));
         let fallback = Fallback::from_settings(settings, lines);
         let queue = Arc::new(Queue::new(transport::QUEUE_BYTES));
         let connection = transport::Connection::from_settings(settings);
@@ -113,6 +113,10 @@ impl EventSink for SentrySink {
         // After the SDK has added the fingerprint of its scope.
         hub.configure_scope(|scope| scope.add_event_processor(move |event| Some(fingerprint.add_to(event))));
         gate::send_own_event(|| _ = hub.capture_event(event::build(event)));
+    }
+
+    fn held_back(&self) {
+        self.fallback.reports.discard_events(1, Reason::BeforeSend);
     }
 
     fn sampled_out(&self) {

@@ -54,7 +54,7 @@ impl TestDelivery {
         let (sink, clock) = (Arc::new(MemorySink::default()), TestClock::new());
         let fallback =
             Fallback::new(Arc::clone(&sink) as _, FullEventRecords::json(usize::MAX), policy(), spool, clock.clock());
-        let items = Arc::new(ItemFilter::new(Scrubber::for_tests(), 3600 * SECOND));
+        let items = Arc::new(ItemFilter::new(Scrubber::for_tests()));
         let queue = Arc::new(queue);
         let (to, _) = Endpoint::new(&endpoint.dsn, "test", None, clock.clock());
         let transport = Transport::start(queue, to, fallback, items, clock.clock());

@@ -129,7 +129,6 @@ impl SdkTransport for Transport {
         for envelope in left {
             self.fallback.undelivered(&envelope, &Undelivered::Stopped);
         }
-        self.items.report_dropped(&self.fallback);
         self.fallback.report_losses();
         all_sent
     }

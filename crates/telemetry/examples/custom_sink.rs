@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use cyanotype_settings::Loader;
 use cyanotype_telemetry::panic::Panics;
 use cyanotype_telemetry::record::Event;
-use cyanotype_telemetry::{EventSink, Kind, Losses, Scope, Settings, Sinks, capture_exception};
+use cyanotype_telemetry::{EventSink, Hooks, Kind, Losses, Scope, Settings, Sinks, capture_exception};
 
 struct EventFile {
     file: File,
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let settings = Loader::<Settings>::new("config").process_environment().load()?;
     let sinks = Sinks::stderr(&settings).event(Arc::new(sink));
-    let pipeline = cyanotype_telemetry::start(&settings, None, sinks, Panics::All);
+    let pipeline = cyanotype_telemetry::start(&settings, Hooks::default(), sinks, Panics::All);
 
     if let Err(error) = "twelve".parse::<u32>() {
         capture_exception(&error);

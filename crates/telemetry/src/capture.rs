@@ -105,6 +105,9 @@ pub fn capture_event(message: impl Into<Message>) -> Option<EventId> {
 /// Adds a breadcrumb: it is sent with later events of the same request, and written to stderr if its level is at least
 /// `log.level`.
 ///
+/// Outside a request, a blueprint's start, its stop, and each task of [`spawn`] have breadcrumbs of their own. Elsewhere, such as
+/// on a thread without its request, a breadcrumb is not stored for Sentry; that is logged once.
+///
 /// ```
 /// use cyanotype_telemetry::{Breadcrumb, add_breadcrumb};
 /// add_breadcrumb("queried the warehouse");
@@ -117,7 +120,7 @@ pub fn add_breadcrumb(crumb: impl Into<Breadcrumb>) {
 }
 
 /// Spawns a task that inherits the current request: its ids, its breadcrumbs, and the failures that it has
-/// reported, so that none is reported twice.
+/// reported, so that none is reported twice. Outside a request it has breadcrumbs of its own.
 ///
 /// The task runs on the current thread, so the future need not be `Send`. A panic in it is reported, and returned as the
 /// error of the handle.
@@ -148,7 +151,7 @@ where
             request.mark_detached();
             tokio::task::spawn_local(request::scope(request, reported))
         }
-        None => tokio::task::spawn_local(reported),
+        None => tokio::task::spawn_local(request::with_own_breadcrumbs(reported)),
     }
 }
 

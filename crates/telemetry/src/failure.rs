@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::error_name;
+use crate::ignored::IgnoredTypes;
 use crate::panic_payload;
 use crate::stack::Stack;
 
@@ -113,6 +114,12 @@ impl Failure {
     #[must_use]
     pub fn first(&self) -> &Link {
         &self.chain[0]
+    }
+
+    /// Whether its type, or that of its root cause, is ignored.
+    pub(crate) fn is_ignored(&self, ignored: &IgnoredTypes) -> bool {
+        let root = self.chain.last().unwrap_or_else(|| self.first());
+        ignored.contains(&self.first().type_name, &root.type_name)
     }
 
     /// The messages of the chain, outermost first.

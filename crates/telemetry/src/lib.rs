@@ -51,6 +51,7 @@ mod flag_values;
 mod flood;
 mod full_event;
 mod identity;
+mod ignored;
 mod level;
 mod lines;
 mod losses;
@@ -82,22 +83,23 @@ mod window_counter;
 
 pub use capture::{Message, add_breadcrumb, capture_event, capture_exception, capture_exception_with, scope, spawn};
 pub use full_event::FullEventRecords;
+pub use ignored::IgnoredTypes;
 pub use level::{Level, UnknownLevel};
 pub use losses::Losses;
 pub use mute::mute_this_thread;
-pub use pipeline::{BeforeBreadcrumb, Pipeline, pipeline};
+pub use pipeline::{BeforeBreadcrumb, BeforeSend, Hooks, Pipeline, pipeline};
 pub use place::Place;
 pub use plain_text::write_to_stderr;
 pub use policy::{Destinations, Kind, Policy, StackPlacement, ToSentry};
 pub use record::{Breadcrumb, EventId, EventScope, User};
 pub use report::Report;
+pub use request::{KeptRequest, keep_request};
 pub use routes::rule_matches;
 pub use settings::Settings;
 pub use sinks::{EventSink, RecordSink, Scope, Sinks};
 pub use start::start;
 pub use stderr::StderrSink;
 pub use subscriber::ROOT_SPAN;
-pub use window_counter::WindowCounter;
 
 /// Used only by [`critical!`].
 #[doc(hidden)]

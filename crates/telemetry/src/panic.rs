@@ -138,13 +138,17 @@ pub fn description(payload: &(dyn Any + Send)) -> String {
 /// its event, if an event sink accepted it.
 pub fn report_caught(payload: &(dyn Any + Send)) -> Option<EventId> {
     let failure = Failure::from_panic(payload);
-    let is_same = |reported: &Failure| reported.messages() == failure.messages();
-    // In a request, the request knows which failures are reported.
-    if request::current().is_none() {
-        if REPORTED.lock().iter().any(is_same) {
+    let position = REPORTED.lock().iter().position(|reported| reported.messages() == failure.messages());
+    match (request::current().is_some(), position) {
+        // A panic of another thread, resumed here. Others of the same text in this request are its own.
+        (true, Some(position)) => {
+            REPORTED.lock().remove(position);
             return None;
         }
-        remember(&REPORTED, failure.clone());
+        // The request knows which of its failures are reported.
+        (true, None) => {}
+        (false, Some(_)) => return None,
+        (false, None) => remember(&REPORTED, failure.clone()),
     }
     let Some(pipeline) = pipeline() else {
         remember(&EARLY, failure);

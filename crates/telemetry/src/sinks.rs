@@ -69,6 +69,9 @@ pub trait EventSink: Send + Sync {
     /// [`Self::capture_scope`] returned.
     fn send(&self, event: &Event, scope: Option<&Scope>);
 
+    /// Called instead of [`Self::send`] for an event that the service's hook holds back.
+    fn held_back(&self) {}
+
     /// Called instead of [`Self::send`] for an event that sampling drops.
     fn sampled_out(&self) {}
 

@@ -1,5 +1,5 @@
 use crate::panic::{self, Panics};
-use crate::pipeline::{BeforeBreadcrumb, Pipeline};
+use crate::pipeline::{Hooks, Pipeline};
 use crate::settings::Settings;
 use crate::sinks::Sinks;
 use crate::subscriber;
@@ -7,13 +7,8 @@ use crate::subscriber;
 /// Starts the process's pipeline, installs the panic hook and, unless one is already installed, the `tracing` subscriber.
 ///
 /// Further calls return the existing pipeline. Call it before any thread or runtime that may log.
-pub fn start(
-    settings: &Settings,
-    before_breadcrumb: Option<BeforeBreadcrumb>,
-    sinks: Sinks,
-    panics: Panics,
-) -> &'static Pipeline {
-    let pipeline = Pipeline::install(settings, before_breadcrumb, sinks);
+pub fn start(settings: &Settings, hooks: Hooks, sinks: Sinks, panics: Panics) -> &'static Pipeline {
+    let pipeline = Pipeline::install(settings, hooks, sinks);
     subscriber::install(pipeline);
     panic::install_hook(panics);
     panic::report_early(pipeline);

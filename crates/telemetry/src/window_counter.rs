@@ -10,7 +10,7 @@ use crate::mute::mute_this_thread;
 /// Counts occurrences in time windows; `C` holds the counts of one. A window opens with its first count, so that there is no
 /// cost while nothing occurs.
 #[derive(Debug)]
-pub struct WindowCounter<C> {
+pub(crate) struct WindowCounter<C> {
     /// The name of the thread that waits for the end of a window.
     thread: &'static str,
     window: Duration,
@@ -18,14 +18,12 @@ pub struct WindowCounter<C> {
 }
 
 impl<C: Default + Send + 'static> WindowCounter<C> {
-    /// A counter whose windows have this length. `thread` is the name of the thread that waits for a window's end.
-    #[must_use]
-    pub fn new(thread: &'static str, window: Duration) -> Self {
+    pub(crate) fn new(thread: &'static str, window: Duration) -> Self {
         Self { thread, window, open: Arc::default() }
     }
 
     /// Counts with `add`. The first count opens a window; at its end `report` is called with the counts.
-    pub fn count(&self, add: impl FnOnce(&mut C), report: impl FnOnce(C) + Send + 'static) {
+    pub(crate) fn count(&self, add: impl FnOnce(&mut C), report: impl FnOnce(C) + Send + 'static) {
         let mut open = self.open.lock();
         let is_first = open.is_none();
         add(open.get_or_insert_default());
@@ -45,8 +43,7 @@ impl<C: Default + Send + 'static> WindowCounter<C> {
     }
 
     /// Closes the window; returns its counts.
-    #[must_use]
-    pub fn close(&self) -> Option<C> {
+    pub(crate) fn close(&self) -> Option<C> {
         take(&self.open)
     }
 }

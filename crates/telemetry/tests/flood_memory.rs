@@ -2,7 +2,7 @@
 
 use cyanotype_settings::Loader;
 use cyanotype_telemetry::failure::Failure;
-use cyanotype_telemetry::{Kind, Level, Pipeline, Report, Settings, Sinks};
+use cyanotype_telemetry::{Hooks, Kind, Level, Pipeline, Report, Settings, Sinks};
 
 /// The memory of this process, in bytes.
 fn resident() -> usize {
@@ -15,7 +15,7 @@ fn resident() -> usize {
 #[test]
 fn different_long_messages_take_little_memory() {
     let settings = Loader::<Settings>::new("/no/config/here").load().expect("the defaults are valid").sections;
-    let pipeline = Pipeline::new(&settings, None, Sinks::none());
+    let pipeline = Pipeline::new(&settings, Hooks::default(), Sinks::none());
     let long = " long".repeat(40_000);
     let fail = |n: usize| {
         // Letters, because messages that differ in a number are of one failure.

@@ -7,7 +7,7 @@ use cyanotype_settings::Loader;
 use cyanotype_telemetry::effective::{LiveValues, Override, OverrideScope, Source};
 use cyanotype_telemetry::memory::MemorySink;
 use cyanotype_telemetry::panic::Panics;
-use cyanotype_telemetry::{Pipeline, Settings, Sinks};
+use cyanotype_telemetry::{Hooks, Pipeline, Settings, Sinks};
 use jiff::Timestamp;
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
@@ -39,7 +39,7 @@ fn call_sites_follow_each_policy_change() {
     let settings = Loader::<Settings>::new("/no/config/here").load().expect("the defaults are valid").sections;
     let memory = MemorySink::default();
     let sinks = Sinks::none().record(Arc::new(memory.clone()));
-    let pipeline = cyanotype_telemetry::start(&settings, None, sinks, Panics::All);
+    let pipeline = cyanotype_telemetry::start(&settings, Hooks::default(), sinks, Panics::All);
     let written = || {
         log_line();
         let (records, _) = memory.take();

@@ -23,11 +23,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let settings = Loader::new("config").process_environment().load()?;
     if std::env::args().any(|argument| argument == "--wrapped") {
         let recorder = Recorder::start(&settings);
-        let layers = recorder.clone();
-        serve(&settings, move || {
-            App::new().configure(routes).wrap(layers.response_logger()).wrap(Compress::default())
-        })?;
-        recorder.finish(Duration::from_secs(3));
+        let logger = recorder.response_logger();
+        // A failure before the server runs, whose reports must not be lost either.
+        if std::env::var_os("FAIL_EARLY").is_some() {
+            tracing::info!("about to fail");
+            cyanotype::capture_event("captured before the failure");
+            "no number".parse::<u8>()?;
+        }
+        serve(&settings, move || App::new().configure(routes).wrap(logger.clone()).wrap(Compress::default()))?;
     } else {
         serve(&settings, || App::new().configure(routes).wrap(Compress::default()))?;
     }

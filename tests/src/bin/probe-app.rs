@@ -4,10 +4,11 @@
 
 use std::process::ExitCode;
 
-use system_tests::probe::{Probe, RegisteredError, before_breadcrumb};
+use system_tests::probe::{Probe, RegisteredError, before_breadcrumb, before_send};
 
 fn main() -> ExitCode {
     app::main(|service| {
-        service.blueprint(Probe::new()).before_breadcrumb(before_breadcrumb).error_type::<RegisteredError>()
+        let service = service.before_breadcrumb(before_breadcrumb).before_send(before_send);
+        service.blueprint(Probe::new()).error_type::<RegisteredError>()
     })
 }

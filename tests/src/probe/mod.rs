@@ -12,7 +12,7 @@ use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder};
 use cyanotype::settings::BlueprintSettings;
 use cyanotype::{
-    Blueprint, Breadcrumb, LifecycleFuture, Migrations, Problem, Rate, RateLimits, Resources, ResponseLog,
+    Blueprint, Breadcrumb, Event, LifecycleFuture, Migrations, Problem, Rate, RateLimits, Resources, ResponseLog,
     ResponseLogRules, Result, capture_exception,
 };
 use futures_util::Stream;
@@ -92,6 +92,15 @@ impl Blueprint for Probe {
 #[must_use]
 pub fn before_breadcrumb(crumb: Breadcrumb) -> Option<Breadcrumb> {
     (crumb.category.as_deref() != Some("drop-me")).then_some(crumb)
+}
+
+/// The `before_send` hook of probe-app: it holds back failures and messages that begin with `hold-back`, and tags the others.
+#[must_use]
+pub fn before_send(mut event: Event) -> Option<Event> {
+    let failure = event.failure.as_ref().map(|failure| failure.first().message.as_str());
+    let is_held_back = failure.or(event.message.as_deref()).is_some_and(|text| text.starts_with("hold-back"));
+    event.scope_mut().tag("hook", "before_send");
+    (!is_held_back).then_some(event)
 }
 
 #[derive(Debug, Deserialize)]
@@ -192,7 +201,7 @@ async fn endless(request: HttpRequest) -> Result {
 
 async fn run(body: Bytes) -> Result {
     let script: Script = serde_json::from_slice(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
-    steps::run_all(script.steps).await;
+    steps::run_all(script.steps).await?;
     match script.finish {
         None => Ok(HttpResponse::NoContent().finish()),
         Some(Finish::Respond { respond }) => respond.into_response(),

@@ -8,11 +8,12 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use cyanotype::{
-    Breadcrumb, EventScope, Level, Message, User, add_breadcrumb, capture_event, capture_exception,
+    BlockError, Breadcrumb, EventScope, Level, Message, User, add_breadcrumb, capture_event, capture_exception,
     capture_exception_with, critical,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tokio::runtime::Handle;
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -63,6 +64,14 @@ pub(super) enum Step {
     Span {
         steps: Vec<Step>,
     },
+    /// In blocking work that keeps the request. Its panic is the error of the handler.
+    Block {
+        steps: Vec<Step>,
+    },
+    /// In blocking work that loses the request.
+    WebBlock {
+        steps: Vec<Step>,
+    },
     Panic {
         message: String,
     },
@@ -82,6 +91,10 @@ pub(super) enum Step {
     SdkTag {
         key: String,
         value: String,
+    },
+    /// Adds a breadcrumb with the SDK.
+    SdkBreadcrumb {
+        message: String,
     },
     /// Captures an error with the SDK, bypassing the helpers.
     SdkCapture {
@@ -124,21 +137,22 @@ impl Payload {
     }
 }
 
-pub(super) fn run_all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = ()>>> {
+pub(super) fn run_all(steps: Vec<Step>) -> Pin<Box<dyn Future<Output = Result<(), BlockError>>>> {
     Box::pin(async move {
         for step in steps {
-            step.run().await;
+            step.run().await?;
         }
+        Ok(())
     })
 }
 
 #[tracing::instrument(skip_all, fields(steps = steps.len(), access_token = "t0psecret"))]
-async fn in_a_span(steps: Vec<Step>) {
-    run_all(steps).await;
+async fn in_a_span(steps: Vec<Step>) -> Result<(), BlockError> {
+    run_all(steps).await
 }
 
 impl Step {
-    async fn run(self) {
+    async fn run(self) -> Result<(), BlockError> {
         match self {
             Step::Log { level, message, error: None } => log(level, &message),
             Step::Log { level, message, error: Some(error) } => {
@@ -184,7 +198,16 @@ impl Step {
                 // A panic in the task is reported by the hook; the probe continues.
                 let _ = cyanotype::spawn(run_all(steps)).await;
             }
-            Step::Span { steps } => in_a_span(steps).await,
+            Step::Span { steps } => in_a_span(steps).await?,
+            Step::Block { steps } => {
+                let runtime = Handle::current();
+                cyanotype::block(move || runtime.block_on(run_all(steps))).await??;
+            }
+            Step::WebBlock { steps } => {
+                let runtime = Handle::current();
+                #[expect(clippy::disallowed_methods, reason = "simulates a program that loses the request")]
+                let _ = actix_web::web::block(move || runtime.block_on(run_all(steps))).await;
+            }
             Step::Panic { message } => panic!("{message}"),
             Step::PanicAny { payload } => payload.panic(),
             Step::SdkMessage { message } => {
@@ -192,6 +215,9 @@ impl Step {
                 sentry::capture_message(&message, sentry::Level::Error);
             }
             Step::SdkTag { key, value } => sentry::configure_scope(|scope| scope.set_tag(&key, value)),
+            Step::SdkBreadcrumb { message } => {
+                sentry::add_breadcrumb(sentry::Breadcrumb { message: Some(message), ..Default::default() });
+            }
             Step::SdkCapture { message } => {
                 #[expect(clippy::disallowed_methods, reason = "simulates a program that uses the SDK directly")]
                 sentry::capture_error(&ProbeError::new(message, None));
@@ -209,6 +235,7 @@ impl Step {
                 let _ = std::thread::spawn(move || panic!("{message}")).join();
             }
         }
+        Ok(())
     }
 }
 

@@ -12,11 +12,14 @@ use actix_web::{Error, ResponseError};
 use cyanotype_telemetry::error_name;
 use cyanotype_telemetry::failure::Failure;
 
+use crate::block::BlockError;
+
 /// Returns the failure if the error is of one type.
 type OfType = fn(&Error) -> Option<Failure>;
 
 /// The types of actix-web, and those of libraries that are response errors.
-const OWN_TYPES: [OfType; 15] = [
+const OWN_TYPES: [OfType; 16] = [
+    of_type::<BlockError>,
     of_type::<JsonPayloadError>,
     of_type::<PayloadError>,
     of_type::<UrlencodedError>,

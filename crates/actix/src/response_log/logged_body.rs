@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::web::Bytes;
 use cyanotype_telemetry::failure::Failure;
+use cyanotype_telemetry::panic;
 use cyanotype_telemetry::record::Outcome;
 use cyanotype_telemetry::request;
 use pin_project_lite::pin_project;
@@ -125,7 +126,7 @@ fn poll_observed<B: MessageBody>(
         Err(payload) => {
             exchange.end(Outcome::Error);
             // The panic hook has reported it, unless it was resumed.
-            exchange.report(Failure::from_panic(&*payload));
+            panic::report_caught(&*payload);
             Poll::Ready(Some(Err("the body stream panicked".into())))
         }
     })

@@ -34,18 +34,19 @@ pub use config::Config;
 pub use logged_body::LoggedBody;
 pub use rules::{ResponseLogRules, Rules};
 
-/// The middleware, for `App::wrap`. It must be inside compression, so that it receives uncompressed bytes.
+/// The middleware, for `App::wrap`; the app of each worker wraps a clone. It must be inside compression, so that it receives
+/// uncompressed bytes.
 #[derive(Clone)]
 pub struct ResponseLogger {
     pipeline: &'static Pipeline,
-    config: Rc<Config>,
+    config: Config,
 }
 
 impl ResponseLogger {
     /// Records through this pipeline, with this configuration.
     #[must_use]
     pub fn new(pipeline: &'static Pipeline, config: Config) -> Self {
-        Self { pipeline, config: Rc::new(config) }
+        Self { pipeline, config }
     }
 }
 
@@ -61,14 +62,15 @@ where
     type Future = Ready<Result<ResponseLogMiddleware<S>, ()>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
-        ready(Ok(ResponseLogMiddleware { inner, logger: self.clone() }))
+        ready(Ok(ResponseLogMiddleware { inner, pipeline: self.pipeline, config: Rc::new(self.config.clone()) }))
     }
 }
 
 /// The service that [`ResponseLogger`] creates.
 pub struct ResponseLogMiddleware<S> {
     inner: S,
-    logger: ResponseLogger,
+    pipeline: &'static Pipeline,
+    config: Rc<Config>,
 }
 
 impl<S, B> Service<ServiceRequest> for ResponseLogMiddleware<S>
@@ -83,7 +85,7 @@ where
     forward_ready!(inner);
 
     fn call(&self, mut request: ServiceRequest) -> Self::Future {
-        let ResponseLogger { pipeline, config } = &self.logger;
+        let Self { pipeline, config, .. } = self;
         // Without blueprints there is no outer middleware that creates the request context.
         let new = || Arc::new(request_context(pipeline, &config.address_resolver, &request));
         let context = request::current().unwrap_or_else(new);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::panic::{self, Panics};
-use cyanotype_telemetry::{BeforeBreadcrumb, Level, Pipeline, Report};
+use cyanotype_telemetry::{Hooks, Level, Pipeline, Report};
 use tokio::sync::oneshot::error::RecvError;
 
 use super::app::AppFactory;
@@ -50,7 +50,7 @@ pub fn serve(settings: Settings, build: impl FnOnce(Settings) -> Service) -> Exi
             Ok(service) => run(service, handlers),
             Err(payload) => {
                 panic::report_caught(&*payload);
-                let pipeline = start_pipeline(&settings, None);
+                let pipeline = start_pipeline(&settings, Hooks::default());
                 refuse_start(pipeline, &settings, &StartError::panicked(&*payload))
             }
         }
@@ -86,7 +86,7 @@ fn run(mut service: Service, handlers: io::Result<Handlers>) -> ExitCode {
         Ok(Err(error)) => (service.settings.clone(), Err(error.into())),
         Err(payload) => (service.settings.clone(), Err(StartError::panicked(&*payload))),
     };
-    let pipeline = start_pipeline(&settings, service.before_breadcrumb.take());
+    let pipeline = start_pipeline(&settings, std::mem::take(&mut service.hooks));
 
     // Before any runtime: with too few descriptors a runtime would fail without a clear reason.
     let descriptors = DescriptorBudget::claim(&settings);
@@ -116,8 +116,8 @@ fn run(mut service: Service, handlers: io::Result<Handlers>) -> ExitCode {
 }
 
 /// Starts the sinks, before any runtime: Sentry's main hub belongs to the first thread that uses it.
-fn start_pipeline(settings: &Settings, before_breadcrumb: Option<BeforeBreadcrumb>) -> &'static Pipeline {
-    cyanotype_telemetry::start(&settings.telemetry(), before_breadcrumb, sentry::sinks(settings), Panics::All)
+fn start_pipeline(settings: &Settings, hooks: Hooks) -> &'static Pipeline {
+    cyanotype_telemetry::start(&settings.telemetry(), hooks, sentry::sinks(settings), Panics::All)
 }
 
 /// Reports why the start failed, and returns the exit status.

@@ -2,7 +2,8 @@
 
 use actix_web::ResponseError;
 use cyanotype_actix::response_log::register_error_type;
-use cyanotype_telemetry::{BeforeBreadcrumb, Breadcrumb};
+use cyanotype_telemetry::record::Event;
+use cyanotype_telemetry::{Breadcrumb, Hooks};
 use utoipa::openapi::OpenApi;
 
 use crate::api;
@@ -27,7 +28,7 @@ use crate::settings::{self, Setting, Settings};
 pub struct Service {
     pub(crate) settings: Settings,
     pub(crate) blueprints: Vec<RegisteredBlueprint>,
-    pub(crate) before_breadcrumb: Option<BeforeBreadcrumb>,
+    pub(crate) hooks: Hooks,
     pub(crate) customize_document: Option<api::CustomizeDocument>,
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
@@ -40,7 +41,7 @@ impl Service {
         Self {
             settings,
             blueprints: Vec::new(),
-            before_breadcrumb: None,
+            hooks: Hooks::default(),
             customize_document: None,
             name: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
@@ -68,7 +69,27 @@ impl Service {
         mut self,
         hook: impl Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync + 'static,
     ) -> Self {
-        self.before_breadcrumb = Some(Box::new(hook));
+        self.hooks.before_breadcrumb = Some(Box::new(hook));
+        self
+    }
+
+    /// Sets a hook that receives each event before its id is returned. It may change the event, or hold it back by returning
+    /// `None`; then nothing promises an id, and the record on stderr has the stack trace.
+    ///
+    /// It is called on the reporting thread, so it must neither block nor panic; what it reports itself is not sent. The breadcrumbs of
+    /// an uncaught failure are added later, and events captured with the Sentry SDK directly do not pass it.
+    ///
+    /// ```
+    /// # fn quiet(service: cyanotype::Service) -> cyanotype::Service {
+    /// service.before_send(|mut event| {
+    ///     event.scope_mut().tag("region", "eu");
+    ///     event.failure.as_ref().is_none_or(|failure| failure.first().type_name != "SoldOut").then_some(event)
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn before_send(mut self, hook: impl Fn(Event) -> Option<Event> + Send + Sync + 'static) -> Self {
+        self.hooks.before_send = Some(Box::new(hook));
         self
     }
 

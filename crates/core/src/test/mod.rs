@@ -47,9 +47,9 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{Service as _, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::test::{TestRequest, init_service};
-use cyanotype_telemetry::Sinks;
 use cyanotype_telemetry::memory::MemorySink;
 use cyanotype_telemetry::panic::Panics;
+use cyanotype_telemetry::{Hooks, Sinks};
 use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
@@ -134,7 +134,7 @@ impl TestServiceBuilder {
         let enabled = registry::select_enabled(&self.blueprints, &mut settings).unwrap_or_else(|why| panic!("{why}"));
         let memory = Arc::new(MEMORY.clone());
         let sinks = Sinks::none().record(memory.clone()).event(memory);
-        let pipeline = cyanotype_telemetry::start(&settings.telemetry(), None, sinks, Panics::InRequests);
+        let pipeline = cyanotype_telemetry::start(&settings.telemetry(), Hooks::default(), sinks, Panics::InRequests);
         let registered = routes::collect_and_check(&settings, &enabled).await;
         let (_, rules) = registered.unwrap_or_else(|why| panic!("{why}"));
         let blueprints = enabled.iter().map(|enabled| &enabled.blueprint);

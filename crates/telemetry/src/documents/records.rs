@@ -225,6 +225,11 @@ fn service(entry: &ServiceRecord) -> (String, Map<String, Value>) {
              more (ulimit -n, LimitNOFILE= in systemd, minfds= in supervisord)",
             json!({}),
         ),
+        "unstored breadcrumb" => (
+            "a breadcrumb outside requests is not stored for Sentry, nor are later ones: use `block`, `spawn` or `keep_request` \
+             for work of a request on another thread or in a task",
+            json!({}),
+        ),
         "stop" => ("stopping on SIGTERM", json!({})),
         "signal" => ("received SIGUSR1, which has no effect", json!({"signal": "SIGUSR1"})),
         "rolled-back transactions" => (

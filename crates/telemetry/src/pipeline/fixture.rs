@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use cyanotype_settings::Loader;
 use serde_json::Value;
 
-use super::{BeforeBreadcrumb, Pipeline};
+use super::{Hooks, Pipeline};
 use crate::memory::MemorySink;
 use crate::record::{RecordedBreadcrumb, ResponseRecord};
 use crate::request::{CallerTrace, RequestContext, RequestParts};
@@ -57,15 +57,15 @@ pub(crate) fn settings(values: &[(&str, &str)]) -> Settings {
 
 /// A pipeline with these settings.
 pub(crate) fn pipeline(values: &[(&str, &str)]) -> Fixture {
-    pipeline_with_hook(values, None)
+    pipeline_with_hooks(values, Hooks::default())
 }
 
-/// A pipeline with these settings and a breadcrumb hook.
-pub(crate) fn pipeline_with_hook(values: &[(&str, &str)], before_breadcrumb: Option<BeforeBreadcrumb>) -> Fixture {
+/// A pipeline with these settings and hooks.
+pub(crate) fn pipeline_with_hooks(values: &[(&str, &str)], hooks: Hooks) -> Fixture {
     let settings = settings(values);
     let memory = MemorySink::default();
     let sinks = Sinks::none().record(Arc::new(memory.clone())).event(Arc::new(memory.clone()));
-    let pipeline = Pipeline::new(&settings, before_breadcrumb, sinks);
+    let pipeline = Pipeline::new(&settings, hooks, sinks);
     Fixture { pipeline: Box::leak(Box::new(pipeline)), sinks: memory }
 }
 
@@ -97,7 +97,7 @@ impl Fixture {
         self.sinks.take().0
     }
 
-    /// The breadcrumbs of this request, or those added outside of requests.
+    /// The breadcrumbs of this request, or those of the current work outside requests.
     pub(crate) fn breadcrumbs(&self, request: Option<&RequestContext>) -> Vec<RecordedBreadcrumb> {
         self.pipeline.breadcrumbs(request)
     }

@@ -7,12 +7,14 @@ mod decision;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod flags;
+mod hooks;
 mod response;
 mod retroactive;
 mod shutdown;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::Guard;
@@ -27,22 +29,21 @@ use crate::effective::{Current, EffectivePolicy, EffectiveValues, RecordOrigin, 
 use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::flood::{Fingerprint, FloodLimiter, SuppressedCount, SuppressedFailure};
+use crate::ignored::IgnoredTypes;
 use crate::level::Level;
 use crate::losses::Losses;
 use crate::policy::{Kind, Policy, ToSentry};
 use crate::record::{Breadcrumb, Event, EventId, EventScope, Record, RecordedBreadcrumb};
 use crate::refused_requests::RefusedRequestCounter;
 use crate::report::Report;
-use crate::request::{self, Breadcrumbs, CallerTrace, Claim, RequestContext, RequestParts};
+use crate::request::{self, CallerTrace, Claim, RequestContext, RequestParts};
 use crate::sampling;
 use crate::settings::Settings;
 use crate::sinks::{EventSink, RecordSink, Scope, Sinks};
 use crate::symbolizer::{Job, Symbolizer};
 
 use decision::decide;
-
-/// A hook for each breadcrumb of `add_breadcrumb`, called before it is stored for event sinks; it may change the breadcrumb, or drop it with `None`.
-pub type BeforeBreadcrumb = Box<dyn Fn(Breadcrumb) -> Option<Breadcrumb> + Send + Sync>;
+pub use hooks::{BeforeBreadcrumb, BeforeSend, Hooks};
 
 static PIPELINE: OnceLock<Pipeline> = OnceLock::new();
 
@@ -68,42 +69,39 @@ pub struct Pipeline {
     max_breadcrumbs: usize,
     /// `sentry.traces_follow_caller`.
     follows_caller: bool,
-    before_breadcrumb: Option<BeforeBreadcrumb>,
+    hooks: Hooks,
+    ignored: IgnoredTypes,
     sinks: Sinks,
     symbolizer: Symbolizer,
     floods: FloodLimiter,
     refused_requests: RefusedRequestCounter,
-    /// The breadcrumbs added outside of requests.
-    breadcrumbs: Mutex<Breadcrumbs>,
+    /// Whether a record has said that a breadcrumb could not be stored.
+    reported_unstored: AtomicBool,
 }
 
 impl Pipeline {
     /// Creates the process's pipeline with these sinks; further calls return the existing one.
-    pub(crate) fn install(
-        settings: &Settings,
-        before_breadcrumb: Option<BeforeBreadcrumb>,
-        sinks: Sinks,
-    ) -> &'static Self {
+    pub(crate) fn install(settings: &Settings, hooks: Hooks, sinks: Sinks) -> &'static Self {
         PIPELINE.get_or_init(|| {
             let report = |suppressed| {
                 if let Some(pipeline) = pipeline() {
                     pipeline.report_suppressed(suppressed);
                 }
             };
-            Self::with_flood_reports(settings, before_breadcrumb, sinks, report)
+            Self::with_flood_reports(settings, hooks, sinks, report)
         })
     }
 
     /// A pipeline for tests: the capture helpers and the subscriber do not use it, and suppressed failures are reported only by
     /// [`Self::finish`].
     #[must_use]
-    pub fn new(settings: &Settings, before_breadcrumb: Option<BeforeBreadcrumb>, sinks: Sinks) -> Self {
-        Self::with_flood_reports(settings, before_breadcrumb, sinks, drop)
+    pub fn new(settings: &Settings, hooks: Hooks, sinks: Sinks) -> Self {
+        Self::with_flood_reports(settings, hooks, sinks, drop)
     }
 
     fn with_flood_reports(
         settings: &Settings,
-        before_breadcrumb: Option<BeforeBreadcrumb>,
+        hooks: Hooks,
         sinks: Sinks,
         report_suppressed: impl Fn(SuppressedCount) + Send + 'static,
     ) -> Self {
@@ -119,12 +117,13 @@ impl Pipeline {
             redactor: Arc::new(settings.log.redactor()),
             max_breadcrumbs: settings.sentry.max_breadcrumbs,
             follows_caller: settings.sentry.traces_follow_caller,
-            before_breadcrumb,
+            hooks,
+            ignored: settings.sentry.ignored_types(),
             symbolizer: Symbolizer::start(sinks.clone()),
             sinks,
             floods: FloodLimiter::start(&settings.log.flood, report_suppressed),
             refused_requests: RefusedRequestCounter::new(settings.log.flood.window()),
-            breadcrumbs: Mutex::default(),
+            reported_unstored: AtomicBool::new(false),
         }
     }
 
@@ -218,31 +217,35 @@ impl Pipeline {
         let report = report.redacted(&self.redactor).in_scope(request.and_then(RequestContext::event_scope));
 
         let messages = report.failure.as_ref().map(Failure::messages);
-        let is_event = destinations.sentry == ToSentry::Event && !self.sinks.events.is_empty();
+        let is_ignored = report.failure.as_ref().is_some_and(|failure| failure.is_ignored(&self.ignored));
+        let is_event = destinations.sentry == ToSentry::Event && !self.sinks.events.is_empty() && !is_ignored;
         let claim = match (request, &messages) {
             (Some(request), Some(messages)) => request.claim(messages, report.place, destinations.stderr, is_event),
             _ => Claim { line: destinations.stderr, event: is_event, event_id: None },
         };
         let allowed = self.flood_limit_allows(&report, request, claim);
         let accepting = if claim.event && allowed { self.accepting_sinks(&effective, request) } else { Vec::new() };
-        let decision = decide(destinations, claim, messages.is_some(), allowed, !accepting.is_empty());
+        let at = Timestamp::now();
+        let new_event = || self.event(EventId::random(), at, &report, request);
+        let event = (!accepting.is_empty()).then(new_event).and_then(|event| self.hooks.event(event));
+        if event.is_none() {
+            accepting.iter().for_each(|(sink, _)| sink.held_back());
+        }
+        let decision = decide(destinations, claim, messages.is_some(), allowed, event.is_some());
 
-        let event_id = claim.event_id.or_else(|| decision.send_event.then(EventId::random));
+        let event_id = claim.event_id.or(event.as_ref().map(|event| event.id));
         if let (true, Some(request), Some(messages), Some(id)) = (decision.send_event, request, &messages, event_id) {
             request.set_event(messages, report.place, id);
         }
 
-        let at = Timestamp::now();
-        let id = event_id.filter(|_| decision.send_event);
-        let delivery = id.map(|id| Delivery { event: self.event(id, at, &report, request), to: accepting });
         if decision.store_breadcrumb {
             self.store_breadcrumb(request, report.to_breadcrumb(at));
         }
         if decision.write_line {
             self.write(report.into_record(at, request.map(RequestContext::identity), event_id, decision.with_stack));
         }
-        if let Some(delivery) = delivery {
-            self.send(delivery, request);
+        if let Some(event) = event {
+            self.send(Delivery { event, to: accepting }, request);
         }
         event_id
     }
@@ -324,7 +327,9 @@ impl Pipeline {
         if events > 0 && !accepting.is_empty() {
             let report = report.with("suppressed", events);
             let event = self.event(EventId::random(), Timestamp::now(), &report, None);
-            self.send(Delivery { event, to: accepting }, None);
+            if let Some(event) = self.hooks.event(event) {
+                self.send(Delivery { event, to: accepting }, None);
+            }
         }
     }
 
@@ -350,7 +355,7 @@ impl Pipeline {
     fn breadcrumbs(&self, request: Option<&RequestContext>) -> Vec<RecordedBreadcrumb> {
         match request {
             Some(request) => request.breadcrumbs().to_vec(),
-            None => self.breadcrumbs.lock().to_vec(),
+            None => request::with_current_breadcrumbs(|own| own.to_vec()).unwrap_or_default(),
         }
     }
 
@@ -375,11 +380,25 @@ impl Pipeline {
         self.symbolizer.resolve(Job::Send(delivery));
     }
 
-    /// Adds a breadcrumb to those of the request; outside of requests, to those of the process.
-    fn store_breadcrumb(&self, request: Option<&RequestContext>, breadcrumb: RecordedBreadcrumb) {
+    /// Adds a breadcrumb to those of the request; outside of requests, to those of the current work. Returns whether there are
+    /// any: breadcrumbs of the process would mix requests whose work runs on threads without them.
+    fn store_breadcrumb(&self, request: Option<&RequestContext>, breadcrumb: RecordedBreadcrumb) -> bool {
+        let max = self.max_breadcrumbs;
         match request {
-            Some(request) => request.breadcrumbs().push(breadcrumb, self.max_breadcrumbs),
-            None => self.breadcrumbs.lock().push(breadcrumb, self.max_breadcrumbs),
+            Some(request) => {
+                request.breadcrumbs().push(breadcrumb, max);
+                true
+            }
+            None => request::with_current_breadcrumbs(|own| own.push(breadcrumb, max)).is_some(),
+        }
+    }
+
+    /// Says once that a breadcrumb is not stored.
+    fn report_unstored_breadcrumb(&self) {
+        if !self.reported_unstored.swap(true, Ordering::Relaxed) {
+            let message = "a breadcrumb outside requests is not stored for Sentry, nor are later ones: use `block`, `spawn` or \
+                           `keep_request` for work of a request on another thread or in a task";
+            self.report(Report::service(Level::Warning, message));
         }
     }
 
@@ -404,14 +423,11 @@ impl Pipeline {
             let scope = request.as_deref().and_then(RequestContext::event_scope);
             self.sinks.write(&redacted(breadcrumb.clone()).in_scope(scope).into_record(at, identity, None, false));
         }
-        if destinations.sentry == ToSentry::Breadcrumb {
-            let stored = match &self.before_breadcrumb {
-                Some(hook) => hook(breadcrumb),
-                None => Some(breadcrumb),
-            };
-            if let Some(stored) = stored {
-                self.store_breadcrumb(request.as_deref(), redacted(stored).to_breadcrumb(at));
-            }
+        if destinations.sentry == ToSentry::Breadcrumb
+            && let Some(stored) = self.hooks.breadcrumb(breadcrumb)
+            && !self.store_breadcrumb(request.as_deref(), redacted(stored).to_breadcrumb(at))
+        {
+            self.report_unstored_breadcrumb();
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::fixture::{SentEvent, pipeline, pipeline_with_hook};
+use super::fixture::{SentEvent, pipeline, pipeline_with_hooks};
 use super::*;
 use crate::failure::Link;
 use crate::record::ResponseRecord;
@@ -406,7 +406,7 @@ fn an_immediate_event_carries_only_earlier_breadcrumbs() {
     let [caught, message] = &recorded.events[..] else { panic!("expected two events: {recorded:?}") };
     let messages = |event: &SentEvent| event.crumbs.iter().map(|it| it.1.clone()).collect::<Vec<_>>();
     assert_eq!((messages(caught), caught.handled), (vec!["before".to_owned()], Some(true)));
-    assert_eq!((messages(message), message.handled), (vec!["of no request".to_owned()], None));
+    assert_eq!((messages(message), message.handled), (vec![], None));
     assert_eq!((message.message.as_deref(), message.level.as_str()), (Some("hello"), "info"));
     assert_eq!(message.request_id, None);
 }
@@ -487,7 +487,7 @@ fn the_breadcrumb_hook_applies_only_to_event_sinks() {
         breadcrumb.level = Level::Error;
         Some(breadcrumb.category("changed")).filter(|breadcrumb| breadcrumb.message != "dropped")
     });
-    let fixture = pipeline_with_hook(&[], Some(hook));
+    let fixture = pipeline_with_hooks(&[], Hooks { before_breadcrumb: Some(hook), ..Hooks::default() });
     let request = fixture.request("one");
     in_request(&request, || {
         fixture.pipeline.breadcrumb(Breadcrumb::new("queried the warehouse").category("stock").data("sku", "A-1"));
@@ -505,20 +505,108 @@ fn the_breadcrumb_hook_applies_only_to_event_sinks() {
     let expected =
         [("changed", "queried the Bearer [redacted]", Level::Error), ("changed", "not on stderr", Level::Error)];
     assert_eq!(stored, expected);
-    assert!(fixture.breadcrumbs(None).is_empty());
+}
+
+#[test]
+fn the_event_hook_changes_or_holds_back_events() {
+    let hook: BeforeSend = Box::new(|mut event| {
+        event.id = EventId::random();
+        event.scope_mut().tag("by", "the hook");
+        event.failure.as_ref().is_none_or(|failure| failure.first().message != "noise").then_some(event)
+    });
+    let fixture = pipeline_with_hooks(&[], Hooks { before_send: Some(hook), ..Hooks::default() });
+    let request = fixture.request("one");
+    in_request(&request, || {
+        let held_back = fixture.pipeline.report(Report { kind: Kind::Exception, ..with_stack("noise") });
+        assert_eq!(held_back, None);
+        let sent = fixture.pipeline.report(Report { kind: Kind::Exception, ..with_stack("a failure") });
+        let recorded = fixture.recorded();
+        assert_eq!(recorded.events.len(), 1);
+        assert_eq!(Some(recorded.events[0].id.clone()), sent.map(|id| id.to_string()), "the hook cannot change the id");
+        // A line with a stack waits for its frames.
+        let mut lines = recorded.lines;
+        lines.sort_by_key(|line| line["message"].to_string());
+        let [other, noise] = &lines[..] else { panic!("two lines: {lines:?}") };
+        assert!(noise.get("sentry.event_id").is_none() && noise.get("exception.stacktrace").is_some(), "{noise}");
+        assert!(other.get("sentry.event_id").is_some() && other.get("exception.stacktrace").is_none(), "{other}");
+    });
+}
+
+#[test]
+fn what_the_event_hook_reports_is_not_sent() {
+    static NESTED: OnceLock<&'static Pipeline> = OnceLock::new();
+    let hook: BeforeSend = Box::new(|event| {
+        let line = Report::new(Kind::Line, Level::Error, "test", "from the hook".into());
+        assert_eq!(NESTED.get().expect("it is set").report(line), None);
+        Some(event)
+    });
+    let fixture = pipeline_with_hooks(&[], Hooks { before_send: Some(hook), ..Hooks::default() });
+    NESTED.get_or_init(|| fixture.pipeline);
+    for _ in 0..2 {
+        assert!(fixture.pipeline.report(with_stack("a failure")).is_some());
+        let recorded = fixture.recorded();
+        assert_eq!((recorded.lines.len(), recorded.events.len()), (2, 1));
+    }
+}
+
+#[test]
+fn ignored_types_are_logged_but_not_sent() {
+    let fixture = pipeline(&[("sentry.ignore", "Late"), ("log.flood.limit", "1")]);
+    let request = fixture.request("one");
+    in_request(&request, || {
+        for message in ["one", "two"] {
+            let mut failure = Failure::from_message("shop::Late", message.into());
+            failure.stack = Some(Stack::capture().into());
+            assert_eq!(fixture.pipeline.report(Report::failure(Kind::Uncaught, "test", failure)), None);
+        }
+        let mut failure = Failure::from_message("Outer", "outer".into());
+        failure.chain.push(Link { type_name: "Late".into(), message: "root".into() });
+        assert_eq!(fixture.pipeline.report(Report::failure(Kind::Exception, "test", failure)), None);
+        fixture.end_response(None, &request);
+    });
+    let recorded = fixture.recorded();
+    assert_eq!((recorded.lines.len(), recorded.events.len()), (3, 0));
+    assert!(recorded.lines.iter().all(|line| line.get("sentry.event_id").is_none()));
+    assert!(recorded.lines[0].get("exception.stacktrace").is_some(), "{:?}", recorded.lines[0]);
 }
 
 #[test]
 fn breadcrumbs_are_stored_only_when_sentry_is_a_sink() {
-    let fixture = pipeline(&[("log.mode", "stderr")]);
-    fixture.pipeline.breadcrumb("hello".into());
-    assert_eq!((fixture.breadcrumbs(None).len(), fixture.recorded().lines.len()), (0, 1));
-    let fixture = pipeline(&[("log.mode", "sentry")]);
-    fixture.pipeline.breadcrumb("hello".into());
-    assert_eq!((fixture.breadcrumbs(None).len(), fixture.recorded().lines.len()), (1, 0));
-    let fixture = pipeline(&[("log.mode", "off")]);
-    fixture.pipeline.breadcrumb("hello".into());
-    assert_eq!((fixture.breadcrumbs(None).len(), fixture.recorded().lines.len()), (0, 0));
+    for (mode, stored, written) in [("stderr", 0, 1), ("sentry", 1, 0), ("off", 0, 0)] {
+        let fixture = pipeline(&[("log.mode", mode)]);
+        let request = fixture.request("one");
+        in_request(&request, || fixture.pipeline.breadcrumb("hello".into()));
+        let recorded = (fixture.breadcrumbs(Some(&request)).len(), fixture.recorded().lines.len());
+        assert_eq!(recorded, (stored, written), "{mode}");
+    }
+}
+
+#[test]
+fn breadcrumbs_outside_requests_are_stored_only_for_work_of_its_own() {
+    let fixture = pipeline(&[]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let message = || fixture.pipeline.report(Report::new(Kind::Message, Level::Info, "shop", "hello".into()));
+    for name in ["first", "second"] {
+        runtime.block_on(request::with_own_breadcrumbs(async {
+            fixture.pipeline.breadcrumb(name.into());
+            message();
+            // On a thread that keeps the breadcrumbs, too.
+            let kept = request::keep_request();
+            let work = || kept.run(|| fixture.pipeline.breadcrumb(format!("{name}, blocking").into()));
+            std::thread::scope(|scope| scope.spawn(work).join()).expect("it does not panic");
+            message();
+        }));
+    }
+    fixture.pipeline.breadcrumb("of no work".into());
+    fixture.pipeline.breadcrumb("of no work".into());
+    message();
+    let recorded = fixture.recorded();
+    let crumbs = recorded.events.iter().map(|event| event.crumbs.iter().map(|crumb| &*crumb.1).collect::<Vec<_>>());
+    let expected: [&[&str]; 5] =
+        [&["first"], &["first", "first, blocking"], &["second"], &["second", "second, blocking"], &[]];
+    assert_eq!(crumbs.collect::<Vec<_>>(), expected);
+    let warnings = recorded.lines.iter().filter(|line| line["kind"] == "service");
+    assert_eq!(warnings.map(|line| &line["level"]).collect::<Vec<_>>(), ["warning"]);
 }
 
 #[test]
@@ -856,7 +944,7 @@ fn counting(lost: u64) -> (&'static Pipeline, [Arc<Counting>; 2]) {
     let sinks = counts.iter().fold(Sinks::none().record(Arc::new(Losing(lost))), |sinks, count| {
         sinks.event(Arc::new(CountingSink(Arc::clone(count))))
     });
-    let pipeline = Pipeline::new(&super::fixture::settings(&[]), None, sinks);
+    let pipeline = Pipeline::new(&super::fixture::settings(&[]), Hooks::default(), sinks);
     (Box::leak(Box::new(pipeline)), counts)
 }
 

@@ -267,7 +267,15 @@ pub const SERVICE: &[ServiceRecord] = &[
         name: "failed start",
         levels: "critical",
         target: "cyanotype",
-        written: "when the service cannot start after its settings were read; `message` has the reason",
+        written: "when the service cannot start after its settings were read, or ends without a signal; `message` has the \
+                  reason",
+        fields: &[],
+    },
+    ServiceRecord {
+        name: "unstored breadcrumb",
+        levels: "warning",
+        target: "cyanotype",
+        written: "once, when a breadcrumb outside requests is not stored for Sentry",
         fields: &[],
     },
     ServiceRecord {
@@ -362,8 +370,8 @@ pub const SERVICE: &[ServiceRecord] = &[
         name: "dropped items",
         levels: "warning",
         target: "cyanotype::sentry",
-        written: "at the end of a window (`log.flood.window_s`) in which code passed items to the Sentry SDK that cannot be \
-                  redacted, such as attachments, whatever the level",
+        written: "when code has passed items to the Sentry SDK that cannot be redacted, such as attachments; at most once a minute, \
+                  whatever the level",
         fields: &[DROPPED],
     },
     ServiceRecord {

@@ -49,3 +49,10 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<Arc<RequestIdentity>>,
 }
+
+impl Event {
+    /// The tags, the user, the contexts and the fingerprint, to change them for this event.
+    pub fn scope_mut(&mut self) -> &mut EventScope {
+        Arc::make_mut(self.scope.get_or_insert_default())
+    }
+}

@@ -59,7 +59,7 @@ struct RareState {
     /// A valid debug token for a route, until the request's route is known.
     debug_grant: Option<DebugGrant>,
     verbose: Option<VerboseRequest>,
-    event_scope: Arc<EventScope>,
+    event_scope: Option<Arc<EventScope>>,
 }
 
 impl RequestContext {
@@ -120,12 +120,13 @@ impl RequestContext {
         if !self.has_event_scope.load(Ordering::Relaxed) {
             return None;
         }
-        self.rare.lock().as_ref().map(|rare| Arc::clone(&rare.event_scope))
+        self.rare.lock().as_ref()?.event_scope.clone()
     }
 
     /// Adds redacted values, which take precedence over those set before.
     pub(crate) fn merge_event_scope(&self, scope: EventScope) {
-        Arc::make_mut(&mut self.rare.lock().get_or_insert_default().event_scope).merge(scope);
+        let mut rare = self.rare.lock();
+        Arc::make_mut(rare.get_or_insert_default().event_scope.get_or_insert_default()).merge(scope);
         self.has_event_scope.store(true, Ordering::Relaxed);
     }
 

@@ -7,6 +7,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::{Env, sentry_names as names};
+use crate::ignored::IgnoredTypes;
 use crate::level::Level;
 
 section! {
@@ -47,6 +48,11 @@ section! {
         /// fraction of events that are sent
         #[setting(Number(0.0, 1.0), default = 1.0)]
         pub sample_rate: f64,
+        /// types of errors that are not sent, such as sqlx::Error or Timeout: the name in exception.type or that of the root
+        /// cause, in full or its last segment; they are logged as errors that sampling excludes
+        #[serde(default)]
+        #[setting(List)]
+        ignore: Vec<String>,
         /// fraction of requests that are sent as transactions
         #[setting(Number(0.0, 1.0), default = 0)]
         pub traces_sample_rate: f32,
@@ -94,6 +100,12 @@ impl SentrySettings {
     #[must_use]
     pub fn has_transactions(&self) -> bool {
         self.traces_sample_rate > 0.0
+    }
+
+    /// The types of errors that are not sent.
+    #[must_use]
+    pub fn ignored_types(&self) -> IgnoredTypes {
+        IgnoredTypes::new(&self.ignore)
     }
 
     /// The maximum age of an event in the spool.

@@ -49,6 +49,7 @@ impl Sqlite {
             SqliteUrl::parse(&url).map_err(|why| DatabaseError::OpenFailed(format!("the database URL {why}")))?;
         let opened = {
             let (url, parsed) = (url.clone(), parsed.clone());
+            #[expect(clippy::disallowed_methods, reason = "the database opens outside requests")]
             tokio::task::spawn_blocking(move || open::open(&url, &parsed, migrations, program)).await
         };
         let writer = opened.unwrap_or_else(|error| match error.try_into_panic() {

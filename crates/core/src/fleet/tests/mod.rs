@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use cyanotype_telemetry::effective::{LiveValues, MAX_OVERRIDES, OverrideScope};
 use cyanotype_telemetry::memory::MemorySink;
-use cyanotype_telemetry::{Level, Pipeline, Sinks};
+use cyanotype_telemetry::{Hooks, Level, Pipeline, Sinks};
 use serde_json::{Value, json};
 use test_harness::peers::postgres::Postgres;
 use uuid::Uuid;
@@ -75,7 +75,8 @@ impl Process {
         let memory = MemorySink::default();
         let sinks = Sinks::none().record(Arc::new(memory.clone()));
         // Lives as long as the process, like the pipeline of a service.
-        let pipeline: &'static Pipeline = Box::leak(Box::new(Pipeline::new(&settings.telemetry(), None, sinks)));
+        let pipeline: &'static Pipeline =
+            Box::leak(Box::new(Pipeline::new(&settings.telemetry(), Hooks::default(), sinks)));
         let database = shared_database.open().await;
         let fleet = Fleet::start(&database, pipeline, poll).await.expect("the database is there");
         Self { database, pipeline, memory, fleet }

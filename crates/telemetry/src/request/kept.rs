@@ -1,0 +1,55 @@
+//! The request for work on another thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+
+use tracing::Span;
+
+use super::own_breadcrumbs::OwnBreadcrumbs;
+use super::{RequestContext, current, sync_scope};
+use crate::panic;
+
+/// The current request and `tracing` span, for work on another thread.
+///
+/// ```
+/// let kept = cyanotype_telemetry::keep_request();
+/// std::thread::spawn(move || kept.run(|| tracing::info!("in the request"))).join().unwrap();
+/// ```
+#[derive(Debug)]
+pub struct KeptRequest {
+    request: Option<Arc<RequestContext>>,
+    own: Option<OwnBreadcrumbs>,
+    span: Span,
+}
+
+/// Keeps the current request for a pool of threads; for one closure use `block`. Outside a request, it keeps the breadcrumbs of a
+/// blueprint's start or of a spawned task.
+#[must_use]
+pub fn keep_request() -> KeptRequest {
+    let request = current();
+    if let Some(request) = &request {
+        request.mark_detached();
+    }
+    KeptRequest { request, own: OwnBreadcrumbs::current(), span: Span::current() }
+}
+
+impl KeptRequest {
+    /// Runs work as part of the request: its records have the ids, and its breadcrumbs and reported failures are the request's.
+    ///
+    /// # Panics
+    /// A panic of the work is reported as one of the request, and unwinds further.
+    pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        let Self { request, own, span } = self;
+        let reported = || {
+            catch_unwind(AssertUnwindSafe(|| span.in_scope(work))).unwrap_or_else(|payload| {
+                panic::report_caught(&*payload);
+                resume_unwind(payload)
+            })
+        };
+        match (request, own) {
+            (Some(request), _) => sync_scope(&request, reported),
+            (None, Some(own)) => own.sync_scope(reported),
+            (None, None) => reported(),
+        }
+    }
+}
