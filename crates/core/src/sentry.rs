@@ -1,17 +1,11 @@
 //! Adds Sentry to the sinks. This is the only file that depends on the feature `sentry`.
 
-use cyanotype_telemetry::{EventId, Policy, Sinks};
+use cyanotype_telemetry::{Policy, Sinks};
 
 use crate::settings::Settings;
 
 /// Whether this build includes the Sentry sink.
 pub const SENTRY_COMPILED_IN: bool = cfg!(feature = "sentry");
-
-/// The middleware that starts a transaction for each request.
-#[cfg(feature = "sentry")]
-pub(crate) type Transactions = sentry_actix::Sentry;
-#[cfg(not(feature = "sentry"))]
-pub(crate) type Transactions = actix_web::middleware::Identity;
 
 /// The logging policy that these settings configure.
 #[must_use]
@@ -37,26 +31,14 @@ pub(crate) fn sinks(settings: &Settings) -> Sinks {
     Sinks::stderr(&telemetry)
 }
 
-/// The middleware that starts a transaction for each request, when transactions are sampled.
-pub(crate) fn transactions(settings: &Settings) -> Option<Transactions> {
-    #[cfg(feature = "sentry")]
-    if settings.sentry.has_transactions() && policy(settings).sentry {
-        // The error middleware reports failures.
-        let layer = sentry_actix::Sentry::builder().capture_server_errors(false).start_transaction(true).finish();
-        return Some(layer);
-    }
-    let _ = settings;
-    None
-}
-
-/// Sends one event and waits for Sentry's response.
+/// Sends one event and waits for Sentry's response; returns the event as it was sent.
 #[cfg(feature = "sentry")]
-pub(crate) fn send_test_event(settings: &Settings) -> Result<EventId, String> {
+pub(crate) fn send_test_event(settings: &Settings) -> Result<serde_json::Value, String> {
     cyanotype_sentry::send_test_event(&settings.telemetry())
 }
 
 /// Fails, because this build has no Sentry sink.
 #[cfg(not(feature = "sentry"))]
-pub(crate) fn send_test_event(_: &Settings) -> Result<EventId, String> {
+pub(crate) fn send_test_event(_: &Settings) -> Result<serde_json::Value, String> {
     Err("this build has no Sentry sink: rebuild with the feature `sentry`".into())
 }

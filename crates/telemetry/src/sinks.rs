@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::effective::Snapshot;
 use crate::losses::Losses;
 use crate::record::{Event, Record, ResponseRecord};
+use crate::request::{ActiveSpan, RequestEnd, RequestIdentity};
 
 /// A sink for records. It receives those that the destination table sends to stderr.
 ///
@@ -47,8 +48,18 @@ pub trait EventSink: Send + Sync {
         request.cloned()
     }
 
-    /// The trace that this sink has begun for a request, as a `sentry-trace` header: `TRACE-SPAN-SAMPLED`.
-    fn trace_header(&self, scope: &Scope) -> Option<String> {
+    /// Starts to record the processing of a request as a transaction, once its route is known.
+    fn begin_transaction(&self, scope: &Scope, request: &RequestIdentity) {
+        let _ = (scope, request);
+    }
+
+    /// Ends the processing of a request.
+    fn end_request(&self, scope: &Scope, request: &RequestIdentity, end: &RequestEnd) {
+        let _ = (scope, request, end);
+    }
+
+    /// The span that this sink records for a request at this time, if any.
+    fn active_span(&self, scope: &Scope) -> Option<ActiveSpan> {
         let _ = scope;
         None
     }

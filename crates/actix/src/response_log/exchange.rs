@@ -60,6 +60,7 @@ impl Exchange {
     ) -> Self {
         // Looked up now: a panic or an abort drops the request.
         context.identity().set_route(route(request));
+        context.begin_transaction();
         pipeline.apply_debug_token(&context);
         let observed = context.snapshot().effective().request_body;
         Self {
@@ -181,6 +182,7 @@ impl Exchange {
             if let Some(failure) = after {
                 self.report(failure);
             }
+            self.context.end(status, outcome == Outcome::Error);
         });
     }
 

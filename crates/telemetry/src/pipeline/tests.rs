@@ -11,6 +11,7 @@ use super::fixture::{SentEvent, pipeline, pipeline_with_hooks};
 use super::*;
 use crate::failure::Link;
 use crate::record::ResponseRecord;
+use crate::request::{ActiveSpan, RequestEnd, RequestIdentity, SpanId};
 use crate::sinks::{EventSink, Scope};
 use crate::stack::Stack;
 
@@ -879,6 +880,8 @@ fn refused_requests_are_reported_in_one_warning() {
 #[derive(Default)]
 struct Counting {
     entered: AtomicUsize,
+    /// Transactions that have not ended.
+    begun: AtomicUsize,
     sent: AtomicUsize,
     stored: AtomicUsize,
 }
@@ -895,8 +898,17 @@ impl EventSink for CountingSink {
         f();
     }
 
-    fn trace_header(&self, _: &Scope) -> Option<String> {
-        Some("4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1".into())
+    fn begin_transaction(&self, scope: &Scope, _: &RequestIdentity) {
+        scope.clone().downcast::<Counting>().expect("its own scope").begun.fetch_add(1, Relaxed);
+    }
+
+    fn end_request(&self, scope: &Scope, _: &RequestIdentity, end: &RequestEnd) {
+        assert_eq!(*end, RequestEnd { status: Some(200), has_failed: false, has_panicked: false });
+        scope.clone().downcast::<Counting>().expect("its own scope").begun.fetch_sub(1, Relaxed);
+    }
+
+    fn active_span(&self, _: &Scope) -> Option<ActiveSpan> {
+        SpanId::parse("00f067aa0ba902b7").map(|id| ActiveSpan { id, sampled: true })
     }
 
     fn send(&self, _: &Event, scope: Option<&Scope>) {
@@ -938,13 +950,15 @@ fn counting(lost: u64) -> (&'static Pipeline, [Arc<Counting>; 2]) {
 #[test]
 fn request_work_runs_in_the_scope_of_each_sink() {
     let (pipeline, counts) = counting(0);
-    let request = Arc::new(pipeline.begin_request(None, None, crate::request::RequestParts::default()));
-    assert_eq!(request.identity().trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
-    assert!(
-        request
-            .outgoing_headers()
-            .contains(&("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()))
-    );
+    let request =
+        Arc::new(pipeline.begin_request(None, CallerTrace::default(), crate::request::RequestParts::default()));
+    let begun = || counts.each_ref().map(|count| count.begun.load(Relaxed));
+    request.begin_transaction();
+    assert_eq!(begun(), [1, 1]);
+    let traceparent = format!("00-{}-00f067aa0ba902b7-01", request.identity().trace_id());
+    assert!(request.outgoing_headers().contains(&("traceparent", traceparent)));
+    request.end(Some(200), false);
+    assert_eq!(begun(), [0, 0]);
     let runs = AtomicUsize::new(0);
     in_request(&request, || {
         runs.fetch_add(1, Relaxed);

@@ -11,9 +11,11 @@ mod reports;
 mod retroactive_lines;
 mod scopes;
 
-pub use crate::identity::{ClientAddressHeader, REQUEST_ID, RequestIdentity, RequestParts};
+pub use crate::identity::{
+    ActiveSpan, CallerTrace, ClientAddressHeader, REQUEST_ID, RequestIdentity, RequestParts, SpanId,
+};
 pub use breadcrumbs::Breadcrumbs;
-pub use context::{DEBUG_LOG_HEADER, RequestContext};
+pub use context::{DEBUG_LOG_HEADER, RequestContext, RequestEnd};
 pub use current::{current, scope, sync_scope, with_current};
 pub use own_breadcrumbs::with_own_breadcrumbs;
 pub(crate) use own_breadcrumbs::{OwnBreadcrumbs, with_current_breadcrumbs};

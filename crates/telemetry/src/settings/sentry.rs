@@ -56,6 +56,12 @@ section! {
         /// fraction of requests that are sent as transactions
         #[setting(Number(0.0, 1.0), default = 0)]
         pub traces_sample_rate: f32,
+        /// whether a caller's sampling decision (`traceparent`, `sentry-trace`) takes precedence over the rate, and is passed on
+        #[setting(Bool, default = true)]
+        pub traces_follow_caller: bool,
+        /// whether the outcomes of requests are counted, and sent once a minute as sessions (release health); needs a release
+        #[setting(Bool, default = false)]
+        pub sessions: bool,
         /// directory that stores events while Sentry is unavailable; created if missing; several processes may share it; when
         /// unset, such events are written to stderr in full
         #[setting(Text)]
