@@ -30,7 +30,7 @@ pub struct SentrySink {
     gate: Gate,
     /// The hub of the process, from which the hub of each request is created.
     main: Arc<Hub>,
-    /// Whether each request is a transaction.
+    /// Whether sentry-actix is installed as middleware and binds the hub of each request.
     transactions: bool,
     /// Whether frames have the source lines around them: in development.
     has_source_context: bool,
@@ -70,8 +70,11 @@ impl SentrySink {
 
 impl EventSink for SentrySink {
     fn begin_request(&self) -> Option<Scope> {
-        let hub = Arc::new(Hub::new_from_top(&self.main));
-        Some(if self.transactions { Arc::new(TracedRequest::new(hub)) } else { hub })
+        // A request that arrived just before a change of the mode has not passed sentry-actix, and has no hub of its own yet.
+        match self.transactions.then(TracedRequest::current).flatten() {
+            Some(traced) => Some(Arc::new(traced)),
+            None => Some(Arc::new(Hub::new_from_top(&self.main))),
+        }
     }
 
     /// Binds the request's hub, so that direct calls of the SDK use it.
@@ -82,15 +85,15 @@ impl EventSink for SentrySink {
         }
     }
 
-    fn begin_transaction(&self, scope: &Scope, request: &RequestIdentity) {
+    fn begin_response(&self, scope: &Scope, request: &RequestIdentity, status: u16) {
         if let Some(traced) = scope.downcast_ref::<TracedRequest>() {
-            traced.begin(request);
+            traced.describe(request, Some(status));
         }
     }
 
     fn end_request(&self, scope: &Scope, request: &RequestIdentity, end: &RequestEnd) {
-        if let Some(traced) = scope.downcast_ref::<TracedRequest>() {
-            traced.end(request, end.status);
+        if let Some(traced) = scope.downcast_ref::<TracedRequest>().filter(|_| end.status.is_none()) {
+            traced.cancel(request);
         }
         if let Some(sessions) = &self.sessions {
             sessions.count(end);

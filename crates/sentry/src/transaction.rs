@@ -1,86 +1,54 @@
-//! The transaction of a request: how long it took, as part of its trace.
+//! The transaction of a request. sentry-actix starts it, and finishes it when the response begins.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use cyanotype_telemetry::request::{ActiveSpan, RequestIdentity, SpanId};
+use cyanotype_telemetry::request::{ActiveSpan, RequestIdentity};
 use sentry::protocol::SpanStatus;
-use sentry::{Hub, Transaction, TransactionContext};
+use sentry::{Hub, TransactionOrSpan};
 
 use crate::event;
 
-/// A request's hub and its transaction, from the time when the route is known.
+/// The hub that sentry-actix has bound for a request, with its transaction.
 pub(crate) struct TracedRequest {
     pub hub: Arc<Hub>,
-    transaction: OnceLock<Transaction>,
+    transaction: TransactionOrSpan,
 }
 
 impl TracedRequest {
-    pub(crate) fn new(hub: Arc<Hub>) -> Self {
-        Self { hub, transaction: OnceLock::new() }
+    /// The current request; `None` if it has not passed sentry-actix.
+    pub(crate) fn current() -> Option<Self> {
+        let hub = Hub::current();
+        let transaction = hub.configure_scope(|scope| scope.get_span())?;
+        Some(Self { hub, transaction })
     }
 
-    /// Starts the transaction, with the ids of the request and the caller's decision.
-    pub(crate) fn begin(&self, request: &RequestIdentity) {
-        let caller = request.caller_trace();
-        let name = request.transaction().unwrap_or_else(|| format!("{} <none>", request.parts.method));
-        let mut context = TransactionContext::new_with_details(
-            &name,
-            "http.server",
-            event::trace_id(request),
-            Some(event::span_id(request.span_id())),
-            caller.span_id.map(event::span_id),
-        );
-        context.set_sampled(caller.sampled);
-        let transaction = self.hub.start_transaction(context);
-        self.hub.configure_scope(|scope| scope.set_span(Some(transaction.clone().into())));
-        // A request is routed once.
-        let _ = self.transaction.set(transaction);
-    }
-
-    /// Ends the transaction, and sends it if it is sampled.
-    pub(crate) fn end(&self, request: &RequestIdentity, status: Option<u16>) {
-        let Some(transaction) = self.transaction.get() else { return };
-        if read(transaction.iter_headers()).is_some_and(|span| span.sampled) {
-            transaction.set_request(event::parts(&request.parts));
-            transaction.set_origin("auto.http.cyanotype");
-            event::tags(request).iter().for_each(|(name, value)| transaction.set_tag(name, value));
-            transaction.set_status(status.map_or(SpanStatus::Cancelled, span_status));
-            if let Some(status) = status {
-                transaction.set_data("http.response.status_code", status.into());
-            }
+    /// Adds what is known of the request when its response begins: sentry-actix adds no tags, and an URL that follows the target.
+    pub(crate) fn describe(&self, request: &RequestIdentity, status: Option<u16>) {
+        let transaction = &self.transaction;
+        if !active(transaction).is_some_and(|span| span.sampled) {
+            return;
         }
-        // The SDK adds the tags and the user of the current hub.
-        Hub::run(Arc::clone(&self.hub), || transaction.clone().finish());
+        request.transaction().iter().for_each(|name| transaction.set_name(name));
+        transaction.set_request(event::parts(&request.parts));
+        event::tags(request).iter().for_each(|(name, value)| transaction.set_tag(name, value));
+        status.iter().for_each(|status| transaction.set_data("http.response.status_code", (*status).into()));
+    }
+
+    /// Finishes the transaction of a client that left before the response began.
+    pub(crate) fn cancel(&self, request: &RequestIdentity) {
+        self.describe(request, None);
+        self.transaction.set_status(SpanStatus::Cancelled);
+        Hub::run(Arc::clone(&self.hub), || self.transaction.clone().finish());
     }
 
     /// The span that code has set last, or else the transaction.
     pub(crate) fn active_span(&self) -> Option<ActiveSpan> {
-        let span = self.hub.configure_scope(|scope| scope.get_span())?;
-        read(span.iter_headers())
+        self.hub.configure_scope(|scope| scope.get_span()).as_ref().and_then(active)
     }
 }
 
-/// Reads the SDK's header of a span, `TRACE-SPAN-SAMPLED`.
-fn read(mut headers: impl Iterator<Item = (&'static str, String)>) -> Option<ActiveSpan> {
-    let (_, header) = headers.find(|(name, _)| *name == "sentry-trace")?;
-    let mut parts = header.split('-').skip(1);
-    Some(ActiveSpan { id: SpanId::parse(parts.next()?)?, sampled: parts.next() == Some("1") })
-}
-
-/// As the other SDKs map it.
-fn span_status(status: u16) -> SpanStatus {
-    match status {
-        100..=399 => SpanStatus::Ok,
-        401 => SpanStatus::Unauthenticated,
-        403 => SpanStatus::PermissionDenied,
-        404 => SpanStatus::NotFound,
-        409 => SpanStatus::AlreadyExists,
-        413 | 429 => SpanStatus::ResourceExhausted,
-        400..=499 => SpanStatus::InvalidArgument,
-        501 => SpanStatus::Unimplemented,
-        503 => SpanStatus::Unavailable,
-        504 => SpanStatus::DeadlineExceeded,
-        500..=599 => SpanStatus::InternalError,
-        _ => SpanStatus::UnknownError,
-    }
+/// Read from the span's header: the SDK has no other method for the sampling decision.
+fn active(span: &TransactionOrSpan) -> Option<ActiveSpan> {
+    let (_, header) = span.iter_headers().find(|(name, _)| *name == "sentry-trace")?;
+    ActiveSpan::from_sentry_trace(&header)
 }

@@ -48,17 +48,18 @@ pub trait EventSink: Send + Sync {
         request.cloned()
     }
 
-    /// Starts to record the processing of a request as a transaction, once its route is known.
-    fn begin_transaction(&self, scope: &Scope, request: &RequestIdentity) {
-        let _ = (scope, request);
+    /// Called when the response of a request begins. By then its route and its blueprint are known.
+    fn begin_response(&self, scope: &Scope, request: &RequestIdentity, status: u16) {
+        let _ = (scope, request, status);
     }
 
-    /// Ends the processing of a request.
+    /// Called when the response of a request has ended, or its client has left.
     fn end_request(&self, scope: &Scope, request: &RequestIdentity, end: &RequestEnd) {
         let _ = (scope, request, end);
     }
 
-    /// The span that this sink records for a request at this time, if any.
+    /// The span that this sink records for a request at this time, if any. At the start of the request, the request takes over its
+    /// ids.
     fn active_span(&self, scope: &Scope) -> Option<ActiveSpan> {
         let _ = scope;
         None

@@ -60,7 +60,6 @@ impl Exchange {
     ) -> Self {
         // Looked up now: a panic or an abort drops the request.
         context.identity().set_route(route(request));
-        context.begin_transaction();
         pipeline.apply_debug_token(&context);
         let observed = context.snapshot().effective().request_body;
         Self {
@@ -101,6 +100,7 @@ impl Exchange {
 
     fn response<B: MessageBody>(&self, response: &HttpResponse<B>, error: Option<&Error>) -> Response {
         let status = response.status();
+        self.context.begin_response(status.as_u16());
         let is_refused = response.extensions().get::<RefusedRequest>().is_some();
         let is_reported = is_refused || response.extensions().get::<AlreadyReported>().is_some();
         let failure = (!is_reported && status.is_server_error()).then(|| failure(status, error));

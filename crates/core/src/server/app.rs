@@ -33,6 +33,7 @@ use crate::middleware::preflights::handle_preflights;
 use crate::middleware::rate_limit::{Limiters, limit_rate};
 use crate::middleware::response_headers::DefaultHeaders;
 use crate::middleware::timeout::enforce_timeout;
+use crate::sentry::{self, Transactions};
 use crate::settings::{CorsSettings, Settings, TrailingSlash};
 
 /// Builds the app of each worker.
@@ -61,6 +62,10 @@ pub(crate) struct AppFactory {
     pub address_resolver: ClientAddressResolver,
     /// Evaluates the flags of a request, when a flag provider is configured.
     pub flags: Option<RequestFlags>,
+    /// Starts Sentry transactions, when `sentry.traces_sample_rate` is above 0.
+    pub transactions: Option<Transactions>,
+    /// `sentry.traces_follow_caller`.
+    pub follows_caller: bool,
 }
 
 impl AppFactory {
@@ -95,6 +100,8 @@ impl AppFactory {
             default_headers: DefaultHeaders::new(server),
             in_flight: InFlightRequests::default(),
             flags: flags::start(settings, api_info.name, pipeline),
+            transactions: sentry::transactions(settings),
+            follows_caller: settings.sentry.traces_follow_caller,
             address_resolver,
         }
     }
@@ -169,9 +176,22 @@ impl AppFactory {
                     inner,
                 )
             });
+        let (has_transactions, follows_caller) = (self.transactions.is_some(), self.follows_caller);
+        // Outside the context, which takes over the hub that this layer binds, and the ids of its transaction. Without transactions
+        // the context creates its own hub, at a tenth of the cost.
+        let transactions = self.transactions.map(|layer| ConditionalLayer {
+            layer,
+            is_on: move || pipeline.snapshot().may_send(),
+            map_applied: |response| response,
+            map_skipped: |response| response,
+        });
+        let app = app.wrap(OptionalLayer { layer: transactions, map_response: |response| response });
         // Outermost: the layers inside may read the client's address, scheme or host.
         app.wrap_fn(move |mut request, inner| {
             resolver.override_connection_info(&mut request);
+            if has_transactions {
+                sentry::set_trace_header(request.headers_mut(), follows_caller);
+            }
             inner.call(request)
         })
     }

@@ -78,6 +78,13 @@ impl RequestIdentity {
         *self.span_id.get_or_init(SpanId::random)
     }
 
+    /// Takes over the ids of a span that an event sink records for the request.
+    pub(crate) fn set_span(&self, span: &ActiveSpan) {
+        // The sink continues the caller's trace, whose id is set already.
+        let _ = self.trace_id.set(span.trace_id);
+        let _ = self.span_id.set(span.id);
+    }
+
     /// What the caller sent of the trace.
     #[must_use]
     pub const fn caller_trace(&self) -> &CallerTrace {

@@ -54,10 +54,21 @@ impl fmt::Display for SpanId {
 /// A span that an event sink records for a request.
 #[derive(Debug, Clone, Copy)]
 pub struct ActiveSpan {
+    /// The id of its trace.
+    pub trace_id: Uuid,
     /// Its id.
     pub id: SpanId,
     /// Whether the sink sends it.
     pub sampled: bool,
+}
+
+impl ActiveSpan {
+    /// Reads the value of a `sentry-trace` header. Without a decision, the span is not sampled.
+    #[must_use]
+    pub fn from_sentry_trace(value: &str) -> Option<Self> {
+        let trace = sentry_trace(value)?;
+        Some(Self { trace_id: trace.trace_id?, id: trace.span_id?, sampled: trace.sampled == Some(true) })
+    }
 }
 
 /// What a caller sent of the trace that its request belongs to.
@@ -100,6 +111,13 @@ impl CallerTrace {
         trace
     }
 
+    /// The value of a `sentry-trace` header that continues this trace; `None` if the caller sent no trace.
+    #[must_use]
+    pub fn to_sentry_trace(&self) -> Option<String> {
+        let (trace_id, span_id) = (self.trace_id?.simple(), self.span_id?);
+        Some(format!("{trace_id}-{span_id}{}", decision(self.sampled)))
+    }
+
     /// Sentry's entries describe one trace. They are omitted when that is not the trace of the request.
     fn baggage_of<'a>(&self, lines: impl Iterator<Item = &'a HeaderValue>) -> Option<Box<str>> {
         let all = list(lines, MAX_BAGGAGE)?;
@@ -133,15 +151,19 @@ impl RequestIdentity {
         let sampled = caller.sampled.or(active.map(|span| span.sampled));
         let random = if caller.has_random_id { RANDOM } else { 0 };
         let flags = random | if sampled == Some(true) { SAMPLED } else { 0 };
-        let suffix = sampled.map_or("", |sampled| if sampled { "-1" } else { "-0" });
         let ids = [
             ("traceparent", format!("00-{trace_id}-{span}-{flags:02x}")),
-            ("sentry-trace", format!("{trace_id}-{span}{suffix}")),
+            ("sentry-trace", format!("{trace_id}-{span}{}", decision(sampled))),
         ];
         let lists = [("tracestate", &caller.state), ("baggage", &caller.baggage)];
         let lists = lists.map(|(name, list)| Some((name, list.as_deref()?.to_owned())));
         ids.into_iter().chain(lists.into_iter().flatten())
     }
+}
+
+/// The end of a `sentry-trace` header.
+fn decision(sampled: Option<bool>) -> &'static str {
+    sampled.map_or("", |sampled| if sampled { "-1" } else { "-0" })
 }
 
 /// The value of a header that is sent once.
@@ -326,13 +348,13 @@ mod tests {
 
     #[test]
     fn without_a_decision_of_the_caller_the_sink_decides() {
-        let id = SpanId::parse("0101010101010101").expect("it is not zero");
         let decided = |active| -> Vec<String> {
             let headers = sent(read(&[("sentry-trace", &format!("{TRACE}-{SPAN}"))]), active);
             headers.into_iter().map(|(_, value)| value).collect()
         };
         assert_eq!(decided(None), ["00-TRACE-SPAN-00", "TRACE-SPAN"]);
-        let with = |sampled| decided(Some(ActiveSpan { id, sampled }));
+        let span = ActiveSpan::from_sentry_trace(&format!("{TRACE}-0101010101010101")).expect("it is valid");
+        let with = |sampled| decided(Some(ActiveSpan { sampled, ..span }));
         assert_eq!(with(true), ["00-TRACE-0101010101010101-01", "TRACE-0101010101010101-1"]);
         assert_eq!(with(false), ["00-TRACE-0101010101010101-00", "TRACE-0101010101010101-0"]);
     }

@@ -11,7 +11,7 @@ use super::fixture::{SentEvent, pipeline, pipeline_with_hooks};
 use super::*;
 use crate::failure::Link;
 use crate::record::ResponseRecord;
-use crate::request::{ActiveSpan, RequestEnd, RequestIdentity, SpanId};
+use crate::request::{ActiveSpan, RequestEnd, RequestIdentity};
 use crate::sinks::{EventSink, Scope};
 use crate::stack::Stack;
 
@@ -898,7 +898,8 @@ impl EventSink for CountingSink {
         f();
     }
 
-    fn begin_transaction(&self, scope: &Scope, _: &RequestIdentity) {
+    fn begin_response(&self, scope: &Scope, _: &RequestIdentity, status: u16) {
+        assert_eq!(status, 200);
         scope.clone().downcast::<Counting>().expect("its own scope").begun.fetch_add(1, Relaxed);
     }
 
@@ -908,7 +909,7 @@ impl EventSink for CountingSink {
     }
 
     fn active_span(&self, _: &Scope) -> Option<ActiveSpan> {
-        SpanId::parse("00f067aa0ba902b7").map(|id| ActiveSpan { id, sampled: true })
+        ActiveSpan::from_sentry_trace("4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1")
     }
 
     fn send(&self, _: &Event, scope: Option<&Scope>) {
@@ -953,9 +954,9 @@ fn request_work_runs_in_the_scope_of_each_sink() {
     let request =
         Arc::new(pipeline.begin_request(None, CallerTrace::default(), crate::request::RequestParts::default()));
     let begun = || counts.each_ref().map(|count| count.begun.load(Relaxed));
-    request.begin_transaction();
+    request.begin_response(200);
     assert_eq!(begun(), [1, 1]);
-    let traceparent = format!("00-{}-00f067aa0ba902b7-01", request.identity().trace_id());
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned();
     assert!(request.outgoing_headers().contains(&("traceparent", traceparent)));
     request.end(Some(200), false);
     assert_eq!(begun(), [0, 0]);

@@ -70,9 +70,12 @@ impl RequestContext {
         trace: CallerTrace,
         parts: RequestParts,
     ) -> Self {
+        let scopes = Scopes::begin(sinks);
+        let identity = RequestIdentity::new(id, trace, parts);
+        scopes.active_span().iter().for_each(|span| identity.set_span(span));
         Self {
-            identity: Arc::new(RequestIdentity::new(id, trace, parts)),
-            scopes: Scopes::begin(sinks),
+            identity: Arc::new(identity),
+            scopes,
             breadcrumbs: Mutex::default(),
             reports: Mutex::default(),
             rare: Mutex::default(),
@@ -168,9 +171,9 @@ impl RequestContext {
         self.detached.load(Ordering::Relaxed) || !self.reports.lock().held.is_empty()
     }
 
-    /// Starts the event sinks' transactions for this request, once its route is known.
-    pub fn begin_transaction(&self) {
-        self.scopes.begin_transaction(&self.identity);
+    /// Begins the response in the event sinks.
+    pub fn begin_response(&self, status: u16) {
+        self.scopes.begin_response(&self.identity, status);
     }
 
     /// Ends the request in the event sinks. `status` is `None` if the client left before there was a response; `body_failed` is

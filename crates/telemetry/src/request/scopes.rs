@@ -27,9 +27,9 @@ impl Scopes {
         self.0.iter().find_map(|(sink, scope)| sink.active_span(scope))
     }
 
-    /// Starts the transaction of each sink.
-    pub(crate) fn begin_transaction(&self, request: &RequestIdentity) {
-        self.0.iter().for_each(|(sink, scope)| sink.begin_transaction(scope, request));
+    /// Begins the response in each sink.
+    pub(crate) fn begin_response(&self, request: &RequestIdentity, status: u16) {
+        self.0.iter().for_each(|(sink, scope)| sink.begin_response(scope, request, status));
     }
 
     /// Ends the request in each sink.
