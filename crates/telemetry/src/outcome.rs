@@ -1,3 +1,5 @@
+//! How responses and requests ended.
+
 /// How a response ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -19,4 +21,15 @@ impl Outcome {
             Self::Error => "error",
         }
     }
+}
+
+/// How the processing of a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestEnd {
+    /// The status of the response; `None` if the client left before there was one.
+    pub status: Option<u16>,
+    /// Whether the request has reported a failure.
+    pub has_failed: bool,
+    /// Whether its work panicked.
+    pub has_panicked: bool,
 }

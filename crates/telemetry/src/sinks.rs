@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::effective::Snapshot;
+use crate::identity::{ActiveSpan, RequestIdentity};
 use crate::losses::Losses;
+use crate::outcome::RequestEnd;
 use crate::record::{Event, Record, ResponseRecord};
-use crate::request::{ActiveSpan, RequestEnd, RequestIdentity};
 
 /// A sink for records. It receives those that the destination table sends to stderr.
 ///

@@ -13,6 +13,7 @@ use crate::debug_token::DebugGrant;
 use crate::debug_token::VerboseRequest;
 use crate::delivery::Delivery;
 use crate::effective::Snapshot;
+use crate::outcome::RequestEnd;
 use crate::place::Place;
 use crate::record::{EventId, EventScope};
 use crate::sinks::EventSink;
@@ -39,17 +40,6 @@ pub struct RequestContext {
     withholds_body: AtomicBool,
     /// Whether code has set tags or a user, so that other requests need not lock `rare`.
     has_event_scope: AtomicBool,
-}
-
-/// How the processing of a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RequestEnd {
-    /// The status of the response; `None` if the client left before there was one.
-    pub status: Option<u16>,
-    /// Whether the request has reported a failure.
-    pub has_failed: bool,
-    /// Whether its work panicked.
-    pub has_panicked: bool,
 }
 
 /// State that few requests have, allocated on first use.

@@ -14,8 +14,9 @@ mod scopes;
 pub use crate::identity::{
     ActiveSpan, CallerTrace, ClientAddressHeader, REQUEST_ID, RequestIdentity, RequestParts, SpanId,
 };
+pub use crate::outcome::RequestEnd;
 pub use breadcrumbs::Breadcrumbs;
-pub use context::{DEBUG_LOG_HEADER, RequestContext, RequestEnd};
+pub use context::{DEBUG_LOG_HEADER, RequestContext};
 pub use current::{current, scope, sync_scope, with_current};
 pub use own_breadcrumbs::with_own_breadcrumbs;
 pub(crate) use own_breadcrumbs::{OwnBreadcrumbs, with_current_breadcrumbs};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::RequestEnd;
 use crate::identity::{ActiveSpan, RequestIdentity};
+use crate::outcome::RequestEnd;
 use crate::sinks::{EventSink, Scope};
 
 /// The event sinks, each with its scope for one request. A single sink, the usual number, needs no allocation.
