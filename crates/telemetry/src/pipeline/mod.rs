@@ -197,7 +197,7 @@ impl Pipeline {
         if let (Kind::Uncaught, Some(request)) = (report.kind, request) {
             self.write_retroactive_lines(request);
         }
-        if !destinations.stderr && destinations.sentry == ToSentry::Nothing {
+        if !destinations.is_any() {
             if let Some(request) = request.filter(|_| self.stores_retroactively(&policy, &report)) {
                 self.store_retroactive_line(report, request);
             }
@@ -233,8 +233,15 @@ impl Pipeline {
         if decision.store_breadcrumb {
             self.store_breadcrumb(request, report.to_breadcrumb(at));
         }
-        if decision.write_line {
-            self.write(report.into_record(at, request.map(RequestContext::identity), event_id, decision.with_stack));
+        if decision.write_line || decision.send_log {
+            let identity = request.map(RequestContext::identity);
+            let record = report.into_record(at, identity, event_id, decision.with_stack);
+            if decision.send_log {
+                self.sinks.events.iter().for_each(|sink| sink.log(&record));
+            }
+            if decision.write_line {
+                self.write(record);
+            }
         }
         if let Some(event) = event {
             self.send(Delivery { event, to: accepting }, request);

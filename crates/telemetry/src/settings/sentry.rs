@@ -56,6 +56,9 @@ section! {
         /// fraction of requests that are sent as transactions
         #[setting(Number(0.0, 1.0), default = 0)]
         pub traces_sample_rate: f32,
+        /// whether log lines from log.level up are also sent to Sentry's Logs
+        #[setting(Bool, default = false)]
+        pub logs: bool,
         /// directory that stores events while Sentry is unavailable; created if missing; several processes may share it; when
         /// unset, such events are written to stderr in full
         #[setting(Text)]
