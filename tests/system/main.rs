@@ -43,6 +43,7 @@ mod response_records;
 mod sentry_connection;
 mod sentry_event_size;
 mod sentry_fallback;
+mod sentry_logs;
 mod sentry_scopes;
 mod sentry_spotlight;
 mod split_processes;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use cyanotype_telemetry::effective::Snapshot;
-use cyanotype_telemetry::record::Event;
+use cyanotype_telemetry::record::{Event, Record};
 use cyanotype_telemetry::settings::Env;
 use cyanotype_telemetry::{EventSink, Level, Losses, RecordSink, Scope, Settings};
 use sentry::protocol::client_report::Reason;
@@ -14,6 +14,7 @@ use crate::delivery_counts::DeliveryCounts;
 use crate::fallback::Fallback;
 use crate::gate::{self, Gate};
 use crate::items::ItemFilter;
+use crate::logs::Logs;
 use crate::options::options;
 use crate::queue::Queue;
 use crate::scrub::Scrubber;
@@ -31,6 +32,8 @@ pub struct SentrySink {
     transactions: bool,
     /// Whether frames have the source lines around them: in development.
     has_source_context: bool,
+    /// With `sentry.logs`.
+    logs: Option<Arc<Logs>>,
 }
 
 impl SentrySink {
@@ -52,7 +55,9 @@ impl SentrySink {
             scope.add_event_processor(move |event| Some(direct::with_request(event, transactions)));
         });
         let has_source_context = settings.env == Env::Dev;
-        Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions, has_source_context })
+        let client = Hub::main().client().filter(|_| settings.sentry.logs);
+        let logs = client.map(|client| Logs::start(settings.sentry.server_name(), client, fallback.clone()));
+        Some(Self { guard, fallback, queue, gate, main: Hub::main(), transactions, has_source_context, logs })
     }
 
     /// The number of envelopes by outcome, since the start of the process.
@@ -106,6 +111,12 @@ impl EventSink for SentrySink {
         gate::send_own_event(|| _ = hub.capture_event(event));
     }
 
+    fn log(&self, record: &Record) {
+        if let Some(logs) = &self.logs {
+            logs.add(record);
+        }
+    }
+
     fn held_back(&self) {
         self.fallback.reports.discard_events(1, Reason::BeforeSend);
     }
@@ -116,6 +127,7 @@ impl EventSink for SentrySink {
 
     /// Spools events that are not sent by the deadline, or writes them as lines.
     fn flush(&self, deadline: Instant) -> Losses {
+        self.logs.iter().for_each(|logs| logs.close());
         self.guard.close(Some(deadline.saturating_duration_since(Instant::now())));
         Losses::none()
     }
