@@ -21,6 +21,10 @@ const BATCH_LINES: usize = 100;
 const INTERVAL: Duration = Duration::from_secs(5);
 /// The maximum number of full batches that wait for the thread.
 const MAX_WAITING: usize = 10;
+/// Longer texts are cut, so that the lines that wait have a maximum size.
+const MAX_TEXT_BYTES: usize = 8 << 10;
+/// At the end of each cut text.
+const MARK: char = '…';
 
 /// Sends log lines.
 pub(crate) struct Logs {
@@ -31,6 +35,8 @@ pub(crate) struct Logs {
     /// The trace of lines outside requests.
     process_trace: TraceId,
     state: Mutex<State>,
+    /// Locked while batches are sent: the transport is closed after the last one.
+    sending: Mutex<()>,
     changed: Condvar,
 }
 
@@ -54,8 +60,9 @@ impl Logs {
 
     fn new(server_name: Option<String>, client: Arc<Client>, fallback: Fallback) -> Self {
         let common = common(server_name, client.options());
-        let (state, changed) = (Mutex::default(), Condvar::new());
-        Self { client, fallback, common, process_trace: TraceId::default(), state, changed }
+        let process_trace = TraceId::default();
+        let (state, sending, changed) = (Mutex::default(), Mutex::default(), Condvar::new());
+        Self { client, fallback, common, process_trace, state, sending, changed }
     }
 
     fn run(&self) {
@@ -93,6 +100,7 @@ impl Logs {
 
     /// Sends all lines.
     fn send(&self) {
+        let _sending = self.sending.lock();
         let mut state = self.state.lock();
         let (full, next) = (std::mem::take(&mut state.full), std::mem::take(&mut state.next));
         drop(state);
@@ -118,7 +126,7 @@ impl Logs {
         if let Some(detail) = &record.failure {
             let first = detail.failure.first();
             attributes.insert("exception.type".to_owned(), first.type_name.clone().into());
-            attributes.insert("exception.message".to_owned(), first.message.clone().into());
+            attributes.insert("exception.message".to_owned(), cut(&first.message).into());
         }
         attributes.insert("target".to_owned(), record.target.clone().into());
         if let Some(request) = &record.request {
@@ -129,7 +137,7 @@ impl Logs {
         let trace = record.request.as_ref().and_then(|request| request.trace_id().to_string().parse().ok());
         Log {
             level: level(record.level),
-            body: record.message.clone(),
+            body: cut(&record.message),
             trace_id: Some(trace.unwrap_or(self.process_trace)),
             timestamp: record.at.into(),
             severity_number: None,
@@ -160,9 +168,20 @@ fn flatten(prefix: &str, values: &serde_json::Map<String, Value>, attributes: &m
         let key = format!("{prefix}{key}");
         match value {
             Value::Object(inner) => flatten(&format!("{key}."), inner, attributes),
+            Value::String(text) => _ = attributes.insert(key, cut(text).into()),
+            Value::Array(_) => _ = attributes.insert(key, cut(&value.to_string()).into()),
             value => _ = attributes.insert(key, LogAttribute(value.clone())),
         }
     }
+}
+
+fn cut(text: &str) -> String {
+    let end = text.floor_char_boundary(MAX_TEXT_BYTES);
+    let mut cut = text[..end].to_owned();
+    if end < text.len() {
+        cut.push(MARK);
+    }
+    cut
 }
 
 fn level(level: Level) -> LogLevel {

@@ -119,6 +119,22 @@ fn batches_beyond_the_limit_are_counted() {
 }
 
 #[test]
+fn long_texts_are_cut() {
+    let delivery = Arc::new(TestDelivery::start(None, []));
+    let logs = Logs::new(None, client(&delivery), delivery.transport.fallback.clone());
+    let long = "é".repeat(MAX_TEXT_BYTES);
+    let fields = json!({"text": long, "list": [long]}).as_object().expect("an object").clone();
+    logs.add(&Record { detail: Detail::Fields(fields), ..line(Level::Info, &long) });
+    logs.close();
+    delivery.wait_idle();
+    let sent = &received(&delivery)[0][0];
+    for text in [&sent["body"], &sent["attributes"]["text"]["value"], &sent["attributes"]["list"]["value"]] {
+        let text = text.as_str().expect("a text");
+        assert!(text.len() <= MAX_TEXT_BYTES + MARK.len_utf8() && text.ends_with(MARK), "{} bytes", text.len());
+    }
+}
+
+#[test]
 fn a_paused_transport_sends_no_lines() {
     let dir = super::super::test_support::TempDir::new();
     let delivery = Arc::new(TestDelivery::paused(&dir));
